@@ -1,0 +1,43 @@
+"""What both applications answer: the seed's JSON, a known amount of CPU time, or a known number of bytes."""
+
+import random
+import time
+from datetime import UTC, datetime
+from functools import lru_cache
+
+MAX_SPIKE_US = 1_000_000
+MAX_BYTES = 64 * 1024 * 1024
+
+
+def hello() -> dict[str, str | float]:
+    """The seed's answer, different each time so that nothing can be cached."""
+    return {
+        "hello": "world",
+        "utcnow": datetime.now(UTC).replace(tzinfo=None).isoformat(),
+        "random": random.random(),  # noqa: S311 - makes answers differ, protects nothing
+    }
+
+
+def spike(us: str) -> dict[str, str | float]:
+    """`hello()`, after burning `us` microseconds of this thread's CPU time."""
+    end_ns = time.thread_time_ns() + 1000 * _number(us, MAX_SPIKE_US)
+    while time.thread_time_ns() < end_ns:
+        pass
+    return hello()
+
+
+def sized(size_bytes: str) -> bytes:
+    """Exactly `size_bytes` bytes."""
+    return _filler(_number(size_bytes, MAX_BYTES))
+
+
+@lru_cache(maxsize=4)
+def _filler(size_bytes: int) -> bytes:
+    return b"x" * size_bytes
+
+
+def _number(text: str, most: int) -> int:
+    """A whole number from a path. Raises ValueError with a sentence."""
+    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most:
+        return int(text)
+    raise ValueError(f"The path ends in {text!r}; a whole number from 0 to {most} must stand there.")

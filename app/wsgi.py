@@ -1,0 +1,23 @@
+"""The service as a WSGI application, for gunicorn's sync worker: `gunicorn app.wsgi:app` runs it by hand."""
+
+import json
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from app import answers
+
+
+def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    try:
+        status, kind, body = "200 OK", *_answer(environ["PATH_INFO"])
+    except ValueError as error:
+        status, kind, body = "400 Bad Request", "text/plain; charset=utf-8", str(error).encode()
+    start_response(status, [("content-type", kind), ("content-length", str(len(body)))])
+    return [body]
+
+
+def _answer(path: str) -> tuple[str, bytes]:
+    name, slash, number = path.removeprefix("/").partition("/")
+    if slash and name == "bytes":
+        return "application/octet-stream", answers.sized(number)
+    answer = answers.spike(number) if slash and name == "spike" else answers.hello()
+    return "application/json", json.dumps(answer, separators=(",", ":")).encode()

@@ -1,0 +1,1 @@
+"""The pure room that turns records into estimates, intervals and verdicts."""

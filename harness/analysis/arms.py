@@ -1,0 +1,57 @@
+"""What an arm gave by itself: average times, from which its rate follows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from harness.analysis.bursts import SessionData
+from harness.analysis.percentiles import percentile_us
+from harness.model import Arm, ArmSummary, Settings, VisitRow
+
+
+def arm_summary(arm: Arm, sessions: Sequence[SessionData], failed: Mapping[str, int]) -> ArmSummary:
+    """The arm over all sessions, with None where nothing was measured; `failed` counts by kind.
+
+    Every average is a mean of session means, and of times: the rate is computed last, never averaged.
+    """
+    visits = [_visits(session, arm.name) for session in sessions]
+    mean_us = _mean([visit.mean_us for visit in of_session if visit.mean_us] for of_session in visits)
+    return ArmSummary(
+        requests=sum(visit.requests for of_session in visits for visit in of_session),
+        failed=sum(failed.values()),
+        requests_per_s=1e6 / mean_us if mean_us else None,
+        mean_us=mean_us,
+        p50_us=percentile_us(sessions, arm.name, 50),
+        p90_us=percentile_us(sessions, arm.name, 90),
+        p99_us=percentile_us(sessions, arm.name, 99),
+        cpu_us=_cpu_us(visits),
+        control_of=arm.control_of,
+        settings=_telling(arm.settings),
+    )
+
+
+def _visits(session: SessionData, arm: str) -> list[VisitRow]:
+    return [visit for visit in session.record.visits if visit.arm == arm]
+
+
+def _cpu_us(visits: Sequence[Sequence[VisitRow]]) -> dict[str, float]:
+    """CPU time per request of each role that was read."""
+    roles = dict.fromkeys(role for of_session in visits for visit in of_session for role in visit.cpu_us)
+    means = {
+        role: _mean([visit.cpu_us[role] for visit in of_session if role in visit.cpu_us] for of_session in visits)
+        for role in roles
+    }
+    return {role: mean_us for role, mean_us in means.items() if mean_us is not None}
+
+
+def _mean(sessions: Iterable[Sequence[float]]) -> float | None:
+    """The mean of the sessions' means, over those that have any value."""
+    means = [fmean(values) for values in sessions if values]
+    return fmean(means) if means else None
+
+
+def _telling(settings: Settings) -> dict[str, Any]:
+    """The settings that are not the default, and always the transport."""
+    usual = Settings().model_dump(mode="json")
+    given = settings.model_dump(mode="json")
+    return {key: value for key, value in given.items() if key == "transport" or value != usual[key]}

@@ -1,0 +1,48 @@
+"""What a session's bursts give the statistics: a series over rounds for every arm."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from harness.model import Metric, Record, VisitRow
+
+Series = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionData:
+    """A session's record and its raw times: columns round, order, arm, position, start_ns, latency_ns.
+
+    `requests` is empty where an outside tool kept the single times to itself.
+    """
+
+    record: Record
+    requests: pl.DataFrame
+
+
+def over_rounds(record: Record, metric: Metric) -> dict[str, Series]:
+    """Per arm the microseconds of its visits, (rounds,): NaN where a visit has none, or is missing.
+
+    Metric "cpu" gives CPU time per request, all roles together; the others the mean time of the burst.
+    """
+    value_us = _cpu_us if metric == "cpu" else _time_us
+    place = {number: index for index, number in enumerate(sorted({visit.round for visit in record.visits}))}
+    series = {visit.arm: np.full(len(place), np.nan) for visit in record.visits}
+    for visit in record.visits:
+        series[visit.arm][place[visit.round]] = value_us(visit)
+    return series
+
+
+def _time_us(visit: VisitRow) -> float:
+    return _positive(visit.mean_us or 0)
+
+
+def _cpu_us(visit: VisitRow) -> float:
+    return _positive(sum(visit.cpu_us.values()))
+
+
+def _positive(value_us: float) -> float:
+    """No request takes no time: zero is the absence of a measurement."""
+    return value_us if value_us > 0 else np.nan

@@ -1,0 +1,104 @@
+"""Every pair of an experiment compared on every metric, corrected together, each with its verdict."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, get_args
+
+from harness.analysis.bursts import SessionData, over_rounds
+from harness.analysis.checks import checks
+from harness.analysis.effects import Effects, Pair, effects
+from harness.analysis.estimate import Estimate, estimate, percent
+from harness.analysis.failures import counted, failures
+from harness.analysis.verdict import Ruling, rulings
+from harness.model import Comparison, Experiment, Metric
+
+FEWEST_SESSIONS = 2
+CONFIDENCE = 0.95
+NUMBERS = ("percent", "percent_low", "percent_high", "us", "us_low", "us_high", "p")
+
+Fields = dict[str, Any]
+
+
+def compare(experiment: Experiment, sessions: Sequence[SessionData]) -> tuple[Comparison, ...]:
+    """The comparisons pair by pair: latency, mean and, where CPU time was read, cpu.
+
+    A pair with failed requests keeps its numbers but gets no verdict; with fewer than 2 sessions it has neither.
+    """
+    by_metric = [_on_metric(experiment, sessions, metric) for metric in get_args(Metric)]
+    return tuple(found[pair] for pair in experiment.pairs for found in by_metric if pair in found)
+
+
+def is_control(experiment: Experiment, pair: Pair) -> bool:
+    """Whether the pair is an arm against itself under a second name."""
+    arm, against = pair
+    return experiment.arm(arm).control_of == against
+
+
+def _on_metric(experiment: Experiment, sessions: Sequence[SessionData], metric: Metric) -> dict[Pair, Comparison]:
+    series = [over_rounds(session.record, metric) for session in sessions]
+    seen = {pair: effects(series, pair, metric) for pair in experiment.pairs}
+    ruled = _rulings(experiment, _estimates(seen))
+    failed = failures(session.record for session in sessions)
+    return {
+        pair: Comparison(
+            arm=pair[0],
+            against=pair[1],
+            metric=metric,
+            **_judged(seen[pair], ruled.get(pair), _excuse(pair, failed)),
+        )
+        for pair in experiment.pairs
+        if metric != "cpu" or seen[pair].log_ratio.size
+    }
+
+
+def _estimates(seen: Mapping[Pair, Effects]) -> dict[Pair, Estimate]:
+    return {pair: estimate(found.log_ratio) for pair, found in seen.items() if found.log_ratio.size >= FEWEST_SESSIONS}
+
+
+def _rulings(experiment: Experiment, estimates: Mapping[Pair, Estimate]) -> dict[Pair, Ruling]:
+    """The questions of the experiment share Holm's correction; a control is judged alone, without it."""
+    margin = experiment.design.equivalence_percent
+    questions = [pair for pair in estimates if not is_control(experiment, pair)]
+    together = rulings([estimates[pair] for pair in questions], margin)
+    alone = {
+        pair: replace(*rulings([estimates[pair]], margin), p_adjusted=None)
+        for pair in estimates
+        if is_control(experiment, pair)
+    }
+    return dict(zip(questions, together, strict=True)) | alone
+
+
+def _judged(seen: Effects, ruling: Ruling | None, excuse: str) -> Fields:
+    if ruling is None:
+        return {**dict.fromkeys(NUMBERS), "verdict": None, "why": excuse or _too_few(seen.log_ratio.size)}
+    numbers = {**_numbers(seen), "p_adjusted": ruling.p_adjusted}
+    if excuse:
+        return {**numbers, "verdict": None, "why": excuse}
+    return {**numbers, "verdict": ruling.verdict, "sessions_to_decide": ruling.sessions_to_decide}
+
+
+def _numbers(seen: Effects) -> Fields:
+    ratio, difference_us = estimate(seen.log_ratio), estimate(seen.difference_us)
+    low, high = ratio.interval(CONFIDENCE)
+    us_low, us_high = difference_us.interval(CONFIDENCE)
+    return {
+        "percent": percent(ratio.mean),
+        "percent_low": percent(low),
+        "percent_high": percent(high),
+        "us": difference_us.mean,
+        "us_low": us_low,
+        "us_high": us_high,
+        "p": ratio.p,
+        "checks": checks(seen.log_ratio),
+    }
+
+
+def _too_few(sessions: int) -> str:
+    have = "1 session has" if sessions == 1 else f"{sessions} sessions have"
+    return f"{have} times of both arms; an interval needs {FEWEST_SESSIONS}."
+
+
+def _excuse(pair: Pair, failed: Mapping[str, Mapping[str, int]]) -> str:
+    """Why a pair deserves no verdict however good its numbers look; empty when it does."""
+    counts = " and ".join(f"{arm} had {counted(failed[arm])}" for arm in pair if arm in failed)
+    return f"{counts}; throughput of errors is not throughput." if counts else ""

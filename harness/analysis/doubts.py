@@ -1,0 +1,60 @@
+"""The reasons to distrust a run: those its sessions noted, and those that only the whole of it shows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.analysis.comparisons import FEWEST_SESSIONS, is_control
+from harness.analysis.failures import counted
+from harness.model import Comparison, Doubt, Experiment, Record
+
+
+def differing_controls(experiment: Experiment, comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The control's comparisons that came out as a difference, where there is none."""
+    return [
+        found
+        for found in comparisons
+        if found.verdict in ("faster", "slower") and is_control(experiment, (found.arm, found.against))
+    ]
+
+
+def control_doubts(differing: Sequence[Comparison]) -> Iterator[Doubt]:
+    """One for each metric on which the control differs."""
+    for found in differing:
+        yield Doubt(
+            kind="control",
+            arm=found.arm,
+            seen=(
+                f"The control came out {found.verdict} than {found.against}, though it is {found.against} "
+                f"a second time: {found.metric} {found.percent:+.2f} % "
+                f"(95 % interval {found.percent_low:+.2f} to {found.percent_high:+.2f})."
+            ),
+            advice="Believe no difference of this size; quiet the machine and measure again.",
+        )
+
+
+def failed_doubts(failed: Mapping[str, Mapping[str, int]]) -> Iterator[Doubt]:
+    """One for each arm with failed requests."""
+    for arm, kinds in failed.items():
+        yield Doubt(
+            kind="failed",
+            arm=arm,
+            seen=f"{counted(kinds)}.",
+            advice="Read the logs of its stack and mend the cause: an arm that fails has no verdict.",
+        )
+
+
+def incomplete_doubts(sessions: int, planned_sessions: int, directory: str) -> Iterator[Doubt]:
+    """One when sessions are missing."""
+    needed = max(planned_sessions, FEWEST_SESSIONS)
+    if sessions < needed:
+        yield Doubt(
+            kind="incomplete",
+            seen=f"{sessions} of {needed} sessions were measured.",
+            advice=f"Continue with `barehop run --resume {directory}`.",
+        )
+
+
+def session_doubts(records: Sequence[Record]) -> Iterator[Doubt]:
+    """Every session's own, each with its session's number."""
+    for record in records:
+        for doubt in record.doubts:
+            yield doubt.model_copy(update={"session": record.session})

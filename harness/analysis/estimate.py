@@ -1,0 +1,48 @@
+"""The mean over sessions, with the interval and the p that Student's t gives it."""
+
+import math
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from scipy import stats
+
+from harness.analysis.bursts import Series
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Mean and standard deviation of one value per session; at least 2 sessions."""
+
+    mean: float
+    sd: float
+    sessions: int
+
+    @property
+    def standard_error(self) -> float:
+        return self.sd / math.sqrt(self.sessions)
+
+    def half_width(self, confidence: float) -> float:
+        quantile = stats.t.ppf((1 + confidence) / 2, self.sessions - 1)
+        return float(quantile) * self.standard_error
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        half = self.half_width(confidence)
+        return self.mean - half, self.mean + half
+
+    @property
+    def p(self) -> float:
+        """Of the two-sided t test against 0; sessions that all agree leave no doubt either way."""
+        if self.standard_error == 0:
+            return 0.0 if self.mean else 1.0
+        return float(2 * stats.t.sf(abs(self.mean) / self.standard_error, self.sessions - 1))
+
+
+def estimate(values: Series) -> Estimate:
+    """The estimate from `values`, one per session; exact sums, so that their order leaves no trace."""
+    per_session = values.tolist()
+    return Estimate(mean=fmean(per_session), sd=stdev(per_session), sessions=len(per_session))
+
+
+def percent(log_ratio: float) -> float:
+    """log(1.1) is +10 %."""
+    return 100 * math.expm1(log_ratio)

@@ -1,0 +1,52 @@
+"""Percentiles of an arm, within each session and then averaged, hidden where too few requests lie beyond."""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+import numpy as np
+import polars as pl
+
+from harness.analysis.bursts import Series, SessionData
+from harness.model import VisitRow
+
+FEWEST_BEYOND = 10
+
+
+def percentile_us(sessions: Sequence[SessionData], arm: str, percentile: int) -> float | None:
+    """None where a session that measured `arm` has fewer than 10 requests beyond the percentile, or lacks it."""
+    measured = [session for session in sessions if _answered(session, arm)]
+    found = [_of_session(session, arm, percentile) for session in measured]
+    shown = [value for value in found if value is not None]
+    return fmean(shown) if shown and len(shown) == len(found) else None
+
+
+def _of_session(session: SessionData, arm: str, percentile: int) -> float | None:
+    times_us = _times_us(session, arm)
+    if times_us.size == 0:
+        return _of_tool(_answered(session, arm), percentile)
+    return float(np.percentile(times_us, percentile)) if _enough(times_us.size, percentile) else None
+
+
+def _of_tool(visits: Sequence[VisitRow], percentile: int) -> float | None:
+    """The mean of what the tool's runs gave; each stands on its own requests."""
+    values = [
+        visit.percentiles_us[percentile]
+        for visit in visits
+        if percentile in visit.percentiles_us and _enough(visit.requests, percentile)
+    ]
+    return fmean(values) if values and len(values) == len(visits) else None
+
+
+def _answered(session: SessionData, arm: str) -> list[VisitRow]:
+    return [visit for visit in session.record.visits if visit.arm == arm and visit.requests > 0]
+
+
+def _times_us(session: SessionData, arm: str) -> Series:
+    if session.requests.is_empty():
+        return np.empty(0)
+    of_arm = session.requests.filter(pl.col("arm") == arm)
+    return of_arm.get_column("latency_ns").to_numpy() / 1000
+
+
+def _enough(requests: int, percentile: int) -> bool:
+    return requests * (100 - percentile) >= 100 * FEWEST_BEYOND

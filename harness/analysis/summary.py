@@ -1,0 +1,51 @@
+"""A whole run in one value: what `summary.json` holds."""
+
+from collections.abc import Sequence
+
+from harness.analysis.arms import arm_summary
+from harness.analysis.bursts import SessionData
+from harness.analysis.comparisons import compare
+from harness.analysis.doubts import (
+    control_doubts,
+    differing_controls,
+    failed_doubts,
+    incomplete_doubts,
+    session_doubts,
+)
+from harness.analysis.failures import failures
+from harness.model import Experiment, Record, Seconds, Summary
+
+
+def summarise(
+    experiment: Experiment,
+    sessions: Sequence[SessionData],
+    *,
+    directory: str,
+    planned_sessions: int,
+    seconds_total: float,
+) -> Summary:
+    """The summary of `sessions`, however many there are and in any order; doubts never drop data.
+
+    Not valid: a failed request, a control that differs in latency, fewer sessions than planned or than 2.
+    """
+    records = [session.record for session in sessions]
+    failed = failures(records)
+    comparisons = compare(experiment, sessions)
+    differing = differing_controls(experiment, comparisons)
+    faults = [*failed_doubts(failed), *incomplete_doubts(len(records), planned_sessions, directory)]
+    return Summary(
+        experiment=experiment.name,
+        question=experiment.question,
+        directory=directory,
+        sessions=len(records),
+        planned_sessions=planned_sessions,
+        valid=not faults and all(control.metric != "latency" for control in differing),
+        seconds=Seconds(total=seconds_total, measuring=_measuring_s(records)),
+        arms={arm.name: arm_summary(arm, sessions, failed.get(arm.name, {})) for arm in experiment.arms},
+        comparisons=comparisons,
+        doubts=(*control_doubts(differing), *faults, *session_doubts(records)),
+    )
+
+
+def _measuring_s(records: Sequence[Record]) -> float:
+    return sum(record.seconds.get("visiting", 0.0) for record in records)

@@ -1,0 +1,80 @@
+"""Faster, slower, equivalent or undecided: the rule, and how many sessions would decide."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.analysis.estimate import Estimate
+from harness.model import Verdict
+
+ALPHA = 0.05
+MOST_SESSIONS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A verdict, its p after Holm's correction, and the number of sessions that would decide the undecided."""
+
+    p_adjusted: float | None
+    verdict: Verdict
+    sessions_to_decide: int | None
+
+
+def rulings(family: Sequence[Estimate], equivalence_percent: float) -> list[Ruling]:
+    """The rulings on mean log ratios that share Holm's correction, in their order."""
+    adjusted = holm([estimate.p for estimate in family])
+    verdicts = [judge(one, p, equivalence_percent) for one, p in zip(family, adjusted, strict=True)]
+    return [
+        Ruling(p, verdict, _missing(estimate, verdict, equivalence_percent, len(family)))
+        for estimate, p, verdict in zip(family, adjusted, verdicts, strict=True)
+    ]
+
+
+def judge(estimate: Estimate, p_adjusted: float, equivalence_percent: float) -> Verdict:
+    """The rule: close to 0 for sure, or away from 0 for sure (then the 95 % interval excludes it), or neither."""
+    if is_equivalent(estimate, equivalence_percent):
+        return "equivalent"
+    if p_adjusted >= ALPHA:
+        return "undecided"
+    return "faster" if estimate.mean < 0 else "slower"
+
+
+def is_equivalent(estimate: Estimate, equivalence_percent: float) -> bool:
+    """Whether the 90 % interval lies inside the margin: two one-sided tests at 5 % (Schuirmann 1987).
+
+    The margin is a ratio, 1/1.01 to 1.01 for 1 %, so that a label swap cannot change the verdict.
+    """
+    reach = abs(estimate.mean) + estimate.half_width(1 - 2 * ALPHA)
+    return reach < math.log1p(equivalence_percent / 100)
+
+
+def sessions_to_decide(estimate: Estimate, equivalence_percent: float, family: int) -> int | None:
+    """The fewest sessions that, with the same mean and deviation, end in a difference or an equivalence.
+
+    `family` comparisons share Holm's correction, and its strictest step is what must be passed.
+    None beyond 100 000.
+    """
+
+    def decides(sessions: int) -> bool:
+        then = Estimate(estimate.mean, estimate.sd, sessions)
+        return judge(then, then.p * family, equivalence_percent) != "undecided"
+
+    candidates = range(2, MOST_SESSIONS + 1)
+    place = bisect_left(candidates, True, key=decides)
+    return candidates[place] if place < len(candidates) else None
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Holm's (1979) adjusted p values, in the order given."""
+    order = np.argsort(ps)
+    steps = np.sort(ps) * np.arange(len(ps), 0, -1)
+    adjusted = np.empty(len(ps))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return [float(p) for p in adjusted]
+
+
+def _missing(estimate: Estimate, verdict: Verdict, equivalence_percent: float, family: int) -> int | None:
+    return sessions_to_decide(estimate, equivalence_percent, family) if verdict == "undecided" else None

@@ -1,0 +1,162 @@
+"""Says what this machine can and cannot conclude; changes nothing and starts no server."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from harness.errors import MachineError
+from harness.evidence.host import host_facts
+from harness.evidence.quiet import Noise, watch_noise
+from harness.lab.blueprint import Machine
+from harness.lab.placement import place
+from harness.lab.process import own_pids
+from harness.lab.programs import find_nginx, find_program, find_python
+from harness.model import Experiment, Home
+from harness.report.findings import Finding, State
+from harness.run import load_tool, machine_problems
+
+STEAL_PERCENT = 1.0
+OTHERS_PERCENT = 5.0
+MISSING: State = "missing"
+
+Facts = dict[str, Any]
+
+
+def examined(experiment: Experiment | None, machine: Machine, seconds: float) -> tuple[list[Finding], list[str]]:
+    """The findings, and what follows from them, after watching the machine's noise for `seconds`."""
+    facts = host_facts({})
+    noise = watch_noise(seconds, own_pids())
+    findings = [
+        _kernel(facts),
+        *_programs(),
+        _rights(),
+        _placement(machine),
+        *_directories(machine),
+        _noise(noise),
+        _virtual(facts),
+        _frequency(facts),
+        *_network(facts),
+    ]
+    if experiment:
+        findings += _experiment(experiment, machine)
+    return findings, list(_conclusions(findings, facts))
+
+
+def exit_code(findings: Sequence[Finding]) -> int:
+    return MachineError.exit_code if any(finding.state == MISSING for finding in findings) else 0
+
+
+def _kernel(facts: Facts) -> Finding:
+    kernel = facts["kernel"]
+    return Finding("kernel", "ok", f"Linux {kernel['release']} on {kernel['machine']}, {facts['system']}", "")
+
+
+def _programs() -> Iterator[Finding]:
+    yield _tried("nginx", lambda: _version(find_nginx("nginx").path, find_nginx("nginx").version))
+    yield _tried("gunicorn", lambda: f"runs in {find_python('', 'uvicorn')}")
+    ab = load_tool("ab")
+    path = find_program(ab.program)
+    missing = f"The configuration seed needs it. {ab.install}"
+    yield Finding("ab", "ok" if path else "doubt", path or "not installed", "" if path else missing)
+
+
+def _tried(subject: str, seen: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, "ok", seen(), "")
+    except MachineError as problem:
+        what, _, advice = str(problem).partition(". ")
+        return Finding(subject, MISSING, what, advice)
+
+
+def _version(path: str, version: tuple[int, ...]) -> str:
+    return f"{path}, version {'.'.join(map(str, version))}"
+
+
+def _rights() -> Finding:
+    who = "root" if os.geteuid() == 0 else "an ordinary user"
+    return Finding("rights", "ok", f"runs as {who}, which is enough for every configuration of this version", "")
+
+
+def _placement(machine: Machine) -> Finding:
+    placement = place("auto", machine.topology, 1)
+    cpus = len(machine.topology.cpus)
+    if cpus >= 3:
+        return Finding("placement", "ok", placement.reason, "")
+    advice = "Client and servers share CPUs: differences hold, throughput says little about a larger machine."
+    return Finding("placement", "doubt", placement.reason, advice)
+
+
+def _directories(machine: Machine) -> Iterator[Finding]:
+    homes: dict[str, Home] = {"uds-tmpfs": "tmpfs", "uds-dir": "directory"}
+    for transport, home in homes.items():
+        parent = machine.parents[home]
+        if parent:
+            yield Finding(transport, "ok", f"sockets go to a directory of their own in {parent}", "")
+        else:
+            yield Finding(transport, "doubt", "no directory of the right kind", "Leave this transport out.")
+
+
+def _noise(noise: Noise) -> Finding:
+    busiest = ", ".join(f"{process.name} {process.percent:.0f} %" for process in noise.top[:3])
+    seen = (
+        f"in {noise.seconds:.0f} s others used {noise.others_percent:.0f} % of a CPU"
+        f"{f' ({busiest})' if busiest else ''}, {noise.steal_percent:.1f} % was stolen"
+    )
+    if noise.others_percent > OTHERS_PERCENT or noise.steal_percent > STEAL_PERCENT:
+        return Finding("noise", "doubt", seen, "End what else runs here; otherwise intervals become wider.")
+    return Finding("noise", "ok", seen, "")
+
+
+def _virtual(facts: Facts) -> Finding:
+    machine, container = facts["virtual"]["machine"], facts["virtual"]["container"]
+    if not machine and not container:
+        return Finding("hardware", "ok", "no sign of a hypervisor or a container", "")
+    signs = {"a virtual machine": machine, "a container": container}
+    seen = " and ".join(f"{sign} ({name})" for sign, name in signs.items() if name)
+    advice = "Absolute times drift by tens of percent here; paired differences do not."
+    return Finding("hardware", "doubt", seen, advice)
+
+
+def _frequency(facts: Facts) -> Finding:
+    policies = facts["cpus"]["frequency"]
+    if not policies:
+        return Finding(
+            "frequency", "doubt", "the kernel does not show it", "Rely on differences, not on absolute times."
+        )
+    governors = sorted({policy.get("scaling_governor", "unknown") for policy in policies})
+    if governors == ["performance"]:
+        return Finding("frequency", "ok", "governor performance", "")
+    return Finding("frequency", "doubt", f"governor {', '.join(governors)}", "Set the governor to performance.")
+
+
+def _network(facts: Facts) -> Iterator[Finding]:
+    sysctls = facts["sysctls"]
+    for name in ("net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_timestamps"):
+        if str(sysctls.get(name)) == "0":
+            advice = "Without keep-alive the TCP arm runs out of ports at some 470 connections a second: set it to 1."
+            yield Finding(name, "doubt", "0", advice)
+    entries = facts["network"].get("conntrack_entries")
+    if entries:
+        advice = "Connection tracking costs TCP alone, so this baseline is not bare."
+        yield Finding("conntrack", "doubt", f"{entries} connections are tracked", advice)
+
+
+def _experiment(experiment: Experiment, machine: Machine) -> list[Finding]:
+    problems = list(dict.fromkeys(machine_problems(experiment, machine)))
+    if not problems:
+        return [Finding(experiment.name, "ok", "this machine has everything that the experiment needs", "")]
+    return [Finding(experiment.name, MISSING, problem, "") for problem in problems]
+
+
+def _conclusions(findings: Sequence[Finding], facts: Facts) -> Iterator[str]:
+    states = {finding.subject: finding.state for finding in findings}
+    if MISSING in states.values():
+        yield "Nothing can be measured before what is missing is there."
+        return
+    yield "Which arm is faster, and by how many percent and microseconds: yes, from paired bursts with a control."
+    if facts["virtual"]["machine"] or states["frequency"] != "ok":
+        yield "How many microseconds a request takes by itself: only roughly, the clock of this machine is not steady."
+    if states["placement"] != "ok":
+        yield "How many requests per second a larger machine would serve: no, client and servers share CPUs."
+    if states["noise"] != "ok":
+        yield "Small differences: with more time than usual, the machine is not quiet."

@@ -1,0 +1,1 @@
+"""Reads what is seen: counters, proofs, doubts, the results directory."""

@@ -1,0 +1,58 @@
+"""Reads what the cgroup that we run in allows us of CPU and memory."""
+
+from pathlib import Path
+from typing import Any
+
+from harness.lab.kernelfiles import HERE, Roots, read, read_int
+from harness.lab.mounts import Filesystem, read_mounts
+
+# cgroup v1 writes "no limit" as the largest number of pages, some 2**63 bytes.
+_UNLIMITED_BYTES = 1 << 60
+
+
+def limit_facts(roots: Roots = HERE) -> dict[str, Any]:
+    """Where cgroups are mounted (of kind "cgroup", version 1, or "cgroup2"), and what they allow us.
+
+    A limit is the narrowest from our cgroup up to the root, None where there is none. The path of the
+    cgroup is not recorded: it can contain a user's name.
+    """
+    mounts = read_mounts(roots.proc)
+    cpu = [_cpu_limit(level) for level in _levels("cpu", mounts, roots)]
+    memory = [_memory_limit(level) for level in _levels("memory", mounts, roots)]
+    return {
+        "mounts": {mount.mount_point: mount.kind for mount in mounts if mount.kind in ("cgroup", "cgroup2")},
+        "cpu_limit": min((limit for limit in cpu if limit is not None), default=None),
+        "memory_limit_bytes": min((limit for limit in memory if limit is not None), default=None),
+    }
+
+
+def _levels(controller: str, mounts: list[Filesystem], roots: Roots) -> list[Path]:
+    """The directories of our cgroup under `controller`, from our own up to the mount."""
+    paths = _own_paths(roots.proc)
+    first = [mount for mount in mounts if mount.kind == "cgroup" and controller in mount.options]
+    second = [mount for mount in mounts if mount.kind == "cgroup2"]
+    found, path = (first, paths[controller]) if controller in paths else (second, paths.get("", "/"))
+    if not found:
+        return []
+    top = roots.top / found[0].mount_point.lstrip("/")
+    own = top / path.removeprefix(found[0].root).lstrip("/")
+    return [level for level in (own, *own.parents) if level.is_relative_to(top)]
+
+
+def _own_paths(proc: Path) -> dict[str, str]:
+    """Controller -> our cgroup; version 2 is under "". man 7 cgroups: `hierarchy:controllers:path`."""
+    lines = [line.split(":", 2) for line in (read(proc / "self/cgroup") or "").splitlines()]
+    return {name: path for _, names, path in lines for name in names.split(",")}
+
+
+def _cpu_limit(level: Path) -> float | None:
+    """CPUs' worth of time: cpu.max of v2, or quota and period of v1."""
+    quota, _, period = (read(level / "cpu.max") or "").partition(" ")
+    quota = quota or read(level / "cpu.cfs_quota_us") or "-1"
+    period = period or read(level / "cpu.cfs_period_us") or "100000"
+    return None if quota in ("max", "-1") else int(quota) / int(period)
+
+
+def _memory_limit(level: Path) -> int | None:
+    limit = read_int(level / "memory.max") or read_int(level / "memory.limit_in_bytes")
+    return limit if limit is not None and limit < _UNLIMITED_BYTES else None

@@ -1,0 +1,90 @@
+"""Proves that a stack is what it should be: this run's own processes, on their CPUs, on the right file systems."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from harness.errors import StackError, raise_all
+from harness.evidence.affinity import strays
+from harness.evidence.listeners import listening_inodes, socket_inodes
+from harness.lab.blueprint import Hop
+from harness.lab.directories import check_home
+from harness.lab.stack import Stack
+from harness.load.ask import Reply
+
+Proof = dict[str, Any]
+
+
+def prove(stacks: Sequence[Stack]) -> dict[str, Proof]:
+    """What was proved of each arm, by name. Raises StackError (or MachineError for a file system) otherwise."""
+    proofs = {arm: proof for stack in stacks for arm, proof in _proofs(stack).items()}
+    raise_all(_different_answers(stacks), StackError)
+    return proofs
+
+
+def _proofs(stack: Stack) -> dict[str, Proof]:
+    blueprint = stack.blueprint
+    raise_all(strays(stack.pids, blueprint.placement), StackError)
+    hops = {name: _prove_hop(hop, stack) for name, hop in blueprint.hops.items()}
+    front = _inodes_of(stack.nginx.main_pid(), stack.pids["nginx"])
+    return {
+        arm.name: {
+            "upstream": blueprint.server(arm.name),
+            "hop": hops[arm.settings.transport],
+            "url": blueprint.targets[arm.name].url,
+            "nginx_listens": _prove_listener(_front_address(stack, arm.name), front, "nginx"),
+            "status": stack.replies[arm.name].status,
+            "body_bytes": len(stack.replies[arm.name].body),
+            "pids": stack.pids,
+            "cpus": blueprint.placement.cpus,
+        }
+        for arm in blueprint.arms
+    }
+
+
+def _prove_hop(hop: Hop, stack: Stack) -> Proof:
+    own = _inodes_of(stack.app.main_pid(), stack.pids["app"])
+    place = check_home(hop.directory, hop.transport.home) if hop.directory else {}
+    return {"address": hop.address, "listener": _prove_listener(hop.address, own, "gunicorn"), **place}
+
+
+def _prove_listener(address: str, own: set[str], who: str) -> str:
+    """The inode of the one socket that listens on `address`, which must be among `own`."""
+    found = listening_inodes(address)
+    if not found or not found <= own:
+        strangers = ", ".join(sorted(found - own)) or "none at all"
+        raise StackError(
+            f"{address} is not listened on by this run's {who} alone: socket {strangers}. End that server."
+        )
+    return ", ".join(sorted(found))
+
+
+def _inodes_of(main: int, workers: Iterable[int]) -> set[str]:
+    return socket_inodes((main, *workers))
+
+
+def _front_address(stack: Stack, arm: str) -> str:
+    target = stack.blueprint.targets[arm]
+    return f"{target.host}:{target.port}"
+
+
+def _different_answers(stacks: Sequence[Stack]) -> Iterable[str]:
+    """Arms that ask the same application for the same thing must get the same kind of answer."""
+    first: dict[tuple[str, ...], tuple[str, object]] = {}
+    for stack in stacks:
+        for arm in stack.blueprint.arms:
+            question = (arm.settings.app, arm.settings.app_dir, arm.settings.path)
+            other, expected = first.setdefault(question, (arm.name, _shape(stack.replies[arm.name])))
+            if _shape(stack.replies[arm.name]) != expected:
+                yield f"Arms {other!r} and {arm.name!r} ask for the same and get different answers."
+
+
+def _shape(reply: Reply) -> tuple[object, ...]:
+    """What must not differ between two right answers: status, type, and the keys of a JSON object."""
+    kind = reply.headers.get("content-type", "")
+    try:
+        content = json.loads(reply.body) if "json" in kind else None
+    except ValueError:
+        content = None
+    keys = tuple(sorted(content)) if isinstance(content, Mapping) else ()
+    return (reply.status, kind, keys)

@@ -1,0 +1,128 @@
+"""The results directory: a session's files appear whole or not at all, and are never changed."""
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from harness.errors import ConfigError, MachineError
+from harness.model import Plan, Record
+
+if TYPE_CHECKING:
+    from polars import DataFrame
+
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One run's directory."""
+
+    directory: Path
+
+    @property
+    def plan_path(self) -> Path:
+        return self.directory / "plan.json"
+
+    def stack_directory(self, session: int) -> Path:
+        return self.directory / "stack" / f"{session:04}"
+
+    def sessions(self) -> list[int]:
+        """The numbers of the finished sessions."""
+        return sorted(int(path.stem) for path in (self.directory / "sessions").glob("[0-9]*.json"))
+
+    def write_text(self, name: str, text: str) -> None:
+        with self._writing(name) as path:
+            path.write_text(text, encoding="utf-8")
+
+    def write_json(self, name: str, value: BaseModel | dict[str, Any]) -> None:
+        plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+        self.write_text(name, json.dumps(plain, indent=1, allow_nan=False) + "\n")
+
+    def write_session(self, record: Record, requests: "DataFrame") -> None:
+        """The record comes last: where it is, the whole session is."""
+        with self._writing(f"sessions/{record.session:04}.parquet") as path:
+            requests.write_parquet(path)
+        self.write_text(f"sessions/{record.session:04}.json", record.model_dump_json() + "\n")
+
+    def read_plan(self) -> Plan:
+        return _read(self.plan_path, Plan)
+
+    def read_record(self, session: int) -> Record:
+        return _read(self.directory / "sessions" / f"{session:04}.json", Record)
+
+    def read_requests(self, session: int) -> "DataFrame":
+        import polars
+
+        path = self.directory / "sessions" / f"{session:04}.parquet"
+        try:
+            return polars.read_parquet(path)
+        except (OSError, polars.exceptions.PolarsError) as error:
+            raise ConfigError(f"{path} cannot be read: {error}.") from None
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[Path]:
+        """A path beside `name` that takes its place when all went well and it has reached the disk."""
+        path = self.directory / name
+        beside = path.with_name(f".{path.name}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield beside
+            _flush(beside)
+            beside.replace(path)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise _no_room(path, error) from None
+
+
+def new_directory(base: Path, experiment: str, chosen: Path | None) -> Path:
+    """`chosen`, or base/experiment/<UTC time>, made and empty. Raises MachineError."""
+    directory = chosen or base / experiment / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            raise MachineError(
+                f"{directory} is not empty. Give --out another directory, or continue that run with --resume."
+            )
+        (directory / "sessions").mkdir()
+    except OSError as error:
+        raise _no_room(directory, error) from None
+    return directory.resolve()
+
+
+def open_store(directory: Path) -> Store:
+    """The store of an earlier run. Raises ConfigError when `directory` holds none."""
+    store = Store(directory.resolve())
+    if not store.plan_path.is_file():
+        raise ConfigError(f"{directory} holds no run of barehop: there is no plan.json in it.")
+    return store
+
+
+def _no_room(path: Path, error: OSError) -> MachineError:
+    advice = "Free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Choose another place with --out"
+    return MachineError(f"{path} cannot be written: {error.strerror or error}. {advice}; finished sessions are kept.")
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path, model: type[T]) -> T:
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"{path} is not what barehop wrote: {first['loc']}: {first['msg']}.") from None

@@ -1,0 +1,1 @@
+"""From a file to arms to a seeded plan; pure."""

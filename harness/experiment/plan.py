@@ -1,0 +1,19 @@
+"""The plan: in which order every round of every session visits the arms, from the seed alone."""
+
+import random
+
+from harness.model import Experiment, Plan, Schedule
+
+Orders = tuple[tuple[int, ...], ...]
+
+
+def plan_of(experiment: Experiment, schedule: Schedule) -> Plan:
+    orders = (session_orders(experiment, session, schedule.rounds) for session in range(1, schedule.sessions + 1))
+    return Plan(experiment=experiment, schedule=schedule, orders=tuple(orders))
+
+
+def session_orders(experiment: Experiment, session: int, rounds: int) -> Orders:
+    """A uniformly random order of the arms for each round; a session's orders depend on nothing but the seed."""
+    source = random.Random(f"{experiment.design.seed}/{session}")  # noqa: S311 - chance, not secrecy
+    places = range(len(experiment.arms))
+    return tuple(tuple(source.sample(places, len(places))) for _ in range(rounds))

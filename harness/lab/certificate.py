@@ -1,0 +1,23 @@
+"""A certificate for 127.0.0.1, made for one stack and gone with it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    authority: Path
+    chain_and_key: Path
+
+
+def certificate_paths(directory: Path) -> Certificate:
+    return Certificate(authority=directory / "authority.pem", chain_and_key=directory / "server.pem")
+
+
+def write_certificate(paths: Certificate) -> None:
+    """Write both files; their directory must be there."""
+    import trustme  # takes a quarter of a second, and few experiments need it
+
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(paths.authority))
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(paths.chain_and_key))

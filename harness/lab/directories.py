@@ -1,0 +1,50 @@
+"""Where a stack's sockets and scratch files lie: private directories of the right kind of file system."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.errors import MachineError
+from harness.lab.mounts import filesystem_of, is_tmpfs
+
+MAX_SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un holds 108, the last of them the terminating zero
+PREFIX = "barehop-"
+
+
+def tmpfs_parent() -> Path | None:
+    """A directory on tmpfs in which we may make another, or None."""
+    candidates = ("/dev/shm", os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.getuid()}", "/tmp")  # noqa: S108 - only a fresh 0700 directory is made there
+    return next(filter(is_tmpfs, _usable(candidates)), None)
+
+
+def disk_parent(results: Path) -> Path | None:
+    """A directory that is not on tmpfs in which we may make another, or None."""
+    candidates = ("/var/tmp", tempfile.gettempdir(), Path.home(), results)  # noqa: S108 - see above
+    return next((path for path in _usable(candidates) if not is_tmpfs(path)), None)
+
+
+def private_name() -> str:
+    return PREFIX + secrets.token_hex(4)
+
+
+def socket_problem(path: Path) -> str | None:
+    length = len(os.fsencode(path))
+    if length <= MAX_SOCKET_PATH_BYTES:
+        return None
+    return f"The socket path {path} is {length} bytes long; the kernel takes {MAX_SOCKET_PATH_BYTES}."
+
+
+def check_home(directory: Path, home: str) -> dict[str, str]:
+    """What `directory` lies on, for the record. Raises MachineError when that is not what `home` promises."""
+    if is_tmpfs(directory) != (home == "tmpfs"):
+        kind = filesystem_of(directory).kind
+        raise MachineError(f"{directory} lies on {kind}, which is not what a socket on {home!r} needs.")
+    found = filesystem_of(directory)
+    return {"filesystem": found.kind, "mount_point": str(found.mount_point), "options": ",".join(found.options)}
+
+
+def _usable(candidates: Iterable[str | Path]) -> Iterable[Path]:
+    paths = (Path(candidate).resolve() for candidate in candidates if str(candidate))
+    return (path for path in paths if path.is_dir() and os.access(path, os.W_OK | os.X_OK))

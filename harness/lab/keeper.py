@@ -1,0 +1,153 @@
+"""Keeps one service and its directories for as long as a lifeline holds; then nothing of them is left.
+
+A stand-alone program: `python -I -S keeper.py DIRECTORY... -- COMMAND...`. Its standard input is the lifeline,
+a pipe whose other end its maker holds. It makes the directories (mode 0700), says "ready" on standard output,
+waits for one byte, starts the command, and ends everything when the lifeline closes, for whatever reason: also
+when the maker was killed with SIGKILL. Standard error is the service's log. Its exit code is the service's.
+
+It is a subreaper, so a service that loses its own children leaves them to the keeper; and a service that loses
+its keeper gets SIGTERM from the kernel.
+"""
+
+import ctypes
+import os
+import select
+import signal
+import sys
+import time
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+GRACE_S = 0.5
+REMOVE_S = 2.0
+
+
+def main(arguments: list[str]) -> int:
+    divide = arguments.index("--")
+    directories, command = arguments[:divide], arguments[divide + 1 :]
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    wakeup = watch_signals()
+    try:
+        for directory in directories:
+            os.mkdir(directory, 0o700)  # noqa: PTH102 - without pathlib the keeper starts twice as fast
+        os.write(1, b"ready\n")
+        if not os.read(0, 1):
+            return 0
+        return keep(command, libc, wakeup)
+    finally:
+        end_everybody()
+        for directory in directories:
+            remove(directory)
+
+
+def watch_signals() -> int:
+    """A descriptor that becomes readable when a child ends or somebody asks the keeper to stop."""
+    reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    return reading
+
+
+def keep(command: list[str], libc: ctypes.CDLL, wakeup: int) -> int:
+    service = start(command, libc) if command else 0
+    stop_asked = False
+    while not stop_asked:
+        readable, _, _ = select.select([0, wakeup], [], [])
+        stop_asked = 0 in readable or set(os.read(wakeup, 512)) != {signal.SIGCHLD}
+        ended, code = reap(service)
+        if ended:
+            return code
+    return stop(service) if service else 0
+
+
+def start(command: list[str], libc: ctypes.CDLL) -> int:
+    keeper = os.getpid()
+    service = os.fork()
+    if service:
+        return service
+    try:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() == keeper:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(2, 1)
+            os.execvp(command[0], command)  # noqa: S606 - an argument list of our own, without a shell
+    except OSError as error:
+        os.write(2, f"{command[0]}: {error.strerror}\n".encode())
+    os._exit(127)
+
+
+def reap(service: int) -> tuple[bool, int]:
+    """Collects every child that has ended: (whether the service is one of them, its exit code)."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return bool(service), 1
+        if pid == 0:
+            return False, 0
+        if pid == service:
+            return True, os.waitstatus_to_exitcode(status)
+
+
+def stop(service: int) -> int:
+    """SIGTERM, then patience; whoever is left after that is ended by `end_everybody`."""
+    os.kill(service, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_S
+    while time.monotonic() < deadline:
+        ended, code = reap(service)
+        if ended:
+            return code
+        time.sleep(0.002)
+    return -signal.SIGKILL
+
+
+def end_everybody() -> None:
+    """SIGKILL for all descendants: those of a killed child become ours, so go on until there is none."""
+    while True:
+        for pid in children():
+            os.kill(pid, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def children() -> list[int]:
+    found = []
+    for name in os.listdir("/proc"):  # noqa: PTH208 - see above
+        if name.isdigit() and parent_of(name) == os.getpid():
+            found.append(int(name))
+    return found
+
+
+def parent_of(pid: str) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - see above
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def remove(directory: str) -> None:
+    """Remove the tree, again if need be: another keeper's service may still write its last file there."""
+    deadline = time.monotonic() + REMOVE_S
+    while os.path.isdir(directory) and time.monotonic() < deadline:  # noqa: PTH112 - see above
+        try:
+            remove_once(directory)
+        except OSError:
+            time.sleep(0.01)
+
+
+def remove_once(directory: str) -> None:
+    for path, folders, files in os.walk(directory, topdown=False):
+        for name in files:
+            os.unlink(os.path.join(path, name))  # noqa: PTH108, PTH118 - see above
+        for name in folders:
+            os.rmdir(os.path.join(path, name))  # noqa: PTH106, PTH118 - see above
+    os.rmdir(directory)  # noqa: PTH106 - see above
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,67 @@
+"""Reads files of /proc, /sys and /etc, any of which may be missing, unreadable or gone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """Where the machine's files are: another `top` is a machine in a directory."""
+
+    top: Path = Path("/")
+
+    @property
+    def proc(self) -> Path:
+        return self.top / "proc"
+
+    @property
+    def sys(self) -> Path:
+        return self.top / "sys"
+
+    @property
+    def etc(self) -> Path:
+        return self.top / "etc"
+
+
+HERE = Roots()
+
+
+def read(path: Path) -> str | None:
+    """The file's text without the white space around it; None when it cannot be had."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip(" \t\n\0")
+    except OSError:
+        return None
+
+
+def read_int(path: Path) -> int | None:
+    text = read(path)
+    try:
+        return int(text) if text else None
+    except ValueError:
+        return None
+
+
+def read_named(directory: Path, names: Iterable[str]) -> dict[str, str]:
+    """The texts of those files of `directory` that can be read, by name."""
+    texts = {name: read(directory / name) for name in names}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def parse_cpus(text: str) -> tuple[int, ...]:
+    """The CPUs of a kernel list: "0-2,8" is (0, 1, 2, 8)."""
+    bounds = [part.partition("-") for part in text.split(",") if part.strip()]
+    ranges = [range(int(low), int(high or low) + 1) for low, _, high in bounds]
+    return tuple(sorted({number for numbers in ranges for number in numbers}))
+
+
+def format_cpus(numbers: Iterable[int]) -> str:
+    """The kernel's list of CPUs: (0, 1, 2, 8) is "0-2,8"."""
+    ranges: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if ranges and number == ranges[-1][-1] + 1:
+            ranges[-1].append(number)
+        else:
+            ranges.append([number])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in ranges)

@@ -1,0 +1,90 @@
+"""Says which file system a path lies on, as the mount table and statfs have it."""
+
+import ctypes
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import MachineError
+from harness.lab.kernelfiles import read
+
+# linux/magic.h
+TMPFS_MAGIC = 0x01021994
+RAMFS_MAGIC = 0x858458F6
+
+
+@dataclass(frozen=True, slots=True)
+class Filesystem:
+    """A row of the mount table. `options` are the mount's and the file system's, each once."""
+
+    kind: str
+    mount_point: str
+    options: tuple[str, ...]
+    source: str
+    root: str = "/"  # the part of the file system that is mounted
+    mount_id: int = 0
+    parent_id: int = 0
+
+
+def filesystem_of(path: Path, proc: Path = Path("/proc")) -> Filesystem:
+    """The mount that `path` (or, if it does not exist yet, the directory for it) lies on.
+
+    Goes down the tree of mounts as the kernel's path walk does, so that a mount hidden by a later one above
+    it is never met. MachineError: no mount table.
+    """
+    target = path.resolve()
+    mounts = read_mounts(proc)
+    found = _bottom(mounts)
+    if found is None:
+        raise MachineError(f"{proc}/self/mountinfo shows no root mount. Mount /proc at {proc}.")
+    while above := _mounted_on(found, target, mounts):
+        found = above
+    return found
+
+
+def is_tmpfs(path: Path) -> bool:
+    """Whether statfs says that `path` lives in memory (tmpfs or ramfs). MachineError: statfs fails."""
+    # glibc and musl both begin struct statfs with the word f_type, a long on x86_64 and aarch64; the rest,
+    # which differs between them, fits in the space given several times over.
+    answer = (ctypes.c_ulong * 64)()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.statfs(os.fsencode(path), ctypes.byref(answer)) != 0:
+        why = os.strerror(ctypes.get_errno())
+        raise MachineError(f"The file system of {path} cannot be examined: {why}. Choose another directory.")
+    return answer[0] & 0xFFFFFFFF in (TMPFS_MAGIC, RAMFS_MAGIC)
+
+
+def read_mounts(proc: Path = Path("/proc")) -> list[Filesystem]:
+    """Every mount that this process sees, in the table's order."""
+    # Not splitlines: a mount point may contain what Unicode calls the end of a line.
+    return [_row(line) for line in (read(proc / "self/mountinfo") or "").split("\n") if line]
+
+
+def _row(line: str) -> Filesystem:
+    """man 5 proc: `id parent major:minor root point options [optional ...] - kind source super-options`."""
+    mount, _, filesystem = line.partition(" - ")
+    mount_id, parent_id, _, root, point, options, *_ = mount.split(" ")
+    kind, source, super_options = filesystem.split(" ")[:3]
+    every = dict.fromkeys([*options.split(","), *super_options.split(",")])
+    return Filesystem(
+        kind, _unescape(point), tuple(every), _unescape(source), _unescape(root), int(mount_id), int(parent_id)
+    )
+
+
+def _unescape(text: str) -> str:
+    r"""Space, tab, newline and backslash are written as \040 and so on; other bytes are as they are."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
+
+
+def _bottom(mounts: list[Filesystem]) -> Filesystem | None:
+    """The root mount that lies on nothing this process sees."""
+    others = {mount.mount_id for mount in mounts if mount.mount_id != mount.parent_id}
+    return next((m for m in mounts if m.mount_point == "/" and m.parent_id not in others), None)
+
+
+def _mounted_on(mount: Filesystem, target: Path, mounts: list[Filesystem]) -> Filesystem | None:
+    """The mount that the walk to `target` meets first after `mount`."""
+    met = [m for m in mounts if m.parent_id == mount.mount_id != m.mount_id]
+    met = [m for m in met if target.is_relative_to(m.mount_point)]
+    return min(met, key=lambda m: len(m.mount_point), default=None)

@@ -1,0 +1,59 @@
+"""nginx's configuration for a stack: one server and one upstream for each arm, nothing left to defaults that change."""
+
+import os
+import pwd
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from harness.lab.programs import Nginx
+
+CHECK_PATH = "/barehop-check"
+CHECK_HEADER = "X-Barehop-Upstream"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What nginx does for one arm: listen on `port`, pass `path` on to `server`."""
+
+    arm: str
+    upstream: str
+    server: str
+    port: int
+    path: str
+    keepalive: int
+    tls: bool
+
+
+def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, certificate: Path) -> str:
+    """The text of nginx.conf; temporary files and the pid file go to `scratch`."""
+    environment = Environment(
+        loader=PackageLoader("harness.lab"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - this is no HTML, and what goes in has been checked
+    )
+    return environment.get_template("nginx.conf.j2").render(
+        version=".".join(map(str, nginx.version)),
+        version_tuple=nginx.version,
+        user=_owner() if os.geteuid() == 0 else "",
+        scratch=scratch,
+        tls=any(site.tls for site in sites),
+        certificate=certificate,
+        sites=sites,
+        check_path=CHECK_PATH,
+        check_header=CHECK_HEADER,
+    )
+
+
+def nginx_argv(nginx: Nginx, conf: Path, scratch: Path) -> tuple[str, ...]:
+    return (nginx.path, "-p", f"{scratch}/", "-c", str(conf))
+
+
+def _owner() -> str:
+    """Whoever owns the sockets: as root, workers must not become "nobody", who could not reach them."""
+    return pwd.getpwuid(os.geteuid()).pw_name

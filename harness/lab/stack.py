@@ -1,0 +1,137 @@
+"""A stack as a context: when it is entered every arm has answered through nginx over its own transport."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from harness.errors import StackError
+from harness.lab.blueprint import Blueprint, start_script
+from harness.lab.certificate import write_certificate
+from harness.lab.gunicorn import server_environment
+from harness.lab.nginx import CHECK_HEADER, CHECK_PATH
+from harness.lab.process import Running, Service, log_tail, running
+from harness.load.ask import Reply
+from harness.model import Target
+
+READY_S = 30.0
+POLL_S = 0.03
+STARTING = (502, 503, 504)  # what nginx says while the application is not there yet
+
+Ask = Callable[[Target, str], Reply | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack that is up. Pids are those that were there when it became ready."""
+
+    blueprint: Blueprint
+    nginx: Running
+    app: Running
+    pids: dict[str, tuple[int, ...]]  # by role: the workers
+    replies: dict[str, Reply]  # by arm: the answer that proved it ready
+
+    def check(self) -> None:
+        """Raise StackError unless the very same workers are still there."""
+        for role, running_ in (("nginx", self.nginx), ("app", self.app)):
+            now = running_.worker_pids()
+            if now != self.pids[role]:
+                log = running_.service.log
+                raise StackError(
+                    f"{running_.service.name}: the workers {_listed(self.pids[role])} that began the session are now "
+                    f"{_listed(now)}. Its log, {log}, ends:\n{log_tail(log)}"
+                )
+
+
+@contextmanager
+def running_stacks(blueprints: Sequence[Blueprint], ask: Ask) -> Iterator[list[Stack]]:
+    """All stacks of a session, started side by side. Raises StackError when one does not come up with right answers."""
+    with ExitStack() as until_the_end:
+        started = [until_the_end.enter_context(_started(blueprint)) for blueprint in blueprints]
+        yield [_stack(blueprint, app, nginx, ask) for blueprint, (app, nginx) in zip(blueprints, started, strict=True)]
+
+
+@contextmanager
+def _started(blueprint: Blueprint) -> Iterator[tuple[Running, Running]]:
+    _write_files(blueprint)
+    with running(_app_service(blueprint)) as app, running(_nginx_service(blueprint)) as nginx:
+        yield app, nginx
+
+
+def _stack(blueprint: Blueprint, app: Running, nginx: Running, ask: Ask) -> Stack:
+    replies = _ready(blueprint, ask, (app, nginx))
+    pids = {"nginx": nginx.worker_pids(), "app": app.worker_pids()}
+    return Stack(blueprint=blueprint, nginx=nginx, app=app, pids=pids, replies=replies)
+
+
+def _app_service(blueprint: Blueprint) -> Service:
+    return Service(
+        name="gunicorn",
+        argv=blueprint.gunicorn_argv,
+        log=blueprint.directory / "gunicorn.log",
+        cpus=blueprint.placement.cpus["app"],
+        cwd=blueprint.directory,  # where no gunicorn.conf.py of somebody else's lies
+        env=server_environment(),
+        directories=blueprint.private,
+    )
+
+
+def _nginx_service(blueprint: Blueprint) -> Service:
+    return Service(
+        name="nginx",
+        argv=blueprint.nginx_argv,
+        log=blueprint.directory / "nginx.log",
+        cpus=blueprint.placement.cpus["nginx"],
+    )
+
+
+def _write_files(blueprint: Blueprint) -> None:
+    blueprint.directory.mkdir(parents=True, exist_ok=True)
+    (blueprint.directory / "nginx.conf").write_text(blueprint.nginx_conf)
+    script = blueprint.directory / "start.sh"
+    script.write_text(start_script(blueprint))
+    script.chmod(0o755)
+    if blueprint.certificate:
+        write_certificate(blueprint.certificate)
+
+
+def _ready(blueprint: Blueprint, ask: Ask, services: tuple[Running, ...]) -> dict[str, Reply]:
+    """The right answer of each arm, or a StackError: at once when one is wrong, in the end when none comes."""
+    deadline = time.monotonic() + READY_S
+    replies: dict[str, Reply] = {}
+    for arm, target in blueprint.targets.items():
+        while arm not in replies:
+            for service in services:
+                service.check()
+            reply = ask(target, CHECK_PATH)
+            if isinstance(reply, Reply) and reply.status not in STARTING:
+                replies[arm] = _right(arm, reply, blueprint)
+            elif time.monotonic() > deadline:
+                raise StackError(_not_ready(arm, reply, blueprint))
+            else:
+                time.sleep(POLL_S)
+    return replies
+
+
+def _right(arm: str, reply: Reply, blueprint: Blueprint) -> Reply:
+    path = blueprint.targets[arm].path
+    if not 200 <= reply.status < 300:
+        log = blueprint.directory / "gunicorn.log"
+        raise StackError(
+            f"Arm {arm!r} answers {path} with status {reply.status} instead of 2xx. Correct the path or the "
+            f"application. The log {log} ends:\n{log_tail(log)}"
+        )
+    expected, seen = blueprint.server(arm), reply.headers.get(CHECK_HEADER.lower(), "nobody")
+    if seen != expected:
+        raise StackError(f"Arm {arm!r} was served by {seen} instead of {expected}. Is another server in the way?")
+    return reply
+
+
+def _not_ready(arm: str, reply: Reply | str, blueprint: Blueprint) -> str:
+    last = f"status {reply.status}" if isinstance(reply, Reply) else reply
+    logs = "\n".join(log_tail(blueprint.directory / name) for name in ("gunicorn.log", "nginx.log"))
+    return f"Arm {arm!r} did not answer within {READY_S:g} s; the last try gave {last}. The logs end:\n{logs}"
+
+
+def _listed(pids: tuple[int, ...]) -> str:
+    return ", ".join(map(str, pids)) or "none"

@@ -1,0 +1,112 @@
+"""Says which CPUs this process may use, and which of them share a core, a cache, a node, a speed."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from harness.lab.kernelfiles import parse_cpus, read, read_int
+
+UNKNOWN = -1
+
+# Turbo favours single cores by up to a tenth; kinds of cores (P and E, big and LITTLE) differ by more.
+LIKE_SPEED = 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """A logical CPU. `core` and `llc` are named by the lowest CPU of the core, or of the last-level cache."""
+
+    number: int
+    core: int
+    package: int = UNKNOWN
+    node: int = UNKNOWN
+    llc: int = UNKNOWN
+    siblings: tuple[int, ...] = ()  # every thread of the core, allowed or not
+    speed: float = 1.0  # of the fastest CPU here
+
+    @property
+    def home(self) -> tuple[int, int, int]:
+        """CPUs are the nearer, the longer the common beginning of their homes."""
+        return (self.package, self.node, self.llc)
+
+    def is_like(self, slower: "Cpu") -> bool:
+        return slower.speed >= LIKE_SPEED * self.speed
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """`cpus` are online and allowed, in order of their numbers; `online` are all that the machine has."""
+
+    cpus: tuple[Cpu, ...]
+    online: frozenset[int]
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        return tuple(cpu.number for cpu in self.cpus)
+
+
+def read_topology(sys: Path = Path("/sys"), allowed: Collection[int] | None = None) -> Topology:
+    """The CPUs that are online and `allowed` (None: those of our own affinity, which respects cpusets).
+
+    A file that is missing (a container, a virtual machine, aarch64) leaves its part UNKNOWN, or at the
+    simplest guess: a core of one thread, a speed like everybody's.
+    """
+    devices = sys / "devices/system"
+    mine = frozenset(psutil.Process().cpu_affinity() or () if allowed is None else allowed)
+    online = frozenset(parse_cpus(read(devices / "cpu/online") or "")) or mine
+    numbers = sorted(online & mine)
+    nodes, speeds = _nodes(devices / "node"), _speeds(devices / "cpu", numbers)
+    cpus = (_cpu(devices / f"cpu/cpu{number}", number, nodes, speeds) for number in numbers)
+    return Topology(tuple(cpus), online)
+
+
+def _cpu(directory: Path, number: int, nodes: Mapping[int, int], speeds: Mapping[int, float]) -> Cpu:
+    siblings = _siblings(directory / "topology") or (number,)
+    package = read_int(directory / "topology/physical_package_id")
+    return Cpu(
+        number,
+        core=siblings[0],
+        package=UNKNOWN if package is None else package,
+        node=nodes.get(number, UNKNOWN),
+        llc=_last_level_cache(directory / "cache"),
+        siblings=siblings,
+        speed=speeds[number],
+    )
+
+
+def _siblings(topology: Path) -> tuple[int, ...]:
+    """The name with "thread" is the old one; kernels since 5.3 have both."""
+    return parse_cpus(read(topology / "core_cpus_list") or read(topology / "thread_siblings_list") or "")
+
+
+def _last_level_cache(cache: Path) -> int:
+    """The lowest CPU that shares the cache of the highest level."""
+    levels = [(read_int(index / "level") or 0, index) for index in sorted(cache.glob("index*"))]
+    if not levels:
+        return UNKNOWN
+    _, last = max(levels)
+    return next(iter(parse_cpus(read(last / "shared_cpu_list") or "")), UNKNOWN)
+
+
+def _nodes(directory: Path) -> dict[int, int]:
+    """CPU -> NUMA node."""
+    lists = {int(node.name[4:]): read(node / "cpulist") or "" for node in directory.glob("node[0-9]*")}
+    return {cpu: node for node, text in lists.items() for cpu in parse_cpus(text)}
+
+
+def _speeds(directory: Path, numbers: Collection[int]) -> dict[int, float]:
+    """CPU -> speed relative to the fastest.
+
+    Neither source is enough alone: x86 kernels give hybrid cores one capacity while SMT is on, and big and
+    LITTLE cores of one frequency differ in capacity only. The lower of the two tells both apart.
+    """
+    capacities = _relative({n: read_int(directory / f"cpu{n}/cpu_capacity") for n in numbers})
+    limits = _relative({n: read_int(directory / f"cpu{n}/cpufreq/cpuinfo_max_freq") for n in numbers})
+    return {number: min(capacities[number], limits[number]) for number in numbers}
+
+
+def _relative(values: Mapping[int, int | None]) -> dict[int, float]:
+    fastest = max((value or 0 for value in values.values()), default=0)
+    return {number: value / fastest if value else 1.0 for number, value in values.items()}

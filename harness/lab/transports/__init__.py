@@ -1,0 +1,1 @@
+"""One file a transport: how nginx reaches the application."""

@@ -1,0 +1,1 @@
+"""Sends the requests: our client, and one file for each outside tool."""

@@ -1,0 +1,38 @@
+"""One question to nginx, untimed: is the stack there, and who answered?"""
+
+import http.client
+import ssl
+from dataclasses import dataclass
+
+from harness.model import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    headers: dict[str, str]  # names in lower case
+    body: bytes
+
+
+def ask(target: Target, path: str, timeout_s: float = 5.0) -> Reply | str:
+    """The answer to GET `path`, or a few words on why there is none."""
+    connection = _connection(target, timeout_s)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return Reply(
+            status=response.status,
+            headers={name.lower(): value for name, value in response.getheaders()},
+            body=response.read(),
+        )
+    except (OSError, http.client.HTTPException) as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        connection.close()
+
+
+def _connection(target: Target, timeout_s: float) -> http.client.HTTPConnection:
+    if target.authority is None:
+        return http.client.HTTPConnection(target.host, target.port, timeout=timeout_s)
+    context = ssl.create_default_context(cafile=str(target.authority))
+    return http.client.HTTPSConnection(target.host, target.port, timeout=timeout_s, context=context)

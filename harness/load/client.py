@@ -1,0 +1,119 @@
+"""Sends bursts of requests, one after the other over one connection at a time, and times each of them."""
+
+import gc
+import os
+import ssl
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from harness.errors import LoadError
+from harness.load.exchange import Endpoint, Exchange, KeptConnection, on_own_connection
+from harness.model import Target
+
+_TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """The timed requests that were answered right, in order of sending; `positions` count from 0 after settling.
+
+    `failures` are those of settling too. A request for which a kept connection had to be opened is in neither.
+    """
+
+    positions: tuple[int, ...]
+    start_ns: tuple[int, ...]
+    latency_ns: tuple[int, ...]
+    failures: Mapping[str, int]
+
+
+@contextmanager
+def client(target: Target, timeout_s: float = 10.0) -> Iterator[Callable[[int, int], Burst]]:
+    """`burst(settle, timed)`: that many untimed, then that many timed requests of `target`.
+
+    The time of a request includes connecting (and the TLS handshake) unless the target keeps its connection.
+    A timeout ends its burst, for the requests after it would wait as long.
+    """
+    endpoint = Endpoint((target.host, target.port), timeout_s, _tls(target.authority))
+    request = _request(target)
+    if not target.keepalive:
+        yield partial(_burst, partial(on_own_connection, endpoint, request))
+        return
+    with closing(KeptConnection(endpoint, request)) as connection:
+        yield partial(_burst, connection.exchange)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep the garbage collector away. Entering costs a full collection: once around many bursts."""
+    enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _tls(authority: Path | None) -> ssl.SSLContext | None:
+    if authority is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except OSError as error:
+        raise LoadError(
+            f"The certificate to trust cannot be read from {authority}: {error}. "
+            "Give a PEM file that holds the certificate of the server's authority."
+        ) from error
+
+
+def _request(target: Target) -> bytes:
+    connection = "keep-alive" if target.keepalive else "close"
+    lines = (
+        f"GET {target.path} HTTP/1.1",
+        f"Host: {target.host}:{target.port}",
+        "User-Agent: barehop",
+        "Accept: */*",
+        f"Connection: {connection}",
+    )
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+
+
+def _burst(exchange: Callable[[], Exchange], settle: int, timed: int) -> Burst:
+    positions: list[int] = []
+    start_ns: list[int] = []
+    latency_ns: list[int] = []
+    failures: Counter[str] = Counter()
+    for position in range(-settle, timed):
+        seen = _attempt(exchange)
+        if seen.fault:
+            failures[seen.fault] += 1
+        elif seen.comparable and position >= 0:
+            positions.append(position)
+            start_ns.append(seen.start_ns)
+            latency_ns.append(seen.end_ns - seen.start_ns)
+        if seen.fault == _TIMEOUT:
+            break
+    return Burst(tuple(positions), tuple(start_ns), tuple(latency_ns), dict(failures))
+
+
+def _attempt(exchange: Callable[[], Exchange]) -> Exchange:
+    try:
+        return exchange()
+    except OSError as error:
+        return Exchange(0, 0, _kind(error))
+
+
+def _kind(error: OSError) -> str:
+    """One word or two for what went wrong on the connection, the same for the same cause."""
+    if isinstance(error, TimeoutError | BlockingIOError):
+        return _TIMEOUT  # BlockingIOError is how the kernel's own timeouts end
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
+        return "reset"
+    if isinstance(error, ssl.SSLError):
+        return f"tls {error.reason or error}".lower().replace("_", " ")
+    return os.strerror(error.errno).lower() if error.errno else str(error)

@@ -1,0 +1,131 @@
+"""One request and its answer over TCP or TLS: timed to the last byte, judged after the clock was read."""
+
+import socket
+import ssl
+import struct
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import NamedTuple
+
+from harness.load import answer
+
+_PIECE_BYTES = 65536
+_CLOSED_BY_SERVER = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)
+
+
+class Exchange(NamedTuple):
+    """What one request gave. `comparable` is False when a kept connection had to be opened for it."""
+
+    start_ns: int
+    end_ns: int
+    fault: str | None
+    comparable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Whom to ask: `address` is an IPv4 host and a port; `timeout_s` holds for each wait and for an exchange."""
+
+    address: tuple[str, int]
+    timeout_s: float
+    tls: ssl.SSLContext | None
+
+    @property
+    def timeout_ns(self) -> int:
+        return int(self.timeout_s * 1e9)
+
+    def unconnected(self) -> socket.socket:
+        """A socket whose connect() includes the TLS handshake where there is TLS."""
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.tls:
+            sock.settimeout(self.timeout_s)  # ssl takes the end of a kernel timeout for "try again", for ever
+            return self.tls.wrap_socket(sock, server_hostname=self.address[0])
+        # The kernel's own timeouts save the poll() that settimeout() puts before each wait.
+        timeval = struct.pack("ll", *divmod(int(self.timeout_s * 1e6), 1_000_000))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+        return sock
+
+
+def on_own_connection(endpoint: Endpoint, request: bytes) -> Exchange:
+    """Connect, ask, read until the server closes. The time is from before connect() to the last byte."""
+    data = bytearray()
+    with endpoint.unconnected() as sock:
+        start_ns = end_ns = perf_counter_ns()
+        sock.connect(endpoint.address)
+        sock.sendall(request)
+        while piece := sock.recv(_PIECE_BYTES):
+            end_ns = perf_counter_ns()
+            data += piece
+            if end_ns - start_ns > endpoint.timeout_ns:
+                raise TimeoutError
+    return Exchange(start_ns, end_ns, answer.fault(answer.read_head(data), data))
+
+
+class KeptConnection:
+    """A connection for many requests, opened when first needed and again when the server has closed it."""
+
+    def __init__(self, endpoint: Endpoint, request: bytes) -> None:
+        self._endpoint = endpoint
+        self._request = request
+        self._sock: socket.socket | None = None
+
+    def close(self) -> None:
+        if self._sock:
+            self._sock.close()
+        self._sock = None
+
+    def exchange(self) -> Exchange:
+        """Ask over the open connection. The time is from before send() to the last byte."""
+        try:
+            kept = self._ask(self._sock) if self._sock else None
+            return kept or self._ask_first()
+        except OSError:
+            self.close()
+            raise
+
+    def _ask(self, sock: socket.socket) -> Exchange | None:
+        """None: the server closed the connection before a byte of the answer came."""
+        data = bytearray()
+        start_ns = perf_counter_ns()
+        try:
+            sock.sendall(self._request)
+            head, end_ns = _receive(sock, data, start_ns + self._endpoint.timeout_ns)
+        except _CLOSED_BY_SERVER:
+            if data:
+                raise
+        if not data:
+            return None
+        fault = answer.fault(head, data)
+        if fault or (head and head.closes):
+            self.close()
+        return Exchange(start_ns, end_ns, fault)
+
+    def _ask_first(self) -> Exchange:
+        """Ask over a connection opened for it, which is not what a kept connection is measured by."""
+        seen = self._ask(self._open())
+        if seen is None:
+            return Exchange(0, 0, "no answer", comparable=False)
+        closed = None if self._sock else "connection not kept"
+        return seen._replace(fault=seen.fault or closed, comparable=False)
+
+    def _open(self) -> socket.socket:
+        self.close()
+        self._sock = self._endpoint.unconnected()
+        self._sock.connect(self._endpoint.address)
+        return self._sock
+
+
+def _receive(sock: socket.socket, data: bytearray, deadline_ns: int) -> tuple[answer.Head | None, int]:
+    """Fill `data` with one answer, as far as it comes; its head, and when its last byte was there."""
+    head, end_ns = None, 0
+    while piece := sock.recv(_PIECE_BYTES):
+        end_ns = perf_counter_ns()
+        data += piece
+        head = head or answer.read_head(data)
+        if head and answer.body_end(head, data) is not None:
+            break
+        if end_ns > deadline_ns:
+            raise TimeoutError
+    return head, end_ns

@@ -1,0 +1,64 @@
+"""Runs an outside load tool to its end and gives its outcome, or says why there is none."""
+
+import shlex
+import subprocess
+from pathlib import Path
+
+from harness.errors import LoadError
+from harness.lab.process import run_to_end
+from harness.model import LoadTool, Outcome, Settings, Target
+
+_START_S = 30.0
+_SLOWEST_REQUEST_S = 0.1
+_VERSION_TIMEOUT_S = 10.0
+
+
+def visit_outside(tool: LoadTool, program: str, target: Target, settings: Settings, directory: Path) -> Outcome:
+    """One run of `tool`, which leaves its files in `directory`. LoadError when it fails or cannot be read."""
+    directory = directory.absolute()
+    directory.mkdir(parents=True, exist_ok=True)
+    argv = tool.command(program, target, settings, directory)
+    exit_code = run_to_end(argv, directory, _patience_s(settings))
+    if exit_code:
+        said = _last_line(directory / "stderr.txt")
+        raise LoadError(f"{program} ended with exit code {exit_code} and said: {said}. {_advice(argv, directory)}")
+    try:
+        outcome = tool.outcome(directory)
+    except ValueError as error:
+        raise LoadError(f"What {program} said cannot be read. {error} {_advice(argv, directory)}") from error
+    _check_complete(outcome, settings, program, directory)
+    return outcome
+
+
+def tool_version(tool: LoadTool, program: str) -> str:
+    """The first line that `program` says of its version, wherever it says it."""
+    argv = [program, *tool.version]
+    try:
+        said = subprocess.run(argv, capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LoadError(f"{program} does not say its version: {error}. {tool.install}") from error
+    lines = (said.stdout + said.stderr).split("\n")
+    return next((line.strip() for line in lines if line.strip()), "unknown")
+
+
+def _patience_s(settings: Settings) -> float:
+    """So long that only a tool that hangs is given up."""
+    return _START_S + (2 * settings.tool_seconds or _SLOWEST_REQUEST_S * settings.tool_requests)
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(errors="replace").split("\n") if path.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
+
+
+def _advice(argv: list[str], directory: Path) -> str:
+    return f"Its output is in {directory}; to see it happen while the servers run: {shlex.join(argv)}"
+
+
+def _check_complete(outcome: Outcome, settings: Settings, program: str, directory: Path) -> None:
+    done = outcome.requests + sum(outcome.failures.values())
+    if not settings.tool_seconds and done < settings.tool_requests:
+        raise LoadError(
+            f"{program} made {done} of the {settings.tool_requests} requests it was asked for. "
+            f"Its output in {directory} may say why."
+        )

@@ -1,0 +1,90 @@
+"""ApacheBench: HTTP/1.0, every answer to the end of its connection; takes an answer that is cut short for right."""
+
+import csv
+import math
+import re
+from pathlib import Path
+
+from harness.model import LoadTool, Outcome, Settings, Target
+
+_PERCENTILES = "percentiles.csv"
+_HEADER = ["Percentage served", "Time in ms"]
+_LAST_PERCENTILES = (99, 100)  # which of them is the last differs between releases
+_REQUESTS_PER_S = 50_000  # more than one connection can do, so that only the time ends a run by time
+
+
+def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
+    keepalive = ["-k"] if target.keepalive else []
+    connections = str(settings.connections)
+    # -l: the body's length varies. -e: the only output finer than a millisecond.
+    options = ["-q", "-l", "-c", connections, "-e", str(directory / _PERCENTILES), *keepalive]
+    return [program, *_amount(settings), *options, target.url]
+
+
+def _amount(settings: Settings) -> list[str]:
+    if not settings.tool_seconds:
+        return ["-n", str(settings.tool_requests)]
+    seconds = math.ceil(settings.tool_seconds)
+    # -t implies -n 50000 unless -n comes after it.
+    return ["-t", str(seconds), "-n", str(seconds * _REQUESTS_PER_S)]
+
+
+def _outcome(directory: Path) -> Outcome:
+    text = _read(directory / "stdout.txt")
+    complete = int(_figure(text, "Complete requests"))
+    failures = _failures(text)
+    not_connected = failures.get("connect", 0) + failures.get("exceptions", 0)  # ab does not complete these
+    return Outcome(
+        requests=complete - sum(failures.values()) + not_connected,
+        failures=failures,
+        duration_s=float(_figure(text, "Time taken for tests")),
+        mean_us=1000 * float(_figure(text, "Time per request")),
+        percentiles_us=_percentiles_us(_read(directory / _PERCENTILES)),
+        resolution_us=1.0,
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError as error:
+        raise ValueError(f"ab left no {path.name} that can be read ({error.strerror}).") from error
+
+
+def _figure(text: str, label: str) -> str:
+    found = re.search(rf"^{label}:\s+([\d.]+)", text, re.MULTILINE)
+    if found is None:
+        raise ValueError(f"ab's output has no line {label!r}; it has {len(text.splitlines())} lines.")
+    return found[1]
+
+
+def _failures(text: str) -> dict[str, int]:
+    """By kind: ab's own words in lower case, and what it calls "Non-2xx responses"."""
+    kinds = re.search(r"^\s+\((Connect: .*)\)$", text, re.MULTILINE)
+    counts = {kind.lower(): int(n) for kind, n in re.findall(r"(\w+): (\d+)", kinds[1])} if kinds else {}
+    not_2xx = re.search(r"^Non-2xx responses:\s+(\d+)", text, re.MULTILINE)
+    counts["status not 2xx"] = int(not_2xx[1]) if not_2xx else 0
+    if not kinds and int(_figure(text, "Failed requests")):
+        raise ValueError("ab's output counts failed requests but does not say of which kind.")
+    return {kind: count for kind, count in counts.items() if count}
+
+
+def _percentiles_us(text: str) -> dict[float, float]:
+    header, *rows = list(csv.reader(text.splitlines())) or [[]]
+    try:
+        found = {float(percent): 1000 * float(time_ms) for percent, time_ms in rows}
+    except ValueError as error:
+        raise ValueError(f"{_PERCENTILES} has a row that is not two numbers: {error}.") from error
+    last = len(rows) - 1
+    if header != _HEADER or last not in _LAST_PERCENTILES or list(found) != list(range(last + 1)):
+        raise ValueError(f"{_PERCENTILES} has {len(rows)} rows under {header}, not one for each percentile.")
+    return found
+
+
+PLUGIN = LoadTool(
+    program="ab",
+    version=("-V",),
+    install="It is in the package apache2-utils (apt, apk), httpd-tools (dnf) or apache (pacman).",
+    command=_command,
+    outcome=_outcome,
+)

@@ -1,0 +1,118 @@
+"""Visits the arms in the order of the plan; while a burst runs, nothing else happens."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, count
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from harness.errors import MachineError
+from harness.lab.programs import find_program
+from harness.load.client import Burst, client, quietly
+from harness.load.outside import visit_outside
+from harness.model import Arm, LoadTool, Outcome, Schedule, Settings, Target, Visit
+
+WARM_UP_REQUESTS = 40
+# After the last answer the servers still close connections; their CPU time belongs to the visit that caused it.
+AFTERMATH_S = 0.0002
+
+Orders = Sequence[Sequence[int]]
+CpuReader = Callable[[], Mapping[str, int]]
+Send = Callable[[int, int], Burst | Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """How an arm is visited: `send(settle, timed)`, and the CPU time its servers have used so far, by role."""
+
+    arm: str
+    send: Send
+    cpu: CpuReader
+
+
+@contextmanager
+def sender(arm: Arm, target: Target, tool: LoadTool | None, directory: Path) -> Iterator[Send]:
+    """`send` for one arm: our client, or an outside tool, which leaves its files in `directory`."""
+    with client(target) as burst:
+        yield burst if tool is None else _tool_sender(tool, burst, arm.settings, target, directory / "tool" / arm.name)
+
+
+def _tool_sender(
+    tool: LoadTool, burst: Callable[[int, int], Burst], settings: Settings, target: Target, directory: Path
+) -> Send:
+    """Settling is done by our client; what is timed is one run of the tool, whatever the burst's length."""
+    program = find_program(tool.program)
+    if program is None:
+        raise MachineError(f"There is no program {tool.program!r} any more. {tool.install}")
+    runs = count(1)
+
+    def send(settle: int, timed: int) -> Burst | Outcome:
+        settled = burst(settle, 0)
+        return visit_outside(tool, program, target, settings, directory / f"{next(runs):04}") if timed else settled
+
+    return send
+
+
+def warm_up(visitors: Sequence[Visitor]) -> None:
+    for visitor in visitors:
+        visitor.send(WARM_UP_REQUESTS, 0)
+
+
+def round_cost_s(order: Sequence[int], visitors: Sequence[Visitor], schedule: Schedule, patience_s: float) -> float:
+    """What a round takes, from as many rounds as fit `patience_s`."""
+    with quietly():
+        started, rounds = time.monotonic(), 0
+        while rounds < 1 or time.monotonic() - started < patience_s:
+            _round(order, visitors, schedule, rounds)
+            rounds += 1
+        return (time.monotonic() - started) / rounds
+
+
+def visits(orders: Orders, visitors: Sequence[Visitor], schedule: Schedule) -> list[Visit]:
+    """One visit for each place of each round. Raises OSError when a server process has ended."""
+    with quietly():
+        rounds = [_round(order, visitors, schedule, number) for number, order in enumerate(orders)]
+    return list(chain.from_iterable(rounds))
+
+
+def _round(order: Sequence[int], visitors: Sequence[Visitor], schedule: Schedule, number: int) -> list[Visit]:
+    return [_visit(visitors[index], schedule, number, place) for place, index in enumerate(order)]
+
+
+def _visit(visitor: Visitor, schedule: Schedule, round_: int, place: int) -> Visit:
+    before = visitor.cpu()
+    seen = visitor.send(schedule.settle, schedule.burst)
+    time.sleep(AFTERMATH_S)
+    after = visitor.cpu()
+    return Visit(
+        round=round_,
+        order=place,
+        arm=visitor.arm,
+        cpu_ns={role: after[role] - before[role] for role in after},
+        **(_of_outcome(seen, schedule) if isinstance(seen, Outcome) else _of_burst(seen, schedule)),
+    )
+
+
+def _of_burst(burst: Burst, schedule: Schedule) -> dict[str, Any]:
+    return {
+        "requests": len(burst.latency_ns),
+        "mean_us": fmean(burst.latency_ns) / 1000 if burst.latency_ns else None,
+        "failures": burst.failures,
+        "positions": burst.positions,
+        "start_ns": burst.start_ns,
+        "latency_ns": burst.latency_ns,
+        "cpu_requests": schedule.settle + schedule.burst,
+    }
+
+
+def _of_outcome(outcome: Outcome, schedule: Schedule) -> dict[str, Any]:
+    return {
+        "requests": outcome.requests,
+        "mean_us": outcome.mean_us if outcome.requests else None,
+        "failures": outcome.failures,
+        "percentiles_us": outcome.percentiles_us,
+        "cpu_requests": schedule.settle + outcome.requests,
+    }

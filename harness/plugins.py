@@ -1,0 +1,21 @@
+"""Finds the plug-ins of a package: a file is a plug-in, its name is its name, its docstring its help text."""
+
+import pkgutil
+from importlib import import_module
+
+
+def names(package: str) -> list[str]:
+    """The plug-ins of `package` ("harness.lab.transports"); `uds_tmpfs.py` is called "uds-tmpfs"."""
+    found = pkgutil.iter_modules(import_module(package).__path__)
+    return sorted(module.name.replace("_", "-") for module in found)
+
+
+def load(package: str, name: str) -> object:
+    """The value that plug-in `name` describes: its module's `PLUGIN`."""
+    return import_module(f"{package}.{name.replace('-', '_')}").PLUGIN
+
+
+def help_text(package: str, name: str) -> str:
+    """The first line of the plug-in's docstring."""
+    doc = import_module(f"{package}.{name.replace('-', '_')}").__doc__ or ""
+    return doc.strip().split("\n")[0]

@@ -1,0 +1,76 @@
+"""Shows on standard error how far a run is, and draws only when told to: never while a burst runs."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from harness.report.wording import duration
+
+Advance = Callable[[int, float], None]  # (number of the session that ended, seconds left)
+
+
+@contextmanager
+def progress(sessions: int, done: int, *, quiet: bool, console: Console | None = None) -> Iterator[Advance]:
+    """Call what it yields after each session: a bar on a terminal, else a line per session, nothing when `quiet`.
+
+    There is no refreshing thread. `console` is standard error unless given.
+    """
+    console = console or standard_error()
+    if quiet:
+        yield _silent
+    elif console.is_terminal:
+        with _bar(console) as bar:
+            yield _on_bar(bar, sessions, done)
+    else:
+        yield _by_lines(console, sessions)
+
+
+def message(text: str, *, quiet: bool, console: Console | None = None) -> None:
+    """A line on standard error, for what happens before and after the sessions."""
+    if not quiet:
+        (console or standard_error()).print(text, soft_wrap=True)
+
+
+def standard_error() -> Console:
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def _silent(_session: int, _left_s: float) -> None:
+    pass
+
+
+def _by_lines(console: Console, sessions: int) -> Advance:
+    def advance(session: int, left_s: float) -> None:
+        console.print(f"session {session} of {sessions}{_left(left_s)}", soft_wrap=True)
+
+    return advance
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("session"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        auto_refresh=False,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
+def _on_bar(bar: Progress, sessions: int, done: int) -> Advance:
+    task = bar.add_task("", total=sessions, completed=done)
+    bar.refresh()
+
+    def advance(_session: int, left_s: float) -> None:
+        bar.update(task, advance=1, description=_left(left_s).removeprefix(", "), refresh=True)
+
+    return advance
+
+
+def _left(left_s: float) -> str:
+    return f", about {duration(left_s)} left" if left_s > 0 else ""

@@ -1,0 +1,152 @@
+"""Lays the arms out: what was measured of each, and how it compares with its reference."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from harness.model import ArmSummary, Comparison, Summary
+from harness.report.caveats import kept_undecided
+from harness.report.page import GAP, grid
+from harness.report.selection import by_reference
+from harness.report.wording import Estimate, decimals, percent_of, rounded, signed, us_of
+
+ABSENT = "-"
+STYLES: Mapping[str, str] = {
+    "faster": "green",
+    "slower": "red",
+    "equivalent": "cyan",
+    "undecided": "yellow",
+    "none": "bold red",
+}
+
+Cell = tuple[str, str]  # the main part, and a lesser one set beside it or, where room is short, below it
+NOTHING: Cell = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An arm in the group of its reference, which heads the group and has no comparison."""
+
+    name: str
+    arm: ArmSummary
+    comparison: Comparison | None
+    verdict: str
+    ends_group: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    header: str
+    cells: Sequence[Cell]
+    numeric: bool = True
+
+    def width(self, *, stacked: bool) -> int:
+        texts = [self.header, *(_joined(cell, stacked=stacked) for cell in self.cells)]
+        return max(len(line) for text in texts for line in text.split("\n"))
+
+
+@dataclass(frozen=True, slots=True)
+class ArmTables:
+    """One table where the room suffices for a line per arm, else what was measured and how it compares apart."""
+
+    summary: Summary
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        rows, width = list(_rows(self.summary)), options.max_width
+        names = Column("arm", [(row.name, "") for row in rows], numeric=False)
+        measured, compared = _measured(rows), _compared(rows)
+        whole = [names, *measured, *compared]
+        if _width(whole, stacked=False) <= width:
+            yield _table(whole, rows, width)
+            return
+        yield _table([names, *measured], rows, width)
+        yield ""
+        yield _table([names, *compared], rows, width)
+
+
+def _rows(summary: Summary) -> Iterator[Row]:
+    comparisons = [c for c in summary.comparisons if c.metric == "latency"]
+    for reference, group in by_reference(comparisons).items():
+        yield Row(reference, summary.arms[reference], None, "reference")
+        yield from (_row(summary, c, ends_group=c is group[-1]) for c in group)
+    compared = {name for c in comparisons for name in (c.arm, c.against)}
+    yield from (Row(name, arm, None, ABSENT) for name, arm in summary.arms.items() if name not in compared)
+
+
+def _row(summary: Summary, comparison: Comparison, *, ends_group: bool) -> Row:
+    mark = " *" if kept_undecided(summary, comparison) else ""
+    verdict = f"{comparison.verdict or 'none'}{mark}"
+    return Row(comparison.arm, summary.arms[comparison.arm], comparison, verdict, ends_group)
+
+
+def _measured(rows: Sequence[Row]) -> list[Column]:
+    arms = [row.arm for row in rows]
+    return [
+        Column("requests/s", [(rate(arm.requests_per_s), "") for arm in arms]),
+        Column("ms/request", [(milliseconds(arm.mean_us), "") for arm in arms]),
+        Column("p99 ms", [(milliseconds(arm.p99_us), "") for arm in arms]),
+        Column("CPU us\nnginx + app", [_cpu(arm) for arm in arms]),
+    ]
+
+
+def _compared(rows: Sequence[Row]) -> list[Column]:
+    comparisons = [row.comparison for row in rows]
+    percent = [_difference(percent_of(c), 1, " %") if c else NOTHING for c in comparisons]
+    us = [_difference(us_of(c), 0, "") if c else NOTHING for c in comparisons]
+    return [
+        Column("difference\n95 % interval", percent),
+        Column("us\n95 % interval", us),
+        Column("verdict", [(row.verdict, "") for row in rows], numeric=False),
+    ]
+
+
+def rate(requests_per_s: float | None) -> str:
+    return ABSENT if requests_per_s is None else rounded(requests_per_s, 4)
+
+
+def milliseconds(us: float | None) -> str:
+    return ABSENT if us is None else f"{us / 1000:.3f}"
+
+
+def _cpu(arm: ArmSummary) -> Cell:
+    if not arm.cpu_us:
+        return (ABSENT, "")
+    return (f"{sum(arm.cpu_us.values()):.0f}", " + ".join(f"{us:.0f}" for us in arm.cpu_us.values()))
+
+
+def _difference(estimate: Estimate | None, least: int, unit: str) -> Cell:
+    if estimate is None:
+        return (ABSENT, "")
+    places = decimals(estimate.half_width, least)
+    value, low, high = (signed(x, places) for x in (estimate.value, estimate.low, estimate.high))
+    return (f"{value}{unit}", f"{low} to {high}")
+
+
+def _width(columns: Sequence[Column], *, stacked: bool) -> int:
+    return sum(column.width(stacked=stacked) for column in columns) + GAP * (len(columns) - 1)
+
+
+def _table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Table:
+    stacked = _width(columns, stacked=False) > width
+    table = grid()
+    for column in columns:
+        justify: JustifyMethod = "right" if column.numeric else "left"
+        table.add_column(column.header, justify=justify, no_wrap=column.numeric, overflow="fold")
+    for place, row in enumerate(rows):
+        cells = [_joined(column.cells[place], stacked=stacked) for column in columns]
+        table.add_row(*(_styled(cell) for cell in cells), end_section=row.ends_group)
+    return table
+
+
+def _joined(cell: Cell, *, stacked: bool) -> str:
+    main, lesser = cell
+    if not lesser:
+        return main
+    return f"{main}\n{lesser}" if stacked else f"{main} ({lesser})"
+
+
+def _styled(cell: str) -> Text:
+    return Text(cell, style=STYLES.get(cell.removesuffix(" *"), ""))

@@ -1,0 +1,72 @@
+"""Renders a result for the terminal: the answer, the numbers, what qualifies them, and what to do next."""
+
+import shlex
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+
+from harness.model import Design, Summary
+from harness.report import caveats, page, seed, sentences
+from harness.report.doubts import Fold, folded
+from harness.report.page import Paragraph, heading, verbatim
+from harness.report.tables import ArmTables
+
+
+def render(summary: Summary, design: Design | None, *, width: int | None = None, color: bool = False) -> str:
+    """The whole report as text. `width` None: the terminal's; without `color` there are no escape codes in it."""
+    parts = [
+        *_head(summary, design),
+        ArmTables(summary),
+        *_notes(summary, design),
+        *seed.section(summary),
+        *_doubts(summary),
+        *_next_steps(summary),
+    ]
+    return page.render(parts, width=width, color=color)
+
+
+def _head(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
+    warnings = caveats.warnings(summary)
+    if warnings:
+        yield Paragraph(f"Not valid. {' '.join(warnings)}", style="bold red")
+        yield ""
+    if summary.question:
+        yield Paragraph(summary.question, style="italic")
+        yield ""
+    yield Paragraph(sentences.answer(summary, design), style="bold")
+    yield ""
+
+
+def _notes(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
+    holm = caveats.holm_note(summary)
+    starred = [f"* {holm}"] if holm else []
+    notes = [*starred, *caveats.absences(summary), *caveats.disagreements(summary), sentences.cpu(summary)]
+    yield ""
+    for note in [*filter(None, notes), caveats.effort(summary, design)]:
+        yield Paragraph(note, indent="  ")
+
+
+def _doubts(summary: Summary) -> Iterator[RenderableType]:
+    folds = folded(summary)
+    if not folds:
+        return
+    yield ""
+    yield heading("Doubts")
+    for fold in folds:
+        yield from _doubt(fold)
+
+
+def _doubt(fold: Fold) -> Iterator[RenderableType]:
+    where = f" ({fold.where})" if fold.where else ""
+    yield Paragraph(f"{fold.kind}{where}: {fold.seen}.", first_indent="- ", indent="  ")
+    yield Paragraph(fold.advice, style="dim", first_indent="  ", indent="  ")
+
+
+def _next_steps(summary: Summary) -> Iterator[RenderableType]:
+    directory = shlex.quote(summary.directory)
+    yield ""
+    yield verbatim(f"Results       {summary.directory}")
+    if summary.sessions < summary.planned_sessions:
+        yield verbatim(f"Complete it   barehop run --resume {directory}")
+    yield verbatim(f"Repeat it     barehop run {shlex.quote(f'{summary.directory}/experiment.toml')}")
+    yield verbatim(f"Report again  barehop report {directory}")

@@ -1,0 +1,109 @@
+"""Writes numbers with the digits they deserve, and lists and counts as English does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, log10
+
+from harness.model import Comparison, Design
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its 95 % interval; all three in the same unit."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def half_width(self) -> float:
+        return (self.high - self.low) / 2
+
+    @property
+    def excludes_zero(self) -> bool:
+        return self.low > 0 or self.high < 0
+
+
+def percent_of(comparison: Comparison) -> Estimate | None:
+    """The difference in percent; None without an interval, for then there is nothing to believe."""
+    return _estimate(comparison.percent, comparison.percent_low, comparison.percent_high)
+
+
+def us_of(comparison: Comparison) -> Estimate | None:
+    return _estimate(comparison.us, comparison.us_low, comparison.us_high)
+
+
+def _estimate(value: float | None, low: float | None, high: float | None) -> Estimate | None:
+    if value is None or low is None or high is None:
+        return None
+    return Estimate(value, low, high)
+
+
+def decimals(half_width: float, least: int) -> int:
+    """Decimals that show one significant digit of `half_width`, two when it begins with 1; `least` to 3."""
+    if half_width <= 0:
+        return least
+    places = -floor(log10(half_width))
+    begins_with_1 = half_width * 10.0**places < 2
+    return min(max(places + begins_with_1, least), 3)
+
+
+def signed(value: float, places: int) -> str:
+    """`+0.7`, `-1.9`; and `0.0` without a sign when nothing else is left of the value."""
+    text = f"{value:+z.{places}f}"
+    return text if float(text) else text.lstrip("+")
+
+
+def by(estimate: Estimate, *, named: bool = True) -> str:
+    """`by 10.6 % (95 % interval 10.1 to 11.1)`: how much, where a word beside it says which way."""
+    places = decimals(estimate.half_width, 1)
+    low, high = sorted((abs(estimate.low), abs(estimate.high)))
+    interval = _interval(f"{low:.{places}f} to {high:.{places}f}", named)
+    return f"by {abs(estimate.value):.{places}f} % ({interval})"
+
+
+def difference(estimate: Estimate, *, named: bool = True) -> str:
+    """`-0.6 % (95 % interval -1.9 to +0.7)`: how much and which way; `named` says what the brackets hold."""
+    places = decimals(estimate.half_width, 1)
+    interval = _interval(f"{signed(estimate.low, places)} to {signed(estimate.high, places)}", named)
+    return f"{signed(estimate.value, places)} % ({interval})"
+
+
+def _interval(text: str, named: bool) -> str:
+    return f"95 % interval {text}" if named else text
+
+
+def rounded(value: float, digits: int) -> str:
+    """`value` to so many significant digits, never as a power of ten: 452, 0.0931, 12300."""
+    if value == 0:
+        return "0"
+    return f"{value:.{max(digits - 1 - floor(log10(abs(value))), 0)}f}"
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `52 s`, `1 min 5 s`, `2 h 5 min`."""
+    if seconds < 9.95:
+        return f"{seconds:.2g} s"
+    minutes, rest_s = divmod(round(seconds), 60)
+    if minutes == 0:
+        return f"{rest_s} s"
+    if minutes < 60:
+        return f"{minutes} min {rest_s} s" if rest_s else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 session`, `12 sessions`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def within(design: Design | None) -> str:
+    """The equivalence margin, ready to follow "equivalent"."""
+    return f" within {design.equivalence_percent:g} %" if design else ""

@@ -1,0 +1,162 @@
+"""The scripts that a fresh clone starts with: what they set up, say, skip and repeat."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+TOOLS = "cat chmod cp dirname find flock mkdir mv paste rm sha256sum sort tail"
+PYTHON = """
+echo "$*" >>'{log}'
+case "$*" in
+    *"-m venv"*) rm -rf .venv; mkdir -p .venv/bin .venv/packages; cp "$0" .venv/bin/python ;;
+    *purelib*) echo .venv/packages ;;
+    *"-m harness"*) shift 3; echo "$@" ;;
+esac
+"""
+
+
+def program(path: Path, body: str = "") -> None:
+    path.write_text("#!/bin/sh\n" + body)
+    path.chmod(0o755)
+
+
+def call(*command: str | Path, path: Path | str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PATH": str(path)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A PATH with nginx, ab, a Python that makes environments of one file, and no package manager."""
+    directory = tmp_path / "tools"
+    directory.mkdir()
+    for name in TOOLS.split():
+        (directory / name).symlink_to(shutil.which(name) or name)
+    program(directory / "python3", PYTHON.format(log=directory / "log"))
+    program(directory / "nginx")
+    program(directory / "ab")
+    return directory
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout that needs no Python package; there is a space in its path."""
+    directory = tmp_path / "check out"
+    shutil.copytree(SCRIPTS, directory / "scripts")
+    (directory / "requirements.lock").touch()
+    (directory / "requirements-test.lock").touch()
+    return directory
+
+
+@pytest.fixture
+def ready(checkout: Path, tools: Path) -> Path:
+    """The same, set up for the tests."""
+    assert call(checkout / "scripts/setup", "test", path=tools).returncode == 0
+    (tools / "log").unlink()
+    return checkout
+
+
+def test_a_real_environment_finds_the_project(checkout: Path, tools: Path) -> None:
+    program(tools / "python3", f"exec '{sys.executable}' \"$@\"")
+    (checkout / "harness").mkdir()
+    (checkout / "harness/__main__.py").write_text("import sys; print(*sys.argv[1:])")
+    bench = call(checkout / "scripts/bench", "--set", "a b", path=f"{tools}:{os.environ['PATH']}")
+    assert bench.stdout == "run configs/baseline.toml --set a b\n", bench.stderr
+
+
+def test_each_layer_is_installed_from_its_lock_with_hashes(checkout: Path, tools: Path) -> None:
+    call(checkout / "scripts/setup", "runtime", path=tools)
+    installed = [line.split()[-1] for line in (tools / "log").read_text().splitlines() if "--require-hashes" in line]
+    assert installed == ["requirements.lock"]
+    call(checkout / "scripts/setup", "test", path=tools)
+    assert "--require-hashes -r requirements-test.lock" in (tools / "log").read_text()
+
+
+@pytest.mark.parametrize("layer", ["runtime", "test"])
+def test_what_is_there_is_left_alone_without_a_word(ready: Path, tools: Path, layer: str) -> None:
+    again = call(ready / "scripts/setup", layer, path=tools)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert not (tools / "log").exists()
+
+
+def test_an_interrupted_setup_is_begun_again_from_nothing(ready: Path, tools: Path) -> None:
+    (ready / ".venv/runtime.stamp").unlink()
+    half = ready / ".venv/half-installed"
+    half.touch()
+    assert call(ready / "scripts/setup", "runtime", path=tools).returncode == 0
+    assert not half.exists()
+
+
+def test_a_failing_installation_leaves_nothing_that_looks_whole(ready: Path, tools: Path) -> None:
+    (ready / "requirements.lock").write_text("# another pin\n")
+    program(tools / "python3", PYTHON.format(log=tools / "log") + 'case "$*" in *hashes*) exit 1 ;; esac')
+    for _ in range(2):
+        again = call(ready / "scripts/setup", "runtime", path=tools)
+        assert again.returncode == 3
+        assert "making .venv" in again.stderr
+        assert "pip could not install what requirements.lock pins" in again.stderr
+
+
+def test_a_checkout_that_was_moved_gets_an_environment_of_its_own(ready: Path, tools: Path) -> None:
+    moved = ready.rename(ready.with_name("moved"))
+    assert "making .venv" in call(moved / "scripts/setup", "runtime", path=tools).stderr
+
+
+def test_a_program_that_went_with_the_old_environment_is_missed(ready: Path, tools: Path) -> None:
+    (tools / "ab").rename(ready / ".venv/bin/ab")
+    (ready / ".venv/runtime.stamp").unlink()
+    assert "lacks: apache2-utils" in call(ready / "scripts/setup", "runtime", path=tools).stderr
+
+
+def test_test_runs_only_pytest_when_it_is_given_arguments(ready: Path, tools: Path) -> None:
+    program(ready / ".venv/bin/pytest", 'echo "$@"; exit 5')
+    done = call(ready / "scripts/test", "tests/unit", "-k", "a b", path=tools)
+    assert (done.returncode, done.stdout) == (5, "tests/unit -k a b\n")
+
+
+def test_test_stops_at_the_first_tool_that_fails(ready: Path, tools: Path) -> None:
+    program(ready / ".venv/bin/ruff")
+    program(ready / ".venv/bin/mypy", "exit 7")
+    program(ready / ".venv/bin/pytest", "exit 1")
+    done = call(ready / "scripts/test", path=tools)
+    assert done.returncode == 7
+    assert done.stderr.splitlines() == ["test: ruff check", "test: ruff format --check", "test: mypy"]
+
+
+def test_a_machine_without_python_is_told_so_in_one_sentence(checkout: Path, tools: Path) -> None:
+    (tools / "python3").unlink()
+    done = call(checkout / "scripts/bench", path=tools)
+    assert done.returncode == 3
+    assert len(done.stderr.splitlines()) == 1
+    assert "Python 3.11 or later" in done.stderr
+
+
+def test_a_python_that_is_too_old_is_named(checkout: Path, tools: Path) -> None:
+    program(tools / "python3", '[ "$1" = --version ] && echo Python 3.9.2')
+    assert "Python 3.9.2" in call(checkout / "scripts/bench", path=tools).stderr
+
+
+@pytest.mark.parametrize(
+    ("manager", "package"),
+    [("dnf", "httpd-tools"), ("pacman", "apache"), ("apk", "apache2-utils"), ("zypper", "apache2-utils")],
+)
+def test_without_apt_the_packages_of_the_distribution_are_named(
+    checkout: Path, tools: Path, manager: str, package: str
+) -> None:
+    (tools / "ab").unlink()
+    program(tools / manager)
+    done = call(checkout / "scripts/bench", path=tools)
+    assert done.returncode == 3
+    assert f"lacks: {package}." in done.stderr
+
+
+def test_every_script_can_be_started() -> None:
+    for script in [*SCRIPTS.iterdir(), SCRIPTS.parent / ".ci/run"]:
+        assert script.stat().st_mode & stat.S_IXUSR, script
+        assert script.read_text().startswith("#!/bin/sh\n"), script
