@@ -183,7 +183,7 @@ def _begun(config: Path | None, overrides: tuple[str, ...], out: Path | None, qu
     else:
         schedule = schedule_of(experiment, None)
     store.write_json("host.json", run_facts(experiment))
-    store.write_json("plan.json", plan_of(experiment, schedule))
+    store.write_text("plan.json", plan_of(experiment, schedule, overrides).model_dump_json() + "\n")
     return store
 
 

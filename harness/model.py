@@ -22,8 +22,6 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-# --- what is asked: experiment/ ---------------------------------------------------------------------------
-
 Cpus = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, strict=False)]
 
 
@@ -116,15 +114,16 @@ class Schedule(Model):
 
 
 class Plan(Model):
-    """`plan.json`: enough to run, resume and analyse; `orders[session][round]` are places in `experiment.arms`."""
+    """`plan.json`: enough to run, resume and analyse; `orders[session][round]` are places in `experiment.arms`.
+
+    `overrides` are the --set of the command line, which are in `experiment` already.
+    """
 
     format: Literal[1] = 1
+    overrides: tuple[str, ...] = ()
     experiment: Experiment
     schedule: Schedule
     orders: tuple[tuple[tuple[int, ...], ...], ...]
-
-
-# --- what plug-ins are: values made of data and pure functions ------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +179,6 @@ class LoadTool:
     install: str
     command: Callable[[str, Target, Settings, Path], list[str]]
     outcome: Callable[[Path], Outcome]
-
-
-# --- what was seen: load/ and evidence/ -------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +239,6 @@ class Record(Model):
     visits: tuple[VisitRow, ...]
     counters: dict[str, Any] = {}
     doubts: tuple[Doubt, ...] = ()
-
-
-# --- what follows: analysis/ and report/ ------------------------------------------------------------------
 
 
 class ArmSummary(Model):

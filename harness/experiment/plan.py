@@ -1,15 +1,16 @@
 """The plan: in which order every round of every session visits the arms, from the seed alone."""
 
 import random
+from collections.abc import Sequence
 
 from harness.model import Experiment, Plan, Schedule
 
 Orders = tuple[tuple[int, ...], ...]
 
 
-def plan_of(experiment: Experiment, schedule: Schedule) -> Plan:
+def plan_of(experiment: Experiment, schedule: Schedule, overrides: Sequence[str] = ()) -> Plan:
     orders = (session_orders(experiment, session, schedule.rounds) for session in range(1, schedule.sessions + 1))
-    return Plan(experiment=experiment, schedule=schedule, orders=tuple(orders))
+    return Plan(experiment=experiment, schedule=schedule, orders=tuple(orders), overrides=tuple(overrides))
 
 
 def session_orders(experiment: Experiment, session: int, rounds: int) -> Orders:

@@ -1,0 +1,148 @@
+"""Outside tools run to their end, or end in a sentence."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from odd_server import says, serving, whole
+
+from harness.errors import LoadError
+from harness.load.outside import tool_version, visit_outside
+from harness.load.tools import ab
+from harness.model import LoadTool, Outcome, Settings, Target
+
+TARGET = Target("127.0.0.1", 1, "/")
+
+
+def count_of_lines(directory: Path) -> Outcome:
+    """The outcome of the tool that these tests make up: a line for each request."""
+    said = (directory / "stdout.txt").read_text().splitlines()
+    if "?" in said:
+        raise ValueError("There is a line '?'.")
+    failed = said.count("failed")
+    return Outcome(len(said) - failed, {"failed": failed} if failed else {}, 1.0, 1.0, {}, 1.0)
+
+
+def tool(script: str, version: tuple[str, ...] = ("--version",)) -> LoadTool:
+    """A tool that is the Python program `script`."""
+
+    def command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
+        return [program, "-c", script, str(settings.tool_requests)]
+
+    return LoadTool("loud", version, "Install loud.", command, count_of_lines)
+
+
+def visit(script: str, directory: Path, settings: Settings | None = None) -> Outcome:
+    return visit_outside(tool(script), sys.executable, TARGET, settings or Settings(tool_requests=3), directory)
+
+
+def test_a_run_leaves_its_files_and_gives_its_outcome(tmp_path: Path) -> None:
+    directory = tmp_path / "tool" / "tcp" / "0001"
+    outcome = visit("import sys; print('ok\\n' * 3, end=''); print('hm', file=sys.stderr)", directory)
+
+    assert outcome.requests == 3
+    assert (directory / "stdout.txt").read_text() == "ok\nok\nok\n"
+    assert (directory / "stderr.txt").read_text() == "hm\n"
+
+
+def test_a_relative_directory_is_the_same_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    visit("print('ok\\n' * 3, end='')", Path("results"))
+
+    assert (tmp_path / "results" / "stdout.txt").exists()
+    assert not (tmp_path / "results" / "results").exists()
+
+
+def test_a_failing_tool_is_quoted_with_its_exit_code_and_last_words(tmp_path: Path) -> None:
+    script = "import sys; print('first\\nConnection refused\\n\\n', file=sys.stderr); sys.exit(7)"
+
+    with pytest.raises(LoadError, match=r"exit code 7 and said: Connection refused\. Its output is"):
+        visit(script, tmp_path)
+
+
+def test_a_tool_that_fails_without_a_word_is_reported_all_the_same(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match="ended with exit code 3 and said: nothing"):
+        visit("raise SystemExit(3)", tmp_path)
+
+
+def test_output_that_cannot_be_read_is_an_error_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match=r"cannot be read\. There is a line '\?'\."):
+        visit("print('?')", tmp_path)
+
+
+def test_a_tool_that_stops_early_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match="made 2 of the 3 requests"):
+        visit("print('ok\\nfailed')", tmp_path)
+
+
+def test_a_failed_request_is_a_request_that_was_made(tmp_path: Path) -> None:
+    assert visit("print('ok\\nfailed\\nok')", tmp_path).failures == {"failed": 1}
+
+
+def test_a_run_by_time_may_make_any_number_of_requests(tmp_path: Path) -> None:
+    assert visit("print('ok')", tmp_path, Settings(tool_seconds=0.1)).requests == 1
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_the_version_is_the_first_line_wherever_it_is_said(stream: str) -> None:
+    script = f"import sys; print('\\nloud 1.2\\nmore', file=sys.{stream}); sys.exit(1)"
+
+    assert tool_version(tool("", ("-c", script)), sys.executable) == "loud 1.2"
+
+
+def test_a_program_that_cannot_be_started_has_no_version() -> None:
+    with pytest.raises(LoadError, match=r"nobody does not say its version: .*Install loud\."):
+        tool_version(tool(""), "/nobody")
+
+
+@pytest.fixture
+def installed_ab() -> str:
+    program = shutil.which("ab")
+    if program is None:
+        pytest.skip("ab is not installed")
+    return program
+
+
+@pytest.mark.needs_ab
+@pytest.mark.parametrize("keepalive", [False, True])
+def test_ab_measures_a_server_that_answers(installed_ab: str, tmp_path: Path, keepalive: bool) -> None:
+    answer = says(whole(fields="Connection: keep-alive\r\n" if keepalive else ""), stays=keepalive)
+    with serving(answer, keepalive=keepalive) as target:
+        outcome = visit_outside(ab.PLUGIN, installed_ab, target, Settings(tool_requests=50), tmp_path)
+
+    assert outcome.requests == 50
+    assert outcome.failures == {}
+    assert 0 < outcome.percentiles_us[1] <= outcome.percentiles_us[99]
+
+
+@pytest.mark.needs_ab
+def test_ab_runs_for_the_time_it_is_given(installed_ab: str, tmp_path: Path) -> None:
+    with serving(says(whole())) as target:
+        outcome = visit_outside(ab.PLUGIN, installed_ab, target, Settings(tool_seconds=1), tmp_path)
+
+    assert outcome.requests > 0
+    assert outcome.duration_s >= 1
+
+
+@pytest.mark.needs_ab
+def test_ab_counts_what_is_not_2xx(installed_ab: str, tmp_path: Path) -> None:
+    with serving(says(whole(status="502 Bad Gateway"))) as target:
+        outcome = visit_outside(ab.PLUGIN, installed_ab, target, Settings(tool_requests=5), tmp_path)
+
+    assert outcome.requests == 0
+    assert outcome.failures == {"status not 2xx": 5}
+
+
+@pytest.mark.needs_ab
+def test_ab_without_a_server_says_that_it_was_refused(installed_ab: str, tmp_path: Path) -> None:
+    with serving(says(b"")) as target:
+        pass
+
+    with pytest.raises(LoadError, match=r"said: apr_socket_.*: Connection refused"):
+        visit_outside(ab.PLUGIN, installed_ab, target, Settings(tool_requests=5), tmp_path)
+
+
+@pytest.mark.needs_ab
+def test_ab_says_its_version(installed_ab: str) -> None:
+    assert tool_version(ab.PLUGIN, installed_ab).startswith("This is ApacheBench, Version 2")
