@@ -27,10 +27,11 @@ def read_summary(directory: Path) -> tuple[Summary, Plan]:
 
 def summary_of(store: Store, plan: Plan) -> Summary:
     sessions = [SessionData(store.read_record(number), store.read_requests(number)) for number in store.sessions()]
-    return summarise(
+    summary = summarise(
         plan.experiment,
         sessions,
         directory=str(store.directory),
         planned_sessions=plan.schedule.sessions,
         seconds_total=sum(session.record.seconds["total"] for session in sessions),
     )
+    return summary.model_copy(update={"overrides": plan.overrides})

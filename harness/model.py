@@ -156,6 +156,15 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to one untimed question; the names of its headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What an outside tool's run gave, at the tool's own resolution. `percentiles_us` maps 50.0 to the median."""
 
@@ -286,6 +295,7 @@ class Summary(Model):
     experiment: str
     question: str
     directory: str
+    overrides: tuple[str, ...] = ()
     sessions: int
     planned_sessions: int
     valid: bool

@@ -10,7 +10,7 @@ from harness.evidence.listeners import listening_inodes, socket_inodes
 from harness.lab.blueprint import Hop
 from harness.lab.directories import check_home
 from harness.lab.stack import Stack
-from harness.load.ask import Reply
+from harness.model import Reply
 
 Proof = dict[str, Any]
 

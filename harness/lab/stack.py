@@ -11,8 +11,7 @@ from harness.lab.certificate import write_certificate
 from harness.lab.gunicorn import server_environment
 from harness.lab.nginx import CHECK_HEADER, CHECK_PATH
 from harness.lab.process import Running, Service, log_tail, running
-from harness.load.ask import Reply
-from harness.model import Target
+from harness.model import Reply, Target
 
 READY_S = 30.0
 POLL_S = 0.03

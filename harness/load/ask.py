@@ -2,16 +2,8 @@
 
 import http.client
 import ssl
-from dataclasses import dataclass
 
-from harness.model import Target
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    status: int
-    headers: dict[str, str]  # names in lower case
-    body: bytes
+from harness.model import Reply, Target
 
 
 def ask(target: Target, path: str, timeout_s: float = 5.0) -> Reply | str:

@@ -60,5 +60,5 @@ def brief(comparison: Comparison) -> str:
 
 
 def to_decide(comparisons: Sequence[Comparison]) -> str:
-    wanted = [c.sessionsto_decide for c in comparisons if c.sessionsto_decide]
+    wanted = [c.sessions_to_decide for c in comparisons if c.sessions_to_decide]
     return f", some {counted(max(wanted), 'session')} would decide it" if wanted else ""

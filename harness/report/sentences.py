@@ -79,10 +79,11 @@ def _us(comparison: Comparison, reference: ArmSummary, *, whole: bool) -> str:
     if us is None:
         return ""
     amount = f", {abs(us.value):.{decimals(us.half_width, 0)}f} us"
-    if reference.mean_us is None or not whole:
+    typical_us = reference.p50_us or reference.mean_us  # stolen time is in the mean, not in the difference
+    if typical_us is None or not whole:
         return amount
     joint = "of" if us.value < 0 else "on top of"
-    return f"{amount} {joint} {rounded(reference.mean_us, 3)} us per request"
+    return f"{amount} {joint} {rounded(typical_us, 3)} us per request"
 
 
 def _without_verdict(asked: Sequence[Comparison]) -> Iterator[str]:

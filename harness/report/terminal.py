@@ -68,5 +68,6 @@ def _next_steps(summary: Summary) -> Iterator[RenderableType]:
     yield verbatim(f"Results       {summary.directory}")
     if summary.sessions < summary.planned_sessions:
         yield verbatim(f"Complete it   barehop run --resume {directory}")
-    yield verbatim(f"Repeat it     barehop run {shlex.quote(f'{summary.directory}/experiment.toml')}")
+    overridden = "".join(f" --set {shlex.quote(override)}" for override in summary.overrides)
+    yield verbatim(f"Repeat it     barehop run {shlex.quote(f'{summary.directory}/experiment.toml')}{overridden}")
     yield verbatim(f"Report again  barehop report {directory}")

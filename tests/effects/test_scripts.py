@@ -14,11 +14,12 @@ TOOLS = "cat chmod cp dirname find flock mkdir mv paste rm sha256sum sort tail"
 PYTHON = """
 echo "$*" >>'{log}'
 case "$*" in
-    *"-m venv"*) rm -rf .venv; mkdir -p .venv/bin .venv/packages; cp "$0" .venv/bin/python ;;
+    *--clear*) rm -rf .venv; mkdir -p .venv/bin .venv/packages; cp "$0" .venv/bin/python ;;
     *purelib*) echo .venv/packages ;;
     *"-m harness"*) shift 3; echo "$@" ;;
 esac
 """
+FAILING_PIP = PYTHON + 'case "$*" in *--require-hashes*) exit 1 ;; esac'
 
 
 def program(path: Path, body: str = "") -> None:
@@ -95,12 +96,19 @@ def test_an_interrupted_setup_is_begun_again_from_nothing(ready: Path, tools: Pa
 
 def test_a_failing_installation_leaves_nothing_that_looks_whole(ready: Path, tools: Path) -> None:
     (ready / "requirements.lock").write_text("# another pin\n")
-    program(tools / "python3", PYTHON.format(log=tools / "log") + 'case "$*" in *hashes*) exit 1 ;; esac')
+    program(tools / "python3", FAILING_PIP.format(log=tools / "log"))
     for _ in range(2):
         again = call(ready / "scripts/setup", "runtime", path=tools)
         assert again.returncode == 3
         assert "making .venv" in again.stderr
         assert "pip could not install what requirements.lock pins" in again.stderr
+
+
+def test_tests_that_cannot_be_set_up_spoil_what_was_there_visibly(ready: Path, tools: Path) -> None:
+    (ready / "requirements-test.lock").write_text("# another pin\n")
+    program(ready / ".venv/bin/python", FAILING_PIP.format(log=tools / "log"))
+    assert call(ready / "scripts/setup", "test", path=tools).returncode == 3
+    assert "making .venv" in call(ready / "scripts/setup", "runtime", path=tools).stderr
 
 
 def test_a_checkout_that_was_moved_gets_an_environment_of_its_own(ready: Path, tools: Path) -> None:

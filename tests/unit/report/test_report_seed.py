@@ -1,0 +1,45 @@
+"""The seed's published numbers, and when they are shown."""
+
+from pathlib import Path
+
+from harness.model import Summary
+from harness.report.seed import HERE, against_first, beside, misfits, published
+
+DATA = Path(__file__).parents[2] / "data" / "report"
+
+
+def summary(name: str) -> Summary:
+    return Summary.model_validate_json((DATA / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_three_places_published_three_architectures() -> None:
+    assert len({(cell.where, cell.architecture) for cell in published()}) == 9
+
+
+def test_a_result_with_the_seeds_architectures_stands_beside_them() -> None:
+    cells = beside(summary("seed"))
+
+    assert [cell.architecture for cell in cells if cell.where == HERE] == ["tcp", "sharedvolume", "combined"]
+    assert cells[3:] == published()
+
+
+def test_another_experiment_is_not_compared_with_the_seed() -> None:
+    assert beside(summary("baseline")) == []
+
+
+def test_percents_follow_from_the_rates() -> None:
+    cells = published()
+
+    assert against_first(cells[0], cells) is None
+    assert f"{against_first(cells[4], cells):.1f}" == "13.4"
+
+
+def test_the_one_row_that_does_not_add_up_is_noted() -> None:
+    assert list(misfits(published())) == [
+        "docker-desktop-macos combined: 1.871 ms does not fit its 705.55 requests/s, "
+        "which is 1.417 ms with one connection."
+    ]
+
+
+def test_our_own_numbers_are_never_called_a_misfit() -> None:
+    assert len(list(misfits(beside(summary("seed"))))) == 1

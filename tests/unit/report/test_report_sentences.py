@@ -1,0 +1,269 @@
+"""The sentences of a report, one verdict at a time."""
+
+from typing import Any
+
+import pytest
+
+from harness.model import ArmSummary, Comparison, Design, Seconds, Summary, Verdict
+from harness.report.caveats import absences, disagreements, effort, holm_note, warnings
+from harness.report.sentences import answer, cpu
+
+DESIGN = Design(equivalence_percent=1.0, precision_percent=0.5)
+
+
+def arm(transport: str = "tcp", **changes: Any) -> ArmSummary:
+    values: dict[str, Any] = {
+        "requests": 9600,
+        "failed": 0,
+        "requests_per_s": 2212.0,
+        "mean_us": 452.1,
+        "p50_us": 421.0,
+        "p90_us": 480.0,
+        "p99_us": 810.0,
+        "cpu_us": {"nginx": 92.0, "app": 315.0},
+        "control_of": None,
+        "settings": {"transport": transport},
+    }
+    return ArmSummary(**values | changes)
+
+
+def found(name: str, percent: float, half: float, verdict: Verdict | None, **changes: Any) -> Comparison:
+    values: dict[str, Any] = {
+        "arm": name,
+        "against": "tcp",
+        "metric": "latency",
+        "percent": percent,
+        "percent_low": percent - half,
+        "percent_high": percent + half,
+        "us": 4 * percent,
+        "us_low": 4 * (percent - half),
+        "us_high": 4 * (percent + half),
+        "p": 0.001,
+        "verdict": verdict,
+    }
+    return Comparison(**values | changes)
+
+
+def nothing(name: str, why: str, **changes: Any) -> Comparison:
+    numbers = ("percent", "percent_low", "percent_high", "us", "us_low", "us_high", "p")
+    values: dict[str, Any] = {**dict.fromkeys(numbers), "arm": name, "against": "tcp", "metric": "latency"}
+    return Comparison(**values | {"verdict": None, "why": why} | changes)
+
+
+def summary(*comparisons: Comparison, arms: dict[str, ArmSummary] | None = None, **changes: Any) -> Summary:
+    named = {name: arm(name) for c in comparisons for name in (c.against, c.arm)}
+    values: dict[str, Any] = {
+        "experiment": "e",
+        "question": "?",
+        "directory": "results/e",
+        "sessions": 12,
+        "planned_sessions": 12,
+        "valid": True,
+        "seconds": Seconds(total=60, measuring=50),
+        "arms": named | (arms or {}),
+        "comparisons": comparisons,
+        "doubts": (),
+    }
+    return Summary(**values | changes)
+
+
+def test_faster_says_by_how_much_of_what() -> None:
+    seen = summary(found("uds-tmpfs", -10.6, 0.5, "faster"))
+
+    assert answer(seen, DESIGN) == (
+        "A Unix socket on tmpfs (uds-tmpfs) is faster than tcp by 10.6 % (95 % interval 10.1 to 11.1), "
+        "42 us of 452 us per request."
+    )
+
+
+def test_slower_is_on_top_of_the_reference() -> None:
+    seen = summary(found("other", 3.2, 0.4, "slower"))
+
+    assert answer(seen, DESIGN) == (
+        "other is slower than tcp by 3.2 % (95 % interval 2.8 to 3.6), 12.8 us on top of 452 us per request."
+    )
+
+
+def test_equivalent_names_its_margin_and_keeps_the_sign() -> None:
+    seen = summary(found("uds-dir", -0.2, 0.3, "equivalent"))
+
+    assert answer(seen, DESIGN) == (
+        "A Unix socket in a directory (uds-dir) is equivalent to tcp within 1 %: -0.2 % (95 % interval -0.5 to +0.1)."
+    )
+
+
+def test_undecided_says_what_would_decide_it() -> None:
+    seen = summary(found("x", -0.6, 1.3, "undecided", sessions_to_decide=41))
+
+    assert answer(seen, DESIGN) == (
+        "Whether x is faster or slower than tcp is undecided: "
+        "-0.6 % (95 % interval -1.9 to +0.7), some 41 sessions would decide it."
+    )
+
+
+def test_undecided_for_good_promises_no_number_of_sessions() -> None:
+    seen = summary(found("x", -0.6, 1.3, "undecided"))
+
+    assert answer(seen, DESIGN).endswith("-0.6 % (95 % interval -1.9 to +0.7).")
+
+
+def test_without_a_verdict_the_reason_is_given_once() -> None:
+    seen = summary(nothing("x", "1 session has times."), nothing("y", "1 session has times."))
+
+    assert answer(seen, DESIGN) == "There is no verdict on x and y against tcp: 1 session has times."
+
+
+def test_numbers_without_a_verdict_stay_out_of_the_answer() -> None:
+    failed = found("x", -12.4, 0.5, None, why="x had 3 failed requests (502: 3)")
+
+    assert answer(summary(failed), DESIGN) == (
+        "There is no verdict on x against tcp: x had 3 failed requests (502: 3)."
+    )
+
+
+def test_a_second_clause_does_not_repeat_the_reference() -> None:
+    seen = summary(found("x", -10.6, 0.5, "faster"), found("y", -0.2, 0.3, "equivalent"))
+
+    assert answer(seen, DESIGN).endswith("; y is equivalent within 1 %: -0.2 % (-0.5 to +0.1).")
+
+
+def test_another_reference_is_named() -> None:
+    seen = summary(found("x", -10.6, 0.5, "faster"), found("y", -3.1, 0.4, "faster", against="tcp/16"))
+
+    assert "; y is faster than tcp/16 by 3.1 % (95 % interval 2.7 to 3.5)" in answer(seen, DESIGN)
+
+
+def test_more_than_three_comparisons_are_grouped_by_verdict() -> None:
+    seen = summary(
+        found("a", -10.6, 0.5, "faster"),
+        found("b", -0.2, 0.3, "equivalent"),
+        found("c", -9.8, 0.5, "faster"),
+        found("d", -0.6, 1.3, "undecided", sessions_to_decide=41),
+        nothing("e", "e had 3 failed requests"),
+    )
+
+    assert answer(seen, DESIGN) == (
+        "Compared with tcp, a (-10.6 %) and c (-9.8 %) are faster; b (-0.2 %) is equivalent within 1 %; "
+        "d (-0.6 %) is undecided, some 41 sessions would decide it; e has no verdict (e had 3 failed requests)."
+    )
+
+
+def test_very_many_comparisons_are_counted() -> None:
+    faster = [found(f"f{number}", -5, 0.5, "faster") for number in range(12)]
+
+    text = answer(summary(*faster, found("e", 0.1, 0.3, "equivalent")), DESIGN)
+
+    assert text == "13 comparisons: 12 are faster and 1 is equivalent within 1 %."
+
+
+def test_the_control_is_no_part_of_the_answer() -> None:
+    control = found("control", 0.1, 0.3, "equivalent")
+    seen = summary(control, found("x", -10.6, 0.5, "faster"), arms={"control": arm(control_of="tcp")})
+
+    assert "control" not in answer(seen, DESIGN)
+
+
+def test_an_arm_that_differs_in_more_than_the_hop_goes_by_its_name() -> None:
+    combined = arm(settings={"transport": "uds-dir", "placement": "shared"})
+    seen = summary(found("combined", -6.8, 0.5, "faster"), arms={"combined": combined})
+
+    assert answer(seen, DESIGN).startswith("combined is faster than tcp")
+
+
+def test_an_unknown_transport_goes_by_its_name() -> None:
+    assert answer(summary(found("vsock", -6.8, 0.5, "faster")), DESIGN).startswith("vsock is faster than tcp")
+
+
+@pytest.mark.parametrize("verdict", ["faster", "slower"])
+def test_a_differing_control_is_a_warning(verdict: Verdict) -> None:
+    percent = -2.3 if verdict == "faster" else 2.3
+    control = found("control", percent, 0.9, verdict)
+    seen = summary(control, arms={"control": arm(control_of="tcp")}, valid=False)
+
+    assert warnings(seen) == [
+        "The control differs: tcp, measured a second time as control, came out "
+        f"{verdict} than itself by 2.3 % (95 % interval 1.4 to 3.2), so a difference of that size means nothing here."
+    ]
+
+
+def test_an_undecided_control_is_no_warning_unless_nothing_else_makes_the_result_invalid() -> None:
+    control = found("control", 0.4, 2.2, "undecided")
+    seen = summary(control, arms={"control": arm(control_of="tcp")})
+
+    assert warnings(seen) == []
+    assert warnings(seen.model_copy(update={"valid": False}))[0].startswith("The control is undecided: ")
+
+
+def test_failed_requests_and_missing_sessions_are_warnings() -> None:
+    seen = summary(arms={"x": arm(failed=37)}, sessions=7, valid=False)
+
+    assert warnings(seen) == [
+        "Requests failed: 37 of x. An arm with failed requests has no verdict.",
+        "Only 7 of 12 sessions were measured; resuming the run measures the rest.",
+    ]
+
+
+def test_a_run_that_stopped_early_because_it_was_precise_is_no_warning() -> None:
+    assert warnings(summary(sessions=7)) == []
+
+
+def test_what_is_invalid_for_an_unknown_reason_points_at_the_doubts() -> None:
+    assert warnings(summary(valid=False)) == ["The doubts say why."]
+
+
+def test_a_mean_or_a_cpu_time_that_points_the_other_way_is_said() -> None:
+    seen = summary(
+        found("x", -3.0, 0.4, "faster"),
+        found("x", 1.6, 0.7, "slower", metric="mean"),
+        found("x", 1.9, 1.2, "slower", metric="cpu"),
+    )
+
+    assert disagreements(seen) == [
+        "The typical request of x is faster, but its mean is slower: +1.6 % (95 % interval +0.9 to +2.3) "
+        "against tcp. A few requests far from the typical one decide that.",
+        "The typical request of x is faster, but it takes more CPU time: +1.9 % (95 % interval +0.7 to +3.1) "
+        "against tcp.",
+    ]
+
+
+def test_an_undecided_twin_does_not_disagree() -> None:
+    seen = summary(found("x", -3.0, 0.4, "faster"), found("x", 0.1, 0.7, "undecided", metric="mean"))
+
+    assert disagreements(seen) == []
+
+
+def test_what_holm_keeps_undecided_is_named() -> None:
+    seen = summary(
+        found("x", -1.9, 1.6, "undecided", p_adjusted=0.068), found("y", -0.6, 1.3, "undecided", p_adjusted=0.33)
+    )
+
+    assert holm_note(seen) == (
+        "The 95 % interval of x (p 0.068) excludes zero, but Holm's correction over 2 comparisons leaves it undecided."
+    )
+
+
+def test_cpu_time_is_told_reference_by_reference() -> None:
+    seen = summary(
+        found("x", -15.4, 1.4, "faster", metric="cpu"),
+        found("y", -3.4, 1.2, "faster", metric="cpu", against="tcp/16"),
+    )
+
+    assert cpu(seen) == (
+        "CPU time per request (nginx + app) against tcp: x -15.4 % (-16.8 to -14.0); "
+        "against tcp/16: y -3.4 % (-4.6 to -2.2)."
+    )
+
+
+def test_precision_that_was_missed_comes_with_the_budget_that_would_reach_it() -> None:
+    text = effort(summary(found("x", -9.8, 1.0, "faster")), DESIGN)
+
+    assert "The widest interval is ±1.0 % where ±0.5 % was asked; --budget 240 should get there." in text
+
+
+def test_an_absent_number_is_explained_for_the_arms_that_lack_it() -> None:
+    seen = summary(arms={"x": arm(p99_us=None), "y": arm(cpu_us={})})
+
+    assert absences(seen) == [
+        "No p99 for x: fewer than 10 requests of a session lie beyond it.",
+        "No CPU time for y: its processes could not be read.",
+    ]

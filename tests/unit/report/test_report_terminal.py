@@ -1,0 +1,90 @@
+"""Golden reports: a summary as it is on disk, and the text that a user reads."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.model import Design, Summary
+from harness.report.terminal import render
+
+DATA = Path(__file__).parents[2] / "data" / "report"
+CASES = sorted(path.stem for path in DATA.glob("*.json"))
+ESCAPE = "\x1b"
+
+
+def summary(name: str) -> Summary:
+    return Summary.model_validate_json((DATA / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_report_reads_as_expected(case: str, golden: Callable[[Path, str], None]) -> None:
+    golden(DATA / f"{case}.txt", render(summary(case), Design(), width=80))
+
+
+@pytest.mark.parametrize("width", [60, 120])
+@pytest.mark.parametrize("case", ["baseline", "two-references"])
+def test_a_report_adapts_to_the_terminal(case: str, width: int, golden: Callable[[Path, str], None]) -> None:
+    golden(DATA / f"{case}.{width}.txt", render(summary(case), Design(), width=width))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+@pytest.mark.parametrize("case", CASES)
+def test_only_commands_and_paths_are_longer_than_the_line(case: str, width: int) -> None:
+    lines = render(summary(case), Design(), width=width).splitlines()
+
+    too_long = [line for line in lines if len(line) > width and "results/" not in line]
+
+    assert not too_long
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_table_cuts_a_number_short(case: str) -> None:
+    assert "…" not in render(summary(case), Design(), width=60)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_without_color_there_are_no_escape_codes(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    assert ESCAPE not in render(summary(case), Design(), width=80)
+
+
+def test_color_adds_escape_codes_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    plain = render(summary("baseline"), Design(), width=80)
+
+    colored = render(summary("baseline"), Design(), width=80, color=True)
+
+    assert ESCAPE in colored
+    assert _without_escapes(colored).split() == plain.split()
+
+
+@pytest.mark.parametrize("case", ["control-differs", "failed-requests", "one-session"])
+def test_a_result_that_is_not_valid_says_so_in_its_first_line(case: str) -> None:
+    assert render(summary(case), Design(), width=80).startswith("Not valid. ")
+
+
+@pytest.mark.parametrize("case", ["baseline", "equivalent", "undecided", "many-doubts"])
+def test_a_valid_result_begins_with_its_question(case: str) -> None:
+    seen = summary(case)
+
+    assert render(seen, Design(), width=80).startswith(seen.question)
+
+
+def test_a_result_without_its_design_claims_no_margin() -> None:
+    text = render(summary("equivalent"), None, width=80)
+
+    assert "is equivalent to uds-tmpfs: +0.22 %" in text
+    assert "within" not in text
+
+
+def test_a_directory_with_a_space_is_quoted_in_commands() -> None:
+    seen = summary("baseline").model_copy(update={"directory": "my results/1"})
+
+    assert "barehop report 'my results/1'" in render(seen, Design(), width=80)
+
+
+def _without_escapes(text: str) -> str:
+    kept, *rest = text.split(ESCAPE)
+    return kept + "".join(part.split("m", 1)[1] for part in rest)
