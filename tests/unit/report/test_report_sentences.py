@@ -72,7 +72,7 @@ def test_faster_says_by_how_much_of_what() -> None:
 
     assert answer(seen, DESIGN) == (
         "A Unix socket on tmpfs (uds-tmpfs) is faster than tcp by 10.6 % (95 % interval 10.1 to 11.1), "
-        "42 us of 452 us per request."
+        "42 us of 421 us per request."
     )
 
 
@@ -80,7 +80,7 @@ def test_slower_is_on_top_of_the_reference() -> None:
     seen = summary(found("other", 3.2, 0.4, "slower"))
 
     assert answer(seen, DESIGN) == (
-        "other is slower than tcp by 3.2 % (95 % interval 2.8 to 3.6), 12.8 us on top of 452 us per request."
+        "other is slower than tcp by 3.2 % (95 % interval 2.8 to 3.6), 12.8 us on top of 421 us per request."
     )
 
 
