@@ -9,8 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 ROLES = ("client", "nginx", "app")
 SERVER_ROLES = ("nginx", "app")
-METRICS = ("latency", "mean", "cpu")
-
 Metric = Literal["latency", "mean", "cpu"]
 Verdict = Literal["faster", "slower", "equivalent", "undecided"]
 Home = Literal["port", "tmpfs", "directory"]
@@ -104,13 +102,53 @@ class Experiment(Model):
 
 
 class Schedule(Model):
-    """How much is measured: what the file fixed, or what the rehearsal chose."""
+    """How much is measured: what the file fixed, or what the pilot chose.
+
+    `looks` are the numbers of sessions after which the run may stop, the last of them `sessions`.
+    """
 
     sessions: int
     rounds: int
     burst: int
     settle: int
     reason: str
+    looks: tuple[int, ...] = ()
+
+
+class CurvePoint(Model):
+    """How much longer a request takes at `position` after a switch of arms than settled ones; 95 % interval."""
+
+    position: int
+    percent: float
+    percent_low: float
+    percent_high: float
+
+
+class AllanPoint(Model):
+    """What bursts of this length would give: the Allan deviation, and the half width in the time planned."""
+
+    burst: int
+    deviation_percent: float
+    half_width_percent: float
+
+
+class Pilot(Model):
+    """What a few sessions before the first recorded one showed, and the lengths that follow from it.
+
+    `gain` is how many times wider the interval would be, in the same time, with one arm after the other.
+    """
+
+    requests: int
+    carry_over: tuple[CurvePoint, ...]
+    allan: tuple[AllanPoint, ...]
+    settle: int
+    burst: int
+    session_sd_percent: float
+    round_sd_percent: float
+    session_s: float
+    round_s: float
+    half_width_percent: float
+    gain: float
 
 
 class Plan(Model):
@@ -124,6 +162,7 @@ class Plan(Model):
     experiment: Experiment
     schedule: Schedule
     orders: tuple[tuple[tuple[int, ...], ...], ...]
+    pilot: Pilot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +314,7 @@ class Comparison(Model):
     us: float | None
     us_low: float | None
     us_high: float | None
+    confidence: float = 0.95  # of the interval: more than 0.95 where the run could have stopped earlier
     p: float | None
     p_adjusted: float | None = None
     verdict: Verdict | None

@@ -39,9 +39,9 @@ def effects(sessions: Iterable[Mapping[str, Series]], pair: Pair, metric: Metric
 def centre(per_round: Series, metric: Metric) -> Series:
     """The typical round, (..., rounds) to (...): the median for "latency", the trimmed mean for "mean" and "cpu".
 
-    CPU time takes the trimmed mean because the median inherits the clock's quantum (bias 4 % at 1 ms a burst
-    of 4 ms) and session totals inherit stolen CPU (twice the width), in simulation as in measured series;
-    what leaks into the next visit shrinks all three alike, by the leaked share.
+    For CPU time, simulation says why: the median inherits the steps of a coarse clock (4 % off at steps of 1 ms in
+    bursts of 4 ms), and the ratio of session totals inherits stolen CPU (an interval twice as wide). What leaks
+    into the next visit shrinks all three alike, by the leaked share.
     """
     if metric == "latency":
         return np.asarray(np.median(per_round, axis=-1))

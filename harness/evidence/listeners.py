@@ -2,8 +2,11 @@
 
 import ipaddress
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+
+from harness.errors import MachineError
 
 TCP_LISTEN = "0A"
 UNIX_ACCEPTS = 0x10000  # __SO_ACCEPTCON
@@ -15,7 +18,7 @@ def listening_inodes(address: str, proc: Path = Path("/proc")) -> set[str]:
 
 
 def socket_inodes(pids: Iterable[int], proc: Path = Path("/proc")) -> set[str]:
-    """The inodes of all sockets that any of `pids` holds."""
+    """The inodes of all sockets that any of `pids` holds; one that has ended holds none. Raises MachineError."""
     links = (link for pid in pids for link in _descriptors(proc / str(pid) / "fd"))
     return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
 
@@ -34,12 +37,21 @@ def _unix_inodes(path: str, proc: Path) -> set[str]:
 
 
 def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines()[1:]
+    """What follows the heading. Names of Unix sockets may hold any byte, also what Unicode calls the end of a line."""
+    return path.read_text(errors="surrogateescape").split("\n")[1:-1]
 
 
-def _descriptors(directory: Path) -> Iterable[str]:
-    for entry in directory.iterdir():
-        try:
+def _descriptors(directory: Path) -> Iterator[str]:
+    """What each descriptor of a process is; they, and it, may end meanwhile."""
+    try:
+        entries = list(directory.iterdir())
+    except (FileNotFoundError, ProcessLookupError):
+        return
+    except PermissionError:
+        raise MachineError(
+            f"{directory} cannot be read, so nobody can say who listens. Does this nginx or Python have file "
+            "capabilities? Use a copy without them."
+        ) from None
+    for entry in entries:
+        with suppress(FileNotFoundError, ProcessLookupError):
             yield str(entry.readlink())
-        except FileNotFoundError:
-            continue

@@ -9,6 +9,16 @@ from harness.model import Visit, VisitRow
 if TYPE_CHECKING:
     from polars import DataFrame
 
+# The table of raw times: columns, and what polars calls their types.
+REQUEST_COLUMNS = {
+    "round": "Int32",
+    "order": "Int32",
+    "arm": "String",
+    "position": "Int32",
+    "start_ns": "Int64",
+    "latency_ns": "Int64",
+}
+
 
 def visit_rows(visits: Iterable[Visit]) -> tuple[VisitRow, ...]:
     return tuple(map(_row, visits))
@@ -32,14 +42,7 @@ def requests_table(visits: Sequence[Visit]) -> "DataFrame":
         for visit in visits
         for position, start_ns, latency_ns in zip(visit.positions, visit.start_ns, visit.latency_ns, strict=True)
     )
-    schema = {
-        "round": polars.Int32,
-        "order": polars.Int32,
-        "arm": polars.String,
-        "position": polars.Int32,
-        "start_ns": polars.Int64,
-        "latency_ns": polars.Int64,
-    }
+    schema = {name: getattr(polars, kind) for name, kind in REQUEST_COLUMNS.items()}
     return polars.DataFrame(list(rows), schema=schema, orient="row")
 
 

@@ -3,16 +3,19 @@
 import errno
 import json
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import ConfigError, MachineError
+from harness.evidence.record import REQUEST_COLUMNS
 from harness.model import Plan, Record
 
 if TYPE_CHECKING:
@@ -36,7 +39,8 @@ class Store:
 
     def sessions(self) -> list[int]:
         """The numbers of the finished sessions."""
-        return sorted(int(path.stem) for path in (self.directory / "sessions").glob("[0-9]*.json"))
+        names = (path.name for path in (self.directory / "sessions").glob("*.json"))
+        return sorted(int(name.removesuffix(".json")) for name in names if re.fullmatch(r"[0-9]{4,}\.json", name))
 
     def write_text(self, name: str, text: str) -> None:
         with self._writing(name) as path:
@@ -48,8 +52,10 @@ class Store:
 
     def write_session(self, record: Record, requests: "DataFrame") -> None:
         """The record comes last: where it is, the whole session is."""
+        parquet = BytesIO()  # polars would not tell a full disk from other errors
+        requests.write_parquet(parquet)
         with self._writing(f"sessions/{record.session:04}.parquet") as path:
-            requests.write_parquet(path)
+            path.write_bytes(parquet.getvalue())
         self.write_text(f"sessions/{record.session:04}.json", record.model_dump_json() + "\n")
 
     def read_plan(self) -> Plan:
@@ -63,9 +69,13 @@ class Store:
 
         path = self.directory / "sessions" / f"{session:04}.parquet"
         try:
-            return polars.read_parquet(path)
+            table = polars.read_parquet(path)
         except (OSError, polars.exceptions.PolarsError) as error:
             raise ConfigError(f"{path} cannot be read: {error}.") from None
+        columns = {name: str(kind) for name, kind in table.schema.items()}
+        if columns != REQUEST_COLUMNS:
+            raise ConfigError(f"{path} is not what barehop wrote: its columns are {', '.join(columns)}.")
+        return table
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[Path]:
@@ -77,9 +87,12 @@ class Store:
             yield beside
             _flush(beside)
             beside.replace(path)
+            _flush(path.parent)
         except OSError as error:
-            beside.unlink(missing_ok=True)
             raise _no_room(path, error) from None
+        finally:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
 
 
 def new_directory(base: Path, experiment: str, chosen: Path | None) -> Path:
@@ -125,4 +138,5 @@ def _read(path: Path, model: type[T]) -> T:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"{path} is not what barehop wrote: {first['loc']}: {first['msg']}.") from None
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        raise ConfigError(f"{path} is not what barehop wrote: {where}: {first['msg']}.") from None

@@ -11,9 +11,9 @@ from harness.errors import MachineError
 from harness.experiment.sharing import stacks_of
 from harness.lab.certificate import Certificate, certificate_paths
 from harness.lab.directories import disk_parent, private_name, socket_problem, tmpfs_parent
-from harness.lab.gunicorn import gunicorn_argv
+from harness.lab.gunicorn import UNWANTED, gunicorn_argv
 from harness.lab.kernelfiles import format_cpus
-from harness.lab.nginx import Site, nginx_argv, nginx_conf
+from harness.lab.nginx import Site, nginx_argv, nginx_conf, worker_user
 from harness.lab.placement import Placement, place
 from harness.lab.ports import free_ports
 from harness.lab.programs import find_nginx, find_python, gunicorn_version
@@ -94,7 +94,7 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
         targets=targets,
         private=(scratch, *(hop.directory for hop in hops.values() if hop.directory)),
         certificate=certificate,
-        nginx_conf=nginx_conf(nginx, sites, scratch, chain),
+        nginx_conf=nginx_conf(nginx, sites, scratch, chain, worker_user()),
         nginx_argv=nginx_argv(nginx, directory / "nginx.conf", scratch),
         gunicorn_argv=gunicorn_argv(python, gunicorn_version(python), settings, binds, scratch),
     )
@@ -134,18 +134,24 @@ def described(blueprint: Blueprint, arm: str) -> dict[str, str]:
 
 def start_script(blueprint: Blueprint) -> str:
     """A shell script that brings the same stack up by hand."""
-    cpus = {role: ",".join(map(str, blueprint.placement.cpus[role])) for role in ("nginx", "app")}
+    cpus = {role: format_cpus(blueprint.placement.cpus[role]) for role in ("nginx", "app")}
+    private = shlex.join(map(str, blueprint.private))
     lines = [
         "#!/bin/sh",
         "# Brings this stack up by hand, as barehop did. Ctrl-C ends it.",
         "set -e",
-        *(f"mkdir -m 700 {shlex.quote(str(directory))}" for directory in blueprint.private),
-        f"trap 'kill $app; wait; rm -r {shlex.join(map(str, blueprint.private))}' EXIT",
+        f"cd {shlex.quote(str(blueprint.directory))}",
+        f"unset {' '.join(UNWANTED)}",
+        f"mkdir -m 700 {private}",
+        f"end() {{ kill $app $nginx 2>/dev/null || true; wait; rm -r {private}; }}",
+        "trap end EXIT",
         "trap 'exit 130' INT TERM",
         f"taskset -c {cpus['app']} {shlex.join(blueprint.gunicorn_argv)} &",
         "app=$!",
+        f"taskset -c {cpus['nginx']} {shlex.join(blueprint.nginx_argv)} &",
+        "nginx=$!",
         *(f"echo {shlex.quote(f'{arm}: {target.url}')}" for arm, target in blueprint.targets.items()),
-        f"taskset -c {cpus['nginx']} {shlex.join(blueprint.nginx_argv)}",
+        "wait $app",
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1, made for one stack and gone with it."""
+"""A certificate for 127.0.0.1, made for one stack; the key of its authority is never written."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,4 +20,5 @@ def write_certificate(paths: Certificate) -> None:
 
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(paths.authority))
+    paths.chain_and_key.touch(mode=0o600)
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(paths.chain_and_key))

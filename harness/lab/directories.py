@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,7 +20,8 @@ def tmpfs_parent() -> Path | None:
 
 def disk_parent(results: Path) -> Path | None:
     """A directory that is not on tmpfs in which we may make another, or None."""
-    candidates = ("/var/tmp", tempfile.gettempdir(), Path.home(), results)  # noqa: S108 - see above
+    places = ("/var/tmp", os.environ.get("TMPDIR", ""), "/tmp", os.environ.get("HOME", ""))  # noqa: S108 - see above
+    candidates = (*places, results)
     return next((path for path in _usable(candidates) if not is_tmpfs(path)), None)
 
 

@@ -2,8 +2,9 @@
 
 A stand-alone program: `python -I -S keeper.py DIRECTORY... -- COMMAND...`. Its standard input is the lifeline,
 a pipe whose other end its maker holds. It makes the directories (mode 0700), says "ready" on standard output,
-waits for one byte, starts the command, and ends everything when the lifeline closes, for whatever reason: also
-when the maker was killed with SIGKILL. Standard error is the service's log. Its exit code is the service's.
+waits for one byte, starts the command, says its pid, and ends everything when the lifeline closes, for whatever
+reason: also when the maker was killed with SIGKILL. Standard error is the service's log. Its exit code is the
+service's, or 128 more than the signal that ended it.
 
 It is a subreaper, so a service that loses its own children leaves them to the keeper; and a service that loses
 its keeper gets SIGTERM from the kernel.
@@ -20,6 +21,8 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 0.5
 REMOVE_S = 2.0
+HEEDED = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 def main(arguments: list[str]) -> int:
@@ -28,16 +31,19 @@ def main(arguments: list[str]) -> int:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     wakeup = watch_signals()
+    made: list[str] = []
     try:
         for directory in directories:
             os.mkdir(directory, 0o700)  # noqa: PTH102 - without pathlib the keeper starts twice as fast
+            made.append(directory)
         os.write(1, b"ready\n")
-        if not os.read(0, 1):
-            return 0
-        return keep(command, libc, wakeup)
+        return keep(command, libc, wakeup) if os.read(0, 1) else 0
+    except OSError as error:
+        os.write(2, f"{error.filename or 'keeper'}: {error.strerror}\n".encode())
+        return 1
     finally:
         end_everybody()
-        for directory in directories:
+        for directory in made:
             remove(directory)
 
 
@@ -45,21 +51,27 @@ def watch_signals() -> int:
     """A descriptor that becomes readable when a child ends or somebody asks the keeper to stop."""
     reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in HEEDED:
         signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a mask is inherited, and would make us deaf
     return reading
 
 
 def keep(command: list[str], libc: ctypes.CDLL, wakeup: int) -> int:
     service = start(command, libc) if command else 0
+    os.write(1, b"%d\n" % service)
     stop_asked = False
     while not stop_asked:
         readable, _, _ = select.select([0, wakeup], [], [])
         stop_asked = 0 in readable or set(os.read(wakeup, 512)) != {signal.SIGCHLD}
         ended, code = reap(service)
         if ended:
-            return code
-    return stop(service) if service else 0
+            return exit_code(code)
+    return exit_code(stop(service)) if service else 0
+
+
+def exit_code(code: int) -> int:
+    return code if code >= 0 else 128 - code
 
 
 def start(command: list[str], libc: ctypes.CDLL) -> int:
@@ -68,6 +80,8 @@ def start(command: list[str], libc: ctypes.CDLL) -> int:
     if service:
         return service
     try:
+        for number in (*HEEDED, *IGNORED_BY_PYTHON):
+            signal.signal(number, signal.SIG_DFL)
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() == keeper:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -141,11 +155,11 @@ def remove(directory: str) -> None:
 
 
 def remove_once(directory: str) -> None:
-    for path, folders, files in os.walk(directory, topdown=False):
-        for name in files:
-            os.unlink(os.path.join(path, name))  # noqa: PTH108, PTH118 - see above
-        for name in folders:
-            os.rmdir(os.path.join(path, name))  # noqa: PTH106, PTH118 - see above
+    for entry in list(os.scandir(directory)):
+        if entry.is_dir(follow_symlinks=False):
+            remove_once(entry.path)
+        else:
+            os.unlink(entry.path)  # noqa: PTH108 - see above
     os.rmdir(directory)  # noqa: PTH106 - see above
 
 

@@ -10,11 +10,11 @@ NAME = "\0barehop"  # an abstract address: the kernel forgets it with the proces
 
 
 @contextmanager
-def only_run() -> Iterator[None]:
+def only_run(name: str = NAME) -> Iterator[None]:
     """Raises MachineError when another run holds this machine."""
     with socket.socket(socket.AF_UNIX) as held:
         try:
-            held.bind(NAME)
+            held.bind(name)
         except OSError:
             raise MachineError(
                 "Another run of barehop is measuring on this machine. Wait until it has ended."

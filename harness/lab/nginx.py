@@ -27,8 +27,8 @@ class Site:
     tls: bool
 
 
-def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, certificate: Path) -> str:
-    """The text of nginx.conf; temporary files and the pid file go to `scratch`."""
+def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, certificate: Path, user: str) -> str:
+    """The text of nginx.conf; temporary files and the pid file go to `scratch`, workers become `user` unless ""."""
     environment = Environment(
         loader=PackageLoader("harness.lab"),
         undefined=StrictUndefined,
@@ -40,7 +40,7 @@ def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, certificate: 
     return environment.get_template("nginx.conf.j2").render(
         version=".".join(map(str, nginx.version)),
         version_tuple=nginx.version,
-        user=_owner() if os.geteuid() == 0 else "",
+        user=user,
         scratch=scratch,
         tls=any(site.tls for site in sites),
         certificate=certificate,
@@ -51,9 +51,11 @@ def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, certificate: 
 
 
 def nginx_argv(nginx: Nginx, conf: Path, scratch: Path) -> tuple[str, ...]:
-    return (nginx.path, "-p", f"{scratch}/", "-c", str(conf))
+    """The first `error_log`, where what fails before the configuration is read would go, can be named since 1.19.5."""
+    log = ("-e", "stderr") if nginx.version >= (1, 19, 5) else ()
+    return (nginx.path, *log, "-p", f"{scratch}/", "-c", str(conf))
 
 
-def _owner() -> str:
-    """Whoever owns the sockets: as root, workers must not become "nobody", who could not reach them."""
-    return pwd.getpwuid(os.geteuid()).pw_name
+def worker_user() -> str:
+    """Root's name for root, who owns the sockets: "nobody" could not reach them. Others stay who they are: ""."""
+    return pwd.getpwuid(0).pw_name if os.geteuid() == 0 else ""

@@ -1,18 +1,24 @@
 """A service as a context: while it is entered the service runs; when it is left nobody of it is there."""
 
+import os
+import select
+import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-from harness.errors import LoadError, StackError
+from harness.errors import LoadError, MachineError, StackError
 from harness.lab import keeper
 
 STOP_S = 15.0
+GROUP_S = 1.0
 LOG_LINES = 6
 
 
@@ -35,14 +41,12 @@ class Running:
 
     service: Service
     keeper: subprocess.Popen[bytes] = field(repr=False)
+    pid: int
 
     def main_pid(self) -> int:
         """The pid of the service's first process; a StackError when it has ended."""
         self.check()
-        found = psutil.Process(self.keeper.pid).children()
-        if not found:
-            raise StackError(self._ended("has ended"))
-        return found[0].pid
+        return self.pid
 
     def worker_pids(self) -> tuple[int, ...]:
         """The children of the service's first process, lowest first."""
@@ -54,26 +58,31 @@ class Running:
     def check(self) -> None:
         """Raise StackError with the last lines of its log when the service has ended."""
         if self.keeper.poll() is not None:
-            raise StackError(self._ended(f"ended with exit code {self.keeper.returncode}"))
-
-    def _ended(self, what: str) -> str:
-        return f"{self.service.name} {what}. Its log, {self.service.log}, ends:\n{log_tail(self.service.log)}"
+            log = self.service.log
+            raise StackError(
+                f"{self.service.name} ended with exit code {self.keeper.returncode}. Its log, {log}, ends:\n"
+                f"{log_tail(log)}"
+            )
 
 
 @contextmanager
 def running(service: Service) -> Iterator[Running]:
     """`service` started on its CPUs. On leaving it gets SIGTERM, then SIGKILL with all its descendants."""
     process = _keeper_of(service)
+    made: tuple[Path, ...] = ()
     try:
-        if not _said_ready(process):
-            process.wait(STOP_S)
+        if _said(process) != b"ready\n":
             raise StackError(f"{service.name} could not be prepared:\n{log_tail(service.log)}")
+        made = service.directories
         if service.cpus:
             psutil.Process(process.pid).cpu_affinity(list(service.cpus))
-        _lifeline(process, b"g")
-        yield Running(service, process)
+        yield Running(service, process, _begin(process))
     finally:
-        _let_go(process)
+        try:
+            _let_go(process, made)
+        finally:
+            if process.returncode is None:  # a signal came in the middle of it
+                _let_go(process, made)
 
 
 def run_to_end(argv: Sequence[str], directory: Path, timeout_s: float) -> int:
@@ -86,10 +95,9 @@ def run_to_end(argv: Sequence[str], directory: Path, timeout_s: float) -> int:
         cwd=directory,
     )
     with running(service) as started:
-        try:
-            return started.keeper.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            raise LoadError(f"{argv[0]} did not end within {timeout_s:g} s. See {directory}.") from None
+        if not _ends_within(timeout_s, started.keeper):
+            raise LoadError(f"{argv[0]} did not end within {timeout_s:g} s. See {directory}.")
+        return started.keeper.wait()
 
 
 def own_pids() -> set[int]:
@@ -107,39 +115,59 @@ def log_tail(log: Path, lines: int = LOG_LINES) -> str:
 
 def _keeper_of(service: Service) -> subprocess.Popen[bytes]:
     arguments = [*map(str, service.directories), "--", *service.argv]
-    with service.log.open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-I", "-S", keeper.__file__, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,  # one line, read at once
-            stderr=log,
-            cwd=service.cwd,
-            env=service.env,
-            start_new_session=True,
-        )
-
-
-def _said_ready(process: subprocess.Popen[bytes]) -> bool:
-    assert process.stdout is not None
-    with process.stdout as said:
-        return said.readline() == b"ready\n"
-
-
-def _lifeline(process: subprocess.Popen[bytes], signal: bytes) -> None:
-    assert process.stdin is not None
-    process.stdin.write(signal)
-    process.stdin.flush()
-
-
-def _let_go(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdin is not None
-    process.stdin.close()
-    if process.stdout is not None:
-        process.stdout.close()
     try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        for descendant in psutil.Process(process.pid).children(recursive=True):
-            descendant.kill()
+        with service.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-I", "-S", keeper.__file__, *arguments],
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,  # two short lines, and its end is the keeper's
+                stderr=log,
+                cwd=service.cwd,
+                env=service.env,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise MachineError(f"{service.name} cannot be started: {error.filename}: {error.strerror}.") from None
+
+
+def _said(process: subprocess.Popen[bytes]) -> bytes:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def _begin(process: subprocess.Popen[bytes]) -> int:
+    """Let the keeper start its service; the pid of that, or 0 when the keeper has been killed."""
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):
+        process.stdin.write(b"g")
+    return int(_said(process) or 0)
+
+
+def _ends_within(timeout_s: float, process: subprocess.Popen[bytes]) -> bool:
+    """Whether the keeper ends in time. Nobody else holds its standard output, which says so at once."""
+    assert process.stdout is not None
+    return bool(select.select([process.stdout], [], [], timeout_s)[0])
+
+
+def _let_go(process: subprocess.Popen[bytes], made: Iterable[Path]) -> None:
+    """Close the lifeline and see the keeper end; do its work when somebody has killed it."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    if not _ends_within(STOP_S, process):
         process.kill()
-        process.wait()
+    if process.wait() < 0:
+        _end_group(process.pid)
+        for directory in made:
+            shutil.rmtree(directory, ignore_errors=True)
+    process.stdout.close()
+
+
+def _end_group(group: int) -> None:
+    """SIGKILL for all who are in the session that the keeper led, until there is none."""
+    deadline = time.monotonic() + GROUP_S
+    with suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(group, signal.SIGKILL)
+            time.sleep(0.002)

@@ -2,12 +2,14 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 
 from harness.errors import MachineError
 
@@ -25,7 +27,8 @@ class Nginx:
 
 def find_program(name: str) -> str | None:
     """The absolute path of a program, also where an ordinary user's PATH does not lead."""
-    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"]))
+    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"]))
+    return str(Path(found).absolute()) if found else None
 
 
 def find_nginx(name: str) -> Nginx:
@@ -37,7 +40,7 @@ def find_nginx(name: str) -> Nginx:
             "run scripts/bench, or name another one with the setting nginx."
         )
     text = _output((path, "-V"))
-    found = re.search(r"/(\d+)\.(\d+)\.(\d+)", text)
+    found = re.search(r"nginx version: \S+/(\d+)\.(\d+)\.(\d+)", text)
     if not found:
         raise MachineError(f"{path} -V says no version of nginx but: {text.strip()[:200]!r}. Name another nginx.")
     version = tuple(map(int, found.groups()))
@@ -69,14 +72,19 @@ def gunicorn_version(python: str) -> tuple[int, ...]:
 def _has_module(python: str, module: str) -> bool:
     if python == sys.executable:
         return find_spec(module) is not None
-    command = [python, "-c", f"import importlib.util as u, sys; sys.exit(u.find_spec({module!r}) is None)"]
-    return subprocess.run(command, capture_output=True, timeout=ANSWER_S, check=False).returncode == 0
+    return "found" in _output((python, "-c", f"import importlib.util as u; u.find_spec({module!r}) and print('found')"))
 
 
 @cache
 def _output(command: tuple[str, ...]) -> str:
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_S, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise MachineError(f"{' '.join(command)} does not run: {error}.") from None
+        ended = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=ANSWER_S, errors="replace", check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise MachineError(
+            f"{shlex.join(command)} does not answer within {ANSWER_S} s. Name another program."
+        ) from None
+    except OSError as error:
+        raise MachineError(f"{shlex.join(command)} does not run: {error.strerror}. Name another program.") from None
     return ended.stdout + ended.stderr

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from harness.errors import StackError
+from harness.errors import MachineError, StackError
 from harness.lab.blueprint import Blueprint, start_script
 from harness.lab.certificate import write_certificate
 from harness.lab.gunicorn import server_environment
@@ -59,7 +59,7 @@ def _started(blueprint: Blueprint) -> Iterator[tuple[Running, Running]]:
 
 def _stack(blueprint: Blueprint, app: Running, nginx: Running, ask: Ask) -> Stack:
     replies = _ready(blueprint, ask, (app, nginx))
-    pids = {"nginx": nginx.worker_pids(), "app": app.worker_pids()}
+    pids = {"nginx": _all_workers(nginx, 1), "app": _all_workers(app, blueprint.arms[0].settings.workers)}
     return Stack(blueprint=blueprint, nginx=nginx, app=app, pids=pids, replies=replies)
 
 
@@ -85,13 +85,18 @@ def _nginx_service(blueprint: Blueprint) -> Service:
 
 
 def _write_files(blueprint: Blueprint) -> None:
-    blueprint.directory.mkdir(parents=True, exist_ok=True)
-    (blueprint.directory / "nginx.conf").write_text(blueprint.nginx_conf)
-    script = blueprint.directory / "start.sh"
-    script.write_text(start_script(blueprint))
-    script.chmod(0o755)
-    if blueprint.certificate:
-        write_certificate(blueprint.certificate)
+    directory = blueprint.directory
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "nginx.conf").write_text(blueprint.nginx_conf)
+        (directory / "start.sh").write_text(start_script(blueprint))
+        (directory / "start.sh").chmod(0o755)
+        if blueprint.certificate:
+            write_certificate(blueprint.certificate)
+    except OSError as error:
+        raise MachineError(
+            f"{directory} cannot be written: {error.strerror}. Free some space, or choose another place with --out."
+        ) from None
 
 
 def _ready(blueprint: Blueprint, ask: Ask, services: tuple[Running, ...]) -> dict[str, Reply]:
@@ -113,16 +118,15 @@ def _ready(blueprint: Blueprint, ask: Ask, services: tuple[Running, ...]) -> dic
 
 
 def _right(arm: str, reply: Reply, blueprint: Blueprint) -> Reply:
-    path = blueprint.targets[arm].path
+    expected, seen = blueprint.server(arm), reply.headers.get(CHECK_HEADER.lower(), "nobody")
+    if seen != expected:
+        raise StackError(f"Arm {arm!r} was served by {seen} instead of {expected}. Is another server in the way?")
     if not 200 <= reply.status < 300:
-        log = blueprint.directory / "gunicorn.log"
+        path, log = blueprint.targets[arm].path, blueprint.directory / "gunicorn.log"
         raise StackError(
             f"Arm {arm!r} answers {path} with status {reply.status} instead of 2xx. Correct the path or the "
             f"application. The log {log} ends:\n{log_tail(log)}"
         )
-    expected, seen = blueprint.server(arm), reply.headers.get(CHECK_HEADER.lower(), "nobody")
-    if seen != expected:
-        raise StackError(f"Arm {arm!r} was served by {seen} instead of {expected}. Is another server in the way?")
     return reply
 
 
@@ -130,6 +134,16 @@ def _not_ready(arm: str, reply: Reply | str, blueprint: Blueprint) -> str:
     last = f"status {reply.status}" if isinstance(reply, Reply) else reply
     logs = "\n".join(log_tail(blueprint.directory / name) for name in ("gunicorn.log", "nginx.log"))
     return f"Arm {arm!r} did not answer within {READY_S:g} s; the last try gave {last}. The logs end:\n{logs}"
+
+
+def _all_workers(service: Running, count: int) -> tuple[int, ...]:
+    """The pids once all are there: gunicorn starts its workers one after the other, with pauses."""
+    deadline = time.monotonic() + READY_S
+    while len(pids := service.worker_pids()) < count:
+        if time.monotonic() > deadline:
+            raise StackError(f"{service.service.name} has {len(pids)} of its {count} workers after {READY_S:g} s.")
+        time.sleep(POLL_S)
+    return pids
 
 
 def _listed(pids: tuple[int, ...]) -> str:

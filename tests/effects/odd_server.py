@@ -48,8 +48,13 @@ def stays_silent(connection: socket.socket, number: int) -> bool:
 
 def resets(connection: socket.socket, number: int) -> bool:
     connection.sendall(whole()[:-5])
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    close_with_reset(connection)
     return False
+
+
+def close_with_reset(connection: socket.socket) -> None:
+    """Its close, whenever that is, will be a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _accept_all(listener: socket.socket, answer: Answer, tls: ssl.SSLContext | None) -> None:

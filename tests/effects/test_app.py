@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -106,11 +107,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def gunicorn(log: Path, *arguments: str) -> Iterator[str]:
-    """The address of a gunicorn that was started from the checkout, as one does by hand."""
+def gunicorn(home: Path, *arguments: str) -> Iterator[str]:
+    """The address of a gunicorn that was started from the checkout, as one does by hand, with a home of its own."""
     address = f"127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "gunicorn", "--bind", address, *arguments]
-    with log.open("wb") as output, subprocess.Popen(command, cwd=CHECKOUT, stderr=output) as server:
+    environment = os.environ | {"HOME": str(home), "XDG_RUNTIME_DIR": str(home)}
+    with (
+        (home / "log").open("wb") as output,
+        subprocess.Popen(command, cwd=CHECKOUT, env=environment, stderr=output) as server,
+    ):
         try:
             yield f"http://{address}"
         finally:
@@ -140,7 +145,7 @@ def get(url: str, within_s: float = 30) -> bytes:
     ids=["uvicorn", "asgi", "sync"],
 )
 def test_gunicorn_started_by_hand_serves_it(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    with gunicorn(tmp_path / "log", *arguments) as url:
+    with gunicorn(tmp_path, *arguments) as url:
         assert json.loads(get(f"{url}/"))["hello"] == "world"
         assert json.loads(get(f"{url}/spike/100"))["hello"] == "world"
         assert get(f"{url}/bytes/300000") == b"x" * 300_000

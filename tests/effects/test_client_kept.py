@@ -2,9 +2,10 @@
 
 import socket
 import time
+from threading import Event
 
 import pytest
-from odd_server import resets, says, serving, whole
+from odd_server import close_with_reset, resets, says, serving, whole
 
 from harness.load.client import Burst, client
 
@@ -63,6 +64,50 @@ def test_a_connection_closed_by_the_server_is_reopened_and_that_request_not_time
     assert seen.positions == (0, 1, 3, 4, 6, 7)
     assert seen.failures == {}
     assert kept.numbers == [1, 2, 3] * 3
+
+
+def test_a_connection_that_the_server_reset_meanwhile_is_reopened_too() -> None:
+    answered, reset = Event(), Event()
+
+    def answer(connection: socket.socket, number: int) -> bool:
+        connection.sendall(whole())
+        if number < 3:
+            return True
+        answered.wait(5)
+        close_with_reset(connection)
+        connection.close()
+        reset.set()
+        return False
+
+    with serving(answer, keepalive=True) as target, client(target) as burst:
+        before = burst(1, 2)
+        answered.set()
+        reset.wait(5)
+        after = burst(0, 2)
+
+    assert before.failures == after.failures == {}
+    assert (before.positions, after.positions) == ((0, 1), (1,))
+
+
+def test_an_answer_that_comes_after_the_timeout_is_not_taken_for_the_next() -> None:
+    late = Event()
+    numbers: list[int] = []
+
+    def answer(connection: socket.socket, number: int) -> bool:
+        numbers.append(number)
+        if number == 2:
+            late.wait(5)
+        connection.sendall(whole())
+        return True
+
+    with serving(answer, keepalive=True) as target, client(target, timeout_s=0.2) as burst:
+        before = burst(1, 3)
+        late.set()
+        after = burst(0, 2)
+
+    assert before.failures == {"timeout": 1}
+    assert after.positions == (1,)
+    assert numbers == [1, 2, 1, 2]
 
 
 def test_a_server_that_never_keeps_a_connection_has_failed() -> None:

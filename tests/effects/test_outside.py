@@ -28,7 +28,7 @@ def tool(script: str, version: tuple[str, ...] = ("--version",)) -> LoadTool:
     """A tool that is the Python program `script`."""
 
     def command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
-        return [program, "-c", script, str(settings.tool_requests)]
+        return [program, "-c", script, str(directory)]
 
     return LoadTool("loud", version, "Install loud.", command, count_of_lines)
 
@@ -46,12 +46,12 @@ def test_a_run_leaves_its_files_and_gives_its_outcome(tmp_path: Path) -> None:
     assert (directory / "stderr.txt").read_text() == "hm\n"
 
 
-def test_a_relative_directory_is_the_same_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_directory_is_the_same_for_the_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    visit("print('ok\\n' * 3, end='')", Path("results"))
+    script = "import pathlib, sys; print('ok\\n' * 3, end=''); pathlib.Path(sys.argv[1], 'own').touch()"
+    visit(script, Path("results"))
 
-    assert (tmp_path / "results" / "stdout.txt").exists()
-    assert not (tmp_path / "results" / "results").exists()
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {"own", "stderr.txt", "stdout.txt"}
 
 
 def test_a_failing_tool_is_quoted_with_its_exit_code_and_last_words(tmp_path: Path) -> None:

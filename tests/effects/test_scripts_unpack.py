@@ -18,6 +18,7 @@ def build(repository: Path, name: str, depends: str) -> str:
     """A package that consists of /usr/bin/NAME; returns its entry in the repository's index."""
     tree = repository / name
     (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "DEBIAN").chmod(0o755)  # dpkg-deb insists, whatever the umask
     (tree / "usr/bin").mkdir(parents=True)
     (tree / "usr/bin" / name).touch()
     control = f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: me\nDepends: {depends}\nDescription: -\n"

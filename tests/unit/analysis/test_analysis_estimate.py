@@ -53,6 +53,12 @@ def test_bootstrap_and_sign_flip_agree_with_t_on_a_simulated_experiment() -> Non
     assert by_t.p < 0.001
 
 
+def test_the_bootstrap_of_swapped_labels_is_its_mirror_image() -> None:
+    values = np.random.default_rng(9).exponential(1, 10)
+    low, high = bootstrap_interval(values)
+    assert bootstrap_interval(-values) == (-high, -low)
+
+
 def test_the_sign_flip_test_is_exact_when_sessions_are_few() -> None:
     """Of the 8 sign patterns of 1, 2, 3 only all plus and all minus reach a mean of 2."""
     assert sign_flip_p(np.array([1.0, 2, 3])) == pytest.approx(2 / 8)

@@ -61,5 +61,9 @@ def test_an_outside_tools_run_must_stand_on_enough_requests_of_its_own() -> None
     assert percentile_us([short], "a", 99) is None
 
 
+def test_an_outside_tools_run_that_no_request_survived_hides_nothing() -> None:
+    assert percentile_us([tool((1000, {50.0: 10.0}), (0, {}))], "a", 50) == 10
+
+
 def test_a_percentile_that_the_tool_does_not_give_is_not_shown() -> None:
     assert percentile_us([tool((1000, {50.0: 10.0}))], "a", 90) is None
