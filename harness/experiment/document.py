@@ -1,26 +1,28 @@
-"""Reads an experiment file into plain tables, with `--set` applied; every problem is a sentence."""
+"""Reads an experiment file into plain tables, with `--set` applied, and says what is wrong in each by itself."""
 
-import difflib
-import json
+import copy
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import ConfigError
+from harness.experiment.check import Table, table_problems
+from harness.experiment.limits import setting_limits
+from harness.experiment.override import override
+from harness.experiment.wording import Place, Problem, did_you_mean
 from harness.model import Design, Settings
-
-Table = dict[str, Any]
 
 
 class Document(BaseModel):
-    """The tables of a file, whose contents `problems_of` has not seen yet."""
+    """The tables of a file, whose contents nobody has looked at yet."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
+    name: str = Field("experiment", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
     question: str = ""
     arm: Table = {}
     arms: dict[str, Table] = {}
@@ -29,32 +31,46 @@ class Document(BaseModel):
 
 
 def read_document(path: Path, overrides: Iterable[str]) -> Document:
-    """The file at `path` with each KEY.PATH=VALUE of `overrides` on top, or a ConfigError with every problem."""
-    tables = _parsed(path)
-    for override in overrides:
-        _merge(tables, _override_table(override))
-    tables.setdefault("name", path.stem)
-    try:
-        document = Document.model_validate(tables)
-    except ValidationError as error:
-        raise ConfigError("\n".join(sentences(error, tuple(Document.model_fields)))) from None
-    problems = list(problems_of(document))
+    """The file at `path` with each KEY.PATH=VALUE of `overrides` on top. Raises ConfigError."""
+    tables = {"name": path.stem, **_parsed(path)}
+    override(tables, overrides)
+    return document_of(tables)
+
+
+def document_of(tables: Table) -> Document:
+    """Raises ConfigError where these are not the tables of an experiment, with what is wrong inside the others too."""
+    problems = list(table_problems(Document, tables))
     if problems:
-        raise ConfigError("\n".join(problems))
-    return document
+        rest = _without(tables, [problem.place for problem in problems])
+        inside = [*setting_problems(rest), *design_problems(rest)]
+        raise ConfigError("\n".join(map(str, problems + inside)))
+    return Document.model_validate(tables)
 
 
-def problems_of(document: Document) -> Iterator[str]:
-    """What is wrong in each table by itself: unknown keys, wrong types, values out of range."""
-    yield from table_problems(Settings, document.arm, "arm")
+def setting_problems(document: Document) -> Iterator[Problem]:
+    """What is wrong with each setting by itself, in the order of the file format."""
+    yield from _within(("arm",), _table_problems(document.arm))
     for name, table in document.arms.items():
-        yield from table_problems(Settings, table, f"arms.{name}")
+        yield from _within(("arms", name), _table_problems(table))
     for key, levels in document.factors.items():
-        if not levels:
-            yield f"factors.{key} = []: a factor needs at least one level."
-        for level in levels:
-            yield from table_problems(Settings, setting_table(key, level), "factors")
-    yield from table_problems(Design, document.design, "design")
+        yield from _factor_problems(key, levels)
+
+
+def design_problems(document: Document) -> Iterator[Problem]:
+    """What is wrong with each key of `[design]` by itself."""
+    yield from _within(("design",), table_problems(Design, document.design))
+
+
+def level_problems(key: str, level: object, place: Place) -> Iterator[Problem]:
+    """Why setting `key` cannot have the `level` that stands at `place`."""
+    depth = 2 if "." in key else 1
+    for problem in _table_problems(setting_table(key, level)):
+        inside = problem.place[depth:]
+        yield Problem((*place, *inside), problem.value if inside else level, problem.text)
+
+
+def is_setting(key: str) -> bool:
+    return key in Settings.model_fields or key.startswith("knobs.")
 
 
 def setting_table(key: str, value: object) -> Table:
@@ -63,76 +79,45 @@ def setting_table(key: str, value: object) -> Table:
     return {first: {rest: value}} if rest else {first: value}
 
 
-def table_problems(model: type[BaseModel], table: Mapping[str, object], prefix: str) -> Iterator[str]:
-    try:
-        model.model_validate(table)
-    except ValidationError as error:
-        yield from sentences(error, tuple(model.model_fields), prefix)
+def _table_problems(table: Table) -> Iterator[Problem]:
+    yield from table_problems(Settings, table)
+    yield from setting_limits(table)
 
 
-def sentences(error: ValidationError, known: Iterable[str], prefix: str = "") -> Iterator[str]:
-    """Each error as "path = value seen: what is wrong. Did you mean ...?"."""
-    seen: set[str] = set()
-    for problem in error.errors():
-        place = ".".join([prefix, *_place(problem["loc"])]).strip(".")
-        if place in seen:
-            continue  # a union reports each of its members
-        seen.add(place)
-        if problem["type"] == "extra_forbidden":
-            key = str(problem["loc"][-1])
-            yield f"{place}: there is no such key.{did_you_mean(key, known)}"
-        elif problem["type"] == "missing":
-            yield f"{place}: is missing."
-        else:
-            yield f"{place} = {shown(problem['input'])}: {_wrong(problem)}"
+def _factor_problems(key: str, levels: list[Any]) -> Iterator[Problem]:
+    place = ("factors", key)
+    if not is_setting(key):
+        yield Problem(place, levels, f"there is no such setting.{did_you_mean(key, Settings.model_fields)}")
+        return
+    if not levels:
+        yield Problem(place, levels, "a factor needs at least one level.")
+    for index, level in enumerate(levels):
+        yield from level_problems(key, level, (*place, index))
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A guess where one is near, otherwise all there is to choose from."""
-    choices = list(known)
-    near = difflib.get_close_matches(word, choices, n=1)
-    return f" Did you mean {near[0]!r}?" if near else f" There is: {', '.join(choices)}."
+def _within(place: Place, problems: Iterable[Problem]) -> Iterator[Problem]:
+    for problem in problems:
+        yield replace(problem, place=(*place, *problem.place))
 
 
-def shown(value: object) -> str:
-    """A value as it would stand in the file."""
-    return json.dumps(value, default=str, ensure_ascii=False)
-
-
-def _place(location: tuple[int | str, ...]) -> list[str]:
-    return [str(part) for part in location if part not in ("CpuLists", "str", "int", "dict[str,any]")
-            and not str(part).startswith(("literal[", "function-", "constrained-"))]  # fmt: skip
-
-
-def _wrong(problem: Mapping[str, Any]) -> str:
-    message = str(problem["msg"]).removeprefix("Input ")
-    return f"{message[0].lower()}{message[1:]}.".replace("should", "must", 1)
+def _without(tables: Table, places: Iterable[Place]) -> Document:
+    rest = copy.deepcopy(tables)
+    for *outer, last in places:
+        table: Any = rest
+        for key in outer:
+            table = table[key]
+        del table[last]
+    return Document.model_validate(rest)
 
 
 def _parsed(path: Path) -> Table:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}. Give the path of an experiment file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}.") from None
-
-
-def _override_table(override: str) -> Table:
-    key, equals, value = override.partition("=")
-    if not equals:
-        raise ConfigError(f"--set {override}: there is no '='. Write --set KEY.PATH=VALUE.")
-    for text in (value, json.dumps(value)):  # a TOML value, or else a plain word
-        try:
-            return tomllib.loads(f"{key} = {text}")
-        except tomllib.TOMLDecodeError:
-            continue
-    raise ConfigError(f"--set {override}: {key!r} is no key path. Write --set KEY.PATH=VALUE.")
-
-
-def _merge(table: Table, other: Table) -> None:
-    for key, value in other.items():
-        if isinstance(value, dict) and isinstance(table.get(key), dict):
-            _merge(table[key], value)
-        else:
-            table[key] = value
+        advice = "Give the path of an experiment file, or a name that barehop list shows."
+        raise ConfigError(f"{path} cannot be read: {error.strerror}. {advice}") from None
+    except UnicodeDecodeError as error:
+        seen = f"byte {error.object[error.start]:#04x} at offset {error.start}"
+        raise ConfigError(f"{path} is not text in UTF-8: {seen}. Save it as UTF-8.") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}. Correct it there.") from None

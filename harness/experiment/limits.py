@@ -1,54 +1,67 @@
 """What no arm can be: names that do not exist, settings that exclude each other, settings that cannot be had yet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from harness import plugins
-from harness.experiment.document import did_you_mean, shown
+from harness.experiment.check import sound
+from harness.experiment.wording import Problem, did_you_mean, shown
 from harness.model import Arm, Settings
 
 CLIENT = "client"
 
-
-def arm_problems(arm: Arm) -> Iterator[str]:
-    """One sentence for each problem of `arm`, with the way out."""
-    yield from (f"Arm {arm.name!r}: {problem}" for problem in _problems(arm.settings))
-
-
-def _problems(settings: Settings) -> Iterator[str]:
-    yield from _unknown_names(settings)
-    yield from _impossible(settings)
-    yield from _not_yet(settings)
+# Settings of the file format that this version would otherwise ignore in silence.
+NOT_YET = {
+    "network": "this version measures on the network of the host only",
+    "knobs": "this version changes no kernel settings",
+    "cpu_quota": "this version sets no CPU quota",
+    "url": "this version measures stacks of its own only",
+    "connections": "this version measures one connection at a time",
+}
 
 
-def _unknown_names(settings: Settings) -> Iterator[str]:
+def setting_limits(table: Mapping[str, object]) -> Iterator[Problem]:
+    """Why single settings of `table` cannot be had; those of a wrong type are left out."""
+    settings = sound(Settings, table)
+    for key, text in (*_unknown_names(settings), *_not_yet(settings), *_misspelt(settings)):
+        yield Problem((key,), table[key], text)
+
+
+def arm_problems(arms: Iterable[Arm]) -> Iterator[str]:
+    """Why settings of one arm exclude each other: one sentence for all arms that have them."""
+    arms_of: dict[str, list[str]] = {}
+    for arm in arms:
+        for problem in _impossible(arm.settings):
+            arms_of.setdefault(problem, []).append(arm.name)
+    for problem, names in arms_of.items():
+        yield f"{'Arm' if len(names) == 1 else 'Arms'} {', '.join(map(repr, names))}: {problem}"
+
+
+def _unknown_names(settings: Settings) -> Iterator[tuple[str, str]]:
     transports = plugins.names("harness.lab.transports")
     if settings.transport not in transports:
-        guess = did_you_mean(settings.transport, transports)
-        yield f"transport = {shown(settings.transport)}: there is no such transport.{guess}"
+        yield "transport", f"there is no such transport.{did_you_mean(settings.transport, transports)}"
     tools = [CLIENT, *plugins.names("harness.load.tools")]
     if settings.tool not in tools:
-        guess = did_you_mean(settings.tool, tools)
-        yield f"tool = {shown(settings.tool)}: this version drives no such tool.{guess}"
+        yield "tool", f"this version drives no such tool.{did_you_mean(settings.tool, tools)}"
+
+
+def _not_yet(settings: Settings) -> Iterator[tuple[str, str]]:
+    offered = Settings()
+    for key, sentence in NOT_YET.items():
+        if getattr(settings, key) != getattr(offered, key):
+            yield key, f"{sentence}. Leave it out."
+
+
+def _misspelt(settings: Settings) -> Iterator[tuple[str, str]]:
+    module, colon, attribute = settings.app.partition(":")
+    if not (module and (attribute or not colon)):
+        yield "app", "write it as module:name, like app.main:app."
 
 
 def _impossible(settings: Settings) -> Iterator[str]:
     if settings.worker_class == "sync" and settings.upstream_keepalive:
         yield (
-            f"upstream_keepalive = {settings.upstream_keepalive}: gunicorn's sync worker closes every connection. "
-            'Set it to 0, or worker_class to "uvicorn" or "asgi".'
+            f"worker_class = {shown(settings.worker_class)} excludes upstream_keepalive = "
+            f"{shown(settings.upstream_keepalive)}, because gunicorn's sync worker closes every connection. "
+            'Set upstream_keepalive to 0, or worker_class to "uvicorn" or "asgi".'
         )
-    module, colon, attribute = settings.app.partition(":")
-    if not (module and (attribute or not colon)):
-        yield f"app = {shown(settings.app)}: write it as module:name, like app.main:app."
-
-
-def _not_yet(settings: Settings) -> Iterator[str]:
-    """Settings of the file format that this version would otherwise ignore in silence."""
-    offered = Settings()
-    for key in ("network", "knobs", "cpu_quota", "url", "connections"):
-        value = getattr(settings, key)
-        if value != getattr(offered, key):
-            yield (
-                f"{key} = {shown(value)}: this version measures {key} = {shown(getattr(offered, key))} only. "
-                "Leave it out."
-            )

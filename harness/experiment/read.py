@@ -1,13 +1,15 @@
 """An experiment file becomes an Experiment, or one ConfigError that says every problem."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import ConfigError, raise_all
-from harness.experiment.arms import arms_of, control_of, pair_problems, pairs_of
-from harness.experiment.document import Document, read_document
+from harness.experiment.arms import arms_of, name_problems
+from harness.experiment.check import sound
+from harness.experiment.document import Document, design_problems, read_document, setting_problems
 from harness.experiment.limits import arm_problems
-from harness.model import Design, Experiment
+from harness.experiment.pairs import against_problems, control_of, counterpart_problems, pairs_of
+from harness.model import Arm, Design, Experiment
 
 
 def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
@@ -16,10 +18,9 @@ def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
 
 
 def experiment_of(document: Document) -> Experiment:
-    arms = arms_of(document)
-    design = Design.model_validate(document.design)
-    problems = [*pair_problems(arms, design), *(problem for arm in arms for problem in arm_problems(arm))]
-    raise_all(dict.fromkeys(problems), ConfigError)
+    """Raises ConfigError with everything that is wrong inside the tables of `document`."""
+    arms, design = arms_of(document), sound(Design, document.design)
+    raise_all(dict.fromkeys(_problems(document, arms, design)), ConfigError)
     pairs = pairs_of(arms, design)
     if design.control:
         control = control_of(arms, pairs)
@@ -32,3 +33,15 @@ def experiment_of(document: Document) -> Experiment:
         pairs=tuple(pairs),
         design=design,
     )
+
+
+def _problems(document: Document, arms: Sequence[Arm], design: Design) -> Iterator[str]:
+    """`arms` and `design` are what is right in the document; with a wrong setting, nobody knows who differs in what."""
+    names = [arm.name for arm in arms]
+    settings = list(setting_problems(document))
+    against = list(against_problems(names, design))
+    yield from map(str, (*settings, *design_problems(document), *against))
+    yield from name_problems(names)
+    yield from arm_problems(arms)
+    if not settings and not against:
+        yield from map(str, counterpart_problems(arms, design))

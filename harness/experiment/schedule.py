@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from harness.experiment.limits import CLIENT
-from harness.model import Design, Experiment, Schedule
+from harness.model import Design, Experiment, Schedule, Settings
 
 # At least 8 sessions, because they are what the interval counts; a fifth of the time may go into starting them.
 MIN_SESSIONS = 8
@@ -22,16 +22,15 @@ class Cost:
     round_s: float
     source: str
 
+    def total_s(self, sessions: int, rounds: int) -> float:
+        return sessions * (self.session_s + rounds * self.round_s)
+
 
 def nominal_cost(experiment: Experiment) -> Cost:
     """A guess for a machine on which nothing has been measured yet: what a small virtual machine needs."""
-    requests = (
-        sum(visit_lengths(experiment)) if arm.settings.tool == CLIENT else arm.settings.tool_requests
-        for arm in experiment.arms
-    )
-    return Cost(
-        session_s=NOMINAL_SESSION_S, round_s=sum(requests) * NOMINAL_REQUEST_S, source="guessed before a rehearsal"
-    )
+    settle, burst = visit_lengths(experiment)
+    round_s = sum(settle * NOMINAL_REQUEST_S + _burst_s(arm.settings, burst) for arm in experiment.arms)
+    return Cost(session_s=NOMINAL_SESSION_S, round_s=round_s, source="guessed before a rehearsal")
 
 
 def visit_lengths(experiment: Experiment) -> tuple[int, int]:
@@ -66,20 +65,26 @@ def schedule_of(experiment: Experiment, cost: Cost | None) -> Schedule:
         rounds = design.rounds or _rounds(design.budget_s / sessions - cost.session_s, cost)
         reason = (
             f"{cost.source}, a session costs {cost.session_s:.2f} s to start and stop "
-            f"and a round {cost.round_s * 1000:.1f} ms; this fills {design.budget_s:g} s"
+            f"and a round {cost.round_s * 1000:.1f} ms; "
+            f"that makes {cost.total_s(sessions, rounds):.0f} s of a budget of {design.budget_s:g} s"
         )
     return Schedule(sessions=sessions, rounds=rounds, burst=burst, settle=settle, reason=reason)
 
 
 def expected_s(schedule: Schedule, cost: Cost) -> float:
-    return schedule.sessions * (cost.session_s + schedule.rounds * cost.round_s)
+    return cost.total_s(schedule.sessions, schedule.rounds)
+
+
+def _burst_s(settings: Settings, burst: int) -> float:
+    if settings.tool == CLIENT:
+        return burst * NOMINAL_REQUEST_S
+    return settings.tool_seconds or settings.tool_requests * NOMINAL_REQUEST_S
 
 
 def _sessions(design: Design, cost: Cost) -> int:
-    if design.rounds:
-        fitting = design.budget_s / (cost.session_s + design.rounds * cost.round_s)
-    else:
-        fitting = STARTING_SHARE * design.budget_s / cost.session_s
+    fitting = design.budget_s / cost.total_s(1, design.rounds or MIN_ROUNDS)
+    if not design.rounds:
+        fitting = min(fitting, STARTING_SHARE * design.budget_s / cost.session_s)
     return min(max(int(fitting), MIN_SESSIONS), MAX_SESSIONS)
 
 

@@ -84,7 +84,6 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
     certificate = certificate_paths(directory) if any(arm.settings.tls for arm in arms) else None
     targets = dict(zip((arm.name for arm in arms), _targets(arms, certificate, ports), strict=True))
     sites = [_site(number, arm, targets[arm.name], hops) for number, arm in enumerate(arms)]
-    chain = certificate.chain_and_key if certificate else directory
     binds = [hop.transport.bind(hop.address) for hop in hops.values()]
     return Blueprint(
         directory=directory,
@@ -94,7 +93,7 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
         targets=targets,
         private=(scratch, *(hop.directory for hop in hops.values() if hop.directory)),
         certificate=certificate,
-        nginx_conf=nginx_conf(nginx, sites, scratch, chain, worker_user()),
+        nginx_conf=nginx_conf(nginx, sites, scratch, worker_user()),
         nginx_argv=nginx_argv(nginx, directory / "nginx.conf", scratch),
         gunicorn_argv=gunicorn_argv(python, gunicorn_version(python), settings, binds, scratch),
     )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+CHAIN_AND_KEY = "server.pem"
+
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
@@ -11,7 +13,7 @@ class Certificate:
 
 
 def certificate_paths(directory: Path) -> Certificate:
-    return Certificate(authority=directory / "authority.pem", chain_and_key=directory / "server.pem")
+    return Certificate(authority=directory / "authority.pem", chain_and_key=directory / CHAIN_AND_KEY)
 
 
 def write_certificate(paths: Certificate) -> None:

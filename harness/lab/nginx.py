@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from harness.lab.certificate import CHAIN_AND_KEY
 from harness.lab.programs import Nginx
 
 CHECK_PATH = "/barehop-check"
@@ -27,7 +28,7 @@ class Site:
     tls: bool
 
 
-def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, certificate: Path, user: str) -> str:
+def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, user: str) -> str:
     """The text of nginx.conf; temporary files and the pid file go to `scratch`, workers become `user` unless ""."""
     environment = Environment(
         loader=PackageLoader("harness.lab"),
@@ -43,7 +44,7 @@ def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, certificate: 
         user=user,
         scratch=scratch,
         tls=any(site.tls for site in sites),
-        certificate=certificate,
+        certificate=CHAIN_AND_KEY,
         sites=sites,
         check_path=CHECK_PATH,
         check_header=CHECK_HEADER,

@@ -19,7 +19,8 @@ from harness.lab import keeper
 
 STOP_S = 15.0
 GROUP_S = 1.0
-LOG_LINES = 6
+LOG_LINES = 8
+UNTELLING = (" ", "Traceback (", "During handling of the above", "The above exception was")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,10 @@ class Running:
         return self.pid
 
     def worker_pids(self) -> tuple[int, ...]:
-        """The children of the service's first process, lowest first."""
+        """The living children of the service's first process, lowest first."""
         try:
-            return tuple(sorted(child.pid for child in psutil.Process(self.main_pid()).children()))
+            children = psutil.Process(self.main_pid()).children()
+            return tuple(sorted(child.pid for child in children if child.status() != psutil.STATUS_ZOMBIE))
         except psutil.NoSuchProcess:
             return ()
 
@@ -107,10 +109,11 @@ def own_pids() -> set[int]:
 
 
 def log_tail(log: Path, lines: int = LOG_LINES) -> str:
-    """The last lines that say something: the frames of a Python traceback are left out."""
+    """The last lines that say something, each once: not the frames of a traceback, nor what every worker repeats."""
     text = log.read_text(errors="replace") if log.exists() else ""
-    telling = [line for line in text.splitlines() if line.strip() and not line.startswith((" ", "Traceback"))]
-    return "\n".join(f"  {line}" for line in telling[-lines:]) or "  (nothing was logged)"
+    telling = [line for line in text.splitlines() if line.strip() and not line.startswith(UNTELLING)]
+    last = list(dict.fromkeys(reversed(telling)))[:lines]
+    return "\n".join(f"  {line}" for line in reversed(last)) or "  (nothing was logged)"
 
 
 def _keeper_of(service: Service) -> subprocess.Popen[bytes]:

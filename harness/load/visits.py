@@ -1,9 +1,10 @@
 """Visits the arms in the order of the plan; while a burst runs, nothing else happens."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 from statistics import fmean
@@ -51,7 +52,10 @@ def _tool_sender(
 
     def send(settle: int, timed: int) -> Burst | Outcome:
         settled = burst(settle, 0)
-        return visit_outside(tool, program, target, settings, directory / f"{next(runs):04}") if timed else settled
+        if not timed:
+            return settled
+        outcome = visit_outside(tool, program, target, settings, directory / f"{next(runs):04}")
+        return replace(outcome, failures=Counter(settled.failures) + Counter(outcome.failures))
 
     return send
 

@@ -1,0 +1,120 @@
+"""Checks a table against its pydantic model and says in English what is wrong."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from harness.experiment.wording import Place, Problem, did_you_mean, guess
+from harness.model import CpuLists
+
+M = TypeVar("M", bound=BaseModel)
+Table = dict[str, Any]
+Fault = Mapping[str, Any]  # an error of pydantic's, or one of ours in its form: loc, type, input and perhaps ctx
+
+# What a value must be instead, by pydantic's name for the error.
+WANTED = {
+    "bool_type": "true or false",
+    "dict_type": "a table",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "int_type": "a whole number",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "{le:g} or less",
+    "list_type": "a list",
+    "literal_error": "{expected}",
+    "model_type": "a table of CPU lists, one for each role",
+    "string_too_long": "at most {max_length} characters long",
+    "string_too_short": "at least {min_length} character long",
+    "string_type": "text in quotes",
+    "too_short": "a list that is not empty",
+    "tuple_type": "a list",
+}
+# What a text that does not match its pattern must be instead, by its key.
+WANTED_TEXT = {
+    "name": 'made of letters, digits, ".", "_" and "-", and begin with a letter or a digit',
+    "path": 'a path that begins with "/" and has nothing that a URL must escape, like "/bytes/100"',
+}
+NEVER_TEXT = {"true or false", "a whole number", "a number"}
+
+
+def sound(model: type[M], table: Mapping[str, object]) -> M:
+    """What is right in `table`, with defaults in place of what is wrong."""
+    wrong = {problem.place[0] for problem in table_problems(model, table)}
+    return model.model_validate({key: value for key, value in table.items() if key not in wrong})
+
+
+def table_problems(model: type[BaseModel], table: Mapping[str, object]) -> Iterator[Problem]:
+    """What is wrong in `table`, one problem for each place; where the inside of a place is wrong, only that."""
+    faults: dict[Place, list[Fault]] = {}
+    for fault in _faults(model, table):
+        faults.setdefault(_place(fault["loc"]), []).append(fault)
+    faults |= {fault["loc"]: [fault] for fault in _loose_numbers(model, table)}
+    for place in faults:
+        if not any(other[: len(place)] == place for other in faults if other != place):
+            yield _problem(place, faults[place], model)
+
+
+def _faults(model: type[BaseModel], table: Mapping[str, object]) -> Sequence[Fault]:
+    try:
+        model.model_validate(table)
+    except ValidationError as error:
+        return error.errors()
+    return ()
+
+
+def _loose_numbers(model: type[BaseModel], table: Mapping[str, object]) -> Iterator[Fault]:
+    """What passes for a float and says no amount: true, "60", inf."""
+    for key, value in table.items():
+        if key not in model.model_fields or model.model_fields[key].annotation is not float:
+            continue
+        if isinstance(value, bool | str):
+            yield {"loc": (key,), "type": "float_type", "input": value}
+        elif isinstance(value, float) and not math.isfinite(value):
+            yield {"loc": (key,), "type": "finite_number", "input": value}
+
+
+def _place(location: Place) -> Place:
+    """Where a fault is, without pydantic's names for the members of a union."""
+    match location:
+        case ("knobs", name, *_):
+            return ("knobs", name)
+        case ("placement" | "against" as key, _, *inside):
+            return (key, *inside)
+    return location
+
+
+def _problem(place: Place, faults: Sequence[Fault], model: type[BaseModel]) -> Problem:
+    value, last = faults[0]["input"], str(place[-1])
+    kinds = {fault["type"] for fault in faults}
+    if "extra_forbidden" in kinds:
+        known = model.model_fields if len(place) == 1 else CpuLists.model_fields
+        return Problem(place, value, f"there is no such key.{did_you_mean(last, known)}")
+    if "missing" in kinds:
+        return Problem(place[:-1], value, f"the key {last!r} is missing.")
+    wanted = list(dict.fromkeys(map(_wanted, faults)))
+    return Problem(place, value, f"must be {', or '.join(wanted)}{_remark(value, wanted)}")
+
+
+def _wanted(fault: Fault) -> str:
+    if fault["type"] == "string_pattern_mismatch":
+        return WANTED_TEXT[fault["loc"][-1]]
+    wanted = WANTED.get(fault["type"], "something else").format(**fault.get("ctx", {}))
+    return wanted.replace("'", '"')
+
+
+def _remark(value: object, wanted: Sequence[str]) -> str:
+    """The end of the sentence, and a hint where the mistake is a common one."""
+    if isinstance(value, str) and NEVER_TEXT.intersection(wanted):
+        return ", not text."
+    if isinstance(value, str):
+        choices = re.findall(r'"([a-z]+)"', " ".join(wanted))
+        return f".{guess(value, choices)}"
+    if isinstance(value, dict) and "a table" not in wanted:
+        return '. A name that has dots is written in quotes, like "net.ipv4.tcp_sack".'
+    return "."

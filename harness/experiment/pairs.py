@@ -1,0 +1,86 @@
+"""Which arm is compared with which, and which one is the control."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness.experiment.arms import CONTROL, merged
+from harness.experiment.document import is_setting, level_problems, setting_table
+from harness.experiment.wording import Problem, did_you_mean, shown
+from harness.model import Arm, Design, Settings
+
+Pair = tuple[str, str]
+Level = dict[str, Any]  # one setting and its value
+
+AGAINST = ("design", "against")
+
+
+def against_problems(names: Sequence[str], design: Design) -> Iterator[Problem]:
+    """Why `design.against` is neither one of these arms nor a level of a setting."""
+    against = design.against
+    if isinstance(against, str):
+        if against and names and against not in names:
+            yield Problem(AGAINST, against, f"there is no such arm.{did_you_mean(against, names)}")
+        return
+    if len(against) != 1:
+        yield Problem(AGAINST, against, 'name exactly one setting and its level, like { transport = "tcp" }.')
+        return
+    key, level = next(iter(against.items()))
+    if is_setting(key):
+        yield from level_problems(key, level, (*AGAINST, key))
+    else:
+        yield Problem((*AGAINST, key), level, f"there is no such setting.{did_you_mean(key, Settings.model_fields)}")
+
+
+def counterpart_problems(arms: Sequence[Arm], design: Design) -> Iterator[Problem]:
+    """Which arms have nothing to be compared with where `design.against` is a level."""
+    against = design.against
+    if isinstance(against, str):
+        return
+    key = next(iter(against))
+    having = [arm for arm in arms if _has(arm, against)]
+    if not having:
+        levels = ", ".join(dict.fromkeys(shown(_level(arm, key)) for arm in arms))
+        yield Problem(AGAINST, against, f"no arm has this level. The arms have: {levels}.")
+    elif len(having) == len(arms):
+        yield Problem(AGAINST, against, "all arms have this level. Name a setting in which they differ, or an arm.")
+    else:
+        alone = [arm.name for arm in arms if _counterpart(arm, arms, against) is None]
+        for name in alone:
+            text = f"no arm with this level differs from {name!r} in nothing else. Add it, or name an arm."
+            yield Problem(AGAINST, against, text)
+
+
+def pairs_of(arms: Sequence[Arm], design: Design) -> list[Pair]:
+    """(arm, against) for each comparison, in the order of the arms."""
+    against = design.against
+    if isinstance(against, str):
+        reference = against or arms[0].name
+        return [(arm.name, reference) for arm in arms if arm.name != reference]
+    counterparts = ((arm, _counterpart(arm, arms, against)) for arm in arms if not _has(arm, against))
+    return [(arm.name, other.name) for arm, other in counterparts if other]
+
+
+def control_of(arms: Sequence[Arm], pairs: Sequence[Pair]) -> Arm:
+    """The reference of the first comparison, a second time."""
+    reference = next(arm for arm in arms if arm.name == pairs[0][1])
+    return Arm(name=CONTROL, settings=reference.settings, control_of=reference.name)
+
+
+def _counterpart(arm: Arm, arms: Sequence[Arm], against: Level) -> Arm | None:
+    """The arm that has the level and is like `arm` in everything else."""
+    wanted = _at(arm, against)
+    return next((other for other in arms if other.settings == wanted), None)
+
+
+def _has(arm: Arm, against: Level) -> bool:
+    return arm.settings == _at(arm, against)
+
+
+def _at(arm: Arm, against: Level) -> Settings:
+    return merged([arm.settings.model_dump(), *(setting_table(key, level) for key, level in against.items())])
+
+
+def _level(arm: Arm, key: str) -> object:
+    first, _, knob = key.partition(".")
+    value = arm.settings.model_dump()[first]
+    return value.get(knob) if knob else value

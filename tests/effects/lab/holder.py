@@ -1,0 +1,17 @@
+"""Holds an odd service until it is killed or interrupted: python holder.py DIRECTORY HABIT..."""
+
+import sys
+import threading
+from pathlib import Path
+
+from services import eventually, is_up, mark_of, odd_service
+
+from harness.lab.process import running
+
+if __name__ == "__main__":
+    directory = Path(sys.argv[1])
+    service = odd_service(directory, *sys.argv[2:], directories=(directory / "private",))
+    with running(service) as started:
+        assert eventually(lambda: is_up(service))
+        print(mark_of(service), started.keeper.pid, flush=True)
+        threading.Event().wait()

@@ -1,0 +1,59 @@
+"""What the tests of services share: odd services, and who of them is still there."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+from harness.lab.process import Service
+
+HERE = Path(__file__).parent
+CHECKOUT = HERE.parents[2]
+MARK = "BAREHOP_TEST_MARK"
+
+
+def odd_service(directory: Path, *habits: str, name: str = "odd", directories: tuple[Path, ...] = ()) -> Service:
+    """A service that tells its mark to all its descendants."""
+    own = {MARK: f"{name}-{uuid4().hex}", "NAME": name, "JOURNAL": str(directory / "journal")}
+    untidy = {"UNTIDY": str(directories[0])} if directories else {}
+    return Service(
+        name=name,
+        argv=(sys.executable, "-I", str(HERE / "misbehaving.py"), *habits),
+        log=directory / f"{name}.log",
+        env={**os.environ, **own, **untidy},
+        directories=directories,
+    )
+
+
+def mark_of(service: Service) -> str:
+    assert service.env is not None
+    return service.env[MARK]
+
+
+def marked(mark: str) -> set[int]:
+    """The pids of the living processes with `mark` in their environment."""
+    sought = f"{MARK}={mark}".encode()
+    return {int(path.name) for path in Path("/proc").glob("[0-9]*") if sought in environment(path)}
+
+
+def environment(process: Path) -> list[bytes]:
+    try:
+        return (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def eventually(holds: Callable[[], object], within_s: float = 20.0) -> bool:
+    """Whether `holds` in time; only a failing test waits that long."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        time.sleep(0.005)
+    return bool(holds())
+
+
+def is_up(service: Service) -> bool:
+    return service.log.exists() and service.log.read_text().endswith("up\n")

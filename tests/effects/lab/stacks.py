@@ -1,0 +1,77 @@
+"""What the tests of stacks share: blueprints of real ones, an application that does as it is told, and impostors."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from harness.lab.blueprint import Blueprint, Machine, blueprint_of, survey
+from harness.lab.ports import free_ports
+from harness.lab.stack import Stack, running_stacks
+from harness.load.ask import Reply, ask
+from harness.model import Arm, Settings, Target
+
+HERE = Path(__file__).parent
+TRANSPORTS = ("tcp", "uds-tmpfs", "uds-dir")
+
+
+def machine_of(directory: Path) -> Machine:
+    machine = survey(directory)
+    if None in machine.parents.values():
+        pytest.skip("needs a directory on tmpfs and one on a disk")
+    return machine
+
+
+def arm(name: str = "tcp", **settings: Any) -> Arm:
+    return Arm(name=name, settings=Settings(**settings))
+
+
+def odd_arm(path: str, **settings: Any) -> Arm:
+    """An arm with the application beside this file."""
+    return arm(app="odd_app:app", app_dir=str(HERE), path=path, **settings)
+
+
+def blueprint_for(directory: Path, *arms: Arm, machine: Machine | None = None) -> Blueprint:
+    return blueprint_of(arms or (arm(),), directory / "stack", machine or machine_of(directory), free_ports())
+
+
+@contextmanager
+def stack_of(blueprint: Blueprint) -> Iterator[Stack]:
+    with running_stacks([blueprint], ask) as stacks:
+        yield stacks[0]
+
+
+def answer(target: Target) -> Reply:
+    reply = ask(target, target.path)
+    assert isinstance(reply, Reply), reply
+    return reply
+
+
+@contextmanager
+def impostor(address: str, headers: Mapping[str, str] | None = None) -> Iterator[None]:
+    """A server that was on "127.0.0.1:8000" first, and answers everything with 200 and `headers`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(b"hello from somebody else")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    host, _, port = address.partition(":")
+    with HTTPServer((host, int(port)), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,145 @@
+"""What can go wrong with a stack is found, said in a sentence, and leaves nobody."""
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from services import eventually
+from stacks import arm, blueprint_for, impostor, machine_of, odd_arm, stack_of
+
+from harness.errors import HarnessError, MachineError, StackError
+from harness.evidence.proof import prove
+from harness.lab.blueprint import Blueprint, stack_problems
+from harness.lab.process import own_pids
+
+
+def failure(blueprint: Blueprint, kind: type[HarnessError] = StackError) -> str:
+    """The sentence with which a stack does not come up."""
+    with pytest.raises(kind) as found, stack_of(blueprint):
+        pytest.fail("it was entered")
+    return str(found.value)
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_left() -> Iterator[None]:
+    before = own_pids()
+    yield
+    assert own_pids() <= before
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_an_application_that_does_not_import_is_told_by_its_error(tmp_path: Path, workers: int) -> None:
+    (tmp_path / "broken.py").write_text("import nothing_of_this_name\n")
+    blueprint = blueprint_for(tmp_path, arm(app="broken:app", app_dir=str(tmp_path), workers=workers))
+    sentence = failure(blueprint)
+    assert re.match(r"gunicorn ended with exit code [13]\. Its log, .*/gunicorn\.log, ends:\n", sentence)
+    assert "ModuleNotFoundError: No module named 'nothing_of_this_name'" in sentence
+    assert not re.search(r'Traceback|File "', sentence)
+    assert not any(directory.exists() for directory in blueprint.private)
+
+
+@pytest.mark.parametrize("status", [301, 404, 500])
+def test_an_application_that_answers_anything_but_2xx_is_refused(tmp_path: Path, status: int) -> None:
+    sentence = failure(blueprint_for(tmp_path, odd_arm(f"/status/{status}")))
+    assert sentence.startswith(f"Arm 'tcp' answers /status/{status} with status {status} instead of 2xx. Correct")
+
+
+def test_a_right_answer_from_whoever_had_the_hops_port_first_does_not_pass(tmp_path: Path) -> None:
+    blueprint = blueprint_for(tmp_path)
+    with impostor(blueprint.hops["tcp"].address):
+        sentence = failure(blueprint)
+    assert sentence.startswith("gunicorn ended with exit code 1.")
+    assert "Connection in use" in sentence
+
+
+def test_a_forged_answer_from_whoever_had_nginxs_port_first_does_not_pass(tmp_path: Path) -> None:
+    blueprint = blueprint_for(tmp_path)
+    target = blueprint.targets["tcp"]
+    with impostor(f"{target.host}:{target.port}", {"X-Barehop-Upstream": blueprint.server("tcp")}):
+        sentence = failure(blueprint)
+    assert sentence.startswith("nginx ended with exit code 1.")
+    assert f"bind() to 127.0.0.1:{target.port} failed" in sentence
+
+
+def test_an_honest_stranger_on_nginxs_port_is_named_as_such(tmp_path: Path) -> None:
+    blueprint = blueprint_for(tmp_path)
+    target = blueprint.targets["tcp"]
+    with impostor(f"{target.host}:{target.port}"):
+        sentence = failure(blueprint)
+    assert sentence == (
+        f"Arm 'tcp' was served by nobody instead of {blueprint.server('tcp')}. Is another server in the way?"
+    )
+
+
+def test_an_nginx_that_ends_at_once_takes_gunicorn_with_it(tmp_path: Path) -> None:
+    fake = tmp_path / "nginx"
+    fake.write_text('#!/bin/sh\n[ "$1" = -V ] && echo "nginx version: nginx/1.28.0" && exit\necho no mood >&2; exit 9\n')
+    fake.chmod(0o755)
+    blueprint = blueprint_for(tmp_path, arm(nginx=str(fake)))
+    assert failure(blueprint).startswith("nginx ended with exit code 9.")
+    assert not any(directory.exists() for directory in blueprint.private)
+
+
+def test_a_directory_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    blueprint = replace(blueprint_for(tmp_path), directory=tmp_path / "file/stack")
+    assert failure(blueprint, MachineError) == (
+        f"{tmp_path}/file/stack cannot be written: Not a directory. Free some space, or choose another place with --out."
+    )
+
+
+@pytest.mark.parametrize("role", ["nginx", "app"])
+def test_a_worker_that_was_replaced_is_noticed(tmp_path: Path, role: str) -> None:
+    with stack_of(blueprint_for(tmp_path)) as stack:
+        stack.check()
+        os.kill(stack.pids[role][0], signal.SIGKILL)
+        with pytest.raises(StackError, match=rf"the workers {stack.pids[role][0]} that began the session are now"):
+            eventually(stack.check)
+
+
+def test_a_master_that_was_killed_is_noticed(tmp_path: Path) -> None:
+    with stack_of(blueprint_for(tmp_path)) as stack:
+        os.kill(stack.app.main_pid(), signal.SIGKILL)
+        with pytest.raises(StackError, match=r"^gunicorn(: the workers .* are now none| ended with exit code 137)\."):
+            eventually(stack.check)
+
+
+def test_a_disk_socket_on_tmpfs_is_refused(tmp_path: Path) -> None:
+    machine = machine_of(tmp_path)
+    wrong = replace(machine, parents={"tmpfs": machine.parents["tmpfs"], "directory": machine.parents["tmpfs"]})
+    blueprint = blueprint_for(tmp_path, arm(transport="uds-dir"), machine=wrong)
+    with stack_of(blueprint) as stack, pytest.raises(MachineError, match="lies on tmpfs, which is not what a socket on"):
+        prove([stack])
+
+
+def test_a_tmpfs_socket_on_a_disk_is_refused(tmp_path: Path) -> None:
+    machine = machine_of(tmp_path)
+    wrong = replace(machine, parents={"tmpfs": machine.parents["directory"], "directory": None})
+    blueprint = blueprint_for(tmp_path, arm(transport="uds-tmpfs"), machine=wrong)
+    with stack_of(blueprint) as stack, pytest.raises(MachineError, match="which is not what a socket on 'tmpfs' needs"):
+        prove([stack])
+
+
+def test_a_socket_path_that_is_too_long_is_found_before_anything_starts(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 80)
+    machine = replace(machine_of(tmp_path), parents={"tmpfs": deep, "directory": tmp_path})
+    sentence = r"^uds-tmpfs: The socket path .* is \d+ bytes long; the kernel takes 107\. Set TMPDIR to a shorter path\.$"
+    with pytest.raises(MachineError, match=sentence):
+        blueprint_for(tmp_path, arm(transport="uds-tmpfs"), machine=machine)
+    problems = list(stack_problems([arm(), arm("uds", transport="uds-tmpfs")], machine))
+    assert len(problems) == 1
+    assert re.match(sentence, problems[0])
+
+
+def test_a_machine_without_the_right_directory_says_which_transport_to_leave_out(tmp_path: Path) -> None:
+    machine = replace(machine_of(tmp_path), parents={"tmpfs": None, "directory": None})
+    arms = [arm(), arm("a", transport="uds-tmpfs"), arm("b", transport="uds-dir")]
+    assert list(stack_problems(arms, machine)) == [
+        "There is no directory to put scratch files in. Set TMPDIR to one that you may write to.",
+        "uds-tmpfs: there is no directory on tmpfs that we may write to. Leave the transport out.",
+        "uds-dir: there is no directory that is not on tmpfs that we may write to. Leave the transport out.",
+    ]

@@ -1,0 +1,74 @@
+"""`start.sh` brings the stack up by hand, and Ctrl-C leaves nothing of it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from services import MARK, eventually, marked
+from stacks import TRANSPORTS, arm, blueprint_for, machine_of, stack_of
+
+from harness.lab.blueprint import Blueprint
+from harness.load.ask import Reply, ask
+
+
+@pytest.fixture
+def blueprint() -> Iterator[Blueprint]:
+    """Of a stack that was up once, in directories with names that a shell must be shown with care."""
+    directory = Path(tempfile.mkdtemp(prefix="it's $HOME "))
+    machine = replace(machine_of(directory), parents={"tmpfs": directory, "directory": directory})
+    made = blueprint_for(directory, *(arm(name, transport=name, tls=True) for name in TRANSPORTS), machine=machine)
+    with stack_of(made):
+        pass
+    yield made
+    shutil.rmtree(directory)
+
+
+def interrupt_the_shell(script: subprocess.Popen[str]) -> None:
+    script.send_signal(signal.SIGINT)
+
+
+def press_control_c(script: subprocess.Popen[str]) -> None:
+    os.killpg(script.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize("interrupt", [interrupt_the_shell, press_control_c])
+def test_the_script_brings_up_the_same_stack_and_ends_it(
+    blueprint: Blueprint, interrupt: Callable[[subprocess.Popen[str]], None]
+) -> None:
+    mark = f"script-{blueprint.private[0].name}"
+    script = subprocess.Popen(
+        [blueprint.directory / "start.sh"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, MARK: mark, "GUNICORN_CMD_ARGS": "--workers=3"},
+        start_new_session=True,
+    )
+    try:
+        for target in blueprint.targets.values():
+            assert eventually(lambda: is_right(ask(target, target.path)))  # noqa: B023 - is called at once
+    finally:
+        interrupt(script)
+        said = script.communicate()[0]
+    assert script.returncode == 130
+    assert said == "".join(f"{name}: {target.url}\n" for name, target in blueprint.targets.items())
+    assert marked(mark) == set()
+    assert not any(directory.exists() for directory in blueprint.private)
+
+
+def is_right(reply: Reply | str) -> bool:
+    return isinstance(reply, Reply) and reply.status == 200
+
+
+def test_a_script_whose_gunicorn_fails_ends_and_leaves_nothing(blueprint: Blueprint) -> None:
+    script = blueprint.directory / "start.sh"
+    script.write_text(script.read_text().replace("app.main:app", "app.absent:app"))
+    ended = subprocess.run([script], capture_output=True, timeout=60, check=False)
+    assert ended.returncode == 3
+    assert not any(directory.exists() for directory in blueprint.private)
