@@ -1,5 +1,6 @@
 """The door: the commands and their options, and how each way of ending becomes an exit code."""
 
+import os
 import signal
 import sys
 import time
@@ -7,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 import harness
 from harness import plugins
-from harness.errors import ConfigError, HarnessError, Interrupted
+from harness.errors import ConfigError, HarnessError, Interrupted, MachineError, raise_all
 from harness.evidence.store import Store, new_directory, open_store
 from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
@@ -24,6 +25,10 @@ from harness.model import Experiment, Plan, Summary
 from harness.report.progress import message, progress
 from harness.run import check_machine, measure, rehearse, run_facts
 
+if TYPE_CHECKING:
+    from harness.analysis.across import RunComparison
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RESULTS = Path("results")
 PACKAGED = Path(harness.__file__).parents[1] / "configs"
 
@@ -106,13 +111,49 @@ def show(config: Path, arm: str, overrides: tuple[str, ...]) -> None:
 @cli.command()
 @click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def report(directories: tuple[Path, ...], as_json: bool) -> None:
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a pull request.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print one CSV table, for a spreadsheet.")
+def report(directories: tuple[Path, ...], as_json: bool, as_markdown: bool, as_csv: bool) -> None:
     """Report the results in one or more directories again, from their records."""
     from harness.conclude import read_summary
+    from harness.report.csv_table import render_csv
+    from harness.report.markdown import render_markdown
 
-    for directory in directories:
-        summary, plan = read_summary(directory)
-        _print_summary(summary, plan, as_json)
+    if as_json + as_markdown + as_csv > 1:
+        raise ConfigError("--json, --markdown and --csv exclude each other. Give one of them.")
+    results = [read_summary(directory) for directory in directories]
+    if as_csv:
+        click.echo(render_csv(*(summary for summary, _ in results)), nl=False)
+        return
+    for summary, plan in results:
+        if as_markdown:
+            click.echo(render_markdown(summary, plan.experiment.design), nl=False)
+        else:
+            _print_summary(summary, plan, as_json)
+
+
+@cli.command()
+@click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--gate",
+    type=click.FloatRange(min=0),
+    metavar="PERCENT",
+    help="End with exit code 1 when an arm, compared with its reference, got slower by more than PERCENT for sure.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def compare(directories: tuple[Path, ...], gate: float | None, as_json: bool) -> None:
+    """Compare runs of one experiment made at other times, or on other machines or kernels, with the first."""
+    from harness.analysis.across import compare_runs
+    from harness.compared import read_run
+    from harness.report.comparison import render_comparison
+
+    comparison = compare_runs([read_run(directory) for directory in directories])
+    if as_json:
+        click.echo(comparison.model_dump_json(indent=1))
+    else:
+        click.echo(render_comparison(comparison, color=_in_color()), nl=False)
+    if gate is not None:
+        _pass(comparison, gate)
 
 
 @cli.command("list")
@@ -126,14 +167,16 @@ def list_everything() -> None:
         for kind, package in packages.items()
     }
     kinds["load tools"] = {"client": "barehop's own interleaving client."} | kinds["load tools"]
-    kinds["configurations"] = {path.stem: _question(path) for path in sorted(PACKAGED.glob("*.toml"))}
+    kinds["configurations"] = {path.stem: _question(path) for path in _packaged()}
     click.echo(render_list(kinds), nl=False)
 
 
 @cli.command()
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @set_option
-@click.option("--seconds", default=2.0, show_default=True, help="How long to watch for noise.")
+@click.option(
+    "--seconds", type=click.FloatRange(0.1, 3600), default=2.0, show_default=True, help="How long to watch for noise."
+)
 def doctor(config: Path | None, overrides: tuple[str, ...], seconds: float) -> None:
     """Say what this machine can and cannot conclude (with CONFIG: about that experiment); change nothing."""
     from harness.doctor import examined, exit_code
@@ -162,8 +205,12 @@ def main() -> NoReturn:
         _say("Interrupted. What was measured is kept; nothing is left running.")
         sys.exit(Interrupted.exit_code)
     except BrokenPipeError:
-        sys.stderr.close()
+        _abandon_output()
         sys.exit(HarnessError.exit_code)
+    except OSError as error:
+        _abandon_output()
+        _say(str(_refusal(error)))
+        sys.exit(MachineError.exit_code)
     sys.exit(0)
 
 
@@ -176,7 +223,7 @@ def _begun(config: Path | None, overrides: tuple[str, ...], out: Path | None, qu
     machine = survey(out or RESULTS)
     check_machine(experiment, machine)
     store = Store(new_directory(RESULTS, experiment.name, out))
-    store.write_text("experiment.toml", path.read_text(encoding="utf-8"))
+    store.write_text("experiment.toml", path.read_bytes().decode())
     if needs_rehearsal(experiment.design):
         message("Rehearsing, to see how much fits the time ...", quiet=quiet)
         schedule = rehearse(experiment, store, machine)
@@ -191,8 +238,7 @@ def _resumed(directory: Path, config: Path | None, overrides: tuple[str, ...], o
     store = open_store(directory)
     if overrides or out:
         raise ConfigError("--resume continues a run as it was planned: leave out --set, --budget and --out.")
-    given = _found(config).read_text(encoding="utf-8") if config else None
-    if given is not None and given != (store.directory / "experiment.toml").read_text(encoding="utf-8"):
+    if config and _found(config).read_bytes() != (store.directory / "experiment.toml").read_bytes():
         raise ConfigError(f"{config} is not the experiment of {directory}. Leave it out: the directory has its own.")
     check_machine(store.read_plan().experiment, survey(directory))
     return store
@@ -200,6 +246,7 @@ def _resumed(directory: Path, config: Path | None, overrides: tuple[str, ...], o
 
 def _measured(store: Store, quiet: bool) -> BaseException | None:
     """Measure what is missing. What ended it early is returned, so that what is there can be reported first."""
+    _load_polars()
     plan = store.read_plan()
     sessions = plan.schedule.sessions
     began, done_before = time.monotonic(), len(store.sessions())
@@ -214,14 +261,20 @@ def _measured(store: Store, quiet: bool) -> BaseException | None:
             measure(plan, store, survey(store.directory), after)
     except (HarnessError, KeyboardInterrupt, Interrupted) as problem:
         return problem
+    except OSError as error:
+        return _refusal(error)
     return None
 
 
 def _concluded(store: Store, as_json: bool) -> bool:
-    from harness.conclude import concluded
+    """Report all finished sessions, also when there is no room for summary.json; whether the result is valid."""
+    from harness.conclude import read_summary
 
-    summary = concluded(store)
-    _print_summary(summary, store.read_plan(), as_json)
+    summary, plan = read_summary(store.directory)
+    try:
+        store.write_json("summary.json", summary)
+    finally:
+        _print_summary(summary, plan, as_json)
     return summary.valid
 
 
@@ -231,14 +284,36 @@ def _print_summary(summary: Summary, plan: Plan, as_json: bool) -> None:
         return
     from harness.report.terminal import render
 
-    click.echo(render(summary, plan.experiment.design, color=sys.stdout.isatty()), nl=False)
+    click.echo(render(summary, plan.experiment.design, color=_in_color()), nl=False)
+
+
+def _in_color() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _pass(comparison: "RunComparison", gate: float) -> None:
+    """Say what cannot be told; raise HarnessError with what got slower."""
+    from harness.report.gate import gate_broken, gate_open
+
+    for sentence in gate_open(comparison, gate):
+        _say(sentence)
+    raise_all(gate_broken(comparison, gate), HarnessError)
 
 
 def _found(config: Path) -> Path:
-    """The file itself, or the packaged configuration of that name."""
+    """The file itself, or the packaged configuration of that name. Raises ConfigError."""
     packaged = PACKAGED / f"{config.stem}.toml"
     by_name = config.parent in (Path(), Path("configs")) and config.suffix in ("", ".toml")
-    return packaged if not config.exists() and by_name and packaged.is_file() else config
+    if config.is_file():
+        return config
+    if by_name and packaged.is_file():
+        return packaged
+    names = ", ".join(path.stem for path in _packaged())
+    raise ConfigError(f"There is no file {config}. Give the path of an experiment file, or one of these: {names}.")
+
+
+def _packaged() -> list[Path]:
+    return sorted(PACKAGED.glob("*.toml"))
 
 
 def _known_arm(experiment: Experiment, name: str) -> None:
@@ -255,16 +330,42 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
+def _refusal(error: OSError) -> MachineError:
+    """What the system refused, where nobody knew a better sentence: a full disk, too many open files, ..."""
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    return MachineError(f"The system refuses: {what}. Mend that and try again; finished sessions are kept.")
+
+
+def _abandon_output() -> None:
+    """Forget what could not be written: Python would try again at exit, and complain."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a run as Ctrl-C does: everything is put back, what was measured is reported."""
+    """SIGTERM and SIGHUP end a run as Ctrl-C does: everything is put back, what was measured is reported.
 
-    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise Interrupted
+    The first one counts: after it the end has begun. What is ignored when we start, as under nohup, stays ignored.
+    """
+    heeded = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    once = iter([True])
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        if next(once, False):
+            raise Interrupted
+
+    for number in heeded:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in heeded:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _load_polars() -> None:
+    """Before it is needed: when imported it takes SIGINT for itself, and that has to be taken back."""
+    import polars  # noqa: F401
+
+    signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))

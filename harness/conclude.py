@@ -9,13 +9,6 @@ from harness.evidence.store import Store, open_store
 from harness.model import Plan, Summary
 
 
-def concluded(store: Store) -> Summary:
-    """The summary of all finished sessions, written to summary.json as well where that can be done."""
-    summary = summary_of(store, store.read_plan())
-    store.write_json("summary.json", summary)
-    return summary
-
-
 def read_summary(directory: Path) -> tuple[Summary, Plan]:
     """The summary of any results directory, from its records. Raises ConfigError."""
     store = open_store(directory)
@@ -31,7 +24,7 @@ def summary_of(store: Store, plan: Plan) -> Summary:
         plan.experiment,
         sessions,
         directory=str(store.directory),
-        planned_sessions=plan.schedule.sessions,
+        schedule=plan.schedule,
         seconds_total=sum(session.record.seconds["total"] for session in sessions),
     )
     return summary.model_copy(update={"overrides": plan.overrides})

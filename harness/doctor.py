@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from harness.errors import MachineError
+from harness.evidence.doubts.bare import bare_doubts, read_bare
+from harness.evidence.doubts.noise import noise_doubts
+from harness.evidence.doubts.scene import Scene
 from harness.evidence.host import host_facts
 from harness.evidence.quiet import Noise, watch_noise
 from harness.lab.blueprint import Machine
@@ -13,10 +16,9 @@ from harness.lab.process import own_pids
 from harness.lab.programs import find_nginx, find_program, find_python
 from harness.model import Experiment, Home
 from harness.report.findings import Finding, State
+from harness.report.wording import duration
 from harness.run import load_tool, machine_problems
 
-STEAL_PERCENT = 1.0
-OTHERS_PERCENT = 5.0
 MISSING: State = "missing"
 
 Facts = dict[str, Any]
@@ -35,7 +37,8 @@ def examined(experiment: Experiment | None, machine: Machine, seconds: float) ->
         _noise(noise),
         _virtual(facts),
         _frequency(facts),
-        *_network(facts),
+        *_ports(facts),
+        *_bare(),
     ]
     if experiment:
         findings += _experiment(experiment, machine)
@@ -99,10 +102,10 @@ def _directories(machine: Machine) -> Iterator[Finding]:
 def _noise(noise: Noise) -> Finding:
     busiest = ", ".join(f"{process.name} {process.percent:.0f} %" for process in noise.top[:3])
     seen = (
-        f"in {noise.seconds:.0f} s others used {noise.others_percent:.0f} % of a CPU"
+        f"in {duration(noise.seconds)} others used {noise.others_percent:.0f} % of a CPU"
         f"{f' ({busiest})' if busiest else ''}, {noise.steal_percent:.1f} % was stolen"
     )
-    if noise.others_percent > OTHERS_PERCENT or noise.steal_percent > STEAL_PERCENT:
+    if any(noise_doubts(noise)):
         return Finding("noise", "doubt", seen, "End what else runs here; otherwise intervals become wider.")
     return Finding("noise", "ok", seen, "")
 
@@ -129,16 +132,18 @@ def _frequency(facts: Facts) -> Finding:
     return Finding("frequency", "doubt", f"governor {', '.join(governors)}", "Set the governor to performance.")
 
 
-def _network(facts: Facts) -> Iterator[Finding]:
+def _ports(facts: Facts) -> Iterator[Finding]:
     sysctls = facts["sysctls"]
     for name in ("net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_timestamps"):
         if str(sysctls.get(name)) == "0":
             advice = "Without keep-alive the TCP arm runs out of ports at some 470 connections a second: set it to 1."
             yield Finding(name, "doubt", "0", advice)
-    entries = facts["network"].get("conntrack_entries")
-    if entries:
-        advice = "Connection tracking costs TCP alone, so this baseline is not bare."
-        yield Finding("conntrack", "doubt", f"{entries} connections are tracked", advice)
+
+
+def _bare() -> Iterator[Finding]:
+    bare = read_bare(Scene())
+    for doubt in bare_doubts(bare, bare):
+        yield Finding(doubt.kind, "doubt", doubt.seen, doubt.advice)
 
 
 def _experiment(experiment: Experiment, machine: Machine) -> list[Finding]:

@@ -2,19 +2,19 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from harness import plugins
-from harness.errors import MachineError, raise_all
+from harness.errors import LoadError, MachineError, raise_all
 from harness.evidence.cpu_time import cpu_reader
-from harness.evidence.doubts import session_doubts
+from harness.evidence.doubts.scene import scene_of
+from harness.evidence.doubts.watch import watch
 from harness.evidence.host import host_facts
 from harness.evidence.proof import Proof, prove
-from harness.evidence.quiet import Noise, noise_between, read_snapshot
 from harness.evidence.record import failures_of, requests_table, visit_rows
 from harness.evidence.store import Store
 from harness.experiment.limits import CLIENT
@@ -23,12 +23,11 @@ from harness.experiment.schedule import Cost, schedule_of, visit_lengths
 from harness.experiment.sharing import stacks_of
 from harness.lab.blueprint import Machine, blueprints_of, stack_problems
 from harness.lab.pinning import pinned
-from harness.lab.process import own_pids
 from harness.lab.programs import find_program, find_python
 from harness.lab.stack import Stack, running_stacks
 from harness.load.ask import ask
-from harness.load.visits import Orders, Visitor, round_cost_s, sender, visits, warm_up
-from harness.model import Arm, Experiment, LoadTool, Plan, Record, Schedule, Visit
+from harness.load.visits import Visitor, round_cost_s, sender, visits, warm_up
+from harness.model import Arm, Doubt, Experiment, LoadTool, Plan, Record, Schedule, Visit
 
 REHEARSAL_S = 0.3
 
@@ -42,7 +41,7 @@ class Measured:
     proofs: dict[str, Proof]
     visits: list[Visit]
     visiting_s: float
-    noise: Noise
+    doubts: tuple[Doubt, ...]
 
 
 def machine_problems(experiment: Experiment, machine: Machine) -> Iterator[str]:
@@ -93,9 +92,10 @@ def rehearse(experiment: Experiment, store: Store, machine: Machine) -> Schedule
     order = session_orders(experiment, session=0, rounds=1)[0]
     started = time.monotonic()
     with ExitStack() as until_the_end:
-        _, visitors = _arranged(0, experiment, store, machine, until_the_end)
+        stacks, visitors = _arranged(0, experiment, store, machine, until_the_end)
         visiting = time.monotonic()
-        round_s = round_cost_s(order, visitors, trial, REHEARSAL_S)
+        with _the_same_servers(stacks):
+            round_s = round_cost_s(order, visitors, trial, REHEARSAL_S)
         visited = time.monotonic()
     session_s = visiting - started + time.monotonic() - visited
     return schedule_of(experiment, Cost(session_s=session_s, round_s=round_s, source="as rehearsed"))
@@ -114,7 +114,7 @@ def _one_session(session: int, plan: Plan, store: Store, machine: Machine) -> No
         proofs=measured.proofs,
         failures=failures_of(measured.visits),
         visits=visit_rows(measured.visits),
-        doubts=session_doubts(session, measured.noise),
+        doubts=measured.doubts,
     )
     store.write_session(record, requests_table(measured.visits))
 
@@ -122,12 +122,14 @@ def _one_session(session: int, plan: Plan, store: Store, machine: Machine) -> No
 def _measured(session: int, plan: Plan, store: Store, machine: Machine) -> Measured:
     with ExitStack() as until_the_end:
         stacks, visitors = _arranged(session, plan.experiment, store, machine, until_the_end)
-        proofs = prove(stacks)
-        before, visiting = read_snapshot(), time.monotonic()
-        seen = _visits(plan.orders[session - 1], visitors, plan.schedule, stacks)
-        visiting_s = time.monotonic() - visiting
-        noise = noise_between(before, read_snapshot(), own_pids())
-        return Measured(proofs=proofs, visits=seen, visiting_s=visiting_s, noise=noise)
+        with _the_same_servers(stacks):
+            proofs = prove(stacks)
+            doubts_after = watch(scene_of(stacks, plan.experiment, store.read_host()))
+            visiting = time.monotonic()
+            seen = visits(plan.orders[session - 1], visitors, plan.schedule)
+            visiting_s = time.monotonic() - visiting
+            doubts = doubts_after(sum(visit.cpu_requests for visit in seen))
+        return Measured(proofs=proofs, visits=seen, visiting_s=visiting_s, doubts=doubts)
 
 
 def _arranged(
@@ -150,14 +152,20 @@ def _visitor(arm: Arm, stacks: Sequence[Stack], directory: Path, until_the_end: 
     return Visitor(arm=arm.name, send=send, cpu=cpu_reader(stack.pids))
 
 
-def _visits(orders: Orders, visitors: Sequence[Visitor], schedule: Schedule, stacks: Iterable[Stack]) -> list[Visit]:
-    """The visits, made by the same server processes from the first to the last; StackError otherwise."""
+@contextmanager
+def _the_same_servers(stacks: Iterable[Stack]) -> Iterator[None]:
+    """The server processes are the same at the end as at the beginning; StackError otherwise.
+
+    One that ends shows as an OSError first, where its CPU time is read, or as a load tool that fails.
+    """
     try:
-        seen = visits(orders, visitors, schedule)
-    except OSError:
-        for stack in stacks:
-            stack.check()
+        yield
+    except (OSError, LoadError):
+        _check(stacks)
         raise
+    _check(stacks)
+
+
+def _check(stacks: Iterable[Stack]) -> None:
     for stack in stacks:
         stack.check()
-    return seen

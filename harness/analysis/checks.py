@@ -13,9 +13,9 @@ FLIPS = 2**12  # up to 12 sessions all sign patterns are tried, beyond that a sa
 SEED = 1
 
 
-def checks(log_ratios: Series) -> dict[str, float]:
+def checks(log_ratios: Series, confidence: float = 0.95) -> dict[str, float]:
     """What a summary keeps of them; `log_ratios` are one per session, at least 2."""
-    low, high = bootstrap_interval(log_ratios)
+    low, high = bootstrap_interval(log_ratios, confidence)
     return {
         "bootstrap_low": percent(low),
         "bootstrap_high": percent(high),
@@ -23,10 +23,12 @@ def checks(log_ratios: Series) -> dict[str, float]:
     }
 
 
-def bootstrap_interval(values: Series) -> tuple[float, float]:
-    """The 95 % percentile interval of the mean, resampling sessions; narrower than t's when they are few."""
+def bootstrap_interval(values: Series, confidence: float = 0.95) -> tuple[float, float]:
+    """The percentile interval of the mean, resampling sessions; narrower than t's when they are few."""
     facing, sign = _canonical(values)
-    found = stats.bootstrap((facing,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=SEED)
+    found = stats.bootstrap(
+        (facing,), np.mean, n_resamples=RESAMPLES, confidence_level=confidence, method="percentile", rng=SEED
+    )
     low, high = sorted(sign * float(bound) for bound in found.confidence_interval)
     return low, high
 

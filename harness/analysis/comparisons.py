@@ -9,6 +9,7 @@ from harness.analysis.checks import checks
 from harness.analysis.effects import Effects, Pair, effects
 from harness.analysis.estimate import Estimate, estimate, percent
 from harness.analysis.failures import counted, failures
+from harness.analysis.looks import ErrorRate, error_rate_of
 from harness.analysis.verdict import Ruling, rulings
 from harness.model import Comparison, Experiment, Metric
 
@@ -19,12 +20,17 @@ NUMBERS = ("percent", "percent_low", "percent_high", "us", "us_low", "us_high", 
 Fields = dict[str, Any]
 
 
-def compare(experiment: Experiment, sessions: Sequence[SessionData]) -> tuple[Comparison, ...]:
+def compare(
+    experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()
+) -> tuple[Comparison, ...]:
     """The comparisons pair by pair: latency, mean and, where CPU time was read, cpu.
 
-    A pair with failed requests keeps its numbers but gets no verdict; with fewer than 2 sessions it has neither.
+    `looks` are the numbers of sessions after which the run could have stopped: intervals and verdicts are as sure as
+    that asks. A pair with failed requests keeps its numbers but gets no verdict; with fewer than 2 sessions it has
+    neither.
     """
-    by_metric = [_on_metric(experiment, sessions, metric) for metric in get_args(Metric)]
+    error_rate = error_rate_of(looks)
+    by_metric = [_on_metric(experiment, sessions, metric, error_rate) for metric in get_args(Metric)]
     return tuple(found[pair] for pair in experiment.pairs for found in by_metric if pair in found)
 
 
@@ -34,17 +40,19 @@ def is_control(experiment: Experiment, pair: Pair) -> bool:
     return experiment.arm(arm).control_of == against
 
 
-def _on_metric(experiment: Experiment, sessions: Sequence[SessionData], metric: Metric) -> dict[Pair, Comparison]:
+def _on_metric(
+    experiment: Experiment, sessions: Sequence[SessionData], metric: Metric, error_rate: ErrorRate
+) -> dict[Pair, Comparison]:
     series = [over_rounds(session.record, metric) for session in sessions]
     seen = {pair: effects(series, pair, metric) for pair in experiment.pairs}
-    ruled = _rulings(experiment, _estimates(seen))
+    ruled = _rulings(experiment, _estimates(seen), error_rate)
     failed = failures(session.record for session in sessions)
     return {
         pair: Comparison(
             arm=pair[0],
             against=pair[1],
             metric=metric,
-            **_judged(seen[pair], ruled.get(pair), _excuse(pair, failed)),
+            **_judged(seen[pair], ruled.get(pair), _excuse(pair, failed), error_rate),
         )
         for pair in experiment.pairs
         if metric != "cpu" or seen[pair].log_ratio.size
@@ -55,33 +63,35 @@ def _estimates(seen: Mapping[Pair, Effects]) -> dict[Pair, Estimate]:
     return {pair: estimate(found.log_ratio) for pair, found in seen.items() if found.log_ratio.size >= FEWEST_SESSIONS}
 
 
-def _rulings(experiment: Experiment, estimates: Mapping[Pair, Estimate]) -> dict[Pair, Ruling]:
+def _rulings(experiment: Experiment, estimates: Mapping[Pair, Estimate], error_rate: ErrorRate) -> dict[Pair, Ruling]:
     """The questions of the experiment share Holm's correction; a control is judged alone, without it."""
     margin = experiment.design.equivalence_percent
     questions = [pair for pair in estimates if not is_control(experiment, pair)]
-    together = rulings([estimates[pair] for pair in questions], margin)
+    together = rulings([estimates[pair] for pair in questions], margin, error_rate)
     alone = {
-        pair: replace(*rulings([estimates[pair]], margin), p_adjusted=None)
+        pair: replace(*rulings([estimates[pair]], margin, error_rate), p_adjusted=None)
         for pair in estimates
         if is_control(experiment, pair)
     }
     return dict(zip(questions, together, strict=True)) | alone
 
 
-def _judged(seen: Effects, ruling: Ruling | None, excuse: str) -> Fields:
+def _judged(seen: Effects, ruling: Ruling | None, excuse: str, error_rate: ErrorRate) -> Fields:
     if ruling is None:
         return {**dict.fromkeys(NUMBERS), "verdict": None, "why": excuse or _too_few(seen.log_ratio.size)}
-    numbers = {**_numbers(seen), "p_adjusted": ruling.p_adjusted}
+    numbers = {**_numbers(seen, error_rate), "p_adjusted": ruling.p_adjusted}
     if excuse:
         return {**numbers, "verdict": None, "why": excuse}
     return {**numbers, "verdict": ruling.verdict, "sessions_to_decide": ruling.sessions_to_decide}
 
 
-def _numbers(seen: Effects) -> Fields:
+def _numbers(seen: Effects, error_rate: ErrorRate) -> Fields:
     ratio, difference_us = estimate(seen.log_ratio), estimate(seen.difference_us)
-    low, high = ratio.interval(CONFIDENCE)
-    us_low, us_high = difference_us.interval(CONFIDENCE)
+    confidence = 1 - error_rate(ratio.sessions)
+    low, high = ratio.interval(confidence)
+    us_low, us_high = difference_us.interval(confidence)
     return {
+        "confidence": confidence,
         "percent": percent(ratio.mean),
         "percent_low": percent(low),
         "percent_high": percent(high),
@@ -89,7 +99,7 @@ def _numbers(seen: Effects) -> Fields:
         "us_low": us_low,
         "us_high": us_high,
         "p": ratio.p,
-        "checks": checks(seen.log_ratio),
+        "checks": checks(seen.log_ratio, confidence),
     }
 
 

@@ -25,7 +25,7 @@ def control_doubts(differing: Sequence[Comparison]) -> Iterator[Doubt]:
             seen=(
                 f"The control came out {found.verdict} than {found.against}, though it is {found.against} "
                 f"a second time: {found.metric} {found.percent:+.2f} % "
-                f"(95 % interval {found.percent_low:+.2f} to {found.percent_high:+.2f})."
+                f"({100 * found.confidence:.4g} % interval {found.percent_low:+.2f} to {found.percent_high:+.2f})."
             ),
             advice="Believe no difference of this size; quiet the machine and measure again.",
         )

@@ -13,7 +13,8 @@ from harness.analysis.doubts import (
     session_doubts,
 )
 from harness.analysis.failures import failures
-from harness.model import Experiment, Record, Seconds, Summary
+from harness.analysis.stopping import stops
+from harness.model import Experiment, Record, Schedule, Seconds, Summary
 
 
 def summarise(
@@ -21,16 +22,19 @@ def summarise(
     sessions: Sequence[SessionData],
     *,
     directory: str,
-    planned_sessions: int,
+    schedule: Schedule,
     seconds_total: float,
 ) -> Summary:
     """The summary of `sessions`, however many there are and in any order; doubts never drop data.
 
+    A run that was precise enough at a look is complete: then no more sessions count as planned than it has.
     Not valid: a failed request, a control that differs in latency, fewer sessions than planned or than 2.
     """
     records = [session.record for session in sessions]
     failed = failures(records)
-    comparisons = compare(experiment, sessions)
+    comparisons = compare(experiment, sessions, schedule.looks)
+    stopped = stops(experiment, schedule.looks, len(records), comparisons)
+    planned_sessions = len(records) if stopped else schedule.sessions
     differing = differing_controls(experiment, comparisons)
     faults = [*failed_doubts(failed), *incomplete_doubts(len(records), planned_sessions, directory)]
     return Summary(

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.analysis.estimate import Estimate
+from harness.analysis.looks import ErrorRate, single_look
 from harness.model import Verdict
 
-ALPHA = 0.05
 MOST_SESSIONS = 100_000
 
 
@@ -23,35 +23,43 @@ class Ruling:
     sessions_to_decide: int | None
 
 
-def rulings(family: Sequence[Estimate], equivalence_percent: float) -> list[Ruling]:
+def rulings(
+    family: Sequence[Estimate], equivalence_percent: float, error_rate: ErrorRate = single_look
+) -> list[Ruling]:
     """The rulings on mean log ratios that share Holm's correction, in their order."""
     adjusted = holm([estimate.p for estimate in family])
-    verdicts = [judge(one, p, equivalence_percent) for one, p in zip(family, adjusted, strict=True)]
-    return [
-        Ruling(p, verdict, _missing(estimate, verdict, equivalence_percent, len(family)))
-        for estimate, p, verdict in zip(family, adjusted, verdicts, strict=True)
+    verdicts = [judge(one, p, equivalence_percent, error_rate) for one, p in zip(family, adjusted, strict=True)]
+    wanted = [
+        sessions_to_decide(one, equivalence_percent, len(family), error_rate) if verdict == "undecided" else None
+        for one, verdict in zip(family, verdicts, strict=True)
     ]
+    return list(map(Ruling, adjusted, verdicts, wanted))
 
 
-def judge(estimate: Estimate, p_adjusted: float, equivalence_percent: float) -> Verdict:
-    """The rule: close to 0 for sure, or away from 0 for sure (then the 95 % interval excludes it), or neither."""
-    if is_equivalent(estimate, equivalence_percent):
+def judge(
+    estimate: Estimate, p_adjusted: float, equivalence_percent: float, error_rate: ErrorRate = single_look
+) -> Verdict:
+    """The rule: close to 0 for sure, or away from 0 for sure (then the interval excludes it), or neither."""
+    if is_equivalent(estimate, equivalence_percent, error_rate):
         return "equivalent"
-    if p_adjusted >= ALPHA:
+    if p_adjusted >= error_rate(estimate.sessions):
         return "undecided"
     return "faster" if estimate.mean < 0 else "slower"
 
 
-def is_equivalent(estimate: Estimate, equivalence_percent: float) -> bool:
+def is_equivalent(estimate: Estimate, equivalence_percent: float, error_rate: ErrorRate = single_look) -> bool:
     """Whether the 90 % interval lies inside the margin: two one-sided tests at 5 % (Schuirmann 1987).
 
-    The margin is a ratio, 1/1.01 to 1.01 for 1 %, so that a label swap cannot change the verdict.
+    At an early look it is wider, as the error rate asks. The margin is a ratio, 1/1.01 to 1.01 for 1 %, so that a
+    label swap cannot change the verdict.
     """
-    reach = abs(estimate.mean) + estimate.half_width(1 - 2 * ALPHA)
+    reach = abs(estimate.mean) + estimate.half_width(1 - 2 * error_rate(estimate.sessions))
     return reach < math.log1p(equivalence_percent / 100)
 
 
-def sessions_to_decide(estimate: Estimate, equivalence_percent: float, family: int) -> int | None:
+def sessions_to_decide(
+    estimate: Estimate, equivalence_percent: float, family: int, error_rate: ErrorRate = single_look
+) -> int | None:
     """The fewest sessions that, with the same mean and deviation, end in a difference or an equivalence.
 
     `family` comparisons share Holm's correction, and its strictest step is what must be passed.
@@ -60,7 +68,7 @@ def sessions_to_decide(estimate: Estimate, equivalence_percent: float, family: i
 
     def decides(sessions: int) -> bool:
         then = Estimate(estimate.mean, estimate.sd, sessions)
-        return judge(then, then.p * family, equivalence_percent) != "undecided"
+        return judge(then, then.p * family, equivalence_percent, error_rate) != "undecided"
 
     candidates = range(2, MOST_SESSIONS + 1)
     place = bisect_left(candidates, True, key=decides)
@@ -74,7 +82,3 @@ def holm(ps: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(ps))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return [float(p) for p in adjusted]
-
-
-def _missing(estimate: Estimate, verdict: Verdict, equivalence_percent: float, family: int) -> int | None:
-    return sessions_to_decide(estimate, equivalence_percent, family) if verdict == "undecided" else None

@@ -26,6 +26,14 @@ def limit_facts(roots: Roots = HERE) -> dict[str, Any]:
     }
 
 
+def throttled_periods(roots: Roots = HERE) -> int:
+    """In how many periods our cgroup, or one above it, was stopped because its quota of CPU time was used up."""
+    mounts = read_mounts(roots.proc)
+    texts = [read(level / "cpu.stat") or "" for level in _levels("cpu", mounts, roots)]
+    rows = [line.split() for text in texts for line in text.splitlines()]
+    return sum(int(row[1]) for row in rows if row[0] == "nr_throttled")
+
+
 def _levels(controller: str, mounts: list[Filesystem], roots: Roots) -> list[Path]:
     """The directories of our cgroup under `controller`, from our own up to the mount."""
     paths = _own_paths(roots.proc)

@@ -4,9 +4,11 @@ import ipaddress
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 
 from harness.errors import MachineError
+from harness.lab.kernelfiles import read
 
 TCP_LISTEN = "0A"
 UNIX_ACCEPTS = 0x10000  # __SO_ACCEPTCON
@@ -27,18 +29,18 @@ def _tcp_inodes(address: str, proc: Path) -> set[str]:
     host, _, port = address.rpartition(":")
     packed = ipaddress.IPv4Address(host).packed
     local = f"{int.from_bytes(packed, sys.byteorder):08X}:{int(port):04X}"
-    rows = (line.split() for line in _lines(proc / "self/net/tcp"))
-    return {row[9] for row in rows if row[1] == local and row[3] == TCP_LISTEN}
+    with (proc / "self/net/tcp").open() as table:
+        next(table)
+        # Who listens comes first (tcp_get_idx in net/ipv4/tcp_ipv4.c); tens of thousands in TIME_WAIT may follow.
+        listening = takewhile(lambda row: row[3] == TCP_LISTEN, map(str.split, table))
+        return {row[9] for row in listening if row[1] == local}
 
 
 def _unix_inodes(path: str, proc: Path) -> set[str]:
-    rows = (line.split(maxsplit=7) for line in _lines(proc / "self/net/unix"))
+    # Not splitlines: a name may hold any byte, also what Unicode calls the end of a line.
+    lines = (proc / "self/net/unix").read_text(errors="surrogateescape").split("\n")[1:]
+    rows = (line.split(maxsplit=7) for line in lines)
     return {row[6] for row in rows if len(row) == 8 and row[7] == path and int(row[3], 16) & UNIX_ACCEPTS}
-
-
-def _lines(path: Path) -> list[str]:
-    """What follows the heading. Names of Unix sockets may hold any byte, also what Unicode calls the end of a line."""
-    return path.read_text(errors="surrogateescape").split("\n")[1:-1]
 
 
 def _descriptors(directory: Path) -> Iterator[str]:
@@ -48,6 +50,8 @@ def _descriptors(directory: Path) -> Iterator[str]:
     except (FileNotFoundError, ProcessLookupError):
         return
     except PermissionError:
+        if _is_zombie(directory.parent):
+            return
         raise MachineError(
             f"{directory} cannot be read, so nobody can say who listens. Does this nginx or Python have file "
             "capabilities? Use a copy without them."
@@ -55,3 +59,8 @@ def _descriptors(directory: Path) -> Iterator[str]:
     for entry in entries:
         with suppress(FileNotFoundError, ProcessLookupError):
             yield str(entry.readlink())
+
+
+def _is_zombie(process: Path) -> bool:
+    """man 5 proc: `pid (name) state ...`; only root may look into a process that nobody has waited for yet."""
+    return (read(process / "stat") or "").rpartition(") ")[2].startswith("Z")

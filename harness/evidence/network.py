@@ -44,5 +44,5 @@ def _kind(path: Path) -> str:
         return "bridge"
     if (path / "device").exists():
         return "device"
-    is_pair = read_int(path / "iflink") != read_int(path / "ifindex")
+    is_pair = read_int(path / "iflink") != read_int(path / "ifindex") and not any(path.glob("lower_*"))
     return "veth" if is_pair else "virtual"

@@ -60,14 +60,14 @@ def watch_noise(seconds: float, own: Collection[int] = (), proc: Path = Path("/p
     return noise_between(before, read_snapshot(proc), {os.getpid(), *own})
 
 
-def noise_between(before: Snapshot, after: Snapshot, own: Collection[int] = ()) -> Noise:
+def noise_between(before: Snapshot, after: Snapshot, own: Collection[int] = (), ended_ticks: int = 0) -> Noise:
     """What others than `own` pids did between two snapshots.
 
     `others_percent` is what all CPUs worked less what `own` did, so it knows short-lived processes too;
-    those of `own` that ended in between count as others.
+    `ended_ticks` is what those of our own used that ended in between, and otherwise would count as others.
     """
     used = {pid: _ticks_since(before, pid, process) for pid, process in after.processes.items()}
-    own_ticks = sum(ticks for pid, ticks in used.items() if pid in own)
+    own_ticks = ended_ticks + sum(ticks for pid, ticks in used.items() if pid in own)
     total = max(1, after.total_ticks - before.total_ticks)
     one_cpu = total / after.cpus
     busy = [

@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from harness.errors import ConfigError, MachineError
 from harness.evidence.record import REQUEST_COLUMNS
@@ -60,6 +60,11 @@ class Store:
 
     def read_plan(self) -> Plan:
         return _read(self.plan_path, Plan)
+
+    def read_host(self) -> dict[str, Any]:
+        """host.json, or nothing where there is none. Raises ConfigError."""
+        path = self.directory / "host.json"
+        return _read(path, RootModel[dict[str, Any]]).root if path.exists() else {}
 
     def read_record(self, session: int) -> Record:
         return _read(self.directory / "sessions" / f"{session:04}.json", Record)

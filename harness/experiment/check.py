@@ -97,7 +97,7 @@ def _problem(place: Place, faults: Sequence[Fault], model: type[BaseModel]) -> P
         return Problem(place, value, f"there is no such key.{did_you_mean(last, known)}")
     if "missing" in kinds:
         return Problem(place[:-1], value, f"the key {last!r} is missing.")
-    wanted = list(dict.fromkeys(map(_wanted, faults)))
+    wanted = list(map(_wanted, faults))
     return Problem(place, value, f"must be {', or '.join(wanted)}{_remark(value, wanted)}")
 
 

@@ -119,5 +119,5 @@ def _parsed(path: Path) -> Table:
     except UnicodeDecodeError as error:
         seen = f"byte {error.object[error.start]:#04x} at offset {error.start}"
         raise ConfigError(f"{path} is not text in UTF-8: {seen}. Save it as UTF-8.") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}. Correct it there.") from None

@@ -47,7 +47,7 @@ def _value(text: str) -> object:
     """A TOML value, or else a plain word."""
     try:
         tables = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):
+    except ValueError:
         return text
     return tables["value"] if len(tables) == 1 else text
 

@@ -14,7 +14,10 @@ from harness.model import Arm, Design, Experiment
 
 def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     """The experiment at `path` with `overrides` (KEY.PATH=VALUE) on top. Raises ConfigError."""
-    return experiment_of(read_document(path, overrides))
+    try:
+        return experiment_of(read_document(path, overrides))
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply. An experiment needs tables in tables and no more.") from None
 
 
 def experiment_of(document: Document) -> Experiment:

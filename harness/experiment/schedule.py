@@ -1,15 +1,24 @@
-"""How the time is split between sessions and rounds, from what a rehearsal cost."""
+"""How the time is split between sessions and rounds, from what they cost and how far they spread."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.experiment.limits import CLIENT
-from harness.model import Design, Experiment, Schedule, Settings
+from harness.model import Design, Experiment, Pilot, Schedule, Settings
 
 # At least 8 sessions, because they are what the interval counts; a fifth of the time may go into starting them.
 MIN_SESSIONS = 8
 MAX_SESSIONS = 30
 STARTING_SHARE = 0.2
 MIN_ROUNDS = 2
+MAX_LOOKS = 4
+BETWEEN_LOOKS = 2  # sessions at least: closer looks see the same
+# A percentile is shown with 10 requests beyond it in every session: 1000 for p99, and a few that a kept connection
+# may lose. So much wider may the interval become for it.
+TIMED_FOR_P99 = 1010
+WIDER_FOR_P99 = 1.05
+MEDIAN_VARIANCE = math.pi / 2  # of a median of normal values, over that of their mean
 NOMINAL_SESSION_S = 1.2
 NOMINAL_REQUEST_S = 0.0005
 
@@ -24,6 +33,27 @@ class Cost:
 
     def total_s(self, sessions: int, rounds: int) -> float:
         return sessions * (self.session_s + rounds * self.round_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How far effects scatter: between sessions, and from round to round within one; standard deviations."""
+
+    session_sd_percent: float
+    round_sd_percent: float
+
+    def sd_percent(self, rounds: int) -> float:
+        """Of the effect that a session of so many rounds gives, which is their median."""
+        of_median = MEDIAN_VARIANCE * self.round_sd_percent**2 / rounds
+        return math.sqrt(self.session_sd_percent**2 + of_median)
+
+    def half_width(self, sessions: int, rounds: int) -> float:
+        """Half the expected interval, in units that serve comparing splits; Student's t after Cornish and Fisher."""
+        freedom = max(sessions - 1, 1)
+        return self.sd_percent(rounds) * (1 + 1.21 / freedom + 1.44 / freedom**2) / math.sqrt(sessions)
+
+
+NOMINAL_SPREAD = Spread(session_sd_percent=0.4, round_sd_percent=5.0)
 
 
 def nominal_cost(experiment: Experiment) -> Cost:
@@ -49,26 +79,48 @@ def needs_rehearsal(design: Design) -> bool:
     return design.sessions is None or design.rounds is None
 
 
-def schedule_of(experiment: Experiment, cost: Cost | None) -> Schedule:
-    """The file's numbers, and for those that it leaves open what fits `budget_s`. `cost` may be None
-    only where the file fixes both sessions and rounds."""
+def schedule_of(
+    experiment: Experiment, cost: Cost | None, pilot: Pilot | None = None, spent_s: float = 0.0
+) -> Schedule:
+    """The file's numbers, and for those that it leaves open what fits `budget_s`, of which `spent_s` is gone.
+
+    What the pilot saw stands above `cost`; both may be None only where the file fixes both sessions and rounds.
+    """
     design = experiment.design
-    settle, burst = visit_lengths(experiment)
-    if cost is None:
-        sessions, rounds, reason = (
-            design.sessions or MIN_SESSIONS,
-            design.rounds or MIN_ROUNDS,
-            "as the file says",
-        )
+    settle, burst = (pilot.settle, pilot.burst) if pilot else visit_lengths(experiment)
+    if pilot:
+        cost = Cost(session_s=pilot.session_s, round_s=pilot.round_s, source="as the pilot showed")
+    if cost is None or (design.sessions and design.rounds):
+        sessions, rounds = design.sessions or MIN_SESSIONS, design.rounds or MIN_ROUNDS
+        reason = "as the file says"
     else:
-        sessions = design.sessions or _sessions(design, cost)
-        rounds = design.rounds or _rounds(design.budget_s / sessions - cost.session_s, cost)
-        reason = (
-            f"{cost.source}, a session costs {cost.session_s:.2f} s to start and stop "
-            f"and a round {cost.round_s * 1000:.1f} ms; "
-            f"that makes {cost.total_s(sessions, rounds):.0f} s of a budget of {design.budget_s:g} s"
-        )
-    return Schedule(sessions=sessions, rounds=rounds, burst=burst, settle=settle, reason=reason)
+        spread = Spread(pilot.session_sd_percent, pilot.round_sd_percent) if pilot else NOMINAL_SPREAD
+        sessions, rounds = split(experiment, cost, spread, burst, design.budget_s - spent_s)
+        reason = _reason(cost, cost.total_s(sessions, rounds), spent_s, design.budget_s)
+    looks = (sessions,) if design.sessions else looks_of(sessions)
+    return Schedule(sessions=sessions, rounds=rounds, burst=burst, settle=settle, reason=reason, looks=looks)
+
+
+def split(experiment: Experiment, cost: Cost, spread: Spread, burst: int, time_s: float) -> tuple[int, int]:
+    """(sessions, rounds) that fill the time and make the interval narrowest; what the file fixes is fixed.
+
+    Without bounds the best number of rounds would be sqrt(session_s / round_s) * round_sd / session_sd
+    (Kalibera and Jones 2013). A split that is hardly wider and has requests enough for a p99 is preferred.
+    """
+    design = experiment.design
+    counts = _session_counts(design, cost, time_s)
+    splits = [(sessions, design.rounds or _rounds(time_s / sessions, cost)) for sessions in counts]
+    widths = {each: spread.half_width(*each) for each in splits}
+    narrow = [each for each in splits if widths[each] <= WIDER_FOR_P99 * min(widths.values())]
+    with_p99 = [(sessions, rounds) for sessions, rounds in narrow if rounds * burst >= _timed_wanted(experiment)]
+    return min(with_p99 or splits, key=widths.__getitem__)
+
+
+def looks_of(sessions: int) -> tuple[int, ...]:
+    """At most 4 numbers of sessions at even distances, from the least that an interval needs to the last."""
+    looks = min(1 + max(sessions - MIN_SESSIONS, 0) // BETWEEN_LOOKS, MAX_LOOKS)
+    distance = (sessions - MIN_SESSIONS) / max(looks - 1, 1)
+    return (*(round(MIN_SESSIONS + distance * earlier) for earlier in range(looks - 1)), sessions)
 
 
 def expected_s(schedule: Schedule, cost: Cost) -> float:
@@ -81,12 +133,29 @@ def _burst_s(settings: Settings, burst: int) -> float:
     return settings.tool_seconds or settings.tool_requests * NOMINAL_REQUEST_S
 
 
-def _sessions(design: Design, cost: Cost) -> int:
-    fitting = design.budget_s / cost.total_s(1, design.rounds or MIN_ROUNDS)
+def _session_counts(design: Design, cost: Cost, time_s: float) -> Sequence[int]:
+    if design.sessions:
+        return (design.sessions,)
+    fitting = time_s / cost.total_s(1, design.rounds or MIN_ROUNDS)
     if not design.rounds:
-        fitting = min(fitting, STARTING_SHARE * design.budget_s / cost.session_s)
-    return min(max(int(fitting), MIN_SESSIONS), MAX_SESSIONS)
+        fitting = min(fitting, STARTING_SHARE * time_s / cost.session_s)
+    most = min(max(int(fitting), MIN_SESSIONS), MAX_SESSIONS)
+    return (most,) if design.rounds else range(MIN_SESSIONS, most + 1)
 
 
-def _rounds(visiting_s: float, cost: Cost) -> int:
-    return max(int(visiting_s / cost.round_s), MIN_ROUNDS)
+def _rounds(session_s: float, cost: Cost) -> int:
+    return max(int((session_s - cost.session_s) / cost.round_s), MIN_ROUNDS)
+
+
+def _timed_wanted(experiment: Experiment) -> int:
+    """An outside tool's percentiles rest on a single run, however many there are."""
+    return TIMED_FOR_P99 if all(arm.settings.tool == CLIENT for arm in experiment.arms) else 0
+
+
+def _reason(cost: Cost, total_s: float, spent_s: float, budget_s: float) -> str:
+    text = (
+        f"{cost.source}, a session costs {cost.session_s:.2f} s to start and stop "
+        f"and a round {cost.round_s * 1000:.1f} ms; "
+        f"that makes {total_s:.0f} s of a budget of {budget_s:g} s"
+    )
+    return f"{text}, of which the pilot took {spent_s:.0f} s" if spent_s else text

@@ -10,7 +10,6 @@ from uuid import uuid4
 from harness.lab.process import Service
 
 HERE = Path(__file__).parent
-CHECKOUT = HERE.parents[2]
 MARK = "BAREHOP_TEST_MARK"
 
 
@@ -25,6 +24,11 @@ def odd_service(directory: Path, *habits: str, name: str = "odd", directories: t
         env={**os.environ, **own, **untidy},
         directories=directories,
     )
+
+
+def python_environment() -> dict[str, str]:
+    """For a Python of the tests' own, which imports what we can import."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 def mark_of(service: Service) -> str:

@@ -12,8 +12,8 @@ import pytest
 from harness.lab.blueprint import Blueprint, Machine, blueprint_of, survey
 from harness.lab.ports import free_ports
 from harness.lab.stack import Stack, running_stacks
-from harness.load.ask import Reply, ask
-from harness.model import Arm, Settings, Target
+from harness.load.ask import ask
+from harness.model import Arm, Reply, Settings, Target
 
 HERE = Path(__file__).parent
 TRANSPORTS = ("tcp", "uds-tmpfs", "uds-dir")
@@ -30,9 +30,9 @@ def arm(name: str = "tcp", **settings: Any) -> Arm:
     return Arm(name=name, settings=Settings(**settings))
 
 
-def odd_arm(path: str, **settings: Any) -> Arm:
+def odd_arm(path: str, name: str = "tcp", **settings: Any) -> Arm:
     """An arm with the application beside this file."""
-    return arm(app="odd_app:app", app_dir=str(HERE), path=path, **settings)
+    return arm(name, app="odd_app:app", app_dir=str(HERE), path=path, **settings)
 
 
 def blueprint_for(directory: Path, *arms: Arm, machine: Machine | None = None) -> Blueprint:

@@ -5,7 +5,7 @@ import sys
 from uuid import uuid4
 
 import pytest
-from services import CHECKOUT, eventually
+from services import eventually, python_environment
 
 from harness.errors import MachineError
 from harness.lab.lock import only_run
@@ -29,12 +29,16 @@ def is_free(name: str) -> bool:
 
 def test_a_second_run_is_refused_until_the_first_has_ended_even_by_sigkill() -> None:
     name = f"barehop-test-{uuid4().hex}"
-    with subprocess.Popen([sys.executable, "-c", HOLD, name], stdout=subprocess.PIPE, cwd=CHECKOUT) as first:
-        assert first.stdout is not None
-        assert first.stdout.readline() == b"held\n"
-        with pytest.raises(MachineError, match=r"^Another run of barehop is measuring on this machine\. Wait"):
-            only_run("\0" + name).__enter__()
-        first.kill()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, name], stdout=subprocess.PIPE, env=python_environment()
+    ) as first:
+        try:
+            assert first.stdout is not None
+            assert first.stdout.readline() == b"held\n"
+            with pytest.raises(MachineError, match=r"^Another run of barehop is measuring on this machine\. Wait"):
+                only_run("\0" + name).__enter__()
+        finally:
+            first.kill()
     assert eventually(lambda: is_free(name))
 
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,10 +44,14 @@ def test_nobody_is_left_when_it_is_left_before_the_service_is_up(tmp_path: Path)
 def test_an_exception_inside_goes_through_and_leaves_nobody(tmp_path: Path) -> None:
     service = odd_service(tmp_path, "deaf", "family", directories=(tmp_path / "private",))
     with pytest.raises(OddError), running(service):
-        assert eventually(lambda: is_up(service))
-        raise OddError
+        wait_and_fail(service)
     assert marked(mark_of(service)) == set()
     assert not (tmp_path / "private").exists()
+
+
+def wait_and_fail(service: Service) -> None:
+    assert eventually(lambda: is_up(service))
+    raise OddError
 
 
 def test_directories_are_for_their_owner_alone_whatever_the_umask(tmp_path: Path) -> None:
@@ -155,22 +161,25 @@ def test_every_thread_runs_where_the_service_was_put(tmp_path: Path) -> None:
 
 def test_services_stop_in_the_reverse_order_of_their_start(tmp_path: Path) -> None:
     first, second = (odd_service(tmp_path, "journal", name=name) for name in ("first", "second"))
-    with running(first):
-        assert eventually(lambda: is_up(first))
-        with running(second):
-            assert eventually(lambda: is_up(second))
+    with up(first), up(second):
+        pass
     assert (tmp_path / "journal").read_text().splitlines() == ["first up", "second up", "second down", "first down"]
 
 
 def test_when_the_second_service_cannot_start_the_first_is_stopped(tmp_path: Path) -> None:
     first = odd_service(tmp_path, "journal", name="first")
     second = odd_service(tmp_path, "journal", name="second", directories=(tmp_path,))
-    with pytest.raises(StackError, match="second could not be prepared"), running(first):
-        assert eventually(lambda: is_up(first))
-        with running(second):
-            pytest.fail("it was entered")
+    with pytest.raises(StackError, match="second could not be prepared"), up(first), running(second):
+        pytest.fail("it was entered")
     assert (tmp_path / "journal").read_text().splitlines() == ["first up", "first down"]
     assert marked(mark_of(first)) | marked(mark_of(second)) == set()
+
+
+@contextmanager
+def up(service: Service) -> Iterator[None]:
+    with running(service):
+        assert eventually(lambda: is_up(service))
+        yield
 
 
 def test_a_run_to_the_end_gives_the_exit_code_and_keeps_both_outputs(tmp_path: Path) -> None:
@@ -195,7 +204,9 @@ def test_a_run_of_what_does_not_exist_fails_with_the_reason_on_standard_error(tm
     assert "/absent/tool" in (tmp_path / "stderr.txt").read_text()
 
 
-def test_a_run_that_takes_too_long_is_ended_with_all_its_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_takes_too_long_is_ended_with_all_its_family(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service = odd_service(tmp_path, "deaf", "family")
     monkeypatch.setenv("BAREHOP_TEST_MARK", mark_of(service))
     with pytest.raises(LoadError) as late:
@@ -204,17 +215,21 @@ def test_a_run_that_takes_too_long_is_ended_with_all_its_family(tmp_path: Path, 
     assert marked(mark_of(service)) == set()
 
 
-def test_what_a_run_leaves_in_the_background_does_not_outlive_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_run_leaves_in_the_background_does_not_outlive_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service = odd_service(tmp_path)
     monkeypatch.setenv("BAREHOP_TEST_MARK", mark_of(service))
     assert run_to_end(("/bin/sh", "-c", "sleep 3600 & setsid sleep 3600 & true"), tmp_path, timeout_s=20) == 0
     assert marked(mark_of(service)) == set()
 
 
-def test_the_tail_of_a_log_leaves_out_frames_and_empty_lines(tmp_path: Path) -> None:
+def test_the_tail_of_a_log_leaves_out_frames_empty_lines_and_repetitions(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("one\n\ntwo\nTraceback (most recent call last):\n  File x\n    code\n    ^^^^\nKeyError: 'x'\n\n")
     assert log_tail(log, lines=2) == "  two\n  KeyError: 'x'"
+    log.write_text("the reason\n" + "worker ended\n" * 20)
+    assert log_tail(log) == "  the reason\n  worker ended"
     assert log_tail(tmp_path / "absent") == "  (nothing was logged)"
 
 

@@ -50,9 +50,9 @@ def test_everything_listens_on_loopback_or_in_a_private_directory(stack: Stack) 
     private = stack.blueprint.private
     processes = [psutil.Process(pid) for pid in own_pids() - {os.getpid()}]
     tcp = [each for process in processes for each in process.net_connections("inet")]
-    unix = [each for process in processes for each in process.net_connections("unix")]
+    unix = [str(each.laddr) for process in processes for each in process.net_connections("unix")]
     assert {each.laddr.ip for each in tcp if each.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
-    assert {Path(each.laddr).parent for each in unix if each.laddr} == set(private[1:])
+    assert {Path(path).parent for path in unix if path} == set(private[1:])
     assert {directory.stat().st_mode & 0o7777 for directory in private} == {0o700}
 
 
@@ -112,7 +112,10 @@ def test_an_application_port_that_is_somebody_elses_is_never_proved(stack: Stack
     address = f"127.0.0.1:{unused_port}"
     hops = stack.blueprint.hops | {"tcp": replace(stack.blueprint.hops["tcp"], address=address)}
     moved = replace(stack, blueprint=replace(stack.blueprint, hops=hops))
-    with impostor(address), pytest.raises(StackError, match=f"{address} is not listened on by this run's gunicorn alone"):
+    with (
+        impostor(address),
+        pytest.raises(StackError, match=f"{address} is not listened on by this run's gunicorn alone"),
+    ):
         prove([moved])
     with pytest.raises(StackError, match="alone: socket none at all"):
         prove([moved])

@@ -77,7 +77,9 @@ def test_an_honest_stranger_on_nginxs_port_is_named_as_such(tmp_path: Path) -> N
 
 def test_an_nginx_that_ends_at_once_takes_gunicorn_with_it(tmp_path: Path) -> None:
     fake = tmp_path / "nginx"
-    fake.write_text('#!/bin/sh\n[ "$1" = -V ] && echo "nginx version: nginx/1.28.0" && exit\necho no mood >&2; exit 9\n')
+    fake.write_text(
+        '#!/bin/sh\n[ "$1" = -V ] && echo "nginx version: nginx/1.28.0" && exit\necho no mood >&2; exit 9\n'
+    )
     fake.chmod(0o755)
     blueprint = blueprint_for(tmp_path, arm(nginx=str(fake)))
     assert failure(blueprint).startswith("nginx ended with exit code 9.")
@@ -88,7 +90,8 @@ def test_a_directory_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     blueprint = replace(blueprint_for(tmp_path), directory=tmp_path / "file/stack")
     assert failure(blueprint, MachineError) == (
-        f"{tmp_path}/file/stack cannot be written: Not a directory. Free some space, or choose another place with --out."
+        f"{tmp_path}/file/stack cannot be written: Not a directory. "
+        "Free some space, or choose another place with --out."
     )
 
 
@@ -112,7 +115,10 @@ def test_a_disk_socket_on_tmpfs_is_refused(tmp_path: Path) -> None:
     machine = machine_of(tmp_path)
     wrong = replace(machine, parents={"tmpfs": machine.parents["tmpfs"], "directory": machine.parents["tmpfs"]})
     blueprint = blueprint_for(tmp_path, arm(transport="uds-dir"), machine=wrong)
-    with stack_of(blueprint) as stack, pytest.raises(MachineError, match="lies on tmpfs, which is not what a socket on"):
+    with (
+        stack_of(blueprint) as stack,
+        pytest.raises(MachineError, match="lies on tmpfs, which is not what a socket"),
+    ):
         prove([stack])
 
 
@@ -127,7 +133,9 @@ def test_a_tmpfs_socket_on_a_disk_is_refused(tmp_path: Path) -> None:
 def test_a_socket_path_that_is_too_long_is_found_before_anything_starts(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 80)
     machine = replace(machine_of(tmp_path), parents={"tmpfs": deep, "directory": tmp_path})
-    sentence = r"^uds-tmpfs: The socket path .* is \d+ bytes long; the kernel takes 107\. Set TMPDIR to a shorter path\.$"
+    sentence = (
+        r"^uds-tmpfs: The socket path .* is \d+ bytes long; the kernel takes 107\. Set TMPDIR to a shorter path\.$"
+    )
     with pytest.raises(MachineError, match=sentence):
         blueprint_for(tmp_path, arm(transport="uds-tmpfs"), machine=machine)
     problems = list(stack_problems([arm(), arm("uds", transport="uds-tmpfs")], machine))

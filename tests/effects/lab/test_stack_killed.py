@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from services import CHECKOUT, HERE, eventually
+from services import HERE, eventually, python_environment
 from stacks import TRANSPORTS, machine_of
 
 
@@ -21,7 +21,7 @@ def test_nothing_is_left_of_a_stack_whose_maker_is_killed(tmp_path: Path, number
         [sys.executable, HERE / "stack_holder.py", tmp_path],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        env=python_environment(),
     ) as maker:
         assert maker.stdout is not None
         held = json.loads(maker.stdout.readline())

@@ -1,7 +1,6 @@
 """`start.sh` brings the stack up by hand, and Ctrl-C leaves nothing of it."""
 
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -14,19 +13,20 @@ from services import MARK, eventually, marked
 from stacks import TRANSPORTS, arm, blueprint_for, machine_of, stack_of
 
 from harness.lab.blueprint import Blueprint
-from harness.load.ask import Reply, ask
+from harness.load.ask import ask
+from harness.model import Reply
 
 
 @pytest.fixture
 def blueprint() -> Iterator[Blueprint]:
     """Of a stack that was up once, in directories with names that a shell must be shown with care."""
-    directory = Path(tempfile.mkdtemp(prefix="it's $HOME "))
-    machine = replace(machine_of(directory), parents={"tmpfs": directory, "directory": directory})
-    made = blueprint_for(directory, *(arm(name, transport=name, tls=True) for name in TRANSPORTS), machine=machine)
-    with stack_of(made):
-        pass
-    yield made
-    shutil.rmtree(directory)
+    with tempfile.TemporaryDirectory(prefix="it's $HOME ") as name:
+        directory = Path(name)
+        machine = replace(machine_of(directory), parents={"tmpfs": directory, "directory": directory})
+        made = blueprint_for(directory, *(arm(each, transport=each, tls=True) for each in TRANSPORTS), machine=machine)
+        with stack_of(made):
+            pass
+        yield made
 
 
 def interrupt_the_shell(script: subprocess.Popen[str]) -> None:
@@ -47,7 +47,7 @@ def test_the_script_brings_up_the_same_stack_and_ends_it(
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, MARK: mark, "GUNICORN_CMD_ARGS": "--workers=3"},
+        env={**os.environ, MARK: mark, "GUNICORN_CMD_ARGS": "--certfile=/absent"},
         start_new_session=True,
     )
     try:

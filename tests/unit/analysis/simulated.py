@@ -69,6 +69,10 @@ def experiment_of(*arms: str, control: bool = True, equivalence_percent: float =
     )
 
 
+def schedule_of(sessions: int, looks: Sequence[int] = ()) -> Schedule:
+    return Schedule(sessions=sessions, rounds=3, burst=8, settle=2, reason="as the file says", looks=tuple(looks))
+
+
 def session_of(
     times_us: Times,
     *,
@@ -94,7 +98,7 @@ def session_of(
         session=number,
         started_utc="2026-01-01T00:00:00Z",
         seconds={"arranging": 1.0, "visiting": 2.0, "total": 3.5},
-        schedule=Schedule(sessions=3, rounds=3, burst=8, settle=2, reason="as the file says"),
+        schedule=schedule_of(3),
         proofs={},
         failures={arm: dict(kinds) for arm, kinds in (failures or {}).items()},
         visits=visits,

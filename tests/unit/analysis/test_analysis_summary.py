@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from simulated import Times, experiment_of, session_of
+from simulated import Times, experiment_of, schedule_of, session_of
 
 from harness.analysis.bursts import SessionData
 from harness.analysis.summary import summarise
@@ -29,7 +29,7 @@ def summary_of(sessions: list[SessionData], experiment: Experiment | None = None
         experiment or experiment_of("a", "b"),
         sessions,
         directory="results/example",
-        planned_sessions=planned,
+        schedule=schedule_of(planned),
         seconds_total=10.0,
     )
     return Summary.model_validate_json(summary.model_dump_json())

@@ -40,9 +40,13 @@ def test_a_file_in_another_encoding_is_refused_with_the_byte() -> None:
     assert sentence.endswith("/trial.toml is not text in UTF-8: byte 0xe9 at offset 11. Save it as UTF-8.")
 
 
-@pytest.mark.parametrize("text", ["x = " + "[" * 100_000, "x = " + "9" * 5000])
-def test_what_the_parser_chokes_on_is_refused_too(text: str) -> None:
-    assert "is not valid TOML" in refusal(text)
+def test_a_number_that_python_does_not_read_is_bad_toml() -> None:
+    assert "is not valid TOML" in refusal("x = " + "9" * 5000)
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 5000, ".".join(["arm"] * 3000) + " = 1"])
+def test_a_file_without_end_is_refused(text: str) -> None:
+    assert refusal(text).endswith("is nested too deeply. An experiment needs tables in tables and no more.")
 
 
 def test_a_file_without_a_name_has_that_of_the_file(tmp_path: Path) -> None:

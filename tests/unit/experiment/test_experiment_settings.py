@@ -3,6 +3,8 @@
 import pytest
 from experiment_files import TWO_ARMS, arms, read, refusal, refusals
 
+from harness.errors import ConfigError
+from harness.experiment.document import document_of
 from harness.model import CpuLists, Settings
 
 PATH = 'must be a path that begins with "/" and has nothing that a URL must escape, like "/bytes/100".'
@@ -154,9 +156,9 @@ def test_a_wrong_design_is_refused_with_its_place_and_value(line: str, sentence:
         ("factors = [1]", "factors = [1]: must be a table."),
         ('[factors]\ntransport = "tcp"', 'factors.transport = "tcp": must be a list.'),
         ('[arm]\ntrasnport = "tcp"', "arm.trasnport = \"tcp\": there is no such key. Did you mean 'transport'?"),
-        ('[arms.a]\ntrasnport = "tcp"\n[arms.b]', "arms.a.trasnport = \"tcp\": there is no such key. Did you mean 'transport'?"),
+        ("[arms.a]\ntsl = 1\n[arms.b]", "arms.a.tsl = 1: there is no such key. Did you mean 'tls'?"),
     ],
-)  # fmt: skip
+)
 def test_what_a_file_cannot_have_is_refused(text: str, sentence: str) -> None:
     assert refusals(text)[0] == sentence
 
@@ -261,7 +263,18 @@ def test_every_problem_is_in_one_message() -> None:
 
 
 def test_what_is_wrong_inside_the_tables_is_said_beside_what_is_wrong_with_them() -> None:
-    text = '[desing]\n[arms]\na = 3\n[arms.b]\nworkers = 0\n[factors]\ntransport = "tcp"\npath = ["x"]\n[design]\nseed = ""'
+    text = """
+        [desing]
+        [arms]
+        a = 3
+        [arms.b]
+        workers = 0
+        [factors]
+        transport = "tcp"
+        path = ["x"]
+        [design]
+        seed = ""
+    """
     assert [sentence.partition(":")[0] for sentence in refusals(text)] == [
         "arms.a = 3",
         'factors.transport = "tcp"',
@@ -270,3 +283,10 @@ def test_what_is_wrong_inside_the_tables_is_said_beside_what_is_wrong_with_them(
         'factors.path[0] = "x"',
         'design.seed = ""',
     ]
+
+
+def test_refused_tables_are_left_as_they_were() -> None:
+    tables = {"arms": {"a": 3, "b": {"workers": 0}}}
+    with pytest.raises(ConfigError):
+        document_of(tables)
+    assert tables == {"arms": {"a": 3, "b": {"workers": 0}}}

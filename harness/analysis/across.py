@@ -1,0 +1,74 @@
+"""Compares runs of one experiment: the arms' effects, and the circumstances that are not the same."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from harness.analysis.changes import BASE, Change, RunData, changes
+from harness.analysis.circumstances import host_of, measuring_of, settings_of
+from harness.analysis.contrast import Contrast, contrasts
+from harness.errors import ConfigError, raise_all
+from harness.model import Design, Experiment, Metric, Model, Summary
+
+METRICS: tuple[Metric, ...] = ("latency", "cpu")
+
+
+class RunComparison(Model):
+    """Runs of one experiment, the base first; `design` is the base's, whose margin decides on equivalence."""
+
+    format: Literal[1] = 1
+    design: Design
+    runs: tuple[Summary, ...]
+    started_utc: tuple[str, ...]
+    changes: tuple[Change, ...]
+    settings: tuple[Contrast, ...]
+    measuring: tuple[Contrast, ...]
+    host: tuple[Contrast, ...]
+
+
+def compare_runs(runs: Sequence[RunData]) -> RunComparison:
+    """Every pair's effect in each run against that in the first, on latency and CPU time.
+
+    Settings may differ, for that can be the question; arms and pairs may not: ConfigError.
+    """
+    raise_all(_incomparable(runs), ConfigError)
+    return RunComparison(
+        design=runs[BASE].plan.experiment.design,
+        runs=tuple(run.summary for run in runs),
+        started_utc=tuple(run.records[0].started_utc for run in runs),
+        changes=tuple(change for metric in METRICS for change in changes(runs, metric)),
+        settings=contrasts([settings_of(run.plan) for run in runs]),
+        measuring=contrasts([measuring_of(run.plan) for run in runs]),
+        host=contrasts([host_of(run.host, run.records) for run in runs]),
+    )
+
+
+def _incomparable(runs: Sequence[RunData]) -> Iterator[str]:
+    base = runs[BASE]
+    if len(runs) < 2:
+        yield f"{base.summary.directory} alone compares with nothing. Give the directories of two or more runs."
+    directories = [run.summary.directory for run in runs]
+    for directory in dict.fromkeys(directories):
+        if directories.count(directory) > 1:
+            yield f"{directory} is given twice. A run compared with itself says nothing; leave one out."
+    for run in runs[1:]:
+        found = list(_other_question(base.plan.experiment, run.plan.experiment))
+        if found:
+            yield (
+                f"{run.summary.directory} asked another question than {base.summary.directory}: "
+                f"{'; '.join(found)}. Compare runs of one experiment."
+            )
+
+
+def _other_question(base: Experiment, other: Experiment) -> Iterator[str]:
+    """What of `other` is not as in `base`, where it must be."""
+    ours, theirs = ([arm.name for arm in experiment.arms] for experiment in (base, other))
+    if missing := [name for name in ours if name not in theirs]:
+        yield f"it lacks {', '.join(missing)}"
+    if added := [name for name in theirs if name not in ours]:
+        yield f"it has {', '.join(added)} besides"
+    if set(ours) == set(theirs) and set(base.pairs) != set(other.pairs):
+        yield f"it compares {_pairs(other)} where the first compares {_pairs(base)}"
+
+
+def _pairs(experiment: Experiment) -> str:
+    return ", ".join(f"{arm} with {against}" for arm, against in experiment.pairs)

@@ -1,0 +1,53 @@
+"""What a run was made under: settings, schedule, host, placement; as trees to be contrasted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.model import Plan, Record
+
+Tree = dict[str, Any]
+
+# Facts of a moment, and those that stand in host.json a second time in another's words.
+PASSING = {"memory": ("available_bytes", "swap_free_bytes"), "network": ("conntrack_entries",)}
+REPEATED = ("pyperf",)
+ABOUT_THE_FILE_SYSTEM = ("filesystem", "options")
+LENGTHS = {"sessions", "rounds", "settle", "burst"}
+
+
+def settings_of(plan: Plan) -> Tree:
+    """The settings of each arm; a control has those of its arm."""
+    arms = (arm for arm in plan.experiment.arms if arm.control_of is None)
+    return {"arms": {arm.name: arm.settings.model_dump(mode="json") for arm in arms}}
+
+
+def measuring_of(plan: Plan) -> Tree:
+    """What was asked of the measuring, and the lengths that came of it."""
+    asked = plan.experiment.design.model_dump(mode="json", exclude=LENGTHS)
+    return {"design": asked, "schedule": plan.schedule.model_dump(include=LENGTHS)}
+
+
+def host_of(host: Mapping[str, Any], records: Sequence[Record]) -> Tree:
+    """The lasting facts of host.json, and where the first session's proofs found processes and sockets.
+
+    Empty without host.json.
+    """
+    lasting = {part: _lasting(part, facts) for part, facts in host.items() if part not in REPEATED}
+    return lasting and {**lasting, **_proved(records[0].proofs)}
+
+
+def _lasting(part: str, facts: Any) -> Any:
+    passing = PASSING.get(part, ())
+    return {name: fact for name, fact in facts.items() if name not in passing} if passing else facts
+
+
+def _proved(proofs: Mapping[str, Mapping[str, Any]]) -> Tree:
+    hops = {arm: proof.get("hop", {}) for arm, proof in proofs.items()}
+    return {
+        "placement": {arm: _placement(proof.get("cpus", {})) for arm, proof in proofs.items()},
+        "sockets": {arm: {key: hop[key] for key in ABOUT_THE_FILE_SYSTEM if key in hop} for arm, hop in hops.items()},
+    }
+
+
+def _placement(cpus: Mapping[str, Sequence[int]]) -> str:
+    """`client 1, nginx 1, app 0,2`."""
+    return ", ".join(f"{role} {','.join(map(str, numbers))}" for role, numbers in cpus.items())

@@ -1,0 +1,78 @@
+"""Chooses settle and burst from a few sessions of long visits, and says how narrow an interval they will give."""
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+
+from harness.analysis.allan import allan_curve, best_burst
+from harness.analysis.carry_over import carry_over, settled_after
+from harness.analysis.estimate import Estimate
+from harness.analysis.looks import confidence_at
+from harness.analysis.spread import drift, gain, round_sd_percent, session_sd_percent
+from harness.analysis.trials import PilotSession, in_order_us, round_s, series_us, times_by_position
+from harness.experiment.schedule import NOMINAL_SPREAD, STARTING_SHARE, Spread, schedule_of, visit_lengths
+from harness.model import AllanPoint, CurvePoint, Experiment, Pilot
+
+
+def pilot_of(experiment: Experiment, sessions: Sequence[PilotSession], spent_s: float = 0.0) -> Pilot:
+    """What `sessions` show, of which each made the visits of `trial_of`; `spent_s` of the budget are gone.
+
+    The file's own settle and burst stand. Where no single request was seen, because an outside tool made them all,
+    or because they failed, both curves are empty and the lengths are the usual ones.
+    """
+    times = times_by_position(sessions)
+    curve = carry_over(times)
+    settle = _settle(experiment, curve)
+    measuring_s = (1 - STARTING_SHARE) * (experiment.design.budget_s - spent_s)
+    allan = allan_curve(times[:, settle:], lambda burst: max(measuring_s / round_s(sessions, settle, burst), 1.0))
+    burst = _burst(experiment, allan)
+    spread = _spread(experiment, sessions, settle, _near(allan, burst))
+    chosen = Pilot(
+        requests=sum(visit.requests for session in sessions for visit in session.visits),
+        carry_over=curve,
+        allan=allan,
+        settle=settle,
+        burst=burst,
+        session_sd_percent=spread.session_sd_percent,
+        round_sd_percent=spread.round_sd_percent,
+        session_s=fmean(session.session_s for session in sessions),
+        round_s=round_s(sessions, settle, burst),
+        half_width_percent=0,
+        gain=1,
+    )
+    drifting = drift([in_order_us(session, settle) for session in sessions])
+    return chosen.model_copy(update=_expected(experiment, chosen, spread, drifting, spent_s))
+
+
+def _settle(experiment: Experiment, curve: Sequence[CurvePoint]) -> int:
+    given = experiment.design.settle is not None or not curve
+    return visit_lengths(experiment)[0] if given else settled_after(curve)
+
+
+def _burst(experiment: Experiment, allan: Sequence[AllanPoint]) -> int:
+    given = experiment.design.burst is not None or not allan
+    return visit_lengths(experiment)[1] if given else best_burst(allan)
+
+
+def _near(allan: Sequence[AllanPoint], burst: int) -> AllanPoint | None:
+    """The longest burst on the curve that is no longer than `burst`."""
+    return max((point for point in allan if point.burst <= burst), key=lambda point: point.burst, default=None)
+
+
+def _spread(experiment: Experiment, sessions: Sequence[PilotSession], settle: int, point: AllanPoint | None) -> Spread:
+    """Two bursts of a round are neighbours, so their difference is sqrt(2) times the Allan deviation."""
+    series = [series_us(session, settle) for session in sessions]
+    seen = round_sd_percent(series, experiment.pairs) if point is None else math.sqrt(2) * point.deviation_percent
+    return Spread(
+        session_sd_percent=session_sd_percent(series, experiment.pairs),
+        round_sd_percent=NOMINAL_SPREAD.round_sd_percent if seen is None else seen,
+    )
+
+
+def _expected(
+    experiment: Experiment, chosen: Pilot, spread: Spread, drifting: float, spent_s: float
+) -> dict[str, float]:
+    schedule = schedule_of(experiment, None, chosen, spent_s)
+    session = Estimate(mean=0.0, sd=spread.sd_percent(schedule.rounds), sessions=schedule.sessions)
+    confidence = confidence_at(schedule.looks, schedule.sessions)
+    return {"half_width_percent": session.half_width(confidence), "gain": gain(drifting, spread, schedule)}

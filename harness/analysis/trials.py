@@ -1,0 +1,79 @@
+"""What the visits of a pilot hold: times by position, series over rounds, and what a round costs."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from harness.analysis.bursts import Series
+from harness.model import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class PilotSession:
+    """Visits in order, how long they took together, and what the session took beside them."""
+
+    visits: Sequence[Visit]
+    visiting_s: float
+    session_s: float
+
+
+def times_by_position(sessions: Sequence[PilotSession]) -> Series:
+    """Nanoseconds, (visits, positions), of the visits of which every request was answered and timed."""
+    whole = list(_whole(sessions))
+    return np.array([visit.latency_ns for visit in whole], dtype=np.float64) if whole else np.empty((0, 0))
+
+
+def series_us(session: PilotSession, settle: int) -> dict[str, Series]:
+    """Per arm the mean times of its visits without their first `settle` requests, (rounds,): NaN where there is none.
+
+    Of an outside tool's run there is its own mean.
+    """
+    rounds = 1 + max((visit.round for visit in session.visits), default=-1)
+    series = {visit.arm: np.full(rounds, np.nan) for visit in session.visits}
+    for visit in session.visits:
+        series[visit.arm][visit.round] = _mean_us(visit, settle)
+    return series
+
+
+def in_order_us(session: PilotSession, settle: int) -> Series:
+    """The same times in the order of the visits, as parts of their arm's median: (visits,)."""
+    typical = {
+        arm: np.nanmedian(times) for arm, times in series_us(session, settle).items() if np.isfinite(times).any()
+    }
+    parts = [_mean_us(visit, settle) / typical[visit.arm] for visit in session.visits if visit.arm in typical]
+    return np.array([part for part in parts if np.isfinite(part)])
+
+
+def round_s(sessions: Sequence[PilotSession], settle: int, burst: int) -> float:
+    """What a round of shorter visits costs: the pilot's, without the requests that they spare."""
+    visits = [visit for session in sessions for visit in session.visits]
+    per_arm = Counter(visit.arm for visit in visits)
+    rounds = max(per_arm.values())
+    whole = list(_whole(sessions))
+    positions = max((len(visit.latency_ns) for visit in whole), default=0)
+    request_s = sum(_request_s([visit for visit in whole if visit.arm == arm]) for arm in per_arm)
+    measured_s = sum(session.visiting_s for session in sessions) / rounds
+    return max(measured_s - (positions - settle - burst) * request_s, (settle + burst) * request_s)
+
+
+def _whole(sessions: Sequence[PilotSession]) -> Iterator[Visit]:
+    visits = [visit for session in sessions for visit in session.visits if visit.latency_ns]
+    positions = max((len(visit.latency_ns) for visit in visits), default=0)
+    return (visit for visit in visits if len(visit.latency_ns) == positions)
+
+
+def _mean_us(visit: Visit, settle: int) -> float:
+    if not visit.latency_ns:
+        return visit.mean_us or np.nan
+    settled = [ns for position, ns in zip(visit.positions, visit.latency_ns, strict=True) if position >= settle]
+    return fmean(settled) / 1000 if settled else np.nan
+
+
+def _request_s(visits: Sequence[Visit]) -> float:
+    """From the start of a request to the start of the next one; 0 where no request can be seen."""
+    spans_ns = [(visit.start_ns[-1] - visit.start_ns[0], len(visit.start_ns) - 1) for visit in visits]
+    requests = sum(count for _, count in spans_ns)
+    return sum(span for span, _ in spans_ns) / requests / 1e9 if requests else 0.0

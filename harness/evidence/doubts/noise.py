@@ -1,0 +1,84 @@
+"""Doubts about others on the machine: stolen time, busy processes, waiting for a CPU."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.evidence.doubts.scene import Scene
+from harness.evidence.quiet import Noise, Snapshot, noise_between, read_snapshot
+from harness.lab.process import own_pids
+from harness.model import Doubt
+
+# Both are ten times what a quiet virtual machine shows, and ticks of 10 ms tell them within a second.
+STEAL_PERCENT = 1.0
+BUSY_PERCENT = 5.0
+# Many that are small or gone already; ticks know their sum less well than a single process.
+CROWD_PERCENT = 20.0
+# Client and nginx on one CPU wait for each other for up to a fifth of the time, and idle workers that wake together
+# for half of it, so waiting tells of others only where others were at work.
+PRESSURE_PERCENT = 25.0
+AT_WORK_PERCENT = 10.0
+
+_END_THEM = "End what else runs on this machine, or wait until it has ended."
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """The machine, who of it is ours, and what those of ours used that have ended."""
+
+    snapshot: Snapshot
+    own: frozenset[int]
+    ended_ticks: int
+
+
+def read_others(scene: Scene) -> Others:
+    times = os.times()
+    ended_s = times.children_user + times.children_system
+    return Others(
+        snapshot=read_snapshot(scene.roots.proc),
+        own=frozenset(own_pids()),
+        ended_ticks=round(ended_s * os.sysconf("SC_CLK_TCK")),
+    )
+
+
+def other_doubts(before: Others, after: Others) -> Iterator[Doubt]:
+    ended_ticks = after.ended_ticks - before.ended_ticks
+    return noise_doubts(noise_between(before.snapshot, after.snapshot, after.own, ended_ticks))
+
+
+def noise_doubts(noise: Noise) -> Iterator[Doubt]:
+    """The doubts about an interval with this noise."""
+    yield from _steal(noise)
+    yield from _busy(noise)
+    yield from _pressure(noise)
+
+
+def _steal(noise: Noise) -> Iterator[Doubt]:
+    if noise.steal_percent > STEAL_PERCENT:
+        yield Doubt(
+            kind="steal",
+            seen=f"{noise.steal_percent:.1f} % of CPU time was stolen by the hypervisor.",
+            advice="Other guests compete for this machine's CPUs: measure longer, at another time, or elsewhere.",
+        )
+
+
+def _busy(noise: Noise) -> Iterator[Doubt]:
+    busy = [process for process in noise.top if process.percent > BUSY_PERCENT]
+    for process in busy:
+        seen = f"{process.name} (pid {process.pid}) used {process.percent:.0f} % of a CPU."
+        yield Doubt(kind="busy", seen=seen, advice=_END_THEM)
+    if not busy and noise.others_percent > CROWD_PERCENT:
+        seen = f"Processes other than ours, each small or short-lived, used {noise.others_percent:.0f} % of a CPU."
+        yield Doubt(kind="busy", seen=seen, advice=_END_THEM)
+
+
+def _pressure(noise: Noise) -> Iterator[Doubt]:
+    if (noise.pressure_percent or 0) > PRESSURE_PERCENT and noise.others_percent > AT_WORK_PERCENT:
+        yield Doubt(
+            kind="pressure",
+            seen=(
+                f"Somebody waited for a CPU in {noise.pressure_percent:.0f} % of the time, while processes other "
+                f"than ours used {noise.others_percent:.0f} % of one."
+            ),
+            advice="Requests waited for their turn, whatever their transport: leave the servers' CPUs to them alone.",
+        )

@@ -1,0 +1,30 @@
+"""Doubts about threads that are not on the CPUs of their role any more."""
+
+from collections.abc import Iterator
+
+from harness.evidence.affinity import strays
+from harness.evidence.doubts.scene import Scene
+from harness.model import SERVER_ROLES, Doubt
+
+Strays = tuple[str, ...]
+
+
+def read_places(scene: Scene) -> Strays:
+    """A sentence for each stray thread of the servers."""
+    return tuple(
+        sentence
+        for crew in scene.crews
+        for sentence in strays({role: crew.pids[role] for role in SERVER_ROLES}, crew.placement, scene.roots.proc)
+    )
+
+
+def place_doubts(_before: Strays, after: Strays) -> Iterator[Doubt]:
+    for sentence in after:
+        yield Doubt(
+            kind="affinity",
+            seen=sentence,
+            advice=(
+                "Who moved it? Look for a daemon that balances processes, a taskset by hand, or an application "
+                "that sets its own affinity; end that, or set placement to what it wants."
+            ),
+        )

@@ -1,0 +1,50 @@
+"""What there is to watch while requests are sent: whose processes, on which CPUs, with which files."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.lab.kernelfiles import HERE, Roots
+from harness.lab.placement import Placement
+from harness.lab.stack import Stack
+from harness.model import Experiment
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The processes of one stack, and the client, by role; and where they belong."""
+
+    pids: Mapping[str, tuple[int, ...]]
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """`host` is host.json as the run began; a setting of `knobs` is the run's own to change.
+
+    `requests` are those sent so far, settling ones too; `bare` means that nothing of a container is wanted here.
+    """
+
+    crews: tuple[Crew, ...] = ()
+    nginx_logs: tuple[Path, ...] = ()
+    socket_directories: tuple[Path, ...] = ()
+    host: Mapping[str, Any] = field(default_factory=dict)
+    knobs: frozenset[str] = frozenset()
+    bare: bool = True
+    requests: int = 0
+    roots: Roots = HERE
+
+
+def scene_of(stacks: Sequence[Stack], experiment: Experiment, host: Mapping[str, Any]) -> Scene:
+    blueprints = [stack.blueprint for stack in stacks]
+    hops = [hop for blueprint in blueprints for hop in blueprint.hops.values()]
+    return Scene(
+        crews=tuple(Crew({"client": (os.getpid(),), **stack.pids}, stack.blueprint.placement) for stack in stacks),
+        nginx_logs=tuple(stack.nginx.service.log for stack in stacks),
+        socket_directories=tuple(hop.directory for hop in hops if hop.directory),
+        host=host,
+        knobs=frozenset(name for arm in experiment.arms for name in arm.settings.knobs),
+        bare=all(arm.settings.network == "host" for arm in experiment.arms),
+    )

@@ -1,0 +1,39 @@
+"""How much a pilot visits: long bursts from their first request on, as many as a part of the time allows."""
+
+from harness.experiment.limits import CLIENT
+from harness.experiment.schedule import NOMINAL_SESSION_S, visit_lengths
+from harness.model import Design, Experiment, Schedule
+
+PILOT_SHARE = 0.15  # of the budget, starting included
+MIN_VISITING_S = 0.6  # per session of the pilot, even where the budget is small
+MAX_VISITING_S = 5.0
+SHORT_BUDGET_S = 40.0  # below it there are 2 sessions, else 3: the fewest that differ and that have a middle
+MIN_ROUNDS = 3
+WANTED_ROUNDS = 20
+# Positions of a visit: half of them for the carry-over's curve, and two bursts side by side for the Allan deviation.
+MIN_POSITIONS = 32
+MAX_POSITIONS = 160
+
+
+def needs_pilot(design: Design) -> bool:
+    """Whether the file leaves anything open that a pilot would choose."""
+    return None in (design.sessions, design.rounds, design.burst, design.settle)
+
+
+def trial_of(experiment: Experiment, round_s: float) -> Schedule:
+    """The pilot's visits; `round_s` is what one round of `visit_lengths` requests takes.
+
+    Settling is what the pilot looks at, so nothing settles, but before an outside tool's run, which shows no request.
+    """
+    design = experiment.design
+    settle, burst = visit_lengths(experiment)
+    sessions = 2 if design.budget_s < SHORT_BUDGET_S else 3
+    visiting_s = PILOT_SHARE * design.budget_s / sessions - NOMINAL_SESSION_S
+    visiting_s = min(max(visiting_s, MIN_VISITING_S), MAX_VISITING_S)
+    if all(arm.settings.tool != CLIENT for arm in experiment.arms):
+        rounds = max(int(visiting_s / round_s), MIN_ROUNDS)
+        return Schedule(sessions=sessions, rounds=rounds, burst=burst, settle=settle, reason="pilot")
+    place_s = round_s / (settle + burst)  # one position of a visit, in all arms
+    positions = min(max(int(visiting_s / place_s / WANTED_ROUNDS), MIN_POSITIONS), MAX_POSITIONS)
+    rounds = max(int(visiting_s / place_s / positions), MIN_ROUNDS)
+    return Schedule(sessions=sessions, rounds=rounds, burst=positions, settle=0, reason="pilot")

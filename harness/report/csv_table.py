@@ -1,0 +1,62 @@
+"""Writes results as CSV for spreadsheets: a line for each quantity, whose name ends in its unit."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from harness.model import ArmSummary, Comparison, Summary
+
+MEASURED = ("requests", "failed", "requests_per_s", "mean_us", "p50_us", "p90_us", "p99_us")
+HEADER = (
+    "experiment",
+    "directory",  # of the run
+    "sessions",
+    "arm",
+    "against",  # the arm it is compared with; empty for what was measured of the arm itself
+    "quantity",  # mean_us, cpu_nginx_us, latency_difference_percent, ...: the unit comes last
+    "value",  # empty where there is none
+    "low",  # of the 95 % interval, of comparisons only
+    "high",
+    "p",  # before Holm's correction
+    "p_adjusted",  # after it; empty for a control, which is judged alone
+    "verdict",
+)
+
+Row = dict[str, Any]
+
+
+def render_csv(*summaries: Summary) -> str:
+    """One table of all `summaries`, in tidy form: the columns of HEADER, and a row for each arm and quantity.
+
+    Differences are in percent and in microseconds, the arm relative to `against`: negative is faster.
+    """
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, HEADER, restval="", lineterminator="\n")
+    writer.writeheader()
+    for summary in summaries:
+        writer.writerows(_rows(summary))
+    return stream.getvalue()
+
+
+def _rows(summary: Summary) -> Iterator[Row]:
+    run = {"experiment": summary.experiment, "directory": summary.directory, "sessions": summary.sessions}
+    for name, arm in summary.arms.items():
+        yield from ({**run, "arm": name, **row} for row in _measured(arm))
+    for comparison in summary.comparisons:
+        yield from ({**run, **row} for row in _compared(comparison))
+
+
+def _measured(arm: ArmSummary) -> Iterable[Row]:
+    values = arm.model_dump(include=set(MEASURED)) | {f"cpu_{role}_us": us for role, us in arm.cpu_us.items()}
+    return ({"quantity": quantity, "value": value} for quantity, value in values.items())
+
+
+def _compared(comparison: Comparison) -> Iterator[Row]:
+    judged = comparison.model_dump(include={"arm", "against", "p", "p_adjusted", "verdict"})
+    intervals = {
+        "percent": (comparison.percent, comparison.percent_low, comparison.percent_high),
+        "us": (comparison.us, comparison.us_low, comparison.us_high),
+    }
+    for unit, (value, low, high) in intervals.items():
+        yield {**judged, "quantity": f"{comparison.metric}_difference_{unit}", "value": value, "low": low, "high": high}

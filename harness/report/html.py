@@ -1,0 +1,144 @@
+"""Renders a result as one HTML file that needs nothing else: no network, no server, no other file."""
+
+import base64
+import hashlib
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly brings no types
+
+from harness.analysis.exhibits import Exhibits
+from harness.model import Plan, Summary
+from harness.report import caveats, sentences
+from harness.report.certainty import certainty, doubtful
+from harness.report.doubts import folded
+from harness.report.figures.drift import drift, steadiness
+from harness.report.figures.pairs import forest, per_session
+from harness.report.figures.pilot import burst_lengths, carry_over
+from harness.report.figures.requests import longest_requests, most_requests
+from harness.report.figures.style import Figure, appearances
+from harness.report.machine import machine_facts, versions
+from harness.report.method import method_facts
+from harness.report.selection import by_reference, compared, controls
+from harness.report.tables import milliseconds, rate
+from harness.report.typeset import typeset
+from harness.report.wording import Estimate, decimals, percent_of, signed, us_of
+
+CODE = re.compile(r"`([^`]*)`")
+
+
+def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits: Exhibits) -> str:
+    """The page. `host` is what host.json holds; {} where it is not known."""
+    scripts = [Markup(get_plotlyjs()), Markup(_packaged("report.js"))]  # noqa: S704 - ours, and as plotly ships it
+    design = plan.experiment.design
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            summary=summary,
+            plan=plan,
+            host_json=json.dumps(host, indent=1, ensure_ascii=False),
+            scripts=scripts,
+            policy=_policy(scripts),
+            styles=Markup(_packaged("report.css")),  # noqa: S704 - ours
+            warnings=caveats.warnings(summary),
+            answer=sentences.answer(summary, design),
+            certainty=certainty(summary, design),
+            doubtful=doubtful(summary),
+            notes=list(_notes(summary)),
+            groups=by_reference([*compared(summary), *controls(summary)]),
+            appearances=appearances(summary),
+            figures={figure.name: figure for figure in _figures(summary, plan, exhibits)},
+            started_utc=exhibits.started_utc,
+            steadiness=steadiness(exhibits.effects),
+            folds=folded(summary),
+            method=method_facts(plan, exhibits.cpus),
+            machine=machine_facts(host),
+            versions=versions(host),
+            commands=_commands(summary),
+        )
+    )
+
+
+def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figure]:
+    design, pilot = plan.experiment.design, plan.pilot
+    drawn = [
+        forest(summary, design, "latency"),
+        forest(summary, design, "cpu"),
+        per_session(summary, design, "latency", exhibits.effects),
+        per_session(summary, design, "cpu", exhibits.effects),
+        drift(summary, exhibits.drift),
+        most_requests(summary, exhibits.distributions),
+        longest_requests(summary, exhibits.distributions),
+        carry_over(pilot) if pilot else None,
+        burst_lengths(pilot) if pilot else None,
+    ]
+    return filter(None, drawn)
+
+
+def _notes(summary: Summary) -> Iterator[str]:
+    holm = caveats.holm_note(summary)
+    yield from [f"* {holm}"] if holm else []
+    yield from caveats.absences(summary)
+    yield from caveats.disagreements(summary)
+    yield from filter(None, [sentences.cpu(summary)])
+
+
+def _commands(summary: Summary) -> dict[str, str]:
+    """What can be done next in the directory of the report; it may lie elsewhere by now than where it was made."""
+    overridden = "".join(f" --set {shlex.quote(override)}" for override in summary.overrides)
+    missing = summary.sessions < summary.planned_sessions
+    return {
+        **({"Complete it": "barehop run --resume ."} if missing else {}),
+        "Repeat it": f"barehop run experiment.toml{overridden}",
+        "Report again": "barehop report .",
+    }
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("harness.report"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    environment.filters |= {
+        "typeset": typeset,
+        "rate": rate,
+        "milliseconds": milliseconds,
+        "percent_of": percent_of,
+        "us_of": us_of,
+        "numbers": _numbers,
+        "with_code": _with_code,
+    }
+    return environment
+
+
+def _numbers(estimate: Estimate, least: int) -> Sequence[str]:
+    """Value, low and high, with the digits that the interval deserves."""
+    places = decimals(estimate.half_width, least)
+    return [signed(number, places) for number in (estimate.value, estimate.low, estimate.high)]
+
+
+def _with_code(text: str) -> Markup:
+    """What stands between backticks as code."""
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped right here
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """A content security policy: these scripts, the styles of the page, and nothing from anywhere."""
+    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{found}'" for found in hashes)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
+
+
+def _packaged(name: str) -> str:
+    return files("harness.report").joinpath("templates", name).read_text(encoding="utf-8")

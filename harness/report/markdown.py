@@ -1,0 +1,105 @@
+"""Renders a result as Markdown for a pull request: the answer, one table, what qualifies it, the doubts."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from harness.model import ArmSummary, Comparison, Design, Summary
+from harness.report import caveats, sentences
+from harness.report.doubts import folded
+from harness.report.selection import by_reference
+from harness.report.tables import ABSENT, milliseconds, rate
+from harness.report.wording import decimals, difference, percent_of, signed, us_of
+
+COLUMNS = {  # header: alignment
+    "arm": ":--",
+    "requests/s": "--:",
+    "ms/request": "--:",
+    "p99 ms": "--:",
+    "CPU us (nginx + app)": "--:",
+    "difference (95 % interval)": "--:",
+    "us (95 % interval)": "--:",
+    "verdict": ":--",
+}
+CODE = re.compile(r"(`[^`]*`)")
+SPECIAL = re.compile(r"([\\*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_]))")  # but for underscores inside a word
+
+Cells = tuple[str, ...]
+
+
+def render_markdown(summary: Summary, design: Design | None) -> str:
+    """The report in GitHub's flavour. Without `design` no margin is named."""
+    blocks = [*_head(summary, design), _table(summary), *_notes(summary, design), *_doubts(summary)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def escaped(text: str) -> str:
+    """`text` such that it reads as it is; what stands between backticks stays code."""
+    parts = CODE.split(text)
+    return "".join(part if CODE.fullmatch(part) else SPECIAL.sub(r"\\\1", part) for part in parts)
+
+
+def _head(summary: Summary, design: Design | None) -> Iterator[str]:
+    warnings = caveats.warnings(summary)
+    if warnings:
+        yield f"> [!WARNING]\n> **Not valid.** {escaped(' '.join(warnings))}"
+    if summary.question:
+        yield f"*{escaped(summary.question)}*"
+    yield f"**{escaped(sentences.answer(summary, design))}**"
+
+
+def _table(summary: Summary) -> str:
+    lines = [tuple(COLUMNS), tuple(COLUMNS.values()), *_rows(summary)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _rows(summary: Summary) -> Iterator[Cells]:
+    """Each reference, then the arms compared with it."""
+    comparisons = [comparison for comparison in summary.comparisons if comparison.metric == "latency"]
+    for reference, group in by_reference(comparisons).items():
+        yield (*_measured(reference, summary.arms[reference]), "", "", "reference")
+        for comparison in group:
+            yield (*_measured(comparison.arm, summary.arms[comparison.arm]), *_compared(summary, comparison))
+
+
+def _measured(name: str, arm: ArmSummary) -> Cells:
+    used_us = [f"{us:.0f}" for us in arm.cpu_us.values()]
+    cpu = f"{sum(arm.cpu_us.values()):.0f} ({' + '.join(used_us)})" if used_us else ABSENT
+    return escaped(name), rate(arm.requests_per_s), milliseconds(arm.mean_us), milliseconds(arm.p99_us), cpu
+
+
+def _compared(summary: Summary, comparison: Comparison) -> Cells:
+    percent, us = percent_of(comparison), us_of(comparison)
+    mark = r" \*" if caveats.kept_undecided(summary, comparison) else ""
+    return (
+        difference(percent, named=False) if percent else ABSENT,
+        _interval([us.value, us.low, us.high], decimals(us.half_width, 0)) if us else ABSENT,
+        f"{comparison.verdict or 'none'}{mark}",
+    )
+
+
+def _interval(numbers: Sequence[float], places: int) -> str:
+    value, low, high = (signed(number, places) for number in numbers)
+    return f"{value} ({low} to {high})"
+
+
+def _notes(summary: Summary, design: Design | None) -> Iterator[str]:
+    holm = caveats.holm_note(summary)
+    notes = [
+        f"* {holm}" if holm else "",
+        *caveats.absences(summary),
+        *caveats.disagreements(summary),
+        sentences.cpu(summary),
+        caveats.effort(summary, design),
+    ]
+    yield "\n".join(f"- {escaped(note)}" for note in filter(None, notes))
+
+
+def _doubts(summary: Summary) -> Iterator[str]:
+    folds = folded(summary)
+    if folds:
+        yield "**Doubts**"
+        yield "\n".join(
+            f"- **{fold.kind}**{f' ({escaped(fold.where)})' if fold.where else ''}: "
+            f"{escaped(fold.seen)}. {escaped(fold.advice)}"
+            for fold in folds
+        )

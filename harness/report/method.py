@@ -1,0 +1,70 @@
+"""Says how a result was measured, to somebody who has never seen one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.model import Design, Pilot, Plan, Schedule
+from harness.report.wording import counted, listed
+
+Cpus = Mapping[str, Mapping[str, Sequence[int]]]  # per arm and role
+
+OUR_CLIENT = "client"
+
+
+def method_facts(plan: Plan, cpus: Cpus) -> list[tuple[str, str]]:
+    """(word, what it means here), in the order in which things happened."""
+    schedule, design = plan.schedule, plan.experiment.design
+    facts = {
+        "Session": f"A fresh start of everything; there are {schedule.sessions}, which the interval counts.",
+        "Round": f"Every arm is visited once, in random order (seed {design.seed}); {schedule.rounds} in a session.",
+        "Visit": f"{_visit(plan)}.",
+        "Lengths": f"{schedule.reason[:1].upper()}{schedule.reason[1:]}.",
+        "Pilot": _pilot(plan.pilot) if plan.pilot else "",
+        "Stopping": _stopping(schedule, design),
+        "CPUs": "; ".join(_placements(cpus)),
+        "Difference": "Of neighbouring visits: in each session the median over rounds of the ratio of two visits, "
+        "then the mean over sessions with Student's t. Negative is faster.",
+        "Verdict": f"Equivalent when the 90 % interval lies within {design.equivalence_percent:g} %; faster or slower "
+        "when the interval excludes zero, after Holm's correction; otherwise undecided.",
+    }
+    return [(word, text) for word, text in facts.items() if text]
+
+
+def _visit(plan: Plan) -> str:
+    tools = dict.fromkeys(arm.settings.tool for arm in plan.experiment.arms)
+    return " or ".join(_visit_by(tool, plan.schedule) for tool in tools)
+
+
+def _visit_by(tool: str, schedule: Schedule) -> str:
+    untimed = counted(schedule.settle, "untimed request")
+    if tool == OUR_CLIENT:
+        return f"{untimed}, then {counted(schedule.burst, 'timed request')}, one after the other"
+    return f"{untimed}, then one run of {tool}"
+
+
+def _pilot(pilot: Pilot) -> str:
+    return (
+        f"{counted(pilot.requests, 'request')} beforehand promised intervals of ±{pilot.half_width_percent:.2g} %; "
+        f"with one arm after the other they would be {pilot.gain:.2g} times as wide in the same time."
+    )
+
+
+def _stopping(schedule: Schedule, design: Design) -> str:
+    if len(schedule.looks) < 2:
+        return ""
+    looks = listed([str(look) for look in schedule.looks])
+    return (
+        f"After {looks} sessions the run may end, when every interval is within ±{design.precision_percent:g} %; "
+        "intervals are so wide that looking early costs no certainty (O'Brien and Fleming)."
+    )
+
+
+def _placements(cpus: Cpus) -> Iterator[str]:
+    """Who runs where, once for arms that are placed alike."""
+    texts = {arm: ", ".join(f"{role} on {_numbers(on)}" for role, on in roles.items()) for arm, roles in cpus.items()}
+    for text in dict.fromkeys(filter(None, texts.values())):
+        arms = [arm for arm, placed in texts.items() if placed == text]
+        yield text if len(arms) == len(texts) else f"{listed(arms)}: {text}"
+
+
+def _numbers(cpus: Sequence[int]) -> str:
+    return f"CPU {cpus[0]}" if len(cpus) == 1 else f"CPUs {listed([str(cpu) for cpu in cpus])}"

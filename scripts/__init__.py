@@ -1,0 +1,1 @@
+"""What is run from a checkout only; the Python of scripts/precision is in here."""

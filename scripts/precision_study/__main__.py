@@ -1,0 +1,86 @@
+"""The door of scripts/precision: its options, its progress, and how each way of ending becomes an exit code."""
+
+import math
+import shutil
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from harness.errors import ConfigError, HarnessError, Interrupted, MachineError
+from scripts.precision_study.methods import METHODS
+from scripts.precision_study.stand import CHECKOUT
+from scripts.precision_study.study import FILES, Design, study
+from scripts.precision_study.table import Finding
+
+RESULTS = CHECKOUT / "results"
+PUBLISHED = RESULTS / "published" / "precision"
+ALL = tuple(METHODS)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option("--seconds", type=click.FloatRange(min=1), default=40.0, help="Time for a method and repetition.")
+@click.option("--repeats", type=click.IntRange(min=1), default=4, help="Repetitions of every method.")
+@click.option("--seed", default=1, help="Of all random orders.")
+@click.option("--method", "methods", type=click.Choice(ALL), multiple=True, default=ALL, help="Only this; repeatable.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="A new or empty directory.  [default: results/precision/<UTC>]"
+)
+@click.option("--publish", is_flag=True, help="Put the table and the host's facts into results/published/precision.")
+def precision(  # noqa: PLR0913 - click gives a parameter for each option
+    seconds: float, repeats: int, seed: int, methods: tuple[str, ...], out: Path | None, publish: bool
+) -> None:
+    """Compare how narrow an interval each method gives in the same time, and how often it sees what is not there."""
+    design = Design(methods=tuple(dict.fromkeys(methods)), seconds=seconds, repeats=repeats, seed=seed)
+    _say(f"about {math.ceil(design.total_s / 60)} min")
+    directory = _made(out or RESULTS / "precision" / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ"))
+    study(design, directory, _tell)
+    click.echo((directory / "precision.md").read_text(encoding="utf-8"))
+    if publish:
+        PUBLISHED.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            shutil.copyfile(directory / name, PUBLISHED / name)
+
+
+def main() -> NoReturn:
+    """Run the command. SIGTERM and SIGHUP end it as Ctrl-C does: the stack goes, what was found stays."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        precision(standalone_mode=False)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(ConfigError.exit_code)
+    except HarnessError as problem:
+        _say(str(problem))
+        sys.exit(problem.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _say("Interrupted. What was found is kept; nothing is left running.")
+        sys.exit(Interrupted.exit_code)
+    sys.exit(0)
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    if any(directory.iterdir()):
+        raise MachineError(f"{directory} is not empty. Give --out another directory.")
+    return directory.resolve()
+
+
+def _tell(found: Finding) -> None:
+    effect, control = found.effect, found.control
+    _say(
+        f"{found.repeat} {found.method}: {effect.percent:+.1f} % +- {effect.half_width_percent:.2f}, "
+        f"A/A {control.percent:+.1f} % +- {control.half_width_percent:.2f}, {found.seconds:.0f} s"
+    )
+
+
+def _say(text: str) -> None:
+    click.echo(f"precision: {text}", err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Holds up the one stack that all arms of a method share, and runs programs against it."""
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from harness.errors import LoadError
+from harness.lab.blueprint import blueprints_of, survey
+from harness.lab.lock import only_run
+from harness.lab.pinning import pinned
+from harness.lab.process import log_tail
+from harness.lab.stack import running_stacks
+from harness.load.ask import ask
+from harness.load.client import client
+from harness.load.visits import WARM_UP_REQUESTS
+from harness.model import Target
+from scripts.precision_study.method import Task
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@contextmanager
+def stand(task: Task) -> Iterator[dict[str, Target]]:
+    """Where each arm is visited, up and warm; what is started inside runs on the client's CPUs. Raises HarnessError."""
+    machine = survey(task.directory)
+    with ExitStack() as until_the_end:
+        until_the_end.enter_context(only_run())
+        blueprints = blueprints_of(task.experiment, task.directory / "stack", machine)
+        (stack,) = until_the_end.enter_context(running_stacks(blueprints, ask))
+        until_the_end.enter_context(pinned(stack.blueprint.placement.cpus["client"]))
+        for target in stack.blueprint.targets.values():
+            _warm_up(target)
+        yield stack.blueprint.targets
+        stack.check()
+
+
+def call(argv: Sequence[str], log: Path, good: Sequence[int] = (0,)) -> str:
+    """Run `argv` to its end in the checkout; what it said, which is appended to `log` too. Raises LoadError."""
+    try:
+        ended = subprocess.run(
+            argv,
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise LoadError(f"{shlex.join(argv)} cannot be started: {error.strerror}. Install it again.") from error
+    with log.open("a", encoding="utf-8") as file:
+        file.write(ended.stdout)
+    if ended.returncode not in good:
+        raise LoadError(f"{shlex.join(argv)} ended with exit code {ended.returncode}. {log} ends:\n{log_tail(log)}")
+    return ended.stdout
+
+
+def python_module(name: str) -> list[str]:
+    """The beginning of a command line that runs module `name` of the checkout."""
+    return [sys.executable, "-m", name]
+
+
+def _warm_up(target: Target) -> None:
+    with client(target) as burst:
+        burst(WARM_UP_REQUESTS, 0)

@@ -1,0 +1,109 @@
+"""From what every method found in every repetition to one row per method, and to Markdown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+
+from harness.model import Model
+from scripts.precision_study.intervals import Interval, alarms_hold
+
+BAREHOP = "barehop"
+HEAD = (
+    "method",
+    "effect, %",
+    "half width, %",
+    "times as wide",
+    "A/A false alarms",
+    "runs per arm",
+    "wall time, s",
+)
+LEGEND = """\
+Effect: `uds-tmpfs` against `tcp` in time per request; negative is faster. Half width: of its 95 % interval. Both are \
+medians over the repetitions, like runs and wall time. Times as wide: as barehop's interval. A/A false alarms: \
+repetitions in which `tcp` was called different from itself. Where they are more than chance gives intervals of 95 % \
+(binomial test at 5 %), the interval is not what it says: its half width stands in brackets and has no ratio.
+"""
+
+
+class Finding(Model):
+    """What one method said in one repetition, and the wall time it took with all that it started."""
+
+    method: str
+    repeat: int
+    effect: Interval
+    control: Interval
+    runs: int
+    own_alarm: bool | None
+    seconds: float
+
+
+class Row(Model):
+    """A method over all repetitions. `times_as_wide` as barehop: None where a half width does not count."""
+
+    method: str
+    repeats: int
+    effect_percent: float
+    half_width_percent: float
+    times_as_wide: float | None
+    alarms: int
+    own_alarms: int | None
+    holds: bool
+    runs: float
+    seconds: float
+
+
+def rows_of(findings: Sequence[Finding], methods: Iterable[str]) -> list[Row]:
+    """One row for each of `methods` that found something, in their order."""
+    found = {method: [one for one in findings if one.method == method] for method in methods}
+    rows = {method: _row(method, its) for method, its in found.items() if its}
+    barehop = rows.get(BAREHOP)
+    return [row.model_copy(update={"times_as_wide": _ratio(row, barehop)}) for row in rows.values()]
+
+
+def markdown(rows: Sequence[Row], about: Mapping[str, str], how: str) -> str:
+    """The table with what one must know to read it; `how` says in a sentence or two how it was made."""
+    lines = [HEAD, ("---", *["---:"] * (len(HEAD) - 1)), *map(_cells, rows)]
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    methods = "\n".join(f"- **{row.method}**: {about[row.method]}{_own_words(row)}" for row in rows)
+    return f"# How precise in the same time\n\n{how}\n\n{table}\n\n{LEGEND}\n{methods}\n"
+
+
+def _row(method: str, found: Sequence[Finding]) -> Row:
+    alarms = sum(one.control.excludes_zero for one in found)
+    own = [one.own_alarm for one in found if one.own_alarm is not None]
+    return Row(
+        method=method,
+        repeats=len(found),
+        effect_percent=median(one.effect.percent for one in found),
+        half_width_percent=median(one.effect.half_width_percent for one in found),
+        times_as_wide=None,
+        alarms=alarms,
+        own_alarms=sum(own) if own else None,
+        holds=alarms_hold(alarms, len(found)),
+        runs=median(one.runs for one in found),
+        seconds=median(one.seconds for one in found),
+    )
+
+
+def _ratio(row: Row, barehop: Row | None) -> float | None:
+    if barehop is None or not (row.holds and barehop.holds):
+        return None
+    return row.half_width_percent / barehop.half_width_percent
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    half_width = f"{row.half_width_percent:.2f}"
+    return (
+        row.method,
+        f"{row.effect_percent:+.1f}",
+        half_width if row.holds else f"[{half_width}]",
+        "" if row.times_as_wide is None else f"{row.times_as_wide:.1f}",
+        f"{row.alarms} of {row.repeats}",
+        f"{row.runs:g}",
+        f"{row.seconds:.0f}",
+    )
+
+
+def _own_words(row: Row) -> str:
+    if row.own_alarms is None:
+        return ""
+    return f" By its own test the control differed in {row.own_alarms} of {row.repeats}."

@@ -1,0 +1,142 @@
+"""Runs barehop as a user does, and sees that nothing of it is left."""
+
+import ctypes
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+APPS = Path(__file__).parent / "apps"
+CHECKOUT = Path(__file__).parents[2]
+PR_SET_CHILD_SUBREAPER = 36
+PRIVATE_PARENTS = ("/dev/shm", "/var/tmp", "/tmp")
+TINY = ("--set", "design.sessions=2", "--set", "design.rounds=3")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended: its exit code, and all of its standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A command that may still run, with what it has said so far."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+    errors: Path
+
+    def says(self, text: str) -> None:
+        """Wait until `text` stands on its standard error."""
+        seen = eventually(lambda: text in self.errors.read_text() or self.process.poll() is not None)
+        assert seen, self.errors.read_text()
+        assert text in self.errors.read_text()
+
+    def ended(self) -> Ended:
+        """Wait for its end."""
+        code = self.process.wait(120)
+        return Ended(code, self.output.read_text(), self.errors.read_text())
+
+
+def barehop(
+    cwd: Path, *arguments: str | Path, env: Mapping[str, str] | None = None, before: tuple[str, ...] = ()
+) -> Ended:
+    """A command from beginning to end, after which nothing of it is left and no traceback was shown."""
+    with started(cwd, *arguments, env=env, before=before) as command:
+        ended = command.ended()
+    assert "Traceback" not in ended.out + ended.err
+    return ended
+
+
+@contextmanager
+def started(
+    cwd: Path, *arguments: str | Path, env: Mapping[str, str] | None = None, before: tuple[str, ...] = ()
+) -> Iterator[Started]:
+    """A command in the directory `cwd`, perhaps after other words like `nohup`; at the end nothing of it is left."""
+    number = len(list(cwd.glob("*.stdout")))
+    output, errors = cwd / f"{number}.stdout", cwd / f"{number}.stderr"
+    with nothing_left(), output.open("wb") as out, errors.open("wb") as err:
+        process = subprocess.Popen(
+            [*before, sys.executable, "-m", "harness", *arguments],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+        )
+        try:
+            yield Started(process, output, errors)
+        finally:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """Whatever process is started inside, and whatever private directory is made, must be gone soon afterwards."""
+    own, directories = set(psutil.Process().children()), private_directories()
+    adopt(True)
+    try:
+        yield
+        eventually(lambda: not strangers(own) and private_directories() <= directories, within_s=5)
+        assert [process.cmdline() for process in strangers(own)] == []
+        assert private_directories() - directories == set()
+    finally:
+        for process in strangers(own):
+            process.kill()
+        adopt(False)
+
+
+def adopt(yes: bool) -> None:
+    """Whether processes that lose their parent become our children; nginx cannot be found by its environment."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(yes), 0, 0, 0)
+
+
+def strangers(own: set[psutil.Process]) -> list[psutil.Process]:
+    """Our living descendants but for `own`; those that have ended are buried."""
+    found = [process for process in psutil.Process().children(recursive=True) if process not in own]
+    return [process for process in found if not bury(process)]
+
+
+def bury(process: psutil.Process) -> bool:
+    """Whether the process has ended."""
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE and process.ppid() == os.getpid():
+            os.waitpid(process.pid, 0)
+        return not process.is_running()
+    except psutil.NoSuchProcess:
+        return True
+
+
+def private_directories() -> set[Path]:
+    return {path for parent in PRIVATE_PARENTS for path in Path(parent).glob("barehop-*")}
+
+
+def eventually(holds: Callable[[], object], within_s: float = 60.0) -> bool:
+    """Whether `holds` in time; only a failing test waits that long."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        time.sleep(0.01)
+    return bool(holds())
+
+
+def sets(**settings: object) -> list[str]:
+    """`--set arm.NAME=VALUE` for each setting."""
+    return [word for name, value in settings.items() for word in ("--set", f"arm.{name}={value}")]
+
+
+def odd(app: str, **settings: object) -> list[str]:
+    """The settings of an arm whose application is a misbehaving one."""
+    return sets(app_dir=APPS, app=app, **settings)

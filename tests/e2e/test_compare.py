@@ -1,0 +1,94 @@
+"""Results of runs that never were, compared and reported through the command."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command import CHECKOUT, Ended
+from several_runs import run_data, write_run
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`base`; `again`, the same at another time; `spiked`, with 8 % more for one arm."""
+    directory = tmp_path_factory.mktemp("results")
+    write_run(run_data(), directory / "base")
+    write_run(run_data(rounds=36, host={"kernel": {"release": "6.18.0"}}), directory / "again")
+    write_run(run_data(rounds=36, factors={"uds-tmpfs": 1.08}, paths={"uds-tmpfs": "/spike/30"}), directory / "spiked")
+    return directory
+
+
+def barehop(cwd: Path, *arguments: str | Path) -> Ended:
+    """A command that starts nothing, so that nothing needs to be watched."""
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
+    command = [sys.executable, "-m", "harness", *arguments]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def test_the_same_at_another_time_is_not_called_different(results: Path, tmp_path: Path) -> None:
+    ended = barehop(tmp_path, "compare", results / "base", results / "again", "--json", "--gate", "3")
+
+    verdicts = {change["verdict"] for change in json.loads(ended.out)["changes"]}
+
+    assert (ended.code, ended.err) == (0, "")
+    assert verdicts <= {"equivalent", "undecided"}
+
+
+def test_a_spike_is_slower_and_its_setting_named_and_the_gate_ends_with_1(results: Path, tmp_path: Path) -> None:
+    ended = barehop(tmp_path, "compare", results / "base", results / "spiked", "--gate", "5")
+
+    assert ended.code == 1
+    assert ended.err.startswith("In run 2, uds-tmpfs compared with tcp is slower than in run 1 by ")
+    assert "arms.uds-tmpfs.path: / -> /spike/30" in ended.out
+
+
+def test_the_json_names_the_runs_the_changes_and_what_differs(results: Path, tmp_path: Path) -> None:
+    ended = barehop(
+        tmp_path, "compare", results / "base", results / "spiked", results / "again", "--json", "--gate", "15"
+    )
+
+    found = json.loads(ended.out)
+
+    assert ended.code == 0
+    assert [run["directory"] for run in found["runs"]] == [str(results / name) for name in ("base", "spiked", "again")]
+    slower = {(each["run"], each["arm"], each["metric"]) for each in found["changes"] if each["verdict"] == "slower"}
+    assert slower == {(2, "uds-tmpfs", "latency"), (2, "uds-tmpfs", "cpu")}
+    assert {"field": "kernel.release", "values": ["6.12.0", "6.12.0", "6.18.0"]} in found["host"]
+
+
+def test_what_cannot_be_compared_is_refused(results: Path, tmp_path: Path) -> None:
+    ended = barehop(tmp_path, "compare", results / "base")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "alone compares with nothing" in ended.err
+
+
+def test_a_result_is_reported_as_markdown(results: Path, tmp_path: Path) -> None:
+    ended = barehop(tmp_path, "report", "--markdown", results / "base")
+
+    assert ended.code == 0
+    assert "| arm | requests/s |" in ended.out
+    assert "| uds-tmpfs |" in ended.out
+
+
+def test_results_are_reported_as_one_csv_table(results: Path, tmp_path: Path) -> None:
+    ended = barehop(tmp_path, "report", "--csv", results / "base", results / "spiked")
+
+    rows = list(csv.DictReader(io.StringIO(ended.out)))
+
+    assert {row["directory"] for row in rows} == {str(results / "base"), str(results / "spiked")}
+    assert {row["arm"] for row in rows} == {"tcp", "uds-tmpfs", "uds-dir", "control"}
+
+
+def test_two_formats_at_once_are_refused(results: Path, tmp_path: Path) -> None:
+    ended = barehop(tmp_path, "report", "--markdown", "--csv", results / "base")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "exclude each other" in ended.err

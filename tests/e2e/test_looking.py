@@ -1,0 +1,82 @@
+"""What only looks starts nothing and makes nothing: plan, show, list, doctor, report."""
+
+from pathlib import Path
+
+import pytest
+from command import CHECKOUT, Ended, barehop, sets
+
+CONFIGURATIONS = sorted(path.stem for path in (CHECKOUT / "configs").glob("*.toml"))
+
+
+def looked(cwd: Path, *arguments: str) -> Ended:
+    """A command that works, says nothing on standard error and makes no file."""
+    before = set(cwd.iterdir())
+    ended = barehop(cwd, *arguments)
+    assert (ended.code, ended.err) == (0, "")
+    assert {path.name for path in set(cwd.iterdir()) - before} == {"0.stdout", "0.stderr"}
+    assert "\x1b" not in ended.out
+    return ended
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_plan_shows_the_arms_the_order_and_the_time_of_every_packaged_configuration(
+    tmp_path: Path, configuration: str
+) -> None:
+    text = looked(tmp_path, "plan", configuration).out
+    assert "compared with" in text
+    assert "The first rounds of session 1" in text
+    assert "Expected to take" in text
+
+
+def test_plan_is_the_same_each_time_and_another_seed_gives_another_order(tmp_path: Path) -> None:
+    (tmp_path / "again").mkdir()
+    (tmp_path / "other").mkdir()
+    first = looked(tmp_path, "plan", "baseline").out
+    assert looked(tmp_path / "again", "plan", "baseline").out == first
+    assert looked(tmp_path / "other", "plan", "baseline", "--set", "design.seed=2").out != first
+
+
+def test_plan_needs_no_server_at_all(tmp_path: Path) -> None:
+    ended = barehop(tmp_path, "plan", "seed", *sets(nginx="no-such-nginx"), env={"PATH": "/nowhere"})
+    assert ended.code == 0
+
+
+def test_show_gives_the_exact_configuration_and_command_lines(tmp_path: Path) -> None:
+    text = looked(tmp_path, "show", "keepalive", "16/uds-tmpfs").out
+    assert "keepalive 16;" in text
+    assert "hop.sock" in text
+    assert "-m gunicorn --bind" in text
+    assert "uvicorn_worker.UvicornWorker" in text
+    assert str(tmp_path / "results/keepalive") in text
+
+
+def test_show_says_what_the_machine_lacks(tmp_path: Path) -> None:
+    ended = barehop(tmp_path, "show", "quick", "tcp", *sets(nginx="no-such-nginx"))
+    assert (ended.code, ended.out) == (3, "")
+    assert "There is no program 'no-such-nginx'" in ended.err
+
+
+def test_list_names_every_setting_transport_tool_and_configuration(tmp_path: Path) -> None:
+    text = looked(tmp_path, "list").out
+    names = ("upstream_keepalive", "tcp", "uds-tmpfs", "uds-dir", "client", "ab", *CONFIGURATIONS)
+    assert [name for name in names if f"\n{name} " not in text] == []
+
+
+def test_doctor_looks_at_the_machine_and_at_an_experiment(tmp_path: Path) -> None:
+    text = looked(tmp_path, "doctor", "quick", "--seconds", "0.3").out
+    assert "this machine has everything that the experiment needs" in text
+    assert "in 0.3 s others used" in " ".join(text.split())
+    assert "What can be concluded here" in text
+
+
+def test_doctor_ends_with_3_when_the_experiment_cannot_run_here(tmp_path: Path) -> None:
+    ended = barehop(tmp_path, "doctor", "quick", "--seconds", "0.1", *sets(nginx="no-such-nginx"))
+    assert ended.code == 3
+    assert "missing" in ended.out
+    assert "no-such-nginx" in ended.out
+    assert "Nothing can be measured" in ended.out
+
+
+def test_help_and_version_are_there(tmp_path: Path) -> None:
+    assert "--resume" in barehop(tmp_path, "run", "-h").out
+    assert barehop(tmp_path, "--version").out.startswith("barehop, version ")

@@ -1,0 +1,64 @@
+"""Runs that end by the rule of the looks, from the effects of every session that they could have had."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.analysis.comparisons import is_control
+from harness.analysis.effects import Pair
+from harness.analysis.estimate import Estimate, estimate, percent
+from harness.analysis.looks import ErrorRate, error_rate_of
+from harness.analysis.stopping import stops
+from harness.analysis.verdict import rulings
+from harness.model import Comparison, Experiment, Verdict
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """After how many sessions a run ended, its intervals of log ratios by pair, and the verdicts on its questions."""
+
+    sessions: int
+    intervals: tuple[tuple[float, float], ...]
+    verdicts: tuple[Verdict, ...]
+
+
+def ending_of(experiment: Experiment, looks: Sequence[int]) -> Callable[[Floats], Ending]:
+    """The function from log ratios, (pairs, sessions), to how the run ends."""
+    return partial(_ended, experiment, looks, error_rate_of(looks))
+
+
+def _ended(experiment: Experiment, looks: Sequence[int], error_rate: ErrorRate, effects: Floats) -> Ending:
+    for sessions in looks:
+        estimates = [estimate(of_pair[:sessions]) for of_pair in effects]
+        seen = [_comparison(*each, error_rate) for each in zip(experiment.pairs, estimates, strict=True)]
+        if stops(experiment, looks, sessions, seen):
+            break
+    questions = [one for pair, one in zip(experiment.pairs, estimates, strict=True) if not is_control(experiment, pair)]
+    ruled = rulings(questions, experiment.design.equivalence_percent, error_rate)
+    return Ending(
+        sessions=sessions,
+        intervals=tuple(one.interval(1 - error_rate(sessions)) for one in estimates),
+        verdicts=tuple(ruling.verdict for ruling in ruled),
+    )
+
+
+def _comparison(pair: Pair, seen: Estimate, error_rate: ErrorRate) -> Comparison:
+    low, high = map(percent, seen.interval(1 - error_rate(seen.sessions)))
+    return Comparison(
+        arm=pair[0],
+        against=pair[1],
+        metric="latency",
+        percent=percent(seen.mean),
+        percent_low=low,
+        percent_high=high,
+        us=None,
+        us_low=None,
+        us_high=None,
+        p=seen.p,
+        verdict=None,
+    )

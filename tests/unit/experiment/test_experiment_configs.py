@@ -1,0 +1,38 @@
+"""The experiments that barehop brings along."""
+
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness.experiment.plan import plan_of
+from harness.experiment.read import read_experiment
+from harness.experiment.schedule import expected_s, nominal_cost, schedule_of
+
+CONFIGS = sorted((Path(harness.__file__).parents[1] / "configs").glob("*.toml"))
+
+
+def test_there_is_a_baseline_and_a_quick_one() -> None:
+    assert {"baseline", "quick"} <= {path.stem for path in CONFIGS}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_packaged_experiment_makes_sense(path: Path) -> None:
+    experiment = read_experiment(path)
+    assert experiment.name == path.stem
+    assert experiment.question.endswith("?")
+    assert experiment.pairs[0] == ("control", experiment.arms[-1].control_of)
+    assert len(experiment.pairs) >= 2
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_packaged_experiment_is_expected_to_take_its_budget(path: Path) -> None:
+    experiment = read_experiment(path)
+    cost = nominal_cost(experiment)
+    plan = plan_of(experiment, schedule_of(experiment, cost))
+    assert 0.7 * experiment.design.budget_s < expected_s(plan.schedule, cost) <= experiment.design.budget_s
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_packaged_experiment_says_first_what_it_is_for(path: Path) -> None:
+    assert path.read_text(encoding="utf-8").startswith("# ")

@@ -1,0 +1,127 @@
+"""How much is measured: what the file fixes wins, what it leaves open fills the budget."""
+
+import pytest
+from experiment_files import TWO_ARMS, read
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from harness.experiment.schedule import (
+    Cost,
+    expected_s,
+    needs_rehearsal,
+    nominal_cost,
+    schedule_of,
+    visit_lengths,
+)
+from harness.model import Design, Experiment
+
+BASE = read(TWO_ARMS)
+
+
+def experiment_with(**design: float | None) -> Experiment:
+    return BASE.model_copy(update={"design": Design.model_validate(design)})
+
+
+def cost(session_s: float, round_s: float) -> Cost:
+    return Cost(session_s=session_s, round_s=round_s, source="as rehearsed")
+
+
+session_costs = st.floats(0.05, 20)
+round_costs = st.floats(0.001, 30)
+budgets = st.floats(0.1, 10_000)
+
+
+@given(session_costs, round_costs, budgets)
+def test_there_are_at_least_8_sessions_of_2_rounds_whatever_they_cost(
+    session_s: float, round_s: float, budget_s: float
+) -> None:
+    schedule = schedule_of(experiment_with(budget_s=budget_s), cost(session_s, round_s))
+    assert 8 <= schedule.sessions <= 30
+    assert schedule.rounds >= 2
+
+
+@given(session_costs, round_costs, budgets)
+def test_the_budget_is_filled_but_for_less_than_a_round_per_session(
+    session_s: float, round_s: float, budget_s: float
+) -> None:
+    price = cost(session_s, round_s)
+    assume(budget_s > price.total_s(8, 2))
+    schedule = schedule_of(experiment_with(budget_s=budget_s), price)
+    spent_s = expected_s(schedule, price)
+    assert budget_s - schedule.sessions * round_s * 1.001 < spent_s <= budget_s * 1.001
+
+
+@given(session_costs, round_costs, budgets)
+def test_a_budget_that_is_too_small_gives_the_least_there_can_be(
+    session_s: float, round_s: float, budget_s: float
+) -> None:
+    price = cost(session_s, round_s)
+    assume(budget_s < price.total_s(8, 2))
+    schedule = schedule_of(experiment_with(budget_s=budget_s), price)
+    assert (schedule.sessions, schedule.rounds) == (8, 2)
+
+
+@given(session_costs, round_costs, st.floats(100, 1000))
+def test_starting_takes_no_more_than_a_fifth_of_the_time_where_8_sessions_allow_it(
+    session_s: float, round_s: float, budget_s: float
+) -> None:
+    schedule = schedule_of(experiment_with(budget_s=budget_s), cost(session_s, round_s))
+    assert schedule.sessions == 8 or schedule.sessions * session_s <= 0.2 * budget_s
+
+
+@given(st.integers(2, 500), st.integers(1, 500), session_costs, round_costs)
+def test_numbers_in_the_file_win(sessions: int, rounds: int, session_s: float, round_s: float) -> None:
+    price = cost(session_s, round_s)
+    assert schedule_of(experiment_with(sessions=sessions), price).sessions == sessions
+    assert schedule_of(experiment_with(rounds=rounds), price).rounds == rounds
+    both = schedule_of(experiment_with(sessions=sessions, rounds=rounds), price)
+    assert (both.sessions, both.rounds) == (sessions, rounds)
+
+
+def test_the_number_that_the_file_leaves_open_fills_the_budget() -> None:
+    price = cost(session_s=1, round_s=0.1)
+    assert schedule_of(experiment_with(budget_s=100, sessions=5), price).rounds == 190
+    assert schedule_of(experiment_with(budget_s=100, rounds=40), price).sessions == 20
+
+
+def test_without_a_rehearsal_the_file_says_all() -> None:
+    schedule = schedule_of(experiment_with(sessions=3, rounds=4, burst=5, settle=6), None)
+    assert (schedule.sessions, schedule.rounds, schedule.burst, schedule.settle) == (3, 4, 5, 6)
+    assert schedule.reason == "as the file says"
+
+
+@pytest.mark.parametrize(
+    ("given_numbers", "needed"),
+    [({}, True), ({"sessions": 8}, True), ({"rounds": 8}, True), ({"sessions": 8, "rounds": 8}, False)],
+)
+def test_a_rehearsal_is_needed_unless_the_file_fixes_sessions_and_rounds(
+    given_numbers: dict[str, float], needed: bool
+) -> None:
+    assert needs_rehearsal(experiment_with(**given_numbers).design) is needed
+
+
+def test_the_reason_says_what_was_seen_and_what_it_makes() -> None:
+    schedule = schedule_of(experiment_with(budget_s=5), cost(session_s=1.5, round_s=0.25))
+    assert schedule.reason == (
+        "as rehearsed, a session costs 1.50 s to start and stop and a round 250.0 ms; "
+        "that makes 16 s of a budget of 5 s"
+    )
+
+
+def test_a_visit_of_our_client_is_a_few_requests_and_one_of_a_tool_is_a_run() -> None:
+    assert visit_lengths(BASE) == (2, 8)
+    assert visit_lengths(read(TWO_ARMS, "arm.tool=ab")) == (5, 1)
+    assert visit_lengths(read(TWO_ARMS, "arms.tcp.tool=ab")) == (2, 8)  # uds-tmpfs is visited by our client
+    assert visit_lengths(read(TWO_ARMS, "arm.tool=ab", "design.settle=0", "design.burst=3")) == (0, 3)
+    assert visit_lengths(read(TWO_ARMS, "design.settle=0", "design.burst=3")) == (0, 3)
+
+
+def test_the_guess_before_a_rehearsal_counts_every_request_and_the_time_that_a_tool_is_given() -> None:
+    visits_s = {
+        (): 3 * 10 * 0.0005,
+        ("arm.tool=ab",): 3 * 1005 * 0.0005,
+        ("arm.tool=ab", "arm.tool_requests=1"): 3 * 6 * 0.0005,
+        ("arm.tool=ab", "arm.tool_seconds=2"): 3 * (2 + 5 * 0.0005),
+    }
+    for overrides, round_s in visits_s.items():
+        assert nominal_cost(read(TWO_ARMS, *overrides)).round_s == pytest.approx(round_s)

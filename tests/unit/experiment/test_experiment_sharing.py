@@ -1,0 +1,94 @@
+"""Who is served by the same processes."""
+
+import pytest
+from experiment_files import read
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.experiment.sharing import PROCESS_SETTINGS, stacks_of
+from harness.model import Arm, Design, Experiment, Settings
+
+
+def groups(experiment: Experiment) -> list[list[str]]:
+    return [[arm.name for arm in arms] for arms in stacks_of(experiment)]
+
+
+def test_arms_that_differ_on_the_hop_only_share_their_processes_with_the_control() -> None:
+    factors = '[factors]\ntransport = ["tcp", "uds-dir"]\nupstream_keepalive = [0, 16]'
+    assert groups(read(factors)) == [["tcp/0", "tcp/16", "uds-dir/0", "uds-dir/16", "control"]]
+
+
+def test_arms_that_differ_in_the_processes_have_some_of_their_own() -> None:
+    factors = '[factors]\nworkers = [1, 2]\ntransport = ["tcp", "uds-dir"]\n[design]\nagainst = "2/tcp"'
+    assert groups(read(factors)) == [["1/tcp", "1/uds-dir"], ["2/tcp", "2/uds-dir", "control"]]
+
+
+def test_separate_processes_are_never_shared() -> None:
+    factors = '[factors]\ntransport = ["tcp", "uds-dir"]\n[design]\nprocesses = "separate"'
+    assert groups(read(factors)) == [["tcp"], ["uds-dir"], ["control"]]
+
+
+OTHER_VALUES = {
+    "transport": "uds-dir",
+    "upstream_keepalive": 1,
+    "app": "app.wsgi:app",
+    "app_dir": "/srv",
+    "worker_class": "asgi",
+    "workers": 2,
+    "nginx": "/usr/sbin/nginx",
+    "python": "/usr/bin/python3",
+    "tls": True,
+    "path": "/x",
+    "connections": 2,
+    "client_keepalive": True,
+    "placement": "none",
+    "network": "veth",
+    "cpu_quota": 1.0,
+    "knobs": {"net.ipv4.tcp_sack": 0},
+    "url": "http://127.0.0.1/",
+    "tool": "ab",
+    "tool_requests": 1,
+    "tool_seconds": 1.0,
+}
+# What an nginx server, a socket of gunicorn's or the client decides for each arm by itself.
+PER_ARM = {
+    "transport", "upstream_keepalive", "tls", "path", "connections", "client_keepalive", "url",
+    "tool", "tool_requests", "tool_seconds",
+}  # fmt: skip
+
+
+def two_arms(setting: str) -> Experiment:
+    arms = (
+        Arm(name="a", settings=Settings()),
+        Arm(name="b", settings=Settings.model_validate({setting: OTHER_VALUES[setting]})),
+    )
+    return Experiment(name="trial", question="", arms=arms, pairs=(), design=Design())
+
+
+@pytest.mark.parametrize("setting", Settings.model_fields)
+def test_every_setting_is_either_of_the_processes_or_of_the_arm(setting: str) -> None:
+    assert (setting in PROCESS_SETTINGS) != (setting in PER_ARM)
+    assert len(groups(two_arms(setting))) == (1 if setting in PER_ARM else 2)
+
+
+settings = st.fixed_dictionaries(
+    {},
+    optional={
+        "transport": st.sampled_from(["tcp", "uds-dir"]),
+        "workers": st.integers(1, 2),
+        "tls": st.booleans(),
+        "python": st.sampled_from(["", "python3"]),
+    },
+)
+
+
+@given(st.lists(settings, min_size=1, max_size=12), st.sampled_from(["shared", "separate"]))
+def test_stacks_are_a_partition_of_the_arms(tables: list[dict[str, object]], processes: str) -> None:
+    arms = tuple(Arm(name=str(n), settings=Settings.model_validate(table)) for n, table in enumerate(tables))
+    design = Design.model_validate({"processes": processes})
+    stacks = stacks_of(Experiment(name="trial", question="", arms=arms, pairs=(), design=design))
+    served = [arm for stack in stacks for arm in stack]
+    assert sorted(served, key=lambda arm: int(arm.name)) == list(arms)
+    assert all(stack for stack in stacks)
+    for stack in stacks:
+        assert len({(arm.settings.workers, arm.settings.python) for arm in stack}) == 1

@@ -1,0 +1,80 @@
+"""Golden comparisons of runs, and what they may not do on a narrow terminal."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.analysis.across import RunComparison
+from harness.report.comparison import render_comparison, telling
+
+DATA = Path(__file__).parents[2] / "data" / "comparison"
+CASES = sorted(path.stem for path in DATA.glob("*.json"))
+WIDTHS = [60, 80, 120]
+ESCAPE = "\x1b"
+
+
+def comparison(name: str) -> RunComparison:
+    return RunComparison.model_validate_json((DATA / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("case", CASES)
+def test_a_comparison_reads_as_expected(case: str, width: int, golden: Callable[[Path, str], None]) -> None:
+    golden(DATA / f"{case}.{width}.txt", render_comparison(comparison(case), width=width))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("case", CASES)
+def test_nothing_is_cut_short_or_longer_than_the_line(case: str, width: int) -> None:
+    text = render_comparison(comparison(case), width=width)
+
+    assert "…" not in text
+    assert all(len(line) <= width for line in text.splitlines())
+
+
+def test_color_adds_escape_codes_and_its_absence_none() -> None:
+    assert ESCAPE in render_comparison(comparison("spiked"), width=80, color=True)
+    assert ESCAPE not in render_comparison(comparison("spiked"), width=80)
+
+
+def test_settings_that_differ_stand_before_the_numbers() -> None:
+    text = render_comparison(comparison("spiked"), width=80)
+
+    assert text.index("/spike/30") < text.index("The typical request")
+
+
+def test_a_run_that_is_not_valid_is_named_in_the_first_line() -> None:
+    text = render_comparison(comparison("three-runs"), width=80)
+
+    assert text.startswith("Run 3 is not valid. Requests failed: 37 of uds-dir.")
+
+
+def test_a_control_that_changed_is_a_warning() -> None:
+    seen = comparison("spiked")
+    changes = tuple(
+        change.model_copy(update={"verdict": "slower", "percent": 3.0, "percent_low": 2.0, "percent_high": 4.0})
+        if (change.arm, change.metric) == ("control", "latency")
+        else change
+        for change in seen.changes
+    )
+
+    text = render_comparison(seen.model_copy(update={"changes": changes}), width=80)
+
+    assert text.startswith("The control changed: tcp, measured a second time as control, came out slower in")
+
+
+def test_runs_on_the_same_machine_have_no_section_on_hosts() -> None:
+    assert "between the hosts" not in render_comparison(comparison("three-runs"), width=80)
+
+
+def test_of_long_values_only_the_words_that_differ_are_told() -> None:
+    common = "console=ttyS0 quiet nokaslr panic=1 reboot=k"
+
+    told = telling([f"{common} mitigations=off", f"mitigations=auto {common}", common])
+
+    assert told == ["... mitigations=off", "... mitigations=auto", "..."]
+
+
+def test_short_values_are_told_whole() -> None:
+    assert telling(["6.12", "", None]) == ["6.12", '""', "(absent)"]

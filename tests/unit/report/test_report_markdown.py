@@ -1,0 +1,62 @@
+"""Golden reports in Markdown, and text that must not turn into markup."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.model import Design, Summary
+from harness.report.markdown import COLUMNS, escaped, render_markdown
+
+DATA = Path(__file__).parents[2] / "data" / "report"
+CASES = sorted(path.stem for path in DATA.glob("*.json"))
+
+
+def summary(name: str) -> Summary:
+    return Summary.model_validate_json((DATA / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", ["baseline", "failed-requests", "two-references"])
+def test_a_report_reads_as_expected(case: str, golden: Callable[[Path, str], None]) -> None:
+    golden(DATA / f"{case}.md", render_markdown(summary(case), Design()))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_line_of_the_table_has_every_column(case: str) -> None:
+    table = [line for line in render_markdown(summary(case), Design()).splitlines() if line.startswith("|")]
+
+    assert {line.replace(r"\|", "").count("|") for line in table} == {len(COLUMNS) + 1}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_arm_that_was_compared_has_one_line(case: str) -> None:
+    seen = summary(case)
+    compared = {name for each in seen.comparisons for name in (each.arm, each.against)}
+
+    lines = render_markdown(seen, Design()).splitlines()
+
+    assert {name: sum(line.startswith(f"| {name} |") for line in lines) for name in compared} == dict.fromkeys(
+        compared, 1
+    )
+
+
+def test_a_result_that_is_not_valid_begins_with_a_warning() -> None:
+    assert render_markdown(summary("failed-requests"), Design()).startswith("> [!WARNING]\n> **Not valid.** ")
+
+
+def test_without_doubts_there_is_no_heading_for_them() -> None:
+    assert "Doubts" not in render_markdown(summary("baseline").model_copy(update={"doubts": ()}), Design())
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a | b", r"a \| b"),
+        ("2 * 3 < [x]", r"2 \* 3 \< \[x\]"),
+        ("net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_tw_reuse"),
+        ("_all_ of it", r"\_all\_ of it"),
+        ("run `a_b *` now*", r"run `a_b *` now\*"),
+    ],
+)
+def test_text_stays_text_and_code_stays_code(text: str, written: str) -> None:
+    assert escaped(text) == written
