@@ -1,19 +1,15 @@
 """The door: the commands and their options, and how each way of ending becomes an exit code."""
 
-import os
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 import harness
 from harness import plugins
+from harness.ending import abandon_output, interruptible, load_polars, refusal
 from harness.errors import ConfigError, HarnessError, Interrupted, MachineError, raise_all
 from harness.evidence.store import Store, new_directory, open_store
 from harness.experiment.plan import plan_of
@@ -28,7 +24,6 @@ from harness.run import check_machine, measure, rehearse, run_facts
 if TYPE_CHECKING:
     from harness.analysis.across import RunComparison
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RESULTS = Path("results")
 PACKAGED = Path(harness.__file__).parents[1] / "configs"
 
@@ -191,7 +186,7 @@ def doctor(config: Path | None, overrides: tuple[str, ...], seconds: float) -> N
 def main() -> NoReturn:
     """Run the command; one sentence and the right exit code for every way of ending."""
     try:
-        with _interruptible():
+        with interruptible():
             cli(standalone_mode=False)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
@@ -205,11 +200,11 @@ def main() -> NoReturn:
         _say("Interrupted. What was measured is kept; nothing is left running.")
         sys.exit(Interrupted.exit_code)
     except BrokenPipeError:
-        _abandon_output()
+        abandon_output()
         sys.exit(HarnessError.exit_code)
     except OSError as error:
-        _abandon_output()
-        _say(str(_refusal(error)))
+        abandon_output()
+        _say(str(refusal(error)))
         sys.exit(MachineError.exit_code)
     sys.exit(0)
 
@@ -246,7 +241,7 @@ def _resumed(directory: Path, config: Path | None, overrides: tuple[str, ...], o
 
 def _measured(store: Store, quiet: bool) -> BaseException | None:
     """Measure what is missing. What ended it early is returned, so that what is there can be reported first."""
-    _load_polars()
+    load_polars()
     plan = store.read_plan()
     sessions = plan.schedule.sessions
     began, done_before = time.monotonic(), len(store.sessions())
@@ -262,7 +257,7 @@ def _measured(store: Store, quiet: bool) -> BaseException | None:
     except (HarnessError, KeyboardInterrupt, Interrupted) as problem:
         return problem
     except OSError as error:
-        return _refusal(error)
+        return refusal(error)
     return None
 
 
@@ -328,44 +323,3 @@ def _question(path: Path) -> str:
 
 def _say(text: str) -> None:
     click.echo(text, err=True)
-
-
-def _refusal(error: OSError) -> MachineError:
-    """What the system refused, where nobody knew a better sentence: a full disk, too many open files, ..."""
-    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
-    return MachineError(f"The system refuses: {what}. Mend that and try again; finished sessions are kept.")
-
-
-def _abandon_output() -> None:
-    """Forget what could not be written: Python would try again at exit, and complain."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a run as Ctrl-C does: everything is put back, what was measured is reported.
-
-    The first one counts: after it the end has begun. What is ignored when we start, as under nohup, stays ignored.
-    """
-    heeded = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-    once = iter([True])
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        if next(once, False):
-            raise Interrupted
-
-    for number in heeded:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number in heeded:
-            signal.signal(number, signal.SIG_IGN)
-
-
-def _load_polars() -> None:
-    """Before it is needed: when imported it takes SIGINT for itself, and that has to be taken back."""
-    import polars  # noqa: F401
-
-    signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))

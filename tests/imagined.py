@@ -1,11 +1,12 @@
 """A run that never was, with everything that a run leaves: for tests that need a whole one without measuring."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from harness.analysis.bursts import SessionData
 from harness.analysis.summary import summarise
@@ -25,6 +26,8 @@ from harness.model import (
     Summary,
     VisitRow,
 )
+
+Times = NDArray[np.float64]
 
 LEVEL_US = 400.0
 BURST = 6
@@ -69,6 +72,24 @@ PILOT = Pilot(
 
 
 @dataclass(frozen=True, slots=True)
+class Scene:
+    """Arms that take `truth` times 400 us, and a control; `against` is one reference, or one for each compared arm.
+
+    `failures` are per arm, in the first session; `doubts` stand in every session; without `raw` no time of a single
+    request is known.
+    """
+
+    truth: Mapping[str, float]
+    against: str | Mapping[str, str] = ""
+    sessions: int = 8
+    rounds: int = 40
+    pilot: Pilot | None = None
+    failures: Mapping[str, int] = field(default_factory=dict)
+    doubts: Sequence[Doubt] = ()
+    raw: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     summary: Summary
     plan: Plan
@@ -76,37 +97,33 @@ class Run:
     sessions: tuple[SessionData, ...]
 
 
-def run_of(
-    truth: Mapping[str, float],
-    *,
-    against: str | Mapping[str, str] = "",
-    sessions: int = 8,
-    rounds: int = 40,
-    pilot: Pilot | None = None,
-    failures: Mapping[str, int] | None = None,
-    doubts: Sequence[Doubt] = (),
-    raw: bool = True,
-) -> Run:
-    """Arms that take `truth` times 400 us, and a control; `against` is one reference, or one for each compared arm.
-
-    `failures` are per arm, in the first session; `doubts` stand in every session; without `raw` no time of a single
-    request is known.
-    """
-    experiment = _experiment(list(truth), against or next(iter(truth)))
+def run_of(scene: Scene) -> Run:
     schedule = Schedule(
-        sessions=max(sessions, 2), rounds=rounds, burst=BURST, settle=2, reason="as the pilot chose", looks=(4, 6, 8)
+        sessions=max(scene.sessions, 2),
+        rounds=scene.rounds,
+        burst=BURST,
+        settle=2,
+        reason="as the pilot chose",
+        looks=(4, 6, 8),
     )
-    plan = plan_of(experiment, schedule, ("design.budget_s=20",)).model_copy(update={"pilot": pilot})
+    planned = plan_of(_experiment(scene), schedule, ("design.budget_s=20",))
+    plan = planned.model_copy(update={"pilot": scene.pilot})
     rng = np.random.default_rng(1)
-    seen = tuple(_session(number, plan, truth, rng, raw, failures or {}, doubts) for number in range(1, sessions + 1))
+    sessions = tuple(_session(number, scene, plan, rng) for number in range(1, scene.sessions + 1))
     summary = summarise(
-        experiment, seen, directory="results/imagined", schedule=schedule, seconds_total=2.5 * sessions
+        plan.experiment,
+        sessions,
+        directory="results/imagined",
+        planned_sessions=schedule.sessions,
+        seconds_total=2.5 * scene.sessions,
     )
-    return Run(summary.model_copy(update={"overrides": plan.overrides}), plan, HOST, seen)
+    return Run(summary.model_copy(update={"overrides": plan.overrides}), plan, HOST, sessions)
 
 
-def _experiment(names: Sequence[str], against: str | Mapping[str, str]) -> Experiment:
-    pairs = {name: against for name in names if name != against} if isinstance(against, str) else dict(against)
+def _experiment(scene: Scene) -> Experiment:
+    names = list(scene.truth)
+    first = scene.against if isinstance(scene.against, str) else ""
+    pairs = scene.against if isinstance(scene.against, Mapping) else _with_each(names, first or names[0])
     reference = next(iter(pairs.values()))
     settings = {name: Settings(transport=name if name.startswith("uds-") else "tcp") for name in names}
     control = Arm(name="control", settings=settings[reference], control_of=reference)
@@ -115,49 +132,50 @@ def _experiment(names: Sequence[str], against: str | Mapping[str, str]) -> Exper
         question="Is a Unix socket on tmpfs faster than TCP loopback between nginx and the app?",
         arms=(*(Arm(name=name, settings=settings[name]) for name in names), control),
         pairs=(("control", reference), *pairs.items()),
-        design=Design(against="" if isinstance(against, str) else {"transport": "tcp"}),
+        design=Design(),
     )
 
 
-def _session(  # noqa: PLR0913 - a session is made of all this
-    number: int,
-    plan: Plan,
-    truth: Mapping[str, float],
-    rng: np.random.Generator,
-    raw: bool,
-    failures: Mapping[str, int],
-    doubts: Sequence[Doubt],
-) -> SessionData:
-    arms, rounds = plan.experiment.arms, plan.schedule.rounds
-    factors = np.array([truth[arm.control_of or arm.name] for arm in arms])
-    level = LEVEL_US * np.exp(rng.normal(0, 0.12) + np.cumsum(rng.normal(0, 0.02, rounds)))
-    typical_us = level[:, None] * factors * np.exp(rng.normal(0, 0.004, len(arms)))
-    times_us = typical_us[..., None] * np.exp(rng.gamma(1, 0.05, (rounds, len(arms), BURST)))
-    times_us += (rng.random(times_us.shape) < 0.01) * rng.exponential(3000, times_us.shape)
-    rows = [
-        (round_, order, place, times_us[round_, place])
-        for round_, orders in enumerate(plan.orders[number - 1])
-        for order, place in enumerate(orders)
+def _with_each(names: Sequence[str], reference: str) -> dict[str, str]:
+    return {name: reference for name in names if name != reference}
+
+
+def _session(number: int, scene: Scene, plan: Plan, rng: np.random.Generator) -> SessionData:
+    arms = plan.experiment.arms
+    times_us = _times_us(scene, [scene.truth[arm.control_of or arm.name] for arm in arms], rng)
+    seen = [
+        (round_, order, arms[place].name, times_us[round_, place])
+        for round_, places in enumerate(plan.orders[number - 1])
+        for order, place in enumerate(places)
     ]
     record = Record(
         session=number,
-        started_utc=f"2026-03-01T10:00:{2 * number % 60:02}+00:00",
+        started_utc=f"2026-03-01T10:00:{number:02}+00:00",
         seconds={"total": 2.5, "visiting": 1.5, "other": 1.0},
         schedule=plan.schedule,
         proofs={arm.name: {"cpus": CPUS} for arm in arms},
-        failures={arm: {"502": count} for arm, count in failures.items()} if number == 1 else {},
-        visits=tuple(_visit(round_, order, arms[place].name, times) for round_, order, place, times in rows),
-        doubts=tuple(doubts),
+        failures={arm: {"502": count} for arm, count in scene.failures.items() if number == 1},
+        visits=tuple(_visit(*one) for one in seen),
+        doubts=tuple(scene.doubts),
     )
-    return SessionData(record, _requests(rows, [arm.name for arm in arms]) if raw else pl.DataFrame())
+    return SessionData(record, _requests(seen) if scene.raw else pl.DataFrame())
 
 
-def _visit(round_: int, order: int, arm: str, times_us: "np.ndarray[Any, Any]") -> VisitRow:
+def _times_us(scene: Scene, factors: Sequence[float], rng: np.random.Generator) -> Times:
+    """(rounds, arms, burst): a level that wanders, what a fresh start does to an arm, and now and then a stall."""
+    shape = (scene.rounds, len(factors), BURST)
+    level_us = LEVEL_US * np.exp(rng.normal(0, 0.12) + np.cumsum(rng.normal(0, 0.02, scene.rounds)))
+    of_arms = np.asarray(factors) * np.exp(rng.normal(0, 0.004, len(factors)))
+    times_us: Times = (level_us[:, None] * of_arms)[..., None] * np.exp(rng.gamma(1, 0.05, shape))
+    return times_us + (rng.random(shape) < 0.01) * rng.exponential(3000, shape)
+
+
+def _visit(round_: int, order: int, arm: str, times_us: Times) -> VisitRow:
     mean_us = float(times_us.mean())
     cpu_us = {"nginx": 0.2 * mean_us, "app": 0.6 * mean_us}
     return VisitRow(round=round_, order=order, arm=arm, requests=times_us.size, mean_us=mean_us, cpu_us=cpu_us)
 
 
-def _requests(rows: Sequence[tuple[int, int, int, "np.ndarray[Any, Any]"]], arms: Sequence[str]) -> pl.DataFrame:
-    times_ns = [(arms[place], int(1000 * time_us)) for _, _, place, times_us in rows for time_us in times_us]
+def _requests(seen: Sequence[tuple[int, int, str, Times]]) -> pl.DataFrame:
+    times_ns = [(arm, int(1000 * time_us)) for _, _, arm, times_us in seen for time_us in times_us]
     return pl.DataFrame(times_ns, schema={"arm": pl.String, "latency_ns": pl.Int64}, orient="row")

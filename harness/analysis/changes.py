@@ -33,7 +33,8 @@ class Change(Comparison):
     """A pair's effect in run number `run` (the base is 1) relative to its effect in the base run.
 
     `percent` is the ratio of the two ratios, `us` the difference of the two differences: above 0 the arm got slower
-    compared with its reference. What slows both alike is not in it. `sessions_to_decide` are those of each run.
+    compared with its reference. What slows both alike is not in it; what differs from run to run but not from session
+    to session is, whatever its cause. `sessions_to_decide` are those of each run.
     """
 
     run: int

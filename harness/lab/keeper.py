@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
         os.write(1, b"ready\n")
         return keep(command, libc, wakeup) if os.read(0, 1) else 0
     except OSError as error:
-        os.write(2, f"{error.filename or 'keeper'}: {error.strerror}\n".encode())
+        os.write(2, os.fsencode(f"{error.filename or 'keeper'}: {error.strerror}\n"))
         return 1
     finally:
         end_everybody()
@@ -88,8 +88,9 @@ def start(command: list[str], libc: ctypes.CDLL) -> int:
             os.dup2(2, 1)
             os.execvp(command[0], command)  # noqa: S606 - an argument list of our own, without a shell
     except OSError as error:
-        os.write(2, f"{command[0]}: {error.strerror}\n".encode())
-    os._exit(127)
+        os.write(2, os.fsencode(f"{command[0]}: {error.strerror}\n"))
+    finally:
+        os._exit(127)
 
 
 def reap(service: int) -> tuple[bool, int]:
@@ -121,11 +122,18 @@ def end_everybody() -> None:
     """SIGKILL for all descendants: those of a killed child become ours, so go on until there is none."""
     while True:
         for pid in children():
-            os.kill(pid, signal.SIGKILL)
+            kill(pid)
         try:
             os.waitpid(-1, 0)
         except ChildProcessError:
             return
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except PermissionError:  # it has become another user's; the others must end all the same
+        return
 
 
 def children() -> list[int]:

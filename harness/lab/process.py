@@ -119,7 +119,7 @@ def log_tail(log: Path, lines: int = LOG_LINES) -> str:
 def _keeper_of(service: Service) -> subprocess.Popen[bytes]:
     arguments = [*map(str, service.directories), "--", *service.argv]
     try:
-        with service.log.open("ab") as log:
+        with service.log.open("wb") as log:
             return subprocess.Popen(
                 [sys.executable, "-I", "-S", keeper.__file__, *arguments],
                 bufsize=0,
@@ -168,7 +168,7 @@ def _let_go(process: subprocess.Popen[bytes], made: Iterable[Path]) -> None:
 
 
 def _end_group(group: int) -> None:
-    """SIGKILL for all who are in the session that the keeper led, until there is none."""
+    """SIGKILL for all of the process group that the keeper led, until there is none."""
     deadline = time.monotonic() + GROUP_S
     with suppress(ProcessLookupError):
         while time.monotonic() < deadline:

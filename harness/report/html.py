@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,7 +16,7 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly
 
 from harness.analysis.exhibits import Exhibits
 from harness.model import Plan, Summary
-from harness.report import caveats, sentences
+from harness.report import caveats, seed, sentences
 from harness.report.certainty import certainty, doubtful
 from harness.report.doubts import folded
 from harness.report.figures.drift import drift, steadiness
@@ -35,34 +36,32 @@ CODE = re.compile(r"`([^`]*)`")
 
 def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits: Exhibits) -> str:
     """The page. `host` is what host.json holds; {} where it is not known."""
-    scripts = [Markup(get_plotlyjs()), Markup(_packaged("report.js"))]  # noqa: S704 - ours, and as plotly ships it
     design = plan.experiment.design
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            summary=summary,
-            plan=plan,
-            host_json=json.dumps(host, indent=1, ensure_ascii=False),
-            scripts=scripts,
-            policy=_policy(scripts),
-            styles=Markup(_packaged("report.css")),  # noqa: S704 - ours
-            warnings=caveats.warnings(summary),
-            answer=sentences.answer(summary, design),
-            certainty=certainty(summary, design),
-            doubtful=doubtful(summary),
-            notes=list(_notes(summary)),
-            groups=by_reference([*compared(summary), *controls(summary)]),
-            appearances=appearances(summary),
-            figures={figure.name: figure for figure in _figures(summary, plan, exhibits)},
-            started_utc=exhibits.started_utc,
-            steadiness=steadiness(exhibits.effects),
-            folds=folded(summary),
-            method=method_facts(plan, exhibits.cpus),
-            machine=machine_facts(host),
-            versions=versions(host),
-            commands=_commands(summary),
-        )
+    scripts = [Markup(get_plotlyjs()), Markup(_packaged("report.js"))]  # noqa: S704 - ours, and as plotly ships it
+    page = _environment().get_template("report.html.j2")
+    return page.render(
+        summary=summary,
+        plan=plan,
+        scripts=scripts,
+        policy=_policy(scripts),
+        styles=Markup(_packaged("report.css")),  # noqa: S704 - ours
+        warnings=caveats.warnings(summary),
+        answer=sentences.answer(summary, design),
+        certainty=certainty(summary, design),
+        doubtful=doubtful(summary),
+        notes=list(_notes(summary)),
+        groups=by_reference([*compared(summary), *controls(summary)]),
+        appearances=appearances(summary),
+        figures={figure.name: figure for figure in _figures(summary, plan, exhibits)},
+        started_utc=exhibits.started_utc,
+        steadiness=steadiness(exhibits.effects),
+        published=_published(summary),
+        folds=folded(summary),
+        method=method_facts(summary, plan, exhibits.cpus),
+        machine=machine_facts(host),
+        versions=versions(host),
+        host_json=json.dumps(host, indent=1, ensure_ascii=False),
+        commands=_commands(summary),
     )
 
 
@@ -70,7 +69,6 @@ def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figur
     design, pilot = plan.experiment.design, plan.pilot
     drawn = [
         forest(summary, design, "latency"),
-        forest(summary, design, "cpu"),
         per_session(summary, design, "latency", exhibits.effects),
         per_session(summary, design, "cpu", exhibits.effects),
         drift(summary, exhibits.drift),
@@ -88,6 +86,14 @@ def _notes(summary: Summary) -> Iterator[str]:
     yield from caveats.absences(summary)
     yield from caveats.disagreements(summary)
     yield from filter(None, [sentences.cpu(summary)])
+
+
+def _published(summary: Summary) -> dict[str, Any]:
+    """The write-up's numbers beside these, place by place; no cells when the experiment is another one."""
+    cells = seed.beside(summary)
+    rows = [(cell, seed.against_first(cell, cells)) for cell in cells]
+    places = {place: list(group) for place, group in groupby(rows, lambda row: row[0].where)}
+    return {"places": places, "misfits": list(seed.misfits(cells))}
 
 
 def _commands(summary: Summary) -> dict[str, str]:
@@ -114,6 +120,7 @@ def _environment() -> Environment:
         "typeset": typeset,
         "rate": rate,
         "milliseconds": milliseconds,
+        "percent": _percent,
         "percent_of": percent_of,
         "us_of": us_of,
         "numbers": _numbers,
@@ -126,6 +133,10 @@ def _numbers(estimate: Estimate, least: int) -> Sequence[str]:
     """Value, low and high, with the digits that the interval deserves."""
     places = decimals(estimate.half_width, least)
     return [signed(number, places) for number in (estimate.value, estimate.low, estimate.high)]
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else typeset(f"{signed(value, 1)} %")
 
 
 def _with_code(text: str) -> Markup:

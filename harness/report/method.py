@@ -2,24 +2,23 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.model import Design, Pilot, Plan, Schedule
+from harness.model import Pilot, Plan, Schedule, Summary
+from harness.report.arrangement import OUR_CLIENT
 from harness.report.wording import counted, listed
 
 Cpus = Mapping[str, Mapping[str, Sequence[int]]]  # per arm and role
 
-OUR_CLIENT = "client"
 
-
-def method_facts(plan: Plan, cpus: Cpus) -> list[tuple[str, str]]:
+def method_facts(summary: Summary, plan: Plan, cpus: Cpus) -> list[tuple[str, str]]:
     """(word, what it means here), in the order in which things happened."""
     schedule, design = plan.schedule, plan.experiment.design
     facts = {
-        "Session": f"A fresh start of everything; there are {schedule.sessions}, which the interval counts.",
-        "Round": f"Every arm is visited once, in random order (seed {design.seed}); {schedule.rounds} in a session.",
+        "Session": f"A fresh start of everything; the interval counts these. {schedule.sessions} were planned.",
+        "Round": f"Every arm is visited once, in random order (seed {design.seed}). A session has {schedule.rounds}.",
         "Visit": f"{_visit(plan)}.",
         "Lengths": f"{schedule.reason[:1].upper()}{schedule.reason[1:]}.",
         "Pilot": _pilot(plan.pilot) if plan.pilot else "",
-        "Stopping": _stopping(schedule, design),
+        "Stopping": _stopping(summary, plan),
         "CPUs": "; ".join(_placements(cpus)),
         "Difference": "Of neighbouring visits: in each session the median over rounds of the ratio of two visits, "
         "then the mean over sessions with Student's t. Negative is faster.",
@@ -48,13 +47,15 @@ def _pilot(pilot: Pilot) -> str:
     )
 
 
-def _stopping(schedule: Schedule, design: Design) -> str:
-    if len(schedule.looks) < 2:
+def _stopping(summary: Summary, plan: Plan) -> str:
+    """The intervals of all looks together hold the truth in 95 % of runs, each by itself in more."""
+    if len(plan.schedule.looks) < 2:
         return ""
-    looks = listed([str(look) for look in schedule.looks])
+    looks = listed([str(look) for look in plan.schedule.looks])
+    confidence = max((comparison.confidence for comparison in summary.comparisons), default=0.95)
     return (
-        f"After {looks} sessions the run may end, when every interval is within ±{design.precision_percent:g} %; "
-        "intervals are so wide that looking early costs no certainty (O'Brien and Fleming)."
+        f"After {looks} sessions, as soon as every interval is within ±{plan.experiment.design.precision_percent:g} %. "
+        f"So that several looks cost no certainty, the intervals are as wide as those of {100 * confidence:.3g} %."
     )
 
 

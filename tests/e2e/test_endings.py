@@ -1,18 +1,39 @@
 """However a run ends, nothing of it is left, what was measured is kept, and the rest can be measured later."""
 
+import os
 import random
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import Ended, barehop, started
+from command import CHECKOUT, Ended, barehop, started
 
 from harness.model import Plan, Summary
 
+FREEING = """
+import os, signal, time, weakref
+from harness.ending import interruptible
+from harness.errors import Interrupted
+
+class Thing:
+    pass
+
+try:
+    with interruptible():
+        thing = Thing()
+        watcher = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+        del thing
+        time.sleep(60)
+        print("slept")
+except Interrupted:
+    print("interrupted")
+"""
 THREE = ("--set", "design.sessions=3", "--set", "design.rounds=3", "--set", "design.control=false")
 
 
@@ -58,13 +79,21 @@ def test_an_interrupted_run_reports_what_it_has_and_can_be_completed(tmp_path: P
 def test_an_impatient_user_changes_nothing(tmp_path: Path) -> None:
     with started(tmp_path, "run", "quick", *THREE, "--out", "out") as command:
         command.says("session 1 of 3")
-        while command.process.poll() is None:
+        for _ in range(20):
             command.process.send_signal(signal.SIGINT)
             time.sleep(0.02)
         ended = command.ended()
     assert ended.code == 130
     assert "Traceback" not in ended.err
     assert "of 3 sessions" in ended.out
+
+
+def test_a_signal_that_comes_while_python_frees_an_object_is_not_lost() -> None:
+    """What a handler raises there, Python drops."""
+    env = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    command = [sys.executable, "-c", FREEING]
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "interrupted\n", "")
 
 
 def test_nohup_keeps_a_run_going_when_its_terminal_goes(tmp_path: Path) -> None:

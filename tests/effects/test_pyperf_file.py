@@ -112,10 +112,11 @@ def test_a_visit_without_a_time_is_no_value_and_an_arm_without_visits_no_benchma
     assert len(found["tcp"].get_runs()[0].values) == ROUNDS - 2
 
 
-def test_a_single_burst_is_a_value_and_no_warm_up() -> None:
-    (found,) = {len(run.values) for run in benchmarks(run_data(rounds=1))["tcp"].get_runs()}
+@pytest.mark.parametrize(("rounds", "values", "warm_ups"), [(1, 1, 0), (2, 1, 1), (3, 2, 1)])
+def test_the_first_burst_is_the_warm_up_unless_it_is_the_only_one(rounds: int, values: int, warm_ups: int) -> None:
+    runs = benchmarks(run_data(rounds=rounds))["tcp"].get_runs()
 
-    assert found == 1
+    assert {(len(run.values), len(run.warmups)) for run in runs} == {(values, warm_ups)}
 
 
 def test_a_run_without_any_time_is_refused() -> None:

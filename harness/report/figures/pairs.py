@@ -44,7 +44,7 @@ class Row:
     comparison: Comparison
     estimate: Estimate
     look: Appearance
-    name: str
+    alone: bool  # whether all rows have one reference, which then need not be named
 
 
 def forest(summary: Summary, design: Design, metric: Metric) -> Figure | None:
@@ -79,9 +79,7 @@ def _rows(summary: Summary, metric: Metric) -> Iterator[Row]:
         for comparison in group:
             estimate = percent_of(comparison)
             if estimate:
-                name = f"<b>{label(comparison.arm)}</b>"
-                against = f" against {label(comparison.against)}" if len(groups) > 1 else ""
-                yield Row(comparison, estimate, drawn_as[comparison.arm], name + against)
+                yield Row(comparison, estimate, drawn_as[comparison.arm], alone=len(groups) == 1)
 
 
 def _interval(place: int, estimate: Estimate, look: Appearance) -> Json:
@@ -130,9 +128,16 @@ def _frame(rows: Sequence[Row], design: Design, metric: Metric, dots: Sequence[f
 
 
 def _heading(place: int, row: Row) -> Json:
+    """The least important last: on a phone there may be no room for it."""
     found = f"{_text(row.estimate)} {row.comparison.verdict or 'no verdict'}"
-    where = {"x": 0, "xref": "paper", "xanchor": "left", "y": place - ABOVE, "yref": "y", "yanchor": "middle"}
-    return note(f"{row.name}  {found}", bgcolor="var(--page)", borderpad=1, **where) | {"font": {"size": TEXT}}
+    against = "" if row.alone else f", against {label(row.comparison.against)}"
+    above = {"x": 0, "xref": "paper", "xanchor": "left", "y": place - ABOVE, "yref": "y", "yanchor": "middle"}
+    return {
+        **note(f"<b>{label(row.comparison.arm)}</b>  {found}{against}", **above),
+        "font": {"color": INK, "size": TEXT},
+        "bgcolor": "var(--page)",
+        "borderpad": 1,
+    }
 
 
 def _text(estimate: Estimate) -> str:

@@ -15,7 +15,7 @@ COLORS = tuple(f"var(--arm-{number})" for number in range(8))
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down", "star", "hexagon")
 DASHES = ("solid", "dash", "dot", "dashdot")
 TEXT, SMALL, LEGEND = 13, 12, 20  # pixels: letters, small ones, a row of names
-LONGEST, SAMPLE, NARROWEST = 30, 7, 42  # characters: of a name, as wide as a line beside it, as wide as a phone
+LONGEST, SAMPLE, NARROWEST = 26, 7, 32  # characters: of a name, as wide as a line beside it, as wide as a phone
 STEPS, WIDE, VERY_WIDE, MOST_TICKS = (1, 2, 5), 0.7, 3.0, 9  # labels of an axis; decades
 
 
@@ -61,8 +61,9 @@ def layout(height: int, **own: Any) -> Json:
         "plot_bgcolor": "rgba(0,0,0,0)",
         "showlegend": False,
         "hovermode": "closest",
+        "dragmode": False,
         "hoverlabel": {"bgcolor": "var(--page)", "bordercolor": LINE, "font": {"color": INK}},
-        "legend": {"orientation": "h", "x": 0, "y": 1.03, "yanchor": "bottom"},
+        "legend": {"orientation": "h", "x": 0, "y": 1.03, "yanchor": "bottom", "maxheight": 1},
         **own,
     }
 

@@ -127,6 +127,23 @@ def test_a_service_that_is_killed_shows_the_signal_as_a_shell_does(tmp_path: Pat
         eventually(started.check)
 
 
+def test_a_log_that_is_full_keeps_nothing_from_being_put_back(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    service = replace(odd_service(tmp_path, directories=(private,)), argv=("/absent/server",), log=Path("/dev/full"))
+    with running(service) as started:
+        assert started.keeper.wait() == 127
+        assert not private.exists()
+    assert marked(mark_of(service)) == set()
+
+
+def test_a_log_tells_of_one_run_only(tmp_path: Path) -> None:
+    service = odd_service(tmp_path, "failing")
+    for _ in range(2):
+        with running(service) as started:
+            assert eventually(lambda: started.keeper.poll() is not None)
+    assert service.log.read_text().count("no luck today") == 1
+
+
 def test_the_log_has_everything(tmp_path: Path) -> None:
     service = odd_service(tmp_path, "chatty")
     with running(service):

@@ -46,20 +46,20 @@ class Machine:
         times_us.ravel()[struck] += rng.exponential(self.stolen_us, struck.size)
         return times_us
 
-    def visit_s(self, positions: int) -> float:
-        return (self.switch_us + positions * self.request_us) / 1e6
-
     def cost(self, experiment: Experiment, settle: int, burst: int) -> Cost:
-        round_s = len(experiment.arms) * self.visit_s(settle + burst)
+        round_s = len(experiment.arms) * (self.switch_us + (settle + burst) * self.request_us) / 1e6
         return Cost(session_s=self.start_s, round_s=round_s, source="as simulated")
 
     def pilot(self, rng: np.random.Generator, experiment: Experiment, trial: Schedule) -> list[PilotSession]:
         """What a pilot of that shape would bring; an outside tool's run shows its mean alone."""
         shape = (trial.sessions, trial.rounds, len(experiment.arms), trial.settle + trial.burst)
-        times_us = self.times_us(rng, shape, truths(experiment))[..., trial.settle :]
-        visiting_s = trial.rounds * shape[2] * self.visit_s(shape[3])
         return [
-            PilotSession(self._visits(rng, experiment, of_session), visiting_s, self.start_s) for of_session in times_us
+            PilotSession(
+                visits=self._visits(rng, experiment, times_us[..., trial.settle :]),
+                visiting_s=(times_us.sum() + self.switch_us * shape[1] * shape[2]) / 1e6,
+                session_s=self.start_s,
+            )
+            for times_us in self.times_us(rng, shape, truths(experiment))
         ]
 
     def effects(self, rng: np.random.Generator, experiment: Experiment, schedule: Schedule, runs: int) -> Floats:

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from several_runs import run_data
 
 from harness.analysis.across import RunComparison, compare_runs
-from harness.analysis.changes import Change, RunData
+from harness.analysis.changes import Change, RunData, Step
 from harness.analysis.contrast import Contrast
+from harness.analysis.effects import Effects
 from harness.errors import ConfigError
 from harness.model import Metric
 
@@ -99,6 +101,14 @@ def test_an_undecided_change_says_how_many_sessions_each_run_would_need() -> Non
     assert change.verdict == "undecided"
     assert change.sessions_to_decide is not None
     assert change.sessions_to_decide > 8
+
+
+def test_sessions_of_a_single_run_are_shared_out_to_two() -> None:
+    values = np.random.default_rng(1).normal(0, 0.01, 8)  # two such runs are as sure as one of 15 sessions
+    step = Step(Effects(values, values), Effects(values + 0.1, values))
+
+    assert step.sessions_of_each(30) == 16
+    assert step.sessions_of_each(None) is None
 
 
 def test_cpu_time_is_compared_too() -> None:

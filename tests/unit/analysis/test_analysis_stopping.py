@@ -15,7 +15,7 @@ from harness.experiment.schedule import looks_of
 from harness.model import Comparison, Design, Experiment, Summary
 
 LOOKS = (8, 10, 12)
-RUNS = 2000
+RUNS = 1000
 NEGLIGIBLE = 1e-9  # a margin so narrow that no equivalence hides a false alarm
 
 
@@ -95,7 +95,7 @@ def test_precise_means_plus_and_minus_what_was_asked_at_the_confidence_of_the_lo
 
 
 def test_what_is_undecided_at_an_early_look_is_told_a_number_that_is_yet_to_come() -> None:
-    """At the last look's confidence 6 such sessions would do, but this run looked at 8 of 12."""
+    """At the confidence of the last look 8 such sessions would do, which this run has."""
     found = latency(summary_of(sessions_with(near(98, 8, 2.0)), precision_percent=50), "b")
     assert found.verdict == "undecided"
     assert found.sessions_to_decide is not None
@@ -103,7 +103,7 @@ def test_what_is_undecided_at_an_early_look_is_told_a_number_that_is_yet_to_come
 
 
 def alarms(last: int, precision: float, family: int) -> float:
-    """The share of runs with an alarm where nothing differs; `precision` is in expected half widths of the last look."""
+    """The share of runs with an alarm where nothing differs; `precision` is in the half widths that are expected."""
     looks = looks_of(last)
     half_width_percent = 2.2 / np.sqrt(last)
     names = ["b", "c", "d"][:family]

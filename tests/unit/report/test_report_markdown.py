@@ -16,7 +16,7 @@ def summary(name: str) -> Summary:
     return Summary.model_validate_json((DATA / f"{name}.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("case", ["baseline", "failed-requests", "two-references"])
+@pytest.mark.parametrize("case", ["baseline", "failed-requests", "two-references", "undecided"])
 def test_a_report_reads_as_expected(case: str, golden: Callable[[Path, str], None]) -> None:
     golden(DATA / f"{case}.md", render_markdown(summary(case), Design()))
 

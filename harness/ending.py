@@ -1,0 +1,68 @@
+"""How a run ends before its time: by a signal, or because the system refuses something."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from harness.errors import Interrupted, MachineError
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+DEAF_S = 5.0
+AGAIN_S = 0.01
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM and SIGHUP raise Interrupted as Ctrl-C does, so that everything is put back and reported.
+
+    The next one within DEAF_S changes nothing, for the end has begun; after the body none does. What is ignored
+    when we start, as under nohup, stays ignored.
+    """
+    heeded = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    deaf_until_s = 0.0
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        nonlocal deaf_until_s
+        if number == signal.SIGALRM or time.monotonic() > deaf_until_s:
+            deaf_until_s = time.monotonic() + DEAF_S
+            raise Interrupted
+
+    sys.unraisablehook = _try_again
+    for number in (*heeded, signal.SIGALRM):
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in (*heeded, signal.SIGALRM):
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _try_again(lost: "sys.UnraisableHookArgs") -> None:
+    """Python drops what a signal raises while it frees an object: raise it again in a moment, elsewhere."""
+    if lost.exc_type is Interrupted:
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
+    else:
+        sys.__unraisablehook__(lost)
+
+
+def load_polars() -> None:
+    """Before it is needed: when imported it takes SIGINT for itself, and that has to be taken back."""
+    import polars  # noqa: F401
+
+    signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
+
+
+def refusal(error: OSError) -> MachineError:
+    """What the system refused, where nobody knew a better sentence: a full disk, too many open files, ..."""
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    return MachineError(f"The system refuses: {what}. Mend that and try again; finished sessions are kept.")
+
+
+def abandon_output() -> None:
+    """Forget what could not be written: Python would try again at exit, and complain."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

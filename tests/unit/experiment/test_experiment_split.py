@@ -1,0 +1,137 @@
+"""How a pilot's costs and spread split the time into sessions and rounds, and where a run may stop."""
+
+import math
+from itertools import pairwise
+
+import pytest
+from experiment_files import TWO_ARMS, read
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import t
+
+from harness.experiment.schedule import Cost, Spread, looks_of, schedule_of, split
+from harness.model import Design, Experiment, Pilot
+
+BASE = read(TWO_ARMS)
+COST = Cost(session_s=1.0, round_s=0.02, source="as the pilot showed")
+
+
+def asking(**design: float) -> Experiment:
+    return BASE.model_copy(update={"design": Design.model_validate(design)})
+
+
+def pilot(**numbers: float) -> Pilot:
+    seen = {
+        "requests": 2000, "settle": 3, "burst": 16, "session_sd_percent": 0.3, "round_sd_percent": 4.0,
+        "session_s": 1.0, "round_s": 0.02, "half_width_percent": 0.4, "gain": 9.0,
+    }  # fmt: skip
+    return Pilot.model_validate({"carry_over": (), "allan": (), **seen, **numbers})
+
+
+def test_more_spread_between_sessions_asks_for_more_of_them() -> None:
+    counts = [split(BASE, COST, Spread(session_sd, 5.0), 8, 100)[0] for session_sd in (0.0, 0.3, 1.0, 3.0)]
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1] == 20  # more would spend over a fifth of the time on starting
+
+
+def test_more_spread_between_rounds_asks_for_more_of_those() -> None:
+    rounds = [split(BASE, COST, Spread(0.3, round_sd), 8, 100)[1] for round_sd in (0.3, 1.0, 5.0, 50.0)]
+    assert rounds == sorted(rounds)
+    assert rounds[0] < rounds[-1]
+
+
+def test_the_split_is_near_the_optimum_of_kalibera_and_jones() -> None:
+    """Sessions a little more than theirs, because Student's t is wide where they are few."""
+    cost, spread = Cost(session_s=4.0, round_s=0.5, source=""), Spread(2.0, 4.0)
+    sessions, rounds = split(BASE, cost, spread, 1000, 400)
+    best_rounds = math.sqrt(cost.session_s / cost.round_s * math.pi / 2) * 4.0 / 2.0
+    assert 0.6 * best_rounds <= rounds <= 1.1 * best_rounds or sessions == 20
+    others = [(count, int((400 / count - 4.0) / 0.5)) for count in range(8, 21)]
+    assert spread.half_width(sessions, rounds) == min(spread.half_width(*other) for other in others)
+
+
+@given(st.floats(0, 5), st.floats(0.1, 50), st.floats(20, 1000), st.integers(1, 64))
+def test_a_split_is_never_more_than_5_percent_wider_than_the_narrowest(
+    session_sd: float, round_sd: float, time_s: float, burst: int
+) -> None:
+    spread = Spread(session_sd, round_sd)
+    chosen = split(BASE, COST, spread, burst, time_s)
+    most = min(max(8, int(0.2 * time_s / COST.session_s)), 30)
+    others = [(count, max(int((time_s / count - 1.0) / 0.02), 2)) for count in range(8, most + 1)]
+    assert chosen in others
+    assert spread.half_width(*chosen) <= 1.05 * min(spread.half_width(*other) for other in others)
+
+
+def test_a_p99_is_worth_a_few_percent_of_width() -> None:
+    spread = Spread(0.45, 5.0)
+    narrowest = split(BASE, COST, spread, 1000, 60)
+    with_p99 = split(BASE, COST, spread, 5, 60)
+    assert narrowest[1] * 5 < 1010 <= with_p99[1] * 5
+    assert spread.half_width(*with_p99) <= 1.05 * spread.half_width(*narrowest)
+
+
+def test_a_p99_is_not_worth_more_than_that() -> None:
+    spread = Spread(5.0, 5.0)
+    assert split(BASE, COST, spread, 3, 60) == split(BASE, COST, spread, 1000, 60)
+
+
+def test_an_outside_tools_p99_does_not_depend_on_the_split() -> None:
+    by_tool = read(TWO_ARMS, "arm.tool=ab")
+    spread = Spread(0.45, 5.0)
+    assert split(by_tool, COST, spread, 1, 60) == split(BASE, COST, spread, 1000, 60)
+
+
+@pytest.mark.parametrize("sessions", [5, 8, 12, 30])
+def test_widths_follow_students_t(sessions: int) -> None:
+    """Up to a factor that all splits share."""
+    exact = t.ppf(0.975, sessions - 1) / math.sqrt(sessions) / t.ppf(0.975, 1e6)
+    assert Spread(1.0, 0.0).half_width(sessions, 10) == pytest.approx(exact, rel=0.02)
+
+
+def test_a_session_scatters_as_its_start_and_the_median_of_its_rounds() -> None:
+    assert Spread(0.3, 4.0).sd_percent(100) == pytest.approx(math.sqrt(0.09 + math.pi / 2 * 16 / 100))
+
+
+def test_the_pilot_decides_what_the_file_leaves_open() -> None:
+    schedule = schedule_of(asking(budget_s=60), None, pilot())
+    assert (schedule.settle, schedule.burst) == (3, 16)
+    assert (schedule.sessions, schedule.rounds) == split(asking(budget_s=60), COST, Spread(0.3, 4.0), 16, 60)
+    assert schedule.reason.startswith(
+        "as the pilot showed, a session costs 1.00 s to start and stop and a round 20.0 ms"
+    )
+
+
+def test_the_pilots_own_time_is_part_of_the_budget() -> None:
+    schedule = schedule_of(asking(budget_s=60), None, pilot(), spent_s=9)
+    total_s = COST.total_s(schedule.sessions, schedule.rounds)
+    assert 50 < total_s <= 51
+    assert schedule.reason.endswith("that makes 51 s of a budget of 60 s, of which the pilot took 9 s")
+
+
+def test_numbers_in_the_file_win_over_the_pilots() -> None:
+    schedule = schedule_of(asking(sessions=9, rounds=7), None, pilot())
+    assert (schedule.sessions, schedule.rounds, schedule.reason) == (9, 7, "as the file says")
+    assert schedule_of(asking(sessions=9), None, pilot()).sessions == 9
+    assert schedule_of(asking(rounds=7), None, pilot()).rounds == 7
+
+
+def test_a_fixed_number_of_sessions_is_looked_at_once() -> None:
+    assert schedule_of(asking(sessions=20), None, pilot()).looks == (20,)
+    assert schedule_of(asking(sessions=2, rounds=3), None).looks == (2,)
+
+
+@given(st.integers(2, 200))
+def test_looks_are_at_most_4_at_even_distances_from_8_to_the_last(sessions: int) -> None:
+    looks = looks_of(sessions)
+    distances = [later - earlier for earlier, later in pairwise(looks)]
+    assert looks[-1] == sessions
+    assert len(looks) == 1 or looks[0] == 8
+    assert len(looks) <= 4
+    assert all(distance >= 2 for distance in distances)
+    assert max(distances, default=0) - min(distances, default=0) <= 1
+
+
+def test_few_sessions_have_fewer_looks() -> None:
+    assert [looks_of(sessions) for sessions in (8, 9, 10, 12, 30)] == [
+        (8,), (9,), (8, 10), (8, 10, 12), (8, 15, 23, 30)
+    ]  # fmt: skip
