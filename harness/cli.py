@@ -1,7 +1,6 @@
 """The door: the commands and their options, and how each way of ending becomes an exit code."""
 
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -9,17 +8,17 @@ import click
 
 import harness
 from harness import plugins
-from harness.ending import abandon_output, interruptible, load_polars, refusal
+from harness.conduct import begun, measured, resumed
+from harness.ending import abandon_output, interruptible, refusal
 from harness.errors import ConfigError, HarnessError, Interrupted, MachineError, raise_all
-from harness.evidence.store import Store, new_directory, open_store
+from harness.evidence.store import Store
 from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
-from harness.experiment.schedule import expected_s, needs_rehearsal, nominal_cost, schedule_of
+from harness.experiment.schedule import expected_s, nominal_cost, schedule_of
 from harness.lab.blueprint import blueprints_of, described, survey
 from harness.lab.lock import only_run
 from harness.model import Experiment, Plan, Summary
-from harness.report.progress import message, progress
-from harness.run import check_machine, measure, rehearse, run_facts
+from harness.preflight import check_machine
 
 if TYPE_CHECKING:
     from harness.analysis.across import RunComparison
@@ -62,10 +61,13 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
     """
     if budget is not None:
         overrides = (*overrides, f"design.budget_s={budget}")
+    if resume and (overrides or out):
+        raise ConfigError("--resume continues a run as it was planned: leave out --set, --budget and --out.")
+    path = _found(config) if config else None
     with only_run():
-        store = _resumed(resume, config, overrides, out) if resume else _begun(config, overrides, out, quiet)
-        problem = _measured(store, quiet)
-    valid = _concluded(store, as_json) if store.sessions() else True
+        store = resumed(resume, path) if resume else begun(path, overrides, RESULTS, out, quiet=quiet)
+        problem = measured(store, quiet=quiet)
+    valid = _conclude(store, as_json) if store.sessions() else True
     if problem:
         raise problem
     if not valid:
@@ -81,7 +83,7 @@ def plan(config: Path, overrides: tuple[str, ...]) -> None:
 
     experiment = read_experiment(_found(config), overrides)
     cost = nominal_cost(experiment)
-    schedule = schedule_of(experiment, cost if needs_rehearsal(experiment.design) else None)
+    schedule = schedule_of(experiment, cost)
     click.echo(render_plan(plan_of(experiment, schedule), expected_s(schedule, cost)), nl=False)
 
 
@@ -108,14 +110,19 @@ def show(config: Path, arm: str, overrides: tuple[str, ...]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a pull request.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print one CSV table, for a spreadsheet.")
-def report(directories: tuple[Path, ...], as_json: bool, as_markdown: bool, as_csv: bool) -> None:
+@click.option("--html", "as_html", is_flag=True, help="Write report.html and the other files anew; print their paths.")
+def report(directories: tuple[Path, ...], as_json: bool, as_markdown: bool, as_csv: bool, as_html: bool) -> None:
     """Report the results in one or more directories again, from their records."""
-    from harness.conclude import read_summary
+    from harness.conclude import read_summary, write_anew
     from harness.report.csv_table import render_csv
     from harness.report.markdown import render_markdown
 
-    if as_json + as_markdown + as_csv > 1:
-        raise ConfigError("--json, --markdown and --csv exclude each other. Give one of them.")
+    if as_json + as_markdown + as_csv + as_html > 1:
+        raise ConfigError("--json, --markdown, --csv and --html exclude each other. Give one of them.")
+    if as_html:
+        for directory in directories:
+            click.echo(write_anew(directory))
+        return
     results = [read_summary(directory) for directory in directories]
     if as_csv:
         click.echo(render_csv(*(summary for summary, _ in results)), nl=False)
@@ -139,7 +146,7 @@ def report(directories: tuple[Path, ...], as_json: bool, as_markdown: bool, as_c
 def compare(directories: tuple[Path, ...], gate: float | None, as_json: bool) -> None:
     """Compare runs of one experiment made at other times, or on other machines or kernels, with the first."""
     from harness.analysis.across import compare_runs
-    from harness.compared import read_run
+    from harness.conclude import read_run
     from harness.report.comparison import render_comparison
 
     comparison = compare_runs([read_run(directory) for directory in directories])
@@ -209,67 +216,14 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def _begun(config: Path | None, overrides: tuple[str, ...], out: Path | None, quiet: bool) -> Store:
-    """A new results directory with its plan; nothing is made before every problem has been looked for."""
-    if config is None:
-        raise ConfigError("Which experiment? Give the path of a file, or a name like baseline; see barehop list.")
-    path = _found(config)
-    experiment = read_experiment(path, overrides)
-    machine = survey(out or RESULTS)
-    check_machine(experiment, machine)
-    store = Store(new_directory(RESULTS, experiment.name, out))
-    store.write_text("experiment.toml", path.read_bytes().decode())
-    if needs_rehearsal(experiment.design):
-        message("Rehearsing, to see how much fits the time ...", quiet=quiet)
-        schedule = rehearse(experiment, store, machine)
-    else:
-        schedule = schedule_of(experiment, None)
-    store.write_json("host.json", run_facts(experiment))
-    store.write_text("plan.json", plan_of(experiment, schedule, overrides).model_dump_json() + "\n")
-    return store
+def _conclude(store: Store, as_json: bool) -> bool:
+    """Report all finished sessions, and only then write files, for which there may be no room; whether it is valid."""
+    from harness.conclude import read_sessions, summary_of, write_reports
 
-
-def _resumed(directory: Path, config: Path | None, overrides: tuple[str, ...], out: Path | None) -> Store:
-    store = open_store(directory)
-    if overrides or out:
-        raise ConfigError("--resume continues a run as it was planned: leave out --set, --budget and --out.")
-    if config and _found(config).read_bytes() != (store.directory / "experiment.toml").read_bytes():
-        raise ConfigError(f"{config} is not the experiment of {directory}. Leave it out: the directory has its own.")
-    check_machine(store.read_plan().experiment, survey(directory))
-    return store
-
-
-def _measured(store: Store, quiet: bool) -> BaseException | None:
-    """Measure what is missing. What ended it early is returned, so that what is there can be reported first."""
-    load_polars()
-    plan = store.read_plan()
-    sessions = plan.schedule.sessions
-    began, done_before = time.monotonic(), len(store.sessions())
-    try:
-        with progress(sessions, done_before, quiet=quiet) as advance:
-
-            def after(session: int) -> None:
-                done = len(store.sessions())
-                each_s = (time.monotonic() - began) / (done - done_before)
-                advance(session, each_s * (sessions - done))
-
-            measure(plan, store, survey(store.directory), after)
-    except (HarnessError, KeyboardInterrupt, Interrupted) as problem:
-        return problem
-    except OSError as error:
-        return refusal(error)
-    return None
-
-
-def _concluded(store: Store, as_json: bool) -> bool:
-    """Report all finished sessions, also when there is no room for summary.json; whether the result is valid."""
-    from harness.conclude import read_summary
-
-    summary, plan = read_summary(store.directory)
-    try:
-        store.write_json("summary.json", summary)
-    finally:
-        _print_summary(summary, plan, as_json)
+    plan, sessions = store.read_plan(), read_sessions(store)
+    summary = summary_of(store, plan, sessions)
+    _print_summary(summary, plan, as_json)
+    write_reports(store, plan, sessions, summary)
     return summary.valid
 
 

@@ -1,25 +1,41 @@
-"""From a results directory to its summary: everything here can be deleted and made again."""
+"""From a results directory to what is said of it: everything written here can be deleted and made again."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.analysis.bursts import SessionData
+from harness.analysis.changes import RunData
+from harness.analysis.exhibits import exhibits
 from harness.analysis.summary import summarise
 from harness.errors import ConfigError
 from harness.evidence.store import Store, open_store
 from harness.model import Plan, Summary
+from harness.report.pyperf_file import render_pyperf
 
 
 def read_summary(directory: Path) -> tuple[Summary, Plan]:
     """The summary of any results directory, from its records. Raises ConfigError."""
     store = open_store(directory)
-    if not store.sessions():
+    sessions = read_sessions(store)
+    if not sessions:
         raise ConfigError(f"{directory} holds no finished session yet. Continue it with barehop run --resume.")
     plan = store.read_plan()
-    return summary_of(store, plan), plan
+    return summary_of(store, plan, sessions), plan
 
 
-def summary_of(store: Store, plan: Plan) -> Summary:
-    sessions = [SessionData(store.read_record(number), store.read_requests(number)) for number in store.sessions()]
+def read_run(directory: Path) -> RunData:
+    """The run in `directory` as it can be compared with others. Raises ConfigError."""
+    summary, plan = read_summary(directory)
+    store = open_store(directory)
+    records = [store.read_record(number) for number in store.sessions()]
+    return RunData(plan=plan, summary=summary, records=records, host=store.read_host())
+
+
+def read_sessions(store: Store) -> list[SessionData]:
+    return [SessionData(store.read_record(number), store.read_requests(number)) for number in store.sessions()]
+
+
+def summary_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Summary:
     summary = summarise(
         plan.experiment,
         sessions,
@@ -28,3 +44,26 @@ def summary_of(store: Store, plan: Plan) -> Summary:
         seconds_total=sum(session.record.seconds["total"] for session in sessions),
     )
     return summary.model_copy(update={"overrides": plan.overrides})
+
+
+def write_reports(store: Store, plan: Plan, sessions: Sequence[SessionData], summary: Summary) -> None:
+    """summary.json, report.html and pyperf.json, the last where anything was answered."""
+    store.write_json("summary.json", summary)
+    store.write_text("report.html", html_of(store, plan, sessions, summary))
+    if any(arm.requests for arm in summary.arms.values()):
+        records = [session.record for session in sessions]
+        store.write_text("pyperf.json", render_pyperf(plan, records, store.read_host()))
+
+
+def write_anew(directory: Path) -> Path:
+    """All reports of a results directory, from its records; where the one to look at is. Raises ConfigError."""
+    summary, plan = read_summary(directory)
+    store = open_store(directory)
+    write_reports(store, plan, read_sessions(store), summary)
+    return store.directory / "report.html"
+
+
+def html_of(store: Store, plan: Plan, sessions: Sequence[SessionData], summary: Summary) -> str:
+    from harness.report.html import render_html  # plotly takes its time
+
+    return render_html(summary, plan, store.read_host(), exhibits(plan.experiment, sessions))

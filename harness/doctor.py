@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from harness import plugins
 from harness.errors import MachineError
 from harness.evidence.doubts.bare import bare_doubts, read_bare
 from harness.evidence.doubts.noise import noise_doubts
@@ -14,10 +15,10 @@ from harness.lab.blueprint import Machine
 from harness.lab.placement import place
 from harness.lab.process import own_pids
 from harness.lab.programs import find_nginx, find_program, find_python
-from harness.model import Experiment, Home
+from harness.model import Experiment, Home, LoadTool
+from harness.preflight import machine_problems
 from harness.report.findings import Finding, State
 from harness.report.wording import duration
-from harness.run import load_tool, machine_problems
 
 MISSING: State = "missing"
 
@@ -57,7 +58,7 @@ def _kernel(facts: Facts) -> Finding:
 def _programs() -> Iterator[Finding]:
     yield _tried("nginx", lambda: _version(find_nginx("nginx").path, find_nginx("nginx").version))
     yield _tried("gunicorn", lambda: f"runs in {find_python('', 'uvicorn')}")
-    ab = load_tool("ab")
+    ab = plugins.load("harness.load.tools", "ab", LoadTool)
     path = find_program(ab.program)
     missing = f"The configuration seed needs it. {ab.install}"
     yield Finding("ab", "ok" if path else "doubt", path or "not installed", "" if path else missing)
@@ -147,7 +148,7 @@ def _bare() -> Iterator[Finding]:
 
 
 def _experiment(experiment: Experiment, machine: Machine) -> list[Finding]:
-    problems = list(dict.fromkeys(machine_problems(experiment, machine)))
+    problems = machine_problems(experiment, machine)
     if not problems:
         return [Finding(experiment.name, "ok", "this machine has everything that the experiment needs", "")]
     return [Finding(experiment.name, MISSING, problem, "") for problem in problems]

@@ -2,6 +2,9 @@
 
 import pkgutil
 from importlib import import_module
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def names(package: str) -> list[str]:
@@ -10,9 +13,11 @@ def names(package: str) -> list[str]:
     return sorted(module.name.replace("_", "-") for module in found)
 
 
-def load(package: str, name: str) -> object:
-    """The value that plug-in `name` describes: its module's `PLUGIN`."""
-    return import_module(f"{package}.{name.replace('-', '_')}").PLUGIN
+def load(package: str, name: str, kind: type[T]) -> T:
+    """The value that plug-in `name` describes: its module's `PLUGIN`, which is a `kind`."""
+    plugin = import_module(f"{package}.{name.replace('-', '_')}").PLUGIN
+    assert isinstance(plugin, kind)
+    return plugin
 
 
 def help_text(package: str, name: str) -> str:

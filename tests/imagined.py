@@ -1,7 +1,7 @@
 """A run that never was, with everything that a run leaves: for tests that need a whole one without measuring."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -73,20 +73,12 @@ PILOT = Pilot(
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Arms that take `truth` times 400 us, and a control; `against` is one reference, or one for each compared arm.
-
-    `failures` are per arm, in the first session; `doubts` stand in every session; without `raw` no time of a single
-    request is known.
-    """
+    """What a run is to show; see `run_of`."""
 
     truth: Mapping[str, float]
-    against: str | Mapping[str, str] = ""
-    sessions: int = 8
-    rounds: int = 40
-    pilot: Pilot | None = None
-    failures: Mapping[str, int] = field(default_factory=dict)
-    doubts: Sequence[Doubt] = ()
-    raw: bool = True
+    failures: Mapping[str, int]
+    doubts: Sequence[Doubt]
+    raw: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,43 +89,51 @@ class Run:
     sessions: tuple[SessionData, ...]
 
 
-def run_of(scene: Scene) -> Run:
-    schedule = Schedule(
-        sessions=max(scene.sessions, 2),
-        rounds=scene.rounds,
-        burst=BURST,
-        settle=2,
-        reason="as the pilot chose",
-        looks=(4, 6, 8),
-    )
-    planned = plan_of(_experiment(scene), schedule, ("design.budget_s=20",))
-    plan = planned.model_copy(update={"pilot": scene.pilot})
-    rng = np.random.default_rng(1)
-    sessions = tuple(_session(number, scene, plan, rng) for number in range(1, scene.sessions + 1))
+def run_of(  # noqa: PLR0913 - all that runs may differ in
+    truth: Mapping[str, float],
+    *,
+    against: str | Mapping[str, str] = "",
+    sessions: int = 8,
+    rounds: int = 40,
+    pilot: Pilot | None = None,
+    failures: Mapping[str, int] | None = None,
+    doubts: Sequence[Doubt] = (),
+    raw: bool = True,
+) -> Run:
+    """Arms that take `truth` times 400 us, and a control; `against` is one reference, or one for each compared arm.
+
+    `failures` are per arm, in the first session; `doubts` stand in every session; without `raw` no time of a single
+    request is known.
+    """
+    plan = _plan(list(truth), against or next(iter(truth)), sessions, rounds).model_copy(update={"pilot": pilot})
+    scene, rng = Scene(truth, failures or {}, doubts, raw), np.random.default_rng(1)
+    seen = tuple(_session(number, scene, plan, rng) for number in range(1, sessions + 1))
     summary = summarise(
         plan.experiment,
-        sessions,
+        seen,
         directory="results/imagined",
-        planned_sessions=schedule.sessions,
-        seconds_total=2.5 * scene.sessions,
+        schedule=plan.schedule,
+        seconds_total=2.5 * sessions,
     )
-    return Run(summary.model_copy(update={"overrides": plan.overrides}), plan, HOST, sessions)
+    return Run(summary.model_copy(update={"overrides": plan.overrides}), plan, HOST, seen)
 
 
-def _experiment(scene: Scene) -> Experiment:
-    names = list(scene.truth)
-    first = scene.against if isinstance(scene.against, str) else ""
-    pairs = scene.against if isinstance(scene.against, Mapping) else _with_each(names, first or names[0])
+def _plan(names: Sequence[str], against: str | Mapping[str, str], sessions: int, rounds: int) -> Plan:
+    pairs = _with_each(names, against) if isinstance(against, str) else dict(against)
     reference = next(iter(pairs.values()))
     settings = {name: Settings(transport=name if name.startswith("uds-") else "tcp") for name in names}
     control = Arm(name="control", settings=settings[reference], control_of=reference)
-    return Experiment(
+    experiment = Experiment(
         name="imagined",
         question="Is a Unix socket on tmpfs faster than TCP loopback between nginx and the app?",
         arms=(*(Arm(name=name, settings=settings[name]) for name in names), control),
         pairs=(("control", reference), *pairs.items()),
-        design=Design(),
+        design=Design(against="" if isinstance(against, str) else {"transport": "tcp"}),
     )
+    schedule = Schedule(
+        sessions=max(sessions, 2), rounds=rounds, burst=BURST, settle=2, reason="as the pilot chose", looks=(4, 6, 8)
+    )
+    return plan_of(experiment, schedule, ("design.budget_s=20",))
 
 
 def _with_each(names: Sequence[str], reference: str) -> dict[str, str]:
@@ -142,7 +142,7 @@ def _with_each(names: Sequence[str], reference: str) -> dict[str, str]:
 
 def _session(number: int, scene: Scene, plan: Plan, rng: np.random.Generator) -> SessionData:
     arms = plan.experiment.arms
-    times_us = _times_us(scene, [scene.truth[arm.control_of or arm.name] for arm in arms], rng)
+    times_us = _times_us(plan.schedule.rounds, [scene.truth[arm.control_of or arm.name] for arm in arms], rng)
     seen = [
         (round_, order, arms[place].name, times_us[round_, place])
         for round_, places in enumerate(plan.orders[number - 1])
@@ -150,7 +150,7 @@ def _session(number: int, scene: Scene, plan: Plan, rng: np.random.Generator) ->
     ]
     record = Record(
         session=number,
-        started_utc=f"2026-03-01T10:00:{number:02}+00:00",
+        started_utc=f"2026-03-01T10:00:{2 * number % 60:02}+00:00",
         seconds={"total": 2.5, "visiting": 1.5, "other": 1.0},
         schedule=plan.schedule,
         proofs={arm.name: {"cpus": CPUS} for arm in arms},
@@ -161,10 +161,10 @@ def _session(number: int, scene: Scene, plan: Plan, rng: np.random.Generator) ->
     return SessionData(record, _requests(seen) if scene.raw else pl.DataFrame())
 
 
-def _times_us(scene: Scene, factors: Sequence[float], rng: np.random.Generator) -> Times:
+def _times_us(rounds: int, factors: Sequence[float], rng: np.random.Generator) -> Times:
     """(rounds, arms, burst): a level that wanders, what a fresh start does to an arm, and now and then a stall."""
-    shape = (scene.rounds, len(factors), BURST)
-    level_us = LEVEL_US * np.exp(rng.normal(0, 0.12) + np.cumsum(rng.normal(0, 0.02, scene.rounds)))
+    shape = (rounds, len(factors), BURST)
+    level_us = LEVEL_US * np.exp(rng.normal(0, 0.12) + np.cumsum(rng.normal(0, 0.02, rounds)))
     of_arms = np.asarray(factors) * np.exp(rng.normal(0, 0.004, len(factors)))
     times_us: Times = (level_us[:, None] * of_arms)[..., None] * np.exp(rng.gamma(1, 0.05, shape))
     return times_us + (rng.random(shape) < 0.01) * rng.exponential(3000, shape)

@@ -40,8 +40,11 @@ def allan_curve(times: Series, rounds_of: Callable[[int], float]) -> tuple[Allan
 
 
 def best_burst(points: Sequence[AllanPoint]) -> int:
-    """The longest burst whose variance is within 10 % of the least, of those that are 4 requests or longer."""
-    candidates = [point for point in points if point.burst >= MIN_BURST]
+    """The longest burst whose variance is within 10 % of the least, of those that are 4 requests or longer.
+
+    The longest there is where none is.
+    """
+    candidates = [point for point in points if point.burst >= MIN_BURST] or points[-1:]
     limit = math.sqrt(GOOD_ENOUGH) * min(point.half_width_percent for point in candidates)
     return max(point.burst for point in candidates if point.half_width_percent <= limit)
 

@@ -1,7 +1,7 @@
 """What the visits of a pilot hold: times by position, series over rounds, and what a round costs."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -21,9 +21,13 @@ class PilotSession:
 
 
 def times_by_position(sessions: Sequence[PilotSession]) -> Series:
-    """Nanoseconds, (visits, positions), of the visits of which every request was answered and timed."""
-    whole = list(_whole(sessions))
-    return np.array([visit.latency_ns for visit in whole], dtype=np.float64) if whole else np.empty((0, 0))
+    """Nanoseconds, (visits, positions), of the visits of which every request was answered and timed.
+
+    Sessions may differ in the length of their visits; the shortest sets the positions.
+    """
+    visits = [visit.latency_ns for session in sessions for visit in _whole(session)]
+    positions = min(map(len, visits), default=0)
+    return np.array([times[:positions] for times in visits], dtype=np.float64).reshape(len(visits), positions)
 
 
 def series_us(session: PilotSession, settle: int) -> dict[str, Series]:
@@ -49,20 +53,20 @@ def in_order_us(session: PilotSession, settle: int) -> Series:
 
 def round_s(sessions: Sequence[PilotSession], settle: int, burst: int) -> float:
     """What a round of shorter visits costs: the pilot's, without the requests that they spare."""
-    visits = [visit for session in sessions for visit in session.visits]
-    per_arm = Counter(visit.arm for visit in visits)
-    rounds = max(per_arm.values())
-    whole = list(_whole(sessions))
-    positions = max((len(visit.latency_ns) for visit in whole), default=0)
-    request_s = sum(_request_s([visit for visit in whole if visit.arm == arm]) for arm in per_arm)
-    measured_s = sum(session.visiting_s for session in sessions) / rounds
-    return max(measured_s - (positions - settle - burst) * request_s, (settle + burst) * request_s)
+    return fmean(_round_s(session, settle + burst) for session in sessions)
 
 
-def _whole(sessions: Sequence[PilotSession]) -> Iterator[Visit]:
-    visits = [visit for session in sessions for visit in session.visits if visit.latency_ns]
-    positions = max((len(visit.latency_ns) for visit in visits), default=0)
-    return (visit for visit in visits if len(visit.latency_ns) == positions)
+def _round_s(session: PilotSession, positions: int) -> float:
+    rounds = Counter(visit.arm for visit in session.visits)
+    whole = _whole(session)
+    request_s = sum(_request_s([visit for visit in whole if visit.arm == arm]) for arm in rounds)
+    spared = max((len(visit.latency_ns) for visit in whole), default=0) - positions
+    return max(session.visiting_s / max(rounds.values()) - spared * request_s, positions * request_s)
+
+
+def _whole(session: PilotSession) -> list[Visit]:
+    positions = max(len(visit.latency_ns) for visit in session.visits)
+    return [visit for visit in session.visits if positions and len(visit.latency_ns) == positions]
 
 
 def _mean_us(visit: Visit, settle: int) -> float:

@@ -42,7 +42,10 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """`steal_percent` is of all CPU time, `others_percent` of one CPU, `pressure_percent` of the interval."""
+    """`steal_percent` is of all CPU time, `others_percent` of one CPU, `pressure_percent` of the interval.
+
+    `tick_percent` is what one tick, in which CPU time is counted, makes of one CPU.
+    """
 
     seconds: float
     steal_percent: float
@@ -51,6 +54,7 @@ class Noise:
     pressure_percent: float | None
     pressure_avg10: float | None
     load_1min: float
+    tick_percent: float = 0.0
 
 
 def watch_noise(seconds: float, own: Collection[int] = (), proc: Path = Path("/proc")) -> Noise:
@@ -83,6 +87,7 @@ def noise_between(before: Snapshot, after: Snapshot, own: Collection[int] = (), 
         pressure_percent=_pressure_percent(before, after),
         pressure_avg10=after.pressure_avg10,
         load_1min=after.load_1min,
+        tick_percent=100 / one_cpu,
     )
 
 

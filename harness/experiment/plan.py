@@ -3,14 +3,16 @@
 import random
 from collections.abc import Sequence
 
-from harness.model import Experiment, Plan, Schedule
+from harness.model import Experiment, Pilot, Plan, Schedule
 
 Orders = tuple[tuple[int, ...], ...]
 
 
-def plan_of(experiment: Experiment, schedule: Schedule, overrides: Sequence[str] = ()) -> Plan:
+def plan_of(
+    experiment: Experiment, schedule: Schedule, overrides: Sequence[str] = (), pilot: Pilot | None = None
+) -> Plan:
     orders = (session_orders(experiment, session, schedule.rounds) for session in range(1, schedule.sessions + 1))
-    return Plan(experiment=experiment, schedule=schedule, orders=tuple(orders), overrides=tuple(overrides))
+    return Plan(experiment=experiment, schedule=schedule, orders=tuple(orders), overrides=tuple(overrides), pilot=pilot)
 
 
 def session_orders(experiment: Experiment, session: int, rounds: int) -> Orders:

@@ -104,8 +104,9 @@ def schedule_of(
 def split(experiment: Experiment, cost: Cost, spread: Spread, burst: int, time_s: float) -> tuple[int, int]:
     """(sessions, rounds) that fill the time and make the interval narrowest; what the file fixes is fixed.
 
-    Without bounds the best number of rounds would be sqrt(session_s / round_s) * round_sd / session_sd
-    (Kalibera and Jones 2013). A split that is hardly wider and has requests enough for a p99 is preferred.
+    For many sessions the best number of rounds is sqrt(session_s / round_s) * round_sd / session_sd (Kalibera and
+    Jones 2013), and sqrt(pi / 2) times that for medians; few sessions pay for Student's t as well. A split that is
+    hardly wider and has requests enough for a p99 is preferred.
     """
     design = experiment.design
     counts = _session_counts(design, cost, time_s)

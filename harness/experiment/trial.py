@@ -20,14 +20,18 @@ def needs_pilot(design: Design) -> bool:
     return None in (design.sessions, design.rounds, design.burst, design.settle)
 
 
+def trial_sessions(design: Design) -> int:
+    return 2 if design.budget_s < SHORT_BUDGET_S else 3
+
+
 def trial_of(experiment: Experiment, round_s: float) -> Schedule:
-    """The pilot's visits; `round_s` is what one round of `visit_lengths` requests takes.
+    """A pilot session's visits; `round_s` is what one round of `visit_lengths` requests takes.
 
     Settling is what the pilot looks at, so nothing settles, but before an outside tool's run, which shows no request.
     """
     design = experiment.design
     settle, burst = visit_lengths(experiment)
-    sessions = 2 if design.budget_s < SHORT_BUDGET_S else 3
+    sessions = trial_sessions(design)
     visiting_s = PILOT_SHARE * design.budget_s / sessions - NOMINAL_SESSION_S
     visiting_s = min(max(visiting_s, MIN_VISITING_S), MAX_VISITING_S)
     if all(arm.settings.tool != CLIENT for arm in experiment.arms):

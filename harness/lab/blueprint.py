@@ -156,15 +156,14 @@ def start_script(blueprint: Blueprint) -> str:
 
 
 def _scratch_parent(machine: Machine) -> Path:
-    parent = machine.parents["directory"] or machine.parents["tmpfs"]
+    parent = machine.parents["tmpfs"] or machine.parents["directory"]  # memory: no disk is to be heard in the numbers
     if parent is None:
         raise MachineError("There is no directory to put scratch files in. Set TMPDIR to one that you may write to.")
     return parent
 
 
 def _hop(name: str, machine: Machine, ports: Iterator[int]) -> Hop:
-    transport = plugins.load("harness.lab.transports", name)
-    assert isinstance(transport, Transport)
+    transport = plugins.load("harness.lab.transports", name, Transport)
     if transport.home == "port":
         return Hop(transport, f"{LOOPBACK}:{next(ports)}", None)
     parent = machine.parents[transport.home]

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 from rich.console import RenderableType
 from rich.table import Table
 
-from harness.model import Arm, Plan, Schedule, Settings
+from harness.model import Arm, Pilot, Plan, Schedule, Settings
 from harness.report import page
 from harness.report.page import Paragraph, grid, heading, verbatim
 from harness.report.wording import counted, duration
@@ -33,6 +33,15 @@ def render_plan(plan: Plan, expected_s: float | None, *, width: int | None = Non
         Paragraph(_time(expected_s, experiment.design.budget_s)),
     ]
     return page.render(parts, width=width, color=color)
+
+
+def foreseen(schedule: Schedule, pilot: Pilot) -> str:
+    """What a pilot chose and promises, in a sentence."""
+    visit = f"{counted(schedule.settle, 'untimed request')} and {counted(schedule.burst, 'timed one')}"
+    return (
+        f"{counted(schedule.sessions, 'session')} of {counted(schedule.rounds, 'round')}, {visit} a visit: "
+        f"±{pilot.half_width_percent:.2g} % expected, {pilot.gain:.1f} times as narrow as one arm after the other."
+    )
 
 
 def render_stack(arm: str, parts: Mapping[str, str], *, width: int | None = None, color: bool = False) -> str:

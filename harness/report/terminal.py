@@ -66,6 +66,7 @@ def _next_steps(summary: Summary) -> Iterator[RenderableType]:
     directory = shlex.quote(summary.directory)
     yield ""
     yield verbatim(f"Results       {summary.directory}")
+    yield verbatim(f"Look at them  {summary.directory}/report.html")
     if summary.sessions < summary.planned_sessions:
         yield verbatim(f"Complete it   barehop run --resume {directory}")
     overridden = "".join(f" --set {shlex.quote(override)}" for override in summary.overrides)

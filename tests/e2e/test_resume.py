@@ -63,8 +63,9 @@ def test_what_cannot_be_resumed_is_refused(complete: Path, arguments: list[str],
     assert not (complete / "elsewhere").exists()
 
 
-@pytest.mark.parametrize("name", ["plan.json", "sessions/0001.json", "sessions/0001.parquet"])
-@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\x00"])
+@pytest.mark.parametrize(
+    ("name", "content"), [("plan.json", b"{}"), ("sessions/0001.json", b""), ("sessions/0001.parquet", b"\xff\x00")]
+)
 def test_a_file_that_barehop_did_not_write_is_named(here: Path, name: str, content: bytes) -> None:
     (here / "run" / name).write_bytes(content)
     ended = barehop(here, "report", "run")

@@ -6,7 +6,7 @@ import pytest
 from several_runs import run_data, write_run
 
 from harness.analysis.across import compare_runs
-from harness.compared import read_run
+from harness.conclude import read_run
 from harness.errors import ConfigError
 
 

@@ -133,7 +133,7 @@ def test_starting_the_command_imports_nothing_that_is_slow(module: str) -> None:
 
 @pytest.mark.parametrize(("package", "name"), plugin_modules())
 def test_a_plug_in_brings_its_value_and_its_help(package: str, name: str) -> None:
-    assert isinstance(plugins.load(package, name), PLUGINS[package])
+    assert plugins.load(package, name, PLUGINS[package])
     assert plugins.help_text(package, name).endswith(".")
 
 

@@ -9,9 +9,10 @@ from harness.evidence.quiet import Noise, Snapshot, noise_between, read_snapshot
 from harness.lab.process import own_pids
 from harness.model import Doubt
 
-# Both are ten times what a quiet virtual machine shows, and ticks of 10 ms tell them within a second.
+# Both are ten times what a quiet virtual machine shows; in a short session a few ticks of 10 ms are chance.
 STEAL_PERCENT = 1.0
 BUSY_PERCENT = 5.0
+CHANCE_TICKS = 3
 # Many that are small or gone already; ticks know their sum less well than a single process.
 CROWD_PERCENT = 20.0
 # Client and nginx on one CPU wait for each other for up to a fifth of the time, and idle workers that wake together
@@ -54,7 +55,7 @@ def noise_doubts(noise: Noise) -> Iterator[Doubt]:
 
 
 def _steal(noise: Noise) -> Iterator[Doubt]:
-    if noise.steal_percent > STEAL_PERCENT:
+    if noise.steal_percent > _beyond_chance(STEAL_PERCENT, noise):
         yield Doubt(
             kind="steal",
             seen=f"{noise.steal_percent:.1f} % of CPU time was stolen by the hypervisor.",
@@ -63,13 +64,17 @@ def _steal(noise: Noise) -> Iterator[Doubt]:
 
 
 def _busy(noise: Noise) -> Iterator[Doubt]:
-    busy = [process for process in noise.top if process.percent > BUSY_PERCENT]
+    busy = [process for process in noise.top if process.percent > _beyond_chance(BUSY_PERCENT, noise)]
     for process in busy:
         seen = f"{process.name} (pid {process.pid}) used {process.percent:.0f} % of a CPU."
         yield Doubt(kind="busy", seen=seen, advice=_END_THEM)
     if not busy and noise.others_percent > CROWD_PERCENT:
         seen = f"Processes other than ours, each small or short-lived, used {noise.others_percent:.0f} % of a CPU."
         yield Doubt(kind="busy", seen=seen, advice=_END_THEM)
+
+
+def _beyond_chance(percent: float, noise: Noise) -> float:
+    return max(percent, CHANCE_TICKS * noise.tick_percent)
 
 
 def _pressure(noise: Noise) -> Iterator[Doubt]:

@@ -82,6 +82,7 @@ def test_the_longest_of_those_within_10_percent_of_the_least_variance_is_best() 
 
 def test_a_burst_has_4_requests_at_least() -> None:
     assert best_burst(curve(0.1, 0.1, 5, 6, 7)) == 4
+    assert best_burst(curve(0.1, 0.2)) == 2  # visits are too short to show any such
 
 
 def test_without_visits_there_is_no_curve() -> None:

@@ -134,6 +134,13 @@ def test_the_same_visits_always_give_the_same_pilot() -> None:
 def test_only_visits_without_a_gap_show_positions() -> None:
     visits = [visit(0, "a", 400, 300, 200), visit(0, "b", 400, 300), visit(1, "a")]
     assert times_by_position([PilotSession(visits, 1, 1)]).tolist() == [[400_000, 300_000, 200_000]]
+    failed = PilotSession([visit(0, "a")], 1, 1)
+    assert times_by_position([failed]).size == 0
+
+
+def test_the_session_with_the_shortest_visits_sets_the_positions() -> None:
+    sessions = [PilotSession([visit(0, "a", *times)], 1, 1) for times in ([4, 3, 2], [5, 6])]
+    assert times_by_position(sessions).tolist() == [[4000, 3000], [5000, 6000]]
 
 
 def test_a_series_leaves_out_what_settles_and_marks_what_is_missing() -> None:

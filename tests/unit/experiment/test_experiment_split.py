@@ -42,12 +42,11 @@ def test_more_spread_between_rounds_asks_for_more_of_those() -> None:
 
 def test_the_split_is_near_the_optimum_of_kalibera_and_jones() -> None:
     """Sessions a little more than theirs, because Student's t is wide where they are few."""
-    cost, spread = Cost(session_s=4.0, round_s=0.5, source=""), Spread(2.0, 4.0)
+    cost, spread = Cost(session_s=1.0, round_s=0.5, source=""), Spread(0.2, 4.0)
     sessions, rounds = split(BASE, cost, spread, 1000, 400)
-    best_rounds = math.sqrt(cost.session_s / cost.round_s * math.pi / 2) * 4.0 / 2.0
-    assert 0.6 * best_rounds <= rounds <= 1.1 * best_rounds or sessions == 20
-    others = [(count, int((400 / count - 4.0) / 0.5)) for count in range(8, 21)]
-    assert spread.half_width(sessions, rounds) == min(spread.half_width(*other) for other in others)
+    best_rounds = math.sqrt(cost.session_s / cost.round_s * math.pi / 2) * 4.0 / 0.2
+    assert 8 < sessions < 30
+    assert 0.8 * best_rounds <= rounds <= best_rounds
 
 
 @given(st.floats(0, 5), st.floats(0.1, 50), st.floats(20, 1000), st.integers(1, 64))

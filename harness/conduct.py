@@ -1,0 +1,88 @@
+"""Conducts a run: from an experiment file to a plan, to its sessions, to the files that say what came of it."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness.conclude import read_sessions, summary_of
+from harness.ending import load_polars, refusal
+from harness.errors import ConfigError, HarnessError, Interrupted
+from harness.evidence.store import Store, new_directory, open_store
+from harness.experiment.plan import plan_of
+from harness.experiment.read import read_experiment
+from harness.experiment.schedule import schedule_of
+from harness.experiment.trial import needs_pilot
+from harness.lab.blueprint import survey
+from harness.model import Experiment, Plan
+from harness.pilot import piloted
+from harness.preflight import check_machine, run_facts
+from harness.report.arrangement import foreseen
+from harness.report.progress import message, progress
+from harness.run import measure
+
+
+def begun(config: Path | None, overrides: Sequence[str], results: Path, out: Path | None, *, quiet: bool) -> Store:
+    """A new results directory with its plan; nothing is made before every problem has been looked for."""
+    if config is None:
+        raise ConfigError("Which experiment? Give the path of a file, or a name like baseline; see barehop list.")
+    experiment = read_experiment(config, overrides)
+    check_machine(experiment, survey(out or results))
+    store = Store(new_directory(results, experiment.name, out))
+    store.write_text("experiment.toml", config.read_bytes().decode())
+    store.write_json("host.json", run_facts(experiment))
+    plan = planned(experiment, overrides, store, quiet=quiet)
+    store.write_text("plan.json", plan.model_dump_json() + "\n")
+    return store
+
+
+def planned(experiment: Experiment, overrides: Sequence[str], store: Store, *, quiet: bool) -> Plan:
+    """The plan, after a pilot where the file leaves anything to it."""
+    if not needs_pilot(experiment.design):
+        return plan_of(experiment, schedule_of(experiment, None), overrides)
+    message("Piloting, to see how long to measure what ...", quiet=quiet)
+    pilot, spent_s = piloted(experiment, store, survey(store.directory))
+    schedule = schedule_of(experiment, None, pilot, spent_s)
+    message(foreseen(schedule, pilot), quiet=quiet)
+    return plan_of(experiment, schedule, overrides, pilot)
+
+
+def resumed(directory: Path, config: Path | None) -> Store:
+    """The store of an interrupted run, whose experiment `config` must be where it is given."""
+    store = open_store(directory)
+    if config and config.read_bytes() != (store.directory / "experiment.toml").read_bytes():
+        raise ConfigError(f"{config} is not the experiment of {directory}. Leave it out: the directory has its own.")
+    check_machine(store.read_plan().experiment, survey(directory))
+    return store
+
+
+def measured(store: Store, *, quiet: bool) -> BaseException | None:
+    """Measure what is missing. What ended it early is returned, so that what is there can be reported first."""
+    load_polars()
+    plan = store.read_plan()
+    try:
+        with progress(plan.schedule.sessions, len(store.sessions()), quiet=quiet) as advance:
+            measure(plan, store, survey(store.directory), _enough(plan, store, advance))
+    except (HarnessError, KeyboardInterrupt, Interrupted) as problem:
+        return problem
+    except OSError as error:
+        return refusal(error)
+    return None
+
+
+def _enough(plan: Plan, store: Store, advance: Callable[[int, float], None]) -> Callable[[int], bool]:
+    """Tells after each session how far the run is, and at its looks whether it is precise enough to stop."""
+    began, done_before = time.monotonic(), len(store.sessions())
+
+    def enough(session: int) -> bool:
+        done = len(store.sessions())
+        if done > done_before:
+            each_s = (time.monotonic() - began) / (done - done_before)
+            advance(session, each_s * (plan.schedule.sessions - done))
+        return session == done and session in plan.schedule.looks[:-1] and _is_precise(plan, store)
+
+    return enough
+
+
+def _is_precise(plan: Plan, store: Store) -> bool:
+    summary = summary_of(store, plan, read_sessions(store))
+    return summary.planned_sessions <= summary.sessions

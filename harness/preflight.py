@@ -1,0 +1,47 @@
+"""What an experiment needs of this machine, and the facts of the machine that are kept with its results."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from harness import plugins
+from harness.errors import MachineError, raise_all
+from harness.evidence.host import host_facts
+from harness.evidence.pyperf_facts import pyperf_facts
+from harness.experiment.limits import CLIENT
+from harness.experiment.sharing import stacks_of
+from harness.lab.blueprint import Machine, stack_problems
+from harness.lab.programs import find_program, find_python
+from harness.model import Experiment, LoadTool, Settings
+
+
+def check_machine(experiment: Experiment, machine: Machine) -> None:
+    """Raises MachineError with every problem."""
+    raise_all(machine_problems(experiment, machine), MachineError)
+
+
+def machine_problems(experiment: Experiment, machine: Machine) -> list[str]:
+    """Everything that this machine lacks for `experiment`, each once; nothing is started."""
+    missing = (problem for arms in stacks_of(experiment) for problem in stack_problems(arms, machine))
+    return list(dict.fromkeys([*missing, *_tool_problems(experiment)]))
+
+
+def outside_tool(settings: Settings) -> LoadTool | None:
+    """The load tool of an arm; None for our own client."""
+    return None if settings.tool == CLIENT else plugins.load("harness.load.tools", settings.tool, LoadTool)
+
+
+def run_facts(experiment: Experiment) -> dict[str, Any]:
+    """host.json: the machine, and the versions of every program that takes part."""
+    settings = [arm.settings for arm in experiment.arms]
+    tools = [tool for tool in map(outside_tool, settings) if tool]
+    programs = {each.nginx: find_program(each.nginx) or each.nginx for each in settings}
+    programs |= {tool.program: find_program(tool.program) or tool.program for tool in tools}
+    pythons = {each.python: find_python(each.python, each.worker_class) for each in settings if each.python}
+    return host_facts(programs | pythons) | {"pyperf": pyperf_facts()}
+
+
+def _tool_problems(experiment: Experiment) -> Iterator[str]:
+    for arm in experiment.arms:
+        tool = outside_tool(arm.settings)
+        if tool and find_program(tool.program) is None:
+            yield f"There is no program {tool.program!r}, which tool = {arm.settings.tool!r} runs. {tool.install}"

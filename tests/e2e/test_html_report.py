@@ -1,0 +1,148 @@
+"""The HTML report, opened in a real browser that has no network to ask."""
+
+import base64
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import Page, find_browser, opened
+from imagined import PILOT, Run, run_of
+
+from harness.analysis.exhibits import exhibits
+from harness.model import Doubt
+from harness.report.html import render_html
+
+DOUBT = Doubt(kind="busy", seen="python used 49 % of a CPU", advice="End what else runs on this machine.")
+PAIRS = {f"uds-tmpfs/{kept}": f"tcp/{kept}" for kept in (0, 16, 32, 64, 128, 256)}
+RUNS = {
+    "few": lambda: run_of({"tcp": 1.0, "uds-tmpfs": 0.9, "uds-dir": 0.905}, pilot=PILOT, doubts=[DOUBT]),
+    "many": lambda: run_of(dict.fromkeys([*PAIRS, *PAIRS.values()], 1.0), against=PAIRS, rounds=20),
+    "one-session": lambda: run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, sessions=1, failures={"tcp": 3}, raw=False),
+    "long-names": lambda: run_of({"tcp": 1.0, "uds-tmpfs/net.ipv4.tcp_congestion_control=cubic/" + "0" * 40: 0.9}),
+}
+SCREENS = [(1280, 800), (390, 844)]
+DRAWN = "[...document.querySelectorAll('.plot')].map(plot => plot.querySelectorAll('.main-svg .plot').length)"
+TEXT_COLOR = "getComputedStyle(document.querySelector('.plot .xtick text')).fill"
+BOTTOMS = "['h1', '.answer', '.certainty'].map(what => document.querySelector(what).getBoundingClientRect().bottom)"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    program = find_browser()
+    if program is None:
+        pytest.skip("there is no Chromium here; on Debian scripts/setup test would have unpacked one")
+    with opened(program, tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    directory = tmp_path_factory.mktemp("reports")
+    return {name: written(run(), directory / f"{name}.html") for name, run in RUNS.items()}
+
+
+def written(run: Run, path: Path) -> Path:
+    shown = exhibits(run.plan.experiment, run.sessions)
+    path.write_text(render_html(run.summary, run.plan, run.host, shown), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", RUNS)
+def test_every_figure_is_drawn_and_the_console_stays_silent(
+    page: Page, reports: dict[str, Path], name: str, scheme: str
+) -> None:
+    page.show(*SCREENS[0], scheme)
+
+    page.open(reports[name])
+
+    drawn = page.evaluate(DRAWN)
+    assert drawn
+    assert all(drawn)
+    assert not page.complaints()
+
+
+def test_nothing_but_the_file_itself_is_asked_for(page: Page, reports: dict[str, Path]) -> None:
+    page.show(*SCREENS[0])
+
+    page.open(reports["few"])
+
+    assert [url for url in page.requested() if not url.startswith("data:")] == [reports["few"].as_uri()]
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("name", ["few", "many", "one-session"])
+def test_the_first_screen_holds_what_was_asked_and_found_and_how_sure_it_is(
+    page: Page, reports: dict[str, Path], name: str, screen: tuple[int, int]
+) -> None:
+    page.show(*screen)
+
+    page.open(reports[name])
+
+    assert max(page.evaluate(BOTTOMS)) <= screen[1]
+
+
+@pytest.mark.parametrize("width", [1280, 700, 390, 360])
+@pytest.mark.parametrize("name", RUNS)
+def test_no_screen_must_be_scrolled_sideways(page: Page, reports: dict[str, Path], name: str, width: int) -> None:
+    page.show(width, 800)
+
+    page.open(reports[name])
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_figures_follow_the_scheme_while_the_page_is_open(page: Page, reports: dict[str, Path]) -> None:
+    page.show(*SCREENS[0])
+    page.open(reports["few"])
+    light = page.evaluate(TEXT_COLOR)
+
+    page.show(*SCREENS[0], "dark")
+    page.settle()
+
+    assert page.evaluate(TEXT_COLOR) != light
+
+
+def test_paper_is_light_and_as_wide_as_paper_even_when_the_screen_is_dark(page: Page, reports: dict[str, Path]) -> None:
+    page.show(*SCREENS[0])
+    page.open(reports["few"])
+    light = page.evaluate(TEXT_COLOR)
+    page.show(*SCREENS[0], "dark")
+    page.settle()
+    dark = page.evaluate(TEXT_COLOR)
+
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.settle()
+    printed = page.evaluate(TEXT_COLOR)
+    widths = page.evaluate("[...document.querySelectorAll('.main-svg')].map(figure => figure.clientWidth)")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.settle()
+
+    assert (printed, page.evaluate(TEXT_COLOR)) == (light, dark)
+    assert max(widths) <= 700  # 180 mm are 680 pixels
+
+
+def test_it_prints_on_a_few_pages(page: Page, reports: dict[str, Path], tmp_path: Path) -> None:
+    page.show(*SCREENS[0])
+    page.open(reports["few"])
+
+    printed = base64.b64decode(page.call("Page.printToPDF")["data"])
+
+    (tmp_path / "report.pdf").write_bytes(printed)
+    assert 1 < len(re.findall(rb"/Type\s*/Page\b", printed)) < 12
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_there_is_something_to_look_at(
+    page: Page, reports: dict[str, Path], screen: tuple[int, int], scheme: str, tmp_path: Path
+) -> None:
+    page.show(*screen, scheme)
+    page.open(reports["few"])
+
+    picture = base64.b64decode(page.call("Page.captureScreenshot", captureBeyondViewport=True)["data"])
+
+    (tmp_path / f"{screen[0]}-{scheme}.png").write_bytes(picture)
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 20_000  # an empty page has 4000
