@@ -8,7 +8,6 @@ import click
 
 import harness
 from harness import plugins
-from harness.conduct import begun, measured, resumed
 from harness.ending import abandon_output, interruptible, refusal
 from harness.errors import ConfigError, HarnessError, Interrupted, MachineError, raise_all
 from harness.evidence.store import Store
@@ -17,7 +16,7 @@ from harness.experiment.read import read_experiment
 from harness.experiment.schedule import expected_s, nominal_cost, schedule_of
 from harness.lab.blueprint import blueprints_of, described, survey
 from harness.lab.lock import only_run
-from harness.model import Experiment, Plan, Summary
+from harness.model import Experiment, Plan, Settings, Summary
 from harness.preflight import check_machine
 
 if TYPE_CHECKING:
@@ -59,6 +58,8 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
 
     CONFIG is a file, or the name of one that barehop brings along, like baseline.
     """
+    from harness.conduct import begun, measured, resumed
+
     if budget is not None:
         overrides = (*overrides, f"design.budget_s={budget}")
     if resume and (overrides or out):
@@ -156,6 +157,34 @@ def compare(directories: tuple[Path, ...], gate: float | None, as_json: bool) ->
         click.echo(render_comparison(comparison, color=_in_color()), nl=False)
     if gate is not None:
         _pass(comparison, gate)
+
+
+@cli.command()
+@click.argument("config", type=click.Path(path_type=Path), required=False)
+@set_option
+@click.option("--budget", type=click.FloatRange(min=1), default=240.0, show_default=True, metavar="SECONDS")
+@click.option("--out", type=click.Path(path_type=Path), help="Where the results go; a new or empty directory.")
+@click.option("--json", "as_json", is_flag=True, help="Print the calibration as JSON.")
+@click.option("--quiet", is_flag=True, help="No progress on standard error.")
+def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
+    config: Path | None, overrides: tuple[str, ...], budget: float, out: Path | None, as_json: bool, quiet: bool
+) -> None:
+    """Show on this machine that one arm is not called different from itself, and known spikes are found.
+
+    The arm is the default one, or the reference of CONFIG with barehop's own application.
+    """
+    from harness import calibrate as calibration
+    from harness.conduct import measured
+    from harness.report.calibration import render_calibration
+
+    settings = _reference(read_experiment(_found(config), overrides)) if config else Settings()
+    with only_run():
+        store = calibration.begun(calibration.calibration_experiment(settings, budget), RESULTS, out, quiet=quiet)
+        problem = measured(store, quiet=quiet)
+    if problem:
+        raise problem
+    found = calibration.calibrated(store)
+    click.echo(found.model_dump_json(indent=1) if as_json else render_calibration(found, color=_in_color()), nl=as_json)
 
 
 @cli.command("list")
@@ -269,6 +298,10 @@ def _known_arm(experiment: Experiment, name: str) -> None:
     names = [arm.name for arm in experiment.arms]
     if name not in names:
         raise ConfigError(f"There is no arm {name!r} in {experiment.name}. There is: {', '.join(names)}.")
+
+
+def _reference(experiment: Experiment) -> Settings:
+    return experiment.arm(experiment.pairs[0][1]).settings
 
 
 def _question(path: Path) -> str:

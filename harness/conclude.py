@@ -43,7 +43,7 @@ def summary_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Sum
         schedule=plan.schedule,
         seconds_total=sum(session.record.seconds["total"] for session in sessions),
     )
-    return summary.model_copy(update={"overrides": plan.overrides})
+    return summary.model_copy(update={"overrides": plan.overrides, "calibration": store.read_calibration()})
 
 
 def write_reports(store: Store, plan: Plan, sessions: Sequence[SessionData], summary: Summary) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from harness.calibrate import last_calibration
 from harness.conclude import read_sessions, summary_of
 from harness.ending import load_polars, refusal
 from harness.errors import ConfigError, HarnessError, Interrupted
@@ -29,7 +30,11 @@ def begun(config: Path | None, overrides: Sequence[str], results: Path, out: Pat
     check_machine(experiment, survey(out or results))
     store = Store(new_directory(results, experiment.name, out))
     store.write_text("experiment.toml", config.read_bytes().decode())
-    store.write_json("host.json", run_facts(experiment))
+    host = run_facts(experiment)
+    store.write_json("host.json", host)
+    calibration = last_calibration(results, host)
+    if calibration:
+        store.write_json("calibration.json", calibration)
     plan = planned(experiment, overrides, store, quiet=quiet)
     store.write_text("plan.json", plan.model_dump_json() + "\n")
     return store

@@ -343,3 +343,4 @@ class Summary(Model):
     arms: dict[str, ArmSummary]
     comparisons: tuple[Comparison, ...]
     doubts: tuple[Doubt, ...]
+    calibration: dict[str, Any] | None = None  # the last one of this host, as `calibrate --json` printed it

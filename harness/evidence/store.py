@@ -63,7 +63,14 @@ class Store:
 
     def read_host(self) -> dict[str, Any]:
         """host.json, or nothing where there is none. Raises ConfigError."""
-        path = self.directory / "host.json"
+        return self._read_facts("host.json")
+
+    def read_calibration(self) -> dict[str, Any] | None:
+        """The calibration of the host that was known when the run began. Raises ConfigError."""
+        return self._read_facts("calibration.json") or None
+
+    def _read_facts(self, name: str) -> dict[str, Any]:
+        path = self.directory / name
         return _read(path, RootModel[dict[str, Any]]).root if path.exists() else {}
 
     def read_record(self, session: int) -> Record:

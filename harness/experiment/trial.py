@@ -7,11 +7,12 @@ from harness.model import Design, Experiment, Schedule
 PILOT_SHARE = 0.15  # of the budget, starting included
 MIN_VISITING_S = 0.6  # per session of the pilot, even where the budget is small
 MAX_VISITING_S = 5.0
-SHORT_BUDGET_S = 40.0  # below it there are 2 sessions, else 3: the fewest that differ and that have a middle
+SHORT_BUDGET_S = 40.0  # too short for a third session
 MIN_ROUNDS = 3
+MIN_TOOL_ROUNDS = 2
 WANTED_ROUNDS = 20
 # Positions of a visit: half of them for the carry-over's curve, and two bursts side by side for the Allan deviation.
-MIN_POSITIONS = 32
+MIN_POSITIONS = 40
 MAX_POSITIONS = 160
 
 
@@ -20,24 +21,21 @@ def needs_pilot(design: Design) -> bool:
     return None in (design.sessions, design.rounds, design.burst, design.settle)
 
 
-def trial_sessions(design: Design) -> int:
-    return 2 if design.budget_s < SHORT_BUDGET_S else 3
-
-
 def trial_of(experiment: Experiment, round_s: float) -> Schedule:
-    """A pilot session's visits; `round_s` is what one round of `visit_lengths` requests takes.
+    """A pilot session's visits, and how many such sessions; `round_s` is what a round of `visit_lengths` takes.
 
-    Settling is what the pilot looks at, so nothing settles, but before an outside tool's run, which shows no request.
+    Settling is what the pilot looks at, so nothing settles, but before the runs of outside tools: these show no single
+    request, only what they cost and how far they scatter.
     """
-    design = experiment.design
     settle, burst = visit_lengths(experiment)
-    sessions = trial_sessions(design)
-    visiting_s = PILOT_SHARE * design.budget_s / sessions - NOMINAL_SESSION_S
+    outside = all(arm.settings.tool != CLIENT for arm in experiment.arms)
+    sessions = 2 if outside or experiment.design.budget_s < SHORT_BUDGET_S else 3
+    visiting_s = PILOT_SHARE * experiment.design.budget_s / sessions - NOMINAL_SESSION_S
     visiting_s = min(max(visiting_s, MIN_VISITING_S), MAX_VISITING_S)
-    if all(arm.settings.tool != CLIENT for arm in experiment.arms):
-        rounds = max(int(visiting_s / round_s), MIN_ROUNDS)
+    if outside:
+        rounds = max(int(visiting_s / round_s), MIN_TOOL_ROUNDS)
         return Schedule(sessions=sessions, rounds=rounds, burst=burst, settle=settle, reason="pilot")
-    place_s = round_s / (settle + burst)  # one position of a visit, in all arms
-    positions = min(max(int(visiting_s / place_s / WANTED_ROUNDS), MIN_POSITIONS), MAX_POSITIONS)
-    rounds = max(int(visiting_s / place_s / positions), MIN_ROUNDS)
+    position_s = round_s / (settle + burst)  # of all arms
+    positions = min(max(int(visiting_s / position_s / WANTED_ROUNDS), MIN_POSITIONS), MAX_POSITIONS)
+    rounds = max(int(visiting_s / position_s / positions), MIN_ROUNDS)
     return Schedule(sessions=sessions, rounds=rounds, burst=positions, settle=0, reason="pilot")

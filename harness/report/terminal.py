@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 from rich.console import RenderableType
 
+from harness.analysis.calibration import Calibration
 from harness.model import Design, Summary
 from harness.report import caveats, page, seed, sentences
+from harness.report.calibration import mention
 from harness.report.doubts import Fold, folded
 from harness.report.page import Paragraph, heading, verbatim
 from harness.report.tables import ArmTables
@@ -42,7 +44,8 @@ def _notes(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
     starred = [f"* {holm}"] if holm else []
     notes = [*starred, *caveats.absences(summary), *caveats.disagreements(summary), sentences.cpu(summary)]
     yield ""
-    for note in [*filter(None, notes), caveats.effort(summary, design)]:
+    calibrated = [mention(Calibration.model_validate(summary.calibration))] if summary.calibration else []
+    for note in [*filter(None, notes), caveats.effort(summary, design), *calibrated]:
         yield Paragraph(note, indent="  ")
 
 

@@ -16,7 +16,8 @@ APPS = Path(__file__).parent / "apps"
 CHECKOUT = Path(__file__).parents[2]
 PR_SET_CHILD_SUBREAPER = 36
 PRIVATE_PARENTS = ("/dev/shm", "/var/tmp", "/tmp")
-TINY = ("--set", "design.sessions=2", "--set", "design.rounds=3")
+NO_PILOT = ("--set", "design.burst=8", "--set", "design.settle=2")  # where sessions and rounds are given too
+TINY = ("--set", "design.sessions=2", "--set", "design.rounds=3", *NO_PILOT)
 
 
 @dataclass(frozen=True, slots=True)

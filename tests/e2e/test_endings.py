@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import CHECKOUT, Ended, barehop, started
+from command import CHECKOUT, NO_PILOT, Ended, barehop, started
 
 from harness.model import Plan, Summary
 
@@ -34,7 +34,7 @@ try:
 except Interrupted:
     print("interrupted")
 """
-THREE = ("--set", "design.sessions=3", "--set", "design.rounds=3", "--set", "design.control=false")
+THREE = (*NO_PILOT, "--set", "design.sessions=3", "--set", "design.rounds=3", "--set", "design.control=false")
 
 
 def files(directory: Path) -> dict[str, tuple[int, bytes]]:

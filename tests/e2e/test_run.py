@@ -98,7 +98,7 @@ def test_the_experiment_is_kept_as_given(results: Path) -> None:
 
 
 def test_the_plan_says_what_the_command_line_set(plan: Plan) -> None:
-    assert plan.overrides == ("design.sessions=2", "design.rounds=3")
+    assert plan.overrides == TINY[1::2]
     assert (plan.schedule.sessions, plan.schedule.rounds) == (2, 3)
     assert [len(orders) for orders in plan.orders] == [3, 3]
 
@@ -169,7 +169,7 @@ def test_the_report_can_be_printed_again_as_it_was(here: Path, ended: Ended, res
 
 def test_the_report_says_how_to_repeat_the_run(ended: Ended, results: Path) -> None:
     line = next(line for line in ended.out.splitlines() if line.startswith("Repeat it"))
-    assert f"barehop run '{results}/experiment.toml' --set design.sessions=2 --set design.rounds=3" in line
+    assert f"barehop run '{results}/experiment.toml' {' '.join(TINY)}" in line
 
 
 def test_a_directory_that_is_not_empty_is_refused_and_not_touched(here: Path, results: Path) -> None:

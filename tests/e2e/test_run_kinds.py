@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import barehop
+from command import NO_PILOT, barehop
 
 from harness.experiment.read import read_experiment
 from harness.model import Record
 
-FEW = ("--set", "design.sessions=2", "--set", "design.rounds=2", "--set", "design.control=false", "--quiet")
+FEW = (*NO_PILOT, "--set", "design.sessions=2", "--set", "design.rounds=2", "--set", "design.control=false", "--quiet")
 
 ONE_STACK = """
 name = "one-stack"
@@ -148,7 +148,7 @@ def test_separate_processes_are_never_shared(tmp_path: Path) -> None:
 @pytest.mark.needs_ab
 def test_the_seed_is_measured_by_apachebench(tmp_path: Path) -> None:
     options = ("--set", "arm.tool_requests=20", "--set", "design.rounds=1", "--set", "design.control=false")
-    ended = barehop(tmp_path, "run", "seed", "--set", "design.sessions=2", *options, "--out", "out")
+    ended = barehop(tmp_path, "run", "seed", *NO_PILOT, "--set", "design.sessions=2", *options, "--out", "out")
     assert ended.code == 0
     record = Record.model_validate_json((tmp_path / "out/sessions/0002.json").read_bytes())
     assert {(visit.arm, visit.requests) for visit in record.visits} == {

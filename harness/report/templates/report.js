@@ -1,7 +1,7 @@
 "use strict";
 
 const root = document.documentElement;
-const plots = [...document.querySelectorAll(".plot")].map((element) => ({
+const drawings = [...document.querySelectorAll(".drawing")].map((element) => ({
   element,
   figure: element.parentElement.querySelector("script").textContent,
 }));
@@ -12,22 +12,21 @@ const colored = (key, value) => {
   return name ? getComputedStyle(root).getPropertyValue(name[1]).trim() : value;
 };
 
-const draw = (width) => {
-  for (const { element, figure } of plots) {
+const draw = () => {
+  const onPaper = root.classList.contains("paper");
+  for (const { element, figure } of drawings) {
     const { data, layout } = JSON.parse(figure, colored);
-    const size = width ? { width: element.clientWidth } : { autosize: true };
-    Plotly.react(element, data, { ...layout, ...size }, { displayModeBar: false, responsive: true });
+    const width = onPaper ? { width: element.clientWidth } : { autosize: true };
+    Plotly.react(element, data, { ...layout, ...width }, { displayModeBar: false, responsive: true });
   }
 };
 
-// Paper has a width and a color of its own, and browsers tell of it beforehand.
-addEventListener("beforeprint", () => {
-  root.classList.add("paper");
-  draw(true);
-});
-addEventListener("afterprint", () => {
-  root.classList.remove("paper");
-  draw(false);
-});
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(false));
-draw(false);
+// Paper has a width and colors of its own, and browsers tell of it beforehand.
+const putOnPaper = (really) => {
+  root.classList.toggle("paper", really);
+  draw();
+};
+addEventListener("beforeprint", () => putOnPaper(true));
+addEventListener("afterprint", () => putOnPaper(false));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+draw();

@@ -28,7 +28,7 @@ def test_a_pilot_is_needed_for_whatever_the_file_leaves_open(left_open: tuple[st
 def test_visits_are_long_enough_for_both_curves_and_nothing_settles(budget_s: float, round_s: float) -> None:
     trial = trial_of(asking(budget_s), round_s)
     assert trial.settle == 0
-    assert 32 <= trial.burst <= 160
+    assert 40 <= trial.burst <= 160
     assert trial.rounds >= 3
     assert trial.sessions == (2 if budget_s < 40 else 3)
 
@@ -48,6 +48,6 @@ def test_slow_requests_get_shorter_visits_and_fast_ones_more_rounds() -> None:
 
 
 def test_an_outside_tool_runs_as_it_will() -> None:
-    trial = trial_of(read(TWO_ARMS, "arm.tool=ab", "design.settle=20"), 0.5)
-    assert (trial.settle, trial.burst, trial.rounds) == (20, 1, 3)
+    trial = trial_of(read(TWO_ARMS, "arm.tool=ab", "design.settle=20"), 2.0)
+    assert (trial.sessions, trial.settle, trial.burst, trial.rounds) == (2, 20, 1, 2)
     assert trial_of(read(TWO_ARMS, "arm.tool=ab", "arm.tool_requests=10"), 0.01).rounds > 100

@@ -1,0 +1,88 @@
+"""Calibrates the harness on this machine: one arm against itself, and against itself plus a known spike."""
+
+import json
+from pathlib import Path
+
+from harness.analysis.calibration import SESSIONS_PER_RUN, Calibration, calibration_of
+from harness.conclude import read_sessions
+from harness.evidence.store import Store, new_directory
+from harness.experiment.plan import plan_of
+from harness.lab.blueprint import survey
+from harness.model import Arm, Design, Experiment, Pilot, Schedule, Settings
+from harness.pilot import piloted
+from harness.preflight import check_machine, run_facts
+from harness.report.arrangement import foreseen
+from harness.report.progress import message
+
+NAME = "calibrate"
+BASE, TWIN = "base", "control"
+SPIKES_US = {"spike-20": 20, "spike-50": 50}
+APPS = {"uvicorn": "app.main:app", "asgi": "app.main:app", "sync": "app.wsgi:app"}
+VISITING_SHARE = 0.5  # of a session: many short runs say more of false alarms than few long ones
+FEWEST_RUNS = 2
+
+
+def calibration_experiment(settings: Settings, budget_s: float) -> Experiment:
+    """The arm of `settings`, its twin, and the same with 20 and 50 us more of CPU time in the application."""
+    base = settings.model_copy(update={"app": APPS[settings.worker_class], "app_dir": "", "path": "/spike/0"})
+    spikes = [
+        Arm(name=name, settings=base.model_copy(update={"path": f"/spike/{us}"})) for name, us in SPIKES_US.items()
+    ]
+    return Experiment(
+        name=NAME,
+        question="Does the harness tell the truth on this machine?",
+        arms=(Arm(name=BASE, settings=base), *spikes, Arm(name=TWIN, settings=base, control_of=BASE)),
+        pairs=((TWIN, BASE), *((name, BASE) for name in SPIKES_US)),
+        design=Design(against=BASE, budget_s=budget_s),
+    )
+
+
+def begun(experiment: Experiment, results: Path, out: Path | None, *, quiet: bool) -> Store:
+    """A new results directory with the plan of a calibration."""
+    check_machine(experiment, survey(out or results))
+    store = Store(new_directory(results, NAME, out))
+    store.write_json("host.json", run_facts(experiment))
+    message("Piloting, to see how long to measure what ...", quiet=quiet)
+    pilot, spent_s = piloted(experiment, store, survey(store.directory))
+    schedule = calibration_schedule(pilot, experiment.design.budget_s - spent_s)
+    message(foreseen(schedule, pilot), quiet=quiet)
+    store.write_text("plan.json", plan_of(experiment, schedule, pilot=pilot).model_dump_json() + "\n")
+    return store
+
+
+def calibration_schedule(pilot: Pilot, time_s: float) -> Schedule:
+    """As many runs of 8 sessions as fit, each session half visits."""
+    run_s = SESSIONS_PER_RUN * pilot.session_s / (1 - VISITING_SHARE)
+    sessions = SESSIONS_PER_RUN * max(int(time_s / run_s), FEWEST_RUNS)
+    rounds = max(int((time_s / sessions - pilot.session_s) / pilot.round_s), 1)
+    return Schedule(
+        sessions=sessions,
+        rounds=rounds,
+        burst=pilot.burst,
+        settle=pilot.settle,
+        reason=f"runs of {SESSIONS_PER_RUN} sessions, half of each spent visiting, as many as the time allows",
+        looks=(sessions,),
+    )
+
+
+def calibrated(store: Store) -> Calibration:
+    """What the sessions of a calibration say, written to calibration.json as well."""
+    found = calibration_of(store.read_plan().experiment, read_sessions(store), SPIKES_US)
+    store.write_json("calibration.json", found)
+    return found
+
+
+def last_calibration(results: Path, host: dict[str, object]) -> Calibration | None:
+    """The latest calibration under `results` that was made on this kind of host: same kernel, same CPUs."""
+    for path in sorted((results / NAME).glob("*/calibration.json"), reverse=True):
+        beside = json.loads((path.parent / "host.json").read_text(encoding="utf-8"))
+        if _kind(beside) == _kind(host):
+            return Calibration.model_validate_json(path.read_bytes())
+    return None
+
+
+def _kind(host: dict[str, object]) -> tuple[object, ...]:
+    kernel, cpus = host["kernel"], host["cpus"]
+    assert isinstance(kernel, dict)
+    assert isinstance(cpus, dict)
+    return kernel["release"], kernel["machine"], cpus["models"], cpus["online"]
