@@ -9,7 +9,7 @@ from harness.analysis.bursts import Series
 from harness.analysis.estimate import percent
 from harness.model import CurvePoint
 
-LONGEST = 32  # positions of the curve
+LONGEST = 20  # positions of the curve
 BURST = 8  # over which the mean is looked at: in a longer burst its first requests weigh less
 TOLERANCE_PERCENT = 0.25
 Z_95 = 1.96

@@ -92,9 +92,9 @@ def _distribution(arm: str, sessions: Sequence[SessionData]) -> Distribution:
     tables = [session.requests for session in sessions if not session.requests.is_empty()]
     times_ns = [table.filter(pl.col("arm") == arm).get_column("latency_ns").to_numpy() for table in tables]
     times_us = np.sort(np.concatenate([np.empty(0), *times_ns])) / 1000
-    kept = thinned(times_us.size)
-    shares = (kept + 1) / max(times_us.size, 1)
-    return Distribution(arm, times_us.size, tuple(times_us[kept].tolist()), tuple(shares.tolist()))
+    drawn_us = times_us[thinned(times_us.size)]
+    shares = np.searchsorted(times_us, drawn_us, side="right") / max(times_us.size, 1)
+    return Distribution(arm, times_us.size, tuple(drawn_us.tolist()), tuple(shares.tolist()))
 
 
 def thinned(size: int) -> Places:

@@ -60,7 +60,7 @@ def nominal_cost(experiment: Experiment) -> Cost:
     """A guess for a machine on which nothing has been measured yet: what a small virtual machine needs."""
     settle, burst = visit_lengths(experiment)
     round_s = sum(settle * NOMINAL_REQUEST_S + _burst_s(arm.settings, burst) for arm in experiment.arms)
-    return Cost(session_s=NOMINAL_SESSION_S, round_s=round_s, source="guessed before a rehearsal")
+    return Cost(session_s=NOMINAL_SESSION_S, round_s=round_s, source="guessed before a pilot")
 
 
 def visit_lengths(experiment: Experiment) -> tuple[int, int]:
@@ -73,10 +73,6 @@ def visit_lengths(experiment: Experiment) -> tuple[int, int]:
         settle if design.settle is None else design.settle,
         burst if design.burst is None else design.burst,
     )
-
-
-def needs_rehearsal(design: Design) -> bool:
-    return design.sessions is None or design.rounds is None
 
 
 def schedule_of(

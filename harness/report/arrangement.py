@@ -137,7 +137,7 @@ def _rounds(plan: Plan) -> Iterator[RenderableType]:
 def _time(expected_s: float | None, budget_s: float) -> str:
     budget = f"the budget is {duration(budget_s)}"
     if expected_s is None:
-        return f"How long it takes is seen in a rehearsal; {budget}."
+        return f"How long it takes is seen in a pilot; {budget}."
     return f"Expected to take {duration(expected_s)}; {budget}."
 
 

@@ -5,9 +5,10 @@ import re
 from harness.report.page import BEFORE_UNIT, NO_BREAK
 
 MINUS = re.compile(r"(?<![\w.)-])-(?=\d)")
-MICROSECONDS = re.compile(r"(?<=\d )us\b")
+MICROSECONDS = re.compile(rf"(?<=\d{NO_BREAK})us\b")
 
 
 def typeset(text: str) -> str:
     """With minus and micro signs, and no number parted from its unit; what is shown as code must not come here."""
-    return BEFORE_UNIT.sub(NO_BREAK, MICROSECONDS.sub("\N{MICRO SIGN}s", MINUS.sub("\N{MINUS SIGN}", text)))
+    kept_together = BEFORE_UNIT.sub(NO_BREAK, MINUS.sub("\N{MINUS SIGN}", text))
+    return MICROSECONDS.sub("\N{MICRO SIGN}s", kept_together)

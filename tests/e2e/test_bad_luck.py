@@ -81,9 +81,7 @@ def test_a_worker_that_is_killed_ends_the_run_and_the_sessions_before_are_report
 
 
 @pytest.mark.parametrize("requests", [30, 135])
-def test_a_worker_that_is_killed_in_the_rehearsal_is_told_from_a_machine_that_fails(
-    tmp_path: Path, requests: int
-) -> None:
+def test_a_worker_that_is_killed_in_the_pilot_is_told_from_a_machine_that_fails(tmp_path: Path, requests: int) -> None:
     env = dying(tmp_path, spared=0, requests=requests)
     ended = barehop(tmp_path, "run", "quick", "--budget", "1", *odd("kills_itself:app"), "--out", "out", env=env)
     assert ended.code == 4

@@ -32,6 +32,7 @@ from harness.report.wording import Estimate, decimals, listed, percent_of, signe
 ROW, ROW_OF_DOTS, BENEATH = 48, 66, 62  # pixels
 SPREAD = 0.22  # of a row, to either side of its middle
 ABOVE = 0.45  # of a row: where its name stands
+FAR = 100.0  # percent from an estimate, beyond which its interval is not followed: two sessions' knows no bounds
 WHAT: Mapping[Metric, str] = {
     "latency": "time per request",
     "mean": "mean time per request",
@@ -83,15 +84,20 @@ def _rows(summary: Summary, metric: Metric) -> Iterator[Row]:
 
 
 def _interval(place: int, estimate: Estimate, look: Appearance) -> Json:
+    low, high = _ends(estimate, 2 * FAR)  # so that it is seen to leave the figure
     return {
         "type": "scatter",
         "mode": "markers",
         "x": short([estimate.value]),
         "y": [place],
         "marker": {"color": look.color, "symbol": look.symbol, "size": 10, "line": {"color": look.color, "width": 2}},
-        "error_x": whiskers([estimate.low], [estimate.value], [estimate.high], look.color),
+        "error_x": whiskers([low], [estimate.value], [high], look.color),
         "hovertemplate": f"{_text(estimate)}<extra></extra>",
     }
+
+
+def _ends(estimate: Estimate, far: float) -> tuple[float, float]:
+    return max(estimate.low, estimate.value - far), min(estimate.high, estimate.value + far)
 
 
 def _dots(place: int, seen: SessionEffects, look: Appearance) -> Json:
@@ -111,7 +117,7 @@ def _frame(rows: Sequence[Row], design: Design, metric: Metric, dots: Sequence[f
     """The layout: rows from top to bottom, names above them, zero, and the band within which arms are equivalent."""
     margin = design.equivalence_percent
     low, high = -margin / (1 + margin / 100), margin
-    ends = [low, high, *dots, *(end for row in rows for end in (row.estimate.low, row.estimate.high))]
+    ends = [low, high, *dots, *chain.from_iterable(_ends(row.estimate, FAR) for row in rows)]
     room = 0.05 * (max(ends) - min(ends))
     return layout(
         (ROW_OF_DOTS if dots else ROW) * len(rows) + BENEATH,

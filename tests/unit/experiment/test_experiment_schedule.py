@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from harness.experiment.schedule import (
     Cost,
     expected_s,
-    needs_rehearsal,
     nominal_cost,
     schedule_of,
     visit_lengths,
 )
+from harness.experiment.trial import needs_pilot
 from harness.model import Design, Experiment
 
 BASE = read(TWO_ARMS)
@@ -23,7 +23,7 @@ def experiment_with(**design: float | None) -> Experiment:
 
 
 def cost(session_s: float, round_s: float) -> Cost:
-    return Cost(session_s=session_s, round_s=round_s, source="as rehearsed")
+    return Cost(session_s=session_s, round_s=round_s, source="as piloted")
 
 
 session_costs = st.floats(0.05, 20)
@@ -84,7 +84,7 @@ def test_the_number_that_the_file_leaves_open_fills_the_budget() -> None:
     assert schedule_of(experiment_with(budget_s=100, rounds=40), price).sessions == 20
 
 
-def test_without_a_rehearsal_the_file_says_all() -> None:
+def test_without_a_pilot_the_file_says_all() -> None:
     schedule = schedule_of(experiment_with(sessions=3, rounds=4, burst=5, settle=6), None)
     assert (schedule.sessions, schedule.rounds, schedule.burst, schedule.settle) == (3, 4, 5, 6)
     assert schedule.reason == "as the file says"
@@ -92,19 +92,23 @@ def test_without_a_rehearsal_the_file_says_all() -> None:
 
 @pytest.mark.parametrize(
     ("given_numbers", "needed"),
-    [({}, True), ({"sessions": 8}, True), ({"rounds": 8}, True), ({"sessions": 8, "rounds": 8}, False)],
+    [
+        ({}, True),
+        ({"sessions": 8, "rounds": 8}, True),
+        ({"sessions": 8, "rounds": 8, "burst": 8}, True),
+        ({"sessions": 8, "rounds": 8, "burst": 8, "settle": 2}, False),
+    ],
 )
-def test_a_rehearsal_is_needed_unless_the_file_fixes_sessions_and_rounds(
+def test_a_pilot_is_needed_unless_the_file_fixes_all_that_it_would_choose(
     given_numbers: dict[str, float], needed: bool
 ) -> None:
-    assert needs_rehearsal(experiment_with(**given_numbers).design) is needed
+    assert needs_pilot(experiment_with(**given_numbers).design) is needed
 
 
 def test_the_reason_says_what_was_seen_and_what_it_makes() -> None:
     schedule = schedule_of(experiment_with(budget_s=5), cost(session_s=1.5, round_s=0.25))
     assert schedule.reason == (
-        "as rehearsed, a session costs 1.50 s to start and stop and a round 250.0 ms; "
-        "that makes 16 s of a budget of 5 s"
+        "as piloted, a session costs 1.50 s to start and stop and a round 250.0 ms; that makes 16 s of a budget of 5 s"
     )
 
 
@@ -116,7 +120,7 @@ def test_a_visit_of_our_client_is_a_few_requests_and_one_of_a_tool_is_a_run() ->
     assert visit_lengths(read(TWO_ARMS, "design.settle=0", "design.burst=3")) == (0, 3)
 
 
-def test_the_guess_before_a_rehearsal_counts_every_request_and_the_time_that_a_tool_is_given() -> None:
+def test_the_guess_before_a_pilot_counts_every_request_and_the_time_that_a_tool_is_given() -> None:
     visits_s = {
         (): 3 * 10 * 0.0005,
         ("arm.tool=ab",): 3 * 1005 * 0.0005,

@@ -46,8 +46,8 @@ def test_a_short_plan_shows_all_its_rounds() -> None:
     assert "..." not in text
 
 
-def test_a_plan_without_a_rehearsal_promises_no_time() -> None:
-    assert "How long it takes is seen in a rehearsal; the budget is 1 min." in render_plan(
+def test_a_plan_without_a_pilot_promises_no_time() -> None:
+    assert "How long it takes is seen in a pilot; the budget is 1 min." in render_plan(
         plan(arm("a"), arm("b", tls=True)), None, width=80
     )
 

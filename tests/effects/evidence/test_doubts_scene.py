@@ -1,0 +1,77 @@
+"""The scene of a real stack: its processes, logs and sockets are there to be read."""
+
+import os
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from harness.evidence.doubts.places import place_doubts, read_places
+from harness.evidence.doubts.scene import Scene, scene_of
+from harness.evidence.doubts.strictatime import read_socket_mounts
+from harness.evidence.doubts.switches import read_switches
+from harness.lab.blueprint import Machine, blueprint_of, survey
+from harness.lab.ports import free_ports
+from harness.lab.stack import running_stacks
+from harness.load.ask import ask
+from harness.model import Arm, Design, Experiment, Settings
+
+KNOB = "net.ipv4.tcp_sack"
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    found = survey(tmp_path_factory.getbasetemp())
+    if len(found.topology.cpus) < 2 or found.parents["tmpfs"] is None:
+        pytest.skip("needs two CPUs and a directory on tmpfs")
+    return found
+
+
+@pytest.fixture(scope="module")
+def scene(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    arms = (Arm(name="a", settings=Settings(transport="uds-tmpfs")),)
+    blueprint = blueprint_of(arms, tmp_path_factory.mktemp("stack"), machine, free_ports())
+    with running_stacks([blueprint], ask) as stacks:
+        yield scene_of(stacks, experiment(*arms), {"sysctls": {}})
+
+
+def experiment(*arms: Arm) -> Experiment:
+    return Experiment(name="watched", question="Who is there?", arms=arms, pairs=(), design=Design())
+
+
+def test_every_role_has_processes_and_the_client_is_this_one(scene: Scene) -> None:
+    (crew,) = scene.crews
+    assert crew.pids["client"] == (os.getpid(),)
+    assert all(psutil.pid_exists(pid) for pids in crew.pids.values() for pid in pids)
+    assert crew.pids.keys() == crew.placement.cpus.keys()
+
+
+def test_logs_and_sockets_are_where_the_scene_says(scene: Scene) -> None:
+    assert [path.name for path in scene.nginx_logs] == ["nginx.log"]
+    assert all(path.is_file() for path in scene.nginx_logs)
+    assert [(path / "hop.sock").is_socket() for path in scene.socket_directories] == [True]
+    assert [mount.kind for mount in read_socket_mounts(scene)] == ["tmpfs"]
+
+
+def test_switches_are_counted_where_a_role_has_its_cpus_to_itself(scene: Scene) -> None:
+    counted = read_switches(scene).involuntary
+    assert scene.crews[0].pids["app"] == tuple(pid for role, _, pid in counted if role == "app")
+
+
+def test_a_worker_that_is_moved_to_other_cpus_is_doubted(scene: Scene, machine: Machine) -> None:
+    worker = psutil.Process(scene.crews[0].pids["app"][0])
+    placed = worker.cpu_affinity()
+    before = read_places(scene)
+    worker.cpu_affinity(list(machine.topology.numbers))
+    (doubt,) = place_doubts(before, read_places(scene))
+    worker.cpu_affinity(placed)
+    assert before == read_places(scene) == ()
+    assert f"Thread {worker.pid}" in doubt.seen
+
+
+def test_knobs_and_other_networks_are_known_from_the_arms() -> None:
+    bare = Arm(name="a", settings=Settings(knobs={KNOB: 0}))
+    bridged = Arm(name="b", settings=Settings(network="bridge"))
+    alone, both = scene_of([], experiment(bare), {}), scene_of([], experiment(bare, bridged), {})
+    assert alone.knobs == both.knobs == {KNOB}
+    assert (alone.bare, both.bare) == (True, False)

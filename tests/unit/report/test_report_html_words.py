@@ -1,0 +1,68 @@
+"""The sentences that only the page has: typography, the machine, certainty."""
+
+import pytest
+from imagined import HOST, run_of
+
+from harness.report.certainty import certainty, doubtful
+from harness.report.machine import machine_facts, versions
+from harness.report.method import method_facts
+from harness.report.typeset import typeset
+
+
+@pytest.mark.parametrize(
+    ("typed", "set_"),
+    [
+        ("faster by 9.6 % (-10.1 to -9.2)", "faster by 9.6\u00a0% (\u221210.1 to \u22129.2)"),
+        ("42 us of 437 us", "42\u00a0\u00b5s of 437\u00a0\u00b5s"),
+        ("uds-tmpfs/net-1 and --budget 58", "uds-tmpfs/net-1 and --budget 58"),
+        ("CPUs 0-1 on 2026-03-01", "CPUs 0-1 on 2026-03-01"),
+    ],
+)
+def test_numbers_are_set_as_in_print_and_names_left_alone(typed: str, set_: str) -> None:
+    assert typeset(typed) == set_
+
+
+def test_the_machine_is_told_in_a_few_words() -> None:
+    facts = dict(machine_facts(HOST))
+    assert facts["System"] == "Example Linux 12, kernel 6.12.0 (x86_64)"
+    assert facts["CPUs"] == "Example CPU 3000, allowed: 0-1, governor: performance"
+    assert facts["Mitigations"] == "vulnerable: mds; mitigated: spectre_v2"
+    assert facts["Memory"] == "8.0 GiB, huge pages: madvise"
+    assert facts["Sockets"] == "/dev/shm: tmpfs (rw, relatime)"
+
+
+def test_versions_are_those_of_what_took_part() -> None:
+    assert dict(versions(HOST)) == {"barehop": "0.1.0", "Python": "3.12.1", "nginx": "1.26.0", "uvloop": "1"}
+
+
+@pytest.mark.parametrize(
+    "host", [{}, {"cpus": {}, "kernel": {}}, {"memory": {"transparent_hugepages": {}}, "mounts": {}, "virtual": {}}]
+)
+def test_what_a_host_does_not_tell_is_left_out(host: dict[str, dict[str, object]]) -> None:
+    assert machine_facts(host) == []
+    assert versions(host) == []
+
+
+def test_certainty_begins_with_the_control() -> None:
+    run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, raw=False)
+    control, effort = certainty(run.summary, run.plan.experiment.design)
+    assert control.startswith("The control, tcp measured a second time, came out as no difference: ")
+    assert effort.startswith("8 sessions, 12 s of measuring in 20 s.")
+    assert doubtful(run.summary) == "No doubt was noted."
+
+
+def test_an_outside_tool_s_run_is_the_visit() -> None:
+    run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, raw=False)
+    arms = tuple(
+        arm.model_copy(update={"settings": arm.settings.model_copy(update={"tool": "ab"})})
+        for arm in run.plan.experiment.arms
+    )
+    plan = run.plan.model_copy(update={"experiment": run.plan.experiment.model_copy(update={"arms": arms})})
+    assert dict(method_facts(run.summary, plan, {}))["Visit"] == "2 untimed requests, then one run of ab."
+
+
+def test_arms_that_are_placed_differently_are_told_apart() -> None:
+    run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, raw=False)
+    cpus = {"tcp": {"app": [0]}, "uds-tmpfs": {"app": [0, 1]}, "control": {"app": [0]}}
+    placed = dict(method_facts(run.summary, run.plan, cpus))["CPUs"]
+    assert placed == "tcp and control: app on CPU 0; uds-tmpfs: app on CPUs 0 and 1"
