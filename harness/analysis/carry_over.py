@@ -9,9 +9,10 @@ from harness.analysis.bursts import Series
 from harness.analysis.estimate import percent
 from harness.model import CurvePoint
 
-LONGEST = 20  # positions of the curve
+LONGEST = 32  # positions of the curve
 BURST = 8  # over which the mean is looked at: in a longer burst its first requests weigh less
 TOLERANCE_PERCENT = 0.25
+MOST_SETTLE = 16  # what is not settled by then is the machine's noise, and the rest of the time is better spent timing
 Z_95 = 1.96
 
 
@@ -32,10 +33,10 @@ def carry_over(times: Series) -> tuple[CurvePoint, ...]:
 def settled_after(curve: Sequence[CurvePoint]) -> int:
     """The fewest requests after which neither the next one nor the mean of the next 8 is off the settled level.
 
-    Off means farther than 0.25 %, and for sure: the whole 95 % interval. At most as many as the curve leaves room for.
+    Off means farther than 0.25 %, and for sure: the whole 95 % interval. At most 16, or as many as the curve leaves room for.
     """
     burst = min(BURST, len(curve))
-    last = len(curve) - burst
+    last = min(len(curve) - burst, MOST_SETTLE)
     return next((settle for settle in range(last) if _settled(curve[settle : settle + burst])), last)
 
 
