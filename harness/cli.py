@@ -246,13 +246,15 @@ def main() -> NoReturn:
 
 
 def _conclude(store: Store, as_json: bool) -> bool:
-    """Report all finished sessions, and only then write files, for which there may be no room; whether it is valid."""
+    """Report all finished sessions, then write the files, even when nobody reads on; whether the result is valid."""
     from harness.conclude import read_sessions, summary_of, write_reports
 
     plan, sessions = store.read_plan(), read_sessions(store)
     summary = summary_of(store, plan, sessions)
-    _print_summary(summary, plan, as_json)
-    write_reports(store, plan, sessions, summary)
+    try:
+        _print_summary(summary, plan, as_json)
+    finally:
+        write_reports(store, plan, sessions, summary)
     return summary.valid
 
 

@@ -54,7 +54,7 @@ PILOT = Pilot(
     requests=2400,
     carry_over=tuple(
         CurvePoint(position=place, percent=extra, percent_low=extra - 0.8, percent_high=extra + 0.8)
-        for place, extra in enumerate([9.1, 2.6, 0.6, 0.2, -0.1, 0.1, 0.0, -0.2, 0.1, 0.0], start=1)
+        for place, extra in enumerate([9.1, 2.6, 0.6, 0.2, -0.1, 0.1, 0.0, -0.2, 0.1, 0.0])
     ),
     allan=tuple(
         AllanPoint(burst=burst, deviation_percent=5 / burst**0.5, half_width_percent=0.3 + 0.002 * abs(burst - 6))

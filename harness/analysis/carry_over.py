@@ -33,7 +33,8 @@ def carry_over(times: Series) -> tuple[CurvePoint, ...]:
 def settled_after(curve: Sequence[CurvePoint]) -> int:
     """The fewest requests after which neither the next one nor the mean of the next 8 is off the settled level.
 
-    Off means farther than 0.25 %, and for sure: the whole 95 % interval. At most 16, or as many as the curve leaves room for.
+    Off means farther than 0.25 %, and for sure: the whole 95 % interval. At most 16, or as many as the curve leaves
+    room for.
     """
     burst = min(BURST, len(curve))
     last = min(len(curve) - burst, MOST_SETTLE)

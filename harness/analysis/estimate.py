@@ -8,6 +8,8 @@ from scipy.special import stdtr, stdtrit  # the same values as scipy.stats.t, ma
 
 from harness.analysis.bursts import Series
 
+LARGEST_LOG = 700.0
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -43,5 +45,5 @@ def estimate(values: Series) -> Estimate:
 
 
 def percent(log_ratio: float) -> float:
-    """log(1.1) is +10 %."""
-    return 100 * math.expm1(log_ratio)
+    """log(1.1) is +10 %; what is beyond all floating point stays finite, for JSON knows no infinity."""
+    return 100 * math.expm1(min(log_ratio, LARGEST_LOG))

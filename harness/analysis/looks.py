@@ -21,12 +21,13 @@ ErrorRate = Callable[[int], float]
 class Boundary:
     """|B(sessions / last)| < `bound` for a Brownian motion B: O'Brien and Fleming (1979)."""
 
+    first: int
     last: int
     bound: float
 
     def error_rate(self, sessions: int) -> float:
-        """Beyond the last look as at the last look."""
-        share = min(sessions / self.last, 1.0)
+        """Beyond the last look as at the last look; and before the first, where a run can only be cut off, as there."""
+        share = min(max(sessions, self.first) / self.last, 1.0)
         return 2 * float(ndtr(-self.bound / math.sqrt(share)))
 
 
@@ -37,7 +38,7 @@ def single_look(_sessions: int) -> float:
 
 def error_rate_of(looks: Sequence[int]) -> ErrorRate:
     """The error rate of a run that may stop after any of `looks`, which are increasing numbers of sessions."""
-    return Boundary(last=looks[-1], bound=bound(looks)).error_rate if len(looks) > 1 else single_look
+    return Boundary(first=looks[0], last=looks[-1], bound=bound(looks)).error_rate if len(looks) > 1 else single_look
 
 
 def confidence_at(looks: Sequence[int], sessions: int) -> float:

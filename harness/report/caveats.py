@@ -6,8 +6,6 @@ from harness.model import Comparison, Design, Summary
 from harness.report.selection import compared, controls, has_verdict
 from harness.report.wording import Estimate, by, counted, difference, duration, listed, percent_of, rounded
 
-HOLM_LEVEL = 0.05
-
 
 def warnings(summary: Summary) -> list[str]:
     """Why the result as a whole is not to be trusted; empty when it is."""
@@ -97,7 +95,7 @@ def kept_undecided(summary: Summary, comparison: Comparison) -> bool:
     estimate = percent_of(comparison)
     if estimate is None or comparison.verdict != "undecided" or holm_comparisons(summary) < 2:
         return False
-    return estimate.excludes_zero and (comparison.p_adjusted or 0) >= HOLM_LEVEL
+    return estimate.excludes_zero and (comparison.p_adjusted or 0) >= 1 - comparison.confidence
 
 
 def holm_comparisons(summary: Summary) -> int:

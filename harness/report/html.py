@@ -50,6 +50,7 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         certainty=certainty(summary, design),
         doubtful=doubtful(summary),
         notes=list(_notes(summary)),
+        kept_undecided=caveats.kept_undecided,
         groups=by_reference([*compared(summary), *controls(summary)]),
         appearances=appearances(summary),
         figures={figure.name: figure for figure in _figures(summary, plan, exhibits)},
@@ -74,8 +75,8 @@ def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figur
         drift(summary, exhibits.drift),
         most_requests(summary, exhibits.distributions),
         longest_requests(summary, exhibits.distributions),
-        carry_over(pilot) if pilot else None,
-        burst_lengths(pilot) if pilot else None,
+        carry_over(pilot, plan.schedule) if pilot else None,
+        burst_lengths(pilot, plan.schedule) if pilot else None,
     ]
     return filter(None, drawn)
 
@@ -120,7 +121,6 @@ def _environment() -> Environment:
         "typeset": typeset,
         "rate": rate,
         "milliseconds": milliseconds,
-        "percent": _percent,
         "percent_of": percent_of,
         "us_of": us_of,
         "numbers": _numbers,
@@ -133,10 +133,6 @@ def _numbers(estimate: Estimate, least: int) -> Sequence[str]:
     """Value, low and high, with the digits that the interval deserves."""
     places = decimals(estimate.half_width, least)
     return [signed(number, places) for number in (estimate.value, estimate.low, estimate.high)]
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else typeset(f"{signed(value, 1)} %")
 
 
 def _with_code(text: str) -> Markup:

@@ -41,10 +41,12 @@ def _visit_by(tool: str, schedule: Schedule) -> str:
 
 
 def _pilot(pilot: Pilot) -> str:
-    return (
-        f"{counted(pilot.requests, 'request')} beforehand promised intervals of ±{pilot.half_width_percent:.2g} %; "
-        f"with one arm after the other they would be {pilot.gain:.2g} times as wide in the same time."
+    promised = (
+        f"{counted(pilot.requests, 'request')} beforehand promised intervals of ±{pilot.half_width_percent:.2g} %"
     )
+    if pilot.gain < 1.1:
+        return f"{promised}; measuring one arm after the other would do as well."
+    return f"{promised}; with one arm after the other they would be {pilot.gain:.2g} times as wide in the same time."
 
 
 def _stopping(summary: Summary, plan: Plan) -> str:

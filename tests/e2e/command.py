@@ -16,8 +16,6 @@ APPS = Path(__file__).parent / "apps"
 CHECKOUT = Path(__file__).parents[2]
 PR_SET_CHILD_SUBREAPER = 36
 PRIVATE_PARENTS = ("/dev/shm", "/var/tmp", "/tmp")
-NO_PILOT = ("--set", "design.burst=8", "--set", "design.settle=2")  # where sessions and rounds are given too
-TINY = ("--set", "design.sessions=2", "--set", "design.rounds=3", *NO_PILOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +129,12 @@ def eventually(holds: Callable[[], object], within_s: float = 60.0) -> bool:
             return True
         time.sleep(0.01)
     return bool(holds())
+
+
+def fixed(sessions: int, rounds: int, *, burst: int = 8, settle: int = 2, control: bool = False) -> list[str]:
+    """The options that leave nothing to a pilot, with a control for those who want to see one."""
+    design = {"sessions": sessions, "rounds": rounds, "burst": burst, "settle": settle, "control": str(control).lower()}
+    return [word for name, value in design.items() for word in ("--set", f"design.{name}={value}")]
 
 
 def sets(**settings: object) -> list[str]:

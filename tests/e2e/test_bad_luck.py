@@ -8,12 +8,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from command import NO_PILOT, TINY, barehop, odd, started
+from command import barehop, fixed, odd, started
 
 from harness.model import Summary
 
-ONE_ROUND = (*NO_PILOT, "--set", "design.sessions=2", "--set", "design.rounds=1")
-MANY_VISITS = (*ONE_ROUND, *("--set", "design.rounds=200", "--set", "design.burst=1", "--set", "design.settle=0"))
+ONE_ROUND = fixed(2, 1)
+MANY_VISITS = fixed(2, 200, burst=1, settle=0)
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a file system")
 
 
@@ -45,7 +45,7 @@ def test_an_application_that_does_not_serve_ends_the_run_with_its_own_words(
 
 
 def test_an_application_that_fails_sometimes_gets_no_verdict_and_keeps_its_sessions(tmp_path: Path) -> None:
-    ended = barehop(tmp_path, "run", "quick", *TINY, *odd("sometimes_500:app"), "--out", "out")
+    ended = barehop(tmp_path, "run", "quick", *fixed(2, 3), *odd("sometimes_500:app"), "--out", "out")
     summary = summary_in(tmp_path / "out")
     failed = {name for name, arm in summary.arms.items() if arm.failed}
     assert ended.code == 1
@@ -69,7 +69,7 @@ def dying(tmp_path: Path, *, spared: int, requests: int) -> dict[str, str]:
 
 
 def test_a_worker_that_is_killed_ends_the_run_and_the_sessions_before_are_reported(tmp_path: Path) -> None:
-    options = (*NO_PILOT, "--set", "design.sessions=3", "--set", "design.rounds=3", *odd("kills_itself:app"))
+    options = (*fixed(3, 3, control=True), *odd("kills_itself:app"))
     env = dying(tmp_path, spared=1, requests=150)
     ended = barehop(tmp_path, "run", "quick", *options, "--out", "out", env=env)
     assert ended.code == 4
@@ -107,7 +107,7 @@ def fill(directory: Path) -> None:
 @AS_ROOT
 @pytest.mark.needs_root
 def test_a_disk_that_fills_up_keeps_and_reports_the_finished_sessions(tmp_path: Path) -> None:
-    options = (*NO_PILOT, "--set", "design.sessions=4", "--set", "design.rounds=3")
+    options = fixed(4, 3)
     with small_disk(tmp_path / "small", "8m") as disk:
         with started(tmp_path, "run", "quick", *options, "--out", disk / "out") as command:
             command.says("session 1 of 4")

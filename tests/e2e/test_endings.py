@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import CHECKOUT, NO_PILOT, Ended, barehop, started
+from command import CHECKOUT, Ended, barehop, fixed, started
 
 from harness.model import Plan, Summary
 
@@ -34,7 +34,8 @@ try:
 except Interrupted:
     print("interrupted")
 """
-THREE = (*NO_PILOT, "--set", "design.sessions=3", "--set", "design.rounds=3", "--set", "design.control=false")
+THREE = fixed(3, 3)
+PILOTED = THREE[:4]
 
 
 def files(directory: Path) -> dict[str, tuple[int, bytes]]:
@@ -130,7 +131,7 @@ def is_listening(address: tuple[str, int]) -> bool:
 
 def kill_at_random(cwd: Path, chance: random.Random) -> None:
     """SIGKILL at any moment from the imports to the report; `started` sees that nobody survives it."""
-    options = THREE if chance.random() < 0.7 else ("--budget", "3", "--set", "design.control=false")
+    options = chance.choice([THREE, THREE, PILOTED])
     with started(cwd, "run", "quick", *options, "--out", "out") as command:
         time.sleep(chance.uniform(0.2, 4))
         command.process.kill()

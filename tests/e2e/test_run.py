@@ -7,13 +7,15 @@ from typing import Any
 
 import polars
 import pytest
-from command import CHECKOUT, TINY, Ended, barehop, odd
+from command import CHECKOUT, Ended, barehop, fixed, odd
 
 from harness.experiment.document import read_document
 from harness.model import Plan, Record, Summary
 
+TINY = fixed(2, 3, control=True)
 COLUMNS = ["round", "order", "arm", "position", "start_ns", "latency_ns"]
 SESSIONS = ("0001", "0002")
+FILES = {"experiment.toml", "plan.json", "host.json", "summary.json", "report.html", "pyperf.json"}
 
 # The keys of design.md's summary.json, format 1: keys may be added, never renamed.
 SUMMARY = {"format", "experiment", "directory", "sessions", "valid", "seconds", "arms", "comparisons", "doubts"}
@@ -90,7 +92,7 @@ def test_the_results_directory_holds_what_the_documents_promise(results: Path) -
         for name in ("nginx.conf", "start.sh", "nginx.log", "gunicorn.log")
     }
     sessions = {f"sessions/{session}.{kind}" for session in SESSIONS for kind in ("json", "parquet")}
-    assert files == {"experiment.toml", "plan.json", "host.json", "summary.json"} | sessions | stacks
+    assert files == FILES | sessions | stacks
 
 
 def test_the_experiment_is_kept_as_given(results: Path) -> None:
@@ -98,7 +100,8 @@ def test_the_experiment_is_kept_as_given(results: Path) -> None:
 
 
 def test_the_plan_says_what_the_command_line_set(plan: Plan) -> None:
-    assert plan.overrides == TINY[1::2]
+    assert plan.overrides == tuple(TINY[1::2])
+    assert plan.pilot is None
     assert (plan.schedule.sessions, plan.schedule.rounds) == (2, 3)
     assert [len(orders) for orders in plan.orders] == [3, 3]
 
@@ -200,6 +203,22 @@ def assert_is_in_its_own_directory(summary: Summary, cwd: Path) -> None:
     assert directory.parent == cwd / "results/baseline"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ", directory.name)
     assert Summary.model_validate_json((directory / "summary.json").read_bytes()) == summary
+
+
+def test_what_the_file_leaves_open_is_chosen_by_a_pilot_that_is_not_recorded(tmp_path: Path) -> None:
+    ended = barehop(tmp_path, "run", "quick", "--set", "design.sessions=2", "--set", "design.rounds=3", "--out", "out")
+    plan = Plan.model_validate_json((tmp_path / "out/plan.json").read_bytes())
+    assert ended.err.startswith("Piloting, to see how long to measure what ...\n2 sessions of 3 rounds, ")
+    assert plan.pilot is not None
+    assert (plan.schedule.settle, plan.schedule.burst) == (plan.pilot.settle, plan.pilot.burst)
+    assert sorted(path.stem for path in tmp_path.glob("out/sessions/*.json")) == list(SESSIONS)
+
+
+def test_files_are_written_also_when_nobody_reads_the_report(tmp_path: Path) -> None:
+    leaving = ("sh", "-c", '"$@" | head -1', "sh")
+    ended = barehop(tmp_path, "run", "quick", *fixed(2, 1), "--out", "out", "--quiet", before=leaving)
+    assert (ended.out.count("\n"), ended.err) == (1, "")
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= FILES
 
 
 def test_an_experiment_with_windows_line_ends_is_kept_byte_by_byte(tmp_path: Path) -> None:

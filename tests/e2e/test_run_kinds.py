@@ -4,12 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import NO_PILOT, barehop
+from command import barehop, fixed, sets
 
 from harness.experiment.read import read_experiment
 from harness.model import Record
-
-FEW = (*NO_PILOT, "--set", "design.sessions=2", "--set", "design.rounds=2", "--set", "design.control=false", "--quiet")
 
 ONE_STACK = """
 name = "one-stack"
@@ -58,10 +56,10 @@ placement = { client = [0], nginx = [0], app = [0] }
 """
 
 
-def measured(directory: Path, text: str, *options: str) -> list[Record]:
+def measured(directory: Path, text: str) -> list[Record]:
     """The records of an experiment, after every request of it was answered right."""
     (directory / "kinds.toml").write_text(text)
-    ended = barehop(directory, "run", "kinds.toml", *FEW, *options, "--out", "out")
+    ended = barehop(directory, "run", "kinds.toml", *fixed(2, 2), "--quiet", "--out", "out")
     assert (ended.code, ended.err) == (0, "")
     records = [Record.model_validate_json(path.read_bytes()) for path in sorted(directory.glob("out/sessions/*.json"))]
     assert [record.failures for record in records] == [{}, {}]
@@ -147,8 +145,7 @@ def test_separate_processes_are_never_shared(tmp_path: Path) -> None:
 
 @pytest.mark.needs_ab
 def test_the_seed_is_measured_by_apachebench(tmp_path: Path) -> None:
-    options = ("--set", "arm.tool_requests=20", "--set", "design.rounds=1", "--set", "design.control=false")
-    ended = barehop(tmp_path, "run", "seed", *NO_PILOT, "--set", "design.sessions=2", *options, "--out", "out")
+    ended = barehop(tmp_path, "run", "seed", *fixed(2, 1), *sets(tool_requests=20), "--out", "out")
     assert ended.code == 0
     record = Record.model_validate_json((tmp_path / "out/sessions/0002.json").read_bytes())
     assert {(visit.arm, visit.requests) for visit in record.visits} == {

@@ -164,6 +164,29 @@ def test_without_apt_the_packages_of_the_distribution_are_named(
     assert f"lacks: {package}." in done.stderr
 
 
+def test_the_tests_get_a_browser_where_one_can_be_unpacked(checkout: Path, tools: Path) -> None:
+    program(tools / "apt-get")
+    body = 'mkdir -p $1/usr/lib/chromium; cp "$0" $1/usr/lib/chromium/$2'
+    program(checkout / "scripts/unpack", f'[ "$1" = --version ] || {{ {body}; }}')
+    done = call(checkout / "scripts/setup", "test", path=tools)
+    assert done.returncode == 0, done.stderr
+    assert call(checkout / ".venv/bin/chromium", "--version", path=tools).returncode == 0
+
+
+def test_without_a_browser_everything_else_is_set_up_and_the_lack_is_told_once(checkout: Path, tools: Path) -> None:
+    program(tools / "apt-get")
+    program(checkout / "scripts/unpack", "exit 3")
+    first, again = (call(checkout / "scripts/setup", "test", path=tools) for _ in range(2))
+    assert (first.returncode, again.returncode, again.stderr) == (0, 0, "")
+    assert "There is no chromium" in first.stderr
+
+
+def test_a_browser_is_only_for_the_tests(checkout: Path, tools: Path) -> None:
+    program(tools / "apt-get")
+    program(checkout / "scripts/unpack", "exit 3")
+    assert "chromium" not in call(checkout / "scripts/setup", "runtime", path=tools).stderr
+
+
 def test_every_script_can_be_started() -> None:
     for script in [
         *(path for path in SCRIPTS.iterdir() if path.is_file() and not path.suffix),

@@ -122,6 +122,23 @@ def test_the_same_numbers_stand_in_the_page_as_on_the_terminal(few: Run, page: s
     assert not set(NUMBER.findall(terminal)) - set(NUMBER.findall(prose(page)))
 
 
+def test_what_only_holm_keeps_undecided_is_starred_and_explained() -> None:
+    run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9, "uds-dir": 0.905}, raw=False)
+    changed = {"verdict": "undecided", "p_adjusted": 0.06}
+    comparisons = tuple(
+        found.model_copy(update=changed) if (found.arm, found.metric) == ("uds-dir", "latency") else found
+        for found in run.summary.comparisons
+    )
+    summary = run.summary.model_copy(update={"comparisons": comparisons})
+    text = prose(render_html(summary, run.plan, run.host, exhibits(run.plan.experiment, run.sessions)))
+    assert "undecided *" in text
+    assert "* The 95 % interval of uds-dir (p 0.06) excludes zero, but Holm's correction" in text
+
+
+def test_the_page_begins_as_a_page(page: str) -> None:
+    assert page.startswith("<!doctype html>")
+
+
 def test_the_question_the_answer_and_the_certainty_come_first_and_in_this_order(few: Run, page: str) -> None:
     text = prose(page)
     places = [text.index(part) for part in ("Asked", few.summary.question, "Found", "is faster than tcp", "How sure")]

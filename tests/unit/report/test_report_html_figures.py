@@ -45,8 +45,8 @@ def figures_of(run: Run) -> dict[str, Figure]:
         drift(run.summary, shown.drift),
         most_requests(run.summary, shown.distributions),
         longest_requests(run.summary, shown.distributions),
-        carry_over(PILOT),
-        burst_lengths(PILOT),
+        carry_over(PILOT, run.plan.schedule),
+        burst_lengths(PILOT, run.plan.schedule),
     ]
     return {figure.name: figure for figure in drawn if figure}
 
@@ -158,6 +158,12 @@ def test_the_longest_request_of_all_is_drawn(drawn: dict[str, Figure], few: Run)
     longest_ms = max(session.requests.get_column("latency_ns").to_numpy().max() for session in few.sessions) / 1e6
     assert max(line["x"][-1] for line in drawn["longest"].data) == pytest.approx(longest_ms, rel=1e-5)
     assert min(line["y"][-1] for line in drawn["longest"].data) > 0
+
+
+def test_the_band_of_the_carry_over_ends_behind_the_last_untimed_request(drawn: dict[str, Figure], few: Run) -> None:
+    figure, settle = drawn["carry-over"], few.plan.schedule.settle
+    (band,) = figure.layout["shapes"]
+    assert [place for place in figure.data[0]["x"] if place < band["x1"]] == list(range(1, settle + 1))
 
 
 def test_without_an_interval_there_is_no_forest() -> None:
