@@ -20,7 +20,7 @@ from harness.model import Experiment, Plan, Settings, Summary
 from harness.preflight import check_machine
 
 if TYPE_CHECKING:
-    from harness.analysis.across import RunComparison
+    from harness.analysis.across.runs import RunComparison
 
 RESULTS = Path("results")
 PACKAGED = Path(harness.__file__).parents[1] / "configs"
@@ -146,9 +146,9 @@ def report(directories: tuple[Path, ...], as_json: bool, as_markdown: bool, as_c
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def compare(directories: tuple[Path, ...], gate: float | None, as_json: bool) -> None:
     """Compare runs of one experiment made at other times, or on other machines or kernels, with the first."""
-    from harness.analysis.across import compare_runs
+    from harness.analysis.across.runs import compare_runs
     from harness.conclude import read_run
-    from harness.report.comparison import render_comparison
+    from harness.report.comparison.terminal import render_comparison
 
     comparison = compare_runs([read_run(directory) for directory in directories])
     if as_json:
@@ -273,7 +273,7 @@ def _in_color() -> bool:
 
 def _pass(comparison: "RunComparison", gate: float) -> None:
     """Say what cannot be told; raise HarnessError with what got slower."""
-    from harness.report.gate import gate_broken, gate_open
+    from harness.report.comparison.gate import gate_broken, gate_open
 
     for sentence in gate_open(comparison, gate):
         _say(sentence)

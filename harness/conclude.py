@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.analysis.across.changes import RunData
 from harness.analysis.bursts import SessionData
-from harness.analysis.changes import RunData
 from harness.analysis.exhibits import exhibits
 from harness.analysis.summary import summarise
 from harness.errors import ConfigError
@@ -64,6 +64,6 @@ def write_anew(directory: Path) -> Path:
 
 
 def html_of(store: Store, plan: Plan, sessions: Sequence[SessionData], summary: Summary) -> str:
-    from harness.report.html import render_html  # plotly takes its time
+    from harness.report.html.document import render_html  # plotly takes its time
 
     return render_html(summary, plan, store.read_host(), exhibits(plan.experiment, sessions))

@@ -3,8 +3,8 @@
 import time
 from contextlib import ExitStack
 
-from harness.analysis.pilot import pilot_of
-from harness.analysis.trials import PilotSession
+from harness.analysis.pilot.choice import pilot_of
+from harness.analysis.pilot.trials import PilotSession
 from harness.evidence.store import Store
 from harness.experiment.plan import session_orders
 from harness.experiment.schedule import visit_lengths

@@ -7,7 +7,7 @@ from typing import Any
 
 from imagined import HOST, Run, run_of
 
-from harness.analysis.changes import RunData
+from harness.analysis.across.changes import RunData
 from harness.evidence.record import requests_table
 from harness.evidence.store import Store
 from harness.model import Plan

@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.contrast import flattened
+from harness.analysis.across.contrast import flattened
 from harness.errors import HarnessError
 from harness.model import Arm, Plan, Record, VisitRow
 

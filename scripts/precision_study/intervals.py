@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
+from harness.analysis.across.welch import welch
 from harness.analysis.estimate import Estimate, estimate, percent
-from harness.analysis.welch import welch
 from harness.model import Model
 
 CONFIDENCE = 0.95

@@ -18,9 +18,9 @@ def refused(cwd: Path, *arguments: str) -> Ended:
     return ended
 
 
-def refused_text(cwd: Path, text: str) -> Ended:
+def refused_text(cwd: Path, text: str, command: str = "plan") -> Ended:
     (cwd / "mine.toml").write_text(text)
-    return refused(cwd, "run", "mine.toml")
+    return refused(cwd, command, "mine.toml")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_every_problem_is_in_one_message(tmp_path: Path) -> None:
         '[arm]\nworkers = "two"\n[arms.tcp]\ntransport = "tpc"\n[arms.uds]\nnetwork = "x"\n'
         '[design]\nagainst = "nobody"\nsessions = 1\n'
     )
-    ended = refused_text(tmp_path, text)
+    ended = refused_text(tmp_path, text, "run")
     problems = ("arm.workers", '"tpc"', 'network = "x"', '"nobody"', "design.sessions = 1")
     assert ended.code == 2
     assert [problem for problem in problems if problem not in ended.err] == []
@@ -89,8 +89,6 @@ def test_a_directory_with_the_name_of_a_configuration_does_not_hide_it(tmp_path:
     ("arguments", "told"),
     [
         (sets(nginx="no-such-nginx"), "There is no program 'no-such-nginx'. Install nginx"),
-        (sets(nginx="/bin/true"), "/bin/true -V says no version of nginx"),
-        (sets(python="no-such-python"), "There is no program 'no-such-python'"),
         (sets(placement="{client=[0],nginx=[0],app=[4095]}"), "The placement gives app CPU 4095"),
         (["--out", "/dev/null/results"], "/dev/null/results cannot be written: Not a directory"),
     ],

@@ -29,7 +29,6 @@ def finished(directory: Path) -> list[str]:
     ("app", "told"),
     [
         ("needs_missing_module:app", "No module named 'a_module_that_nobody_has'"),
-        ("raises_at_import:app", "the database is not there"),
         ("always_500:nothing", "Failed to find attribute 'nothing'"),
         ("always_500:app", "answers / with status 500 instead of 2xx"),
     ],
@@ -123,9 +122,8 @@ def test_a_disk_that_fills_up_keeps_and_reports_the_finished_sessions(tmp_path: 
 
 @AS_ROOT
 @pytest.mark.needs_root
-@pytest.mark.parametrize("size", ["16k", "40k"])
-def test_a_disk_that_is_too_small_from_the_start_is_one_sentence(tmp_path: Path, size: str) -> None:
-    with small_disk(tmp_path / "small", size) as disk:
+def test_a_disk_that_is_too_small_from_the_start_is_one_sentence(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", "16k") as disk:
         ended = barehop(tmp_path, "run", "quick", *MANY_VISITS, "--quiet", "--out", disk / "out")
     assert (ended.code, ended.out, ended.err.count("\n")) == (3, "", 1)
     assert "No space left on device" in ended.err

@@ -35,7 +35,8 @@ except Interrupted:
     print("interrupted")
 """
 THREE = fixed(3, 3)
-PILOTED = THREE[:4]
+TWO = fixed(2, 3)
+PILOTED = TWO[:4]
 
 
 def files(directory: Path) -> dict[str, tuple[int, bytes]]:
@@ -131,7 +132,7 @@ def is_listening(address: tuple[str, int]) -> bool:
 
 def kill_at_random(cwd: Path, chance: random.Random) -> None:
     """SIGKILL at any moment from the imports to the report; `started` sees that nobody survives it."""
-    options = chance.choice([THREE, THREE, PILOTED])
+    options = chance.choice([TWO, TWO, PILOTED])
     with started(cwd, "run", "quick", *options, "--out", "out") as command:
         time.sleep(chance.uniform(0.2, 4))
         command.process.kill()

@@ -11,7 +11,7 @@ from imagined import PILOT, Run, run_of
 
 from harness.analysis.exhibits import exhibits
 from harness.model import Doubt
-from harness.report.html import render_html
+from harness.report.html.document import render_html
 
 DOUBT = Doubt(kind="busy", seen="python used 49 % of a CPU", advice="End what else runs on this machine.")
 PAIRS = {f"uds-tmpfs/{kept}": f"tcp/{kept}" for kept in (0, 16, 32, 64, 128, 256)}

@@ -50,10 +50,8 @@ def test_the_configuration_may_be_given_again_when_it_is_the_same(here: Path) ->
         (["baseline", "--resume", "run"], "baseline.toml is not the experiment of run."),
         (["/bin/sh", "--resume", "run"], "/bin/sh is not the experiment of run."),
         (["--resume", "run", "--set", "design.seed=2"], "leave out --set"),
-        (["--resume", "run", "--budget", "10"], "leave out --set, --budget"),
         (["--resume", "run", "--out", "elsewhere"], "leave out --set, --budget and --out"),
         (["--resume", "."], "holds no run of barehop"),
-        (["--resume", "nobody"], "holds no run of barehop"),
     ],
 )
 def test_what_cannot_be_resumed_is_refused(complete: Path, arguments: list[str], told: str) -> None:

@@ -224,6 +224,7 @@ def test_files_are_written_also_when_nobody_reads_the_report(tmp_path: Path) -> 
 def test_an_experiment_with_windows_line_ends_is_kept_byte_by_byte(tmp_path: Path) -> None:
     text = (CHECKOUT / "configs/quick.toml").read_bytes().replace(b"\n", b"\r\n")
     (tmp_path / "mine.toml").write_bytes(text)
-    barehop(tmp_path, "run", "mine.toml", *TINY, *odd("raises_at_import:app"), "--out", "out")
+    ended = barehop(tmp_path, "run", "mine.toml", *TINY, *odd("raises_at_import:app"), "--out", "out")
+    assert "the database is not there" in ended.err
     assert (tmp_path / "out/experiment.toml").read_bytes() == text
     assert read_document(tmp_path / "out/experiment.toml", ()).name == "quick"

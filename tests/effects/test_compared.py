@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from several_runs import run_data, write_run
 
-from harness.analysis.across import compare_runs
+from harness.analysis.across.runs import compare_runs
 from harness.conclude import read_run
 from harness.errors import ConfigError
 

@@ -9,7 +9,7 @@ import pyperf  # type: ignore[import-untyped]  # it has no types
 import pytest
 from several_runs import run_data
 
-from harness.analysis.changes import RunData
+from harness.analysis.across.changes import RunData
 from harness.errors import HarnessError
 from harness.evidence.pyperf_facts import pyperf_facts
 from harness.report.pyperf_file import render_pyperf

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.trials import PilotSession
+from harness.analysis.pilot.trials import PilotSession
 from harness.experiment.limits import CLIENT
 from harness.experiment.schedule import Cost
 from harness.model import Experiment, Schedule, Visit

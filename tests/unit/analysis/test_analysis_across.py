@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from several_runs import run_data
 
-from harness.analysis.across import RunComparison, compare_runs
-from harness.analysis.changes import Change, RunData, Step
-from harness.analysis.contrast import Contrast
+from harness.analysis.across.changes import Change, RunData, Step
+from harness.analysis.across.contrast import Contrast
+from harness.analysis.across.runs import RunComparison, compare_runs
 from harness.analysis.effects import Effects
 from harness.errors import ConfigError
 from harness.model import Metric

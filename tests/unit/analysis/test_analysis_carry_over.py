@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.analysis.carry_over import LONGEST, carry_over, settled_after
+from harness.analysis.pilot.carry_over import LONGEST, carry_over, settled_after
 from harness.model import CurvePoint
 
 Floats = NDArray[np.float64]

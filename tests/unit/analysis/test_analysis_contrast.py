@@ -2,8 +2,8 @@
 
 from several_runs import run_data
 
-from harness.analysis.circumstances import host_of, measuring_of, settings_of
-from harness.analysis.contrast import Contrast, contrasts, flattened
+from harness.analysis.across.circumstances import host_of, measuring_of, settings_of
+from harness.analysis.across.contrast import Contrast, contrasts, flattened
 
 
 def test_a_tree_is_flattened_to_dotted_names() -> None:

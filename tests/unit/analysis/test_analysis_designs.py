@@ -10,7 +10,7 @@ from simulated_machine import Machine, truths
 from stopped import Ending, ending_of
 
 import harness
-from harness.analysis.pilot import pilot_of
+from harness.analysis.pilot.choice import pilot_of
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import schedule_of, visit_lengths
 from harness.experiment.trial import trial_of

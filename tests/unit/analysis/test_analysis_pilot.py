@@ -8,9 +8,9 @@ import pytest
 from simulated import experiment_of
 from simulated_machine import Machine
 
-from harness.analysis.pilot import pilot_of
-from harness.analysis.spread import LEAST_SESSION_SD_PERCENT, drift, gain, round_sd_percent, session_sd_percent
-from harness.analysis.trials import PilotSession, in_order_us, round_s, series_us, times_by_position
+from harness.analysis.pilot.choice import pilot_of
+from harness.analysis.pilot.spread import LEAST_SESSION_SD_PERCENT, drift, gain, round_sd_percent, session_sd_percent
+from harness.analysis.pilot.trials import PilotSession, in_order_us, round_s, series_us, times_by_position
 from harness.experiment.schedule import Spread, schedule_of
 from harness.model import Arm, Design, Experiment, Schedule, Settings, Visit
 

@@ -5,11 +5,11 @@ import pytest
 from scipy import stats
 from simulated import World
 
+from harness.analysis.across.welch import welch
 from harness.analysis.bursts import Series
 from harness.analysis.effects import centre
 from harness.analysis.estimate import Estimate
 from harness.analysis.verdict import judge
-from harness.analysis.welch import welch
 
 RUNS = 1000
 CHANCE = 3 * np.sqrt(0.05 * 0.95 / RUNS)  # how far a true rate of 5 % strays

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.across import RunComparison
-from harness.report.comparison import render_comparison, telling
+from harness.analysis.across.runs import RunComparison
+from harness.report.comparison.terminal import render_comparison, telling
 
 DATA = Path(__file__).parents[2] / "data" / "comparison"
 CASES = sorted(path.stem for path in DATA.glob("*.json"))

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pytest
 from several_runs import run_data
 
-from harness.analysis.across import RunComparison, compare_runs
-from harness.report.gate import gate_broken, gate_open
+from harness.analysis.across.runs import RunComparison, compare_runs
+from harness.report.comparison.gate import gate_broken, gate_open
 
 BASE = run_data()
 

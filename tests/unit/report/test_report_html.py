@@ -12,7 +12,7 @@ from imagined import PILOT, Run, run_of
 
 from harness.analysis.exhibits import exhibits
 from harness.model import Doubt
-from harness.report.html import render_html
+from harness.report.html.document import render_html
 from harness.report.terminal import render
 
 DOUBTS = [

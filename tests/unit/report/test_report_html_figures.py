@@ -9,13 +9,13 @@ import pytest
 from imagined import PILOT, Run, run_of
 
 from harness.analysis.exhibits import exhibits
-from harness.report.figures.drift import drift, steadiness
-from harness.report.figures.pairs import forest, per_session
-from harness.report.figures.pilot import burst_lengths, carry_over
-from harness.report.figures.requests import longest_requests, most_requests
-from harness.report.figures.style import Figure, appearances, label, log_ticks, round_numbers
+from harness.report.html.figures.drift import drift, steadiness
+from harness.report.html.figures.pairs import forest, per_session
+from harness.report.html.figures.pilot import burst_lengths, carry_over
+from harness.report.html.figures.requests import longest_requests, most_requests
+from harness.report.html.figures.style import Figure, appearances, label, log_ticks, round_numbers
 
-STYLES = files("harness.report").joinpath("templates/report.css").read_text(encoding="utf-8")
+STYLES = files("harness.report.html").joinpath("templates/report.css").read_text(encoding="utf-8")
 LIGHT, DARK = re.findall(r":root[^{]*\{([^}]*)\}", STYLES)[:2]
 VARIABLE = re.compile(r"var\(--([\w-]+)\)")
 PAIRS = {f"b/{kept}": f"a/{kept}" for kept in range(6)}

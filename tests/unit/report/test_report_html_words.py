@@ -3,10 +3,10 @@
 import pytest
 from imagined import HOST, run_of
 
-from harness.report.certainty import certainty, doubtful
-from harness.report.machine import machine_facts, versions
-from harness.report.method import method_facts
-from harness.report.typeset import typeset
+from harness.report.html.certainty import certainty, doubtful
+from harness.report.html.machine import machine_facts, versions
+from harness.report.html.method import method_facts
+from harness.report.html.typeset import typeset
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from harness.analysis.changes import BASE, Change, RunData, changes
-from harness.analysis.circumstances import host_of, measuring_of, settings_of
-from harness.analysis.contrast import Contrast, contrasts
+from harness.analysis.across.changes import BASE, Change, RunData, changes
+from harness.analysis.across.circumstances import host_of, measuring_of, settings_of
+from harness.analysis.across.contrast import Contrast, contrasts
 from harness.errors import ConfigError, raise_all
 from harness.model import Design, Experiment, Metric, Model, Summary
 

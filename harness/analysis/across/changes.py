@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+from harness.analysis.across.welch import welch
 from harness.analysis.bursts import over_rounds
 from harness.analysis.comparisons import CONFIDENCE, FEWEST_SESSIONS, NUMBERS, Fields, is_control
 from harness.analysis.effects import Effects, Pair, effects
 from harness.analysis.estimate import Estimate, percent
 from harness.analysis.verdict import Ruling, rulings
-from harness.analysis.welch import welch
 from harness.model import Comparison, Experiment, Metric, Plan, Record, Summary
 
 BASE = 0

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
 
-from harness.analysis.across import METRICS, RunComparison
-from harness.analysis.contrast import Contrast
+from harness.analysis.across.contrast import Contrast
+from harness.analysis.across.runs import METRICS, RunComparison
 from harness.model import Summary
 from harness.report import caveats, page
-from harness.report.change_tables import ChangeTable
+from harness.report.comparison.change_tables import ChangeTable
 from harness.report.overview import counts, grouped
 from harness.report.page import Paragraph, heading
 from harness.report.selection import is_control

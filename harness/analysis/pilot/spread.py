@@ -6,9 +6,9 @@ from statistics import fmean
 
 import numpy as np
 
-from harness.analysis.allan import NORMAL_MAD, allan_deviation
 from harness.analysis.bursts import Series
 from harness.analysis.effects import Pair
+from harness.analysis.pilot.allan import NORMAL_MAD, allan_deviation
 from harness.experiment.schedule import MEDIAN_VARIANCE, Spread
 from harness.model import Schedule
 

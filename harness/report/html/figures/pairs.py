@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.analysis.exhibits import SessionEffects
 from harness.model import Comparison, Design, Metric, Summary
-from harness.report.figures.style import (
+from harness.report.html.figures.style import (
     BAND,
     INK,
     TEXT,
@@ -25,8 +25,8 @@ from harness.report.figures.style import (
     span,
     whiskers,
 )
+from harness.report.html.typeset import typeset
 from harness.report.selection import by_reference, compared, controls
-from harness.report.typeset import typeset
 from harness.report.wording import Estimate, decimals, listed, percent_of, signed
 
 ROW, ROW_OF_DOTS, BENEATH = 48, 66, 62  # pixels

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from harness.analysis.exhibits import Distribution
 from harness.model import Summary
-from harness.report.figures.style import Figure, Json, appearances, axis, curve, curves_layout, log_axis, short
+from harness.report.html.figures.style import Figure, Json, appearances, axis, curve, curves_layout, log_axis, short
 from harness.report.wording import listed
 
 HEIGHT = 310  # pixels

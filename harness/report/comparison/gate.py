@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from harness.analysis.across import RunComparison
-from harness.analysis.changes import Change
+from harness.analysis.across.changes import Change
+from harness.analysis.across.runs import RunComparison
 from harness.report.wording import by, difference, percent_of
 
 

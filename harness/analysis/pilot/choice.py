@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from harness.analysis.allan import allan_curve, best_burst
-from harness.analysis.carry_over import carry_over, settled_after
 from harness.analysis.estimate import Estimate
 from harness.analysis.looks import confidence_at
-from harness.analysis.spread import drift, gain, round_sd_percent, session_sd_percent
-from harness.analysis.trials import PilotSession, in_order_us, round_s, series_us, times_by_position
+from harness.analysis.pilot.allan import allan_curve, best_burst
+from harness.analysis.pilot.carry_over import carry_over, settled_after
+from harness.analysis.pilot.spread import drift, gain, round_sd_percent, session_sd_percent
+from harness.analysis.pilot.trials import PilotSession, in_order_us, round_s, series_us, times_by_position
 from harness.experiment.schedule import NOMINAL_SPREAD, STARTING_SHARE, Spread, schedule_of, visit_lengths
 from harness.model import AllanPoint, CurvePoint, Experiment, Pilot
 

@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis.changes import Change
+from harness.analysis.across.changes import Change
 from harness.analysis.effects import Pair
 from harness.model import Comparison, Summary
 from harness.report.page import grid

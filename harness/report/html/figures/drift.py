@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.analysis.exhibits import SessionEffects, Stretch, Values
 from harness.model import Summary
-from harness.report.figures.style import (
+from harness.report.html.figures.style import (
     MUTED,
     Appearance,
     Figure,
@@ -21,7 +21,7 @@ from harness.report.figures.style import (
     note,
     short,
 )
-from harness.report.typeset import typeset
+from harness.report.html.typeset import typeset
 from harness.report.wording import listed, rounded, signed
 
 HEIGHT = 520  # pixels

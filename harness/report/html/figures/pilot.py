@@ -1,7 +1,19 @@
 """Draws what the pilot saw: what a switch of arms leaves behind, and what each length of burst would give."""
 
 from harness.model import Pilot, Schedule
-from harness.report.figures.style import INK, MUTED, Figure, axis, layout, log_axis, mark, note, short, span, whiskers
+from harness.report.html.figures.style import (
+    INK,
+    MUTED,
+    Figure,
+    axis,
+    layout,
+    log_axis,
+    mark,
+    note,
+    short,
+    span,
+    whiskers,
+)
 
 HEIGHT = 300  # pixels
 

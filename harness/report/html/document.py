@@ -17,18 +17,18 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly
 from harness.analysis.exhibits import Exhibits
 from harness.model import Plan, Summary
 from harness.report import caveats, seed, sentences
-from harness.report.certainty import certainty, doubtful
 from harness.report.doubts import folded
-from harness.report.figures.drift import drift, steadiness
-from harness.report.figures.pairs import forest, per_session
-from harness.report.figures.pilot import burst_lengths, carry_over
-from harness.report.figures.requests import longest_requests, most_requests
-from harness.report.figures.style import Figure, appearances
-from harness.report.machine import machine_facts, versions
-from harness.report.method import method_facts
+from harness.report.html.certainty import certainty, doubtful
+from harness.report.html.figures.drift import drift, steadiness
+from harness.report.html.figures.pairs import forest, per_session
+from harness.report.html.figures.pilot import burst_lengths, carry_over
+from harness.report.html.figures.requests import longest_requests, most_requests
+from harness.report.html.figures.style import Figure, appearances
+from harness.report.html.machine import machine_facts, versions
+from harness.report.html.method import method_facts
+from harness.report.html.typeset import typeset
 from harness.report.selection import by_reference, compared, controls
 from harness.report.tables import milliseconds, rate
-from harness.report.typeset import typeset
 from harness.report.wording import Estimate, decimals, percent_of, signed, us_of
 
 CODE = re.compile(r"`([^`]*)`")
@@ -110,7 +110,7 @@ def _commands(summary: Summary) -> dict[str, str]:
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("harness.report"),
+        loader=PackageLoader("harness.report.html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -148,4 +148,4 @@ def _policy(scripts: Sequence[str]) -> str:
 
 
 def _packaged(name: str) -> str:
-    return files("harness.report").joinpath("templates", name).read_text(encoding="utf-8")
+    return files("harness.report.html").joinpath("templates", name).read_text(encoding="utf-8")

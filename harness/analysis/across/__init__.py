@@ -1,0 +1,1 @@
+"""Runs of one experiment held against each other."""

@@ -1,0 +1,1 @@
+"""A comparison of runs, for people and for a gate."""
