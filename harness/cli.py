@@ -58,13 +58,15 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
 
     CONFIG is a file, or the name of one that barehop brings along, like baseline.
     """
-    from harness.conduct import begun, measured, resumed
-
     if budget is not None:
         overrides = (*overrides, f"design.budget_s={budget}")
     if resume and (overrides or out):
         raise ConfigError("--resume continues a run as it was planned: leave out --set, --budget and --out.")
     path = _found(config) if config else None
+    if path and not resume:
+        read_experiment(path, overrides)  # a mistake is told at once: before slow imports, and while others measure
+    from harness.conduct import begun, measured, resumed
+
     with only_run():
         store = resumed(resume, path) if resume else begun(path, overrides, RESULTS, out, quiet=quiet)
         problem = measured(store, quiet=quiet)

@@ -19,7 +19,7 @@ def arm_summary(arm: Arm, sessions: Sequence[SessionData], failed: Mapping[str, 
     return ArmSummary(
         requests=sum(visit.requests for of_session in visits for visit in of_session),
         failed=sum(failed.values()),
-        requests_per_s=1e6 / mean_us if mean_us else None,
+        requests_per_s=1e6 / mean_us if mean_us and not _client_bound(sessions) else None,
         mean_us=mean_us,
         p50_us=percentile_us(sessions, arm.name, 50),
         p90_us=percentile_us(sessions, arm.name, 90),
@@ -28,6 +28,11 @@ def arm_summary(arm: Arm, sessions: Sequence[SessionData], failed: Mapping[str, 
         control_of=arm.control_of,
         settings=_telling(arm.settings),
     )
+
+
+def _client_bound(sessions: Sequence[SessionData]) -> bool:
+    """Whether the client was what limited a session: then no rate is the servers'."""
+    return any(doubt.kind == "client-bound" for session in sessions for doubt in session.record.doubts)
 
 
 def _visits(session: SessionData, arm: str) -> list[VisitRow]:

@@ -157,10 +157,12 @@ def test_one_machine_is_measured_by_one_run_at_a_time(tmp_path: Path) -> None:
     with started(tmp_path, "run", "quick", *THREE, "--out", "out") as first:
         first.says("session 1 of 3")
         refused = barehop(second, "run", "quick", *THREE)
+        mistaken = barehop(second, "run", "quick", "--set", "design.sessions=1")
         looked = barehop(second, "plan", "quick")
         code = first.ended().code
     assert (refused.code, refused.out) == (3, "")
     assert refused.err == "Another run of barehop is measuring on this machine. Wait until it has ended.\n"
     assert not (second / "results").exists()
+    assert mistaken.code == 2
     assert looked.code == 0
     assert code == 0

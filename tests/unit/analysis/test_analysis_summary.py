@@ -218,3 +218,13 @@ def test_a_session_without_any_visit_is_counted_and_says_nothing() -> None:
     with_empty = summary_of([*three_sessions(), empty])
     assert with_empty.comparisons == summary_of(three_sessions()).comparisons
     assert with_empty.sessions == 4
+
+
+def test_a_session_that_the_client_limited_leaves_no_claim_of_throughput() -> None:
+    bound = Doubt(kind="client-bound", session=1, seen="seen", advice="advice")
+    sessions = [session_of({"a": [400.0] * 3, "b": [390.0] * 3}, number=number, doubts=[bound]) for number in (1, 2)]
+    found = summarise(
+        experiment_of("a", "b", control=False), sessions, directory="d", schedule=schedule_of(2), seconds_total=1
+    )
+    assert found.arms["a"].requests_per_s is None
+    assert found.arms["a"].mean_us == 400
