@@ -15,6 +15,7 @@ from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import expected_s, nominal_cost, schedule_of
 from harness.lab.blueprint import blueprints_of, described, survey
+from harness.lab.directories import sweep
 from harness.lab.lock import only_run
 from harness.model import Experiment, Plan, Settings, Summary
 from harness.preflight import check_machine
@@ -68,6 +69,7 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
     from harness.conduct import begun, measured, resumed
 
     with only_run():
+        sweep()
         store = resumed(resume, path) if resume else begun(path, overrides, RESULTS, out, quiet=quiet)
         problem = measured(store, quiet=quiet)
     valid = _conclude(store, as_json) if store.sessions() else True
@@ -181,6 +183,7 @@ def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
 
     settings = _reference(read_experiment(_found(config), overrides)) if config else Settings()
     with only_run():
+        sweep()
         store = calibration.begun(calibration.calibration_experiment(settings, budget), RESULTS, out, quiet=quiet)
         problem = measured(store, quiet=quiet)
     if problem:

@@ -2,8 +2,11 @@
 
 import os
 import secrets
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import psutil
 
 from harness.errors import MachineError
 from harness.lab.mounts import filesystem_of, is_tmpfs
@@ -23,6 +26,16 @@ def disk_parent(results: Path) -> Path | None:
     places = ("/var/tmp", os.environ.get("TMPDIR", ""), "/tmp", os.environ.get("HOME", ""))  # noqa: S108 - see above
     candidates = (*places, results)
     return next((path for path in _usable(candidates) if not is_tmpfs(path)), None)
+
+
+def sweep() -> None:
+    """Remove what runs have left whose keepers were killed too: our directories that no process names any more."""
+    parents = {parent for parent in (tmpfs_parent(), disk_parent(Path.cwd())) if parent}
+    left = [path for parent in parents for path in parent.glob(f"{PREFIX}{'[0-9a-f]' * 8}") if _is_ours(path)]
+    named = " ".join(_command_lines()) if left else ""
+    for path in left:
+        if path.name not in named:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def private_name() -> str:
@@ -48,3 +61,12 @@ def check_home(directory: Path, home: str) -> dict[str, str]:
 def _usable(candidates: Iterable[str | Path]) -> Iterable[Path]:
     paths = (Path(candidate).resolve() for candidate in candidates if str(candidate))
     return (path for path in paths if path.is_dir() and os.access(path, os.W_OK | os.X_OK))
+
+
+def _is_ours(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid()
+
+
+def _command_lines() -> Iterator[str]:
+    for process in psutil.process_iter(["cmdline"]):
+        yield from process.info["cmdline"] or ()
