@@ -62,6 +62,7 @@ def calibration_schedule(pilot: Pilot, time_s: float) -> Schedule:
         settle=pilot.settle,
         reason=f"runs of {SESSIONS_PER_RUN} sessions, half of each spent visiting, as many as the time allows",
         looks=(sessions,),
+        visiting_s=rounds * pilot.round_s,
     )
 
 

@@ -76,12 +76,12 @@ def measured(store: Store, *, quiet: bool) -> BaseException | None:
 
 def _enough(plan: Plan, store: Store, advance: Callable[[int, float], None]) -> Callable[[int], bool]:
     """Tells after each session how far the run is, and at its looks whether it is precise enough to stop."""
-    began, done_before = time.monotonic(), len(store.sessions())
+    began, done_before = time.monotonic(), store.sessions()
 
     def enough(session: int) -> bool:
         done = len(store.sessions())
-        if done > done_before:
-            each_s = (time.monotonic() - began) / (done - done_before)
+        if session not in done_before:
+            each_s = (time.monotonic() - began) / (done - len(done_before))
             advance(session, each_s * (plan.schedule.sessions - done))
         return session == done and session in plan.schedule.looks[:-1] and _is_precise(plan, store)
 

@@ -104,7 +104,8 @@ class Experiment(Model):
 class Schedule(Model):
     """How much is measured: what the file fixed, or what the pilot chose.
 
-    `looks` are the numbers of sessions after which the run may stop, the last of them `sessions`.
+    `looks` are the numbers of sessions after which the run may stop, the last of them `sessions`. Where `visiting_s` is
+    given, a session makes as many rounds as fit into it, and `rounds` is how many were expected.
     """
 
     sessions: int
@@ -113,6 +114,7 @@ class Schedule(Model):
     settle: int
     reason: str
     looks: tuple[int, ...] = ()
+    visiting_s: float | None = None
 
 
 class CurvePoint(Model):

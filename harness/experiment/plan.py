@@ -5,13 +5,16 @@ from collections.abc import Sequence
 
 from harness.model import Experiment, Pilot, Plan, Schedule
 
+SPARE = 3  # times the rounds that are expected, for a machine that turns out to be faster
+
 Orders = tuple[tuple[int, ...], ...]
 
 
 def plan_of(
     experiment: Experiment, schedule: Schedule, overrides: Sequence[str] = (), pilot: Pilot | None = None
 ) -> Plan:
-    orders = (session_orders(experiment, session, schedule.rounds) for session in range(1, schedule.sessions + 1))
+    rounds = schedule.rounds * SPARE if schedule.visiting_s else schedule.rounds
+    orders = (session_orders(experiment, session, rounds) for session in range(1, schedule.sessions + 1))
     return Plan(experiment=experiment, schedule=schedule, orders=tuple(orders), overrides=tuple(overrides), pilot=pilot)
 
 

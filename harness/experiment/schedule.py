@@ -86,15 +86,24 @@ def schedule_of(
     settle, burst = (pilot.settle, pilot.burst) if pilot else visit_lengths(experiment)
     if pilot:
         cost = Cost(session_s=pilot.session_s, round_s=pilot.round_s, source="as the pilot showed")
+    looks = (design.sessions,) if design.sessions else None
     if cost is None or (design.sessions and design.rounds):
         sessions, rounds = design.sessions or MIN_SESSIONS, design.rounds or MIN_ROUNDS
-        reason = "as the file says"
+        reason, visiting_s = "as the file says", None
     else:
         spread = Spread(pilot.session_sd_percent, pilot.round_sd_percent) if pilot else NOMINAL_SPREAD
         sessions, rounds = split(experiment, cost, spread, burst, design.budget_s - spent_s)
         reason = _reason(cost, cost.total_s(sessions, rounds), spent_s, design.budget_s)
-    looks = (sessions,) if design.sessions else looks_of(sessions)
-    return Schedule(sessions=sessions, rounds=rounds, burst=burst, settle=settle, reason=reason, looks=looks)
+        visiting_s = None if design.rounds else rounds * cost.round_s
+    return Schedule(
+        sessions=sessions,
+        rounds=rounds,
+        burst=burst,
+        settle=settle,
+        reason=reason,
+        looks=looks or looks_of(sessions),
+        visiting_s=visiting_s,
+    )
 
 
 def split(experiment: Experiment, cost: Cost, spread: Spread, burst: int, time_s: float) -> tuple[int, int]:

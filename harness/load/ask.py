@@ -3,11 +3,12 @@
 import http.client
 import ssl
 
+from harness.errors import StackError
 from harness.model import Reply, Target
 
 
 def ask(target: Target, path: str, timeout_s: float = 5.0) -> Reply | str:
-    """The answer to GET `path`, or a few words on why there is none."""
+    """The answer to GET `path`, or a few words on why there is none. Raises StackError when it is cut short."""
     connection = _connection(target, timeout_s)
     try:
         connection.request("GET", path)
@@ -17,6 +18,11 @@ def ask(target: Target, path: str, timeout_s: float = 5.0) -> Reply | str:
             headers={name.lower(): value for name, value in response.getheaders()},
             body=response.read(),
         )
+    except http.client.IncompleteRead as error:
+        raise StackError(
+            f"{target.url} answers with a body that is cut short after {len(error.partial)} bytes. "
+            "Mend the application."
+        ) from None
     except (OSError, http.client.HTTPException) as error:
         return f"{type(error).__name__}: {error}"
     finally:

@@ -1,5 +1,6 @@
 """Visits the arms in the order of the plan; while a burst runs, nothing else happens."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from harness.load.outside import visit_outside
 from harness.model import Arm, LoadTool, Outcome, Schedule, Settings, Target, Visit
 
 WARM_UP_REQUESTS = 40
+FEWEST_ROUNDS = 2
 # After the last answer the servers still close connections; their CPU time belongs to the visit that caused it.
 AFTERMATH_S = 0.0002
 
@@ -76,10 +78,20 @@ def round_cost_s(order: Sequence[int], visitors: Sequence[Visitor], schedule: Sc
 
 
 def visits(orders: Orders, visitors: Sequence[Visitor], schedule: Schedule) -> list[Visit]:
-    """One visit for each place of each round. Raises OSError when a server process has ended."""
+    """One visit for each place of each round that fits the time. Raises OSError when a server process has ended."""
     with quietly():
-        rounds = [_round(order, visitors, schedule, number) for number, order in enumerate(orders)]
+        in_time = _in_time(orders, schedule.visiting_s)
+        rounds = [_round(order, visitors, schedule, number) for number, order in enumerate(in_time)]
     return list(chain.from_iterable(rounds))
+
+
+def _in_time(orders: Orders, visiting_s: float | None) -> Iterator[Sequence[int]]:
+    """All `orders`, or where time is limited as many as begin within it, and always the first two."""
+    ends = math.inf if visiting_s is None else time.monotonic() + visiting_s
+    for number, order in enumerate(orders):
+        if number >= FEWEST_ROUNDS and time.monotonic() > ends:
+            return
+        yield order
 
 
 def _round(order: Sequence[int], visitors: Sequence[Visitor], schedule: Schedule, number: int) -> list[Visit]:

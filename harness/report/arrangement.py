@@ -109,7 +109,8 @@ def _toml(value: Any) -> str:
 
 def _schedule(plan: Plan) -> str:
     schedule, seed = plan.schedule, plan.experiment.design.seed
-    rounds = f"{counted(schedule.sessions, 'session')} of {counted(schedule.rounds, 'round')}"
+    about = "about " if schedule.visiting_s else ""
+    rounds = f"{counted(schedule.sessions, 'session')} of {about}{counted(schedule.rounds, 'round')}"
     order = f"each round visits every arm once, in random order (seed {seed})"
     return f"{rounds}; {order}. A visit is {_visit(plan.experiment.arms, schedule)}. Reason: {schedule.reason}."
 
