@@ -21,7 +21,17 @@ from harness.lab.mounts import Filesystem, filesystem_of
 
 # Results are shared, so nothing here may name a host or a user: no node name, no builder of the kernel, no
 # sources of mounts, no addresses, no paths of a home directory, none of these boot parameters.
-_NAMING_PARAMETERS = ("ip", "nfsroot", "root", "resume", "hostname", "systemd.hostname", "systemd.machine_id")
+_NAMING_PARAMETERS = (
+    "ip",
+    "nfsroot",
+    "root",
+    "resume",
+    "init",
+    "rdinit",
+    "hostname",
+    "systemd.hostname",
+    "systemd.machine_id",
+)
 
 _PLACES = ("/", "/dev/shm", "/tmp", "/var/tmp")  # noqa: S108 - described, never used
 _MEMORY = {
