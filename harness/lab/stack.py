@@ -107,7 +107,7 @@ def _ready(blueprint: Blueprint, ask: Ask, services: tuple[Running, ...]) -> dic
         while arm not in replies:
             for service in services:
                 service.check()
-            reply = ask(target, CHECK_PATH)
+            reply = _asked(arm, target, ask)
             if isinstance(reply, Reply) and reply.status not in STARTING:
                 replies[arm] = _right(arm, reply, blueprint)
             elif time.monotonic() > deadline:
@@ -115,6 +115,13 @@ def _ready(blueprint: Blueprint, ask: Ask, services: tuple[Running, ...]) -> dic
             else:
                 time.sleep(POLL_S)
     return replies
+
+
+def _asked(arm: str, target: Target, ask: Ask) -> Reply | str:
+    try:
+        return ask(target, CHECK_PATH)
+    except StackError as error:
+        raise StackError(f"Arm {arm!r}: {error}") from None
 
 
 def _right(arm: str, reply: Reply, blueprint: Blueprint) -> Reply:
