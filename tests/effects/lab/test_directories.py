@@ -13,7 +13,8 @@ def test_each_kind_of_parent_is_what_it_is_called(tmp_path: Path) -> None:
     for parent, kind in ((tmpfs_parent(), True), (disk_parent(tmp_path), False)):
         if parent is not None:
             assert is_tmpfs(parent) is kind
-            tempfile.mkdtemp(dir=parent)
+            with tempfile.TemporaryDirectory(dir=parent):
+                pass
 
 
 @pytest.mark.parametrize("value", ["", "/absent", "relative", "/etc/passwd", "a\nb"])
