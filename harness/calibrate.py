@@ -1,10 +1,11 @@
 """Calibrates the harness on this machine: one arm against itself, and against itself plus a known spike."""
 
-import json
 from pathlib import Path
+from typing import Any
 
 from harness.analysis.calibration import SESSIONS_PER_RUN, Calibration, calibration_of
 from harness.conclude import read_sessions
+from harness.evidence.earlier import latest
 from harness.evidence.store import Store, new_directory
 from harness.experiment.plan import plan_of
 from harness.lab.blueprint import survey
@@ -73,17 +74,7 @@ def calibrated(store: Store) -> Calibration:
     return found
 
 
-def last_calibration(results: Path, host: dict[str, object]) -> Calibration | None:
-    """The latest calibration under `results` that was made on this kind of host: same kernel, same CPUs."""
-    for path in sorted((results / NAME).glob("*/calibration.json"), reverse=True):
-        beside = json.loads((path.parent / "host.json").read_text(encoding="utf-8"))
-        if _kind(beside) == _kind(host):
-            return Calibration.model_validate_json(path.read_bytes())
-    return None
-
-
-def _kind(host: dict[str, object]) -> tuple[object, ...]:
-    kernel, cpus = host["kernel"], host["cpus"]
-    assert isinstance(kernel, dict)
-    assert isinstance(cpus, dict)
-    return kernel["release"], kernel["machine"], cpus["models"], cpus["online"]
+def last_calibration(results: Path, host: dict[str, Any]) -> Calibration | None:
+    """The latest calibration under `results` that was made on this kind of host."""
+    path = latest(results / NAME, "calibration.json", host)
+    return Calibration.model_validate_json(path.read_bytes()) if path else None

@@ -14,7 +14,8 @@ from harness.evidence.store import Store
 from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import expected_s, nominal_cost, schedule_of
-from harness.lab.blueprint import blueprints_of, described, survey
+from harness.lab.blueprint import blueprints_of, survey
+from harness.lab.by_hand import described
 from harness.lab.directories import sweep
 from harness.lab.lock import only_run
 from harness.model import Experiment, Plan, Settings, Summary
@@ -192,6 +193,18 @@ def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
     click.echo(found.model_dump_json(indent=1) if as_json else render_calibration(found, color=_in_color()), nl=as_json)
 
 
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def floor(arguments: tuple[str, ...]) -> None:
+    """Measure the bare transport between two pinned processes, without nginx and the app.
+
+    All options are those of pyperf's Runner, like --fast, --rigorous, --affinity and -o; CONFIG gives the sizes.
+    """
+    from harness.floor.script import run as measure_floor
+
+    measure_floor([str(_found(Path(word))) if _is_name(word) else word for word in arguments])
+
+
 @cli.command("list")
 def list_everything() -> None:
     """List the settings of an arm and all transports and load tools."""
@@ -295,6 +308,11 @@ def _found(config: Path) -> Path:
         return packaged
     names = ", ".join(path.stem for path in _packaged())
     raise ConfigError(f"There is no file {config}. Give the path of an experiment file, or one of these: {names}.")
+
+
+def _is_name(word: str) -> bool:
+    """Whether `word` is a packaged configuration's name."""
+    return word in [path.stem for path in _packaged()] and not Path(word).exists()
 
 
 def _packaged() -> list[Path]:

@@ -7,6 +7,7 @@ from harness.analysis.across.changes import RunData
 from harness.analysis.bursts import SessionData
 from harness.analysis.exhibits import exhibits
 from harness.analysis.summary import summarise
+from harness.analysis.why.causes import with_causes
 from harness.errors import ConfigError
 from harness.evidence.store import Store, open_store
 from harness.model import Plan, Summary
@@ -36,14 +37,22 @@ def read_sessions(store: Store) -> list[SessionData]:
 
 
 def summary_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Summary:
-    summary = summarise(
+    """Everything that is said of a run."""
+    records = [session.record for session in sessions]
+    verdicts = verdicts_of(store, plan, sessions)
+    caused = with_causes(verdicts, plan.experiment, records, store.read_floor())
+    return caused.model_copy(update={"overrides": plan.overrides, "calibration": store.read_calibration()})
+
+
+def verdicts_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Summary:
+    """What decides whether a run goes on."""
+    return summarise(
         plan.experiment,
         sessions,
         directory=str(store.directory),
         schedule=plan.schedule,
         seconds_total=sum(session.record.seconds["total"] for session in sessions),
     )
-    return summary.model_copy(update={"overrides": plan.overrides, "calibration": store.read_calibration()})
 
 
 def write_reports(store: Store, plan: Plan, sessions: Sequence[SessionData], summary: Summary) -> None:

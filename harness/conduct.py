@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.calibrate import last_calibration
-from harness.conclude import read_sessions, summary_of
+from harness.conclude import read_sessions, verdicts_of
 from harness.ending import load_polars, refusal
 from harness.errors import ConfigError, HarnessError, Interrupted
 from harness.evidence.store import Store, new_directory, open_store
@@ -13,6 +13,7 @@ from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import schedule_of
 from harness.experiment.trial import needs_pilot
+from harness.floor.results import last_floor
 from harness.lab.blueprint import survey
 from harness.model import Experiment, Plan
 from harness.pilot import piloted
@@ -32,9 +33,10 @@ def begun(config: Path | None, overrides: Sequence[str], results: Path, out: Pat
     store.write_text("experiment.toml", config.read_bytes().decode())
     host = run_facts(experiment)
     store.write_json("host.json", host)
-    calibration = last_calibration(results, host)
-    if calibration:
-        store.write_json("calibration.json", calibration)
+    earlier = {"calibration.json": last_calibration(results, host), "floor.json": last_floor(results, host)}
+    for name, found in earlier.items():
+        if found:
+            store.write_json(name, found)
     plan = planned(experiment, overrides, store, quiet=quiet)
     store.write_text("plan.json", plan.model_dump_json() + "\n")
     return store
@@ -89,5 +91,5 @@ def _enough(plan: Plan, store: Store, advance: Callable[[int, float], None]) -> 
 
 
 def _is_precise(plan: Plan, store: Store) -> bool:
-    summary = summary_of(store, plan, read_sessions(store))
+    summary = verdicts_of(store, plan, read_sessions(store))
     return summary.planned_sessions <= summary.sessions

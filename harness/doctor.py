@@ -6,10 +6,12 @@ from typing import Any
 
 from harness import plugins
 from harness.errors import MachineError
+from harness.evidence.counters.perf import INSTALL, may_count
 from harness.evidence.doubts.bare import bare_doubts, read_bare
 from harness.evidence.doubts.noise import noise_doubts
 from harness.evidence.doubts.scene import Scene
 from harness.evidence.host import host_facts
+from harness.evidence.pyperf_system import pyperf_system
 from harness.evidence.quiet import Noise, watch_noise
 from harness.lab.blueprint import Machine
 from harness.lab.placement import place
@@ -40,6 +42,8 @@ def examined(experiment: Experiment | None, machine: Machine, seconds: float) ->
         _frequency(facts),
         *_ports(facts),
         *_bare(),
+        _perf(),
+        *_pyperf(),
     ]
     if experiment:
         findings += _experiment(experiment, machine)
@@ -145,6 +149,25 @@ def _bare() -> Iterator[Finding]:
     bare = read_bare(Scene())
     for doubt in bare_doubts(bare, bare):
         yield Finding(doubt.kind, "doubt", doubt.seen, doubt.advice)
+
+
+def _perf() -> Finding:
+    path = find_program("perf")
+    if path is None:
+        return Finding("perf", "doubt", "not installed, so no system calls per request", INSTALL)
+    if not may_count():
+        advice = "Run barehop as root, or set kernel.perf_event_paranoid to -1."
+        return Finding("perf", "doubt", f"{path}, but an ordinary user may not count system calls", advice)
+    return Finding("perf", "ok", path)
+
+
+def _pyperf() -> Iterator[Finding]:
+    """What `pyperf system show` says. Its advice is for tuning a machine, which barehop does not need."""
+    for subject in pyperf_system():
+        seen = "; ".join((*subject.states, *subject.warnings))
+        advice = "; ".join(subject.advices)
+        state: State = "doubt" if subject.warnings else "ok"
+        yield Finding(f"pyperf: {subject.name}", state, seen or f"would: {advice}", advice)
 
 
 def _experiment(experiment: Experiment, machine: Machine) -> list[Finding]:

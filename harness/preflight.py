@@ -1,6 +1,6 @@
 """What an experiment needs of this machine, and the facts of the machine that are kept with its results."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness import plugins
@@ -33,9 +33,9 @@ def outside_tool(settings: Settings) -> LoadTool | None:
 def run_facts(experiment: Experiment) -> dict[str, Any]:
     """host.json: the machine, and the versions of every program that takes part."""
     settings = [arm.settings for arm in experiment.arms]
-    tools = [tool for tool in map(outside_tool, settings) if tool]
-    programs = {each.nginx: find_program(each.nginx) or each.nginx for each in settings}
-    programs |= {tool.program: find_program(tool.program) or tool.program for tool in tools}
+    tools = {each.tool: tool for each in settings if (tool := outside_tool(each))}
+    programs: dict[str, str | Sequence[str]] = {each.nginx: find_program(each.nginx) or each.nginx for each in settings}
+    programs |= {name: (find_program(tool.program) or tool.program, *tool.version) for name, tool in tools.items()}
     pythons = {each.python: find_python(each.python, each.worker_class) for each in settings if each.python}
     return host_facts(programs | pythons) | {"pyperf": pyperf_facts()}
 

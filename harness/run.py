@@ -1,13 +1,16 @@
 """The spine: for each session arrange, start, prove, measure, record."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.counted import Counted, counted_bursts
 from harness.errors import LoadError
+from harness.evidence.counters.gauge import gauge, unseen_by
 from harness.evidence.cpu_time import cpu_reader
 from harness.evidence.doubts.scene import scene_of
 from harness.evidence.doubts.watch import watch
@@ -16,10 +19,11 @@ from harness.evidence.record import failures_of, requests_table, visit_rows
 from harness.evidence.store import Store
 from harness.lab.blueprint import Machine, blueprints_of
 from harness.lab.pinning import pinned
+from harness.lab.routes import BEHIND_NGINX
 from harness.lab.stack import Stack, running_stacks
 from harness.load.ask import ask
 from harness.load.visits import Visitor, sender, visits, warm_up
-from harness.model import Arm, Doubt, Experiment, Plan, Record, Visit
+from harness.model import Arm, Doubt, Experiment, Plan, Record, Visit, VisitRow
 from harness.preflight import outside_tool
 
 Enough = Callable[[int], bool]
@@ -30,9 +34,12 @@ class Measured:
     """What came of one session while its stacks were up."""
 
     proofs: dict[str, Proof]
+    rows: tuple[VisitRow, ...]
     visits: list[Visit]
     visiting_s: float
     doubts: tuple[Doubt, ...]
+    counted: Counted
+    unseen: tuple[str, ...]
 
 
 def measure(plan: Plan, store: Store, machine: Machine, enough: Enough) -> None:
@@ -57,7 +64,9 @@ def _one_session(session: int, plan: Plan, store: Store, machine: Machine) -> No
         schedule=plan.schedule,
         proofs=measured.proofs,
         failures=failures_of(measured.visits),
-        visits=visit_rows(measured.visits),
+        visits=measured.rows,
+        counted=measured.counted.visits,
+        unseen=(*measured.unseen, *measured.counted.unseen),
         doubts=measured.doubts,
     )
     store.write_session(record, requests_table(measured.visits))
@@ -66,6 +75,8 @@ def _one_session(session: int, plan: Plan, store: Store, machine: Machine) -> No
 def _measured(session: int, plan: Plan, store: Store, machine: Machine) -> Measured:
     with ExitStack() as until_the_end:
         stacks, visitors = arranged(session, plan.experiment, store, machine, until_the_end)
+        gauges = {one.arm: until_the_end.enter_context(gauge(_watched(one.arm, stacks))) for one in visitors}
+        visitors = [replace(one, counters=gauges[one.arm].read) for one in visitors]
         with the_same_servers(stacks):
             proofs = prove(stacks)
             doubts_after = watch(scene_of(stacks, plan.experiment, store.read_host()))
@@ -73,7 +84,8 @@ def _measured(session: int, plan: Plan, store: Store, machine: Machine) -> Measu
             seen = visits(plan.orders[session - 1], visitors, plan.schedule)
             visiting_s = time.monotonic() - visiting
             doubts = doubts_after(sum(visit.cpu_requests for visit in seen))
-        return Measured(proofs=proofs, visits=seen, visiting_s=visiting_s, doubts=doubts)
+            counted = counted_bursts(session, stacks, visitors, store.stack_directory(session))
+        return Measured(proofs, visit_rows(seen, gauges), seen, visiting_s, doubts, counted, unseen_by(gauges))
 
 
 def arranged(
@@ -89,11 +101,21 @@ def arranged(
 
 
 def _visitor(arm: Arm, stacks: Sequence[Stack], directory: Path, until_the_end: ExitStack) -> Visitor:
-    stack = next(stack for stack in stacks if arm in stack.blueprint.arms)
+    stack = _stack_of(arm.name, stacks)
     tool = outside_tool(arm.settings)
     target = stack.blueprint.targets[arm.name]
     send = until_the_end.enter_context(sender(arm, target, tool, directory))
-    return Visitor(arm=arm.name, send=send, cpu=cpu_reader(stack.pids))
+    cpu = cpu_reader(stack.pids_of(arm.name))
+    return Visitor(arm=arm.name, send=send, cpu=cpu, to_nginx=arm.settings.chain in BEHIND_NGINX)
+
+
+def _stack_of(arm: str, stacks: Sequence[Stack]) -> Stack:
+    return next(stack for stack in stacks if arm in stack.blueprint.targets)
+
+
+def _watched(arm: str, stacks: Sequence[Stack]) -> dict[str, Sequence[int]]:
+    """The processes whose counters are read: those that serve the arm, and the client."""
+    return {**_stack_of(arm, stacks).pids_of(arm), "client": (os.getpid(),)}
 
 
 @contextmanager

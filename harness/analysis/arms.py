@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.analysis.bursts import SessionData
 from harness.analysis.percentiles import percentile_us
-from harness.model import Arm, ArmSummary, Settings, VisitRow
+from harness.model import SERVER_ROLES, Arm, ArmSummary, Settings, VisitRow
 
 
 def arm_summary(arm: Arm, sessions: Sequence[SessionData], failed: Mapping[str, int]) -> ArmSummary:
@@ -40,8 +40,9 @@ def _visits(session: SessionData, arm: str) -> list[VisitRow]:
 
 
 def _cpu_us(visits: Sequence[Sequence[VisitRow]]) -> dict[str, float]:
-    """CPU time per request of each role that was read."""
-    roles = dict.fromkeys(role for of_session in visits for visit in of_session for role in visit.cpu_us)
+    """CPU time per request of each server that was read."""
+    seen = {role for of_session in visits for visit in of_session for role in visit.cpu_us}
+    roles = [role for role in SERVER_ROLES if role in seen]
     means = {
         role: _mean([visit.cpu_us[role] for visit in of_session if role in visit.cpu_us] for of_session in visits)
         for role in roles

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from harness.model import Metric, Record, VisitRow
+from harness.model import SERVER_ROLES, Metric, Record, VisitRow
 
 Series = NDArray[np.float64]
 
@@ -40,7 +40,7 @@ def _time_us(visit: VisitRow) -> float:
 
 
 def _cpu_us(visit: VisitRow) -> float:
-    return _positive(sum(visit.cpu_us.values()))
+    return _positive(sum(visit.cpu_us.get(role, 0) for role in SERVER_ROLES))
 
 
 def _positive(value_us: float) -> float:

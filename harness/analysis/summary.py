@@ -25,7 +25,7 @@ def summarise(
     schedule: Schedule,
     seconds_total: float,
 ) -> Summary:
-    """The summary of `sessions`, however many there are and in any order; doubts never drop data.
+    """The summary of `sessions`, however many there are and in any order, but for causes; doubts never drop data.
 
     A run that was precise enough at a look is complete: then no more sessions count as planned than it has.
     Not valid: a failed request, a control that differs in latency, fewer sessions than planned or than 2.

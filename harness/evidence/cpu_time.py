@@ -1,5 +1,6 @@
 """CPU time that processes have used so far, all their threads together, in nanoseconds."""
 
+import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,11 +15,17 @@ def cpu_clock(pid: int) -> int:
 
 
 def cpu_reader(pids: Mapping[str, Sequence[int]]) -> Callable[[], Mapping[str, int]]:
-    """A function that gives the CPU time of each role. It raises OSError when one of its processes has ended."""
+    """A function that gives the CPU time of the client and each role. OSError when one of its processes has ended."""
     clocks = [(role, [cpu_clock(pid) for pid in some]) for role, some in pids.items()]
     read = time.clock_gettime_ns
 
     def reading() -> Mapping[str, int]:
-        return {role: sum(map(read, some)) for role, some in clocks}
+        return {"client": client_ns(), **{role: sum(map(read, some)) for role, some in clocks}}
 
     return reading
+
+
+def client_ns() -> int:
+    """Of this process and of every load tool that it has seen end, with its keeper."""
+    tools = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time_ns() + round((tools.ru_utime + tools.ru_stime) * 1e9)

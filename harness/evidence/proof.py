@@ -7,10 +7,10 @@ from typing import Any
 from harness.errors import StackError, raise_all
 from harness.evidence.affinity import strays
 from harness.evidence.listeners import listening_inodes, socket_inodes
-from harness.lab.blueprint import Hop
 from harness.lab.directories import check_home
+from harness.lab.routes import BEHIND_NGINX, Hop
 from harness.lab.stack import Stack
-from harness.model import Reply
+from harness.model import Arm, Reply
 
 Proof = dict[str, Any]
 
@@ -25,27 +25,36 @@ def prove(stacks: Sequence[Stack]) -> dict[str, Proof]:
 def _proofs(stack: Stack) -> dict[str, Proof]:
     blueprint = stack.blueprint
     raise_all(strays(stack.pids, blueprint.placement), StackError)
-    hops = {name: _prove_hop(hop, stack) for name, hop in blueprint.hops.items()}
+    hops = {name: _prove_hop(hop, _app_inodes(stack)) for name, hop in blueprint.hops.items()}
     front = _inodes_of(stack.nginx.main_pid(), stack.pids["nginx"])
-    return {
-        arm.name: {
-            "upstream": blueprint.server(arm.name),
-            "hop": hops[arm.settings.transport],
-            "url": blueprint.targets[arm.name].url,
-            "nginx_listens": _prove_listener(_front_address(stack, arm.name), front, "nginx"),
-            "status": stack.replies[arm.name].status,
-            "body_bytes": len(stack.replies[arm.name].body),
-            "pids": stack.pids,
-            "cpus": blueprint.placement.cpus,
-        }
-        for arm in blueprint.arms
+    return {arm.name: _proof(arm, stack, hops, front) for arm in blueprint.arms}
+
+
+def _proof(arm: Arm, stack: Stack, hops: Mapping[str, Proof], front: set[str]) -> Proof:
+    blueprint, name = stack.blueprint, arm.name
+    proof: Proof = {
+        "url": blueprint.targets[name].url,
+        "status": stack.replies[name].status,
+        "body_bytes": len(stack.replies[name].body),
+        "pids": stack.pids_of(name),
+        "cpus": blueprint.placement.cpus,
     }
+    if arm.settings.chain in BEHIND_NGINX:
+        proof["upstream"] = blueprint.server(name)
+        proof["nginx_listens"] = _prove_listener(_front_address(stack, name), front, "nginx")
+    if name in stack.bare:
+        own = socket_inodes([stack.bare[name].main_pid()])
+        return proof | {"hop": _prove_hop(blueprint.routes.bare[name], own, "bare server")}
+    return proof if arm.settings.chain == "proxy-only" else proof | {"hop": hops[arm.settings.transport]}
 
 
-def _prove_hop(hop: Hop, stack: Stack) -> Proof:
-    own = _inodes_of(stack.app.main_pid(), stack.pids["app"])
+def _app_inodes(stack: Stack) -> set[str]:
+    return _inodes_of(stack.app.main_pid(), stack.pids["app"])
+
+
+def _prove_hop(hop: Hop, own: set[str], who: str = "gunicorn") -> Proof:
     place = check_home(hop.directory, hop.transport.home) if hop.directory else {}
-    return {"address": hop.address, "listener": _prove_listener(hop.address, own, "gunicorn"), **place}
+    return {"address": hop.address, "listener": _prove_listener(hop.address, own, who), **place}
 
 
 def _prove_listener(address: str, own: set[str], who: str) -> str:
@@ -73,7 +82,9 @@ def _different_answers(stacks: Sequence[Stack]) -> Iterable[str]:
     first: dict[tuple[str, ...], tuple[str, object]] = {}
     for stack in stacks:
         for arm in stack.blueprint.arms:
-            question = (arm.settings.app, arm.settings.app_dir, arm.settings.path)
+            settings = arm.settings
+            whom = "app" if settings.chain in ("full", "app-direct") else settings.chain
+            question = (whom, settings.app, settings.app_dir, settings.path)
             other, expected = first.setdefault(question, (arm.name, _shape(stack.replies[arm.name])))
             if _shape(stack.replies[arm.name]) != expected:
                 yield f"Arms {other!r} and {arm.name!r} ask for the same and get different answers."

@@ -1,13 +1,17 @@
 """From visits to what is written down of a session: the record, and a table of raw times."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from harness.evidence.counters.gauge import Gauge
 from harness.model import Visit, VisitRow
 
 if TYPE_CHECKING:
     from polars import DataFrame
+
+OPENS = ("active_opens", "passive_opens")
+DECIMALS = 4  # of numbers per request: a count of one in a long visit, or a tenth of a nanosecond
 
 # The table of raw times: columns, and what polars calls their types.
 REQUEST_COLUMNS = {
@@ -20,8 +24,9 @@ REQUEST_COLUMNS = {
 }
 
 
-def visit_rows(visits: Iterable[Visit]) -> tuple[VisitRow, ...]:
-    return tuple(map(_row, visits))
+def visit_rows(visits: Iterable[Visit], gauges: Mapping[str, Gauge] = {}) -> tuple[VisitRow, ...]:
+    """`gauges` read the snapshots of each arm."""
+    return tuple(_row(visit, gauges.get(visit.arm)) for visit in visits)
 
 
 def failures_of(visits: Iterable[Visit]) -> dict[str, dict[str, int]]:
@@ -46,7 +51,7 @@ def requests_table(visits: Sequence[Visit]) -> "DataFrame":
     return polars.DataFrame(list(rows), schema=schema, orient="row")
 
 
-def _row(visit: Visit) -> VisitRow:
+def _row(visit: Visit, gauge: Gauge | None) -> VisitRow:
     return VisitRow(
         round=visit.round,
         order=visit.order,
@@ -54,5 +59,28 @@ def _row(visit: Visit) -> VisitRow:
         requests=visit.requests,
         mean_us=visit.mean_us,
         percentiles_us=dict(visit.percentiles_us),
-        cpu_us={role: used / 1000 / visit.cpu_requests for role, used in visit.cpu_ns.items()},
+        cpu_us={role: _per_request(used / 1000, visit) for role, used in visit.cpu_ns.items()},
+        wall_us=_per_request(visit.wall_ns / 1000, visit) if visit.wall_ns else None,
+        counters=_counters(visit, gauge.between(*visit.snapshots)) if gauge and visit.snapshots else {},
     )
+
+
+def _counters(visit: Visit, grown: Mapping[str, int]) -> dict[str, float]:
+    """Per request, times in microseconds; and what the client's own connections leave of TCP's opens for the hop."""
+    counters = {_name(name): _per_request(_amount(name, value), visit) for name, value in grown.items()}
+    if visit.front_connections is not None:
+        own = _per_request(visit.front_connections, visit)
+        counters |= {f"hop.{kind}": counters[f"net.{kind}"] - own for kind in OPENS if f"net.{kind}" in counters}
+    return counters
+
+
+def _name(name: str) -> str:
+    return f"{name.removesuffix('_ns')}_us" if name.endswith("_ns") else name
+
+
+def _amount(name: str, value: int) -> float:
+    return value / 1000 if name.endswith("_ns") else value
+
+
+def _per_request(value: float, visit: Visit) -> float:
+    return round(value / max(1, visit.cpu_requests), DECIMALS)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, RootModel, ValidationError
 
 from harness.errors import ConfigError, MachineError
 from harness.evidence.record import REQUEST_COLUMNS
-from harness.model import Plan, Record
+from harness.model import Floor, Plan, Record
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -68,6 +68,11 @@ class Store:
     def read_calibration(self) -> dict[str, Any] | None:
         """The calibration of the host that was known when the run began. Raises ConfigError."""
         return self._read_facts("calibration.json") or None
+
+    def read_floor(self) -> Floor | None:
+        """What `barehop floor` had found on this host when the run began. Raises ConfigError."""
+        path = self.directory / "floor.json"
+        return _read(path, Floor) if path.exists() else None
 
     def _read_facts(self, name: str) -> dict[str, Any]:
         path = self.directory / name

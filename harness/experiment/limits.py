@@ -1,5 +1,6 @@
 """What no arm can be: names that do not exist, settings that exclude each other, settings that cannot be had yet."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from harness import plugins
@@ -8,6 +9,7 @@ from harness.experiment.wording import Problem, did_you_mean, shown
 from harness.model import Arm, Settings
 
 CLIENT = "client"
+LONGEST_BODY_BYTES = 3000  # that a parameter of nginx.conf can hold
 
 # Settings of the file format that this version would otherwise ignore in silence.
 NOT_YET = {
@@ -58,10 +60,37 @@ def _misspelt(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "app", "write it as module:name, like app.main:app."
 
 
+def sized(path: str) -> int | None:
+    """The bytes that a path like /bytes/100 asks for."""
+    found = re.fullmatch(r"/bytes/(\d{1,8})", path)
+    return int(found[1]) if found else None
+
+
 def _impossible(settings: Settings) -> Iterator[str]:
     if settings.worker_class == "sync" and settings.upstream_keepalive:
         yield (
             f"worker_class = {shown(settings.worker_class)} excludes upstream_keepalive = "
             f"{shown(settings.upstream_keepalive)}, because gunicorn's sync worker closes every connection. "
             'Set upstream_keepalive to 0, or worker_class to "uvicorn" or "asgi".'
+        )
+    yield from _broken_chain(settings)
+
+
+def _broken_chain(settings: Settings) -> Iterator[str]:
+    """Why this much of the chain cannot be had with the other settings."""
+    without_nginx = settings.chain in ("app-direct", "floor")
+    chain = f"chain = {shown(settings.chain)}"
+    if without_nginx and settings.tls:
+        yield f"{chain} excludes tls = true, because it is nginx that terminates TLS. Leave one of them out."
+    if without_nginx and settings.tool != CLIENT and settings.transport != "tcp":
+        yield (
+            f"{chain} over transport = {shown(settings.transport)} excludes tool = {shown(settings.tool)}, which "
+            f"cannot ask a Unix socket. Set tool to {shown(CLIENT)}."
+        )
+    if settings.chain == "app-direct" and settings.client_keepalive and settings.worker_class == "sync":
+        yield f'{chain} excludes client_keepalive with worker_class = "sync", which closes every connection.'
+    if settings.chain == "proxy-only" and (sized(settings.path) or 0) > LONGEST_BODY_BYTES:
+        yield (
+            f"{chain} excludes path = {shown(settings.path)}, because nginx answers at most {LONGEST_BODY_BYTES} "
+            "bytes by itself. Ask for less."
         )

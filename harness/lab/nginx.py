@@ -8,16 +8,18 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from harness.experiment.limits import sized
 from harness.lab.certificate import CHAIN_AND_KEY
 from harness.lab.programs import Nginx
 
+JSON = '{"hello":"world","utcnow":"2021-12-27T00:31:42.383861","random":0.5352573557347882}'
 CHECK_PATH = "/barehop-check"
 CHECK_HEADER = "X-Barehop-Upstream"
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What nginx does for one arm: listen on `port`, pass `path` on to `server`."""
+    """What nginx does for one arm: listen on `port`, pass `path` on to `server`; or answer with `body` itself."""
 
     arm: str
     upstream: str
@@ -26,6 +28,7 @@ class Site:
     path: str
     keepalive: int
     tls: bool
+    body: str | None = None
 
 
 def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, user: str) -> str:
@@ -49,6 +52,12 @@ def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, user: str) ->
         check_path=CHECK_PATH,
         check_header=CHECK_HEADER,
     )
+
+
+def body_of(path: str) -> str:
+    """What nginx answers in the application's place: the bytes that /bytes/100 asks for, or else its ordinary JSON."""
+    size = sized(path)
+    return JSON if size is None else "x" * size
 
 
 def nginx_argv(nginx: Nginx, conf: Path, scratch: Path) -> tuple[str, ...]:

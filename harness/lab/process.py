@@ -66,6 +66,11 @@ class Running:
                 f"{log_tail(log)}"
             )
 
+    def wait(self, patience_s: float) -> None:
+        """See the service end by itself; a MachineError when it does not."""
+        if not _ends_within(patience_s, self.keeper):
+            raise MachineError(f"{self.service.name} did not end within {patience_s:g} s of being asked to.")
+
 
 @contextmanager
 def running(service: Service) -> Iterator[Running]:

@@ -1,21 +1,28 @@
 """A stack as a context: when it is entered every arm has answered through nginx over its own transport."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from harness.errors import MachineError, StackError
-from harness.lab.blueprint import Blueprint, start_script
+from harness.lab.blueprint import Blueprint
+from harness.lab.by_hand import start_script
 from harness.lab.certificate import write_certificate
 from harness.lab.gunicorn import server_environment
 from harness.lab.nginx import CHECK_HEADER, CHECK_PATH
 from harness.lab.process import Running, Service, log_tail, running
-from harness.model import Reply, Target
+from harness.model import SERVER_ROLES, Reply, Target
 
 READY_S = 30.0
 POLL_S = 0.03
 STARTING = (502, 503, 504)  # what nginx says while the application is not there yet
+
+ROLES_OF: Mapping[str, Sequence[str]] = {
+    "full": SERVER_ROLES,
+    "proxy-only": ("nginx",),
+    "app-direct": ("app",),
+}
 
 Ask = Callable[[Target, str], Reply | str]
 
@@ -28,10 +35,20 @@ class Stack:
     nginx: Running
     app: Running
     pids: dict[str, tuple[int, ...]]  # by role: the workers
+    bare: dict[str, Running]  # the servers in the application's place, by arm
     replies: dict[str, Reply]  # by arm: the answer that proved it ready
+
+    def pids_of(self, arm: str) -> dict[str, tuple[int, ...]]:
+        """The processes that serve `arm`, by role."""
+        if arm in self.bare:
+            return {"app": (self.bare[arm].main_pid(),)}
+        roles = ROLES_OF[self.blueprint.arm(arm).settings.chain]
+        return {role: self.pids[role] for role in roles}
 
     def check(self) -> None:
         """Raise StackError unless the very same workers are still there."""
+        for server in self.bare.values():
+            server.check()
         for role, running_ in (("nginx", self.nginx), ("app", self.app)):
             now = running_.worker_pids()
             if now != self.pids[role]:
@@ -47,20 +64,34 @@ def running_stacks(blueprints: Sequence[Blueprint], ask: Ask) -> Iterator[list[S
     """All stacks of a session, started side by side. Raises StackError when one does not come up with right answers."""
     with ExitStack() as until_the_end:
         started = [until_the_end.enter_context(_started(blueprint)) for blueprint in blueprints]
-        yield [_stack(blueprint, app, nginx, ask) for blueprint, (app, nginx) in zip(blueprints, started, strict=True)]
+        yield [_stack(blueprint, services, ask) for blueprint, services in zip(blueprints, started, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Services:
+    app: Running
+    nginx: Running
+    bare: dict[str, Running]
 
 
 @contextmanager
-def _started(blueprint: Blueprint) -> Iterator[tuple[Running, Running]]:
+def _started(blueprint: Blueprint) -> Iterator[_Services]:
+    """The application's keeper makes the directories, so it comes first and goes last."""
     _write_files(blueprint)
-    with running(_app_service(blueprint)) as app, running(_nginx_service(blueprint)) as nginx:
-        yield app, nginx
+    with ExitStack() as until_the_end:
+        app = until_the_end.enter_context(running(_app_service(blueprint)))
+        nginx = until_the_end.enter_context(running(_nginx_service(blueprint)))
+        bare = {
+            arm: until_the_end.enter_context(running(_bare_service(blueprint, arm))) for arm in blueprint.bare_argvs
+        }
+        yield _Services(app, nginx, bare)
 
 
-def _stack(blueprint: Blueprint, app: Running, nginx: Running, ask: Ask) -> Stack:
-    replies = _ready(blueprint, ask, (app, nginx))
+def _stack(blueprint: Blueprint, services: _Services, ask: Ask) -> Stack:
+    app, nginx, bare = services.app, services.nginx, services.bare
+    replies = _ready(blueprint, ask, (app, nginx, *bare.values()))
     pids = {"nginx": _all_workers(nginx, 1), "app": _all_workers(app, blueprint.arms[0].settings.workers)}
-    return Stack(blueprint=blueprint, nginx=nginx, app=app, pids=pids, replies=replies)
+    return Stack(blueprint=blueprint, nginx=nginx, app=app, pids=pids, bare=bare, replies=replies)
 
 
 def _app_service(blueprint: Blueprint) -> Service:
@@ -81,6 +112,16 @@ def _nginx_service(blueprint: Blueprint) -> Service:
         argv=blueprint.nginx_argv,
         log=blueprint.directory / "nginx.log",
         cpus=blueprint.placement.cpus["nginx"],
+    )
+
+
+def _bare_service(blueprint: Blueprint, arm: str) -> Service:
+    number = list(blueprint.bare_argvs).index(arm)
+    return Service(
+        name="bare server",
+        argv=blueprint.bare_argvs[arm],
+        log=blueprint.directory / f"bare-{number:02}.log",
+        cpus=blueprint.placement.cpus["app"],
     )
 
 
@@ -107,7 +148,7 @@ def _ready(blueprint: Blueprint, ask: Ask, services: tuple[Running, ...]) -> dic
         while arm not in replies:
             for service in services:
                 service.check()
-            reply = _asked(arm, target, ask)
+            reply = _asked(arm, target, blueprint.server(arm), ask)
             if isinstance(reply, Reply) and reply.status not in STARTING:
                 replies[arm] = _right(arm, reply, blueprint)
             elif time.monotonic() > deadline:
@@ -117,16 +158,17 @@ def _ready(blueprint: Blueprint, ask: Ask, services: tuple[Running, ...]) -> dic
     return replies
 
 
-def _asked(arm: str, target: Target, ask: Ask) -> Reply | str:
+def _asked(arm: str, target: Target, server: str | None, ask: Ask) -> Reply | str:
+    """nginx is asked where it says who served; without nginx the question is the arm's own."""
     try:
-        return ask(target, CHECK_PATH)
+        return ask(target, CHECK_PATH if server else target.path)
     except StackError as error:
         raise StackError(f"Arm {arm!r}: {error}") from None
 
 
 def _right(arm: str, reply: Reply, blueprint: Blueprint) -> Reply:
     expected, seen = blueprint.server(arm), reply.headers.get(CHECK_HEADER.lower(), "nobody")
-    if seen != expected:
+    if expected and seen != expected:
         raise StackError(f"Arm {arm!r} was served by {seen} instead of {expected}. Is another server in the way?")
     if not 200 <= reply.status < 300:
         path, log = blueprint.targets[arm].path, blueprint.directory / "gunicorn.log"

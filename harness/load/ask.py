@@ -1,7 +1,9 @@
 """One question to nginx, untimed: is the stack there, and who answered?"""
 
 import http.client
+import socket
 import ssl
+from pathlib import Path
 
 from harness.errors import StackError
 from harness.model import Reply, Target
@@ -29,7 +31,22 @@ def ask(target: Target, path: str, timeout_s: float = 5.0) -> Reply | str:
         connection.close()
 
 
+class _ToSocket(http.client.HTTPConnection):
+    """Speaks HTTP over the Unix socket at `path`."""
+
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = str(path)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
 def _connection(target: Target, timeout_s: float) -> http.client.HTTPConnection:
+    if target.socket:
+        return _ToSocket(target.socket, timeout_s)
     if target.authority is None:
         return http.client.HTTPConnection(target.host, target.port, timeout=timeout_s)
     context = ssl.create_default_context(cafile=str(target.authority))

@@ -22,28 +22,40 @@ class Burst:
     """The timed requests that were answered right, in order of sending; `positions` count from 0 after settling.
 
     `failures` are those of settling too. A request for which a kept connection had to be opened is in neither.
+    `connections` were opened, or tried to, for all of them.
     """
 
     positions: tuple[int, ...]
     start_ns: tuple[int, ...]
     latency_ns: tuple[int, ...]
     failures: Mapping[str, int]
+    connections: int = 0
 
 
 @contextmanager
 def client(target: Target, timeout_s: float = 10.0) -> Iterator[Callable[[int, int], Burst]]:
     """`burst(settle, timed)`: that many untimed, then that many timed requests of `target`.
 
-    The time of a request includes connecting (and the TLS handshake) unless the target keeps its connection.
     A timeout ends its burst, for the requests after it would wait as long.
     """
-    endpoint = Endpoint((target.host, target.port), timeout_s, _tls(target.authority))
-    request = _request(target)
+    with exchanging(target, timeout_s) as exchange:
+        yield partial(_burst, exchange)
+
+
+@contextmanager
+def exchanging(target: Target, timeout_s: float = 10.0) -> Iterator[Callable[[], Exchange]]:
+    """One request of `target` and its answer, as often as it is called.
+
+    The time of a request includes connecting (and the TLS handshake) unless the target keeps its connection.
+    """
+    address = str(target.socket) if target.socket else (target.host, target.port)
+    endpoint = Endpoint(address, timeout_s, _tls(target.authority))
+    request = request_of(target)
     if not target.keepalive:
-        yield partial(_burst, partial(on_own_connection, endpoint, request))
+        yield partial(on_own_connection, endpoint, request)
         return
     with closing(KeptConnection(endpoint, request)) as connection:
-        yield partial(_burst, connection.exchange)
+        yield connection.exchange
 
 
 @contextmanager
@@ -71,11 +83,12 @@ def _tls(authority: Path | None) -> ssl.SSLContext | None:
         ) from error
 
 
-def _request(target: Target) -> bytes:
+def request_of(target: Target) -> bytes:
+    """The bytes that ask for the target's path."""
     connection = "keep-alive" if target.keepalive else "close"
     lines = (
         f"GET {target.path} HTTP/1.1",
-        f"Host: {target.host}:{target.port}",
+        f"Host: {target.host}" if target.socket else f"Host: {target.host}:{target.port}",
         "User-Agent: barehop",
         "Accept: */*",
         f"Connection: {connection}",
@@ -88,8 +101,10 @@ def _burst(exchange: Callable[[], Exchange], settle: int, timed: int) -> Burst:
     start_ns: list[int] = []
     latency_ns: list[int] = []
     failures: Counter[str] = Counter()
+    connections = 0
     for position in range(-settle, timed):
         seen = _attempt(exchange)
+        connections += seen.connected
         if seen.fault:
             failures[seen.fault] += 1
         elif seen.comparable and position >= 0:
@@ -98,7 +113,7 @@ def _burst(exchange: Callable[[], Exchange], settle: int, timed: int) -> Burst:
             latency_ns.append(seen.end_ns - seen.start_ns)
         if seen.fault == _TIMEOUT:
             break
-    return Burst(tuple(positions), tuple(start_ns), tuple(latency_ns), dict(failures))
+    return Burst(tuple(positions), tuple(start_ns), tuple(latency_ns), dict(failures), connections)
 
 
 def _attempt(exchange: Callable[[], Exchange]) -> Exchange:

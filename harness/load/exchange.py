@@ -14,19 +14,26 @@ _CLOSED_BY_SERVER = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)
 
 
 class Exchange(NamedTuple):
-    """What one request gave. `comparable` is False when a kept connection had to be opened for it."""
+    """What one request gave. `comparable` is False when a kept connection had to be opened for it.
+
+    `connected`: whether a connection was opened for it, or failed to.
+    """
 
     start_ns: int
     end_ns: int
     fault: str | None
     comparable: bool = True
+    connected: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Whom to ask: `address` is an IPv4 host and a port; `timeout_s` holds for each wait and for an exchange."""
+    """Whom to ask: `address` is an IPv4 host and a port, or the path of a Unix socket.
 
-    address: tuple[str, int]
+    `timeout_s` holds for each wait and for an exchange.
+    """
+
+    address: tuple[str, int] | str
     timeout_s: float
     tls: ssl.SSLContext | None
 
@@ -36,15 +43,22 @@ class Endpoint:
 
     def unconnected(self) -> socket.socket:
         """A socket whose connect() includes the TLS handshake where there is TLS."""
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock = self._socket()
         if self.tls:
+            assert not isinstance(self.address, str)
             sock.settimeout(self.timeout_s)  # ssl takes the end of a kernel timeout for "try again", for ever
             return self.tls.wrap_socket(sock, server_hostname=self.address[0])
         # The kernel's own timeouts save the poll() that settimeout() puts before each wait.
         timeval = struct.pack("ll", *divmod(int(self.timeout_s * 1e6), 1_000_000))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+        return sock
+
+    def _socket(self) -> socket.socket:
+        if isinstance(self.address, str):
+            return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
 
@@ -100,7 +114,7 @@ class KeptConnection:
         fault = answer.fault(head, data)
         if fault or (head and head.closes):
             self.close()
-        return Exchange(start_ns, end_ns, fault)
+        return Exchange(start_ns, end_ns, fault, connected=False)
 
     def _ask_first(self) -> Exchange:
         """Ask over a connection opened for it, which is not what a kept connection is measured by."""
@@ -108,7 +122,7 @@ class KeptConnection:
         if seen is None:
             return Exchange(0, 0, "no answer", comparable=False)
         closed = None if self._sock else "connection not kept"
-        return seen._replace(fault=seen.fault or closed, comparable=False)
+        return seen._replace(fault=seen.fault or closed, comparable=False, connected=True)
 
     def _open(self) -> socket.socket:
         self.close()

@@ -26,7 +26,8 @@ def visit_outside(tool: LoadTool, program: str, target: Target, settings: Settin
         outcome = tool.outcome(directory)
     except ValueError as error:
         raise LoadError(f"What {program} said cannot be read. {error} {_advice(argv, directory)}") from error
-    _check_complete(outcome, settings, program, directory)
+    if not tool.own_amount:
+        _check_complete(outcome, settings, program, directory)
     return outcome
 
 

@@ -15,7 +15,7 @@ from harness.errors import MachineError
 from harness.lab.programs import find_program
 from harness.load.client import Burst, client, quietly
 from harness.load.outside import visit_outside
-from harness.model import Arm, LoadTool, Outcome, Schedule, Settings, Target, Visit
+from harness.model import Arm, LoadTool, Outcome, Schedule, Settings, Snapshot, Target, Visit
 
 WARM_UP_REQUESTS = 40
 FEWEST_ROUNDS = 2
@@ -24,16 +24,23 @@ AFTERMATH_S = 0.0002
 
 Orders = Sequence[Sequence[int]]
 CpuReader = Callable[[], Mapping[str, int]]
+Counters = Callable[[], Snapshot]
 Send = Callable[[int, int], Burst | Outcome]
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """How an arm is visited: `send(settle, timed)`, and the CPU time its servers have used so far, by role."""
+    """How an arm is visited: `send(settle, timed)`, and the CPU time used for it so far, by role.
+
+    `counters` are read before and after the visits of every second round, so that a run shows by itself whether
+    reading them costs the requests anything; None: never.
+    """
 
     arm: str
     send: Send
     cpu: CpuReader
+    counters: Counters | None = None
+    to_nginx: bool = True  # else the connections that the client opens are the hop
 
 
 @contextmanager
@@ -99,8 +106,12 @@ def _round(order: Sequence[int], visitors: Sequence[Visitor], schedule: Schedule
 
 
 def _visit(visitor: Visitor, schedule: Schedule, round_: int, place: int) -> Visit:
+    counters = visitor.counters if is_counted(round_) else None
+    counted_before = counters() if counters else ()
     before = visitor.cpu()
+    started_ns = time.monotonic_ns()
     seen = visitor.send(schedule.settle, schedule.burst)
+    wall_ns = time.monotonic_ns() - started_ns
     time.sleep(AFTERMATH_S)
     after = visitor.cpu()
     return Visit(
@@ -108,8 +119,22 @@ def _visit(visitor: Visitor, schedule: Schedule, round_: int, place: int) -> Vis
         order=place,
         arm=visitor.arm,
         cpu_ns={role: after[role] - before[role] for role in after},
+        wall_ns=wall_ns,
+        snapshots=(counted_before, counters()) if counters else None,
+        front_connections=_front_connections(visitor, seen),
         **(_of_outcome(seen, schedule) if isinstance(seen, Outcome) else _of_burst(seen, schedule)),
     )
+
+
+def _front_connections(visitor: Visitor, seen: Burst | Outcome) -> int | None:
+    if not visitor.to_nginx:
+        return 0
+    return seen.connections if isinstance(seen, Burst) else None
+
+
+def is_counted(round_: int) -> bool:
+    """Whether counters are read in this round."""
+    return round_ % 2 == 0
 
 
 def _of_burst(burst: Burst, schedule: Schedule) -> dict[str, Any]:

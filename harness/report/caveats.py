@@ -9,10 +9,20 @@ from harness.report.wording import Estimate, by, counted, difference, duration, 
 
 def warnings(summary: Summary) -> list[str]:
     """Why the result as a whole is not to be trusted; empty when it is."""
-    found = [*_differing_controls(summary), *_failed_requests(summary), *_missing_sessions(summary)]
-    if found or summary.valid:
-        return found
-    return list(_open_controls(summary)) or ["The doubts say why."]
+    return _faults(summary) or ([] if summary.valid else ["The doubts say why."])
+
+
+def first_line(summary: Summary) -> str:
+    """What stands before the answer: `Not valid. ...`, `Not sure. ...`, or nothing.
+
+    A result is not sure when nobody can say that its control is the same.
+    """
+    told = [*_faults(summary), *_open_controls(summary)] or warnings(summary)
+    return " ".join(["Not sure." if summary.valid else "Not valid.", *told]) if told else ""
+
+
+def _faults(summary: Summary) -> list[str]:
+    return [*_differing_controls(summary), *_failed_requests(summary), *_missing_sessions(summary)]
 
 
 def _differing_controls(summary: Summary) -> Iterator[str]:
@@ -73,7 +83,7 @@ def absences(summary: Summary) -> list[str]:
     measured = {name: arm for name, arm in arms.items() if arm.mean_us is not None}
     reasons = {
         "Nothing was measured of {}.": [name for name in arms if name not in measured],
-        "No requests/s for {}: the doubts say why.": [
+        "No requests/s for {}: the client set the pace, not the servers.": [
             name for name, arm in measured.items() if arm.requests_per_s is None
         ],
         "No p99 for {}: fewer than 10 requests of a session lie beyond it.": [

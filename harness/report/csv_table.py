@@ -36,6 +36,7 @@ def render_csv(*summaries: Summary) -> str:
     writer.writeheader()
     for summary in summaries:
         writer.writerows(_rows(summary))
+        writer.writerows(_counted(summary))
     return stream.getvalue()
 
 
@@ -60,3 +61,15 @@ def _compared(comparison: Comparison) -> Iterator[Row]:
     }
     for unit, (value, low, high) in intervals.items():
         yield {**judged, "quantity": f"{comparison.metric}_difference_{unit}", "value": value, "low": low, "high": high}
+
+
+def _counted(summary: Summary) -> Iterator[Row]:
+    """Counters, per request: of each arm, and the difference from the arm it is compared with."""
+    run = {"experiment": summary.experiment, "directory": summary.directory, "sessions": summary.sessions}
+    against = {comparison.arm: comparison.against for comparison in summary.comparisons}
+    for counter in summary.counters:
+        for arm, seen in counter.arms.items():
+            yield {**run, "arm": arm, "quantity": counter.name, **seen.model_dump()}
+        for arm, seen in counter.differences.items():
+            quantity = f"{counter.name}_difference"
+            yield {**run, "arm": arm, "against": against.get(arm, ""), "quantity": quantity, **seen.model_dump()}

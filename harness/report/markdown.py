@@ -8,6 +8,8 @@ from harness.report import caveats, sentences
 from harness.report.doubts import folded
 from harness.report.selection import by_reference
 from harness.report.tables import ABSENT, milliseconds, rate
+from harness.report.why.sentences import why
+from harness.report.why.tables import counter_rows, waterfall_rows
 from harness.report.wording import decimals, difference, percent_of, signed, us_of
 
 COLUMNS = {  # header: alignment
@@ -28,7 +30,7 @@ Cells = tuple[str, ...]
 
 def render_markdown(summary: Summary, design: Design | None) -> str:
     """The report in GitHub's flavour. Without `design` no margin is named."""
-    blocks = [*_head(summary, design), _table(summary), *_notes(summary, design), *_doubts(summary)]
+    blocks = [*_head(summary, design), _table(summary), *_notes(summary, design), *_why(summary), *_doubts(summary)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -39,9 +41,10 @@ def escaped(text: str) -> str:
 
 
 def _head(summary: Summary, design: Design | None) -> Iterator[str]:
-    warnings = caveats.warnings(summary)
-    if warnings:
-        yield f"> [!WARNING]\n> **Not valid.** {escaped(' '.join(warnings))}"
+    first = caveats.first_line(summary)
+    if first:
+        verdict, _, reasons = first.partition(". ")
+        yield f"> [!WARNING]\n> **{verdict}.** {escaped(reasons)}"
     if summary.question:
         yield f"*{escaped(summary.question)}*"
     yield f"**{escaped(sentences.answer(summary, design))}**"
@@ -92,6 +95,24 @@ def _notes(summary: Summary, design: Design | None) -> Iterator[str]:
         caveats.effort(summary, design),
     ]
     yield "\n".join(f"- {escaped(note)}" for note in filter(None, notes))
+
+
+def _why(summary: Summary) -> Iterator[str]:
+    sentences = why(summary)
+    if sentences:
+        yield "**Why**"
+        yield "\n".join(f"- {escaped(sentence)}" for sentence in sentences)
+    for waterfall in summary.waterfalls:
+        yield plain_table((f"where the time of {waterfall.arm} goes", "us per request"), waterfall_rows(waterfall))
+    header, rows = counter_rows(summary, chief=True)
+    if rows:
+        yield plain_table(header, rows)
+
+
+def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Names on the left, numbers on the right."""
+    lines = [header, (":--", *["--:"] * (len(header) - 1)), *rows]
+    return "\n".join(f"| {' | '.join(map(escaped, line))} |" for line in lines)
 
 
 def _doubts(summary: Summary) -> Iterator[str]:

@@ -150,3 +150,13 @@ def _joined(cell: Cell, *, stacked: bool) -> str:
 
 def _styled(cell: str) -> Text:
     return Text(cell, style=STYLES.get(cell.removesuffix(" *"), ""))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A plain one: names on the left, numbers on the right."""
+    plain = grid()
+    for place, name in enumerate(header):
+        plain.add_column(name, justify="right" if place else "left", no_wrap=bool(place))
+    for row in rows:
+        plain.add_row(*row)
+    return plain

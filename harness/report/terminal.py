@@ -11,7 +11,11 @@ from harness.report import caveats, page, seed, sentences
 from harness.report.calibration import mention
 from harness.report.doubts import Fold, folded
 from harness.report.page import Paragraph, heading, verbatim
-from harness.report.tables import ArmTables
+from harness.report.tables import ArmTables, table
+from harness.report.why.sentences import why
+from harness.report.why.tables import counter_rows, waterfall_rows
+
+MOST_COLUMNS = 6  # of counters: more arms than that have them in the other reports
 
 
 def render(summary: Summary, design: Design | None, *, width: int | None = None, color: bool = False) -> str:
@@ -20,6 +24,7 @@ def render(summary: Summary, design: Design | None, *, width: int | None = None,
         *_head(summary, design),
         ArmTables(summary),
         *_notes(summary, design),
+        *_why(summary),
         *seed.section(summary),
         *_doubts(summary),
         *_next_steps(summary),
@@ -28,9 +33,9 @@ def render(summary: Summary, design: Design | None, *, width: int | None = None,
 
 
 def _head(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
-    warnings = caveats.warnings(summary)
-    if warnings:
-        yield Paragraph(f"Not valid. {' '.join(warnings)}", style="bold red")
+    first = caveats.first_line(summary)
+    if first:
+        yield Paragraph(first, style="bold yellow" if summary.valid else "bold red")
         yield ""
     if summary.question:
         yield Paragraph(summary.question, style="italic")
@@ -47,6 +52,23 @@ def _notes(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
     calibrated = [mention(Calibration.model_validate(summary.calibration))] if summary.calibration else []
     for note in [*filter(None, notes), caveats.effort(summary, design), *calibrated]:
         yield Paragraph(note, indent="  ")
+
+
+def _why(summary: Summary) -> Iterator[RenderableType]:
+    """A paragraph for each cause, the waterfalls, the chief counters."""
+    sentences = why(summary)
+    if sentences:
+        yield ""
+        yield heading("Why")
+    for sentence in sentences:
+        yield Paragraph(sentence, first_indent="- ", indent="  ")
+    for waterfall in summary.waterfalls:
+        yield ""
+        yield table((f"where the time of {waterfall.arm} goes", "us per request"), waterfall_rows(waterfall))
+    header, rows = counter_rows(summary, chief=True)
+    if rows and len(header) <= MOST_COLUMNS:
+        yield ""
+        yield table(header, rows)
 
 
 def _doubts(summary: Summary) -> Iterator[RenderableType]:

@@ -33,8 +33,8 @@ def run_means_s(file: Path) -> list[float]:
 
 def sample(target: Target, file: Path, processes: int) -> None:
     """Append the values of that many worker processes to `file`. Raises LoadError."""
-    where = [f"--target={target.host}:{target.port}", f"--append={file}", f"--processes={processes}"]
-    call([*python_module("scripts.precision_study.pyperf_script"), *where, *LENGTHS], file.with_suffix(".log"))
+    where = [f"--url={target.url}", f"--append={file}", f"--processes={processes}"]
+    call([*python_module("harness.load.pyperf_runner"), *where, *LENGTHS], file.with_suffix(".log"))
 
 
 def _benchmark(target: Target, file: Path, end: float) -> None:

@@ -1,7 +1,8 @@
 """From what every method found in every repetition to one row per method, and to Markdown."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
+from statistics import fmean, median
 
 from harness.model import Model
 from scripts.precision_study.intervals import Interval, alarms_hold
@@ -12,15 +13,19 @@ HEAD = (
     "effect, %",
     "half width, %",
     "times as wide",
+    "A/A off by, %",
+    "times as far",
     "A/A false alarms",
     "runs per arm",
     "wall time, s",
 )
 LEGEND = """\
 Effect: `uds-tmpfs` against `tcp` in time per request; negative is faster. Half width: of its 95 % interval. Both are \
-medians over the repetitions, like runs and wall time. Times as wide: as barehop's interval. A/A false alarms: \
-repetitions in which `tcp` was called different from itself. Where they are more than chance gives intervals of 95 % \
-(binomial test at 5 %), the interval is not what it says: its half width stands in brackets and has no ratio.
+medians over the repetitions, like runs and wall time. Times as wide: as barehop's interval. A/A off by: how far `tcp` \
+came out from itself, the root mean square over the repetitions; the truth is 0, so this is the error that was made, \
+whatever an interval says of it. Times as far: as barehop. A/A false alarms: repetitions in which `tcp` was called \
+different from itself. Where they are more than chance gives intervals of 95 % (binomial test at 5 %), the interval is \
+not what it says: its half width stands in brackets and has no ratio.
 """
 
 
@@ -37,13 +42,18 @@ class Finding(Model):
 
 
 class Row(Model):
-    """A method over all repetitions. `times_as_wide` as barehop: None where a half width does not count."""
+    """A method over all repetitions. `times_as_wide` as barehop: None where a half width does not count.
+
+    `off_percent` is the root mean square of the control's effect, which in truth is 0.
+    """
 
     method: str
     repeats: int
     effect_percent: float
     half_width_percent: float
     times_as_wide: float | None
+    off_percent: float
+    times_as_far: float | None
     alarms: int
     own_alarms: int | None
     holds: bool
@@ -56,7 +66,7 @@ def rows_of(findings: Sequence[Finding], methods: Iterable[str]) -> list[Row]:
     found = {method: [one for one in findings if one.method == method] for method in methods}
     rows = {method: _row(method, its) for method, its in found.items() if its}
     barehop = rows.get(BAREHOP)
-    return [row.model_copy(update={"times_as_wide": _ratio(row, barehop)}) for row in rows.values()]
+    return [row.model_copy(update=_beside(row, barehop)) for row in rows.values()]
 
 
 def markdown(rows: Sequence[Row], about: Mapping[str, str], how: str) -> str:
@@ -76,6 +86,8 @@ def _row(method: str, found: Sequence[Finding]) -> Row:
         effect_percent=median(one.effect.percent for one in found),
         half_width_percent=median(one.effect.half_width_percent for one in found),
         times_as_wide=None,
+        off_percent=math.sqrt(fmean(one.control.percent**2 for one in found)),
+        times_as_far=None,
         alarms=alarms,
         own_alarms=sum(own) if own else None,
         holds=alarms_hold(alarms, len(found)),
@@ -84,10 +96,14 @@ def _row(method: str, found: Sequence[Finding]) -> Row:
     )
 
 
-def _ratio(row: Row, barehop: Row | None) -> float | None:
-    if barehop is None or not (row.holds and barehop.holds):
-        return None
-    return row.half_width_percent / barehop.half_width_percent
+def _beside(row: Row, barehop: Row | None) -> dict[str, float | None]:
+    if barehop is None:
+        return {}
+    hold = row.holds and barehop.holds
+    return {
+        "times_as_wide": row.half_width_percent / barehop.half_width_percent if hold else None,
+        "times_as_far": row.off_percent / barehop.off_percent if barehop.off_percent else None,
+    }
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -97,6 +113,8 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.effect_percent:+.1f}",
         half_width if row.holds else f"[{half_width}]",
         "" if row.times_as_wide is None else f"{row.times_as_wide:.1f}",
+        f"{row.off_percent:.2f}",
+        "" if row.times_as_far is None else f"{row.times_as_far:.0f}",
         f"{row.alarms} of {row.repeats}",
         f"{row.runs:g}",
         f"{row.seconds:.0f}",

@@ -57,6 +57,12 @@ def test_nothing_is_compared_with_a_barehop_that_does_not_hold() -> None:
     assert found["in turn"].times_as_wide is None
 
 
+def test_how_far_a_method_is_off_is_the_root_mean_square_of_what_it_made_of_nothing() -> None:
+    found = rows(*(finding("in turn", 1, control=control) for control in (3, -4)), finding("barehop", 1))
+    assert found["in turn"].off_percent == pytest.approx(12.5**0.5)
+    assert found["in turn"].times_as_far is None, "a barehop that is exactly right is no measure"
+
+
 def test_rows_have_the_order_of_the_methods_whatever_came_first() -> None:
     found = rows_of([finding("barehop", 1), finding("in turn", 1), finding("one after the other", 1)], METHODS)
     assert [row.method for row in found] == list(METHODS)
@@ -69,14 +75,16 @@ def test_what_a_tool_says_of_the_control_itself_is_counted() -> None:
 
 
 def test_the_table_says_who_does_not_count() -> None:
-    findings = [finding("one after the other", 10, control=2, own_alarm=True)] * 3 + [finding("in turn", 4)] * 3
+    findings = [finding("one after the other", 10, control=2, own_alarm=True)] * 3 + [
+        finding("in turn", 4, control=0.5)
+    ] * 3
     about = dict.fromkeys(METHODS, "so and so.")
-    text = markdown(rows_of([*findings, *[finding("barehop", 0.5)] * 3], METHODS), about, "Made so.")
+    text = markdown(rows_of([*findings, *[finding("barehop", 0.5, control=-0.5)] * 3], METHODS), about, "Made so.")
     assert text.startswith("# How precise in the same time\n\nMade so.\n")
     assert [line for line in text.splitlines() if line.startswith("| ")][2:] == [
-        "| one after the other | -10.0 | [10.00] |  | 3 of 3 | 20 | 40 |",
-        "| in turn | -10.0 | 4.00 | 8.0 | 0 of 3 | 20 | 40 |",
-        "| barehop | -10.0 | 0.50 | 1.0 | 0 of 3 | 20 | 40 |",
+        "| one after the other | -10.0 | [10.00] |  | 20.00 | 80 | 3 of 3 | 20 | 40 |",
+        "| in turn | -10.0 | 4.00 | 8.0 | 2.00 | 8 | 0 of 3 | 20 | 40 |",
+        "| barehop | -10.0 | 0.50 | 1.0 | 0.25 | 1 | 0 of 3 | 20 | 40 |",
     ]
     assert "- **one after the other**: so and so. By its own test the control differed in 3 of 3.\n" in text
     assert "- **in turn**: so and so.\n" in text

@@ -1,8 +1,9 @@
 """Doubts about TCP: full accept queues, segments sent twice, ports that run out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.evidence.counters.source import table
 from harness.evidence.doubts.scene import Scene
 from harness.lab.kernelfiles import Roots, read
 from harness.model import Doubt
@@ -29,7 +30,7 @@ class Sockets:
 
 def read_sockets(scene: Scene) -> Sockets:
     net, roots = scene.roots.proc / "self/net", scene.roots
-    counters = {**_table(read(net / "netstat")), **_table(read(net / "snmp"))}
+    counters = {**table(read(net / "netstat") or ""), **table(read(net / "snmp") or "")}
     return Sockets(
         # What no queue had room for is counted in the second, with what was dropped for other reasons.
         refused=max(counters.get("TcpExt.ListenOverflows", 0), counters.get("TcpExt.ListenDrops", 0)),
@@ -85,16 +86,6 @@ def _out_of_ports(after: Sockets) -> Iterator[Doubt]:
                 "upstream_keepalive and client_keepalive, or widen net.ipv4.ip_local_port_range."
             ),
         )
-
-
-def _table(text: str | None) -> Mapping[str, int]:
-    """`Tcp: InSegs OutSegs` above `Tcp: 10 20` is {"Tcp.InSegs": 10, "Tcp.OutSegs": 20}."""
-    lines = [line.split() for line in (text or "").splitlines()]
-    return {
-        f"{names[0].rstrip(':')}.{name}": int(value)
-        for names, values in zip(lines[::2], lines[1::2], strict=False)
-        for name, value in zip(names[1:], values[1:], strict=False)
-    }
 
 
 def _time_wait(sockstat: str) -> int:

@@ -25,7 +25,6 @@ def doubtful(summary: Summary) -> str:
 def _controls(summary: Summary) -> Iterator[str]:
     for control in controls(summary):
         estimate = percent_of(control)
-        told = {"equivalent": "came out as no difference", "undecided": "is undecided"}
-        if estimate and control.verdict in told:
-            seen = f"{told[control.verdict]}: {difference(estimate)}"
+        if estimate and control.verdict == "equivalent":
+            seen = f"came out as no difference: {difference(estimate)}"
             yield f"The control, {control.against} measured a second time, {seen}."

@@ -24,11 +24,14 @@ from harness.report.html.figures.pairs import forest, per_session
 from harness.report.html.figures.pilot import burst_lengths, carry_over
 from harness.report.html.figures.requests import longest_requests, most_requests
 from harness.report.html.figures.style import Figure, appearances
+from harness.report.html.figures.waterfall import waterfall
 from harness.report.html.machine import machine_facts, versions
 from harness.report.html.method import method_facts
 from harness.report.html.typeset import typeset
 from harness.report.selection import by_reference, compared, controls
 from harness.report.tables import milliseconds, rate
+from harness.report.why.sentences import why
+from harness.report.why.tables import counter_rows
 from harness.report.wording import Estimate, decimals, percent_of, signed, us_of
 
 CODE = re.compile(r"`([^`]*)`")
@@ -45,7 +48,7 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         scripts=scripts,
         policy=_policy(scripts),
         styles=Markup(_packaged("report.css")),  # noqa: S704 - ours
-        warnings=caveats.warnings(summary),
+        first_line=caveats.first_line(summary),
         answer=sentences.answer(summary, design),
         certainty=certainty(summary, design),
         doubtful=doubtful(summary),
@@ -57,6 +60,8 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         started_utc=exhibits.started_utc,
         steadiness=steadiness(exhibits.effects),
         published=_published(summary),
+        why=why(summary),
+        counters=counter_rows(summary),
         folds=folded(summary),
         method=method_facts(summary, plan, exhibits.cpus),
         machine=machine_facts(host),
@@ -77,6 +82,7 @@ def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figur
         longest_requests(summary, exhibits.distributions),
         carry_over(pilot, plan.schedule) if pilot else None,
         burst_lengths(pilot, plan.schedule) if pilot else None,
+        *(waterfall(one, appearances(summary)[one.arm]) for one in summary.waterfalls),
     ]
     return filter(None, drawn)
 

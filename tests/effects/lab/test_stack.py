@@ -111,7 +111,8 @@ def another_listener_at(path: Path) -> Iterator[None]:
 def test_an_application_port_that_is_somebody_elses_is_never_proved(stack: Stack, unused_port: int) -> None:
     address = f"127.0.0.1:{unused_port}"
     hops = stack.blueprint.hops | {"tcp": replace(stack.blueprint.hops["tcp"], address=address)}
-    moved = replace(stack, blueprint=replace(stack.blueprint, hops=hops))
+    routes = replace(stack.blueprint.routes, hops=hops)
+    moved = replace(stack, blueprint=replace(stack.blueprint, routes=routes))
     with (
         impostor(address),
         pytest.raises(StackError, match=f"{address} is not listened on by this run's gunicorn alone"),
@@ -124,7 +125,8 @@ def test_an_application_port_that_is_somebody_elses_is_never_proved(stack: Stack
 def test_a_front_port_that_is_somebody_elses_is_never_proved(stack: Stack, unused_port: int) -> None:
     name, target = next(iter(stack.blueprint.targets.items()))
     targets = stack.blueprint.targets | {name: replace(target, port=unused_port)}
-    moved = replace(stack, blueprint=replace(stack.blueprint, targets=targets))
+    routes = replace(stack.blueprint.routes, targets=targets)
+    moved = replace(stack, blueprint=replace(stack.blueprint, routes=routes))
     address = f"127.0.0.1:{unused_port}"
     with impostor(address), pytest.raises(StackError, match=f"{address} is not listened on by this run's nginx alone"):
         prove([moved])

@@ -59,7 +59,7 @@ def test_a_right_answer_from_whoever_had_the_hops_port_first_does_not_pass(tmp_p
 def test_a_forged_answer_from_whoever_had_nginxs_port_first_does_not_pass(tmp_path: Path) -> None:
     blueprint = blueprint_for(tmp_path)
     target = blueprint.targets["tcp"]
-    with impostor(f"{target.host}:{target.port}", {"X-Barehop-Upstream": blueprint.server("tcp")}):
+    with impostor(f"{target.host}:{target.port}", {"X-Barehop-Upstream": str(blueprint.server("tcp"))}):
         sentence = failure(blueprint)
     assert sentence.startswith("nginx ended with exit code 1.")
     assert f"bind() to 127.0.0.1:{target.port} failed" in sentence

@@ -30,6 +30,7 @@ def test_separate_processes_are_never_shared() -> None:
 
 OTHER_VALUES = {
     "transport": "uds-dir",
+    "chain": "app-direct",
     "upstream_keepalive": 1,
     "app": "app.wsgi:app",
     "app_dir": "/srv",
@@ -52,7 +53,7 @@ OTHER_VALUES = {
 }
 # What an nginx server, a socket of gunicorn's or the client decides for each arm by itself.
 PER_ARM = {
-    "transport", "upstream_keepalive", "tls", "path", "connections", "client_keepalive", "url",
+    "transport", "chain", "upstream_keepalive", "tls", "path", "connections", "client_keepalive", "url",
     "tool", "tool_requests", "tool_seconds",
 }  # fmt: skip
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from harness.model import ArmSummary, Comparison, Design, Seconds, Summary, Verdict
-from harness.report.caveats import absences, disagreements, effort, holm_note, warnings
+from harness.report.caveats import absences, disagreements, effort, first_line, holm_note, warnings
 from harness.report.sentences import answer, cpu
 
 DESIGN = Design(equivalence_percent=1.0, precision_percent=0.5)
@@ -186,12 +186,21 @@ def test_a_differing_control_is_a_warning(verdict: Verdict) -> None:
     ]
 
 
-def test_an_undecided_control_is_no_warning_unless_nothing_else_makes_the_result_invalid() -> None:
+def test_an_undecided_control_leaves_the_result_valid_and_is_said_first() -> None:
     control = found("control", 0.4, 2.2, "undecided")
     seen = summary(control, arms={"control": arm(control_of="tcp")})
 
     assert warnings(seen) == []
-    assert warnings(seen.model_copy(update={"valid": False}))[0].startswith("The control is undecided: ")
+    assert first_line(seen) == (
+        "Not sure. The control is undecided: tcp, measured a second time as control, came out at +0.4 % "
+        "(95 % interval -1.8 to +2.6), which cannot be called no difference."
+    )
+
+
+def test_an_equivalent_control_needs_no_first_line() -> None:
+    control = found("control", 0.1, 0.4, "equivalent")
+
+    assert first_line(summary(control, arms={"control": arm(control_of="tcp")})) == ""
 
 
 def test_failed_requests_and_missing_sessions_are_warnings() -> None:

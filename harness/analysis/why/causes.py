@@ -1,0 +1,41 @@
+"""Puts causes beside the verdicts of a summary."""
+
+from collections.abc import Sequence
+
+from harness.analysis.why.counters import counters
+from harness.analysis.why.counting import counting_percent
+from harness.analysis.why.explanation import explanations
+from harness.analysis.why.loads import loads
+from harness.analysis.why.plausibility import with_floor
+from harness.analysis.why.setup import setups
+from harness.analysis.why.waterfall import waterfalls
+from harness.model import ArmSummary, Experiment, Floor, Load, Record, Summary
+
+
+def with_causes(
+    summary: Summary, experiment: Experiment, records: Sequence[Record], floor: Floor | None = None
+) -> Summary:
+    """The same verdicts with what `records` say of why, and where `floor` was measured, of how plausible they are."""
+    counted, busy = counters(experiment, records), loads(experiment, records)
+    explained = explanations(summary.comparisons, counted, records)
+    return summary.model_copy(
+        update={
+            "arms": _arms(summary, busy),
+            "counters": counted,
+            "explanations": with_floor(explained, experiment, records, floor),
+            "loads": busy,
+            "waterfalls": waterfalls(experiment, records),
+            "setups": setups(experiment, counted, records),
+            "counting_percent": counting_percent(records),
+            "unseen": tuple(dict.fromkeys(sentence for record in records for sentence in record.unseen)),
+        }
+    )
+
+
+def _arms(summary: Summary, busy: Sequence[Load]) -> dict[str, ArmSummary]:
+    """No rate is the servers' where the client set the pace."""
+    bound = {load.arm for load in busy if load.bound == "client-bound"}
+    return {
+        name: arm.model_copy(update={"requests_per_s": None}) if name in bound else arm
+        for name, arm in summary.arms.items()
+    }

@@ -1,0 +1,49 @@
+"""The quantities of a visit, per request: time, CPU time by role, whatever was counted."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from harness.analysis.why.per_session import Centre, Value
+from harness.model import ROLES, Record, VisitRow
+
+MICROSECONDS = "_us"
+TICKS = ("user_us", "system_us", "steal_us")  # steps of 10 ms, in most visits none: trimming would leave nothing
+
+
+def time_us(visit: VisitRow) -> float | None:
+    return visit.mean_us
+
+
+def wall_us(visit: VisitRow) -> float | None:
+    return visit.wall_us
+
+
+def cpu_us(role: str) -> Value:
+    return partial(_cpu_us, role)
+
+
+def counter(name: str) -> Value:
+    """What was counted under `name`; CPU time, which every visit has, goes by "nginx.cpu_us"."""
+    role, _, what = name.partition(".")
+    return cpu_us(role) if what == "cpu_us" and role in ROLES else partial(_counter, name)
+
+
+def centre_of(name: str) -> Centre:
+    """Times are robust against what was stolen, counts are exact."""
+    return "trimmed" if name.endswith(MICROSECONDS) and not name.endswith(TICKS) else "mean"
+
+
+def counter_names(records: Sequence[Record]) -> list[str]:
+    """All that were counted in any visit, CPU time first, in the order of roles."""
+    visits = [visit for record in records for visit in (*record.visits, *record.counted)]
+    roles = {role for visit in visits for role in visit.cpu_us}
+    cpu = [f"{role}.cpu_us" for role in ROLES if role in roles]
+    return [*cpu, *dict.fromkeys(name for visit in visits for name in visit.counters)]
+
+
+def _cpu_us(role: str, visit: VisitRow) -> float | None:
+    return visit.cpu_us.get(role)
+
+
+def _counter(name: str, visit: VisitRow) -> float | None:
+    return visit.counters.get(name)

@@ -1,0 +1,73 @@
+"""Reads the counters of an arm between its bursts: as bytes while time matters, and as numbers afterwards."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.evidence.counters import machine, network, processes
+from harness.evidence.counters.source import Source
+from harness.lab.kernelfiles import HERE, Roots
+from harness.model import Snapshot
+
+PIECE_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """Files that stay open. `unseen` says in sentences which could not be opened."""
+
+    sources: tuple[Source, ...]
+    descriptors: tuple[int, ...]
+    unseen: tuple[str, ...]
+
+    def read(self) -> Snapshot:
+        """What every file says now. Raises OSError when a process has ended."""
+        return tuple(os.pread(descriptor, PIECE_BYTES, 0) for descriptor in self.descriptors)
+
+    def between(self, before: Snapshot, after: Snapshot) -> dict[str, int]:
+        """By how much each counter grew, over all files that have it."""
+        grown: dict[str, int] = {}
+        for source, old, new in zip(self.sources, before, after, strict=True):
+            was, then = source.parse(old.decode(errors="replace")), source.parse(new.decode(errors="replace"))
+            for name, value in then.items():
+                counter = f"{source.whose}.{name}"
+                grown[counter] = grown.get(counter, 0) + value - was.get(name, 0)
+        return grown
+
+
+@contextmanager
+def gauge(pids: Mapping[str, Sequence[int]], roots: Roots = HERE) -> Iterator[Gauge]:
+    """The gauge of processes by role, of their network namespace and of the machine."""
+    with ExitStack() as until_the_end:
+        opened: list[tuple[Source, int]] = []
+        unseen: list[str] = []
+        for source in sources_of(pids, roots):
+            try:
+                descriptor = os.open(source.path, os.O_RDONLY)
+            except OSError as error:
+                unseen.append(f"{source.missing} {_where(source.path)} cannot be read: {error.strerror}.")
+                continue
+            until_the_end.callback(os.close, descriptor)
+            opened.append((source, descriptor))
+        sources, descriptors = zip(*opened, strict=True) if opened else ((), ())
+        yield Gauge(tuple(sources), tuple(descriptors), tuple(dict.fromkeys(unseen)))
+
+
+def sources_of(pids: Mapping[str, Sequence[int]], roots: Roots) -> list[Source]:
+    """Everything that is read; the network is that of a server, for the client may be elsewhere."""
+    servers = [pid for role, some in pids.items() if role != "client" for pid in some]
+    of_network = network.sources(roots.proc / str(servers[0]) / "net") if servers else []
+    return [*machine.sources(roots.proc), *of_network, *processes.sources(pids, roots.proc)]
+
+
+def unseen_by(gauges: Mapping[str, Gauge]) -> tuple[str, ...]:
+    """The sentences of all, each once."""
+    return tuple(dict.fromkeys(sentence for one in gauges.values() for sentence in one.unseen))
+
+
+def _where(path: Path) -> str:
+    """/proc/123/task/123/sched is /proc/PID/task/TID/sched: one sentence for all processes."""
+    parts = ["N" if part.isdigit() else part for part in path.parts[1:]]
+    return "/" + "/".join(parts)

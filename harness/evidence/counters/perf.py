@@ -1,0 +1,138 @@
+"""System calls and hardware events of processes, counted by `perf stat` without stopping them for it."""
+
+import os
+import re
+import select
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import HarnessError, MachineError
+from harness.lab.kernelfiles import read_int
+from harness.lab.process import Running, Service, log_tail, running
+
+ANSWER_S = 5.0
+ALL_CALLS = "raw_syscalls:sys_enter"
+CALLS = "syscalls:sys_enter_"
+# The telling ones: the kernel takes some 35 ms to let go of each. A wildcard, because aarch64 has epoll_pwait only.
+WANTED = (
+    "accept4", "close", "connect", "epoll_ctl", "epoll_*wait", "getsockopt", "recvfrom", "sendto", "socket", "writev",
+)  # fmt: skip
+HARDWARE = {"cycles": "cycles", "instructions": "instructions", "cache-misses": "cache_misses"}
+MOUNTED = Path("/sys/kernel/tracing/events")
+IN_OWN_MOUNTS = 'mount -t tracefs none /sys/kernel/tracing && exec "$@"'
+INSTALL = "It is in the package linux-perf (Debian), linux-tools (Ubuntu) or perf (others)."
+
+Pids = Mapping[str, Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Perf:
+    """A `perf stat` that counts while it is told to."""
+
+    running: Running
+    control: int
+    answers: int
+    output: Path
+    pids: Pids
+
+    def enable(self) -> None:
+        self._tell(b"enable\n")
+
+    def disable(self) -> None:
+        self._tell(b"disable\n")
+
+    def ask_to_end(self) -> None:
+        os.kill(self.running.main_pid(), signal.SIGINT)
+
+    def counted(self) -> dict[str, int]:
+        """What each role did, by names like "nginx.syscalls", once it has ended; without what is not counted here."""
+        self.running.wait(ANSWER_S)
+        return counts(self.output.read_text(errors="replace"), tasks_of(self.pids))
+
+    def _tell(self, word: bytes) -> None:
+        os.write(self.control, word)
+        if not select.select([self.answers], [], [], ANSWER_S)[0]:
+            self.running.check()
+            raise MachineError(f"perf did not answer within {ANSWER_S:g} s.")
+        os.read(self.answers, 64)
+
+
+@contextmanager
+def perf_stat(program: str, pids: Pids, directory: Path) -> Iterator[Perf]:
+    """perf for every thread of `pids`. Where it may not or cannot count, `enable` raises HarnessError."""
+    directory.mkdir(parents=True, exist_ok=True)
+    control, answers, output = (directory / name for name in ("control", "answers", "counts.csv"))
+    with ExitStack() as until_the_end:
+        for path in (control, answers):
+            path.unlink(missing_ok=True)
+            os.mkfifo(path)
+            until_the_end.callback(path.unlink)
+        descriptors = [os.open(path, os.O_RDWR) for path in (control, answers)]
+        for descriptor in descriptors:
+            until_the_end.callback(os.close, descriptor)
+        argv = perf_argv(program, tasks_of(pids), control, answers, output)
+        service = Service(name="perf", argv=argv, log=directory / "perf.log", env={**os.environ, "LC_ALL": "C"})
+        yield Perf(until_the_end.enter_context(running(service)), descriptors[0], descriptors[1], output, pids)
+
+
+def perf_argv(program: str, tasks: Mapping[int, str], control: Path, answers: Path, output: Path) -> tuple[str, ...]:
+    """perf's command line; as root without tracefs, in mounts of its own that have it and end with it."""
+    events = ",".join([ALL_CALLS, *(f"{CALLS}{name}" for name in WANTED), *HARDWARE])
+    perf = (
+        program, "stat", "-x", ";", "--per-thread", "-D", "-1", f"--control=fifo:{control},{answers}",
+        "-o", str(output), "-e", events, "-t", ",".join(map(str, tasks)),
+    )  # fmt: skip
+    if MOUNTED.exists() or os.geteuid() != 0:
+        return perf
+    return ("unshare", "--mount", "sh", "-c", IN_OWN_MOUNTS, "sh", *perf)
+
+
+def tasks_of(pids: Pids) -> dict[int, str]:
+    """The role of each thread."""
+    tasks = ((path.name, role) for role, some in pids.items() for pid in some for path in _tasks(pid))
+    return {int(name): role for name, role in tasks}
+
+
+def _tasks(pid: int) -> Iterator[Path]:
+    return Path(f"/proc/{pid}/task").glob("[0-9]*")
+
+
+def counts(output: str, tasks: Mapping[int, str]) -> dict[str, int]:
+    """From `nginx-123;4512;;syscalls:sys_enter_connect;...`, a line for each thread and event, to sums by role."""
+    found: dict[str, int] = {}
+    for line in output.splitlines():
+        fields = line.split(";")
+        task = re.search(r"-(\d+)$", fields[0])
+        if task and int(task[1]) in tasks and len(fields) > 3 and fields[1].isdigit():
+            name = f"{tasks[int(task[1])]}.{_event(fields[3])}"
+            found[name] = found.get(name, 0) + int(fields[1])
+    return found
+
+
+def _event(name: str) -> str:
+    if name == ALL_CALLS:
+        return "syscalls"
+    if name.startswith(CALLS):
+        return f"syscalls.{name.removeprefix(CALLS)}"
+    return HARDWARE.get(name.partition(":")[0], name)
+
+
+def may_count(proc: Path = Path("/proc")) -> bool:
+    """Whether the kernel lets this user count the system calls of other processes."""
+    paranoid = read_int(proc / "sys/kernel/perf_event_paranoid")
+    return os.geteuid() == 0 or (paranoid is not None and paranoid < 0)
+
+
+def why_not(error: HarnessError, directory: Path) -> str:
+    """A sentence on why there are no system calls."""
+    logs = [log for log in sorted(directory.glob("*/perf.log")) if log.stat().st_size]
+    said = log_tail(logs[0], 3) if logs else str(error)
+    rights = "" if may_count() else " Run barehop as root, or set kernel.perf_event_paranoid to -1."
+    return f"System calls per request are not known: perf said {_one_line(said)!r}.{rights}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]

@@ -1,0 +1,110 @@
+"""The script that pyperf runs: its options are pyperf's own, its results pyperf's JSON."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import cache, partial
+from pathlib import Path
+
+import pyperf  # type: ignore[import-untyped] # it brings no types
+
+from harness import plugins
+from harness.errors import LoadError
+from harness.evidence.host import host_facts
+from harness.evidence.store import Store, new_directory
+from harness.experiment.limits import sized
+from harness.experiment.read import read_experiment
+from harness.floor.bench import KINDS, Bench, prepared
+from harness.floor.exchanges import TimeLoops
+from harness.floor.results import FILE, NAME, floor_of
+from harness.lab import bare
+from harness.lab.blueprint import Machine, survey
+from harness.lab.lock import only_run
+from harness.model import Settings, Transport
+from harness.report.floor import render_floor
+
+RESULTS = Path("results")
+# As many worker processes as leave a minute for three transports, two kinds of exchange and one size.
+PROCESSES, VALUES, WARMUPS = 10, 3, 1
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Measure, or be one of the workers that do. Raises HarnessError."""
+    runner = _runner()
+    options = runner.parse_args(list(arguments))
+    machine = survey(RESULTS)
+    benches = benches_of(options.config, machine)
+    with ExitStack() as until_the_end:
+        if options.worker:
+            _bench(runner, benches, machine, until_the_end)
+            return
+        until_the_end.enter_context(only_run())
+        directory = _results(options)
+        _bench(runner, benches, machine, until_the_end)
+    if directory:
+        _conclude(directory)
+
+
+def benches_of(config: str | None, machine: Machine) -> list[Bench]:
+    """Every kind over every transport that this machine has a place for, at every size that the experiment asks for."""
+    arms = read_experiment(Path(config)).arms if config else ()
+    paths = dict.fromkeys(arm.settings.path for arm in arms) or {Settings().path: None}
+    sizes = {len(bare.BODY) if (size := sized(path)) is None else size: path for path in paths}
+    transports = [name for name in plugins.names("harness.lab.transports") if _has_place(name, machine)]
+    return [
+        Bench(kind, transport, path, size) for size, path in sizes.items() for kind in KINDS for transport in transports
+    ]
+
+
+def _has_place(transport: str, machine: Machine) -> bool:
+    home = plugins.load("harness.lab.transports", transport, Transport).home
+    return home == "port" or machine.parents[home] is not None
+
+
+def _runner() -> pyperf.Runner:
+    runner = pyperf.Runner(
+        values=VALUES,
+        processes=PROCESSES,
+        warmups=WARMUPS,
+        program_args=("-m", "harness.floor"),
+        add_cmdline_args=_for_workers,
+    )
+    runner.argparser.prog = "barehop floor"
+    runner.argparser.description = "Measure the bare transport between two pinned processes, without nginx and the app."
+    runner.argparser.add_argument("config", nargs="?", metavar="CONFIG", help="the experiment whose sizes are measured")
+    return runner
+
+
+def _for_workers(command: list[str], options: argparse.Namespace) -> None:
+    if options.config:
+        command.append(options.config)
+
+
+def _bench(runner: pyperf.Runner, benches: Sequence[Bench], machine: Machine, until_the_end: ExitStack) -> None:
+    """Each in turn; a worker prepares the one that is its task when pyperf first asks it for a time."""
+    pin = runner.args.affinity is None
+    try:
+        for bench in benches:
+            prepare = cache(partial(prepared, bench, machine, until_the_end, pin=pin))
+            runner.bench_time_func(bench.name, partial(_seconds, prepare))
+    except RuntimeError as error:
+        raise LoadError(f"{error}. What its worker said stands above.") from None
+
+
+def _seconds(prepare: Callable[[], TimeLoops], loops: int) -> float:
+    return prepare()(loops)
+
+
+def _results(options: argparse.Namespace) -> Path | None:
+    """A new directory for the results; None where pyperf was told of a file."""
+    if options.output or options.append:
+        return None
+    directory = new_directory(RESULTS, NAME, None)
+    Store(directory).write_json("host.json", host_facts({}))
+    options.output = str(directory / FILE)
+    return directory
+
+
+def _conclude(directory: Path) -> None:
+    sys.stdout.write(f"\n{render_floor(floor_of(directory / FILE))}\nResults  {directory}\n")

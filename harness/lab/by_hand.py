@@ -1,0 +1,56 @@
+"""A stack in words and as a script, for those who want to see it or bring it up by hand."""
+
+import shlex
+
+from harness.lab.blueprint import Blueprint
+from harness.lab.gunicorn import UNWANTED
+from harness.lab.kernelfiles import format_cpus
+
+
+def described(blueprint: Blueprint, arm: str) -> dict[str, str]:
+    """What serves `arm`, in words and in full, by what it is."""
+    cpus = "\n".join(f"{role}: {format_cpus(cpus)}" for role, cpus in blueprint.placement.cpus.items())
+    servers = {
+        "nginx": shlex.join(blueprint.nginx_argv),
+        "nginx.conf": blueprint.nginx_conf,
+        "gunicorn": shlex.join(blueprint.gunicorn_argv),
+    }
+    if arm in blueprint.bare_argvs:
+        servers = {"bare server": shlex.join(blueprint.bare_argvs[arm])}
+    return {
+        "who asks whom": " -> ".join(filter(None, (blueprint.targets[arm].url, blueprint.server(arm)))),
+        "CPUs": f"{cpus}\n{blueprint.placement.reason}",
+        "kernel settings": "none are changed",
+        **servers,
+    }
+
+
+def start_script(blueprint: Blueprint) -> str:
+    """A shell script that brings the same stack up by hand."""
+    cpus = {role: format_cpus(blueprint.placement.cpus[role]) for role in ("nginx", "app")}
+    private = shlex.join(map(str, blueprint.private))
+    commands = [
+        (cpus["app"], blueprint.gunicorn_argv),
+        *((cpus["app"], argv) for argv in blueprint.bare_argvs.values()),
+        (cpus["nginx"], blueprint.nginx_argv),
+    ]
+    lines = [
+        "#!/bin/sh",
+        "# Brings this stack up by hand, as barehop did. Ctrl-C ends it.",
+        "set -e",
+        f"cd {shlex.quote(str(blueprint.directory))}",
+        f"unset {' '.join(UNWANTED)}",
+        f"mkdir -m 700 {private}",
+        "pids=",
+        f"end() {{ kill $pids 2>/dev/null || true; wait; rm -r {private}; }}",
+        "trap end EXIT",
+        "trap 'exit 130' INT TERM",
+        *(
+            line
+            for where, argv in commands
+            for line in (f"taskset -c {where} {shlex.join(argv)} &", 'pids="${pids:+$pids }$!"')
+        ),
+        *(f"echo {shlex.quote(f'{arm}: {target.url}')}" for arm, target in blueprint.targets.items()),
+        "wait ${pids%% *}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,103 @@
+"""Where each arm's requests go: which address its last server has, and whom the client asks."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import plugins
+from harness.errors import MachineError
+from harness.lab import bare
+from harness.lab.certificate import Certificate
+from harness.lab.directories import private_name, socket_problem
+from harness.model import Arm, Home, Target, Transport
+
+LOOPBACK = "127.0.0.1"
+NGINX_ITSELF = "nginx itself"
+BEHIND_NGINX = ("full", "proxy-only")
+
+Parents = Mapping[Home, Path | None]  # where private directories may be made, by kind of file system
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A transport at its address in one stack."""
+
+    transport: Transport
+    address: str
+    directory: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    hops: dict[str, Hop]  # the application's, by transport
+    bare: dict[str, Hop]  # of servers in the application's place, by arm
+    targets: dict[str, Target]  # by arm
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        """Those that sockets lie in."""
+        every = (*self.hops.values(), *self.bare.values())
+        return tuple(hop.directory for hop in every if hop.directory)
+
+    def last(self, arm: Arm) -> Hop:
+        """The hop to whoever answers `arm` in the end, unless that is nginx."""
+        return self.bare[arm.name] if arm.name in self.bare else self.hops[arm.settings.transport]
+
+    def server(self, arm: Arm) -> str | None:
+        """Whom nginx must name as the one that served `arm`; None where nginx takes no part."""
+        if arm.settings.chain == "proxy-only":
+            return NGINX_ITSELF
+        hop = self.last(arm)
+        return hop.transport.server(hop.address) if arm.settings.chain == "full" else None
+
+
+def routes_of(arms: Sequence[Arm], parents: Parents, certificate: Certificate | None, ports: Iterator[int]) -> Routes:
+    """Addresses that are free now. Raises MachineError."""
+    hops = {name: hop_of(name, parents, ports) for name in dict.fromkeys(arm.settings.transport for arm in arms)}
+    bare_ = {arm.name: hop_of(arm.settings.transport, parents, ports) for arm in arms if arm.settings.chain == "floor"}
+    routes = Routes(hops, bare_, {})
+    targets = {arm.name: _target(arm, routes.last(arm), certificate, ports) for arm in arms}
+    return Routes(hops, bare_, targets)
+
+
+def hop_of(name: str, parents: Parents, ports: Iterator[int]) -> Hop:
+    """Raises MachineError where the transport finds no place."""
+    transport = plugins.load("harness.lab.transports", name, Transport)
+    if transport.home == "port":
+        return Hop(transport, f"{LOOPBACK}:{next(ports)}", None)
+    parent = parents[transport.home]
+    if parent is None:
+        kind = "on tmpfs" if transport.home == "tmpfs" else "that is not on tmpfs"
+        raise MachineError(f"{name}: there is no directory {kind} that we may write to. Leave the transport out.")
+    directory = parent / private_name()
+    problem = socket_problem(directory / "hop.sock")
+    if problem:
+        raise MachineError(f"{name}: {problem} Set TMPDIR to a shorter path.")
+    return Hop(transport, str(directory / "hop.sock"), directory)
+
+
+def bare_argv(hop: Hop) -> tuple[str, ...]:
+    """The command line of a bare server at `hop`; -I -S: it needs nothing and starts at once."""
+    return (sys.executable, "-I", "-S", bare.__file__, hop.address)
+
+
+def at(hop: Hop, path: str, *, keepalive: bool) -> Target:
+    """Whom a client asks that goes to `hop` itself."""
+    if hop.directory:
+        return Target(host="localhost", port=0, path=path, keepalive=keepalive, socket=Path(hop.address))
+    host, _, port = hop.address.rpartition(":")
+    return Target(host=host, port=int(port), path=path, keepalive=keepalive)
+
+
+def _target(arm: Arm, last: Hop, certificate: Certificate | None, ports: Iterator[int]) -> Target:
+    settings = arm.settings
+    if settings.chain not in BEHIND_NGINX:
+        return at(last, settings.path, keepalive=settings.client_keepalive)
+    return Target(
+        host=LOOPBACK,
+        port=next(ports),
+        path=settings.path,
+        authority=certificate.authority if certificate and settings.tls else None,
+        keepalive=settings.client_keepalive,
+    )

@@ -1,0 +1,54 @@
+"""The program that pyperf runs: a benchmark of one request, in worker processes that calibrate and warm up."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pyperf  # type: ignore[import-untyped] # it brings no types
+
+from harness.errors import LoadError
+from harness.load.client import exchanging
+from harness.load.exchange import Exchange
+from harness.model import Target
+
+NAME = "request"
+
+
+def main() -> None:
+    """`python -m harness.load.pyperf_runner --url=http://127.0.0.1:8080/`, and any option of pyperf's Runner."""
+    runner = pyperf.Runner(program_args=("-m", "harness.load.pyperf_runner"), add_cmdline_args=_for_workers)
+    runner.argparser.add_argument("--url", required=True)
+    runner.argparser.add_argument("--authority", type=Path, help="the certificate to trust")
+    runner.argparser.add_argument("--keepalive", action="store_true", help="all requests over one connection")
+    options = runner.parse_args()
+    with exchanging(_target(options)) as exchange:
+        runner.bench_time_func(NAME, time_requests_s, exchange)
+
+
+def time_requests_s(loops: int, exchange: Callable[[], Exchange]) -> float:
+    """The time of `loops` requests, one after the other. Raises LoadError when one fails."""
+    total_ns = 0
+    for _ in range(loops):
+        seen = exchange()
+        if seen.fault:
+            raise LoadError(f"A request failed: {seen.fault}.")
+        total_ns += seen.end_ns - seen.start_ns
+    return total_ns / 1e9
+
+
+def _target(options: argparse.Namespace) -> Target:
+    parts = urlsplit(options.url)
+    assert parts.hostname
+    path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+    return Target(parts.hostname, parts.port or 80, path, authority=options.authority, keepalive=options.keepalive)
+
+
+def _for_workers(command: list[str], options: argparse.Namespace) -> None:
+    command.append(f"--url={options.url}")
+    command += [f"--authority={options.authority}"] if options.authority else []
+    command += ["--keepalive"] if options.keepalive else []
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""pyperf's Runner with barehop's client: worker processes that calibrate, warm up and measure one request each loop."""
+
+import json
+import sys
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from harness.model import LoadTool, Outcome, Settings, Target
+
+_FILE = "pyperf.json"
+_PROCESSES = 2  # a run is one of many, in random order; the first process calibrates besides
+
+
+def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
+    options = [f"--processes={_PROCESSES}", f"--output={directory / _FILE}", "--quiet"]
+    if settings.tool_seconds:
+        options.append(f"--min-time={settings.tool_seconds / (4 * _PROCESSES):.3f}")
+    if target.authority:
+        options.append(f"--authority={target.authority}")
+    if target.keepalive:
+        options.append("--keepalive")
+    return [program, "-m", "harness.load.pyperf_runner", f"--url={target.url}", *options]
+
+
+def _outcome(directory: Path) -> Outcome:
+    try:
+        suite = json.loads((directory / _FILE).read_text(encoding="utf-8"))
+        (benchmark,) = suite["benchmarks"]
+        runs = [run for run in benchmark["runs"] if run.get("values")]
+        values_s = [value for run in runs for value in run["values"]]
+        requests = sum(map(_requests, runs))
+    except OSError as error:
+        raise ValueError(f"pyperf left no {_FILE} that can be read ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{_FILE} is not what pyperf writes: {error}.") from error
+    if not values_s:
+        raise ValueError(f"{_FILE} has no values.")
+    mean_us = 1e6 * fmean(values_s)
+    return Outcome(
+        requests=requests,
+        failures={},  # a request that fails ends the run
+        duration_s=requests * mean_us / 1e6,
+        mean_us=mean_us,
+        percentiles_us={},  # a value is a mean over many requests
+        resolution_us=0.001,
+    )
+
+
+def _requests(run: dict[str, Any]) -> int:
+    """Those of a worker's values, warm-ups too: each is so many loops."""
+    metadata = run.get("metadata", {})
+    loops = int(metadata.get("loops", 1))
+    return loops * (len(run["values"]) + len(run.get("warmups", ())))
+
+
+PLUGIN = LoadTool(
+    program=sys.executable,
+    version=("-c", "import pyperf; print(f'pyperf {pyperf.__version__}')"),
+    install="pyperf comes with barehop; install barehop again.",
+    command=_command,
+    outcome=_outcome,
+    own_amount=True,
+)

@@ -1,0 +1,97 @@
+"""What is asked: settings, arms, the design."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from harness.model.words import Model
+
+Chain = Literal["full", "proxy-only", "app-direct", "floor"]
+Cpus = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, strict=False)]
+
+MOST_SECONDS = 7 * 24 * 3600
+MOST_SESSIONS = 10_000
+MOST_IN_A_SESSION = 1_000_000
+
+
+class CpuLists(Model):
+    """A placement by hand: the CPUs of each role."""
+
+    model_config = ConfigDict(strict=True)
+
+    client: Cpus
+    nginx: Cpus
+    app: Cpus
+
+
+class Settings(Model):
+    """Everything that an arm is made of: the keys of `[arm]`. The comment is the help that `list` shows."""
+
+    model_config = ConfigDict(strict=True)
+
+    transport: str = Field("tcp", description="how nginx reaches the application")
+    chain: Chain = Field(
+        "full",
+        description="how much of the chain is asked: full; proxy-only, nginx answers itself; app-direct, the app "
+        "without nginx; floor, a bare server in the app's place, without nginx",
+    )
+    upstream_keepalive: int = Field(
+        0, ge=0, description="idle connections nginx keeps to the app; 0: a connection per request"
+    )
+    app: str = Field("app.main:app", min_length=1, description="the ASGI or WSGI application, module:name")
+    app_dir: str = Field("", description='where the application is imported from; "": where barehop is')
+    worker_class: Literal["uvicorn", "asgi", "sync"] = Field("uvicorn", description="gunicorn's worker")
+    workers: int = Field(1, ge=1, le=256, description="gunicorn's worker processes")
+    nginx: str = Field("nginx", min_length=1, description="which nginx: a name or a path")
+    python: str = Field("", description='which Python runs gunicorn; "": the one barehop runs in')
+    tls: bool = Field(False, description="nginx terminates TLS")
+    path: str = Field("/", pattern=r"^/[A-Za-z0-9._~!*+,=:@%&/?-]*$", description="what is requested")
+    connections: int = Field(1, ge=1, description="concurrent connections of the client")
+    client_keepalive: bool = Field(False, description="whether the client keeps its connection to nginx")
+    placement: Literal["auto", "split", "shared", "none"] | CpuLists = Field(
+        "auto", description="who runs on which CPUs: auto, split, shared, none, or CPU lists per role"
+    )
+    network: str = Field("host", description="a rung of the ladder")
+    cpu_quota: float = Field(0.0, ge=0, strict=False, description="CPUs' worth of CFS quota per role; 0: none")
+    knobs: dict[str, int | str] = Field(default_factory=dict, description="kernel settings of the arm")
+    url: str = Field("", description="an already running service instead of a stack of ours")
+    tool: str = Field("client", description="who sends the requests")
+    tool_requests: int = Field(1000, ge=1, description="requests of one run of an outside tool")
+    tool_seconds: float = Field(0, ge=0, strict=False, description="... or how long it runs")
+
+
+class Arm(Model):
+    name: str
+    settings: Settings
+    control_of: str | None = None
+
+
+class Design(Model):
+    """How the question is put: the keys of `[design]`."""
+
+    model_config = ConfigDict(strict=True)
+
+    against: str | dict[str, Any] = ""
+    control: bool = True
+    precision_percent: float = Field(0.5, gt=0, strict=False)
+    budget_s: float = Field(60, gt=0, le=MOST_SECONDS, strict=False)
+    equivalence_percent: float = Field(1.0, gt=0, lt=100, strict=False)
+    seed: int = 1
+    processes: Literal["shared", "separate"] = "shared"
+    sessions: int | None = Field(None, ge=2, le=MOST_SESSIONS)
+    rounds: int | None = Field(None, ge=1, le=MOST_IN_A_SESSION)
+    burst: int | None = Field(None, ge=1, le=MOST_IN_A_SESSION)
+    settle: int | None = Field(None, ge=0, le=MOST_IN_A_SESSION)
+
+
+class Experiment(Model):
+    """One question. `arms` includes the control; `pairs` are (arm, against), the control's pair first."""
+
+    name: str
+    question: str
+    arms: tuple[Arm, ...]
+    pairs: tuple[tuple[str, str], ...]
+    design: Design
+
+    def arm(self, name: str) -> Arm:
+        return next(arm for arm in self.arms if arm.name == name)

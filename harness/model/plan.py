@@ -1,0 +1,72 @@
+"""How much is measured, in which order, and what the pilot saw."""
+
+from typing import Literal
+
+from harness.model.experiment import Experiment
+from harness.model.words import Model
+
+
+class Schedule(Model):
+    """How much is measured: what the file fixed, or what the pilot chose.
+
+    `looks` are the numbers of sessions after which the run may stop, the last of them `sessions`. Where `visiting_s` is
+    given, a session makes as many rounds as fit into it, and `rounds` is how many were expected.
+    """
+
+    sessions: int
+    rounds: int
+    burst: int
+    settle: int
+    reason: str
+    looks: tuple[int, ...] = ()
+    visiting_s: float | None = None
+
+
+class CurvePoint(Model):
+    """How much longer a request takes at `position` after a switch of arms than settled ones; 95 % interval."""
+
+    position: int
+    percent: float
+    percent_low: float
+    percent_high: float
+
+
+class AllanPoint(Model):
+    """What bursts of this length would give: the Allan deviation, and the half width in the time planned."""
+
+    burst: int
+    deviation_percent: float
+    half_width_percent: float
+
+
+class Pilot(Model):
+    """What a few sessions before the first recorded one showed, and the lengths that follow from it.
+
+    `gain` is how many times wider the interval would be, in the same time, with one arm after the other.
+    """
+
+    requests: int
+    carry_over: tuple[CurvePoint, ...]
+    allan: tuple[AllanPoint, ...]
+    settle: int
+    burst: int
+    session_sd_percent: float
+    round_sd_percent: float
+    session_s: float
+    round_s: float
+    half_width_percent: float
+    gain: float
+
+
+class Plan(Model):
+    """`plan.json`: enough to run, resume and analyse; `orders[session][round]` are places in `experiment.arms`.
+
+    `overrides` are the --set of the command line, which are in `experiment` already.
+    """
+
+    format: Literal[1] = 1
+    overrides: tuple[str, ...] = ()
+    experiment: Experiment
+    schedule: Schedule
+    orders: tuple[tuple[tuple[int, ...], ...], ...]
+    pilot: Pilot | None = None

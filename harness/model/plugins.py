@@ -1,0 +1,76 @@
+"""What plug-ins describe, and whom they are given."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.model.experiment import Settings
+from harness.model.words import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How a hop is made. `home` says what the lab must provide for its address: a port or a directory.
+
+    `bind` turns the address into gunicorn's --bind, `server` into the parameter of nginx's `server`,
+    which is also what nginx reports as $upstream_addr.
+    """
+
+    home: Home
+    bind: Callable[[str], str]
+    server: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an arm is visited: nginx's side that faces the client, or without nginx the server behind it."""
+
+    host: str
+    port: int
+    path: str
+    authority: Path | None = None  # the certificate to trust; None: no TLS
+    keepalive: bool = False
+    socket: Path | None = None  # a Unix socket, which host and port do not matter to
+
+    @property
+    def url(self) -> str:
+        if self.socket:
+            return f"unix:{self.socket}:{self.path}"
+        scheme = "https" if self.authority else "http"
+        return f"{scheme}://{self.host}:{self.port}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to one untimed question; the names of its headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an outside tool's run gave, at the tool's own resolution. `percentiles_us` maps 50.0 to the median."""
+
+    requests: int
+    failures: Mapping[str, int]
+    duration_s: float
+    mean_us: float
+    percentiles_us: Mapping[float, float]
+    resolution_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTool:
+    """An outside load tool. `command(program, target, settings, directory)` is its command line, run with its
+    standard output in `directory`/stdout.txt; `outcome(directory)` reads what it left there and raises ValueError
+    with a sentence when it cannot. `own_amount`: how many requests a run has is the tool's to choose.
+    """
+
+    program: str
+    version: tuple[str, ...]
+    install: str
+    command: Callable[[str, Target, Settings, Path], list[str]]
+    outcome: Callable[[Path], Outcome]
+    own_amount: bool = False

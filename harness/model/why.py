@@ -1,0 +1,108 @@
+"""Why a comparison came out as it did: counters, the parts of a difference, who was busy, where the time goes."""
+
+from typing import Literal
+
+from harness.model.words import Model
+
+Evidence = Literal["nothing", "timing only", "timing and CPU", "timing, CPU and counts"]
+Bound = Literal["client-bound", "proxy-bound", "app-bound", "latency-bound"]
+Plausibility = Literal["unknown", "plausible", "beyond the floor", "implausible"]
+
+
+class Amount(Model):
+    """A mean over sessions with its 95 % interval, which fewer than 2 sessions do not give."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def excludes_zero(self) -> bool:
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+class Counter(Model):
+    """One counter, per request: what each arm had, and by how much it differs from the arm it is compared with."""
+
+    name: str
+    arms: dict[str, Amount]
+    differences: dict[str, Amount]  # by arm
+
+
+class Explanation(Model):
+    """A difference in time taken apart, us per request: time = cpu + waiting + rest.
+
+    `cpu_us` and `waiting_us` are by role. `agree` and `oppose` are counters that differ the way time does, or the
+    other way. `floor_us` is what the transports differ by without nginx and the app, `exchange_us` a whole exchange
+    over the dearer of them.
+    """
+
+    arm: str
+    against: str
+    time_us: Amount
+    cpu_us: dict[str, Amount]
+    waiting_us: dict[str, Amount]
+    cpu_total_us: Amount
+    waiting_total_us: Amount | None
+    rest_us: Amount
+    cpu_agrees: bool | None  # None: the timing is undecided, or nothing was read
+    counts_agree: bool | None
+    agree: tuple[str, ...]
+    oppose: tuple[str, ...]
+    evidence: Evidence
+    floor_us: Amount | None = None
+    exchange_us: float | None = None
+    plausibility: Plausibility = "unknown"
+
+
+class Load(Model):
+    """How busy each role was while an arm was visited: CPU time over time, of the CPUs that it can use at once."""
+
+    arm: str
+    utilisation: dict[str, float]
+    bound: Bound
+
+
+class FloorRow(Model):
+    """A bare exchange: "connect" over a connection of its own, "ping-pong" over a standing one."""
+
+    kind: str
+    transport: str
+    payload_bytes: int
+    runs_us: tuple[float, ...]
+
+
+class Floor(Model):
+    """What `barehop floor` found."""
+
+    rows: tuple[FloorRow, ...]
+
+
+class Part(Model):
+    name: str
+    us: Amount
+
+
+class Waterfall(Model):
+    """Where the time of a request over `transport` goes, from the floor to the full chain, us per request.
+
+    The last part is the rest that no other explains; `sum_us` of the parts should be `total_us`.
+    """
+
+    transport: str
+    arm: str
+    parts: tuple[Part, ...]
+    sum_us: float
+    total_us: Amount
+
+
+class Setup(Model):
+    """How much of a difference between transports goes away when nginx keeps its connections: it was setting up."""
+
+    arm: str
+    kept_arm: str
+    without_us: Amount
+    kept_us: Amount
+    setup_us: Amount
+    opens: Amount | None = None  # on the hop per request, over the transport that opens TCP connections
+    kept_opens: Amount | None = None

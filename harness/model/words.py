@@ -1,0 +1,17 @@
+"""The words that all types share."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+ROLES = ("client", "nginx", "app")
+SERVER_ROLES = ("nginx", "app")
+Metric = Literal["latency", "mean", "cpu"]
+Verdict = Literal["faster", "slower", "equivalent", "undecided"]
+Home = Literal["port", "tmpfs", "directory"]
+
+
+class Model(BaseModel):
+    """A value that is written to and read from JSON; unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

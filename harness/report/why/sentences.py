@@ -1,0 +1,141 @@
+"""Why each comparison came out as it did, a paragraph each; who was busy; what was not seen."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.model import Amount, Counter, Evidence, Explanation, Load, Plausibility, Setup, Summary
+from harness.report.why.words import counter_name, rate, us
+from harness.report.wording import decimals, listed, signed
+
+REST = "wake-ups, idle CPUs, interrupts, and work that no request waits for"
+EVIDENCE: Mapping[Evidence, str] = {
+    "nothing": "the timing is undecided, so there is nothing to explain",
+    "timing only": "timing only",
+    "timing and CPU": "timing and CPU time agree",
+    "timing, CPU and counts": "timing, CPU time and counts agree",
+}
+AGREE = "timing, CPU and counts"
+
+
+def why(summary: Summary) -> list[str]:
+    """Everything that is said of causes; empty where nothing was counted."""
+    counters = {one.name: one for one in summary.counters}
+    asked = [one for one in summary.explanations if summary.arms[one.arm].control_of is None]
+    return [
+        *(_explained(one, counters) for one in asked if one.evidence != "nothing"),
+        *map(_set_up, summary.setups),
+        *_busy(summary.loads),
+        *_reading(summary),
+        *summary.unseen,
+    ]
+
+
+def _explained(one: Explanation, counters: Mapping[str, Counter]) -> str:
+    sentences = [_parts(one), _grade(one), *_counts(one, counters), *_floor(one)]
+    return " ".join(sentences)
+
+
+def _parts(one: Explanation) -> str:
+    """The difference as a sum, and who has which part of the CPU time."""
+    roles = ", ".join(f"{role} {signed(part.value, 0)}" for role, part in one.cpu_us.items())
+    waiting = [f"waiting for a CPU {us(one.waiting_total_us)}"] if one.waiting_total_us else []
+    parts = [f"CPU time {us(one.cpu_total_us)}: {roles}", *waiting, f"the rest ({REST}) {us(one.rest_us)}"]
+    return f"{one.arm} against {one.against}: {us(one.time_us)} per request, the sum of {'; '.join(parts)}."
+
+
+def _grade(one: Explanation) -> str:
+    disagrees = "" if one.cpu_agrees is not False else ", and CPU time does not agree with it"
+    return f"Evidence: {EVIDENCE[one.evidence]}{disagrees}."
+
+
+def _counts(one: Explanation, counters: Mapping[str, Counter]) -> Iterator[str]:
+    if one.agree:
+        yield f"Per request: {_changes(one, one.agree, counters)}."
+    if one.oppose:
+        yield f"Against it: {_changes(one, one.oppose, counters)}."
+
+
+def _changes(one: Explanation, names: Sequence[str], counters: Mapping[str, Counter]) -> str:
+    return ", ".join(
+        f"{counter_name(name)} {rate(_of(counters[name], one.arm))} instead of {rate(_of(counters[name], one.against))}"
+        for name in names
+    )
+
+
+def _of(counter: Counter, arm: str) -> float:
+    return counter.arms[arm].value
+
+
+def _floor(one: Explanation) -> Iterator[str]:
+    if one.floor_us is None or one.exchange_us is None:
+        return
+    floor, exchange = us(one.floor_us), f"{one.exchange_us:.0f} us"
+    said: Mapping[Plausibility, str] = {
+        "plausible": f"Plausible: without nginx and the app the transports differ by {floor}.",
+        "beyond the floor": (
+            f"Without nginx and the app the transports differ by {floor}: the rest of the difference lies in what "
+            f"nginx and the app do about them. A whole exchange takes {exchange}."
+        ),
+        "implausible": (
+            f"Not plausible: without nginx and the app the transports differ by {floor}, and a whole exchange takes "
+            f"{exchange}. What goes beyond that is noise or placement, not the transport."
+        ),
+    }
+    if one.plausibility in said:
+        yield said[one.plausibility]
+
+
+def _set_up(one: Setup) -> str:
+    share = one.setup_us.value / one.without_us.value if one.without_us.value else 0.0
+    percent = f", {100 * share:.0f} % of it" if 0 < share <= 1.5 else ""
+    opens = ""
+    if one.opens and one.kept_opens:
+        opens = (
+            f"TCP connections opened on the hop fall from {rate(one.opens.value)} to {rate(one.kept_opens.value)} and "
+        )
+    return (
+        f"{one.kept_arm} against {one.arm}: with connections kept {opens}the difference goes from {us(one.without_us)} "
+        f"to {us(one.kept_us)}. So setting up connections was {us(one.setup_us)}{percent}."
+    )
+
+
+def _busy(loads: Sequence[Load]) -> Iterator[str]:
+    """One sentence for all arms with the same bottleneck."""
+    for bound in dict.fromkeys(load.bound for load in loads):
+        same = [load for load in loads if load.bound == bound]
+        who = "all arms" if len(same) == len(loads) else listed([load.arm for load in same])
+        yield f"Who is the bottleneck: {who}: {bound} ({_ranges(same)}).{_meaning(bound)}"
+
+
+def _meaning(bound: str) -> str:
+    if bound == "latency-bound":
+        return " Nobody is always at work: a request waits for one after the other, so a rate says nothing of capacity."
+    if bound == "client-bound":
+        return " The client sets the pace, so nothing is said of the throughput of the servers."
+    return ""
+
+
+def _ranges(loads: Sequence[Load]) -> str:
+    roles = dict.fromkeys(role for load in loads for role in load.utilisation)
+    return ", ".join(
+        f"{role} {_range([load.utilisation[role] for load in loads if role in load.utilisation])} busy"
+        for role in roles
+    )
+
+
+def _range(shares: Sequence[float]) -> str:
+    low, high = f"{100 * min(shares):.0f}", f"{100 * max(shares):.0f}"
+    return f"{low} %" if low == high else f"{low} to {high} %"
+
+
+def _reading(summary: Summary) -> Iterator[str]:
+    cost = summary.counting_percent
+    if cost:
+        yield f"Reading the counters between visits changed the time of a request by {_percent(cost)}."
+
+
+def _percent(amount: Amount) -> str:
+    assert amount.low is not None
+    assert amount.high is not None
+    places = decimals((amount.high - amount.low) / 2, 1)
+    low, high = signed(amount.low, places), signed(amount.high, places)
+    return f"{signed(amount.value, places)} % (95 % interval {low} to {high})"

@@ -1,0 +1,132 @@
+"""Counters are read from what kernels really write."""
+
+import os
+
+import pytest
+
+from harness.evidence.counters import machine, network, processes
+from harness.evidence.counters.perf import counts
+
+TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
+
+STAT = (
+    "4242 (nginx: (odd) w) S 4241 4241 4241 0 -1 4194624 312 0 0 0 17 23 0 0 20 0 1 0 812345 "
+    "11489280 1543 18446744073709551615 1 1 0 0 0 0 0 1073745920 402745863 0 0 0 17 1 0 0 0 0 0\n"
+)
+STATUS = "Name:\tnginx\nState:\tS (sleeping)\nvoluntary_ctxt_switches:\t4711\nnonvoluntary_ctxt_switches:\t12\n"
+SCHED = """nginx (4242, #threads: 1)
+-------------------------------------------------------------------
+se.exec_start                                :      10061841.386273
+se.nr_migrations                             :                    3
+nr_switches                                  :                 4723
+"""
+SNMP = """Ip: Forwarding DefaultTTL InReceives
+Ip: 2 64 1547
+Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails InSegs OutSegs RetransSegs
+Tcp: 1 200 120000 -1 501 502 3 9001 9002 7
+"""
+NETSTAT = """TcpExt: SyncookiesSent TW DelayedACKs ListenOverflows ListenDrops
+TcpExt: 0 499 41 2 2
+"""
+DEV = """Inter-|   Receive                            |  Transmit
+ face |bytes    packets errs drop fifo frame comp|bytes    packets errs drop fifo colls
+    lo: 8012345   16021    0    0    0     0    0 8012345   16021    0    0    0     0
+  eth0:   12345      21    0    0    0     0    0    2345      11    0    0    0     0
+"""
+SOFTIRQS = """                    CPU0       CPU1
+          HI:          0          1
+      NET_RX:    1547564    6187471
+       BLOCK:         12          0
+"""
+INTERRUPTS_X86 = """           CPU0       CPU1
+LOC:    9711684    9935473   Local timer interrupts
+RES:       6334       6934   Rescheduling interrupts
+CAL:     711684     935473   Function call interrupts
+"""
+INTERRUPTS_ARM = """           CPU0       CPU1
+ 11:    1234567    2345678     GICv3  27 Level     arch_timer
+IPI0:       100        200       Rescheduling interrupts
+IPI1:         1          2       Function call interrupts
+"""
+PRESSURE = "some avg10=5.92 avg60=5.64 avg300=4.33 total=31045178\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+MACHINE_STAT = "cpu  1000 10 500 90000 20 0 30 44 0 0\ncpu0 500 5 250 45000 10 0 15 22 0 0\n"
+PERF = """# started on Tue Nov 24 14:10:00 2026
+
+nginx-4242;4600;;raw_syscalls:sys_enter;101122;100.00;;
+nginx-4242;200;;syscalls:sys_enter_connect;101122;100.00;;
+gunicorn: worke-4300;3800;;raw_syscalls:sys_enter;99000;100.00;;
+nginx-4242;<not supported>;;cycles;0;100.00;;
+gunicorn: worke-4300;991122;;instructions:u;99000;100.00;;
+somebody-77;5;;raw_syscalls:sys_enter;99000;100.00;;
+"""
+
+
+def test_the_split_of_cpu_time_is_read_behind_a_name_with_brackets() -> None:
+    assert processes.times(STAT) == {"user_us": 17 * TICK_US, "system_us": 23 * TICK_US}
+
+
+def test_switches_and_migrations_of_a_thread() -> None:
+    assert processes.switches(STATUS) == {"voluntary": 4711, "involuntary": 12}
+    assert processes.migrations(SCHED) == {"migrations": 3}
+
+
+@pytest.mark.parametrize("schedstat", ["0 0 0\n", "", "12 34\n"])
+def test_a_kernel_that_does_not_count_waiting_gives_none_rather_than_zero(schedstat: str) -> None:
+    assert processes.waiting(schedstat) == {}
+
+
+def test_waiting_is_the_second_number_of_schedstat() -> None:
+    assert processes.waiting("123456789 98765 4321\n") == {"wait_ns": 98765}
+
+
+def test_connections_segments_and_what_went_wrong() -> None:
+    assert network.segments(SNMP) == {
+        "active_opens": 501,
+        "passive_opens": 502,
+        "segments_in": 9001,
+        "segments_out": 9002,
+        "retransmits": 7,
+    }
+    assert network.events(NETSTAT) == {"time_wait": 499, "delayed_acks": 41, "listen_overflows": 2}
+    assert network.packets(DEV) == {"lo_packets": 16021}
+
+
+@pytest.mark.parametrize(("text", "total"), [(INTERRUPTS_X86, 13268), (INTERRUPTS_ARM, 300)])
+def test_rescheduling_interrupts_are_found_on_both_architectures(text: str, total: int) -> None:
+    assert machine.rescheduling(text) == {"rescheduling": total}
+
+
+def test_softirqs_pressure_and_stolen_time_of_the_machine() -> None:
+    assert machine.received(SOFTIRQS) == {"net_rx": 7735035}
+    assert machine.pressure(PRESSURE) == {"pressure_us": 31045178}
+    assert machine.stolen(MACHINE_STAT) == {"steal_us": 44 * TICK_US}
+
+
+@pytest.mark.parametrize(
+    "parse",
+    [
+        processes.times,
+        processes.switches,
+        processes.migrations,
+        processes.waiting,
+        network.segments,
+        network.events,
+        network.packets,
+        machine.rescheduling,
+        machine.received,
+        machine.pressure,
+        machine.stolen,
+    ],
+)
+def test_a_file_that_says_nothing_counts_nothing(parse: object) -> None:
+    assert callable(parse)
+    assert parse("") == {}
+
+
+def test_what_perf_counts_goes_to_roles_and_what_it_cannot_count_is_left_out() -> None:
+    assert counts(PERF, {4242: "nginx", 4300: "app"}) == {
+        "nginx.syscalls": 4600,
+        "nginx.syscalls.connect": 200,
+        "app.syscalls": 3800,
+        "app.instructions": 991122,
+    }
