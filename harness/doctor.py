@@ -164,10 +164,9 @@ def _perf() -> Finding:
 def _pyperf() -> Iterator[Finding]:
     """What `pyperf system show` says. Its advice is for tuning a machine, which barehop does not need."""
     for subject in pyperf_system():
-        seen = "; ".join((*subject.states, *subject.warnings))
-        advice = "; ".join(subject.advices)
+        seen = "; ".join((*subject.states, *subject.warnings)) or "could be tuned"
         state: State = "doubt" if subject.warnings else "ok"
-        yield Finding(f"pyperf: {subject.name}", state, seen or f"would: {advice}", advice)
+        yield Finding("pyperf", state, f"{subject.name}: {seen}", "; ".join(subject.advices))
 
 
 def _experiment(experiment: Experiment, machine: Machine) -> list[Finding]:

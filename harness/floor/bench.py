@@ -1,6 +1,7 @@
 """A benchmark of the floor: a transport, a kind of exchange and a size; its server lives as long as its worker."""
 
 import os
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from harness.floor.exchanges import TimeLoops, connecting, standing
 from harness.lab.blueprint import Machine
 from harness.lab.placement import place
 from harness.lab.ports import free_ports
-from harness.lab.process import Service, running
+from harness.lab.process import Running, Service, running
 from harness.lab.routes import at, bare_argv, hop_of
 from harness.load.ask import ask
 from harness.load.client import request_of
@@ -21,7 +22,7 @@ from harness.model import Reply, Target
 
 Kind = Literal["connect", "ping-pong"]
 KINDS: tuple[Kind, ...] = ("connect", "ping-pong")
-TRIES = 200
+READY_S, POLL_S = 10.0, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +52,18 @@ def prepared(bench: Bench, machine: Machine, until_the_end: ExitStack, *, pin: b
     )
     server = until_the_end.enter_context(running(service))
     target = at(hop, bench.path, keepalive=bench.kind == "ping-pong")
-    _wait(target, server.check)
+    _wait(target, server)
     if pin:
         psutil.Process().cpu_affinity(list(placement.cpus["nginx"]))
     exchange = connecting if bench.kind == "connect" else standing
     return exchange(target, request_of(target))
 
 
-def _wait(target: Target, check: object) -> None:
+def _wait(target: Target, server: Running) -> None:
     """Until the server answers."""
-    assert callable(check)
-    reply: Reply | str = ""
-    for _ in range(TRIES):
-        check()
-        reply = ask(target, target.path)
-        if isinstance(reply, Reply):
-            return
-    raise StackError(f"The bare server does not answer: {reply}.")
+    deadline = time.monotonic() + READY_S
+    while not isinstance(reply := ask(target, target.path), Reply):
+        server.check()
+        if time.monotonic() > deadline:
+            raise StackError(f"The bare server did not answer within {READY_S:g} s: {reply}.")
+        time.sleep(POLL_S)

@@ -39,10 +39,7 @@ def _open_controls(summary: Summary) -> Iterator[str]:
     for control in controls(summary):
         estimate = percent_of(control)
         if estimate and control.verdict == "undecided":
-            yield (
-                f"The control is undecided: {control.against}, measured a second time as {control.arm}, came out "
-                f"at {difference(estimate)}, which cannot be called no difference."
-            )
+            yield f"The control, {control.against} a second time, is undecided: {difference(estimate)}."
 
 
 def _failed_requests(summary: Summary) -> Iterator[str]:

@@ -29,7 +29,8 @@ def _outcome(directory: Path) -> Outcome:
         (benchmark,) = suite["benchmarks"]
         runs = [run for run in benchmark["runs"] if run.get("values")]
         values_s = [value for run in runs for value in run["values"]]
-        requests = sum(map(_requests, runs))
+        shared = {**suite.get("metadata", {}), **benchmark.get("metadata", {})}
+        requests = sum(_requests({**shared, **run.get("metadata", {})}, run) for run in runs)
     except OSError as error:
         raise ValueError(f"pyperf left no {_FILE} that can be read ({error.strerror}).") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -47,11 +48,9 @@ def _outcome(directory: Path) -> Outcome:
     )
 
 
-def _requests(run: dict[str, Any]) -> int:
+def _requests(metadata: dict[str, Any], run: dict[str, Any]) -> int:
     """Those of a worker's values, warm-ups too: each is so many loops."""
-    metadata = run.get("metadata", {})
-    loops = int(metadata.get("loops", 1))
-    return loops * (len(run["values"]) + len(run.get("warmups", ())))
+    return int(metadata.get("loops", 1)) * (len(run["values"]) + len(run.get("warmups", ())))
 
 
 PLUGIN = LoadTool(

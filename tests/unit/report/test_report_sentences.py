@@ -192,8 +192,7 @@ def test_an_undecided_control_leaves_the_result_valid_and_is_said_first() -> Non
 
     assert warnings(seen) == []
     assert first_line(seen) == (
-        "Not sure. The control is undecided: tcp, measured a second time as control, came out at +0.4 % "
-        "(95 % interval -1.8 to +2.6), which cannot be called no difference."
+        "Not sure. The control, tcp a second time, is undecided: +0.4 % (95 % interval -1.8 to +2.6)."
     )
 
 

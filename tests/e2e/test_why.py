@@ -1,0 +1,203 @@
+"""Why a result is as it is: counters, parts of the chain, the floor, pyperf; and what is said where they lack."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pyperf  # type: ignore[import-untyped] # it brings no types
+import pytest
+from command import barehop, fixed, sets
+
+from harness.model import Record, Summary
+
+FLOOR_IN_SECONDS = ("--processes=2", "--values=2", "--warmups=1", "--min-time=0.001")
+CHAINS = """
+name = "chains"
+[arms.tcp]
+[arms.unix]
+transport = "uds-tmpfs"
+[arms.nginx]
+chain = "proxy-only"
+[arms.app-tcp]
+chain = "app-direct"
+[arms.app-unix]
+chain = "app-direct"
+transport = "uds-tmpfs"
+[arms.floor-tcp]
+chain = "floor"
+[arms.floor-unix]
+chain = "floor"
+transport = "uds-tmpfs"
+[design]
+against = { transport = "tcp" }
+"""
+
+
+def summary_of(results: Path) -> Summary:
+    return Summary.model_validate_json((results / "summary.json").read_bytes())
+
+
+def value(summary: Summary, counter: str, arm: str) -> float:
+    (found,) = [one for one in summary.counters if one.name == counter]
+    return found.arms[arm].value
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    here = tmp_path_factory.mktemp("why")
+    ended = barehop(here, "run", "baseline", *fixed(3, 20), "--out", "out")
+    assert ended.code in (0, 1), ended.err
+    return here / "out"
+
+
+def test_tcp_opens_one_connection_on_the_hop_for_each_request_and_a_unix_socket_none(baseline: Path) -> None:
+    summary = summary_of(baseline)
+    for kind in ("hop.active_opens", "hop.passive_opens"):
+        assert value(summary, kind, "tcp") == pytest.approx(1, abs=0.1)
+        for arm in ("uds-tmpfs", "uds-dir"):
+            assert value(summary, kind, arm) == pytest.approx(0, abs=0.1)
+
+
+def test_tcp_sends_about_ten_segments_more(baseline: Path) -> None:
+    summary = summary_of(baseline)
+    more = value(summary, "net.segments_out", "tcp") - value(summary, "net.segments_out", "uds-tmpfs")
+    assert 8 <= more <= 14
+
+
+def test_every_counter_has_an_interval_for_every_comparison(baseline: Path) -> None:
+    summary = summary_of(baseline)
+    compared = {one.arm for one in summary.comparisons}
+    names = {one.name for one in summary.counters}
+    assert {"nginx.wait_us", "app.voluntary", "client.cpu_us", "host.net_rx", "net.time_wait"} <= names
+    for one in summary.counters:
+        assert set(one.differences) == compared, one.name
+        assert all(seen.low is not None for seen in one.differences.values()), one.name
+
+
+def test_counters_are_read_in_every_second_round_only(baseline: Path) -> None:
+    record = Record.model_validate_json((baseline / "sessions/0001.json").read_bytes())
+    assert {visit.round % 2 for visit in record.visits if visit.counters} == {0}
+    assert {visit.round % 2 for visit in record.visits if not visit.counters} == {1}
+
+
+@pytest.mark.needs_root
+@pytest.mark.skipif(shutil.which("perf") is None, reason="there is no perf")
+def test_system_calls_are_counted_in_bursts_of_their_own(baseline: Path) -> None:
+    record = Record.model_validate_json((baseline / "sessions/0001.json").read_bytes())
+    assert {visit.arm for visit in record.counted} == {"tcp", "uds-tmpfs", "uds-dir"}
+    assert all(visit.mean_us is None for visit in record.counted)
+    for role, calls in (("nginx", ("accept4", "connect", "writev")), ("app", ("accept4", "sendto"))):
+        for call in calls:
+            assert value(summary_of(baseline), f"{role}.syscalls.{call}", "tcp") >= 0.99
+
+
+def test_the_page_and_the_terminal_say_why(baseline: Path) -> None:
+    told = barehop(baseline.parent, "report", "out").out
+    assert "\nWhy\n" in told
+    assert "Who is the bottleneck" in told
+    assert "Everything that was counted" in (baseline / "report.html").read_text()
+
+
+def test_without_perf_a_sentence_says_so_and_the_rest_is_there(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("nginx", "sh"):
+        found = shutil.which(name)
+        assert found
+        (programs / name).symlink_to(found)
+    ended = barehop(tmp_path, "run", "quick", *fixed(2, 4), "--out", "out", env={"PATH": str(programs)})
+    assert ended.code in (0, 1), ended.err
+    assert "System calls per request are not known: there is no program 'perf'." in " ".join(ended.out.split())
+    assert value(summary_of(tmp_path / "out"), "hop.active_opens", "tcp") == pytest.approx(1, abs=0.1)
+
+
+@pytest.fixture(scope="module")
+def chains(tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    here = tmp_path_factory.mktemp("chains")
+    (here / "chains.toml").write_text(CHAINS)
+    ended = barehop(here, "run", "chains.toml", *fixed(3, 10), "--out", "out")
+    assert ended.code in (0, 1), ended.err
+    return summary_of(here / "out")
+
+
+def test_every_part_of_the_chain_takes_less_than_the_whole(chains: Summary) -> None:
+    for over in ("tcp", "unix"):
+        times_us = [chains.arms[name].p50_us or 0 for name in (f"floor-{over}", f"app-{over}", over)]
+        assert times_us == sorted(times_us)
+    assert (chains.arms["nginx"].p50_us or 0) < (chains.arms["tcp"].p50_us or 0)
+
+
+def test_the_waterfall_of_each_transport_adds_up(chains: Summary) -> None:
+    assert [one.arm for one in chains.waterfalls] == ["tcp", "unix"]
+    for one in chains.waterfalls:
+        assert one.sum_us == pytest.approx(one.total_us.value, rel=0.2)
+
+
+def test_only_who_takes_part_has_cpu_time(chains: Summary) -> None:
+    assert {name: set(arm.cpu_us) for name, arm in chains.arms.items()} == {
+        "tcp": {"nginx", "app"},
+        "unix": {"nginx", "app"},
+        "nginx": {"nginx"},
+        "app-tcp": {"app"},
+        "app-unix": {"app"},
+        "floor-tcp": {"app"},
+        "floor-unix": {"app"},
+    }
+
+
+def test_the_packaged_decomposition_has_all_its_parts(tmp_path: Path) -> None:
+    ended = barehop(tmp_path, "run", "decompose", *fixed(2, 2, control=True), "--out", "out")
+    assert ended.code in (0, 1), ended.err
+    assert [one.transport for one in summary_of(tmp_path / "out").waterfalls] == ["tcp", "uds-tmpfs"]
+
+
+def test_the_floor_is_a_pyperf_file_that_later_runs_are_held_against(tmp_path: Path) -> None:
+    ended = barehop(tmp_path, "floor", *FLOOR_IN_SECONDS)
+    assert ended.code == 0, ended.err
+    (file,) = tmp_path.glob("results/floor/*/pyperf.json")
+    names = pyperf.BenchmarkSuite.load(str(file)).get_benchmark_names()
+    assert len(names) == 6
+    assert "connect, ask, answer, close" in ended.out
+    run = barehop(tmp_path, "run", "quick", *fixed(2, 4), "--out", "out")
+    assert run.code in (0, 1), run.err
+    (explained,) = summary_of(tmp_path / "out").explanations
+    assert explained.floor_us
+    assert explained.plausibility != "unknown"
+
+
+def test_the_floor_takes_the_sizes_of_an_experiment_and_pyperfs_own_options(tmp_path: Path) -> None:
+    (tmp_path / "sized.toml").write_text('name = "sized"\n[factors]\npath = ["/bytes/100", "/bytes/7"]\n')
+    options = ("--processes=1", "--loops=20", "--values=1", "--warmups=0", "--affinity=0", "-o", "mine.json")
+    ended = barehop(tmp_path, "floor", "sized.toml", *options)
+    assert ended.code == 0, ended.err
+    suite = pyperf.BenchmarkSuite.load(str(tmp_path / "mine.json"))
+    assert {name.rpartition(" ")[2] for name in suite.get_benchmark_names()} == {"100", "7"}
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("--help",), 0, "--rigorous"),
+        (("--no-such-option",), 2, "unrecognized arguments: --no-such-option"),
+        (("nowhere.toml",), 2, "nowhere.toml cannot be read"),
+    ],
+)
+def test_floor_says_what_it_does_not_understand(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    ended = barehop(tmp_path, "floor", *arguments)
+    assert ended.code == code
+    assert told in ended.out + ended.err
+
+
+def test_pyperf_measures_an_arm_in_its_worker_processes(tmp_path: Path) -> None:
+    ended = barehop(tmp_path, "run", "quick", *fixed(2, 1), *sets(tool="pyperf"), "--out", "out")
+    assert ended.code in (0, 1), ended.err
+    record = Record.model_validate_json((tmp_path / "out/sessions/0001.json").read_bytes())
+    assert all(visit.mean_us and visit.requests > 0 for visit in record.visits)
+    (first,) = (tmp_path / "out/stack/0001/tool/tcp/0001").glob("pyperf.json")
+    runs = json.loads(first.read_text())["benchmarks"][0]["runs"]
+    assert any("warmups" in run for run in runs), "pyperf warmed up"
+    host = json.loads((tmp_path / "out/host.json").read_text())
+    assert host["programs"]["pyperf"].startswith("pyperf ")

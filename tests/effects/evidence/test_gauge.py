@@ -1,0 +1,109 @@
+"""A gauge keeps its files open, reads them as bytes, and says what it cannot read."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.evidence.counters.gauge import gauge, unseen_by
+from harness.lab.kernelfiles import Roots
+
+SCHEDSTAT = "self/task/77/schedstat"
+BUSY = "import sys\nfor line in sys.stdin: sum(range(2_000_000)); print(line, end='', flush=True)"
+
+
+def fake_machine(top: Path) -> Roots:
+    """One nginx, pid 77, as far as a kernel without schedstat and PSI shows it."""
+    task = top / "proc/77/task/77"
+    task.mkdir(parents=True)
+    (task / "stat").write_text("77 (nginx) S 1 1 1 0 -1 0 0 0 0 0 5 7 0 0 20 0 1 0 0 0 0\n")
+    (task / "sched").write_text("nginx (77, #threads: 1)\nse.nr_migrations : 2\n")
+    (task / "status").write_text("Name:\tnginx\nvoluntary_ctxt_switches:\t10\nnonvoluntary_ctxt_switches:\t1\n")
+    net = top / "proc/77/net"
+    net.mkdir()
+    (net / "snmp").write_text("Tcp: ActiveOpens PassiveOpens InSegs OutSegs RetransSegs\nTcp: 5 6 100 100 0\n")
+    (net / "netstat").write_text("TcpExt: DelayedACKs TW ListenOverflows\nTcpExt: 1 2 0\n")
+    (net / "dev").write_text("    lo: 1000 50 0 0\n")
+    (top / "proc/stat").write_text("cpu 1 2 3 4 5 6 7 8 9 0\n")
+    (top / "proc/softirqs").write_text("  CPU0\n NET_RX: 9\n")
+    (top / "proc/interrupts").write_text("  CPU0\nRES: 4 Rescheduling interrupts\n")
+    return Roots(top)
+
+
+def test_counters_are_grown_between_two_readings(tmp_path: Path) -> None:
+    roots = fake_machine(tmp_path)
+    with gauge({"nginx": [77]}, roots) as found:
+        before = found.read()
+        (tmp_path / "proc/77/net/snmp").write_text(
+            "Tcp: ActiveOpens PassiveOpens InSegs OutSegs RetransSegs\nTcp: 8 9 133 166 0\n"
+        )
+        (tmp_path / "proc/77/task/77/status").write_text(
+            "Name:\tnginx\nvoluntary_ctxt_switches:\t14\nnonvoluntary_ctxt_switches:\t1\n"
+        )
+        grown = found.between(before, found.read())
+    assert {name: value for name, value in grown.items() if value} == {
+        "net.active_opens": 3,
+        "net.passive_opens": 3,
+        "net.segments_in": 33,
+        "net.segments_out": 66,
+        "nginx.voluntary": 4,
+    }
+
+
+def test_what_cannot_be_read_is_a_sentence_and_not_a_zero(tmp_path: Path) -> None:
+    roots = fake_machine(tmp_path)
+    with gauge({"nginx": [77]}, roots) as found:
+        grown = found.between(found.read(), found.read())
+        sentences = unseen_by({"a": found, "b": found})
+    assert "nginx.wait_us" not in grown
+    assert "nginx.wait_ns" not in grown
+    assert "host.pressure_us" not in grown
+    assert len(sentences) == 2
+    assert sentences[0].startswith("How long anybody waited for a CPU (PSI) is not known. ")
+    assert sentences[1].startswith("The time that processes wait for a CPU is not known. ")
+    assert sentences[1].endswith("/proc/N/task/N/schedstat cannot be read: No such file or directory.")
+
+
+def test_a_real_process_and_its_network_are_read(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, gauge({"app": [os.getpid()]}) as found:
+        before = found.read()
+        with socket.create_connection(server.getsockname()), server.accept()[0]:
+            grown = found.between(before, found.read())
+    assert grown["net.active_opens"] >= 1
+    assert grown["net.passive_opens"] >= 1
+    assert grown["net.lo_packets"] >= 3
+    assert {"app.user_us", "app.system_us", "app.voluntary", "app.involuntary"} <= set(grown)
+
+
+def test_the_work_of_another_process_is_seen_in_the_same_open_files() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as worker:
+        assert worker.stdin
+        assert worker.stdout
+        with gauge({"app": [worker.pid]}) as found:
+            before = found.read()
+            for _ in range(5):
+                worker.stdin.write("work\n")
+                worker.stdout.readline()
+            grown = found.between(before, found.read())
+        worker.stdin.close()
+    assert grown["app.voluntary"] >= 4
+
+
+def test_a_process_that_has_ended_is_an_error_and_not_a_zero() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process, gauge({"app": [process.pid]}) as found:
+        process.kill()
+        process.wait()
+        with pytest.raises(OSError, match="No such process"):
+            found.read()
+
+
+def test_no_file_stays_open_afterwards() -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with gauge({"app": [os.getpid()]}):
+        assert len(list(Path("/proc/self/fd").iterdir())) > before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -1,0 +1,91 @@
+"""perf counts the system calls of a process while it is told to; where it may not, that is a sentence."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.evidence.counters.perf import may_count, perf_argv, perf_stat, why_not
+from harness.lab.programs import find_program
+
+ECHO = "import os\nwhile line := os.read(0, 1): os.write(1, line)"
+
+PERF = find_program("perf")
+needs_perf = pytest.mark.skipif(PERF is None, reason="there is no perf")
+
+
+@pytest.fixture
+def echo() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", ECHO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    ) as process:
+        exchange(process, 1)
+        yield process
+        assert process.stdin
+        process.stdin.close()
+
+
+def exchange(process: subprocess.Popen[bytes], times: int) -> None:
+    assert process.stdin
+    assert process.stdout
+    for _ in range(times):
+        process.stdin.write(b"x")
+        process.stdout.read(1)
+
+
+@needs_perf
+@pytest.mark.needs_root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may count the system calls of others")
+def test_only_calls_between_enable_and_disable_are_counted(echo: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    assert PERF
+    with perf_stat(PERF, {"app": [echo.pid]}, tmp_path) as perf:
+        exchange(echo, 5)
+        perf.enable()
+        exchange(echo, 20)
+        perf.disable()
+        exchange(echo, 5)
+        perf.ask_to_end()
+        counted = perf.counted()
+    assert 39 <= counted["app.syscalls"] <= 41, "a read and a write for each, and what was under way"
+    assert counted["app.syscalls.connect"] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"counts.csv", "perf.log"}
+
+
+@needs_perf
+@pytest.mark.needs_root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has mounts of its own")
+def test_the_machine_has_no_more_mounts_afterwards(echo: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    assert PERF
+    before = Path("/proc/self/mounts").read_text()
+    with perf_stat(PERF, {"app": [echo.pid]}, tmp_path) as perf:
+        perf.enable()
+        assert Path("/proc/self/mounts").read_text() == before
+    assert Path("/proc/self/mounts").read_text() == before
+
+
+def test_a_perf_that_refuses_becomes_a_sentence_with_what_it_said(tmp_path: Path) -> None:
+    refusing = tmp_path / "perf"
+    refusing.write_text("#!/bin/sh\necho 'Error: No permission to enable tracepoints' >&2\nexit 255\n")
+    refusing.chmod(0o755)
+    directory = tmp_path / "out" / "00"
+    with pytest.raises(HarnessError) as raised, perf_stat(str(refusing), {"app": [os.getpid()]}, directory) as perf:
+        perf.enable()
+    sentence = why_not(raised.value, tmp_path / "out")
+    assert sentence.startswith("System calls per request are not known: perf said 'Error: No permission")
+
+
+@pytest.mark.parametrize(("paranoid", "may"), [("-1", True), ("2", os.geteuid() == 0), ("4", os.geteuid() == 0)])
+def test_who_may_count(tmp_path: Path, paranoid: str, may: bool) -> None:
+    (tmp_path / "sys/kernel").mkdir(parents=True)
+    (tmp_path / "sys/kernel/perf_event_paranoid").write_text(f"{paranoid}\n")
+    assert may_count(tmp_path) == may
+
+
+def test_every_thread_is_named_and_counting_begins_when_told() -> None:
+    argv = perf_argv("/usr/bin/perf", {11: "nginx", 12: "app"}, Path("c"), Path("a"), Path("o"))
+    assert argv[-2:] == ("-t", "11,12")
+    assert argv[argv.index("-D") + 1] == "-1"

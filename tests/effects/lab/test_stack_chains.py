@@ -1,0 +1,84 @@
+"""Less than the whole chain: nginx by itself, the app without nginx, a bare server in the app's place."""
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from stacks import TRANSPORTS, arm, blueprint_for, impostor, stack_of
+
+from harness.errors import StackError
+from harness.evidence.proof import prove
+from harness.lab.by_hand import described
+from harness.lab.ports import free_ports
+from harness.lab.stack import Stack
+from harness.load.client import client
+from harness.model import Chain
+
+CHAINS: tuple[Chain, ...] = ("full", "proxy-only", "app-direct", "floor")
+ARMS = tuple(
+    arm(f"{chain} {transport}", chain=chain, transport=transport) for chain in CHAINS for transport in TRANSPORTS
+)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with stack_of(blueprint_for(tmp_path_factory.mktemp("chains"), *ARMS)) as up:
+        yield up
+
+
+@pytest.mark.parametrize("name", [one.name for one in ARMS])
+@pytest.mark.parametrize("keepalive", [False, True])
+def test_every_part_of_the_chain_answers_right_over_every_transport(stack: Stack, name: str, keepalive: bool) -> None:
+    target = replace(stack.blueprint.targets[name], keepalive=keepalive)
+    with client(target) as burst:
+        seen = burst(1, 5)
+    assert seen.failures == {}
+    assert len(seen.latency_ns) == 5
+
+
+def test_who_serves_an_arm_is_who_its_cpu_time_is_counted_of(stack: Stack) -> None:
+    roles = {one.name.partition(" ")[0]: set(stack.pids_of(one.name)) for one in ARMS}
+    assert roles == {"full": {"nginx", "app"}, "proxy-only": {"nginx"}, "app-direct": {"app"}, "floor": {"app"}}
+    assert stack.pids_of("floor tcp")["app"] != stack.pids_of("app-direct tcp")["app"]
+    assert stack.pids_of("floor tcp") != stack.pids_of("floor uds-dir")
+
+
+def test_each_is_proved_by_who_listens(stack: Stack) -> None:
+    proofs = prove([stack])
+    assert proofs["proxy-only tcp"]["upstream"] == "nginx itself"
+    assert "hop" not in proofs["proxy-only tcp"]
+    assert "upstream" not in proofs["app-direct uds-dir"]
+    assert proofs["app-direct tcp"]["hop"] == proofs["full tcp"]["hop"]
+    assert proofs["floor uds-tmpfs"]["hop"]["filesystem"] == "tmpfs"
+    assert proofs["floor uds-tmpfs"]["url"].startswith("unix:/")
+
+
+def test_a_bare_server_that_is_somebody_elses_is_never_proved(stack: Stack) -> None:
+    address = f"127.0.0.1:{next(free_ports())}"
+    bare = stack.blueprint.routes.bare
+    moved = bare | {"floor tcp": replace(bare["floor tcp"], address=address)}
+    other = replace(stack, blueprint=replace(stack.blueprint, routes=replace(stack.blueprint.routes, bare=moved)))
+    with impostor(address), pytest.raises(StackError, match="is not listened on by this run's bare server alone"):
+        prove([other])
+
+
+def test_the_bodies_are_of_the_size_that_was_asked_for(tmp_path: Path) -> None:
+    sized = [arm(chain, chain=chain, path="/bytes/1234") for chain in CHAINS]
+    with stack_of(blueprint_for(tmp_path, *sized)) as up:
+        assert {len(reply.body) for reply in up.replies.values()} == {1234}
+
+
+def test_a_bare_server_that_ends_ends_the_session(tmp_path: Path) -> None:
+    with stack_of(blueprint_for(tmp_path, arm(chain="floor"))) as up:
+        os.kill(up.bare["tcp"].main_pid(), signal.SIGKILL)
+        up.bare["tcp"].wait(5)
+        with pytest.raises(StackError, match="bare server ended"):
+            up.check()
+
+
+def test_show_names_the_bare_server_in_the_place_of_nginx_and_gunicorn(stack: Stack) -> None:
+    assert "bare.py" in described(stack.blueprint, "floor tcp")["bare server"]
+    assert "return 200" in described(stack.blueprint, "proxy-only tcp")["nginx.conf"]

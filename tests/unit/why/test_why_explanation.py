@@ -1,0 +1,115 @@
+"""A difference is taken apart into what it is made of, and graded by how much of what was seen agrees."""
+
+import pytest
+from known_causes import Truth, arm, experiment, records, summary
+
+from harness.model import Explanation
+
+TCP: Truth = {
+    "time_us": 450,
+    "client.cpu_us": 100,
+    "nginx.cpu_us": 120,
+    "app.cpu_us": 300,
+    "nginx.wait_us": 8,
+    "app.wait_us": 1,
+    "hop.active_opens": 1,
+    "net.segments_out": 21,
+}
+UNIX: Truth = TCP | {
+    "time_us": 430,
+    "nginx.cpu_us": 110,
+    "app.cpu_us": 275,
+    "nginx.wait_us": 5,
+    "hop.active_opens": 0,
+    "net.segments_out": 10,
+}
+TWO = experiment(arm("tcp"), arm("unix", transport="uds-tmpfs"))
+
+
+def explained(unix: Truth, tcp: Truth = TCP) -> Explanation:
+    (found,) = summary(TWO, records({"tcp": tcp, "unix": unix})).explanations
+    return found
+
+
+def test_the_parts_are_those_that_the_difference_was_made_of() -> None:
+    found = explained(UNIX)
+    assert found.time_us.value == pytest.approx(-20, abs=1)
+    assert {role: part.value for role, part in found.cpu_us.items()} == {
+        "client": pytest.approx(0),
+        "nginx": pytest.approx(-10),
+        "app": pytest.approx(-25),
+    }
+    assert found.cpu_total_us.value == pytest.approx(-35)
+    assert found.waiting_total_us
+    assert found.waiting_total_us.value == pytest.approx(-3)
+    assert found.rest_us.value == pytest.approx(-20 + 35 + 3, abs=1)
+
+
+def test_time_cpu_and_counts_that_agree_are_the_highest_grade() -> None:
+    found = explained(UNIX)
+    assert found.evidence == "timing, CPU and counts"
+    assert found.agree == ("hop.active_opens", "net.segments_out")
+    assert found.oppose == ()
+
+
+def test_counts_that_point_the_other_way_lower_the_grade() -> None:
+    found = explained(UNIX | {"hop.active_opens": 2, "net.segments_out": 30})
+    assert (found.evidence, found.counts_agree) == ("timing and CPU", False)
+    assert found.oppose == ("hop.active_opens", "net.segments_out")
+
+
+def test_a_faster_arm_that_takes_more_cpu_time_has_timing_only() -> None:
+    found = explained(UNIX | {"app.cpu_us": 400})
+    assert (found.evidence, found.cpu_agrees) == ("timing only", False)
+
+
+def test_arms_that_are_alike_in_everything_agree_too() -> None:
+    found = explained(TCP)
+    assert found.evidence == "timing, CPU and counts"
+    assert (found.agree, found.oppose) == ((), ())
+
+
+def test_what_is_undecided_has_nothing_to_explain() -> None:
+    seen = records({"tcp": TCP, "unix": TCP | {"time_us": 451}}, noise_us=120)
+    (found,) = summary(TWO, seen).explanations
+    assert (found.evidence, found.cpu_agrees, found.counts_agree) == ("nothing", None, None)
+
+
+def test_a_kernel_without_schedstat_gives_no_waiting_and_everything_else() -> None:
+    without = {name: value for name, value in TCP.items() if not name.endswith("wait_us")}
+    found = explained(without | {"time_us": 430, "app.cpu_us": 280}, without)
+    assert found.waiting_total_us is None
+    assert found.rest_us.value == pytest.approx(-20 + 20, abs=1)
+
+
+def test_without_counts_the_grade_is_timing_and_cpu() -> None:
+    only = {name: value for name, value in TCP.items() if name == "time_us" or name.endswith("cpu_us")}
+    found = explained(only | {"time_us": 430, "app.cpu_us": 280}, only)
+    assert (found.evidence, found.counts_agree) == ("timing and CPU", None)
+
+
+def test_system_calls_counted_under_perf_are_told_beside_the_others() -> None:
+    calls = {"tcp": {"app.syscalls": 23.0}, "unix": {"app.syscalls": 21.0}}
+    seen = records({"tcp": TCP, "unix": UNIX}, under_perf=calls)
+    found = summary(TWO, seen)
+    assert "app.syscalls" in found.explanations[0].agree
+    (counter,) = [one for one in found.counters if one.name == "app.syscalls"]
+    assert counter.differences["unix"].value == pytest.approx(-2)
+
+
+def test_rare_events_are_no_outliers() -> None:
+    """Half of the visits have none, and the mean over all of them is what a request has."""
+    seen = records({"tcp": TCP, "unix": UNIX})
+    rare = [
+        record.model_copy(
+            update={
+                "visits": tuple(
+                    visit.model_copy(update={"counters": {"app.involuntary": 0.5 if visit.round == 4 else 0.0}})
+                    for visit in record.visits
+                )
+            }
+        )
+        for record in seen
+    ]
+    (counter,) = [one for one in summary(TWO, rare).counters if one.name == "app.involuntary"]
+    assert counter.arms["tcp"].value == pytest.approx(0.5 / 20)

@@ -1,0 +1,92 @@
+"""What is said of causes, in sentences and tables."""
+
+import pytest
+from known_causes import Truth, arm, experiment, records, summary
+from test_why_causes import FLOOR, FULL, PARTS, TIMES, times
+from test_why_explanation import TCP, TWO, UNIX
+
+from harness.model import Amount, Design
+from harness.report.csv_table import render_csv
+from harness.report.markdown import render_markdown
+from harness.report.terminal import render
+from harness.report.why.sentences import why
+from harness.report.why.words import counter_name, rate, us
+
+
+def test_a_difference_is_told_as_a_sum_with_its_evidence_and_its_counts() -> None:
+    first = why(summary(TWO, records({"tcp": TCP, "unix": UNIX}), FLOOR))[0]
+    assert first.startswith("unix against tcp: -20")
+    assert "CPU time -35 us (-35 to -35): client 0, nginx -10, app -25;" in first
+    assert "Evidence: timing, CPU time and counts agree." in first
+    assert "TCP connections opened on the hop 0.00 instead of 1.00, TCP segments sent 10.0 instead of 21.0." in first
+    assert "Plausible: without nginx and the app the transports differ by -20 us" in first
+
+
+def test_a_difference_that_no_transport_can_make_is_called_noise_or_placement() -> None:
+    slow: Truth = UNIX | {"time_us": 700}
+    first = why(summary(TWO, records({"tcp": TCP, "unix": slow}), FLOOR))[0]
+    assert "Not plausible: " in first
+    assert "is noise or placement, not the transport." in first
+
+
+def test_who_is_the_bottleneck_is_said_once_for_arms_alike() -> None:
+    found = [one for one in why(summary(TWO, records({"tcp": TCP, "unix": UNIX}))) if "bottleneck" in one]
+    assert len(found) == 1
+    assert "all arms: latency-bound (client 22 to 23 % busy" in found[0]
+
+
+def test_what_could_not_be_counted_is_said() -> None:
+    seen = [one.model_copy(update={"unseen": ("There is no perf.",)}) for one in records({"tcp": TCP, "unix": UNIX})]
+    assert why(summary(TWO, seen))[-1] == "There is no perf."
+
+
+def test_setting_up_connections_is_told_with_its_share() -> None:
+    arms = [arm(f"{name}/{keep}", transport=name, keepalive=keep) for keep in (0, 16) for name in ("tcp", "uds-tmpfs")]
+    truth = times(**{"tcp/0": 450, "uds-tmpfs/0": 430, "tcp/16": 400, "uds-tmpfs/16": 395})
+    opens = dict.fromkeys(truth, 0.0) | {"tcp/0": 1.0}
+    counted = {name: {**of, "hop.active_opens": opens[name]} for name, of in truth.items()}
+    pairs = (("uds-tmpfs/0", "tcp/0"), ("uds-tmpfs/16", "tcp/16"))
+    told = " ".join(why(summary(experiment(*arms, pairs=pairs), records(counted))))
+    assert "with connections kept TCP connections opened on the hop fall from 1.00 to 0.00" in told
+    assert "So setting up connections was -15" in told
+
+
+def test_the_waterfall_and_the_counters_stand_in_every_report() -> None:
+    seen = summary(experiment(*FULL, *PARTS), records(times(**TIMES)))
+    for text in (render(seen, Design(), width=110), render_markdown(seen, Design())):
+        assert "the hop: the bare transport" in text
+        assert "the parts together" in text
+    table = render_csv(seen)
+    assert "nginx.cpu_us," in table
+    assert "nginx.cpu_us_difference," in table
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (Amount(value=-13.2, low=-16.1, high=-10.4), "-13 us (-16 to -10)"),
+        (Amount(value=0.31, low=0.22, high=0.4), "+0.31 us (+0.22 to +0.40)"),
+        (Amount(value=12), "+12 us"),
+    ],
+)
+def test_an_amount_has_the_digits_that_its_interval_deserves(amount: Amount, text: str) -> None:
+    assert us(amount) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0.00"), (0.0031, "0.0031"), (0.5, "0.50"), (21.04, "21.0"), (123456, "123456")]
+)
+def test_rates_are_readable_at_any_size(value: float, text: str) -> None:
+    assert rate(value) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("nginx.wait_us", "nginx: waiting for a CPU, us"),
+        ("app.syscalls.epoll_wait", "app: epoll_wait()"),
+        ("net.segments_out", "TCP segments sent"),
+    ],
+)
+def test_counters_have_names_in_words(name: str, text: str) -> None:
+    assert counter_name(name) == text
