@@ -1,10 +1,12 @@
 """The pilot: a few sessions of long visits, not recorded, from which the lengths of the recorded ones follow."""
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from harness.analysis.pilot.choice import pilot_of
 from harness.analysis.pilot.trials import PilotSession
+from harness.arrange import arrange, the_same_servers
 from harness.evidence.store import Store
 from harness.experiment.plan import session_orders
 from harness.experiment.schedule import visit_lengths
@@ -12,7 +14,6 @@ from harness.experiment.trial import trial_of
 from harness.lab.blueprint import Machine
 from harness.load.visits import Visitor, round_cost_s, visits
 from harness.model import Experiment, Pilot, Schedule
-from harness.run import arranged, the_same_servers
 
 PACING_S = 0.1
 
@@ -30,8 +31,9 @@ def _trial(number: int, experiment: Experiment, store: Store, machine: Machine) 
     """A session's visits, and what was seen of them; finding out how many there can be counts as neither."""
     began = time.monotonic()
     with ExitStack() as until_the_end:
-        stacks, visitors = arranged(0, experiment, store, machine, until_the_end)
-        with the_same_servers(stacks):
+        arranged = arrange(0, experiment, store, machine, until_the_end)
+        visitors = arranged.visitors
+        with the_same_servers(arranged.stacks):
             pacing = time.monotonic()
             trial = trial_of(experiment, _round_s(experiment, visitors))
             visiting = time.monotonic()
@@ -41,7 +43,7 @@ def _trial(number: int, experiment: Experiment, store: Store, machine: Machine) 
     return trial, PilotSession(visits=seen, visiting_s=visited - visiting, session_s=session_s)
 
 
-def _round_s(experiment: Experiment, visitors: list[Visitor]) -> float:
+def _round_s(experiment: Experiment, visitors: Sequence[Visitor]) -> float:
     """What a round of ordinary visits takes, roughly."""
     settle, burst = visit_lengths(experiment)
     ordinary = Schedule(sessions=1, rounds=1, burst=burst, settle=settle, reason="pacing")

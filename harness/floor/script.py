@@ -1,4 +1,7 @@
-"""The script that pyperf runs: its options are pyperf's own, its results pyperf's JSON."""
+"""The script that pyperf runs: its options are pyperf's own, its results pyperf's JSON.
+
+What only the first process needs is imported there: the workers, some sixty of them, start the faster.
+"""
 
 import argparse
 import sys
@@ -11,22 +14,18 @@ import pyperf  # type: ignore[import-untyped] # it brings no types
 
 from harness import plugins
 from harness.errors import LoadError
-from harness.evidence.host import host_facts
-from harness.evidence.store import Store, new_directory
 from harness.experiment.limits import sized
 from harness.experiment.read import read_experiment
 from harness.floor.bench import KINDS, Bench, prepared
 from harness.floor.exchanges import TimeLoops
-from harness.floor.results import FILE, NAME, floor_of
 from harness.lab import bare
 from harness.lab.blueprint import Machine, survey
 from harness.lab.lock import only_run
 from harness.model import Settings, Transport
-from harness.report.floor import render_floor
 
 RESULTS = Path("results")
 # As many worker processes as leave a minute for three transports, two kinds of exchange and one size.
-PROCESSES, VALUES, WARMUPS = 10, 3, 1
+PROCESSES, VALUES, WARMUPS = 8, 3, 1
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -100,6 +99,10 @@ def _results(options: argparse.Namespace) -> Path | None:
     """A new directory for the results; None where pyperf was told of a file."""
     if options.output or options.append:
         return None
+    from harness.evidence.host import host_facts
+    from harness.evidence.store import Store, new_directory
+    from harness.floor.results import FILE, NAME
+
     directory = new_directory(RESULTS, NAME, None)
     Store(directory).write_json("host.json", host_facts({}))
     options.output = str(directory / FILE)
@@ -107,4 +110,7 @@ def _results(options: argparse.Namespace) -> Path | None:
 
 
 def _conclude(directory: Path) -> None:
+    from harness.floor.results import FILE, floor_of
+    from harness.report.floor import render_floor
+
     sys.stdout.write(f"\n{render_floor(floor_of(directory / FILE))}\nResults  {directory}\n")

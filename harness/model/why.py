@@ -104,5 +104,8 @@ class Setup(Model):
     without_us: Amount
     kept_us: Amount
     setup_us: Amount
+    without_cpu_us: Amount | None = None
+    kept_cpu_us: Amount | None = None
+    setup_cpu_us: Amount | None = None
     opens: Amount | None = None  # on the hop per request, over the transport that opens TCP connections
     kept_opens: Amount | None = None

@@ -1,6 +1,6 @@
-"""What reading the counters costs the requests: rounds with counters against rounds without."""
+"""What reading the counters costs the requests: each round with counters against its neighbours without."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -12,21 +12,26 @@ from harness.model import Amount, Record
 
 def counting_percent(records: Sequence[Record]) -> Amount | None:
     """By how much longer a request takes in rounds whose visits are counted, in percent; None where none are."""
-    found = amount([seen for record in records if (seen := _of_session(record)) is not None])
+    per_session = [list(_log_ratios(record)) for record in records]
+    found = amount([float(np.median(ratios)) for ratios in per_session if ratios])
     if found is None or found.low is None or found.high is None:
         return None
     return Amount(value=percent(found.value), low=percent(found.low), high=percent(found.high))
 
 
-def _of_session(record: Record) -> float | None:
-    """The mean over arms of the log ratio of medians."""
-    counted = {visit.round for visit in record.visits if visit.counters}
-    ratios = [_log_ratio(of_rounds, counted) for of_rounds in quantity(record.visits, time_us).values()]
-    known = [ratio for ratio in ratios if ratio is not None]
-    return float(np.mean(known)) if known else None
+def _log_ratios(record: Record) -> Iterator[float]:
+    """For each counted round: the mean over arms of how it compares with the rounds before and after, which cancels
+    what drifts steadily."""
+    series = quantity(record.visits, time_us)
+    for round_ in sorted({visit.round for visit in record.visits if visit.counters}):
+        ratios = [_log_ratio(of_arm, round_) for of_arm in series.values()]
+        known = [ratio for ratio in ratios if ratio is not None]
+        if known:
+            yield float(np.mean(known))
 
 
-def _log_ratio(of_rounds: dict[int, float], counted: set[int]) -> float | None:
-    inside = [value for round_, value in of_rounds.items() if round_ in counted]
-    outside = [value for round_, value in of_rounds.items() if round_ not in counted]
-    return float(np.log(np.median(inside)) - np.log(np.median(outside))) if inside and outside else None
+def _log_ratio(of_arm: Mapping[int, float], round_: int) -> float | None:
+    before, now, after = (of_arm.get(place) for place in (round_ - 1, round_, round_ + 1))
+    if before is None or now is None or after is None:
+        return None
+    return float(np.log(now) - (np.log(before) + np.log(after)) / 2)

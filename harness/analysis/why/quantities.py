@@ -18,6 +18,11 @@ def wall_us(visit: VisitRow) -> float | None:
     return visit.wall_us
 
 
+def cpu_total_us(visit: VisitRow) -> float | None:
+    """Of client and servers together."""
+    return sum(visit.cpu_us.values()) if visit.cpu_us else None
+
+
 def cpu_us(role: str) -> Value:
     return partial(_cpu_us, role)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from harness.analysis.why.per_session import amount, difference
-from harness.analysis.why.quantities import time_us
+from harness.analysis.why.per_session import Centre, Value, amount, difference
+from harness.analysis.why.quantities import cpu_total_us, time_us
 from harness.model import Amount, Arm, Counter, Experiment, Record, Setup
 
 Pair = tuple[str, str]
@@ -36,23 +36,34 @@ def _kept(one: Arm, other: Arm) -> bool:
 
 
 def _setup(without: Pair, kept: Pair, records: Sequence[Record], opens: Mapping[str, Amount]) -> Setup | None:
-    before, after = (difference(records, pair, time_us, "median") for pair in (without, kept))
-    if len(before) != len(after) or len(before) < 2:
+    time = _shrinking(without, kept, records, time_us, "median")
+    if time is None:
         return None
-    without_us, kept_us = amount(before), amount(after)
-    setup_us = amount((np.asarray(before) - np.asarray(after)).tolist())
-    assert without_us
-    assert kept_us
-    assert setup_us
+    cpu = _shrinking(without, kept, records, cpu_total_us, "trimmed") or (None, None, None)
     return Setup(
         arm=without[0],
         kept_arm=kept[0],
-        without_us=without_us,
-        kept_us=kept_us,
-        setup_us=setup_us,
+        without_us=time[0],
+        kept_us=time[1],
+        setup_us=time[2],
+        without_cpu_us=cpu[0],
+        kept_cpu_us=cpu[1],
+        setup_cpu_us=cpu[2],
         opens=_most(without, opens),
         kept_opens=_most(kept, opens),
     )
+
+
+def _shrinking(
+    without: Pair, kept: Pair, records: Sequence[Record], value: Value, centre: Centre
+) -> tuple[Amount, Amount, Amount] | None:
+    """The difference without kept connections, that with them, and the one less the other."""
+    before, after = (difference(records, pair, value, centre) for pair in (without, kept))
+    if len(before) != len(after) or len(before) < 2:
+        return None
+    found = [amount(values) for values in (before, after, (np.asarray(before) - np.asarray(after)).tolist())]
+    one, other, shrunk = (seen for seen in found if seen)
+    return one, other, shrunk
 
 
 def _most(pair: Pair, opens: Mapping[str, Amount]) -> Amount | None:

@@ -6,10 +6,9 @@ from harness.analysis.why.per_session import PerArm, amount, combined, level
 from harness.analysis.why.quantities import time_us
 from harness.model import Amount, Arm, Chain, Experiment, Part, Record, Waterfall
 
-FRONT = "client to nginx: the bare transport"
-PROXY = "nginx answering by itself"
-HOP = "the hop: the bare transport"
-APP = "the app answering by itself"
+HOP = "the floor: the bare transport of the hop"
+APP = "the app behind it"
+PROXY = "nginx in front, answering by itself"
 REST = "the rest: nginx asking the app, less what the client did twice"
 
 
@@ -21,16 +20,15 @@ def waterfalls(experiment: Experiment, records: Sequence[Record]) -> tuple[Water
 
 def _waterfall(arm: Arm, experiment: Experiment, records: Sequence[Record]) -> Waterfall | None:
     direct, floor = like(arm, experiment, "app-direct"), like(arm, experiment, "floor")
-    proxy, front = like(arm, experiment, "proxy-only", any_hop=True), _front(arm, experiment)
+    proxy = like(arm, experiment, "proxy-only", any_hop=True)
     total = amount(level(records, arm.name, time_us, "trimmed"))
-    if arm.settings.chain != "full" or not (direct and floor and proxy and front and total):
+    if arm.settings.chain != "full" or not (direct and floor and proxy and total):
         return None
-    weights = {
-        FRONT: _sum([front]),
-        PROXY: _sum([proxy], [front]),
-        HOP: _sum([floor]),
-        APP: _sum([direct], [floor]),
-        REST: _sum([arm], [proxy, direct]),
+    weights: dict[str, PerArm] = {
+        HOP: {floor.name: 1},
+        APP: {direct.name: 1, floor.name: -1},
+        PROXY: {proxy.name: 1},
+        REST: {arm.name: 1, direct.name: -1, proxy.name: -1},
     }
     parts = tuple(_parts(weights, records))
     return Waterfall(
@@ -48,15 +46,6 @@ def _parts(weights: dict[str, PerArm], records: Sequence[Record]) -> Iterator[Pa
         yield Part(name=name, us=seen or Amount(value=0.0))
 
 
-def _sum(plus: Sequence[Arm], minus: Sequence[Arm] = ()) -> PerArm:
-    """Weights by arm; one that is on both sides, as the floor of TCP may be, cancels."""
-    weights: dict[str, float] = {}
-    for arms, sign in ((plus, 1), (minus, -1)):
-        for arm in arms:
-            weights[arm.name] = weights.get(arm.name, 0) + sign
-    return weights
-
-
 def like(arm: Arm, experiment: Experiment, chain: Chain, *, any_hop: bool = False) -> Arm | None:
     """The arm that differs from `arm` in its chain alone; of nginx by itself the transport does not matter."""
     free = {"chain", "transport"} if any_hop else {"chain"}
@@ -69,9 +58,3 @@ def like(arm: Arm, experiment: Experiment, chain: Chain, *, any_hop: bool = Fals
         ),
         None,
     )
-
-
-def _front(arm: Arm, experiment: Experiment) -> Arm | None:
-    """The floor of the client's own connection, which is always TCP."""
-    over_tcp = arm.model_copy(update={"settings": arm.settings.model_copy(update={"transport": "tcp"})})
-    return like(over_tcp, experiment, "floor")

@@ -23,13 +23,15 @@ class Gauge:
     unseen: tuple[str, ...]
 
     def read(self) -> Snapshot:
-        """What every file says now. Raises OSError when a process has ended."""
-        return tuple(os.pread(descriptor, PIECE_BYTES, 0) for descriptor in self.descriptors)
+        """What every file says now. Raises OSError when a process has ended; a thread may."""
+        return tuple(map(_read, self.descriptors, self.sources))
 
     def between(self, before: Snapshot, after: Snapshot) -> dict[str, int]:
         """By how much each counter grew, over all files that have it."""
         grown: dict[str, int] = {}
         for source, old, new in zip(self.sources, before, after, strict=True):
+            if not new:
+                continue  # a thread that has ended
             was, then = source.parse(old.decode(errors="replace")), source.parse(new.decode(errors="replace"))
             for name, value in then.items():
                 counter = f"{source.whose}.{name}"
@@ -50,7 +52,10 @@ def gauge(pids: Mapping[str, Sequence[int]], roots: Roots = HERE) -> Iterator[Ga
                 unseen.append(f"{source.missing} {_where(source.path)} cannot be read: {error.strerror}.")
                 continue
             until_the_end.callback(os.close, descriptor)
-            opened.append((source, descriptor))
+            if (size := _bytes_of(descriptor)) > source.longest_bytes:
+                unseen.append(f"{source.missing} {_where(source.path)} is too long to be read so often: {size} bytes.")
+            else:
+                opened.append((source, descriptor))
         sources, descriptors = zip(*opened, strict=True) if opened else ((), ())
         yield Gauge(tuple(sources), tuple(descriptors), tuple(dict.fromkeys(unseen)))
 
@@ -65,6 +70,23 @@ def sources_of(pids: Mapping[str, Sequence[int]], roots: Roots) -> list[Source]:
 def unseen_by(gauges: Mapping[str, Gauge]) -> tuple[str, ...]:
     """The sentences of all, each once."""
     return tuple(dict.fromkeys(sentence for one in gauges.values() for sentence in one.unseen))
+
+
+def _read(descriptor: int, source: Source) -> bytes:
+    try:
+        return os.pread(descriptor, PIECE_BYTES, 0)
+    except ProcessLookupError:
+        if source.lasting:
+            raise
+        return b""
+
+
+def _bytes_of(descriptor: int) -> int:
+    """Files of /proc have no size until they are read."""
+    size = 0
+    while piece := os.pread(descriptor, PIECE_BYTES, size):
+        size += len(piece)
+    return size
 
 
 def _where(path: Path) -> str:

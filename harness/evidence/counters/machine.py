@@ -11,12 +11,13 @@ from harness.evidence.counters.source import Source
 
 WHOSE = "host"
 TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
+ONE_READ_BYTES = 4096 - 256  # of a file that the kernel writes line by line: a page, and room to grow
 RESCHEDULING = re.compile(r"^ *(?:RES|IPI0): +((?:\d+ +)+)[Rr]escheduling interrupts", re.MULTILINE)
 
 
 def sources(proc: Path) -> list[Source]:
     return [
-        Source(proc / "interrupts", WHOSE, rescheduling, "Rescheduling interrupts are not known."),
+        Source(proc / "interrupts", WHOSE, rescheduling, "Rescheduling interrupts are not known.", ONE_READ_BYTES),
         Source(proc / "softirqs", WHOSE, received, "Network softirqs are not known."),
         Source(proc / "pressure/cpu", WHOSE, pressure, "How long anybody waited for a CPU (PSI) is not known."),
         Source(proc / "stat", WHOSE, stolen, "Stolen CPU time is not known."),

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.evidence.counters.source import Source, chosen
+from harness.evidence.counters.source import Parse, Source, chosen
 
 TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
 SWITCHES = {"voluntary_ctxt_switches": "voluntary", "nonvoluntary_ctxt_switches": "involuntary"}
@@ -21,17 +21,20 @@ def sources(pids: Mapping[str, Sequence[int]], proc: Path) -> list[Source]:
 
 
 def _of_process(role: str, process: Path) -> list[Source]:
-    tasks = sorted(process.glob("task/[0-9]*")) or [process / "task" / process.name]
-    return [source for task in tasks for source in _of_task(role, task)]
+    """Of all its threads, but of the client's only the first, which sends the requests."""
+    main = process / "task" / process.name
+    tasks = {main, *(process.glob("task/[0-9]*") if role != "client" else ())}
+    return [source for task in sorted(tasks) for source in _of_task(role, task, lasting=task == main)]
 
 
-def _of_task(role: str, task: Path) -> list[Source]:
-    return [
-        Source(task / "stat", role, times, "User and system time of processes are not known."),
-        Source(task / "sched", role, migrations, "Migrations between CPUs are not known."),
-        Source(task / "status", role, switches, "Context switches are not known."),
-        Source(task / "schedstat", role, waiting, "The time that processes wait for a CPU is not known."),
-    ]
+def _of_task(role: str, task: Path, *, lasting: bool) -> list[Source]:
+    kinds: dict[str, tuple[Parse, str]] = {
+        "stat": (times, "User and system time of processes are not known."),
+        "sched": (migrations, "Migrations between CPUs are not known."),
+        "status": (switches, "Context switches are not known."),
+        "schedstat": (waiting, "The time that processes wait for a CPU is not known."),
+    }
+    return [Source(task / name, role, parse, missing, lasting=lasting) for name, (parse, missing) in kinds.items()]
 
 
 def waiting(schedstat: str) -> dict[str, int]:

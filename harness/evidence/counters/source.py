@@ -4,18 +4,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+Parse = Callable[[str], Mapping[str, int]]
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """`parse` gives the file's counters by name; `whose` they are comes before the name, as in "nginx.wait_ns".
 
-    `missing` says what is not known where there is no such file.
+    `missing` says what is not known where there is no such file, or where it has grown beyond `longest_bytes`:
+    what is long takes long, and it is read between the bursts.
     """
 
     path: Path
     whose: str
-    parse: Callable[[str], Mapping[str, int]]
+    parse: Parse
     missing: str
+    longest_bytes: int = 1 << 16
+    lasting: bool = True  # else it may vanish, as a thread does, and then counts nothing more
 
 
 def table(text: str) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.model import Amount, Counter, Evidence, Explanation, Load, Plausibility, Setup, Summary
+from harness.model import Amount, ArmSummary, Counter, Evidence, Explanation, Load, Plausibility, Setup, Summary
 from harness.report.why.words import counter_name, rate, us
 from harness.report.wording import decimals, listed, signed
 
@@ -19,7 +19,7 @@ AGREE = "timing, CPU and counts"
 def why(summary: Summary) -> list[str]:
     """Everything that is said of causes; empty where nothing was counted."""
     counters = {one.name: one for one in summary.counters}
-    asked = [one for one in summary.explanations if summary.arms[one.arm].control_of is None]
+    asked = [one for one in summary.explanations if _is_asked(summary.arms[one.arm])]
     return [
         *(_explained(one, counters) for one in asked if one.evidence != "nothing"),
         *map(_set_up, summary.setups),
@@ -27,6 +27,11 @@ def why(summary: Summary) -> list[str]:
         *_reading(summary),
         *summary.unseen,
     ]
+
+
+def _is_asked(arm: ArmSummary) -> bool:
+    """Not a control, and not a part of the chain, which is there to explain the others."""
+    return arm.control_of is None and arm.settings.get("chain", "full") == "full"
 
 
 def _explained(one: Explanation, counters: Mapping[str, Counter]) -> str:
@@ -85,17 +90,31 @@ def _floor(one: Explanation) -> Iterator[str]:
 
 
 def _set_up(one: Setup) -> str:
-    share = one.setup_us.value / one.without_us.value if one.without_us.value else 0.0
-    percent = f", {100 * share:.0f} % of it" if 0 < share <= 1.5 else ""
-    opens = ""
-    if one.opens and one.kept_opens:
-        opens = (
-            f"TCP connections opened on the hop fall from {rate(one.opens.value)} to {rate(one.kept_opens.value)} and "
-        )
     return (
-        f"{one.kept_arm} against {one.arm}: with connections kept {opens}the difference goes from {us(one.without_us)} "
-        f"to {us(one.kept_us)}. So setting up connections was {us(one.setup_us)}{percent}."
+        f"{one.kept_arm} against {one.arm}: with connections kept {_opens(one)}the difference goes from "
+        f"{us(one.without_us)} to {us(one.kept_us)}. So setting up connections was {us(one.setup_us)}"
+        f"{_share(one.setup_us, one.without_us)}.{_cpu_of_setup(one)}"
     )
+
+
+def _opens(one: Setup) -> str:
+    if one.opens is None or one.kept_opens is None:
+        return ""
+    fall = f"from {rate(one.opens.value)} to {rate(one.kept_opens.value)}"
+    return f"TCP connections opened on the hop fall {fall} per request and "
+
+
+def _cpu_of_setup(one: Setup) -> str:
+    if one.without_cpu_us is None or one.kept_cpu_us is None or one.setup_cpu_us is None:
+        return ""
+    share = _share(one.setup_cpu_us, one.without_cpu_us)
+    return f" In CPU time: {us(one.without_cpu_us)} without, {us(one.kept_cpu_us)} with; {us(one.setup_cpu_us)}{share}."
+
+
+def _share(part: Amount, whole: Amount) -> str:
+    """`, 85 % of it`; nothing where that makes no sense."""
+    share = part.value / whole.value if whole.value else 0.0
+    return f", {100 * share:.0f} % of it" if 0 < share <= 1.5 else ""
 
 
 def _busy(loads: Sequence[Load]) -> Iterator[str]:

@@ -47,14 +47,14 @@ def test_setting_up_connections_is_told_with_its_share() -> None:
     counted = {name: {**of, "hop.active_opens": opens[name]} for name, of in truth.items()}
     pairs = (("uds-tmpfs/0", "tcp/0"), ("uds-tmpfs/16", "tcp/16"))
     told = " ".join(why(summary(experiment(*arms, pairs=pairs), records(counted))))
-    assert "with connections kept TCP connections opened on the hop fall from 1.00 to 0.00" in told
+    assert "with connections kept TCP connections opened on the hop fall from 1.00 to 0.00 per request and" in told
     assert "So setting up connections was -15" in told
 
 
 def test_the_waterfall_and_the_counters_stand_in_every_report() -> None:
     seen = summary(experiment(*FULL, *PARTS), records(times(**TIMES)))
     for text in (render(seen, Design(), width=110), render_markdown(seen, Design())):
-        assert "the hop: the bare transport" in text
+        assert "the bare transport of the hop" in text
         assert "the parts together" in text
     table = render_csv(seen)
     assert "nginx.cpu_us," in table
