@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from harness.model import Amount, Counter, Summary, Waterfall
-from harness.report.why.words import counter_name, rate, us
+from harness.report.why.words import counter_name, level, rate
 
 ABSENT = "-"
 # What a terminal shows; the other reports show everything.
@@ -34,7 +34,7 @@ def _seen(amount: Amount) -> bool:
 def waterfall_rows(one: Waterfall) -> list[Row]:
     """(part, us) from the floor to the full chain."""
     return [
-        *((part.name, us(part.us)) for part in one.parts),
+        *((part.name, level(part.us)) for part in one.parts),
         ("the parts together", f"{one.sum_us:.0f} us"),
-        ("the full chain, as measured", us(one.total_us)),
+        ("the full chain, as measured", level(one.total_us)),
     ]

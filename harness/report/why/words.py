@@ -52,6 +52,11 @@ def us(amount: Amount) -> str:
     return f"{signed(amount.value, places)} us ({low} to {high})"
 
 
+def level(amount: Amount) -> str:
+    """`70 us (67 to 72)`: an amount that is no difference."""
+    return us(amount).replace("+", "")
+
+
 def rate(value: float) -> str:
     """Events per request, or microseconds: `20.1`, `0.003`."""
     if abs(value) >= 1000:

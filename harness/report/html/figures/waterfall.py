@@ -18,7 +18,7 @@ from harness.report.html.figures.style import (
     whiskers,
 )
 from harness.report.html.typeset import typeset
-from harness.report.why.words import us
+from harness.report.why.words import level
 from harness.report.wording import listed
 
 ROW, BENEATH = 48, 62  # pixels
@@ -33,7 +33,7 @@ def waterfall(seen: Waterfall, look: Appearance) -> Figure:
     data = [
         _bar(place, part.us, start, look) for place, (part, start) in enumerate(zip(rows, [*starts, 0.0], strict=True))
     ]
-    alt = f"Where the time of {seen.arm} goes: {listed([f'{part.name} {us(part.us)}' for part in rows])}."
+    alt = f"Where the time of {seen.arm} goes: {listed([f'{part.name} {level(part.us)}' for part in rows])}."
     return Figure(f"waterfall-{seen.arm}", alt, data, _frame(rows))
 
 
@@ -46,7 +46,7 @@ def _bar(place: int, amount: Amount, start: float, look: Appearance) -> Json:
         "base": short([start]),
         "width": THICK,
         "marker": {"color": look.color, "opacity": 0.8},
-        "hovertemplate": f"{typeset(us(amount))}<extra></extra>",
+        "hovertemplate": f"{typeset(level(amount))}<extra></extra>",
     }
     if amount.low is not None and amount.high is not None:
         bar["error_x"] = whiskers([amount.low], [amount.value], [amount.high], INK)
@@ -67,5 +67,5 @@ def _frame(rows: Sequence[Part]) -> Json:
 def _names(rows: Sequence[Part]) -> Iterator[Json]:
     for place, part in enumerate(rows):
         above = {"x": 0, "xref": "paper", "xanchor": "left", "y": place - ABOVE, "yref": "y", "yanchor": "middle"}
-        name = {**note(f"{part.name}  <b>{typeset(us(part.us))}</b>", **above), "font": {"color": INK, "size": TEXT}}
+        name = {**note(f"{part.name}  <b>{typeset(level(part.us))}</b>", **above), "font": {"color": INK, "size": TEXT}}
         yield {**name, "bgcolor": "var(--page)", "borderpad": 1}
