@@ -9,7 +9,7 @@ from harness.model import Amount, Arm, Chain, Experiment, Part, Record, Waterfal
 HOP = "the floor: the bare transport of the hop"
 APP = "the app behind it"
 PROXY = "nginx in front, answering by itself"
-REST = "the rest: nginx asking the app, less what the client did twice"
+REST = "the rest: nginx asking the app, less one client"
 
 
 def waterfalls(experiment: Experiment, records: Sequence[Record]) -> tuple[Waterfall, ...]:

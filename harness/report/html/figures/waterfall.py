@@ -67,5 +67,5 @@ def _frame(rows: Sequence[Part]) -> Json:
 def _names(rows: Sequence[Part]) -> Iterator[Json]:
     for place, part in enumerate(rows):
         above = {"x": 0, "xref": "paper", "xanchor": "left", "y": place - ABOVE, "yref": "y", "yanchor": "middle"}
-        name = {**note(f"{part.name}  <b>{typeset(level(part.us))}</b>", **above), "font": {"color": INK, "size": TEXT}}
+        name = {**note(f"<b>{typeset(level(part.us))}</b>  {part.name}", **above), "font": {"color": INK, "size": TEXT}}
         yield {**name, "bgcolor": "var(--page)", "borderpad": 1}
