@@ -41,7 +41,14 @@ def summary_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Sum
     records = [session.record for session in sessions]
     verdicts = verdicts_of(store, plan, sessions)
     caused = with_causes(verdicts, plan.experiment, records, store.read_floor())
-    return caused.model_copy(update={"overrides": plan.overrides, "calibration": store.read_calibration()})
+    return caused.model_copy(
+        update={
+            "overrides": plan.overrides,
+            "schedule": plan.schedule,
+            "pilot": plan.pilot,
+            "calibration": store.read_calibration(),
+        }
+    )
 
 
 def verdicts_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Summary:

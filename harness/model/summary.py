@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from harness.model.plan import Pilot, Schedule
 from harness.model.record import Doubt
 from harness.model.why import Amount, Counter, Explanation, Load, Setup, Waterfall
 from harness.model.words import Metric, Model, Verdict
@@ -65,6 +66,8 @@ class Summary(Model):
     arms: dict[str, ArmSummary]
     comparisons: tuple[Comparison, ...]
     doubts: tuple[Doubt, ...]
+    schedule: Schedule | None = None
+    pilot: Pilot | None = None
     counters: tuple[Counter, ...] = ()
     explanations: tuple[Explanation, ...] = ()
     loads: tuple[Load, ...] = ()

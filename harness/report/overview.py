@@ -9,20 +9,20 @@ from harness.report.wording import counted, decimals, listed, percent_of, signed
 ORDER: tuple[Verdict | None, ...] = ("faster", "slower", "equivalent", "undecided", None)
 
 
-def grouped(asked: Sequence[Comparison], design: Design | None) -> str:
+def grouped(asked: Sequence[Comparison], design: Design | None, done: int = 0) -> str:
     """`Compared with tcp, a (-9.1 %) and b (-8.7 %) are faster; c (+0.3 %) is undecided; compared with ...`."""
     clauses = [
-        f"compared with {against}, {'; '.join(_verdicts(group, design))}"
+        f"compared with {against}, {'; '.join(_verdicts(group, design, done))}"
         for against, group in by_reference(asked).items()
     ]
     text = "; ".join(clauses)
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _verdicts(group: Sequence[Comparison], design: Design | None) -> Iterator[str]:
+def _verdicts(group: Sequence[Comparison], design: Design | None, done: int) -> Iterator[str]:
     for verdict, same in _by_verdict(group):
         names = listed([brief(c) for c in same])
-        yield f"{names} {_verdict(verdict, len(same), design)}{_reasons(same)}"
+        yield f"{names} {_verdict(verdict, len(same), design)}{_reasons(same, done)}"
 
 
 def counts(asked: Sequence[Comparison], design: Design | None) -> str:
@@ -45,10 +45,10 @@ def _verdict(verdict: Verdict | None, number: int, design: Design | None) -> str
     return f"{'is' if number == 1 else 'are'} {verdict}{margin}"
 
 
-def _reasons(group: Sequence[Comparison]) -> str:
+def _reasons(group: Sequence[Comparison], done: int) -> str:
     """What would decide the undecided, or why there is no verdict."""
     reasons = "; ".join(dict.fromkeys(c.why.rstrip(".") for c in group if c.verdict is None and c.why))
-    return f" ({reasons})" if reasons else to_decide(group)
+    return f" ({reasons})" if reasons else to_decide(group, done)
 
 
 def brief(comparison: Comparison) -> str:
@@ -59,6 +59,10 @@ def brief(comparison: Comparison) -> str:
     return f"{comparison.arm} ({signed(estimate.value, decimals(estimate.half_width, 1))} %)"
 
 
-def to_decide(comparisons: Sequence[Comparison]) -> str:
-    wanted = [c.sessions_to_decide for c in comparisons if c.sessions_to_decide]
-    return f", some {counted(max(wanted), 'session')} would decide it" if wanted else ""
+def to_decide(comparisons: Sequence[Comparison], done: int = 0) -> str:
+    """How many sessions more than those that are `done` would decide every one that is undecided."""
+    wanted = max((c.sessions_to_decide for c in comparisons if c.sessions_to_decide), default=0)
+    if wanted <= done:
+        return ""
+    more = f"{counted(wanted - done, 'session')} more" if done else counted(wanted, "session")
+    return f", some {more} would decide it"

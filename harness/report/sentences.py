@@ -25,7 +25,7 @@ def answer(summary: Summary, design: Design | None) -> str:
     if len(asked) > MANY:
         return counts(asked, design)
     if len(asked) > FEW:
-        return grouped(asked, design)
+        return grouped(asked, design, summary.sessions)
     clauses = [*_clauses(summary, design, filter(has_verdict, asked)), *_without_verdict(asked)]
     return _sentence("; ".join(clauses), asked[0].arm)
 
@@ -60,7 +60,7 @@ def _clause(summary: Summary, design: Design | None, comparison: Comparison, *, 
     if comparison.verdict == "equivalent":
         return f"{subject} is equivalent{to}{within(design)}: {difference(estimate, named=first)}"
     if comparison.verdict == "undecided":
-        seen = difference(estimate, named=first) + to_decide([comparison])
+        seen = difference(estimate, named=first) + to_decide([comparison], summary.sessions)
         return f"whether {subject} is faster or slower{than} is undecided: {seen}"
     us = _us(comparison, summary.arms[comparison.against], whole=first)
     return f"{subject} is {comparison.verdict}{than} {by(estimate, named=first)}{us}"

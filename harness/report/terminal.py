@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from harness.analysis.calibration import Calibration
 from harness.model import Design, Summary
 from harness.report import caveats, page, seed, sentences
+from harness.report.arrangement import foreseen
 from harness.report.calibration import mention
 from harness.report.doubts import Fold, folded
 from harness.report.page import Paragraph, heading, verbatim
@@ -50,8 +51,13 @@ def _notes(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
     notes = [*starred, *caveats.absences(summary), *caveats.disagreements(summary), sentences.cpu(summary)]
     yield ""
     calibrated = [mention(Calibration.model_validate(summary.calibration))] if summary.calibration else []
-    for note in [*filter(None, notes), caveats.effort(summary, design), *calibrated]:
+    for note in [*filter(None, notes), caveats.effort(summary, design), *_piloted(summary), *calibrated]:
         yield Paragraph(note, indent="  ")
+
+
+def _piloted(summary: Summary) -> Iterator[str]:
+    if summary.schedule and summary.pilot:
+        yield f"The pilot chose {foreseen(summary.schedule, summary.pilot)}"
 
 
 def _why(summary: Summary) -> Iterator[RenderableType]:

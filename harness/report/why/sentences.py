@@ -13,7 +13,7 @@ EVIDENCE: Mapping[Evidence, str] = {
     "timing and CPU": "timing and CPU time agree",
     "timing, CPU and counts": "timing, CPU time and counts agree",
 }
-AGREE = "timing, CPU and counts"
+NOTHING_PERCENT = 1.0
 
 
 def why(summary: Summary) -> list[str]:
@@ -149,7 +149,12 @@ def _range(shares: Sequence[float]) -> str:
 def _reading(summary: Summary) -> Iterator[str]:
     cost = summary.counting_percent
     if cost:
-        yield f"Reading the counters between visits changed the time of a request by {_percent(cost)}."
+        nothing = ", which is nothing within 1 %" if _lies_within(cost, NOTHING_PERCENT) else ""
+        yield f"Reading the counters between visits changed the time of a request by {_percent(cost)}{nothing}."
+
+
+def _lies_within(amount: Amount, margin: float) -> bool:
+    return amount.low is not None and amount.high is not None and -margin < amount.low <= amount.high < margin
 
 
 def _percent(amount: Amount) -> str:

@@ -97,7 +97,7 @@ def test_undecided_says_what_would_decide_it() -> None:
 
     assert answer(seen, DESIGN) == (
         "Whether x is faster or slower than tcp is undecided: "
-        "-0.6 % (95 % interval -1.9 to +0.7), some 41 sessions would decide it."
+        "-0.6 % (95 % interval -1.9 to +0.7), some 29 sessions more would decide it."
     )
 
 
@@ -144,7 +144,7 @@ def test_more_than_three_comparisons_are_grouped_by_verdict() -> None:
 
     assert answer(seen, DESIGN) == (
         "Compared with tcp, a (-10.6 %) and c (-9.8 %) are faster; b (-0.2 %) is equivalent within 1 %; "
-        "d (-0.6 %) is undecided, some 41 sessions would decide it; e has no verdict (e had 3 failed requests)."
+        "d (-0.6 %) is undecided, some 29 sessions more would decide it; e has no verdict (e had 3 failed requests)."
     )
 
 
