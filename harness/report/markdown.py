@@ -9,7 +9,7 @@ from harness.report.doubts import folded
 from harness.report.selection import by_reference
 from harness.report.tables import ABSENT, milliseconds, rate
 from harness.report.why.sentences import why
-from harness.report.why.tables import counter_rows, waterfall_rows
+from harness.report.why.tables import counter_rows, difference_tables, waterfall_rows
 from harness.report.wording import decimals, difference, percent_of, signed, us_of
 
 COLUMNS = {  # header: alignment
@@ -101,6 +101,7 @@ def _why(summary: Summary) -> Iterator[str]:
     sentences = why(summary)
     if sentences:
         yield "**Why**"
+        yield from (plain_table(header, rows) for header, rows in difference_tables(summary))
         yield "\n".join(f"- {escaped(sentence)}" for sentence in sentences)
     for waterfall in summary.waterfalls:
         yield plain_table((f"where the time of {waterfall.arm} goes", "us per request"), waterfall_rows(waterfall))

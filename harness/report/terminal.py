@@ -14,7 +14,7 @@ from harness.report.doubts import Fold, folded
 from harness.report.page import Paragraph, heading, verbatim
 from harness.report.tables import ArmTables, table
 from harness.report.why.sentences import why
-from harness.report.why.tables import counter_rows, waterfall_rows
+from harness.report.why.tables import counter_rows, difference_tables, waterfall_rows
 
 MOST_COLUMNS = 6  # of counters: more arms than that have them in the other reports
 
@@ -61,11 +61,14 @@ def _piloted(summary: Summary) -> Iterator[str]:
 
 
 def _why(summary: Summary) -> Iterator[RenderableType]:
-    """A paragraph for each cause, the waterfalls, the chief counters."""
+    """The differences taken apart, a paragraph for each cause, the waterfalls, the chief counters."""
     sentences = why(summary)
     if sentences:
         yield ""
         yield heading("Why")
+    for header, rows in difference_tables(summary):
+        yield table(header, rows)
+        yield ""
     for sentence in sentences:
         yield Paragraph(sentence, first_indent="- ", indent="  ")
     for waterfall in summary.waterfalls:

@@ -31,7 +31,7 @@ from harness.report.html.typeset import typeset
 from harness.report.selection import by_reference, compared, controls
 from harness.report.tables import milliseconds, rate
 from harness.report.why.sentences import why
-from harness.report.why.tables import counter_rows
+from harness.report.why.tables import counter_rows, difference_tables
 from harness.report.wording import Estimate, decimals, percent_of, signed, us_of
 
 CODE = re.compile(r"`([^`]*)`")
@@ -61,6 +61,7 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         steadiness=steadiness(exhibits.effects),
         published=_published(summary),
         why=why(summary),
+        differences=list(difference_tables(summary)),
         counters=counter_rows(summary),
         folds=folded(summary),
         method=method_facts(summary, plan, exhibits.cpus),

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.model import Amount, ArmSummary, Counter, Evidence, Explanation, Load, Plausibility, Setup, Summary
+from harness.model import Amount, Counter, Evidence, Explanation, Load, Plausibility, Setup, Summary
+from harness.report.why.tables import asked
 from harness.report.why.words import counter_name, rate, us
 from harness.report.wording import decimals, listed, signed
 
-REST = "wake-ups, idle CPUs, interrupts, and work that no request waits for"
+REST = (
+    "The rest is what is neither CPU time nor waiting for a CPU: wake-ups, idle CPUs, interrupts; and it makes up for "
+    "CPU time that delays no request, as when a connection is closed after the answer."
+)
 EVIDENCE: Mapping[Evidence, str] = {
     "nothing": "the timing is undecided, so there is nothing to explain",
-    "timing only": "timing only",
+    "timing only": "there is the timing only",
     "timing and CPU": "timing and CPU time agree",
     "timing, CPU and counts": "timing, CPU time and counts agree",
 }
@@ -19,9 +23,10 @@ NOTHING_PERCENT = 1.0
 def why(summary: Summary) -> list[str]:
     """Everything that is said of causes; empty where nothing was counted."""
     counters = {one.name: one for one in summary.counters}
-    asked = [one for one in summary.explanations if _is_asked(summary.arms[one.arm])]
+    explained = [one for one in asked(summary) if one.evidence != "nothing"]
     return [
-        *(_explained(one, counters) for one in asked if one.evidence != "nothing"),
+        *([REST] if asked(summary) else []),
+        *(_explained(one, counters) for one in explained),
         *map(_set_up, summary.setups),
         *_busy(summary.loads),
         *_reading(summary),
@@ -29,27 +34,14 @@ def why(summary: Summary) -> list[str]:
     ]
 
 
-def _is_asked(arm: ArmSummary) -> bool:
-    """Not a control, and not a part of the chain, which is there to explain the others."""
-    return arm.control_of is None and arm.settings.get("chain", "full") == "full"
-
-
 def _explained(one: Explanation, counters: Mapping[str, Counter]) -> str:
-    sentences = [_parts(one), _grade(one), *_counts(one, counters), *_floor(one)]
-    return " ".join(sentences)
-
-
-def _parts(one: Explanation) -> str:
-    """The difference as a sum, and who has which part of the CPU time."""
-    roles = ", ".join(f"{role} {signed(part.value, 0)}" for role, part in one.cpu_us.items())
-    waiting = [f"waiting for a CPU {us(one.waiting_total_us)}"] if one.waiting_total_us else []
-    parts = [f"CPU time {us(one.cpu_total_us)}: {roles}", *waiting, f"the rest ({REST}) {us(one.rest_us)}"]
-    return f"{one.arm} against {one.against}: {us(one.time_us)} per request, the sum of {'; '.join(parts)}."
+    sentences = [_grade(one), *_counts(one, counters), *_floor(one)]
+    return f"{one.arm} against {one.against}: {' '.join(sentences)}"
 
 
 def _grade(one: Explanation) -> str:
     disagrees = "" if one.cpu_agrees is not False else ", and CPU time does not agree with it"
-    return f"Evidence: {EVIDENCE[one.evidence]}{disagrees}."
+    return f"{EVIDENCE[one.evidence]}{disagrees}."
 
 
 def _counts(one: Explanation, counters: Mapping[str, Counter]) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """Counters and waterfalls as rows of cells, for every kind of report."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from harness.model import Amount, Counter, Summary, Waterfall
-from harness.report.why.words import counter_name, level, rate
+from harness.model import ROLES, Amount, Counter, Explanation, Summary, Waterfall
+from harness.report.why.words import counter_name, level, rate, us
 
 ABSENT = "-"
 # What a terminal shows; the other reports show everything.
@@ -16,10 +16,45 @@ CHIEF = (
 Row = tuple[str, ...]
 
 
+def asked(summary: Summary) -> list[Explanation]:
+    """Not of a control, nor of a part of the chain, which is there to explain the others."""
+    return [
+        one
+        for one in summary.explanations
+        if summary.arms[one.arm].control_of is None and summary.arms[one.arm].settings.get("chain", "full") == "full"
+    ]
+
+
+def difference_tables(summary: Summary) -> Iterator[tuple[Row, list[Row]]]:
+    """(header, rows) for each reference: every difference in time as the sum of its parts."""
+    groups: dict[str, list[Explanation]] = {}
+    for one in asked(summary):
+        groups.setdefault(one.against, []).append(one)
+    for against, group in groups.items():
+        yield (f"us per request against {against}", *(one.arm for one in group)), list(_part_rows(group))
+
+
+def _part_rows(group: Sequence[Explanation]) -> Iterator[Row]:
+    yield ("time", *(_us(one.time_us) for one in group))
+    yield ("= CPU time", *(_us(one.cpu_total_us) for one in group))
+    for role in ROLES:
+        if any(role in one.cpu_us for one in group):
+            yield (f"    {role}", *(_us(one.cpu_us.get(role)) for one in group))
+    if any(one.waiting_total_us for one in group):
+        yield ("+ waiting for a CPU", *(_us(one.waiting_total_us) for one in group))
+    yield ("+ the rest", *(_us(one.rest_us) for one in group))
+
+
+def _us(amount: Amount | None) -> str:
+    """The table's head has the unit."""
+    return us(amount).replace(" us", "") if amount else ABSENT
+
+
 def counter_rows(summary: Summary, *, chief: bool = False) -> tuple[Row, list[Row]]:
     """(header, rows): each counter, per request, of each arm; only the `chief` ones, or all."""
     arms = [name for name, arm in summary.arms.items() if not chief or arm.control_of is None]
-    shown = [one for one in summary.counters if not chief or one.name in CHIEF]
+    by_name = {one.name: one for one in summary.counters}
+    shown = [by_name[name] for name in CHIEF if name in by_name] if chief else list(summary.counters)
     return ("per request", *arms), [_row(one, arms) for one in shown if any(map(_seen, one.arms.values()))]
 
 
@@ -34,7 +69,7 @@ def _seen(amount: Amount) -> bool:
 def waterfall_rows(one: Waterfall) -> list[Row]:
     """(part, us) from the floor to the full chain."""
     return [
-        *((part.name, level(part.us)) for part in one.parts),
-        ("the parts together", f"{one.sum_us:.0f} us"),
-        ("the full chain, as measured", level(one.total_us)),
+        *((part.name, level(part.us).replace(" us", "")) for part in one.parts),
+        ("the parts together", f"{one.sum_us:.0f}"),
+        ("the full chain, as measured", level(one.total_us).replace(" us", "")),
     ]

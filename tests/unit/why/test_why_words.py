@@ -10,21 +10,36 @@ from harness.report.csv_table import render_csv
 from harness.report.markdown import render_markdown
 from harness.report.terminal import render
 from harness.report.why.sentences import why
+from harness.report.why.tables import difference_tables
 from harness.report.why.words import counter_name, rate, us
 
 
-def test_a_difference_is_told_as_a_sum_with_its_evidence_and_its_counts() -> None:
-    first = why(summary(TWO, records({"tcp": TCP, "unix": UNIX}), FLOOR))[0]
-    assert first.startswith("unix against tcp: -20")
-    assert "CPU time -35 us (-35 to -35): client 0, nginx -10, app -25;" in first
-    assert "Evidence: timing, CPU time and counts agree." in first
+def test_a_difference_is_shown_as_the_sum_of_its_parts() -> None:
+    ((header, rows),) = difference_tables(summary(TWO, records({"tcp": TCP, "unix": UNIX})))
+    assert header == ("us per request against tcp", "unix")
+    assert [row[0] for row in rows] == [
+        "time",
+        "= CPU time",
+        "    client",
+        "    nginx",
+        "    app",
+        "+ waiting for a CPU",
+        "+ the rest",
+    ]
+    assert ("    app", "-25 (-25 to -25)") in rows
+
+
+def test_evidence_counts_and_plausibility_are_told_of_each_comparison() -> None:
+    rest, first, *_ = why(summary(TWO, records({"tcp": TCP, "unix": UNIX}), FLOOR))
+    assert rest.startswith("The rest is what is neither CPU time nor waiting")
+    assert first.startswith("unix against tcp: timing, CPU time and counts agree.")
     assert "TCP connections opened on the hop 0.00 instead of 1.00, TCP segments sent 10.0 instead of 21.0." in first
     assert "Plausible: without nginx and the app the transports differ by -20 us" in first
 
 
 def test_a_difference_that_no_transport_can_make_is_called_noise_or_placement() -> None:
     slow: Truth = UNIX | {"time_us": 700}
-    first = why(summary(TWO, records({"tcp": TCP, "unix": slow}), FLOOR))[0]
+    first = why(summary(TWO, records({"tcp": TCP, "unix": slow}), FLOOR))[1]
     assert "Not plausible: " in first
     assert "is noise or placement, not the transport." in first
 
