@@ -15,9 +15,21 @@ from harness.model import Arm, Design, Experiment
 def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     """The experiment at `path` with `overrides` (KEY.PATH=VALUE) on top. Raises ConfigError."""
     try:
-        return experiment_of(read_document(path, overrides))
+        return from_here(experiment_of(read_document(path, overrides)))
     except RecursionError:
         raise ConfigError(f"{path} is nested too deeply. An experiment needs tables in tables and no more.") from None
+
+
+def from_here(experiment: Experiment) -> Experiment:
+    """The same with absolute paths of applications, so that it can be continued from another directory."""
+    return experiment.model_copy(update={"arms": tuple(map(_with_whole_path, experiment.arms))})
+
+
+def _with_whole_path(arm: Arm) -> Arm:
+    if not arm.settings.app_dir:
+        return arm
+    whole = arm.settings.model_copy(update={"app_dir": str(Path(arm.settings.app_dir).absolute())})
+    return arm.model_copy(update={"settings": whole})
 
 
 def experiment_of(document: Document) -> Experiment:

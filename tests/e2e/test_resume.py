@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command import Ended, barehop, fixed
+from command import CHECKOUT, Ended, barehop, fixed, sets
 
 from harness.model import Summary
 
@@ -103,3 +103,13 @@ def test_a_summary_that_cannot_be_written_does_not_hide_the_result(here: Path) -
 
 def summary_of(ended: Ended) -> Summary:
     return Summary.model_validate_json(ended.out)
+
+
+def test_an_application_beside_the_first_directory_is_found_from_another(tmp_path: Path) -> None:
+    first, other = tmp_path / "first", tmp_path / "other"
+    shutil.copytree(CHECKOUT / "app", first / "apps/app")
+    other.mkdir()
+    settings = sets(app="app.main:app", app_dir="apps")
+    assert barehop(first, "run", "quick", *settings, *fixed(2, 2), "--out", tmp_path / "run").code == 0
+    (tmp_path / "run/sessions/0002.json").unlink()
+    assert barehop(other, "run", "--resume", tmp_path / "run").code == 0
