@@ -3,13 +3,14 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import LoadError
-from harness.evidence.counters.gauge import Gauge, gauge
+from harness.evidence.counters.gauge import Gauge, gauge, unseen_by
 from harness.evidence.cpu_time import cpu_reader
 from harness.evidence.store import Store
+from harness.experiment.limits import CLIENT
 from harness.lab.blueprint import Machine, blueprints_of
 from harness.lab.pinning import pinned
 from harness.lab.routes import BEHIND_NGINX
@@ -19,6 +20,11 @@ from harness.load.visits import Visitor, sender, warm_up
 from harness.model import Arm, Experiment
 from harness.preflight import outside_tool
 
+OF_A_TOOL = (
+    "Where an outside tool is the client, its waiting and switches are not known, nor which of the TCP connections are "
+    "the hop's."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Arranged:
@@ -27,6 +33,13 @@ class Arranged:
     stacks: Sequence[Stack]
     visitors: Sequence[Visitor]
     gauges: Mapping[str, Gauge]
+    by_tools: bool  # whether an outside tool is the client of any arm
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Sentences on what is not counted."""
+        blind = (OF_A_TOOL,) if self.by_tools else ()
+        return (*unseen_by(self.gauges), *blind)
 
     def pids_of(self, arm: str) -> Mapping[str, Sequence[int]]:
         """The processes that serve `arm`, by role."""
@@ -38,10 +51,11 @@ def arrange(session: int, experiment: Experiment, store: Store, machine: Machine
     directory = store.stack_directory(session)
     stacks = until_the_end.enter_context(running_stacks(blueprints_of(experiment, directory, machine), ask))
     until_the_end.enter_context(pinned(stacks[0].blueprint.placement.cpus["client"]))
-    gauges = {arm.name: until_the_end.enter_context(gauge(_watched(arm.name, stacks))) for arm in experiment.arms}
-    visitors = [_visitor(arm, stacks, gauges[arm.name], directory, until_the_end) for arm in experiment.arms]
+    visitors = [_visitor(arm, stacks, directory, until_the_end) for arm in experiment.arms]
     warm_up(visitors)
-    return Arranged(stacks, visitors, gauges)
+    gauges = _gauges(experiment, stacks, until_the_end)  # now that every thread has been started
+    counting = [replace(one, counters=(gauges[one.arm].before, gauges[one.arm].after)) for one in visitors]
+    return Arranged(stacks, counting, gauges, any(arm.settings.tool != CLIENT for arm in experiment.arms))
 
 
 @contextmanager
@@ -62,21 +76,29 @@ def stack_of(arm: str, stacks: Sequence[Stack]) -> Stack:
     return next(stack for stack in stacks if arm in stack.blueprint.targets)
 
 
-def _visitor(arm: Arm, stacks: Sequence[Stack], counters: Gauge, directory: Path, until_the_end: ExitStack) -> Visitor:
+def _visitor(arm: Arm, stacks: Sequence[Stack], directory: Path, until_the_end: ExitStack) -> Visitor:
     stack = stack_of(arm.name, stacks)
     target = stack.blueprint.targets[arm.name]
     return Visitor(
         arm=arm.name,
         send=until_the_end.enter_context(sender(arm, target, outside_tool(arm.settings), directory)),
         cpu=cpu_reader(stack.pids_of(arm.name)),
-        counters=counters.read,
         to_nginx=arm.settings.chain in BEHIND_NGINX,
     )
 
 
-def _watched(arm: str, stacks: Sequence[Stack]) -> dict[str, Sequence[int]]:
-    """The processes whose counters are read: those that serve the arm, and the client."""
-    return {**stack_of(arm, stacks).pids_of(arm), "client": (os.getpid(),)}
+def _gauges(experiment: Experiment, stacks: Sequence[Stack], until_the_end: ExitStack) -> dict[str, Gauge]:
+    """One for each set of processes: arms that share them share it."""
+    watched = {arm.name: _watched(arm, stacks) for arm in experiment.arms}
+    opened = {repr(pids): pids for pids in watched.values()}
+    gauges = {key: until_the_end.enter_context(gauge(pids)) for key, pids in opened.items()}
+    return {arm: gauges[repr(pids)] for arm, pids in watched.items()}
+
+
+def _watched(arm: Arm, stacks: Sequence[Stack]) -> dict[str, Sequence[int]]:
+    """The processes whose counters are read: those that serve the arm, and the client unless that is a tool's."""
+    client = {"client": (os.getpid(),)} if arm.settings.tool == CLIENT else {}
+    return {**stack_of(arm.name, stacks).pids_of(arm.name), **client}
 
 
 def _check(stacks: Iterable[Stack]) -> None:

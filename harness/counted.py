@@ -1,6 +1,6 @@
 """Bursts of their own under perf, after a session's visits: they are counted and never timed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from harness.lab.programs import find_program
 from harness.model import VisitRow
 
 # System calls hardly differ between sessions, and perf takes half a second to begin and end.
-SESSIONS = 2
+SESSIONS = 4
 MOST_ARMS = 8
 REQUESTS = 200
 
@@ -29,18 +29,22 @@ def counted_bursts(session: int, arranged: Arranged, directory: Path) -> Counted
         return Counted()
     program = find_program("perf")
     if program is None:
-        return Counted(unseen=(f"System calls per request are not known: there is no program 'perf'. {INSTALL}",))
+        return _unknown(f"there is no program 'perf'. {INSTALL}")
+    if arranged.by_tools:
+        return _unknown("they are counted of arms that barehop's own client visits, and an outside tool visits these.")
     if len(arranged.visitors) > MOST_ARMS:
-        return Counted(
-            unseen=(f"System calls per request are not counted in experiments of more than {MOST_ARMS} arms.",)
-        )
+        return _unknown(f"they are counted in experiments of at most {MOST_ARMS} arms.")
     try:
-        return Counted(tuple(_bursts(arranged, program, directory / "perf")))
+        return _bursts(arranged, program, directory / "perf")
     except HarnessError as error:
         return Counted(unseen=(why_not(error, directory / "perf"),))
 
 
-def _bursts(arranged: Arranged, program: str, directory: Path) -> Iterator[VisitRow]:
+def _unknown(why: str) -> Counted:
+    return Counted(unseen=(f"System calls per request are not known: {why}",))
+
+
+def _bursts(arranged: Arranged, program: str, directory: Path) -> Counted:
     """Every arm has a perf of its own, so that all can begin and end at once: that is what takes time."""
     with ExitStack() as until_the_end:
         perfs = [
@@ -53,8 +57,14 @@ def _bursts(arranged: Arranged, program: str, directory: Path) -> Iterator[Visit
             perf.disable()
         for perf in perfs:
             perf.ask_to_end()
-        for visitor, perf in zip(arranged.visitors, perfs, strict=True):
-            yield _row(visitor.arm, perf.counted())
+        found = [perf.counted() for perf in perfs]
+    rows = [_row(one.arm, counts) for one, (counts, _) in zip(arranged.visitors, found, strict=True)]
+    return Counted(tuple(rows), tuple(_not_here(dict.fromkeys(name for _, names in found for name in names))))
+
+
+def _not_here(names: Iterable[str]) -> Iterator[str]:
+    if listed := ", ".join(names):
+        yield f"This machine does not count {listed}: perf says that it is not supported."
 
 
 def _row(arm: str, counts: Mapping[str, int]) -> VisitRow:

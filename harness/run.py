@@ -1,14 +1,13 @@
 """The spine: for each session arrange, start, prove, measure, record."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from harness.arrange import arrange, the_same_servers
+from harness.arrange import Arranged, arrange, the_same_servers
 from harness.counted import Counted, counted_bursts
-from harness.evidence.counters.gauge import Gauge, unseen_by
 from harness.evidence.doubts.scene import scene_of
 from harness.evidence.doubts.watch import watch
 from harness.evidence.proof import Proof, prove
@@ -29,7 +28,7 @@ class Measured:
     visits: list[Visit]
     visiting_s: float
     doubts: tuple[Doubt, ...]
-    gauges: Mapping[str, Gauge]
+    arranged: Arranged
     counted: Counted
 
 
@@ -55,9 +54,9 @@ def _one_session(session: int, plan: Plan, store: Store, machine: Machine) -> No
         schedule=plan.schedule,
         proofs=measured.proofs,
         failures=failures_of(measured.visits),
-        visits=visit_rows(measured.visits, measured.gauges),
+        visits=visit_rows(measured.visits, measured.arranged.gauges),
         counted=measured.counted.visits,
-        unseen=(*unseen_by(measured.gauges), *measured.counted.unseen),
+        unseen=(*measured.arranged.unseen, *measured.counted.unseen),
         doubts=measured.doubts,
     )
     store.write_session(record, requests_table(measured.visits))
@@ -74,4 +73,4 @@ def _measured(session: int, plan: Plan, store: Store, machine: Machine) -> Measu
             visiting_s = time.monotonic() - visiting
             doubts = doubts_after(sum(visit.cpu_requests for visit in seen))
             counted = counted_bursts(session, arranged, store.stack_directory(session))
-        return Measured(proofs, seen, visiting_s, doubts, arranged.gauges, counted)
+        return Measured(proofs, seen, visiting_s, doubts, arranged, counted)

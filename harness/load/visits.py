@@ -24,7 +24,7 @@ AFTERMATH_S = 0.0002
 
 Orders = Sequence[Sequence[int]]
 CpuReader = Callable[[], Mapping[str, int]]
-Counters = Callable[[], Snapshot]
+Counters = tuple[Callable[[], Snapshot], Callable[[], Snapshot]]  # how they are read before a visit and after it
 Send = Callable[[int, int], Burst | Outcome]
 
 
@@ -107,7 +107,7 @@ def _round(order: Sequence[int], visitors: Sequence[Visitor], schedule: Schedule
 
 def _visit(visitor: Visitor, schedule: Schedule, round_: int, place: int) -> Visit:
     counters = visitor.counters if is_counted(round_) else None
-    counted_before = counters() if counters else ()
+    counted_before = counters[0]() if counters else ()
     before = visitor.cpu()
     started_ns = time.monotonic_ns()
     seen = visitor.send(schedule.settle, schedule.burst)
@@ -120,7 +120,7 @@ def _visit(visitor: Visitor, schedule: Schedule, round_: int, place: int) -> Vis
         arm=visitor.arm,
         cpu_ns={role: after[role] - before[role] for role in after},
         wall_ns=wall_ns,
-        snapshots=(counted_before, counters()) if counters else None,
+        snapshots=(counted_before, counters[1]()) if counters else None,
         front_connections=_front_connections(visitor, seen),
         **(_of_outcome(seen, schedule) if isinstance(seen, Outcome) else _of_burst(seen, schedule)),
     )
@@ -155,5 +155,5 @@ def _of_outcome(outcome: Outcome, schedule: Schedule) -> dict[str, Any]:
         "mean_us": outcome.mean_us if outcome.requests else None,
         "failures": outcome.failures,
         "percentiles_us": outcome.percentiles_us,
-        "cpu_requests": schedule.settle + outcome.requests,
+        "cpu_requests": schedule.settle + max(outcome.sent, outcome.requests + sum(outcome.failures.values())),
     }

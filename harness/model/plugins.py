@@ -51,7 +51,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an outside tool's run gave, at the tool's own resolution. `percentiles_us` maps 50.0 to the median."""
+    """What an outside tool's run gave, at the tool's own resolution. `percentiles_us` maps 50.0 to the median.
+
+    `sent` is how many requests there were in all, where more were sent than count.
+    """
 
     requests: int
     failures: Mapping[str, int]
@@ -59,6 +62,7 @@ class Outcome:
     mean_us: float
     percentiles_us: Mapping[float, float]
     resolution_us: float
+    sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

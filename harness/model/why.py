@@ -6,7 +6,7 @@ from harness.model.words import Model
 
 Evidence = Literal["nothing", "timing only", "timing and CPU", "timing, CPU and counts"]
 Bound = Literal["client-bound", "proxy-bound", "app-bound", "latency-bound"]
-Plausibility = Literal["unknown", "plausible", "beyond the floor", "implausible"]
+Plausibility = Literal["unknown", "plausible", "beyond the floor", "the other way", "implausible"]
 
 
 class Amount(Model):
@@ -42,7 +42,7 @@ class Explanation(Model):
     time_us: Amount
     cpu_us: dict[str, Amount]
     waiting_us: dict[str, Amount]
-    cpu_total_us: Amount
+    cpu_total_us: Amount | None
     waiting_total_us: Amount | None
     rest_us: Amount
     cpu_agrees: bool | None  # None: the timing is undecided, or nothing was read
@@ -52,15 +52,20 @@ class Explanation(Model):
     evidence: Evidence
     floor_us: Amount | None = None
     exchange_us: float | None = None
+    floor_is_earlier: bool = False
     plausibility: Plausibility = "unknown"
 
 
 class Load(Model):
-    """How busy each role was while an arm was visited: CPU time over time, of the CPUs that it can use at once."""
+    """How busy each role was while an arm was visited: CPU time over time, of the CPUs that it can use at once.
+
+    `together`: the roles that only together fill the CPUs they share, of which `bound` names the busiest.
+    """
 
     arm: str
     utilisation: dict[str, float]
     bound: Bound
+    together: tuple[str, ...] = ()
 
 
 class FloorRow(Model):
@@ -97,10 +102,15 @@ class Waterfall(Model):
 
 
 class Setup(Model):
-    """How much of a difference between transports goes away when nginx keeps its connections: it was setting up."""
+    """How much of a difference between transports goes away when nginx keeps its connections: it was setting up.
+
+    `arm` is compared with `against`, without kept connections; `kept_arm` with `kept_against`, with them.
+    """
 
     arm: str
+    against: str
     kept_arm: str
+    kept_against: str
     without_us: Amount
     kept_us: Amount
     setup_us: Amount

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from harness.evidence.counters import machine, network, processes
-from harness.evidence.counters.perf import counts
+from harness.evidence.counters.perf import counts, uncounted
 
 TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
 
@@ -130,3 +130,12 @@ def test_what_perf_counts_goes_to_roles_and_what_it_cannot_count_is_left_out() -
         "app.syscalls": 3800,
         "app.instructions": 991122,
     }
+
+
+def test_what_perf_does_not_support_is_named() -> None:
+    assert uncounted(PERF) == ("cycles",)
+
+
+def test_hybrid_cpus_name_their_events_otherwise() -> None:
+    line = "nginx-4242;77;;cpu_core/cycles/;1;100.00;;"
+    assert counts(line, {4242: "nginx"}) == {"nginx.cycles": 77}

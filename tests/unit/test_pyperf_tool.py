@@ -36,7 +36,9 @@ def test_the_mean_is_over_the_values_of_all_workers(tmp_path: Path) -> None:
 
 def test_requests_are_loops_times_values_and_warm_ups(tmp_path: Path) -> None:
     (tmp_path / "pyperf.json").write_text(json.dumps(FILE))
-    assert PLUGIN.outcome(tmp_path).requests == 2 * 256 * 4
+    outcome = PLUGIN.outcome(tmp_path)
+    assert outcome.requests == 2 * 256 * 4
+    assert outcome.sent == 2 * 256 * 4 + 1 + 256, "the worker that calibrates sends requests too"
 
 
 def test_loops_that_all_workers_share_stand_at_the_top(tmp_path: Path) -> None:

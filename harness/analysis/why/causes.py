@@ -11,6 +11,8 @@ from harness.analysis.why.setup import setups
 from harness.analysis.why.waterfall import waterfalls
 from harness.model import ArmSummary, Experiment, Floor, Load, Record, Summary
 
+CLIENT_ROLE = "client"
+
 
 def with_causes(
     summary: Summary, experiment: Experiment, records: Sequence[Record], floor: Floor | None = None
@@ -34,7 +36,7 @@ def with_causes(
 
 def _arms(summary: Summary, busy: Sequence[Load]) -> dict[str, ArmSummary]:
     """No rate is the servers' where the client set the pace."""
-    bound = {load.arm for load in busy if load.bound == "client-bound"}
+    bound = {load.arm for load in busy if load.bound == "client-bound" or CLIENT_ROLE in load.together}
     return {
         name: arm.model_copy(update={"requests_per_s": None}) if name in bound else arm
         for name, arm in summary.arms.items()

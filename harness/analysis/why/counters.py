@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.effects import Pair
-from harness.analysis.why.per_session import amount, difference, level
+from harness.analysis.why.per_session import BySession, amount, difference, level
 from harness.analysis.why.quantities import centre_of, counter, counter_names
 from harness.model import Counter, Experiment, Record
 
@@ -42,5 +42,5 @@ def _counters(experiment: Experiment, of: Counted) -> Iterator[Counter]:
         )
 
 
-def _difference(pair: Pair, of: Counted, name: str) -> list[float]:
+def _difference(pair: Pair, of: Counted, name: str) -> BySession:
     return difference(of.having(name), pair, counter(name), centre_of(name))

@@ -12,8 +12,8 @@ from harness.model import Amount, Record
 
 def counting_percent(records: Sequence[Record]) -> Amount | None:
     """By how much longer a request takes in rounds whose visits are counted, in percent; None where none are."""
-    per_session = [list(_log_ratios(record)) for record in records]
-    found = amount([float(np.median(ratios)) for ratios in per_session if ratios])
+    per_session = {record.session: list(_log_ratios(record)) for record in records}
+    found = amount({session: float(np.median(ratios)) for session, ratios in per_session.items() if ratios})
     if found is None or found.low is None or found.high is None:
         return None
     return Amount(value=percent(found.value), low=percent(found.low), high=percent(found.high))

@@ -1,16 +1,17 @@
 """A difference in time taken apart: CPU time, waiting for a CPU, the rest; and whether the counts agree."""
 
 from collections.abc import Iterator, Mapping, Sequence
-
-import numpy as np
+from typing import Any
 
 from harness.analysis.effects import Pair
-from harness.analysis.why.per_session import amount, difference
+from harness.analysis.why.per_session import BySession, amount, difference, less, total
 from harness.analysis.why.quantities import counter, time_us
-from harness.model import ROLES, Amount, Comparison, Counter, Evidence, Explanation, Record
+from harness.model import ROLES, Comparison, Counter, Evidence, Explanation, Record
 
-# What a request costs more or less work by; the names that perf counts come with it.
-TELLING = ("hop.active_opens", "net.segments_out", "nginx.syscalls", "app.syscalls")
+# What makes a request more or less work. The first group that differs decides: what TCP does on the hop follows from
+# the transport, and it is one thing, however many counters show it; system calls may go either way.
+GROUPS = (("hop.active_opens", "net.segments_out"), ("nginx.syscalls", "app.syscalls"))
+TELLING = tuple(name for group in GROUPS for name in group)
 # Events per request: less is chance, or somebody else.
 TELLING_FROM = 0.1
 DIFFERENT = ("faster", "slower")
@@ -37,15 +38,13 @@ def _explanations(
 def _explanation(
     latency: Comparison, cpu: Comparison, counters: Mapping[str, Counter], records: Sequence[Record]
 ) -> Explanation:
-    pair = (latency.arm, latency.against)
-    parts = _parts(pair, records)
     agree, oppose = _counts(latency, counters)
     cpu_agrees = _cpu_agrees(latency, cpu)
     counts_agree = _counts_agree(latency, agree, oppose) if _has_counts(latency, counters) else None
     return Explanation(
         arm=latency.arm,
         against=latency.against,
-        **parts,
+        **_parts(latency, records),
         cpu_agrees=cpu_agrees,
         counts_agree=counts_agree,
         agree=tuple(agree),
@@ -54,39 +53,33 @@ def _explanation(
     )
 
 
-def _parts(pair: Pair, records: Sequence[Record]) -> dict[str, object]:
-    """Each part of the difference; a session's rest is what its time has beyond its CPU time and waiting."""
+def _parts(latency: Comparison, records: Sequence[Record]) -> dict[str, Any]:
+    """Each part of the difference, in the sessions that have it; a total is of the roles that take part."""
+    pair, confidence = (latency.arm, latency.against), latency.confidence
     time = difference(records, pair, time_us, "median")
-    cpu = {role: difference(records, pair, counter(f"{role}.cpu_us"), "trimmed") for role in ROLES}
-    waiting = {role: difference(records, pair, counter(f"{role}.wait_us"), "trimmed") for role in ROLES}
-    cpu_total, waiting_total = _total(cpu, len(time)), _total(waiting, len(time))
-    rest = np.asarray(time) - cpu_total - waiting_total
+    cpu = _by_role(records, pair, "cpu_us")
+    waiting = _by_role(records, pair, "wait_us")
+    cpu_total, waiting_total = total(list(cpu.values())), total(list(waiting.values()))
     return {
-        "time_us": amount(time),
-        "cpu_us": _amounts(cpu),
-        "waiting_us": _amounts(waiting),
-        "cpu_total_us": amount(cpu_total),
-        "waiting_total_us": amount(waiting_total) if any(waiting.values()) else None,
-        "rest_us": amount(rest.tolist()),
+        "time_us": amount(time, confidence),
+        "cpu_us": {role: amount(values, confidence) for role, values in cpu.items()},
+        "waiting_us": {role: amount(values, confidence) for role, values in waiting.items()},
+        "cpu_total_us": amount(cpu_total, confidence),
+        "waiting_total_us": amount(waiting_total, confidence),
+        "rest_us": amount(less(time, *filter(None, (cpu_total, waiting_total))), confidence),
     }
 
 
-def _amounts(by_role: Mapping[str, list[float]]) -> dict[str, Amount]:
-    found = {role: amount(values) for role, values in by_role.items()}
-    return {role: seen for role, seen in found.items() if seen}
-
-
-def _total(by_role: Mapping[str, list[float]], sessions: int) -> list[float]:
-    """The sum over roles, session by session; a role that some sessions lack has no part in it."""
-    whole = [values for values in by_role.values() if len(values) == sessions]
-    return [sum(values) for values in zip(*whole, strict=True)] if whole else [0.0] * sessions
+def _by_role(records: Sequence[Record], pair: Pair, what: str) -> dict[str, BySession]:
+    found = {role: difference(records, pair, counter(f"{role}.{what}"), "trimmed") for role in ROLES}
+    return {role: values for role, values in found.items() if values}
 
 
 def _cpu_agrees(latency: Comparison, cpu: Comparison) -> bool | None:
-    """Equivalent times go with CPU times that are not told apart either."""
-    if latency.verdict in DIFFERENT:
-        return cpu.verdict == latency.verdict
-    return cpu.verdict not in DIFFERENT if latency.verdict == "equivalent" else None
+    """Whether the servers' CPU time says the same; None where either does not decide."""
+    if cpu.verdict in (None, "undecided") or latency.verdict in (None, "undecided"):
+        return None
+    return cpu.verdict == latency.verdict
 
 
 def _has_counts(latency: Comparison, counters: Mapping[str, Counter]) -> bool:
@@ -106,7 +99,8 @@ def _counts(latency: Comparison, counters: Mapping[str, Counter]) -> tuple[list[
 
 def _counts_agree(latency: Comparison, agree: Sequence[str], oppose: Sequence[str]) -> bool | None:
     if latency.verdict in DIFFERENT:
-        return len(agree) > len(oppose)
+        deciding = next((group for group in GROUPS if {*agree, *oppose} & set(group)), ())
+        return bool(set(agree) & set(deciding)) and not set(oppose) & set(deciding)
     return not agree and not oppose if latency.verdict == "equivalent" else None
 
 

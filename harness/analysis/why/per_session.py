@@ -16,6 +16,7 @@ CONFIDENCE = 0.95
 Value = Callable[[VisitRow], float | None]
 Centre = Literal["median", "trimmed", "mean"]
 PerArm = Mapping[str, float]
+BySession = Mapping[int, float]
 
 
 def quantity(visits: Sequence[VisitRow], value: Value) -> dict[str, dict[int, float]]:
@@ -28,31 +29,42 @@ def quantity(visits: Sequence[VisitRow], value: Value) -> dict[str, dict[int, fl
     return found
 
 
-def level(records: Sequence[Record], arm: str, value: Value, centre: Centre) -> list[float]:
+def level(records: Sequence[Record], arm: str, value: Value, centre: Centre) -> BySession:
     """One value for each session that has any of the arm."""
-    series = [quantity(record.visits, value).get(arm, {}) for record in records]
-    return [centred(list(one.values()), centre) for one in series if one]
+    return combined(records, {arm: 1}, value, centre)
 
 
-def difference(records: Sequence[Record], pair: Pair, value: Value, centre: Centre) -> list[float]:
+def difference(records: Sequence[Record], pair: Pair, value: Value, centre: Centre) -> BySession:
     """arm - against, for each session that has a round with both."""
     return combined(records, {pair[0]: 1, pair[1]: -1}, value, centre)
 
 
-def combined(records: Sequence[Record], weights: PerArm, value: Value, centre: Centre) -> list[float]:
+def combined(records: Sequence[Record], weights: PerArm, value: Value, centre: Centre) -> BySession:
     """The weighted sum of arms in each round that has them all, centred over the rounds of each session."""
-    sums = [_sums(quantity(record.visits, value), weights) for record in records]
-    return [centred(of_rounds, centre) for of_rounds in sums if of_rounds]
+    sums = {record.session: _sums(quantity(record.visits, value), weights) for record in records}
+    return {session: centred(of_rounds, centre) for session, of_rounds in sums.items() if of_rounds}
 
 
-def amount(per_session: Sequence[float]) -> Amount | None:
+def total(parts: Sequence[BySession]) -> BySession:
+    """The sum of `parts`, in the sessions that have them all."""
+    shared = set.intersection(*map(set, parts)) if parts else set()
+    return {session: sum(part[session] for part in parts) for session in sorted(shared)}
+
+
+def less(whole: BySession, *parts: BySession) -> BySession:
+    """What is left of `whole` without `parts`, in the sessions that have all of them."""
+    return total([whole, *({session: -value for session, value in part.items()} for part in parts)])
+
+
+def amount(per_session: BySession, confidence: float = CONFIDENCE) -> Amount | None:
     """The mean with its interval, Student's t over the sessions; None without any."""
-    if not per_session:
+    values = list(per_session.values())
+    if not values:
         return None
-    if len(per_session) < 2:
-        return Amount(value=per_session[0])
-    found = estimate(np.asarray(per_session))
-    low, high = found.interval(CONFIDENCE)
+    if len(values) < 2:
+        return Amount(value=values[0])
+    found = estimate(np.asarray(values))
+    low, high = found.interval(confidence)
     return Amount(value=found.mean, low=low, high=high)
 
 

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-
-from harness.analysis.why.per_session import Centre, Value, amount, difference
+from harness.analysis.why.per_session import Centre, Value, amount, difference, less
 from harness.analysis.why.quantities import cpu_total_us, time_us
 from harness.model import Amount, Arm, Counter, Experiment, Record, Setup
 
@@ -42,7 +40,9 @@ def _setup(without: Pair, kept: Pair, records: Sequence[Record], opens: Mapping[
     cpu = _shrinking(without, kept, records, cpu_total_us, "trimmed") or (None, None, None)
     return Setup(
         arm=without[0],
+        against=without[1],
         kept_arm=kept[0],
+        kept_against=kept[1],
         without_us=time[0],
         kept_us=time[1],
         setup_us=time[2],
@@ -59,11 +59,8 @@ def _shrinking(
 ) -> tuple[Amount, Amount, Amount] | None:
     """The difference without kept connections, that with them, and the one less the other."""
     before, after = (difference(records, pair, value, centre) for pair in (without, kept))
-    if len(before) != len(after) or len(before) < 2:
-        return None
-    found = [amount(values) for values in (before, after, (np.asarray(before) - np.asarray(after)).tolist())]
-    one, other, shrunk = (seen for seen in found if seen)
-    return one, other, shrunk
+    one, other, shrunk = amount(before), amount(after), amount(less(before, after))
+    return (one, other, shrunk) if one and other and shrunk else None
 
 
 def _most(pair: Pair, opens: Mapping[str, Amount]) -> Amount | None:

@@ -1,10 +1,10 @@
 """Where the time of a request goes: from the floor to the full chain, and what no part explains."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from harness.analysis.why.per_session import PerArm, amount, combined, level
 from harness.analysis.why.quantities import time_us
-from harness.model import Amount, Arm, Chain, Experiment, Part, Record, Waterfall
+from harness.model import Arm, Chain, Experiment, Part, Record, Waterfall
 
 HOP = "the floor: the bare transport of the hop"
 APP = "the app behind it"
@@ -21,8 +21,9 @@ def waterfalls(experiment: Experiment, records: Sequence[Record]) -> tuple[Water
 def _waterfall(arm: Arm, experiment: Experiment, records: Sequence[Record]) -> Waterfall | None:
     direct, floor = like(arm, experiment, "app-direct"), like(arm, experiment, "floor")
     proxy = like(arm, experiment, "proxy-only", any_hop=True)
-    total = amount(level(records, arm.name, time_us, "trimmed"))
-    if arm.settings.chain != "full" or not (direct and floor and proxy and total):
+    if arm.settings.chain != "full" or not (direct and floor and proxy) or not connects_alike(arm):
+        return None
+    if any(record.failures.get(one.name) for record in records for one in (arm, direct, floor, proxy)):
         return None
     weights: dict[str, PerArm] = {
         HOP: {floor.name: 1},
@@ -30,20 +31,28 @@ def _waterfall(arm: Arm, experiment: Experiment, records: Sequence[Record]) -> W
         PROXY: {proxy.name: 1},
         REST: {arm.name: 1, direct.name: -1, proxy.name: -1},
     }
-    parts = tuple(_parts(weights, records))
+    parts = [_part(name, of_arms, records) for name, of_arms in weights.items()]
+    total = amount(level(records, arm.name, time_us, "trimmed"))
+    known = [part for part in parts if part]
+    if total is None or len(known) < len(parts):
+        return None
     return Waterfall(
         transport=arm.settings.transport,
         arm=arm.name,
-        parts=parts,
-        sum_us=sum(part.us.value for part in parts),
+        parts=tuple(known),
+        sum_us=sum(part.us.value for part in known),
         total_us=total,
     )
 
 
-def _parts(weights: dict[str, PerArm], records: Sequence[Record]) -> Iterator[Part]:
-    for name, of_arms in weights.items():
-        seen = amount(combined(records, of_arms, time_us, "trimmed"))
-        yield Part(name=name, us=seen or Amount(value=0.0))
+def _part(name: str, of_arms: PerArm, records: Sequence[Record]) -> Part | None:
+    seen = amount(combined(records, of_arms, time_us, "trimmed"))
+    return Part(name=name, us=seen) if seen else None
+
+
+def connects_alike(arm: Arm) -> bool:
+    """Whether the client connects to the parts as nginx does to the app: for each request, or once."""
+    return arm.settings.client_keepalive == bool(arm.settings.upstream_keepalive)
 
 
 def like(arm: Arm, experiment: Experiment, chain: Chain, *, any_hop: bool = False) -> Arm | None:

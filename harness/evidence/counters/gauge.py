@@ -16,15 +16,19 @@ PIECE_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """Files that stay open. `unseen` says in sentences which could not be opened."""
+    """Files that stay open. `unseen` says in sentences what is not counted, and why."""
 
     sources: tuple[Source, ...]
     descriptors: tuple[int, ...]
     unseen: tuple[str, ...]
 
-    def read(self) -> Snapshot:
-        """What every file says now. Raises OSError when a process has ended; a thread may."""
+    def before(self) -> Snapshot:
+        """What every file says now, the client's last. Raises OSError when a process has ended; a thread may."""
         return tuple(map(_read, self.descriptors, self.sources))
+
+    def after(self) -> Snapshot:
+        """The same read the other way round, so that reading is not counted as the client's work."""
+        return tuple(map(_read, reversed(self.descriptors), reversed(self.sources)))[::-1]
 
     def between(self, before: Snapshot, after: Snapshot) -> dict[str, int]:
         """By how much each counter grew, over all files that have it."""
@@ -43,21 +47,21 @@ class Gauge:
 def gauge(pids: Mapping[str, Sequence[int]], roots: Roots = HERE) -> Iterator[Gauge]:
     """The gauge of processes by role, of their network namespace and of the machine."""
     with ExitStack() as until_the_end:
-        opened: list[tuple[Source, int]] = []
+        opened: dict[Source, int] = {}
         unseen: list[str] = []
         for source in sources_of(pids, roots):
             try:
                 descriptor = os.open(source.path, os.O_RDONLY)
-            except OSError as error:
+                until_the_end.callback(os.close, descriptor)
+                text = _whole(descriptor)
+            except OSError as error:  # PSI that is switched off can be opened and not read
                 unseen.append(f"{source.missing} {_where(source.path)} cannot be read: {error.strerror}.")
                 continue
-            until_the_end.callback(os.close, descriptor)
-            if (size := _bytes_of(descriptor)) > source.longest_bytes:
-                unseen.append(f"{source.missing} {_where(source.path)} is too long to be read so often: {size} bytes.")
+            if problem := _problem(source, text):
+                unseen.append(problem)
             else:
-                opened.append((source, descriptor))
-        sources, descriptors = zip(*opened, strict=True) if opened else ((), ())
-        yield Gauge(tuple(sources), tuple(descriptors), tuple(dict.fromkeys(unseen)))
+                opened[source] = descriptor
+        yield Gauge(tuple(opened), tuple(opened.values()), tuple(dict.fromkeys(unseen)))
 
 
 def sources_of(pids: Mapping[str, Sequence[int]], roots: Roots) -> list[Source]:
@@ -81,15 +85,25 @@ def _read(descriptor: int, source: Source) -> bytes:
         return b""
 
 
-def _bytes_of(descriptor: int) -> int:
+def _whole(descriptor: int) -> bytes:
     """Files of /proc have no size until they are read."""
-    size = 0
-    while piece := os.pread(descriptor, PIECE_BYTES, size):
-        size += len(piece)
-    return size
+    text = b""
+    while piece := os.pread(descriptor, PIECE_BYTES, len(text)):
+        text += piece
+    return text
+
+
+def _problem(source: Source, text: bytes) -> str | None:
+    """Why a file that can be read counts nothing."""
+    where = _where(source.path)
+    if len(text) > source.longest_bytes:
+        return f"{source.missing} {where} is too long to be read so often: {len(text)} bytes."
+    if source.lasting and not source.parse(text.decode(errors="replace")):
+        return f"{source.missing} {where} does not count it on this kernel."
+    return None
 
 
 def _where(path: Path) -> str:
-    """/proc/123/task/123/sched is /proc/PID/task/TID/sched: one sentence for all processes."""
+    """/proc/123/task/123/sched is /proc/N/task/N/sched: one sentence for all processes."""
     parts = ["N" if part.isdigit() else part for part in path.parts[1:]]
     return "/" + "/".join(parts)

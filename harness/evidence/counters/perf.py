@@ -21,6 +21,7 @@ WANTED = (
     "accept4", "close", "connect", "epoll_ctl", "epoll_*wait", "getsockopt", "recvfrom", "sendto", "socket", "writev",
 )  # fmt: skip
 HARDWARE = {"cycles": "cycles", "instructions": "instructions", "cache-misses": "cache_misses"}
+UNSUPPORTED = "<not supported>"
 MOUNTED = Path("/sys/kernel/tracing/events")
 IN_OWN_MOUNTS = 'mount -t tracefs none /sys/kernel/tracing && exec "$@"'
 INSTALL = "It is in the package linux-perf (Debian), linux-tools (Ubuntu) or perf (others)."
@@ -47,10 +48,11 @@ class Perf:
     def ask_to_end(self) -> None:
         os.kill(self.running.main_pid(), signal.SIGINT)
 
-    def counted(self) -> dict[str, int]:
-        """What each role did, by names like "nginx.syscalls", once it has ended; without what is not counted here."""
+    def counted(self) -> tuple[dict[str, int], tuple[str, ...]]:
+        """Once it has ended: what each role did, by names like "nginx.syscalls", and what this machine cannot count."""
         self.running.wait(ANSWER_S)
-        return counts(self.output.read_text(errors="replace"), tasks_of(self.pids))
+        output = self.output.read_text(errors="replace")
+        return counts(output, tasks_of(self.pids)), uncounted(output)
 
     def _tell(self, word: bytes) -> None:
         os.write(self.control, word)
@@ -112,7 +114,15 @@ def counts(output: str, tasks: Mapping[int, str]) -> dict[str, int]:
     return found
 
 
+def uncounted(output: str) -> tuple[str, ...]:
+    """The events that perf says are not supported here."""
+    lines = [line.split(";") for line in output.splitlines()]
+    return tuple(dict.fromkeys(_event(line[3]) for line in lines if len(line) > 3 and line[1] == UNSUPPORTED))
+
+
 def _event(name: str) -> str:
+    """Our name for an event of perf's; on CPUs of unlike cores `cycles` is called `cpu_core/cycles/`."""
+    name = re.sub(r"^\w+/(.+)/\w*$", r"\1", name)
     if name == ALL_CALLS:
         return "syscalls"
     if name.startswith(CALLS):

@@ -15,7 +15,7 @@ MIGRATIONS = {"se.nr_migrations": "migrations"}
 
 
 def sources(pids: Mapping[str, Sequence[int]], proc: Path) -> list[Source]:
-    """The client comes last in both orders of reading, so that reading is not counted as its work."""
+    """The client comes last, so that as little reading as can be is counted as its work."""
     roles = sorted(pids, key=lambda role: role == "client")
     return [source for role in roles for pid in pids[role] for source in _of_process(role, proc / str(pid))]
 

@@ -31,6 +31,7 @@ def _outcome(directory: Path) -> Outcome:
         values_s = [value for run in runs for value in run["values"]]
         shared = {**suite.get("metadata", {}), **benchmark.get("metadata", {})}
         requests = sum(_requests({**shared, **run.get("metadata", {})}, run) for run in runs)
+        calibrating = sum(loops for run in benchmark["runs"] if not run.get("values") for loops, _ in run["warmups"])
     except OSError as error:
         raise ValueError(f"pyperf left no {_FILE} that can be read ({error.strerror}).") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -45,6 +46,7 @@ def _outcome(directory: Path) -> Outcome:
         mean_us=mean_us,
         percentiles_us={},  # a value is a mean over many requests
         resolution_us=0.001,
+        sent=requests + calibrating,
     )
 
 

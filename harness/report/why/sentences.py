@@ -2,14 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.model import Amount, Counter, Evidence, Explanation, Load, Plausibility, Setup, Summary
+from harness.model import Amount, Bound, Counter, Evidence, Explanation, Load, Plausibility, Setup, Summary
 from harness.report.why.tables import asked
 from harness.report.why.words import counter_name, rate, us
 from harness.report.wording import decimals, listed, signed
 
 REST = (
-    "The rest is what is neither CPU time nor waiting for a CPU: wake-ups, idle CPUs, interrupts; and it makes up for "
-    "CPU time that delays no request, as when a connection is closed after the answer."
+    "The rest is what CPU time and waiting for a CPU do not make up. Below zero, wake-ups, idle CPUs and interrupts "
+    "fell away; above, CPU time fell away that no timed request waited for: closing connections after the answer, work "
+    "of two processes at once."
+)
+PARTS = (
+    "The floor is a small client and a small server in Python over the bare transport, so a part of it is theirs. The "
+    "parts make up the whole by what they are; what none of them explains stands in the rest."
 )
 EVIDENCE: Mapping[Evidence, str] = {
     "nothing": "the timing is undecided, so there is nothing to explain",
@@ -28,6 +33,7 @@ def why(summary: Summary) -> list[str]:
         *([REST] if asked(summary) else []),
         *(_explained(one, counters) for one in explained),
         *map(_set_up, summary.setups),
+        *([PARTS] if summary.waterfalls else []),
         *_busy(summary.loads),
         *_reading(summary),
         *summary.unseen,
@@ -40,8 +46,10 @@ def _explained(one: Explanation, counters: Mapping[str, Counter]) -> str:
 
 
 def _grade(one: Explanation) -> str:
-    disagrees = "" if one.cpu_agrees is not False else ", and CPU time does not agree with it"
-    return f"{EVIDENCE[one.evidence]}{disagrees}."
+    text = EVIDENCE[one.evidence]
+    if one.evidence == "timing only":
+        text += "; the servers' CPU time " + ("is undecided" if one.cpu_agrees is None else "says otherwise")
+    return f"{text}."
 
 
 def _counts(one: Explanation, counters: Mapping[str, Counter]) -> Iterator[str]:
@@ -65,12 +73,17 @@ def _of(counter: Counter, arm: str) -> float:
 def _floor(one: Explanation) -> Iterator[str]:
     if one.floor_us is None or one.exchange_us is None:
         return
-    floor, exchange = us(one.floor_us), f"{one.exchange_us:.0f} us"
+    source = " (an earlier barehop floor, opening and closing included)" if one.floor_is_earlier else ""
+    floor, exchange = f"{us(one.floor_us)}{source}", f"{one.exchange_us:.0f} us"
     said: Mapping[Plausibility, str] = {
         "plausible": f"Plausible: without nginx and the app the transports differ by {floor}.",
         "beyond the floor": (
             f"Without nginx and the app the transports differ by {floor}: the rest of the difference lies in what "
             f"nginx and the app do about them. A whole exchange takes {exchange}."
+        ),
+        "the other way": (
+            f"The other way than the bare transports, which differ by {floor}: it lies in what nginx and the app do "
+            "about them, or in the placement."
         ),
         "implausible": (
             f"Not plausible: without nginx and the app the transports differ by {floor}, and a whole exchange takes "
@@ -83,9 +96,9 @@ def _floor(one: Explanation) -> Iterator[str]:
 
 def _set_up(one: Setup) -> str:
     return (
-        f"{one.kept_arm} against {one.arm}: with connections kept {_opens(one)}the difference goes from "
-        f"{us(one.without_us)} to {us(one.kept_us)}. So setting up connections was {us(one.setup_us)}"
-        f"{_share(one.setup_us, one.without_us)}.{_cpu_of_setup(one)}"
+        f"With connections kept{_opens(one)} the difference goes from {us(one.without_us)} ({one.arm} against "
+        f"{one.against}) to {us(one.kept_us)} ({one.kept_arm} against {one.kept_against}). So setting up connections "
+        f"was {us(one.setup_us)}{_share(one.setup_us, one.without_us)}.{_cpu_of_setup(one)}"
     )
 
 
@@ -93,7 +106,7 @@ def _opens(one: Setup) -> str:
     if one.opens is None or one.kept_opens is None:
         return ""
     fall = f"from {rate(one.opens.value)} to {rate(one.kept_opens.value)}"
-    return f"TCP connections opened on the hop fall {fall} per request and "
+    return f" TCP connections opened on the hop fall {fall} per request, and"
 
 
 def _cpu_of_setup(one: Setup) -> str:
@@ -104,24 +117,27 @@ def _cpu_of_setup(one: Setup) -> str:
 
 
 def _share(part: Amount, whole: Amount) -> str:
-    """`, 85 % of it`; nothing where that makes no sense."""
-    share = part.value / whole.value if whole.value else 0.0
-    return f", {100 * share:.0f} % of it" if 0 < share <= 1.5 else ""
+    """`, 85 % of it`; nothing where the whole may be none, or where the part is of the other sign."""
+    share = part.value / whole.value if whole.excludes_zero else 0.0
+    if share > 1:
+        return ", all of it"
+    return f", {100 * share:.0f} % of it" if share > 0 else ""
 
 
 def _busy(loads: Sequence[Load]) -> Iterator[str]:
     """One sentence for all arms with the same bottleneck."""
-    for bound in dict.fromkeys(load.bound for load in loads):
-        same = [load for load in loads if load.bound == bound]
+    for bound, together in dict.fromkeys((load.bound, load.together) for load in loads):
+        same = [load for load in loads if (load.bound, load.together) == (bound, together)]
         who = "all arms" if len(same) == len(loads) else listed([load.arm for load in same])
-        yield f"Who is the bottleneck: {who}: {bound} ({_ranges(same)}).{_meaning(bound)}"
+        sharing = f" {listed(together)} share CPUs that are always at work." if together else ""
+        yield f"Who is the bottleneck: {who}: {bound} ({_ranges(same)}).{sharing}{_meaning(bound, together)}"
 
 
-def _meaning(bound: str) -> str:
+def _meaning(bound: Bound, together: Sequence[str]) -> str:
     if bound == "latency-bound":
-        return " Nobody is always at work: a request waits for one after the other, so a rate says nothing of capacity."
-    if bound == "client-bound":
-        return " The client sets the pace, so nothing is said of the throughput of the servers."
+        return " No CPU is always at work: a request waits for one after the other, so a rate says nothing of capacity."
+    if bound == "client-bound" or "client" in together:
+        return " So the client sets the pace, and nothing is said of the throughput of the servers."
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from harness.model import ROLES, Amount, Counter, Explanation, Summary, Waterfall
+from harness.model import ROLES, Amount, Explanation, Summary, Waterfall
 from harness.report.why.words import counter_name, level, rate, us
 
 ABSENT = "-"
@@ -51,15 +51,26 @@ def _us(amount: Amount | None) -> str:
 
 
 def counter_rows(summary: Summary, *, chief: bool = False) -> tuple[Row, list[Row]]:
-    """(header, rows): each counter, per request, of each arm; only the `chief` ones, or all."""
+    """(header, rows): each counter, per request, of each arm; only the `chief` ones, or all with their intervals."""
     arms = [name for name, arm in summary.arms.items() if not chief or arm.control_of is None]
     by_name = {one.name: one for one in summary.counters}
     shown = [by_name[name] for name in CHIEF if name in by_name] if chief else list(summary.counters)
-    return ("per request", *arms), [_row(one, arms) for one in shown if any(map(_seen, one.arms.values()))]
+    told = _rate if chief else _rate_with_interval
+    return ("per request", *arms), [
+        (counter_name(one.name), *(told(one.arms.get(arm)) for arm in arms))
+        for one in shown
+        if any(map(_seen, one.arms.values()))
+    ]
 
 
-def _row(one: Counter, arms: Sequence[str]) -> Row:
-    return (counter_name(one.name), *(rate(one.arms[arm].value) if arm in one.arms else ABSENT for arm in arms))
+def _rate(amount: Amount | None) -> str:
+    return rate(amount.value) if amount else ABSENT
+
+
+def _rate_with_interval(amount: Amount | None) -> str:
+    if amount is None or amount.low is None or amount.high is None:
+        return _rate(amount)
+    return f"{rate(amount.value)} ±{rate((amount.high - amount.low) / 2)}"
 
 
 def _seen(amount: Amount) -> bool:

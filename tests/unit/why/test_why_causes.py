@@ -5,7 +5,7 @@ from known_causes import Truth, arm, experiment, records, summary
 
 from harness.analysis.why.loads import bound_of
 from harness.analysis.why.plausibility import floor_difference, plausibility
-from harness.model import Amount, Floor, FloorRow
+from harness.model import Amount, Floor, FloorRow, Settings
 
 FULL = arm("tcp"), arm("unix", transport="uds-tmpfs")
 FLOORS = arm("floor tcp", chain="floor"), arm("floor unix", transport="uds-tmpfs", chain="floor")
@@ -78,7 +78,20 @@ def test_what_goes_away_with_kept_connections_was_setting_them_up() -> None:
     ],
 )
 def test_whoever_is_always_at_work_is_the_bottleneck(utilisation: dict[str, float], bound: str) -> None:
-    assert bound_of(utilisation) == bound
+    apart = {role: (number,) for number, role in enumerate(utilisation)}
+    assert bound_of(utilisation, utilisation, apart) == (bound, ())
+
+
+def test_roles_that_fill_a_cpu_only_together_are_a_bottleneck_too() -> None:
+    busy = {"client": 0.6, "nginx": 0.35, "app": 0.3}
+    assert bound_of(busy, busy, {"client": (1,), "nginx": (1,), "app": (0,)}) == ("client-bound", ("client", "nginx"))
+    assert bound_of(busy, busy, {"client": (2,), "nginx": (1,), "app": (0,)}) == ("latency-bound", ())
+
+
+def test_one_cpu_for_all_is_full_when_all_of_it_is_used() -> None:
+    busy = {"client": 0.2, "nginx": 0.2, "app": 0.55}
+    everybody = dict.fromkeys(busy, (0,))
+    assert bound_of(busy, busy, everybody) == ("app-bound", ("client", "nginx", "app"))
 
 
 def test_no_rate_is_claimed_where_the_client_set_the_pace() -> None:
@@ -109,7 +122,7 @@ def test_where_nothing_is_counted_counting_costs_nothing_that_is_known() -> None
         ((-15, -18, -12), "plausible"),
         ((-45, -50, -40), "beyond the floor"),
         ((-150, -160, -140), "implausible"),
-        ((12, 9, 15), "implausible"),
+        ((12, 9, 15), "the other way"),
         ((3, -4, 10), "plausible"),
     ],
 )
@@ -143,6 +156,38 @@ def test_the_floor_of_the_same_run_comes_before_an_earlier_one() -> None:
     )
     found = next(one for one in seen.explanations if one.arm == "unix")
     assert found.exchange_us == pytest.approx(90, abs=3)
+
+
+def test_a_floor_of_another_size_says_nothing() -> None:
+    large = [
+        arm(name, transport=name).model_copy(update={"settings": Settings(transport=name, path="/bytes/1000000")})
+        for name in ("tcp", "uds-tmpfs")
+    ]
+    (found,) = summary(experiment(*large), records(times(**{"tcp": 1450, "uds-tmpfs": 1200})), FLOOR).explanations
+    assert (found.floor_us, found.plausibility) == (None, "unknown")
+
+
+def test_a_floor_of_two_cpus_says_nothing_of_one_that_all_share() -> None:
+    shared = [
+        arm(name).model_copy(update={"settings": Settings(transport=name, placement="shared")})
+        for name in ("tcp", "uds-tmpfs")
+    ]
+    (found,) = summary(experiment(*shared), records(times(**{"tcp": 450, "uds-tmpfs": 430})), FLOOR).explanations
+    assert found.floor_us is None
+
+
+def test_parts_over_other_kinds_of_connections_are_no_parts() -> None:
+    kept = [
+        one.model_copy(update={"settings": one.settings.model_copy(update={"client_keepalive": True})})
+        for one in (*FULL, *PARTS)
+    ]
+    assert summary(experiment(*kept), records(times(**TIMES))).waterfalls == ()
+
+
+def test_a_part_that_failed_is_no_part() -> None:
+    seen = records(times(**TIMES))
+    failed = [seen[0].model_copy(update={"failures": {"nginx": {"502": 1}}}), *seen[1:]]
+    assert summary(experiment(*FULL, *PARTS), failed).waterfalls == ()
 
 
 def test_a_transport_that_was_not_measured_has_no_floor() -> None:

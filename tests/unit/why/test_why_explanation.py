@@ -1,5 +1,6 @@
 """A difference is taken apart into what it is made of, and graded by how much of what was seen agrees."""
 
+import numpy as np
 import pytest
 from known_causes import Truth, arm, experiment, records, summary
 
@@ -39,6 +40,7 @@ def test_the_parts_are_those_that_the_difference_was_made_of() -> None:
         "nginx": pytest.approx(-10),
         "app": pytest.approx(-25),
     }
+    assert found.cpu_total_us
     assert found.cpu_total_us.value == pytest.approx(-35)
     assert found.waiting_total_us
     assert found.waiting_total_us.value == pytest.approx(-3)
@@ -95,6 +97,43 @@ def test_system_calls_counted_under_perf_are_told_beside_the_others() -> None:
     assert "app.syscalls" in found.explanations[0].agree
     (counter,) = [one for one in found.counters if one.name == "app.syscalls"]
     assert counter.differences["unix"].value == pytest.approx(-2)
+
+
+def test_system_calls_that_go_the_other_way_do_not_outvote_what_tcp_does_on_the_hop() -> None:
+    calls = {"tcp": {"nginx.syscalls": 18.0}, "unix": {"nginx.syscalls": 19.0}}
+    (found,) = summary(TWO, records({"tcp": TCP, "unix": UNIX}, under_perf=calls)).explanations
+    assert found.oppose == ("nginx.syscalls",)
+    assert found.evidence == "timing, CPU and counts"
+
+
+def test_a_session_that_lacks_a_part_is_left_out_of_the_sum_and_of_nothing_else() -> None:
+    seen = records({"tcp": TCP, "unix": UNIX})
+    untimed = tuple(visit.model_copy(update={"mean_us": None}) for visit in seen[3].visits if visit.arm == "unix")
+    others = tuple(visit for visit in seen[3].visits if visit.arm == "tcp")
+    lacking = [*seen[:3], seen[3].model_copy(update={"visits": (*untimed, *others)}), *seen[4:]]
+    (found,) = summary(TWO, lacking).explanations
+    assert found.cpu_total_us
+    assert found.cpu_total_us.value == pytest.approx(-35)
+    assert found.rest_us.value == pytest.approx(18, abs=1)
+
+
+def test_cpu_time_that_is_undecided_neither_agrees_nor_disagrees() -> None:
+    rng = np.random.default_rng(3)
+    seen = [
+        record.model_copy(
+            update={
+                "visits": tuple(
+                    visit.model_copy(
+                        update={"cpu_us": {**visit.cpu_us, "app": 300 + shift if visit.arm == "unix" else 300}}
+                    )
+                    for visit in record.visits
+                )
+            }
+        )
+        for record, shift in zip(records({"tcp": TCP, "unix": UNIX}), rng.normal(0, 30, 8).tolist(), strict=True)
+    ]
+    (found,) = summary(TWO, seen).explanations
+    assert (found.cpu_agrees, found.evidence) == (None, "timing only")
 
 
 def test_rare_events_are_no_outliers() -> None:

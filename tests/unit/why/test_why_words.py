@@ -31,7 +31,7 @@ def test_a_difference_is_shown_as_the_sum_of_its_parts() -> None:
 
 def test_evidence_counts_and_plausibility_are_told_of_each_comparison() -> None:
     rest, first, *_ = why(summary(TWO, records({"tcp": TCP, "unix": UNIX}), FLOOR))
-    assert rest.startswith("The rest is what is neither CPU time nor waiting")
+    assert rest.startswith("The rest is what CPU time and waiting for a CPU do not make up.")
     assert first.startswith("unix against tcp: timing, CPU time and counts agree.")
     assert "TCP connections opened on the hop 0.00 instead of 1.00, TCP segments sent 10.0 instead of 21.0." in first
     assert "Plausible: without nginx and the app the transports differ by -20 us" in first
@@ -62,7 +62,8 @@ def test_setting_up_connections_is_told_with_its_share() -> None:
     counted = {name: {**of, "hop.active_opens": opens[name]} for name, of in truth.items()}
     pairs = (("uds-tmpfs/0", "tcp/0"), ("uds-tmpfs/16", "tcp/16"))
     told = " ".join(why(summary(experiment(*arms, pairs=pairs), records(counted))))
-    assert "with connections kept TCP connections opened on the hop fall from 1.00 to 0.00 per request and" in told
+    assert "With connections kept TCP connections opened on the hop fall from 1.00 to 0.00 per request, and" in told
+    assert "(uds-tmpfs/16 against tcp/16)" in told
     assert "So setting up connections was -15" in told
 
 
