@@ -36,6 +36,11 @@ class Arranged:
     by_tools: bool  # whether an outside tool is the client of any arm
 
     @property
+    def scratch(self) -> Path:
+        """A directory that goes with the session."""
+        return self.stacks[0].blueprint.private[0]
+
+    @property
     def unseen(self) -> tuple[str, ...]:
         """Sentences on what is not counted."""
         blind = (OF_A_TOOL,) if self.by_tools else ()

@@ -1,11 +1,12 @@
 """Calibrates the harness on this machine: one arm against itself, and against itself plus a known spike."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from harness.analysis.calibration import SESSIONS_PER_RUN, Calibration, calibration_of
 from harness.conclude import read_sessions
-from harness.evidence.earlier import latest
+from harness.evidence.earlier import earlier
 from harness.evidence.store import Store, new_directory
 from harness.experiment.plan import plan_of
 from harness.lab.blueprint import survey
@@ -76,5 +77,7 @@ def calibrated(store: Store) -> Calibration:
 
 def last_calibration(results: Path, host: dict[str, Any]) -> Calibration | None:
     """The latest calibration under `results` that was made on this kind of host."""
-    path = latest(results / NAME, "calibration.json", host)
-    return Calibration.model_validate_json(path.read_bytes()) if path else None
+    for path in earlier(results / NAME, "calibration.json", host):
+        with suppress(OSError, ValueError):  # one that is not whole says nothing
+            return Calibration.model_validate_json(path.read_bytes())
+    return None

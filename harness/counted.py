@@ -23,7 +23,7 @@ class Counted:
     unseen: tuple[str, ...] = ()
 
 
-def counted_bursts(session: int, arranged: Arranged, directory: Path) -> Counted:
+def counted_bursts(session: int, arranged: Arranged) -> Counted:
     """A burst for each arm, in the first sessions; or a sentence on why there is none."""
     if session > SESSIONS:
         return Counted()
@@ -35,9 +35,9 @@ def counted_bursts(session: int, arranged: Arranged, directory: Path) -> Counted
     if len(arranged.visitors) > MOST_ARMS:
         return _unknown(f"they are counted in experiments of at most {MOST_ARMS} arms.")
     try:
-        return _bursts(arranged, program, directory / "perf")
+        return _bursts(arranged, program, arranged.scratch / "perf")
     except HarnessError as error:
-        return Counted(unseen=(why_not(error, directory / "perf"),))
+        return Counted(unseen=(why_not(error, arranged.scratch / "perf"),))
 
 
 def _unknown(why: str) -> Counted:

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness import plugins
 from harness.errors import MachineError
-from harness.evidence.counters.perf import INSTALL, may_count
+from harness.evidence.counters.perf import INSTALL, RIGHTS, may_count
 from harness.evidence.doubts.bare import bare_doubts, read_bare
 from harness.evidence.doubts.noise import noise_doubts
 from harness.evidence.doubts.scene import Scene
@@ -156,8 +156,7 @@ def _perf() -> Finding:
     if path is None:
         return Finding("perf", "doubt", "not installed, so no system calls per request", INSTALL)
     if not may_count():
-        advice = "Run barehop as root, or set kernel.perf_event_paranoid to -1."
-        return Finding("perf", "doubt", f"{path}, but an ordinary user may not count system calls", advice)
+        return Finding("perf", "doubt", f"{path}, but system calls of others may not be counted", RIGHTS)
     return Finding("perf", "ok", path)
 
 

@@ -72,5 +72,5 @@ def _measured(session: int, plan: Plan, store: Store, machine: Machine) -> Measu
             seen = visits(plan.orders[session - 1], arranged.visitors, plan.schedule)
             visiting_s = time.monotonic() - visiting
             doubts = doubts_after(sum(visit.cpu_requests for visit in seen))
-            counted = counted_bursts(session, arranged, store.stack_directory(session))
+            counted = counted_bursts(session, arranged)
         return Measured(proofs, seen, visiting_s, doubts, arranged, counted)

@@ -62,7 +62,7 @@ def _misspelt(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def sized(path: str) -> int | None:
     """The bytes that a path like /bytes/100 asks for."""
-    found = re.fullmatch(r"/bytes/(\d{1,8})", path)
+    found = re.fullmatch(r"/bytes/(\d{1,8})(?:\?.*)?", path)
     return int(found[1]) if found else None
 
 
@@ -86,6 +86,11 @@ def _broken_chain(settings: Settings) -> Iterator[str]:
         yield (
             f"{chain} over transport = {shown(settings.transport)} excludes tool = {shown(settings.tool)}, which "
             f"cannot ask a Unix socket. Set tool to {shown(CLIENT)}."
+        )
+    if settings.chain == "floor" and settings.tool != CLIENT and settings.client_keepalive:
+        yield (
+            f"{chain} with client_keepalive excludes tool = {shown(settings.tool)}, because the bare server serves one "
+            f"connection at a time. Set client_keepalive to false, or tool to {shown(CLIENT)}."
         )
     if settings.chain == "app-direct" and settings.client_keepalive and settings.worker_class == "sync":
         yield f'{chain} excludes client_keepalive with worker_class = "sync", which closes every connection.'

@@ -1,13 +1,27 @@
 """`python -m harness.floor`: what pyperf starts as its workers."""
 
 import sys
+from typing import NoReturn
 
-from harness.errors import HarnessError
-from harness.floor.script import run
+INTERRUPTED = 130
 
-if __name__ == "__main__":
+
+def main() -> NoReturn:
+    """One sentence for every way of ending; the imports take long enough to be interrupted."""
     try:
-        run(sys.argv[1:])
+        from harness.errors import HarnessError
+        from harness.floor.script import work
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    try:
+        work(sys.argv[1:])
     except HarnessError as problem:
         sys.stderr.write(f"{problem}\n")
         sys.exit(problem.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

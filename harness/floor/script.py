@@ -4,9 +4,10 @@ What only the first process needs is imported there: the workers, some sixty of 
 """
 
 import argparse
+import shutil
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from harness.experiment.limits import sized
 from harness.experiment.read import read_experiment
 from harness.floor.bench import KINDS, Bench, prepared
 from harness.floor.exchanges import TimeLoops
+from harness.floor.options import check, is_unusual, parsed
 from harness.lab import bare
 from harness.lab.blueprint import Machine, survey
 from harness.lab.lock import only_run
@@ -26,23 +28,30 @@ from harness.model import Settings, Transport
 RESULTS = Path("results")
 # As many worker processes as leave a minute for three transports, two kinds of exchange and one size.
 PROCESSES, VALUES, WARMUPS = 8, 3, 1
+TIMED_OUT = 124  # how pyperf ends when a worker takes too long
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Measure, or be one of the workers that do. Raises HarnessError."""
+    """Measure all that the options ask for. Raises HarnessError."""
+    runner = _runner()
+    options = parsed(runner, arguments)
+    machine = survey(RESULTS)
+    check(options, machine.topology.numbers)
+    benches = benches_of(options.config, machine)
+    with ExitStack() as until_the_end:
+        until_the_end.enter_context(only_run())
+        keep = until_the_end.enter_context(_results(options))
+        _bench(runner, benches, machine, until_the_end)
+        keep()
+
+
+def work(arguments: Sequence[str]) -> None:
+    """Be one of the workers that pyperf starts."""
     runner = _runner()
     options = runner.parse_args(list(arguments))
     machine = survey(RESULTS)
-    benches = benches_of(options.config, machine)
     with ExitStack() as until_the_end:
-        if options.worker:
-            _bench(runner, benches, machine, until_the_end)
-            return
-        until_the_end.enter_context(only_run())
-        directory = _results(options)
-        _bench(runner, benches, machine, until_the_end)
-    if directory:
-        _conclude(directory)
+        _bench(runner, benches_of(options.config, machine), machine, until_the_end)
 
 
 def benches_of(config: str | None, machine: Machine) -> list[Bench]:
@@ -89,28 +98,52 @@ def _bench(runner: pyperf.Runner, benches: Sequence[Bench], machine: Machine, un
             runner.bench_time_func(bench.name, partial(_seconds, prepare))
     except RuntimeError as error:
         raise LoadError(f"{error}. What its worker said stands above.") from None
+    except SystemExit as ended:
+        if ended.code != TIMED_OUT:
+            raise
+        raise LoadError("A worker of pyperf did not end within --timeout. Allow more seconds.") from None
 
 
 def _seconds(prepare: Callable[[], TimeLoops], loops: int) -> float:
     return prepare()(loops)
 
 
-def _results(options: argparse.Namespace) -> Path | None:
-    """A new directory for the results; None where pyperf was told of a file."""
+@contextmanager
+def _results(options: argparse.Namespace) -> Iterator[Callable[[], None]]:
+    """A new directory for the results, unless pyperf was told of a file; call what it yields when all is measured.
+
+    What was cut off, or measured with unusual options, is kept under another name, which nothing is held against.
+    """
     if options.output or options.append:
-        return None
+        yield lambda: None
+        return
     from harness.evidence.host import host_facts
+    from harness.evidence.pyperf_facts import without_names
     from harness.evidence.store import Store, new_directory
-    from harness.floor.results import FILE, NAME
+    from harness.floor.results import NAME, OTHER, WHOLE
 
     directory = new_directory(RESULTS, NAME, None)
+    (directory / "sessions").rmdir()
     Store(directory).write_json("host.json", host_facts({}))
-    options.output = str(directory / FILE)
-    return directory
+    measured, whole = directory / OTHER, directory / WHOLE
+    options.output = str(measured)
+
+    def keep() -> None:
+        _conclude(measured)
+        if not is_unusual(options):
+            without_names(measured)
+            measured.rename(whole)
+        sys.stdout.write(f"\nResults  {directory}\n")
+
+    try:
+        yield keep
+    finally:
+        if not measured.exists() and not whole.exists():
+            shutil.rmtree(directory)
 
 
-def _conclude(directory: Path) -> None:
-    from harness.floor.results import FILE, floor_of
+def _conclude(measured: Path) -> None:
+    from harness.floor.results import floor_of
     from harness.report.floor import render_floor
 
-    sys.stdout.write(f"\n{render_floor(floor_of(directory / FILE))}\nResults  {directory}\n")
+    sys.stdout.write(f"\n{render_floor(floor_of(measured))}")

@@ -44,10 +44,17 @@ def serve(connection: socket.socket, answers: dict[bytes, bytes]) -> None:
             if request not in answers:
                 answers[request] = answer(request)
             connection.sendall(answers[request])
-            if b"Connection: close" in request:
+            if is_last(request):
                 return
     except OSError:
         return
+
+
+def is_last(request: bytes) -> bool:
+    """HTTP/1.0 closes unless asked to keep, HTTP/1.1 keeps unless asked to close."""
+    if b" HTTP/1.0\r\n" in request:
+        return b"keep-alive" not in request.lower()
+    return b"Connection: close" in request
 
 
 def received(connection: socket.socket) -> bytes:
@@ -62,11 +69,13 @@ def received(connection: socket.socket) -> bytes:
 
 def answer(request: bytes) -> bytes:
     """The whole answer to `request`."""
-    path = request.split(b" ", 2)[1]
+    path = request.split(b" ", 2)[1].partition(b"?")[0]
     asked = path.removeprefix(PATH)
     sized = path.startswith(PATH) and asked.isdigit() and int(asked) <= MOST_BYTES
     body, kind = (b"x" * int(asked), b"application/octet-stream") if sized else (BODY, b"application/json")
-    return b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (kind, len(body), body)
+    told = b" HTTP/1.0\r\n" in request and not is_last(request)  # who speaks 1.0 must be told that it is kept
+    kept = b"Connection: keep-alive\r\n" if told else b""
+    return b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b\r\n%b" % (kind, len(body), kept, body)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,17 @@ from harness.lab.kernelfiles import format_cpus
 def described(blueprint: Blueprint, arm: str) -> dict[str, str]:
     """What serves `arm`, in words and in full, by what it is."""
     cpus = "\n".join(f"{role}: {format_cpus(cpus)}" for role, cpus in blueprint.placement.cpus.items())
-    servers = {
-        "nginx": shlex.join(blueprint.nginx_argv),
-        "nginx.conf": blueprint.nginx_conf,
-        "gunicorn": shlex.join(blueprint.gunicorn_argv),
-    }
+    chain = blueprint.arm(arm).settings.chain
+    nginx = {"nginx": shlex.join(blueprint.nginx_argv), "nginx.conf": blueprint.nginx_conf}
+    gunicorn = {"gunicorn": shlex.join(blueprint.gunicorn_argv)}
+    servers = {"full": nginx | gunicorn, "proxy-only": nginx, "app-direct": gunicorn}
     if arm in blueprint.bare_argvs:
-        servers = {"bare server": shlex.join(blueprint.bare_argvs[arm])}
+        servers["floor"] = {"bare server": shlex.join(blueprint.bare_argvs[arm])}
     return {
         "who asks whom": " -> ".join(filter(None, (blueprint.targets[arm].url, blueprint.server(arm)))),
         "CPUs": f"{cpus}\n{blueprint.placement.reason}",
         "kernel settings": "none are changed",
-        **servers,
+        **servers[chain],
     }
 
 

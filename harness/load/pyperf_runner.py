@@ -1,13 +1,16 @@
 """The program that pyperf runs: a benchmark of one request, in worker processes that calibrate and warm up."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import pyperf  # type: ignore[import-untyped] # it brings no types
 
 from harness.errors import LoadError
+from harness.evidence.pyperf_facts import without_names
 from harness.load.client import exchanging
 from harness.load.exchange import Exchange
 from harness.model import Target
@@ -15,8 +18,18 @@ from harness.model import Target
 NAME = "request"
 
 
-def main() -> None:
+def main() -> NoReturn:
     """`python -m harness.load.pyperf_runner --url=http://127.0.0.1:8080/`, and any option of pyperf's Runner."""
+    try:
+        _bench()
+    except LoadError as problem:  # in a worker
+        sys.exit(str(problem))
+    except RuntimeError:  # the worker has said why
+        sys.exit(LoadError.exit_code)
+    sys.exit(0)
+
+
+def _bench() -> None:
     runner = pyperf.Runner(program_args=("-m", "harness.load.pyperf_runner"), add_cmdline_args=_for_workers)
     runner.argparser.add_argument("--url", required=True)
     runner.argparser.add_argument("--authority", type=Path, help="the certificate to trust")
@@ -24,6 +37,8 @@ def main() -> None:
     options = runner.parse_args()
     with exchanging(_target(options)) as exchange:
         runner.bench_time_func(NAME, time_requests_s, exchange)
+    if options.output and not options.worker:
+        without_names(Path(options.output))
 
 
 def time_requests_s(loops: int, exchange: Callable[[], Exchange]) -> float:

@@ -56,7 +56,9 @@ class Settings(Model):
     knobs: dict[str, int | str] = Field(default_factory=dict, description="kernel settings of the arm")
     url: str = Field("", description="an already running service instead of a stack of ours")
     tool: str = Field("client", description="who sends the requests")
-    tool_requests: int = Field(1000, ge=1, description="requests of one run of an outside tool")
+    tool_requests: int = Field(
+        1000, ge=1, description="requests of one run of an outside tool; pyperf chooses by itself"
+    )
     tool_seconds: float = Field(0, ge=0, strict=False, description="... or how long it runs")
 
 

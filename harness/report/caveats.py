@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from harness.model import Comparison, Design, Summary
+from harness.model.experiment import MOST_SECONDS
 from harness.report.selection import compared, controls, has_verdict
 from harness.report.wording import Estimate, by, counted, difference, duration, listed, percent_of, rounded
 
@@ -153,4 +154,6 @@ def _precision(summary: Summary, design: Design | None) -> Iterator[str]:
         return
     enough_s = summary.seconds.total * (max(widths) / asked) ** 2  # intervals narrow with the root of the time
     budget = float(f"{enough_s:.2g}")
-    yield f"The widest interval is {got} where ±{asked:g} % was asked; --budget {budget:.0f} should get there."
+    fixed = design.sessions is not None and design.rounds is not None
+    advice = "" if fixed or budget > MOST_SECONDS else f"; --budget {budget:.0f} should get there"
+    yield f"The widest interval is {got} where ±{asked:g} % was asked{advice}."

@@ -140,7 +140,7 @@ def test_separate_processes_are_never_shared(tmp_path: Path) -> None:
     text = 'name = "apart"\n[arms.a]\n[arms.b]\n[design]\nprocesses = "separate"\n'
     record = measured(tmp_path, text)[-1]
     assert proofs_of(record, "a")["pids"] != proofs_of(record, "b")["pids"]
-    assert {path.name for path in (tmp_path / "out/stack/0001").iterdir()} - {"perf"} == {"1", "2"}
+    assert {path.name for path in (tmp_path / "out/stack/0001").iterdir()} == {"1", "2"}
 
 
 @pytest.mark.needs_ab

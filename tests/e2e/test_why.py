@@ -154,10 +154,11 @@ def test_the_packaged_decomposition_has_all_its_parts(tmp_path: Path) -> None:
 def test_the_floor_is_a_pyperf_file_that_later_runs_are_held_against(tmp_path: Path) -> None:
     ended = barehop(tmp_path, "floor", *FLOOR_IN_SECONDS)
     assert ended.code == 0, ended.err
-    (file,) = tmp_path.glob("results/floor/*/pyperf.json")
+    (file,) = tmp_path.glob("results/floor/*/floor.pyperf.json")
     names = pyperf.BenchmarkSuite.load(str(file)).get_benchmark_names()
     assert len(names) == 6
     assert "connect, ask, answer, close" in ended.out
+    assert "hostname" not in file.read_text()
     run = barehop(tmp_path, "run", "quick", *fixed(2, 4), "--out", "out")
     assert run.code in (0, 1), run.err
     (explained,) = summary_of(tmp_path / "out").explanations
@@ -181,6 +182,11 @@ def test_the_floor_takes_the_sizes_of_an_experiment_and_pyperfs_own_options(tmp_
         (("--help",), 0, "--rigorous"),
         (("--no-such-option",), 2, "unrecognized arguments: --no-such-option"),
         (("nowhere.toml",), 2, "nowhere.toml cannot be read"),
+        (("--affinity=abc",), 2, "--affinity=abc is no list of CPUs."),
+        (("--affinity=4095",), 2, "CPU 4095 cannot be had."),
+        (("-o", "/nowhere/x.json"), 2, "there is no such directory."),
+        (("--worker",), 2, "--worker is for pyperf itself."),
+        (("--compare-to", "python3"), 2, "Leave them out."),
     ],
 )
 def test_floor_says_what_it_does_not_understand(
@@ -196,8 +202,32 @@ def test_pyperf_measures_an_arm_in_its_worker_processes(tmp_path: Path) -> None:
     assert ended.code in (0, 1), ended.err
     record = Record.model_validate_json((tmp_path / "out/sessions/0001.json").read_bytes())
     assert all(visit.mean_us and visit.requests > 0 for visit in record.visits)
+    summary = summary_of(tmp_path / "out")
+    assert value(summary, "net.active_opens", "tcp") == pytest.approx(2, abs=0.2)
+    assert summary.loads == ()
+    assert any("Where an outside tool is the client" in sentence for sentence in summary.unseen)
     (first,) = (tmp_path / "out/stack/0001/tool/tcp/0001").glob("pyperf.json")
+    assert "hostname" not in first.read_text()
     runs = json.loads(first.read_text())["benchmarks"][0]["runs"]
     assert any("warmups" in run for run in runs), "pyperf warmed up"
     host = json.loads((tmp_path / "out/host.json").read_text())
     assert host["programs"]["pyperf"].startswith("pyperf ")
+
+
+def test_an_experiment_called_floor_and_broken_files_disturb_no_later_run(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text('name = "floor"\n[arms.a]\n[arms.b]\ntransport = "uds-tmpfs"\n')
+    assert barehop(tmp_path, "run", "c.toml", *fixed(2, 2)).code in (0, 1)
+    broken = tmp_path / "results/floor/2999-01-01T00-00-00Z"
+    broken.mkdir()
+    shutil.copy(next(tmp_path.glob("results/floor/*/host.json")), broken)
+    (broken / "floor.pyperf.json").write_text("{")
+    assert barehop(tmp_path, "run", "quick", *fixed(2, 2)).code in (0, 1)
+
+
+@pytest.mark.needs_ab
+def test_apachebench_visits_every_part_of_the_chain_over_tcp(tmp_path: Path) -> None:
+    text = "\n".join(f'[arms.{chain}]\nchain = "{chain}"' for chain in ("full", "proxy-only", "app-direct", "floor"))
+    (tmp_path / "c.toml").write_text(text)
+    ended = barehop(tmp_path, "run", "c.toml", *fixed(2, 1), *sets(tool="ab", tool_requests=20), "--out", "out")
+    assert ended.code in (0, 1), ended.err
+    assert {arm.requests for arm in summary_of(tmp_path / "out").arms.values()} == {40}

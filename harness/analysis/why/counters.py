@@ -33,7 +33,8 @@ def counters(experiment: Experiment, records: Sequence[Record]) -> tuple[Counter
 def _counters(experiment: Experiment, of: Counted) -> Iterator[Counter]:
     for name in counter_names(of.records):
         records, value, centre = of.having(name), counter(name), centre_of(name)
-        arms = {arm.name: amount(level(records, arm.name, value, centre)) for arm in experiment.arms}
+        own = "mean" if name.endswith(".cpu_us") else centre  # as the arms' own table has it
+        arms = {arm.name: amount(level(records, arm.name, value, own)) for arm in experiment.arms}
         differences = {arm: amount(_difference((arm, against), of, name)) for arm, against in experiment.pairs}
         yield Counter(
             name=name,

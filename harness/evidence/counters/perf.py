@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError, MachineError
-from harness.lab.kernelfiles import read_int
+from harness.lab.kernelfiles import read, read_int
 from harness.lab.process import Running, Service, log_tail, running
 
 ANSWER_S = 5.0
@@ -21,6 +21,8 @@ WANTED = (
     "accept4", "close", "connect", "epoll_ctl", "epoll_*wait", "getsockopt", "recvfrom", "sendto", "socket", "writev",
 )  # fmt: skip
 HARDWARE = {"cycles": "cycles", "instructions": "instructions", "cache-misses": "cache_misses"}
+CAP_SYS_ADMIN = 21
+RIGHTS = "Run barehop as root with all its capabilities, or set kernel.perf_event_paranoid to -1 and mount tracefs."
 UNSUPPORTED = "<not supported>"
 MOUNTED = Path("/sys/kernel/tracing/events")
 IN_OWN_MOUNTS = 'mount -t tracefs none /sys/kernel/tracing && exec "$@"'
@@ -131,16 +133,19 @@ def _event(name: str) -> str:
 
 
 def may_count(proc: Path = Path("/proc")) -> bool:
-    """Whether the kernel lets this user count the system calls of other processes."""
+    """Whether the kernel lets us count the system calls of other processes, and find tracefs or mount it ourselves."""
     paranoid = read_int(proc / "sys/kernel/perf_event_paranoid")
-    return os.geteuid() == 0 or (paranoid is not None and paranoid < 0)
+    if paranoid is not None and paranoid < 0 and MOUNTED.exists():
+        return True
+    found = re.search(r"^CapEff:\s+([0-9a-f]+)", read(proc / "self/status") or "", re.MULTILINE)
+    return bool(found and int(found[1], 16) >> CAP_SYS_ADMIN & 1)
 
 
 def why_not(error: HarnessError, directory: Path) -> str:
     """A sentence on why there are no system calls."""
     logs = [log for log in sorted(directory.glob("*/perf.log")) if log.stat().st_size]
-    said = log_tail(logs[0], 3) if logs else str(error)
-    rights = "" if may_count() else " Run barehop as root, or set kernel.perf_event_paranoid to -1."
+    said = log_tail(logs[0], 3) if logs else str(error).partition(" Its log")[0]
+    rights = "" if may_count() else f" {RIGHTS}"
     return f"System calls per request are not known: perf said {_one_line(said)!r}.{rights}"
 
 

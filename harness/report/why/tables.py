@@ -17,12 +17,10 @@ Row = tuple[str, ...]
 
 
 def asked(summary: Summary) -> list[Explanation]:
-    """Not of a control, nor of a part of the chain, which is there to explain the others."""
-    return [
-        one
-        for one in summary.explanations
-        if summary.arms[one.arm].control_of is None and summary.arms[one.arm].settings.get("chain", "full") == "full"
-    ]
+    """Not of a control; and where there are arms of the full chain, not of its parts, which are there to explain it."""
+    no_control = [one for one in summary.explanations if summary.arms[one.arm].control_of is None]
+    full = [one for one in no_control if summary.arms[one.arm].settings.get("chain", "full") == "full"]
+    return full or no_control
 
 
 def difference_tables(summary: Summary) -> Iterator[tuple[Row, list[Row]]]:

@@ -78,10 +78,14 @@ def test_a_perf_that_refuses_becomes_a_sentence_with_what_it_said(tmp_path: Path
     assert sentence.startswith("System calls per request are not known: perf said 'Error: No permission")
 
 
-@pytest.mark.parametrize(("paranoid", "may"), [("-1", True), ("2", os.geteuid() == 0), ("4", os.geteuid() == 0)])
-def test_who_may_count(tmp_path: Path, paranoid: str, may: bool) -> None:
+@pytest.mark.parametrize(("capabilities", "may"), [("000001ffffffffff", True), ("0000000000000000", False)])
+def test_who_may_count_is_a_matter_of_capabilities_and_not_of_being_root(
+    tmp_path: Path, capabilities: str, may: bool
+) -> None:
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self/status").write_text(f"Name:\tx\nCapEff:\t{capabilities}\n")
     (tmp_path / "sys/kernel").mkdir(parents=True)
-    (tmp_path / "sys/kernel/perf_event_paranoid").write_text(f"{paranoid}\n")
+    (tmp_path / "sys/kernel/perf_event_paranoid").write_text("2\n")
     assert may_count(tmp_path) == may
 
 

@@ -82,3 +82,5 @@ def test_a_bare_server_that_ends_ends_the_session(tmp_path: Path) -> None:
 def test_show_names_the_bare_server_in_the_place_of_nginx_and_gunicorn(stack: Stack) -> None:
     assert "bare.py" in described(stack.blueprint, "floor tcp")["bare server"]
     assert "return 200" in described(stack.blueprint, "proxy-only tcp")["nginx.conf"]
+    assert "gunicorn" not in described(stack.blueprint, "proxy-only tcp")
+    assert "nginx" not in described(stack.blueprint, "app-direct tcp")
