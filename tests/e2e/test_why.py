@@ -185,7 +185,7 @@ def test_the_floor_takes_the_sizes_of_an_experiment_and_pyperfs_own_options(tmp_
         (("--affinity=abc",), 2, "--affinity=abc is no list of CPUs."),
         (("--affinity=4095",), 2, "CPU 4095 cannot be had."),
         (("-o", "/nowhere/x.json"), 2, "there is no such directory."),
-        (("--worker",), 2, "--worker is for pyperf itself."),
+        (("--pipe", "1"), 2, "--pipe is for pyperf itself"),
         (("--compare-to", "python3"), 2, "Leave them out."),
     ],
 )
