@@ -27,7 +27,7 @@ from harness.model import Settings, Transport
 
 RESULTS = Path("results")
 # As many worker processes as leave a minute for three transports, two kinds of exchange and one size.
-PROCESSES, VALUES, WARMUPS = 8, 3, 1
+PROCESSES, VALUES, WARMUPS = 6, 3, 1
 TIMED_OUT = 124  # how pyperf ends when a worker takes too long
 
 

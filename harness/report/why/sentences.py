@@ -98,7 +98,7 @@ def _set_up(one: Setup) -> str:
     return (
         f"With connections kept{_opens(one)} the difference goes from {us(one.without_us)} ({one.arm} against "
         f"{one.against}) to {us(one.kept_us)} ({one.kept_arm} against {one.kept_against}). So setting up connections "
-        f"was {us(one.setup_us)}{_share(one.setup_us, one.without_us)}.{_cpu_of_setup(one)}"
+        f"was {us(one.setup_us)}{share_of(one.setup_us, one.without_us)}.{_cpu_of_setup(one)}"
     )
 
 
@@ -112,13 +112,13 @@ def _opens(one: Setup) -> str:
 def _cpu_of_setup(one: Setup) -> str:
     if one.without_cpu_us is None or one.kept_cpu_us is None or one.setup_cpu_us is None:
         return ""
-    share = _share(one.setup_cpu_us, one.without_cpu_us)
+    share = share_of(one.setup_cpu_us, one.without_cpu_us)
     return f" In CPU time: {us(one.without_cpu_us)} without, {us(one.kept_cpu_us)} with; {us(one.setup_cpu_us)}{share}."
 
 
-def _share(part: Amount, whole: Amount) -> str:
-    """`, 85 % of it`; nothing where the whole may be none, or where the part is of the other sign."""
-    share = part.value / whole.value if whole.excludes_zero else 0.0
+def share_of(part: Amount, whole: Amount) -> str:
+    """`, 85 % of it`; nothing where either may be none, or where they are of opposite sign."""
+    share = part.value / whole.value if whole.excludes_zero and part.excludes_zero else 0.0
     if share > 1:
         return ", all of it"
     return f", {100 * share:.0f} % of it" if share > 0 else ""

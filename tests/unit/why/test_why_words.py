@@ -9,7 +9,7 @@ from harness.model import Amount, Design
 from harness.report.csv_table import render_csv
 from harness.report.markdown import render_markdown
 from harness.report.terminal import render
-from harness.report.why.sentences import why
+from harness.report.why.sentences import share_of, why
 from harness.report.why.tables import difference_tables
 from harness.report.why.words import counter_name, rate, us
 
@@ -106,3 +106,17 @@ def test_rates_are_readable_at_any_size(value: float, text: str) -> None:
 )
 def test_counters_have_names_in_words(name: str, text: str) -> None:
     assert counter_name(name) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "share"),
+    [
+        (Amount(value=-43, low=-52, high=-34), Amount(value=-49, low=-55, high=-42), ", 88 % of it"),
+        (Amount(value=-8, low=-16, high=1), Amount(value=-15, low=-23, high=-7), ""),
+        (Amount(value=-8, low=-9, high=-7), Amount(value=-3, low=-7, high=1), ""),
+        (Amount(value=8, low=7, high=9), Amount(value=-15, low=-23, high=-7), ""),
+        (Amount(value=-20, low=-22, high=-18), Amount(value=-15, low=-23, high=-7), ", all of it"),
+    ],
+)
+def test_a_share_is_told_only_of_what_is_sure(part: Amount, whole: Amount, share: str) -> None:
+    assert share_of(part, whole) == share
