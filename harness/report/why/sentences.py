@@ -158,7 +158,10 @@ def _reading(summary: Summary) -> Iterator[str]:
     cost = summary.counting_percent
     if cost:
         nothing = ", which is nothing within 1 %" if _lies_within(cost, NOTHING_PERCENT) else ""
-        yield f"Reading the counters between visits changed the time of a request by {_percent(cost)}{nothing}."
+        yield (
+            f"Reading the counters between visits changed the time of a request by {_percent(cost)}{nothing}; "
+            "it is alike for all arms of a round, so it is in no difference."
+        )
 
 
 def _lies_within(amount: Amount, margin: float) -> bool:
