@@ -1,6 +1,7 @@
 """Visits the arms in the order of the plan; while a burst runs, nothing else happens."""
 
 import math
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ Send = Callable[[int, int], Burst | Outcome]
 class Visitor:
     """How an arm is visited: `send(settle, timed)`, and the CPU time used for it so far, by role.
 
-    `counters` are read before and after the visits of every second round, so that a run shows by itself whether
+    `counters` are read before and after the visits of one of each two rounds, so that a run shows by itself whether
     reading them costs the requests anything; None: never.
     """
 
@@ -133,8 +134,9 @@ def _front_connections(visitor: Visitor, seen: Burst | Outcome) -> int | None:
 
 
 def is_counted(round_: int) -> bool:
-    """Whether counters are read in this round."""
-    return round_ % 2 == 0
+    """One of each two rounds: the first of the first two, then at random, for a machine has rhythms of its own."""
+    couple = round_ // 2
+    return round_ % 2 == (random.Random(couple).getrandbits(1) if couple else 0)  # noqa: S311 - chance, not secrecy
 
 
 def _of_burst(burst: Burst, schedule: Schedule) -> dict[str, Any]:

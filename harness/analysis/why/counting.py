@@ -1,6 +1,6 @@
-"""What reading the counters costs the requests: each round with counters against its neighbours without."""
+"""What reading the counters costs the requests: of each two rounds, the one with counters against the other."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -20,18 +20,10 @@ def counting_percent(records: Sequence[Record]) -> Amount | None:
 
 
 def _log_ratios(record: Record) -> Iterator[float]:
-    """For each counted round: the mean over arms of how it compares with the rounds before and after, which cancels
-    what drifts steadily."""
+    """For each two rounds, of which one is counted: the mean over arms of how it compares with the other."""
     series = quantity(record.visits, time_us)
-    for round_ in sorted({visit.round for visit in record.visits if visit.counters}):
-        ratios = [_log_ratio(of_arm, round_) for of_arm in series.values()]
-        known = [ratio for ratio in ratios if ratio is not None]
-        if known:
-            yield float(np.mean(known))
-
-
-def _log_ratio(of_arm: Mapping[int, float], round_: int) -> float | None:
-    before, now, after = (of_arm.get(place) for place in (round_ - 1, round_, round_ + 1))
-    if before is None or now is None or after is None:
-        return None
-    return float(np.log(now) - (np.log(before) + np.log(after)) / 2)
+    for counted in sorted({visit.round for visit in record.visits if visit.counters}):
+        other = counted ^ 1  # its neighbour in the couple
+        both = [of_arm for of_arm in series.values() if counted in of_arm and other in of_arm]
+        if both:
+            yield float(np.mean([np.log(of_arm[counted]) - np.log(of_arm[other]) for of_arm in both]))
