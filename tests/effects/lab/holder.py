@@ -1,5 +1,6 @@
 """Holds an odd service until it is killed or interrupted: python holder.py DIRECTORY HABIT..."""
 
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -9,6 +10,8 @@ from services import eventually, is_up, mark_of, odd_service
 from harness.lab.process import running
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has both ignored
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     directory = Path(sys.argv[1])
     service = odd_service(directory, *sys.argv[2:], directories=(directory / "private",))
     with running(service) as started:
