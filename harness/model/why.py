@@ -44,7 +44,7 @@ class Explanation(Model):
     waiting_us: dict[str, Amount]
     cpu_total_us: Amount | None
     waiting_total_us: Amount | None
-    rest_us: Amount
+    rest_us: Amount | None
     cpu_agrees: bool | None  # None: the timing is undecided, or nothing was read
     counts_agree: bool | None
     agree: tuple[str, ...]

@@ -5,6 +5,7 @@ import pytest
 from known_causes import Truth, arm, experiment, records, summary
 
 from harness.model import Explanation
+from harness.report.terminal import render
 
 TCP: Truth = {
     "time_us": 450,
@@ -44,6 +45,7 @@ def test_the_parts_are_those_that_the_difference_was_made_of() -> None:
     assert found.cpu_total_us.value == pytest.approx(-35)
     assert found.waiting_total_us
     assert found.waiting_total_us.value == pytest.approx(-3)
+    assert found.rest_us
     assert found.rest_us.value == pytest.approx(-20 + 35 + 3, abs=1)
 
 
@@ -81,6 +83,7 @@ def test_a_kernel_without_schedstat_gives_no_waiting_and_everything_else() -> No
     without = {name: value for name, value in TCP.items() if not name.endswith("wait_us")}
     found = explained(without | {"time_us": 430, "app.cpu_us": 280}, without)
     assert found.waiting_total_us is None
+    assert found.rest_us
     assert found.rest_us.value == pytest.approx(-20 + 20, abs=1)
 
 
@@ -114,7 +117,23 @@ def test_a_session_that_lacks_a_part_is_left_out_of_the_sum_and_of_nothing_else(
     (found,) = summary(TWO, lacking).explanations
     assert found.cpu_total_us
     assert found.cpu_total_us.value == pytest.approx(-35)
+    assert found.rest_us
     assert found.rest_us.value == pytest.approx(18, abs=1)
+
+
+def test_parts_that_no_session_has_together_leave_no_rest() -> None:
+    seen = records({"tcp": TCP, "unix": UNIX}, sessions=3)
+    uncounted = tuple(visit.model_copy(update={"counters": {}}) for visit in seen[0].visits)
+    untimed = tuple(visit.model_copy(update={"mean_us": None}) for visit in seen[2].visits)
+    apart = [
+        seen[0].model_copy(update={"visits": uncounted}),
+        seen[1].model_copy(update={"visits": uncounted}),
+        seen[2].model_copy(update={"visits": untimed}),
+    ]
+    (found,) = summary(TWO, apart).explanations
+    assert found.rest_us is None
+    assert found.waiting_total_us
+    assert "+ the rest" in render(summary(TWO, apart), None, width=100)
 
 
 def test_cpu_time_that_is_undecided_neither_agrees_nor_disagrees() -> None:
