@@ -17,6 +17,8 @@ NOT_YET = {
     "knobs": "this version changes no kernel settings",
     "cpu_quota": "this version sets no CPU quota",
     "url": "this version measures stacks of its own only",
+    "rate": "this version waits for each answer",
+    "p99_limit_ms": "this version does not look for a capacity",
     "connections": "this version measures one connection at a time",
 }
 

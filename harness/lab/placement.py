@@ -12,7 +12,7 @@ from harness.lab.topology import Cpu, Topology
 from harness.model import ROLES, CpuLists
 
 Cpus = tuple[int, ...]
-Wanted = Literal["auto", "split", "shared", "none"]
+Wanted = Literal["auto", "split", "shared", "same-cpu", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ def place(wanted: Wanted | CpuLists, topology: Topology, app_workers: int) -> Pl
 
     split    nginx and the app on disjoint CPUs; the client on another, or else beside nginx
     shared   nginx and the app on the union of what split gives them
+    same-cpu everybody on the CPU that split gives the app
     auto     split, and shared where there is one CPU only
     none     everybody everywhere
     CpuLists as given
@@ -48,6 +49,8 @@ def _pinned(wanted: Wanted, topology: Topology, app_workers: int) -> dict[str, C
     if len(topology.cpus) == 1 and wanted != "split":
         return dict.fromkeys(ROLES, topology.numbers)
     split = _split(topology, app_workers)
+    if wanted == "same-cpu":
+        return dict.fromkeys(ROLES, split["app"][:1])
     return _shared(split) if wanted == "shared" else split
 
 

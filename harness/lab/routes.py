@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import plugins
@@ -93,11 +93,12 @@ def at(hop: Hop, path: str, *, keepalive: bool) -> Target:
 def _target(arm: Arm, last: Hop, certificate: Certificate | None, ports: Iterator[int]) -> Target:
     settings = arm.settings
     if settings.chain not in BEHIND_NGINX:
-        return at(last, settings.path, keepalive=settings.client_keepalive)
+        return replace(at(last, settings.path, keepalive=settings.client_keepalive), timeout_s=settings.timeout_s)
     return Target(
         host=LOOPBACK,
         port=next(ports),
         path=settings.path,
         authority=certificate.authority if certificate and settings.tls else None,
         keepalive=settings.client_keepalive,
+        timeout_s=settings.timeout_s,
     )

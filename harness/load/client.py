@@ -33,23 +33,23 @@ class Burst:
 
 
 @contextmanager
-def client(target: Target, timeout_s: float = 10.0) -> Iterator[Callable[[int, int], Burst]]:
+def client(target: Target) -> Iterator[Callable[[int, int], Burst]]:
     """`burst(settle, timed)`: that many untimed, then that many timed requests of `target`.
 
     A timeout ends its burst, for the requests after it would wait as long.
     """
-    with exchanging(target, timeout_s) as exchange:
+    with exchanging(target) as exchange:
         yield partial(_burst, exchange)
 
 
 @contextmanager
-def exchanging(target: Target, timeout_s: float = 10.0) -> Iterator[Callable[[], Exchange]]:
+def exchanging(target: Target) -> Iterator[Callable[[], Exchange]]:
     """One request of `target` and its answer, as often as it is called.
 
     The time of a request includes connecting (and the TLS handshake) unless the target keeps its connection.
     """
     address = str(target.socket) if target.socket else (target.host, target.port)
-    endpoint = Endpoint(address, timeout_s, _tls(target.authority))
+    endpoint = Endpoint(address, target.timeout_s, _tls(target.authority))
     request = request_of(target)
     if not target.keepalive:
         yield partial(on_own_connection, endpoint, request)

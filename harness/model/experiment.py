@@ -47,9 +47,18 @@ class Settings(Model):
     tls: bool = Field(False, description="nginx terminates TLS")
     path: str = Field("/", pattern=r"^/[A-Za-z0-9._~!*+,=:@%&/?-]*$", description="what is requested")
     connections: int = Field(1, ge=1, description="concurrent connections of the client")
+    rate: Annotated[float, Field(ge=0, strict=False)] | Annotated[str, Field(pattern=r"^\d{1,3}(\.\d+)?%$")] = Field(
+        0.0,
+        description='requests per second, sent whether or not answers come; "70%": of what the slowest arm can do; '
+        "0: each after the answer to the one before",
+    )
+    p99_limit_ms: float = Field(
+        0.0, ge=0, strict=False, description="find the highest rate at which p99 stays below this; 0: do not"
+    )
+    timeout_s: float = Field(10.0, gt=0, le=3600, strict=False, description="after which a request has failed")
     client_keepalive: bool = Field(False, description="whether the client keeps its connection to nginx")
-    placement: Literal["auto", "split", "shared", "none"] | CpuLists = Field(
-        "auto", description="who runs on which CPUs: auto, split, shared, none, or CPU lists per role"
+    placement: Literal["auto", "split", "shared", "same-cpu", "none"] | CpuLists = Field(
+        "auto", description="who runs on which CPUs: auto, split, shared, same-cpu, none, or CPU lists per role"
     )
     network: str = Field("host", description="a rung of the ladder")
     cpu_quota: float = Field(0.0, ge=0, strict=False, description="CPUs' worth of CFS quota per role; 0: none")

@@ -31,6 +31,7 @@ class Target:
     authority: Path | None = None  # the certificate to trust; None: no TLS
     keepalive: bool = False
     socket: Path | None = None  # a Unix socket, which host and port do not matter to
+    timeout_s: float = 10.0
 
     @property
     def url(self) -> str:

@@ -4,6 +4,7 @@ import gc
 import socket
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from odd_server import Answer, resets, says, serving, stays_silent, whole
@@ -77,7 +78,7 @@ def drips(connection: socket.socket, number: int) -> bool:
 @pytest.mark.parametrize("answer", [stays_silent, drips])
 @pytest.mark.parametrize("keepalive", [False, True])
 def test_a_timeout_ends_its_burst(answer: Answer, keepalive: bool) -> None:
-    with serving(answer, keepalive=keepalive) as target, client(target, timeout_s=0.1) as burst:
+    with serving(answer, keepalive=keepalive) as target, client(replace(target, timeout_s=0.1)) as burst:
         assert burst(0, 50).failures == {"timeout": 1}
 
 
@@ -118,7 +119,7 @@ def test_what_is_asked_is_what_the_target_says() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         listener.settimeout(5)
-        with client(Target("127.0.0.1", port, "/a?b=c"), timeout_s=0.1) as burst:
+        with client(Target("127.0.0.1", port, "/a?b=c", timeout_s=0.1)) as burst:
             burst(0, 1)
         connection, _ = listener.accept()
         with connection:

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from dataclasses import replace
 from threading import Event
 
 import pytest
@@ -100,7 +101,7 @@ def test_an_answer_that_comes_after_the_timeout_is_not_taken_for_the_next() -> N
         connection.sendall(whole())
         return True
 
-    with serving(answer, keepalive=True) as target, client(target, timeout_s=0.2) as burst:
+    with serving(answer, keepalive=True) as target, client(replace(target, timeout_s=0.2)) as burst:
         before = burst(1, 3)
         late.set()
         after = burst(0, 2)

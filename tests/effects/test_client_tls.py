@@ -59,7 +59,7 @@ def test_a_server_with_another_authority_is_not_trusted(trusted: Path) -> None:
 @pytest.mark.parametrize("keepalive", [False, True])
 def test_a_silent_server_times_out(authority: trustme.CA, trusted: Path, keepalive: bool) -> None:
     served_target = served(stays_silent, authority, trusted, keepalive)
-    with served_target as target, client(target, timeout_s=0.2) as burst:
+    with served_target as target, client(replace(target, timeout_s=0.2)) as burst:
         assert burst(0, 9).failures == {"timeout": 1}
 
 

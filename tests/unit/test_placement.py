@@ -33,7 +33,7 @@ def cpus(placement: Placement) -> tuple[tuple[int, ...], tuple[int, ...], tuple[
 
 
 def test_one_cpu_is_shared_by_everybody() -> None:
-    for wanted in ("auto", "shared", "none"):
+    for wanted in ("auto", "shared", "same-cpu", "none"):
         assert cpus(place(wanted, machine(1, 1), 1)) == ((0,), (0,), (0,))
 
 
@@ -58,6 +58,10 @@ def test_on_four_cpus_everybody_has_a_core_and_cpu_0_is_left_alone() -> None:
 
 def test_shared_is_the_union_of_what_split_gives() -> None:
     assert cpus(place("shared", machine(1, 4), 1)) == ((3,), (1, 2), (1, 2))
+
+
+def test_same_cpu_is_one_cpu_for_everybody_however_many_workers() -> None:
+    assert cpus(place("same-cpu", machine(1, 4), 2)) == ((2,), (2,), (2,))
 
 
 def test_two_cores_of_two_threads_keep_the_app_on_a_core_of_its_own() -> None:
