@@ -8,7 +8,7 @@ from harness.experiment.document import document_of
 from harness.model import CpuLists, Settings
 
 PATH = 'must be a path that begins with "/" and has nothing that a URL must escape, like "/bytes/100".'
-PLACEMENT = 'must be "auto", "split", "shared" or "none", or a table of CPU lists, one for each role.'
+PLACEMENT = 'must be "auto", "split", "shared", "same-cpu" or "none", or a table of CPU lists, one for each role.'
 NAME = 'must be made of letters, digits, ".", "_" and "-", and begin with a letter or a digit.'
 ONE_SETTING = 'name exactly one setting and its level, like { transport = "tcp" }.'
 

@@ -41,6 +41,9 @@ OTHER_VALUES = {
     "tls": True,
     "path": "/x",
     "connections": 2,
+    "rate": 100.0,
+    "p99_limit_ms": 5.0,
+    "timeout_s": 1.0,
     "client_keepalive": True,
     "placement": "none",
     "network": "veth",
@@ -53,8 +56,8 @@ OTHER_VALUES = {
 }
 # What an nginx server, a socket of gunicorn's or the client decides for each arm by itself.
 PER_ARM = {
-    "transport", "chain", "upstream_keepalive", "tls", "path", "connections", "client_keepalive", "url",
-    "tool", "tool_requests", "tool_seconds",
+    "transport", "chain", "upstream_keepalive", "tls", "path", "connections", "rate", "p99_limit_ms", "timeout_s",
+    "client_keepalive", "url", "tool", "tool_requests", "tool_seconds",
 }  # fmt: skip
 
 
