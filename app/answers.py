@@ -1,4 +1,4 @@
-"""What both applications answer: the seed's JSON, a known amount of CPU time, or a known number of bytes."""
+"""What both applications answer: the seed's JSON, after a known time or none, or a known number of bytes."""
 
 import random
 import time
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 MAX_SPIKE_US = 1_000_000
+MAX_STALL_MS = 999
 MAX_BYTES = 64 * 1024 * 1024
 
 
@@ -23,6 +24,13 @@ def spike(us: str) -> dict[str, str | float]:
     end_ns = time.thread_time_ns() + 1000 * _number(us, MAX_SPIKE_US)
     while time.thread_time_ns() < end_ns:
         pass
+    return hello()
+
+
+def stall(ms: str) -> dict[str, str | float]:
+    """`hello()`, but in the first `ms` milliseconds of each second nobody is answered, as when garbage is collected."""
+    into_second_s = time.monotonic() % 1
+    time.sleep(max(_number(ms, MAX_STALL_MS) / 1000 - into_second_s, 0))
     return hello()
 
 

@@ -16,6 +16,10 @@ async def spike(request: Request) -> Response:
     return JSONResponse(answers.spike(request.path_params["us"]))
 
 
+async def stall(request: Request) -> Response:
+    return JSONResponse(answers.stall(request.path_params["ms"]))  # nobody else is served meanwhile: that is the point
+
+
 async def sized(request: Request) -> Response:
     return Response(answers.sized(request.path_params["size"]), media_type="application/octet-stream")
 
@@ -27,6 +31,7 @@ async def refuse(_request: Request, error: Exception) -> Response:
 app = Starlette(
     routes=[
         Route("/spike/{us:path}", spike),
+        Route("/stall/{ms:path}", stall),
         Route("/bytes/{size:path}", sized),
         Route("/{anything:path}", hello),
     ],

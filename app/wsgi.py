@@ -19,5 +19,6 @@ def _answer(path: str) -> tuple[str, bytes]:
     name, slash, number = path.removeprefix("/").partition("/")
     if slash and name == "bytes":
         return "application/octet-stream", answers.sized(number)
-    answer = answers.spike(number) if slash and name == "spike" else answers.hello()
+    slow = {"spike": answers.spike, "stall": answers.stall}
+    answer = slow[name](number) if slash and name in slow else answers.hello()
     return "application/json", json.dumps(answer, separators=(",", ":")).encode()

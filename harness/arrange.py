@@ -1,9 +1,10 @@
 """Arranges a session: its stacks, up and warm, and for each arm how it is visited and what is counted of it."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from harness.errors import LoadError
@@ -12,11 +13,12 @@ from harness.evidence.cpu_time import cpu_reader
 from harness.evidence.store import Store
 from harness.experiment.limits import CLIENT
 from harness.lab.blueprint import Machine, blueprints_of
-from harness.lab.pinning import pinned
+from harness.lab.pinning import move_to, pinned
 from harness.lab.routes import BEHIND_NGINX
 from harness.lab.stack import Stack, running_stacks
 from harness.load.ask import ask
-from harness.load.visits import Visitor, sender, warm_up
+from harness.load.senders import sender
+from harness.load.visits import Visitor, warm_up
 from harness.model import Arm, Experiment
 from harness.preflight import outside_tool
 
@@ -56,7 +58,8 @@ def arrange(session: int, experiment: Experiment, store: Store, machine: Machine
     directory = store.stack_directory(session)
     stacks = until_the_end.enter_context(running_stacks(blueprints_of(experiment, directory, machine), ask))
     until_the_end.enter_context(pinned(stacks[0].blueprint.placement.cpus["client"]))
-    visitors = [_visitor(arm, stacks, directory, until_the_end) for arm in experiment.arms]
+    seed = f"{experiment.design.seed}/{session}"
+    visitors = [_visitor(arm, stacks, directory, seed, until_the_end) for arm in experiment.arms]
     warm_up(visitors)
     gauges = _gauges(experiment, stacks, until_the_end)  # now that every thread has been started
     counting = [replace(one, counters=(gauges[one.arm].before, gauges[one.arm].after)) for one in visitors]
@@ -81,15 +84,23 @@ def stack_of(arm: str, stacks: Sequence[Stack]) -> Stack:
     return next(stack for stack in stacks if arm in stack.blueprint.targets)
 
 
-def _visitor(arm: Arm, stacks: Sequence[Stack], directory: Path, until_the_end: ExitStack) -> Visitor:
+def _visitor(arm: Arm, stacks: Sequence[Stack], directory: Path, seed: str, until_the_end: ExitStack) -> Visitor:
     stack = stack_of(arm.name, stacks)
     target = stack.blueprint.targets[arm.name]
+    sending = sender(arm, target, outside_tool(arm.settings), directory, seed)
     return Visitor(
         arm=arm.name,
-        send=until_the_end.enter_context(sender(arm, target, outside_tool(arm.settings), directory)),
+        send=until_the_end.enter_context(sending),
         cpu=cpu_reader(stack.pids_of(arm.name)),
+        approach=_approach(stack, stacks),
         to_nginx=arm.settings.chain in BEHIND_NGINX,
     )
+
+
+def _approach(stack: Stack, stacks: Sequence[Stack]) -> Callable[[], None] | None:
+    """Moving the client to its CPUs, where it does not have the same for all arms."""
+    places = {one.blueprint.placement.cpus["client"] for one in stacks}
+    return partial(move_to, stack.blueprint.placement.cpus["client"]) if len(places) > 1 else None
 
 
 def _gauges(experiment: Experiment, stacks: Sequence[Stack], until_the_end: ExitStack) -> dict[str, Gauge]:

@@ -18,6 +18,7 @@ from harness.lab.blueprint import survey
 from harness.model import Experiment, Plan
 from harness.pilot import piloted
 from harness.preflight import check_machine, run_facts
+from harness.rates import capacities_per_s, wants_capacities, with_rates
 from harness.report.arrangement import foreseen
 from harness.report.progress import message, progress
 from harness.run import measure
@@ -37,14 +38,25 @@ def begun(config: Path | None, overrides: Sequence[str], results: Path, out: Pat
     for name, found in earlier.items():
         if found:
             store.write_json(name, found)
-    plan = planned(experiment, overrides, store, quiet=quiet)
+    capacities = _capacities(experiment, store, quiet=quiet)
+    if capacities:
+        experiment = with_rates(experiment, capacities)
+    plan = planned(experiment, overrides, store, quiet=quiet).model_copy(update={"capacities_per_s": capacities})
     store.write_text("plan.json", plan.model_dump_json() + "\n")
     return store
 
 
+def _capacities(experiment: Experiment, store: Store, *, quiet: bool) -> dict[str, float]:
+    """What the arms can do, where rates are parts of it."""
+    if not wants_capacities(experiment):
+        return {}
+    message("Finding out what the arms can do, for the rates that are parts of it ...", quiet=quiet)
+    return capacities_per_s(experiment, store, survey(store.directory))
+
+
 def planned(experiment: Experiment, overrides: Sequence[str], store: Store, *, quiet: bool) -> Plan:
     """The plan, after a pilot where the file leaves anything to it."""
-    if not needs_pilot(experiment.design):
+    if not needs_pilot(experiment):
         return plan_of(experiment, schedule_of(experiment, None), overrides)
     message("Piloting, to see how long to measure what ...", quiet=quiet)
     pilot, spent_s = piloted(experiment, store, survey(store.directory))

@@ -16,10 +16,12 @@ def arm_summary(arm: Arm, sessions: Sequence[SessionData], failed: Mapping[str, 
     """
     visits = [_visits(session, arm.name) for session in sessions]
     mean_us = _mean([visit.mean_us for visit in of_session if visit.mean_us] for of_session in visits)
+    interval_us = _mean([visit.interval_us for visit in of_session if visit.interval_us] for of_session in visits)
+    request_us = interval_us or mean_us
     return ArmSummary(
         requests=sum(visit.requests for of_session in visits for visit in of_session),
         failed=sum(failed.values()),
-        requests_per_s=1e6 / mean_us if mean_us and not _client_bound(sessions) else None,
+        requests_per_s=1e6 / request_us if request_us and not _client_bound(sessions) else None,
         mean_us=mean_us,
         p50_us=percentile_us(sessions, arm.name, 50),
         p90_us=percentile_us(sessions, arm.name, 90),

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from harness.analysis.capacity import capacities
 from harness.model import SERVER_ROLES, Metric, Record, VisitRow
 
 Series = NDArray[np.float64]
@@ -13,7 +14,7 @@ Series = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class SessionData:
-    """A session's record and its raw times: columns round, order, arm, position, start_ns, latency_ns.
+    """A session's record and its raw times: columns round, order, arm, position, start_ns, latency_ns, late_ns.
 
     `requests` is empty where an outside tool kept the single times to itself.
     """
@@ -25,8 +26,11 @@ class SessionData:
 def over_rounds(record: Record, metric: Metric) -> dict[str, Series]:
     """Per arm the microseconds of its visits, (rounds,): NaN where a visit has none, or is missing.
 
-    Metric "cpu" gives CPU time per request, all roles together; the others the mean time of the burst.
+    Metric "cpu" gives CPU time per request, all roles together; "capacity" one value for the session, the time per
+    request at the highest rate that held; the others the mean time of the burst.
     """
+    if metric == "capacity":
+        return {arm: np.array([1e6 / per_s]) for arm, per_s in capacities(record).items()}
     value_us = _cpu_us if metric == "cpu" else _time_us
     place = {number: index for index, number in enumerate(sorted({visit.round for visit in record.visits}))}
     series = {visit.arm: np.full(len(place), np.nan) for visit in record.visits}

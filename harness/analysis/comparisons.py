@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 from harness.analysis.bursts import SessionData, over_rounds
 from harness.analysis.checks import checks
 from harness.analysis.effects import Effects, Pair, effects
 from harness.analysis.estimate import Estimate, estimate, percent
 from harness.analysis.failures import counted, failures
+from harness.analysis.lateness import unless_late
 from harness.analysis.looks import ErrorRate, error_rate_of
 from harness.analysis.verdict import Ruling, rulings
+from harness.experiment.search import searches
 from harness.model import Comparison, Experiment, Metric
 
 FEWEST_SESSIONS = 2
@@ -30,8 +32,10 @@ def compare(
     neither.
     """
     error_rate = error_rate_of(looks)
-    by_metric = [_on_metric(experiment, sessions, metric, error_rate) for metric in get_args(Metric)]
-    return tuple(found[pair] for pair in experiment.pairs for found in by_metric if pair in found)
+    metrics: tuple[Metric, ...] = ("capacity", "cpu") if searches(experiment) else ("latency", "mean", "cpu")
+    by_metric = [_on_metric(experiment, sessions, metric, error_rate) for metric in metrics]
+    found = (one[pair] for pair in experiment.pairs for one in by_metric if pair in one)
+    return tuple(one if one.metric == "cpu" else unless_late(one, sessions) for one in found)
 
 
 def is_control(experiment: Experiment, pair: Pair) -> bool:

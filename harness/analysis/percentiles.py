@@ -45,7 +45,7 @@ def _times_us(session: SessionData, arm: str) -> Series:
     if session.requests.is_empty():
         return np.empty(0)
     of_arm = session.requests.filter(pl.col("arm") == arm)
-    return of_arm.get_column("latency_ns").to_numpy() / 1000
+    return of_arm.select(pl.col("latency_ns") + pl.col("late_ns")).to_series().to_numpy() / 1000
 
 
 def _enough(requests: int, percentile: int) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from harness.analysis.comparisons import is_control
-from harness.model import Comparison, Experiment
+from harness.model import HEADLINE, Comparison, Experiment
 
 # How often the rule calls one of two equal arms different, at the precision that makes it so most often, by the
 # number of looks. Simulated, and held by tests/unit/analysis/test_analysis_stopping.py.
@@ -17,7 +17,7 @@ def stops(experiment: Experiment, looks: Sequence[int], sessions: int, compariso
     is no question, does not count.
     """
     asked = [
-        one for one in comparisons if one.metric == "latency" and not is_control(experiment, (one.arm, one.against))
+        one for one in comparisons if one.metric in HEADLINE and not is_control(experiment, (one.arm, one.against))
     ]
     precise = (_is_precise(one, experiment.design.precision_percent) for one in asked)
     return sessions in looks and all(precise)

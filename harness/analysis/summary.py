@@ -14,7 +14,7 @@ from harness.analysis.doubts import (
 )
 from harness.analysis.failures import failures
 from harness.analysis.stopping import stops
-from harness.model import Experiment, Record, Schedule, Seconds, Summary
+from harness.model import HEADLINE, Experiment, Record, Schedule, Seconds, Summary
 
 
 def summarise(
@@ -43,7 +43,7 @@ def summarise(
         directory=directory,
         sessions=len(records),
         planned_sessions=planned_sessions,
-        valid=not faults and all(control.metric != "latency" for control in differing),
+        valid=not faults and all(control.metric not in HEADLINE for control in differing),
         seconds=Seconds(total=seconds_total, measuring=_measuring_s(records)),
         arms={arm.name: arm_summary(arm, sessions, failed.get(arm.name, {})) for arm in experiment.arms},
         comparisons=comparisons,

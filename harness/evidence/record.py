@@ -21,7 +21,9 @@ REQUEST_COLUMNS = {
     "position": "Int32",
     "start_ns": "Int64",
     "latency_ns": "Int64",
+    "late_ns": "Int64",  # how much later than it was meant to be the request was sent
 }
+NOT_ALWAYS = {"late_ns": 0}  # columns that older files lack, and what they would hold
 
 
 def visit_rows(visits: Iterable[Visit], gauges: Mapping[str, Gauge] = {}) -> tuple[VisitRow, ...]:
@@ -43,12 +45,16 @@ def requests_table(visits: Sequence[Visit]) -> "DataFrame":
     import polars
 
     rows = (
-        (visit.round, visit.order, visit.arm, position, start_ns, latency_ns)
+        (visit.round, visit.order, visit.arm, *request)
         for visit in visits
-        for position, start_ns, latency_ns in zip(visit.positions, visit.start_ns, visit.latency_ns, strict=True)
+        for request in zip(visit.positions, visit.start_ns, visit.latency_ns, _late_ns(visit), strict=True)
     )
     schema = {name: getattr(polars, kind) for name, kind in REQUEST_COLUMNS.items()}
     return polars.DataFrame(list(rows), schema=schema, orient="row")
+
+
+def _late_ns(visit: Visit) -> Sequence[int]:
+    return visit.late_ns or (0,) * len(visit.positions)
 
 
 def _row(visit: Visit, gauge: Gauge | None) -> VisitRow:
@@ -62,6 +68,10 @@ def _row(visit: Visit, gauge: Gauge | None) -> VisitRow:
         cpu_us={role: _per_request(used / 1000, visit) for role, used in visit.cpu_ns.items()},
         wall_us=_per_request(visit.wall_ns / 1000, visit) if visit.wall_ns else None,
         counters=_counters(visit, gauge.between(*visit.snapshots)) if gauge and visit.snapshots else {},
+        interval_us=visit.interval_us,
+        late_us=visit.late_us,
+        rate_per_s=visit.rate_per_s,
+        holds=visit.holds,
     )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, RootModel, ValidationError
 
 from harness.errors import ConfigError, MachineError
-from harness.evidence.record import REQUEST_COLUMNS
+from harness.evidence.record import NOT_ALWAYS, REQUEST_COLUMNS
 from harness.model import Floor, Plan, Record
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ class Store:
             table = polars.read_parquet(path)
         except (OSError, polars.exceptions.PolarsError) as error:
             raise ConfigError(f"{path} cannot be read: {error}.") from None
+        missing = {name: value for name, value in NOT_ALWAYS.items() if name not in table.columns}
+        table = table.with_columns(**{name: polars.lit(value, polars.Int64) for name, value in missing.items()})
         columns = {name: str(kind) for name, kind in table.schema.items()}
         if columns != REQUEST_COLUMNS:
             raise ConfigError(f"{path} is not what barehop wrote: its columns are {', '.join(columns)}.")

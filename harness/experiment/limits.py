@@ -1,7 +1,7 @@
 """What no arm can be: names that do not exist, settings that exclude each other, settings that cannot be had yet."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness import plugins
 from harness.experiment.check import sound
@@ -9,6 +9,7 @@ from harness.experiment.wording import Problem, did_you_mean, shown
 from harness.model import Arm, Settings
 
 CLIENT = "client"
+MOST_CONNECTIONS = 450  # nginx has 1024, and a request takes two of them
 LONGEST_BODY_BYTES = 3000  # that a parameter of nginx.conf can hold
 
 # Settings of the file format that this version would otherwise ignore in silence.
@@ -17,9 +18,6 @@ NOT_YET = {
     "knobs": "this version changes no kernel settings",
     "cpu_quota": "this version sets no CPU quota",
     "url": "this version measures stacks of its own only",
-    "rate": "this version waits for each answer",
-    "p99_limit_ms": "this version does not look for a capacity",
-    "connections": "this version measures one connection at a time",
 }
 
 
@@ -30,12 +28,18 @@ def setting_limits(table: Mapping[str, object]) -> Iterator[Problem]:
         yield Problem((key,), table[key], text)
 
 
-def arm_problems(arms: Iterable[Arm]) -> Iterator[str]:
+def arm_problems(arms: Sequence[Arm]) -> Iterator[str]:
     """Why settings of one arm exclude each other: one sentence for all arms that have them."""
     arms_of: dict[str, list[str]] = {}
     for arm in arms:
         for problem in _impossible(arm.settings):
             arms_of.setdefault(problem, []).append(arm.name)
+    limited = [arm.name for arm in arms if arm.settings.p99_limit_ms]
+    if 0 < len(limited) < len(arms):
+        yield (
+            f"p99_limit_ms is set for {', '.join(map(repr, limited))} only: a run looks for the capacity of all its "
+            "arms, or of none. Move it to [arm], or take it out."
+        )
     for problem, names in arms_of.items():
         yield f"{'Arm' if len(names) == 1 else 'Arms'} {', '.join(map(repr, names))}: {problem}"
 
@@ -76,6 +80,7 @@ def _impossible(settings: Settings) -> Iterator[str]:
             'Set upstream_keepalive to 0, or worker_class to "uvicorn" or "asgi".'
         )
     yield from _broken_chain(settings)
+    yield from _broken_load(settings)
 
 
 def _broken_chain(settings: Settings) -> Iterator[str]:
@@ -100,4 +105,30 @@ def _broken_chain(settings: Settings) -> Iterator[str]:
         yield (
             f"{chain} excludes path = {shown(settings.path)}, because nginx answers at most {LONGEST_BODY_BYTES} "
             "bytes by itself. Ask for less."
+        )
+
+
+def _broken_load(settings: Settings) -> Iterator[str]:
+    """Why requests cannot be sent in this way with the other settings."""
+    ways = {
+        "connections": settings.connections if settings.connections > 1 else 0,
+        "rate": settings.rate,
+        "p99_limit_ms": settings.p99_limit_ms,
+    }
+    asked = [f"{key} = {shown(value)}" for key, value in ways.items() if value]
+    if len(asked) > 1:
+        yield (
+            f"{' excludes '.join(asked)}: connections are how many requests wait at any time, a rate is how many are "
+            "sent however many wait, and p99_limit_ms is a search for a rate. Keep one of them."
+        )
+    if asked and settings.chain == "floor":
+        yield f'{asked[0]} excludes chain = "floor", whose bare server serves one connection at a time.'
+    if (settings.rate or settings.p99_limit_ms) and settings.tool != CLIENT:
+        yield f"{asked[-1]} excludes tool = {shown(settings.tool)}: only barehop's own client sends at a rate."
+    if settings.connections > MOST_CONNECTIONS:
+        yield f"connections = {settings.connections} is more than nginx takes here, which is {MOST_CONNECTIONS}."
+    if settings.tool != CLIENT and settings.connections > settings.tool_requests and not settings.tool_seconds:
+        yield (
+            f"connections = {settings.connections} excludes tool_requests = {settings.tool_requests}, which are not "
+            "enough for one on each. Raise tool_requests."
         )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.experiment.limits import CLIENT
+from harness.experiment.search import STEP_S, search_schedule, searches
 from harness.model import Design, Experiment, Pilot, Schedule, Settings
 
 # At least 8 sessions, because they are what the interval counts; a fifth of the time may go into starting them.
@@ -21,6 +22,8 @@ WIDER_FOR_P99 = 1.15
 MEDIAN_VARIANCE = math.pi / 2  # of a median of normal values, over that of their mean
 NOMINAL_SESSION_S = 1.2
 NOMINAL_REQUEST_S = 0.0005
+NOMINAL_TOOL_S = 0.3  # to start an outside tool
+NOMINAL_PACED_S = 0.35  # a visit at a rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,19 @@ def nominal_cost(experiment: Experiment) -> Cost:
     return Cost(session_s=NOMINAL_SESSION_S, round_s=round_s, source="guessed before a pilot")
 
 
+def has_tools(experiment: Experiment) -> bool:
+    return any(arm.settings.tool != CLIENT for arm in experiment.arms)
+
+
 def visit_lengths(experiment: Experiment) -> tuple[int, int]:
-    """(settle, burst): what the file says, or what suits the tools: a run of an outside tool is a burst by itself."""
-    outside = all(arm.settings.tool != CLIENT for arm in experiment.arms)
+    """(settle, burst): what the file says, or what suits the tools: a run of an outside tool is a burst by itself.
+
+    Where our client is one of several tools, its bursts are as long as their runs.
+    """
+    of_client = [arm.settings.tool_requests for arm in experiment.arms if arm.settings.tool == CLIENT]
+    outside = has_tools(experiment)
     settle = 5 if outside else 2
-    burst = 1 if outside else 8
+    burst = max(of_client, default=1) if outside else 8
     design = experiment.design
     return (
         settle if design.settle is None else design.settle,
@@ -83,6 +94,8 @@ def schedule_of(
     What the pilot saw stands above `cost`; both may be None only where the file fixes both sessions and rounds.
     """
     design = experiment.design
+    if searches(experiment):
+        return search_schedule(experiment, NOMINAL_SESSION_S)
     settle, burst = (pilot.settle, pilot.burst) if pilot else visit_lengths(experiment)
     if pilot:
         cost = Cost(session_s=pilot.session_s, round_s=pilot.round_s, source="as the pilot showed")
@@ -134,9 +147,14 @@ def expected_s(schedule: Schedule, cost: Cost) -> float:
 
 
 def _burst_s(settings: Settings, burst: int) -> float:
-    if settings.tool == CLIENT:
-        return burst * NOMINAL_REQUEST_S
-    return settings.tool_seconds or settings.tool_requests * NOMINAL_REQUEST_S
+    if settings.tool != CLIENT:
+        return NOMINAL_TOOL_S + (settings.tool_seconds or settings.tool_requests * NOMINAL_REQUEST_S)
+    if settings.p99_limit_ms:
+        return STEP_S
+    if settings.rate:
+        return NOMINAL_PACED_S
+    crowded = (6 * settings.connections) if settings.connections > 1 else 0
+    return max(burst, crowded) * NOMINAL_REQUEST_S
 
 
 def _session_counts(design: Design, cost: Cost, time_s: float) -> Sequence[int]:
@@ -155,7 +173,7 @@ def _rounds(session_s: float, cost: Cost) -> int:
 
 def _timed_wanted(experiment: Experiment) -> int:
     """An outside tool's percentiles rest on a single run, however many there are."""
-    return TIMED_FOR_P99 if all(arm.settings.tool == CLIENT for arm in experiment.arms) else 0
+    return 0 if has_tools(experiment) else TIMED_FOR_P99
 
 
 def _reason(cost: Cost, total_s: float, spent_s: float, budget_s: float) -> str:

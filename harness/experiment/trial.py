@@ -1,8 +1,8 @@
 """How much a pilot visits: long bursts from their first request on, as many as a part of the time allows."""
 
-from harness.experiment.limits import CLIENT
-from harness.experiment.schedule import NOMINAL_SESSION_S, visit_lengths
-from harness.model import Design, Experiment, Schedule
+from harness.experiment.schedule import NOMINAL_SESSION_S, has_tools, visit_lengths
+from harness.experiment.search import searches
+from harness.model import Experiment, Schedule
 
 PILOT_SHARE = 0.15  # of the budget, starting included
 MIN_VISITING_S = 0.6  # per session of the pilot, even where the budget is small
@@ -16,23 +16,25 @@ MIN_POSITIONS = 40
 MAX_POSITIONS = 160
 
 
-def needs_pilot(design: Design) -> bool:
+def needs_pilot(experiment: Experiment) -> bool:
     """Whether the file leaves anything open that a pilot would choose."""
-    return None in (design.sessions, design.rounds, design.burst, design.settle)
+    design = experiment.design
+    return not searches(experiment) and None in (design.sessions, design.rounds, design.burst, design.settle)
 
 
 def trial_of(experiment: Experiment, round_s: float) -> Schedule:
     """A pilot session's visits, and how many such sessions; `round_s` is what a round of `visit_lengths` takes.
 
     Settling is what the pilot looks at, so nothing settles, but before the runs of outside tools: these show no single
-    request, only what they cost and how far they scatter.
+    request, only what they cost and how far they scatter; one session is enough where a second would cost too much.
     """
     settle, burst = visit_lengths(experiment)
-    outside = all(arm.settings.tool != CLIENT for arm in experiment.arms)
-    sessions = 2 if outside or experiment.design.budget_s < SHORT_BUDGET_S else 3
-    visiting_s = PILOT_SHARE * experiment.design.budget_s / sessions - NOMINAL_SESSION_S
+    outside, budget_s = has_tools(experiment), experiment.design.budget_s
+    sessions = 2 if outside or budget_s < SHORT_BUDGET_S else 3
+    visiting_s = PILOT_SHARE * budget_s / sessions - NOMINAL_SESSION_S
     visiting_s = min(max(visiting_s, MIN_VISITING_S), MAX_VISITING_S)
     if outside:
+        sessions = 1 if sessions * MIN_TOOL_ROUNDS * round_s > 2 * PILOT_SHARE * budget_s else sessions
         rounds = max(int(visiting_s / round_s), MIN_TOOL_ROUNDS)
         return Schedule(sessions=sessions, rounds=rounds, burst=burst, settle=settle, reason="pilot")
     position_s = round_s / (settle + burst)  # of all arms

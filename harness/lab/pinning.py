@@ -1,5 +1,6 @@
 """Pins this process, which is the client, for as long as it measures."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -16,3 +17,8 @@ def pinned(cpus: Sequence[int]) -> Iterator[None]:
         yield
     finally:
         process.cpu_affinity(before)
+
+
+def move_to(cpus: Sequence[int]) -> None:
+    """Run on `cpus` from now on; within `pinned`, and a single system call."""
+    os.sched_setaffinity(0, cpus)

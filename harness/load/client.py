@@ -1,7 +1,6 @@
 """Sends bursts of requests, one after the other over one connection at a time, and times each of them."""
 
 import gc
-import os
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -12,9 +11,8 @@ from pathlib import Path
 
 from harness.errors import LoadError
 from harness.load.exchange import Endpoint, Exchange, KeptConnection, on_own_connection
+from harness.load.faults import TIMEOUT, kind_of
 from harness.model import Target
-
-_TIMEOUT = "timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +20,9 @@ class Burst:
     """The timed requests that were answered right, in order of sending; `positions` count from 0 after settling.
 
     `failures` are those of settling too. A request for which a kept connection had to be opened is in neither.
-    `connections` were opened, or tried to, for all of them.
+    `connections` were opened, or tried to, for all of them. `sent` is how many there were, and `interval_ns` the mean
+    time from the beginning of one to the beginning of the next; 0 where each just follows the one before. `late_ns`,
+    where there are times at which they were meant to be sent, is how much later they were.
     """
 
     positions: tuple[int, ...]
@@ -30,6 +30,9 @@ class Burst:
     latency_ns: tuple[int, ...]
     failures: Mapping[str, int]
     connections: int = 0
+    sent: int = 0
+    interval_ns: float = 0.0
+    late_ns: tuple[int, ...] = ()
 
 
 @contextmanager
@@ -48,9 +51,7 @@ def exchanging(target: Target) -> Iterator[Callable[[], Exchange]]:
 
     The time of a request includes connecting (and the TLS handshake) unless the target keeps its connection.
     """
-    address = str(target.socket) if target.socket else (target.host, target.port)
-    endpoint = Endpoint(address, target.timeout_s, _tls(target.authority))
-    request = request_of(target)
+    endpoint, request = endpoint_of(target), request_of(target)
     if not target.keepalive:
         yield partial(on_own_connection, endpoint, request)
         return
@@ -69,6 +70,12 @@ def quietly() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def endpoint_of(target: Target) -> Endpoint:
+    """Raises LoadError when the certificate to trust cannot be read."""
+    address = str(target.socket) if target.socket else (target.host, target.port)
+    return Endpoint(address, target.timeout_s, _tls(target.authority))
 
 
 def _tls(authority: Path | None) -> ssl.SSLContext | None:
@@ -101,8 +108,9 @@ def _burst(exchange: Callable[[], Exchange], settle: int, timed: int) -> Burst:
     start_ns: list[int] = []
     latency_ns: list[int] = []
     failures: Counter[str] = Counter()
-    connections = 0
+    connections = sent = 0
     for position in range(-settle, timed):
+        sent += 1
         seen = _attempt(exchange)
         connections += seen.connected
         if seen.fault:
@@ -111,24 +119,13 @@ def _burst(exchange: Callable[[], Exchange], settle: int, timed: int) -> Burst:
             positions.append(position)
             start_ns.append(seen.start_ns)
             latency_ns.append(seen.end_ns - seen.start_ns)
-        if seen.fault == _TIMEOUT:
+        if seen.fault == TIMEOUT:
             break
-    return Burst(tuple(positions), tuple(start_ns), tuple(latency_ns), dict(failures), connections)
+    return Burst(tuple(positions), tuple(start_ns), tuple(latency_ns), dict(failures), connections, sent)
 
 
 def _attempt(exchange: Callable[[], Exchange]) -> Exchange:
     try:
         return exchange()
     except OSError as error:
-        return Exchange(0, 0, _kind(error))
-
-
-def _kind(error: OSError) -> str:
-    """One word or two for what went wrong on the connection, the same for the same cause."""
-    if isinstance(error, TimeoutError | BlockingIOError):
-        return _TIMEOUT  # BlockingIOError is how the kernel's own timeouts end
-    if isinstance(error, ConnectionResetError | BrokenPipeError):
-        return "reset"
-    if isinstance(error, ssl.SSLError):
-        return f"tls {error.reason or error}".lower().replace("_", " ")
-    return os.strerror(error.errno).lower() if error.errno else str(error)
+        return Exchange(0, 0, kind_of(error))

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from harness.load import answer
 
-_PIECE_BYTES = 65536
-_CLOSED_BY_SERVER = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)
+PIECE_BYTES = 65536
+CLOSED_BY_SERVER = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)
 
 
 class Exchange(NamedTuple):
@@ -54,6 +54,15 @@ class Endpoint:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
         return sock
 
+    def unblocked(self) -> socket.socket:
+        """A socket that never waits, whose TLS handshake is still to be made."""
+        sock = self._socket()
+        sock.setblocking(False)
+        if self.tls is None:
+            return sock
+        assert not isinstance(self.address, str)
+        return self.tls.wrap_socket(sock, server_hostname=self.address[0], do_handshake_on_connect=False)
+
     def _socket(self) -> socket.socket:
         if isinstance(self.address, str):
             return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -69,7 +78,7 @@ def on_own_connection(endpoint: Endpoint, request: bytes) -> Exchange:
         start_ns = end_ns = perf_counter_ns()
         sock.connect(endpoint.address)
         sock.sendall(request)
-        while piece := sock.recv(_PIECE_BYTES):
+        while piece := sock.recv(PIECE_BYTES):
             end_ns = perf_counter_ns()
             data += piece
             if end_ns - start_ns > endpoint.timeout_ns:
@@ -106,7 +115,7 @@ class KeptConnection:
         try:
             sock.sendall(self._request)
             head, end_ns = _receive(sock, data, start_ns + self._endpoint.timeout_ns)
-        except _CLOSED_BY_SERVER:
+        except CLOSED_BY_SERVER:
             if data:
                 raise
         if not data:
@@ -134,7 +143,7 @@ class KeptConnection:
 def _receive(sock: socket.socket, data: bytearray, deadline_ns: int) -> tuple[answer.Head | None, int]:
     """Fill `data` with one answer, as far as it comes; its head, and when its last byte was there."""
     head, end_ns = None, 0
-    while piece := sock.recv(_PIECE_BYTES):
+    while piece := sock.recv(PIECE_BYTES):
         end_ns = perf_counter_ns()
         data += piece
         head = head or answer.read_head(data)

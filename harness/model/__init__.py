@@ -19,9 +19,10 @@ from harness.model.why import (
     Setup,
     Waterfall,
 )
-from harness.model.words import ROLES, SERVER_ROLES, Home, Metric, Model, Verdict
+from harness.model.words import HEADLINE, ROLES, SERVER_ROLES, Home, Metric, Model, Verdict
 
 __all__ = [
+    "HEADLINE",
     "ROLES",
     "SERVER_ROLES",
     "AllanPoint",

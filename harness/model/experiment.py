@@ -70,6 +70,11 @@ class Settings(Model):
     )
     tool_seconds: float = Field(0, ge=0, strict=False, description="... or how long it runs")
 
+    @property
+    def one_by_one(self) -> bool:
+        """Whether our client sends each request after the answer to the one before."""
+        return self.tool == "client" and self.connections == 1 and not self.rate and not self.p99_limit_ms
+
 
 class Arm(Model):
     name: str

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from harness.model.experiment import Experiment
 from harness.model.words import Model
 
@@ -61,7 +63,8 @@ class Pilot(Model):
 class Plan(Model):
     """`plan.json`: enough to run, resume and analyse; `orders[session][round]` are places in `experiment.arms`.
 
-    `overrides` are the --set of the command line, which are in `experiment` already.
+    `overrides` are the --set of the command line, which are in `experiment` already. `capacities_per_s`, by arm, are
+    what rates that the file gives in percent are parts of; `experiment` has them in requests per second.
     """
 
     format: Literal[1] = 1
@@ -70,3 +73,4 @@ class Plan(Model):
     schedule: Schedule
     orders: tuple[tuple[tuple[int, ...], ...], ...]
     pilot: Pilot | None = None
+    capacities_per_s: dict[str, float] = Field(default_factory=dict)

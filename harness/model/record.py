@@ -19,6 +19,7 @@ class Visit:
     `latency_us` percentiles come from an outside tool only; our client leaves every time in `latency_ns`.
     `cpu_ns` is the CPU time per role of the visit, settling included, and `wall_ns` how long that took; both over
     `cpu_requests` requests. `snapshots` are the counters before and after, in the rounds that are counted.
+    The rest is as in `VisitRow`; `late_ns` of single requests.
     """
 
     round: int
@@ -34,6 +35,11 @@ class Visit:
     cpu_ns: Mapping[str, int] = field(default_factory=dict)
     cpu_requests: int = 0
     wall_ns: int = 0
+    late_ns: tuple[int, ...] = ()
+    late_us: float | None = None
+    interval_us: float | None = None
+    rate_per_s: float | None = None
+    holds: bool | None = None
     front_connections: int | None = None  # that the client opened to nginx; None: an outside tool does not say
     snapshots: tuple[Snapshot, Snapshot] | None = None
 
@@ -52,6 +58,9 @@ class VisitRow(Model):
     """A visit as it stands in a session's record; `cpu_us`, `wall_us` and `counters` are per request.
 
     The name of a counter says whose it is and what: "nginx.wait_us", "net.active_opens", "host.net_rx".
+    `interval_us` is the mean time from one request to the next, which is what throughput is made of. Where requests are
+    sent at a rate, `mean_us` counts from when they were meant to be sent, which was `late_us` before they were, on
+    average. `rate_per_s` and `holds` are a step of the search for a capacity: the rate tried, and whether p99 held.
     """
 
     round: int
@@ -63,6 +72,10 @@ class VisitRow(Model):
     cpu_us: dict[str, float] = Field(default_factory=dict)
     wall_us: float | None = None
     counters: dict[str, float] = Field(default_factory=dict)
+    interval_us: float | None = None
+    late_us: float | None = None
+    rate_per_s: float | None = None
+    holds: bool | None = None
 
 
 class Record(Model):

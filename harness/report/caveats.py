@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness.model import Comparison, Design, Summary
+from harness.model import HEADLINE, Comparison, Design, Summary
 from harness.model.experiment import MOST_SECONDS
 from harness.report.selection import compared, controls, has_verdict
 from harness.report.wording import Estimate, by, counted, difference, duration, listed, percent_of, rounded
@@ -108,7 +108,7 @@ def kept_undecided(summary: Summary, comparison: Comparison) -> bool:
 
 def holm_comparisons(summary: Summary) -> int:
     """How many comparisons of the typical request Holm's correction was made over."""
-    return sum(c.metric == "latency" and c.p_adjusted is not None for c in summary.comparisons)
+    return sum(c.metric in HEADLINE and c.p_adjusted is not None for c in summary.comparisons)
 
 
 def holm_note(summary: Summary) -> str:
@@ -140,7 +140,7 @@ def _sessions(summary: Summary) -> str:
 
 
 def _precision(summary: Summary, design: Design | None) -> Iterator[str]:
-    estimates = [percent_of(c) for c in summary.comparisons if c.metric == "latency" and has_verdict(c)]
+    estimates = [percent_of(c) for c in summary.comparisons if c.metric in HEADLINE and has_verdict(c)]
     widths = [estimate.half_width for estimate in estimates if estimate]
     if not widths:
         return

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from harness.model import ArmSummary, Comparison, Design, Summary
+from harness.model import HEADLINE, ArmSummary, Comparison, Design, Summary
 from harness.report import caveats, sentences
 from harness.report.doubts import folded
 from harness.report.selection import by_reference
@@ -57,7 +57,7 @@ def _table(summary: Summary) -> str:
 
 def _rows(summary: Summary) -> Iterator[Cells]:
     """Each reference, then the arms compared with it."""
-    comparisons = [comparison for comparison in summary.comparisons if comparison.metric == "latency"]
+    comparisons = [comparison for comparison in summary.comparisons if comparison.metric in HEADLINE]
     for reference, group in by_reference(comparisons).items():
         yield (*_measured(reference, summary.arms[reference]), "", "", "reference")
         for comparison in group:

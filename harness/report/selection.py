@@ -2,17 +2,22 @@
 
 from collections.abc import Iterable
 
-from harness.model import Comparison, Metric, Summary
+from harness.model import HEADLINE, Comparison, Metric, Summary
 from harness.report.wording import percent_of
 
 
-def compared(summary: Summary, metric: Metric = "latency") -> list[Comparison]:
-    """What was asked: the comparisons of `metric` but for the controls'."""
-    return [c for c in summary.comparisons if c.metric == metric and not is_control(summary, c)]
+def headline(summary: Summary) -> Metric:
+    """What the run is about."""
+    return next((c.metric for c in summary.comparisons if c.metric in HEADLINE), "latency")
 
 
-def controls(summary: Summary, metric: Metric = "latency") -> list[Comparison]:
-    return [c for c in summary.comparisons if c.metric == metric and is_control(summary, c)]
+def compared(summary: Summary, metric: Metric | None = None) -> list[Comparison]:
+    """What was asked: the comparisons of `metric`, or what the run is about, but for the controls'."""
+    return [c for c in summary.comparisons if c.metric == (metric or headline(summary)) and not is_control(summary, c)]
+
+
+def controls(summary: Summary, metric: Metric | None = None) -> list[Comparison]:
+    return [c for c in summary.comparisons if c.metric == (metric or headline(summary)) and is_control(summary, c)]
 
 
 def is_control(summary: Summary, comparison: Comparison) -> bool:

@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from harness.model import ArmSummary, Comparison, Summary
+from harness.model import HEADLINE, ArmSummary, Comparison, Summary
 from harness.report.caveats import kept_undecided
 from harness.report.page import GAP, grid
 from harness.report.selection import by_reference
@@ -68,7 +68,7 @@ class ArmTables:
 
 
 def _rows(summary: Summary) -> Iterator[Row]:
-    comparisons = [c for c in summary.comparisons if c.metric == "latency"]
+    comparisons = [c for c in summary.comparisons if c.metric in HEADLINE]
     for reference, group in by_reference(comparisons).items():
         yield Row(reference, summary.arms[reference], None, "reference")
         yield from (_row(summary, c, ends_group=c is group[-1]) for c in group)

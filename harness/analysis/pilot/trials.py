@@ -21,7 +21,7 @@ class PilotSession:
 
 
 def times_by_position(sessions: Sequence[PilotSession]) -> Series:
-    """Nanoseconds, (visits, positions), of the visits of which every request was answered and timed.
+    """Nanoseconds, (visits, positions), of the visits of which every request was answered and timed, one by one.
 
     Sessions may differ in the length of their visits; the shortest sets the positions.
     """
@@ -33,7 +33,7 @@ def times_by_position(sessions: Sequence[PilotSession]) -> Series:
 def series_us(session: PilotSession, settle: int) -> dict[str, Series]:
     """Per arm the mean times of its visits without their first `settle` requests, (rounds,): NaN where there is none.
 
-    Of an outside tool's run there is its own mean.
+    Of an outside tool's run, and of many requests at once, there is the visit's own mean.
     """
     rounds = 1 + max((visit.round for visit in session.visits), default=-1)
     series = {visit.arm: np.full(rounds, np.nan) for visit in session.visits}
@@ -65,12 +65,13 @@ def _round_s(session: PilotSession, positions: int) -> float:
 
 
 def _whole(session: PilotSession) -> list[Visit]:
-    positions = max(len(visit.latency_ns) for visit in session.visits)
-    return [visit for visit in session.visits if positions and len(visit.latency_ns) == positions]
+    one_by_one = [visit for visit in session.visits if visit.interval_us is None]
+    positions = max((len(visit.latency_ns) for visit in one_by_one), default=0)
+    return [visit for visit in one_by_one if positions and len(visit.latency_ns) == positions]
 
 
 def _mean_us(visit: Visit, settle: int) -> float:
-    if not visit.latency_ns:
+    if not visit.latency_ns or visit.interval_us:
         return visit.mean_us or np.nan
     settled = [ns for position, ns in zip(visit.positions, visit.latency_ns, strict=True) if position >= settle]
     return fmean(settled) / 1000 if settled else np.nan

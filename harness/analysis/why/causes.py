@@ -9,7 +9,7 @@ from harness.analysis.why.loads import loads
 from harness.analysis.why.plausibility import with_floor
 from harness.analysis.why.setup import setups
 from harness.analysis.why.waterfall import waterfalls
-from harness.model import ArmSummary, Experiment, Floor, Load, Record, Summary
+from harness.model import ArmSummary, Comparison, Experiment, Floor, Load, Record, Summary
 
 CLIENT_ROLE = "client"
 
@@ -19,7 +19,7 @@ def with_causes(
 ) -> Summary:
     """The same verdicts with what `records` say of why, and where `floor` was measured, of how plausible they are."""
     counted, busy = counters(experiment, records), loads(experiment, records)
-    explained = explanations(summary.comparisons, counted, records)
+    explained = explanations(_explicable(summary, experiment), counted, records)
     return summary.model_copy(
         update={
             "arms": _arms(summary, busy),
@@ -32,6 +32,12 @@ def with_causes(
             "unseen": tuple(dict.fromkeys(sentence for record in records for sentence in record.unseen)),
         }
     )
+
+
+def _explicable(summary: Summary, experiment: Experiment) -> list[Comparison]:
+    """Where many requests are under way, most of a request's time is the turn of others, and no part of its own."""
+    alone = {arm.name for arm in experiment.arms if arm.settings.connections == 1 and not arm.settings.rate}
+    return [one for one in summary.comparisons if {one.arm, one.against} <= alone]
 
 
 def _arms(summary: Summary, busy: Sequence[Load]) -> dict[str, ArmSummary]:

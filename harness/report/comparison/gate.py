@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from harness.analysis.across.changes import Change
 from harness.analysis.across.runs import RunComparison
+from harness.model import HEADLINE
 from harness.report.wording import by, difference, percent_of
 
 
@@ -30,7 +31,7 @@ def gate_open(comparison: RunComparison, percent: float) -> list[str]:
 
 def _asked(comparison: RunComparison) -> Iterator[Change]:
     controls = {name for name, arm in comparison.runs[0].arms.items() if arm.control_of is not None}
-    return (change for change in comparison.changes if change.metric == "latency" and change.arm not in controls)
+    return (change for change in comparison.changes if change.metric in HEADLINE and change.arm not in controls)
 
 
 def _broken(change: Change, percent: float) -> str:

@@ -7,7 +7,7 @@ from rich.console import RenderableType
 
 from harness.analysis.across.contrast import Contrast
 from harness.analysis.across.runs import METRICS, RunComparison
-from harness.model import Summary
+from harness.model import HEADLINE, Summary
 from harness.report import caveats, page
 from harness.report.comparison.change_tables import ChangeTable
 from harness.report.overview import counts, grouped
@@ -66,7 +66,7 @@ def _answer(comparison: RunComparison, run: int) -> str:
     asked = [
         change
         for change in comparison.changes
-        if change.run == run and change.metric == "latency" and not is_control(comparison.runs[0], change)
+        if change.run == run and change.metric in HEADLINE and not is_control(comparison.runs[0], change)
     ]
     tell = grouped if len(asked) <= MANY else counts
     text = tell(asked, comparison.design)

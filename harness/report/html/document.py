@@ -28,7 +28,7 @@ from harness.report.html.figures.waterfall import waterfall
 from harness.report.html.machine import machine_facts, versions
 from harness.report.html.method import method_facts
 from harness.report.html.typeset import typeset
-from harness.report.selection import by_reference, compared, controls
+from harness.report.selection import by_reference, compared, controls, headline
 from harness.report.tables import milliseconds, rate
 from harness.report.why.sentences import why
 from harness.report.why.tables import counter_rows, difference_tables
@@ -75,8 +75,8 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
 def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figure]:
     design, pilot = plan.experiment.design, plan.pilot
     drawn = [
-        forest(summary, design, "latency"),
-        per_session(summary, design, "latency", exhibits.effects),
+        forest(summary, design, headline(summary)),
+        per_session(summary, design, headline(summary), exhibits.effects),
         per_session(summary, design, "cpu", exhibits.effects),
         drift(summary, exhibits.drift),
         most_requests(summary, exhibits.distributions),

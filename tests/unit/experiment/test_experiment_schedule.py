@@ -102,7 +102,7 @@ def test_without_a_pilot_the_file_says_all() -> None:
 def test_a_pilot_is_needed_unless_the_file_fixes_all_that_it_would_choose(
     given_numbers: dict[str, float], needed: bool
 ) -> None:
-    assert needs_pilot(experiment_with(**given_numbers).design) is needed
+    assert needs_pilot(experiment_with(**given_numbers)) is needed
 
 
 def test_the_reason_says_what_was_seen_and_what_it_makes() -> None:

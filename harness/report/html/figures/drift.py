@@ -6,7 +6,7 @@ from math import ceil
 import numpy as np
 
 from harness.analysis.exhibits import SessionEffects, Stretch, Values
-from harness.model import Summary
+from harness.model import HEADLINE, Summary
 from harness.report.html.figures.style import (
     MUTED,
     Appearance,
@@ -49,7 +49,7 @@ def drift(summary: Summary, stretches: Sequence[Stretch]) -> Figure | None:
 
 def steadiness(effects: Sequence[SessionEffects]) -> str:
     """How far references move from session to session, and how far differences do; empty for one session."""
-    known = [each for each in effects if each.metric == "latency" and each.level_sd_percent and each.sd_percent]
+    known = [each for each in effects if each.metric in HEADLINE and each.level_sd_percent and each.sd_percent]
     if not known:
         return ""
     references = list(dict.fromkeys(each.against for each in known))
@@ -78,7 +78,7 @@ def _joined(parts: Iterable[Values]) -> Line:
 
 
 def _pairs(summary: Summary) -> list[tuple[str, str]]:
-    return [(c.arm, c.against) for c in summary.comparisons if c.metric == "latency"]
+    return [(c.arm, c.against) for c in summary.comparisons if c.metric in HEADLINE]
 
 
 def _above(arm: str, look: Appearance, time_s: Line, times_ms: Line) -> Json:
