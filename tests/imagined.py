@@ -99,13 +99,15 @@ def run_of(  # noqa: PLR0913 - all that runs may differ in
     failures: Mapping[str, int] | None = None,
     doubts: Sequence[Doubt] = (),
     raw: bool = True,
+    experiment: Experiment | None = None,
 ) -> Run:
     """Arms that take `truth` times 400 us, and a control; `against` is one reference, or one for each compared arm.
 
     `failures` are per arm, in the first session; `doubts` stand in every session; without `raw` no time of a single
-    request is known.
+    request is known. With an `experiment` its arms are those that take `truth`.
     """
-    plan = _plan(list(truth), against or next(iter(truth)), sessions, rounds).model_copy(update={"pilot": pilot})
+    imagined = experiment or _experiment(list(truth), against or next(iter(truth)))
+    plan = _plan(imagined, sessions, rounds).model_copy(update={"pilot": pilot})
     scene, rng = Scene(truth, failures or {}, doubts, raw), np.random.default_rng(1)
     seen = tuple(_session(number, scene, plan, rng) for number in range(1, sessions + 1))
     summary = summarise(
@@ -118,18 +120,21 @@ def run_of(  # noqa: PLR0913 - all that runs may differ in
     return Run(summary.model_copy(update={"overrides": plan.overrides}), plan, HOST, seen)
 
 
-def _plan(names: Sequence[str], against: str | Mapping[str, str], sessions: int, rounds: int) -> Plan:
+def _experiment(names: Sequence[str], against: str | Mapping[str, str]) -> Experiment:
     pairs = _with_each(names, against) if isinstance(against, str) else dict(against)
     reference = next(iter(pairs.values()))
     settings = {name: Settings(transport=name if name.startswith("uds-") else "tcp") for name in names}
     control = Arm(name="control", settings=settings[reference], control_of=reference)
-    experiment = Experiment(
+    return Experiment(
         name="imagined",
         question="Is a Unix socket on tmpfs faster than TCP loopback between nginx and the app?",
         arms=(*(Arm(name=name, settings=settings[name]) for name in names), control),
         pairs=(("control", reference), *pairs.items()),
         design=Design(against="" if isinstance(against, str) else {"transport": "tcp"}),
     )
+
+
+def _plan(experiment: Experiment, sessions: int, rounds: int) -> Plan:
     schedule = Schedule(
         sessions=max(sessions, 2), rounds=rounds, burst=BURST, settle=2, reason="as the pilot chose", looks=(4, 6, 8)
     )

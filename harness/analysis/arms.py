@@ -6,15 +6,19 @@ from typing import Any
 
 from harness.analysis.bursts import SessionData
 from harness.analysis.percentiles import percentile_us
+from harness.analysis.tails import arm_tails
 from harness.model import SERVER_ROLES, Arm, ArmSummary, Settings, VisitRow
 
 
-def arm_summary(arm: Arm, sessions: Sequence[SessionData], failed: Mapping[str, int]) -> ArmSummary:
+def arm_summary(
+    arm: Arm, sessions: Sequence[SessionData], failed: Mapping[str, int], looks: Sequence[int] = ()
+) -> ArmSummary:
     """The arm over all sessions, with None where nothing was measured; `failed` counts by kind.
 
     Every average is a mean of session means, and of times: the rate is computed last, never averaged.
     """
     visits = [_visits(session, arm.name) for session in sessions]
+    tails = arm_tails(sessions, arm.name, looks)
     mean_us = _mean([visit.mean_us for visit in of_session if visit.mean_us] for of_session in visits)
     interval_us = _mean([visit.interval_us for visit in of_session if visit.interval_us] for of_session in visits)
     request_us = interval_us or mean_us
@@ -24,8 +28,8 @@ def arm_summary(arm: Arm, sessions: Sequence[SessionData], failed: Mapping[str, 
         requests_per_s=1e6 / request_us if request_us and not _client_bound(sessions) else None,
         mean_us=mean_us,
         p50_us=percentile_us(sessions, arm.name, 50),
-        p90_us=percentile_us(sessions, arm.name, 90),
-        p99_us=percentile_us(sessions, arm.name, 99),
+        **{f"{name}_us": tails[name].value if name in tails else None for name in ("p90", "p99", "p999")},
+        tails=tails,
         cpu_us=_cpu_us(visits),
         control_of=arm.control_of,
         settings=_telling(arm.settings),

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.analysis.comparisons import FEWEST_SESSIONS, is_control
+from harness.analysis.comparisons import is_control
 from harness.analysis.failures import counted
+from harness.analysis.judged import FEWEST_SESSIONS
 from harness.model import Comparison, Doubt, Experiment, Record
 
 

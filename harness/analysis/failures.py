@@ -20,3 +20,9 @@ def counted(kinds: Mapping[str, int]) -> str:
     total = sum(kinds.values())
     listed = ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items()))
     return f"{total} failed {'request' if total == 1 else 'requests'} ({listed})"
+
+
+def failure_excuse(arms: Iterable[str], failed: Mapping[str, Mapping[str, int]]) -> str:
+    """Why what is said of `arms` deserves no verdict however good the numbers look; empty when it does."""
+    counts = " and ".join(f"{arm} had {counted(failed[arm])}" for arm in dict.fromkeys(arms) if arm in failed)
+    return f"{counts}; throughput of errors is not throughput." if counts else ""

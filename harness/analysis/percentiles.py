@@ -12,22 +12,27 @@ from harness.model import VisitRow
 FEWEST_BEYOND = 10
 
 
-def percentile_us(sessions: Sequence[SessionData], arm: str, percentile: int) -> float | None:
+def percentile_us(sessions: Sequence[SessionData], arm: str, percentile: float) -> float | None:
     """None where a session that measured `arm` has fewer than 10 requests beyond the percentile, or lacks it."""
-    measured = [session for session in sessions if _answered(session, arm)]
-    found = [_of_session(session, arm, percentile) for session in measured]
-    shown = [value for value in found if value is not None]
-    return fmean(shown) if shown and len(shown) == len(found) else None
+    shown = [value for value in per_session_us(sessions, arm, percentile) if value is not None]
+    return fmean(shown) if shown else None
 
 
-def _of_session(session: SessionData, arm: str, percentile: int) -> float | None:
+def per_session_us(sessions: Sequence[SessionData], arm: str, percentile: float) -> list[float | None]:
+    """For each session, None where it did not measure `arm`; all None where a session has too few requests for it."""
+    found = [_of_session(session, arm, percentile) for session in sessions]
+    short = any(value is None and _answered(one, arm) for one, value in zip(sessions, found, strict=True))
+    return [None] * len(found) if short else found
+
+
+def _of_session(session: SessionData, arm: str, percentile: float) -> float | None:
     times_us = _times_us(session, arm)
     if times_us.size == 0:
         return _of_tool(_answered(session, arm), percentile)
     return float(np.percentile(times_us, percentile)) if _enough(times_us.size, percentile) else None
 
 
-def _of_tool(visits: Sequence[VisitRow], percentile: int) -> float | None:
+def _of_tool(visits: Sequence[VisitRow], percentile: float) -> float | None:
     """The mean of what the tool's runs gave; each stands on its own requests."""
     values = [
         visit.percentiles_us[percentile]
@@ -48,5 +53,5 @@ def _times_us(session: SessionData, arm: str) -> Series:
     return of_arm.select(pl.col("latency_ns") + pl.col("late_ns")).to_series().to_numpy() / 1000
 
 
-def _enough(requests: int, percentile: int) -> bool:
-    return requests * (100 - percentile) >= 100 * FEWEST_BEYOND
+def _enough(requests: int, percentile: float) -> bool:
+    return round(requests * (100 - percentile), 6) >= 100 * FEWEST_BEYOND

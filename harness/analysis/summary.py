@@ -12,8 +12,12 @@ from harness.analysis.doubts import (
     incomplete_doubts,
     session_doubts,
 )
+from harness.analysis.factors.contrasts import both_at_once, interactions, judge_of, level_effects
+from harness.analysis.factors.corners import corners
+from harness.analysis.factors.signs import tool_signs
 from harness.analysis.failures import failures
 from harness.analysis.stopping import stops
+from harness.analysis.tails import tails
 from harness.model import HEADLINE, Experiment, Record, Schedule, Seconds, Summary
 
 
@@ -36,6 +40,7 @@ def summarise(
     stopped = stops(experiment, schedule.looks, len(records), comparisons)
     planned_sessions = len(records) if stopped else schedule.sessions
     differing = differing_controls(experiment, comparisons)
+    found, judge = corners(experiment), judge_of(experiment, sessions, schedule.looks)
     faults = [*failed_doubts(failed), *incomplete_doubts(len(records), planned_sessions, directory)]
     return Summary(
         experiment=experiment.name,
@@ -45,8 +50,15 @@ def summarise(
         planned_sessions=planned_sessions,
         valid=not faults and all(control.metric not in HEADLINE for control in differing),
         seconds=Seconds(total=seconds_total, measuring=_measuring_s(records)),
-        arms={arm.name: arm_summary(arm, sessions, failed.get(arm.name, {})) for arm in experiment.arms},
+        arms={
+            arm.name: arm_summary(arm, sessions, failed.get(arm.name, {}), schedule.looks) for arm in experiment.arms
+        },
         comparisons=comparisons,
+        interactions=interactions(found, judge),
+        levels=level_effects(found, judge),
+        both_at_once=both_at_once(found, judge),
+        tails=tails(experiment, sessions, schedule.looks),
+        tool_signs=tool_signs(experiment, comparisons, records),
         doubts=(*control_doubts(differing), *faults, *session_doubts(records)),
     )
 

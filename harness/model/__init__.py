@@ -1,6 +1,8 @@
 """The types that cross rooms. All are frozen, and every number carries its unit in its name."""
 
+from harness.model.difference import Difference
 from harness.model.experiment import Arm, Chain, CpuLists, Cpus, Design, Experiment, Settings
+from harness.model.factors import Agreement, BothAtOnce, Interaction, LevelEffect, SameSign, Tail, ToolSign
 from harness.model.plan import AllanPoint, CurvePoint, Pilot, Plan, Schedule
 from harness.model.plugins import LoadTool, Outcome, Reply, Target, Transport
 from harness.model.record import Doubt, Record, Snapshot, Visit, VisitRow
@@ -25,10 +27,12 @@ __all__ = [
     "HEADLINE",
     "ROLES",
     "SERVER_ROLES",
+    "Agreement",
     "AllanPoint",
     "Amount",
     "Arm",
     "ArmSummary",
+    "BothAtOnce",
     "Bound",
     "Chain",
     "Comparison",
@@ -37,6 +41,7 @@ __all__ = [
     "Cpus",
     "CurvePoint",
     "Design",
+    "Difference",
     "Doubt",
     "Evidence",
     "Experiment",
@@ -44,6 +49,8 @@ __all__ = [
     "Floor",
     "FloorRow",
     "Home",
+    "Interaction",
+    "LevelEffect",
     "Load",
     "LoadTool",
     "Metric",
@@ -55,13 +62,16 @@ __all__ = [
     "Plausibility",
     "Record",
     "Reply",
+    "SameSign",
     "Schedule",
     "Seconds",
     "Settings",
     "Setup",
     "Snapshot",
     "Summary",
+    "Tail",
     "Target",
+    "ToolSign",
     "Transport",
     "Verdict",
     "Visit",

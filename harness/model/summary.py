@@ -4,10 +4,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from harness.model.difference import Difference
+from harness.model.factors import BothAtOnce, Interaction, LevelEffect, Tail, ToolSign
 from harness.model.plan import Pilot, Schedule
 from harness.model.record import Doubt
 from harness.model.why import Amount, Counter, Explanation, Load, Setup, Waterfall
-from harness.model.words import Metric, Model, Verdict
+from harness.model.words import Model, Verdict
 
 
 class ArmSummary(Model):
@@ -18,32 +20,20 @@ class ArmSummary(Model):
     p50_us: float | None
     p90_us: float | None
     p99_us: float | None
+    p999_us: float | None = None
+    tails: dict[str, Amount] = Field(default_factory=dict)  # "p99": the mean of the sessions' with its interval
     cpu_us: dict[str, float]
     control_of: str | None
     settings: dict[str, Any]  # what differs from [arm]'s defaults, and always the transport
 
 
-class Comparison(Model):
-    """An arm relative to `against`, in time: negative is faster. None where there is no number to be had."""
+class Comparison(Difference):
+    """An arm relative to `against`, with its verdict."""
 
-    arm: str
-    against: str
-    metric: Metric
-    percent: float | None
-    percent_low: float | None
-    percent_high: float | None
-    us: float | None
-    us_low: float | None
-    us_high: float | None
-    confidence: float = 0.95  # of the interval: more than 0.95 where the run could have stopped earlier
-    p: float | None
-    p_adjusted: float | None = None
     verdict: Verdict | None
-    why: str = ""  # why there is no verdict
     checks: dict[str, float] = Field(
         default_factory=dict
     )  # other methods' answers: bootstrap_low, bootstrap_high (percent), sign_flip_p
-    sessions_to_decide: int | None = None
 
 
 class Seconds(Model):
@@ -66,6 +56,11 @@ class Summary(Model):
     arms: dict[str, ArmSummary]
     comparisons: tuple[Comparison, ...]
     doubts: tuple[Doubt, ...]
+    interactions: tuple[Interaction, ...] = ()
+    levels: tuple[LevelEffect, ...] = ()
+    both_at_once: tuple[BothAtOnce, ...] = ()
+    tool_signs: tuple[ToolSign, ...] = ()
+    tails: tuple[Tail, ...] = ()
     schedule: Schedule | None = None
     pilot: Pilot | None = None
     counters: tuple[Counter, ...] = ()

@@ -1,13 +1,16 @@
 """Renders a result as Markdown for a pull request: the answer, one table, what qualifies it, the doubts."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from harness.model import HEADLINE, ArmSummary, Comparison, Design, Summary
 from harness.report import caveats, sentences
 from harness.report.doubts import folded
+from harness.report.factors.sections import factor_sections
 from harness.report.selection import by_reference
-from harness.report.tables import ABSENT, milliseconds, rate
+from harness.report.sheet import ABSENT, Section, joined
+from harness.report.tables import milliseconds, rate
+from harness.report.tails import tail_sections
 from harness.report.why.sentences import why
 from harness.report.why.tables import counter_rows, difference_tables, waterfall_rows
 from harness.report.wording import decimals, difference, percent_of, signed, us_of
@@ -30,7 +33,14 @@ Cells = tuple[str, ...]
 
 def render_markdown(summary: Summary, design: Design | None) -> str:
     """The report in GitHub's flavour. Without `design` no margin is named."""
-    blocks = [*_head(summary, design), _table(summary), *_notes(summary, design), *_why(summary), *_doubts(summary)]
+    blocks = [
+        *_head(summary, design),
+        _table(summary),
+        *_notes(summary, design),
+        *_sections([*factor_sections(summary, design), *tail_sections(summary)]),
+        *_why(summary),
+        *_doubts(summary),
+    ]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -95,6 +105,20 @@ def _notes(summary: Summary, design: Design | None) -> Iterator[str]:
         caveats.effort(summary, design),
     ]
     yield "\n".join(f"- {escaped(note)}" for note in filter(None, notes))
+
+
+def _sections(sections: Iterable[Section]) -> Iterator[str]:
+    for section in sections:
+        yield f"**{escaped(section.heading)}**"
+        yield "\n".join(f"- {escaped(sentence)}" for sentence in section.sentences)
+        for sheet in section.sheets:
+            yield escaped(f"{sheet.caption}:")
+            yield plain_table(list(map(_one_line, sheet.header)), [list(map(joined, row)) for row in sheet.rows])
+
+
+def _one_line(header: str) -> str:
+    name, _, lesser = header.partition("\n")
+    return joined((name, lesser))
 
 
 def _why(summary: Summary) -> Iterator[str]:

@@ -11,19 +11,18 @@ from harness.model import HEADLINE, ArmSummary, Comparison, Summary
 from harness.report.caveats import kept_undecided
 from harness.report.page import GAP, grid
 from harness.report.selection import by_reference
-from harness.report.wording import Estimate, decimals, percent_of, rounded, signed, us_of
+from harness.report.sheet import ABSENT, NOTHING, WORDS, Cell, Sheet, difference_cell
+from harness.report.wording import percent_of, rounded, us_of
 
-ABSENT = "-"
 STYLES: Mapping[str, str] = {
+    "agree": "cyan",
+    "differ": "red",
     "faster": "green",
     "slower": "red",
     "equivalent": "cyan",
     "undecided": "yellow",
     "none": "bold red",
 }
-
-Cell = tuple[str, str]  # the main part, and a lesser one set beside it or, where room is short, below it
-NOTHING: Cell = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +57,28 @@ class ArmTables:
         rows, width = list(_rows(self.summary)), options.max_width
         names = Column("arm", [(row.name, "") for row in rows], numeric=False)
         measured, compared = _measured(rows), _compared(rows)
-        whole = [names, *measured, *compared]
+        whole, ends = [names, *measured, *compared], [row.ends_group for row in rows]
         if _width(whole, stacked=False) <= width:
-            yield _table(whole, rows, width)
+            yield _table(whole, width, ends)
             return
-        yield _table([names, *measured], rows, width)
+        yield _table([names, *measured], width, ends)
         yield ""
-        yield _table([names, *compared], rows, width)
+        yield _table([names, *compared], width, ends)
+
+
+@dataclass(frozen=True, slots=True)
+class SheetTable:
+    """A sheet; where room is short, intervals stand below their values."""
+
+    sheet: Sheet
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        cells = zip(*self.sheet.rows, strict=True)
+        columns = [
+            Column(header, of_column, numeric=header not in WORDS and place > 0)
+            for place, (header, of_column) in enumerate(zip(self.sheet.header, cells, strict=True))
+        ]
+        yield _table(columns, options.max_width)
 
 
 def _rows(summary: Summary) -> Iterator[Row]:
@@ -94,8 +108,8 @@ def _measured(rows: Sequence[Row]) -> list[Column]:
 
 def _compared(rows: Sequence[Row]) -> list[Column]:
     comparisons = [row.comparison for row in rows]
-    percent = [_difference(percent_of(c), 1, " %") if c else NOTHING for c in comparisons]
-    us = [_difference(us_of(c), 0, "") if c else NOTHING for c in comparisons]
+    percent = [difference_cell(percent_of(c), 1, " %") if c else NOTHING for c in comparisons]
+    us = [difference_cell(us_of(c), 0, "") if c else NOTHING for c in comparisons]
     return [
         Column("difference\n95 % interval", percent),
         Column("us\n95 % interval", us),
@@ -117,27 +131,20 @@ def _cpu(arm: ArmSummary) -> Cell:
     return (f"{sum(arm.cpu_us.values()):.0f}", " + ".join(f"{us:.0f}" for us in arm.cpu_us.values()))
 
 
-def _difference(estimate: Estimate | None, least: int, unit: str) -> Cell:
-    if estimate is None:
-        return (ABSENT, "")
-    places = decimals(estimate.half_width, least)
-    value, low, high = (signed(x, places) for x in (estimate.value, estimate.low, estimate.high))
-    return (f"{value}{unit}", f"{low} to {high}")
-
-
 def _width(columns: Sequence[Column], *, stacked: bool) -> int:
     return sum(column.width(stacked=stacked) for column in columns) + GAP * (len(columns) - 1)
 
 
-def _table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Table:
+def _table(columns: Sequence[Column], width: int, ends: Sequence[bool] = ()) -> Table:
+    """`ends` says after which rows a group ends."""
     stacked = _width(columns, stacked=False) > width
     table = grid()
     for column in columns:
         justify: JustifyMethod = "right" if column.numeric else "left"
         table.add_column(column.header, justify=justify, no_wrap=column.numeric, overflow="fold")
-    for place, row in enumerate(rows):
-        cells = [_joined(column.cells[place], stacked=stacked) for column in columns]
-        table.add_row(*(_styled(cell) for cell in cells), end_section=row.ends_group)
+    for place, row in enumerate(zip(*(column.cells for column in columns), strict=True)):
+        cells = [_joined(cell, stacked=stacked) for cell in row]
+        table.add_row(*(_styled(cell) for cell in cells), end_section=bool(ends) and ends[place])
     return table
 
 

@@ -1,7 +1,7 @@
 """Renders a result for the terminal: the answer, the numbers, what qualifies them, and what to do next."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.console import RenderableType
 
@@ -11,8 +11,11 @@ from harness.report import caveats, page, seed, sentences
 from harness.report.arrangement import foreseen
 from harness.report.calibration import mention
 from harness.report.doubts import Fold, folded
+from harness.report.factors.sections import factor_sections
 from harness.report.page import Paragraph, heading, verbatim
-from harness.report.tables import ArmTables, table
+from harness.report.sheet import Section
+from harness.report.tables import ArmTables, SheetTable, table
+from harness.report.tails import tail_sections
 from harness.report.why.sentences import why
 from harness.report.why.tables import counter_rows, difference_tables, waterfall_rows
 
@@ -25,6 +28,7 @@ def render(summary: Summary, design: Design | None, *, width: int | None = None,
         *_head(summary, design),
         ArmTables(summary),
         *_notes(summary, design),
+        *_sections([*factor_sections(summary, design), *tail_sections(summary, beyond_p90=True)]),
         *_why(summary),
         *seed.section(summary),
         *_doubts(summary),
@@ -58,6 +62,18 @@ def _notes(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
 def _piloted(summary: Summary) -> Iterator[str]:
     if summary.schedule and summary.pilot:
         yield f"The pilot chose {foreseen(summary.schedule, summary.pilot)}"
+
+
+def _sections(sections: Iterable[Section]) -> Iterator[RenderableType]:
+    for section in sections:
+        yield ""
+        yield heading(section.heading)
+        for sentence in section.sentences:
+            yield Paragraph(sentence, first_indent="- ", indent="  ")
+        for sheet in section.sheets:
+            yield ""
+            yield Paragraph(sheet.caption, style="italic")
+            yield SheetTable(sheet)
 
 
 def _why(summary: Summary) -> Iterator[RenderableType]:

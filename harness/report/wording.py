@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, log10
 
-from harness.model import Comparison, Design
+from harness.model import Design, Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,12 @@ class Estimate:
         return self.low > 0 or self.high < 0
 
 
-def percent_of(comparison: Comparison) -> Estimate | None:
+def percent_of(comparison: Difference) -> Estimate | None:
     """The difference in percent; None without an interval, for then there is nothing to believe."""
     return _estimate(comparison.percent, comparison.percent_low, comparison.percent_high)
 
 
-def us_of(comparison: Comparison) -> Estimate | None:
+def us_of(comparison: Difference) -> Estimate | None:
     return _estimate(comparison.us, comparison.us_low, comparison.us_high)
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from harness.analysis.across.welch import welch
 from harness.analysis.bursts import over_rounds
-from harness.analysis.comparisons import CONFIDENCE, FEWEST_SESSIONS, NUMBERS, Fields, is_control
+from harness.analysis.comparisons import is_control
 from harness.analysis.effects import Effects, Pair, effects
 from harness.analysis.estimate import Estimate, percent
+from harness.analysis.judged import CONFIDENCE, FEWEST_SESSIONS, NUMBERS, Fields
 from harness.analysis.verdict import Ruling, rulings
 from harness.model import Comparison, Experiment, Metric, Plan, Record, Summary
 

@@ -11,7 +11,8 @@ from harness.analysis.across.changes import Change
 from harness.analysis.effects import Pair
 from harness.model import Comparison, Summary
 from harness.report.page import grid
-from harness.report.tables import ABSENT, STYLES
+from harness.report.sheet import ABSENT
+from harness.report.tables import STYLES
 from harness.report.wording import Estimate, decimals, percent_of, signed
 
 UNBOUNDED = 1000

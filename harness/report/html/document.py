@@ -18,6 +18,7 @@ from harness.analysis.exhibits import Exhibits
 from harness.model import Plan, Summary
 from harness.report import caveats, seed, sentences
 from harness.report.doubts import folded
+from harness.report.factors.sections import factor_sections
 from harness.report.html.certainty import certainty, doubtful
 from harness.report.html.figures.drift import drift, steadiness
 from harness.report.html.figures.pairs import forest, per_session
@@ -30,6 +31,7 @@ from harness.report.html.method import method_facts
 from harness.report.html.typeset import typeset
 from harness.report.selection import by_reference, compared, controls, headline
 from harness.report.tables import milliseconds, rate
+from harness.report.tails import tail_sections
 from harness.report.why.sentences import why
 from harness.report.why.tables import counter_rows, difference_tables
 from harness.report.wording import Estimate, decimals, percent_of, signed, us_of
@@ -60,6 +62,7 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         started_utc=exhibits.started_utc,
         steadiness=steadiness(exhibits.effects),
         published=_published(summary),
+        sections=[*factor_sections(summary, design), *tail_sections(summary)],
         why=why(summary),
         differences=list(difference_tables(summary)),
         counters=counter_rows(summary),

@@ -1,0 +1,78 @@
+"""What a factorial experiment says beyond its comparisons: do effects depend on each other, and what does each do."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from harness.model.difference import Difference
+from harness.model.words import Model, Verdict
+
+Agreement = Literal["agree", "differ", "undecided"]
+SameSign = Literal["same", "opposite", "undecided"]
+
+
+class Interaction(Difference):
+    """How much the effect of the compared factor (arm against `against`, both where `factor` is `at`) differs from its
+    effect where `factor` is `base` (`base_arm` against `base_against`): the ratio of the two ratios, in percent, and
+    the difference of the two differences, in us. `where` are the levels of all factors beside these two.
+    """
+
+    base_arm: str
+    base_against: str
+    compared: str  # a setting: "transport"
+    level: str  # of the compared factor: what arm and base_arm have, "uds-tmpfs"
+    reference: str  # and what the others have, "tcp"
+    factor: str  # another setting: "tool"
+    at: str
+    base: str
+    where: dict[str, str] = Field(default_factory=dict)
+    verdict: Agreement | None
+
+
+class LevelEffect(Difference):
+    """What `factor` does by itself: at `at` against `base`, all else alike, the compared factor at `level`."""
+
+    compared: str
+    level: str
+    factor: str
+    at: str
+    base: str
+    where: dict[str, str] = Field(default_factory=dict)
+    verdict: Verdict | None
+
+
+class BothAtOnce(Difference):
+    """Two factors changed at once: `arm` has the compared one at `level` and the other at `at`, `against` neither.
+
+    `compared_alone` is the arm that differs from `against` in the compared factor only, `factor_alone` the one that
+    differs in the other only.
+    """
+
+    compared_alone: str
+    factor_alone: str
+    compared: str
+    level: str
+    reference: str
+    factor: str
+    at: str
+    base: str
+    where: dict[str, str] = Field(default_factory=dict)
+    verdict: Verdict | None
+
+
+class ToolSign(Model):
+    """Whether a load tool sees an effect of the same sign as `reference` does; otherwise `why`, as far as data say."""
+
+    tool: str
+    reference: str
+    arm: str
+    against: str
+    verdict: SameSign
+    why: tuple[str, ...] = ()
+
+
+class Tail(Difference):
+    """The difference of a percentile, each session's against its own."""
+
+    percentile: float
+    verdict: Verdict | None
