@@ -183,4 +183,5 @@ def _visit(round_: int, order: int, arm: str, times_us: Times) -> VisitRow:
 
 def _requests(seen: Sequence[tuple[int, int, str, Times]]) -> pl.DataFrame:
     times_ns = [(arm, int(1000 * time_us)) for _, _, arm, times_us in seen for time_us in times_us]
-    return pl.DataFrame(times_ns, schema={"arm": pl.String, "latency_ns": pl.Int64}, orient="row")
+    table = pl.DataFrame(times_ns, schema={"arm": pl.String, "latency_ns": pl.Int64}, orient="row")
+    return table.with_columns(late_ns=pl.lit(0, pl.Int64))

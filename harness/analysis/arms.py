@@ -5,9 +5,28 @@ from statistics import fmean
 from typing import Any
 
 from harness.analysis.bursts import SessionData
+from harness.analysis.load import paced
 from harness.analysis.percentiles import percentile_us
 from harness.analysis.tails import arm_tails
-from harness.model import SERVER_ROLES, Arm, ArmSummary, Settings, VisitRow
+from harness.model import SERVER_ROLES, Arm, ArmSummary, Capacity, Experiment, Settings, VisitRow
+
+
+def arms_of(
+    experiment: Experiment,
+    sessions: Sequence[SessionData],
+    failed: Mapping[str, Mapping[str, int]],
+    looks: Sequence[int] = (),
+) -> dict[str, ArmSummary]:
+    return {arm.name: arm_summary(arm, sessions, failed.get(arm.name, {}), looks) for arm in experiment.arms}
+
+
+def with_capacities(arms: Mapping[str, ArmSummary], capacities: Iterable[Capacity]) -> dict[str, ArmSummary]:
+    """Where a capacity was found, that is the rate of the arm."""
+    found = {one.arm: one.per_s.value for one in capacities}
+    return {
+        name: arm.model_copy(update={"requests_per_s": found[name]}) if name in found else arm
+        for name, arm in arms.items()
+    }
 
 
 def arm_summary(
@@ -20,8 +39,7 @@ def arm_summary(
     visits = [_visits(session, arm.name) for session in sessions]
     tails = arm_tails(sessions, arm.name, looks)
     mean_us = _mean([visit.mean_us for visit in of_session if visit.mean_us] for of_session in visits)
-    interval_us = _mean([visit.interval_us for visit in of_session if visit.interval_us] for of_session in visits)
-    request_us = interval_us or mean_us
+    request_us = _interval_us(visits) or mean_us
     return ArmSummary(
         requests=sum(visit.requests for of_session in visits for visit in of_session),
         failed=sum(failed.values()),
@@ -31,8 +49,16 @@ def arm_summary(
         **{f"{name}_us": tails[name].value if name in tails else None for name in ("p90", "p99", "p999")},
         tails=tails,
         cpu_us=_cpu_us(visits),
+        paced=paced(arm, sessions),
         control_of=arm.control_of,
         settings=_telling(arm.settings),
+    )
+
+
+def _interval_us(visits: Sequence[Sequence[VisitRow]]) -> float | None:
+    """From one request to the next, where that is not just its time; the steps of a search have no common one."""
+    return _mean(
+        [visit.interval_us for visit in of_session if visit.interval_us and visit.mean_us] for of_session in visits
     )
 
 

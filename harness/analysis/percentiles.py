@@ -43,7 +43,8 @@ def _of_tool(visits: Sequence[VisitRow], percentile: float) -> float | None:
 
 
 def _answered(session: SessionData, arm: str) -> list[VisitRow]:
-    return [visit for visit in session.record.visits if visit.arm == arm and visit.requests > 0]
+    """The steps of a search have no mean: they are not of one rate."""
+    return [visit for visit in session.record.visits if visit.arm == arm and visit.mean_us is not None]
 
 
 def _times_us(session: SessionData, arm: str) -> Series:

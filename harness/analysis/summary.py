@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from harness.analysis.arms import arm_summary
+from harness.analysis.arms import arms_of, with_capacities
 from harness.analysis.bursts import SessionData
 from harness.analysis.comparisons import compare
 from harness.analysis.doubts import (
@@ -16,6 +16,7 @@ from harness.analysis.factors.contrasts import both_at_once, interactions, judge
 from harness.analysis.factors.corners import corners
 from harness.analysis.factors.signs import tool_signs
 from harness.analysis.failures import failures
+from harness.analysis.load import found_capacities, load_points
 from harness.analysis.stopping import stops
 from harness.analysis.tails import tails
 from harness.model import HEADLINE, Experiment, Record, Schedule, Seconds, Summary
@@ -41,6 +42,7 @@ def summarise(
     planned_sessions = len(records) if stopped else schedule.sessions
     differing = differing_controls(experiment, comparisons)
     found, judge = corners(experiment), judge_of(experiment, sessions, schedule.looks)
+    borne = found_capacities(experiment, sessions, schedule.looks)
     faults = [*failed_doubts(failed), *incomplete_doubts(len(records), planned_sessions, directory)]
     return Summary(
         experiment=experiment.name,
@@ -50,14 +52,14 @@ def summarise(
         planned_sessions=planned_sessions,
         valid=not faults and all(control.metric not in HEADLINE for control in differing),
         seconds=Seconds(total=seconds_total, measuring=_measuring_s(records)),
-        arms={
-            arm.name: arm_summary(arm, sessions, failed.get(arm.name, {}), schedule.looks) for arm in experiment.arms
-        },
+        arms=with_capacities(arms_of(experiment, sessions, failed, schedule.looks), borne),
         comparisons=comparisons,
         interactions=interactions(found, judge),
         levels=level_effects(found, judge),
         both_at_once=both_at_once(found, judge),
         tails=tails(experiment, sessions, schedule.looks),
+        capacities=borne,
+        load_points=load_points(experiment, sessions),
         tool_signs=tool_signs(experiment, comparisons, records),
         doubts=(*control_doubts(differing), *faults, *session_doubts(records)),
     )

@@ -3,6 +3,7 @@
 from harness.model.difference import Difference
 from harness.model.experiment import Arm, Chain, CpuLists, Cpus, Design, Experiment, Settings
 from harness.model.factors import Agreement, BothAtOnce, Interaction, LevelEffect, SameSign, Tail, ToolSign
+from harness.model.load import Capacity, LoadPoint, Paced
 from harness.model.plan import AllanPoint, CurvePoint, Pilot, Plan, Schedule
 from harness.model.plugins import LoadTool, Outcome, Reply, Target, Transport
 from harness.model.record import Doubt, Record, Snapshot, Visit, VisitRow
@@ -34,6 +35,7 @@ __all__ = [
     "ArmSummary",
     "BothAtOnce",
     "Bound",
+    "Capacity",
     "Chain",
     "Comparison",
     "Counter",
@@ -52,10 +54,12 @@ __all__ = [
     "Interaction",
     "LevelEffect",
     "Load",
+    "LoadPoint",
     "LoadTool",
     "Metric",
     "Model",
     "Outcome",
+    "Paced",
     "Part",
     "Pilot",
     "Plan",

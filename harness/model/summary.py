@@ -6,6 +6,7 @@ from pydantic import Field
 
 from harness.model.difference import Difference
 from harness.model.factors import BothAtOnce, Interaction, LevelEffect, Tail, ToolSign
+from harness.model.load import Capacity, LoadPoint, Paced
 from harness.model.plan import Pilot, Schedule
 from harness.model.record import Doubt
 from harness.model.why import Amount, Counter, Explanation, Load, Setup, Waterfall
@@ -24,6 +25,7 @@ class ArmSummary(Model):
     tails: dict[str, Amount] = Field(default_factory=dict)  # "p99": the mean of the sessions' with its interval
     cpu_us: dict[str, float]
     control_of: str | None
+    paced: Paced | None = None
     settings: dict[str, Any]  # what differs from [arm]'s defaults, and always the transport
 
 
@@ -69,5 +71,7 @@ class Summary(Model):
     waterfalls: tuple[Waterfall, ...] = ()
     setups: tuple[Setup, ...] = ()
     counting_percent: Amount | None = None  # what reading the counters adds to a request
+    capacities: tuple[Capacity, ...] = ()
+    load_points: tuple[LoadPoint, ...] = ()
     unseen: tuple[str, ...] = ()  # what could not be counted, and why
     calibration: dict[str, Any] | None = None  # the last one of this host, as `calibrate --json` printed it

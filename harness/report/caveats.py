@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from harness.model import HEADLINE, Comparison, Design, Summary
 from harness.model.experiment import MOST_SECONDS
-from harness.report.selection import compared, controls, has_verdict
+from harness.report.selection import compared, controls, has_verdict, headline
 from harness.report.wording import Estimate, by, counted, difference, duration, listed, percent_of, rounded
 
 
@@ -78,6 +78,8 @@ def _but(other: Comparison, estimate: Estimate) -> str:
 def absences(summary: Summary) -> list[str]:
     """Why a number of an arm is not shown; an arm whose requests failed is explained by the warning."""
     arms = {name: arm for name, arm in summary.arms.items() if not arm.failed}
+    if headline(summary) == "capacity":
+        return []  # the section on capacities says what was not found
     measured = {name: arm for name, arm in arms.items() if arm.mean_us is not None}
     reasons = {
         "Nothing was measured of {}.": [name for name in arms if name not in measured],

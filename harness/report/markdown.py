@@ -7,6 +7,7 @@ from harness.model import HEADLINE, ArmSummary, Comparison, Design, Summary
 from harness.report import caveats, sentences
 from harness.report.doubts import folded
 from harness.report.factors.sections import factor_sections
+from harness.report.load import load_sections
 from harness.report.selection import by_reference
 from harness.report.sheet import ABSENT, Section, joined
 from harness.report.tables import milliseconds, rate
@@ -37,7 +38,7 @@ def render_markdown(summary: Summary, design: Design | None) -> str:
         *_head(summary, design),
         _table(summary),
         *_notes(summary, design),
-        *_sections([*factor_sections(summary, design), *tail_sections(summary)]),
+        *_sections([*load_sections(summary), *factor_sections(summary, design), *tail_sections(summary)]),
         *_why(summary),
         *_doubts(summary),
     ]

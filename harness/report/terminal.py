@@ -12,6 +12,7 @@ from harness.report.arrangement import foreseen
 from harness.report.calibration import mention
 from harness.report.doubts import Fold, folded
 from harness.report.factors.sections import factor_sections
+from harness.report.load import load_sections
 from harness.report.page import Paragraph, heading, verbatim
 from harness.report.sheet import Section
 from harness.report.tables import ArmTables, SheetTable, table
@@ -28,6 +29,7 @@ def render(summary: Summary, design: Design | None, *, width: int | None = None,
         *_head(summary, design),
         ArmTables(summary),
         *_notes(summary, design),
+        *_sections(load_sections(summary)),
         *_sections([*factor_sections(summary, design), *tail_sections(summary, beyond_p90=True)]),
         *_why(summary),
         *seed.section(summary),

@@ -13,7 +13,7 @@ from harness.experiment.document import read_document
 from harness.model import Plan, Record, Summary
 
 TINY = fixed(2, 3, control=True)
-COLUMNS = ["round", "order", "arm", "position", "start_ns", "latency_ns"]
+COLUMNS = ["round", "order", "arm", "position", "start_ns", "latency_ns", "late_ns"]
 SESSIONS = ("0001", "0002")
 FILES = {"experiment.toml", "plan.json", "host.json", "summary.json", "report.html", "pyperf.json"}
 

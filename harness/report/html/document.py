@@ -21,7 +21,8 @@ from harness.report.doubts import folded
 from harness.report.factors.sections import factor_sections
 from harness.report.html.certainty import certainty, doubtful
 from harness.report.html.figures.drift import drift, steadiness
-from harness.report.html.figures.pairs import forest, per_session
+from harness.report.html.figures.load import latency_by_load
+from harness.report.html.figures.pairs import WHAT, forest, per_session
 from harness.report.html.figures.pilot import burst_lengths, carry_over
 from harness.report.html.figures.requests import longest_requests, most_requests
 from harness.report.html.figures.style import Figure, appearances
@@ -29,6 +30,7 @@ from harness.report.html.figures.waterfall import waterfall
 from harness.report.html.machine import machine_facts, versions
 from harness.report.html.method import method_facts
 from harness.report.html.typeset import typeset
+from harness.report.load import load_sections
 from harness.report.selection import by_reference, compared, controls, headline
 from harness.report.tables import milliseconds, rate
 from harness.report.tails import tail_sections
@@ -52,6 +54,8 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         styles=Markup(_packaged("report.css")),  # noqa: S704 - ours
         first_line=caveats.first_line(summary),
         answer=sentences.answer(summary, design),
+        headline=headline(summary),
+        what=WHAT,
         certainty=certainty(summary, design),
         doubtful=doubtful(summary),
         notes=list(_notes(summary)),
@@ -62,7 +66,7 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         started_utc=exhibits.started_utc,
         steadiness=steadiness(exhibits.effects),
         published=_published(summary),
-        sections=[*factor_sections(summary, design), *tail_sections(summary)],
+        sections=[*load_sections(summary), *factor_sections(summary, design), *tail_sections(summary)],
         why=why(summary),
         differences=list(difference_tables(summary)),
         counters=counter_rows(summary),
@@ -81,6 +85,7 @@ def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figur
         forest(summary, design, headline(summary)),
         per_session(summary, design, headline(summary), exhibits.effects),
         per_session(summary, design, "cpu", exhibits.effects),
+        latency_by_load(summary),
         drift(summary, exhibits.drift),
         most_requests(summary, exhibits.distributions),
         longest_requests(summary, exhibits.distributions),

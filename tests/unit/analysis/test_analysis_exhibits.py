@@ -18,7 +18,8 @@ EXPERIMENT = experiment_of("a", "b")
 def with_times(session: SessionData, times_us: dict[str, list[float]]) -> SessionData:
     rows = [(arm, round(1000 * time_us)) for arm, times in times_us.items() for time_us in times]
     return SessionData(
-        session.record, pl.DataFrame(rows, schema={"arm": pl.String, "latency_ns": pl.Int64}, orient="row")
+        session.record,
+        pl.DataFrame(rows, schema={"arm": pl.String, "latency_ns": pl.Int64}, orient="row").with_columns(late_ns=0),
     )
 
 

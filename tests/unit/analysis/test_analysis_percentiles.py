@@ -15,8 +15,8 @@ from harness.model import VisitRow
 def timed(requests: int, slowest_us: float = 100.0) -> SessionData:
     """A session in which the times of arm "a" are spread evenly from 0 to `slowest_us`."""
     latency_ns = np.linspace(0, 1000 * slowest_us, requests).astype(np.int64)
-    others = pl.DataFrame({"arm": ["b"] * 5, "latency_ns": [10**9] * 5})
-    rows = pl.DataFrame({"arm": ["a"] * requests, "latency_ns": latency_ns})
+    others = pl.DataFrame({"arm": ["b"] * 5, "latency_ns": [10**9] * 5, "late_ns": [0] * 5})
+    rows = pl.DataFrame({"arm": ["a"] * requests, "latency_ns": latency_ns, "late_ns": [0] * requests})
     return replace(session_of({"a": [50.0], "b": [10**6]}), requests=pl.concat([rows, others]))
 
 

@@ -1,0 +1,110 @@
+"""What rates did to latency: arms whose requests were paced, capacities that were found, and the points between."""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from statistics import fmean
+
+import numpy as np
+import polars as pl
+
+from harness.analysis.bursts import Series, SessionData
+from harness.analysis.capacity import capacities, steps_of
+from harness.analysis.estimate import estimate
+from harness.analysis.looks import confidence_at
+from harness.analysis.percentiles import percentile_us
+from harness.model import Amount, Arm, Capacity, Experiment, LoadPoint, Paced, VisitRow
+
+PERCENTILES = (50, 90, 99)
+FEWEST_SESSIONS = 2
+LATE_SHARE = 0.1  # of the limit: a client that is later than that on average spoils p99 itself
+
+
+def paced(arm: Arm, sessions: Sequence[SessionData]) -> Paced | None:
+    """None where the arm's requests were not sent at a rate, or none was answered."""
+    rate = arm.settings.rate
+    columns = [_columns_us(session, arm.name) for session in sessions] if isinstance(rate, float) and rate else []
+    known = [(sent_us, late_us) for sent_us, late_us in columns if sent_us.size]
+    if not known or not isinstance(rate, float):
+        return None
+    sent = [sent_us for sent_us, _ in known]
+    late = [late_us for _, late_us in known]
+    return Paced(
+        rate_per_s=rate,
+        from_sending={"mean": _mean(sent), **{f"p{each}": _percentile(sent, each) for each in PERCENTILES}},
+        late={"mean": _mean(late), "p99": _percentile(late, 99)},
+    )
+
+
+def found_capacities(
+    experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()
+) -> tuple[Capacity, ...]:
+    """One for each arm that held at any rate in 2 sessions; the mean is that of logarithms, as for effects."""
+    per_session = [capacities(session.record) for session in sessions]
+    found = {arm.name: [one[arm.name] for one in per_session if arm.name in one] for arm in experiment.arms}
+    return tuple(
+        Capacity(
+            arm=arm.name,
+            p99_limit_ms=arm.settings.p99_limit_ms,
+            per_s=_amount(found[arm.name], looks),
+            sessions=len(found[arm.name]),
+            client_bound=_is_late(arm, sessions),
+        )
+        for arm in experiment.arms
+        if len(found[arm.name]) >= FEWEST_SESSIONS
+    )
+
+
+def load_points(experiment: Experiment, sessions: Sequence[SessionData]) -> tuple[LoadPoint, ...]:
+    """Of every arm at a rate, and of every step of a search."""
+    return tuple(chain(_arms(experiment, sessions), _steps(sessions)))
+
+
+def _arms(experiment: Experiment, sessions: Sequence[SessionData]) -> Iterator[LoadPoint]:
+    for arm in experiment.arms:
+        p50_us, p99_us = percentile_us(sessions, arm.name, 50), percentile_us(sessions, arm.name, 99)
+        if isinstance(arm.settings.rate, float) and arm.settings.rate and p50_us and p99_us:
+            yield LoadPoint(arm=arm.name, rate_per_s=arm.settings.rate, p50_us=p50_us, p99_us=p99_us)
+
+
+def _steps(sessions: Sequence[SessionData]) -> Iterator[LoadPoint]:
+    for session in sessions:
+        for arm, steps in steps_of(session.record).items():
+            for step in filter(_was_answered, steps):
+                p50_us, p99_us = step.percentiles_us[50.0], step.percentiles_us[99.0]
+                rate_per_s = step.rate_per_s or 0.0
+                number = session.record.session
+                yield LoadPoint(arm=arm, rate_per_s=rate_per_s, p50_us=p50_us, p99_us=p99_us, session=number)
+
+
+def _was_answered(step: VisitRow) -> bool:
+    return step.rate_per_s is not None and {50.0, 99.0} <= step.percentiles_us.keys()
+
+
+def _is_late(arm: Arm, sessions: Sequence[SessionData]) -> bool:
+    steps = chain.from_iterable(steps_of(session.record).get(arm.name, []) for session in sessions)
+    late_us = [step.late_us for step in steps if step.holds and step.late_us is not None]
+    return bool(late_us) and fmean(late_us) > LATE_SHARE * 1000 * arm.settings.p99_limit_ms
+
+
+def _amount(per_s: Sequence[float], looks: Sequence[int]) -> Amount:
+    found = estimate(np.log(per_s))
+    low, high = found.interval(confidence_at(looks, len(per_s)))
+    return Amount(value=math.exp(found.mean), low=math.exp(low), high=math.exp(high))
+
+
+def _columns_us(session: SessionData, arm: str) -> tuple[Series, Series]:
+    """(from sending to the answer, from when it was meant to be sent to sending), each (requests,)."""
+    if session.requests.is_empty():
+        return np.empty(0), np.empty(0)
+    of_arm = session.requests.filter(pl.col("arm") == arm)
+    return of_arm.get_column("latency_ns").to_numpy() / 1000, of_arm.get_column("late_ns").to_numpy() / 1000
+
+
+def _mean(sessions: Sequence[Series]) -> float:
+    return fmean(float(times_us.mean()) for times_us in sessions)
+
+
+def _percentile(sessions: Sequence[Series], percentile: int) -> float:
+    """The mean of the sessions' own."""
+    return fmean(float(np.percentile(times_us, percentile)) for times_us in sessions)
