@@ -43,8 +43,8 @@ def _of_tool(visits: Sequence[VisitRow], percentile: float) -> float | None:
 
 
 def _answered(session: SessionData, arm: str) -> list[VisitRow]:
-    """The steps of a search have no mean: they are not of one rate."""
-    return [visit for visit in session.record.visits if visit.arm == arm and visit.mean_us is not None]
+    """The steps of a search are not of one rate, so they have no common percentile."""
+    return [visit for visit in session.record.visits if visit.arm == arm and visit.requests > 0 and visit.holds is None]
 
 
 def _times_us(session: SessionData, arm: str) -> Series:

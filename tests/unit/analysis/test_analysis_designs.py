@@ -17,6 +17,7 @@ from harness.experiment.trial import trial_of
 from harness.model import Experiment
 
 CONFIGS = sorted((Path(harness.__file__).parents[1] / "configs").glob("*.toml"))
+SEARCHES = ("capacity",)  # whose sessions are no rounds of bursts
 PILOTS = 25
 RUNS_PER_PILOT = 40
 
@@ -42,7 +43,7 @@ def coverage(experiment: Experiment, seen: Sequence[Ending]) -> float:
     return float(np.mean(inside))
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in CONFIGS if path.stem not in SEARCHES], ids=lambda path: path.stem)
 def test_with_pilot_and_stopping_93_to_97_percent_of_intervals_cover_the_truth(path: Path) -> None:
     experiment = read_experiment(path)
     seen = list(endings(experiment, Machine()))

@@ -115,7 +115,10 @@ def test_the_reason_says_what_was_seen_and_what_it_makes() -> None:
 def test_a_visit_of_our_client_is_a_few_requests_and_one_of_a_tool_is_a_run() -> None:
     assert visit_lengths(BASE) == (2, 8)
     assert visit_lengths(read(TWO_ARMS, "arm.tool=ab")) == (5, 1)
-    assert visit_lengths(read(TWO_ARMS, "arms.tcp.tool=ab")) == (2, 8)  # uds-tmpfs is visited by our client
+    assert visit_lengths(read(TWO_ARMS, "arms.tcp.tool=ab")) == (
+        5,
+        1000,
+    )  # our client beside a tool: as long as its run
     assert visit_lengths(read(TWO_ARMS, "arm.tool=ab", "design.settle=0", "design.burst=3")) == (0, 3)
     assert visit_lengths(read(TWO_ARMS, "design.settle=0", "design.burst=3")) == (0, 3)
 
@@ -123,9 +126,11 @@ def test_a_visit_of_our_client_is_a_few_requests_and_one_of_a_tool_is_a_run() ->
 def test_the_guess_before_a_pilot_counts_every_request_and_the_time_that_a_tool_is_given() -> None:
     visits_s = {
         (): 3 * 10 * 0.0005,
-        ("arm.tool=ab",): 3 * 1005 * 0.0005,
-        ("arm.tool=ab", "arm.tool_requests=1"): 3 * 6 * 0.0005,
-        ("arm.tool=ab", "arm.tool_seconds=2"): 3 * (2 + 5 * 0.0005),
+        ("arm.connections=4",): 3 * 26 * 0.0005,
+        ("arm.rate=100",): 3 * (2 * 0.0005 + 0.35),
+        ("arm.tool=ab",): 3 * (0.3 + 1005 * 0.0005),
+        ("arm.tool=ab", "arm.tool_requests=1"): 3 * (0.3 + 6 * 0.0005),
+        ("arm.tool=ab", "arm.tool_seconds=2"): 3 * (0.3 + 2 + 5 * 0.0005),
     }
     for overrides, round_s in visits_s.items():
         assert nominal_cost(read(TWO_ARMS, *overrides)).round_s == pytest.approx(round_s)
