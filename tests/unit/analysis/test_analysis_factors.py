@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from factorial import by_transport, factorial, interaction, sessions_of, summary_of
+from factorial import by_transport, factorial
+from factorial_sessions import interaction, sessions_of, summary_of
 from hypothesis import given
 from hypothesis import strategies as st
 from simulated import Times, World, session_of
