@@ -49,12 +49,12 @@ class Table:
     """The arms but for the control, what is compared, and what varies beside it."""
 
     arms: Mapping[str, Levels]
-    compared: tuple[str, ...]
+    compared: str
     factors: Sequence[Factor]
 
 
 def corners(experiment: Experiment) -> list[Corner]:
-    """Factor by factor, in the order of the comparisons; none where each arm is compared with one named arm.
+    """Factor by factor, in the order of the settings; none where each arm is compared with one named arm.
 
     Who is alike is seen in the settings alone. The control takes no part.
     """
@@ -62,7 +62,8 @@ def corners(experiment: Experiment) -> list[Corner]:
     if isinstance(against, str):
         return []
     arms = {arm.name: levels_of(arm.settings) for arm in experiment.arms if arm.control_of is None}
-    table = Table(arms, tuple(against), factors_of(list(arms.values()), compared=tuple(against)))
+    (compared,) = against
+    table = Table(arms, compared, factors_of(list(arms.values()), compared))
     pairs = [pair for pair in experiment.pairs if not is_control(experiment, pair)]
     return [
         _corner(table, factor, pair, base_pair)
@@ -72,10 +73,10 @@ def corners(experiment: Experiment) -> list[Corner]:
     ]
 
 
-def factors_of(arms: Sequence[Levels], compared: Sequence[str] = ()) -> list[Factor]:
-    """What varies beside the `compared` settings. What another setting determines follows it and is no factor."""
+def factors_of(arms: Sequence[Levels], compared: str) -> list[Factor]:
+    """What varies beside the `compared` setting. What another setting determines follows it and is no factor."""
     keys = dict.fromkeys(key for levels in arms for key in levels)
-    varying = [key for key in keys if key not in compared and len({_of(levels, key) for levels in arms}) > 1]
+    varying = [key for key in keys if key != compared and len({_of(levels, key) for levels in arms}) > 1]
     leading = [key for key in varying if not any(_leads(arms, varying, other, key) for other in varying)]
     return [
         Factor(
@@ -131,9 +132,9 @@ def _alike(one: Levels, other: Levels, factor: Factor) -> bool:
 def _corner(table: Table, factor: Factor, pair: Pair, base_pair: Pair) -> Corner:
     arm, against = (table.arms[name] for name in pair)
     return Corner(
-        compared=" and ".join(table.compared),
-        level=", ".join(_of(arm, key) for key in table.compared),
-        reference=", ".join(_of(against, key) for key in table.compared),
+        compared=table.compared,
+        level=_of(arm, table.compared),
+        reference=_of(against, table.compared),
         factor=factor.name,
         at=_of(arm, factor.name),
         base=factor.levels[0],

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.analysis.effects import Pair
 from harness.analysis.factors.corners import levels_of
-from harness.analysis.failures import counted, failures
 from harness.analysis.resolution import step_us
 from harness.experiment.limits import CLIENT
 from harness.model import Comparison, Experiment, Record, SameSign, ToolSign, VisitRow
@@ -17,7 +16,7 @@ def tool_signs(
 ) -> tuple[ToolSign, ...]:
     """Each comparison by a tool beside the same by our client, or else by the first tool; the typical request.
 
-    The sign is known when the interval excludes zero.
+    The sign is known when the interval excludes zero and no request failed.
     """
     latency = {(one.arm, one.against): one for one in comparisons if one.metric == "latency"}
     found = ((latency[pair], latency[same]) for pair, same in _couples(experiment) if {pair, same} <= latency.keys())
@@ -62,8 +61,8 @@ def _sign(experiment: Experiment, one: Comparison, reference: Comparison, record
 
 
 def direction(one: Comparison) -> int:
-    """-1 faster, 1 slower, 0 unknown."""
-    if one.percent_low is None or one.percent_high is None:
+    """-1 faster, 1 slower, 0 unknown: the interval contains zero, or there is no verdict."""
+    if one.verdict is None or one.percent_low is None or one.percent_high is None:
         return 0
     return (one.percent_low > 0) - (one.percent_high < 0)
 
@@ -79,17 +78,13 @@ def _reasons(names: Sequence[str], one: Comparison, reference: Comparison, recor
     for name, seen in ((tool, one), (other, reference)):
         if not direction(seen):
             yield _open(name, seen)
-    failed = failures(records)
-    for arm in (one.arm, one.against):
-        if arm in failed:
-            yield f"{arm} had {counted(failed[arm])}."
     yield from _coarse(tool, one, reference, records)
     yield from _fewer(names, one, reference, records)
 
 
 def _open(name: str, seen: Comparison) -> str:
-    if seen.percent_low is None or seen.percent_high is None:
-        return f"There is no interval for {name}."
+    if seen.verdict is None or seen.percent_low is None or seen.percent_high is None:
+        return f"There is no verdict by {name}: {seen.why.rstrip('.')}."
     return f"The interval of {name} contains zero ({seen.percent_low:+.1f} to {seen.percent_high:+.1f} %)."
 
 

@@ -8,6 +8,8 @@ from harness.report.wording import Estimate, decimals, difference, listed, perce
 
 TOOL = "tool"
 
+MUTE = ("true", "false", "null", "unset")
+
 Effects = Mapping[tuple[str, str], Comparison]
 
 
@@ -23,6 +25,11 @@ def agreement(found: Sequence[Interaction], effects: Effects, design: Design | N
     return [sentence for _, group in groupby(found, effect_of) for sentence in _of_effect(list(group), effects, design)]
 
 
+def named(factor: str, level: str) -> str:
+    """A level that is a word speaks for itself: `split`, but `workers 2`, `tls true`."""
+    return level if level[:1].isalpha() and level not in MUTE else f"{factor} {level}"
+
+
 def effect_of(one: Interaction) -> str:
     """`the effect of transport (uds-tmpfs against tcp), connections = 8`."""
     where = "".join(f", {key} = {level}" for key, level in one.where.items())
@@ -33,9 +40,10 @@ def _of_effect(group: Sequence[Interaction], effects: Effects, design: Design | 
     if all(one.verdict == "agree" for one in group):
         yield _all_agree(group, design)
         return
-    agreeing = [one.at for one in group if one.verdict == "agree"]
+    agreeing = [_at(one) for one in group if one.verdict == "agree"]
     if agreeing:
-        yield f"{_capital(effect_of(group[0]))} is the same{within(design)} with {listed([group[0].base, *agreeing])}."
+        who = listed([_base(group[0]), *agreeing])
+        yield f"{_capital(effect_of(group[0]))} is the same{within(design)} with {who}."
     for one in group:
         yield from _not_agreeing(one, effects)
 
@@ -45,22 +53,22 @@ def _all_agree(group: Sequence[Interaction], design: Design | None) -> str:
     if first.factor == TOOL:
         who = "Both tools agree" if number == 2 else f"The {number} tools agree"
         return f"{who} on {effect_of(first)}{within(design)}."
-    return f"{_capital(effect_of(first))} is the same{within(design)} at every {first.factor}."
+    return f"{_capital(effect_of(first))} is the same{within(design)} at every level of {first.factor}."
 
 
 def _not_agreeing(one: Interaction, effects: Effects) -> Iterator[str]:
     estimate = percent_of(one)
     if one.verdict is None or estimate is None:
-        yield f"Nothing is said of {one.at} beside {one.base}: {one.why.rstrip('.')}."
+        yield f"Nothing is said of {_at(one)} beside {_base(one)}: {one.why.rstrip('.')}."
         return
-    here = _effect(one.at, effects[one.arm, one.against])
-    there = _effect(one.base, effects[one.base_arm, one.base_against])
+    here = _effect(_at(one), effects[one.arm, one.against])
+    there = _effect(_base(one), effects[one.base_arm, one.base_against])
     apart = f"{here}, {there}; the first beside the second is {difference(estimate)}."
     if one.verdict == "differ":
         yield f"{_disagrees(one)} on {effect_of(one)}: {apart}"
         yield from _in_microseconds(one)
     elif one.verdict == "undecided":
-        yield f"Whether {effect_of(one)} is the same with {one.at} as with {one.base} is undecided: {apart}"
+        yield f"Whether {effect_of(one)} is the same with {_at(one)} as with {_base(one)} is undecided: {apart}"
 
 
 def _effect(level: str, seen: Comparison) -> str:
@@ -73,20 +81,20 @@ def _effect(level: str, seen: Comparison) -> str:
 
 
 def _disagrees(one: Interaction) -> str:
-    return f"{one.at} disagrees" if one.factor == TOOL else f"{one.factor} {one.at} differs from {one.base}"
+    return f"{_at(one)} disagrees" if one.factor == TOOL else f"{_capital(_at(one))} and {_base(one)} differ"
 
 
 def in_cpu_time(found: Sequence[Interaction]) -> list[str]:
     """How the effects on CPU time lie beside each other, in a sentence; nothing where it was not read."""
     groups = [list(group) for _, group in groupby(found, effect_of)]
     told = [f"{effect_of(group[0])}: {', '.join(map(_in_cpu_time, group))}" for group in groups]
-    return [f"In CPU time per request, beside that with {found[0].base}, {'; '.join(told)}."] if told else []
+    return [f"In CPU time per request, beside that with {_base(found[0])}, {'; '.join(told)}."] if told else []
 
 
 def _in_cpu_time(one: Interaction) -> str:
     estimate = percent_of(one)
     amount = f" {signed(estimate.value, decimals(estimate.half_width, 1))} %" if estimate else ""
-    return f"{one.at}{amount} ({one.verdict or 'no verdict'})"
+    return f"{_at(one)}{amount} ({one.verdict or 'no verdict'})"
 
 
 def _in_microseconds(one: Interaction) -> Iterator[str]:
@@ -94,7 +102,7 @@ def _in_microseconds(one: Interaction) -> Iterator[str]:
     us = us_of(one)
     if us and not us.excludes_zero:
         yield (
-            f"In microseconds {one.at} and {one.base} are not told apart ({_us(us)}): "
+            f"In microseconds {_at(one)} and {_base(one)} are not told apart ({_us(us)}): "
             "the same time is another part of a request that takes longer or shorter."
         )
 
@@ -120,6 +128,14 @@ def _sign(one: ToolSign) -> str:
     else:
         said = f"Whether {one.tool} sees the sign that {one.reference} sees {pair} is undecided."
     return " ".join([said, *one.why])
+
+
+def _at(one: Interaction) -> str:
+    return named(one.factor, one.at)
+
+
+def _base(one: Interaction) -> str:
+    return named(one.factor, one.base)
 
 
 def _capital(text: str) -> str:

@@ -3,12 +3,17 @@
 from collections.abc import Iterator, Sequence
 
 from harness.model import Design, Difference, Interaction, LevelEffect, Metric, Summary
-from harness.report.factors.agreement import TOOL, Effects, agreement, by_effect, effect_of, in_cpu_time, signs
+from harness.report.factors.agreement import TOOL, Effects, agreement, by_effect, effect_of, in_cpu_time, named, signs
 from harness.report.factors.both import both_sentences, both_sheet
 from harness.report.sheet import NOTHING, Cell, Row, Section, Sheet, difference_cell, difference_cells, section
 from harness.report.wording import by, percent_of, us_of
 
 METRICS: tuple[Metric, Metric] = ("latency", "cpu")
+CLIENT = "client"
+VISITS = (
+    "A visit of client is a short burst and a visit of another tool a whole run: what stalls now and then is in the "
+    "mean of every run and of few bursts, so a part of the difference between tools may be that."
+)
 FEW = 6  # effects of the factor by itself that are told in words; more are in the table
 
 
@@ -30,6 +35,7 @@ def _section(summary: Summary, factor: str, design: Design | None) -> Section:
         *(signs(summary.tool_signs) if factor == TOOL else ()),
         *in_cpu_time(used),
         *_alone(levels),
+        *([VISITS] if factor == TOOL and CLIENT in {found[0].base, *(one.at for one in found)} else ()),
         *both_sentences(summary, told),
     ]
     return section(_heading(found[0]), sentences, sheets)
@@ -43,7 +49,8 @@ def _heading(one: Interaction) -> str:
 
 def _interactions(effects: Effects, found: Sequence[Interaction]) -> Sheet:
     first = found[0]
-    caption = f"The effect of {first.compared} at each {first.factor}, beside that with {first.base}"
+    base = named(first.factor, first.base)
+    caption = f"The effect of {first.compared} at each level of {first.factor}, beside that with {base}"
     header = (first.factor, "effect", "beside it\n95 % interval", "us\n95 % interval", "verdict")
     return Sheet(caption, header, list(_interaction_rows(effects, found)))
 
@@ -76,7 +83,7 @@ def _levels(found: Sequence[LevelEffect]) -> Sheet:
     what = "What the tool adds" if first.factor == TOOL else f"What {first.factor} does by itself"
     header = (f"{first.factor}, {first.compared}", "difference\n95 % interval", "us\n95 % interval", "verdict")
     rows = [(_level_name(one), *difference_cells(one)) for one in found]
-    return Sheet(f"{what}, against {first.base}", header, rows)
+    return Sheet(f"{what}, against {named(first.factor, first.base)}", header, rows)
 
 
 def _level_name(one: LevelEffect) -> Cell:
@@ -88,6 +95,6 @@ def _alone(levels: Sequence[LevelEffect]) -> Iterator[str]:
     for one in levels if len(levels) <= FEW else ():
         estimate, us = percent_of(one), us_of(one)
         if one.verdict in ("faster", "slower") and estimate and us:
-            subject = one.at if one.factor == TOOL else f"{one.factor} {one.at}"
+            subject, base = (named(one.factor, level) for level in (one.at, one.base))
             at = ", ".join(f"{key} = {level}" for key, level in {one.compared: one.level, **one.where}.items())
-            yield f"With {at}, {subject} is {one.verdict} than {one.base} {by(estimate)}, {abs(us.value):.0f} us."
+            yield f"With {at}, {subject} is {one.verdict} than {base} {by(estimate)}, {abs(us.value):.0f} us."
