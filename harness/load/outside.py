@@ -17,8 +17,10 @@ def visit_outside(tool: LoadTool, program: str, target: Target, settings: Settin
     """One run of `tool`, which leaves its files in `directory`. LoadError when it fails or cannot be read."""
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True)
+    for name, text in tool.files(target, settings).items():
+        (directory / name).write_text(text, encoding="utf-8")
     argv = tool.command(program, target, settings, directory)
-    exit_code = run_to_end(argv, directory, _patience_s(settings))
+    exit_code = run_to_end(argv, directory, _patience_s(settings) + target.timeout_s)
     if exit_code:
         said = _last_line(directory / "stderr.txt")
         raise LoadError(f"{program} ended with exit code {exit_code} and said: {said}. {_advice(argv, directory)}")
@@ -33,6 +35,8 @@ def visit_outside(tool: LoadTool, program: str, target: Target, settings: Settin
 
 def tool_version(tool: LoadTool, program: str) -> str:
     """The first line that `program` says of its version, wherever it says it."""
+    if not tool.version:
+        return "unknown"
     argv = [program, *tool.version]
     try:
         said = subprocess.run(argv, capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S, check=False)
