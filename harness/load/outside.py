@@ -14,9 +14,9 @@ _VERSION_TIMEOUT_S = 10.0
 
 
 def visit_outside(tool: LoadTool, program: str, target: Target, settings: Settings, directory: Path) -> Outcome:
-    """One run of `tool`, which leaves its files in `directory`. LoadError when it fails or cannot be read."""
+    """One run of `tool`, which leaves its files alone in `directory`. LoadError when it fails or cannot be read."""
     directory = directory.absolute()
-    directory.mkdir(parents=True, exist_ok=True)
+    _empty(directory)
     for name, text in tool.files(target, settings).items():
         (directory / name).write_text(text, encoding="utf-8")
     argv = tool.command(program, target, settings, directory)
@@ -44,6 +44,14 @@ def tool_version(tool: LoadTool, program: str) -> str:
         raise LoadError(f"{program} does not say its version: {error}. {tool.install}") from error
     lines = (said.stdout + said.stderr).split("\n")
     return next((line.strip() for line in lines if line.strip()), "unknown")
+
+
+def _empty(directory: Path) -> None:
+    """Make `directory`, without the files of an earlier run: some tools append, and some may end without writing."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for old in directory.iterdir():
+        if old.is_file():
+            old.unlink()
 
 
 def _patience_s(settings: Settings) -> float:

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 import aiohttp
-from molotov import global_setup, global_teardown, scenario, setup
+from molotov import global_teardown, scenario, setup
 
 ASKED = json.loads(Path("asked.json").read_text(encoding="utf-8"))
 
@@ -51,11 +51,6 @@ def kind_of(error: Exception) -> str:
 
 
 RUN = Run()
-
-
-@global_setup()
-def prepare(_arguments: object) -> None:
-    Path("outcome.json").unlink(missing_ok=True)
 
 
 @global_teardown()
