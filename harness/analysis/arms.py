@@ -5,10 +5,10 @@ from statistics import fmean
 from typing import Any
 
 from harness.analysis.bursts import SessionData
-from harness.analysis.load import paced
+from harness.analysis.load import found_capacities, paced
 from harness.analysis.percentiles import percentile_us
 from harness.analysis.tails import arm_tails
-from harness.model import SERVER_ROLES, Arm, ArmSummary, Capacity, Experiment, Settings, VisitRow
+from harness.model import SERVER_ROLES, Arm, ArmSummary, Experiment, Settings, VisitRow
 
 
 def arms_of(
@@ -17,14 +17,11 @@ def arms_of(
     failed: Mapping[str, Mapping[str, int]],
     looks: Sequence[int] = (),
 ) -> dict[str, ArmSummary]:
-    return {arm.name: arm_summary(arm, sessions, failed.get(arm.name, {}), looks) for arm in experiment.arms}
-
-
-def with_capacities(arms: Mapping[str, ArmSummary], capacities: Iterable[Capacity]) -> dict[str, ArmSummary]:
-    """Where a capacity was found, that is the rate of the arm."""
-    found = {one.arm: one.per_s.value for one in capacities}
+    """By name. Where a capacity was found, that is the rate of the arm."""
+    borne = {one.arm: one.per_s.value for one in found_capacities(experiment, sessions, looks)}
+    arms = {arm.name: arm_summary(arm, sessions, failed.get(arm.name, {}), looks) for arm in experiment.arms}
     return {
-        name: arm.model_copy(update={"requests_per_s": found[name]}) if name in found else arm
+        name: arm.model_copy(update={"requests_per_s": borne[name]}) if name in borne else arm
         for name, arm in arms.items()
     }
 

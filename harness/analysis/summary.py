@@ -1,8 +1,9 @@
 """A whole run in one value: what `summary.json` holds."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from harness.analysis.arms import arms_of, with_capacities
+from harness.analysis.arms import arms_of
 from harness.analysis.bursts import SessionData
 from harness.analysis.comparisons import compare
 from harness.analysis.doubts import (
@@ -41,8 +42,6 @@ def summarise(
     stopped = stops(experiment, schedule.looks, len(records), comparisons)
     planned_sessions = len(records) if stopped else schedule.sessions
     differing = differing_controls(experiment, comparisons)
-    found, judge = corners(experiment), judge_of(experiment, sessions, schedule.looks)
-    borne = found_capacities(experiment, sessions, schedule.looks)
     faults = [*failed_doubts(failed), *incomplete_doubts(len(records), planned_sessions, directory)]
     return Summary(
         experiment=experiment.name,
@@ -52,17 +51,30 @@ def summarise(
         planned_sessions=planned_sessions,
         valid=not faults and all(control.metric not in HEADLINE for control in differing),
         seconds=Seconds(total=seconds_total, measuring=_measuring_s(records)),
-        arms=with_capacities(arms_of(experiment, sessions, failed, schedule.looks), borne),
+        arms=arms_of(experiment, sessions, failed, schedule.looks),
         comparisons=comparisons,
-        interactions=interactions(found, judge),
-        levels=level_effects(found, judge),
-        both_at_once=both_at_once(found, judge),
-        tails=tails(experiment, sessions, schedule.looks),
-        capacities=borne,
-        load_points=load_points(experiment, sessions),
         tool_signs=tool_signs(experiment, comparisons, records),
         doubts=(*control_doubts(differing), *faults, *session_doubts(records)),
+        **_factors(experiment, sessions, schedule.looks),
+        **_load(experiment, sessions, schedule.looks),
     )
+
+
+def _factors(experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int]) -> dict[str, Any]:
+    found, judge = corners(experiment), judge_of(experiment, sessions, looks)
+    return {
+        "interactions": interactions(found, judge),
+        "levels": level_effects(found, judge),
+        "both_at_once": both_at_once(found, judge),
+    }
+
+
+def _load(experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int]) -> dict[str, Any]:
+    return {
+        "tails": tails(experiment, sessions, looks),
+        "capacities": found_capacities(experiment, sessions, looks),
+        "load_points": load_points(experiment, sessions),
+    }
 
 
 def _measuring_s(records: Sequence[Record]) -> float:

@@ -41,6 +41,8 @@ def program_versions(programs: Mapping[str, str | Sequence[str]]) -> dict[str, s
 
 
 def _version(name: str, program: str | Sequence[str]) -> str:
+    if not isinstance(program, str) and len(program) == 1:
+        return f"{program[0]} tells no version."
     whole = [program, _FLAGS.get(name, "--version")] if isinstance(program, str) else list(program)
     text = without_home(_answer(whole))
     return text if name == "nginx" else text.partition("\n")[0]

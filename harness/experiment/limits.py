@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness import plugins
 from harness.experiment.check import sound
 from harness.experiment.wording import Problem, did_you_mean, shown
-from harness.model import Arm, Settings
+from harness.model import Arm, LoadTool, Settings
 
 CLIENT = "client"
 MOST_CONNECTIONS = 450  # nginx has 1024, and a request takes two of them
+TOOLS = "harness.load.tools"
 LONGEST_BODY_BYTES = 3000  # that a parameter of nginx.conf can hold
 
 # Settings of the file format that this version would otherwise ignore in silence.
@@ -48,7 +49,7 @@ def _unknown_names(settings: Settings) -> Iterator[tuple[str, str]]:
     transports = plugins.names("harness.lab.transports")
     if settings.transport not in transports:
         yield "transport", f"there is no such transport.{did_you_mean(settings.transport, transports)}"
-    tools = [CLIENT, *plugins.names("harness.load.tools")]
+    tools = [CLIENT, *plugins.names(TOOLS)]
     if settings.tool not in tools:
         yield "tool", f"this version drives no such tool.{did_you_mean(settings.tool, tools)}"
 
@@ -81,6 +82,18 @@ def _impossible(settings: Settings) -> Iterator[str]:
         )
     yield from _broken_chain(settings)
     yield from _broken_load(settings)
+    if settings.tool in plugins.names(TOOLS):
+        yield from _tool_limits(settings)
+
+
+def _tool_limits(settings: Settings) -> Iterator[str]:
+    """Why an outside tool cannot have these settings."""
+    if not settings.tool_seconds and settings.connections > settings.tool_requests:
+        yield (
+            f"connections = {settings.connections} excludes tool_requests = {settings.tool_requests}, because each "
+            f"connection of {settings.tool} makes at least one request. Ask for more requests."
+        )
+    yield from plugins.load(TOOLS, settings.tool, LoadTool).refuses(settings)
 
 
 def _broken_chain(settings: Settings) -> Iterator[str]:
@@ -127,8 +140,3 @@ def _broken_load(settings: Settings) -> Iterator[str]:
         yield f"{asked[-1]} excludes tool = {shown(settings.tool)}: only barehop's own client sends at a rate."
     if settings.connections > MOST_CONNECTIONS:
         yield f"connections = {settings.connections} is more than nginx takes here, which is {MOST_CONNECTIONS}."
-    if settings.tool != CLIENT and settings.connections > settings.tool_requests and not settings.tool_seconds:
-        yield (
-            f"connections = {settings.connections} excludes tool_requests = {settings.tool_requests}, which are not "
-            "enough for one on each. Raise tool_requests."
-        )

@@ -14,11 +14,13 @@ _VERSION_TIMEOUT_S = 10.0
 
 
 def visit_outside(tool: LoadTool, program: str, target: Target, settings: Settings, directory: Path) -> Outcome:
-    """One run of `tool`, which leaves its files in `directory`. LoadError when it fails or cannot be read."""
+    """One run of `tool`, which leaves its files alone in `directory`. LoadError when it fails or cannot be read."""
     directory = directory.absolute()
-    directory.mkdir(parents=True, exist_ok=True)
+    _empty(directory)
+    for name, text in tool.files(target, settings).items():
+        (directory / name).write_text(text, encoding="utf-8")
     argv = tool.command(program, target, settings, directory)
-    exit_code = run_to_end(argv, directory, _patience_s(settings))
+    exit_code = run_to_end(argv, directory, _patience_s(settings) + target.timeout_s)
     if exit_code:
         said = _last_line(directory / "stderr.txt")
         raise LoadError(f"{program} ended with exit code {exit_code} and said: {said}. {_advice(argv, directory)}")
@@ -33,6 +35,8 @@ def visit_outside(tool: LoadTool, program: str, target: Target, settings: Settin
 
 def tool_version(tool: LoadTool, program: str) -> str:
     """The first line that `program` says of its version, wherever it says it."""
+    if not tool.version:
+        return "unknown"
     argv = [program, *tool.version]
     try:
         said = subprocess.run(argv, capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S, check=False)
@@ -40,6 +44,14 @@ def tool_version(tool: LoadTool, program: str) -> str:
         raise LoadError(f"{program} does not say its version: {error}. {tool.install}") from error
     lines = (said.stdout + said.stderr).split("\n")
     return next((line.strip() for line in lines if line.strip()), "unknown")
+
+
+def _empty(directory: Path) -> None:
+    """Make `directory`, without the files of an earlier run: some tools append, and some may end without writing."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for old in directory.iterdir():
+        if old.is_file():
+            old.unlink()
 
 
 def _patience_s(settings: Settings) -> float:

@@ -55,6 +55,9 @@ def _of_outcome(outcome: Outcome, settle: int) -> dict[str, Any]:
         "requests": outcome.requests,
         "mean_us": outcome.mean_us if outcome.requests else None,
         "failures": outcome.failures,
+        "positions": tuple(range(len(outcome.latency_us))),
+        "start_ns": (0,) * len(outcome.latency_us),  # tools tell how long, not when
+        "latency_ns": tuple(round(1000 * us) for us in outcome.latency_us),
         "percentiles_us": outcome.percentiles_us,
         "interval_us": 1e6 * outcome.duration_s / outcome.requests if outcome.requests else None,
         "wall_ns": round(1e9 * outcome.duration_s * (settle + sent) / max(1, sent)),

@@ -1,11 +1,16 @@
 """What plug-ins describe, and whom they are given."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
+from typing import Self
 
 from harness.model.experiment import Settings
 from harness.model.words import Home
+
+PERCENTILES = (*map(float, range(100)), 99.9, 100.0)  # that are made of single times
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,8 @@ class Reply:
 class Outcome:
     """What an outside tool's run gave, at the tool's own resolution. `percentiles_us` maps 50.0 to the median.
 
-    `sent` is how many requests there were in all, where more were sent than count.
+    `sent` is how many requests there were in all, where more were sent than count. `latency_us` are the times of the
+    requests that were answered right, in the tool's order, where it tells single times.
     """
 
     requests: int
@@ -64,13 +70,45 @@ class Outcome:
     percentiles_us: Mapping[float, float]
     resolution_us: float
     sent: int = 0
+    latency_us: tuple[float, ...] = ()
+
+    @classmethod
+    def of_times(
+        cls, latency_us: Sequence[float], failures: Mapping[str, int], duration_s: float, resolution_us: float
+    ) -> Self:
+        """That of single times: their mean, and each percentile as the smallest time that so many do not exceed."""
+        return cls(
+            requests=len(latency_us),
+            failures={kind: count for kind, count in failures.items() if count},
+            duration_s=duration_s,
+            mean_us=fmean(latency_us) if latency_us else 0.0,
+            percentiles_us=_percentiles_us(sorted(latency_us)),
+            resolution_us=resolution_us,
+            latency_us=tuple(latency_us),
+        )
+
+
+def _percentiles_us(rising_us: Sequence[float]) -> dict[float, float]:
+    if not rising_us:
+        return {}
+    return {percent: rising_us[max(math.ceil(percent / 100 * len(rising_us)), 1) - 1] for percent in PERCENTILES}
+
+
+def _no_files(_target: Target, _settings: Settings) -> Mapping[str, str]:
+    return {}
+
+
+def _nothing(_settings: Settings) -> Iterable[str]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class LoadTool:
-    """An outside load tool. `command(program, target, settings, directory)` is its command line, run with its
-    standard output in `directory`/stdout.txt; `outcome(directory)` reads what it left there and raises ValueError
-    with a sentence when it cannot. `own_amount`: how many requests a run has is the tool's to choose.
+    """An outside load tool. `command(program, target, settings, directory)` is its command line, run in `directory`
+    with its standard output in stdout.txt there; `outcome(directory)` reads what it left and raises ValueError with a
+    sentence when it cannot. `version` are the words that ask for its version, none where it tells none. `files` are
+    written into `directory` before, by name. `refuses` gives a sentence for each of the settings that the tool cannot
+    honour. `own_amount`: how many requests a run has is the tool's to choose.
     """
 
     program: str
@@ -79,3 +117,5 @@ class LoadTool:
     command: Callable[[str, Target, Settings, Path], list[str]]
     outcome: Callable[[Path], Outcome]
     own_amount: bool = False
+    files: Callable[[Target, Settings], Mapping[str, str]] = _no_files
+    refuses: Callable[[Settings], Iterable[str]] = _nothing

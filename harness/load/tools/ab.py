@@ -16,8 +16,9 @@ _REQUESTS_PER_S = 50_000  # more than one connection can do, so that only the ti
 def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
     keepalive = ["-k"] if target.keepalive else []
     connections = str(settings.connections)
+    timeout_s = str(math.ceil(target.timeout_s))  # in whole seconds only
     # -l: the body's length varies. -e: the only output finer than a millisecond.
-    options = ["-q", "-l", "-c", connections, "-e", str(directory / _PERCENTILES), *keepalive]
+    options = ["-q", "-l", "-s", timeout_s, "-c", connections, "-e", str(directory / _PERCENTILES), *keepalive]
     return [program, *_amount(settings), *options, target.url]
 
 
@@ -39,7 +40,7 @@ def _outcome(directory: Path) -> Outcome:
         failures=failures,
         duration_s=float(_figure(text, "Time taken for tests")),
         mean_us=1000 * float(_figure(text, "Time per request")),
-        percentiles_us=_percentiles_us(_read(directory / _PERCENTILES)),
+        percentiles_us=_of_times(_percentiles_us(_read(directory / _PERCENTILES)), complete),
         resolution_us=1.0,
     )
 
@@ -79,6 +80,13 @@ def _percentiles_us(text: str) -> dict[float, float]:
     if header != _HEADER or last not in _LAST_PERCENTILES or list(found) != list(range(last + 1)):
         raise ValueError(f"{_PERCENTILES} has {len(rows)} rows under {header}, not one for each percentile.")
     return found
+
+
+def _of_times(percentiles_us: dict[float, float], times: int) -> dict[float, float]:
+    """Those that are one of so many `times`: for others below 100 ab prints what lies behind its array."""
+    return {
+        percent: us for percent, us in percentiles_us.items() if percent == 100 or 0.5 + times * percent / 100 < times
+    }
 
 
 PLUGIN = LoadTool(

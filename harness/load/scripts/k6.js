@@ -1,0 +1,46 @@
+// k6's script: asks URL with a timeout of TIMEOUT_MS; the times of right answers, connecting included, and the failures
+// by kind go into outcome.json. k6 keeps every value of a trend, so that its percentiles are not rounded.
+import http from 'k6/http';
+import { Counter, Trend } from 'k6/metrics';
+
+const BY_CODE = { 1050: 'timeout', 1211: 'timeout', 1212: 'connection refused', 1220: 'reset' };
+const BY_WORDS = { EOF: 'no answer', 'unexpected EOF': 'short body' };
+const OTHER = 'no whole answer';
+const PERCENTILES = [...Array(99).keys()].map((below) => below + 1).concat([99.9]);
+
+const latency = new Trend('latency', true);
+const failed = {};
+for (const kind of [...Object.values(BY_CODE), ...Object.values(BY_WORDS), OTHER]) count(kind);
+for (let status = 100; status < 600; status += 1) count(`status ${status}`);
+
+export const options = { summaryTrendStats: ['count', 'avg', 'min', 'max', ...PERCENTILES.map((p) => `p(${p})`)] };
+
+function count(kind) {
+  failed[kind] = new Counter(metricOf(kind));
+}
+
+function metricOf(kind) {
+  return `failed_${kind.replace(/ /g, '_')}`;
+}
+
+function kindOf(answer) {
+  if (answer.error) return BY_CODE[answer.error_code] || BY_WORDS[answer.error] || OTHER;
+  return answer.status >= 200 && answer.status < 300 ? null : `status ${answer.status}`;
+}
+
+export default function () {
+  const answer = http.get(__ENV.URL, { redirects: 0, timeout: Number(__ENV.TIMEOUT_MS) });
+  const kind = kindOf(answer);
+  if (kind) failed[kind].add(1);
+  else latency.add(answer.timings.blocked + answer.timings.duration);
+}
+
+export function handleSummary(data) {
+  const counts = Object.keys(failed).map((kind) => [kind, data.metrics[metricOf(kind)]]);
+  const outcome = {
+    latency_ms: data.metrics.latency ? data.metrics.latency.values : null,
+    failures: Object.fromEntries(counts.filter(([, metric]) => metric).map(([kind, metric]) => [kind, metric.values.count])),
+    duration_ms: data.state.testRunDurationMs,
+  };
+  return { 'outcome.json': JSON.stringify(outcome) };
+}

@@ -1,0 +1,108 @@
+"""locust's file: every user asks one URL again and again, and each time is kept as it was before locust rounds it."""
+
+import json
+import ssl
+from collections import Counter
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import gevent.ssl
+from locust import FastHttpUser, events, task
+from locust.env import Environment
+from locust.exception import StopUser
+
+ASKED = json.loads(Path("asked.json").read_text(encoding="utf-8"))
+
+
+class Run:
+    """What all users together have begun and seen. The last user to find that enough is begun ends the run."""
+
+    def __init__(self) -> None:
+        self.begun = self.left = 0
+        self.first_s = self.last_s = perf_counter()
+        self.latency_us: list[float] = []
+        self.failures: Counter[str] = Counter()
+
+    def begins_another(self) -> bool:
+        if not self.begun:
+            self.first_s = perf_counter()
+        in_time = perf_counter() - self.first_s < ASKED["seconds"]
+        begins = bool(in_time if ASKED["seconds"] else self.begun < ASKED["requests"])
+        self.begun += begins
+        return begins
+
+    def seen(self, response_time: float, response: Any, exception: Exception | None, **_others: object) -> None:
+        """Listens to locust's event of one request; `response_time` is in ms and not yet rounded."""
+        self.last_s = perf_counter()
+        kind = kind_of(response, exception)
+        if kind:
+            self.failures[kind] += 1
+        else:
+            self.latency_us.append(1000 * response_time)
+
+    def write(self, **_others: object) -> None:
+        found = {
+            "latency_us": self.latency_us,
+            "failures": self.failures,
+            "duration_s": self.last_s - self.first_s,
+        }
+        Path("outcome.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+def kind_of(response: Any, exception: Exception | None) -> str | None:
+    """In the words of barehop's own client; None: answered right."""
+    if response.status_code:
+        right = 200 <= response.status_code < 300
+        return (
+            f"status {response.status_code}" if not right else "short body" if is_short(response, exception) else None
+        )
+    cause = getattr(exception, "original", None) or exception  # its client wraps what would be worth a second try
+    if isinstance(cause, TimeoutError):
+        return "timeout"
+    if isinstance(cause, ConnectionRefusedError):
+        return "connection refused"
+    return "reset" if isinstance(cause, ConnectionResetError) else "no answer"
+
+
+def is_short(response: Any, exception: Exception | None) -> bool:
+    """Also where locust takes it for right. What was compressed has another length on the way."""
+    length = response.headers.get("content-length")
+    if exception or length is None or response.headers.get("content-encoding"):
+        return exception is not None
+    return len(response.content or b"") < int(length)
+
+
+def trusting() -> ssl.SSLContext:
+    context: ssl.SSLContext = gevent.ssl.create_default_context(cafile=ASKED["authority"])
+    return context
+
+
+@events.init.add_listener
+def prepare(environment: Environment, **_others: object) -> None:
+    run = Run()
+    environment.barehop = run
+    environment.events.request.add_listener(run.seen)
+    environment.events.quitting.add_listener(run.write)
+
+
+class Visitor(FastHttpUser):
+    """Waits for each answer before it asks again."""
+
+    host = ASKED["url"]
+    network_timeout = connection_timeout = ASKED["timeout_s"]
+    default_headers = {"Connection": "keep-alive" if ASKED["keepalive"] else "close"}  # noqa: RUF012 - locust's own
+    insecure = False
+    ssl_context_factory = staticmethod(trusting)
+
+    @task
+    def visit(self) -> None:
+        if not self.environment.barehop.begins_another():
+            raise StopUser
+        self.client.get(ASKED["url"], allow_redirects=False)
+
+    def on_stop(self) -> None:
+        run = self.environment.barehop
+        run.left += 1
+        if run.left == ASKED["connections"]:
+            self.environment.runner.quit()

@@ -1,0 +1,80 @@
+"""molotov's scenario: asks one URL and keeps the time, which molotov itself does not measure."""
+
+import json
+import ssl
+from collections import Counter
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import aiohttp
+from molotov import global_teardown, scenario, setup
+
+ASKED = json.loads(Path("asked.json").read_text(encoding="utf-8"))
+
+
+class Run:
+    """What all workers together have seen."""
+
+    def __init__(self) -> None:
+        self.begun_s: list[float] = []
+        self.ended_s: list[float] = []
+        self.latency_us: list[float] = []
+        self.failures: Counter[str] = Counter()
+
+    def seen(self, begun_s: float, ended_s: float, kind: str | None) -> None:
+        self.begun_s.append(begun_s)
+        self.ended_s.append(ended_s)
+        if kind:
+            self.failures[kind] += 1
+        else:
+            self.latency_us.append(1e6 * (ended_s - begun_s))
+
+    def write(self) -> None:
+        found = {
+            "latency_us": self.latency_us,
+            "failures": self.failures,
+            "duration_s": max(self.ended_s, default=0.0) - min(self.begun_s, default=0.0),
+        }
+        Path("outcome.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+def kind_of(error: Exception) -> str:
+    """In the words of barehop's own client."""
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "short body"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "connection refused" if isinstance(error.os_error, ConnectionRefusedError) else "connect"
+    return "reset" if isinstance(error, ConnectionResetError) else "no answer"
+
+
+RUN = Run()
+
+
+@global_teardown()
+def finish() -> None:
+    RUN.write()
+
+
+@setup()
+async def session_options(_worker: int, _arguments: object) -> dict[str, Any]:
+    """How molotov makes the session of a worker."""
+    tls = ssl.create_default_context(cafile=ASKED["authority"]) if ASKED["authority"] else True
+    return {
+        "connector": aiohttp.TCPConnector(force_close=not ASKED["keepalive"], ssl=tls),
+        "timeout": aiohttp.ClientTimeout(total=ASKED["timeout_s"]),
+    }
+
+
+@scenario()
+async def visit(session: aiohttp.ClientSession) -> None:
+    begun_s = perf_counter()
+    try:
+        async with session.get(ASKED["url"], allow_redirects=False) as answer:
+            await answer.read()
+        kind = None if 200 <= answer.status < 300 else f"status {answer.status}"
+    except (aiohttp.ClientError, OSError) as error:
+        kind = kind_of(error)
+    RUN.seen(begun_s, perf_counter(), kind)

@@ -1,0 +1,89 @@
+"""h2load, over HTTP/1.1: microseconds without connecting; gives a connection up at its first failure."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.model import LoadTool, Outcome, Settings, Target
+
+_LOG = "requests.tsv"
+_RESOLUTION_US = 1.0
+_COUNTS = ("total", "started", "done", "succeeded", "failed", "errored", "timeout")
+
+
+def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
+    amount = ["-D", f"{math.ceil(1000 * settings.tool_seconds)}ms"]
+    if not settings.tool_seconds:
+        amount = ["-n", str(settings.tool_requests)]
+    closing = [] if target.keepalive else ["-H", "Connection: close"]
+    one_by_one = ["-c", str(settings.connections), "-t", "1", "-m", "1"]
+    patience = ["-N", f"{math.ceil(1000 * target.timeout_s)}ms"]
+    return [program, "--h1", *amount, *one_by_one, *patience, *closing, f"--log-file={directory / _LOG}", target.url]
+
+
+def _refuses(settings: Settings) -> Iterator[str]:
+    if settings.tool_seconds and not settings.client_keepalive:
+        yield (
+            f'tool = "h2load" excludes tool_seconds = {settings.tool_seconds:g} without client_keepalive, because a '
+            "run by time does not end when the server closes its connections. Set tool_requests instead."
+        )
+
+
+def _outcome(directory: Path) -> Outcome:
+    counts = _counts(_read(directory / "stdout.txt"))
+    rows = _rows(_read(directory / _LOG))
+    if len(rows) != counts["done"]:
+        raise ValueError(f"h2load says that {counts['done']} requests were done, but {_LOG} has {len(rows)}.")
+    right_us = [us for _, status, us in rows if 200 <= status < 300]
+    failures = Counter(f"status {status}" for _, status, _ in rows if not 200 <= status < 300)
+    begun_us = min((begin_us for begin_us, _, _ in rows), default=0)
+    ended_us = max((begin_us + us for begin_us, _, us in rows), default=0)
+    return Outcome.of_times(right_us, failures + _broken(counts), (ended_us - begun_us) / 1e6, _RESOLUTION_US)
+
+
+def _broken(counts: dict[str, int]) -> Counter[str]:
+    """What it calls errored: the request on which a connection broke, and all that this connection had before it."""
+    if not counts["errored"]:
+        return Counter()
+    if not counts["started"]:
+        return Counter({"connect": counts["errored"]})
+    begun = min(counts["started"] - counts["done"], counts["errored"])
+    silent = min(counts["timeout"], begun)
+    return Counter({"timeout": silent, "no whole answer": begun - silent, "not sent": counts["errored"] - begun})
+
+
+def _counts(text: str) -> dict[str, int]:
+    """From a line meant for eyes, for it says this nowhere else."""
+    found = re.search(r"^requests: " + ", ".join(rf"(\d+) {name}" for name in _COUNTS) + "$", text, re.MULTILINE)
+    if found is None:
+        raise ValueError(f"h2load's output has no line 'requests: ...'; it has {len(text.splitlines())} lines.")
+    return dict(zip(_COUNTS, map(int, found.groups()), strict=True))
+
+
+def _rows(text: str) -> list[tuple[int, int, int]]:
+    """(begin in us since the epoch, status, time in us) of every request that was answered."""
+    try:
+        rows = [tuple(map(int, line.split("\t")[:3])) for line in text.splitlines()]
+        return [(begin_us, status, us) for begin_us, status, us in rows]
+    except ValueError as error:
+        raise ValueError(f"{_LOG} has a line that is not three whole numbers: {error}.") from error
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError as error:
+        raise ValueError(f"h2load left no {path.name} that can be read ({error.strerror}).") from error
+
+
+PLUGIN = LoadTool(
+    program="h2load",
+    version=("--version",),
+    install="It is in the package nghttp2-client (apt) or nghttp2 (dnf, apk, zypper); in a checkout, scripts/setup "
+    "tools unpacks it.",
+    command=_command,
+    outcome=_outcome,
+    refuses=_refuses,
+)

@@ -1,0 +1,89 @@
+"""hey: 0.1 ms, connecting included; takes an answer that is cut short for right; fails without saying why."""
+
+import csv
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from harness.model import LoadTool, Outcome, Settings, Target
+
+_ASKED = "asked.json"
+_RESOLUTION_US = 100.0  # it prints seconds with four digits after the point
+_MOST_ROWS = 1_000_000  # of which it prints no more
+
+
+def _requests(settings: Settings) -> int:
+    """Every connection makes as many: what is asked for, rounded up."""
+    return math.ceil(settings.tool_requests / settings.connections) * settings.connections
+
+
+def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
+    amount = ["-n", str(_requests(settings)), "-c", str(settings.connections)]
+    closing = [] if target.keepalive else ["-disable-keepalive"]
+    timeout = ["-t", str(math.ceil(target.timeout_s))]
+    return [program, *amount, *timeout, *closing, "-disable-redirects", "-o", "csv", target.url]
+
+
+def _files(target: Target, settings: Settings) -> Mapping[str, str]:
+    """How many were asked for: hey's rows leave out those without an answer."""
+    return {_ASKED: json.dumps({"requests": _requests(settings)})}
+
+
+def _refuses(settings: Settings) -> Iterator[str]:
+    if settings.tool_seconds:
+        yield (
+            f'tool = "hey" excludes tool_seconds = {settings.tool_seconds:g}, because requests that fail are told from '
+            "its rows only when their number is known. Set tool_requests instead."
+        )
+    elif _requests(settings) > _MOST_ROWS:
+        yield (
+            f'tool = "hey" excludes tool_requests = {settings.tool_requests}, because it tells no more than '
+            f"{_MOST_ROWS} times. Ask for fewer."
+        )
+
+
+def _outcome(directory: Path) -> Outcome:
+    asked, rows = _asked(directory / _ASKED), _rows(directory / "stdout.txt")
+    if len(rows) > asked:
+        raise ValueError(f"hey printed {len(rows)} rows for {asked} requests.")
+    right_us = [1e6 * time_s for time_s, status, _ in rows if 200 <= status < 300]
+    failures = Counter(f"status {status}" for _, status, _ in rows if not 200 <= status < 300)
+    failures["no answer"] = asked - len(rows)
+    begun_s = min((offset_s for *_, offset_s in rows), default=0.0)
+    ended_s = max((time_s + offset_s for time_s, _, offset_s in rows), default=0.0)
+    return Outcome.of_times(right_us, failures, ended_s - begun_s, _RESOLUTION_US)
+
+
+def _asked(path: Path) -> int:
+    try:
+        return int(json.loads(path.read_text(encoding="utf-8"))["requests"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path.name} does not say how many requests hey was asked for: {error}.") from error
+
+
+def _rows(path: Path) -> list[tuple[float, int, float]]:
+    """(time in s, status, begin in s) of every request that was answered."""
+    try:
+        text = path.read_text(errors="replace")
+    except OSError as error:
+        raise ValueError(f"hey left no {path.name} that can be read ({error.strerror}).") from error
+    if not text.endswith("\n"):
+        raise ValueError("hey's output ends within a line.")
+    reader = csv.DictReader(text.splitlines())
+    try:
+        return [(float(row["response-time"]), int(row["status-code"]), float(row["offset"])) for row in reader]
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"hey's output has a line that is no request: {error!r}.") from error
+
+
+PLUGIN = LoadTool(
+    program="hey",
+    version=(),
+    install="It is in the package hey of Debian and Ubuntu; in a checkout, scripts/setup tools unpacks it.",
+    command=_command,
+    outcome=_outcome,
+    files=_files,
+    refuses=_refuses,
+)

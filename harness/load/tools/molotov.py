@@ -1,0 +1,49 @@
+"""molotov: microseconds by a clock of our own, connecting included, for it has none; a heavy client, in Python."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.model import LoadTool, Outcome, Settings, Target
+
+_ASKED, _FILE = "asked.json", "outcome.json"
+_SCRIPT = Path(__file__).parents[1] / "scripts" / "molotov_scenario.py"
+_RESOLUTION_US = 0.001
+
+
+def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
+    each = math.ceil(settings.tool_requests / settings.connections)  # every worker makes as many: rounded up
+    # By its clock of whole seconds it ends up to two seconds later.
+    amount = ["-d", str(math.ceil(settings.tool_seconds))] if settings.tool_seconds else ["--max-runs", str(each)]
+    return [program, "--quiet", "--workers", str(settings.connections), *amount, str(_SCRIPT)]
+
+
+def _files(target: Target, settings: Settings) -> Mapping[str, str]:
+    asked = {
+        "url": target.url,
+        "timeout_s": target.timeout_s,
+        "keepalive": target.keepalive,
+        "authority": str(target.authority.absolute()) if target.authority else None,
+    }
+    return {_ASKED: json.dumps(asked)}
+
+
+def _outcome(directory: Path) -> Outcome:
+    try:
+        found = json.loads((directory / _FILE).read_text(encoding="utf-8"))
+        return Outcome.of_times(found["latency_us"], found["failures"], found["duration_s"], _RESOLUTION_US)
+    except OSError as error:
+        raise ValueError(f"molotov left no {_FILE} that can be read ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{_FILE} is not what molotov's scenario writes: {error!r}.") from error
+
+
+PLUGIN = LoadTool(
+    program="molotov",
+    version=("--version",),
+    install="pip install molotov, best into an environment of its own; in a checkout, scripts/setup tools installs it.",
+    command=_command,
+    outcome=_outcome,
+    files=_files,
+)
