@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.model import ArmSummary, Comparison, Summary
 
-MEASURED = ("requests", "failed", "requests_per_s", "mean_us", "p50_us", "p90_us", "p99_us")
+MEASURED = ("requests", "failed", "requests_per_s", "mean_us", "p50_us", "p90_us", "p99_us", "p999_us")
 HEADER = (
     "experiment",
     "directory",  # of the run
