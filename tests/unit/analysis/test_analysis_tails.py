@@ -22,6 +22,7 @@ def timed(number: int, **requests_us: Sequence[float]) -> SessionData:
     """A session of our client: the times of single requests per arm."""
     rows = [(arm, round(1000 * us)) for arm, times_us in requests_us.items() for us in times_us]
     table = pl.DataFrame(rows, schema={"arm": pl.String, "latency_ns": pl.Int64}, orient="row")
+    table = table.with_columns(late_ns=pl.lit(0, pl.Int64))
     return replace(session_of({arm: [100.0] for arm in requests_us}, number=number), requests=table)
 
 
