@@ -45,6 +45,8 @@ class Search:
 
     crowd: Crowd
     limit_ms: float
+    crowd_requests: int = CROWD_REQUESTS
+    step_requests: int = STEP_REQUESTS
     low_per_s: float = 0.0
     high_per_s: float = field(default=math.inf)
 
@@ -52,7 +54,7 @@ class Search:
         if math.isinf(self.high_per_s):
             return self._first()
         rate_per_s = math.sqrt(self.low_per_s * self.high_per_s)
-        settle, timed = lengths(rate_per_s, 0, STEP_REQUESTS)
+        settle, timed = lengths(rate_per_s, 0, self.step_requests)
         burst = paced_burst(self.crowd, poisson_ns(rate_per_s, settle + timed, seed), settle)
         sent = burst.sent
         if not self._holds(burst):
@@ -66,7 +68,7 @@ class Search:
         return not burst.failures and float(np.percentile(response_us(burst), 99)) <= 1000 * self.limit_ms
 
     def _first(self) -> Step:
-        burst = busy_burst(self.crowd, CROWD, CROWD, CROWD_REQUESTS)
+        burst = busy_burst(self.crowd, CROWD, CROWD, self.crowd_requests)
         if burst.interval_ns:
             got_per_s = 1e9 / burst.interval_ns
             self.low_per_s, self.high_per_s = LOWEST * got_per_s, HIGHEST * got_per_s
