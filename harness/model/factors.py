@@ -14,7 +14,8 @@ SameSign = Literal["same", "opposite", "undecided"]
 class Interaction(Difference):
     """How much the effect of the compared factor (arm against `against`, both where `factor` is `at`) differs from its
     effect where `factor` is `base` (`base_arm` against `base_against`): the ratio of the two ratios, in percent, and
-    the difference of the two differences, in us. `where` are the levels of all factors beside these two.
+    the difference of the two differences, in us; negative where the arm gains more, or loses less, at `at`. `where`
+    are the levels of all factors beside these two.
     """
 
     base_arm: str

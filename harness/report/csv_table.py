@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from harness.model import ArmSummary, Comparison, Summary
+from harness.model import ArmSummary, Comparison, Summary, Tail
 
 MEASURED = ("requests", "failed", "requests_per_s", "mean_us", "p50_us", "p90_us", "p99_us", "p999_us")
 HEADER = (
@@ -45,7 +45,9 @@ def _rows(summary: Summary) -> Iterator[Row]:
     for name, arm in summary.arms.items():
         yield from ({**run, "arm": name, **row} for row in _measured(arm))
     for comparison in summary.comparisons:
-        yield from ({**run, **row} for row in _compared(comparison))
+        yield from ({**run, **row} for row in _compared(comparison, comparison.metric))
+    for tail in summary.tails:
+        yield from ({**run, **row} for row in _compared(tail, f"p{tail.percentile:g}".replace(".", "")))
 
 
 def _measured(arm: ArmSummary) -> Iterable[Row]:
@@ -53,14 +55,14 @@ def _measured(arm: ArmSummary) -> Iterable[Row]:
     return ({"quantity": quantity, "value": value} for quantity, value in values.items())
 
 
-def _compared(comparison: Comparison) -> Iterator[Row]:
+def _compared(comparison: Comparison | Tail, quantity: str) -> Iterator[Row]:
     judged = comparison.model_dump(include={"arm", "against", "p", "p_adjusted", "verdict"})
     intervals = {
         "percent": (comparison.percent, comparison.percent_low, comparison.percent_high),
         "us": (comparison.us, comparison.us_low, comparison.us_high),
     }
     for unit, (value, low, high) in intervals.items():
-        yield {**judged, "quantity": f"{comparison.metric}_difference_{unit}", "value": value, "low": low, "high": high}
+        yield {**judged, "quantity": f"{quantity}_difference_{unit}", "value": value, "low": low, "high": high}
 
 
 def _counted(summary: Summary) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from imagined import run_of
 
 from harness.analysis.exhibits import exhibits
 from harness.model import Design, Summary, ToolSign
+from harness.report.csv_table import render_csv
 from harness.report.factors.agreement import signs
 from harness.report.factors.sections import factor_sections
 from harness.report.html.document import render_html
@@ -98,3 +99,9 @@ def test_a_page_has_the_sections_and_their_tables() -> None:
         assert words in page
     assert "<code>combined</code>" in page
     assert '<td class="verdict differ">differ</td>' in page
+
+
+def test_the_table_for_spreadsheets_has_the_tails() -> None:
+    found = summary("placement")
+    lines = [line for line in render_csv(found).splitlines() if ",p90_difference_percent," in line]
+    assert len(lines) == len([one for one in found.tails if one.percentile == 90]) > 0
