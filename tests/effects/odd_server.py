@@ -1,4 +1,4 @@
-"""A server on loopback that answers as it is told, one connection after the other."""
+"""A server on loopback that answers as it is told, one connection after the other or all at once."""
 
 import socket
 import ssl
@@ -16,9 +16,11 @@ Answer = Callable[[socket.socket, int], bool]
 
 
 @contextmanager
-def serving(answer: Answer, tls: ssl.SSLContext | None = None, keepalive: bool = False) -> Iterator[Target]:
+def serving(
+    answer: Answer, tls: ssl.SSLContext | None = None, keepalive: bool = False, at_once: bool = False
+) -> Iterator[Target]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = Thread(target=_accept_all, args=(listener, answer, tls))
+        thread = Thread(target=_accept_all, args=(listener, answer, tls, at_once))
         thread.start()
         try:
             yield Target("127.0.0.1", listener.getsockname()[1], "/", keepalive=keepalive)
@@ -57,16 +59,23 @@ def close_with_reset(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def _accept_all(listener: socket.socket, answer: Answer, tls: ssl.SSLContext | None) -> None:
+def _accept_all(listener: socket.socket, answer: Answer, tls: ssl.SSLContext | None, at_once: bool) -> None:
     with suppress(OSError):  # accept() fails when the listener is shut down
         while True:
             connection, _ = listener.accept()
-            with suppress(OSError):  # the client may leave at any time
+            if at_once:
+                Thread(target=_serve, args=(connection, answer, tls)).start()
+            else:
                 _serve(connection, answer, tls)
 
 
 def _serve(plain: socket.socket, answer: Answer, tls: ssl.SSLContext | None) -> None:
-    with plain, tls.wrap_socket(plain, server_side=True) if tls else plain as connection:
+    with suppress(OSError), plain:  # the client may leave at any time
+        _talk(tls.wrap_socket(plain, server_side=True) if tls else plain, answer)
+
+
+def _talk(plain: socket.socket, answer: Answer) -> None:
+    with plain as connection:
         number = 1
         while _has_request(connection) and answer(connection, number):
             number += 1
