@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-TOOLS = "cat chmod cp dirname find flock mkdir mv paste rm sha256sum sort tail"
+TOOLS = "cat chmod cp dirname find flock ln mkdir mv paste rm sha256sum sort tail"
 PYTHON = """
 echo "$*" >>'{log}'
 case "$*" in
+    *.venv/tools*) mkdir -p .venv/tools/bin; cp "$0" .venv/tools/bin/python ;;
     *--clear*) rm -rf .venv; mkdir -p .venv/bin .venv/packages; cp "$0" .venv/bin/python ;;
     *purelib*) echo .venv/packages ;;
     *"-m harness"*) shift 3; echo "$@" ;;
@@ -52,6 +53,7 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copytree(SCRIPTS, directory / "scripts")
     (directory / "requirements.lock").touch()
     (directory / "requirements-test.lock").touch()
+    (directory / "requirements-tools.lock").touch()
     return directory
 
 
@@ -76,7 +78,54 @@ def test_each_layer_is_installed_from_its_lock_with_hashes(checkout: Path, tools
     installed = [line.split()[-1] for line in (tools / "log").read_text().splitlines() if "--require-hashes" in line]
     assert installed == ["requirements.lock"]
     call(checkout / "scripts/setup", "test", path=tools)
-    assert "--require-hashes -r requirements-test.lock" in (tools / "log").read_text()
+    log = (tools / "log").read_text()
+    assert "--require-hashes -r requirements-tools.lock" in log
+    assert "--require-hashes -r requirements-test.lock" in log
+
+
+LOAD_TOOLS = ("wrk", "hey", "h2load")
+
+
+def test_the_load_tools_are_a_layer_of_their_own(checkout: Path, tools: Path) -> None:
+    for name in LOAD_TOOLS:
+        program(tools / name)
+    done = call(checkout / "scripts/setup", "tools", path=tools)
+    assert done.returncode == 0, done.stderr
+    installed = [line.split()[-1] for line in (tools / "log").read_text().splitlines() if "--require-hashes" in line]
+    assert installed == ["requirements.lock", "requirements-tools.lock"]
+    assert (checkout / ".venv/bin/locust").is_symlink()
+    again = call(checkout / "scripts/setup", "runtime", path=tools)
+    assert (again.returncode, again.stderr) == (0, "")
+
+
+def test_what_is_measured_first_needs_no_load_tools(checkout: Path, tools: Path) -> None:
+    call(checkout / "scripts/setup", "runtime", path=tools)
+    assert "tools" not in (tools / "log").read_text().replace(str(tools), "")
+    assert not (checkout / ".venv/tools").exists()
+
+
+def test_load_tools_that_were_asked_for_must_be_had(checkout: Path, tools: Path) -> None:
+    done = call(checkout / "scripts/setup", "tools", path=tools)
+    assert done.returncode == 3
+    assert "lacks: wrk hey nghttp2." in done.stderr
+
+
+def test_the_tests_go_without_the_load_tools_that_cannot_be_had(checkout: Path, tools: Path) -> None:
+    done = call(checkout / "scripts/setup", "test", path=tools)
+    assert done.returncode == 0
+    assert "the tests that need one are skipped" in done.stderr
+
+
+def test_a_program_that_cannot_be_loaded_is_no_load_tool(checkout: Path, tools: Path) -> None:
+    program(tools / "apt-get")
+    body = 'mkdir -p "$1/usr/bin"; for name in wrk hey h2load; do'
+    program(
+        checkout / "scripts/unpack",
+        f'{body} printf "#!/bin/sh\nexit 127" >"$1/usr/bin/$name"; chmod +x "$1/usr/bin/$name"; done',
+    )
+    done = call(checkout / "scripts/setup", "tools", path=tools)
+    assert done.returncode == 3
+    assert "The unpacked wrk does not run" in done.stderr
 
 
 @pytest.mark.parametrize("layer", ["runtime", "test"])

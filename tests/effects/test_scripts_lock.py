@@ -11,6 +11,7 @@ CHECKOUT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
 RUNTIME = CHECKOUT / "requirements.lock"
 TEST = CHECKOUT / "requirements-test.lock"
+TOOLS = CHECKOUT / "requirements-tools.lock"
 
 
 def pins(lock: Path) -> dict[str, set[str]]:
@@ -23,8 +24,12 @@ def pins(lock: Path) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize(
     ("lock", "asked"),
-    [(RUNTIME, PROJECT["dependencies"]), (TEST, PROJECT["optional-dependencies"]["test"])],
-    ids=["runtime", "test"],
+    [
+        (RUNTIME, PROJECT["dependencies"]),
+        (TEST, PROJECT["optional-dependencies"]["test"]),
+        (TOOLS, PROJECT["optional-dependencies"]["tools"]),
+    ],
+    ids=["runtime", "test", "tools"],
 )
 def test_every_dependency_is_pinned_to_a_version_that_was_asked_for(lock: Path, asked: list[str]) -> None:
     pinned = pins(lock)
@@ -38,7 +43,7 @@ def test_the_tests_run_with_the_packages_that_are_measured_with() -> None:
     assert all(tested[name] == versions for name, versions in pins(RUNTIME).items())
 
 
-@pytest.mark.parametrize("lock", [RUNTIME, TEST], ids=["runtime", "test"])
+@pytest.mark.parametrize("lock", [RUNTIME, TEST, TOOLS], ids=["runtime", "test", "tools"])
 def test_every_pin_has_hashes_and_no_address(lock: Path) -> None:
     text = lock.read_text()
     entries = re.split(r"^(?=[a-z0-9-]+==)", text, flags=re.MULTILINE)[1:]

@@ -1,5 +1,6 @@
 """ApacheBench: its command line, and what it really printed, good and bad."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def command(target: Target, settings: Settings) -> str:
 
 def test_a_run_by_count_accepts_bodies_of_any_length_and_writes_fine_percentiles() -> None:
     assert command(TARGET, Settings(tool_requests=300)) == (
-        "ab -n 300 -q -l -c 1 -e /run/percentiles.csv http://127.0.0.1:8080/a?b=c"
+        "ab -n 300 -q -l -s 10 -c 1 -e /run/percentiles.csv http://127.0.0.1:8080/a?b=c"
     )
 
 
@@ -31,6 +32,18 @@ def test_a_run_by_time_is_in_whole_seconds_and_lifts_the_limit_that_time_implies
 def test_the_target_says_whether_the_connection_is_kept_and_whether_there_is_tls() -> None:
     assert command(KEPT, Settings()).endswith(" -k http://127.0.0.1:8080/")
     assert command(TLS, Settings()).endswith(" https://127.0.0.1:8443/")
+
+
+def test_the_timeout_is_in_whole_seconds() -> None:
+    assert " -s 2 " in command(Target("127.0.0.1", 8080, "/", timeout_s=1.5), Settings())
+
+
+def test_percentiles_that_lie_behind_abs_array_are_left_out(tmp_path: Path) -> None:
+    run = copy_of("good", tmp_path)
+    text = (run / "stdout.txt").read_text()
+    (run / "stdout.txt").write_text(re.sub(r"(Complete requests: +)200", r"\g<1>5", text))
+
+    assert list(PLUGIN.outcome(run).percentiles_us) == [*range(90), 100]
 
 
 def test_a_good_run_is_read_to_the_microsecond() -> None:

@@ -58,6 +58,8 @@ def kind_of(response: Any, exception: Exception | None) -> str | None:
             f"status {response.status_code}" if not right else "short body" if is_short(response, exception) else None
         )
     cause = getattr(exception, "original", None) or exception  # its client wraps what would be worth a second try
+    if isinstance(cause, ssl.SSLError):
+        return "tls"
     if isinstance(cause, TimeoutError):
         return "timeout"
     if isinstance(cause, ConnectionRefusedError):

@@ -45,6 +45,8 @@ def kind_of(error: Exception) -> str:
         return "timeout"
     if isinstance(error, aiohttp.ClientPayloadError):
         return "short body"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "tls"
     if isinstance(error, aiohttp.ClientConnectorError):
         return "connection refused" if isinstance(error.os_error, ConnectionRefusedError) else "connect"
     return "reset" if isinstance(error, ConnectionResetError) else "no answer"

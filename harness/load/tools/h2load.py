@@ -64,6 +64,8 @@ def _counts(text: str) -> dict[str, int]:
 
 def _rows(text: str) -> list[tuple[int, int, int]]:
     """(begin in us since the epoch, status, time in us) of every request that was answered."""
+    if text and not text.endswith("\n"):
+        raise ValueError(f"{_LOG} ends within a line.")
     try:
         rows = [tuple(map(int, line.split("\t")[:3])) for line in text.splitlines()]
         return [(begin_us, status, us) for begin_us, status, us in rows]

@@ -72,6 +72,8 @@ def _rows(path: Path) -> list[tuple[float, int, float]]:
     if not text.endswith("\n"):
         raise ValueError("hey's output ends within a line.")
     reader = csv.DictReader(text.splitlines())
+    if "response-time" not in (reader.fieldnames or ()):
+        raise ValueError(f"hey's output does not begin with its header but with {text[:80]!r}.")
     try:
         return [(float(row["response-time"]), int(row["status-code"]), float(row["offset"])) for row in reader]
     except (KeyError, ValueError, TypeError) as error:

@@ -1,4 +1,9 @@
-"""wrk: microseconds, without connecting and without the samples that wrk adds for slow requests."""
+"""wrk: microseconds, without connecting and without the samples that wrk adds for slow requests.
+
+Before it prints, wrk adds to its histogram what it supposes that slow requests kept others from (`stats_correct`); the
+outcome is without these. Among its times are those of failed statuses. It knows neither timeouts, but for answers that
+come late, nor numbers of requests: our script ends the run, or the clock does when answers stay out.
+"""
 
 import json
 import math

@@ -1,0 +1,163 @@
+"""Every outside tool against servers that answer, fail, stay silent, break off or are not there."""
+
+import shutil
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trustme
+from odd_server import says, serving, stays_silent, whole
+
+from harness import plugins
+from harness.errors import LoadError
+from harness.load.outside import tool_version, visit_outside
+from harness.model import LoadTool, Outcome, Settings, Target
+
+NAMES = ("ab", "wrk", "hey", "h2load", "k6", "locust", "molotov")
+TAKES_WHAT_IS_CUT_FOR_RIGHT = ("ab", "hey")
+ENDS_WHEN_REFUSED = ("ab", "wrk")
+STAYS, CLOSES = "Connection: keep-alive\r\n", "Connection: close\r\n"
+CHECKS_CERTIFICATES = ("locust", "molotov")
+
+pytestmark = pytest.mark.needs_tools
+
+
+def visit(name: str, target: Target, directory: Path, **settings: object) -> Outcome:
+    tool = plugins.load("harness.load.tools", name, LoadTool)
+    program = shutil.which(tool.program)
+    if program is None:
+        pytest.skip(f"{name} is not installed")
+    asked = Settings.model_validate({"tool_requests": 2, **settings})
+    return visit_outside(tool, program, replace(target, timeout_s=1), asked, directory)
+
+
+class Counting:
+    """Answers right, and counts the requests of each connection."""
+
+    def __init__(self, stays: bool) -> None:
+        self.stays = stays
+        self.requests: Counter[int] = Counter()
+
+    def __call__(self, connection: socket.socket, number: int) -> bool:
+        self.requests[connection.fileno() if self.stays else len(self.requests)] += 1
+        connection.sendall(whole(fields=STAYS if self.stays else CLOSES))
+        return self.stays
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kept_connections_are_as_many_as_asked_for(name: str, tmp_path: Path) -> None:
+    answer = Counting(stays=True)
+    with serving(answer, keepalive=True, at_once=True) as target:
+        outcome = visit(name, target, tmp_path, tool_requests=40, connections=2, client_keepalive=True)
+
+    assert (outcome.requests, outcome.failures) == (40, {})
+    assert sum(answer.requests.values()) == 40
+    assert len(answer.requests) <= 2
+    assert 0 < outcome.percentiles_us[50] <= outcome.percentiles_us[100]
+    assert outcome.duration_s < 20  # its own, without its start; so long only where it waits for a timeout
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_connection_for_each_request(name: str, tmp_path: Path) -> None:
+    answer = Counting(stays=False)
+    with serving(answer, at_once=True) as target:
+        outcome = visit(name, target, tmp_path, tool_requests=40, connections=2)
+
+    assert (outcome.requests, outcome.failures) == (40, {})
+    assert sum(answer.requests.values()) == 40
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "hey"])
+def test_a_run_by_time(name: str, tmp_path: Path) -> None:
+    answer = says(whole(fields=STAYS), stays=True)
+    with serving(answer, keepalive=True, at_once=True) as target:
+        outcome = visit(name, target, tmp_path, tool_seconds=0.2, client_keepalive=True)
+
+    assert outcome.requests > 2
+    assert outcome.failures == {}
+    assert outcome.duration_s >= 0.1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_status_that_is_not_right_is_a_failure(name: str, tmp_path: Path) -> None:
+    with serving(says(whole(status="500 Internal Server Error", fields=CLOSES))) as target:
+        outcome = visit(name, target, tmp_path)
+
+    kind = {"ab": "status not 2xx", "wrk": "status over 399"}.get(name, "status 500")
+    assert (outcome.requests, outcome.failures) == (0, {kind: 2})
+
+
+@pytest.mark.parametrize(
+    ("name", "failures"),
+    [
+        ("wrk", {"no answer": 1}),
+        ("hey", {"no answer": 2}),
+        ("h2load", {"timeout": 1, "not sent": 1}),
+        *((name, {"timeout": 2}) for name in ("k6", "locust", "molotov")),
+    ],
+)
+def test_a_silent_server_is_waited_for_as_long_as_asked(name: str, failures: Mapping[str, int], tmp_path: Path) -> None:
+    with serving(stays_silent) as target:
+        outcome = visit(name, target, tmp_path)
+
+    assert (outcome.requests, outcome.failures) == (0, failures)
+
+
+def test_ab_ends_when_a_server_is_silent(tmp_path: Path) -> None:
+    with serving(stays_silent) as target, pytest.raises(LoadError, match="timeout specified has expired"):
+        visit("ab", target, tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_answer_that_is_cut_short(name: str, tmp_path: Path) -> None:
+    with serving(says(whole(fields=CLOSES)[:-5])) as target:
+        outcome = visit(name, target, tmp_path)
+
+    kinds = {"wrk": {"read": 2}, "h2load": {"no whole answer": 1, "not sent": 1}}
+    cut_short = {} if name in TAKES_WHAT_IS_CUT_FOR_RIGHT else kinds.get(name, {"short body": 2})
+    assert (outcome.requests, outcome.failures) == (0 if cut_short else 2, cut_short)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_port_that_refuses(name: str, tmp_path: Path) -> None:
+    with serving(says(b"")) as target:
+        pass
+
+    if name in ENDS_WHEN_REFUSED:
+        with pytest.raises(LoadError, match="Connection refused"):
+            visit(name, target, tmp_path)
+    else:
+        kind = {"hey": "no answer", "h2load": "connect"}.get(name, "connection refused")
+        assert visit(name, target, tmp_path).failures == {kind: 2}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_server_with_tls(name: str, trusted: bool, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    with serving(says(whole(fields=CLOSES)), server_side(authority if trusted else trustme.CA())) as target:
+        outcome = visit(name, replace(target, authority=tmp_path / "authority.pem"), tmp_path / "run", tls=True)
+
+    distrusted = name in CHECKS_CERTIFICATES and not trusted
+    assert outcome.failures == ({"tls": 2} if distrusted else {})
+    assert outcome.requests == (0 if distrusted else 2)
+
+
+def server_side(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tool_says_its_version_or_none(name: str) -> None:
+    tool = plugins.load("harness.load.tools", name, LoadTool)
+    program = shutil.which(tool.program)
+    if program is None:
+        pytest.skip(f"{name} is not installed")
+    assert any(digit in tool_version(tool, program) for digit in "0123456789") or name == "hey"
