@@ -1,5 +1,6 @@
 """What a session's bursts give the statistics: a series over rounds for every arm."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,12 +27,13 @@ class SessionData:
 def over_rounds(record: Record, metric: Metric) -> dict[str, Series]:
     """Per arm the microseconds of its visits, (rounds,): NaN where a visit has none, or is missing.
 
-    Metric "cpu" gives CPU time per request, all roles together; "capacity" one value for the session, the time per
-    request at the highest rate that held; the others the mean time of the burst.
+    Metric "cpu" gives CPU time per request, all roles together; "throughput" the mean time from one request to the
+    next, where many are under way; "capacity" one value for the session, the time per request at the highest rate that
+    held; the others the mean time of the burst.
     """
     if metric == "capacity":
         return {arm: np.array([1e6 / per_s]) for arm, per_s in capacities(record).items()}
-    value_us = _cpu_us if metric == "cpu" else _time_us
+    value_us = _VALUES.get(metric, _time_us)
     place = {number: index for index, number in enumerate(sorted({visit.round for visit in record.visits}))}
     series = {visit.arm: np.full(len(place), np.nan) for visit in record.visits}
     for visit in record.visits:
@@ -47,6 +49,14 @@ def _cpu_us(visit: VisitRow) -> float:
     return _positive(sum(visit.cpu_us.get(role, 0) for role in SERVER_ROLES))
 
 
+def _interval_us(visit: VisitRow) -> float:
+    """Requests at a rate have that of the rate, which says nothing of the arm."""
+    return np.nan if visit.late_us is not None else _positive(visit.interval_us or 0)
+
+
 def _positive(value_us: float) -> float:
     """No request takes no time: zero is the absence of a measurement."""
     return value_us if value_us > 0 else np.nan
+
+
+_VALUES: dict[Metric, Callable[[VisitRow], float]] = {"cpu": _cpu_us, "throughput": _interval_us}

@@ -13,6 +13,8 @@ from harness.analysis.looks import ErrorRate, error_rate_of
 from harness.experiment.search import searches
 from harness.model import Comparison, Experiment, Metric
 
+ALWAYS = ("latency", "mean", "capacity")  # even without a number, which is then explained
+
 
 def compare(
     experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()
@@ -24,7 +26,9 @@ def compare(
     neither.
     """
     error_rate = error_rate_of(looks)
-    metrics: tuple[Metric, ...] = ("capacity", "cpu") if searches(experiment) else ("latency", "mean", "cpu")
+    metrics: tuple[Metric, ...] = (
+        ("capacity", "cpu") if searches(experiment) else ("latency", "mean", "cpu", "throughput")
+    )
     by_metric = [_on_metric(experiment, sessions, metric, error_rate) for metric in metrics]
     found = (one[pair] for pair in experiment.pairs for one in by_metric if pair in one)
     return tuple(one if one.metric == "cpu" else unless_late(one, sessions) for one in found)
@@ -52,7 +56,7 @@ def _on_metric(
     return {
         pair: Comparison(arm=pair[0], against=pair[1], metric=metric, **fields, checks=_checks(seen[pair], fields))
         for pair, fields in said.items()
-        if metric != "cpu" or seen[pair].log_ratio.size
+        if metric in ALWAYS or seen[pair].log_ratio.size
     }
 
 

@@ -23,7 +23,10 @@ MEDIAN_VARIANCE = math.pi / 2  # of a median of normal values, over that of thei
 NOMINAL_SESSION_S = 1.2
 NOMINAL_REQUEST_S = 0.0005
 NOMINAL_TOOL_S = 0.3  # to start an outside tool
-NOMINAL_PACED_S = 0.35  # a visit at a rate
+LEAST_PER_CONNECTION = 4  # timed requests of a visit with many connections
+PACED_S = 0.25  # the least that is timed of a visit at a rate
+NOMINAL_PACED_S = 0.35  # such a visit
+NOMINAL_PACED = 300  # its requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,8 @@ def split(experiment: Experiment, cost: Cost, spread: Spread, burst: int, time_s
     splits = [(sessions, design.rounds or _rounds(time_s / sessions, cost)) for sessions in counts]
     widths = {each: spread.half_width(*each) for each in splits}
     narrow = [each for each in splits if widths[each] <= WIDER_FOR_P99 * min(widths.values())]
-    with_p99 = [(sessions, rounds) for sessions, rounds in narrow if rounds * burst >= _timed_wanted(experiment)]
+    timed = min(_timed(arm.settings, burst) for arm in experiment.arms)
+    with_p99 = [(sessions, rounds) for sessions, rounds in narrow if rounds * timed >= _timed_wanted(experiment)]
     return min(with_p99 or splits, key=widths.__getitem__)
 
 
@@ -155,6 +159,13 @@ def _burst_s(settings: Settings, burst: int) -> float:
         return NOMINAL_PACED_S
     crowded = (6 * settings.connections) if settings.connections > 1 else 0
     return max(burst, crowded) * NOMINAL_REQUEST_S
+
+
+def _timed(settings: Settings, burst: int) -> int:
+    """How many requests a visit times, which is more than a burst where that would be too few."""
+    paced = PACED_S * settings.rate if isinstance(settings.rate, float) else NOMINAL_PACED
+    crowded = LEAST_PER_CONNECTION * settings.connections if settings.connections > 1 else 0
+    return max(burst, round(paced), crowded)
 
 
 def _session_counts(design: Design, cost: Cost, time_s: float) -> Sequence[int]:

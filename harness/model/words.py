@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 ROLES = ("client", "nginx", "app")
 SERVER_ROLES = ("nginx", "app")
-Metric = Literal["latency", "mean", "cpu", "capacity"]
+Metric = Literal["latency", "mean", "cpu", "throughput", "capacity"]
 HEADLINE: tuple[Metric, ...] = ("latency", "capacity")  # what a run is about: it has one of them
 Verdict = Literal["faster", "slower", "equivalent", "undecided"]
 Home = Literal["port", "tmpfs", "directory"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from harness.model import ArmSummary, Comparison, Design, Summary
+from harness.model import ArmSummary, Comparison, Design, Metric, Summary
 from harness.report.overview import brief, counts, grouped, to_decide
 from harness.report.selection import by_reference, compared, has_verdict
 from harness.report.wording import by, decimals, difference, listed, percent_of, rounded, us_of, within
@@ -32,12 +32,21 @@ def answer(summary: Summary, design: Design | None) -> str:
 
 def cpu(summary: Summary) -> str:
     """CPU time per request against each reference, in one sentence; empty when it was not read."""
-    known = [c for c in compared(summary, "cpu") if has_verdict(c)]
+    return _beside(summary, "cpu", "CPU time per request (nginx + app)")
+
+
+def throughput(summary: Summary) -> str:
+    """Where many requests are under way: time from one to the next against each reference, or nothing."""
+    return _beside(summary, "throughput", "Throughput, as time from one request to the next,")
+
+
+def _beside(summary: Summary, metric: Metric, what: str) -> str:
+    known = [c for c in compared(summary, metric) if has_verdict(c)]
     if not known:
         return ""
     tell = _difference_of if len(known) <= 2 * FEW else brief
     parts = [f"against {name}: {', '.join(map(tell, group))}" for name, group in by_reference(known).items()]
-    return f"CPU time per request (nginx + app) {'; '.join(parts)}."
+    return f"{what} {'; '.join(parts)}."
 
 
 def _difference_of(comparison: Comparison) -> str:

@@ -54,7 +54,8 @@ def _head(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
 def _notes(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
     holm = caveats.holm_note(summary)
     starred = [f"* {holm}"] if holm else []
-    notes = [*starred, *caveats.absences(summary), *caveats.disagreements(summary), sentences.cpu(summary)]
+    notes = [*starred, *caveats.absences(summary), *caveats.disagreements(summary)]
+    notes += [sentences.cpu(summary), sentences.throughput(summary)]
     yield ""
     calibrated = [mention(Calibration.model_validate(summary.calibration))] if summary.calibration else []
     for note in [*filter(None, notes), caveats.effort(summary, design), *_piloted(summary), *calibrated]:

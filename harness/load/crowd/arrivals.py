@@ -3,13 +3,14 @@
 import random
 from itertools import accumulate
 
-LEAST_TIMED_S = 0.25
+from harness.experiment.schedule import PACED_S
+
 LEAST_SETTLE_S = 0.05
 
 
 def lengths(rate_per_s: float, settle: int, timed: int) -> tuple[int, int]:
     """(settle, timed) requests, enough for a queue to build up and to be seen: at least 50 and 250 ms of them."""
-    return max(settle, round(LEAST_SETTLE_S * rate_per_s)), max(timed, round(LEAST_TIMED_S * rate_per_s))
+    return max(settle, round(LEAST_SETTLE_S * rate_per_s)), max(timed, round(PACED_S * rate_per_s))
 
 
 def poisson_ns(rate_per_s: float, requests: int, seed: str) -> list[int]:

@@ -3,11 +3,10 @@
 from itertools import count
 from time import perf_counter_ns
 
+from harness.experiment.schedule import LEAST_PER_CONNECTION
 from harness.load.client import Burst
 from harness.load.crowd.loop import Crowd
 from harness.load.crowd.tally import Tally
-
-LEAST_TIMED = 4  # requests on each connection
 
 
 def busy_burst(crowd: Crowd, connections: int, settle: int, timed: int) -> Burst:
@@ -16,7 +15,7 @@ def busy_burst(crowd: Crowd, connections: int, settle: int, timed: int) -> Burst
     Before them go `settle` untimed ones, and at least one on each connection; behind them as many as it takes. A
     timeout ends the burst, for what is behind it would wait as long.
     """
-    tally = Tally(max(timed, LEAST_TIMED * connections))
+    tally = Tally(max(timed, LEAST_PER_CONNECTION * connections))
     begun_ns: dict[int, int] = {}
     tickets = count(-max(settle, connections))
 

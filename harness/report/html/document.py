@@ -101,7 +101,7 @@ def _notes(summary: Summary) -> Iterator[str]:
     yield from [f"* {holm}"] if holm else []
     yield from caveats.absences(summary)
     yield from caveats.disagreements(summary)
-    yield from filter(None, [sentences.cpu(summary)])
+    yield from filter(None, [sentences.cpu(summary), sentences.throughput(summary)])
 
 
 def _published(summary: Summary) -> dict[str, Any]:

@@ -37,6 +37,7 @@ WHAT: Mapping[Metric, str] = {
     "latency": "time per request",
     "mean": "mean time per request",
     "cpu": "CPU time per request",
+    "throughput": "time from one request to the next",
     "capacity": "time per request at capacity",
 }
 
