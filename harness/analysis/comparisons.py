@@ -13,22 +13,22 @@ from harness.analysis.looks import ErrorRate, error_rate_of
 from harness.experiment.search import searches
 from harness.model import Comparison, Experiment, Metric
 
+METRICS: tuple[Metric, ...] = ("latency", "mean", "cpu", "throughput")
+SEARCHED: tuple[Metric, ...] = ("capacity", "cpu")
 ALWAYS = ("latency", "mean", "capacity")  # even without a number, which is then explained
 
 
 def compare(
     experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()
 ) -> tuple[Comparison, ...]:
-    """The comparisons pair by pair: latency, mean and, where CPU time was read, cpu.
+    """The comparisons pair by pair: latency, mean, and where there is any, cpu and throughput; or capacity and cpu.
 
     `looks` are the numbers of sessions after which the run could have stopped: intervals and verdicts are as sure as
     that asks. A pair with failed requests keeps its numbers but gets no verdict; with fewer than 2 sessions it has
     neither.
     """
     error_rate = error_rate_of(looks)
-    metrics: tuple[Metric, ...] = (
-        ("capacity", "cpu") if searches(experiment) else ("latency", "mean", "cpu", "throughput")
-    )
+    metrics = SEARCHED if searches(experiment) else METRICS
     by_metric = [_on_metric(experiment, sessions, metric, error_rate) for metric in metrics]
     found = (one[pair] for pair in experiment.pairs for one in by_metric if pair in one)
     return tuple(one if one.metric == "cpu" else unless_late(one, sessions) for one in found)

@@ -103,6 +103,7 @@ def _notes(summary: Summary, design: Design | None) -> Iterator[str]:
         *caveats.absences(summary),
         *caveats.disagreements(summary),
         sentences.cpu(summary),
+        sentences.throughput(summary),
         caveats.effort(summary, design),
     ]
     yield "\n".join(f"- {escaped(note)}" for note in filter(None, notes))

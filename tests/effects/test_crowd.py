@@ -219,9 +219,11 @@ def test_many_connections_speak_tls_and_trust_nobody_else(keepalive: bool, tmp_p
         path = tmp_path / f"{name}.pem"
         trusted.cert_pem.write_to_path(str(path))
         answer = says(whole(), stays=keepalive)
-        with serving(answer, server_side, keepalive, at_once=True) as target:
-            with crowd(replace(target, authority=path)) as many:
-                faults[name] = busy_burst(many, 3, 0, 12).failures
+        with (
+            serving(answer, server_side, keepalive, at_once=True) as target,
+            crowd(replace(target, authority=path)) as many,
+        ):
+            faults[name] = busy_burst(many, 3, 0, 12).failures
 
     assert faults["ours"] == {}
     assert set(faults["other"]) == {"tls certificate verify failed"}
