@@ -1,5 +1,6 @@
 """Every kind of arm is measured: what its settings say is what its record proves."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,30 @@ def test_the_seed_is_measured_by_apachebench(tmp_path: Path) -> None:
         (arm, 20) for arm in ("tcp", "sharedvolume", "combined")
     }
     assert all(visit.mean_us and visit.percentiles_us[50] > 0 for visit in record.visits)
+
+
+@pytest.mark.needs_tools
+def test_outside_tools_are_clients_like_any_other(tmp_path: Path) -> None:
+    names = [name for name in ("wrk", "locust") if shutil.which(name)]
+    if not names:
+        pytest.skip("neither wrk nor locust is installed")
+    tools = f"factors.tool={names}".replace("'", '"')
+    settings = sets(tool_requests=20, tls="true", client_keepalive="true")
+    ended = barehop(tmp_path, "run", "tools", "--set", tools, *fixed(2, 1), *settings, "--out", "out")
+    assert ended.code == 0, ended.err
+    record = Record.model_validate_json((tmp_path / "out/sessions/0002.json").read_bytes())
+    arms = {f"{name}/{transport}" for name in names for transport in ("tcp", "uds-tmpfs")}
+    assert {(visit.arm, visit.requests) for visit in record.visits} == {(arm, 20) for arm in arms}
+    assert all(visit.mean_us and visit.percentiles_us[50] > 0 for visit in record.visits)
+    assert record.failures == {}
+
+
+def test_a_tool_that_is_missing_comes_with_the_way_to_get_it(tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("nginx", "sh"):
+        (programs / name).symlink_to(shutil.which(name) or name)
+    ended = barehop(tmp_path, "run", "tools", "--set", 'factors.tool=["hey"]', env={"PATH": str(programs)})
+    assert ended.code == 3
+    assert "There is no program 'hey'" in ended.err
+    assert "scripts/setup tools" in ended.err
