@@ -11,6 +11,7 @@ from harness.analysis.why.causes import with_causes
 from harness.errors import ConfigError
 from harness.evidence.store import Store, open_store
 from harness.model import Plan, Summary
+from harness.report.hdr_log import hdr_logs
 from harness.report.pyperf_file import render_pyperf
 
 
@@ -63,9 +64,11 @@ def verdicts_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Su
 
 
 def write_reports(store: Store, plan: Plan, sessions: Sequence[SessionData], summary: Summary) -> None:
-    """summary.json, report.html and pyperf.json, the last where anything was answered."""
+    """summary.json, report.html, pyperf.json where anything was answered, hdr/ where requests were sent at a rate."""
     store.write_json("summary.json", summary)
     store.write_text("report.html", html_of(store, plan, sessions, summary))
+    for name, text in hdr_logs(plan.experiment, sessions):
+        store.write_text(name, text)
     if any(arm.requests for arm in summary.arms.values()):
         records = [session.record for session in sessions]
         store.write_text("pyperf.json", render_pyperf(plan, records, store.read_host()))

@@ -1,0 +1,50 @@
+"""Writes the times of requests that were sent at a rate as an HdrHistogram log, which other tools read and plot."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from importlib.util import find_spec
+from io import StringIO
+
+import polars as pl
+
+from harness.analysis.bursts import SessionData
+from harness.model import Experiment
+
+HIGHEST_NS = 3_600_000_000_000
+DIGITS = 3
+
+
+def hdr_logs(experiment: Experiment, sessions: Sequence[SessionData]) -> Iterator[tuple[str, str]]:
+    """(file name, text) for each arm at a rate: an interval for each session, in nanoseconds from when meant to be sent.
+
+    Nothing where the library is not there: it is built for some machines only.
+    """
+    if find_spec("hdrh") is None:
+        return
+    for arm in experiment.arms:
+        if arm.settings.rate:
+            name = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in arm.name)
+            yield f"hdr/{name}.hlog", _log(arm.name, sessions)
+
+
+def _log(arm: str, sessions: Sequence[SessionData]) -> str:
+    from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped] # it brings no types
+    from hdrh.log import HistogramLogWriter  # type: ignore[import-untyped] # it brings no types
+
+    text = StringIO()
+    log = HistogramLogWriter(text)
+    log.output_log_format_version()
+    log.output_comment(f"[{arm}: from when each request was meant to be sent; a session is an interval]")
+    log.output_legend()
+    for session in sorted(sessions, key=lambda session: session.record.session):
+        histogram = HdrHistogram(1, HIGHEST_NS, DIGITS)
+        for time_ns in _times_ns(session, arm):
+            histogram.record_value(time_ns)
+        start_s = datetime.fromisoformat(session.record.started_utc).timestamp()
+        log.output_interval_histogram(histogram, start_s, start_s + session.record.seconds.get("total", 0.0))
+    return text.getvalue()
+
+
+def _times_ns(session: SessionData, arm: str) -> list[int]:
+    of_arm = session.requests.filter(pl.col("arm") == arm)
+    return of_arm.select(pl.col("latency_ns") + pl.col("late_ns")).to_series().to_list()

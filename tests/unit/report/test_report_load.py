@@ -1,0 +1,84 @@
+"""The sections on load, in words: what an open loop shows, what a search found, and how far to believe it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped] # it brings no types
+from hdrh.log import HistogramLogReader  # type: ignore[import-untyped] # it brings no types
+from loaded import PACED, SEARCH, experiment, paced, searched, summary_of
+
+from harness.model import Summary
+from harness.report.hdr_log import hdr_logs
+from harness.report.html.figures.load import latency_by_load
+from harness.report.load import load_sections
+from harness.report.markdown import render_markdown
+from harness.report.terminal import render
+
+
+def said(summary: Summary) -> str:
+    return re.sub(r"\s+", " ", render(summary, None, width=100))
+
+
+def test_an_open_loop_that_waits_longer_says_what_the_closed_one_hides() -> None:
+    summary = summary_of(PACED, paced(lambda arm: 9000.0 if "1000" in arm else 500.0, lambda _arm: 10.0))
+    text = said(summary)
+
+    assert "tcp/1000: p99 is 9." in text
+    assert "in the closed loop (tcp/0)" in text
+    assert "coordinated omission" in text
+
+
+def test_an_open_loop_that_waits_no_longer_claims_nothing() -> None:
+    text = said(summary_of(PACED, paced(lambda _arm: 500.0, lambda _arm: 10.0)))
+
+    assert "Requests at a rate" in text
+    assert "coordinated omission" not in text
+    assert "The client itself was late" not in text
+
+
+def test_a_client_that_is_late_is_said_to_be() -> None:
+    text = said(summary_of(PACED, paced(lambda _arm: 500.0, lambda _arm: 100.0)))
+    assert "The client itself was late for tcp/1000 and uds-tmpfs/1000" in text
+
+
+def test_a_search_tells_its_capacities_and_what_was_not_found() -> None:
+    sessions = searched(lambda arm, number: 100 if arm == "uds-tmpfs" else 1500 + number)
+    text = said(summary_of(SEARCH, sessions))
+
+    assert "The highest rate at which p99 stays below 10 ms" in text
+    assert "uds-tmpfs held the limit at no rate that was tried" in text
+    assert "p99 for any arm" not in text
+
+
+def test_other_experiments_have_no_such_section_and_no_such_figure() -> None:
+    summary = summary_of(SEARCH, searched(lambda _arm, number: 1500 + number))
+    plain = summary.model_copy(update={"capacities": (), "load_points": ()})
+
+    assert load_sections(plain) == []
+    assert latency_by_load(plain) is None
+
+
+def test_the_figure_has_both_percentiles_of_each_arm() -> None:
+    figure = latency_by_load(summary_of(SEARCH, searched(lambda _arm, number: 1500 + number)))
+
+    assert figure is not None
+    assert [one["name"] for one in figure.data] == ["tcp", "tcp", "uds-tmpfs", "uds-tmpfs", "control", "control"]
+    assert all(len(one["x"]) == 8 * 8 for one in figure.data)
+
+
+def test_markdown_has_the_section_too() -> None:
+    summary = summary_of(SEARCH, searched(lambda _arm, number: 1500 + number))
+    assert "## Capacity" in render_markdown(summary, experiment(SEARCH).design)
+
+
+def test_a_histogram_log_gives_the_times_back(tmp_path: Path) -> None:
+    sessions = paced(lambda _arm: 500.0, lambda _arm: 100.0, sessions=2)
+    logs = dict(hdr_logs(experiment(PACED), sessions))
+    path = tmp_path / "tcp.hlog"
+    path.write_text(logs["hdr/tcp_1000.hlog"])
+    first = HistogramLogReader(str(path), HdrHistogram(1, 3_600_000_000_000, 3)).get_next_interval_histogram()
+
+    assert set(logs) == {"hdr/tcp_1000.hlog", "hdr/uds-tmpfs_1000.hlog"}
+    assert first.get_total_count() == 6 * 250
+    assert first.get_value_at_percentile(50) == pytest.approx(600_000, rel=0.02)
