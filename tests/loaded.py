@@ -1,6 +1,6 @@
 """Runs that never were, of arms whose requests were sent at a rate, and of searches for a capacity."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -12,8 +12,12 @@ from harness.experiment.plan import plan_of
 from harness.experiment.read import experiment_of
 from harness.model import Experiment, Record, Schedule, Summary, VisitRow
 
-SEARCH = {"name": "search", "arm": {"p99_limit_ms": 10}, "factors": {"transport": ["tcp", "uds-tmpfs"]}}
-PACED = {
+SEARCH: Mapping[str, object] = {
+    "name": "search",
+    "arm": {"p99_limit_ms": 10},
+    "factors": {"transport": ["tcp", "uds-tmpfs"]},
+}
+PACED: Mapping[str, object] = {
     "name": "paced",
     "factors": {"transport": ["tcp", "uds-tmpfs"], "rate": [0, 1000]},
     "design": {"against": {"transport": "tcp"}},
@@ -21,7 +25,7 @@ PACED = {
 SCHEDULE = Schedule(sessions=8, rounds=6, burst=250, settle=0, reason="imagined", looks=(8,))
 
 
-def experiment(table: dict[str, object]) -> Experiment:
+def experiment(table: Mapping[str, object]) -> Experiment:
     return experiment_of(document_of({**table}))
 
 
@@ -53,7 +57,7 @@ def searched(found: Callable[[str, int], float], sessions: int = 8) -> list[Sess
 
 
 def paced(latency_us: Callable[[str], float], late_us: Callable[[str], float], sessions: int = 8) -> list[SessionData]:
-    """Requests of arms at a rate take `latency_us(arm)` from sending, which is `late_us(arm)` late; a few percent off."""
+    """Requests of arms at a rate take `latency_us(arm)` from sending, which is `late_us(arm)` late, and some less."""
     rng = np.random.default_rng(1)
     return [_paced_session(number, latency_us, late_us, rng) for number in range(1, sessions + 1)]
 
@@ -97,7 +101,7 @@ def _session(number: int, rows: Sequence[VisitRow], requests: pl.DataFrame) -> S
     return SessionData(record, requests)
 
 
-def summary_of(table: dict[str, object], sessions: Sequence[SessionData]) -> Summary:
+def summary_of(table: Mapping[str, object], sessions: Sequence[SessionData]) -> Summary:
     asked = experiment(table)
     return summarise(
         asked, sessions, directory="results/loaded", schedule=plan_of(asked, SCHEDULE).schedule, seconds_total=20.0

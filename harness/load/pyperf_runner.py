@@ -34,6 +34,7 @@ def _bench() -> None:
     runner.argparser.add_argument("--url", required=True)
     runner.argparser.add_argument("--authority", type=Path, help="the certificate to trust")
     runner.argparser.add_argument("--keepalive", action="store_true", help="all requests over one connection")
+    runner.argparser.add_argument("--patience", type=float, default=10.0, help="seconds that a request may take")
     options = runner.parse_args()
     with exchanging(_target(options)) as exchange:
         runner.bench_time_func(NAME, time_requests_s, exchange)
@@ -56,11 +57,18 @@ def _target(options: argparse.Namespace) -> Target:
     parts = urlsplit(options.url)
     assert parts.hostname
     path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-    return Target(parts.hostname, parts.port or 80, path, authority=options.authority, keepalive=options.keepalive)
+    return Target(
+        parts.hostname,
+        parts.port or 80,
+        path,
+        authority=options.authority,
+        keepalive=options.keepalive,
+        timeout_s=options.patience,
+    )
 
 
 def _for_workers(command: list[str], options: argparse.Namespace) -> None:
-    command.append(f"--url={options.url}")
+    command += [f"--url={options.url}", f"--patience={options.patience}"]
     command += [f"--authority={options.authority}"] if options.authority else []
     command += ["--keepalive"] if options.keepalive else []
 

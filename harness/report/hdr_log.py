@@ -15,7 +15,7 @@ DIGITS = 3
 
 
 def hdr_logs(experiment: Experiment, sessions: Sequence[SessionData]) -> Iterator[tuple[str, str]]:
-    """(file name, text) for each arm at a rate: an interval for each session, in nanoseconds from when meant to be sent.
+    """(file name, text) for each arm at a rate: an interval a session, in nanoseconds from when meant to be sent.
 
     Nothing where the library is not there: it is built for some machines only.
     """

@@ -104,6 +104,7 @@ def test_where_every_connection_makes_as_many_requests_they_are_rounded_up(name:
         ({"tool": "hey", "tool_requests": 1_000_001}, "tells no more than 1000000 times"),
         ({"tool": "h2load", "tool_seconds": 2}, "without client_keepalive"),
         ({"tool": "wrk", "timeout_s": 600}, "takes memory for each microsecond"),
+        ({"tool": "pyperf", "connections": 2}, "one request at a time"),
         ({"tool": "locust", "connections": 3, "tool_requests": 2}, "at least one request"),
     ],
 )

@@ -92,7 +92,8 @@ def _of_times(percentiles_us: dict[float, float], times: int) -> dict[float, flo
 PLUGIN = LoadTool(
     program="ab",
     version=("-V",),
-    install="It is in the package apache2-utils (apt, apk), httpd-tools (dnf) or apache (pacman).",
+    install="It is in the package apache2-utils (apt, apk), httpd-tools (dnf) or apache (pacman); in a checkout, "
+    "scripts/setup tools unpacks it.",
     command=_command,
     outcome=_outcome,
 )

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -14,6 +15,7 @@ _PROCESSES = 2  # a run is one of many, in random order; the first process calib
 
 def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
     options = [f"--processes={_PROCESSES}", f"--output={directory / _FILE}", "--quiet"]
+    options.append(f"--patience={target.timeout_s}")
     if settings.tool_seconds:
         options.append(f"--min-time={settings.tool_seconds / (4 * _PROCESSES):.3f}")
     if target.authority:
@@ -21,6 +23,14 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
     if target.keepalive:
         options.append("--keepalive")
     return [program, "-m", "harness.load.pyperf_runner", f"--url={target.url}", *options]
+
+
+def _refuses(settings: Settings) -> Iterator[str]:
+    if settings.connections > 1:
+        yield (
+            f'tool = "pyperf" excludes connections = {settings.connections}, because it makes one request at a time. '
+            "Leave connections out."
+        )
 
 
 def _outcome(directory: Path) -> Outcome:
@@ -62,4 +72,5 @@ PLUGIN = LoadTool(
     command=_command,
     outcome=_outcome,
     own_amount=True,
+    refuses=_refuses,
 )

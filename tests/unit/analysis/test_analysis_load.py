@@ -50,7 +50,8 @@ def test_the_interval_of_a_capacity_covers_the_truth_as_often_as_it_says() -> No
     for _ in range(400):
         sessions = searched(lambda _arm, _session: 1500 * math.exp(rng.normal(0, 0.05)))
         [tcp, *_] = found_capacities(asked, sessions)
-        assert tcp.per_s.low is not None and tcp.per_s.high is not None
+        assert tcp.per_s.low is not None
+        assert tcp.per_s.high is not None
         inside.append(tcp.per_s.low <= 1500 <= tcp.per_s.high)
     assert 0.92 <= np.mean(inside) <= 0.98
 

@@ -183,6 +183,11 @@ def test_a_long_value_is_cut_short() -> None:
             'transport = "uds-tmps"',
             "arm.transport = \"uds-tmps\": there is no such transport. Did you mean 'uds-tmpfs'?",
         ),
+        (
+            'tool = "siege"',
+            'arm.tool = "siege": this version drives no such tool. Choose from: client, ab, h2load, hey, k6, locust, '
+            "molotov, pyperf, wrk.",
+        ),
         ('tool = "clinet"', "arm.tool = \"clinet\": this version drives no such tool. Did you mean 'client'?"),
         ('app = ":app"', 'arm.app = ":app": write it as module:name, like app.main:app.'),
         ('app = "app.main:"', 'arm.app = "app.main:": write it as module:name, like app.main:app.'),

@@ -1,6 +1,7 @@
 """The sections on load, in words: what an open loop shows, what a search found, and how far to believe it."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ def test_the_figure_has_both_percentiles_of_each_arm() -> None:
 
 def test_markdown_has_the_section_too() -> None:
     summary = summary_of(SEARCH, searched(lambda _arm, number: 1500 + number))
-    assert "## Capacity" in render_markdown(summary, experiment(SEARCH).design)
+    assert "**Capacity**" in render_markdown(summary, experiment(SEARCH).design)
 
 
 def test_a_histogram_log_gives_the_times_back(tmp_path: Path) -> None:
@@ -77,7 +78,8 @@ def test_a_histogram_log_gives_the_times_back(tmp_path: Path) -> None:
     logs = dict(hdr_logs(experiment(PACED), sessions))
     path = tmp_path / "tcp.hlog"
     path.write_text(logs["hdr/tcp_1000.hlog"])
-    first = HistogramLogReader(str(path), HdrHistogram(1, 3_600_000_000_000, 3)).get_next_interval_histogram()
+    with closing(HistogramLogReader(str(path), HdrHistogram(1, 3_600_000_000_000, 3))) as reader:
+        first = reader.get_next_interval_histogram()
 
     assert set(logs) == {"hdr/tcp_1000.hlog", "hdr/uds-tmpfs_1000.hlog"}
     assert first.get_total_count() == 6 * 250
