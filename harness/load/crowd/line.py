@@ -64,7 +64,8 @@ class Line:
         return Exchange(start_ns, end_ns, answer.fault(answer.read_head(data), data))
 
     def _on_kept(self) -> Waiting:
-        """Over a connection that stands; what had to open one is not comparable."""
+        """Over a connection that stands; a request that had to open one counts from before, and is not comparable."""
+        start_ns = perf_counter_ns()
         if self.sock:
             seen = yield from self._on_standing(self.sock)
             if seen:
@@ -77,7 +78,7 @@ class Line:
             self.close()
             return Exchange(0, 0, "no answer", comparable=False)
         lost = None if self.sock else "connection not kept"
-        return seen._replace(fault=seen.fault or lost, comparable=False, connected=True)
+        return seen._replace(start_ns=start_ns, fault=seen.fault or lost, comparable=False, connected=True)
 
     def _on_standing(self, sock: socket.socket) -> Generator[int, None, Exchange | None]:
         """None: the server closed the connection before a byte of the answer came."""

@@ -17,11 +17,11 @@ PILED_UP = f"not sent because {MOST_WAITING} others waited"
 def paced_burst(crowd: Crowd, arrivals_ns: Sequence[int], settle: int) -> Burst:
     """A request at each of `arrivals_ns` from now on, of which the first `settle` are not timed.
 
-    A request counts from when it was meant to be sent: what the client is late is `late_ns`. Where too many wait for
+    A request counts from when it was meant to be sent: what the client is late is `late_ns`. One that finds all
+    connections busy opens another, in its own time. Where too many wait for
     their answers, the rest is not sent and counts as failed; so it is after a timeout.
     """
-    tally = Tally(len(arrivals_ns) - settle)
-    late_ns: dict[int, int] = {}
+    tally = Tally(len(arrivals_ns) - settle, opening_counts=True)
     began_ns = perf_counter_ns()
     with timers_that_are_exact():
         for number, arrival_ns in enumerate(arrivals_ns):
@@ -29,10 +29,11 @@ def paced_burst(crowd: Crowd, arrivals_ns: Sequence[int], settle: int) -> Burst:
             if len(crowd) >= MOST_WAITING or tally.timed_out:
                 tally.failures[PILED_UP] += len(arrivals_ns) - number
                 break
-            late_ns[number - settle] = perf_counter_ns() - began_ns - arrival_ns
             crowd.begin(number - settle)
         finish(crowd, tally)
-    return tally.burst(_interval_ns(arrivals_ns, settle), late_ns)
+    return tally.burst(
+        _interval_ns(arrivals_ns, settle), [began_ns + arrival_ns for arrival_ns in arrivals_ns[settle:]]
+    )
 
 
 def _until(moment_ns: int, crowd: Crowd, tally: Tally) -> None:

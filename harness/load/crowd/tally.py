@@ -1,7 +1,7 @@
 """Gathers the requests of a visit as they end, and puts them in order of sending."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.load.client import Burst
@@ -14,6 +14,7 @@ class Tally:
     """Tickets below 0 are settling, those from `timed` on only keep the load up to the end."""
 
     timed: int
+    opening_counts: bool = False  # whether requests are timed that had to open a connection which is kept otherwise
     missing: int = field(init=False)
     good: list[Ended] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
@@ -35,11 +36,11 @@ class Tally:
         self.missing -= is_timed
         if seen.fault:
             self.failures[seen.fault] += 1
-        elif seen.comparable and is_timed:
+        elif is_timed and (seen.comparable or self.opening_counts):
             self.good.append(ended)
 
-    def burst(self, interval_ns: float, late_ns: Mapping[int, int] | None = None) -> Burst:
-        """`late_ns` is by ticket."""
+    def burst(self, interval_ns: float, meant_ns: Sequence[int] = ()) -> Burst:
+        """`meant_ns` are when timed requests were meant to be sent, in their order."""
         in_order = sorted(self.good)
         return Burst(
             positions=tuple(ticket for ticket, _ in in_order),
@@ -49,5 +50,5 @@ class Tally:
             connections=self.connections,
             sent=self.sent,
             interval_ns=interval_ns,
-            late_ns=tuple(late_ns[ticket] for ticket, _ in in_order) if late_ns else (),
+            late_ns=tuple(seen.start_ns - meant_ns[ticket] for ticket, seen in in_order) if meant_ns else (),
         )
