@@ -1,0 +1,152 @@
+"""Does barehop obtain the same rate from a load tool as a hand that types its command line? Paired, with a verdict."""
+
+import random
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import numpy as np
+
+from harness import plugins
+from harness.analysis.bursts import Series
+from harness.analysis.effects import effects
+from harness.analysis.judged import Fields, judged
+from harness.analysis.looks import single_look
+from harness.errors import HarnessError, LoadError
+from harness.evidence.host import host_facts
+from harness.experiment.document import document_of
+from harness.experiment.limits import TOOLS
+from harness.experiment.read import experiment_of
+from harness.lab.blueprint import blueprints_of, survey
+from harness.lab.lock import only_run
+from harness.lab.pinning import pinned
+from harness.lab.programs import find_program
+from harness.lab.stack import running_stacks
+from harness.load.ask import ask
+from harness.load.client import client
+from harness.load.outside import visit_outside
+from harness.load.visits import WARM_UP_REQUESTS
+from harness.model import LoadTool, Outcome, Settings, Target
+
+MARGIN_PERCENT = 2.0
+PUBLISHED = Path(__file__).parents[1] / "results" / "published" / "by-hand" / "by-hand.md"
+WAYS = ("barehop", "by hand")
+Session = Mapping[str, Series]  # us per request over rounds, by way
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--tool", "names", multiple=True, help="Only this one; repeatable.")
+@click.option("--sessions", default=8, help="Everything is started afresh for each.")
+@click.option("--rounds", default=8, help="Runs of each tool in either way, in random order, a session.")
+@click.option("--requests", default=500, help="Of each run.")
+@click.option("--publish", is_flag=True, help="Put the table into results/published/by-hand.")
+def main(names: tuple[str, ...], sessions: int, rounds: int, requests: int, publish: bool) -> None:
+    """Run each tool through barehop and by hand, in turn against the same stack, and compare the rates."""
+    tools = names or tuple(name for name in plugins.names(TOOLS) if name != "pyperf")  # which chooses how many
+    found: dict[str, list[Session]] = {name: [] for name in tools}
+    try:
+        for session in range(1, sessions + 1):
+            chance = random.Random(session)  # noqa: S311 - chance, not secrecy
+            for name, seen in _session(tools, Settings(tool_requests=requests), rounds, chance).items():
+                found[name].append(seen)
+            click.echo(f"by-hand: session {session} of {sessions}", err=True)
+    except HarnessError as problem:
+        click.echo(str(problem), err=True)
+        sys.exit(problem.exit_code)
+    table = _table(found, requests)
+    click.echo(table)
+    if publish:
+        PUBLISHED.parent.mkdir(parents=True, exist_ok=True)
+        PUBLISHED.write_text(table, encoding="utf-8")
+
+
+def _session(tools: Sequence[str], settings: Settings, rounds: int, chance: random.Random) -> dict[str, Session]:
+    """One stack, freshly started; nobody else may measure meanwhile."""
+    experiment = experiment_of(document_of({"name": "by-hand", "arms": {"tcp": {}, "uds": {"transport": "uds-tmpfs"}}}))
+    with ExitStack() as until_the_end:
+        until_the_end.enter_context(only_run())
+        directory = Path(until_the_end.enter_context(TemporaryDirectory()))
+        blueprints = blueprints_of(experiment, directory / "stack", survey(directory))
+        (stack,) = until_the_end.enter_context(running_stacks(blueprints, ask))
+        until_the_end.enter_context(pinned(stack.blueprint.placement.cpus["client"]))
+        target = stack.blueprint.targets["tcp"]
+        seen: dict[str, dict[str, list[float]]] = {name: {way: [] for way in WAYS} for name in tools}
+        for name, way in _order(tools, rounds, chance):
+            seen[name][way].append(_us_per_request(_run(name, way, target, settings, directory / "runs")))
+        stack.check()
+    return {name: {way: np.array(us) for way, us in ways.items()} for name, ways in seen.items()}
+
+
+def _order(tools: Sequence[str], rounds: int, chance: random.Random) -> Iterator[tuple[str, str]]:
+    for _ in range(rounds):
+        for name in chance.sample(list(tools), len(tools)):
+            yield from ((name, way) for way in chance.sample(WAYS, len(WAYS)))
+
+
+def _run(name: str, way: str, target: Target, settings: Settings, directory: Path) -> Outcome:
+    """A few requests of our client first, as in a run: the tool itself should not meet what the one before left."""
+    tool = plugins.load(TOOLS, name, LoadTool)
+    program = find_program(tool.program)
+    if program is None:
+        raise LoadError(f"There is no program {tool.program!r}. {tool.install}")
+    with client(target) as burst:
+        burst(WARM_UP_REQUESTS, 0)
+    if way == WAYS[0]:
+        return visit_outside(tool, program, target, settings, directory)
+    return _by_hand(tool, program, target, settings, directory)
+
+
+def _by_hand(tool: LoadTool, program: str, target: Target, settings: Settings, directory: Path) -> Outcome:
+    """What a shell does with the command line and nothing else."""
+    directory.mkdir(exist_ok=True)
+    for old in directory.iterdir():
+        old.unlink()
+    for name, text in tool.files(target, settings).items():
+        (directory / name).write_text(text, encoding="utf-8")
+    argv = tool.command(program, target, settings, directory)
+    with (directory / "stdout.txt").open("wb") as out, (directory / "stderr.txt").open("wb") as err:
+        subprocess.run(argv, cwd=directory, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=True)
+    return tool.outcome(directory)
+
+
+def _us_per_request(outcome: Outcome) -> float:
+    """Of the rate, as the tool has it: its own duration over its requests."""
+    return 1e6 * outcome.duration_s / outcome.requests
+
+
+def _table(found: Mapping[str, Sequence[Session]], requests: int) -> str:
+    pair = WAYS
+    judgements = judged(
+        {name: effects(sessions, pair, "latency") for name, sessions in found.items()},
+        MARGIN_PERCENT,
+        single_look,
+        excuse=lambda _name: "",
+    )
+    sessions, kernel = max(map(len, found.values())), host_facts({})["kernel"]
+    return "\n".join(
+        [
+            "# What barehop obtains from a load tool, against the tool run by hand",
+            "",
+            f"Time per request at the rate of runs of {requests} requests, the two ways in turn, one stack for both,",
+            f"in {sessions} sessions. Equivalent means within {MARGIN_PERCENT:g} %.",
+            f"Linux {kernel['release']}, {kernel['machine']}.",
+            "",
+            "| tool | barehop against by hand | 95 % interval | verdict |",
+            "| --- | ---: | --- | --- |",
+            *(_row(name, fields) for name, fields in judgements.items()),
+            "",
+        ]
+    )
+
+
+def _row(name: str, fields: Fields) -> str:
+    numbers = f"{fields['percent_low']:+.2f} to {fields['percent_high']:+.2f}"
+    return f"| {name} | {fields['percent']:+.2f} % | {numbers} | {fields['verdict']} |"
+
+
+if __name__ == "__main__":
+    main()
