@@ -89,7 +89,8 @@ class Store:
             table = polars.read_parquet(path)
         except (OSError, polars.exceptions.PolarsError) as error:
             raise ConfigError(f"{path} cannot be read: {error}.") from None
-        missing = {name: value for name, value in NOT_ALWAYS.items() if name not in table.columns}
+        is_older = {*table.columns, *NOT_ALWAYS} == REQUEST_COLUMNS.keys()
+        missing = {name: value for name, value in NOT_ALWAYS.items() if is_older and name not in table.columns}
         table = table.with_columns(**{name: polars.lit(value, polars.Int64) for name, value in missing.items()})
         columns = {name: str(kind) for name, kind in table.schema.items()}
         if columns != REQUEST_COLUMNS:
