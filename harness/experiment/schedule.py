@@ -27,6 +27,7 @@ LEAST_PER_CONNECTION = 4  # timed requests of a visit with many connections
 PACED_S = 0.25  # the least that is timed of a visit at a rate
 NOMINAL_PACED_S = 0.35  # such a visit
 NOMINAL_PACED = 300  # its requests
+PACED_BURST = 250  # of an arm without a rate beside others that have one
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +74,34 @@ def has_tools(experiment: Experiment) -> bool:
     return any(arm.settings.tool != CLIENT for arm in experiment.arms)
 
 
+def is_paced(experiment: Experiment) -> bool:
+    """Whether requests of any arm are sent at a rate: then the long visits of that arm set the measure for all."""
+    return any(arm.settings.rate for arm in experiment.arms)
+
+
+def has_long_visits(experiment: Experiment) -> bool:
+    """Whether bursts of a few requests, as a pilot chooses them, would be lost among those of other arms."""
+    return has_tools(experiment) or is_paced(experiment)
+
+
 def visit_lengths(experiment: Experiment) -> tuple[int, int]:
     """(settle, burst): what the file says, or what suits the tools: a run of an outside tool is a burst by itself.
 
-    Where our client is one of several tools, its bursts are as long as their runs.
+    Where our client is one of several tools, its bursts are as long as their runs; beside requests at a rate, as theirs.
     """
-    of_client = [arm.settings.tool_requests for arm in experiment.arms if arm.settings.tool == CLIENT]
-    outside = has_tools(experiment)
-    settle = 5 if outside else 2
-    burst = max(of_client, default=1) if outside else 8
+    settle, burst = _usual_lengths(experiment)
     design = experiment.design
     return (
         settle if design.settle is None else design.settle,
         burst if design.burst is None else design.burst,
     )
+
+
+def _usual_lengths(experiment: Experiment) -> tuple[int, int]:
+    if has_tools(experiment):
+        of_client = [arm.settings.tool_requests for arm in experiment.arms if arm.settings.tool == CLIENT]
+        return 5, max(of_client, default=1)
+    return (10, PACED_BURST) if is_paced(experiment) else (2, 8)
 
 
 def schedule_of(
@@ -133,7 +148,8 @@ def split(experiment: Experiment, cost: Cost, spread: Spread, burst: int, time_s
     counts = _session_counts(design, cost, time_s)
     splits = [(sessions, design.rounds or _rounds(time_s / sessions, cost)) for sessions in counts]
     widths = {each: spread.half_width(*each) for each in splits}
-    narrow = [each for each in splits if widths[each] <= WIDER_FOR_P99 * min(widths.values())]
+    wider = math.inf if is_paced(experiment) else WIDER_FOR_P99  # whoever sets a rate asks for tails
+    narrow = [each for each in splits if widths[each] <= wider * min(widths.values())]
     timed = min(_timed(arm.settings, burst) for arm in experiment.arms)
     with_p99 = [(sessions, rounds) for sessions, rounds in narrow if rounds * timed >= _timed_wanted(experiment)]
     return min(with_p99 or splits, key=widths.__getitem__)

@@ -1,6 +1,6 @@
 """How much a pilot visits: long bursts from their first request on, as many as a part of the time allows."""
 
-from harness.experiment.schedule import NOMINAL_SESSION_S, has_tools, visit_lengths
+from harness.experiment.schedule import NOMINAL_SESSION_S, has_long_visits, visit_lengths
 from harness.experiment.search import searches
 from harness.model import Experiment, Schedule
 
@@ -25,15 +25,15 @@ def needs_pilot(experiment: Experiment) -> bool:
 def trial_of(experiment: Experiment, round_s: float) -> Schedule:
     """A pilot session's visits, and how many such sessions; `round_s` is what a round of `visit_lengths` takes.
 
-    Settling is what the pilot looks at, so nothing settles, but before the runs of outside tools: these show no single
-    request, only what they cost and how far they scatter; one session is enough where a second would cost too much.
+    Settling is what the pilot looks at, so nothing settles, but where visits are long anyway: these show what they cost
+    and how far they scatter, no more; one session is enough where a second would cost too much.
     """
     settle, burst = visit_lengths(experiment)
-    outside, budget_s = has_tools(experiment), experiment.design.budget_s
-    sessions = 2 if outside or budget_s < SHORT_BUDGET_S else 3
+    long, budget_s = has_long_visits(experiment), experiment.design.budget_s
+    sessions = 2 if long or budget_s < SHORT_BUDGET_S else 3
     visiting_s = PILOT_SHARE * budget_s / sessions - NOMINAL_SESSION_S
     visiting_s = min(max(visiting_s, MIN_VISITING_S), MAX_VISITING_S)
-    if outside:
+    if long:
         sessions = 1 if sessions * MIN_TOOL_ROUNDS * round_s > 2 * PILOT_SHARE * budget_s else sessions
         rounds = max(int(visiting_s / round_s), MIN_TOOL_ROUNDS)
         return Schedule(sessions=sessions, rounds=rounds, burst=burst, settle=settle, reason="pilot")

@@ -10,17 +10,17 @@ from harness.analysis.pilot.allan import allan_curve, best_burst
 from harness.analysis.pilot.carry_over import carry_over, settled_after
 from harness.analysis.pilot.spread import drift, gain, round_sd_percent, session_sd_percent
 from harness.analysis.pilot.trials import PilotSession, in_order_us, round_s, series_us, times_by_position
-from harness.experiment.schedule import NOMINAL_SPREAD, STARTING_SHARE, Spread, schedule_of, visit_lengths
+from harness.experiment.schedule import NOMINAL_SPREAD, STARTING_SHARE, Spread, has_long_visits, schedule_of, visit_lengths
 from harness.model import AllanPoint, CurvePoint, Experiment, Pilot
 
 
 def pilot_of(experiment: Experiment, sessions: Sequence[PilotSession], spent_s: float = 0.0) -> Pilot:
     """What `sessions` show, of which each made the visits of `trial_of`; `spent_s` of the budget are gone.
 
-    The file's own settle and burst stand. Where no single request was seen, because an outside tool made them all,
-    or because they failed, both curves are empty and the lengths are the usual ones.
+    The file's own settle and burst stand. Where no single request was seen, because it failed, or where visits are long
+    for other reasons, both curves are empty and the lengths are the usual ones.
     """
-    times = times_by_position(sessions)
+    times = times_by_position([] if has_long_visits(experiment) else sessions)
     curve = carry_over(times)
     settle = _settle(experiment, curve)
     measuring_s = (1 - STARTING_SHARE) * (experiment.design.budget_s - spent_s)

@@ -34,7 +34,7 @@ def why(summary: Summary) -> list[str]:
         *(_explained(one, counters) for one in explained),
         *map(_set_up, summary.setups),
         *([PARTS] if summary.waterfalls else []),
-        *_busy(summary.loads),
+        *_busy(summary.loads, arms=len(summary.arms)),
         *_reading(summary),
         *summary.unseen,
     ]
@@ -124,11 +124,11 @@ def share_of(part: Amount, whole: Amount) -> str:
     return f", {100 * share:.0f} % of it" if share > 0 else ""
 
 
-def _busy(loads: Sequence[Load]) -> Iterator[str]:
-    """One sentence for all arms with the same bottleneck."""
+def _busy(loads: Sequence[Load], arms: int) -> Iterator[str]:
+    """One sentence for all arms with the same bottleneck; those that outside tools visited are not among them."""
     for bound, together in dict.fromkeys((load.bound, load.together) for load in loads):
         same = [load for load in loads if (load.bound, load.together) == (bound, together)]
-        who = "all arms" if len(same) == len(loads) else listed([load.arm for load in same])
+        who = "all arms" if len(same) == arms else listed([load.arm for load in same])
         sharing = f" {listed(together)} share CPUs that are always at work." if together else ""
         yield f"Who is the bottleneck: {who}: {bound} ({_ranges(same)}).{sharing}{_meaning(bound, together)}"
 
