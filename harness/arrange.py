@@ -13,6 +13,7 @@ from harness.evidence.cpu_time import cpu_reader
 from harness.evidence.store import Store
 from harness.experiment.limits import CLIENT
 from harness.lab.blueprint import Machine, blueprints_of
+from harness.lab.descriptors import many_descriptors
 from harness.lab.pinning import move_to, pinned
 from harness.lab.routes import BEHIND_NGINX
 from harness.lab.stack import Stack, running_stacks
@@ -56,6 +57,7 @@ class Arranged:
 def arrange(session: int, experiment: Experiment, store: Store, machine: Machine, until_the_end: ExitStack) -> Arranged:
     """Raises HarnessError where a stack does not come up."""
     directory = store.stack_directory(session)
+    until_the_end.enter_context(many_descriptors())
     stacks = until_the_end.enter_context(running_stacks(blueprints_of(experiment, directory, machine), ask))
     until_the_end.enter_context(pinned(stacks[0].blueprint.placement.cpus["client"]))
     seed = f"{experiment.design.seed}/{session}"

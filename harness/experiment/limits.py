@@ -9,7 +9,7 @@ from harness.experiment.wording import Problem, did_you_mean, shown
 from harness.model import Arm, LoadTool, Settings
 
 CLIENT = "client"
-MOST_CONNECTIONS = 450  # nginx has 1024, and a request takes two of them
+MOST_CONNECTIONS = 1000  # nginx has 8192 for all arms, and a request takes two of them
 TOOLS = "harness.load.tools"
 LONGEST_BODY_BYTES = 3000  # that a parameter of nginx.conf can hold
 

@@ -165,9 +165,9 @@ def test_requests_that_are_sent_late_say_by_how_much() -> None:
 
 def test_too_many_that_wait_end_the_burst_and_the_rest_counts_as_failed() -> None:
     with serving(stays_silent, at_once=True) as target, crowd(replace(target, timeout_s=0.3)) as many:
-        burst = paced_burst(many, [0] * 500, settle=0)
+        burst = paced_burst(many, [0] * 1020, settle=0)
 
-    assert burst.failures["not sent because 450 others waited"] == 50
+    assert burst.failures["not sent because 1000 others waited"] == 20
 
 
 def test_the_timer_slack_is_put_back() -> None:
@@ -227,3 +227,11 @@ def test_many_connections_speak_tls_and_trust_nobody_else(keepalive: bool, tmp_p
 
     assert faults["ours"] == {}
     assert set(faults["other"]) == {"tls certificate verify failed"}
+
+
+def test_connections_that_a_stall_opened_are_not_kept_from_visit_to_visit() -> None:
+    with serving(Crowded(0.3).answer, keepalive=True, at_once=True) as target, crowd(target) as many:
+        once = paced_burst(many, [0] * 50, settle=0)
+        again = paced_burst(many, [0] * 50, settle=0)
+
+    assert (once.connections, again.connections) == (50, 18)

@@ -68,6 +68,12 @@ class Crowd:
         self._underway.clear()
         self._ended.clear()
 
+    def keep(self, connections: int) -> None:
+        """Close those beyond so many that nobody uses, the ones that have waited longest."""
+        surplus, self._idle = self._idle[:-connections], self._idle[-connections:]
+        for line in surplus:
+            line.close()
+
     def begin(self, ticket: int) -> None:
         line = self._idle.pop() if self._idle else Line(self._endpoint, self._request, kept=self._kept)
         self._advance(Underway(ticket, line, line.ask(), perf_counter_ns() + self._endpoint.timeout_ns))

@@ -10,7 +10,8 @@ from harness.load.crowd.busy import finish
 from harness.load.crowd.loop import Crowd
 from harness.load.crowd.tally import Tally
 
-MOST_WAITING = 450  # nginx has 1024 connections, and a request takes two of them
+MOST_WAITING = 1000
+MOST_KEPT = 32  # connections, from a visit to the next: a stall opens hundreds, and every arm has its own
 PILED_UP = f"not sent because {MOST_WAITING} others waited"
 
 
@@ -31,6 +32,7 @@ def paced_burst(crowd: Crowd, arrivals_ns: Sequence[int], settle: int) -> Burst:
                 break
             crowd.begin(number - settle)
         finish(crowd, tally)
+    crowd.keep(MOST_KEPT)
     return tally.burst(
         _interval_ns(arrivals_ns, settle), [began_ns + arrival_ns for arrival_ns in arrivals_ns[settle:]]
     )
