@@ -3,8 +3,9 @@
 import random
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -88,19 +89,26 @@ def _order(tools: Sequence[str], rounds: int, chance: random.Random) -> Iterator
 
 
 def _run(name: str, way: str, target: Target, settings: Settings, directory: Path) -> Outcome:
-    """A few requests of our client first, as in a run: the tool itself should not meet what the one before left."""
+    """A few requests of our client first, as late as can be: the tool should not meet what the one before left."""
     tool = plugins.load(TOOLS, name, LoadTool)
     program = find_program(tool.program)
     if program is None:
         raise LoadError(f"There is no program {tool.program!r}. {tool.install}")
     with client(target) as burst:
-        burst(WARM_UP_REQUESTS, 0)
-    if way == WAYS[0]:
-        return visit_outside(tool, program, target, settings, directory)
-    return _by_hand(tool, program, target, settings, directory)
+        warm_up = partial(burst, WARM_UP_REQUESTS, 0)
+        if way == WAYS[0]:
+            return visit_outside(tool, program, target, settings, directory, warm_up)
+        return _by_hand(tool, program, target, settings, directory, warm_up)
 
 
-def _by_hand(tool: LoadTool, program: str, target: Target, settings: Settings, directory: Path) -> Outcome:
+def _by_hand(  # noqa: PLR0913 - as visit_outside
+    tool: LoadTool,
+    program: str,
+    target: Target,
+    settings: Settings,
+    directory: Path,
+    warm_up: Callable[[], object],
+) -> Outcome:
     """What a shell does with the command line and nothing else."""
     directory.mkdir(exist_ok=True)
     for old in directory.iterdir():
@@ -109,6 +117,7 @@ def _by_hand(tool: LoadTool, program: str, target: Target, settings: Settings, d
         (directory / name).write_text(text, encoding="utf-8")
     argv = tool.command(program, target, settings, directory)
     with (directory / "stdout.txt").open("wb") as out, (directory / "stderr.txt").open("wb") as err:
+        warm_up()
         subprocess.run(argv, cwd=directory, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=True)
     return tool.outcome(directory)
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +73,7 @@ class Running:
 
 
 @contextmanager
-def running(service: Service) -> Iterator[Running]:
+def running(service: Service, just_before: Callable[[], object] = lambda: None) -> Iterator[Running]:
     """`service` started on its CPUs. On leaving it gets SIGTERM, then SIGKILL with all its descendants."""
     process = _keeper_of(service)
     made: tuple[Path, ...] = ()
@@ -83,6 +83,7 @@ def running(service: Service) -> Iterator[Running]:
         made = service.directories
         if service.cpus:
             psutil.Process(process.pid).cpu_affinity(list(service.cpus))
+        just_before()
         yield Running(service, process, _begin(process))
     finally:
         try:
@@ -92,8 +93,13 @@ def running(service: Service) -> Iterator[Running]:
                 _let_go(process, made)
 
 
-def run_to_end(argv: Sequence[str], directory: Path, timeout_s: float) -> int:
-    """Run `argv` with its output in `directory`/stdout.txt and stderr.txt; its exit code. LoadError when too slow."""
+def run_to_end(
+    argv: Sequence[str], directory: Path, timeout_s: float, just_before: Callable[[], object] = lambda: None
+) -> int:
+    """Run `argv` with its output in `directory`/stdout.txt and stderr.txt; its exit code. LoadError when too slow.
+
+    `just_before` is called when all is ready, so that little lies between it and the start of `argv`.
+    """
     redirected = ("/bin/sh", "-c", 'exec "$@" >stdout.txt', "sh", *argv)
     service = Service(
         name=argv[0],
@@ -101,7 +107,7 @@ def run_to_end(argv: Sequence[str], directory: Path, timeout_s: float) -> int:
         log=directory / "stderr.txt",
         cwd=directory,
     )
-    with running(service) as started:
+    with running(service, just_before) as started:
         if not _ends_within(timeout_s, started.keeper):
             raise LoadError(f"{argv[0]} did not end within {timeout_s:g} s. See {directory}.")
         return started.keeper.wait()

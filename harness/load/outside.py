@@ -2,6 +2,7 @@
 
 import shlex
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import LoadError
@@ -13,14 +14,24 @@ _SLOWEST_REQUEST_S = 0.1
 _VERSION_TIMEOUT_S = 10.0
 
 
-def visit_outside(tool: LoadTool, program: str, target: Target, settings: Settings, directory: Path) -> Outcome:
-    """One run of `tool`, which leaves its files alone in `directory`. LoadError when it fails or cannot be read."""
+def visit_outside(  # noqa: PLR0913 - a tool, what it is asked, and when
+    tool: LoadTool,
+    program: str,
+    target: Target,
+    settings: Settings,
+    directory: Path,
+    just_before: Callable[[], object] = lambda: None,
+) -> Outcome:
+    """One run of `tool`, which leaves its files alone in `directory`. LoadError when it fails or cannot be read.
+
+    `just_before` is called as late as possible before it starts.
+    """
     directory = directory.absolute()
     _empty(directory)
     for name, text in tool.files(target, settings).items():
         (directory / name).write_text(text, encoding="utf-8")
     argv = tool.command(program, target, settings, directory)
-    exit_code = run_to_end(argv, directory, _patience_s(settings) + target.timeout_s)
+    exit_code = run_to_end(argv, directory, _patience_s(settings) + target.timeout_s, just_before)
     if exit_code:
         said = _last_line(directory / "stderr.txt")
         raise LoadError(f"{program} ended with exit code {exit_code} and said: {said}. {_advice(argv, directory)}")

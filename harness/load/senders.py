@@ -77,8 +77,12 @@ def _by_tool(tool: LoadTool, burst: OneByOne, settings: Settings, target: Target
     runs = count(1)
 
     def run(settle: int, _timed: int, _round: int) -> Seen:
-        settled = burst(settle, 0)
-        outcome = visit_outside(tool, program, target, settings, directory / f"{next(runs):04}")
-        return replace(outcome, failures=Counter(settled.failures) + Counter(outcome.failures))
+        settled: Counter[str] = Counter()
+
+        def settles() -> None:
+            settled.update(burst(settle, 0).failures)
+
+        outcome = visit_outside(tool, program, target, settings, directory / f"{next(runs):04}", settles)
+        return replace(outcome, failures=settled + Counter(outcome.failures))
 
     return run
