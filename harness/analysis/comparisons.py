@@ -15,6 +15,7 @@ from harness.model import Comparison, Experiment, Metric
 
 METRICS: tuple[Metric, ...] = ("latency", "mean", "cpu", "throughput")
 SEARCHED: tuple[Metric, ...] = ("capacity", "cpu")
+TIMED = ("latency", "mean")
 ALWAYS = ("latency", "mean", "capacity")  # even without a number, which is then explained
 
 
@@ -31,7 +32,7 @@ def compare(
     metrics = SEARCHED if searches(experiment) else METRICS
     by_metric = [_on_metric(experiment, sessions, metric, error_rate) for metric in metrics]
     found = (one[pair] for pair in experiment.pairs for one in by_metric if pair in one)
-    return tuple(one if one.metric == "cpu" else unless_late(one, sessions) for one in found)
+    return tuple(unless_late(one, sessions) if one.metric in TIMED else one for one in found)
 
 
 def is_control(experiment: Experiment, pair: Pair) -> bool:
