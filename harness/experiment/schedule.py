@@ -87,7 +87,7 @@ def has_long_visits(experiment: Experiment) -> bool:
 def visit_lengths(experiment: Experiment) -> tuple[int, int]:
     """(settle, burst): what the file says, or what suits the tools: a run of an outside tool is a burst by itself.
 
-    Where our client is one of several tools, its bursts are as long as their runs; beside requests at a rate, as theirs.
+    Where our client is one of several tools, its bursts are as long as their runs, and so beside requests at a rate.
     """
     settle, burst = _usual_lengths(experiment)
     design = experiment.design

@@ -10,7 +10,14 @@ from harness.analysis.pilot.allan import allan_curve, best_burst
 from harness.analysis.pilot.carry_over import carry_over, settled_after
 from harness.analysis.pilot.spread import drift, gain, round_sd_percent, session_sd_percent
 from harness.analysis.pilot.trials import PilotSession, in_order_us, round_s, series_us, times_by_position
-from harness.experiment.schedule import NOMINAL_SPREAD, STARTING_SHARE, Spread, has_long_visits, schedule_of, visit_lengths
+from harness.experiment.schedule import (
+    NOMINAL_SPREAD,
+    STARTING_SHARE,
+    Spread,
+    has_long_visits,
+    schedule_of,
+    visit_lengths,
+)
 from harness.model import AllanPoint, CurvePoint, Experiment, Pilot
 
 
