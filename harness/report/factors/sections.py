@@ -35,10 +35,18 @@ def _section(summary: Summary, factor: str, design: Design | None) -> Section:
         *(signs(summary.tool_signs) if factor == TOOL else ()),
         *in_cpu_time(used),
         *_alone(levels),
-        *([VISITS] if factor == TOOL and CLIENT in {found[0].base, *(one.at for one in found)} else ()),
+        *([VISITS] if factor == TOOL and _visits_are_unlike(summary) else ()),
         *both_sentences(summary, told),
     ]
     return section(_heading(found[0]), sentences, sheets)
+
+
+def _visits_are_unlike(summary: Summary) -> bool:
+    """Whether our client's visits are much shorter than the runs of tools."""
+    requests = {name: arm.requests for name, arm in summary.arms.items() if arm.control_of is None and arm.requests}
+    ours = [count for name, count in requests.items() if summary.arms[name].settings.get(TOOL, CLIENT) == CLIENT]
+    others = [count for name, count in requests.items() if summary.arms[name].settings.get(TOOL, CLIENT) != CLIENT]
+    return bool(ours and others) and 2 * max(ours) < min(others)
 
 
 def _heading(one: Interaction) -> str:

@@ -127,7 +127,7 @@ def test_the_guess_before_a_pilot_counts_every_request_and_the_time_that_a_tool_
     visits_s = {
         (): 3 * 10 * 0.0005,
         ("arm.connections=4",): 3 * 26 * 0.0005,
-        ("arm.rate=100",): 3 * (2 * 0.0005 + 0.35),
+        ("arm.rate=100",): 3 * (10 * 0.0005 + 0.35),
         ("arm.tool=ab",): 3 * (0.3 + 1005 * 0.0005),
         ("arm.tool=ab", "arm.tool_requests=1"): 3 * (0.3 + 6 * 0.0005),
         ("arm.tool=ab", "arm.tool_seconds=2"): 3 * (0.3 + 2 + 5 * 0.0005),
