@@ -84,9 +84,10 @@ def stack_of(arm: str, stacks: Sequence[Stack]) -> Stack:
 def _visitor(arm: Arm, stacks: Sequence[Stack], directory: Path, until_the_end: ExitStack) -> Visitor:
     stack = stack_of(arm.name, stacks)
     target = stack.blueprint.targets[arm.name]
+    send = until_the_end.enter_context(sender(arm, target, outside_tool(arm.settings), directory))
     return Visitor(
         arm=arm.name,
-        send=until_the_end.enter_context(sender(arm, target, outside_tool(arm.settings), directory)),
+        send=stack.network.network.inside(send),
         cpu=cpu_reader(stack.pids_of(arm.name)),
         to_nginx=arm.settings.chain in BEHIND_NGINX,
     )

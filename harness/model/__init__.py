@@ -1,6 +1,7 @@
 """The types that cross rooms. All are frozen, and every number carries its unit in its name."""
 
 from harness.model.experiment import Arm, Chain, CpuLists, Cpus, Design, Experiment, Settings
+from harness.model.knobs import Knob, KnobValue
 from harness.model.plan import AllanPoint, CurvePoint, Pilot, Plan, Schedule
 from harness.model.plugins import LoadTool, Outcome, Reply, Target, Transport
 from harness.model.record import Doubt, Record, Snapshot, Visit, VisitRow
@@ -43,6 +44,8 @@ __all__ = [
     "Floor",
     "FloorRow",
     "Home",
+    "Knob",
+    "KnobValue",
     "Load",
     "LoadTool",
     "Metric",
