@@ -26,6 +26,7 @@ class Machine:
 
     topology: Topology
     parents: Parents
+    allow_global: bool = False  # whether knobs may change values of the whole machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What a stack wants of the kernel: its knobs at their values, and whether in a network of its own."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,10 @@ class Setting:
     name: str
     value: KnobValue
     knob: Knob
+
+    def __str__(self) -> str:
+        """As it stands in an experiment file."""
+        return f"knobs.{json.dumps(self.name)} = {json.dumps(self.value)}"
 
     @property
     def changes(self) -> tuple[Change, ...]:

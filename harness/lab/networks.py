@@ -1,6 +1,5 @@
 """The network of a stack as a context: its own with its knobs turned, or simply where we are."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from harness.lab.netns import HOST, Network, own_network
 from harness.lab.turning import Turned, seen, turn, wanted
 from harness.model.knobs import OF_A_NETWORK, Change, FileText, LoAttribute
 
+OF_NETWORKS = ("/proc/sys/net/", "/sys/class/net/")
 RPS = "/sys/class/net/lo/queues/rx-0/rps_cpus"
 
 
@@ -47,25 +47,26 @@ def network_of(kernel: Kernel) -> Iterator[StackNetwork]:
 
 def turned(setting: Setting) -> str | None:
     """Turn the knob in this thread's network; a sentence where the kernel will not have the value, or changes it."""
-    written = f"knobs.{json.dumps(setting.name)} = {json.dumps(setting.value)}"
-    for change in map(as_turned, setting.changes):
+    for change in map(_of_network, setting.changes):
         try:
             turn(change)
             found = seen(change)
         except OSError as error:
-            return f"{written}: the kernel refuses it: {error.strerror}. Give a value that it takes."
+            return f"{setting}: the kernel refuses it: {error.strerror}. Give a value that it takes."
         if found != wanted(change):
-            return f"{written}: the kernel makes {found} of it. Write that, or another value."
+            return f"{setting}: the kernel makes {found} of it. Write that, or another value."
     return None
 
 
 def value_of(setting: Setting) -> str:
     """What the kernel has for it, in this thread's network."""
-    return " ".join(seen(as_turned(change)) for change in setting.changes)
+    return " ".join(seen(_of_network(change)) for change in setting.changes)
 
 
-def as_turned(change: Change) -> Turned:
+def _of_network(change: Change) -> Turned:
+    """A change that stays inside: never a file that is the whole machine's."""
     assert isinstance(change, Turned)
+    assert not isinstance(change, FileText) or change.path.startswith(OF_NETWORKS), change
     return change
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from harness.model.knobs import FileText, Knob, Scope
 
 ROOT = Path("/proc/sys")
+OF_NETWORKS = ("net.", "net/")
 OF_UNIX_SOCKETS = ("net.core.somaxconn", "net.core.wmem", "net.core.rmem", "net.unix.")
 
 
@@ -27,6 +28,6 @@ def sysctl_knob(name: str, scope: Scope) -> Knob:
 def is_a_networks(name: str) -> bool:
     """Whether this thread's network, which is a new one, has a value of its own that can be written."""
     try:
-        return bool(sysctl_file(name).stat().st_mode & 0o222)
+        return name.startswith(OF_NETWORKS) and bool(sysctl_file(name).stat().st_mode & 0o222)
     except OSError:
         return False

@@ -1,14 +1,13 @@
-"""Turns knobs: makes a change in the kernel, reads back what it has, and says how it is done by hand."""
+"""Turns knobs: makes a change in the kernel, and reads back what it has."""
 
 import re
+from pathlib import Path
 from typing import assert_never
 
 from harness.lab import loopback, tracking
-from harness.lab.kernelfiles import format_cpus, parse_cpus
+from harness.lab.kernelfiles import format_cpus, parse_cpus, read
 from harness.lab.sysfs import seen_here
-from harness.model.knobs import Change, FileText, Form, HeldOpen, LoAttribute, LoRoute, OfServers, Tracking
-
-SYSCTLS = "/proc/sys/"
+from harness.model.knobs import Change, FileText, FirstOf, Form, HeldOpen, LoAttribute, LoRoute, Tracking
 
 Turned = FileText | LoAttribute | LoRoute | Tracking  # what stays as it is left; the others go with a process or a file
 
@@ -51,6 +50,8 @@ def wanted(change: Change) -> str:
             return normal(change.text, change.form)
         case Tracking():
             return "on" if change.on else "off"
+        case FirstOf():
+            return wanted(change.files[0])
         case HeldOpen():
             return str(change.number)
         case _:
@@ -68,43 +69,10 @@ def normal(text: str, form: Form) -> str:
     return format_cpus(parse_cpus(words)) if form == "cpus" else words
 
 
-def by_hand(change: Change) -> str:
-    """A line of a shell script."""
-    match change:
-        case FileText() if change.path.startswith(SYSCTLS):
-            name = change.path.removeprefix(SYSCTLS).replace("/", ".")
-            return f"sysctl -w {name}='{change.text}'"
-        case FileText():
-            return f"echo {change.text} > {change.path}"
-        case LoAttribute():
-            return f"ip link set lo {change.name} {change.value}"
-        case LoRoute():
-            option = f"{change.name} {change.value}"
-            return f"ip route change local 127.0.0.1 dev lo table local proto kernel src 127.0.0.1 {option}"
-        case Tracking():
-            return _filter_by_hand(on=change.on)
-        case OfServers():
-            return SERVERS_BY_HAND[change.name].format(change.value)
-        case HeldOpen():
-            return f"exec 9<> {change.path}; printf '%08x' {change.number} >&9"
-        case _:
-            assert_never(change)
-
-
-SERVERS_BY_HAND = {
-    "nice": "renice -n {} -p $$",
-    "scheduling": "chrt --{} -p 0 $$",
-    "timer_slack_ns": "echo {} > /proc/$$/timerslack_ns",
-}
-
-
-def _filter_by_hand(*, on: bool) -> str:
-    if not on:
-        return ": # no packet filter asks for the state of connections"
-    table = f"inet {tracking.TABLE}"
-    chains = (
-        f"nft 'add chain {table} {hook} {{ type filter hook {hook} priority 0; }}'; "
-        f"nft add rule {table} {hook} ct state established accept"
-        for hook in tracking.HOOKS
-    )
-    return "; ".join((f"nft add table {table}", *chains))
+def choices_of(file: FileText) -> list[str]:
+    """What the file takes, where it or one beside it says so."""
+    if not file.choices and file.form != "choice":
+        return []
+    path = Path(file.path)
+    listed = read(path.with_name(file.choices) if file.choices else path) or ""
+    return listed.replace("[", "").replace("]", "").split()

@@ -15,11 +15,23 @@ OF_A_NETWORK: tuple[Scope, ...] = ("network", "device")
 
 @dataclass(frozen=True, slots=True)
 class FileText:
-    """A file of /proc or /sys that holds `text`, shown in a `form` of the kernel's."""
+    """A file of /proc or /sys that holds `text`, shown in a `form` of the kernel's. `path` may be a pattern of many.
+
+    `choices` is a file beside it that lists what it takes. With `refusable`, files that refuse stay as they are.
+    """
 
     path: str
     text: str
     form: Form = "words"
+    choices: str = ""
+    refusable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FirstOf:
+    """The first of these whose file this machine has: drivers differ in names."""
+
+    files: tuple[FileText, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +73,7 @@ class HeldOpen:
     number: int
 
 
-Change = FileText | LoAttribute | LoRoute | Tracking | OfServers | HeldOpen
+Change = FileText | FirstOf | LoAttribute | LoRoute | Tracking | OfServers | HeldOpen
 
 
 @dataclass(frozen=True, slots=True)
