@@ -17,7 +17,9 @@ def kernel_proof(stack: Stack) -> dict[str, Any]:
     """
     kernel = stack.blueprint.kernel
     raise_all(_strangers(stack), StackError)
-    knobs = {setting.name: str(setting.value) for setting in kernel.of("process")}
+    of_servers = {setting.name: str(setting.value) for setting in kernel.of("process")}
+    booted = {setting.name: str(setting.value) for setting in kernel.of("boot")}
+    knobs = {**of_servers, **booted, **stack.global_values}
     if not kernel.own_network:
         return {"knobs": knobs} if knobs else {}
     with stack.inside():

@@ -8,6 +8,8 @@ from harness.lab.gunicorn import UNWANTED
 from harness.lab.kernel import Kernel
 from harness.lab.kernelfiles import format_cpus
 
+OWN_NETWORK = "in a network namespace of its own, with the host's values otherwise"
+
 
 def described(blueprint: Blueprint, arm: str) -> dict[str, str]:
     """What serves `arm`, in words and in full, by what it is."""

@@ -6,7 +6,10 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from harness.lab.host_values import copy_values, network_values
 from harness.lab.kernelfiles import read
+from harness.lab.loopback import bring_up
+from harness.lab.netns import CLONE_NEWNET
 
 CLONE_NEWUSER = 0x10000000
 CAP_SYS_ADMIN = 21
@@ -19,15 +22,20 @@ def may_make_networks(proc: Path = Path("/proc")) -> bool:
 
 
 def gain_rights() -> None:
-    """Enter a user namespace, unless nothing is to be gained; where the kernel refuses, all stays as it was.
+    """Enter a user namespace, and a network of it like the host's: only from there can we go to others and come back.
 
-    Our user and group stay what they are, and so do our rights to everything outside: the new ones are over what we
-    make from now on. A program that we start has none of them. The kernel wants a process of one thread for this.
+    Nothing is done where nothing is to be gained, and where the kernel refuses, all stays as it was. Our user and group
+    stay what they are, and so do our rights to everything outside; a program that we start has none of the new ones.
+    The kernel wants a process of one thread for this.
     """
-    user, group = os.geteuid(), os.getegid()
-    if may_make_networks() or ctypes.CDLL(None).unshare(CLONE_NEWUSER):
+    if may_make_networks():
+        return
+    user, group, values = os.geteuid(), os.getegid(), network_values()
+    if ctypes.CDLL(None).unshare(CLONE_NEWUSER | CLONE_NEWNET):
         return
     with suppress(OSError):  # a kernel that gives the namespace and no rights in it: what needs them will say so
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+        bring_up()
+        copy_values(values)

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.errors import MachineError, StackError
 from harness.lab.blueprint import Blueprint
 from harness.lab.by_hand import start_script
 from harness.lab.certificate import write_certificate
+from harness.lab.global_values import Switch
 from harness.lab.gunicorn import server_environment
 from harness.lab.networks import StackNetwork, network_of
 from harness.lab.nginx import CHECK_HEADER, CHECK_PATH
@@ -39,6 +40,7 @@ class Stack:
     bare: dict[str, Running]  # the servers in the application's place, by arm
     replies: dict[str, Reply]  # by arm: the answer that proved it ready
     network: StackNetwork = field(default_factory=StackNetwork)
+    global_values: Mapping[str, str] = field(default_factory=dict)  # of its knobs, read back before it was started
 
     def inside(self) -> AbstractContextManager[None]:
         """Sockets that are made inside can reach the stack."""
@@ -66,11 +68,23 @@ class Stack:
 
 
 @contextmanager
-def running_stacks(blueprints: Sequence[Blueprint], ask: Ask) -> Iterator[list[Stack]]:
-    """All stacks of a session, started side by side. Raises StackError when one does not come up with right answers."""
+def running_stacks(blueprints: Sequence[Blueprint], ask: Ask, switch: Switch | None = None) -> Iterator[list[Stack]]:
+    """All stacks of a session, started side by side. Raises StackError when one does not come up with right answers.
+
+    With a `switch` that has something to do, one after the other, each under its own values of the whole machine: some
+    of them are what a process or a socket has from its beginning.
+    """
     with ExitStack() as until_the_end:
+        if switch and not switch.idle:
+            yield [_under(switch, blueprint, ask, until_the_end) for blueprint in blueprints]
+            return
         started = [until_the_end.enter_context(_started(blueprint)) for blueprint in blueprints]
         yield [_stack(blueprint, services, ask) for blueprint, services in zip(blueprints, started, strict=True)]
+
+
+def _under(switch: Switch, blueprint: Blueprint, ask: Ask, until_the_end: ExitStack) -> Stack:
+    values = switch.to(blueprint.kernel)
+    return replace(_stack(blueprint, until_the_end.enter_context(_started(blueprint)), ask), global_values=values)
 
 
 @dataclass(frozen=True, slots=True)
