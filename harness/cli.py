@@ -22,13 +22,14 @@ from harness.lab.directories import sweep
 from harness.lab.journal import recovered, state_directory
 from harness.lab.lock import only_run
 from harness.lab.own_user import gain_rights
-from harness.model import Experiment, Plan, Settings, Summary
+from harness.model import Experiment, Knob, Plan, Settings, Summary
 from harness.preflight import check_machine
 
 if TYPE_CHECKING:
     from harness.analysis.across.runs import RunComparison
 
 RESULTS = Path("results")
+KNOBS = "harness.lab.knobs"
 PACKAGED = Path(harness.__file__).parents[1] / "configs"
 
 config_argument = click.argument("config", type=click.Path(path_type=Path))
@@ -226,7 +227,7 @@ def restore() -> None:
 
 @cli.command("list")
 def list_everything() -> None:
-    """List the settings of an arm and all transports and load tools."""
+    """List the settings of an arm and all transports, load tools and knobs."""
     from harness.report.arrangement import render_list
 
     packages = {"transports": "harness.lab.transports", "load tools": "harness.load.tools"}
@@ -234,6 +235,10 @@ def list_everything() -> None:
         kind: {name: plugins.help_text(package, name) for name in plugins.names(package)}
         for kind, package in packages.items()
     }
+    kinds["knobs"] = {
+        name: f"{plugins.load_dotted(KNOBS, name, Knob).scope}: {plugins.help_text(KNOBS, name)}"
+        for name in plugins.dotted_names(KNOBS)
+    } | {"net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name."}
     kinds["load tools"] = {"client": "barehop's own interleaving client."} | kinds["load tools"]
     kinds["configurations"] = {path.stem: _question(path) for path in _packaged()}
     click.echo(render_list(kinds), nl=False)

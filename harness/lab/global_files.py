@@ -23,4 +23,7 @@ def holders_of(setting: Setting) -> list[HeldOpen]:
 
 
 def _there(file: FileText, roots: Roots) -> list[FileText]:
-    return [replace(file, path=str(path)) for path in sorted(roots.top.glob(file.path.lstrip("/")))]
+    """Of those that may refuse only what can be written at all."""
+    paths = sorted(roots.top.glob(file.path.lstrip("/")))
+    found = [path for path in paths if not file.refusable or path.stat().st_mode & 0o222]
+    return [replace(file, path=str(path)) for path in found]

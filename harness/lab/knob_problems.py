@@ -12,7 +12,6 @@ from harness.lab.kernel import Kernel, Setting
 from harness.lab.kernelfiles import HERE, Roots, read
 from harness.lab.networks import network_of, turned
 from harness.lab.process import Service, running
-from harness.lab.sysctl import sysctl_file
 from harness.lab.turning import choices_of, wanted
 from harness.model.knobs import OF_A_NETWORK, FileText
 
@@ -36,18 +35,12 @@ def knob_problems(kernels: Sequence[Kernel], *, allow_global: bool, roots: Roots
 
 def _missing(setting: Setting, roots: Roots) -> str | None:
     """A sysctl that this kernel does not have, with the one that is nearest."""
-    changes = setting.changes
-    if not isinstance(changes[0], FileText) or not changes[0].path.startswith(SYSCTLS):
-        return None
     root = roots.proc / "sys"
-    if sysctl_file(setting.name, root).is_file():
+    paths = [change.path for change in setting.changes if isinstance(change, FileText)]
+    if not any(path.startswith(SYSCTLS) and not (roots.top / path.lstrip("/")).is_file() for path in paths):
         return None
-    known = (
-        ".".join(Path(directory, name).relative_to(root).parts)
-        for directory, _, names in os.walk(root)
-        for name in names
-    )
-    near = get_close_matches(setting.name, known, n=1)
+    files = (Path(directory, name) for directory, _, names in os.walk(root) for name in names)
+    near = get_close_matches(setting.name, [".".join(path.relative_to(root).parts) for path in files], n=1)
     guess = f" Did you mean {near[0]!r}?" if near else " sysctl -a lists what there is."
     return f"{setting}: this kernel has no such sysctl.{guess}"
 
@@ -69,8 +62,8 @@ def _global_problems(setting: Setting, roots: Roots, *, allow_global: bool) -> I
         yield f"{setting}: this machine has no such thing. Leave it out."
     elif not all(path.exists() and path.stat().st_mode & 0o222 for path in paths):
         yield f"{setting}: {paths[0]} can only be read here. Leave it out."
-    elif not all(os.access(path, os.W_OK) for path in paths):
-        yield f"{setting}: it takes root to change {paths[0]}, a value of the whole machine. Run barehop as root."
+    elif refusal := next(filter(None, map(_refusal, paths)), None):
+        yield f"{setting}: {paths[0]}, a value of the whole machine, cannot be changed: {refusal}. Run barehop as root, and not in a container."
     elif not allow_global:
         yield (
             f"{setting}: this changes a value of the whole machine. Say run --allow-global if that may be: it is put "
@@ -80,6 +73,15 @@ def _global_problems(setting: Setting, roots: Roots, *, allow_global: bool) -> I
         choices = choices_of(file)
         if choices and wanted(file) not in choices:
             yield f"{setting}: {file.path} takes one of {', '.join(choices)}. Choose from these."
+
+
+def _refusal(path: Path) -> str | None:
+    """Why the file cannot be opened for writing; nothing is written."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def _refused_by_networks(kernels: Iterable[Kernel], missing: set[str]) -> Iterator[str]:
