@@ -63,7 +63,10 @@ def _global_problems(setting: Setting, roots: Roots, *, allow_global: bool) -> I
     elif not all(path.exists() and path.stat().st_mode & 0o222 for path in paths):
         yield f"{setting}: {paths[0]} can only be read here. Leave it out."
     elif refusal := next(filter(None, map(_refusal, paths)), None):
-        yield f"{setting}: {paths[0]}, a value of the whole machine, cannot be changed: {refusal}. Run barehop as root, and not in a container."
+        yield (
+            f"{setting}: {paths[0]}, a value of the whole machine, cannot be changed: {refusal}. Run barehop as root, "
+            "and not in a container."
+        )
     elif not allow_global:
         yield (
             f"{setting}: this changes a value of the whole machine. Say run --allow-global if that may be: it is put "
