@@ -190,11 +190,13 @@ def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
 
     The arm is the default one, or the reference of CONFIG with barehop's own application.
     """
+    experiment = read_experiment(_found(config), overrides) if config else None
+    _gain_rights(experiment)
     from harness import calibrate as calibration
     from harness.conduct import measured
     from harness.report.calibration import render_calibration
 
-    settings = _reference(read_experiment(_found(config), overrides)) if config else Settings()
+    settings = _reference(experiment) if experiment else Settings()
     with only_run():
         _clean_up()
         store = calibration.begun(calibration.calibration_experiment(settings, budget), RESULTS, out, quiet=quiet)
@@ -235,10 +237,9 @@ def list_everything() -> None:
         kind: {name: plugins.help_text(package, name) for name in plugins.names(package)}
         for kind, package in packages.items()
     }
-    kinds["knobs"] = {
-        name: f"{plugins.load_dotted(KNOBS, name, Knob).scope}: {plugins.help_text(KNOBS, name)}"
-        for name in plugins.dotted_names(KNOBS)
-    } | {"net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name."}
+    kinds["knobs"] = {name: _knob_help(name) for name in plugins.dotted_names(KNOBS)} | {
+        "net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name."
+    }
     kinds["load tools"] = {"client": "barehop's own interleaving client."} | kinds["load tools"]
     kinds["configurations"] = {path.stem: _question(path) for path in _packaged()}
     click.echo(render_list(kinds), nl=False)
@@ -363,6 +364,13 @@ def _known_arm(experiment: Experiment, name: str) -> None:
     names = [arm.name for arm in experiment.arms]
     if name not in names:
         raise ConfigError(f"There is no arm {name!r} in {experiment.name}. There is: {', '.join(names)}.")
+
+
+def _knob_help(name: str) -> str:
+    """Where it holds, what it can possibly touch, and what it is."""
+    knob = plugins.load_dotted(KNOBS, name, Knob)
+    touches = {"tcp": "TCP only", "both": "any transport"}[knob.touches]
+    return f"{knob.scope}, {touches}: {plugins.help_text(KNOBS, name)}"
 
 
 def _reference(experiment: Experiment) -> Settings:

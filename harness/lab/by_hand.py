@@ -7,6 +7,7 @@ from harness.lab.commands import command
 from harness.lab.gunicorn import UNWANTED
 from harness.lab.kernel import Kernel
 from harness.lab.kernelfiles import format_cpus
+from harness.model.knobs import OF_A_NETWORK
 
 OWN_NETWORK = "in a network namespace of its own, with the host's values otherwise"
 
@@ -42,7 +43,7 @@ def start_script(blueprint: Blueprint) -> str:
         "# Brings this stack up by hand, as barehop did. Ctrl-C ends it.",
         "set -e",
         *_network(blueprint.kernel),
-        *(command(change) for setting in blueprint.kernel.settings for change in setting.changes),
+        *_turning(blueprint.kernel),
         f"cd {shlex.quote(str(blueprint.directory))}",
         f"unset {' '.join(UNWANTED)}",
         f"mkdir -m 700 {private}",
@@ -83,3 +84,9 @@ def _network(kernel: Kernel) -> list[str]:
         "ip link set lo up",
         'echo "ask it inside: nsenter --net --target $$ curl ..."',
     ]
+
+
+def _turning(kernel: Kernel) -> list[str]:
+    """Knobs of the whole machine are only told: nothing here would put them back."""
+    inside = [command(change) for setting in kernel.of(*OF_A_NETWORK, "process") for change in setting.changes]
+    return [*inside, *(f"# {setting}" for setting in kernel.of("global", "boot"))]

@@ -2,13 +2,14 @@
 
 from typing import assert_never
 
+from harness.lab.scheduling import OF_REAL_TIME
 from harness.lab.tracking import HOOKS, TABLE
 from harness.model.knobs import Change, FileText, FirstOf, HeldOpen, LoAttribute, LoRoute, OfServers, Tracking
 
 SYSCTLS = "/proc/sys/"
 TO_START_WITH = {  # in the shell that starts the servers
     "nice": "renice -n {} -p $$",
-    "scheduling": "chrt --{} -p 1 $$",
+    "scheduling": "chrt --{} -p {priority} $$",
     "timer_slack_ns": "echo {} > /proc/$$/timerslack_ns",
 }
 
@@ -27,7 +28,7 @@ def command(change: Change) -> str:
         case Tracking():
             return _of_filter() if change.on else f"nft delete table inet {TABLE} 2>/dev/null || true"
         case OfServers():
-            return TO_START_WITH[change.name].format(change.value)
+            return TO_START_WITH[change.name].format(change.value, priority=int(change.value in OF_REAL_TIME))
         case HeldOpen():
             return f"exec 9<>{change.path}; printf '%08x' {change.number} >&9"
         case _:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import psutil
@@ -222,3 +223,27 @@ def test_sigkill_of_the_run_leaves_no_network() -> None:
         holder.wait()
         assert network.startswith("net:[")
         assert network not in networks_in_use()
+
+
+@pytest.mark.needs_root
+def test_by_hand_the_same_stack_comes_up_inside_with_its_knobs(tmp_path: Path) -> None:
+    knobs: dict[str, KnobValue] = {
+        "net.ipv4.tcp_sack": 0,
+        "lo.mtu": 1500,
+        "sched.policy": "batch",
+        "sched.autogroup": 0,
+    }
+    arms = (arm("plain"), arm("tuned", knobs=knobs))
+    blueprint = blueprints_of(experiment(*arms), tmp_path / "stack", machine_of(tmp_path))[1]
+    with running_stacks([blueprint], ask) as [stack]:
+        script = stack.blueprint.directory / "start.sh"
+    with subprocess.Popen([script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as shell:
+        assert shell.stdout is not None
+        told = list(takewhile(lambda line: not line.startswith("tuned: "), shell.stdout))
+        inside = Path(f"/proc/{shell.pid}/ns/net").readlink()
+        assert inside != Path(netns.OF_THIS_THREAD).readlink()
+        assert "net.ipv4.tcp_sack = 0\n" in told
+        assert os.sched_getscheduler(shell.pid) == os.SCHED_BATCH
+        shell.send_signal(signal.SIGINT)
+        shell.stdout.read()
+    assert "sched_autogroup" not in script.read_text()

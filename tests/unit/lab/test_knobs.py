@@ -22,8 +22,9 @@ GOOD: dict[str, KnobValue] = {
     "nice": 5, "route.congctl": "reno", "route.quickack": 1, "sched.autogroup": 0, "sched.base_slice_ns": 1_000_000,
     "sched.policy": "batch", "thp.defrag": "defer", "thp.enabled": "never", "timer_slack_ns": 1000,
 }  # fmt: skip
-BAD = dict.fromkeys(GOOD, "nonsense?!") | {name: 1.5 for name in GOOD if name.startswith("thp.")}
-BAD |= {"cpu.governor": 1, "boot.isolcpus": "", "boot.mitigations": "", "boot.nohz_full": "", "boot.rcu_nocbs": ""}
+BAD: dict[str, KnobValue] = dict.fromkeys(GOOD, "nonsense?!")
+BAD |= dict.fromkeys(("cpu.governor", "thp.defrag", "thp.enabled"), 1)
+BAD |= dict.fromkeys((name for name in GOOD if name.startswith("boot.")), "")
 
 
 def knob(name: str) -> Knob:
