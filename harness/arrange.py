@@ -92,7 +92,8 @@ def stack_of(arm: str, stacks: Sequence[Stack]) -> Stack:
 def _visitor(arm: Arm, stacks: Sequence[Stack], directory: Path, until_the_end: ExitStack, switch: Switch) -> Visitor:
     stack = stack_of(arm.name, stacks)
     target = stack.blueprint.targets[arm.name]
-    send = until_the_end.enter_context(sender(arm, target, outside_tool(arm.settings), directory))
+    with stack.inside():
+        send = until_the_end.enter_context(sender(arm, target, outside_tool(arm.settings), directory))
     return Visitor(
         arm=arm.name,
         send=switch.under(stack.blueprint.kernel, stack.network.network.inside(send)),

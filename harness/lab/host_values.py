@@ -25,12 +25,13 @@ def network_values(root: Path = ROOT) -> Values:
 
 def copy_values(wanted: Mapping[str, str], root: Path = ROOT) -> Values:
     """Write what differs from `wanted` to this thread's network; what could not be made so, with what it is instead."""
-    paths = dict(_files(root))
-    for _ in range(PASSES):
-        different = _different(wanted, root)
+    different = _different(wanted, root)
+    for _ in range(PASSES if different else 0):
+        paths = dict(_files(root))
         for name in different:
             _write(paths[name], wanted[name])
-    return _different(wanted, root)
+        different = _different(wanted, root)
+    return different
 
 
 def _different(wanted: Mapping[str, str], root: Path) -> Values:
