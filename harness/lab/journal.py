@@ -50,8 +50,8 @@ class Journal(Model):
 
 def state_directory(environment: Mapping[str, str]) -> Path:
     """Where the journal lies: root's for the machine, or the user's own."""
-    if OVERRIDE in environment:
-        return Path(environment[OVERRIDE])
+    if named := environment.get(OVERRIDE):
+        return Path(named)
     if os.geteuid() == 0:
         return FOR_ROOT
     home = Path(environment.get("HOME", "/"))

@@ -3,16 +3,19 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from harness.errors import MachineError, raise_all
 from harness.lab import loopback
 from harness.lab.host_values import Values, copy_values, network_values
 from harness.lab.kernel import Kernel, Setting
+from harness.lab.kernelfiles import read_int
 from harness.lab.netns import HOST, Network, own_network
 from harness.lab.turning import Turned, seen, turn, wanted
 from harness.model.knobs import OF_A_NETWORK, Change, FileText, LoAttribute
 
 OF_NETWORKS = ("/proc/sys/net/", "/sys/class/net/")
+TRACKED = Path("/proc/sys/net/netfilter/nf_conntrack_count")
 RPS = "/sys/class/net/lo/queues/rx-0/rps_cpus"
 
 
@@ -35,10 +38,10 @@ def network_of(kernel: Kernel) -> Iterator[StackNetwork]:
     if not kernel.own_network:
         yield StackNetwork()
         return
-    of_host, lo_of_host = network_values(), _lo_values()
+    of_host, lo_of_host, filtered = network_values(), _lo_values(), _filtered()
     with own_network() as network:
         with network.entered():
-            not_copied = copy_values(of_host)
+            not_copied = filtered | copy_values(of_host)
             loopback.bring_up()
             not_copied |= _copy_lo(lo_of_host)
             raise_all(filter(None, map(turned, kernel.of(*OF_A_NETWORK))), MachineError)
@@ -68,6 +71,12 @@ def _of_network(change: Change) -> Turned:
     assert isinstance(change, Turned)
     assert not isinstance(change, FileText) or change.path.startswith(OF_NETWORKS), change
     return change
+
+
+def _filtered() -> Values:
+    """What a packet filter does here; there is none in a new network."""
+    tracked = read_int(TRACKED)
+    return {"packet filter that tracks connections": "none"} if tracked else {}
 
 
 def _lo_values() -> tuple[Turned, ...]:

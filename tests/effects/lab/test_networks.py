@@ -15,11 +15,12 @@ from stacks import arm, machine_of
 
 from harness.errors import MachineError
 from harness.evidence.proof import prove
-from harness.lab import loopback, netns
+from harness.lab import loopback, netns, tracking
 from harness.lab.blueprint import blueprints_of
 from harness.lab.host_values import network_values
 from harness.lab.kernel import Kernel, kernels_of, knobs_of
 from harness.lab.knob_problems import knob_problems
+from harness.lab.netlink import filtering
 from harness.lab.netns import own_network
 from harness.lab.networks import network_of
 from harness.lab.stack import running_stacks
@@ -65,7 +66,10 @@ def host_like() -> Iterator[None]:
 
 def of_the_host() -> tuple[object, ...]:
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
-    return (network_values(), loopback.attribute("mtu"), loopback.route_option("quickack"), descriptors)
+    with filtering(tracking.NF_INET) as nft:
+        tables = [table.get_attr("NFTA_TABLE_NAME") for table in nft.get_tables()]
+    lo = (loopback.attribute("mtu"), loopback.attribute("gso_max_size"), loopback.route_option("quickack"))
+    return (network_values(), lo, tables, descriptors)
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +109,18 @@ def test_what_the_host_has_is_had_inside_too() -> None:
             inside = network_values()
     assert inside["net.ipv4.tcp_sack"] == "0"
     assert inside == here
+
+
+@pytest.mark.usefixtures("host_like")
+def test_a_packet_filter_of_the_host_is_not_inside_and_that_is_told() -> None:
+    tracking.set_tracking(on=True)
+    of_a_connection()
+    with network_of(kernel("route.quickack", 1)) as stack:
+        assert stack.not_copied == {"packet filter that tracks connections": "none"}
+        with stack.network.entered():
+            assert not tracking.is_tracking()
+    tracking.set_tracking(on=False)
+    assert not tracking.is_tracking()
 
 
 def test_without_knobs_of_a_network_there_is_none() -> None:
