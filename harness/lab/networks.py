@@ -55,7 +55,8 @@ def turned(setting: Setting) -> str | None:
             turn(change)
             found = seen(change)
         except OSError as error:
-            return f"{setting}: the kernel refuses it: {error.strerror}. Give a value that it takes."
+            way_out = "Run barehop as root" if isinstance(error, PermissionError) else "Give a value that it takes"
+            return f"{setting}: the kernel refuses it: {error.strerror}. {way_out}."
         if found != wanted(change):
             return f"{setting}: the kernel makes {found} of it. Write that, or another value."
     return None

@@ -11,6 +11,7 @@ from command import Started, barehop, eventually, fixed, sets, started
 from harness.model import Record, Summary
 
 AUTOGROUP = Path("/proc/sys/kernel/sched_autogroup_enabled")
+LONG = fixed(3, 600)  # in the middle of whose first session the end comes
 OTHER = {"0": "1", "1": "0"}
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 # What changes by itself, or by what any process does.
@@ -119,8 +120,7 @@ def test_a_value_of_the_machine_is_changed_where_that_is_allowed_and_put_back(tm
 
 
 def killed(command: Started, value: str, number: signal.Signals) -> None:
-    """Once the value is set and sessions are on."""
-    command.says("session 1 of")
+    """Once the value is set; the first session goes on for long."""
     assert eventually(lambda: AUTOGROUP.read_text().strip() == value)
     command.process.send_signal(number)
     command.process.wait(60)
@@ -131,7 +131,7 @@ def killed(command: Started, value: str, number: signal.Signals) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_puts_the_value_back(tmp_path: Path, autogroup: str, number: signal.Signals) -> None:
     path = study(tmp_path, f"'sched.autogroup' = {OTHER[autogroup]}")
-    with started(tmp_path, "run", path, *fixed(30, 20), "--out", "out", "--allow-global") as command:
+    with started(tmp_path, "run", path, *LONG, "--out", "out", "--allow-global") as command:
         killed(command, OTHER[autogroup], number)
     assert AUTOGROUP.read_text().strip() == autogroup
     assert not (tmp_path / "state/journal.json").exists()
@@ -141,7 +141,7 @@ def test_a_signal_puts_the_value_back(tmp_path: Path, autogroup: str, number: si
 @pytest.mark.needs_root
 def test_after_sigkill_restore_or_the_next_start_puts_the_value_back(tmp_path: Path, autogroup: str) -> None:
     path = study(tmp_path, f"'sched.autogroup' = {OTHER[autogroup]}")
-    options = (*fixed(30, 20), "--allow-global")
+    options = [*LONG, "--allow-global"]
     for number, after in enumerate((("restore",), ("run", "quick", *fixed(2, 1), "--quiet", "--out", "next"))):
         with started(tmp_path, "run", path, *options, "--out", f"out{number}") as command:
             killed(command, OTHER[autogroup], signal.SIGKILL)

@@ -263,3 +263,44 @@ def test_by_hand_the_same_stack_comes_up_inside_with_its_knobs(tmp_path: Path) -
         shell.send_signal(signal.SIGINT)
         shell.stdout.read()
     assert "sched_autogroup" not in script.read_text()
+
+
+ORDINARY = """
+import os
+from pathlib import Path
+import pyroute2, pyroute2.nftables.main, pyroute2.nftables.expressions
+from harness.lab.kernel import kernels_of
+from harness.lab.netns import OF_THIS_THREAD, own_network
+from harness.lab.networks import network_of
+from harness.lab.own_user import gain_rights, may_make_networks
+from harness.model import Arm, Settings
+if os.geteuid() == 0:
+    os.setresgid(65534, 65534, 65534)
+    os.setresuid(65534, 65534, 65534)
+user = os.geteuid()
+assert not may_make_networks()
+gain_rights()
+assert may_make_networks(), "no user namespaces"
+assert os.geteuid() == user
+knobs = {"net.ipv4.tcp_sack": 0, "conntrack": "on", "lo.mtu": 1500, "route.quickack": 1}
+[kernel] = kernels_of([[Arm(name="a", settings=Settings(knobs=knobs))]])
+home = Path(OF_THIS_THREAD).readlink()
+with network_of(kernel) as stack:
+    for _ in range(2):
+        with stack.network.entered():
+            assert Path(OF_THIS_THREAD).readlink() != home
+            print(stack.values())
+        assert Path(OF_THIS_THREAD).readlink() == home
+    print(stack.not_copied)
+"""
+
+
+def test_an_ordinary_user_has_networks_too() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    ended = subprocess.run(
+        [sys.executable, "-c", ORDINARY], capture_output=True, text=True, env=environment, check=False
+    )
+    if "no user namespaces" in ended.stderr:
+        pytest.skip("this machine gives an ordinary user no user namespaces")
+    values = "{'net.ipv4.tcp_sack': '0', 'conntrack': 'on', 'lo.mtu': '1500', 'route.quickack': '1'}"
+    assert ended.stdout.splitlines() == [values, values, "{}"], ended.stderr
