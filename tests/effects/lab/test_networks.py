@@ -14,6 +14,8 @@ import pytest
 from stacks import arm, machine_of
 
 from harness.errors import MachineError
+from harness.evidence.doubts.scene import scene_of
+from harness.evidence.doubts.sockets import read_networks
 from harness.evidence.proof import prove
 from harness.lab import loopback, netns, tracking
 from harness.lab.blueprint import blueprints_of
@@ -197,6 +199,18 @@ def test_servers_start_inside_and_only_those_who_enter_reach_them(tmp_path: Path
             pids = [pid for some in stack.pids.values() for pid in some]
             assert {str(Path(f"/proc/{pid}/ns/net").readlink()) for pid in pids} == {proofs[name]["network"]}
             assert {psutil.Process(pid).nice() for pid in pids} == {3 if name == "tuned" else psutil.Process().nice()}
+
+
+def test_doubts_of_tcp_are_looked_for_where_the_servers_are(tmp_path: Path) -> None:
+    arms = (arm("plain"), arm("tuned", knobs={"net.ipv4.tcp_tw_reuse": 0, "sched.autogroup": 1}))
+    wanted = experiment(*arms)
+    with running_stacks(blueprints_of(wanted, tmp_path / "stack", machine_of(tmp_path)), ask) as stacks:
+        scene = scene_of(stacks, wanted, {})
+        plain, tuned = read_networks(scene)
+    assert (plain.may_reuse, tuned.may_reuse) == (True, False)
+    assert plain.sent > 0
+    assert not scene.bare
+    assert scene.knobs == {"net.ipv4.tcp_tw_reuse", "sched.autogroup", "kernel.sched_autogroup_enabled"}
 
 
 HOLDER = """
