@@ -13,7 +13,7 @@ from harness.evidence.cpu_time import cpu_reader
 from harness.evidence.store import Store
 from harness.experiment.limits import CLIENT
 from harness.lab.blueprint import Machine, blueprints_of
-from harness.lab.global_values import Switch, global_values, in_blocks
+from harness.lab.kernel.global_values import Switch, global_values, in_blocks
 from harness.lab.pinning import move_to, pinned
 from harness.lab.routes import BEHIND_NGINX
 from harness.lab.stack import Stack, running_stacks

@@ -19,9 +19,9 @@ from harness.experiment.schedule import expected_s, nominal_cost, schedule_of
 from harness.lab.blueprint import blueprints_of, survey
 from harness.lab.by_hand import described
 from harness.lab.directories import sweep
-from harness.lab.journal import recovered, state_directory
+from harness.lab.kernel.journal import recovered, state_directory
 from harness.lab.lock import only_run
-from harness.lab.own_user import gain_rights
+from harness.lab.network.own_user import gain_rights
 from harness.model import Experiment, Knob, Plan, Settings, Summary
 from harness.preflight import check_machine
 

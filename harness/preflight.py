@@ -10,8 +10,8 @@ from harness.evidence.pyperf_facts import pyperf_facts
 from harness.experiment.limits import CLIENT
 from harness.experiment.sharing import stacks_of
 from harness.lab.blueprint import Machine, stack_problems
-from harness.lab.kernel import kernels_of
-from harness.lab.knob_problems import knob_problems
+from harness.lab.kernel.problems import knob_problems
+from harness.lab.kernel.settings import kernels_of
 from harness.lab.programs import find_program, find_python
 from harness.model import Experiment, LoadTool, Settings
 

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import StackError, raise_all
-from harness.lab.netns import OF_THIS_THREAD
-from harness.lab.scheduling import seen_of
+from harness.lab.kernel.scheduling import seen_of
+from harness.lab.kernel.turning import wanted
+from harness.lab.network.netns import OF_THIS_THREAD
 from harness.lab.stack import Stack
-from harness.lab.turning import wanted
 
 
 def kernel_proof(stack: Stack) -> dict[str, Any]:

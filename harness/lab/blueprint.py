@@ -10,7 +10,7 @@ from harness.experiment.sharing import stacks_of
 from harness.lab.certificate import Certificate, certificate_paths
 from harness.lab.directories import disk_parent, private_name, tmpfs_parent
 from harness.lab.gunicorn import gunicorn_argv
-from harness.lab.kernel import UNCHANGED, Kernel, kernels_of
+from harness.lab.kernel.settings import UNCHANGED, Kernel, kernels_of
 from harness.lab.nginx import Site, body_of, nginx_argv, nginx_conf, worker_user
 from harness.lab.placement import Placement, place
 from harness.lab.ports import free_ports

@@ -3,9 +3,9 @@
 import shlex
 
 from harness.lab.blueprint import Blueprint
-from harness.lab.commands import command
 from harness.lab.gunicorn import UNWANTED
-from harness.lab.kernel import Kernel
+from harness.lab.kernel.commands import command
+from harness.lab.kernel.settings import Kernel
 from harness.lab.kernelfiles import format_cpus
 from harness.model.knobs import OF_A_NETWORK
 

@@ -16,7 +16,7 @@ import psutil
 
 from harness.errors import LoadError, MachineError, StackError
 from harness.lab import keeper
-from harness.lab.scheduling import start_with
+from harness.lab.kernel.scheduling import start_with
 from harness.model.knobs import OfServers
 
 STOP_S = 15.0

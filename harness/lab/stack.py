@@ -9,9 +9,9 @@ from harness.errors import MachineError, StackError
 from harness.lab.blueprint import Blueprint
 from harness.lab.by_hand import start_script
 from harness.lab.certificate import write_certificate
-from harness.lab.global_values import Switch
 from harness.lab.gunicorn import server_environment
-from harness.lab.networks import StackNetwork, network_of
+from harness.lab.kernel.global_values import Switch
+from harness.lab.network.networks import StackNetwork, network_of
 from harness.lab.nginx import CHECK_HEADER, CHECK_PATH
 from harness.lab.process import Running, Service, log_tail, running
 from harness.model import SERVER_ROLES, Reply, Target

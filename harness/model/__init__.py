@@ -3,8 +3,8 @@
 from harness.model.difference import Difference
 from harness.model.experiment import Arm, Chain, CpuLists, Cpus, Design, Experiment, Settings
 from harness.model.factors import Agreement, BothAtOnce, Interaction, LevelEffect, SameSign, Tail, ToolSign
-from harness.model.load import Capacity, LoadPoint, Paced
 from harness.model.knobs import Knob, KnobValue
+from harness.model.load import Capacity, LoadPoint, Paced
 from harness.model.plan import AllanPoint, CurvePoint, Pilot, Plan, Schedule
 from harness.model.plugins import LoadTool, Outcome, Reply, Target, Transport
 from harness.model.record import Doubt, Record, Snapshot, Visit, VisitRow
@@ -53,9 +53,9 @@ __all__ = [
     "FloorRow",
     "Home",
     "Interaction",
-    "LevelEffect",
     "Knob",
     "KnobValue",
+    "LevelEffect",
     "Load",
     "LoadPoint",
     "LoadTool",

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.lab.blueprint import Blueprint
-from harness.lab.commands import SYSCTLS
+from harness.lab.kernel.commands import SYSCTLS
 from harness.lab.kernelfiles import HERE, Roots
-from harness.lab.netns import HOST, Network
+from harness.lab.network.netns import HOST, Network
 from harness.lab.placement import Placement
 from harness.lab.stack import Stack
 from harness.model import Experiment

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from harness.errors import MachineError, StackError
-from harness.lab import global_values, journal
-from harness.lab.global_values import Switch
-from harness.lab.global_values import global_values as turned
-from harness.lab.journal import JOURNAL, journaled, recovered, state_directory
-from harness.lab.kernel import Kernel, Setting
+from harness.lab.kernel import global_values, journal
+from harness.lab.kernel.global_values import Switch
+from harness.lab.kernel.global_values import global_values as turned
+from harness.lab.kernel.journal import JOURNAL, journaled, recovered, state_directory
+from harness.lab.kernel.settings import Kernel, Setting
 from harness.lab.kernelfiles import Roots
 from harness.model.knobs import FileText, FirstOf, Knob
 

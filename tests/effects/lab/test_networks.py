@@ -17,14 +17,14 @@ from harness.errors import MachineError
 from harness.evidence.doubts.scene import scene_of
 from harness.evidence.doubts.sockets import read_networks
 from harness.evidence.proof import prove
-from harness.lab import loopback, netns, tracking
 from harness.lab.blueprint import blueprints_of
-from harness.lab.host_values import network_values
-from harness.lab.kernel import Kernel, kernels_of, knobs_of
-from harness.lab.knob_problems import knob_problems
-from harness.lab.netlink import filtering
-from harness.lab.netns import own_network
-from harness.lab.networks import network_of
+from harness.lab.kernel.problems import knob_problems
+from harness.lab.kernel.settings import Kernel, kernels_of, knobs_of
+from harness.lab.network import loopback, netns, tracking
+from harness.lab.network.host_values import network_values
+from harness.lab.network.netlink import filtering
+from harness.lab.network.netns import own_network
+from harness.lab.network.networks import network_of
 from harness.lab.stack import running_stacks
 from harness.load.ask import ask
 from harness.model import Arm, Design, Experiment, KnobValue, Reply
@@ -216,8 +216,8 @@ def test_doubts_of_tcp_are_looked_for_where_the_servers_are(tmp_path: Path) -> N
 HOLDER = """
 import os
 import sys
-from harness.lab.kernel import kernels_of
-from harness.lab.networks import network_of
+from harness.lab.kernel.settings import kernels_of
+from harness.lab.network.networks import network_of
 from harness.model import Arm, Settings
 [kernel] = kernels_of([[Arm(name="a", settings=Settings(knobs={"net.ipv4.tcp_sack": 0}))]])
 with network_of(kernel) as stack:
@@ -283,10 +283,10 @@ ORDINARY = """
 import os
 from pathlib import Path
 import pyroute2, pyroute2.nftables.main, pyroute2.nftables.expressions
-from harness.lab.kernel import kernels_of
-from harness.lab.netns import OF_THIS_THREAD, own_network
-from harness.lab.networks import network_of
-from harness.lab.own_user import gain_rights, may_make_networks
+from harness.lab.kernel.settings import kernels_of
+from harness.lab.network.netns import OF_THIS_THREAD, own_network
+from harness.lab.network.networks import network_of
+from harness.lab.network.own_user import gain_rights, may_make_networks
 from harness.model import Arm, Settings
 if os.geteuid() == 0:
     os.setresgid(65534, 65534, 65534)

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from harness import plugins
-from harness.lab.global_files import files_of
-from harness.lab.kernel import KNOBS, Kernel, Setting
+from harness.lab.kernel.global_files import files_of
+from harness.lab.kernel.problems import knob_problems
+from harness.lab.kernel.settings import KNOBS, Kernel, Setting
+from harness.lab.kernel.sysctl import sysctl_knob
+from harness.lab.kernel.turning import wanted
 from harness.lab.kernelfiles import Roots
-from harness.lab.knob_problems import knob_problems
-from harness.lab.sysctl import sysctl_knob
-from harness.lab.turning import wanted
 from harness.model import Knob, KnobValue
 
 FILES = {

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import plugins
-from harness.lab.commands import command
-from harness.lab.global_values import in_blocks
-from harness.lab.kernel import KNOBS, Kernel, Setting
-from harness.lab.sysctl import sysctl_file, sysctl_knob
-from harness.lab.turning import normal, wanted
+from harness.lab.kernel.commands import command
+from harness.lab.kernel.global_values import in_blocks
+from harness.lab.kernel.settings import KNOBS, Kernel, Setting
+from harness.lab.kernel.sysctl import sysctl_file, sysctl_knob
+from harness.lab.kernel.turning import normal, wanted
 from harness.model import Knob, KnobValue
 from harness.model.knobs import FileText, Form
 

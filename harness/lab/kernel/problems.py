@@ -7,12 +7,12 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from harness.errors import MachineError
-from harness.lab.global_files import files_of, holders_of
-from harness.lab.kernel import Kernel, Setting
+from harness.lab.kernel.global_files import files_of, holders_of
+from harness.lab.kernel.settings import Kernel, Setting
+from harness.lab.kernel.turning import choices_of, wanted
 from harness.lab.kernelfiles import HERE, Roots, read
-from harness.lab.networks import network_of, turned
+from harness.lab.network.networks import network_of, turned
 from harness.lab.process import Service, running
-from harness.lab.turning import choices_of, wanted
 from harness.model.knobs import OF_A_NETWORK, FileText
 
 SYSCTLS = "/proc/sys/"

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import MachineError, raise_all
-from harness.lab import loopback
-from harness.lab.host_values import Values, copy_values, network_values
-from harness.lab.kernel import Kernel, Setting
+from harness.lab.kernel.settings import Kernel, Setting
+from harness.lab.kernel.turning import Turned, seen, turn, wanted
 from harness.lab.kernelfiles import read_int
-from harness.lab.netns import HOST, Network, own_network
-from harness.lab.turning import Turned, seen, turn, wanted
+from harness.lab.network import loopback
+from harness.lab.network.host_values import Values, copy_values, network_values
+from harness.lab.network.netns import HOST, Network, own_network
 from harness.model.knobs import OF_A_NETWORK, Change, FileText, LoAttribute
 
 OF_NETWORKS = ("/proc/sys/net/", "/sys/class/net/")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from harness import plugins
 from harness.errors import MachineError
-from harness.lab.netns import own_network
-from harness.lab.sysctl import is_a_networks, sysctl_knob
+from harness.lab.kernel.sysctl import is_a_networks, sysctl_knob
+from harness.lab.network.netns import own_network
 from harness.model import Arm, KnobValue
 from harness.model.knobs import OF_A_NETWORK, Change, Knob, OfServers, Scope
 

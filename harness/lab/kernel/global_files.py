@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from harness.lab.kernel import Setting
+from harness.lab.kernel.settings import Setting
 from harness.lab.kernelfiles import HERE, Roots
 from harness.model.knobs import FileText, FirstOf, HeldOpen
 

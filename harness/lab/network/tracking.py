@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from harness.lab.netlink import filtering
+from harness.lab.network.netlink import filtering
 
 TABLE = "barehop"
 HOOKS = ("input", "output")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from harness.lab.netlink import routing
+from harness.lab.network.netlink import routing
 from harness.model.knobs import LoAttribute, LoRoute
 
 LO = 1  # its index, in every network namespace (LOOPBACK_IFINDEX)

@@ -2,8 +2,8 @@
 
 from typing import assert_never
 
-from harness.lab.scheduling import OF_REAL_TIME
-from harness.lab.tracking import HOOKS, TABLE
+from harness.lab.kernel.scheduling import OF_REAL_TIME
+from harness.lab.network.tracking import HOOKS, TABLE
 from harness.model.knobs import Change, FileText, FirstOf, HeldOpen, LoAttribute, LoRoute, OfServers, Tracking
 
 SYSCTLS = "/proc/sys/"

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 from typing import assert_never
 
-from harness.lab import loopback, tracking
 from harness.lab.kernelfiles import format_cpus, parse_cpus, read
-from harness.lab.sysfs import seen_here
+from harness.lab.network import loopback, tracking
+from harness.lab.network.sysfs import seen_here
 from harness.model.knobs import Change, FileText, FirstOf, Form, HeldOpen, LoAttribute, LoRoute, Tracking
 
 Turned = FileText | LoAttribute | LoRoute | Tracking  # what stays as it is left; the others go with a process or a file

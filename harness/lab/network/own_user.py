@@ -6,10 +6,10 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from harness.lab.host_values import copy_values, network_values
 from harness.lab.kernelfiles import read
-from harness.lab.loopback import bring_up
-from harness.lab.netns import CLONE_NEWNET
+from harness.lab.network.host_values import copy_values, network_values
+from harness.lab.network.loopback import bring_up
+from harness.lab.network.netns import CLONE_NEWNET
 
 CLONE_NEWUSER = 0x10000000
 CAP_SYS_ADMIN = 21

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from harness.errors import MachineError
-from harness.lab.global_files import files_of, holders_of
-from harness.lab.journal import Entry, entry_of, journaled, state_directory, value_of
-from harness.lab.kernel import Kernel, Setting
-from harness.lab.turning import normal
+from harness.lab.kernel.global_files import files_of, holders_of
+from harness.lab.kernel.journal import Entry, entry_of, journaled, state_directory, value_of
+from harness.lab.kernel.settings import Kernel, Setting
+from harness.lab.kernel.turning import normal
 from harness.model.knobs import FileText, HeldOpen
 
 P = ParamSpec("P")

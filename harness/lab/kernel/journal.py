@@ -14,8 +14,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.errors import HarnessError, MachineError, raise_all
+from harness.lab.kernel.turning import normal
 from harness.lab.kernelfiles import HERE, Roots, read
-from harness.lab.turning import normal
 from harness.model.knobs import Form
 from harness.model.words import Model
 
