@@ -20,6 +20,7 @@ from harness.lab.blueprint import blueprints_of, survey
 from harness.lab.by_hand import described
 from harness.lab.directories import sweep
 from harness.lab.kernel.journal import recovered, state_directory
+from harness.lab.kernel.tuning import recovered_tuning, tuning_directory
 from harness.lab.lock import only_run
 from harness.lab.network.own_user import gain_rights
 from harness.model import Experiment, Knob, Plan, Settings, Summary
@@ -94,8 +95,12 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
 @cli.command()
 @config_argument
 @set_option
-def plan(config: Path, overrides: tuple[str, ...]) -> None:
+@click.option("--boots", is_flag=True, help="Show what to boot, and to run on each boot, for knobs that booting sets.")
+def plan(config: Path, overrides: tuple[str, ...], boots: bool) -> None:
     """Show the arms, their order and the expected time; start nothing."""
+    if boots:
+        click.echo(_boots(config, overrides), nl=False)
+        return
     from harness.report.arrangement import render_plan
 
     experiment = read_experiment(_found(config), overrides)
@@ -227,6 +232,22 @@ def restore() -> None:
             _say("No run has left anything to put back.")
 
 
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
+def tune(command: tuple[str, ...]) -> None:
+    """Run COMMAND with the machine set for measuring, put everything back after it; the exit code is COMMAND's.
+
+    Governor performance, no boost, no deep sleep, in a virtual machine polling before halting, huge pages on request.
+    What this machine does not take is said. Services like irqbalance are not stopped; barehop doctor tells of them.
+    """
+    from harness.tune import checked, run_tuned
+
+    checked_command = checked(command)
+    with only_run():
+        _clean_up()
+    sys.exit(run_tuned(checked_command, _say))
+
+
 @cli.command("list")
 def list_everything() -> None:
     """List the settings of an arm and all transports, load tools and knobs."""
@@ -249,7 +270,11 @@ def list_everything() -> None:
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @set_option
 @click.option(
-    "--seconds", type=click.FloatRange(0.1, 3600), default=2.0, show_default=True, help="How long to watch for noise."
+    "--seconds",
+    type=click.FloatRange(0, 3600),
+    default=1.0,
+    show_default=True,
+    help="How long to watch each CPU for noise; 0: not at all.",
 )
 def doctor(config: Path | None, overrides: tuple[str, ...], seconds: float) -> None:
     """Say what this machine can and cannot conclude (with CONFIG: about that experiment); change nothing."""
@@ -289,6 +314,16 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
+def _boots(config: Path, overrides: tuple[str, ...]) -> str:
+    from harness.experiment.boots import boots_of
+    from harness.experiment.document import read_document
+    from harness.report.boots import render_boots
+
+    experiment = read_experiment(_found(config), overrides)
+    document = read_document(_found(config), overrides)
+    return render_boots(boots_of(document, experiment.design.seed), str(config), document.name, overrides)
+
+
 def _gain_rights(experiment: Experiment | None) -> None:
     """What knobs take; before slow imports, because these start threads."""
     if experiment and any(arm.settings.knobs for arm in experiment.arms):
@@ -298,7 +333,7 @@ def _gain_rights(experiment: Experiment | None) -> None:
 def _clean_up() -> bool:
     """Whether a killed run had left values of the machine, which are put back; directories go without a word."""
     sweep()
-    sentences = recovered(state_directory(os.environ))
+    sentences = [*recovered(state_directory(os.environ)), *recovered_tuning(tuning_directory())]
     for sentence in sentences:
         _say(sentence)
     return bool(sentences)

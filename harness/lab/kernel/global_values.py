@@ -83,14 +83,17 @@ class Switch:
 
 
 @contextmanager
-def global_values(kernels: Sequence[Kernel]) -> Iterator[Switch]:
-    """A switch between the values of `kernels`; afterwards the machine is as it was. Raises MachineError."""
+def global_values(kernels: Sequence[Kernel], directory: Path | None = None) -> Iterator[Switch]:
+    """A switch between the values of `kernels`; afterwards the machine is as it was. Raises MachineError.
+
+    The journal is in `directory`, or where that of runs is.
+    """
     settings = [setting for kernel in kernels for setting in kernel.of("global")]
     entries = _entries(settings)
     switch = Switch(dict(entries), {path: entry.before for path, entry in entries.items()}, idle=not settings)
     try:
         if entries:
-            with journaled(state_directory(os.environ), list(entries.values())):
+            with journaled(directory or state_directory(os.environ), list(entries.values())):
                 yield switch
         else:
             yield switch

@@ -24,6 +24,10 @@ FOR_ROOT = Path("/var/lib/barehop")
 OVERRIDE = "BAREHOP_STATE"
 
 
+class BusyError(MachineError):
+    """Another process has changed values, and goes on."""
+
+
 class Entry(Model):
     """A file: the text that makes it as it was `before`, and every value that is `ours`, in its normal form."""
 
@@ -164,9 +168,7 @@ def _held(directory: Path) -> Iterator[None]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise MachineError(
-            "Another run of barehop is changing values of this machine. Wait until it has ended."
-        ) from None
+        raise BusyError("Another run of barehop is changing values of this machine. Wait until it has ended.") from None
     finally:
         os.close(lock)
 

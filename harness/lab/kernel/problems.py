@@ -55,27 +55,31 @@ def _not_booted(setting: Setting, roots: Roots) -> Iterator[str]:
         )
 
 
-def _global_problems(setting: Setting, roots: Roots, *, allow_global: bool) -> Iterator[str]:
+def refusals(setting: Setting, roots: Roots = HERE) -> Iterator[tuple[str, str]]:
+    """Why a value of the whole machine cannot be changed, each with the way out; nothing is written."""
     files, held = files_of(setting, roots), holders_of(setting)
     paths = [*(Path(file.path) for file in files), *(roots.top / holder.path.lstrip("/") for holder in held)]
-    if not paths:
-        yield f"{setting}: this machine has no such thing. Leave it out."
+    if not any(path.exists() for path in paths):
+        yield "this machine has no such thing", "Leave it out."
     elif not all(path.exists() and path.stat().st_mode & 0o222 for path in paths):
-        yield f"{setting}: {paths[0]} can only be read here. Leave it out."
+        yield f"{paths[0]} can only be read here", "Leave it out."
     elif refusal := next(filter(None, map(_refusal, paths)), None):
-        yield (
-            f"{setting}: {paths[0]}, a value of the whole machine, cannot be changed: {refusal}. Run barehop as root, "
-            "and not in a container."
-        )
-    elif not allow_global:
+        reason = f"{paths[0]}, a value of the whole machine, cannot be changed: {refusal}"
+        yield reason, "Run barehop as root, and not in a container."
+    for file in files:
+        choices = choices_of(file)
+        if choices and wanted(file) not in choices:
+            yield f"{file.path} takes one of {', '.join(choices)}", "Choose from these."
+
+
+def _global_problems(setting: Setting, roots: Roots, *, allow_global: bool) -> Iterator[str]:
+    found = list(refusals(setting, roots))
+    yield from (f"{setting}: {reason}. {way_out}" for reason, way_out in found)
+    if not found and not allow_global:
         yield (
             f"{setting}: this changes a value of the whole machine. Say run --allow-global if that may be: it is put "
             "back afterwards, however the run ends."
         )
-    for file in files:
-        choices = choices_of(file)
-        if choices and wanted(file) not in choices:
-            yield f"{setting}: {file.path} takes one of {', '.join(choices)}. Choose from these."
 
 
 def _refusal(path: Path) -> str | None:
