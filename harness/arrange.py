@@ -14,6 +14,7 @@ from harness.evidence.store import Store
 from harness.experiment.limits import CLIENT
 from harness.lab.blueprint import Machine, blueprints_of
 from harness.lab.descriptors import many_descriptors
+from harness.lab.kernel.global_values import Switch, global_values, in_blocks
 from harness.lab.pinning import move_to, pinned
 from harness.lab.routes import BEHIND_NGINX
 from harness.lab.stack import Stack, running_stacks
@@ -49,6 +50,11 @@ class Arranged:
         blind = (OF_A_TOOL,) if self.by_tools else ()
         return (*unseen_by(self.gauges), *blind)
 
+    def in_blocks(self, orders: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
+        """Rounds in which arms with equal values of the whole machine follow each other: switching takes time."""
+        kernels = [stack_of(visitor.arm, self.stacks).blueprint.kernel for visitor in self.visitors]
+        return [in_blocks(order, kernels) for order in orders]
+
     def pids_of(self, arm: str) -> Mapping[str, Sequence[int]]:
         """The processes that serve `arm`, by role."""
         return stack_of(arm, self.stacks).pids_of(arm)
@@ -58,10 +64,12 @@ def arrange(session: int, experiment: Experiment, store: Store, machine: Machine
     """Raises HarnessError where a stack does not come up."""
     directory = store.stack_directory(session)
     until_the_end.enter_context(many_descriptors())
-    stacks = until_the_end.enter_context(running_stacks(blueprints_of(experiment, directory, machine), ask))
+    blueprints = blueprints_of(experiment, directory, machine)
+    switch = until_the_end.enter_context(global_values([blueprint.kernel for blueprint in blueprints]))
+    stacks = until_the_end.enter_context(running_stacks(blueprints, ask, switch))
     until_the_end.enter_context(pinned(stacks[0].blueprint.placement.cpus["client"]))
     seed = f"{experiment.design.seed}/{session}"
-    visitors = [_visitor(arm, stacks, directory, seed, until_the_end) for arm in experiment.arms]
+    visitors = [_visitor(arm, stacks, directory, seed, until_the_end, switch) for arm in experiment.arms]
     warm_up(visitors)
     gauges = _gauges(experiment, stacks, until_the_end)  # now that every thread has been started
     counting = [replace(one, counters=(gauges[one.arm].before, gauges[one.arm].after)) for one in visitors]
@@ -86,13 +94,17 @@ def stack_of(arm: str, stacks: Sequence[Stack]) -> Stack:
     return next(stack for stack in stacks if arm in stack.blueprint.targets)
 
 
-def _visitor(arm: Arm, stacks: Sequence[Stack], directory: Path, seed: str, until_the_end: ExitStack) -> Visitor:
+def _visitor(  # noqa: PLR0913 - everything that a visit depends on
+    arm: Arm, stacks: Sequence[Stack], directory: Path, seed: str, until_the_end: ExitStack, switch: Switch
+) -> Visitor:
     stack = stack_of(arm.name, stacks)
     target = stack.blueprint.targets[arm.name]
-    sending = sender(arm, target, outside_tool(arm.settings), directory, seed)
+    with stack.inside():
+        sending = sender(arm, target, outside_tool(arm.settings), directory, seed)
+        send = until_the_end.enter_context(sending)
     return Visitor(
         arm=arm.name,
-        send=until_the_end.enter_context(sending),
+        send=switch.under(stack.blueprint.kernel, stack.network.network.inside(send)),
         cpu=cpu_reader(stack.pids_of(arm.name)),
         approach=_approach(stack, stacks),
         to_nginx=arm.settings.chain in BEHIND_NGINX,

@@ -1,6 +1,8 @@
 """The door: the commands and their options, and how each way of ending becomes an exit code."""
 
+import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -10,21 +12,25 @@ import harness
 from harness import plugins
 from harness.ending import abandon_output, interruptible, refusal
 from harness.errors import ConfigError, HarnessError, Interrupted, MachineError, raise_all
-from harness.evidence.store import Store
+from harness.evidence.store import Store, open_store
 from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import expected_s, nominal_cost, schedule_of
 from harness.lab.blueprint import blueprints_of, survey
 from harness.lab.by_hand import described
 from harness.lab.directories import sweep
+from harness.lab.kernel.journal import recovered, state_directory
+from harness.lab.kernel.tuning import recovered_tuning, tuning_directory
 from harness.lab.lock import only_run
-from harness.model import Experiment, Plan, Settings, Summary
+from harness.lab.network.own_user import gain_rights
+from harness.model import Experiment, Knob, Plan, Settings, Summary
 from harness.preflight import check_machine
 
 if TYPE_CHECKING:
     from harness.analysis.across.runs import RunComparison
 
 RESULTS = Path("results")
+KNOBS = "harness.lab.knobs"
 PACKAGED = Path(harness.__file__).parents[1] / "configs"
 
 config_argument = click.argument("config", type=click.Path(path_type=Path))
@@ -45,6 +51,7 @@ def cli() -> None:
 @click.option("--budget", type=float, metavar="SECONDS", help="The same as --set design.budget_s=SECONDS.")
 @click.option("--out", type=click.Path(path_type=Path), help="Where the results go; a new or empty directory.")
 @click.option("--resume", type=click.Path(path_type=Path), help="Complete the interrupted run in this directory.")
+@click.option("--allow-global", is_flag=True, help="Let knobs change values of the whole machine; put back at the end.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON instead of the report.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 def run(  # noqa: PLR0913 - click gives a parameter for each option
@@ -53,6 +60,7 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
     budget: float | None,
     out: Path | None,
     resume: Path | None,
+    allow_global: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -65,13 +73,17 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
     if resume and (overrides or out):
         raise ConfigError("--resume continues a run as it was planned: leave out --set, --budget and --out.")
     path = _found(config) if config else None
-    if path and not resume:
-        read_experiment(path, overrides)  # a mistake is told at once: before slow imports, and while others measure
-    from harness.conduct import begun, measured, resumed
-
+    # A mistake is told at once: before slow imports, and while others measure.
+    experiment = read_experiment(path, overrides) if path and not resume else None
     with only_run():
-        sweep()
-        store = resumed(resume, path) if resume else begun(path, overrides, RESULTS, out, quiet=quiet)
+        _clean_up()
+        _gain_rights(open_store(resume).read_plan().experiment if resume else experiment)
+        from harness.conduct import begun, measured, resumed
+
+        if resume:
+            store = resumed(resume, path, allow_global=allow_global)
+        else:
+            store = begun(path, overrides, RESULTS, out, quiet=quiet, allow_global=allow_global)
         problem = measured(store, quiet=quiet)
     valid = _conclude(store, as_json) if store.sessions() else True
     if problem:
@@ -83,8 +95,12 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
 @cli.command()
 @config_argument
 @set_option
-def plan(config: Path, overrides: tuple[str, ...]) -> None:
+@click.option("--boots", is_flag=True, help="Show what to boot, and to run on each boot, for knobs that booting sets.")
+def plan(config: Path, overrides: tuple[str, ...], boots: bool) -> None:
     """Show the arms, their order and the expected time; start nothing."""
+    if boots:
+        click.echo(_boots(config, overrides), nl=False)
+        return
     from harness.report.arrangement import render_plan
 
     experiment = read_experiment(_found(config), overrides)
@@ -103,7 +119,8 @@ def show(config: Path, arm: str, overrides: tuple[str, ...]) -> None:
 
     experiment = read_experiment(_found(config), overrides)
     _known_arm(experiment, arm)
-    machine = survey(RESULTS)
+    _gain_rights(experiment)
+    machine = replace(survey(RESULTS), allow_global=True)
     check_machine(experiment, machine)
     directory = (RESULTS / experiment.name / "UTC-TIME" / "stack" / "0001").resolve()
     blueprints = blueprints_of(experiment, directory, machine)
@@ -178,13 +195,15 @@ def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
 
     The arm is the default one, or the reference of CONFIG with barehop's own application.
     """
+    experiment = read_experiment(_found(config), overrides) if config else None
+    _gain_rights(experiment)
     from harness import calibrate as calibration
     from harness.conduct import measured
     from harness.report.calibration import render_calibration
 
-    settings = _reference(read_experiment(_found(config), overrides)) if config else Settings()
+    settings = _reference(experiment) if experiment else Settings()
     with only_run():
-        sweep()
+        _clean_up()
         store = calibration.begun(calibration.calibration_experiment(settings, budget), RESULTS, out, quiet=quiet)
         problem = measured(store, quiet=quiet)
     if problem:
@@ -205,15 +224,42 @@ def floor(arguments: tuple[str, ...]) -> None:
     measure_floor([str(_found(Path(word))) if _is_name(word) else word for word in arguments])
 
 
+@cli.command()
+def restore() -> None:
+    """Put back what a killed run has left: values of the machine, directories."""
+    with only_run():
+        if not _clean_up():
+            _say("No run has left anything to put back.")
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
+def tune(command: tuple[str, ...]) -> None:
+    """Run COMMAND with the machine set for measuring, put everything back after it; the exit code is COMMAND's.
+
+    Governor performance, no boost, no deep sleep, in a virtual machine polling before halting, huge pages on request.
+    What this machine does not take is said. Services like irqbalance are not stopped; barehop doctor tells of them.
+    """
+    from harness.tune import checked, run_tuned
+
+    checked_command = checked(command)
+    with only_run():
+        _clean_up()
+    sys.exit(run_tuned(checked_command, _say))
+
+
 @cli.command("list")
 def list_everything() -> None:
-    """List the settings of an arm and all transports and load tools."""
+    """List the settings of an arm and all transports, load tools and knobs."""
     from harness.report.arrangement import render_list
 
     packages = {"transports": "harness.lab.transports", "load tools": "harness.load.tools"}
     kinds = {
         kind: {name: plugins.help_text(package, name) for name in plugins.names(package)}
         for kind, package in packages.items()
+    }
+    kinds["knobs"] = {name: _knob_help(name) for name in plugins.dotted_names(KNOBS)} | {
+        "net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name."
     }
     kinds["load tools"] = {"client": "barehop's own interleaving client."} | kinds["load tools"]
     kinds["configurations"] = {path.stem: _question(path) for path in _packaged()}
@@ -224,15 +270,20 @@ def list_everything() -> None:
 @click.argument("config", required=False, type=click.Path(path_type=Path))
 @set_option
 @click.option(
-    "--seconds", type=click.FloatRange(0.1, 3600), default=2.0, show_default=True, help="How long to watch for noise."
+    "--seconds",
+    type=click.FloatRange(0, 3600),
+    default=1.0,
+    show_default=True,
+    help="How long to watch each CPU for noise; 0: not at all.",
 )
 def doctor(config: Path | None, overrides: tuple[str, ...], seconds: float) -> None:
     """Say what this machine can and cannot conclude (with CONFIG: about that experiment); change nothing."""
+    experiment = read_experiment(_found(config), overrides) if config else None
+    _gain_rights(experiment)
     from harness.doctor import examined, exit_code
     from harness.report.findings import render_doctor
 
-    experiment = read_experiment(_found(config), overrides) if config else None
-    findings, conclusions = examined(experiment, survey(RESULTS), seconds)
+    findings, conclusions = examined(experiment, replace(survey(RESULTS), allow_global=True), seconds)
     click.echo(render_doctor(findings, conclusions), nl=False)
     sys.exit(exit_code(findings))
 
@@ -261,6 +312,31 @@ def main() -> NoReturn:
         _say(str(refusal(error)))
         sys.exit(MachineError.exit_code)
     sys.exit(0)
+
+
+def _boots(config: Path, overrides: tuple[str, ...]) -> str:
+    from harness.experiment.boots import boots_of
+    from harness.experiment.document import read_document
+    from harness.report.boots import render_boots
+
+    experiment = read_experiment(_found(config), overrides)
+    document = read_document(_found(config), overrides)
+    return render_boots(boots_of(document, experiment.design.seed), str(config), document.name, overrides)
+
+
+def _gain_rights(experiment: Experiment | None) -> None:
+    """What knobs take; before slow imports, because these start threads."""
+    if experiment and any(arm.settings.knobs for arm in experiment.arms):
+        gain_rights()
+
+
+def _clean_up() -> bool:
+    """Whether a killed run had left values of the machine, which are put back; directories go without a word."""
+    sweep()
+    sentences = [*recovered(state_directory(os.environ)), *recovered_tuning(tuning_directory())]
+    for sentence in sentences:
+        _say(sentence)
+    return bool(sentences)
 
 
 def _conclude(store: Store, as_json: bool) -> bool:
@@ -323,6 +399,13 @@ def _known_arm(experiment: Experiment, name: str) -> None:
     names = [arm.name for arm in experiment.arms]
     if name not in names:
         raise ConfigError(f"There is no arm {name!r} in {experiment.name}. There is: {', '.join(names)}.")
+
+
+def _knob_help(name: str) -> str:
+    """Where it holds, what it can possibly touch, and what it is."""
+    knob = plugins.load_dotted(KNOBS, name, Knob)
+    touches = {"tcp": "TCP only", "both": "any transport"}[knob.touches]
+    return f"{knob.scope}, {touches}: {plugins.help_text(KNOBS, name)}"
 
 
 def _reference(experiment: Experiment) -> Settings:

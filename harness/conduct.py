@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.calibrate import last_calibration
@@ -24,12 +25,20 @@ from harness.report.progress import message, progress
 from harness.run import measure
 
 
-def begun(config: Path | None, overrides: Sequence[str], results: Path, out: Path | None, *, quiet: bool) -> Store:
+def begun(  # noqa: PLR0913 - the options of a command
+    config: Path | None,
+    overrides: Sequence[str],
+    results: Path,
+    out: Path | None,
+    *,
+    quiet: bool,
+    allow_global: bool = False,
+) -> Store:
     """A new results directory with its plan; nothing is made before every problem has been looked for."""
     if config is None:
         raise ConfigError("Which experiment? Give the path of a file, or a name like baseline; see barehop list.")
     experiment = read_experiment(config, overrides)
-    check_machine(experiment, survey(out or results))
+    check_machine(experiment, replace(survey(out or results), allow_global=allow_global))
     store = Store(new_directory(results, experiment.name, out))
     store.write_text("experiment.toml", config.read_bytes().decode())
     host = run_facts(experiment)
@@ -65,12 +74,12 @@ def planned(experiment: Experiment, overrides: Sequence[str], store: Store, *, q
     return plan_of(experiment, schedule, overrides, pilot)
 
 
-def resumed(directory: Path, config: Path | None) -> Store:
+def resumed(directory: Path, config: Path | None, *, allow_global: bool = False) -> Store:
     """The store of an interrupted run, whose experiment `config` must be where it is given."""
     store = open_store(directory)
     if config and config.read_bytes() != (store.directory / "experiment.toml").read_bytes():
         raise ConfigError(f"{config} is not the experiment of {directory}. Leave it out: the directory has its own.")
-    check_machine(store.read_plan().experiment, survey(directory))
+    check_machine(store.read_plan().experiment, replace(survey(directory), allow_global=allow_global))
     return store
 
 

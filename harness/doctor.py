@@ -5,15 +5,19 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from harness import plugins
+from harness.circumstance_findings import circumstance_findings, gap_findings, tuning_finding
 from harness.errors import MachineError
+from harness.evidence.circumstances import read_circumstances
 from harness.evidence.counters.perf import INSTALL, RIGHTS, may_count
 from harness.evidence.doubts.bare import bare_doubts, read_bare
 from harness.evidence.doubts.noise import noise_doubts
 from harness.evidence.doubts.scene import Scene
+from harness.evidence.gaps import watch_gaps
 from harness.evidence.host import host_facts
 from harness.evidence.pyperf_system import pyperf_system
 from harness.evidence.quiet import Noise, watch_noise
 from harness.lab.blueprint import Machine
+from harness.lab.kernel.tuning import tuning_of
 from harness.lab.placement import place
 from harness.lab.process import own_pids
 from harness.lab.programs import find_nginx, find_program, find_python
@@ -28,20 +32,21 @@ Facts = dict[str, Any]
 
 
 def examined(experiment: Experiment | None, machine: Machine, seconds: float) -> tuple[list[Finding], list[str]]:
-    """The findings, and what follows from them, after watching the machine's noise for `seconds`."""
+    """The findings, and what follows from them, after watching each CPU for `seconds`; with 0 for none at all."""
     facts = host_facts({})
-    noise = watch_noise(seconds, own_pids())
     findings = [
         _kernel(facts),
         *_programs(),
         _rights(),
         _placement(machine),
         *_directories(machine),
-        _noise(noise),
+        *(_watched(machine, seconds) if seconds else ()),
         _virtual(facts),
         _frequency(facts),
+        *circumstance_findings(read_circumstances()),
         *_ports(facts),
         *_bare(),
+        _tuning(),
         _perf(),
         *_pyperf(),
     ]
@@ -102,6 +107,17 @@ def _directories(machine: Machine) -> Iterator[Finding]:
             yield Finding(transport, "ok", f"sockets go to a directory of their own in {parent}", "")
         else:
             yield Finding(transport, "doubt", "no directory of the right kind", "Leave this transport out.")
+
+
+def _watched(machine: Machine, seconds: float) -> Iterator[Finding]:
+    """First the machine by itself, then each CPU while a loop of ours runs there."""
+    yield _noise(watch_noise(seconds, own_pids()))
+    yield from gap_findings([watch_gaps(cpu, seconds) for cpu in machine.topology.numbers])
+
+
+def _tuning() -> Finding:
+    tuning = tuning_of()
+    return tuning_finding(tuning.changes(), tuning.refused)
 
 
 def _noise(noise: Noise) -> Finding:
@@ -185,5 +201,5 @@ def _conclusions(findings: Sequence[Finding], facts: Facts) -> Iterator[str]:
         yield "How many microseconds a request takes by itself: only roughly, the clock of this machine is not steady."
     if states["placement"] != "ok":
         yield "How many requests per second a larger machine would serve: no, client and servers share CPUs."
-    if states["noise"] != "ok":
+    if states.get("noise") == "doubt":
         yield "Small differences: with more time than usual, the machine is not quiet."

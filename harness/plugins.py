@@ -24,3 +24,17 @@ def help_text(package: str, name: str) -> str:
     """The first line of the plug-in's docstring."""
     doc = import_module(f"{package}.{name.replace('-', '_')}").__doc__ or ""
     return doc.strip().split("\n")[0]
+
+
+def dotted_names(package: str) -> list[str]:
+    """The plug-ins of `package` and its folders: `lo/mtu.py` is called "lo.mtu"."""
+    root = import_module(package)
+    found = pkgutil.walk_packages(root.__path__, f"{package}.")
+    return sorted(module.name.removeprefix(f"{package}.") for module in found if not module.ispkg)
+
+
+def load_dotted(package: str, name: str, kind: type[T]) -> T:
+    """The value of plug-in `name`, a `kind`; underscores and dots of its name are those of its file."""
+    plugin = import_module(f"{package}.{name}").PLUGIN
+    assert isinstance(plugin, kind)
+    return plugin

@@ -10,6 +10,8 @@ from harness.evidence.pyperf_facts import pyperf_facts
 from harness.experiment.limits import CLIENT
 from harness.experiment.sharing import stacks_of
 from harness.lab.blueprint import Machine, stack_problems
+from harness.lab.kernel.problems import knob_problems
+from harness.lab.kernel.settings import kernels_of
 from harness.lab.programs import find_program, find_python
 from harness.model import Experiment, LoadTool, Settings
 
@@ -21,8 +23,10 @@ def check_machine(experiment: Experiment, machine: Machine) -> None:
 
 def machine_problems(experiment: Experiment, machine: Machine) -> list[str]:
     """Everything that this machine lacks for `experiment`, each once; nothing is started."""
-    missing = (problem for arms in stacks_of(experiment) for problem in stack_problems(arms, machine))
-    return list(dict.fromkeys([*missing, *_tool_problems(experiment)]))
+    groups = stacks_of(experiment)
+    missing = (problem for arms in groups for problem in stack_problems(arms, machine))
+    turning = knob_problems(kernels_of(groups), allow_global=machine.allow_global)
+    return list(dict.fromkeys([*missing, *turning, *_tool_problems(experiment)]))
 
 
 def outside_tool(settings: Settings) -> LoadTool | None:

@@ -69,7 +69,7 @@ def _measured(session: int, plan: Plan, store: Store, machine: Machine) -> Measu
             proofs = prove(arranged.stacks)
             doubts_after = watch(scene_of(arranged.stacks, plan.experiment, store.read_host()))
             visiting = time.monotonic()
-            seen = visits(plan.orders[session - 1], arranged.visitors, plan.schedule)
+            seen = visits(arranged.in_blocks(plan.orders[session - 1]), arranged.visitors, plan.schedule)
             visiting_s = time.monotonic() - visiting
             doubts = doubts_after(sum(visit.cpu_requests for visit in seen))
             counted = counted_bursts(session, arranged)

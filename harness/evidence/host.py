@@ -1,6 +1,5 @@
 """Gathers the facts of host.json: everything about the machine that a reader of the numbers may ask for."""
 
-import gzip
 import hashlib
 import platform
 import re
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import MachineError
+from harness.evidence.circumstances import kernel_config
 from harness.evidence.cpus import cpu_facts
 from harness.evidence.limits import limit_facts
 from harness.evidence.network import network_facts
@@ -74,7 +74,7 @@ def _kernel(roots: Roots) -> dict[str, str | None]:
         "machine": platform.machine(),
         "version": re.sub(builder, "", read(roots.proc / "version") or ""),
         "command_line": _command_line(read(roots.proc / "cmdline") or ""),
-        "config_sha256": _config_hash(roots, release),
+        "config_sha256": _config_hash(roots),
     }
 
 
@@ -84,13 +84,9 @@ def _command_line(text: str) -> str:
     return " ".join(word for word in own if word.partition("=")[0] not in _NAMING_PARAMETERS)
 
 
-def _config_hash(roots: Roots, release: str) -> str | None:
-    """Of the plain text, so that it is the same from either place."""
-    try:
-        text = gzip.decompress((roots.proc / "config.gz").read_bytes())
-    except (OSError, EOFError):
-        text = (read(roots.top / f"boot/config-{release}") or "").encode()
-    return hashlib.sha256(text.strip()).hexdigest() if text else None
+def _config_hash(roots: Roots) -> str | None:
+    text = kernel_config(roots)
+    return hashlib.sha256(text.encode()).hexdigest() if text else None
 
 
 def _system(etc: Path) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.errors import StackError, raise_all
 from harness.evidence.affinity import strays
+from harness.evidence.kernel_proof import kernel_proof
 from harness.evidence.listeners import listening_inodes, socket_inodes
 from harness.lab.directories import check_home
 from harness.lab.routes import BEHIND_NGINX, Hop
@@ -25,9 +26,11 @@ def prove(stacks: Sequence[Stack]) -> dict[str, Proof]:
 def _proofs(stack: Stack) -> dict[str, Proof]:
     blueprint = stack.blueprint
     raise_all(strays(stack.pids, blueprint.placement), StackError)
-    hops = {name: _prove_hop(hop, _app_inodes(stack)) for name, hop in blueprint.hops.items()}
-    front = _inodes_of(stack.nginx.main_pid(), stack.pids["nginx"])
-    return {arm.name: _proof(arm, stack, hops, front) for arm in blueprint.arms}
+    kernel = kernel_proof(stack)
+    with stack.inside():
+        hops = {name: _prove_hop(hop, _app_inodes(stack)) for name, hop in blueprint.hops.items()}
+        front = _inodes_of(stack.nginx.main_pid(), stack.pids["nginx"])
+        return {arm.name: _proof(arm, stack, hops, front) | kernel for arm in blueprint.arms}
 
 
 def _proof(arm: Arm, stack: Stack, hops: Mapping[str, Proof], front: set[str]) -> Proof:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from harness import plugins
 from harness.experiment.check import sound
+from harness.experiment.knobs import knob_problems
 from harness.experiment.wording import Problem, did_you_mean, shown
 from harness.model import Arm, LoadTool, Settings
 
@@ -16,7 +17,6 @@ LONGEST_BODY_BYTES = 3000  # that a parameter of nginx.conf can hold
 # Settings of the file format that this version would otherwise ignore in silence.
 NOT_YET = {
     "network": "this version measures on the network of the host only",
-    "knobs": "this version changes no kernel settings",
     "cpu_quota": "this version sets no CPU quota",
     "url": "this version measures stacks of its own only",
 }
@@ -27,6 +27,7 @@ def setting_limits(table: Mapping[str, object]) -> Iterator[Problem]:
     settings = sound(Settings, table)
     for key, text in (*_unknown_names(settings), *_not_yet(settings), *_misspelt(settings)):
         yield Problem((key,), table[key], text)
+    yield from knob_problems(settings.knobs)
 
 
 def arm_problems(arms: Sequence[Arm]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Everything about a stack, decided before anything starts: who runs where, who listens on what, which files say so."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from harness.experiment.sharing import stacks_of
 from harness.lab.certificate import Certificate, certificate_paths
 from harness.lab.directories import disk_parent, private_name, tmpfs_parent
 from harness.lab.gunicorn import gunicorn_argv
+from harness.lab.kernel.settings import UNCHANGED, Kernel, kernels_of
 from harness.lab.nginx import Site, body_of, nginx_argv, nginx_conf, worker_user
 from harness.lab.placement import Placement, place
 from harness.lab.ports import free_ports
@@ -25,6 +26,7 @@ class Machine:
 
     topology: Topology
     parents: Parents
+    allow_global: bool = False  # whether knobs may change values of the whole machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Blueprint:
     nginx_argv: tuple[str, ...]
     gunicorn_argv: tuple[str, ...]
     bare_argvs: dict[str, tuple[str, ...]]  # of servers in the application's place, by arm
+    kernel: Kernel = UNCHANGED
 
     @property
     def hops(self) -> dict[str, Hop]:
@@ -67,9 +70,9 @@ def survey(results: Path) -> Machine:
 def blueprints_of(experiment: Experiment, directory: Path, machine: Machine) -> list[Blueprint]:
     """The stacks of one session: their files go to `directory`, or where there are several, to one each in it."""
     groups, ports = stacks_of(experiment), free_ports()
-    if len(groups) == 1:
-        return [blueprint_of(groups[0], directory, machine, ports)]
-    return [blueprint_of(arms, directory / str(number), machine, ports) for number, arms in enumerate(groups, start=1)]
+    directories = [directory / str(number) for number in range(1, len(groups) + 1)] if len(groups) > 1 else [directory]
+    blueprints = (blueprint_of(arms, place, machine, ports) for arms, place in zip(groups, directories, strict=True))
+    return [replace(each, kernel=kernel) for each, kernel in zip(blueprints, kernels_of(groups), strict=True)]
 
 
 def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: Iterator[int]) -> Blueprint:

@@ -4,7 +4,12 @@ import shlex
 
 from harness.lab.blueprint import Blueprint
 from harness.lab.gunicorn import UNWANTED
+from harness.lab.kernel.commands import command
+from harness.lab.kernel.settings import Kernel
 from harness.lab.kernelfiles import format_cpus
+from harness.model.knobs import OF_A_NETWORK
+
+OWN_NETWORK = "in a network namespace of its own, with the host's values otherwise"
 
 
 def described(blueprint: Blueprint, arm: str) -> dict[str, str]:
@@ -19,7 +24,7 @@ def described(blueprint: Blueprint, arm: str) -> dict[str, str]:
     return {
         "who asks whom": " -> ".join(filter(None, (blueprint.targets[arm].url, blueprint.server(arm)))),
         "CPUs": f"{cpus}\n{blueprint.placement.reason}",
-        "kernel settings": "none are changed",
+        "kernel settings": _knobs(blueprint),
         **servers[chain],
     }
 
@@ -37,6 +42,8 @@ def start_script(blueprint: Blueprint) -> str:
         "#!/bin/sh",
         "# Brings this stack up by hand, as barehop did. Ctrl-C ends it.",
         "set -e",
+        *_network(blueprint.kernel),
+        *_turning(blueprint.kernel),
         f"cd {shlex.quote(str(blueprint.directory))}",
         f"unset {' '.join(UNWANTED)}",
         f"mkdir -m 700 {private}",
@@ -53,3 +60,33 @@ def start_script(blueprint: Blueprint) -> str:
         "wait ${pids%% *}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _knobs(blueprint: Blueprint) -> str:
+    """Each with its scope and the commands that turn it."""
+    own = (
+        ["in a network namespace of its own, with the host's values otherwise"] if blueprint.kernel.own_network else []
+    )
+    lines = [
+        f"{setting.name} = {setting.value} ({setting.knob.scope}): {command(change)}"
+        for setting in blueprint.kernel.settings
+        for change in setting.changes
+    ]
+    return "\n".join([*own, *lines]) or "none are changed"
+
+
+def _network(kernel: Kernel) -> list[str]:
+    """The script once more, inside; who asks it must be there too."""
+    if not kernel.own_network:
+        return []
+    return [
+        '[ -n "$INSIDE" ] || exec env INSIDE=1 unshare --net "$0"',
+        "ip link set lo up",
+        'echo "ask it inside: nsenter --net --target $$ curl ..."',
+    ]
+
+
+def _turning(kernel: Kernel) -> list[str]:
+    """Knobs of the whole machine are only told: nothing here would put them back."""
+    inside = [command(change) for setting in kernel.of(*OF_A_NETWORK, "process") for change in setting.changes]
+    return [*inside, *(f"# {setting}" for setting in kernel.of("global", "boot"))]

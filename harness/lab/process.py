@@ -16,6 +16,8 @@ import psutil
 
 from harness.errors import LoadError, MachineError, StackError
 from harness.lab import keeper
+from harness.lab.kernel.scheduling import start_with
+from harness.model.knobs import OfServers
 
 STOP_S = 15.0
 GROUP_S = 1.0
@@ -34,6 +36,7 @@ class Service:
     cwd: Path | None = None
     env: Mapping[str, str] | None = None
     directories: tuple[Path, ...] = ()
+    started_with: tuple[OfServers, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ def running(service: Service, just_before: Callable[[], object] = lambda: None) 
         made = service.directories
         if service.cpus:
             psutil.Process(process.pid).cpu_affinity(list(service.cpus))
+        for change in service.started_with:
+            start_with(process.pid, change)
         just_before()
         yield Running(service, process, _begin(process))
     finally:

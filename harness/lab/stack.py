@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 
 from harness.errors import MachineError, StackError
 from harness.lab.blueprint import Blueprint
 from harness.lab.by_hand import start_script
 from harness.lab.certificate import write_certificate
 from harness.lab.gunicorn import server_environment
+from harness.lab.kernel.global_values import Switch
+from harness.lab.network.networks import StackNetwork, network_of
 from harness.lab.nginx import CHECK_HEADER, CHECK_PATH
 from harness.lab.process import Running, Service, log_tail, running
 from harness.model import SERVER_ROLES, Reply, Target
@@ -37,6 +39,12 @@ class Stack:
     pids: dict[str, tuple[int, ...]]  # by role: the workers
     bare: dict[str, Running]  # the servers in the application's place, by arm
     replies: dict[str, Reply]  # by arm: the answer that proved it ready
+    network: StackNetwork = field(default_factory=StackNetwork)
+    global_values: Mapping[str, str] = field(default_factory=dict)  # of its knobs, read back before it was started
+
+    def inside(self) -> AbstractContextManager[None]:
+        """Sockets that are made inside can reach the stack."""
+        return self.network.network.entered()
 
     def pids_of(self, arm: str) -> dict[str, tuple[int, ...]]:
         """The processes that serve `arm`, by role."""
@@ -60,11 +68,23 @@ class Stack:
 
 
 @contextmanager
-def running_stacks(blueprints: Sequence[Blueprint], ask: Ask) -> Iterator[list[Stack]]:
-    """All stacks of a session, started side by side. Raises StackError when one does not come up with right answers."""
+def running_stacks(blueprints: Sequence[Blueprint], ask: Ask, switch: Switch | None = None) -> Iterator[list[Stack]]:
+    """All stacks of a session, started side by side. Raises StackError when one does not come up with right answers.
+
+    With a `switch` that has something to do, one after the other, each under its own values of the whole machine: some
+    of them are what a process or a socket has from its beginning.
+    """
     with ExitStack() as until_the_end:
+        if switch and not switch.idle:
+            yield [_under(switch, blueprint, ask, until_the_end) for blueprint in blueprints]
+            return
         started = [until_the_end.enter_context(_started(blueprint)) for blueprint in blueprints]
         yield [_stack(blueprint, services, ask) for blueprint, services in zip(blueprints, started, strict=True)]
+
+
+def _under(switch: Switch, blueprint: Blueprint, ask: Ask, until_the_end: ExitStack) -> Stack:
+    values = switch.to(blueprint.kernel)
+    return replace(_stack(blueprint, until_the_end.enter_context(_started(blueprint)), ask), global_values=values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +92,7 @@ class _Services:
     app: Running
     nginx: Running
     bare: dict[str, Running]
+    network: StackNetwork
 
 
 @contextmanager
@@ -79,19 +100,22 @@ def _started(blueprint: Blueprint) -> Iterator[_Services]:
     """The application's keeper makes the directories, so it comes first and goes last."""
     _write_files(blueprint)
     with ExitStack() as until_the_end:
-        app = until_the_end.enter_context(running(_app_service(blueprint)))
-        nginx = until_the_end.enter_context(running(_nginx_service(blueprint)))
-        bare = {
-            arm: until_the_end.enter_context(running(_bare_service(blueprint, arm))) for arm in blueprint.bare_argvs
-        }
-        yield _Services(app, nginx, bare)
+        network = until_the_end.enter_context(network_of(blueprint.kernel))
+        with network.network.entered():
+            app = until_the_end.enter_context(running(_app_service(blueprint)))
+            nginx = until_the_end.enter_context(running(_nginx_service(blueprint)))
+            bare = {
+                arm: until_the_end.enter_context(running(_bare_service(blueprint, arm))) for arm in blueprint.bare_argvs
+            }
+        yield _Services(app, nginx, bare, network)
 
 
 def _stack(blueprint: Blueprint, services: _Services, ask: Ask) -> Stack:
-    app, nginx, bare = services.app, services.nginx, services.bare
-    replies = _ready(blueprint, ask, (app, nginx, *bare.values()))
+    app, nginx, bare, network = services.app, services.nginx, services.bare, services.network
+    with network.network.entered():
+        replies = _ready(blueprint, ask, (app, nginx, *bare.values()))
     pids = {"nginx": _all_workers(nginx, 1), "app": _all_workers(app, blueprint.arms[0].settings.workers)}
-    return Stack(blueprint=blueprint, nginx=nginx, app=app, pids=pids, bare=bare, replies=replies)
+    return Stack(blueprint=blueprint, nginx=nginx, app=app, pids=pids, bare=bare, replies=replies, network=network)
 
 
 def _app_service(blueprint: Blueprint) -> Service:
@@ -103,6 +127,7 @@ def _app_service(blueprint: Blueprint) -> Service:
         cwd=blueprint.directory,  # where no gunicorn.conf.py of somebody else's lies
         env=server_environment(),
         directories=blueprint.private,
+        started_with=blueprint.kernel.of_servers,
     )
 
 
@@ -112,6 +137,7 @@ def _nginx_service(blueprint: Blueprint) -> Service:
         argv=blueprint.nginx_argv,
         log=blueprint.directory / "nginx.log",
         cpus=blueprint.placement.cpus["nginx"],
+        started_with=blueprint.kernel.of_servers,
     )
 
 
@@ -122,6 +148,7 @@ def _bare_service(blueprint: Blueprint, arm: str) -> Service:
         argv=blueprint.bare_argvs[arm],
         log=blueprint.directory / f"bare-{number:02}.log",
         cpus=blueprint.placement.cpus["app"],
+        started_with=blueprint.kernel.of_servers,
     )
 
 

@@ -3,6 +3,7 @@
 from harness.model.difference import Difference
 from harness.model.experiment import Arm, Chain, CpuLists, Cpus, Design, Experiment, Settings
 from harness.model.factors import Agreement, BothAtOnce, Interaction, LevelEffect, SameSign, Tail, ToolSign
+from harness.model.knobs import Knob, KnobValue
 from harness.model.load import Capacity, LoadPoint, Paced
 from harness.model.plan import AllanPoint, CurvePoint, Pilot, Plan, Schedule
 from harness.model.plugins import LoadTool, Outcome, Reply, Target, Transport
@@ -52,6 +53,8 @@ __all__ = [
     "FloorRow",
     "Home",
     "Interaction",
+    "Knob",
+    "KnobValue",
     "LevelEffect",
     "Load",
     "LoadPoint",

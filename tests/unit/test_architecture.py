@@ -12,12 +12,13 @@ from statistics import median
 import pytest
 
 from harness import plugins
-from harness.model import LoadTool, Transport
+from harness.model import Knob, LoadTool, Transport
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for room in ("harness", "app") for path in (ROOT / room).rglob("*.py"))
 PLUGINS = {"harness.lab.transports": Transport, "harness.load.tools": LoadTool}
-SLOW = ("scipy", "polars", "plotly", "trustme")
+KNOBS = "harness.lab.knobs"
+SLOW = ("pyroute2", "scipy", "polars", "plotly", "trustme")
 LONGEST_FUNCTION_LINES = 40
 MEDIAN_FUNCTION_LINES = 10
 
@@ -81,7 +82,8 @@ def functions() -> Iterator[tuple[str, int]]:
 
 
 def plugin_modules() -> list[tuple[str, str]]:
-    return [(package, name) for package in PLUGINS for name in plugins.names(package)]
+    knobs = [(KNOBS, name) for name in plugins.dotted_names(KNOBS)]
+    return [*knobs, *((package, name) for package in PLUGINS for name in plugins.names(package))]
 
 
 def test_the_rules_are_about_something() -> None:
@@ -133,7 +135,10 @@ def test_starting_the_command_imports_nothing_that_is_slow(module: str) -> None:
 
 @pytest.mark.parametrize(("package", "name"), plugin_modules())
 def test_a_plug_in_brings_its_value_and_its_help(package: str, name: str) -> None:
-    assert plugins.load(package, name, PLUGINS[package])
+    if package == KNOBS:
+        plugins.load_dotted(package, name, Knob)
+    else:
+        plugins.load(package, name, PLUGINS[package])
     assert plugins.help_text(package, name).endswith(".")
 
 

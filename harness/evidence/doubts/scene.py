@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.lab.blueprint import Blueprint
+from harness.lab.kernel.commands import SYSCTLS
 from harness.lab.kernelfiles import HERE, Roots
+from harness.lab.network.netns import HOST, Network
 from harness.lab.placement import Placement
 from harness.lab.stack import Stack
 from harness.model import Experiment
+from harness.model.knobs import FileText
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +37,28 @@ class Scene:
     host: Mapping[str, Any] = field(default_factory=dict)
     knobs: frozenset[str] = frozenset()
     bare: bool = True
+    networks: tuple[Network, ...] = (HOST,)  # in which there are servers
     requests: int = 0
     roots: Roots = HERE
 
 
 def scene_of(stacks: Sequence[Stack], experiment: Experiment, host: Mapping[str, Any]) -> Scene:
     blueprints = [stack.blueprint for stack in stacks]
+    own_networks = tuple(stack.network.network for stack in stacks if stack.blueprint.kernel.own_network)
     hops = [hop for blueprint in blueprints for hop in blueprint.hops.values()]
     return Scene(
         crews=tuple(Crew({"client": (os.getpid(),), **stack.pids}, stack.blueprint.placement) for stack in stacks),
         nginx_logs=tuple(stack.nginx.service.log for stack in stacks),
         socket_directories=tuple(hop.directory for hop in hops if hop.directory),
         host=host,
-        knobs=frozenset(name for arm in experiment.arms for name in arm.settings.knobs),
-        bare=all(arm.settings.network == "host" for arm in experiment.arms),
+        knobs=frozenset(name for arm in experiment.arms for name in arm.settings.knobs) | _turned(blueprints),
+        bare=all(arm.settings.network == "host" for arm in experiment.arms) and not own_networks,
+        networks=own_networks or (HOST,),
     )
+
+
+def _turned(blueprints: Sequence[Blueprint]) -> frozenset[str]:
+    """The sysctls that knobs of other names change."""
+    changes = (change for one in blueprints for setting in one.kernel.settings for change in setting.changes)
+    files = (change.path for change in changes if isinstance(change, FileText))
+    return frozenset(path.removeprefix(SYSCTLS).replace("/", ".") for path in files if path.startswith(SYSCTLS))

@@ -28,6 +28,20 @@ class Sockets:
     may_reuse: bool  # with both settings on, the kernel takes a port in TIME_WAIT again after a second
 
 
+def read_networks(scene: Scene) -> tuple[Sockets, ...]:
+    """Of each network in which there are servers: ports and queues are its own, and so are the settings of them."""
+    found = []
+    for network in scene.networks:
+        with network.entered():
+            found.append(read_sockets(scene))
+    return tuple(found)
+
+
+def network_doubts(before: tuple[Sockets, ...], after: tuple[Sockets, ...]) -> Iterator[Doubt]:
+    for one_before, one_after in zip(before, after, strict=True):
+        yield from socket_doubts(one_before, one_after)
+
+
 def read_sockets(scene: Scene) -> Sockets:
     net, roots = scene.roots.proc / "self/net", scene.roots
     counters = {**table(read(net / "netstat") or ""), **table(read(net / "snmp") or "")}

@@ -11,7 +11,7 @@ from harness.evidence.doubts.places import place_doubts, read_places
 from harness.evidence.doubts.quota import quota_doubts, read_quota
 from harness.evidence.doubts.scene import Scene
 from harness.evidence.doubts.settings import read_settings, setting_doubts
-from harness.evidence.doubts.sockets import read_sockets, socket_doubts
+from harness.evidence.doubts.sockets import network_doubts, read_networks
 from harness.evidence.doubts.speeds import read_speeds, speed_doubts
 from harness.evidence.doubts.strictatime import read_socket_mounts, strictatime_doubts
 from harness.evidence.doubts.swap import read_swap, swap_doubts
@@ -36,7 +36,7 @@ def watch(scene: Scene) -> Callable[[int], tuple[Doubt, ...]]:
         _begun(scene, read_places, place_doubts),
         _begun(scene, read_quota, quota_doubts),
         _begun(scene, read_swap, swap_doubts),
-        _begun(scene, read_sockets, socket_doubts),
+        _begun(scene, read_networks, network_doubts),
         _begun(scene, read_speeds, speed_doubts),
         _begun(scene, read_others, other_doubts),
         _begun(scene, read_switches, switch_doubts),

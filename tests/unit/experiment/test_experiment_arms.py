@@ -49,9 +49,8 @@ def test_knobs_are_factors_beside_those_that_all_arms_have() -> None:
 
 
 def test_a_knob_that_is_a_factor_is_refused_where_it_stands() -> None:
-    assert refusals('[factors]\n"knobs.net.ipv4.tcp_sack" = [0, 1]') == [
-        f'factors."knobs.net.ipv4.tcp_sack"[{level}] = {level}: this version changes no kernel settings. Leave it out.'
-        for level in (0, 1)
+    assert refusals('[factors]\n"knobs.lo.mtu" = [1500, 1]') == [
+        'factors."knobs.lo.mtu"[1] = 1: must be a whole number from 1280 to 65536.'
     ]
 
 

@@ -60,9 +60,8 @@ def test_keys_may_have_dashes_and_quotes() -> None:
 
 
 def test_a_quoted_key_keeps_its_dots() -> None:
-    assert refusal(TWO_ARMS, 'arm.knobs."net.ipv4.tcp_sack"=0') == (
-        'arm.knobs = { "net.ipv4.tcp_sack" = 0 }: this version changes no kernel settings. Leave it out.'
-    )
+    experiment = read(TWO_ARMS, 'arm.knobs."net.ipv4.tcp_sack"=0')
+    assert experiment.arms[0].settings.knobs == {"net.ipv4.tcp_sack": 0}
 
 
 def test_a_factor_can_be_added() -> None:

@@ -1,0 +1,60 @@
+"""What of a machine's setting makes times long or unsteady: clock, timer, idle states, huge pages, services."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.lab.kernelfiles import HERE, Roots, read, read_int
+
+SERVICES = ("irqbalance", "tuned", "dockerd", "containerd", "podman", "firewalld", "thermald", "power-profiles-")
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """None and empty where the kernel does not show it. `idle_us` is exit latency by idle state, shallow first."""
+
+    clock: str | None
+    timer_hz: int | None
+    idle_us: dict[str, int]
+    halt_poll_ns: int | None
+    huge_pages: str | None
+    services: tuple[str, ...]
+
+
+def read_circumstances(roots: Roots = HERE) -> Circumstances:
+    config = kernel_config(roots)
+    hertz = re.search(r"^CONFIG_HZ=(\d+)$", config or "", re.MULTILINE)
+    pages = re.search(r"\[(.+?)\]", read(roots.sys / "kernel/mm/transparent_hugepage/enabled") or "")
+    return Circumstances(
+        clock=read(roots.sys / "devices/system/clocksource/clocksource0/current_clocksource"),
+        timer_hz=int(hertz[1]) if hertz else None,
+        idle_us=dict(_idle_states(roots)),
+        halt_poll_ns=read_int(roots.sys / "module/haltpoll/parameters/guest_halt_poll_ns"),
+        huge_pages=pages[1] if pages else None,
+        services=tuple(name for name in SERVICES if name in set(_names(roots))),
+    )
+
+
+def kernel_config(roots: Roots = HERE) -> str | None:
+    """The plain text that the running kernel was built from, so that it is the same from either place."""
+    try:
+        return gzip.decompress((roots.proc / "config.gz").read_bytes()).decode(errors="replace").strip()
+    except (OSError, EOFError):
+        release = read(roots.proc / "sys/kernel/osrelease") or ""
+        return read(roots.top / f"boot/config-{release}")
+
+
+def _idle_states(roots: Roots) -> Iterator[tuple[str, int]]:
+    """Of the first CPU, those that are not disabled."""
+    for state in sorted((roots.sys / "devices/system/cpu/cpu0/cpuidle").glob("state*")):
+        name, latency_us = read(state / "name"), read_int(state / "latency")
+        if name and latency_us is not None and read(state / "disable") != "1":
+            yield name, latency_us
+
+
+def _names(roots: Roots) -> Iterator[str]:
+    """Of running processes, as the kernel cuts them, to 15 characters."""
+    for path in roots.proc.glob("[0-9]*/comm"):
+        if name := read(path):
+            yield name

@@ -1,0 +1,25 @@
+"""Why knobs cannot be had whatever the machine: names that say nothing, values that the knob knows to be wrong."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from harness import plugins
+from harness.experiment.wording import Problem, did_you_mean
+from harness.model import Knob, KnobValue
+
+KNOBS = "harness.lab.knobs"
+SYSCTL = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_:-]+)+")
+
+
+def knob_problems(knobs: Mapping[str, KnobValue]) -> Iterator[Problem]:
+    """A name is a plug-in's or looks like a sysctl's; whether that sysctl exists is for the machine to say."""
+    ours = plugins.dotted_names(KNOBS)
+    for name, value in knobs.items():
+        place = ("knobs", name)
+        if name in ours:
+            knob = plugins.load_dotted(KNOBS, name, Knob)
+            if text := knob.problem(value):
+                yield Problem(place, value, text)
+        elif not SYSCTL.fullmatch(name):
+            known = [*ours, "any sysctl by its name"]
+            yield Problem(place, value, f"there is no such knob.{did_you_mean(name, known)}")

@@ -1,0 +1,51 @@
+"""A change of the kernel as a line of a shell script, for those who want to make it by hand."""
+
+from typing import assert_never
+
+from harness.lab.kernel.scheduling import OF_REAL_TIME
+from harness.lab.network.tracking import HOOKS, TABLE
+from harness.model.knobs import Change, FileText, FirstOf, HeldOpen, LoAttribute, LoRoute, OfServers, Tracking
+
+SYSCTLS = "/proc/sys/"
+TO_START_WITH = {  # in the shell that starts the servers
+    "nice": "renice -n {} -p $$",
+    "scheduling": "chrt --{} -p {priority} $$",
+    "timer_slack_ns": "echo {} > /proc/$$/timerslack_ns",
+}
+
+
+def command(change: Change) -> str:
+    match change:
+        case FileText():
+            return _of_file(change)
+        case FirstOf():
+            return " || ".join(map(_of_file, change.files))
+        case LoAttribute():
+            return f"ip link set lo {change.name} {change.value}"
+        case LoRoute():
+            option = f"{change.name} {change.value}"
+            return f"ip route change local 127.0.0.1 dev lo table local proto kernel src 127.0.0.1 {option}"
+        case Tracking():
+            return _of_filter() if change.on else f"nft delete table inet {TABLE} 2>/dev/null || true"
+        case OfServers():
+            return TO_START_WITH[change.name].format(change.value, priority=int(change.value in OF_REAL_TIME))
+        case HeldOpen():
+            return f"exec 9<>{change.path}; printf '%08x' {change.number} >&9"
+        case _:
+            assert_never(change)
+
+
+def _of_file(file: FileText) -> str:
+    if file.path.startswith(SYSCTLS):
+        return f"sysctl -w {file.path.removeprefix(SYSCTLS).replace('/', '.')}='{file.text}'"
+    if "*" in file.path:
+        return f"for file in {file.path}; do echo {file.text} >$file; done"
+    return f"echo {file.text} >{file.path}"
+
+
+def _of_filter() -> str:
+    lines = [f"nft add table inet {TABLE}"]
+    for hook in HOOKS:
+        lines.append(f"nft 'add chain inet {TABLE} {hook} {{ type filter hook {hook} priority 0; }}'")
+        lines.append(f"nft add rule inet {TABLE} {hook} ct state established accept")
+    return "; ".join(lines)

@@ -1,0 +1,117 @@
+"""Why knobs cannot be turned on this machine: tried out where that leaves no trace, looked at everywhere else."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from harness.errors import MachineError
+from harness.lab.kernel.global_files import files_of, holders_of
+from harness.lab.kernel.settings import Kernel, Setting
+from harness.lab.kernel.turning import choices_of, wanted
+from harness.lab.kernelfiles import HERE, Roots, read
+from harness.lab.network.networks import network_of, turned
+from harness.lab.process import Service, running
+from harness.model.knobs import OF_A_NETWORK, FileText
+
+SYSCTLS = "/proc/sys/"
+
+
+def knob_problems(kernels: Sequence[Kernel], *, allow_global: bool, roots: Roots = HERE) -> Iterator[str]:
+    """A sentence for each; the host's own values are not touched."""
+    settings = list(dict.fromkeys(setting for kernel in kernels for setting in kernel.settings))
+    missing = {setting.name: problem for setting in settings if (problem := _missing(setting, roots))}
+    yield from missing.values()
+    there = [setting for setting in settings if setting.name not in missing]
+    for setting in there:
+        if setting.knob.scope == "boot":
+            yield from _not_booted(setting, roots)
+        if setting.knob.scope == "global":
+            yield from _global_problems(setting, roots, allow_global=allow_global)
+    yield from _refused_by_networks(kernels, set(missing))
+    yield from _refused_by_processes(there)
+
+
+def _missing(setting: Setting, roots: Roots) -> str | None:
+    """A sysctl that this kernel does not have, with the one that is nearest."""
+    root = roots.proc / "sys"
+    paths = [change.path for change in setting.changes if isinstance(change, FileText)]
+    if not any(path.startswith(SYSCTLS) and not (roots.top / path.lstrip("/")).is_file() for path in paths):
+        return None
+    files = (Path(directory, name) for directory, _, names in os.walk(root) for name in names)
+    near = get_close_matches(setting.name, [".".join(path.relative_to(root).parts) for path in files], n=1)
+    guess = f" Did you mean {near[0]!r}?" if near else " sysctl -a lists what there is."
+    return f"{setting}: this kernel has no such sysctl.{guess}"
+
+
+def _not_booted(setting: Setting, roots: Roots) -> Iterator[str]:
+    """What only booting changes is good where the kernel was booted so."""
+    parameter = f"{setting.knob.by_boot}={setting.value}"
+    if parameter not in (read(roots.proc / "cmdline") or "").split():
+        yield (
+            f"{setting}: this can only be chosen when the kernel is booted. Run the experiment without it, boot with "
+            f"{parameter} on the kernel's command line, run it again, and compare: barehop compare DIR DIR."
+        )
+
+
+def refusals(setting: Setting, roots: Roots = HERE) -> Iterator[tuple[str, str]]:
+    """Why a value of the whole machine cannot be changed, each with the way out; nothing is written."""
+    files, held = files_of(setting, roots), holders_of(setting)
+    paths = [*(Path(file.path) for file in files), *(roots.top / holder.path.lstrip("/") for holder in held)]
+    if not any(path.exists() for path in paths):
+        yield "this machine has no such thing", "Leave it out."
+    elif not all(path.exists() and path.stat().st_mode & 0o222 for path in paths):
+        yield f"{paths[0]} can only be read here", "Leave it out."
+    elif refusal := next(filter(None, map(_refusal, paths)), None):
+        reason = f"{paths[0]}, a value of the whole machine, cannot be changed: {refusal}"
+        yield reason, "Run barehop as root, and not in a container."
+    for file in files:
+        choices = choices_of(file)
+        if choices and wanted(file) not in choices:
+            yield f"{file.path} takes one of {', '.join(choices)}", "Choose from these."
+
+
+def _global_problems(setting: Setting, roots: Roots, *, allow_global: bool) -> Iterator[str]:
+    found = list(refusals(setting, roots))
+    yield from (f"{setting}: {reason}. {way_out}" for reason, way_out in found)
+    if not found and not allow_global:
+        yield (
+            f"{setting}: this changes a value of the whole machine. Say run --allow-global if that may be: it is put "
+            "back afterwards, however the run ends."
+        )
+
+
+def _refusal(path: Path) -> str | None:
+    """Why the file cannot be opened for writing; nothing is written."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.strerror
+    return None
+
+
+def _refused_by_networks(kernels: Iterable[Kernel], missing: set[str]) -> Iterator[str]:
+    """Tried out in networks that are thrown away."""
+    for kernel in kernels:
+        settings = [setting for setting in kernel.of(*OF_A_NETWORK) if setting.name not in missing]
+        if not settings:
+            continue
+        try:
+            with network_of(replace(kernel, settings=())) as made, made.network.entered():
+                yield from filter(None, [turned(setting) for setting in settings])
+        except MachineError as error:
+            yield str(error)
+
+
+def _refused_by_processes(settings: Iterable[Setting]) -> Iterator[str]:
+    """Tried out on a process that does nothing."""
+    for setting in settings:
+        if setting.knob.scope != "process":
+            continue
+        kernel = Kernel((setting,))
+        try:
+            with running(Service("a trial", (), Path(os.devnull), started_with=kernel.of_servers)):
+                continue
+        except MachineError as error:
+            yield f"{setting}: {error}"

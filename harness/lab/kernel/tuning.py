@@ -1,0 +1,86 @@
+"""What a machine is set to while it measures: what of it this one takes, and why it does not take the rest."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness import plugins
+from harness.lab.kernel.global_files import files_of, holders_of
+from harness.lab.kernel.global_values import global_values
+from harness.lab.kernel.journal import BusyError, recovered, state_directory, value_of
+from harness.lab.kernel.problems import refusals
+from harness.lab.kernel.settings import KNOBS, Kernel, Setting
+from harness.lab.kernel.turning import wanted
+from harness.lab.kernelfiles import HERE, Roots
+from harness.model import Knob, KnobValue
+from harness.model.knobs import Change
+
+# Steady before fast: a boost comes and goes with heat and with how many cores work, so it is off. A CPU in a virtual
+# machine looks for work as long as Documentation/virt/guest-halt-polling.rst has it by default before it halts.
+WANTED: Mapping[str, KnobValue] = {
+    "cpu.governor": "performance",
+    "cpu.boost": "off",
+    "cpu.dma_latency_us": 0,
+    "cpu.haltpoll_ns": 200_000,
+    "thp.enabled": "madvise",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """`settings` can be made, with the paths that this machine has; `refused` is why others cannot, by name."""
+
+    settings: tuple[Setting, ...]
+    refused: dict[str, str]
+
+    def changes(self) -> list[str]:
+        """What it would change, with the value that is there now: "cpu.haltpoll_ns from 0 to 200000"."""
+        return [text for setting in self.settings if (text := _change(setting))]
+
+
+def tuning_of(roots: Roots = HERE) -> Tuning:
+    """Looks, and writes nothing."""
+    every = [Setting(name, value, plugins.load_dotted(KNOBS, name, Knob)) for name, value in WANTED.items()]
+    refused = {setting.name: reason for setting in every for reason, _ in refusals(setting, roots)}
+    return Tuning(tuple(_here(setting, roots) for setting in every if setting.name not in refused), refused)
+
+
+@contextmanager
+def tuned(tuning: Tuning, directory: Path) -> Iterator[dict[str, str]]:
+    """Inside, the machine is tuned: the values read back, by name. Afterwards it is as before. Raises MachineError."""
+    kernel = Kernel(tuning.settings)
+    with global_values([kernel], directory) as switch:
+        yield switch.to(kernel)
+
+
+def tuning_directory() -> Path:
+    """Its journal is not that of runs: a run with knobs of its own may be the command that is tuned for."""
+    return state_directory(os.environ) / "tune"
+
+
+def recovered_tuning(directory: Path) -> list[str]:
+    """Put back what a killed tuning has left; one that goes on does that by itself."""
+    try:
+        return recovered(directory)
+    except BusyError:
+        return []
+
+
+def _here(setting: Setting, roots: Roots) -> Setting:
+    """The same setting, with this machine's paths. What the kernel refuses after all stays as it is."""
+    files = [replace(file, refusable=True) for file in files_of(setting, roots)]
+    held = [replace(holder, path=str(roots.top / holder.path.lstrip("/"))) for holder in holders_of(setting)]
+    changes: tuple[Change, ...] = (*files, *held)
+    return replace(setting, knob=replace(setting.knob, changes=lambda _: changes))
+
+
+def _change(setting: Setting) -> str | None:
+    files = files_of(setting)
+    if not files:
+        return f"{setting.name} to {setting.value}"
+    now = sorted({value_of(file.path, file.form) for file in files})
+    if now == [wanted(files[0])]:
+        return None
+    return f"{setting.name} from {', '.join(now)} to {wanted(files[0])}"

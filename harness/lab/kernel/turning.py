@@ -1,0 +1,78 @@
+"""Turns knobs: makes a change in the kernel, and reads back what it has."""
+
+import re
+from pathlib import Path
+from typing import assert_never
+
+from harness.lab.kernelfiles import format_cpus, parse_cpus, read
+from harness.lab.network import loopback, tracking
+from harness.lab.network.sysfs import seen_here
+from harness.model.knobs import Change, FileText, FirstOf, Form, HeldOpen, LoAttribute, LoRoute, Tracking
+
+Turned = FileText | LoAttribute | LoRoute | Tracking  # what stays as it is left; the others go with a process or a file
+
+
+def turn(change: Turned) -> None:
+    """In this thread's network, where it is a network's. Raises OSError with what the kernel says."""
+    match change:
+        case FileText():
+            with seen_here(change.path) as path:
+                path.write_text(change.text)
+        case LoAttribute():
+            loopback.set_attribute(change)
+        case LoRoute():
+            loopback.set_route(change)
+        case Tracking():
+            tracking.set_tracking(on=change.on)
+        case _:
+            assert_never(change)
+
+
+def seen(change: Turned) -> str:
+    """What the kernel has now, comparable with `wanted`. Raises OSError."""
+    match change:
+        case FileText():
+            with seen_here(change.path) as path:
+                return normal(path.read_text(), change.form)
+        case LoAttribute():
+            return loopback.attribute(change.name)
+        case LoRoute():
+            return loopback.route_option(change.name)
+        case Tracking():
+            return "on" if tracking.is_tracking() else "off"
+        case _:
+            assert_never(change)
+
+
+def wanted(change: Change) -> str:
+    match change:
+        case FileText():
+            return normal(change.text, change.form)
+        case Tracking():
+            return "on" if change.on else "off"
+        case FirstOf():
+            return wanted(change.files[0])
+        case HeldOpen():
+            return str(change.number)
+        case _:
+            return str(change.value)
+
+
+def normal(text: str, form: Form) -> str:
+    """One spelling for all that mean the same."""
+    words = " ".join(text.split())
+    if form == "choice":
+        chosen = re.search(r"\[(.+?)\]", words)
+        return chosen[1] if chosen else words
+    if form == "mask":
+        return f"{int(words.replace(',', ''), 16):x}"
+    return format_cpus(parse_cpus(words)) if form == "cpus" else words
+
+
+def choices_of(file: FileText) -> list[str]:
+    """What the file takes, where it or one beside it says so."""
+    if not file.choices and file.form != "choice":
+        return []
+    path = Path(file.path)
+    listed = read(path.with_name(file.choices) if file.choices else path) or ""
+    return listed.replace("[", "").replace("]", "").split()

@@ -1,0 +1,1 @@
+"""What only booting changes: such a value is a condition that the kernel was booted with it."""

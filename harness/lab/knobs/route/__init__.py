@@ -1,0 +1,1 @@
+"""Knobs of the route to the loopback addresses."""

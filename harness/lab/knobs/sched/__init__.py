@@ -1,0 +1,1 @@
+"""Knobs of the scheduler: of the servers alone, or of the machine."""

@@ -1,0 +1,1 @@
+"""Transparent huge pages (Documentation/admin-guide/mm/transhuge.rst)."""

@@ -1,0 +1,41 @@
+"""An ordinary user may make network namespaces in a user namespace, in which this process is its own root."""
+
+import ctypes
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from harness.lab.kernelfiles import read
+from harness.lab.network.host_values import copy_values, network_values
+from harness.lab.network.loopback import bring_up
+from harness.lab.network.netns import CLONE_NEWNET
+
+CLONE_NEWUSER = 0x10000000
+CAP_SYS_ADMIN = 21
+
+
+def may_make_networks(proc: Path = Path("/proc")) -> bool:
+    """Whether this process may make network namespaces as it is."""
+    found = re.search(r"^CapEff:\s+([0-9a-f]+)", read(proc / "self/status") or "", re.MULTILINE)
+    return bool(found and int(found[1], 16) >> CAP_SYS_ADMIN & 1)
+
+
+def gain_rights() -> None:
+    """Enter a user namespace, and a network of it like the host's: only from there can we go to others and come back.
+
+    Nothing is done where nothing is to be gained, and where the kernel refuses, all stays as it was. Our user and group
+    stay what they are, and so do our rights to everything outside; a program that we start has none of the new ones.
+    The kernel wants a process of one thread for this.
+    """
+    if may_make_networks():
+        return
+    user, group, values = os.geteuid(), os.getegid(), network_values()
+    if ctypes.CDLL(None).unshare(CLONE_NEWUSER | CLONE_NEWNET):
+        return
+    with suppress(OSError):  # a kernel that gives the namespace and no rights in it: what needs them will say so
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+        bring_up()
+        copy_values(values)

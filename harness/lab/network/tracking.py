@@ -1,0 +1,48 @@
+"""Connection tracking in this thread's network, by a packet filter of ours that asks for the state of connections."""
+
+import sys
+from typing import Any
+
+from harness.lab.network.netlink import filtering
+
+TABLE = "barehop"
+HOOKS = ("input", "output")
+# linux/netfilter.h and linux/netfilter/nf_tables.h
+NF_INET, ACCEPT, NOT_EQUAL = 1, 1, 1
+CT_STATE, ESTABLISHED = 0, 1 << 1
+REGISTER = 1
+WORD_BYTES = 4
+
+
+def set_tracking(*, on: bool) -> None:
+    """`nft add rule inet barehop input ct state established accept`, and the same for output; or none of it."""
+    if on == is_tracking():
+        return
+    with filtering(NF_INET) as nft:
+        if not on:
+            nft.table("del", name=TABLE)
+            return
+        nft.table("add", name=TABLE)
+        for hook in HOOKS:
+            nft.chain("add", table=TABLE, name=hook, hook=hook, type="filter", policy=ACCEPT)
+            nft.rule("add", table=TABLE, chain=hook, expressions=_established_accept())
+
+
+def is_tracking() -> bool:
+    """Whether all rules of ours are there."""
+    with filtering(NF_INET) as nft:
+        ours = [rule for rule in nft.get_rules() if rule.get_attr("NFTA_RULE_TABLE") == TABLE]
+        return sorted(rule.get_attr("NFTA_RULE_CHAIN") for rule in ours) == sorted(HOOKS)
+
+
+def _established_accept() -> tuple[Any, ...]:
+    from pyroute2.nftables.expressions import genex, verdict
+
+    state = {"dreg": REGISTER, "key": CT_STATE}
+    masked = {"sreg": REGISTER, "dreg": REGISTER, "len": WORD_BYTES, "mask": _word(ESTABLISHED), "xor": _word(0)}
+    matches = {"sreg": REGISTER, "op": NOT_EQUAL, "data": _word(0)}
+    return ([genex("ct", state), genex("bitwise", masked), genex("cmp", matches)], verdict(ACCEPT))
+
+
+def _word(value: int) -> dict[str, Any]:
+    return {"attrs": [("NFTA_DATA_VALUE", value.to_bytes(WORD_BYTES, sys.byteorder))]}

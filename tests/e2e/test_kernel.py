@@ -1,0 +1,185 @@
+"""Kernel studies through the command: nothing of the host changes but what is allowed, and that comes back."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command import Started, barehop, eventually, fixed, sets, started
+
+from harness.model import Record, Summary
+
+AUTOGROUP = Path("/proc/sys/kernel/sched_autogroup_enabled")
+LONG = fixed(3, 600)  # in the middle of whose first session the end comes
+OTHER = {"0": "1", "1": "0"}
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+# What changes by itself, or by what any process does.
+RESTLESS = ("nf_conntrack_count", "random", "nr", "state", "cpuinfo", "perf_event_max_sample_rate", "ns_last_pid")
+ALONE = {"fs/dentry-state", "fs/quota", "kernel/pty/nr", "fs/aio-nr", "kernel/tainted"}
+
+
+def sysctls() -> dict[str, str]:
+    """All that can be read of what stays as it is by itself."""
+    found: dict[str, str] = {}
+    for directory, _, names in os.walk("/proc/sys"):
+        for name in names:
+            path = Path(directory, name)
+            if not str(path.relative_to("/proc/sys")).endswith(RESTLESS) and "random" not in path.parts:
+                found |= text_of(path)
+    return found
+
+
+def text_of(path: Path) -> dict[str, str]:
+    try:
+        return {} if any(str(path).endswith(each) for each in ALONE) else {str(path): path.read_text(errors="replace")}
+    except OSError:
+        return {}
+
+
+def host() -> tuple[object, ...]:
+    """Its settings, links and routes."""
+    links = {path.name: (path / "mtu").read_text() for path in Path("/sys/class/net").iterdir()}
+    routes = Path("/proc/net/route").read_text(), Path("/proc/net/fib_trie").read_text()
+    return (sysctls(), links, routes, Path("/proc/self/mountinfo").read_text())
+
+
+@pytest.fixture
+def autogroup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The value that it has, and has again whatever a test does."""
+    before = AUTOGROUP.read_text().strip()
+    monkeypatch.setenv("BAREHOP_STATE", str(tmp_path / "state"))
+    try:
+        yield before
+    finally:
+        AUTOGROUP.write_text(before)
+
+
+def study(directory: Path, knobs: str) -> Path:
+    path = directory / "study.toml"
+    path.write_text(f'[arms.plain]\n[arms.tuned]\nknobs = {{ {knobs} }}\n[arms.uds]\ntransport = "uds-tmpfs"\n')
+    return path
+
+
+def record(directory: Path) -> Record:
+    return Record.model_validate_json((directory / "out/sessions/0001.json").read_bytes())
+
+
+@AS_ROOT
+@pytest.mark.needs_root
+@pytest.mark.parametrize("configuration", ["kernel-tcp", "kernel-conntrack"])
+def test_a_study_in_networks_of_its_own_leaves_the_host_alone(tmp_path: Path, configuration: str) -> None:
+    before = host()
+    ended = barehop(tmp_path, "run", configuration, *fixed(2, 2), "--quiet", "--out", "out")
+    assert (ended.code, ended.err) == (0, "")
+    assert host() == before
+    proofs = record(tmp_path).proofs
+    assert all(proof["not_copied"] == {} for proof in proofs.values())
+    assert all(proof["network"].startswith("net:[") for proof in proofs.values())
+    turned = {name: value for proof in proofs.values() for name, value in proof["knobs"].items() if value != "off"}
+    assert turned in (
+        {"conntrack": "on"},
+        {
+            "net.ipv4.tcp_sack": "0",
+            "net.ipv4.tcp_early_demux": "0",
+            "net.ipv4.ip_early_demux": "0",
+            "net.ipv4.tcp_autocorking": "0",
+            "route.quickack": "1",
+        },
+    )
+    summary = Summary.model_validate_json((tmp_path / "out/summary.json").read_bytes())
+    assert all(arm.requests > 0 and arm.failed == 0 for arm in summary.arms.values())
+
+
+@AS_ROOT
+@pytest.mark.needs_root
+@pytest.mark.needs_ab
+def test_an_outside_tool_asks_from_inside(tmp_path: Path) -> None:
+    path = study(tmp_path, "conntrack = 'on'")
+    tool = sets(tool="ab", tool_requests=20)
+    ended = barehop(tmp_path, "run", path, *fixed(2, 1), *tool, "--quiet", "--out", "out")
+    assert (ended.code, ended.err) == (0, "")
+    assert {visit.requests for visit in record(tmp_path).visits} == {20}
+
+
+@AS_ROOT
+@pytest.mark.needs_root
+def test_a_value_of_the_machine_is_changed_where_that_is_allowed_and_put_back(tmp_path: Path, autogroup: str) -> None:
+    path, value = study(tmp_path, f"'sched.autogroup' = {OTHER[autogroup]}"), OTHER[autogroup]
+    refused = barehop(tmp_path, "run", path, *fixed(2, 3), "--out", "out")
+    assert refused.code == 3
+    assert "--allow-global" in refused.err
+    ended = barehop(tmp_path, "run", path, *fixed(2, 3), "--quiet", "--out", "out", "--allow-global")
+    assert (ended.code, ended.err) == (0, "")
+    assert AUTOGROUP.read_text().strip() == autogroup
+    found = record(tmp_path)
+    assert found.proofs["tuned"]["knobs"] == {"sched.autogroup": value}
+    assert [doubt for doubt in found.doubts if doubt.kind == "settings"] == []
+    orders = [[visit.arm for visit in found.visits if visit.round == number] for number in range(3)]
+    assert all(order.index("tuned") in (0, 2) for order in orders)
+
+
+def killed(command: Started, value: str, number: signal.Signals) -> None:
+    """Once the value is set; the first session goes on for long."""
+    assert eventually(lambda: AUTOGROUP.read_text().strip() == value)
+    command.process.send_signal(number)
+    command.process.wait(60)
+
+
+@AS_ROOT
+@pytest.mark.needs_root
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_puts_the_value_back(tmp_path: Path, autogroup: str, number: signal.Signals) -> None:
+    path = study(tmp_path, f"'sched.autogroup' = {OTHER[autogroup]}")
+    with started(tmp_path, "run", path, *LONG, "--out", "out", "--allow-global") as command:
+        killed(command, OTHER[autogroup], number)
+    assert AUTOGROUP.read_text().strip() == autogroup
+    assert not (tmp_path / "state/journal.json").exists()
+
+
+@AS_ROOT
+@pytest.mark.needs_root
+def test_after_sigkill_restore_or_the_next_start_puts_the_value_back(tmp_path: Path, autogroup: str) -> None:
+    path = study(tmp_path, f"'sched.autogroup' = {OTHER[autogroup]}")
+    options = [*LONG, "--allow-global"]
+    for number, after in enumerate((("restore",), ("run", "quick", *fixed(2, 1), "--quiet", "--out", "next"))):
+        with started(tmp_path, "run", path, *options, "--out", f"out{number}") as command:
+            killed(command, OTHER[autogroup], signal.SIGKILL)
+        assert (tmp_path / "state/journal.json").exists()
+        AUTOGROUP.write_text(OTHER[autogroup])  # as it is where the kill came in such an arm's visit
+        ended = barehop(tmp_path, *after)
+        assert ended.code == 0
+        assert f"{AUTOGROUP} is {autogroup} again" in ended.err
+        assert AUTOGROUP.read_text().strip() == autogroup
+        assert not (tmp_path / "state/journal.json").exists()
+    assert "No run has left anything" in barehop(tmp_path, "restore").err
+
+
+def test_every_problem_of_knobs_is_told_at_once_and_nothing_is_started(tmp_path: Path) -> None:
+    path = study(tmp_path, "'lo.mtu' = 1, contrack = 'on', 'route.quickack' = 2")
+    ended = barehop(tmp_path, "run", path)
+    assert ended.code == 2
+    assert len(ended.err.splitlines()) == 3
+    assert "Did you mean 'conntrack'?" in ended.err
+    path = study(tmp_path, "'net.ipv4.tcp_sakc' = 1, 'boot.isolcpus' = 'no-such'")
+    ended = barehop(tmp_path, "run", path)
+    assert ended.code == 3
+    assert len(ended.err.splitlines()) == 2
+    assert not (tmp_path / "results").exists()
+
+
+@AS_ROOT
+@pytest.mark.needs_root
+def test_show_gives_the_knobs_and_the_commands_that_turn_them(tmp_path: Path) -> None:
+    text = barehop(tmp_path, "show", "kernel-conntrack", "on/tcp").out
+    assert "conntrack = on (network)" in text
+    assert "ct state established accept" in text
+    assert "a network namespace of its own" in text
+
+
+def test_list_names_the_knobs_with_their_scopes(tmp_path: Path) -> None:
+    text = " ".join(barehop(tmp_path, "list").out.split())
+    assert "conntrack network, TCP only:" in text
+    assert "lo.mtu device, TCP only:" in text
+    assert "sched.policy process, any transport:" in text
+    assert "boot.mitigations boot, any transport:" in text

@@ -1,0 +1,265 @@
+"""Values of the whole machine, played by files: at whatever line a run is killed or interrupted, they come back."""
+
+import os
+import random
+import resource
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from harness.errors import MachineError, StackError
+from harness.lab.kernel import global_values, journal
+from harness.lab.kernel.global_values import Switch
+from harness.lab.kernel.global_values import global_values as turned
+from harness.lab.kernel.journal import JOURNAL, journaled, recovered, state_directory
+from harness.lab.kernel.settings import Kernel, Setting
+from harness.lab.kernelfiles import Roots
+from harness.model.knobs import FileText, FirstOf, Knob
+
+KILLED = 9
+BEFORE = {"budget": "300", "pages": "always [madvise] never", "cpus": "0-1"}
+
+
+class Interruption(BaseException):
+    """What a signal raises."""
+
+
+@pytest.fixture
+def values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(journal.OVERRIDE, str(tmp_path / "state"))
+    (tmp_path / "machine").mkdir()
+    for name, text in BEFORE.items():
+        (tmp_path / "machine" / name).write_text(f"{text}\n")
+    return tmp_path / "machine"
+
+
+def state() -> Path:
+    return state_directory(os.environ)
+
+
+def now(values: Path) -> dict[str, str]:
+    """A file does not put brackets around a choice as the kernel does."""
+    texts = {name: (values / name).read_text().strip() for name in BEFORE}
+    return texts | ({"pages": BEFORE["pages"]} if texts["pages"] == "madvise" else {})
+
+
+def kernel(values: Path, budget: str, pages: str) -> Kernel:
+    def of(*changes: FileText | FirstOf) -> Knob:
+        return Knob(scope="global", touches="both", problem=lambda _: None, changes=lambda _: changes)
+
+    return Kernel(
+        (
+            Setting("budget", budget, of(FirstOf((FileText("/no/such", "1"), FileText(f"{values}/bud*", budget))))),
+            Setting("pages", pages, of(FileText(f"{values}/pages", pages, "choice"))),
+        )
+    )
+
+
+def a_run(values: Path) -> None:
+    """Back and forth between three kernels, as rounds do."""
+    kernels = [Kernel(), kernel(values, "200", "never"), kernel(values, "100", "always")]
+    with turned(kernels) as switch:
+        for one in (*kernels, *kernels):
+            switch.to(one)
+
+
+@contextmanager
+def at_line(number: int, act: Callable[[], None]) -> Iterator[list[int]]:
+    """`act` when so many lines of the journal and of the switch have run; the list counts them."""
+    files, count = (journal.__file__, global_values.__file__), [0]
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code.co_filename not in files:
+            return None
+        if event == "line":
+            count[0] += 1
+            if count[0] == number:
+                act()
+        return trace
+
+    sys.settrace(trace)
+    try:
+        yield count
+    finally:
+        sys.settrace(None)
+
+
+def lines_of_a_run(values: Path) -> int:
+    with at_line(0, lambda: None) as count:
+        a_run(values)
+    assert count[0] > 100
+    return count[0]
+
+
+def killed_at(number: int, values: Path) -> bool:
+    """Whether a child was killed there; SIGKILL runs nothing more of it either."""
+    child = os.fork()
+    if child == 0:
+        with at_line(number, lambda: os._exit(KILLED)):
+            a_run(values)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == KILLED
+
+
+def raise_interruption() -> None:
+    raise Interruption
+
+
+def test_a_run_changes_values_and_puts_them_back(values: Path) -> None:
+    one = kernel(values, "200", "never")
+    with turned([Kernel(), one]) as switch:
+        assert now(values) == BEFORE
+        assert switch.to(one) == {"budget": "200", "pages": "never"}
+        assert now(values) == BEFORE | {"budget": "200", "pages": "never"}
+        switch.to(Kernel())
+        assert now(values) == BEFORE
+        switch.to(one)
+    assert now(values) == BEFORE
+    assert not (state() / JOURNAL).exists()
+
+
+def test_killed_at_any_line_the_next_start_puts_everything_back(values: Path) -> None:
+    lines = lines_of_a_run(values)
+    changed = 0
+    for number in range(1, lines + 1):
+        assert killed_at(number, values), number
+        changed += now(values) != BEFORE
+        told = recovered(state())
+        assert now(values) == BEFORE, (number, told)
+        assert not (state() / JOURNAL).exists()
+        assert recovered(state()) == []
+    assert changed > 10
+
+
+def test_a_hundred_random_interruptions_leave_everything_as_it_was(values: Path) -> None:
+    chance, lines = random.Random(1), lines_of_a_run(values)
+    for number in (chance.randint(1, lines) for _ in range(100)):
+        with suppress(Interruption), at_line(number, raise_interruption):
+            a_run(values)
+        recovered(state())
+        assert now(values) == BEFORE, number
+
+
+def meddled_with(values: Path, then: Callable[[Switch, Kernel], object]) -> None:
+    """A run in whose middle somebody else makes the budget 250."""
+    one, other = kernel(values, "200", "never"), kernel(values, "100", "never")
+    with turned([one, other]) as switch:
+        switch.to(one)
+        (values / "budget").write_text("250")
+        then(switch, other)
+
+
+def test_a_value_that_somebody_else_has_given_is_reported_and_left_alone(values: Path) -> None:
+    with pytest.raises(MachineError, match=r"Somebody else has made .*budget 250, which was 300"):
+        meddled_with(values, lambda _switch, _other: None)
+    assert now(values) == BEFORE | {"budget": "250"}
+    assert recovered(state()) == []
+
+
+def test_somebody_elses_value_is_noticed_before_it_is_written_over(values: Path) -> None:
+    with pytest.raises(MachineError, match=r"Somebody else has made .*budget 250 while a run had made it 200"):
+        meddled_with(values, lambda switch, other: switch.to(other))
+    assert now(values) == BEFORE | {"budget": "250"}
+
+
+def fail(_switch: Switch, _other: Kernel) -> None:
+    raise StackError("nginx ended.")
+
+
+def test_a_failure_and_a_foreign_value_are_told_together(values: Path) -> None:
+    with pytest.raises(StackError, match=r"(?s)nginx ended.*Somebody else has made .*budget 250"):
+        meddled_with(values, fail)
+
+
+def test_a_killed_runs_foreign_value_is_told_at_the_next_start(values: Path) -> None:
+    assert killed_at(lines_of_a_run(values) // 2, values)
+    (values / "budget").write_text("250")
+    assert any("Somebody else has made" in sentence for sentence in recovered(state()))
+    assert now(values) == BEFORE | {"budget": "250"}
+
+
+def test_after_another_boot_the_journal_is_dropped_and_nothing_written(values: Path, tmp_path: Path) -> None:
+    assert killed_at(lines_of_a_run(values) // 2, values)
+    left = now(values)
+    (tmp_path / "other/proc/sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "other/proc/sys/kernel/random/boot_id").write_text("another")
+    [sentence] = recovered(state(), Roots(tmp_path / "other"))
+    assert "booted since" in sentence
+    assert now(values) == left
+    assert not (state() / JOURNAL).exists()
+
+
+def test_two_runs_at_once_the_second_is_refused(values: Path) -> None:
+    one = kernel(values, "200", "never")
+    with turned([one]) as switch:
+        switch.to(one)
+        with pytest.raises(MachineError, match="Another run of barehop is changing values"), turned([one]):
+            pytest.fail("it was let in")
+        with pytest.raises(MachineError, match="Another run of barehop is changing values"):
+            recovered(state())
+        assert now(values)["budget"] == "200"
+    assert now(values) == BEFORE
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file can grow."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_where_the_journal_cannot_be_written_nothing_is_changed(values: Path) -> None:
+    sentence = r"cannot be written to .*: File too large. Nothing was changed"
+    with pytest.raises(MachineError, match=sentence), full_disk(), turned([kernel(values, "200", "never")]):
+        pytest.fail("it was let in")
+    assert now(values) == BEFORE
+
+
+def test_where_there_is_no_place_for_the_journal_nothing_is_changed(values: Path, tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(MachineError, match="Nothing was changed"), turned([kernel(values, "200", "never")]):
+        pytest.fail("it was let in")
+    assert now(values) == BEFORE
+
+
+def test_a_journal_that_is_none_is_left_for_somebody_to_look_at(values: Path) -> None:
+    state().mkdir()
+    (state() / JOURNAL).write_text("{}")
+    with pytest.raises(MachineError, match="is not a journal of barehop's"):
+        recovered(state())
+    with pytest.raises(MachineError, match="Run barehop restore first"), journaled(state(), ()):
+        pytest.fail("it was let in")
+
+
+def lose_a_file(values: Path) -> None:
+    one = kernel(values, "200", "never")
+    with turned([one]) as switch:
+        switch.to(one)
+        (values / "budget").rename(values / "away")
+
+
+def test_a_value_that_cannot_be_put_back_stays_in_the_journal(values: Path) -> None:
+    with pytest.raises(MachineError, match="cannot be made 300 again"):
+        lose_a_file(values)
+    assert (state() / JOURNAL).exists()
+    (values / "away").rename(values / "budget")
+    assert any("budget is 300 again" in sentence for sentence in recovered(state()))
+    assert now(values) == BEFORE
+
+
+def test_where_the_journal_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert state_directory({"HOME": "/home/x"}) == Path("/home/x/.local/state/barehop")
+    assert state_directory({"HOME": "/home/x", "XDG_STATE_HOME": "/s"}) == Path("/s/barehop")
+    assert state_directory({journal.OVERRIDE: str(tmp_path)}) == tmp_path
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert state_directory({"HOME": "/root"}) == journal.FOR_ROOT

@@ -1,0 +1,320 @@
+"""A stack's own network: like the host's but for its knobs, without a trace on the host, and gone with its run."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import Path
+
+import psutil
+import pytest
+from stacks import arm, machine_of
+
+from harness.errors import MachineError
+from harness.evidence.doubts.scene import scene_of
+from harness.evidence.doubts.sockets import read_networks
+from harness.evidence.proof import prove
+from harness.lab.blueprint import blueprints_of
+from harness.lab.kernel.problems import knob_problems
+from harness.lab.kernel.settings import Kernel, kernels_of, knobs_of
+from harness.lab.network import loopback, netns, tracking
+from harness.lab.network.host_values import network_values
+from harness.lab.network.netlink import filtering
+from harness.lab.network.netns import own_network
+from harness.lab.network.networks import network_of
+from harness.lab.stack import running_stacks
+from harness.load.ask import ask
+from harness.model import Arm, Design, Experiment, KnobValue, Reply
+
+TCP_CONGESTION = 13
+CHECKOUT = Path(__file__).parents[3]
+
+
+def may_make_one() -> bool:
+    try:
+        with own_network():
+            return True
+    except MachineError:
+        return False
+
+
+pytestmark = pytest.mark.skipif(not may_make_one(), reason="needs the right to make network namespaces")
+
+
+def kernel(name: str, value: KnobValue, **others: KnobValue) -> Kernel:
+    [found] = kernels_of([[arm(knobs={name: value, **others})]])
+    return found
+
+
+def of_a_connection() -> bytes:
+    """The congestion control of a connection over lo."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        with socket.create_connection(server.getsockname()) as client:
+            return client.getsockopt(socket.IPPROTO_TCP, TCP_CONGESTION, 16).strip(b"\0")
+
+
+@pytest.fixture
+def host_like() -> Iterator[None]:
+    """A host of our own to stand on, whose values may be changed."""
+    with own_network() as network, network.entered():
+        loopback.bring_up()
+        yield
+
+
+def of_the_host() -> tuple[object, ...]:
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    with filtering(tracking.NF_INET) as nft:
+        tables = [table.get_attr("NFTA_TABLE_NAME") for table in nft.get_tables()]
+    lo = (loopback.attribute("mtu"), loopback.attribute("gso_max_size"), loopback.route_option("quickack"))
+    return (network_values(), lo, tables, descriptors)
+
+
+@pytest.fixture(autouse=True)
+def untouched() -> Iterator[None]:
+    """The host's values, its lo and our descriptors are afterwards what they were."""
+    before = of_the_host()
+    yield
+    assert of_the_host() == before
+
+
+def test_each_knob_is_turned_inside_and_read_back() -> None:
+    knobs: dict[str, KnobValue] = {
+        "conntrack": "on", "lo.mtu": 1500, "lo.gso": 3000, "route.quickack": 1, "route.congctl": "reno",
+    }  # fmt: skip
+    with network_of(kernel("net.ipv4.tcp_sack", 0, **knobs)) as stack:
+        with stack.network.entered():
+            assert stack.values() == {"net.ipv4.tcp_sack": "0", **{name: str(knobs[name]) for name in knobs}}
+            assert of_a_connection() == b"reno"
+            assert int(Path("/proc/sys/net/netfilter/nf_conntrack_count").read_text()) > 0
+        assert loopback.attribute("mtu") != "1500"
+
+
+@pytest.mark.needs_root
+def test_packets_of_lo_are_steered_inside_only() -> None:
+    with network_of(kernel("lo.rps", "0")) as stack, stack.network.entered():
+        assert stack.values() == {"lo.rps": "1"}
+
+
+@pytest.mark.usefixtures("host_like")
+def test_what_the_host_has_is_had_inside_too() -> None:
+    Path("/proc/sys/net/ipv4/tcp_sack").write_text("0")
+    Path("/proc/sys/net/ipv4/conf/all/rp_filter").write_text("2")
+    with network_of(kernel("route.quickack", 1)) as stack:
+        assert stack.not_copied == {}
+        here = network_values()
+        with stack.network.entered():
+            inside = network_values()
+    assert inside["net.ipv4.tcp_sack"] == "0"
+    assert inside == here
+
+
+@pytest.mark.usefixtures("host_like")
+def test_a_packet_filter_of_the_host_is_not_inside_and_that_is_told() -> None:
+    tracking.set_tracking(on=True)
+    of_a_connection()
+    with network_of(kernel("route.quickack", 1)) as stack:
+        assert stack.not_copied == {"packet filter that tracks connections": "none"}
+        with stack.network.entered():
+            assert not tracking.is_tracking()
+    tracking.set_tracking(on=False)
+    assert not tracking.is_tracking()
+
+
+def test_without_knobs_of_a_network_there_is_none() -> None:
+    here = Path(netns.OF_THIS_THREAD).readlink()
+    with network_of(kernel("nice", 1)) as stack, stack.network.entered():
+        assert Path(netns.OF_THIS_THREAD).readlink() == here
+
+
+def test_once_an_arm_needs_a_network_every_arm_gets_one() -> None:
+    plain, tuned, served = kernels_of([[arm()], [arm(knobs={"net.ipv4.tcp_sack": 0})], [arm(knobs={"nice": 1})]])
+    assert plain.own_network
+    assert tuned.own_network
+    assert served.own_network
+    assert not any(each.own_network for each in kernels_of([[arm()], [arm(knobs={"nice": 1})]]))
+
+
+def test_which_sysctls_a_network_has_for_itself() -> None:
+    names = ("net.ipv4.tcp_sack", "net.core.rmem_default", "kernel.sched_autogroup_enabled", "vm.swappiness")
+    scopes = {name: knob.scope for name, knob in knobs_of(names).items()}
+    assert scopes == dict.fromkeys(names, "global") | {"net.ipv4.tcp_sack": "network"}
+
+
+def test_a_value_that_the_kernel_refuses_or_changes_is_told_before_anything_starts() -> None:
+    knobs: dict[str, KnobValue] = {
+        "net.ipv4.tcp_congestion_control": "nonsense",
+        "net.ipv4.tcp_sackk": 1,
+        "net.core.somaxconn": "0x10",
+        "route.congctl": "nonsense",
+        "net.ipv4.tcp_sack": 0,
+    }
+    problems = "\n".join(knob_problems(kernels_of([[arm(knobs=knobs)]]), allow_global=False))
+    assert [line.split(" = ")[0] for line in problems.splitlines()] == [
+        'knobs."net.ipv4.tcp_sackk"',
+        'knobs."net.ipv4.tcp_congestion_control"',
+        'knobs."net.core.somaxconn"',
+        'knobs."route.congctl"',
+    ]
+    assert "Did you mean 'net.ipv4.tcp_sack'?" in problems
+    assert "the kernel makes 16 of it" in problems
+    assert problems.count("the kernel refuses it") == 2
+
+
+def test_a_value_of_the_machine_takes_a_word_of_the_user() -> None:
+    kernels = kernels_of([[arm(knobs={"kernel.sched_autogroup_enabled": 0})]])
+    before = Path("/proc/sys/kernel/sched_autogroup_enabled").read_text()
+    [refused] = knob_problems(kernels, allow_global=False)
+    assert "--allow-global" in refused or "as root" in refused
+    assert Path("/proc/sys/kernel/sched_autogroup_enabled").read_text() == before
+
+
+def test_what_only_booting_changes_is_a_condition() -> None:
+    [refused] = knob_problems(kernels_of([[arm(knobs={"boot.isolcpus": "no-such"})]]), allow_global=True)
+    assert "isolcpus=no-such on the kernel's command line" in refused
+    assert "barehop compare" in refused
+
+
+def experiment(*arms: Arm) -> Experiment:
+    return Experiment(name="x", question="?", arms=arms, pairs=((arms[1].name, arms[0].name),), design=Design())
+
+
+def test_servers_start_inside_and_only_those_who_enter_reach_them(tmp_path: Path) -> None:
+    arms = (arm("plain"), arm("tuned", knobs={"net.ipv4.tcp_sack": 0, "nice": 3, "sched.policy": "batch"}))
+    blueprints = blueprints_of(experiment(*arms), tmp_path / "stack", machine_of(tmp_path))
+    with running_stacks(blueprints, ask) as stacks:
+        proofs = prove(stacks)
+        assert proofs["plain"]["knobs"] == {}
+        assert proofs["tuned"]["knobs"] == {"net.ipv4.tcp_sack": "0", "nice": "3", "sched.policy": "batch"}
+        networks = [proofs[name]["network"] for name in ("plain", "tuned")]
+        assert len({*networks, str(Path(netns.OF_THIS_THREAD).readlink())}) == 3
+        for stack, name in zip(stacks, ("plain", "tuned"), strict=True):
+            target = stack.blueprint.targets[name]
+            assert "refused" in str(ask(target, "/"))
+            assert isinstance(stack.network.network.inside(ask)(target, "/"), Reply)
+            pids = [pid for some in stack.pids.values() for pid in some]
+            assert {str(Path(f"/proc/{pid}/ns/net").readlink()) for pid in pids} == {proofs[name]["network"]}
+            assert {psutil.Process(pid).nice() for pid in pids} == {3 if name == "tuned" else psutil.Process().nice()}
+
+
+def test_doubts_of_tcp_are_looked_for_where_the_servers_are(tmp_path: Path) -> None:
+    arms = (arm("plain"), arm("tuned", knobs={"net.ipv4.tcp_tw_reuse": 0, "sched.autogroup": 1}))
+    wanted = experiment(*arms)
+    with running_stacks(blueprints_of(wanted, tmp_path / "stack", machine_of(tmp_path)), ask) as stacks:
+        scene = scene_of(stacks, wanted, {})
+        plain, tuned = read_networks(scene)
+    assert (plain.may_reuse, tuned.may_reuse) == (True, False)
+    assert plain.sent > 0
+    assert not scene.bare
+    assert scene.knobs == {"net.ipv4.tcp_tw_reuse", "sched.autogroup", "kernel.sched_autogroup_enabled"}
+
+
+HOLDER = """
+import os
+import sys
+from harness.lab.kernel.settings import kernels_of
+from harness.lab.network.networks import network_of
+from harness.model import Arm, Settings
+[kernel] = kernels_of([[Arm(name="a", settings=Settings(knobs={"net.ipv4.tcp_sack": 0}))]])
+with network_of(kernel) as stack:
+    with stack.network.entered():
+        print(os.readlink("/proc/thread-self/ns/net"), flush=True)
+    sys.stdin.read()
+"""
+
+
+def networks_in_use() -> set[str]:
+    """Of every process, by what it is in and by what it holds open."""
+    processes = [Path(f"/proc/{pid}") for pid in psutil.pids()]
+    links = (link for process in processes for link in (*process.glob("fd/*"), process / "ns/net"))
+    return {target for link in links if (target := _target(link)).startswith("net:")}
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""
+
+
+def test_sigkill_of_the_run_leaves_no_network() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as holder:
+        assert holder.stdout is not None
+        network = holder.stdout.readline().strip()
+        assert any(network in _target(link) for link in Path(f"/proc/{holder.pid}/fd").iterdir())
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        assert network.startswith("net:[")
+        assert network not in networks_in_use()
+
+
+@pytest.mark.needs_root
+def test_by_hand_the_same_stack_comes_up_inside_with_its_knobs(tmp_path: Path) -> None:
+    knobs: dict[str, KnobValue] = {
+        "net.ipv4.tcp_sack": 0,
+        "lo.mtu": 1500,
+        "sched.policy": "batch",
+        "sched.autogroup": 0,
+    }
+    arms = (arm("plain"), arm("tuned", knobs=knobs))
+    blueprint = blueprints_of(experiment(*arms), tmp_path / "stack", machine_of(tmp_path))[1]
+    with running_stacks([blueprint], ask) as [stack]:
+        script = stack.blueprint.directory / "start.sh"
+    with subprocess.Popen([script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as shell:
+        assert shell.stdout is not None
+        told = list(takewhile(lambda line: not line.startswith("tuned: "), shell.stdout))
+        inside = Path(f"/proc/{shell.pid}/ns/net").readlink()
+        assert inside != Path(netns.OF_THIS_THREAD).readlink()
+        assert "net.ipv4.tcp_sack = 0\n" in told
+        assert os.sched_getscheduler(shell.pid) == os.SCHED_BATCH
+        shell.send_signal(signal.SIGINT)
+        shell.stdout.read()
+    assert "sched_autogroup" not in script.read_text()
+
+
+ORDINARY = """
+import os
+from pathlib import Path
+import pyroute2, pyroute2.nftables.main, pyroute2.nftables.expressions
+from harness.lab.kernel.settings import kernels_of
+from harness.lab.network.netns import OF_THIS_THREAD, own_network
+from harness.lab.network.networks import network_of
+from harness.lab.network.own_user import gain_rights, may_make_networks
+from harness.model import Arm, Settings
+if os.geteuid() == 0:
+    os.setresgid(65534, 65534, 65534)
+    os.setresuid(65534, 65534, 65534)
+user = os.geteuid()
+assert not may_make_networks()
+gain_rights()
+assert may_make_networks(), "no user namespaces"
+assert os.geteuid() == user
+knobs = {"net.ipv4.tcp_sack": 0, "conntrack": "on", "lo.mtu": 1500, "route.quickack": 1}
+[kernel] = kernels_of([[Arm(name="a", settings=Settings(knobs=knobs))]])
+home = Path(OF_THIS_THREAD).readlink()
+with network_of(kernel) as stack:
+    for _ in range(2):
+        with stack.network.entered():
+            assert Path(OF_THIS_THREAD).readlink() != home
+            print(stack.values())
+        assert Path(OF_THIS_THREAD).readlink() == home
+    print(stack.not_copied)
+"""
+
+
+def test_an_ordinary_user_has_networks_too() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    ended = subprocess.run(
+        [sys.executable, "-c", ORDINARY], capture_output=True, text=True, env=environment, check=False
+    )
+    if "no user namespaces" in ended.stderr:
+        pytest.skip("this machine gives an ordinary user no user namespaces")
+    values = "{'net.ipv4.tcp_sack': '0', 'conntrack': 'on', 'lo.mtu': '1500', 'route.quickack': '1'}"
+    assert ended.stdout.splitlines() == [values, values, "{}"], ended.stderr
