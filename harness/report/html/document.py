@@ -18,6 +18,7 @@ from harness.analysis.exhibits import Exhibits
 from harness.model import Plan, Summary
 from harness.report import caveats, seed, sentences
 from harness.report.doubts import folded
+from harness.report.factors.screen import screen_sections
 from harness.report.factors.sections import factor_sections
 from harness.report.html.certainty import certainty, doubtful
 from harness.report.html.figures.drift import drift, steadiness
@@ -25,6 +26,7 @@ from harness.report.html.figures.load import latency_by_load
 from harness.report.html.figures.pairs import WHAT, forest, per_session
 from harness.report.html.figures.pilot import burst_lengths, carry_over
 from harness.report.html.figures.requests import longest_requests, most_requests
+from harness.report.html.figures.screen import half_normal
 from harness.report.html.figures.style import Figure, appearances
 from harness.report.html.figures.waterfall import waterfall
 from harness.report.html.machine import machine_facts, versions
@@ -66,7 +68,12 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         started_utc=exhibits.started_utc,
         steadiness=steadiness(exhibits.effects),
         published=_published(summary),
-        sections=[*load_sections(summary), *factor_sections(summary, design), *tail_sections(summary)],
+        sections=[
+            *load_sections(summary),
+            *screen_sections(summary, design),
+            *factor_sections(summary, design),
+            *tail_sections(summary),
+        ],
         why=why(summary),
         differences=list(difference_tables(summary)),
         counters=counter_rows(summary),
@@ -86,6 +93,7 @@ def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figur
         per_session(summary, design, headline(summary), exhibits.effects),
         per_session(summary, design, "cpu", exhibits.effects),
         latency_by_load(summary),
+        half_normal(summary),
         drift(summary, exhibits.drift),
         most_requests(summary, exhibits.distributions),
         longest_requests(summary, exhibits.distributions),
