@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly brings no types
 
 from harness.analysis.exhibits import Exhibits
-from harness.model import Plan, Summary
+from harness.model import Design, Plan, Summary
 from harness.report import caveats, seed, sentences
 from harness.report.doubts import folded
 from harness.report.factors.screen import screen_sections
@@ -34,6 +34,7 @@ from harness.report.html.method import method_facts
 from harness.report.html.typeset import typeset
 from harness.report.load import load_sections
 from harness.report.selection import by_reference, compared, controls, headline
+from harness.report.sheet import Section
 from harness.report.tables import milliseconds, rate
 from harness.report.tails import tail_sections
 from harness.report.why.sentences import why
@@ -68,12 +69,7 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         started_utc=exhibits.started_utc,
         steadiness=steadiness(exhibits.effects),
         published=_published(summary),
-        sections=[
-            *load_sections(summary),
-            *screen_sections(summary, design),
-            *factor_sections(summary, design),
-            *tail_sections(summary),
-        ],
+        sections=_sections(summary, design),
         why=why(summary),
         differences=list(difference_tables(summary)),
         counters=counter_rows(summary),
@@ -84,6 +80,15 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         host_json=json.dumps(host, indent=1, ensure_ascii=False),
         commands=_commands(summary),
     )
+
+
+def _sections(summary: Summary, design: Design) -> list[Section]:
+    return [
+        *load_sections(summary),
+        *screen_sections(summary, design),
+        *factor_sections(summary, design),
+        *tail_sections(summary),
+    ]
 
 
 def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figure]:
