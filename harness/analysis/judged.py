@@ -1,4 +1,4 @@
-"""Numbers, intervals and verdicts of any family of differences that share Holm's correction."""
+"""Numbers, intervals and verdicts of any family of differences that share a correction."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from harness.analysis.effects import Effects
 from harness.analysis.estimate import Estimate, estimate, percent
 from harness.analysis.looks import ErrorRate
-from harness.analysis.verdict import Ruling, rulings
+from harness.analysis.verdict import Correction, Ruling, rulings
 
 FEWEST_SESSIONS = 2
 CONFIDENCE = 0.95
@@ -21,21 +21,23 @@ def nobody(_key: object) -> bool:
     return False
 
 
-def judged(
+def judged(  # noqa: PLR0913 - everything that a verdict depends on
     family: Mapping[Key, Effects],
     equivalence_percent: float,
     error_rate: ErrorRate,
     excuse: Callable[[Key], str],
     alone: Callable[[Key], bool] = nobody,
+    correction: Correction | None = None,
 ) -> dict[Key, Fields]:
     """What is said of each member.
 
     `excuse` is why it deserves no verdict however good its numbers look, or ""; whoever is judged `alone`, as a control
-    is, takes no part in Holm's correction.
+    is, takes no part in the correction: Holm's, where no other is given.
     """
     found = _estimates(family)
     together = {key: one for key, one in found.items() if not alone(key)}
-    ruled = dict(zip(together, rulings(list(together.values()), equivalence_percent, error_rate), strict=True))
+    rules = rulings(list(together.values()), equivalence_percent, error_rate, correction)
+    ruled = dict(zip(together, rules, strict=True))
     for key in found.keys() - together.keys():
         ruled[key] = replace(*rulings([found[key]], equivalence_percent, error_rate), p_adjusted=None)
     return {key: _fields(seen, ruled.get(key), excuse(key), error_rate) for key, seen in family.items()}

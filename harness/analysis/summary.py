@@ -13,11 +13,14 @@ from harness.analysis.doubts import (
     incomplete_doubts,
     session_doubts,
 )
+from harness.analysis.factors.averaged import factor_interactions, main_effects
 from harness.analysis.factors.contrasts import both_at_once, interactions, judge_of, level_effects
 from harness.analysis.factors.corners import corners
+from harness.analysis.factors.screen import averages
 from harness.analysis.factors.signs import tool_signs
 from harness.analysis.failures import failures
 from harness.analysis.load import found_capacities, load_points
+from harness.analysis.nulls import null_doubts
 from harness.analysis.stopping import stops
 from harness.analysis.tails import tails
 from harness.model import HEADLINE, Experiment, Record, Schedule, Seconds, Summary
@@ -39,9 +42,11 @@ def summarise(
     records = [session.record for session in sessions]
     failed = failures(records)
     comparisons = compare(experiment, sessions, schedule.looks)
-    stopped = stops(experiment, schedule.looks, len(records), comparisons)
+    factors = _factors(experiment, sessions, schedule.looks)
+    stopped = stops(experiment, schedule.looks, len(records), factors.get("main_effects") or comparisons)
     planned_sessions = len(records) if stopped else schedule.sessions
     differing = differing_controls(experiment, comparisons)
+    nulls = null_doubts(experiment, comparisons, factors.get("levels", ()), factors.get("main_effects", ()))
     faults = [*failed_doubts(failed), *incomplete_doubts(len(records), planned_sessions, directory)]
     return Summary(
         experiment=experiment.name,
@@ -54,13 +59,19 @@ def summarise(
         arms=arms_of(experiment, sessions, failed, schedule.looks),
         comparisons=comparisons,
         tool_signs=tool_signs(experiment, comparisons, records),
-        doubts=(*control_doubts(differing), *faults, *session_doubts(records)),
-        **_factors(experiment, sessions, schedule.looks),
+        doubts=(*control_doubts(differing), *nulls, *faults, *session_doubts(records)),
+        **factors,
         **_load(experiment, sessions, schedule.looks),
     )
 
 
 def _factors(experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int]) -> dict[str, Any]:
+    """A screen averages over what the others ask one by one."""
+    if averages(experiment):
+        return {
+            "main_effects": main_effects(experiment, sessions, looks),
+            "factor_interactions": factor_interactions(experiment, sessions, looks),
+        }
     found, judge = corners(experiment), judge_of(experiment, sessions, looks)
     return {
         "interactions": interactions(found, judge),

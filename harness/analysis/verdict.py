@@ -2,10 +2,11 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import false_discovery_control
 
 from harness.analysis.estimate import Estimate
 from harness.analysis.looks import ErrorRate, single_look
@@ -13,10 +14,12 @@ from harness.model import Verdict
 
 MOST_SESSIONS = 100_000
 
+Correction = Callable[[Sequence[float]], list[float]]  # from the p values of a family to adjusted ones
+
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A verdict, its p after Holm's correction, and the number of sessions that would decide the undecided."""
+    """A verdict, its p after the family's correction, and the number of sessions that would decide the undecided."""
 
     p_adjusted: float | None
     verdict: Verdict
@@ -24,10 +27,13 @@ class Ruling:
 
 
 def rulings(
-    family: Sequence[Estimate], equivalence_percent: float, error_rate: ErrorRate = single_look
+    family: Sequence[Estimate],
+    equivalence_percent: float,
+    error_rate: ErrorRate = single_look,
+    correction: Correction | None = None,
 ) -> list[Ruling]:
-    """The rulings on mean log ratios that share Holm's correction, in their order."""
-    adjusted = holm([estimate.p for estimate in family])
+    """The rulings on mean log ratios that share a correction, in their order; without one named it is Holm's."""
+    adjusted = (correction or holm)([estimate.p for estimate in family])
     verdicts = [judge(one, p, equivalence_percent, error_rate) for one, p in zip(family, adjusted, strict=True)]
     wanted = [
         sessions_to_decide(one, equivalence_percent, len(family), error_rate) if verdict == "undecided" else None
@@ -62,7 +68,7 @@ def sessions_to_decide(
 ) -> int | None:
     """The fewest sessions that, with the same mean and deviation, end in a difference or an equivalence.
 
-    `family` comparisons share Holm's correction, and its strictest step is what must be passed.
+    `family` comparisons share a correction, and its strictest step, Holm's as Benjamini's, is what must be passed.
     None beyond 100 000.
     """
 
@@ -82,3 +88,8 @@ def holm(ps: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(ps))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return [float(p) for p in adjusted]
+
+
+def benjamini_hochberg(ps: Sequence[float]) -> list[float]:
+    """Adjusted p values that bound which share of what is called different is not (1995), in the order given."""
+    return [float(p) for p in false_discovery_control(ps, method="bh")] if len(ps) else []

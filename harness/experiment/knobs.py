@@ -1,11 +1,12 @@
 """Why knobs cannot be had whatever the machine: names that say nothing, values that the knob knows to be wrong."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from harness import plugins
 from harness.experiment.wording import Problem, did_you_mean
 from harness.model import Knob, KnobValue
+from harness.model.knobs import sysctl_touches
 
 KNOBS = "harness.lab.knobs"
 SYSCTL = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_:-]+)+")
@@ -23,3 +24,12 @@ def knob_problems(knobs: Mapping[str, KnobValue]) -> Iterator[Problem]:
         elif not SYSCTL.fullmatch(name):
             known = [*ours, "any sysctl by its name"]
             yield Problem(place, value, f"there is no such knob.{did_you_mean(name, known)}")
+
+
+def of_tcp_alone(names: Iterable[str]) -> Iterator[str]:
+    """Those of the knobs `names` that cannot touch what no TCP connection takes part in."""
+    ours = plugins.dotted_names(KNOBS)
+    for name in names:
+        touches = plugins.load_dotted(KNOBS, name, Knob).touches if name in ours else sysctl_touches(name)
+        if touches == "tcp":
+            yield name

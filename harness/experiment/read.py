@@ -7,8 +7,10 @@ from harness.errors import ConfigError, raise_all
 from harness.experiment.arms import arms_of, name_problems
 from harness.experiment.check import sound
 from harness.experiment.document import Document, design_problems, read_document, setting_problems
+from harness.experiment.expected import null_problems, tcp_only, whole_name
 from harness.experiment.limits import arm_problems
 from harness.experiment.pairs import against_problems, control_of, counterpart_problems, pairs_of
+from harness.experiment.screens import Run, level_names, runs_of, screen_problems, screened_arms
 from harness.model import Arm, Design, Experiment
 
 
@@ -34,7 +36,9 @@ def _with_whole_path(arm: Arm) -> Arm:
 
 def experiment_of(document: Document) -> Experiment:
     """Raises ConfigError with everything that is wrong inside the tables of `document`."""
-    arms, design = arms_of(document), sound(Design, document.design)
+    design = sound(Design, document.design)
+    runs = _runs(document, design)
+    arms = screened_arms(document, runs) if design.screen else arms_of(document)
     raise_all(dict.fromkeys(_problems(document, arms, design)), ConfigError)
     pairs = pairs_of(arms, design)
     if design.control:
@@ -46,17 +50,25 @@ def experiment_of(document: Document) -> Experiment:
         question=document.question,
         arms=tuple(arms),
         pairs=tuple(pairs),
-        design=design,
+        design=design.model_copy(update={"expect_null": tuple(map(whole_name, design.expect_null))}),
+        levels=level_names(runs),
+        tcp_only=tcp_only(arms),
     )
+
+
+def _runs(document: Document, design: Design) -> list[Run]:
+    """None without a screen, or where its factors make none."""
+    return runs_of(document, design) if design.screen and not list(screen_problems(document, design)) else []
 
 
 def _problems(document: Document, arms: Sequence[Arm], design: Design) -> Iterator[str]:
     """`arms` and `design` are what is right in the document; with a wrong setting, nobody knows who differs in what."""
     names = [arm.name for arm in arms]
-    settings = list(setting_problems(document))
+    settings = [*setting_problems(document), *screen_problems(document, design)]
     against = list(against_problems(names, design))
     yield from map(str, (*settings, *design_problems(document), *against))
     yield from name_problems(names)
     yield from arm_problems(arms)
     if not settings and not against:
         yield from map(str, counterpart_problems(arms, design))
+        yield from map(str, null_problems(arms, design))

@@ -1,8 +1,18 @@
 """The types that cross rooms. All are frozen, and every number carries its unit in its name."""
 
 from harness.model.difference import Difference
-from harness.model.experiment import Arm, Chain, CpuLists, Cpus, Design, Experiment, Settings
-from harness.model.factors import Agreement, BothAtOnce, Interaction, LevelEffect, SameSign, Tail, ToolSign
+from harness.model.experiment import Arm, Chain, CpuLists, Cpus, Design, Experiment, Screen, Settings
+from harness.model.factors import (
+    Agreement,
+    BothAtOnce,
+    FactorInteraction,
+    Interaction,
+    LevelEffect,
+    MainEffect,
+    SameSign,
+    Tail,
+    ToolSign,
+)
 from harness.model.knobs import Knob, KnobValue
 from harness.model.load import Capacity, LoadPoint, Paced
 from harness.model.plan import AllanPoint, CurvePoint, Pilot, Plan, Schedule
@@ -49,6 +59,7 @@ __all__ = [
     "Evidence",
     "Experiment",
     "Explanation",
+    "FactorInteraction",
     "Floor",
     "FloorRow",
     "Home",
@@ -59,6 +70,7 @@ __all__ = [
     "Load",
     "LoadPoint",
     "LoadTool",
+    "MainEffect",
     "Metric",
     "Model",
     "Outcome",
@@ -71,6 +83,7 @@ __all__ = [
     "Reply",
     "SameSign",
     "Schedule",
+    "Screen",
     "Seconds",
     "Settings",
     "Setup",

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from harness.model.words import Model
 
 Chain = Literal["full", "proxy-only", "app-direct", "floor"]
+Screen = Literal["", "one-at-a-time", "factorial", "plackett-burman", "resolution-iv"]
 Cpus = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, strict=False)]
 
 MOST_SECONDS = 7 * 24 * 3600
@@ -92,6 +93,8 @@ class Design(Model):
     precision_percent: float = Field(0.5, gt=0, strict=False)
     budget_s: float = Field(60, gt=0, le=MOST_SECONDS, strict=False)
     equivalence_percent: float = Field(1.0, gt=0, lt=100, strict=False)
+    screen: Screen = ""
+    expect_null: tuple[str, ...] = Field((), strict=False)
     seed: int = 1
     processes: Literal["shared", "separate"] = "shared"
     sessions: int | None = Field(None, ge=2, le=MOST_SESSIONS)
@@ -101,13 +104,19 @@ class Design(Model):
 
 
 class Experiment(Model):
-    """One question. `arms` includes the control; `pairs` are (arm, against), the control's pair first."""
+    """One question. `arms` includes the control; `pairs` are (arm, against), the control's pair first.
+
+    `levels`, of a screen: the level of each factor in each arm, as names have it; in the first arm all are at their
+    first level. `tcp_only`: settings of its arms that can touch nothing but TCP. `design.expect_null` is in full.
+    """
 
     name: str
     question: str
     arms: tuple[Arm, ...]
     pairs: tuple[tuple[str, str], ...]
     design: Design
+    levels: dict[str, dict[str, str]] = Field(default_factory=dict)
+    tcp_only: tuple[str, ...] = ()
 
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)

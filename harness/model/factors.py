@@ -61,6 +61,38 @@ class BothAtOnce(Difference):
     verdict: Verdict | None
 
 
+class MainEffect(Difference):
+    """What `factor` does at `at` against `base`, on average over the runs of a screen where the compared factor is as
+    `where` says. `arm` and `against` are these two levels in short, "tcp_sack=0" and "tcp_sack=1".
+
+    `mixed_with` are effects of two factors that this design cannot tell from it, `partly_mixed_with` the number of
+    those of which it contains a part.
+    """
+
+    factor: str
+    at: str
+    base: str
+    where: dict[str, str] = Field(default_factory=dict)
+    mixed_with: tuple[str, ...] = ()
+    partly_mixed_with: int = 0
+    verdict: Verdict | None
+
+
+class FactorInteraction(Difference):
+    """How much the effect of `factor` (`at` against `base`) differs where `other` is at `other_at`, from that where it
+    is at `other_base`, on average over the runs of a screen; as `Interaction` counts it.
+    """
+
+    factor: str
+    at: str
+    base: str
+    other: str
+    other_at: str
+    other_base: str
+    mixed_with: tuple[str, ...] = ()
+    verdict: Agreement | None
+
+
 class ToolSign(Model):
     """Whether a load tool sees an effect of the same sign as `reference` does; otherwise `why`, as far as data say."""
 

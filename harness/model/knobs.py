@@ -10,6 +10,7 @@ Touches = Literal["tcp", "both"]
 KnobValue = int | str
 Form = Literal["words", "choice", "mask", "cpus"]  # how a file shows its value: "a b", "a [b] c", "0000,000f", "0-3"
 
+OF_UNIX_SOCKETS = ("net.core.somaxconn", "net.core.wmem", "net.core.rmem", "net.unix.")
 OF_A_NETWORK: tuple[Scope, ...] = ("network", "device")
 
 
@@ -89,3 +90,8 @@ class Knob:
     problem: Callable[[KnobValue], str | None]
     changes: Callable[[KnobValue], tuple[Change, ...]]
     by_boot: str = ""
+
+
+def sysctl_touches(name: str) -> Touches:
+    """What a sysctl can possibly change, as far as its name says."""
+    return "tcp" if name.startswith("net.") and not name.startswith(OF_UNIX_SOCKETS) else "both"

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from harness.model.difference import Difference
-from harness.model.factors import BothAtOnce, Interaction, LevelEffect, Tail, ToolSign
+from harness.model.factors import BothAtOnce, FactorInteraction, Interaction, LevelEffect, MainEffect, Tail, ToolSign
 from harness.model.load import Capacity, LoadPoint, Paced
 from harness.model.plan import Pilot, Schedule
 from harness.model.record import Doubt
@@ -61,6 +61,8 @@ class Summary(Model):
     interactions: tuple[Interaction, ...] = ()
     levels: tuple[LevelEffect, ...] = ()
     both_at_once: tuple[BothAtOnce, ...] = ()
+    main_effects: tuple[MainEffect, ...] = ()
+    factor_interactions: tuple[FactorInteraction, ...] = ()
     tool_signs: tuple[ToolSign, ...] = ()
     tails: tuple[Tail, ...] = ()
     schedule: Schedule | None = None

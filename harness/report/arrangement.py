@@ -7,7 +7,8 @@ from typing import Any, Literal, get_args, get_origin
 from rich.console import RenderableType
 from rich.table import Table
 
-from harness.model import Arm, Pilot, Plan, Schedule, Settings
+from harness.experiment.screens import short_names
+from harness.model import Arm, Experiment, Pilot, Plan, Schedule, Settings
 from harness.report import page
 from harness.report.page import Paragraph, grid, heading, verbatim
 from harness.report.wording import counted, duration
@@ -22,8 +23,9 @@ def render_plan(plan: Plan, expected_s: float | None, *, width: int | None = Non
     parts = [
         Paragraph(experiment.question, style="bold"),
         "",
-        _arms(experiment.arms, dict(experiment.pairs)),
+        _arms(experiment),
         "",
+        *_screen(experiment),
         *_common(experiment.arms),
         Paragraph(_schedule(plan)),
         "",
@@ -60,10 +62,35 @@ def render_list(plugins: Mapping[str, Mapping[str, str]], *, width: int | None =
     return page.render(parts, width=width, color=color)
 
 
-def _arms(arms: Sequence[Arm], against: Mapping[str, str]) -> Table:
-    varying = _varying(arms)
+def _arms(experiment: Experiment) -> Table:
+    arms, against, varying = experiment.arms, dict(experiment.pairs), _varying(experiment.arms)
+    if experiment.levels:
+        rows = [(arm.name, _changed(arm, experiment.levels), against.get(arm.name, "")) for arm in arms]
+        return _table(("arm", "what is changed", "compared with"), rows)
     rows = [(arm.name, _what(arm, varying), against.get(arm.name, "")) for arm in arms]
     return _table(("arm", "what differs", "compared with"), rows)
+
+
+def _changed(arm: Arm, levels: Mapping[str, Mapping[str, str]]) -> str:
+    """Of a screen's arm: where it leaves the first level of a factor."""
+    if arm.control_of is not None:
+        return f"nothing: it is {arm.control_of} a second time"
+    first = next(iter(levels.values()))
+    names = short_names(list(first))
+    changed = [f"{names[key]}={level}" for key, level in levels[arm.name].items() if level != first[key]]
+    return ", ".join(changed) or "nothing"
+
+
+def _screen(experiment: Experiment) -> Iterator[RenderableType]:
+    """Which design makes the arms, and what its first arm has."""
+    if experiment.levels:
+        first = next(iter(experiment.levels.values()))
+        levels = ", ".join(f"{key}={level}" for key, level in first.items())
+        yield Paragraph(f"The arms are the runs of the screen {experiment.design.screen}. The first has {levels}.")
+        yield ""
+    if nulls := experiment.design.expect_null:
+        yield Paragraph(f"Expected to do nothing: {', '.join(name.removeprefix('knobs.') for name in nulls)}.")
+        yield ""
 
 
 def _varying(arms: Sequence[Arm]) -> list[str]:

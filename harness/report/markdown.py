@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from harness.model import HEADLINE, ArmSummary, Comparison, Design, Summary
 from harness.report import caveats, sentences
 from harness.report.doubts import folded
+from harness.report.factors.screen import screen_sections
 from harness.report.factors.sections import factor_sections
 from harness.report.load import load_sections
 from harness.report.selection import by_reference
@@ -38,7 +39,14 @@ def render_markdown(summary: Summary, design: Design | None) -> str:
         *_head(summary, design),
         _table(summary),
         *_notes(summary, design),
-        *_sections([*load_sections(summary), *factor_sections(summary, design), *tail_sections(summary)]),
+        *_sections(
+            [
+                *load_sections(summary),
+                *screen_sections(summary, design),
+                *factor_sections(summary, design),
+                *tail_sections(summary),
+            ]
+        ),
         *_why(summary),
         *_doubts(summary),
     ]

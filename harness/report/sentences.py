@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from harness.model import ArmSummary, Comparison, Design, Metric, Summary
+from harness.report.factors.screen import screen_answer
 from harness.report.overview import brief, counts, grouped, to_decide
 from harness.report.selection import by_reference, compared, has_verdict
 from harness.report.wording import by, decimals, difference, listed, percent_of, rounded, us_of, within
@@ -19,6 +20,8 @@ HOPS: Mapping[str, str] = {
 
 def answer(summary: Summary, design: Design | None) -> str:
     """Every verdict in one sentence: with all its numbers when they are few, else grouped by verdict."""
+    if summary.main_effects:
+        return screen_answer(summary, design)
     asked = compared(summary)
     if not asked:
         return "Nothing was compared: the reference is the only arm."

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.model import BothAtOnce, Comparison, Interaction, LevelEffect, Tail
+from harness.model import BothAtOnce, Comparison, FactorInteraction, Interaction, LevelEffect, MainEffect, Tail
 from harness.report.wording import Estimate, decimals, percent_of, signed, us_of
 
 ABSENT = "-"
-WORDS = ("verdict",)  # columns of words, not numbers
+WORDS = ("verdict", "changed")  # columns of words, not numbers
 
 STAR = " *"
 STARRED = "* The interval excludes zero, but Holm's correction leaves it undecided."
+STARRED_OF_MANY = "* The interval excludes zero, but the correction for so many effects leaves it undecided."
 
-Judged = Comparison | Interaction | LevelEffect | BothAtOnce | Tail
+Judged = Comparison | Interaction | LevelEffect | BothAtOnce | MainEffect | FactorInteraction | Tail
 Cell = tuple[str, str]  # the main part, and a lesser one set beside it or, where room is short, below it
 NOTHING: Cell = ("", "")
 Row = tuple[Cell, ...]
@@ -57,10 +58,10 @@ def _kept_open(one: Judged) -> bool:
     return undecided and estimate is not None and estimate.excludes_zero
 
 
-def section(heading: str, sentences: Sequence[str], sheets: Sequence[Sheet]) -> Section:
+def section(heading: str, sentences: Sequence[str], sheets: Sequence[Sheet], starred: str = STARRED) -> Section:
     """With what a star means, where there is one."""
     stars = any(main.endswith(STAR) for sheet in sheets for row in sheet.rows for main, _ in row)
-    return Section(heading, [*sentences, *([STARRED] if stars else [])], sheets)
+    return Section(heading, [*sentences, *([starred] if stars else [])], sheets)
 
 
 def joined(cell: Cell) -> str:

@@ -11,6 +11,7 @@ from harness.report import caveats, page, seed, sentences
 from harness.report.arrangement import foreseen
 from harness.report.calibration import mention
 from harness.report.doubts import Fold, folded
+from harness.report.factors.screen import screen_sections
 from harness.report.factors.sections import factor_sections
 from harness.report.load import load_sections
 from harness.report.page import Paragraph, heading, verbatim
@@ -30,7 +31,13 @@ def render(summary: Summary, design: Design | None, *, width: int | None = None,
         ArmTables(summary),
         *_notes(summary, design),
         *_sections(load_sections(summary)),
-        *_sections([*factor_sections(summary, design), *tail_sections(summary, beyond_p90=True)]),
+        *_sections(
+            [
+                *screen_sections(summary, design),
+                *factor_sections(summary, design),
+                *tail_sections(summary, beyond_p90=True),
+            ]
+        ),
         *_why(summary),
         *seed.section(summary),
         *_doubts(summary),

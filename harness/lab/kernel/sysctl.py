@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from harness.model.knobs import FileText, Knob, Scope
+from harness.model.knobs import FileText, Knob, Scope, sysctl_touches
 
 ROOT = Path("/proc/sys")
 OF_NETWORKS = ("net.", "net/")
-OF_UNIX_SOCKETS = ("net.core.somaxconn", "net.core.wmem", "net.core.rmem", "net.unix.")
 
 
 def sysctl_file(name: str, root: Path = ROOT) -> Path:
@@ -16,10 +15,9 @@ def sysctl_file(name: str, root: Path = ROOT) -> Path:
 
 def sysctl_knob(name: str, scope: Scope) -> Knob:
     """`scope` is for the machine to say."""
-    of_tcp_alone = name.startswith("net.") and not name.startswith(OF_UNIX_SOCKETS)
     return Knob(
         scope=scope,
-        touches="tcp" if of_tcp_alone else "both",
+        touches=sysctl_touches(name),
         problem=lambda _: None,
         changes=lambda value: (FileText(str(sysctl_file(name)), str(value)),),
     )

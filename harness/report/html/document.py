@@ -15,9 +15,10 @@ from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly brings no types
 
 from harness.analysis.exhibits import Exhibits
-from harness.model import Plan, Summary
+from harness.model import Design, Plan, Summary
 from harness.report import caveats, seed, sentences
 from harness.report.doubts import folded
+from harness.report.factors.screen import screen_sections
 from harness.report.factors.sections import factor_sections
 from harness.report.html.certainty import certainty, doubtful
 from harness.report.html.figures.drift import drift, steadiness
@@ -25,6 +26,7 @@ from harness.report.html.figures.load import latency_by_load
 from harness.report.html.figures.pairs import WHAT, forest, per_session
 from harness.report.html.figures.pilot import burst_lengths, carry_over
 from harness.report.html.figures.requests import longest_requests, most_requests
+from harness.report.html.figures.screen import half_normal
 from harness.report.html.figures.style import Figure, appearances
 from harness.report.html.figures.waterfall import waterfall
 from harness.report.html.machine import machine_facts, versions
@@ -32,6 +34,7 @@ from harness.report.html.method import method_facts
 from harness.report.html.typeset import typeset
 from harness.report.load import load_sections
 from harness.report.selection import by_reference, compared, controls, headline
+from harness.report.sheet import Section
 from harness.report.tables import milliseconds, rate
 from harness.report.tails import tail_sections
 from harness.report.why.sentences import why
@@ -66,7 +69,7 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         started_utc=exhibits.started_utc,
         steadiness=steadiness(exhibits.effects),
         published=_published(summary),
-        sections=[*load_sections(summary), *factor_sections(summary, design), *tail_sections(summary)],
+        sections=_sections(summary, design),
         why=why(summary),
         differences=list(difference_tables(summary)),
         counters=counter_rows(summary),
@@ -79,6 +82,15 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
     )
 
 
+def _sections(summary: Summary, design: Design) -> list[Section]:
+    return [
+        *load_sections(summary),
+        *screen_sections(summary, design),
+        *factor_sections(summary, design),
+        *tail_sections(summary),
+    ]
+
+
 def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figure]:
     design, pilot = plan.experiment.design, plan.pilot
     drawn = [
@@ -86,6 +98,7 @@ def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figur
         per_session(summary, design, headline(summary), exhibits.effects),
         per_session(summary, design, "cpu", exhibits.effects),
         latency_by_load(summary),
+        half_normal(summary),
         drift(summary, exhibits.drift),
         most_requests(summary, exhibits.distributions),
         longest_requests(summary, exhibits.distributions),

@@ -1,0 +1,57 @@
+"""Reports on a screen: golden texts, the half-normal plot, and the plan."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly brings no types
+import pytest
+from factorial import factorial
+from imagined import Run, run_of
+
+from harness.analysis.exhibits import exhibits
+from harness.model import Design, Experiment
+from harness.report.arrangement import render_plan
+from harness.report.html.document import render_html
+from harness.report.html.figures.screen import half_normal
+from harness.report.markdown import render_markdown
+from harness.report.terminal import render
+
+DATA = Path(__file__).parents[2] / "data" / "report" / "screen"
+KNOBS = ("tcp_sack", "tcp_ecn", "tcp_autocorking", "tcp_frto", "ip_early_demux")
+
+
+def experiment() -> Experiment:
+    factors = {f"knobs.net.ipv4.{name}": [1, 0] for name in KNOBS}
+    return factorial(factors, against="", design={"screen": "plackett-burman", "expect_null": ["net.ipv4.tcp_frto"]})
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    asked = experiment()
+    key = "knobs.net.ipv4.ip_early_demux"
+    truth = {arm: 1.05 if of[key] == "0" else 1.0 for arm, of in asked.levels.items()}
+    return run_of(truth, experiment=asked)
+
+
+def test_a_report_reads_as_expected(run: Run, golden: Callable[[Path, str], None]) -> None:
+    golden(DATA / "screen.txt", render(run.summary, Design(), width=80))
+    golden(DATA / "screen.md", render_markdown(run.summary, Design()))
+
+
+def test_a_plan_reads_as_expected(run: Run, golden: Callable[[Path, str], None]) -> None:
+    golden(DATA / "plan.txt", render_plan(run.plan, 60.0, width=80))
+
+
+def test_what_stands_out_is_named_in_the_half_normal_plot(run: Run) -> None:
+    figure = half_normal(run.summary)
+    assert figure is not None
+    go.Figure(data=list(figure.data), layout=figure.layout)
+    named = [text for text in figure.data[1]["text"] if text]
+    assert named == ["ip_early_demux=0"]
+    assert figure.data[1]["y"] == sorted(figure.data[1]["y"])
+
+
+def test_a_page_has_the_plot_and_the_tables(run: Run) -> None:
+    page = render_html(run.summary, run.plan, run.host, exhibits(run.plan.experiment, run.sessions))
+    for words in ("What stands out", "Which settings matter?", "What each arm had changed"):
+        assert words in page
