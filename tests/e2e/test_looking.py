@@ -69,6 +69,27 @@ def test_doctor_looks_at_the_machine_and_at_an_experiment(tmp_path: Path) -> Non
     assert "What can be concluded here" in text
 
 
+def test_doctor_watches_each_cpu_unless_told_not_to(tmp_path: Path) -> None:
+    watched, unwatched = (barehop(tmp_path, "doctor", "--seconds", seconds).out for seconds in ("0.1", "0"))
+    assert "taken from a loop of 0.1 s" in " ".join(watched.split())
+    assert "loop of" not in unwatched
+    assert "barehop tune would" in " ".join(unwatched.split())
+
+
+def test_plan_says_what_to_boot(tmp_path: Path) -> None:
+    factor = ("--set", 'factors={"knobs.boot.mitigations" = ["auto", "off"], transport = ["tcp", "uds-tmpfs"]}')
+    text = looked(tmp_path, "plan", "kernel-cpu", "--boots", *factor).out
+    assert text.count("barehop run kernel-cpu") == 2
+    assert "mitigations=off" in text
+    assert barehop(tmp_path, "plan", "kernel-cpu", "--boots").code == 2
+
+
+def test_tune_changes_nothing_for_a_program_that_is_not_there(tmp_path: Path) -> None:
+    ended = barehop(tmp_path, "tune", "--", "no-such-program", "--help")
+    assert ended.code == 3
+    assert "There is no program no-such-program. Nothing was changed" in ended.err
+
+
 def test_doctor_ends_with_3_when_the_experiment_cannot_run_here(tmp_path: Path) -> None:
     ended = barehop(tmp_path, "doctor", "quick", "--seconds", "0.1", *sets(nginx="no-such-nginx"))
     assert ended.code == 3
