@@ -82,7 +82,7 @@ def test_what_cannot_be_told_apart_is_named() -> None:
 
 
 def test_where_a_factor_is_compared_each_effect_is_told_at_each_of_its_levels() -> None:
-    factors = {**dict(list(FACTORS.items())[:3]), "transport": ["tcp", "uds-tmpfs"]}
+    factors: dict[str, Sequence[object]] = {**dict(list(FACTORS.items())[:3]), "transport": ["tcp", "uds-tmpfs"]}
     experiment = factorial(factors, design={"screen": "plackett-burman", "against": {"transport": "tcp"}})
     places = [(one.change.factor, one.where["transport"]) for one in mains(experiment)]
     assert places == [(factor, transport) for transport in ("tcp", "uds-tmpfs") for factor in list(FACTORS)[:3]]
