@@ -43,7 +43,12 @@ Session = Mapping[str, Series]  # us per request over rounds, by way
 @click.command(context_settings={"show_default": True})
 @click.option("--tool", "names", type=click.Choice(ALL), multiple=True, default=ALL, help="Only this one; repeatable.")
 @click.option("--sessions", type=click.IntRange(min=2), default=8, help="Everything is started afresh for each.")
-@click.option("--rounds", type=click.IntRange(min=1), default=8, help="Runs of each tool in either way, in random order, a session.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=8,
+    help="Runs of each tool in either way, a session.",
+)
 @click.option("--requests", type=click.IntRange(min=1), default=500, help="Of each run.")
 @click.option("--publish", is_flag=True, help="Put the table into results/published/by-hand.")
 def main(names: tuple[str, ...], sessions: int, rounds: int, requests: int, publish: bool) -> None:
