@@ -35,19 +35,25 @@ from harness.model import LoadTool, Outcome, Settings, Target
 
 MARGIN_PERCENT = 2.0
 PUBLISHED = Path(__file__).parents[1] / "results" / "published" / "by-hand" / "by-hand.md"
+ALL = tuple(name for name in plugins.names(TOOLS) if name != "pyperf")  # which chooses how many
 WAYS = ("barehop", "by hand")
 Session = Mapping[str, Series]  # us per request over rounds, by way
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--tool", "names", multiple=True, help="Only this one; repeatable.")
-@click.option("--sessions", default=8, help="Everything is started afresh for each.")
-@click.option("--rounds", default=8, help="Runs of each tool in either way, in random order, a session.")
-@click.option("--requests", default=500, help="Of each run.")
+@click.option("--tool", "names", type=click.Choice(ALL), multiple=True, default=ALL, help="Only this one; repeatable.")
+@click.option("--sessions", type=click.IntRange(min=2), default=8, help="Everything is started afresh for each.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=8,
+    help="Runs of each tool in either way, a session.",
+)
+@click.option("--requests", type=click.IntRange(min=1), default=500, help="Of each run.")
 @click.option("--publish", is_flag=True, help="Put the table into results/published/by-hand.")
 def main(names: tuple[str, ...], sessions: int, rounds: int, requests: int, publish: bool) -> None:
     """Run each tool through barehop and by hand, in turn against the same stack, and compare the rates."""
-    tools = names or tuple(name for name in plugins.names(TOOLS) if name != "pyperf")  # which chooses how many
+    tools = tuple(dict.fromkeys(names))
     found: dict[str, list[Session]] = {name: [] for name in tools}
     try:
         for session in range(1, sessions + 1):

@@ -73,6 +73,7 @@ class Running:
         """See the service end by itself; a MachineError when it does not."""
         if not _ends_within(patience_s, self.keeper):
             raise MachineError(f"{self.service.name} did not end within {patience_s:g} s of being asked to.")
+        self.keeper.wait()  # its output is closed a moment before it has ended
 
 
 @contextmanager
