@@ -61,7 +61,11 @@ class Settings(Model):
     placement: Literal["auto", "split", "shared", "same-cpu", "none"] | CpuLists = Field(
         "auto", description="who runs on which CPUs: auto, split, shared, same-cpu, none, or CPU lists per role"
     )
-    network: str = Field("host", description="a rung of the ladder")
+    network: str = Field("host", description="a rung of the ladder: what lies on the way of the hop")
+    network_leg: Literal["hop", "front"] = Field(
+        "hop", description="which connection the rung lies on: nginx's to the app, or the client's to nginx"
+    )
+    sandbox: tuple[str, ...] = Field((), strict=False, description="rungs of the ladder that both servers run under")
     cpu_quota: float = Field(0.0, ge=0, strict=False, description="CPUs' worth of CFS quota per role; 0: none")
     knobs: dict[str, int | str] = Field(default_factory=dict, description="kernel settings of the arm")
     url: str = Field("", description="an already running service instead of a stack of ours")

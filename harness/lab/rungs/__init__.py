@@ -1,0 +1,1 @@
+"""The ladder: kernel mechanisms that a container is made of, one file each."""

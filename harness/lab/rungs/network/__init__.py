@@ -1,0 +1,1 @@
+"""What can lie on the way of a connection; each stands on the one below."""

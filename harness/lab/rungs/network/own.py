@@ -1,0 +1,5 @@
+"""A network namespace of the stack's own, with the host's values."""
+
+from harness.model.rungs import NetworkRung
+
+PLUGIN = NetworkRung(below="host")

@@ -1,0 +1,1 @@
+"""What a server can run under; each by itself, or several together."""

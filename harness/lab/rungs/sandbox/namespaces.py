@@ -1,0 +1,5 @@
+"""Pid, uts, ipc and cgroup namespaces of their own."""
+
+from harness.model.rungs import SandboxRung
+
+PLUGIN = SandboxRung()

@@ -1,0 +1,5 @@
+"""Speculative store bypass disabled, where the CPU knows it."""
+
+from harness.model.rungs import SandboxRung
+
+PLUGIN = SandboxRung()

@@ -1,0 +1,5 @@
+"""A user namespace."""
+
+from harness.model.rungs import SandboxRung
+
+PLUGIN = SandboxRung()
