@@ -9,8 +9,8 @@ from pathlib import Path
 class Foreign:
     """One run of a load tool against one architecture. What the file does not tell is None, or empty.
 
-    `where` and `architecture` name the row, from the file or from its name; `transport` is "tcp" or "uds" where the name of
-    the architecture says so, "" where not. Times are in microseconds, as exact as `resolution_us` of the tool.
+    `where` and `architecture` name the row, from the file or from its name; `transport` is "tcp" or "uds" where the
+    architecture's name says so, "" where not. Times are in microseconds, as exact as `resolution_us` of the tool.
     `latency_us` are single times, in the tool's order.
     """
 
