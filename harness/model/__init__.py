@@ -4,8 +4,9 @@ from harness.model.difference import Difference
 from harness.model.experiment import Arm, Chain, CpuLists, Cpus, Design, Experiment, Settings
 from harness.model.factors import Agreement, BothAtOnce, Interaction, LevelEffect, SameSign, Tail, ToolSign
 from harness.model.load import Capacity, LoadPoint, Paced
+from harness.model.outcome import Outcome
 from harness.model.plan import AllanPoint, CurvePoint, Pilot, Plan, Schedule
-from harness.model.plugins import LoadTool, Outcome, Reply, Target, Transport
+from harness.model.plugins import LoadTool, Reply, Target, Transport
 from harness.model.record import Doubt, Record, Snapshot, Visit, VisitRow
 from harness.model.summary import ArmSummary, Comparison, Seconds, Summary
 from harness.model.why import (
