@@ -50,7 +50,7 @@ Session = Mapping[str, Series]  # us per request over rounds, by way
     help="Runs of each tool in either way, a session.",
 )
 @click.option("--requests", type=click.IntRange(min=1), default=500, help="Of each run.")
-@click.option("--publish", is_flag=True, help="Put the table into results/published/by-hand.")
+@click.option("--publish", is_flag=True, help="Put the tools' lines into results/published/by-hand.")
 def main(names: tuple[str, ...], sessions: int, rounds: int, requests: int, publish: bool) -> None:
     """Run each tool through barehop and by hand, in turn against the same stack, and compare the rates."""
     tools = tuple(dict.fromkeys(names))
@@ -64,11 +64,11 @@ def main(names: tuple[str, ...], sessions: int, rounds: int, requests: int, publ
     except HarnessError as problem:
         click.echo(str(problem), err=True)
         sys.exit(problem.exit_code)
-    table = _table(found, requests)
-    click.echo(table)
+    rows = _rows(found, requests)
+    click.echo(_table(rows))
     if publish:
         PUBLISHED.parent.mkdir(parents=True, exist_ok=True)
-        PUBLISHED.write_text(table, encoding="utf-8")
+        PUBLISHED.write_text(_table(_published() | rows), encoding="utf-8")
 
 
 def _session(tools: Sequence[str], settings: Settings, rounds: int, chance: random.Random) -> dict[str, Session]:
@@ -133,34 +133,46 @@ def _us_per_request(outcome: Outcome) -> float:
     return 1e6 * outcome.duration_s / outcome.requests
 
 
-def _table(found: Mapping[str, Sequence[Session]], requests: int) -> str:
-    pair = WAYS
+def _rows(found: Mapping[str, Sequence[Session]], requests: int) -> dict[str, str]:
+    """A line of the table for each tool."""
     judgements = judged(
-        {name: effects(sessions, pair, "latency") for name, sessions in found.items()},
+        {name: effects(sessions, WAYS, "latency") for name, sessions in found.items()},
         MARGIN_PERCENT,
         single_look,
         excuse=lambda _name: "",
     )
-    sessions, kernel = max(map(len, found.values())), host_facts({})["kernel"]
+    return {name: _row(name, found[name], requests, fields) for name, fields in judgements.items()}
+
+
+def _row(name: str, sessions: Sequence[Session], requests: int, fields: Fields) -> str:
+    runs = f"{len(sessions)} x {len(sessions[0][WAYS[0]])} x {requests}"
+    numbers = f"{fields['percent_low']:+.2f} to {fields['percent_high']:+.2f}"
+    return f"| {name} | {runs} | {fields['percent']:+.2f} % | {numbers} | {fields['verdict']} |"
+
+
+def _table(rows: Mapping[str, str]) -> str:
+    kernel = host_facts({})["kernel"]
     return "\n".join(
         [
             "# What barehop obtains from a load tool, against the tool run by hand",
             "",
-            f"Time per request at the rate of runs of {requests} requests, the two ways in turn, one stack for both,",
-            f"in {sessions} sessions. Equivalent means within {MARGIN_PERCENT:g} %.",
+            "Time per request at the rate that the tool gave, the two ways in turn in each round, one stack for both,",
+            f"started afresh for each session. Equivalent means within {MARGIN_PERCENT:g} %.",
             f"Linux {kernel['release']}, {kernel['machine']}.",
             "",
-            "| tool | barehop against by hand | 95 % interval | verdict |",
-            "| --- | ---: | --- | --- |",
-            *(_row(name, fields) for name, fields in judgements.items()),
+            "| tool | sessions x rounds x requests | barehop against by hand | 95 % interval | verdict |",
+            "| --- | ---: | ---: | --- | --- |",
+            *(rows[name] for name in sorted(rows)),
             "",
         ]
     )
 
 
-def _row(name: str, fields: Fields) -> str:
-    numbers = f"{fields['percent_low']:+.2f} to {fields['percent_high']:+.2f}"
-    return f"| {name} | {fields['percent']:+.2f} % | {numbers} | {fields['verdict']} |"
+def _published() -> dict[str, str]:
+    """The lines of tools that were published before."""
+    text = PUBLISHED.read_text(encoding="utf-8") if PUBLISHED.exists() else ""
+    named = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| ")}
+    return {name: line for name, line in named.items() if name in ALL}
 
 
 if __name__ == "__main__":

@@ -21,6 +21,29 @@ class Head(NamedTuple):
     closes: bool
 
 
+class Answer:
+    """One answer, piece by piece as it comes in."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.head: Head | None = None
+
+    def add(self, piece: bytes) -> bool:
+        """Whether the answer is whole now."""
+        self.data += piece
+        self.head = self.head or read_head(self.data)
+        return self.head is not None and body_end(self.head, self.data) is not None
+
+    @property
+    def closes(self) -> bool:
+        """Whether the server closes the connection after it."""
+        return self.head is not None and self.head.closes
+
+    def fault(self) -> str | None:
+        """What is wrong with all that came."""
+        return fault(self.head, self.data)
+
+
 def read_head(data: bytes | bytearray) -> Head | None:
     """None when `data` does not, or not yet, begin with a whole head."""
     end = data.find(_HEAD_END)

@@ -110,18 +110,18 @@ class KeptConnection:
 
     def _ask(self, sock: socket.socket) -> Exchange | None:
         """None: the server closed the connection before a byte of the answer came."""
-        data = bytearray()
-        start_ns = perf_counter_ns()
+        got = answer.Answer()
+        start_ns = end_ns = perf_counter_ns()
         try:
             sock.sendall(self._request)
-            head, end_ns = _receive(sock, data, start_ns + self._endpoint.timeout_ns)
+            end_ns = _receive(sock, got, start_ns + self._endpoint.timeout_ns)
         except CLOSED_BY_SERVER:
-            if data:
+            if got.data:
                 raise
-        if not data:
+        if not got.data:
             return None
-        fault = answer.fault(head, data)
-        if fault or (head and head.closes):
+        fault = got.fault()
+        if fault or got.closes:
             self.close()
         return Exchange(start_ns, end_ns, fault, connected=False)
 
@@ -140,15 +140,13 @@ class KeptConnection:
         return self._sock
 
 
-def _receive(sock: socket.socket, data: bytearray, deadline_ns: int) -> tuple[answer.Head | None, int]:
-    """Fill `data` with one answer, as far as it comes; its head, and when its last byte was there."""
-    head, end_ns = None, 0
+def _receive(sock: socket.socket, got: answer.Answer, deadline_ns: int) -> int:
+    """Fill `got` with one answer, as far as it comes; when its last byte was there."""
+    end_ns = 0
     while piece := sock.recv(PIECE_BYTES):
         end_ns = perf_counter_ns()
-        data += piece
-        head = head or answer.read_head(data)
-        if head and answer.body_end(head, data) is not None:
+        if got.add(piece):
             break
         if end_ns > deadline_ns:
             raise TimeoutError
-    return head, end_ns
+    return end_ns

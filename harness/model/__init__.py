@@ -15,8 +15,9 @@ from harness.model.factors import (
 )
 from harness.model.knobs import Knob, KnobValue
 from harness.model.load import Capacity, LoadPoint, Paced
+from harness.model.outcome import Outcome
 from harness.model.plan import AllanPoint, CurvePoint, Pilot, Plan, Schedule
-from harness.model.plugins import LoadTool, Outcome, Reply, Target, Transport
+from harness.model.plugins import LoadTool, Reply, Target, Transport
 from harness.model.record import Doubt, Record, Snapshot, Visit, VisitRow
 from harness.model.summary import ArmSummary, Comparison, Seconds, Summary
 from harness.model.why import (

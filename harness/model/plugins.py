@@ -1,16 +1,12 @@
 """What plug-ins describe, and whom they are given."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
-from typing import Self
 
 from harness.model.experiment import Settings
+from harness.model.outcome import Outcome
 from harness.model.words import Home
-
-PERCENTILES = (*map(float, range(100)), 99.9, 100.0)  # that are made of single times
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,45 +49,6 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an outside tool's run gave, at the tool's own resolution. `percentiles_us` maps 50.0 to the median.
-
-    `sent` is how many requests there were in all, where more were sent than count. `latency_us` are the times of the
-    requests that were answered right, in the tool's order, where it tells single times.
-    """
-
-    requests: int
-    failures: Mapping[str, int]
-    duration_s: float
-    mean_us: float
-    percentiles_us: Mapping[float, float]
-    resolution_us: float
-    sent: int = 0
-    latency_us: tuple[float, ...] = ()
-
-    @classmethod
-    def of_times(
-        cls, latency_us: Sequence[float], failures: Mapping[str, int], duration_s: float, resolution_us: float
-    ) -> Self:
-        """That of single times: their mean, and each percentile as the smallest time that so many do not exceed."""
-        return cls(
-            requests=len(latency_us),
-            failures={kind: count for kind, count in failures.items() if count},
-            duration_s=duration_s,
-            mean_us=fmean(latency_us) if latency_us else 0.0,
-            percentiles_us=_percentiles_us(sorted(latency_us)),
-            resolution_us=resolution_us,
-            latency_us=tuple(latency_us),
-        )
-
-
-def _percentiles_us(rising_us: Sequence[float]) -> dict[float, float]:
-    if not rising_us:
-        return {}
-    return {percent: rising_us[max(math.ceil(percent / 100 * len(rising_us)), 1) - 1] for percent in PERCENTILES}
 
 
 def _no_files(_target: Target, _settings: Settings) -> Mapping[str, str]:

@@ -98,6 +98,8 @@ def levels_of(settings: Settings) -> dict[str, str]:
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, float):
+        return f"{value:g}"
     return value if isinstance(value, str) and value else json.dumps(value)
 
 

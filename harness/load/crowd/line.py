@@ -82,25 +82,23 @@ class Line:
 
     def _on_standing(self, sock: socket.socket) -> Generator[int, None, Exchange | None]:
         """None: the server closed the connection before a byte of the answer came."""
+        got = answer.Answer()
         start_ns = end_ns = perf_counter_ns()
-        data, head = bytearray(), None
         try:
             yield from _waited(EPOLLOUT, sock.send, self._request)
-            while head is None or answer.body_end(head, data) is None:
+            while True:
                 yield EPOLLIN
                 piece = yield from _received(sock)
-                if not piece:
+                end_ns = perf_counter_ns() if piece else end_ns
+                if not piece or got.add(piece):
                     break
-                end_ns = perf_counter_ns()
-                data += piece
-                head = head or answer.read_head(data)
         except CLOSED_BY_SERVER:
-            if data:
+            if got.data:
                 raise
-        if not data:
+        if not got.data:
             return None
-        fault = answer.fault(head, data)
-        if fault or (head and head.closes):
+        fault = got.fault()
+        if fault or got.closes:
             self.close()
         return Exchange(start_ns, end_ns, fault, connected=False)
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from harness.model import LoadTool, Outcome, Settings, Target
+from harness.model.outcome import left_text
 
 _PERCENTILES = "percentiles.csv"
 _HEADER = ["Percentage served", "Time in ms"]
@@ -31,7 +32,7 @@ def _amount(settings: Settings) -> list[str]:
 
 
 def _outcome(directory: Path) -> Outcome:
-    text = _read(directory / "stdout.txt")
+    text = left_text("ab", directory / "stdout.txt")
     complete = int(_figure(text, "Complete requests"))
     failures = _failures(text)
     not_connected = failures.get("connect", 0) + failures.get("exceptions", 0)  # ab does not complete these
@@ -40,16 +41,9 @@ def _outcome(directory: Path) -> Outcome:
         failures=failures,
         duration_s=float(_figure(text, "Time taken for tests")),
         mean_us=1000 * float(_figure(text, "Time per request")),
-        percentiles_us=_of_times(_percentiles_us(_read(directory / _PERCENTILES)), complete),
+        percentiles_us=_of_times(_percentiles_us(left_text("ab", directory / _PERCENTILES)), complete),
         resolution_us=1.0,
     )
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError as error:
-        raise ValueError(f"ab left no {path.name} that can be read ({error.strerror}).") from error
 
 
 def _figure(text: str, label: str) -> str:

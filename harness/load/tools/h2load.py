@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.model import LoadTool, Outcome, Settings, Target
+from harness.model.outcome import left_text
 
 _LOG = "requests.tsv"
 _RESOLUTION_US = 1.0
@@ -32,8 +33,8 @@ def _refuses(settings: Settings) -> Iterator[str]:
 
 
 def _outcome(directory: Path) -> Outcome:
-    counts = _counts(_read(directory / "stdout.txt"))
-    rows = _rows(_read(directory / _LOG))
+    counts = _counts(left_text("h2load", directory / "stdout.txt"))
+    rows = _rows(left_text("h2load", directory / _LOG))
     if len(rows) != counts["done"]:
         raise ValueError(f"h2load says that {counts['done']} requests were done, but {_LOG} has {len(rows)}.")
     right_us = [us for _, status, us in rows if 200 <= status < 300]
@@ -71,13 +72,6 @@ def _rows(text: str) -> list[tuple[int, int, int]]:
         return [(begin_us, status, us) for begin_us, status, us in rows]
     except ValueError as error:
         raise ValueError(f"{_LOG} has a line that is not three whole numbers: {error}.") from error
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError as error:
-        raise ValueError(f"h2load left no {path.name} that can be read ({error.strerror}).") from error
 
 
 PLUGIN = LoadTool(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness.model import LoadTool, Outcome, Settings, Target
+from harness.model.outcome import left_text
 
 _ASKED = "asked.json"
 _RESOLUTION_US = 100.0  # it prints seconds with four digits after the point
@@ -65,10 +66,7 @@ def _asked(path: Path) -> int:
 
 def _rows(path: Path) -> list[tuple[float, int, float]]:
     """(time in s, status, begin in s) of every request that was answered."""
-    try:
-        text = path.read_text(errors="replace")
-    except OSError as error:
-        raise ValueError(f"hey left no {path.name} that can be read ({error.strerror}).") from error
+    text = left_text("hey", path)
     if not text.endswith("\n"):
         raise ValueError("hey's output ends within a line.")
     reader = csv.DictReader(text.splitlines())

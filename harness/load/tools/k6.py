@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.model import LoadTool, Outcome, Settings, Target
+from harness.model.outcome import left_text
 
 _FILE = "outcome.json"
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "k6.js"
@@ -27,11 +28,10 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
 
 
 def _outcome(directory: Path) -> Outcome:
+    text = left_text("k6", directory / _FILE)
     try:
-        found = json.loads((directory / _FILE).read_text(encoding="utf-8"))
+        found = json.loads(text)
         return _outcome_of(found, found["latency_ms"] or {"count": 0})
-    except OSError as error:
-        raise ValueError(f"k6 left no {_FILE} that can be read ({error.strerror}).") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{_FILE} is not what k6's script writes: {error!r}.") from error
 

@@ -30,13 +30,7 @@ def _files(target: Target, settings: Settings) -> Mapping[str, str]:
 
 
 def _outcome(directory: Path) -> Outcome:
-    try:
-        found = json.loads((directory / _FILE).read_text(encoding="utf-8"))
-        return Outcome.of_times(found["latency_us"], found["failures"], found["duration_s"], _RESOLUTION_US)
-    except OSError as error:
-        raise ValueError(f"molotov left no {_FILE} that can be read ({error.strerror}).") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{_FILE} is not what molotov's scenario writes: {error!r}.") from error
+    return Outcome.left_by("molotov", directory / _FILE, _RESOLUTION_US)
 
 
 PLUGIN = LoadTool(

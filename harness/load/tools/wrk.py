@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.model import LoadTool, Outcome, Settings, Target
+from harness.model.outcome import left_text
 
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "wrk.lua"
 _RESOLUTION_US = 1.0
@@ -48,11 +49,9 @@ def _outcome(directory: Path) -> Outcome:
 
 
 def _figures(path: Path) -> dict[str, Any]:
+    *_, last = left_text("wrk", path).splitlines() or [""]
     try:
-        *_, last = path.read_text(errors="replace").splitlines() or [""]
         found = json.loads(last)
-    except OSError as error:
-        raise ValueError(f"wrk left no {path.name} that can be read ({error.strerror}).") from error
     except ValueError as error:
         raise ValueError(f"The last line of wrk's output is not JSON: {last[:80]!r}.") from error
     if not isinstance(found, dict):
