@@ -35,6 +35,20 @@ def gap_findings(gaps: Sequence[Gaps]) -> Iterator[Finding]:
         yield Finding("gaps", "doubt" if loud else "ok", seen, advice)
 
 
+def rights_finding(who: str, *, own_networks: bool) -> Finding:
+    """What `who` runs here may do to the kernel's settings."""
+    if not own_networks:
+        seen = f"runs as {who}, to whom this kernel gives no network of its own: no settings of TCP, no conntrack"
+        advice = "Run as root, or allow user namespaces (sysctl user.max_user_namespaces); all else can be measured."
+        return Finding("rights", "doubt", seen, advice)
+    if who == "root":
+        return Finding(
+            "rights", "ok", "runs as root: every setting, those of the whole machine with run --allow-global"
+        )
+    seen = f"runs as {who}: settings of TCP in a user namespace of its own, none of the whole machine"
+    return Finding("rights", "ok", seen)
+
+
 def tuning_finding(changes: Sequence[str], refused: dict[str, str]) -> Finding:
     """What barehop tune would change here, and what it could not."""
     cannot = f"; cannot set {', '.join(refused)}" if refused else ""

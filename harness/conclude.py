@@ -45,6 +45,7 @@ def summary_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Sum
     return caused.model_copy(
         update={
             "overrides": plan.overrides,
+            "allow_global": plan.allow_global,
             "schedule": plan.schedule,
             "pilot": plan.pilot,
             "calibration": store.read_calibration(),

@@ -50,8 +50,9 @@ def begun(  # noqa: PLR0913 - the options of a command
     capacities = _capacities(experiment, store, quiet=quiet)
     if capacities:
         experiment = with_rates(experiment, capacities)
-    plan = planned(experiment, overrides, store, quiet=quiet).model_copy(update={"capacities_per_s": capacities})
-    store.write_text("plan.json", plan.model_dump_json() + "\n")
+    plan = planned(experiment, overrides, store, quiet=quiet)
+    asked = {"capacities_per_s": capacities, "allow_global": allow_global}
+    store.write_text("plan.json", plan.model_copy(update=asked).model_dump_json() + "\n")
     return store
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from harness import plugins
-from harness.circumstance_findings import circumstance_findings, gap_findings, tuning_finding
+from harness.circumstance_findings import circumstance_findings, gap_findings, rights_finding, tuning_finding
 from harness.errors import MachineError
 from harness.evidence.circumstances import read_circumstances
 from harness.evidence.counters.perf import INSTALL, RIGHTS, may_count
@@ -18,6 +18,7 @@ from harness.evidence.pyperf_system import pyperf_system
 from harness.evidence.quiet import Noise, watch_noise
 from harness.lab.blueprint import Machine
 from harness.lab.kernel.tuning import tuning_of
+from harness.lab.network.own_user import can_gain_rights
 from harness.lab.placement import place
 from harness.lab.process import own_pids
 from harness.lab.programs import find_nginx, find_program, find_python
@@ -87,7 +88,7 @@ def _version(path: str, version: tuple[int, ...]) -> str:
 
 def _rights() -> Finding:
     who = "root" if os.geteuid() == 0 else "an ordinary user"
-    return Finding("rights", "ok", f"runs as {who}, which is enough for every configuration of this version", "")
+    return rights_finding(who, own_networks=can_gain_rights())
 
 
 def _placement(machine: Machine) -> Finding:

@@ -40,6 +40,7 @@ def arm_summary(
     return ArmSummary(
         requests=sum(visit.requests for of_session in visits for visit in of_session),
         failed=sum(failed.values()),
+        failed_by_kind=dict(failed),
         requests_per_s=1e6 / request_us if request_us and not _client_bound(sessions) else None,
         mean_us=mean_us,
         p50_us=percentile_us(sessions, arm.name, 50),

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.lab.idle import idle_states
 from harness.lab.kernelfiles import HERE, Roots, read, read_int
 
 SERVICES = ("irqbalance", "tuned", "dockerd", "containerd", "podman", "firewalld", "thermald", "power-profiles-")
@@ -29,7 +30,7 @@ def read_circumstances(roots: Roots = HERE) -> Circumstances:
     return Circumstances(
         clock=read(roots.sys / "devices/system/clocksource/clocksource0/current_clocksource"),
         timer_hz=int(hertz[1]) if hertz else None,
-        idle_us=dict(_idle_states(roots)),
+        idle_us=idle_states(roots),
         halt_poll_ns=read_int(roots.sys / "module/haltpoll/parameters/guest_halt_poll_ns"),
         huge_pages=pages[1] if pages else None,
         services=tuple(name for name in SERVICES if name in set(_names(roots))),
@@ -43,14 +44,6 @@ def kernel_config(roots: Roots = HERE) -> str | None:
     except (OSError, EOFError):
         release = read(roots.proc / "sys/kernel/osrelease") or ""
         return read(roots.top / f"boot/config-{release}")
-
-
-def _idle_states(roots: Roots) -> Iterator[tuple[str, int]]:
-    """Of the first CPU, those that are not disabled."""
-    for state in sorted((roots.sys / "devices/system/cpu/cpu0/cpuidle").glob("state*")):
-        name, latency_us = read(state / "name"), read_int(state / "latency")
-        if name and latency_us is not None and read(state / "disable") != "1":
-            yield name, latency_us
 
 
 def _names(roots: Roots) -> Iterator[str]:

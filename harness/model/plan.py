@@ -64,7 +64,8 @@ class Plan(Model):
     """`plan.json`: enough to run, resume and analyse; `orders[session][round]` are places in `experiment.arms`.
 
     `overrides` are the --set of the command line, which are in `experiment` already. `capacities_per_s`, by arm, are
-    what rates that the file gives in percent are parts of; `experiment` has them in requests per second.
+    what rates that the file gives in percent are parts of; `experiment` has them in requests per second. `allow_global`
+    is whether the command line let knobs change values of the whole machine.
     """
 
     format: Literal[1] = 1
@@ -74,3 +75,4 @@ class Plan(Model):
     orders: tuple[tuple[tuple[int, ...], ...], ...]
     pilot: Pilot | None = None
     capacities_per_s: dict[str, float] = Field(default_factory=dict)
+    allow_global: bool = False

@@ -16,6 +16,7 @@ from harness.model.words import Model, Verdict
 class ArmSummary(Model):
     requests: int
     failed: int
+    failed_by_kind: dict[str, int] = Field(default_factory=dict)
     requests_per_s: float | None
     mean_us: float | None
     p50_us: float | None
@@ -51,6 +52,7 @@ class Summary(Model):
     question: str
     directory: str
     overrides: tuple[str, ...] = ()
+    allow_global: bool = False
     sessions: int
     planned_sessions: int
     valid: bool

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from harness.model import HEADLINE, Comparison, Design, Summary
 from harness.model.experiment import MOST_SECONDS
+from harness.report.factors.screen import main_effects
 from harness.report.selection import compared, controls, has_verdict, headline
 from harness.report.wording import Estimate, by, counted, difference, duration, listed, percent_of, rounded
 
@@ -130,9 +131,15 @@ def effort(summary: Summary, design: Design | None) -> str:
     parts = [f"{_sessions(summary)}, {spent}.", *_precision(summary, design)]
     if design:
         parts.append(f"Equivalent means within {design.equivalence_percent:g} %.")
+    return " ".join([*parts, *_corrections(summary)])
+
+
+def _corrections(summary: Summary) -> Iterator[str]:
     if holm_comparisons(summary) > 1:
-        parts.append(f"Holm's correction over {counted(holm_comparisons(summary), 'comparison')}.")
-    return " ".join(parts)
+        yield f"Holm's correction over {counted(holm_comparisons(summary), 'comparison')}."
+    effects, _ = main_effects(summary)
+    if len(effects) > 1:
+        yield f"Benjamini and Hochberg's over {counted(len(effects), 'effect')}."
 
 
 def _sessions(summary: Summary) -> str:
@@ -142,20 +149,22 @@ def _sessions(summary: Summary) -> str:
 
 
 def _precision(summary: Summary, design: Design | None) -> Iterator[str]:
-    estimates = [percent_of(c) for c in summary.comparisons if c.metric in HEADLINE and has_verdict(c)]
+    """Of what the run asks and may stop for: the effects of a screen, else the comparisons but for the control's."""
+    effects, _ = main_effects(summary)
+    estimates = [percent_of(one) for one in effects or compared(summary) if has_verdict(one)]
     widths = [estimate.half_width for estimate in estimates if estimate]
     if not widths:
         return
-    got = f"±{rounded(max(widths), 2)} %"
+    got = f"The widest interval{' of an effect' if effects else ''} is ±{rounded(max(widths), 2)} %"
     if design is None:
-        yield f"The widest interval is {got}."
+        yield f"{got}."
         return
     asked = design.precision_percent
     if max(widths) <= asked:
-        yield f"The widest interval is {got} (±{asked:g} % was asked)."
+        yield f"{got} (±{asked:g} % was asked)."
         return
     enough_s = summary.seconds.total * (max(widths) / asked) ** 2  # intervals narrow with the root of the time
     budget = float(f"{enough_s:.2g}")
     fixed = design.sessions is not None and design.rounds is not None
     advice = "" if fixed or budget > MOST_SECONDS else f"; --budget {budget:.0f} should get there"
-    yield f"The widest interval is {got} where ±{asked:g} % was asked{advice}."
+    yield f"{got} where ±{asked:g} % was asked{advice}."

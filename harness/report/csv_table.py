@@ -5,7 +5,8 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from harness.model import ArmSummary, Comparison, Summary, Tail
+from harness.model import ArmSummary, Comparison, MainEffect, Summary, Tail
+from harness.report.factors.screen import effect_name
 
 MEASURED = ("requests", "failed", "requests_per_s", "mean_us", "p50_us", "p90_us", "p99_us", "p999_us")
 HEADER = (
@@ -14,12 +15,12 @@ HEADER = (
     "sessions",
     "arm",
     "against",  # the arm it is compared with; empty for what was measured of the arm itself
-    "quantity",  # mean_us, cpu_nginx_us, latency_difference_percent, ...: the unit comes last
+    "quantity",  # mean_us, cpu_nginx_us, latency_difference_percent, latency_main_effect_us, ...: the unit comes last
     "value",  # empty where there is none
     "low",  # of the 95 % interval, of comparisons only
     "high",
-    "p",  # before Holm's correction
-    "p_adjusted",  # after it; empty for a control, which is judged alone
+    "p",  # before any correction
+    "p_adjusted",  # after Holm's, of a screen's effects Benjamini and Hochberg's; empty for a control, judged alone
     "verdict",
 )
 
@@ -29,7 +30,8 @@ Row = dict[str, Any]
 def render_csv(*summaries: Summary) -> str:
     """One table of all `summaries`, in tidy form: the columns of HEADER, and a row for each arm and quantity.
 
-    Differences are in percent and in microseconds, the arm relative to `against`: negative is faster.
+    Differences are in percent and in microseconds, the arm relative to `against`: negative is faster. So are the main
+    effects of a screen, where `arm` is a level of a factor and `against` its first one.
     """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, HEADER, restval="", lineterminator="\n")
@@ -45,9 +47,13 @@ def _rows(summary: Summary) -> Iterator[Row]:
     for name, arm in summary.arms.items():
         yield from ({**run, "arm": name, **row} for row in _measured(arm))
     for comparison in summary.comparisons:
-        yield from ({**run, **row} for row in _compared(comparison, comparison.metric))
+        yield from ({**run, **row} for row in _compared(comparison, f"{comparison.metric}_difference"))
+    for effect in summary.main_effects:
+        rows = _compared(effect, f"{effect.metric}_main_effect")
+        yield from ({**run, **row, "arm": effect_name(effect)} for row in rows)
     for tail in summary.tails:
-        yield from ({**run, **row} for row in _compared(tail, f"p{tail.percentile:g}".replace(".", "")))
+        percentile = f"p{tail.percentile:g}".replace(".", "")
+        yield from ({**run, **row} for row in _compared(tail, f"{percentile}_difference"))
 
 
 def _measured(arm: ArmSummary) -> Iterable[Row]:
@@ -55,14 +61,14 @@ def _measured(arm: ArmSummary) -> Iterable[Row]:
     return ({"quantity": quantity, "value": value} for quantity, value in values.items())
 
 
-def _compared(comparison: Comparison | Tail, quantity: str) -> Iterator[Row]:
+def _compared(comparison: Comparison | MainEffect | Tail, quantity: str) -> Iterator[Row]:
     judged = comparison.model_dump(include={"arm", "against", "p", "p_adjusted", "verdict"})
     intervals = {
         "percent": (comparison.percent, comparison.percent_low, comparison.percent_high),
         "us": (comparison.us, comparison.us_low, comparison.us_high),
     }
     for unit, (value, low, high) in intervals.items():
-        yield {**judged, "quantity": f"{quantity}_difference_{unit}", "value": value, "low": low, "high": high}
+        yield {**judged, "quantity": f"{quantity}_{unit}", "value": value, "low": low, "high": high}
 
 
 def _counted(summary: Summary) -> Iterator[Row]:

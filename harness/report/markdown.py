@@ -8,9 +8,10 @@ from harness.report import caveats, sentences
 from harness.report.doubts import folded
 from harness.report.factors.screen import screen_sections
 from harness.report.factors.sections import factor_sections
+from harness.report.failed import failure_sections
 from harness.report.load import load_sections
 from harness.report.selection import by_reference
-from harness.report.sheet import ABSENT, Section, joined
+from harness.report.sheet import ABSENT, WORDS, Section, joined
 from harness.report.tables import milliseconds, rate
 from harness.report.tails import tail_sections
 from harness.report.why.sentences import why
@@ -41,6 +42,7 @@ def render_markdown(summary: Summary, design: Design | None) -> str:
         *_notes(summary, design),
         *_sections(
             [
+                *failure_sections(summary),
                 *load_sections(summary),
                 *screen_sections(summary, design),
                 *factor_sections(summary, design),
@@ -145,8 +147,8 @@ def _why(summary: Summary) -> Iterator[str]:
 
 
 def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Names on the left, numbers on the right."""
-    lines = [header, (":--", *["--:"] * (len(header) - 1)), *rows]
+    """Names and words on the left, numbers on the right."""
+    lines = [header, (":--", *(":--" if name in WORDS else "--:" for name in header[1:])), *rows]
     return "\n".join(f"| {' | '.join(map(escaped, line))} |" for line in lines)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from harness.model import HEADLINE, Comparison, Metric, Summary
+from harness.model import HEADLINE, Comparison, MainEffect, Metric, Summary
 from harness.report.wording import percent_of
 
 
@@ -24,8 +24,8 @@ def is_control(summary: Summary, comparison: Comparison) -> bool:
     return summary.arms[comparison.arm].control_of is not None
 
 
-def has_verdict(comparison: Comparison) -> bool:
-    return comparison.verdict is not None and percent_of(comparison) is not None
+def has_verdict(one: Comparison | MainEffect) -> bool:
+    return one.verdict is not None and percent_of(one) is not None
 
 
 def by_reference(comparisons: Iterable[Comparison]) -> dict[str, list[Comparison]]:

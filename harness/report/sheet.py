@@ -7,7 +7,7 @@ from harness.model import BothAtOnce, Comparison, FactorInteraction, Interaction
 from harness.report.wording import Estimate, decimals, percent_of, signed, us_of
 
 ABSENT = "-"
-WORDS = ("verdict", "changed")  # columns of words, not numbers
+WORDS = ("verdict", "changed", "how")  # columns of words, not numbers
 
 STAR = " *"
 STARRED = "* The interval excludes zero, but Holm's correction leaves it undecided."

@@ -10,9 +10,11 @@ from harness.model import Design, Summary
 from harness.report import caveats, page, seed, sentences
 from harness.report.arrangement import foreseen
 from harness.report.calibration import mention
+from harness.report.commands import completing, repeating
 from harness.report.doubts import Fold, folded
 from harness.report.factors.screen import screen_sections
 from harness.report.factors.sections import factor_sections
+from harness.report.failed import failure_sections
 from harness.report.load import load_sections
 from harness.report.page import Paragraph, heading, verbatim
 from harness.report.sheet import Section
@@ -30,7 +32,7 @@ def render(summary: Summary, design: Design | None, *, width: int | None = None,
         *_head(summary, design),
         ArmTables(summary),
         *_notes(summary, design),
-        *_sections(load_sections(summary)),
+        *_sections([*failure_sections(summary), *load_sections(summary)]),
         *_sections(
             [
                 *screen_sections(summary, design),
@@ -123,12 +125,10 @@ def _doubt(fold: Fold) -> Iterator[RenderableType]:
 
 
 def _next_steps(summary: Summary) -> Iterator[RenderableType]:
-    directory = shlex.quote(summary.directory)
     yield ""
     yield verbatim(f"Results       {summary.directory}")
     yield verbatim(f"Look at them  {summary.directory}/report.html")
     if summary.sessions < summary.planned_sessions:
-        yield verbatim(f"Complete it   barehop run --resume {directory}")
-    overridden = "".join(f" --set {shlex.quote(override)}" for override in summary.overrides)
-    yield verbatim(f"Repeat it     barehop run {shlex.quote(f'{summary.directory}/experiment.toml')}{overridden}")
-    yield verbatim(f"Report again  barehop report {directory}")
+        yield verbatim(f"Complete it   {completing(summary, summary.directory)}")
+    yield verbatim(f"Repeat it     {repeating(summary, f'{summary.directory}/experiment.toml')}")
+    yield verbatim(f"Report again  barehop report {shlex.quote(summary.directory)}")

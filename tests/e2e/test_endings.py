@@ -27,7 +27,7 @@ class Thing:
 try:
     with interruptible():
         thing = Thing()
-        watcher = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+        watcher = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.{name}))
         del thing
         time.sleep(60)
         print("slept")
@@ -62,11 +62,10 @@ def completed(cwd: Path) -> Ended:
     return ended
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupted_run_reports_what_it_has(tmp_path: Path, number: signal.Signals) -> None:
+def test_an_interrupted_run_reports_what_it_has(tmp_path: Path) -> None:
     with started(tmp_path, "run", "quick", *LONG, "--out", "out") as command:
         command.says("session 1 of 30")
-        command.process.send_signal(number)
+        command.process.send_signal(signal.SIGTERM)
         ended = command.ended()
     assert ended.code == 130
     assert ended.err.splitlines()[-1] == "Interrupted. What was measured is kept; nothing is left running."
@@ -91,10 +90,11 @@ def test_an_impatient_user_changes_nothing_and_the_run_can_be_completed(tmp_path
     assert "3 sessions," in completed(tmp_path).out
 
 
-def test_a_signal_that_comes_while_python_frees_an_object_is_not_lost() -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_that_comes_while_python_frees_an_object_is_not_lost(name: str) -> None:
     """What a handler raises there, Python drops."""
     env = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
-    command = [sys.executable, "-c", FREEING]
+    command = [sys.executable, "-c", FREEING.format(name=name)]
     ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "interrupted\n", "")
 
@@ -141,7 +141,7 @@ def kill_at_random(cwd: Path, chance: random.Random) -> None:
     assert [address for address in addresses(cwd / "out") if is_listening(address)] == []
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_run_that_is_killed_leaves_nobody_and_nothing_and_can_be_completed(tmp_path: Path, seed: int) -> None:
     kill_at_random(tmp_path, random.Random(seed))
     if (tmp_path / "out/plan.json").exists():

@@ -93,6 +93,17 @@ def test_what_would_change_is_told_without_changing_it(machine: Path) -> None:
     assert now(machine) == BEFORE
 
 
+def test_keeping_cpus_awake_changes_something_only_where_they_sleep_deeply(machine: Path) -> None:
+    (machine / "dev").mkdir()
+    (machine / "dev/cpu_dma_latency").write_bytes(b"")
+    assert not any("dma" in change for change in tuning_of(Roots(machine)).changes())
+    state = machine / "sys/devices/system/cpu/cpu0/cpuidle/state1"
+    state.mkdir(parents=True)
+    (state / "name").write_text("C6")
+    (state / "latency").write_text("133")
+    assert "cpu.dma_latency_us from up to 133 to 0" in tuning_of(Roots(machine)).changes()
+
+
 def test_a_value_that_somebody_else_changed_is_left_alone_and_the_exit_code_stays(machine: Path) -> None:
     said: list[str] = []
     assert run_tuned(checked(["sh", "-c", f"echo 5 >{machine / POLL}"]), said.append, Roots(machine)) == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.circumstance_findings import circumstance_findings, gap_findings, tuning_finding
+from harness.circumstance_findings import circumstance_findings, gap_findings, rights_finding, tuning_finding
 from harness.evidence.circumstances import Circumstances, read_circumstances
 from harness.evidence.gaps import GAP_NS, Gaps, gaps_until
 from harness.lab.kernelfiles import Roots
@@ -95,3 +95,18 @@ def test_what_tuning_would_gain_and_what_it_cannot() -> None:
     finding = tuning_finding(["thp.enabled from always to madvise"], {"cpu.boost": "this machine has no such thing"})
     assert finding.seen == "barehop tune would set thp.enabled from always to madvise; cannot set cpu.boost"
     assert "barehop tune -- barehop run" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("who", "own_networks", "state", "seen"),
+    [
+        ("root", True, "ok", "every setting"),
+        ("an ordinary user", True, "ok", "none of the whole machine"),
+        ("an ordinary user", False, "doubt", "no network of its own"),
+        ("root", False, "doubt", "no network of its own"),
+    ],
+)
+def test_what_may_be_set_follows_from_the_rights(who: str, own_networks: bool, state: str, seen: str) -> None:
+    finding = rights_finding(who, own_networks=own_networks)
+    assert finding.state == state
+    assert seen in finding.seen

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import plugins
+from harness.lab.idle import idle_states
 from harness.lab.kernel.global_files import files_of, holders_of
 from harness.lab.kernel.global_values import global_values
 from harness.lab.kernel.journal import BusyError, recovered, state_directory, value_of
@@ -30,21 +31,29 @@ WANTED: Mapping[str, KnobValue] = {
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """`settings` can be made, with the paths that this machine has; `refused` is why others cannot, by name."""
+    """`settings` can be made, with the paths that this machine has; `refused` is why others cannot, by name.
+
+    `deepest_us` is how long the deepest sleep of a CPU takes to end; 0 where the kernel tells of none.
+    """
 
     settings: tuple[Setting, ...]
     refused: dict[str, str]
+    deepest_us: int = 0
 
     def changes(self) -> list[str]:
-        """What it would change, with the value that is there now: "cpu.haltpoll_ns from 0 to 200000"."""
-        return [text for setting in self.settings if (text := _change(setting))]
+        """What it would change, with the value that is there now: "cpu.haltpoll_ns from 0 to 200000".
+
+        What is held open has no value to be read; keeping CPUs awake changes nothing where no idle state takes longer.
+        """
+        return [text for setting in self.settings if (text := _change(setting, self.deepest_us))]
 
 
 def tuning_of(roots: Roots = HERE) -> Tuning:
     """Looks, and writes nothing."""
     every = [Setting(name, value, plugins.load_dotted(KNOBS, name, Knob)) for name, value in WANTED.items()]
     refused = {setting.name: reason for setting in every for reason, _ in refusals(setting, roots)}
-    return Tuning(tuple(_here(setting, roots) for setting in every if setting.name not in refused), refused)
+    settings = tuple(_here(setting, roots) for setting in every if setting.name not in refused)
+    return Tuning(settings, refused, deepest_us=max(idle_states(roots).values(), default=0))
 
 
 @contextmanager
@@ -76,10 +85,11 @@ def _here(setting: Setting, roots: Roots) -> Setting:
     return replace(setting, knob=replace(setting.knob, changes=lambda _: changes))
 
 
-def _change(setting: Setting) -> str | None:
+def _change(setting: Setting, deepest_us: int) -> str | None:
     files = files_of(setting)
     if not files:
-        return f"{setting.name} to {setting.value}"
+        slow = any(deepest_us > holder.number for holder in holders_of(setting))
+        return f"{setting.name} from up to {deepest_us} to {setting.value}" if slow else None
     now = sorted({value_of(file.path, file.form) for file in files})
     if now == [wanted(files[0])]:
         return None

@@ -3,6 +3,8 @@
 import ctypes
 import os
 import re
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,12 +15,22 @@ from harness.lab.network.netns import CLONE_NEWNET
 
 CLONE_NEWUSER = 0x10000000
 CAP_SYS_ADMIN = 21
+TRIAL = """
+from harness.lab.network.own_user import gain_rights, may_make_networks
+gain_rights()
+raise SystemExit(not may_make_networks())
+"""
 
 
 def may_make_networks(proc: Path = Path("/proc")) -> bool:
     """Whether this process may make network namespaces as it is."""
     found = re.search(r"^CapEff:\s+([0-9a-f]+)", read(proc / "self/status") or "", re.MULTILINE)
     return bool(found and int(found[1], 16) >> CAP_SYS_ADMIN & 1)
+
+
+def can_gain_rights() -> bool:
+    """Whether this process may make network namespaces, or might after `gain_rights`: another one tries it."""
+    return may_make_networks() or subprocess.run([sys.executable, "-c", TRIAL], check=False).returncode == 0
 
 
 def gain_rights() -> None:

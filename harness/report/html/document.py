@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from itertools import groupby
@@ -17,9 +16,11 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly
 from harness.analysis.exhibits import Exhibits
 from harness.model import Design, Plan, Summary
 from harness.report import caveats, seed, sentences
+from harness.report.commands import completing, repeating
 from harness.report.doubts import folded
 from harness.report.factors.screen import screen_sections
 from harness.report.factors.sections import factor_sections
+from harness.report.failed import failure_sections
 from harness.report.html.certainty import certainty, doubtful
 from harness.report.html.figures.drift import drift, steadiness
 from harness.report.html.figures.load import latency_by_load
@@ -34,7 +35,7 @@ from harness.report.html.method import method_facts
 from harness.report.html.typeset import typeset
 from harness.report.load import load_sections
 from harness.report.selection import by_reference, compared, controls, headline
-from harness.report.sheet import Section
+from harness.report.sheet import WORDS, Section
 from harness.report.tables import milliseconds, rate
 from harness.report.tails import tail_sections
 from harness.report.why.sentences import why
@@ -84,6 +85,7 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
 
 def _sections(summary: Summary, design: Design) -> list[Section]:
     return [
+        *failure_sections(summary),
         *load_sections(summary),
         *screen_sections(summary, design),
         *factor_sections(summary, design),
@@ -127,11 +129,10 @@ def _published(summary: Summary) -> dict[str, Any]:
 
 def _commands(summary: Summary) -> dict[str, str]:
     """What can be done next in the directory of the report; it may lie elsewhere by now than where it was made."""
-    overridden = "".join(f" --set {shlex.quote(override)}" for override in summary.overrides)
     missing = summary.sessions < summary.planned_sessions
     return {
-        **({"Complete it": "barehop run --resume ."} if missing else {}),
-        "Repeat it": f"barehop run experiment.toml{overridden}",
+        **({"Complete it": completing(summary, ".")} if missing else {}),
+        "Repeat it": repeating(summary, "experiment.toml"),
         "Report again": "barehop report .",
     }
 
@@ -145,6 +146,7 @@ def _environment() -> Environment:
         autoescape=True,
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    environment.globals["words"] = WORDS
     environment.filters |= {
         "typeset": typeset,
         "rate": rate,

@@ -23,7 +23,7 @@ def method_facts(summary: Summary, plan: Plan, cpus: Cpus) -> list[tuple[str, st
         "Difference": "Of neighbouring visits: in each session the median over rounds of the ratio of two visits, "
         "then the mean over sessions with Student's t. Negative is faster.",
         "Verdict": f"Equivalent when the 90 % interval lies within {design.equivalence_percent:g} %; faster or slower "
-        "when the interval excludes zero, after Holm's correction; otherwise undecided.",
+        f"when the interval excludes zero, after {_correction(summary)}; otherwise undecided.",
     }
     return [(word, text) for word, text in facts.items() if text]
 
@@ -55,10 +55,16 @@ def _stopping(summary: Summary, plan: Plan) -> str:
         return ""
     looks = listed([str(look) for look in plan.schedule.looks])
     confidence = max((comparison.confidence for comparison in summary.comparisons), default=0.95)
+    intervals = "the interval of every effect" if summary.main_effects else "every interval"
     return (
-        f"After {looks} sessions, as soon as every interval is within ±{plan.experiment.design.precision_percent:g} %. "
+        f"After {looks} sessions, as soon as {intervals} is within ±{plan.experiment.design.precision_percent:g} %. "
         f"So that several looks cost no certainty, the intervals are as wide as those of {100 * confidence:.3g} %."
     )
+
+
+def _correction(summary: Summary) -> str:
+    holm = "Holm's correction"
+    return f"{holm}, of a screen's effects that of Benjamini and Hochberg" if summary.main_effects else holm
 
 
 def _placements(cpus: Cpus) -> Iterator[str]:

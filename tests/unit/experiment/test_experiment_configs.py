@@ -8,6 +8,7 @@ import harness
 from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import expected_s, nominal_cost, schedule_of
+from harness.report.arrangement import render_plan
 
 CONFIGS = sorted((Path(harness.__file__).parents[1] / "configs").glob("*.toml"))
 
@@ -30,7 +31,12 @@ def test_a_packaged_experiment_is_expected_to_take_its_budget(path: Path) -> Non
     experiment = read_experiment(path)
     cost = nominal_cost(experiment)
     plan = plan_of(experiment, schedule_of(experiment, cost))
-    assert 0.7 * experiment.design.budget_s < expected_s(plan.schedule, cost) <= experiment.design.budget_s + 1e-6
+    expected = expected_s(plan.schedule, cost)
+    assert 0.7 * experiment.design.budget_s < expected <= experiment.design.budget_s + 1e-6
+    text = render_plan(plan, expected, width=80)
+    assert "compared with" in text
+    assert "The first rounds of session 1" in text
+    assert "Expected to take" in text
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -1,5 +1,7 @@
 """Reports on a screen: golden texts, the half-normal plot, and the plan."""
 
+import csv
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +13,10 @@ from imagined import Run, run_of
 from harness.analysis.exhibits import exhibits
 from harness.model import Design, Experiment
 from harness.report.arrangement import render_plan
+from harness.report.csv_table import render_csv
 from harness.report.html.document import render_html
 from harness.report.html.figures.screen import half_normal
+from harness.report.html.method import method_facts
 from harness.report.markdown import render_markdown
 from harness.report.terminal import render
 
@@ -49,6 +53,26 @@ def test_what_stands_out_is_named_in_the_half_normal_plot(run: Run) -> None:
     named = [text for text in figure.data[1]["text"] if text]
     assert named == ["ip_early_demux=0"]
     assert figure.data[1]["y"] == sorted(figure.data[1]["y"])
+
+
+def test_a_table_for_spreadsheets_has_the_effects(run: Run) -> None:
+    rows = {(row["arm"], row["quantity"]): row for row in csv.DictReader(io.StringIO(render_csv(run.summary)))}
+    effect = next(one for one in run.summary.main_effects if one.arm == "ip_early_demux=0" and one.metric == "latency")
+    row = rows["ip_early_demux=0", "latency_main_effect_percent"]
+    assert (float(row["value"]), row["against"], row["verdict"]) == (effect.percent, "ip_early_demux=1", "slower")
+
+
+def test_the_method_names_the_correction_of_the_effects(run: Run) -> None:
+    verdict = dict(method_facts(run.summary, run.plan, {}))["Verdict"]
+    assert "Benjamini and Hochberg" in verdict
+    plain = run.summary.model_copy(update={"main_effects": ()})
+    assert "Benjamini" not in dict(method_facts(plain, run.plan, {}))["Verdict"]
+
+
+def test_what_was_allowed_is_allowed_again(run: Run) -> None:
+    allowed = run.summary.model_copy(update={"allow_global": True, "planned_sessions": 99})
+    assert render(allowed, Design(), width=80).count(" --allow-global") == 2
+    assert " --allow-global" not in render(run.summary, Design(), width=80)
 
 
 def test_a_page_has_the_plot_and_the_tables(run: Run) -> None:

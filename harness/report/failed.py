@@ -1,0 +1,36 @@
+"""The section on requests that failed: of which arms, how many, and how."""
+
+from collections.abc import Iterator
+
+from harness.model import ArmSummary, Summary
+from harness.report.sentences import HOPS
+from harness.report.sheet import ABSENT, Row, Section, Sheet, section
+from harness.report.wording import listed, rounded
+
+
+def failure_sections(summary: Summary) -> list[Section]:
+    """None where none failed; arms without a failure stand beside the others."""
+    if not any(arm.failed for arm in summary.arms.values()):
+        return []
+    rows = [_row(name, arm) for name, arm in summary.arms.items()]
+    sheet = Sheet("How many of each arm", ("arm", "requests", "failed", "of all", "how"), rows)
+    return [section("What failed", [f"Of {listed(list(_of_transports(summary)))}."], [sheet])]
+
+
+def _row(name: str, arm: ArmSummary) -> Row:
+    kinds = sorted(arm.failed_by_kind.items(), key=lambda kind: -kind[1])
+    how = ", ".join(f"{kind}: {count}" for kind, count in kinds) or ABSENT
+    return (name, ""), (str(arm.requests), ""), (str(arm.failed), ""), (_share(arm.failed, arm.requests), ""), (how, "")
+
+
+def _of_transports(summary: Summary) -> Iterator[str]:
+    arms = list(summary.arms.values())
+    for transport in dict.fromkeys(arm.settings["transport"] for arm in arms):
+        those = [arm for arm in arms if arm.settings["transport"] == transport]
+        failed, requests = sum(arm.failed for arm in those), sum(arm.requests for arm in those)
+        share = f"{failed} failed ({_share(failed, requests)})" if failed else "none failed"
+        yield f"{requests} requests over {HOPS.get(transport, transport)} {share}"
+
+
+def _share(failed: int, requests: int) -> str:
+    return f"{rounded(100 * failed / requests, 2)} %" if failed and requests else ABSENT
