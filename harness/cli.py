@@ -325,8 +325,8 @@ def _boots(config: Path, overrides: tuple[str, ...]) -> str:
 
 
 def _gain_rights(experiment: Experiment | None) -> None:
-    """What knobs take; before slow imports, because these start threads."""
-    if experiment and any(arm.settings.knobs for arm in experiment.arms):
+    """What knobs and rungs take; before slow imports, because these start threads."""
+    if experiment and any(arm.settings.knobs or arm.settings.network != "host" for arm in experiment.arms):
         gain_rights()
 
 

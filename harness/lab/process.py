@@ -27,7 +27,10 @@ UNTELLING = (" ", "Traceback (", "During handling of the above", "The above exce
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What to run. `directories` are made before it starts and removed after it has ended."""
+    """What to run. `directories` are made before it starts and removed after it has ended.
+
+    `inherited` are descriptors of ours that it has too, by the same numbers.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -37,6 +40,7 @@ class Service:
     env: Mapping[str, str] | None = None
     directories: tuple[Path, ...] = ()
     started_with: tuple[OfServers, ...] = ()
+    inherited: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,7 @@ def _keeper_of(service: Service) -> subprocess.Popen[bytes]:
                 stderr=log,
                 cwd=service.cwd,
                 env=service.env,
+                pass_fds=service.inherited,
                 start_new_session=True,
             )
     except OSError as error:

@@ -60,14 +60,22 @@ def _perform(step: Step, networks: Mapping[Place, Network], ports: tuple[int, ..
             add_address(step)
         case Value():
             _write(step)
+        case Tracked() | Published() | Untranslated():
+            _filter(step, ports)
+        case Relayed():
+            pass  # a process, started with the servers
+        case _:
+            assert_never(step)
+
+
+def _filter(step: Tracked | Published | Untranslated, ports: tuple[int, ...]) -> None:
+    match step:
         case Tracked():
             track_at(step.hooks)
         case Published():
             publish(step, ports)
         case Untranslated():
             leave_untranslated(step)
-        case Relayed():
-            pass  # a process, started with the servers
         case _:
             assert_never(step)
 
