@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.analysis.comparisons import is_control
 from harness.analysis.failures import counted
 from harness.analysis.judged import FEWEST_SESSIONS
+from harness.experiment.left_out import sentences
 from harness.model import Comparison, Doubt, Experiment, Record
 
 
@@ -51,6 +52,16 @@ def incomplete_doubts(sessions: int, planned_sessions: int, directory: str) -> I
             kind="incomplete",
             seen=f"{sessions} of {needed} sessions were measured.",
             advice=f"Continue with `barehop run --resume {directory}`.",
+        )
+
+
+def left_out_doubts(experiment: Experiment) -> Iterator[Doubt]:
+    """One for each reason why arms could not be had."""
+    for sentence in sentences(experiment.left_out):
+        yield Doubt(
+            kind="left-out",
+            seen=sentence,
+            advice="The rest was measured. What was to be compared with it is compared with the rung below.",
         )
 
 

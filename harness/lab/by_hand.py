@@ -1,23 +1,32 @@
 """A stack in words and as a script, for those who want to see it or bring it up by hand."""
 
 import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from harness import plugins
+from harness.lab import doors
 from harness.lab.blueprint import Blueprint
 from harness.lab.gunicorn import UNWANTED
 from harness.lab.kernel.commands import command
 from harness.lab.kernel.settings import Kernel
 from harness.lab.kernelfiles import format_cpus
+from harness.lab.network.commands import building_commands, inside
+from harness.lab.network.way import RUNGS
 from harness.model.knobs import OF_A_NETWORK
+from harness.model.rungs import NetworkRung, Place
 
 OWN_NETWORK = "in a network namespace of its own, with the host's values otherwise"
+OURS = "nsenter --net=/proc/$$/ns/net"  # back from a namespace to that of the shell
 
 
 def described(blueprint: Blueprint, arm: str) -> dict[str, str]:
     """What serves `arm`, in words and in full, by what it is."""
     cpus = "\n".join(f"{role}: {format_cpus(cpus)}" for role, cpus in blueprint.placement.cpus.items())
     chain = blueprint.arm(arm).settings.chain
-    nginx = {"nginx": shlex.join(blueprint.nginx_argv), "nginx.conf": blueprint.nginx_conf}
-    gunicorn = {"gunicorn": shlex.join(blueprint.gunicorn_argv)}
+    nginx = {"nginx": _words(begun(blueprint).nginx, blueprint.nginx_argv), "nginx.conf": blueprint.nginx_conf}
+    gunicorn = {"gunicorn": _words(begun(blueprint).app, blueprint.gunicorn_argv)}
     servers = {"full": nginx | gunicorn, "proxy-only": nginx, "app-direct": gunicorn}
     if arm in blueprint.bare_argvs:
         servers["floor"] = {"bare server": shlex.join(blueprint.bare_argvs[arm])}
@@ -25,19 +34,16 @@ def described(blueprint: Blueprint, arm: str) -> dict[str, str]:
         "who asks whom": " -> ".join(filter(None, (blueprint.targets[arm].url, blueprint.server(arm)))),
         "CPUs": f"{cpus}\n{blueprint.placement.reason}",
         "kernel settings": _knobs(blueprint),
+        **_rung(blueprint),
         **servers[chain],
     }
 
 
 def start_script(blueprint: Blueprint) -> str:
     """A shell script that brings the same stack up by hand."""
-    cpus = {role: format_cpus(blueprint.placement.cpus[role]) for role in ("nginx", "app")}
     private = shlex.join(map(str, blueprint.private))
-    commands = [
-        (cpus["app"], blueprint.gunicorn_argv),
-        *((cpus["app"], argv) for argv in blueprint.bare_argvs.values()),
-        (cpus["nginx"], blueprint.nginx_argv),
-    ]
+    names = " ".join(namespaces(blueprint).values())
+    unnamed = f" for name in {names}; do ip netns del $name 2>/dev/null || true; done;" if names else ""
     lines = [
         "#!/bin/sh",
         "# Brings this stack up by hand, as barehop did. Ctrl-C ends it.",
@@ -48,25 +54,85 @@ def start_script(blueprint: Blueprint) -> str:
         f"unset {' '.join(UNWANTED)}",
         f"mkdir -m 700 {private}",
         "pids=",
-        f"end() {{ kill $pids 2>/dev/null || true; wait; rm -r {private}; }}",
+        f"end() {{ kill $pids 2>/dev/null || true; wait; rm -r {private};{unnamed} }}",
         "trap end EXIT",
         "trap 'exit 130' INT TERM",
-        *(
-            line
-            for where, argv in commands
-            for line in (f"taskset -c {where} {shlex.join(argv)} &", 'pids="${pids:+$pids }$!"')
-        ),
+        *_building(blueprint),
+        *(line for started in _services(blueprint) for line in (f"{started} &", 'pids="${pids:+$pids }$!"')),
         *(f"echo {shlex.quote(f'{arm}: {target.url}')}" for arm, target in blueprint.targets.items()),
         "wait ${pids%% *}",
     ]
     return "\n".join(lines) + "\n"
 
 
+def namespaces(blueprint: Blueprint) -> Mapping[Place, str]:
+    """What those of the rung are called where they are made by hand."""
+    return {place: f"{blueprint.private[0].name}-{place}" for place in blueprint.way.places}
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What the command line of each is begun with, where its network is not ours."""
+
+    app: str = ""
+    nginx: str = ""
+    client: str = ""
+    relay: str = ""
+
+
+def begun(blueprint: Blueprint) -> Begun:
+    names, way = namespaces(blueprint), blueprint.way
+    if not names:
+        return Begun()
+    near, far = inside(names["near"]), inside(names.get("far", names["near"]))
+    relay = inside(names[way.relay.place]) if way.relay else ""
+    handed = f"{shlex.join((sys.executable, '-I', '-S', doors.__file__, *blueprint.doors))} --"
+    if way.leg == "front":
+        return Begun(nginx=f"{far} {handed} {OURS}", client=near, relay=relay)
+    return Begun(app=far, nginx=f"{handed} {near}", relay=relay)
+
+
+def _services(blueprint: Blueprint) -> Iterator[str]:
+    """The command line of each, pinned, in the order in which they are started."""
+    cpus = {role: f"taskset -c {format_cpus(blueprint.placement.cpus[role])}" for role in ("nginx", "app")}
+    yield _words(begun(blueprint).app, blueprint.gunicorn_argv, cpus["app"])
+    for argv in blueprint.bare_argvs.values():
+        yield _words("", argv, cpus["app"])
+    yield _words(begun(blueprint).nginx, blueprint.nginx_argv, cpus["nginx"])
+    if blueprint.relay_argv:
+        yield _words(begun(blueprint).relay, blueprint.relay_argv, cpus[blueprint.relay_role])
+
+
+def _words(before: str, argv: tuple[str, ...], pinned: str = "") -> str:
+    return " ".join(filter(None, (before, pinned, shlex.join(argv))))
+
+
+def _rung(blueprint: Blueprint) -> dict[str, str]:
+    """What it is, where containers have it, and the commands that build it."""
+    way = blueprint.way
+    if not way.places:
+        return {}
+    rung = plugins.load(RUNGS, way.rung, NetworkRung)
+    relay = [_words(begun(blueprint).relay, blueprint.relay_argv)] if blueprint.relay_argv else []
+    lines = [plugins.help_text(RUNGS, way.rung), f"As with {rung.stands_for}.", *_building(blueprint), *relay]
+    return {f"network rung {way.rung}": "\n".join(lines)}
+
+
+def _building(blueprint: Blueprint) -> list[str]:
+    """The namespaces, with the knobs of a network turned in each, and what lies between them."""
+    names = namespaces(blueprint)
+    if not names:
+        return []
+    turned = [command(change) for setting in blueprint.kernel.of(*OF_A_NETWORK) for change in setting.changes]
+    knobs = [f"{inside(name)} sh -c {shlex.quote(line)}" for name in names.values() for line in turned]
+    client = begun(blueprint).client
+    asking = [f"echo {shlex.quote(f'ask it inside: {client} curl ...')}"] if client else []
+    return [*building_commands(blueprint.way, names, blueprint.ports), *knobs, *asking]
+
+
 def _knobs(blueprint: Blueprint) -> str:
     """Each with its scope and the commands that turn it."""
-    own = (
-        ["in a network namespace of its own, with the host's values otherwise"] if blueprint.kernel.own_network else []
-    )
+    own = [OWN_NETWORK] if blueprint.kernel.own_network else []
     lines = [
         f"{setting.name} = {setting.value} ({setting.knob.scope}): {command(change)}"
         for setting in blueprint.kernel.settings
