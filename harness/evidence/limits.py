@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from harness.lab.cgroups import levels
 from harness.lab.kernelfiles import HERE, Roots, read, read_int
-from harness.lab.mounts import Filesystem, read_mounts
+from harness.lab.mounts import read_mounts
 
 # cgroup v1 writes "no limit" as the largest number of pages, some 2**63 bytes.
 _UNLIMITED_BYTES = 1 << 60
@@ -17,8 +18,8 @@ def limit_facts(roots: Roots = HERE) -> dict[str, Any]:
     cgroup is not recorded: it can contain a user's name.
     """
     mounts = read_mounts(roots.proc)
-    cpu = [_cpu_limit(level) for level in _levels("cpu", mounts, roots)]
-    memory = [_memory_limit(level) for level in _levels("memory", mounts, roots)]
+    cpu = [cpu_limit(level) for level in levels("cpu", mounts, roots)]
+    memory = [_memory_limit(level) for level in levels("memory", mounts, roots)]
     return {
         "mounts": {mount.mount_point: mount.kind for mount in mounts if mount.kind in ("cgroup", "cgroup2")},
         "cpu_limit": min((limit for limit in cpu if limit is not None), default=None),
@@ -29,31 +30,12 @@ def limit_facts(roots: Roots = HERE) -> dict[str, Any]:
 def throttled_periods(roots: Roots = HERE) -> int:
     """In how many periods our cgroup, or one above it, was stopped because its quota of CPU time was used up."""
     mounts = read_mounts(roots.proc)
-    texts = [read(level / "cpu.stat") or "" for level in _levels("cpu", mounts, roots)]
+    texts = [read(level / "cpu.stat") or "" for level in levels("cpu", mounts, roots)]
     rows = [line.split() for text in texts for line in text.splitlines()]
     return sum(int(row[1]) for row in rows if row[0] == "nr_throttled")
 
 
-def _levels(controller: str, mounts: list[Filesystem], roots: Roots) -> list[Path]:
-    """The directories of our cgroup under `controller`, from our own up to the mount."""
-    paths = _own_paths(roots.proc)
-    first = [mount for mount in mounts if mount.kind == "cgroup" and controller in mount.options]
-    second = [mount for mount in mounts if mount.kind == "cgroup2"]
-    found, path = (first, paths[controller]) if controller in paths else (second, paths.get("", "/"))
-    if not found:
-        return []
-    top = roots.top / found[0].mount_point.lstrip("/")
-    own = top / path.removeprefix(found[0].root).lstrip("/")
-    return [level for level in (own, *own.parents) if level.is_relative_to(top)]
-
-
-def _own_paths(proc: Path) -> dict[str, str]:
-    """Controller -> our cgroup; version 2 is under "". man 7 cgroups: `hierarchy:controllers:path`."""
-    lines = [line.split(":", 2) for line in (read(proc / "self/cgroup") or "").splitlines()]
-    return {name: path for _, names, path in lines for name in names.split(",")}
-
-
-def _cpu_limit(level: Path) -> float | None:
+def cpu_limit(level: Path) -> float | None:
     """CPUs' worth of time: cpu.max of v2, or quota and period of v1."""
     quota, _, period = (read(level / "cpu.max") or "").partition(" ")
     quota = quota or read(level / "cpu.cfs_quota_us") or "-1"

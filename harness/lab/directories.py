@@ -4,11 +4,13 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from harness.errors import MachineError
+from harness.lab.cgroups import parents
 from harness.lab.mounts import filesystem_of, is_tmpfs
 
 MAX_SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un holds 108, the last of them the terminating zero
@@ -30,12 +32,23 @@ def disk_parent(results: Path) -> Path | None:
 
 def sweep() -> None:
     """Remove what runs have left whose keepers were killed too: our directories that no process names any more."""
-    parents = {parent for parent in (tmpfs_parent(), disk_parent(Path.cwd())) if parent}
-    left = [path for parent in parents for path in parent.glob(f"{PREFIX}{'[0-9a-f]' * 8}") if _is_ours(path)]
+    places = {parent for parent in (tmpfs_parent(), disk_parent(Path.cwd())) if parent}
+    left = [
+        path for parent in (*places, *parents()) for path in parent.glob(f"{PREFIX}{'[0-9a-f]' * 8}") if _is_ours(path)
+    ]
     named = " ".join(_command_lines()) if left else ""
     for path in left:
         if path.name not in named:
-            shutil.rmtree(path, ignore_errors=True)
+            remove(path)
+
+
+def remove(path: Path) -> None:
+    """A directory and what is in it; of a control group the files are the kernel's, and one in use stays."""
+    if (path / "cgroup.procs").exists():
+        with suppress(OSError):
+            path.rmdir()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def private_name() -> str:

@@ -1,16 +1,18 @@
 """Keeps one service and its directories for as long as a lifeline holds; then nothing of them is left.
 
-A stand-alone program: `python -I -S keeper.py DIRECTORY... -- COMMAND...`. Its standard input is the lifeline,
-a pipe whose other end its maker holds. It makes the directories (mode 0700), says "ready" on standard output,
-waits for one byte, starts the command, says its pid, and ends everything when the lifeline closes, for whatever
-reason: also when the maker was killed with SIGKILL. Standard error is the service's log. Its exit code is the
-service's, or 128 more than the signal that ended it.
+A stand-alone program: `python -I -S keeper.py DIRECTORY... -- STEP... -- COMMAND...`. Its standard input is the
+lifeline, a pipe whose other end its maker holds. It makes the directories (mode 0700; one may be a control group), says
+"ready" on standard output, waits for one byte, takes the steps of sandbox/enter.py, starts the command, says its pid,
+and ends everything when the lifeline closes, for whatever reason: also when the maker was killed with SIGKILL. Standard
+error is the service's log. Its exit code is the service's, or 128 more than the signal that ended it.
 
 It is a subreaper, so a service that loses its own children leaves them to the keeper; and a service that loses
-its keeper gets SIGTERM from the kernel.
+its keeper gets SIGTERM from the kernel. Steps before the word "fork" are the keeper's own: a pid namespace begins with
+the next child. Losing its keeper ends everybody in it.
 """
 
 import ctypes
+import importlib
 import os
 import select
 import signal
@@ -23,11 +25,12 @@ GRACE_S = 0.5
 REMOVE_S = 2.0
 HEEDED = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+FORK = "fork"
 
 
 def main(arguments: list[str]) -> int:
-    divide = arguments.index("--")
-    directories, command = arguments[:divide], arguments[divide + 1 :]
+    directories, after = parted(arguments, "--")
+    steps, command = parted(after, "--")
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     wakeup = watch_signals()
@@ -37,7 +40,7 @@ def main(arguments: list[str]) -> int:
             os.mkdir(directory, 0o700)  # noqa: PTH102 - without pathlib the keeper starts twice as fast
             made.append(directory)
         os.write(1, b"ready\n")
-        return keep(command, libc, wakeup) if os.read(0, 1) else 0
+        return keep(command, steps, libc, wakeup) if os.read(0, 1) else 0
     except OSError as error:
         os.write(2, os.fsencode(f"{error.filename or 'keeper'}: {error.strerror}\n"))
         return 1
@@ -45,6 +48,12 @@ def main(arguments: list[str]) -> int:
         end_everybody()
         for directory in made:
             remove(directory)
+
+
+def parted(words: list[str], where: str) -> tuple[list[str], list[str]]:
+    """The words before and after the first that is `where`; without it, all are after."""
+    place = words.index(where) if where in words else -1
+    return words[: max(place, 0)], words[place + 1 :]
 
 
 def watch_signals() -> int:
@@ -57,8 +66,8 @@ def watch_signals() -> int:
     return reading
 
 
-def keep(command: list[str], libc: ctypes.CDLL, wakeup: int) -> int:
-    service = start(command, libc) if command else 0
+def keep(command: list[str], steps: list[str], libc: ctypes.CDLL, wakeup: int) -> int:
+    service = start(command, steps, libc) if command else 0
     os.write(1, b"%d\n" % service)
     stop_asked = False
     while not stop_asked:
@@ -74,23 +83,33 @@ def exit_code(code: int) -> int:
     return code if code >= 0 else 128 - code
 
 
-def start(command: list[str], libc: ctypes.CDLL) -> int:
+def start(command: list[str], steps: list[str], libc: ctypes.CDLL) -> int:
+    """The service's pid. The first of a pid namespace can be deaf to SIGTERM, and takes the others along."""
     keeper = os.getpid()
+    outside, inside = parted(steps, FORK)
+    take(outside)
     service = os.fork()
     if service:
         return service
     try:
         for number in (*HEEDED, *IGNORED_BY_PYTHON):
             signal.signal(number, signal.SIG_DFL)
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() == keeper:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL if outside else signal.SIGTERM, 0, 0, 0)
+        if parent_of("self") == keeper:  # not getppid: in a pid namespace the parent has no number
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(2, 1)
+            take(inside)
             os.execvp(command[0], command)  # noqa: S606 - an argument list of our own, without a shell
     except OSError as error:
-        os.write(2, os.fsencode(f"{command[0]}: {error.strerror}\n"))
+        os.write(2, os.fsencode(f"{error.filename or command[0]}: {error.strerror}\n"))
     finally:
         os._exit(127)
+
+
+def take(steps: list[str]) -> None:
+    if steps:
+        sys.path.insert(0, os.path.join(os.path.dirname(__file__), "sandbox"))  # noqa: PTH118, PTH120 - see above
+        importlib.import_module("enter").take(steps)
 
 
 def reap(service: int) -> tuple[bool, int]:
@@ -163,7 +182,9 @@ def remove(directory: str) -> None:
 
 
 def remove_once(directory: str) -> None:
-    for entry in list(os.scandir(directory)):
+    """The files of a control group are the kernel's, and go with it."""
+    is_cgroup = os.path.exists(os.path.join(directory, "cgroup.procs"))  # noqa: PTH110, PTH118 - see above
+    for entry in [] if is_cgroup else list(os.scandir(directory)):
         if entry.is_dir(follow_symlinks=False):
             remove_once(entry.path)
         else:

@@ -2,7 +2,6 @@
 
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import psutil
 
 from harness.errors import LoadError, MachineError, StackError
 from harness.lab import keeper
+from harness.lab.directories import remove
 from harness.lab.kernel.scheduling import start_with
 from harness.model.knobs import OfServers
 
@@ -27,7 +27,11 @@ UNTELLING = (" ", "Traceback (", "During handling of the above", "The above exce
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What to run. `directories` are made before it starts and removed after it has ended."""
+    """What to run. `directories` are made before it starts and removed after it has ended; one can be a control group.
+
+    `inherited` are descriptors of ours that it has too, by the same numbers. `steps` are those of sandbox/enter.py that
+    it is put into a sandbox by.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -37,6 +41,8 @@ class Service:
     env: Mapping[str, str] | None = None
     directories: tuple[Path, ...] = ()
     started_with: tuple[OfServers, ...] = ()
+    inherited: tuple[int, ...] = ()
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +140,7 @@ def log_tail(log: Path, lines: int = LOG_LINES) -> str:
 
 
 def _keeper_of(service: Service) -> subprocess.Popen[bytes]:
-    arguments = [*map(str, service.directories), "--", *service.argv]
+    arguments = [*map(str, service.directories), "--", *service.steps, "--", *service.argv]
     try:
         with service.log.open("wb") as log:
             return subprocess.Popen(
@@ -145,6 +151,7 @@ def _keeper_of(service: Service) -> subprocess.Popen[bytes]:
                 stderr=log,
                 cwd=service.cwd,
                 env=service.env,
+                pass_fds=service.inherited,
                 start_new_session=True,
             )
     except OSError as error:
@@ -180,7 +187,7 @@ def _let_go(process: subprocess.Popen[bytes], made: Iterable[Path]) -> None:
     if process.wait() < 0:
         _end_group(process.pid)
         for directory in made:
-            shutil.rmtree(directory, ignore_errors=True)
+            remove(directory)
     process.stdout.close()
 
 

@@ -19,10 +19,11 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network that this thread can enter; without `enter`, the one that it is in."""
+    """A network that this thread can enter, held by `descriptor`; without `enter`, the one that it is in."""
 
     enter: Callable[[], None] | None = None
     leave: Callable[[], None] | None = None
+    descriptor: int = -1
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -63,7 +64,7 @@ def own_network() -> Iterator[Network]:
         leave = partial(_set, libc, outside)
         inside = _made(libc, leave)
         try:
-            yield Network(enter=partial(_set, libc, inside), leave=leave)
+            yield Network(enter=partial(_set, libc, inside), leave=leave, descriptor=inside)
         finally:
             os.close(inside)
     finally:

@@ -1,11 +1,13 @@
 """Connection tracking in this thread's network, by a packet filter of ours that asks for the state of connections."""
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from harness.lab.network.netlink import filtering
 
 TABLE = "barehop"
+RUNG_TABLE = "barehop_rung"
 HOOKS = ("input", "output")
 # linux/netfilter.h and linux/netfilter/nf_tables.h
 NF_INET, ACCEPT, NOT_EQUAL = 1, 1, 1
@@ -22,10 +24,13 @@ def set_tracking(*, on: bool) -> None:
         if not on:
             nft.table("del", name=TABLE)
             return
-        nft.table("add", name=TABLE)
-        for hook in HOOKS:
-            nft.chain("add", table=TABLE, name=hook, hook=hook, type="filter", policy=ACCEPT)
-            nft.rule("add", table=TABLE, chain=hook, expressions=_established_accept())
+        _ask(nft, TABLE, HOOKS)
+
+
+def track_at(hooks: Iterable[str]) -> None:
+    """The same at `hooks`, in a table that is a rung's."""
+    with filtering(NF_INET) as nft:
+        _ask(nft, RUNG_TABLE, hooks)
 
 
 def is_tracking() -> bool:
@@ -33,6 +38,13 @@ def is_tracking() -> bool:
     with filtering(NF_INET) as nft:
         ours = [rule for rule in nft.get_rules() if rule.get_attr("NFTA_RULE_TABLE") == TABLE]
         return sorted(rule.get_attr("NFTA_RULE_CHAIN") for rule in ours) == sorted(HOOKS)
+
+
+def _ask(nft: Any, table: str, hooks: Iterable[str]) -> None:
+    nft.table("add", name=table)
+    for hook in hooks:
+        nft.chain("add", table=table, name=hook, hook=hook, type="filter", policy=ACCEPT)
+        nft.rule("add", table=table, chain=hook, expressions=_established_accept())
 
 
 def _established_accept() -> tuple[Any, ...]:

@@ -1,5 +1,15 @@
 """Both on a bridge, each by a pair of virtual links of its own, as on a container network."""
 
-from harness.model.rungs import NetworkRung
+from harness.model.rungs import Bridge, NetworkRung, Pair, Value
 
-PLUGIN = NetworkRung(below="veth")
+PLUGIN = NetworkRung(
+    below="veth",
+    stands_for="two containers on one network of docker, podman or containerd (CNI's bridge plug-in)",
+    places=("middle",),
+    links=(
+        Pair("near", "hop0", "middle", "to-near"),
+        Pair("far", "hop0", "middle", "to-far"),
+        Bridge("middle", "bridge", ("to-near", "to-far")),
+        Value("middle", "net/bridge/bridge-nf-call-iptables", "0", optional=True),
+    ),
+)

@@ -1,5 +1,12 @@
-"""Frames on the bridge go through the packet filter (br_netfilter)."""
+"""Frames on the bridge go through the packet filter (br_netfilter), which tracks their connections."""
 
-from harness.model.rungs import NetworkRung
+from harness.model.rungs import NetworkRung, Tracked, Value
 
-PLUGIN = NetworkRung(below="bridge")
+PLUGIN = NetworkRung(
+    below="bridge",
+    stands_for="two containers on one network where br_netfilter is loaded, as dockerd and Kubernetes want it",
+    adds=(
+        Value("middle", "net/bridge/bridge-nf-call-iptables", "1"),
+        Tracked("middle", ("forward",)),
+    ),
+)

@@ -2,4 +2,8 @@
 
 from harness.model.rungs import NetworkRung
 
-PLUGIN = NetworkRung(below="host")
+PLUGIN = NetworkRung(
+    below="host",
+    stands_for="two containers of one Kubernetes or podman pod; docker run --network container:NAME",
+    places=("near",),
+)
