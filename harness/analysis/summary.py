@@ -19,10 +19,13 @@ from harness.analysis.factors.corners import corners
 from harness.analysis.factors.screen import averages
 from harness.analysis.factors.signs import tool_signs
 from harness.analysis.failures import failures
+from harness.analysis.ladder.doubts import rung_doubts
+from harness.analysis.ladder.ladders import ladders
 from harness.analysis.load import found_capacities, load_points
 from harness.analysis.nulls import null_doubts
 from harness.analysis.stopping import stops
 from harness.analysis.tails import tails
+from harness.analysis.throttling import throttled
 from harness.model import HEADLINE, Experiment, Record, Schedule, Seconds, Summary
 
 
@@ -47,6 +50,7 @@ def summarise(
     planned_sessions = len(records) if stopped else schedule.sessions
     differing = differing_controls(experiment, comparisons)
     nulls = null_doubts(experiment, comparisons, factors.get("levels", ()), factors.get("main_effects", ()))
+    rungs = rung_doubts(experiment, comparisons, factors.get("levels", ()))
     faults = [*failed_doubts(failed), *incomplete_doubts(len(records), planned_sessions, directory)]
     return Summary(
         experiment=experiment.name,
@@ -59,7 +63,9 @@ def summarise(
         arms=arms_of(experiment, sessions, failed, schedule.looks),
         comparisons=comparisons,
         tool_signs=tool_signs(experiment, comparisons, records),
-        doubts=(*control_doubts(differing), *nulls, *faults, *session_doubts(records)),
+        ladders=ladders(experiment, sessions, comparisons, schedule.looks),
+        doubts=(*control_doubts(differing), *nulls, *rungs, *faults, *session_doubts(records)),
+        throttled=throttled(experiment, records),
         **factors,
         **_load(experiment, sessions, schedule.looks),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness import plugins
 from harness.experiment.check import sound
 from harness.experiment.knobs import knob_problems
+from harness.experiment.ladder import rung_names
 from harness.experiment.wording import Problem, did_you_mean, shown
 from harness.model import Arm, LoadTool, Settings
 
@@ -16,8 +17,6 @@ LONGEST_BODY_BYTES = 3000  # that a parameter of nginx.conf can hold
 
 # Settings of the file format that this version would otherwise ignore in silence.
 NOT_YET = {
-    "network": "this version measures on the network of the host only",
-    "cpu_quota": "this version sets no CPU quota",
     "url": "this version measures stacks of its own only",
 }
 
@@ -53,6 +52,7 @@ def _unknown_names(settings: Settings) -> Iterator[tuple[str, str]]:
     tools = [CLIENT, *plugins.names(TOOLS)]
     if settings.tool not in tools:
         yield "tool", f"this version drives no such tool.{did_you_mean(settings.tool, tools)}"
+    yield from rung_names(settings)
 
 
 def _not_yet(settings: Settings) -> Iterator[tuple[str, str]]:

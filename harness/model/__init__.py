@@ -14,11 +14,14 @@ from harness.model.factors import (
     ToolSign,
 )
 from harness.model.knobs import Knob, KnobValue
+from harness.model.ladder import Additivity, Beyond, Climb, Ladder, LadderStep, Together
 from harness.model.load import Capacity, LoadPoint, Paced
 from harness.model.plan import AllanPoint, CurvePoint, Pilot, Plan, Schedule
 from harness.model.plugins import LoadTool, Outcome, Reply, Target, Transport
 from harness.model.record import Doubt, Record, Snapshot, Visit, VisitRow
+from harness.model.rungs import NetworkRung, SandboxRung
 from harness.model.summary import ArmSummary, Comparison, Seconds, Summary
+from harness.model.throttled import Throttled
 from harness.model.why import (
     Amount,
     Bound,
@@ -39,15 +42,18 @@ __all__ = [
     "HEADLINE",
     "ROLES",
     "SERVER_ROLES",
+    "Additivity",
     "Agreement",
     "AllanPoint",
     "Amount",
     "Arm",
     "ArmSummary",
+    "Beyond",
     "BothAtOnce",
     "Bound",
     "Capacity",
     "Chain",
+    "Climb",
     "Comparison",
     "Counter",
     "CpuLists",
@@ -66,6 +72,8 @@ __all__ = [
     "Interaction",
     "Knob",
     "KnobValue",
+    "Ladder",
+    "LadderStep",
     "LevelEffect",
     "Load",
     "LoadPoint",
@@ -73,6 +81,7 @@ __all__ = [
     "MainEffect",
     "Metric",
     "Model",
+    "NetworkRung",
     "Outcome",
     "Paced",
     "Part",
@@ -82,6 +91,7 @@ __all__ = [
     "Record",
     "Reply",
     "SameSign",
+    "SandboxRung",
     "Schedule",
     "Screen",
     "Seconds",
@@ -91,6 +101,8 @@ __all__ = [
     "Summary",
     "Tail",
     "Target",
+    "Throttled",
+    "Together",
     "ToolSign",
     "Transport",
     "Verdict",

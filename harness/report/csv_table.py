@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from harness.model import ArmSummary, Comparison, Summary, Tail
+from harness.model import ArmSummary, Beyond, Climb, Comparison, Ladder, Summary, Tail
 
 MEASURED = ("requests", "failed", "requests_per_s", "mean_us", "p50_us", "p90_us", "p99_us", "p999_us")
 HEADER = (
@@ -48,6 +48,18 @@ def _rows(summary: Summary) -> Iterator[Row]:
         yield from ({**run, **row} for row in _compared(comparison, comparison.metric))
     for tail in summary.tails:
         yield from ({**run, **row} for row in _compared(tail, f"p{tail.percentile:g}".replace(".", "")))
+    for ladder in summary.ladders:
+        yield from ({**run, **row} for row in _climbed(ladder))
+
+
+def _climbed(ladder: Ladder) -> Iterator[Row]:
+    """What a ladder says beyond the comparisons that are its steps."""
+    if ladder.top:
+        yield from _compared(ladder.top, "network_at_once")
+    for one in ladder.together:
+        if one.sum and one.beyond:
+            yield from _compared(one.sum, "sum_of_steps")
+            yield from _compared(one.beyond, "beyond_the_sum")
 
 
 def _measured(arm: ArmSummary) -> Iterable[Row]:
@@ -55,7 +67,7 @@ def _measured(arm: ArmSummary) -> Iterable[Row]:
     return ({"quantity": quantity, "value": value} for quantity, value in values.items())
 
 
-def _compared(comparison: Comparison | Tail, quantity: str) -> Iterator[Row]:
+def _compared(comparison: Comparison | Tail | Climb | Beyond, quantity: str) -> Iterator[Row]:
     judged = comparison.model_dump(include={"arm", "against", "p", "p_adjusted", "verdict"})
     intervals = {
         "percent": (comparison.percent, comparison.percent_low, comparison.percent_high),

@@ -8,11 +8,14 @@ from harness.report import caveats, sentences
 from harness.report.doubts import folded
 from harness.report.factors.screen import screen_sections
 from harness.report.factors.sections import factor_sections
+from harness.report.ladder.sections import ladder_sections
+from harness.report.ladder.sentences import ladder_note
 from harness.report.load import load_sections
-from harness.report.selection import by_reference
+from harness.report.selection import by_root
 from harness.report.sheet import ABSENT, Section, joined
 from harness.report.tables import milliseconds, rate
 from harness.report.tails import tail_sections
+from harness.report.throttling import throttling_sections
 from harness.report.why.sentences import why
 from harness.report.why.tables import counter_rows, difference_tables, waterfall_rows
 from harness.report.wording import decimals, difference, percent_of, signed, us_of
@@ -42,8 +45,10 @@ def render_markdown(summary: Summary, design: Design | None) -> str:
         *_sections(
             [
                 *load_sections(summary),
+                *ladder_sections(summary, design),
                 *screen_sections(summary, design),
                 *factor_sections(summary, design),
+                *throttling_sections(summary),
                 *tail_sections(summary),
             ]
         ),
@@ -77,7 +82,7 @@ def _table(summary: Summary) -> str:
 def _rows(summary: Summary) -> Iterator[Cells]:
     """Each reference, then the arms compared with it."""
     comparisons = [comparison for comparison in summary.comparisons if comparison.metric in HEADLINE]
-    for reference, group in by_reference(comparisons).items():
+    for reference, group in by_root(comparisons).items():
         yield (*_measured(reference, summary.arms[reference]), "", "", "reference")
         for comparison in group:
             yield (*_measured(comparison.arm, summary.arms[comparison.arm]), *_compared(summary, comparison))
@@ -108,6 +113,7 @@ def _notes(summary: Summary, design: Design | None) -> Iterator[str]:
     holm = caveats.holm_note(summary)
     notes = [
         f"* {holm}" if holm else "",
+        ladder_note(summary),
         *caveats.absences(summary),
         *caveats.disagreements(summary),
         sentences.cpu(summary),

@@ -22,6 +22,7 @@ from harness.report.factors.screen import screen_sections
 from harness.report.factors.sections import factor_sections
 from harness.report.html.certainty import certainty, doubtful
 from harness.report.html.figures.drift import drift, steadiness
+from harness.report.html.figures.ladder import climb
 from harness.report.html.figures.load import latency_by_load
 from harness.report.html.figures.pairs import WHAT, forest, per_session
 from harness.report.html.figures.pilot import burst_lengths, carry_over
@@ -32,11 +33,15 @@ from harness.report.html.figures.waterfall import waterfall
 from harness.report.html.machine import machine_facts, versions
 from harness.report.html.method import method_facts
 from harness.report.html.typeset import typeset
+from harness.report.ladder.sections import ladder_sections
+from harness.report.ladder.sentences import ladder_note
+from harness.report.ladder.words import title
 from harness.report.load import load_sections
-from harness.report.selection import by_reference, compared, controls, headline
+from harness.report.selection import by_root, compared, controls, headline
 from harness.report.sheet import Section
 from harness.report.tables import milliseconds, rate
 from harness.report.tails import tail_sections
+from harness.report.throttling import throttling_sections
 from harness.report.why.sentences import why
 from harness.report.why.tables import counter_rows, difference_tables
 from harness.report.wording import Estimate, decimals, percent_of, signed, us_of
@@ -63,13 +68,14 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         doubtful=doubtful(summary),
         notes=list(_notes(summary)),
         kept_undecided=caveats.kept_undecided,
-        groups=by_reference([*compared(summary), *controls(summary)]),
+        groups=by_root([*compared(summary), *controls(summary)]),
         appearances=appearances(summary),
         figures={figure.name: figure for figure in _figures(summary, plan, exhibits)},
         started_utc=exhibits.started_utc,
         steadiness=steadiness(exhibits.effects),
         published=_published(summary),
         sections=_sections(summary, design),
+        ladder_titles=[f"Over {title(ladder)}" for ladder in summary.ladders],
         why=why(summary),
         differences=list(difference_tables(summary)),
         counters=counter_rows(summary),
@@ -85,8 +91,10 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
 def _sections(summary: Summary, design: Design) -> list[Section]:
     return [
         *load_sections(summary),
+        *ladder_sections(summary, design),
         *screen_sections(summary, design),
         *factor_sections(summary, design),
+        *throttling_sections(summary),
         *tail_sections(summary),
     ]
 
@@ -99,6 +107,7 @@ def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figur
         per_session(summary, design, "cpu", exhibits.effects),
         latency_by_load(summary),
         half_normal(summary),
+        *(climb(ladder, number) for number, ladder in enumerate(summary.ladders)),
         drift(summary, exhibits.drift),
         most_requests(summary, exhibits.distributions),
         longest_requests(summary, exhibits.distributions),
@@ -112,6 +121,7 @@ def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figur
 def _notes(summary: Summary) -> Iterator[str]:
     holm = caveats.holm_note(summary)
     yield from [f"* {holm}"] if holm else []
+    yield from filter(None, [ladder_note(summary)])
     yield from caveats.absences(summary)
     yield from caveats.disagreements(summary)
     yield from filter(None, [sentences.cpu(summary), sentences.throughput(summary)])

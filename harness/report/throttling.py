@@ -1,0 +1,44 @@
+"""The section on shares of a CPU: in how many of their periods servers were stopped, and for how long."""
+
+from collections.abc import Sequence
+
+from harness.model import SERVER_ROLES, Summary, Throttled
+from harness.report.sheet import ABSENT, Cell, Row, Section, Sheet, section
+from harness.report.wording import listed
+
+MEANING = (
+    "A server that has used up its share stands still until the next period, which is 100 ms. That is in the mean of a "
+    "burst and in its slow requests, and the shorter a burst, the less of it is seen: whoever rests while other arms "
+    "are visited has a full share again."
+)
+
+
+def throttling_sections(summary: Summary) -> list[Section]:
+    """None where no arm has a share, or the kernel does not count."""
+    if not summary.throttled:
+        return []
+    arms = list(dict.fromkeys(one.arm for one in summary.throttled))
+    header = ("arm", "CPUs each", *(f"{role} stopped\nfor" for role in SERVER_ROLES))
+    rows = [_row(summary.throttled, arm) for arm in arms]
+    sheet = Sheet("In how many of its periods each was stopped, and for how long in all", header, rows)
+    return [section("Who was stopped by a share of a CPU", [*_sentences(summary.throttled, arms), MEANING], [sheet])]
+
+
+def _sentences(found: Sequence[Throttled], arms: Sequence[str]) -> list[str]:
+    stopped = [arm for arm in arms if any(one.arm == arm and one.throttled_periods for one in found)]
+    free = [arm for arm in arms if arm not in stopped]
+    told = [f"Stopped: {listed(stopped)}."] if stopped else []
+    return [*told, *([f"Never stopped: {listed(free)}."] if free else [])]
+
+
+def _row(found: Sequence[Throttled], arm: str) -> Row:
+    of_arm = {one.role: one for one in found if one.arm == arm}
+    quota = next(iter(of_arm.values())).cpu_quota
+    return (arm, ""), (f"{quota:g}", ""), *(_cell(of_arm.get(role)) for role in SERVER_ROLES)
+
+
+def _cell(one: Throttled | None) -> Cell:
+    """`40 of 121 periods`, `1.52 s`."""
+    if one is None:
+        return ABSENT, ""
+    return f"{one.throttled_periods} of {one.periods}", f"{one.throttled_us / 1e6:.2f} s"
