@@ -4,7 +4,7 @@ from harness.model.words import Model
 
 
 class Throttled(Model):
-    """Over all sessions: the periods in which the servers of `role` wanted CPU time, those in which they were stopped."""
+    """Over all sessions: the periods in which the servers of `role` ran, and those in which they were stopped."""
 
     arm: str
     role: str

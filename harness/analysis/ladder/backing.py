@@ -7,6 +7,8 @@ from harness.analysis.effects import Pair
 from harness.analysis.why.per_session import Centre, Value, amount, difference
 from harness.model import SERVER_ROLES, Amount, Record, VisitRow
 
+LINK_PACKETS = "net.link_packets"
+
 
 def backing(records: Sequence[Record], pair: Pair) -> dict[str, Amount]:
     """By name, in the order in which a report shows them; what was not counted is left out."""
@@ -24,6 +26,11 @@ def _counted(names: Sequence[str], visit: VisitRow) -> float | None:
     return sum(visit.counters[name] for name in names) if set(names) <= visit.counters.keys() else None
 
 
+def _link_packets(visit: VisitRow) -> float | None:
+    """No packets where there are no links; None where no network was read."""
+    return visit.counters.get(LINK_PACKETS, 0.0) if "net.segments_out" in visit.counters else None
+
+
 def _sum(*names: str) -> Value:
     return partial(_counted, names)
 
@@ -34,5 +41,6 @@ QUANTITIES: Mapping[str, tuple[Callable[[VisitRow], float | None], Centre]] = {
     "switches": (_sum(*(f"{role}.voluntary" for role in SERVER_ROLES)), "mean"),
     "segments": (_sum("net.segments_out"), "mean"),
     "lo_packets": (_sum("net.lo_packets"), "mean"),
+    "link_packets": (_link_packets, "mean"),
     "softirqs": (_sum("host.net_rx"), "mean"),
 }

@@ -66,15 +66,16 @@ def _together(one: Together) -> Iterator[Row]:
 
 def _backing(ladder: Ladder) -> Iterator[Sheet]:
     steps = [one for one in ladder.steps if one.backing]
-    names = [name for name in COUNTED if any(name in one.backing for one in steps)]
+    moved = {name for one in steps for name, seen in one.backing.items() if seen.value}
+    names = [name for name in COUNTED if name in moved]
     if names:
         rows = [((rung_name(one), ""), *(_amount(one.backing.get(name)) for name in names)) for one in steps]
         yield Sheet("What was counted of each step, per request", ("rung", *(COUNTED[name] for name in names)), rows)
 
 
 def _amount(seen: Amount | None) -> Cell:
-    if seen is None:
-        return ABSENT, ""
+    if seen is None or not seen.value:
+        return ABSENT if seen is None else "0", ""
     low_high = "" if seen.low is None or seen.high is None else f"{_signed(seen.low)} to {_signed(seen.high)}"
     return _signed(seen.value), low_high
 

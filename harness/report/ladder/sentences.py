@@ -18,13 +18,14 @@ from harness.report.why.words import rate
 from harness.report.wording import counted, listed, rounded, within
 
 MOST_NAMED = 3  # mechanisms that the answer names
-LEFT_OUT = "rung-left-out"
+LEFT_OUT = "left-out"
 BACKING = {
     "cpu_us": "CPU time {} us",
     "waiting_us": "waiting for a CPU {} us",
     "switches": "switches {}",
     "segments": "TCP segments {}",
     "lo_packets": "packets on lo {}",
+    "link_packets": "packets on links {}",
     "softirqs": "network softirqs {}",
 }
 
@@ -60,7 +61,7 @@ def ladder_sentences(summary: Summary, ladder: Ladder, design: Design | None) ->
 
 def left_out(summary: Summary) -> list[str]:
     """The rungs that this machine does not have, each once with what was seen."""
-    seen = dict.fromkeys(doubt.seen.rstrip(".") for doubt in summary.doubts if doubt.kind == LEFT_OUT)
+    seen = dict.fromkeys(doubt.seen.rstrip(".") for doubt in summary.doubts if doubt.kind.endswith(LEFT_OUT))
     return [f"Left out: {one}." for one in seen]
 
 

@@ -11,6 +11,7 @@ COUNTED = {
     "switches": "switches\nnginx + app",
     "segments": "TCP segments\nsent",
     "lo_packets": "packets\non lo",
+    "link_packets": "packets\non links",
     "softirqs": "network\nsoftirqs",
 }
 

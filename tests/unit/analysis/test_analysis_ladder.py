@@ -8,10 +8,13 @@ from climbing import TRANSPORTS, climbing, networks, whole_ladder
 from factorial_sessions import summary_of
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 from simulated import Times, session_of
 
 from harness.analysis.bursts import SessionData
 from harness.analysis.ladder.structure import structures
+from harness.analysis.ladder.sums import Sum, summed
 from harness.model import Experiment, Ladder, LadderStep, Summary
 
 ADDED_US = {"own": 0.0, "veth": 8.0, "bridge": 12.0, "nat": 10.0, "relay": 40.0, "cgroup": 1.0, "seccomp": 4.0}
@@ -194,24 +197,19 @@ def test_failed_requests_leave_no_verdict_on_any_sum() -> None:
     assert ladder.together[0].measured.verdict is not None
 
 
-@given(st.lists(st.floats(100, 1000), min_size=11, max_size=11))
-def test_the_sum_and_what_goes_beyond_it_make_the_whole(levels_us: list[float]) -> None:
-    experiment = whole_ladder(["tcp"])
-    levels = dict(zip([arm.name for arm in experiment.arms], levels_us, strict=False))
-    sessions = [
-        session_of(
-            {arm: [level * scale] * 2 for arm, level in levels.items()} | {"control": [scale] * 2}, number=number
-        )
-        for number, scale in enumerate((1.0, 1.1), 1)
-    ]
-    [ladder] = summary_of(experiment, sessions).ladders
-    [together] = ladder.together
-    assert together.sum is not None
-    assert together.beyond is not None
-    measured, summed, beyond = (
-        1 + (one.percent or 0) / 100 for one in (together.measured, together.sum, together.beyond)
-    )
-    assert measured == pytest.approx(summed * beyond)
+@given(arrays(np.float64, (3, 4, 5), elements=st.floats(1, 1e6)))
+def test_the_sum_and_what_goes_beyond_it_make_the_whole(times_us: NDArray[np.float64]) -> None:
+    """Times of three sessions, four arms, five rounds."""
+    sessions = {number: dict(zip("abcd", of_arms, strict=True)) for number, of_arms in enumerate(times_us)}
+    whole, parts = (("d", "a"),), (("b", "a"), ("c", "b"))
+    measured, total, beyond = (summed(sessions, one, "latency") for one in (Sum(whole), Sum(parts), Sum(whole, parts)))
+    assert measured.log_ratio == pytest.approx(total.log_ratio + beyond.log_ratio)
+    assert measured.difference_us == pytest.approx(total.difference_us + beyond.difference_us, abs=1e-6)
+
+
+def test_a_session_that_lacks_an_arm_has_no_sum() -> None:
+    sessions = {1: {"a": np.ones(2), "b": np.ones(2)}, 2: {"a": np.ones(2), "b": np.ones(2), "c": np.ones(2)}}
+    assert summed(sessions, Sum((("b", "a"), ("c", "b"))), "latency").log_ratio.size == 1
 
 
 def test_what_is_no_ladder_has_none() -> None:

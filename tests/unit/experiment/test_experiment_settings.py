@@ -192,11 +192,11 @@ def test_a_long_value_is_cut_short() -> None:
         ('network = "vet"', "arm.network = \"vet\": there is no such rung. Did you mean 'veth'?"),
         (
             'sandbox = ["secomp"]',
-            "arm.sandbox = [\"secomp\"]: there is no rung 'secomp'. Did you mean 'seccomp'?",
+            'arm.sandbox = ["secomp"]: there is no such rung as "secomp". Did you mean \'seccomp\'?',
         ),
         (
             'sandbox = ["user", "user"]',
-            'arm.sandbox = ["user", "user"]: \'user\' stands there more than once. Once is enough.',
+            'arm.sandbox = ["user", "user"]: "user" stands there more than once. Once is enough.',
         ),
         ('sandbox = "user"', 'arm.sandbox = "user": must be a list.'),
         ('app = ":app"', 'arm.app = ":app": write it as module:name, like app.main:app.'),

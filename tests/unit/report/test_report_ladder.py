@@ -1,6 +1,7 @@
 """Reports on ladders: golden texts, the waterfall, and what is said in each case."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly brings no types
@@ -8,7 +9,10 @@ import pytest
 from climbing import climbing, networks, whole_ladder
 from imagined import Run, run_of
 
+from harness.analysis.bursts import SessionData
 from harness.analysis.exhibits import exhibits
+from harness.analysis.summary import summarise
+from harness.analysis.why.causes import with_causes
 from harness.model import Design, Doubt, Experiment, Summary
 from harness.report.arrangement import render_plan
 from harness.report.csv_table import render_csv
@@ -21,9 +25,7 @@ from harness.report.terminal import render
 
 DATA = Path(__file__).parents[2] / "data" / "report" / "ladder"
 ADDED = {"own": 0.0, "veth": 0.02, "bridge": 0.03, "nat": 0.025, "relay": 0.1, "cgroup": 0.002, "seccomp": 0.01}
-LEFT_OUT = Doubt(
-    kind="rung-left-out", seen="ssbd: this CPU has no switch for it.", advice="Nothing is wrong: the others stand."
-)
+LEFT_OUT = Doubt(kind="left-out", seen="Arm 'ssbd': this CPU has no switch for it.", advice="The rest was measured.")
 
 
 def truth(experiment: Experiment, beyond: float = 0.0) -> dict[str, float]:
@@ -37,10 +39,44 @@ def truth(experiment: Experiment, beyond: float = 0.0) -> dict[str, float]:
     return factors
 
 
+def counted(run: Run) -> Run:
+    """With what was counted: each rung of the network costs TCP a softirq more, and a relay a connection."""
+    steps = dict(zip(("own", "veth", "bridge", "nat", "relay"), range(5), strict=True))
+
+    def counters(arm: str) -> dict[str, float]:
+        settings = run.plan.experiment.arm(arm).settings
+        tcp, rung = settings.transport == "tcp", steps.get(settings.network, 0)
+        return {
+            "net.segments_out": (22.0 if tcp else 10.0) + (12.0 if tcp and rung == 4 else 0.0),
+            "net.link_packets": 24.0 * rung if tcp else 0.0,
+            "host.net_rx": 10.0 + (4.0 * rung if tcp else 0.0),
+            **dict.fromkeys(("nginx.voluntary", "app.voluntary"), 3.0 + (tcp and rung == 4)),
+        }
+
+    sessions = [
+        SessionData(
+            one.record.model_copy(
+                update={
+                    "visits": tuple(
+                        visit.model_copy(update={"counters": counters(visit.arm)}) for visit in one.record.visits
+                    )
+                }
+            ),
+            one.requests,
+        )
+        for one in run.sessions
+    ]
+    summary = summarise(
+        run.plan.experiment, sessions, directory="results/ladder", schedule=run.plan.schedule, seconds_total=30.0
+    )
+    records = [one.record for one in sessions]
+    return replace(run, summary=with_causes(summary, run.plan.experiment, records), sessions=tuple(sessions))
+
+
 @pytest.fixture(scope="module")
 def run() -> Run:
     experiment = whole_ladder()
-    return run_of(truth(experiment), experiment=experiment, sessions=12, rounds=80, doubts=[LEFT_OUT])
+    return counted(run_of(truth(experiment), experiment=experiment, rounds=30, doubts=[LEFT_OUT]))
 
 
 def said(summary: Summary) -> str:
@@ -83,13 +119,19 @@ def test_a_page_has_a_waterfall_and_tables_for_each_transport(run: Run) -> None:
     assert page.count('<td class="verdict reference">reference</td>') == 2 + 2  # each bottom, here and in its ladder
 
 
+def test_what_was_counted_stands_beside_each_step_that_costs_something(run: Run) -> None:
+    assert "; bridge: CPU time +" in said(run.summary)
+    assert "packets on links +24.0, network softirqs +4.00" in said(run.summary)
+    assert "What was counted of each step, per request" in render(run.summary, Design(), width=120)
+
+
 def test_what_is_left_out_is_named_once(run: Run) -> None:
-    assert said(run.summary).count("Left out: ssbd: this CPU has no switch for it.") == 1
+    assert said(run.summary).count("Left out: Arm 'ssbd': this CPU has no switch for it.") == 1
 
 
 def test_more_than_the_sum_is_said() -> None:
     experiment = whole_ladder(["tcp"])
-    summary = run_of(truth(experiment, beyond=0.1), experiment=experiment, rounds=80).summary
+    summary = run_of(truth(experiment, beyond=0.1), experiment=experiment, rounds=20).summary
     assert "together they cost more than the sum" in said(summary)
 
 
@@ -118,5 +160,5 @@ def test_one_session_gives_no_numbers_and_says_so() -> None:
 def test_a_socket_that_moved_is_said_beside_its_ladder() -> None:
     experiment = whole_ladder()
     moved = {**truth(experiment), "veth/uds-tmpfs": 1.2}
-    summary = run_of(moved, experiment=experiment, rounds=80).summary
+    summary = run_of(moved, experiment=experiment, rounds=20).summary
     assert "veth and bridge moved it all the same: see Doubts." in said(summary)
