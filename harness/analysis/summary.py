@@ -49,8 +49,11 @@ def summarise(
     stopped = stops(experiment, schedule.looks, len(records), factors.get("main_effects") or comparisons)
     planned_sessions = len(records) if stopped else schedule.sessions
     differing = differing_controls(experiment, comparisons)
-    nulls = null_doubts(experiment, comparisons, factors.get("levels", ()), factors.get("main_effects", ()))
-    rungs = rung_doubts(experiment, comparisons, factors.get("levels", ()))
+    levels = factors.get("levels", ())
+    nulls = [
+        *null_doubts(experiment, comparisons, levels, factors.get("main_effects", ())),
+        *rung_doubts(experiment, comparisons, levels),
+    ]
     faults = [*failed_doubts(failed), *incomplete_doubts(len(records), planned_sessions, directory)]
     return Summary(
         experiment=experiment.name,
@@ -63,11 +66,11 @@ def summarise(
         arms=arms_of(experiment, sessions, failed, schedule.looks),
         comparisons=comparisons,
         tool_signs=tool_signs(experiment, comparisons, records),
-        ladders=ladders(experiment, sessions, comparisons, schedule.looks),
-        doubts=(*control_doubts(differing), *nulls, *rungs, *faults, *session_doubts(records)),
-        throttled=throttled(experiment, records),
+        doubts=(*control_doubts(differing), *nulls, *faults, *session_doubts(records)),
         **factors,
         **_load(experiment, sessions, schedule.looks),
+        ladders=ladders(experiment, sessions, comparisons, schedule.looks),
+        throttled=throttled(experiment, records),
     )
 
 
