@@ -4,9 +4,12 @@ from harness.model.words import Model
 
 
 class Throttled(Model):
-    """Over all sessions: the periods in which the servers of `role` ran, and those in which they were stopped."""
+    """Over all sessions: the periods in which the servers of `role` ran, and those in which they were stopped.
 
-    arm: str
+    `arms` are all that these servers serve.
+    """
+
+    arms: tuple[str, ...]
     role: str
     cpu_quota: float
     periods: int

@@ -1,6 +1,6 @@
 """The section on shares of a CPU: in how many of their periods servers were stopped, and for how long."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from harness.model import SERVER_ROLES, Summary, Throttled
 from harness.report.sheet import ABSENT, Cell, Row, Section, Sheet, section
@@ -17,24 +17,26 @@ def throttling_sections(summary: Summary) -> list[Section]:
     """None where no arm has a share, or the kernel does not count."""
     if not summary.throttled:
         return []
-    arms = list(dict.fromkeys(one.arm for one in summary.throttled))
-    header = ("arm", "CPUs each", *(f"{role} stopped\nfor" for role in SERVER_ROLES))
-    rows = [_row(summary.throttled, arm) for arm in arms]
+    stacks = list(dict.fromkeys(one.arms for one in summary.throttled))
+    header = ("servers of", "CPUs each", *(f"{role} stopped\nfor" for role in SERVER_ROLES))
+    rows = [_row(summary.throttled, arms) for arms in stacks]
     sheet = Sheet("In how many of its periods each was stopped, and for how long in all", header, rows)
-    return [section("Who was stopped by a share of a CPU", [*_sentences(summary.throttled, arms), MEANING], [sheet])]
+    return [section("Who was stopped by a share of a CPU", [*_sentences(summary.throttled), MEANING], [sheet])]
 
 
-def _sentences(found: Sequence[Throttled], arms: Sequence[str]) -> list[str]:
-    stopped = [arm for arm in arms if any(one.arm == arm and one.throttled_periods for one in found)]
-    free = [arm for arm in arms if arm not in stopped]
-    told = [f"Stopped: {listed(stopped)}."] if stopped else []
-    return [*told, *([f"Never stopped: {listed(free)}."] if free else [])]
+def _sentences(found: Sequence[Throttled]) -> Iterator[str]:
+    stopped = list(dict.fromkeys(arm for one in found if one.throttled_periods for arm in one.arms))
+    free = list(dict.fromkeys(arm for one in found for arm in one.arms if arm not in stopped))
+    if stopped:
+        yield f"Stopped: {listed(stopped)}."
+    if free:
+        yield f"Never stopped: {listed(free)}."
 
 
-def _row(found: Sequence[Throttled], arm: str) -> Row:
-    of_arm = {one.role: one for one in found if one.arm == arm}
-    quota = next(iter(of_arm.values())).cpu_quota
-    return (arm, ""), (f"{quota:g}", ""), *(_cell(of_arm.get(role)) for role in SERVER_ROLES)
+def _row(found: Sequence[Throttled], arms: tuple[str, ...]) -> Row:
+    of_stack = {one.role: one for one in found if one.arms == arms}
+    quota = next(iter(of_stack.values())).cpu_quota
+    return (listed(arms), ""), (f"{quota:g}", ""), *(_cell(of_stack.get(role)) for role in SERVER_ROLES)
 
 
 def _cell(one: Throttled | None) -> Cell:

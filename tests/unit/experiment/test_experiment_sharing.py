@@ -48,7 +48,7 @@ OTHER_VALUES = {
     "placement": "none",
     "network": "veth",
     "network_leg": "front",
-    "sandbox": ["seccomp"],
+    "sandbox": ("cgroup",),
     "cpu_quota": 1.0,
     "knobs": {"net.ipv4.tcp_sack": 0},
     "url": "http://127.0.0.1/",
