@@ -262,7 +262,7 @@ def list_everything() -> None:
     kinds["knobs"] = {name: _knob_help(name) for name in plugins.dotted_names(KNOBS)} | {
         "net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name."
     }
-    kinds["network rungs, from the bottom up"] = {name: plugins.help_text(NETWORKS, name) for name in networks()}
+    kinds["network rungs"] = {name: plugins.help_text(NETWORKS, name) for name in networks()}
     kinds["sandbox rungs"] = {name: plugins.help_text(SANDBOXES, name) for name in sandboxes()}
     kinds["load tools"] = {"client": "barehop's own interleaving client."} | kinds["load tools"]
     kinds["configurations"] = {path.stem: _question(path) for path in _packaged()}
