@@ -13,6 +13,7 @@ from harness import plugins
 from harness.ending import abandon_output, interruptible, refusal
 from harness.errors import ConfigError, HarnessError, Interrupted, MachineError, raise_all
 from harness.evidence.store import Store, open_store
+from harness.experiment.ladder import NETWORKS, SANDBOXES, networks, sandboxes
 from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import expected_s, nominal_cost, schedule_of
@@ -253,7 +254,7 @@ def tune(command: tuple[str, ...]) -> None:
 
 @cli.command("list")
 def list_everything() -> None:
-    """List the settings of an arm and all transports, load tools and knobs."""
+    """List the settings of an arm and all transports, load tools, knobs and rungs."""
     from harness.report.arrangement import render_list
 
     packages = {
@@ -268,6 +269,8 @@ def list_everything() -> None:
     kinds["knobs"] = {name: _knob_help(name) for name in plugins.dotted_names(KNOBS)} | {
         "net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name."
     }
+    kinds["network rungs"] = {name: plugins.help_text(NETWORKS, name) for name in networks()}
+    kinds["sandbox rungs"] = {name: plugins.help_text(SANDBOXES, name) for name in sandboxes()}
     kinds["load tools"] = {"client": "barehop's own interleaving client."} | kinds["load tools"]
     kinds["configurations"] = {path.stem: _question(path) for path in _packaged()}
     click.echo(render_list(kinds), nl=False)

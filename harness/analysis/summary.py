@@ -21,10 +21,13 @@ from harness.analysis.factors.corners import corners
 from harness.analysis.factors.screen import averages
 from harness.analysis.factors.signs import tool_signs
 from harness.analysis.failures import failures
+from harness.analysis.ladder.doubts import rung_doubts
+from harness.analysis.ladder.ladders import ladders
 from harness.analysis.load import found_capacities, load_points
 from harness.analysis.nulls import null_doubts
 from harness.analysis.stopping import stops
 from harness.analysis.tails import tails
+from harness.analysis.throttling import throttled
 from harness.model import HEADLINE, Experiment, Record, Schedule, Seconds, Summary
 
 
@@ -48,7 +51,11 @@ def summarise(
     stopped = stops(experiment, schedule.looks, len(records), factors.get("main_effects") or comparisons)
     planned_sessions = len(records) if stopped else schedule.sessions
     differing = differing_controls(experiment, comparisons)
-    nulls = null_doubts(experiment, comparisons, factors.get("levels", ()), factors.get("main_effects", ()))
+    levels = factors.get("levels", ())
+    nulls = [
+        *null_doubts(experiment, comparisons, levels, factors.get("main_effects", ())),
+        *rung_doubts(experiment, comparisons, levels),
+    ]
     faults = [*failed_doubts(failed), *incomplete_doubts(len(records), planned_sessions, directory)]
     return Summary(
         experiment=experiment.name,
@@ -71,6 +78,8 @@ def summarise(
         ),
         **factors,
         **_load(experiment, sessions, schedule.looks),
+        ladders=ladders(experiment, sessions, comparisons, schedule.looks),
+        throttled=throttled(experiment, records),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness import plugins
 from harness.experiment.check import sound
 from harness.experiment.knobs import knob_problems
+from harness.experiment.ladder import rung_names
 from harness.experiment.wording import Problem, did_you_mean, shown
 from harness.model import Arm, LoadTool, Settings
 
@@ -57,6 +58,7 @@ def _unknown_names(settings: Settings) -> Iterator[tuple[str, str]]:
     tools = [CLIENT, *plugins.names(TOOLS)]
     if settings.tool not in tools:
         yield "tool", f"this version drives no such tool.{did_you_mean(settings.tool, tools)}"
+    yield from rung_names(settings)
 
 
 def _sandbox(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -5,18 +5,21 @@ from typing import Any
 
 from harness.experiment.arms import CONTROL, merged
 from harness.experiment.document import is_setting, level_problems, setting_table
+from harness.experiment.ladder import AGAINST, BELOW, climbs, ladder_problems, lower_arm
 from harness.experiment.wording import Problem, did_you_mean, shown
 from harness.model import Arm, Design, Settings
 
 Pair = tuple[str, str]
 Level = dict[str, Any]  # one setting and its value
 
-AGAINST = ("design", "against")
-
 
 def against_problems(names: Sequence[str], design: Design) -> Iterator[Problem]:
-    """Why `design.against` is neither one of these arms nor a level of a setting."""
+    """Why `design.against` is neither one of these arms, nor the rung below, nor a level of a setting."""
     against = design.against
+    if climbs(design):
+        if BELOW in names:
+            yield Problem(AGAINST, BELOW, "this means the rung below each arm. Call the arm of that name another name.")
+        return
     if isinstance(against, str):
         if against and names and against not in names:
             yield Problem(AGAINST, against, f"there is no such arm.{did_you_mean(against, names)}")
@@ -32,8 +35,9 @@ def against_problems(names: Sequence[str], design: Design) -> Iterator[Problem]:
 
 
 def counterpart_problems(arms: Sequence[Arm], design: Design) -> Iterator[Problem]:
-    """Which arms have nothing to be compared with where `design.against` is a level."""
+    """Which arms have nothing to be compared with where `design.against` is a level, or the rung below."""
     against = design.against
+    yield from ladder_problems(arms, design)
     if isinstance(against, str):
         return
     key = next(iter(against))
@@ -53,6 +57,8 @@ def counterpart_problems(arms: Sequence[Arm], design: Design) -> Iterator[Proble
 def pairs_of(arms: Sequence[Arm], design: Design) -> list[Pair]:
     """(arm, against) for each comparison, in the order of the arms."""
     against = design.against
+    if climbs(design):
+        return [(arm.name, lower.name) for arm in arms if (lower := lower_arm(arm, arms))]
     if isinstance(against, str):
         reference = against or arms[0].name
         return [(arm.name, reference) for arm in arms if arm.name != reference]

@@ -14,12 +14,15 @@ from harness.model.factors import (
     ToolSign,
 )
 from harness.model.knobs import Knob, KnobValue
+from harness.model.ladder import Additivity, Beyond, Climb, Ladder, LadderStep, Together
 from harness.model.load import Capacity, LoadPoint, Paced
 from harness.model.outcome import Outcome
 from harness.model.plan import AllanPoint, CurvePoint, Pilot, Plan, Schedule
 from harness.model.plugins import LoadTool, Reply, Target, Transport
 from harness.model.record import Doubt, Record, Snapshot, Visit, VisitRow
+from harness.model.rungs import NetworkRung, SandboxRung
 from harness.model.summary import ArmSummary, Comparison, Seconds, Summary
+from harness.model.throttled import Throttled
 from harness.model.why import (
     Amount,
     Bound,
@@ -40,15 +43,18 @@ __all__ = [
     "HEADLINE",
     "ROLES",
     "SERVER_ROLES",
+    "Additivity",
     "Agreement",
     "AllanPoint",
     "Amount",
     "Arm",
     "ArmSummary",
+    "Beyond",
     "BothAtOnce",
     "Bound",
     "Capacity",
     "Chain",
+    "Climb",
     "Comparison",
     "Counter",
     "CpuLists",
@@ -67,6 +73,8 @@ __all__ = [
     "Interaction",
     "Knob",
     "KnobValue",
+    "Ladder",
+    "LadderStep",
     "LevelEffect",
     "Load",
     "LoadPoint",
@@ -74,6 +82,7 @@ __all__ = [
     "MainEffect",
     "Metric",
     "Model",
+    "NetworkRung",
     "Outcome",
     "Paced",
     "Part",
@@ -83,6 +92,7 @@ __all__ = [
     "Record",
     "Reply",
     "SameSign",
+    "SandboxRung",
     "Schedule",
     "Screen",
     "Seconds",
@@ -92,6 +102,8 @@ __all__ = [
     "Summary",
     "Tail",
     "Target",
+    "Throttled",
+    "Together",
     "ToolSign",
     "Transport",
     "Verdict",

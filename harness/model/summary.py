@@ -6,9 +6,11 @@ from pydantic import Field
 
 from harness.model.difference import Difference
 from harness.model.factors import BothAtOnce, FactorInteraction, Interaction, LevelEffect, MainEffect, Tail, ToolSign
+from harness.model.ladder import Ladder
 from harness.model.load import Capacity, LoadPoint, Paced
 from harness.model.plan import Pilot, Schedule
 from harness.model.record import Doubt
+from harness.model.throttled import Throttled
 from harness.model.why import Amount, Counter, Explanation, Load, Setup, Waterfall
 from harness.model.words import Model, Verdict
 
@@ -66,6 +68,8 @@ class Summary(Model):
     main_effects: tuple[MainEffect, ...] = ()
     factor_interactions: tuple[FactorInteraction, ...] = ()
     tool_signs: tuple[ToolSign, ...] = ()
+    ladders: tuple[Ladder, ...] = ()
+    throttled: tuple[Throttled, ...] = ()
     tails: tuple[Tail, ...] = ()
     schedule: Schedule | None = None
     pilot: Pilot | None = None

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from harness.model import ArmSummary, Comparison, MainEffect, Summary, Tail
+from harness.model import ArmSummary, Beyond, Climb, Comparison, Ladder, MainEffect, Summary, Tail
 from harness.report.factors.screen import effect_name
 
 MEASURED = ("requests", "failed", "requests_per_s", "mean_us", "p50_us", "p90_us", "p99_us", "p999_us")
@@ -54,6 +54,18 @@ def _rows(summary: Summary) -> Iterator[Row]:
     for tail in summary.tails:
         percentile = f"p{tail.percentile:g}".replace(".", "")
         yield from ({**run, **row} for row in _compared(tail, f"{percentile}_difference"))
+    for ladder in summary.ladders:
+        yield from ({**run, **row} for row in _climbed(ladder))
+
+
+def _climbed(ladder: Ladder) -> Iterator[Row]:
+    """What a ladder says beyond the comparisons that are its steps."""
+    if ladder.top:
+        yield from _compared(ladder.top, "network_at_once_difference")
+    for one in ladder.together:
+        if one.sum and one.beyond:
+            yield from _compared(one.sum, "sum_of_steps_difference")
+            yield from _compared(one.beyond, "beyond_the_sum_difference")
 
 
 def _measured(arm: ArmSummary) -> Iterable[Row]:
@@ -61,7 +73,7 @@ def _measured(arm: ArmSummary) -> Iterable[Row]:
     return ({"quantity": quantity, "value": value} for quantity, value in values.items())
 
 
-def _compared(comparison: Comparison | MainEffect | Tail, quantity: str) -> Iterator[Row]:
+def _compared(comparison: Comparison | MainEffect | Tail | Climb | Beyond, quantity: str) -> Iterator[Row]:
     judged = comparison.model_dump(include={"arm", "against", "p", "p_adjusted", "verdict"})
     intervals = {
         "percent": (comparison.percent, comparison.percent_low, comparison.percent_high),

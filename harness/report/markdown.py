@@ -6,14 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from harness.model import HEADLINE, ArmSummary, Comparison, Design, Summary
 from harness.report import caveats, sentences
 from harness.report.doubts import folded
-from harness.report.factors.screen import screen_sections
-from harness.report.factors.sections import factor_sections
-from harness.report.failed import failure_sections
-from harness.report.load import load_sections
-from harness.report.selection import by_reference
+from harness.report.ladder.sentences import ladder_note
+from harness.report.sections import sections_of
+from harness.report.selection import by_root
 from harness.report.sheet import ABSENT, WORDS, Section, joined
 from harness.report.tables import milliseconds, rate
-from harness.report.tails import tail_sections
 from harness.report.why.sentences import why
 from harness.report.why.tables import counter_rows, difference_tables, waterfall_rows
 from harness.report.wording import decimals, difference, percent_of, signed, us_of
@@ -40,15 +37,7 @@ def render_markdown(summary: Summary, design: Design | None) -> str:
         *_head(summary, design),
         _table(summary),
         *_notes(summary, design),
-        *_sections(
-            [
-                *failure_sections(summary),
-                *load_sections(summary),
-                *screen_sections(summary, design),
-                *factor_sections(summary, design),
-                *tail_sections(summary),
-            ]
-        ),
+        *_sections(sections_of(summary, design)),
         *_why(summary),
         *_doubts(summary),
     ]
@@ -79,7 +68,7 @@ def _table(summary: Summary) -> str:
 def _rows(summary: Summary) -> Iterator[Cells]:
     """Each reference, then the arms compared with it."""
     comparisons = [comparison for comparison in summary.comparisons if comparison.metric in HEADLINE]
-    for reference, group in by_reference(comparisons).items():
+    for reference, group in by_root(comparisons).items():
         yield (*_measured(reference, summary.arms[reference]), "", "", "reference")
         for comparison in group:
             yield (*_measured(comparison.arm, summary.arms[comparison.arm]), *_compared(summary, comparison))
@@ -110,6 +99,7 @@ def _notes(summary: Summary, design: Design | None) -> Iterator[str]:
     holm = caveats.holm_note(summary)
     notes = [
         f"* {holm}" if holm else "",
+        ladder_note(summary),
         *caveats.absences(summary),
         *caveats.disagreements(summary),
         sentences.cpu(summary),

@@ -28,6 +28,19 @@ def has_verdict(one: Comparison | MainEffect) -> bool:
     return one.verdict is not None and percent_of(one) is not None
 
 
+def by_root(comparisons: Iterable[Comparison]) -> dict[str, list[Comparison]]:
+    """The same by the reference of the reference, where that is compared itself, as on a ladder, and so on."""
+    found = list(comparisons)
+    lower = {comparison.arm: comparison.against for comparison in found}
+    groups: dict[str, list[Comparison]] = {}
+    for comparison in found:
+        root = comparison.against
+        while root in lower:
+            root = lower[root]
+        groups.setdefault(root, []).append(comparison)
+    return groups
+
+
 def by_reference(comparisons: Iterable[Comparison]) -> dict[str, list[Comparison]]:
     """The comparisons with each reference, in their order."""
     groups: dict[str, list[Comparison]] = {}

@@ -5,6 +5,7 @@ from itertools import groupby
 
 from harness.model import ArmSummary, Comparison, Design, Metric, Summary
 from harness.report.factors.screen import screen_answer
+from harness.report.ladder.sentences import ladder_answer
 from harness.report.overview import brief, counts, grouped, to_decide
 from harness.report.selection import by_reference, compared, has_verdict
 from harness.report.wording import by, decimals, difference, listed, percent_of, rounded, us_of, within
@@ -22,6 +23,8 @@ def answer(summary: Summary, design: Design | None) -> str:
     """Every verdict in one sentence: with all its numbers when they are few, else grouped by verdict."""
     if summary.main_effects:
         return screen_answer(summary, design)
+    if summary.ladders:
+        return ladder_answer(summary, design)
     asked = compared(summary)
     if not asked:
         return "Nothing was compared: the reference is the only arm."
@@ -34,8 +37,8 @@ def answer(summary: Summary, design: Design | None) -> str:
 
 
 def cpu(summary: Summary) -> str:
-    """CPU time per request against each reference, in one sentence; empty when it was not read."""
-    return _beside(summary, "cpu", "CPU time per request (nginx + app)")
+    """CPU time per request against each reference, in one sentence; empty when it was not read, and of a ladder."""
+    return "" if summary.ladders else _beside(summary, "cpu", "CPU time per request (nginx + app)")
 
 
 def throughput(summary: Summary) -> str:

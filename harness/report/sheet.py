@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.model import BothAtOnce, Comparison, FactorInteraction, Interaction, LevelEffect, MainEffect, Tail
+from harness.model import (
+    Beyond,
+    BothAtOnce,
+    Climb,
+    Comparison,
+    FactorInteraction,
+    Interaction,
+    LevelEffect,
+    MainEffect,
+    Tail,
+)
 from harness.report.wording import Estimate, decimals, percent_of, signed, us_of
 
 ABSENT = "-"
@@ -13,7 +23,7 @@ STAR = " *"
 STARRED = "* The interval excludes zero, but Holm's correction leaves it undecided."
 STARRED_OF_MANY = "* The interval excludes zero, but the correction for so many effects leaves it undecided."
 
-Judged = Comparison | Interaction | LevelEffect | BothAtOnce | MainEffect | FactorInteraction | Tail
+Judged = Comparison | Interaction | LevelEffect | BothAtOnce | MainEffect | FactorInteraction | Tail | Climb | Beyond
 Cell = tuple[str, str]  # the main part, and a lesser one set beside it or, where room is short, below it
 NOTHING: Cell = ("", "")
 Row = tuple[Cell, ...]

@@ -10,7 +10,7 @@ from rich.text import Text
 from harness.model import HEADLINE, ArmSummary, Comparison, Summary
 from harness.report.caveats import kept_undecided
 from harness.report.page import GAP, grid
-from harness.report.selection import by_reference
+from harness.report.selection import by_root
 from harness.report.sheet import ABSENT, NOTHING, WORDS, Cell, Sheet, difference_cell
 from harness.report.wording import percent_of, rounded, us_of
 
@@ -83,7 +83,7 @@ class SheetTable:
 
 def _rows(summary: Summary) -> Iterator[Row]:
     comparisons = [c for c in summary.comparisons if c.metric in HEADLINE]
-    for reference, group in by_reference(comparisons).items():
+    for reference, group in by_root(comparisons).items():
         yield Row(reference, summary.arms[reference], None, "reference")
         yield from (_row(summary, c, ends_group=c is group[-1]) for c in group)
     compared = {name for c in comparisons for name in (c.arm, c.against)}

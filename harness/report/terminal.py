@@ -12,14 +12,11 @@ from harness.report.arrangement import foreseen
 from harness.report.calibration import mention
 from harness.report.commands import completing, repeating
 from harness.report.doubts import Fold, folded
-from harness.report.factors.screen import screen_sections
-from harness.report.factors.sections import factor_sections
-from harness.report.failed import failure_sections
-from harness.report.load import load_sections
+from harness.report.ladder.sentences import ladder_note
 from harness.report.page import Paragraph, heading, verbatim
+from harness.report.sections import sections_of
 from harness.report.sheet import Section
 from harness.report.tables import ArmTables, SheetTable, table
-from harness.report.tails import tail_sections
 from harness.report.why.sentences import why
 from harness.report.why.tables import counter_rows, difference_tables, waterfall_rows
 
@@ -32,14 +29,7 @@ def render(summary: Summary, design: Design | None, *, width: int | None = None,
         *_head(summary, design),
         ArmTables(summary),
         *_notes(summary, design),
-        *_sections([*failure_sections(summary), *load_sections(summary)]),
-        *_sections(
-            [
-                *screen_sections(summary, design),
-                *factor_sections(summary, design),
-                *tail_sections(summary, beyond_p90=True),
-            ]
-        ),
+        *_sections(sections_of(summary, design, beyond_p90=True)),
         *_why(summary),
         *seed.section(summary),
         *_doubts(summary),
@@ -63,7 +53,7 @@ def _head(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
 def _notes(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
     holm = caveats.holm_note(summary)
     starred = [f"* {holm}"] if holm else []
-    notes = [*starred, *caveats.absences(summary), *caveats.disagreements(summary)]
+    notes = [*starred, ladder_note(summary), *caveats.absences(summary), *caveats.disagreements(summary)]
     notes += [sentences.cpu(summary), sentences.throughput(summary)]
     yield ""
     calibrated = [mention(Calibration.model_validate(summary.calibration))] if summary.calibration else []

@@ -54,9 +54,9 @@ def judge_of(experiment: Experiment, sessions: Sequence[SessionData], looks: Seq
 def contrast(sessions: Sessions, asked: Contrast, metric: Metric) -> Effects:
     """One value for each session that has what it needs: the effect of a pair, or of two pairs the difference."""
     pair, base = asked
-    found = _by_session(sessions, pair, metric)
+    found = by_session(sessions, pair, metric)
     if base is not None:
-        less = _by_session(sessions, base, metric)
+        less = by_session(sessions, base, metric)
         found = {number: found[number] - less[number] for number in found if number in less}
     values = np.array(list(found.values())).reshape(-1, 2)
     return Effects(log_ratio=values[:, 0], difference_us=values[:, 1])
@@ -104,7 +104,7 @@ def both_at_once(found: Sequence[Corner], judge: Judge) -> tuple[BothAtOnce, ...
     )
 
 
-def _by_session(sessions: Sessions, pair: Pair, metric: Metric) -> dict[int, Series]:
+def by_session(sessions: Sessions, pair: Pair, metric: Metric) -> dict[int, Series]:
     """(log ratio, difference in us) of each session that has the pair."""
     seen = {number: effects([one], pair, metric) for number, one in sessions.items()}
     return {

@@ -14,15 +14,13 @@ from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly brings no types
 
 from harness.analysis.exhibits import Exhibits
-from harness.model import Design, Plan, Summary
+from harness.model import Plan, Summary
 from harness.report import caveats, seed, sentences
 from harness.report.commands import completing, repeating
 from harness.report.doubts import folded
-from harness.report.factors.screen import screen_sections
-from harness.report.factors.sections import factor_sections
-from harness.report.failed import failure_sections
 from harness.report.html.certainty import certainty, doubtful
 from harness.report.html.figures.drift import drift, steadiness
+from harness.report.html.figures.ladder import climb
 from harness.report.html.figures.load import latency_by_load
 from harness.report.html.figures.pairs import WHAT, forest, per_session
 from harness.report.html.figures.pilot import burst_lengths, carry_over
@@ -33,11 +31,12 @@ from harness.report.html.figures.waterfall import waterfall
 from harness.report.html.machine import machine_facts, versions
 from harness.report.html.method import method_facts
 from harness.report.html.typeset import typeset
-from harness.report.load import load_sections
-from harness.report.selection import by_reference, compared, controls, headline
-from harness.report.sheet import WORDS, Section
+from harness.report.ladder.sentences import ladder_note
+from harness.report.ladder.words import title
+from harness.report.sections import sections_of
+from harness.report.selection import by_root, compared, controls, headline
+from harness.report.sheet import WORDS
 from harness.report.tables import milliseconds, rate
-from harness.report.tails import tail_sections
 from harness.report.why.sentences import why
 from harness.report.why.tables import counter_rows, difference_tables
 from harness.report.wording import Estimate, decimals, percent_of, signed, us_of
@@ -64,13 +63,14 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         doubtful=doubtful(summary),
         notes=list(_notes(summary)),
         kept_undecided=caveats.kept_undecided,
-        groups=by_reference([*compared(summary), *controls(summary)]),
+        groups=by_root([*compared(summary), *controls(summary)]),
         appearances=appearances(summary),
         figures={figure.name: figure for figure in _figures(summary, plan, exhibits)},
         started_utc=exhibits.started_utc,
         steadiness=steadiness(exhibits.effects),
         published=_published(summary),
-        sections=_sections(summary, design),
+        sections=sections_of(summary, design),
+        ladder_titles=[f"Over {title(ladder)}" for ladder in summary.ladders],
         why=why(summary),
         differences=list(difference_tables(summary)),
         counters=counter_rows(summary),
@@ -83,16 +83,6 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
     )
 
 
-def _sections(summary: Summary, design: Design) -> list[Section]:
-    return [
-        *failure_sections(summary),
-        *load_sections(summary),
-        *screen_sections(summary, design),
-        *factor_sections(summary, design),
-        *tail_sections(summary),
-    ]
-
-
 def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figure]:
     design, pilot = plan.experiment.design, plan.pilot
     drawn = [
@@ -101,6 +91,7 @@ def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figur
         per_session(summary, design, "cpu", exhibits.effects),
         latency_by_load(summary),
         half_normal(summary),
+        *(climb(ladder, number) for number, ladder in enumerate(summary.ladders)),
         drift(summary, exhibits.drift),
         most_requests(summary, exhibits.distributions),
         longest_requests(summary, exhibits.distributions),
@@ -114,6 +105,7 @@ def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figur
 def _notes(summary: Summary) -> Iterator[str]:
     holm = caveats.holm_note(summary)
     yield from [f"* {holm}"] if holm else []
+    yield from filter(None, [ladder_note(summary)])
     yield from caveats.absences(summary)
     yield from caveats.disagreements(summary)
     yield from filter(None, [sentences.cpu(summary), sentences.throughput(summary)])

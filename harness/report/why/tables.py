@@ -17,7 +17,12 @@ Row = tuple[str, ...]
 
 
 def asked(summary: Summary) -> list[Explanation]:
-    """Not of a control; and where there are arms of the full chain, not of its parts, which are there to explain it."""
+    """Not of a control, nor of a ladder, whose own section has what was counted of each step.
+
+    Where there are arms of the full chain, not of its parts, which are there to explain it.
+    """
+    if summary.ladders:
+        return []
     no_control = [one for one in summary.explanations if summary.arms[one.arm].control_of is None]
     full = [one for one in no_control if summary.arms[one.arm].settings.get("chain", "full") == "full"]
     return full or no_control

@@ -189,6 +189,16 @@ def test_a_long_value_is_cut_short() -> None:
             "molotov, pyperf, wrk.",
         ),
         ('tool = "clinet"', "arm.tool = \"clinet\": this version drives no such tool. Did you mean 'client'?"),
+        ('network = "vet"', "arm.network = \"vet\": there is no such rung. Did you mean 'veth'?"),
+        (
+            'sandbox = ["secomp"]',
+            'arm.sandbox = ["secomp"]: there is no such rung as "secomp". Did you mean \'seccomp\'?',
+        ),
+        (
+            'sandbox = ["user", "user"]',
+            'arm.sandbox = ["user", "user"]: "user" stands there more than once. Once is enough.',
+        ),
+        ('sandbox = "user"', 'arm.sandbox = "user": must be a list.'),
         ('app = ":app"', 'arm.app = ":app": write it as module:name, like app.main:app.'),
         ('app = "app.main:"', 'arm.app = "app.main:": write it as module:name, like app.main:app.'),
     ],
@@ -201,7 +211,6 @@ def test_names_that_do_not_exist_are_refused_with_those_that_do(line: str, sente
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ('network = "veth"', 'arm.network = "veth": this version measures on the network of the host only.'),
         ('url = "http://[::1]/"', 'arm.url = "http://[::1]/": this version measures stacks of its own only.'),
     ],
 )

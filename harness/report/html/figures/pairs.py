@@ -26,7 +26,7 @@ from harness.report.html.figures.style import (
     whiskers,
 )
 from harness.report.html.typeset import typeset
-from harness.report.selection import by_reference, compared, controls
+from harness.report.selection import by_root, compared, controls
 from harness.report.wording import Estimate, decimals, listed, percent_of, signed
 
 ROW, ROW_OF_DOTS, BENEATH = 48, 66, 62  # pixels
@@ -76,13 +76,15 @@ def per_session(summary: Summary, design: Design, metric: Metric, effects: Seque
 
 def _rows(summary: Summary, metric: Metric) -> Iterator[Row]:
     """What was asked first, then the control, reference by reference."""
-    groups = by_reference([*compared(summary, metric), *controls(summary, metric)])
+    groups = by_root([*compared(summary, metric), *controls(summary, metric)])
     drawn_as = appearances(summary)
     for group in groups.values():
         for comparison in group:
             estimate = percent_of(comparison)
             if estimate:
-                yield Row(comparison, estimate, drawn_as[comparison.arm], alone=len(groups) == 1)
+                yield Row(
+                    comparison, estimate, drawn_as[comparison.arm], alone=len(groups) == 1 and not summary.ladders
+                )
 
 
 def _interval(place: int, estimate: Estimate, look: Appearance) -> Json:

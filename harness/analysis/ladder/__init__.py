@@ -1,0 +1,1 @@
+"""What each rung of the ladder adds, and whether all of them together add as much."""

@@ -1,0 +1,73 @@
+"""Names of rungs and ladders, and differences in the words that ladders need."""
+
+from collections.abc import Sequence
+
+from harness.model import Climb, Difference, Ladder, LadderStep, Together
+from harness.report.wording import Estimate, decimals, difference, listed, percent_of, signed, us_of
+
+COUNTED = {
+    "cpu_us": "CPU us\nnginx + app",
+    "waiting_us": "waiting us\nnginx + app",
+    "switches": "switches\nnginx + app",
+    "segments": "TCP segments\nsent",
+    "lo_packets": "packets\non lo",
+    "link_packets": "packets\non links",
+    "softirqs": "network\nsoftirqs",
+}
+
+
+def title(ladder: Ladder) -> str:
+    """`tcp`, `tcp, upstream_keepalive 16`."""
+    return ", ".join([ladder.transport, *(f"{key} {level}" for key, level in ladder.where.items())])
+
+
+def rung_name(one: Climb) -> str:
+    """`veth`; of several at once, `cgroup and seccomp`."""
+    return listed(one.rungs) if one.rungs else one.arm
+
+
+def whole(ladder: Ladder) -> Together | None:
+    """What comes nearest to a container: the arm with the most rungs at once."""
+    return max(ladder.together, key=lambda one: len(one.measured.rungs), default=None)
+
+
+def in_the_sum(ladder: Ladder) -> list[LadderStep]:
+    """The steps that lead to the whole; all of them where there is none, or no sum."""
+    found = whole(ladder)
+    return [one for one in ladder.steps if not (found and found.parts) or one.arm in found.parts]
+
+
+def in_us(one: Difference, *, named: bool = False) -> str:
+    """`+13 us (10 to 16)`, or `no number` without an interval."""
+    estimate = us_of(one)
+    return us_text(estimate, named=named) if estimate else "no number"
+
+
+def us_text(estimate: Estimate, *, named: bool = False) -> str:
+    places = decimals(estimate.half_width, 0)
+    value, low, high = (signed(number, places) for number in (estimate.value, estimate.low, estimate.high))
+    return f"{value} us ({'95 % interval ' if named else ''}{low} to {high})"
+
+
+def in_percent(one: Difference, *, named: bool = False) -> str:
+    estimate = percent_of(one)
+    return difference(estimate, named=named) if estimate else "no number"
+
+
+def brief_us(one: Difference) -> str:
+    """`13 us`, with its sign only where it is a saving."""
+    estimate = us_of(one)
+    return f"{signed(estimate.value, decimals(estimate.half_width, 0)).lstrip('+')} us" if estimate else "no number"
+
+
+def share(part: Difference, of: Difference | None) -> str:
+    """` (36 % of it)`: nothing where either may be none, or where they are of opposite sign."""
+    mine, whole_us = us_of(part), us_of(of) if of else None
+    if not mine or not whole_us or not (mine.excludes_zero and whole_us.excludes_zero):
+        return ""
+    percent = 100 * mine.value / whole_us.value
+    return f" ({percent:.0f} % of it)" if 0 < percent <= 100 else ""
+
+
+def by_size(steps: Sequence[LadderStep]) -> list[LadderStep]:
+    return sorted(steps, key=lambda one: -abs(one.us or 0))

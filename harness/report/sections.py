@@ -1,0 +1,24 @@
+"""What a report says beside its main tables, in one order for every form of it."""
+
+from harness.model import Design, Summary
+from harness.report.factors.screen import screen_sections
+from harness.report.factors.sections import factor_sections
+from harness.report.failed import failure_sections
+from harness.report.ladder.sections import ladder_sections
+from harness.report.load import load_sections
+from harness.report.sheet import Section
+from harness.report.tails import tail_sections
+from harness.report.throttling import throttling_sections
+
+
+def sections_of(summary: Summary, design: Design | None, *, beyond_p90: bool = False) -> list[Section]:
+    """Those that have something to say. `beyond_p90`: no tails where only p90 can be shown."""
+    return [
+        *failure_sections(summary),
+        *load_sections(summary),
+        *ladder_sections(summary, design),
+        *screen_sections(summary, design),
+        *factor_sections(summary, design),
+        *throttling_sections(summary),
+        *tail_sections(summary, beyond_p90=beyond_p90),
+    ]
