@@ -17,7 +17,7 @@ from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import expected_s, nominal_cost, schedule_of
 from harness.lab.blueprint import blueprints_of, survey
-from harness.lab.by_hand import described
+from harness.lab.by_hand import described, described_service
 from harness.lab.directories import sweep
 from harness.lab.kernel.journal import recovered, state_directory
 from harness.lab.kernel.tuning import recovered_tuning, tuning_directory
@@ -123,6 +123,9 @@ def show(config: Path, arm: str, overrides: tuple[str, ...]) -> None:
     machine = replace(survey(RESULTS), allow_global=True)
     check_machine(experiment, machine)
     directory = (RESULTS / experiment.name / "UTC-TIME" / "stack" / "0001").resolve()
+    if experiment.arm(arm).settings.url:
+        click.echo(render_stack(arm, described_service(experiment.arm(arm))), nl=False)
+        return
     blueprints = blueprints_of(experiment, directory, machine)
     blueprint = next(each for each in blueprints if arm in each.targets)
     click.echo(render_stack(arm, described(blueprint, arm)), nl=False)

@@ -22,7 +22,7 @@ from harness.lab.placement import place
 from harness.lab.process import own_pids
 from harness.lab.programs import find_nginx, find_program, find_python
 from harness.model import Experiment, Home, LoadTool
-from harness.preflight import machine_problems
+from harness.preflight import faults_of_services, machine_problems
 from harness.report.findings import Finding, State
 from harness.report.wording import duration
 
@@ -185,7 +185,7 @@ def _pyperf() -> Iterator[Finding]:
 
 
 def _experiment(experiment: Experiment, machine: Machine) -> list[Finding]:
-    problems = machine_problems(experiment, machine)
+    problems = [*machine_problems(experiment, machine), *map(str, faults_of_services(experiment))]
     if not problems:
         return [Finding(experiment.name, "ok", "this machine has everything that the experiment needs", "")]
     return [Finding(experiment.name, MISSING, problem, "") for problem in problems]

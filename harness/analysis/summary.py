@@ -11,6 +11,7 @@ from harness.analysis.doubts import (
     differing_controls,
     failed_doubts,
     incomplete_doubts,
+    service_doubts,
     session_doubts,
 )
 from harness.analysis.factors.averaged import factor_interactions, main_effects
@@ -59,7 +60,7 @@ def summarise(
         arms=arms_of(experiment, sessions, failed, schedule.looks),
         comparisons=comparisons,
         tool_signs=tool_signs(experiment, comparisons, records),
-        doubts=(*control_doubts(differing), *nulls, *faults, *session_doubts(records)),
+        doubts=(*control_doubts(differing), *nulls, *faults, *service_doubts(experiment), *session_doubts(records)),
         **factors,
         **_load(experiment, sessions, schedule.looks),
     )

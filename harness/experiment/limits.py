@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness import plugins
 from harness.experiment.check import sound
 from harness.experiment.knobs import knob_problems
+from harness.experiment.urls import parsed, url_problem
 from harness.experiment.wording import Problem, did_you_mean, shown
 from harness.model import Arm, LoadTool, Settings
 
@@ -18,7 +19,6 @@ LONGEST_BODY_BYTES = 3000  # that a parameter of nginx.conf can hold
 NOT_YET = {
     "network": "this version measures on the network of the host only",
     "cpu_quota": "this version sets no CPU quota",
-    "url": "this version measures stacks of its own only",
 }
 
 
@@ -66,6 +66,8 @@ def _misspelt(settings: Settings) -> Iterator[tuple[str, str]]:
     module, colon, attribute = settings.app.partition(":")
     if not (module and (attribute or not colon)):
         yield "app", "write it as module:name, like app.main:app."
+    if settings.url and (text := url_problem(settings.url)):
+        yield "url", text
 
 
 def sized(path: str) -> int | None:
@@ -82,6 +84,7 @@ def _impossible(settings: Settings) -> Iterator[str]:
             'Set upstream_keepalive to 0, or worker_class to "uvicorn" or "asgi".'
         )
     yield from _broken_chain(settings)
+    yield from _broken_service(settings)
     yield from _broken_load(settings)
     if settings.tool in plugins.names(TOOLS):
         yield from _tool_limits(settings)
@@ -119,6 +122,25 @@ def _broken_chain(settings: Settings) -> Iterator[str]:
         yield (
             f"{chain} excludes path = {shown(settings.path)}, because nginx answers at most {LONGEST_BODY_BYTES} "
             "bytes by itself. Ask for less."
+        )
+
+
+def _broken_service(settings: Settings) -> Iterator[str]:
+    """Why a service cannot be asked in this way; a url that says nothing is told elsewhere."""
+    if not settings.url or url_problem(settings.url):
+        return
+    url, asked = parsed(settings.url), f"url = {shown(settings.url)}"
+    if url.socket and settings.tool != CLIENT:
+        yield (
+            f"{asked} excludes tool = {shown(settings.tool)}, which cannot ask a Unix socket. "
+            f"Set tool to {shown(CLIENT)}."
+        )
+    if settings.authority and not url.tls:
+        yield f"{asked} excludes authority = {shown(settings.authority)}, which only https needs. Leave it out."
+    if settings.pids and settings.cgroup:
+        yield (
+            f"pids = {shown(settings.pids)} excludes cgroup = {shown(settings.cgroup)}: both say whose CPU time is "
+            "read. Keep one of them."
         )
 
 

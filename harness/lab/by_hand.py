@@ -7,6 +7,7 @@ from harness.lab.gunicorn import UNWANTED
 from harness.lab.kernel.commands import command
 from harness.lab.kernel.settings import Kernel
 from harness.lab.kernelfiles import format_cpus
+from harness.model import Arm
 from harness.model.knobs import OF_A_NETWORK
 
 OWN_NETWORK = "in a network namespace of its own, with the host's values otherwise"
@@ -26,6 +27,17 @@ def described(blueprint: Blueprint, arm: str) -> dict[str, str]:
         "CPUs": f"{cpus}\n{blueprint.placement.reason}",
         "kernel settings": _knobs(blueprint),
         **servers[chain],
+    }
+
+
+def described_service(arm: Arm) -> dict[str, str]:
+    """What is known of the service that `arm` asks, by what it is."""
+    settings = arm.settings
+    cpu = [f"{key} = {value}" for key in ("pids", "cgroup") if (value := getattr(settings, key))]
+    return {
+        "who asks whom": settings.url,
+        "CPU time is read of": "\n".join(cpu) or "nobody: neither pids nor cgroup is given",
+        "how to start it": settings.start or "is not said",
     }
 
 

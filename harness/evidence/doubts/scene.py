@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.evidence.service import service_pids
+from harness.experiment.sharing import services_of
 from harness.lab.blueprint import Blueprint
 from harness.lab.kernel.commands import SYSCTLS
 from harness.lab.kernelfiles import HERE, Roots
@@ -29,6 +31,7 @@ class Scene:
     """`host` is host.json as the run began; a setting of `knobs` is the run's own to change.
 
     `requests` are those sent so far, settling ones too; `bare` means that nothing of a container is wanted here.
+    `services` are the known processes behind urls: not ours, and yet no strangers.
     """
 
     crews: tuple[Crew, ...] = ()
@@ -38,6 +41,7 @@ class Scene:
     knobs: frozenset[str] = frozenset()
     bare: bool = True
     networks: tuple[Network, ...] = (HOST,)  # in which there are servers
+    services: frozenset[int] = frozenset()
     requests: int = 0
     roots: Roots = HERE
 
@@ -54,6 +58,7 @@ def scene_of(stacks: Sequence[Stack], experiment: Experiment, host: Mapping[str,
         knobs=frozenset(name for arm in experiment.arms for name in arm.settings.knobs) | _turned(blueprints),
         bare=all(arm.settings.network == "host" for arm in experiment.arms) and not own_networks,
         networks=own_networks or (HOST,),
+        services=frozenset[int]().union(*(service_pids(arm.settings) for arm in services_of(experiment))),
     )
 
 
