@@ -113,7 +113,7 @@ def the_same_servers(stacks: Iterable[Stack]) -> Iterator[None]:
 def _unlike(experiment: Experiment, by_arm: Mapping[str, Served]) -> Iterator[str]:
     """Why a service is not what it is compared with; that our stacks answer alike is proved elsewhere."""
     services = {arm.name for arm in services_of(experiment)}
-    asked = [pair for pair in experiment.pairs if services & set(pair)]
+    asked = [pair for pair in experiment.pairs if services & set(pair) and set(pair) <= by_arm.keys()]
     return unlike_answers(asked, {name: one.reply for name, one in by_arm.items()})
 
 

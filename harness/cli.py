@@ -412,7 +412,14 @@ def _knob_help(name: str) -> str:
 
 
 def _reference(experiment: Experiment) -> Settings:
-    return experiment.arm(experiment.pairs[0][1]).settings
+    """Raises ConfigError where it is none of our stacks."""
+    arm = experiment.arm(experiment.pairs[0][1])
+    if arm.settings.url:
+        raise ConfigError(
+            f"The reference of {experiment.name}, {arm.name!r}, has a url, and known spikes take an application of ours. "
+            "Give an experiment whose reference is a stack."
+        )
+    return arm.settings
 
 
 def _question(path: Path) -> str:

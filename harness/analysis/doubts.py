@@ -58,12 +58,12 @@ def service_doubts(experiment: Experiment) -> Iterator[Doubt]:
     """One for all arms with a url, where there are any."""
     names = [arm.name for arm in experiment.arms if arm.settings.url and arm.control_of is None]
     if names:
-        who = f"{', '.join(names)} {'asks a service' if len(names) == 1 else 'ask services'} that ran before"
         yield Doubt(
             kind="url",
             seen=(
-                f"{who}. On which CPUs and under which limits it runs is not known, and no session starts it afresh: "
-                "the luck of its processes is the same in all of them, so no interval has it in."
+                f"What is behind the url of {', '.join(names)} was running before. Its CPUs and limits are not known, "
+                "and no session starts it afresh: the luck of its processes is the same in all of them, so no interval "
+                "has it in."
             ),
             advice=(
                 "Start it anew, run again, and see with barehop compare whether the difference stays. Without pids or "

@@ -13,6 +13,7 @@ from harness.experiment.sharing import services_of
 from harness.lab.by_hand import described_service
 from harness.load.client import request_of
 from harness.model import Arm, Design, Experiment, Settings, Summary, Target
+from harness.report.arrangement import render_plan
 from harness.report.html.document import render_html
 from harness.report.markdown import render_markdown
 from harness.report.terminal import render
@@ -51,6 +52,15 @@ def test_what_cannot_be_known_of_a_service_is_a_doubt_in_every_report() -> None:
     for text in (render(run.summary, Design(), width=200), render_markdown(run.summary, Design()), page):
         assert "no session starts it afresh" in text
     assert "docker is slower than bare by 2" in render(run.summary, Design(), width=200)
+
+
+def test_a_plan_tells_the_url_in_place_of_the_transport() -> None:
+    arms = (*ARMS[:2], Arm(name="uds-dir", settings=Settings(transport="uds-dir")), *ARMS[2:])
+    experiment = EXPERIMENT.model_copy(update={"arms": arms})
+    text = render_plan(run_of({"bare": 1, "docker": 1, "uds-dir": 1}, experiment=experiment).plan, None, width=120)
+    lines = {line.split()[0]: line for line in text.splitlines() if line}
+    assert lines["docker"].split()[1:] == ["url", "=", '"http://127.0.0.1:8080/x",', "pids", "=", "[7,", "8]", "bare"]
+    assert lines["uds-dir"].split()[1:] == ["transport", "=", '"uds-dir"']
 
 
 def test_stacks_of_our_own_have_no_such_doubt() -> None:
