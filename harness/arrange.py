@@ -6,12 +6,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from harness.errors import LoadError
+from harness.errors import ConfigError, LoadError, raise_all
+from harness.evidence.answers import unlike_answers
 from harness.evidence.counters.gauge import Gauge, gauge, unseen_by
-from harness.evidence.cpu_time import cpu_reader
 from harness.evidence.store import Store
 from harness.experiment.limits import CLIENT
+from harness.experiment.schedule import has_tools
+from harness.experiment.sharing import services_of
 from harness.lab.blueprint import Machine, blueprints_of
 from harness.lab.descriptors import many_descriptors
 from harness.lab.kernel.global_values import Switch, global_values, in_blocks
@@ -23,7 +26,12 @@ from harness.load.senders import sender
 from harness.load.visits import Visitor, warm_up
 from harness.model import Arm, Experiment
 from harness.preflight import outside_tool
+from harness.served import Served, served, service_proof
 
+OF_A_SERVICE = (
+    "Of what is behind a url nothing is counted but CPU time, and that where pids or cgroup name whose: waiting, "
+    "switches, connections and system calls are not known."
+)
 OF_A_TOOL = (
     "Where an outside tool is the client, its waiting and switches are not known, nor which of the TCP connections are "
     "the hop's."
@@ -32,48 +40,60 @@ OF_A_TOOL = (
 
 @dataclass(frozen=True, slots=True)
 class Arranged:
-    """What is there while a session lasts; visitors are in the order of the arms, gauges by arm."""
+    """What is there while a session lasts; visitors are in the order of the arms, `served` and gauges by arm."""
 
     stacks: Sequence[Stack]
+    served: Mapping[str, Served]
     visitors: Sequence[Visitor]
     gauges: Mapping[str, Gauge]
-    by_tools: bool  # whether an outside tool is the client of any arm
+    experiment: Experiment
 
     @property
     def scratch(self) -> Path:
-        """A directory that goes with the session."""
+        """A directory that goes with the session, which has a stack."""
         return self.stacks[0].blueprint.private[0]
+
+    @property
+    def by_tools(self) -> bool:
+        """Whether an outside tool is the client of any arm."""
+        return has_tools(self.experiment)
+
+    @property
+    def proofs_of_services(self) -> dict[str, dict[str, Any]]:
+        return {arm.name: service_proof(arm, self.served[arm.name]) for arm in services_of(self.experiment)}
 
     @property
     def unseen(self) -> tuple[str, ...]:
         """Sentences on what is not counted."""
-        blind = (OF_A_TOOL,) if self.by_tools else ()
-        return (*unseen_by(self.gauges), *blind)
+        blind = {OF_A_TOOL: self.by_tools, OF_A_SERVICE: bool(services_of(self.experiment))}
+        return (*unseen_by(self.gauges), *(sentence for sentence, holds in blind.items() if holds))
 
     def in_blocks(self, orders: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
         """Rounds in which arms with equal values of the whole machine follow each other: switching takes time."""
-        kernels = [stack_of(visitor.arm, self.stacks).blueprint.kernel for visitor in self.visitors]
+        kernels = [self.served[visitor.arm].kernel for visitor in self.visitors]
         return [in_blocks(order, kernels) for order in orders]
 
     def pids_of(self, arm: str) -> Mapping[str, Sequence[int]]:
-        """The processes that serve `arm`, by role."""
-        return stack_of(arm, self.stacks).pids_of(arm)
+        """The processes that serve `arm`, by role; none of a service."""
+        return self.served[arm].pids
 
 
 def arrange(session: int, experiment: Experiment, store: Store, machine: Machine, until_the_end: ExitStack) -> Arranged:
-    """Raises HarnessError where a stack does not come up."""
+    """Raises HarnessError where a stack does not come up, or a service does not answer as its reference does."""
     directory = store.stack_directory(session)
     until_the_end.enter_context(many_descriptors())
     blueprints = blueprints_of(experiment, directory, machine)
     switch = until_the_end.enter_context(global_values([blueprint.kernel for blueprint in blueprints]))
     stacks = until_the_end.enter_context(running_stacks(blueprints, ask, switch))
-    until_the_end.enter_context(pinned(stacks[0].blueprint.placement.cpus["client"]))
+    by_arm = served(experiment, stacks, machine)
+    raise_all(_unlike(experiment, by_arm), ConfigError)
+    until_the_end.enter_context(pinned(by_arm[experiment.arms[0].name].client_cpus))
     seed = f"{experiment.design.seed}/{session}"
-    visitors = [_visitor(arm, stacks, directory, seed, until_the_end, switch) for arm in experiment.arms]
+    visitors = [_visitor(arm, by_arm, directory, seed, until_the_end, switch) for arm in experiment.arms]
     warm_up(visitors)
-    gauges = _gauges(experiment, stacks, until_the_end)  # now that every thread has been started
+    gauges = _gauges(experiment, by_arm, until_the_end)  # now that every thread has been started
     counting = [replace(one, counters=(gauges[one.arm].before, gauges[one.arm].after)) for one in visitors]
-    return Arranged(stacks, counting, gauges, any(arm.settings.tool != CLIENT for arm in experiment.arms))
+    return Arranged(stacks, by_arm, counting, gauges, experiment)
 
 
 @contextmanager
@@ -90,49 +110,48 @@ def the_same_servers(stacks: Iterable[Stack]) -> Iterator[None]:
     _check(stacks)
 
 
-def stack_of(arm: str, stacks: Sequence[Stack]) -> Stack:
-    return next(stack for stack in stacks if arm in stack.blueprint.targets)
+def _unlike(experiment: Experiment, by_arm: Mapping[str, Served]) -> Iterator[str]:
+    """Why a service is not what it is compared with; that our stacks answer alike is proved elsewhere."""
+    services = {arm.name for arm in services_of(experiment)}
+    asked = [pair for pair in experiment.pairs if services & set(pair) and set(pair) <= by_arm.keys()]
+    return unlike_answers(asked, {name: one.reply for name, one in by_arm.items()})
 
 
 def _visitor(  # noqa: PLR0913 - everything that a visit depends on
-    arm: Arm, stacks: Sequence[Stack], directory: Path, seed: str, until_the_end: ExitStack, switch: Switch
+    arm: Arm, by_arm: Mapping[str, Served], directory: Path, seed: str, until_the_end: ExitStack, switch: Switch
 ) -> Visitor:
-    stack = stack_of(arm.name, stacks)
-    target = stack.blueprint.targets[arm.name]
-    with stack.inside():
-        sending = sender(arm, target, outside_tool(arm.settings), directory, seed)
+    own = by_arm[arm.name]
+    with own.network.entered():
+        sending = sender(arm, own.target, outside_tool(arm.settings), directory, seed)
         send = until_the_end.enter_context(sending)
     return Visitor(
         arm=arm.name,
-        send=switch.under(stack.blueprint.kernel, stack.network.client.inside(send)),
-        cpu=cpu_reader(stack.pids_of(arm.name)),
-        approach=_approach(stack, stacks),
+        send=switch.under(own.kernel, own.network.inside(send)),
+        cpu=own.cpu,
+        approach=_approach(own, by_arm),
         to_nginx=arm.settings.chain in BEHIND_NGINX,
     )
 
 
-def _approach(stack: Stack, stacks: Sequence[Stack]) -> Callable[[], None] | None:
+def _approach(own: Served, by_arm: Mapping[str, Served]) -> Callable[[], None] | None:
     """Moving the client to its CPUs, where it does not have the same for all arms."""
-    places = {one.blueprint.placement.cpus["client"] for one in stacks}
-    return partial(move_to, stack.blueprint.placement.cpus["client"]) if len(places) > 1 else None
+    places = {one.client_cpus for one in by_arm.values()}
+    return partial(move_to, own.client_cpus) if len(places) > 1 else None
 
 
-def _gauges(experiment: Experiment, stacks: Sequence[Stack], until_the_end: ExitStack) -> dict[str, Gauge]:
+def _gauges(experiment: Experiment, by_arm: Mapping[str, Served], until_the_end: ExitStack) -> dict[str, Gauge]:
     """One for each set of processes: arms that share them share it."""
-    watched = {arm.name: _watched(arm, stacks) for arm in experiment.arms}
+    watched = {arm.name: _watched(arm, by_arm[arm.name]) for arm in experiment.arms}
     opened = {repr(pids): pids for pids in watched.values()}
-    networks = {repr(watched[arm.name]): stack_of(arm.name, stacks).network for arm in experiment.arms}
-    gauges = {
-        key: until_the_end.enter_context(gauge(pids, networks=networks[key].every if networks[key].places else ()))
-        for key, pids in opened.items()
-    }
+    networks = {repr(watched[name]): one.networks for name, one in by_arm.items()}
+    gauges = {key: until_the_end.enter_context(gauge(pids, networks=networks[key])) for key, pids in opened.items()}
     return {arm: gauges[repr(pids)] for arm, pids in watched.items()}
 
 
-def _watched(arm: Arm, stacks: Sequence[Stack]) -> dict[str, Sequence[int]]:
+def _watched(arm: Arm, own: Served) -> dict[str, Sequence[int]]:
     """The processes whose counters are read: those that serve the arm, and the client unless that is a tool's."""
     client = {"client": (os.getpid(),)} if arm.settings.tool == CLIENT else {}
-    return {**stack_of(arm.name, stacks).pids_of(arm.name), **client}
+    return {**own.pids, **client}
 
 
 def _check(stacks: Iterable[Stack]) -> None:

@@ -18,7 +18,7 @@ from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import expected_s, nominal_cost, schedule_of
 from harness.lab.blueprint import blueprints_of, survey
-from harness.lab.by_hand import described
+from harness.lab.by_hand import described, described_service
 from harness.lab.directories import sweep
 from harness.lab.kernel.journal import recovered, state_directory
 from harness.lab.kernel.tuning import recovered_tuning, tuning_directory
@@ -127,6 +127,9 @@ def show(config: Path, arm: str, overrides: tuple[str, ...]) -> None:
         raise MachineError(experiment.left_out[arm])
     check_machine(experiment, machine)
     directory = (RESULTS / experiment.name / "UTC-TIME" / "stack" / "0001").resolve()
+    if experiment.arm(arm).settings.url:
+        click.echo(render_stack(arm, described_service(experiment.arm(arm))), nl=False)
+        return
     blueprints = blueprints_of(experiment, directory, machine)
     blueprint = next(each for each in blueprints if arm in each.targets)
     click.echo(render_stack(arm, described(blueprint, arm)), nl=False)
@@ -419,7 +422,14 @@ def _knob_help(name: str) -> str:
 
 
 def _reference(experiment: Experiment) -> Settings:
-    return experiment.arm(experiment.pairs[0][1]).settings
+    """Raises ConfigError where it is none of our stacks."""
+    arm = experiment.arm(experiment.pairs[0][1])
+    if arm.settings.url:
+        raise ConfigError(
+            f"The reference of {experiment.name}, {arm.name!r}, has a url, and known spikes take an application of ours. "
+            "Give an experiment whose reference is a stack."
+        )
+    return arm.settings
 
 
 def _question(path: Path) -> str:

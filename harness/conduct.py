@@ -19,7 +19,7 @@ from harness.floor.results import last_floor
 from harness.lab.blueprint import survey
 from harness.model import Experiment, Plan
 from harness.pilot import piloted
-from harness.preflight import available, check_machine, run_facts
+from harness.preflight import available, check_machine, check_services, run_facts
 from harness.rates import capacities_per_s, wants_capacities, with_rates
 from harness.report.arrangement import foreseen
 from harness.report.progress import message, progress
@@ -42,6 +42,7 @@ def begun(  # noqa: PLR0913 - the options of a command
     for sentence in sentences(experiment.left_out):
         message(f"Left out: {sentence}", quiet=quiet)
     check_machine(experiment, replace(survey(out or results), allow_global=allow_global))
+    check_services(experiment)
     store = Store(new_directory(results, experiment.name, out))
     store.write_text("experiment.toml", config.read_bytes().decode())
     host = run_facts(experiment)
@@ -83,7 +84,9 @@ def resumed(directory: Path, config: Path | None, *, allow_global: bool = False)
     store = open_store(directory)
     if config and config.read_bytes() != (store.directory / "experiment.toml").read_bytes():
         raise ConfigError(f"{config} is not the experiment of {directory}. Leave it out: the directory has its own.")
-    check_machine(store.read_plan().experiment, replace(survey(directory), allow_global=allow_global))
+    experiment = store.read_plan().experiment
+    check_machine(experiment, replace(survey(directory), allow_global=allow_global))
+    check_services(experiment)
     return store
 
 

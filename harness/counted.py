@@ -32,6 +32,8 @@ def counted_bursts(session: int, arranged: Arranged) -> Counted:
         return _unknown(f"there is no program 'perf'. {INSTALL}")
     if arranged.by_tools:
         return _unknown("they are counted of arms that barehop's own client visits, and an outside tool visits these.")
+    if not arranged.stacks:
+        return Counted()
     if len(arranged.visitors) > MOST_ARMS:
         return _unknown(f"they are counted in experiments of at most {MOST_ARMS} arms.")
     try:
@@ -46,19 +48,20 @@ def _unknown(why: str) -> Counted:
 
 def _bursts(arranged: Arranged, program: str, directory: Path) -> Counted:
     """Every arm has a perf of its own, so that all can begin and end at once: that is what takes time."""
+    visitors = [one for one in arranged.visitors if arranged.pids_of(one.arm)]
     with ExitStack() as until_the_end:
         perfs = [
             until_the_end.enter_context(perf_stat(program, arranged.pids_of(one.arm), directory / f"{number:02}"))
-            for number, one in enumerate(arranged.visitors)
+            for number, one in enumerate(visitors)
         ]
-        for visitor, perf in zip(arranged.visitors, perfs, strict=True):
+        for visitor, perf in zip(visitors, perfs, strict=True):
             perf.enable()
             visitor.send(REQUESTS, 0)
             perf.disable()
         for perf in perfs:
             perf.ask_to_end()
         found = [perf.counted() for perf in perfs]
-    rows = [_row(one.arm, counts) for one, (counts, _) in zip(arranged.visitors, found, strict=True)]
+    rows = [_row(one.arm, counts) for one, (counts, _) in zip(visitors, found, strict=True)]
     return Counted(tuple(rows), tuple(_not_here(dict.fromkeys(name for _, names in found for name in names))))
 
 

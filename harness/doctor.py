@@ -24,7 +24,7 @@ from harness.lab.placement import place
 from harness.lab.process import own_pids
 from harness.lab.programs import find_nginx, find_program, find_python
 from harness.model import Experiment, Home, LoadTool
-from harness.preflight import available, machine_problems
+from harness.preflight import available, faults_of_services, machine_problems
 from harness.report.findings import Finding, State
 from harness.report.wording import duration
 
@@ -189,7 +189,8 @@ def _pyperf() -> Iterator[Finding]:
 
 def _experiment(experiment: Experiment, machine: Machine) -> list[Finding]:
     rest = available(experiment)
-    problems = [Finding(rest.name, MISSING, problem, "") for problem in machine_problems(rest, machine)]
+    found = [*machine_problems(rest, machine), *map(str, faults_of_services(rest))]
+    problems = [Finding(rest.name, MISSING, problem, "") for problem in found]
     missed = [Finding(rest.name, "doubt", sentence, LEFT_OUT) for sentence in sentences(rest.left_out)]
     enough = Finding(rest.name, "ok", "this machine has everything that the experiment needs", "")
     return [*missed, *problems] or [enough]

@@ -4,17 +4,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness import plugins
-from harness.errors import MachineError, raise_all
+from harness.errors import HarnessError, MachineError, raise_all
 from harness.evidence.host import host_facts
 from harness.evidence.pyperf_facts import pyperf_facts
+from harness.evidence.service import service_machine_problems
 from harness.experiment.left_out import without
 from harness.experiment.limits import CLIENT
-from harness.experiment.sharing import stacks_of
+from harness.experiment.sharing import services_of, stacks_of
 from harness.lab.blueprint import Machine, stack_problems
 from harness.lab.kernel.problems import knob_problems
 from harness.lab.kernel.settings import kernels_of
+from harness.lab.placement import place
 from harness.lab.programs import find_program, find_python
 from harness.lab.rungs.problems import rung_problems
+from harness.load.reach import service_faults
 from harness.model import Experiment, LoadTool, Settings
 
 
@@ -40,7 +43,20 @@ def machine_problems(experiment: Experiment, machine: Machine) -> list[str]:
     missing = (problem for arms in groups for problem in stack_problems(arms, machine))
     rungs = (problem for arms in groups for problem in rung_problems(arms[0].settings))
     turning = knob_problems(kernels_of(groups), allow_global=machine.allow_global)
-    return list(dict.fromkeys([*missing, *rungs, *turning, *_tool_problems(experiment)]))
+    services = _service_problems(experiment, machine)
+    return list(dict.fromkeys([*missing, *rungs, *turning, *services, *_tool_problems(experiment)]))
+
+
+def check_services(experiment: Experiment) -> None:
+    """Every url answers, and nothing but 2xx. Raises a HarnessError of the first that does not, with all of them."""
+    if found := faults_of_services(experiment):
+        raise type(found[0])("\n".join(map(str, found)))
+
+
+def faults_of_services(experiment: Experiment) -> list[HarnessError]:
+    """One for each url that does not answer as it must; a control is its arm a second time."""
+    arms = [arm for arm in services_of(experiment) if arm.control_of is None]
+    return [fault for arm in arms for fault in service_faults(arm)]
 
 
 def outside_tool(settings: Settings) -> LoadTool | None:
@@ -51,11 +67,21 @@ def outside_tool(settings: Settings) -> LoadTool | None:
 def run_facts(experiment: Experiment) -> dict[str, Any]:
     """host.json: the machine, and the versions of every program that takes part."""
     settings = [arm.settings for arm in experiment.arms]
+    ours = [each for each in settings if not each.url]
     tools = {each.tool: tool for each in settings if (tool := outside_tool(each))}
-    programs: dict[str, str | Sequence[str]] = {each.nginx: find_program(each.nginx) or each.nginx for each in settings}
+    programs: dict[str, str | Sequence[str]] = {each.nginx: find_program(each.nginx) or each.nginx for each in ours}
     programs |= {name: (find_program(tool.program) or tool.program, *tool.version) for name, tool in tools.items()}
-    pythons = {each.python: find_python(each.python, each.worker_class) for each in settings if each.python}
+    pythons = {each.python: find_python(each.python, each.worker_class) for each in ours if each.python}
     return host_facts(programs | pythons) | {"pyperf": pyperf_facts()}
+
+
+def _service_problems(experiment: Experiment, machine: Machine) -> Iterator[str]:
+    for arm in services_of(experiment):
+        yield from service_machine_problems(arm.settings)
+        try:
+            place(arm.settings.placement, machine.topology, 1)
+        except MachineError as problem:
+            yield str(problem)
 
 
 def _tool_problems(experiment: Experiment) -> Iterator[str]:

@@ -69,7 +69,7 @@ def _measured(session: int, plan: Plan, store: Store, machine: Machine) -> Measu
     with ExitStack() as until_the_end:
         arranged = arrange(session, plan.experiment, store, machine, until_the_end)
         with the_same_servers(arranged.stacks):
-            proofs = prove(arranged.stacks)
+            proofs = prove(arranged.stacks) | arranged.proofs_of_services
             doubts_after = watch(scene_of(arranged.stacks, plan.experiment, store.read_host()))
             throttled_since = throttling_of(arranged.stacks)
             visiting = time.monotonic()

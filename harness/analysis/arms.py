@@ -8,7 +8,7 @@ from harness.analysis.bursts import SessionData
 from harness.analysis.load import found_capacities, paced
 from harness.analysis.percentiles import percentile_us
 from harness.analysis.tails import arm_tails
-from harness.model import SERVER_ROLES, Arm, ArmSummary, Experiment, Settings, VisitRow
+from harness.model import SERVER_ROLES, SERVICE, Arm, ArmSummary, Experiment, Settings, VisitRow
 
 
 def arms_of(
@@ -72,7 +72,7 @@ def _visits(session: SessionData, arm: str) -> list[VisitRow]:
 def _cpu_us(visits: Sequence[Sequence[VisitRow]]) -> dict[str, float]:
     """CPU time per request of each server that was read."""
     seen = {role for of_session in visits for visit in of_session for role in visit.cpu_us}
-    roles = [role for role in SERVER_ROLES if role in seen]
+    roles = [role for role in (*SERVER_ROLES, SERVICE) if role in seen]
     means = {
         role: _mean([visit.cpu_us[role] for visit in of_session if role in visit.cpu_us] for of_session in visits)
         for role in roles
@@ -87,7 +87,8 @@ def _mean(sessions: Iterable[Sequence[float]]) -> float | None:
 
 
 def _telling(settings: Settings) -> dict[str, Any]:
-    """The settings that are not the default, and always the transport."""
+    """The settings that are not the default, and always the transport, or the url in its place."""
     usual = Settings().model_dump(mode="json")
     given = settings.model_dump(mode="json")
-    return {key: value for key, value in given.items() if key == "transport" or value != usual[key]}
+    always = "url" if settings.url else "transport"
+    return {key: value for key, value in given.items() if key == always or value != usual[key]}

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from harness.analysis.capacity import capacities
-from harness.model import SERVER_ROLES, Metric, Record, VisitRow
+from harness.model import SERVER_ROLES, SERVICE, Metric, Record, VisitRow
 
 Series = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ def _time_us(visit: VisitRow) -> float:
 
 
 def _cpu_us(visit: VisitRow) -> float:
-    return _positive(sum(visit.cpu_us.get(role, 0) for role in SERVER_ROLES))
+    return _positive(sum(visit.cpu_us.get(role, 0) for role in (*SERVER_ROLES, SERVICE)))
 
 
 def _interval_us(visit: VisitRow) -> float:

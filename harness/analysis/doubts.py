@@ -92,6 +92,24 @@ def left_out_doubts(experiment: Experiment) -> Iterator[Doubt]:
         )
 
 
+def service_doubts(experiment: Experiment) -> Iterator[Doubt]:
+    """One for all arms with a url, where there are any."""
+    names = [arm.name for arm in experiment.arms if arm.settings.url and arm.control_of is None]
+    if names:
+        yield Doubt(
+            kind="url",
+            seen=(
+                f"What is behind the url of {', '.join(names)} was running before. Its CPUs and limits are not known, "
+                "and no session starts it afresh: the luck of its processes is the same in all of them, so no interval "
+                "has it in."
+            ),
+            advice=(
+                "Start it anew, run again, and see with barehop compare whether the difference stays. Without pids or "
+                "cgroup its processes count as others that are busy."
+            ),
+        )
+
+
 def session_doubts(records: Sequence[Record]) -> Iterator[Doubt]:
     """Every session's own, each with its session's number."""
     for record in records:

@@ -1,11 +1,11 @@
 """Proves that a stack is what it should be: this run's own processes, on their CPUs, on the right file systems."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import StackError, raise_all
 from harness.evidence.affinity import strays
+from harness.evidence.answers import shape
 from harness.evidence.kernel_proof import kernel_proof
 from harness.evidence.listeners import listening_inodes, socket_inodes
 from harness.evidence.rung_proof import rung_proof
@@ -13,7 +13,7 @@ from harness.evidence.sandbox_proof import sandbox_proof
 from harness.lab.directories import check_home
 from harness.lab.routes import BEHIND_NGINX, Hop
 from harness.lab.stack import Stack
-from harness.model import Arm, Reply
+from harness.model import Arm
 
 Proof = dict[str, Any]
 
@@ -89,17 +89,6 @@ def _different_answers(stacks: Sequence[Stack]) -> Iterable[str]:
             settings = arm.settings
             whom = "app" if settings.chain in ("full", "app-direct") else settings.chain
             question = (whom, settings.app, settings.app_dir, settings.path)
-            other, expected = first.setdefault(question, (arm.name, _shape(stack.replies[arm.name])))
-            if _shape(stack.replies[arm.name]) != expected:
+            other, expected = first.setdefault(question, (arm.name, shape(stack.replies[arm.name])))
+            if shape(stack.replies[arm.name]) != expected:
                 yield f"Arms {other!r} and {arm.name!r} ask for the same and get different answers."
-
-
-def _shape(reply: Reply) -> tuple[object, ...]:
-    """What must not differ between two right answers: status, type, and the keys of a JSON object."""
-    kind = reply.headers.get("content-type", "")
-    try:
-        content = json.loads(reply.body) if "json" in kind else None
-    except ValueError:
-        content = None
-    keys = tuple(sorted(content)) if isinstance(content, Mapping) else ()
-    return (reply.status, kind, keys)

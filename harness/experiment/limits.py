@@ -7,6 +7,7 @@ from harness import plugins
 from harness.experiment.check import sound
 from harness.experiment.knobs import knob_problems
 from harness.experiment.ladder import rung_names
+from harness.experiment.urls import parsed, url_problem
 from harness.experiment.wording import Problem, did_you_mean, shown
 from harness.model import Arm, LoadTool, Settings
 
@@ -18,16 +19,11 @@ SANDBOX_RUNGS = "harness.lab.rungs.sandbox"
 LEAST_QUOTA_CPUS = 0.01  # that the kernel takes: 1 ms of each 100
 LONGEST_BODY_BYTES = 3000  # that a parameter of nginx.conf can hold
 
-# Settings of the file format that this version would otherwise ignore in silence.
-NOT_YET = {
-    "url": "this version measures stacks of its own only",
-}
-
 
 def setting_limits(table: Mapping[str, object]) -> Iterator[Problem]:
     """Why single settings of `table` cannot be had; those of a wrong type are left out."""
     settings = sound(Settings, table)
-    for key, text in (*_unknown_names(settings), *_not_yet(settings), *_misspelt(settings), *_sandbox(settings)):
+    for key, text in (*_unknown_names(settings), *_misspelt(settings), *_sandbox(settings)):
         yield Problem((key,), table[key], text)
     yield from knob_problems(settings.knobs)
 
@@ -70,17 +66,12 @@ def _sandbox(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "cpu_quota", f"the kernel takes {LEAST_QUOTA_CPUS} at least. Give more, or 0 for none."
 
 
-def _not_yet(settings: Settings) -> Iterator[tuple[str, str]]:
-    offered = Settings()
-    for key, sentence in NOT_YET.items():
-        if getattr(settings, key) != getattr(offered, key):
-            yield key, f"{sentence}. Leave it out."
-
-
 def _misspelt(settings: Settings) -> Iterator[tuple[str, str]]:
     module, colon, attribute = settings.app.partition(":")
     if not (module and (attribute or not colon)):
         yield "app", "write it as module:name, like app.main:app."
+    if settings.url and (text := url_problem(settings.url)):
+        yield "url", text
 
 
 def sized(path: str) -> int | None:
@@ -98,6 +89,7 @@ def _impossible(settings: Settings) -> Iterator[str]:
         )
     yield from _broken_chain(settings)
     yield from _broken_rung(settings)
+    yield from _broken_service(settings)
     yield from _broken_load(settings)
     if settings.tool in plugins.names(TOOLS):
         yield from _tool_limits(settings)
@@ -146,6 +138,25 @@ def _broken_rung(settings: Settings) -> Iterator[str]:
         yield (
             f"chain = {shown(settings.chain)} excludes network = {shown(settings.network)}, because that lies between "
             f"{between}. Leave one of them out."
+        )
+
+
+def _broken_service(settings: Settings) -> Iterator[str]:
+    """Why a service cannot be asked in this way; a url that says nothing is told elsewhere."""
+    if not settings.url or url_problem(settings.url):
+        return
+    url, asked = parsed(settings.url), f"url = {shown(settings.url)}"
+    if url.socket and settings.tool != CLIENT:
+        yield (
+            f"{asked} excludes tool = {shown(settings.tool)}, which cannot ask a Unix socket. "
+            f"Set tool to {shown(CLIENT)}."
+        )
+    if settings.authority and not url.tls:
+        yield f"{asked} excludes authority = {shown(settings.authority)}, which only https needs. Leave it out."
+    if settings.pids and settings.cgroup:
+        yield (
+            f"pids = {shown(settings.pids)} excludes cgroup = {shown(settings.cgroup)}: both say whose CPU time is "
+            "read. Keep one of them."
         )
 
 

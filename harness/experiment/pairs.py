@@ -34,6 +34,21 @@ def against_problems(names: Sequence[str], design: Design) -> Iterator[Problem]:
         yield Problem((*AGAINST, key), level, f"there is no such setting.{did_you_mean(key, Settings.model_fields)}")
 
 
+def pair_problems(names: Sequence[str], design: Design) -> Iterator[Problem]:
+    """Why `design.pairs` are not pairs of these arms."""
+    if design.pairs and design.against:
+        text = "design.pairs says already what is compared with what. Keep one of them."
+        yield Problem(AGAINST, design.against, text)
+    for number, pair in enumerate(design.pairs):
+        place = ("design", "pairs", number)
+        if len(pair) != 2 or pair[0] == pair[1] or pair in design.pairs[:number]:
+            yield Problem(place, pair, "write two arms, the compared one and then its reference, and each pair once.")
+            continue
+        for name in pair:
+            if name not in names:
+                yield Problem(place, pair, f"there is no arm {name!r}.{did_you_mean(name, names)}")
+
+
 def counterpart_problems(arms: Sequence[Arm], design: Design) -> Iterator[Problem]:
     """Which arms have nothing to be compared with where `design.against` is a level, or the rung below."""
     against = design.against
@@ -55,7 +70,9 @@ def counterpart_problems(arms: Sequence[Arm], design: Design) -> Iterator[Proble
 
 
 def pairs_of(arms: Sequence[Arm], design: Design) -> list[Pair]:
-    """(arm, against) for each comparison, in the order of the arms."""
+    """(arm, against) for each comparison, as `design.pairs` says or in the order of the arms."""
+    if design.pairs:
+        return [(pair[0], pair[1]) for pair in design.pairs]
     against = design.against
     if climbs(design):
         return [(arm.name, lower.name) for arm in arms if (lower := lower_arm(arm, arms))]

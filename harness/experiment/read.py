@@ -9,9 +9,12 @@ from harness.experiment.check import sound
 from harness.experiment.document import Document, design_problems, read_document, setting_problems
 from harness.experiment.expected import null_problems, tcp_only, whole_name
 from harness.experiment.limits import arm_problems
-from harness.experiment.pairs import against_problems, control_of, counterpart_problems, pairs_of
+from harness.experiment.pairs import against_problems, control_of, counterpart_problems, pair_problems, pairs_of
 from harness.experiment.screens import Run, level_names, runs_of, screen_problems, screened_arms
+from harness.experiment.services import service_problems
 from harness.model import Arm, Design, Experiment
+
+PATHS = ("app_dir", "authority")  # settings that are paths
 
 
 def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
@@ -23,15 +26,14 @@ def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
 
 
 def from_here(experiment: Experiment) -> Experiment:
-    """The same with absolute paths of applications, so that it can be continued from another directory."""
+    """The same with absolute paths, so that it can be continued from another directory."""
     return experiment.model_copy(update={"arms": tuple(map(_with_whole_path, experiment.arms))})
 
 
 def _with_whole_path(arm: Arm) -> Arm:
-    if not arm.settings.app_dir:
-        return arm
-    whole = arm.settings.model_copy(update={"app_dir": str(Path(arm.settings.app_dir).absolute())})
-    return arm.model_copy(update={"settings": whole})
+    given = {key: path for key in PATHS if (path := getattr(arm.settings, key))}
+    whole = {key: str(Path(path).absolute()) for key, path in given.items()}
+    return arm.model_copy(update={"settings": arm.settings.model_copy(update=whole)}) if whole else arm
 
 
 def experiment_of(document: Document) -> Experiment:
@@ -64,8 +66,8 @@ def _runs(document: Document, design: Design) -> list[Run]:
 def _problems(document: Document, arms: Sequence[Arm], design: Design) -> Iterator[str]:
     """`arms` and `design` are what is right in the document; with a wrong setting, nobody knows who differs in what."""
     names = [arm.name for arm in arms]
-    settings = [*setting_problems(document), *screen_problems(document, design)]
-    against = list(against_problems(names, design))
+    settings = [*setting_problems(document), *service_problems(document), *screen_problems(document, design)]
+    against = [*against_problems(names, design), *pair_problems(names, design)]
     yield from map(str, (*settings, *design_problems(document), *against))
     yield from name_problems(names)
     yield from arm_problems(arms)

@@ -104,7 +104,7 @@ def survey(results: Path) -> Machine:
 def blueprints_of(experiment: Experiment, directory: Path, machine: Machine) -> list[Blueprint]:
     """The stacks of one session: their files go to `directory`, or where there are several, to one each in it."""
     groups, ports = stacks_of(experiment), free_ports()
-    directories = [directory / str(number) for number in range(1, len(groups) + 1)] if len(groups) > 1 else [directory]
+    directories = [directory / str(number) for number in range(1, len(groups) + 1)] if len(groups) != 1 else [directory]
     blueprints = (blueprint_of(arms, place, machine, ports) for arms, place in zip(groups, directories, strict=True))
     return [replace(each, kernel=kernel) for each, kernel in zip(blueprints, kernels_of(groups), strict=True)]
 

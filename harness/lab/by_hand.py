@@ -16,6 +16,7 @@ from harness.lab.network.commands import building_commands, inside
 from harness.lab.network.way import RUNGS
 from harness.lab.sandbox.shell import branch, commands, ended, started
 from harness.lab.sandbox.steps import BARE, Enclosure
+from harness.model import Arm
 from harness.model.knobs import OF_A_NETWORK
 from harness.model.rungs import NetworkRung, Place
 
@@ -48,6 +49,17 @@ def _sandboxes(blueprint: Blueprint) -> dict[str, str]:
         f"{name} in its sandbox": "\n".join(commands(_enclosure(blueprint, name), argv))
         for name, _, argv in _services(blueprint)
         if _enclosure(blueprint, name) != BARE
+    }
+
+
+def described_service(arm: Arm) -> dict[str, str]:
+    """What is known of the service that `arm` asks, by what it is."""
+    settings = arm.settings
+    cpu = [f"{key} = {value}" for key in ("pids", "cgroup") if (value := getattr(settings, key))]
+    return {
+        "who asks whom": settings.url,
+        "CPU time is read of": "\n".join(cpu) or "nobody: neither pids nor cgroup is given",
+        "how to start it": settings.start or "is not said",
     }
 
 

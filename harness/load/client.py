@@ -74,13 +74,12 @@ def quietly() -> Iterator[None]:
 
 def endpoint_of(target: Target) -> Endpoint:
     """Raises LoadError when the certificate to trust cannot be read."""
-    address = str(target.socket) if target.socket else (target.host, target.port)
-    return Endpoint(address, target.timeout_s, _tls(target.authority))
+    address = str(target.socket) if target.socket else (target.address or target.host, target.port)
+    return Endpoint(address, target.timeout_s, _tls(target.authority) if target.encrypted else None, target.host)
 
 
-def _tls(authority: Path | None) -> ssl.SSLContext | None:
-    if authority is None:
-        return None
+def _tls(authority: Path | None) -> ssl.SSLContext:
+    """Without an authority those that the system trusts."""
     try:
         return ssl.create_default_context(cafile=authority)
     except OSError as error:
@@ -95,7 +94,7 @@ def request_of(target: Target) -> bytes:
     connection = "keep-alive" if target.keepalive else "close"
     lines = (
         f"GET {target.path} HTTP/1.1",
-        f"Host: {target.host}" if target.socket else f"Host: {target.host}:{target.port}",
+        f"Host: {target.place}",
         "User-Agent: barehop",
         "Accept: */*",
         f"Connection: {connection}",

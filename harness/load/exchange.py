@@ -28,14 +28,15 @@ class Exchange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Whom to ask: `address` is an IPv4 host and a port, or the path of a Unix socket.
+    """Whom to ask: `address` is an IP address and a port, or the path of a Unix socket.
 
-    `timeout_s` holds for each wait and for an exchange.
+    `timeout_s` holds for each wait and for an exchange. With `tls`, `name` is what the certificate must be of.
     """
 
     address: tuple[str, int] | str
     timeout_s: float
     tls: ssl.SSLContext | None
+    name: str = ""
 
     @property
     def timeout_ns(self) -> int:
@@ -45,9 +46,8 @@ class Endpoint:
         """A socket whose connect() includes the TLS handshake where there is TLS."""
         sock = self._socket()
         if self.tls:
-            assert not isinstance(self.address, str)
             sock.settimeout(self.timeout_s)  # ssl takes the end of a kernel timeout for "try again", for ever
-            return self.tls.wrap_socket(sock, server_hostname=self.address[0])
+            return self.tls.wrap_socket(sock, server_hostname=self.name)
         # The kernel's own timeouts save the poll() that settimeout() puts before each wait.
         timeval = struct.pack("ll", *divmod(int(self.timeout_s * 1e6), 1_000_000))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
@@ -60,13 +60,13 @@ class Endpoint:
         sock.setblocking(False)
         if self.tls is None:
             return sock
-        assert not isinstance(self.address, str)
-        return self.tls.wrap_socket(sock, server_hostname=self.address[0], do_handshake_on_connect=False)
+        return self.tls.wrap_socket(sock, server_hostname=self.name, do_handshake_on_connect=False)
 
     def _socket(self) -> socket.socket:
         if isinstance(self.address, str):
             return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 import pyperf  # type: ignore[import-untyped] # it brings no types
 
 from harness.errors import LoadError
 from harness.evidence.pyperf_facts import without_names
+from harness.experiment.urls import parsed
 from harness.load.client import exchanging
 from harness.load.exchange import Exchange
 from harness.model import Target
@@ -33,6 +33,7 @@ def _bench() -> None:
     runner = pyperf.Runner(program_args=("-m", "harness.load.pyperf_runner"), add_cmdline_args=_for_workers)
     runner.argparser.add_argument("--url", required=True)
     runner.argparser.add_argument("--authority", type=Path, help="the certificate to trust")
+    runner.argparser.add_argument("--address", default="", help="what the url's host was resolved to")
     runner.argparser.add_argument("--keepalive", action="store_true", help="all requests over one connection")
     runner.argparser.add_argument("--patience", type=float, default=10.0, help="seconds that a request may take")
     options = runner.parse_args()
@@ -54,22 +55,23 @@ def time_requests_s(loops: int, exchange: Callable[[], Exchange]) -> float:
 
 
 def _target(options: argparse.Namespace) -> Target:
-    parts = urlsplit(options.url)
-    assert parts.hostname
-    path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+    url = parsed(options.url)
     return Target(
-        parts.hostname,
-        parts.port or 80,
-        path,
+        url.host,
+        url.port,
+        url.path,
         authority=options.authority,
         keepalive=options.keepalive,
         timeout_s=options.patience,
+        tls=url.tls,
+        address=options.address,
     )
 
 
 def _for_workers(command: list[str], options: argparse.Namespace) -> None:
     command += [f"--url={options.url}", f"--patience={options.patience}"]
     command += [f"--authority={options.authority}"] if options.authority else []
+    command += [f"--address={options.address}"] if options.address else []
     command += ["--keepalive"] if options.keepalive else []
 
 

@@ -37,12 +37,13 @@ from harness.model.why import (
     Setup,
     Waterfall,
 )
-from harness.model.words import HEADLINE, ROLES, SERVER_ROLES, Home, Metric, Model, Verdict
+from harness.model.words import HEADLINE, ROLES, SERVER_ROLES, SERVICE, Home, Metric, Model, Verdict
 
 __all__ = [
     "HEADLINE",
     "ROLES",
     "SERVER_ROLES",
+    "SERVICE",
     "Additivity",
     "Agreement",
     "AllanPoint",

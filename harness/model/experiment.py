@@ -10,6 +10,7 @@ Chain = Literal["full", "proxy-only", "app-direct", "floor"]
 Screen = Literal["", "one-at-a-time", "factorial", "plackett-burman", "resolution-iv"]
 Cpus = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, strict=False)]
 
+PATH = r"^/[A-Za-z0-9._~!*+,=:@%&/?-]*$"  # nothing that a URL must escape
 MOST_SECONDS = 7 * 24 * 3600
 MOST_SESSIONS = 10_000
 MOST_IN_A_SESSION = 1_000_000
@@ -46,7 +47,7 @@ class Settings(Model):
     nginx: str = Field("nginx", min_length=1, description="which nginx: a name or a path")
     python: str = Field("", description='which Python runs gunicorn; "": the one barehop runs in')
     tls: bool = Field(False, description="nginx terminates TLS")
-    path: str = Field("/", pattern=r"^/[A-Za-z0-9._~!*+,=:@%&/?-]*$", description="what is requested")
+    path: str = Field("/", pattern=PATH, description="what is requested")
     connections: int = Field(1, ge=1, description="concurrent connections of the client")
     rate: Annotated[float, Field(ge=0, strict=False)] | Annotated[str, Field(pattern=r"^\d{1,3}(\.\d+)?%$")] = Field(
         0.0,
@@ -68,7 +69,24 @@ class Settings(Model):
     sandbox: tuple[str, ...] = Field((), strict=False, description="rungs of the ladder that both servers run under")
     cpu_quota: float = Field(0.0, ge=0, strict=False, description="CPUs' worth of CFS quota per role; 0: none")
     knobs: dict[str, int | str] = Field(default_factory=dict, description="kernel settings of the arm")
-    url: str = Field("", description="an already running service instead of a stack of ours")
+    processes: Literal["shared", "swapped", "separate"] = Field(
+        "shared",
+        description="whether the arm's nginx and gunicorn serve other arms too: shared; swapped, shared by arms that "
+        "stand in the opposite order everywhere; separate",
+    )
+    url: str = Field(
+        "",
+        description="an already running service instead of a stack of ours: http://HOST:PORT/PATH, https://, or "
+        "http+unix://%2Frun%2Fapp.sock/PATH",
+    )
+    authority: str = Field(
+        "", description='whose certificate an https url is checked against, in PEM; "": whom the system trusts'
+    )
+    pids: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (), strict=False, description="processes behind url whose CPU time is read, with their children"
+    )
+    cgroup: str = Field("", description="... or the cgroup whose CPU time is read: its directory")
+    start: str = Field("", description="how to start what is behind url: told where it does not answer, never run")
     tool: str = Field("client", description="who sends the requests")
     tool_requests: int = Field(
         1000, ge=1, description="requests of one run of an outside tool; pyperf chooses by itself"
@@ -93,6 +111,7 @@ class Design(Model):
     model_config = ConfigDict(strict=True)
 
     against: str | dict[str, Any] = ""
+    pairs: tuple[Annotated[tuple[str, ...], Field(strict=False)], ...] = Field((), strict=False)
     control: bool = True
     precision_percent: float = Field(0.5, gt=0, strict=False)
     budget_s: float = Field(60, gt=0, le=MOST_SECONDS, strict=False)

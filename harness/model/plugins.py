@@ -8,6 +8,8 @@ from harness.model.experiment import Settings
 from harness.model.outcome import Outcome
 from harness.model.words import Home
 
+USUAL_PORTS = {"http": 80, "https": 443}
+
 
 @dataclass(frozen=True, slots=True)
 class Transport:
@@ -24,22 +26,34 @@ class Transport:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an arm is visited: nginx's side that faces the client, or without nginx the server behind it."""
+    """Where an arm is visited: nginx's side that faces the client, without nginx the server behind it, or a service."""
 
     host: str
     port: int
     path: str
-    authority: Path | None = None  # the certificate to trust; None: no TLS
+    authority: Path | None = None  # the certificate to trust, with TLS
     keepalive: bool = False
     socket: Path | None = None  # a Unix socket, which host and port do not matter to
     timeout_s: float = 10.0
+    tls: bool = False  # without an authority: as the system trusts
+    address: str = ""  # what `host` was resolved to; "": it is an address
+
+    @property
+    def encrypted(self) -> bool:
+        return self.tls or self.authority is not None
+
+    @property
+    def place(self) -> str:
+        """As it stands in a URL and in a request's Host."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        usual = USUAL_PORTS["https" if self.encrypted else "http"]
+        return host if self.socket or self.port == usual else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
         if self.socket:
             return f"unix:{self.socket}:{self.path}"
-        scheme = "https" if self.authority else "http"
-        return f"{scheme}://{self.host}:{self.port}{self.path}"
+        return f"{'https' if self.encrypted else 'http'}://{self.place}{self.path}"
 
 
 @dataclass(frozen=True, slots=True)

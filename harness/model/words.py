@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 ROLES = ("client", "nginx", "app")
 SERVER_ROLES = ("nginx", "app")
+SERVICE = "service"  # everything behind a url: what it is made of is not known
 Metric = Literal["latency", "mean", "cpu", "throughput", "capacity"]
 HEADLINE: tuple[Metric, ...] = ("latency", "capacity")  # what a run is about: it has one of them
 Verdict = Literal["faster", "slower", "equivalent", "undecided"]

@@ -15,6 +15,8 @@ from harness.report.wording import counted, duration
 
 ROUNDS_SHOWN = 3
 OUR_CLIENT = "client"
+UNTOLD_OF_SERVICES = ("transport", "start")
+UNTOLD_OF_STACKS = ("url", "authority", "pids", "cgroup", "start")
 
 
 def render_plan(plan: Plan, expected_s: float | None, *, width: int | None = None, color: bool = False) -> str:
@@ -103,8 +105,8 @@ def _varying(arms: Sequence[Arm]) -> list[str]:
 def _what(arm: Arm, varying: Sequence[str]) -> str:
     if arm.control_of is not None:
         return f"nothing: it is {arm.control_of} a second time"
-    flat = _flat(arm.settings)
-    return ", ".join(_assignment(key, flat[key]) for key in varying if key in flat)
+    flat, untold = _flat(arm.settings), UNTOLD_OF_SERVICES if arm.settings.url else UNTOLD_OF_STACKS
+    return ", ".join(_assignment(key, flat[key]) for key in varying if key in flat and key not in untold)
 
 
 def _common(arms: Sequence[Arm]) -> Iterator[RenderableType]:

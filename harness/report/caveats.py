@@ -91,7 +91,10 @@ def absences(summary: Summary) -> list[str]:
             name for name, arm in measured.items() if arm.p99_us is None
         ],
         "No CPU time for {}: its processes could not be read.": [
-            name for name, arm in measured.items() if not arm.cpu_us
+            name for name, arm in measured.items() if not arm.cpu_us and "url" not in arm.settings
+        ],
+        "No CPU time for {}: neither pids nor cgroup says who is behind the url.": [
+            name for name, arm in measured.items() if not arm.cpu_us and "url" in arm.settings
         ],
     }
     return [

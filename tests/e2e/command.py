@@ -83,7 +83,7 @@ def started(
 @contextmanager
 def nothing_left() -> Iterator[None]:
     """Whatever process is started inside, and whatever private directory is made, must be gone soon afterwards."""
-    own, directories = set(psutil.Process().children()), private_directories()
+    own, directories = set(psutil.Process().children(recursive=True)), private_directories()
     adopt(True)
     try:
         yield

@@ -9,7 +9,7 @@ from harness.analysis.why.loads import loads
 from harness.analysis.why.plausibility import with_floor
 from harness.analysis.why.setup import setups
 from harness.analysis.why.waterfall import waterfalls
-from harness.model import ArmSummary, Comparison, Experiment, Floor, Load, Record, Summary
+from harness.model import ArmSummary, Comparison, Experiment, Floor, Load, Record, Settings, Summary
 
 CLIENT_ROLE = "client"
 
@@ -35,9 +35,17 @@ def with_causes(
 
 
 def _explicable(summary: Summary, experiment: Experiment) -> list[Comparison]:
-    """Where many requests are under way, most of a request's time is the turn of others, and no part of its own."""
-    alone = {arm.name for arm in experiment.arms if arm.settings.connections == 1 and not arm.settings.rate}
-    return [one for one in summary.comparisons if {one.arm, one.against} <= alone]
+    """Where many requests are under way, most of a request's time is the turn of others, and no part of its own.
+
+    What is behind a url cannot be taken apart; and counters know one reference of an arm, the first.
+    """
+    alone = {arm.name for arm in experiment.arms if _is_seen_through(arm.settings)}
+    first = dict(reversed(experiment.pairs))
+    return [one for one in summary.comparisons if {one.arm, one.against} <= alone and first[one.arm] == one.against]
+
+
+def _is_seen_through(settings: Settings) -> bool:
+    return settings.connections == 1 and not settings.rate and not settings.url
 
 
 def _arms(summary: Summary, busy: Sequence[Load]) -> dict[str, ArmSummary]:

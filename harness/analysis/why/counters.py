@@ -35,12 +35,18 @@ def _counters(experiment: Experiment, of: Counted) -> Iterator[Counter]:
         records, value, centre = of.having(name), counter(name), centre_of(name)
         own = "mean" if name.endswith(".cpu_us") else centre  # as the arms' own table has it
         arms = {arm.name: amount(level(records, arm.name, value, own)) for arm in experiment.arms}
-        differences = {arm: amount(_difference((arm, against), of, name)) for arm, against in experiment.pairs}
+        differences = {pair[0]: amount(_difference(pair, of, name)) for pair in _first_pairs(experiment)}
         yield Counter(
             name=name,
             arms={arm: seen for arm, seen in arms.items() if seen},
             differences={arm: seen for arm, seen in differences.items() if seen},
         )
+
+
+def _first_pairs(experiment: Experiment) -> Iterator[Pair]:
+    """Of an arm that has several references, the first."""
+    first = dict(reversed(experiment.pairs))
+    return (pair for pair in experiment.pairs if first[pair[0]] == pair[1])
 
 
 def _difference(pair: Pair, of: Counted, name: str) -> BySession:

@@ -15,8 +15,11 @@ Cpus = Mapping[str, Sequence[int]]  # by role
 
 
 def loads(experiment: Experiment, records: Sequence[Record]) -> tuple[Load, ...]:
-    """One for each arm that our client visited: how long an outside tool took to start is in its time."""
-    arms = [arm for arm in experiment.arms if arm.settings.tool == CLIENT]
+    """One for each arm that our client visited: how long an outside tool took to start is in its time.
+
+    Of a service not all who work for it are known.
+    """
+    arms = [arm for arm in experiment.arms if arm.settings.tool == CLIENT and not arm.settings.url]
     found = (_load(arm, records) for arm in arms)
     return tuple(load for load in found if load)
 

@@ -37,7 +37,7 @@ def read_others(scene: Scene) -> Others:
     ended_s = times.children_user + times.children_system
     return Others(
         snapshot=read_snapshot(scene.roots.proc),
-        own=frozenset(own_pids()),
+        own=frozenset(own_pids()) | scene.services,
         ended_ticks=round(ended_s * os.sysconf("SC_CLK_TCK")),
     )
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.evidence.service import service_pids
+from harness.experiment.sharing import services_of
 from harness.lab.blueprint import Blueprint
 from harness.lab.kernel.commands import SYSCTLS
 from harness.lab.kernelfiles import HERE, Roots
@@ -29,6 +31,7 @@ class Scene:
     """`host` is host.json as the run began; a setting of `knobs` is the run's own to change.
 
     `requests` are those sent so far, settling ones too; `bare` means that nothing of a container is wanted here.
+    `services` are the known processes behind urls: not ours, and yet no strangers.
     """
 
     crews: tuple[Crew, ...] = ()
@@ -38,13 +41,14 @@ class Scene:
     knobs: frozenset[str] = frozenset()
     bare: bool = True
     networks: tuple[Network, ...] = (HOST,)  # in which there are servers
+    services: frozenset[int] = frozenset()
     requests: int = 0
     roots: Roots = HERE
 
 
 def scene_of(stacks: Sequence[Stack], experiment: Experiment, host: Mapping[str, Any]) -> Scene:
     blueprints = [stack.blueprint for stack in stacks]
-    networks = tuple(dict.fromkeys(network for stack in stacks for network in stack.network.every))
+    networks = tuple(dict.fromkeys(network for stack in stacks for network in stack.network.every)) or (HOST,)
     hops = [hop for blueprint in blueprints for hop in blueprint.hops.values()]
     return Scene(
         crews=tuple(Crew({"client": (os.getpid(),), **stack.pids}, stack.blueprint.placement) for stack in stacks),
@@ -54,6 +58,7 @@ def scene_of(stacks: Sequence[Stack], experiment: Experiment, host: Mapping[str,
         knobs=frozenset(name for arm in experiment.arms for name in arm.settings.knobs) | _turned(blueprints),
         bare=all(arm.settings.network == "host" for arm in experiment.arms) and networks == (HOST,),
         networks=networks,
+        services=frozenset[int]().union(*(service_pids(arm.settings) for arm in services_of(experiment))),
     )
 
 

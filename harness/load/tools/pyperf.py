@@ -20,6 +20,8 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
         options.append(f"--min-time={settings.tool_seconds / (4 * _PROCESSES):.3f}")
     if target.authority:
         options.append(f"--authority={target.authority}")
+    if target.address:
+        options.append(f"--address={target.address}")
     if target.keepalive:
         options.append("--keepalive")
     return [program, "-m", "harness.load.pyperf_runner", f"--url={target.url}", *options]

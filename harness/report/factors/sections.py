@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from harness.model import Design, Difference, Interaction, LevelEffect, Metric, Summary
 from harness.report.factors.agreement import TOOL, Effects, agreement, by_effect, effect_of, in_cpu_time, named, signs
 from harness.report.factors.both import both_sentences, both_sheet
+from harness.report.factors.ways import ways_section
 from harness.report.sheet import NOTHING, Cell, Row, Section, Sheet, difference_cell, difference_cells, section
 from harness.report.wording import by, percent_of, us_of
 
@@ -20,7 +21,7 @@ FEW = 6  # effects of the factor by itself that are told in words; more are in t
 def factor_sections(summary: Summary, design: Design | None) -> list[Section]:
     """None where there is one factor only, or one arm that all are compared with."""
     factors = dict.fromkeys(one.factor for one in summary.interactions)
-    return [_section(summary, factor, design) for factor in factors]
+    return [*ways_section(summary, design), *(_section(summary, factor, design) for factor in factors)]
 
 
 def _section(summary: Summary, factor: str, design: Design | None) -> Section:

@@ -208,17 +208,7 @@ def test_names_that_do_not_exist_are_refused_with_those_that_do(line: str, sente
     assert refusal(f"[arm]\n{line}\n{tables}") == sentence
 
 
-@pytest.mark.parametrize(
-    ("line", "sentence"),
-    [
-        ('url = "http://[::1]/"', 'arm.url = "http://[::1]/": this version measures stacks of its own only.'),
-    ],
-)
-def test_what_this_version_would_ignore_is_refused(line: str, sentence: str) -> None:
-    assert refusal(f"[arm]\n{line}\n{TWO_ARMS}") == f"{sentence} Leave it out."
-
-
-def test_what_this_version_does_not_offer_may_be_written_with_its_default() -> None:
+def test_defaults_may_be_written_out() -> None:
     lines = 'network = "host"\nknobs = {}\ncpu_quota = 0\nurl = ""\nconnections = 1\ntool = "client"'
     assert arms(read(f"[arm]\n{lines}\n{TWO_ARMS}"))["tcp"].settings == Settings()
 

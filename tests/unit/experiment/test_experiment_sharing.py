@@ -5,7 +5,7 @@ from experiment_files import read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.experiment.sharing import PROCESS_SETTINGS, stacks_of
+from harness.experiment.sharing import PROCESS_SETTINGS, services_of, stacks_of
 from harness.model import Arm, Design, Experiment, Settings
 
 
@@ -26,6 +26,22 @@ def test_arms_that_differ_in_the_processes_have_some_of_their_own() -> None:
 def test_separate_processes_are_never_shared() -> None:
     factors = '[factors]\ntransport = ["tcp", "uds-dir"]\n[design]\nprocesses = "separate"'
     assert groups(read(factors)) == [["tcp"], ["uds-dir"], ["control"]]
+
+
+def test_arms_may_ask_for_processes_of_their_own_or_for_the_opposite_order() -> None:
+    factors = '[factors]\nprocesses = ["shared", "swapped", "separate"]\ntransport = ["tcp", "uds-dir"]'
+    assert groups(read(f'{factors}\n[design]\nagainst = {{ transport = "tcp" }}')) == [
+        ["shared/tcp", "shared/uds-dir", "control"],
+        ["swapped/uds-dir", "swapped/tcp"],
+        ["separate/tcp"],
+        ["separate/uds-dir"],
+    ]
+
+
+def test_an_arm_with_a_url_has_no_stack() -> None:
+    experiment = read('[arms.bare]\n[arms.docker]\nurl = "http://127.0.0.1:8080/"')
+    assert groups(experiment) == [["bare", "control"]]
+    assert [arm.name for arm in services_of(experiment)] == ["docker"]
 
 
 OTHER_VALUES = {
@@ -51,7 +67,11 @@ OTHER_VALUES = {
     "sandbox": ("cgroup",),
     "cpu_quota": 1.0,
     "knobs": {"net.ipv4.tcp_sack": 0},
-    "url": "http://127.0.0.1/",
+    "processes": "swapped",
+    "authority": "ca.pem",
+    "pids": (1,),
+    "cgroup": "/sys/fs/cgroup/x",
+    "start": "docker compose up",
     "tool": "ab",
     "tool_requests": 1,
     "tool_seconds": 1.0,
@@ -59,7 +79,7 @@ OTHER_VALUES = {
 # What an nginx server, a socket of gunicorn's or the client decides for each arm by itself.
 PER_ARM = {
     "transport", "chain", "upstream_keepalive", "tls", "path", "connections", "rate", "p99_limit_ms", "timeout_s",
-    "client_keepalive", "url", "tool", "tool_requests", "tool_seconds",
+    "client_keepalive", "authority", "pids", "cgroup", "start", "tool", "tool_requests", "tool_seconds",
 }  # fmt: skip
 
 
@@ -71,7 +91,7 @@ def two_arms(setting: str) -> Experiment:
     return Experiment(name="trial", question="", arms=arms, pairs=(), design=Design())
 
 
-@pytest.mark.parametrize("setting", Settings.model_fields)
+@pytest.mark.parametrize("setting", [name for name in Settings.model_fields if name != "url"])
 def test_every_setting_is_either_of_the_processes_or_of_the_arm(setting: str) -> None:
     assert (setting in PROCESS_SETTINGS) != (setting in PER_ARM)
     assert len(groups(two_arms(setting))) == (1 if setting in PER_ARM else 2)
