@@ -30,8 +30,8 @@ def render(summary: Summary, design: Design | None, *, width: int | None = None,
         *_head(summary, design),
         ArmTables(summary),
         *_notes(summary, design),
-        *_sections(load_sections(summary)),
-        *_sections(
+        *in_sections(load_sections(summary)),
+        *in_sections(
             [
                 *screen_sections(summary, design),
                 *factor_sections(summary, design),
@@ -74,7 +74,7 @@ def _piloted(summary: Summary) -> Iterator[str]:
         yield f"The pilot chose {foreseen(summary.schedule, summary.pilot)}"
 
 
-def _sections(sections: Iterable[Section]) -> Iterator[RenderableType]:
+def in_sections(sections: Iterable[Section]) -> Iterator[RenderableType]:
     for section in sections:
         yield ""
         yield heading(section.heading)
