@@ -62,8 +62,8 @@ def _bound(runs: Runs, found_in: BoundFrom) -> SocketBound | None:
     dearer = max(unix.values(), key=lambda series: float(series.mean()))
     return SocketBound(
         found_in=found_in,
-        unix_us=float(dearer.max()),
-        tcp_us=float(runs[TCP].max()),
+        unix_us=float(dearer.mean()),
+        tcp_us=float(runs[TCP].mean()),
         difference_us=_difference(dearer, runs[TCP]),
     )
 

@@ -153,7 +153,7 @@ def _obstacles(ground: Ground, sides: Sides, bare: Comparison | None, against: s
 
 
 def _add_up(sides: Sides) -> bool:
-    return all(row.adds_up and not row.remarks for row in (sides.ours, sides.theirs))
+    return sides.ours.adds_up and sides.theirs.adds_up
 
 
 def _finding(in_us: Estimate | None, ratio: Estimate | None, margin_percent: float) -> Finding | None:

@@ -12,6 +12,7 @@ from harness.model import Record, VisitRow
 from harness.model.validation import Pairs, Spread
 
 TYPICAL, MOST = 0.5, 0.95
+ENOUGH = 100  # stretches of a session: more pairs than theirs say nothing new
 
 
 def stretches(records: Sequence[Record], arms: Collection[str], requests: int) -> list[Series]:
@@ -45,8 +46,8 @@ def spread_of(records: Sequence[Record], arms: Collection[str], wanted: int) -> 
 
 
 def apart(found: Sequence[Series]) -> Series:
-    """The log ratios of all pairs of stretches of different sessions."""
-    pairs = [np.subtract.outer(one, other).ravel() for one, other in combinations(found, 2)]
+    """The log ratios of all pairs of stretches of different sessions; of a session with many, of some throughout it."""
+    pairs = [np.subtract.outer(one, other).ravel() for one, other in combinations(map(_thinned, found), 2)]
     return np.concatenate([np.empty(0), *pairs])
 
 
@@ -58,6 +59,11 @@ def chance_of(found: Sequence[Series], difference_percent: float) -> float | Non
     if not ratios.size:
         return None
     return float(np.mean(np.abs(ratios) > abs(math.log1p(difference_percent / 100))))
+
+
+def _thinned(of_session: Series) -> Series:
+    places = np.linspace(0, of_session.size - 1, min(of_session.size, ENOUGH))
+    return of_session[places.round().astype(np.intp)]
 
 
 def _pairs(ratios: Series) -> Pairs | None:

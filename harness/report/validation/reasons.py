@@ -28,10 +28,8 @@ def _claimed(claim: Claim) -> str:
 
 
 def _does_not_add_up(claim: Claim, validation: Validation) -> str:
-    rows = [row for row in _rows(claim, validation) if row.remarks or not row.adds_up]
-    remarks = [remark for row in rows for remark in row.remarks]
-    sentences = remarks or [misfit(row) for row in rows]
-    return " ".join([*sentences, *_both_readings(claim)])
+    rows = [row for row in _rows(claim, validation) if not row.adds_up]
+    return " ".join([*map(misfit, rows), *_both_readings(claim)])
 
 
 def misfit(row: ForeignRow) -> str:
@@ -150,7 +148,7 @@ def bound_sentences(bound: SocketBound) -> Iterator[str]:
     """Where the most that a socket can cost or save comes from, and why it is generous."""
     difference = bound.difference_us.value
     yield (
-        f"A whole exchange, with connecting, closing, the work of both programs and their waking, takes at most "
+        f"A whole exchange, with connecting, closing, the work of both programs and their waking, takes "
         f"{bound.unix_us:.0f} us over the Unix socket and {bound.tcp_us:.0f} us over TCP here ({bound.found_in}); the "
         f"socket's takes {_us(difference)} {'more' if difference > 0 else 'less'}."
     )

@@ -9,7 +9,8 @@ from harness.report.sheet import ABSENT, NOTHING, Cell, Row, Section, Sheet, dif
 from harness.report.validation.reasons import bound_sentences, misfit, place, told
 from harness.report.wording import Estimate, counted, listed, us_of
 
-STANDINGS: tuple[Standing, ...] = ("confirmed", "contradicted", "cannot be decided")
+UNDECIDED: Standing = "cannot be decided"
+STANDINGS: tuple[Standing, ...] = ("confirmed", "contradicted", UNDECIDED)
 HEADER = ("architecture", "ms per\nrequest", "claimed us\n95 % interval", "here us\n95 % interval", "verdict")
 SHARES = ("architecture", "container\nms", "bare\nms", "difference us\n95 % interval")
 REFERENCE = "reference"
@@ -21,13 +22,15 @@ def answer(validation: Validation) -> str:
     claims = counted(len(validation.claims), "claim")
     if not validation.claims:
         return "Nothing is claimed: no place has an architecture over TCP and another one."
-    if len(number) == 1:
-        (standing,) = number
-        subject = f"All {claims}" if len(validation.claims) > 1 else "The one claim"
-        is_ = "" if standing == STANDINGS[2] else (" are" if len(validation.claims) > 1 else " is")
-        return f"{subject}{is_} {standing}{' from these data' if standing == STANDINGS[2] else ''}."
-    parts = [f"{number[standing]} {standing}" for standing in STANDINGS if number[standing]]
-    return f"Of {claims}: {listed(parts)}."
+    if number[UNDECIDED] == len(validation.claims):
+        return f"Of {claims}, none can be decided from these data."
+    return f"Of {claims}, {listed([_became(one, number[one]) for one in STANDINGS if number[one]])}."
+
+
+def _became(standing: Standing, number: int) -> str:
+    """`1 is confirmed`, `2 are contradicted`, `3 cannot be decided`."""
+    are = "is " if number == 1 else "are "
+    return f"{number} {'' if standing == UNDECIDED else are}{standing}"
 
 
 def warning(validation: Validation) -> str:
@@ -47,21 +50,22 @@ def _places(validation: Validation) -> Iterator[Section]:
         claims = {claim.architecture: claim for claim in validation.claims if claim.where == where}
         against = next((claim.against for claim in claims.values()), "tcp")
         sheet = Sheet(f"against {against}", HEADER, [_row(row, claims.get(row.architecture)) for row in rows])
-        sentences = [told(claim, validation) for claim in claims.values()]
-        yield Section(f"Claimed {_at(where)}", [*sentences, *_unclaimed(rows, claims)], [sheet])
+        sentences = [told(claim, validation) for claim in claims.values()] or list(_unclaimed(rows))
+        yield Section(f"Claimed {_at(where)}", [*sentences, *_remarks(rows)], [sheet])
 
 
 def _at(where: str) -> str:
     return place(where) if not where else f"at {where}"
 
 
-def _unclaimed(rows: list[ForeignRow], claims: dict[str, Claim]) -> Iterator[str]:
-    """What no claim speaks of."""
-    if claims:
-        return
+def _unclaimed(rows: list[ForeignRow]) -> Iterator[str]:
     yield f"There is nothing to compare at {place(rows[0].where)}: a claim needs one architecture over TCP and another."
-    yield from (misfit(row) for row in rows if not row.adds_up and not row.remarks)
-    yield from (remark for row in rows for remark in row.remarks)
+    yield from (misfit(row) for row in rows if not row.adds_up)
+
+
+def _remarks(rows: list[ForeignRow]) -> Iterator[str]:
+    """What else was seen in the files; a row that does not add up is named already."""
+    yield from dict.fromkeys(remark for row in rows if row.adds_up for remark in row.remarks)
 
 
 def _row(row: ForeignRow, claim: Claim | None) -> Row:
@@ -106,8 +110,8 @@ def _amount(amount: Amount) -> Cell:
 
 def _on_shares(shares: tuple[Share, ...]) -> Iterator[str]:
     yield (
-        "The container's mean time less that of the bare arm. It is the runtime's share only where both were measured on "
-        "one machine; otherwise most of it can be the machine."
+        "The container's mean time less that of the bare arm. It is the runtime's share only where both were measured "
+        "on one machine; otherwise most of it can be the machine."
     )
     if any(share.interval == "" for share in shares):
         yield "Without an interval: a single run, which does not say how sure it is."
