@@ -13,6 +13,7 @@ from harness.model.factors import (
     Tail,
     ToolSign,
 )
+from harness.model.foreign import Foreign, Reader
 from harness.model.knobs import Knob, KnobValue
 from harness.model.load import Capacity, LoadPoint, Paced
 from harness.model.plan import AllanPoint, CurvePoint, Pilot, Plan, Schedule
@@ -62,6 +63,7 @@ __all__ = [
     "FactorInteraction",
     "Floor",
     "FloorRow",
+    "Foreign",
     "Home",
     "Interaction",
     "Knob",
@@ -79,6 +81,7 @@ __all__ = [
     "Pilot",
     "Plan",
     "Plausibility",
+    "Reader",
     "Record",
     "Reply",
     "SameSign",
