@@ -5,9 +5,10 @@ from pathlib import Path
 
 from harness.analysis.validation.validate import Bare, validate
 from harness.conclude import read_summary
+from harness.errors import ConfigError
 from harness.evidence.store import Store, open_store
 from harness.floor.results import last_floor
-from harness.model import Floor
+from harness.model import Floor, Summary
 from harness.model.foreign import Foreign
 from harness.model.validation import Validation
 from harness.report import seed
@@ -19,12 +20,13 @@ def validated(directory: Path, foreign: Sequence[Foreign], ladder: Path | None) 
     """What `foreign` comes to beside the run in `directory`. Raises ConfigError."""
     summary, plan = read_summary(directory)
     store = open_store(directory)
+    rungs = _ladder(ladder) if ladder else None
     bare = Bare(
         experiment=plan.experiment,
         summary=summary,
         records=[store.read_record(number) for number in store.sessions()],
         floor=_floor(store),
-        ladder=read_summary(ladder)[0] if ladder else None,
+        ladder=rungs,
     )
     return validate(bare, foreign)
 
@@ -42,6 +44,13 @@ def write_validation(directory: Path, validation: Validation) -> Path:
     store.write_json("validation.json", validation)
     store.write_text("validation.html", render_validation_html(validation))
     return store.directory / "validation.html"
+
+
+def _ladder(directory: Path) -> Summary:
+    summary, _ = read_summary(directory)
+    if not any({"network", "sandbox"} & arm.settings.keys() for arm in summary.arms.values()):
+        raise ConfigError(f"{directory} is no run of the ladder: no arm has a rung. Run ladder, or leave out --ladder.")
+    return summary
 
 
 def _floor(store: Store) -> Floor | None:

@@ -76,9 +76,9 @@ class Spread(Model):
 class SocketBound(Model):
     """What a socket can cost or save at most on this machine, us per request.
 
-    `unix_us` and `tcp_us` are a whole bare exchange over either, the dearer Unix socket's: connecting, asking, answering,
-    closing, the work of both programs and their waking. `difference_us` is the first less the second. `unix_rungs_us`
-    and `tcp_rungs_us` are what the rungs of the ladder in `ladder` add at most.
+    `unix_us` and `tcp_us` are a whole bare exchange over either, the dearer of Unix sockets: connecting, asking,
+    answering, closing, the work of both programs and their waking. `difference_us` is the first less the second.
+    `unix_rungs_us` and `tcp_rungs_us` are what the rungs of the ladder in `ladder` add at most.
     """
 
     found_in: BoundFrom

@@ -58,17 +58,26 @@ def certainty_of(runs: Sequence[Foreign]) -> tuple[Estimate | None, IntervalFrom
 
 
 def adds_up(one: Foreign, usual: Mapping[str, int]) -> bool:
-    """Whether rate and time per request can be of one run.
+    """Whether a run's mean can be that of its times, and of its rate.
 
-    Their product is the mean number of requests under way (Little's law), which is at most that of the connections.
-    Where the file does not tell these, its other rows do.
+    Rate and time multiply to the mean number of requests under way (Little's law), which is at most that of the
+    connections. Where the file does not tell these, its other rows do.
     """
+    if one.mean_us and not _within(one, one.mean_us):
+        return False
     if not one.requests_per_s or not one.mean_us:
         return True
     under_way = one.requests_per_s * one.mean_us / 1e6
     if one.connections:
         return under_way <= one.connections * (1 + TOLERANCE)
     return one.source.name not in usual or abs(under_way / usual[one.source.name] - 1) <= TOLERANCE
+
+
+def _within(one: Foreign, mean_us: float) -> bool:
+    """Whether the mean lies between the least and the greatest time, but for rounding."""
+    rounding_us = ((one.resolution_us or 0) + (one.mean_resolution_us or 0)) / 2
+    least_us, most_us = (one.percentiles_us.get(end, mean_us) for end in (0.0, 100.0))
+    return least_us - rounding_us <= mean_us <= most_us + rounding_us
 
 
 def _usual_connections(foreign: Iterable[Foreign]) -> dict[str, int]:

@@ -77,7 +77,9 @@ def _chance(claim: Claim, validation: Validation) -> str:
     )
 
 
-def _no_bare(claim: Claim, _: Validation) -> str:
+def _no_bare(claim: Claim, validation: Validation) -> str:
+    if any(not row.transport for row in _rows(claim, validation)):
+        return f"The name {claim.architecture} does not tell its transport; uds-{claim.architecture} would."
     return (
         f"The bare run does not compare an arm for {claim.architecture} with one for {claim.against}, so there is "
         "nothing to hold it against."
@@ -124,7 +126,7 @@ def _other_size(_: Claim, __: Validation) -> str:
 
 def _other_connections(claim: Claim, validation: Validation) -> str:
     seen = [counted(row.connections, "connection") for row in _rows(claim, validation) if row.connections]
-    return f"It was measured with {listed(list(dict.fromkeys(seen)))}, and the bare arms with another number."
+    return f"Not all were measured with as many connections as the bare arms: {listed(list(dict.fromkeys(seen)))}."
 
 
 _WORDS: Mapping[Reason, Callable[[Claim, Validation], str]] = {
@@ -153,9 +155,9 @@ def bound_sentences(bound: SocketBound) -> Iterator[str]:
         f"socket's takes {_us(difference)} {'more' if difference > 0 else 'less'}."
     )
     yield (
-        "A socket is granted the whole of its exchange with TCP for nothing, and TCP the whole of its own, which is "
-        "generous: the waking and the programs' work, most of it, either needs. Where everything takes n times as "
-        "long, n times the difference is granted, if that is more; that a machine is slower does not turn its sign."
+        "A socket is granted the whole of its exchange with TCP for nothing, and TCP the whole of its own. That is "
+        "generous, for most of either is waking and the programs' work, which both need. Where everything takes n "
+        "times as long, n times the difference is granted, if that is more: a slower machine does not turn its sign."
     )
     if bound.ladder:
         yield (

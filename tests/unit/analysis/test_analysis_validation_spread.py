@@ -52,7 +52,8 @@ def test_a_level_that_steps_within_a_session_is_seen_between_neighbours() -> Non
     spread = spread_of([record(1, [1.0] * 5 + [1.1] * 5)], ARMS, 100)
 
     assert spread.next is not None
-    assert (spread.next.pairs, spread.next.typical_percent) == (1, pytest.approx(10))
+    assert spread.next.pairs == 1
+    assert spread.next.typical_percent == pytest.approx(10)
     assert spread.apart is None
 
 
