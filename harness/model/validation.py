@@ -93,9 +93,10 @@ class SocketBound(Model):
 class Claim(Model):
     """One architecture against that over TCP at the same place: what is claimed, what is so here, and what follows.
 
-    Above 0 is slower. `by_rate_us` is the difference that the rates give. `chance` is the share of pairs of stretches
-    of one and the same arm that lay further apart here. `bound_us` is what a socket can make of a difference of this
-    sign, `slowness` how many times as long everything took there.
+    Above 0 is slower. `besides` are the settings in which the bare arms differ but for their transport. `by_rate_us` is
+    the difference that the rates give. `chance` is the share of pairs of stretches of one and the same arm that lay
+    further apart here. `bound_us` is what a socket can make of a difference of this sign, `slowness` how many times as
+    long everything took there.
     """
 
     where: str
@@ -109,6 +110,7 @@ class Claim(Model):
     percent_high: float | None = None
     by_rate_us: float | None
     bare: Comparison | None
+    besides: tuple[str, ...] = ()
     requests: int | None
     chance: float | None
     slowness: float | None

@@ -1,24 +1,27 @@
 """The page that answers the write-up: a template, and the numbers of a study in words."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.model import Comparison, Summary
+from harness.model.validation import Validation
 from harness.report import caveats, sentences
 from harness.report.html.machine import machine_facts, versions
 from harness.report.markdown import escaped, in_sections, plain_table
 from harness.report.selection import compared, controls
-from harness.report.sheet import difference_cell, joined
+from harness.report.sheet import Section, difference_cell, joined
 from harness.report.tables import milliseconds
 from harness.report.validation.reasons import bound_sentences, told
-from harness.report.validation.sections import sections, spread_sentences
+from harness.report.validation.sections import place_sections, share_sections, spread_sentences
 from harness.report.wording import duration, percent_of, us_of
 from scripts.seed_study.singles import Singles, singles_of
 from scripts.seed_study.study import BASELINE, LADDER, QUOTA, RUNS, SEED, Study
 
-HEAD = ("arm", "ms per request", "against", "difference, %", "us", "verdict")
+HEAD = ("arm", "ms per request", "p99 ms", "against", "difference, %", "us", "verdict")
+PROGRAMS = ("barehop", "Python", "nginx", "gunicorn", "uvicorn", "starlette")
 KIND = ("System", "CPUs", "Virtual")  # of the machine: which one it was says nothing
 
 
@@ -35,7 +38,7 @@ def page_of(study: Study) -> str:
     environment.filters["md"] = escaped
     return environment.get_template("page.md.j2").render(
         machine=[fact for fact in machine_facts(study.host) if fact[0] in KIND],
-        versions=versions(study.host),
+        versions=[version for version in versions(study.host) if version[0] in PROGRAMS],
         baseline=summaries[BASELINE],
         seed=summaries[SEED],
         ladder=summaries.get(LADDER),
@@ -53,7 +56,7 @@ def page_of(study: Study) -> str:
         fargate=[_at(claim.where, told(claim, validation)) for claim in validation.claims if _is_fargate(claim.where)],
         losses=[claim for claim in validation.claims if _is_fargate(claim.where) and (claim.us or 0) > 0],
         validation=validation,
-        whole="\n\n".join(in_sections(sections(validation))),
+        whole="\n\n".join(in_sections(_cell_by_cell(validation))),
         precision={row.method: row for row in study.precision},
     )
 
@@ -67,6 +70,7 @@ def _row(summary: Summary, one: Comparison) -> Sequence[str]:
     return (
         one.arm,
         milliseconds(summary.arms[one.arm].mean_us),
+        milliseconds(summary.arms[one.arm].p99_us),
         f"{one.against} ({milliseconds(summary.arms[one.against].mean_us)})",
         joined(difference_cell(percent_of(one), 1, "")),
         joined(difference_cell(us_of(one), 0, "")),
@@ -85,6 +89,13 @@ def _singles(study: Study) -> Iterator[Singles]:
         found = singles_of(study.records, one.arm, one.against)
         if found:
             yield found
+
+
+def _cell_by_cell(validation: Validation) -> Iterator[Section]:
+    """What is said of Fargate's claims stands above."""
+    for section in place_sections(validation):
+        yield replace(section, sentences=[]) if "fargate" in section.heading else section
+    yield from share_sections(validation)
 
 
 def _is_fargate(where: str) -> bool:

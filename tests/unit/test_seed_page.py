@@ -2,17 +2,20 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from foreign_runs import floor
 from imagined import HOST, Run, run_of
+from several_runs import run_data, write_run
 
 from harness.analysis.validation.validate import Bare, validate
+from harness.errors import ConfigError
 from harness.model import Summary
 from harness.validate import of_the_seed
 from scripts.seed_study.page import page_of
 from scripts.seed_study.singles import singles_of
-from scripts.seed_study.study import BASELINE, LADDER, QUOTA, SEED, Study
+from scripts.seed_study.study import BASELINE, LADDER, PAGE, QUOTA, SEED, Study, publish, read_study
 
 PLACEHOLDERS = re.compile(r"\{\{|\}\}|\{%|None|nan|<function")
 
@@ -84,6 +87,25 @@ def test_each_single_run_s_pair_is_counted() -> None:
     assert found.pairs == 6 * 20
     assert 0 < found.wrong < found.pairs
     assert found.enough > 1
+
+
+def test_what_is_published_tells_no_path_and_needs_every_run_that_matters(tmp_path: Path) -> None:
+    for name in (SEED, BASELINE):
+        write_run(run_data(), tmp_path / name)
+    made = read_study(tmp_path)
+    (tmp_path / PAGE).write_text(page_of(made), encoding="utf-8")
+    publish(made, tmp_path, tmp_path / "published")
+
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "published").iterdir()}
+    assert texts.keys() == {PAGE, "host.json", "validation.json", "seed.json", "baseline.json"}
+    assert not [name for name, text in texts.items() if str(tmp_path) in text]
+
+
+def test_a_study_without_the_write_up_s_own_protocol_is_refused(tmp_path: Path) -> None:
+    write_run(run_data(), tmp_path / BASELINE)
+
+    with pytest.raises(ConfigError, match="has no run seed"):
+        read_study(tmp_path)
 
 
 def test_arms_that_were_never_measured_have_no_pairs() -> None:

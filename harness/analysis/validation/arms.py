@@ -27,6 +27,14 @@ def bare_comparison(summary: Summary, arm: str | None, against: str | None) -> C
     return next(found, None)
 
 
+def beside_transport(summary: Summary, bare: Comparison | None) -> tuple[str, ...]:
+    """The settings in which the two bare arms differ but for their transport."""
+    if bare is None:
+        return ()
+    ours, theirs = (summary.arms[name].settings for name in (bare.arm, bare.against))
+    return tuple(sorted(key for key in {**ours, **theirs} if key != "transport" and ours.get(key) != theirs.get(key)))
+
+
 def full_arms(summary: Summary) -> list[str]:
     """Every arm whose requests go the whole way, the controls too: what single runs would have been of."""
     return [name for name, arm in summary.arms.items() if "chain" not in arm.settings and not arm.failed]

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.analysis.across.welch import welch
 from harness.analysis.estimate import Estimate, percent
-from harness.analysis.validation.arms import bare_arm, bare_comparison, connections_of, full_arms
+from harness.analysis.validation.arms import bare_arm, bare_comparison, beside_transport, connections_of, full_arms
 from harness.analysis.validation.bound import most_us
 from harness.analysis.validation.rows import by_row, rows_of, times_us
 from harness.analysis.validation.spread import chance_of, longest, stretches
@@ -92,7 +92,9 @@ def _claim(ground: Ground, sides: Sides) -> Claim:
     slowness = _slowness(ground, sides, against)
     sized = _sized(ground, sides, in_us, slowness)
     finding = _finding(in_us, ratio, ground.equivalence_percent)
-    standing, reasons = ruling(obstacles, finding, _bare_finding(bare), beyond=bool(sized["beyond"]))
+    besides = beside_transport(ground.summary, bare)
+    too_large = bool(sized["beyond"]) and (bool(obstacles) or not besides)  # more than the socket may explain it
+    standing, reasons = ruling(obstacles, finding, _bare_finding(bare), beyond=too_large)
     return Claim(
         where=sides.ours.where,
         architecture=sides.ours.architecture,
@@ -100,6 +102,7 @@ def _claim(ground: Ground, sides: Sides) -> Claim:
         **_numbers(sides, ratio, in_us),
         by_rate_us=sides.by_rate_us,
         bare=bare,
+        besides=besides,
         requests=sides.requests,
         chance=_chance(ground, sides),
         slowness=slowness,
@@ -159,14 +162,22 @@ def _add_up(sides: Sides) -> bool:
 def _finding(in_us: Estimate | None, ratio: Estimate | None, margin_percent: float) -> Finding | None:
     if in_us is None or ratio is None:
         return None
-    return Finding(*in_us.interval(CONFIDENCE), is_equivalent(ratio, margin_percent))
+    return Finding(
+        _sign(*ratio.interval(CONFIDENCE)), *in_us.interval(CONFIDENCE), is_equivalent(ratio, margin_percent)
+    )
 
 
 def _bare_finding(bare: Comparison | None) -> Finding | None:
     """None where the run has no verdict, or is undecided."""
-    if bare is None or bare.verdict in (None, "undecided") or bare.us_low is None or bare.us_high is None:
+    if bare is None or bare.verdict in (None, "undecided"):
         return None
-    return Finding(bare.us_low, bare.us_high, bare.verdict == "equivalent")
+    ends = (bare.percent_low, bare.percent_high, bare.us_low, bare.us_high)
+    low, high, low_us, high_us = (end or 0.0 for end in ends)  # a verdict has them all
+    return Finding(_sign(low, high), low_us, high_us, bare.verdict == "equivalent")
+
+
+def _sign(low: float, high: float) -> int:
+    return (low > 0) - (high < 0)
 
 
 def _slowness(ground: Ground, sides: Sides, against: str | None) -> float | None:

@@ -10,16 +10,15 @@ Ruling = tuple[Standing, tuple[Reason, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A difference as far as it is known: the interval in us, and whether it is equivalent within the margin."""
+    """A difference as far as it is known. `sign` is 0 where it can be either; the interval is in us.
 
+    `is_equivalent`: it is within the margin for sure, with a sign or without.
+    """
+
+    sign: int
     low_us: float
     high_us: float
     is_equivalent: bool
-
-    @property
-    def sign(self) -> int:
-        """0: the interval includes zero."""
-        return (self.low_us > 0) - (self.high_us < 0)
 
     def overlaps(self, other: "Finding") -> bool:
         return self.low_us <= other.high_us and other.low_us <= self.high_us

@@ -17,7 +17,7 @@ def place(where: str) -> str:
 def told(claim: Claim, validation: Validation) -> str:
     """What is claimed, the verdict, and every reason for it."""
     reasons = " ".join(_WORDS[reason](claim, validation) for reason in claim.reasons)
-    return f"{claim.architecture}: {claim.standing}. {_claimed(claim)}{reasons}"
+    return f"{claim.architecture}: {claim.standing}. {_claimed(claim)}{reasons}{_besides(claim)}"
 
 
 def _claimed(claim: Claim) -> str:
@@ -25,6 +25,15 @@ def _claimed(claim: Claim) -> str:
         return ""
     size = f"{_us(claim.us)} ({abs(claim.percent or 0):.1f} %)"
     return f"It is given as {_which(claim.us)} than {claim.against} by {size}. "
+
+
+def _besides(claim: Claim) -> str:
+    if not claim.besides or claim.bare is None:
+        return ""
+    return (
+        f" Here, {claim.bare.arm} differs from {claim.bare.against} in {listed(claim.besides)}, too: that is not the "
+        "socket alone."
+    )
 
 
 def _does_not_add_up(claim: Claim, validation: Validation) -> str:

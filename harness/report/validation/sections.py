@@ -41,10 +41,11 @@ def warning(validation: Validation) -> str:
 
 
 def sections(validation: Validation) -> list[Section]:
-    return [*_places(validation), *_shares(validation), *_singles(validation), *_bound(validation)]
+    return [*place_sections(validation), *share_sections(validation), *_singles(validation), *_bound(validation)]
 
 
-def _places(validation: Validation) -> Iterator[Section]:
+def place_sections(validation: Validation) -> Iterator[Section]:
+    """What is claimed at each place, and what becomes of it."""
     for where in dict.fromkeys(row.where for row in validation.rows):
         rows = [row for row in validation.rows if row.where == where]
         claims = {claim.architecture: claim for claim in validation.claims if claim.where == where}
@@ -88,7 +89,8 @@ def _claimed(claim: Claim) -> Cell:
     return difference_cell(Estimate(claim.us, claim.us_low, claim.us_high), 0, "")
 
 
-def _shares(validation: Validation) -> Iterator[Section]:
+def share_sections(validation: Validation) -> Iterator[Section]:
+    """Containers less bare arms; nothing where none can be held against another."""
     if not validation.shares:
         return
     rows = [_share(share) for share in validation.shares]

@@ -19,7 +19,9 @@ OBSTACLES: list[Reason] = ["does not add up", "failed requests", "single runs", 
 
 times_us = st.floats(1, 1e7)
 ends_us = st.tuples(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4)).map(sorted)
-findings = st.builds(lambda ends, same: Finding(ends[0], ends[1], same), ends_us, st.booleans())
+findings = st.builds(
+    lambda ends, same: Finding((ends[0] > 0) - (ends[1] < 0), ends[0], ends[1], same), ends_us, st.booleans()
+)
 
 
 def only(runs: list[Foreign], unix: float = 0.95) -> Claim:
@@ -167,6 +169,19 @@ def test_an_architecture_without_a_transport_has_nothing_to_be_held_against() ->
     assert only([*repeated("tcp", 400.0), *ours]).reasons == ("no bare comparison",)
 
 
+def test_where_the_bare_arms_differ_in_more_a_large_difference_is_no_reproach_to_the_socket() -> None:
+    here = bare(1.5)
+    shared = here.summary.arms["uds-dir"].model_copy(
+        update={"settings": {"transport": "uds-dir", "placement": "shared"}}
+    )
+    summary = here.summary.model_copy(update={"arms": here.summary.arms | {"uds-dir": shared}})
+    (claim,) = validate(replace(here, summary=summary), [*repeated("tcp", 400.0), *repeated("vol", 600.0)]).claims
+
+    assert claim.besides == ("placement",)
+    assert claim.beyond
+    assert (claim.standing, claim.reasons) == ("confirmed", ("agrees",))
+
+
 def test_a_place_without_tcp_claims_nothing() -> None:
     found = validate(bare(), [foreign("vol", 380.0)])
 
@@ -187,7 +202,7 @@ def test_single_runs_never_decide(ours: float, theirs: float, requests: int | No
 
 @given(findings, findings, st.booleans())
 def test_exchanging_the_labels_on_both_sides_changes_no_verdict(claim: Finding, here: Finding, beyond: bool) -> None:
-    swapped = [Finding(-one.high_us, -one.low_us, one.is_equivalent) for one in (claim, here)]
+    swapped = [Finding(-one.sign, -one.high_us, -one.low_us, one.is_equivalent) for one in (claim, here)]
 
     assert ruling([], claim, here, beyond=beyond) == ruling([], swapped[0], swapped[1], beyond=beyond)
 
