@@ -42,8 +42,11 @@ def most_us(bound: SocketBound, slowness: float, *, slower: bool) -> float:
 
 
 def rungs_us(ladder: Summary, transport: str) -> float:
-    """What the rungs of a ladder add over a transport, together and at most: the upper ends of their intervals."""
-    return sum(max(one.us_high or 0.0, 0.0) for one in _rungs(ladder, transport))
+    """What the rungs of a ladder add over a transport, together and at most.
+
+    The upper end of each one that is slower for sure; ten that add nothing, each at its upper end, would be something.
+    """
+    return sum(one.us_high or 0.0 for one in _rungs(ladder, transport) if one.verdict == "slower")
 
 
 def _rungs(ladder: Summary, transport: str) -> Iterator[Comparison]:

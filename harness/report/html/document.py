@@ -47,13 +47,13 @@ CODE = re.compile(r"`([^`]*)`")
 def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits: Exhibits) -> str:
     """The page. `host` is what host.json holds; {} where it is not known."""
     design = plan.experiment.design
-    scripts = [Markup(get_plotlyjs()), Markup(packaged("report.js"))]  # noqa: S704 - ours, and as plotly ships it
+    drawing = drawing_scripts()
     page = environment().get_template("report.html.j2")
     return page.render(
         summary=summary,
         plan=plan,
-        scripts=scripts,
-        policy=policy(scripts),
+        scripts=drawing,
+        policy=policy(drawing),
         styles=Markup(packaged("report.css")),  # noqa: S704 - ours
         first_line=caveats.first_line(summary),
         answer=sentences.answer(summary, design),
@@ -167,6 +167,11 @@ def _numbers(estimate: Estimate, least: int) -> Sequence[str]:
 def _with_code(text: str) -> Markup:
     """What stands between backticks as code."""
     return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped right here
+
+
+def drawing_scripts() -> list[Markup]:
+    """What draws the figures of a page."""
+    return [Markup(get_plotlyjs()), Markup(packaged("report.js"))]  # noqa: S704 - ours, and as plotly ships it
 
 
 def policy(scripts: Sequence[str]) -> str:

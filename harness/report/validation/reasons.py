@@ -170,8 +170,9 @@ def bound_sentences(bound: SocketBound) -> Iterator[str]:
     )
     if bound.ladder:
         yield (
-            f"The rungs in {bound.ladder} add at most {bound.unix_rungs_us:.0f} us to the Unix socket and "
-            f"{bound.tcp_rungs_us:.0f} us to TCP, which is granted as well, as many times as everything is slower."
+            f"The rungs in {bound.ladder} that are slower for sure add at most {bound.unix_rungs_us:.0f} us to the "
+            f"Unix socket and {bound.tcp_rungs_us:.0f} us to TCP. That is granted as well, as many times as everything "
+            "is slower."
         )
 
 

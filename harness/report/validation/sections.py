@@ -12,7 +12,7 @@ from harness.report.wording import Estimate, counted, listed, us_of
 UNDECIDED: Standing = "cannot be decided"
 STANDINGS: tuple[Standing, ...] = ("confirmed", "contradicted", UNDECIDED)
 HEADER = ("architecture", "ms per\nrequest", "claimed us\n95 % interval", "here us\n95 % interval", "verdict")
-SHARES = ("architecture", "container\nms", "bare\nms", "difference us\n95 % interval")
+SHARES = ("architecture", "container\nms", "bare ms\narm", "difference us\n95 % interval")
 REFERENCE = "reference"
 
 
@@ -100,8 +100,8 @@ def share_sections(validation: Validation) -> Iterator[Section]:
 
 def _share(share: Share) -> Row:
     name = f"{share.where} {share.architecture}".strip()
-    times = [(f"{amount.value / 1000:.3f}", "") for amount in (share.container_us, share.bare_us)]
-    return ((name, f"here {share.arm}"), *times, _amount(share.us))
+    container, bare = (f"{amount.value / 1000:.3f}" for amount in (share.container_us, share.bare_us))
+    return ((name, ""), (container, ""), (bare, share.arm), _amount(share.us))
 
 
 def _amount(amount: Amount) -> Cell:

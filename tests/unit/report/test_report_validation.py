@@ -9,7 +9,8 @@ import pytest
 from foreign_runs import bare, foreign, repeated
 
 from harness.analysis.validation.validate import validate
-from harness.model.validation import Validation
+from harness.model.validation import Claim, Validation
+from harness.report.html.figures.claims import claims
 from harness.report.validation.html import render_validation_html
 from harness.report.validation.markdown import render_validation_markdown
 from harness.report.validation.sections import answer
@@ -22,6 +23,10 @@ WIDTHS = [60, 80, 120]
 
 def validation(name: str) -> Validation:
     return Validation.model_validate_json((DATA / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def drawn(seen: Validation) -> list[Claim]:
+    return [claim for claim in seen.claims if "does not add up" not in claim.reasons]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -45,13 +50,30 @@ def test_nothing_is_cut_short_or_longer_than_the_line(case: str, width: int) -> 
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_page_has_every_verdict_and_needs_no_script(case: str) -> None:
+def test_the_page_has_every_verdict_and_its_figure_is_told_in_words(case: str) -> None:
     seen = validation(case)
-    page = render_validation_html(seen)
+    page, figure = render_validation_html(seen), claims(seen)
+
+    assert figure is not None
+    assert all(f">{claim.standing}</td>" in page for claim in seen.claims)
+    assert all(f"{claim.where} {claim.architecture} " in figure.alt for claim in drawn(seen))
+    assert page.count("<table>") == page.count("<caption>")
+    assert page.count('class="drawing"') == 1
+
+
+def test_a_claim_that_does_not_add_up_is_not_drawn() -> None:
+    seen = validation("seed")
+    figure = claims(seen)
+
+    assert len(drawn(seen)) == 5
+    assert figure is not None
+    assert "docker-desktop-macos combined" not in figure.alt
+
+
+def test_without_a_claim_there_is_no_figure_and_no_script() -> None:
+    page = render_validation_html(validate(bare(), [foreign("vol", 380.0)]))
 
     assert "<script" not in page
-    assert all(page.count(f">{claim.standing}</td>") for claim in seen.claims)
-    assert page.count("<table>") == page.count("<caption>")
 
 
 def test_what_is_printed_as_json_says_its_format_and_can_be_read_again() -> None:
