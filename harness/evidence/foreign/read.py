@@ -32,9 +32,10 @@ def read_foreign(spec: str | Path) -> tuple[Foreign, ...]:
         raise ConfigError(f"{file} cannot be read as {name}: {error}") from error
     if not runs:
         raise ConfigError(f"{file} holds no run of {name}. {WAY_OUT}")
-    if architecture and any(run.architecture for run in runs):
-        raise ConfigError(f"{file} names its architectures itself. Leave out {architecture!r}= before it.")
-    titled = [_titled(run, where, architecture) for run in runs]
+    told = {run.architecture for run in runs}
+    if architecture and len(told) > 1:
+        raise ConfigError(f"{file} has {', '.join(sorted(told))}, which cannot all be {architecture!r}. Give no name.")
+    titled = [_answered(_titled(run, where, architecture)) for run in runs]
     raise_all((f"{file}: {sentence}" for run in titled for sentence in nonsense(run)), ConfigError)
     return tuple(_remarked(titled))
 
@@ -90,8 +91,18 @@ def _first(error: ValidationError) -> str:
 
 
 def _titled(run: Foreign, where: str, architecture: str) -> Foreign:
-    name = run.architecture or architecture or architecture_of(run.source)
+    name = architecture or run.architecture or architecture_of(run.source)
     return replace(run, where=run.where or where, architecture=name, transport=run.transport or transport_of(name))
+
+
+def _answered(run: Foreign) -> Foreign:
+    """Without a right answer there is nothing of which rate and times could be those."""
+    if run.requests != 0:
+        return run
+    kinds = ", ".join(f"{count} {kind}" for kind, count in run.failures.items()) or "none was made"
+    remark = f"No request was answered right ({kinds}): its rate and times are left out."
+    without = replace(run, requests_per_s=None, mean_us=None, percentiles_us={}, latency_us=())
+    return replace(without, remarks=(*run.remarks, remark))
 
 
 def _remarked(runs: Sequence[Foreign]) -> Iterator[Foreign]:
