@@ -189,6 +189,41 @@ def compare(directories: tuple[Path, ...], gate: float | None, as_json: bool) ->
 
 
 @cli.command()
+@click.argument("results", type=click.Path(path_type=Path))
+@click.option(
+    "--against",
+    "files",
+    multiple=True,
+    metavar="[[WHERE/]ARCHITECTURE=]FILE",
+    help="What a load tool left; repeatable, several of one architecture are its runs. Without: the write-up's table.",
+)
+@click.option("--ladder", type=click.Path(path_type=Path), help="Results of the ladder, for what its rungs can add.")
+@click.option("--json", "as_json", is_flag=True, help="Print the validation as JSON.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a pull request.")
+@click.option("--html", "as_html", is_flag=True, help="Write validation.html and validation.json; print the path.")
+def validate(  # noqa: PLR0913 - click gives a parameter for each option
+    results: Path, files: tuple[str, ...], ladder: Path | None, as_json: bool, as_markdown: bool, as_html: bool
+) -> None:
+    """Hold results made elsewhere, in containers for example, against the bare arms in RESULTS."""
+    from harness.evidence.foreign.read import read_all
+    from harness.report.validation.markdown import render_validation_markdown
+    from harness.report.validation.terminal import render_validation
+    from harness.validate import of_the_seed, validated, write_validation
+
+    if as_json + as_markdown + as_html > 1:
+        raise ConfigError("--json, --markdown and --html exclude each other. Give one of them.")
+    found = validated(results, read_all(files) if files else of_the_seed(), ladder)
+    if as_html:
+        click.echo(write_validation(results, found))
+    elif as_json:
+        click.echo(found.model_dump_json(indent=1))
+    elif as_markdown:
+        click.echo(render_validation_markdown(found), nl=False)
+    else:
+        click.echo(render_validation(found, color=_in_color()), nl=False)
+
+
+@cli.command()
 @click.argument("config", type=click.Path(path_type=Path), required=False)
 @set_option
 @click.option("--budget", type=click.FloatRange(min=1), default=240.0, show_default=True, metavar="SECONDS")

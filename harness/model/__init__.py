@@ -13,6 +13,7 @@ from harness.model.factors import (
     Tail,
     ToolSign,
 )
+from harness.model.foreign import Foreign, Reader
 from harness.model.knobs import Knob, KnobValue
 from harness.model.ladder import Additivity, Beyond, Climb, Ladder, LadderStep, Together
 from harness.model.load import Capacity, LoadPoint, Paced
@@ -70,6 +71,7 @@ __all__ = [
     "FactorInteraction",
     "Floor",
     "FloorRow",
+    "Foreign",
     "Home",
     "Interaction",
     "Knob",
@@ -90,6 +92,7 @@ __all__ = [
     "Pilot",
     "Plan",
     "Plausibility",
+    "Reader",
     "Record",
     "Reply",
     "SameSign",

@@ -37,7 +37,7 @@ def render_markdown(summary: Summary, design: Design | None) -> str:
         *_head(summary, design),
         _table(summary),
         *_notes(summary, design),
-        *_sections(sections_of(summary, design)),
+        *in_sections(sections_of(summary, design)),
         *_why(summary),
         *_doubts(summary),
     ]
@@ -109,7 +109,7 @@ def _notes(summary: Summary, design: Design | None) -> Iterator[str]:
     yield "\n".join(f"- {escaped(note)}" for note in filter(None, notes))
 
 
-def _sections(sections: Iterable[Section]) -> Iterator[str]:
+def in_sections(sections: Iterable[Section]) -> Iterator[str]:
     for section in sections:
         yield f"**{escaped(section.heading)}**"
         yield "\n".join(f"- {escaped(sentence)}" for sentence in section.sentences)

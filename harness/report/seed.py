@@ -14,6 +14,8 @@ from harness.model import Summary
 from harness.report.page import Paragraph, grid, heading
 from harness.report.wording import signed
 
+TABLE = "seed_results.csv"
+REQUESTS = 1000  # of each cell: ab -n 1000 -c 1
 HERE = "here"
 TOLERANCE = 0.01  # what rounding to three decimals can explain is far below
 
@@ -31,7 +33,7 @@ class Cell:
 
 def published() -> list[Cell]:
     """What the write-up published: each cell is one run."""
-    text = files("harness.report").joinpath("seed_results.csv").read_text(encoding="utf-8")
+    text = files("harness.report").joinpath(TABLE).read_text(encoding="utf-8")
     return [
         Cell(
             row["where"],

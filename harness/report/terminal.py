@@ -29,7 +29,7 @@ def render(summary: Summary, design: Design | None, *, width: int | None = None,
         *_head(summary, design),
         ArmTables(summary),
         *_notes(summary, design),
-        *_sections(sections_of(summary, design, beyond_p90=True)),
+        *in_sections(sections_of(summary, design, beyond_p90=True)),
         *_why(summary),
         *seed.section(summary),
         *_doubts(summary),
@@ -66,7 +66,7 @@ def _piloted(summary: Summary) -> Iterator[str]:
         yield f"The pilot chose {foreseen(summary.schedule, summary.pilot)}"
 
 
-def _sections(sections: Iterable[Section]) -> Iterator[RenderableType]:
+def in_sections(sections: Iterable[Section]) -> Iterator[RenderableType]:
     for section in sections:
         yield ""
         yield heading(section.heading)

@@ -9,16 +9,20 @@ ROUNDING = 1e-9  # so that degrees of freedom that are whole but for arithmetic 
 
 
 def welch(base: Series, other: Series) -> Estimate:
-    """The mean of `other` minus that of `base`; at least 2 sessions each, which may vary unequally.
+    """The mean of `other` minus that of `base`; at least 2 sessions each, which may vary unequally."""
+    return difference(estimate(base), estimate(other))
+
+
+def difference(base: Estimate, other: Estimate) -> Estimate:
+    """The same, from what is known of either.
 
     Its `sessions` are Welch's (1947) degrees of freedom, rounded down, and one: a single run of so many would be
     as sure.
     """
-    ours, theirs = estimate(base), estimate(other)
-    squared_errors = [each.standard_error**2 for each in (ours, theirs)]
+    squared_errors = [each.standard_error**2 for each in (base, other)]
     total = math.fsum(squared_errors)
-    sessions = _freedom(squared_errors, [ours.sessions, theirs.sessions]) + 1
-    return Estimate(mean=theirs.mean - ours.mean, sd=math.sqrt(total * sessions), sessions=sessions)
+    sessions = _freedom(squared_errors, [base.sessions, other.sessions]) + 1
+    return Estimate(mean=other.mean - base.mean, sd=math.sqrt(total * sessions), sessions=sessions)
 
 
 def _freedom(squared_errors: list[float], sessions: list[int]) -> int:

@@ -47,14 +47,14 @@ CODE = re.compile(r"`([^`]*)`")
 def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits: Exhibits) -> str:
     """The page. `host` is what host.json holds; {} where it is not known."""
     design = plan.experiment.design
-    scripts = [Markup(get_plotlyjs()), Markup(_packaged("report.js"))]  # noqa: S704 - ours, and as plotly ships it
-    page = _environment().get_template("report.html.j2")
+    drawing = drawing_scripts()
+    page = environment().get_template("report.html.j2")
     return page.render(
         summary=summary,
         plan=plan,
-        scripts=scripts,
-        policy=_policy(scripts),
-        styles=Markup(_packaged("report.css")),  # noqa: S704 - ours
+        scripts=drawing,
+        policy=policy(drawing),
+        styles=Markup(packaged("report.css")),  # noqa: S704 - ours
         first_line=caveats.first_line(summary),
         answer=sentences.answer(summary, design),
         headline=headline(summary),
@@ -129,17 +129,18 @@ def _commands(summary: Summary) -> dict[str, str]:
     }
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Where the templates are, with the filters that they use."""
+    made = Environment(
         loader=PackageLoader("harness.report.html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=True,
     )
-    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    environment.globals["words"] = WORDS
-    environment.filters |= {
+    made.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    made.globals["words"] = WORDS
+    made.filters |= {
         "typeset": typeset,
         "rate": rate,
         "milliseconds": milliseconds,
@@ -148,7 +149,7 @@ def _environment() -> Environment:
         "numbers": _numbers,
         "with_code": _with_code,
     }
-    return environment
+    return made
 
 
 def _numbers(estimate: Estimate, least: int) -> Sequence[str]:
@@ -162,12 +163,18 @@ def _with_code(text: str) -> Markup:
     return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped right here
 
 
-def _policy(scripts: Sequence[str]) -> str:
+def drawing_scripts() -> list[Markup]:
+    """What draws the figures of a page."""
+    return [Markup(get_plotlyjs()), Markup(packaged("report.js"))]  # noqa: S704 - ours, and as plotly ships it
+
+
+def policy(scripts: Sequence[str]) -> str:
     """A content security policy: these scripts, the styles of the page, and nothing from anywhere."""
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{found}'" for found in hashes)
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
 
 
-def _packaged(name: str) -> str:
+def packaged(name: str) -> str:
+    """The text of a file beside the templates."""
     return files("harness.report.html").joinpath("templates", name).read_text(encoding="utf-8")

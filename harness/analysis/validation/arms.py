@@ -1,0 +1,50 @@
+"""Which bare arm stands for an architecture from elsewhere."""
+
+from collections.abc import Iterator
+
+from harness.model import ArmSummary, Comparison, Summary
+
+TRANSPORTS = {"tcp": ("tcp",), "uds": ("uds-dir", "uds-tmpfs")}  # a volume is a directory, so that comes first
+ELSEWHERE = ("url", "chain", "network", "sandbox", "cpu_quota")  # an arm with any of these is not a bare one
+METRIC = "latency"
+
+
+def bare_arm(summary: Summary, architecture: str, transport: str) -> str | None:
+    """The arm of that name, or else the one over that transport that has the fewest other settings."""
+    bare = dict(_bare(summary))
+    if architecture in bare:
+        return architecture
+    for wanted in TRANSPORTS.get(transport, ()):
+        found = [name for name, arm in bare.items() if arm.settings.get("transport", "tcp") == wanted]
+        if found:
+            return min(found, key=lambda name: (name != wanted, len(bare[name].settings)))
+    return None
+
+
+def bare_comparison(summary: Summary, arm: str | None, against: str | None) -> Comparison | None:
+    """What the run found of the typical request; None where it did not compare the two."""
+    found = (one for one in summary.comparisons if (one.arm, one.against, one.metric) == (arm, against, METRIC))
+    return next(found, None)
+
+
+def beside_transport(summary: Summary, bare: Comparison | None) -> tuple[str, ...]:
+    """The settings in which the two bare arms differ but for their transport."""
+    if bare is None:
+        return ()
+    ours, theirs = (summary.arms[name].settings for name in (bare.arm, bare.against))
+    return tuple(sorted(key for key in {**ours, **theirs} if key != "transport" and ours.get(key) != theirs.get(key)))
+
+
+def full_arms(summary: Summary) -> list[str]:
+    """Every arm whose requests go the whole way, the controls too: what single runs would have been of."""
+    return [name for name, arm in summary.arms.items() if "chain" not in arm.settings and not arm.failed]
+
+
+def connections_of(arm: ArmSummary) -> int:
+    return int(arm.settings.get("connections", 1))
+
+
+def _bare(summary: Summary) -> Iterator[tuple[str, ArmSummary]]:
+    for name, arm in summary.arms.items():
+        if arm.control_of is None and not any(key in arm.settings for key in ELSEWHERE):
+            yield name, arm

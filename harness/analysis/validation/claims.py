@@ -1,0 +1,206 @@
+"""Each architecture against TCP at the same place: what that claims, what is so here, and what follows."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.analysis.across.welch import welch
+from harness.analysis.estimate import Estimate, percent
+from harness.analysis.validation.arms import bare_arm, bare_comparison, beside_transport, connections_of, full_arms
+from harness.analysis.validation.bound import most_us
+from harness.analysis.validation.rows import by_row, rows_of, times_us
+from harness.analysis.validation.spread import chance_of, longest, stretches
+from harness.analysis.validation.verdict import Finding, ruling
+from harness.analysis.verdict import is_equivalent
+from harness.analysis.why.per_session import CONFIDENCE
+from harness.model import Comparison, Record, Summary
+from harness.model.foreign import Foreign
+from harness.model.validation import Claim, ForeignRow, Reason, SocketBound
+
+TCP = "tcp"
+ASSUMED_REQUESTS = 1000  # of a run that does not tell: as many as the write-up's
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What is known here, to hold claims against."""
+
+    summary: Summary
+    records: Sequence[Record]
+    bound: SocketBound | None
+    equivalence_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """An architecture and the one over TCP that it is held against: their rows, and the times of their runs."""
+
+    ours: ForeignRow
+    theirs: ForeignRow
+    our_times: Sequence[float]
+    their_times: Sequence[float]
+
+    @property
+    def us(self) -> float | None:
+        """As the files state it."""
+        if not self.our_times or not self.their_times:
+            return None
+        return float(np.mean(self.our_times) - np.mean(self.their_times))
+
+    @property
+    def by_rate_us(self) -> float | None:
+        ours, theirs = self.ours.by_rate_us, self.theirs.by_rate_us
+        return None if ours is None or theirs is None else ours - theirs
+
+    @property
+    def is_repeated(self) -> bool:
+        return min(len(self.our_times), len(self.their_times)) > 1
+
+    @property
+    def requests(self) -> int | None:
+        known = [row.requests for row in (self.ours, self.theirs) if row.requests]
+        return min(known) if known else None
+
+
+def claims_of(ground: Ground, foreign: Sequence[Foreign]) -> Iterator[Claim]:
+    """One for each architecture that is not over TCP, at each place that has one which is."""
+    runs = by_row(foreign)
+    rows = rows_of(foreign)
+    for theirs in filter(None, (_reference(rows, where) for where in dict.fromkeys(row.where for row in rows))):
+        for ours in rows:
+            if ours.where == theirs.where and ours.transport != TCP:
+                keys = [(row.where, row.architecture) for row in (ours, theirs)]
+                yield _claim(ground, Sides(ours, theirs, *(times_us(runs[key]) for key in keys)))
+
+
+def _reference(rows: Sequence[ForeignRow], where: str) -> ForeignRow | None:
+    """The place's row over TCP: the one called so, or else the first."""
+    over_tcp = [row for row in rows if row.where == where and row.transport == TCP]
+    return min(over_tcp, key=lambda row: row.architecture != TCP, default=None)
+
+
+def _claim(ground: Ground, sides: Sides) -> Claim:
+    against = bare_arm(ground.summary, sides.theirs.architecture, TCP)
+    bare = bare_comparison(
+        ground.summary, bare_arm(ground.summary, sides.ours.architecture, sides.ours.transport), against
+    )
+    ratio, in_us = _welch(sides)
+    obstacles = tuple(_obstacles(ground, sides, bare, against))
+    slowness = _slowness(ground, sides, against)
+    sized = _sized(ground, sides, in_us, slowness)
+    finding = _finding(in_us, ratio, ground.equivalence_percent)
+    besides = beside_transport(ground.summary, bare)
+    too_large = bool(sized["beyond"]) and (bool(obstacles) or not besides)  # more than the socket may explain it
+    standing, reasons = ruling(obstacles, finding, _bare_finding(bare), beyond=too_large)
+    return Claim(
+        where=sides.ours.where,
+        architecture=sides.ours.architecture,
+        against=sides.theirs.architecture,
+        **_numbers(sides, ratio, in_us),
+        by_rate_us=sides.by_rate_us,
+        bare=bare,
+        besides=besides,
+        requests=sides.requests,
+        chance=_chance(ground, sides),
+        slowness=slowness,
+        **sized,
+        standing=standing,
+        reasons=reasons,
+    )
+
+
+def _welch(sides: Sides) -> tuple[Estimate | None, Estimate | None]:
+    """The log ratio and the difference in us, from runs on both sides."""
+    if not sides.is_repeated:
+        return None, None
+    ours, theirs = np.asarray(sides.our_times), np.asarray(sides.their_times)
+    return welch(np.log(theirs), np.log(ours)), welch(theirs, ours)
+
+
+def _numbers(sides: Sides, ratio: Estimate | None, in_us: Estimate | None) -> dict[str, Any]:
+    if ratio and in_us:
+        low_us, high_us = in_us.interval(CONFIDENCE)
+        low, high = (percent(end) for end in ratio.interval(CONFIDENCE))
+        ends = {"us_low": low_us, "us_high": high_us, "percent_low": low, "percent_high": high}
+        return {"us": in_us.mean, "percent": percent(ratio.mean), **ends}
+    return {"us": sides.us, "percent": _percent(sides)}
+
+
+def _percent(sides: Sides) -> float | None:
+    if sides.us is None:
+        return None
+    return 100 * sides.us / float(np.mean(sides.their_times))
+
+
+def _obstacles(ground: Ground, sides: Sides, bare: Comparison | None, against: str | None) -> Iterator[Reason]:
+    """What keeps these data from deciding, whatever their numbers."""
+    rows = (sides.ours, sides.theirs)
+    if not _add_up(sides):
+        yield "does not add up"
+    if any(row.failed for row in rows):
+        yield "failed requests"
+    if sides.us is None:
+        yield "no time"
+    elif not sides.is_repeated:
+        yield "single runs"
+    if bare is None:
+        yield "no bare comparison"
+    elif _bare_finding(bare) is None:
+        yield "bare undecided"
+    here = {connections_of(ground.summary.arms[against])} if against else set()
+    if any(here and row.connections not in (None, *here) for row in rows):
+        yield "other connections"
+
+
+def _add_up(sides: Sides) -> bool:
+    return sides.ours.adds_up and sides.theirs.adds_up
+
+
+def _finding(in_us: Estimate | None, ratio: Estimate | None, margin_percent: float) -> Finding | None:
+    if in_us is None or ratio is None:
+        return None
+    return Finding(
+        _sign(*ratio.interval(CONFIDENCE)), *in_us.interval(CONFIDENCE), is_equivalent(ratio, margin_percent)
+    )
+
+
+def _bare_finding(bare: Comparison | None) -> Finding | None:
+    """None where the run has no verdict, or is undecided."""
+    if bare is None or bare.verdict in (None, "undecided"):
+        return None
+    ends = (bare.percent_low, bare.percent_high, bare.us_low, bare.us_high)
+    low, high, low_us, high_us = (end or 0.0 for end in ends)  # a verdict has them all
+    return Finding(_sign(low, high), low_us, high_us, bare.verdict == "equivalent")
+
+
+def _sign(low: float, high: float) -> int:
+    return (low > 0) - (high < 0)
+
+
+def _slowness(ground: Ground, sides: Sides, against: str | None) -> float | None:
+    """How many times as long a request over TCP takes there."""
+    here_us = ground.summary.arms[against].mean_us if against else None
+    return float(np.mean(sides.their_times)) / here_us if here_us and sides.their_times else None
+
+
+def _sized(ground: Ground, sides: Sides, in_us: Estimate | None, slowness: float | None) -> dict[str, Any]:
+    """The most that a socket can make of a difference of this sign, and whether this one is surely larger."""
+    if ground.bound is None or slowness is None or not sides.us or not _add_up(sides):
+        return {"bound_us": None, "beyond": None}
+    bound_us = most_us(ground.bound, max(slowness, 1.0), slower=sides.us > 0)
+    ends = in_us.interval(CONFIDENCE) if in_us else (sides.us, sides.us)
+    least_us = 0.0 if math.prod(ends) <= 0 else min(map(abs, ends))
+    return {"bound_us": bound_us, "beyond": least_us > bound_us}
+
+
+def _chance(ground: Ground, sides: Sides) -> float | None:
+    """Of single runs only: what several say of themselves is better."""
+    claimed = _percent(sides)
+    if sides.is_repeated or claimed is None:
+        return None
+    arms = full_arms(ground.summary)
+    requests = longest(ground.records, arms, sides.requests or ASSUMED_REQUESTS)
+    return chance_of(stretches(ground.records, arms, requests), claimed)

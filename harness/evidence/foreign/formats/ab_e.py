@@ -1,0 +1,34 @@
+"""What ab -e writes: percentiles to a microsecond, and neither the mean nor the number of requests."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.model import Foreign, Reader
+
+HEADER = "Percentage served,Time in ms"
+OLDER = "It ends with the 99th percentile, as older releases of ab write it: the slowest request is not told."
+OLDER_ROWS, ROWS = 100, 101
+
+
+def _recognises(text: str) -> bool:
+    return text.startswith(HEADER)
+
+
+def _read(text: str, run: Foreign) -> Sequence[Foreign]:
+    _, *rows = csv.reader(text.splitlines())
+    if not text.endswith("\n") or len(rows) not in (OLDER_ROWS, ROWS):
+        raise ValueError(
+            f"it has {len(rows)} rows or a part of one, not {ROWS} whole ones: it is cut off. Measure again."
+        )
+    try:
+        percentiles_us = {float(percent): 1000 * float(ms) for percent, ms in rows}
+    except ValueError as error:
+        raise ValueError(f"it has a row that is not two numbers: {error}. Measure again.") from error
+    if list(percentiles_us) != list(range(len(rows))):
+        raise ValueError(f"its percentages are not 0 to {len(rows) - 1}. Measure again.")
+    remarks = () if len(rows) == ROWS else (OLDER,)
+    return [replace(run, percentiles_us=percentiles_us, resolution_us=1.0, remarks=remarks)]
+
+
+PLUGIN = Reader(recognises=_recognises, read=_read)

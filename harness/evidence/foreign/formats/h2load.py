@@ -1,0 +1,75 @@
+"""What h2load prints: times without connecting, to what its unit leaves of three digits."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from harness.evidence.foreign.units import TIME, resolution_us, us
+from harness.model import Foreign, Reader
+
+COUNTS = ("total", "started", "done", "succeeded", "failed", "errored", "timeout")
+CLASSES = ("2xx", "3xx", "4xx", "5xx")
+PARTS = {
+    "finished in": re.compile(rf"^finished in ({TIME}), ([\d.]+) req/s, ", re.MULTILINE),
+    "requests": re.compile("^requests: " + ", ".join(rf"(\d+) {name}" for name in COUNTS) + "$", re.MULTILINE),
+    "status codes": re.compile("^status codes: " + ", ".join(rf"(\d+) {name}" for name in CLASSES) + "$", re.MULTILINE),
+    "min max mean": re.compile(r"^\s+(min .*?)\s+sd\s", re.MULTILINE),
+    "time for request": re.compile(rf"^(?:time for request|request\s*): ((?:\s+{TIME})+)", re.MULTILINE),
+    "req/s": re.compile(r"^req/s\s+:.*\d%$", re.MULTILINE),
+}
+
+
+def _recognises(text: str) -> bool:
+    return "starting benchmark...\n" in text or bool(PARTS["finished in"].search(text))
+
+
+def _read(text: str, run: Foreign) -> Sequence[Foreign]:
+    found = {name: pattern.search(text) for name, pattern in PARTS.items()}
+    missing = [name for name, part in found.items() if part is None]
+    if missing:
+        raise ValueError(f"it has no line {missing[0]!r}: it is cut off. Measure again.")
+    ended, requests, statuses, names, times, _ = (part.groups() for part in found.values() if part)
+    counts = dict(zip(COUNTS, map(int, requests), strict=True))
+    by_class = dict(zip(CLASSES, map(int, statuses), strict=True))
+    by_name = dict(zip(names[0].split(), times[0].split(), strict=False))
+    clients = re.search(r"(\d+) total client", text)
+    percentiles = _percentiles(by_name)
+    read = replace(
+        run,
+        requests=by_class["2xx"],
+        failures=_failures(counts, by_class),
+        connections=int(clients[1]) if clients else None,
+        duration_s=us(ended[0]) / 1e6,
+        requests_per_s=float(ended[1]) or None,
+        mean_us=us(by_name["mean"]) or None,
+        mean_resolution_us=resolution_us(by_name["mean"]),
+        percentiles_us={percent: us(time) for percent, time in percentiles.items()},
+        resolution_us=resolution_us(*percentiles.values()),
+    )
+    return [replace(read, remarks=tuple(_contradictions(read, counts["done"], resolution_us(ended[0]) / 1e6)))]
+
+
+def _percentiles(by_name: dict[str, str]) -> dict[float, str]:
+    """Recent releases tell the median and more."""
+    known = {"min": 0.0, "median": 50.0, "p95": 95.0, "p99": 99.0, "max": 100.0}
+    return {percent: by_name[name] for name, percent in known.items() if name in by_name}
+
+
+def _failures(counts: dict[str, int], by_class: dict[str, int]) -> dict[str, int]:
+    """What it calls errored are also requests that a broken connection had still before it."""
+    statuses = {f"status {name}": count for name, count in by_class.items() if name != "2xx"}
+    silent = {"timeout": counts["timeout"], "no answer": counts["errored"] - counts["timeout"]}
+    return {kind: count for kind, count in (statuses | silent).items() if count > 0}
+
+
+def _contradictions(run: Foreign, done: int, least_s: float) -> Iterator[str]:
+    if run.duration_s and run.requests_per_s:
+        calculated = done / run.duration_s
+        if abs(run.requests_per_s / calculated - 1) > 0.01 + least_s / run.duration_s:
+            yield (
+                f"{done} requests in {run.duration_s:g} s are not {run.requests_per_s:g} requests/s but "
+                f"{calculated:.2f}."
+            )
+
+
+PLUGIN = Reader(recognises=_recognises, read=_read)

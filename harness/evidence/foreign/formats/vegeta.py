@@ -1,0 +1,74 @@
+"""What vegeta report -type=json writes: nanoseconds, at a rate that was asked for and says nothing of the server."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.model import Foreign, Reader
+
+RESOLUTION_US = 0.001
+Count = Annotated[int, Field(ge=0)]
+PERCENTILES = {0.0: "min", 50.0: "50th", 90.0: "90th", 95.0: "95th", 99.0: "99th", 100.0: "max"}
+
+
+class Report(BaseModel):
+    """Older releases lack some of the latencies, and `throughput`."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    latencies: dict[str, Count]
+    duration: Count
+    wait: Count
+    requests: Count
+    rate: Annotated[float, Field(ge=0)]
+    throughput: Annotated[float, Field(ge=0)] | None = None
+    status_codes: dict[str, Count]
+
+
+def _recognises(text: str) -> bool:
+    return text.lstrip().startswith("{") and '"latencies"' in text and '"bytes_in"' in text
+
+
+def _read(text: str, run: Foreign) -> Sequence[Foreign]:
+    report = Report.model_validate_json(text)
+    told = sum(report.status_codes.values())
+    if told != report.requests:
+        raise ValueError(f"it counts {report.requests} requests, but {told} by status. Make the report again.")
+    if report.requests and not report.latencies.get("mean"):
+        raise ValueError("its mean is 0: vegeta's metrics were written before they were closed. Make the report again.")
+    percentiles_us = {
+        percent: report.latencies[name] / 1000 for percent, name in PERCENTILES.items() if name in report.latencies
+    }
+    return [
+        replace(
+            run,
+            requests=sum(count for code, count in report.status_codes.items() if code.startswith("2")),
+            failures=_failures(report.status_codes),
+            duration_s=(report.duration + report.wait) / 1e9 or None,
+            requests_per_s=(report.rate if report.throughput is None else report.throughput) or None,
+            mean_us=report.latencies.get("mean", 0) / 1000 or None,
+            mean_resolution_us=RESOLUTION_US,
+            percentiles_us=percentiles_us,
+            resolution_us=RESOLUTION_US,
+            remarks=tuple(_remarks(report)),
+        )
+    ]
+
+
+def _failures(statuses: dict[str, int]) -> dict[str, int]:
+    """vegeta calls the status of a request without an answer 0."""
+    failed = {code: count for code, count in statuses.items() if count and not code.startswith("2")}
+    return {"no answer" if code == "0" else f"status {code}": count for code, count in failed.items()}
+
+
+def _remarks(report: Report) -> Iterator[str]:
+    total, mean = report.latencies.get("total"), report.latencies.get("mean", 0)
+    if total and report.requests and abs(total / report.requests - mean) > 1 + 0.001 * mean:
+        yield (
+            f"All its times together, {total / 1e6:g} ms, are not {report.requests} times its mean, {mean / 1e6:g} ms."
+        )
+
+
+PLUGIN = Reader(recognises=_recognises, read=_read)

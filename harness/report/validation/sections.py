@@ -1,0 +1,164 @@
+"""A validation in plain data: the answer, a section for each place, and what they rest on."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from harness.model import Amount
+from harness.model.validation import Claim, ForeignRow, Share, Spread, Standing, Validation
+from harness.report.sheet import ABSENT, NOTHING, Cell, Row, Section, Sheet, difference_cell
+from harness.report.validation.reasons import bound_sentences, misfit, place, told
+from harness.report.wording import Estimate, counted, listed, us_of
+
+UNDECIDED: Standing = "cannot be decided"
+STANDINGS: tuple[Standing, ...] = ("confirmed", "contradicted", UNDECIDED)
+HEADER = ("architecture", "ms per\nrequest", "claimed us\n95 % interval", "here us\n95 % interval", "verdict")
+SHARES = ("architecture", "container\nms", "bare ms\narm", "difference us\n95 % interval")
+REFERENCE = "reference"
+
+
+def answer(validation: Validation) -> str:
+    """How many claims there are and what became of them."""
+    number = Counter(claim.standing for claim in validation.claims)
+    claims = counted(len(validation.claims), "claim")
+    if not validation.claims:
+        return "Nothing is claimed: no place has an architecture over TCP and another one."
+    if number[UNDECIDED] == len(validation.claims):
+        return f"Of {claims}, none can be decided from these data."
+    return f"Of {claims}, {listed([_became(one, number[one]) for one in STANDINGS if number[one]])}."
+
+
+def _became(standing: Standing, number: int) -> str:
+    """`1 is confirmed`, `2 are contradicted`, `3 cannot be decided`."""
+    are = "is " if number == 1 else "are "
+    return f"{number} {'' if standing == UNDECIDED else are}{standing}"
+
+
+def warning(validation: Validation) -> str:
+    """What must be known before anything is believed; empty when there is nothing."""
+    if validation.valid:
+        return ""
+    return f"The bare run is not valid, which weighs on all below; barehop report {validation.directory} says why."
+
+
+def sections(validation: Validation) -> list[Section]:
+    return [*place_sections(validation), *share_sections(validation), *_singles(validation), *_bound(validation)]
+
+
+def place_sections(validation: Validation) -> Iterator[Section]:
+    """What is claimed at each place, and what becomes of it."""
+    for where in dict.fromkeys(row.where for row in validation.rows):
+        rows = [row for row in validation.rows if row.where == where]
+        claims = {claim.architecture: claim for claim in validation.claims if claim.where == where}
+        against = next((claim.against for claim in claims.values()), "tcp")
+        sheet = Sheet(f"against {against}", HEADER, [_row(row, claims.get(row.architecture)) for row in rows])
+        sentences = [told(claim, validation) for claim in claims.values()] or list(_unclaimed(rows))
+        yield Section(f"Claimed {_at(where)}", [*sentences, *_remarks(rows)], [sheet])
+
+
+def _at(where: str) -> str:
+    return place(where) if not where else f"at {where}"
+
+
+def _unclaimed(rows: list[ForeignRow]) -> Iterator[str]:
+    yield f"There is nothing to compare at {place(rows[0].where)}: a claim needs one architecture over TCP and another."
+    yield from (misfit(row) for row in rows if not row.adds_up)
+
+
+def _remarks(rows: list[ForeignRow]) -> Iterator[str]:
+    """What else was seen in the files; a row that does not add up is named already."""
+    yield from dict.fromkeys(remark for row in rows if row.adds_up for remark in row.remarks)
+
+
+def _row(row: ForeignRow, claim: Claim | None) -> Row:
+    time_ms: Cell = (ABSENT if row.time_us is None else f"{row.time_us.value / 1000:.3f}", "")
+    if claim is None:
+        return (
+            (row.architecture, ""),
+            time_ms,
+            NOTHING,
+            NOTHING,
+            (REFERENCE if row.transport == "tcp" else ABSENT, ""),
+        )
+    here = difference_cell(us_of(claim.bare) if claim.bare else None, 0, "")
+    return ((row.architecture, ""), time_ms, _claimed(claim), here, (claim.standing, ""))
+
+
+def _claimed(claim: Claim) -> Cell:
+    if claim.us is None or claim.us_low is None or claim.us_high is None:
+        return (ABSENT if claim.us is None else f"{claim.us:+.0f}", "")
+    return difference_cell(Estimate(claim.us, claim.us_low, claim.us_high), 0, "")
+
+
+def share_sections(validation: Validation) -> Iterator[Section]:
+    """Containers less bare arms; nothing where none can be held against another."""
+    if not validation.shares:
+        return
+    rows = [_share(share) for share in validation.shares]
+    sentences = list(_on_shares(validation.shares))
+    yield Section("What runtime and machine add", sentences, [Sheet("per request", SHARES, rows)])
+
+
+def _share(share: Share) -> Row:
+    name = f"{share.where} {share.architecture}".strip()
+    container, bare = (f"{amount.value / 1000:.3f}" for amount in (share.container_us, share.bare_us))
+    return ((name, ""), (container, ""), (bare, share.arm), _amount(share.us))
+
+
+def _amount(amount: Amount) -> Cell:
+    if amount.low is None or amount.high is None:
+        return (f"{amount.value:+.0f}", "")
+    return difference_cell(Estimate(amount.value, amount.low, amount.high), 0, "")
+
+
+def _on_shares(shares: tuple[Share, ...]) -> Iterator[str]:
+    yield (
+        "The container's mean time less that of the bare arm. It is the runtime's share only where both were measured "
+        "on one machine; otherwise most of it can be the machine."
+    )
+    if any(share.interval == "" for share in shares):
+        yield "Without an interval: a single run, which does not say how sure it is."
+    if any(share.interval == "raw times" for share in shares):
+        yield (
+            "From the raw times of a single run (batch means, Schmeiser 1982): the interval speaks for that run; "
+            "another one may lie outside it."
+        )
+    if any(share.interval == "runs" for share in shares):
+        yield "From several runs: Student's t on the means of runs and of sessions (Welch 1947)."
+
+
+def _singles(validation: Validation) -> Iterator[Section]:
+    sentences = [sentence for spread in validation.spreads for sentence in spread_sentences(spread)]
+    if sentences:
+        cannot = "Nothing in a single run says how far the next one would lie from it, on that machine, at that hour."
+        yield Section("What a single run can say", [*sentences, cannot], [])
+
+
+def spread_sentences(spread: Spread) -> Iterator[str]:
+    """How far runs of one and the same thing lie apart here."""
+    short = "" if spread.requests == spread.wanted else f" (no session has {spread.wanted})"
+    kinds = {
+        "one after the other": spread.next,
+        "with everything started afresh between them": spread.apart,
+    }
+    for kind, pairs in kinds.items():
+        if pairs:
+            yield (
+                f"Two runs of one and the same arm here, {spread.requests} requests each{short}, {kind}: half of "
+                f"{counted(pairs.pairs, 'pair')} differ by more than {pairs.typical_percent:.1f} %, 5 of 100 by more "
+                f"than {pairs.most_percent:.1f} %."
+            )
+
+
+def _bound(validation: Validation) -> Iterator[Section]:
+    heading = "What a socket can cost or save at most"
+    if validation.bound:
+        yield Section(heading, list(bound_sentences(validation.bound)), [])
+    else:
+        yield Section(
+            heading,
+            [
+                "Not known here, so no claim is called too large. `barehop floor` measures it; then validate again, or "
+                "take a run of `decompose`."
+            ],
+            [],
+        )

@@ -1,0 +1,75 @@
+"""From a results directory and files made elsewhere to what is said of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.analysis.validation.validate import Bare, validate
+from harness.conclude import read_summary
+from harness.errors import ConfigError
+from harness.evidence.store import Store, open_store
+from harness.floor.results import last_floor
+from harness.model import Floor, Summary
+from harness.model.foreign import Foreign
+from harness.model.validation import Validation
+from harness.report import seed
+
+RESULTS = Path("results")
+
+
+def validated(directory: Path, foreign: Sequence[Foreign], ladder: Path | None) -> Validation:
+    """What `foreign` comes to beside the run in `directory`. Raises ConfigError."""
+    summary, plan = read_summary(directory)
+    store = open_store(directory)
+    rungs = _ladder(ladder) if ladder else None
+    bare = Bare(
+        experiment=plan.experiment,
+        summary=summary,
+        records=[store.read_record(number) for number in store.sessions()],
+        floor=_floor(store),
+        ladder=rungs,
+    )
+    return validate(bare, foreign)
+
+
+def of_the_seed() -> tuple[Foreign, ...]:
+    """The write-up's table: each cell is one run of `ab -n 1000 -c 1`, whose times are in thousandths of a ms."""
+    return tuple(map(_foreign, seed.published()))
+
+
+def write_validation(directory: Path, validation: Validation) -> Path:
+    """Beside the run's own reports; where the one to look at is."""
+    from harness.report.validation.html import render_validation_html
+
+    store = open_store(directory)
+    store.write_json("validation.json", validation)
+    store.write_text("validation.html", render_validation_html(validation))
+    return store.directory / "validation.html"
+
+
+def _ladder(directory: Path) -> Summary:
+    summary, _ = read_summary(directory)
+    if not any({"network", "sandbox"} & arm.settings.keys() for arm in summary.arms.values()):
+        raise ConfigError(f"{directory} is no run of the ladder: no arm has a rung. Run ladder, or leave out --ladder.")
+    return summary
+
+
+def _floor(store: Store) -> Floor | None:
+    """What was known when the run began, or the last that was measured on such a host since."""
+    return store.read_floor() or last_floor(RESULTS, store.read_host())
+
+
+def _foreign(cell: seed.Cell) -> Foreign:
+    return Foreign(
+        source=Path(seed.TABLE),
+        format="csv",
+        where=cell.where,
+        architecture=cell.architecture,
+        transport="tcp" if cell.architecture == "tcp" else "uds",
+        requests=seed.REQUESTS,
+        connections=1,
+        requests_per_s=cell.requests_per_s,
+        mean_us=None if cell.ms_per_request is None else 1000 * cell.ms_per_request,
+        mean_resolution_us=1.0,
+        percentiles_us={} if cell.p99_ms is None else {99.0: 1000 * cell.p99_ms},
+        resolution_us=1000.0,
+    )

@@ -1,0 +1,106 @@
+"""The page that answers the write-up: a template, and the numbers of a study in words."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from harness.model import Comparison, Summary
+from harness.model.validation import Validation
+from harness.report import caveats, sentences
+from harness.report.html.machine import machine_facts, versions
+from harness.report.markdown import escaped, in_sections, plain_table
+from harness.report.selection import compared, controls
+from harness.report.sheet import Section, difference_cell, joined
+from harness.report.tables import milliseconds
+from harness.report.validation.reasons import bound_sentences, told
+from harness.report.validation.sections import place_sections, share_sections, spread_sentences
+from harness.report.wording import duration, percent_of, us_of
+from scripts.seed_study.singles import Singles, singles_of
+from scripts.seed_study.study import BASELINE, LADDER, QUOTA, RUNS, SEED, Study
+
+HEAD = ("arm", "ms per request", "p99 ms", "against", "difference, %", "us", "verdict")
+PROGRAMS = ("barehop", "Python", "nginx", "gunicorn", "uvicorn", "starlette")
+KIND = ("System", "CPUs", "Virtual")  # of the machine: which one it was says nothing
+
+
+def page_of(study: Study) -> str:
+    """Markdown; every number in it is of the study."""
+    summaries, validation = study.summaries, study.validation
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 - Markdown, which goes through `escaped`
+    )
+    environment.filters["md"] = escaped
+    return environment.get_template("page.md.j2").render(
+        machine=[fact for fact in machine_facts(study.host) if fact[0] in KIND],
+        versions=[version for version in versions(study.host) if version[0] in PROGRAMS],
+        baseline=summaries[BASELINE],
+        seed=summaries[SEED],
+        ladder=summaries.get(LADDER),
+        quota=summaries.get(QUOTA),
+        missing={name: what for name, what in RUNS.items() if name not in summaries},
+        what=RUNS,
+        answer=lambda summary: sentences.answer(summary, None),
+        first_line=caveats.first_line,
+        cpu=sentences.cpu,
+        table=_table,
+        effort=_effort,
+        singles=list(_singles(study)),
+        spreads=[said for spread in validation.spreads for said in spread_sentences(spread)],
+        bound=list(bound_sentences(validation.bound)) if validation.bound else [],
+        fargate=[_at(claim.where, told(claim, validation)) for claim in validation.claims if _is_fargate(claim.where)],
+        losses=[claim for claim in validation.claims if _is_fargate(claim.where) and (claim.us or 0) > 0],
+        validation=validation,
+        whole="\n\n".join(in_sections(_cell_by_cell(validation))),
+        precision={row.method: row for row in study.precision},
+    )
+
+
+def _table(summary: Summary) -> str:
+    """Every comparison of the typical request, the control's first."""
+    return plain_table(HEAD, [_row(summary, one) for one in [*controls(summary), *compared(summary)]])
+
+
+def _row(summary: Summary, one: Comparison) -> Sequence[str]:
+    return (
+        one.arm,
+        milliseconds(summary.arms[one.arm].mean_us),
+        milliseconds(summary.arms[one.arm].p99_us),
+        f"{one.against} ({milliseconds(summary.arms[one.against].mean_us)})",
+        joined(difference_cell(percent_of(one), 1, "")),
+        joined(difference_cell(us_of(one), 0, "")),
+        one.verdict or "none",
+    )
+
+
+def _effort(summary: Summary) -> str:
+    return f"{summary.sessions} sessions in {duration(summary.seconds.total)}"
+
+
+def _singles(study: Study) -> Iterator[Singles]:
+    """The control first: it is the same arm."""
+    summary = study.summaries[SEED]
+    for one in [*controls(summary), *compared(summary)]:
+        found = singles_of(study.records, one.arm, one.against)
+        if found:
+            yield found
+
+
+def _cell_by_cell(validation: Validation) -> Iterator[Section]:
+    """What is said of Fargate's claims stands above."""
+    for section in place_sections(validation):
+        yield replace(section, sentences=[]) if "fargate" in section.heading else section
+    yield from share_sections(validation)
+
+
+def _is_fargate(where: str) -> bool:
+    return where.startswith("fargate")
+
+
+def _at(where: str, said: str) -> str:
+    return f"{where}, {said}"

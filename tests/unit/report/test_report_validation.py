@@ -1,0 +1,117 @@
+"""Golden validations for the terminal, as Markdown and as a page, and what every one of them says."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from foreign_runs import bare, foreign, repeated
+
+from harness.analysis.validation.validate import validate
+from harness.model.validation import Claim, Validation
+from harness.report.html.figures.claims import claims
+from harness.report.validation.html import render_validation_html
+from harness.report.validation.markdown import render_validation_markdown
+from harness.report.validation.sections import answer
+from harness.report.validation.terminal import render_validation
+
+DATA = Path(__file__).parents[2] / "data" / "validation"
+CASES = sorted(path.stem for path in DATA.glob("*.json"))
+WIDTHS = [60, 80, 120]
+
+
+def validation(name: str) -> Validation:
+    return Validation.model_validate_json((DATA / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def drawn(seen: Validation) -> list[Claim]:
+    return [claim for claim in seen.claims if "does not add up" not in claim.reasons]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("case", CASES)
+def test_a_validation_reads_as_expected(case: str, width: int, golden: Callable[[Path, str], None]) -> None:
+    golden(DATA / f"{case}.{width}.txt", render_validation(validation(case), width=width))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_validation_reads_as_expected_in_a_pull_request(case: str, golden: Callable[[Path, str], None]) -> None:
+    golden(DATA / f"{case}.md", render_validation_markdown(validation(case)))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("case", CASES)
+def test_nothing_is_cut_short_or_longer_than_the_line(case: str, width: int) -> None:
+    text = render_validation(validation(case), width=width)
+
+    assert "…" not in text
+    assert all(len(line) <= width for line in text.splitlines())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_page_has_every_verdict_and_its_figure_is_told_in_words(case: str) -> None:
+    seen = validation(case)
+    page, figure = render_validation_html(seen), claims(seen)
+
+    assert figure is not None
+    assert all(f">{claim.standing}</td>" in page for claim in seen.claims)
+    assert all(f"{claim.where} {claim.architecture} " in figure.alt for claim in drawn(seen))
+    assert page.count("<table>") == page.count("<caption>")
+    assert page.count('class="drawing"') == 1
+
+
+def test_a_claim_that_does_not_add_up_is_not_drawn() -> None:
+    seen = validation("seed")
+    figure = claims(seen)
+
+    assert len(drawn(seen)) == 5
+    assert figure is not None
+    assert "docker-desktop-macos combined" not in figure.alt
+
+
+def test_without_a_claim_there_is_no_figure_and_no_script() -> None:
+    page = render_validation_html(validate(bare(), [foreign("vol", 380.0)]))
+
+    assert "<script" not in page
+
+
+def test_what_is_printed_as_json_says_its_format_and_can_be_read_again() -> None:
+    seen = validation("seed")
+    printed = json.loads(seen.model_dump_json())
+
+    assert printed["format"] == 1
+    assert Validation.model_validate(printed) == seen
+
+
+@pytest.mark.parametrize(
+    ("unix_us", "said"),
+    [
+        ([380.0], "Of 1 claim, 1 is confirmed."),
+        ([380.0, 430.0], "Of 2 claims, 1 is confirmed and 1 is contradicted."),
+        ([430.0, 440.0], "Of 2 claims, 2 are contradicted."),
+    ],
+)
+def test_the_answer_counts_what_became_of_the_claims(unix_us: list[float], said: str) -> None:
+    ours = [run for number, mean_us in enumerate(unix_us) for run in repeated(f"uds-{number}", mean_us)]
+
+    assert answer(validate(bare(), [*repeated("tcp", 400.0), *ours])) == said
+
+
+def test_a_bare_run_that_is_not_valid_is_named_first() -> None:
+    text = render_validation(validation("seed").model_copy(update={"valid": False}), width=80)
+
+    assert text.startswith("The bare run is not valid")
+
+
+def test_without_a_floor_the_way_to_one_is_told() -> None:
+    text = render_validation(validate(bare(with_floor=False), [foreign("tcp", 400.0), foreign("vol", 380.0)]), width=80)
+
+    assert "barehop floor" in text
+
+
+def test_a_name_that_tells_no_transport_is_asked_for() -> None:
+    ours = [replace(one, transport="") for one in repeated("mesh", 380.0)]
+    text = " ".join(render_validation(validate(bare(), [*repeated("tcp", 400.0), *ours]), width=120).split())
+
+    assert "The name mesh does not tell its transport; uds-mesh would." in text
