@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from harness.model import ArmSummary, Beyond, Climb, Comparison, Ladder, MainEffect, Summary, Tail
+from harness.model import ArmSummary, Beyond, Climb, Comparison, Foreign, Ladder, MainEffect, Summary, Tail
 from harness.report.factors.screen import effect_name
 
 MEASURED = ("requests", "failed", "requests_per_s", "mean_us", "p50_us", "p90_us", "p99_us", "p999_us")
@@ -31,7 +31,8 @@ def render_csv(*summaries: Summary) -> str:
     """One table of all `summaries`, in tidy form: the columns of HEADER, and a row for each arm and quantity.
 
     Differences are in percent and in microseconds, the arm relative to `against`: negative is faster. So are the main
-    effects of a screen, where `arm` is a level of a factor and `against` its first one.
+    effects of a screen, where `arm` is a level of a factor and `against` its first one. What was measured elsewhere
+    comes last, run by run: its experiment is where, its directory the file, its arm the architecture.
     """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, HEADER, restval="", lineterminator="\n")
@@ -39,6 +40,8 @@ def render_csv(*summaries: Summary) -> str:
     for summary in summaries:
         writer.writerows(_rows(summary))
         writer.writerows(_counted(summary))
+    for run in summaries[0].foreign if summaries else ():  # the same beside each
+        writer.writerows(_told(run))
     return stream.getvalue()
 
 
@@ -81,6 +84,23 @@ def _compared(comparison: Comparison | MainEffect | Tail | Climb | Beyond, quant
     }
     for unit, (value, low, high) in intervals.items():
         yield {**judged, "quantity": f"{quantity}_{unit}", "value": value, "low": low, "high": high}
+
+
+def _told(run: Foreign) -> Iterator[Row]:
+    """What a file tells of one run; nothing for what it does not tell."""
+    percentiles = {f"p{percent:g}".replace(".", ""): us for percent, us in run.percentiles_us.items()}
+    failed = None if run.requests is None and not run.failures else sum(run.failures.values())
+    values = {
+        "requests": run.requests,
+        "failed": failed,
+        "connections": run.connections,
+        "duration_s": run.duration_s,
+        "requests_per_s": run.requests_per_s,
+        "mean_us": run.mean_us,
+        **{f"{name}_us": us for name, us in percentiles.items()},
+    }
+    told = {"experiment": run.where, "directory": str(run.source), "arm": run.architecture}
+    yield from ({**told, "quantity": name, "value": value} for name, value in values.items() if value is not None)
 
 
 def _counted(summary: Summary) -> Iterator[Row]:

@@ -4,6 +4,7 @@ from harness.model import Design, Summary
 from harness.report.factors.screen import screen_sections
 from harness.report.factors.sections import factor_sections
 from harness.report.failed import failure_sections
+from harness.report.foreign import foreign_sections
 from harness.report.ladder.sections import ladder_sections
 from harness.report.load import load_sections
 from harness.report.sheet import Section
@@ -21,4 +22,5 @@ def sections_of(summary: Summary, design: Design | None, *, beyond_p90: bool = F
         *factor_sections(summary, design),
         *throttling_sections(summary),
         *tail_sections(summary, beyond_p90=beyond_p90),
+        *foreign_sections(summary),
     ]

@@ -20,6 +20,7 @@ from harness.report.commands import completing, repeating
 from harness.report.doubts import folded
 from harness.report.html.certainty import certainty, doubtful
 from harness.report.html.figures.drift import drift, steadiness
+from harness.report.html.figures.foreign import elsewhere
 from harness.report.html.figures.ladder import climb
 from harness.report.html.figures.load import latency_by_load
 from harness.report.html.figures.pairs import WHAT, forest, per_session
@@ -90,6 +91,7 @@ def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figur
         per_session(summary, design, headline(summary), exhibits.effects),
         per_session(summary, design, "cpu", exhibits.effects),
         latency_by_load(summary),
+        elsewhere(summary),
         half_normal(summary),
         *(climb(ladder, number) for number, ladder in enumerate(summary.ladders)),
         drift(summary, exhibits.drift),

@@ -1,0 +1,93 @@
+"""Sets what was measured elsewhere beside a result: the same quantities, with what is known of each and no verdict."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, log10
+from statistics import fmean
+
+from harness.model import ArmSummary, Foreign, Summary
+from harness.report.sheet import ABSENT, Cell, Row, Section, Sheet
+from harness.report.tables import milliseconds, rate
+
+HEADING = "Measured elsewhere"
+HERE = "here"
+HEADER = ("where", "runs", "requests/s\nleast to most", "ms/request\nleast to most", "p99 ms\nleast to most", "failed")
+APART = (
+    "These were measured at another time, by another tool, perhaps on another machine: how they differ from the arms "
+    "here is not what the hop costs. `barehop validate` says what can be concluded from them."
+)
+SINGLE = "Of {} there is one run only, which says nothing of how much the next would differ."
+P99 = 99.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What runs say of one quantity, with the decimals that their resolution deserves."""
+
+    values: Sequence[float]
+    places: int
+
+    def cell(self) -> Cell:
+        if not self.values:
+            return ABSENT, ""
+        mean, *ends = (f"{value:.{self.places}f}" for value in (fmean(self.values), min(self.values), max(self.values)))
+        return mean, " to ".join(ends) if len(self.values) > 1 else ""
+
+
+def foreign_sections(summary: Summary) -> list[Section]:
+    """A table of the arms here and, under it, of each architecture elsewhere; nothing where there is none."""
+    if not summary.foreign:
+        return []
+    groups = by_architecture(summary.foreign)
+    rows = [*(_arm(name, arm) for name, arm in summary.arms.items()), *(_row(*group) for group in groups.items())]
+    sheet = Sheet("The arms here, and what the files say: means over runs", HEADER, rows)
+    return [Section(HEADING, list(_sentences(groups)), [sheet])]
+
+
+def by_architecture(runs: Iterable[Foreign]) -> dict[str, list[Foreign]]:
+    """The runs of each architecture at each place, which is named "place: architecture"."""
+    groups: dict[str, list[Foreign]] = {}
+    for run in runs:
+        groups.setdefault(named(run), []).append(run)
+    return groups
+
+
+def named(run: Foreign) -> str:
+    return f"{run.where}: {run.architecture}" if run.where else f"elsewhere: {run.architecture}"
+
+
+def of_runs(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _sentences(groups: Mapping[str, Sequence[Foreign]]) -> Iterator[str]:
+    yield APART
+    single = [name for name, runs in groups.items() if len(runs) == 1]
+    if single:
+        yield SINGLE.format("each" if len(single) == len(groups) else ", ".join(single))
+    for name, runs in groups.items():
+        yield from (f"{name}: {remark}" for remark in dict.fromkeys(r for run in runs for r in run.remarks))
+
+
+def _arm(name: str, arm: ArmSummary) -> Row:
+    cells = (rate(arm.requests_per_s), milliseconds(arm.mean_us), milliseconds(arm.p99_us), str(arm.failed))
+    return ((f"{HERE}: {name}", ""), ("", ""), *((text, "") for text in cells))
+
+
+def _row(name: str, runs: Sequence[Foreign]) -> Row:
+    means_us, p99s_us = (of_runs(r.mean_us for r in runs), of_runs(r.percentiles_us.get(P99) for r in runs))
+    failed = sum(count for run in runs for count in run.failures.values())
+    return (
+        (name, ""),
+        (str(len(runs)), ""),
+        Told(of_runs(run.requests_per_s for run in runs), 2).cell(),
+        Told([us / 1000 for us in means_us], _places(run.mean_resolution_us for run in runs)).cell(),
+        Told([us / 1000 for us in p99s_us], _places(run.resolution_us for run in runs)).cell(),
+        (str(failed), "") if any(run.requests is not None for run in runs) or failed else (ABSENT, ""),
+    )
+
+
+def _places(resolutions_us: Iterable[float | None]) -> int:
+    """Decimals of milliseconds, three at most, that the coarsest of the tools' resolutions leaves."""
+    coarsest_us = max(of_runs(resolutions_us), default=1.0)
+    return min(max(ceil(3 - log10(coarsest_us)), 0), 3)
