@@ -1,6 +1,6 @@
 """The section on requests that failed: of which arms, how many, and how."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.model import ArmSummary, Summary
 from harness.report.sentences import HOPS
@@ -13,24 +13,30 @@ def failure_sections(summary: Summary) -> list[Section]:
     if not any(arm.failed for arm in summary.arms.values()):
         return []
     rows = [_row(name, arm) for name, arm in summary.arms.items()]
-    sheet = Sheet("How many of each arm", ("arm", "requests", "failed", "of all", "how"), rows)
+    sheet = Sheet("How many of each arm", ("arm", "answered", "failed", "of all", "how"), rows)
     return [section("What failed", [f"Of {listed(list(_of_transports(summary)))}."], [sheet])]
 
 
 def _row(name: str, arm: ArmSummary) -> Row:
     kinds = sorted(arm.failed_by_kind.items(), key=lambda kind: -kind[1])
     how = ", ".join(f"{kind}: {count}" for kind, count in kinds) or ABSENT
-    return (name, ""), (str(arm.requests), ""), (str(arm.failed), ""), (_share(arm.failed, arm.requests), ""), (how, "")
+    return (name, ""), (str(arm.requests), ""), (str(arm.failed), ""), (_share([arm]), ""), (how, "")
 
 
 def _of_transports(summary: Summary) -> Iterator[str]:
     arms = list(summary.arms.values())
     for transport in dict.fromkeys(arm.settings["transport"] for arm in arms):
         those = [arm for arm in arms if arm.settings["transport"] == transport]
-        failed, requests = sum(arm.failed for arm in those), sum(arm.requests for arm in those)
-        share = f"{failed} failed ({_share(failed, requests)})" if failed else "none failed"
-        yield f"{requests} requests over {HOPS.get(transport, transport)} {share}"
+        failed = sum(arm.failed for arm in those)
+        share = f"{failed} failed ({_share(those)})" if failed else "none failed"
+        yield f"{_sent(those)} requests over {HOPS.get(transport, transport)} {share}"
 
 
-def _share(failed: int, requests: int) -> str:
-    return f"{rounded(100 * failed / requests, 2)} %" if failed and requests else ABSENT
+def _sent(arms: Sequence[ArmSummary]) -> int:
+    """Those that failed are not among an arm's requests, which were answered right."""
+    return sum(arm.requests + arm.failed for arm in arms)
+
+
+def _share(arms: Sequence[ArmSummary]) -> str:
+    failed = sum(arm.failed for arm in arms)
+    return f"{rounded(100 * failed / _sent(arms), 2)} %" if failed else ABSENT

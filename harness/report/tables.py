@@ -23,6 +23,7 @@ STYLES: Mapping[str, str] = {
     "undecided": "yellow",
     "none": "bold red",
 }
+LEAST_FOR_NAMES = 20  # characters, where names have to be broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +160,34 @@ def _styled(cell: str) -> Text:
     return Text(cell, style=STYLES.get(cell.removesuffix(" *"), ""))
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A plain one: names on the left, numbers on the right."""
-    plain = grid()
-    for place, name in enumerate(header):
-        plain.add_column(name, justify="right" if place else "left", no_wrap=bool(place))
-    for row in rows:
-        plain.add_row(*row)
-    return plain
+@dataclass(frozen=True, slots=True)
+class PlainTable:
+    """Names on the left, numbers on the right; several below each other where the room does not suffice for all."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        names, *numbers = (max(map(len, column)) + GAP for column in zip(self.header, *self.rows, strict=True))
+        for place, columns in enumerate(_fitting(numbers, options.max_width - min(names, LEAST_FOR_NAMES))):
+            yield from [""] if place else []
+            yield self._part([0, *columns])
+
+    def _part(self, columns: Sequence[int]) -> Table:
+        part = grid()
+        for column in columns:
+            part.add_column(self.header[column], justify="right" if column else "left", no_wrap=bool(column))
+        for row in self.rows:
+            part.add_row(*(row[column] for column in columns))
+        return part
+
+
+def _fitting(widths: Sequence[int], room: int) -> Iterator[list[int]]:
+    """The columns from 1 on, as many at a time as have room, but one at least."""
+    columns: list[int] = []
+    for column, width in enumerate(widths, start=1):
+        if columns and sum(widths[each - 1] for each in columns) + width > room:
+            yield columns
+            columns = []
+        columns.append(column)
+    yield columns

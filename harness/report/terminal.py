@@ -16,7 +16,7 @@ from harness.report.ladder.sentences import ladder_note
 from harness.report.page import Paragraph, heading, verbatim
 from harness.report.sections import sections_of
 from harness.report.sheet import Section
-from harness.report.tables import ArmTables, SheetTable, table
+from harness.report.tables import ArmTables, PlainTable, SheetTable
 from harness.report.why.sentences import why
 from harness.report.why.tables import counter_rows, difference_tables, waterfall_rows
 
@@ -85,17 +85,17 @@ def _why(summary: Summary) -> Iterator[RenderableType]:
         yield ""
         yield heading("Why")
     for header, rows in difference_tables(summary):
-        yield table(header, rows)
+        yield PlainTable(header, rows)
         yield ""
     for sentence in sentences:
         yield Paragraph(sentence, first_indent="- ", indent="  ")
     for waterfall in summary.waterfalls:
         yield ""
-        yield table((f"where the time of {waterfall.arm} goes", "us per request"), waterfall_rows(waterfall))
+        yield PlainTable((f"where the time of {waterfall.arm} goes", "us per request"), waterfall_rows(waterfall))
     header, rows = counter_rows(summary, chief=True)
     if rows and len(header) <= MOST_COLUMNS:
         yield ""
-        yield table(header, rows)
+        yield PlainTable(header, rows)
 
 
 def _doubts(summary: Summary) -> Iterator[RenderableType]:

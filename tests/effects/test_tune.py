@@ -99,7 +99,9 @@ def test_keeping_cpus_awake_changes_something_only_where_they_sleep_deeply(machi
     assert not any("dma" in change for change in tuning_of(Roots(machine)).changes())
     state = machine / "sys/devices/system/cpu/cpu0/cpuidle/state1"
     state.mkdir(parents=True)
-    (state / "name").write_text("C6")
+    (state / "name").write_text("C1")
+    (state / "latency").write_text("2")
+    assert not any("dma" in change for change in tuning_of(Roots(machine)).changes())
     (state / "latency").write_text("133")
     assert "cpu.dma_latency_us from up to 133 to 0" in tuning_of(Roots(machine)).changes()
 

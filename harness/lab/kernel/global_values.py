@@ -67,7 +67,9 @@ class Switch:
             if refusable:
                 del self.entries[entry.path]
                 return
-            raise MachineError(f"{entry.path} = {text}: the kernel refuses it: {error.strerror}.") from None
+            raise MachineError(
+                f"{entry.path} = {text}: the kernel refuses it: {error.strerror}. Give a value that it takes."
+            ) from None
         found = value_of(entry.path, entry.form)
         if found != normal(text, entry.form):
             Path(entry.path).write_text(self.now[entry.path])

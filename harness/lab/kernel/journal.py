@@ -183,6 +183,7 @@ def _write(directory: Path, journal: Journal) -> None:
         beside.rename(directory / JOURNAL)
         _sync(directory)
     except OSError as error:
+        beside.unlink(missing_ok=True)
         raise MachineError(_not_written(directory, error)) from None
 
 

@@ -27,6 +27,7 @@ WANTED: Mapping[str, KnobValue] = {
     "cpu.haltpoll_ns": 200_000,
     "thp.enabled": "madvise",
 }
+NOTICED_US = 2  # to wake up from the lightest sleep; less than a hundredth of a request
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def _here(setting: Setting, roots: Roots) -> Setting:
 def _change(setting: Setting, deepest_us: int) -> str | None:
     files = files_of(setting)
     if not files:
-        slow = any(deepest_us > holder.number for holder in holders_of(setting))
+        slow = deepest_us > NOTICED_US and any(deepest_us > holder.number for holder in holders_of(setting))
         return f"{setting.name} from up to {deepest_us} to {setting.value}" if slow else None
     now = sorted({value_of(file.path, file.form) for file in files})
     if now == [wanted(files[0])]:

@@ -291,6 +291,7 @@ def test_where_the_journal_cannot_be_written_nothing_is_changed(values: Path) ->
     with pytest.raises(MachineError, match=sentence), full_disk(), turned([kernel(values, "200", "never")]):
         pytest.fail("it was let in")
     assert now(values) == BEFORE
+    assert [path.name for path in state().iterdir()] == ["journal.lock"]
 
 
 def test_where_there_is_no_place_for_the_journal_nothing_is_changed(values: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
@@ -274,9 +275,34 @@ def test_by_hand_the_same_stack_comes_up_inside_with_its_knobs(tmp_path: Path) -
         assert inside != Path(netns.OF_THIS_THREAD).readlink()
         assert "net.ipv4.tcp_sack = 0\n" in told
         assert os.sched_getscheduler(shell.pid) == os.SCHED_BATCH
+        while not any("worker" in " ".join(each.cmdline()) for each in nginx_of(shell.pid)):
+            time.sleep(0.01)  # an nginx that is still starting would miss the signal
         shell.send_signal(signal.SIGINT)
         shell.stdout.read()
     assert "sched_autogroup" not in script.read_text()
+
+
+def nginx_of(pid: int) -> list[psutil.Process]:
+    """Its processes, which say in their command lines what they do."""
+    children = psutil.Process(pid).children(recursive=True)
+    return [each for each in children if each.cmdline() and each.cmdline()[0].startswith("nginx: ")]
+
+
+SCREENED = """
+import os
+from pathlib import Path
+import harness.cli
+from harness.experiment.read import read_experiment
+for name in ("kernel-conntrack", "kernel-tcp", "kernel-screen"):
+    read_experiment(Path("configs", f"{name}.toml"))
+    print(name, len(os.listdir("/proc/self/task")))
+"""
+
+
+def test_an_experiment_is_read_without_threads_which_would_cost_an_ordinary_user_its_rights() -> None:
+    command = [sys.executable, "-c", SCREENED]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, check=True)
+    assert ended.stdout.splitlines() == ["kernel-conntrack 1", "kernel-tcp 1", "kernel-screen 1"]
 
 
 ORDINARY = """

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.model import Design, Summary
+from harness.report import page
+from harness.report.tables import PlainTable
 from harness.report.terminal import render
 
 DATA = Path(__file__).parents[2] / "data" / "report"
@@ -93,3 +95,13 @@ def test_a_directory_with_a_space_is_quoted_in_commands() -> None:
 def _without_escapes(text: str) -> str:
     kept, *rest = text.split(ESCAPE)
     return kept + "".join(part.split("m", 1)[1] for part in rest)
+
+
+def test_a_table_that_is_too_wide_becomes_several_and_no_cell_is_cut_off() -> None:
+    header = ("us per request", *(f"setting={number}" for number in range(5)))
+    rows = [("time", *["-435 (-2591 to +1722)"] * 5), ("= CPU time", *["-26 (-105 to +54)"] * 5)]
+    text = page.render([PlainTable(header, rows)], width=80, color=False)
+    assert text.count("us per request") == 3
+    assert text.count("-435 (-2591 to +1722)") == 5
+    assert text.count("= CPU time") == 3
+    assert "…" not in text
