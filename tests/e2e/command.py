@@ -102,9 +102,17 @@ def adopt(yes: bool) -> None:
 
 
 def strangers(own: set[psutil.Process]) -> list[psutil.Process]:
-    """Our living descendants but for `own`; those that have ended are buried."""
-    found = [process for process in psutil.Process().children(recursive=True) if process not in own]
+    """Our living descendants but for `own` and theirs, of which there may be new ones; those that ended are buried."""
+    found = descendants(psutil.Process())  # first, so that whoever is in it is known as theirs
+    found -= own.union(*map(descendants, own))
     return [process for process in found if not bury(process)]
+
+
+def descendants(process: psutil.Process) -> set[psutil.Process]:
+    try:
+        return set(process.children(recursive=True))
+    except psutil.NoSuchProcess:
+        return set()
 
 
 def bury(process: psutil.Process) -> bool:
