@@ -47,6 +47,8 @@ OTHER_VALUES = {
     "client_keepalive": True,
     "placement": "none",
     "network": "veth",
+    "network_leg": "front",
+    "sandbox": ("seccomp",),
     "cpu_quota": 1.0,
     "knobs": {"net.ipv4.tcp_sack": 0},
     "url": "http://127.0.0.1/",
