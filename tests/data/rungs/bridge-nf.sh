@@ -17,11 +17,11 @@ ip -n x-far link set hop0 addrgenmode none
 ip -n x-far link set hop0 up
 ip -n x-middle link set to-far addrgenmode none
 ip -n x-middle link set to-far up
-ip -n x-middle link add bridge type bridge
-ip -n x-middle link set to-near master bridge
-ip -n x-middle link set to-far master bridge
-ip -n x-middle link set bridge addrgenmode none
-ip -n x-middle link set bridge up
+ip -n x-middle link add br0 type bridge
+ip -n x-middle link set to-near master br0
+ip -n x-middle link set to-far master br0
+ip -n x-middle link set br0 addrgenmode none
+ip -n x-middle link set br0 up
 ip netns exec x-middle sysctl -q -w net.bridge.bridge-nf-call-iptables=0 2>/dev/null || true
 ip netns exec x-near nft add table inet barehop_rung
 ip netns exec x-near nft 'add chain inet barehop_rung input { type filter hook input priority 0; }'

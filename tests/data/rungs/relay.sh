@@ -17,11 +17,11 @@ ip -n x-far link set hop0 addrgenmode none
 ip -n x-far link set hop0 up
 ip -n x-middle link set to-far addrgenmode none
 ip -n x-middle link set to-far up
-ip -n x-middle link add bridge type bridge
-ip -n x-middle link set to-near master bridge
-ip -n x-middle link set to-far master bridge
-ip -n x-middle link set bridge addrgenmode none
-ip -n x-middle link set bridge up
+ip -n x-middle link add br0 type bridge
+ip -n x-middle link set to-near master br0
+ip -n x-middle link set to-far master br0
+ip -n x-middle link set br0 addrgenmode none
+ip -n x-middle link set br0 up
 ip netns exec x-middle sysctl -q -w net.bridge.bridge-nf-call-iptables=0 2>/dev/null || true
 ip netns exec x-near nft add table inet barehop_rung
 ip netns exec x-near nft 'add chain inet barehop_rung input { type filter hook input priority 0; }'
@@ -34,13 +34,13 @@ ip netns exec x-middle sysctl -q -w net.bridge.bridge-nf-call-iptables=1 2>/dev/
 ip netns exec x-middle nft add table inet barehop_rung
 ip netns exec x-middle nft 'add chain inet barehop_rung forward { type filter hook forward priority 0; }'
 ip netns exec x-middle nft add rule inet barehop_rung forward ct state established accept
-ip -n x-middle addr add 10.213.0.1/24 dev bridge
+ip -n x-middle addr add 10.213.0.1/24 dev br0
 ip netns exec x-middle sysctl -q -w net.ipv4.ip_forward=1 2>/dev/null || true
 ip netns exec x-middle sysctl -q -w net.ipv4.conf.all.send_redirects=0 2>/dev/null || true
-ip netns exec x-middle sysctl -q -w net.ipv4.conf.bridge.send_redirects=0 2>/dev/null || true
+ip netns exec x-middle sysctl -q -w net.ipv4.conf.br0.send_redirects=0 2>/dev/null || true
 ip netns exec x-middle nft add table ip barehop_nat
 ip netns exec x-middle nft 'add chain ip barehop_nat prerouting { type nat hook prerouting priority -100; }'
 ip netns exec x-middle nft 'add chain ip barehop_nat postrouting { type nat hook postrouting priority 100; }'
 ip netns exec x-middle nft add rule ip barehop_nat prerouting ip daddr 10.213.0.1 tcp dport 8000 dnat to 10.213.0.3
 ip netns exec x-middle nft add rule ip barehop_nat postrouting ip saddr 10.213.0.0/24 ip daddr 10.213.0.3 tcp dport 8000 masquerade
-ip netns exec x-middle nft insert rule ip barehop_nat prerouting iifname bridge return
+ip netns exec x-middle nft insert rule ip barehop_nat prerouting iifname br0 return
