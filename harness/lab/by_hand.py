@@ -140,17 +140,14 @@ def _knobs(blueprint: Blueprint) -> str:
 
 
 def _once_more(blueprint: Blueprint) -> list[str]:
-    """The script once more, inside; who asks it must be there too. Names of namespaces are files on a mount of its own."""
+    """The script once more, inside; who asks it must be there too. `ip netns` keeps names as mounts, here its own."""
     own, rung, client = blueprint.kernel.own_network, blueprint.way.places, begun(blueprint).client
     kinds = [kind for kind, wanted in (("--net", own), ("--mount", rung)) if wanted]
     lines = [f'[ -n "$INSIDE" ] || exec env INSIDE=1 unshare {" ".join(kinds)} "$0"'] if kinds else []
     lines += ["ip link set lo up"] if own else []
     lines += ["mkdir -p /run/netns", "mount -t tmpfs none /run/netns"] if rung else []
-    if own or client:
-        lines.append(
-            f'echo "ask it inside: {" ".join(filter(None, ("nsenter", *kinds, "--target $$", client)))} curl ..."'
-        )
-    return lines
+    asking = " ".join(filter(None, ("nsenter", *kinds, "--target $$", client, "curl ...")))
+    return [*lines, f'echo "ask it inside: {asking}"'] if own or client else lines
 
 
 def _turning(kernel: Kernel) -> list[str]:

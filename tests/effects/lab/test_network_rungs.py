@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 from services import MARK, eventually, marked
-from stacks import arm, blueprint_for, machine_of, stack_of
+from stacks import arm, blueprint_for, machine_of
 from test_networks import CHECKOUT, may_make_one, networks_in_use, of_the_host
 
 from harness.errors import MachineError
 from harness.evidence.proof import prove
 from harness.lab import relay
 from harness.lab.blueprint import blueprints_of
+from harness.lab.by_hand import start_script
 from harness.lab.kernel.settings import UNCHANGED
 from harness.lab.network.building import build
 from harness.lab.network.netns import own_network
@@ -132,21 +133,17 @@ def test_sigkill_leaves_no_namespace_of_a_rung(who: str) -> None:
 def test_by_hand_the_same_commands_give_a_working_stack(tmp_path: Path, leg: str) -> None:
     wanted = arm("relayed", network="relay", network_leg=leg)
     blueprint = blueprint_for(tmp_path, wanted)
-    with stack_of(blueprint) as stack:
-        script = stack.blueprint.directory / "start.sh"
+    script = blueprint.directory / "start.sh"
+    blueprint.directory.mkdir()
+    script.write_text(start_script(blueprint))
+    script.chmod(0o755)
+    (blueprint.directory / "nginx.conf").write_text(blueprint.nginx_conf)
     mark = f"rung-{blueprint.private[0].name}"
     with subprocess.Popen(
         [script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, MARK: mark}
     ) as shell:
-        inside = (
-            "nsenter",
-            "--mount",
-            f"--target={shell.pid}",
-            "ip",
-            "netns",
-            "exec",
-            f"{blueprint.private[0].name}-near",
-        )
+        name = f"{blueprint.private[0].name}-near"
+        inside = ("nsenter", "--mount", f"--target={shell.pid}", "ip", "netns", "exec", name)
         question = (sys.executable, "-c", ASKING, blueprint.targets["relayed"].url)
         there = inside if leg == "front" else ()
         try:
