@@ -66,21 +66,19 @@ def described_service(arm: Arm) -> dict[str, str]:
 def start_script(blueprint: Blueprint) -> str:
     """A shell script that brings the same stack up by hand."""
     private = shlex.join(map(str, blueprint.private))
-    names = " ".join(namespaces(blueprint).values())
-    unnamed = [f"for name in {names}; do ip netns del $name 2>/dev/null || true; done"] if names else []
     lines = [
         "#!/bin/sh",
         "# Brings this stack up by hand, as barehop did. Ctrl-C ends it.",
         "set -e",
         *_inside(blueprint),
-        *_network(blueprint.kernel),
+        *_once_more(blueprint),
         *_turning(blueprint.kernel),
         f"cd {shlex.quote(str(blueprint.directory))}",
         f"unset {' '.join(UNWANTED)}",
         f"mkdir -m 700 {private}",
         "pids=",
         "end() {",
-        *(f"    {line}" for line in (*ended(blueprint.enclosures.values()), f"rm -r {private}", *unnamed)),
+        *(f"    {line}" for line in (*ended(blueprint.enclosures.values()), f"rm -r {private}")),
         "}",
         "trap end EXIT",
         "trap 'exit 130' INT TERM",
@@ -157,7 +155,9 @@ def _rung(blueprint: Blueprint) -> dict[str, str]:
         return {}
     rung = plugins.load(RUNGS, way.rung, NetworkRung)
     relay = [_words(begun(blueprint).relay, blueprint.relay_argv)] if blueprint.relay_argv else []
-    lines = [plugins.help_text(RUNGS, way.rung), f"As with {rung.stands_for}.", *_building(blueprint), *relay]
+    asking = [f"{begun(blueprint).client} curl ..."] if begun(blueprint).client else []
+    what = [plugins.help_text(RUNGS, way.rung), f"As with {rung.stands_for}."]
+    lines = [*what, *_building(blueprint), *relay, *asking]
     return {f"network rung {way.rung}": "\n".join(lines)}
 
 
@@ -168,9 +168,7 @@ def _building(blueprint: Blueprint) -> list[str]:
         return []
     turned = [command(change) for setting in blueprint.kernel.of(*OF_A_NETWORK) for change in setting.changes]
     knobs = [f"{inside(name)} sh -c {shlex.quote(line)}" for name in names.values() for line in turned]
-    client = begun(blueprint).client
-    asking = [f"echo {shlex.quote(f'ask it inside: {client} curl ...')}"] if client else []
-    return [*building_commands(blueprint.way, names, blueprint.ports), *knobs, *asking]
+    return [*building_commands(blueprint.way, names, blueprint.ports), *knobs]
 
 
 def _knobs(blueprint: Blueprint) -> str:
@@ -184,15 +182,15 @@ def _knobs(blueprint: Blueprint) -> str:
     return "\n".join([*own, *lines]) or "none are changed"
 
 
-def _network(kernel: Kernel) -> list[str]:
-    """The script once more, inside; who asks it must be there too."""
-    if not kernel.own_network:
-        return []
-    return [
-        '[ -n "$INSIDE" ] || exec env INSIDE=1 unshare --net "$0"',
-        "ip link set lo up",
-        'echo "ask it inside: nsenter --net --target $$ curl ..."',
-    ]
+def _once_more(blueprint: Blueprint) -> list[str]:
+    """The script once more, inside; who asks it must be there too. `ip netns` keeps names as mounts, here its own."""
+    own, rung, client = blueprint.kernel.own_network, blueprint.way.places, begun(blueprint).client
+    kinds = [kind for kind, wanted in (("--net", own), ("--mount", rung)) if wanted]
+    lines = [f'[ -n "$INSIDE" ] || exec env INSIDE=1 unshare {" ".join(kinds)} "$0"'] if kinds else []
+    lines += ["ip link set lo up"] if own else []
+    lines += ["mkdir -p /run/netns", "mount -t tmpfs none /run/netns"] if rung else []
+    asking = " ".join(filter(None, ("nsenter", *kinds, "--target $$", client, "curl ...")))
+    return [*lines, f'echo "ask it inside: {asking}"'] if own or client else lines
 
 
 def _turning(kernel: Kernel) -> list[str]:

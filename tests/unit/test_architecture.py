@@ -128,9 +128,10 @@ def test_the_application_imports_nothing_of_the_harness() -> None:
     assert not [module for module in in_rooms("app") for name in imports(module) if is_in(name, "harness")]
 
 
-def test_the_keeper_needs_the_standard_library_only() -> None:
+@pytest.mark.parametrize("program", ["keeper", "bare", "relay", "doors"])
+def test_a_stand_alone_program_needs_the_standard_library_only(program: str) -> None:
     """It runs with -I -S: nothing else is there."""
-    assert {name.partition(".")[0] for name in imports("harness.lab.keeper")} <= sys.stdlib_module_names
+    assert {name.partition(".")[0] for name in imports(f"harness.lab.{program}")} <= sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("module", ["harness.cli", "harness.__main__"])

@@ -26,7 +26,9 @@ def network_values(root: Path = ROOT) -> Values:
 def copy_values(wanted: Mapping[str, str], root: Path = ROOT) -> Values:
     """Write what differs from `wanted` to this thread's network; what could not be made so, with what it is instead."""
     different = _different(wanted, root)
-    for _ in range(PASSES if different else 0):
+    for _ in range(PASSES):
+        if not different:
+            break
         paths = dict(_files(root))
         for name in different:
             _write(paths[name], wanted[name])

@@ -9,7 +9,7 @@ PLUGIN = NetworkRung(
     links=(
         Pair("near", "hop0", "middle", "to-near"),
         Pair("far", "hop0", "middle", "to-far"),
-        Bridge("middle", "bridge", ("to-near", "to-far")),
+        Bridge("middle", "br0", ("to-near", "to-far")),
         Value("middle", "net/bridge/bridge-nf-call-iptables", "0", optional=True),
     ),
 )
