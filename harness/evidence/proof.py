@@ -8,6 +8,7 @@ from harness.errors import StackError, raise_all
 from harness.evidence.affinity import strays
 from harness.evidence.kernel_proof import kernel_proof
 from harness.evidence.listeners import listening_inodes, socket_inodes
+from harness.evidence.sandbox_proof import sandbox_proof
 from harness.lab.directories import check_home
 from harness.lab.routes import BEHIND_NGINX, Hop
 from harness.lab.stack import Stack
@@ -26,7 +27,7 @@ def prove(stacks: Sequence[Stack]) -> dict[str, Proof]:
 def _proofs(stack: Stack) -> dict[str, Proof]:
     blueprint = stack.blueprint
     raise_all(strays(stack.pids, blueprint.placement), StackError)
-    kernel = kernel_proof(stack)
+    kernel = kernel_proof(stack) | sandbox_proof(stack)
     with stack.inside():
         hops = {name: _prove_hop(hop, _app_inodes(stack)) for name, hop in blueprint.hops.items()}
         front = _inodes_of(stack.nginx.main_pid(), stack.pids["nginx"])

@@ -12,12 +12,13 @@ from harness.model import Arm, LoadTool, Settings
 CLIENT = "client"
 MOST_CONNECTIONS = 1000  # nginx has 8192 for all arms, and a request takes two of them
 TOOLS = "harness.load.tools"
+SANDBOX_RUNGS = "harness.lab.rungs.sandbox"
+LEAST_QUOTA_CPUS = 0.01  # that the kernel takes: 1 ms of each 100
 LONGEST_BODY_BYTES = 3000  # that a parameter of nginx.conf can hold
 
 # Settings of the file format that this version would otherwise ignore in silence.
 NOT_YET = {
     "network": "this version measures on the network of the host only",
-    "cpu_quota": "this version sets no CPU quota",
     "url": "this version measures stacks of its own only",
 }
 
@@ -25,7 +26,7 @@ NOT_YET = {
 def setting_limits(table: Mapping[str, object]) -> Iterator[Problem]:
     """Why single settings of `table` cannot be had; those of a wrong type are left out."""
     settings = sound(Settings, table)
-    for key, text in (*_unknown_names(settings), *_not_yet(settings), *_misspelt(settings)):
+    for key, text in (*_unknown_names(settings), *_not_yet(settings), *_misspelt(settings), *_sandbox(settings)):
         yield Problem((key,), table[key], text)
     yield from knob_problems(settings.knobs)
 
@@ -53,6 +54,15 @@ def _unknown_names(settings: Settings) -> Iterator[tuple[str, str]]:
     tools = [CLIENT, *plugins.names(TOOLS)]
     if settings.tool not in tools:
         yield "tool", f"this version drives no such tool.{did_you_mean(settings.tool, tools)}"
+
+
+def _sandbox(settings: Settings) -> Iterator[tuple[str, str]]:
+    rungs = plugins.names(SANDBOX_RUNGS)
+    unknown = [name for name in settings.sandbox if name not in rungs]
+    if unknown:
+        yield "sandbox", f"there is no such rung as {shown(unknown[0])}.{did_you_mean(unknown[0], rungs)}"
+    if 0 < settings.cpu_quota < LEAST_QUOTA_CPUS:
+        yield "cpu_quota", f"the kernel takes {LEAST_QUOTA_CPUS} at least. Give more, or 0 for none."
 
 
 def _not_yet(settings: Settings) -> Iterator[tuple[str, str]]:

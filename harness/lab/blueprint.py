@@ -1,7 +1,7 @@
 """Everything about a stack, decided before anything starts: who runs where, who listens on what, which files say so."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +16,11 @@ from harness.lab.placement import Placement, place
 from harness.lab.ports import free_ports
 from harness.lab.programs import find_nginx, find_python, gunicorn_version
 from harness.lab.routes import BEHIND_NGINX, Hop, Parents, Routes, bare_argv, hop_of, routes_of
+from harness.lab.sandbox.asked import sandbox_of
+from harness.lab.sandbox.enclosures import enclosed
+from harness.lab.sandbox.steps import Enclosure
 from harness.lab.topology import Topology, read_topology
-from harness.model import Arm, Experiment, Settings, Target
+from harness.model import SERVER_ROLES, Arm, Experiment, Settings, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Blueprint:
     gunicorn_argv: tuple[str, ...]
     bare_argvs: dict[str, tuple[str, ...]]  # of servers in the application's place, by arm
     kernel: Kernel = UNCHANGED
+    enclosures: dict[str, Enclosure] = field(default_factory=dict)  # by role, and by name of a bare server
 
     @property
     def hops(self) -> dict[str, Hop]:
@@ -96,7 +100,13 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
         nginx_argv=nginx_argv(nginx, directory / "nginx.conf", scratch),
         gunicorn_argv=gunicorn_argv(python, gunicorn_version(python), settings, binds, scratch),
         bare_argvs={arm: bare_argv(hop) for arm, hop in routes.bare.items()},
+        enclosures=_enclosures(settings, routes, (scratch, *routes.directories, directory)),
     )
+
+
+def bare_name(number: int) -> str:
+    """Of the bare server that has this number in its stack."""
+    return f"bare-{number:02}"
 
 
 def stack_problems(arms: Sequence[Arm], machine: Machine) -> Iterator[str]:
@@ -123,6 +133,11 @@ def _scratch_parent(machine: Machine) -> Path:
     if parent is None:
         raise MachineError("There is no directory to put scratch files in. Set TMPDIR to one that you may write to.")
     return parent
+
+
+def _enclosures(settings: Settings, routes: Routes, shared: Sequence[Path]) -> dict[str, Enclosure]:
+    servers = (*SERVER_ROLES, *map(bare_name, range(len(routes.bare))))
+    return {server: enclosed(sandbox_of(settings), server, shared[0], shared) for server in servers}
 
 
 def _site(number: int, arm: Arm, routes: Routes) -> Site:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from harness.errors import MachineError, StackError
-from harness.lab.blueprint import Blueprint
+from harness.lab.blueprint import Blueprint, bare_name
 from harness.lab.by_hand import start_script
 from harness.lab.certificate import write_certificate
 from harness.lab.gunicorn import server_environment
@@ -126,8 +126,9 @@ def _app_service(blueprint: Blueprint) -> Service:
         cpus=blueprint.placement.cpus["app"],
         cwd=blueprint.directory,  # where no gunicorn.conf.py of somebody else's lies
         env=server_environment(),
-        directories=blueprint.private,
+        directories=(*blueprint.private, *blueprint.enclosures["app"].groups),
         started_with=blueprint.kernel.of_servers,
+        steps=blueprint.enclosures["app"].words,
     )
 
 
@@ -137,18 +138,22 @@ def _nginx_service(blueprint: Blueprint) -> Service:
         argv=blueprint.nginx_argv,
         log=blueprint.directory / "nginx.log",
         cpus=blueprint.placement.cpus["nginx"],
+        directories=blueprint.enclosures["nginx"].groups,
         started_with=blueprint.kernel.of_servers,
+        steps=blueprint.enclosures["nginx"].words,
     )
 
 
 def _bare_service(blueprint: Blueprint, arm: str) -> Service:
-    number = list(blueprint.bare_argvs).index(arm)
+    name = bare_name(list(blueprint.bare_argvs).index(arm))
     return Service(
         name="bare server",
         argv=blueprint.bare_argvs[arm],
-        log=blueprint.directory / f"bare-{number:02}.log",
+        log=blueprint.directory / f"{name}.log",
         cpus=blueprint.placement.cpus["app"],
+        directories=blueprint.enclosures[name].groups,
         started_with=blueprint.kernel.of_servers,
+        steps=blueprint.enclosures[name].words,
     )
 
 
@@ -159,6 +164,8 @@ def _write_files(blueprint: Blueprint) -> None:
         (directory / "nginx.conf").write_text(blueprint.nginx_conf)
         (directory / "start.sh").write_text(start_script(blueprint))
         (directory / "start.sh").chmod(0o755)
+        for path, content in {file for one in blueprint.enclosures.values() for file in one.files}:
+            path.write_bytes(content)
         if blueprint.certificate:
             write_certificate(blueprint.certificate)
     except OSError as error:

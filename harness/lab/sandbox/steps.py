@@ -43,9 +43,14 @@ class Enclosure:
         first = {"pid"} if self.as_root else {"user", "pid"}
         outside = [kind for kind in self.namespaces if kind in first]
         inside = [kind for kind in self.namespaces if kind not in ("user", "pid")]
-        last = [*(_unshared(["user"]) if self.as_root and "user" in self.namespaces else ()), *_words(self.last)]
         before = (*_unshared(outside), FORK) if outside else ()
-        return (*before, *_words(self.joins), *_unshared(inside), *_words(self.mounts), *last)
+        return (*before, *_words(self.joins), *_unshared(inside), *_words(self.mounts), *self.last_words)
+
+    @property
+    def last_words(self) -> tuple[str, ...]:
+        """Those of the steps that no ordinary command takes."""
+        user = _unshared(["user"]) if self.as_root and "user" in self.namespaces else ()
+        return (*user, *_words(self.last))
 
 
 BARE = Enclosure()
@@ -108,8 +113,9 @@ def _overlay(places: Places) -> Iterator[Step]:
         yield _mount(str(other), f"{merged}{other}", "", "bind,rec")
     for directory in places.shared:
         yield _mount(str(directory), f"{merged}{directory}", "", "bind")
-    pivot = f"(old=$PWD; cd {shlex.quote(str(merged))}; pivot_root . .; umount -l .; cd \"$old\")"
-    yield Step(("pivot", str(merged)), pivot.strip("()"))
+    yield Step(
+        ("pivot", str(merged)), f'here=$PWD; cd {shlex.quote(str(merged))}; pivot_root . .; umount -l .; cd "$here"'
+    )
 
 
 def _last(sandbox: Sandbox, program: Path) -> Iterator[Step]:

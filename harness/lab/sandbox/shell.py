@@ -1,0 +1,58 @@
+"""A sandbox in commands that anyone can type."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+
+from harness.lab.sandbox import enter
+from harness.lab.sandbox.steps import BARE, Enclosure
+
+NOTED = 'pids="${pids:+$pids }$!"'
+
+def commands(enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
+    """Everything from making its control groups to the server itself, in order."""
+    unshared = [f"{unshare(enclosure)} /bin/sh  # and in there:"] if enclosure.namespaces else []
+    return [*groups_made(enclosure), *joined(enclosure), *unshared, *inside(enclosure, argv)]
+
+
+def groups_made(enclosure: Enclosure) -> list[str]:
+    return [f"mkdir {shlex.quote(str(group))}" for group in enclosure.groups]
+
+
+def joined(enclosure: Enclosure) -> list[str]:
+    return [step.shell for step in enclosure.joins]
+
+
+def unshare(enclosure: Enclosure) -> str:
+    """util-linux 2.36 or later. Root enters its user namespace only at the end, see `inside`."""
+    first = [] if enclosure.as_root else ["--user", "--map-current-user", "--keep-caps"]
+    others = [f"--{kind}" for kind in enclosure.namespaces if kind != "user"]
+    forked = ["--fork", "--kill-child"] if is_forked(enclosure) else []
+    return " ".join(["unshare", *first, *others, *forked]) if first or others else ""
+
+
+def is_forked(enclosure: Enclosure) -> bool:
+    """Whether the server is a child of what was started."""
+    return "pid" in enclosure.namespaces
+
+
+def inside(enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
+    """What is done in the namespaces, up to the server; what no ordinary command does, a program of ours does."""
+    last = enclosure.last_words
+    entering = [sys.executable, "-I", "-S", enter.__file__, *last, "--"] if last else []
+    return [*(step.shell for step in enclosure.mounts), f"exec {shlex.join([*entering, *argv])}"]
+
+
+def branch(name: str, enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
+    """What the script does when it is called with `name`: inside."""
+    return [f"{name})", *(f"    {line}" for line in inside(enclosure, argv)), "    ;;"]
+
+
+def started(name: str, enclosure: Enclosure, where: str, argv: Sequence[str]) -> list[str]:
+    """Lines of a script that start a server on the CPUs `where`; it calls itself to be inside."""
+    if enclosure == BARE:
+        return [f"taskset -c {where} {shlex.join(argv)} &", NOTED]
+    entering = " ".join(filter(None, [f"exec taskset -c {where}", unshare(enclosure), f'/bin/sh -e "$self" {name}']))
+    lines = [*joined(enclosure), entering]
+    held = ['held="$held $!"'] if is_forked(enclosure) else []  # unshare keeps SIGTERM from its child
+    return [*groups_made(enclosure), "(", *(f"    {line}" for line in lines), ") &", NOTED, *held]
