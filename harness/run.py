@@ -13,6 +13,7 @@ from harness.evidence.doubts.watch import watch
 from harness.evidence.proof import Proof, prove
 from harness.evidence.record import failures_of, requests_table, visit_rows
 from harness.evidence.store import Store
+from harness.evidence.throttling import Counts, throttling_of
 from harness.lab.blueprint import Machine
 from harness.load.visits import visits
 from harness.model import Doubt, Plan, Record, Visit
@@ -30,6 +31,7 @@ class Measured:
     doubts: tuple[Doubt, ...]
     arranged: Arranged
     counted: Counted
+    throttled: Counts
 
 
 def measure(plan: Plan, store: Store, machine: Machine, enough: Enough) -> None:
@@ -57,6 +59,7 @@ def _one_session(session: int, plan: Plan, store: Store, machine: Machine) -> No
         visits=visit_rows(measured.visits, measured.arranged.gauges),
         counted=measured.counted.visits,
         unseen=(*measured.arranged.unseen, *measured.counted.unseen),
+        throttled=measured.throttled,
         doubts=measured.doubts,
     )
     store.write_session(record, requests_table(measured.visits))
@@ -68,9 +71,11 @@ def _measured(session: int, plan: Plan, store: Store, machine: Machine) -> Measu
         with the_same_servers(arranged.stacks):
             proofs = prove(arranged.stacks)
             doubts_after = watch(scene_of(arranged.stacks, plan.experiment, store.read_host()))
+            throttled_since = throttling_of(arranged.stacks)
             visiting = time.monotonic()
             seen = visits(arranged.in_blocks(plan.orders[session - 1]), arranged.visitors, plan.schedule)
             visiting_s = time.monotonic() - visiting
+            throttled = throttled_since()
             doubts = doubts_after(sum(visit.cpu_requests for visit in seen))
             counted = counted_bursts(session, arranged)
-        return Measured(proofs, seen, visiting_s, doubts, arranged, counted)
+        return Measured(proofs, seen, visiting_s, doubts, arranged, counted, throttled)

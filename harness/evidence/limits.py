@@ -18,7 +18,7 @@ def limit_facts(roots: Roots = HERE) -> dict[str, Any]:
     cgroup is not recorded: it can contain a user's name.
     """
     mounts = read_mounts(roots.proc)
-    cpu = [_cpu_limit(level) for level in levels("cpu", mounts, roots)]
+    cpu = [cpu_limit(level) for level in levels("cpu", mounts, roots)]
     memory = [_memory_limit(level) for level in levels("memory", mounts, roots)]
     return {
         "mounts": {mount.mount_point: mount.kind for mount in mounts if mount.kind in ("cgroup", "cgroup2")},
@@ -35,7 +35,7 @@ def throttled_periods(roots: Roots = HERE) -> int:
     return sum(int(row[1]) for row in rows if row[0] == "nr_throttled")
 
 
-def _cpu_limit(level: Path) -> float | None:
+def cpu_limit(level: Path) -> float | None:
     """CPUs' worth of time: cpu.max of v2, or quota and period of v1."""
     quota, _, period = (read(level / "cpu.max") or "").partition(" ")
     quota = quota or read(level / "cpu.cfs_quota_us") or "-1"

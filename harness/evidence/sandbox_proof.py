@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import StackError, raise_all
+from harness.evidence.limits import cpu_limit
 from harness.lab.kernelfiles import read
 from harness.lab.sandbox.steps import Enclosure
 from harness.lab.stack import Stack
@@ -24,7 +25,7 @@ def sandbox_proof(stack: Stack) -> dict[str, Any]:
         for role, pids in {**stack.pids, **_bare(stack)}.items()
         if stack.blueprint.enclosures[role].words
     }
-    here = seen_of("self")
+    here, quota_cpus = seen_of("self"), stack.blueprint.arms[0].settings.cpu_quota
     problems = (
         problem
         for role, processes in seen.items()
@@ -32,6 +33,7 @@ def sandbox_proof(stack: Stack) -> dict[str, Any]:
         for problem in _problems(pid, found, here, stack.blueprint.enclosures[role])
     )
     raise_all(problems, StackError)
+    raise_all((text for role in seen for text in _unlimited(stack.blueprint.enclosures[role], quota_cpus)), StackError)
     return {"sandbox": {role: processes[0][1] for role, processes in seen.items()}} if seen else {}
 
 
@@ -41,7 +43,9 @@ def seen_of(pid: int | str, proc: Path = PROC) -> Seen:
     status = dict(line.split(":\t", 1) for line in (read(process / "status") or "").splitlines() if ":\t" in line)
     root = re.search(r"^\S+ \S+ \S+ \S+ / .* - (\S+)", read(process / "mountinfo") or "", re.MULTILINE)
     return {
-        "namespaces": {path.name: str(path.readlink()) for path in sorted((process / "ns").iterdir())},
+        "namespaces": {
+            one.name: str(one.readlink()) for one in sorted((process / "ns").iterdir()) if "_" not in one.name
+        },
         "cgroups": (read(process / "cgroup") or "").splitlines(),
         "status": {name: status[name] for name in LINES if name in status},
         "root": root[1] if root else "unknown",
@@ -50,6 +54,11 @@ def seen_of(pid: int | str, proc: Path = PROC) -> Seen:
 
 def _bare(stack: Stack) -> Mapping[str, tuple[int, ...]]:
     return {server.service.log.stem: (server.main_pid(),) for server in stack.bare.values()}
+
+
+def _unlimited(enclosure: Enclosure, quota_cpus: float) -> Iterator[str]:
+    if enclosure.limited and (found := cpu_limit(enclosure.limited)) != quota_cpus:
+        yield f"The control group {enclosure.limited} allows {found} CPUs instead of {quota_cpus}."
 
 
 def _problems(pid: int, seen: Seen, here: Seen, wanted: Enclosure) -> Iterator[str]:

@@ -33,7 +33,9 @@ def disk_parent(results: Path) -> Path | None:
 def sweep() -> None:
     """Remove what runs have left whose keepers were killed too: our directories that no process names any more."""
     places = {parent for parent in (tmpfs_parent(), disk_parent(Path.cwd())) if parent}
-    left = [path for parent in (*places, *parents()) for path in parent.glob(f"{PREFIX}{'[0-9a-f]' * 8}") if _is_ours(path)]
+    left = [
+        path for parent in (*places, *parents()) for path in parent.glob(f"{PREFIX}{'[0-9a-f]' * 8}") if _is_ours(path)
+    ]
     named = " ".join(_command_lines()) if left else ""
     for path in left:
         if path.name not in named:

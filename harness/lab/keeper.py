@@ -3,12 +3,12 @@
 A stand-alone program: `python -I -S keeper.py DIRECTORY... -- STEP... -- COMMAND...`. Its standard input is the
 lifeline, a pipe whose other end its maker holds. It makes the directories (mode 0700; one may be a control group), says
 "ready" on standard output, waits for one byte, takes the steps of sandbox/enter.py, starts the command, says its pid,
-and ends everything when the lifeline closes, for whatever reason: also when the maker was killed with SIGKILL. The steps
-before the word "fork" are taken by the keeper itself: a pid namespace begins with the next child. Standard error is the service's log. Its exit code is the
-service's, or 128 more than the signal that ended it.
+and ends everything when the lifeline closes, for whatever reason: also when the maker was killed with SIGKILL. Standard
+error is the service's log. Its exit code is the service's, or 128 more than the signal that ended it.
 
 It is a subreaper, so a service that loses its own children leaves them to the keeper; and a service that loses
-its keeper gets SIGTERM from the kernel.
+its keeper gets SIGTERM from the kernel. Steps before the word "fork" are the keeper's own: a pid namespace begins with
+the next child. Losing its keeper ends everybody in it.
 """
 
 import ctypes
@@ -84,7 +84,7 @@ def exit_code(code: int) -> int:
 
 
 def start(command: list[str], steps: list[str], libc: ctypes.CDLL) -> int:
-    """The service's pid. The first of a pid namespace takes the others along, but hears no signal before it wants to."""
+    """The service's pid. The first of a pid namespace can be deaf to SIGTERM, and takes the others along."""
     keeper = os.getpid()
     outside, inside = parted(steps, FORK)
     take(outside)

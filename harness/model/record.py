@@ -82,7 +82,8 @@ class Record(Model):
     """`sessions/0001.json`: all that one session gave, but for the raw times beside it.
 
     `counted` are bursts of their own under perf, which count as no timing; `unseen` are sentences on what could not
-    be counted, and why.
+    be counted, and why. `throttled`: how often the servers of an arm with a quota of CPU time were stopped, and for how
+    long, by arm and role.
     """
 
     format: Literal[1] = 1
@@ -95,4 +96,5 @@ class Record(Model):
     visits: tuple[VisitRow, ...]
     counted: tuple[VisitRow, ...] = ()
     unseen: tuple[str, ...] = ()
+    throttled: dict[str, dict[str, dict[str, int]]] = Field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()

@@ -51,7 +51,13 @@ def _address(offset: int, address: str) -> Expression:
 
 def _of_subnet() -> Expression:
     network = ipaddress.IPv4Network(SUBNET)
-    masked = {"sreg": REGISTER, "dreg": REGISTER, "len": 4, "mask": _data(network.netmask.packed), "xor": _data(bytes(4))}
+    masked = {
+        "sreg": REGISTER,
+        "dreg": REGISTER,
+        "len": 4,
+        "mask": _data(network.netmask.packed),
+        "xor": _data(bytes(4)),
+    }
     return [_loaded(NETWORK_HEADER, SOURCE, 4), _genex("bitwise", masked), _equals(network.network_address.packed)]
 
 

@@ -1,4 +1,4 @@
-"""What a sandbox must have: the rungs of an arm taken together, in whatever order they were named, and its CPU quota."""
+"""What a sandbox must have: the rungs of an arm taken together, in whatever order, and its CPU quota."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

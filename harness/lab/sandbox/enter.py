@@ -120,8 +120,9 @@ def mapped_from_outside(flags: int) -> None:
     if not helper:
         try:
             os.close(writing)
-            done = bool(os.read(reading, 1)) and not write_maps(me, maps)
-            os._exit(not done)
+            if os.read(reading, 1):
+                write_maps(me, maps)
+                os._exit(0)
         finally:
             os._exit(1)
     result = libc.unshare(flags)

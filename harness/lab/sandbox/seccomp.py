@@ -59,7 +59,12 @@ def blocks(machine: str) -> Mapping[int, Block]:
     return {
         **dict.fromkeys(denied, DENY),
         looked_into["clone3"]: refuse(errno.ENOSYS),  # its arguments cannot be seen: C libraries then use clone
-        looked_into["clone"]: ((LOAD_WORD, 0, 0, FIRST_ARGUMENT), (JUMP_ANY_BIT, 0, 1, NEW_NAMESPACES), *DENY, *LET_PASS),
+        looked_into["clone"]: (
+            (LOAD_WORD, 0, 0, FIRST_ARGUMENT),
+            (JUMP_ANY_BIT, 0, 1, NEW_NAMESPACES),
+            *DENY,
+            *LET_PASS,
+        ),
         looked_into["socket"]: one_of(FAMILIES, DENY, LET_PASS),
         looked_into["personality"]: one_of(PERSONALITIES, LET_PASS, DENY),
     }

@@ -9,6 +9,7 @@ from harness.lab.sandbox.steps import BARE, Enclosure
 
 NOTED = 'pids="${pids:+$pids }$!"'
 
+
 def commands(enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
     """Everything from making its control groups to the server itself, in order."""
     unshared = [f"{unshare(enclosure)} /bin/sh  # and in there:"] if enclosure.namespaces else []

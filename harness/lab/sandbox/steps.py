@@ -32,6 +32,7 @@ class Enclosure:
     mounts: tuple[Step, ...] = ()
     last: tuple[Step, ...] = ()
     files: tuple[tuple[Path, bytes], ...] = ()
+    limited: Path | None = None  # the one of `groups` that has a quota of CPU time
     as_root: bool = True
 
     @property
@@ -58,9 +59,10 @@ BARE = Enclosure()
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where things are: `scratch` is a directory for the root of the sandbox, `shared` those that must be the same inside.
+    """Where things are: `scratch` is for the root of the sandbox, `shared` are directories that are the same inside.
 
-    `others` are the mount points below the root's, `groups` (parent, group) pairs, `program` is where the filter goes.
+    `others` are the mount points below the root's; `writes` are (file, text) of control groups, before anybody is in
+    them; `program` is where the filter goes.
     """
 
     scratch: Path
@@ -81,6 +83,7 @@ def enclosure(sandbox: Sandbox, places: Places, program: bytes, *, as_root: bool
         mounts=tuple(_mounts(sandbox, places)),
         last=tuple(_last(sandbox, places.program)),
         files=((places.program, program),) if sandbox.filtered else (),
+        limited=next((path.parent for path, _ in places.writes), None),
         as_root=as_root,
     )
 
