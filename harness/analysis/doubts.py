@@ -55,9 +55,9 @@ def incomplete_doubts(sessions: int, planned_sessions: int, directory: str) -> I
 
 
 def throttled_doubts(records: Sequence[Record]) -> Iterator[Doubt]:
-    """One for the run, when a quota of CPU time stopped the servers of any arm: how much, arm by arm."""
-    arms = dict.fromkeys(arm for record in records for arm in record.throttled)
-    told = [sentence for arm in arms if (sentence := _throttled(arm, records))]
+    """One for the run, when a quota of CPU time stopped any servers: how much, by the arms that they serve."""
+    stacks = dict.fromkeys(arms for record in records for arms in record.throttled)
+    told = [sentence for arms in stacks if (sentence := _throttled(arms, records))]
     if told:
         yield Doubt(
             kind="throttled",
@@ -67,9 +67,9 @@ def throttled_doubts(records: Sequence[Record]) -> Iterator[Doubt]:
         )
 
 
-def _throttled(arm: str, records: Sequence[Record]) -> str:
-    """`quota-0.25: the app in 40 of 121 periods of 100 ms, 1.52 s in all`; "" for an arm that never was."""
-    counts = [record.throttled[arm] for record in records if arm in record.throttled]
+def _throttled(arms: str, records: Sequence[Record]) -> str:
+    """`quota/0.25: app in 40 of 121 periods of 100 ms, for 1.52 s`; "" where none was stopped."""
+    counts = [record.throttled[arms] for record in records if arms in record.throttled]
     parts = []
     for role in dict.fromkeys(role for count in counts for role in count):
         periods, stopped, us = (
@@ -77,8 +77,8 @@ def _throttled(arm: str, records: Sequence[Record]) -> str:
             for name in ("periods", "throttled_periods", "throttled_us")
         )
         if stopped:
-            parts.append(f"{role} in {stopped} of {periods} periods, {us / 1e6:.2f} s in all")
-    return f"{arm}: {'; '.join(parts)}" if parts else ""
+            parts.append(f"{role} in {stopped} of {periods} periods of 100 ms, for {us / 1e6:.2f} s")
+    return f"{arms}: {'; '.join(parts)}" if parts else ""
 
 
 def session_doubts(records: Sequence[Record]) -> Iterator[Doubt]:

@@ -7,17 +7,17 @@ from harness.lab.cgroups import throttling
 from harness.lab.kernelfiles import read
 from harness.lab.stack import Stack
 
-Counts = dict[str, dict[str, dict[str, int]]]  # by arm, role, and what: see `throttling`
+Counts = dict[str, dict[str, dict[str, int]]]  # by the arms of a stack, role, and what: see `throttling`
 
 
 def throttling_of(stacks: Sequence[Stack]) -> Callable[[], Counts]:
-    """A function that says what has been counted since now, of each arm whose servers have a quota."""
-    limited = {arm.name: _limited(stack) for stack in stacks for arm in stack.blueprint.arms if _limited(stack)}
+    """A function that says what has been counted since now, of each stack whose servers have a quota."""
+    limited = {", ".join(stack.blueprint.targets): groups for stack in stacks if (groups := _limited(stack))}
     before = _read(limited)
 
     def since() -> Counts:
         now = _read(limited)
-        return {arm: {role: _grown(before[arm][role], now[arm][role]) for role in now[arm]} for arm in now}
+        return {arms: {role: _grown(before[arms][role], now[arms][role]) for role in now[arms]} for arms in now}
 
     return since
 
@@ -33,6 +33,6 @@ def _grown(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int
 
 def _read(limited: Mapping[str, Mapping[str, Path]]) -> Counts:
     return {
-        arm: {role: throttling(read(group / "cpu.stat") or "") for role, group in groups.items()}
-        for arm, groups in limited.items()
+        arms: {role: throttling(read(group / "cpu.stat") or "") for role, group in groups.items()}
+        for arms, groups in limited.items()
     }

@@ -27,7 +27,7 @@ def refused_text(cwd: Path, text: str, command: str = "plan") -> Ended:
     ("text", "told"),
     [
         ('[arm]\ntransprt = "tcp"\n', ['arm.transprt = "tcp"', "Did you mean 'transport'?"]),
-        ("[arm]\ncpu_quota = 1\n", ["cpu_quota = 1", "this version"]),
+        ('[arm]\nsandbox = ["cgruop"]\n', ["sandbox = ", "'cgroup'"]),
         ('[arm]\nworker_class = "sync"\nupstream_keepalive = 16\n', ["upstream_keepalive = 16", "sync"]),
         ("[design]\nagainst = { workers = 1 }\n", ["design.against = ", "workers"]),
         ("[design]\nbudget_s = inf\n", ["design.budget_s = ", "finite"]),

@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
 
 
 def take(words: Sequence[str]) -> None:
-    """Take every step in order. Raises OSError with the step as its filename."""
+    """Take every step in order. Raises OSError with the step and its first argument as its filename."""
     waiting = list(words)
     while waiting:
         name = waiting.pop(0)
@@ -59,7 +59,7 @@ def take(words: Sequence[str]) -> None:
         try:
             function(*arguments)
         except OSError as error:
-            raise OSError(error.errno, error.strerror, " ".join([name, *arguments])) from None
+            raise OSError(error.errno, error.strerror, " ".join([name, *arguments[:1]])) from None
 
 
 def checked(result: int) -> None:

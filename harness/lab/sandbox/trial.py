@@ -16,6 +16,12 @@ from harness.model import Settings
 
 ENDS_S = 10.0
 NOTHING = ("/bin/sh", "-c", "exit 0")
+WHY = {
+    "no-store-bypass": "This CPU knows no such switch, or the kernel was booted so that it is out of reach. ",
+    "mount overlay": "The kernel has no overlay file system, or none over the root for this user. ",
+    "seccomp": "The kernel was built without filters of system calls. ",
+    "unshare user": "The kernel gives this user no user namespace. ",
+}
 
 
 def sandbox_problems(settings: Settings) -> Iterator[str]:
@@ -53,7 +59,12 @@ def _problem(sandbox: Sandbox) -> str:
                 refused = started.keeper.returncode != 0
         except (MachineError, StackError) as error:
             return _one_line(str(error))
-        return f"{log_tail(service.log).strip()}. {_way_out()}" if refused else ""
+        return _refusal(log_tail(service.log).strip()) if refused else ""
+
+
+def _refusal(log: str) -> str:
+    why = next((reason for step, reason in WHY.items() if log.startswith(step)), "")
+    return f"{log}. {why}{_way_out()}"
 
 
 def _one_line(text: str) -> str:

@@ -47,6 +47,7 @@ OTHER_VALUES = {
     "client_keepalive": True,
     "placement": "none",
     "network": "veth",
+    "sandbox": ("cgroup",),
     "cpu_quota": 1.0,
     "knobs": {"net.ipv4.tcp_sack": 0},
     "url": "http://127.0.0.1/",

@@ -1,0 +1,176 @@
+"""Servers run in every sandbox that this machine has, and when they are gone nothing of it is left."""
+
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from services import HERE, eventually, python_environment
+from stacks import answer, arm, blueprint_for, stack_of
+
+from harness import plugins
+from harness.evidence.proof import prove
+from harness.evidence.throttling import throttling_of
+from harness.lab.cgroups import parents
+from harness.lab.directories import PREFIX, sweep
+from harness.lab.rungs.problems import rung_problems
+from harness.lab.sandbox.asked import RUNGS, Sandbox
+from harness.lab.sandbox.enclosures import enclosed
+from harness.load.ask import ask
+from harness.model import Reply, Settings, Target
+
+EVERY = tuple(plugins.names(RUNGS))
+
+
+def possible(*rungs: str) -> tuple[str, ...]:
+    """Those of `rungs` that can be had here."""
+    return tuple(name for name in rungs if not list(rung_problems(Settings(sandbox=(name,)))))
+
+
+def needs(settings: Settings) -> None:
+    if problems := list(rung_problems(settings)):
+        pytest.skip(problems[0])
+
+
+def groups() -> set[Path]:
+    """Every control group of ours that there is, of whichever run."""
+    return {path for parent in parents() for path in parent.glob(f"{PREFIX}*")}
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """Mounts and processes are what they were; other runs on this machine have control groups of their own."""
+    before = Path("/proc/self/mountinfo").read_text(), psutil.Process().children(recursive=True)
+    yield
+    assert (Path("/proc/self/mountinfo").read_text(), psutil.Process().children(recursive=True)) == before
+
+
+@pytest.mark.parametrize("rungs", [*((name,) for name in EVERY), EVERY], ids=[*EVERY, "all"])
+def test_every_arm_of_a_sandbox_is_served_and_proved(tmp_path: Path, rungs: tuple[str, ...]) -> None:
+    had = possible(*rungs)
+    if not had:
+        pytest.skip(next(rung_problems(Settings(sandbox=rungs))))
+    arms = [arm(transport, transport=transport, sandbox=had) for transport in ("tcp", "uds-tmpfs", "uds-dir")]
+    blueprint = blueprint_for(tmp_path, *arms)
+    own = {group for one in blueprint.enclosures.values() for group in one.groups}
+    with nothing_left():
+        with stack_of(blueprint) as stack:
+            proofs = prove([stack])
+            assert {answer(target).status for target in blueprint.targets.values()} == {200}
+            assert own <= groups()
+        assert not own & groups()
+    seen = proofs["tcp"]["sandbox"]
+    assert set(seen) == {"nginx", "app"}
+    here = {entry.name: str(entry.readlink()) for entry in Path("/proc/self/ns").iterdir()}
+    changed = {kind for kind, value in seen["app"]["namespaces"].items() if value != here[kind]}
+    assert changed == expected_namespaces(had)
+    assert (seen["app"]["status"]["Seccomp"], seen["nginx"]["status"]["NoNewPrivs"]) == (
+        ("2", "1") if "seccomp" in had else ("0", "0")
+    )
+
+
+def expected_namespaces(rungs: tuple[str, ...]) -> set[str]:
+    of = {"mounts": {"mnt"}, "namespaces": {"mnt", "pid", "uts", "ipc", "cgroup"}, "user": {"user"}}
+    found = {kind for name in rungs for kind in of.get(name, set())}
+    return found | {"user"} if found and os.geteuid() else found
+
+
+def test_bare_servers_and_an_app_without_nginx_are_in_the_sandbox_too(tmp_path: Path) -> None:
+    had = possible("namespaces", "seccomp", "cgroup")
+    arms = [arm(chain, chain=chain, sandbox=had) for chain in ("floor", "app-direct")]
+    with nothing_left(), stack_of(blueprint_for(tmp_path, *arms)) as stack:
+        assert ("bare-00" in prove([stack])["floor"].get("sandbox", {})) == bool(had)
+
+
+def test_a_quota_stops_the_servers_and_it_is_counted(tmp_path: Path) -> None:
+    needs(Settings(cpu_quota=0.1))
+    blueprint = blueprint_for(tmp_path, arm("slow", cpu_quota=0.1))
+    with nothing_left(), stack_of(blueprint) as stack:
+        prove([stack])
+        since = throttling_of([stack])
+        assert since() == {"slow": {role: dict.fromkeys(since()["slow"][role], 0) for role in ("nginx", "app")}}
+        assert eventually(lambda: asked(blueprint.targets["slow"]) and since()["slow"]["app"]["throttled_periods"])
+
+
+def test_sigkill_of_the_maker_leaves_no_process_mount_or_group(tmp_path: Path) -> None:
+    had = possible(*EVERY)
+    with nothing_left():
+        maker = subprocess.Popen(
+            [sys.executable, HERE / "sandbox_holder.py", tmp_path, json.dumps(had)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=python_environment(),
+        )
+        try:
+            assert maker.stdout is not None
+            said = json.loads(maker.stdout.readline())
+            pids, made = said["pids"], [Path(path) for path in said["paths"]]
+            assert all(map(psutil.pid_exists, pids))
+            assert all(path.exists() for path in made)
+        finally:
+            maker.kill()
+            maker.communicate()
+        assert eventually(lambda: not any(map(psutil.pid_exists, pids)))
+        assert eventually(lambda: not any(path.exists() for path in made))
+
+
+def test_a_killed_keeper_takes_its_namespaces_along_and_the_next_start_removes_the_groups(tmp_path: Path) -> None:
+    had = possible("namespaces", "cgroup")
+    blueprint = blueprint_for(tmp_path, arm(sandbox=had))
+    with stack_of(blueprint) as stack:
+        pids = [stack.app.main_pid(), *stack.pids["app"]]
+        os.kill(stack.app.keeper.pid, signal.SIGKILL)
+        assert eventually(lambda: not any(map(psutil.pid_exists, pids)) or "namespaces" not in had)
+    own = {group for one in blueprint.enclosures.values() for group in one.groups}
+    assert not own & groups()
+
+
+def test_the_next_start_removes_a_group_that_nobody_names(tmp_path: Path) -> None:
+    needs(Settings(sandbox=("cgroup",)))
+    left = enclosed(Sandbox(cgroup=True), "app", tmp_path, (tmp_path,)).groups
+    for group in left:
+        group.mkdir()
+    sweep()
+    assert not any(group.exists() for group in left)
+
+
+def test_the_start_script_brings_the_same_sandboxes_up_by_hand(tmp_path: Path) -> None:
+    had = possible(*EVERY)
+    blueprint = blueprint_for(tmp_path, arm(transport="uds-dir", sandbox=had))
+    with stack_of(blueprint):
+        pass
+    own = [*blueprint.private, *(group for one in blueprint.enclosures.values() for group in one.groups)]
+    with nothing_left():
+        script = subprocess.Popen([blueprint.directory / "start.sh"], stdout=subprocess.PIPE, text=True)
+        try:
+            assert script.stdout is not None
+            assert script.stdout.readline().startswith("tcp: http://")
+            assert eventually(lambda: is_served(blueprint.targets["tcp"]))
+        finally:
+            script.terminate()
+            script.communicate()
+        assert not [path for path in own if path.exists()]
+
+
+def asked(target: Target) -> bool:
+    return answer(target).status == 200
+
+
+def is_served(target: Target) -> bool:
+    reply = ask(target, target.path)
+    return isinstance(reply, Reply) and reply.status == 200
+
+
+def test_what_cannot_be_had_is_told_in_one_sentence_with_the_way_out() -> None:
+    if platform.machine() == "x86_64" and "ssbd" not in possible("ssbd"):
+        (problem,) = rung_problems(Settings(sandbox=("ssbd",)))
+        assert problem.startswith('sandbox = ["ssbd"] cannot be had here: no-store-bypass: ')
+        assert "eave it out." in problem
+    assert list(rung_problems(Settings())) == []

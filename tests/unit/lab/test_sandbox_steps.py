@@ -1,0 +1,108 @@
+"""Rungs in any order give one right set-up, in words for the keeper and in commands for a hand."""
+
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from harness import plugins
+from harness.lab.sandbox import enter
+from harness.lab.sandbox.asked import RUNGS, Sandbox, sandbox_of
+from harness.lab.sandbox.shell import commands, unshare
+from harness.lab.sandbox.steps import BARE, Enclosure, Places, enclosure
+from harness.model import Settings
+from harness.model.rungs import SandboxRung
+
+EVERY = tuple(plugins.names(RUNGS))
+GROUP = Path("/sys/fs/cgroup/cpu/barehop-01234567")
+PLACES = Places(
+    scratch=Path("/dev/shm/barehop-89abcdef/root-app"),
+    shared=(Path("/run/hop"), Path("/results/stack")),
+    others=(Path("/proc"), Path("/dev")),
+    writes=(),
+    groups=(GROUP,),
+    program=Path("/results/stack/seccomp.bpf"),
+)
+
+
+def made(*rungs: str, as_root: bool = True) -> Enclosure:
+    return enclosure(sandbox_of(Settings(sandbox=rungs)), PLACES, b"program", as_root=as_root)
+
+
+def test_nothing_asked_for_is_nothing_done() -> None:
+    assert sandbox_of(Settings()) == Sandbox()
+    assert BARE.words == ()
+    assert made() == Enclosure()
+
+
+def test_the_order_in_which_rungs_are_named_does_not_matter() -> None:
+    assert len({sandbox_of(Settings(sandbox=order)) for order in permutations(EVERY)}) == 1
+
+
+def test_all_together_are_in_the_one_order_that_works() -> None:
+    words = " ".join(made(*EVERY).words)
+    order = [
+        "unshare pid fork write",
+        f"{GROUP}/cgroup.procs 0 unshare mount,uts,ipc,cgroup mount none /",
+        "overlay lowerdir=/,",
+        "unbindable mount /proc",
+        "mount /run/hop",
+        "pivot",
+        "mount proc /proc proc",
+        "unshare user no-store-bypass no-new-privs seccomp /results/stack/seccomp.bpf",
+    ]
+    places = [words.index(piece) for piece in order]
+    assert places == sorted(places)
+    assert words.endswith(order[-1])
+
+
+def test_who_is_not_root_is_in_a_user_namespace_before_all_else() -> None:
+    assert made("namespaces", as_root=False).words[:3] == ("unshare", "user,pid", "fork")
+    assert made("user", as_root=False).words == ("unshare", "user", "fork")
+    assert made("seccomp", as_root=False).words == made("seccomp").words
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("as_root", [True, False])
+def test_every_step_is_one_that_the_program_knows(name: str, as_root: bool) -> None:
+    words = [word for word in made(name, as_root=as_root).words if word != "fork"]
+    while words:
+        count = enter.STEPS[words[0]].__code__.co_argcount
+        assert len(words) > count
+        words = words[1 + count :]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_rung_says_what_it_stands_for_and_how_anyone_can_have_it(name: str) -> None:
+    rung = plugins.load(RUNGS, name, SandboxRung)
+    assert len(rung.stands_for) > 20
+    assert any("COMMAND" in line for line in rung.by_hand)
+
+
+def test_a_quota_takes_a_control_group_and_is_written_before_anybody_is_in_it() -> None:
+    asked = sandbox_of(Settings(cpu_quota=0.5))
+    places = Places(PLACES.scratch, (), (), ((GROUP / "cpu.max", "50000 100000"),), (GROUP,), PLACES.program)
+    limited = enclosure(asked, places, b"", as_root=True)
+    assert limited.groups == (GROUP,)
+    assert limited.limited == GROUP
+    assert [step.words[1:] for step in limited.joins] == [
+        (f"{GROUP}/cpu.max", "50000 100000"),
+        (f"{GROUP}/cgroup.procs", "0"),
+    ]
+
+
+def test_by_hand_it_is_the_same_in_commands() -> None:
+    text = "\n".join(commands(made("cgroup", "mounts", "namespaces"), ["nginx", "-c", "a conf"]))
+    assert f"mkdir {GROUP}\necho 0 > {GROUP}/cgroup.procs\n" in text
+    assert "unshare --mount --pid --uts --ipc --cgroup --fork --kill-child /bin/sh" in text
+    assert "mount --make-rprivate /\n" in text
+    assert "mount --rbind /dev /dev/shm/barehop-89abcdef/root-app/merged/dev\n" in text
+    assert "mount -t proc -o nosuid,nodev,noexec proc /proc\nexec nginx -c 'a conf'" in text
+
+
+def test_what_no_command_can_do_a_program_of_ours_does() -> None:
+    last = commands(made("seccomp", "user"), ["nginx"])[-1]
+    assert last.startswith("exec ")
+    assert last.endswith("enter.py unshare user no-new-privs seccomp /results/stack/seccomp.bpf -- nginx")
+    assert unshare(made("seccomp", "user")) == ""
+    assert unshare(made("user", as_root=False)).endswith("--user --map-current-user --keep-caps")
