@@ -104,7 +104,7 @@ def _visitor(  # noqa: PLR0913 - everything that a visit depends on
         send = until_the_end.enter_context(sending)
     return Visitor(
         arm=arm.name,
-        send=switch.under(stack.blueprint.kernel, stack.network.network.inside(send)),
+        send=switch.under(stack.blueprint.kernel, stack.network.client.inside(send)),
         cpu=cpu_reader(stack.pids_of(arm.name)),
         approach=_approach(stack, stacks),
         to_nginx=arm.settings.chain in BEHIND_NGINX,
@@ -121,7 +121,11 @@ def _gauges(experiment: Experiment, stacks: Sequence[Stack], until_the_end: Exit
     """One for each set of processes: arms that share them share it."""
     watched = {arm.name: _watched(arm, stacks) for arm in experiment.arms}
     opened = {repr(pids): pids for pids in watched.values()}
-    gauges = {key: until_the_end.enter_context(gauge(pids)) for key, pids in opened.items()}
+    networks = {repr(watched[arm.name]): stack_of(arm.name, stacks).network for arm in experiment.arms}
+    gauges = {
+        key: until_the_end.enter_context(gauge(pids, networks=networks[key].every if networks[key].places else ()))
+        for key, pids in opened.items()
+    }
     return {arm: gauges[repr(pids)] for arm, pids in watched.items()}
 
 

@@ -24,7 +24,7 @@ from harness.lab.kernel.tuning import recovered_tuning, tuning_directory
 from harness.lab.lock import only_run
 from harness.lab.network.own_user import gain_rights
 from harness.model import Experiment, Knob, Plan, Settings, Summary
-from harness.preflight import check_machine
+from harness.preflight import available, check_machine
 
 if TYPE_CHECKING:
     from harness.analysis.across.runs import RunComparison
@@ -121,6 +121,9 @@ def show(config: Path, arm: str, overrides: tuple[str, ...]) -> None:
     _known_arm(experiment, arm)
     _gain_rights(experiment)
     machine = replace(survey(RESULTS), allow_global=True)
+    experiment = available(experiment)
+    if arm in experiment.left_out:
+        raise MachineError(experiment.left_out[arm])
     check_machine(experiment, machine)
     directory = (RESULTS / experiment.name / "UTC-TIME" / "stack" / "0001").resolve()
     blueprints = blueprints_of(experiment, directory, machine)
@@ -253,7 +256,11 @@ def list_everything() -> None:
     """List the settings of an arm and all transports, load tools and knobs."""
     from harness.report.arrangement import render_list
 
-    packages = {"transports": "harness.lab.transports", "load tools": "harness.load.tools"}
+    packages = {
+        "transports": "harness.lab.transports",
+        "network rungs": "harness.lab.rungs.network",
+        "load tools": "harness.load.tools",
+    }
     kinds = {
         kind: {name: plugins.help_text(package, name) for name in plugins.names(package)}
         for kind, package in packages.items()
@@ -325,8 +332,8 @@ def _boots(config: Path, overrides: tuple[str, ...]) -> str:
 
 
 def _gain_rights(experiment: Experiment | None) -> None:
-    """What knobs take; before slow imports, because these start threads."""
-    if experiment and any(arm.settings.knobs for arm in experiment.arms):
+    """What knobs and rungs take; before slow imports, because these start threads."""
+    if experiment and any(arm.settings.knobs or arm.settings.network != "host" for arm in experiment.arms):
         gain_rights()
 
 

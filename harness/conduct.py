@@ -10,6 +10,7 @@ from harness.conclude import read_sessions, verdicts_of
 from harness.ending import load_polars, refusal
 from harness.errors import ConfigError, HarnessError, Interrupted
 from harness.evidence.store import Store, new_directory, open_store
+from harness.experiment.left_out import sentences
 from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import schedule_of
@@ -18,7 +19,7 @@ from harness.floor.results import last_floor
 from harness.lab.blueprint import survey
 from harness.model import Experiment, Plan
 from harness.pilot import piloted
-from harness.preflight import check_machine, run_facts
+from harness.preflight import available, check_machine, run_facts
 from harness.rates import capacities_per_s, wants_capacities, with_rates
 from harness.report.arrangement import foreseen
 from harness.report.progress import message, progress
@@ -37,7 +38,9 @@ def begun(  # noqa: PLR0913 - the options of a command
     """A new results directory with its plan; nothing is made before every problem has been looked for."""
     if config is None:
         raise ConfigError("Which experiment? Give the path of a file, or a name like baseline; see barehop list.")
-    experiment = read_experiment(config, overrides)
+    experiment = available(read_experiment(config, overrides))
+    for sentence in sentences(experiment.left_out):
+        message(f"Left out: {sentence}", quiet=quiet)
     check_machine(experiment, replace(survey(out or results), allow_global=allow_global))
     store = Store(new_directory(results, experiment.name, out))
     store.write_text("experiment.toml", config.read_bytes().decode())

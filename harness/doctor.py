@@ -16,17 +16,19 @@ from harness.evidence.gaps import watch_gaps
 from harness.evidence.host import host_facts
 from harness.evidence.pyperf_system import pyperf_system
 from harness.evidence.quiet import Noise, watch_noise
+from harness.experiment.left_out import sentences
 from harness.lab.blueprint import Machine
 from harness.lab.kernel.tuning import tuning_of
 from harness.lab.placement import place
 from harness.lab.process import own_pids
 from harness.lab.programs import find_nginx, find_program, find_python
 from harness.model import Experiment, Home, LoadTool
-from harness.preflight import machine_problems
+from harness.preflight import available, machine_problems
 from harness.report.findings import Finding, State
 from harness.report.wording import duration
 
 MISSING: State = "missing"
+LEFT_OUT = "These arms would be left out, and the rest measured."
 
 Facts = dict[str, Any]
 
@@ -185,10 +187,11 @@ def _pyperf() -> Iterator[Finding]:
 
 
 def _experiment(experiment: Experiment, machine: Machine) -> list[Finding]:
-    problems = machine_problems(experiment, machine)
-    if not problems:
-        return [Finding(experiment.name, "ok", "this machine has everything that the experiment needs", "")]
-    return [Finding(experiment.name, MISSING, problem, "") for problem in problems]
+    rest = available(experiment)
+    problems = [Finding(rest.name, MISSING, problem, "") for problem in machine_problems(rest, machine)]
+    missed = [Finding(rest.name, "doubt", sentence, LEFT_OUT) for sentence in sentences(rest.left_out)]
+    enough = Finding(rest.name, "ok", "this machine has everything that the experiment needs", "")
+    return [*missed, *problems] or [enough]
 
 
 def _conclusions(findings: Sequence[Finding], facts: Facts) -> Iterator[str]:

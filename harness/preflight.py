@@ -7,12 +7,14 @@ from harness import plugins
 from harness.errors import MachineError, raise_all
 from harness.evidence.host import host_facts
 from harness.evidence.pyperf_facts import pyperf_facts
+from harness.experiment.left_out import without
 from harness.experiment.limits import CLIENT
 from harness.experiment.sharing import stacks_of
 from harness.lab.blueprint import Machine, stack_problems
 from harness.lab.kernel.problems import knob_problems
 from harness.lab.kernel.settings import kernels_of
 from harness.lab.programs import find_program, find_python
+from harness.lab.rungs.problems import rung_problems
 from harness.model import Experiment, LoadTool, Settings
 
 
@@ -21,12 +23,24 @@ def check_machine(experiment: Experiment, machine: Machine) -> None:
     raise_all(machine_problems(experiment, machine), MachineError)
 
 
+def available(experiment: Experiment) -> Experiment:
+    """The experiment without the arms whose rungs cannot be had here, if that leaves anything to compare.
+
+    Otherwise, and where the arms are the runs of a screen, it is the same, and `check_machine` will say why it cannot.
+    """
+    found = {arm.name: " ".join(rung_problems(arm.settings)) for arm in experiment.arms}
+    reasons = {arm: reason for arm, reason in found.items() if reason}
+    rest = without(experiment, reasons) if reasons and not experiment.levels else experiment
+    return rest if len(rest.arms) > (2 if rest.design.control else 1) and rest.pairs else experiment
+
+
 def machine_problems(experiment: Experiment, machine: Machine) -> list[str]:
     """Everything that this machine lacks for `experiment`, each once; nothing is started."""
     groups = stacks_of(experiment)
     missing = (problem for arms in groups for problem in stack_problems(arms, machine))
+    rungs = (problem for arms in groups for problem in rung_problems(arms[0].settings))
     turning = knob_problems(kernels_of(groups), allow_global=machine.allow_global)
-    return list(dict.fromkeys([*missing, *turning, *_tool_problems(experiment)]))
+    return list(dict.fromkeys([*missing, *rungs, *turning, *_tool_problems(experiment)]))
 
 
 def outside_tool(settings: Settings) -> LoadTool | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.analysis.comparisons import is_control
 from harness.analysis.failures import counted
 from harness.analysis.judged import FEWEST_SESSIONS
+from harness.experiment.left_out import sentences
 from harness.model import Comparison, Doubt, Experiment, Record
 
 
@@ -79,6 +80,16 @@ def _throttled(arms: str, records: Sequence[Record]) -> str:
         if stopped:
             parts.append(f"{role} in {stopped} of {periods} periods of 100 ms, for {us / 1e6:.2f} s")
     return f"{arms}: {'; '.join(parts)}" if parts else ""
+
+
+def left_out_doubts(experiment: Experiment) -> Iterator[Doubt]:
+    """One for each reason why arms could not be had."""
+    for sentence in sentences(experiment.left_out):
+        yield Doubt(
+            kind="left-out",
+            seen=sentence,
+            advice="The rest was measured. What was to be compared with it is compared with the rung below.",
+        )
 
 
 def session_doubts(records: Sequence[Record]) -> Iterator[Doubt]:

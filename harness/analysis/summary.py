@@ -11,6 +11,7 @@ from harness.analysis.doubts import (
     differing_controls,
     failed_doubts,
     incomplete_doubts,
+    left_out_doubts,
     session_doubts,
     throttled_doubts,
 )
@@ -60,7 +61,14 @@ def summarise(
         arms=arms_of(experiment, sessions, failed, schedule.looks),
         comparisons=comparisons,
         tool_signs=tool_signs(experiment, comparisons, records),
-        doubts=(*control_doubts(differing), *nulls, *faults, *throttled_doubts(records), *session_doubts(records)),
+        doubts=(
+            *control_doubts(differing),
+            *left_out_doubts(experiment),
+            *nulls,
+            *faults,
+            *throttled_doubts(records),
+            *session_doubts(records),
+        ),
         **factors,
         **_load(experiment, sessions, schedule.looks),
     )

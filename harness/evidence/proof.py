@@ -8,6 +8,7 @@ from harness.errors import StackError, raise_all
 from harness.evidence.affinity import strays
 from harness.evidence.kernel_proof import kernel_proof
 from harness.evidence.listeners import listening_inodes, socket_inodes
+from harness.evidence.rung_proof import rung_proof
 from harness.evidence.sandbox_proof import sandbox_proof
 from harness.lab.directories import check_home
 from harness.lab.routes import BEHIND_NGINX, Hop
@@ -28,13 +29,16 @@ def _proofs(stack: Stack) -> dict[str, Proof]:
     blueprint = stack.blueprint
     raise_all(strays(stack.pids, blueprint.placement), StackError)
     kernel = kernel_proof(stack) | sandbox_proof(stack)
-    with stack.inside():
+    with stack.network.app.entered():
         hops = {name: _prove_hop(hop, _app_inodes(stack)) for name, hop in blueprint.hops.items()}
+    with stack.network.doors.entered():
         front = _inodes_of(stack.nginx.main_pid(), stack.pids["nginx"])
-        return {arm.name: _proof(arm, stack, hops, front) | kernel for arm in blueprint.arms}
+        proofs = {arm.name: _proof(arm, stack, hops, front) | kernel for arm in blueprint.arms}
+    return {arm.name: proofs[arm.name] | rung_proof(stack, arm) for arm in blueprint.arms}
 
 
 def _proof(arm: Arm, stack: Stack, hops: Mapping[str, Proof], front: set[str]) -> Proof:
+    """In the network in which nginx is listened to."""
     blueprint, name = stack.blueprint, arm.name
     proof: Proof = {
         "url": blueprint.targets[name].url,
@@ -45,7 +49,8 @@ def _proof(arm: Arm, stack: Stack, hops: Mapping[str, Proof], front: set[str]) -
     }
     if arm.settings.chain in BEHIND_NGINX:
         proof["upstream"] = blueprint.server(name)
-        proof["nginx_listens"] = _prove_listener(_front_address(stack, name), front, "nginx")
+        door = f"{blueprint.door}:{blueprint.targets[name].port}"
+        proof["nginx_listens"] = _prove_listener(door, front, "nginx")
     if name in stack.bare:
         own = socket_inodes([stack.bare[name].main_pid()])
         return proof | {"hop": _prove_hop(blueprint.routes.bare[name], own, "bare server")}
@@ -74,11 +79,6 @@ def _prove_listener(address: str, own: set[str], who: str) -> str:
 
 def _inodes_of(main: int, workers: Iterable[int]) -> set[str]:
     return socket_inodes((main, *workers))
-
-
-def _front_address(stack: Stack, arm: str) -> str:
-    target = stack.blueprint.targets[arm]
-    return f"{target.host}:{target.port}"
 
 
 def _different_answers(stacks: Sequence[Stack]) -> Iterable[str]:

@@ -12,13 +12,13 @@ from harness.model import Arm, LoadTool, Settings
 CLIENT = "client"
 MOST_CONNECTIONS = 1000  # nginx has 8192 for all arms, and a request takes two of them
 TOOLS = "harness.load.tools"
+NETWORK_RUNGS = "harness.lab.rungs.network"
 SANDBOX_RUNGS = "harness.lab.rungs.sandbox"
 LEAST_QUOTA_CPUS = 0.01  # that the kernel takes: 1 ms of each 100
 LONGEST_BODY_BYTES = 3000  # that a parameter of nginx.conf can hold
 
 # Settings of the file format that this version would otherwise ignore in silence.
 NOT_YET = {
-    "network": "this version measures on the network of the host only",
     "url": "this version measures stacks of its own only",
 }
 
@@ -51,6 +51,9 @@ def _unknown_names(settings: Settings) -> Iterator[tuple[str, str]]:
     transports = plugins.names("harness.lab.transports")
     if settings.transport not in transports:
         yield "transport", f"there is no such transport.{did_you_mean(settings.transport, transports)}"
+    rungs = plugins.names(NETWORK_RUNGS)
+    if settings.network not in rungs:
+        yield "network", f"there is no such rung.{did_you_mean(settings.network, rungs)}"
     tools = [CLIENT, *plugins.names(TOOLS)]
     if settings.tool not in tools:
         yield "tool", f"this version drives no such tool.{did_you_mean(settings.tool, tools)}"
@@ -92,6 +95,7 @@ def _impossible(settings: Settings) -> Iterator[str]:
             'Set upstream_keepalive to 0, or worker_class to "uvicorn" or "asgi".'
         )
     yield from _broken_chain(settings)
+    yield from _broken_rung(settings)
     yield from _broken_load(settings)
     if settings.tool in plugins.names(TOOLS):
         yield from _tool_limits(settings)
@@ -129,6 +133,17 @@ def _broken_chain(settings: Settings) -> Iterator[str]:
         yield (
             f"{chain} excludes path = {shown(settings.path)}, because nginx answers at most {LONGEST_BODY_BYTES} "
             "bytes by itself. Ask for less."
+        )
+
+
+def _broken_rung(settings: Settings) -> Iterator[str]:
+    """Why nothing lies on the way that the other settings leave."""
+    needs = ("full", "proxy-only") if settings.network_leg == "front" else ("full",)
+    if settings.network != "host" and settings.chain not in needs:
+        between = "the client and nginx" if settings.network_leg == "front" else "nginx and the app"
+        yield (
+            f"chain = {shown(settings.chain)} excludes network = {shown(settings.network)}, because that lies between "
+            f"{between}. Leave one of them out."
         )
 
 

@@ -4,8 +4,8 @@ from harness.model import Arm, Experiment
 
 # What nginx and gunicorn are started with; every other setting can differ from visit to visit.
 PROCESS_SETTINGS = (
-    "app", "app_dir", "worker_class", "workers", "nginx", "python", "placement", "network", "sandbox", "cpu_quota",
-    "knobs",
+    "app", "app_dir", "worker_class", "workers", "nginx", "python", "placement", "network", "network_leg", "sandbox",
+    "cpu_quota", "knobs",
 )  # fmt: skip
 
 

@@ -11,16 +11,18 @@ from harness.lab.certificate import Certificate, certificate_paths
 from harness.lab.directories import disk_parent, private_name, tmpfs_parent
 from harness.lab.gunicorn import gunicorn_argv
 from harness.lab.kernel.settings import UNCHANGED, Kernel, kernels_of
+from harness.lab.network.way import BARE_WAY, Way, way_of
 from harness.lab.nginx import Site, body_of, nginx_argv, nginx_conf, worker_user
 from harness.lab.placement import Placement, place
 from harness.lab.ports import free_ports
 from harness.lab.programs import find_nginx, find_python, gunicorn_version
-from harness.lab.routes import BEHIND_NGINX, Hop, Parents, Routes, bare_argv, hop_of, routes_of
+from harness.lab.routes import BEHIND_NGINX, Hop, Parents, Routes, bare_argv, hop_of, relay_argv, routes_of
 from harness.lab.sandbox.asked import sandbox_of
 from harness.lab.sandbox.enclosures import enclosed
 from harness.lab.sandbox.steps import Enclosure
 from harness.lab.topology import Topology, read_topology
 from harness.model import SERVER_ROLES, Arm, Experiment, Settings, Target
+from harness.model.rungs import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Blueprint:
     gunicorn_argv: tuple[str, ...]
     bare_argvs: dict[str, tuple[str, ...]]  # of servers in the application's place, by arm
     kernel: Kernel = UNCHANGED
+    way: Way = BARE_WAY
     enclosures: dict[str, Enclosure] = field(default_factory=dict)  # by role, and by name of a bare server
 
     @property
@@ -56,6 +59,33 @@ class Blueprint:
     def targets(self) -> dict[str, Target]:
         """Whom the client asks, by arm."""
         return self.routes.targets
+
+    @property
+    def door(self) -> str:
+        """The address that nginx listens on."""
+        return self.way.listens if self.way.leg == "front" else LOOPBACK
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        """Where nginx listens, for each arm that it takes part in."""
+        behind = (arm.name for arm in self.arms if arm.settings.chain in BEHIND_NGINX)
+        return tuple(f"{self.door}:{self.targets[name].port}" for name in behind)
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Those at the far end of the way."""
+        hops = (hop.address for hop in self.hops.values() if not hop.directory)
+        return tuple(int(address.rpartition(":")[2]) for address in (hops if self.way.leg == "hop" else self.doors))
+
+    @property
+    def relay_argv(self) -> tuple[str, ...]:
+        """The command line of the relay on the way; none without one."""
+        return relay_argv(self.way.relay, self.ports) if self.way.relay else ()
+
+    @property
+    def relay_role(self) -> str:
+        """Whom a relay stands before, on whose CPUs it runs and whose work its own counts as."""
+        return "nginx" if self.way.leg == "front" else "app"
 
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)
@@ -86,8 +116,10 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
     python = find_python(settings.python, settings.worker_class)
     scratch = _scratch_parent(machine) / private_name()
     certificate = certificate_paths(directory) if any(arm.settings.tls for arm in arms) else None
-    routes = routes_of(arms, machine.parents, certificate, ports)
-    sites = [_site(number, arm, routes) for number, arm in enumerate(arms) if arm.settings.chain in BEHIND_NGINX]
+    way = way_of(settings)
+    routes = routes_of(arms, machine.parents, certificate, ports, way)
+    door = way.listens if way.leg == "front" else LOOPBACK
+    sites = [_site(number, arm, routes, door) for number, arm in enumerate(arms) if arm.settings.chain in BEHIND_NGINX]
     binds = [hop.transport.bind(hop.address) for hop in routes.hops.values()]
     return Blueprint(
         directory=directory,
@@ -100,6 +132,7 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
         nginx_argv=nginx_argv(nginx, directory / "nginx.conf", scratch),
         gunicorn_argv=gunicorn_argv(python, gunicorn_version(python), settings, binds, scratch),
         bare_argvs={arm: bare_argv(hop) for arm, hop in routes.bare.items()},
+        way=way,
         enclosures=_enclosures(settings, routes, (scratch, *routes.directories, directory)),
     )
 
@@ -140,7 +173,7 @@ def _enclosures(settings: Settings, routes: Routes, shared: Sequence[Path]) -> d
     return {server: enclosed(sandbox_of(settings), server, shared[0], shared) for server in servers}
 
 
-def _site(number: int, arm: Arm, routes: Routes) -> Site:
+def _site(number: int, arm: Arm, routes: Routes, door: str) -> Site:
     return Site(
         arm=arm.name,
         upstream=f"hop_{number:02}",  # all of one length: the name travels in the Host header
@@ -150,6 +183,7 @@ def _site(number: int, arm: Arm, routes: Routes) -> Site:
         keepalive=arm.settings.upstream_keepalive,
         tls=arm.settings.tls,
         body=body_of(arm.settings.path) if arm.settings.chain == "proxy-only" else None,
+        listens=door,
     )
 
 

@@ -1,26 +1,34 @@
 """A stack in words and as a script, for those who want to see it or bring it up by hand."""
 
 import shlex
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from harness import plugins
+from harness.lab import doors
 from harness.lab.blueprint import Blueprint, bare_name
 from harness.lab.gunicorn import UNWANTED
 from harness.lab.kernel.commands import command
 from harness.lab.kernel.settings import Kernel
 from harness.lab.kernelfiles import format_cpus
-from harness.lab.sandbox.shell import branch, commands, is_forked, started
-from harness.lab.sandbox.steps import BARE
+from harness.lab.network.commands import building_commands, inside
+from harness.lab.network.way import RUNGS
+from harness.lab.sandbox.shell import branch, commands, ended, started
+from harness.lab.sandbox.steps import BARE, Enclosure
 from harness.model.knobs import OF_A_NETWORK
+from harness.model.rungs import NetworkRung, Place
 
 OWN_NETWORK = "in a network namespace of its own, with the host's values otherwise"
+OURS = "nsenter --net=/proc/$$/ns/net"  # back from a namespace to that of the shell
 
 
 def described(blueprint: Blueprint, arm: str) -> dict[str, str]:
     """What serves `arm`, in words and in full, by what it is."""
     cpus = "\n".join(f"{role}: {format_cpus(cpus)}" for role, cpus in blueprint.placement.cpus.items())
     chain = blueprint.arm(arm).settings.chain
-    nginx = {"nginx": shlex.join(blueprint.nginx_argv), "nginx.conf": blueprint.nginx_conf}
-    gunicorn = {"gunicorn": shlex.join(blueprint.gunicorn_argv)}
+    nginx = {"nginx": _words(begun(blueprint).nginx, blueprint.nginx_argv), "nginx.conf": blueprint.nginx_conf}
+    gunicorn = {"gunicorn": _words(begun(blueprint).app, blueprint.gunicorn_argv)}
     servers = {"full": nginx | gunicorn, "proxy-only": nginx, "app-direct": gunicorn}
     if arm in blueprint.bare_argvs:
         servers["floor"] = {"bare server": shlex.join(blueprint.bare_argvs[arm])}
@@ -28,6 +36,7 @@ def described(blueprint: Blueprint, arm: str) -> dict[str, str]:
         "who asks whom": " -> ".join(filter(None, (blueprint.targets[arm].url, blueprint.server(arm)))),
         "CPUs": f"{cpus}\n{blueprint.placement.reason}",
         "kernel settings": _knobs(blueprint),
+        **_rung(blueprint),
         **servers[chain],
         **_sandboxes(blueprint),
     }
@@ -36,15 +45,17 @@ def described(blueprint: Blueprint, arm: str) -> dict[str, str]:
 def _sandboxes(blueprint: Blueprint) -> dict[str, str]:
     """How to start each server in its sandbox, where it has one."""
     return {
-        f"{name} in its sandbox": "\n".join(commands(blueprint.enclosures[name], argv))
-        for name, _, argv in _servers(blueprint)
-        if blueprint.enclosures[name] != BARE
+        f"{name} in its sandbox": "\n".join(commands(_enclosure(blueprint, name), argv))
+        for name, _, argv in _services(blueprint)
+        if _enclosure(blueprint, name) != BARE
     }
 
 
 def start_script(blueprint: Blueprint) -> str:
     """A shell script that brings the same stack up by hand."""
     private = shlex.join(map(str, blueprint.private))
+    names = " ".join(namespaces(blueprint).values())
+    unnamed = [f"for name in {names}; do ip netns del $name 2>/dev/null || true; done"] if names else []
     lines = [
         "#!/bin/sh",
         "# Brings this stack up by hand, as barehop did. Ctrl-C ends it.",
@@ -56,13 +67,16 @@ def start_script(blueprint: Blueprint) -> str:
         f"unset {' '.join(UNWANTED)}",
         f"mkdir -m 700 {private}",
         "pids=",
-        *_end(blueprint),
+        "end() {",
+        *(f"    {line}" for line in (*ended(blueprint.enclosures.values()), f"rm -r {private}", *unnamed)),
+        "}",
         "trap end EXIT",
         "trap 'exit 130' INT TERM",
+        *_building(blueprint),
         *(
             line
-            for name, where, argv in _servers(blueprint)
-            for line in started(name, blueprint.enclosures[name], where, argv)
+            for name, before, argv in _services(blueprint)
+            for line in started(name, _enclosure(blueprint, name), before, argv)
         ),
         *(f"echo {shlex.quote(f'{arm}: {target.url}')}" for arm, target in blueprint.targets.items()),
         "wait ${pids%% *}",
@@ -70,40 +84,86 @@ def start_script(blueprint: Blueprint) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _servers(blueprint: Blueprint) -> list[tuple[str, str, Sequence[str]]]:
-    """(name, CPUs, command line) in the order in which they start."""
-    cpus = {role: format_cpus(blueprint.placement.cpus[role]) for role in ("nginx", "app")}
-    bare = enumerate(blueprint.bare_argvs.values())
-    return [
-        ("app", cpus["app"], blueprint.gunicorn_argv),
-        *((bare_name(number), cpus["app"], argv) for number, argv in bare),
-        ("nginx", cpus["nginx"], blueprint.nginx_argv),
-    ]
+def namespaces(blueprint: Blueprint) -> Mapping[Place, str]:
+    """What those of the rung are called where they are made by hand."""
+    return {place: f"{blueprint.private[0].name}-{place}" for place in blueprint.way.places}
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What the command line of each is begun with, where its network is not ours."""
+
+    app: str = ""
+    nginx: str = ""
+    client: str = ""
+    relay: str = ""
+
+
+def begun(blueprint: Blueprint) -> Begun:
+    names, way = namespaces(blueprint), blueprint.way
+    if not names:
+        return Begun()
+    near, far = inside(names["near"]), inside(names.get("far", names["near"]))
+    relay = inside(names[way.relay.place]) if way.relay else ""
+    handed = f"{shlex.join((sys.executable, '-I', '-S', doors.__file__, *blueprint.doors))} --"
+    if way.leg == "front":
+        return Begun(nginx=f"{far} {handed} {OURS}", client=near, relay=relay)
+    return Begun(app=far, nginx=f"{handed} {near}", relay=relay)
+
+
+def _services(blueprint: Blueprint) -> Iterator[tuple[str, str, Sequence[str]]]:
+    """Each one's name, what its command line begins with, and the rest of it; in the order in which they start."""
+    cpus = {role: f"taskset -c {format_cpus(blueprint.placement.cpus[role])}" for role in ("nginx", "app")}
+    yield "app", _words(begun(blueprint).app, (), cpus["app"]), blueprint.gunicorn_argv
+    for number, argv in enumerate(blueprint.bare_argvs.values()):
+        yield bare_name(number), cpus["app"], argv
+    yield "nginx", _words(begun(blueprint).nginx, (), cpus["nginx"]), blueprint.nginx_argv
+    if blueprint.relay_argv:
+        yield "relay", _words(begun(blueprint).relay, (), cpus[blueprint.relay_role]), blueprint.relay_argv
+
+
+def _enclosure(blueprint: Blueprint, name: str) -> Enclosure:
+    return blueprint.enclosures.get(name, BARE)
 
 
 def _inside(blueprint: Blueprint) -> list[str]:
     """The script once more, called with the name of a server, in that server's sandbox."""
-    enclosed = [(name, argv) for name, _, argv in _servers(blueprint) if blueprint.enclosures[name] != BARE]
-    branches = (branch(name, blueprint.enclosures[name], argv) for name, argv in enclosed)
+    services = ((name, _enclosure(blueprint, name), argv) for name, _, argv in _services(blueprint))
+    branches = [branch(name, one, argv) for name, one, argv in services if one != BARE]
     cases = ['self=$(readlink -f "$0")', 'case "$1" in', *(line for lines in branches for line in lines), "esac"]
-    return cases if enclosed else []
+    return cases if branches else []
 
 
-def _end(blueprint: Blueprint) -> list[str]:
-    """Control groups can be removed when nobody is in them any more, which takes a moment."""
-    enclosures = blueprint.enclosures.values()
-    groups = shlex.join(str(group) for one in enclosures for group in one.groups)
-    killed = ["    sleep 1", "    kill -KILL $held 2>/dev/null || true"] if any(map(is_forked, enclosures)) else []
-    removed = [f"    for _ in 1 2 3 4 5; do rmdir {groups} 2>/dev/null && break; sleep 0.2; done"] if groups else []
-    ended = ["    kill $pids 2>/dev/null || true", *killed, "    wait", *removed]
-    return ["end() {", *ended, f"    rm -r {shlex.join(map(str, blueprint.private))}", "}"]
+def _words(before: str, argv: tuple[str, ...], pinned: str = "") -> str:
+    return " ".join(filter(None, (before, pinned, shlex.join(argv))))
+
+
+def _rung(blueprint: Blueprint) -> dict[str, str]:
+    """What it is, where containers have it, and the commands that build it."""
+    way = blueprint.way
+    if not way.places:
+        return {}
+    rung = plugins.load(RUNGS, way.rung, NetworkRung)
+    relay = [_words(begun(blueprint).relay, blueprint.relay_argv)] if blueprint.relay_argv else []
+    lines = [plugins.help_text(RUNGS, way.rung), f"As with {rung.stands_for}.", *_building(blueprint), *relay]
+    return {f"network rung {way.rung}": "\n".join(lines)}
+
+
+def _building(blueprint: Blueprint) -> list[str]:
+    """The namespaces, with the knobs of a network turned in each, and what lies between them."""
+    names = namespaces(blueprint)
+    if not names:
+        return []
+    turned = [command(change) for setting in blueprint.kernel.of(*OF_A_NETWORK) for change in setting.changes]
+    knobs = [f"{inside(name)} sh -c {shlex.quote(line)}" for name in names.values() for line in turned]
+    client = begun(blueprint).client
+    asking = [f"echo {shlex.quote(f'ask it inside: {client} curl ...')}"] if client else []
+    return [*building_commands(blueprint.way, names, blueprint.ports), *knobs, *asking]
 
 
 def _knobs(blueprint: Blueprint) -> str:
     """Each with its scope and the commands that turn it."""
-    own = (
-        ["in a network namespace of its own, with the host's values otherwise"] if blueprint.kernel.own_network else []
-    )
+    own = [OWN_NETWORK] if blueprint.kernel.own_network else []
     lines = [
         f"{setting.name} = {setting.value} ({setting.knob.scope}): {command(change)}"
         for setting in blueprint.kernel.settings

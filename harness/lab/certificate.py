@@ -1,7 +1,9 @@
-"""A certificate for 127.0.0.1, made for one stack; the key of its authority is never written."""
+"""A certificate for where nginx can be asked, made for one stack; the key of its authority is never written."""
 
 from dataclasses import dataclass
 from pathlib import Path
+
+from harness.model.rungs import FAR, GATEWAY, LOOPBACK
 
 CHAIN_AND_KEY = "server.pem"
 
@@ -23,4 +25,5 @@ def write_certificate(paths: Certificate) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(paths.authority))
     paths.chain_and_key.touch(mode=0o600)
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(paths.chain_and_key))
+    certificate = authority.issue_cert(LOOPBACK, GATEWAY, FAR)
+    certificate.private_key_and_cert_chain_pem.write_to_path(str(paths.chain_and_key))

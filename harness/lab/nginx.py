@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from harness.experiment.limits import sized
 from harness.lab.certificate import CHAIN_AND_KEY
 from harness.lab.programs import Nginx
+from harness.model.rungs import LOOPBACK
 
 JSON = '{"hello":"world","utcnow":"2021-12-27T00:31:42.383861","random":0.5352573557347882}'
 CHECK_PATH = "/barehop-check"
@@ -19,7 +20,7 @@ CHECK_HEADER = "X-Barehop-Upstream"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What nginx does for one arm: listen on `port`, pass `path` on to `server`; or answer with `body` itself."""
+    """What nginx does for one arm: listen on `port` of `listens`, pass `path` on to `server`, or answer with `body`."""
 
     arm: str
     upstream: str
@@ -29,6 +30,7 @@ class Site:
     keepalive: int
     tls: bool
     body: str | None = None
+    listens: str = LOOPBACK
 
 
 def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, user: str) -> str:

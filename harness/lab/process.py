@@ -29,7 +29,8 @@ UNTELLING = (" ", "Traceback (", "During handling of the above", "The above exce
 class Service:
     """What to run. `directories` are made before it starts and removed after it has ended; one can be a control group.
 
-    `steps` are those of sandbox/enter.py that it is put into a sandbox by.
+    `inherited` are descriptors of ours that it has too, by the same numbers. `steps` are those of sandbox/enter.py that
+    it is put into a sandbox by.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Service:
     env: Mapping[str, str] | None = None
     directories: tuple[Path, ...] = ()
     started_with: tuple[OfServers, ...] = ()
+    inherited: tuple[int, ...] = ()
     steps: tuple[str, ...] = ()
 
 
@@ -149,6 +151,7 @@ def _keeper_of(service: Service) -> subprocess.Popen[bytes]:
                 stderr=log,
                 cwd=service.cwd,
                 env=service.env,
+                pass_fds=service.inherited,
                 start_new_session=True,
             )
     except OSError as error:

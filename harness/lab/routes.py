@@ -7,12 +7,13 @@ from pathlib import Path
 
 from harness import plugins
 from harness.errors import MachineError
-from harness.lab import bare
+from harness.lab import bare, relay
 from harness.lab.certificate import Certificate
 from harness.lab.directories import private_name, socket_problem
+from harness.lab.network.way import BARE_WAY, Way
 from harness.model import Arm, Home, Target, Transport
+from harness.model.rungs import LOOPBACK, Relayed
 
-LOOPBACK = "127.0.0.1"
 NGINX_ITSELF = "nginx itself"
 BEHIND_NGINX = ("full", "proxy-only")
 
@@ -21,11 +22,17 @@ Parents = Mapping[Home, Path | None]  # where private directories may be made, b
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """A transport at its address in one stack."""
+    """A transport at its address in one stack. `asked`: where nginx connects to reach it, if that is not the same."""
 
     transport: Transport
     address: str
     directory: Path | None
+    asked: str = ""
+
+    @property
+    def server(self) -> str:
+        """What nginx's configuration and $upstream_addr call it."""
+        return self.transport.server(self.asked or self.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +55,28 @@ class Routes:
         """Whom nginx must name as the one that served `arm`; None where nginx takes no part."""
         if arm.settings.chain == "proxy-only":
             return NGINX_ITSELF
-        hop = self.last(arm)
-        return hop.transport.server(hop.address) if arm.settings.chain == "full" else None
+        return self.last(arm).server if arm.settings.chain == "full" else None
 
 
-def routes_of(arms: Sequence[Arm], parents: Parents, certificate: Certificate | None, ports: Iterator[int]) -> Routes:
+def routes_of(
+    arms: Sequence[Arm], parents: Parents, certificate: Certificate | None, ports: Iterator[int], way: Way = BARE_WAY
+) -> Routes:
     """Addresses that are free now. Raises MachineError."""
-    hops = {name: hop_of(name, parents, ports) for name in dict.fromkeys(arm.settings.transport for arm in arms)}
+    transports = dict.fromkeys(arm.settings.transport for arm in arms)
+    hops = {name: hop_of(name, parents, ports, way if way.leg == "hop" else BARE_WAY) for name in transports}
     bare_ = {arm.name: hop_of(arm.settings.transport, parents, ports) for arm in arms if arm.settings.chain == "floor"}
     routes = Routes(hops, bare_, {})
-    targets = {arm.name: _target(arm, routes.last(arm), certificate, ports) for arm in arms}
+    door = way.asked if way.leg == "front" else LOOPBACK
+    targets = {arm.name: _target(arm, routes.last(arm), certificate, ports, door) for arm in arms}
     return Routes(hops, bare_, targets)
 
 
-def hop_of(name: str, parents: Parents, ports: Iterator[int]) -> Hop:
-    """Raises MachineError where the transport finds no place."""
+def hop_of(name: str, parents: Parents, ports: Iterator[int], way: Way = BARE_WAY) -> Hop:
+    """At the far end of `way`, on which only ports lie. Raises MachineError where the transport finds no place."""
     transport = plugins.load("harness.lab.transports", name, Transport)
     if transport.home == "port":
-        return Hop(transport, f"{LOOPBACK}:{next(ports)}", None)
+        port = next(ports)
+        return Hop(transport, f"{way.listens}:{port}", None, f"{way.asked}:{port}")
     parent = parents[transport.home]
     if parent is None:
         kind = "on tmpfs" if transport.home == "tmpfs" else "that is not on tmpfs"
@@ -82,6 +93,12 @@ def bare_argv(hop: Hop) -> tuple[str, ...]:
     return (sys.executable, "-I", "-S", bare.__file__, hop.address)
 
 
+def relay_argv(relayed: Relayed, ports: Sequence[int]) -> tuple[str, ...]:
+    """The command line of the relay for all `ports`."""
+    pairs = (f"{address}:{port}" for port in ports for address in (relayed.address, relayed.to))
+    return (sys.executable, "-I", "-S", relay.__file__, *pairs)
+
+
 def at(hop: Hop, path: str, *, keepalive: bool) -> Target:
     """Whom a client asks that goes to `hop` itself."""
     if hop.directory:
@@ -90,12 +107,12 @@ def at(hop: Hop, path: str, *, keepalive: bool) -> Target:
     return Target(host=host, port=int(port), path=path, keepalive=keepalive)
 
 
-def _target(arm: Arm, last: Hop, certificate: Certificate | None, ports: Iterator[int]) -> Target:
+def _target(arm: Arm, last: Hop, certificate: Certificate | None, ports: Iterator[int], door: str) -> Target:
     settings = arm.settings
     if settings.chain not in BEHIND_NGINX:
         return replace(at(last, settings.path, keepalive=settings.client_keepalive), timeout_s=settings.timeout_s)
     return Target(
-        host=LOOPBACK,
+        host=door,
         port=next(ports),
         path=settings.path,
         authority=certificate.authority if certificate and settings.tls else None,

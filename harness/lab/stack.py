@@ -1,5 +1,7 @@
 """A stack as a context: when it is entered every arm has answered through nginx over its own transport."""
 
+import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -9,8 +11,10 @@ from harness.errors import MachineError, StackError
 from harness.lab.blueprint import Blueprint, bare_name
 from harness.lab.by_hand import start_script
 from harness.lab.certificate import write_certificate
+from harness.lab.doors import named, opened
 from harness.lab.gunicorn import server_environment
 from harness.lab.kernel.global_values import Switch
+from harness.lab.network.netns import Network
 from harness.lab.network.networks import StackNetwork, network_of
 from harness.lab.nginx import CHECK_HEADER, CHECK_PATH
 from harness.lab.process import Running, Service, log_tail, running
@@ -39,23 +43,25 @@ class Stack:
     pids: dict[str, tuple[int, ...]]  # by role: the workers
     bare: dict[str, Running]  # the servers in the application's place, by arm
     replies: dict[str, Reply]  # by arm: the answer that proved it ready
+    relay: Running | None = None  # on the way of the rung
     network: StackNetwork = field(default_factory=StackNetwork)
     global_values: Mapping[str, str] = field(default_factory=dict)  # of its knobs, read back before it was started
 
     def inside(self) -> AbstractContextManager[None]:
         """Sockets that are made inside can reach the stack."""
-        return self.network.network.entered()
+        return self.network.client.entered()
 
     def pids_of(self, arm: str) -> dict[str, tuple[int, ...]]:
-        """The processes that serve `arm`, by role."""
+        """The processes that serve `arm`, by role. A relay's work counts as that of the server behind it."""
         if arm in self.bare:
             return {"app": (self.bare[arm].main_pid(),)}
         roles = ROLES_OF[self.blueprint.arm(arm).settings.chain]
-        return {role: self.pids[role] for role in roles}
+        relay = {self.blueprint.relay_role: (self.relay.main_pid(),)} if self.relay else {}
+        return {role: (*self.pids[role], *relay.get(role, ())) for role in roles}
 
     def check(self) -> None:
         """Raise StackError unless the very same workers are still there."""
-        for server in self.bare.values():
+        for server in (*self.bare.values(), *filter(None, [self.relay])):
             server.check()
         for role, running_ in (("nginx", self.nginx), ("app", self.app)):
             now = running_.worker_pids()
@@ -92,7 +98,12 @@ class _Services:
     app: Running
     nginx: Running
     bare: dict[str, Running]
+    relay: Running | None
     network: StackNetwork
+
+    @property
+    def every(self) -> tuple[Running, ...]:
+        return (self.app, self.nginx, *self.bare.values(), *filter(None, [self.relay]))
 
 
 @contextmanager
@@ -100,22 +111,50 @@ def _started(blueprint: Blueprint) -> Iterator[_Services]:
     """The application's keeper makes the directories, so it comes first and goes last."""
     _write_files(blueprint)
     with ExitStack() as until_the_end:
-        network = until_the_end.enter_context(network_of(blueprint.kernel))
-        with network.network.entered():
-            app = until_the_end.enter_context(running(_app_service(blueprint)))
-            nginx = until_the_end.enter_context(running(_nginx_service(blueprint)))
-            bare = {
-                arm: until_the_end.enter_context(running(_bare_service(blueprint, arm))) for arm in blueprint.bare_argvs
-            }
-        yield _Services(app, nginx, bare, network)
+        network = until_the_end.enter_context(network_of(blueprint.kernel, blueprint.way, blueprint.ports))
+
+        def start(service: Service, where: Network) -> Running:
+            with where.entered():
+                return until_the_end.enter_context(running(service))
+
+        app = start(_app_service(blueprint), network.app)
+        with _doors(blueprint, network) as doors:
+            nginx = start(_nginx_service(blueprint, doors), network.nginx)
+        bare = {arm: start(_bare_service(blueprint, arm), network.network) for arm in blueprint.bare_argvs}
+        relayed = blueprint.way.relay
+        relay = start(_relay_service(blueprint), network.places[relayed.place]) if relayed else None
+        yield _Services(app, nginx, bare, relay, network)
+
+
+@contextmanager
+def _doors(blueprint: Blueprint, network: StackNetwork) -> Iterator[Sequence[socket.socket]]:
+    """The sockets that nginx listens on, where they are not to be of the network that it is in."""
+    if network.doors is network.nginx:
+        yield ()
+        return
+    with network.doors.entered():
+        doors = opened(blueprint.doors)
+    try:
+        yield doors
+    finally:
+        for door in doors:
+            door.close()
 
 
 def _stack(blueprint: Blueprint, services: _Services, ask: Ask) -> Stack:
-    app, nginx, bare, network = services.app, services.nginx, services.bare, services.network
-    with network.network.entered():
-        replies = _ready(blueprint, ask, (app, nginx, *bare.values()))
-    pids = {"nginx": _all_workers(nginx, 1), "app": _all_workers(app, blueprint.arms[0].settings.workers)}
-    return Stack(blueprint=blueprint, nginx=nginx, app=app, pids=pids, bare=bare, replies=replies, network=network)
+    app, nginx = services.app, services.nginx
+    with services.network.client.entered():
+        replies = _ready(blueprint, ask, services.every)
+    return Stack(
+        blueprint=blueprint,
+        nginx=nginx,
+        app=app,
+        pids={"nginx": _all_workers(nginx, 1), "app": _all_workers(app, blueprint.arms[0].settings.workers)},
+        bare=services.bare,
+        replies=replies,
+        relay=services.relay,
+        network=services.network,
+    )
 
 
 def _app_service(blueprint: Blueprint) -> Service:
@@ -132,15 +171,28 @@ def _app_service(blueprint: Blueprint) -> Service:
     )
 
 
-def _nginx_service(blueprint: Blueprint) -> Service:
+def _nginx_service(blueprint: Blueprint, doors: Sequence[socket.socket]) -> Service:
     return Service(
         name="nginx",
         argv=blueprint.nginx_argv,
         log=blueprint.directory / "nginx.log",
         cpus=blueprint.placement.cpus["nginx"],
         directories=blueprint.enclosures["nginx"].groups,
+        env=os.environ | named(doors) if doors else None,
         started_with=blueprint.kernel.of_servers,
+        inherited=tuple(door.fileno() for door in doors),
         steps=blueprint.enclosures["nginx"].words,
+    )
+
+
+def _relay_service(blueprint: Blueprint) -> Service:
+    """On the CPUs of the server behind it, as docker-proxy is on those of the container's machine."""
+    return Service(
+        name="relay",
+        argv=blueprint.relay_argv,
+        log=blueprint.directory / "relay.log",
+        cpus=blueprint.placement.cpus[blueprint.relay_role],
+        started_with=blueprint.kernel.of_servers,
     )
 
 

@@ -112,6 +112,7 @@ class Experiment(Model):
 
     `levels`, of a screen: the level of each factor in each arm, as names have it; in the first arm all are at their
     first level. `tcp_only`: settings of its arms that can touch nothing but TCP. `design.expect_null` is in full.
+    `left_out` says why arms of the file could not be had on the machine that measured.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Experiment(Model):
     design: Design
     levels: dict[str, dict[str, str]] = Field(default_factory=dict)
     tcp_only: tuple[str, ...] = ()
+    left_out: dict[str, str] = Field(default_factory=dict)
 
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)

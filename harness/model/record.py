@@ -82,8 +82,8 @@ class Record(Model):
     """`sessions/0001.json`: all that one session gave, but for the raw times beside it.
 
     `counted` are bursts of their own under perf, which count as no timing; `unseen` are sentences on what could not
-    be counted, and why. `throttled`: how often servers with a quota of CPU time were stopped, and for how long, by role, and
-    by the arms that they serve, with commas between.
+    be counted, and why. `throttled`: how often servers with a quota of CPU time were stopped, and for how long, by the
+    arms that they serve, with commas between, and by role.
     """
 
     format: Literal[1] = 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.evidence.counters import machine, network, processes
 from harness.evidence.counters.source import Source
 from harness.lab.kernelfiles import HERE, Roots
+from harness.lab.network.netns import HOST, Network
 from harness.model import Snapshot
 
 PIECE_BYTES = 1 << 16
@@ -44,14 +45,15 @@ class Gauge:
 
 
 @contextmanager
-def gauge(pids: Mapping[str, Sequence[int]], roots: Roots = HERE) -> Iterator[Gauge]:
-    """The gauge of processes by role, of their network namespace and of the machine."""
+def gauge(pids: Mapping[str, Sequence[int]], roots: Roots = HERE, networks: Sequence[Network] = ()) -> Iterator[Gauge]:
+    """The gauge of processes by role, of `networks`, or else that of a server, and of the machine."""
     with ExitStack() as until_the_end:
-        opened: dict[Source, int] = {}
+        opened: list[tuple[Source, int]] = []
         unseen: list[str] = []
-        for source in sources_of(pids, roots):
+        for source, where in _located(pids, roots, networks):
             try:
-                descriptor = os.open(source.path, os.O_RDONLY)
+                with where.entered():  # what is opened of a network stays that network's
+                    descriptor = os.open(source.path, os.O_RDONLY)
                 until_the_end.callback(os.close, descriptor)
                 text = _whole(descriptor)
             except OSError as error:  # PSI that is switched off can be opened and not read
@@ -60,15 +62,33 @@ def gauge(pids: Mapping[str, Sequence[int]], roots: Roots = HERE) -> Iterator[Ga
             if problem := _problem(source, text):
                 unseen.append(problem)
             else:
-                opened[source] = descriptor
-        yield Gauge(tuple(opened), tuple(opened.values()), tuple(dict.fromkeys(unseen)))
+                opened.append((source, descriptor))
+        sources, descriptors = zip(*opened, strict=True) if opened else ((), ())
+        yield Gauge(sources, descriptors, tuple(dict.fromkeys(unseen)))
 
 
-def sources_of(pids: Mapping[str, Sequence[int]], roots: Roots) -> list[Source]:
-    """Everything that is read; the network is that of a server, for the client may be elsewhere."""
+def _located(
+    pids: Mapping[str, Sequence[int]], roots: Roots, networks: Sequence[Network]
+) -> Iterator[tuple[Source, Network]]:
+    """Everything that is read, and from where."""
+    yield from ((source, HOST) for source in machine.sources(roots.proc))
+    if networks:
+        yield from _of_networks(networks, roots.proc / "thread-self/net")
+    else:
+        yield from ((source, HOST) for source in _of_server(pids, roots.proc))
+    yield from ((source, HOST) for source in processes.sources(pids, roots.proc))
+
+
+def _of_networks(networks: Sequence[Network], net: Path) -> Iterator[tuple[Source, Network]]:
+    """The first is of all that a rung does not move: only the links of the others are the rung's."""
+    for number, where in enumerate(networks):
+        yield from ((source, where) for source in (network.rung_sources(net) if number else network.sources(net)))
+
+
+def _of_server(pids: Mapping[str, Sequence[int]], proc: Path) -> list[Source]:
+    """The network is that of a server, for the client may be elsewhere."""
     servers = [pid for role, some in pids.items() if role != "client" for pid in some]
-    of_network = network.sources(roots.proc / str(servers[0]) / "net") if servers else []
-    return [*machine.sources(roots.proc), *of_network, *processes.sources(pids, roots.proc)]
+    return network.sources(proc / str(servers[0]) / "net") if servers else []
 
 
 def unseen_by(gauges: Mapping[str, Gauge]) -> tuple[str, ...]:

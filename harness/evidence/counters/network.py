@@ -31,6 +31,12 @@ def sources(net: Path) -> list[Source]:
     ]
 
 
+def rung_sources(net: Path) -> list[Source]:
+    """The same of a network that lies on the way of a rung, where all packets are those of one connection's way."""
+    *tcp, _ = sources(net)
+    return [*tcp, Source(net / "dev", WHOSE, rung_packets, "Packets on the rung's links are not known.")]
+
+
 def segments(snmp: str) -> dict[str, int]:
     return chosen(table(snmp), TCP)
 
@@ -40,6 +46,18 @@ def events(netstat: str) -> dict[str, int]:
 
 
 def packets(dev: str) -> dict[str, int]:
-    """`    lo: bytes packets errs drop ...`: what was sent on lo is received there."""
-    fields = next((line.split(":")[1].split() for line in dev.splitlines() if line.strip().startswith("lo:")), None)
-    return {"lo_packets": int(fields[1])} if fields else {}
+    """What was sent on lo is received there."""
+    found = received(dev)
+    return {"lo_packets": found["lo"]} if "lo" in found else {}
+
+
+def rung_packets(dev: str) -> dict[str, int]:
+    """Those of the virtual links too: each link and bridge that a packet comes in by counts it."""
+    links = sum(count for name, count in received(dev).items() if name != "lo")
+    return packets(dev) | {"link_packets": links}
+
+
+def received(dev: str) -> dict[str, int]:
+    """`    lo: bytes packets errs drop ...` below two lines of names: the packets that came in, by interface."""
+    rows = (line.partition(":") for line in dev.splitlines() if "|" not in line)
+    return {name.strip(): int(counts.split()[1]) for name, _, counts in rows if counts}

@@ -44,7 +44,7 @@ class Scene:
 
 def scene_of(stacks: Sequence[Stack], experiment: Experiment, host: Mapping[str, Any]) -> Scene:
     blueprints = [stack.blueprint for stack in stacks]
-    own_networks = tuple(stack.network.network for stack in stacks if stack.blueprint.kernel.own_network)
+    networks = tuple(dict.fromkeys(network for stack in stacks for network in stack.network.every))
     hops = [hop for blueprint in blueprints for hop in blueprint.hops.values()]
     return Scene(
         crews=tuple(Crew({"client": (os.getpid(),), **stack.pids}, stack.blueprint.placement) for stack in stacks),
@@ -52,8 +52,8 @@ def scene_of(stacks: Sequence[Stack], experiment: Experiment, host: Mapping[str,
         socket_directories=tuple(hop.directory for hop in hops if hop.directory),
         host=host,
         knobs=frozenset(name for arm in experiment.arms for name in arm.settings.knobs) | _turned(blueprints),
-        bare=all(arm.settings.network == "host" for arm in experiment.arms) and not own_networks,
-        networks=own_networks or (HOST,),
+        bare=all(arm.settings.network == "host" for arm in experiment.arms) and networks == (HOST,),
+        networks=networks,
     )
 
 

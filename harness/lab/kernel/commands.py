@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from harness.lab.kernel.scheduling import OF_REAL_TIME
+from harness.lab.network.commands import tracking_commands
 from harness.lab.network.tracking import HOOKS, TABLE
 from harness.model.knobs import Change, FileText, FirstOf, HeldOpen, LoAttribute, LoRoute, OfServers, Tracking
 
@@ -26,7 +27,11 @@ def command(change: Change) -> str:
             option = f"{change.name} {change.value}"
             return f"ip route change local 127.0.0.1 dev lo table local proto kernel src 127.0.0.1 {option}"
         case Tracking():
-            return _of_filter() if change.on else f"nft delete table inet {TABLE} 2>/dev/null || true"
+            return (
+                "; ".join(tracking_commands(TABLE, HOOKS))
+                if change.on
+                else f"nft delete table inet {TABLE} 2>/dev/null || true"
+            )
         case OfServers():
             return TO_START_WITH[change.name].format(change.value, priority=int(change.value in OF_REAL_TIME))
         case HeldOpen():
@@ -41,11 +46,3 @@ def _of_file(file: FileText) -> str:
     if "*" in file.path:
         return f"for file in {file.path}; do echo {file.text} >$file; done"
     return f"echo {file.text} >{file.path}"
-
-
-def _of_filter() -> str:
-    lines = [f"nft add table inet {TABLE}"]
-    for hook in HOOKS:
-        lines.append(f"nft 'add chain inet {TABLE} {hook} {{ type filter hook {hook} priority 0; }}'")
-        lines.append(f"nft add rule inet {TABLE} {hook} ct state established accept")
-    return "; ".join(lines)

@@ -28,7 +28,7 @@ WANTED = {
     Pair: "virtual links (veth)",
     Bridge: "bridges",
     Address: "addresses",
-    Value: "this value for each network by itself; where it is a module's, load that: modprobe br_netfilter",
+    Value: "this value in each network (bridge-nf: modprobe br_netfilter, Linux 5.3 or later)",
     Tracked: "nf_tables with connection tracking",
     Published: "nf_tables with address translation",
     Untranslated: "nf_tables with address translation",
@@ -45,7 +45,7 @@ def build(way: Way, networks: Mapping[Place, Network], ports: Iterable[int]) -> 
         except OSError as error:
             raise MachineError(
                 f"network = {way.rung!r} cannot be had here: {_named(step)}: {error.strerror}. "
-                f"It takes a kernel that has {WANTED[type(step)]}. Leave the rung out."
+                f"Use a kernel that has {WANTED[type(step)]}, or leave the rung out."
             ) from None
 
 
@@ -60,14 +60,22 @@ def _perform(step: Step, networks: Mapping[Place, Network], ports: tuple[int, ..
             add_address(step)
         case Value():
             _write(step)
+        case Tracked() | Published() | Untranslated():
+            _filter(step, ports)
+        case Relayed():
+            pass  # a process, started with the servers
+        case _:
+            assert_never(step)
+
+
+def _filter(step: Tracked | Published | Untranslated, ports: tuple[int, ...]) -> None:
+    match step:
         case Tracked():
             track_at(step.hooks)
         case Published():
             publish(step, ports)
         case Untranslated():
             leave_untranslated(step)
-        case Relayed():
-            pass  # a process, started with the servers
         case _:
             assert_never(step)
 

@@ -31,6 +31,9 @@ class Way:
         return next((step for step in self.steps if isinstance(step, Relayed)), None)
 
 
+BARE_WAY = Way()
+
+
 def way_of(settings: Settings) -> Way:
     rungs = list(_upwards(settings.network))
     links = next((rung.links for rung in reversed(rungs) if rung.links), ())

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from harness.lab.sandbox import enter
 from harness.lab.sandbox.steps import BARE, Enclosure
@@ -49,11 +49,26 @@ def branch(name: str, enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
     return [f"{name})", *(f"    {line}" for line in inside(enclosure, argv)), "    ;;"]
 
 
-def started(name: str, enclosure: Enclosure, where: str, argv: Sequence[str]) -> list[str]:
-    """Lines of a script that start a server on the CPUs `where`; it calls itself to be inside."""
+def started(name: str, enclosure: Enclosure, before: str, argv: Sequence[str]) -> list[str]:
+    """Lines of a script that start a server, with words `before` its command line; it calls itself to be inside."""
     if enclosure == BARE:
-        return [f"taskset -c {where} {shlex.join(argv)} &", NOTED]
-    entering = " ".join(filter(None, [f"exec taskset -c {where}", unshare(enclosure), f'/bin/sh -e "$self" {name}']))
-    lines = [*joined(enclosure), entering]
+        return [f"{before} {shlex.join(argv)} &", NOTED]
+    entering = " ".join(filter(None, ["exec", before, unshare(enclosure), f'/bin/sh -e "$self" {name}']))
     held = ['held="$held $!"'] if is_forked(enclosure) else []  # unshare keeps SIGTERM from its child
-    return [*groups_made(enclosure), "(", *(f"    {line}" for line in lines), ") &", NOTED, *held]
+    return [
+        *groups_made(enclosure),
+        "(",
+        *(f"    {line}" for line in (*joined(enclosure), entering)),
+        ") &",
+        NOTED,
+        *held,
+    ]
+
+
+def ended(enclosures: Iterable[Enclosure]) -> list[str]:
+    """Control groups can be removed when nobody is in them any more, which takes a moment."""
+    every = list(enclosures)
+    groups = shlex.join(str(group) for one in every for group in one.groups)
+    killed = ["sleep 1", "kill -KILL $held 2>/dev/null || true"] if any(map(is_forked, every)) else []
+    removed = [f"for _ in 1 2 3 4 5; do rmdir {groups} 2>/dev/null && break; sleep 0.2; done"] if groups else []
+    return ["kill $pids 2>/dev/null || true", *killed, "wait", *removed]

@@ -15,6 +15,7 @@ COUNTERS = {
     "net.time_wait": "connections gone to TIME_WAIT",
     "net.listen_overflows": "connections that found a full queue",
     "net.lo_packets": "packets on the loopback interface",
+    "net.link_packets": "packets on the rung's links and bridge",
     "host.net_rx": "network softirqs",
     "host.rescheduling": "rescheduling interrupts",
     "host.steal_us": "stolen CPU time, us",

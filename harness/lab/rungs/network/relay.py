@@ -4,6 +4,6 @@ from harness.model.rungs import FAR, GATEWAY, NetworkRung, Relayed, Untranslated
 
 PLUGIN = NetworkRung(
     below="nat",
-    stands_for="docker run --publish as seen from a container of the same network: docker-proxy; rootless podman's port",
+    stands_for="docker run --publish asked from a container of the same network: docker-proxy; rootless podman",
     adds=(Untranslated("middle", "bridge"), Relayed("middle", GATEWAY, FAR)),
 )
