@@ -13,7 +13,6 @@ from harness.analysis.doubts import (
     incomplete_doubts,
     left_out_doubts,
     session_doubts,
-    throttled_doubts,
 )
 from harness.analysis.factors.averaged import factor_interactions, main_effects
 from harness.analysis.factors.contrasts import both_at_once, interactions, judge_of, level_effects
@@ -61,14 +60,7 @@ def summarise(
         arms=arms_of(experiment, sessions, failed, schedule.looks),
         comparisons=comparisons,
         tool_signs=tool_signs(experiment, comparisons, records),
-        doubts=(
-            *control_doubts(differing),
-            *left_out_doubts(experiment),
-            *nulls,
-            *faults,
-            *throttled_doubts(records),
-            *session_doubts(records),
-        ),
+        doubts=(*control_doubts(differing), *left_out_doubts(experiment), *nulls, *faults, *session_doubts(records)),
         **factors,
         **_load(experiment, sessions, schedule.looks),
     )
