@@ -13,14 +13,15 @@ import pytest
 
 from harness import plugins
 from harness.model import Knob, LoadTool, Transport
-from harness.model.rungs import SandboxRung
+from harness.model.rungs import NetworkRung, SandboxRung
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for room in ("harness", "app") for path in (ROOT / room).rglob("*.py"))
 PLUGINS = {
     "harness.lab.transports": Transport,
-    "harness.load.tools": LoadTool,
+    "harness.lab.rungs.network": NetworkRung,
     "harness.lab.rungs.sandbox": SandboxRung,
+    "harness.load.tools": LoadTool,
 }
 KNOBS = "harness.lab.knobs"
 SLOW = ("pyroute2", "scipy", "polars", "plotly", "trustme")
@@ -128,10 +129,10 @@ def test_the_application_imports_nothing_of_the_harness() -> None:
     assert not [module for module in in_rooms("app") for name in imports(module) if is_in(name, "harness")]
 
 
-@pytest.mark.parametrize("module", ["harness.lab.keeper", "harness.lab.sandbox.enter"])
-def test_the_keeper_needs_the_standard_library_only(module: str) -> None:
+@pytest.mark.parametrize("program", ["keeper", "bare", "relay", "doors", "sandbox.enter"])
+def test_a_stand_alone_program_needs_the_standard_library_only(program: str) -> None:
     """It runs with -I -S: nothing else is there."""
-    assert {name.partition(".")[0] for name in imports(module)} <= sys.stdlib_module_names
+    assert {name.partition(".")[0] for name in imports(f"harness.lab.{program}")} <= sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("module", ["harness.cli", "harness.__main__"])

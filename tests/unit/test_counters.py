@@ -89,6 +89,7 @@ def test_connections_segments_and_what_went_wrong() -> None:
     }
     assert network.events(NETSTAT) == {"time_wait": 499, "delayed_acks": 41, "listen_overflows": 2}
     assert network.packets(DEV) == {"lo_packets": 16021}
+    assert network.rung_packets(DEV) == {"lo_packets": 16021, "link_packets": 21}
 
 
 @pytest.mark.parametrize(("text", "total"), [(INTERRUPTS_X86, 13268), (INTERRUPTS_ARM, 300)])
@@ -112,6 +113,7 @@ def test_softirqs_pressure_and_stolen_time_of_the_machine() -> None:
         network.segments,
         network.events,
         network.packets,
+        network.received,
         machine.rescheduling,
         machine.received,
         machine.pressure,

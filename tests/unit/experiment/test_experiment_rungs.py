@@ -1,0 +1,84 @@
+"""Rungs in experiment files: what they exclude, and what is left of an experiment whose machine lacks some."""
+
+from collections.abc import Iterator
+
+import pytest
+from experiment_files import names, read, refusal
+
+from harness import preflight
+from harness.analysis.doubts import left_out_doubts
+from harness.experiment.left_out import sentences, without
+from harness.model import Settings
+from harness.preflight import available
+
+LADDER = """
+[arms.host]
+[arms.bridge]
+network = "bridge"
+[arms.bridge-nf]
+network = "bridge-nf"
+[arms.nat]
+network = "nat"
+"""
+
+
+def test_a_rung_that_is_not_there_is_refused_with_the_nearest() -> None:
+    assert refusal(LADDER + 'transport = "tcp"', 'arms.nat.network="nta"').endswith("Did you mean 'nat'?")
+
+
+@pytest.mark.parametrize(
+    ("chain", "leg", "between"),
+    [
+        ("app-direct", "hop", "nginx and the app"),
+        ("floor", "front", "the client and nginx"),
+        ("proxy-only", "hop", "nginx and the app"),
+    ],
+)
+def test_a_rung_needs_the_connection_that_it_lies_on(chain: str, leg: str, between: str) -> None:
+    text = f'[arm]\nchain = "{chain}"\nnetwork = "veth"\nnetwork_leg = "{leg}"\n[arms.a]\n[arms.b]\nworkers = 2\n'
+    assert f"because that lies between {between}" in refusal(text)
+
+
+def test_in_front_of_nginx_alone_there_may_be_a_rung() -> None:
+    text = '[arm]\nchain = "proxy-only"\nnetwork_leg = "front"\n[arms.a]\n[arms.b]\nnetwork = "veth"\n'
+    assert names(read(text)) == ["a", "b", "control"]
+
+
+def test_the_rest_is_compared_where_an_arm_is_left_out() -> None:
+    ladder = read(LADDER)
+    chained = ladder.model_copy(
+        update={"pairs": (("control", "host"), ("bridge", "host"), ("bridge-nf", "bridge"), ("nat", "bridge-nf"))}
+    )
+    rest = without(chained, {"bridge-nf": "No such thing."})
+    assert names(rest) == ["host", "bridge", "nat", "control"]
+    assert rest.pairs == (("control", "host"), ("bridge", "host"), ("nat", "bridge"))
+    assert rest.left_out == {"bridge-nf": "No such thing."}
+
+
+def test_a_control_whose_reference_is_left_out_is_replaced() -> None:
+    ladder = read(LADDER + '[design]\nagainst = "bridge"')
+    chained = ladder.model_copy(update={"pairs": (("control", "bridge"), ("bridge", "host"), ("nat", "bridge"))})
+    rest = without(chained, {"bridge": "No.", "control": "No."})
+    assert rest.pairs == (("control", "host"), ("nat", "host"))
+    assert rest.arm("control").control_of == "host"
+    assert rest.left_out == {"bridge": "No."}
+
+
+def test_arms_with_the_same_reason_share_a_sentence_and_a_doubt() -> None:
+    rest = without(read(LADDER), {"bridge-nf": "No such thing.", "nat": "No such thing."})
+    assert sentences(rest.left_out) == ["Arms 'bridge-nf', 'nat': No such thing."]
+    assert [doubt.kind for doubt in left_out_doubts(rest)] == ["left-out"]
+
+
+def no_bridges(settings: Settings) -> Iterator[str]:
+    if settings.network != "host":
+        yield f"There is no {settings.network}."
+
+
+def test_what_a_machine_lacks_is_left_out_as_long_as_something_can_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "rung_problems", no_bridges)
+    assert available(read(LADDER)) == read(LADDER)
+    two = read(LADDER + '[arms.uds]\ntransport = "uds-tmpfs"\n')
+    rest = available(two)
+    assert names(rest) == ["host", "uds", "control"]
+    assert rest.left_out["nat"] == "There is no nat."
