@@ -191,7 +191,7 @@ def test_a_long_value_is_cut_short() -> None:
         ('tool = "clinet"', "arm.tool = \"clinet\": this version drives no such tool. Did you mean 'client'?"),
         (
             'sandbox = ["seccomp", "cgruop"]',
-            "arm.sandbox = [\"seccomp\", \"cgruop\"]: there is no such rung as \"cgruop\". Did you mean 'cgroup'?",
+            'arm.sandbox = ["seccomp", "cgruop"]: there is no such rung as "cgruop". Did you mean \'cgroup\'?',
         ),
         ("cpu_quota = 0.001", "arm.cpu_quota = 0.001: the kernel takes 0.01 at least. Give more, or 0 for none."),
         ('app = ":app"', 'arm.app = ":app": write it as module:name, like app.main:app.'),
