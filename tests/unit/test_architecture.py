@@ -128,7 +128,7 @@ def test_the_application_imports_nothing_of_the_harness() -> None:
     assert not [module for module in in_rooms("app") for name in imports(module) if is_in(name, "harness")]
 
 
-@pytest.mark.parametrize("program", ["keeper", "bare", "relay", "doors"])
+@pytest.mark.parametrize("program", ["keeper", "bare", "relay", "doors", "sandbox.enter"])
 def test_a_stand_alone_program_needs_the_standard_library_only(program: str) -> None:
     """It runs with -I -S: nothing else is there."""
     assert {name.partition(".")[0] for name in imports(f"harness.lab.{program}")} <= sys.stdlib_module_names

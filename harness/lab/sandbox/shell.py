@@ -38,10 +38,14 @@ def is_forked(enclosure: Enclosure) -> bool:
 
 
 def inside(enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
-    """What is done in the namespaces, up to the server; what no ordinary command does, a program of ours does."""
-    last = enclosure.last_words
+    """What is done in the namespaces, up to the server; what no ordinary command does, a program of ours does.
+
+    Mounting is one of these for an ordinary user: mount(8) asks who one is, not what one may.
+    """
+    mounts = [step.shell for step in enclosure.mounts] if enclosure.as_root else []
+    last = enclosure.last_words if enclosure.as_root else (*enclosure.mount_words, *enclosure.last_words)
     entering = [sys.executable, "-I", "-S", enter.__file__, *last, "--"] if last else []
-    return [*(step.shell for step in enclosure.mounts), f"exec {shlex.join([*entering, *argv])}"]
+    return [*mounts, f"exec {shlex.join([*entering, *argv])}"]
 
 
 def branch(name: str, enclosure: Enclosure, argv: Sequence[str]) -> list[str]:

@@ -45,7 +45,11 @@ class Enclosure:
         outside = [kind for kind in self.namespaces if kind in first]
         inside = [kind for kind in self.namespaces if kind not in ("user", "pid")]
         before = (*_unshared(outside), FORK) if outside else ()
-        return (*before, *_words(self.joins), *_unshared(inside), *_words(self.mounts), *self.last_words)
+        return (*before, *_words(self.joins), *_unshared(inside), *self.mount_words, *self.last_words)
+
+    @property
+    def mount_words(self) -> tuple[str, ...]:
+        return _words(self.mounts)
 
     @property
     def last_words(self) -> tuple[str, ...]:

@@ -20,6 +20,9 @@ from harness.evidence.proof import prove
 from harness.evidence.throttling import throttling_of
 from harness.lab.cgroups import parents
 from harness.lab.directories import PREFIX, sweep
+from harness.lab.kernelfiles import Roots
+from harness.lab.mounts import read_mounts
+from harness.lab.process import Service, running
 from harness.lab.rungs.problems import rung_problems
 from harness.lab.sandbox.asked import RUNGS, Sandbox
 from harness.lab.sandbox.enclosures import enclosed
@@ -139,6 +142,23 @@ def test_the_next_start_removes_a_group_that_nobody_names(tmp_path: Path) -> Non
         group.mkdir()
     sweep()
     assert not any(group.exists() for group in left)
+
+
+def test_in_version_2_of_control_groups_it_is_the_same(tmp_path: Path) -> None:
+    """On a machine that shows nothing but the version 2 that is here, which may have no controllers."""
+    real = next((mount.mount_point for mount in read_mounts() if mount.kind == "cgroup2"), None)
+    if real is None or not os.access(real, os.W_OK):
+        pytest.skip("there is no version 2 of control groups that may be written to")
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/mountinfo").write_text("41 31 0:38 / /two rw - cgroup2 cgroup2 rw\n")
+    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
+    (tmp_path / "two").symlink_to(real)
+    made = enclosed(Sandbox(cgroup=True), "app", tmp_path, (tmp_path,), Roots(tmp_path))
+    (group,) = made.groups
+    service = Service("idle", ("/bin/sleep", "60"), tmp_path / "log", directories=made.groups, steps=made.words)
+    with running(service) as started:
+        assert eventually(lambda: str(started.main_pid()) in (group / "cgroup.procs").read_text().split())
+    assert not group.exists()
 
 
 def test_the_start_script_brings_the_same_sandboxes_up_by_hand(tmp_path: Path) -> None:

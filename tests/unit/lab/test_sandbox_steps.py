@@ -105,4 +105,9 @@ def test_what_no_command_can_do_a_program_of_ours_does() -> None:
     assert last.startswith("exec ")
     assert last.endswith("enter.py unshare user no-new-privs seccomp /results/stack/seccomp.bpf -- nginx")
     assert unshare(made("seccomp", "user")) == ""
-    assert unshare(made("user", as_root=False)).endswith("--user --map-current-user --keep-caps")
+
+
+def test_by_hand_an_ordinary_user_mounts_in_a_user_namespace_by_our_program_too() -> None:
+    ordinary = made("namespaces", as_root=False)
+    assert unshare(ordinary).startswith("unshare --user --map-current-user --keep-caps --mount --pid ")
+    assert commands(ordinary, ["nginx"])[-1].endswith("mount proc /proc proc nosuid,nodev,noexec -- nginx")
