@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from harness.model import Climb, Difference, Ladder, LadderStep, Together
-from harness.report.wording import Estimate, decimals, difference, listed, percent_of, signed, us_of
+from harness.report.wording import Estimate, decimals, difference, percent_of, signed, us_of
 
-COUNTED = {
+OF_SERVERS = {
     "cpu_us": "CPU us\nnginx + app",
     "waiting_us": "waiting us\nnginx + app",
     "switches": "switches\nnginx + app",
+}
+OF_NETWORK = {
     "segments": "TCP segments\nsent",
     "lo_packets": "packets\non lo",
     "link_packets": "packets\non links",
@@ -22,8 +24,8 @@ def title(ladder: Ladder) -> str:
 
 
 def rung_name(one: Climb) -> str:
-    """`veth`; of several at once, `cgroup and seccomp`."""
-    return listed(one.rungs) if one.rungs else one.arm
+    """`veth`; of several at once, the name of their arm."""
+    return one.rungs[0] if len(one.rungs) == 1 else one.arm
 
 
 def whole(ladder: Ladder) -> Together | None:
@@ -58,6 +60,11 @@ def brief_us(one: Difference) -> str:
     """`13 us`, with its sign only where it is a saving."""
     estimate = us_of(one)
     return f"{signed(estimate.value, decimals(estimate.half_width, 0)).lstrip('+')} us" if estimate else "no number"
+
+
+def count(value: float) -> str:
+    """Events or microseconds more or less: `+12.1`, `-0.05`."""
+    return signed(value, 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2)
 
 
 def share(part: Difference, of: Difference | None) -> str:
