@@ -34,7 +34,7 @@ def _waterfall(summary: Summary, ladder: Ladder) -> Sheet:
     for one in ladder.together:
         rows += _together(one)
     if ladder.top:
-        rows.append(((f"network at once, to {rung_name(ladder.top)}", ""), *difference_cells(ladder.top), NOTHING))
+        rows.append(((f"to {rung_name(ladder.top)} at once", ""), *difference_cells(ladder.top), NOTHING))
     rows += [row for arm, row in steps.items() if arm not in inside]
     return Sheet("Each rung against the one below", HEADER, rows)
 
