@@ -1,6 +1,6 @@
 """A whole run in one value: what `summary.json` holds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.analysis.arms import arms_of
@@ -28,7 +28,7 @@ from harness.analysis.nulls import null_doubts
 from harness.analysis.stopping import stops
 from harness.analysis.tails import tails
 from harness.analysis.throttling import throttled
-from harness.model import HEADLINE, Experiment, Record, Schedule, Seconds, Summary
+from harness.model import HEADLINE, Comparison, Doubt, Experiment, Record, Schedule, Seconds, Summary
 
 
 def summarise(
@@ -51,11 +51,7 @@ def summarise(
     stopped = stops(experiment, schedule.looks, len(records), factors.get("main_effects") or comparisons)
     planned_sessions = len(records) if stopped else schedule.sessions
     differing = differing_controls(experiment, comparisons)
-    levels = factors.get("levels", ())
-    nulls = [
-        *null_doubts(experiment, comparisons, levels, factors.get("main_effects", ())),
-        *rung_doubts(experiment, comparisons, levels),
-    ]
+    nulls = _nulls(experiment, comparisons, factors)
     faults = [*failed_doubts(failed), *incomplete_doubts(len(records), planned_sessions, directory)]
     return Summary(
         experiment=experiment.name,
@@ -78,8 +74,7 @@ def summarise(
         ),
         **factors,
         **_load(experiment, sessions, schedule.looks),
-        ladders=ladders(experiment, sessions, comparisons, schedule.looks),
-        throttled=throttled(experiment, records),
+        **_rungs(experiment, sessions, comparisons, schedule.looks),
     )
 
 
@@ -95,6 +90,27 @@ def _factors(experiment: Experiment, sessions: Sequence[SessionData], looks: Seq
         "interactions": interactions(found, judge),
         "levels": level_effects(found, judge),
         "both_at_once": both_at_once(found, judge),
+    }
+
+
+def _nulls(experiment: Experiment, comparisons: Sequence[Comparison], factors: Mapping[str, Any]) -> list[Doubt]:
+    """What moved, and should not have."""
+    levels = factors.get("levels", ())
+    return [
+        *null_doubts(experiment, comparisons, levels, factors.get("main_effects", ())),
+        *rung_doubts(experiment, comparisons, levels),
+    ]
+
+
+def _rungs(
+    experiment: Experiment,
+    sessions: Sequence[SessionData],
+    comparisons: Sequence[Comparison],
+    looks: Sequence[int],
+) -> dict[str, Any]:
+    return {
+        "ladders": ladders(experiment, sessions, comparisons, looks),
+        "throttled": throttled(experiment, [session.record for session in sessions]),
     }
 
 

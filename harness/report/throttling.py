@@ -27,10 +27,12 @@ def throttling_sections(summary: Summary) -> list[Section]:
 def _sentences(found: Sequence[Throttled]) -> Iterator[str]:
     stopped = list(dict.fromkeys(arm for one in found if one.throttled_periods for arm in one.arms))
     free = list(dict.fromkeys(arm for one in found for arm in one.arms if arm not in stopped))
-    if stopped:
-        yield f"Stopped: {listed(stopped)}."
-    if free:
-        yield f"Never stopped: {listed(free)}."
+    if not stopped:
+        yield "No server was stopped: every share was enough."
+    elif not free:
+        yield "All of them were stopped."
+    else:
+        yield f"Stopped: {listed(stopped)}. Never stopped: {listed(free)}."
 
 
 def _row(found: Sequence[Throttled], arms: tuple[str, ...]) -> Row:

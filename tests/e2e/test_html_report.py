@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from browser import Page, find_browser, opened
+from climbing import whole_ladder
 from imagined import PILOT, Run, run_of
 
 from harness.analysis.exhibits import exhibits
@@ -15,10 +16,13 @@ from harness.report.html.document import render_html
 
 DOUBT = Doubt(kind="busy", seen="python used 49 % of a CPU", advice="End what else runs on this machine.")
 PAIRS = {f"uds-tmpfs/{kept}": f"tcp/{kept}" for kept in (0, 16, 32, 64, 128, 256)}
+LADDER = whole_ladder()
+RUNGS = [arm.name for arm in LADDER.arms]
 RUNS: Mapping[str, Callable[[], Run]] = {
     "few": lambda: run_of({"tcp": 1.0, "uds-tmpfs": 0.9, "uds-dir": 0.905}, pilot=PILOT, doubts=[DOUBT]),
     "many": lambda: run_of(dict.fromkeys([*PAIRS, *PAIRS.values()], 1.0), against=PAIRS, rounds=20),
     "one-session": lambda: run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, sessions=1, failures={"tcp": 3}, raw=False),
+    "ladder": lambda: run_of(dict.fromkeys(RUNGS, 1.0), experiment=LADDER, rounds=4),
     "long-names": lambda: run_of({"tcp": 1.0, "uds-tmpfs/net.ipv4.tcp_congestion_control=cubic/" + "0" * 40: 0.9}),
 }
 SCREENS = [(1280, 800), (390, 844)]
@@ -81,7 +85,7 @@ def test_the_first_screen_holds_what_was_asked_and_found_and_how_sure_it_is(
 
 
 @pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("name", ["few", "long-names"])
+@pytest.mark.parametrize("name", ["few", "long-names", "ladder"])
 def test_no_screen_must_be_scrolled_sideways(page: Page, reports: dict[str, Path], name: str, width: int) -> None:
     page.show(width, 800)
 

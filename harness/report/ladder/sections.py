@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 from harness.model import Amount, Design, Ladder, Summary, Together
 from harness.report.ladder.sentences import ladder_sentences, left_out
-from harness.report.ladder.words import COUNTED, in_the_sum, rung_name, title
+from harness.report.ladder.words import OF_NETWORK, OF_SERVERS, count, in_the_sum, rung_name, title
 from harness.report.sheet import ABSENT, NOTHING, Cell, Row, Section, Sheet, difference_cells, section
-from harness.report.why.words import rate
 from harness.report.wording import rounded
 
 HEADER = ("rung", "difference\n95 % interval", "us\n95 % interval", "verdict", "so far\nus")
@@ -35,7 +34,7 @@ def _waterfall(summary: Summary, ladder: Ladder) -> Sheet:
     for one in ladder.together:
         rows += _together(one)
     if ladder.top:
-        rows.append(((f"network at once, to {rung_name(ladder.top)}", ""), *difference_cells(ladder.top), NOTHING))
+        rows.append(((f"to {rung_name(ladder.top)} at once", ""), *difference_cells(ladder.top), NOTHING))
     rows += [row for arm, row in steps.items() if arm not in inside]
     return Sheet("Each rung against the one below", HEADER, rows)
 
@@ -67,18 +66,16 @@ def _together(one: Together) -> Iterator[Row]:
 def _backing(ladder: Ladder) -> Iterator[Sheet]:
     steps = [one for one in ladder.steps if one.backing]
     moved = {name for one in steps for name, seen in one.backing.items() if seen.value}
-    names = [name for name in COUNTED if name in moved]
-    if names:
+    for whose, counted in {"the servers": OF_SERVERS, "the network": OF_NETWORK}.items():
+        names = [name for name in counted if name in moved]
         rows = [((rung_name(one), ""), *(_amount(one.backing.get(name)) for name in names)) for one in steps]
-        yield Sheet("What was counted of each step, per request", ("rung", *(COUNTED[name] for name in names)), rows)
+        if names:
+            caption = f"What was counted of {whose} at each step, per request"
+            yield Sheet(caption, ("rung", *(counted[name] for name in names)), rows)
 
 
 def _amount(seen: Amount | None) -> Cell:
     if seen is None or not seen.value:
         return ABSENT if seen is None else "0", ""
-    low_high = "" if seen.low is None or seen.high is None else f"{_signed(seen.low)} to {_signed(seen.high)}"
-    return _signed(seen.value), low_high
-
-
-def _signed(value: float) -> str:
-    return f"{'-' if value < 0 else '+'}{rate(abs(value))}"
+    low_high = "" if seen.low is None or seen.high is None else f"{count(seen.low)} to {count(seen.high)}"
+    return count(seen.value), low_high

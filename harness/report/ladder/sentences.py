@@ -6,6 +6,7 @@ from harness.model import Additivity, Climb, Design, Ladder, LadderStep, Summary
 from harness.report.ladder.words import (
     brief_us,
     by_size,
+    count,
     in_percent,
     in_the_sum,
     in_us,
@@ -14,7 +15,6 @@ from harness.report.ladder.words import (
     title,
     whole,
 )
-from harness.report.why.words import rate
 from harness.report.wording import counted, listed, rounded, within
 
 MOST_NAMED = 3  # mechanisms that the answer names
@@ -99,7 +99,8 @@ def _whole(summary: Summary, ladder: Ladder, found: Together, design: Design | N
     measured, bottom = found.measured, summary.arms[ladder.bottom]
     typical_us = bottom.p50_us or bottom.mean_us
     on = f" A request at the bottom ({ladder.bottom}) takes {rounded(typical_us, 3)} us." if typical_us else ""
-    return f"All at once ({measured.arm}: {listed(measured.rungs)}) {_adds(measured, design)}.{on}"
+    bundles = "".join(f" {one.arm} is {listed(one.rungs)}." for one in ladder.steps if len(one.rungs) > 1)
+    return f"All at once ({measured.arm}: {listed(measured.rungs)}) {_adds(measured, design)}.{on}{bundles}"
 
 
 def _shares(ladder: Ladder, found: Together | None) -> Iterator[str]:
@@ -179,8 +180,7 @@ def _backing(ladder: Ladder) -> Iterator[str]:
 def _counts(one: LadderStep) -> Iterator[str]:
     for name, seen in one.backing.items():
         if seen.excludes_zero and name in BACKING:
-            sign = "+" if seen.value > 0 else "-"
-            yield BACKING[name].format(f"{sign}{rate(abs(seen.value))}")
+            yield BACKING[name].format(count(seen.value))
 
 
 def _sockets(summary: Summary, ladder: Ladder, design: Design | None) -> Iterator[str]:

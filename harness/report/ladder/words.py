@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 
 from harness.model import Climb, Difference, Ladder, LadderStep, Together
-from harness.report.wording import Estimate, decimals, difference, listed, percent_of, signed, us_of
+from harness.report.wording import decimals, difference, percent_of, signed, us_of
 
-COUNTED = {
+OF_SERVERS = {
     "cpu_us": "CPU us\nnginx + app",
     "waiting_us": "waiting us\nnginx + app",
     "switches": "switches\nnginx + app",
+}
+OF_NETWORK = {
     "segments": "TCP segments\nsent",
     "lo_packets": "packets\non lo",
     "link_packets": "packets\non links",
     "softirqs": "network\nsoftirqs",
 }
+
+NO_NUMBER = "no number"
 
 
 def title(ladder: Ladder) -> str:
@@ -22,8 +26,8 @@ def title(ladder: Ladder) -> str:
 
 
 def rung_name(one: Climb) -> str:
-    """`veth`; of several at once, `cgroup and seccomp`."""
-    return listed(one.rungs) if one.rungs else one.arm
+    """`veth`; of several at once, the name of their arm."""
+    return one.rungs[0] if len(one.rungs) == 1 else one.arm
 
 
 def whole(ladder: Ladder) -> Together | None:
@@ -37,27 +41,30 @@ def in_the_sum(ladder: Ladder) -> list[LadderStep]:
     return [one for one in ladder.steps if not (found and found.parts) or one.arm in found.parts]
 
 
-def in_us(one: Difference, *, named: bool = False) -> str:
+def in_us(one: Difference) -> str:
     """`+13 us (10 to 16)`, or `no number` without an interval."""
     estimate = us_of(one)
-    return us_text(estimate, named=named) if estimate else "no number"
-
-
-def us_text(estimate: Estimate, *, named: bool = False) -> str:
+    if estimate is None:
+        return NO_NUMBER
     places = decimals(estimate.half_width, 0)
     value, low, high = (signed(number, places) for number in (estimate.value, estimate.low, estimate.high))
-    return f"{value} us ({'95 % interval ' if named else ''}{low} to {high})"
+    return f"{value} us ({low} to {high})"
 
 
 def in_percent(one: Difference, *, named: bool = False) -> str:
     estimate = percent_of(one)
-    return difference(estimate, named=named) if estimate else "no number"
+    return difference(estimate, named=named) if estimate else NO_NUMBER
 
 
 def brief_us(one: Difference) -> str:
     """`13 us`, with its sign only where it is a saving."""
     estimate = us_of(one)
-    return f"{signed(estimate.value, decimals(estimate.half_width, 0)).lstrip('+')} us" if estimate else "no number"
+    return f"{signed(estimate.value, decimals(estimate.half_width, 0)).lstrip('+')} us" if estimate else NO_NUMBER
+
+
+def count(value: float) -> str:
+    """Events or microseconds more or less: `+12.1`, `-0.05`."""
+    return signed(value, 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2)
 
 
 def share(part: Difference, of: Difference | None) -> str:

@@ -122,7 +122,7 @@ def test_a_page_has_a_waterfall_and_tables_for_each_transport(run: Run) -> None:
 def test_what_was_counted_stands_beside_each_step_that_costs_something(run: Run) -> None:
     assert "; bridge: CPU time +" in said(run.summary)
     assert "packets on links +24.0, network softirqs +4.00" in said(run.summary)
-    assert "What was counted of each step, per request" in render(run.summary, Design(), width=120)
+    assert "What was counted of the network at each step, per request" in render(run.summary, Design(), width=120)
 
 
 def test_what_is_left_out_is_named_once(run: Run) -> None:

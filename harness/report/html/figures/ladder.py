@@ -54,7 +54,7 @@ def _bars(ladder: Ladder) -> Iterator[Bar]:
             yield Bar("the sum of these", one.sum, 0.0, NEUTRAL)
         yield Bar("all at once", one.measured, 0.0, NEUTRAL)
     if ladder.top:
-        yield Bar(f"network at once, to {rung_name(ladder.top)}", ladder.top, 0.0, NEUTRAL)
+        yield Bar(f"to {rung_name(ladder.top)} at once", ladder.top, 0.0, NEUTRAL)
     yield from (bar for bar in steps if bar.climb not in inside)
 
 
