@@ -416,8 +416,8 @@ def _reference(experiment: Experiment) -> Settings:
     arm = experiment.arm(experiment.pairs[0][1])
     if arm.settings.url:
         raise ConfigError(
-            f"The reference of {experiment.name}, {arm.name!r}, has a url, and known spikes take an application of ours. "
-            "Give an experiment whose reference is a stack."
+            f"The reference of {experiment.name}, {arm.name!r}, has a url, and known spikes take an application of "
+            "ours. Give an experiment whose reference is a stack."
         )
     return arm.settings
 
