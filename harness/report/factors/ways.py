@@ -7,6 +7,13 @@ from harness.model import Design, Interaction, Summary
 from harness.report.sheet import Section
 from harness.report.wording import counted, difference, listed, percent_of, within
 
+VERBS: dict[str | None, tuple[str, str]] = {
+    "agree": ("agrees", "agree"),
+    "undecided": ("is undecided", "are undecided"),
+    "differ": ("differs", "differ"),
+    None: ("has no verdict", "have no verdict"),
+}
+SAYING = ("faster", "slower", "equivalent")
 CLIENTS, PROCESSES = "tool", "processes"  # factors that change how is measured and nothing of what
 
 
@@ -17,7 +24,8 @@ def ways_section(summary: Summary, design: Design | None) -> list[Section]:
     if PROCESSES not in factors or not factors <= {CLIENTS, PROCESSES}:
         return []
     sentences = [
-        _effect(effect, list(group), design) for effect, group in groupby(sorted(found, key=_effect_of), _effect_of)
+        _effect(summary, effect, list(group), design)
+        for effect, group in groupby(sorted(found, key=_effect_of), _effect_of)
     ]
     return [Section("Is it so however it is measured?", [*sentences, *_explained()], [])]
 
@@ -26,20 +34,35 @@ def _effect_of(one: Interaction) -> tuple[str, str, str]:
     return one.compared, one.level, one.reference
 
 
-def _effect(effect: tuple[str, str, str], group: Sequence[Interaction], design: Design | None) -> str:
+def _effect(summary: Summary, effect: tuple[str, str, str], group: Sequence[Interaction], design: Design | None) -> str:
     compared, level, reference = effect
     what = f"the effect of {compared} ({level} against {reference})"
-    count = {verdict: sum(one.verdict == verdict for one in group) for verdict in ("agree", "undecided", "differ")}
-    if count["agree"] == len(group):
-        return f"Cross-validated: {what} is the same{within(design)} {_ways(group)}. {_largest(group)}"
-    told = [f"{number} {verdict}" for verdict, number in count.items() if number]
-    unjudged = len(group) - sum(count.values())
-    told += [f"{unjudged} without a verdict"] if unjudged else []
-    verdict = "Not cross-validated" if count["differ"] else "Not yet cross-validated"
+    by_itself = f"{_largest(group)}{_alone(summary, group)}"
+    if all(one.verdict == "agree" for one in group):
+        return f"Cross-validated: {what} is the same{within(design)} {_ways(group)}. {by_itself}"
+    differs = any(one.verdict == "differ" for one in group)
+    said = "Not cross-validated" if differs else "Not yet cross-validated"
+    margin = f", with a margin of {design.equivalence_percent:g} %" if design else ""
+    told = listed(list(_counts([one.verdict for one in group])))
     return (
-        f"{verdict}: {what} was measured {_ways(group)}. Of {counted(len(group), 'pair')} of ways {listed(told)}"
-        f"{f', with a margin of {design.equivalence_percent:g} %' if design else ''}. {_largest(group)}"
+        f"{said}: {what} was measured {_ways(group)}. "
+        f"Of {counted(len(group), 'pair')} of ways {told}{margin}. {by_itself}"
     )
+
+
+def _counts(verdicts: Sequence[str | None]) -> Iterator[str]:
+    for verdict, (one, many) in VERBS.items():
+        number = verdicts.count(verdict)
+        if number:
+            yield f"{number} {one if number == 1 else many}"
+
+
+def _alone(summary: Summary, group: Sequence[Interaction]) -> str:
+    """What each way finds without the others, where that is one and the same."""
+    pairs = {pair for one in group for pair in ((one.arm, one.against), (one.base_arm, one.base_against))}
+    found = {c.verdict for c in summary.comparisons if (c.arm, c.against) in pairs and c.metric == "latency"}
+    (verdict, *others) = found or {None}
+    return f" Each way by itself finds {group[0].level} {verdict}." if verdict in SAYING and not others else ""
 
 
 def _ways(group: Sequence[Interaction]) -> str:
