@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from foreign_runs import floor
 from imagined import HOST, Run, run_of
 from several_runs import run_data, write_run
@@ -13,6 +14,7 @@ from harness.analysis.validation.validate import Bare, validate
 from harness.errors import ConfigError
 from harness.model import Summary
 from harness.validate import of_the_seed
+from scripts.seed_study.__main__ import seed
 from scripts.seed_study.page import page_of
 from scripts.seed_study.singles import singles_of
 from scripts.seed_study.study import BASELINE, LADDER, PAGE, QUOTA, SEED, Study, publish, read_study
@@ -99,6 +101,21 @@ def test_what_is_published_tells_no_path_and_needs_every_run_that_matters(tmp_pa
     texts = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "published").iterdir()}
     assert texts.keys() == {PAGE, "host.json", "validation.json", "seed.json", "baseline.json"}
     assert not [name for name, text in texts.items() if str(tmp_path) in text]
+
+
+def test_a_page_can_be_written_anew_from_what_was_measured(tmp_path: Path) -> None:
+    for name in (SEED, BASELINE):
+        write_run(run_data(), tmp_path / name)
+    result = CliRunner().invoke(seed, ["--from", str(tmp_path)], standalone_mode=False)
+
+    assert result.output.strip() == str(tmp_path / PAGE)
+    assert (tmp_path / PAGE).read_text(encoding="utf-8") == page_of(read_study(tmp_path))
+
+
+def test_what_is_only_written_anew_takes_no_time() -> None:
+    result = CliRunner().invoke(seed, ["--from", "somewhere", "--budget", "3"], standalone_mode=False)
+
+    assert isinstance(result.exception, ConfigError)
 
 
 def test_a_study_without_the_write_up_s_own_protocol_is_refused(tmp_path: Path) -> None:
