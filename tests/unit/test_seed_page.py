@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,10 @@ def named(run: Run, name: str) -> Summary:
     return run.summary.model_copy(update={"directory": name, "experiment": name})
 
 
+@cache
 def study(unix: float = 0.95, *, others: tuple[str, ...] = (), with_floor: bool = True) -> Study:
-    protocol = run_of({"tcp": 1.0, "sharedvolume": unix, "combined": unix}, sessions=6, rounds=20, raw=False)
-    baseline = run_of({"tcp": 1.0, "uds-tmpfs": unix, "uds-dir": unix}, sessions=6, rounds=20, raw=False)
+    protocol = run_of({"tcp": 1.0, "sharedvolume": unix, "combined": unix}, sessions=4, rounds=12, raw=False)
+    baseline = run_of({"tcp": 1.0, "uds-tmpfs": unix, "uds-dir": unix}, sessions=4, rounds=12, raw=False)
     records = [session.record for session in protocol.sessions]
     known = floor() if with_floor else None
     summary = named(protocol, SEED)
@@ -36,7 +38,10 @@ def study(unix: float = 0.95, *, others: tuple[str, ...] = (), with_floor: bool 
         summaries={
             SEED: summary,
             BASELINE: named(baseline, BASELINE),
-            **{name: named(run_of({"tcp": 1.0, f"tcp-{name}": 1.3}, sessions=4), name) for name in others},
+            **{
+                name: named(run_of({"tcp": 1.0, f"tcp-{name}": 1.3}, sessions=2, rounds=8, raw=False), name)
+                for name in others
+            },
         },
         records=records,
         host=HOST,
@@ -86,7 +91,7 @@ def test_each_single_run_s_pair_is_counted() -> None:
     found = singles_of(study().records, "control", "tcp")
 
     assert found is not None
-    assert found.pairs == 6 * 20
+    assert found.pairs == 4 * 12
     assert 0 < found.wrong < found.pairs
     assert found.enough > 1
 
