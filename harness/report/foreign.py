@@ -8,16 +8,25 @@ from statistics import fmean
 from harness.model import ArmSummary, Foreign, Summary
 from harness.report.sheet import ABSENT, Cell, Row, Section, Sheet
 from harness.report.tables import milliseconds, rate
+from harness.report.wording import counted
 
 HEADING = "Measured elsewhere"
-HERE = "here"
-HEADER = ("where", "runs", "requests/s\nleast to most", "ms/request\nleast to most", "p99 ms\nleast to most", "failed")
+HERE, ELSEWHERE = "here", "elsewhere"
+HEADER = (
+    "architecture\nwhere",
+    "runs",
+    "requests/s\nleast to most",
+    "ms/request\nleast to most",
+    "p99 ms\nleast to most",
+    "failed",
+)
 APART = (
     "These were measured at another time, by another tool, perhaps on another machine: how they differ from the arms "
     "here is not what the hop costs. `barehop validate` says what can be concluded from them."
 )
-SINGLE = "Of {} there is one run only, which says nothing of how much the next would differ."
+SINGLE = "{} with one run only: that says nothing of how much the next would differ."
 P99 = 99.0
+FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,7 @@ def foreign_sections(summary: Summary) -> list[Section]:
     if not summary.foreign:
         return []
     groups = by_architecture(summary.foreign)
-    rows = [*(_arm(name, arm) for name, arm in summary.arms.items()), *(_row(*group) for group in groups.items())]
+    rows = [*(_arm(name, arm) for name, arm in summary.arms.items()), *map(_row, groups.values())]
     sheet = Sheet("The arms here, and what the files say: means over runs", HEADER, rows)
     return [Section(HEADING, list(_sentences(groups)), [sheet])]
 
@@ -53,7 +62,7 @@ def by_architecture(runs: Iterable[Foreign]) -> dict[str, list[Foreign]]:
 
 
 def named(run: Foreign) -> str:
-    return f"{run.where}: {run.architecture}" if run.where else f"elsewhere: {run.architecture}"
+    return f"{run.where or ELSEWHERE}: {run.architecture}"
 
 
 def of_runs(values: Iterable[float | None]) -> list[float]:
@@ -64,21 +73,21 @@ def _sentences(groups: Mapping[str, Sequence[Foreign]]) -> Iterator[str]:
     yield APART
     single = [name for name, runs in groups.items() if len(runs) == 1]
     if single:
-        yield SINGLE.format("each" if len(single) == len(groups) else ", ".join(single))
+        yield SINGLE.format(", ".join(single) if len(single) <= FEW else counted(len(single), "architecture"))
     for name, runs in groups.items():
         yield from (f"{name}: {remark}" for remark in dict.fromkeys(r for run in runs for r in run.remarks))
 
 
 def _arm(name: str, arm: ArmSummary) -> Row:
     cells = (rate(arm.requests_per_s), milliseconds(arm.mean_us), milliseconds(arm.p99_us), str(arm.failed))
-    return ((f"{HERE}: {name}", ""), ("", ""), *((text, "") for text in cells))
+    return ((name, HERE), ("", ""), *((text, "") for text in cells))
 
 
-def _row(name: str, runs: Sequence[Foreign]) -> Row:
+def _row(runs: Sequence[Foreign]) -> Row:
     means_us, p99s_us = (of_runs(r.mean_us for r in runs), of_runs(r.percentiles_us.get(P99) for r in runs))
     failed = sum(count for run in runs for count in run.failures.values())
     return (
-        (name, ""),
+        (runs[0].architecture, runs[0].where or ELSEWHERE),
         (str(len(runs)), ""),
         Told(of_runs(run.requests_per_s for run in runs), 2).cell(),
         Told([us / 1000 for us in means_us], _places(run.mean_resolution_us for run in runs)).cell(),
