@@ -11,9 +11,9 @@ from harness.report.tables import milliseconds, rate
 from harness.report.wording import counted
 
 HEADING = "Measured elsewhere"
-HERE, ELSEWHERE = "here", "elsewhere"
+UNNAMED = HERE, ELSEWHERE = "here", "elsewhere"
 HEADER = (
-    "architecture\nwhere",
+    "architecture",
     "runs",
     "requests/s\nleast to most",
     "ms/request\nleast to most",
@@ -44,13 +44,15 @@ class Told:
 
 
 def foreign_sections(summary: Summary) -> list[Section]:
-    """A table of the arms here and, under it, of each architecture elsewhere; nothing where there is none."""
+    """A table of the arms here, and one of each place with its architectures; nothing where nothing is elsewhere."""
     if not summary.foreign:
         return []
     groups = by_architecture(summary.foreign)
-    rows = [*(_arm(name, arm) for name, arm in summary.arms.items()), *map(_row, groups.values())]
-    sheet = Sheet("The arms here, and what the files say: means over runs", HEADER, rows)
-    return [Section(HEADING, list(_sentences(groups)), [sheet])]
+    places = {HERE: [_arm(name, arm) for name, arm in summary.arms.items()]}
+    for runs in groups.values():
+        places.setdefault(runs[0].where or ELSEWHERE, []).append(_row(runs))
+    sheets = [Sheet(place.capitalize() if place in UNNAMED else place, HEADER, rows) for place, rows in places.items()]
+    return [Section(HEADING, list(_sentences(groups)), sheets)]
 
 
 def by_architecture(runs: Iterable[Foreign]) -> dict[str, list[Foreign]]:
@@ -80,16 +82,16 @@ def _sentences(groups: Mapping[str, Sequence[Foreign]]) -> Iterator[str]:
 
 def _arm(name: str, arm: ArmSummary) -> Row:
     cells = (rate(arm.requests_per_s), milliseconds(arm.mean_us), milliseconds(arm.p99_us), str(arm.failed))
-    return ((name, HERE), ("", ""), *((text, "") for text in cells))
+    return ((name, ""), ("", ""), *((text, "") for text in cells))
 
 
 def _row(runs: Sequence[Foreign]) -> Row:
     means_us, p99s_us = (of_runs(r.mean_us for r in runs), of_runs(r.percentiles_us.get(P99) for r in runs))
     failed = sum(count for run in runs for count in run.failures.values())
     return (
-        (runs[0].architecture, runs[0].where or ELSEWHERE),
+        (runs[0].architecture, ""),
         (str(len(runs)), ""),
-        Told(of_runs(run.requests_per_s for run in runs), 2).cell(),
+        Told(of_runs(run.requests_per_s for run in runs), 1).cell(),
         Told([us / 1000 for us in means_us], _places(run.mean_resolution_us for run in runs)).cell(),
         Told([us / 1000 for us in p99s_us], _places(run.resolution_us for run in runs)).cell(),
         (str(failed), "") if any(run.requests is not None for run in runs) or failed else (ABSENT, ""),
