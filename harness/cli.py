@@ -134,19 +134,34 @@ def show(config: Path, arm: str, overrides: tuple[str, ...]) -> None:
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a pull request.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print one CSV table, for a spreadsheet.")
 @click.option("--html", "as_html", is_flag=True, help="Write report.html and the other files anew; print their paths.")
-def report(directories: tuple[Path, ...], as_json: bool, as_markdown: bool, as_csv: bool, as_html: bool) -> None:
+@click.option(
+    "--beside",
+    multiple=True,
+    metavar="[[WHERE/]ARCHITECTURE=]FILE",
+    help="What another load tool left, to set beside; repeatable, several of one architecture are its runs.",
+)
+def report(  # noqa: PLR0913 - click gives a parameter for each option
+    directories: tuple[Path, ...],
+    as_json: bool,
+    as_markdown: bool,
+    as_csv: bool,
+    as_html: bool,
+    beside: tuple[str, ...],
+) -> None:
     """Report the results in one or more directories again, from their records."""
     from harness.conclude import read_summary, write_anew
+    from harness.evidence.foreign.read import read_all
     from harness.report.csv_table import render_csv
     from harness.report.markdown import render_markdown
 
     if as_json + as_markdown + as_csv + as_html > 1:
         raise ConfigError("--json, --markdown, --csv and --html exclude each other. Give one of them.")
+    foreign = read_all(beside)
     if as_html:
         for directory in directories:
-            click.echo(write_anew(directory))
+            click.echo(write_anew(directory, foreign))
         return
-    results = [read_summary(directory) for directory in directories]
+    results = [read_summary(directory, foreign) for directory in directories]
     if as_csv:
         click.echo(render_csv(*(summary for summary, _ in results)), nl=False)
         return
@@ -297,6 +312,8 @@ def list_everything() -> None:
         "net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name."
     }
     kinds["load tools"] = {"client": "barehop's own interleaving client."} | kinds["load tools"]
+    formats = "harness.evidence.foreign.formats"
+    kinds["formats"] = {name: plugins.help_text(formats, name) for name in plugins.names(formats)}
     kinds["configurations"] = {path.stem: _question(path) for path in _packaged()}
     click.echo(render_list(kinds), nl=False)
 

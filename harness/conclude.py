@@ -1,6 +1,7 @@
 """From a results directory to what is said of it: everything written here can be deleted and made again."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.analysis.across.changes import RunData
@@ -10,19 +11,20 @@ from harness.analysis.summary import summarise
 from harness.analysis.why.causes import with_causes
 from harness.errors import ConfigError
 from harness.evidence.store import Store, open_store
-from harness.model import Plan, Summary
+from harness.model import Foreign, Plan, Summary
 from harness.report.hdr_log import hdr_logs
 from harness.report.pyperf_file import render_pyperf
 
 
-def read_summary(directory: Path) -> tuple[Summary, Plan]:
-    """The summary of any results directory, from its records. Raises ConfigError."""
+def read_summary(directory: Path, foreign: Sequence[Foreign] = ()) -> tuple[Summary, Plan]:
+    """The summary of any results directory, from its records, with `foreign` beside it. Raises ConfigError."""
     store = open_store(directory)
     sessions = read_sessions(store)
     if not sessions:
         raise ConfigError(f"{directory} holds no finished session yet. Continue it with barehop run --resume.")
     plan = store.read_plan()
-    return summary_of(store, plan, sessions), plan
+    beside = tuple(replace(run, latency_us=()) for run in foreign)
+    return summary_of(store, plan, sessions).model_copy(update={"foreign": beside}), plan
 
 
 def read_run(directory: Path) -> RunData:
@@ -74,9 +76,9 @@ def write_reports(store: Store, plan: Plan, sessions: Sequence[SessionData], sum
         store.write_text("pyperf.json", render_pyperf(plan, records, store.read_host()))
 
 
-def write_anew(directory: Path) -> Path:
+def write_anew(directory: Path, foreign: Sequence[Foreign] = ()) -> Path:
     """All reports of a results directory, from its records; where the one to look at is. Raises ConfigError."""
-    summary, plan = read_summary(directory)
+    summary, plan = read_summary(directory, foreign)
     store = open_store(directory)
     write_reports(store, plan, read_sessions(store), summary)
     return store.directory / "report.html"

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from harness.model.difference import Difference
 from harness.model.factors import BothAtOnce, FactorInteraction, Interaction, LevelEffect, MainEffect, Tail, ToolSign
+from harness.model.foreign import Foreign
 from harness.model.load import Capacity, LoadPoint, Paced
 from harness.model.plan import Pilot, Schedule
 from harness.model.record import Doubt
@@ -77,3 +78,4 @@ class Summary(Model):
     load_points: tuple[LoadPoint, ...] = ()
     unseen: tuple[str, ...] = ()  # what could not be counted, and why
     calibration: dict[str, Any] | None = None  # the last one of this host, as `calibrate --json` printed it
+    foreign: tuple[Foreign, ...] = ()  # what was measured elsewhere and is set beside it; without single times

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from harness.model import ArmSummary, Comparison, Summary, Tail
+from harness.model import ArmSummary, Comparison, Foreign, Summary, Tail
 
 MEASURED = ("requests", "failed", "requests_per_s", "mean_us", "p50_us", "p90_us", "p99_us", "p999_us")
 HEADER = (
@@ -29,7 +29,8 @@ Row = dict[str, Any]
 def render_csv(*summaries: Summary) -> str:
     """One table of all `summaries`, in tidy form: the columns of HEADER, and a row for each arm and quantity.
 
-    Differences are in percent and in microseconds, the arm relative to `against`: negative is faster.
+    Differences are in percent and in microseconds, the arm relative to `against`: negative is faster. What was measured
+    elsewhere comes last, run by run: its experiment is where, its directory the file, its arm the architecture.
     """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, HEADER, restval="", lineterminator="\n")
@@ -37,6 +38,8 @@ def render_csv(*summaries: Summary) -> str:
     for summary in summaries:
         writer.writerows(_rows(summary))
         writer.writerows(_counted(summary))
+    for run in summaries[0].foreign if summaries else ():  # the same beside each
+        writer.writerows(_told(run))
     return stream.getvalue()
 
 
@@ -63,6 +66,23 @@ def _compared(comparison: Comparison | Tail, quantity: str) -> Iterator[Row]:
     }
     for unit, (value, low, high) in intervals.items():
         yield {**judged, "quantity": f"{quantity}_difference_{unit}", "value": value, "low": low, "high": high}
+
+
+def _told(run: Foreign) -> Iterator[Row]:
+    """What a file tells of one run; nothing for what it does not tell."""
+    percentiles = {f"p{percent:g}".replace(".", ""): us for percent, us in run.percentiles_us.items()}
+    failed = None if run.requests is None and not run.failures else sum(run.failures.values())
+    values = {
+        "requests": run.requests,
+        "failed": failed,
+        "connections": run.connections,
+        "duration_s": run.duration_s,
+        "requests_per_s": run.requests_per_s,
+        "mean_us": run.mean_us,
+        **{f"{name}_us": us for name, us in percentiles.items()},
+    }
+    told = {"experiment": run.where, "directory": str(run.source), "arm": run.architecture}
+    yield from ({**told, "quantity": name, "value": value} for name, value in values.items() if value is not None)
 
 
 def _counted(summary: Summary) -> Iterator[Row]:

@@ -8,6 +8,7 @@ from harness.report import caveats, sentences
 from harness.report.doubts import folded
 from harness.report.factors.screen import screen_sections
 from harness.report.factors.sections import factor_sections
+from harness.report.foreign import foreign_sections
 from harness.report.load import load_sections
 from harness.report.selection import by_reference
 from harness.report.sheet import ABSENT, Section, joined
@@ -45,6 +46,7 @@ def render_markdown(summary: Summary, design: Design | None) -> str:
                 *screen_sections(summary, design),
                 *factor_sections(summary, design),
                 *tail_sections(summary),
+                *foreign_sections(summary),
             ]
         ),
         *_why(summary),

@@ -13,6 +13,7 @@ from harness.report.calibration import mention
 from harness.report.doubts import Fold, folded
 from harness.report.factors.screen import screen_sections
 from harness.report.factors.sections import factor_sections
+from harness.report.foreign import foreign_sections
 from harness.report.load import load_sections
 from harness.report.page import Paragraph, heading, verbatim
 from harness.report.sheet import Section
@@ -36,6 +37,7 @@ def render(summary: Summary, design: Design | None, *, width: int | None = None,
                 *screen_sections(summary, design),
                 *factor_sections(summary, design),
                 *tail_sections(summary, beyond_p90=True),
+                *foreign_sections(summary),
             ]
         ),
         *_why(summary),

@@ -12,11 +12,15 @@ from statistics import median
 import pytest
 
 from harness import plugins
-from harness.model import Knob, LoadTool, Transport
+from harness.model import Knob, LoadTool, Reader, Transport
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for room in ("harness", "app") for path in (ROOT / room).rglob("*.py"))
-PLUGINS = {"harness.lab.transports": Transport, "harness.load.tools": LoadTool}
+PLUGINS = {
+    "harness.lab.transports": Transport,
+    "harness.load.tools": LoadTool,
+    "harness.evidence.foreign.formats": Reader,
+}
 KNOBS = "harness.lab.knobs"
 SLOW = ("pyroute2", "scipy", "polars", "plotly", "trustme")
 LONGEST_FUNCTION_LINES = 40

@@ -84,7 +84,7 @@ def _outside(run: Foreign) -> Iterator[str]:
     for percent, us in sorted(run.percentiles_us.items()):
         if TAIL_PERCENT <= percent < 100 and FAR * (us + rounding_us) < run.mean_us:
             yield (
-                f"Its {percent:g}th percentile, {us:g} us, is far below its mean, {run.mean_us:g} us: a few requests were "
+                f"Its {percent:g}th percentile, {us:g} us, is far below its mean, {run.mean_us:g} us: a few were "
                 "extremely slow, or one of the numbers has another unit."
             )
             return

@@ -20,8 +20,10 @@ from harness.report import caveats, seed, sentences
 from harness.report.doubts import folded
 from harness.report.factors.screen import screen_sections
 from harness.report.factors.sections import factor_sections
+from harness.report.foreign import foreign_sections
 from harness.report.html.certainty import certainty, doubtful
 from harness.report.html.figures.drift import drift, steadiness
+from harness.report.html.figures.foreign import elsewhere
 from harness.report.html.figures.load import latency_by_load
 from harness.report.html.figures.pairs import WHAT, forest, per_session
 from harness.report.html.figures.pilot import burst_lengths, carry_over
@@ -88,6 +90,7 @@ def _sections(summary: Summary, design: Design) -> list[Section]:
         *screen_sections(summary, design),
         *factor_sections(summary, design),
         *tail_sections(summary),
+        *foreign_sections(summary),
     ]
 
 
@@ -98,6 +101,7 @@ def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figur
         per_session(summary, design, headline(summary), exhibits.effects),
         per_session(summary, design, "cpu", exhibits.effects),
         latency_by_load(summary),
+        elsewhere(summary),
         half_normal(summary),
         drift(summary, exhibits.drift),
         most_requests(summary, exhibits.distributions),

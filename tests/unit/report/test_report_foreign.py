@@ -1,0 +1,94 @@
+"""What was measured elsewhere stands beside a result in every kind of report."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from harness.evidence.foreign.read import read_all
+from harness.model import Foreign, Summary
+from harness.report.csv_table import render_csv
+from harness.report.foreign import foreign_sections
+from harness.report.html.figures.foreign import elsewhere
+from harness.report.markdown import render_markdown
+from harness.report.terminal import render
+
+DATA = Path(__file__).parents[2] / "data"
+SEED = read_all([DATA / "foreign/table/seed.csv"])
+THREE = read_all([f"cloud/tcp={DATA / 'foreign/ab/three.txt'}", f"cloud/tcp={DATA / 'foreign/hey/stall.txt'}"])
+
+
+def beside(*runs: Foreign) -> Summary:
+    summary = Summary.model_validate_json((DATA / "report/baseline.json").read_text(encoding="utf-8"))
+    return summary.model_copy(update={"foreign": runs})
+
+
+def cells(summary: Summary, architecture: str, where: str) -> list[str]:
+    (section,) = foreign_sections(summary)
+    rows = next(sheet.rows for sheet in section.sheets if sheet.caption == where)
+    return next([" ".join(filter(None, cell)) for cell in row] for row in rows if row[0][0] == architecture)
+
+
+def test_without_foreign_results_nothing_is_said_of_them() -> None:
+    assert foreign_sections(beside()) == []
+    assert elsewhere(beside()) is None
+    assert "elsewhere" not in render(beside(), None, width=100)
+
+
+def test_the_arms_here_stand_above_what_the_files_say() -> None:
+    summary = beside(*SEED)
+    (section,) = foreign_sections(summary)
+    captions = [sheet.caption for sheet in section.sheets]
+    assert captions == ["Here", "docker-desktop-macos", "fargate-x86_64", "fargate-arm64"]
+    assert [row[0][0] for row in section.sheets[0].rows] == list(summary.arms)
+    assert cells(summary, "tcp", "fargate-arm64")[1:] == ["1", "475.0", "2.105", "3", "-"]
+
+
+def test_repetitions_have_their_mean_and_range_and_no_more_decimals_than_the_coarsest_tool() -> None:
+    name, runs, rate, mean, p99, failed = cells(beside(*THREE), "tcp", "cloud")
+    assert (name, runs, rate) == ("tcp", "4", "2237.3 39.7 to 4839.3")
+    assert (mean, p99) == ("0.5 0.2 to 1.4", "7 1 to 12")
+    assert failed == "2"
+
+
+def test_remarks_and_single_runs_are_told() -> None:
+    (section,) = foreign_sections(beside(*SEED))
+    told = " ".join(section.sentences)
+    assert "docker-desktop-macos: combined: 1.871 ms per request does not fit" in told
+    assert "9 architectures with one run only: that says nothing" in told
+    (section,) = foreign_sections(beside(*THREE, *SEED[:1]))
+    assert "docker-desktop-macos: tcp with one run only" in " ".join(section.sentences)
+
+
+def test_terminal_and_markdown_have_the_section() -> None:
+    assert "Measured elsewhere" in render(beside(*SEED), None, width=100)
+    assert "| tcp | 1 | 475.0 | 2.105 | 3 | - |" in render_markdown(beside(*SEED), None)
+
+
+def test_the_csv_has_a_row_for_each_number_of_each_run() -> None:
+    rows = list(csv.DictReader(render_csv(beside(*THREE)).splitlines()))
+    elsewhere_only = [row for row in rows if row["experiment"] == "cloud"]
+    assert [row["value"] for row in elsewhere_only if row["quantity"] == "mean_us"] == [
+        "207.0",
+        "1360.0",
+        "300.0",
+        "200.0",
+    ]
+    assert {row["arm"] for row in elsewhere_only} == {"tcp"}
+    assert [row["value"] for row in elsewhere_only if row["quantity"] == "failed"] == ["0", "0", "0", "2"]
+
+
+def test_the_json_is_read_back_as_it_was() -> None:
+    summary = beside(*SEED, *THREE)
+    assert Summary.model_validate_json(summary.model_dump_json()) == summary
+
+
+def test_the_figure_has_a_point_for_each_run_and_each_arm() -> None:
+    summary = beside(*THREE)
+    figure = elsewhere(summary)
+    assert figure
+    means, p99s = figure.data
+    assert len(means["x"]) == len(summary.arms) + 4
+    assert means["x"][-4:] == pytest.approx([0.207, 1.36, 0.3, 0.2])
+    assert p99s["y"][-3:] == [len(summary.arms)] * 3
+    assert "cloud: tcp 0.207, 1.36, 0.3, 0.2 ms" in figure.alt
