@@ -62,7 +62,8 @@ class Spread(Model):
 
     Stretches of `requests` in a row, all arms together, each visit's time over its arm's mean. `next` are neighbours
     within a session, `apart` are of different sessions, for which everything was started afresh. `wanted` is how many
-    requests in a row were asked for; where no session has so many, its whole is the stretch.
+    requests in a row were asked for; where a session has fewer, its whole is the stretch, and where a visit has more,
+    that.
     """
 
     wanted: int

@@ -8,16 +8,25 @@ from statistics import fmean
 from harness.model import ArmSummary, Foreign, Summary
 from harness.report.sheet import ABSENT, Cell, Row, Section, Sheet
 from harness.report.tables import milliseconds, rate
+from harness.report.wording import counted
 
 HEADING = "Measured elsewhere"
-HERE = "here"
-HEADER = ("where", "runs", "requests/s\nleast to most", "ms/request\nleast to most", "p99 ms\nleast to most", "failed")
+UNNAMED = HERE, ELSEWHERE = "here", "elsewhere"
+HEADER = (
+    "architecture",
+    "runs",
+    "requests/s\nleast to most",
+    "ms/request\nleast to most",
+    "p99 ms\nleast to most",
+    "failed",
+)
 APART = (
     "These were measured at another time, by another tool, perhaps on another machine: how they differ from the arms "
     "here is not what the hop costs. `barehop validate` says what can be concluded from them."
 )
-SINGLE = "Of {} there is one run only, which says nothing of how much the next would differ."
+SINGLE = "{} with one run only: that says nothing of how much the next would differ."
 P99 = 99.0
+FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +44,15 @@ class Told:
 
 
 def foreign_sections(summary: Summary) -> list[Section]:
-    """A table of the arms here and, under it, of each architecture elsewhere; nothing where there is none."""
+    """A table of the arms here, and one of each place with its architectures; nothing where nothing is elsewhere."""
     if not summary.foreign:
         return []
     groups = by_architecture(summary.foreign)
-    rows = [*(_arm(name, arm) for name, arm in summary.arms.items()), *(_row(*group) for group in groups.items())]
-    sheet = Sheet("The arms here, and what the files say: means over runs", HEADER, rows)
-    return [Section(HEADING, list(_sentences(groups)), [sheet])]
+    places = {HERE: [_arm(name, arm) for name, arm in summary.arms.items()]}
+    for runs in groups.values():
+        places.setdefault(runs[0].where or ELSEWHERE, []).append(_row(runs))
+    sheets = [Sheet(place.capitalize() if place in UNNAMED else place, HEADER, rows) for place, rows in places.items()]
+    return [Section(HEADING, list(_sentences(groups)), sheets)]
 
 
 def by_architecture(runs: Iterable[Foreign]) -> dict[str, list[Foreign]]:
@@ -53,7 +64,7 @@ def by_architecture(runs: Iterable[Foreign]) -> dict[str, list[Foreign]]:
 
 
 def named(run: Foreign) -> str:
-    return f"{run.where}: {run.architecture}" if run.where else f"elsewhere: {run.architecture}"
+    return f"{run.where or ELSEWHERE}: {run.architecture}"
 
 
 def of_runs(values: Iterable[float | None]) -> list[float]:
@@ -64,23 +75,23 @@ def _sentences(groups: Mapping[str, Sequence[Foreign]]) -> Iterator[str]:
     yield APART
     single = [name for name, runs in groups.items() if len(runs) == 1]
     if single:
-        yield SINGLE.format("each" if len(single) == len(groups) else ", ".join(single))
+        yield SINGLE.format(", ".join(single) if len(single) <= FEW else counted(len(single), "architecture"))
     for name, runs in groups.items():
         yield from (f"{name}: {remark}" for remark in dict.fromkeys(r for run in runs for r in run.remarks))
 
 
 def _arm(name: str, arm: ArmSummary) -> Row:
     cells = (rate(arm.requests_per_s), milliseconds(arm.mean_us), milliseconds(arm.p99_us), str(arm.failed))
-    return ((f"{HERE}: {name}", ""), ("", ""), *((text, "") for text in cells))
+    return ((name, ""), ("", ""), *((text, "") for text in cells))
 
 
-def _row(name: str, runs: Sequence[Foreign]) -> Row:
+def _row(runs: Sequence[Foreign]) -> Row:
     means_us, p99s_us = (of_runs(r.mean_us for r in runs), of_runs(r.percentiles_us.get(P99) for r in runs))
     failed = sum(count for run in runs for count in run.failures.values())
     return (
-        (name, ""),
+        (runs[0].architecture, ""),
         (str(len(runs)), ""),
-        Told(of_runs(run.requests_per_s for run in runs), 2).cell(),
+        Told(of_runs(run.requests_per_s for run in runs), 1).cell(),
         Told([us / 1000 for us in means_us], _places(run.mean_resolution_us for run in runs)).cell(),
         Told([us / 1000 for us in p99s_us], _places(run.resolution_us for run in runs)).cell(),
         (str(failed), "") if any(run.requests is not None for run in runs) or failed else (ABSENT, ""),

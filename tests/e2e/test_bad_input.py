@@ -72,6 +72,7 @@ def test_one_arm_cannot_be_compared(tmp_path: Path) -> None:
         (["show", "quick", "tpc"], "There is no arm 'tpc' in quick. There is: tcp, uds-tmpfs, control."),
         (["doctor", "--seconds", "-1"], "-1.0 is not in the range"),
         (["report", "."], "holds no run of barehop"),
+        (["report", ".", "--beside", "0.stdout"], "0.stdout is empty."),
     ],
 )
 def test_a_mistake_on_the_command_line_is_shown(tmp_path: Path, arguments: list[str], told: str) -> None:

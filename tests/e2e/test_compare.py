@@ -87,6 +87,16 @@ def test_results_are_reported_as_one_csv_table(results: Path, tmp_path: Path) ->
     assert {row["arm"] for row in rows} == {"tcp", "uds-tmpfs", "uds-dir", "control"}
 
 
+def test_results_made_elsewhere_stand_beside_ours(results: Path, tmp_path: Path) -> None:
+    ab = Path(__file__).parents[1] / "data/foreign/ab/three.txt"
+
+    ended = barehop(tmp_path, "report", results / "base", "--beside", f"cloud/socket={ab}", "--json")
+
+    assert ended.code == 0
+    told = [(run["where"], run["transport"], run["mean_us"]) for run in json.loads(ended.out)["foreign"]]
+    assert told == [("cloud", "uds", 207.0), ("cloud", "uds", 1360.0), ("cloud", "uds", 300.0)]
+
+
 def test_two_formats_at_once_are_refused(results: Path, tmp_path: Path) -> None:
     ended = barehop(tmp_path, "report", "--markdown", "--csv", results / "base")
 

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,29 @@ from climbing import whole_ladder
 from imagined import PILOT, Run, run_of
 
 from harness.analysis.exhibits import exhibits
-from harness.model import Doubt
+from harness.model import Doubt, Foreign
 from harness.report.html.document import render_html
 
 DOUBT = Doubt(kind="busy", seen="python used 49 % of a CPU", advice="End what else runs on this machine.")
 PAIRS = {f"uds-tmpfs/{kept}": f"tcp/{kept}" for kept in (0, 16, 32, 64, 128, 256)}
 LADDER = whole_ladder()
 RUNGS = [arm.name for arm in LADDER.arms]
+ELSEWHERE = [
+    Foreign(
+        Path("a.txt"), "ab", where, "sharedvolume", "uds", requests_per_s=rate, mean_us=1e6 / rate, remarks=("Odd.",)
+    )
+    for where in ("docker-desktop-macos", "")
+    for rate in (4839.33, 735.33)
+]
+
+
+def beside(run: Run) -> Run:
+    """With what was measured elsewhere."""
+    return replace(run, summary=run.summary.model_copy(update={"foreign": tuple(ELSEWHERE)}))
+
+
 RUNS: Mapping[str, Callable[[], Run]] = {
-    "few": lambda: run_of({"tcp": 1.0, "uds-tmpfs": 0.9, "uds-dir": 0.905}, pilot=PILOT, doubts=[DOUBT]),
+    "few": lambda: beside(run_of({"tcp": 1.0, "uds-tmpfs": 0.9, "uds-dir": 0.905}, pilot=PILOT, doubts=[DOUBT])),
     "many": lambda: run_of(dict.fromkeys([*PAIRS, *PAIRS.values()], 1.0), against=PAIRS, rounds=20),
     "one-session": lambda: run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, sessions=1, failures={"tcp": 3}, raw=False),
     "ladder": lambda: run_of(dict.fromkeys(RUNGS, 1.0), experiment=LADDER, rounds=4),

@@ -12,7 +12,7 @@ from statistics import median
 import pytest
 
 from harness import plugins
-from harness.model import Knob, LoadTool, NetworkRung, SandboxRung, Transport
+from harness.model import Knob, LoadTool, NetworkRung, Reader, SandboxRung, Transport
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for room in ("harness", "app") for path in (ROOT / room).rglob("*.py"))
@@ -21,6 +21,7 @@ PLUGINS = {
     "harness.load.tools": LoadTool,
     "harness.lab.rungs.network": NetworkRung,
     "harness.lab.rungs.sandbox": SandboxRung,
+    "harness.evidence.foreign.formats": Reader,
 }
 KNOBS = "harness.lab.knobs"
 SLOW = ("pyroute2", "scipy", "polars", "plotly", "trustme")

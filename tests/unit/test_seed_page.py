@@ -2,9 +2,11 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from foreign_runs import floor
 from imagined import HOST, Run, run_of
 from several_runs import run_data, write_run
@@ -13,6 +15,7 @@ from harness.analysis.validation.validate import Bare, validate
 from harness.errors import ConfigError
 from harness.model import Summary
 from harness.validate import of_the_seed
+from scripts.seed_study.__main__ import seed
 from scripts.seed_study.page import page_of
 from scripts.seed_study.singles import singles_of
 from scripts.seed_study.study import BASELINE, LADDER, PAGE, QUOTA, SEED, Study, publish, read_study
@@ -24,9 +27,10 @@ def named(run: Run, name: str) -> Summary:
     return run.summary.model_copy(update={"directory": name, "experiment": name})
 
 
+@cache
 def study(unix: float = 0.95, *, others: tuple[str, ...] = (), with_floor: bool = True) -> Study:
-    protocol = run_of({"tcp": 1.0, "sharedvolume": unix, "combined": unix}, sessions=6, rounds=20, raw=False)
-    baseline = run_of({"tcp": 1.0, "uds-tmpfs": unix, "uds-dir": unix}, sessions=6, rounds=20, raw=False)
+    protocol = run_of({"tcp": 1.0, "sharedvolume": unix, "combined": unix}, sessions=4, rounds=12, raw=False)
+    baseline = run_of({"tcp": 1.0, "uds-tmpfs": unix, "uds-dir": unix}, sessions=4, rounds=12, raw=False)
     records = [session.record for session in protocol.sessions]
     known = floor() if with_floor else None
     summary = named(protocol, SEED)
@@ -34,7 +38,10 @@ def study(unix: float = 0.95, *, others: tuple[str, ...] = (), with_floor: bool 
         summaries={
             SEED: summary,
             BASELINE: named(baseline, BASELINE),
-            **{name: named(run_of({"tcp": 1.0, f"tcp-{name}": 1.3}, sessions=4), name) for name in others},
+            **{
+                name: named(run_of({"tcp": 1.0, f"tcp-{name}": 1.3}, sessions=2, rounds=8, raw=False), name)
+                for name in others
+            },
         },
         records=records,
         host=HOST,
@@ -84,7 +91,7 @@ def test_each_single_run_s_pair_is_counted() -> None:
     found = singles_of(study().records, "control", "tcp")
 
     assert found is not None
-    assert found.pairs == 6 * 20
+    assert found.pairs == 4 * 12
     assert 0 < found.wrong < found.pairs
     assert found.enough > 1
 
@@ -99,6 +106,21 @@ def test_what_is_published_tells_no_path_and_needs_every_run_that_matters(tmp_pa
     texts = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "published").iterdir()}
     assert texts.keys() == {PAGE, "host.json", "validation.json", "seed.json", "baseline.json"}
     assert not [name for name, text in texts.items() if str(tmp_path) in text]
+
+
+def test_a_page_can_be_written_anew_from_what_was_measured(tmp_path: Path) -> None:
+    for name in (SEED, BASELINE):
+        write_run(run_data(), tmp_path / name)
+    result = CliRunner().invoke(seed, ["--from", str(tmp_path)], standalone_mode=False)
+
+    assert result.output.strip() == str(tmp_path / PAGE)
+    assert (tmp_path / PAGE).read_text(encoding="utf-8") == page_of(read_study(tmp_path))
+
+
+def test_what_is_only_written_anew_takes_no_time() -> None:
+    result = CliRunner().invoke(seed, ["--from", "somewhere", "--budget", "3"], standalone_mode=False)
+
+    assert isinstance(result.exception, ConfigError)
 
 
 def test_a_study_without_the_write_up_s_own_protocol_is_refused(tmp_path: Path) -> None:

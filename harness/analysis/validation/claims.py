@@ -12,7 +12,7 @@ from harness.analysis.estimate import Estimate, percent
 from harness.analysis.validation.arms import bare_arm, bare_comparison, beside_transport, connections_of, full_arms
 from harness.analysis.validation.bound import most_us
 from harness.analysis.validation.rows import by_row, rows_of, times_us
-from harness.analysis.validation.spread import chance_of, longest, stretches
+from harness.analysis.validation.spread import chance_of, length_of, stretches
 from harness.analysis.validation.verdict import Finding, ruling
 from harness.analysis.verdict import is_equivalent
 from harness.analysis.why.per_session import CONFIDENCE
@@ -202,5 +202,5 @@ def _chance(ground: Ground, sides: Sides) -> float | None:
     if sides.is_repeated or claimed is None:
         return None
     arms = full_arms(ground.summary)
-    requests = longest(ground.records, arms, sides.requests or ASSUMED_REQUESTS)
+    requests = length_of(ground.records, arms, sides.requests or ASSUMED_REQUESTS)
     return chance_of(stretches(ground.records, arms, requests), claimed)

@@ -25,15 +25,18 @@ def stretches(records: Sequence[Record], arms: Collection[str], requests: int) -
     return [_of_session(_in_order(record, means), means, requests) for record in records]
 
 
-def longest(records: Sequence[Record], arms: Collection[str], wanted: int) -> int:
-    """`wanted`, or how many requests the session with the fewest has in all, if that is less."""
+def length_of(records: Sequence[Record], arms: Collection[str], wanted: int) -> int:
+    """How many requests a stretch can have: `wanted`, but no fewer than a visit has, and no more than a session."""
     means = _means(records, arms)
-    sizes = [sum(visit.requests for visit in _in_order(record, means)) for record in records]
-    return min([wanted, *(size for size in sizes if size)])
+    visits = [[visit.requests for visit in _in_order(record, means)] for record in records]
+    sessions = list(filter(None, visits))
+    if not sessions:
+        return wanted
+    return min(max(wanted, min(map(max, sessions))), min(map(sum, sessions)))
 
 
 def spread_of(records: Sequence[Record], arms: Collection[str], wanted: int) -> Spread:
-    requests = longest(records, arms, wanted)
+    requests = length_of(records, arms, wanted)
     found = stretches(records, arms, requests)
     return Spread(
         wanted=wanted,

@@ -127,7 +127,8 @@ def _on_shares(shares: tuple[Share, ...]) -> Iterator[str]:
 
 
 def _singles(validation: Validation) -> Iterator[Section]:
-    sentences = [sentence for spread in validation.spreads for sentence in spread_sentences(spread)]
+    seen = (sentence for spread in validation.spreads for sentence in spread_sentences(spread))
+    sentences = list(dict.fromkeys(seen))
     if sentences:
         cannot = "Nothing in a single run says how far the next one would lie from it, on that machine, at that hour."
         yield Section("What a single run can say", [*sentences, cannot], [])
@@ -135,7 +136,7 @@ def _singles(validation: Validation) -> Iterator[Section]:
 
 def spread_sentences(spread: Spread) -> Iterator[str]:
     """How far runs of one and the same thing lie apart here."""
-    short = "" if spread.requests == spread.wanted else f" (no session has {spread.wanted})"
+    short = f" (not every session has {spread.wanted})" if spread.requests < spread.wanted else ""
     kinds = {
         "one after the other": spread.next,
         "with everything started afresh between them": spread.apart,

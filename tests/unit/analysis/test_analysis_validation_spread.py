@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from harness.analysis.validation.spread import chance_of, longest, spread_of, stretches
+from harness.analysis.validation.spread import chance_of, length_of, spread_of, stretches
 from harness.model import Record, Schedule, VisitRow
 
 ARMS = ("tcp", "uds-dir")
@@ -70,7 +70,7 @@ def test_longer_runs_scatter_less_when_there_is_only_noise() -> None:
 def test_where_no_session_has_so_many_requests_its_whole_is_taken_and_told() -> None:
     records = [record(1, [1.0] * 40), record(2, [1.0] * 30)]
 
-    assert longest(records, ARMS, 1000) == 600
+    assert length_of(records, ARMS, 1000) == 600
     assert spread_of(records, ARMS, 1000).requests == 600
     assert spread_of(records, ARMS, 1000).wanted == 1000
 
@@ -79,6 +79,13 @@ def test_a_visit_of_a_tool_is_a_stretch_of_its_own() -> None:
     found = stretches([record(1, [1.0, 1.0, 1.0], burst=1000)], ARMS, 1000)
 
     assert [len(of_session) for of_session in found] == [6]
+
+
+def test_no_run_is_shorter_than_a_visit() -> None:
+    spread = spread_of([record(1, [1.0] * 3, burst=1000), record(2, [1.0] * 3, burst=1000)], ARMS, 100)
+
+    assert spread.requests == 1000
+    assert spread.stretches == 12
 
 
 def test_chance_is_the_share_of_pairs_that_lie_further_apart() -> None:

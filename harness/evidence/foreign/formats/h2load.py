@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from harness.evidence.foreign.units import TIME, resolution_us, us
 from harness.model import Foreign, Reader
+from harness.model.units import TIME, resolution_us, us
 
 COUNTS = ("total", "started", "done", "succeeded", "failed", "errored", "timeout")
 CLASSES = ("2xx", "3xx", "4xx", "5xx")

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from harness.evidence.foreign.units import TIME, resolution_us, us
 from harness.model import Foreign, Reader
+from harness.model.units import TIME, resolution_us, us
 
 TITLE = re.compile(r"^Running \S+ test @ ", re.MULTILINE)
 PARTS = {
