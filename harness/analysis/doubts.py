@@ -55,33 +55,6 @@ def incomplete_doubts(sessions: int, planned_sessions: int, directory: str) -> I
         )
 
 
-def throttled_doubts(records: Sequence[Record]) -> Iterator[Doubt]:
-    """One for the run, when a quota of CPU time stopped any servers: how much, by the arms that they serve."""
-    stacks = dict.fromkeys(arms for record in records for arms in record.throttled)
-    told = [sentence for arms in stacks if (sentence := _throttled(arms, records))]
-    if told:
-        yield Doubt(
-            kind="throttled",
-            seen=f"The CPU quota stopped servers. {'. '.join(told)}.",
-            advice="That is what cpu_quota asks for: differences of these arms are the price of the limit. "
-            "Raise it where it was not meant to bind.",
-        )
-
-
-def _throttled(arms: str, records: Sequence[Record]) -> str:
-    """`quota/0.25: app in 40 of 121 periods of 100 ms, for 1.52 s`; "" where none was stopped."""
-    counts = [record.throttled[arms] for record in records if arms in record.throttled]
-    parts = []
-    for role in dict.fromkeys(role for count in counts for role in count):
-        periods, stopped, us = (
-            sum(count.get(role, {}).get(name, 0) for count in counts)
-            for name in ("periods", "throttled_periods", "throttled_us")
-        )
-        if stopped:
-            parts.append(f"{role} in {stopped} of {periods} periods of 100 ms, for {us / 1e6:.2f} s")
-    return f"{arms}: {'; '.join(parts)}" if parts else ""
-
-
 def left_out_doubts(experiment: Experiment) -> Iterator[Doubt]:
     """One for each reason why arms could not be had."""
     for sentence in sentences(experiment.left_out):

@@ -1,6 +1,6 @@
 """A whole run in one value: what `summary.json` holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.analysis.arms import arms_of
@@ -12,8 +12,8 @@ from harness.analysis.doubts import (
     failed_doubts,
     incomplete_doubts,
     left_out_doubts,
+    service_doubts,
     session_doubts,
-    throttled_doubts,
 )
 from harness.analysis.factors.averaged import factor_interactions, main_effects
 from harness.analysis.factors.contrasts import both_at_once, interactions, judge_of, level_effects
@@ -64,14 +64,7 @@ def summarise(
         arms=arms_of(experiment, sessions, failed, schedule.looks),
         comparisons=comparisons,
         tool_signs=tool_signs(experiment, comparisons, records),
-        doubts=(
-            *control_doubts(differing),
-            *left_out_doubts(experiment),
-            *nulls,
-            *faults,
-            *throttled_doubts(records),
-            *session_doubts(records),
-        ),
+        doubts=(*control_doubts(differing), *nulls, *faults, *_of_arms(experiment), *session_doubts(records)),
         **factors,
         **_load(experiment, sessions, schedule.looks),
         **_rungs(experiment, sessions, comparisons, schedule.looks),
@@ -100,6 +93,12 @@ def _nulls(experiment: Experiment, comparisons: Sequence[Comparison], factors: M
         *null_doubts(experiment, comparisons, levels, factors.get("main_effects", ())),
         *rung_doubts(experiment, comparisons, levels),
     ]
+
+
+def _of_arms(experiment: Experiment) -> Iterator[Doubt]:
+    """What is not as with our own arms on this machine."""
+    yield from left_out_doubts(experiment)
+    yield from service_doubts(experiment)
 
 
 def _rungs(
