@@ -14,8 +14,6 @@ from harness.model import Arm, LoadTool, Settings
 CLIENT = "client"
 MOST_CONNECTIONS = 1000  # nginx has 8192 for all arms, and a request takes two of them
 TOOLS = "harness.load.tools"
-NETWORK_RUNGS = "harness.lab.rungs.network"
-SANDBOX_RUNGS = "harness.lab.rungs.sandbox"
 LEAST_QUOTA_CPUS = 0.01  # that the kernel takes: 1 ms of each 100
 LONGEST_BODY_BYTES = 3000  # that a parameter of nginx.conf can hold
 
@@ -23,7 +21,7 @@ LONGEST_BODY_BYTES = 3000  # that a parameter of nginx.conf can hold
 def setting_limits(table: Mapping[str, object]) -> Iterator[Problem]:
     """Why single settings of `table` cannot be had; those of a wrong type are left out."""
     settings = sound(Settings, table)
-    for key, text in (*_unknown_names(settings), *_misspelt(settings), *_sandbox(settings)):
+    for key, text in (*_unknown_names(settings), *_misspelt(settings), *_quota(settings)):
         yield Problem((key,), table[key], text)
     yield from knob_problems(settings.knobs)
 
@@ -48,20 +46,13 @@ def _unknown_names(settings: Settings) -> Iterator[tuple[str, str]]:
     transports = plugins.names("harness.lab.transports")
     if settings.transport not in transports:
         yield "transport", f"there is no such transport.{did_you_mean(settings.transport, transports)}"
-    rungs = plugins.names(NETWORK_RUNGS)
-    if settings.network not in rungs:
-        yield "network", f"there is no such rung.{did_you_mean(settings.network, rungs)}"
     tools = [CLIENT, *plugins.names(TOOLS)]
     if settings.tool not in tools:
         yield "tool", f"this version drives no such tool.{did_you_mean(settings.tool, tools)}"
     yield from rung_names(settings)
 
 
-def _sandbox(settings: Settings) -> Iterator[tuple[str, str]]:
-    rungs = plugins.names(SANDBOX_RUNGS)
-    unknown = [name for name in settings.sandbox if name not in rungs]
-    if unknown:
-        yield "sandbox", f"there is no such rung as {shown(unknown[0])}.{did_you_mean(unknown[0], rungs)}"
+def _quota(settings: Settings) -> Iterator[tuple[str, str]]:
     if 0 < settings.cpu_quota < LEAST_QUOTA_CPUS:
         yield "cpu_quota", f"the kernel takes {LEAST_QUOTA_CPUS} at least. Give more, or 0 for none."
 

@@ -30,7 +30,7 @@ def test_rungs_are_measured_side_by_side_and_only_their_hop_moves(tmp_path: Path
     assert found.proofs["bridge-nf/tcp"]["rung"]["network"] == "bridge-nf"
     assert "rung" not in found.proofs["host/tcp"]
     links = counted(tmp_path, "net.link_packets")
-    assert links["bridge-nf/tcp"] > links["bridge-nf/uds-tmpfs"] == 0
+    assert links["bridge-nf/tcp"] > 10 > 1 > links["bridge-nf/uds-tmpfs"]  # on which neighbours are looked for at times
     opens = counted(tmp_path, "hop.active_opens")
     assert (opens["bridge-nf/tcp"], opens["bridge-nf/uds-tmpfs"]) == (1, 0)
     front = counted(tmp_path, "net.lo_packets")

@@ -73,6 +73,8 @@ def ended(enclosures: Iterable[Enclosure]) -> list[str]:
     """Control groups can be removed when nobody is in them any more, which takes a moment."""
     every = list(enclosures)
     groups = shlex.join(str(group) for one in every for group in one.groups)
-    killed = ["sleep 1", "kill -KILL $held 2>/dev/null || true"] if any(map(is_forked, every)) else []
+    killed = ["sleep 0.5", "kill -KILL $held 2>/dev/null || true"] if any(map(is_forked, every)) else []
     removed = [f"for _ in 1 2 3 4 5; do rmdir {groups} 2>/dev/null && break; sleep 0.2; done"] if groups else []
-    return ["kill $pids 2>/dev/null || true", *killed, "wait", *removed]
+    # Twice, because an nginx that is still starting heeds a signal only when the next one comes.
+    asked = ["kill $pids 2>/dev/null || true", "sleep 0.5", "kill $pids 2>/dev/null || true"]
+    return [*asked, *killed, "wait", *removed]
