@@ -66,6 +66,21 @@ def study(directory: Path, knobs: str) -> Path:
     return path
 
 
+TRACKING = """
+[factors]
+"knobs.conntrack" = ["off", "on"]
+transport = ["tcp", "uds-tmpfs"]
+[design]
+against = { "knobs.conntrack" = "off" }
+"""
+
+
+def tracking(directory: Path) -> Path:
+    path = directory / "tracking.toml"
+    path.write_text(TRACKING)
+    return path
+
+
 def record(directory: Path) -> Record:
     return Record.model_validate_json((directory / "out/sessions/0001.json").read_bytes())
 
@@ -76,7 +91,7 @@ def test_a_study_in_networks_of_its_own_leaves_the_host_alone(tmp_path: Path) ->
     """Of filters, sysctls, routes and lo at once."""
     before = host()
     knobs = ("--set", 'arm.knobs={"net.ipv4.tcp_sack" = 0, "route.quickack" = 1, "lo.mtu" = 9000}')
-    ended = barehop(tmp_path, "run", "kernel-conntrack", *fixed(2, 2), *knobs, "--quiet", "--out", "out")
+    ended = barehop(tmp_path, "run", tracking(tmp_path), *fixed(2, 2), *knobs, "--quiet", "--out", "out")
     assert (ended.code, ended.err) == (0, "")
     assert eventually(lambda: host() == before, within_s=20), changed(before)
     proofs = record(tmp_path).proofs
@@ -172,7 +187,7 @@ def test_every_problem_of_knobs_is_told_at_once_and_nothing_is_started(tmp_path:
 @AS_ROOT
 @pytest.mark.needs_root
 def test_show_gives_the_knobs_and_the_commands_that_turn_them(tmp_path: Path) -> None:
-    text = barehop(tmp_path, "show", "kernel-conntrack", "on/tcp").out
+    text = barehop(tmp_path, "show", tracking(tmp_path), "on/tcp").out
     assert "conntrack = on (network)" in text
     assert "ct state established accept" in text
     assert "a network namespace of its own" in text
