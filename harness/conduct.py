@@ -84,7 +84,7 @@ def resumed(directory: Path, config: Path | None, *, allow_global: bool = False)
     store = open_store(directory)
     if config and config.read_bytes() != (store.directory / "experiment.toml").read_bytes():
         raise ConfigError(f"{config} is not the experiment of {directory}. Leave it out: the directory has its own.")
-    experiment = store.read_plan().experiment
+    experiment = store.read_plan_to_go_on().experiment
     check_machine(experiment, replace(survey(directory), allow_global=allow_global))
     check_services(experiment)
     return store

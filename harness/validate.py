@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.analysis.validation.arms import services
 from harness.analysis.validation.validate import Bare, validate
 from harness.conclude import read_summary
 from harness.errors import ConfigError
@@ -16,9 +17,14 @@ from harness.report import seed
 RESULTS = Path("results")
 
 
-def validated(directory: Path, foreign: Sequence[Foreign], ladder: Path | None) -> Validation:
-    """What `foreign` comes to beside the run in `directory`. Raises ConfigError."""
+def validated(directory: Path, foreign: Sequence[Foreign] | None, ladder: Path | None) -> Validation:
+    """What `foreign` and the run's own services come to beside the bare arms of the run in `directory`.
+
+    None: the services alone, or the write-up's table where the run has none. Raises ConfigError.
+    """
     summary, plan = read_summary(directory)
+    if foreign is None:
+        foreign = () if services(summary) else of_the_seed()
     store = open_store(directory)
     rungs = _ladder(ladder) if ladder else None
     bare = Bare(

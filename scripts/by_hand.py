@@ -2,7 +2,6 @@
 
 import random
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -17,7 +16,7 @@ from harness.analysis.bursts import Series
 from harness.analysis.effects import effects
 from harness.analysis.judged import Fields, judged
 from harness.analysis.looks import single_look
-from harness.errors import HarnessError, LoadError
+from harness.errors import LoadError
 from harness.evidence.host import host_facts
 from harness.experiment.document import document_of
 from harness.experiment.limits import TOOLS
@@ -32,6 +31,7 @@ from harness.load.client import client
 from harness.load.outside import visit_outside
 from harness.load.visits import WARM_UP_REQUESTS
 from harness.model import LoadTool, Outcome, Settings, Target
+from scripts.study_door import end
 
 MARGIN_PERCENT = 2.0
 PUBLISHED = Path(__file__).parents[1] / "results" / "published" / "by-hand" / "by-hand.md"
@@ -51,19 +51,15 @@ Session = Mapping[str, Series]  # us per request over rounds, by way
 )
 @click.option("--requests", type=click.IntRange(min=1), default=500, help="Of each run.")
 @click.option("--publish", is_flag=True, help="Put the tools' lines into results/published/by-hand.")
-def main(names: tuple[str, ...], sessions: int, rounds: int, requests: int, publish: bool) -> None:
+def by_hand(names: tuple[str, ...], sessions: int, rounds: int, requests: int, publish: bool) -> None:
     """Run each tool through barehop and by hand, in turn against the same stack, and compare the rates."""
     tools = tuple(dict.fromkeys(names))
     found: dict[str, list[Session]] = {name: [] for name in tools}
-    try:
-        for session in range(1, sessions + 1):
-            chance = random.Random(session)  # noqa: S311 - chance, not secrecy
-            for name, seen in _session(tools, Settings(tool_requests=requests), rounds, chance).items():
-                found[name].append(seen)
-            click.echo(f"by-hand: session {session} of {sessions}", err=True)
-    except HarnessError as problem:
-        click.echo(str(problem), err=True)
-        sys.exit(problem.exit_code)
+    for session in range(1, sessions + 1):
+        chance = random.Random(session)  # noqa: S311 - chance, not secrecy
+        for name, seen in _session(tools, Settings(tool_requests=requests), rounds, chance).items():
+            found[name].append(seen)
+        click.echo(f"by-hand: session {session} of {sessions}", err=True)
     rows = _rows(found, requests)
     click.echo(_table(rows))
     if publish:
@@ -176,4 +172,4 @@ def _published() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main()
+    end(by_hand)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, RootModel, ValidationError
 
@@ -60,6 +60,10 @@ class Store:
 
     def read_plan(self) -> Plan:
         return _read(self.plan_path, Plan)
+
+    def read_plan_to_go_on(self) -> Plan:
+        """Every word of the plan must be known, or else the sessions to come would be others. Raises ConfigError."""
+        return _read(self.plan_path, Plan, unknown_keys="forbid")
 
     def read_host(self) -> dict[str, Any]:
         """host.json, or nothing where there is none. Raises ConfigError."""
@@ -151,9 +155,10 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _read(path: Path, model: type[T]) -> T:
+def _read(path: Path, model: type[T], unknown_keys: Literal["ignore", "forbid"] = "ignore") -> T:
+    """Another version may have written keys that this one does not know: within a format keys are only added."""
     try:
-        return model.model_validate_json(path.read_bytes())
+        return model.model_validate_json(path.read_bytes(), extra=unknown_keys)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     except ValidationError as error:

@@ -7,13 +7,14 @@ from harness.model.why import Amount
 from harness.model.words import Model
 
 Standing = Literal["confirmed", "contradicted", "cannot be decided"]
-IntervalFrom = Literal["runs", "raw times", ""]  # "": there is no interval
+IntervalFrom = Literal["pairs", "runs", "raw times", ""]  # "": there is no interval
 BoundFrom = Literal["arms of this run", "barehop floor"]
 Reason = Literal[
     "does not add up",
     "failed requests",
     "no time",
     "other connections",
+    "undecided",
     "no bare comparison",
     "bare undecided",
     "single runs",
@@ -122,7 +123,10 @@ class Claim(Model):
 
 
 class Share(Model):
-    """The container less the bare arm, us per request: what runtime and machine add together."""
+    """The container less the bare arm, us per request: what runtime and machine add together.
+
+    From "pairs", of a service that was visited in turn with the bare arm, it is what the runtime adds.
+    """
 
     where: str
     architecture: str

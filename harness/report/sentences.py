@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from harness.model import ArmSummary, Comparison, Design, Metric, Summary
+from harness.report.everywhere import everywhere
 from harness.report.factors.screen import screen_answer
 from harness.report.ladder.sentences import ladder_answer
 from harness.report.overview import brief, counts, grouped, to_decide
@@ -28,6 +29,9 @@ def answer(summary: Summary, design: Design | None) -> str:
     asked = compared(summary)
     if not asked:
         return "Nothing was compared: the reference is the only arm."
+    said = everywhere(summary, asked)
+    if said:
+        return said
     if len(asked) > MANY:
         return counts(asked, design)
     if len(asked) > FEW:

@@ -1,20 +1,16 @@
-"""The door of scripts/precision: its options, its progress, and how each way of ending becomes an exit code."""
+"""The door of scripts/precision: its options and its progress."""
 
 import math
 import shutil
-import signal
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
-from harness.errors import ConfigError, HarnessError, Interrupted, MachineError
 from scripts.precision_study.methods import METHODS
 from scripts.precision_study.stand import CHECKOUT
 from scripts.precision_study.study import FILES, Design, study
 from scripts.precision_study.table import Finding
+from scripts.study_door import end, made
 
 RESULTS = CHECKOUT / "results"
 PUBLISHED = RESULTS / "published" / "precision"
@@ -36,38 +32,13 @@ def precision(  # noqa: PLR0913 - click gives a parameter for each option
     """Compare how narrow an interval each method gives in the same time, and how often it sees what is not there."""
     design = Design(methods=tuple(dict.fromkeys(methods)), seconds=seconds, repeats=repeats, seed=seed)
     _say(f"about {math.ceil(design.total_s / 60)} min")
-    directory = _made(out or RESULTS / "precision" / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ"))
+    directory = made(out, RESULTS / "precision")
     study(design, directory, _tell)
     click.echo((directory / "precision.md").read_text(encoding="utf-8"))
     if publish:
         PUBLISHED.mkdir(parents=True, exist_ok=True)
         for name in FILES:
             shutil.copyfile(directory / name, PUBLISHED / name)
-
-
-def main() -> NoReturn:
-    """Run the command. SIGTERM and SIGHUP end it as Ctrl-C does: the stack goes, what was found stays."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        precision(standalone_mode=False)
-    except click.ClickException as problem:
-        problem.show()
-        sys.exit(ConfigError.exit_code)
-    except HarnessError as problem:
-        _say(str(problem))
-        sys.exit(problem.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _say("Interrupted. What was found is kept; nothing is left running.")
-        sys.exit(Interrupted.exit_code)
-    sys.exit(0)
-
-
-def _made(directory: Path) -> Path:
-    directory.mkdir(parents=True, exist_ok=True)
-    if any(directory.iterdir()):
-        raise MachineError(f"{directory} is not empty. Give --out another directory.")
-    return directory.resolve()
 
 
 def _tell(found: Finding) -> None:
@@ -83,4 +54,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    end(precision)

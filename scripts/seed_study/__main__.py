@@ -1,16 +1,13 @@
-"""The door of scripts/seed: its options, its progress, and how each way of ending becomes an exit code."""
+"""The door of scripts/seed: its options and its progress."""
 
-import signal
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
-from harness.errors import ConfigError, HarnessError, Interrupted, MachineError
+from harness.errors import ConfigError
 from scripts.seed_study.page import page_of
 from scripts.seed_study.study import CHECKOUT, PAGE, RUNS, configured, measure, publish, read_study
+from scripts.study_door import end, made
 
 RESULTS = CHECKOUT / "results"
 PUBLISHED = RESULTS / "published" / "seed"
@@ -27,7 +24,7 @@ def seed(budget: float | None, out: Path | None, earlier: Path | None, is_publis
     """Run the experiments that answer the write-up, and write the page that does."""
     if earlier and (budget or out):
         raise ConfigError("--from measures nothing: leave out --budget and --out.")
-    directory = earlier.resolve() if earlier else _made(out)
+    directory = earlier.resolve() if earlier else made(out, RESULTS / "seed-study")
     if not earlier:
         for name in sorted(RUNS.keys() - set(configured())):
             _say(f"There is no configuration {name} here; the page says what it would tell.")
@@ -39,35 +36,9 @@ def seed(budget: float | None, out: Path | None, earlier: Path | None, is_publis
     click.echo(str((PUBLISHED if is_published else directory) / PAGE))
 
 
-def main() -> NoReturn:
-    """Run the command. SIGTERM and SIGHUP end it as Ctrl-C does; what was measured stays."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        seed(standalone_mode=False)
-    except click.ClickException as problem:
-        problem.show()
-        sys.exit(ConfigError.exit_code)
-    except HarnessError as problem:
-        _say(str(problem))
-        sys.exit(problem.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _say("Interrupted. What was measured is kept; nothing is left running.")
-        sys.exit(Interrupted.exit_code)
-    sys.exit(0)
-
-
-def _made(out: Path | None) -> Path:
-    directory = out or RESULTS / "seed-study" / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-    directory.mkdir(parents=True, exist_ok=True)
-    if any(directory.iterdir()):
-        raise MachineError(f"{directory} is not empty. Give --out another directory.")
-    return directory.resolve()
-
-
 def _say(text: str) -> None:
     click.echo(f"seed: {text}", err=True)
 
 
 if __name__ == "__main__":
-    main()
+    end(seed)

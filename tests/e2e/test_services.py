@@ -1,5 +1,6 @@
 """Services that run already, visited in turn with stacks of ours: stand-ins for containers, as plain processes."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -73,6 +74,18 @@ def test_a_service_that_is_slower_by_a_known_time_is_found_to_be(summary: Summar
     reach = max(found.us_high - found.us_low, LUCK_US)
     assert found.us - reach < SPIKED_US < found.us + reach
     assert found.verdict in ("slower", "undecided")
+
+
+def test_validate_gives_it_as_the_runtime_s_share(summary: Summary, measured: Path) -> None:
+    ended = barehop(measured.parent, "validate", "out", "--json")
+    assert (ended.code, ended.err) == (0, "")
+    shares = {share["architecture"]: share for share in json.loads(ended.out)["shares"]}
+    assert {name: (share["arm"], share["interval"]) for name, share in shares.items()} == {
+        "docker": ("bare", "pairs"),
+        "slow-docker": ("bare", "pairs"),
+    }
+    found = latency(summary, "slow-docker", "bare")
+    assert shares["slow-docker"]["us"] == {"value": found.us, "low": found.us_low, "high": found.us_high}
 
 
 def test_cpu_time_is_read_of_the_processes_that_are_named(summary: Summary) -> None:

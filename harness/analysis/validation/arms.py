@@ -1,7 +1,5 @@
 """Which bare arm stands for an architecture from elsewhere."""
 
-from collections.abc import Iterator
-
 from harness.model import ArmSummary, Comparison, Summary
 
 TRANSPORTS = {"tcp": ("tcp",), "uds": ("uds-dir", "uds-tmpfs")}  # a volume is a directory, so that comes first
@@ -11,7 +9,7 @@ METRIC = "latency"
 
 def bare_arm(summary: Summary, architecture: str, transport: str) -> str | None:
     """The arm of that name, or else the one over that transport that has the fewest other settings."""
-    bare = dict(_bare(summary))
+    bare = bare_arms(summary)
     if architecture in bare:
         return architecture
     for wanted in TRANSPORTS.get(transport, ()):
@@ -19,6 +17,20 @@ def bare_arm(summary: Summary, architecture: str, transport: str) -> str | None:
         if found:
             return min(found, key=lambda name: (name != wanted, len(bare[name].settings)))
     return None
+
+
+def bare_arms(summary: Summary) -> dict[str, ArmSummary]:
+    """The arms that are stacks of ours with nothing on their way, without controls."""
+    return {
+        name: arm
+        for name, arm in summary.arms.items()
+        if arm.control_of is None and not any(key in arm.settings for key in ELSEWHERE)
+    }
+
+
+def services(summary: Summary) -> list[str]:
+    """The arms that were running already, without controls."""
+    return [name for name, arm in summary.arms.items() if arm.settings.get("url") and arm.control_of is None]
 
 
 def bare_comparison(summary: Summary, arm: str | None, against: str | None) -> Comparison | None:
@@ -42,9 +54,3 @@ def full_arms(summary: Summary) -> list[str]:
 
 def connections_of(arm: ArmSummary) -> int:
     return int(arm.settings.get("connections", 1))
-
-
-def _bare(summary: Summary) -> Iterator[tuple[str, ArmSummary]]:
-    for name, arm in summary.arms.items():
-        if arm.control_of is None and not any(key in arm.settings for key in ELSEWHERE):
-            yield name, arm

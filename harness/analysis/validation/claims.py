@@ -1,6 +1,5 @@
 """Each architecture against TCP at the same place: what that claims, what is so here, and what follows."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,28 +9,19 @@ import numpy as np
 from harness.analysis.across.welch import welch
 from harness.analysis.estimate import Estimate, percent
 from harness.analysis.validation.arms import bare_arm, bare_comparison, beside_transport, connections_of, full_arms
-from harness.analysis.validation.bound import most_us
+from harness.analysis.validation.ground import Ground
 from harness.analysis.validation.rows import by_row, rows_of, times_us
+from harness.analysis.validation.size import Claimed, Size, sized
 from harness.analysis.validation.spread import chance_of, length_of, stretches
-from harness.analysis.validation.verdict import Finding, ruling
+from harness.analysis.validation.verdict import Finding, finding_of, ruling, sign
 from harness.analysis.verdict import is_equivalent
 from harness.analysis.why.per_session import CONFIDENCE
-from harness.model import Comparison, Record, Summary
+from harness.model import Comparison
 from harness.model.foreign import Foreign
-from harness.model.validation import Claim, ForeignRow, Reason, SocketBound
+from harness.model.validation import Claim, ForeignRow, Reason
 
 TCP = "tcp"
 ASSUMED_REQUESTS = 1000  # of a run that does not tell: as many as the write-up's
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What is known here, to hold claims against."""
-
-    summary: Summary
-    records: Sequence[Record]
-    bound: SocketBound | None
-    equivalence_percent: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +80,11 @@ def _claim(ground: Ground, sides: Sides) -> Claim:
     ratio, in_us = _welch(sides)
     obstacles = tuple(_obstacles(ground, sides, bare, against))
     slowness = _slowness(ground, sides, against)
-    sized = _sized(ground, sides, in_us, slowness)
+    size = _size(ground, sides, in_us, slowness)
     finding = _finding(in_us, ratio, ground.equivalence_percent)
     besides = beside_transport(ground.summary, bare)
-    too_large = bool(sized["beyond"]) and (bool(obstacles) or not besides)  # more than the socket may explain it
-    standing, reasons = ruling(obstacles, finding, _bare_finding(bare), beyond=too_large)
+    too_large = bool(size.beyond) and (bool(obstacles) or not besides)  # more than the socket may explain it
+    standing, reasons = ruling(obstacles, finding, finding_of(bare), beyond=too_large)
     return Claim(
         where=sides.ours.where,
         architecture=sides.ours.architecture,
@@ -106,7 +96,8 @@ def _claim(ground: Ground, sides: Sides) -> Claim:
         requests=sides.requests,
         chance=_chance(ground, sides),
         slowness=slowness,
-        **sized,
+        bound_us=size.bound_us,
+        beyond=size.beyond,
         standing=standing,
         reasons=reasons,
     )
@@ -148,7 +139,7 @@ def _obstacles(ground: Ground, sides: Sides, bare: Comparison | None, against: s
         yield "single runs"
     if bare is None:
         yield "no bare comparison"
-    elif _bare_finding(bare) is None:
+    elif finding_of(bare) is None:
         yield "bare undecided"
     here = {connections_of(ground.summary.arms[against])} if against else set()
     if any(here and row.connections not in (None, *here) for row in rows):
@@ -162,22 +153,7 @@ def _add_up(sides: Sides) -> bool:
 def _finding(in_us: Estimate | None, ratio: Estimate | None, margin_percent: float) -> Finding | None:
     if in_us is None or ratio is None:
         return None
-    return Finding(
-        _sign(*ratio.interval(CONFIDENCE)), *in_us.interval(CONFIDENCE), is_equivalent(ratio, margin_percent)
-    )
-
-
-def _bare_finding(bare: Comparison | None) -> Finding | None:
-    """None where the run has no verdict, or is undecided."""
-    if bare is None or bare.verdict in (None, "undecided"):
-        return None
-    ends = (bare.percent_low, bare.percent_high, bare.us_low, bare.us_high)
-    low, high, low_us, high_us = (end or 0.0 for end in ends)  # a verdict has them all
-    return Finding(_sign(low, high), low_us, high_us, bare.verdict == "equivalent")
-
-
-def _sign(low: float, high: float) -> int:
-    return (low > 0) - (high < 0)
+    return Finding(sign(*ratio.interval(CONFIDENCE)), *in_us.interval(CONFIDENCE), is_equivalent(ratio, margin_percent))
 
 
 def _slowness(ground: Ground, sides: Sides, against: str | None) -> float | None:
@@ -186,14 +162,11 @@ def _slowness(ground: Ground, sides: Sides, against: str | None) -> float | None
     return float(np.mean(sides.their_times)) / here_us if here_us and sides.their_times else None
 
 
-def _sized(ground: Ground, sides: Sides, in_us: Estimate | None, slowness: float | None) -> dict[str, Any]:
-    """The most that a socket can make of a difference of this sign, and whether this one is surely larger."""
-    if ground.bound is None or slowness is None or not sides.us or not _add_up(sides):
-        return {"bound_us": None, "beyond": None}
-    bound_us = most_us(ground.bound, max(slowness, 1.0), slower=sides.us > 0)
-    ends = in_us.interval(CONFIDENCE) if in_us else (sides.us, sides.us)
-    least_us = 0.0 if math.prod(ends) <= 0 else min(map(abs, ends))
-    return {"bound_us": bound_us, "beyond": least_us > bound_us}
+def _size(ground: Ground, sides: Sides, in_us: Estimate | None, slowness: float | None) -> Size:
+    if not _add_up(sides):
+        return Size()
+    ends = in_us.interval(CONFIDENCE) if in_us else ()
+    return sized(ground.bound, Claimed(sides.us, *ends), slowness)
 
 
 def _chance(ground: Ground, sides: Sides) -> float | None:

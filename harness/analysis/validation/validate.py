@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from harness.analysis.validation.arms import full_arms
 from harness.analysis.validation.bound import bound_of
-from harness.analysis.validation.claims import ASSUMED_REQUESTS, Ground, claims_of
+from harness.analysis.validation.claims import ASSUMED_REQUESTS, claims_of
+from harness.analysis.validation.ground import Ground
 from harness.analysis.validation.rows import rows_of
+from harness.analysis.validation.services import service_claims, service_rows, service_shares
 from harness.analysis.validation.shares import shares_of
 from harness.analysis.validation.spread import spread_of
 from harness.model import Experiment, Floor, Record, Summary
@@ -26,18 +28,18 @@ class Bare:
 
 
 def validate(bare: Bare, foreign: Sequence[Foreign]) -> Validation:
-    """What `foreign` claims, adds and cannot say, beside the bare arms."""
+    """What `foreign` and the services of the run claim, add and cannot say, beside the bare arms."""
     summary, records = bare.summary, bare.records
     bound = bound_of(summary, records, bare.floor, bare.ladder)
     ground = Ground(summary, records, bound, bare.experiment.design.equivalence_percent)
-    claims = tuple(claims_of(ground, foreign))
+    claims = (*service_claims(ground), *claims_of(ground, foreign))
     return Validation(
         experiment=summary.experiment,
         directory=summary.directory,
         valid=summary.valid,
-        rows=rows_of(foreign),
+        rows=(*service_rows(ground), *rows_of(foreign)),
         claims=claims,
-        shares=tuple(shares_of(summary, records, foreign)),
+        shares=(*service_shares(ground), *shares_of(summary, records, foreign)),
         spreads=tuple(_spreads(summary, records, claims)),
         bound=bound,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.model import Comparison
 from harness.model.validation import Reason, Standing
 
 Ruling = tuple[Standing, tuple[Reason, ...]]
@@ -22,6 +23,20 @@ class Finding:
 
     def overlaps(self, other: "Finding") -> bool:
         return self.low_us <= other.high_us and other.low_us <= self.high_us
+
+
+def finding_of(one: Comparison | None) -> Finding | None:
+    """What a run found; None where it has no verdict, or is undecided."""
+    if one is None or one.verdict in (None, "undecided"):
+        return None
+    ends = (one.percent_low, one.percent_high, one.us_low, one.us_high)
+    low, high, low_us, high_us = (end or 0.0 for end in ends)  # a verdict has them all
+    return Finding(sign(low, high), low_us, high_us, one.verdict == "equivalent")
+
+
+def sign(low: float, high: float) -> int:
+    """Of an interval; 0 where it has room for both."""
+    return (low > 0) - (high < 0)
 
 
 def ruling(obstacles: Sequence[Reason], claim: Finding | None, bare: Finding | None, *, beyond: bool) -> Ruling:

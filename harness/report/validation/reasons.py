@@ -95,6 +95,10 @@ def _no_bare(claim: Claim, validation: Validation) -> str:
     )
 
 
+def _undecided(claim: Claim, _: Validation) -> str:
+    return f"The run has not decided it: {_interval(claim.us_low, claim.us_high)}."
+
+
 def _bare_undecided(claim: Claim, _: Validation) -> str:
     return f"The bare run itself has not decided: {_here(claim.bare)}." if claim.bare else ""
 
@@ -144,6 +148,7 @@ _WORDS: Mapping[Reason, Callable[[Claim, Validation], str]] = {
     "no time": _no_time,
     "other connections": _other_connections,
     "no bare comparison": _no_bare,
+    "undecided": _undecided,
     "bare undecided": _bare_undecided,
     "single runs": _single,
     "includes zero": _includes_zero,

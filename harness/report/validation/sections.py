@@ -7,7 +7,7 @@ from harness.model import Amount
 from harness.model.validation import Claim, ForeignRow, Share, Spread, Standing, Validation
 from harness.report.sheet import ABSENT, NOTHING, Cell, Row, Section, Sheet, difference_cell
 from harness.report.validation.reasons import bound_sentences, misfit, place, told
-from harness.report.wording import Estimate, counted, listed, us_of
+from harness.report.wording import Estimate, counted, listed, signed, us_of
 
 UNDECIDED: Standing = "cannot be decided"
 STANDINGS: tuple[Standing, ...] = ("confirmed", "contradicted", UNDECIDED)
@@ -17,11 +17,24 @@ REFERENCE = "reference"
 
 
 def answer(validation: Validation) -> str:
-    """How many claims there are and what became of them."""
+    """What services visited in turn add, and how many claims there are and what became of them."""
+    in_turn = [share for share in validation.shares if share.interval == "pairs"]
+    added = f"In turn with the bare arms: {listed([_added(share) for share in in_turn])}." if in_turn else ""
+    if not validation.claims:
+        return added or "Nothing is claimed: no place has an architecture over TCP and another one."
+    return f"{added} {_standings(validation)}".strip()
+
+
+def _added(share: Share) -> str:
+    """`docker takes +12 us (+3 to +20) beside tcp`."""
+    low, high = share.us.low, share.us.high
+    interval = "" if low is None or high is None else f" ({signed(low, 0)} to {signed(high, 0)})"
+    return f"{share.architecture} takes {signed(share.us.value, 0)} us{interval} beside {share.arm}"
+
+
+def _standings(validation: Validation) -> str:
     number = Counter(claim.standing for claim in validation.claims)
     claims = counted(len(validation.claims), "claim")
-    if not validation.claims:
-        return "Nothing is claimed: no place has an architecture over TCP and another one."
     if number[UNDECIDED] == len(validation.claims):
         return f"Of {claims}, none can be decided from these data."
     return f"Of {claims}, {listed([_became(one, number[one]) for one in STANDINGS if number[one]])}."
@@ -52,11 +65,13 @@ def place_sections(validation: Validation) -> Iterator[Section]:
         against = next((claim.against for claim in claims.values()), "tcp")
         sheet = Sheet(f"against {against}", HEADER, [_row(row, claims.get(row.architecture)) for row in rows])
         sentences = [told(claim, validation) for claim in claims.values()] or list(_unclaimed(rows))
-        yield Section(f"Claimed {_at(where)}", [*sentences, *_remarks(rows)], [sheet])
+        yield Section(_heading(where, rows), [*sentences, *_remarks(rows)], [sheet])
 
 
-def _at(where: str) -> str:
-    return place(where) if not where else f"at {where}"
+def _heading(where: str, rows: list[ForeignRow]) -> str:
+    if all(row.interval == "pairs" for row in rows):
+        return "Services visited in turn with the bare arms"
+    return f"Claimed at {where}" if where else f"Claimed {place(where)}"
 
 
 def _unclaimed(rows: list[ForeignRow]) -> Iterator[str]:
@@ -99,7 +114,7 @@ def share_sections(validation: Validation) -> Iterator[Section]:
 
 
 def _share(share: Share) -> Row:
-    name = f"{share.where} {share.architecture}".strip()
+    name = share.architecture if share.interval == "pairs" else f"{share.where} {share.architecture}".strip()
     container, bare = (f"{amount.value / 1000:.3f}" for amount in (share.container_us, share.bare_us))
     return ((name, ""), (container, ""), (bare, share.arm), _amount(share.us))
 
@@ -111,10 +126,17 @@ def _amount(amount: Amount) -> Cell:
 
 
 def _on_shares(shares: tuple[Share, ...]) -> Iterator[str]:
-    yield (
-        "The container's mean time less that of the bare arm. It is the runtime's share only where both were measured "
-        "on one machine; otherwise most of it can be the machine."
-    )
+    if any(share.interval == "pairs" for share in shares):
+        yield (
+            "In turn: the service's typical request less that of the bare arm, in pairs of the same minutes on one "
+            "machine, so this is the runtime's share. No session starts a service afresh, as it does the bare arms: "
+            "how lucky this one start was is not in the interval."
+        )
+    if any(share.interval != "pairs" for share in shares):
+        yield (
+            "From files: the container's mean time less that of the bare arm. It is the runtime's share only where "
+            "both were measured on one machine; otherwise most of it can be the machine."
+        )
     if any(share.interval == "" for share in shares):
         yield "Without an interval: a single run, which does not say how sure it is."
     if any(share.interval == "raw times" for share in shares):

@@ -1,5 +1,6 @@
 """A session's files appear whole or not at all, whatever happens while they are written."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from harness.errors import ConfigError, MachineError
 from harness.evidence.record import requests_table
 from harness.evidence.store import Store, new_directory, open_store
 from harness.experiment.plan import plan_of
-from harness.model import Arm, Design, Experiment, Plan, Record, Schedule, Settings, Visit
+from harness.model import Arm, Design, Experiment, Plan, Record, Schedule, Settings, Visit, VisitRow
 
 SCHEDULE = Schedule(sessions=2, rounds=1, burst=2, settle=1, reason="as the test says")
 
@@ -210,6 +211,26 @@ def test_a_record_that_is_not_ours_is_a_sentence(store: Store, content: bytes) -
     assert str(foreign.value).startswith(f"{path} is not what barehop wrote: ")
     assert "()" not in str(foreign.value)
     assert "\n" not in str(foreign.value)
+
+
+def test_what_another_version_wrote_besides_is_passed_over_when_it_is_read(store: Store) -> None:
+    seen = VisitRow(round=0, order=0, arm="tcp", requests=2, mean_us=1.5)
+    known = record(1).model_copy(update={"visits": (seen,)})
+    visits = [{**row.model_dump(mode="json"), "new": 1} for row in known.visits]
+    path = store.directory / "sessions/0001.json"
+    path.write_text(json.dumps({**known.model_dump(mode="json"), "visits": visits, "new": {"a": 1}}))
+
+    assert store.read_record(1) == known
+
+
+def test_a_plan_with_a_setting_of_another_version_is_read_but_not_gone_on_with(store: Store) -> None:
+    written = plan().model_dump(mode="json")
+    written["experiment"]["arms"][0]["settings"]["colour"] = "red"
+    store.write_json("plan.json", written)
+
+    assert store.read_plan() == plan()
+    with pytest.raises(ConfigError, match=r"plan\.json is not what .*: experiment\.arms\.0\.settings\.colour"):
+        store.read_plan_to_go_on()
 
 
 def test_a_directory_without_a_plan_holds_no_run(tmp_path: Path) -> None:

@@ -275,3 +275,38 @@ def test_an_absent_number_is_explained_for_the_arms_that_lack_it() -> None:
         "No p99 for x: fewer than 10 requests of a session lie beyond it.",
         "No CPU time for y: its processes could not be read.",
     ]
+
+
+def at_places(*verdicts: Verdict, **changed: dict[str, Any]) -> Summary:
+    """A Unix socket against TCP at a place for each verdict: 1/uds-tmpfs against 1/tcp, ..."""
+    places = [(f"{place}/tcp", f"{place}/uds-tmpfs", verdict) for place, verdict in enumerate(verdicts, start=1)]
+    pairs = [
+        found(ours, 4.0 * place * (1 if verdict == "slower" else -1), 1.0, verdict, against=theirs)
+        for place, (theirs, ours, verdict) in enumerate(places, start=1)
+    ]
+    arms = {
+        name: arm(name.partition("/")[2], settings={"transport": name.partition("/")[2]} | changed.get(name, {}))
+        for theirs, ours, _ in places
+        for name in (theirs, ours)
+    }
+    return summary(*pairs, arms=arms)
+
+
+def test_what_is_so_everywhere_is_said_once_with_its_least_and_its_most() -> None:
+    assert answer(at_places("faster", "faster", "faster", "faster"), DESIGN) == (
+        "uds-tmpfs is faster than tcp in all 4 cases, by 4.0 % (95 % interval 3.0 to 5.0) at 1 to 16.0 % "
+        "(15.0 to 17.0) at 4."
+    )
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        at_places("faster", "slower", "faster", "faster"),
+        at_places("faster", "equivalent", "faster", "faster"),
+        at_places("undecided", "undecided", "undecided", "undecided"),
+        at_places("faster", "faster", "faster", "faster", **{"2/uds-tmpfs": {"workers": 2}}),
+    ],
+)
+def test_what_is_not_so_everywhere_is_said_place_by_place(found: Summary) -> None:
+    assert "in all" not in answer(found, DESIGN)

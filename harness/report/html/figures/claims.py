@@ -5,16 +5,14 @@ from collections.abc import Iterator, Sequence
 from harness.model.validation import Claim, Validation
 from harness.report.html.figures.style import (
     COLORS,
-    INK,
     NEUTRAL,
-    TEXT,
     Figure,
     Json,
     axis,
+    heading,
     label,
     layout,
     mark,
-    note,
     short,
     whiskers,
 )
@@ -92,8 +90,7 @@ def _frame(rows: Sequence[Claim], validation: Validation) -> Json:
 
 def _heading(place: int, claim: Claim) -> Json:
     text = f"<b>{label(f'{claim.where} {claim.architecture}'.strip())}</b>  {typeset(_numbers(claim))}"
-    above = {"x": 0, "xref": "paper", "xanchor": "left", "y": place - ABOVE, "yref": "y", "yanchor": "middle"}
-    return {**note(text, **above), "font": {"color": INK, "size": TEXT}, "bgcolor": "var(--page)", "borderpad": 1}
+    return heading(text, place - ABOVE)
 
 
 def _said(claim: Claim) -> str:

@@ -8,14 +8,13 @@ from harness.report.html.figures.style import (
     COLORS,
     INK,
     NEUTRAL,
-    TEXT,
     Figure,
     Json,
     axis,
+    heading,
     label,
     layout,
     mark,
-    note,
     short,
     whiskers,
 )
@@ -106,7 +105,5 @@ def _frame(bars: Sequence[Bar]) -> Json:
 
 def _names(bars: Sequence[Bar]) -> Iterator[Json]:
     for place, bar in enumerate(bars):
-        above = {"x": 0, "xref": "paper", "xanchor": "left", "y": place - ABOVE, "yref": "y", "yanchor": "middle"}
         text = f"<b>{typeset(in_us(bar.climb))}</b>  {label(bar.name)}, {bar.climb.verdict or 'no verdict'}"
-        name = {**note(text, **above), "font": {"color": INK, "size": TEXT}}
-        yield {**name, "bgcolor": "var(--page)", "borderpad": 1}
+        yield heading(text, place - ABOVE)

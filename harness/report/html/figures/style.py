@@ -136,6 +136,12 @@ def note(text: str, **own: Any) -> Json:
     return {"text": text, "showarrow": False, "font": {"color": MUTED, "size": SMALL}, **own}
 
 
+def heading(text: str, place: float) -> Json:
+    """A row's name, written at the left over what is drawn of it; `place` counts rows."""
+    left = {"x": 0, "xref": "paper", "xanchor": "left", "y": place, "yref": "y", "yanchor": "middle"}
+    return {**note(text, **left), "font": {"color": INK, "size": TEXT}, "bgcolor": "var(--page)", "borderpad": 1}
+
+
 def label(arm: str) -> str:
     """The name for plotly, which reads markup and has no room; the tables have it in full."""
     half = LONGEST // 2

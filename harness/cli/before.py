@@ -1,0 +1,28 @@
+"""What comes before measuring: the rights it takes, and putting back what a killed run has left."""
+
+import os
+from pathlib import Path
+
+from harness.cli.printing import say
+from harness.lab.directories import sweep
+from harness.lab.kernel.journal import recovered, state_directory
+from harness.lab.kernel.tuning import recovered_tuning, tuning_directory
+from harness.lab.network.own_user import gain_rights
+from harness.model import Experiment
+
+RESULTS = Path("results")
+
+
+def gain_rights_for(experiment: Experiment | None) -> None:
+    """What knobs and rungs take; before slow imports, because these start threads."""
+    if experiment and any(arm.settings.knobs or arm.settings.network != "host" for arm in experiment.arms):
+        gain_rights()
+
+
+def clean_up() -> bool:
+    """Whether a killed run had left values of the machine, which are put back; directories go without a word."""
+    sweep()
+    sentences = [*recovered(state_directory(os.environ)), *recovered_tuning(tuning_directory())]
+    for sentence in sentences:
+        say(sentence)
+    return bool(sentences)

@@ -1,0 +1,45 @@
+"""barehop compare: runs of one experiment, made at other times or on other machines."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.printing import in_color, say
+from harness.errors import HarnessError, raise_all
+
+if TYPE_CHECKING:
+    from harness.analysis.across.runs import RunComparison
+
+
+@click.command()
+@click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--gate",
+    type=click.FloatRange(min=0),
+    metavar="PERCENT",
+    help="End with exit code 1 when an arm, compared with its reference, got slower by more than PERCENT for sure.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def compare(directories: tuple[Path, ...], gate: float | None, as_json: bool) -> None:
+    """Compare runs of one experiment made at other times, or on other machines or kernels, with the first."""
+    from harness.analysis.across.runs import compare_runs
+    from harness.conclude import read_run
+    from harness.report.comparison.terminal import render_comparison
+
+    comparison = compare_runs([read_run(directory) for directory in directories])
+    if as_json:
+        click.echo(comparison.model_dump_json(indent=1))
+    else:
+        click.echo(render_comparison(comparison, color=in_color()), nl=False)
+    if gate is not None:
+        _pass(comparison, gate)
+
+
+def _pass(comparison: "RunComparison", gate: float) -> None:
+    """Say what cannot be told; raise HarnessError with what got slower."""
+    from harness.report.comparison.gate import gate_broken, gate_open
+
+    for sentence in gate_open(comparison, gate):
+        say(sentence)
+    raise_all(gate_broken(comparison, gate), HarnessError)

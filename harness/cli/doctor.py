@@ -1,0 +1,35 @@
+"""barehop doctor: what this machine can and cannot conclude."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from harness.cli.before import RESULTS, gain_rights_for
+from harness.cli.configurations import located
+from harness.cli.options import set_option
+from harness.experiment.read import read_experiment
+from harness.lab.blueprint import survey
+
+
+@click.command()
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@set_option
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 3600),
+    default=1.0,
+    show_default=True,
+    help="How long to watch each CPU for noise; 0: not at all.",
+)
+def doctor(config: Path | None, overrides: tuple[str, ...], seconds: float) -> None:
+    """Say what this machine can and cannot conclude (with CONFIG: about that experiment); change nothing."""
+    experiment = read_experiment(located(config), overrides) if config else None
+    gain_rights_for(experiment)
+    from harness.doctor import examined, exit_code
+    from harness.report.findings import render_doctor
+
+    findings, conclusions = examined(experiment, replace(survey(RESULTS), allow_global=True), seconds)
+    click.echo(render_doctor(findings, conclusions), nl=False)
+    sys.exit(exit_code(findings))

@@ -1,0 +1,46 @@
+"""barehop list: everything that an experiment file can name."""
+
+from collections.abc import Iterable
+
+import click
+
+from harness import plugins
+from harness.cli.configurations import all_packaged
+from harness.experiment.ladder import NETWORKS, SANDBOXES, networks, sandboxes
+from harness.experiment.read import read_experiment
+from harness.model import Knob
+
+KNOBS = "harness.lab.knobs"
+ANY_KNOB = {"net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name."}
+
+
+@click.command("list")
+def list_everything() -> None:
+    """List the settings of an arm and all transports, load tools, knobs and rungs."""
+    from harness.report.arrangement import render_list
+
+    click.echo(render_list(_kinds()), nl=False)
+
+
+def _kinds() -> dict[str, dict[str, str]]:
+    """What there is of each kind, with its help."""
+    return {
+        "transports": _described("harness.lab.transports"),
+        "network rungs": _described(NETWORKS, networks()),
+        "load tools": {"client": "barehop's own interleaving client."} | _described("harness.load.tools"),
+        "knobs": {name: _knob_help(name) for name in plugins.dotted_names(KNOBS)} | ANY_KNOB,
+        "sandbox rungs": _described(SANDBOXES, sandboxes()),
+        "formats": _described("harness.evidence.foreign.formats"),
+        "configurations": {path.stem: read_experiment(path).question for path in all_packaged()},
+    }
+
+
+def _described(package: str, names: Iterable[str] | None = None) -> dict[str, str]:
+    return {name: plugins.help_text(package, name) for name in names or plugins.names(package)}
+
+
+def _knob_help(name: str) -> str:
+    """Where it holds, what it can possibly touch, and what it is."""
+    knob = plugins.load_dotted(KNOBS, name, Knob)
+    touches = {"tcp": "TCP only", "both": "any transport"}[knob.touches]
+    return f"{knob.scope}, {touches}: {plugins.help_text(KNOBS, name)}"

@@ -1,0 +1,19 @@
+"""What several commands take: the experiment file, and its overrides."""
+
+from pathlib import Path
+
+import click
+
+from harness.errors import ConfigError
+
+config_argument = click.argument("config", type=click.Path(path_type=Path))
+set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Override a key of the experiment file."
+)
+
+
+def only_one(**forms: bool) -> None:
+    """Raises ConfigError where an invocation asks for several forms of one thing."""
+    if sum(forms.values()) > 1:
+        names = [f"--{name}" for name in forms]
+        raise ConfigError(f"{', '.join(names[:-1])} and {names[-1]} exclude each other. Give one of them.")

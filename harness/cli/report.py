@@ -1,0 +1,51 @@
+"""barehop report: results again, from their records."""
+
+from pathlib import Path
+
+import click
+
+from harness.cli.options import only_one
+from harness.cli.printing import print_summary
+
+
+@click.command()
+@click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a pull request.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print one CSV table, for a spreadsheet.")
+@click.option("--html", "as_html", is_flag=True, help="Write report.html and the other files anew; print their paths.")
+@click.option(
+    "--beside",
+    multiple=True,
+    metavar="[[WHERE/]ARCHITECTURE=]FILE",
+    help="What another load tool left, to set beside; repeatable, several of one architecture are its runs.",
+)
+def report(  # noqa: PLR0913 - click gives a parameter for each option
+    directories: tuple[Path, ...],
+    as_json: bool,
+    as_markdown: bool,
+    as_csv: bool,
+    as_html: bool,
+    beside: tuple[str, ...],
+) -> None:
+    """Report the results in one or more directories again, from their records."""
+    from harness.conclude import read_summary, write_anew
+    from harness.evidence.foreign.read import read_all
+    from harness.report.csv_table import render_csv
+    from harness.report.markdown import render_markdown
+
+    only_one(json=as_json, markdown=as_markdown, csv=as_csv, html=as_html)
+    foreign = read_all(beside)
+    if as_html:
+        for directory in directories:
+            click.echo(write_anew(directory, foreign))
+        return
+    results = [read_summary(directory, foreign) for directory in directories]
+    if as_csv:
+        click.echo(render_csv(*(summary for summary, _ in results)), nl=False)
+        return
+    for summary, plan in results:
+        if as_markdown:
+            click.echo(render_markdown(summary, plan.experiment.design), nl=False)
+        else:
+            print_summary(summary, plan, as_json)

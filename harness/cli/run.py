@@ -1,0 +1,74 @@
+"""barehop run: measure an experiment, or complete an interrupted run, and report it."""
+
+from pathlib import Path
+
+import click
+
+from harness.cli.before import RESULTS, clean_up, gain_rights_for
+from harness.cli.configurations import located
+from harness.cli.options import set_option
+from harness.cli.printing import print_summary
+from harness.errors import ConfigError, HarnessError
+from harness.evidence.store import Store, open_store
+from harness.experiment.read import read_experiment
+from harness.lab.lock import only_run
+
+
+@click.command()
+@click.argument("config", type=click.Path(path_type=Path), required=False)
+@set_option
+@click.option("--budget", type=float, metavar="SECONDS", help="The same as --set design.budget_s=SECONDS.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where the results go; a new or empty directory.")
+@click.option("--resume", type=click.Path(path_type=Path), help="Complete the interrupted run in this directory.")
+@click.option("--allow-global", is_flag=True, help="Let knobs change values of the whole machine; put back at the end.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON instead of the report.")
+@click.option("--quiet", is_flag=True, help="No progress on standard error.")
+def run(  # noqa: PLR0913 - click gives a parameter for each option
+    config: Path | None,
+    overrides: tuple[str, ...],
+    budget: float | None,
+    out: Path | None,
+    resume: Path | None,
+    allow_global: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Measure the experiment CONFIG and report the result.
+
+    CONFIG is a file, or the name of one that barehop brings along, like baseline.
+    """
+    if budget is not None:
+        overrides = (*overrides, f"design.budget_s={budget}")
+    if resume and (overrides or out):
+        raise ConfigError("--resume continues a run as it was planned: leave out --set, --budget and --out.")
+    path = located(config) if config else None
+    # A mistake is told at once: before slow imports, and while others measure.
+    experiment = read_experiment(path, overrides) if path and not resume else None
+    with only_run():
+        clean_up()
+        gain_rights_for(open_store(resume).read_plan_to_go_on().experiment if resume else experiment)
+        from harness.conduct import begun, measured, resumed
+
+        if resume:
+            store = resumed(resume, path, allow_global=allow_global)
+        else:
+            store = begun(path, overrides, RESULTS, out, quiet=quiet, allow_global=allow_global)
+        problem = measured(store, quiet=quiet)
+    valid = _conclude(store, as_json) if store.sessions() else True
+    if problem:
+        raise problem
+    if not valid:
+        raise HarnessError("The result is not valid; its first line and its doubts say why.")
+
+
+def _conclude(store: Store, as_json: bool) -> bool:
+    """Report all finished sessions, then write the files, even when nobody reads on; whether the result is valid."""
+    from harness.conclude import read_sessions, summary_of, write_reports
+
+    plan, sessions = store.read_plan(), read_sessions(store)
+    summary = summary_of(store, plan, sessions)
+    try:
+        print_summary(summary, plan, as_json)
+    finally:
+        write_reports(store, plan, sessions, summary)
+    return summary.valid

@@ -1,0 +1,43 @@
+"""barehop validate: results made elsewhere, and services, beside bare arms."""
+
+from pathlib import Path
+
+import click
+
+from harness.cli.options import only_one
+from harness.cli.printing import in_color
+
+
+@click.command()
+@click.argument("results", type=click.Path(path_type=Path))
+@click.option(
+    "--against",
+    "files",
+    multiple=True,
+    metavar="[[WHERE/]ARCHITECTURE=]FILE",
+    help="What a load tool left; repeatable, several of one architecture are its runs. Without: the url arms of "
+    "RESULTS, or the write-up's table.",
+)
+@click.option("--ladder", type=click.Path(path_type=Path), help="Results of the ladder, for what its rungs can add.")
+@click.option("--json", "as_json", is_flag=True, help="Print the validation as JSON.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a pull request.")
+@click.option("--html", "as_html", is_flag=True, help="Write validation.html and validation.json; print the path.")
+def validate(  # noqa: PLR0913 - click gives a parameter for each option
+    results: Path, files: tuple[str, ...], ladder: Path | None, as_json: bool, as_markdown: bool, as_html: bool
+) -> None:
+    """Hold results made elsewhere, or services that RESULTS visited by their url, against the bare arms in RESULTS."""
+    from harness.evidence.foreign.read import read_all
+    from harness.report.validation.markdown import render_validation_markdown
+    from harness.report.validation.terminal import render_validation
+    from harness.validate import validated, write_validation
+
+    only_one(json=as_json, markdown=as_markdown, html=as_html)
+    found = validated(results, read_all(files) if files else None, ladder)
+    if as_html:
+        click.echo(write_validation(results, found))
+    elif as_json:
+        click.echo(found.model_dump_json(indent=1))
+    elif as_markdown:
+        click.echo(render_validation_markdown(found), nl=False)
+    else:
+        click.echo(render_validation(found, color=in_color()), nl=False)
