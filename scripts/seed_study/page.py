@@ -1,13 +1,13 @@
 """The page that answers the write-up: a template, and the numbers of a study in words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.model import Comparison, Summary
-from harness.model.validation import Validation
+from harness.model.validation import SocketBound, Validation
 from harness.report import caveats, sentences
 from harness.report.html.machine import machine_facts, versions
 from harness.report.markdown import escaped, in_sections, plain_table
@@ -16,7 +16,7 @@ from harness.report.sheet import Section, difference_cell, joined
 from harness.report.tables import milliseconds
 from harness.report.validation.reasons import bound_sentences, told
 from harness.report.validation.sections import place_sections, share_sections, spread_sentences
-from harness.report.wording import duration, percent_of, us_of
+from harness.report.wording import duration, listed, percent_of, us_of
 from scripts.seed_study.singles import Singles, singles_of
 from scripts.seed_study.study import BASELINE, LADDER, QUOTA, RUNS, SEED, Study
 
@@ -54,6 +54,7 @@ def page_of(study: Study) -> str:
         spreads=[said for spread in validation.spreads for said in spread_sentences(spread)],
         bound=list(bound_sentences(validation.bound)) if validation.bound else [],
         fargate=[_at(claim.where, told(claim, validation)) for claim in validation.claims if _is_fargate(claim.where)],
+        so=list(_so(summaries, validation.bound)),
         losses=[claim for claim in validation.claims if _is_fargate(claim.where) and (claim.us or 0) > 0],
         validation=validation,
         whole="\n\n".join(in_sections(_cell_by_cell(validation))),
@@ -80,6 +81,29 @@ def _row(summary: Summary, one: Comparison) -> Sequence[str]:
 
 def _effort(summary: Summary) -> str:
     return f"{summary.sessions} sessions in {duration(summary.seconds.total)}"
+
+
+def _so(summaries: Mapping[str, Summary], bound: SocketBound | None) -> Iterator[str]:
+    """What the ladder and the quotas leave of the reasons; nothing where one of them was not measured."""
+    if bound is None or not bound.ladder or QUOTA not in summaries:
+        return
+    unix_us, tcp_us = bound.unix_rungs_us, bound.tcp_rungs_us
+    slower = [one.arm for one in compared(summaries[QUOTA]) if one.verdict == "slower"]
+    loser = "TCP" if tcp_us > unix_us else "the socket"
+    yield (
+        f"The mechanisms of a container that are slower for sure add at most {tcp_us:.0f} us to TCP and {unix_us:.0f} us "
+        f"to a Unix socket: by themselves they make {loser} the slower one."
+    )
+    yield (
+        f"With a share of a CPU a Unix socket was slower than TCP in {listed(slower)}."
+        if slower
+        else "With no share of a CPU was a Unix socket slower than TCP."
+    )
+    if tcp_us > unix_us and not slower:
+        yield (
+            "None of them explains why a socket should lose. What is left is chance, which single runs cannot exclude, "
+            "or something that those machines have and this one has not."
+        )
 
 
 def _singles(study: Study) -> Iterator[Singles]:

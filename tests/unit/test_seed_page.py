@@ -80,6 +80,34 @@ def test_what_was_not_measured_is_named_and_what_was_is_told() -> None:
     assert "tcp-ladder-quota" in whole
 
 
+@pytest.mark.parametrize(
+    ("unix", "unix_rungs_us", "said", "unsaid"),
+    [
+        (0.9, 5.0, "None of them explains why a socket should lose", "make the socket the slower one"),
+        (0.9, 400.0, "by themselves they make the socket the slower one", "None of them explains"),
+        (1.2, 5.0, "a Unix socket was slower than TCP in ", "None of them explains"),
+    ],
+)
+def test_what_is_left_of_the_reasons_follows_from_ladder_and_quota(
+    unix: float, unix_rungs_us: float, said: str, unsaid: str
+) -> None:
+    seen = study(unix, others=(LADDER, QUOTA))
+    assert seen.validation.bound is not None
+    rungs = {"ladder": LADDER, "unix_rungs_us": unix_rungs_us, "tcp_rungs_us": 300.0}
+    bound = seen.validation.bound.model_copy(update=rungs)
+    quota = run_of({"tcp": 1.0, "uds-tmpfs": unix}, sessions=4, rounds=12, raw=False)
+    page = page_of(
+        replace(
+            seen,
+            summaries={**seen.summaries, QUOTA: named(quota, QUOTA)},
+            validation=seen.validation.model_copy(update={"bound": bound}),
+        )
+    )
+
+    assert said in page
+    assert unsaid not in page
+
+
 def test_without_a_floor_no_claim_is_called_too_large() -> None:
     page = page_of(study(with_floor=False))
 
