@@ -91,7 +91,7 @@ def _so(summaries: Mapping[str, Summary], bound: SocketBound | None) -> Iterator
     slower = [one.arm for one in compared(summaries[QUOTA]) if one.verdict == "slower"]
     loser = "TCP" if tcp_us > unix_us else "the socket"
     yield (
-        f"The mechanisms of a container that are slower for sure add at most {tcp_us:.0f} us to TCP and {unix_us:.0f} us "
+        f"The rungs of a container that are slower for sure add at most {tcp_us:.0f} us to TCP and {unix_us:.0f} us "
         f"to a Unix socket: by themselves they make {loser} the slower one."
     )
     yield (
