@@ -29,10 +29,11 @@ def plan(config: Path, overrides: tuple[str, ...], boots: bool) -> None:
 
 
 def _boots(config: Path, overrides: tuple[str, ...]) -> str:
-    from harness.experiment.boots import boots_of
+    from harness.experiment.boots import boots_of, still_needed
     from harness.experiment.document import read_document
     from harness.report.boots import render_boots
 
     experiment = read_experiment(located(config), overrides)
     document = read_document(located(config), overrides)
-    return render_boots(boots_of(document, experiment.design.seed), str(config), document.name, overrides)
+    boots = boots_of(document, experiment.design.seed)
+    return render_boots(boots, str(config), document.name, still_needed(overrides))

@@ -3,7 +3,7 @@
 import itertools
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness import plugins
@@ -12,6 +12,7 @@ from harness.experiment.document import Document
 from harness.experiment.knobs import KNOBS
 from harness.model import Knob
 
+FACTORS = "factors"
 FACTOR = "knobs.boot."
 
 
@@ -42,11 +43,16 @@ def boots_of(document: Document, seed: int) -> list[Boot]:
     return boots
 
 
+def still_needed(overrides: Sequence[str]) -> list[str]:
+    """Those that a run on a boot takes beside the boot's own, which have all that was said of factors."""
+    return [override for override in overrides if override.partition("=")[0].partition(".")[0].strip() != FACTORS]
+
+
 def _boot(levels: Mapping[str, object], others: Mapping[str, object]) -> Boot:
     names = {name: name.removeprefix("knobs.") for name in levels}
     parameters = tuple(f"{plugins.load_dotted(KNOBS, names[name], Knob).by_boot}={levels[name]}" for name in levels)
     knobs = (f"arm.knobs.{json.dumps(names[name])}={_toml(levels[name])}" for name in levels)
-    return Boot(parameters, (f"factors={_toml(others)}", *knobs))
+    return Boot(parameters, (f"{FACTORS}={_toml(others)}", *knobs))
 
 
 def _toml(value: object) -> str:

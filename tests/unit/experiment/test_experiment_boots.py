@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError
-from harness.experiment.boots import boots_of
+from harness.experiment.boots import boots_of, still_needed
 from harness.experiment.document import read_document
 from harness.experiment.read import experiment_of
 from harness.report.boots import render_boots
@@ -58,6 +58,15 @@ def test_the_commands_can_be_typed_as_they_are_printed(tmp_path: Path) -> None:
     ]
     assert all("design.budget_s=9" in words for words in commands)
     assert "barehop compare results/booted/boot-1 results/booted/boot-2" in text
+
+
+def test_what_was_set_of_factors_is_not_said_again_beside_what_a_boot_makes_of_it(tmp_path: Path) -> None:
+    path = study(tmp_path, STUDY)
+    given = ['factors."knobs.boot.nohz_full"=[1, 2, 3]', "factors={}", "arm.path=/x", "design.seed=2"]
+
+    assert still_needed(given) == ["arm.path=/x", "design.seed=2"]
+    (first, *_) = boots_of(read_document(path, given[:1]), 1)
+    assert "transport" in first.overrides[0]
 
 
 @pytest.mark.parametrize(
