@@ -305,6 +305,7 @@ def test_what_is_so_everywhere_is_said_once_with_its_least_and_its_most() -> Non
         at_places("faster", "slower", "faster", "faster"),
         at_places("faster", "equivalent", "faster", "faster"),
         at_places("undecided", "undecided", "undecided", "undecided"),
+        at_places("faster", "faster"),
         at_places("faster", "faster", "faster", "faster", **{"2/uds-tmpfs": {"workers": 2}}),
     ],
 )
