@@ -125,7 +125,8 @@ class Claim(Model):
 class Share(Model):
     """The container less the bare arm, us per request: what runtime and machine add together.
 
-    From "pairs", of a service that was visited in turn with the bare arm, it is what the runtime adds.
+    From "pairs", of a service that was visited in turn with the bare arm, it is what the runtime adds; the interval has
+    room for the luck of the service's one start.
     """
 
     where: str

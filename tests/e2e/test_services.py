@@ -84,8 +84,12 @@ def test_validate_gives_it_as_the_runtime_s_share(summary: Summary, measured: Pa
         "docker": ("bare", "pairs"),
         "slow-docker": ("bare", "pairs"),
     }
+    us = shares["slow-docker"]["us"]
+    assert us["low"] - LUCK_US < SPIKED_US < us["high"] + LUCK_US
     found = latency(summary, "slow-docker", "bare")
-    assert shares["slow-docker"]["us"] == {"value": found.us, "low": found.us_low, "high": found.us_high}
+    assert found.us_low is not None
+    assert found.us_high is not None
+    assert us["high"] - us["low"] > found.us_high - found.us_low
 
 
 def test_cpu_time_is_read_of_the_processes_that_are_named(summary: Summary) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.across.welch import welch
-from harness.analysis.estimate import Estimate, percent
+from harness.analysis.estimate import Estimate
 from harness.analysis.validation.arms import bare_arm, bare_comparison, beside_transport, connections_of, full_arms
 from harness.analysis.validation.ground import Ground
+from harness.analysis.validation.numbers import claim_numbers, finding
 from harness.analysis.validation.rows import by_row, rows_of, times_us
 from harness.analysis.validation.size import Claimed, Size, sized
 from harness.analysis.validation.spread import chance_of, length_of, stretches
-from harness.analysis.validation.verdict import Finding, finding_of, ruling, sign
-from harness.analysis.verdict import is_equivalent
+from harness.analysis.validation.verdict import finding_of, ruling
 from harness.analysis.why.per_session import CONFIDENCE
 from harness.model import Comparison
 from harness.model.foreign import Foreign
@@ -81,10 +81,10 @@ def _claim(ground: Ground, sides: Sides) -> Claim:
     obstacles = tuple(_obstacles(ground, sides, bare, against))
     slowness = _slowness(ground, sides, against)
     size = _size(ground, sides, in_us, slowness)
-    finding = _finding(in_us, ratio, ground.equivalence_percent)
+    claimed = finding(in_us, ratio, ground.equivalence_percent) if in_us and ratio else None
     besides = beside_transport(ground.summary, bare)
     too_large = bool(size.beyond) and (bool(obstacles) or not besides)  # more than the socket may explain it
-    standing, reasons = ruling(obstacles, finding, finding_of(bare), beyond=too_large)
+    standing, reasons = ruling(obstacles, claimed, finding_of(bare), beyond=too_large)
     return Claim(
         where=sides.ours.where,
         architecture=sides.ours.architecture,
@@ -112,12 +112,7 @@ def _welch(sides: Sides) -> tuple[Estimate | None, Estimate | None]:
 
 
 def _numbers(sides: Sides, ratio: Estimate | None, in_us: Estimate | None) -> dict[str, Any]:
-    if ratio and in_us:
-        low_us, high_us = in_us.interval(CONFIDENCE)
-        low, high = (percent(end) for end in ratio.interval(CONFIDENCE))
-        ends = {"us_low": low_us, "us_high": high_us, "percent_low": low, "percent_high": high}
-        return {"us": in_us.mean, "percent": percent(ratio.mean), **ends}
-    return {"us": sides.us, "percent": _percent(sides)}
+    return claim_numbers(in_us, ratio) if ratio and in_us else {"us": sides.us, "percent": _percent(sides)}
 
 
 def _percent(sides: Sides) -> float | None:
@@ -148,12 +143,6 @@ def _obstacles(ground: Ground, sides: Sides, bare: Comparison | None, against: s
 
 def _add_up(sides: Sides) -> bool:
     return sides.ours.adds_up and sides.theirs.adds_up
-
-
-def _finding(in_us: Estimate | None, ratio: Estimate | None, margin_percent: float) -> Finding | None:
-    if in_us is None or ratio is None:
-        return None
-    return Finding(sign(*ratio.interval(CONFIDENCE)), *in_us.interval(CONFIDENCE), is_equivalent(ratio, margin_percent))
 
 
 def _slowness(ground: Ground, sides: Sides, against: str | None) -> float | None:

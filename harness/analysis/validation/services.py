@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.analysis.effects import Pair
 from harness.analysis.validation.arms import METRIC, bare_arms, bare_comparison, beside_transport, services
 from harness.analysis.validation.ground import Ground
+from harness.analysis.validation.numbers import amount_of, claim_numbers, finding
 from harness.analysis.validation.size import Claimed, sized
+from harness.analysis.validation.starts import Paired, paired
 from harness.analysis.validation.verdict import finding_of, ruling
-from harness.analysis.why.per_session import amount, level
+from harness.analysis.why.per_session import CONFIDENCE, amount, level
 from harness.analysis.why.quantities import time_us
 from harness.model import Amount, Comparison, Record, Summary
 from harness.model.validation import Claim, ForeignRow, Reason, Share
@@ -53,48 +56,47 @@ def service_claims(ground: Ground) -> Iterator[Claim]:
     for one in _typical(ground.summary):
         ours, theirs = beside.get(one.arm), beside.get(one.against)
         if ours and theirs and theirs.transport == TCP != ours.transport:
-            yield _claim(ground, one, ours.arm, theirs.arm)
+            yield _claim(ground, one, ours, theirs)
 
 
 def service_shares(ground: Ground) -> Iterator[Share]:
-    """A service less the bare arm that it is compared with, round by round."""
-    beside = _beside(ground.summary)
-    for one in _typical(ground.summary):
-        service, bare = (one.arm, one.against) if one.arm in beside else (one.against, one.arm)
-        found = beside.get(service)
-        container_us, bare_us = (_typical_us(ground.records, name) for name in (service, bare))
-        if found and bare in bare_arms(ground.summary) and container_us and bare_us:
+    """Each service less the bare arm that it is compared with, round by round."""
+    summary, records = ground.summary, ground.records
+    for service, bare in _beside(summary).items():
+        seen = paired(records, (service, bare.arm))
+        container_us, bare_us = (_typical_us(records, name) for name in (service, bare.arm))
+        if seen and container_us and bare_us and not _failed(summary, service, bare.arm):
             yield Share(
                 where=WHERE,
                 architecture=service,
-                transport=found.transport,
-                arm=bare,
+                transport=bare.transport,
+                arm=bare.arm,
                 container_us=container_us,
                 bare_us=bare_us,
-                us=_difference(one, turned=service != one.arm),
+                us=amount_of(seen.with_starts(seen).us),
                 interval="pairs",
             )
 
 
-def _claim(ground: Ground, one: Comparison, bare: str, bare_tcp: str) -> Claim:
-    here = bare_comparison(ground.summary, bare, bare_tcp)
+def _claim(ground: Ground, one: Comparison, ours: Bare, theirs: Bare) -> Claim:
+    seen = _with_both_starts(ground.records, (one.arm, ours.arm), (one.against, theirs.arm))
+    here = bare_comparison(ground.summary, ours.arm, theirs.arm)
     besides = beside_transport(ground.summary, here)
-    there_us, here_us = (ground.summary.arms[name].mean_us for name in (one.against, bare_tcp))
-    slowness = there_us / here_us if there_us and here_us else None
-    size = sized(ground.bound, Claimed(one.us, one.us_low, one.us_high), slowness)
-    obstacles = tuple(_obstacles(ground.summary, one, here))
-    too_large = bool(size.beyond) and not besides
-    standing, reasons = ruling(obstacles, finding_of(one), finding_of(here), beyond=too_large)
+    slowness = _slowness(ground.summary, one.against, theirs.arm)
+    size = sized(
+        ground.bound, Claimed(seen.us.mean, *seen.us.interval(CONFIDENCE)) if seen else Claimed(None), slowness
+    )
+    standing, reasons = ruling(
+        tuple(_obstacles(ground.summary, one, here)),
+        finding(seen.us, seen.ratio, ground.equivalence_percent) if seen else None,
+        finding_of(here),
+        beyond=bool(size.beyond) and not besides,
+    )
     return Claim(
         where=WHERE,
         architecture=one.arm,
         against=one.against,
-        us=one.us,
-        us_low=one.us_low,
-        us_high=one.us_high,
-        percent=one.percent,
-        percent_low=one.percent_low,
-        percent_high=one.percent_high,
+        **(claim_numbers(seen.us, seen.ratio) if seen else {"us": one.us, "percent": one.percent}),
         by_rate_us=None,
         bare=here,
         besides=besides,
@@ -108,8 +110,24 @@ def _claim(ground: Ground, one: Comparison, bare: str, bare_tcp: str) -> Claim:
     )
 
 
+def _with_both_starts(records: Sequence[Record], ours: Pair, theirs: Pair) -> Paired | None:
+    """One service less the other, with the luck of either's start; each is given with its bare arm."""
+    between, *alone = (paired(records, pair) for pair in ((ours[0], theirs[0]), ours, theirs))
+    others = [one for one in alone if one]
+    return between.with_starts(*others) if between and len(others) == len(alone) else None
+
+
+def _slowness(summary: Summary, there: str, here: str) -> float | None:
+    there_us, here_us = (summary.arms[name].mean_us for name in (there, here))
+    return there_us / here_us if there_us and here_us else None
+
+
+def _failed(summary: Summary, *arms: str) -> bool:
+    return any(summary.arms[name].failed for name in arms)
+
+
 def _obstacles(summary: Summary, one: Comparison, here: Comparison | None) -> Iterator[Reason]:
-    if any(summary.arms[name].failed for name in (one.arm, one.against)):
+    if _failed(summary, one.arm, one.against):
         yield "failed requests"
     if finding_of(one) is None:
         yield "undecided"
@@ -140,13 +158,6 @@ def _typical(summary: Summary) -> Iterator[Comparison]:
 
 def _typical_us(records: Sequence[Record], arm: str) -> Amount | None:
     return amount(level(records, arm, time_us, "median"))
-
-
-def _difference(one: Comparison, *, turned: bool) -> Amount:
-    if not turned:
-        return Amount(value=one.us or 0.0, low=one.us_low, high=one.us_high)
-    low, high = (None if end is None else -end for end in (one.us_high, one.us_low))
-    return Amount(value=-(one.us or 0.0), low=low, high=high)
 
 
 def _alone(name: str) -> str:

@@ -6,10 +6,11 @@ import numpy as np
 
 from harness.analysis.across.welch import difference
 from harness.analysis.bursts import Series
-from harness.analysis.estimate import Estimate, estimate
+from harness.analysis.estimate import estimate
 from harness.analysis.validation.arms import bare_arm, connections_of
+from harness.analysis.validation.numbers import amount_of
 from harness.analysis.validation.rows import by_row, certainty_of, times_us
-from harness.analysis.why.per_session import CONFIDENCE, amount, level
+from harness.analysis.why.per_session import amount, level
 from harness.analysis.why.quantities import time_us
 from harness.model import Amount, Record, Summary
 from harness.model.foreign import Foreign
@@ -42,13 +43,8 @@ def _share(key: tuple[str, str], runs: Sequence[Foreign], arm: str, bare: tuple[
         architecture=key[1],
         transport=runs[0].transport,
         arm=arm,
-        container_us=_amount(seen) if seen else Amount(value=container),
+        container_us=amount_of(seen) if seen else Amount(value=container),
         bare_us=bare_us,
-        us=_amount(difference(estimate(per_session), both)) if both else Amount(value=container - bare_us.value),
+        us=amount_of(difference(estimate(per_session), both)) if both else Amount(value=container - bare_us.value),
         interval=interval if both else "",
     )
-
-
-def _amount(found: Estimate) -> Amount:
-    low, high = found.interval(CONFIDENCE)
-    return Amount(value=found.mean, low=low, high=high)

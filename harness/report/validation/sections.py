@@ -129,8 +129,8 @@ def _on_shares(shares: tuple[Share, ...]) -> Iterator[str]:
     if any(share.interval == "pairs" for share in shares):
         yield (
             "In turn: the service's typical request less that of the bare arm, in pairs of the same minutes on one "
-            "machine, so this is the runtime's share. No session starts a service afresh, as it does the bare arms: "
-            "how lucky this one start was is not in the interval."
+            "machine, so this is the runtime's share. A service is not started afresh for each session, as the bare "
+            "arm is: the interval has room for the luck of its one start, as far as sessions scatter here."
         )
     if any(share.interval != "pairs" for share in shares):
         yield (

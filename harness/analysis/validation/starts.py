@@ -1,0 +1,53 @@
+"""A service is started once for a whole run, a bare arm for each session: room for the luck of that one start."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.analysis.effects import Pair
+from harness.analysis.estimate import Estimate, estimate
+from harness.analysis.why.per_session import Value, difference
+from harness.analysis.why.quantities import time_us
+from harness.model import Record, VisitRow
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """The difference of two arms over sessions, in us and as a log ratio."""
+
+    us: Estimate
+    ratio: Estimate
+
+    def with_starts(self, *others: "Paired") -> "Paired":
+        """With a start's luck added for each of `others`, a service beside its bare arm.
+
+        How far such a difference scatters over sessions holds the luck of the bare arm's starts, and of nothing else
+        that is started; a service's own start is taken to be as lucky or not, once for the run. So its variance is
+        not divided by the number of sessions, as in the prediction of one more value.
+        """
+        return Paired(
+            _wider(self.us, [other.us for other in others]), _wider(self.ratio, [other.ratio for other in others])
+        )
+
+
+def paired(records: Sequence[Record], pair: Pair) -> Paired | None:
+    """arm - against, round by round; None with fewer than 2 sessions that have both."""
+    in_us, ratio = (_over_sessions(records, pair, value) for value in (time_us, _log_us))
+    return Paired(in_us, ratio) if in_us and ratio else None
+
+
+def _over_sessions(records: Sequence[Record], pair: Pair, value: Value) -> Estimate | None:
+    per_session = list(difference(records, pair, value, "median").values())
+    return estimate(np.asarray(per_session)) if len(per_session) > 1 else None
+
+
+def _log_us(visit: VisitRow) -> float | None:
+    us = time_us(visit)
+    return math.log(us) if us else None
+
+
+def _wider(found: Estimate, others: Sequence[Estimate]) -> Estimate:
+    variance = found.sd**2 + found.sessions * sum(other.sd**2 for other in others)
+    return Estimate(found.mean, math.sqrt(variance), found.sessions)
