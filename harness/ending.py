@@ -1,4 +1,4 @@
-"""How a run ends before its time: by a signal, or because the system refuses something."""
+"""How a command ends: each way is a sentence and an exit code, by a signal or a refusal of the system too."""
 
 import os
 import signal
@@ -7,12 +7,39 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
-from harness.errors import Interrupted, MachineError
+import click
+
+from harness.errors import ConfigError, HarnessError, Interrupted, MachineError
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DEAF_S = 5.0
 AGAIN_S = 0.01
+KEPT = "Interrupted. What was measured is kept; nothing is left running."
+
+
+def enter(command: click.Command, name: str, interrupted: str = KEPT) -> NoReturn:
+    """Run `command`, which its users call `name`; one sentence and the right exit code for every way of ending."""
+    try:
+        with interruptible():
+            command(prog_name=name, standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(ConfigError.exit_code)
+    except HarnessError as problem:
+        _end(str(problem), problem.exit_code)
+    except (click.Abort, KeyboardInterrupt, Interrupted):
+        _end(interrupted, Interrupted.exit_code)
+    except BrokenPipeError:
+        abandon_output()
+        sys.exit(HarnessError.exit_code)
+    except OSError as error:
+        abandon_output()
+        _end(str(refusal(error)), MachineError.exit_code)
+    sys.exit(0)
 
 
 @contextmanager
@@ -39,6 +66,11 @@ def interruptible() -> Iterator[None]:
     finally:
         for number in (*heeded, signal.SIGALRM):
             signal.signal(number, signal.SIG_IGN)
+
+
+def _end(sentence: str, exit_code: int) -> NoReturn:
+    click.echo(sentence, err=True)
+    sys.exit(exit_code)
 
 
 def _try_again(lost: "sys.UnraisableHookArgs") -> None:

@@ -16,6 +16,7 @@ from harness.analysis.bursts import Series
 from harness.analysis.effects import effects
 from harness.analysis.judged import Fields, judged
 from harness.analysis.looks import single_look
+from harness.ending import enter
 from harness.errors import LoadError
 from harness.evidence.host import host_facts
 from harness.experiment.document import document_of
@@ -31,7 +32,6 @@ from harness.load.client import client
 from harness.load.outside import visit_outside
 from harness.load.visits import WARM_UP_REQUESTS
 from harness.model import LoadTool, Outcome, Settings, Target
-from scripts.study_door import end
 
 MARGIN_PERCENT = 2.0
 PUBLISHED = Path(__file__).parents[1] / "results" / "published" / "by-hand" / "by-hand.md"
@@ -40,7 +40,7 @@ WAYS = ("barehop", "by hand")
 Session = Mapping[str, Series]  # us per request over rounds, by way
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--tool", "names", type=click.Choice(ALL), multiple=True, default=ALL, help="Only this one; repeatable.")
 @click.option("--sessions", type=click.IntRange(min=2), default=8, help="Everything is started afresh for each.")
 @click.option(
@@ -55,13 +55,15 @@ def by_hand(names: tuple[str, ...], sessions: int, rounds: int, requests: int, p
     """Run each tool through barehop and by hand, in turn against the same stack, and compare the rates."""
     tools = tuple(dict.fromkeys(names))
     found: dict[str, list[Session]] = {name: [] for name in tools}
-    for session in range(1, sessions + 1):
-        chance = random.Random(session)  # noqa: S311 - chance, not secrecy
-        for name, seen in _session(tools, Settings(tool_requests=requests), rounds, chance).items():
-            found[name].append(seen)
-        click.echo(f"by-hand: session {session} of {sessions}", err=True)
-    rows = _rows(found, requests)
-    click.echo(_table(rows))
+    try:
+        for session in range(1, sessions + 1):
+            chance = random.Random(session)  # noqa: S311 - chance, not secrecy
+            for name, seen in _session(tools, Settings(tool_requests=requests), rounds, chance).items():
+                found[name].append(seen)
+            click.echo(f"by-hand: session {session} of {sessions}", err=True)
+    finally:
+        rows = _rows({name: seen for name, seen in found.items() if len(seen) > 1}, requests)
+        click.echo(_table(rows))
     if publish:
         PUBLISHED.parent.mkdir(parents=True, exist_ok=True)
         PUBLISHED.write_text(_table(_published() | rows), encoding="utf-8")
@@ -172,4 +174,6 @@ def _published() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    end(by_hand)
+    enter(
+        by_hand, "scripts/by-hand", "Interrupted. The sessions before that are in the table; nothing is left running."
+    )

@@ -1,6 +1,5 @@
-"""The door: a file for each command, and how each way of ending becomes an exit code."""
+"""The door: a file for each command."""
 
-import sys
 from typing import NoReturn
 
 import click
@@ -20,10 +19,9 @@ from harness.cli import (
     tune,
     validate,
 )
-from harness.cli.printing import say
-from harness.ending import abandon_output, interruptible, refusal
-from harness.errors import ConfigError, HarnessError, Interrupted, MachineError
+from harness.ending import enter
 
+NAME = "barehop"
 COMMANDS = (
     run.run,
     plan.plan,
@@ -41,7 +39,7 @@ COMMANDS = (
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(harness.__version__, prog_name="barehop")
+@click.version_option(harness.__version__, prog_name=NAME)
 def cli() -> None:
     """What does a hop between two local processes cost on this Linux machine?"""
 
@@ -51,26 +49,4 @@ for command in COMMANDS:
 
 
 def main() -> NoReturn:
-    """Run the command; one sentence and the right exit code for every way of ending."""
-    try:
-        with interruptible():
-            cli(standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
-    except click.ClickException as problem:
-        problem.show()
-        sys.exit(ConfigError.exit_code)
-    except HarnessError as problem:
-        say(str(problem))
-        sys.exit(problem.exit_code)
-    except (click.Abort, KeyboardInterrupt, Interrupted):
-        say("Interrupted. What was measured is kept; nothing is left running.")
-        sys.exit(Interrupted.exit_code)
-    except BrokenPipeError:
-        abandon_output()
-        sys.exit(HarnessError.exit_code)
-    except OSError as error:
-        abandon_output()
-        say(str(refusal(error)))
-        sys.exit(MachineError.exit_code)
-    sys.exit(0)
+    enter(cli, NAME)

@@ -6,7 +6,7 @@ import click
 
 from harness.cli.before import RESULTS, clean_up, gain_rights_for
 from harness.cli.configurations import located
-from harness.cli.options import set_option
+from harness.cli.options import FiniteRange, set_option
 from harness.cli.printing import in_color
 from harness.errors import ConfigError
 from harness.experiment.read import read_experiment
@@ -17,7 +17,7 @@ from harness.model import Experiment, Settings
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path), required=False)
 @set_option
-@click.option("--budget", type=click.FloatRange(min=1), default=240.0, show_default=True, metavar="SECONDS")
+@click.option("--budget", type=FiniteRange(min=1), default=240.0, show_default=True, metavar="SECONDS")
 @click.option("--out", type=click.Path(path_type=Path), help="Where the results go; a new or empty directory.")
 @click.option("--json", "as_json", is_flag=True, help="Print the calibration as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")

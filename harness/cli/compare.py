@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.options import FiniteRange
 from harness.cli.printing import in_color, say
 from harness.errors import HarnessError, raise_all
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 @click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--gate",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     metavar="PERCENT",
     help="End with exit code 1 when an arm, compared with its reference, got slower by more than PERCENT for sure.",
 )

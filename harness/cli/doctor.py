@@ -8,7 +8,7 @@ import click
 
 from harness.cli.before import RESULTS, gain_rights_for
 from harness.cli.configurations import located
-from harness.cli.options import set_option
+from harness.cli.options import FiniteRange, set_option
 from harness.experiment.read import read_experiment
 from harness.lab.blueprint import survey
 
@@ -18,7 +18,7 @@ from harness.lab.blueprint import survey
 @set_option
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, 3600),
+    type=FiniteRange(0, 3600),
     default=1.0,
     show_default=True,
     help="How long to watch each CPU for noise; 0: not at all.",

@@ -1,10 +1,23 @@
 """What several commands take: the experiment file, and its overrides."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
 
 from harness.errors import ConfigError
+
+
+class FiniteRange(click.FloatRange):
+    """A number in a range, and neither nan, which is in every range, nor infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number of this range.", param, ctx)
+        return number
+
 
 config_argument = click.argument("config", type=click.Path(path_type=Path))
 set_option = click.option(

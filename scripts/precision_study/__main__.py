@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from harness.cli.options import FiniteRange
+from harness.ending import enter
 from scripts.precision_study.methods import METHODS
 from scripts.precision_study.stand import CHECKOUT
 from scripts.precision_study.study import FILES, Design, study
 from scripts.precision_study.table import Finding
-from scripts.study_door import end, made
+from scripts.study_door import made
 
 RESULTS = CHECKOUT / "results"
 PUBLISHED = RESULTS / "published" / "precision"
@@ -18,7 +20,7 @@ ALL = tuple(METHODS)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.option("--seconds", type=click.FloatRange(min=1), default=40.0, help="Time for a method and repetition.")
+@click.option("--seconds", type=FiniteRange(min=1), default=40.0, help="Time for a method and repetition.")
 @click.option("--repeats", type=click.IntRange(min=1), default=4, help="Repetitions of every method.")
 @click.option("--seed", default=1, help="Of all random orders.")
 @click.option("--method", "methods", type=click.Choice(ALL), multiple=True, default=ALL, help="Only this; repeatable.")
@@ -54,4 +56,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    end(precision)
+    enter(precision, "scripts/precision")

@@ -18,6 +18,7 @@ from harness.load.client import client
 from harness.load.visits import WARM_UP_REQUESTS
 from harness.model import Target
 from scripts.precision_study.method import Task
+from scripts.study_door import ending_with_us
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -41,7 +42,7 @@ def call(argv: Sequence[str], log: Path, good: Sequence[int] = (0,)) -> str:
     """Run `argv` to its end in the checkout; what it said, which is appended to `log` too. Raises LoadError."""
     try:
         ended = subprocess.run(
-            argv,
+            ending_with_us(argv),
             cwd=CHECKOUT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

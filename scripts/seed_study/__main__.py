@@ -4,17 +4,19 @@ from pathlib import Path
 
 import click
 
+from harness.cli.options import FiniteRange
+from harness.ending import enter
 from harness.errors import ConfigError
 from scripts.seed_study.page import page_of
 from scripts.seed_study.study import CHECKOUT, PAGE, RUNS, configured, measure, publish, read_study
-from scripts.study_door import end, made
+from scripts.study_door import made
 
 RESULTS = CHECKOUT / "results"
 PUBLISHED = RESULTS / "published" / "seed"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--budget", type=click.FloatRange(min=1), metavar="SECONDS", help="For each run, instead of its own.")
+@click.option("--budget", type=FiniteRange(min=1), metavar="SECONDS", help="For each run, instead of its own.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="A new or empty directory.  [default: results/seed-study/<UTC>]"
 )
@@ -41,4 +43,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    end(seed)
+    enter(seed, "scripts/seed")

@@ -16,6 +16,7 @@ from harness.model.validation import Validation
 from harness.validate import of_the_seed, validated
 from scripts.precision_study.study import Result
 from scripts.precision_study.table import Row
+from scripts.study_door import ending_with_us
 
 CHECKOUT = Path(__file__).parents[2]
 PRECISION = CHECKOUT / "results" / "published" / "precision" / "precision.json"
@@ -104,7 +105,7 @@ def _precision() -> Sequence[Row]:
 
 def _barehop(directory: Path, *arguments: str) -> None:
     """With the study's directory as its own, where it leaves and looks for everything."""
-    argv = [sys.executable, "-P", "-m", "harness", *arguments]
+    argv = ending_with_us([sys.executable, "-P", "-m", "harness", *arguments])
     with (directory / "log.txt").open("ab") as log:
         ended = subprocess.run(argv, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
     if ended.returncode not in MEASURED:

@@ -1,5 +1,6 @@
 """The sentences of a report, one verdict at a time."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -311,3 +312,40 @@ def test_what_is_so_everywhere_is_said_once_with_its_least_and_its_most() -> Non
 )
 def test_what_is_not_so_everywhere_is_said_place_by_place(found: Summary) -> None:
     assert "in all" not in answer(found, DESIGN)
+
+
+def changed(pairs: Sequence[tuple[str, dict[str, Any], str, dict[str, Any]]]) -> Summary:
+    """For each (arm, settings, reference, settings) a comparison in which the arm is faster."""
+    found_all = [
+        found(ours, -4.0 - place, 1.0, "faster", against=theirs) for place, (ours, _, theirs, _) in enumerate(pairs)
+    ]
+    arms = {name: arm(settings=settings) for one in pairs for name, settings in (one[:2], one[2:])}
+    return summary(*found_all, arms=arms)
+
+
+def test_a_setting_whose_levels_are_numbers_is_named_with_them() -> None:
+    pairs = [(f"2/{n}", {"workers": 2, "connections": n}, f"1/{n}", {"connections": n}) for n in (1, 2, 4)]
+
+    assert answer(changed(pairs), DESIGN).startswith("workers = 2 is faster than workers = 1 in all 3 cases, by 4.0 %")
+    assert "at 1 to 6.0 % (5.0 to 7.0) at 4" in answer(changed(pairs), DESIGN)
+
+
+def test_a_switch_is_named_as_in_the_experiment_file() -> None:
+    pairs = [(f"true/{n}", {"tls": True, "workers": n}, f"false/{n}", {"workers": n}) for n in (1, 2, 4)]
+
+    assert answer(changed(pairs), DESIGN).startswith("tls = true is faster than tls = false in all 3 cases")
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        [({"workers": 2}, {}), ({"connections": 2}, {}), ({"backlog": 7}, {})],
+        [({"workers": 2}, {}), ({"workers": 4}, {}), ({"workers": 2}, {})],
+        [({"knobs": {"a": 1, "b": 1}}, {"knobs": {"a": 0, "b": 0}})] * 3,
+        [({"path": "/bytes/9"}, {"path": "/bytes/1"})] * 3,
+    ],
+)
+def test_changes_that_are_not_one_are_never_called_so(levels: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    pairs = [(f"{place}/y", ours, f"{place}/x", theirs) for place, (ours, theirs) in zip("abc", levels, strict=True)]
+
+    assert "in all" not in answer(changed(pairs), DESIGN)
