@@ -14,6 +14,7 @@ Reason = Literal[
     "failed requests",
     "no time",
     "other connections",
+    "asked otherwise",
     "undecided",
     "no bare comparison",
     "bare undecided",

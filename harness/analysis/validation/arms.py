@@ -1,10 +1,13 @@
 """Which bare arm stands for an architecture from elsewhere."""
 
-from harness.model import ArmSummary, Comparison, Summary
+from collections.abc import Mapping
+
+from harness.model import ArmSummary, Comparison, Summary, Verdict
 
 TRANSPORTS = {"tcp": ("tcp",), "uds": ("uds-dir", "uds-tmpfs")}  # a volume is a directory, so that comes first
 ELSEWHERE = ("url", "chain", "network", "sandbox", "cpu_quota")  # an arm with any of these is not a bare one
 METRIC = "latency"
+OTHER_WAY: Mapping[Verdict | None, Verdict] = {"faster": "slower", "slower": "faster"}
 
 
 def bare_arm(summary: Summary, architecture: str, transport: str) -> str | None:
@@ -34,9 +37,38 @@ def services(summary: Summary) -> list[str]:
 
 
 def bare_comparison(summary: Summary, arm: str | None, against: str | None) -> Comparison | None:
-    """What the run found of the typical request; None where it did not compare the two."""
-    found = (one for one in summary.comparisons if (one.arm, one.against, one.metric) == (arm, against, METRIC))
-    return next(found, None)
+    """What the run found of the typical request, whichever of the two it calls the reference; None where nothing."""
+    for one in summary.comparisons:
+        for seen in (one, mirrored(one)):
+            if (seen.arm, seen.against, seen.metric) == (arm, against, METRIC):
+                return seen
+    return None
+
+
+def mirrored(one: Comparison) -> Comparison:
+    """The same, seen from the reference."""
+    return one.model_copy(
+        update={
+            "arm": one.against,
+            "against": one.arm,
+            "percent": _inverse(one.percent),
+            "percent_low": _inverse(one.percent_high),
+            "percent_high": _inverse(one.percent_low),
+            "us": _negative(one.us),
+            "us_low": _negative(one.us_high),
+            "us_high": _negative(one.us_low),
+            "verdict": OTHER_WAY.get(one.verdict, one.verdict),
+            "checks": {},
+        }
+    )
+
+
+def _inverse(percent: float | None) -> float | None:
+    return None if percent is None else 100 * (1 / (1 + percent / 100) - 1)
+
+
+def _negative(us: float | None) -> float | None:
+    return None if us is None else -us
 
 
 def beside_transport(summary: Summary, bare: Comparison | None) -> tuple[str, ...]:

@@ -1,12 +1,12 @@
 """Services by their url, visited in turn with bare arms: what a run itself says of containers, in pairs."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from harness.analysis.effects import Pair
-from harness.analysis.validation.arms import METRIC, bare_arms, bare_comparison, beside_transport, services
+from harness.analysis.validation.arms import bare_comparison, beside_transport, mirrored, services
 from harness.analysis.validation.ground import Ground
 from harness.analysis.validation.numbers import amount_of, claim_numbers, finding
+from harness.analysis.validation.partners import TCP, Bare, asked_otherwise, partners, remark, typical
 from harness.analysis.validation.size import Claimed, sized
 from harness.analysis.validation.starts import Paired, paired
 from harness.analysis.validation.verdict import finding_of, ruling
@@ -16,20 +16,11 @@ from harness.model import Amount, Comparison, Record, Summary
 from harness.model.validation import Claim, ForeignRow, Reason, Share
 
 WHERE = "in turn"
-TCP = "tcp"
-
-
-@dataclass(frozen=True, slots=True)
-class Bare:
-    """The bare arm that a service is compared with, and its transport."""
-
-    arm: str
-    transport: str
 
 
 def service_rows(ground: Ground) -> Iterator[ForeignRow]:
     """One for each service of the run."""
-    beside = _beside(ground.summary)
+    beside = partners(ground.summary)
     for name in services(ground.summary):
         arm = ground.summary.arms[name]
         bare = beside.get(name)
@@ -46,26 +37,27 @@ def service_rows(ground: Ground) -> Iterator[ForeignRow]:
             by_rate_us=None,
             interval="pairs",
             adds_up=True,
-            remarks=() if bare else (_alone(name),),
+            remarks=tuple(filter(None, [remark(ground.summary, name, bare)])),
         )
 
 
 def service_claims(ground: Ground) -> Iterator[Claim]:
     """One for each pair of services whose bare arms are a Unix socket and TCP."""
-    beside = _beside(ground.summary)
-    for one in _typical(ground.summary):
-        ours, theirs = beside.get(one.arm), beside.get(one.against)
-        if ours and theirs and theirs.transport == TCP != ours.transport:
-            yield _claim(ground, one, ours, theirs)
+    beside = partners(ground.summary)
+    for found in typical(ground.summary):
+        for one in (found, mirrored(found)):
+            ours, theirs = beside.get(one.arm), beside.get(one.against)
+            if ours and theirs and theirs.transport == TCP != ours.transport:
+                yield _claim(ground, one, ours, theirs)
 
 
 def service_shares(ground: Ground) -> Iterator[Share]:
     """Each service less the bare arm that it is compared with, round by round."""
     summary, records = ground.summary, ground.records
-    for service, bare in _beside(summary).items():
+    for service, bare in partners(summary).items():
         seen = paired(records, (service, bare.arm))
         container_us, bare_us = (_typical_us(records, name) for name in (service, bare.arm))
-        if seen and container_us and bare_us and not _failed(summary, service, bare.arm):
+        if seen and container_us and bare_us and not remark(summary, service, bare):
             yield Share(
                 where=WHERE,
                 architecture=service,
@@ -87,7 +79,7 @@ def _claim(ground: Ground, one: Comparison, ours: Bare, theirs: Bare) -> Claim:
         ground.bound, Claimed(seen.us.mean, *seen.us.interval(CONFIDENCE)) if seen else Claimed(None), slowness
     )
     standing, reasons = ruling(
-        tuple(_obstacles(ground.summary, one, here)),
+        tuple(_obstacles(ground.summary, one, here, is_known=bool(seen))),
         finding(seen.us, seen.ratio, ground.equivalence_percent) if seen else None,
         finding_of(here),
         beyond=bool(size.beyond) and not besides,
@@ -122,14 +114,14 @@ def _slowness(summary: Summary, there: str, here: str) -> float | None:
     return there_us / here_us if there_us and here_us else None
 
 
-def _failed(summary: Summary, *arms: str) -> bool:
-    return any(summary.arms[name].failed for name in arms)
-
-
-def _obstacles(summary: Summary, one: Comparison, here: Comparison | None) -> Iterator[Reason]:
-    if _failed(summary, one.arm, one.against):
+def _obstacles(summary: Summary, one: Comparison, here: Comparison | None, *, is_known: bool) -> Iterator[Reason]:
+    if any(summary.arms[name].failed for name in (one.arm, one.against)):
         yield "failed requests"
-    if finding_of(one) is None:
+    if asked_otherwise(summary, one.arm, one.against):
+        yield "asked otherwise"
+    if not is_known:
+        yield "no time"
+    elif finding_of(one) is None:
         yield "undecided"
     if here is None:
         yield "no bare comparison"
@@ -137,28 +129,5 @@ def _obstacles(summary: Summary, one: Comparison, here: Comparison | None) -> It
         yield "bare undecided"
 
 
-def _beside(summary: Summary) -> Mapping[str, Bare]:
-    """For each service the first bare arm that the run compares it with."""
-    theirs, bare = services(summary), bare_arms(summary)
-    found: dict[str, Bare] = {}
-    for one in _typical(summary):
-        for service, other in ((one.arm, one.against), (one.against, one.arm)):
-            if service in theirs and other in bare:
-                transport = str(bare[other].settings.get("transport", TCP))
-                found.setdefault(service, Bare(other, transport.partition("-")[0]))
-    return found
-
-
-def _typical(summary: Summary) -> Iterator[Comparison]:
-    """Every comparison of the typical request between arms of their own."""
-    for one in summary.comparisons:
-        if one.metric == METRIC and not any(summary.arms[name].control_of for name in (one.arm, one.against)):
-            yield one
-
-
 def _typical_us(records: Sequence[Record], arm: str) -> Amount | None:
     return amount(level(records, arm, time_us, "median"))
-
-
-def _alone(name: str) -> str:
-    return f'{name} is compared with no bare arm, which tells its runtime\'s share: ["{name}", "tcp"] in design.pairs.'

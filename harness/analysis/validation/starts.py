@@ -3,39 +3,42 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 
 from harness.analysis.effects import Pair
 from harness.analysis.estimate import Estimate, estimate
-from harness.analysis.why.per_session import Value, difference
+from harness.analysis.why.per_session import Value, difference, level
 from harness.analysis.why.quantities import time_us
 from harness.model import Record, VisitRow
 
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """The difference of two arms over sessions, in us and as a log ratio."""
+    """The difference of two arms over sessions, in us and as a log ratio; `level_us` is the first one's time."""
 
     us: Estimate
     ratio: Estimate
+    level_us: float
 
     def with_starts(self, *others: "Paired") -> "Paired":
         """With a start's luck added for each of `others`, a service beside its bare arm.
 
         How far such a difference scatters over sessions holds the luck of the bare arm's starts, and of nothing else
         that is started; a service's own start is taken to be as lucky or not, once for the run. So its variance is
-        not divided by the number of sessions, as in the prediction of one more value.
+        not divided by the number of sessions, as in the prediction of one more value. What is slower has more luck in
+        us: as much in proportion.
         """
-        return Paired(
-            _wider(self.us, [other.us for other in others]), _wider(self.ratio, [other.ratio for other in others])
-        )
+        in_us = [max(other.us.sd, other.ratio.sd * other.level_us) for other in others]
+        return Paired(_wider(self.us, in_us), _wider(self.ratio, [other.ratio.sd for other in others]), self.level_us)
 
 
 def paired(records: Sequence[Record], pair: Pair) -> Paired | None:
     """arm - against, round by round; None with fewer than 2 sessions that have both."""
     in_us, ratio = (_over_sessions(records, pair, value) for value in (time_us, _log_us))
-    return Paired(in_us, ratio) if in_us and ratio else None
+    levels_us = level(records, pair[0], time_us, "median").values()
+    return Paired(in_us, ratio, fmean(levels_us)) if in_us and ratio else None
 
 
 def _over_sessions(records: Sequence[Record], pair: Pair, value: Value) -> Estimate | None:
@@ -48,6 +51,6 @@ def _log_us(visit: VisitRow) -> float | None:
     return math.log(us) if us else None
 
 
-def _wider(found: Estimate, others: Sequence[Estimate]) -> Estimate:
-    variance = found.sd**2 + found.sessions * sum(other.sd**2 for other in others)
+def _wider(found: Estimate, deviations: Sequence[float]) -> Estimate:
+    variance = found.sd**2 + found.sessions * sum(deviation**2 for deviation in deviations)
     return Estimate(found.mean, math.sqrt(variance), found.sessions)

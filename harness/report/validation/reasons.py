@@ -66,7 +66,7 @@ def _failed(claim: Claim, validation: Validation) -> str:
 
 
 def _no_time(claim: Claim, validation: Validation) -> str:
-    without = [row.architecture for row in _rows(claim, validation) if row.time_us is None]
+    without = [row.architecture for row in _rows(claim, validation) if row.time_us is None] or [claim.architecture]
     return f"No time per request is told of {listed(without)}."
 
 
@@ -95,8 +95,12 @@ def _no_bare(claim: Claim, validation: Validation) -> str:
     )
 
 
-def _undecided(claim: Claim, _: Validation) -> str:
-    return f"The run has not decided it: {_interval(claim.us_low, claim.us_high)}."
+def _asked_otherwise(claim: Claim, _: Validation) -> str:
+    return f"{claim.architecture} and {claim.against} were not asked in the same way, so it is not the transport alone."
+
+
+def _undecided(_: Claim, __: Validation) -> str:
+    return "The run itself has not decided it, with Holm's correction for all that it compared."
 
 
 def _bare_undecided(claim: Claim, _: Validation) -> str:
@@ -148,6 +152,7 @@ _WORDS: Mapping[Reason, Callable[[Claim, Validation], str]] = {
     "no time": _no_time,
     "other connections": _other_connections,
     "no bare comparison": _no_bare,
+    "asked otherwise": _asked_otherwise,
     "undecided": _undecided,
     "bare undecided": _bare_undecided,
     "single runs": _single,
@@ -192,7 +197,9 @@ def _here(bare: Comparison | None) -> str:
         return "nothing was measured"
     estimate = us_of(bare)
     interval = f" ({_interval(estimate.low, estimate.high)})" if estimate else ""
-    return f"{bare.arm} against {bare.against} {bare.us:+.0f} us{interval}, {bare.verdict or 'without a verdict'}"
+    corrected = estimate and estimate.excludes_zero and bare.verdict == "undecided"
+    verdict = "undecided after Holm's correction" if corrected else bare.verdict
+    return f"{bare.arm} against {bare.against} {bare.us:+.0f} us{interval}, {verdict or 'without a verdict'}"
 
 
 def _interval(low: float | None, high: float | None) -> str:

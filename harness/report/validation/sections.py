@@ -14,6 +14,7 @@ STANDINGS: tuple[Standing, ...] = ("confirmed", "contradicted", UNDECIDED)
 HEADER = ("architecture", "ms per\nrequest", "claimed us\n95 % interval", "here us\n95 % interval", "verdict")
 SHARES = ("architecture", "container\nms", "bare ms\narm", "difference us\n95 % interval")
 REFERENCE = "reference"
+ENOUGH_PAIRS = 20  # for one in twenty to be one
 
 
 def answer(validation: Validation) -> str:
@@ -34,6 +35,9 @@ def _added(share: Share) -> str:
 
 def _standings(validation: Validation) -> str:
     number = Counter(claim.standing for claim in validation.claims)
+    if len(validation.claims) == 1:
+        standing = validation.claims[0].standing
+        return f"The one claim {f'{standing} from these data' if standing == UNDECIDED else f'is {standing}'}."
     claims = counted(len(validation.claims), "claim")
     if number[UNDECIDED] == len(validation.claims):
         return f"Of {claims}, none can be decided from these data."
@@ -61,11 +65,20 @@ def place_sections(validation: Validation) -> Iterator[Section]:
     """What is claimed at each place, and what becomes of it."""
     for where in dict.fromkeys(row.where for row in validation.rows):
         rows = [row for row in validation.rows if row.where == where]
-        claims = {claim.architecture: claim for claim in validation.claims if claim.where == where}
-        against = next((claim.against for claim in claims.values()), "tcp")
-        sheet = Sheet(f"against {against}", HEADER, [_row(row, claims.get(row.architecture)) for row in rows])
-        sentences = [told(claim, validation) for claim in claims.values()] or list(_unclaimed(rows))
-        yield Section(_heading(where, rows), [*sentences, *_remarks(rows)], [sheet])
+        claims = [claim for claim in validation.claims if claim.where == where]
+        sentences = [told(claim, validation) for claim in claims] or list(_unclaimed(rows))
+        yield Section(_heading(where, rows), [*sentences, *_remarks(rows)], list(_sheets(rows, claims)))
+
+
+def _sheets(rows: list[ForeignRow], claims: list[Claim]) -> Iterator[Sheet]:
+    """One for each reference; where there are several, each with what is held against it alone."""
+    references = list(dict.fromkeys(claim.against for claim in claims))
+    if not references:
+        yield Sheet("as measured", HEADER, [_row(row, None, "") for row in rows])
+    for against in references:
+        held = {claim.architecture: claim for claim in claims if claim.against == against}
+        shown = rows if len(references) == 1 else [row for row in rows if row.architecture in (against, *held)]
+        yield Sheet(f"against {against}", HEADER, [_row(row, held.get(row.architecture), against) for row in shown])
 
 
 def _heading(where: str, rows: list[ForeignRow]) -> str:
@@ -75,7 +88,11 @@ def _heading(where: str, rows: list[ForeignRow]) -> str:
 
 
 def _unclaimed(rows: list[ForeignRow]) -> Iterator[str]:
-    yield f"There is nothing to compare at {place(rows[0].where)}: a claim needs one architecture over TCP and another."
+    if all(row.interval == "pairs" for row in rows):
+        yield "No service over a Unix socket is compared with one over TCP, so nothing is claimed of the transport."
+    else:
+        where = place(rows[0].where)
+        yield f"There is nothing to compare at {where}: a claim needs one architecture over TCP and another."
     yield from (misfit(row) for row in rows if not row.adds_up)
 
 
@@ -84,7 +101,7 @@ def _remarks(rows: list[ForeignRow]) -> Iterator[str]:
     yield from dict.fromkeys(remark for row in rows if row.adds_up for remark in row.remarks)
 
 
-def _row(row: ForeignRow, claim: Claim | None) -> Row:
+def _row(row: ForeignRow, claim: Claim | None, against: str) -> Row:
     time_ms: Cell = (ABSENT if row.time_us is None else f"{row.time_us.value / 1000:.3f}", "")
     if claim is None:
         return (
@@ -92,7 +109,7 @@ def _row(row: ForeignRow, claim: Claim | None) -> Row:
             time_ms,
             NOTHING,
             NOTHING,
-            (REFERENCE if row.transport == "tcp" else ABSENT, ""),
+            (REFERENCE if row.architecture == against else ABSENT, ""),
         )
     here = difference_cell(us_of(claim.bare) if claim.bare else None, 0, "")
     return ((row.architecture, ""), time_ms, _claimed(claim), here, (claim.standing, ""))
@@ -129,8 +146,9 @@ def _on_shares(shares: tuple[Share, ...]) -> Iterator[str]:
     if any(share.interval == "pairs" for share in shares):
         yield (
             "In turn: the service's typical request less that of the bare arm, in pairs of the same minutes on one "
-            "machine, so this is the runtime's share. A service is not started afresh for each session, as the bare "
-            "arm is: the interval has room for the luck of its one start, as far as sessions scatter here."
+            "machine, so this is the runtime's share where both use one transport. A service is not started afresh for "
+            "each session, as the bare arm is: the interval has room for the luck of its one start, as far as sessions "
+            "scatter here. The times are each arm's own, so they need not differ by exactly that."
         )
     if any(share.interval != "pairs" for share in shares):
         yield (
@@ -165,10 +183,10 @@ def spread_sentences(spread: Spread) -> Iterator[str]:
     }
     for kind, pairs in kinds.items():
         if pairs:
+            most = f", 5 of 100 by more than {pairs.most_percent:.1f} %" if pairs.pairs >= ENOUGH_PAIRS else ""
             yield (
                 f"Two runs of one and the same arm here, {spread.requests} requests each{short}, {kind}: half of "
-                f"{counted(pairs.pairs, 'pair')} differ by more than {pairs.typical_percent:.1f} %, 5 of 100 by more "
-                f"than {pairs.most_percent:.1f} %."
+                f"{counted(pairs.pairs, 'pair')} differ by more than {pairs.typical_percent:.1f} %{most}."
             )
 
 

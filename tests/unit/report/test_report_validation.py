@@ -87,7 +87,7 @@ def test_what_is_printed_as_json_says_its_format_and_can_be_read_again() -> None
 @pytest.mark.parametrize(
     ("unix_us", "said"),
     [
-        ([380.0], "Of 1 claim, 1 is confirmed."),
+        ([380.0], "The one claim is confirmed."),
         ([380.0, 430.0], "Of 2 claims, 1 is confirmed and 1 is contradicted."),
         ([430.0, 440.0], "Of 2 claims, 2 are contradicted."),
     ],
