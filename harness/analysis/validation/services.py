@@ -79,7 +79,7 @@ def _claim(ground: Ground, one: Comparison, ours: Bare, theirs: Bare) -> Claim:
         ground.bound, Claimed(seen.us.mean, *seen.us.interval(CONFIDENCE)) if seen else Claimed(None), slowness
     )
     standing, reasons = ruling(
-        tuple(_obstacles(ground.summary, one, here, is_known=bool(seen))),
+        tuple(_obstacles(ground.summary, one, here, (ours, theirs) if seen else ())),
         finding(seen.us, seen.ratio, ground.equivalence_percent) if seen else None,
         finding_of(here),
         beyond=bool(size.beyond) and not besides,
@@ -114,12 +114,13 @@ def _slowness(summary: Summary, there: str, here: str) -> float | None:
     return there_us / here_us if there_us and here_us else None
 
 
-def _obstacles(summary: Summary, one: Comparison, here: Comparison | None, *, is_known: bool) -> Iterator[Reason]:
+def _obstacles(summary: Summary, one: Comparison, here: Comparison | None, known: Sequence[Bare]) -> Iterator[Reason]:
+    """`known` are both bare arms where both pairs with them have times."""
     if any(summary.arms[name].failed for name in (one.arm, one.against)):
         yield "failed requests"
-    if asked_otherwise(summary, one.arm, one.against):
+    if asked_otherwise(summary, one.arm, one.against) or any(bare.asked_otherwise for bare in known):
         yield "asked otherwise"
-    if not is_known:
+    if not known:
         yield "no time"
     elif finding_of(one) is None:
         yield "undecided"
