@@ -97,8 +97,8 @@ def _no_bare(claim: Claim, validation: Validation) -> str:
 
 def _asked_otherwise(claim: Claim, _: Validation) -> str:
     return (
-        f"{claim.architecture}, {claim.against} and their bare arms were not all asked in the same way, so it is not the "
-        "transport alone."
+        f"{claim.architecture}, {claim.against} and their bare arms were not all asked in the same way, so it is not "
+        "the transport alone."
     )
 
 
