@@ -13,7 +13,7 @@ from harness.errors import ConfigError
 from harness.evidence.store import Store, open_store
 from harness.model import Foreign, Plan, Summary
 from harness.report.hdr_log import hdr_logs
-from harness.report.pyperf_file import render_pyperf
+from harness.report.pyperf_file import has_values, render_pyperf
 
 
 def read_summary(directory: Path, foreign: Sequence[Foreign] = ()) -> tuple[Summary, Plan]:
@@ -67,13 +67,13 @@ def verdicts_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Su
 
 
 def write_reports(store: Store, plan: Plan, sessions: Sequence[SessionData], summary: Summary) -> None:
-    """summary.json, report.html, pyperf.json where anything was answered, hdr/ where requests were sent at a rate."""
+    """summary.json, report.html, pyperf.json where bursts have times, hdr/ where requests were sent at a rate."""
     store.write_json("summary.json", summary)
     store.write_text("report.html", html_of(store, plan, sessions, summary))
     for name, text in hdr_logs(plan.experiment, sessions):
         store.write_text(name, text)
-    if any(arm.requests for arm in summary.arms.values()):
-        records = [session.record for session in sessions]
+    records = [session.record for session in sessions]
+    if has_values(plan, records):
         store.write_text("pyperf.json", render_pyperf(plan, records, store.read_host()))
 
 

@@ -10,6 +10,7 @@ from harness.report.page import Paragraph
 from harness.report.wording import counted, duration
 
 NOMINAL_PERCENT = 5.0
+FEWEST_RUNS = 10  # of the same arm twice; after fewer, none with a false alarm, a third of all may have one
 
 
 def render_calibration(found: Calibration, *, width: int | None = None, color: bool = False) -> str:
@@ -36,10 +37,23 @@ def mention(found: Calibration) -> str:
 
 
 def _answer(found: Calibration) -> str:
-    reasons = list(_objections(found))
-    if not reasons:
+    said = [*_careful(found), *_too_short(found)]
+    if not said:
         return "The harness can be believed here: no more false alarms than chance gives, and known spikes are found."
-    return f"Be careful with results of this machine: {'; '.join(reasons)}."
+    return " ".join(said)
+
+
+def _careful(found: Calibration) -> Iterator[str]:
+    if reasons := list(_objections(found)):
+        yield f"Be careful with results of this machine: {'; '.join(reasons)}."
+
+
+def _too_short(found: Calibration) -> Iterator[str]:
+    if found.aa.runs < FEWEST_RUNS:
+        yield (
+            f"Too short to tell: {counted(found.aa.runs, 'run')} of the same arm twice, where {FEWEST_RUNS} or more "
+            "say whether there are more false alarms than chance gives. A longer --budget tells."
+        )
 
 
 def _objections(found: Calibration) -> Iterator[str]:

@@ -14,7 +14,7 @@ def failure_sections(summary: Summary) -> list[Section]:
         return []
     rows = [_row(name, arm) for name, arm in summary.arms.items()]
     sheet = Sheet("How many of each arm", ("arm", "answered", "failed", "of all", "how"), rows)
-    return [section("What failed", [f"Of {listed(list(_of_transports(summary)))}."], [sheet])]
+    return [section("What failed", [f"Of {listed(list(_of_ways(summary)))}."], [sheet])]
 
 
 def _row(name: str, arm: ArmSummary) -> Row:
@@ -23,13 +23,21 @@ def _row(name: str, arm: ArmSummary) -> Row:
     return (name, ""), (str(arm.requests), ""), (str(arm.failed), ""), (_share([arm]), ""), (how, "")
 
 
-def _of_transports(summary: Summary) -> Iterator[str]:
+def _of_ways(summary: Summary) -> Iterator[str]:
     arms = list(summary.arms.values())
-    for transport in dict.fromkeys(arm.settings["transport"] for arm in arms):
-        those = [arm for arm in arms if arm.settings["transport"] == transport]
+    for way in dict.fromkeys(map(_way, arms)):
+        those = [arm for arm in arms if _way(arm) == way]
         failed = sum(arm.failed for arm in those)
         share = f"{failed} failed ({_share(those)})" if failed else "none failed"
-        yield f"{_sent(those)} requests over {HOPS.get(transport, transport)} {share}"
+        yield f"{_sent(those)} requests {way} {share}"
+
+
+def _way(arm: ArmSummary) -> str:
+    """Services stand together: what is behind a url is not known."""
+    if "url" in arm.settings:
+        return "to services by their url"
+    transport = arm.settings.get("transport", "tcp")
+    return f"over {HOPS.get(transport, transport)}"
 
 
 def _sent(arms: Sequence[ArmSummary]) -> int:

@@ -39,6 +39,11 @@ def render_pyperf(plan: Plan, records: Sequence[Record], host: Mapping[str, Any]
     return stream.getvalue()
 
 
+def has_values(plan: Plan, records: Sequence[Record]) -> bool:
+    """Whether any arm has a value: a search for a capacity leaves none, nor does a run in which all failed."""
+    return any(_answered(arm, records) for arm in plan.experiment.arms)
+
+
 def _answered(arm: Arm, records: Sequence[Record]) -> list[Session]:
     """The sessions with visits that have a time."""
     sessions = ((record, [visit for visit in record.visits if visit.arm == arm.name]) for record in records)

@@ -54,6 +54,22 @@ def test_what_cannot_be_known_of_a_service_is_a_doubt_in_every_report() -> None:
     assert "docker is slower than bare by 2" in render(run.summary, Design(), width=200)
 
 
+def test_failed_requests_to_a_service_are_told_in_every_report() -> None:
+    run = run_of({"bare": 1.0, "docker": 1.25}, experiment=EXPERIMENT, failures={"docker": 3})
+    page = render_html(run.summary, run.plan, run.host, exhibits(EXPERIMENT, run.sessions))
+    for text in (render(run.summary, Design(), width=200), render_markdown(run.summary, Design()), page):
+        told = " ".join(text.split())
+        assert "3840 requests over TCP loopback none failed" in told
+        assert "1923 requests to services by their url 3 failed (0.16 %)" in told
+
+
+def test_an_arm_that_names_no_transport_failed_over_the_usual_one() -> None:
+    found = run_of({"bare": 1.0, "docker": 1.25}, experiment=EXPERIMENT, failures={"bare": 3}).summary
+    arms = {**found.arms, "bare": found.arms["bare"].model_copy(update={"settings": {}})}
+    told = render_markdown(found.model_copy(update={"arms": arms}), Design())
+    assert "3843 requests over TCP loopback 3 failed (0.078 %)" in told
+
+
 def test_a_plan_tells_the_url_in_place_of_the_transport() -> None:
     arms = (*ARMS[:2], Arm(name="uds-dir", settings=Settings(transport="uds-dir")), *ARMS[2:])
     experiment = EXPERIMENT.model_copy(update={"arms": arms})

@@ -14,7 +14,7 @@ from harness.report.overview import counts, grouped
 from harness.report.page import Paragraph, heading
 from harness.report.selection import is_control
 from harness.report.sentences import MANY
-from harness.report.wording import by, counted, duration, percent_of, rounded
+from harness.report.wording import by, counted, duration, listed, percent_of, rounded
 
 TITLES = {"latency": "The typical request", "cpu": "CPU time per request (nginx + app)"}
 LONG = 40  # characters of a value beyond which only the words that are not in all runs are shown
@@ -31,7 +31,7 @@ def render_comparison(comparison: RunComparison, *, width: int | None = None, co
         *_runs(comparison),
         *_contrasts("What was set differently", comparison.settings),
         *_changes(comparison),
-        *_contrasts("What was measured differently", comparison.measuring),
+        *_contrasts("What was measured differently", comparison.measuring, _experiments(comparison)),
         *_contrasts("What differs between the hosts", comparison.host),
     ]
     return page.render(parts, width=width, color=color)
@@ -111,11 +111,20 @@ def _changes(comparison: RunComparison) -> Iterator[RenderableType]:
     yield Paragraph(BLIND_SPOT, indent="  ", first_indent="  ")
 
 
-def _contrasts(title: str, found: Sequence[Contrast]) -> Iterator[RenderableType]:
-    if not found:
+def _experiments(comparison: RunComparison) -> str:
+    """Their arms and pairs are the same, but they may have been given to answer different questions."""
+    names = list(dict.fromkeys(summary.experiment for summary in comparison.runs))
+    return f"The experiments are different ones: {listed(names)}." if len(names) > 1 else ""
+
+
+def _contrasts(title: str, found: Sequence[Contrast], first: str = "") -> Iterator[RenderableType]:
+    """A line for each field, after the sentence `first`; nothing where there is neither."""
+    if not found and not first:
         return
     yield ""
     yield heading(title)
+    if first:
+        yield Paragraph(first, first_indent="  ", indent="    ")
     for contrast in found:
         steps = " -> ".join(telling(contrast.values))
         yield Paragraph(f"{contrast.field}: {steps}", first_indent="  ", indent="    ")

@@ -1,5 +1,6 @@
 """What a calibration says of machines whose truth is known."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -30,6 +31,10 @@ def _session(number: int, times_us: np.ndarray) -> SessionData:
     return session_of({arm: list(times_us[:, place]) for place, arm in enumerate(ARMS)}, number=number + 1)
 
 
+def on_one_line(found: Calibration) -> str:
+    return " ".join(render_calibration(found).split())
+
+
 def test_the_sessions_are_cut_into_runs_of_eight() -> None:
     assert calibration().aa.runs == QUIET.sessions // SESSIONS_PER_RUN
 
@@ -42,6 +47,20 @@ def test_a_twin_that_is_slower_is_an_alarm_in_every_run() -> None:
     lying = calibration((0, 20, 50, 30))
     assert lying.aa.alarms == lying.aa.runs
     assert render_calibration(lying).startswith("Be careful")
+
+
+def test_an_honest_machine_is_believed_after_ten_runs_and_not_before() -> None:
+    short, enough = (calibration(world=replace(QUIET, sessions=runs * SESSIONS_PER_RUN)) for runs in (9, 10))
+    assert on_one_line(short).startswith("Too short to tell: 9 runs of the same arm twice, where 10 or more")
+    assert "A longer --budget tells." in on_one_line(short)
+    assert on_one_line(enough).startswith("The harness can be believed here")
+    assert "Too short" not in on_one_line(enough)
+
+
+def test_an_objection_after_few_runs_stands_before_their_number() -> None:
+    lying = on_one_line(calibration((0, 20, 50, 30), replace(QUIET, sessions=2 * SESSIONS_PER_RUN)))
+    assert lying.startswith("Be careful with results of this machine: one arm was called different from itself in 2")
+    assert lying.index("Be careful") < lying.index("Too short to tell: 2 runs of the same arm twice")
 
 
 def test_known_spikes_are_found_and_covered() -> None:

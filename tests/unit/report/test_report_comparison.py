@@ -64,6 +64,23 @@ def test_a_control_that_changed_is_a_warning() -> None:
     assert text.startswith("The control changed: tcp, measured a second time as control, came out slower in")
 
 
+@pytest.mark.parametrize("measuring", ["the same", "another"])
+def test_runs_of_different_experiments_are_told_where_it_is_said_what_was_measured(measuring: str) -> None:
+    seen = comparison("three-runs")
+    named = zip(seen.runs, ("quick", "slowed", "quick"), strict=True)
+    runs = tuple(run.model_copy(update={"experiment": name}) for run, name in named)
+    found = () if measuring == "the same" else seen.measuring
+
+    text = render_comparison(seen.model_copy(update={"runs": runs, "measuring": found}), width=80)
+
+    assert "What was measured differently\n  The experiments are different ones: quick and slowed.\n" in text
+    assert ("schedule.rounds" in text) == (measuring == "another")
+
+
+def test_runs_of_one_experiment_are_not_said_to_differ_in_it() -> None:
+    assert "experiments are different" not in render_comparison(comparison("three-runs"), width=80)
+
+
 def test_runs_on_the_same_machine_have_no_section_on_hosts() -> None:
     assert "between the hosts" not in render_comparison(comparison("three-runs"), width=80)
 

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped] # it brings no types
 from hdrh.log import HistogramLogReader  # type: ignore[import-untyped] # it brings no types
-from loaded import PACED, SEARCH, experiment, paced, searched, summary_of
+from loaded import PACED, SCHEDULE, SEARCH, experiment, paced, searched, summary_of
 
+from harness.conclude import write_reports
+from harness.evidence.store import Store
+from harness.experiment.plan import plan_of
 from harness.model import Summary
 from harness.report.hdr_log import hdr_logs
 from harness.report.html.figures.load import latency_by_load
@@ -66,6 +69,23 @@ def test_the_figure_has_both_percentiles_of_each_arm() -> None:
     assert figure is not None
     assert [one["name"] for one in figure.data] == ["tcp", "tcp", "uds-tmpfs", "uds-tmpfs", "control", "control"]
     assert all(len(one["x"]) == 8 * 8 for one in figure.data)
+
+
+def test_a_search_has_every_report_but_a_file_for_pyperf(tmp_path: Path) -> None:
+    sessions = searched(lambda _arm, number: 1500 + number)
+    plan = plan_of(experiment(SEARCH), SCHEDULE)
+
+    write_reports(Store(tmp_path), plan, sessions, summary_of(SEARCH, sessions))
+
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"summary.json", "report.html"}
+
+
+def test_a_run_whose_bursts_have_times_has_a_file_for_pyperf(tmp_path: Path) -> None:
+    sessions = paced(lambda _arm: 500.0, lambda _arm: 10.0)
+
+    write_reports(Store(tmp_path), plan_of(experiment(PACED), SCHEDULE), sessions, summary_of(PACED, sessions))
+
+    assert (tmp_path / "pyperf.json").exists()
 
 
 def test_markdown_has_the_section_too() -> None:
