@@ -21,6 +21,9 @@ def made(directory: Path | None, parent: Path) -> Path:
 
 
 def ending_with_us(argv: Sequence[str]) -> list[str]:
-    """`argv`, told by the kernel to end when its parent is gone, however that went; util-linux has what it takes."""
+    """`argv`, told by the kernel to end when its parent is gone, however that went; util-linux has what it takes.
+
+    A program that is not there stays as it is, for whoever starts it to tell.
+    """
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", *argv] if setpriv else list(argv)
+    return [setpriv, "--pdeathsig", "TERM", *argv] if setpriv and shutil.which(argv[0]) else list(argv)

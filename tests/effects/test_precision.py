@@ -3,12 +3,15 @@
 import os
 import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
+import psutil
 import pytest
 
 from harness.errors import LoadError
@@ -64,6 +67,26 @@ def test_a_program_that_fails_is_quoted(tmp_path: Path) -> None:
 def test_a_program_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match="missing-program cannot be started: No such file"):
         call(["missing-program"], tmp_path / "log")
+
+
+CALLING = """
+from pathlib import Path
+from scripts.precision_study.stand import call
+call(["sh", "-c", "cd DIRECTORY; echo $$ >part; mv part pid; exec sleep 60"], Path("DIRECTORY/log"))
+"""
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv of util-linux")
+def test_a_program_that_is_called_ends_with_a_caller_that_is_killed(tmp_path: Path) -> None:
+    calling = CALLING.replace("DIRECTORY", str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", calling], cwd=SCRIPTS.parent) as caller:
+        pid = tmp_path / "pid"
+        while not pid.exists():
+            assert caller.poll() is None
+            time.sleep(0.01)
+        called = psutil.Process(int(pid.read_text()))
+        caller.kill()
+    assert called.wait(timeout=60) is None
 
 
 @pytest.mark.parametrize("layer", ["precision", "runtime", "test"])
