@@ -39,9 +39,10 @@ def services(summary: Summary) -> list[str]:
 def bare_comparison(summary: Summary, arm: str | None, against: str | None) -> Comparison | None:
     """What the run found of the typical request, whichever of the two it calls the reference; None where nothing."""
     for one in summary.comparisons:
-        for seen in (one, mirrored(one)):
-            if (seen.arm, seen.against, seen.metric) == (arm, against, METRIC):
-                return seen
+        if one.metric == METRIC and (one.arm, one.against) == (arm, against):
+            return one
+        if one.metric == METRIC and (one.against, one.arm) == (arm, against):
+            return mirrored(one)
     return None
 
 
@@ -64,7 +65,8 @@ def mirrored(one: Comparison) -> Comparison:
 
 
 def _inverse(percent: float | None) -> float | None:
-    return None if percent is None else 100 * (1 / (1 + percent / 100) - 1)
+    """Of a ratio as percent; a time that is nothing beside the other's has none."""
+    return None if percent is None or percent <= -100 else 100 * (1 / (1 + percent / 100) - 1)
 
 
 def _negative(us: float | None) -> float | None:

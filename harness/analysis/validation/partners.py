@@ -20,7 +20,7 @@ ASKED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Bare:
+class Partner:
     """The bare arm that a service is compared with, its transport, and in what they were asked otherwise."""
 
     arm: str
@@ -28,15 +28,15 @@ class Bare:
     asked_otherwise: tuple[str, ...]
 
 
-def partners(summary: Summary) -> Mapping[str, Bare]:
+def partners(summary: Summary) -> Mapping[str, Partner]:
     """For each service the first bare arm that the run compares it with."""
     theirs, bare = services(summary), bare_arms(summary)
-    found: dict[str, Bare] = {}
+    found: dict[str, Partner] = {}
     for one in typical(summary):
         for service, other in ((one.arm, one.against), (one.against, one.arm)):
             if service in theirs and other in bare:
                 transport = str(bare[other].settings.get("transport", TCP)).partition("-")[0]
-                found.setdefault(service, Bare(other, transport, asked_otherwise(summary, service, other)))
+                found.setdefault(service, Partner(other, transport, asked_otherwise(summary, service, other)))
     return found
 
 
@@ -53,7 +53,7 @@ def asked_otherwise(summary: Summary, arm: str, other: str) -> tuple[str, ...]:
     return tuple(key for key in ASKED if ours.get(key) != theirs.get(key))
 
 
-def remark(summary: Summary, service: str, bare: Bare | None) -> str:
+def remark(summary: Summary, service: str, bare: Partner | None) -> str:
     """Why nothing is said of a service's runtime; empty where something is."""
     if bare is None:
         return _alone(summary, service)

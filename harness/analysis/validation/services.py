@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from harness.analysis.effects import Pair
-from harness.analysis.validation.arms import bare_comparison, beside_transport, mirrored, services
+from harness.analysis.validation.arms import bare_comparison, beside_transport, connections_of, mirrored, services
 from harness.analysis.validation.ground import Ground
 from harness.analysis.validation.numbers import amount_of, claim_numbers, finding
-from harness.analysis.validation.partners import TCP, Bare, asked_otherwise, partners, remark, typical
+from harness.analysis.validation.partners import TCP, Partner, asked_otherwise, partners, remark, typical
 from harness.analysis.validation.size import Claimed, sized
 from harness.analysis.validation.starts import Paired, paired
 from harness.analysis.validation.verdict import finding_of, ruling
@@ -31,7 +31,7 @@ def service_rows(ground: Ground) -> Iterator[ForeignRow]:
             sources=(str(arm.settings["url"]),),
             runs=ground.summary.sessions,
             requests=arm.requests,
-            connections=int(arm.settings.get("connections", 1)),
+            connections=connections_of(arm),
             failed=arm.failed,
             time_us=_typical_us(ground.records, name),
             by_rate_us=None,
@@ -70,7 +70,7 @@ def service_shares(ground: Ground) -> Iterator[Share]:
             )
 
 
-def _claim(ground: Ground, one: Comparison, ours: Bare, theirs: Bare) -> Claim:
+def _claim(ground: Ground, one: Comparison, ours: Partner, theirs: Partner) -> Claim:
     seen = _with_both_starts(ground.records, (one.arm, ours.arm), (one.against, theirs.arm))
     here = bare_comparison(ground.summary, ours.arm, theirs.arm)
     besides = beside_transport(ground.summary, here)
@@ -114,7 +114,9 @@ def _slowness(summary: Summary, there: str, here: str) -> float | None:
     return there_us / here_us if there_us and here_us else None
 
 
-def _obstacles(summary: Summary, one: Comparison, here: Comparison | None, known: Sequence[Bare]) -> Iterator[Reason]:
+def _obstacles(
+    summary: Summary, one: Comparison, here: Comparison | None, known: Sequence[Partner]
+) -> Iterator[Reason]:
     """`known` are both bare arms where both pairs with them have times."""
     if any(summary.arms[name].failed for name in (one.arm, one.against)):
         yield "failed requests"

@@ -9,6 +9,7 @@ import pytest
 from foreign_runs import floor, foreign
 from imagined import LEVEL_US, run_of
 
+from harness.analysis.validation.arms import mirrored
 from harness.analysis.validation.starts import paired
 from harness.analysis.validation.validate import Bare, validate
 from harness.model import Arm, Design, Experiment, Record, Schedule, Settings, VisitRow
@@ -221,3 +222,17 @@ def test_files_beside_services_are_told_apart() -> None:
     assert headings[0] == "Services visited in turn with the bare arms"
     assert all(one != other for one, other in pairwise(headings))
     assert foreign("tcp", 500.0).where not in headings[0]
+
+
+def test_a_comparison_seen_from_its_reference_and_back_is_the_same() -> None:
+    one = claim(held((1.0, 0.9))).bare
+    assert one is not None
+    turned = mirrored(one)
+
+    assert (turned.arm, turned.against, turned.verdict) == (one.against, one.arm, "slower")
+    assert turned.percent_low is not None
+    assert turned.percent is not None
+    assert turned.percent_high is not None
+    assert 0 < turned.percent_low < turned.percent < turned.percent_high
+    assert mirrored(turned).percent == pytest.approx(one.percent)
+    assert mirrored(one.model_copy(update={"percent": -100.0})).percent is None
