@@ -3,11 +3,14 @@
 import sys
 from typing import NoReturn
 
+from harness.start import prefer_own_packages
+
 INTERRUPTED = 130
 
 
 def main() -> NoReturn:
     """Open the door; an interrupt while it is still being built is one like any other."""
+    prefer_own_packages()
     try:
         from harness.cli import main as enter
     except KeyboardInterrupt:

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.start import module_command
+
 ANSWER_S = 20.0
 TITLES = {"System state": "state", "Advices": "advice", "Warnings": "warning", "Errors": "warning"}
 
@@ -21,7 +23,7 @@ class Subject:
 
 def pyperf_system() -> list[Subject]:
     """Nothing where pyperf does not answer."""
-    command = [sys.executable, "-m", "pyperf", "system", "show"]
+    command = [sys.executable, *module_command("pyperf"), "system", "show"]
     try:
         ended = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=ANSWER_S, check=False

@@ -24,6 +24,7 @@ from harness.lab import bare
 from harness.lab.blueprint import Machine, survey
 from harness.lab.lock import only_run
 from harness.model import Settings, Transport
+from harness.start import module_command
 
 RESULTS = Path("results")
 # As many worker processes as leave a minute for three transports, two kinds of exchange and one size.
@@ -75,7 +76,7 @@ def _runner() -> pyperf.Runner:
         values=VALUES,
         processes=PROCESSES,
         warmups=WARMUPS,
-        program_args=("-m", "harness.floor"),
+        program_args=module_command("harness.floor"),
         add_cmdline_args=_for_workers,
     )
     runner.argparser.prog = "barehop floor"

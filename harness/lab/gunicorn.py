@@ -1,10 +1,12 @@
 """gunicorn's command line and environment for a stack."""
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.model import Settings
+from harness.start import module_command
 
 WORKER_CLASSES = {"uvicorn": "uvicorn_worker.UvicornWorker", "asgi": "asgi", "sync": "sync"}
 CONTROL_SOCKET_SINCE = (25, 1)
@@ -29,7 +31,13 @@ def gunicorn_argv(
     arguments = [f"--{name}={value}" for name, value in options.items()]
     bound = [f"--bind={bind}" for bind in binds]
     control = ["--no-control-socket"] if version >= CONTROL_SOCKET_SINCE else []
-    return (python, "-m", "gunicorn", *bound, *arguments, *control, settings.app)
+    return (python, *_gunicorn(python, settings), *bound, *arguments, *control, settings.app)
+
+
+def _gunicorn(python: str, settings: Settings) -> Sequence[str]:
+    """Return what runs gunicorn: for our own application in our own interpreter, no package of PYTHONPATH goes first."""
+    own = python == sys.executable and not settings.app_dir
+    return module_command("gunicorn") if own else ("-m", "gunicorn")
 
 
 def app_directory(settings: Settings) -> Path:

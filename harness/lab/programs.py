@@ -79,7 +79,13 @@ def _has_module(python: str, module: str) -> bool:
 def _output(command: tuple[str, ...]) -> str:
     try:
         ended = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=ANSWER_S, errors="replace", check=False
+            command,
+            cwd="/",  # where no file of a user takes the place of a module
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=ANSWER_S,
+            errors="replace",
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise MachineError(

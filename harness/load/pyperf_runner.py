@@ -14,6 +14,7 @@ from harness.experiment.urls import parsed
 from harness.load.client import exchanging
 from harness.load.exchange import Exchange
 from harness.model import Target
+from harness.start import module_command
 
 NAME = "request"
 
@@ -30,7 +31,7 @@ def main() -> NoReturn:
 
 
 def _bench() -> None:
-    runner = pyperf.Runner(program_args=("-m", "harness.load.pyperf_runner"), add_cmdline_args=_for_workers)
+    runner = pyperf.Runner(program_args=module_command("harness.load.pyperf_runner"), add_cmdline_args=_for_workers)
     runner.argparser.add_argument("--url", required=True)
     runner.argparser.add_argument("--authority", type=Path, help="the certificate to trust")
     runner.argparser.add_argument("--address", default="", help="what the url's host was resolved to")

@@ -17,6 +17,7 @@ from harness.load.ask import ask
 from harness.load.client import client
 from harness.load.visits import WARM_UP_REQUESTS
 from harness.model import Target
+from harness.start import module_command
 from scripts.precision_study.method import Task
 from scripts.study_door import ending_with_us
 
@@ -61,7 +62,7 @@ def call(argv: Sequence[str], log: Path, good: Sequence[int] = (0,)) -> str:
 
 def python_module(name: str) -> list[str]:
     """The beginning of a command line that runs module `name` of the checkout."""
-    return [sys.executable, "-m", name]
+    return [sys.executable, *module_command(name)]
 
 
 def _warm_up(target: Target) -> None:

@@ -13,6 +13,7 @@ from harness.errors import ConfigError, LoadError
 from harness.evidence.store import Store, open_store
 from harness.model import Record, Summary
 from harness.model.validation import Validation
+from harness.start import module_command
 from harness.validate import of_the_seed, validated
 from scripts.precision_study.study import Result
 from scripts.precision_study.table import Row
@@ -105,7 +106,7 @@ def _precision() -> Sequence[Row]:
 
 def _barehop(directory: Path, *arguments: str) -> None:
     """With the study's directory as its own, where it leaves and looks for everything."""
-    argv = ending_with_us([sys.executable, "-P", "-m", "harness", *arguments])
+    argv = ending_with_us([sys.executable, *module_command("harness"), *arguments])
     with (directory / "log.txt").open("ab") as log:
         ended = subprocess.run(argv, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
     if ended.returncode not in MEASURED:

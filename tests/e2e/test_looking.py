@@ -35,7 +35,7 @@ def test_show_gives_the_exact_configuration_and_command_lines(tmp_path: Path) ->
     text = looked(tmp_path, "show", "keepalive", "16/uds-tmpfs").out
     assert "keepalive 16;" in text
     assert "hop.sock" in text
-    assert "-m gunicorn --bind" in text
+    assert "harness/start.py gunicorn --bind" in text
     assert "uvicorn_worker.UvicornWorker" in text
     assert str(tmp_path / "results/keepalive") in text
 

@@ -12,14 +12,11 @@ from harness.lab.kernelfiles import read
 from harness.lab.network.host_values import copy_values, network_values
 from harness.lab.network.loopback import bring_up
 from harness.lab.network.netns import CLONE_NEWNET
+from harness.start import module_command
 
 CLONE_NEWUSER = 0x10000000
 CAP_SYS_ADMIN = 21
-TRIAL = """
-from harness.lab.network.own_user import gain_rights, may_make_networks
-gain_rights()
-raise SystemExit(not may_make_networks())
-"""
+TRIAL = (sys.executable, *module_command("harness.lab.network.own_user"))
 
 
 def may_make_networks(proc: Path = Path("/proc")) -> bool:
@@ -30,7 +27,7 @@ def may_make_networks(proc: Path = Path("/proc")) -> bool:
 
 def can_gain_rights() -> bool:
     """Whether this process may make network namespaces, or might after `gain_rights`: another one tries it."""
-    return may_make_networks() or subprocess.run([sys.executable, "-c", TRIAL], check=False).returncode == 0
+    return may_make_networks() or subprocess.run(TRIAL, check=False).returncode == 0
 
 
 def gain_rights() -> None:
@@ -51,3 +48,8 @@ def gain_rights() -> None:
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
         bring_up()
         copy_values(values)
+
+
+if __name__ == "__main__":
+    gain_rights()
+    sys.exit(not may_make_networks())

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from harness.model import LoadTool, Outcome, Settings, Target
+from harness.start import module_command
 
 _FILE = "pyperf.json"
 _PROCESSES = 2  # a run is one of many, in random order; the first process calibrates besides
@@ -24,7 +25,7 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
         options.append(f"--address={target.address}")
     if target.keepalive:
         options.append("--keepalive")
-    return [program, "-m", "harness.load.pyperf_runner", f"--url={target.url}", *options]
+    return [program, *module_command("harness.load.pyperf_runner"), f"--url={target.url}", *options]
 
 
 def _refuses(settings: Settings) -> Iterator[str]:
@@ -69,7 +70,7 @@ def _requests(metadata: dict[str, Any], run: dict[str, Any]) -> int:
 
 PLUGIN = LoadTool(
     program=sys.executable,
-    version=("-c", "import pyperf; print(f'pyperf {pyperf.__version__}')"),
+    version=("-P", "-c", "from importlib.metadata import version; print('pyperf', version('pyperf'))"),
     install="pyperf comes with barehop; install barehop again.",
     command=_command,
     outcome=_outcome,

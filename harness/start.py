@@ -1,0 +1,42 @@
+"""Runs a module with barehop's own packages before any others: python -P start.py MODULE [ARGUMENTS].
+
+A file `harness.py`, or a package `app` or `click`, in the current directory or on PYTHONPATH must not take the place of
+ours. This program therefore imports nothing but the standard library, and is called by its path.
+"""
+
+import os
+import runpy
+import sys
+from collections.abc import Collection, Sequence
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - imports as little as can be
+SITES = ("site-packages", "dist-packages")
+
+
+def module_command(module: str) -> tuple[str, ...]:
+    """Return what follows the interpreter on a command line that runs `module` with our packages first."""
+    return ("-P", os.path.abspath(__file__), module)  # noqa: PTH100 - see above
+
+
+def prefer_own_packages() -> None:
+    """Reorder sys.path: the standard library, barehop, the packages installed beside it, and only then all others."""
+    named = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]  # noqa: PTH100
+    sys.path[:] = own_first(sys.path, {"", os.getcwd(), *named}, ROOT)  # noqa: PTH109 - see above
+
+
+def own_first(path: Sequence[str], others: Collection[str], root: str) -> list[str]:
+    """Return `path` with `root` before the installed packages, and the entries that are `others` at the end."""
+    inside = [entry for entry in path if entry not in others and entry != root]
+    installed = (at for at, entry in enumerate(inside) if os.path.basename(entry) in SITES)  # noqa: PTH119 - see above
+    at = next(installed, len(inside))
+    return [*inside[:at], root, *inside[at:], *(entry for entry in path if entry in others and entry != root)]
+
+
+def main() -> None:
+    prefer_own_packages()
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
