@@ -14,6 +14,7 @@ from harness.experiment.left_out import sentences
 from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import schedule_of
+from harness.experiment.toml_file import read_text
 from harness.experiment.trial import needs_pilot
 from harness.floor.results import last_floor
 from harness.lab.blueprint import survey
@@ -44,7 +45,7 @@ def begun(  # noqa: PLR0913 - the options of a command
     check_machine(experiment, replace(survey(out or results), allow_global=allow_global))
     check_services(experiment)
     store = Store(new_directory(results, experiment.name, out))
-    store.write_text("experiment.toml", config.read_bytes().decode())
+    store.write_text("experiment.toml", read_text(config))
     host = run_facts(experiment)
     store.write_json("host.json", host)
     earlier = {"calibration.json": last_calibration(results, host), "floor.json": last_floor(results, host)}
@@ -82,7 +83,7 @@ def planned(experiment: Experiment, overrides: Sequence[str], store: Store, *, q
 def resumed(directory: Path, config: Path | None, *, allow_global: bool = False) -> Store:
     """The store of an interrupted run, whose experiment `config` must be where it is given."""
     store = open_store(directory)
-    if config and config.read_bytes() != (store.directory / "experiment.toml").read_bytes():
+    if config and read_text(config) != read_text(store.directory / "experiment.toml"):
         raise ConfigError(f"{config} is not the experiment of {directory}. Leave it out: the directory has its own.")
     experiment = store.read_plan_to_go_on().experiment
     check_machine(experiment, replace(survey(directory), allow_global=allow_global))

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -37,6 +37,7 @@ WANTED = {
 }
 # What a text that does not match its pattern must be instead, by its key.
 WANTED_TEXT = {
+    "rate": 'a number of requests per second, or a part of what the slowest arm can do, like "70%"',
     "name": 'made of letters, digits, ".", "_" and "-", and begin with a letter or a digit',
     "path": 'a path that begins with "/" and has nothing that a URL must escape, like "/bytes/100"',
 }
@@ -71,19 +72,28 @@ def _faults(model: type[BaseModel], table: Mapping[str, object]) -> Sequence[Fau
 def _loose_numbers(model: type[BaseModel], table: Mapping[str, object]) -> Iterator[Fault]:
     """What passes for a float and says no amount: true, "60", inf."""
     for key, value in table.items():
-        if key not in model.model_fields or model.model_fields[key].annotation is not float:
+        if key not in model.model_fields or not _takes_float(model.model_fields[key].annotation):
             continue
-        if isinstance(value, bool | str):
+        if isinstance(value, bool) or (isinstance(value, str) and not _is_percentage(key, value)):
             yield {"loc": (key,), "type": "float_type", "input": value}
         elif isinstance(value, float) and not math.isfinite(value):
             yield {"loc": (key,), "type": "finite_number", "input": value}
 
 
+def _takes_float(annotation: object) -> bool:
+    return annotation is float or any(map(_takes_float, get_args(annotation)))
+
+
+def _is_percentage(key: str, value: str) -> bool:
+    """Whether the text is a rate that is well formed as a part of another."""
+    return key == "rate" and re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?%", value) is not None
+
+
 def _place(location: Place) -> Place:
     """Where a fault is, without pydantic's names for the members of a union."""
     match location:
-        case ("knobs", name, *_):
-            return ("knobs", name)
+        case ("knobs" | "rate" as key, name, *_):
+            return ("knobs", name) if key == "knobs" else (key,)
         case ("placement" | "against" as key, _, *inside):
             return (key, *inside)
     return location
@@ -97,13 +107,13 @@ def _problem(place: Place, faults: Sequence[Fault], model: type[BaseModel]) -> P
         return Problem(place, value, f"there is no such key.{did_you_mean(last, known)}")
     if "missing" in kinds:
         return Problem(place[:-1], value, f"the key {last!r} is missing.")
-    wanted = list(map(_wanted, faults))
+    wanted = [WANTED_TEXT["rate"]] if place == ("rate",) else list(map(_wanted, faults))
     return Problem(place, value, f"must be {', or '.join(wanted)}{_remark(value, wanted)}")
 
 
 def _wanted(fault: Fault) -> str:
     if fault["type"] == "string_pattern_mismatch":
-        return WANTED_TEXT[fault["loc"][-1]]
+        return WANTED_TEXT.get(fault["loc"][-1], "written in another way")
     wanted = WANTED.get(fault["type"], "something else").format(**fault.get("ctx", {}))
     return wanted.replace("'", '"')
 

@@ -1,7 +1,6 @@
 """Reads an experiment file into plain tables, with `--set` applied, and says what is wrong in each by itself."""
 
 import copy
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,8 @@ from harness.errors import ConfigError
 from harness.experiment.check import Table, table_problems
 from harness.experiment.limits import setting_limits
 from harness.experiment.override import override
+from harness.experiment.toml_file import read_toml
+from harness.experiment.values import value_problems
 from harness.experiment.wording import Place, Problem, did_you_mean
 from harness.model import Design, Settings
 
@@ -32,18 +33,20 @@ class Document(BaseModel):
 
 def read_document(path: Path, overrides: Iterable[str]) -> Document:
     """The file at `path` with each KEY.PATH=VALUE of `overrides` on top. Raises ConfigError."""
-    tables = {"name": path.stem, **_parsed(path)}
+    tables = {"name": path.stem, **read_toml(path)}
     override(tables, overrides)
     return document_of(tables)
 
 
 def document_of(tables: Table) -> Document:
     """Raises ConfigError where these are not the tables of an experiment, with what is wrong inside the others too."""
-    problems = list(table_problems(Document, tables))
-    if problems:
-        rest = _without(tables, [problem.place for problem in problems])
-        inside = [*setting_problems(rest), *design_problems(rest)]
-        raise ConfigError("\n".join(map(str, problems + inside)))
+    problems = list(value_problems(tables))
+    rest = _without(tables, [problem.place for problem in problems])
+    wrong_tables = list(table_problems(Document, rest))
+    if problems or wrong_tables:
+        document = Document.model_validate(_without(rest, [problem.place for problem in wrong_tables]))
+        inside = [*setting_problems(document), *design_problems(document)]
+        raise ConfigError("\n".join(map(str, problems + wrong_tables + inside)))
     return Document.model_validate(tables)
 
 
@@ -100,24 +103,12 @@ def _within(place: Place, problems: Iterable[Problem]) -> Iterator[Problem]:
         yield replace(problem, place=(*place, *problem.place))
 
 
-def _without(tables: Table, places: Iterable[Place]) -> Document:
+def _without(tables: Table, places: Iterable[Place]) -> Table:
+    """A copy of `tables` without what stands at `places`, the last first: lists become shorter."""
     rest = copy.deepcopy(tables)
-    for *outer, last in places:
+    for *outer, last in reversed(list(places)):
         table: Any = rest
         for key in outer:
             table = table[key]
         del table[last]
-    return Document.model_validate(rest)
-
-
-def _parsed(path: Path) -> Table:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        advice = "Give the path of an experiment file, or a name that barehop list shows."
-        raise ConfigError(f"{path} cannot be read: {error.strerror}. {advice}") from None
-    except UnicodeDecodeError as error:
-        seen = f"byte {error.object[error.start]:#04x} at offset {error.start}"
-        raise ConfigError(f"{path} is not text in UTF-8: {seen}. Save it as UTF-8.") from None
-    except ValueError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}. Correct it there.") from None
+    return rest

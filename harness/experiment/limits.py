@@ -61,6 +61,8 @@ def _misspelt(settings: Settings) -> Iterator[tuple[str, str]]:
     module, colon, attribute = settings.app.partition(":")
     if not (module and (attribute or not colon)):
         yield "app", "write it as module:name, like app.main:app."
+    if isinstance(settings.rate, str) and not float(settings.rate.rstrip("%")):
+        yield "rate", "must be more than 0 %. For each request after the answer to the one before, write rate = 0."
     if settings.url and (text := url_problem(settings.url)):
         yield "url", text
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness.experiment.arms import CONTROL, merged
+from harness.experiment.arms import CONTROL, level_name, merged
 from harness.experiment.document import is_setting, level_problems, setting_table
 from harness.experiment.ladder import AGAINST, BELOW, climbs, ladder_problems, lower_arm
 from harness.experiment.wording import Problem, did_you_mean, shown
@@ -13,16 +13,18 @@ Pair = tuple[str, str]
 Level = dict[str, Any]  # one setting and its value
 
 
-def against_problems(names: Sequence[str], design: Design) -> Iterator[Problem]:
+def against_problems(arms: Sequence[Arm], design: Design) -> Iterator[Problem]:
     """Why `design.against` is neither one of these arms, nor the rung below, nor a level of a setting."""
-    against = design.against
+    against, names = design.against, [arm.name for arm in arms]
     if climbs(design):
         if BELOW in names:
             yield Problem(AGAINST, BELOW, "this means the rung below each arm. Call the arm of that name another name.")
         return
     if isinstance(against, str):
         if against and names and against not in names:
-            yield Problem(AGAINST, against, f"there is no such arm.{did_you_mean(against, names)}")
+            levels = [*map(str, _levels_called(against, arms))]
+            text = " ".join(levels) or did_you_mean(against, names).strip()
+            yield Problem(AGAINST, against, f"there is no such arm. {text}")
         return
     if len(against) != 1:
         yield Problem(AGAINST, against, 'name exactly one setting and its level, like { transport = "tcp" }.')
@@ -32,6 +34,14 @@ def against_problems(names: Sequence[str], design: Design) -> Iterator[Problem]:
         yield from level_problems(key, level, (*AGAINST, key))
     else:
         yield Problem((*AGAINST, key), level, f"there is no such setting.{did_you_mean(key, Settings.model_fields)}")
+
+
+def _levels_called(word: str, arms: Sequence[Arm]) -> Iterator[str]:
+    """Yield how to compare with the arms in which a setting that differs between arms is at a level called `word`."""
+    for key in Settings.model_fields:
+        levels = {level_name(level): level for arm in arms if (level := getattr(arm.settings, key)) is not None}
+        if word in levels and len(levels) > 1:
+            yield f"To compare with the arms of that {key}, write against = {shown({key: levels[word]})}."
 
 
 def pair_problems(names: Sequence[str], design: Design) -> Iterator[Problem]:

@@ -67,7 +67,7 @@ def _problems(document: Document, arms: Sequence[Arm], design: Design) -> Iterat
     """`arms` and `design` are what is right in the document; with a wrong setting, nobody knows who differs in what."""
     names = [arm.name for arm in arms]
     settings = [*setting_problems(document), *service_problems(document), *screen_problems(document, design)]
-    against = [*against_problems(names, design), *pair_problems(names, design)]
+    against = [*against_problems(arms, design), *pair_problems(names, design)]
     yield from map(str, (*settings, *design_problems(document), *against))
     yield from name_problems(names)
     yield from arm_problems(arms)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 Place = tuple[str | int, ...]
 
 LONGEST_SHOWN = 80
+LONGEST_INTEGER_BITS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +21,7 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        value = shown(self.value)
-        seen = value if len(value) <= LONGEST_SHOWN else f"{value[: LONGEST_SHOWN - 4]} ..."
-        return f"{written(self.place)} = {seen}: {self.text}"
+        return f"{written(self.place)} = {shortened(shown(self.value))}: {self.text}"
 
 
 def written(place: Place) -> str:
@@ -38,7 +37,20 @@ def shown(value: object) -> str:
         return f"{{ {inside} }}" if inside else "{}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(shown, value))}]"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else str(value)
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, int) and value.bit_length() > LONGEST_INTEGER_BITS:
+        return f"a number of {value.bit_length()} bits"
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def quoted(text: str) -> str:
+    """Return `text` in quotes as TOML has it, with escapes for all that a terminal would not show as it is."""
+    return "".join(map(_visible, json.dumps(text, ensure_ascii=False)))
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 4]} ..."
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -53,4 +65,9 @@ def guess(word: str, choices: Iterable[str]) -> str:
 
 
 def _key(text: str) -> str:
-    return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else json.dumps(text, ensure_ascii=False)
+    return shortened(text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else quoted(text))
+
+
+def _visible(letter: str) -> str:
+    """A lone surrogate, of bytes that are no text, is a code of its own in JSON."""
+    return letter if letter.isprintable() else json.dumps(letter)[1:-1]

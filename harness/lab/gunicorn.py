@@ -35,7 +35,7 @@ def gunicorn_argv(
 
 
 def _gunicorn(python: str, settings: Settings) -> Sequence[str]:
-    """Return what runs gunicorn: for our own application in our own interpreter, no package of PYTHONPATH goes first."""
+    """Return what runs gunicorn: our own application in our own interpreter is out of reach of PYTHONPATH."""
     own = python == sys.executable and not settings.app_dir
     return module_command("gunicorn") if own else ("-m", "gunicorn")
 

@@ -1,8 +1,11 @@
 """Reads files of /proc, /sys and /etc, any of which may be missing, unreadable or gone."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from harness.model.knobs import cpus_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,8 @@ def read_named(directory: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def parse_cpus(text: str) -> tuple[int, ...]:
-    """The CPUs of a kernel list: "0-2,8" is (0, 1, 2, 8)."""
-    bounds = [part.partition("-") for part in text.split(",") if part.strip()]
-    ranges = [range(int(low), int(high or low) + 1) for low, _, high in bounds]
-    return tuple(sorted({number for numbers in ranges for number in numbers}))
+    """The CPUs of a kernel list: "0-2,8" is (0, 1, 2, 8), and "" none. Raises ValueError."""
+    return cpus_of(re.sub(r"\s", "", text)) if text.strip() else ()
 
 
 def format_cpus(numbers: Iterable[int]) -> str:

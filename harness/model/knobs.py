@@ -1,5 +1,6 @@
 """What a knob is: where it holds, and what a value of it changes in the kernel, as data."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,8 @@ KnobValue = int | str
 Form = Literal["words", "choice", "mask", "cpus"]  # how a file shows its value: "a b", "a [b] c", "0000,000f", "0-3"
 
 OF_UNIX_SOCKETS = ("net.core.somaxconn", "net.core.wmem", "net.core.rmem", "net.unix.")
+CPU_RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+LAST_CPU = 8191  # the most that a kernel can be built for, less one
 OF_A_NETWORK: tuple[Scope, ...] = ("network", "device")
 
 
@@ -90,6 +93,26 @@ class Knob:
     problem: Callable[[KnobValue], str | None]
     changes: Callable[[KnobValue], tuple[Change, ...]]
     by_boot: str = ""
+
+
+def cpus_of(text: str) -> tuple[int, ...]:
+    """Return the CPUs of a kernel list: "0-2,8" is (0, 1, 2, 8). Raises ValueError."""
+    bounds = [CPU_RANGE.fullmatch(part) for part in text.split(",")]
+    ranges = [range(int(found[1]), int(found[2] or found[1]) + 1) for found in bounds if found]
+    if len(ranges) < len(bounds) or not all(ranges) or any(numbers[-1] > LAST_CPU for numbers in ranges):
+        raise ValueError(text)
+    return tuple(sorted({number for numbers in ranges for number in numbers}))
+
+
+def boot_cpus_problem(value: KnobValue) -> str | None:
+    """Say why `value` is no list of CPUs of the kernel's command line, perhaps after words like "nohz,domain,"."""
+    parts = str(value).split(",")
+    numbers = ",".join(part for part in parts if not re.fullmatch("[a-z_]+", part))
+    try:
+        good = not numbers or bool(cpus_of(re.sub(r":[0-9]+/[0-9]+", "", numbers)))
+    except ValueError:
+        good = False
+    return None if good and value != "" else f'must be a list of CPUs like "2,3" or "2-7", up to {LAST_CPU}.'
 
 
 def sysctl_touches(name: str) -> Touches:

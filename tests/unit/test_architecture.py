@@ -116,7 +116,9 @@ def test_the_experiment_room_is_pure(module: str) -> None:
 @pytest.mark.parametrize(("package", "name"), plugin_modules())
 def test_plug_ins_import_nothing_of_ours_but_the_model_and_how_a_module_is_started(package: str, name: str) -> None:
     found = imports(f"{package}.{name.replace('-', '_')}")
-    assert not [name for name in found if is_in(name, "harness", "app") and not is_in(name, "harness.model", "harness.start")]
+    assert not [
+        name for name in found if is_in(name, "harness", "app") and not is_in(name, "harness.model", "harness.start")
+    ]
 
 
 def test_nobody_imports_the_command() -> None:

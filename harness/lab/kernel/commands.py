@@ -1,5 +1,6 @@
 """A change of the kernel as a line of a shell script, for those who want to make it by hand."""
 
+import shlex
 from typing import assert_never
 
 from harness.lab.kernel.scheduling import OF_REAL_TIME
@@ -22,9 +23,9 @@ def command(change: Change) -> str:
         case FirstOf():
             return " || ".join(map(_of_file, change.files))
         case LoAttribute():
-            return f"ip link set lo {change.name} {change.value}"
+            return f"ip link set lo {change.name} {shlex.quote(str(change.value))}"
         case LoRoute():
-            option = f"{change.name} {change.value}"
+            option = f"{change.name} {shlex.quote(str(change.value))}"
             return f"ip route change local 127.0.0.1 dev lo table local proto kernel src 127.0.0.1 {option}"
         case Tracking():
             return (
@@ -33,7 +34,8 @@ def command(change: Change) -> str:
                 else f"nft delete table inet {TABLE} 2>/dev/null || true"
             )
         case OfServers():
-            return TO_START_WITH[change.name].format(change.value, priority=int(change.value in OF_REAL_TIME))
+            value, priority = shlex.quote(str(change.value)), int(change.value in OF_REAL_TIME)
+            return TO_START_WITH[change.name].format(value, priority=priority)
         case HeldOpen():
             return f"exec 9<>{change.path}; printf '%08x' {change.number} >&9"
         case _:
@@ -42,7 +44,12 @@ def command(change: Change) -> str:
 
 def _of_file(file: FileText) -> str:
     if file.path.startswith(SYSCTLS):
-        return f"sysctl -w {file.path.removeprefix(SYSCTLS).replace('/', '.')}='{file.text}'"
+        return f"sysctl -w {file.path.removeprefix(SYSCTLS).replace('/', '.')}={_in_quotes(file.text)}"
     if "*" in file.path:
-        return f"for file in {file.path}; do echo {file.text} >$file; done"
-    return f"echo {file.text} >{file.path}"
+        return f"for file in {file.path}; do echo {shlex.quote(file.text)} >$file; done"
+    return f"echo {shlex.quote(file.text)} >{shlex.quote(file.path)}"
+
+
+def _in_quotes(text: str) -> str:
+    """In quotes even where no shell asks for them: many sysctls hold several numbers."""
+    return "'" + text.replace("'", "'\\''") + "'"

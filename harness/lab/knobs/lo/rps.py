@@ -1,7 +1,7 @@
 """CPUs that packets of lo are received on (receive packet steering), like "0-1"; "none": where they were sent."""
 
 from harness.model import KnobValue
-from harness.model.knobs import FileText, Knob
+from harness.model.knobs import FileText, Knob, cpus_of
 
 FILE = "/sys/class/net/lo/queues/rx-0/rps_cpus"  # Documentation/networking/scaling.rst
 
@@ -16,11 +16,7 @@ def problem(value: KnobValue) -> str | None:
 
 def mask(value: KnobValue) -> str:
     """The kernel's form of a list of CPUs: groups of 32 bits in hexadecimal. Raises ValueError."""
-    bits = 0
-    for part in [] if value == "none" else str(value).split(","):
-        low, _, high = part.partition("-")
-        for cpu in range(int(low), int(high or low) + 1):
-            bits |= 1 << cpu
+    bits = sum(1 << cpu for cpu in (() if value == "none" else cpus_of(str(value))))
     text = f"{bits:x}"
     groups = [text[max(end - 8, 0) : end] for end in range(len(text), 0, -8)]
     return ",".join(reversed(groups))
