@@ -3,6 +3,7 @@
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Thread
@@ -46,6 +47,18 @@ def says(reply: bytes, stays: bool = False) -> Answer:
 def stays_silent(connection: socket.socket, number: int) -> bool:
     connection.recv(1)
     return False
+
+
+def repeats(beginning: bytes, piece: bytes, every_s: float = 0.0) -> Answer:
+    """Sends `beginning` and then `piece` again and again, for as long as anybody listens."""
+
+    def answer(connection: socket.socket, number: int) -> bool:
+        connection.sendall(beginning)
+        while True:
+            connection.sendall(piece)
+            time.sleep(every_s)
+
+    return answer
 
 
 def resets(connection: socket.socket, number: int) -> bool:

@@ -246,8 +246,9 @@ def _ready(blueprint: Blueprint, ask: Ask, services: tuple[Running, ...]) -> dic
 
 def _asked(arm: str, target: Target, server: str | None, ask: Ask) -> Reply | str:
     """nginx is asked where it says who served; without nginx the question is the arm's own."""
+    limited = replace(target, timeout_s=min(target.timeout_s, READY_S))
     try:
-        return ask(target, CHECK_PATH if server else target.path)
+        return ask(limited, CHECK_PATH if server else target.path)
     except StackError as error:
         raise StackError(f"Arm {arm!r}: {error}") from None
 

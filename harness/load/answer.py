@@ -1,122 +1,198 @@
-"""Says where an HTTP/1.x answer ends and what is wrong with it, from the received bytes alone."""
+"""Reads one HTTP/1.x answer from the bytes as they come: where it ends, and what is wrong with it.
+
+What it takes from a server is limited: the size of a head and of a body, and how many interim answers come first.
+"""
 
 import re
 from typing import NamedTuple
 
+from harness.load.body import LONG, MOST_BODY_BYTES, Body, Chunked, Content, Sized, ToClose
+from harness.model.answers import AnswerShape, json_keys, media_type
+
+MOST_HEAD_BYTES = 64 * 1024
+MOST_INTERIM = 10  # answers like "100 Continue", which only announce another one
+KEPT_BYTES = 256 * 1024  # of a body
+GATHERED_BYTES = 1024 * 1024  # that wait until the clock has been read
+BAD_LENGTH = "bad content-length"
+BAD_CODING = "unknown transfer-encoding"
+LONG_HEAD = "long head"
+MANY_INTERIM = "interim answers without an end"
+NOT_HTTP = "not http"
+
 _LINE_END = b"\r\n"
 _HEAD_END = b"\r\n\r\n"
+_BEGINNING = b"HTTP/1."
 _STATUS = re.compile(rb"HTTP/1\.([01]) (\d{3})[ \r]")
-_CHUNK = re.compile(rb"([0-9a-fA-F]{1,15})[^\r\n]*\r\n")
-_LENGTH = re.compile(rb"\d{1,15}")
 _WITHOUT_BODY = (204, 304)
+_SWITCHING = 101
+_MOST_DIGITS = 15
 
 
 class Head(NamedTuple):
-    """What the head says. Without `chunked` and `body_bytes` the body ends with the connection."""
+    """What a head says. Without `chunked` and `body_bytes` the body ends with the connection."""
 
     status: int
-    body_start: int
+    kind: str  # of the body: its media type
     chunked: bool
     body_bytes: int | None
-    closes: bool
+    closes: bool  # whether the server closes the connection after it
+    fault: str | None = None
 
 
 class Answer:
-    """One answer, piece by piece as it comes in."""
+    """One answer, piece by piece.
 
-    def __init__(self) -> None:
-        self.data = bytearray()
+    `to_close`: its server closes the connection after it, which is how a client finds out that nothing follows. Then
+    the pieces are only gathered while the clock runs, as far as they are few.
+    """
+
+    __slots__ = ("_body", "_interim", "_unread", "head", "kept_bytes", "raw_head", "received_bytes", "to_close")
+
+    def __init__(self, *, to_close: bool = False, kept_bytes: int = KEPT_BYTES) -> None:
+        self.to_close = to_close
+        self.kept_bytes = kept_bytes
+        self.received_bytes = 0
         self.head: Head | None = None
+        self.raw_head = b""
+        self._body: Body | None = None
+        self._interim = 0
+        self._unread = bytearray()
 
     def add(self, piece: bytes) -> bool:
-        """Whether the answer is whole now."""
-        self.data += piece
-        self.head = self.head or read_head(self.data)
-        return self.head is not None and body_end(self.head, self.data) is not None
+        """Whether nothing more is to be read: the answer is whole, or beyond repair."""
+        self.received_bytes += len(piece)
+        self._unread += piece
+        if self.to_close and len(self._unread) < GATHERED_BYTES:
+            return False
+        self._read()
+        return self.breach is not None or (not self.to_close and self.is_whole)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the answer says by itself that it has ended."""
+        return self._body is not None and self._body.is_whole
 
     @property
     def closes(self) -> bool:
         """Whether the server closes the connection after it."""
         return self.head is not None and self.head.closes
 
-    def fault(self) -> str | None:
-        """What is wrong with all that came."""
-        return fault(self.head, self.data)
+    @property
+    def body_bytes(self) -> int:
+        """How much of the body has come."""
+        return self._body.content.size_bytes if self._body else 0
+
+    @property
+    def body(self) -> bytes:
+        """The beginning of the body."""
+        return bytes(self._body.content.kept) if self._body else b""
+
+    @property
+    def breach(self) -> str | None:
+        """What no further byte can mend."""
+        if self.head is None or self._body is None:
+            return self._breach_of_head()
+        return self.head.fault or self._body.fault or ("excess bytes" if self._body.excess_bytes else None)
+
+    def fault(self, proved: AnswerShape | None = None) -> str | None:
+        """What is wrong with the answer, now that nothing more comes; None: it is right.
+
+        Right is a status of 2xx, or the one that was `proved`, and a whole body with nothing after it, which is not
+        empty unless that was announced, and is of the kind and about the size that was proved.
+        """
+        self._read()
+        if self.head is None:
+            return self.breach or _fault_without_head(self.received_bytes)
+        status = self.head.status
+        if status != proved.status if proved else not 200 <= status < 300:
+            return f"status {status}"
+        fault = self.breach or self._fault_of_body()
+        return fault or (proved.unlike(self.head.kind, self.body_bytes) if proved else None)
+
+    def has_other_keys(self, proved: AnswerShape) -> bool:
+        """Whether the answer, which is right otherwise, is JSON of other keys than it was when it was proved."""
+        if self.head is None or proved.keys is None or self.body_bytes > self.kept_bytes:
+            return False
+        return json_keys(self.head.kind, self.field("content-encoding"), self.body) != proved.keys
+
+    def field(self, name: str) -> str:
+        """The value of a field of the head, in lower case; "" where there is none."""
+        return b", ".join(_values(self.raw_head.lower(), name.encode())).decode("latin-1")
+
+    def _read(self) -> None:
+        while self.head is None and self.breach is None:
+            if not self._read_head():
+                return
+        if self._body and self._unread:
+            self._body.add(self._unread)
+            self._unread = bytearray()
+
+    def _read_head(self) -> bool:
+        """Whether there was a whole one."""
+        end = self._unread.find(_HEAD_END)
+        if end < 0:
+            return False
+        self.raw_head = bytes(self._unread[: end + len(_LINE_END)])
+        head = _head(self.raw_head)
+        del self._unread[: end + len(_HEAD_END)]
+        if 100 <= head.status < 200 and head.status != _SWITCHING:
+            self._interim += 1
+            return True
+        self.head, self._body = head, _body(head, Content(self.kept_bytes))
+        return True
+
+    def _breach_of_head(self) -> str | None:
+        if self._interim > MOST_INTERIM:
+            return MANY_INTERIM
+        beginning = bytes(self._unread[: len(_BEGINNING)])
+        end = self._unread.find(_HEAD_END)
+        if not _BEGINNING.startswith(beginning) or (end >= 0 and not _STATUS.match(self._unread)):
+            return NOT_HTTP
+        return LONG_HEAD if (end if end >= 0 else len(self._unread)) > MOST_HEAD_BYTES else None
+
+    def _fault_of_body(self) -> str | None:
+        if isinstance(self._body, ToClose | Chunked) and not self.body_bytes:
+            return "empty body" if self.is_whole or isinstance(self._body, ToClose) else "short body"
+        return None if self.is_whole or isinstance(self._body, ToClose) else "short body"
 
 
-def read_head(data: bytes | bytearray) -> Head | None:
-    """None when `data` does not, or not yet, begin with a whole head."""
-    end = data.find(_HEAD_END)
-    status_line = _STATUS.match(data)
-    if end < 0 or status_line is None:
-        return None
-    fields = bytes(data[: end + len(_LINE_END)]).lower()
-    length = _field(fields, b"content-length")
-    connection = _field(fields, b"connection") or (b"close" if status_line[1] == b"0" else b"")
-    chunked = _field(fields, b"transfer-encoding") == b"chunked"
-    status = int(status_line[2])
-    body_bytes = 0 if status in _WITHOUT_BODY else int(length) if _LENGTH.fullmatch(length) else None
+def _fault_without_head(received_bytes: int) -> str:
+    return "short head" if received_bytes else "no answer"
+
+
+def _head(text: bytes) -> Head:
+    """The head in `text`, which begins like one."""
+    status_line = _STATUS.match(text)
+    assert status_line
+    status, fields = int(status_line[2]), text.lower()
+    coding = b",".join(_values(fields, b"transfer-encoding"))
+    body_bytes, fault = (0, None) if status in _WITHOUT_BODY else _length(_values(fields, b"content-length"))
+    if coding not in (b"", b"chunked", b"identity"):
+        fault = BAD_CODING
+    connection = b",".join(_values(fields, b"connection")) or (b"close" if status_line[1] == b"0" else b"")
+    chunked = coding == b"chunked" and status not in _WITHOUT_BODY
     closes = connection == b"close" or (body_bytes is None and not chunked)
-    return Head(status, end + len(_HEAD_END), chunked, body_bytes, closes)
+    kind = media_type(b"".join(_values(fields, b"content-type")[:1]).decode("latin-1"))
+    return Head(status, kind, chunked, body_bytes, closes, None if chunked else fault)
 
 
-def _field(fields: bytes, name: bytes) -> bytes:
-    """The value of field `name` in lower-case `fields`; empty when there is none."""
-    rest = fields.partition(_LINE_END + name + b":")[2]
-    return rest.partition(_LINE_END)[0].strip()
+def _values(fields: bytes, name: bytes) -> list[bytes]:
+    """The values of the field `name` in lower-case `fields`, as often as it stands there."""
+    return [rest.partition(_LINE_END)[0].strip() for rest in fields.split(_LINE_END + name + b":")[1:]]
 
 
-def body_end(head: Head, data: bytes | bytearray) -> int | None:
-    """Where in `data` the body ends; None when it is not all there, or when only the connection's end tells."""
+def _length(values: list[bytes]) -> tuple[int | None, str | None]:
+    """The size that is announced, if any, and what is wrong with it."""
+    if not values:
+        return None, None
+    different = {value.strip() for value in b",".join(values).split(b",")}
+    if len(different) > 1 or not (digits := different.pop()).isdigit():
+        return None, BAD_LENGTH
+    size_bytes = int(digits) if len(digits.lstrip(b"0")) <= _MOST_DIGITS else MOST_BODY_BYTES + 1
+    return size_bytes, LONG if size_bytes > MOST_BODY_BYTES else None
+
+
+def _body(head: Head, content: Content) -> Body:
     if head.chunked:
-        return _last_chunk_end(data, head.body_start)
-    if head.body_bytes is None:
-        return None
-    end = head.body_start + head.body_bytes
-    return end if end <= len(data) else None
-
-
-def _last_chunk_end(data: bytes | bytearray, place: int) -> int | None:
-    while size := _CHUNK.match(data, place):
-        size_bytes = int(size[1], 16)
-        if size_bytes == 0:
-            last_line_end = data.find(_HEAD_END, size.end() - len(_LINE_END))
-            return last_line_end + len(_HEAD_END) if last_line_end >= 0 else None
-        place = size.end() + size_bytes + len(_LINE_END)
-    return None
-
-
-def fault(head: Head | None, data: bytes | bytearray) -> str | None:
-    """What is wrong with `data`, all that came before the answer or the connection ended; None: it is right.
-
-    Right is a status of 2xx, a whole body with nothing after it, and no empty body but an announced one.
-    """
-    if head is None:
-        return _fault_without_head(data)
-    if not 200 <= head.status < 300:
-        return f"status {head.status}"
-    return _fault_of_body(head, data)
-
-
-def _fault_without_head(data: bytes | bytearray) -> str:
-    if not data:
-        return "no answer"
-    return "short head" if data.startswith(b"HTTP/1.") and _HEAD_END not in data else "not http"
-
-
-def _fault_of_body(head: Head, data: bytes | bytearray) -> str | None:
-    to_close = head.body_bytes is None and not head.chunked
-    end = len(data) if to_close else body_end(head, data)
-    if end is None:
-        return "short body"
-    if end < len(data):
-        return "excess bytes"
-    return "empty body" if _is_empty(head, data) else None
-
-
-def _is_empty(head: Head, data: bytes | bytearray) -> bool:
-    """Whether a body of unannounced length has nothing in it."""
-    if head.chunked:
-        first = _CHUNK.match(data, head.body_start)
-        return first is not None and int(first[1], 16) == 0
-    return head.body_bytes is None and len(data) == head.body_start
+        return Chunked(content)
+    return ToClose(content) if head.body_bytes is None else Sized(content, head.body_bytes)

@@ -10,15 +10,18 @@ from functools import partial
 from pathlib import Path
 
 from harness.errors import LoadError
+from harness.load.answer import Answer
 from harness.load.exchange import Endpoint, Exchange, KeptConnection, on_own_connection
 from harness.load.faults import TIMEOUT, kind_of
 from harness.model import Target
+from harness.model.answers import OTHER_KEYS, AnswerShape
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
     """The timed requests that were answered right, in order of sending; `positions` count from 0 after settling.
 
+    That the keys of the JSON are still the same is seen of the last answer only, which then counts as failed besides.
     `failures` are those of settling too. A request for which a kept connection had to be opened is in neither.
     `connections` were opened, or tried to, for all of them. `sent` is how many there were, and `interval_ns` the mean
     time from the beginning of one to the beginning of the next; 0 where each just follows the one before. `late_ns`,
@@ -42,7 +45,7 @@ def client(target: Target) -> Iterator[Callable[[int, int], Burst]]:
     A timeout ends its burst, for the requests after it would wait as long.
     """
     with exchanging(target) as exchange:
-        yield partial(_burst, exchange)
+        yield partial(_burst, exchange, target.proved)
 
 
 @contextmanager
@@ -75,7 +78,8 @@ def quietly() -> Iterator[None]:
 def endpoint_of(target: Target) -> Endpoint:
     """Raises LoadError when the certificate to trust cannot be read."""
     address = str(target.socket) if target.socket else (target.address or target.host, target.port)
-    return Endpoint(address, target.timeout_s, _tls(target.authority) if target.encrypted else None, target.host)
+    tls = _tls(target.authority) if target.encrypted else None
+    return Endpoint(address, target.timeout_s, tls, target.host, target.proved)
 
 
 def _tls(authority: Path | None) -> ssl.SSLContext:
@@ -102,25 +106,34 @@ def request_of(target: Target) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def _burst(exchange: Callable[[], Exchange], settle: int, timed: int) -> Burst:
+def _burst(exchange: Callable[[], Exchange], proved: AnswerShape | None, settle: int, timed: int) -> Burst:
     positions: list[int] = []
     start_ns: list[int] = []
     latency_ns: list[int] = []
     failures: Counter[str] = Counter()
     connections = sent = 0
+    last: Answer | None = None
     for position in range(-settle, timed):
         sent += 1
         seen = _attempt(exchange)
         connections += seen.connected
         if seen.fault:
             failures[seen.fault] += 1
-        elif seen.comparable and position >= 0:
+        else:
+            last = seen.answer
+        if seen.comparable and not seen.fault and position >= 0:
             positions.append(position)
             start_ns.append(seen.start_ns)
             latency_ns.append(seen.end_ns - seen.start_ns)
         if seen.fault == TIMEOUT:
             break
+    failures.update(faults_of_sample(last, proved))
     return Burst(tuple(positions), tuple(start_ns), tuple(latency_ns), dict(failures), connections, sent)
+
+
+def faults_of_sample(answer: Answer | None, proved: AnswerShape | None) -> list[str]:
+    """What is wrong with the last answer of a burst, read as a whole: too much to be done with each of them."""
+    return [OTHER_KEYS] if answer and proved and answer.has_other_keys(proved) else []
 
 
 def _attempt(exchange: Callable[[], Exchange]) -> Exchange:

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import NamedTuple
 
-from harness.load import answer
+from harness.load.answer import Answer
+from harness.model.answers import AnswerShape
 
 PIECE_BYTES = 65536
+SLOW_SHARE = 0.1  # of the timeout: so late, what is left of it is set anew before each wait
 CLOSED_BY_SERVER = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)
 
 
 class Exchange(NamedTuple):
     """What one request gave. `comparable` is False when a kept connection had to be opened for it.
 
-    `connected`: whether a connection was opened for it, or failed to.
+    `connected`: whether a connection was opened for it, or failed to. `answer` is what came, where anything did.
     """
 
     start_ns: int
@@ -24,19 +26,22 @@ class Exchange(NamedTuple):
     fault: str | None
     comparable: bool = True
     connected: bool = True
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Whom to ask: `address` is an IP address and a port, or the path of a Unix socket.
 
-    `timeout_s` holds for each wait and for an exchange. With `tls`, `name` is what the certificate must be of.
+    `timeout_s` holds for an exchange as a whole. With `tls`, `name` is what the certificate must be of. `proved` is
+    what a right answer is like.
     """
 
     address: tuple[str, int] | str
     timeout_s: float
     tls: ssl.SSLContext | None
     name: str = ""
+    proved: AnswerShape | None = None
 
     @property
     def timeout_ns(self) -> int:
@@ -48,10 +53,7 @@ class Endpoint:
         if self.tls:
             sock.settimeout(self.timeout_s)  # ssl takes the end of a kernel timeout for "try again", for ever
             return self.tls.wrap_socket(sock, server_hostname=self.name)
-        # The kernel's own timeouts save the poll() that settimeout() puts before each wait.
-        timeval = struct.pack("ll", *divmod(int(self.timeout_s * 1e6), 1_000_000))
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+        limit_waits(sock, self.timeout_s)
         return sock
 
     def unblocked(self) -> socket.socket:
@@ -71,19 +73,26 @@ class Endpoint:
         return sock
 
 
+def limit_waits(sock: socket.socket, timeout_s: float) -> None:
+    """How long each wait on `sock` may last from now on, which has blocked until now."""
+    if isinstance(sock, ssl.SSLSocket):
+        sock.settimeout(timeout_s)
+        return
+    # The kernel's own timeouts save the poll() that settimeout() puts before each wait. None at all would be for ever.
+    timeval = struct.pack("ll", *divmod(max(int(timeout_s * 1e6), 1), 1_000_000))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+
+
 def on_own_connection(endpoint: Endpoint, request: bytes) -> Exchange:
     """Connect, ask, read until the server closes. The time is from before connect() to the last byte."""
-    data = bytearray()
+    got = Answer(to_close=True)
     with endpoint.unconnected() as sock:
-        start_ns = end_ns = perf_counter_ns()
+        start_ns = perf_counter_ns()
         sock.connect(endpoint.address)
         sock.sendall(request)
-        while piece := sock.recv(PIECE_BYTES):
-            end_ns = perf_counter_ns()
-            data += piece
-            if end_ns - start_ns > endpoint.timeout_ns:
-                raise TimeoutError
-    return Exchange(start_ns, end_ns, answer.fault(answer.read_head(data), data))
+        end_ns = receive(sock, got, endpoint, start_ns)
+    return Exchange(start_ns, end_ns, got.fault(endpoint.proved), answer=got)
 
 
 class KeptConnection:
@@ -110,20 +119,20 @@ class KeptConnection:
 
     def _ask(self, sock: socket.socket) -> Exchange | None:
         """None: the server closed the connection before a byte of the answer came."""
-        got = answer.Answer()
+        got = Answer()
         start_ns = end_ns = perf_counter_ns()
         try:
             sock.sendall(self._request)
-            end_ns = _receive(sock, got, start_ns + self._endpoint.timeout_ns)
+            end_ns = receive(sock, got, self._endpoint, start_ns)
         except CLOSED_BY_SERVER:
-            if got.data:
+            if got.received_bytes:
                 raise
-        if not got.data:
+        if not got.received_bytes:
             return None
-        fault = got.fault()
+        fault = got.fault(self._endpoint.proved)
         if fault or got.closes:
             self.close()
-        return Exchange(start_ns, end_ns, fault, connected=False)
+        return Exchange(start_ns, end_ns, fault, connected=False, answer=got)
 
     def _ask_first(self) -> Exchange:
         """Ask over a connection opened for it, which is not what a kept connection is measured by."""
@@ -140,13 +149,24 @@ class KeptConnection:
         return self._sock
 
 
-def _receive(sock: socket.socket, got: answer.Answer, deadline_ns: int) -> int:
-    """Fill `got` with one answer, as far as it comes; when its last byte was there."""
-    end_ns = 0
-    while piece := sock.recv(PIECE_BYTES):
-        end_ns = perf_counter_ns()
-        if got.add(piece):
+def receive(sock: socket.socket, got: Answer, endpoint: Endpoint, start_ns: int) -> int:
+    """Fill `got` with one answer, as far as it comes; when its last byte was there.
+
+    All of the exchange since `start_ns` must fit into the timeout. Only where it is slow does that take time itself.
+    """
+    end_ns, slow_ns = start_ns, start_ns + int(SLOW_SHARE * endpoint.timeout_ns)
+    is_slow = perf_counter_ns() > slow_ns
+    while True:
+        if is_slow:
+            left_ns = start_ns + endpoint.timeout_ns - perf_counter_ns()
+            if left_ns <= 0:
+                raise TimeoutError
+            limit_waits(sock, left_ns / 1e9)
+        piece = sock.recv(PIECE_BYTES)
+        end_ns = perf_counter_ns() if piece else end_ns
+        if not piece or got.add(piece):
             break
-        if end_ns > deadline_ns:
-            raise TimeoutError
+        is_slow = end_ns > slow_ns
+    if is_slow:
+        limit_waits(sock, endpoint.timeout_s)
     return end_ns

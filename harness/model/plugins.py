@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.model.answers import AnswerShape, json_keys, media_type
 from harness.model.experiment import Settings
 from harness.model.outcome import Outcome
 from harness.model.words import Home
@@ -37,6 +38,7 @@ class Target:
     timeout_s: float = 10.0
     tls: bool = False  # without an authority: as the system trusts
     address: str = ""  # what `host` was resolved to; "": it is an address
+    proved: AnswerShape | None = None  # what its answers must be like; None: any answer of 2xx is right
 
     @property
     def encrypted(self) -> bool:
@@ -58,11 +60,27 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer to one untimed question; the names of its headers are in lower case."""
+    """An answer to one untimed question; the names of its headers are in lower case.
+
+    `body` is the beginning of a body that has `length_bytes`; None: it is all of it.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    length_bytes: int | None = None
+
+    @property
+    def body_bytes(self) -> int:
+        return len(self.body) if self.length_bytes is None else self.length_bytes
+
+    @property
+    def shape(self) -> AnswerShape:
+        """What the later answers must be like."""
+        kind = media_type(self.headers.get("content-type", ""))
+        whole = self.body_bytes == len(self.body)
+        coding = self.headers.get("content-encoding", "").lower()
+        return AnswerShape(self.status, self.body_bytes, kind, json_keys(kind, coding, self.body) if whole else None)
 
 
 def _no_files(_target: Target, _settings: Settings) -> Mapping[str, str]:

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from harness.load.answer import body_end, fault, read_head
+from harness.load.answer import MOST_HEAD_BYTES, Answer
+from harness.load.body import MOST_BODY_BYTES, MOST_LINE_BYTES
+from harness.model.answers import AnswerShape
 
 STATUSES = st.sampled_from(["200 OK", "201 Created", "206 "])
 NAMES = st.sampled_from([str.lower, str.upper, str.title])
@@ -37,15 +39,13 @@ def chunked(draw: st.DrawFn) -> bytes:
 ANSWERS = st.one_of(sized(), chunked())
 
 
-def receive(pieces: list[bytes]) -> tuple[int | None, bytes]:
-    """Where the answer ended, and what had come by then."""
-    data = b""
+def received(pieces: list[bytes], *, to_close: bool = False) -> Answer:
+    """The answer in `pieces`, read as far as a client does."""
+    answer = Answer(to_close=to_close)
     for piece in pieces:
-        data += piece
-        head = read_head(data)
-        if head and (end := body_end(head, data)) is not None:
-            return end, data
-    return None, data
+        if answer.add(piece):
+            break
+    return answer
 
 
 def cut(whole: bytes, places: list[int]) -> list[bytes]:
@@ -53,40 +53,49 @@ def cut(whole: bytes, places: list[int]) -> list[bytes]:
     return [whole[start:end] for start, end in pairwise(edges)]
 
 
-@given(ANSWERS, st.lists(st.integers(min_value=0), max_size=12))
-def test_any_split_into_pieces_ends_at_the_same_byte(answer: bytes, places: list[int]) -> None:
-    end, data = receive(cut(answer, places))
+@given(ANSWERS, st.lists(st.integers(min_value=0), max_size=12), st.booleans())
+def test_any_split_into_pieces_is_the_same_answer(answer: bytes, places: list[int], to_close: bool) -> None:
+    pieces = cut(answer, places)
+    at_once, in_pieces = received([answer], to_close=to_close), received(pieces, to_close=to_close)
 
-    assert end == len(answer)
-    assert data == answer
-    assert fault(read_head(data), data) is None
+    assert in_pieces.fault() is at_once.fault() is None
+    assert in_pieces.received_bytes == len(answer)
+    assert (in_pieces.body, in_pieces.head) == (at_once.body, at_once.head)
+
+
+@given(ANSWERS, st.lists(st.integers(min_value=0), max_size=12))
+def test_an_answer_is_whole_with_its_last_byte_and_not_before(answer: bytes, places: list[int]) -> None:
+    reading = Answer()
+    ends = [reading.add(piece) for piece in cut(answer, places) if piece]
+
+    assert ends == [*[False] * (len(ends) - 1), True]
 
 
 @given(ANSWERS, st.integers(min_value=0))
 def test_no_part_of_an_answer_is_right(answer: bytes, place: int) -> None:
     part = answer[: place % len(answer)]
 
-    assert fault(read_head(part), part) in {"no answer", "short head", "short body", "not http"}
+    assert received([part]).fault() in {"no answer", "short head", "short body"}
 
 
 @given(ANSWERS, st.binary(min_size=1))
 def test_nothing_may_follow_an_answer(answer: bytes, more: bytes) -> None:
-    assert fault(read_head(answer), answer + more) == "excess bytes"
+    assert received([answer + more]).fault() == "excess bytes"
 
 
-@given(st.binary())
+@given(st.binary(min_size=7))
 def test_bytes_that_do_not_begin_like_an_answer_are_none(data: bytes) -> None:
     assume(not data.startswith(b"HTTP/1."))
 
-    assert fault(read_head(data), data) in {"no answer", "not http"}
+    assert received([data]).fault() == "not http"
 
 
 @given(st.sampled_from(["", "Content-Length: ", "Transfer-Encoding: chunked\r\n\r\n"]), st.binary())
 def test_no_bytes_after_a_status_line_confuse_the_reader(field: str, data: bytes) -> None:
     answer = f"HTTP/1.1 200 OK\r\n{field}".encode() + data + b"\r\n\r\n"
-    end, _ = receive([answer])
+    in_pieces = [answer[place : place + 1] for place in range(len(answer))]
 
-    assert end is None or end <= len(answer)
+    assert received(in_pieces, to_close=True).fault() == received([answer], to_close=True).fault()
 
 
 @pytest.mark.parametrize(
@@ -103,24 +112,118 @@ def test_no_bytes_after_a_status_line_confuse_the_reader(field: str, data: bytes
     ],
 )
 def test_the_head_says_whether_the_connection_stays(head: str, closes: bool) -> None:
-    found = read_head(head.encode() + b"\r\n\r\n")
+    assert received([head.encode() + b"\r\n\r\n"]).closes == closes
 
-    assert found is not None
-    assert found.closes == closes
+
+def sized_as(length: str, body: bytes = b"hello") -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: " + length.encode() + b"\r\n\r\n" + body
+
+
+def in_chunks(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+
+
+WRONG = [
+    (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "status 502"),
+    (b"HTTP/1.1 101 Switching\r\n\r\n", "status 101"),
+    (b"HTTP/1.1 100 Continue\r\n\r\n", "short head"),
+    (11 * b"HTTP/1.1 100 Continue\r\n\r\n", "interim answers without an end"),
+    (b"HTTP/1.1 200 OK\r\n\r\n", "empty body"),
+    (b"HTTP/1.1 two hundred\r\n\r\n", "not http"),
+    (b"HTTP/2 200 OK\r\n\r\n", "not http"),
+    (b"<html>hello</html>", "not http"),
+    (b"HTTP/1.1 200 OK\r\nA: " + (MOST_HEAD_BYTES + 1) * b"a", "long head"),
+    (sized_as(5000 * "9"), "long body"),
+    (sized_as(20 * "9"), "long body"),
+    (sized_as(str(MOST_BODY_BYTES + 1)), "long body"),
+    (sized_as("-5"), "bad content-length"),
+    (sized_as("+5"), "bad content-length"),
+    (sized_as("five"), "bad content-length"),
+    (sized_as(""), "bad content-length"),
+    (sized_as("5, 6"), "bad content-length"),
+    (sized_as("5\r\nContent-Length: 6"), "bad content-length"),
+    (sized_as("4"), "excess bytes"),
+    (sized_as("6"), "short body"),
+    (in_chunks(b""), "short body"),
+    (in_chunks(b"0\r\n\r\n"), "empty body"),
+    (in_chunks(b"xyz\r\n"), "bad chunk"),
+    (in_chunks(b"-5\r\nhello\r\n0\r\n\r\n"), "bad chunk"),
+    (in_chunks(b"4\r\nhello\r\n0\r\n\r\n"), "bad chunk"),
+    (in_chunks(b"6\r\nhello\r\n0\r\n\r\n"), "bad chunk"),
+    (in_chunks(b"5;" + MOST_LINE_BYTES * b"x"), "bad chunk"),
+    (in_chunks(b"5\r\nhello\r\n0\r\n" + 20000 * b"A: b\r\n"), "bad chunk"),
+    (in_chunks(b"fffffffffff\r\n"), "long body"),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhello", "unknown transfer-encoding"),
+]
+
+
+@pytest.mark.parametrize(("data", "kind"), WRONG, ids=[f"{kind} {number}" for number, (_, kind) in enumerate(WRONG)])
+@pytest.mark.parametrize("to_close", [False, True])
+def test_a_wrong_answer_has_one_name(data: bytes, kind: str, to_close: bool) -> None:
+    in_pieces = [data[place : place + 997] for place in range(0, len(data), 997)]
+
+    assert received([data], to_close=to_close).fault() == kind
+    assert received(in_pieces, to_close=to_close).fault() == kind
+
+
+@pytest.mark.parametrize("length", ["5", "05", "5, 5", "5\r\nContent-Length: 5"])
+def test_the_same_size_may_be_announced_more_than_once(length: str) -> None:
+    assert received([sized_as(length)]).fault() is None
+
+
+def test_interim_answers_are_passed_over() -> None:
+    early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+
+    answer = received([early + sized_as("5")])
+    assert (answer.fault(), answer.body) == (None, b"hello")
 
 
 @pytest.mark.parametrize(
-    ("data", "kind"),
+    "beginning",
+    [b"HTTP/1.1 200 OK\r\n\r\n", in_chunks(b""), b"HTTP/1.1 200 OK\r\n", in_chunks(b"5;"), in_chunks(b"0\r\n")],
+    ids=["body", "chunks", "head", "chunk extension", "trailers"],
+)
+@pytest.mark.parametrize("to_close", [False, True])
+def test_what_does_not_end_is_given_up_and_takes_no_memory(beginning: bytes, to_close: bool) -> None:
+    answer = Answer(to_close=to_close)
+    line = b"x" * 65536 if beginning.endswith((b"OK\r\n\r\n", b"OK\r\n", b"5;")) else b"A: b\r\n" * 8192
+    piece = b"10000\r\n" + bytes(65536) + b"\r\n" if beginning == in_chunks(b"") else line
+    ends = answer.add(beginning)
+    sent_bytes = 0
+    while not ends:
+        ends = answer.add(piece)
+        sent_bytes += len(piece)
+        assert sent_bytes < 2 * MOST_BODY_BYTES
+        assert len(answer.body) <= answer.kept_bytes
+
+    assert answer.fault() in {"long body", "bad chunk", "long head"}
+
+
+PROVED = AnswerShape(200, 80, "application/json", ("hello",))
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body", "fault"),
     [
-        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "status 502"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n", "status 100"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "empty body"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", "short body"),
-        (b"HTTP/1.1 200 OK\r\n\r\n", "empty body"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: " + 5000 * b"9" + b"\r\n\r\n", "empty body"),
-        (b"HTTP/1.1 two hundred\r\n\r\n", "not http"),
-        (b"HTTP/2 200 OK\r\n\r\n", "not http"),
+        ("200 OK", "application/json", b'{"hello": "world"}', None),
+        ("200 OK", "Application/JSON; charset=utf-8", b'{"hello": "world"}', None),
+        ("201 Created", "application/json", b'{"hello": "world"}', "status 201"),
+        ("204 No Content", "application/json", b"", "status 204"),
+        ("200 OK", "text/html", b"<html>hello</html>", "another content type"),
+        ("200 OK", "application/json", b"", "another size"),
+        ("200 OK", "application/json", b"9" * 1000, "another size"),
     ],
 )
-def test_a_wrong_answer_has_one_name(data: bytes, kind: str) -> None:
-    assert fault(read_head(data), data) == kind
+def test_an_answer_that_is_not_like_the_proved_one_is_wrong(
+    status: str, kind: str, body: bytes, fault: str | None
+) -> None:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+
+    assert received([head.encode() + body]).fault(PROVED) == fault
+
+
+@pytest.mark.parametrize(("body", "other"), [(b'{"hello": 1}', False), (b'{"error": 1}', True), (b"[1, 2]", True)])
+def test_the_keys_of_json_are_compared_with_those_proved(body: bytes, other: bool) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+
+    assert received([head.encode() + body]).has_other_keys(PROVED) == other

@@ -32,7 +32,8 @@ def busy_burst(crowd: Crowd, connections: int, settle: int, timed: int) -> Burst
             begin()
     finish(crowd, tally)
     whole = tally.timed in begun_ns
-    return tally.burst((begun_ns[tally.timed] - begun_ns[0]) / tally.timed if whole else 0.0)
+    interval_ns = (begun_ns[tally.timed] - begun_ns[0]) / tally.timed if whole else 0.0
+    return tally.burst(interval_ns, proved=crowd.proved)
 
 
 def finish(crowd: Crowd, tally: Tally) -> None:

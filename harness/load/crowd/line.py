@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from select import EPOLLIN, EPOLLOUT
 from time import perf_counter_ns
 
-from harness.load import answer
+from harness.load.answer import Answer
 from harness.load.exchange import CLOSED_BY_SERVER, PIECE_BYTES, Endpoint, Exchange
 
 Waiting = Generator[int, None, Exchange]  # yields what it waits for: EPOLLIN or EPOLLOUT
@@ -48,7 +48,7 @@ class Line:
 
     def _on_own(self) -> Waiting:
         """The time includes connecting, and ends with the last byte before the server closes."""
-        data = bytearray()
+        got = Answer(to_close=True)
         sock = self._opened()
         start_ns = end_ns = perf_counter_ns()
         yield from self._connect(sock)
@@ -59,9 +59,10 @@ class Line:
             if not piece:
                 break
             end_ns = perf_counter_ns()
-            data += piece
+            if got.add(piece):
+                break
         self.close()
-        return Exchange(start_ns, end_ns, answer.fault(answer.read_head(data), data))
+        return Exchange(start_ns, end_ns, got.fault(self._endpoint.proved), answer=got)
 
     def _on_kept(self) -> Waiting:
         """Over a connection that stands; a request that had to open one counts from before, and is not comparable."""
@@ -82,7 +83,7 @@ class Line:
 
     def _on_standing(self, sock: socket.socket) -> Generator[int, None, Exchange | None]:
         """None: the server closed the connection before a byte of the answer came."""
-        got = answer.Answer()
+        got = Answer()
         start_ns = end_ns = perf_counter_ns()
         try:
             yield from _waited(EPOLLOUT, sock.send, self._request)
@@ -93,14 +94,14 @@ class Line:
                 if not piece or got.add(piece):
                     break
         except CLOSED_BY_SERVER:
-            if got.data:
+            if got.received_bytes:
                 raise
-        if not got.data:
+        if not got.received_bytes:
             return None
-        fault = got.fault()
+        fault = got.fault(self._endpoint.proved)
         if fault or got.closes:
             self.close()
-        return Exchange(start_ns, end_ns, fault, connected=False)
+        return Exchange(start_ns, end_ns, fault, connected=False, answer=got)
 
     def _opened(self) -> socket.socket:
         self.sock = self._endpoint.unblocked()

@@ -12,6 +12,7 @@ from harness.load.crowd.line import Line, Waiting
 from harness.load.exchange import Endpoint, Exchange
 from harness.load.faults import TIMEOUT, kind_of
 from harness.model import Target
+from harness.model.answers import AnswerShape
 
 
 @dataclass(slots=True)
@@ -55,6 +56,11 @@ class Crowd:
         """How many requests are under way."""
         return len(self._underway)
 
+    @property
+    def proved(self) -> AnswerShape | None:
+        """What a right answer is like."""
+        return self._endpoint.proved
+
     def close(self) -> None:
         self.abandon()
         for line in self._idle:
@@ -93,10 +99,15 @@ class Crowd:
     def _events(self, until_ns: int | None) -> list[tuple[int, int]]:
         """What is ready; epoll waits for whole milliseconds only, and select, for an epoll, to the microsecond."""
         if until_ns is None:
-            return self._epoll.poll(self._endpoint.timeout_s)
+            return self._epoll.poll(self._patience_s())
         left_s = max(until_ns - perf_counter_ns(), 0) / 1e9
-        ready, _, _ = select.select([self._epoll], [], [], min(left_s, self._endpoint.timeout_s))
+        ready, _, _ = select.select([self._epoll], [], [], min(left_s, self._patience_s()))
         return self._epoll.poll(0) if ready else []
+
+    def _patience_s(self) -> float:
+        """Until the oldest request under way has had its time."""
+        oldest = next(iter(self._underway.values()), None)
+        return max(oldest.deadline_ns - perf_counter_ns(), 0) / 1e9 if oldest else self._endpoint.timeout_s
 
     def _wake(self, descriptor: int) -> None:
         if descriptor in self._underway:

@@ -33,9 +33,8 @@ def paced_burst(crowd: Crowd, arrivals_ns: Sequence[int], settle: int) -> Burst:
             crowd.begin(number - settle)
         finish(crowd, tally)
     crowd.keep(MOST_KEPT)
-    return tally.burst(
-        _interval_ns(arrivals_ns, settle), [began_ns + arrival_ns for arrival_ns in arrivals_ns[settle:]]
-    )
+    meant_ns = [began_ns + arrival_ns for arrival_ns in arrivals_ns[settle:]]
+    return tally.burst(_interval_ns(arrivals_ns, settle), meant_ns, crowd.proved)
 
 
 def _until(moment_ns: int, crowd: Crowd, tally: Tally) -> None:
