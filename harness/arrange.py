@@ -15,6 +15,7 @@ from harness.evidence.store import Store
 from harness.experiment.limits import CLIENT
 from harness.experiment.schedule import has_tools
 from harness.experiment.sharing import services_of
+from harness.families import Families, Started, families_when_warm, started_by
 from harness.lab.blueprint import Machine, blueprints_of
 from harness.lab.descriptors import many_descriptors
 from harness.lab.kernel.global_values import Switch, global_values, in_blocks
@@ -47,6 +48,7 @@ class Arranged:
     visitors: Sequence[Visitor]
     gauges: Mapping[str, Gauge]
     experiment: Experiment
+    families: Families
 
     @property
     def scratch(self) -> Path:
@@ -74,8 +76,13 @@ class Arranged:
         return [in_blocks(order, kernels) for order in orders]
 
     def pids_of(self, arm: str) -> Mapping[str, Sequence[int]]:
-        """The processes that serve `arm`, by role; none of a service."""
-        return self.served[arm].pids
+        """The processes that serve `arm` now, by role, with those that were started by them; none of a service."""
+        of_stacks = ((stack, own) for stack, own in zip(self.stacks, self.families, strict=True))
+        found = next((own for stack, own in of_stacks if arm in stack.blueprint.targets and arm not in stack.bare), {})
+        return {
+            role: (*pids, *(found[role].others() if role in found else ()))
+            for role, pids in self.served[arm].pids.items()
+        }
 
 
 def arrange(session: int, experiment: Experiment, store: Store, machine: Machine, until_the_end: ExitStack) -> Arranged:
@@ -90,10 +97,13 @@ def arrange(session: int, experiment: Experiment, store: Store, machine: Machine
     until_the_end.enter_context(pinned(by_arm[experiment.arms[0].name].client_cpus))
     seed = f"{experiment.design.seed}/{session}"
     visitors = [_visitor(arm, by_arm, directory, seed, until_the_end, switch) for arm in experiment.arms]
+    find_families = families_when_warm(stacks)
     warm_up(visitors)
-    gauges = _gauges(experiment, by_arm, until_the_end)  # now that every thread has been started
-    counting = [replace(one, counters=(gauges[one.arm].before, gauges[one.arm].after)) for one in visitors]
-    return Arranged(stacks, by_arm, counting, gauges, experiment)
+    families = find_families()
+    started = until_the_end.enter_context(started_by(stacks, families))
+    gauges = _gauges(experiment, by_arm, started, until_the_end)  # now that every thread has been started
+    counting = [_counting(visitor, gauges[visitor.arm], started.get(visitor.arm)) for visitor in visitors]
+    return Arranged(stacks, by_arm, counting, gauges, experiment, families)
 
 
 @contextmanager
@@ -139,12 +149,24 @@ def _approach(own: Served, by_arm: Mapping[str, Served]) -> Callable[[], None] |
     return partial(move_to, own.client_cpus) if len(places) > 1 else None
 
 
-def _gauges(experiment: Experiment, by_arm: Mapping[str, Served], until_the_end: ExitStack) -> dict[str, Gauge]:
+def _counting(visitor: Visitor, gauge_: Gauge, started: Started | None) -> Visitor:
+    """The visitor with its counters, and with a reader of every process where servers have started some."""
+    cpu = started.cpu if started and started.cpu else visitor.cpu
+    return replace(visitor, counters=(gauge_.before, gauge_.after), cpu=cpu)
+
+
+def _gauges(
+    experiment: Experiment, by_arm: Mapping[str, Served], started: Mapping[str, Started], until_the_end: ExitStack
+) -> dict[str, Gauge]:
     """One for each set of processes: arms that share them share it."""
     watched = {arm.name: _watched(arm, by_arm[arm.name]) for arm in experiment.arms}
     opened = {repr(pids): pids for pids in watched.values()}
     networks = {repr(watched[name]): one.networks for name, one in by_arm.items()}
-    gauges = {key: until_the_end.enter_context(gauge(pids, networks=networks[key])) for key, pids in opened.items()}
+    others = {repr(watched[name]): one.others for name, one in started.items()}
+    gauges = {
+        key: until_the_end.enter_context(gauge(pids, networks=networks[key], started=others.get(key)))
+        for key, pids in opened.items()
+    }
     return {arm: gauges[repr(pids)] for arm, pids in watched.items()}
 
 

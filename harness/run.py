@@ -70,7 +70,7 @@ def _measured(session: int, plan: Plan, store: Store, machine: Machine) -> Measu
         arranged = arrange(session, plan.experiment, store, machine, until_the_end)
         with the_same_servers(arranged.stacks):
             proofs = prove(arranged.stacks) | arranged.proofs_of_services
-            doubts_after = watch(scene_of(arranged.stacks, plan.experiment, store.read_host()))
+            doubts_after = watch(scene_of(arranged.stacks, plan.experiment, store.read_host(), arranged.families))
             throttled_since = throttling_of(arranged.stacks)
             visiting = time.monotonic()
             seen = visits(arranged.in_blocks(plan.orders[session - 1]), arranged.visitors, plan.schedule)

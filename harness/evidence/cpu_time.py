@@ -4,23 +4,24 @@ import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-# The clock of another process: its inverted number, and 2 for "scheduled time" (include/linux/posix-timers.h).
-# It sums the sum_exec_runtime that /proc/PID/schedstat shows, but of every thread, also of one that is running,
-# in one system call.
-SCHEDULED_TIME = 2
+from harness.evidence.cpu_clock import cpu_clock
+from harness.evidence.family_clock import FamilyClock
 
 
-def cpu_clock(pid: int) -> int:
-    return (~pid << 3) | SCHEDULED_TIME
+def cpu_reader(
+    pids: Mapping[str, Sequence[int]], families: Mapping[str, FamilyClock] | None = None
+) -> Callable[[], Mapping[str, int]]:
+    """A function that returns the CPU time of the client and each role. OSError when one of its processes has ended.
 
-
-def cpu_reader(pids: Mapping[str, Sequence[int]]) -> Callable[[], Mapping[str, int]]:
-    """A function that gives the CPU time of the client and each role. OSError when one of its processes has ended."""
-    clocks = [(role, [cpu_clock(pid) for pid in some]) for role, some in pids.items()]
+    Of the roles in `families` every process counts, also those that come and go; of the others exactly `pids`.
+    """
+    changing = families or {}
+    clocks = [(role, [cpu_clock(pid) for pid in some]) for role, some in pids.items() if role not in changing]
     read = time.clock_gettime_ns
 
     def reading() -> Mapping[str, int]:
-        return {"client": client_ns(), **{role: sum(map(read, some)) for role, some in clocks}}
+        fixed = {role: sum(map(read, some)) for role, some in clocks}
+        return {"client": client_ns(), **fixed, **{role: clock.read_ns() for role, clock in changing.items()}}
 
     return reading
 

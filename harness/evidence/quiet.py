@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.evidence.reaped import Reaped
 from harness.lab.kernelfiles import read
 
 TOP = 5
@@ -16,6 +17,8 @@ class ProcessTime:
     name: str
     started_ticks: int  # together with the pid, which is used again, names a process
     cpu_ticks: int
+    parent: int = 0
+    reaped_ticks: int = 0  # what its children used that have ended, and theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,29 @@ def watch_noise(seconds: float, own: Collection[int] = (), proc: Path = Path("/p
     return noise_between(before, read_snapshot(proc), {os.getpid(), *own})
 
 
-def noise_between(before: Snapshot, after: Snapshot, own: Collection[int] = (), ended_ticks: int = 0) -> Noise:
-    """What others than `own` pids did between two snapshots.
+def with_descendants(pids: Collection[int], snapshot: Snapshot) -> frozenset[int]:
+    """`pids` and all processes below them at the moment of the snapshot."""
+    children: dict[int, list[int]] = {}
+    for pid, process in snapshot.processes.items():
+        children.setdefault(process.parent, []).append(pid)
+    found, waiting = set(pids), list(pids)
+    while waiting:
+        new = set(children.get(waiting.pop(), ())) - found
+        found |= new
+        waiting += new
+    return frozenset(found)
 
-    `others_percent` is what all CPUs worked less what `own` did, so it knows short-lived processes too;
-    `ended_ticks` is what those of our own used that ended in between, and otherwise would count as others.
+
+def noise_between(
+    before: Snapshot, after: Snapshot, own: Collection[int] = (), own_before: Collection[int] | None = None
+) -> Noise:
+    """What others than `own` pids did between two snapshots; `own_before` were ours in the first, by default the same.
+
+    `others_percent` is what all CPUs worked less what `own` did, so it knows short-lived processes too. Processes of
+    our own that ended in between are in what the processes were told that waited for them.
     """
     used = {pid: _ticks_since(before, pid, process) for pid, process in after.processes.items()}
-    own_ticks = ended_ticks + sum(ticks for pid, ticks in used.items() if pid in own)
+    own_ticks = _total_ticks(after, own) - _total_ticks(before, own if own_before is None else own_before)
     total = max(1, after.total_ticks - before.total_ticks)
     one_cpu = total / after.cpus
     busy = [
@@ -109,6 +127,12 @@ def read_snapshot(proc: Path = Path("/proc")) -> Snapshot:
     )
 
 
+def _total_ticks(snapshot: Snapshot, own: Collection[int]) -> int:
+    """What `own` used in all their lives, with their children that have ended."""
+    processes = (process for pid, process in snapshot.processes.items() if pid in own)
+    return sum(process.cpu_ticks + process.reaped_ticks for process in processes)
+
+
 def _ticks_since(before: Snapshot, pid: int, process: ProcessTime) -> int:
     earlier = before.processes.get(pid)
     same = earlier is not None and earlier.started_ticks == process.started_ticks
@@ -141,4 +165,6 @@ def _process(stat: str) -> ProcessTime:
         name=head.partition(" (")[2],
         started_ticks=int(fields[19]),
         cpu_ticks=int(fields[11]) + int(fields[12]),
+        parent=int(fields[1]),
+        reaped_ticks=Reaped.in_stat(stat).ticks,
     )

@@ -12,6 +12,7 @@ from harness.lab.blueprint import Blueprint, bare_name
 from harness.lab.by_hand import start_script
 from harness.lab.certificate import write_certificate
 from harness.lab.doors import named, opened
+from harness.lab.family import Family
 from harness.lab.gunicorn import server_environment
 from harness.lab.kernel.global_values import Switch
 from harness.lab.network.netns import Network
@@ -58,6 +59,16 @@ class Stack:
         roles = ROLES_OF[self.blueprint.arm(arm).settings.chain]
         relay = {self.blueprint.relay_role: (self.relay.main_pid(),)} if self.relay else {}
         return {role: (*self.pids[role], *relay.get(role, ())) for role in roles}
+
+    @property
+    def families(self) -> dict[str, Family]:
+        """nginx's and the application's processes, a relay among those of the server behind it."""
+        servers = {"nginx": self.nginx, "app": self.app}
+        relay = {self.blueprint.relay_role: (self.relay.main_pid(),)} if self.relay else {}
+        return {
+            role: Family((*self.pids[role], *relay.get(role, ())), (server.keeper.pid, server.main_pid()))
+            for role, server in servers.items()
+        }
 
     def check(self) -> None:
         """Raise StackError unless the very same workers are still there."""

@@ -70,7 +70,7 @@ def test_a_snapshot_reads_names_with_brackets_and_counts_guests_once(tmp_path: P
     (tmp_path / "43").mkdir()
     snapshot = read_snapshot(tmp_path)
     assert (snapshot.cpus, snapshot.total_ticks, snapshot.cpu_ticks, snapshot.steal_ticks) == (2, 357, 31, 8)
-    assert snapshot.processes == {42: ProcessTime("a) b (c", 777, 33)}
+    assert snapshot.processes == {42: ProcessTime("a) b (c", 777, 33, parent=1)}
     assert (snapshot.pressure_us, snapshot.load_1min) == (None, 0.25)
 
 

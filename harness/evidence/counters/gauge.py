@@ -35,29 +35,38 @@ class Gauge:
         """By how much each counter grew, over all files that have it."""
         grown: dict[str, int] = {}
         for source, old, new in zip(self.sources, before, after, strict=True):
-            if not new:
+            if not new and not (old and source.handed_on):
                 continue  # a thread that has ended
             was, then = source.parse(old.decode(errors="replace")), source.parse(new.decode(errors="replace"))
-            for name, value in then.items():
+            for name in then or was:
                 counter = f"{source.whose}.{name}"
-                grown[counter] = grown.get(counter, 0) + value - was.get(name, 0)
+                grown[counter] = grown.get(counter, 0) + then.get(name, 0) - was.get(name, 0)
         return grown
 
 
 @contextmanager
-def gauge(pids: Mapping[str, Sequence[int]], roots: Roots = HERE, networks: Sequence[Network] = ()) -> Iterator[Gauge]:
-    """The gauge of processes by role, of `networks`, or else that of a server, and of the machine."""
+def gauge(
+    pids: Mapping[str, Sequence[int]],
+    roots: Roots = HERE,
+    networks: Sequence[Network] = (),
+    started: Mapping[str, Sequence[int]] | None = None,
+) -> Iterator[Gauge]:
+    """The gauge of processes by role, of `networks`, or else that of a server, and of the machine.
+
+    `started` are processes that servers have started, which may end while the gauge is open.
+    """
     with ExitStack() as until_the_end:
         opened: list[tuple[Source, int]] = []
         unseen: list[str] = []
-        for source, where in _located(pids, roots, networks):
+        for source, where in _located(pids, roots, networks, started or {}):
             try:
                 with where.entered():  # what is opened of a network stays that network's
                     descriptor = os.open(source.path, os.O_RDONLY)
                 until_the_end.callback(os.close, descriptor)
                 text = _whole(descriptor)
             except OSError as error:  # PSI that is switched off can be opened and not read
-                unseen.append(f"{source.missing} {_where(source.path)} cannot be read: {error.strerror}.")
+                if source.lasting:
+                    unseen.append(f"{source.missing} {_where(source.path)} cannot be read: {error.strerror}.")
                 continue
             if problem := _problem(source, text):
                 unseen.append(problem)
@@ -68,7 +77,10 @@ def gauge(pids: Mapping[str, Sequence[int]], roots: Roots = HERE, networks: Sequ
 
 
 def _located(
-    pids: Mapping[str, Sequence[int]], roots: Roots, networks: Sequence[Network]
+    pids: Mapping[str, Sequence[int]],
+    roots: Roots,
+    networks: Sequence[Network],
+    started: Mapping[str, Sequence[int]],
 ) -> Iterator[tuple[Source, Network]]:
     """Everything that is read, and from where."""
     yield from ((source, HOST) for source in machine.sources(roots.proc))
@@ -76,7 +88,7 @@ def _located(
         yield from _of_networks(networks, roots.proc / "thread-self/net")
     else:
         yield from ((source, HOST) for source in _of_server(pids, roots.proc))
-    yield from ((source, HOST) for source in processes.sources(pids, roots.proc))
+    yield from ((source, HOST) for source in processes.sources(pids, roots.proc, started))
 
 
 def _of_networks(networks: Sequence[Network], net: Path) -> Iterator[tuple[Source, Network]]:

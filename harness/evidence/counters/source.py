@@ -21,6 +21,7 @@ class Source:
     missing: str
     longest_bytes: int = 1 << 16
     lasting: bool = True  # else it may vanish, as a thread does, and then counts nothing more
+    handed_on: bool = False  # what it has counted goes to another source when it vanishes
 
 
 def table(text: str) -> dict[str, int]:

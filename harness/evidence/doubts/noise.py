@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.evidence.doubts.scene import Scene
-from harness.evidence.quiet import Noise, Snapshot, noise_between, read_snapshot
-from harness.lab.process import own_pids
+from harness.evidence.quiet import Noise, Snapshot, noise_between, read_snapshot, with_descendants
 from harness.model import Doubt
 
 # Both are ten times what a quiet virtual machine shows; in a short session a few ticks of 10 ms are chance.
@@ -25,26 +24,19 @@ _END_THEM = "End what else runs on this machine, or wait until it has ended."
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """The machine, who of it is ours, and what those of ours used that have ended."""
+    """The machine, and the processes on it that are ours: all below this one, and the services' with theirs."""
 
     snapshot: Snapshot
     own: frozenset[int]
-    ended_ticks: int
 
 
 def read_others(scene: Scene) -> Others:
-    times = os.times()
-    ended_s = times.children_user + times.children_system
-    return Others(
-        snapshot=read_snapshot(scene.roots.proc),
-        own=frozenset(own_pids()) | scene.services,
-        ended_ticks=round(ended_s * os.sysconf("SC_CLK_TCK")),
-    )
+    snapshot = read_snapshot(scene.roots.proc)
+    return Others(snapshot, with_descendants({os.getpid(), *scene.services}, snapshot))
 
 
 def other_doubts(before: Others, after: Others) -> Iterator[Doubt]:
-    ended_ticks = after.ended_ticks - before.ended_ticks
-    return noise_doubts(noise_between(before.snapshot, after.snapshot, after.own, ended_ticks))
+    return noise_doubts(noise_between(before.snapshot, after.snapshot, after.own, before.own))
 
 
 def noise_doubts(noise: Noise) -> Iterator[Doubt]:

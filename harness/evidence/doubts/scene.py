@@ -9,6 +9,7 @@ from typing import Any
 from harness.evidence.service import service_pids
 from harness.experiment.sharing import services_of
 from harness.lab.blueprint import Blueprint
+from harness.lab.family import Family
 from harness.lab.kernel.commands import SYSCTLS
 from harness.lab.kernelfiles import HERE, Roots
 from harness.lab.network.netns import HOST, Network
@@ -20,10 +21,16 @@ from harness.model.knobs import FileText
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """The processes of one stack, and the client, by role; and where they belong."""
+    """The processes of one stack, and the client, by role; where they belong, and what the servers' roles start."""
 
     pids: Mapping[str, tuple[int, ...]]
     placement: Placement
+    families: Mapping[str, Family] = field(default_factory=dict)
+
+    def pids_of(self, role: str, proc: Path) -> tuple[int, ...]:
+        """All processes of `role` that serve requests, also those that workers have started."""
+        family = self.families.get(role)
+        return (*self.pids[role], *(family.others(proc) if family else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +53,21 @@ class Scene:
     roots: Roots = HERE
 
 
-def scene_of(stacks: Sequence[Stack], experiment: Experiment, host: Mapping[str, Any]) -> Scene:
+def scene_of(
+    stacks: Sequence[Stack],
+    experiment: Experiment,
+    host: Mapping[str, Any],
+    families: Sequence[Mapping[str, Family]] = (),
+) -> Scene:
+    """The scene of `stacks` with their `families`, in the same order; without, the families as the stacks came up."""
     blueprints = [stack.blueprint for stack in stacks]
     networks = tuple(dict.fromkeys(network for stack in stacks for network in stack.network.every)) or (HOST,)
     hops = [hop for blueprint in blueprints for hop in blueprint.hops.values()]
     return Scene(
-        crews=tuple(Crew({"client": (os.getpid(),), **stack.pids}, stack.blueprint.placement) for stack in stacks),
+        crews=tuple(
+            Crew({"client": (os.getpid(),), **stack.pids}, stack.blueprint.placement, own)
+            for stack, own in zip(stacks, families or [stack.families for stack in stacks], strict=True)
+        ),
         nginx_logs=tuple(stack.nginx.service.log for stack in stacks),
         socket_directories=tuple(hop.directory for hop in hops if hop.directory),
         host=host,

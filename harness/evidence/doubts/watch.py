@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from harness.evidence.doubts.bare import bare_doubts, read_bare
+from harness.evidence.doubts.children import child_doubts, read_children
 from harness.evidence.doubts.client import client_doubts, read_client
 from harness.evidence.doubts.noise import other_doubts, read_others
 from harness.evidence.doubts.places import place_doubts, read_places
@@ -40,6 +41,7 @@ def watch(scene: Scene) -> Callable[[int], tuple[Doubt, ...]]:
         _begun(scene, read_speeds, speed_doubts),
         _begun(scene, read_others, other_doubts),
         _begun(scene, read_switches, switch_doubts),
+        _begun(scene, read_children, child_doubts),
         _begun(scene, read_client, client_doubts),
     ]
 

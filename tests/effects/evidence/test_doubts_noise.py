@@ -1,5 +1,6 @@
 """What others did to the machine meanwhile becomes doubts just above the thresholds, and not below."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,11 +60,18 @@ def test_each_busy_process_is_named_and_none_is_called_small() -> None:
     ]
 
 
-def others_doubted(machine: Machine, cpu_line: str, tools_ticks: int = 0) -> list[Doubt]:
+def others_doubted(machine: Machine, cpu_line: str, ended_ticks: int = 0) -> list[Doubt]:
+    """`ended_ticks` are those of children of ours that end in between."""
+    machine.write(f"proc/{os.getpid()}/stat", stat_line(os.getpid(), parent=2))
     before = read_others(machine.scene)
     machine.change("proc/stat", r"^cpu .*$", cpu_line)
-    after = read_others(machine.scene)
-    return list(other_doubts(before, replace(after, ended_ticks=before.ended_ticks + tools_ticks)))
+    machine.write(f"proc/{os.getpid()}/stat", stat_line(os.getpid(), parent=2, reaped_ticks=ended_ticks))
+    return list(other_doubts(before, read_others(machine.scene)))
+
+
+def stat_line(pid: int, parent: int, ticks: int = 0, reaped_ticks: int = 0) -> str:
+    """man 5 proc: stat."""
+    return f"{pid} (python) S {parent} 1 1 0 -1 0 0 0 0 0 {ticks} 0 {reaped_ticks} 0 20 0 1 0 77 0 0\n"
 
 
 # 1000 ticks of two CPUs after what was pasted, in which they were idle but for some.
@@ -84,7 +92,22 @@ def test_stolen_ticks_are_read_from_the_machine(tmp_path: Path, steal_ticks: int
 def test_many_short_lived_processes_are_seen_but_not_the_load_tool_of_the_run(tmp_path: Path) -> None:
     (doubt,) = others_doubted(quiet_machine(tmp_path / "a"), cpu_line(user=400))
     assert (doubt.kind, "used 80 % of a CPU" in doubt.seen) == ("busy", True)
-    assert others_doubted(quiet_machine(tmp_path / "b"), cpu_line(user=400), tools_ticks=400) == []
+    assert others_doubted(quiet_machine(tmp_path / "b"), cpu_line(user=400), ended_ticks=400) == []
+
+
+def test_what_servers_start_is_ours_while_it_runs_and_when_it_has_ended(tmp_path: Path) -> None:
+    """A worker, the child that it always has, and one that came and went used all of the 330 ticks."""
+    machine = quiet_machine(tmp_path)
+    worker, child = 4194410, 4194411
+    machine.write(f"proc/{os.getpid()}/stat", stat_line(os.getpid(), parent=2))
+    machine.write(f"proc/{worker}/stat", stat_line(worker, parent=os.getpid()))
+    machine.write(f"proc/{child}/stat", stat_line(child, parent=worker))
+    before = read_others(machine.scene)
+    machine.change("proc/stat", r"^cpu .*$", cpu_line(user=330))
+    machine.write(f"proc/{child}/stat", stat_line(child, parent=worker, ticks=200))
+    assert [doubt.kind for doubt in other_doubts(before, read_others(machine.scene))] == ["busy"]
+    machine.write(f"proc/{worker}/stat", stat_line(worker, parent=os.getpid(), reaped_ticks=130))
+    assert list(other_doubts(before, read_others(machine.scene))) == []
 
 
 @pytest.mark.parametrize(("ticks", "expected"), [(25, []), (26, ["busy"])])

@@ -1,0 +1,78 @@
+"""The CPU time of a family of processes in which some come and go."""
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.evidence.cpu_clock import cpu_clock
+from harness.evidence.reaped import TICK_NS, Reaped
+from harness.lab.family import PROC, Family
+
+STAT_BYTES = 1024
+CHANCE_TICKS = 4  # user and system time are rounded down by themselves, before and after
+
+
+@dataclass(slots=True)
+class FamilyClock:
+    """Sums the clocks of all living processes and what the living were told of those that ended.
+
+    A process that ends and is waited for takes nothing away: its time moves to the process that waited, though in whole
+    ticks. New processes are looked for only when the kernel has started one, anywhere, since the last reading.
+    """
+
+    family: Family
+    proc: Path = PROC
+    stats: dict[int, int] = field(default_factory=dict)  # by pid: its open stat file
+    newest: bytes = b""
+    total_ns: int = 0
+    lost_ns: int = 0  # of processes that nobody waited for, up to the reading before their end
+
+    def read_ns(self) -> int:
+        """CPU time in nanoseconds so far. Raises OSError when a worker has ended."""
+        if (newest := self._newest_process()) != self.newest:
+            self.newest = newest
+            self._find_processes()
+        try:
+            total_ns = self._sum_ns()
+        except OSError:  # one has just ended
+            self._find_processes()
+            total_ns = self._sum_ns()
+        if total_ns + self.lost_ns + CHANCE_TICKS * TICK_NS < self.total_ns:
+            self.lost_ns = self.total_ns - total_ns
+        self.total_ns = total_ns + self.lost_ns
+        return self.total_ns
+
+    def close(self) -> None:
+        """Close all files."""
+        while self.stats:
+            os.close(self.stats.popitem()[1])
+
+    def _newest_process(self) -> bytes:
+        """The last number that was given to a process: the last word of /proc/loadavg."""
+        return (self.proc / "loadavg").read_bytes().rpartition(b" ")[2]
+
+    def _find_processes(self) -> None:
+        """Open those that are new. A process stays until it has ended, also while it changes its parent."""
+        for pid in [pid for pid, descriptor in self.stats.items() if not _is_there(descriptor)]:
+            os.close(self.stats.pop(pid))
+        for pid in self.family.all(self.proc):
+            if pid not in self.stats:
+                with suppress(OSError):  # it has ended in between
+                    self.stats[pid] = os.open(self.proc / str(pid) / "stat", os.O_RDONLY | os.O_CLOEXEC)
+        if missing := set(self.family.workers) - self.stats.keys():
+            raise ProcessLookupError(f"The worker {min(missing)} has ended.")
+
+    def _sum_ns(self) -> int:
+        read = time.clock_gettime_ns
+        clocks_ns = sum(read(cpu_clock(pid)) for pid in self.stats if pid not in self.family.supervisors)
+        ticks = sum(Reaped.in_stat(os.pread(descriptor, STAT_BYTES, 0)).ticks for descriptor in self.stats.values())
+        return clocks_ns + ticks * TICK_NS
+
+
+def _is_there(descriptor: int) -> bool:
+    try:
+        return bool(os.pread(descriptor, STAT_BYTES, 0))
+    except OSError:
+        return False

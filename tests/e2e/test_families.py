@@ -1,0 +1,61 @@
+"""Whatever processes an application starts: their CPU time is the application's, and they end with it."""
+
+import json
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+from apps.families import BURN_S
+from command import barehop, fixed, odd, sets
+
+from harness.model import Summary
+
+
+def measured(here: Path, app: str, *more: str, rounds: int = 2, burst: int = 8) -> Summary:
+    ended = barehop(
+        here, "run", "quick", *fixed(2, rounds, burst=burst), *odd(f"families:{app}"), *more, "--out", "run"
+    )
+    assert ended.code == 0, ended.err
+    return Summary.model_validate_json((here / "run/summary.json").read_text())
+
+
+def about_children(summary: Summary) -> list[str]:
+    return [f"{doubt.seen} {doubt.advice}" for doubt in summary.doubts if doubt.kind == "children"]
+
+
+@pytest.mark.parametrize("app", ["pool", "spawned", "fork_server", "threads", "thread_each", "daemon"])
+def test_work_in_lasting_processes_and_in_threads_is_the_applications_cpu_time(tmp_path: Path, app: str) -> None:
+    summary = measured(tmp_path, app)
+    assert all(arm.cpu_us["app"] > BURN_S * 1e6 for arm in summary.arms.values())
+    assert about_children(summary) == []
+    assert "preempted" not in {doubt.kind for doubt in summary.doubts}
+
+
+@pytest.mark.parametrize(("app", "worker_class"), [("process_each", "uvicorn"), ("forks", "sync")])
+def test_processes_that_come_and_go_are_counted_and_the_resolution_is_doubted(
+    tmp_path: Path, app: str, worker_class: str
+) -> None:
+    summary = measured(tmp_path, app, *sets(worker_class=worker_class), rounds=4)
+    assert fmean(arm.cpu_us["app"] for arm in summary.arms.values()) > BURN_S * 1e6 * 0.8  # ticks are rounded down
+    sentences = about_children(summary)
+    assert all(sentence.startswith("The application started processes between requests:") for sentence in sentences)
+    assert len(sentences) == 2, "one a session"
+    assert "in steps of 10 ms" in sentences[0]
+
+
+def test_processes_that_come_after_the_warm_up_are_said_to_be_missing(tmp_path: Path) -> None:
+    sentences = about_children(measured(tmp_path, "process_late", rounds=10, burst=20))
+    assert sentences
+    assert all("Neither their CPU time nor their waiting" in sentence for sentence in sentences)
+
+
+def test_children_that_nobody_waits_for_are_doubted(tmp_path: Path) -> None:
+    sentences = about_children(measured(tmp_path, "forks_and_forgets", *sets(worker_class="sync")))
+    assert any("The application ignores SIGCHLD" in sentence for sentence in sentences)
+
+
+def test_a_stack_without_children_is_read_as_before(tmp_path: Path) -> None:
+    ended = barehop(tmp_path, "run", "quick", *fixed(2, 2), "--out", "run")
+    assert ended.code == 0, ended.err
+    record = json.loads((tmp_path / "run/sessions/0001.json").read_text())
+    assert "children" not in {doubt["kind"] for doubt in record["doubts"]}
