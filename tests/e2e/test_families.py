@@ -5,16 +5,16 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
-from apps.families import BURN_S
 from command import barehop, fixed, odd, sets
 
 from harness.model import Summary
 
+BURN_S = 0.004
+
 
 def measured(here: Path, app: str, *more: str, rounds: int = 2, burst: int = 8) -> Summary:
-    ended = barehop(
-        here, "run", "quick", *fixed(2, rounds, burst=burst), *odd(f"families:{app}"), *more, "--out", "run"
-    )
+    words = ["run", "quick", *fixed(2, rounds, burst=burst), *odd(f"families:{app}"), *more, "--out", "run"]
+    ended = barehop(here, *words, env={"BURN_S": str(BURN_S)})
     assert ended.code == 0, ended.err
     return Summary.model_validate_json((here / "run/summary.json").read_text())
 

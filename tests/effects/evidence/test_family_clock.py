@@ -1,10 +1,11 @@
 """The CPU time of a family never falls when one of it ends, and never misses one that came and went."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import psutil
 import pytest
@@ -41,9 +42,9 @@ def parent() -> Iterator[subprocess.Popen[str]]:
         try:
             yield process
         finally:
-            for child in psutil.Process(process.pid).children(recursive=True):
-                child.kill()
-            process.kill()
+            for pid in (*descendants(process.pid), process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def tell(process: subprocess.Popen[str], word: str) -> None:
