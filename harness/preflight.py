@@ -5,13 +5,16 @@ from typing import Any
 
 from harness import plugins
 from harness.errors import HarnessError, MachineError, raise_all
+from harness.evidence.environment import environment_facts
 from harness.evidence.host import host_facts
 from harness.evidence.pyperf_facts import pyperf_facts
 from harness.evidence.service import service_machine_problems
+from harness.evidence.serving import serving_facts
 from harness.experiment.left_out import without
 from harness.experiment.limits import CLIENT
 from harness.experiment.sharing import services_of, stacks_of
 from harness.lab.blueprint import Machine, stack_problems
+from harness.lab.gunicorn import server_environment
 from harness.lab.kernel.problems import knob_problems
 from harness.lab.kernel.settings import kernels_of
 from harness.lab.placement import place
@@ -72,7 +75,9 @@ def run_facts(experiment: Experiment) -> dict[str, Any]:
     programs: dict[str, str | Sequence[str]] = {each.nginx: find_program(each.nginx) or each.nginx for each in ours}
     programs |= {name: (find_program(tool.program) or tool.program, *tool.version) for name, tool in tools.items()}
     pythons = {each.python: find_python(each.python, each.worker_class) for each in ours if each.python}
-    return host_facts(programs | pythons) | {"pyperf": pyperf_facts()}
+    facts = host_facts(programs | pythons)
+    served = {"serving": serving_facts(experiment.arms, facts["programs"])} if ours else {}
+    return facts | {"pyperf": pyperf_facts(), "environment": environment_facts(server_environment())} | served
 
 
 def _service_problems(experiment: Experiment, machine: Machine) -> Iterator[str]:

@@ -1,0 +1,92 @@
+"""What serves each arm: the interpreter with its packages, nginx, and the application's files."""
+
+import json
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.evidence.versions import without_home
+from harness.lab.gunicorn import app_directory, server_environment
+from harness.lab.programs import find_python
+from harness.model import Arm, Settings
+
+ANSWER_S = 30.0  # packages of the application are imported
+PACKAGES = (
+    "gunicorn", "uvicorn", "uvicorn-worker", "uvloop", "httptools", "h11", "starlette", "fastapi", "flask", "django",
+    "werkzeug", "asgiref", "pydantic", "gevent", "orjson",
+)  # fmt: skip
+OF_APPLICATION = ("module", "file", "sha256", "files", "files_sha256")
+PROGRAM = Path(__file__).with_name("ask_interpreter.py")
+
+Facts = dict[str, Any]
+
+
+def serving_facts(arms: Sequence[Arm], programs: Mapping[str, str]) -> list[Facts]:
+    """An entry for each way in which arms are served, with their names. `programs`: what each nginx says of itself."""
+    groups: dict[tuple[str, ...], list[Arm]] = {}
+    for arm in arms:
+        if not arm.settings.url:
+            groups.setdefault(_key(arm.settings), []).append(arm)
+    return [_facts(group, programs) for group in groups.values()]
+
+
+def nginx_facts(text: str) -> Facts:
+    """Version, OpenSSL and configure arguments, as `nginx -V` tells them."""
+    patterns = {
+        "version": r"nginx version: (.+)",
+        "openssl": r"built with (OpenSSL .+|LibreSSL .+|BoringSSL.*)",
+        "configure": r"configure arguments: ?(.*)",
+    }
+    found = {name: re.search(pattern, text) for name, pattern in patterns.items()}
+    return {name: match[1].strip() for name, match in found.items() if match}
+
+
+def _key(settings: Settings) -> tuple[str, ...]:
+    return settings.nginx, settings.python, settings.worker_class, settings.app, settings.app_dir
+
+
+def _facts(arms: Sequence[Arm], programs: Mapping[str, str]) -> Facts:
+    settings = arms[0].settings
+    answer = _interpreter_facts(settings)
+    application = {name: answer[name] for name in OF_APPLICATION if answer.get(name) is not None}
+    directory = without_home(settings.app_dir)
+    return {
+        "arms": [arm.name for arm in arms],
+        "nginx": nginx_facts(programs.get(settings.nginx, "")),
+        "python": {name: fact for name, fact in answer.items() if name not in OF_APPLICATION},
+        "application": {"app": settings.app, "directory": directory, **application},
+    }
+
+
+def _interpreter_facts(settings: Settings) -> Facts:
+    """As the interpreter answers; else {"problem": a sentence}."""
+    try:
+        python = find_python(settings.python, settings.worker_class)
+    except HarnessError as error:
+        return {"problem": without_home(str(error))}
+    return dict(_ask(python, settings.app, str(app_directory(settings))))
+
+
+@cache
+def _ask(python: str, app: str, directory: str) -> Facts:
+    argv = (python, "-c", PROGRAM.read_text(encoding="utf-8"), app, directory, *PACKAGES)
+    try:
+        ended = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            cwd="/",
+            env=server_environment(),
+            timeout=ANSWER_S,
+            check=True,
+        )
+        answer = json.loads(ended.stdout.decode(errors="replace").rstrip().rpartition("\n")[2])
+    except subprocess.TimeoutExpired:
+        return {"problem": f"The interpreter did not answer within {ANSWER_S:g} s."}
+    except (OSError, subprocess.CalledProcessError, ValueError) as error:
+        return {"problem": f"The interpreter could not be asked: {type(error).__name__}."}
+    return answer if isinstance(answer, dict) else {"problem": "The interpreter gave no answer."}
