@@ -4,13 +4,12 @@ from pathlib import Path
 
 import click
 
-from harness.cli.before import RESULTS, clean_up, gain_rights_for
+from harness.cli.before import RESULTS, clean_up, gain_rights_for, hold_machine
 from harness.cli.configurations import located
 from harness.cli.options import FiniteRange, set_option
 from harness.cli.printing import in_color
 from harness.errors import ConfigError
 from harness.experiment.read import read_experiment
-from harness.lab.lock import only_run
 from harness.model import Experiment, Settings
 
 
@@ -35,7 +34,7 @@ def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
     from harness.report.calibration import render_calibration
 
     settings = _reference(experiment) if experiment else Settings()
-    with only_run():
+    with hold_machine():
         clean_up()
         store = calibration.begun(calibration.calibration_experiment(settings, budget), RESULTS, out, quiet=quiet)
         problem = measured(store, quiet=quiet)

@@ -2,14 +2,13 @@
 
 import click
 
-from harness.cli.before import clean_up
+from harness.cli.before import clean_up, hold_machine
 from harness.cli.printing import say
-from harness.lab.lock import only_run
 
 
 @click.command()
 def restore() -> None:
     """Put back what a killed run has left: values of the machine, directories."""
-    with only_run():
+    with hold_machine():
         if not clean_up():
             say("No run has left anything to put back.")

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import click
 
-from harness.cli.before import RESULTS, clean_up, gain_rights_for
+from harness.cli.before import RESULTS, clean_up, gain_rights_for, hold_machine
 from harness.cli.configurations import located
 from harness.cli.options import set_option
 from harness.cli.printing import print_summary
 from harness.errors import ConfigError, HarnessError
 from harness.evidence.store import Store, open_store
 from harness.experiment.read import read_experiment
-from harness.lab.lock import only_run
 
 
 @click.command()
@@ -44,7 +43,7 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
     path = located(config) if config else None
     # A mistake is told at once: before slow imports, and while others measure.
     experiment = read_experiment(path, overrides) if path and not resume else None
-    with only_run():
+    with hold_machine():
         clean_up()
         gain_rights_for(open_store(resume).read_plan_to_go_on().experiment if resume else experiment)
         from harness.conduct import begun, measured, resumed

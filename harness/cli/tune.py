@@ -4,9 +4,8 @@ import sys
 
 import click
 
-from harness.cli.before import clean_up
+from harness.cli.before import clean_up, hold_machine
 from harness.cli.printing import say
-from harness.lab.lock import only_run
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -20,6 +19,6 @@ def tune(command: tuple[str, ...]) -> None:
     from harness.tune import checked, run_tuned
 
     checked_command = checked(command)
-    with only_run():
+    with hold_machine():
         clean_up()
     sys.exit(run_tuned(checked_command, say))

@@ -15,6 +15,7 @@ import psutil
 APPS = Path(__file__).parent / "apps"
 CHECKOUT = Path(__file__).parents[2]
 PR_SET_CHILD_SUBREAPER = 36
+LOCK = "barehop-tests.lock"  # tests time nothing, and may run beside a real run
 PRIVATE_PARENTS = ("/dev/shm", "/var/tmp", "/tmp")
 
 
@@ -68,7 +69,7 @@ def started(
         process = subprocess.Popen(
             [*before, sys.executable, "-m", "harness", *arguments],
             cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT), **(env or {})},
+            env={**os.environ, "PYTHONPATH": str(CHECKOUT), "BAREHOP_LOCK": str(cwd.parent / LOCK), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,

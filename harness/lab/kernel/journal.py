@@ -16,12 +16,13 @@ from pydantic import ValidationError
 from harness.errors import HarnessError, MachineError, raise_all
 from harness.lab.kernel.turning import normal
 from harness.lab.kernelfiles import HERE, Roots, read
+from harness.lab.private_files import STATE_VARIABLE
 from harness.model.knobs import Form
 from harness.model.words import Model
 
 JOURNAL, LOCK = "journal.json", "journal.lock"
 FOR_ROOT = Path("/var/lib/barehop")
-OVERRIDE = "BAREHOP_STATE"
+OVERRIDE = STATE_VARIABLE
 
 
 class BusyError(MachineError):

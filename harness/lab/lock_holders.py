@@ -1,0 +1,67 @@
+"""Says which processes hold a lock of the kernel, from /proc/locks (man 5 proc_locks)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from harness.lab.kernelfiles import HERE, Roots, read
+
+COMMAND = "barehop"
+MODULES = ("harness", "harness.floor", "scripts.by_hand", "scripts.precision_study")
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process. `is_run`: its command line is that of a program of ours which measures."""
+
+    pid: int
+    name: str
+    user: str
+    since_utc: str
+    is_run: bool
+
+    def __str__(self) -> str:
+        return f"process {self.pid} ({self.name}, user {self.user}, since {self.since_utc})"
+
+
+def holders_of(inode: int, roots: Roots = HERE) -> list[Holder]:
+    """The processes that this process can see with a flock on `inode`."""
+    found = (_holder(pid) for pid in pids_with(inode, roots))
+    return [holder for holder in found if holder]
+
+
+def pids_with(inode: int, roots: Roots = HERE) -> list[int]:
+    """Their pids, as this machine's /proc numbers processes. `1: FLOCK  ADVISORY  WRITE 123 00:04:4026531834 0 EOF`."""
+    rows = [line.split() for line in (read(roots.proc / "locks") or "").splitlines()]
+    flocks = [row for row in rows if len(row) >= 6 and row[1] == "FLOCK"]
+    return [int(row[4]) for row in flocks if row[5].rpartition(":")[2] == str(inode)]
+
+
+def holds(inode: int, roots: Roots = HERE) -> bool | None:
+    """Whether this process has a flock on `inode`; None where /proc/locks cannot be read."""
+    if read(roots.proc / "locks") is None:
+        return None
+    return int((roots.proc / "self").readlink().name) in pids_with(inode, roots)
+
+
+def is_run(words: Sequence[str]) -> bool:
+    """Whether a command line is that of a program of ours that measures."""
+    return any(
+        word in MODULES or Path(word).name == COMMAND or word.endswith("harness/__main__.py") or "from harness" in word
+        for word in words
+    )
+
+
+def _holder(pid: int) -> Holder | None:
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            since = datetime.fromtimestamp(process.create_time(), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+            return Holder(pid, process.name(), process.username(), since, is_run(process.cmdline()))
+    except psutil.NoSuchProcess:
+        return None
+    except psutil.AccessDenied:
+        return Holder(pid, "unknown", "unknown", "an unknown time", is_run=False)
