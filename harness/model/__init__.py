@@ -13,7 +13,7 @@ from harness.model.factors import (
     Tail,
     ToolSign,
 )
-from harness.model.foreign import Foreign, Reader
+from harness.model.foreign import Foreign, Marks, Reader
 from harness.model.knobs import Knob, KnobValue
 from harness.model.ladder import Additivity, Beyond, Climb, Ladder, LadderStep, Together
 from harness.model.load import Capacity, LoadPoint, Paced
@@ -83,6 +83,7 @@ __all__ = [
     "LoadPoint",
     "LoadTool",
     "MainEffect",
+    "Marks",
     "Metric",
     "Model",
     "NetworkRung",

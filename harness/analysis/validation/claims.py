@@ -50,6 +50,23 @@ class Sides:
         return min(len(self.our_times), len(self.their_times)) > 1
 
     @property
+    def is_single(self) -> bool:
+        """Whether something is claimed from one run on either side, be it by times or by rates."""
+        runs = (
+            (len(self.our_times), len(self.their_times)) if self.us is not None else (self.ours.runs, self.theirs.runs)
+        )
+        return min(runs) == 1 and self.percent is not None
+
+    @property
+    def percent(self) -> float | None:
+        """By how much a request takes longer: by the times or, where there are none, by the rates."""
+        if self.us is not None:
+            return 100 * self.us / float(np.mean(self.their_times))
+        if self.by_rate_us is None or not self.theirs.by_rate_us:
+            return None
+        return 100 * self.by_rate_us / self.theirs.by_rate_us
+
+    @property
     def requests(self) -> int | None:
         known = [row.requests for row in (self.ours, self.theirs) if row.requests]
         return min(known) if known else None
@@ -112,13 +129,7 @@ def _welch(sides: Sides) -> tuple[Estimate | None, Estimate | None]:
 
 
 def _numbers(sides: Sides, ratio: Estimate | None, in_us: Estimate | None) -> dict[str, Any]:
-    return claim_numbers(in_us, ratio) if ratio and in_us else {"us": sides.us, "percent": _percent(sides)}
-
-
-def _percent(sides: Sides) -> float | None:
-    if sides.us is None:
-        return None
-    return 100 * sides.us / float(np.mean(sides.their_times))
+    return claim_numbers(in_us, ratio) if ratio and in_us else {"us": sides.us, "percent": sides.percent}
 
 
 def _obstacles(ground: Ground, sides: Sides, bare: Comparison | None, against: str | None) -> Iterator[Reason]:
@@ -130,7 +141,7 @@ def _obstacles(ground: Ground, sides: Sides, bare: Comparison | None, against: s
         yield "failed requests"
     if sides.us is None:
         yield "no time"
-    elif not sides.is_repeated:
+    if sides.is_single:
         yield "single runs"
     if bare is None:
         yield "no bare comparison"
@@ -160,8 +171,8 @@ def _size(ground: Ground, sides: Sides, in_us: Estimate | None, slowness: float 
 
 def _chance(ground: Ground, sides: Sides) -> float | None:
     """Of single runs only: what several say of themselves is better."""
-    claimed = _percent(sides)
-    if sides.is_repeated or claimed is None:
+    claimed = sides.percent
+    if not sides.is_single or claimed is None:
         return None
     arms = full_arms(ground.summary)
     requests = length_of(ground.records, arms, sides.requests or ASSUMED_REQUESTS)

@@ -61,11 +61,11 @@ def adds_up(one: Foreign, usual: Mapping[str, int]) -> bool:
     """Whether a run's mean can be that of its times, and of its rate.
 
     Rate and time multiply to the mean number of requests under way (Little's law), which is at most that of the
-    connections. Where the file does not tell these, its other rows do.
+    connections. Where the file does not tell these, its other rows do. A rate that was asked for says nothing here.
     """
     if one.mean_us and not _within(one, one.mean_us):
         return False
-    if not one.requests_per_s or not one.mean_us:
+    if one.is_rate_asked or not one.requests_per_s or not one.mean_us:
         return True
     under_way = one.requests_per_s * one.mean_us / 1e6
     if one.connections:
@@ -84,7 +84,7 @@ def _usual_connections(foreign: Iterable[Foreign]) -> dict[str, int]:
     """By file, how many requests were under way in most of its rows, where these agree on a whole number."""
     found: dict[str, list[float]] = {}
     for one in foreign:
-        if one.requests_per_s and one.mean_us:
+        if one.requests_per_s and one.mean_us and not one.is_rate_asked:
             found.setdefault(one.source.name, []).append(one.requests_per_s * one.mean_us / 1e6)
     return dict(filter(None, map(_agreed, found.items())))
 
@@ -128,7 +128,7 @@ def _by_rate_us(runs: Sequence[Foreign], usual: Mapping[str, int]) -> float | No
     found = [
         1e6 * (one.connections or usual.get(one.source.name, 1)) / one.requests_per_s
         for one in runs
-        if one.requests_per_s
+        if one.requests_per_s and not one.is_rate_asked
     ]
     return fmean(found) if found else None
 

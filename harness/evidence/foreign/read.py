@@ -1,4 +1,4 @@
-"""From files of other load tools to runs: finds each file's format, and says in sentences what does not add up."""
+"""From files of other load tools to runs: finds what is in each file, and reports what is left out."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -8,11 +8,23 @@ from pydantic import ValidationError
 
 from harness import plugins
 from harness.errors import ConfigError, raise_all
+from harness.evidence.foreign.decode import decode
+from harness.evidence.foreign.leftover import mixed, unread_lines, unread_output
 from harness.evidence.foreign.names import architecture_of, named, transport_of
+from harness.evidence.foreign.parts import Kind, Part, parts_of
 from harness.evidence.foreign.sense import misfits, nonsense, unbalanced
+from harness.evidence.foreign.tidy import tidy
+from harness.evidence.foreign.unread import UNREAD
 from harness.model import Foreign, Reader
 
 FORMATS = "harness.evidence.foreign.formats"
+COMPRESSED = {
+    b"\x1f\x8b": "gunzip",
+    b"PK\x03\x04": "unzip",
+    b"BZh": "bunzip2",
+    b"\xfd7zXZ": "unxz",
+    b"(\xb5/\xfd": "unzstd",
+}
 WAY_OUT = "Give the file as the tool wrote it, whole; barehop list names the formats that can be read."
 
 
@@ -20,22 +32,17 @@ def read_foreign(spec: str | Path) -> tuple[Foreign, ...]:
     """The runs in a file, given as `[[WHERE/]ARCHITECTURE=]FILE`: one, or more where the file has more.
 
     Without a name the file's own counts, or else that of the file: tcp-1.txt is a run of tcp. What in a file does not
-    add up is in the runs' remarks. Raises ConfigError, with one sentence on what was seen and the way out.
+    add up, or is not read, is in the runs' remarks. Raises ConfigError, with one sentence on what was seen and the way
+    out.
     """
     where, architecture, file = named(str(spec))
-    name, reader, text = _recognised(file)
-    try:
-        runs = reader.read(text, Foreign(file, name))
-    except ValidationError as error:
-        raise ConfigError(f"{file} is not what {name} looks like: {_first(error)}. {WAY_OUT}") from error
-    except ValueError as error:
-        raise ConfigError(f"{file} cannot be read as {name}: {error}") from error
-    if not runs:
-        raise ConfigError(f"{file} holds no run of {name}. {WAY_OUT}")
-    told = {run.architecture for run in runs}
-    if architecture and len(told) > 1:
-        raise ConfigError(f"{file} has {', '.join(sorted(told))}, which cannot all be {architecture!r}. Give no name.")
-    titled = [_answered(_titled(run, where, architecture)) for run in runs]
+    readers = {name: plugins.load(FORMATS, name, Reader) for name in plugins.names(FORMATS)}
+    parts = parts_of(_text(file), [*_read_kinds(readers), *_unread_kinds()])
+    runs = _all_runs(file, parts, readers)
+    found = {run.architecture for run in runs}
+    if architecture and len(found) > 1:
+        raise ConfigError(f"{file} has {', '.join(sorted(found))}, which cannot all be {architecture!r}. Give no name.")
+    titled = _mixed([_answered(_titled(run, where, architecture)) for run in runs])
     raise_all((f"{file}: {sentence}" for run in titled for sentence in nonsense(run)), ConfigError)
     return tuple(_remarked(titled))
 
@@ -53,17 +60,14 @@ def read_all(specs: Iterable[str | Path]) -> tuple[Foreign, ...]:
     return tuple(runs)
 
 
-def _recognised(file: Path) -> tuple[str, Reader, str]:
-    text = _text(file)
-    for name in plugins.names(FORMATS):
-        reader = plugins.load(FORMATS, name, Reader)
-        if reader.recognises(text):
-            return name, reader, text
-    known = ", ".join(plugins.names(FORMATS))
-    raise ConfigError(
-        f"{file} begins with {_beginning(text)!r}, which is no format that can be read, or too little of one. Give it "
-        f"as the tool wrote it; these can be read: {known}."
-    )
+def _read_kinds(readers: dict[str, Reader]) -> Iterator[Kind]:
+    for name, reader in readers.items():
+        yield Kind(name, reader.marks, has_tabs=reader.has_tabs, is_by_line=reader.is_by_line)
+
+
+def _unread_kinds() -> Iterator[Kind]:
+    for one in UNREAD:
+        yield Kind(one.what, one.marks, is_by_line=one.is_by_line, is_read=False)
 
 
 def _text(file: Path) -> str:
@@ -73,10 +77,57 @@ def _text(file: Path) -> str:
         raise ConfigError(f"{file} cannot be read ({error.strerror}). Give the path of a tool's output.") from error
     if not raw.strip():
         raise ConfigError(f"{file} is empty. {WAY_OUT}")
+    tool = next((tool for magic, tool in COMPRESSED.items() if raw.startswith(magic)), None)
+    if tool:
+        raise ConfigError(f"{file} is compressed. Unpack it with {tool}, and give what is in it.")
     try:
-        return raw.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file} is no text: byte {error.start} is {raw[error.start]:#04x}. {WAY_OUT}") from error
+        return tidy(decode(raw))
+    except ValueError as error:
+        raise ConfigError(f"{file} is no text: {error}. {WAY_OUT}") from error
+
+
+def _all_runs(file: Path, parts: Sequence[Part], readers: dict[str, Reader]) -> list[Foreign]:
+    """Of every part that is of a format, with remarks on the others."""
+    read = [part for part in parts if part.kind and part.kind.is_read]
+    if not read:
+        raise ConfigError(_nothing_to_read(file, parts))
+    runs = [run for number, part in enumerate(read, 1) for run in _runs(file, part, readers, _place(number, read))]
+    if not runs:
+        names = ", ".join(dict.fromkeys(part.kind.name for part in read if part.kind))
+        raise ConfigError(f"{file} holds no run of {names}. {WAY_OUT}")
+    beside = [
+        *unread_output(parts),
+        *unread_lines(parts, {name: reader.knows for name, reader in readers.items()}),
+    ]
+    return [replace(runs[0], remarks=(*runs[0].remarks, *beside)), *runs[1:]]
+
+
+def _runs(file: Path, part: Part, readers: dict[str, Reader], place: str) -> list[Foreign]:
+    assert part.kind
+    name = part.kind.name
+    try:
+        return list(readers[name].read(part.text, Foreign(file, name)))
+    except ValidationError as error:
+        raise ConfigError(f"{file}{place} is not what {name} looks like: {_first(error)}. {WAY_OUT}") from error
+    except ValueError as error:
+        raise ConfigError(f"{file}{place} cannot be read as {name}: {error}") from error
+
+
+def _place(number: int, read: Sequence[Part]) -> str:
+    return f" (run {number} of {len(read)} in it)" if len(read) > 1 else ""
+
+
+def _nothing_to_read(file: Path, parts: Sequence[Part]) -> str:
+    known = {one.what: one for one in UNREAD}
+    found = next((known[part.kind.name] for part in parts if part.kind), None)
+    if found:
+        return f"{file} is {found.what}, which is not read. Instead, {found.instead}."
+    formats = ", ".join(plugins.names(FORMATS))
+    beginning = _beginning("".join(part.text for part in parts))
+    return (
+        f"{file} begins with {beginning!r}, which is no format that can be read, or too little of one. Give it "
+        f"as the tool wrote it; these can be read: {formats}."
+    )
 
 
 def _beginning(text: str) -> str:
@@ -103,6 +154,11 @@ def _answered(run: Foreign) -> Foreign:
     remark = f"No request was answered right ({kinds}): its rate and times are left out."
     without = replace(run, requests_per_s=None, mean_us=None, percentiles_us={}, latency_us=())
     return replace(without, remarks=(*run.remarks, remark))
+
+
+def _mixed(runs: list[Foreign]) -> list[Foreign]:
+    first, *others = runs
+    return [replace(first, remarks=(*first.remarks, *mixed(runs))), *others]
 
 
 def _remarked(runs: Sequence[Foreign]) -> Iterator[Foreign]:

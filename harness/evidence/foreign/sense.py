@@ -8,6 +8,7 @@ from math import isfinite
 from harness.model import Foreign
 
 TOLERANCE = 0.01  # far above what rounding to three digits explains
+SHORT_US = 1e6  # a run so short ends before its last answers
 TAIL_PERCENT, FAR = 90, 2.0
 
 
@@ -29,6 +30,7 @@ def misfits(run: Foreign) -> Iterator[str]:
     yield from _in_flight(run)
     yield from _falling(run)
     yield from _outside(run)
+    yield from _longer_than_run(run)
 
 
 def disagree(claimed: float, calculated: float, tolerance: float = TOLERANCE) -> bool:
@@ -53,7 +55,7 @@ def unbalanced(runs: Sequence[Foreign]) -> Mapping[tuple[str, str], str]:
 
 def _in_flight(run: Foreign) -> Iterator[str]:
     """By Little's law rate times time is how many requests are under way, and a connection carries one."""
-    if not (run.connections and run.requests_per_s and run.mean_us):
+    if run.is_rate_asked or not (run.connections and run.requests_per_s and run.mean_us):
         return
     rounding = (run.mean_resolution_us or 0) / run.mean_us / 2
     in_flight = run.requests_per_s * run.mean_us / 1e6
@@ -69,6 +71,15 @@ def _falling(run: Foreign) -> Iterator[str]:
     for (lower, lower_us), (higher, higher_us) in pairwise(sorted(run.percentiles_us.items())):
         if higher_us < lower_us - (run.resolution_us or 0) / 2:
             yield f"Its {higher:g}th percentile, {higher_us:g} us, is below its {lower:g}th, {lower_us:g} us."
+            return
+
+
+def _longer_than_run(run: Foreign) -> Iterator[str]:
+    """As where a clock was set, or a counter ran over."""
+    most_us = 1e6 * (run.duration_s or 0) * (1 + TOLERANCE) + (run.resolution_us or 0)
+    for percent, us in sorted(run.percentiles_us.items()):
+        if run.duration_s and us > max(most_us, SHORT_US):
+            yield f"Its {percent:g}th percentile, {us:g} us, is longer than the whole run of {run.duration_s:g} s."
             return
 
 

@@ -21,8 +21,10 @@ def told(claim: Claim, validation: Validation) -> str:
 
 
 def _claimed(claim: Claim) -> str:
-    if claim.us is None or "does not add up" in claim.reasons:
+    if "does not add up" in claim.reasons or claim.percent is None:
         return ""
+    if claim.us is None:
+        return f"By its rate it is {_which(claim.percent)} than {claim.against} by {abs(claim.percent):.1f} %. "
     size = f"{_us(claim.us)} ({abs(claim.percent or 0):.1f} %)"
     return f"It is given as {_which(claim.us)} than {claim.against} by {size}. "
 
@@ -66,8 +68,11 @@ def _failed(claim: Claim, validation: Validation) -> str:
 
 
 def _no_time(claim: Claim, validation: Validation) -> str:
-    without = [row.architecture for row in _rows(claim, validation) if row.time_us is None] or [claim.architecture]
-    return f"No time per request is told of {listed(without)}."
+    rows = [row for row in _rows(claim, validation) if row.time_us is None]
+    without = listed([row.architecture for row in rows] or [claim.architecture])
+    most = max((row.connections or 0 for row in rows), default=0)
+    reason = f": a rate over {most} connections does not give it" if most > 1 else ""
+    return f"The time per request of {without} is not known{reason}."
 
 
 def _single(claim: Claim, validation: Validation) -> str:

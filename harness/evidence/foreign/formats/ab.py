@@ -1,31 +1,42 @@
-"""What ab prints: the mean to a microsecond, percentiles to a millisecond; a file may hold several runs."""
+"""What ab prints, without -w: the mean to a microsecond, percentiles to a millisecond."""
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from harness.model import Foreign, Reader
+from harness.model import Foreign, Marks, Reader
+from harness.model.printed import lines_like, read_line
 
-TITLE = "This is ApacheBench"
-LAST_PERCENTILE = re.compile(r"^\s*100%\s+\d+ \(longest request\)$", re.MULTILINE)
-PERCENTILE = re.compile(r"^\s*(\d+)%\s+(\d+)(?: \(longest request\))?$", re.MULTILINE)
-LONE_TIMES = re.compile(r"^Total:(?:\s+[\d.]+){5}\n", re.MULTILINE)
+LAST_PERCENTILE = re.compile(r"^100% +\d+ +\(longest request\)$", re.MULTILINE)
+PERCENTILE = re.compile(r"^(\d+)% +(\d+)(?: +\(longest request\))?$", re.MULTILINE)
+PERCENTILES = "Percentage of the requests served"
+LONE_TIMES = re.compile(r"^Total:(?: +[\d.]+){3,5}\n", re.MULTILINE)
+NO_PERCENTILES = "It has no percentiles: ab ran with -d, or the end of its output is missing."
 FIGURES = {  # label: the unit that must follow
-    "Time taken for tests": r" seconds$",
-    "Requests per second": r" \[#/sec\] \(mean\)$",
-    "Time per request": r" \[ms\] \(mean\)$",
+    "Time taken for tests": r" +seconds$",
+    "Requests per second": r" +\[#/sec\] +\(mean\)$",
+    "Time per request": r" +\[ms\] +\(mean\)$",
     "Concurrency Level": "$",
     "Complete requests": "$",
     "Failed requests": "$",
 }
-
-
-def _recognises(text: str) -> bool:
-    return TITLE in text
+KINDS = re.compile(r"\(Connect: +\d+(?:, +[\w ]+: +\d+)*\)")
+NOT_2XX = re.compile(r"Non-2xx responses: +(\d+)")
+KNOWN = lines_like(
+    r"This is ApacheBench.*|Copyright .*|Licensed to .*|Benchmarking .*|(?:Completed|Finished|Total of) \d+ requests.*",
+    r"(?:Server|SSL/TLS|TLS|Document|Concurrency|Time|Complete|Failed|Requests) [\w ]+:(?: .*)?|SSL/TLS Protocol: .*",
+    r"(?:Keep-Alive requests|Write errors|Non-2xx responses): +\d+|Transfer rate: .*|[\d.]+ kb/s (?:sent|total)",
+    r"Total (?:transferred|body sent|PUT|POSTed): +\d+.*|HTML transferred: .*",
+    r"(?:Connect|Processing|Waiting|Total):(?: +[\d.]+){3,5}",
+    r"WARNING: .*|ERROR: .*|(?:These results|apr_|SSL|ab: |Test aborted|Send request|\.\.).*",
+    f"{PERCENTILES}.*",
+    KINDS.pattern,
+    PERCENTILE.pattern,
+)
 
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
-    return [_run(TITLE + part, run) for part in text.split(TITLE)[1:]]
+    return [_run(text, run)]
 
 
 def _run(text: str, run: Foreign) -> Foreign:
@@ -47,19 +58,21 @@ def _run(text: str, run: Foreign) -> Foreign:
         percentiles_us={float(percent): 1000 * float(ms) for percent, ms in PERCENTILE.findall(text)},
         resolution_us=1000.0,
     )
-    return replace(found, remarks=tuple(_contradictions(found, complete)))
+    lacking = () if found.percentiles_us or complete == 1 else (NO_PERCENTILES,)
+    return replace(found, remarks=(*lacking, *_contradictions(found, complete)))
 
 
 def _whole(text: str, complete: int) -> None:
-    """With a single request ab ends before its percentiles."""
-    if not (LAST_PERCENTILE if complete > 1 else LONE_TIMES).search(text):
+    """With a single request, and with -d, ab ends before its percentiles."""
+    ends_early = complete == 1 or (PERCENTILES not in text and not PERCENTILE.search(text))
+    if not (LONE_TIMES if ends_early else LAST_PERCENTILE).search(text):
         raise ValueError(
             "it does not go on to the time of the longest request, so it is cut off. Give ab's output as a whole."
         )
 
 
 def _figure(text: str, label: str) -> str:
-    line = re.search(rf"^{label}:\s+(.*)$", text, re.MULTILINE)
+    line = re.search(rf"^{label}: *(.*)$", text, re.MULTILINE)
     if line is None:
         said = re.findall(r"^(?:apr_|ab: |Total of ).*", text, re.MULTILINE)
         reason = f"ab ended with {said[0]!r}" if said else "it is cut off, or ab was stopped"
@@ -73,11 +86,11 @@ def _figure(text: str, label: str) -> str:
 def _failures(text: str) -> dict[str, int]:
     """By kind: ab's own words in lower case, and what it calls "Non-2xx responses"."""
     failed = int(_figure(text, "Failed requests"))
-    kinds = re.search(r"^\s+\((Connect: .*)\)$", text, re.MULTILINE)
-    counts = {kind.lower(): int(n) for kind, n in re.findall(r"(\w+): (\d+)", kinds[1])} if kinds else {}
+    kinds = read_line(text, "(Connect:", KINDS)
+    counts = {kind.lower(): int(n) for kind, n in re.findall(r"(\w+): +(\d+)", kinds[0])} if kinds else {}
     if failed and not kinds:
         raise ValueError(f"it counts {failed} failed requests but does not say of which kind: it is cut off.")
-    not_2xx = re.search(r"^Non-2xx responses:\s+(\d+)$", text, re.MULTILINE)
+    not_2xx = read_line(text, "Non-2xx", NOT_2XX)
     counts["status not 2xx"] = int(not_2xx[1]) if not_2xx else 0
     return {kind: count for kind, count in counts.items() if count}
 
@@ -97,4 +110,4 @@ def _contradictions(run: Foreign, complete: int) -> Iterator[str]:
         yield f"{run.mean_us / 1000:g} ms per request is not {from_rate_us / 1000:.3f} ms, as the rate has it."
 
 
-PLUGIN = Reader(recognises=_recognises, read=_read)
+PLUGIN = Reader(Marks(begins=re.compile(r"^This is ApacheBench\b(?!.*<i>)", re.MULTILINE)), _read, KNOWN)

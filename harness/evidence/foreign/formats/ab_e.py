@@ -1,22 +1,19 @@
 """What ab -e writes: percentiles to a microsecond, and neither the mean nor the number of requests."""
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.model import Foreign, Reader
+from harness.model import Foreign, Marks, Reader
 
-HEADER = "Percentage served,Time in ms"
+HEADER = re.compile("^Percentage served,Time in ms", re.MULTILINE)
 OLDER = "It ends with the 99th percentile, as older releases of ab write it: the slowest request is not told."
 OLDER_ROWS, ROWS = 100, 101
 
 
-def _recognises(text: str) -> bool:
-    return text.startswith(HEADER)
-
-
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
-    _, *rows = csv.reader(text.splitlines())
+    _, *rows = filter(None, csv.reader(text.splitlines()))
     if not text.endswith("\n") or len(rows) not in (OLDER_ROWS, ROWS):
         raise ValueError(
             f"it has {len(rows)} rows or a part of one, not {ROWS} whole ones: it is cut off. Measure again."
@@ -31,4 +28,4 @@ def _read(text: str, run: Foreign) -> Sequence[Foreign]:
     return [replace(run, percentiles_us=percentiles_us, resolution_us=1.0, remarks=remarks)]
 
 
-PLUGIN = Reader(recognises=_recognises, read=_read)
+PLUGIN = Reader(Marks(begins=HEADER), _read)

@@ -1,12 +1,13 @@
 """What ab -g writes: single times in whole milliseconds, in rising order, so that a cut takes the slowest away."""
 
-import csv
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.model import Foreign, Outcome, Reader
+from harness.model import Foreign, Marks, Outcome, Reader
 
-HEADER = "starttime\tseconds\tctime\tdtime\tttime\twait"
+HEADER = re.compile("^starttime +seconds +ctime +dtime +ttime +wait$", re.MULTILINE)
+ROW = re.compile(r".*\S +\d+ +\d+ +\d+ +(\d+) +\d+")  # the time at which it began has blanks in it
 RESOLUTION_US = 1000.0
 ENDLESS = (
     "ab -g writes the slowest requests last and not how many there were: were it cut between two lines, the slowest "
@@ -14,18 +15,11 @@ ENDLESS = (
 )
 
 
-def _recognises(text: str) -> bool:
-    return text.startswith(HEADER)
-
-
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
     if not text.endswith("\n"):
         raise ValueError("its last line has no end: it is cut off. Measure again.")
-    rows = list(csv.DictReader(text.splitlines(), delimiter="\t"))
-    try:
-        times_us = [1000.0 * int(row["ttime"]) for row in rows]
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"it has a line without a whole ttime: {error}. Measure again.") from error
+    _, *rows = filter(None, text.split("\n"))
+    times_us = [1000.0 * _ttime_ms(row) for row in rows]
     if not times_us:
         raise ValueError("it has no line but its header. Measure again.")
     found = Outcome.of_times(times_us, {}, 0.0, RESOLUTION_US)
@@ -43,4 +37,11 @@ def _read(text: str, run: Foreign) -> Sequence[Foreign]:
     ]
 
 
-PLUGIN = Reader(recognises=_recognises, read=_read)
+def _ttime_ms(row: str) -> int:
+    found = ROW.fullmatch(row)
+    if found is None:
+        raise ValueError(f"its line {row!r} has no whole ttime. Measure again.")
+    return int(found[1])
+
+
+PLUGIN = Reader(Marks(begins=HEADER), _read)

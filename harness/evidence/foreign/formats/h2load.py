@@ -4,23 +4,32 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from harness.model import Foreign, Reader
+from harness.model import Foreign, Marks, Reader
+from harness.model.printed import lines_like
 from harness.model.units import TIME, resolution_us, us
 
 COUNTS = ("total", "started", "done", "succeeded", "failed", "errored", "timeout")
 CLASSES = ("2xx", "3xx", "4xx", "5xx")
 PARTS = {
-    "finished in": re.compile(rf"^finished in ({TIME}), ([\d.]+) req/s, ", re.MULTILINE),
-    "requests": re.compile("^requests: " + ", ".join(rf"(\d+) {name}" for name in COUNTS) + "$", re.MULTILINE),
-    "status codes": re.compile("^status codes: " + ", ".join(rf"(\d+) {name}" for name in CLASSES) + "$", re.MULTILINE),
-    "min max mean": re.compile(r"^\s+(min .*?)\s+sd\s", re.MULTILINE),
-    "time for request": re.compile(rf"^(?:time for request|request\s*): ((?:\s+{TIME})+)", re.MULTILINE),
-    "req/s": re.compile(r"^req/s\s+:.*\d%$", re.MULTILINE),
+    "finished in": re.compile(rf"^finished in +({TIME}), +([\d.]+) req/s, ", re.MULTILINE),
+    "requests": re.compile("^requests: +" + ", +".join(rf"(\d+) +{name}" for name in COUNTS) + "$", re.MULTILINE),
+    "status codes": re.compile(
+        "^status codes: +" + ", +".join(rf"(\d+) +{name}" for name in CLASSES) + "$", re.MULTILINE
+    ),
+    "min max mean": re.compile(r"^(min .*?) +sd ", re.MULTILINE),
+    "time for request": re.compile(rf"^(?:time for request|request *):((?: +{TIME})+)", re.MULTILINE),
+    "req/s": re.compile(r"^req/s +:.*\d%$", re.MULTILINE),
 }
-
-
-def _recognises(text: str) -> bool:
-    return "starting benchmark...\n" in text or bool(PARTS["finished in"].search(text))
+BEGIN = re.compile(  # up to the line that is there without a beginning, too
+    r"^starting benchmark\.\.\.(?:\n(?!starting benchmark|finished in).*)*(?:\nfinished in.*)?|^finished in .*req/s, ",
+    re.MULTILINE,
+)
+KNOWN = lines_like(
+    r"(?:starting benchmark|spawning thread|process|progress:|Warm-up|Main benchmark|Stopped all|Stopping all).*",
+    r"(?:Application protocol|TLS Protocol|Cipher|Server Temp Key|No protocol|Server does not|ALPN|NPN).*",
+    r"finished in .*|requests: .*|status codes: .*|traffic: .*|UDP datagram.*|min +max .*|# min .*",
+    r"(?:time for request|time for connect|time to 1st byte|request|connect|TTFB|req/s) *:.*",
+)
 
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
@@ -32,13 +41,13 @@ def _read(text: str, run: Foreign) -> Sequence[Foreign]:
     counts = dict(zip(COUNTS, map(int, requests), strict=True))
     by_class = dict(zip(CLASSES, map(int, statuses), strict=True))
     by_name = dict(zip(names[0].split(), times[0].split(), strict=False))
-    clients = re.search(r"(\d+) total client", text)
+    clients = sum(map(int, re.findall(r"(\d+) +total client", text)))  # each thread has its own
     percentiles = _percentiles(by_name)
     read = replace(
         run,
         requests=by_class["2xx"],
         failures=_failures(counts, by_class),
-        connections=int(clients[1]) if clients else None,
+        connections=clients or None,
         duration_s=us(ended[0]) / 1e6,
         requests_per_s=float(ended[1]) or None,
         mean_us=us(by_name["mean"]) or None,
@@ -72,4 +81,4 @@ def _contradictions(run: Foreign, done: int, least_s: float) -> Iterator[str]:
             )
 
 
-PLUGIN = Reader(recognises=_recognises, read=_read)
+PLUGIN = Reader(Marks(begins=BEGIN), _read, KNOWN)

@@ -4,29 +4,44 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.model import Foreign, Reader
+from harness.model import Foreign, Marks, Reader
+from harness.model.printed import lines_like
 
 FIGURES = ("Total", "Slowest", "Fastest", "Average", "Requests/sec")
 TIMES_US = 100.0  # it prints seconds with four digits after the point
+ROUNDING = 1e-4  # far above what it makes of so many requests
 HALF = 0.00005  # of the last digit, which is what rounding hides
-BAR = re.compile(r"^\s+[\d.]+ \[(\d+)\]\t\|", re.MULTILINE)
-PERCENTILE = re.compile(r"^\s+([\d.]+)% in ([\d.]+) secs$", re.MULTILINE)
-STATUS = re.compile(r"^\s+\[(\d+)\]\t(\d+) responses$", re.MULTILINE)
-ERROR = re.compile(r"^\s+\[(\d+)\]\t(?!\d+ responses$)", re.MULTILINE)
+BAR = re.compile(r"^[\d.]+ +\[(\d+)\] *\|.*", re.MULTILINE)
+PERCENTILE = re.compile(r"^([\d.]+)%{1,2} +in +([\d.]+) +secs$", re.MULTILINE)
+STATUS = re.compile(r"^\[(\d+)\] +(\d+) +responses$", re.MULTILINE)
+ERRORS = "Error distribution:"
+ERROR = re.compile(r"^\[(\d+)\] +(?!\d+ +responses$).*", re.MULTILINE)
+MOST_KEPT = 1_000_000  # results; it counts more in its rate alone
 UNSURE = "It does not end as hey ends, and its numbers are too great to tell whether errors were cut off."
-
-
-def _recognises(text: str) -> bool:
-    return text.lstrip().startswith("Summary:\n") and "Requests/sec:" in text
+KEPT = (
+    f"hey keeps {MOST_KEPT:,} results: of about {{asked:,.0f}} requests the rest are in its rate alone. Its mean, the "
+    "sum over all by the number of those kept, is left out; its other times are those of the first million."
+)
+BEGIN = re.compile(r"^Summary:\n+Total: ", re.MULTILINE)
+KNOWN = lines_like(
+    r"Summary:|(?:Total|Slowest|Fastest|Average|Requests/sec|Total data|Size/request): .*|Details .*|DNS\+dialup: .*",
+    r"(?:DNS-lookup|req write|resp wait|resp read): .*|Response time histogram:|.* distribution:",
+    BAR.pattern,
+    PERCENTILE.pattern,
+    STATUS.pattern,
+    ERROR.pattern,
+)
 
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
     total_s, slowest_s, fastest_s, average_s, rate = (_figure(text, label) for label in FIGURES)
     statuses = {int(status): int(count) for status, count in STATUS.findall(text)}
-    unanswered = sum(map(int, ERROR.findall(text.partition("Error distribution:")[2])))
+    unanswered = sum(map(int, ERROR.findall(text.partition(ERRORS)[2])))
     right = sum(count for status, count in statuses.items() if 200 <= status < 300)
     failures = {f"status {status}": count for status, count in statuses.items() if not 200 <= status < 300}
-    remarks = _whole(text, rate, total_s, sum(statuses.values()), unanswered)
+    answered = sum(statuses.values())
+    is_capped = answered == MOST_KEPT and rate * total_s > (MOST_KEPT + unanswered) * (1 + ROUNDING)
+    remarks = (KEPT.format(asked=rate * total_s),) if is_capped else _whole(text, rate, total_s, answered, unanswered)
     return [
         replace(
             run,
@@ -34,7 +49,7 @@ def _read(text: str, run: Foreign) -> Sequence[Foreign]:
             failures=failures | ({"no answer": unanswered} if unanswered else {}),
             duration_s=total_s,
             requests_per_s=rate,
-            mean_us=1e6 * average_s if right else None,
+            mean_us=1e6 * average_s if right and not is_capped else None,
             mean_resolution_us=TIMES_US,
             percentiles_us=_percentiles_us(text, fastest_s, slowest_s),
             resolution_us=TIMES_US,
@@ -50,8 +65,8 @@ def _percentiles_us(text: str, fastest_s: float, slowest_s: float) -> dict[float
 
 
 def _figure(text: str, label: str) -> float:
-    unit = "" if label == "Requests/sec" else " secs"
-    found = re.search(rf"^\s+{label}:\s+([\d.]+|NaN){unit}$", text, re.MULTILINE)
+    unit = "" if label == "Requests/sec" else " +secs"
+    found = re.search(rf"^{label}: +([\d.]+|NaN){unit}$", text, re.MULTILINE)
     if found is None:
         raise ValueError(f"it has no line {label}{' in secs' if unit else ''}: it is cut off. Measure again.")
     return float(found[1])
@@ -70,4 +85,4 @@ def _whole(text: str, rate: float, total_s: float, answered: int, unanswered: in
     return () if unsure < 1 or text.endswith(ends) else (UNSURE,)
 
 
-PLUGIN = Reader(recognises=_recognises, read=_read)
+PLUGIN = Reader(Marks(begins=BEGIN), _read, KNOWN)

@@ -5,53 +5,79 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from harness.model import Foreign, Reader
+from harness.model import Foreign, Marks, Reader
 
-HEADER = "Type,Name,Request Count,Failure Count,"
-HISTORY = "Timestamp,User Count,Type,Name,"
-OTHER_HEADERS = ("Method,Name,Error,Occurrences", "Count,Message,Traceback,Nodes")
-
-
-def _recognises(text: str) -> bool:
-    return text.startswith((HEADER, HISTORY, *OTHER_HEADERS))
+OLDER = {  # releases before 1.0 call the columns otherwise
+    "Method": "Type",
+    "# requests": "Request Count",
+    "# failures": "Failure Count",
+    "Median response time": "Median Response Time",
+    "Average response time": "Average Response Time",
+    "Min response time": "Min Response Time",
+    "Max response time": "Max Response Time",
+    "Requests Failed/s": "Failures/s",
+}
+ALL = ("Aggregated", "Total")
+STATS = r'"?(?:Type|Method)"?,"?Name"?,"?(?:Request Count|# requests)"?,'
+OTHERS = (
+    r'"?Timestamp"?,"?User Count"?,',
+    r'"?Method"?,"?Name"?,"?Error"?,"?Occurrences',
+    r'"?(?:Count|Error)"?,"?Message"?,"?Traceback',
+    r'"?Name"?,"?# requests"?,"?50%',  # percentiles alone, of releases before 1.0
+)
+PERCENTILE = re.compile(r"(\d+(?:\.\d+)?)%?")
+UNKNOWN = ("N/A", "")
 
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
-    if not text.startswith(HEADER):
+    if not re.match(STATS, text):
         raise ValueError(
             "it is another of locust's files; times and counts of the whole run are in ..._stats.csv. Give that."
         )
-    rows = list(csv.DictReader(text.splitlines()))
-    if not text.endswith("\n") or not rows or rows[-1]["Name"] != "Aggregated":
+    header, *lines = filter(None, csv.reader(text.splitlines()))
+    names = [OLDER.get(name, name) for name in header]
+    rows = [dict(zip(names, line, strict=False)) for line in lines]
+    if not text.endswith("\n") or not rows or rows[-1].get("Name") not in ALL:
         raise ValueError("it does not end with the row Aggregated: it is cut off. Give locust's file as a whole.")
     try:
-        if sum(int(row["Request Count"]) for row in rows[:-1]) != int(rows[-1]["Request Count"]):
-            raise ValueError("the rows above Aggregated have another number of requests.")
-        return [_run(rows[-1], run, len(rows) - 1)]
+        return [_run(rows, run)]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"a row is not what locust writes: {error}. Give locust's file as it was.") from error
 
 
-def _run(row: Mapping[str, str], run: Foreign, kinds: int) -> Foreign:
+def _run(rows: Sequence[Mapping[str, str]], run: Foreign) -> Foreign:
+    *kinds, row = rows
     requests, failed = int(row["Request Count"]), int(row["Failure Count"])
     percentiles_us = _percentiles_us(row)
-    remarks = (f"Its numbers are those of {kinds} kinds of requests together.",) if kinds > 1 else ()
     return replace(
         run,
         requests=requests - failed,
         failures={"failed": failed} if failed else {},
         requests_per_s=float(row["Requests/s"]) or None,
         mean_us=1000 * float(row["Average Response Time"]) or None,
-        mean_resolution_us=0.001,
+        mean_resolution_us=_mean_resolution_us(row["Average Response Time"]),
         percentiles_us=percentiles_us,
         resolution_us=_resolution_us(max(percentiles_us.values(), default=0.0)),
-        remarks=remarks,
+        remarks=_remarks(kinds, requests),
     )
 
 
+def _remarks(kinds: Sequence[Mapping[str, str]], requests: int) -> tuple[str, ...]:
+    above = sum(int(kind["Request Count"]) for kind in kinds)
+    of_kinds = (f"Its numbers are those of {len(kinds)} kinds of requests together.",) if len(kinds) > 1 else ()
+    if above == requests:
+        return of_kinds
+    return (*of_kinds, f"It counts {requests} requests, but the rows above have {above}: rows may be missing.")
+
+
 def _percentiles_us(row: Mapping[str, str]) -> dict[float, float]:
-    columns = {float(name[:-1]): text for name, text in row.items() if re.fullmatch(r"[\d.]+%", name)}
-    return {percent: 1000 * float(text) for percent, text in columns.items() if text != "N/A"}
+    columns = {PERCENTILE.fullmatch(name): text for name, text in row.items()}
+    return {float(name[1]): 1000 * float(text) for name, text in columns.items() if name and text not in UNKNOWN}
+
+
+def _mean_resolution_us(ms: str) -> float:
+    """Releases before 1.0 give it in whole milliseconds."""
+    return 0.001 if "." in ms else 1000.0
 
 
 def _resolution_us(greatest_us: float) -> float:
@@ -60,4 +86,4 @@ def _resolution_us(greatest_us: float) -> float:
     return 1000 * ms
 
 
-PLUGIN = Reader(recognises=_recognises, read=_read)
+PLUGIN = Reader(Marks(begins=re.compile("|".join(f"^{one}" for one in (STATS, *OTHERS)), re.MULTILINE)), _read)

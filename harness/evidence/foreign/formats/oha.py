@@ -2,40 +2,34 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from harness.model import Foreign, Reader
+from harness.model import Foreign, Marks, Reader
+from harness.model.lenient import Count, Number
 
 RESOLUTION_US = 0.001
 END_OF_RUN = "aborted due to deadline"
-Time = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=0)]
 
 
 class Figures(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False, alias_generator=to_camel)
 
-    total: Time
-    slowest: Time | None
-    fastest: Time | None
-    average: Time | None
-    requests_per_sec: Time
+    total: Number
+    slowest: Number | None
+    fastest: Number | None
+    average: Number | None
+    requests_per_sec: Number
 
 
 class Report(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False, alias_generator=to_camel)
 
     summary: Figures
-    latency_percentiles: dict[str, Time | None]
+    latency_percentiles: dict[str, Number | None]
     status_code_distribution: dict[str, Count]
     error_distribution: dict[str, Count]
-
-
-def _recognises(text: str) -> bool:
-    return text.lstrip().startswith("{") and '"latencyPercentiles"' in text and '"requestsPerSec"' in text
 
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
@@ -69,4 +63,4 @@ def _remarks(figures: Figures, seen: int) -> tuple[str, ...]:
     return (f"{figures.requests_per_sec:g} requests/s in {figures.total:g} s are {begun:.0f}, but it tells of {seen}.",)
 
 
-PLUGIN = Reader(recognises=_recognises, read=_read)
+PLUGIN = Reader(Marks(keys=(("latencyPercentiles", "summary.requestsPerSec"),)), _read)

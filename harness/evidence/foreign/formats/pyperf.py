@@ -5,16 +5,12 @@ from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from harness.model import Foreign, Reader
+from harness.model import Foreign, Marks, Reader
 
 if TYPE_CHECKING:
     from pyperf import Benchmark  # type: ignore[import-untyped]  # it has no types
 
 RESOLUTION_US = 0.001
-
-
-def _recognises(text: str) -> bool:
-    return text.lstrip().startswith("{") and '"benchmarks"' in text and '"runs"' in text
 
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
@@ -43,4 +39,4 @@ def _runs(benchmark: "Benchmark", run: Foreign) -> Iterator[Foreign]:
             )
 
 
-PLUGIN = Reader(recognises=_recognises, read=_read)
+PLUGIN = Reader(Marks(keys=(("benchmarks",),)), _read)

@@ -1,80 +1,128 @@
 """A CSV table with a row for each run: where, architecture, requests_per_s, ms_per_request, p99_ms, and others."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from harness.model import Foreign, Reader
+from harness.model import Foreign, Marks, Reader
+from harness.model.cells import Mark, decimal_mark, decimals_of, is_unknown, number_of
 
 ARCHITECTURE = "architecture"
 NUMBERS = ("requests_per_s", "ms_per_request")
-COLUMNS = {"where", ARCHITECTURE, *NUMBERS, "p50_ms", "p90_ms", "p99_ms", "requests", "failed", "connections"}
+TIMES = ("ms_per_request", "p50_ms", "p90_ms", "p99_ms")
+COUNTS = ("requests", "failed", "connections")
+COLUMNS = {"where", ARCHITECTURE, "requests_per_s", *TIMES, *COUNTS}
 TOLERANCE = 0.01  # far above what rounding explains
 SLIPS = {1e3: "as if it were in us", 1e-3: "as if it were in s"}
+FROM_RATE = "Its time per request is made from its rate, over one connection."
+RATE_OR_TIME = r"requests?[ _]*(?:per[ _]*|/ *)s(?:ec)?|ms[ _]*(?:per[ _]*|/ *)req(?:uest)?"
+CELL = r"(?=(?:.*[,;\t])?[ \"]*(?:{})[ \"]*(?:[,;\t]|$))"
+HEADING = re.compile(f"^{CELL.format(ARCHITECTURE)}{CELL.format(RATE_OR_TIME)}.*$", re.IGNORECASE | re.MULTILINE)
+ALIASES = {"requests_s": "requests_per_s", "requests_per_sec": "requests_per_s", "ms_req": "ms_per_request"}
 
-Row = Mapping[str, str]
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line's cells by column, and how the table writes decimals."""
 
-def _recognises(text: str) -> bool:
-    header = {name.strip() for name in text.split("\n", 1)[0].split(",")}
-    return ARCHITECTURE in header and bool(header & set(NUMBERS))
+    line: int
+    cells: dict[str, str]
+    mark: Mark | None
+
+    def text(self, name: str) -> str:
+        cell = self.cells.get(name, "")
+        return "" if is_unknown(cell) else cell
+
+    def number(self, name: str) -> float | None:
+        """Raises ValueError with the column."""
+        text = self.text(name)
+        try:
+            return number_of(text, self.mark) if text else None
+        except ValueError as error:
+            raise ValueError(f"{name} in line {self.line} is {error}.") from None
+
+    def count(self, name: str) -> int | None:
+        """A count has no decimals, so a lone comma in it sets thousands apart."""
+        number = replace(self, mark=self.mark or ".").number(name)
+        if number is not None and not number.is_integer():
+            raise ValueError(f"{name} in line {self.line} is {self.text(name)!r}, not a whole number. Correct it.")
+        return None if number is None else int(number)
+
+    def resolution_us(self, name: str) -> float | None:
+        text = self.text(name)
+        return 1000 * 10.0 ** -decimals_of(text, self.mark) if text else None
 
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
     if not text.endswith("\n"):
         raise ValueError("its last line has no end, so it may be cut off. If it is whole, end it with a new line.")
-    header, *rows = csv.reader(text.splitlines())
-    names = [name.strip() for name in header]
+    first = text.split("\n", 1)[0]
+    separator = max(";\t,", key=first.count)
+    header, *rows = csv.reader(text.splitlines(), delimiter=separator, skipinitialspace=True)
+    names = [_column(name) for name in header]
+    while names and not names[-1]:  # a separator at the end of the line
+        names.pop()
     unknown = [name for name in names if name not in COLUMNS]
     if unknown or len(set(names)) < len(names):
         raise ValueError(f"its columns are {', '.join(names)}; there can be, once each: {', '.join(sorted(COLUMNS))}.")
-    return [_run(dict(zip(names, cells, strict=True)), run) for cells in _whole(rows, len(names))]
+    whole = list(_whole(rows, len(names)))
+    numbers = [names.index(name) for name in names if name not in ("where", ARCHITECTURE)]
+    mark = decimal_mark((cells[place] for _, cells in whole for place in numbers), "," if separator == ";" else None)
+    return [_run(Row(line, dict(zip(names, cells, strict=True)), mark), run) for line, cells in whole]
 
 
-def _whole(rows: Sequence[Sequence[str]], columns: int) -> Iterator[Sequence[str]]:
-    for number, cells in enumerate(rows, start=2):
-        if cells and len(cells) != columns:
-            raise ValueError(f"line {number} has {len(cells)} cells under {columns} columns. Complete it.")
-        if cells:
-            yield [cell.strip() for cell in cells]
+def _column(name: str) -> str:
+    """A heading in its usual form: "Requests / s" is requests_per_s."""
+    column = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
+    return ALIASES.get(column, column)
+
+
+def _whole(rows: Sequence[Sequence[str]], columns: int) -> Iterator[tuple[int, list[str]]]:
+    for line, row in enumerate(rows, start=2):
+        cells = [cell.strip() for cell in row]
+        while len(cells) > columns and not cells[-1]:
+            cells.pop()
+        if any(cells) and len(cells) != columns:
+            commas = ". Put numbers with a decimal comma in quotes" if len(cells) > columns else ""
+            raise ValueError(f"line {line} has {len(cells)} cells under {columns} columns{commas}. Complete it.")
+        if any(cells):
+            yield line, cells
 
 
 def _run(row: Row, run: Foreign) -> Foreign:
-    failed, requests = _number(row, "failed"), _number(row, "requests")
-    rate, ms, connections = (_number(row, name) for name in (*NUMBERS, "connections"))
-    if not row[ARCHITECTURE]:
-        raise ValueError("a row has no architecture. Name it.")
+    failed, requests, connections = (row.count(name) for name in ("failed", "requests", "connections"))
+    rate, ms = (row.number(name) for name in NUMBERS)
+    if not row.text(ARCHITECTURE):
+        raise ValueError(f"line {row.line} has no architecture. Name it.")
     found = replace(
         run,
-        where=row.get("where", ""),
-        architecture=row[ARCHITECTURE],
-        requests=None if requests is None else int(requests - (failed or 0)),
-        failures={"failed": int(failed)} if failed else {},
-        connections=None if connections is None else int(connections),
+        where=row.text("where"),
+        architecture=row.text(ARCHITECTURE),
+        requests=None if requests is None else requests - (failed or 0),
+        failures={"failed": failed} if failed else {},
+        connections=connections,
         requests_per_s=rate,
         mean_us=None if ms is None else 1000 * ms,
-        mean_resolution_us=_resolution_us(row.get("ms_per_request", "")),
+        mean_resolution_us=row.resolution_us("ms_per_request"),
         percentiles_us=_percentiles_us(row),
-        resolution_us=max((_resolution_us(row[name]) or 0 for name in row if name.startswith("p")), default=0) or None,
+        resolution_us=max((row.resolution_us(name) or 0 for name in TIMES if name.startswith("p")), default=0) or None,
     )
-    return replace(found, remarks=tuple(_contradiction(found)))
+    timed = _timed_by_rate(found)
+    return replace(timed, remarks=(*timed.remarks, *_contradiction(found)))
 
 
 def _percentiles_us(row: Row) -> dict[float, float]:
-    values = {float(name[1:-3]): _number(row, name) for name in row if name.startswith("p")}
+    values = {float(name[1:-3]): row.number(name) for name in TIMES if name.startswith("p")}
     return {percent: 1000 * ms for percent, ms in values.items() if ms is not None}
 
 
-def _number(row: Row, name: str) -> float | None:
-    text = row.get(name, "")
-    try:
-        return float(text) if text else None
-    except ValueError:
-        raise ValueError(f"{name} is {text!r}, which is no number. Write it without its unit.") from None
-
-
-def _resolution_us(ms: str) -> float | None:
-    return 1000 * 10.0 ** -len(ms.partition(".")[2]) if ms else None
+def _timed_by_rate(run: Foreign) -> Foreign:
+    """With one connection, which is what a row without a number of them has, a rate gives the time."""
+    rate = run.requests_per_s or 0.0
+    if run.mean_us is not None or not rate > 0 or run.connections not in (None, 1):
+        return run
+    return replace(run, mean_us=1e6 / rate, connections=1, remarks=(FROM_RATE,))
 
 
 def _contradiction(run: Foreign) -> Iterator[str]:
@@ -90,4 +138,4 @@ def _contradiction(run: Foreign) -> Iterator[str]:
         )
 
 
-PLUGIN = Reader(recognises=_recognises, read=_read)
+PLUGIN = Reader(Marks(begins=HEADING), _read, has_tabs=True)

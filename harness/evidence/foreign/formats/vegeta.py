@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from harness.model import Foreign, Reader
+from harness.model import Foreign, Marks, Reader
+from harness.model.lenient import Count, Number
 
 RESOLUTION_US = 0.001
-Count = Annotated[int, Field(ge=0)]
 PERCENTILES = {0.0: "min", 50.0: "50th", 90.0: "90th", 95.0: "95th", 99.0: "99th", 100.0: "max"}
 
 
@@ -22,13 +21,9 @@ class Report(BaseModel):
     duration: Count
     wait: Count
     requests: Count
-    rate: Annotated[float, Field(ge=0)]
-    throughput: Annotated[float, Field(ge=0)] | None = None
+    rate: Number
+    throughput: Number | None = None
     status_codes: dict[str, Count]
-
-
-def _recognises(text: str) -> bool:
-    return text.lstrip().startswith("{") and '"latencies"' in text and '"bytes_in"' in text
 
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
@@ -47,6 +42,7 @@ def _read(text: str, run: Foreign) -> Sequence[Foreign]:
             requests=sum(count for code, count in report.status_codes.items() if code.startswith("2")),
             failures=_failures(report.status_codes),
             duration_s=(report.duration + report.wait) / 1e9 or None,
+            is_rate_asked=True,
             requests_per_s=(report.rate if report.throughput is None else report.throughput) or None,
             mean_us=report.latencies.get("mean", 0) / 1000 or None,
             mean_resolution_us=RESOLUTION_US,
@@ -71,4 +67,4 @@ def _remarks(report: Report) -> Iterator[str]:
         )
 
 
-PLUGIN = Reader(recognises=_recognises, read=_read)
+PLUGIN = Reader(Marks(keys=(("latencies", "bytes_in"),)), _read)

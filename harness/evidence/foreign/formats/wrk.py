@@ -1,46 +1,53 @@
-"""What wrk prints, with --latency or without: times without connecting, to what its unit leaves of three digits."""
+"""What wrk and wrk2 print, with --latency or without: times without connecting, to three or four digits."""
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from harness.model import Foreign, Reader
+from harness.model import Foreign, Marks, Reader
+from harness.model.printed import lines_like, read_line
 from harness.model.units import TIME, resolution_us, us
 
-TITLE = re.compile(r"^Running \S+ test @ ", re.MULTILINE)
+BEGIN = re.compile(
+    r"^Running \S+ test @ .*$(?!\n+\d+ (?:connections|goroutine))|^unable to connect to .*", re.MULTILINE
+)
 PARTS = {
-    "connections": re.compile(r"^\s+\d+ threads and (\d+) connections$", re.MULTILINE),
-    "latency": re.compile(rf"^\s+Latency\s+({TIME})\s+{TIME}\s+({TIME})\s+\S+%$", re.MULTILINE),
-    "total": re.compile(rf"^\s+(\d+) requests in ({TIME}), \S+ read$", re.MULTILINE),
-    "rate": re.compile(r"^Requests/sec:\s+([\d.]+)$", re.MULTILINE),
-    "end": re.compile(r"^Transfer/sec:\s+([\d.]+[KMGTP]?B)$", re.MULTILINE),
+    "connections": re.compile(r"^\d+ +threads +and +(\d+) +connections$", re.MULTILINE),
+    "latency": re.compile(rf"^Latency +({TIME}) +{TIME} +({TIME}) +\S+%$", re.MULTILINE),
+    "total": re.compile(rf"^(\d+) +requests +in +({TIME}), +\S+ +read$", re.MULTILINE),
+    "rate": re.compile(r"^Requests/sec: +([\d.]+)$", re.MULTILINE),
+    "end": re.compile(r"^Transfer/sec: +([\d.]+[KMGTP]?B)$", re.MULTILINE),
 }
-PERCENTILE = re.compile(rf"^\s+([\d.]+)%\s+({TIME})$", re.MULTILINE)
-BROKEN = re.compile(r"^\s+Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)$", re.MULTILINE)
-STATUS = re.compile(r"^\s+Non-2xx or 3xx responses: (\d+)$", re.MULTILINE)
+BARE = re.compile(r"^Latency +[\d.]+ +[\d.]+ +[\d.]+ ", re.MULTILINE)
+PERCENTILE = re.compile(rf"^([\d.]+)% +({TIME})$", re.MULTILINE)
+BROKEN = re.compile(r"Socket errors: +connect +(\d+), +read +(\d+), +write +(\d+), +timeout +(\d+)")
+STATUS = re.compile(r"Non-2xx or 3xx responses: +(\d+)")
+WRK2 = re.compile(r"^(?:Thread calibration:|Initialised \d+ threads|Latency Distribution \(HdrHistogram)", re.MULTILINE)
+UNCORRECTED = "Latency Distribution (HdrHistogram - Uncorrected"
+KNOWN = lines_like(
+    r"(?:Running|Thread Stats|Latency Distribution|Thread calibration:|Initialised|Detailed Percentile) .*",
+    r"Latency .*%|Req/Sec +[\d.]+.*%|Value +Percentile .*|(?:[\d.]+ +){3}(?:[\d.]+|inf)|#\[.*\]|-+|Requests/sec: .*",
+    *(part.pattern for part in (*PARTS.values(), PERCENTILE, BROKEN, STATUS)),
+)
 IDLE = 0.1
-
-
-def _recognises(text: str) -> bool:
-    return bool(TITLE.search(text)) or text.startswith("unable to connect to ")
+NO_TIMES = "wrk measured no times: it prints 0 for all of them. Its mean and percentiles are left out."
+ASKED = (
+    "wrk2 sends at the rate that it was asked for (-R): its requests/s say nothing of the server, and its times count "
+    "from when a request was meant to be sent."
+)
 
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
-    """A file may hold several runs."""
-    if not TITLE.search(text):
-        raise ValueError(f"wrk said only {text.strip()!r}. Measure again.")
-    begins = [found.start() for found in TITLE.finditer(text)]
-    return [_run(text[begin:end], run) for begin, end in zip(begins, [*begins[1:], len(text)], strict=True)]
-
-
-def _run(text: str, run: Foreign) -> Foreign:
+    if not text.startswith("Running"):
+        raise ValueError(f"wrk printed only {text.strip()!r}. Measure again.")
+    if BARE.search(text):
+        raise ValueError("its times have no unit, which wrk prints always. Measure again with a release of wrk.")
     found = {name: pattern.search(text) for name, pattern in PARTS.items()}
     missing = [name for name, part in found.items() if part is None]
     if missing:
         raise ValueError(f"it lacks what wrk prints as {', '.join(missing)}: it is cut off. Measure again.")
     connections, latency, total, rate = (part.groups() for name, part in found.items() if part and name != "end")
     complete, failures = int(total[0]), _failures(text)
-    percentiles = {float(percent): time for percent, time in PERCENTILE.findall(text)} | {100.0: latency[1]}
     read = replace(
         run,
         requests=max(complete - sum(failures.get(kind, 0) for kind in ("status over 399", "timeout")), 0),
@@ -48,16 +55,32 @@ def _run(text: str, run: Foreign) -> Foreign:
         connections=int(connections[0]),
         duration_s=us(total[1]) / 1e6,
         requests_per_s=float(rate[0]) or None,
-        mean_us=us(latency[0]) or None,
-        mean_resolution_us=resolution_us(latency[0]),
-        percentiles_us={percent: us(time) for percent, time in percentiles.items()},
+        is_rate_asked=bool(WRK2.search(text)),
+    )
+    timed = _timed(read, latency[0], _percentiles(text) | {100.0: latency[1]})
+    return [replace(timed, remarks=tuple(_remarks(timed, complete, resolution_us(total[1]) / 1e6)))]
+
+
+def _percentiles(text: str) -> dict[float, str]:
+    """wrk2 -U prints a second distribution, of times from when a request was really sent: the first one counts."""
+    return {float(percent): time for percent, time in PERCENTILE.findall(text.partition(UNCORRECTED)[0])}
+
+
+def _timed(run: Foreign, mean: str, percentiles: dict[float, str]) -> Foreign:
+    """No request takes 0.00 us: where all times are 0, there were none."""
+    if not us(mean) and not any(map(us, percentiles.values())):
+        return run
+    return replace(
+        run,
+        mean_us=us(mean) or None,
+        mean_resolution_us=resolution_us(mean),
+        percentiles_us={percent: us(time) for percent, time in percentiles.items() if us(time)},
         resolution_us=resolution_us(*percentiles.values()),
     )
-    return replace(read, remarks=tuple(_contradictions(read, complete, resolution_us(total[1]) / 1e6)))
 
 
 def _failures(text: str) -> dict[str, int]:
-    broken, status = BROKEN.search(text), STATUS.search(text)
+    broken, status = read_line(text, "Socket errors", BROKEN), read_line(text, "Non-2xx", STATUS)
     counts = dict(
         zip(("connect", "read", "write", "timeout"), map(int, broken.groups() if broken else ()), strict=False)
     )
@@ -65,15 +88,25 @@ def _failures(text: str) -> dict[str, int]:
     return {kind: count for kind, count in counts.items() if count}
 
 
+def _remarks(run: Foreign, complete: int, least_s: float) -> Iterator[str]:
+    if run.is_rate_asked:
+        yield ASKED
+    if complete and run.mean_us is None:
+        yield NO_TIMES
+    yield from _contradictions(run, complete, least_s)
+
+
 def _contradictions(run: Foreign, complete: int, least_s: float) -> Iterator[str]:
-    if not (run.duration_s and run.requests_per_s and run.mean_us and run.connections):
+    if not (run.duration_s and run.requests_per_s):
         return
     calculated = complete / run.duration_s
-    if abs(run.requests_per_s / calculated - 1) > 0.01 + least_s / run.duration_s:
+    if abs(run.requests_per_s / (calculated or 1) - 1) > 0.01 + least_s / run.duration_s:
         yield (
             f"{complete} requests in {run.duration_s:g} s are not {run.requests_per_s:g} requests/s but "
             f"{calculated:.2f}."
         )
+    if run.is_rate_asked or not (run.mean_us and run.connections):
+        return
     busy = run.requests_per_s * run.mean_us / 1e6
     if busy < IDLE * run.connections:
         yield (
@@ -82,4 +115,4 @@ def _contradictions(run: Foreign, complete: int, least_s: float) -> Iterator[str
         )
 
 
-PLUGIN = Reader(recognises=_recognises, read=_read)
+PLUGIN = Reader(Marks(begins=BEGIN), _read, KNOWN)

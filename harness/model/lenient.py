@@ -1,0 +1,22 @@
+"""Numbers of JSON as tools and what passes their files on write them: 200.0 is a count, "200" is a number."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, str) and NUMBER.fullmatch(value.strip()) else value
+
+
+def _count(value: Any) -> Any:
+    """A count without its ".0"; what is no whole number is left for the validator to refuse."""
+    number = _number(value)
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+Count = Annotated[int, BeforeValidator(_count), Field(ge=0)]
+Number = Annotated[float, BeforeValidator(_number), Field(ge=0)]
