@@ -56,6 +56,7 @@ class Reader:
     several; it raises ValueError with sentences on what keeps the text from being read: an end that is missing, above
     all. `knows` matches each line that the tool can print, so that a line which is not read is noticed; None where
     `read` itself refuses such lines. `has_tabs`: tabs separate columns. `is_by_line`: each line is a JSON document.
+    `rate_option` is the tool's option for a rate, where its output does not tell whether one was asked for.
     """
 
     marks: Marks
@@ -63,3 +64,4 @@ class Reader:
     knows: re.Pattern[str] | None = None
     has_tabs: bool = False
     is_by_line: bool = False
+    rate_option: str = ""

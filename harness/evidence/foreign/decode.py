@@ -1,6 +1,7 @@
 """Bytes of a file become text: by its byte order mark, or else by what its bytes can be."""
 
 import codecs
+import re
 from collections.abc import Iterator
 
 MARKS = {  # the longer first: that of UTF-32 begins as that of UTF-16 does
@@ -14,6 +15,7 @@ SAMPLE_BYTES = 4096
 MOSTLY = 0.7  # of every second byte is 0 in UTF-16 of a Western text
 FEW = 0.1  # of a text in a Western alphabet is not ASCII
 CONTROLS = frozenset(range(0x20)) - frozenset(b"\t\n\v\f\r\x0e\x0f\x1b\b\a\x00")
+LONE = re.compile("[\udc80-\udcff]")  # bytes that are no UTF-8
 UNDEFINED = frozenset(range(0x80, 0xA0))  # control characters in Latin-1
 
 
@@ -26,7 +28,7 @@ def decode(raw: bytes) -> str:
     if encoding:
         return raw.decode(encoding, "replace" if len(raw) % 2 else "strict")
     text = raw.decode("utf-8", "surrogateescape")
-    lone = [ord(letter) - 0xDC00 for letter in text if "\udc80" <= letter <= "\udcff"]
+    lone = [ord(letter) - 0xDC00 for letter in LONE.findall(text)]
     if len(lone) > FEW * len(raw) or UNDEFINED.intersection(lone) or CONTROLS.intersection(raw):
         place = next(_suspicious(raw, text))
         raise ValueError(f"byte {place} is {raw[place]:#04x}")
@@ -46,7 +48,7 @@ def _utf_16(raw: bytes) -> str:
 
 def _suspicious(raw: bytes, text: str) -> Iterator[int]:
     """Places of bytes that are no text, those that are no UTF-8 first."""
-    first = next((place for place, letter in enumerate(text) if "\udc80" <= letter <= "\udcff"), None)
-    if first is not None:
-        yield len(text[:first].encode("utf-8"))
+    first = LONE.search(text)
+    if first:
+        yield len(text[: first.start()].encode("utf-8"))
     yield from (place for place, byte in enumerate(raw) if byte in CONTROLS)

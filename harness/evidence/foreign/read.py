@@ -12,7 +12,7 @@ from harness.evidence.foreign.decode import decode
 from harness.evidence.foreign.leftover import mixed, unread_lines, unread_output
 from harness.evidence.foreign.names import architecture_of, named, transport_of
 from harness.evidence.foreign.parts import Kind, Part, parts_of
-from harness.evidence.foreign.sense import misfits, nonsense, unbalanced
+from harness.evidence.foreign.sense import asked_rate, misfits, nonsense, unbalanced
 from harness.evidence.foreign.tidy import tidy
 from harness.evidence.foreign.unread import UNREAD
 from harness.model import Foreign, Reader
@@ -106,11 +106,13 @@ def _runs(file: Path, part: Part, readers: dict[str, Reader], place: str) -> lis
     assert part.kind
     name = part.kind.name
     try:
-        return list(readers[name].read(part.text, Foreign(file, name)))
+        runs = readers[name].read(part.text, Foreign(file, name))
     except ValidationError as error:
         raise ConfigError(f"{file}{place} is not what {name} looks like: {_first(error)}. {WAY_OUT}") from error
     except ValueError as error:
         raise ConfigError(f"{file}{place} cannot be read as {name}: {error}") from error
+    option = readers[name].rate_option
+    return [replace(run, remarks=(*run.remarks, *asked_rate(run, option))) for run in runs]
 
 
 def _place(number: int, read: Sequence[Part]) -> str:

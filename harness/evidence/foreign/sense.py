@@ -8,6 +8,7 @@ from math import isfinite
 from harness.model import Foreign
 
 TOLERANCE = 0.01  # far above what rounding to three digits explains
+BELOW, ABOVE = 0.998, 1.0005
 SHORT_US = 1e6  # a run so short ends before its last answers
 TAIL_PERCENT, FAR = 90, 2.0
 
@@ -23,6 +24,18 @@ def nonsense(run: Foreign) -> Iterator[str]:
         yield "one of its times is negative, or no number. Measure again, or correct the file."
     if any(count < 0 for count in (run.requests or 0, *run.failures.values())):
         yield "it counts fewer than no requests. Measure again, or correct the file."
+
+
+def asked_rate(run: Foreign, option: str) -> Iterator[str]:
+    """That a rate is so round that `option` may have asked for it; a little less than that is usual then."""
+    if not option or not run.requests_per_s:
+        return
+    round_rate = float(f"{run.requests_per_s:.2g}")
+    if BELOW < run.requests_per_s / round_rate < ABOVE:
+        yield (
+            f"{run.requests_per_s:g} requests/s are so near to {round_rate:g} that they may have been asked for "
+            f"({option}): if so they say nothing of the server."
+        )
 
 
 def misfits(run: Foreign) -> Iterator[str]:

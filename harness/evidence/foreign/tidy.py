@@ -43,7 +43,8 @@ LAYERS = 4  # a log in a log, quoted
 
 def tidy(text: str) -> str:
     """Lines end in a line feed and have no blanks at their ends but tabs, which may separate columns."""
-    text = ENDS.sub("\n", ESCAPES.sub("", text))
+    text = ESCAPES.sub("", text)
+    text = ENDS.sub("\n", text) if "\r" in text or "^M" in text else text
     text = INVISIBLE.sub("", BACKSPACE.sub("", text))
     text = FRAME.sub("", TRAILING.sub("", BLANKS.sub(" ", text)))
     text = _without_prefixes(text)

@@ -93,4 +93,4 @@ def _remarks(report: Report) -> Iterator[str]:
         yield f"Each connection had {report.pipelining} requests under way at once (pipelining)."
 
 
-PLUGIN = Reader(Marks(keys=(("latency.p99", "requests.average", "2xx"),)), _read)
+PLUGIN = Reader(Marks(keys=(("latency.p99", "requests.average", "2xx"),)), _read, rate_option="-R")

@@ -81,4 +81,4 @@ def _contradictions(run: Foreign, done: int, least_s: float) -> Iterator[str]:
             )
 
 
-PLUGIN = Reader(Marks(begins=BEGIN), _read, KNOWN)
+PLUGIN = Reader(Marks(begins=BEGIN), _read, KNOWN, rate_option="--rps")

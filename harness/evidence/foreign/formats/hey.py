@@ -85,4 +85,4 @@ def _whole(text: str, rate: float, total_s: float, answered: int, unanswered: in
     return () if unsure < 1 or text.endswith(ends) else (UNSURE,)
 
 
-PLUGIN = Reader(Marks(begins=BEGIN), _read, KNOWN)
+PLUGIN = Reader(Marks(begins=BEGIN), _read, KNOWN, rate_option="-q")

@@ -60,4 +60,4 @@ def _rows(text: str) -> list[tuple[float, int, float]]:
         raise ValueError(f"it has a line that is no request: {error}. Measure again.") from error
 
 
-PLUGIN = Reader(Marks(begins=HEADER), _read)
+PLUGIN = Reader(Marks(begins=HEADER), _read, rate_option="-q")

@@ -12,6 +12,7 @@ from harness.model.lenient import Count, Number
 
 RESOLUTION_US = 0.001
 IDLE = 0.5
+SLEEPING = 0.1
 PERCENTILE = re.compile(r"p\(?([\d.]+)\)?")  # the summary for machines has no brackets
 STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
@@ -143,6 +144,13 @@ def _remarks(run: Foreign, summary: Summary, requests: Counted) -> Iterator[str]
             "Its users waited between iterations, as k6 makes them for an arrival rate that it was asked for: its "
             "requests/s say nothing of the server."
         )
+    elif run.connections and run.requests_per_s and run.mean_us:
+        waiting = run.requests_per_s * run.mean_us / 1e6
+        if waiting < SLEEPING * run.connections:
+            yield (
+                f"Of {run.connections} users only {waiting:.3f} waited for an answer on average: where the script "
+                "sleeps, its requests/s say nothing of the server."
+            )
     ran_ms = summary.state.get("testRunDurationMs")
     if ran_ms and requests.rate and abs(1000 * requests.count / ran_ms / requests.rate - 1) >= 0.01:
         yield f"{requests.count} requests in {ran_ms / 1000:g} s are not {requests.rate:g} requests/s."

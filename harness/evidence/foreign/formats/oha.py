@@ -63,4 +63,4 @@ def _remarks(figures: Figures, seen: int) -> tuple[str, ...]:
     return (f"{figures.requests_per_sec:g} requests/s in {figures.total:g} s are {begun:.0f}, but it tells of {seen}.",)
 
 
-PLUGIN = Reader(Marks(keys=(("latencyPercentiles", "summary.requestsPerSec"),)), _read)
+PLUGIN = Reader(Marks(keys=(("latencyPercentiles", "summary.requestsPerSec"),)), _read, rate_option="-q")
