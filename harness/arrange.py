@@ -12,8 +12,8 @@ from harness.errors import ConfigError, LoadError, raise_all
 from harness.evidence.answers import unlike_answers
 from harness.evidence.counters.gauge import Gauge, gauge, unseen_by
 from harness.evidence.store import Store
+from harness.experiment.lengths import has_tools
 from harness.experiment.limits import CLIENT
-from harness.experiment.schedule import has_tools
 from harness.experiment.sharing import services_of
 from harness.families import Families, Started, families_when_warm, started_by
 from harness.lab.blueprint import Machine, blueprints_of
@@ -70,10 +70,10 @@ class Arranged:
         blind = {OF_A_TOOL: self.by_tools, OF_A_SERVICE: bool(services_of(self.experiment))}
         return (*unseen_by(self.gauges), *(sentence for sentence, holds in blind.items() if holds))
 
-    def in_blocks(self, orders: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
+    def in_blocks(self, orders: Iterable[Sequence[int]]) -> Iterator[Sequence[int]]:
         """Rounds in which arms with equal values of the whole machine follow each other: switching takes time."""
         kernels = [self.served[visitor.arm].kernel for visitor in self.visitors]
-        return [in_blocks(order, kernels) for order in orders]
+        return (in_blocks(order, kernels) for order in orders)
 
     def pids_of(self, arm: str) -> Mapping[str, Sequence[int]]:
         """The processes that serve `arm` now, by role, with those that were started by them; none of a service."""

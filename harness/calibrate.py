@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.calibration import SESSIONS_PER_RUN, Calibration, calibration_of
+from harness.clock import Clock
 from harness.conclude import read_sessions
 from harness.evidence.earlier import earlier
 from harness.evidence.store import Store, new_directory
+from harness.experiment.cost import piloted_cost
 from harness.experiment.plan import plan_of
 from harness.lab.blueprint import survey
 from harness.model import Arm, Design, Experiment, Pilot, Schedule, Settings
@@ -39,14 +41,15 @@ def calibration_experiment(settings: Settings, budget_s: float) -> Experiment:
     )
 
 
-def begun(experiment: Experiment, results: Path, out: Path | None, *, quiet: bool) -> Store:
+def begun(experiment: Experiment, results: Path, out: Path | None, clock: Clock, *, quiet: bool) -> Store:
     """A new results directory with the plan of a calibration."""
     check_machine(experiment, survey(out or results))
     store = Store(new_directory(results, NAME, out))
     store.write_json("host.json", run_facts(experiment))
     message("Piloting, to see how long to measure what ...", quiet=quiet)
-    pilot, spent_s = piloted(experiment, store, survey(store.directory))
-    schedule = calibration_schedule(pilot, experiment.design.budget_s - spent_s)
+    pilot = piloted(experiment, store, survey(store.directory), clock)
+    ending_s = piloted_cost(experiment, pilot).reporting_s
+    schedule = calibration_schedule(pilot, experiment.design.budget_s - clock.spent_s() - ending_s)
     message(foreseen(schedule, pilot), quiet=quiet)
     store.write_text("plan.json", plan_of(experiment, schedule, pilot=pilot).model_dump_json() + "\n")
     return store

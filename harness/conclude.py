@@ -48,7 +48,7 @@ def summary_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Sum
         update={
             "overrides": plan.overrides,
             "allow_global": plan.allow_global,
-            "schedule": plan.schedule,
+            "schedule": plan.ended_schedule,
             "pilot": plan.pilot,
             "calibration": store.read_calibration(),
         }
@@ -61,7 +61,7 @@ def verdicts_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Su
         plan.experiment,
         sessions,
         directory=str(store.directory),
-        schedule=plan.schedule,
+        schedule=plan.ended_schedule,
         seconds_total=sum(session.record.seconds["total"] for session in sessions),
     )
 

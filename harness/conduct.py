@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.calibrate import last_calibration
+from harness.clock import Clock, slowness
 from harness.conclude import read_sessions, verdicts_of
 from harness.ending import load_polars, refusal
 from harness.errors import ConfigError, HarnessError, Interrupted
 from harness.evidence.store import Store, new_directory, open_store
+from harness.experiment.cost import nominal_cost
+from harness.experiment.forecast import forecast_of
 from harness.experiment.left_out import sentences
 from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
@@ -19,11 +22,14 @@ from harness.experiment.trial import needs_pilot
 from harness.floor.results import last_floor
 from harness.lab.blueprint import survey
 from harness.model import Experiment, Plan
+from harness.pace import Pace
 from harness.pilot import piloted
 from harness.preflight import available, check_machine, check_services, run_facts
 from harness.rates import capacities_per_s, wants_capacities, with_rates
 from harness.report.arrangement import foreseen
+from harness.report.budget import shown_too_short, too_short
 from harness.report.progress import message, progress
+from harness.report.wording import counted
 from harness.run import measure
 
 
@@ -33,6 +39,7 @@ def begun(  # noqa: PLR0913 - the options of a command
     results: Path,
     out: Path | None,
     *,
+    clock: Clock,
     quiet: bool,
     allow_global: bool = False,
 ) -> Store:
@@ -52,10 +59,13 @@ def begun(  # noqa: PLR0913 - the options of a command
     for name, found in earlier.items():
         if found:
             store.write_json(name, found)
+    lag = slowness(clock.spent_s(), time.process_time())
+    if sentence := too_short(experiment, forecast_of(experiment, lag)):
+        message(sentence, quiet=quiet)
     capacities = _capacities(experiment, store, quiet=quiet)
     if capacities:
         experiment = with_rates(experiment, capacities)
-    plan = planned(experiment, overrides, store, quiet=quiet)
+    plan = planned(experiment, overrides, Beginning(store, clock, lag, quiet))
     asked = {"capacities_per_s": capacities, "allow_global": allow_global}
     store.write_text("plan.json", plan.model_copy(update=asked).model_dump_json() + "\n")
     return store
@@ -69,14 +79,27 @@ def _capacities(experiment: Experiment, store: Store, *, quiet: bool) -> dict[st
     return capacities_per_s(experiment, store, survey(store.directory))
 
 
-def planned(experiment: Experiment, overrides: Sequence[str], store: Store, *, quiet: bool) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a run that begins has: where it is kept, its clock, how slow the machine is, and whether it tells."""
+
+    store: Store
+    clock: Clock
+    slowness: float
+    quiet: bool
+
+
+def planned(experiment: Experiment, overrides: Sequence[str], run: Beginning) -> Plan:
     """The plan, after a pilot where the file leaves anything to it."""
     if not needs_pilot(experiment):
-        return plan_of(experiment, schedule_of(experiment, None), overrides)
-    message("Piloting, to see how long to measure what ...", quiet=quiet)
-    pilot, spent_s = piloted(experiment, store, survey(store.directory))
-    schedule = schedule_of(experiment, None, pilot, spent_s)
-    message(foreseen(schedule, pilot), quiet=quiet)
+        schedule = schedule_of(experiment, nominal_cost(experiment).times(run.slowness), spent_s=run.clock.spent_s())
+        return plan_of(experiment, schedule, overrides)
+    message("Piloting, to see how long to measure what ...", quiet=run.quiet)
+    pilot = piloted(experiment, run.store, survey(run.store.directory), run.clock, run.slowness)
+    schedule = schedule_of(experiment, None, pilot, run.clock.spent_s())
+    if sentence := shown_too_short(experiment, schedule):
+        message(sentence, quiet=run.quiet)
+    message(foreseen(schedule, pilot), quiet=run.quiet)
     return plan_of(experiment, schedule, overrides, pilot)
 
 
@@ -91,13 +114,19 @@ def resumed(directory: Path, config: Path | None, *, allow_global: bool = False)
     return store
 
 
-def measured(store: Store, *, quiet: bool) -> BaseException | None:
-    """Measure what is missing. What ended it early is returned, so that what is there can be reported first."""
+def measured(store: Store, *, quiet: bool, clock: Clock | None = None) -> BaseException | None:
+    """Measure what is missing. What ended it early is returned, so that what is there can be reported first.
+
+    With a `clock` the run ends when its time is over.
+    """
     load_polars()
     plan = store.read_plan()
+    pace = Pace(plan, len(store.sessions()), clock)
     try:
-        with progress(plan.schedule.sessions, len(store.sessions()), quiet=quiet) as advance:
-            measure(plan, store, survey(store.directory), _enough(plan, store, advance))
+        with progress(plan.ended_schedule.sessions, len(store.sessions()), quiet=quiet) as advance:
+            out_of_time = measure(plan, store, survey(store.directory), _enough(plan, store, advance), pace)
+        if out_of_time:
+            _end_with(plan, store, quiet=quiet)
     except (HarnessError, KeyboardInterrupt, Interrupted) as problem:
         return problem
     except OSError as error:
@@ -105,16 +134,24 @@ def measured(store: Store, *, quiet: bool) -> BaseException | None:
     return None
 
 
+def _end_with(plan: Plan, store: Store, *, quiet: bool) -> None:
+    """Write down that the sessions there are were all that time allowed."""
+    done, of = len(store.sessions()), plan.schedule.sessions
+    ended = plan.model_copy(update={"out_of_time_after": done})
+    store.write_text("plan.json", ended.model_dump_json() + "\n")
+    message(f"{done} of {counted(of, 'planned session')} fit the budget; the run ends here.", quiet=quiet)
+
+
 def _enough(plan: Plan, store: Store, advance: Callable[[int, float], None]) -> Callable[[int], bool]:
     """Tells after each session how far the run is, and at its looks whether it is precise enough to stop."""
-    began, done_before = time.monotonic(), store.sessions()
+    began, done_before, schedule = time.monotonic(), store.sessions(), plan.ended_schedule
 
     def enough(session: int) -> bool:
         done = len(store.sessions())
         if session not in done_before:
             each_s = (time.monotonic() - began) / (done - len(done_before))
-            advance(session, each_s * (plan.schedule.sessions - done))
-        return session == done and session in plan.schedule.looks[:-1] and _is_precise(plan, store)
+            advance(session, each_s * (schedule.sessions - done))
+        return session == done and session in schedule.looks[:-1] and _is_precise(plan, store)
 
     return enough
 

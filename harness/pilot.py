@@ -7,24 +7,35 @@ from contextlib import ExitStack
 from harness.analysis.pilot.choice import pilot_of
 from harness.analysis.pilot.trials import PilotSession
 from harness.arrange import arrange, the_same_servers
+from harness.clock import Clock
+from harness.counted import expected_counting_s
+from harness.evidence.proof import prove
 from harness.evidence.store import Store
+from harness.experiment.lengths import has_long_visits, visit_lengths
 from harness.experiment.plan import session_orders
-from harness.experiment.schedule import visit_lengths
-from harness.experiment.trial import trial_of
+from harness.experiment.trial import another_fits, trial_of, visiting_share_s
 from harness.lab.blueprint import Machine
 from harness.load.visits import Visitor, round_cost_s, visits
 from harness.model import Experiment, Pilot, Schedule
 
 PACING_S = 0.1
+MOST_LONG_ROUNDS = 100
 
 
-def piloted(experiment: Experiment, store: Store, machine: Machine) -> tuple[Pilot, float]:
-    """What the pilot showed, and the seconds that it took. Raises what a session raises."""
-    began = time.monotonic()
-    trial, first = _trial(0, experiment, store, machine)
-    others = [_trial(number, experiment, store, machine)[1] for number in range(1, trial.sessions)]
-    spent_s = time.monotonic() - began
-    return pilot_of(experiment, [first, *others], spent_s), spent_s
+def piloted(experiment: Experiment, store: Store, machine: Machine, clock: Clock, slowness: float = 1.0) -> Pilot:
+    """Return what a pilot shows, in as many sessions as a part of the budget allows. Raises what a session raises.
+
+    `slowness` is how many times longer than on an idle machine the command has taken for itself so far.
+    """
+    began_s, seen = clock.spent_s(), list[PilotSession]()
+    budget_s = experiment.design.budget_s
+    wanted = 1
+    while len(seen) < wanted and (not seen or another_fits(len(seen), clock.spent_s() - began_s, budget_s)):
+        trial, session = _trial(len(seen), experiment, store, machine)
+        wanted = trial.sessions
+        seen.append(session)
+    beside = {"counting_s": expected_counting_s(experiment), "slowness": slowness}
+    return pilot_of(experiment, seen, clock.spent_s(), **beside)
 
 
 def _trial(number: int, experiment: Experiment, store: Store, machine: Machine) -> tuple[Schedule, PilotSession]:
@@ -34,6 +45,7 @@ def _trial(number: int, experiment: Experiment, store: Store, machine: Machine) 
         arranged = arrange(0, experiment, store, machine, until_the_end)
         visitors = arranged.visitors
         with the_same_servers(arranged.stacks):
+            prove(arranged.stacks)  # what will not do is refused now, and not after the pilot
             pacing = time.monotonic()
             trial = trial_of(experiment, _round_s(experiment, visitors))
             visiting = time.monotonic()
@@ -45,7 +57,9 @@ def _trial(number: int, experiment: Experiment, store: Store, machine: Machine) 
 
 
 def _round_s(experiment: Experiment, visitors: Sequence[Visitor]) -> float:
-    """What a round of ordinary visits takes, roughly."""
+    """What a round of ordinary visits takes, roughly; long visits are not made for that, but as the pilot's own."""
+    if has_long_visits(experiment):
+        return visiting_share_s(experiment) / MOST_LONG_ROUNDS
     settle, burst = visit_lengths(experiment)
     ordinary = Schedule(sessions=1, rounds=1, burst=burst, settle=settle, reason="pacing")
     return round_cost_s(range(len(visitors)), visitors, ordinary, PACING_S)

@@ -1,12 +1,13 @@
 """Turns rates like "70%" into requests per second: parts of what the slowest arm can do, which is measured first."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from statistics import median
 from typing import Any
 
 from harness.arrange import arrange, the_same_servers
 from harness.errors import StackError
+from harness.evidence.proof import prove
 from harness.evidence.store import Store
 from harness.experiment.plan import session_orders
 from harness.lab.blueprint import Machine
@@ -14,7 +15,9 @@ from harness.load.visits import visits
 from harness.model import Arm, Experiment, Schedule, Visit
 
 CONNECTIONS = 16  # which saturate any stack of this kind
-SHAPE = Schedule(sessions=1, rounds=5, burst=300, settle=20, reason="capacity")
+ROUNDS, BURST, SETTLE = 5, 300, 20
+ROUNDED_PER_S = 10  # slower rates keep two digits
+PROBE_SHARE = 0.05  # of the budget, for the visits
 
 
 def wants_capacities(experiment: Experiment) -> bool:
@@ -27,12 +30,40 @@ def capacities_per_s(experiment: Experiment, store: Store, machine: Machine) -> 
     Raises what a session raises, and StackError where an arm fails its requests.
     """
     asked = [arm for arm in experiment.arms if isinstance(arm.settings.rate, str)]
-    busy = experiment.model_copy(update={"arms": tuple(map(_busy, asked))})
+    alike = alike_arms(asked)
+    busy = experiment.model_copy(update={"arms": tuple(alike.values())})
+    shape = _shape(experiment)
     with ExitStack() as until_the_end:
         arranged = arrange(0, busy, store, machine, until_the_end)
         with the_same_servers(arranged.stacks):
-            seen = visits(session_orders(busy, 0, SHAPE.rounds), arranged.visitors, SHAPE)
-    return {arm.name: _per_s(arm.name, [visit for visit in seen if visit.arm == arm.name]) for arm in asked}
+            prove(arranged.stacks)
+            seen = visits(session_orders(busy, 0, shape.rounds), arranged.visitors, shape)
+    found = {key: _per_s(arm.name, [visit for visit in seen if visit.arm == arm.name]) for key, arm in alike.items()}
+    return {arm.name: found[_key(arm)] for arm in asked}
+
+
+def alike_arms(asked: Sequence[Arm]) -> dict[str, Arm]:
+    """One busy arm for all that differ in nothing but their rate."""
+    first: dict[str, Arm] = {}
+    for arm in asked:
+        first.setdefault(_key(arm), _busy(arm))
+    return first
+
+
+def _key(arm: Arm) -> str:
+    return _busy(arm).settings.model_dump_json()
+
+
+def _shape(experiment: Experiment) -> Schedule:
+    return Schedule(
+        sessions=1,
+        rounds=ROUNDS,
+        burst=BURST,
+        settle=SETTLE,
+        reason="capacity",
+        visiting_s=PROBE_SHARE * experiment.design.budget_s,
+        fewest_rounds=1,
+    )
 
 
 def with_rates(experiment: Experiment, capacities: Mapping[str, float]) -> Experiment:
@@ -43,8 +74,11 @@ def with_rates(experiment: Experiment, capacities: Mapping[str, float]) -> Exper
 
 
 def _part(rate: float | str, slowest_per_s: float) -> float:
-    """Rounded, so that one who reads it can repeat it."""
-    return float(round(float(rate.rstrip("%")) / 100 * slowest_per_s)) if isinstance(rate, str) else rate
+    """Rounded, so that one who reads it can repeat it; never to 0, which would be no rate."""
+    if not isinstance(rate, str):
+        return rate
+    exact = float(rate.rstrip("%")) / 100 * slowest_per_s
+    return float(round(exact)) if exact >= ROUNDED_PER_S else float(f"{exact:.2g}")
 
 
 def _busy(arm: Arm) -> Arm:

@@ -14,9 +14,11 @@ from harness.evidence.proof import Proof, prove
 from harness.evidence.record import failures_of, requests_table, visit_rows
 from harness.evidence.store import Store
 from harness.evidence.throttling import Counts, throttling_of
+from harness.experiment.plan import orders_of
 from harness.lab.blueprint import Machine
 from harness.load.visits import visits
-from harness.model import Doubt, Plan, Record, Visit
+from harness.model import Doubt, Plan, Record, Schedule, Visit
+from harness.pace import Pace
 
 Enough = Callable[[int], bool]
 
@@ -31,29 +33,38 @@ class Measured:
     doubts: tuple[Doubt, ...]
     arranged: Arranged
     counted: Counted
+    counting_s: float
     throttled: Counts
 
 
-def measure(plan: Plan, store: Store, machine: Machine, enough: Enough) -> None:
-    """Every session of the plan that the store does not have yet, until `enough`, told the number of each, says so."""
+def measure(plan: Plan, store: Store, machine: Machine, enough: Enough, pace: Pace) -> bool:
+    """Every session of the plan that the store does not have yet, until `enough`, told the number of each, says so.
+
+    Returns whether it was time that ended the run.
+    """
     done = set(store.sessions())
-    for session in range(1, plan.schedule.sessions + 1):
+    for session in range(1, plan.ended_schedule.sessions + 1):
         if session not in done:
-            _one_session(session, plan, store, machine)
+            schedule = pace.next()
+            if schedule is None:
+                return True
+            pace.add(_one_session(session, plan, schedule, store, machine))
         if enough(session):
-            return
+            return False
+    return False
 
 
-def _one_session(session: int, plan: Plan, store: Store, machine: Machine) -> None:
+def _one_session(session: int, plan: Plan, schedule: Schedule, store: Store, machine: Machine) -> float:
+    """Returns what it took beside its visits and those that perf counted."""
     started_utc = datetime.now(UTC).isoformat(timespec="seconds")
     started = time.monotonic()
-    measured = _measured(session, plan, store, machine)
+    measured = _measured(session, plan, schedule, store, machine)
     total_s = time.monotonic() - started
     record = Record(
         session=session,
         started_utc=started_utc,
         seconds={"total": total_s, "visiting": measured.visiting_s, "other": total_s - measured.visiting_s},
-        schedule=plan.schedule,
+        schedule=schedule,
         proofs=measured.proofs,
         failures=failures_of(measured.visits),
         visits=visit_rows(measured.visits, measured.arranged.gauges),
@@ -63,9 +74,10 @@ def _one_session(session: int, plan: Plan, store: Store, machine: Machine) -> No
         doubts=measured.doubts,
     )
     store.write_session(record, requests_table(measured.visits))
+    return time.monotonic() - started - measured.visiting_s - measured.counting_s
 
 
-def _measured(session: int, plan: Plan, store: Store, machine: Machine) -> Measured:
+def _measured(session: int, plan: Plan, schedule: Schedule, store: Store, machine: Machine) -> Measured:
     with ExitStack() as until_the_end:
         arranged = arrange(session, plan.experiment, store, machine, until_the_end)
         with the_same_servers(arranged.stacks):
@@ -73,9 +85,16 @@ def _measured(session: int, plan: Plan, store: Store, machine: Machine) -> Measu
             doubts_after = watch(scene_of(arranged.stacks, plan.experiment, store.read_host(), arranged.families))
             throttled_since = throttling_of(arranged.stacks)
             visiting = time.monotonic()
-            seen = visits(arranged.in_blocks(plan.orders[session - 1]), arranged.visitors, plan.schedule)
+            seen = visits(arranged.in_blocks(orders_of(plan, session)), arranged.visitors, schedule)
             visiting_s = time.monotonic() - visiting
             throttled = throttled_since()
             doubts = doubts_after(sum(visit.cpu_requests for visit in seen))
-            counted = counted_bursts(session, arranged)
-        return Measured(proofs, seen, visiting_s, doubts, arranged, counted, throttled)
+            counting = time.monotonic()
+            counted = counted_bursts(session, schedule, arranged, _request_s(seen))
+            counting_s = time.monotonic() - counting
+        return Measured(proofs, seen, visiting_s, doubts, arranged, counted, counting_s, throttled)
+
+
+def _request_s(visits: list[Visit]) -> float:
+    """What a request took, about."""
+    return sum(visit.wall_ns for visit in visits) / max(1, sum(visit.cpu_requests for visit in visits)) / 1e9

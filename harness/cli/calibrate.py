@@ -8,6 +8,7 @@ from harness.cli.before import RESULTS, clean_up, gain_rights_for, hold_machine
 from harness.cli.configurations import located
 from harness.cli.options import FiniteRange, set_option
 from harness.cli.printing import in_color
+from harness.clock import command_clock
 from harness.errors import ConfigError
 from harness.experiment.read import read_experiment
 from harness.model import Experiment, Settings
@@ -27,6 +28,7 @@ def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
 
     The arm is the default one, or the reference of CONFIG with barehop's own application.
     """
+    clock = command_clock()
     experiment = read_experiment(located(config), overrides) if config else None
     gain_rights_for(experiment)
     from harness import calibrate as calibration
@@ -36,7 +38,8 @@ def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
     settings = _reference(experiment) if experiment else Settings()
     with hold_machine():
         clean_up()
-        store = calibration.begun(calibration.calibration_experiment(settings, budget), RESULTS, out, quiet=quiet)
+        asked = calibration.calibration_experiment(settings, budget)
+        store = calibration.begun(asked, RESULTS, out, clock, quiet=quiet)
         problem = measured(store, quiet=quiet)
     if problem:
         raise problem

@@ -23,6 +23,9 @@ config_argument = click.argument("config", type=click.Path(path_type=Path))
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Override a key of the experiment file."
 )
+budget_option = click.option(
+    "--budget", type=float, metavar="SECONDS", help="How long the whole run may take: --set design.budget_s=SECONDS."
+)
 
 
 def only_one(**forms: bool) -> None:
@@ -30,3 +33,8 @@ def only_one(**forms: bool) -> None:
     if sum(forms.values()) > 1:
         names = [f"--{name}" for name in forms]
         raise ConfigError(f"{', '.join(names[:-1])} and {names[-1]} exclude each other. Give one of them.")
+
+
+def with_budget(overrides: tuple[str, ...], budget_s: float | None) -> tuple[str, ...]:
+    """Return the overrides with that of --budget, where it was given."""
+    return overrides if budget_s is None else (*overrides, f"design.budget_s={budget_s}")

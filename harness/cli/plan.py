@@ -5,27 +5,30 @@ from pathlib import Path
 import click
 
 from harness.cli.configurations import located
-from harness.cli.options import config_argument, set_option
+from harness.cli.options import budget_option, config_argument, set_option, with_budget
+from harness.experiment.forecast import forecast_of
 from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
-from harness.experiment.schedule import expected_s, nominal_cost, schedule_of
 
 
 @click.command()
 @config_argument
 @set_option
+@budget_option
 @click.option("--boots", is_flag=True, help="Show what to boot, and to run on each boot, for knobs that booting sets.")
-def plan(config: Path, overrides: tuple[str, ...], boots: bool) -> None:
+def plan(config: Path, overrides: tuple[str, ...], budget: float | None, boots: bool) -> None:
     """Show the arms, their order and the expected time; start nothing."""
+    overrides = with_budget(overrides, budget)
     if boots:
         click.echo(_boots(config, overrides), nl=False)
         return
     from harness.report.arrangement import render_plan
+    from harness.report.budget import too_short
 
     experiment = read_experiment(located(config), overrides)
-    cost = nominal_cost(experiment)
-    schedule = schedule_of(experiment, cost)
-    click.echo(render_plan(plan_of(experiment, schedule), expected_s(schedule, cost)), nl=False)
+    forecast = forecast_of(experiment)
+    planned = plan_of(experiment, forecast.schedule)
+    click.echo(render_plan(planned, forecast.seconds, too_short(experiment, forecast)), nl=False)
 
 
 def _boots(config: Path, overrides: tuple[str, ...]) -> str:

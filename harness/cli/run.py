@@ -6,8 +6,9 @@ import click
 
 from harness.cli.before import RESULTS, clean_up, gain_rights_for, hold_machine
 from harness.cli.configurations import located
-from harness.cli.options import set_option
+from harness.cli.options import budget_option, set_option, with_budget
 from harness.cli.printing import print_summary
+from harness.clock import command_clock
 from harness.errors import ConfigError, HarnessError
 from harness.evidence.store import Store, open_store
 from harness.experiment.read import read_experiment
@@ -16,7 +17,7 @@ from harness.experiment.read import read_experiment
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path), required=False)
 @set_option
-@click.option("--budget", type=float, metavar="SECONDS", help="The same as --set design.budget_s=SECONDS.")
+@budget_option
 @click.option("--out", type=click.Path(path_type=Path), help="Where the results go; a new or empty directory.")
 @click.option("--resume", type=click.Path(path_type=Path), help="Complete the interrupted run in this directory.")
 @click.option("--allow-global", is_flag=True, help="Let knobs change values of the whole machine; put back at the end.")
@@ -36,8 +37,8 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
 
     CONFIG is a file, or the name of one that barehop brings along, like baseline.
     """
-    if budget is not None:
-        overrides = (*overrides, f"design.budget_s={budget}")
+    clock = command_clock()
+    overrides = with_budget(overrides, budget)
     if resume and (overrides or out):
         raise ConfigError("--resume continues a run as it was planned: leave out --set, --budget and --out.")
     path = located(config) if config else None
@@ -51,8 +52,8 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
         if resume:
             store = resumed(resume, path, allow_global=allow_global)
         else:
-            store = begun(path, overrides, RESULTS, out, quiet=quiet, allow_global=allow_global)
-        problem = measured(store, quiet=quiet)
+            store = begun(path, overrides, RESULTS, out, clock=clock, quiet=quiet, allow_global=allow_global)
+        problem = measured(store, quiet=quiet, clock=None if resume else clock)
     valid = _conclude(store, as_json) if store.sessions() else True
     if problem:
         raise problem

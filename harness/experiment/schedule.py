@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.experiment.limits import CLIENT
-from harness.experiment.search import STEP_S, search_schedule, searches
-from harness.model import Design, Experiment, Pilot, Schedule, Settings
+from harness.experiment.cost import Cost, piloted_cost
+from harness.experiment.lengths import has_tools, is_paced, timed_requests, visit_lengths
+from harness.experiment.search import FEWEST_SESSIONS, FEWEST_STEPS, search_split, searches
+from harness.model import Design, Experiment, Pilot, Schedule
 
 # At least 8 sessions, because they are what the interval counts; a fifth of the time may go into starting them.
 MIN_SESSIONS = 8
@@ -20,26 +21,7 @@ BETWEEN_LOOKS = 2  # sessions at least: closer looks see the same
 TIMED_FOR_P99 = 1150
 WIDER_FOR_P99 = 1.15
 MEDIAN_VARIANCE = math.pi / 2  # of a median of normal values, over that of their mean
-NOMINAL_SESSION_S = 1.2
-NOMINAL_REQUEST_S = 0.0005
-NOMINAL_TOOL_S = 0.3  # to start an outside tool
-LEAST_PER_CONNECTION = 4  # timed requests of a visit with many connections
-PACED_S = 0.25  # the least that is timed of a visit at a rate
-NOMINAL_PACED_S = 0.35  # such a visit
-NOMINAL_PACED = 300  # its requests
-PACED_BURST = 250  # of an arm without a rate beside others that have one
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a session costs before its first visit and after its last, and what a round costs, in seconds."""
-
-    session_s: float
-    round_s: float
-    source: str
-
-    def total_s(self, sessions: int, rounds: int) -> float:
-        return sessions * (self.session_s + rounds * self.round_s)
+LONGEST_SESSION_S = 120.0  # beyond, more sessions say more than longer ones, and the raw times of one fill the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,45 +45,23 @@ class Spread:
 NOMINAL_SPREAD = Spread(session_sd_percent=0.4, round_sd_percent=5.0)
 
 
-def nominal_cost(experiment: Experiment) -> Cost:
-    """A guess for a machine on which nothing has been measured yet: what a small virtual machine needs."""
-    settle, burst = visit_lengths(experiment)
-    round_s = sum(settle * NOMINAL_REQUEST_S + _burst_s(arm.settings, burst) for arm in experiment.arms)
-    return Cost(session_s=NOMINAL_SESSION_S, round_s=round_s, source="guessed before a pilot")
+@dataclass(frozen=True, slots=True)
+class Least:
+    """The least that makes sense of an experiment, and the seconds that it takes, the report included."""
+
+    sessions: int
+    rounds: int
+    seconds: float
 
 
-def has_tools(experiment: Experiment) -> bool:
-    return any(arm.settings.tool != CLIENT for arm in experiment.arms)
-
-
-def is_paced(experiment: Experiment) -> bool:
-    """Whether requests of any arm are sent at a rate: then the long visits of that arm set the measure for all."""
-    return any(arm.settings.rate for arm in experiment.arms)
-
-
-def has_long_visits(experiment: Experiment) -> bool:
-    """Whether bursts of a few requests, as a pilot chooses them, would be lost among those of other arms."""
-    return has_tools(experiment) or is_paced(experiment)
-
-
-def visit_lengths(experiment: Experiment) -> tuple[int, int]:
-    """(settle, burst): what the file says, or what suits the tools: a run of an outside tool is a burst by itself.
-
-    Where our client is one of several tools, its bursts are as long as their runs, and so beside requests at a rate.
-    """
-    settle, burst = _usual_lengths(experiment)
+def least_of(experiment: Experiment, cost: Cost, time_s: float) -> Least:
+    """Return 8 sessions of 2 rounds, or what the file fixes; of a single round where that is dear and time is short."""
     design = experiment.design
-    return (
-        settle if design.settle is None else design.settle,
-        burst if design.burst is None else design.burst,
-    )
-
-
-def _usual_lengths(experiment: Experiment) -> tuple[int, int]:
-    if has_tools(experiment):
-        of_client = [arm.settings.tool_requests for arm in experiment.arms if arm.settings.tool == CLIENT]
-        return 5, max(of_client, default=1)
-    return (10, PACED_BURST) if is_paced(experiment) else (2, 8)
+    sessions = design.sessions or (FEWEST_SESSIONS if searches(experiment) else MIN_SESSIONS)
+    usual = FEWEST_STEPS if searches(experiment) else MIN_ROUNDS
+    dear = cost.round_s > cost.session_s and cost.total_s(sessions, usual) > time_s
+    rounds = design.rounds or (1 if dear and not searches(experiment) else usual)
+    return Least(sessions, rounds, cost.total_s(sessions, rounds))
 
 
 def schedule_of(
@@ -112,29 +72,44 @@ def schedule_of(
     What the pilot saw stands above `cost`; both may be None only where the file fixes both sessions and rounds.
     """
     design = experiment.design
-    if searches(experiment):
-        return search_schedule(experiment, NOMINAL_SESSION_S)
-    settle, burst = (pilot.settle, pilot.burst) if pilot else visit_lengths(experiment)
-    if pilot:
-        cost = Cost(session_s=pilot.session_s, round_s=pilot.round_s, source="as the pilot showed")
-    looks = (design.sessions,) if design.sessions else None
+    settle, burst = _lengths(experiment, pilot)
+    cost = piloted_cost(experiment, pilot) if pilot else cost
     if cost is None or (design.sessions and design.rounds):
         sessions, rounds = design.sessions or MIN_SESSIONS, design.rounds or MIN_ROUNDS
-        reason, visiting_s = "as the file says", None
-    else:
-        spread = Spread(pilot.session_sd_percent, pilot.round_sd_percent) if pilot else NOMINAL_SPREAD
-        sessions, rounds = split(experiment, cost, spread, burst, design.budget_s - spent_s)
-        reason = _reason(cost, cost.total_s(sessions, rounds), spent_s, design.budget_s)
-        visiting_s = None if design.rounds else rounds * cost.round_s
+        looks = (sessions,) if design.sessions else looks_of(sessions)
+        return Schedule(
+            sessions=sessions, rounds=rounds, burst=burst, settle=settle, reason="as the file says", looks=looks
+        )
+    time_s = design.budget_s - spent_s
+    counted = cost.counted_sessions(time_s)
+    sessions, rounds = _split(experiment, cost, pilot, time_s - cost.reporting_s - counted * cost.counting_s)
+    least = least_of(experiment, cost, time_s)
     return Schedule(
         sessions=sessions,
         rounds=rounds,
         burst=burst,
         settle=settle,
-        reason=reason,
-        looks=looks or looks_of(sessions),
-        visiting_s=visiting_s,
+        reason=_reason(cost, cost.total_s(sessions, rounds, counted), spent_s, design.budget_s),
+        looks=(sessions,) if design.sessions or searches(experiment) else looks_of(sessions),
+        visiting_s=None if design.rounds else rounds * cost.round_s,
+        fewest_rounds=min(least.rounds, rounds),
+        counted_sessions=counted,
+        limit_s=max(design.budget_s, spent_s + least.seconds),
     )
+
+
+def _lengths(experiment: Experiment, pilot: Pilot | None) -> tuple[int, int]:
+    """(settle, burst)."""
+    if searches(experiment):
+        return 0, 1
+    return (pilot.settle, pilot.burst) if pilot else visit_lengths(experiment)
+
+
+def _split(experiment: Experiment, cost: Cost, pilot: Pilot | None, time_s: float) -> tuple[int, int]:
+    if searches(experiment):
+        return search_split(experiment, cost.session_s, cost.round_s + cost.analysis_s, time_s)
+    spread = Spread(pilot.session_sd_percent, pilot.round_sd_percent) if pilot else NOMINAL_SPREAD
+    return split(experiment, cost, spread, _lengths(experiment, pilot)[1], time_s)
 
 
 def split(experiment: Experiment, cost: Cost, spread: Spread, burst: int, time_s: float) -> tuple[int, int]:
@@ -145,12 +120,13 @@ def split(experiment: Experiment, cost: Cost, spread: Spread, burst: int, time_s
     hardly wider and has requests enough for a p99 is preferred.
     """
     design = experiment.design
+    fewest = least_of(experiment, cost, time_s + cost.reporting_s).rounds
     counts = _session_counts(design, cost, time_s)
-    splits = [(sessions, design.rounds or _rounds(time_s / sessions, cost)) for sessions in counts]
+    splits = [(sessions, design.rounds or _rounds(time_s / sessions, cost, fewest)) for sessions in counts]
     widths = {each: spread.half_width(*each) for each in splits}
     wider = math.inf if is_paced(experiment) else WIDER_FOR_P99  # whoever sets a rate asks for tails
     narrow = [each for each in splits if widths[each] <= wider * min(widths.values())]
-    timed = min(_timed(arm.settings, burst) for arm in experiment.arms)
+    timed = min(timed_requests(arm.settings, burst) for arm in experiment.arms)
     with_p99 = [(sessions, rounds) for sessions, rounds in narrow if rounds * timed >= _timed_wanted(experiment)]
     return min(with_p99 or splits, key=widths.__getitem__)
 
@@ -163,39 +139,22 @@ def looks_of(sessions: int) -> tuple[int, ...]:
 
 
 def expected_s(schedule: Schedule, cost: Cost) -> float:
-    return cost.total_s(schedule.sessions, schedule.rounds)
-
-
-def _burst_s(settings: Settings, burst: int) -> float:
-    if settings.tool != CLIENT:
-        return NOMINAL_TOOL_S + (settings.tool_seconds or settings.tool_requests * NOMINAL_REQUEST_S)
-    if settings.p99_limit_ms:
-        return STEP_S
-    if settings.rate:
-        return NOMINAL_PACED_S
-    crowded = (6 * settings.connections) if settings.connections > 1 else 0
-    return max(burst, crowded) * NOMINAL_REQUEST_S
-
-
-def _timed(settings: Settings, burst: int) -> int:
-    """How many requests a visit times, which is more than a burst where that would be too few."""
-    paced = PACED_S * settings.rate if isinstance(settings.rate, float) else NOMINAL_PACED
-    crowded = LEAST_PER_CONNECTION * settings.connections if settings.connections > 1 else 0
-    return max(burst, round(paced), crowded)
+    return cost.total_s(schedule.sessions, schedule.rounds, schedule.counted_sessions)
 
 
 def _session_counts(design: Design, cost: Cost, time_s: float) -> Sequence[int]:
     if design.sessions:
         return (design.sessions,)
-    fitting = time_s / cost.total_s(1, design.rounds or MIN_ROUNDS)
+    fitting = time_s / (cost.total_s(1, design.rounds or MIN_ROUNDS) - cost.reporting_s)
     if not design.rounds:
         fitting = min(fitting, STARTING_SHARE * time_s / cost.session_s)
-    most = min(max(int(fitting), MIN_SESSIONS), MAX_SESSIONS)
-    return (most,) if design.rounds else range(MIN_SESSIONS, most + 1)
+    longest = math.ceil(time_s / LONGEST_SESSION_S)
+    most = min(max(int(fitting), MIN_SESSIONS), max(MAX_SESSIONS, longest))
+    return (most,) if design.rounds else range(min(max(MIN_SESSIONS, longest), most), most + 1)
 
 
-def _rounds(session_s: float, cost: Cost) -> int:
-    return max(int((session_s - cost.session_s) / cost.round_s), MIN_ROUNDS)
+def _rounds(session_s: float, cost: Cost, fewest: int) -> int:
+    return max(int((session_s - cost.session_s) / (cost.round_s + cost.analysis_s)), fewest)
 
 
 def _timed_wanted(experiment: Experiment) -> int:
@@ -209,4 +168,4 @@ def _reason(cost: Cost, total_s: float, spent_s: float, budget_s: float) -> str:
         f"and a round {cost.round_s * 1000:.1f} ms; "
         f"that makes {total_s:.0f} s of a budget of {budget_s:g} s"
     )
-    return f"{text}, of which the pilot took {spent_s:.0f} s" if spent_s else text
+    return f"{text}, of which {spent_s:.0f} s go before the first session" if spent_s else text

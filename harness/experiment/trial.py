@@ -1,13 +1,16 @@
 """How much a pilot visits: long bursts from their first request on, as many as a part of the time allows."""
 
-from harness.experiment.schedule import NOMINAL_SESSION_S, has_long_visits, visit_lengths
+from harness.experiment.cost import NOMINAL_SESSION_S
+from harness.experiment.lengths import has_long_visits, visit_lengths
 from harness.experiment.search import searches
 from harness.model import Experiment, Schedule
 
 PILOT_SHARE = 0.15  # of the budget, starting included
+MOST_SHARE = 0.25  # beyond, no further session of the pilot begins
 MIN_VISITING_S = 0.6  # per session of the pilot, even where the budget is small
 MAX_VISITING_S = 5.0
 SHORT_BUDGET_S = 40.0  # too short for a third session
+LEEWAY = 1.5  # for visits that take longer than foreseen
 MIN_ROUNDS = 3
 MIN_TOOL_ROUNDS = 2
 WANTED_ROUNDS = 20
@@ -22,22 +25,42 @@ def needs_pilot(experiment: Experiment) -> bool:
     return not searches(experiment) and None in (design.sessions, design.rounds, design.burst, design.settle)
 
 
+def another_fits(sessions: int, spent_s: float, budget_s: float) -> bool:
+    """Whether the pilot, which has taken `spent_s` for so many `sessions`, has time for one more."""
+    return spent_s * (sessions + 1) / sessions <= MOST_SHARE * budget_s
+
+
+def visiting_share_s(experiment: Experiment) -> float:
+    """Return how long a session of the pilot visits the arms."""
+    budget_s = experiment.design.budget_s
+    return min(max(PILOT_SHARE * budget_s / _sessions(experiment) - NOMINAL_SESSION_S, MIN_VISITING_S), MAX_VISITING_S)
+
+
 def trial_of(experiment: Experiment, round_s: float) -> Schedule:
     """A pilot session's visits, and how many such sessions; `round_s` is what a round of `visit_lengths` takes.
 
     Settling is what the pilot looks at, so nothing settles, but where visits are long anyway: these show what they cost
-    and how far they scatter, no more; one session is enough where a second would cost too much.
+    and how far they scatter, no more. Where rounds are dear there are fewer of them, and one at least.
     """
     settle, burst = visit_lengths(experiment)
-    long, budget_s = has_long_visits(experiment), experiment.design.budget_s
-    sessions = 2 if long or budget_s < SHORT_BUDGET_S else 3
-    visiting_s = PILOT_SHARE * budget_s / sessions - NOMINAL_SESSION_S
-    visiting_s = min(max(visiting_s, MIN_VISITING_S), MAX_VISITING_S)
-    if long:
-        sessions = 1 if sessions * MIN_TOOL_ROUNDS * round_s > 2 * PILOT_SHARE * budget_s else sessions
+    sessions, visiting_s = _sessions(experiment), visiting_share_s(experiment)
+    if has_long_visits(experiment):
         rounds = max(int(visiting_s / round_s), MIN_TOOL_ROUNDS)
-        return Schedule(sessions=sessions, rounds=rounds, burst=burst, settle=settle, reason="pilot")
-    position_s = round_s / (settle + burst)  # of all arms
-    positions = min(max(int(visiting_s / position_s / WANTED_ROUNDS), MIN_POSITIONS), MAX_POSITIONS)
-    rounds = max(int(visiting_s / position_s / positions), MIN_ROUNDS)
-    return Schedule(sessions=sessions, rounds=rounds, burst=positions, settle=0, reason="pilot")
+    else:
+        position_s = round_s / (settle + burst)  # of all arms
+        positions = min(max(int(visiting_s / position_s / WANTED_ROUNDS), MIN_POSITIONS), MAX_POSITIONS)
+        rounds = max(int(visiting_s / position_s / positions), MIN_ROUNDS)
+        settle, burst = 0, positions
+    return Schedule(
+        sessions=sessions,
+        rounds=rounds,
+        burst=burst,
+        settle=settle,
+        reason="pilot",
+        visiting_s=LEEWAY * visiting_s,
+        fewest_rounds=1,
+    )
+
+
+def _sessions(experiment: Experiment) -> int:
+    return 2 if has_long_visits(experiment) or experiment.design.budget_s < SHORT_BUDGET_S else 3

@@ -3,9 +3,9 @@
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
 from harness.load.client import quietly
 from harness.load.crowd.search import Step
@@ -14,11 +14,14 @@ from harness.load.sights import sights
 from harness.model import Schedule, Snapshot, Visit
 
 WARM_UP_REQUESTS = 40
-FEWEST_ROUNDS = 2
+WARM_UP_PIECE = 5
+WARM_UP_S = 0.5
+AHEAD = 2  # times the rounds that are expected
+MOST_AHEAD = 20_000
 # After the last answer the servers still close connections; their CPU time belongs to the visit that caused it.
 AFTERMATH_S = 0.0002
 
-Orders = Sequence[Sequence[int]]
+Orders = Iterable[Sequence[int]]
 CpuReader = Callable[[], Mapping[str, int]]
 Counters = tuple[Callable[[], Snapshot], Callable[[], Snapshot]]  # how they are read before a visit and after it
 
@@ -41,8 +44,12 @@ class Visitor:
 
 
 def warm_up(visitors: Sequence[Visitor]) -> None:
+    """Send every arm some requests: fewer where they are slow."""
     for visitor in visitors:
-        visitor.send(WARM_UP_REQUESTS, 0)
+        ends, sent = time.monotonic() + WARM_UP_S, 0
+        while sent < WARM_UP_REQUESTS and (not sent or time.monotonic() < ends):
+            visitor.send(WARM_UP_PIECE, 0)
+            sent += WARM_UP_PIECE
 
 
 def round_cost_s(order: Sequence[int], visitors: Sequence[Visitor], schedule: Schedule, patience_s: float) -> float:
@@ -58,16 +65,30 @@ def round_cost_s(order: Sequence[int], visitors: Sequence[Visitor], schedule: Sc
 def visits(orders: Orders, visitors: Sequence[Visitor], schedule: Schedule) -> list[Visit]:
     """One visit for each place of each round that fits the time. Raises OSError when a server process has ended."""
     with quietly():
-        in_time = _in_time(orders, schedule.visiting_s)
+        in_time = rounds_in_time(_drawn_ahead(orders, schedule), schedule)
         rounds = [_round(order, visitors, schedule, number) for number, order in enumerate(in_time)]
     return list(chain.from_iterable(rounds))
 
 
-def _in_time(orders: Orders, visiting_s: float | None) -> Iterator[Sequence[int]]:
-    """All `orders`, or where time is limited as many as begin within it, and always the first two."""
-    ends = math.inf if visiting_s is None else time.monotonic() + visiting_s
+def _drawn_ahead(orders: Orders, schedule: Schedule) -> Orders:
+    """The same, so many of them made beforehand that between two visits there is nothing to do."""
+    source = iter(orders)
+    ahead = list(islice(source, min(AHEAD * schedule.rounds, MOST_AHEAD)))
+    return chain(ahead, source)
+
+
+def rounds_in_time(
+    orders: Orders, schedule: Schedule, now: Callable[[], float] = time.monotonic
+) -> Iterator[Sequence[int]]:
+    """All `orders`, or where time is limited those that end within it if each takes as long as those before.
+
+    The fewest rounds of the schedule are made however long they take.
+    """
+    began = now()
+    limit_s = math.inf if schedule.visiting_s is None else schedule.visiting_s
     for number, order in enumerate(orders):
-        if number >= FEWEST_ROUNDS and time.monotonic() > ends:
+        spent_s = now() - began
+        if number >= schedule.fewest_rounds and spent_s * (number + 1) / number > limit_s:
             return
         yield order
 

@@ -12,7 +12,9 @@ class Schedule(Model):
     """How much is measured: what the file fixed, or what the pilot chose.
 
     `looks` are the numbers of sessions after which the run may stop, the last of them `sessions`. Where `visiting_s` is
-    given, a session makes as many rounds as fit into it, and `rounds` is how many were expected.
+    given, a session makes as many rounds as fit into it, and `rounds` is how many were expected. It makes at least
+    `fewest_rounds`; in the first `counted_sessions` perf counts. `limit_s` is how many seconds after its start the
+    command ends at the latest; None: whenever all is measured.
     """
 
     sessions: int
@@ -22,6 +24,9 @@ class Schedule(Model):
     reason: str
     looks: tuple[int, ...] = ()
     visiting_s: float | None = None
+    fewest_rounds: int = 2
+    counted_sessions: int = 4
+    limit_s: float | None = None
 
 
 class CurvePoint(Model):
@@ -58,11 +63,15 @@ class Pilot(Model):
     round_s: float
     half_width_percent: float
     gain: float
+    counting_s: float = 0.0  # that perf takes in a session
+    slowness: float = 1.0  # times as long as it computes everything takes, because others use the CPUs
 
 
 class Plan(Model):
     """`plan.json`: enough to run, resume and analyse; `orders[session][round]` are places in `experiment.arms`.
 
+    Of a long plan `orders` is empty: they follow from the seed. `out_of_time_after`: the run ended with so many
+    sessions, because no other would have ended within its time.
     `overrides` are the --set of the command line, which are in `experiment` already. `capacities_per_s`, by arm, are
     what rates that the file gives in percent are parts of; `experiment` has them in requests per second. `allow_global`
     is whether the command line let knobs change values of the whole machine.
@@ -76,3 +85,13 @@ class Plan(Model):
     pilot: Pilot | None = None
     capacities_per_s: dict[str, float] = Field(default_factory=dict)
     allow_global: bool = False
+    out_of_time_after: int | None = None
+
+    @property
+    def ended_schedule(self) -> Schedule:
+        """The schedule with no more sessions than time allowed; what ended it was the clock, not a look at the data."""
+        last = self.out_of_time_after
+        if last is None:
+            return self.schedule
+        looks = tuple(look for look in self.schedule.looks if look < last)
+        return self.schedule.model_copy(update={"sessions": last, "looks": (*looks, last)})

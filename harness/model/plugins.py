@@ -97,7 +97,8 @@ class LoadTool:
     with its standard output in stdout.txt there; `outcome(directory)` reads what it left and raises ValueError with a
     sentence when it cannot. `version` are the words that ask for its version, none where it tells none. `files` are
     written into `directory` before, by name. `refuses` gives a sentence for each of the settings that the tool cannot
-    honour. `own_amount`: how many requests a run has is the tool's to choose.
+    honour. `own_amount`: how many requests a run has is the tool's to choose. `start_s`: what a run takes, about,
+    beside its requests.
     """
 
     program: str
@@ -106,5 +107,6 @@ class LoadTool:
     command: Callable[[str, Target, Settings, Path], list[str]]
     outcome: Callable[[Path], Outcome]
     own_amount: bool = False
+    start_s: float = 0.3
     files: Callable[[Target, Settings], Mapping[str, str]] = _no_files
     refuses: Callable[[Settings], Iterable[str]] = _nothing

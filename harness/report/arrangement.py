@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Literal, get_args, get_origin
 
 from rich.console import RenderableType
 from rich.table import Table
 
+from harness.experiment.plan import orders_of
 from harness.experiment.screens import short_names
 from harness.model import Arm, Experiment, Pilot, Plan, Schedule, Settings
 from harness.report import page
@@ -19,8 +21,13 @@ UNTOLD_OF_SERVICES = ("transport", "start")
 UNTOLD_OF_STACKS = ("url", "authority", "pids", "cgroup", "start")
 
 
-def render_plan(plan: Plan, expected_s: float | None, *, width: int | None = None, color: bool = False) -> str:
-    """The question, the arms and what they are compared with, how much is measured, in which order, for how long."""
+def render_plan(
+    plan: Plan, expected_s: float | None, too_short: str = "", *, width: int | None = None, color: bool = False
+) -> str:
+    """The question, the arms and what they are compared with, how much is measured, in which order, for how long.
+
+    `too_short` is the sentence on a budget that is.
+    """
     experiment = plan.experiment
     parts = [
         Paragraph(experiment.question, style="bold"),
@@ -34,7 +41,7 @@ def render_plan(plan: Plan, expected_s: float | None, *, width: int | None = Non
         heading("The first rounds of session 1"),
         *_rounds(plan),
         "",
-        Paragraph(_time(expected_s, experiment.design.budget_s)),
+        Paragraph(too_short or _time(expected_s, experiment.design.budget_s)),
     ]
     return page.render(parts, width=width, color=color)
 
@@ -157,7 +164,7 @@ def _visit_by(tool: str, schedule: Schedule) -> str:
 
 def _rounds(plan: Plan) -> Iterator[RenderableType]:
     names = [arm.name for arm in plan.experiment.arms]
-    orders = plan.orders[0] if plan.orders else ()
+    orders = list(islice(orders_of(plan, 1), ROUNDS_SHOWN + 1))
     for number, order in enumerate(orders[:ROUNDS_SHOWN], start=1):
         yield Paragraph(f"{number}  {', '.join(names[place] for place in order)}", first_indent="  ", indent="     ")
     if len(orders) > ROUNDS_SHOWN:

@@ -65,4 +65,4 @@ def test_the_command_line_names_the_target_and_how_to_reach_it() -> None:
     assert plain[:4] == ["/bin/python", "-m", "harness.load.pyperf_runner", "--url=http://127.0.0.1:8080/a?b=c"]
     kept = Target("127.0.0.1", 8443, "/", authority=Path("/d/ca.pem"), keepalive=True)
     options = PLUGIN.command("/bin/python", kept, Settings(tool_seconds=2), Path("/d"))
-    assert {"--keepalive", "--authority=/d/ca.pem", "--min-time=0.250"} <= set(options)
+    assert {"--keepalive", "--authority=/d/ca.pem", "--min-time=0.500"} <= set(options)

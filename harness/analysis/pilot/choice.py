@@ -10,18 +10,19 @@ from harness.analysis.pilot.allan import allan_curve, best_burst
 from harness.analysis.pilot.carry_over import carry_over, settled_after
 from harness.analysis.pilot.spread import drift, gain, round_sd_percent, session_sd_percent
 from harness.analysis.pilot.trials import PilotSession, in_order_us, round_s, series_us, times_by_position
-from harness.experiment.schedule import (
-    NOMINAL_SPREAD,
-    STARTING_SHARE,
-    Spread,
-    has_long_visits,
-    schedule_of,
-    visit_lengths,
-)
+from harness.experiment.lengths import has_long_visits, visit_lengths
+from harness.experiment.schedule import NOMINAL_SPREAD, STARTING_SHARE, Spread, schedule_of
 from harness.model import AllanPoint, CurvePoint, Experiment, Pilot
 
 
-def pilot_of(experiment: Experiment, sessions: Sequence[PilotSession], spent_s: float = 0.0) -> Pilot:
+def pilot_of(
+    experiment: Experiment,
+    sessions: Sequence[PilotSession],
+    spent_s: float = 0.0,
+    *,
+    counting_s: float = 0.0,
+    slowness: float = 1.0,
+) -> Pilot:
     """What `sessions` show, of which each made the visits of `trial_of`; `spent_s` of the budget are gone.
 
     The file's own settle and burst stand. Where no single request was seen, because it failed, or where visits are long
@@ -46,6 +47,8 @@ def pilot_of(experiment: Experiment, sessions: Sequence[PilotSession], spent_s: 
         round_s=round_s(sessions, settle, burst),
         half_width_percent=0,
         gain=1,
+        counting_s=counting_s,
+        slowness=slowness,
     )
     drifting = drift([in_order_us(session, settle) for session in sessions])
     return chosen.model_copy(update=_expected(experiment, chosen, spread, drifting, spent_s))

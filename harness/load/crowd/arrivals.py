@@ -3,7 +3,7 @@
 import random
 from itertools import accumulate
 
-from harness.experiment.schedule import PACED_S
+from harness.experiment.lengths import PACED_S
 
 LEAST_SETTLE_S = 0.05
 

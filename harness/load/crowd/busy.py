@@ -3,7 +3,7 @@
 from itertools import count
 from time import perf_counter_ns
 
-from harness.experiment.schedule import LEAST_PER_CONNECTION
+from harness.experiment.lengths import LEAST_PER_CONNECTION
 from harness.load.client import Burst
 from harness.load.crowd.loop import Crowd
 from harness.load.crowd.tally import Tally

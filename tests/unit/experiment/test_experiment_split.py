@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t
 
-from harness.experiment.schedule import Cost, Spread, looks_of, schedule_of, split
+from harness.experiment.cost import Cost, piloted_cost
+from harness.experiment.schedule import Spread, looks_of, schedule_of, split
 from harness.model import Design, Experiment, Pilot
 
 BASE = read(TWO_ARMS)
@@ -94,7 +95,8 @@ def test_a_session_scatters_as_its_start_and_the_median_of_its_rounds() -> None:
 def test_the_pilot_decides_what_the_file_leaves_open() -> None:
     schedule = schedule_of(asking(budget_s=60), None, pilot())
     assert (schedule.settle, schedule.burst) == (3, 16)
-    assert (schedule.sessions, schedule.rounds) == split(asking(budget_s=60), COST, Spread(0.3, 4.0), 16, 60)
+    cost = piloted_cost(BASE, pilot())
+    assert (schedule.sessions, schedule.rounds) == split(asking(budget_s=60), cost, Spread(0.3, 4.0), 16, 58)
     assert schedule.reason.startswith(
         "as the pilot showed, a session costs 1.00 s to start and stop and a round 20.0 ms"
     )
@@ -102,9 +104,9 @@ def test_the_pilot_decides_what_the_file_leaves_open() -> None:
 
 def test_the_pilots_own_time_is_part_of_the_budget() -> None:
     schedule = schedule_of(asking(budget_s=60), None, pilot(), spent_s=9)
-    total_s = COST.total_s(schedule.sessions, schedule.rounds)
+    total_s = piloted_cost(BASE, pilot()).total_s(schedule.sessions, schedule.rounds)
     assert 50 < total_s <= 51
-    assert schedule.reason.endswith("that makes 51 s of a budget of 60 s, of which the pilot took 9 s")
+    assert schedule.reason.endswith("that makes 51 s of a budget of 60 s, of which 9 s go before the first session")
 
 
 def test_numbers_in_the_file_win_over_the_pilots() -> None:

@@ -5,7 +5,7 @@ from experiment_files import TWO_ARMS, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.experiment.trial import needs_pilot, trial_of
+from harness.experiment.trial import another_fits, needs_pilot, trial_of, visiting_share_s
 from harness.model import Design, Experiment
 
 BASE = read(TWO_ARMS)
@@ -30,6 +30,7 @@ def test_visits_are_long_enough_for_both_curves_and_nothing_settles(budget_s: fl
     assert trial.settle == 0
     assert 40 <= trial.burst <= 160
     assert trial.rounds >= 3
+    assert (trial.fewest_rounds, trial.visiting_s) == (1, pytest.approx(1.5 * visiting_share_s(asking(budget_s))))
     assert trial.sessions == (2 if budget_s < 40 else 3)
 
 
@@ -51,3 +52,16 @@ def test_an_outside_tool_runs_as_it_will() -> None:
     trial = trial_of(read(TWO_ARMS, "arm.tool=ab", "design.settle=20"), 2.0)
     assert (trial.sessions, trial.settle, trial.burst, trial.rounds) == (2, 20, 1, 2)
     assert trial_of(read(TWO_ARMS, "arm.tool=ab", "arm.tool_requests=10"), 0.01).rounds > 100
+
+
+def test_a_pilot_ends_where_another_session_would_take_a_quarter_of_the_budget() -> None:
+    assert another_fits(1, spent_s=5, budget_s=40)
+    assert not another_fits(1, spent_s=5.1, budget_s=40)
+    assert not another_fits(1, spent_s=45, budget_s=60)  # an application that takes 40 s to start
+
+
+@given(st.floats(1, 10_000), st.floats(1, 600))
+def test_however_dear_a_round_is_the_pilot_asks_for_one_alone(budget_s: float, round_s: float) -> None:
+    trial = trial_of(read(TWO_ARMS, "arm.tool=ab", f"design.budget_s={budget_s}"), round_s)
+    assert trial.fewest_rounds == 1
+    assert (trial.visiting_s or 0) <= 1.5 * max(0.15 * budget_s / 2, 0.6)

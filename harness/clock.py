@@ -1,0 +1,41 @@
+"""The time that a command has taken so far, from the start of its process."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+MOST_SLOWNESS = 10.0
+STARTED_FIELD = 19  # of /proc/PID/stat, counted from the state behind the name: clock ticks since boot
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Counts from `began_s`, which `now` tells too."""
+
+    began_s: float
+    now: Callable[[], float] = time.monotonic
+
+    def spent_s(self) -> float:
+        return self.now() - self.began_s
+
+
+def command_clock() -> Clock:
+    """Return a clock that began with this process."""
+    return Clock(time.monotonic() - process_age_s())
+
+
+def process_age_s(stat: Path = Path("/proc/self/stat")) -> float:
+    """Return the seconds since this process was started; 0 where the kernel does not tell."""
+    try:
+        fields = stat.read_text().rpartition(")")[2].split()
+        started_s = int(fields[STARTED_FIELD]) / os.sysconf("SC_CLK_TCK")
+        return max(time.clock_gettime(time.CLOCK_BOOTTIME) - started_s, 0.0)
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def slowness(elapsed_s: float, cpu_s: float) -> float:
+    """Return how many times longer than its CPU time a computation took, 1 to 10: others used the CPUs, too."""
+    return min(max(elapsed_s / cpu_s, 1.0), MOST_SLOWNESS) if cpu_s > 0 else 1.0
