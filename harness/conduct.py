@@ -1,14 +1,16 @@
 """Conducts a run: from an experiment file to a plan, to its sessions, to the files that say what came of it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from harness.analysis.across.since import changes_since, describe, is_decisive
 from harness.calibrate import last_calibration
 from harness.conclude import read_sessions, verdicts_of
 from harness.ending import load_polars, refusal
-from harness.errors import ConfigError, HarnessError, Interrupted
+from harness.errors import ConfigError, HarnessError, Interrupted, MachineError
 from harness.evidence.store import Store, new_directory, open_store
 from harness.experiment.left_out import sentences
 from harness.experiment.plan import plan_of
@@ -18,12 +20,14 @@ from harness.experiment.toml_file import read_text
 from harness.experiment.trial import needs_pilot
 from harness.floor.results import last_floor
 from harness.lab.blueprint import survey
+from harness.lab.gunicorn import dropped_variables
 from harness.model import Experiment, Plan
 from harness.pilot import piloted
 from harness.preflight import available, check_machine, check_services, run_facts
 from harness.rates import capacities_per_s, wants_capacities, with_rates
 from harness.report.arrangement import foreseen
 from harness.report.progress import message, progress
+from harness.report.wording import listed
 from harness.run import measure
 
 
@@ -42,6 +46,8 @@ def begun(  # noqa: PLR0913 - the options of a command
     experiment = available(read_experiment(config, overrides))
     for sentence in sentences(experiment.left_out):
         message(f"Left out: {sentence}", quiet=quiet)
+    if dropped := dropped_variables():
+        message(f"Not passed on to the servers: {listed(dropped)}. Use the settings of an arm instead.", quiet=quiet)
     check_machine(experiment, replace(survey(out or results), allow_global=allow_global))
     check_services(experiment)
     store = Store(new_directory(results, experiment.name, out))
@@ -80,24 +86,51 @@ def planned(experiment: Experiment, overrides: Sequence[str], store: Store, *, q
     return plan_of(experiment, schedule, overrides, pilot)
 
 
-def resumed(directory: Path, config: Path | None, *, allow_global: bool = False) -> Store:
-    """The store of an interrupted run, whose experiment `config` must be where it is given."""
+def resumed(directory: Path, config: Path | None, *, allow_global: bool = False) -> tuple[Store, tuple[str, ...]]:
+    """The store of an interrupted run, whose experiment `config` must be where it is given.
+
+    With it a sentence for each thing that has changed on this machine since, none of which keeps the run from going on;
+    MachineError where something does.
+    """
     store = open_store(directory)
     if config and read_text(config) != read_text(store.directory / "experiment.toml"):
         raise ConfigError(f"{config} is not the experiment of {directory}. Leave it out: the directory has its own.")
     experiment = store.read_plan_to_go_on().experiment
     check_machine(experiment, replace(survey(directory), allow_global=allow_global))
     check_services(experiment)
-    return store
+    return store, () if _is_complete(store) else _changes_since(store, run_facts(experiment))
 
 
-def measured(store: Store, *, quiet: bool) -> BaseException | None:
-    """Measure what is missing. What ended it early is returned, so that what is there can be reported first."""
+def _changes_since(store: Store, now: Mapping[str, Any]) -> tuple[str, ...]:
+    changes = changes_since(store.read_host(), now)
+    if decisive := describe([change for change in changes if is_decisive(change)]):
+        raise MachineError(
+            f"The run in {store.directory} cannot go on, because this is not the machine that it began on:\n"
+            + "\n".join(f"  {sentence}" for sentence in decisive)
+            + "\nSessions measured now would not be of the same run. Put that back as it was and resume, or measure "
+            "again from the beginning and set both beside each other with `barehop compare`."
+        )
+    return tuple(describe(changes))
+
+
+def _is_complete(store: Store) -> bool:
+    """Whether nothing is left to be measured."""
+    plan, done = store.read_plan(), store.sessions()
+    if done != list(range(1, len(done) + 1)):
+        return False
+    return len(done) == plan.schedule.sessions or (len(done) in plan.schedule.looks[:-1] and _is_precise(plan, store))
+
+
+def measured(store: Store, *, quiet: bool, changes: tuple[str, ...] = ()) -> BaseException | None:
+    """Measure what is missing. What ended it early is returned, so that what is there can be reported first.
+
+    `changes` are sentences on what has changed on this machine since the run began.
+    """
     load_polars()
     plan = store.read_plan()
     try:
         with progress(plan.schedule.sessions, len(store.sessions()), quiet=quiet) as advance:
-            measure(plan, store, survey(store.directory), _enough(plan, store, advance))
+            measure(plan, store, survey(store.directory), _enough(plan, store, advance), changes)
     except (HarnessError, KeyboardInterrupt, Interrupted) as problem:
         return problem
     except OSError as error:

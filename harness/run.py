@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from harness.arrange import Arranged, arrange, the_same_servers
@@ -34,20 +34,23 @@ class Measured:
     throttled: Counts
 
 
-def measure(plan: Plan, store: Store, machine: Machine, enough: Enough) -> None:
-    """Every session of the plan that the store does not have yet, until `enough`, told the number of each, says so."""
+def measure(plan: Plan, store: Store, machine: Machine, enough: Enough, changes: tuple[str, ...] = ()) -> None:
+    """Every session of the plan that the store does not have yet, until `enough`, told the number of each, says so.
+
+    `changes` are sentences on what has changed on the machine since the run began.
+    """
     done = set(store.sessions())
     for session in range(1, plan.schedule.sessions + 1):
         if session not in done:
-            _one_session(session, plan, store, machine)
+            _one_session(session, plan, store, machine, changes)
         if enough(session):
             return
 
 
-def _one_session(session: int, plan: Plan, store: Store, machine: Machine) -> None:
+def _one_session(session: int, plan: Plan, store: Store, machine: Machine, changes: tuple[str, ...]) -> None:
     started_utc = datetime.now(UTC).isoformat(timespec="seconds")
     started = time.monotonic()
-    measured = _measured(session, plan, store, machine)
+    measured = _measured(session, plan, store, machine, changes)
     total_s = time.monotonic() - started
     record = Record(
         session=session,
@@ -65,12 +68,13 @@ def _one_session(session: int, plan: Plan, store: Store, machine: Machine) -> No
     store.write_session(record, requests_table(measured.visits))
 
 
-def _measured(session: int, plan: Plan, store: Store, machine: Machine) -> Measured:
+def _measured(session: int, plan: Plan, store: Store, machine: Machine, changes: tuple[str, ...]) -> Measured:
     with ExitStack() as until_the_end:
         arranged = arrange(session, plan.experiment, store, machine, until_the_end)
         with the_same_servers(arranged.stacks):
             proofs = prove(arranged.stacks) | arranged.proofs_of_services
-            doubts_after = watch(scene_of(arranged.stacks, plan.experiment, store.read_host(), arranged.families))
+            scene = scene_of(arranged.stacks, plan.experiment, store.read_host(), arranged.families)
+            doubts_after = watch(replace(scene, changes=changes))
             throttled_since = throttling_of(arranged.stacks)
             visiting = time.monotonic()
             seen = visits(arranged.in_blocks(plan.orders[session - 1]), arranged.visitors, plan.schedule)

@@ -50,10 +50,10 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
         from harness.conduct import begun, measured, resumed
 
         if resume:
-            store = resumed(resume, path, allow_global=allow_global)
+            store, changes = resumed(resume, path, allow_global=allow_global)
         else:
-            store = begun(path, overrides, RESULTS, out, quiet=quiet, allow_global=allow_global)
-        problem = measured(store, quiet=quiet)
+            store, changes = begun(path, overrides, RESULTS, out, quiet=quiet, allow_global=allow_global), ()
+        problem = measured(store, quiet=quiet, changes=changes)
     valid = _conclude(store, as_json) if store.sessions() else True
     if problem:
         raise problem
