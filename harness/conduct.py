@@ -10,7 +10,7 @@ from harness.clock import Clock, slowness
 from harness.conclude import read_sessions, verdicts_of
 from harness.ending import load_polars, refusal
 from harness.errors import ConfigError, HarnessError, Interrupted
-from harness.evidence.store import Store, new_directory, open_store
+from harness.evidence.store import Store, new_directory
 from harness.experiment.cost import nominal_cost
 from harness.experiment.forecast import forecast_of
 from harness.experiment.left_out import sentences
@@ -21,6 +21,7 @@ from harness.experiment.toml_file import read_text
 from harness.experiment.trial import needs_pilot
 from harness.floor.results import last_floor
 from harness.lab.blueprint import survey
+from harness.lab.gunicorn import dropped_variables
 from harness.model import Experiment, Plan
 from harness.pace import Pace
 from harness.pilot import piloted
@@ -29,8 +30,8 @@ from harness.rates import capacities_per_s, wants_capacities, with_rates
 from harness.report.arrangement import foreseen
 from harness.report.budget import shown_too_short, too_short
 from harness.report.progress import message, progress
-from harness.report.wording import counted
-from harness.run import measure
+from harness.report.wording import counted, listed
+from harness.run import Run, measure
 
 
 def begun(  # noqa: PLR0913 - the options of a command
@@ -49,6 +50,8 @@ def begun(  # noqa: PLR0913 - the options of a command
     experiment = available(read_experiment(config, overrides))
     for sentence in sentences(experiment.left_out):
         message(f"Left out: {sentence}", quiet=quiet)
+    if dropped := dropped_variables():
+        message(f"Not passed on to the servers: {listed(dropped)}. Use the settings of an arm instead.", quiet=quiet)
     check_machine(experiment, replace(survey(out or results), allow_global=allow_global))
     check_services(experiment)
     store = Store(new_directory(results, experiment.name, out))
@@ -103,28 +106,21 @@ def planned(experiment: Experiment, overrides: Sequence[str], run: Beginning) ->
     return plan_of(experiment, schedule, overrides, pilot)
 
 
-def resumed(directory: Path, config: Path | None, *, allow_global: bool = False) -> Store:
-    """The store of an interrupted run, whose experiment `config` must be where it is given."""
-    store = open_store(directory)
-    if config and read_text(config) != read_text(store.directory / "experiment.toml"):
-        raise ConfigError(f"{config} is not the experiment of {directory}. Leave it out: the directory has its own.")
-    experiment = store.read_plan_to_go_on().experiment
-    check_machine(experiment, replace(survey(directory), allow_global=allow_global))
-    check_services(experiment)
-    return store
-
-
-def measured(store: Store, *, quiet: bool, clock: Clock | None = None) -> BaseException | None:
+def measured(
+    store: Store, *, quiet: bool, clock: Clock | None = None, changes: tuple[str, ...] = ()
+) -> BaseException | None:
     """Measure what is missing. What ended it early is returned, so that what is there can be reported first.
 
-    With a `clock` the run ends when its time is over.
+    With a `clock` the run ends when its time is over. `changes` are sentences on what has changed on this machine
+    since the run began.
     """
     load_polars()
     plan = store.read_plan()
     pace = Pace(plan, len(store.sessions()), clock)
     try:
         with progress(plan.ended_schedule.sessions, len(store.sessions()), quiet=quiet) as advance:
-            out_of_time = measure(plan, store, survey(store.directory), _enough(plan, store, advance), pace)
+            run = Run(plan, store, survey(store.directory), changes)
+            out_of_time = measure(run, _enough(plan, store, advance), pace)
         if out_of_time:
             _end_with(plan, store, quiet=quiet)
     except (HarnessError, KeyboardInterrupt, Interrupted) as problem:
@@ -151,11 +147,12 @@ def _enough(plan: Plan, store: Store, advance: Callable[[int, float], None]) -> 
         if session not in done_before:
             each_s = (time.monotonic() - began) / (done - len(done_before))
             advance(session, each_s * (schedule.sessions - done))
-        return session == done and session in schedule.looks[:-1] and _is_precise(plan, store)
+        return session == done and session in schedule.looks[:-1] and is_precise(plan, store)
 
     return enough
 
 
-def _is_precise(plan: Plan, store: Store) -> bool:
+def is_precise(plan: Plan, store: Store) -> bool:
+    """Whether every interval is as narrow as the experiment asks."""
     summary = verdicts_of(store, plan, read_sessions(store))
     return summary.planned_sessions <= summary.sessions

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from harness.arrange import Arranged, arrange, the_same_servers
@@ -24,6 +24,16 @@ Enough = Callable[[int], bool]
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """What is the same for all sessions; `changes` are sentences on what has changed here since the run began."""
+
+    plan: Plan
+    store: Store
+    machine: Machine
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What came of one session while its stacks were up."""
 
@@ -37,28 +47,28 @@ class Measured:
     throttled: Counts
 
 
-def measure(plan: Plan, store: Store, machine: Machine, enough: Enough, pace: Pace) -> bool:
+def measure(run: Run, enough: Enough, pace: Pace) -> bool:
     """Every session of the plan that the store does not have yet, until `enough`, told the number of each, says so.
 
     Returns whether it was time that ended the run.
     """
-    done = set(store.sessions())
-    for session in range(1, plan.ended_schedule.sessions + 1):
+    done = set(run.store.sessions())
+    for session in range(1, run.plan.ended_schedule.sessions + 1):
         if session not in done:
             schedule = pace.next()
             if schedule is None:
                 return True
-            pace.add(_one_session(session, plan, schedule, store, machine))
+            pace.add(_one_session(session, run, schedule))
         if enough(session):
             return False
     return False
 
 
-def _one_session(session: int, plan: Plan, schedule: Schedule, store: Store, machine: Machine) -> float:
+def _one_session(session: int, run: Run, schedule: Schedule) -> float:
     """Returns what it took beside its visits and those that perf counted."""
     started_utc = datetime.now(UTC).isoformat(timespec="seconds")
     started = time.monotonic()
-    measured = _measured(session, plan, schedule, store, machine)
+    measured = _measured(session, run, schedule)
     total_s = time.monotonic() - started
     record = Record(
         session=session,
@@ -73,16 +83,18 @@ def _one_session(session: int, plan: Plan, schedule: Schedule, store: Store, mac
         throttled=measured.throttled,
         doubts=measured.doubts,
     )
-    store.write_session(record, requests_table(measured.visits))
+    run.store.write_session(record, requests_table(measured.visits))
     return time.monotonic() - started - measured.visiting_s - measured.counting_s
 
 
-def _measured(session: int, plan: Plan, schedule: Schedule, store: Store, machine: Machine) -> Measured:
+def _measured(session: int, run: Run, schedule: Schedule) -> Measured:
+    plan, store = run.plan, run.store
     with ExitStack() as until_the_end:
-        arranged = arrange(session, plan.experiment, store, machine, until_the_end)
+        arranged = arrange(session, plan.experiment, store, run.machine, until_the_end)
         with the_same_servers(arranged.stacks):
             proofs = prove(arranged.stacks) | arranged.proofs_of_services
-            doubts_after = watch(scene_of(arranged.stacks, plan.experiment, store.read_host(), arranged.families))
+            scene = scene_of(arranged.stacks, plan.experiment, store.read_host(), arranged.families)
+            doubts_after = watch(replace(scene, changes=run.changes))
             throttled_since = throttling_of(arranged.stacks)
             visiting = time.monotonic()
             seen = visits(arranged.in_blocks(orders_of(plan, session)), arranged.visitors, schedule)

@@ -47,13 +47,15 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
     with hold_machine():
         clean_up()
         gain_rights_for(open_store(resume).read_plan_to_go_on().experiment if resume else experiment)
-        from harness.conduct import begun, measured, resumed
+        from harness.conduct import begun, measured
+        from harness.resume import resumed
 
         if resume:
-            store = resumed(resume, path, allow_global=allow_global)
+            store, changes = resumed(resume, path, allow_global=allow_global)
         else:
             store = begun(path, overrides, RESULTS, out, clock=clock, quiet=quiet, allow_global=allow_global)
-        problem = measured(store, quiet=quiet, clock=None if resume else clock)
+            changes = ()
+        problem = measured(store, quiet=quiet, clock=None if resume else clock, changes=changes)
     valid = _conclude(store, as_json) if store.sessions() else True
     if problem:
         raise problem

@@ -45,5 +45,10 @@ def app_directory(settings: Settings) -> Path:
     return Path(settings.app_dir).resolve() if settings.app_dir else Path(__file__).parents[2]
 
 
+def dropped_variables() -> list[str]:
+    """The variables that are set here and kept from the servers."""
+    return [name for name in UNWANTED if name in os.environ]
+
+
 def server_environment() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if name not in UNWANTED}

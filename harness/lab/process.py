@@ -17,6 +17,7 @@ from harness.errors import LoadError, MachineError, StackError
 from harness.lab import keeper
 from harness.lab.directories import remove
 from harness.lab.kernel.scheduling import start_with
+from harness.lab.logs import shorten, tail
 from harness.model.knobs import OfServers
 
 STOP_S = 15.0
@@ -103,6 +104,7 @@ def running(service: Service, just_before: Callable[[], object] = lambda: None) 
         finally:
             if process.returncode is None:  # a signal came in the middle of it
                 _let_go(process, made)
+            shorten(service.log)
 
 
 def run_to_end(
@@ -133,8 +135,7 @@ def own_pids() -> set[int]:
 
 def log_tail(log: Path, lines: int = LOG_LINES) -> str:
     """The last lines that say something, each once: not the frames of a traceback, nor what every worker repeats."""
-    text = log.read_text(errors="replace") if log.exists() else ""
-    telling = [line for line in text.splitlines() if line.strip() and not line.startswith(UNTELLING)]
+    telling = [line for line in tail(log).splitlines() if line.strip() and not line.startswith(UNTELLING)]
     last = list(dict.fromkeys(reversed(telling)))[:lines]
     return "\n".join(f"  {line}" for line in reversed(last)) or "  (nothing was logged)"
 

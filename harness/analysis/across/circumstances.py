@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.analysis.across.serving import PART
 from harness.model import Plan, Record
 
 Tree = dict[str, Any]
@@ -10,6 +11,7 @@ Tree = dict[str, Any]
 # Facts of a moment, and those that stand in host.json a second time in another's words.
 PASSING = {"memory": ("available_bytes", "swap_free_bytes"), "network": ("conntrack_entries",)}
 REPEATED = ("pyperf",)
+SERVERS = ("nginx version:", "Python ")  # what they say of themselves begins so
 ABOUT_THE_FILE_SYSTEM = ("filesystem", "options")
 LENGTHS = {"sessions", "rounds", "settle", "burst"}
 
@@ -26,13 +28,25 @@ def measuring_of(plan: Plan) -> Tree:
     return {"design": asked, "schedule": plan.schedule.model_dump(include=LENGTHS)}
 
 
-def host_of(host: Mapping[str, Any], records: Sequence[Record]) -> Tree:
+def host_of(host: Mapping[str, Any], records: Sequence[Record], *, servers_apart: bool = False) -> Tree:
     """The lasting facts of host.json, and where the first session's proofs found processes and sockets.
 
-    Empty without host.json.
+    Empty without host.json. `servers_apart` as for `lasting_of`.
     """
-    lasting = {part: _lasting(part, facts) for part, facts in host.items() if part not in REPEATED}
+    lasting = lasting_of(host, servers_apart=servers_apart)
     return lasting and {**lasting, **_proved(records[0].proofs)}
+
+
+def lasting_of(host: Mapping[str, Any], *, servers_apart: bool) -> Tree:
+    """The facts of host.json that do not pass by themselves.
+
+    `servers_apart`: without nginx and Python among the programs, because `serving_trees` has them by arm.
+    """
+    lasting = {part: _lasting(part, facts) for part, facts in host.items() if part not in (*REPEATED, PART)}
+    if servers_apart and "programs" in lasting:
+        programs = lasting["programs"].items()
+        lasting["programs"] = {name: text for name, text in programs if not str(text).startswith(SERVERS)}
+    return lasting
 
 
 def _lasting(part: str, facts: Any) -> Any:

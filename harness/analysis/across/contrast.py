@@ -1,7 +1,7 @@
 """What is not the same in all of several runs, field by field."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.model import Model
 
@@ -20,6 +20,19 @@ def contrasts(trees: Sequence[Mapping[str, object]]) -> tuple[Contrast, ...]:
     found = [Contrast(field=field, values=tuple(facts.get(field) for facts in flat)) for field in fields]
     known = [place for place, facts in enumerate(flat) if facts]
     return tuple(each for each in found if len({each.values[place] for place in known}) > 1)
+
+
+def contrasts_by_part(trees: Sequence[Mapping[str, object]]) -> tuple[Contrast, ...]:
+    """The fields in which `trees` differ; a part that a tree lacks is not known of it, and differs from none."""
+    parts = dict.fromkeys(part for tree in trees for part in tree)
+    return tuple(contrast for part in parts for contrast in _contrasts_of(part, trees))
+
+
+def _contrasts_of(part: str, trees: Sequence[Mapping[str, object]]) -> Iterator[Contrast]:
+    flat = [flattened(tree[part], part) if part in tree else None for tree in trees]
+    for field in dict.fromkeys(field for facts in flat for field in facts or ()):
+        if len({facts.get(field) for facts in flat if facts is not None}) > 1:
+            yield Contrast(field=field, values=tuple((facts or {}).get(field) for facts in flat))
 
 
 def flattened(value: object, name: str = "") -> dict[str, str]:

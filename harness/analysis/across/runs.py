@@ -5,7 +5,8 @@ from typing import Literal
 
 from harness.analysis.across.changes import BASE, Change, RunData, changes
 from harness.analysis.across.circumstances import host_of, measuring_of, settings_of
-from harness.analysis.across.contrast import Contrast, contrasts
+from harness.analysis.across.contrast import Contrast, contrasts, contrasts_by_part
+from harness.analysis.across.serving import are_known, serving_trees
 from harness.errors import ConfigError, raise_all
 from harness.model import Design, Experiment, Metric, Model, Summary
 
@@ -38,8 +39,15 @@ def compare_runs(runs: Sequence[RunData]) -> RunComparison:
         changes=tuple(change for metric in METRICS for change in changes(runs, metric)),
         settings=contrasts([settings_of(run.plan) for run in runs]),
         measuring=contrasts([measuring_of(run.plan) for run in runs]),
-        host=contrasts([host_of(run.host, run.records) for run in runs]),
+        host=tuple(_hosts(runs)),
     )
+
+
+def _hosts(runs: Sequence[RunData]) -> Iterator[Contrast]:
+    hosts = [run.host for run in runs]
+    apart = are_known(hosts)
+    yield from contrasts_by_part([host_of(run.host, run.records, servers_apart=apart) for run in runs])
+    yield from contrasts(serving_trees(hosts))
 
 
 def _incomparable(runs: Sequence[RunData]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What there is to watch while requests are sent: whose processes, on which CPUs, with which files."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,15 +34,26 @@ class Crew:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """Where a server of a stack logs, and the arms of that stack."""
+
+    arms: str
+    server: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """`host` is host.json as the run began; a setting of `knobs` is the run's own to change.
 
     `requests` are those sent so far, settling ones too; `bare` means that nothing of a container is wanted here.
-    `services` are the known processes behind urls: not ours, and yet no strangers.
+    `services` are the known processes behind urls: not ours, and yet no strangers. `changes` are sentences on what has
+    changed on the machine between the first session and this one, of a resumed run.
     """
 
     crews: tuple[Crew, ...] = ()
     nginx_logs: tuple[Path, ...] = ()
+    logs: tuple[Log, ...] = ()
     socket_directories: tuple[Path, ...] = ()
     host: Mapping[str, Any] = field(default_factory=dict)
     knobs: frozenset[str] = frozenset()
@@ -50,6 +61,7 @@ class Scene:
     networks: tuple[Network, ...] = (HOST,)  # in which there are servers
     services: frozenset[int] = frozenset()
     requests: int = 0
+    changes: tuple[str, ...] = ()
     roots: Roots = HERE
 
 
@@ -68,6 +80,7 @@ def scene_of(
             Crew({"client": (os.getpid(),), **stack.pids}, stack.blueprint.placement, own)
             for stack, own in zip(stacks, families or [stack.families for stack in stacks], strict=True)
         ),
+        logs=tuple(log for stack in stacks for log in _logs(stack)),
         nginx_logs=tuple(stack.nginx.service.log for stack in stacks),
         socket_directories=tuple(hop.directory for hop in hops if hop.directory),
         host=host,
@@ -76,6 +89,12 @@ def scene_of(
         networks=networks,
         services=frozenset[int]().union(*(service_pids(arm.settings) for arm in services_of(experiment))),
     )
+
+
+def _logs(stack: Stack) -> Iterator[Log]:
+    arms = ", ".join(arm.name for arm in stack.blueprint.arms)
+    for running in (stack.app, stack.nginx):
+        yield Log(arms, running.service.name, running.service.log)
 
 
 def _turned(blueprints: Sequence[Blueprint]) -> frozenset[str]:

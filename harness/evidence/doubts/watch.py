@@ -5,9 +5,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from harness.evidence.doubts.bare import bare_doubts, read_bare
+from harness.evidence.doubts.changed import change_doubts, read_changes
 from harness.evidence.doubts.children import child_doubts, read_children
 from harness.evidence.doubts.client import client_doubts, read_client
+from harness.evidence.doubts.environment import environment_doubts, read_environment
 from harness.evidence.doubts.lock import lock_doubts, read_lock
+from harness.evidence.doubts.logs import log_doubts, read_logs
 from harness.evidence.doubts.noise import other_doubts, read_others
 from harness.evidence.doubts.places import place_doubts, read_places
 from harness.evidence.doubts.quota import quota_doubts, read_quota
@@ -33,9 +36,12 @@ def watch(scene: Scene) -> Callable[[int], tuple[Doubt, ...]]:
     endings = [
         _begun(scene, read_settings, setting_doubts),
         _begun(scene, read_lock, lock_doubts),
+        _begun(scene, read_changes, change_doubts),
+        _begun(scene, read_environment, environment_doubts),
         _begun(scene, read_bare, bare_doubts),
         _begun(scene, read_socket_mounts, strictatime_doubts),
         _begun(scene, read_upstream_errors, upstream_doubts),
+        _begun(scene, read_logs, log_doubts),
         _begun(scene, read_places, place_doubts),
         _begun(scene, read_quota, quota_doubts),
         _begun(scene, read_swap, swap_doubts),

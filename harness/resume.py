@@ -1,0 +1,50 @@
+"""Resumes a run: what is there is opened, and compared with the machine as it is now."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.analysis.across.since import changes_since, describe, is_decisive
+from harness.conduct import is_precise
+from harness.errors import ConfigError, MachineError
+from harness.evidence.store import Store, open_store
+from harness.experiment.toml_file import read_text
+from harness.lab.blueprint import survey
+from harness.preflight import check_machine, check_services, run_facts
+
+
+def resumed(directory: Path, config: Path | None, *, allow_global: bool = False) -> tuple[Store, tuple[str, ...]]:
+    """The store of an interrupted run, whose experiment `config` must be where it is given.
+
+    With it a sentence for each thing that has changed on this machine since, none of which keeps the run from going on;
+    MachineError where something does.
+    """
+    store = open_store(directory)
+    if config and read_text(config) != read_text(store.directory / "experiment.toml"):
+        raise ConfigError(f"{config} is not the experiment of {directory}. Leave it out: the directory has its own.")
+    experiment = store.read_plan_to_go_on().experiment
+    check_machine(experiment, replace(survey(directory), allow_global=allow_global))
+    check_services(experiment)
+    return store, () if _is_complete(store) else _changes_since(store, run_facts(experiment))
+
+
+def _changes_since(store: Store, now: Mapping[str, Any]) -> tuple[str, ...]:
+    changes = changes_since(store.read_host(), now)
+    if decisive := describe([change for change in changes if is_decisive(change)]):
+        raise MachineError(
+            f"The run in {store.directory} cannot go on, because this is not the machine that it began on:\n"
+            + "\n".join(f"  {sentence}" for sentence in decisive)
+            + "\nSessions measured now would not be of the same run. Put that back as it was and resume, or measure "
+            "again from the beginning and set both beside each other with `barehop compare`."
+        )
+    return tuple(describe(changes))
+
+
+def _is_complete(store: Store) -> bool:
+    """Whether nothing is left to be measured."""
+    plan, done = store.read_plan(), store.sessions()
+    if done != list(range(1, len(done) + 1)):
+        return False
+    schedule = plan.ended_schedule
+    return len(done) == schedule.sessions or (len(done) in schedule.looks[:-1] and is_precise(plan, store))
