@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.analysis.across.changes import RunData
 from harness.analysis.bursts import SessionData
 from harness.analysis.exhibits import exhibits
+from harness.analysis.prescription import needed_budget
 from harness.analysis.summary import summarise
 from harness.analysis.why.causes import with_causes
 from harness.errors import ConfigError
@@ -44,7 +45,7 @@ def summary_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Sum
     records = [session.record for session in sessions]
     verdicts = verdicts_of(store, plan, sessions)
     caused = with_causes(verdicts, plan.experiment, records, store.read_floor())
-    return caused.model_copy(
+    whole = caused.model_copy(
         update={
             "overrides": plan.overrides,
             "allow_global": plan.allow_global,
@@ -53,6 +54,7 @@ def summary_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Sum
             "calibration": store.read_calibration(),
         }
     )
+    return whole.model_copy(update={"needed": needed_budget(plan.experiment, whole)})
 
 
 def verdicts_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Summary:

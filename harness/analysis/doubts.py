@@ -6,7 +6,19 @@ from harness.analysis.comparisons import is_control
 from harness.analysis.failures import counted
 from harness.analysis.judged import FEWEST_SESSIONS
 from harness.experiment.left_out import sentences
-from harness.model import Comparison, Doubt, Experiment, Record
+from harness.model import Comparison, Doubt, Experiment, Metric, Record
+
+METRIC_NAMES: Mapping[Metric, str] = {
+    "latency": "median time per request",
+    "mean": "mean time per request",
+    "cpu": "CPU time per request",
+    "throughput": "time from one request to the next",
+    "capacity": "time per request at capacity",
+}
+
+
+def _moved(found: Comparison) -> str:
+    return "lower" if found.verdict == "faster" else "higher"
 
 
 def differing_controls(experiment: Experiment, comparisons: Sequence[Comparison]) -> list[Comparison]:
@@ -25,11 +37,14 @@ def control_doubts(differing: Sequence[Comparison]) -> Iterator[Doubt]:
             kind="control",
             arm=found.arm,
             seen=(
-                f"The control came out {found.verdict} than {found.against}, though it is {found.against} "
-                f"a second time: {found.metric} {found.percent:+.2f} % "
+                f"The control is {found.against} a second time, but its {METRIC_NAMES[found.metric]} came out "
+                f"{_moved(found)}: {found.percent:+.2f} % "
                 f"({100 * found.confidence:.4g} % interval {found.percent_low:+.2f} to {found.percent_high:+.2f})."
             ),
-            advice="Believe no difference of this size; quiet the machine and measure again.",
+            advice=(
+                f"Believe no difference of this size in {METRIC_NAMES[found.metric]}; quiet the machine and measure "
+                "again."
+            ),
         )
 
 

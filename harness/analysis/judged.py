@@ -40,7 +40,9 @@ def judged(  # noqa: PLR0913 - everything that a verdict depends on
     ruled = dict(zip(together, rules, strict=True))
     for key in found.keys() - together.keys():
         ruled[key] = replace(*rulings([found[key]], equivalence_percent, error_rate), p_adjusted=None)
-    return {key: _fields(seen, ruled.get(key), excuse(key), error_rate) for key, seen in family.items()}
+    return {
+        key: _fields(seen, ruled.get(key), excuse(key), error_rate, equivalence_percent) for key, seen in family.items()
+    }
 
 
 def _estimates(family: Mapping[Key, Effects]) -> dict[Key, Estimate]:
@@ -48,11 +50,11 @@ def _estimates(family: Mapping[Key, Effects]) -> dict[Key, Estimate]:
     return {key: estimate(seen.log_ratio) for key, seen in family.items() if seen.log_ratio.size >= FEWEST_SESSIONS}
 
 
-def _fields(seen: Effects, ruling: Ruling | None, excuse: str, error_rate: ErrorRate) -> Fields:
+def _fields(seen: Effects, ruling: Ruling | None, excuse: str, error_rate: ErrorRate, margin_percent: float) -> Fields:
     """With fewer than 2 sessions there is neither a number nor a verdict."""
     if ruling is None:
         return {**dict.fromkeys(NUMBERS), "verdict": None, "why": excuse or _too_few(seen.log_ratio.size)}
-    numbers = {**_numbers(seen, error_rate), "p_adjusted": ruling.p_adjusted}
+    numbers = {**_numbers(seen, error_rate), "p_adjusted": ruling.p_adjusted, "margin_percent": margin_percent}
     if excuse:
         return {**numbers, "verdict": None, "why": excuse}
     return {**numbers, "verdict": ruling.verdict, "sessions_to_decide": ruling.sessions_to_decide}

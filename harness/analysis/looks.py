@@ -11,7 +11,8 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 
 ALPHA = 0.05
-NODES = 32  # of the quadrature: 80 give the same bound to 1e-12
+NODES = 32  # of the quadrature: 80 give the same bound to 1e-12,
+NODES_PER_SD = 12  # but for looks that follow so soon that a density is narrow
 
 # The error rate of a two-sided test, by the number of sessions that it rests on.
 ErrorRate = Callable[[int], float]
@@ -55,7 +56,8 @@ def bound(looks: Sequence[int]) -> float:
 
 def crossing(times: Sequence[float], bound: float) -> float:
     """The probability of |B(t)| > `bound` at any of the `times`, look by look: Armitage, McPherson and Rowe (1969)."""
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    narrowest = math.sqrt(min(later - earlier for earlier, later in pairwise([0.0, *times])))
+    nodes, weights = np.polynomial.legendre.leggauss(max(NODES, math.ceil(NODES_PER_SD / narrowest)))
     places = bound * nodes
     density = norm.pdf(places, scale=math.sqrt(times[0]))
     for before, after in pairwise(times):

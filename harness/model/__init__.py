@@ -22,7 +22,7 @@ from harness.model.plan import AllanPoint, CurvePoint, Pilot, Plan, Schedule
 from harness.model.plugins import LoadTool, Reply, Target, Transport
 from harness.model.record import Doubt, Record, Snapshot, Visit, VisitRow
 from harness.model.rungs import NetworkRung, SandboxRung
-from harness.model.summary import ArmSummary, Comparison, Seconds, Summary
+from harness.model.summary import ArmSummary, Comparison, Needed, Seconds, Summary
 from harness.model.throttled import Throttled
 from harness.model.why import (
     Amount,
@@ -86,6 +86,7 @@ __all__ = [
     "Marks",
     "Metric",
     "Model",
+    "Needed",
     "NetworkRung",
     "Outcome",
     "Paced",

@@ -18,5 +18,6 @@ class Difference(Model):
     confidence: float = 0.95  # of the interval: more than 0.95 where the run could have stopped earlier
     p: float | None
     p_adjusted: float | None = None
+    margin_percent: float | None = None  # within which it would be equivalent
     why: str = ""  # why there is no verdict
     sessions_to_decide: int | None = None

@@ -47,6 +47,16 @@ class Seconds(Model):
     measuring: float
 
 
+class Needed(Model):
+    """The `--budget` that would "decide" what is undecided here, or give the "precision" that was asked for.
+
+    None: not within a day on this machine.
+    """
+
+    goal: Literal["decide", "precision"]
+    budget_s: float | None
+
+
 class Summary(Model):
     """`summary.json`, format 1: keys may be added, never renamed."""
 
@@ -84,4 +94,5 @@ class Summary(Model):
     load_points: tuple[LoadPoint, ...] = ()
     unseen: tuple[str, ...] = ()  # what could not be counted, and why
     calibration: dict[str, Any] | None = None  # the last one of this host, as `calibrate --json` printed it
+    needed: Needed | None = None
     foreign: tuple[Foreign, ...] = ()  # what was measured elsewhere and is set beside it; without single times

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from harness.model import HEADLINE, Comparison, Design, Summary
-from harness.model.experiment import MOST_SECONDS
 from harness.report.factors.screen import main_effects
+from harness.report.prescription import prescription
 from harness.report.selection import compared, controls, has_verdict, headline
-from harness.report.wording import Estimate, by, counted, difference, duration, listed, percent_of, rounded
+from harness.report.wording import Estimate, by, counted, difference, duration, listed, p_value, percent_of, rounded
 
 
 def warnings(summary: Summary) -> list[str]:
@@ -122,16 +122,20 @@ def holm_note(summary: Summary) -> str:
     kept = [c for c in compared(summary) if kept_undecided(summary, c)]
     if not kept:
         return ""
-    seen = listed([f"{c.arm} (p {c.p_adjusted or 0:.2g})" for c in kept])
-    over = counted(holm_comparisons(summary), "comparison")
-    return f"The 95 % interval of {seen} excludes zero, but Holm's correction over {over} leaves it undecided."
+    seen = listed([f"{c.arm} (adjusted p {p_value(c.p_adjusted or 0, 1 - c.confidence)})" for c in kept])
+    over, verb = counted(holm_comparisons(summary), "comparison"), "stays" if len(kept) == 1 else "stay"
+    alone = "by itself" if len(kept) == 1 else "by themselves"
+    return (
+        f"{seen} {verb} undecided with Holm's correction over {over}; {alone} the unadjusted 95 % "
+        f"{'interval excludes' if len(kept) == 1 else 'intervals exclude'} zero."
+    )
 
 
 def effort(summary: Summary, design: Design | None) -> str:
     """What was spent, what precision that gave, and by which rules the verdicts were made."""
     seconds = summary.seconds
     spent = f"{duration(seconds.measuring)} of measuring in {duration(seconds.total)}"
-    parts = [f"{_sessions(summary)}, {spent}.", *_precision(summary, design)]
+    parts = [f"{_sessions(summary)}, {spent}.", *_precision(summary, design), *filter(None, [prescription(summary)])]
     if design:
         parts.append(f"Equivalent means within {design.equivalence_percent:g} %.")
     return " ".join([*parts, *_corrections(summary)])
@@ -166,8 +170,4 @@ def _precision(summary: Summary, design: Design | None) -> Iterator[str]:
     if max(widths) <= asked:
         yield f"{got} (±{asked:g} % was asked)."
         return
-    enough_s = summary.seconds.total * (max(widths) / asked) ** 2  # intervals narrow with the root of the time
-    budget = float(f"{enough_s:.2g}")
-    fixed = design.sessions is not None and design.rounds is not None
-    advice = "" if fixed or budget > MOST_SECONDS else f"; --budget {budget:.0f} should get there"
-    yield f"{got} where ±{asked:g} % was asked{advice}."
+    yield f"{got} where ±{asked:g} % was asked."

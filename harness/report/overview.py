@@ -9,20 +9,23 @@ from harness.report.wording import counted, decimals, listed, percent_of, signed
 ORDER: tuple[Verdict | None, ...] = ("faster", "slower", "equivalent", "undecided", None)
 
 
-def grouped(asked: Sequence[Comparison], design: Design | None, done: int = 0) -> str:
-    """`Compared with tcp, a (-9.1 %) and b (-8.7 %) are faster; c (+0.3 %) is undecided; compared with ...`."""
+def grouped(asked: Sequence[Comparison], design: Design | None, decide: str = "") -> str:
+    """`Compared with tcp, a (-9.1 %) and b (-8.7 %) are faster; c (+0.3 %) is undecided; compared with ...`.
+
+    `decide` says what would decide the undecided.
+    """
     clauses = [
-        f"compared with {against}, {'; '.join(_verdicts(group, design, done))}"
+        f"compared with {against}, {'; '.join(_verdicts(group, design, decide))}"
         for against, group in by_reference(asked).items()
     ]
     text = "; ".join(clauses)
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _verdicts(group: Sequence[Comparison], design: Design | None, done: int) -> Iterator[str]:
+def _verdicts(group: Sequence[Comparison], design: Design | None, decide: str) -> Iterator[str]:
     for verdict, same in _by_verdict(group):
         names = listed([brief(c) for c in same])
-        yield f"{names} {_verdict(verdict, len(same), design)}{_reasons(same, done)}"
+        yield f"{names} {_verdict(verdict, len(same), design)}{_reasons(same, decide)}"
 
 
 def counts(asked: Sequence[Comparison], design: Design | None) -> str:
@@ -45,10 +48,10 @@ def _verdict(verdict: Verdict | None, number: int, design: Design | None) -> str
     return f"{'is' if number == 1 else 'are'} {verdict}{margin}"
 
 
-def _reasons(group: Sequence[Comparison], done: int) -> str:
+def _reasons(group: Sequence[Comparison], decide: str) -> str:
     """What would decide the undecided, or why there is no verdict."""
     reasons = "; ".join(dict.fromkeys(c.why.rstrip(".") for c in group if c.verdict is None and c.why))
-    return f" ({reasons})" if reasons else to_decide(group, done)
+    return f" ({reasons})" if reasons else decide if group[0].verdict == "undecided" else ""
 
 
 def brief(comparison: Comparison) -> str:
@@ -56,13 +59,4 @@ def brief(comparison: Comparison) -> str:
     estimate = percent_of(comparison)
     if estimate is None or comparison.verdict is None:
         return comparison.arm
-    return f"{comparison.arm} ({signed(estimate.value, decimals(estimate.half_width, 1))} %)"
-
-
-def to_decide(comparisons: Sequence[Comparison], done: int = 0) -> str:
-    """How many sessions more than those that are `done` would decide every one that is undecided."""
-    wanted = max((c.sessions_to_decide for c in comparisons if c.sessions_to_decide), default=0)
-    if wanted <= done:
-        return ""
-    more = f"{counted(wanted - done, 'session')} more" if done else counted(wanted, "session")
-    return f", some {more} would decide it"
+    return f"{comparison.arm} ({signed(estimate.value, decimals(estimate.half_width, 1), estimate.margin)} %)"

@@ -7,7 +7,8 @@ from harness.model import ArmSummary, Comparison, Design, Metric, Summary
 from harness.report.everywhere import everywhere
 from harness.report.factors.screen import screen_answer
 from harness.report.ladder.sentences import ladder_answer
-from harness.report.overview import brief, counts, grouped, to_decide
+from harness.report.overview import brief, counts, grouped
+from harness.report.prescription import deciding
 from harness.report.selection import by_reference, compared, has_verdict
 from harness.report.wording import by, decimals, difference, listed, percent_of, rounded, us_of, within
 
@@ -35,7 +36,7 @@ def answer(summary: Summary, design: Design | None) -> str:
     if len(asked) > MANY:
         return counts(asked, design)
     if len(asked) > FEW:
-        return grouped(asked, design, summary.sessions)
+        return grouped(asked, design, deciding(summary))
     clauses = [*_clauses(summary, design, filter(has_verdict, asked)), *_without_verdict(asked)]
     return _sentence("; ".join(clauses), asked[0].arm)
 
@@ -79,7 +80,7 @@ def _clause(summary: Summary, design: Design | None, comparison: Comparison, *, 
     if comparison.verdict == "equivalent":
         return f"{subject} is equivalent{to}{within(design)}: {difference(estimate, named=first)}"
     if comparison.verdict == "undecided":
-        seen = difference(estimate, named=first) + to_decide([comparison], summary.sessions)
+        seen = difference(estimate, named=first) + deciding(summary)
         return f"whether {subject} is faster or slower{than} is undecided: {seen}"
     us = _us(comparison, summary.arms[comparison.against], whole=first)
     return f"{subject} is {comparison.verdict}{than} {by(estimate, named=first)}{us}"

@@ -52,7 +52,7 @@ def difference_cell(estimate: Estimate | None, least: int, unit: str) -> Cell:
     if estimate is None:
         return (ABSENT, "")
     places = decimals(estimate.half_width, least)
-    value, low, high = (signed(x, places) for x in (estimate.value, estimate.low, estimate.high))
+    value, low, high = (signed(x, places, estimate.margin) for x in (estimate.value, estimate.low, estimate.high))
     return (f"{value}{unit}", f"{low} to {high}")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
 
+from harness.analysis.across.changes import Change
 from harness.analysis.across.contrast import Contrast
 from harness.analysis.across.runs import METRICS, RunComparison
 from harness.model import HEADLINE, Summary
@@ -68,9 +69,15 @@ def _answer(comparison: RunComparison, run: int) -> str:
         for change in comparison.changes
         if change.run == run and change.metric in HEADLINE and not is_control(comparison.runs[0], change)
     ]
-    tell = grouped if len(asked) <= MANY else counts
-    text = tell(asked, comparison.design)
+    few = len(asked) <= MANY
+    text = grouped(asked, comparison.design, _deciding(asked)) if few else counts(asked, comparison.design)
     return f"From run 1 to run {run}, {text[0].lower()}{text[1:]}"
+
+
+def _deciding(changes: Sequence[Change]) -> str:
+    """How many sessions of each run would decide every change that is undecided."""
+    wanted = max((change.sessions_to_decide or 0 for change in changes), default=0)
+    return f", some {counted(wanted, 'session')} would decide it" if wanted else ""
 
 
 def _runs(comparison: RunComparison) -> Iterator[RenderableType]:

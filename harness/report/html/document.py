@@ -157,7 +157,7 @@ def environment() -> Environment:
 def _numbers(estimate: Estimate, least: int) -> Sequence[str]:
     """Value, low and high, with the digits that the interval deserves."""
     places = decimals(estimate.half_width, least)
-    return [signed(number, places) for number in (estimate.value, estimate.low, estimate.high)]
+    return [signed(number, places, estimate.margin) for number in (estimate.value, estimate.low, estimate.high)]
 
 
 def _with_code(text: str) -> Markup:

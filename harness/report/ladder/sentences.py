@@ -15,6 +15,7 @@ from harness.report.ladder.words import (
     title,
     whole,
 )
+from harness.report.prescription import deciding
 from harness.report.wording import counted, listed, rounded, within
 
 MOST_NAMED = 3  # mechanisms that the answer names
@@ -123,9 +124,7 @@ def _open(summary: Summary, ladder: Ladder) -> Iterator[str]:
     undecided = [one for one in ladder.steps if one.verdict == "undecided"]
     if undecided:
         told = [f"{rung_name(one)} {in_percent(one)}" for one in undecided]
-        wanted = max((one.sessions_to_decide or 0 for one in undecided), default=0) - summary.sessions
-        more = f" Some {counted(wanted, 'session')} more would decide that." if wanted > 0 else ""
-        yield f"Undecided: {'; '.join(told)}.{more}"
+        yield f"Undecided: {'; '.join(told)}{deciding(summary)}."
     silent = [one for one in ladder.steps if one.verdict is None]
     for one in silent:
         yield f"No verdict on {rung_name(one)}: {one.why.rstrip('.')}."

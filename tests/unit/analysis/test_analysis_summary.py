@@ -171,7 +171,10 @@ def test_a_control_that_differs_is_doubted_and_makes_the_run_invalid() -> None:
     summary = summary_of([steady(n, control_us=110.0) for n in (1, 2, 3)])
     assert comparison(summary, "control").verdict == "slower"
     assert kinds(summary) == ["control", "control"]
-    assert "slower than a, though it is a a second time: latency +10.00 %" in summary.doubts[0].seen
+    assert summary.doubts[0].seen.startswith(
+        "The control is a a second time, but its median time per request came out higher: +10.00 % "
+    )
+    assert "in mean time per request" in summary.doubts[1].advice
     assert not summary.valid
 
 

@@ -132,7 +132,7 @@ def test_what_only_holm_keeps_undecided_is_starred_and_explained() -> None:
     summary = run.summary.model_copy(update={"comparisons": comparisons})
     text = prose(render_html(summary, run.plan, run.host, exhibits(run.plan.experiment, run.sessions)))
     assert "undecided *" in text
-    assert "* The 95 % interval of uds-dir (p 0.06) excludes zero, but Holm's correction" in text
+    assert "* uds-dir (adjusted p 0.060) stays undecided with Holm's correction" in text
 
 
 def test_the_page_begins_as_a_page(page: str) -> None:

@@ -1,11 +1,12 @@
 """The sentences of a report, one verdict at a time."""
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from harness.model import ArmSummary, Comparison, Design, Seconds, Summary, Verdict
+from harness.model import ArmSummary, Comparison, Design, Doubt, Needed, Seconds, Summary, Verdict
 from harness.report.caveats import absences, disagreements, effort, first_line, holm_note, warnings
 from harness.report.sentences import answer, cpu
 
@@ -68,6 +69,10 @@ def summary(*comparisons: Comparison, arms: dict[str, ArmSummary] | None = None,
     return Summary(**values | changes)
 
 
+def needing(goal: Literal["decide", "precision"], budget_s: float | None, *comparisons: Comparison) -> Summary:
+    return summary(*comparisons, needed=Needed(goal=goal, budget_s=budget_s))
+
+
 def test_faster_says_by_how_much_of_what() -> None:
     seen = summary(found("uds-tmpfs", -10.6, 0.5, "faster"))
 
@@ -94,12 +99,50 @@ def test_equivalent_names_its_margin_and_keeps_the_sign() -> None:
 
 
 def test_undecided_says_what_would_decide_it() -> None:
-    seen = summary(found("x", -0.6, 1.3, "undecided", sessions_to_decide=41))
+    seen = needing("decide", 560, found("x", -0.6, 1.3, "undecided"))
 
     assert answer(seen, DESIGN) == (
         "Whether x is faster or slower than tcp is undecided: "
-        "-0.6 % (95 % interval -1.9 to +0.7), some 29 sessions more would decide it."
+        "-0.6 % (95 % interval -1.9 to +0.7), --budget 560 would decide it."
     )
+
+
+def test_one_budget_is_named_wherever_something_is_undecided() -> None:
+    seen = needing(
+        "decide",
+        560,
+        found("x", -0.6, 1.3, "undecided", sessions_to_decide=41),
+        found("y", -0.4, 2.3, "undecided", sessions_to_decide=94),
+        found("z", -9.0, 2.3, "faster"),
+    )
+
+    text = f"{answer(seen, DESIGN)} {effort(seen, DESIGN)}"
+    assert set(re.findall(r"--budget \d+", text)) == {"--budget 560"}
+    assert "--budget 560 would decide what is undecided." in text
+    assert "sessions more" not in text
+
+
+@pytest.mark.parametrize(
+    ("goal", "doubt", "sentence"),
+    [
+        (
+            "decide",
+            Doubt(kind="busy", seen="perl used 64 % of a CPU.", advice="End it."),
+            "A verdict is not reachable on this machine while it is so noisy (busy: perl used 64 % of a CPU).",
+        ),
+        (
+            "precision",
+            Doubt(kind="control", seen="The control differs.", advice=""),
+            "That precision is not reachable on this machine while it is so noisy "
+            "(its sessions scatter more than a longer run could average).",
+        ),
+    ],
+)
+def test_a_budget_beyond_a_day_is_no_advice(goal: Literal["decide", "precision"], doubt: Doubt, sentence: str) -> None:
+    seen = needing(goal, None, found("x", -0.6, 1.3, "undecided")).model_copy(update={"doubts": (doubt,)})
+
+    assert sentence in effort(seen, DESIGN)
+    assert "--budget" not in f"{answer(seen, DESIGN)} {effort(seen, DESIGN)}"
 
 
 def test_undecided_for_good_promises_no_number_of_sessions() -> None:
@@ -141,11 +184,11 @@ def test_more_than_three_comparisons_are_grouped_by_verdict() -> None:
         found("c", -9.8, 0.5, "faster"),
         found("d", -0.6, 1.3, "undecided", sessions_to_decide=41),
         nothing("e", "e had 3 failed requests"),
-    )
+    ).model_copy(update={"needed": Needed(goal="decide", budget_s=300)})
 
     assert answer(seen, DESIGN) == (
         "Compared with tcp, a (-10.6 %) and c (-9.8 %) are faster; b (-0.2 %) is equivalent within 1 %; "
-        "d (-0.6 %) is undecided, some 29 sessions more would decide it; e has no verdict (e had 3 failed requests)."
+        "d (-0.6 %) is undecided, --budget 300 would decide it; e has no verdict (e had 3 failed requests)."
     )
 
 
@@ -247,7 +290,8 @@ def test_what_holm_keeps_undecided_is_named() -> None:
     )
 
     assert holm_note(seen) == (
-        "The 95 % interval of x (p 0.068) excludes zero, but Holm's correction over 2 comparisons leaves it undecided."
+        "x (adjusted p 0.068) stays undecided with Holm's correction over 2 comparisons; by itself the unadjusted 95 % "
+        "interval excludes zero."
     )
 
 
@@ -264,9 +308,9 @@ def test_cpu_time_is_told_reference_by_reference() -> None:
 
 
 def test_precision_that_was_missed_comes_with_the_budget_that_would_reach_it() -> None:
-    text = effort(summary(found("x", -9.8, 1.0, "faster")), DESIGN)
+    text = effort(needing("precision", 240, found("x", -9.8, 1.0, "faster")), DESIGN)
 
-    assert "The widest interval is ±1.0 % where ±0.5 % was asked; --budget 240 should get there." in text
+    assert "The widest interval is ±1.0 % where ±0.5 % was asked. --budget 240 should reach that." in text
 
 
 def test_an_absent_number_is_explained_for_the_arms_that_lack_it() -> None:

@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.wording import counted, decimals, duration, listed, rounded, signed
+from harness.report.wording import (
+    Estimate,
+    by,
+    counted,
+    decimals,
+    difference,
+    duration,
+    listed,
+    p_value,
+    rounded,
+    signed,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,10 +37,48 @@ def test_decimals_follow_the_half_width(half_width: float, least: int, places: i
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.74, "+0.7"), (-1.86, "-1.9"), (-0.04, "0.0"), (0.04, "0.0"), (12, "+12.0")]
+    ("value", "text"),
+    [(0.74, "+0.7"), (-1.86, "-1.9"), (0.0, "0.0"), (-0.0, "0.0"), (-0.04, "-0.04"), (0.002, "+0.002"), (12, "+12.0")],
 )
-def test_a_signed_number_has_no_sign_when_it_is_zero(value: float, text: str) -> None:
+def test_a_signed_number_has_no_sign_when_it_is_zero_and_does_not_look_like_zero_otherwise(
+    value: float, text: str
+) -> None:
     assert signed(value, 1) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "margin", "text"),
+    [
+        (0.996, 1.0, "+0.996"),
+        (-1.04, 1.0, "-1.04"),
+        (1.0, 1.0, "+1.0"),
+        (0.996, None, "+1.0"),
+        (4.98, 5.0, "+4.98"),
+        (0.94, 1.0, "+0.9"),
+    ],
+)
+def test_a_number_beside_the_margin_is_not_printed_as_the_margin(value: float, margin: float | None, text: str) -> None:
+    assert signed(value, 1, margin) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "limit", "text"),
+    [
+        (0.068, 0.05, "0.068"),
+        (0.0496, 0.05, "0.0496"),
+        (0.0504, 0.05, "0.0504"),
+        (0.05, 0.05, "0.050"),
+        (0.33, 0.05, "0.33"),
+        (0, 0.05, "0"),
+    ],
+)
+def test_a_p_is_not_printed_as_the_limit_that_it_misses(p: float, limit: float, text: str) -> None:
+    assert p_value(p, limit) == text
+
+
+def test_an_estimate_prints_each_of_its_numbers_apart_from_zero_and_its_margin() -> None:
+    assert difference(Estimate(0.6, 0.03, 1.03, margin=1.0)) == "+0.6 % (95 % interval +0.03 to +1.03)"
+    assert by(Estimate(-0.6, -1.03, -0.03, margin=1.0)) == "by 0.6 % (95 % interval 0.03 to 1.03)"
 
 
 @given(st.floats(1e-6, 1e9))

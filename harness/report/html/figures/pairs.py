@@ -151,12 +151,12 @@ def _heading(place: int, row: Row) -> Json:
 
 
 def _text(estimate: Estimate) -> str:
-    return typeset(f"{signed(estimate.value, decimals(estimate.half_width, 1))} %")
+    return typeset(f"{signed(estimate.value, decimals(estimate.half_width, 1), estimate.margin)} %")
 
 
 def _said(row: Row) -> str:
     estimate, places = row.estimate, decimals(row.estimate.half_width, 1)
-    bounds = f"{signed(estimate.low, places)} to {signed(estimate.high, places)}"
+    bounds = f"{signed(estimate.low, places, estimate.margin)} to {signed(estimate.high, places, estimate.margin)}"
     verdict = row.comparison.verdict or "no verdict"
     return f"{row.comparison.arm} against {row.comparison.against} {_text(estimate)} ({bounds}), {verdict}"
 

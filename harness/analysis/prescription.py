@@ -1,0 +1,118 @@
+"""What would decide: the budget that this machine would need, from the spread and the costs of the run itself."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy.special import stdtrit
+
+from harness.analysis.estimate import Estimate
+from harness.analysis.looks import error_rate_of
+from harness.analysis.verdict import judge
+from harness.experiment.cost import STARTING_S, Cost, nominal_cost, piloted_cost
+from harness.experiment.schedule import Spread, schedule_of
+from harness.experiment.trial import MAX_VISITING_S, PILOT_SHARE, needs_pilot
+from harness.model import HEADLINE, Comparison, Difference, Experiment, MainEffect, Needed, Schedule, Summary
+
+LONGEST_S = 24 * 3600.0  # beyond, nobody waits: the machine must be quieter
+STEP = 1.05  # from one budget that is tried to the next
+DIGITS = 2
+PILOTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a run spent and how far it scattered, which another one on this machine would do again."""
+
+    experiment: Experiment
+    summary: Summary
+    schedule: Schedule
+    cost: Cost
+    spread: Spread
+
+    def at(self, budget_s: float) -> tuple[Schedule, float]:
+        """The schedule that a budget gives, and how much of an effect's deviation is left with its rounds."""
+        design = self.experiment.design.model_copy(update={"budget_s": budget_s})
+        asked = self.experiment.model_copy(update={"design": design})
+        pilot_s = min(PILOT_SHARE * budget_s, PILOTS * (MAX_VISITING_S + self.cost.session_s))
+        spent_s = STARTING_S + (pilot_s if needs_pilot(self.experiment) else 0.0)
+        pilot = self.summary.pilot and self.summary.pilot.model_copy(
+            update={"session_s": self.cost.session_s, "round_s": self.cost.round_s}
+        )
+        schedule = schedule_of(asked, self.cost, pilot, spent_s)
+        return schedule, self.spread.sd_percent(schedule.rounds) / self.spread.sd_percent(self.schedule.rounds)
+
+
+def needed_budget(experiment: Experiment, summary: Summary) -> Needed | None:
+    """Return what decides the undecided, or gives the precision that was asked; None where nothing is left to do."""
+    schedule = summary.schedule
+    asked = [one for one in summary.main_effects or summary.comparisons if _is_asked(experiment, one)]
+    undecided = [one for one in asked if one.verdict == "undecided"]
+    wide = [one for one in asked if one.verdict and _half_width_percent(one) > experiment.design.precision_percent]
+    if schedule is None or summary.sessions < 2 or not (undecided or wide):
+        return None
+    if experiment.design.sessions and experiment.design.rounds:
+        return None  # no budget changes what the file fixes
+    run = _measured(experiment, summary, schedule)
+    budgets = _budgets(max(experiment.design.budget_s, summary.seconds.total))
+    found = bisect_left(budgets, True, key=lambda budget_s: _suffices(run, undecided, wide, budget_s))
+    goal = "decide" if undecided else "precision"
+    return Needed(goal=goal, budget_s=_round_up(budgets[found]) if found < len(budgets) else None)
+
+
+def _is_asked(experiment: Experiment, one: Comparison | MainEffect) -> bool:
+    control = isinstance(one, Comparison) and experiment.arm(one.arm).control_of == one.against
+    return one.metric in HEADLINE and one.percent_low is not None and not control
+
+
+def _half_width_percent(one: Difference) -> float:
+    return ((one.percent_high or 0.0) - (one.percent_low or 0.0)) / 2
+
+
+def _measured(experiment: Experiment, summary: Summary, schedule: Schedule) -> Measured:
+    pilot = summary.pilot
+    guess = piloted_cost(experiment, pilot) if pilot else nominal_cost(experiment)
+    cost = Cost(
+        session_s=max((summary.seconds.total - summary.seconds.measuring) / summary.sessions, 0.05),
+        round_s=max(summary.seconds.measuring / summary.sessions / schedule.rounds, 1e-5),
+        source=guess.source,
+        analysis_s=guess.analysis_s,
+        reporting_s=guess.reporting_s,
+    )
+    spread = Spread(pilot.session_sd_percent, pilot.round_sd_percent) if pilot else Spread(1.0, 0.0)
+    return Measured(experiment, summary, schedule, cost, spread)
+
+
+def _suffices(run: Measured, undecided: Sequence[Difference], wide: Sequence[Difference], budget_s: float) -> bool:
+    schedule, left = run.at(budget_s)
+    error_rate = error_rate_of(schedule.looks)
+    design = run.experiment.design
+    then = [(one, _scaled(one, run.summary.sessions, schedule.sessions, left)) for one in undecided or wide]
+    if not undecided:
+        confidence = 1 - error_rate(schedule.sessions)
+        return all(100 * estimate.half_width(confidence) <= design.precision_percent for _, estimate in then)
+    family = sum(one.p_adjusted is not None for one in run.summary.main_effects or run.summary.comparisons)
+    return all(
+        judge(estimate, min(estimate.p * max(family, 1), 1.0), design.equivalence_percent, error_rate) != "undecided"
+        for _, estimate in then
+    )
+
+
+def _scaled(one: Difference, sessions: int, then: int, left: float) -> Estimate:
+    """The same mean, with the deviation that another number of sessions and rounds would have."""
+    low, value, high = (math.log1p((x or 0.0) / 100) for x in (one.percent_low, one.percent, one.percent_high))
+    quantile = float(stdtrit(sessions - 1, (1 + one.confidence) / 2))
+    sd = (high - low) / 2 / quantile * math.sqrt(sessions)
+    return Estimate(mean=value, sd=left * sd, sessions=then)
+
+
+def _budgets(from_s: float) -> list[float]:
+    steps = math.ceil(math.log(max(LONGEST_S / from_s, 1.0)) / math.log(STEP))
+    return [from_s * STEP**step for step in range(steps + 1) if from_s * STEP**step <= LONGEST_S]
+
+
+def _round_up(budget_s: float) -> float:
+    """To two digits, never to less."""
+    unit = 10.0 ** (math.floor(math.log10(budget_s)) - DIGITS + 1)
+    return float(math.ceil(budget_s / unit) * unit)
