@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, raise_all
 from harness.experiment.check import Table, table_problems
 from harness.experiment.limits import setting_limits
+from harness.experiment.nesting import nesting_problems
 from harness.experiment.override import override
 from harness.experiment.toml_file import read_toml
 from harness.experiment.values import value_problems
@@ -35,6 +36,7 @@ def read_document(path: Path, overrides: Iterable[str]) -> Document:
     """The file at `path` with each KEY.PATH=VALUE of `overrides` on top. Raises ConfigError."""
     tables = {"name": path.stem, **read_toml(path)}
     override(tables, overrides)
+    raise_all(nesting_problems(tables), ConfigError)
     return document_of(tables)
 
 

@@ -12,6 +12,7 @@ from harness.experiment.limits import arm_problems
 from harness.experiment.pairs import against_problems, control_of, counterpart_problems, pair_problems, pairs_of
 from harness.experiment.screens import Run, level_names, runs_of, screen_problems, screened_arms
 from harness.experiment.services import service_problems
+from harness.experiment.sizes import count_problems, effort_problems
 from harness.model import Arm, Design, Experiment
 
 PATHS = ("app_dir", "authority")  # settings that are paths
@@ -39,6 +40,8 @@ def _with_whole_path(arm: Arm) -> Arm:
 def experiment_of(document: Document) -> Experiment:
     """Raises ConfigError with everything that is wrong inside the tables of `document`."""
     design = sound(Design, document.design)
+    if too_many := list(count_problems(document, design)):
+        raise_all([*too_many, *map(str, setting_problems(document)), *map(str, design_problems(document))], ConfigError)
     runs = _runs(document, design)
     arms = screened_arms(document, runs) if design.screen else arms_of(document)
     raise_all(dict.fromkeys(_problems(document, arms, design)), ConfigError)
@@ -47,7 +50,7 @@ def experiment_of(document: Document) -> Experiment:
         control = control_of(arms, pairs)
         arms.append(control)
         pairs.insert(0, (control.name, str(control.control_of)))
-    return Experiment(
+    experiment = Experiment(
         name=document.name,
         question=document.question,
         arms=tuple(arms),
@@ -56,6 +59,8 @@ def experiment_of(document: Document) -> Experiment:
         levels=level_names(runs),
         tcp_only=tcp_only(arms),
     )
+    raise_all(effort_problems(experiment), ConfigError)
+    return experiment
 
 
 def _runs(document: Document, design: Design) -> list[Run]:

@@ -40,7 +40,7 @@ def screened_arms(document: Document, runs: Sequence[Run]) -> list[Arm]:
 
 def runs_of(document: Document, design: Design) -> list[Run]:
     """Those of the screen; a factor that `against` compares is no part of it: each run is made at all of its levels."""
-    screened, compared = _split(document, design)
+    screened, compared = split_factors(document, design)
     runs = [
         Run(_name(number, places, design, screened), _at(screened, places))
         for number, places in _places(screened, design)
@@ -70,7 +70,7 @@ def screen_problems(document: Document, design: Design) -> Iterator[Problem]:
     if document.arms:
         text = "a screen makes its arms of [factors] alone. Take [arms.*] out, or write what they differ in as factors."
         yield Problem(SCREEN, design.screen, text)
-    screened, compared = _split(document, design)
+    screened, compared = split_factors(document, design)
     yield from _number_problems(design.screen, len(screened))
     for key, levels in (screened | compared).items():
         if text := _level_problem(design.screen, levels, is_compared=key in compared):
@@ -98,7 +98,7 @@ def _level_problem(screen: str, levels: Sequence[Any], *, is_compared: bool) -> 
     return ""
 
 
-def _split(document: Document, design: Design) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+def split_factors(document: Document, design: Design) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
     """(the factors of the screen, the one that is compared)."""
     compared = {} if isinstance(design.against, str) else design.against
     parts: tuple[dict[str, list[Any]], dict[str, list[Any]]] = ({}, {})
