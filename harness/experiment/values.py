@@ -23,7 +23,7 @@ def value_problems(value: object, place: Place = ()) -> Iterator[Problem]:
             yield Problem(place, value, "a whole number has 64 bits at most. Write a smaller one.")
         case str() if hidden := _hidden(value, place):
             code = f"U+{ord(hidden):04X}"
-            yield Problem(place, value, f"has the character {code}, which a terminal does not show. Leave it out.")
+            yield Problem(place, value, f"has {code}, which a terminal does not show. Leave it out.")
 
 
 def _hidden(text: str, place: Place) -> str:
