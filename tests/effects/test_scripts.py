@@ -74,6 +74,7 @@ def ready(checkout: Path, tools: Path) -> Path:
 def test_a_real_environment_finds_the_project(checkout: Path, tools: Path) -> None:
     program(tools / "python3", f"exec '{sys.executable}' \"$@\"")
     (checkout / "harness/__main__.py").write_text("import sys; print('barehop', *sys.argv[1:])")
+    bench = call(checkout / "scripts/bench", "--set", "a b", path=f"{tools}:{os.environ['PATH']}")
     assert bench.stdout == "barehop run configs/baseline.toml --set a b\n", bench.stderr
 
 
