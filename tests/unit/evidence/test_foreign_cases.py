@@ -183,6 +183,17 @@ def test_k6_that_dropped_iterations_was_asked_for_a_rate(tmp_path: Path) -> None
     assert "say nothing of the server" in all_remarks(run)
 
 
+def test_k6_that_does_not_count_failures_says_so() -> None:
+    assert "requests which failed count as answered right" in all_remarks(one("k6/float-count.json"))
+    assert not one("k6/machine-readable.json").remarks
+
+
+def test_write_errors_of_ab_are_failures(tmp_path: Path) -> None:
+    text = (DATA / "ab/ok.txt").read_text()
+    run = read(tmp_path, text.replace("Total transferred:", "Write errors:           3 \nTotal transferred:"))
+    assert (run.requests, run.failures) == (200, {"write": 3})
+
+
 @pytest.mark.parametrize("count", [200, 200.0, "200", "200.0"])
 def test_a_count_may_be_written_as_any_number(count: object, tmp_path: Path) -> None:
     summary = json.loads((DATA / "k6/float-count.json").read_text())
