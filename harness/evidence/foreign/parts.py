@@ -14,6 +14,7 @@ from harness.model import Marks
 DECODER = json.JSONDecoder()
 DOCUMENT = re.compile(r"^[ \t]*(?=[\[{])", re.MULTILINE)
 UNBROKEN = re.compile(r"\}(?=[^\s,:}\]\"])")
+BESIDE = re.compile(r",?\s*\{")
 BLANK = re.compile(r"\s*")
 
 
@@ -106,12 +107,20 @@ def _documents(text: str, kinds: Sequence[Kind]) -> Iterator[_Span]:
         if isinstance(value, dict):
             kind = next((kind for kind in kinds if _has(value, kind.marks.keys)), None)
             yield _Span(kind, place, end)
-        place = end if text[end : end + 1] == "{" else _next_document(text, max(end, place + 1))
+        place = _after(text, place, end, value)
 
 
 def _next_document(text: str, place: int) -> int | None:
     found = DOCUMENT.search(text, place)
     return found.start() if found else None
+
+
+def _after(text: str, place: int, end: int, value: object) -> int | None:
+    """Where the next document begins: right after this one, or in it where it is a list of documents."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return text.index("{", place)
+    beside = BESIDE.match(text, end)
+    return beside.end() - 1 if beside else _next_document(text, max(end, place + 1))
 
 
 def _past_blanks(text: str, place: int) -> int:

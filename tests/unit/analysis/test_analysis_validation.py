@@ -1,6 +1,7 @@
 """What becomes of claims from elsewhere: of the write-up's six, and of others with other numbers."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from foreign_runs import bare, floor, foreign, repeated
@@ -9,11 +10,13 @@ from hypothesis import strategies as st
 
 from harness.analysis.validation.validate import validate
 from harness.analysis.validation.verdict import Finding, ruling
+from harness.evidence.foreign.read import read_foreign
 from harness.model.foreign import Foreign
 from harness.model.validation import Claim, Reason
 from harness.validate import of_the_seed
 
 SEED = of_the_seed()
+CLAIMS = Path(__file__).parents[2] / "data" / "foreign" / "table" / "claims.csv"
 FARGATE = ["fargate-x86_64", "fargate-arm64"]
 OBSTACLES: list[Reason] = ["does not add up", "failed requests", "single runs", "bare undecided", "no bare comparison"]
 
@@ -187,6 +190,52 @@ def test_a_place_without_tcp_claims_nothing() -> None:
 
     assert found.claims == ()
     assert [row.architecture for row in found.rows] == ["vol"]
+
+
+def test_a_rate_over_many_connections_claims_by_itself_and_has_its_chance() -> None:
+    runs = [
+        foreign(name, None, requests=12000, connections=32, requests_per_s=rate)
+        for name, rate in (("tcp", 5000.0), ("vol", 5500.0))
+    ]
+    claim = only(runs)
+
+    assert claim.us is None
+    assert claim.percent == pytest.approx(100 * (5000 / 5500 - 1))
+    assert claim.chance is not None
+    assert {"no time", "single runs"} <= set(claim.reasons)
+
+
+def test_several_rates_over_many_connections_are_no_single_runs() -> None:
+    runs = [foreign(name, None, connections=32, requests_per_s=5000.0) for name in ("tcp", "vol") for _ in range(2)]
+    claim = only(runs)
+
+    assert "single runs" not in claim.reasons
+    assert claim.chance is None
+
+
+def test_a_claim_from_rates_over_one_connection_is_one_of_times() -> None:
+    found = {(claim.where, claim.architecture): claim for claim in validate(bare(), read_foreign(CLAIMS)).claims}
+
+    assert len(found) == 5
+    assert all(claim.chance is not None for claim in found.values())
+    assert found["freebsd-native", "unix"].us == pytest.approx(1e6 / 793 - 1e6 / 769)
+    assert [key for key, claim in found.items() if "no time" in claim.reasons] == [
+        ("rackspace-vm", "unix"),
+        ("rackspace-vm", "gunicorn"),
+    ]
+
+
+def test_a_rate_that_was_asked_for_is_held_against_no_time() -> None:
+    asked = [
+        replace(foreign(name, 400.0, connections=50, requests_per_s=49.97), is_rate_asked=True)
+        for name in ("tcp", "vol")
+    ]
+    found = validate(bare(), asked)
+
+    assert [row.by_rate_us for row in found.rows] == [None, None]
+    assert all(row.adds_up for row in found.rows)
+    busy = [replace(run, requests_per_s=1e6) for run in asked]
+    assert all(row.adds_up for row in validate(bare(), busy).rows)
 
 
 @settings(max_examples=25)

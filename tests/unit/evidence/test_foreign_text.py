@@ -181,6 +181,13 @@ def test_two_tools_in_one_file_are_both_read_in_either_order(first: str, second:
         assert "Give each tool a file of its own" in " ".join(both[0].remarks)
 
 
+@pytest.mark.parametrize("joint", ["{0}{0}", "{0}\n\n{0}", "[{0}, {0}]", "[\n {0},\n {0}\n]\n"])
+@pytest.mark.parametrize("name", ["oha", "k6", "vegeta", "bombardier", "autocannon", "pyperf"])
+def test_json_documents_in_a_row_or_in_a_list_are_runs_each(name: str, joint: str, tmp_path: Path) -> None:
+    text = sample(name).strip()
+    assert numbers(read(tmp_path, joint.format(text))) == 2 * numbers(read(tmp_path, text))
+
+
 def test_three_tools_in_one_file_are_all_read(tmp_path: Path) -> None:
     text = f"# tcp\n$ ab ...\n{sample('ab')}\nnow oha:\n{sample('oha')}\n{sample('wrk')}\n{sample('ab')}"
     assert [run.format for run in read(tmp_path, text)] == ["ab", "oha", "wrk", "ab"]
@@ -223,6 +230,7 @@ def test_whole_output_has_no_line_that_is_unknown(name: str) -> None:
         ("wrk", "Non-2xx or 3xx responses: 1472", "Non-2xx or 3xx responses: 1.4k"),
         ("wrk", "  14719 requests in", "  Socket errors: connect 0, read 5, write, timeout 99\n  14719 requests in"),
         ("h2load", " 5xx", " 5x"),
+        ("wrk", "Requests/sec:  13367.35", "Requests/sec:  13.4k"),
     ],
 )
 def test_a_line_on_failures_in_another_form_is_never_no_failure(

@@ -22,6 +22,7 @@ FIGURES = {  # label: the unit that must follow
 }
 KINDS = re.compile(r"\(Connect: +\d+(?:, +[\w ]+: +\d+)*\)")
 NOT_2XX = re.compile(r"Non-2xx responses: +(\d+)")
+WRITE = re.compile(r"Write errors: +(\d+)")
 KNOWN = lines_like(
     r"This is ApacheBench.*|Copyright .*|Licensed to .*|Benchmarking .*|(?:Completed|Finished|Total of) \d+ requests.*",
     r"(?:Server|SSL/TLS|TLS|Document|Concurrency|Time|Complete|Failed|Requests) [\w ]+:(?: .*)?|SSL/TLS Protocol: .*",
@@ -42,7 +43,7 @@ def _read(text: str, run: Foreign) -> Sequence[Foreign]:
 def _run(text: str, run: Foreign) -> Foreign:
     complete = int(_figure(text, "Complete requests"))
     failures = _failures(text)
-    broken = failures.get("connect", 0) + failures.get("exceptions", 0)  # ab does not complete these
+    broken = sum(failures.get(kind, 0) for kind in ("connect", "exceptions", "write"))  # ab does not complete these
     if not complete:
         raise ValueError("ab completed no request. Measure again.")
     _whole(text, complete)
@@ -90,7 +91,8 @@ def _failures(text: str) -> dict[str, int]:
     counts = {kind.lower(): int(n) for kind, n in re.findall(r"(\w+): +(\d+)", kinds[0])} if kinds else {}
     if failed and not kinds:
         raise ValueError(f"it counts {failed} failed requests but does not say of which kind: it is cut off.")
-    not_2xx = read_line(text, "Non-2xx", NOT_2XX)
+    not_2xx, write = read_line(text, "Non-2xx", NOT_2XX), read_line(text, "Write errors", WRITE)
+    counts["write"] = int(write[1]) if write else 0
     counts["status not 2xx"] = int(not_2xx[1]) if not_2xx else 0
     return {kind: count for kind, count in counts.items() if count}
 

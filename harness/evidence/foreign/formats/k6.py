@@ -13,6 +13,7 @@ from harness.model.lenient import Count, Number
 RESOLUTION_US = 0.001
 IDLE = 0.5
 SLEEPING = 0.1
+UNKNOWN_FAILURES = "It has no http_req_failed, so that requests which failed count as answered right."
 PERCENTILE = re.compile(r"p\(?([\d.]+)\)?")  # the summary for machines has no brackets
 STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
@@ -93,7 +94,8 @@ def _run(run: Foreign, summary: Summary, named: Mapping[str, dict[str, Any]]) ->
         percentiles_us=_percentiles_us(times) if times.max else {},
         resolution_us=RESOLUTION_US,
     )
-    return replace(found, remarks=tuple(_remarks(found, summary, requests)))
+    unknown = () if "http_req_failed" in metrics else (UNKNOWN_FAILURES,)
+    return replace(found, remarks=(*unknown, *_remarks(found, summary, requests)))
 
 
 def _failed(metrics: Mapping[str, dict[str, Any]], requests: int) -> int:

@@ -42,6 +42,8 @@ def _read(text: str, run: Foreign) -> Sequence[Foreign]:
         raise ValueError(f"wrk printed only {text.strip()!r}. Measure again.")
     if BARE.search(text):
         raise ValueError("its times have no unit, which wrk prints always. Measure again with a release of wrk.")
+    for label, name in (("Requests/sec:", "rate"), ("Transfer/sec:", "end")):
+        read_line(text, label, PARTS[name])
     found = {name: pattern.search(text) for name, pattern in PARTS.items()}
     missing = [name for name, part in found.items() if part is None]
     if missing:
