@@ -7,6 +7,7 @@ from harness.analysis.arms import arms_of
 from harness.analysis.bursts import SessionData
 from harness.analysis.comparisons import compare
 from harness.analysis.doubts import (
+    changed_doubts,
     control_doubts,
     differing_controls,
     failed_doubts,
@@ -64,7 +65,14 @@ def summarise(
         arms=arms_of(experiment, sessions, failed, schedule.looks),
         comparisons=comparisons,
         tool_signs=tool_signs(experiment, comparisons, records),
-        doubts=(*control_doubts(differing), *nulls, *faults, *_of_arms(experiment), *session_doubts(records)),
+        doubts=(
+            *control_doubts(differing),
+            *nulls,
+            *faults,
+            *changed_doubts(records),
+            *_of_arms(experiment),
+            *session_doubts(records),
+        ),
         **factors,
         **_load(experiment, sessions, schedule.looks),
         **_rungs(experiment, sessions, comparisons, schedule.looks),
