@@ -53,7 +53,8 @@ def summarise(
     planned_sessions = len(records) if stopped else schedule.sessions
     differing = differing_controls(experiment, comparisons)
     nulls = _nulls(experiment, comparisons, factors)
-    faults = [*failed_doubts(failed), *incomplete_doubts(len(records), planned_sessions, directory)]
+    incomplete = incomplete_doubts(len(records), planned_sessions, directory)
+    faults = [*failed_doubts(failed), *changed_doubts(records), *incomplete]
     return Summary(
         experiment=experiment.name,
         question=experiment.question,
@@ -65,14 +66,7 @@ def summarise(
         arms=arms_of(experiment, sessions, failed, schedule.looks),
         comparisons=comparisons,
         tool_signs=tool_signs(experiment, comparisons, records),
-        doubts=(
-            *control_doubts(differing),
-            *nulls,
-            *faults,
-            *changed_doubts(records),
-            *_of_arms(experiment),
-            *session_doubts(records),
-        ),
+        doubts=(*control_doubts(differing), *nulls, *faults, *_of_arms(experiment), *session_doubts(records)),
         **factors,
         **_load(experiment, sessions, schedule.looks),
         **_rungs(experiment, sessions, comparisons, schedule.looks),

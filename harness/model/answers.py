@@ -38,10 +38,12 @@ class AnswerShape:
     def _differences(self, now: "AnswerShape") -> Iterator[str]:
         if now.status != self.status:
             yield f"status {now.status} instead of {self.status}"
+        if not now.body_bytes and self.body_bytes:
+            yield f"0 bytes instead of {self.body_bytes}"
         if None not in (self.kind, now.kind) and now.kind != self.kind:
             yield f"{now.kind or 'no content type'} instead of {self.kind or 'none'}"
         if self.keys is not None and now.keys is not None and now.keys != self.keys:
-            yield f"JSON with {_keys(now.keys)} instead of {_keys(self.keys)}"
+            yield f"JSON keys {listed_keys(now.keys)} instead of {listed_keys(self.keys)}"
         if not self._allows(now.body_bytes):
             yield f"{now.body_bytes} bytes instead of {self.body_bytes}"
 
@@ -88,11 +90,7 @@ def _decoded(coding: str, body: bytes) -> bytes:
     return zlib.decompressobj(_GZIP_TOO).decompress(body, MOST_DECODED_BYTES)
 
 
-def _keys(keys: Sequence[str]) -> str:
-    return f"the keys {listed_keys(keys)}" if keys else "no keys"
-
-
 def listed_keys(keys: Sequence[str]) -> str:
     """Some of them, in a form that can be printed."""
     shown = ", ".join(key[:40] if key.isprintable() else ascii(key)[:40] for key in keys[:_SHOWN_KEYS])
-    return f"{shown}{', ...' if len(keys) > _SHOWN_KEYS else ''}"
+    return f"{shown or 'none'}{', ...' if len(keys) > _SHOWN_KEYS else ''}"
