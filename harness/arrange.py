@@ -132,7 +132,8 @@ def _visitor(  # noqa: PLR0913 - everything that a visit depends on
 ) -> Visitor:
     own = by_arm[arm.name]
     with own.network.entered():
-        sending = sender(arm, own.target, outside_tool(arm.settings), directory, seed)
+        held = replace(own.target, proved=own.reply.shape)
+        sending = sender(arm, held, outside_tool(arm.settings), directory, seed)
         send = until_the_end.enter_context(sending)
     return Visitor(
         arm=arm.name,

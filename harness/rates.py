@@ -10,6 +10,7 @@ from harness.errors import StackError
 from harness.evidence.proof import prove
 from harness.evidence.store import Store
 from harness.experiment.plan import session_orders
+from harness.held_answers import the_same_answers
 from harness.lab.blueprint import Machine
 from harness.load.visits import visits
 from harness.model import Arm, Experiment, Schedule, Visit
@@ -35,7 +36,7 @@ def capacities_per_s(experiment: Experiment, store: Store, machine: Machine) -> 
     shape = _shape(experiment)
     with ExitStack() as until_the_end:
         arranged = arrange(0, busy, store, machine, until_the_end)
-        with the_same_servers(arranged.stacks):
+        with the_same_servers(arranged.stacks), the_same_answers(arranged):
             prove(arranged.stacks)
             seen = visits(session_orders(busy, 0, shape.rounds), arranged.visitors, shape)
     found = {key: _per_s(arm.name, [visit for visit in seen if visit.arm == arm.name]) for key, arm in alike.items()}

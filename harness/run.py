@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from harness.arrange import Arranged, arrange, the_same_servers
 from harness.counted import Counted, counted_bursts
+from harness.evidence.answers import first_answers
 from harness.evidence.doubts.scene import scene_of
 from harness.evidence.doubts.watch import watch
 from harness.evidence.proof import Proof, prove
@@ -15,6 +16,7 @@ from harness.evidence.record import failures_of, requests_table, visit_rows
 from harness.evidence.store import Store
 from harness.evidence.throttling import Counts, throttling_of
 from harness.experiment.plan import orders_of
+from harness.held_answers import change_doubts, changes_after, check_answers, with_changes
 from harness.lab.blueprint import Machine
 from harness.load.visits import visits
 from harness.model import Doubt, Plan, Record, Schedule, Visit
@@ -45,6 +47,7 @@ class Measured:
     counted: Counted
     counting_s: float
     throttled: Counts
+    changes: dict[str, str]  # of answers, by arm
 
 
 def measure(run: Run, enough: Enough, pace: Pace) -> bool:
@@ -76,12 +79,12 @@ def _one_session(session: int, run: Run, schedule: Schedule) -> float:
         seconds={"total": total_s, "visiting": measured.visiting_s, "other": total_s - measured.visiting_s},
         schedule=schedule,
         proofs=measured.proofs,
-        failures=failures_of(measured.visits),
+        failures=with_changes(failures_of(measured.visits), measured.changes),
         visits=visit_rows(measured.visits, measured.arranged.gauges),
         counted=measured.counted.visits,
         unseen=(*measured.arranged.unseen, *measured.counted.unseen),
         throttled=measured.throttled,
-        doubts=measured.doubts,
+        doubts=(*measured.doubts, *change_doubts(measured.changes)),
     )
     run.store.write_session(record, requests_table(measured.visits))
     return time.monotonic() - started - measured.visiting_s - measured.counting_s
@@ -95,16 +98,18 @@ def _measured(session: int, run: Run, schedule: Schedule) -> Measured:
             proofs = prove(arranged.stacks) | arranged.proofs_of_services
             scene = scene_of(arranged.stacks, plan.experiment, store.read_host(), arranged.families)
             doubts_after = watch(replace(scene, changes=run.changes))
+            check_answers(first_answers(plan, store), arranged)
             throttled_since = throttling_of(arranged.stacks)
             visiting = time.monotonic()
             seen = visits(arranged.in_blocks(orders_of(plan, session)), arranged.visitors, schedule)
             visiting_s = time.monotonic() - visiting
             throttled = throttled_since()
             doubts = doubts_after(sum(visit.cpu_requests for visit in seen))
+            changes = changes_after(arranged)
             counting = time.monotonic()
             counted = counted_bursts(session, schedule, arranged, _request_s(seen))
             counting_s = time.monotonic() - counting
-        return Measured(proofs, seen, visiting_s, doubts, arranged, counted, counting_s, throttled)
+        return Measured(proofs, seen, visiting_s, doubts, arranged, counted, counting_s, throttled, changes)
 
 
 def _request_s(visits: list[Visit]) -> float:

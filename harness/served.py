@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.evidence.answers import answer_proof
 from harness.evidence.cpu_time import cpu_reader
 from harness.evidence.service import service_cpu, service_pids
 from harness.lab.blueprint import Machine
@@ -46,8 +47,7 @@ def service_proof(arm: Arm, served: Served) -> dict[str, object]:
     return {
         "url": arm.settings.url,
         "address": served.target.address,
-        "status": served.reply.status,
-        "body_bytes": len(served.reply.body),
+        **answer_proof(served.reply),
         "pids": {SERVICE: sorted(service_pids(arm.settings))},
     }
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.analysis.comparisons import is_control
-from harness.analysis.failures import counted
+from harness.analysis.failures import changes, counted
 from harness.analysis.judged import FEWEST_SESSIONS
 from harness.experiment.left_out import sentences
 from harness.model import Comparison, Doubt, Experiment, Metric, Record
@@ -57,6 +57,18 @@ def failed_doubts(failed: Mapping[str, Mapping[str, int]]) -> Iterator[Doubt]:
             arm=arm,
             seen=f"{counted(kinds)}.",
             advice="Read the logs of its stack and mend the cause: an arm that fails has no verdict.",
+        )
+
+
+def changed_doubts(records: Sequence[Record]) -> Iterator[Doubt]:
+    """One for each arm that did not answer alike in all sessions."""
+    for arm, session, change in changes(sorted(records, key=lambda record: record.session)):
+        yield Doubt(
+            kind="answers",
+            session=session,
+            arm=arm,
+            seen=f"Its answer is not what it was when the run began: {change}.",
+            advice="Find out what made it change, and measure again: sessions of two answers have no common mean.",
         )
 
 

@@ -7,6 +7,7 @@ from harness.analysis.arms import arms_of
 from harness.analysis.bursts import SessionData
 from harness.analysis.comparisons import compare
 from harness.analysis.doubts import (
+    changed_doubts,
     control_doubts,
     differing_controls,
     failed_doubts,
@@ -52,7 +53,8 @@ def summarise(
     planned_sessions = len(records) if stopped else schedule.sessions
     differing = differing_controls(experiment, comparisons)
     nulls = _nulls(experiment, comparisons, factors)
-    faults = [*failed_doubts(failed), *incomplete_doubts(len(records), planned_sessions, directory)]
+    incomplete = incomplete_doubts(len(records), planned_sessions, directory)
+    faults = [*failed_doubts(failed), *changed_doubts(records), *incomplete]
     return Summary(
         experiment=experiment.name,
         question=experiment.question,

@@ -1,30 +1,38 @@
-"""Whether arms that are compared give the same kind of answer, as far as an answer tells that."""
+"""Whether answers are of one kind: those of arms that are compared, and those of an arm through a run."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any
 
-from harness.model import Reply
+from harness.evidence.store import Store
+from harness.model import Plan, Reply
+from harness.model.answers import AnswerShape, listed_keys, shape_in
 
 ALIKE_SHARE = 0.1  # of the length of answers that are no JSON objects: dates and counters make some bytes
 
 
-class Shape(NamedTuple):
-    """What must not differ between two right answers."""
-
-    status: int
-    kind: str
-    keys: tuple[str, ...]
+def answer_proof(reply: Reply) -> dict[str, Any]:
+    """What a record says of the answer that proved an arm ready; later ones must be like it."""
+    shape = reply.shape
+    return {"status": shape.status, "body_bytes": shape.body_bytes, "kind": shape.kind, "keys": shape.keys}
 
 
-def shape(reply: Reply) -> Shape:
-    """Status, type, and the keys of a JSON object."""
-    kind = reply.headers.get("content-type", "")
-    try:
-        content = json.loads(reply.body) if "json" in kind.lower() else None
-    except ValueError:
-        content = None
-    return Shape(reply.status, kind, tuple(sorted(content)) if isinstance(content, Mapping) else ())
+def first_answers(plan: Plan, store: Store) -> dict[str, AnswerShape]:
+    """What each arm answered when the run began: in its pilot, or else in the first session that is recorded."""
+    recorded = store.sessions()
+    of_record = store.read_record(recorded[0]).proofs if recorded else {}
+    proofs = of_record | (plan.pilot.answers if plan.pilot else {})
+    return {arm: shape for arm, proof in proofs.items() if (shape := shape_in(proof))}
+
+
+def changed_answers(first: Mapping[str, AnswerShape], now: Mapping[str, AnswerShape]) -> Iterator[str]:
+    """A sentence for each arm that does not answer any more as it did `first`."""
+    for arm, shape in now.items():
+        difference = first[arm].difference(shape) if arm in first else ""
+        if difference:
+            yield (
+                f"Arm {arm!r} does not answer as it did when the run began: {difference}. One run measures one answer: "
+                "let the application answer as before and go on with --resume, or begin a new run."
+            )
 
 
 def unlike_answers(pairs: Sequence[tuple[str, str]], replies: Mapping[str, Reply]) -> Iterator[str]:
@@ -39,18 +47,13 @@ def unlike_answers(pairs: Sequence[tuple[str, str]], replies: Mapping[str, Reply
 
 
 def _alike(one: Reply, other: Reply) -> bool:
-    mine, others = shape(one), shape(other)
-    same_kind = _media(mine) == _media(others) and mine.keys == others.keys
-    lengths = sorted((len(one.body), len(other.body)))
+    mine, others = one.shape, other.shape
+    same_kind = (mine.kind, mine.keys) == (others.kind, others.keys)
+    lengths = sorted((mine.body_bytes, others.body_bytes))
     return same_kind and (bool(mine.keys) or lengths[1] - lengths[0] <= ALIKE_SHARE * lengths[1])
 
 
-def _media(of: Shape) -> str:
-    """Without parameters: servers differ in whether they tell the charset."""
-    return of.kind.partition(";")[0].strip().lower()
-
-
 def _told(reply: Reply) -> str:
-    seen = shape(reply)
-    keys = f" with {', '.join(seen.keys)}" if seen.keys else ""
-    return f"{len(reply.body)} bytes of {_media(seen) or 'no content type'}{keys}"
+    seen = reply.shape
+    keys = f" with {listed_keys(seen.keys)}" if seen.keys else ""
+    return f"{seen.body_bytes} bytes of {seen.kind or 'no content type'}{keys}"

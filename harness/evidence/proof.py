@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.errors import StackError, raise_all
 from harness.evidence.affinity import strays
-from harness.evidence.answers import shape
+from harness.evidence.answers import answer_proof
 from harness.evidence.kernel_proof import kernel_proof
 from harness.evidence.listeners import listening_inodes, socket_inodes
 from harness.evidence.rung_proof import rung_proof
@@ -42,8 +42,7 @@ def _proof(arm: Arm, stack: Stack, hops: Mapping[str, Proof], front: set[str]) -
     blueprint, name = stack.blueprint, arm.name
     proof: Proof = {
         "url": blueprint.targets[name].url,
-        "status": stack.replies[name].status,
-        "body_bytes": len(stack.replies[name].body),
+        **answer_proof(stack.replies[name]),
         "pids": stack.pids_of(name),
         "cpus": blueprint.placement.cpus,
     }
@@ -89,6 +88,8 @@ def _different_answers(stacks: Sequence[Stack]) -> Iterable[str]:
             settings = arm.settings
             whom = "app" if settings.chain in ("full", "app-direct") else settings.chain
             question = (whom, settings.app, settings.app_dir, settings.path)
-            other, expected = first.setdefault(question, (arm.name, shape(stack.replies[arm.name])))
-            if shape(stack.replies[arm.name]) != expected:
+            shape = stack.replies[arm.name].shape
+            kind = (shape.status, shape.kind, shape.keys)
+            other, expected = first.setdefault(question, (arm.name, kind))
+            if kind != expected:
                 yield f"Arms {other!r} and {arm.name!r} ask for the same and get different answers."

@@ -7,6 +7,7 @@ from harness.load.client import Burst
 from harness.load.crowd.search import Step
 from harness.load.senders import Seen
 from harness.model import Outcome
+from harness.model.answers import is_change
 
 
 def sights(seen: Seen, settle: int) -> dict[str, Any]:
@@ -34,13 +35,18 @@ def _of_burst(burst: Burst) -> dict[str, Any]:
 
 
 def _of_step(step: Step) -> dict[str, Any]:
-    """Rates differ from step to step, so their times have no common mean; a rate that is too high fails nobody."""
+    """Rates differ from step to step, so their times have no common mean.
+
+    A rate that is too high is no failure of the arm, whatever it does to requests; another answer is one.
+    """
     whole = _of_burst(step.burst)
     kept = ("requests", "late_us", "interval_us")
     return {
         **{name: whole[name] for name in kept},
         "mean_us": None,
-        "failures": step.burst.failures if step.rate_per_s is None else {},
+        "failures": {
+            kind: count for kind, count in step.burst.failures.items() if step.rate_per_s is None or is_change(kind)
+        },
         "percentiles_us": step.percentiles_us,
         "rate_per_s": step.rate_per_s,
         "cpu_requests": step.sent,

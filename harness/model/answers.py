@@ -38,10 +38,12 @@ class AnswerShape:
     def _differences(self, now: "AnswerShape") -> Iterator[str]:
         if now.status != self.status:
             yield f"status {now.status} instead of {self.status}"
+        if not now.body_bytes and self.body_bytes:
+            yield f"0 bytes instead of {self.body_bytes}"
         if None not in (self.kind, now.kind) and now.kind != self.kind:
             yield f"{now.kind or 'no content type'} instead of {self.kind or 'none'}"
         if self.keys is not None and now.keys is not None and now.keys != self.keys:
-            yield f"JSON with {_listed(now.keys)} instead of {_listed(self.keys)}"
+            yield f"JSON keys {listed_keys(now.keys)} instead of {listed_keys(self.keys)}"
         if not self._allows(now.body_bytes):
             yield f"{now.body_bytes} bytes instead of {self.body_bytes}"
 
@@ -50,6 +52,11 @@ class AnswerShape:
             return body_bytes == self.body_bytes
         times = _TIMES_WITH_KEYS if self.keys or self.kind is None else _TIMES
         return self.body_bytes / times <= body_bytes <= self.body_bytes * times + _SOME_BYTES
+
+
+def is_change(fault: str) -> bool:
+    """Whether a request that failed so was answered otherwise, and not just too late or not at all."""
+    return fault in (OTHER_KIND, OTHER_SIZE, OTHER_KEYS) or fault.startswith(("status 2", "status 3", "status 4"))
 
 
 def shape_in(proof: Mapping[str, Any]) -> AnswerShape | None:
@@ -83,8 +90,7 @@ def _decoded(coding: str, body: bytes) -> bytes:
     return zlib.decompressobj(_GZIP_TOO).decompress(body, MOST_DECODED_BYTES)
 
 
-def _listed(keys: Sequence[str]) -> str:
-    if not keys:
-        return "no keys"
+def listed_keys(keys: Sequence[str]) -> str:
+    """Some of them, in a form that can be printed."""
     shown = ", ".join(key[:40] if key.isprintable() else ascii(key)[:40] for key in keys[:_SHOWN_KEYS])
-    return f"the keys {shown}{', ...' if len(keys) > _SHOWN_KEYS else ''}"
+    return f"{shown or 'none'}{', ...' if len(keys) > _SHOWN_KEYS else ''}"

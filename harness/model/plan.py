@@ -1,6 +1,6 @@
 """How much is measured, in which order, and what the pilot saw."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -49,7 +49,8 @@ class AllanPoint(Model):
 class Pilot(Model):
     """What a few sessions before the first recorded one showed, and the lengths that follow from it.
 
-    `gain` is how many times wider the interval would be, in the same time, with one arm after the other.
+    `gain` is how many times wider the interval would be, in the same time, with one arm after the other. `answers`, by
+    arm, are like the proofs of a record: what was answered when the run began.
     """
 
     requests: int
@@ -65,6 +66,7 @@ class Pilot(Model):
     gain: float
     counting_s: float = 0.0  # that perf takes in a session
     slowness: float = 1.0  # times as long as it computes everything takes, because others use the CPUs
+    answers: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 class Plan(Model):

@@ -1,0 +1,95 @@
+"""Runs a program that answers and ends, and reads what it prints: for so long, and so much, and no more."""
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+MOST_BYTES = 1024 * 1024
+PIECE_BYTES = 65536
+LOOK_AGAIN_S = 0.05  # whether the program has ended, while a process that it left behind holds its output open
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    code: int
+    out: str
+    err: str
+
+
+class TooMuchOutput(OSError):
+    """Of more than MOST_BYTES."""
+
+    def __init__(self) -> None:
+        super().__init__(0, f"it prints more than {MOST_BYTES // 1024} KiB")
+
+
+def read_output(command: Sequence[str], timeout_s: float) -> Output:
+    """What `command` printed until it ended. Raises OSError, and TimeoutError where it takes longer than `timeout_s`.
+
+    Whatever it started in its group is ended with it.
+    """
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        try:
+            texts = _read(process, time.monotonic() + timeout_s)
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+        finally:
+            process.kill()  # in whatever group it is now
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    out, err = (text.decode(errors="replace") for text in texts)
+    return Output(process.returncode, out, err)
+
+
+def _read(process: subprocess.Popen[bytes], deadline_s: float) -> tuple[bytearray, bytearray]:
+    assert process.stdout is not None
+    assert process.stderr is not None
+    texts: Mapping[int, bytearray] = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
+    with selectors.DefaultSelector() as selector:
+        for descriptor in texts:
+            selector.register(descriptor, selectors.EVENT_READ)
+        while selector.get_map():
+            if time.monotonic() > deadline_s:
+                raise TimeoutError
+            ready = selector.select(LOOK_AGAIN_S)
+            if not ready and process.poll() is not None:
+                break
+            for key, _ in ready:
+                _read_piece(key.fd, texts[key.fd], selector)
+    out, err = texts.values()
+    return out, err
+
+
+def _read_piece(descriptor: int, text: bytearray, selector: selectors.BaseSelector) -> None:
+    piece = os.read(descriptor, PIECE_BYTES)
+    text += piece
+    if not piece:
+        selector.unregister(descriptor)
+    if len(text) > MOST_BYTES:
+        raise TooMuchOutput
+
+
+def read_end(path: Path, most_bytes: int = MOST_BYTES) -> str:
+    """The last bytes of a file that a program wrote, from the beginning of a line on; "" where there is none."""
+    try:
+        with path.open("rb") as file:
+            start = max(file.seek(0, os.SEEK_END) - most_bytes, 0)
+            file.seek(start)
+            text = file.read(most_bytes)
+    except OSError:
+        return ""
+    whole = text.partition(b"\n")[2] if start else text
+    return whole.decode(errors="replace")
