@@ -11,6 +11,7 @@ from harness.lab.kernel.journal import recovered, state_directory
 from harness.lab.kernel.tuning import recovered_tuning, tuning_directory
 from harness.lab.lock import only_run
 from harness.lab.network.own_user import gain_rights
+from harness.lab.surroundings import check_proc
 from harness.model import Experiment
 
 RESULTS = Path("results")
@@ -19,6 +20,7 @@ RESULTS = Path("results")
 @contextmanager
 def hold_machine() -> Iterator[None]:
     """Keep other runs away. MachineError where another one measures; what the lock leaves open is a sentence."""
+    check_proc()
     with only_run() as open_point:
         if open_point:
             say(open_point)
