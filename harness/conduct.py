@@ -48,12 +48,13 @@ def begun(  # noqa: PLR0913 - the options of a command
     """A new results directory with its plan; nothing is made before every problem has been looked for."""
     if config is None:
         raise ConfigError("Which experiment? Give the path of a file, or a name like baseline; see barehop list.")
-    experiment = available(read_experiment(config, overrides))
+    machine = replace(survey(out or results), allow_global=allow_global)
+    experiment = available(read_experiment(config, overrides), machine.parents)
     for sentence in sentences(experiment.left_out):
         message(f"Left out: {sentence}", quiet=quiet)
     if dropped := dropped_variables():
         message(f"Not passed on to the servers: {listed(dropped)}. Use the settings of an arm instead.", quiet=quiet)
-    check_machine(experiment, replace(survey(out or results), allow_global=allow_global))
+    check_machine(experiment, machine)
     check_services(experiment)
     store = Store(new_directory(results, experiment.name, out))
     with tell_what_is_kept(store):

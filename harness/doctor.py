@@ -18,13 +18,14 @@ from harness.evidence.pyperf_system import pyperf_system
 from harness.evidence.quiet import Noise, watch_noise
 from harness.experiment.left_out import sentences
 from harness.lab.blueprint import Machine
+from harness.lab.kernel.settings import UNCHANGED
 from harness.lab.kernel.tuning import tuning_of
 from harness.lab.network.own_user import can_gain_rights
 from harness.lab.placement import place
 from harness.lab.process import own_pids
 from harness.lab.programs import find_nginx, find_program, find_python
-from harness.model import Experiment, Home, LoadTool
-from harness.preflight import available, faults_of_services, machine_problems
+from harness.model import Arm, Design, Experiment, Home, LoadTool, Settings
+from harness.preflight import available, faults_of_services, machine_problems, surrounding_problems
 from harness.report.findings import Finding, State
 from harness.report.wording import duration
 
@@ -43,6 +44,7 @@ def examined(experiment: Experiment | None, machine: Machine, seconds: float) ->
         _rights(),
         _placement(machine),
         *_directories(machine),
+        *(() if experiment else _surroundings()),
         *(_watched(machine, seconds) if seconds else ()),
         _virtual(facts),
         _frequency(facts),
@@ -110,6 +112,18 @@ def _directories(machine: Machine) -> Iterator[Finding]:
             yield Finding(transport, "ok", f"sockets go to a directory of their own in {parent}", "")
         else:
             yield Finding(transport, "doubt", "no directory of the right kind", "Leave this transport out.")
+
+
+def _surroundings() -> Iterator[Finding]:
+    """What an ordinary run would refuse; with an experiment, its own demand is looked at."""
+    arm = Arm(name="ordinary", settings=Settings())
+    ordinary = Experiment(name="ordinary", question="", arms=(arm,), pairs=(), design=Design())
+    problems = list(surrounding_problems(ordinary, [UNCHANGED]))
+    for problem in problems:
+        what, _, advice = problem.partition(": " if problem.startswith("lo ") else ". ")
+        yield Finding("surroundings", MISSING, what, advice)
+    if not problems:
+        yield Finding("surroundings", "ok", "lo is up, and there is room for files, processes and memory of one stack")
 
 
 def _watched(machine: Machine, seconds: float) -> Iterator[Finding]:
@@ -188,7 +202,7 @@ def _pyperf() -> Iterator[Finding]:
 
 
 def _experiment(experiment: Experiment, machine: Machine) -> list[Finding]:
-    rest = available(experiment)
+    rest = available(experiment, machine.parents)
     found = [*machine_problems(rest, machine), *map(str, faults_of_services(rest))]
     problems = [Finding(rest.name, MISSING, problem, "") for problem in found]
     missed = [Finding(rest.name, "doubt", sentence, LEFT_OUT) for sentence in sentences(rest.left_out)]

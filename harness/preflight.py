@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness import plugins
+from harness.demand import demand_of
 from harness.errors import HarnessError, MachineError, raise_all
 from harness.evidence.environment import environment_facts
 from harness.evidence.host import host_facts
@@ -16,10 +17,12 @@ from harness.experiment.sharing import services_of, stacks_of
 from harness.lab.blueprint import Machine, stack_problems
 from harness.lab.gunicorn import server_environment
 from harness.lab.kernel.problems import knob_problems
-from harness.lab.kernel.settings import kernels_of
+from harness.lab.kernel.settings import Kernel, kernels_of
 from harness.lab.placement import place
 from harness.lab.programs import find_program, find_python
+from harness.lab.routes import Parents, place_problem
 from harness.lab.rungs.problems import rung_problems
+from harness.lab.surroundings import lo_problem, room_problems
 from harness.load.reach import service_faults
 from harness.model import Experiment, LoadTool, Settings
 
@@ -29,12 +32,12 @@ def check_machine(experiment: Experiment, machine: Machine) -> None:
     raise_all(machine_problems(experiment, machine), MachineError)
 
 
-def available(experiment: Experiment) -> Experiment:
-    """The experiment without the arms whose rungs cannot be had here, if that leaves anything to compare.
+def available(experiment: Experiment, parents: Parents) -> Experiment:
+    """The experiment without the arms whose rungs or transports have no place here, if the rest can be compared.
 
     Otherwise, and where the arms are the runs of a screen, it is the same, and `check_machine` will say why it cannot.
     """
-    found = {arm.name: " ".join(rung_problems(arm.settings)) for arm in experiment.arms}
+    found = {arm.name: " ".join(_reasons_to_leave_out(arm.settings, parents)) for arm in experiment.arms}
     reasons = {arm: reason for arm, reason in found.items() if reason}
     rest = without(experiment, reasons) if reasons and not experiment.levels else experiment
     return rest if len(rest.arms) > (2 if rest.design.control else 1) and rest.pairs else experiment
@@ -43,11 +46,20 @@ def available(experiment: Experiment) -> Experiment:
 def machine_problems(experiment: Experiment, machine: Machine) -> list[str]:
     """Everything that this machine lacks for `experiment`, each once; nothing is started."""
     groups = stacks_of(experiment)
+    kernels = kernels_of(groups)
+    around = surrounding_problems(experiment, kernels)
     missing = (problem for arms in groups for problem in stack_problems(arms, machine))
     rungs = (problem for arms in groups for problem in rung_problems(arms[0].settings))
-    turning = knob_problems(kernels_of(groups), allow_global=machine.allow_global)
+    turning = knob_problems(kernels, allow_global=machine.allow_global)
     services = _service_problems(experiment, machine)
-    return list(dict.fromkeys([*missing, *rungs, *turning, *services, *_tool_problems(experiment)]))
+    return list(dict.fromkeys([*around, *missing, *rungs, *turning, *services, *_tool_problems(experiment)]))
+
+
+def surrounding_problems(experiment: Experiment, kernels: Sequence[Kernel]) -> Iterator[str]:
+    """What is wrong with the machine around the stacks; a stack in a network of its own has a lo of its own."""
+    if any(not kernel.own_network for kernel in kernels) and (problem := lo_problem()):
+        yield problem
+    yield from room_problems(demand_of(experiment))
 
 
 def check_services(experiment: Experiment) -> None:
@@ -78,6 +90,12 @@ def run_facts(experiment: Experiment) -> dict[str, Any]:
     facts = host_facts(programs | pythons)
     served = {"serving": serving_facts(experiment.arms, facts["programs"])} if ours else {}
     return facts | {"pyperf": pyperf_facts(), "environment": environment_facts(server_environment())} | served
+
+
+def _reasons_to_leave_out(settings: Settings, parents: Parents) -> Iterator[str]:
+    yield from rung_problems(settings)
+    if not settings.url and (problem := place_problem(settings.transport, parents)):
+        yield problem
 
 
 def _service_problems(experiment: Experiment, machine: Machine) -> Iterator[str]:

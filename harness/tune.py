@@ -72,7 +72,7 @@ def run_tuned(command: Command, say: Callable[[str], None], roots: Roots = HERE)
     with command.heeding():
         try:
             tuning = tuning_of(roots)
-            with tuned(tuning, tuning_directory()) as values:
+            with tuned(tuning, tuning_directory(), roots) as values:
                 for sentence in _refused(tuning, values):
                     say(sentence)
                 code = command.ended()

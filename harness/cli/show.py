@@ -29,7 +29,7 @@ def show(config: Path, arm: str, overrides: tuple[str, ...]) -> None:
     _known_arm(experiment, arm)
     gain_rights_for(experiment)
     machine = replace(survey(RESULTS), allow_global=True)
-    experiment = available(experiment)
+    experiment = available(experiment, machine.parents)
     if arm in experiment.left_out:
         raise MachineError(experiment.left_out[arm])
     check_machine(experiment, machine)

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import MachineError
 from harness.evidence.circumstances import kernel_config
 from harness.evidence.cpus import cpu_facts
 from harness.evidence.limits import limit_facts
@@ -108,10 +107,7 @@ def _memory(roots: Roots) -> dict[str, Any]:
 
 def _mounts(proc: Path) -> dict[str, dict[str, Any]]:
     """The file systems of the directories that can hold a socket."""
-    try:
-        found = {place: filesystem_of(Path(place), proc) for place in _PLACES}
-    except MachineError:
-        return {}
+    found = {place: filesystem_of(Path(place), proc) for place in _PLACES}
     return {
         place: {"kind": on.kind, "mount_point": on.mount_point, "options": _options(on)} for place, on in found.items()
     }

@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> None:
     runner = _runner()
     options = parsed(runner, arguments)
     machine = survey(RESULTS)
-    check(options, machine.topology.numbers)
+    check(options, machine.topology.reachable)
     benches = benches_of(options.config, machine)
     with ExitStack() as until_the_end:
         until_the_end.enter_context(only_run())

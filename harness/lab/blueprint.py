@@ -20,6 +20,7 @@ from harness.lab.routes import BEHIND_NGINX, Hop, Parents, Routes, bare_argv, ho
 from harness.lab.sandbox.asked import sandbox_of
 from harness.lab.sandbox.enclosures import enclosed
 from harness.lab.sandbox.steps import Enclosure
+from harness.lab.surroundings import check_proc
 from harness.lab.topology import Topology, read_topology
 from harness.model import SERVER_ROLES, Arm, Experiment, Settings, Target
 from harness.model.rungs import LOOPBACK
@@ -96,6 +97,8 @@ class Blueprint:
 
 
 def survey(results: Path) -> Machine:
+    """What there is to build stacks from. Raises MachineError where /proc is not mounted."""
+    check_proc()
     disk = disk_parent(results)
     tmpfs = tmpfs_parent()
     return Machine(topology=read_topology(), parents={"tmpfs": tmpfs, "directory": disk})

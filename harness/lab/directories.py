@@ -1,5 +1,6 @@
 """Where a stack's sockets and scratch files lie: private directories of the right kind of file system."""
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -15,6 +16,7 @@ from harness.lab.mounts import filesystem_of, is_tmpfs
 
 MAX_SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un holds 108, the last of them the terminating zero
 PREFIX = "barehop-"
+LEAST_BYTES, LEAST_FILES = 1 << 20, 64
 
 
 def tmpfs_parent() -> Path | None:
@@ -31,14 +33,14 @@ def disk_parent(results: Path) -> Path | None:
 
 
 def sweep() -> None:
-    """Remove what runs have left whose keepers were killed too: our directories that no process names any more."""
+    """Remove what runs have left whose keepers were killed too: our directories that no process names or locks."""
     places = {parent for parent in (tmpfs_parent(), disk_parent(Path.cwd())) if parent}
     left = [
         path for parent in (*places, *parents()) for path in parent.glob(f"{PREFIX}{'[0-9a-f]' * 8}") if _is_ours(path)
     ]
     named = " ".join(_command_lines()) if left else ""
     for path in left:
-        if path.name not in named:
+        if path.name not in named and not _is_locked(path):
             remove(path)
 
 
@@ -73,11 +75,35 @@ def check_home(directory: Path, home: str) -> dict[str, str]:
 
 def _usable(candidates: Iterable[str | Path]) -> Iterable[Path]:
     paths = (Path(candidate).resolve() for candidate in candidates if str(candidate))
-    return (path for path in paths if path.is_dir() and os.access(path, os.W_OK | os.X_OK))
+    return (path for path in paths if path.is_dir() and os.access(path, os.W_OK | os.X_OK) and _has_room(path))
+
+
+def _has_room(path: Path) -> bool:
+    """Whether a socket and small files fit there. File systems without a limit report 0 of everything."""
+    facts = os.statvfs(path)
+    free_bytes = facts.f_bavail * facts.f_frsize
+    return (not facts.f_blocks or free_bytes >= LEAST_BYTES) and (not facts.f_files or facts.f_favail >= LEAST_FILES)
 
 
 def _is_ours(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid()
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a keeper holds it, which may be in another process namespace, where its command line is not seen."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _command_lines() -> Iterator[str]:

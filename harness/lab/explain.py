@@ -11,8 +11,8 @@ _CALLED = {"nginx": "nginx", "app": "the app", "client": "the client"}
 def explain(cpus: Mapping[str, Sequence[int]], topology: Topology) -> str:
     """One sentence about `cpus`: role -> CPU numbers."""
     used = {number for numbers in cpus.values() for number in numbers}
-    members = [cpu for cpu in topology.cpus if cpu.number in used]
-    remarks = [_nearness(members), *_unlike(members), *_zero(used, topology)]
+    members = [cpu for cpu in topology.every if cpu.number in used]
+    remarks = [_nearness(members), *_unlike(members), *_isolated(used, topology), *_zero(used, topology)]
     return f"{_who(cpus)}: {'; '.join(remarks)}."
 
 
@@ -59,6 +59,11 @@ def _common(members: Sequence[Cpu]) -> str:
 def _unlike(members: Sequence[Cpu]) -> list[str]:
     fastest = max(members, key=lambda cpu: cpu.speed)
     return [] if all(map(fastest.is_like, members)) else ["not all of the same speed"]
+
+
+def _isolated(used: set[int], topology: Topology) -> list[str]:
+    alone = used & topology.isolated
+    return [f"isolated from other processes: {_named(alone)}"] if alone else []
 
 
 def _zero(used: set[int], topology: Topology) -> list[str]:

@@ -40,11 +40,11 @@ def pids_with(inode: int, roots: Roots = HERE) -> list[int]:
     return [int(row[4]) for row in flocks if row[5].rpartition(":")[2] == str(inode)]
 
 
-def holds(inode: int, roots: Roots = HERE) -> bool | None:
-    """Whether this process has a flock on `inode`; None where /proc/locks cannot be read."""
+def holds(inode: int | None, roots: Roots = HERE) -> bool | None:
+    """Whether this process has a flock on `inode` (None: on no file); None where /proc/locks cannot be read."""
     if read(roots.proc / "locks") is None:
         return None
-    return int((roots.proc / "self").readlink().name) in pids_with(inode, roots)
+    return inode is not None and int((roots.proc / "self").readlink().name) in pids_with(inode, roots)
 
 
 def is_run(words: Sequence[str]) -> bool:

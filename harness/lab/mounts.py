@@ -3,7 +3,7 @@
 import ctypes
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import MachineError
@@ -12,6 +12,35 @@ from harness.lab.kernelfiles import read
 # linux/magic.h
 TMPFS_MAGIC = 0x01021994
 RAMFS_MAGIC = 0x858458F6
+KINDS = {
+    TMPFS_MAGIC: "tmpfs",
+    RAMFS_MAGIC: "ramfs",
+    0xEF53: "ext4",
+    0x58465342: "xfs",
+    0x9123683E: "btrfs",
+    0x2FC12FC1: "zfs",
+    0xF2F52010: "f2fs",
+    0xCA451A4E: "bcachefs",
+    0x794C7630: "overlay",
+    0x73717368: "squashfs",
+    0xE0F5E1E2: "erofs",
+    0x6969: "nfs",
+    0xFF534D42: "cifs",
+    0x01021997: "9p",
+    0x65735546: "fuse",
+    0x4D44: "vfat",
+    0x9FA0: "proc",
+    0x62656572: "sysfs",
+}
+FLAGS = {
+    os.ST_RDONLY: "ro",
+    os.ST_NOSUID: "nosuid",
+    os.ST_NODEV: "nodev",
+    os.ST_NOEXEC: "noexec",
+    os.ST_NOATIME: "noatime",
+    os.ST_NODIRATIME: "nodiratime",
+    os.ST_RELATIME: "relatime",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +56,50 @@ class Filesystem:
     parent_id: int = 0
 
 
+UNSEEN = Filesystem("unknown", "unknown", (), "unknown", mount_id=-1)  # what "/" lies on, where no table shows it
+
+
 def filesystem_of(path: Path, proc: Path = Path("/proc")) -> Filesystem:
     """The mount that `path` (or, if it does not exist yet, the directory for it) lies on.
 
     Goes down the tree of mounts as the kernel's path walk does, so that a mount hidden by a later one above
-    it is never met. MachineError: no mount table.
+    it is never met. In a chroot the mount of "/" may be out of sight: what lies on it is told by statfs alone.
     """
     target = path.resolve()
     mounts = read_mounts(proc)
     found = _bottom(mounts)
     if found is None:
-        raise MachineError(f"{proc}/self/mountinfo shows no root mount. Mount /proc at {proc}.")
+        found, mounts = UNSEEN, _on_unseen(mounts)
     while above := _mounted_on(found, target, mounts):
         found = above
-    return found
+    return _by_statfs(target) if found == UNSEEN else found
+
+
+def mounts_on_root(proc: Path = Path("/proc")) -> list[Filesystem]:
+    """The mounts that lie directly on the file system of "/"."""
+    mounts, root = read_mounts(proc), filesystem_of(Path("/"), proc)
+    found = _on_unseen(mounts) if root.mount_id == UNSEEN.mount_id else mounts
+    return [mount for mount in found if mount.parent_id == root.mount_id != mount.mount_id]
 
 
 def is_tmpfs(path: Path) -> bool:
     """Whether statfs says that `path` lives in memory (tmpfs or ramfs). MachineError: statfs fails."""
+    return _magic(path) in (TMPFS_MAGIC, RAMFS_MAGIC)
+
+
+def _by_statfs(path: Path) -> Filesystem:
+    """The file system of `path`, or of the nearest directory above it that exists, as far as statfs tells."""
+    there = next(each for each in (path, *path.parents) if each.exists())
+    try:
+        magic = _magic(there)
+    except MachineError:
+        return UNSEEN
+    flags = os.statvfs(there).f_flag
+    options = tuple(name for flag, name in FLAGS.items() if flags & flag)
+    return replace(UNSEEN, kind=KINDS.get(magic, f"type {magic:#x}"), options=options)
+
+
+def _magic(path: Path) -> int:
     # glibc and musl both begin struct statfs with the word f_type, a long on x86_64 and aarch64; the rest,
     # which differs between them, fits in the space given several times over.
     answer = (ctypes.c_ulong * 64)()
@@ -52,7 +107,7 @@ def is_tmpfs(path: Path) -> bool:
     if libc.statfs(os.fsencode(path), ctypes.byref(answer)) != 0:
         why = os.strerror(ctypes.get_errno())
         raise MachineError(f"The file system of {path} cannot be examined: {why}. Choose another directory.")
-    return answer[0] & 0xFFFFFFFF in (TMPFS_MAGIC, RAMFS_MAGIC)
+    return int(answer[0]) & 0xFFFFFFFF
 
 
 def read_mounts(proc: Path = Path("/proc")) -> list[Filesystem]:
@@ -81,6 +136,12 @@ def _bottom(mounts: list[Filesystem]) -> Filesystem | None:
     """The root mount that lies on nothing this process sees."""
     others = {mount.mount_id for mount in mounts if mount.mount_id != mount.parent_id}
     return next((m for m in mounts if m.mount_point == "/" and m.parent_id not in others), None)
+
+
+def _on_unseen(mounts: list[Filesystem]) -> list[Filesystem]:
+    """The same mounts, those whose parent is not in the table as mounts on what is not seen."""
+    ids = {mount.mount_id for mount in mounts}
+    return [mount if mount.parent_id in ids else replace(mount, parent_id=UNSEEN.mount_id) for mount in mounts]
 
 
 def _mounted_on(mount: Filesystem, target: Path, mounts: list[Filesystem]) -> Filesystem | None:

@@ -59,10 +59,10 @@ def _given(lists: CpuLists, topology: Topology) -> Placement:
     raise_all(
         (
             f"The placement gives {role} CPU {number}, which {_obstacle(number, topology)}. "
-            f"Choose among the CPUs {format_cpus(topology.numbers)}."
+            f"Choose among the CPUs {format_cpus(topology.reachable)}."
             for role, numbers in cpus.items()
             for number in numbers
-            if number not in topology.numbers
+            if number not in topology.reachable
         ),
         MachineError,
     )
@@ -71,8 +71,10 @@ def _given(lists: CpuLists, topology: Topology) -> Placement:
 
 def _obstacle(number: int, topology: Topology) -> str:
     if number in topology.online:
-        return "this process may not use (its affinity or cpuset leaves it out)"
-    return "is offline or does not exist"
+        return "this process may not use (its cpuset leaves it out)"
+    if number in topology.present:
+        return f"is offline (root may change that: echo 1 > /sys/devices/system/cpu/cpu{number}/online)"
+    return "does not exist" if topology.present else "is offline or does not exist"
 
 
 def _split(topology: Topology, app_workers: int) -> dict[str, Cpus]:

@@ -1,11 +1,13 @@
 """TCP ports on the loopback interface that nobody uses and no outgoing connection can take."""
 
+import errno
 import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import MachineError
+from harness.lab.surroundings import lo_problem
 
 FIRST, LAST = 10_000, 65_535
 
@@ -20,7 +22,9 @@ def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError:
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL and (problem := lo_problem()):
+                raise MachineError(problem) from None
             return False
         return True
 

@@ -11,7 +11,6 @@ from harness.lab.kernelfiles import HERE, Roots, read, read_int
 
 STATE_VARIABLE = "BAREHOP_STATE"
 ROOT_UID = 0
-WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 MOST_LINKS = 40  # symbolic links in a path, as in the kernel's own walk
 MOST_BYTES = 1 << 20
 WAY_OUT = (
@@ -65,7 +64,7 @@ def read_private(path: Path) -> bytes:
 def _problem_of(path: Path, facts: os.stat_result) -> str | None:
     if facts.st_uid != os.geteuid():
         return f"{path} belongs to user {facts.st_uid}, and this process is user {os.geteuid()}. {WAY_OUT}"
-    if facts.st_mode & WRITABLE_BY_OTHERS:
+    if _is_open_to_others(facts):
         return f"{path} may be written by other users (mode {stat.S_IMODE(facts.st_mode):04o}). {WAY_OUT}"
     return None
 
@@ -88,11 +87,17 @@ def _problem_above(path: Path, trusted: set[int]) -> str | None:
             target = step.readlink()
             waiting = [*(part for part in target.parts if part != "/"), *waiting]
             walked = Path("/") if target.is_absolute() else walked
-        elif facts.st_mode & WRITABLE_BY_OTHERS and not facts.st_mode & stat.S_ISVTX:
+        elif _is_open_to_others(facts) and not facts.st_mode & stat.S_ISVTX:
             return f"{step}, on the way to {path}, may be written by other users. {WAY_OUT}"
         else:
             walked = Path(os.path.normpath(step))
     return None
+
+
+def _is_open_to_others(facts: os.stat_result) -> bool:
+    """Whether other users may write. Where a user's files belong to the user's own group, that may write too."""
+    by_group = facts.st_mode & stat.S_IWGRP and facts.st_gid != os.getegid()
+    return bool(facts.st_mode & stat.S_IWOTH or by_group)
 
 
 def _trusted(roots: Roots) -> set[int]:

@@ -79,13 +79,31 @@ def hop_of(name: str, parents: Parents, ports: Iterator[int], way: Way = BARE_WA
         return Hop(transport, f"{way.listens}:{port}", None, f"{way.asked}:{port}")
     parent = parents[transport.home]
     if parent is None:
-        kind = "on tmpfs" if transport.home == "tmpfs" else "that is not on tmpfs"
-        raise MachineError(f"{name}: there is no directory {kind} that we may write to. Leave the transport out.")
+        raise MachineError(_no_place(name, transport))
     directory = parent / private_name()
     problem = socket_problem(directory / "hop.sock")
     if problem:
         raise MachineError(f"{name}: {problem} Set TMPDIR to a shorter path.")
     return Hop(transport, str(directory / "hop.sock"), directory)
+
+
+def place_problem(name: str, parents: Parents) -> str | None:
+    """Why sockets of this transport cannot lie anywhere on this machine."""
+    transport = plugins.load("harness.lab.transports", name, Transport)
+    homeless = transport.home != "port" and parents[transport.home] is None
+    return _no_place(name, transport) if homeless else None
+
+
+def _no_place(name: str, transport: Transport) -> str:
+    if transport.home == "tmpfs":
+        return (
+            f"{name} needs a directory on tmpfs with room in it, which this user may write to, and there is none. "
+            "Mount one: mount -t tmpfs -o mode=1777 tmpfs /dev/shm"
+        )
+    return (
+        f"{name} needs a directory that is not on tmpfs, with room in it, which this user may write to, and there is "
+        "none. Name one with TMPDIR."
+    )
 
 
 def bare_argv(hop: Hop) -> tuple[str, ...]:

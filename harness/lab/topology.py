@@ -1,6 +1,8 @@
 """Says which CPUs this process may use, and which of them share a core, a cache, a node, a speed."""
 
+import os
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,18 +39,38 @@ class Cpu:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """`cpus` are online and allowed, in order of their numbers; `online` are all that the machine has."""
+    """`cpus` are online and allowed, in order of their numbers; `online` are all that the machine has.
+
+    `beyond` are those outside of our affinity that the kernel gives to who asks for them by number: taskset, or
+    isolcpus=, keeps them out of that mask, and only a cpuset is a limit. `present` can be set online.
+    """
 
     cpus: tuple[Cpu, ...]
     online: frozenset[int]
+    beyond: tuple[Cpu, ...] = ()
+    isolated: frozenset[int] = frozenset()
+    present: frozenset[int] = frozenset()
 
     @property
     def numbers(self) -> tuple[int, ...]:
         return tuple(cpu.number for cpu in self.cpus)
 
+    @property
+    def every(self) -> tuple[Cpu, ...]:
+        """What a placement by hand may name."""
+        return tuple(sorted((*self.cpus, *self.beyond), key=lambda cpu: cpu.number))
 
-def read_topology(sys: Path = Path("/sys"), allowed: Collection[int] | None = None) -> Topology:
+    @property
+    def reachable(self) -> tuple[int, ...]:
+        return tuple(cpu.number for cpu in self.every)
+
+
+def read_topology(
+    sys: Path = Path("/sys"), allowed: Collection[int] | None = None, reachable: Collection[int] | None = None
+) -> Topology:
     """The CPUs that are online and `allowed` (None: those of our own affinity, which respects cpusets).
+
+    `reachable` are those that our cpuset has (None: the kernel is asked, or where `allowed` is given, no others).
 
     A file that is missing (a container, a virtual machine, aarch64) leaves its part UNKNOWN, or at the
     simplest guess: a core of one thread, a speed like everybody's.
@@ -56,10 +78,33 @@ def read_topology(sys: Path = Path("/sys"), allowed: Collection[int] | None = No
     devices = sys / "devices/system"
     mine = frozenset(psutil.Process().cpu_affinity() or () if allowed is None else allowed)
     online = frozenset(parse_cpus(read(devices / "cpu/online") or "")) or mine
-    numbers = sorted(online & mine)
+    asked = (cpus_of_cpuset(online) if allowed is None else mine) if reachable is None else reachable
+    numbers = sorted(online & (mine | frozenset(asked)))
     nodes, speeds = _nodes(devices / "node"), _speeds(devices / "cpu", numbers)
-    cpus = (_cpu(devices / f"cpu/cpu{number}", number, nodes, speeds) for number in numbers)
-    return Topology(tuple(cpus), online)
+    cpus = [_cpu(devices / f"cpu/cpu{number}", number, nodes, speeds) for number in numbers]
+    return Topology(
+        cpus=tuple(cpu for cpu in cpus if cpu.number in mine),
+        online=online,
+        beyond=tuple(cpu for cpu in cpus if cpu.number not in mine),
+        isolated=frozenset(parse_cpus(read(devices / "cpu/isolated") or "")),
+        present=frozenset(parse_cpus(read(devices / "cpu/present") or "")),
+    )
+
+
+def cpus_of_cpuset(online: Collection[int]) -> frozenset[int]:
+    """The CPUs that this thread gets when it asks for all: the kernel takes those away that the cpuset has not.
+
+    The thread's affinity is as before afterwards.
+    """
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, online)
+        return frozenset(os.sched_getaffinity(0))
+    except OSError:  # a filter of system calls; then what we have is all there is
+        return frozenset(before)
+    finally:
+        with suppress(OSError):
+            os.sched_setaffinity(0, before)
 
 
 def _cpu(directory: Path, number: int, nodes: Mapping[int, int], speeds: Mapping[int, float]) -> Cpu:

@@ -155,15 +155,17 @@ def test_a_run_that_is_killed_leaves_nobody_and_nothing_and_can_be_completed(tmp
 def test_one_machine_is_measured_by_one_run_at_a_time(tmp_path: Path) -> None:
     second = tmp_path / "second"
     second.mkdir()
-    with started(tmp_path, "run", "quick", *LONG, "--out", "out") as first:
+    env = {"BAREHOP_LOCK": str(tmp_path / "lock")}
+    with started(tmp_path, "run", "quick", *LONG, "--out", "out", env=env) as first:
         first.says("session 1 of 30")
-        refused = barehop(second, "run", "quick", *THREE)
+        refused = barehop(second, "run", "quick", *THREE, env=env)
         mistaken = barehop(second, "run", "quick", "--set", "design.sessions=1")
         looked = barehop(second, "plan", "quick")
         first.process.send_signal(signal.SIGINT)
         code = first.ended().code
     assert (refused.code, refused.out) == (3, "")
-    assert refused.err == "Another run of barehop is measuring on this machine. Wait until it has ended.\n"
+    assert refused.err.startswith("Another run of barehop is measuring on this machine. It is process ")
+    assert f"or end it: kill {first.process.pid}." in refused.err
     assert not (second / "results").exists()
     assert mistaken.code == 2
     assert looked.code == 0

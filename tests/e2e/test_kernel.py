@@ -1,5 +1,6 @@
 """Kernel studies through the command: nothing of the host changes but what is allowed, and that comes back."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -191,3 +192,25 @@ def test_show_gives_the_knobs_and_the_commands_that_turn_them(tmp_path: Path) ->
     assert "conntrack = on (network)" in text
     assert "ct state established accept" in text
     assert "a network namespace of its own" in text
+
+
+@AS_ROOT
+@pytest.mark.needs_root
+def test_restore_that_cannot_finish_ends_with_3_and_blocks_no_ordinary_run(tmp_path: Path) -> None:
+    """And says how to end it: by hand, or by giving the old value up."""
+    state, env = tmp_path / "state", {"BAREHOP_STATE": str(tmp_path / "state")}
+    state.mkdir(mode=0o700)
+    journal, boot = state / "journal.json", Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    entry = {"path": "/proc/sys/kernel/no_such_value", "form": "words", "before": "5", "ours": ["6"]}
+    journal.write_text(json.dumps({"boot": boot, "entries": [entry]}))
+    journal.chmod(0o600)
+    for _ in range(2):
+        ended = barehop(tmp_path, "restore", env=env)
+        assert ended.code == 3
+        assert "echo '5' > /proc/sys/kernel/no_such_value; then run barehop restore" in ended.err
+        assert f"rm {journal}" in ended.err
+    run = barehop(tmp_path, "run", "quick", *sets(nginx="no-such-nginx"), env=env)
+    assert run.code == 3
+    assert "no-such-nginx" in run.err
+    journal.unlink()
+    assert "No run has left anything" in barehop(tmp_path, "restore", env=env).err

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -66,6 +67,28 @@ def test_without_any_file_the_allowed_cpus_are_cores_of_their_own(tmp_path: Path
     found = read_topology(tmp_path, allowed=[4, 1])
     assert found.cpus == (Cpu(1, core=1, siblings=(1,)), Cpu(4, core=4, siblings=(4,)))
     assert found.cpus[0].home == (UNKNOWN, UNKNOWN, UNKNOWN)
+
+
+def test_a_mask_hides_cpus_that_the_cpuset_has_and_that_can_be_asked_for(tmp_path: Path) -> None:
+    sys = tree(tmp_path, {f"{CPU}/online": "0-2", f"{CPU}/present": "0-3", f"{CPU}/isolated": "1"})
+    found = read_topology(sys, allowed=[0], reachable=[0, 1, 3])
+    assert found.numbers == (0,)
+    assert found.reachable == (0, 1)
+    assert found.isolated == {1}
+    assert found.present == {0, 1, 2, 3}
+
+
+def test_the_kernel_says_what_the_cpuset_allows_and_the_affinity_is_as_before() -> None:
+    before = os.sched_getaffinity(0)
+    whole = read_topology()
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        found = read_topology()
+        assert os.sched_getaffinity(0) == {min(before)}
+    finally:
+        os.sched_setaffinity(0, before)
+    assert found.numbers == (min(before),)
+    assert found.reachable == whole.reachable
 
 
 def test_old_kernels_name_siblings_otherwise(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from harness.errors import MachineError
 from harness.lab.kernel import journal
-from harness.lab.kernel.tuning import recovered_tuning, tuning_directory, tuning_of
+from harness.lab.kernel.journal import Recovery
+from harness.lab.kernel.tuning import recover_tuning, tuning_directory, tuning_of
 from harness.lab.kernel.turning import normal
 from harness.lab.kernelfiles import Roots
 from harness.tune import checked, run_tuned
@@ -144,11 +145,11 @@ def test_killed_the_next_start_puts_everything_back_and_not_before(machine: Path
     os.mkfifo(fifo)
     with started(machine, "sh", "-c", f"echo >{tmp_path}/up; read line <{fifo}") as tune:
         assert eventually((tmp_path / "up").exists)
-        assert recovered_tuning(tuning_directory()) == []
+        assert recover_tuning(tuning_directory(), Roots(machine)) == Recovery()
         assert now(machine) == TUNED
         tune.kill()
         tune.wait(30)
     assert now(machine) == TUNED
-    assert len(recovered_tuning(tuning_directory())) == len(BEFORE)
+    assert len(recover_tuning(tuning_directory(), Roots(machine)).back) == len(BEFORE)
     assert now(machine) == BEFORE
     fifo.write_text("end\n")

@@ -141,7 +141,7 @@ def test_every_cpu_that_cannot_be_had_is_named_in_one_error() -> None:
         place(CpuLists(client=(9,), nginx=(0,), app=(1, 3)), allowed, 1)
     assert str(raised.value).splitlines() == [
         "The placement gives client CPU 9, which is offline or does not exist. Choose among the CPUs 0-1.",
-        "The placement gives app CPU 3, which this process may not use (its affinity or cpuset leaves it out). "
+        "The placement gives app CPU 3, which this process may not use (its cpuset leaves it out). "
         "Choose among the CPUs 0-1.",
     ]
 
@@ -167,3 +167,24 @@ def test_a_split_keeps_its_promises_on_any_machine(whole: Topology, workers: int
     if len(set(cores.values())) > 2:
         assert client != nginx
     assert place("split", topology(*reversed(some)), workers) == split
+
+
+def test_a_placement_by_hand_may_name_cpus_that_only_our_mask_leaves_out() -> None:
+    whole = machine(1, 4)
+    masked = replace(whole, cpus=whole.cpus[:1], beyond=whole.cpus[1:3], isolated=frozenset({2}))
+    given = place(CpuLists(client=(0,), nginx=(1,), app=(2,)), masked, 1)
+    assert cpus(given) == ((0,), (1,), (2,))
+    assert "isolated from other processes: CPU 2" in given.reason
+    assert cpus(place("auto", masked, 1)) == ((0,), (0,), (0,))
+
+
+def test_cpus_that_cannot_be_had_are_refused_by_number_each_with_its_reason() -> None:
+    whole = replace(machine(1, 4), present=frozenset(range(6)))
+    narrow = replace(whole, cpus=whole.cpus[:1], beyond=whole.cpus[1:2])
+    with pytest.raises(MachineError) as refused:
+        place(CpuLists(client=(3,), nginx=(5,), app=(1, 9)), narrow, 1)
+    lines = str(refused.value).splitlines()
+    assert [line.partition("Choose")[2] for line in lines] == [" among the CPUs 0-1."] * 3
+    assert "client CPU 3, which this process may not use (its cpuset leaves it out)" in lines[0]
+    assert "nginx CPU 5, which is offline (root may change that: echo 1 >" in lines[1]
+    assert "app CPU 9, which does not exist" in lines[2]

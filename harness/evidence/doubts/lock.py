@@ -21,7 +21,7 @@ class HeldLock:
 
 def read_lock(scene: Scene) -> HeldLock:
     lock = machine_lock(scene.roots)
-    is_held = holds(lock.inode, scene.roots) if lock else False
+    is_held = holds(lock.inode if lock else None, scene.roots)
     return HeldLock(is_held, is_whole=bool(lock and lock.is_whole), other=os.environ.get(OTHER_LOCK, ""))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from harness.errors import MachineError
 from harness.evidence.doubts.scene import Scene
 from harness.lab.mounts import Filesystem, filesystem_of
 from harness.model import Doubt
@@ -15,10 +14,7 @@ Mounts = tuple[Filesystem, ...]
 
 
 def read_socket_mounts(scene: Scene) -> Mounts:
-    try:
-        return tuple(filesystem_of(directory, scene.roots.proc) for directory in scene.socket_directories)
-    except MachineError:
-        return ()
+    return tuple(filesystem_of(directory, scene.roots.proc) for directory in scene.socket_directories)
 
 
 def strictatime_doubts(_before: Mounts, after: Mounts) -> Iterator[Doubt]:

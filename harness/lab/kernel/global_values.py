@@ -2,17 +2,19 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from harness.errors import MachineError
+from harness.lab.kernel.entries import Entry, Group, entries_of, groups_of, to_write_back, value_of
 from harness.lab.kernel.global_files import files_of, holders_of
-from harness.lab.kernel.journal import Entry, entry_of, journaled, state_directory, value_of
+from harness.lab.kernel.journal import journaled, state_directory
 from harness.lab.kernel.settings import Kernel, Setting
 from harness.lab.kernel.turning import normal
+from harness.lab.kernelfiles import HERE, Roots
 from harness.model.knobs import FileText, HeldOpen
 
 P = ParamSpec("P")
@@ -33,10 +35,8 @@ class Switch:
         """The values of the stack's global knobs, read back, by name. MachineError where somebody else interferes."""
         settings = kernel.of("global")
         wanted = {file.path: file for setting in settings for file in files_of(setting)}
-        for path, entry in list(self.entries.items()):
-            text = wanted[path].text if path in wanted else entry.before
-            if self.now[path] != text:
-                self._give(entry, text, refusable=path in wanted and wanted[path].refusable)
+        for group in groups_of(self.entries.values()):
+            self._turn(group, {entry.path: wanted[entry.path] for entry in group if entry.path in wanted})
         self._hold({holder for setting in settings for holder in holders_of(setting)})
         return {setting.name: _shown(setting) for setting in settings}
 
@@ -53,6 +53,24 @@ class Switch:
 
     def let_go(self) -> None:
         self._hold(set())
+
+    def _turn(self, group: Group, given: Mapping[str, FileText]) -> None:
+        """Linked values are as they were before another of them is given: what one leaves, none of the others shows."""
+        if (len(group) > 1 and any(self.now[path] != file.text for path, file in given.items())) or not given:
+            for entry in to_write_back(group):
+                if self.now[entry.path] != entry.before:
+                    self._give(entry, entry.before, refusable=False)
+                    self._follow(group)
+        for entry in group:
+            file = given.get(entry.path)
+            if file and self.now[entry.path] != file.text:
+                self._give(entry, file.text, refusable=file.refusable)
+                self._follow(group)
+
+    def _follow(self, group: Group) -> None:
+        """What a change of one has made of the others."""
+        if len(group) > 1:
+            self.now |= {entry.path: value_of(entry.path, entry.form) for entry in group}
 
     def _give(self, entry: Entry, text: str, *, refusable: bool) -> None:
         seen, last = value_of(entry.path, entry.form), normal(self.now[entry.path], entry.form)
@@ -85,17 +103,17 @@ class Switch:
 
 
 @contextmanager
-def global_values(kernels: Sequence[Kernel], directory: Path | None = None) -> Iterator[Switch]:
+def global_values(kernels: Sequence[Kernel], directory: Path | None = None, roots: Roots = HERE) -> Iterator[Switch]:
     """A switch between the values of `kernels`; afterwards the machine is as it was. Raises MachineError.
 
     The journal is in `directory`, or where that of runs is.
     """
     settings = [setting for kernel in kernels for setting in kernel.of("global")]
-    entries = _entries(settings)
+    entries = _entries(settings, roots)
     switch = Switch(dict(entries), {path: entry.before for path, entry in entries.items()}, idle=not settings)
     try:
         if entries:
-            with journaled(directory or state_directory(os.environ), list(entries.values())):
+            with journaled(directory or state_directory(os.environ), list(entries.values()), roots):
                 yield switch
         else:
             yield switch
@@ -114,13 +132,13 @@ def in_blocks(order: Sequence[int], kernels: Sequence[Kernel]) -> list[int]:
     return [place for block in blocks.values() for place in block]
 
 
-def _entries(settings: Sequence[Setting]) -> dict[str, Entry]:
+def _entries(settings: Sequence[Setting], roots: Roots) -> dict[str, Entry]:
     """By path; a value that several knobs give is theirs together."""
     given: dict[str, list[FileText]] = {}
     for setting in settings:
         for file in files_of(setting):
             given.setdefault(file.path, []).append(file)
-    return {path: entry_of(path, files[0].form, [file.text for file in files]) for path, files in given.items()}
+    return {entry.path: entry for entry in entries_of(given, roots)}
 
 
 def _shown(setting: Setting) -> str:

@@ -6,20 +6,21 @@ first change (beside, fsync, rename, fsync of the directory) and removed after t
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from harness.errors import HarnessError, MachineError, raise_all
-from harness.lab.kernel.turning import normal
+from harness.lab.kernel.entries import Entry, Problem, fault_of_entry, is_back, put_back
 from harness.lab.kernelfiles import HERE, Roots, read
-from harness.lab.private_files import STATE_VARIABLE
-from harness.model.knobs import Form
+from harness.lab.private_files import STATE_VARIABLE, UnsafeError, private_directory, private_file, read_private
 from harness.model.words import Model
 
+BOOTED = "The machine was booted since a run was killed, so what that had changed is gone with the boot."
 JOURNAL, LOCK = "journal.json", "journal.lock"
 FOR_ROOT = Path("/var/lib/barehop")
 OVERRIDE = STATE_VARIABLE
@@ -29,28 +30,22 @@ class BusyError(MachineError):
     """Another process has changed values, and goes on."""
 
 
-class Entry(Model):
-    """A file: the text that makes it as it was `before`, and every value that is `ours`, in its normal form."""
-
-    path: str
-    form: Form
-    before: str
-    ours: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a value is not as it was. `stays`: it is ours still, and has to be put back later."""
-
-    sentence: str
-    stays: bool
-
-
 class Journal(Model):
     """What the run of one boot may have changed."""
 
     boot: str
     entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Sentences on values that are `back`, and on those that are not as they were."""
+
+    back: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    def __add__(self, other: "Recovery") -> "Recovery":
+        return Recovery((*self.back, *other.back), (*self.problems, *other.problems))
 
 
 def state_directory(environment: Mapping[str, str]) -> Path:
@@ -72,14 +67,17 @@ def journaled(directory: Path, entries: Sequence[Entry], roots: Roots = HERE) ->
     """
     with _held(directory):
         if (directory / JOURNAL).exists():
-            raise MachineError(f"{directory / JOURNAL} tells of an earlier run. Run barehop restore first.")
+            raise MachineError(
+                f"{directory / JOURNAL} tells of an earlier run, whose values are not all back. Run barehop restore "
+                "first: it says what to type where it cannot finish."
+            )
         _write(directory, Journal(boot=_boot(roots), entries=tuple(entries)))
         problems: list[Problem] = []
         try:
             try:
                 yield
             finally:
-                problems += _put_back(entries)
+                problems += put_back(entries)
                 if not problems:
                     _remove(directory)
         except HarnessError as error:
@@ -87,100 +85,75 @@ def journaled(directory: Path, entries: Sequence[Entry], roots: Roots = HERE) ->
         raise_all(_told(directory, problems), MachineError)
 
 
-def recovered(directory: Path, roots: Roots = HERE) -> list[str]:
-    """Put back what a killed run has left, if any; a sentence for each value. MachineError while that run goes on."""
-    if not (directory / JOURNAL).exists():
-        return []
+def recover(directory: Path, roots: Roots = HERE) -> Recovery:
+    """Put back what a killed run has left, if any. MachineError while that run goes on, or where nothing can be read.
+
+    A journal that is not this user's alone is refused, and so are files in it that are no values of the kernel.
+    """
+    if not os.path.lexists(directory / JOURNAL):
+        return Recovery()
     with _held(directory):
         journal = _read(directory / JOURNAL)
         if journal is None:
-            return []
+            return Recovery()
         if journal.boot != _boot(roots):
             _remove(directory)
-            return ["The machine was booted since a run was killed, so what that had changed is gone with the boot."]
-        problems = _put_back(journal.entries)
+            return Recovery(back=(BOOTED,))
+        _check(directory / JOURNAL, journal, roots)
+        problems = put_back(journal.entries)
         back = [
             f"{entry.path} is {entry.before} again, as it was before a run that was killed."
             for entry in journal.entries
-            if _is_back(entry)
+            if is_back(entry)
         ]
-        return [*back, *_told(directory, problems)]
-
-
-def entry_of(path: str, form: Form, texts: Iterable[str]) -> Entry:
-    """The file as it is now, and the texts that it may be given. Raises OSError."""
-    text = Path(path).read_text().strip()
-    before = normal(text, form) if form == "choice" else text
-    return Entry(path=path, form=form, before=before, ours=tuple(dict.fromkeys(normal(each, form) for each in texts)))
-
-
-def value_of(path: str, form: Form) -> str:
-    """What the file holds now, in its normal form. Raises OSError."""
-    return normal(Path(path).read_text(), form)
+        return Recovery(tuple(back), tuple(_told(directory, problems)))
 
 
 def _told(directory: Path, problems: Sequence[Problem]) -> list[str]:
     """The journal goes when every value is back, or foreign and told; it stays where there is something to put back."""
+    sentences = [problem.sentence for problem in problems]
     if not any(problem.stays for problem in problems):
         _remove(directory)
-    return [problem.sentence for problem in problems]
+        return sentences
+    return [*sentences, f"To leave that as it is and go on without it: rm {shlex.quote(str(directory / JOURNAL))}"]
 
 
-def _put_back(entries: Sequence[Entry]) -> list[Problem]:
-    """In the opposite order."""
-    return [problem for entry in reversed(entries) if (problem := _put_one_back(entry))]
-
-
-def _put_one_back(entry: Entry) -> Problem | None:
-    before = normal(entry.before, entry.form)
-    try:
-        now = value_of(entry.path, entry.form)
-        if now == before:
-            return None
-        if now not in entry.ours:
-            sentence = (
-                f"Somebody else has made {entry.path} {now}, which was {before} before this run and never {now} in it. "
-                "It is left as it is."
-            )
-            return Problem(sentence, stays=False)
-        Path(entry.path).write_text(entry.before)
-    except OSError as error:
-        sentence = f"{entry.path} cannot be made {before} again: {error.strerror}. Run barehop restore as root."
-        return Problem(sentence, stays=True)
-    return None
-
-
-def _is_back(entry: Entry) -> bool:
-    try:
-        return value_of(entry.path, entry.form) == normal(entry.before, entry.form)
-    except OSError:
-        return False
+def _check(path: Path, journal: Journal, roots: Roots) -> None:
+    """Raises UnsafeError with everything in the journal that no run writes; nothing is written to any file then."""
+    faults = [fault for entry in journal.entries if (fault := fault_of_entry(entry, roots))]
+    if faults:
+        raise UnsafeError(
+            f"{path} was not written by a run of barehop: {'; '.join(faults)}. Nothing was changed. Look at it, then "
+            "remove it."
+        )
 
 
 @contextmanager
 def _held(directory: Path) -> Iterator[None]:
-    """One at a time; the kernel lets go with the process that holds it."""
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise MachineError(_not_written(directory, error)) from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    """One at a time; the kernel lets go with the process that holds it. Raises UnsafeError where others could write."""
+    with ExitStack() as until_the_end:
+        try:
+            private_directory(directory)
+            lock = until_the_end.enter_context(private_file(directory / LOCK, os.O_RDWR | os.O_CREAT))
+        except OSError as error:
+            raise MachineError(_not_written(directory, error)) from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(
+                "Another run of barehop is changing values of this machine. Wait until it has ended."
+            ) from None
         yield
-    except BlockingIOError:
-        raise BusyError("Another run of barehop is changing values of this machine. Wait until it has ended.") from None
-    finally:
-        os.close(lock)
 
 
 def _write(directory: Path, journal: Journal) -> None:
     beside = directory / f"{JOURNAL}.new"
     try:
-        with beside.open("w") as file:
-            file.write(journal.model_dump_json(indent=1))
-            file.flush()
-            os.fsync(file.fileno())
+        beside.unlink(missing_ok=True)  # of a run that was killed while it wrote
+        with private_file(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor:
+            with open(descriptor, "w", encoding="utf-8", closefd=False) as file:
+                file.write(journal.model_dump_json(indent=1))
+            os.fsync(descriptor)
         beside.rename(directory / JOURNAL)
         _sync(directory)
     except OSError as error:
@@ -204,7 +177,7 @@ def _sync(directory: Path) -> None:
 def _read(path: Path) -> Journal | None:
     """None where another process has just put everything back."""
     try:
-        return Journal.model_validate_json(path.read_bytes())
+        return Journal.model_validate_json(read_private(path))
     except FileNotFoundError:
         return None
     except ValidationError:

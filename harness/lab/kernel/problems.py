@@ -1,5 +1,6 @@
 """Why knobs cannot be turned on this machine: tried out where that leaves no trace, looked at everywhere else."""
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -7,7 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from harness.errors import MachineError
+from harness.lab.kernel.entries import entries_of, trial_problem
 from harness.lab.kernel.global_files import files_of, holders_of
+from harness.lab.kernel.linked_values import contradictions, irreversible, sysctl_name
 from harness.lab.kernel.settings import Kernel, Setting
 from harness.lab.kernel.turning import choices_of, wanted
 from harness.lab.kernelfiles import HERE, Roots, read
@@ -29,8 +32,18 @@ def knob_problems(kernels: Sequence[Kernel], *, allow_global: bool, roots: Roots
             yield from _not_booted(setting, roots)
         if setting.knob.scope == "global":
             yield from _global_problems(setting, roots, allow_global=allow_global)
+    yield from _contradictions(kernels)
     yield from _refused_by_networks(kernels, set(missing))
     yield from _refused_by_processes(there)
+
+
+def _contradictions(kernels: Sequence[Kernel]) -> Iterator[str]:
+    for kernel in kernels:
+        for names in contradictions(setting.name for setting in kernel.of("global")):
+            yield (
+                f"{' and '.join(f'knobs.{json.dumps(name)}' for name in names)} exclude each other in one arm: the "
+                "kernel sets one to 0 when the other is written. Keep one of them."
+            )
 
 
 def _missing(setting: Setting, roots: Roots) -> str | None:
@@ -63,6 +76,8 @@ def refusals(setting: Setting, roots: Roots = HERE) -> Iterator[tuple[str, str]]
         yield "this machine has no such thing", "Leave it out."
     elif not all(path.exists() and path.stat().st_mode & 0o222 for path in paths):
         yield f"{paths[0]} can only be read here", "Leave it out."
+    elif reason := next(filter(None, (_never_back(file, roots) for file in files)), None):
+        yield reason, "Leave it out."
     elif refusal := next(filter(None, map(_refusal, paths)), None):
         reason = f"{paths[0]}, a value of the whole machine, cannot be changed: {refusal}"
         yield reason, "Run barehop as root, and not in a container."
@@ -75,11 +90,29 @@ def refusals(setting: Setting, roots: Roots = HERE) -> Iterator[tuple[str, str]]
 def _global_problems(setting: Setting, roots: Roots, *, allow_global: bool) -> Iterator[str]:
     found = list(refusals(setting, roots))
     yield from (f"{setting}: {reason}. {way_out}" for reason, way_out in found)
+    if not found and allow_global and (problem := _trial(files_of(setting, roots), roots)):
+        yield f"{setting}: it could not be put back: {problem}. Leave it out, or set it by hand before the run."
     if not found and not allow_global:
         yield (
             f"{setting}: this changes a value of the whole machine. Say run --allow-global if that may be: it is put "
             "back afterwards, however the run ends."
         )
+
+
+def _never_back(file: FileText, roots: Roots) -> str | None:
+    """Why this file could not be made what it is now after it was changed."""
+    if not Path(file.path).stat().st_mode & 0o444:
+        return f"{file.path} can only be written, so that nobody knows what to put back"
+    name, now = sysctl_name(file.path, roots), read(Path(file.path)) or ""
+    reason = irreversible(name, file.text) or irreversible(name, now)
+    return f"{file.path} could not be put back: {reason}" if reason else None
+
+
+def _trial(files: Sequence[FileText], roots: Roots) -> str | None:
+    try:
+        return trial_problem(entries_of({file.path: [file] for file in files}, roots))
+    except OSError as error:
+        return f"{error.filename} cannot be read: {error.strerror}"
 
 
 def _refusal(path: Path) -> str | None:

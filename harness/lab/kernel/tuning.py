@@ -8,9 +8,10 @@ from pathlib import Path
 
 from harness import plugins
 from harness.lab.idle import idle_states
+from harness.lab.kernel.entries import value_of
 from harness.lab.kernel.global_files import files_of, holders_of
 from harness.lab.kernel.global_values import global_values
-from harness.lab.kernel.journal import BusyError, recovered, state_directory, value_of
+from harness.lab.kernel.journal import BusyError, Recovery, recover, state_directory
 from harness.lab.kernel.problems import refusals
 from harness.lab.kernel.settings import KNOBS, Kernel, Setting
 from harness.lab.kernel.turning import wanted
@@ -58,10 +59,10 @@ def tuning_of(roots: Roots = HERE) -> Tuning:
 
 
 @contextmanager
-def tuned(tuning: Tuning, directory: Path) -> Iterator[dict[str, str]]:
+def tuned(tuning: Tuning, directory: Path, roots: Roots = HERE) -> Iterator[dict[str, str]]:
     """Inside, the machine is tuned: the values read back, by name. Afterwards it is as before. Raises MachineError."""
     kernel = Kernel(tuning.settings)
-    with global_values([kernel], directory) as switch:
+    with global_values([kernel], directory, roots) as switch:
         yield switch.to(kernel)
 
 
@@ -70,12 +71,12 @@ def tuning_directory() -> Path:
     return state_directory(os.environ) / "tune"
 
 
-def recovered_tuning(directory: Path) -> list[str]:
+def recover_tuning(directory: Path, roots: Roots = HERE) -> Recovery:
     """Put back what a killed tuning has left; one that goes on does that by itself."""
     try:
-        return recovered(directory)
+        return recover(directory, roots)
     except BusyError:
-        return []
+        return Recovery()
 
 
 def _here(setting: Setting, roots: Roots) -> Setting:

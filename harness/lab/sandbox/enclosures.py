@@ -9,7 +9,7 @@ from harness.errors import MachineError
 from harness.lab.cgroups import LEAST_QUOTA_US, PERIOD_US, parents, quota_writes
 from harness.lab.directories import private_name
 from harness.lab.kernelfiles import HERE, Roots
-from harness.lab.mounts import filesystem_of, read_mounts
+from harness.lab.mounts import mounts_on_root
 from harness.lab.sandbox.asked import Sandbox
 from harness.lab.sandbox.seccomp import AUDIT_ARCH, filter_for
 from harness.lab.sandbox.steps import BARE, Enclosure, Places, enclosure
@@ -41,9 +41,7 @@ def enclosed(sandbox: Sandbox, server: str, scratch: Path, shared: Sequence[Path
 
 def _other_mounts(roots: Roots) -> tuple[Path, ...]:
     """The mount points that lie directly on the root's file system: an overlay shows what is below them, not them."""
-    root = filesystem_of(Path("/"), roots.proc)
-    mounts = read_mounts(roots.proc)
-    points = (mount.mount_point for mount in mounts if mount.parent_id == root.mount_id != mount.mount_id)
+    points = (mount.mount_point for mount in mounts_on_root(roots.proc))
     return tuple(Path(point) for point in dict.fromkeys(points) if point != "/")
 
 

@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from watched_machine import APP, STRANGER, Machine, quiet_machine
 
 from harness.evidence.doubts.scene import Scene
@@ -20,6 +21,7 @@ EVERY_KIND = {
     "containers",
     "filter",
     "frequency",
+    "lock",
     "overflow",
     "ports",
     "preempted",
@@ -33,6 +35,11 @@ EVERY_KIND = {
     "throttled",
 }
 REFUSED = "connect() to unix:/x/hop.sock failed (11: Resource temporarily unavailable) while connecting to upstream\n"
+
+
+@pytest.fixture(autouse=True)
+def no_other_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BAREHOP_LOCK", raising=False)
 
 
 def scene_on(machine: Machine) -> Scene:
@@ -55,6 +62,7 @@ def ruin(machine: Machine) -> None:
     machine.change(f"proc/{APP}/task/{APP}/status", r"^Cpus_allowed_list:.*$", "Cpus_allowed_list:\t0-1")
     machine.change(f"proc/{APP}/status", r"^nonvoluntary.*$", "nonvoluntary_ctxt_switches:\t9999")
     machine.write("nginx.log", REFUSED)
+    machine.write("proc/locks", "1: FLOCK  ADVISORY  WRITE 9 00:04:4026531834 0 EOF\n")
     machine.change(f"proc/{STRANGER}/stat", "310 95 0 0 20", "900 95 0 0 20")
     machine.change("proc/stat", r"^cpu .*$", "cpu  348923 0 84105 495493 7999 0 7866 2320 0 0")
     machine.change("proc/pressure/cpu", "total=746083772", "total=996083772")

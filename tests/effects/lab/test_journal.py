@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from types import FrameType
@@ -16,12 +16,12 @@ from typing import Any, NoReturn
 import pytest
 
 from harness.errors import MachineError, StackError
-from harness.lab.kernel import global_values, journal
+from harness.lab.kernel import entries, global_values, journal
 from harness.lab.kernel.global_values import Switch
 from harness.lab.kernel.global_values import global_values as turned
-from harness.lab.kernel.journal import JOURNAL, journaled, recovered, state_directory
+from harness.lab.kernel.journal import JOURNAL, journaled, recover, state_directory
 from harness.lab.kernel.settings import KNOBS, Kernel, Setting
-from harness.lab.kernelfiles import Roots
+from harness.lab.kernelfiles import HERE, Roots
 from harness.model.knobs import FileText, FirstOf, Knob
 from harness.plugins import load_dotted
 
@@ -39,10 +39,16 @@ class Interruption(BaseException):
 @pytest.fixture
 def values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(journal.OVERRIDE, str(tmp_path / "state"))
-    (tmp_path / "machine").mkdir()
+    directory = tmp_path / "proc/sys/kernel"
+    directory.mkdir(parents=True)
     for name, text in BEFORE.items():
-        (tmp_path / "machine" / name).write_text(f"{text}\n")
-    return tmp_path / "machine"
+        (directory / name).write_text(f"{text}\n")
+    return directory
+
+
+def roots_of(values: Path) -> Roots:
+    """The machine whose values these are."""
+    return Roots(values.parents[2])
 
 
 def state() -> Path:
@@ -53,6 +59,16 @@ def now(values: Path) -> dict[str, str]:
     """A file does not put brackets around a choice as the kernel does."""
     texts = {name: (values / name).read_text().strip() for name in BEFORE}
     return texts | ({"pages": BEFORE["pages"]} if texts["pages"] == "madvise" else {})
+
+
+def machine_with(values: Path, *kernels: Kernel) -> AbstractContextManager[Switch]:
+    return turned(kernels, roots=roots_of(values))
+
+
+def recovered(values: Path, roots: Roots | None = None) -> list[str]:
+    """Every sentence of putting back."""
+    found = recover(state(), roots or roots_of(values))
+    return [*found.back, *found.problems]
 
 
 def kernel(values: Path, budget: str, pages: str) -> Kernel:
@@ -70,7 +86,7 @@ def kernel(values: Path, budget: str, pages: str) -> Kernel:
 def a_run(values: Path) -> None:
     """Back and forth between three kernels, as rounds do."""
     kernels = [Kernel(), kernel(values, "200", "never"), kernel(values, "100", "always")]
-    with turned(kernels) as switch:
+    with machine_with(values, *kernels) as switch:
         for one in (*kernels, *kernels):
             switch.to(one)
 
@@ -78,7 +94,7 @@ def a_run(values: Path) -> None:
 @contextmanager
 def at_every_line(act: Callable[[int], None]) -> Iterator[None]:
     """`act` before each line of the journal and of the switch, told how many that makes."""
-    files, numbers = (journal.__file__, global_values.__file__), count(1)
+    files, numbers = (journal.__file__, entries.__file__, global_values.__file__), count(1)
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         if frame.f_code.co_filename not in files:
@@ -137,7 +153,7 @@ def raise_interruption() -> None:
 
 def test_a_run_changes_values_and_puts_them_back(values: Path) -> None:
     one = kernel(values, "200", "never")
-    with turned([Kernel(), one]) as switch:
+    with machine_with(values, Kernel(), one) as switch:
         assert now(values) == BEFORE
         assert switch.to(one) == {"budget": "200", "pages": "never"}
         assert now(values) == BEFORE | {"budget": "200", "pages": "never"}
@@ -160,10 +176,10 @@ def test_killed_at_any_line_the_next_start_puts_everything_back(values: Path) ->
     for files, number in left.items():
         leave(files)
         changed += now(values) != BEFORE
-        told = recovered(state())
+        told = recovered(values)
         assert now(values) == BEFORE, (number, told)
         assert not (state() / JOURNAL).exists()
-        assert recovered(state()) == []
+        assert recovered(values) == []
     assert changed > 5
 
 
@@ -171,7 +187,7 @@ def test_what_a_killed_process_leaves_is_put_back(values: Path) -> None:
     chance, lines = random.Random(2), lines_of_a_run(values)
     for number in (chance.randint(1, lines) for _ in range(20)):
         assert killed_at(number, values), number
-        recovered(state())
+        recovered(values)
         assert now(values) == BEFORE, number
 
 
@@ -190,7 +206,7 @@ def test_killed_at_random_moments_a_value_of_this_machine_is_put_back(values: Pa
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         changed += AUTOGROUP.read_text().strip() != before
-        recovered(state())
+        recovered(values, HERE)
         assert AUTOGROUP.read_text().strip() == before
         assert not (state() / JOURNAL).exists()
     assert changed
@@ -210,14 +226,14 @@ def test_a_hundred_random_interruptions_leave_everything_as_it_was(values: Path)
     for number in (chance.randint(1, lines) for _ in range(100)):
         with suppress(Interruption), at_line(number, raise_interruption):
             a_run(values)
-        recovered(state())
+        recovered(values)
         assert now(values) == BEFORE, number
 
 
 def meddled_with(values: Path, then: Callable[[Switch, Kernel], object]) -> None:
     """A run in whose middle somebody else makes the budget 250."""
     one, other = kernel(values, "200", "never"), kernel(values, "100", "never")
-    with turned([one, other]) as switch:
+    with machine_with(values, one, other) as switch:
         switch.to(one)
         (values / "budget").write_text("250")
         then(switch, other)
@@ -227,7 +243,7 @@ def test_a_value_that_somebody_else_has_given_is_reported_and_left_alone(values:
     with pytest.raises(MachineError, match=r"Somebody else has made .*budget 250, which was 300"):
         meddled_with(values, lambda _switch, _other: None)
     assert now(values) == BEFORE | {"budget": "250"}
-    assert recovered(state()) == []
+    assert recovered(values) == []
 
 
 def test_somebody_elses_value_is_noticed_before_it_is_written_over(values: Path) -> None:
@@ -248,7 +264,7 @@ def test_a_failure_and_a_foreign_value_are_told_together(values: Path) -> None:
 def test_a_killed_runs_foreign_value_is_told_at_the_next_start(values: Path) -> None:
     assert killed_at(lines_of_a_run(values) // 2, values)
     (values / "budget").write_text("250")
-    assert any("Somebody else has made" in sentence for sentence in recovered(state()))
+    assert any("Somebody else has made" in sentence for sentence in recovered(values))
     assert now(values) == BEFORE | {"budget": "250"}
 
 
@@ -257,7 +273,7 @@ def test_after_another_boot_the_journal_is_dropped_and_nothing_written(values: P
     left = now(values)
     (tmp_path / "other/proc/sys/kernel/random").mkdir(parents=True)
     (tmp_path / "other/proc/sys/kernel/random/boot_id").write_text("another")
-    [sentence] = recovered(state(), Roots(tmp_path / "other"))
+    [sentence] = recovered(values, Roots(tmp_path / "other"))
     assert "booted since" in sentence
     assert now(values) == left
     assert not (state() / JOURNAL).exists()
@@ -265,12 +281,15 @@ def test_after_another_boot_the_journal_is_dropped_and_nothing_written(values: P
 
 def test_two_runs_at_once_the_second_is_refused(values: Path) -> None:
     one = kernel(values, "200", "never")
-    with turned([one]) as switch:
+    with machine_with(values, one) as switch:
         switch.to(one)
-        with pytest.raises(MachineError, match="Another run of barehop is changing values"), turned([one]):
+        with (
+            pytest.raises(MachineError, match="Another run of barehop is changing values"),
+            machine_with(values, one),
+        ):
             pytest.fail("it was let in")
         with pytest.raises(MachineError, match="Another run of barehop is changing values"):
-            recovered(state())
+            recovered(values)
         assert now(values)["budget"] == "200"
     assert now(values) == BEFORE
 
@@ -288,7 +307,11 @@ def full_disk() -> Iterator[None]:
 
 def test_where_the_journal_cannot_be_written_nothing_is_changed(values: Path) -> None:
     sentence = r"cannot be written to .*: File too large. Nothing was changed"
-    with pytest.raises(MachineError, match=sentence), full_disk(), turned([kernel(values, "200", "never")]):
+    with (
+        pytest.raises(MachineError, match=sentence),
+        full_disk(),
+        machine_with(values, kernel(values, "200", "never")),
+    ):
         pytest.fail("it was let in")
     assert now(values) == BEFORE
     assert [path.name for path in state().iterdir()] == ["journal.lock"]
@@ -296,7 +319,10 @@ def test_where_the_journal_cannot_be_written_nothing_is_changed(values: Path) ->
 
 def test_where_there_is_no_place_for_the_journal_nothing_is_changed(values: Path, tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    with pytest.raises(MachineError, match="Nothing was changed"), turned([kernel(values, "200", "never")]):
+    with (
+        pytest.raises(MachineError, match="Nothing was changed"),
+        machine_with(values, kernel(values, "200", "never")),
+    ):
         pytest.fail("it was let in")
     assert now(values) == BEFORE
 
@@ -304,15 +330,16 @@ def test_where_there_is_no_place_for_the_journal_nothing_is_changed(values: Path
 def test_a_journal_that_is_none_is_left_for_somebody_to_look_at(values: Path) -> None:
     state().mkdir()
     (state() / JOURNAL).write_text("{}")
+    (state() / JOURNAL).chmod(0o600)
     with pytest.raises(MachineError, match="is not a journal of barehop's"):
-        recovered(state())
+        recovered(values)
     with pytest.raises(MachineError, match="Run barehop restore first"), journaled(state(), ()):
         pytest.fail("it was let in")
 
 
 def lose_a_file(values: Path) -> None:
     one = kernel(values, "200", "never")
-    with turned([one]) as switch:
+    with machine_with(values, one) as switch:
         switch.to(one)
         (values / "budget").rename(values / "away")
 
@@ -322,7 +349,7 @@ def test_a_value_that_cannot_be_put_back_stays_in_the_journal(values: Path) -> N
         lose_a_file(values)
     assert (state() / JOURNAL).exists()
     (values / "away").rename(values / "budget")
-    assert any("budget is 300 again" in sentence for sentence in recovered(state()))
+    assert any("budget is 300 again" in sentence for sentence in recovered(values))
     assert now(values) == BEFORE
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import MachineError
-from harness.lab.mounts import Filesystem, filesystem_of, is_tmpfs, read_mounts
+from harness.lab.mounts import Filesystem, filesystem_of, is_tmpfs, mounts_on_root, read_mounts
 
 TABLE = r"""
 22 27 0:21 / /proc rw,relatime - proc proc rw
@@ -49,9 +49,29 @@ def test_names_are_unescaped_and_options_of_mount_and_file_system_joined(proc: P
     )
 
 
-def test_without_a_mount_table_there_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(MachineError, match="shows no root mount"):
-        filesystem_of(Path("/"), tmp_path)
+def test_without_a_mount_table_statfs_says_what_there_is(tmp_path: Path) -> None:
+    found = filesystem_of(Path("/dev/shm/not-yet/socket"), tmp_path)
+    assert (found.kind, found.mount_point) == (filesystem_of(Path("/dev/shm")).kind, "unknown")
+    assert set(found.options) & {"noatime", "relatime"} == set(filesystem_of(Path("/dev/shm")).options) & {
+        "noatime", "relatime",
+    }  # fmt: skip
+    assert mounts_on_root(tmp_path) == []
+
+
+CHROOT = """
+40 27 0:21 / /proc rw,relatime - proc proc rw
+41 27 0:22 / /dev/shm rw,nosuid - tmpfs tmpfs rw
+42 41 0:23 / /dev/shm/deeper rw - xfs /dev/upper rw
+"""
+
+
+def test_in_a_chroot_whose_root_is_no_mount_the_mounts_inside_are_found(tmp_path: Path) -> None:
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self/mountinfo").write_text(CHROOT.lstrip())
+    assert kind("/dev/shm/socket", tmp_path) == "tmpfs"
+    assert kind("/dev/shm/deeper/socket", tmp_path) == "xfs"
+    assert kind("/usr", tmp_path) == kind("/usr", tmp_path / "nothing")
+    assert [mount.mount_point for mount in mounts_on_root(tmp_path)] == ["/proc", "/dev/shm"]
 
 
 def kernels_mount_id(path: Path) -> int:

@@ -1,13 +1,16 @@
 """What a run leaves whose keepers were killed as well is swept by the next one."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from services import python_environment
 
 from harness.lab.directories import private_name, sweep, tmpfs_parent
+from harness.lab.process import Service, running
 
 
 @pytest.fixture
@@ -32,6 +35,21 @@ def test_a_directory_that_a_process_still_names_stays(left: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()", str(left)], stdin=subprocess.PIPE):
         sweep()
         assert left.exists()
+
+
+@pytest.mark.needs_root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_run_in_another_process_namespace_keeps_its_directories(tmp_path: Path) -> None:
+    """Whoever sweeps cannot see the processes of that run, and yet must not take its sockets away."""
+    parent = tmpfs_parent()
+    assert parent
+    directory = parent / private_name()
+    sweeping = "from harness.lab.directories import sweep; sweep()"
+    aside = ("unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", sweeping)
+    with running(Service("a holder", (), tmp_path / "log", directories=(directory,))):
+        subprocess.run(aside, env=python_environment(), check=True)
+        assert directory.exists()
+    assert not directory.exists()
 
 
 def test_other_peoples_directories_stay(left: Path) -> None:

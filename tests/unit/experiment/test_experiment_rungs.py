@@ -1,6 +1,7 @@
 """Rungs in experiment files: what they exclude, and what is left of an experiment whose machine lacks some."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from experiment_files import names, read, refusal
@@ -8,7 +9,7 @@ from experiment_files import names, read, refusal
 from harness import preflight
 from harness.analysis.doubts import left_out_doubts
 from harness.experiment.left_out import sentences, without
-from harness.model import Settings
+from harness.model import Home, Settings
 from harness.preflight import available
 
 LADDER = """
@@ -70,6 +71,9 @@ def test_arms_with_the_same_reason_share_a_sentence_and_a_doubt() -> None:
     assert [doubt.kind for doubt in left_out_doubts(rest)] == ["left-out"]
 
 
+PLACES: dict[Home, Path | None] = {"tmpfs": Path("/dev/shm"), "directory": Path("/var/tmp")}
+
+
 def no_bridges(settings: Settings) -> Iterator[str]:
     if settings.network != "host":
         yield f"There is no {settings.network}."
@@ -77,8 +81,19 @@ def no_bridges(settings: Settings) -> Iterator[str]:
 
 def test_what_a_machine_lacks_is_left_out_as_long_as_something_can_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "rung_problems", no_bridges)
-    assert available(read(LADDER)) == read(LADDER)
+    assert available(read(LADDER), PLACES) == read(LADDER)
     two = read(LADDER + '[arms.uds]\ntransport = "uds-tmpfs"\n')
-    rest = available(two)
+    rest = available(two, PLACES)
     assert names(rest) == ["host", "uds", "control"]
     assert rest.left_out["nat"] == "There is no nat."
+
+
+def test_a_transport_without_a_place_is_left_out_like_a_rung(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "rung_problems", lambda _settings: iter(()))
+    three = read('[arms.tcp]\n[arms.tmpfs]\ntransport = "uds-tmpfs"\n[arms.disk]\ntransport = "uds-dir"\n')
+    rest = available(three, {**PLACES, "tmpfs": None})
+    assert names(rest) == ["tcp", "disk", "control"]
+    assert rest.left_out["tmpfs"].startswith("uds-tmpfs needs a directory on tmpfs")
+    assert "mount -t tmpfs" in rest.left_out["tmpfs"]
+    two = read('[arms.tcp]\n[arms.tmpfs]\ntransport = "uds-tmpfs"\n')
+    assert available(two, {**PLACES, "tmpfs": None}) == two

@@ -1,0 +1,133 @@
+"""What every stack needs of the machine around it: /proc, the loopback interface, room for processes, files, memory."""
+
+import errno
+import fcntl
+import os
+import resource
+import socket
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from harness.errors import MachineError
+from harness.lab.cgroups import levels
+from harness.lab.descriptors import allowed_files
+from harness.lab.kernelfiles import HERE, Roots, read, read_int
+from harness.lab.mounts import read_mounts
+
+SIOCGIFFLAGS = 0x8913  # linux/sockios.h
+IFF_UP = 1
+LOOPBACK_ADDRESS = "127.0.0.1"
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a run needs: open files of its largest process, processes and threads, memory of all its servers."""
+
+    connections: int
+    files: int
+    processes: int
+    memory_bytes: int
+
+
+def check_proc(roots: Roots = HERE) -> None:
+    """MachineError where /proc is not mounted: nothing can be known without it."""
+    if not (roots.proc / "self/stat").exists():
+        raise MachineError("/proc is not mounted: mount -t proc proc /proc")
+
+
+def lo_problem() -> str | None:
+    """Why 127.0.0.1 cannot be reached in this network namespace, with the command that mends it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            answer = fcntl.ioctl(probe, SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0))
+        except OSError as error:
+            return f"The interface lo cannot be used: {error.strerror}. Make one, or leave this network namespace."
+        if not struct.unpack("16xH14x", answer)[0] & IFF_UP:
+            return "lo is down: ip link set lo up"
+        try:
+            probe.bind((LOOPBACK_ADDRESS, 0))
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                return f"lo has no address {LOOPBACK_ADDRESS}: ip address add {LOOPBACK_ADDRESS}/8 dev lo"
+    return None
+
+
+def room_problems(demand: Demand, roots: Roots = HERE) -> Iterator[str]:
+    """Which limits of this process and its control groups are too narrow for `demand`, with the numbers needed."""
+    yield from _files_problem(demand)
+    yield from _user_problem(demand)
+    yield from _pids_problems(demand.processes, roots)
+    yield from _memory_problems(demand.memory_bytes, roots)
+
+
+def _files_problem(demand: Demand) -> Iterator[str]:
+    allowed = allowed_files()
+    if demand.files > allowed:
+        connections = f"{demand.connections} connection{'s' if demand.connections > 1 else ''}"
+        yield (
+            f"{connections} at once take {demand.files} open files in one process, and {allowed} are allowed here "
+            f"(ulimit -n). Allow more: ulimit -n {demand.files}; where the shell refuses, root may raise the hard "
+            "limit. Or ask for fewer connections."
+        )
+
+
+def _user_problem(demand: Demand) -> Iterator[str]:
+    """The limit of a user's processes does not hold for root; it counts threads."""
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    if soft == resource.RLIM_INFINITY or os.geteuid() == 0:
+        return
+    mine = sum(_threads_of_user(os.getuid()))
+    if soft - mine < demand.processes:
+        yield (
+            f"A run starts about {demand.processes} processes and threads; this user has {mine} and may have {soft} "
+            f"(ulimit -u). Allow {mine + demand.processes}, or end some."
+        )
+
+
+def _threads_of_user(user: int) -> Iterator[int]:
+    for process in psutil.process_iter():
+        try:
+            if process.uids().real == user:
+                yield process.num_threads()
+        except psutil.Error:
+            continue
+
+
+def _pids_problems(needed: int, roots: Roots) -> Iterator[str]:
+    for level in _levels("pids", roots):
+        most, now = read_int(level / "pids.max"), read_int(level / "pids.current")
+        if most is not None and now is not None and most - now < needed:
+            yield (
+                f"A run starts about {needed} processes and threads; the control group {level} has {now} and may have "
+                f"{most} (pids.max). Allow {now + needed}, or end some."
+            )
+
+
+def _memory_problems(needed: int, roots: Roots) -> Iterator[str]:
+    for level in _levels("memory", roots):
+        left = _memory_left(level)
+        if left is not None and left < needed:
+            yield (
+                f"The servers of this run take about {needed // MIB} MiB of memory, and the control group {level} has "
+                f"{max(left, 0) // MIB} MiB left. Allow more (memory.max), or ask for fewer workers."
+            )
+
+
+def _memory_left(level: Path) -> int | None:
+    """Bytes until the limit, where pages of files that can be dropped count as free; None without a limit."""
+    limit = read_int(level / "memory.max") or read_int(level / "memory.limit_in_bytes")
+    used = read_int(level / "memory.current") or read_int(level / "memory.usage_in_bytes")
+    if limit is None or used is None:
+        return None
+    rows = [line.split() for line in (read(level / "memory.stat") or "").splitlines()]
+    droppable = {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+    return limit - used + droppable.get("total_inactive_file", droppable.get("inactive_file", 0))
+
+
+def _levels(controller: str, roots: Roots) -> Sequence[Path]:
+    return levels(controller, read_mounts(roots.proc), roots)

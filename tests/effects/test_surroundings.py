@@ -1,0 +1,132 @@
+"""What is wrong around a stack is found before one is started: each with the number, or the command, that mends it."""
+
+import os
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from harness.demand import demand_of
+from harness.errors import MachineError
+from harness.experiment.document import document_of
+from harness.experiment.read import experiment_of
+from harness.lab.kernelfiles import Roots
+from harness.lab.surroundings import MIB, Demand, check_proc, lo_problem, room_problems
+from harness.model import Experiment
+
+ROOT = Path(__file__).parents[2]
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+SMALL = Demand(connections=1, files=100, processes=10, memory_bytes=64 * MIB)
+ASK_LO = "from harness.lab.surroundings import lo_problem; print(lo_problem())"
+V2 = "30 27 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
+
+
+def experiment(**settings: object) -> Experiment:
+    return experiment_of(document_of({"name": "x", "arm": settings, "arms": {"a": {}, "b": {"path": "/other"}}}))
+
+
+@contextmanager
+def limit(what: int, most: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(what)
+    resource.setrlimit(what, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(what, (soft, hard))
+
+
+def in_a_shell(line: str, python: str) -> str:
+    argv = ["sh", "-c", f'{line} && exec "$@"', "sh", sys.executable, "-c", python]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def groups(top: Path, files: Mapping[str, str]) -> Roots:
+    """A machine with version 2 of control groups, on which ours is /our/own."""
+    texts = {"proc/self/mountinfo": V2, "proc/self/cgroup": "0::/our/own", **files}
+    for name, text in texts.items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(f"{text}\n")
+    return Roots(top)
+
+
+@AS_ROOT
+@pytest.mark.needs_root
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("true", "lo is down: ip link set lo up"),
+        ("ip link set lo up && ip address del 127.0.0.1/8 dev lo", "lo has no address 127.0.0.1: ip address add"),
+        ("ip link set lo up", "None"),
+    ],
+)
+def test_a_loopback_interface_that_cannot_be_used_is_named_with_the_command(line: str, sentence: str) -> None:
+    argv = ["unshare", "--net", "sh", "-c", f'{line} && exec "$@"', "sh", sys.executable, "-c", ASK_LO]
+    said = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert said.startswith(sentence)
+
+
+def test_here_lo_is_up() -> None:
+    assert lo_problem() is None
+
+
+def test_without_proc_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match=r"^/proc is not mounted: mount -t proc proc /proc$"):
+        check_proc(Roots(tmp_path))
+
+
+def test_too_few_open_files_are_told_with_the_number_that_is_enough() -> None:
+    ask = "from harness.lab.surroundings import Demand, room_problems; print(*room_problems(Demand(200, {}, 1, 0)))"
+    said = in_a_shell("ulimit -n 256", ask.format(512))
+    assert said.startswith("200 connections at once take 512 open files in one process, and 256 are allowed here")
+    assert "ulimit -n 512;" in said
+    assert in_a_shell("ulimit -n 512", ask.format(512)) == ""
+    assert in_a_shell("ulimit -S -n 256", ask.format(512)) == ""
+
+
+@pytest.mark.parametrize("settings", [{"connections": 200}, {"connections": 200, "client_keepalive": True}])
+def test_connections_that_are_kept_add_up_over_arms(settings: dict[str, object]) -> None:
+    files = demand_of(experiment(**settings)).files
+    assert files > (3 * 2 * 200 if "client_keepalive" in settings else 2 * 200)
+    assert files < (3 * 2 * 200 if "client_keepalive" in settings else 2 * 200) + 200
+
+
+def test_more_stacks_and_workers_need_more_processes_and_memory() -> None:
+    one, many = demand_of(experiment()), demand_of(experiment(processes="separate", workers=8))
+    assert many.processes >= one.processes + 3 * 7
+    assert many.memory_bytes > 8 * one.memory_bytes
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("our/pids.max", "45", r"has 40 and may have 45 \(pids\.max\)\. Allow 50"),
+        ("our/own/pids.max", "45", r"has 40 and may have 45 \(pids\.max\)\. Allow 50"),
+        (
+            "our/own/memory.max",
+            str(120 * MIB),
+            r"take about 64 MiB of memory, and the control group .* has 40 MiB left",
+        ),
+    ],
+)
+def test_a_narrow_control_group_on_any_level_is_told(tmp_path: Path, name: str, value: str, sentence: str) -> None:
+    group = "sys/fs/cgroup/our"
+    facts = {
+        **{f"{group}/{each}": "40" for each in ("pids.current", "own/pids.current")},
+        f"{group}/own/memory.current": str(100 * MIB),
+        f"{group}/own/memory.stat": f"anon 5\ninactive_file {20 * MIB}",
+        f"{group}/own/memory.max": "max",
+    }
+    assert list(room_problems(SMALL, groups(tmp_path / "wide", facts))) == []
+    [problem] = room_problems(SMALL, groups(tmp_path / "narrow", facts | {f"sys/fs/cgroup/{name}": value}))
+    assert re.search(sentence, problem)
+
+
+def test_a_user_who_may_start_no_more_processes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with limit(resource.RLIMIT_NPROC, 1):
+        assert any("(ulimit -u)" in problem for problem in room_problems(SMALL))
