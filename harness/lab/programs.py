@@ -22,7 +22,15 @@ WORKER_MODULES = {"uvicorn": "uvicorn_worker", "asgi": "gunicorn", "sync": "guni
 class Nginx:
     path: str
     version: tuple[int, ...]
-    tls: bool
+    flags: frozenset[str] = frozenset()  # what it was built with and without, as -V shows it
+
+    @property
+    def tls(self) -> bool:
+        return "--with-http_ssl_module" in self.flags
+
+    def has(self, module: str) -> bool:
+        """Whether a module that is built in by default, like `proxy`, is there."""
+        return not {f"--without-http_{module}_module", "--without-http"} & self.flags
 
 
 def find_program(name: str) -> str | None:
@@ -46,7 +54,7 @@ def find_nginx(name: str) -> Nginx:
     version = tuple(map(int, found.groups()))
     if version < (1, 18):
         raise MachineError(f"{path} is nginx {'.'.join(found.groups())}; 1.18.0 or later is needed.")
-    return Nginx(path=path, version=version, tls="http_ssl_module" in text)
+    return Nginx(path=path, version=version, flags=frozenset(re.findall(r"--with(?:out)?-[\w-]+", text)))
 
 
 def find_python(python: str, worker_class: str) -> str:

@@ -2,15 +2,16 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from harness.model import LoadTool, Outcome, Settings, Target
+from harness.model import PLAIN, LoadTool, Outcome, Settings, Target
 from harness.start import module_command
 
-_FILE = "pyperf.json"
+_ASKED, _FILE = "asked.json", "pyperf.json"
 _PROCESSES = 2  # a run is one of many, in random order; the first process calibrates besides
 
 
@@ -25,7 +26,16 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
         options.append(f"--address={target.address}")
     if target.keepalive:
         options.append("--keepalive")
+    if target.request != PLAIN:
+        options.append(f"--request={directory / _ASKED}")
     return [program, *module_command("harness.load.pyperf_runner"), f"--url={target.url}", *options]
+
+
+def _files(target: Target, settings: Settings) -> Mapping[str, str]:
+    request = target.request
+    if request == PLAIN:
+        return {}
+    return {_ASKED: json.dumps(asdict(request) | {"body": request.body.decode()})}
 
 
 def _refuses(settings: Settings) -> Iterator[str]:
@@ -75,5 +85,6 @@ PLUGIN = LoadTool(
     command=_command,
     outcome=_outcome,
     own_amount=True,
+    files=_files,
     refuses=_refuses,
 )
