@@ -66,6 +66,11 @@ class Blueprint:
         return self.routes.hops
 
     @property
+    def start_timeout_s(self) -> float:
+        """How long its servers may take until they answer."""
+        return max(arm.settings.start_timeout_s for arm in self.arms)
+
+    @property
     def targets(self) -> dict[str, Target]:
         """Whom the client asks, by arm."""
         return self.routes.targets

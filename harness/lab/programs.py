@@ -15,7 +15,9 @@ from harness.errors import MachineError
 
 ANSWER_S = 10
 NGINX_PACKAGES = "apt-get install nginx-light, dnf install nginx, pacman -S nginx, apk add nginx"
-WORKER_MODULES = {"uvicorn": "uvicorn_worker", "asgi": "gunicorn", "sync": "gunicorn"}
+# What gunicorn's workers need: each module with the package that brings it.
+WORKER_MODULES = {"uvicorn": {"uvicorn": "uvicorn", "uvicorn_worker": "uvicorn-worker"}}
+ASGI_SINCE = (24, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,21 @@ def find_python(python: str, worker_class: str) -> str:
     """The interpreter that runs gunicorn; "" is our own. Raises MachineError when a module is missing there."""
     path = find_program(python) if python else sys.executable
     if path is None:
-        raise MachineError(f"There is no program {python!r}. Correct the setting python, or leave it out.")
-    for module in dict.fromkeys(("gunicorn", WORKER_MODULES[worker_class])):
-        if not _has_module(path, module):
-            raise MachineError(
-                f"{path} has no module {module}, which worker_class = {worker_class!r} needs. "
-                f"Install it: {path} -m pip install gunicorn uvicorn uvicorn-worker."
-            )
+        inside = find_program(str(Path(python) / "bin/python"))
+        way_out = f"Set python to {inside}." if inside else "Correct the setting python, or leave it out."
+        raise MachineError(f"There is no program {python!r}. {way_out}")
+    needed = {"gunicorn": "gunicorn", **WORKER_MODULES.get(worker_class, {})}
+    missing = {module: package for module, package in needed.items() if not _has_module(path, module)}
+    if missing:
+        raise MachineError(
+            f"{path} has no module {' and no module '.join(missing)}, which worker_class = {worker_class!r} needs. "
+            f"Install {'it' if len(missing) == 1 else 'them'}: {path} -m pip install {' '.join(missing.values())}."
+        )
+    if worker_class == "asgi" and (version := gunicorn_version(path)) < ASGI_SINCE:
+        raise MachineError(
+            f"{path} has gunicorn {'.'.join(map(str, version))}, whose workers are older than worker_class = 'asgi'. "
+            f"Upgrade it: {path} -m pip install --upgrade gunicorn. Or set worker_class to 'uvicorn'."
+        )
     return path
 
 
