@@ -16,6 +16,7 @@ CONTROL_SOCKET_SINCE = (25, 1)
 USUAL_TIMEOUT_S = 60
 LONGER_THAN_CLIENT_S = 30  # a worker is given up after whoever waits for it, so that only one that hangs is
 LONGEST_USUAL_FIELD_BYTES = 8000  # of gunicorn's 8190
+LONGEST_FIELD_BYTES = 65536  # more than all headers of an arm together may have; 0 is not without a limit everywhere
 # Settings that gunicorn would take from its surroundings, and a hash seed that sessions would share.
 UNWANTED = ("GUNICORN_CMD_ARGS", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "PYTHONHASHSEED")
 
@@ -34,7 +35,7 @@ def gunicorn_argv(
         "timeout": str(_timeout_s(arms)),
         "worker-tmp-dir": str(scratch),
         "log-level": "warning",
-        **({"limit-request-field_size": "0"} if _has_long_fields(arms) else {}),
+        **({"limit-request-field_size": str(LONGEST_FIELD_BYTES)} if _has_long_fields(arms) else {}),
         **_application(settings),
     }
     arguments = [f"--{name}={value}" for name, value in options.items()]

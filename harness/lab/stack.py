@@ -264,7 +264,8 @@ def _ready(blueprint: Blueprint, ask: Ask, services: _Services) -> dict[str, Rep
                 service.check()
             workers.update(services.app.worker_pids())
             _check_restarts(workers, blueprint)
-            reply = _asked(arm, target, blueprint.server(arm), ask)
+            limited = replace(target, timeout_s=min(target.timeout_s, blueprint.start_timeout_s))
+            reply = _asked(arm, limited, blueprint.server(arm), ask)
             if isinstance(reply, Reply) and reply.status not in STARTING:
                 replies[arm] = _right(arm, reply, blueprint)
             elif time.monotonic() > deadline:
@@ -296,9 +297,8 @@ def _check_lasting(arm: str, reply: Reply | str, blueprint: Blueprint) -> None:
 
 def _asked(arm: str, target: Target, server: str | None, ask: Ask) -> Reply | str:
     """nginx is asked where it says who served; without nginx the question is the arm's own."""
-    limited = replace(target, timeout_s=min(target.timeout_s, READY_S))
     try:
-        return ask(limited, CHECK_PATH if server else target.path)
+        return ask(target, CHECK_PATH if server else target.path)
     except StackError as error:
         raise StackError(f"Arm {arm!r}: {error}") from None
 

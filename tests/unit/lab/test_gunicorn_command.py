@@ -48,8 +48,8 @@ def test_a_worker_may_take_longer_than_whoever_waits_for_it(arms: list[Settings]
 
 def test_a_long_header_of_any_arm_is_taken() -> None:
     long = Settings(headers={"Authorization": "x" * 9000})
-    assert "--limit-request-field_size=0" in command(Settings(), long)
-    assert "--limit-request-field_size=0" not in command(Settings())
+    assert "--limit-request-field_size=65536" in command(Settings(), long)
+    assert "--limit-request-field_size=65536" not in command(Settings())
 
 
 def test_nothing_is_hidden_from_an_application_in_a_python_of_its_own() -> None:
