@@ -21,14 +21,15 @@ from harness.report.progress import message
 NAME = "calibrate"
 BASE, TWIN = "base", "control"
 SPIKES_US = {"spike-20": 20, "spike-50": 50}
-APPS = {"uvicorn": "app.main:app", "asgi": "app.main:app", "sync": "app.wsgi:app"}
+APPS = {"uvicorn": "app.main:app", "asgi": "app.main:app", "sync": "app.wsgi:app", "gthread": "app.wsgi:app"}
 VISITING_SHARE = 0.5  # of a session: many short runs say more of false alarms than few long ones
 FEWEST_RUNS = 2
 
 
 def calibration_experiment(settings: Settings, budget_s: float) -> Experiment:
     """The arm of `settings`, its twin, and the same with 20 and 50 us more of CPU time in the application."""
-    base = settings.model_copy(update={"app": APPS[settings.worker_class], "app_dir": "", "path": "/spike/0"})
+    asked = {"path": "/spike/0", "method": "GET", "body": ""}
+    base = settings.model_copy(update={"app": APPS[settings.worker_class], "app_dir": "", **asked})
     spikes = [
         Arm(name=name, settings=base.model_copy(update={"path": f"/spike/{us}"})) for name, us in SPIKES_US.items()
     ]

@@ -10,6 +10,7 @@ from harness.experiment.wording import shown
 from harness.model import Arm, Settings
 
 CONTROL = "control"
+ONE_BY_ONE = ("knobs", "headers")  # settings that are tables, whose keys are settings of their own
 LONGEST_NAME = 100
 
 
@@ -27,12 +28,12 @@ def arms_of(document: Document) -> list[Arm]:
 
 
 def merged(tables: Iterable[Table]) -> Settings:
-    """Each table on top of those before it; knobs one by one."""
+    """Each table on top of those before it; knobs and headers one by one."""
     settings: Table = {}
     for table in tables:
         given = sound(Settings, table).model_dump(exclude_unset=True)
-        knobs = settings.get("knobs", {}) | given.get("knobs", {})
-        settings |= given | ({"knobs": knobs} if knobs else {})
+        one_by_one = {key: settings.get(key, {}) | given[key] for key in ONE_BY_ONE if key in given}
+        settings |= given | one_by_one
     return Settings.model_validate(settings)
 
 

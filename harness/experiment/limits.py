@@ -7,6 +7,7 @@ from harness import plugins
 from harness.experiment.check import sound
 from harness.experiment.knobs import knob_problems
 from harness.experiment.ladder import rung_names
+from harness.experiment.requests import broken_request, request_problems
 from harness.experiment.urls import parsed, url_problem
 from harness.experiment.wording import Problem, did_you_mean, shown
 from harness.model import Arm, LoadTool, Settings
@@ -23,6 +24,7 @@ def setting_limits(table: Mapping[str, object]) -> Iterator[Problem]:
     settings = sound(Settings, table)
     for key, text in (*_unknown_names(settings), *_misspelt(settings), *_quota(settings)):
         yield Problem((key,), table[key], text)
+    yield from (Problem(*parts) for parts in request_problems(settings))
     yield from knob_problems(settings.knobs)
 
 
@@ -78,8 +80,14 @@ def _impossible(settings: Settings) -> Iterator[str]:
         yield (
             f"worker_class = {shown(settings.worker_class)} excludes upstream_keepalive = "
             f"{shown(settings.upstream_keepalive)}, because gunicorn's sync worker closes every connection. "
-            'Set upstream_keepalive to 0, or worker_class to "uvicorn" or "asgi".'
+            'Set upstream_keepalive to 0, or worker_class to "uvicorn", "asgi" or "gthread".'
         )
+    if settings.threads > 1 and settings.worker_class != "gthread":
+        yield (
+            f"worker_class = {shown(settings.worker_class)} excludes threads = {settings.threads}, because only "
+            'gunicorn\'s gthread worker has threads. Set worker_class to "gthread", or leave threads out.'
+        )
+    yield from broken_request(settings)
     yield from _broken_chain(settings)
     yield from _broken_rung(settings)
     yield from _broken_service(settings)

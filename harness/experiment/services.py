@@ -13,8 +13,8 @@ from harness.model import Settings
 OF_A_SERVICE = ("authority", "pids", "cgroup", "start")
 # How it is asked; everything else is of stacks that barehop starts.
 BESIDE_URL = (
-    "url", *OF_A_SERVICE, "connections", "rate", "p99_limit_ms", "timeout_s", "client_keepalive", "placement", "tool",
-    "tool_requests", "tool_seconds",
+    "url", *OF_A_SERVICE, "method", "host", "headers", "body", "connections", "rate", "p99_limit_ms", "timeout_s",
+    "client_keepalive", "placement", "tool", "tool_requests", "tool_seconds",
 )  # fmt: skip
 SAID_BY_URL = {"path": "the path is a part of the url", "tls": "an https url says it"}
 MOST_ARMS = 1000

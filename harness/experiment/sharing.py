@@ -6,8 +6,8 @@ from harness.model import Arm, Design, Experiment
 
 # What nginx and gunicorn are started with; every other setting can differ from visit to visit.
 PROCESS_SETTINGS = (
-    "app", "app_dir", "worker_class", "workers", "nginx", "python", "placement", "network", "network_leg", "sandbox",
-    "cpu_quota", "knobs", "processes",
+    "app", "app_dir", "worker_class", "workers", "threads", "nginx", "python", "placement", "network", "network_leg",
+    "sandbox", "cpu_quota", "knobs", "processes",
 )  # fmt: skip
 
 

@@ -5,14 +5,24 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from harness.errors import MachineError
+from harness.errors import MachineError, raise_all
 from harness.experiment.sharing import stacks_of
 from harness.lab.certificate import Certificate, certificate_paths
 from harness.lab.directories import disk_parent, private_name, tmpfs_parent
 from harness.lab.gunicorn import gunicorn_argv
 from harness.lab.kernel.settings import UNCHANGED, Kernel, kernels_of
 from harness.lab.network.way import BARE_WAY, Way, way_of
-from harness.lab.nginx import Site, body_of, nginx_argv, nginx_conf, worker_user
+from harness.lab.nginx import (
+    Site,
+    body_kb,
+    body_of,
+    build_problems,
+    head_kb,
+    nginx_argv,
+    nginx_conf,
+    read_timeout_s,
+    worker_user,
+)
 from harness.lab.placement import Placement, place
 from harness.lab.ports import free_ports
 from harness.lab.programs import find_nginx, find_python, gunicorn_version
@@ -55,6 +65,11 @@ class Blueprint:
     def hops(self) -> dict[str, Hop]:
         """The application's, by transport."""
         return self.routes.hops
+
+    @property
+    def start_timeout_s(self) -> float:
+        """How long its servers may take until they answer."""
+        return max(arm.settings.start_timeout_s for arm in self.arms)
 
     @property
     def targets(self) -> dict[str, Target]:
@@ -133,7 +148,7 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
         certificate=certificate,
         nginx_conf=nginx_conf(nginx, sites, scratch, worker_user()),
         nginx_argv=nginx_argv(nginx, directory / "nginx.conf", scratch),
-        gunicorn_argv=gunicorn_argv(python, gunicorn_version(python), settings, binds, scratch),
+        gunicorn_argv=gunicorn_argv(python, gunicorn_version(python), [arm.settings for arm in arms], binds, scratch),
         bare_argvs={arm: bare_argv(hop) for arm, hop in routes.bare.items()},
         way=way,
         enclosures=_enclosures(settings, routes, (scratch, *routes.directories, directory)),
@@ -150,12 +165,11 @@ def stack_problems(arms: Sequence[Arm], machine: Machine) -> Iterator[str]:
     settings = arms[0].settings
     transports = dict.fromkeys(arm.settings.transport for arm in arms)
     checks: list[Callable[[], object]] = [
-        partial(find_nginx, settings.nginx),
+        partial(_check_build, settings.nginx, arms),
         partial(find_python, settings.python, settings.worker_class),
         partial(place, settings.placement, machine.topology, settings.workers),
         partial(_scratch_parent, machine),
         *(partial(hop_of, transport, machine.parents, free_ports()) for transport in transports),
-        partial(_check_tls, settings, arms),
     ]
     for check in checks:
         try:
@@ -179,7 +193,7 @@ def _enclosures(settings: Settings, routes: Routes, shared: Sequence[Path]) -> d
 def _site(number: int, arm: Arm, routes: Routes, door: str) -> Site:
     return Site(
         arm=arm.name,
-        upstream=f"hop_{number:02}",  # all of one length: the name travels in the Host header
+        upstream=f"hop_{number:02}",
         server=routes.server(arm) or "",
         port=routes.targets[arm.name].port,
         path=arm.settings.path,
@@ -187,9 +201,15 @@ def _site(number: int, arm: Arm, routes: Routes, door: str) -> Site:
         tls=arm.settings.tls,
         body=body_of(arm.settings.path) if arm.settings.chain == "proxy-only" else None,
         listens=door,
+        head_kb=head_kb(arm.settings),
+        body_kb=body_kb(arm.settings),
+        answer_kb=arm.settings.proxy_buffer_kb,
+        read_timeout_s=read_timeout_s(arm.settings),
     )
 
 
-def _check_tls(settings: Settings, arms: Sequence[Arm]) -> None:
-    if any(arm.settings.tls for arm in arms) and not find_nginx(settings.nginx).tls:
-        raise MachineError(f"{settings.nginx} was built without TLS. Set tls = false, or name another nginx.")
+def _check_build(nginx: str, arms: Sequence[Arm]) -> None:
+    """Raise MachineError where the program `nginx` is not there, or was built without what an arm needs."""
+    found = find_nginx(nginx)
+    problems = (problem for arm in arms for problem in build_problems(found, arm.settings))
+    raise_all(dict.fromkeys(problems), MachineError)

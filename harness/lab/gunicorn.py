@@ -1,32 +1,42 @@
 """gunicorn's command line and environment for a stack."""
 
+import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.experiment.requests import header_bytes
+from harness.lab import application_path
 from harness.model import Settings
 from harness.start import module_command
 
-WORKER_CLASSES = {"uvicorn": "uvicorn_worker.UvicornWorker", "asgi": "asgi", "sync": "sync"}
+WORKER_CLASSES = {"uvicorn": "uvicorn_worker.UvicornWorker", "asgi": "asgi", "sync": "sync", "gthread": "gthread"}
 CONTROL_SOCKET_SINCE = (25, 1)
+USUAL_TIMEOUT_S = 60
+LONGER_THAN_CLIENT_S = 30  # a worker is given up after whoever waits for it, so that only one that hangs is
+LONGEST_USUAL_FIELD_BYTES = 8000  # of gunicorn's 8190
+LONGEST_FIELD_BYTES = 65536  # more than all headers of an arm together may have; 0 is not without a limit everywhere
 # Settings that gunicorn would take from its surroundings, and a hash seed that sessions would share.
 UNWANTED = ("GUNICORN_CMD_ARGS", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "PYTHONHASHSEED")
 
 
 def gunicorn_argv(
-    python: str, version: tuple[int, ...], settings: Settings, binds: Sequence[str], scratch: Path
+    python: str, version: tuple[int, ...], arms: Sequence[Settings], binds: Sequence[str], scratch: Path
 ) -> tuple[str, ...]:
-    """One gunicorn that listens on all of `binds`; its heartbeat files go to `scratch`."""
+    """One gunicorn for `arms` that listens on all of `binds`; its heartbeat files go to `scratch`."""
+    settings = arms[0]
     options = {
         "workers": str(settings.workers),
         "worker-class": WORKER_CLASSES[settings.worker_class],
+        **({"threads": str(settings.threads)} if settings.worker_class == "gthread" else {}),
         "backlog": "2048",
         "keep-alive": "75",  # longer than any pause between two visits of an arm
-        "timeout": "60",
+        "timeout": str(_timeout_s(arms)),
         "worker-tmp-dir": str(scratch),
         "log-level": "warning",
-        "chdir": str(app_directory(settings)),
+        **({"limit-request-field_size": str(LONGEST_FIELD_BYTES)} if _has_long_fields(arms) else {}),
+        **_application(settings),
     }
     arguments = [f"--{name}={value}" for name, value in options.items()]
     bound = [f"--bind={bind}" for bind in binds]
@@ -52,3 +62,19 @@ def dropped_variables() -> list[str]:
 
 def server_environment() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if name not in UNWANTED}
+
+
+def _application(settings: Settings) -> dict[str, str]:
+    """Where it is. Our own Python finds barehop's packages too, which a user's application must not see."""
+    hiding = {"config": f"file:{application_path.__file__}"} if settings.app_dir and not settings.python else {}
+    return {"chdir": str(app_directory(settings)), **hiding}
+
+
+def _timeout_s(arms: Sequence[Settings]) -> int:
+    """After which gunicorn kills a worker that does not answer it: longer than starting or a request may take."""
+    longest_s = max(max(settings.start_timeout_s, settings.timeout_s) for settings in arms)
+    return max(USUAL_TIMEOUT_S, math.ceil(longest_s) + LONGER_THAN_CLIENT_S)
+
+
+def _has_long_fields(arms: Sequence[Settings]) -> bool:
+    return any(header_bytes(settings) > LONGEST_USUAL_FIELD_BYTES for settings in arms)

@@ -1,26 +1,35 @@
 """nginx's configuration for a stack: one server and one upstream for each arm, nothing left to defaults that change."""
 
+import math
 import os
 import pwd
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.experiment.limits import sized
+from harness.experiment.requests import header_bytes
 from harness.lab.certificate import CHAIN_AND_KEY
 from harness.lab.programs import Nginx
+from harness.model import Settings
 from harness.model.rungs import LOOPBACK
 
 JSON = '{"hello":"world","utcnow":"2021-12-27T00:31:42.383861","random":0.5352573557347882}'
 CHECK_PATH = "/barehop-check"
 CHECK_HEADER = "X-Barehop-Upstream"
+HEAD_KB, BODY_KB, ANSWER_KB = 8, 16, 4  # nginx's own buffers, enough for most
+READ_TIMEOUT_S = 30
+LONGER_THAN_CLIENT_S = 5  # nginx gives up after the client, so that the client's timeout is what is seen
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What nginx does for one arm: listen on `port` of `listens`, pass `path` on to `server`, or answer with `body`."""
+    """What nginx does for one arm: listen on `port` of `listens`, pass `path` on to `server`, or answer with `body`.
+
+    `head_kb` and `body_kb` are the buffers for what the client sends, `answer_kb` those for what the server answers.
+    """
 
     arm: str
     upstream: str
@@ -31,6 +40,10 @@ class Site:
     tls: bool
     body: str | None = None
     listens: str = LOOPBACK
+    head_kb: int = HEAD_KB
+    body_kb: int = BODY_KB
+    answer_kb: int = ANSWER_KB
+    read_timeout_s: int = READ_TIMEOUT_S
 
 
 def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, user: str) -> str:
@@ -46,6 +59,9 @@ def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, user: str) ->
     return environment.get_template("nginx.conf.j2").render(
         version=".".join(map(str, nginx.version)),
         version_tuple=nginx.version,
+        nginx=nginx,
+        usual_kb={"head": HEAD_KB, "body": BODY_KB, "answer": ANSWER_KB},
+        usual_timeout_s=READ_TIMEOUT_S,
         user=user,
         scratch=scratch,
         tls=any(site.tls for site in sites),
@@ -54,6 +70,44 @@ def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, user: str) ->
         check_path=CHECK_PATH,
         check_header=CHECK_HEADER,
     )
+
+
+def head_kb(settings: Settings) -> int:
+    """The buffer that a request's longest line fits in."""
+    return max(HEAD_KB, _kb(header_bytes(settings) + len(settings.path)) + 1)
+
+
+def body_kb(settings: Settings) -> int:
+    """The buffer that keeps a request's body in memory."""
+    return max(BODY_KB, _kb(len(settings.body.encode())))
+
+
+def read_timeout_s(settings: Settings) -> int:
+    return max(READ_TIMEOUT_S, math.ceil(settings.timeout_s) + LONGER_THAN_CLIENT_S)
+
+
+def build_problems(nginx: Nginx, settings: Settings) -> Iterator[str]:
+    """Yield why this build of nginx cannot serve an arm with `settings`."""
+    if settings.tls and not nginx.tls:
+        yield f"{settings.nginx} was built without TLS. Set tls = false, or name another nginx."
+    if settings.chain == "full" and not nginx.has("proxy"):
+        yield (
+            f"{settings.nginx} was built without its proxy module, so it cannot ask an application. Name another "
+            'nginx, or set chain to "proxy-only" or "app-direct".'
+        )
+    if settings.chain == "proxy-only" and not nginx.has("rewrite"):
+        yield (
+            f"{settings.nginx} was built without its rewrite module, so it cannot answer by itself. Name another nginx."
+        )
+    if settings.upstream_keepalive and not nginx.has("upstream_keepalive"):
+        yield (
+            f"{settings.nginx} was built without its upstream_keepalive module. Set upstream_keepalive to 0, or name "
+            "another nginx."
+        )
+
+
+def _kb(size_bytes: int) -> int:
+    return math.ceil(size_bytes / 1024)
 
 
 def body_of(path: str) -> str:

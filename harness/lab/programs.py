@@ -17,14 +17,24 @@ ANSWER_S = 10
 SETUP = Path(__file__).parents[2] / "scripts" / "setup"  # which a wheel has not
 OF_A_CHECKOUT = f", run {shlex.quote(str(SETUP))} runtime," if SETUP.exists() else ","
 NGINX_PACKAGES = "apt-get install nginx-light, dnf install nginx, pacman -S nginx, apk add nginx"
-WORKER_MODULES = {"uvicorn": "uvicorn_worker", "asgi": "gunicorn", "sync": "gunicorn"}
+# What gunicorn's workers need: each module with the package that brings it.
+WORKER_MODULES = {"uvicorn": {"uvicorn": "uvicorn", "uvicorn_worker": "uvicorn-worker"}}
+ASGI_SINCE = (24, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Nginx:
     path: str
     version: tuple[int, ...]
-    tls: bool
+    flags: frozenset[str] = frozenset()  # what it was built with and without, as -V shows it
+
+    @property
+    def tls(self) -> bool:
+        return "--with-http_ssl_module" in self.flags
+
+    def has(self, module: str) -> bool:
+        """Whether a module that is built in by default, like `proxy`, is there."""
+        return not {f"--without-http_{module}_module", "--without-http"} & self.flags
 
 
 def find_program(name: str) -> str | None:
@@ -48,20 +58,28 @@ def find_nginx(name: str) -> Nginx:
     version = tuple(map(int, found.groups()))
     if version < (1, 18):
         raise MachineError(f"{path} is nginx {'.'.join(found.groups())}; 1.18.0 or later is needed.")
-    return Nginx(path=path, version=version, tls="http_ssl_module" in text)
+    return Nginx(path=path, version=version, flags=frozenset(re.findall(r"--with(?:out)?-[\w-]+", text)))
 
 
 def find_python(python: str, worker_class: str) -> str:
     """The interpreter that runs gunicorn; "" is our own. Raises MachineError when a module is missing there."""
     path = find_program(python) if python else sys.executable
     if path is None:
-        raise MachineError(f"There is no program {python!r}. Correct the setting python, or leave it out.")
-    for module in dict.fromkeys(("gunicorn", WORKER_MODULES[worker_class])):
-        if not _has_module(path, module):
-            raise MachineError(
-                f"{path} has no module {module}, which worker_class = {worker_class!r} needs. "
-                f"Install it: {path} -m pip install gunicorn uvicorn uvicorn-worker."
-            )
+        inside = find_program(str(Path(python) / "bin/python"))
+        way_out = f"Set python to {inside}." if inside else "Correct the setting python, or leave it out."
+        raise MachineError(f"There is no program {python!r}. {way_out}")
+    needed = {"gunicorn": "gunicorn", **WORKER_MODULES.get(worker_class, {})}
+    missing = {module: package for module, package in needed.items() if not _has_module(path, module)}
+    if missing:
+        raise MachineError(
+            f"{path} has no module {' and no module '.join(missing)}, which worker_class = {worker_class!r} needs. "
+            f"Install {'it' if len(missing) == 1 else 'them'}: {path} -m pip install {' '.join(missing.values())}."
+        )
+    if worker_class == "asgi" and (version := gunicorn_version(path)) < ASGI_SINCE:
+        raise MachineError(
+            f"{path} has gunicorn {'.'.join(map(str, version))}, whose workers are older than worker_class = 'asgi'. "
+            f"Upgrade it: {path} -m pip install --upgrade gunicorn. Or set worker_class to 'uvicorn'."
+        )
     return path
 
 

@@ -11,7 +11,7 @@ from harness.lab import bare, relay
 from harness.lab.certificate import Certificate
 from harness.lab.directories import private_name, socket_problem
 from harness.lab.network.way import BARE_WAY, Way
-from harness.model import Arm, Home, Target, Transport
+from harness.model import OWN_HOST, Arm, Home, Target, Transport, request_for
 from harness.model.rungs import LOOPBACK, Relayed
 
 NGINX_ITSELF = "nginx itself"
@@ -127,8 +127,10 @@ def at(hop: Hop, path: str, *, keepalive: bool) -> Target:
 
 def _target(arm: Arm, last: Hop, certificate: Certificate | None, ports: Iterator[int], door: str) -> Target:
     settings = arm.settings
+    request = request_for(settings, OWN_HOST)
     if settings.chain not in BEHIND_NGINX:
-        return replace(at(last, settings.path, keepalive=settings.client_keepalive), timeout_s=settings.timeout_s)
+        target = at(last, settings.path, keepalive=settings.client_keepalive)
+        return replace(target, timeout_s=settings.timeout_s, request=request)
     return Target(
         host=door,
         port=next(ports),
@@ -136,4 +138,5 @@ def _target(arm: Arm, last: Hop, certificate: Certificate | None, ports: Iterato
         authority=certificate.authority if certificate and settings.tls else None,
         keepalive=settings.client_keepalive,
         timeout_s=settings.timeout_s,
+        request=request,
     )

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from harness.errors import MachineError, StackError
+from harness.lab.app_failures import application_problem
 from harness.lab.blueprint import Blueprint, bare_name
 from harness.lab.by_hand import start_script
 from harness.lab.certificate import write_certificate
@@ -19,11 +21,13 @@ from harness.lab.network.netns import Network
 from harness.lab.network.networks import StackNetwork, network_of
 from harness.lab.nginx import CHECK_HEADER, CHECK_PATH
 from harness.lab.process import Running, Service, log_tail, running
+from harness.lab.refusals import lasting_502, refusal_hint
 from harness.model import SERVER_ROLES, Reply, Target
 
-READY_S = 30.0
 POLL_S = 0.03
-STARTING = (502, 503, 504)  # what nginx says while the application is not there yet
+MOST_RESTARTS = 3  # of a worker before it has answered: after that it ends each time
+BAD_GATEWAY = 502
+STARTING = (BAD_GATEWAY, 503, 504)  # what nginx says while the application is not there yet
 
 ROLES_OF: Mapping[str, Sequence[str]] = {
     "full": SERVER_ROLES,
@@ -154,13 +158,14 @@ def _doors(blueprint: Blueprint, network: StackNetwork) -> Iterator[Sequence[soc
 
 def _stack(blueprint: Blueprint, services: _Services, ask: Ask) -> Stack:
     app, nginx = services.app, services.nginx
-    with services.network.client.entered():
-        replies = _ready(blueprint, ask, services.every)
+    with _explained(blueprint), services.network.client.entered():
+        replies = _ready(blueprint, ask, services)
+        workers = _all_workers(app, blueprint.arms[0].settings.workers, blueprint.start_timeout_s)
     return Stack(
         blueprint=blueprint,
         nginx=nginx,
         app=app,
-        pids={"nginx": _all_workers(nginx, 1), "app": _all_workers(app, blueprint.arms[0].settings.workers)},
+        pids={"nginx": _all_workers(nginx, 1, blueprint.start_timeout_s), "app": workers},
         bare=services.bare,
         replies=replies,
         relay=services.relay,
@@ -237,29 +242,63 @@ def _write_files(blueprint: Blueprint) -> None:
         ) from None
 
 
-def _ready(blueprint: Blueprint, ask: Ask, services: tuple[Running, ...]) -> dict[str, Reply]:
+@contextmanager
+def _explained(blueprint: Blueprint) -> Iterator[None]:
+    """Put the application's fault, where gunicorn's log tells one, before what failed because of it."""
+    try:
+        yield
+    except StackError as error:
+        log = _text(blueprint.directory / "gunicorn.log")
+        cause = application_problem(blueprint.arms[0].settings, blueprint.gunicorn_argv[0], log)
+        raise StackError(f"{cause}\n{error}" if cause else str(error)) from None
+
+
+def _ready(blueprint: Blueprint, ask: Ask, services: _Services) -> dict[str, Reply]:
     """The right answer of each arm, or a StackError: at once when one is wrong, in the end when none comes."""
-    deadline = time.monotonic() + READY_S
+    deadline = time.monotonic() + blueprint.start_timeout_s
     replies: dict[str, Reply] = {}
+    workers: set[int] = set()
     for arm, target in blueprint.targets.items():
         while arm not in replies:
-            for service in services:
+            for service in services.every:
                 service.check()
-            reply = _asked(arm, target, blueprint.server(arm), ask)
+            workers.update(services.app.worker_pids())
+            _check_restarts(workers, blueprint)
+            limited = replace(target, timeout_s=min(target.timeout_s, blueprint.start_timeout_s))
+            reply = _asked(arm, limited, blueprint.server(arm), ask)
             if isinstance(reply, Reply) and reply.status not in STARTING:
                 replies[arm] = _right(arm, reply, blueprint)
             elif time.monotonic() > deadline:
                 raise StackError(_not_ready(arm, reply, blueprint))
             else:
+                _check_lasting(arm, reply, blueprint)
                 time.sleep(POLL_S)
     return replies
 
 
+def _check_restarts(workers: set[int], blueprint: Blueprint) -> None:
+    """Raise StackError when `workers`, all that there have been, are so many that each of them must have ended."""
+    restarts = len(workers) - blueprint.arms[0].settings.workers
+    if restarts > MOST_RESTARTS:
+        log = blueprint.directory / "gunicorn.log"
+        raise StackError(
+            f"gunicorn's workers end before they answer: it has started {restarts} more than it should have. Correct "
+            f"the application. The log {log} ends:\n{log_tail(log)}"
+        )
+
+
+def _check_lasting(arm: str, reply: Reply | str, blueprint: Blueprint) -> None:
+    """Raise StackError when nginx will answer 502 however often it is asked."""
+    if isinstance(reply, Reply) and reply.status == BAD_GATEWAY:
+        why = lasting_502(blueprint.arm(arm).settings, _text(blueprint.directory / "nginx.log"))
+        if why:
+            raise StackError(f"Arm {arm!r}: nginx answers {blueprint.targets[arm].path} with status 502. {why}")
+
+
 def _asked(arm: str, target: Target, server: str | None, ask: Ask) -> Reply | str:
     """nginx is asked where it says who served; without nginx the question is the arm's own."""
-    limited = replace(target, timeout_s=min(target.timeout_s, READY_S))
     try:
-        return ask(limited, CHECK_PATH if server else target.path)
+        return ask(target, CHECK_PATH if server else target.path)
     except StackError as error:
         raise StackError(f"Arm {arm!r}: {error}") from None
 
@@ -269,10 +308,11 @@ def _right(arm: str, reply: Reply, blueprint: Blueprint) -> Reply:
     if expected and seen != expected:
         raise StackError(f"Arm {arm!r} was served by {seen} instead of {expected}. Is another server in the way?")
     if not 200 <= reply.status < 300:
-        path, log = blueprint.targets[arm].path, blueprint.directory / "gunicorn.log"
+        target, log = blueprint.targets[arm], blueprint.directory / "gunicorn.log"
+        hint = refusal_hint(blueprint.arm(arm).settings, target.host_field, reply)
         raise StackError(
-            f"Arm {arm!r} answers {path} with status {reply.status} instead of 2xx. Correct the path or the "
-            f"application. The log {log} ends:\n{log_tail(log)}"
+            f"Arm {arm!r} answers {target.path} with status {reply.status} instead of 2xx. Correct the path or the "
+            f"application. {hint}{' ' if hint else ''}The log {log} ends:\n{log_tail(log)}"
         )
     return reply
 
@@ -280,17 +320,24 @@ def _right(arm: str, reply: Reply, blueprint: Blueprint) -> Reply:
 def _not_ready(arm: str, reply: Reply | str, blueprint: Blueprint) -> str:
     last = f"status {reply.status}" if isinstance(reply, Reply) else reply
     logs = "\n".join(log_tail(blueprint.directory / name) for name in ("gunicorn.log", "nginx.log"))
-    return f"Arm {arm!r} did not answer within {READY_S:g} s; the last try gave {last}. The logs end:\n{logs}"
+    return (
+        f"Arm {arm!r} did not answer within {blueprint.start_timeout_s:g} s, its start_timeout_s; the last try gave "
+        f"{last}. Set start_timeout_s to more if the application takes longer to start. The logs end:\n{logs}"
+    )
 
 
-def _all_workers(service: Running, count: int) -> tuple[int, ...]:
+def _all_workers(service: Running, count: int, limit_s: float) -> tuple[int, ...]:
     """The pids once all are there: gunicorn starts its workers one after the other, with pauses."""
-    deadline = time.monotonic() + READY_S
+    deadline, name = time.monotonic() + limit_s, service.service.name
     while len(pids := service.worker_pids()) < count:
         if time.monotonic() > deadline:
-            raise StackError(f"{service.service.name} has {len(pids)} of its {count} workers after {READY_S:g} s.")
+            raise StackError(f"{name} has {len(pids)} of its {count} workers after {limit_s:g} s, its start_timeout_s.")
         time.sleep(POLL_S)
     return pids
+
+
+def _text(log: Path) -> str:
+    return log.read_text(errors="replace") if log.exists() else ""
 
 
 def _listed(pids: tuple[int, ...]) -> str:

@@ -28,7 +28,7 @@ WITHOUT_ANSWER = ("no answer", NOT_HTTP)  # a server that is not there yet may d
 
 
 def ask(target: Target, path: str, timeout_s: float | None = None) -> Reply | str:
-    """The answer to GET `path`, or a few words on why there is none.
+    """The answer to the target's request for `path`, or a few words on why there is none.
 
     All of it must come within `timeout_s`, or else the target's. Raises StackError where an answer begins and is none
     that can be measured: one that does not end, is cut short, too large or against the rules of HTTP.

@@ -95,15 +95,18 @@ def _tls(authority: Path | None) -> ssl.SSLContext:
 
 def request_of(target: Target) -> bytes:
     """The bytes that ask for the target's path."""
-    connection = "keep-alive" if target.keepalive else "close"
+    request, connection = target.request, "keep-alive" if target.keepalive else "close"
+    named = {name.lower() for name, _ in request.fields}
+    usual = (("User-Agent", "barehop"), ("Accept", "*/*"))
     lines = (
-        f"GET {target.path} HTTP/1.1",
-        f"Host: {target.place}",
-        "User-Agent: barehop",
-        "Accept: */*",
+        f"{request.method} {target.path} HTTP/1.1",
+        f"Host: {target.host_field}",
+        *(f"{name}: {value}" for name, value in usual if name.lower() not in named),
         f"Connection: {connection}",
+        *request.lines,
+        *([f"Content-Length: {len(request.body)}"] if request.has_length else []),
     )
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii") + request.body
 
 
 def _burst(exchange: Callable[[], Exchange], proved: AnswerShape | None, settle: int, timed: int) -> Burst:

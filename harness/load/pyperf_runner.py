@@ -1,6 +1,7 @@
 """The program that pyperf runs: a benchmark of one request, in worker processes that calibrate and warm up."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from harness.evidence.pyperf_facts import without_names
 from harness.experiment.urls import parsed
 from harness.load.client import exchanging
 from harness.load.exchange import Exchange
-from harness.model import Target
+from harness.model import PLAIN, Request, Target
 from harness.start import module_command
 
 NAME = "request"
@@ -36,6 +37,7 @@ def _bench() -> None:
     runner.argparser.add_argument("--authority", type=Path, help="the certificate to trust")
     runner.argparser.add_argument("--address", default="", help="what the url's host was resolved to")
     runner.argparser.add_argument("--keepalive", action="store_true", help="all requests over one connection")
+    runner.argparser.add_argument("--request", type=Path, help="a JSON file: what requests say besides their path")
     runner.argparser.add_argument("--patience", type=float, default=10.0, help="seconds that a request may take")
     options = runner.parse_args()
     with exchanging(_target(options)) as exchange:
@@ -66,13 +68,21 @@ def _target(options: argparse.Namespace) -> Target:
         timeout_s=options.patience,
         tls=url.tls,
         address=options.address,
+        request=_request(options.request) if options.request else PLAIN,
     )
+
+
+def _request(path: Path) -> Request:
+    asked = json.loads(path.read_text(encoding="utf-8"))
+    headers = tuple((name, value) for name, value in asked["headers"])
+    return Request(asked["method"], asked["host"], headers, asked["body"].encode())
 
 
 def _for_workers(command: list[str], options: argparse.Namespace) -> None:
     command += [f"--url={options.url}", f"--patience={options.patience}"]
     command += [f"--authority={options.authority}"] if options.authority else []
     command += [f"--address={options.address}"] if options.address else []
+    command += [f"--request={options.request}"] if options.request else []
     command += ["--keepalive"] if options.keepalive else []
 
 

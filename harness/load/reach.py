@@ -15,7 +15,7 @@ from harness.experiment.urls import parsed
 from harness.load.ask import ask, quoted
 from harness.load.faults import TIMEOUT
 from harness.load.other_scheme import scheme_problem
-from harness.model import Arm, Reply, Settings, Target
+from harness.model import Arm, Reply, Settings, Target, request_for
 
 MOST_ADDRESSES = 8  # of one name that are tried
 LEAST_S = 0.05  # for each of them
@@ -57,6 +57,7 @@ def target_of(settings: Settings) -> Target:
         socket=url.socket,
         timeout_s=settings.timeout_s,
         tls=url.tls,
+        request=request_for(settings, ""),
     )
 
 

@@ -21,6 +21,7 @@ from harness.model.outcome import Outcome
 from harness.model.plan import AllanPoint, CurvePoint, Pilot, Plan, Schedule
 from harness.model.plugins import LoadTool, Reply, Target, Transport
 from harness.model.record import Doubt, Record, Snapshot, Visit, VisitRow
+from harness.model.request import OWN_HOST, PLAIN, Request, request_for
 from harness.model.rungs import NetworkRung, SandboxRung
 from harness.model.summary import ArmSummary, Comparison, Needed, Seconds, Summary
 from harness.model.throttled import Throttled
@@ -42,6 +43,8 @@ from harness.model.words import HEADLINE, ROLES, SERVER_ROLES, SERVICE, Home, Me
 
 __all__ = [
     "HEADLINE",
+    "OWN_HOST",
+    "PLAIN",
     "ROLES",
     "SERVER_ROLES",
     "SERVICE",
@@ -97,6 +100,7 @@ __all__ = [
     "Reader",
     "Record",
     "Reply",
+    "Request",
     "SameSign",
     "SandboxRung",
     "Schedule",
@@ -116,4 +120,5 @@ __all__ = [
     "Visit",
     "VisitRow",
     "Waterfall",
+    "request_for",
 ]

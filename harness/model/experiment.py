@@ -42,12 +42,29 @@ class Settings(Model):
     )
     app: str = Field("app.main:app", min_length=1, description="the ASGI or WSGI application, module:name")
     app_dir: str = Field("", description='where the application is imported from; "": where barehop is')
-    worker_class: Literal["uvicorn", "asgi", "sync"] = Field("uvicorn", description="gunicorn's worker")
+    worker_class: Literal["uvicorn", "asgi", "sync", "gthread"] = Field(
+        "uvicorn", description="gunicorn's worker: uvicorn and asgi serve ASGI, sync and gthread serve WSGI"
+    )
     workers: int = Field(1, ge=1, le=256, description="gunicorn's worker processes")
+    threads: int = Field(1, ge=1, le=256, description="threads of each worker process, with gthread")
+    start_timeout_s: float = Field(
+        30.0, gt=0, le=3600, strict=False, description="how long the servers may take until they answer"
+    )
     nginx: str = Field("nginx", min_length=1, description="which nginx: a name or a path")
     python: str = Field("", description='which Python runs gunicorn; "": the one barehop runs in')
     tls: bool = Field(False, description="nginx terminates TLS")
+    proxy_buffer_kb: int = Field(
+        4, ge=4, le=1024, description="nginx's buffer for an answer, whose first piece must hold all of its headers"
+    )
     path: str = Field("/", pattern=PATH, description="what is requested")
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = Field(
+        "GET", description="how it is requested"
+    )
+    host: str = Field("", description='the Host of requests; "": localhost, or the host of the url')
+    headers: dict[str, str] = Field(default_factory=dict, description="further headers of requests, by name")
+    body: str = Field(
+        "", description="the body of requests; its Content-Type is that of JSON or of text unless headers name it"
+    )
     connections: int = Field(1, ge=1, description="concurrent connections of the client")
     rate: Annotated[float, Field(ge=0, strict=False)] | Annotated[str, Field(pattern=r"^\d{1,3}(\.\d+)?%$")] = Field(
         0.0,

@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.model.answers import AnswerShape, json_keys, media_type
 from harness.model.experiment import Settings
 from harness.model.outcome import Outcome
+from harness.model.request import PLAIN, Request
 from harness.model.words import Home
 
 USUAL_PORTS = {"http": 80, "https": 443}
@@ -39,6 +40,7 @@ class Target:
     tls: bool = False  # without an authority: as the system trusts
     address: str = ""  # what `host` was resolved to; "": it is an address
     proved: AnswerShape | None = None  # what its answers must be like; None: any answer of 2xx is right
+    request: Request = PLAIN
 
     @property
     def encrypted(self) -> bool:
@@ -46,10 +48,20 @@ class Target:
 
     @property
     def place(self) -> str:
-        """As it stands in a URL and in a request's Host."""
+        """As it stands in a URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         usual = USUAL_PORTS["https" if self.encrypted else "http"]
         return host if self.socket or self.port == usual else f"{host}:{self.port}"
+
+    @property
+    def host_field(self) -> str:
+        """The Host of its requests."""
+        return self.request.host or self.place
+
+    @property
+    def written_host(self) -> tuple[str, ...]:
+        """`Host: NAME` as a line for a tool to send instead of the URL's; none where they are the same."""
+        return (f"Host: {self.request.host}",) if self.request.host not in ("", self.place) else ()
 
     @property
     def url(self) -> str:

@@ -57,7 +57,7 @@ def refusals(**settings: object) -> list[str]:
         (
             "k6",
             "run --quiet --no-color --no-usage-report --address= -u 2 -i 300 --no-connection-reuse "
-            "-e URL=http://127.0.0.1:8080/a -e TIMEOUT_MS=1500 k6.js",
+            "-e URL=http://127.0.0.1:8080/a -e TIMEOUT_MS=1500 -e REQUEST=/run/asked.json k6.js",
         ),
         ("locust", "-f locust_file.py --headless --only-summary --skip-log --exit-code-on-error 0 -u 2 -r 2"),
         ("molotov", "--quiet --workers 2 --max-runs 150 molotov_scenario.py"),

@@ -1,4 +1,4 @@
-// k6's script: asks URL with a timeout of TIMEOUT_MS; the times of right answers, connecting included, and the failures
+// k6's script: sends the request in the file REQUEST to URL with a timeout of TIMEOUT_MS; the times of right answers, connecting included, and the failures
 // by kind go into outcome.json. k6 keeps every value of a trend, so that its percentiles are not rounded.
 import http from 'k6/http';
 import { Counter, Trend } from 'k6/metrics';
@@ -8,6 +8,8 @@ const BY_WORDS = { EOF: 'no answer', 'unexpected EOF': 'short body' };
 const OTHER = 'no whole answer';
 const PERCENTILES = [...Array(99).keys()].map((below) => below + 1).concat([99.9]);
 
+const asked = JSON.parse(open(__ENV.REQUEST));
+const parameters = { headers: asked.headers, redirects: 0, timeout: Number(__ENV.TIMEOUT_MS) };
 const latency = new Trend('latency', true);
 const failed = {};
 for (const kind of [...Object.values(BY_CODE), ...Object.values(BY_WORDS), OTHER]) count(kind);
@@ -29,7 +31,7 @@ function kindOf(answer) {
 }
 
 export default function () {
-  const answer = http.get(__ENV.URL, { redirects: 0, timeout: Number(__ENV.TIMEOUT_MS) });
+  const answer = http.request(asked.method, __ENV.URL, asked.body, parameters);
   const kind = kindOf(answer);
   if (kind) failed[kind].add(1);
   else latency.add(answer.timings.blocked + answer.timings.duration);

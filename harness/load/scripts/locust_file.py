@@ -93,7 +93,10 @@ class Visitor(FastHttpUser):
 
     host = ASKED["url"]
     network_timeout = connection_timeout = ASKED["timeout_s"]
-    default_headers = {"Connection": "keep-alive" if ASKED["keepalive"] else "close"}  # noqa: RUF012 - locust's own
+    default_headers = {  # noqa: RUF012 - locust's own
+        "Connection": "keep-alive" if ASKED["keepalive"] else "close",
+        **ASKED["headers"],
+    }
     insecure = False
     ssl_context_factory = staticmethod(trusting)
 
@@ -101,7 +104,7 @@ class Visitor(FastHttpUser):
     def visit(self) -> None:
         if not self.environment.barehop.begins_another():
             raise StopUser
-        self.client.get(ASKED["url"], allow_redirects=False)
+        self.client.request(ASKED["method"], ASKED["url"], data=ASKED["body"], allow_redirects=False)
 
     def on_stop(self) -> None:
         run = self.environment.barehop

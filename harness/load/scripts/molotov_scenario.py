@@ -53,6 +53,7 @@ def kind_of(error: Exception) -> str:
 
 
 RUN = Run()
+BODY = None if ASKED["body"] is None else ASKED["body"].encode()
 
 
 @global_teardown()
@@ -67,6 +68,7 @@ async def session_options(_worker: int, _arguments: object) -> dict[str, Any]:
     return {
         "connector": aiohttp.TCPConnector(force_close=not ASKED["keepalive"], ssl=tls),
         "timeout": aiohttp.ClientTimeout(total=ASKED["timeout_s"]),
+        "headers": ASKED["headers"],
     }
 
 
@@ -74,7 +76,7 @@ async def session_options(_worker: int, _arguments: object) -> dict[str, Any]:
 async def visit(session: aiohttp.ClientSession) -> None:
     begun_s = perf_counter()
     try:
-        async with session.get(ASKED["url"], allow_redirects=False) as answer:
+        async with session.request(ASKED["method"], ASKED["url"], data=BODY, allow_redirects=False) as answer:
             await answer.read()
         kind = None if 200 <= answer.status < 300 else f"status {answer.status}"
     except (aiohttp.ClientError, OSError) as error:

@@ -1,5 +1,5 @@
 -- wrk's script: ends the run after ARGUMENT 1 requests (0: never) on ARGUMENT 2 connections, and prints wrk's counts and
--- its whole histogram as one line of JSON. Whoever has no request left to send sends an empty line, which servers skip.
+-- its whole histogram as one line of JSON. ARGUMENT 3 is the method, ARGUMENT 4 the file of the body. Whoever has no request left to send sends an empty line, which servers skip.
 local ffi = require("ffi")
 ffi.cdef("int getpid(void); int kill(int pid, int signal);")
 local SIGINT = 2 -- what wrk ends its wait for
@@ -11,6 +11,12 @@ end
 
 function init(arguments)
    limit, connections = tonumber(arguments[1]), tonumber(arguments[2])
+   wrk.method = arguments[3] or wrk.method
+   if arguments[4] then
+      local file = assert(io.open(arguments[4], "rb"))
+      wrk.body = file:read("*a")
+      file:close()
+   end
    sent, idle = -1, 0 -- wrk asks once without sending, to see whether it is a request
    whole = wrk.format()
 end

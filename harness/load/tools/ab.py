@@ -3,6 +3,7 @@
 import csv
 import math
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness.model import LoadTool, Outcome, Settings, Target
@@ -11,6 +12,8 @@ from harness.model.outcome import left_text
 _PERCENTILES = "percentiles.csv"
 _HEADER = ["Percentage served", "Time in ms"]
 _LAST_PERCENTILES = (99, 100)  # which of them is the last differs between releases
+_BODY = "body"
+_LONGEST_HEAD_BYTES = 7500  # ab has 8192 bytes for a request's head, with its own headers
 _REQUESTS_PER_S = 50_000  # more than one connection can do, so that only the time ends a run by time
 
 
@@ -20,7 +23,32 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
     timeout_s = str(math.ceil(target.timeout_s))  # in whole seconds only
     # -l: the body's length varies. -e: the only output finer than a millisecond.
     options = ["-q", "-l", "-s", timeout_s, "-c", connections, "-e", str(directory / _PERCENTILES), *keepalive]
-    return [program, *_amount(settings), *options, target.url]
+    return [program, *_amount(settings), *options, *_request(target, directory), target.url]
+
+
+def _request(target: Target, directory: Path) -> list[str]:
+    """-T goes with -p, and -m after it, because -p alone means POST."""
+    request = target.request
+    typed = dict(request.fields)
+    kind = next((value for name, value in typed.items() if name.lower() == "content-type"), "")
+    body = ["-p", str(directory / _BODY), "-T", kind] if request.body else []
+    method = ["-m", request.method] if request.method not in ("GET", "POST" if body else "GET") else []
+    empty = ["Content-Length: 0"] if request.has_length and not body else []
+    lines = (f"{name}: {value}" for name, value in typed.items() if not body or name.lower() != "content-type")
+    return [*body, *method, *(word for line in (*target.written_host, *lines, *empty) for word in ("-H", line))]
+
+
+def _files(target: Target, settings: Settings) -> Mapping[str, str]:
+    return {_BODY: target.request.body.decode()} if target.request.body else {}
+
+
+def _refuses(settings: Settings) -> Iterator[str]:
+    head_bytes = len(settings.path) + sum(len(name) + len(value) + 4 for name, value in settings.headers.items())
+    if head_bytes > _LONGEST_HEAD_BYTES:
+        yield (
+            f'tool = "ab" excludes headers and a path of {head_bytes} bytes, because it sends {_LONGEST_HEAD_BYTES} at '
+            "most. Send less, or choose another tool."
+        )
 
 
 def _amount(settings: Settings) -> list[str]:
@@ -90,4 +118,6 @@ PLUGIN = LoadTool(
     "scripts/setup tools unpacks it.",
     command=_command,
     outcome=_outcome,
+    files=_files,
+    refuses=_refuses,
 )

@@ -3,13 +3,13 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness.model import LoadTool, Outcome, Settings, Target
 from harness.model.outcome import left_text
 
-_LOG = "requests.tsv"
+_LOG, _BODY = "requests.tsv", "body"
 _RESOLUTION_US = 1.0
 _COUNTS = ("total", "started", "done", "succeeded", "failed", "errored", "timeout")
 
@@ -21,7 +21,21 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
     closing = [] if target.keepalive else ["-H", "Connection: close"]
     one_by_one = ["-c", str(settings.connections), "-t", "1", "-m", "1"]
     patience = ["-N", f"{math.ceil(1000 * target.timeout_s)}ms"]
-    return [program, "--h1", *amount, *one_by_one, *patience, *closing, f"--log-file={directory / _LOG}", target.url]
+    options = [*amount, *one_by_one, *patience, *closing, *_request(target, directory)]
+    return [program, "--h1", *options, f"--log-file={directory / _LOG}", target.url]
+
+
+def _request(target: Target, directory: Path) -> list[str]:
+    request = target.request
+    body = ["-d", str(directory / _BODY)] if request.body else []
+    empty = ["content-length: 0"] if request.has_length and not body else []
+    method = [f":method: {request.method}"] if request.method != "GET" else []
+    host = [f":authority: {target.host_field}"] if target.written_host else []
+    return [*body, *(word for line in (*method, *host, *request.lines, *empty) for word in ("-H", line))]
+
+
+def _files(target: Target, settings: Settings) -> Mapping[str, str]:
+    return {_BODY: target.request.body.decode()} if target.request.body else {}
 
 
 def _refuses(settings: Settings) -> Iterator[str]:
@@ -81,5 +95,6 @@ PLUGIN = LoadTool(
     "tools unpacks it.",
     command=_command,
     outcome=_outcome,
+    files=_files,
     refuses=_refuses,
 )

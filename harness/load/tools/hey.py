@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.model import LoadTool, Outcome, Settings, Target
 from harness.model.outcome import left_text
 
-_ASKED = "asked.json"
+_ASKED, _BODY = "asked.json", "body"
 _RESOLUTION_US = 100.0  # it prints seconds with four digits after the point
 _MOST_ROWS = 1_000_000  # of which it prints no more
 
@@ -24,15 +24,27 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
     amount = ["-n", str(_requests(settings)), "-c", str(settings.connections)]
     closing = [] if target.keepalive else ["-disable-keepalive"]
     timeout = ["-t", str(math.ceil(target.timeout_s))]
-    return [program, *amount, *timeout, *closing, "-disable-redirects", "-o", "csv", target.url]
+    options = [*amount, *timeout, *closing, *_request(target, directory)]
+    return [program, *options, "-disable-redirects", "-o", "csv", target.url]
+
+
+def _request(target: Target, directory: Path) -> list[str]:
+    request = target.request
+    host = ["-host", target.host_field] if target.written_host else []
+    method = ["-m", request.method] if request.method != "GET" else []
+    body = ["-D", str(directory / _BODY)] if request.body else []
+    return [*host, *method, *body, *(word for line in request.lines for word in ("-H", line))]
 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
-    """How many were asked for: hey's rows leave out those without an answer."""
-    return {_ASKED: json.dumps({"requests": _requests(settings)})}
+    """How many were asked for, because hey's rows leave out those without an answer; and the body."""
+    body = {_BODY: target.request.body.decode()} if target.request.body else {}
+    return {_ASKED: json.dumps({"requests": _requests(settings)}), **body}
 
 
 def _refuses(settings: Settings) -> Iterator[str]:
+    if any(name.lower() == "user-agent" for name in settings.headers):
+        yield 'tool = "hey" excludes a header "User-Agent", because it writes its own. Leave it out.'
     if settings.tool_seconds:
         yield (
             f'tool = "hey" excludes tool_seconds = {settings.tool_seconds:g}, because requests that fail are told from '

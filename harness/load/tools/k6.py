@@ -3,13 +3,14 @@
 import json
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.model import LoadTool, Outcome, Settings, Target
 from harness.model.outcome import left_text
 
-_FILE = "outcome.json"
+_ASKED, _FILE = "asked.json", "outcome.json"
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "k6.js"
 _SHORTEST_S = 1.0
 _RESOLUTION_US = 0.001
@@ -20,11 +21,18 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
     if settings.tool_seconds:
         amount = ["-d", f"{max(settings.tool_seconds, _SHORTEST_S):.9f}s"]
     told = ["-e", f"URL={target.url}", "-e", f"TIMEOUT_MS={math.ceil(1000 * target.timeout_s)}"]
+    told += ["-e", f"REQUEST={directory / _ASKED}"]
     closing = [] if target.keepalive else ["--no-connection-reuse"]
     trusting = ["--insecure-skip-tls-verify"] if target.authority else []
     # Without an address k6 opens no port of its own.
     alone = ["--quiet", "--no-color", "--no-usage-report", "--address="]
     return [program, "run", *alone, "-u", str(settings.connections), *amount, *closing, *trusting, *told, str(_SCRIPT)]
+
+
+def _files(target: Target, settings: Settings) -> Mapping[str, str]:
+    request, host = target.request, dict(line.split(": ", 1) for line in target.written_host)
+    body = request.body.decode() or None  # an empty text would be sent in chunks
+    return {_ASKED: json.dumps({"method": request.method, "headers": host | dict(request.fields), "body": body})}
 
 
 def _outcome(directory: Path) -> Outcome:
@@ -60,4 +68,5 @@ PLUGIN = LoadTool(
     command=_command,
     outcome=_outcome,
     start_s=0.6,
+    files=_files,
 )

@@ -25,9 +25,16 @@ def _files(target: Target, settings: Settings) -> Mapping[str, str]:
         "seconds": settings.tool_seconds,
         "timeout_s": target.timeout_s,
         "keepalive": target.keepalive,
+        "method": target.request.method,
+        "headers": {**_host(target), **dict(target.request.fields)},
+        "body": target.request.body.decode() if target.request.has_length else None,
         "authority": str(target.authority.absolute()) if target.authority else None,
     }
     return {_ASKED: json.dumps(asked)}
+
+
+def _host(target: Target) -> dict[str, str]:
+    return {"Host": target.host_field} if target.written_host else {}
 
 
 def _outcome(directory: Path) -> Outcome:

@@ -2,15 +2,16 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from harness.model import LoadTool, Outcome, Settings, Target
+from harness.model import PLAIN, LoadTool, Outcome, Settings, Target
 from harness.start import module_command
 
-_FILE = "pyperf.json"
+_ASKED, _FILE = "asked.json", "pyperf.json"
 _PROCESSES = 1  # a run is one of many, in random order; another process calibrates before
 
 
@@ -25,7 +26,16 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
         options.append(f"--address={target.address}")
     if target.keepalive:
         options.append("--keepalive")
+    if target.request != PLAIN:
+        options.append(f"--request={directory / _ASKED}")
     return [program, *module_command("harness.load.pyperf_runner"), f"--url={target.url}", *options]
+
+
+def _files(target: Target, settings: Settings) -> Mapping[str, str]:
+    request = target.request
+    if request == PLAIN:
+        return {}
+    return {_ASKED: json.dumps(asdict(request) | {"body": request.body.decode()})}
 
 
 def _refuses(settings: Settings) -> Iterator[str]:
@@ -76,5 +86,6 @@ PLUGIN = LoadTool(
     outcome=_outcome,
     own_amount=True,
     start_s=1.5,  # with what it measures: it calibrates to 0.1 s for each of four values
+    files=_files,
     refuses=_refuses,
 )

@@ -7,7 +7,7 @@ come late, nor numbers of requests: our script ends the run, or the clock does w
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from harness.model import LoadTool, Outcome, Settings, Target
 from harness.model.outcome import left_text
 
+_BODY = "body"
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "wrk.lua"
 _RESOLUTION_US = 1.0
 _SLOWEST_REQUEST_S = 0.1  # wrk knows an end in time only: after as long as so slow requests take
@@ -28,8 +29,20 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
     # One thread: wrk opens connections / threads by integer division in each.
     options = ["-t", "1", "-c", connections, "-d", str(math.ceil(settings.tool_seconds or by_count_s))]
     closing = [] if target.keepalive else ["-H", "Connection: close"]
-    script = ["--timeout", str(timeout_s), *closing, "-s", str(_SCRIPT)]
-    return [program, *options, *script, target.url, "--", str(limit), connections]
+    lines = [word for line in (*target.written_host, *target.request.lines) for word in ("-H", line)]
+    script = ["--timeout", str(timeout_s), *closing, *lines, "-s", str(_SCRIPT)]
+    return [program, *options, *script, target.url, "--", str(limit), connections, *_request(target, directory)]
+
+
+def _request(target: Target, directory: Path) -> list[str]:
+    """The script's third and fourth argument: the method, and the file of the body."""
+    request = target.request
+    body = [str(directory / _BODY)] if request.has_length else []
+    return [request.method, *body] if body or request.method != "GET" else []
+
+
+def _files(target: Target, settings: Settings) -> Mapping[str, str]:
+    return {_BODY: target.request.body.decode()} if target.request.has_length else {}
 
 
 def _refuses(settings: Settings) -> Iterator[str]:
@@ -102,5 +115,6 @@ PLUGIN = LoadTool(
     command=_command,
     outcome=_outcome,
     own_amount=True,
+    files=_files,
     refuses=_refuses,
 )

@@ -106,8 +106,8 @@ def test_a_python_without_gunicorn_says_how_to_install_it(tmp_path: Path) -> Non
     with pytest.raises(MachineError) as found:
         find_python(path, "uvicorn")
     assert str(found.value) == (
-        f"{path} has no module gunicorn, which worker_class = 'uvicorn' needs. "
-        f"Install it: {path} -m pip install gunicorn uvicorn uvicorn-worker."
+        f"{path} has no module gunicorn and no module uvicorn and no module uvicorn_worker, which "
+        f"worker_class = 'uvicorn' needs. Install them: {path} -m pip install gunicorn uvicorn uvicorn-worker."
     )
 
 
@@ -122,7 +122,22 @@ def test_a_python_that_is_missing_is_a_sentence() -> None:
         find_python("absent-python", "sync")
 
 
-@pytest.mark.parametrize("worker_class", ["uvicorn", "asgi", "sync"])
+def test_the_directory_of_an_environment_is_told_its_python(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    python = program(tmp_path / "bin/python", "true")
+    with pytest.raises(MachineError, match=rf"^There is no program '{tmp_path}'\. Set python to {python}\.$"):
+        find_python(str(tmp_path), "sync")
+
+
+def test_a_gunicorn_that_has_no_asgi_worker_is_too_old_for_it(tmp_path: Path) -> None:
+    (tmp_path / "gunicorn.py").write_text("__version__ = '23.0.0'\n")
+    path = program(tmp_path / "python", f'PYTHONPATH={tmp_path} exec {sys.executable} "$@"')
+    assert find_python(path, "sync") == path
+    with pytest.raises(MachineError, match=r"has gunicorn 23\.0\.0, .* pip install --upgrade gunicorn\."):
+        find_python(path, "asgi")
+
+
+@pytest.mark.parametrize("worker_class", ["uvicorn", "asgi", "sync", "gthread"])
 def test_our_own_python_has_all_that_workers_need(tmp_path: Path, worker_class: str) -> None:
     other = program(tmp_path / "python", f'exec {sys.executable} "$@"')
     assert find_python("", worker_class) == sys.executable

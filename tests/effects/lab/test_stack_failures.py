@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from services import eventually
@@ -36,7 +37,7 @@ def test_an_application_that_does_not_import_is_told_by_its_error(tmp_path: Path
     (tmp_path / "broken.py").write_text("import nothing_of_this_name\n")
     blueprint = blueprint_for(tmp_path, arm(app="broken:app", app_dir=str(tmp_path), workers=workers))
     sentence = failure(blueprint)
-    assert re.match(r"gunicorn ended with exit code [13]\. Its log, .*/gunicorn\.log, ends:\n", sentence)
+    assert re.search(r"(?m)^gunicorn ended with exit code [13]\. Its log, .*/gunicorn\.log, ends:\n", sentence)
     assert "ModuleNotFoundError: No module named 'nothing_of_this_name'" in sentence
     assert not re.search(r'Traceback|File "', sentence)
     assert not any(directory.exists() for directory in blueprint.private)
@@ -151,3 +152,81 @@ def test_a_machine_without_the_right_directory_says_which_transport_to_leave_out
         "uds-tmpfs: there is no directory on tmpfs that we may write to. Leave the transport out.",
         "uds-dir: there is no directory that is not on tmpfs that we may write to. Leave the transport out.",
     ]
+
+
+FLASKISH = "class App:\n    def __call__(self, environ, start_response): ...\napp = App()\n"
+PLAIN_WSGI = "def app(env, sr): ...\n"
+PLAIN_ASGI = "async def app(scope, receive, send): ...\n"
+ASGI_OBJECT = "class App:\n    async def __call__(self, scope, receive, send): ...\napp = App()\n"
+
+
+@pytest.mark.parametrize("text", [FLASKISH, PLAIN_WSGI])
+@pytest.mark.parametrize("worker_class", ["uvicorn", "asgi"])
+def test_a_wsgi_application_under_a_worker_for_asgi(tmp_path: Path, text: str, worker_class: Any) -> None:
+    (tmp_path / "shop.py").write_text(text)
+    asked = arm(app="shop:app", app_dir=str(tmp_path), worker_class=worker_class)
+    assert failure(blueprint_for(tmp_path, asked)).startswith(
+        f'shop:app is a WSGI application, and worker_class = "{worker_class}" serves ASGI. '
+        'Set worker_class to "sync" or "gthread".\nArm '
+    )
+
+
+@pytest.mark.parametrize("text", [ASGI_OBJECT, PLAIN_ASGI])
+@pytest.mark.parametrize("worker_class", ["sync", "gthread"])
+def test_an_asgi_application_under_a_worker_for_wsgi(tmp_path: Path, text: str, worker_class: Any) -> None:
+    (tmp_path / "shop.py").write_text(text)
+    asked = arm(app="shop:app", app_dir=str(tmp_path), worker_class=worker_class)
+    sentence = f'shop:app is an ASGI application, and worker_class = "{worker_class}" serves WSGI. '
+    assert failure(blueprint_for(tmp_path, asked)).startswith(f'{sentence}Set worker_class to "uvicorn".\nArm ')
+
+
+@pytest.mark.parametrize(
+    ("app", "sentence"),
+    [
+        ("shop:absent", "app = \"shop:absent\": the module shop in .* has no 'absent'."),
+        ("shop:absent()", "app = \"shop:absent()\": the module shop in .* has no 'absent()'."),
+        ("shop:number", 'app = "shop:number" is no application: it cannot be called.'),
+        ("shop:make", 'shop:make is a function that makes an application. Set app to "shop:make()".'),
+        ("market:app", "There is no module 'market' in "),
+    ],
+)
+def test_an_application_that_is_not_there_is_told_by_its_name(tmp_path: Path, app: str, sentence: str) -> None:
+    (tmp_path / "shop.py").write_text(f"number = 7\n{PLAIN_WSGI}def make(): return app\n")
+    said = failure(blueprint_for(tmp_path, arm(app=app, app_dir=str(tmp_path), worker_class="sync")))
+    assert re.match(re.escape(sentence).replace(r"\.\*", ".*"), said)
+
+
+def test_headers_that_do_not_fit_nginxs_buffer_are_told_at_once_with_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "cookies.py").write_text(
+        "def app(environ, start_response):\n"
+        "    cookies = [('Set-Cookie', f's{n}=' + 'y' * 1000) for n in range(30)]\n"
+        "    start_response('200 OK', [('Content-Length', '2'), *cookies])\n"
+        "    return [b'ok']\n"
+    )
+    asked: dict[str, Any] = {"app": "cookies:app", "app_dir": str(tmp_path), "worker_class": "sync"}
+    assert failure(blueprint_for(tmp_path, arm(**asked, start_timeout_s=3600))) == (
+        "Arm 'tcp': nginx answers / with status 502. The headers of its answer do not fit nginx's buffer, "
+        "proxy_buffer_kb = 4. Set proxy_buffer_kb to more, up to 1024, or let the application send less."
+    )
+    with stack_of(blueprint_for(tmp_path, arm(**asked, proxy_buffer_kb=64))) as stack:
+        assert stack.replies["tcp"].body == b"ok"
+
+
+def test_workers_that_end_before_they_answer_are_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "dies.py").write_text(
+        "import os, signal\ndef app(environ, start_response):\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    asked = arm(app="dies:app", app_dir=str(tmp_path), worker_class="sync", start_timeout_s=3600)
+    assert failure(blueprint_for(tmp_path, asked)).startswith("gunicorn's workers end before they answer: ")
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [
+        (400, "If it serves certain hosts only, set host to one of them; the request's was shop.example."),
+        (405, "If it answers to another method than GET, set method."),
+        (401, "If it needs a header, like Authorization, set headers."),
+    ],
+)
+def test_a_refusal_comes_with_the_setting_that_may_help(tmp_path: Path, status: int, hint: str) -> None:
+    assert hint in failure(blueprint_for(tmp_path, odd_arm(f"/status/{status}", host="shop.example")))

@@ -52,6 +52,13 @@ OTHER_VALUES = {
     "app_dir": "/srv",
     "worker_class": "asgi",
     "workers": 2,
+    "threads": 2,
+    "start_timeout_s": 40.0,
+    "proxy_buffer_kb": 32,
+    "method": "POST",
+    "host": "example.org",
+    "headers": {"Accept": "text/html"},
+    "body": "{}",
     "nginx": "/usr/sbin/nginx",
     "python": "/usr/bin/python3",
     "tls": True,
@@ -79,6 +86,7 @@ OTHER_VALUES = {
 # What an nginx server, a socket of gunicorn's or the client decides for each arm by itself.
 PER_ARM = {
     "transport", "chain", "upstream_keepalive", "tls", "path", "connections", "rate", "p99_limit_ms", "timeout_s",
+    "start_timeout_s", "proxy_buffer_kb", "method", "host", "headers", "body",
     "client_keepalive", "authority", "pids", "cgroup", "start", "tool", "tool_requests", "tool_seconds",
 }  # fmt: skip
 

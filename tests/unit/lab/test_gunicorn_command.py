@@ -20,14 +20,41 @@ BINDS = ["127.0.0.1:12000", "unix:/dev/shm/barehop-89abcdef/hop.sock"]
         ("gunicorn-23", (23, 0, 0), {}),
         ("gunicorn-25.1", (25, 1, 0), {}),
         ("gunicorn-sync", (25, 1, 0), {"worker_class": "sync", "app": "app.wsgi:app", "workers": 4}),
+        ("gunicorn-gthread", (25, 1, 0), {"worker_class": "gthread", "app": "shop:create_app()", "threads": 8}),
     ],
 )
 def test_gunicorn_command(
     name: str, version: tuple[int, ...], settings: dict[str, Any], golden: Callable[[Path, str], None]
 ) -> None:
     asked = Settings(app_dir="/srv/app", **settings)
-    argv = gunicorn_argv("/usr/bin/python3", version, asked, BINDS, Path("/var/tmp/barehop-01234567"))
-    golden(DATA / f"{name}.txt", "\n".join(argv) + "\n")
+    golden(DATA / f"{name}.txt", "\n".join(command(asked, version=version)).replace(str(CHECKOUT), "CHECKOUT") + "\n")
+
+
+def command(*arms: Settings, version: tuple[int, ...] = (25, 1, 0)) -> tuple[str, ...]:
+    return gunicorn_argv("/usr/bin/python3", version, arms, BINDS, Path("/var/tmp/barehop-01234567"))
+
+
+@pytest.mark.parametrize(
+    ("arms", "timeout_s"),
+    [
+        ([Settings()], 60),
+        ([Settings(start_timeout_s=45.5), Settings()], 76),
+        ([Settings(), Settings(timeout_s=120)], 150),
+    ],
+)
+def test_a_worker_may_take_longer_than_whoever_waits_for_it(arms: list[Settings], timeout_s: int) -> None:
+    assert f"--timeout={timeout_s}" in command(*arms)
+
+
+def test_a_long_header_of_any_arm_is_taken() -> None:
+    long = Settings(headers={"Authorization": "x" * 9000})
+    assert "--limit-request-field_size=65536" in command(Settings(), long)
+    assert "--limit-request-field_size=65536" not in command(Settings())
+
+
+def test_nothing_is_hidden_from_an_application_in_a_python_of_its_own() -> None:
+    assert not [word for word in command(Settings(app_dir="/srv", python="python3")) if word.startswith("--config")]
+    assert not [word for word in command(Settings()) if word.startswith("--config")]
 
 
 def test_the_application_is_imported_from_beside_the_harness_unless_told_otherwise() -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.lab.nginx import Site, nginx_argv, nginx_conf
+from harness.lab.nginx import Site, body_kb, build_problems, head_kb, nginx_argv, nginx_conf, read_timeout_s
 from harness.lab.programs import Nginx
+from harness.model import Settings
 
 DATA = Path(__file__).parents[2] / "data/lab"
 SCRATCH = Path("/var/tmp/barehop-01234567")
@@ -25,8 +27,8 @@ def site(number: int = 0, server: str = "127.0.0.1:12000", keepalive: int = 0, t
     )
 
 
-def nginx(*version: int) -> Nginx:
-    return Nginx(path="/usr/sbin/nginx", version=version, tls=True)
+def nginx(*version: int, flags: tuple[str, ...] = ()) -> Nginx:
+    return Nginx(path="/usr/sbin/nginx", version=version, flags=frozenset(flags))
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,55 @@ def test_what_changed_between_versions_is_always_written_out(version: tuple[int,
     assert written == (keepalive > 0 or version >= (1, 29, 7)), "0 is refused by nginx before 1.29.7"
     assert "proxy_http_version 1." in text
     assert "proxy_set_header Connection " in text
+
+
+@pytest.mark.parametrize("module", ["fastcgi", "uwsgi", "scgi", "proxy", "upstream_keepalive"])
+def test_no_directive_is_of_a_module_that_is_not_there(module: str) -> None:
+    itself = Site(arm="a", upstream="hop_00", server="", port=2, path="/", keepalive=0, tls=False, body="{}")
+    for sites in ([itself],) if module == "proxy" else ([itself], [site()]):
+        text = nginx_conf(nginx(1, 29, 7, flags=(f"--without-http_{module}_module",)), sites, SCRATCH, "")
+        assert {"upstream_keepalive": " keepalive 0;"}.get(module, f" {module}_") not in text
+
+
+def problems(*flags: str, **settings: Any) -> list[str]:
+    return list(build_problems(nginx(1, 28, 0, flags=flags), Settings(**settings)))
+
+
+@pytest.mark.parametrize(
+    ("flag", "settings", "sentence"),
+    [
+        ("", {"tls": True}, "was built without TLS"),
+        ("--without-http_proxy_module", {}, "was built without its proxy module"),
+        ("--without-http_rewrite_module", {"chain": "proxy-only"}, "was built without its rewrite module"),
+        ("--without-http_upstream_keepalive_module", {"upstream_keepalive": 4}, "its upstream_keepalive module"),
+    ],
+)
+def test_what_an_arm_needs_and_nginx_was_built_without_is_refused(
+    flag: str, settings: dict[str, Any], sentence: str
+) -> None:
+    [problem] = problems(flag, **settings)
+    assert sentence in problem
+    assert problem.endswith(".")
+    assert problems("--with-http_ssl_module", **settings) == []
+
+
+def test_buffers_fit_what_an_arm_sends() -> None:
+    usual = Settings()
+    assert (head_kb(usual), body_kb(usual), read_timeout_s(usual)) == (8, 16, 30)
+    large = Settings(headers={"X": "y" * 30_000}, method="POST", body="ä" * 100_000, timeout_s=60)
+    assert (head_kb(large), body_kb(large), read_timeout_s(large)) == (31, 196, 65)
+    asked = Site(
+        "a", "hop_00", "127.0.0.1:1", 2, "/", 0, False, head_kb=31, body_kb=196, answer_kb=64, read_timeout_s=65
+    )
+    text = nginx_conf(nginx(1, 28, 0), [asked], SCRATCH, "")
+    for line in (
+        "large_client_header_buffers 4 31k;",
+        "client_body_buffer_size 196k;",
+        "proxy_buffer_size 64k;",
+        "proxy_buffers 8 64k;",
+        "proxy_read_timeout 65s;",
+    ):
+        assert f"        {line}\n" in text
 
 
 def test_a_name_of_two_lines_stays_in_its_comment() -> None:

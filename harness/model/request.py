@@ -1,0 +1,52 @@
+"""What a request says besides its path: method, Host, further headers and body; the same for every client."""
+
+import json
+from dataclasses import dataclass
+
+from harness.model.experiment import Settings
+
+OWN_HOST = "localhost"  # the Host of requests to stacks of ours
+WITH_BODY = ("POST", "PUT", "PATCH")  # their length is sent even when it is 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`host` "" is the host of the URL. A client writes Host, Connection and Content-Length itself, `fields` as is."""
+
+    method: str = "GET"
+    host: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """The headers to send besides, with the type of the body where `headers` does not name it."""
+        named = any(name.lower() == "content-type" for name, _ in self.headers)
+        return self.headers if named or not self.body else (*self.headers, ("Content-Type", _content_type(self.body)))
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """`fields`, each as one line."""
+        return tuple(f"{name}: {value}" for name, value in self.fields)
+
+    @property
+    def has_length(self) -> bool:
+        """Whether a Content-Length is sent."""
+        return bool(self.body) or self.method in WITH_BODY
+
+
+PLAIN = Request()
+
+
+def request_for(settings: Settings, host: str) -> Request:
+    """The request that `settings` describe; `host` where they name none."""
+    return Request(settings.method, settings.host or host, tuple(settings.headers.items()), settings.body.encode())
+
+
+def _content_type(body: bytes) -> str:
+    """The type of JSON where `body` is an object or a list in JSON, or else that of text."""
+    try:
+        is_json = isinstance(json.loads(body), dict | list)
+    except ValueError:
+        is_json = False
+    return "application/json" if is_json else "text/plain; charset=utf-8"

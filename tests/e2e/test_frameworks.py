@@ -1,0 +1,88 @@
+"""The frameworks that most applications are written in, as README shows them."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from command import barehop, fixed, sets
+
+FASTAPI = """
+from fastapi import FastAPI
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+app = FastAPI()
+app.add_middleware(TrustedHostMiddleware, allowed_hosts=["shop.example"])
+@app.post("/")
+def add(order: dict[str, int]) -> dict[str, int]:
+    return {"sum": sum(order.values())}
+"""
+FLASK = """
+from flask import Flask
+def create_app():
+    app = Flask(__name__)
+    app.add_url_rule("/", view_func=lambda: {"hello": "world"})
+    return app
+app = create_app()
+"""
+DJANGO = """
+from django.conf import settings
+settings.configure(ALLOWED_HOSTS=["localhost"], SECRET_KEY="x", ROOT_URLCONF=__name__,
+                   MIDDLEWARE=["django.middleware.common.CommonMiddleware"])
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+from django.http import JsonResponse
+from django.urls import path
+urlpatterns = [path("", lambda request: JsonResponse({"host": request.get_host()}))]
+asgi, wsgi = get_asgi_application(), get_wsgi_application()
+"""
+POST = {"method": "POST", "body": '{"a": 1, "b": 2}'}
+TWO_ARMS = '[arms.tcp]\n[arms.uds-tmpfs]\ntransport = "uds-tmpfs"\n'
+
+
+def run(directory: Path, text: str, **settings: object) -> tuple[int, str]:
+    (directory / "site.toml").write_text(TWO_ARMS)
+    (directory / "shop").mkdir()
+    (directory / "shop/main.py").write_text(text)
+    place = {"app_dir": directory / "shop", "python": sys.executable}
+    ended = barehop(directory, "run", "site.toml", *fixed(2, 2), *sets(**place, **settings))
+    return ended.code, ended.err
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        (FASTAPI, {"app": "main:app", "host": "shop.example", **POST}),
+        (FASTAPI, {"app": "main:app", "host": "shop.example:8000", "worker_class": "asgi", **POST}),
+        (FLASK, {"app": "main:app", "worker_class": "sync"}),
+        (FLASK, {"app": "main:create_app()", "worker_class": "gthread", "threads": 4}),
+        (DJANGO, {"app": "main:wsgi", "worker_class": "sync"}),
+        (DJANGO, {"app": "main:asgi"}),
+    ],
+    ids=["fastapi", "fastapi-asgi", "flask", "flask-factory", "django", "django-asgi"],
+)
+def test_an_application_of_a_framework_is_measured(tmp_path: Path, text: str, settings: dict[str, object]) -> None:
+    code, said = run(tmp_path, text, **settings)
+    assert code == 0, said
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "sentence"),
+    [
+        (FLASK, {"app": "main:app"}, 'main:app is a WSGI application, and worker_class = "uvicorn" serves ASGI.'),
+        (FASTAPI, {"app": "main:app", "worker_class": "sync"}, "main:app is an ASGI application, and worker_class"),
+        (DJANGO, {"app": "main:wsgi"}, 'Set worker_class to "sync" or "gthread".'),
+        (
+            DJANGO,
+            {"app": "main:asgi", "host": "shop.example"},
+            "set host to one of them; the request's was shop.example.",
+        ),
+        (FASTAPI, {"app": "main:app", "host": "shop.example"}, "status 405 instead of 2xx"),
+        (FASTAPI, {"app": "main:app", **POST}, "It says: 'Invalid host header'."),
+    ],
+    ids=["flask", "fastapi", "django", "django-host", "fastapi-method", "fastapi-host"],
+)
+def test_what_keeps_an_application_from_being_measured_is_told_with_the_setting(
+    tmp_path: Path, text: str, settings: dict[str, object], sentence: str
+) -> None:
+    code, said = run(tmp_path, text, **settings)
+    assert code == 4
+    assert " ".join(sentence.split()) in " ".join(said.split())
