@@ -67,8 +67,7 @@ def begun(  # noqa: PLR0913 - the options of a command
             experiment = with_rates(experiment, capacities)
         plan = planned(experiment, overrides, Beginning(store, clock, lag, quiet))
         asked = {"capacities_per_s": capacities, "allow_global": allow_global}
-        store.write_text("plan.json", plan.model_copy(update=asked).model_dump_json() + "
-")
+        store.write_text("plan.json", plan.model_copy(update=asked).model_dump_json() + "\n")
     return store
 
 

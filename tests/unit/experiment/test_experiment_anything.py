@@ -15,7 +15,19 @@ from harness.model import Design, Experiment, Settings
 
 Tables = dict[str, Any]
 
-ODD_VALUES = ["fast", "-5%", "1000%", "70%", "0x", "0-99999999999", "0;touch x", 16**4000, "\x1b[31m", "\u202e", "x" * 4000]
+ODD_VALUES = [
+    "fast",
+    "-5%",
+    "1000%",
+    "70%",
+    "0x",
+    "0-99999999999",
+    "0;touch x",
+    16**4000,
+    "\x1b[31m",
+    "\u202e",
+    "x" * 4000,
+]
 plain_values = (
     st.booleans()
     | st.sampled_from(ODD_VALUES)
@@ -79,7 +91,9 @@ files = st.fixed_dictionaries(
     },
 )
 KEYS = sorted({*Document.model_fields, *Settings.model_fields, *Design.model_fields})
-PYDANTICS = re.compile(r"valid (dict|int|str|bool|list|tuple|number)|instance of|Input should|something else|constrained|\x1b|\u202e|x{200}")
+PYDANTICS = re.compile(
+    r"valid (dict|int|str|bool|list|tuple|number)|instance of|Input should|something else|constrained|\x1b|\u202e|x{200}"
+)
 
 
 def sentences(decode: Callable[[], object]) -> list[str]:
