@@ -6,7 +6,7 @@ from unicodedata import category
 from harness.experiment.wording import Place, Problem
 
 LARGEST = 2**63  # TOML's integers have 64 bits
-IN_SENTENCES = "\t\n"  # what the text of a question may have
+IN_TEXTS = "\t\r\n"  # what a question and the body of a request may have
 BETWEEN_NUMBERS = "\t"  # as the kernel itself writes values of several numbers
 
 
@@ -29,7 +29,8 @@ def value_problems(value: object, place: Place = ()) -> Iterator[Problem]:
 def _hidden(text: str, place: Place) -> str:
     """Return the first control character, or mark of direction, that does not belong there; "" where there is none."""
     of_knobs = any("knobs" in str(part) for part in place)
-    allowed = IN_SENTENCES if place == ("question",) else BETWEEN_NUMBERS if of_knobs else ""
+    of_lines = place == ("question",) or "body" in place
+    allowed = IN_TEXTS if of_lines else BETWEEN_NUMBERS if of_knobs else ""
     return next((letter for letter in text if not _is_shown(letter) and letter not in allowed), "")
 
 

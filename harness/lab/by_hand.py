@@ -16,7 +16,7 @@ from harness.lab.network.commands import building_commands, inside
 from harness.lab.network.way import RUNGS
 from harness.lab.sandbox.shell import branch, commands, ended, started
 from harness.lab.sandbox.steps import BARE, Enclosure
-from harness.model import Arm
+from harness.model import Arm, Target
 from harness.model.knobs import OF_A_NETWORK
 from harness.model.rungs import NetworkRung, Place
 
@@ -35,6 +35,7 @@ def described(blueprint: Blueprint, arm: str) -> dict[str, str]:
         servers["floor"] = {"bare server": shlex.join(blueprint.bare_argvs[arm])}
     return {
         "who asks whom": " -> ".join(filter(None, (blueprint.targets[arm].url, blueprint.server(arm)))),
+        "request": curl_command(blueprint.targets[arm]),
         "CPUs": f"{cpus}\n{blueprint.placement.reason}",
         "kernel settings": _knobs(blueprint),
         **_rung(blueprint),
@@ -50,6 +51,17 @@ def _sandboxes(blueprint: Blueprint) -> dict[str, str]:
         for name, _, argv in _services(blueprint)
         if _enclosure(blueprint, name) != BARE
     }
+
+
+def curl_command(target: Target) -> str:
+    """The command that sends the request of an arm by hand."""
+    request = target.request
+    place = ["--unix-socket", str(target.socket), f"http://localhost{target.path}"] if target.socket else [target.url]
+    trusted = ["--cacert", str(target.authority)] if target.authority else []
+    method = ["-X", request.method] if request.method != "GET" else []
+    lines = (f"Host: {target.host_field}", *request.lines)
+    body = ["--data-raw", request.body.decode()] if request.body else []
+    return shlex.join(["curl", *trusted, *method, *(word for line in lines for word in ("-H", line)), *body, *place])
 
 
 def described_service(arm: Arm) -> dict[str, str]:
@@ -89,6 +101,7 @@ def start_script(blueprint: Blueprint) -> str:
             for line in started(name, _enclosure(blueprint, name), before, argv)
         ),
         *(f"echo {shlex.quote(f'{arm}: {target.url}')}" for arm, target in blueprint.targets.items()),
+        *(f"# {arm}: {curl_command(target)}" for arm, target in blueprint.targets.items() if target.request.has_more),
         "wait ${pids%% *}",
     ]
     return "\n".join(lines) + "\n"

@@ -34,6 +34,11 @@ class Request:
         """Whether a Content-Length is sent."""
         return bool(self.body) or self.method in WITH_BODY
 
+    @property
+    def has_more(self) -> bool:
+        """Whether it differs from opening its URL on this machine."""
+        return (self.method, self.headers, self.body) != ("GET", (), b"") or self.host not in ("", OWN_HOST)
+
 
 PLAIN = Request()
 
