@@ -1,10 +1,10 @@
 """What `pyperf system show` says of this machine, subject by subject; it changes nothing."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.lab.output import read_output
 from harness.start import module_command
 
 ANSWER_S = 20.0
@@ -25,12 +25,9 @@ def pyperf_system() -> list[Subject]:
     """Nothing where pyperf does not answer."""
     command = [sys.executable, *module_command("pyperf"), "system", "show"]
     try:
-        ended = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=ANSWER_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return subjects(read_output(command, ANSWER_S).out)
+    except OSError:
         return []
-    return subjects(ended.stdout)
 
 
 def subjects(text: str) -> list[Subject]:

@@ -3,12 +3,12 @@
 import os
 import platform
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
 import harness
+from harness.lab.output import read_output
 
 ANSWER_S = 10.0
 
@@ -59,17 +59,10 @@ def _answer(command: Sequence[str]) -> str:
     """nginx answers on standard error, the others on standard output."""
     asked = " ".join(command)
     try:
-        ended = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=ANSWER_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        printed = read_output(command, ANSWER_S)
+    except TimeoutError:
         return f"{asked} did not answer within {ANSWER_S:.0f} s."
     except OSError as error:
         return f"{asked} could not be run: {error.strerror}."
-    text = ended.stdout.decode(errors="replace").strip() or "nothing was said."
-    return f"{asked} failed with exit code {ended.returncode}: {text[-200:]}" if ended.returncode else text
+    text = (printed.out + printed.err).strip() or "nothing was said."
+    return f"{asked} failed with exit code {printed.code}: {text[-200:]}" if printed.code else text

@@ -22,20 +22,21 @@ class Output:
     err: str
 
 
-class TooMuchOutput(OSError):
+class TooMuchOutputError(OSError):
     """Of more than MOST_BYTES."""
 
     def __init__(self) -> None:
         super().__init__(0, f"it prints more than {MOST_BYTES // 1024} KiB")
 
 
-def read_output(command: Sequence[str], timeout_s: float) -> Output:
+def read_output(command: Sequence[str], timeout_s: float, cwd: Path | None = None) -> Output:
     """What `command` printed until it ended. Raises OSError, and TimeoutError where it takes longer than `timeout_s`.
 
     Whatever it started in its group is ended with it.
     """
     with subprocess.Popen(
         command,
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -79,17 +80,4 @@ def _read_piece(descriptor: int, text: bytearray, selector: selectors.BaseSelect
     if not piece:
         selector.unregister(descriptor)
     if len(text) > MOST_BYTES:
-        raise TooMuchOutput
-
-
-def read_end(path: Path, most_bytes: int = MOST_BYTES) -> str:
-    """The last bytes of a file that a program wrote, from the beginning of a line on; "" where there is none."""
-    try:
-        with path.open("rb") as file:
-            start = max(file.seek(0, os.SEEK_END) - most_bytes, 0)
-            file.seek(start)
-            text = file.read(most_bytes)
-    except OSError:
-        return ""
-    whole = text.partition(b"\n")[2] if start else text
-    return whole.decode(errors="replace")
+        raise TooMuchOutputError

@@ -4,7 +4,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from harness.errors import MachineError
+from harness.lab.output import read_output
 
 ANSWER_S = 10
 SETUP = Path(__file__).parents[2] / "scripts" / "setup"  # which a wheel has not
@@ -98,19 +98,11 @@ def _has_module(python: str, module: str) -> bool:
 @cache
 def _output(command: tuple[str, ...]) -> str:
     try:
-        ended = subprocess.run(
-            command,
-            cwd="/",  # where no file of a user takes the place of a module
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=ANSWER_S,
-            errors="replace",
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        printed = read_output(command, ANSWER_S, Path("/"))  # where no file of a user takes the place of a module
+    except TimeoutError:
         raise MachineError(
             f"{shlex.join(command)} does not answer within {ANSWER_S} s. Name another program."
         ) from None
     except OSError as error:
         raise MachineError(f"{shlex.join(command)} does not run: {error.strerror}. Name another program.") from None
-    return ended.stdout + ended.stderr
+    return printed.out + printed.err

@@ -1,11 +1,12 @@
 """Runs an outside load tool to its end and gives its outcome, or says why there is none."""
 
 import shlex
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import LoadError
+from harness.lab.logs import tail
+from harness.lab.output import read_output
 from harness.lab.process import run_to_end
 from harness.model import LoadTool, Outcome, Settings, Target
 
@@ -50,10 +51,11 @@ def tool_version(tool: LoadTool, program: str) -> str:
         return "unknown"
     argv = [program, *tool.version]
     try:
-        said = subprocess.run(argv, capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise LoadError(f"{program} does not say its version: {error}. {tool.install}") from error
-    lines = (said.stdout + said.stderr).split("\n")
+        printed = read_output(argv, _VERSION_TIMEOUT_S)
+    except OSError as error:
+        why = f"no answer within {_VERSION_TIMEOUT_S:g} s" if isinstance(error, TimeoutError) else error.strerror
+        raise LoadError(f"{program} does not say its version: {why}. {tool.install}") from error
+    lines = (printed.out + printed.err).split("\n")
     return next((line.strip() for line in lines if line.strip()), "unknown")
 
 
@@ -71,7 +73,7 @@ def _patience_s(settings: Settings) -> float:
 
 
 def _last_line(path: Path) -> str:
-    lines = path.read_text(errors="replace").split("\n") if path.exists() else []
+    lines = tail(path).split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Self
 
+MOST_LEFT_BYTES = 512 * 1024 * 1024  # of a file that a tool leaves
 PERCENTILES = (*map(float, range(100)), 99.9, 100.0)  # that are made of single times
 
 
@@ -63,6 +64,8 @@ def _percentiles_us(rising_us: Sequence[float]) -> dict[float, float]:
 def left_text(tool: str, path: Path) -> str:
     """What `tool` wrote into `path`. Raises ValueError, in a sentence, when that cannot be read."""
     try:
+        if path.stat().st_size > MOST_LEFT_BYTES:
+            raise ValueError(f"{tool} left a {path.name} of more than {MOST_LEFT_BYTES // 1024**2} MiB. Ask for less.")
         return path.read_text(errors="replace")
     except OSError as error:
         raise ValueError(f"{tool} left no {path.name} that can be read ({error.strerror}).") from error

@@ -3,7 +3,6 @@
 import ctypes
 import os
 import re
-import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -12,10 +11,12 @@ from harness.lab.kernelfiles import read
 from harness.lab.network.host_values import copy_values, network_values
 from harness.lab.network.loopback import bring_up
 from harness.lab.network.netns import CLONE_NEWNET
+from harness.lab.output import read_output
 from harness.start import module_command
 
 CLONE_NEWUSER = 0x10000000
 CAP_SYS_ADMIN = 21
+TRIAL_S = 20.0
 TRIAL = (sys.executable, *module_command("harness.lab.network.own_user"))
 
 
@@ -27,7 +28,14 @@ def may_make_networks(proc: Path = Path("/proc")) -> bool:
 
 def can_gain_rights() -> bool:
     """Whether this process may make network namespaces, or might after `gain_rights`: another one tries it."""
-    return may_make_networks() or subprocess.run(TRIAL, check=False).returncode == 0
+    return may_make_networks() or _trial_succeeds()
+
+
+def _trial_succeeds() -> bool:
+    try:
+        return read_output(TRIAL, TRIAL_S).code == 0
+    except TimeoutError:
+        return False
 
 
 def gain_rights() -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 
+from starlette.types import Receive, Scope, Send
 
-async def app(scope, receive, send):
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         while True:
             message = await receive()
