@@ -85,6 +85,14 @@ def write_anew(directory: Path, foreign: Sequence[Foreign] = ()) -> Path:
     return store.directory / "report.html"
 
 
+def write_page(directory: Path, file: Path, foreign: Sequence[Foreign] = ()) -> Path:
+    """Only report.html of a results directory, as `file`, for a directory that cannot be written."""
+    summary, plan = read_summary(directory, foreign)
+    store = open_store(directory)
+    Store(file.parent).write_text(file.name, html_of(store, plan, read_sessions(store), summary))
+    return file
+
+
 def html_of(store: Store, plan: Plan, sessions: Sequence[SessionData], summary: Summary) -> str:
     from harness.report.html.document import render_html  # plotly takes its time
 

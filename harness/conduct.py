@@ -20,6 +20,7 @@ from harness.experiment.schedule import schedule_of
 from harness.experiment.toml_file import read_text
 from harness.experiment.trial import needs_pilot
 from harness.floor.results import last_floor
+from harness.interruption import tell_what_is_kept
 from harness.lab.blueprint import survey
 from harness.lab.gunicorn import dropped_variables
 from harness.model import Experiment, Plan
@@ -55,6 +56,22 @@ def begun(  # noqa: PLR0913 - the options of a command
     check_machine(experiment, replace(survey(out or results), allow_global=allow_global))
     check_services(experiment)
     store = Store(new_directory(results, experiment.name, out))
+    with tell_what_is_kept(store):
+        _write_surroundings(experiment, store, config, results)
+        lag = slowness(clock.spent_s(), time.process_time())
+        if sentence := too_short(experiment, forecast_of(experiment, lag)):
+            message(sentence, quiet=quiet)
+        capacities = _capacities(experiment, store, quiet=quiet)
+        if capacities:
+            experiment = with_rates(experiment, capacities)
+        plan = planned(experiment, overrides, Beginning(store, clock, lag, quiet))
+        asked = {"capacities_per_s": capacities, "allow_global": allow_global}
+        store.write_text("plan.json", plan.model_copy(update=asked).model_dump_json() + "\n")
+    return store
+
+
+def _write_surroundings(experiment: Experiment, store: Store, config: Path, results: Path) -> None:
+    """Keep the experiment file, the facts of the machine, and what was measured on it earlier."""
     store.write_text("experiment.toml", read_text(config))
     host = run_facts(experiment)
     store.write_json("host.json", host)
@@ -62,16 +79,6 @@ def begun(  # noqa: PLR0913 - the options of a command
     for name, found in earlier.items():
         if found:
             store.write_json(name, found)
-    lag = slowness(clock.spent_s(), time.process_time())
-    if sentence := too_short(experiment, forecast_of(experiment, lag)):
-        message(sentence, quiet=quiet)
-    capacities = _capacities(experiment, store, quiet=quiet)
-    if capacities:
-        experiment = with_rates(experiment, capacities)
-    plan = planned(experiment, overrides, Beginning(store, clock, lag, quiet))
-    asked = {"capacities_per_s": capacities, "allow_global": allow_global}
-    store.write_text("plan.json", plan.model_copy(update=asked).model_dump_json() + "\n")
-    return store
 
 
 def _capacities(experiment: Experiment, store: Store, *, quiet: bool) -> dict[str, float]:

@@ -1,26 +1,31 @@
 """How a command ends: each way is a sentence and an exit code, by a signal or a refusal of the system too."""
 
 import os
+import re
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
 import click
 
 from harness.errors import ConfigError, HarnessError, Interrupted, MachineError
+from harness.output import make_output_safe
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DEAF_S = 5.0
 AGAIN_S = 0.01
-KEPT = "Interrupted. What was measured is kept; nothing is left running."
+LONG_TEXT = re.compile(r"""(["'])(?:(?!\1)[^\n]){250,}\1|\S{500,}""")  # that a user gave, and knows
+SHOWN_AT_EITHER_END = 60
+KEPT = "Interrupted. Nothing is left running; finished sessions, if there are any, are kept."
 
 
 def enter(command: click.Command, name: str, interrupted: str = KEPT) -> NoReturn:
     """Run `command`, which its users call `name`; one sentence and the right exit code for every way of ending."""
+    make_output_safe(os.environ)
     try:
         with interruptible():
             command(prog_name=name, standalone_mode=False)
@@ -31,8 +36,8 @@ def enter(command: click.Command, name: str, interrupted: str = KEPT) -> NoRetur
         sys.exit(ConfigError.exit_code)
     except HarnessError as problem:
         _end(str(problem), problem.exit_code)
-    except (click.Abort, KeyboardInterrupt, Interrupted):
-        _end(interrupted, Interrupted.exit_code)
+    except (click.Abort, KeyboardInterrupt, Interrupted) as ended:
+        _end(str(ended) or interrupted, Interrupted.exit_code)
     except BrokenPipeError:
         abandon_output()
         sys.exit(HarnessError.exit_code)
@@ -69,8 +74,13 @@ def interruptible() -> Iterator[None]:
 
 
 def _end(sentence: str, exit_code: int) -> NoReturn:
-    click.echo(sentence, err=True)
+    with suppress(OSError):  # where standard error is closed, the exit code has to do
+        click.echo(LONG_TEXT.sub(_cut, sentence), err=True)
     sys.exit(exit_code)
+
+
+def _cut(text: re.Match[str]) -> str:
+    return f"{text[0][:SHOWN_AT_EITHER_END]} ... {text[0][-SHOWN_AT_EITHER_END:]}"
 
 
 def _try_again(lost: "sys.UnraisableHookArgs") -> None:

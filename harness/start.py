@@ -1,4 +1,6 @@
-"""Runs a module with barehop's own packages before any others: python -P start.py MODULE [ARGUMENTS].
+"""Runs a module with barehop's own packages before any others: python -P start.py [--as CALLED] MODULE [ARGUMENTS].
+
+CALLED becomes sys.argv[0]: what the user typed, where a script stands between.
 
 A file `harness.py`, or a package `app` or `click`, in the current directory or on PYTHONPATH must not take the place of
 ours. This program therefore imports nothing but the standard library, and is called by its path.
@@ -34,8 +36,10 @@ def own_first(path: Sequence[str], others: Collection[str], root: str) -> list[s
 
 def main() -> None:
     prefer_own_packages()
-    del sys.argv[0]
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    called = sys.argv[2] if sys.argv[1] == "--as" else ""
+    module, *arguments = sys.argv[3:] if called else sys.argv[1:]
+    sys.argv[:] = [called or module, *arguments]
+    runpy.run_module(module, run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -42,10 +42,13 @@ def of_the_seed() -> tuple[Foreign, ...]:
     return tuple(map(_foreign, seed.published()))
 
 
-def write_validation(directory: Path, validation: Validation) -> Path:
-    """Beside the run's own reports; where the one to look at is."""
+def write_validation(directory: Path, validation: Validation, out: Path | None = None) -> Path:
+    """Beside the run's own reports, or the page alone as `out`; where the one to look at is."""
     from harness.report.validation.html import render_validation_html
 
+    if out:
+        Store(out.parent).write_text(out.name, render_validation_html(validation))
+        return out
     store = open_store(directory)
     store.write_json("validation.json", validation)
     store.write_text("validation.html", render_validation_html(validation))

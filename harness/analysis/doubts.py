@@ -1,5 +1,6 @@
 """The reasons to distrust a run: those its sessions noted, and those that only the whole of it shows."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.analysis.comparisons import is_control
@@ -51,7 +52,7 @@ def incomplete_doubts(sessions: int, planned_sessions: int, directory: str) -> I
         yield Doubt(
             kind="incomplete",
             seen=f"{sessions} of {needed} sessions were measured.",
-            advice=f"Continue with `barehop run --resume {directory}`.",
+            advice=f"Continue with barehop run --resume {shlex.quote(directory)}.",
         )
 
 

@@ -20,6 +20,7 @@ from harness.cli import (
     validate,
 )
 from harness.ending import enter
+from harness.experiment.wording import guess
 
 NAME = "barehop"
 COMMANDS = (
@@ -38,7 +39,18 @@ COMMANDS = (
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """Guesses which command a misspelt one was meant to be."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not self.get_command(ctx, args[0]) and (near := guess(args[0], self.commands)):
+            ctx.fail(f"No such command {args[0]!r}.{near}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(harness.__version__, prog_name=NAME)
 def cli() -> None:
     """What does a hop between two local processes cost on this Linux machine?"""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import harness
 from harness.errors import ConfigError
+from harness.experiment.wording import guess, shortened
 
 PACKAGED = Path(harness.__file__).parents[1] / "configs"
 
@@ -16,8 +17,12 @@ def located(config: Path) -> Path:
         return config
     if by_name and packaged.is_file():
         return packaged
-    names = ", ".join(path.stem for path in all_packaged())
-    raise ConfigError(f"There is no file {config}. Give the path of an experiment file, or one of these: {names}.")
+    if config.exists():
+        return config  # a pipe, a directory: its reader says so
+    names = [path.stem for path in all_packaged()]
+    near = guess(config.stem, names) if by_name else ""
+    way_out = near or f" Give the path of an experiment file, or one of these: {', '.join(names)}."
+    raise ConfigError(f"There is no file {shortened(str(config))}.{way_out}")
 
 
 def is_name(word: str) -> bool:

@@ -38,3 +38,9 @@ def only_one(**forms: bool) -> None:
 def with_budget(overrides: tuple[str, ...], budget_s: float | None) -> tuple[str, ...]:
     """Return the overrides with that of --budget, where it was given."""
     return overrides if budget_s is None else (*overrides, f"design.budget_s={budget_s}")
+
+
+def check_out(out: Path | None, *, as_html: bool, directories: int = 1) -> None:
+    """Raises ConfigError where --out has no page to name, or several."""
+    if out and (not as_html or directories > 1):
+        raise ConfigError("--out names the page of one results directory that --html writes. Give it with --html only.")

@@ -1,10 +1,12 @@
 """Sentences on standard error, results on standard output."""
 
-import sys
+import os
 
 import click
 
+from harness.called import command
 from harness.model import Plan, Summary
+from harness.output import shows_color
 
 
 def say(text: str) -> None:
@@ -12,7 +14,7 @@ def say(text: str) -> None:
 
 
 def in_color() -> bool:
-    return sys.stdout is not None and sys.stdout.isatty()
+    return shows_color(os.environ)
 
 
 def print_summary(summary: Summary, plan: Plan, as_json: bool) -> None:
@@ -21,4 +23,4 @@ def print_summary(summary: Summary, plan: Plan, as_json: bool) -> None:
         return
     from harness.report.terminal import render
 
-    click.echo(render(summary, plan.experiment.design, color=in_color()), nl=False)
+    click.echo(render(summary, plan.experiment.design, command=command(), color=in_color()), nl=False)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import only_one
+from harness.cli.options import check_out, only_one
 from harness.cli.printing import print_summary
 
 
@@ -14,6 +14,7 @@ from harness.cli.printing import print_summary
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a pull request.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print one CSV table, for a spreadsheet.")
 @click.option("--html", "as_html", is_flag=True, help="Write report.html and the other files anew; print their paths.")
+@click.option("--out", type=click.Path(path_type=Path), help="With --html: write this one file, nothing else.")
 @click.option(
     "--beside",
     multiple=True,
@@ -26,19 +27,21 @@ def report(  # noqa: PLR0913 - click gives a parameter for each option
     as_markdown: bool,
     as_csv: bool,
     as_html: bool,
+    out: Path | None,
     beside: tuple[str, ...],
 ) -> None:
     """Report the results in one or more directories again, from their records."""
-    from harness.conclude import read_summary, write_anew
+    from harness.conclude import read_summary, write_anew, write_page
     from harness.evidence.foreign.read import read_all
     from harness.report.csv_table import render_csv
     from harness.report.markdown import render_markdown
 
     only_one(json=as_json, markdown=as_markdown, csv=as_csv, html=as_html)
+    check_out(out, as_html=as_html, directories=len(directories))
     foreign = read_all(beside)
     if as_html:
         for directory in directories:
-            click.echo(write_anew(directory, foreign))
+            click.echo(write_page(directory, out, foreign) if out else write_anew(directory, foreign))
         return
     results = [read_summary(directory, foreign) for directory in directories]
     if as_csv:

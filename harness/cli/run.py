@@ -12,6 +12,7 @@ from harness.clock import command_clock
 from harness.errors import ConfigError, HarnessError
 from harness.evidence.store import Store, open_store
 from harness.experiment.read import read_experiment
+from harness.interruption import tell_what_is_kept
 
 
 @click.command()
@@ -58,7 +59,8 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
         problem = measured(store, quiet=quiet, clock=None if resume else clock, changes=changes)
     valid = _conclude(store, as_json) if store.sessions() else True
     if problem:
-        raise problem
+        with tell_what_is_kept(store):
+            raise problem
     if not valid:
         raise HarnessError("The result is not valid; its first line and its doubts say why.")
 

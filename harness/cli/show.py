@@ -10,6 +10,7 @@ from harness.cli.configurations import located
 from harness.cli.options import config_argument, set_option
 from harness.errors import ConfigError, MachineError
 from harness.experiment.read import read_experiment
+from harness.experiment.wording import did_you_mean
 from harness.lab.blueprint import blueprints_of, survey
 from harness.lab.by_hand import described, described_service
 from harness.model import Experiment
@@ -44,4 +45,4 @@ def show(config: Path, arm: str, overrides: tuple[str, ...]) -> None:
 def _known_arm(experiment: Experiment, name: str) -> None:
     names = [arm.name for arm in experiment.arms]
     if name not in names:
-        raise ConfigError(f"There is no arm {name!r} in {experiment.name}. There is: {', '.join(names)}.")
+        raise ConfigError(f"There is no arm {name!r} in {experiment.name}.{did_you_mean(name, names)}")

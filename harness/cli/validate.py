@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import only_one
+from harness.cli.options import check_out, only_one
 from harness.cli.printing import in_color
 
 
@@ -21,9 +21,16 @@ from harness.cli.printing import in_color
 @click.option("--ladder", type=click.Path(path_type=Path), help="Results of the ladder, for what its rungs can add.")
 @click.option("--json", "as_json", is_flag=True, help="Print the validation as JSON.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a pull request.")
+@click.option("--out", type=click.Path(path_type=Path), help="With --html: write this one file, nothing else.")
 @click.option("--html", "as_html", is_flag=True, help="Write validation.html and validation.json; print the path.")
 def validate(  # noqa: PLR0913 - click gives a parameter for each option
-    results: Path, files: tuple[str, ...], ladder: Path | None, as_json: bool, as_markdown: bool, as_html: bool
+    results: Path,
+    files: tuple[str, ...],
+    ladder: Path | None,
+    out: Path | None,
+    as_json: bool,
+    as_markdown: bool,
+    as_html: bool,
 ) -> None:
     """Hold results made elsewhere, or services that RESULTS visited by their url, against the bare arms in RESULTS."""
     from harness.evidence.foreign.read import read_all
@@ -32,9 +39,10 @@ def validate(  # noqa: PLR0913 - click gives a parameter for each option
     from harness.validate import validated, write_validation
 
     only_one(json=as_json, markdown=as_markdown, html=as_html)
+    check_out(out, as_html=as_html)
     found = validated(results, read_all(files) if files else None, ladder)
     if as_html:
-        click.echo(write_validation(results, found))
+        click.echo(write_validation(results, found, out))
     elif as_json:
         click.echo(found.model_dump_json(indent=1))
     elif as_markdown:

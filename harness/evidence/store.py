@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import BaseModel, RootModel, ValidationError
 
 from harness.errors import ConfigError, MachineError
+from harness.evidence.earlier import TIME_OF_RUN
 from harness.evidence.record import NOT_ALWAYS, REQUEST_COLUMNS
 from harness.model import Floor, Plan, Record
 
@@ -121,7 +122,7 @@ class Store:
 
 def new_directory(base: Path, experiment: str, chosen: Path | None) -> Path:
     """`chosen`, or base/experiment/<UTC time>, made and empty. Raises MachineError."""
-    directory = chosen or base / experiment / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    directory = chosen or base / experiment / datetime.now(UTC).strftime(TIME_OF_RUN)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.iterdir()):

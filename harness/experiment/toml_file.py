@@ -11,7 +11,7 @@ from harness.regular_file import read_regular
 MOST_BYTES = 1_000_000
 ADVICE = "Give the path of an experiment file, or a name that barehop list shows."
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-ENDLESS_NUMBER = "int string conversion"  # in Python's message; TOML itself ends at 64 bits
+ENDLESS_NUMBER = "integer string conversion"  # in Python's message; TOML itself ends at 64 bits
 
 
 def read_toml(path: Path) -> Table:

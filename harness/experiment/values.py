@@ -1,12 +1,12 @@
 """What no value of an experiment file can be: a number beyond 64 bits, text that a terminal would not show as it is."""
 
 from collections.abc import Iterator, Mapping
+from unicodedata import category
 
 from harness.experiment.wording import Place, Problem
 
 LARGEST = 2**63  # TOML's integers have 64 bits
 IN_SENTENCES = "\t\n"  # what the text of a question may have
-NO_BREAK_SPACE = "\xa0"
 BETWEEN_NUMBERS = "\t"  # as the kernel itself writes values of several numbers
 
 
@@ -23,7 +23,7 @@ def value_problems(value: object, place: Place = ()) -> Iterator[Problem]:
             yield Problem(place, value, "a whole number has 64 bits at most. Write a smaller one.")
         case str() if hidden := _hidden(value, place):
             code = f"U+{ord(hidden):04X}"
-            yield Problem(place, value, f"has the character {code}, which a terminal does not show. Leave it out.")
+            yield Problem(place, value, f"has {code}, which a terminal does not show. Leave it out.")
 
 
 def _hidden(text: str, place: Place) -> str:
@@ -35,4 +35,4 @@ def _hidden(text: str, place: Place) -> str:
 
 def _is_shown(letter: str) -> bool:
     """Blanks beyond ASCII are shown, though Python does not call them printable."""
-    return letter.isprintable() or (letter.isspace() and letter >= NO_BREAK_SPACE)
+    return letter.isprintable() or category(letter) == "Zs"

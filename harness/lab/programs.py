@@ -14,6 +14,8 @@ from pathlib import Path
 from harness.errors import MachineError
 
 ANSWER_S = 10
+SETUP = Path(__file__).parents[2] / "scripts" / "setup"  # which a wheel has not
+OF_A_CHECKOUT = f", run {shlex.quote(str(SETUP))} runtime," if SETUP.exists() else ","
 NGINX_PACKAGES = "apt-get install nginx-light, dnf install nginx, pacman -S nginx, apk add nginx"
 WORKER_MODULES = {"uvicorn": "uvicorn_worker", "asgi": "gunicorn", "sync": "gunicorn"}
 
@@ -36,8 +38,8 @@ def find_nginx(name: str) -> Nginx:
     path = find_program(name)
     if path is None:
         raise MachineError(
-            f"There is no program {name!r}. Install nginx ({NGINX_PACKAGES}; it need not be started), "
-            "run scripts/bench, or name another one with the setting nginx."
+            f"There is no program {name!r}. Install nginx ({NGINX_PACKAGES}; it need not be started)"
+            f"{OF_A_CHECKOUT} or name another one: --set arm.nginx=/path/to/nginx."
         )
     text = _output((path, "-V"))
     found = re.search(r"nginx version: \S+/(\d+)\.(\d+)\.(\d+)", text)

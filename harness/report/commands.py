@@ -4,15 +4,17 @@ import shlex
 
 from harness.model import Summary
 
-
-def completing(summary: Summary, directory: str) -> str:
-    return f"barehop run --resume {shlex.quote(directory)}{_allowed(summary)}"
+NAME = "barehop"
 
 
-def repeating(summary: Summary, experiment: str) -> str:
+def completing(summary: Summary, directory: str, command: str = NAME) -> str:
+    return f"{command} run --resume {shlex.quote(directory)}{_allowed(summary)}"
+
+
+def repeating(summary: Summary, experiment: str, command: str = NAME) -> str:
     """With everything that the command line said of what is measured."""
     overridden = "".join(f" --set {shlex.quote(override)}" for override in summary.overrides)
-    return f"barehop run {shlex.quote(experiment)}{overridden}{_allowed(summary)}"
+    return f"{command} run {shlex.quote(experiment)}{overridden}{_allowed(summary)}"
 
 
 def _allowed(summary: Summary) -> str:

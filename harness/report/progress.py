@@ -20,7 +20,7 @@ def progress(sessions: int, done: int, *, quiet: bool, console: Console | None =
     console = console or standard_error()
     if quiet:
         yield _silent
-    elif console.is_terminal:
+    elif console.is_terminal and not console.is_dumb_terminal:
         with _bar(console) as bar:
             yield _on_bar(bar, sessions, done)
     else:

@@ -10,7 +10,7 @@ from harness.model import Design, Summary
 from harness.report import caveats, page, seed, sentences
 from harness.report.arrangement import foreseen
 from harness.report.calibration import mention
-from harness.report.commands import completing, repeating
+from harness.report.commands import NAME, completing, repeating
 from harness.report.doubts import Fold, folded
 from harness.report.ladder.sentences import ladder_note
 from harness.report.page import Paragraph, heading, verbatim
@@ -23,8 +23,18 @@ from harness.report.why.tables import counter_rows, difference_tables, waterfall
 MOST_COLUMNS = 6  # of counters: more arms than that have them in the other reports
 
 
-def render(summary: Summary, design: Design | None, *, width: int | None = None, color: bool = False) -> str:
-    """The whole report as text. `width` None: the terminal's; without `color` there are no escape codes in it."""
+def render(
+    summary: Summary,
+    design: Design | None,
+    *,
+    command: str = NAME,
+    width: int | None = None,
+    color: bool = False,
+) -> str:
+    """The whole report as text, which ends with commands that begin with `command`.
+
+    `width` None: the terminal's; without `color` there are no escape codes in it.
+    """
     parts = [
         *_head(summary, design),
         ArmTables(summary),
@@ -33,7 +43,7 @@ def render(summary: Summary, design: Design | None, *, width: int | None = None,
         *_why(summary),
         *seed.section(summary),
         *_doubts(summary),
-        *_next_steps(summary),
+        *_next_steps(summary, command),
     ]
     return page.render(parts, width=width, color=color)
 
@@ -114,11 +124,12 @@ def _doubt(fold: Fold) -> Iterator[RenderableType]:
     yield Paragraph(fold.advice, style="dim", first_indent="  ", indent="  ")
 
 
-def _next_steps(summary: Summary) -> Iterator[RenderableType]:
+def _next_steps(summary: Summary, command: str) -> Iterator[RenderableType]:
+    directory = summary.directory
     yield ""
-    yield verbatim(f"Results       {summary.directory}")
-    yield verbatim(f"Look at them  {summary.directory}/report.html")
+    yield verbatim(f"Results       {directory}")
+    yield verbatim(f"Look at them  {directory}/report.html")
     if summary.sessions < summary.planned_sessions:
-        yield verbatim(f"Complete it   {completing(summary, summary.directory)}")
-    yield verbatim(f"Repeat it     {repeating(summary, f'{summary.directory}/experiment.toml')}")
-    yield verbatim(f"Report again  barehop report {shlex.quote(summary.directory)}")
+        yield verbatim(f"Complete it   {completing(summary, directory, command)}")
+    yield verbatim(f"Repeat it     {repeating(summary, f'{directory}/experiment.toml', command)}")
+    yield verbatim(f"Report again  {command} report {shlex.quote(directory)}")

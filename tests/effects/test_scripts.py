@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-TOOLS = "cat chmod cp dirname find flock ln mkdir mv paste rm sha256sum sort tail"
+TOOLS = "cat chmod cp dirname find flock ln mkdir mv paste rm sed sha256sum sort tail"
 PYTHON = """
 echo "$*" >>'{log}'
 case "$*" in
     *.venv/tools*) mkdir -p .venv/tools/bin; cp "$0" .venv/tools/bin/python ;;
     *--clear*) rm -rf .venv; mkdir -p .venv/bin .venv/packages; cp "$0" .venv/bin/python ;;
     *purelib*) echo .venv/packages ;;
-    *"-m harness"*) shift 3; echo "$@" ;;
+    *--version*) echo barehop, version 1 ;;
+    *harness/start.py*) shift 5; echo "$@" ;;
+    *"-m pytest"*) shift 3; exec .venv/bin/pytest "$@" ;;
+    *"-m mypy"*) exec .venv/bin/mypy ;;
 esac
 """
 FAILING_PIP = PYTHON + 'case "$*" in *--require-hashes*) exit 1 ;; esac'
@@ -51,6 +54,9 @@ def checkout(tmp_path: Path) -> Path:
     """A checkout that needs no Python package; there is a space in its path."""
     directory = tmp_path / "check out"
     shutil.copytree(SCRIPTS, directory / "scripts")
+    (directory / "harness").mkdir()
+    for name in ("start.py", "barehop.pth"):
+        shutil.copy(SCRIPTS.parent / "harness" / name, directory / "harness")
     (directory / "requirements.lock").touch()
     (directory / "requirements-test.lock").touch()
     (directory / "requirements-tools.lock").touch()
@@ -67,10 +73,9 @@ def ready(checkout: Path, tools: Path) -> Path:
 
 def test_a_real_environment_finds_the_project(checkout: Path, tools: Path) -> None:
     program(tools / "python3", f"exec '{sys.executable}' \"$@\"")
-    (checkout / "harness").mkdir()
-    (checkout / "harness/__main__.py").write_text("import sys; print(*sys.argv[1:])")
+    (checkout / "harness/__main__.py").write_text("import sys; print('barehop', *sys.argv[1:])")
     bench = call(checkout / "scripts/bench", "--set", "a b", path=f"{tools}:{os.environ['PATH']}")
-    assert bench.stdout == "run configs/baseline.toml --set a b\n", bench.stderr
+    assert bench.stdout == "barehop run configs/baseline.toml --set a b\n", bench.stderr
 
 
 def test_each_layer_is_installed_from_its_lock_with_hashes(checkout: Path, tools: Path) -> None:
@@ -183,7 +188,7 @@ def test_test_stops_at_the_first_tool_that_fails(ready: Path, tools: Path) -> No
     program(ready / ".venv/bin/pytest", "exit 1")
     done = call(ready / "scripts/test", path=tools)
     assert done.returncode == 7
-    assert done.stderr.splitlines() == ["test: ruff check", "test: ruff format --check", "test: mypy"]
+    assert done.stderr.splitlines() == ["test: ruff check", "test: ruff format --check", "test: python -P -m mypy"]
 
 
 def test_a_machine_without_python_is_told_so_in_one_sentence(checkout: Path, tools: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import start
 from harness.load.tools.pyperf import PLUGIN
 from harness.model import Settings, Target
 
@@ -62,7 +63,8 @@ def test_without_a_file_that_is_said(tmp_path: Path) -> None:
 
 def test_the_command_line_names_the_target_and_how_to_reach_it() -> None:
     plain = PLUGIN.command("/bin/python", TARGET, Settings(), Path("/d"))
-    assert plain[:4] == ["/bin/python", "-m", "harness.load.pyperf_runner", "--url=http://127.0.0.1:8080/a?b=c"]
+    assert plain[1:3] == ["-P", start.__file__]
+    assert plain[:1] + plain[3:5] == ["/bin/python", "harness.load.pyperf_runner", "--url=http://127.0.0.1:8080/a?b=c"]
     kept = Target("127.0.0.1", 8443, "/", authority=Path("/d/ca.pem"), keepalive=True)
     options = PLUGIN.command("/bin/python", kept, Settings(tool_seconds=2), Path("/d"))
     assert {"--keepalive", "--authority=/d/ca.pem", "--min-time=0.500"} <= set(options)

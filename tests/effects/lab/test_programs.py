@@ -26,7 +26,7 @@ def sentence(name: str) -> str:
 def test_an_nginx_that_is_missing_comes_with_the_way_to_get_it() -> None:
     said = sentence("absent-nginx")
     assert said.startswith("There is no program 'absent-nginx'. Install nginx (apt-get install nginx-light, ")
-    assert "scripts/bench" in said
+    assert "scripts/setup" in said
 
 
 @pytest.mark.parametrize(

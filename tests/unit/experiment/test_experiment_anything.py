@@ -15,8 +15,22 @@ from harness.model import Design, Experiment, Settings
 
 Tables = dict[str, Any]
 
+ODD_VALUES = [
+    "fast",
+    "-5%",
+    "1000%",
+    "70%",
+    "0x",
+    "0-99999999999",
+    "0;touch x",
+    16**4000,
+    "\x1b[31m",
+    "\u202e",
+    "x" * 4000,
+]
 plain_values = (
     st.booleans()
+    | st.sampled_from(ODD_VALUES)
     | st.integers(-(2**70), 2**70)
     | st.floats()
     | st.text(max_size=8)
@@ -77,7 +91,9 @@ files = st.fixed_dictionaries(
     },
 )
 KEYS = sorted({*Document.model_fields, *Settings.model_fields, *Design.model_fields})
-PYDANTICS = re.compile(r"valid (dict|int|str|bool|list|tuple|number)|instance of|Input should|something else")
+PYDANTICS = re.compile(
+    r"valid (dict|int|str|bool|list|tuple|number)|instance of|Input should|else|constrained|\x1b|\u202e|x{200}"
+)
 
 
 def sentences(decode: Callable[[], object]) -> list[str]:

@@ -21,7 +21,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_directory_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         read_experiment(tmp_path)
-    assert str(raised.value) == f"{tmp_path} cannot be read: Is a directory. {ADVICE}"
+    assert str(raised.value) == f"{tmp_path} is a directory, not a regular file. {ADVICE}"
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_a_table_takes_the_place_of_the_one_in_the_file() -> None:
         ),
         (
             "design.seed=1\n[arm]\ntls = true",
-            r'design.seed = "1\n[arm]\ntls = true": must be a whole number, not text.',
+            r'design.seed = "1\n[arm]\ntls = true": has U+000A, which a terminal does not show. Leave it out.',
         ),
         (
             "arm.knobs.net.ipv4.tcp_sack=1",

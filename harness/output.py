@@ -1,0 +1,73 @@
+"""Standard output and standard error that show every text: what they have no character for is written another way."""
+
+import codecs
+import io
+import os
+import sys
+from collections.abc import Mapping
+
+HANDLER = "barehop"
+PLAIN = str.maketrans(
+    {
+        "±": "+/-",
+        "\N{MULTIPLICATION SIGN}": "x",
+        "\N{MICRO SIGN}": "u",
+        "\N{GREEK SMALL LETTER MU}": "u",
+        "\N{EN DASH}": "-",
+        "\N{EM DASH}": "-",
+        "\N{MINUS SIGN}": "-",
+        "…": "...",
+        "\N{LEFT SINGLE QUOTATION MARK}": "'",
+        "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+        "\N{LEFT DOUBLE QUOTATION MARK}": "'",  # a double quote would end a text in JSON
+        "\N{RIGHT DOUBLE QUOTATION MARK}": "'",
+        "·": ".",
+        "→": "->",
+        "≤": "<=",
+        "≥": ">=",
+        "\N{NO-BREAK SPACE}": " ",
+        **dict.fromkeys("─━═╴╶╸╺", "-"),
+        **dict.fromkeys("│┃║", "|"),
+        **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╯╰", "+"),
+        **dict.fromkeys("█▉▊▋▌▍▎▏■●", "#"),
+    }
+)
+
+
+def make_output_safe(environment: Mapping[str, str]) -> None:
+    """Let no character end a command: neither one that the encoding lacks, nor one that a C locale cannot show."""
+    codecs.register_error(HANDLER, _replacement)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            ascii_only = stream.isatty() and in_c_locale(environment)
+            stream.reconfigure(encoding="ascii" if ascii_only else None, errors=HANDLER)
+
+
+def in_c_locale(environment: Mapping[str, str]) -> bool:
+    """Whether the user asked for the C locale; without any word on it a terminal shows UTF-8 these days."""
+    named = (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    return next(filter(None, named), "") in ("C", "POSIX")
+
+
+def shows_color(environment: Mapping[str, str]) -> bool:
+    """Whether standard output is a terminal that takes codes for colors, and nobody asked for none."""
+    wanted = not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+    return wanted and sys.stdout is not None and sys.stdout.isatty()
+
+
+def _replacement(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Bytes of a file name as they are, and for a character like ones, or else the escape that JSON has for it."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    if all("\udc80" <= letter <= "\udcff" for letter in missing):
+        return os.fsencode(missing), error.end
+    return "".join(map(_plain, missing)), error.end
+
+
+def _plain(letter: str) -> str:
+    plain = letter.translate(PLAIN)
+    if plain.isascii():
+        return plain
+    units = letter.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
