@@ -92,7 +92,8 @@ files = st.fixed_dictionaries(
 )
 KEYS = sorted({*Document.model_fields, *Settings.model_fields, *Design.model_fields})
 PYDANTICS = re.compile(
-    r"valid (dict|int|str|bool|list|tuple|number)|instance of|Input should|something else|constrained|\x1b|\u202e|x{200}"
+    r"valid (dict|int|str|bool|list|tuple|number)|instance of|Input should|something else|constrained"
+    r"|\x1b|\u202e|x{200}"
 )
 
 
