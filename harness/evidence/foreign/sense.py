@@ -52,18 +52,26 @@ def disagree(claimed: float, calculated: float, tolerance: float = TOLERANCE) ->
 
 
 def unbalanced(runs: Sequence[Foreign]) -> Mapping[tuple[str, str], str]:
-    """By (where, architecture): that a place lacks architectures or runs that others have, as if rows were lost."""
+    """Return, by (where, architecture), that a place lacks architectures or runs that others have: rows may be lost.
+
+    An architecture that fewer than half of the places have is no reason to expect it at the others.
+    """
     counts = Counter((run.where, run.architecture) for run in runs)
+    places = list(dict.fromkeys(run.where for run in runs))
+    usual = [name for name in dict.fromkeys(run.architecture for run in runs) if _is_usual(name, places, counts)]
     most = max(counts.values())
-    known = {run.architecture: None for run in runs}
-    found: dict[tuple[str, str], str] = {}
-    for where in dict.fromkeys(run.where for run in runs):
-        here = {architecture: counts[where, architecture] for architecture in known}
-        if min(here.values()) < most:
-            said = ", ".join(f"{count} of {architecture}" for architecture, count in here.items())
-            sentence = f"Rows may be missing: {where or 'it'} has {said}, where the most of any is {most}."
-            found |= {(where, architecture): sentence for architecture, count in here.items() if count}
-    return found
+    lacking: dict[tuple[str, str], str] = {}
+    for where in places:
+        here = {architecture: counts[where, architecture] for architecture in usual}
+        if min(here.values(), default=most) < most:
+            listing = ", ".join(f"{count} of {architecture}" for architecture, count in here.items())
+            sentence = f"Rows may be missing: {where or 'it'} has {listing}, where the most of any is {most}."
+            lacking |= {(where, architecture): sentence for architecture, count in here.items() if count}
+    return lacking
+
+
+def _is_usual(architecture: str, places: Sequence[str], counts: Counter[tuple[str, str]]) -> bool:
+    return 2 * sum((where, architecture) in counts for where in places) >= len(places)
 
 
 def _in_flight(run: Foreign) -> Iterator[str]:
