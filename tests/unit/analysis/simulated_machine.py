@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.pilot.trials import PilotSession
+from harness.experiment.cost import Cost
 from harness.experiment.limits import CLIENT
-from harness.experiment.schedule import Cost
 from harness.model import Experiment, Schedule, Visit
 
 Floats = NDArray[np.float64]

@@ -11,8 +11,9 @@ from stopped import Ending, ending_of
 
 import harness
 from harness.analysis.pilot.choice import pilot_of
+from harness.experiment.lengths import visit_lengths
 from harness.experiment.read import read_experiment
-from harness.experiment.schedule import schedule_of, visit_lengths
+from harness.experiment.schedule import schedule_of
 from harness.experiment.trial import trial_of
 from harness.model import Experiment
 

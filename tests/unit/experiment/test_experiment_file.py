@@ -1,5 +1,6 @@
 """Files that cannot be read, and what is said about them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,8 @@ def test_a_number_that_python_does_not_read_is_bad_toml() -> None:
 
 @pytest.mark.parametrize("text", ["x = " + "[" * 5000, ".".join(["arm"] * 3000) + " = 1"])
 def test_a_file_without_end_is_refused(text: str) -> None:
-    assert refusal(text).endswith("at most 8 are read. An experiment needs no more.")
+    """By the reader of TOML itself, or because its tables are too deep."""
+    assert re.search(r"is nested (too deeply|\d+ deep)", refusal(text))
 
 
 def test_a_file_without_a_name_has_that_of_the_file(tmp_path: Path) -> None:
