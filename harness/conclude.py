@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.analysis.across.changes import RunData
+from harness.analysis.applications import applications_of
 from harness.analysis.bursts import SessionData
 from harness.analysis.exhibits import exhibits
 from harness.analysis.prescription import needed_budget
@@ -52,6 +53,7 @@ def summary_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Sum
             "schedule": plan.ended_schedule,
             "pilot": plan.pilot,
             "calibration": store.read_calibration(),
+            "applications": applications_of(store.read_host()),
         }
     )
     return whole.model_copy(update={"needed": needed_budget(plan.experiment, whole)})

@@ -23,7 +23,7 @@ from harness.model.plugins import LoadTool, Reply, Target, Transport
 from harness.model.record import Doubt, Record, Snapshot, Visit, VisitRow
 from harness.model.request import OWN_HOST, PLAIN, Request, request_for
 from harness.model.rungs import NetworkRung, SandboxRung
-from harness.model.summary import ArmSummary, Comparison, Needed, Seconds, Summary
+from harness.model.summary import Application, ArmSummary, Comparison, Needed, Seconds, Summary
 from harness.model.throttled import Throttled
 from harness.model.why import (
     Amount,
@@ -52,6 +52,7 @@ __all__ = [
     "Agreement",
     "AllanPoint",
     "Amount",
+    "Application",
     "Arm",
     "ArmSummary",
     "Beyond",

@@ -33,6 +33,16 @@ class ArmSummary(Model):
     settings: dict[str, Any]  # what differs from [arm]'s defaults, and always the transport
 
 
+class Application(Model):
+    """The file that was measured; `directory` as app_dir names it, "" for barehop's own; "" for what is not known."""
+
+    app: str
+    directory: str
+    file: str
+    sha256: str
+    arms: tuple[str, ...]
+
+
 class Comparison(Difference):
     """An arm relative to `against`, with its verdict."""
 
@@ -95,4 +105,5 @@ class Summary(Model):
     unseen: tuple[str, ...] = ()  # what could not be counted, and why
     calibration: dict[str, Any] | None = None  # the last one of this host, as `calibrate --json` printed it
     needed: Needed | None = None
+    applications: tuple[Application, ...] = ()
     foreign: tuple[Foreign, ...] = ()  # what was measured elsewhere and is set beside it; without single times

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.model import HEADLINE, ArmSummary, Comparison, Design, Summary
 from harness.report import caveats, sentences
+from harness.report.applications import application_note
 from harness.report.doubts import folded
 from harness.report.ladder.sentences import ladder_note
 from harness.report.sections import sections_of
@@ -105,6 +106,7 @@ def _notes(summary: Summary, design: Design | None) -> Iterator[str]:
         sentences.cpu(summary),
         sentences.throughput(summary),
         caveats.effort(summary, design),
+        application_note(summary),
     ]
     yield "\n".join(f"- {escaped(note)}" for note in filter(None, notes))
 

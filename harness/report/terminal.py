@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from harness.analysis.calibration import Calibration
 from harness.model import Design, Summary
 from harness.report import caveats, page, seed, sentences
+from harness.report.applications import application_lines
 from harness.report.arrangement import foreseen
 from harness.report.calibration import mention
 from harness.report.commands import NAME, completing, repeating
@@ -127,6 +128,7 @@ def _doubt(fold: Fold) -> Iterator[RenderableType]:
 def _next_steps(summary: Summary, command: str) -> Iterator[RenderableType]:
     directory = summary.directory
     yield ""
+    yield from (verbatim(f"Application   {line}") for line in application_lines(summary))
     yield verbatim(f"Results       {directory}")
     yield verbatim(f"Look at them  {directory}/report.html")
     if summary.sessions < summary.planned_sessions:

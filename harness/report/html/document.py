@@ -16,6 +16,7 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly
 from harness.analysis.exhibits import Exhibits
 from harness.model import Plan, Summary
 from harness.report import caveats, seed, sentences
+from harness.report.applications import application_note
 from harness.report.commands import completing, repeating
 from harness.report.doubts import folded
 from harness.report.html.certainty import certainty, doubtful
@@ -110,7 +111,7 @@ def _notes(summary: Summary) -> Iterator[str]:
     yield from filter(None, [ladder_note(summary)])
     yield from caveats.absences(summary)
     yield from caveats.disagreements(summary)
-    yield from filter(None, [sentences.cpu(summary), sentences.throughput(summary)])
+    yield from filter(None, [sentences.cpu(summary), sentences.throughput(summary), application_note(summary)])
 
 
 def _published(summary: Summary) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from typing import Any
 
 Facts = Mapping[str, Any]
 
-TAKING_PART = ("gunicorn", "uvicorn", "uvicorn-worker", "starlette", "uvloop", "httptools", "h11")
+TAKING_PART = (
+    "gunicorn", "uvicorn", "uvicorn-worker", "uvloop", "httptools", "h11", "starlette", "fastapi", "flask", "django",
+)  # fmt: skip
 
 
 def machine_facts(host: Facts) -> list[tuple[str, str]]:
@@ -33,9 +35,20 @@ def versions(host: Facts) -> list[tuple[str, str]]:
     python = _at(host, "python") or {}
     distributions = python.get("distributions", {})
     programs = {name: _first_line(said) for name, said in (_at(host, "programs") or {}).items()}
-    ours = {name: distributions[name] for name in TAKING_PART if name in distributions}
+    serving = _serving_packages(host)
+    packages = serving if "serving" in host else distributions
+    ours = {name: packages[name] for name in TAKING_PART if name in packages}
     own = {"barehop": python.get("barehop"), "Python": python.get("version")}
     return [(name, version) for name, version in {**own, **programs, **ours}.items() if version]
+
+
+def _serving_packages(host: Facts) -> dict[str, str]:
+    """Of the interpreters that serve, each version once."""
+    found: dict[str, dict[str, None]] = {}
+    for entry in _at(host, "serving") or ():
+        for name, version in (_at(entry, "python", "packages") or {}).items():
+            found.setdefault(name, {})[version] = None
+    return {name: " and ".join(versions) for name, versions in found.items()}
 
 
 def _at(facts: Any, *keys: str) -> Any:
