@@ -16,6 +16,7 @@ from harness.experiment.lengths import has_tools
 from harness.experiment.limits import CLIENT
 from harness.experiment.sharing import services_of
 from harness.families import Families, Started, families_when_warm, started_by
+from harness.file_names import file_names
 from harness.lab.blueprint import Machine, blueprints_of
 from harness.lab.descriptors import many_descriptors
 from harness.lab.kernel.global_values import Switch, global_values, in_blocks
@@ -88,6 +89,7 @@ class Arranged:
 def arrange(session: int, experiment: Experiment, store: Store, machine: Machine, until_the_end: ExitStack) -> Arranged:
     """Raises HarnessError where a stack does not come up, or a service does not answer as its reference does."""
     directory = store.stack_directory(session)
+    of_tools = file_names(arm.name for arm in experiment.arms)
     until_the_end.enter_context(many_descriptors())
     blueprints = blueprints_of(experiment, directory, machine)
     switch = until_the_end.enter_context(global_values([blueprint.kernel for blueprint in blueprints]))
@@ -96,7 +98,10 @@ def arrange(session: int, experiment: Experiment, store: Store, machine: Machine
     raise_all(_unlike(experiment, by_arm), ConfigError)
     until_the_end.enter_context(pinned(by_arm[experiment.arms[0].name].client_cpus))
     seed = f"{experiment.design.seed}/{session}"
-    visitors = [_visitor(arm, by_arm, directory, seed, until_the_end, switch) for arm in experiment.arms]
+    visitors = [
+        _visitor(arm, by_arm, directory / "tool" / of_tools[arm.name], seed, until_the_end, switch)
+        for arm in experiment.arms
+    ]
     find_families = families_when_warm(stacks)
     warm_up(visitors)
     families = find_families()

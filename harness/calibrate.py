@@ -1,13 +1,15 @@
 """Calibrates the harness on this machine: one arm against itself, and against itself plus a known spike."""
 
-from contextlib import suppress
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.analysis.calibration import SESSIONS_PER_RUN, Calibration, calibration_of
 from harness.clock import Clock
 from harness.conclude import read_sessions
-from harness.evidence.earlier import earlier
+from harness.evidence.earlier import latest
+from harness.evidence.reading import read_model
 from harness.evidence.store import Store, new_directory
 from harness.experiment.cost import piloted_cost
 from harness.experiment.plan import plan_of
@@ -46,13 +48,14 @@ def begun(experiment: Experiment, results: Path, out: Path | None, clock: Clock,
     """A new results directory with the plan of a calibration."""
     check_machine(experiment, survey(out or results))
     store = Store(new_directory(results, NAME, out))
+    store.hold()
     store.write_json("host.json", run_facts(experiment))
     message("Piloting, to see how long to measure what ...", quiet=quiet)
     pilot = piloted(experiment, store, survey(store.directory), clock)
     ending_s = piloted_cost(experiment, pilot).reporting_s
     schedule = calibration_schedule(pilot, experiment.design.budget_s - clock.spent_s() - ending_s)
     message(foreseen(schedule, pilot), quiet=quiet)
-    store.write_text("plan.json", plan_of(experiment, schedule, pilot=pilot).model_dump_json() + "\n")
+    store.write_plan(plan_of(experiment, schedule, pilot=pilot))
     return store
 
 
@@ -74,14 +77,14 @@ def calibration_schedule(pilot: Pilot, time_s: float) -> Schedule:
 
 def calibrated(store: Store) -> Calibration:
     """What the sessions of a calibration say, written to calibration.json as well."""
-    found = calibration_of(store.read_plan().experiment, read_sessions(store), SPIKES_US)
+    plan = store.read_plan()
+    found = calibration_of(plan.experiment, read_sessions(store, plan), SPIKES_US)
     store.write_json("calibration.json", found)
     return found
 
 
-def last_calibration(results: Path, host: dict[str, Any]) -> Calibration | None:
-    """The latest calibration under `results` that was made on this kind of host."""
-    for path in earlier(results / NAME, "calibration.json", host):
-        with suppress(OSError, ValueError):  # one that is not whole says nothing
-            return Calibration.model_validate_json(path.read_bytes())
-    return None
+def last_calibration(
+    results: Path, host: dict[str, Any], leave_out: Callable[[str], object] = str
+) -> Calibration | None:
+    """The latest calibration under `results` that was made on this kind of host; what is damaged is left out."""
+    return latest(results / NAME, "calibration.json", host, partial(read_model, model=Calibration), leave_out)

@@ -1,8 +1,9 @@
 """From a results directory to what is said of it: everything written here can be deleted and made again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from harness.analysis.across.changes import RunData
 from harness.analysis.applications import applications_of
@@ -11,22 +12,38 @@ from harness.analysis.exhibits import exhibits
 from harness.analysis.prescription import needed_budget
 from harness.analysis.summary import summarise
 from harness.analysis.why.causes import with_causes
-from harness.errors import ConfigError
+from harness.errors import ConfigError, raise_all
+from harness.evidence.intact import read_intact
 from harness.evidence.store import Store, open_store
 from harness.model import Foreign, Plan, Summary
 from harness.report.hdr_log import hdr_logs
 from harness.report.pyperf_file import has_values, render_pyperf
 
+T = TypeVar("T")
+
 
 def read_summary(directory: Path, foreign: Sequence[Foreign] = ()) -> tuple[Summary, Plan]:
     """The summary of any results directory, from its records, with `foreign` beside it. Raises ConfigError."""
     store = open_store(directory)
-    sessions = read_sessions(store)
+    plan = store.read_plan()
+    sessions = read_sessions(store, plan)
     if not sessions:
         raise ConfigError(f"{directory} holds no finished session yet. Continue it with barehop run --resume.")
-    plan = store.read_plan()
     beside = tuple(replace(run, latency_us=()) for run in foreign)
     return summary_of(store, plan, sessions).model_copy(update={"foreign": beside}), plan
+
+
+def read_each(read: Callable[[Path], T], directories: Sequence[Path]) -> list[T]:
+    """Return `read` of every directory. Raises one ConfigError with what is wrong in all of them."""
+    results: list[T] = []
+    problems: list[str] = []
+    for directory in directories:
+        try:
+            results.append(read(directory))
+        except ConfigError as problem:
+            problems.append(str(problem))
+    raise_all(problems, ConfigError)
+    return results
 
 
 def read_run(directory: Path) -> RunData:
@@ -37,8 +54,19 @@ def read_run(directory: Path) -> RunData:
     return RunData(plan=plan, summary=summary, records=records, host=store.read_host())
 
 
-def read_sessions(store: Store) -> list[SessionData]:
-    return [SessionData(store.read_record(number), store.read_requests(number)) for number in store.sessions()]
+def check_results(store: Store) -> None:
+    """Raise ConfigError unless all that was measured, and the facts beside it, can be reported when the run ends."""
+    plan = store.read_plan()
+    store.read_host()
+    store.read_calibration()
+    store.read_floor()
+    if sessions := read_sessions(store, plan):
+        summary_of(store, plan, sessions)
+
+
+def read_sessions(store: Store, plan: Plan) -> list[SessionData]:
+    """Return the finished sessions. Raises ConfigError that names all that are damaged or of another run."""
+    return [SessionData(record, requests) for record, requests in read_intact(store, plan)]
 
 
 def summary_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Summary:
@@ -85,7 +113,7 @@ def write_anew(directory: Path, foreign: Sequence[Foreign] = ()) -> Path:
     """All reports of a results directory, from its records; where the one to look at is. Raises ConfigError."""
     summary, plan = read_summary(directory, foreign)
     store = open_store(directory)
-    write_reports(store, plan, read_sessions(store), summary)
+    write_reports(store, plan, read_sessions(store, plan), summary)
     return store.directory / "report.html"
 
 
@@ -93,7 +121,7 @@ def write_page(directory: Path, file: Path, foreign: Sequence[Foreign] = ()) -> 
     """Only report.html of a results directory, as `file`, for a directory that cannot be written."""
     summary, plan = read_summary(directory, foreign)
     store = open_store(directory)
-    Store(file.parent).write_text(file.name, html_of(store, plan, read_sessions(store), summary))
+    Store(file.parent).write_text(file.name, html_of(store, plan, read_sessions(store, plan), summary))
     return file
 
 

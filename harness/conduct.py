@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from harness.calibrate import last_calibration
 from harness.clock import Clock, slowness
 from harness.conclude import read_sessions, verdicts_of
 from harness.ending import load_polars, refusal
-from harness.errors import ConfigError, HarnessError, Interrupted
+from harness.errors import ConfigError, HarnessError, Interrupted, MachineError
 from harness.evidence.store import Store, new_directory
 from harness.experiment.cost import nominal_cost
 from harness.experiment.forecast import forecast_of
@@ -57,8 +58,9 @@ def begun(  # noqa: PLR0913 - the options of a command
     check_machine(experiment, machine)
     check_services(experiment)
     store = Store(new_directory(results, experiment.name, out))
+    store.hold()
     with tell_what_is_kept(store):
-        _write_surroundings(experiment, store, config, results)
+        _write_surroundings(experiment, store, config, results, partial(message, quiet=quiet))
         lag = slowness(clock.spent_s(), time.process_time())
         if sentence := too_short(experiment, forecast_of(experiment, lag)):
             message(sentence, quiet=quiet)
@@ -67,16 +69,21 @@ def begun(  # noqa: PLR0913 - the options of a command
             experiment = with_rates(experiment, capacities)
         plan = planned(experiment, overrides, Beginning(store, clock, lag, quiet))
         asked = {"capacities_per_s": capacities, "allow_global": allow_global}
-        store.write_text("plan.json", plan.model_copy(update=asked).model_dump_json() + "\n")
+        store.write_plan(plan.model_copy(update=asked))
     return store
 
 
-def _write_surroundings(experiment: Experiment, store: Store, config: Path, results: Path) -> None:
+def _write_surroundings(
+    experiment: Experiment, store: Store, config: Path, results: Path, leave_out: Callable[[str], None]
+) -> None:
     """Keep the experiment file, the facts of the machine, and what was measured on it earlier."""
     store.write_text("experiment.toml", read_text(config))
     host = run_facts(experiment)
     store.write_json("host.json", host)
-    earlier = {"calibration.json": last_calibration(results, host), "floor.json": last_floor(results, host)}
+    earlier = {
+        "calibration.json": last_calibration(results, host, leave_out),
+        "floor.json": last_floor(results, host, leave_out),
+    }
     for name, found in earlier.items():
         if found:
             store.write_json(name, found)
@@ -122,6 +129,15 @@ def measured(
     With a `clock` the run ends when its time is over. `changes` are sentences on what has changed on this machine
     since the run began.
     """
+    problem = _measured(store, clock, changes, quiet=quiet)
+    try:
+        store.secure()
+    except MachineError as removed:
+        return removed
+    return problem
+
+
+def _measured(store: Store, clock: Clock | None, changes: tuple[str, ...], *, quiet: bool) -> BaseException | None:
     load_polars()
     plan = store.read_plan()
     pace = Pace(plan, len(store.sessions()), clock)
@@ -142,7 +158,7 @@ def _end_with(plan: Plan, store: Store, *, quiet: bool) -> None:
     """Write down that the sessions there are were all that time allowed."""
     done, of = len(store.sessions()), plan.schedule.sessions
     ended = plan.model_copy(update={"out_of_time_after": done})
-    store.write_text("plan.json", ended.model_dump_json() + "\n")
+    store.write_plan(ended)
     message(f"{done} of {counted(of, 'planned session')} fit the budget; the run ends here.", quiet=quiet)
 
 
@@ -162,5 +178,5 @@ def _enough(plan: Plan, store: Store, advance: Callable[[int, float], None]) -> 
 
 def is_precise(plan: Plan, store: Store) -> bool:
     """Whether every interval is as narrow as the experiment asks."""
-    summary = verdicts_of(store, plan, read_sessions(store))
+    summary = verdicts_of(store, plan, read_sessions(store, plan))
     return summary.planned_sessions <= summary.sessions

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.across.since import changes_since, describe, is_decisive
+from harness.conclude import check_results
 from harness.conduct import is_precise
 from harness.errors import ConfigError, MachineError
 from harness.evidence.store import Store, open_store
@@ -24,6 +25,8 @@ def resumed(directory: Path, config: Path | None, *, allow_global: bool = False)
     if config and read_text(config) != read_text(store.directory / "experiment.toml"):
         raise ConfigError(f"{config} is not the experiment of {directory}. Leave it out: the directory has its own.")
     experiment = store.read_plan_to_go_on().experiment
+    check_results(store)
+    store.hold()
     check_machine(experiment, replace(survey(directory), allow_global=allow_global))
     check_services(experiment)
     return store, () if _is_complete(store) else _changes_since(store, run_facts(experiment))

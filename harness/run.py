@@ -69,11 +69,13 @@ def measure(run: Run, enough: Enough, pace: Pace) -> bool:
 
 def _one_session(session: int, run: Run, schedule: Schedule) -> float:
     """Returns what it took beside its visits and those that perf counted."""
+    run.store.secure()
     started_utc = datetime.now(UTC).isoformat(timespec="seconds")
     started = time.monotonic()
     measured = _measured(session, run, schedule)
     total_s = time.monotonic() - started
     record = Record(
+        run_id=run.plan.run_id,
         session=session,
         started_utc=started_utc,
         seconds={"total": total_s, "visiting": measured.visiting_s, "other": total_s - measured.visiting_s},

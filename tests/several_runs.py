@@ -10,7 +10,7 @@ from imagined import HOST, Run, run_of
 from harness.analysis.across.changes import RunData
 from harness.evidence.record import requests_table
 from harness.evidence.store import Store
-from harness.model import Plan
+from harness.model import Plan, Visit, VisitRow
 
 TRUTH = {"tcp": 1.0, "uds-tmpfs": 0.9, "uds-dir": 0.9}
 
@@ -38,13 +38,27 @@ def run_data(  # noqa: PLR0913 - all that runs may differ in
 
 
 def write_run(run: RunData, directory: Path) -> Path:
-    """The results directory of `run`, without times of single requests."""
+    """The results directory of `run`, in which all requests of a visit take its mean."""
     store = Store(directory)
     store.write_text("plan.json", run.plan.model_dump_json())
     store.write_json("host.json", dict(run.host))
     for record in run.records:
-        store.write_session(record, requests_table([]))
+        store.write_session(record, requests_table([_visit(row) for row in record.visits]))
     return directory
+
+
+def _visit(row: VisitRow) -> Visit:
+    places = tuple(range(row.requests))
+    return Visit(
+        round=row.round,
+        order=row.order,
+        arm=row.arm,
+        requests=row.requests,
+        mean_us=row.mean_us,
+        positions=places,
+        start_ns=places,
+        latency_ns=(round(1000 * (row.mean_us or 0)),) * row.requests,
+    )
 
 
 @cache

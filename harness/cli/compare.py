@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 def compare(directories: tuple[Path, ...], gate: float | None, as_json: bool) -> None:
     """Compare runs of one experiment made at other times, or on other machines or kernels, with the first."""
     from harness.analysis.across.runs import compare_runs
-    from harness.conclude import read_run
+    from harness.conclude import read_each, read_run
     from harness.report.comparison.terminal import render_comparison
 
-    comparison = compare_runs([read_run(directory) for directory in directories])
+    comparison = compare_runs(read_each(read_run, directories))
     if as_json:
         click.echo(comparison.model_dump_json(indent=1))
     else:

@@ -1,5 +1,6 @@
 """barehop report: results again, from their records."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -31,7 +32,7 @@ def report(  # noqa: PLR0913 - click gives a parameter for each option
     beside: tuple[str, ...],
 ) -> None:
     """Report the results in one or more directories again, from their records."""
-    from harness.conclude import read_summary, write_anew, write_page
+    from harness.conclude import read_each, read_summary, write_anew, write_page
     from harness.evidence.foreign.read import read_all
     from harness.report.csv_table import render_csv
     from harness.report.markdown import render_markdown
@@ -43,7 +44,7 @@ def report(  # noqa: PLR0913 - click gives a parameter for each option
         for directory in directories:
             click.echo(write_page(directory, out, foreign) if out else write_anew(directory, foreign))
         return
-    results = [read_summary(directory, foreign) for directory in directories]
+    results = read_each(partial(read_summary, foreign=foreign), directories)
     if as_csv:
         click.echo(render_csv(*(summary for summary, _ in results)), nl=False)
         return

@@ -69,7 +69,8 @@ def _conclude(store: Store, as_json: bool) -> bool:
     """Report all finished sessions, then write the files, even when nobody reads on; whether the result is valid."""
     from harness.conclude import read_sessions, summary_of, write_reports
 
-    plan, sessions = store.read_plan(), read_sessions(store)
+    plan = store.read_plan()
+    sessions = read_sessions(store, plan)
     summary = summary_of(store, plan, sessions)
     try:
         print_summary(summary, plan, as_json)

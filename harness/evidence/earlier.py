@@ -1,14 +1,33 @@
 """Finds what was measured earlier on this kind of host: same kernel, same CPUs."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from harness.errors import ConfigError
+from harness.evidence.reading import read_facts
 
 Facts = dict[str, Any]
 TIME_OF_RUN = "%Y-%m-%dT%H-%M-%SZ"
 NEVER = datetime.max.replace(tzinfo=UTC)
+
+T = TypeVar("T")
+
+
+def latest(
+    directory: Path, name: str, host: Facts, read: Callable[[Path], T], leave_out: Callable[[str], object]
+) -> T | None:
+    """Return what `read` makes of the latest `name` under `directory` that was made on this kind of host.
+
+    A file of which `read` raises ConfigError is left out, which is said through `leave_out`.
+    """
+    for path in earlier(directory, name, host):
+        try:
+            return read(path)
+        except ConfigError as problem:
+            leave_out(f"Left out: {problem}")
+    return None
 
 
 def earlier(directory: Path, name: str, host: Facts) -> Iterator[Path]:
@@ -35,12 +54,16 @@ def _measured_at(path: Path, now: datetime) -> datetime:
 def _facts(path: Path) -> Facts:
     """Nothing where the file is missing, or not what barehop wrote."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_facts(path)
+    except ConfigError:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _kind(host: Facts) -> tuple[object, ...]:
-    kernel, cpus = host.get("kernel", {}), host.get("cpus", {})
+    kernel, cpus = _table(host, "kernel"), _table(host, "cpus")
     return kernel.get("release"), kernel.get("machine"), cpus.get("models"), cpus.get("online")
+
+
+def _table(host: Facts, name: str) -> Facts:
+    found = host.get(name)
+    return found if isinstance(found, dict) else {}

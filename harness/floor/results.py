@@ -1,14 +1,15 @@
 """What an earlier `barehop floor` found on this kind of host."""
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pyperf  # type: ignore[import-untyped] # it brings no types
 
-from harness.evidence.earlier import earlier
+from harness.errors import ConfigError
+from harness.evidence.earlier import latest
+from harness.evidence.reading import read_file
 from harness.model import Floor, FloorRow
 
 NAME = "floor"
@@ -18,17 +19,20 @@ OTHER = "other.pyperf.json"  # cut off, or measured with options that make it an
 SECONDS = "second"
 
 
-def last_floor(results: Path, host: dict[str, Any]) -> Floor | None:
-    """The latest under `results` that was made on this kind of host, and can be read."""
-    for path in earlier(results / NAME, WHOLE, host):
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            return floor_of(path)
-    return None
+def last_floor(results: Path, host: dict[str, Any], leave_out: Callable[[str], object] = str) -> Floor | None:
+    """The latest under `results` that was made on this kind of host; damaged ones are left out, and said."""
+    return latest(results / NAME, WHOLE, host, floor_of, leave_out)
 
 
 def floor_of(path: Path) -> Floor:
-    """From pyperf's file; a worker process is a run, and what the interval counts. Raises ValueError or KeyError."""
-    return Floor(rows=tuple(_rows(pyperf.BenchmarkSuite.load(str(path)))))
+    """From pyperf's file; a worker process is a run, and what the interval counts. Raises ConfigError."""
+    text = read_file(path).decode(errors="replace")
+    try:
+        return Floor(rows=tuple(_rows(pyperf.BenchmarkSuite.loads(text))))
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:  # pyperf's
+        raise ConfigError(
+            f"{path} is not what pyperf wrote: {type(error).__name__}. Put it back, or remove it."
+        ) from None
 
 
 def _rows(suite: pyperf.BenchmarkSuite) -> Iterator[FloorRow]:

@@ -4,7 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -231,7 +231,8 @@ def _write_files(blueprint: Blueprint) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "nginx.conf").write_text(blueprint.nginx_conf)
         (directory / "start.sh").write_text(start_script(blueprint))
-        (directory / "start.sh").chmod(0o755)
+        with suppress(PermissionError):  # a file system without modes; sh start.sh works too
+            (directory / "start.sh").chmod(0o755)
         for path, content in {file for one in blueprint.enclosures.values() for file in one.files}:
             path.write_bytes(content)
         if blueprint.certificate:

@@ -32,10 +32,13 @@ class Send(Protocol):
 
 @contextmanager
 def sender(arm: Arm, target: Target, tool: LoadTool | None, directory: Path, seed: str) -> Iterator[Send]:
-    """`send` for one arm. A tool leaves its files in `directory`; `seed` and the round decide when requests are due."""
+    """`send` for one arm; `seed` and the round decide when requests are due.
+
+    A tool leaves its files in `directory`, which is the arm's own.
+    """
     with client(target) as burst:
         if tool:
-            yield _sending(burst, _by_tool(tool, burst, arm.settings, target, directory / "tool" / arm.name))
+            yield _sending(burst, _by_tool(tool, burst, arm.settings, target, directory))
         elif arm.settings.one_by_one:
             yield _sending(burst, lambda settle, timed, _: burst(settle, timed))
         else:

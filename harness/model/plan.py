@@ -76,10 +76,12 @@ class Plan(Model):
     sessions, because no other would have ended within its time.
     `overrides` are the --set of the command line, which are in `experiment` already. `capacities_per_s`, by arm, are
     what rates that the file gives in percent are parts of; `experiment` has them in requests per second. `allow_global`
-    is whether the command line let knobs change values of the whole machine.
+    is whether the command line let knobs change values of the whole machine. `run_id` stands in every record of the
+    run; runs of earlier versions have none.
     """
 
     format: Literal[1] = 1
+    run_id: str = ""
     overrides: tuple[str, ...] = ()
     experiment: Experiment
     schedule: Schedule

@@ -83,10 +83,13 @@ class Record(Model):
 
     `counted` are bursts of their own under perf, which count as no timing; `unseen` are sentences on what could not
     be counted, and why. `throttled`: how often servers with a quota of CPU time were stopped, and for how long, by the
-    arms that they serve, with commas between, and by role.
+    arms that they serve, with commas between, and by role. `run_id` is that of plan.json, and `requests_sha256` tells
+    whether the raw times are those of this session; earlier versions wrote neither.
     """
 
     format: Literal[1] = 1
+    run_id: str = ""
+    requests_sha256: str = ""
     session: int
     started_utc: str
     seconds: dict[str, float]  # arranging, visiting, total

@@ -16,4 +16,4 @@ Home = Literal["port", "tmpfs", "directory"]
 class Model(BaseModel):
     """A value that is written to and read from JSON; unknown keys and wrong types are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -8,6 +8,7 @@ from io import StringIO
 import polars as pl
 
 from harness.analysis.bursts import SessionData
+from harness.file_names import file_names
 from harness.model import Experiment
 
 HIGHEST_NS = 3_600_000_000_000
@@ -21,10 +22,10 @@ def hdr_logs(experiment: Experiment, sessions: Sequence[SessionData]) -> Iterato
     """
     if find_spec("hdrh") is None:
         return
+    names = file_names(arm.name for arm in experiment.arms)
     for arm in experiment.arms:
         if arm.settings.rate:
-            name = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in arm.name)
-            yield f"hdr/{name}.hlog", _log(arm.name, sessions)
+            yield f"hdr/{names[arm.name]}.hlog", _log(arm.name, sessions)
 
 
 def _log(arm: str, sessions: Sequence[SessionData]) -> str:

@@ -1,6 +1,7 @@
 """Bad luck: an application, a server or a disk that fails costs what comes after, never what was measured before."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -151,3 +152,35 @@ def test_output_that_cannot_be_written_is_one_sentence(tmp_path: Path, arguments
 def test_a_reader_who_leaves_early_is_no_error_worth_a_word(tmp_path: Path, redirection: str) -> None:
     ended = barehop(tmp_path, "list", before=("sh", "-c", f'"$@" {redirection}', "sh"))
     assert (ended.code, ended.err) == (0, "")
+
+
+def test_a_results_directory_that_is_renamed_in_mid_run_is_followed(tmp_path: Path) -> None:
+    with started(tmp_path, "run", "quick", *fixed(3, 3), "--out", "out") as command:
+        command.says("session 1 of 3")
+        (tmp_path / "out").rename(tmp_path / "renamed")
+        ended = command.ended()
+    assert ended.code == 0
+    assert str(tmp_path / "renamed") in ended.out
+    assert summary_in(tmp_path / "renamed").sessions == 3
+
+
+def test_a_results_directory_that_is_removed_in_mid_run_ends_it_and_nothing_is_lost(tmp_path: Path) -> None:
+    with started(tmp_path, "run", "quick", *fixed(40, 3), "--out", "out") as command:
+        command.says("session 1 of 40")
+        shutil.rmtree(tmp_path / "out")
+        ended = command.ended()
+    rescued = tmp_path / "out-rescued"
+    assert ended.code == 3
+    assert f"in {rescued}. Continue with: barehop run --resume {rescued}" in ended.err
+    assert "Traceback" not in ended.err
+    assert "of 40 sessions was measured" in ended.out or "of 40 sessions were measured" in ended.out
+    assert summary_in(rescued).sessions >= 1
+
+
+def test_long_names_of_many_bytes_are_measured_by_a_tool(tmp_path: Path) -> None:
+    names = ["\u6f22" * 100, "\u6f22" * 99 + "\u5b57"]
+    arms = "".join(f'[arms."{name}"]\ntool = "pyperf"\n' for name in names)
+    (tmp_path / "long.toml").write_text(f'{arms}[design]\nagainst = "{names[0]}"\ncontrol = false\n', encoding="utf-8")
+    ended = barehop(tmp_path, "run", "long.toml", *fixed(2, 1), "--out", "out")
+    assert ended.code == 0
+    assert len(list((tmp_path / "out/stack/0001/tool").iterdir())) == 2

@@ -113,3 +113,17 @@ def test_an_application_beside_the_first_directory_is_found_from_another(tmp_pat
     assert barehop(first, "run", "quick", *settings, *fixed(2, 2), "--out", tmp_path / "run").code == 0
     (tmp_path / "run/sessions/0002.json").unlink()
     assert barehop(other, "run", "--resume", tmp_path / "run").code == 0
+
+
+def test_damage_and_sessions_of_no_run_are_told_before_anything_is_measured(here: Path) -> None:
+    for lost in here.glob("run/sessions/0001.*"):
+        lost.unlink()
+    for number in ("0009", "0010"):
+        for kind in ("json", "parquet"):
+            shutil.copy(here / f"run/sessions/0002.{kind}", here / f"run/sessions/{number}.{kind}")
+    before = held(here / "run")
+    ended = barehop(here, "run", "--resume", "run")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"{here}/run/sessions/0009.json is beyond the 2 sessions of the plan; ")
+    assert f"{here}/run/sessions/0010.json is beyond the 2 sessions of the plan; " in ended.err
+    assert held(here / "run") == before

@@ -15,7 +15,8 @@ def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
 
     found = read_run(write_run(run, tmp_path / "run"))
 
-    assert (found.plan, found.records, found.host) == (run.plan, run.records, run.host)
+    records = [record.model_copy(update={"requests_sha256": ""}) for record in found.records]
+    assert (found.plan, records, found.host) == (run.plan, run.records, run.host)
     assert found.summary.comparisons == run.summary.comparisons
     assert found.summary.directory == str(tmp_path / "run")
 

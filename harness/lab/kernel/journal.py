@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.errors import HarnessError, MachineError, raise_all
+from harness.flushing import flush_directory
 from harness.lab.kernel.entries import Entry, Problem, fault_of_entry, is_back, put_back
 from harness.lab.kernelfiles import HERE, Roots, read
 from harness.lab.private_files import STATE_VARIABLE, UnsafeError, private_directory, private_file, read_private
@@ -155,7 +156,7 @@ def _write(directory: Path, journal: Journal) -> None:
                 file.write(journal.model_dump_json(indent=1))
             os.fsync(descriptor)
         beside.rename(directory / JOURNAL)
-        _sync(directory)
+        flush_directory(directory)
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise MachineError(_not_written(directory, error)) from None
@@ -163,15 +164,7 @@ def _write(directory: Path, journal: Journal) -> None:
 
 def _remove(directory: Path) -> None:
     (directory / JOURNAL).unlink(missing_ok=True)
-    _sync(directory)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush_directory(directory)
 
 
 def _read(path: Path) -> Journal | None:

@@ -1,0 +1,113 @@
+"""A small results directory that was really measured, and ways to damage it."""
+
+import copy
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.conclude import check_results, html_of, read_run, read_sessions, read_summary, summary_of
+from harness.evidence.store import Store, open_store
+from harness.report.csv_table import render_csv
+from harness.report.markdown import render_markdown
+from harness.report.pyperf_file import has_values, render_pyperf
+from harness.report.terminal import render
+from harness.validate import validated
+
+FIRST_FORMAT = Path(__file__).parent / "data" / "results" / "first"  # no run id, no checksums
+VALUES: tuple[Any, ...] = (
+    None, True, -1, 0, 10**30, 1e308, float("nan"), float("inf"), "", "x", "\0\n\u2028", [], [[]], {}, {"x": []},
+)  # fmt: skip
+Place = tuple[str | int, ...]
+
+
+def old_run(directory: Path) -> Path:
+    """A run as the first versions wrote it."""
+    return Path(shutil.copytree(FIRST_FORMAT, directory))
+
+
+def new_run(directory: Path) -> Path:
+    """The same run with an id and checksums."""
+    old, store = open_store(FIRST_FORMAT), Store(directory)
+    store.write_plan(old.read_plan())
+    store.write_json("host.json", old.read_host())
+    store.write_text("experiment.toml", (FIRST_FORMAT / "experiment.toml").read_text())
+    for number in old.sessions():
+        record = old.read_record(number).model_copy(update={"run_id": store.read_plan().run_id})
+        store.write_session(record, old.read_requests(number))
+    return directory
+
+
+def report_all(directory: Path) -> None:
+    """Everything that reads a results directory, but for measuring."""
+    summary, plan = read_summary(directory)
+    store = open_store(directory)
+    sessions = read_sessions(store, plan)
+    records = [session.record for session in sessions]
+    render(summary, plan.experiment.design, color=False)
+    render_markdown(summary, plan.experiment.design)
+    render_csv(summary)
+    html_of(store, plan, sessions, summary)
+    if has_values(plan, records):
+        render_pyperf(plan, records, store.read_host())
+
+
+def compare_with(other: Path) -> Callable[[Path], None]:
+    from harness.analysis.across.runs import compare_runs
+    from harness.report.comparison.terminal import render_comparison
+
+    def compare(directory: Path) -> None:
+        render_comparison(compare_runs([read_run(other), read_run(directory)]), color=False)
+
+    return compare
+
+
+def validate(directory: Path) -> None:
+    validated(directory, None, None)
+
+
+def check_before_resuming(directory: Path) -> None:
+    """What `run --resume` does before it measures, and what it does after it."""
+    store = open_store(directory)
+    store.read_plan_to_go_on()
+    check_results(store)
+    plan = store.read_plan()
+    if sessions := read_sessions(store, plan):
+        summary_of(store, plan, sessions)
+
+
+def places(value: Any, place: Place = ()) -> Iterator[Place]:
+    """Where something stands in a JSON value; of a list only the first element."""
+    if place:
+        yield place
+    inside = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
+    for key, part in inside:
+        yield from places(part, (*place, key))
+
+
+def without(value: Any, place: Place) -> Any:
+    changed = copy.deepcopy(value)
+    del _holder(changed, place)[place[-1]]
+    return changed
+
+
+def with_value(value: Any, place: Place, new: Any) -> Any:
+    changed = copy.deepcopy(value)
+    _holder(changed, place)[place[-1]] = new
+    return changed
+
+
+def mutations(path: Path) -> Iterator[tuple[str, str]]:
+    """(what was done, the new text) for every key of the JSON in `path` and every kind of value."""
+    whole = json.loads(path.read_text())
+    for place in places(whole):
+        yield f"{path.name}: without {place}", json.dumps(without(whole, place))
+        for new in VALUES:
+            yield f"{path.name}: {place} = {new!r}", json.dumps(with_value(whole, place, new))
+
+
+def _holder(value: Any, place: Place) -> Any:
+    for key in place[:-1]:
+        value = value[key]
+    return value
