@@ -173,12 +173,13 @@ def test_a_file_of_a_session_that_is_cut_short_missing_or_none_is_named(run: Pat
         path.write_bytes(content)
         assert f"{path} " in refusal(run)
     path.unlink()
-    for make in (
+    makers: list[Callable[[], None]] = [
         path.mkdir,
         lambda: os.mkfifo(path),
         lambda: path.symlink_to(path),
         lambda: path.symlink_to("/dev/zero"),
-    ):
+    ]
+    for make in makers:
         make()
         assert str(path) in refusal(run)
         path.rmdir() if path.is_dir() else path.unlink()
@@ -251,7 +252,14 @@ def test_a_directory_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
 def test_a_changed_file_gives_a_sentence_that_names_it_or_a_result(run: Path, tmp_path: Path, name: str) -> None:
     """A small part of what can be done, another part for each file and version."""
     path = run / name
-    commands = [report_all, compare_with(new_run(tmp_path / "good")), validate, check_before_resuming, read_summary]
+    good = new_run(tmp_path / "good")
+    commands: list[Callable[[Path], object]] = [
+        report_all,
+        compare_with(good),
+        validate,
+        check_before_resuming,
+        read_summary,
+    ]
     chance = random.Random(f"{name}/{(run / 'plan.json').stat().st_size}")
     chosen = chance.sample(list(mutations(path)), 5)
     said = {}
