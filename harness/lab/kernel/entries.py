@@ -92,11 +92,14 @@ def put_back(entries: Sequence[Entry]) -> list[Problem]:
 
 
 def trial_problem(entries: Sequence[Entry]) -> str | None:
-    """Why the values could not be put back: each is given the text that it has now, which must change nothing."""
-    for group in groups_of(entries):
+    """Why the values could not be put back: each is given the text that it has now, which must change nothing.
+
+    Of a choice the kernel lists what it takes, so that there is nothing to try.
+    """
+    for group in groups_of(entry for entry in entries if entry.form != "choice"):
         for entry in to_write_back(group):
             try:
-                Path(entry.path).write_text(entry.before)
+                Path(entry.path).write_text(f"{entry.before}\n")
             except OSError as error:
                 return f"{entry.path} does not even take the value that it has, {entry.before}: {error.strerror}"
         for entry in _not_back(group):
