@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.evidence.versions import without_home
 from harness.lab.gunicorn import app_directory, server_environment
+from harness.lab.output import read_output
 from harness.lab.programs import find_python
 from harness.model import Arm, Settings
 
@@ -75,18 +75,10 @@ def _interpreter_facts(settings: Settings) -> Facts:
 def _ask(python: str, app: str, directory: str) -> Facts:
     argv = (python, "-c", PROGRAM.read_text(encoding="utf-8"), app, directory, *PACKAGES)
     try:
-        ended = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            cwd="/",
-            env=server_environment(),
-            timeout=ANSWER_S,
-            check=True,
-        )
-        answer = json.loads(ended.stdout.decode(errors="replace").rstrip().rpartition("\n")[2])
-    except subprocess.TimeoutExpired:
+        printed = read_output(argv, ANSWER_S, Path("/"), server_environment())
+        answer = json.loads(printed.out.rstrip().rpartition("\n")[2])
+    except TimeoutError:
         return {"problem": f"The interpreter did not answer within {ANSWER_S:g} s."}
-    except (OSError, subprocess.CalledProcessError, ValueError) as error:
+    except (OSError, ValueError) as error:
         return {"problem": f"The interpreter could not be asked: {type(error).__name__}."}
     return answer if isinstance(answer, dict) else {"problem": "The interpreter gave no answer."}

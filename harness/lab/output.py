@@ -29,7 +29,9 @@ class TooMuchOutputError(OSError):
         super().__init__(0, f"it prints more than {MOST_BYTES // 1024} KiB")
 
 
-def read_output(command: Sequence[str], timeout_s: float, cwd: Path | None = None) -> Output:
+def read_output(
+    command: Sequence[str], timeout_s: float, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> Output:
     """What `command` printed until it ended. Raises OSError, and TimeoutError where it takes longer than `timeout_s`.
 
     Whatever it started in its group is ended with it.
@@ -37,6 +39,7 @@ def read_output(command: Sequence[str], timeout_s: float, cwd: Path | None = Non
     with subprocess.Popen(
         command,
         cwd=cwd,
+        env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

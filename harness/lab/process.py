@@ -21,6 +21,8 @@ from harness.lab.logs import shorten, tail
 from harness.model.knobs import OfServers
 
 STOP_S = 15.0
+MOST_FILE_BYTES = 512 << 20  # of each file that a load tool writes
+FILE_TOO_LARGE = 128 + signal.SIGXFSZ
 GROUP_S = 1.0
 LOG_LINES = 8
 UNTELLING = (" ", "Traceback (", "During handling of the above", "The above exception was")
@@ -114,7 +116,8 @@ def run_to_end(
 
     `just_before` is called when all is ready, so that little lies between it and the start of `argv`.
     """
-    redirected = ("/bin/sh", "-c", 'exec "$@" >stdout.txt', "sh", *argv)
+    limit = f"ulimit -f {MOST_FILE_BYTES // 512}"  # or what it prints could fill the disk
+    redirected = ("/bin/sh", "-c", f'{limit}; exec "$@" >stdout.txt', "sh", *argv)
     service = Service(
         name=argv[0],
         argv=redirected,
@@ -124,7 +127,10 @@ def run_to_end(
     with running(service, just_before) as started:
         if not _ends_within(timeout_s, started.keeper):
             raise LoadError(f"{argv[0]} did not end within {timeout_s:g} s. See {directory}.")
-        return started.keeper.wait()
+        exit_code = started.keeper.wait()
+    if exit_code == FILE_TOO_LARGE:
+        raise LoadError(f"{argv[0]} writes more than {MOST_FILE_BYTES >> 20} MiB into a file. Ask for fewer requests.")
+    return exit_code
 
 
 def own_pids() -> set[int]:

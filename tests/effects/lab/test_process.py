@@ -259,3 +259,10 @@ def test_a_service_in_a_directory_that_is_not_there_is_a_sentence(tmp_path: Path
     service = Service(name="lost", argv=("true",), log=tmp_path / "log", cwd=tmp_path / "absent")
     with pytest.raises(MachineError, match=r"lost cannot be started: .*absent: No such file or directory\."):
         running(service).__enter__()
+
+
+def test_a_tool_that_prints_without_an_end_is_ended_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.lab.process.MOST_FILE_BYTES", 1 << 20)
+    with pytest.raises(LoadError, match=r"yes writes more than 1 MiB into a file"):
+        run_to_end(["yes"], tmp_path, 60)
+    assert (tmp_path / "stdout.txt").stat().st_size <= 1 << 20
