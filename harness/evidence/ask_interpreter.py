@@ -1,6 +1,7 @@
 """Says what an interpreter would serve: its version, its packages, and the files of an application.
 
-A stand-alone program for any Python from 3.8: `python -c PROGRAM APP APP_DIR NAME...`. It prints one line of JSON last:
+A stand-alone program for any Python from 3.8: `python -c PROGRAM APP APP_DIR FINDER NAME...`. FINDER is the file
+application_path.py where gunicorn has it as its --config, or "". It prints one line of JSON last:
 what the application's packages print when they are imported comes before it. No name of a file in it has a directory
 above the one that Python finds the file in.
 """
@@ -11,6 +12,7 @@ import ast
 import hashlib
 import json
 import platform
+import runpy
 import sys
 from importlib import metadata, util
 from pathlib import Path
@@ -18,8 +20,10 @@ from pathlib import Path
 MOST_FILES = 5000
 
 
-def main(app: str, app_dir: str, named: list[str]) -> None:
+def main(app: str, app_dir: str, finder: str, named: list[str]) -> None:
     sys.path[0] = app_dir  # as gunicorn does with chdir
+    if finder:
+        sys.meta_path.insert(0, runpy.run_path(finder)["ApplicationFirst"])
     module = app.partition(":")[0]
     origin = origin_of(module)
     files = sources_of(module, origin, Path(app_dir).resolve()) if origin else []
@@ -112,4 +116,4 @@ def digest(paths: list[Path]) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])

@@ -9,7 +9,8 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.evidence.versions import without_home
-from harness.lab.gunicorn import app_directory, server_environment
+from harness.lab import application_path
+from harness.lab.gunicorn import app_directory, hides_own_packages, server_environment
 from harness.lab.output import read_output
 from harness.lab.programs import find_python
 from harness.model import Arm, Settings
@@ -68,12 +69,13 @@ def _interpreter_facts(settings: Settings) -> Facts:
         python = find_python(settings.python, settings.worker_class)
     except HarnessError as error:
         return {"problem": without_home(str(error))}
-    return dict(_ask(python, settings.app, str(app_directory(settings))))
+    finder = application_path.__file__ if hides_own_packages(settings) else ""
+    return dict(_ask(python, settings.app, str(app_directory(settings)), finder))
 
 
 @cache
-def _ask(python: str, app: str, directory: str) -> Facts:
-    argv = (python, "-c", PROGRAM.read_text(encoding="utf-8"), app, directory, *PACKAGES)
+def _ask(python: str, app: str, directory: str, finder: str) -> Facts:
+    argv = (python, "-c", PROGRAM.read_text(encoding="utf-8"), app, directory, finder, *PACKAGES)
     try:
         printed = read_output(argv, ANSWER_S, Path("/"), server_environment())
         answer = json.loads(printed.out.rstrip().rpartition("\n")[2])

@@ -55,6 +55,11 @@ def app_directory(settings: Settings) -> Path:
     return Path(settings.app_dir).resolve() if settings.app_dir else Path(__file__).parents[2]
 
 
+def hides_own_packages(settings: Settings) -> bool:
+    """Whether the application must not see barehop's packages, which the Python that serves it would find."""
+    return bool(settings.app_dir) and not settings.python
+
+
 def dropped_variables() -> list[str]:
     """The variables that are set here and kept from the servers."""
     return [name for name in UNWANTED if name in os.environ]
@@ -66,7 +71,7 @@ def server_environment() -> Mapping[str, str]:
 
 def _application(settings: Settings) -> dict[str, str]:
     """Where it is. Our own Python finds barehop's packages too, which a user's application must not see."""
-    hiding = {"config": f"file:{application_path.__file__}"} if settings.app_dir and not settings.python else {}
+    hiding = {"config": f"file:{application_path.__file__}"} if hides_own_packages(settings) else {}
     return {"chdir": str(app_directory(settings)), **hiding}
 
 

@@ -1,0 +1,73 @@
+"""The interpreter that serves says what it would import, and nothing in that names a user."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.evidence.serving import nginx_facts, serving_facts
+from harness.model import Arm, Settings
+
+
+def facts_of(**settings: Any) -> dict[str, Any]:
+    (facts,) = serving_facts([Arm(name="a", settings=Settings(**settings))], {})
+    return facts
+
+
+@pytest.mark.parametrize("package_file", [True, False])
+def test_the_users_package_app_is_the_one_that_is_named(tmp_path: Path, *, package_file: bool) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/main.py").write_text("import helper\nimport starlette\napp = None\n")
+    (tmp_path / "helper.py").write_text("")
+    if package_file:
+        (tmp_path / "app/__init__.py").write_text("print('loud')\n")
+    own, theirs = facts_of(), facts_of(app_dir=str(tmp_path))
+    assert own["application"]["file"] == theirs["application"]["file"] == "app/main.py"
+    assert own["application"]["sha256"] != theirs["application"]["sha256"]
+    assert (own["application"]["directory"], theirs["application"]["directory"]) == ("", str(tmp_path))
+    assert theirs["application"]["files"] == 2 + package_file
+
+
+def test_a_change_of_what_the_application_imports_changes_the_hash_of_its_files(tmp_path: Path) -> None:
+    hashes = []
+    for number, text in enumerate(("x = 1\n", "x = 2\n")):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        (directory / "mine.py").write_text("from helper import x\n")
+        (directory / "helper.py").write_text(text)
+        (directory / "unrelated.py").write_text(text)
+        hashes.append(facts_of(app_dir=str(directory), app="mine:app")["application"])
+    assert hashes[0]["sha256"] == hashes[1]["sha256"]
+    assert hashes[0]["files_sha256"] != hashes[1]["files_sha256"]
+
+
+def test_packages_that_the_application_imports_are_among_the_versions(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import rich\n")
+    packages = facts_of(app_dir=str(tmp_path), app="mine:app")["python"]["packages"]
+    assert {"gunicorn", "uvicorn", "rich"} <= packages.keys()
+
+
+def test_an_interpreter_that_cannot_serve_is_a_sentence_and_no_error(tmp_path: Path) -> None:
+    assert "There is no program" in facts_of(python=str(tmp_path / "python"))["python"]["problem"]
+
+
+def test_an_application_that_is_not_there_has_no_file(tmp_path: Path) -> None:
+    facts = facts_of(app_dir=str(tmp_path), app="absent:app")
+    assert "file" not in facts["application"]
+    assert facts["python"]["version"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_arms_that_are_served_alike_share_an_entry_and_services_have_none() -> None:
+    arms = [Arm(name=name, settings=Settings(transport=name)) for name in ("tcp", "uds-tmpfs")]
+    arms.append(Arm(name="url", settings=Settings(url="http://127.0.0.1:1/")))
+    (facts,) = serving_facts(arms, {"nginx": "nginx version: nginx/1.22.1\nbuilt with OpenSSL 3.0.1\n"})
+    assert facts["arms"] == ["tcp", "uds-tmpfs"]
+    assert facts["nginx"] == {"version": "nginx/1.22.1", "openssl": "OpenSSL 3.0.1"}
+
+
+def test_what_nginx_says_is_taken_apart() -> None:
+    text = "nginx version: openresty/1.25.3\nbuilt with OpenSSL 3.0.1 1 Jan\nconfigure arguments: --with-debug\n"
+    expected = {"version": "openresty/1.25.3", "openssl": "OpenSSL 3.0.1 1 Jan", "configure": "--with-debug"}
+    assert nginx_facts(text) == expected
+    assert nginx_facts("not nginx") == {}
