@@ -66,9 +66,9 @@ def test_an_answer_that_is_another_from_session_to_session_ends_the_run_and_keep
 @pytest.mark.parametrize("each", [1, 2])
 def test_an_answer_that_changes_within_a_session_is_a_failed_request(tmp_path: Path, change: str, each: int) -> None:
     ended = changing(tmp_path, change, spared=0, requests=150, each=each)
+    assert ended.code == 1, ended.err
     summary = summary_of(tmp_path)
     failed = {kind for arm in summary.arms.values() for kind in arm.failed_by_kind}
-    assert ended.code == 1
     assert ended.out.startswith("Not valid. Requests failed:")
     assert any(kind == CHANGES[change][1] or CHANGES[change][0] in kind for kind in failed)
     assert not summary.valid
