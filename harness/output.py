@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 
 HANDLER = "barehop"
+ASCII = "barehop_ascii"
 PLAIN = str.maketrans(
     {
         "±": "+/-",
@@ -37,10 +38,20 @@ PLAIN = str.maketrans(
 def make_output_safe(environment: Mapping[str, str]) -> None:
     """Let no character end a command: neither one that the encoding lacks, nor one that a C locale cannot show."""
     codecs.register_error(HANDLER, _replacement)
+    codecs.register(_own_ascii)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            ascii_only = stream.isatty() and in_c_locale(environment)
-            stream.reconfigure(encoding="ascii" if ascii_only else None, errors=HANDLER)
+            of_a_c_terminal = stream.isatty() and in_c_locale(environment)
+            ascii_only = of_a_c_terminal or codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding=ASCII if ascii_only else None, errors=HANDLER)
+
+
+def _own_ascii(name: str) -> codecs.CodecInfo | None:
+    """ASCII by another name: click writes UTF-8 to a stream that calls itself ASCII."""
+    if name != ASCII:
+        return None
+    plain = codecs.lookup("ascii")
+    return codecs.CodecInfo(plain.encode, plain.decode, incrementalencoder=plain.incrementalencoder, name=ASCII)
 
 
 def in_c_locale(environment: Mapping[str, str]) -> bool:

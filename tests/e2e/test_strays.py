@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import CHECKOUT, barehop, fixed, sets
+from command import CHECKOUT, LOCK, barehop, fixed
 
 START = CHECKOUT / "harness" / "start.py"
 NAMES = ("harness", "app", "configs", "click", "numpy", "pyperf", "gunicorn", "uvicorn", "random")
@@ -20,15 +20,13 @@ def stray(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def through_start(cwd: Path, *arguments: str) -> tuple[tuple[str, ...], dict[str, str]]:
+def call(cwd: Path, *arguments: str, encoding: str = "utf-8") -> tuple[int, str, str]:
     """What .venv/bin/barehop does."""
-    return (sys.executable, "-P", str(START), "--as", "barehop", "harness", *arguments), {"PYTHONPATH": str(cwd)}
-
-
-def call(cwd: Path, *arguments: str, **env: str) -> tuple[int, str, str]:
-    words, environment = through_start(cwd, *arguments)
-    done = subprocess.run(words, cwd=cwd, env={**os.environ, **environment, **env}, capture_output=True, check=False)
-    return done.returncode, done.stdout.decode("latin-1"), done.stderr.decode("latin-1")
+    words = (sys.executable, "-P", str(START), "--as", "barehop", "harness", *arguments)
+    env = {**os.environ, "PYTHONPATH": str(cwd), "BAREHOP_LOCK": str(cwd.parent / LOCK)}
+    env["PYTHONIOENCODING"] = encoding
+    done = subprocess.run(words, cwd=cwd, env=env, capture_output=True, encoding=encoding, check=False)
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_a_command_answers_whatever_modules_lie_about(stray: Path) -> None:
@@ -56,16 +54,20 @@ def test_pyperfs_workers_meet_none_of_them(stray: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["iso-8859-1", "ascii", "cp437"])
 def test_an_output_without_our_characters_gets_others(encoding: str, tmp_path: Path) -> None:
-    env = {"PYTHONIOENCODING": encoding}
-    ended = barehop(tmp_path, "run", "quick", *fixed(2, 2), *sets(path="/bytes/10"), "--out", "out", env=env)
-    assert ended.code in (0, 1), ended.err
-    assert "-----" in ended.out
-    again = barehop(tmp_path, "report", "out", env=env)
-    assert (again.code, again.err) == (0, "")
+    """An arm's name is repeated as JSON would write it."""
+    (tmp_path / "trial.toml").write_text('[arms.a]\n[arms."中±"]\ntransport = "uds-tmpfs"\n', encoding="utf-8")
+    code, out, said = call(tmp_path, "plan", "trial.toml", encoding=encoding)
+    assert code == 0, said
+    assert "\\u4e2d" in out
+    code, out, said = call(tmp_path, "run", "trial.toml", *fixed(2, 2), "--out", "out", encoding=encoding)
+    assert code in (0, 1), said
+    assert "Report again" in out
+    assert call(tmp_path, "report", "out", encoding=encoding)[0] == 0
 
 
 def test_a_report_goes_elsewhere_where_its_directory_cannot_be_written(tmp_path: Path) -> None:
-    barehop(tmp_path, "run", "quick", *fixed(2, 2), "--out", "out")
+    ran = barehop(tmp_path, "run", "quick", *fixed(2, 2), "--out", "out")
+    assert ran.code in (0, 1), ran.err
     (tmp_path / "out/report.html").unlink()
     (tmp_path / "out/report.html").mkdir()  # root writes past any permission, but not over a directory
     refused = barehop(tmp_path, "report", "out", "--html")
