@@ -16,6 +16,16 @@ from harness.report.terminal import render
 from harness.validate import validated
 
 FIRST_FORMAT = Path(__file__).parent / "data" / "results" / "first"  # no run id, no checksums
+CALIBRATION: dict[str, Any] = {
+    "format": 1,
+    "aa": {"runs": 2, "alarms": 0, "percent_low": 0.0, "percent_high": 80.0},
+    "spikes": [{"us": 20, "runs": 2, "covered": 2, "estimate_us": 20.1}],
+    "swap": {"runs": 2, "flipped": 2},
+    "floor_percent": 1.0,
+    "floor_us": 4.0,
+    "sessions_per_run": 8,
+    "seconds_per_run": 9.0,
+}
 VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 10**30, 1e308, float("nan"), float("inf"), "", "x", "\0\n\u2028", [], [[]], {}, {"x": []},
 )  # fmt: skip

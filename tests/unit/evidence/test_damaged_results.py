@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 from damaged_results import (
+    CALIBRATION,
     check_before_resuming,
     compare_with,
     mutations,
@@ -24,16 +25,6 @@ from harness.conclude import read_each, read_summary
 from harness.errors import ConfigError, HarnessError
 from harness.evidence.store import open_store
 
-CALIBRATION = {
-    "format": 1,
-    "aa": {"runs": 2, "alarms": 0, "percent_low": 0.0, "percent_high": 80.0},
-    "spikes": [{"us": 20, "runs": 2, "covered": 2, "estimate_us": 20.1}],
-    "swap": {"runs": 2, "flipped": 2},
-    "floor_percent": 1.0,
-    "floor_us": 4.0,
-    "sessions_per_run": 8,
-    "seconds_per_run": 9.0,
-}
 FLOOR = {"rows": [{"kind": "round-trip", "transport": "tcp", "payload_bytes": 83, "runs_us": [10.1, 10.2]}]}
 JSON_FILES = ("plan.json", "host.json", "calibration.json", "floor.json", "sessions/0001.json", "sessions/0002.json")
 
