@@ -50,10 +50,10 @@ def test_a_whole_number_will_do_where_a_fraction_may_stand() -> None:
         ('tls = "yes"', 'arm.tls = "yes": must be true or false, not text.'),
         ("transport = 5", "arm.transport = 5: must be text in quotes."),
         ('nginx = ""', 'arm.nginx = "": must be at least 1 character long.'),
-        ('worker_class = "gevent"', 'arm.worker_class = "gevent": must be "uvicorn", "asgi" or "sync".'),
+        ('worker_class = "gevent"', 'arm.worker_class = "gevent": must be "uvicorn", "asgi", "sync" or "gthread".'),
         (
             'worker_class = "asgy"',
-            'arm.worker_class = "asgy": must be "uvicorn", "asgi" or "sync". Did you mean \'asgi\'?',
+            'arm.worker_class = "asgy": must be "uvicorn", "asgi", "sync" or "gthread". Did you mean \'asgi\'?',
         ),
         ('path = "spike/30"', f'arm.path = "spike/30": {PATH}'),
         ('path = "/a b"', f'arm.path = "/a b": {PATH}'),
@@ -222,7 +222,7 @@ def test_a_sync_worker_keeps_no_connection_and_every_such_arm_is_named_in_one_se
     assert refusal(factors) == (
         "Arms '16/sync/false', '16/sync/true': worker_class = \"sync\" excludes upstream_keepalive = 16, because "
         "gunicorn's sync worker closes every connection. "
-        'Set upstream_keepalive to 0, or worker_class to "uvicorn" or "asgi".'
+        'Set upstream_keepalive to 0, or worker_class to "uvicorn", "asgi" or "gthread".'
     )
 
 
