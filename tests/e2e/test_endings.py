@@ -68,7 +68,7 @@ def test_an_interrupted_run_reports_what_it_has(tmp_path: Path) -> None:
         command.process.send_signal(signal.SIGTERM)
         ended = command.ended()
     assert ended.code == 130
-    assert ended.err.splitlines()[-1] == f"Report it    barehop report {tmp_path / 'out'}"
+    assert ended.err.splitlines()[-1] == f"Report it    {sys.executable} -m harness report {tmp_path / 'out'}"
     assert "Traceback" not in ended.err
     count = finished(tmp_path / "out")
     assert 1 <= count < 30
