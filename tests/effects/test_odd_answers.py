@@ -272,7 +272,11 @@ def test_a_socket_that_may_not_be_written_is_told(tmp_path: Path) -> None:
 
 
 def test_the_names_of_a_host_are_waited_for_no_longer_than_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3) or [])
+    def resolve_slowly(*_: object, **__: object) -> list[object]:
+        time.sleep(3)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_slowly)
     assert "the name servers have not answered within 0.5 s" in problem_of(arm("http://somewhere.example/"))
 
 
