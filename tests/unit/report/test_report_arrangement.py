@@ -72,7 +72,7 @@ def test_the_list_has_every_setting_with_its_default_and_every_plug_in() -> None
     for name, field in Settings.model_fields.items():
         assert f"\n{name}  " in text
         assert str(field.description) in text
-    assert "gunicorn's worker: uvicorn, asgi, sync, gthread" in text
+    assert "sync and gthread serve WSGI: uvicorn, asgi, sync, gthread" in text
     assert "Transports" in text
     assert "tcp   TCP over loopback." in text
 
