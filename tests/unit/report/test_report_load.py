@@ -88,6 +88,17 @@ def test_a_run_whose_bursts_have_times_has_a_file_for_pyperf(tmp_path: Path) -> 
     assert (tmp_path / "pyperf.json").exists()
 
 
+def test_arms_whose_names_differ_in_unsafe_letters_have_logs_of_their_own() -> None:
+    asked = experiment(PACED)
+    names = ["a/b", "a_b", "a b"]
+    arms = tuple(arm.model_copy(update={"name": name}) for arm, name in zip(asked.arms, names, strict=True))
+
+    logs = dict(hdr_logs(asked.model_copy(update={"arms": arms}), []))
+
+    assert len(logs) == 3
+    assert "hdr/a_b.hlog" in logs
+
+
 def test_markdown_has_the_section_too() -> None:
     summary = summary_of(SEARCH, searched(lambda _arm, number: 1500 + number))
     assert "**Capacity**" in render_markdown(summary, experiment(SEARCH).design)
