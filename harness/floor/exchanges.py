@@ -7,10 +7,13 @@ from statistics import median
 from time import perf_counter
 
 from harness.errors import LoadError
+from harness.floor.patience import patient
+from harness.load.answer import MOST_HEAD_BYTES
+from harness.load.body import MOST_BODY_BYTES
 from harness.model import Target
 
 PIECE_BYTES = 65536
-MORE_THAN_ALL = 1 << 40
+MOST_BYTES = MOST_HEAD_BYTES + MOST_BODY_BYTES
 
 TimeLoops = Callable[[int], float]  # the seconds that so many exchanges take
 
@@ -22,9 +25,9 @@ def connecting(target: Target, request: bytes) -> TimeLoops:
     def exchange() -> int:
         with _connected(target) as sock:
             sock.sendall(request)
-            return _until(sock, MORE_THAN_ALL)
+            return _until(sock, expected + 1)  # the one byte more is the end, or too much
 
-    return partial(_seconds, exchange, expected)
+    return partial(_seconds, target.timeout_s, exchange, expected)
 
 
 def standing(target: Target, request: bytes) -> TimeLoops:
@@ -32,35 +35,44 @@ def standing(target: Target, request: bytes) -> TimeLoops:
     expected = _once(target, request)
 
     def seconds(loops: int) -> float:
-        with _connected(target) as sock:
+        with patient(target.timeout_s):
+            connected = _connected(target)
+        with connected as sock:
 
             def exchange() -> int:
                 sock.sendall(request)
                 return _until(sock, expected)
 
-            return _seconds(exchange, expected, loops)
+            return _seconds(target.timeout_s, exchange, expected, loops)
 
     return seconds
 
 
-def _seconds(exchange: Callable[[], int], expected: int, loops: int) -> float:
-    """As many times the typical exchange: the median is deaf to what was stolen from a few. Raises LoadError."""
-    took = []
-    for _ in range(loops):
-        began = perf_counter()
-        received = exchange()
-        took.append(perf_counter() - began)
-        if received != expected:
-            raise LoadError(f"The bare server answered with {received} bytes instead of {expected}. Run it again.")
+def _seconds(limit_s: float, exchange: Callable[[], int], expected: int, loops: int) -> float:
+    """As many times the typical exchange: the median is deaf to what was stolen from a few. Raises LoadError.
+
+    Each exchange has `limit_s`, or up to twice as long.
+    """
+    took: list[float] = []
+    with patient(limit_s, lambda: len(took)):
+        for _ in range(loops):
+            began = perf_counter()
+            received = exchange()
+            took.append(perf_counter() - began)
+            if received != expected:
+                raise LoadError(f"The bare server answered with {received} bytes instead of {expected}. Run it again.")
     return loops * median(took)
 
 
 def _once(target: Target, request: bytes) -> int:
-    """The bytes of an answer."""
+    """The bytes of an answer. Raises LoadError when they are too many, or too late."""
     closing = request.replace(b"keep-alive", b"close")
-    with _connected(target) as sock:
+    with patient(target.timeout_s), _connected(target) as sock:
         sock.sendall(closing)
-        return _until(sock, MORE_THAN_ALL)
+        received = _until(sock, MOST_BYTES + 1)
+    if received > MOST_BYTES:
+        raise LoadError(f"The bare server answers with more than {MOST_BYTES} bytes. Run it again.")
+    return received
 
 
 def _until(sock: socket.socket, enough: int) -> int:

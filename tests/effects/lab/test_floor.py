@@ -1,18 +1,22 @@
-"""The bare exchanges of the floor: right answers only, and as many as were asked for."""
+"""The bare exchanges of the floor: right answers only, as many as were asked for, and none without an end."""
 
+import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from odd_server import serving, whole
+from odd_server import Answer, repeats, serving, stays_silent, whole
 
 from harness.errors import LoadError
 from harness.floor.bench import KINDS, Bench, Kind, prepared
-from harness.floor.exchanges import connecting
+from harness.floor.exchanges import TimeLoops, connecting, standing
 from harness.lab.blueprint import Machine, survey
 from harness.load.client import request_of
+from harness.model import Target
 
 
 class Longer:
@@ -65,3 +69,66 @@ def test_nobody_is_left_of_a_bench(machine: Machine) -> None:
 def test_an_answer_of_another_length_is_an_error_and_no_time() -> None:
     with serving(Longer()) as target, pytest.raises(LoadError, match="bytes instead of"):
         connecting(target, request_of(target))(3)
+
+
+def floor_of(target: Target, kind: Kind) -> TimeLoops:
+    exchange = connecting if kind == "connect" else standing
+    return exchange(replace(target, timeout_s=0.2), request_of(target))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "answer", [stays_silent, repeats(b"", b"x", 0.01)], ids=["silent at once", "bytes without an end"]
+)
+def test_a_server_that_does_not_come_to_an_end_is_waited_for_until_the_timeout(kind: Kind, answer: Answer) -> None:
+    with serving(answer) as target, pytest.raises(LoadError, match=r"did not finish an answer within 0\.2 s"):
+        floor_of(target, kind)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+class Stopping:
+    """A server that gives some right answers, whatever connection they are asked for over, and then falls silent."""
+
+    left = 3
+
+    def __call__(self, connection: socket.socket, _number: int) -> bool:
+        self.left -= 1
+        if self.left >= 0:
+            connection.sendall(whole())
+            return self.left != 2  # the first is asked for to the end of its connection
+        return stays_silent(connection, 0)
+
+
+class StoppingCloses(Stopping):
+    def __call__(self, connection: socket.socket, number: int) -> bool:
+        super().__call__(connection, number)
+        return False
+
+
+@pytest.mark.parametrize(("kind", "answer"), [("connect", StoppingCloses), ("ping-pong", Stopping)])
+def test_a_server_that_stops_answering_in_the_middle_is_an_error_and_no_time(
+    kind: Kind, answer: type[Stopping]
+) -> None:
+    with serving(answer()) as target:
+        seconds = floor_of(target, kind)
+        with pytest.raises(LoadError, match=r"did not finish an answer within 0\.2 s"):
+            seconds(20)
+
+
+def test_more_exchanges_than_fit_into_one_timeout_are_no_error() -> None:
+    def slow(connection: socket.socket, _number: int) -> bool:
+        time.sleep(0.05)
+        connection.sendall(whole())
+        return False
+
+    with serving(slow) as target:
+        assert floor_of(target, "connect")(12) > 0
+
+
+def test_an_answer_that_is_larger_than_any_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.floor.exchanges.MOST_BYTES", 1 << 20)
+    with (
+        serving(repeats(b"", b"x" * 65536)) as target,
+        pytest.raises(LoadError, match="answers with more than 1048576 bytes"),
+    ):
+        connecting(target, request_of(target))
