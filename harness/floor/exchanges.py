@@ -9,8 +9,8 @@ from time import perf_counter
 from harness.errors import LoadError
 from harness.floor.patience import patient
 from harness.load.answer import MOST_HEAD_BYTES
-from harness.load.body import MOST_BODY_BYTES
 from harness.model import Target
+from harness.model.answers import MOST_BODY_BYTES
 
 PIECE_BYTES = 65536
 MOST_BYTES = MOST_HEAD_BYTES + MOST_BODY_BYTES

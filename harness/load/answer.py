@@ -6,8 +6,8 @@ What it takes from a server is limited: the size of a head and of a body, and ho
 import re
 from typing import NamedTuple
 
-from harness.load.body import LONG, MOST_BODY_BYTES, Body, Chunked, Content, Sized, ToClose
-from harness.model.answers import AnswerShape, json_keys, media_type
+from harness.load.body import LONG, Body, Chunked, Content, Sized, ToClose
+from harness.model.answers import MOST_BODY_BYTES, AnswerShape, json_keys, media_type
 
 MOST_HEAD_BYTES = 64 * 1024
 MOST_INTERIM = 10  # answers like "100 Continue", which only announce another one

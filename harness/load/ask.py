@@ -16,12 +16,13 @@ from harness.load.answer import (
     NOT_HTTP,
     Answer,
 )
-from harness.load.body import BAD_CHUNK, LONG, MOST_BODY_BYTES, MOST_LINE_BYTES
+from harness.load.body import BAD_CHUNK, LONG, MOST_LINE_BYTES
 from harness.load.client import endpoint_of, request_of
 from harness.load.exchange import receive
 from harness.load.faults import TIMEOUT, kind_of
 from harness.load.tls_faults import handshake_fault
 from harness.model import Reply, Target
+from harness.model.answers import MOST_BODY_BYTES
 
 LONGEST_QUOTED = 80
 WITHOUT_ANSWER = ("no answer", NOT_HTTP)  # a server that is not there yet may do so

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-MOST_BODY_BYTES = 256 * 1024 * 1024
+from harness.model.answers import MOST_BODY_BYTES
+
 MOST_LINE_BYTES = 4096  # of a chunk's size with its extensions, and of a trailer
 MOST_TRAILERS_BYTES = 64 * 1024
 LONG = "long body"

@@ -15,6 +15,7 @@ from harness.experiment.urls import parsed
 from harness.load.client import exchanging
 from harness.load.exchange import Exchange
 from harness.model import PLAIN, Request, Target
+from harness.model.answers import shape_in
 from harness.start import module_command
 
 NAME = "request"
@@ -38,6 +39,7 @@ def _bench() -> None:
     runner.argparser.add_argument("--address", default="", help="what the url's host was resolved to")
     runner.argparser.add_argument("--keepalive", action="store_true", help="all requests over one connection")
     runner.argparser.add_argument("--request", type=Path, help="a JSON file: what requests say besides their path")
+    runner.argparser.add_argument("--proved", type=Path, help="a JSON file: what a right answer is like")
     runner.argparser.add_argument("--patience", type=float, default=10.0, help="seconds that a request may take")
     options = runner.parse_args()
     with exchanging(_target(options)) as exchange:
@@ -68,6 +70,7 @@ def _target(options: argparse.Namespace) -> Target:
         timeout_s=options.patience,
         tls=url.tls,
         address=options.address,
+        proved=shape_in(json.loads(options.proved.read_text(encoding="utf-8"))) if options.proved else None,
         request=_request(options.request) if options.request else PLAIN,
     )
 
@@ -83,6 +86,7 @@ def _for_workers(command: list[str], options: argparse.Namespace) -> None:
     command += [f"--authority={options.authority}"] if options.authority else []
     command += [f"--address={options.address}"] if options.address else []
     command += [f"--request={options.request}"] if options.request else []
+    command += [f"--proved={options.proved}"] if options.proved else []
     command += ["--keepalive"] if options.keepalive else []
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+MOST_BODY_BYTES = 256 * 1024 * 1024  # that are read of an answer
 MOST_KEYS = 200
 MOST_DECODED_BYTES = 1024 * 1024
 OTHER_KIND, OTHER_SIZE, OTHER_KEYS = "another content type", "another size", "other JSON keys"

@@ -3,6 +3,7 @@
 import shutil
 import socket
 import ssl
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,18 +11,21 @@ from pathlib import Path
 
 import pytest
 import trustme
-from odd_server import says, serving, stays_silent, whole
+from odd_server import repeats, says, serving, stays_silent, whole
 
 from harness import plugins
 from harness.errors import LoadError
 from harness.load.outside import tool_version, visit_outside
 from harness.model import LoadTool, Outcome, Settings, Target
+from harness.model.answers import AnswerShape
 
 NAMES = ("ab", "wrk", "hey", "h2load", "k6", "locust", "molotov")
 TAKES_WHAT_IS_CUT_FOR_RIGHT = ("ab", "hey")
 ENDS_WHEN_REFUSED = ("ab", "wrk")
 STAYS, CLOSES = "Connection: keep-alive\r\n", "Connection: close\r\n"
 CHECKS_CERTIFICATES = ("locust", "molotov")
+HAS_A_TIMEOUT_OF_ALL = ("k6", "locust", "molotov")
+HAS_A_LIMIT = ("locust", "molotov")
 
 pytestmark = pytest.mark.needs_tools
 
@@ -89,6 +93,59 @@ def test_a_status_that_is_not_right_is_a_failure(name: str, tmp_path: Path) -> N
 
     kind = {"ab": "status not 2xx", "wrk": "status over 399"}.get(name, "status 500")
     assert (outcome.requests, outcome.failures) == (0, {kind: 2})
+
+
+@pytest.mark.parametrize("name", ["k6", "locust", "molotov"])
+def test_the_status_that_was_proved_is_right_and_no_other(name: str, tmp_path: Path) -> None:
+    proved = AnswerShape(404, 18)
+    with serving(says(whole(status="404 Not Found", fields=CLOSES))) as target:
+        same = visit(name, replace(target, proved=proved), tmp_path / "same")
+    with serving(says(whole(fields=CLOSES))) as target:
+        another = visit(name, replace(target, proved=proved), tmp_path / "another")
+
+    assert (same.requests, same.failures) == (2, {})
+    assert (another.requests, another.failures) == (0, {"status 200": 2})
+
+
+@pytest.mark.parametrize(("status", "error"), [("404 Not Found", None), ("200 OK", "status 200")])
+def test_pyperf_ends_at_another_status_than_the_one_that_was_proved(
+    status: str, error: str | None, tmp_path: Path
+) -> None:
+    tool = plugins.load("harness.load.tools", "pyperf", LoadTool)
+    with serving(says(whole(status=status, fields=CLOSES))) as target:
+        asked = replace(target, proved=AnswerShape(404, 18), timeout_s=1)
+        settings = Settings(tool="pyperf", tool_seconds=0.1)
+        if error is None:
+            assert visit_outside(tool, sys.executable, asked, settings, tmp_path).requests > 0
+            return
+        with pytest.raises(LoadError, match=r"ended with exit code"):
+            visit_outside(tool, sys.executable, asked, settings, tmp_path)
+    assert f"A request failed: {error}" in (tmp_path / "stderr.txt").read_text()
+
+
+@pytest.mark.parametrize("name", HAS_A_TIMEOUT_OF_ALL)
+@pytest.mark.parametrize(
+    "beginning",
+    [b"", b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"],
+    ids=["within the head", "within the body"],
+)
+def test_an_answer_that_never_ends_is_waited_for_as_long_as_asked(name: str, beginning: bytes, tmp_path: Path) -> None:
+    piece = b"data: x\n\n" if beginning else b"HTTP/1.1 100 Continue\r\n\r\n"
+    with serving(repeats(beginning, piece, 0.05)) as target:
+        outcome = visit(name, target, tmp_path)
+
+    assert (outcome.requests, outcome.failures) == (0, {"timeout": 2})
+
+
+@pytest.mark.parametrize("name", HAS_A_LIMIT)
+def test_a_body_that_is_longer_than_any_may_be_is_not_read_to_its_end(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"harness.load.tools.{name}.MOST_BODY_BYTES", 1 << 20)
+    with serving(repeats(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536)) as target:
+        outcome = visit(name, target, tmp_path)
+
+    assert (outcome.requests, outcome.failures) == (0, {"long body": 2})
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.load.answer import MOST_HEAD_BYTES, Answer
-from harness.load.body import MOST_BODY_BYTES, MOST_LINE_BYTES
-from harness.model.answers import AnswerShape
+from harness.load.body import MOST_LINE_BYTES
+from harness.model.answers import MOST_BODY_BYTES, AnswerShape
 
 STATUSES = st.sampled_from(["200 OK", "201 Created", "206 "])
 NAMES = st.sampled_from([str.lower, str.upper, str.title])

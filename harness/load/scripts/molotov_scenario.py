@@ -39,6 +39,21 @@ class Run:
         Path("outcome.json").write_text(json.dumps(found), encoding="utf-8")
 
 
+def is_right(status: int) -> bool:
+    return bool(status == ASKED["status"] if ASKED["status"] else 200 <= status < 300)
+
+
+async def kind_of_answer(answer: aiohttp.ClientResponse) -> str | None:
+    """Read it without keeping it. In the words of barehop's own client; None: answered right."""
+    size_bytes = 0
+    async for piece in answer.content.iter_any():
+        size_bytes += len(piece)
+        if size_bytes > ASKED["most_body_bytes"]:
+            answer.close()
+            return "long body"
+    return None if is_right(answer.status) else f"status {answer.status}"
+
+
 def kind_of(error: Exception) -> str:
     """In the words of barehop's own client."""
     if isinstance(error, TimeoutError):
@@ -69,6 +84,7 @@ async def session_options(_worker: int, _arguments: object) -> dict[str, Any]:
         "connector": aiohttp.TCPConnector(force_close=not ASKED["keepalive"], ssl=tls),
         "timeout": aiohttp.ClientTimeout(total=ASKED["timeout_s"]),
         "headers": ASKED["headers"],
+        "auto_decompress": False,  # what a few bytes become may be without limit
     }
 
 
@@ -77,8 +93,7 @@ async def visit(session: aiohttp.ClientSession) -> None:
     begun_s = perf_counter()
     try:
         async with session.request(ASKED["method"], ASKED["url"], data=BODY, allow_redirects=False) as answer:
-            await answer.read()
-        kind = None if 200 <= answer.status < 300 else f"status {answer.status}"
+            kind = await kind_of_answer(answer)
     except (aiohttp.ClientError, OSError) as error:
         kind = kind_of(error)
     RUN.seen(begun_s, perf_counter(), kind)

@@ -31,8 +31,13 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
     request, host = target.request, dict(line.split(": ", 1) for line in target.written_host)
-    body = request.body.decode() or None  # an empty text would be sent in chunks
-    return {_ASKED: json.dumps({"method": request.method, "headers": host | dict(request.fields), "body": body})}
+    asked = {
+        "method": request.method,
+        "headers": host | dict(request.fields),
+        "body": request.body.decode() or None,  # an empty text would be sent in chunks
+        "status": target.proved.status if target.proved else None,
+    }
+    return {_ASKED: json.dumps(asked)}
 
 
 def _outcome(directory: Path) -> Outcome:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.model import LoadTool, Outcome, Settings, Target
+from harness.model.answers import MOST_BODY_BYTES
 
 _ASKED, _FILE = "asked.json", "outcome.json"
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "molotov_scenario.py"
@@ -23,6 +24,8 @@ def _files(target: Target, settings: Settings) -> Mapping[str, str]:
     asked = {
         "url": target.url,
         "timeout_s": target.timeout_s,
+        "most_body_bytes": MOST_BODY_BYTES,
+        "status": target.proved.status if target.proved else None,
         "keepalive": target.keepalive,
         "method": target.request.method,
         "headers": {**_host(target), **dict(target.request.fields)},

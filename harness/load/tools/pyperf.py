@@ -11,7 +11,7 @@ from typing import Any
 from harness.model import PLAIN, LoadTool, Outcome, Settings, Target
 from harness.start import module_command
 
-_ASKED, _FILE = "asked.json", "pyperf.json"
+_ASKED, _PROVED, _FILE = "asked.json", "proved.json", "pyperf.json"
 _PROCESSES = 1  # a run is one of many, in random order; another process calibrates before
 
 
@@ -26,16 +26,17 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
         options.append(f"--address={target.address}")
     if target.keepalive:
         options.append("--keepalive")
+    if target.proved:
+        options.append(f"--proved={directory / _PROVED}")
     if target.request != PLAIN:
         options.append(f"--request={directory / _ASKED}")
     return [program, *module_command("harness.load.pyperf_runner"), f"--url={target.url}", *options]
 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
-    request = target.request
-    if request == PLAIN:
-        return {}
-    return {_ASKED: json.dumps(asdict(request) | {"body": request.body.decode()})}
+    request, proved = target.request, target.proved
+    asked = {} if request == PLAIN else {_ASKED: json.dumps(asdict(request) | {"body": request.body.decode()})}
+    return asked | ({_PROVED: json.dumps(asdict(proved))} if proved else {})
 
 
 def _refuses(settings: Settings) -> Iterator[str]:
