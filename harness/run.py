@@ -18,6 +18,7 @@ from harness.evidence.throttling import Counts, throttling_of
 from harness.experiment.plan import orders_of
 from harness.held_answers import change_doubts, changes_after, check_answers, with_changes
 from harness.lab.blueprint import Machine
+from harness.lab.logs import emptier
 from harness.load.visits import visits
 from harness.model import Doubt, Plan, Record, Schedule, Visit
 from harness.pace import Pace
@@ -103,7 +104,8 @@ def _measured(session: int, run: Run, schedule: Schedule) -> Measured:
             check_answers(first_answers(plan, store), arranged)
             throttled_since = throttling_of(arranged.stacks)
             visiting = time.monotonic()
-            seen = visits(arranged.in_blocks(orders_of(plan, session)), arranged.visitors, schedule)
+            empty = emptier([log.path for log in scene.logs])
+            seen = visits(arranged.in_blocks(orders_of(plan, session)), arranged.visitors, schedule, empty)
             visiting_s = time.monotonic() - visiting
             throttled = throttled_since()
             doubts = doubts_after(sum(visit.cpu_requests for visit in seen))

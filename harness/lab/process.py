@@ -21,6 +21,8 @@ from harness.lab.logs import shorten, tail
 from harness.model.knobs import OfServers
 
 STOP_S = 15.0
+PREPARED_S = 30.0  # for directories, a sandbox and a process, which take milliseconds
+MOST_SAID_BYTES = 64
 MOST_FILE_BYTES = 512 << 20  # of each file that a load tool writes
 FILE_TOO_LARGE = 128 + signal.SIGXFSZ
 GROUP_S = 1.0
@@ -91,7 +93,7 @@ def running(service: Service, just_before: Callable[[], object] = lambda: None) 
     process = _keeper_of(service)
     made: tuple[Path, ...] = ()
     try:
-        if _said(process) != b"ready\n":
+        if _said(service, process) != b"ready\n":
             raise StackError(f"{service.name} could not be prepared:\n{log_tail(service.log)}")
         made = service.directories
         if service.cpus:
@@ -99,7 +101,7 @@ def running(service: Service, just_before: Callable[[], object] = lambda: None) 
         for change in service.started_with:
             start_with(process.pid, change)
         just_before()
-        yield Running(service, process, _begin(process))
+        yield Running(service, process, _begin(service, process))
     finally:
         try:
             _let_go(process, made)
@@ -165,17 +167,23 @@ def _keeper_of(service: Service) -> subprocess.Popen[bytes]:
         raise MachineError(f"{service.name} cannot be started: {error.filename}: {error.strerror}.") from None
 
 
-def _said(process: subprocess.Popen[bytes]) -> bytes:
+def _said(service: Service, process: subprocess.Popen[bytes]) -> bytes:
+    """The keeper's next line, which it writes at once; b"" when it has ended. Raises MachineError when none comes."""
     assert process.stdout is not None
-    return process.stdout.readline()
+    if not select.select([process.stdout], [], [], PREPARED_S)[0]:
+        raise MachineError(
+            f"{service.name} was not started within {PREPARED_S:g} s. Its directories and its CPUs are the places to "
+            f"look at. Its log, {service.log}, ends:\n{log_tail(service.log)}"
+        )
+    return process.stdout.readline(MOST_SAID_BYTES)
 
 
-def _begin(process: subprocess.Popen[bytes]) -> int:
+def _begin(service: Service, process: subprocess.Popen[bytes]) -> int:
     """Let the keeper start its service; the pid of that, or 0 when the keeper has been killed."""
     assert process.stdin is not None
     with suppress(BrokenPipeError):
         process.stdin.write(b"g")
-    return int(_said(process) or 0)
+    return int(_said(service, process) or 0)
 
 
 def _ends_within(timeout_s: float, process: subprocess.Popen[bytes]) -> bool:

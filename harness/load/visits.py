@@ -62,12 +62,16 @@ def round_cost_s(order: Sequence[int], visitors: Sequence[Visitor], schedule: Sc
         return (time.monotonic() - started) / rounds
 
 
-def visits(orders: Orders, visitors: Sequence[Visitor], schedule: Schedule) -> list[Visit]:
+def visits(
+    orders: Orders, visitors: Sequence[Visitor], schedule: Schedule, before_round: Callable[[], None] = lambda: None
+) -> list[Visit]:
     """One visit for each place of each round that fits the time. Raises OSError when a server process has ended."""
+    seen: list[Visit] = []
     with quietly():
-        in_time = rounds_in_time(_drawn_ahead(orders, schedule), schedule)
-        rounds = [_round(order, visitors, schedule, number) for number, order in enumerate(in_time)]
-    return list(chain.from_iterable(rounds))
+        for number, order in enumerate(rounds_in_time(_drawn_ahead(orders, schedule), schedule)):
+            before_round()
+            seen += _round(order, visitors, schedule, number)
+    return seen
 
 
 def _drawn_ahead(orders: Orders, schedule: Schedule) -> Orders:

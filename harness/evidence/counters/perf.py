@@ -14,6 +14,7 @@ from harness.lab.kernelfiles import read, read_int
 from harness.lab.process import Running, Service, log_tail, running
 
 ANSWER_S = 5.0
+MOST_OUTPUT_BYTES = 64 << 20  # a line of 80 bytes for each event of each thread
 ALL_CALLS = "raw_syscalls:sys_enter"
 CALLS = "syscalls:sys_enter_"
 # The telling ones: the kernel takes some 35 ms to let go of each. A wildcard, because aarch64 has epoll_pwait only.
@@ -53,8 +54,15 @@ class Perf:
     def counted(self) -> tuple[dict[str, int], tuple[str, ...]]:
         """Once it has ended: what each role did, by names like "nginx.syscalls", and what this machine cannot count."""
         self.running.wait(ANSWER_S)
-        output = self.output.read_text(errors="replace")
+        output = self._read()
         return counts(output, tasks_of(self.pids)), uncounted(output)
+
+    def _read(self) -> str:
+        with self.output.open("rb") as file:
+            output = file.read(MOST_OUTPUT_BYTES + 1)
+        if len(output) > MOST_OUTPUT_BYTES:
+            raise MachineError(f"perf wrote more than {MOST_OUTPUT_BYTES} bytes. Count fewer threads.")
+        return output.decode(errors="replace")
 
     def _tell(self, word: bytes) -> None:
         os.write(self.control, word)

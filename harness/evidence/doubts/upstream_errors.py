@@ -4,20 +4,29 @@ import errno
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from harness.evidence.doubts.scene import Scene
-from harness.lab.kernelfiles import read
 from harness.model import Doubt
 
-_FAILED = re.compile(r"connect\(\) to .* failed \((\d+): ")
+MOST_BYTES = 64 << 20  # that are read of a log: a longer one has told enough
+MOST_LINE_BYTES = 64 << 10
+_FAILED = re.compile(rb"connect\(\) to .* failed \((\d+): ")
 
 Errors = Counter[int]
 
 
 def read_upstream_errors(scene: Scene) -> Errors:
-    """How often connect() failed so far, by errno."""
-    texts = (read(log) or "" for log in scene.nginx_logs)
-    return Counter(int(number) for text in texts for number in _FAILED.findall(text))
+    """How often connect() failed so far, by errno; at least, where a log is long."""
+    lines = (line for log in scene.nginx_logs if log.is_file() for line in _lines(log))
+    return Counter(int(number) for line in lines for number in _FAILED.findall(line))
+
+
+def _lines(log: Path) -> Iterator[bytes]:
+    """Those at the beginning of a log, one at a time, however long the log has become."""
+    with log.open("rb") as file:
+        while file.tell() < MOST_BYTES and (line := file.readline(MOST_LINE_BYTES)):
+            yield line
 
 
 def upstream_doubts(before: Errors, after: Errors) -> Iterator[Doubt]:

@@ -12,6 +12,7 @@ from harness.evidence.doubts.places import place_doubts, read_places
 from harness.evidence.doubts.quota import quota_doubts, read_quota
 from harness.evidence.doubts.swap import read_swap, swap_doubts
 from harness.evidence.doubts.switches import read_switches, switch_doubts
+from harness.lab.family import Family
 from harness.model import Doubt
 
 
@@ -27,6 +28,23 @@ def test_a_server_thread_that_was_moved_is_doubted(machine: Machine) -> None:
     (doubt,) = doubted(read_places, place_doubts, machine.scene, meanwhile)
     assert doubt.kind == "affinity"
     assert f"Thread {APP} (python) of app may run on CPUs 0-1" in doubt.seen
+
+
+def test_a_child_of_the_app_that_moved_itself_is_doubted(machine: Machine) -> None:
+    supervisor, child = APP + 20, APP + 21
+    machine.write(f"proc/{supervisor}/task/{supervisor}/children", f"{APP} {child} ")
+    machine.write(f"proc/{child}/task/{child}/status", "Name:\tresizer\nCpus_allowed_list:\t0\n")
+    (crew,) = machine.scene.crews
+    family = Family(workers=(APP,), supervisors=(supervisor,))
+    scene = replace(machine.scene, crews=(replace(crew, families={"app": family}),))
+
+    def meanwhile() -> None:
+        machine.change(f"proc/{child}/task/{child}/status", r"^Cpus_allowed_list:.*$", "Cpus_allowed_list:\t1")
+
+    assert doubted(read_places, place_doubts, scene, lambda: None) == []
+    (doubt,) = doubted(read_places, place_doubts, scene, meanwhile)
+    assert doubt.kind == "affinity"
+    assert doubt.seen == (f"Thread {child} (resizer) of app may run on CPUs 1, but the placement keeps app on 0.")
 
 
 def test_threads_that_stayed_and_idle_threads_of_the_client_are_no_doubt(machine: Machine) -> None:

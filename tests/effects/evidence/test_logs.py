@@ -1,8 +1,11 @@
 """A long log keeps its beginning and its end."""
 
+import math
 from pathlib import Path
 
-from harness.lab.logs import KEPT_BYTES, shorten, tail
+import pytest
+
+from harness.lab.logs import KEPT_BYTES, MOST_BYTES, emptier, shorten, tail
 from harness.lab.process import Service, running
 
 
@@ -39,3 +42,35 @@ def test_what_a_service_has_logged_is_shortened_when_it_has_ended(tmp_path: Path
         while service.log.stat().st_size < 4_000_000:
             started.check()
     assert service.log.stat().st_size < 2 * KEPT_BYTES + 100
+
+
+def on_disk_bytes(path: Path) -> int:
+    return path.stat().st_blocks * 512
+
+
+def test_a_long_log_that_is_still_written_gives_its_middle_back_to_the_disk(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as writer:
+        writer.write(b"first\n" + b"x" * (MOST_BYTES + KEPT_BYTES) + b"\nso far\n")
+        writer.flush()
+        size_bytes = log.stat().st_size
+        emptier([log, tmp_path / "absent"], each_s=0)()
+        if on_disk_bytes(log) >= size_bytes:
+            pytest.skip("this file system has no holes")
+        assert on_disk_bytes(log) < 4 * KEPT_BYTES
+        assert log.stat().st_size == size_bytes, "or it would seem that nothing was logged"
+        writer.write(b"last\n")
+    assert log.read_bytes().startswith(b"first\nx")
+    assert tail(log).endswith("x\nso far\nlast\n")
+    shorten(log)
+    assert b"[barehop left out " in log.read_bytes()
+    assert b"\0" not in log.read_bytes()
+
+
+@pytest.mark.parametrize(("size_bytes", "each_s"), [(MOST_BYTES // 2, 0), (MOST_BYTES + (1 << 20), math.inf)])
+def test_a_log_that_is_not_long_and_one_that_was_just_looked_at_stay_whole(
+    size_bytes: int, each_s: float, tmp_path: Path
+) -> None:
+    (tmp_path / "log").write_bytes(b"x" * size_bytes)
+    emptier([tmp_path / "log"], each_s)()
+    assert (tmp_path / "log").read_bytes() == b"x" * size_bytes

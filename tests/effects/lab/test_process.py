@@ -144,11 +144,11 @@ def test_a_log_tells_of_one_run_only(tmp_path: Path) -> None:
     assert service.log.read_text().count("no luck today") == 1
 
 
-def test_the_log_has_everything(tmp_path: Path) -> None:
+def test_the_log_has_everything_while_the_service_runs(tmp_path: Path) -> None:
     service = odd_service(tmp_path, "chatty")
     with running(service):
         assert eventually(lambda: is_up(service))
-    lines = service.log.read_text().splitlines()
+        lines = service.log.read_text().splitlines()
     assert lines.count("word") == 2 << 20
     assert lines.count("the last word") == 2
 
@@ -266,3 +266,16 @@ def test_a_tool_that_prints_without_an_end_is_ended_and_told(tmp_path: Path, mon
     with pytest.raises(LoadError, match=r"yes writes more than 1 MiB into a file"):
         run_to_end(["yes"], tmp_path, 60)
     assert (tmp_path / "stdout.txt").stat().st_size <= 1 << 20
+
+
+def test_a_keeper_that_says_nothing_is_waited_for_so_long_and_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = tmp_path / "silent.py"
+    silent.write_text("import sys, time\nprint('stuck', file=sys.stderr, flush=True)\nsys.stdin.read()\n")
+    monkeypatch.setattr("harness.lab.process.PREPARED_S", 1.0)
+    monkeypatch.setattr("harness.lab.process.keeper.__file__", str(silent))
+    service = odd_service(tmp_path)
+    with pytest.raises(MachineError, match=r"odd was not started within 1 s\.[^\n]*ends:\n  stuck"):
+        running(service).__enter__()
+    assert marked(mark_of(service)) == set()
