@@ -118,3 +118,11 @@ def test_a_service_whose_events_never_end_is_told_within_the_timeout(tmp_path: P
     assert ended.code == 5
     assert "no endless streams" in ended.err or "MiB of an answer" in ended.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("tool", ["ab", "pyperf"])
+def test_no_outside_tool_is_sent_to_events_that_never_end(tool: str, tmp_path: Path) -> None:
+    asked = odd("events:app", timeout_s=1, tool=tool)
+    ended = barehop(tmp_path, "run", "quick", *fixed(2, 1), *asked, "--out", "out")
+    assert ended.code == 4
+    assert "has not ended its answer within 1 s, its timeout_s" in ended.err

@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from odd_server import Answer, repeats, says, serving, stays_silent, whole
 
 from harness.errors import ConfigError, HarnessError, LoadError
@@ -185,6 +188,33 @@ def test_a_certificate_that_is_not_trusted_says_why(made: dict[str, Any], words:
         sentence = problem_of(arm(f"https://localhost:{target.port}/", **named))
     assert "cannot be trusted: certificate verify failed" in sentence
     assert words in sentence
+
+
+def self_signed(directory: Path) -> Path:
+    """A file with a key and a certificate of localhost that nobody but itself has signed."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = directory / "own.pem"
+    path.write_bytes(key.private_bytes(*form) + certificate.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def test_a_certificate_that_nobody_else_signed_is_to_be_named_itself_and_then_trusted(tmp_path: Path) -> None:
+    own, context = self_signed(tmp_path), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own)
+    with serving(says(whole()), context) as target:
+        url = f"https://localhost:{target.port}/"
+        sentence = problem_of(arm(url))
+        assert "self-signed certificate. Name that certificate as authority." in sentence
+        reached(arm(url, authority=str(own)))
 
 
 def test_plain_http_behind_https_says_which_scheme_to_write() -> None:

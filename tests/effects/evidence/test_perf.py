@@ -83,6 +83,25 @@ def test_a_perf_that_refuses_becomes_a_sentence_with_what_it_said(tmp_path: Path
     assert sentence.startswith("System calls per request are not known: perf said 'Error: No permission")
 
 
+COUNTS_WITHOUT_AN_END = """#!/bin/sh
+for word; do [ "$previous" != -o ] || output=$word; previous=$word; done
+head -c 2000000 /dev/zero >"$output"
+"""
+
+
+def test_an_output_of_perf_that_is_too_long_becomes_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.evidence.counters.perf.MOST_OUTPUT_BYTES", 1 << 20)
+    monkeypatch.setattr("harness.evidence.counters.perf.MOUNTED", tmp_path)
+    endless = tmp_path / "perf"
+    endless.write_text(COUNTS_WITHOUT_AN_END)
+    endless.chmod(0o755)
+    with (
+        perf_stat(str(endless), {"app": [os.getpid()]}, tmp_path / "out/00") as perf,
+        pytest.raises(HarnessError, match="perf wrote more than 1048576 bytes"),
+    ):
+        perf.counted()
+
+
 @pytest.mark.parametrize(("capabilities", "may"), [("000001ffffffffff", True), ("0000000000000000", False)])
 def test_who_may_count_is_a_matter_of_capabilities_and_not_of_being_root(
     tmp_path: Path, capabilities: str, may: bool
