@@ -1,11 +1,12 @@
-"""How many rounds a session makes in its time, on a simulated clock."""
+"""How many rounds a session makes in its time, on a simulated clock, and what happens between them."""
 
 from collections.abc import Callable
 from itertools import count, repeat
 
 import pytest
 
-from harness.load.visits import rounds_in_time
+from harness.load.client import Burst
+from harness.load.visits import Visitor, rounds_in_time, visits
 from harness.model import Schedule
 
 
@@ -34,3 +35,15 @@ def test_a_round_begins_only_where_it_will_end_in_time(
 
 def test_without_a_limit_every_round_of_the_plan_is_made() -> None:
     assert len(list(rounds_in_time([(0, 1)] * 7, schedule(None), clock(100.0)))) == 7
+
+
+def test_between_rounds_there_is_time_for_something_else() -> None:
+    happened: list[str] = []
+
+    def send(settle: int, timed: int, round_: int = 0) -> Burst:
+        happened.append(f"visit of {round_}")
+        return Burst((0,), (1,), (1,), {}, sent=settle + timed)
+
+    visitor = Visitor("a", send, dict)
+    visits([(0, 0), (0, 0)], [visitor], schedule(None), lambda: happened.append("else"))
+    assert happened == ["else", "visit of 0", "visit of 0", "else", "visit of 1", "visit of 1"]
