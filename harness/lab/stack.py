@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from harness.errors import MachineError, StackError
 from harness.lab.app_failures import application_problem
@@ -17,6 +16,7 @@ from harness.lab.doors import named, opened
 from harness.lab.family import Family
 from harness.lab.gunicorn import server_environment
 from harness.lab.kernel.global_values import Switch
+from harness.lab.logs import tail
 from harness.lab.network.netns import Network
 from harness.lab.network.networks import StackNetwork, network_of
 from harness.lab.nginx import CHECK_HEADER, CHECK_PATH
@@ -249,7 +249,7 @@ def _explained(blueprint: Blueprint) -> Iterator[None]:
     try:
         yield
     except StackError as error:
-        log = _text(blueprint.directory / "gunicorn.log")
+        log = tail(blueprint.directory / "gunicorn.log")
         cause = application_problem(blueprint.arms[0].settings, blueprint.gunicorn_argv[0], log)
         raise StackError(f"{cause}\n{error}" if cause else str(error)) from None
 
@@ -291,7 +291,7 @@ def _check_restarts(workers: set[int], blueprint: Blueprint) -> None:
 def _check_lasting(arm: str, reply: Reply | str, blueprint: Blueprint) -> None:
     """Raise StackError when nginx will answer 502 however often it is asked."""
     if isinstance(reply, Reply) and reply.status == BAD_GATEWAY:
-        why = lasting_502(blueprint.arm(arm).settings, _text(blueprint.directory / "nginx.log"))
+        why = lasting_502(blueprint.arm(arm).settings, tail(blueprint.directory / "nginx.log"))
         if why:
             raise StackError(f"Arm {arm!r}: nginx answers {blueprint.targets[arm].path} with status 502. {why}")
 
@@ -335,10 +335,6 @@ def _all_workers(service: Running, count: int, limit_s: float) -> tuple[int, ...
             raise StackError(f"{name} has {len(pids)} of its {count} workers after {limit_s:g} s, its start_timeout_s.")
         time.sleep(POLL_S)
     return pids
-
-
-def _text(log: Path) -> str:
-    return log.read_text(errors="replace") if log.exists() else ""
 
 
 def _listed(pids: tuple[int, ...]) -> str:
