@@ -144,14 +144,13 @@ def test_a_socket_path_that_is_too_long_is_found_before_anything_starts(tmp_path
     assert re.match(sentence, problems[0])
 
 
-def test_a_machine_without_the_right_directory_says_which_transport_to_leave_out(tmp_path: Path) -> None:
+def test_a_machine_without_the_right_directory_says_what_each_transport_needs(tmp_path: Path) -> None:
     machine = replace(machine_of(tmp_path), parents={"tmpfs": None, "directory": None})
     arms = [arm(), arm("a", transport="uds-tmpfs"), arm("b", transport="uds-dir")]
-    assert list(stack_problems(arms, machine)) == [
-        "There is no directory to put scratch files in. Set TMPDIR to one that you may write to.",
-        "uds-tmpfs: there is no directory on tmpfs that we may write to. Leave the transport out.",
-        "uds-dir: there is no directory that is not on tmpfs that we may write to. Leave the transport out.",
-    ]
+    scratch, tmpfs, directory = stack_problems(arms, machine)
+    assert scratch == "There is no directory to put scratch files in. Set TMPDIR to one that you may write to."
+    assert tmpfs.startswith("uds-tmpfs needs a directory on tmpfs with room in it, which this user may write to")
+    assert directory.startswith("uds-dir needs a directory that is not on tmpfs, with room in it")
 
 
 FLASKISH = "class App:\n    def __call__(self, environ, start_response): ...\napp = App()\n"
