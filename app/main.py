@@ -1,11 +1,16 @@
 """The service as an ASGI application: `gunicorn -k uvicorn_worker.UvicornWorker app.main:app` runs it by hand."""
 
+from collections.abc import Awaitable, Callable
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from app import answers
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+WITH_BODY = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 async def hello(_request: Request) -> Response:
@@ -28,12 +33,26 @@ async def refuse(_request: Request, error: Exception) -> Response:
     return PlainTextResponse(str(error), status_code=400)
 
 
+def after_body(endpoint: Endpoint) -> Endpoint:
+    """Return what answers as `endpoint` does once the whole body of the request is there."""
+
+    async def answer(request: Request) -> Response:
+        await request.body()
+        return await endpoint(request)
+
+    return answer
+
+
+ENDPOINTS: dict[str, Endpoint] = {
+    "/spike/{us:path}": spike,
+    "/stall/{ms:path}": stall,
+    "/bytes/{size:path}": sized,
+    "/{anything:path}": hello,
+}
 app = Starlette(
     routes=[
-        Route("/spike/{us:path}", spike),
-        Route("/stall/{ms:path}", stall),
-        Route("/bytes/{size:path}", sized),
-        Route("/{anything:path}", hello),
+        *(Route(path, endpoint) for path, endpoint in ENDPOINTS.items()),
+        *(Route(path, after_body(endpoint), methods=WITH_BODY) for path, endpoint in ENDPOINTS.items()),
     ],
     exception_handlers={ValueError: refuse},
 )

@@ -7,6 +7,8 @@ from app import answers
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    if environ["REQUEST_METHOD"] != "GET":
+        environ["wsgi.input"].read()  # a connection that closes with a part of it unread is reset, answer and all
     try:
         status, kind, body = "200 OK", *_answer(environ["PATH_INFO"])
     except ValueError as error:

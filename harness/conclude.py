@@ -8,6 +8,7 @@ from typing import TypeVar
 from harness.analysis.across.changes import RunData
 from harness.analysis.applications import applications_of
 from harness.analysis.bursts import SessionData
+from harness.analysis.doubts import out_of_time_doubts
 from harness.analysis.exhibits import exhibits
 from harness.analysis.prescription import needed_budget
 from harness.analysis.summary import summarise
@@ -89,13 +90,14 @@ def summary_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Sum
 
 def verdicts_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Summary:
     """What decides whether a run goes on."""
-    return summarise(
+    summary = summarise(
         plan.experiment,
         sessions,
         directory=str(store.directory),
         schedule=plan.ended_schedule,
         seconds_total=sum(session.record.seconds["total"] for session in sessions),
     )
+    return summary.model_copy(update={"doubts": (*out_of_time_doubts(plan), *summary.doubts)})
 
 
 def write_reports(store: Store, plan: Plan, sessions: Sequence[SessionData], summary: Summary) -> None:

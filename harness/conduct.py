@@ -24,6 +24,7 @@ from harness.floor.results import last_floor
 from harness.interruption import tell_what_is_kept
 from harness.lab.blueprint import survey
 from harness.lab.gunicorn import dropped_variables
+from harness.lab.namesakes import namesakes
 from harness.model import Experiment, Plan
 from harness.pace import Pace
 from harness.pilot import piloted
@@ -55,6 +56,8 @@ def begun(  # noqa: PLR0913 - the options of a command
         message(f"Left out: {sentence}", quiet=quiet)
     if dropped := dropped_variables():
         message(f"Not passed on to the servers: {listed(dropped)}. Use the settings of an arm instead.", quiet=quiet)
+    for sentence in namesakes([arm.settings for arm in experiment.arms], Path.cwd()):
+        message(sentence, quiet=quiet)
     check_machine(experiment, machine)
     check_services(experiment)
     store = Store(new_directory(results, experiment.name, out))

@@ -17,10 +17,12 @@ KINDS = (
 def read_regular(path: Path, most_bytes: int, advice: str) -> bytes:
     """Return the bytes of the file at `path`. Raises ConfigError, which ends with `advice`."""
     try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):
-            kind = next((words for is_kind, words in KINDS if is_kind(mode)), "of another kind")
+        seen = path.stat()
+        if not stat.S_ISREG(seen.st_mode):
+            kind = next((words for is_kind, words in KINDS if is_kind(seen.st_mode)), "of another kind")
             raise ConfigError(f"{path} is {kind}, not a regular file. {advice}")
+        if seen.st_size > most_bytes:
+            raise ConfigError(f"{path} has {seen.st_size:,} bytes; at most {most_bytes:,} are read. {advice}")
         with path.open("rb") as file:
             content = file.read(most_bytes + 1)
     except OSError as error:

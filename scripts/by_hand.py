@@ -23,7 +23,7 @@ from harness.experiment.document import document_of
 from harness.experiment.limits import TOOLS
 from harness.experiment.read import experiment_of
 from harness.lab.blueprint import blueprints_of, survey
-from harness.lab.lock import only_run
+from harness.lab.lock import hold_machine
 from harness.lab.pinning import pinned
 from harness.lab.programs import find_program
 from harness.lab.stack import running_stacks
@@ -56,11 +56,12 @@ def by_hand(names: tuple[str, ...], sessions: int, rounds: int, requests: int, p
     tools = tuple(dict.fromkeys(names))
     found: dict[str, list[Session]] = {name: [] for name in tools}
     try:
-        for session in range(1, sessions + 1):
-            chance = random.Random(session)  # noqa: S311 - chance, not secrecy
-            for name, seen in _session(tools, Settings(tool_requests=requests), rounds, chance).items():
-                found[name].append(seen)
-            click.echo(f"by-hand: session {session} of {sessions}", err=True)
+        with hold_machine(partial(click.echo, err=True)):
+            for session in range(1, sessions + 1):
+                chance = random.Random(session)  # noqa: S311 - chance, not secrecy
+                for name, seen in _session(tools, Settings(tool_requests=requests), rounds, chance).items():
+                    found[name].append(seen)
+                click.echo(f"by-hand: session {session} of {sessions}", err=True)
     finally:
         rows = _rows({name: seen for name, seen in found.items() if len(seen) > 1}, requests)
         click.echo(_table(rows))
@@ -70,10 +71,9 @@ def by_hand(names: tuple[str, ...], sessions: int, rounds: int, requests: int, p
 
 
 def _session(tools: Sequence[str], settings: Settings, rounds: int, chance: random.Random) -> dict[str, Session]:
-    """One stack, freshly started; nobody else may measure meanwhile."""
+    """One stack, freshly started."""
     experiment = experiment_of(document_of({"name": "by-hand", "arms": {"tcp": {}, "uds": {"transport": "uds-tmpfs"}}}))
     with ExitStack() as until_the_end:
-        until_the_end.enter_context(only_run())
         directory = Path(until_the_end.enter_context(TemporaryDirectory()))
         blueprints = blueprints_of(experiment, directory / "stack", survey(directory))
         (stack,) = until_the_end.enter_context(running_stacks(blueprints, ask))

@@ -7,7 +7,8 @@ from harness.analysis.comparisons import is_control
 from harness.analysis.failures import changes, counted
 from harness.analysis.judged import FEWEST_SESSIONS
 from harness.experiment.left_out import sentences
-from harness.model import Comparison, Doubt, Experiment, Metric, Record
+from harness.experiment.schedule import MIN_SESSIONS
+from harness.model import OUT_OF_TIME, Comparison, Doubt, Experiment, Metric, Plan, Record
 
 METRIC_NAMES: Mapping[Metric, str] = {
     "latency": "median time per request",
@@ -80,6 +81,21 @@ def incomplete_doubts(sessions: int, planned_sessions: int, directory: str) -> I
             kind="incomplete",
             seen=f"{sessions} of {needed} sessions were measured.",
             advice=f"Continue with barehop run --resume {shlex.quote(directory)}.",
+        )
+
+
+def out_of_time_doubts(plan: Plan) -> Iterator[Doubt]:
+    """One when time ended the run with fewer sessions than the least that makes sense."""
+    done, planned = plan.out_of_time_after, plan.schedule.sessions
+    least = min(planned, MIN_SESSIONS)
+    if done is not None and done < least:
+        yield Doubt(
+            kind=OUT_OF_TIME,
+            seen=(
+                f"Time was over after {done} of {planned} planned sessions. With fewer than {least}, one odd session "
+                "decides the interval."
+            ),
+            advice="Allow more time with --budget, and measure again.",
         )
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from harness.cli.printing import say
 from harness.errors import MachineError
+from harness.lab import lock
 from harness.lab.directories import sweep
 from harness.lab.kernel.journal import BusyError, Recovery, recover, state_directory
 from harness.lab.kernel.tuning import recover_tuning, tuning_directory
-from harness.lab.lock import only_run
 from harness.lab.network.own_user import gain_rights
 from harness.lab.surroundings import check_proc
 from harness.model import Experiment
@@ -23,9 +23,7 @@ RESULTS = Path("results")
 def hold_machine() -> Iterator[None]:
     """Keep other runs away. MachineError where another one measures; what the lock leaves open is a sentence."""
     check_proc()
-    with only_run() as open_point:
-        if open_point:
-            say(open_point)
+    with lock.hold_machine(say):
         yield
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from harness.cli.configurations import is_name, located
+from harness.cli.printing import say
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
@@ -16,4 +17,4 @@ def floor(arguments: tuple[str, ...]) -> None:
     """
     from harness.floor.script import run as measure_floor
 
-    measure_floor([str(located(Path(word))) if is_name(word) else word for word in arguments])
+    measure_floor([str(located(Path(word))) if is_name(word) else word for word in arguments], say)

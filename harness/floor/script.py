@@ -22,7 +22,7 @@ from harness.floor.exchanges import TimeLoops
 from harness.floor.options import check, is_unusual, parsed
 from harness.lab import bare
 from harness.lab.blueprint import Machine, survey
-from harness.lab.lock import only_run
+from harness.lab.lock import hold_machine
 from harness.model import Settings, Transport
 from harness.start import module_command
 
@@ -32,15 +32,15 @@ PROCESSES, VALUES, WARMUPS = 6, 3, 1
 TIMED_OUT = 124  # how pyperf ends when a worker takes too long
 
 
-def run(arguments: Sequence[str]) -> None:
-    """Measure all that the options ask for. Raises HarnessError."""
+def run(arguments: Sequence[str], say: Callable[[str], None]) -> None:
+    """Measure all that the options ask for, and `say` what keeps it from being alone. Raises HarnessError."""
     runner = _runner()
     options = parsed(runner, arguments)
     machine = survey(RESULTS)
     check(options, machine.topology.reachable)
     benches = benches_of(options.config, machine)
     with ExitStack() as until_the_end:
-        until_the_end.enter_context(only_run())
+        until_the_end.enter_context(hold_machine(say))
         keep = until_the_end.enter_context(_results(options))
         _bench(runner, benches, machine, until_the_end)
         keep()

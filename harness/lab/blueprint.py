@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.errors import MachineError, raise_all
+from harness.experiment.connections import server_files
 from harness.experiment.sharing import stacks_of
 from harness.lab.certificate import Certificate, certificate_paths
 from harness.lab.directories import disk_parent, private_name, tmpfs_parent
@@ -146,7 +147,7 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
         routes=routes,
         private=(scratch, *routes.directories),
         certificate=certificate,
-        nginx_conf=nginx_conf(nginx, sites, scratch, worker_user()),
+        nginx_conf=nginx_conf(nginx, sites, scratch, worker_user(), server_files(arms)),
         nginx_argv=nginx_argv(nginx, directory / "nginx.conf", scratch),
         gunicorn_argv=gunicorn_argv(python, gunicorn_version(python), [arm.settings for arm in arms], binds, scratch),
         bare_argvs={arm: bare_argv(hop) for arm, hop in routes.bare.items()},

@@ -9,7 +9,7 @@ where a process that is no run of barehop sits on the first.
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,15 @@ class MachineLock:
     path: Path
     inode: int
     is_whole: bool
+
+
+@contextmanager
+def hold_machine(say: Callable[[str], None], environment: Mapping[str, str] = os.environ) -> Iterator[None]:
+    """Hold this machine, and `say` what the lock leaves open, if anything. MachineError where another run has it."""
+    with only_run(environment) as open_point:
+        if open_point:
+            say(open_point)
+        yield
 
 
 @contextmanager

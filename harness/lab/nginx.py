@@ -21,6 +21,7 @@ CHECK_PATH = "/barehop-check"
 CHECK_HEADER = "X-Barehop-Upstream"
 HEAD_KB, BODY_KB, ANSWER_KB = 8, 16, 4  # nginx's own buffers, enough for most
 READ_TIMEOUT_S = 30
+FILES = 8192  # enough for most
 LONGER_THAN_CLIENT_S = 5  # nginx gives up after the client, so that the client's timeout is what is seen
 
 
@@ -46,8 +47,11 @@ class Site:
     read_timeout_s: int = READ_TIMEOUT_S
 
 
-def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, user: str) -> str:
-    """The text of nginx.conf; temporary files and the pid file go to `scratch`, workers become `user` unless ""."""
+def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, user: str, files: int = FILES) -> str:
+    """The text of nginx.conf; temporary files and the pid file go to `scratch`, workers become `user` unless "".
+
+    `files` is how many a worker may need to have open, connections and listening sockets among them.
+    """
     environment = Environment(
         loader=PackageLoader("harness.lab"),
         undefined=StrictUndefined,
@@ -62,6 +66,8 @@ def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, user: str) ->
         nginx=nginx,
         usual_kb={"head": HEAD_KB, "body": BODY_KB, "answer": ANSWER_KB},
         usual_timeout_s=READ_TIMEOUT_S,
+        files=files,
+        usual_files=FILES,
         user=user,
         scratch=scratch,
         tls=any(site.tls for site in sites),

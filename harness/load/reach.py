@@ -12,6 +12,7 @@ from threading import Thread
 
 from harness.errors import ConfigError, HarnessError, LoadError, StackError
 from harness.experiment.urls import parsed
+from harness.lab.refusals import refusal_hint
 from harness.load.ask import ask, quoted
 from harness.load.faults import TIMEOUT
 from harness.load.other_scheme import scheme_problem
@@ -33,7 +34,7 @@ def reached(arm: Arm) -> tuple[Target, Reply]:
     if isinstance(reply, str):
         raise LoadError(_silent(name, settings, reply))
     if not 200 <= reply.status < 300:
-        raise _refused(name, settings, reply)
+        raise _refused(name, settings, target, reply)
     return target, reply
 
 
@@ -134,11 +135,13 @@ def _at_socket(path: Path | None, why: str) -> str:
     return f"{why}, as no server listens on that socket" if path.is_socket() else f"{path} is no socket"
 
 
-def _refused(name: str, settings: Settings, reply: Reply) -> HarnessError:
+def _refused(name: str, settings: Settings, target: Target, reply: Reply) -> HarnessError:
     status = f"{name}: {settings.url} answers with status {reply.status}"
     if 300 <= reply.status < 400:
         where = quoted(reply.headers.get("location", ""))
         return ConfigError(f"{status} and sends who asks to {where}. Write as url what answers by itself.")
+    hint = refusal_hint(settings, target.host_field, reply)
+    advice = f" {hint}" if hint else ""
     if reply.status < 500:
-        return ConfigError(f"{status} instead of 2xx. Correct the url.")
-    return LoadError(f"{status} instead of 2xx. Mend the service; its log may say what is wrong.")
+        return ConfigError(f"{status} instead of 2xx. Correct the url.{advice}")
+    return LoadError(f"{status} instead of 2xx. Mend the service; its log may say what is wrong.{advice}")

@@ -39,10 +39,11 @@ from harness.model.why import (
     Setup,
     Waterfall,
 )
-from harness.model.words import HEADLINE, ROLES, SERVER_ROLES, SERVICE, Home, Metric, Model, Verdict
+from harness.model.words import HEADLINE, OUT_OF_TIME, ROLES, SERVER_ROLES, SERVICE, Home, Metric, Model, Verdict
 
 __all__ = [
     "HEADLINE",
+    "OUT_OF_TIME",
     "OWN_HOST",
     "PLAIN",
     "ROLES",

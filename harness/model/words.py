@@ -8,6 +8,7 @@ ROLES = ("client", "nginx", "app")
 SERVER_ROLES = ("nginx", "app")
 SERVICE = "service"  # everything behind a url: what it is made of is not known
 Metric = Literal["latency", "mean", "cpu", "throughput", "capacity"]
+OUT_OF_TIME = "out-of-time"  # the kind of the doubt in a run that ended with few sessions
 HEADLINE: tuple[Metric, ...] = ("latency", "capacity")  # what a run is about: it has one of them
 Verdict = Literal["faster", "slower", "equivalent", "undecided"]
 Home = Literal["port", "tmpfs", "directory"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness.model import HEADLINE, Comparison, Design, Summary
+from harness.model import HEADLINE, OUT_OF_TIME, Comparison, Design, Summary
 from harness.report.factors.screen import main_effects
 from harness.report.prescription import prescription
 from harness.report.selection import compared, controls, has_verdict, headline
@@ -17,9 +17,9 @@ def warnings(summary: Summary) -> list[str]:
 def first_line(summary: Summary) -> str:
     """What stands before the answer: `Not valid. ...`, `Not sure. ...`, or nothing.
 
-    A result is not sure when nobody can say that its control is the same.
+    A result is not sure when nobody can say that its control is the same, or when time ended it too early.
     """
-    told = [*_faults(summary), *_open_controls(summary)] or warnings(summary)
+    told = [*_faults(summary), *_early_end(summary), *_open_controls(summary)] or warnings(summary)
     return " ".join(["Not sure." if summary.valid else "Not valid.", *told]) if told else ""
 
 
@@ -42,6 +42,10 @@ def _open_controls(summary: Summary) -> Iterator[str]:
         estimate = percent_of(control)
         if estimate and control.verdict == "undecided":
             yield f"The control, {control.against} a second time, is undecided: {difference(estimate)}."
+
+
+def _early_end(summary: Summary) -> Iterator[str]:
+    yield from (doubt.seen for doubt in summary.doubts if doubt.kind == OUT_OF_TIME)
 
 
 def _failed_requests(summary: Summary) -> Iterator[str]:

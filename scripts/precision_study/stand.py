@@ -5,11 +5,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
+
+import click
 
 from harness.errors import LoadError
 from harness.lab.blueprint import blueprints_of, survey
-from harness.lab.lock import only_run
+from harness.lab.lock import hold_machine
 from harness.lab.pinning import pinned
 from harness.lab.process import log_tail
 from harness.lab.stack import running_stacks
@@ -29,7 +32,7 @@ def stand(task: Task) -> Iterator[dict[str, Target]]:
     """Where each arm is visited, up and warm; what is started inside runs on the client's CPUs. Raises HarnessError."""
     machine = survey(task.directory)
     with ExitStack() as until_the_end:
-        until_the_end.enter_context(only_run())
+        until_the_end.enter_context(hold_machine(partial(click.echo, err=True)))
         blueprints = blueprints_of(task.experiment, task.directory / "stack", machine)
         (stack,) = until_the_end.enter_context(running_stacks(blueprints, ask))
         until_the_end.enter_context(pinned(stack.blueprint.placement.cpus["client"]))

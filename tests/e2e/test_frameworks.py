@@ -86,3 +86,18 @@ def test_what_keeps_an_application_from_being_measured_is_told_with_the_setting(
     code, said = run(tmp_path, text, **settings)
     assert code == 4
     assert " ".join(sentence.split()) in " ".join(said.split())
+
+
+@pytest.mark.parametrize("settings", [{}, {"app": "app.wsgi:app", "worker_class": "sync"}], ids=["asgi", "wsgi"])
+def test_the_own_application_is_measured_with_a_body(tmp_path: Path, settings: dict[str, object]) -> None:
+    ended = barehop(tmp_path, "run", "quick", *fixed(2, 2), *sets(**POST, **settings))
+    assert ended.code == 0, ended.err
+    assert "app_dir" not in ended.err
+
+
+def test_an_application_with_the_name_of_our_own_is_pointed_out(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/main.py").write_text("raise RuntimeError")
+    ended = barehop(tmp_path, "run", "quick", *fixed(2, 2), *sets(app="app.main:app"))
+    assert ended.code == 0, ended.err
+    assert "The application app.main:app is barehop's own. The current directory has one of this name" in ended.err

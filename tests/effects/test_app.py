@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -20,31 +21,37 @@ import pytest
 from app import main, wsgi
 
 CHECKOUT = Path(__file__).parents[2]
-Ask = Callable[[str], tuple[int, bytes]]
+BODY = b'{"order": 7}'
+Ask = Callable[..., tuple[int, bytes]]
 
 
-def ask_asgi(path: str) -> tuple[int, bytes]:
+def ask_asgi(path: str, method: str = "GET") -> tuple[int, bytes]:
     sent: list[MutableMapping[str, Any]] = []
+    waiting = [] if method == "GET" else [BODY[:4], BODY[4:]]
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request"}
+        piece = waiting.pop(0) if waiting else b""
+        return {"type": "http.request", "body": piece, "more_body": bool(waiting)}
 
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
+    scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": []}
     asyncio.run(main.app(scope, receive, send))
+    assert not waiting, "the body is read before the answer"
     return sent[0]["status"], b"".join(message["body"] for message in sent[1:])
 
 
-def ask_wsgi(path: str) -> tuple[int, bytes]:
+def ask_wsgi(path: str, method: str = "GET") -> tuple[int, bytes]:
     statuses: list[str] = []
+    waiting = BytesIO(b"" if method == "GET" else BODY)
 
     def start_response(status: str, *_rest: object) -> Callable[[bytes], object]:
         statuses.append(status)
         return bytes
 
-    body = b"".join(wsgi.app({"PATH_INFO": path}, start_response))
+    body = b"".join(wsgi.app({"PATH_INFO": path, "REQUEST_METHOD": method, "wsgi.input": waiting}, start_response))
+    assert waiting.read() == b"", "the body is read before the answer"
     return int(statuses[0].split()[0]), body
 
 
@@ -60,6 +67,17 @@ def test_every_path_without_a_meaning_answers_the_seeds_json(ask: Ask, path: str
     assert list(answer) == ["hello", "utcnow", "random"]
     assert answer["hello"] == "world"
     assert 0 <= answer["random"] < 1
+
+
+@both
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_every_method_with_a_body_is_answered_as_get_is(ask: Ask, method: str) -> None:
+    status, body = ask("/", method)
+    assert (status, list(json.loads(body))) == (200, ["hello", "utcnow", "random"])
+    assert ask("/bytes/70", method) == (200, b"x" * 70)
+    assert ask("/spike/10", method)[0] == 200
+    assert ask("/stall/0", method)[0] == 200
+    assert ask("/bytes/many", method)[0] == 400
 
 
 @both

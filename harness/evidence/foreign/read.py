@@ -16,6 +16,7 @@ from harness.evidence.foreign.sense import asked_rate, misfits, nonsense, unbala
 from harness.evidence.foreign.tidy import tidy
 from harness.evidence.foreign.unread import UNREAD
 from harness.model import Foreign, Reader
+from harness.regular_file import read_regular
 
 FORMATS = "harness.evidence.foreign.formats"
 COMPRESSED = {
@@ -25,6 +26,8 @@ COMPRESSED = {
     b"\xfd7zXZ": "unxz",
     b"(\xb5/\xfd": "unzstd",
 }
+MOST_BYTES = 250_000_000  # a list of single times, which is read into memory
+ADVICE = "Give the path of a file that has a tool's output."
 WAY_OUT = "Give the file as the tool wrote it, whole; barehop list names the formats that can be read."
 
 
@@ -71,10 +74,7 @@ def _unread_kinds() -> Iterator[Kind]:
 
 
 def _text(file: Path) -> str:
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read ({error.strerror}). Give the path of a tool's output.") from error
+    raw = read_regular(file, MOST_BYTES, ADVICE)
     if not raw.strip():
         raise ConfigError(f"{file} is empty. {WAY_OUT}")
     tool = next((tool for magic, tool in COMPRESSED.items() if raw.startswith(magic)), None)

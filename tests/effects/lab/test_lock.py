@@ -15,7 +15,7 @@ from harness.errors import MachineError
 from harness.evidence.doubts.lock import HeldLock, lock_doubts, read_lock
 from harness.evidence.doubts.scene import Scene
 from harness.lab.kernelfiles import Roots
-from harness.lab.lock import OTHER_LOCK, SHARED_FILES, machine_lock, only_run
+from harness.lab.lock import OTHER_LOCK, SHARED_FILES, hold_machine, machine_lock, only_run
 from harness.lab.lock_holders import holders_of, is_run
 
 HOLD = """
@@ -135,6 +135,9 @@ def test_an_ordinary_user_who_sits_on_the_lock_costs_root_a_doubt_and_no_more(tm
                 assert [doubt.kind for doubt in lock_doubts(read_lock(Scene()), read_lock(Scene()))] == ["lock"]
                 second = tried(environment(tmp_path))
                 assert second.startswith("Another run of barehop is measuring")
+            said: list[str] = []
+            with hold_machine(said.append, environment(tmp_path)):
+                assert said == [open_point]
         finally:
             squatter.kill()
 

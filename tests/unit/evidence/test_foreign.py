@@ -1,6 +1,7 @@
 """Results made elsewhere: real files of every tool are read without loss, and damaged ones never read as whole ones."""
 
 import json
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ from harness import plugins
 from harness.errors import ConfigError
 from harness.evidence.foreign.decode import decode
 from harness.evidence.foreign.names import architecture_of, named, transport_of
-from harness.evidence.foreign.read import FORMATS, read_all, read_foreign
+from harness.evidence.foreign.read import ADVICE, FORMATS, read_all, read_foreign
 from harness.model import Foreign
 
 DATA = Path(__file__).parents[2] / "data" / "foreign"
@@ -281,6 +282,28 @@ def test_bytes_that_are_no_text_and_files_that_are_not_there_are_said(tmp_path: 
     assert str(caught.value).count("\n") == 1
     assert "byte 0 is 0x89" in str(caught.value)
     assert "No such file" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("pipe", "is a pipe"), ("device", "is a device"), ("directory", "is a directory")]
+)
+def test_what_is_no_regular_file_is_refused_at_once(kind: str, said: str, tmp_path: Path) -> None:
+    path = Path("/dev/zero") if kind == "device" else tmp_path / "tcp.txt"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "directory":
+        path.mkdir()
+    with pytest.raises(ConfigError) as caught:
+        read_all([f"tcp={path}"])
+    assert str(caught.value) == f"{path} {said}, not a regular file. {ADVICE}"
+
+
+def test_a_file_of_many_gigabytes_is_refused_by_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "tcp.txt"
+    with path.open("wb") as file:
+        file.truncate(40 << 30)
+    with pytest.raises(ConfigError, match=r"has 42,949,672,960 bytes; at most 250,000,000 are read\. Give"):
+        read_all([path])
 
 
 def test_a_wrong_type_in_json_is_told_with_its_place(tmp_path: Path) -> None:

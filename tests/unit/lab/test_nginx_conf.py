@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from harness.experiment.connections import server_files
 from harness.lab.nginx import Site, body_kb, build_problems, head_kb, nginx_argv, nginx_conf, read_timeout_s
 from harness.lab.programs import Nginx
-from harness.model import Settings
+from harness.model import Arm, Settings
 
 DATA = Path(__file__).parents[2] / "data/lab"
 SCRATCH = Path("/var/tmp/barehop-01234567")
@@ -55,6 +56,30 @@ def test_what_changed_between_versions_is_always_written_out(version: tuple[int,
     assert written == (keepalive > 0 or version >= (1, 29, 7)), "0 is refused by nginx before 1.29.7"
     assert "proxy_http_version 1." in text
     assert "proxy_set_header Connection " in text
+
+
+@pytest.mark.parametrize(
+    ("arms", "settings", "least"),
+    [
+        (1, {"connections": 5000, "client_keepalive": True}, 2 * 5000),
+        (9, {"connections": 500, "client_keepalive": True, "upstream_keepalive": 500}, 2 * 9 * 1000),
+        (5, {"rate": 100.0, "client_keepalive": True}, 2 * 5 * 1000),
+        (2, {"connections": 5000}, 2 * 5000),
+    ],
+)
+def test_nginx_may_have_as_many_connections_as_its_arms_keep(arms: int, settings: dict[str, Any], least: int) -> None:
+    files = server_files([Arm(name=f"arm-{number}", settings=Settings(**settings)) for number in range(arms)])
+    text = nginx_conf(nginx(1, 22, 1), [site()], SCRATCH, "", files)
+    assert least + arms < files < least + arms + 200
+    assert f"\nworker_rlimit_nofile {files};\n" in text
+    assert f"    worker_connections {files};\n" in text
+
+
+def test_nginx_keeps_its_usual_limit_where_that_is_enough() -> None:
+    files = server_files([Arm(name="tcp", settings=Settings(connections=100))])
+    text = nginx_conf(nginx(1, 22, 1), [site()], SCRATCH, "", files)
+    assert "worker_connections 8192;" in text
+    assert "worker_rlimit_nofile" not in text
 
 
 @pytest.mark.parametrize("module", ["fastcgi", "uwsgi", "scgi", "proxy", "upstream_keepalive"])
