@@ -69,7 +69,7 @@ def test_one_arm_cannot_be_compared(tmp_path: Path) -> None:
         (["run", "quick", "--set", "design.seed"], "--set design.seed"),
         (["run", "quick", "--budget", "-1"], "design.budget_s = -1"),
         (["run", "quick", "--bogus"], "No such option '--bogus'"),
-        (["show", "quick", "tpc"], "There is no arm 'tpc' in quick. There is: tcp, uds-tmpfs, control."),
+        (["show", "quick", "tpc"], "There is no arm 'tpc' in quick. Did you mean 'tcp'?"),
         (["doctor", "--seconds", "-1"], "-1.0 is not in the range"),
         (["report", "."], "holds no run of barehop"),
         (["report", ".", "--beside", "0.stdout"], "0.stdout is empty."),

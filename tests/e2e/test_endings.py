@@ -162,11 +162,11 @@ def test_one_machine_is_measured_by_one_run_at_a_time(tmp_path: Path) -> None:
         mistaken = barehop(second, "run", "quick", "--set", "design.sessions=1")
         looked = barehop(second, "plan", "quick")
         first.process.send_signal(signal.SIGINT)
-        code = first.ended().code
+        ended = first.ended()
     assert (refused.code, refused.out) == (3, "")
     assert refused.err.startswith("Another run of barehop is measuring on this machine. It is process ")
     assert f"or end it: kill {first.process.pid}." in refused.err
     assert not (second / "results").exists()
     assert mistaken.code == 2
     assert looked.code == 0
-    assert code == 130
+    assert ended.code == 130, ended.err

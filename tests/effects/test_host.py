@@ -38,7 +38,8 @@ def test_the_facts_of_this_machine_are_json_and_do_not_name_it() -> None:
 def test_an_empty_machine_has_empty_facts_and_fails_nothing(tmp_path: Path) -> None:
     facts = host_facts({}, Roots(tmp_path))
     assert facts["virtual"] == {"machine": None, "container": None, "signs": []}
-    assert (facts["mounts"], facts["sysctls"], facts["kernel"]["config_sha256"]) == ({}, {}, None)
+    assert (facts["sysctls"], facts["kernel"]["config_sha256"]) == ({}, None)
+    assert {mount["mount_point"] for mount in facts["mounts"].values()} == {"unknown"}
 
 
 def test_the_kernel_is_told_without_its_builder_and_without_names(tmp_path: Path) -> None:
@@ -218,8 +219,9 @@ def script(path: Path, body: str) -> str:
 
 
 def test_versions_are_asked_of_the_programs_themselves(tmp_path: Path) -> None:
-    loud = script(tmp_path / "loud", 'echo "first $1" >&2; echo second')
-    assert program_versions({"nginx": loud, "ab": loud, "other": loud, "k6": [loud, "version"]}) == {
+    nginx = script(tmp_path / "nginx", 'echo "first $1" >&2; echo second >&2')
+    other = script(tmp_path / "other", 'echo "first $1"; echo second; echo "a warning" >&2')
+    assert program_versions({"nginx": nginx, "ab": other, "other": other, "k6": [other, "version"]}) == {
         "nginx": "first -V\nsecond",
         "ab": "first -V",
         "other": "first --version",
