@@ -105,3 +105,9 @@ def test_a_cell_without_a_heading_is_named(tmp_path: Path) -> None:
         read(tmp_path, "architecture,,requests_per_s\ntcp,,800\nuds,slow,900\n")
     with pytest.raises(ConfigError, match=r"line 2 has 2 cells under 3 columns\. Complete it"):
         read(tmp_path, "architecture,,requests_per_s\ntcp,800\n")
+
+
+@pytest.mark.parametrize("heading", ["Requests/sec", "req/s", "Req / sec", "requests per sec", "RPS"])
+def test_a_rate_has_many_headings(heading: str, tmp_path: Path) -> None:
+    (run,) = read(tmp_path, f"Architecture,{heading}\ntcp,800\n")
+    assert (run.requests_per_s, run.mean_us) == (800.0, 1250.0)

@@ -16,12 +16,15 @@ COLUMNS = {"where", ARCHITECTURE, "requests_per_s", *TIMES, *COUNTS}
 TOLERANCE = 0.01  # far above what rounding explains
 SLIPS = {1e3: "as if it were in us", 1e-3: "as if it were in s"}
 FROM_RATE = "Its time per request is made from its rate, over one connection."
-RATE_OR_TIME = r"requests?[ _]*(?:per[ _]*|/ *)s(?:ec)?|rps|ms[ _]*(?:per[ _]*|/ *)req(?:uest)?"
+RATE_OR_TIME = r"req(?:uest)?s?[ _]*(?:per[ _]*|/ *)s(?:ec)?|rps|ms[ _]*(?:per[ _]*|/ *)req(?:uest)?"
 CELL = r"(?=(?:.*[,;\t])?[ \"]*(?:{})[ \"]*(?:[,;\t]|$))"
 HEADING = re.compile(rf"^(?!\d){CELL.format(ARCHITECTURE)}{CELL.format(RATE_OR_TIME)}.*$", re.IGNORECASE | re.MULTILINE)
 ALIASES = {
     "requests_s": "requests_per_s",
+    "requests_sec": "requests_per_s",
     "requests_per_sec": "requests_per_s",
+    "req_s": "requests_per_s",
+    "req_sec": "requests_per_s",
     "rps": "requests_per_s",
     "ms_req": "ms_per_request",
     "ms_request": "ms_per_request",
