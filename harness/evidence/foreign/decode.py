@@ -16,13 +16,14 @@ MOSTLY = 0.7  # of every second byte is 0 in UTF-16 of a Western text
 FEW = 0.1  # of a text in a Western alphabet is not ASCII
 CONTROLS = frozenset(range(0x20)) - frozenset(b"\t\n\v\f\r\x0e\x0f\x1b\b\a\x00")
 LONE = re.compile("[\udc80-\udcff]")  # bytes that are no UTF-8
-UNDEFINED = frozenset(range(0x80, 0xA0))  # control characters in Latin-1
+UNDEFINED = frozenset(b"\x81\x8d\x8f\x90\x9d")  # in Windows-1252, which is Latin-1 with dashes and quotes
+WINDOWS = {0xDC00 + byte: bytes([byte]).decode("cp1252") for byte in range(0x80, 0x100) if byte not in UNDEFINED}
 
 
 def decode(raw: bytes) -> str:
     """The text of `raw`. Raises ValueError with the first byte that no text has.
 
-    Bytes that are no UTF-8 are Latin-1, each by itself, where they are few: a micro sign in a log, for example.
+    Bytes that are no UTF-8 are Windows-1252, each by itself, where they are few: a micro sign in a log, or a dash.
     """
     encoding = next((name for mark, name in MARKS.items() if raw.startswith(mark)), "") or _utf_16(raw)
     if encoding:
@@ -32,7 +33,7 @@ def decode(raw: bytes) -> str:
     if len(lone) > FEW * len(raw) or UNDEFINED.intersection(lone) or CONTROLS.intersection(raw):
         place = next(_suspicious(raw, text))
         raise ValueError(f"byte {place} is {raw[place]:#04x}")
-    return text.translate({0xDC00 + byte: byte for byte in lone}) if lone else text
+    return text.translate(WINDOWS) if lone else text
 
 
 def _utf_16(raw: bytes) -> str:

@@ -1,6 +1,7 @@
 """A text without what terminals, consoles, editors, logs and pages put into it: no number depends on any of that."""
 
 import html
+import json
 import re
 from itertools import count
 from operator import itemgetter
@@ -21,6 +22,10 @@ FRAME = re.compile(  # of Markdown, a page, script
     r"^[ \t]*(?:(?:```+|~~~+)[\w+. -]*|</?(?:pre|code)(?: [^>\n]*)?>|Script (?:started|done)\b.*)[ \t]*\n", re.MULTILINE
 )
 
+STORED = re.compile(  # by docker, a line each: what /var/lib/docker/containers holds
+    r'^\{"log": ?"((?:[^"\\\n]|\\(?:["\\/bfnrt]|u[\da-f]{4}))*)", ?"stream": ?"\w+", ?[^\n]*"time": ?"[^"\n]*"\}$',
+    re.MULTILINE,
+)
 STAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d)?"
 PREFIXES = tuple(
     re.compile(rf"^(?:{pattern})(?: |$)", re.MULTILINE)
@@ -28,6 +33,7 @@ PREFIXES = tuple(
         r"(?P<source>[\w][\w.-]*) *\|",  # docker compose
         r"(?P<source>\[pod/[^\]\s]+\])",  # kubectl logs --prefix
         rf"[^\t\n]+\t[^\t\n]+\t{STAMP}",  # gh run view --log
+        rf"{STAMP} \d\d[OE]\+?",  # GitLab
         rf"\[?{STAMP}\]?(?: std(?:out|err) [FP])?",  # docker logs -t, GitHub Actions, Kubernetes, ts
         r"\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?",
         r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?P<source>[\w.-]+ [\w./@-]+(?:\[\d+\])?):",  # journald, syslog
@@ -43,6 +49,7 @@ LAYERS = 4  # a log in a log, quoted
 
 def tidy(text: str) -> str:
     """Lines end in a line feed and have no blanks at their ends but tabs, which may separate columns."""
+    text = STORED.sub(lambda found: json.loads(f'"{found[1]}"', strict=False).removesuffix("\n"), text)
     text = ESCAPES.sub("", text)
     text = ENDS.sub("\n", text) if "\r" in text or "^M" in text else text
     text = INVISIBLE.sub("", BACKSPACE.sub("", text))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis.validation.rows import adds_up
 from harness.errors import ConfigError
 from harness.evidence.foreign.read import read_foreign
 from harness.model import Foreign
@@ -262,3 +263,52 @@ def test_a_file_that_is_compressed_is_named_as_such(tmp_path: Path) -> None:
     path.write_bytes(b"\x1f\x8b\x08\x00")
     with pytest.raises(ConfigError, match=r"compressed\. Unpack it with gunzip"):
         read_foreign(path)
+
+
+H2LOAD_STREAMS = """starting benchmark...
+spawning thread #0: 50 total client(s). 50000 total requests
+spawning thread #1: 50 total client(s). 50000 total requests
+TLS Protocol: TLSv1.3
+Cipher: TLS_AES_256_GCM_SHA384
+Server Temp Key: X25519 253 bits
+Application protocol: h2
+
+finished in 6.32s, 15830.12 req/s, 3.02MB/s
+requests: 100000 total, 100000 started, 100000 done, 100000 succeeded, 0 failed, 0 errored, 0 timeout
+status codes: 100000 2xx, 0 3xx, 0 4xx, 0 5xx
+traffic: 19.07MB (20001200) total, 1.24MB (1300120) headers (space savings 93.10%), 14.31MB (15000000) data
+                     min         max      median         p95         p99        mean         sd        +/- sd
+request     :      812us    402.11ms     55.20ms    110.32ms    187.44ms     61.77ms     30.11ms    78.42%
+connect     :    12.11ms     48.20ms     29.00ms     44.01ms     47.30ms     29.81ms      9.02ms    60.00%
+TTFB        :    40.02ms    120.93ms     80.10ms    110.04ms    119.32ms     81.00ms     17.11ms    66.00%
+req/s       :     158.31      171.22      163.02      169.11      170.87      163.44       2.90    68.00%
+"""
+
+
+def test_requests_on_one_connection_of_h2load_at_once_are_no_contradiction(tmp_path: Path) -> None:
+    run = read(tmp_path, H2LOAD_STREAMS)
+    assert (run.connections, run.percentiles_us[99.0], adds_up(run, {})) == (1000, 187_440.0, True)
+    assert "each of its 100 connections had 10 requests under way at once, or more (h2load -m)" in all_remarks(run)
+    assert len(run.remarks) == 1
+
+
+def test_an_answer_of_another_length_is_explained_and_not_taken_for_two_failures() -> None:
+    found = all_remarks(one("ab/length.txt"))
+    assert "76 of its failed requests were answered with another length than the first" in found
+    assert "Up to 20 of its failed requests are counted twice" in found
+    assert "length" not in all_remarks(one("ab/non2xx-trailing-blank.txt"))
+
+
+def test_locust_counts_the_kinds_of_requests_that_were_made(tmp_path: Path) -> None:
+    header = "Type,Name,Request Count,Failure Count,Average Response Time,Requests/s,50%,99%"
+    never = "GET,/never,0,0,0,0.0,N/A,N/A"
+    kinds = ["GET,/items,90,0,10.5,9.0,10,20", "POST,/login,10,1,20.5,1.0,20,30"]
+    both = "\n".join([header, *kinds, never, ",Aggregated,100,1,11.5,10.0,10,30\n"])
+    assert read(tmp_path, both).remarks == ("Its numbers are those of 2 kinds of requests together.",)
+    single = "\n".join([header, kinds[0], never, ",Aggregated,90,0,10.5,9.0,10,20\n"])
+    assert read(tmp_path, single).remarks == ()
+
+
+def test_times_of_failed_requests_are_in_those_of_vegeta() -> None:
+    assert "also those of the 30 failed requests" in all_remarks(one("vegeta/refused.json"))
+    assert all("its requests/s say nothing" in remark for remark in one("vegeta/ok.json").remarks)

@@ -89,3 +89,25 @@ def test_every_country_writes_the_same_number(whole: int, hundredths: int) -> No
     swiss = f"{whole:,}".replace(",", "'") + f".{hundredths:02}"
     for text in (english, german, french, swiss, f"{whole}.{hundredths:02}", f"{whole},{hundredths:02}"):
         assert number_of(text, decimal_mark([text])) == pytest.approx(number)
+
+
+def test_a_column_without_a_heading_is_left_out_where_it_is_empty(tmp_path: Path) -> None:
+    header = "Where;;Architecture;;Requests_per_s;ms_per_request;;\n"
+    runs = read(tmp_path, f"{header}a;;tcp;;2.646,87;24,31;;\na;;uds;;2.811,40;22,90\n;;;;;;;\n")
+    assert [(run.architecture, run.requests_per_s, run.mean_us) for run in runs] == [
+        ("tcp", 2646.87, 24_310.0),
+        ("uds", 2811.4, 22_900.0),
+    ]
+
+
+def test_a_cell_without_a_heading_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"line 3 has 'slow' in column 2, which has no heading\. Name the column"):
+        read(tmp_path, "architecture,,requests_per_s\ntcp,,800\nuds,slow,900\n")
+    with pytest.raises(ConfigError, match=r"line 2 has 2 cells under 3 columns\. Complete it"):
+        read(tmp_path, "architecture,,requests_per_s\ntcp,800\n")
+
+
+@pytest.mark.parametrize("heading", ["Requests/sec", "req/s", "Req / sec", "requests per sec", "RPS"])
+def test_a_rate_has_many_headings(heading: str, tmp_path: Path) -> None:
+    (run,) = read(tmp_path, f"Architecture,{heading}\ntcp,800\n")
+    assert (run.requests_per_s, run.mean_us) == (800.0, 1250.0)

@@ -1,6 +1,7 @@
 """What terminals, consoles, logs and pages put into a tool's output changes nothing; all that a file holds is named."""
 
 import codecs
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -260,3 +261,21 @@ def test_a_percentile_in_another_form_is_remarked_on(name: str, line: str, damag
 
 def test_the_samples_are_of_all_formats() -> None:
     assert sorted(SAMPLES) == plugins.names(FORMATS)
+
+
+def test_lines_that_docker_stores_or_gitlab_stamps_are_read() -> None:
+    lines = sample("wrk").split("\n")
+    stored = [
+        json.dumps({"log": f"\x1b[0m{line}\r\n", "stream": "stdout", "time": "2025-05-02T10:11:12.1Z"})
+        for line in lines
+    ]
+    stamped = [
+        f"2025-05-02T10:11:12.123456Z 01{mark} {line}" for line, mark in zip(lines, "OE" * len(lines), strict=False)
+    ]
+    for log in (stored, stamped):
+        assert tidy("\n".join(log)).strip() == tidy("\n".join(lines)).strip()
+
+
+def test_a_text_of_windows_has_its_dashes_and_quotes() -> None:
+    text = "architecture,requests_per_s,p99_ms\ntcp \u2013 \u201cfirst\u201d,800,\u20ac 5\n"
+    assert decode(text.encode("cp1252")) == text

@@ -60,7 +60,7 @@ def _run(text: str, run: Foreign) -> Foreign:
         resolution_us=1000.0,
     )
     lacking = () if found.percentiles_us or complete == 1 else (NO_PERCENTILES,)
-    return replace(found, remarks=(*lacking, *_contradictions(found, complete)))
+    return replace(found, remarks=(*lacking, *_lengths(failures), *_contradictions(found, complete)))
 
 
 def _whole(text: str, complete: int) -> None:
@@ -95,6 +95,18 @@ def _failures(text: str) -> dict[str, int]:
     counts["write"] = int(write[1]) if write else 0
     counts["status not 2xx"] = int(not_2xx[1]) if not_2xx else 0
     return {kind: count for kind, count in counts.items() if count}
+
+
+def _lengths(failures: dict[str, int]) -> Iterator[str]:
+    """ab counts a page of another length as failed, and so it counts an error page twice."""
+    length, twice = failures.get("length", 0), min(failures.get("length", 0), failures.get("status not 2xx", 0))
+    if length:
+        yield (
+            f"{length} of its failed requests were answered with another length than the first, which is no failure "
+            "where pages differ: ab -l does not count it."
+        )
+    if twice:
+        yield f"Up to {twice} of its failed requests are counted twice, by their length and by their status."
 
 
 def _contradictions(run: Foreign, complete: int) -> Iterator[str]:

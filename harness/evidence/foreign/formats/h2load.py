@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import ceil
 
 from harness.model import Foreign, Marks, Reader
 from harness.model.printed import lines_like
@@ -20,6 +21,7 @@ PARTS = {
     "time for request": re.compile(rf"^(?:time for request|request *):((?: +{TIME})+)", re.MULTILINE),
     "req/s": re.compile(r"^req/s +:.*\d%$", re.MULTILINE),
 }
+ROUNDING = 0.01  # of a rate times a mean that were rounded to three digits
 BEGIN = re.compile(  # up to the line that is there without a beginning, too
     r"^starting benchmark\.\.\.(?:\n(?!starting benchmark|finished in).*)*(?:\nfinished in.*)?|^finished in .*req/s, ",
     re.MULTILINE,
@@ -55,7 +57,22 @@ def _read(text: str, run: Foreign) -> Sequence[Foreign]:
         percentiles_us={percent: us(time) for percent, time in percentiles.items()},
         resolution_us=resolution_us(*percentiles.values()),
     )
-    return [replace(read, remarks=tuple(_contradictions(read, counts["done"], resolution_us(ended[0]) / 1e6)))]
+    remarks = _contradictions(read, counts["done"], resolution_us(ended[0]) / 1e6)
+    return [_with_streams(replace(read, remarks=tuple(remarks)))]
+
+
+def _with_streams(run: Foreign) -> Foreign:
+    """With -m, a connection has several requests under way: as many, at least, as rate and mean take."""
+    if not (run.connections and run.requests_per_s and run.mean_us):
+        return run
+    streams = ceil(run.requests_per_s * run.mean_us / 1e6 / run.connections / (1 + ROUNDING))
+    if streams <= 1:
+        return run
+    remark = (
+        f"By its rate and mean each of its {run.connections} connections had {streams} requests under way at once, or "
+        "more (h2load -m), so part of a time is waiting for the others."
+    )
+    return replace(run, connections=streams * run.connections, remarks=(*run.remarks, remark))
 
 
 def _percentiles(by_name: dict[str, str]) -> dict[float, str]:

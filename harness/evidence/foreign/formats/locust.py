@@ -64,7 +64,8 @@ def _run(rows: Sequence[Mapping[str, str]], run: Foreign) -> Foreign:
 
 def _remarks(kinds: Sequence[Mapping[str, str]], requests: int) -> tuple[str, ...]:
     above = sum(int(kind["Request Count"]) for kind in kinds)
-    of_kinds = (f"Its numbers are those of {len(kinds)} kinds of requests together.",) if len(kinds) > 1 else ()
+    made = sum(int(kind["Request Count"]) > 0 for kind in kinds)
+    of_kinds = (f"Its numbers are those of {made} kinds of requests together.",) if made > 1 else ()
     if above == requests:
         return of_kinds
     return (*of_kinds, f"It counts {requests} requests, but the rows above have {above}: rows may be missing.")

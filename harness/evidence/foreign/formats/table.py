@@ -16,12 +16,15 @@ COLUMNS = {"where", ARCHITECTURE, "requests_per_s", *TIMES, *COUNTS}
 TOLERANCE = 0.01  # far above what rounding explains
 SLIPS = {1e3: "as if it were in us", 1e-3: "as if it were in s"}
 FROM_RATE = "Its time per request is made from its rate, over one connection."
-RATE_OR_TIME = r"requests?[ _]*(?:per[ _]*|/ *)s(?:ec)?|rps|ms[ _]*(?:per[ _]*|/ *)req(?:uest)?"
+RATE_OR_TIME = r"req(?:uest)?s?[ _]*(?:per[ _]*|/ *)s(?:ec)?|rps|ms[ _]*(?:per[ _]*|/ *)req(?:uest)?"
 CELL = r"(?=(?:.*[,;\t])?[ \"]*(?:{})[ \"]*(?:[,;\t]|$))"
 HEADING = re.compile(rf"^(?!\d){CELL.format(ARCHITECTURE)}{CELL.format(RATE_OR_TIME)}.*$", re.IGNORECASE | re.MULTILINE)
 ALIASES = {
     "requests_s": "requests_per_s",
+    "requests_sec": "requests_per_s",
     "requests_per_sec": "requests_per_s",
+    "req_s": "requests_per_s",
+    "req_sec": "requests_per_s",
     "rps": "requests_per_s",
     "ms_req": "ms_per_request",
     "ms_request": "ms_per_request",
@@ -67,12 +70,11 @@ def _read(text: str, run: Foreign) -> Sequence[Foreign]:
     separator = max(";\t,", key=first.count)
     header, *rows = csv.reader(text.splitlines(), delimiter=separator, skipinitialspace=True)
     names = [_column(name) for name in header]
-    while names and not names[-1]:  # a separator at the end of the line
-        names.pop()
+    whole = list(_whole(rows, names))
+    names = [name for name in names if name]
     unknown = [name for name in names if name not in COLUMNS]
     if unknown or len(set(names)) < len(names):
         raise ValueError(f"its columns are {', '.join(names)}; there can be, once each: {', '.join(sorted(COLUMNS))}.")
-    whole = list(_whole(rows, len(names)))
     numbers = [names.index(name) for name in names if name not in ("where", ARCHITECTURE)]
     mark = decimal_mark((cells[place] for _, cells in whole for place in numbers), "," if separator == ";" else None)
     return [_run(Row(line, dict(zip(names, cells, strict=True)), mark), run) for line, cells in whole]
@@ -84,16 +86,28 @@ def _column(name: str) -> str:
     return ALIASES.get(column, column)
 
 
-def _whole(rows: Sequence[Sequence[str]], columns: int) -> Iterator[tuple[int, list[str]]]:
+def _whole(rows: Sequence[Sequence[str]], names: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """The rows with something in them, by their line, without the cells of columns that have no heading."""
+    least = max((place for place, name in enumerate(names, start=1) if name), default=0)
     for line, row in enumerate(rows, start=2):
         cells = [cell.strip() for cell in row]
-        while len(cells) > columns and not cells[-1]:
+        if not any(cells):
+            continue
+        while len(cells) > least and not cells[-1]:
             cells.pop()
-        if any(cells) and len(cells) != columns:
-            commas = ". Put numbers with a decimal comma in quotes" if len(cells) > columns else ""
-            raise ValueError(f"line {line} has {len(cells)} cells under {columns} columns{commas}. Complete it.")
-        if any(cells):
-            yield line, cells
+        if len(cells) > len(names) or len(cells) < least:
+            commas = ". Put numbers with a decimal comma in quotes" if len(cells) > len(names) else ""
+            raise ValueError(f"line {line} has {len(cells)} cells under {least} columns{commas}. Complete it.")
+        yield line, _under_headings(line, cells, names)
+
+
+def _under_headings(line: int, cells: Sequence[str], names: Sequence[str]) -> list[str]:
+    """A blank column separates others; what stands in one without a heading could be anything."""
+    stray = next(((place, cell) for place, cell in enumerate(cells) if cell and not names[place]), None)
+    if stray:
+        place, cell = stray
+        raise ValueError(f"line {line} has {cell!r} in column {place + 1}, which has no heading. Name the column.")
+    return [cell for cell, name in zip(cells, names, strict=False) if name]
 
 
 def _run(row: Row, run: Foreign) -> Foreign:

@@ -9,6 +9,7 @@ from harness.model import Foreign, Marks, Reader
 from harness.model.lenient import Count, Number
 
 RESOLUTION_US = 0.001
+ASKED = "vegeta sends at a rate that was asked for: its requests/s say nothing of the server."
 PERCENTILES = {0.0: "min", 50.0: "50th", 90.0: "90th", 95.0: "95th", 99.0: "99th", 100.0: "max"}
 
 
@@ -60,6 +61,10 @@ def _failures(statuses: dict[str, int]) -> dict[str, int]:
 
 
 def _remarks(report: Report) -> Iterator[str]:
+    failed = sum(_failures(report.status_codes).values())
+    yield ASKED
+    if failed:
+        yield f"Its times are also those of the {failed} failed requests: vegeta encode has each with its status."
     total, mean = report.latencies.get("total"), report.latencies.get("mean", 0)
     if total and report.requests and abs(total / report.requests - mean) > 1 + 0.001 * mean:
         yield (
