@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MOST_SLOWNESS = 10.0
+PROBE_CPU_S = 0.05
 STARTED_FIELD = 19  # of /proc/PID/stat, counted from the state behind the name: clock ticks since boot
 
 
@@ -39,3 +40,14 @@ def process_age_s(stat: Path = Path("/proc/self/stat")) -> float:
 def slowness(elapsed_s: float, cpu_s: float) -> float:
     """Return how many times longer than its CPU time a computation took, 1 to 10: others used the CPUs, too."""
     return min(max(elapsed_s / cpu_s, 1.0), MOST_SLOWNESS) if cpu_s > 0 else 1.0
+
+
+def current_slowness() -> float:
+    """Return the slowness of a short computation made now.
+
+    The start of the command would not do: the first one on a machine waits for the disk.
+    """
+    began_s, began_cpu_s = time.monotonic(), time.thread_time()
+    while time.thread_time() - began_cpu_s < PROBE_CPU_S:
+        pass
+    return slowness(time.monotonic() - began_s, time.thread_time() - began_cpu_s)

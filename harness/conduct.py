@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.calibrate import last_calibration
-from harness.clock import Clock, slowness
+from harness.clock import Clock, current_slowness
 from harness.conclude import read_sessions, verdicts_of
 from harness.ending import load_polars, refusal
 from harness.errors import ConfigError, HarnessError, Interrupted, MachineError
@@ -64,7 +64,7 @@ def begun(  # noqa: PLR0913 - the options of a command
     store.hold()
     with tell_what_is_kept(store):
         _write_surroundings(experiment, store, config, results, partial(message, quiet=quiet))
-        lag = slowness(clock.spent_s(), time.process_time())
+        lag = current_slowness()
         if sentence := too_short(experiment, forecast_of(experiment, lag)):
             message(sentence, quiet=quiet)
         capacities = _capacities(experiment, store, quiet=quiet)

@@ -1,6 +1,10 @@
 """Our packages come before any others, whatever PYTHONPATH and the current directory hold."""
 
-from harness.called import command_words
+import shutil
+
+import pytest
+
+from harness.called import command_words, name_on_path
 from harness.start import own_first
 
 STANDARD = ["/usr/lib/python3.11", "/usr/lib/python3.11/lib-dynload"]
@@ -31,3 +35,10 @@ def test_a_command_that_was_called_by_its_path_is_printed_by_that_path() -> None
 
 def test_a_module_is_printed_as_it_was_called() -> None:
     assert command_words("/checkout/harness/__main__.py", "python3", None) == ("python3", "-m", "harness")
+
+
+def test_the_path_of_a_script_that_names_its_caller_is_not_that_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: f"/checkout/.venv/bin/{name}")
+    words = ["/checkout/.venv/bin/python", "-P", "/checkout/harness/start.py", "--as", ".venv/bin/barehop", "harness"]
+    assert name_on_path(words) is None
+    assert name_on_path(["python", "/checkout/.venv/bin/barehop"]) == "/checkout/.venv/bin/barehop"
