@@ -1,11 +1,12 @@
 """Why an application does not serve, from the last exception in gunicorn's log, and what to change."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.experiment.wording import shown
+from harness.lab.app_imports import missing_module
 from harness.lab.gunicorn import app_directory
 from harness.model import Settings
 
@@ -18,26 +19,34 @@ CALLERS = (
     "gunicorn/workers/sync.py",
     "gunicorn/workers/gthread.py",
 )
-# Packages that are imported by another name than they are installed by.
-INSTALLED_AS = {
-    "MySQLdb": "mysqlclient", "PIL": "Pillow", "bs4": "beautifulsoup4", "corsheaders": "django-cors-headers",
-    "cv2": "opencv-python", "dateutil": "python-dateutil", "decouple": "python-decouple", "dotenv": "python-dotenv",
-    "environ": "django-environ", "jose": "python-jose", "jwt": "PyJWT",
-    "multipart": "python-multipart", "psycopg2": "psycopg2-binary", "rest_framework": "djangorestframework",
-    "sklearn": "scikit-learn", "yaml": "PyYAML",
-}  # fmt: skip
 _FRAME = re.compile(r'[\s|+]*File "(?P<file>.+)", line (?P<line>\d+)')
 _RAISED = re.compile(r"(?:  )*(?:\| )?(?P<kind>[A-Za-z_][\w.]*)(?:: (?P<text>.*))?$")
 
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """An exception as a traceback ends: its class, its text, and the place where it was raised."""
+    """An exception as a traceback ends: its class, its text, and the places that led to it, the innermost last."""
 
     kind: str
     text: str
-    file: str
-    line: int
+    places: Sequence[tuple[str, int]]  # file and line
+
+    @property
+    def file(self) -> str:
+        return self.places[-1][0]
+
+    @property
+    def is_of_environment(self) -> bool:
+        """Whether os.environ has no variable of that name."""
+        return self.kind == "KeyError" and (self.file == "<frozen os>" or self.file.endswith("/os.py"))
+
+    def place_in(self, directory: Path) -> str:
+        """Say which line of a file in `directory` led to it; the innermost line where none of them did."""
+        own = [
+            place for place in self.places if directory in Path(place[0]).parents and "site-packages" not in place[0]
+        ]
+        file, line = (own or self.places)[-1]
+        return f"{file}, line {line}"
 
     @property
     def is_of_call(self) -> bool:
@@ -56,15 +65,21 @@ def application_problem(settings: Settings, python: str, log: str) -> str:
     problem = _loading_problem(settings, log)
     if problem or raised is None:
         return problem
+    place = raised.place_in(app_directory(settings))
     if raised.kind == "ModuleNotFoundError" and (missing := re.match(r"No module named '([^']+)'", raised.text)):
-        return _missing_module(settings, python, missing[1])
+        return missing_module(settings, python, missing[1], place)
     if raised.is_of_call:
         return _wrong_call(settings, raised)
+    if raised.is_of_environment:
+        return (
+            f"The application {settings.app} needs the environment variable {raised.text} ({place}). Set it where "
+            "barehop is started: the servers have the same environment."
+        )
     what = f"{raised.kind}: {raised.text}".removesuffix(": ")
     if "Application startup failed" in log:
-        return f"The application {settings.app} failed in its start-up: {what} ({raised.file}, line {raised.line})."
+        return f"The application {settings.app} failed in its start-up: {what} ({place})."
     if "Worker failed to boot" in log:
-        return f"The application {settings.app} cannot be imported: {what} ({raised.file}, line {raised.line})."
+        return f"The application {settings.app} cannot be imported: {what} ({place})."
     return ""
 
 
@@ -76,13 +91,15 @@ def last_exception(log: str) -> Raised | None:
 
 def _exceptions(lines: list[str]) -> Iterator[Raised]:
     """Yield each exception: the first line after the frames of a traceback that is not indented as they are."""
-    frame: re.Match[str] | None = None
+    places: list[tuple[str, int]] = []
     for line in lines:
-        if found := _FRAME.match(line):
-            frame = found
-        elif frame and not re.match(r"[\s|+]*\s{2,}\S", line) and (raised := _RAISED.match(line)):
-            yield Raised(raised["kind"], raised["text"] or "", frame["file"], int(frame["line"]))
-            frame = None
+        if "Traceback (most recent call last)" in line:
+            places = []
+        elif found := _FRAME.match(line):
+            places.append((found["file"], int(found["line"])))
+        elif places and not re.match(r"[\s|+]*\s{2,}\S", line) and (raised := _RAISED.match(line)):
+            yield Raised(raised["kind"], raised["text"] or "", tuple(places))
+            places = []
 
 
 def _loading_problem(settings: Settings, log: str) -> str:
@@ -100,27 +117,6 @@ def _loading_problem(settings: Settings, log: str) -> str:
     if said[1] == "Application object":
         return f"{app} is no application: it cannot be called. Name the application object of the module {module}."
     return f'{app} cannot be read. Write it as "module:name", or "module:function()" for a function that makes it.'
-
-
-def _missing_module(settings: Settings, python: str, missing: str) -> str:
-    module = settings.app.partition(":")[0]
-    if module == missing or module.startswith(f"{missing}."):
-        here = Path.cwd()
-        way_out = "Correct app, or set app_dir to the directory that it is imported from."
-        if not settings.app_dir and any(path.exists() for path in files_of(module, here)):
-            way_out = f"There is one in the current directory: set app_dir to {shown(str(here))}."
-        return f"There is no module {missing!r} in {app_directory(settings)}. {way_out}"
-    package = missing.partition(".")[0]
-    return (
-        f"The application {settings.app} needs the package {package!r}, which {python} does not have. Install it: "
-        f"{python} -m pip install {INSTALLED_AS.get(package, package)}. Or set python to the Python that has it."
-    )
-
-
-def files_of(module: str, directory: Path) -> tuple[Path, Path]:
-    """The two files that `module` may be in `directory`: a module of its own, or a package."""
-    place = directory.joinpath(*module.split("."))
-    return place.with_name(f"{place.name}.py"), place / "__init__.py"
 
 
 def _wrong_call(settings: Settings, raised: Raised) -> str:

@@ -10,7 +10,7 @@ from harness.experiment.connections import server_files
 from harness.experiment.sharing import stacks_of
 from harness.lab.certificate import Certificate, certificate_paths
 from harness.lab.directories import disk_parent, private_name, tmpfs_parent
-from harness.lab.gunicorn import gunicorn_argv
+from harness.lab.gunicorn import check_app_directory, gunicorn_argv
 from harness.lab.kernel.settings import UNCHANGED, Kernel, kernels_of
 from harness.lab.network.way import BARE_WAY, Way, way_of
 from harness.lab.nginx import (
@@ -168,6 +168,7 @@ def stack_problems(arms: Sequence[Arm], machine: Machine) -> Iterator[str]:
     checks: list[Callable[[], object]] = [
         partial(_check_build, settings.nginx, arms),
         partial(find_python, settings.python, settings.worker_class),
+        partial(check_app_directory, settings),
         partial(place, settings.placement, machine.topology, settings.workers),
         partial(_scratch_parent, machine),
         *(partial(hop_of, transport, machine.parents, free_ports()) for transport in transports),

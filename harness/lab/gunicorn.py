@@ -6,7 +6,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.errors import MachineError
 from harness.experiment.requests import header_bytes
+from harness.experiment.wording import shown
 from harness.lab import application_path
 from harness.model import Settings
 from harness.start import module_command
@@ -36,6 +38,7 @@ def gunicorn_argv(
         "worker-tmp-dir": str(scratch),
         "log-level": "warning",
         **({"limit-request-field_size": str(LONGEST_FIELD_BYTES)} if _has_long_fields(arms) else {}),
+        **({"forwarded-allow-ips": "*"} if _is_told_of_proxies(arms) else {}),
         **_application(settings),
     }
     arguments = [f"--{name}={value}" for name, value in options.items()]
@@ -53,6 +56,19 @@ def _gunicorn(python: str, settings: Settings) -> Sequence[str]:
 def app_directory(settings: Settings) -> Path:
     """Where the application is imported from: by default beside `harness`, where `app` lies."""
     return Path(settings.app_dir).resolve() if settings.app_dir else Path(__file__).parents[2]
+
+
+def check_app_directory(settings: Settings) -> None:
+    """Raise MachineError where the application's directory is none."""
+    given = app_directory(settings)
+    if given.is_dir():
+        return
+    if given.is_file():
+        raise MachineError(
+            f"app_dir = {shown(settings.app_dir)} is a file. Set app_dir to its directory, {given.parent}, and app to "
+            f'what is in it, like "{given.stem}:app".'
+        )
+    raise MachineError(f"There is no directory {given}. Set app_dir to the directory that the application is in.")
 
 
 def hides_own_packages(settings: Settings) -> bool:
@@ -83,3 +99,9 @@ def _timeout_s(arms: Sequence[Settings]) -> int:
 
 def _has_long_fields(arms: Sequence[Settings]) -> bool:
     return any(header_bytes(settings) > LONGEST_USUAL_FIELD_BYTES for settings in arms)
+
+
+def _is_told_of_proxies(arms: Sequence[Settings]) -> bool:
+    """Whether requests say what came before nginx. A peer on a Unix socket has no address that could be trusted."""
+    names = [name.lower() for settings in arms for name in settings.headers]
+    return any(name.startswith("x-forwarded-") or name == "forwarded" for name in names)

@@ -1,10 +1,15 @@
 """Why an answer is not the one to be measured: what its status says, and the setting that may change it."""
 
 import re
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
 
+from harness.experiment.wording import shown
 from harness.model import Reply, Settings
 
 LONGEST_QUOTED = 160
+LONGEST_READ = 65536
+UNSEEN = ("head", "script", "style")  # elements whose text no reader sees
 OF_STATUS = {
     400: "host",
     401: "headers",
@@ -22,6 +27,14 @@ HINTS = {
     "method": "If it answers to another method than {method}, set method.",
     "body": "If it needs a body of another kind, set method, headers and body.",
 }
+CSRF_HINT = (
+    "If it checks for a CSRF token, exempt the view or send one: Django takes any 32 letters T as headers = "
+    '{ Cookie = "csrftoken=T", X-CSRFToken = "T" }.'
+)
+HTTPS_HINT = (
+    "If it wants https and believes a proxy that says so (Django's SECURE_PROXY_SSL_HEADER, gunicorn, uvicorn), set "
+    'headers = { X-Forwarded-Proto = "https" }.'
+)
 # What nginx writes of an answer that it will not pass on, however often it is asked.
 TOO_BIG = "upstream sent too big header"
 INVALID = re.compile(r"upstream sent (?:invalid|no valid|duplicate|unsupported|unexpected) [^,]*")
@@ -29,11 +42,32 @@ INVALID = re.compile(r"upstream sent (?:invalid|no valid|duplicate|unsupported|u
 
 def refusal_hint(settings: Settings, host: str, reply: Reply) -> str:
     """Return what `reply` says of itself, and which setting may help; "" where nothing is known."""
+    quoted = "" if reply.headers.get("location") else _quoted(reply)
+    if reply.status == 403 and "csrf" in quoted.lower():
+        return f"{quoted} {CSRF_HINT}"
     key = OF_STATUS.get(reply.status, "")
     hint = HINTS[key].format(host=host, method=settings.method) if key else ""
+    return " ".join(filter(None, (quoted, _where_to(settings, host, reply), hint)))
+
+
+def _where_to(settings: Settings, host: str, reply: Reply) -> str:
+    """Return where `reply` sends the client, and the setting that goes there."""
     location = reply.headers.get("location", "")
-    sent = f"It sends the client to {location[:LONGEST_QUOTED]!r}." if location else ""
-    return " ".join(filter(None, (_quoted(reply), sent, hint)))
+    if not location:
+        return ""
+    sent = f"It sends the client to {location[:LONGEST_QUOTED]!r}."
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return sent
+    path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+    if path == settings.path and parts.scheme == "https":
+        return f"{sent} {HTTPS_HINT}"
+    if path == settings.path and parts.hostname and parts.netloc != host:
+        return f"{sent} Set host to {shown(parts.netloc)}."
+    if parts.netloc in ("", host) and path.startswith("/") and path != settings.path:
+        return f"{sent} Set path to {shown(path)} to measure what it leads to."
+    return sent
 
 
 def lasting_502(settings: Settings, nginx_log: str) -> str:
@@ -51,8 +85,39 @@ def lasting_502(settings: Settings, nginx_log: str) -> str:
 def _quoted(reply: Reply) -> str:
     """The beginning of an answer that is text for a reader."""
     kind = reply.headers.get("content-type", "")
-    if not kind.startswith(("text/plain", "application/json", "application/problem+json")):
+    if not kind.startswith(("text/plain", "text/html", "application/json", "application/problem+json")):
         return ""
-    text = " ".join(reply.body[: 4 * LONGEST_QUOTED].decode(errors="replace").split())
+    body = reply.body[:LONGEST_READ].decode(errors="replace")
+    text = " ".join((_seen_text(body) if kind.startswith("text/html") else body).split())
     short = text if len(text) <= LONGEST_QUOTED else f"{text[: LONGEST_QUOTED - 4]} ..."
     return f"It says: {short!r}." if short.isprintable() and short else ""
+
+
+def _seen_text(page: str) -> str:
+    """Return the text that a browser shows of `page`."""
+    reader = _Reader()
+    reader.feed(page)
+    return " ".join(reader.pieces)
+
+
+class _Reader(HTMLParser):
+    """Collects the text of a page that stands in no unseen element."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+        self._inside: list[str] = []
+
+    def handle_starttag(self, tag: str, _attributes: object) -> None:
+        if tag in UNSEEN:
+            self._inside.append(tag)
+        elif tag == "body":  # ends a head that nothing closed
+            self._inside.clear()
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._inside and tag == self._inside[-1]:
+            self._inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self._inside and data.strip():
+            self.pieces.append(data)

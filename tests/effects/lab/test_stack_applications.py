@@ -109,6 +109,25 @@ def test_long_headers_and_a_body_reach_an_asgi_application(tmp_path: Path, worke
         assert stack.replies["tcp"].status == 200
 
 
+SCHEME = """async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": scope["scheme"].encode()})
+"""
+
+
+@pytest.mark.parametrize("worker_class", ["uvicorn", "asgi"])
+@pytest.mark.parametrize("transport", ["tcp", "uds-tmpfs"])
+def test_an_application_believes_what_a_request_says_of_its_scheme(
+    tmp_path: Path, transport: str, worker_class: Any
+) -> None:
+    own(tmp_path, "shop.py", SCHEME)
+    settings: dict[str, Any] = {"app": "shop:app", "app_dir": str(tmp_path), "worker_class": worker_class}
+    asked = arm(transport, transport=transport, headers={"X-Forwarded-Proto": "https"}, **settings)
+    with stack_of(blueprint_for(tmp_path, asked)) as stack:
+        assert stack.replies[transport].body == b"https"
+
+
 def test_a_start_that_takes_longer_than_its_time_is_told_with_the_setting(tmp_path: Path) -> None:
     own(tmp_path, "slow.py", "import time\ntime.sleep(600)\n")
     asked = arm(app="slow:app", app_dir=str(tmp_path), worker_class="sync", start_timeout_s=0.5)

@@ -94,12 +94,10 @@ def test_a_type_error_of_the_application_itself_is_not_about_its_kind() -> None:
     assert problem(called("sync", "TypeError: 'NoneType' object is not iterable"), worker_class="sync") == ""
 
 
-@pytest.mark.parametrize(
-    ("module", "package"), [("stripe", "stripe"), ("yaml.nodes", "PyYAML"), ("dotenv", "python-dotenv")]
-)
+@pytest.mark.parametrize(("module", "package"), [("stripe", "stripe"), ("yaml", "PyYAML"), ("dotenv", "python-dotenv")])
 def test_a_missing_package_is_named_with_the_command_that_installs_it(module: str, package: str) -> None:
     sentence = problem(f"{BOOT}ModuleNotFoundError: No module named '{module}'{BOOTED}")
-    assert f"needs the package {module.partition('.')[0]!r}, which {PYTHON} does not have" in sentence
+    assert f"needs the package {module!r}, which {PYTHON} does not have" in sentence
     assert f"{PYTHON} -m pip install {package}. " in sentence
 
 
@@ -116,6 +114,75 @@ def test_a_module_in_the_current_directory_is_pointed_out(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     sentence = problem(f"{BOOT}ModuleNotFoundError: No module named 'shop'{BOOTED}", app_dir="")
     assert sentence.endswith(f'There is one in the current directory: set app_dir to "{tmp_path}".')
+
+
+def test_a_module_that_its_package_lacks_is_no_package_to_install(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "wsgi.py").touch()
+    raised = f"{BOOT}ModuleNotFoundError: No module named '{{}}'{BOOTED}"
+    given = {"app": "shop.wsgi:application", "app_dir": str(tmp_path)}
+    assert problem(raised.format("shop.setings"), **given) == (
+        f"The application shop.wsgi:application imports the module 'shop.setings', which is not in {tmp_path} "
+        "(/srv/shop/shop.py, line 3). Correct that name, or add the module."
+    )
+    assert problem(raised.format("django.forms.absent"), **given) == (
+        "The application shop.wsgi:application imports the module 'django.forms.absent', which is not in the package "
+        f"'django.forms' of {PYTHON} (/srv/shop/shop.py, line 3). Correct that name, or install a release that has it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "missing", "given", "better"),
+    [
+        (["src/main.py", "src/helpers.py"], "helpers", (".", "src.main:app"), ("src", "main:app")),
+        (["a/b/main.py", "a/b/core/x.py"], "core", (".", "a.b.main:make()"), ("a/b", "main:make()")),
+        (["shop/wsgi.py"], "shop", ("shop", "wsgi:application"), (".", "shop.wsgi:application")),
+        (["shop/web/wsgi.py", "shop/x.py"], "shop", ("shop/web", "wsgi:a"), (".", "shop.web.wsgi:a")),
+    ],
+)
+def test_a_module_beside_the_application_is_a_matter_of_app_dir(
+    tmp_path: Path, files: list[str], missing: str, given: tuple[str, str], better: tuple[str, str]
+) -> None:
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    log = f"{BOOT}ModuleNotFoundError: No module named '{missing}'{BOOTED}"
+    sentence = problem(log, app=given[1], app_dir=str(tmp_path / given[0]))
+    directory = tmp_path / better[0]
+    assert sentence.endswith(f'Set app_dir to "{directory}" and app to "{better[1]}".')
+    assert "pip install" not in sentence
+
+
+def test_a_project_that_lies_next_to_the_application_is_not_the_missing_package(tmp_path: Path) -> None:
+    for name in ("shop", "redis"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "main.py").touch()
+    log = f"{BOOT}ModuleNotFoundError: No module named 'redis'{BOOTED}"
+    assert "pip install redis" in problem(log, app="main:app", app_dir=str(tmp_path / "shop"))
+
+
+@pytest.mark.parametrize("file", ["<frozen os>", "/usr/lib/python3.12/os.py"])
+def test_a_missing_environment_variable_is_told_with_the_line_that_reads_it(file: str) -> None:
+    inside = f"""    KEY = os.environ["SHOP_KEY"]
+          ~~~~~~~~~~^^^^^^^^^^^^
+  File "{file}", line 685, in __getitem__
+    raise KeyError(key) from None
+"""
+    assert problem(f"{BOOT}{inside}KeyError: 'SHOP_KEY'{BOOTED}") == (
+        "The application shop:app needs the environment variable 'SHOP_KEY' (/srv/shop/shop.py, line 3). Set it where "
+        "barehop is started: the servers have the same environment."
+    )
+
+
+def test_the_place_is_the_last_line_of_the_application_itself() -> None:
+    inside = f"""  File "/srv/shop/models.py", line 8, in <module>
+    connect()
+  File "{SITE}/driver.py", line 77, in connect
+    raise OSError("no route")
+"""
+    assert problem(f"{BOOT}{inside}OSError: no route{BOOTED}").endswith("(/srv/shop/models.py, line 8).")
+    environment = inside.replace(SITE, "/srv/shop/.venv/lib/python3.13/site-packages")
+    assert problem(f"{BOOT}{environment}OSError: no route{BOOTED}").endswith("(/srv/shop/models.py, line 8).")
 
 
 @pytest.mark.parametrize(

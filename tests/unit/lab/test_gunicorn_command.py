@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.lab.gunicorn import app_directory, gunicorn_argv, server_environment
+from harness.errors import MachineError
+from harness.lab.gunicorn import app_directory, check_app_directory, gunicorn_argv, server_environment
 from harness.model import Settings
 
 DATA = Path(__file__).parents[2] / "data/lab"
@@ -69,3 +70,19 @@ def test_the_surroundings_go_along_but_for_what_would_change_gunicorn(monkeypatc
     environment = server_environment()
     assert environment["KEPT"] == "as it is"
     assert not {"GUNICORN_CMD_ARGS", "PYTHONHASHSEED"} & environment.keys()
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-Proto", "x-forwarded-for", "Forwarded"])
+def test_what_a_request_says_of_proxies_is_believed_over_every_transport(name: str) -> None:
+    assert "--forwarded-allow-ips=*" in command(Settings(), Settings(headers={name: "https"}))
+    assert "--forwarded-allow-ips=*" not in command(Settings(headers={"X-Other": "1"}))
+
+
+def test_a_directory_that_is_none_is_told_before_anything_starts(tmp_path: Path) -> None:
+    file = tmp_path / "web.py"
+    file.touch()
+    check_app_directory(Settings(app_dir=str(tmp_path)))
+    with pytest.raises(MachineError, match=f'is a file. Set app_dir to its directory, {tmp_path}, .* like "web:app"'):
+        check_app_directory(Settings(app_dir=str(file)))
+    with pytest.raises(MachineError, match=f"There is no directory {tmp_path}/absent. Set app_dir"):
+        check_app_directory(Settings(app_dir=str(tmp_path / "absent")))

@@ -1,0 +1,80 @@
+"""Why a module that an application imports is not found, and what to change."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.experiment.wording import shown
+from harness.lab.gunicorn import app_directory
+from harness.model import Settings
+
+# Packages that are imported by another name than they are installed by.
+INSTALLED_AS = {
+    "MySQLdb": "mysqlclient", "PIL": "Pillow", "bs4": "beautifulsoup4", "corsheaders": "django-cors-headers",
+    "cv2": "opencv-python", "dateutil": "python-dateutil", "decouple": "python-decouple", "dotenv": "python-dotenv",
+    "environ": "django-environ", "jose": "python-jose", "jwt": "PyJWT",
+    "multipart": "python-multipart", "psycopg2": "psycopg2-binary", "rest_framework": "djangorestframework",
+    "sklearn": "scikit-learn", "yaml": "PyYAML",
+}  # fmt: skip
+
+
+def missing_module(settings: Settings, python: str, missing: str, place: str) -> str:
+    """Return why there is no module `missing`, which the line at `place` imports, in a sentence with a way out."""
+    directory = app_directory(settings)
+    module = settings.app.partition(":")[0]
+    if module == missing or module.startswith(f"{missing}."):
+        return f"There is no module {missing!r} in {directory}. {_other_directory(settings)}"
+    parent = missing.rpartition(".")[0]
+    if parent:  # Python has found it: of a package that is not there, only the first part of the name is missing
+        whose = directory if has_module(parent, directory) else f"the package {parent!r} of {python}"
+        return (
+            f"The application {settings.app} imports the module {missing!r}, which is not in {whose} ({place}). "
+            f"Correct that name, or {'add the module' if whose == directory else 'install a release that has it'}."
+        )
+    if (better := _better_place(settings, missing)) is not None:
+        return (
+            f"The application {settings.app} imports {missing!r}, which is in {better[0]} ({place}). "
+            f"Set app_dir to {shown(str(better[0]))} and app to {shown(better[1])}."
+        )
+    return (
+        f"The application {settings.app} needs the package {missing!r}, which {python} does not have. Install it: "
+        f"{python} -m pip install {INSTALLED_AS.get(missing, missing)}. Or set python to the Python that has it."
+    )
+
+
+def has_module(module: str, directory: Path) -> bool:
+    """Whether `module` is in `directory`: a file, or a package with or without an __init__.py."""
+    place = directory.joinpath(*module.split("."))
+    return place.with_name(f"{place.name}.py").is_file() or (place.is_dir() and any(place.glob("*.py")))
+
+
+def _other_directory(settings: Settings) -> str:
+    here, module = Path.cwd(), settings.app.partition(":")[0]
+    if not settings.app_dir and has_module(module, here):
+        return f"There is one in the current directory: set app_dir to {shown(str(here))}."
+    return "Correct app, or set app_dir to the directory that it is imported from."
+
+
+def _better_place(settings: Settings, missing: str) -> tuple[Path, str] | None:
+    """The directory near the application that holds `missing`, and the application's name as seen from there."""
+    places = [*_inner_places(settings), *_outer_places(settings, missing)]
+    return next(((directory, app) for directory, app in places if has_module(missing, directory)), None)
+
+
+def _inner_places(settings: Settings) -> Iterator[tuple[Path, str]]:
+    """Yield the directories of the application's own packages, like src of src.main:app."""
+    directory = app_directory(settings)
+    module, colon, name = settings.app.partition(":")
+    while "." in module:
+        package, _, module = module.partition(".")
+        directory /= package
+        yield directory, f"{module}{colon}{name}"
+
+
+def _outer_places(settings: Settings, missing: str) -> Iterator[tuple[Path, str]]:
+    """Yield what is above app_dir where that is inside the package `missing` itself."""
+    directory, app = app_directory(settings), settings.app
+    while directory.name.isidentifier():
+        directory, name = directory.parent, directory.name
+        app = f"{name}.{app}"
+        if name == missing:
+            yield directory, app
