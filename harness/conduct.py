@@ -18,7 +18,6 @@ from harness.experiment.left_out import sentences
 from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import schedule_of
-from harness.experiment.toml_file import read_text
 from harness.experiment.trial import needs_pilot
 from harness.floor.results import last_floor
 from harness.interruption import tell_what_is_kept
@@ -80,7 +79,7 @@ def _write_surroundings(
     experiment: Experiment, store: Store, config: Path, results: Path, leave_out: Callable[[str], None]
 ) -> None:
     """Keep the experiment file, the facts of the machine, and what was measured on it earlier."""
-    store.write_text("experiment.toml", read_text(config))
+    store.write_bytes("experiment.toml", config.read_bytes())
     host = run_facts(experiment)
     store.write_json("host.json", host)
     earlier = {

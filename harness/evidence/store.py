@@ -86,7 +86,10 @@ class Store:
         return sorted(int(name.removesuffix(".json")) for name in names if SESSION_FILE.fullmatch(name))
 
     def write_text(self, name: str, text: str) -> None:
-        self._write({name: text.encode()}, keep=name in OF_THE_RUN)
+        self.write_bytes(name, text.encode())
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        self._write({name: content}, keep=name in OF_THE_RUN)
 
     def write_json(self, name: str, value: BaseModel | dict[str, Any]) -> None:
         plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,7 @@ def test_the_report_can_be_printed_again_as_it_was(here: Path, ended: Ended, res
 
 def test_the_report_says_how_to_repeat_the_run(ended: Ended, results: Path) -> None:
     line = next(line for line in ended.out.splitlines() if line.startswith("Repeat it"))
-    assert f"barehop run '{results}/experiment.toml' {' '.join(TINY)}" in line
+    assert f"{sys.executable} -m harness run '{results}/experiment.toml' {' '.join(TINY)}" in line
 
 
 def test_a_directory_that_is_not_empty_is_refused_and_not_touched(here: Path, results: Path) -> None:
