@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from harness.clock import Clock, command_clock, process_age_s, slowness
+from harness.clock import MOST_SLOWNESS, Clock, command_clock, current_slowness, process_age_s, slowness
 
 
 def test_the_clock_of_a_command_counts_from_the_start_of_its_process() -> None:
@@ -31,3 +32,8 @@ def test_slowness_is_how_many_times_longer_than_its_cpu_time_a_computation_took(
 
 def test_a_clock_says_what_was_spent() -> None:
     assert Clock(5.0, lambda: 12.5).spent_s() == 7.5
+
+
+def test_the_slowness_of_this_machine_is_that_of_a_computation_and_not_of_what_was_waited_for() -> None:
+    time.sleep(1)  # as a command does whose programs come from a cold disk
+    assert 1 <= current_slowness() <= MOST_SLOWNESS

@@ -105,5 +105,5 @@ def test_a_device_without_an_end_is_refused_at_once() -> None:
 def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
     with (tmp_path / "huge.toml").open("wb") as file:
         file.truncate(1 << 40)
-    with pytest.raises(ConfigError, match="more than 1,000,000 bytes"):
+    with pytest.raises(ConfigError, match="at most 1,000,000 are read"):
         read_experiment(tmp_path / "huge.toml")
