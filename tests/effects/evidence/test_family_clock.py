@@ -1,9 +1,11 @@
 """The CPU time of a family never falls when one of it ends, and never misses one that came and went."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
@@ -84,7 +86,8 @@ def test_a_child_that_nobody_waits_for_takes_nothing_away_when_it_ends() -> None
         (child,) = descendants(process.pid)
         while_it_ran = clock.read_ns()
         tell(process, "kill")
-        psutil.wait_procs([psutil.Process(child)] if psutil.pid_exists(child) else [], timeout=10)
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(child).wait(timeout=10)
         assert clock.read_ns() >= while_it_ran
 
 
@@ -106,3 +109,21 @@ def test_no_file_of_a_process_that_has_ended_stays_open() -> None:
         tell(process, "fork")
         clock.read_ns()
         assert len(clock.stats) == 3, "this process, the parent and its one child"
+
+
+def test_processes_that_end_one_after_the_other_while_they_are_read_are_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ending = iter((True, True, True))
+    real_clock = time.clock_gettime_ns
+
+    def clock(number: int) -> int:
+        if next(ending, False):
+            raise OSError(errno.EINVAL, "Invalid argument")  # as the kernel says of a process that has just ended
+        return real_clock(number)
+
+    with parent() as process, closing(clock_of(process)) as family:
+        tell(process, "fork")
+        monkeypatch.setattr(time, "clock_gettime_ns", clock)
+        assert family.read_ns() >= 0
+        assert next(ending, False) is False
