@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from harness.model import Arm, Settings
 
 MOST_WAITING = 1000  # requests that a client at a rate lets wait at one time
+MOST_KEPT = 32  # of them, from a visit at a rate to the next: a stall opens hundreds, and every arm has its own
 FILES_OF_A_SERVER = 96  # logs, libraries, listening sockets, counters that are read
 ENDS = 2  # of a request at nginx: the client's and the application's
 
@@ -18,15 +19,21 @@ def server_files(arms: Sequence[Arm]) -> int:
 
 
 def open_connections(arms: Sequence[Arm]) -> int:
-    """Those that are kept from visit to visit, and of one arm those that are not."""
-    kept = sum(at_once(arm.settings) + arm.settings.upstream_keepalive for arm in arms if _keeps(arm.settings))
-    return kept + max((at_once(arm.settings) for arm in arms if not _keeps(arm.settings)), default=0)
+    """Return the connections that all arms keep from visit to visit, with those that one arm opens beside them."""
+    kept = sum(_client_keeps(arm.settings) + arm.settings.upstream_keepalive for arm in arms)
+    return kept + max((at_once(arm.settings) - _client_keeps(arm.settings) for arm in arms), default=0)
 
 
 def at_once(settings: Settings) -> int:
-    """The requests of one arm that are under way at one time."""
-    return MOST_WAITING if settings.rate or settings.p99_limit_ms else settings.connections
+    """Return the requests of one arm that are under way at one time."""
+    return MOST_WAITING if _is_paced(settings) else settings.connections
 
 
-def _keeps(settings: Settings) -> bool:
-    return settings.client_keepalive or bool(settings.upstream_keepalive)
+def _client_keeps(settings: Settings) -> int:
+    if not settings.client_keepalive:
+        return 0
+    return MOST_KEPT if _is_paced(settings) else settings.connections
+
+
+def _is_paced(settings: Settings) -> bool:
+    return bool(settings.rate or settings.p99_limit_ms)

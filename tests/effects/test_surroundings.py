@@ -95,6 +95,11 @@ def test_connections_that_are_kept_add_up_over_arms(settings: dict[str, object])
     assert files < (3 * 2 * 200 if "client_keepalive" in settings else 2 * 200) + 200
 
 
+def test_arms_at_a_rate_keep_few_connections_of_those_that_one_of_them_opens() -> None:
+    files = demand_of(experiment(client_keepalive=True, rate="50%")).files
+    assert 2 * 1000 < files < 2 * (1000 + 3 * 32) + 200
+
+
 def test_more_stacks_and_workers_need_more_processes_and_memory() -> None:
     one, many = demand_of(experiment()), demand_of(experiment(processes="separate", workers=8))
     assert many.processes >= one.processes + 3 * 7

@@ -5,13 +5,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import perf_counter_ns
 
-from harness.experiment.connections import MOST_WAITING
+from harness.experiment.connections import MOST_KEPT, MOST_WAITING
 from harness.load.client import Burst
 from harness.load.crowd.busy import finish
 from harness.load.crowd.loop import Crowd
 from harness.load.crowd.tally import Tally
 
-MOST_KEPT = 32  # connections, from a visit to the next: a stall opens hundreds, and every arm has its own
 PILED_UP = f"not sent because {MOST_WAITING} others waited"
 
 

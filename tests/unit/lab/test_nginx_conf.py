@@ -63,7 +63,7 @@ def test_what_changed_between_versions_is_always_written_out(version: tuple[int,
     [
         (1, {"connections": 5000, "client_keepalive": True}, 2 * 5000),
         (9, {"connections": 500, "client_keepalive": True, "upstream_keepalive": 500}, 2 * 9 * 1000),
-        (5, {"rate": 100.0, "client_keepalive": True}, 2 * 5 * 1000),
+        (9, {"rate": 100.0, "client_keepalive": True, "upstream_keepalive": 500}, 2 * (9 * 532 + 1000 - 32)),
         (2, {"connections": 5000}, 2 * 5000),
     ],
 )
