@@ -1,4 +1,4 @@
-"""The methods that are compared, by name, in the order of the table."""
+"""The compared methods by name, in the order of the table."""
 
 from scripts.precision_study.by_ab import interleaved, one_after_the_other
 from scripts.precision_study.by_barehop import barehop
