@@ -174,6 +174,4 @@ def _published() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    enter(
-        by_hand, "scripts/by-hand", "Interrupted. The table has the finished sessions; nothing is left running."
-    )
+    enter(by_hand, "scripts/by-hand", "Interrupted. The table has the finished sessions; nothing is left running.")

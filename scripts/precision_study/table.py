@@ -20,12 +20,12 @@ HEAD = (
     "wall time, s",
 )
 LEGEND = """\
-Effect: time per request of `uds-tmpfs` relative to `tcp`; negative is faster. Half width: of its 95 % interval. Both are \
-medians over the repetitions, like runs and wall time. Relative width: half width divided by barehop's. A/A error: root \
-mean square, over the repetitions, of the reported difference of `tcp` from itself; the true difference is 0, so this is \
-the actual error, whatever the interval claims. Relative error: A/A error divided by barehop's. A/A false alarms: \
-repetitions that reported `tcp` as different from itself. If there are more than valid 95 % intervals give by chance \
-(binomial test at 5 %), the interval is not valid: its half width is in brackets and has no ratio.
+Effect: time per request of `uds-tmpfs` relative to `tcp`; negative is faster. Half width: of its 95 % interval. Both \
+are medians over the repetitions, like runs and wall time. Relative width: half width divided by barehop's. A/A \
+error: root mean square, over the repetitions, of the reported difference of `tcp` from itself; the true difference \
+is 0, so this is the actual error, whatever the interval claims. Relative error: A/A error divided by barehop's. A/A \
+false alarms: repetitions that reported `tcp` as different from itself. If there are more than valid 95 % intervals \
+give by chance (binomial test at 5 %), the interval is not valid: its half width is in brackets and has no ratio.
 """
 
 
