@@ -45,7 +45,7 @@ def _filler(size_bytes: int) -> bytes:
 
 
 def _number(text: str, most: int) -> int:
-    """Return the whole number at the end of a path. Raises ValueError, whose message is the answer to the client."""
+    """Return the whole number at the end of a path. Raises ValueError; its message is sent to the client."""
     if text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most:
         return int(text)
     raise ValueError(f"The path ends in {text!r}. It must end in a whole number from 0 to {most}.")

@@ -1,4 +1,4 @@
-"""hyperfine: one command per arm, `ab -n 1000 -c 1 -l`, whose start-up takes about 1 % of its run time."""
+"""hyperfine: one command per arm, `ab -n 1000 -c 1 -l`; its start-up takes about 1 % of the time."""
 
 import json
 import re

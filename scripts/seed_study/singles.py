@@ -16,7 +16,7 @@ Z_95 = 1.96
 
 @dataclass(frozen=True, slots=True)
 class Singles:
-    """Pairs of single runs of two arms. `wrong`: number of pairs whose sign differs from that of the median.
+    """Pairs of single runs of two arms. `wrong`: number of pairs with the opposite sign of the median.
 
     `far`: number that differ by more than 5 %. `enough`: number of independent pairs for an interval of +-1 %.
     """
