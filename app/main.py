@@ -1,4 +1,4 @@
-"""The service as an ASGI application: `gunicorn -k uvicorn_worker.UvicornWorker app.main:app` runs it by hand."""
+"""The service as an ASGI application. By hand: `gunicorn -k uvicorn_worker.UvicornWorker app.main:app`."""
 
 from collections.abc import Awaitable, Callable
 
@@ -22,7 +22,7 @@ async def spike(request: Request) -> Response:
 
 
 async def stall(request: Request) -> Response:
-    return JSONResponse(answers.stall(request.path_params["ms"]))  # nobody else is served meanwhile: that is the point
+    return JSONResponse(answers.stall(request.path_params["ms"]))  # blocks all other requests on purpose
 
 
 async def sized(request: Request) -> Response:
@@ -34,7 +34,7 @@ async def refuse(_request: Request, error: Exception) -> Response:
 
 
 def after_body(endpoint: Endpoint) -> Endpoint:
-    """Return what answers as `endpoint` does once the whole body of the request is there."""
+    """Return an endpoint that reads the whole request body and then answers like `endpoint`."""
 
     async def answer(request: Request) -> Response:
         await request.body()

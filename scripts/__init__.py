@@ -1,1 +1,1 @@
-"""What is run from a checkout only; the Python of scripts/precision is in here."""
+"""Programs that run from a checkout only, such as the Python code of scripts/precision."""

@@ -1,4 +1,4 @@
-"""Does barehop obtain the same rate from a load tool as a hand that types its command line? Paired, with a verdict."""
+"""Compare the rates of load tools run by barehop and by hand: paired, with a verdict."""
 
 import random
 import subprocess
@@ -35,24 +35,24 @@ from harness.model import LoadTool, Outcome, Settings, Target
 
 MARGIN_PERCENT = 2.0
 PUBLISHED = Path(__file__).parents[1] / "results" / "published" / "by-hand" / "by-hand.md"
-ALL = tuple(name for name in plugins.names(TOOLS) if name != "pyperf")  # which chooses how many
+ALL = tuple(name for name in plugins.names(TOOLS) if name != "pyperf")  # pyperf chooses the number of requests itself
 WAYS = ("barehop", "by hand")
 Session = Mapping[str, Series]  # us per request over rounds, by way
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.option("--tool", "names", type=click.Choice(ALL), multiple=True, default=ALL, help="Only this one; repeatable.")
-@click.option("--sessions", type=click.IntRange(min=2), default=8, help="Everything is started afresh for each.")
+@click.option("--tool", "names", type=click.Choice(ALL), multiple=True, default=ALL, help="Only this tool; repeatable.")
+@click.option("--sessions", type=click.IntRange(min=2), default=8, help="Each session restarts the whole stack.")
 @click.option(
     "--rounds",
     type=click.IntRange(min=1),
     default=8,
-    help="Runs of each tool in either way, a session.",
+    help="Runs of each tool per session, by barehop and by hand.",
 )
-@click.option("--requests", type=click.IntRange(min=1), default=500, help="Of each run.")
-@click.option("--publish", is_flag=True, help="Put the tools' lines into results/published/by-hand.")
+@click.option("--requests", type=click.IntRange(min=1), default=500, help="Requests per run.")
+@click.option("--publish", is_flag=True, help="Write the results to results/published/by-hand.")
 def by_hand(names: tuple[str, ...], sessions: int, rounds: int, requests: int, publish: bool) -> None:
-    """Run each tool through barehop and by hand, in turn against the same stack, and compare the rates."""
+    """Run each tool through barehop and by hand, alternating against the same stack, and compare the rates."""
     tools = tuple(dict.fromkeys(names))
     found: dict[str, list[Session]] = {name: [] for name in tools}
     try:
@@ -71,7 +71,7 @@ def by_hand(names: tuple[str, ...], sessions: int, rounds: int, requests: int, p
 
 
 def _session(tools: Sequence[str], settings: Settings, rounds: int, chance: random.Random) -> dict[str, Session]:
-    """One stack, freshly started."""
+    """Start one stack, run every tool in both ways for `rounds` rounds, and return us per request by tool and way."""
     experiment = experiment_of(document_of({"name": "by-hand", "arms": {"tcp": {}, "uds": {"transport": "uds-tmpfs"}}}))
     with ExitStack() as until_the_end:
         directory = Path(until_the_end.enter_context(TemporaryDirectory()))
@@ -93,7 +93,7 @@ def _order(tools: Sequence[str], rounds: int, chance: random.Random) -> Iterator
 
 
 def _run(name: str, way: str, target: Target, settings: Settings, directory: Path) -> Outcome:
-    """A few requests of our client first, as late as can be: the tool should not meet what the one before left."""
+    """Run a tool once, right after a few warm-up requests that remove the effects of the previous tool."""
     tool = plugins.load(TOOLS, name, LoadTool)
     program = find_program(tool.program)
     if program is None:
@@ -113,7 +113,7 @@ def _by_hand(  # noqa: PLR0913 - as visit_outside
     directory: Path,
     warm_up: Callable[[], object],
 ) -> Outcome:
-    """What a shell does with the command line and nothing else."""
+    """Run the tool's command line as a shell would, and return what it measured."""
     directory.mkdir(exist_ok=True)
     for old in directory.iterdir():
         old.unlink()
@@ -127,12 +127,12 @@ def _by_hand(  # noqa: PLR0913 - as visit_outside
 
 
 def _us_per_request(outcome: Outcome) -> float:
-    """Of the rate, as the tool has it: its own duration over its requests."""
+    """Return the time per request in microseconds: the tool's own duration divided by its requests."""
     return 1e6 * outcome.duration_s / outcome.requests
 
 
 def _rows(found: Mapping[str, Sequence[Session]], requests: int) -> dict[str, str]:
-    """A line of the table for each tool."""
+    """Return one line of the table per tool."""
     judgements = judged(
         {name: effects(sessions, WAYS, "latency") for name, sessions in found.items()},
         MARGIN_PERCENT,
@@ -152,13 +152,13 @@ def _table(rows: Mapping[str, str]) -> str:
     kernel = host_facts({})["kernel"]
     return "\n".join(
         [
-            "# What barehop obtains from a load tool, against the tool run by hand",
+            "# Load tools run by barehop and by hand",
             "",
-            "Time per request at the rate that the tool gave, the two ways in turn in each round, one stack for both,",
-            f"started afresh for each session. Equivalent means within {MARGIN_PERCENT:g} %.",
+            "Time per request from the rate that the tool reports. Both ways alternate in each round on one stack,",
+            f"which is restarted for each session. Equivalent means within {MARGIN_PERCENT:g} %.",
             f"Linux {kernel['release']}, {kernel['machine']}.",
             "",
-            "| tool | sessions x rounds x requests | barehop against by hand | 95 % interval | verdict |",
+            "| tool | sessions x rounds x requests | barehop relative to by hand | 95 % interval | verdict |",
             "| --- | ---: | ---: | --- | --- |",
             *(rows[name] for name in sorted(rows)),
             "",
@@ -167,13 +167,11 @@ def _table(rows: Mapping[str, str]) -> str:
 
 
 def _published() -> dict[str, str]:
-    """The lines of tools that were published before."""
+    """Return the published lines, by tool."""
     text = PUBLISHED.read_text(encoding="utf-8") if PUBLISHED.exists() else ""
     named = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| ")}
     return {name: line for name, line in named.items() if name in ALL}
 
 
 if __name__ == "__main__":
-    enter(
-        by_hand, "scripts/by-hand", "Interrupted. The sessions before that are in the table; nothing is left running."
-    )
+    enter(by_hand, "scripts/by-hand", "Interrupted. The table has the finished sessions; nothing is left running.")

@@ -1,4 +1,4 @@
-"""What the studies' doors share: a directory that is theirs alone, and programs that end when they do."""
+"""Shared by the studies: an empty results directory, and child programs that end with their parent."""
 
 import shutil
 from collections.abc import Sequence
@@ -9,21 +9,21 @@ from harness.errors import MachineError
 
 
 def made(directory: Path | None, parent: Path) -> Path:
-    """The directory, which is new or empty; None: one of this second's name in `parent`. Raises MachineError."""
+    """Create `directory`, by default one in `parent` named after the time (UTC). Raises MachineError if not empty."""
     directory = directory or parent / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MachineError(f"{directory} cannot be made: {error.strerror}. Give --out another directory.") from None
+        raise MachineError(f"Cannot create {directory}: {error.strerror}. Give another --out.") from None
     if any(directory.iterdir()):
-        raise MachineError(f"{directory} is not empty. Give --out another directory.")
+        raise MachineError(f"{directory} is not empty. Give another --out.")
     return directory.resolve()
 
 
 def ending_with_us(argv: Sequence[str]) -> list[str]:
-    """`argv`, told by the kernel to end when its parent is gone, however that went; util-linux has what it takes.
+    """Return `argv`, wrapped so that the kernel sends it SIGTERM when the parent exits (setpriv of util-linux).
 
-    A program that is not there stays as it is, for whoever starts it to tell.
+    A missing program is returned unchanged; starting it then fails with the usual error.
     """
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", *argv] if setpriv and shutil.which(argv[0]) else list(argv)

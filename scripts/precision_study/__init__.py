@@ -1,1 +1,1 @@
-"""How precise barehop and other ways of measuring are in the same time, on the same machine, in one go."""
+"""Compares the precision of barehop and other methods in equal time on one machine."""

@@ -1,4 +1,4 @@
-"""The door of scripts/precision: its options and its progress."""
+"""The command line of scripts/precision."""
 
 import math
 import shutil
@@ -20,18 +20,18 @@ ALL = tuple(METHODS)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.option("--seconds", type=FiniteRange(min=1), default=40.0, help="Time for a method and repetition.")
+@click.option("--seconds", type=FiniteRange(min=1), default=40.0, help="Time per method and repetition.")
 @click.option("--repeats", type=click.IntRange(min=1), default=4, help="Repetitions of every method.")
-@click.option("--seed", default=1, help="Of all random orders.")
+@click.option("--seed", default=1, help="Seed of all random orders.")
 @click.option("--method", "methods", type=click.Choice(ALL), multiple=True, default=ALL, help="Only this; repeatable.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="A new or empty directory.  [default: results/precision/<UTC>]"
 )
-@click.option("--publish", is_flag=True, help="Put the table and the host's facts into results/published/precision.")
+@click.option("--publish", is_flag=True, help="Write the table and the host facts to results/published/precision.")
 def precision(  # noqa: PLR0913 - click gives a parameter for each option
     seconds: float, repeats: int, seed: int, methods: tuple[str, ...], out: Path | None, publish: bool
 ) -> None:
-    """Compare how narrow an interval each method gives in the same time, and how often it sees what is not there."""
+    """Compare the interval widths and A/A false alarms of several methods in equal time."""
     design = Design(methods=tuple(dict.fromkeys(methods)), seconds=seconds, repeats=repeats, seed=seed)
     _say(f"about {math.ceil(design.total_s / 60)} min")
     directory = made(out, RESULTS / "precision")

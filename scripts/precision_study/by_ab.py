@@ -1,4 +1,4 @@
-"""ApacheBench as the seed ran it, `ab -n 1000 -c 1 -l`: one arm after the other, or in rounds of random order."""
+"""ab as in the 2021 write-up, `ab -n 1000 -c 1 -l`: one arm after the other, or interleaved in random order."""
 
 import random
 import time
@@ -21,7 +21,7 @@ Run = Callable[[], float]
 
 
 def ab_program() -> str:
-    """The path of ab. Raises MachineError."""
+    """Return the path of ab. Raises MachineError."""
     program = find_program(PLUGIN.program)
     if program is None:
         raise MachineError(f"There is no program 'ab'. {PLUGIN.install}")
@@ -29,14 +29,14 @@ def ab_program() -> str:
 
 
 def one_after_the_other(task: Task) -> Measured:
-    """As many runs of each arm as fit its share of the time, then those of the next."""
+    """Run one arm after the other; each gets an equal share of the time."""
     with stand(task) as targets:
         runs = _runs(targets, task.directory)
         return measured({arm: _block(runs[arm], end) for arm, end in task.turns(runs)}, independent)
 
 
 def interleaved(task: Task) -> Measured:
-    """As many rounds as fit the time; in each, every arm has one run, in random order."""
+    """Run rounds until the time is over; in each round every arm runs once, in random order."""
     order = random.Random(task.seed)  # noqa: S311 - chance, not secrecy
     with stand(task) as targets:
         runs = _runs(targets, task.directory)
@@ -64,5 +64,5 @@ def _block(run: Run, end: float) -> list[float]:
 def _mean_us(program: str, target: Target, directory: Path) -> float:
     outcome = visit_outside(PLUGIN, program, target, SETTINGS, directory)
     if outcome.failures:
-        raise LoadError(f"ab had requests that failed: {dict(outcome.failures)}. See {directory}.")
+        raise LoadError(f"Requests of ab failed: {dict(outcome.failures)}. See {directory}.")
     return outcome.mean_us

@@ -1,4 +1,4 @@
-"""barehop itself, as its users run it: whole sessions, everything started afresh for each."""
+"""barehop, run like any user would; it restarts the whole stack for each session."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from scripts.precision_study.method import CONTROL, UNIX, Measured, Task
 from scripts.precision_study.stand import call, python_module
 
 EXPERIMENT = Path(__file__).with_name("experiment.toml")
-MEASURED = (0, 1)  # 1: the control differs, which is for the study to count
-OUTSIDE_BUDGET_S = 0.5  # reading what it left
+MEASURED = (0, 1)  # 1: the A/A control differs; the study counts this as a false alarm
+OUTSIDE_BUDGET_S = 0.5  # time to read its results
 
 
 def barehop(task: Task) -> Measured:
-    """One call of `barehop run`, which ends about when the time does."""
+    """Call `barehop run` once, with a budget that ends at the deadline."""
     left_s = task.left_s()
     budget_s = max(left_s - OUTSIDE_BUDGET_S, left_s / 2)
     out = task.directory / "run"
@@ -28,5 +28,5 @@ def barehop(task: Task) -> Measured:
 def _interval(seen: Comparison) -> Interval:
     numbers = (seen.percent, seen.percent_low, seen.percent_high)
     if None in numbers:
-        raise LoadError(f"barehop has no interval for {seen.arm}: {seen.why}")
+        raise LoadError(f"barehop reports no interval for {seen.arm}: {seen.why}")
     return Interval.model_validate(dict(zip(Interval.model_fields, numbers, strict=True)))

@@ -1,4 +1,4 @@
-"""hyperfine on runs of fixed size: a command per arm, `ab -n 1000 -c 1 -l`, which starts in a hundredth of its time."""
+"""hyperfine: one command per arm, `ab -n 1000 -c 1 -l`; its start-up takes about 1 % of the time."""
 
 import json
 import re
@@ -19,7 +19,7 @@ FAILURES = re.compile(r"^(Failed requests: +[1-9]|Non-2xx responses:).*", re.MUL
 
 
 def hyperfine(task: Task) -> Measured:
-    """One call of hyperfine, with as many runs of each command as fit its share of the time."""
+    """Call hyperfine once, with as many runs of each command as fit the time."""
     with stand(task) as targets:
         commands = [_command(target) for target in targets.values()]
         run_s = _seconds(commands[0], task.directory / "trial.log")
@@ -40,13 +40,13 @@ def _seconds(command: list[str], log: Path) -> float:
 
 
 def _times_s(commands: list[list[str]], runs: int, directory: Path) -> list[list[float]]:
-    """The times of all runs, command by command."""
+    """Return the times of all runs in seconds, one list per command. Raises MachineError, LoadError."""
     program = find_program("hyperfine")
     if program is None:
-        raise MachineError("There is no program 'hyperfine'. It is in the distribution's package of that name.")
+        raise MachineError("There is no program 'hyperfine'. Install the package hyperfine of your distribution.")
     found = directory / "hyperfine.json"
     how = ["--shell=none", "--show-output", f"--warmup={WARM_UP_RUNS}", f"--runs={runs}"]
     said = call([program, *how, f"--export-json={found}", *map(shlex.join, commands)], directory / "hyperfine.log")
     if failure := FAILURES.search(said):
-        raise LoadError(f"ab under hyperfine had requests that failed: {failure[0]}. See {directory}.")
+        raise LoadError(f"Requests of ab under hyperfine failed: {failure[0]}. See {directory}.")
     return [result["times"] for result in json.loads(found.read_text())["results"]]

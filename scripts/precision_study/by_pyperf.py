@@ -1,4 +1,4 @@
-"""pyperf's Runner: one benchmark per arm, one arm after the other, in worker processes of its own with our client."""
+"""pyperf's Runner: one benchmark per arm, one arm after the other; its worker processes use barehop's client."""
 
 import time
 from pathlib import Path
@@ -11,13 +11,13 @@ from scripts.precision_study.intervals import independent
 from scripts.precision_study.method import CONTROL, FEWEST_RUNS, TCP, Measured, Task, measured
 from scripts.precision_study.stand import call, python_module, stand
 
-# What pyperf's own calibration arrives at when a request takes 0.4 to 0.8 ms; values and warm-ups are its defaults.
+# pyperf's calibration chooses this number of loops for requests of 0.4 to 0.8 ms; values and warm-ups are its defaults.
 LOOPS = 256
 LENGTHS = [f"--loops={LOOPS}", "--values=3", "--warmups=1"]
 
 
 def with_runner(task: Task) -> Measured:
-    """As many worker processes for each arm as fit its share of the time; a process is a run."""
+    """Run as many worker processes per arm as fit its share of the time; each process is one run."""
     with stand(task) as targets:
         files = {arm: task.directory / f"{arm}.json" for arm in targets}
         for arm, end in task.turns(targets):
@@ -27,18 +27,18 @@ def with_runner(task: Task) -> Measured:
 
 
 def run_means_s(file: Path) -> list[float]:
-    """The mean of each worker process in a pyperf file; those that only calibrated have none."""
+    """Return the mean in seconds of each worker process in a pyperf file; processes that only calibrated have none."""
     return [fmean(run.values) for run in pyperf.Benchmark.load(str(file)).get_runs() if run.values]
 
 
 def sample(target: Target, file: Path, processes: int) -> None:
-    """Append the values of that many worker processes to `file`. Raises LoadError."""
+    """Append the values of `processes` worker processes to `file`. Raises LoadError."""
     where = [f"--url={target.url}", f"--append={file}", f"--processes={processes}"]
     call([*python_module("harness.load.pyperf_runner"), *where, *LENGTHS], file.with_suffix(".log"))
 
 
 def _benchmark(target: Target, file: Path, end: float) -> None:
-    """The first processes say how many more fit."""
+    """Run a few processes first; their duration determines how many more fit before `end`."""
     processes = FEWEST_RUNS
     while processes > 0:
         began = time.monotonic()
@@ -48,6 +48,6 @@ def _benchmark(target: Target, file: Path, end: float) -> None:
 
 
 def _differ(reference: Path, other: Path) -> bool:
-    """Whether `pyperf compare_to` finds a significant difference."""
+    """Return whether `pyperf compare_to` reports a significant difference."""
     compared = call([*python_module("pyperf"), "compare_to", str(reference), str(other)], other.with_suffix(".log"))
     return "not significant" not in compared.lower()

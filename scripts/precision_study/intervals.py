@@ -1,4 +1,4 @@
-"""The interval in percent that a way of repeating a measurement leads to, and whether it tells the truth."""
+"""Confidence intervals in percent from repeated runs, and whether their false-alarm rate is consistent with 95 %."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ Times = Sequence[float]
 
 
 class Interval(Model):
-    """An arm relative to its reference, in time: negative is faster."""
+    """The time of an arm relative to its reference, with its 95 % interval; negative is faster."""
 
     percent: float
     percent_low: float
@@ -31,17 +31,17 @@ class Interval(Model):
 
 
 def independent(arm: Times, reference: Times) -> Interval:
-    """From mean times of runs that are independent of each other, at least 2 each: Welch's t on their logarithms."""
+    """Return Welch's t interval on the logarithms of mean times of independent runs, at least 2 per arm."""
     return _in_percent(welch(np.log(reference), np.log(arm)))
 
 
 def paired(arm: Times, reference: Times) -> Interval:
-    """From mean times of runs that belong together, round by round, at least 2: Student's t on their log ratios."""
+    """Return Student's t interval on the log ratios of mean times of runs paired by round, at least 2 rounds."""
     return _in_percent(estimate(np.log(arm) - np.log(reference)))
 
 
 def alarms_hold(alarms: int, repeats: int) -> bool:
-    """Whether that many false alarms can be had by chance from intervals that cover the truth as often as they say."""
+    """Return whether valid 95 % intervals could give this many false alarms by chance (binomial test)."""
     return bool(stats.binomtest(alarms, repeats, 1 - CONFIDENCE, "greater").pvalue > 1 - CONFIDENCE)
 
 

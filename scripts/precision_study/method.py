@@ -1,4 +1,4 @@
-"""What a method is asked and what it gives."""
+"""The input and output types of a method."""
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -14,7 +14,7 @@ FEWEST_RUNS = 2
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """To compare the arms of `experiment` until `deadline` of time.monotonic(), leaving files in `directory`."""
+    """Compare the arms of `experiment` until `deadline` (time.monotonic()); write files to `directory`."""
 
     experiment: Experiment
     directory: Path
@@ -25,14 +25,14 @@ class Task:
         return self.deadline - time.monotonic()
 
     def turns(self, arms: Collection[str]) -> Iterator[tuple[str, float]]:
-        """Each arm with the end of its turn: one after the other they share equally what time is left."""
+        """Yield each arm with the end of its turn; the arms share the remaining time equally, one after the other."""
         for waiting, arm in zip(range(len(arms), 0, -1), arms, strict=True):
             yield arm, time.monotonic() + self.left_s() / waiting
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """`runs` per arm are what the intervals count. `own_alarm`: what the tool itself says of the control."""
+    """`runs`: the sample size per arm. `own_alarm`: whether the tool's own test finds a difference in the A/A test."""
 
     effect: Interval
     control: Interval
@@ -47,7 +47,7 @@ class Method:
 
 
 def measured(times: Mapping[str, Times], interval: Callable[[Times, Times], Interval]) -> Measured:
-    """What the mean times of each arm's runs say."""
+    """Return the intervals from the mean times of each arm's runs."""
     return Measured(
         effect=interval(times[UNIX], times[TCP]),
         control=interval(times[CONTROL], times[TCP]),

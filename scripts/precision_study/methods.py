@@ -1,4 +1,4 @@
-"""The methods that are compared, by name, in the order of the table."""
+"""The compared methods by name, in the order of the table."""
 
 from scripts.precision_study.by_ab import interleaved, one_after_the_other
 from scripts.precision_study.by_barehop import barehop
@@ -22,11 +22,11 @@ METHODS = {
         measure=with_runner,
     ),
     "hyperfine": Method(
-        about="one command for each arm, `ab -n 1000 -c 1 -l`, whose start is timed too; Welch's t on the runs.",
+        about="one command for each arm, `ab -n 1000 -c 1 -l`, start-up included in the time; Welch's t on the runs.",
         measure=hyperfine,
     ),
     BAREHOP: Method(
-        about="`barehop run`; Student's t on the sessions, all of them started afresh.",
+        about="`barehop run`; Student's t on the sessions; each restarts the whole stack.",
         measure=barehop,
     ),
 }

@@ -1,4 +1,4 @@
-"""Holds up the one stack that all arms of a method share, and runs programs against it."""
+"""Runs the stack that all arms of a method share, and programs against it."""
 
 import shlex
 import subprocess
@@ -29,7 +29,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 @contextmanager
 def stand(task: Task) -> Iterator[dict[str, Target]]:
-    """Where each arm is visited, up and warm; what is started inside runs on the client's CPUs. Raises HarnessError."""
+    """Yield the target of each arm, started and warm; pins this process to the client's CPUs. Raises HarnessError."""
     machine = survey(task.directory)
     with ExitStack() as until_the_end:
         until_the_end.enter_context(hold_machine(partial(click.echo, err=True)))
@@ -43,7 +43,7 @@ def stand(task: Task) -> Iterator[dict[str, Target]]:
 
 
 def call(argv: Sequence[str], log: Path, good: Sequence[int] = (0,)) -> str:
-    """Run `argv` to its end in the checkout; what it said, which is appended to `log` too. Raises LoadError."""
+    """Run `argv` in the checkout; return its output and append it to `log`. Raises LoadError."""
     try:
         ended = subprocess.run(
             ending_with_us(argv),
@@ -55,16 +55,16 @@ def call(argv: Sequence[str], log: Path, good: Sequence[int] = (0,)) -> str:
             check=False,
         )
     except OSError as error:
-        raise LoadError(f"{shlex.join(argv)} cannot be started: {error.strerror}. Install it again.") from error
+        raise LoadError(f"{shlex.join(argv)} could not be started: {error.strerror}. Reinstall it.") from error
     with log.open("a", encoding="utf-8") as file:
         file.write(ended.stdout)
     if ended.returncode not in good:
-        raise LoadError(f"{shlex.join(argv)} ended with exit code {ended.returncode}. {log} ends:\n{log_tail(log)}")
+        raise LoadError(f"{shlex.join(argv)} ended with exit code {ended.returncode}. End of {log}:\n{log_tail(log)}")
     return ended.stdout
 
 
 def python_module(name: str) -> list[str]:
-    """The beginning of a command line that runs module `name` of the checkout."""
+    """Return the first words of a command line that runs module `name` of the checkout."""
     return [sys.executable, *module_command(name)]
 
 

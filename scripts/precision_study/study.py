@@ -1,4 +1,4 @@
-"""Every method in every repetition, in random order, so that the machine's drift hits all alike."""
+"""Run every method in every repetition, in random order, so that drift affects all methods alike."""
 
 import random
 import time
@@ -20,7 +20,7 @@ FILES = ("precision.md", "precision.json", "host.json")
 
 
 class Design(Model):
-    """`seconds` are for one method in one repetition, with everything that it starts."""
+    """`seconds`: the time of one method in one repetition, including start-up."""
 
     methods: tuple[str, ...]
     seconds: float
@@ -33,7 +33,7 @@ class Design(Model):
 
 
 class Result(Model):
-    """precision.json, format 1."""
+    """The content of precision.json, format 1."""
 
     format: int = 1
     design: Design
@@ -42,7 +42,7 @@ class Result(Model):
 
 
 def study(design: Design, directory: Path, after: Callable[[Finding], None]) -> None:
-    """Write FILES to `directory`, anew after each finding, which `after` is told. Raises HarnessError."""
+    """Write FILES to `directory` again after each finding, then call `after` with it. Raises HarnessError."""
     store = Store(directory)
     facts = host_facts({name: find_program(name) or name for name in PROGRAMS})
     store.write_json("host.json", facts)

@@ -1,4 +1,4 @@
-"""From what every method found in every repetition to one row per method, and to Markdown."""
+"""Summarize the findings of all repetitions in one row per method, and as Markdown."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,25 +12,25 @@ HEAD = (
     "method",
     "effect, %",
     "half width, %",
-    "times as wide",
-    "A/A off by, %",
-    "times as far",
+    "relative width",
+    "A/A error, %",
+    "relative error",
     "A/A false alarms",
     "runs per arm",
     "wall time, s",
 )
 LEGEND = """\
-Effect: `uds-tmpfs` against `tcp` in time per request; negative is faster. Half width: of its 95 % interval. Both are \
-medians over the repetitions, like runs and wall time. Times as wide: as barehop's interval. A/A off by: how far `tcp` \
-came out from itself, the root mean square over the repetitions; the truth is 0, so this is the error that was made, \
-whatever an interval says of it. Times as far: as barehop. A/A false alarms: repetitions in which `tcp` was called \
-different from itself. Where they are more than chance gives intervals of 95 % (binomial test at 5 %), the interval is \
-not what it says: its half width stands in brackets and has no ratio.
+Effect: time per request of `uds-tmpfs` relative to `tcp`; negative is faster. Half width: of its 95 % interval. Both \
+are medians over the repetitions, like runs and wall time. Relative width: half width divided by barehop's. A/A \
+error: root mean square, over the repetitions, of the reported difference of `tcp` from itself; the true difference \
+is 0, so this is the actual error, whatever the interval claims. Relative error: A/A error divided by barehop's. A/A \
+false alarms: repetitions that reported `tcp` as different from itself. If there are more than valid 95 % intervals \
+give by chance (binomial test at 5 %), the interval is not valid: its half width is in brackets and has no ratio.
 """
 
 
 class Finding(Model):
-    """What one method said in one repetition, and the wall time it took with all that it started."""
+    """The result of one method in one repetition, and its wall time including start-up."""
 
     method: str
     repeat: int
@@ -42,9 +42,9 @@ class Finding(Model):
 
 
 class Row(Model):
-    """A method over all repetitions. `times_as_wide` as barehop: None where a half width does not count.
+    """A method over all repetitions. `times_as_wide`: relative to barehop; None if a half width is not valid.
 
-    `off_percent` is the root mean square of the control's effect, which in truth is 0.
+    `off_percent`: the root mean square of the A/A effect, whose true value is 0.
     """
 
     method: str
@@ -62,7 +62,7 @@ class Row(Model):
 
 
 def rows_of(findings: Sequence[Finding], methods: Iterable[str]) -> list[Row]:
-    """One row for each of `methods` that found something, in their order."""
+    """Return one row for each of `methods` that has findings, in their order."""
     found = {method: [one for one in findings if one.method == method] for method in methods}
     rows = {method: _row(method, its) for method, its in found.items() if its}
     barehop = rows.get(BAREHOP)
@@ -70,7 +70,7 @@ def rows_of(findings: Sequence[Finding], methods: Iterable[str]) -> list[Row]:
 
 
 def markdown(rows: Sequence[Row], about: Mapping[str, str], how: str) -> str:
-    """The table with what one must know to read it; `how` says in a sentence or two how it was made."""
+    """Return the table with its legend; `how` describes in a sentence or two how it was made."""
     lines = [HEAD, ("---", *["---:"] * (len(HEAD) - 1)), *map(_cells, rows)]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     methods = "\n".join(f"- **{row.method}**: {about[row.method]}{_own_words(row)}" for row in rows)

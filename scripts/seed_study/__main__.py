@@ -1,4 +1,4 @@
-"""The door of scripts/seed: its options and its progress."""
+"""The command line of scripts/seed."""
 
 from pathlib import Path
 
@@ -16,20 +16,20 @@ PUBLISHED = RESULTS / "published" / "seed"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--budget", type=FiniteRange(min=1), metavar="SECONDS", help="For each run, instead of its own.")
+@click.option("--budget", type=FiniteRange(min=1), metavar="SECONDS", help="Budget of each run, instead of its own.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="A new or empty directory.  [default: results/seed-study/<UTC>]"
 )
-@click.option("--from", "earlier", type=click.Path(path_type=Path), help="Measure nothing: write this one's page anew.")
-@click.option("--publish", "is_published", is_flag=True, help="Put page and summaries into results/published/seed.")
+@click.option("--from", "earlier", type=click.Path(path_type=Path), help="Measure nothing; write the page again.")
+@click.option("--publish", "is_published", is_flag=True, help="Write page and summaries to results/published/seed.")
 def seed(budget: float | None, out: Path | None, earlier: Path | None, is_published: bool) -> None:
-    """Run the experiments that answer the write-up, and write the page that does."""
+    """Run the experiments that answer the 2021 write-up, and write a page with the answer."""
     if earlier and (budget or out):
         raise ConfigError("--from measures nothing: leave out --budget and --out.")
     directory = earlier.resolve() if earlier else made(out, RESULTS / "seed-study")
     if not earlier:
         for name in sorted(RUNS.keys() - set(configured())):
-            _say(f"There is no configuration {name} here; the page says what it would tell.")
+            _say(f"Configuration {name} not found; the page says what it would measure.")
         measure(directory, budget, _say)
     study = read_study(directory)
     (directory / PAGE).write_text(page_of(study), encoding="utf-8")

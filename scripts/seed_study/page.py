@@ -1,4 +1,4 @@
-"""The page that answers the write-up: a template, and the numbers of a study in words."""
+"""Renders the page that answers the write-up, from a template and the numbers of a study."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,11 +22,11 @@ from scripts.seed_study.study import BASELINE, LADDER, QUOTA, RUNS, SEED, Study
 
 HEAD = ("arm", "ms per request", "p99 ms", "against", "difference, %", "us", "verdict")
 PROGRAMS = ("barehop", "Python", "nginx", "gunicorn", "uvicorn", "starlette")
-KIND = ("System", "CPUs", "Virtual")  # of the machine: which one it was says nothing
+KIND = ("System", "CPUs", "Virtual")  # describes the kind of machine, not the individual one
 
 
 def page_of(study: Study) -> str:
-    """Markdown; every number in it is of the study."""
+    """Return the page as Markdown; every number comes from `study`."""
     summaries, validation = study.summaries, study.validation
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -63,7 +63,7 @@ def page_of(study: Study) -> str:
 
 
 def _table(summary: Summary) -> str:
-    """Every comparison of the typical request, the control's first."""
+    """Return the table of all latency comparisons, the control's first."""
     return plain_table(HEAD, [_row(summary, one) for one in [*controls(summary), *compared(summary)]])
 
 
@@ -84,30 +84,30 @@ def _effort(summary: Summary) -> str:
 
 
 def _so(summaries: Mapping[str, Summary], bound: SocketBound | None) -> Iterator[str]:
-    """What the ladder and the quotas leave of the reasons; nothing where one of them was not measured."""
+    """Yield conclusions from ladder and quotas; nothing if one of them was not measured."""
     if bound is None or not bound.ladder or QUOTA not in summaries:
         return
     unix_us, tcp_us = bound.unix_rungs_us, bound.tcp_rungs_us
     slower = [one.arm for one in compared(summaries[QUOTA]) if one.verdict == "slower"]
     loser = "TCP" if tcp_us > unix_us else "the socket"
     yield (
-        f"The rungs of a container that are slower for sure add at most {tcp_us:.0f} us to TCP and {unix_us:.0f} us "
+        f"The container rungs with a significant cost add at most {tcp_us:.0f} us to TCP and {unix_us:.0f} us "
         f"to a Unix socket: by themselves they make {loser} the slower one."
     )
     yield (
-        f"With a share of a CPU a Unix socket was slower than TCP in {listed(slower)}."
+        f"With a CPU quota, a Unix socket was slower than TCP in {listed(slower)}."
         if slower
-        else "With no share of a CPU was a Unix socket slower than TCP."
+        else "With no CPU quota was a Unix socket slower than TCP."
     )
     if tcp_us > unix_us and not slower:
         yield (
-            "None of them explains why a socket should lose. What is left is chance, which single runs cannot exclude, "
-            "or something that those machines have and this one has not."
+            "None of them explains why a socket should lose. What remains is chance, which single runs cannot exclude, "
+            "or a property of those machines that this one does not have."
         )
 
 
 def _singles(study: Study) -> Iterator[Singles]:
-    """The control first: it is the same arm."""
+    """Yield the pairs of single runs, the control (A/A) first."""
     summary = study.summaries[SEED]
     for one in [*controls(summary), *compared(summary)]:
         found = singles_of(study.records, one.arm, one.against)
@@ -116,7 +116,7 @@ def _singles(study: Study) -> Iterator[Singles]:
 
 
 def _cell_by_cell(validation: Validation) -> Iterator[Section]:
-    """What is said of Fargate's claims stands above."""
+    """Yield the sections of each place, without the sentences on Fargate's claims: these are above."""
     for section in place_sections(validation):
         yield replace(section, sentences=[]) if "fargate" in section.heading else section
     yield from share_sections(validation)

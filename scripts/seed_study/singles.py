@@ -1,4 +1,4 @@
-"""What single runs of a load tool would have said: each visit of the tool is one, and its pair is in the same round."""
+"""What single runs of a load tool would show: each visit is a run, paired with the visit in the same round."""
 
 import math
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ Z_95 = 1.96
 
 @dataclass(frozen=True, slots=True)
 class Singles:
-    """Pairs of single runs, one of either arm. `wrong`: how many have another sign than all of them together.
+    """Pairs of single runs of two arms. `wrong`: number of pairs with the opposite sign of the median.
 
-    `far`: how many differ by more than 5 %. `enough`: how many pairs give an interval of +-1 %, were they independent.
+    `far`: number that differ by more than 5 %. `enough`: number of independent pairs for an interval of +-1 %.
     """
 
     arm: str
@@ -31,7 +31,7 @@ class Singles:
 
 
 def singles_of(records: Sequence[Record], arm: str, against: str) -> Singles | None:
-    """None with fewer than 2 pairs."""
+    """Return the pairs of `arm` and `against`; None with fewer than 2."""
     ratios = _ratios(records, arm, against)
     if ratios.size < 2:
         return None

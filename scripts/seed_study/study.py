@@ -1,4 +1,4 @@
-"""The runs of the study: made one after the other by the command itself, and read back from their directories."""
+"""Measures the runs of the study one after the other with the barehop command, and reads their results."""
 
 import shutil
 import subprocess
@@ -24,18 +24,18 @@ PRECISION = CHECKOUT / "results" / "published" / "precision" / "precision.json"
 PAGE = "seed.md"
 SEED, BASELINE, LADDER, QUOTA = "seed", "baseline", "ladder", "ladder-quota"
 RUNS: Mapping[str, str] = {
-    SEED: "what the write-up's own protocol gives without containers",
+    SEED: "the result of the write-up's own protocol without containers",
     BASELINE: "how the transports compare",
     LADDER: "what each step from a bare process to a container adds over either transport",
-    QUOTA: "what a share of a CPU, as Fargate gives it, does to either transport",
+    QUOTA: "how a CPU quota, as on Fargate, affects either transport",
 }
 NEEDED = (SEED, BASELINE)
-MEASURED = (0, 1)  # 1: the result is not valid, which the page says
+MEASURED = (0, 1)  # 1: the result is not valid; the page says this
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """`summaries` by run, of those that were made; `records` are those of the seed's protocol."""
+    """`summaries`: of the runs that were made, by name; `records`: of the write-up's protocol."""
 
     summaries: Mapping[str, Summary]
     records: Sequence[Record]
@@ -45,13 +45,13 @@ class Study:
 
 
 def configured() -> list[str]:
-    """The runs whose configuration is there."""
+    """Return the runs whose configuration exists."""
     return [name for name in RUNS if (CHECKOUT / "configs" / f"{name}.toml").is_file()]
 
 
 def measure(directory: Path, budget_s: float | None, say: Callable[[str], None]) -> None:
-    """The floor first, so that each run is held against it. Raises HarnessError."""
-    say("floor: what a bare exchange costs")
+    """Measure the floor first, so that each run is checked against it, then all runs. Raises HarnessError."""
+    say("floor: the cost of a bare exchange")
     _barehop(directory, "floor")
     budget = [f"--budget={budget_s:g}"] if budget_s else []
     for name in configured():
@@ -60,10 +60,10 @@ def measure(directory: Path, budget_s: float | None, say: Callable[[str], None])
 
 
 def read_study(directory: Path) -> Study:
-    """Raises ConfigError where a run that no answer can do without is missing."""
+    """Return the study in `directory`. Raises ConfigError if a required run is missing."""
     for name in NEEDED:
         if not (directory / name).is_dir():
-            raise ConfigError(f"{directory} has no run {name}: {RUNS[name]}. Measure it again with scripts/seed.")
+            raise ConfigError(f"{directory} has no run {name} ({RUNS[name]}). Measure it again with scripts/seed.")
     made = [name for name in RUNS if (directory / name).is_dir()]
     store = open_store(directory / SEED)
     return Study(
@@ -76,7 +76,7 @@ def read_study(directory: Path) -> Study:
 
 
 def publish(study: Study, directory: Path, published: Path) -> None:
-    """The page, the host's facts, and what each number was taken from."""
+    """Write the page, the host facts, and the summaries with all numbers."""
     published.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(directory / PAGE, published / PAGE)
     store = Store(published)
@@ -93,21 +93,21 @@ def _validation(directory: Path, ladder: Path | None) -> Validation:
 
 
 def _plain(summary: Summary, name: str) -> Summary:
-    """Without where it lay on this machine."""
+    """Return `summary` without its path on this machine."""
     return summary.model_copy(update={"directory": name})
 
 
 def _precision() -> Sequence[Row]:
-    """Nothing where scripts/precision was never published."""
+    """Return the published rows of scripts/precision; none if there are none."""
     if not PRECISION.is_file():
         return ()
     return Result.model_validate_json(PRECISION.read_bytes()).rows
 
 
 def _barehop(directory: Path, *arguments: str) -> None:
-    """With the study's directory as its own, where it leaves and looks for everything."""
+    """Run barehop in the study's directory. Raises LoadError."""
     argv = ending_with_us([sys.executable, *module_command("harness"), *arguments])
     with (directory / "log.txt").open("ab") as log:
         ended = subprocess.run(argv, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
     if ended.returncode not in MEASURED:
-        raise LoadError(f"barehop {' '.join(arguments)} ended with exit code {ended.returncode}; see {log.name}.")
+        raise LoadError(f"barehop {' '.join(arguments)} ended with exit code {ended.returncode}. See {log.name}.")
