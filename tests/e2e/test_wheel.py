@@ -112,7 +112,7 @@ def test_the_installed_command_works_among_modules_and_packages_with_the_names_o
 def test_the_installed_command_measures_among_modules_with_the_names_of_ours(environment: Path, tmp_path: Path) -> None:
     put_astray(tmp_path, "modules")
     surroundings = os.environ | {"PYTHONPATH": str(tmp_path), "BAREHOP_LOCK": str(tmp_path.parent / LOCK)}
-    command = [environment / "bin/barehop", "run", "quick", *fixed(2, 2), "--out", "out"]
+    command: list[str | Path] = [environment / "bin/barehop", "run", "quick", *fixed(2, 2), "--out", "out"]
     done = subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr
     assert "uds-tmpfs" in done.stdout
