@@ -84,7 +84,9 @@ def run_facts(experiment: Experiment) -> dict[str, Any]:
     settings = [arm.settings for arm in experiment.arms]
     ours = [each for each in settings if not each.url]
     tools = {each.tool: tool for each in settings if (tool := outside_tool(each))}
-    programs: dict[str, str | Sequence[str]] = {each.nginx: find_program(each.nginx) or each.nginx for each in ours}
+    programs: dict[str, str | Sequence[str]] = {
+        each.nginx: (find_program(each.nginx) or each.nginx, "-V") for each in ours
+    }
     programs |= {name: (find_program(tool.program) or tool.program, *tool.version) for name, tool in tools.items()}
     pythons = {each.python: find_python(each.python, each.worker_class) for each in ours if each.python}
     facts = host_facts(programs | pythons)

@@ -13,6 +13,7 @@ from harness.lab.output import read_output
 ANSWER_S = 10.0
 
 _FLAGS = {"nginx": "-V", "ab": "-V"}
+_OF_NGINX = "nginx version:"  # under whatever name it is called
 
 
 def python_facts() -> dict[str, Any]:
@@ -32,7 +33,7 @@ def python_facts() -> dict[str, Any]:
 
 
 def program_versions(programs: Mapping[str, str | Sequence[str]]) -> dict[str, str]:
-    """Name -> what the program says of its version: its first line, all of it for nginx.
+    """Name -> what the program says of its version: its first line, all of it for an nginx.
 
     A program is a path, or the whole command that asks for the version. One that is missing or fails gets
     a sentence instead.
@@ -45,7 +46,7 @@ def _version(name: str, program: str | Sequence[str]) -> str:
         return f"{program[0]} tells no version."
     whole = [program, _FLAGS.get(name, "--version")] if isinstance(program, str) else list(program)
     text = without_home(_answer(whole))
-    return text if name == "nginx" else text.partition("\n")[0]
+    return text if _OF_NGINX in text else text.partition("\n")[0]
 
 
 def without_home(text: str) -> str:

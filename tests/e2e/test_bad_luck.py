@@ -57,6 +57,18 @@ def test_an_application_that_fails_sometimes_gets_no_verdict_and_keeps_its_sessi
     assert finished(tmp_path / "out") == ["0001.json", "0001.parquet", "0002.json", "0002.parquet"]
 
 
+def test_what_an_application_logs_for_each_request_is_doubted_with_its_bytes(tmp_path: Path) -> None:
+    """4000 bytes for each of the 40 requests that a session sends."""
+    ended = barehop(tmp_path, "run", "quick", *fixed(2, 2), *odd("loud:app"), "--out", "out")
+    assert ended.code in (0, 1), ended.err
+    doubts = [doubt for doubt in summary_in(tmp_path / "out").doubts if doubt.kind == "logging"]
+    assert [doubt.session for doubt in doubts] == [1, 2]
+    for doubt in doubts:
+        assert "gunicorn of tcp, uds-tmpfs logged 160 kB" in doubt.seen
+        assert "4000 bytes per request of the session" in doubt.seen
+    assert "bytes per request of the session" in " ".join(ended.out.split())
+
+
 def test_a_body_that_is_cut_short_is_no_answer(tmp_path: Path) -> None:
     ended = barehop(tmp_path, "run", "quick", *ONE_ROUND, *odd("short_body:app", worker_class="sync"), "--out", "out")
     assert ended.code == 4

@@ -1,13 +1,15 @@
 """Every kind of arm is measured: what its settings say is what its record proves."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command import barehop, fixed, sets
+from command import CHECKOUT, barehop, fixed, sets
 
 from harness.experiment.read import read_experiment
+from harness.lab.programs import find_nginx
 from harness.model import Record
 
 ONE_STACK = """
@@ -142,6 +144,15 @@ def test_separate_processes_are_never_shared(tmp_path: Path) -> None:
     record = measured(tmp_path, text)[-1]
     assert proofs_of(record, "a")["pids"] != proofs_of(record, "b")["pids"]
     assert {path.name for path in (tmp_path / "out/stack/0001").iterdir()} == {"1", "2"}
+
+
+def test_an_nginx_that_was_built_without_modules_serves_a_run(tmp_path: Path) -> None:
+    stand_in = CHECKOUT / "tests/data/lab/nginx-without-modules"
+    env = {"REAL_NGINX": find_nginx("nginx").path}
+    ended = barehop(tmp_path, "run", "quick", *fixed(2, 2), *sets(nginx=stand_in), "--out", "out", env=env)
+    assert ended.code == 0, ended.err
+    (served,) = json.loads((tmp_path / "out/host.json").read_text())["serving"]
+    assert "--without-http_uwsgi_module" in served["nginx"]["configure"]
 
 
 @pytest.mark.needs_ab

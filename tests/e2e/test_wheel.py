@@ -4,10 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from command import LOCK, fixed
 
 CHECKOUT = Path(__file__).parents[2]
 BUILT_FROM = ["harness", "app", "configs", "pyproject.toml", "README.md", "LICENSE"]
@@ -65,3 +67,53 @@ def test_the_installed_command_lists_its_plug_ins_away_from_the_checkout(install
 def test_the_baseline_is_found_away_from_the_checkout(installed: Path, tmp_path: Path) -> None:
     planned = run("-m", "harness", "plan", "configs/baseline.toml", cwd=tmp_path, path=installed)
     assert "uds-tmpfs" in planned
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment in which the wheel is installed as anybody would; what it depends on is found in ours."""
+    made = tmp_path_factory.mktemp("environment")
+    run("-m", "venv", "--without-pip", made, cwd=made)
+    python = made / "bin/python"
+    run("-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=made)
+    (packages,) = made.glob("lib/python*/site-packages")
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return made
+
+
+def put_astray(directory: Path, kind: str) -> None:
+    """What ends whatever imports it, without a word."""
+    for name in ("harness", "app", "click") if kind == "modules" else ("harness", "app"):
+        path = directory / (f"{name}.py" if kind == "modules" else f"{name}/__init__.py")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("raise SystemExit(0)")
+
+
+@pytest.mark.parametrize("called", ["bin/barehop", "bin/python -m harness"])
+@pytest.mark.parametrize("named", [False, True], ids=["current", "on-PYTHONPATH"])
+@pytest.mark.parametrize("kind", ["modules", "packages"])
+def test_the_installed_command_works_among_modules_and_packages_with_the_names_of_ours(
+    environment: Path, tmp_path: Path, kind: str, called: str, *, named: bool
+) -> None:
+    put_astray(tmp_path, kind)
+    surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    surroundings |= {"PYTHONPATH": str(tmp_path)} if named else {}
+
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [str(environment / called.split()[0]), *called.split()[1:], *words]
+        return subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=False)
+
+    assert "uds-tmpfs" in call("plan", "quick").stdout
+    gate = call("compare", "missing", "missing", "--gate", "2")
+    assert gate.returncode == 2
+    assert "missing" in gate.stderr
+
+
+def test_the_installed_command_measures_among_modules_with_the_names_of_ours(environment: Path, tmp_path: Path) -> None:
+    put_astray(tmp_path, "modules")
+    surroundings = os.environ | {"PYTHONPATH": str(tmp_path), "BAREHOP_LOCK": str(tmp_path.parent / LOCK)}
+    command: list[str | Path] = [environment / "bin/barehop", "run", "quick", *fixed(2, 2), "--out", "out"]
+    done = subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    assert "uds-tmpfs" in done.stdout
+    assert (tmp_path / "out/summary.json").exists()

@@ -219,10 +219,12 @@ def script(path: Path, body: str) -> str:
 
 
 def test_versions_are_asked_of_the_programs_themselves(tmp_path: Path) -> None:
-    nginx = script(tmp_path / "nginx", 'echo "first $1" >&2; echo second >&2')
+    nginx = script(tmp_path / "nginx", 'echo "nginx version: $1" >&2; echo second >&2')
     other = script(tmp_path / "other", 'echo "first $1"; echo second; echo "a warning" >&2')
-    assert program_versions({"nginx": nginx, "ab": other, "other": other, "k6": [other, "version"]}) == {
-        "nginx": "first -V\nsecond",
+    programs = {"nginx": nginx, "/opt/web": [nginx, "-V"], "ab": other, "other": other, "k6": [other, "version"]}
+    assert program_versions(programs) == {
+        "nginx": "nginx version: -V\nsecond",
+        "/opt/web": "nginx version: -V\nsecond",
         "ab": "first -V",
         "other": "first --version",
         "k6": "first version",

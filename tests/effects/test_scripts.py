@@ -31,6 +31,11 @@ def program(path: Path, body: str = "") -> None:
     path.chmod(0o755)
 
 
+def led_elsewhere(tools: Path) -> dict[str, str]:
+    """What makes pip install elsewhere, or nothing."""
+    return {"PIP_USER": "1", "PIP_TARGET": str(tools / "target"), "PIP_PREFIX": str(tools), "PIP_DRY_RUN": "1"}
+
+
 def call(*command: str | Path, path: Path | str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PATH": str(path)}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -76,6 +81,45 @@ def test_a_real_environment_finds_the_project(checkout: Path, tools: Path) -> No
     (checkout / "harness/__main__.py").write_text("import sys; print('barehop', *sys.argv[1:])")
     bench = call(checkout / "scripts/bench", "--set", "a b", path=f"{tools}:{os.environ['PATH']}")
     assert bench.stdout == "barehop run configs/baseline.toml --set a b\n", bench.stderr
+
+
+def test_a_real_environment_is_made_where_the_path_has_an_apostrophe_and_pip_is_led_elsewhere(
+    checkout: Path, tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in led_elsewhere(tools).items():
+        monkeypatch.setenv(name, value)
+    program(tools / "python3", f"exec '{sys.executable}' \"$@\"")
+    odd = checkout.rename(checkout.with_name("it's here"))
+    (odd / "harness/__main__.py").write_text("import sys; print('barehop', *sys.argv[1:])")
+    done = call(odd / "scripts/setup", "runtime", path=f"{tools}:{os.environ['PATH']}")
+    assert done.returncode == 0, done.stderr
+    left = call(odd / ".venv/bin/barehop", "plan", "a b", path=tools)
+    assert (left.returncode, left.stdout) == (0, "barehop plan a b\n"), left.stderr
+    assert not (tools / "target").exists()
+    assert list(odd.glob(".venv/lib/python*/site-packages/pip"))
+
+
+def test_no_setting_of_pip_leads_the_installation_elsewhere(
+    checkout: Path, tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = led_elsewhere(tools)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example/simple")
+    told = " ".join(f"{name}=${{{name}-unset}}" for name in (*environment, "PIP_INDEX_URL"))
+    body = f"""case "$*" in *"-m pip install"*) echo "{told} $*" >>'{tools}/pip' ;; esac\n"""
+    program(tools / "python3", body + PYTHON.format(log=tools / "log"))
+    odd = checkout.rename(checkout.with_name("it's here"))
+    done = call(odd / "scripts/setup", "test", path=tools)
+    assert done.returncode == 0, done.stderr
+    installations = (tools / "pip").read_text().splitlines()
+    unset = "".join(f"{name}=unset " for name in environment)
+    assert len(installations) >= 3
+    for words in installations:
+        assert words.startswith(f"{unset}PIP_INDEX_URL=https://mirror.example/simple -m pip install "), words
+        assert " --no-user " in words
+    left = call(odd / ".venv/bin/barehop", "plan", "a b", path=tools)
+    assert (left.returncode, left.stdout) == (0, "plan a b\n"), left.stderr
 
 
 def test_each_layer_is_installed_from_its_lock_with_hashes(checkout: Path, tools: Path) -> None:
@@ -248,3 +292,32 @@ def test_every_script_can_be_started() -> None:
     ]:
         assert script.stat().st_mode & stat.S_IXUSR, script
         assert script.read_text().startswith("#!/bin/sh\n"), script
+
+
+def of_git(*words: str | Path, cwd: Path) -> None:
+    """Runs git, with nobody's settings."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(cwd)}
+    who = ("-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false")
+    done = subprocess.run(["git", *who, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_script_has_the_line_ends_of_another_system() -> None:
+    files = [path for path in SCRIPTS.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert len(files) > 10
+    assert [path for path in files if b"\r" in path.read_bytes()] == []
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+def test_a_clone_has_the_line_ends_that_were_committed_even_where_git_would_change_them(tmp_path: Path) -> None:
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+    shutil.copytree(SCRIPTS, origin / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(SCRIPTS.parent / ".gitattributes", origin)
+    (origin / "sample.txt").write_bytes(b"as it came\r\nfrom elsewhere\r\n")
+    committed = {path.relative_to(origin): path.read_bytes() for path in origin.rglob("*") if path.is_file()}
+    of_git("init", "--quiet", cwd=origin)
+    of_git("add", "--all", cwd=origin)
+    of_git("commit", "--quiet", "--message", "all", cwd=origin)
+    of_git("-c", "core.autocrlf=true", "clone", "--quiet", origin, clone, cwd=tmp_path)
+    assert {name: (clone / name).read_bytes() for name in committed} == committed

@@ -1,11 +1,16 @@
 """The interpreter that serves says what it would import, and nothing in that names a user."""
 
+import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
 import pytest
+from imagined import HOST
+from several_runs import run_data
 
+from harness.analysis.across.runs import compare_runs
 from harness.evidence.serving import nginx_facts, serving_facts
 from harness.model import Arm, Settings
 
@@ -71,3 +76,33 @@ def test_what_nginx_says_is_taken_apart() -> None:
     expected = {"version": "openresty/1.25.3", "openssl": "OpenSSL 3.0.1 1 Jan", "configure": "--with-debug"}
     assert nginx_facts(text) == expected
     assert nginx_facts("not nginx") == {}
+
+
+def environment_in(directory: Path, installed: dict[str, str]) -> str:
+    """A real environment, which finds what gunicorn needs in ours, and says that it has `installed`."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", directory], check=True)
+    (packages,) = directory.glob("lib/python*/site-packages")
+    (packages / "ours.pth").write_text(sysconfig.get_path("purelib"))
+    for name, version in installed.items():
+        told = packages / f"{name}-{version}.dist-info/METADATA"
+        told.parent.mkdir()
+        told.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    return str(directory / "bin/python")
+
+
+def test_packages_of_another_environment_are_recorded_without_importing_them_and_told_between_runs(
+    tmp_path: Path,
+) -> None:
+    """There is nothing to import: an environment has the metadata of uvloop and httptools, and not their modules."""
+    fast = {"uvloop": "0.0.21", "httptools": "0.0.6"}
+    pythons = environment_in(tmp_path / "plain", {}), environment_in(tmp_path / "fast", fast)
+    facts = [serving_facts([Arm(name="tcp", settings=Settings(python=python))], {}) for python in pythons]
+    plain, other = (entry["python"]["packages"] for (entry,) in facts)
+    assert {**plain, **fast} == other
+    assert {"gunicorn", "uvicorn", "starlette"} <= plain.keys()
+
+    hosts = [{**HOST, "serving": served} for served in facts]
+    comparison = compare_runs([run_data(host=hosts[0]), run_data("results/fast", rounds=36, host=hosts[1])])
+    assert {contrast.field: contrast.values for contrast in comparison.host} == {
+        f"serving.python.packages.{name}": (plain.get(name), version) for name, version in fast.items()
+    }
