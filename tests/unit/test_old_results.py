@@ -1,0 +1,51 @@
+"""Results that an earlier version left are reported, compared and validated to the same numbers."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from harness.cli import cli
+
+OLD = Path(__file__).parents[1] / "data/old_results"
+FIRST, SECOND = str(OLD / "first"), str(OLD / "second")
+
+
+def differences(old: object, new: object, place: str = "") -> Iterator[str]:
+    """Yield each place whose old value is gone or another; keys may have been added."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        yield from (f"{place}/{key} is gone" for key in old.keys() - new.keys())
+        for key in old.keys() & new.keys():
+            yield from differences(old[key], new[key], f"{place}/{key}")
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (old_entry, new_entry) in enumerate(zip(old, new, strict=True)):
+            yield from differences(old_entry, new_entry, f"{place}/{index}")
+    elif isinstance(old, float) and isinstance(new, float):
+        if not math.isclose(old, new, rel_tol=1e-9, abs_tol=1e-12):
+            yield f"{place} was {old} and is {new}"
+    elif old != new:
+        yield f"{place} was {old!r} and is {new!r}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("report", FIRST), "summary.json"),
+        (("compare", FIRST, SECOND), "comparison.json"),
+        (("validate", FIRST), "validation.json"),
+    ],
+)
+def test_results_of_an_earlier_version_give_the_same_numbers(arguments: tuple[str, ...], expected: str) -> None:
+    result = CliRunner().invoke(cli, [*arguments, "--json"], standalone_mode=False)
+    assert result.exception is None, result.output
+    old = json.loads((OLD / expected).read_text(encoding="utf-8").replace("RESULTS", str(OLD)))
+    assert list(differences(old, json.loads(result.stdout))) == []
+
+
+def test_a_number_that_has_changed_is_a_difference() -> None:
+    old = {"a": [{"b": 1.0}], "c": "text"}
+    assert list(differences(old, {"a": [{"b": 1.1, "new": 2}], "c": "text"})) == ["/a/0/b was 1.0 and is 1.1"]
+    assert list(differences(old, {"a": [{"b": 1.0}]})) == ["/c is gone"]
