@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.across.runs import RunComparison
-from harness.report.comparison.terminal import render_comparison, telling
+from harness.report.comparison.terminal import render_comparison, run_values
 
 DATA = Path(__file__).parents[2] / "data" / "comparison"
 CASES = sorted(path.stem for path in DATA.glob("*.json"))
@@ -88,10 +88,10 @@ def test_runs_on_the_same_machine_have_no_section_on_hosts() -> None:
 def test_of_long_values_only_the_words_that_differ_are_told() -> None:
     common = "console=ttyS0 quiet nokaslr panic=1 reboot=k"
 
-    told = telling([f"{common} mitigations=off", f"mitigations=auto {common}", common])
+    told = run_values([f"{common} mitigations=off", f"mitigations=auto {common}", common])
 
     assert told == ["... mitigations=off", "... mitigations=auto", "..."]
 
 
 def test_short_values_are_told_whole() -> None:
-    assert telling(["6.12", "", None]) == ["6.12", '""', "(absent)"]
+    assert run_values(["6.12", "", None]) == ["6.12", '""', "(absent)"]
