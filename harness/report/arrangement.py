@@ -94,7 +94,7 @@ def _changed_factors(arm: Arm, levels: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def _screen_paragraphs(experiment: Experiment) -> Iterator[RenderableType]:
-    """Yield the screen that defines the arms, the levels of its first arm, and the factors expected to have no effect."""
+    """Yield the screen of the arms, the levels of its first arm, and the factors expected to have no effect."""
     if experiment.levels:
         first = next(iter(experiment.levels.values()))
         levels = ", ".join(f"{key}={level}" for key, level in first.items())

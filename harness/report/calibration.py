@@ -66,7 +66,8 @@ def _objections(calibration: Calibration) -> Iterator[str]:
         yield f"A/A comparisons showed a difference in {calibration.aa.alarms} of {counted(calibration.aa.runs, 'run')}"
     for spike in calibration.spikes:
         if spike.covered < 0.9 * spike.runs:
-            yield f"{spike.runs - spike.covered} of {spike.runs} intervals do not contain the injected spike of {spike.us} us"
+            missed = spike.runs - spike.covered
+            yield f"{missed} of {spike.runs} intervals do not contain the injected spike of {spike.us} us"
     if calibration.swap.flipped < calibration.swap.runs:
         yield "swapping the labels changed more than the sign"
 

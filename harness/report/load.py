@@ -46,7 +46,7 @@ def _paced_row(name: str, arm: ArmSummary, paced: Paced) -> Row:
 
 
 def _paced_sentences(summary: Summary) -> Iterator[str]:
-    yield "Open loop: requests are sent at random times (Poisson) with the given mean rate, the same for all arms of a round."
+    yield "Open loop: requests are sent at random times with the given mean rate, the same for all arms of a round."
     omissions = list(_omission_sentences(summary))
     yield from omissions
     if omissions:

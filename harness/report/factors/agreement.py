@@ -32,7 +32,7 @@ def by_effect(interactions: Sequence[Interaction], factor: str, metric: Metric) 
 
 
 def agreement(interactions: Sequence[Interaction], effects: Effects, design: Design | None) -> list[str]:
-    """Return a few sentences for each effect; `interactions` are ordered by `by_effect`, `effects` are by pair of arms."""
+    """Return sentences for each effect; `interactions` are ordered by `by_effect`, `effects` have pairs as keys."""
     return [
         sentence
         for _, group in groupby(interactions, effect_of)
@@ -72,18 +72,18 @@ def _agreement_sentence(group: Sequence[Interaction], design: Design | None) -> 
 
 
 def _dissent_sentences(interaction: Interaction, effects: Effects) -> Iterator[str]:
-    estimate = percent_of(interaction)
+    estimate, level, base = percent_of(interaction), _level_name(interaction), _base_name(interaction)
     if interaction.verdict is None or estimate is None:
-        yield f"No verdict on {_level_name(interaction)} against {_base_name(interaction)}: {interaction.why.rstrip('.')}."
+        yield f"No verdict on {level} against {base}: {interaction.why.rstrip('.')}."
         return
-    here = _effect_at_level(_level_name(interaction), effects[interaction.arm, interaction.against])
-    there = _effect_at_level(_base_name(interaction), effects[interaction.base_arm, interaction.base_against])
-    apart = f"{here}, {there}; difference {difference(estimate)}."
+    here = _effect_at_level(level, effects[interaction.arm, interaction.against])
+    there = _effect_at_level(base, effects[interaction.base_arm, interaction.base_against])
+    sizes = f"{here}, {there}; difference {difference(estimate)}."
     if interaction.verdict == "differ":
-        yield f"{_dissent(interaction)} on {effect_of(interaction)}: {apart}"
+        yield f"{_dissent(interaction)} on {effect_of(interaction)}: {sizes}"
         yield from _microseconds_sentence(interaction)
     elif interaction.verdict == "undecided":
-        yield f"Whether {effect_of(interaction)} is the same with {_level_name(interaction)} as with {_base_name(interaction)} is undecided: {apart}"
+        yield f"Whether {effect_of(interaction)} is the same with {level} as with {base} is undecided: {sizes}"
 
 
 def _effect_at_level(level: str, comparison: Comparison) -> str:

@@ -20,7 +20,7 @@ def method_facts(summary: Summary, plan: Plan, cpus: RoleCpus) -> list[tuple[str
         "Pilot": _pilot_text(plan.pilot) if plan.pilot else "",
         "Stopping": _stopping_text(summary, plan),
         "CPUs": "; ".join(_placements(cpus)),
-        "Difference": "The ratio of two neighbouring visits: the median over the rounds of a session, then the mean over "
+        "Difference": "Ratio of two neighbouring visits: the median over the rounds of a session, then the mean over "
         "sessions with Student's t. Negative is faster.",
         "Verdict": f"Equivalent if the 90 % interval lies within {design.equivalence_percent:g} %; faster or slower "
         f"if the interval excludes zero, after {_correction_name(summary)}; otherwise undecided.",

@@ -87,7 +87,7 @@ def _chance(claim: Claim, validation: Validation) -> str:
         return "This run does not show the variation here either."
     of_100 = 100 * claim.chance
     share = "fewer than 1" if of_100 < 1 else f"{of_100:.0f}"
-    return f"Here, {share} of 100 pairs of runs of the same arm, {spread.requests} requests each, differ by more than that."
+    return f"Here, {share} of 100 pairs of runs of the same arm, {spread.requests} requests each, differ by more."
 
 
 def _no_bare_comparison(claim: Claim, validation: Validation) -> str:
@@ -116,7 +116,8 @@ def _includes_zero(claim: Claim, _: Validation) -> str:
 
 
 def _too_coarse(claim: Claim, _: Validation) -> str:
-    return f"Its 95 % interval, {_us_range(claim.us_low, claim.us_high)}, contains the difference here, {_bare_result(claim.bare)}."
+    interval = _us_range(claim.us_low, claim.us_high)
+    return f"Its 95 % interval, {interval}, contains the difference here, {_bare_result(claim.bare)}."
 
 
 def _beyond(claim: Claim, validation: Validation) -> str:

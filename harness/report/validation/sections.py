@@ -41,7 +41,8 @@ def _standings_sentence(validation: Validation) -> str:
     claims = counted(len(validation.claims), "claim")
     if number[UNDECIDED] == len(validation.claims):
         return f"Of {claims}, none can be decided from these data."
-    return f"Of {claims}, {listed([_standing_clause(standing, number[standing]) for standing in STANDINGS if number[standing]])}."
+    clauses = [_standing_clause(standing, number[standing]) for standing in STANDINGS if number[standing]]
+    return f"Of {claims}, {listed(clauses)}."
 
 
 def _standing_clause(standing: Standing, number: int) -> str:

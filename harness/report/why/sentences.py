@@ -123,7 +123,8 @@ def _cpu_of_setup(setup: Setup) -> str:
     if setup.without_cpu_us is None or setup.kept_cpu_us is None or setup.setup_cpu_us is None:
         return ""
     share = share_of(setup.setup_cpu_us, setup.without_cpu_us)
-    return f" In CPU time: {us(setup.without_cpu_us)} without, {us(setup.kept_cpu_us)} with; {us(setup.setup_cpu_us)}{share}."
+    without, kept = us(setup.without_cpu_us), us(setup.kept_cpu_us)
+    return f" In CPU time: {without} without, {kept} with; {us(setup.setup_cpu_us)}{share}."
 
 
 def share_of(part: Amount, whole: Amount) -> str:

@@ -41,7 +41,8 @@ class RungBar:
 def climb(ladder: Ladder, number: int) -> Figure:
     """Return the steps that make up the whole, their sum, the whole, and the separate rungs."""
     bars = [bar for bar in _rung_bars(ladder) if us_of(bar.climb)]
-    alt = f"What each rung adds over {title(ladder)}: {listed([_rung_text(bar) for bar in bars] or ['nothing is known'])}."
+    texts = [_rung_text(bar) for bar in bars] or ["nothing is known"]
+    alt = f"What each rung adds over {title(ladder)}: {listed(texts)}."
     return Figure(
         f"ladder-{number}", alt, [_rung_trace(place, bar) for place, bar in enumerate(bars)], _ladder_layout(bars)
     )

@@ -75,7 +75,7 @@ def per_session(summary: Summary, design: Design, metric: Metric, effects: Seque
         _session_dots(place, each, row.look)
         for place, (each, row) in enumerate(zip(session_effects, rows, strict=True))
     ]
-    alt = f"Difference in {WHAT[metric]}, session by session: {listed([_session_range(each) for each in session_effects])}."
+    alt = f"Difference in {WHAT[metric]}, session by session: {listed(list(map(_session_range, session_effects)))}."
     frame = _pairs_layout(
         rows, design, metric, dots=list(chain.from_iterable(each.percent for each in session_effects))
     )
