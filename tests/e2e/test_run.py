@@ -172,7 +172,7 @@ def test_the_report_can_be_printed_again_as_it_was(here: Path, ended: Ended, res
 
 
 def test_the_report_says_how_to_repeat_the_run(ended: Ended, results: Path) -> None:
-    line = next(line for line in ended.out.splitlines() if line.startswith("Repeat it"))
+    line = next(line for line in ended.out.splitlines() if line.startswith("Repeat "))
     assert f"{sys.executable} -m harness run '{results}/experiment.toml' {' '.join(TINY)}" in line
 
 

@@ -96,7 +96,7 @@ def test_system_calls_are_counted_in_bursts_of_their_own(baseline: Path) -> None
 def test_the_page_and_the_terminal_say_why(baseline: Path) -> None:
     told = barehop(baseline.parent, "report", "out").out
     assert "\nWhy\n" in told
-    assert "Who is the bottleneck" in told
+    assert "Bottleneck of" in told
     assert "Everything that was counted" in (baseline / "report.html").read_text()
 
 

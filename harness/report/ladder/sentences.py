@@ -141,8 +141,8 @@ def _separate_steps(ladder: Ladder) -> Iterator[str]:
 def _additivity_sentence(bundle: Together, design: Design | None) -> str:
     if bundle.missing:
         return (
-            f"Whether the steps add up to {bundle.measured.arm} is unknown: {listed(bundle.missing)} was not measured "
-            "separately."
+            f"Whether the steps add up to {bundle.measured.arm} is unknown; not measured separately: "
+            f"{listed(bundle.missing)}."
         )
     assert bundle.sum is not None
     assert bundle.beyond is not None

@@ -107,7 +107,7 @@ def _setup_sentence(setup: Setup) -> str:
     return (
         f"With keepalive connections{_opened_connections(setup)} the difference changes from {us(setup.without_us)} "
         f"({setup.arm} against {setup.against}) to {us(setup.kept_us)} ({setup.kept_arm} against "
-        f"{setup.kept_against}). Connection setup therefore costs "
+        f"{setup.kept_against}). Connection setup accounts for "
         f"{us(setup.setup_us)}{share_of(setup.setup_us, setup.without_us)}.{_cpu_of_setup(setup)}"
     )
 

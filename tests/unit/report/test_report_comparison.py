@@ -61,7 +61,7 @@ def test_a_control_that_changed_is_a_warning() -> None:
 
     text = render_comparison(seen.model_copy(update={"changes": changes}), width=80)
 
-    assert text.startswith("The control changed: tcp, measured a second time as control, came out slower in")
+    assert text.startswith("The A/A control changed: tcp, measured again as control, is slower in")
 
 
 @pytest.mark.parametrize("measuring", ["the same", "another"])
@@ -73,7 +73,7 @@ def test_runs_of_different_experiments_are_told_where_it_is_said_what_was_measur
 
     text = render_comparison(seen.model_copy(update={"runs": runs, "measuring": found}), width=80)
 
-    assert "What was measured differently\n  The experiments are different ones: quick and slowed.\n" in text
+    assert "Different measurement\n  Different experiments: quick and slowed.\n" in text
     assert ("schedule.rounds" in text) == (measuring == "another")
 
 

@@ -55,13 +55,13 @@ def test_remarks_and_single_runs_are_told() -> None:
     (section,) = foreign_sections(beside(*SEED))
     told = " ".join(section.sentences)
     assert "docker-desktop-macos: combined: 1.871 ms per request does not fit" in told
-    assert "9 architectures with one run only: that says nothing" in told
+    assert "Single runs give no estimate of the variation between runs: 9 architectures." in told
     (section,) = foreign_sections(beside(*THREE, *SEED[:1]))
     assert "docker-desktop-macos: tcp with one run only" in " ".join(section.sentences)
 
 
 def test_terminal_and_markdown_have_the_section() -> None:
-    assert "Measured elsewhere" in render(beside(*SEED), None, width=100)
+    assert "Imported results" in render(beside(*SEED), None, width=100)
     assert "| tcp | 1 | 475.0 | 2.105 | 3 | - |" in render_markdown(beside(*SEED), None)
 
 
