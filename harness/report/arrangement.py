@@ -17,7 +17,7 @@ from harness.report.wording import counted, duration, listed
 
 ROUNDS_SHOWN = 3
 OUR_CLIENT = "client"
-LEAST_GAIN = 1.1  # of interleaving, that is worth mentioning
+MIN_GAIN = 1.1  # of interleaving, that is worth mentioning
 HIDDEN_FOR_SERVICES = ("transport", "start")
 HIDDEN_FOR_STACKS = ("url", "authority", "pids", "cgroup", "start")
 
@@ -54,7 +54,7 @@ def foreseen(schedule: Schedule, pilot: Pilot) -> str:
     gain = f", interval {pilot.gain:.1f} times narrower than running one arm after the other"
     return (
         f"Plan from the pilot: {rounds}; per visit {visit}. Expected precision ±{pilot.half_width_percent:.2g} %"
-        f"{gain if pilot.gain >= LEAST_GAIN else ''}."
+        f"{gain if pilot.gain >= MIN_GAIN else ''}."
     )
 
 

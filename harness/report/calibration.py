@@ -10,7 +10,7 @@ from harness.report.page import Paragraph
 from harness.report.wording import counted, duration
 
 NOMINAL_PERCENT = 5.0
-FEWEST_RUNS = 10  # A/A runs; with fewer, a rate of one third would be compatible with no false alarm at all
+MIN_AA_RUNS = 10  # A/A runs; with fewer, a rate of one third would be compatible with no false alarm at all
 
 
 def render_calibration(calibration: Calibration, *, width: int | None = None, color: bool = False) -> str:
@@ -54,9 +54,9 @@ def _cautions(calibration: Calibration) -> Iterator[str]:
 
 
 def _too_few_runs(calibration: Calibration) -> Iterator[str]:
-    if calibration.aa.runs < FEWEST_RUNS:
+    if calibration.aa.runs < MIN_AA_RUNS:
         yield (
-            f"Too few A/A runs ({calibration.aa.runs}) to check the rate of false alarms: at least {FEWEST_RUNS} are "
+            f"Too few A/A runs ({calibration.aa.runs}) to check the rate of false alarms: at least {MIN_AA_RUNS} are "
             "needed. Use a longer --budget."
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.model import ArmSummary, Comparison, Settings, Summary
 from harness.report.wording import by, percent_of
 
-LEAST_CASES = 3
+MIN_CASES = 3
 DECIDED = ("faster", "slower")
 PLAIN = (bool, int, float, str)
 DEFAULTS = Settings().model_dump(mode="json")
@@ -31,7 +31,7 @@ def everywhere(summary: Summary, comparisons: Sequence[Comparison]) -> str:
     changes = {_setting_change(summary.arms, comparison) for comparison in comparisons}
     cases = {_case(comparison) for comparison in comparisons}
     verdicts = {comparison.verdict for comparison in comparisons}
-    if len(comparisons) < LEAST_CASES or len(changes) != 1 or len(cases) != len(comparisons) or len(verdicts) != 1:
+    if len(comparisons) < MIN_CASES or len(changes) != 1 or len(cases) != len(comparisons) or len(verdicts) != 1:
         return ""
     (change,), (verdict,) = changes, verdicts
     is_complete = "" not in cases and all(percent_of(comparison) for comparison in comparisons)

@@ -26,7 +26,7 @@ APART = (
 )
 SINGLE = "Single runs give no estimate of the variation between runs: {}."
 P99 = 99.0
-MOST_NAMED = 3
+MAX_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _sentences(groups: Mapping[str, Sequence[Foreign]]) -> Iterator[str]:
     yield APART
     single = [name for name, runs in groups.items() if len(runs) == 1]
     if single:
-        yield SINGLE.format(listed(single) if len(single) <= MOST_NAMED else counted(len(single), "architecture"))
+        yield SINGLE.format(listed(single) if len(single) <= MAX_NAMED else counted(len(single), "architecture"))
     for name, runs in groups.items():
         yield from (f"{name}: {remark}" for remark in dict.fromkeys(r for run in runs for r in run.remarks))
 

@@ -114,7 +114,7 @@ def in_sections(sections: Iterable[Section]) -> Iterator[str]:
     for section in sections:
         yield f"**{escaped(section.heading)}**"
         yield "\n".join(f"- {escaped(sentence)}" for sentence in section.sentences)
-        for sheet in section.sheets:
+        for sheet in section.tables:
             yield escaped(f"{sheet.caption}:")
             yield plain_table(list(map(_one_line, sheet.header)), [list(map(joined, row)) for row in sheet.rows])
 

@@ -22,7 +22,7 @@ from harness.report.wording import (
     within,
 )
 
-MOST_DETAILED = 3  # comparisons that the answer gives with all their numbers
+MAX_DETAILED = 3  # comparisons that the answer gives with all their numbers
 MANY = 12  # comparisons beyond which the answer only counts verdicts
 HOPS: Mapping[str, str] = {
     "tcp": "TCP loopback",
@@ -45,7 +45,7 @@ def answer(summary: Summary, design: Design | None) -> str:
         return text
     if len(comparisons) > MANY:
         return counts(comparisons, design)
-    if len(comparisons) > MOST_DETAILED:
+    if len(comparisons) > MAX_DETAILED:
         return grouped(comparisons, design, deciding(summary))
     clauses = [*_clauses(summary, design, filter(has_verdict, comparisons)), *_without_verdict(comparisons)]
     return _sentence("; ".join(clauses), comparisons[0].arm)
@@ -65,7 +65,7 @@ def _metric_sentence(summary: Summary, metric: Metric, what: str) -> str:
     comparisons = [c for c in compared(summary, metric) if has_verdict(c)]
     if not comparisons:
         return ""
-    describe = _arm_difference if len(comparisons) <= 2 * MOST_DETAILED else brief
+    describe = _arm_difference if len(comparisons) <= 2 * MAX_DETAILED else brief
     parts = [f"against {name}: {', '.join(map(describe, group))}" for name, group in by_reference(comparisons).items()]
     return f"{what} {'; '.join(parts)}."
 

@@ -45,7 +45,7 @@ class Section:
 
     heading: str
     sentences: Sequence[str]
-    sheets: Sequence[Sheet]
+    tables: Sequence[Sheet]
 
 
 def difference_cell(estimate: Estimate | None, least: int, unit: str) -> Cell:
@@ -80,10 +80,10 @@ def excludes_zero_undecided(effect: Judged) -> bool:
     return is_open and estimate is not None and estimate.excludes_zero
 
 
-def section(heading: str, sentences: Sequence[str], sheets: Sequence[Sheet], starred: str = STARRED) -> Section:
+def section(heading: str, sentences: Sequence[str], tables: Sequence[Sheet], starred: str = STARRED) -> Section:
     """Return a section; `starred` explains the stars where a table has any."""
-    stars = any(main.endswith(STAR) for sheet in sheets for row in sheet.rows for main, _ in row)
-    return Section(heading, [*sentences, *([starred] if stars else [])], sheets)
+    stars = any(main.endswith(STAR) for table in tables for row in table.rows for main, _ in row)
+    return Section(heading, [*sentences, *([starred] if stars else [])], tables)
 
 
 def joined(cell: Cell) -> str:

@@ -23,7 +23,7 @@ STYLES: Mapping[str, str] = {
     "undecided": "yellow",
     "none": "bold red",
 }
-LEAST_FOR_NAMES = 20  # characters, where names have to wrap
+MIN_NAME_WIDTH = 20  # characters, where names have to wrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class PlainTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         names, *numbers = (max(map(len, column)) + GAP for column in zip(self.header, *self.rows, strict=True))
-        for index, columns in enumerate(_column_groups(numbers, options.max_width - min(names, LEAST_FOR_NAMES))):
+        for index, columns in enumerate(_column_groups(numbers, options.max_width - min(names, MIN_NAME_WIDTH))):
             yield from [""] if index else []
             yield self._part([0, *columns])
 

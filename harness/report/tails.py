@@ -7,7 +7,7 @@ from harness.report.sheet import ABSENT, Cell, Row, Section, Sheet, difference_c
 from harness.report.wording import by, difference, percent_of, verdict_counts
 
 PERCENTILES = {"p90": 90.0, "p99": 99.0, "p999": 99.9}
-MOST_SENTENCES = 3  # differences of a percentile in words; more are only counted
+MAX_TAIL_SENTENCES = 3  # differences of a percentile in words; more are only counted
 SHOWN_WHERE = "A percentile is shown if at least 10 requests of every session exceed it."
 
 
@@ -51,7 +51,7 @@ def _tail_sentences(summary: Summary) -> Iterator[str]:
     tails = [tail for tail in summary.tails if summary.arms[tail.arm].control_of is None]
     for percentile in dict.fromkeys(tail.percentile for tail in tails):
         same = [tail for tail in tails if tail.percentile == percentile]
-        if len(same) <= MOST_SENTENCES:
+        if len(same) <= MAX_TAIL_SENTENCES:
             yield f"p{percentile:g}: {'; '.join(map(_tail_verdict, same))}."
         else:
             yield f"p{percentile:g}: {verdict_counts([tail.verdict for tail in same], None)}."

@@ -21,7 +21,7 @@ from harness.report.tables import ArmTables, PlainTable, SheetTable
 from harness.report.why.sentences import why
 from harness.report.why.tables import counter_rows, difference_tables, waterfall_rows
 
-MOST_COLUMNS = 6  # of the counter table; with more arms, only the other formats show it
+MAX_COUNTER_COLUMNS = 6  # of the counter table; with more arms, only the other formats show it
 
 
 def render(
@@ -84,7 +84,7 @@ def in_sections(sections: Iterable[Section]) -> Iterator[RenderableType]:
         yield heading(section.heading)
         for sentence in section.sentences:
             yield Paragraph(sentence, first_indent="- ", indent="  ")
-        for sheet in section.sheets:
+        for sheet in section.tables:
             yield ""
             yield Paragraph(sheet.caption, style="italic")
             yield SheetTable(sheet)
@@ -105,7 +105,7 @@ def _why(summary: Summary) -> Iterator[RenderableType]:
         yield ""
         yield PlainTable((f"where the time of {waterfall.arm} goes", "us per request"), waterfall_rows(waterfall))
     header, rows = counter_rows(summary, chief=True)
-    if rows and len(header) <= MOST_COLUMNS:
+    if rows and len(header) <= MAX_COUNTER_COLUMNS:
         yield ""
         yield PlainTable(header, rows)
 

@@ -6,7 +6,7 @@ from math import floor, isclose, log10
 
 from harness.model import Amount, Design, Difference
 
-MOST_PLACES = 6
+MAX_DECIMALS = 6
 VERDICTS = ("faster", "slower", "equivalent", "agree", "undecided", "differ", None)  # in the order of a report
 
 
@@ -78,8 +78,8 @@ def unsigned(value: float, places: int, margin: float | None = None) -> str:
 
 def places_beside(value: float, places: int, bounds: Iterable[float]) -> int:
     """Return the fewest decimals, `places` or more, that keep `value` from reading as another value in `bounds`."""
-    others = [bound for bound in bounds if not isclose(value, bound, rel_tol=1e-9, abs_tol=10.0**-MOST_PLACES)]
-    candidates = range(places, max(places, MOST_PLACES) + 1)
+    others = [bound for bound in bounds if not isclose(value, bound, rel_tol=1e-9, abs_tol=10.0**-MAX_DECIMALS)]
+    candidates = range(places, max(places, MAX_DECIMALS) + 1)
     return next((n for n in candidates if round(value, n) not in {round(bound, n) for bound in others}), places)
 
 

@@ -18,7 +18,7 @@ from harness.report.sentences import MANY
 from harness.report.wording import by, counted, duration, listed, percent_of, rounded
 
 TITLES = {"latency": "The typical request", "cpu": "CPU time per request (nginx + app)"}
-MOST_CHARACTERS = 40  # of a value; of a longer one, only the words that differ between runs are shown
+MAX_VALUE_LENGTH = 40  # of a value; of a longer one, only the words that differ between runs are shown
 BLIND_SPOT = (
     "In each run, an arm is compared with its reference; then these differences are compared between runs. A change "
     "that affects both arms equally is not detected: it cannot be distinguished from drift of the machine."
@@ -139,7 +139,7 @@ def _environment_section(title: str, differences: Sequence[Contrast], first: str
 
 def run_values(values: Sequence[str | None]) -> list[str]:
     """Return the values; of long ones only the words that differ between runs: `... mitigations=off`."""
-    if max(len(value or "") for value in values) <= MOST_CHARACTERS:
+    if max(len(value or "") for value in values) <= MAX_VALUE_LENGTH:
         return ["(absent)" if value is None else value or '""' for value in values]
     words = [(value or "").split() for value in values]
     common = set(words[0]).intersection(*words[1:])

@@ -8,7 +8,7 @@ from harness.report.sheet import STARRED_OF_MANY, Section, Sheet, difference_cel
 from harness.report.wording import by, counted, difference, listed, percent_of, verdict_counts, within
 
 HEADS = ("difference\n95 % interval", "us\n95 % interval", "verdict")
-MOST_SHOWN = 20  # interactions in the table
+MAX_INTERACTIONS = 20  # interactions in the table
 MEANING = (
     "An effect is the difference between the mean of the arms with a level and the mean of the arms with the first "
     "level, so every arm contributes to every effect. Benjamini and Hochberg's correction limits the share of false "
@@ -71,13 +71,13 @@ def _interaction_sheet(interactions: Sequence[FactorInteraction]) -> Sheet:
     """Return the interactions with the smallest p; all that differ are among them or in a sentence."""
     largest = sorted(
         interactions, key=lambda interaction: interaction.p_adjusted if interaction.p_adjusted is not None else 2
-    )[:MOST_SHOWN]
+    )[:MAX_INTERACTIONS]
     rows = [
         ((_interaction_name(interaction), ""), *difference_cells(interaction))
         for interaction in interactions
         if interaction in largest
     ]
-    more = f": {MOST_SHOWN} of {len(interactions)}" if len(interactions) > MOST_SHOWN else ""
+    more = f": {MAX_INTERACTIONS} of {len(interactions)}" if len(interactions) > MAX_INTERACTIONS else ""
     return Sheet(f"Interactions of two settings{more}", ("settings", *HEADS), rows)
 
 

@@ -15,7 +15,7 @@ VISIT_LENGTHS = (
     "A visit of client is a short burst, a visit of another tool a whole run. Occasional stalls affect the mean of "
     "every run but of few bursts only, which may explain a part of the difference between tools."
 )
-MOST_LEVELS = 6  # main effects of a factor in words; more are in the table only
+MAX_LEVEL_SENTENCES = 6  # main effects of a factor in words; more are in the table only
 
 
 def factor_sections(summary: Summary, design: Design | None) -> list[Section]:
@@ -115,7 +115,7 @@ def _level_cell(effect: LevelEffect) -> Cell:
 
 def _level_sentences(levels: Sequence[LevelEffect]) -> Iterator[str]:
     """Yield the significant main effects of the factor's levels, if they are few enough."""
-    for effect in levels if len(levels) <= MOST_LEVELS else ():
+    for effect in levels if len(levels) <= MAX_LEVEL_SENTENCES else ():
         estimate, us = percent_of(effect), us_of(effect)
         if effect.verdict in ("faster", "slower") and estimate and us:
             subject, base = (named(effect.factor, level) for level in (effect.at, effect.base))

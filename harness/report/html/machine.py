@@ -6,14 +6,14 @@ from typing import Any
 
 from harness.report.wording import listed
 
-HostFacts = Mapping[str, Any]
+HostJson = Mapping[str, Any]
 
 SERVING_PACKAGES = (
     "gunicorn", "uvicorn", "uvicorn-worker", "uvloop", "httptools", "h11", "starlette", "fastapi", "flask", "django",
 )  # fmt: skip
 
 
-def machine_facts(host: HostFacts) -> list[tuple[str, str]]:
+def machine_facts(host: HostJson) -> list[tuple[str, str]]:
     """Return (name, text) of each known fact on the machine."""
     facts = {
         "System": _joined_facts(_value_at(host, "system"), _kernel(host)),
@@ -34,7 +34,7 @@ def machine_facts(host: HostFacts) -> list[tuple[str, str]]:
     return [(what, value) for what, value in facts.items() if value]
 
 
-def versions(host: HostFacts) -> list[tuple[str, str]]:
+def versions(host: HostJson) -> list[tuple[str, str]]:
     """Return (program, version) of everything that took part."""
     python = _value_at(host, "python") or {}
     distributions = python.get("distributions", {})
@@ -46,7 +46,7 @@ def versions(host: HostFacts) -> list[tuple[str, str]]:
     return [(name, version) for name, version in {**own, **programs, **ours}.items() if version]
 
 
-def _serving_packages(host: HostFacts) -> dict[str, str]:
+def _serving_packages(host: HostJson) -> dict[str, str]:
     """Return the packages of the serving interpreters, each version once."""
     by_name: dict[str, dict[str, None]] = {}
     for entry in _value_at(host, "serving") or ():
@@ -70,19 +70,19 @@ def _prefixed(prefix: str, value: object) -> str:
     return f"{prefix}{value}" if value else ""
 
 
-def _kernel(host: HostFacts) -> str:
+def _kernel(host: HostJson) -> str:
     release, machine = _value_at(host, "kernel", "release"), _value_at(host, "kernel", "machine")
     return f"kernel {release} ({machine})" if release else ""
 
 
-def _cpu_models(host: HostFacts) -> str:
+def _cpu_models(host: HostJson) -> str:
     models = _value_at(host, "cpus", "models") or []
     names = [str(model.get("model name") or " ".join(map(str, model.values()))) for model in models]
     number = len(_value_at(host, "cpus", "topology") or [])
     return f"{number} \N{MULTIPLICATION SIGN} {' and '.join(names)}" if number else " and ".join(names)
 
 
-def _governor_facts(host: HostFacts) -> list[str]:
+def _governor_facts(host: HostJson) -> list[str]:
     policies = _value_at(host, "cpus", "frequency") or []
     return sorted({f"governor: {policy['scaling_governor']}" for policy in policies if policy.get("scaling_governor")})
 
@@ -98,18 +98,18 @@ def _mitigation_facts(states: Mapping[str, str]) -> Iterator[str]:
         yield "not affected by any vulnerability the kernel knows"
 
 
-def _memory_size(host: HostFacts) -> str:
+def _memory_size(host: HostJson) -> str:
     total_bytes = _value_at(host, "memory", "total_bytes")
     return f"{total_bytes / 2**30:.1f} GiB" if total_bytes else ""
 
 
-def _hugepages(host: HostFacts) -> str:
+def _hugepages(host: HostJson) -> str:
     """Return the active choice, which the kernel shows in brackets: `always [madvise] never`."""
     chosen = re.search(r"\[(.+)\]", _value_at(host, "memory", "transparent_hugepages", "enabled") or "")
     return chosen.group(1) if chosen else ""
 
 
-def _cgroup_limits(host: HostFacts) -> Iterator[str]:
+def _cgroup_limits(host: HostJson) -> Iterator[str]:
     cpus, memory_bytes = _value_at(host, "cgroup", "cpu_limit"), _value_at(host, "cgroup", "memory_limit_bytes")
     if cpus:
         yield f"{cpus:g} CPUs"
@@ -128,7 +128,7 @@ def _tcp_facts(sysctls: Mapping[str, str]) -> Iterator[str]:
             yield f"{label} {'-'.join(sysctls[name].split())}"
 
 
-def _socket_mounts(mounts: Mapping[str, HostFacts]) -> Iterator[str]:
+def _socket_mounts(mounts: Mapping[str, HostJson]) -> Iterator[str]:
     for place, mount in mounts.items():
         yield f"{place}: {mount['kind']} ({', '.join(mount['options'][:2])})"
 

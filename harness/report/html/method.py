@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.model import Pilot, Plan, Schedule, Summary
-from harness.report.arrangement import LEAST_GAIN, OUR_CLIENT
+from harness.report.arrangement import MIN_GAIN, OUR_CLIENT
 from harness.report.wording import capitalized, counted, listed
 
-RoleCpus = Mapping[str, Mapping[str, Sequence[int]]]  # CPUs by arm and role
+CpusByArm = Mapping[str, Mapping[str, Sequence[int]]]  # CPUs by arm and role
 
 
-def method_facts(summary: Summary, plan: Plan, cpus: RoleCpus) -> list[tuple[str, str]]:
+def method_facts(summary: Summary, plan: Plan, cpus: CpusByArm) -> list[tuple[str, str]]:
     """Return (term, explanation) in the order of the run."""
     schedule, design = plan.schedule, plan.experiment.design
     facts = {
@@ -44,7 +44,7 @@ def _pilot_text(pilot: Pilot) -> str:
     expected = (
         f"{counted(pilot.requests, 'request')} before the run; expected precision ±{pilot.half_width_percent:.2g} %"
     )
-    if pilot.gain < LEAST_GAIN:
+    if pilot.gain < MIN_GAIN:
         return f"{expected}, the same as when running one arm after the other."
     return f"{expected}, {pilot.gain:.2g} times narrower than when running one arm after the other in the same time."
 
@@ -67,7 +67,7 @@ def _correction_name(summary: Summary) -> str:
     return f"{holm} (effects of a screen: Benjamini and Hochberg's)" if summary.main_effects else holm
 
 
-def _placements(cpus: RoleCpus) -> Iterator[str]:
+def _placements(cpus: CpusByArm) -> Iterator[str]:
     """Yield the CPUs of each role, once for arms with the same placement."""
     texts = {
         arm: ", ".join(f"{role} on {_cpu_numbers(on)}" for role, on in roles.items()) for arm, roles in cpus.items()

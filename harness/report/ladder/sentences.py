@@ -18,7 +18,7 @@ from harness.report.ladder.words import (
 from harness.report.prescription import deciding
 from harness.report.wording import capitalized, counted, listed, rounded, verdict_counts, within
 
-MOST_NAMED = 3  # mechanisms that the answer names
+MAX_NAMED = 3  # mechanisms that the answer names
 UNAVAILABLE = "left-out"
 COUNTER_PHRASES = {
     "cpu_us": "CPU time {} us",
@@ -89,7 +89,7 @@ def _effect_phrase(climb: Climb, design: Design | None) -> str:
 
 def _largest_steps(ladder: Ladder, measured: Climb) -> str:
     """Return the mechanisms that add most, if the whole adds anything."""
-    adding = by_size([step for step in in_the_sum(ladder) if step.verdict == "slower"])[:MOST_NAMED]
+    adding = by_size([step for step in in_the_sum(ladder) if step.verdict == "slower"])[:MAX_NAMED]
     if measured.verdict != "slower" or not adding:
         return ""
     return f", mostly {listed([f'{rung_name(step)} ({brief_us(step)})' for step in adding])}"

@@ -14,7 +14,7 @@ STANDINGS: tuple[Standing, ...] = ("confirmed", "contradicted", UNDECIDED)
 HEADER = ("architecture", "ms per\nrequest", "claimed us\n95 % interval", "here us\n95 % interval", "verdict")
 SHARES = ("architecture", "container\nms", "bare ms\narm", "difference us\n95 % interval")
 REFERENCE = "reference"
-ENOUGH_PAIRS = 20  # to estimate the 95th percentile
+MIN_PAIRS = 20  # to estimate the 95th percentile
 
 
 def answer(validation: Validation) -> str:
@@ -192,7 +192,7 @@ def spread_sentences(spread: Spread) -> Iterator[str]:
     }
     for kind, pairs in kinds.items():
         if pairs:
-            most = f", 5 % of them by more than {pairs.most_percent:.1f} %" if pairs.pairs >= ENOUGH_PAIRS else ""
+            most = f", 5 % of them by more than {pairs.most_percent:.1f} %" if pairs.pairs >= MIN_PAIRS else ""
             yield (
                 f"A/A spread here: two runs of the same arm, {spread.requests} requests each{short}, {kind}: half of "
                 f"{counted(pairs.pairs, 'pair')} differ by more than {pairs.typical_percent:.1f} %{most}."

@@ -52,7 +52,7 @@ def test_a_twin_that_is_slower_is_an_alarm_in_every_run() -> None:
 def test_an_honest_machine_is_believed_after_ten_runs_and_not_before() -> None:
     short, enough = (calibration(world=replace(QUIET, sessions=runs * SESSIONS_PER_RUN)) for runs in (9, 10))
     assert on_one_line(short).startswith("Too few A/A runs (9) to check the rate of false alarms: at least 10")
-    assert "A longer --budget tells." in on_one_line(short)
+    assert "Use a longer --budget." in on_one_line(short)
     assert on_one_line(enough).startswith("Calibrated: no more false alarms")
     assert "Too few" not in on_one_line(enough)
 

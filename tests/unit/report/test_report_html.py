@@ -217,7 +217,7 @@ def test_the_seed_s_experiment_stands_beside_its_write_up() -> None:
     seed = run_of({"tcp": 1.0, "sharedvolume": 0.97, "combined": 0.9}, raw=False)
     text = prose(page_of(seed))
     assert "Compared with the write-up" in text
-    assert "docker-desktop-macos combined: 1.871 ms does not fit" in text
+    assert "docker-desktop-macos combined is inconsistent: 1.871 ms per request" in text
 
 
 def test_headings_step_down_one_level_at_a_time(page: str) -> None:

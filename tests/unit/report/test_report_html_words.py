@@ -48,7 +48,7 @@ def test_certainty_begins_with_the_control() -> None:
     control, effort = certainty(run.summary, run.plan.experiment.design)
     assert control.startswith("The A/A control (tcp vs. tcp) shows no difference: ")
     assert effort.startswith("8 sessions, 12 s of measuring in 20 s.")
-    assert doubtful(run.summary) == "No doubt was noted."
+    assert doubtful(run.summary) == "No doubts."
 
 
 def test_an_outside_tool_s_run_is_the_visit() -> None:

@@ -51,7 +51,7 @@ def test_a_search_tells_its_capacities_and_what_was_not_found() -> None:
     text = said(summary_of(SEARCH, sessions))
 
     assert "Highest rate with p99 below 10 ms" in text
-    assert "uds-tmpfs held the limit at no rate that was tried" in text
+    assert "No capacity for uds-tmpfs: every rate exceeded the limit" in text
     assert "p99 for any arm" not in text
 
 

@@ -21,7 +21,7 @@ from harness.report.wording import Estimate, listed, percent_of
 
 CLAIM_HEIGHT, AXIS_HEIGHT = 62, 62  # pixels
 CLAIM_NAME_OFFSET, VALUE_OFFSET = 0.42, 0.13  # of a row
-MOST_SPREAD_PERCENT = 60.0  # of the A/A spread that is drawn
+MAX_SPREAD_PERCENT = 60.0  # of the A/A spread that is drawn
 HERE, THERE = COLORS[0], COLORS[1]
 
 
@@ -52,7 +52,7 @@ def _claim_interval(claim: Claim, validation: Validation) -> tuple[Estimate, boo
     if claim.percent_low is not None and claim.percent_high is not None:
         return Estimate(value, claim.percent_low, claim.percent_high), True
     apart = [pairs.most_percent for spread in validation.spreads for pairs in [spread.apart or spread.next] if pairs]
-    reach = min([MOST_SPREAD_PERCENT, *apart]) if apart else 0.0
+    reach = min([MAX_SPREAD_PERCENT, *apart]) if apart else 0.0
     return Estimate(value, value - reach, value + reach), False
 
 

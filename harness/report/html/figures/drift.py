@@ -26,7 +26,7 @@ from harness.report.wording import listed, rounded, signed
 
 DRIFT_HEIGHT = 520  # pixels
 UPPER_PANEL, LOWER_PANEL = (0.54, 1.0), (0.0, 0.46)  # of the height
-MOST_SESSION_NUMBERS = 10
+MAX_SESSION_NUMBERS = 10
 SCALE_PERCENTILES = (1, 99)  # that the scale covers: a single outlier would flatten everything else
 
 DriftLine = list[float | None]
@@ -133,5 +133,5 @@ def _session_numbers(stretches: Sequence[Stretch]) -> Iterator[Json]:
     """Yield the session numbers between the two panels."""
     between = {"y": sum((LOWER_PANEL[1], UPPER_PANEL[0])) / 2, "yref": "paper", "yanchor": "middle"}
     yield note("session", x=0, xref="paper", xanchor="right", **between)
-    for stretch in stretches[:: ceil(len(stretches) / MOST_SESSION_NUMBERS)]:
+    for stretch in stretches[:: ceil(len(stretches) / MAX_SESSION_NUMBERS)]:
         yield note(str(stretch.session), x=(stretch.start_s + stretch.end_s) / 2, **between)

@@ -17,13 +17,13 @@ from harness.report.html.figures.style import (
 from harness.report.wording import listed
 
 LOAD_HEIGHT = 330  # pixels
-FEWEST_POINTS = 2
+MIN_LOAD_POINTS = 2
 
 
 def latency_by_load(summary: Summary) -> Figure | None:
     """Return the figure if an arm has two or more rates. A line connects arms that differ only in their rate."""
     lines = _load_lines(summary)
-    if not any(len(points) >= FEWEST_POINTS for points in lines.values()):
+    if not any(len(points) >= MIN_LOAD_POINTS for points in lines.values()):
         return None
     looks = appearances(summary)
     data = [trace for name, points in lines.items() for trace in _load_curves(name, looks[points[0].arm], points)]

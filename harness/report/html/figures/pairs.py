@@ -31,7 +31,7 @@ from harness.report.wording import Estimate, difference, listed, percent_alone, 
 PAIR_HEIGHT, SESSIONS_HEIGHT, PAIR_AXIS_HEIGHT = 48, 66, 62  # pixels
 DOT_SPREAD = 0.22  # of a row, to either side of its middle
 PAIR_NAME_OFFSET = 0.45  # of a row
-MOST_DRAWN_PERCENT = 100.0  # of an interval from its estimate: with two sessions it can be very wide
+MAX_DRAWN_PERCENT = 100.0  # of an interval from its estimate: with two sessions it can be very wide
 WHAT: Mapping[Metric, str] = {
     "latency": "time per request",
     "mean": "mean time per request",
@@ -96,7 +96,7 @@ def _pair_rows(summary: Summary, metric: Metric) -> Iterator[PairRow]:
 
 
 def _interval_trace(place: int, estimate: Estimate, look: Appearance) -> Json:
-    low, high = _drawn_ends(estimate, 2 * MOST_DRAWN_PERCENT)  # a longer line visibly leaves the figure
+    low, high = _drawn_ends(estimate, 2 * MAX_DRAWN_PERCENT)  # a longer line visibly leaves the figure
     return {
         "type": "scatter",
         "mode": "markers",
@@ -129,7 +129,7 @@ def _pairs_layout(rows: Sequence[PairRow], design: Design, metric: Metric, dots:
     """Return the layout: rows from top to bottom, their names, the zero line and the equivalence band."""
     margin = design.equivalence_percent
     low, high = -margin / (1 + margin / 100), margin
-    ends = [low, high, *dots, *chain.from_iterable(_drawn_ends(row.estimate, MOST_DRAWN_PERCENT) for row in rows)]
+    ends = [low, high, *dots, *chain.from_iterable(_drawn_ends(row.estimate, MAX_DRAWN_PERCENT) for row in rows)]
     room = 0.05 * (max(ends) - min(ends))
     return layout(
         (SESSIONS_HEIGHT if dots else PAIR_HEIGHT) * len(rows) + PAIR_AXIS_HEIGHT,

@@ -16,7 +16,7 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down
 DASHES = ("solid", "dash", "dot", "dashdot")
 TEXT, SMALL, LEGEND = 13, 12, 20  # pixels: text, small text, a row of the legend
 LONGEST, SAMPLE, NARROWEST = 26, 7, 32  # characters: a name, the line beside it, a phone
-STEPS, WIDE, VERY_WIDE, MOST_TICKS = (1, 2, 5), 0.7, 3.0, 9  # ticks of an axis; widths in decades
+STEPS, WIDE, VERY_WIDE, MAX_TICKS = (1, 2, 5), 0.7, 3.0, 9  # ticks of an axis; widths in decades
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def log_ticks(bounds: tuple[float, float]) -> Json:
 def round_numbers(low: float, high: float) -> list[float]:
     """Return multiples of 1, 2 or 5 times a power of ten, as many as can be read."""
     widest = 10.0 ** ceil(log10(high - low))
-    step = next(widest / by for by in (50, 20, 10, 5, 2, 1) if (high - low) * by / widest <= MOST_TICKS)
+    step = next(widest / by for by in (50, 20, 10, 5, 2, 1) if (high - low) * by / widest <= MAX_TICKS)
     return [step * place for place in range(ceil(low / step), floor(high / step) + 1)]
 
 
