@@ -30,10 +30,10 @@ def render_comparison(comparison: RunComparison, *, width: int | None = None, co
     parts = [
         *_comparison_head(comparison),
         *_run_list(comparison),
-        *_environment_section("Different settings", comparison.settings),
+        *_environment_section("Differences in settings", comparison.settings),
         *_change_sections(comparison),
-        *_environment_section("Different measurement", comparison.measuring, _experiment_names(comparison)),
-        *_environment_section("Different hosts", comparison.host),
+        *_environment_section("Differences in measurement", comparison.measuring, _experiment_names(comparison)),
+        *_environment_section("Differences between the hosts", comparison.host),
     ]
     return page.render(parts, width=width, color=color)
 

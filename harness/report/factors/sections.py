@@ -26,14 +26,14 @@ def factor_sections(summary: Summary, design: Design | None) -> list[Section]:
 
 def _factor_section(summary: Summary, factor: str, design: Design | None) -> Section:
     interactions, cpu_interactions = (by_effect(summary.interactions, factor, metric) for metric in FACTOR_METRICS)
-    levels = [one for one in summary.levels if (one.factor, one.metric) == (factor, "latency")]
-    effects = {(one.arm, one.against): one for one in summary.comparisons if one.metric == "latency"}
-    both = [one for one in summary.both_at_once if (one.factor, one.metric) == (factor, "latency")]
-    shown = both if {factor, both[0].compared} == {"placement", "transport"} else []
+    levels = [level for level in summary.levels if (level.factor, level.metric) == (factor, "latency")]
+    effects = {(effect.arm, effect.against): effect for effect in summary.comparisons if effect.metric == "latency"}
+    both = [effect for effect in summary.both_at_once if (effect.factor, effect.metric) == (factor, "latency")]
+    crossed = both if {factor, both[0].compared} == {"placement", "transport"} else []
     sheets = [
         _interaction_sheet(effects, interactions),
         _level_sheet(levels),
-        *([both_sheet(summary, shown)] if shown else []),
+        *([both_sheet(summary, crossed)] if crossed else []),
     ]
     sentences = [
         *agreement(interactions, effects, design),
@@ -41,7 +41,7 @@ def _factor_section(summary: Summary, factor: str, design: Design | None) -> Sec
         *in_cpu_time(cpu_interactions),
         *_level_sentences(levels),
         *([VISIT_LENGTHS] if factor == TOOL and _visits_are_unlike(summary) else ()),
-        *both_sentences(summary, shown),
+        *both_sentences(summary, crossed),
     ]
     return section(_factor_heading(interactions[0]), sentences, sheets)
 

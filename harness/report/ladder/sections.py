@@ -65,7 +65,7 @@ def _bundle_rows(bundle: Together) -> Iterator[Row]:
 
 def _counter_sheets(ladder: Ladder) -> Iterator[Sheet]:
     steps = [step for step in ladder.steps if step.backing]
-    nonzero = {name for step in steps for name, seen in step.backing.items() if seen.value}
+    nonzero = {name for step in steps for name, amount in step.backing.items() if amount.value}
     for subject, labels in {"the servers": OF_SERVERS, "the network": OF_NETWORK}.items():
         names = [name for name in labels if name in nonzero]
         rows = [((rung_name(step), ""), *(_counter_cell(step.backing.get(name)) for name in names)) for step in steps]

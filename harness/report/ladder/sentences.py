@@ -105,10 +105,10 @@ def _whole_sentence(summary: Summary, ladder: Ladder, bundle: Together, design: 
 
 def _significant_steps(ladder: Ladder, bundle: Together | None) -> Iterator[str]:
     """Yield the significant steps, the largest first, with their shares of the sum."""
-    moved = by_size([step for step in in_the_sum(ladder) if step.verdict in ("faster", "slower")])
-    if moved:
+    significant = by_size([step for step in in_the_sum(ladder) if step.verdict in ("faster", "slower")])
+    if significant:
         total = bundle.sum if bundle else ladder.top
-        parts = [f"{rung_name(step)} {in_us(step)}{share(step, total)}" for step in moved]
+        parts = [f"{rung_name(step)} {in_us(step)}{share(step, total)}" for step in significant]
         whole_us = f" (sum of the steps: {in_us(total)})" if total else ""
         yield f"Significant steps{whole_us}: {'; '.join(parts)}."
 
@@ -187,10 +187,10 @@ def _negative_control(summary: Summary, ladder: Ladder, design: Design | None) -
     on_hop = all(summary.arms[step.arm].settings.get("network_leg", "hop") == "hop" for step in network)
     if not network or not on_hop or not ladder.transport.startswith("uds-"):
         return
-    moved = [rung_name(step) for step in network if step.verdict in ("faster", "slower")]
+    significant = [rung_name(step) for step in network if step.verdict in ("faster", "slower")]
     end = (
-        f"{listed(moved)} changed the time nevertheless (see Doubts)."
-        if moved
+        f"{listed(significant)} changed the time nevertheless (see Doubts)."
+        if significant
         else f"{_control_verdicts(network, design)}."
     )
     yield f"A Unix socket does not use the network, so its network rungs are a negative control: {end}"

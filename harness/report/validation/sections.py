@@ -86,13 +86,13 @@ def _claim_sheets(rows: list[ForeignRow], claims: list[Claim]) -> Iterator[Sheet
         yield Sheet("as measured", HEADER, [_foreign_row(row, None, "") for row in rows])
     for against in references:
         by_architecture = {claim.architecture: claim for claim in claims if claim.against == against}
-        shown = (
+        selected = (
             rows if len(references) == 1 else [row for row in rows if row.architecture in (against, *by_architecture)]
         )
         yield Sheet(
             f"against {against}",
             HEADER,
-            [_foreign_row(row, by_architecture.get(row.architecture), against) for row in shown],
+            [_foreign_row(row, by_architecture.get(row.architecture), against) for row in selected],
         )
 
 

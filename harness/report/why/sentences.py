@@ -128,7 +128,7 @@ def _cpu_of_setup(setup: Setup) -> str:
 
 
 def share_of(part: Amount, whole: Amount) -> str:
-    """`, 85 % of it`; nothing where either may be none, or where they are of opposite sign."""
+    """Return `, 85 % of it`; empty if either may be zero or the signs differ."""
     share = part.value / whole.value if whole.excludes_zero and part.excludes_zero else 0.0
     if share > 1:
         return ", all of it"

@@ -73,12 +73,12 @@ def test_runs_of_different_experiments_are_told_where_it_is_said_what_was_measur
 
     text = render_comparison(seen.model_copy(update={"runs": runs, "measuring": found}), width=80)
 
-    assert "Different measurement\n  Different experiments: quick and slowed.\n" in text
+    assert "Differences in measurement\n  Different experiments: quick and slowed.\n" in text
     assert ("schedule.rounds" in text) == (measuring == "another")
 
 
 def test_runs_of_one_experiment_are_not_said_to_differ_in_it() -> None:
-    assert "experiments are different" not in render_comparison(comparison("three-runs"), width=80)
+    assert "Different experiments" not in render_comparison(comparison("three-runs"), width=80)
 
 
 def test_runs_on_the_same_machine_have_no_section_on_hosts() -> None:

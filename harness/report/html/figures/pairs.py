@@ -63,7 +63,7 @@ def forest(summary: Summary, design: Design, metric: Metric) -> Figure | None:
 
 def per_session(summary: Summary, design: Design, metric: Metric, effects: Sequence[SessionEffects]) -> Figure | None:
     """Return a dot for each session, the first on top, with the estimate and its interval."""
-    of_pair = {(each.arm, each.against): each for each in effects if each.metric == metric}
+    of_pair = {(effect.arm, effect.against): effect for effect in effects if effect.metric == metric}
     rows = [row for row in _pair_rows(summary, metric) if (row.comparison.arm, row.comparison.against) in of_pair]
     if not rows:
         return None
@@ -72,12 +72,12 @@ def per_session(summary: Summary, design: Design, metric: Metric, effects: Seque
         _interval_trace(place, row.estimate, Appearance(INK, "line-ns-open", "solid")) for place, row in enumerate(rows)
     ]
     dots = [
-        _session_dots(place, each, row.look)
-        for place, (each, row) in enumerate(zip(session_effects, rows, strict=True))
+        _session_dots(place, effect, row.look)
+        for place, (effect, row) in enumerate(zip(session_effects, rows, strict=True))
     ]
     alt = f"Difference in {WHAT[metric]}, session by session: {listed(list(map(_session_range, session_effects)))}."
     frame = _pairs_layout(
-        rows, design, metric, dots=list(chain.from_iterable(each.percent for each in session_effects))
+        rows, design, metric, dots=list(chain.from_iterable(effect.percent for effect in session_effects))
     )
     return Figure(f"sessions-{metric}", alt, [*dots, *means], frame)
 
