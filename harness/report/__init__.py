@@ -1,1 +1,1 @@
-"""Says what was found: a summary goes in, text for people and files for other tools come out."""
+"""Reports: a summary as text, Markdown and HTML for people, and as files for other tools."""

@@ -1,4 +1,4 @@
-"""Renders what would be measured, and what an experiment can be made of."""
+"""What `plan`, `show` and `list` print: the plan, the parts of a stack, the settings and plug-ins."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,156 +13,159 @@ from harness.experiment.screens import short_names
 from harness.model import Arm, Experiment, Pilot, Plan, Schedule, Settings
 from harness.report import page
 from harness.report.page import Paragraph, grid, heading, verbatim
-from harness.report.wording import counted, duration
+from harness.report.wording import counted, duration, listed
 
 ROUNDS_SHOWN = 3
 OUR_CLIENT = "client"
-UNTOLD_OF_SERVICES = ("transport", "start")
-UNTOLD_OF_STACKS = ("url", "authority", "pids", "cgroup", "start")
+MIN_GAIN = 1.1  # of interleaving, that is worth mentioning
+HIDDEN_FOR_SERVICES = ("transport", "start")
+HIDDEN_FOR_STACKS = ("url", "authority", "pids", "cgroup", "start")
 
 
 def render_plan(
     plan: Plan, expected_s: float | None, too_short: str = "", *, width: int | None = None, color: bool = False
 ) -> str:
-    """The question, the arms and what they are compared with, how much is measured, in which order, for how long.
+    """Return the question, the arms and their references, the schedule, the first rounds and the expected time.
 
-    `too_short` is the sentence on a budget that is.
+    `too_short` is a sentence that replaces the expected time if the budget is too short.
     """
     experiment = plan.experiment
     parts = [
         Paragraph(experiment.question, style="bold"),
         "",
-        _arms(experiment),
+        _arm_table(experiment),
         "",
-        *_screen(experiment),
-        *_common(experiment.arms),
-        Paragraph(_schedule(plan)),
+        *_screen_paragraphs(experiment),
+        *_common_settings(experiment.arms),
+        Paragraph(_schedule_text(plan)),
         "",
         heading("The first rounds of session 1"),
-        *_rounds(plan),
+        *_first_rounds(plan),
         "",
-        Paragraph(too_short or _time(expected_s, experiment.design.budget_s)),
+        Paragraph(too_short or _expected_duration(expected_s, experiment.design.budget_s)),
     ]
     return page.render(parts, width=width, color=color)
 
 
 def foreseen(schedule: Schedule, pilot: Pilot) -> str:
-    """What a pilot chose and promises, in a sentence."""
-    visit = f"{counted(schedule.settle, 'untimed request')} and {counted(schedule.burst, 'timed one')}"
+    """Return the schedule that the pilot chose, with the expected precision."""
+    rounds = f"{counted(schedule.sessions, 'session')} x {counted(schedule.rounds, 'round')}"
+    visit = f"{schedule.settle} warm-up and {counted(schedule.burst, 'timed request')}"
+    gain = f", interval {pilot.gain:.1f} times narrower than running one arm after the other"
     return (
-        f"{counted(schedule.sessions, 'session')} of {counted(schedule.rounds, 'round')}, {visit} a visit: "
-        f"±{pilot.half_width_percent:.2g} % expected, {pilot.gain:.1f} times as narrow as one arm after the other."
+        f"Plan from the pilot: {rounds}; per visit {visit}. Expected precision ±{pilot.half_width_percent:.2g} %"
+        f"{gain if pilot.gain >= MIN_GAIN else ''}."
     )
 
 
 def render_stack(arm: str, parts: Mapping[str, str], *, width: int | None = None, color: bool = False) -> str:
-    """Everything that would be run for `arm`, as it is: `parts` maps what it is ("nginx.conf") to its text."""
-    shown: list[RenderableType] = [heading(f"What {arm} runs")]
+    """Return everything that `arm` runs, unchanged: `parts` maps a title ("nginx.conf") to its text."""
+    blocks: list[RenderableType] = [heading(f"What {arm} runs")]
     for title, text in parts.items():
-        shown += ["", heading(title), verbatim(text.rstrip())]
-    return page.render(shown, width=width, color=color)
+        blocks += ["", heading(title), verbatim(text.rstrip())]
+    return page.render(blocks, width=width, color=color)
 
 
 def render_list(plugins: Mapping[str, Mapping[str, str]], *, width: int | None = None, color: bool = False) -> str:
-    """The settings of an arm, then a table for each kind of plug-in; `plugins` maps kind to name to help text."""
-    parts: list[RenderableType] = [heading("Settings of an arm"), _settings()]
+    """Return the settings of an arm and a table for each kind of plug-in: `plugins` maps kind to name to help text."""
+    parts: list[RenderableType] = [heading("Settings of an arm"), _settings_table()]
     for kind, help_texts in plugins.items():
-        parts += ["", heading(kind.capitalize()), _table(("name", "what it is"), help_texts.items())]
+        parts += ["", heading(kind.capitalize()), _text_table(("name", "what it is"), help_texts.items())]
     return page.render(parts, width=width, color=color)
 
 
-def _arms(experiment: Experiment) -> Table:
-    arms, against, varying = experiment.arms, dict(experiment.pairs), _varying(experiment.arms)
+def _arm_table(experiment: Experiment) -> Table:
+    arms, against, varying = experiment.arms, dict(experiment.pairs), _varying_settings(experiment.arms)
     if experiment.levels:
-        rows = [(arm.name, _changed(arm, experiment.levels), against.get(arm.name, "")) for arm in arms]
-        return _table(("arm", "what is changed", "compared with"), rows)
-    rows = [(arm.name, _what(arm, varying), against.get(arm.name, "")) for arm in arms]
-    return _table(("arm", "what differs", "compared with"), rows)
+        rows = [(arm.name, _changed_factors(arm, experiment.levels), against.get(arm.name, "")) for arm in arms]
+        return _text_table(("arm", "what is changed", "compared with"), rows)
+    rows = [(arm.name, _differing_settings(arm, varying), against.get(arm.name, "")) for arm in arms]
+    return _text_table(("arm", "what differs", "compared with"), rows)
 
 
-def _changed(arm: Arm, levels: Mapping[str, Mapping[str, str]]) -> str:
-    """Of a screen's arm: where it leaves the first level of a factor."""
+def _changed_factors(arm: Arm, levels: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the factors of a screen's arm that are not at their first level."""
     if arm.control_of is not None:
-        return f"nothing: it is {arm.control_of} a second time"
+        return f"nothing: A/A control of {arm.control_of}"
     first = next(iter(levels.values()))
     names = short_names(list(first))
     changed = [f"{names[key]}={level}" for key, level in levels[arm.name].items() if level != first[key]]
     return ", ".join(changed) or "nothing"
 
 
-def _screen(experiment: Experiment) -> Iterator[RenderableType]:
-    """Which design makes the arms, and what its first arm has."""
+def _screen_paragraphs(experiment: Experiment) -> Iterator[RenderableType]:
+    """Yield the screen of the arms, the levels of its first arm, and the factors expected to have no effect."""
     if experiment.levels:
         first = next(iter(experiment.levels.values()))
         levels = ", ".join(f"{key}={level}" for key, level in first.items())
         yield Paragraph(f"The arms are the runs of the screen {experiment.design.screen}. The first has {levels}.")
         yield ""
     if nulls := experiment.design.expect_null:
-        yield Paragraph(f"Expected to do nothing: {', '.join(name.removeprefix('knobs.') for name in nulls)}.")
+        yield Paragraph(f"Expected to have no effect: {listed([name.removeprefix('knobs.') for name in nulls])}.")
         yield ""
 
 
-def _varying(arms: Sequence[Arm]) -> list[str]:
-    """The settings in which the arms differ from each other."""
-    flat = [_flat(arm.settings) for arm in arms]
+def _varying_settings(arms: Sequence[Arm]) -> list[str]:
+    """Return the settings in which the arms differ."""
+    flat = [_flat_settings(arm.settings) for arm in arms]
     keys = dict.fromkeys(key for settings in flat for key in settings)
     return [key for key in keys if any(settings.get(key) != flat[0].get(key) for settings in flat)]
 
 
-def _what(arm: Arm, varying: Sequence[str]) -> str:
+def _differing_settings(arm: Arm, varying: Sequence[str]) -> str:
     if arm.control_of is not None:
-        return f"nothing: it is {arm.control_of} a second time"
-    flat, untold = _flat(arm.settings), UNTOLD_OF_SERVICES if arm.settings.url else UNTOLD_OF_STACKS
-    return ", ".join(_assignment(key, flat[key]) for key in varying if key in flat and key not in untold)
+        return f"nothing: A/A control of {arm.control_of}"
+    flat, hidden = _flat_settings(arm.settings), HIDDEN_FOR_SERVICES if arm.settings.url else HIDDEN_FOR_STACKS
+    return ", ".join(_assignment(key, flat[key]) for key in varying if key in flat and key not in hidden)
 
 
-def _common(arms: Sequence[Arm]) -> Iterator[RenderableType]:
-    """What all arms have and the defaults do not."""
-    defaults, flat, varying = _flat(Settings()), _flat(arms[0].settings), _varying(arms)
+def _common_settings(arms: Sequence[Arm]) -> Iterator[RenderableType]:
+    """Yield the settings that all arms share and that are not the defaults."""
+    defaults, flat, varying = _flat_settings(Settings()), _flat_settings(arms[0].settings), _varying_settings(arms)
     shared = [key for key in flat if key not in varying and flat[key] != defaults.get(key)]
     if shared:
         yield Paragraph(f"All have {', '.join(_assignment(key, flat[key]) for key in shared)}.")
         yield ""
 
 
-def _flat(settings: Settings) -> dict[str, Any]:
-    """The settings, each knob by its dotted name."""
+def _flat_settings(settings: Settings) -> dict[str, Any]:
+    """Return the settings, each knob under its dotted name."""
     values = settings.model_dump()
     return values | {f"knobs.{name}": level for name, level in values.pop("knobs").items()}
 
 
 def _assignment(key: str, value: Any) -> str:
-    return f"{key} = {_toml(value)}"
+    return f"{key} = {_toml_value(value)}"
 
 
-def _toml(value: Any) -> str:
-    """A value as it is written in an experiment file."""
+def _toml_value(value: Any) -> str:
+    """Return a value in the notation of an experiment file."""
     if isinstance(value, dict):
         inside = ", ".join(_assignment(key, item) for key, item in value.items())
         return f"{{ {inside} }}" if inside else "{}"
     return json.dumps(value)
 
 
-def _schedule(plan: Plan) -> str:
+def _schedule_text(plan: Plan) -> str:
     schedule, seed = plan.schedule, plan.experiment.design.seed
     about = "about " if schedule.visiting_s else ""
     rounds = f"{counted(schedule.sessions, 'session')} of {about}{counted(schedule.rounds, 'round')}"
     order = f"each round visits every arm once, in random order (seed {seed})"
-    return f"{rounds}; {order}. A visit is {_visit(plan.experiment.arms, schedule)}. Reason: {schedule.reason}."
+    return f"{rounds}; {order}. A visit is {_visit_text(plan.experiment.arms, schedule)}. Reason: {schedule.reason}."
 
 
-def _visit(arms: Sequence[Arm], schedule: Schedule) -> str:
+def _visit_text(arms: Sequence[Arm], schedule: Schedule) -> str:
     tools = dict.fromkeys(arm.settings.tool for arm in arms)
-    return " or ".join(_visit_by(tool, schedule) for tool in tools)
+    return " or ".join(_visit_of_tool(tool, schedule) for tool in tools)
 
 
-def _visit_by(tool: str, schedule: Schedule) -> str:
+def _visit_of_tool(tool: str, schedule: Schedule) -> str:
     if tool == OUR_CLIENT:
-        return f"{schedule.settle} untimed and {counted(schedule.burst, 'timed request')}"
-    return f"one run of {tool} after {counted(schedule.settle, 'untimed request')}"
+        return f"{schedule.settle} warm-up and {counted(schedule.burst, 'timed request')}"
+    return f"one run of {tool} after {counted(schedule.settle, 'warm-up request')}"
 
 
-def _rounds(plan: Plan) -> Iterator[RenderableType]:
+def _first_rounds(plan: Plan) -> Iterator[RenderableType]:
     names = [arm.name for arm in plan.experiment.arms]
     orders = list(islice(orders_of(plan, 1), ROUNDS_SHOWN + 1))
     for number, order in enumerate(orders[:ROUNDS_SHOWN], start=1):
@@ -171,26 +174,30 @@ def _rounds(plan: Plan) -> Iterator[RenderableType]:
         yield Paragraph("...", first_indent="  ")
 
 
-def _time(expected_s: float | None, budget_s: float) -> str:
+def _expected_duration(expected_s: float | None, budget_s: float) -> str:
     budget = f"the budget is {duration(budget_s)}"
     if expected_s is None:
-        return f"How long it takes is seen in a pilot; {budget}."
-    return f"Expected to take {duration(expected_s)}; {budget}."
+        return f"A pilot determines the duration; {budget}."
+    return f"Expected duration: {duration(expected_s)}; {budget}."
 
 
-def _settings() -> Table:
+def _settings_table() -> Table:
     rows = [
-        (name, _toml(field.get_default(call_default_factory=True)), f"{field.description}{_choices(field.annotation)}")
+        (
+            name,
+            _toml_value(field.get_default(call_default_factory=True)),
+            f"{field.description}{_choices(field.annotation)}",
+        )
         for name, field in Settings.model_fields.items()
     ]
-    return _table(("setting", "default", "what it is"), rows)
+    return _text_table(("setting", "default", "what it is"), rows)
 
 
 def _choices(annotation: Any) -> str:
     return f": {', '.join(get_args(annotation))}" if get_origin(annotation) is Literal else ""
 
 
-def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+def _text_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     table = grid()
     for header in headers:
         table.add_column(header, overflow="fold")

@@ -1,4 +1,4 @@
-"""Renders a calibration: what the harness may be believed on this machine, a line a claim."""
+"""A calibration as text: false alarms, detected spikes and noise floor of this machine, one line each."""
 
 from collections.abc import Iterator
 
@@ -10,78 +10,83 @@ from harness.report.page import Paragraph
 from harness.report.wording import counted, duration
 
 NOMINAL_PERCENT = 5.0
-FEWEST_RUNS = 10  # of the same arm twice; after fewer, none with a false alarm, a third of all may have one
+MIN_AA_RUNS = 10  # A/A runs; with fewer, a rate of one third would be compatible with no false alarm at all
 
 
-def render_calibration(found: Calibration, *, width: int | None = None, color: bool = False) -> str:
-    """False alarms, coverage of the spikes, label swap and floor; the answer first."""
-    lines = [_alarms(found), *map(_spike, found.spikes), _swap(found), floor(found)]
+def render_calibration(calibration: Calibration, *, width: int | None = None, color: bool = False) -> str:
+    """Return the answer, then false alarms, coverage of the spikes, label swap and noise floor."""
+    lines = [
+        _alarms_line(calibration),
+        *map(_spike_line, calibration.spikes),
+        _swap_line(calibration),
+        floor(calibration),
+    ]
     claims = [Paragraph(line, first_indent="- ", indent="  ") for line in lines]
-    parts: list[RenderableType] = [Paragraph(_answer(found), style="bold"), "", *claims]
+    parts: list[RenderableType] = [Paragraph(_answer(calibration), style="bold"), "", *claims]
     return page.render(parts, width=width, color=color)
 
 
-def floor(found: Calibration) -> str:
-    """The smallest difference that is seen here, in a sentence."""
-    run = f"{counted(found.sessions_per_run, 'session')} ({duration(found.seconds_per_run)})"
+def floor(calibration: Calibration) -> str:
+    """Return the smallest difference that is detected here, in a sentence."""
+    run = f"{counted(calibration.sessions_per_run, 'session')} ({duration(calibration.seconds_per_run)})"
     return (
-        f"Floor: a difference of {found.floor_percent:.2g} % ({found.floor_us:.2g} us) is seen in 80 % of runs "
-        f"of {run}; four times the time halves it."
+        f"Noise floor: a difference of {calibration.floor_percent:.2g} % ({calibration.floor_us:.2g} us) is detected "
+        f"in 80 % of runs of {run}; four times the time halves it."
     )
 
 
-def mention(found: Calibration) -> str:
-    """One line that stands beside results."""
-    alarms = f"{found.aa.alarms} false alarms in {counted(found.aa.runs, 'run')}"
-    return f"Last calibration of this host: {alarms}. {floor(found)}"
+def mention(calibration: Calibration) -> str:
+    """Return one line on the last calibration, for a report of results."""
+    alarms = f"{counted(calibration.aa.alarms, 'false alarm')} in {counted(calibration.aa.runs, 'A/A run')}"
+    return f"Last calibration of this host: {alarms}. {floor(calibration)}"
 
 
-def _answer(found: Calibration) -> str:
-    said = [*_careful(found), *_too_short(found)]
-    if not said:
-        return "The harness can be believed here: no more false alarms than chance gives, and known spikes are found."
-    return " ".join(said)
+def _answer(calibration: Calibration) -> str:
+    sentences = [*_cautions(calibration), *_too_few_runs(calibration)]
+    if not sentences:
+        return "Calibrated: no more false alarms than expected by chance, and injected spikes are detected."
+    return " ".join(sentences)
 
 
-def _careful(found: Calibration) -> Iterator[str]:
-    if reasons := list(_objections(found)):
-        yield f"Be careful with results of this machine: {'; '.join(reasons)}."
+def _cautions(calibration: Calibration) -> Iterator[str]:
+    if reasons := list(_objections(calibration)):
+        yield f"Treat results of this machine with care: {'; '.join(reasons)}."
 
 
-def _too_short(found: Calibration) -> Iterator[str]:
-    if found.aa.runs < FEWEST_RUNS:
+def _too_few_runs(calibration: Calibration) -> Iterator[str]:
+    if calibration.aa.runs < MIN_AA_RUNS:
         yield (
-            f"Too short to tell: {counted(found.aa.runs, 'run')} of the same arm twice, where {FEWEST_RUNS} or more "
-            "say whether there are more false alarms than chance gives. A longer --budget tells."
+            f"Too few A/A runs ({calibration.aa.runs}) to check the rate of false alarms: at least {MIN_AA_RUNS} are "
+            "needed. Use a longer --budget."
         )
 
 
-def _objections(found: Calibration) -> Iterator[str]:
-    if found.aa.percent_low > NOMINAL_PERCENT:
-        yield f"one arm was called different from itself in {found.aa.alarms} of {counted(found.aa.runs, 'run')}"
-    for spike in found.spikes:
+def _objections(calibration: Calibration) -> Iterator[str]:
+    if calibration.aa.percent_low > NOMINAL_PERCENT:
+        yield f"A/A comparisons showed a difference in {calibration.aa.alarms} of {counted(calibration.aa.runs, 'run')}"
+    for spike in calibration.spikes:
         if spike.covered < 0.9 * spike.runs:
-            yield f"the spike of {spike.us} us was missed by {spike.runs - spike.covered} of {spike.runs} intervals"
-    if found.swap.flipped < found.swap.runs:
-        yield "exchanging labels changed more than the sign"
+            missed = spike.runs - spike.covered
+            yield f"{missed} of {spike.runs} intervals do not contain the injected spike of {spike.us} us"
+    if calibration.swap.flipped < calibration.swap.runs:
+        yield "swapping the labels changed more than the sign"
 
 
-def _alarms(found: Calibration) -> str:
-    aa = found.aa
+def _alarms_line(calibration: Calibration) -> str:
+    aa = calibration.aa
     return (
-        f"The same arm twice: called different in {aa.alarms} of {counted(aa.runs, 'run')} "
-        f"(95 % interval of that rate {aa.percent_low:.1f} to {aa.percent_high:.1f} %; "
-        f"{NOMINAL_PERCENT:.0f} % is promised)."
+        f"A/A comparison: false alarms in {aa.alarms} of {counted(aa.runs, 'run')} (95 % interval of the rate "
+        f"{aa.percent_low:.1f} to {aa.percent_high:.1f} %; nominal {NOMINAL_PERCENT:.0f} %)."
     )
 
 
-def _spike(spike: Spike) -> str:
+def _spike_line(spike: Spike) -> str:
     return (
-        f"{spike.us} us of CPU time more in the app: {spike.estimate_us:.1f} us seen on average; "
-        f"the interval contained the truth in {spike.covered} of {counted(spike.runs, 'run')}."
+        f"Injected {spike.us} us of CPU time in the app: measured {spike.estimate_us:.1f} us on average; the interval "
+        f"contains the true value in {spike.covered} of {counted(spike.runs, 'run')}."
     )
 
 
-def _swap(found: Calibration) -> str:
-    runs = f"{found.swap.flipped} of {counted(found.swap.runs, 'run')}"
-    return f"Labels exchanged: the sign flipped and nothing else changed in {runs}."
+def _swap_line(calibration: Calibration) -> str:
+    runs = f"{calibration.swap.flipped} of {counted(calibration.swap.runs, 'run')}"
+    return f"Swapped labels: only the sign changed in {runs}."

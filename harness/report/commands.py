@@ -1,4 +1,4 @@
-"""The commands that continue a run or make it again, as one would type them."""
+"""Command lines that resume or repeat a run."""
 
 import shlex
 
@@ -8,11 +8,12 @@ NAME = "barehop"
 
 
 def completing(summary: Summary, directory: str, command: str = NAME) -> str:
+    """Return the command that resumes the run in `directory`."""
     return f"{command} run --resume {shlex.quote(directory)}{_allowed(summary)}"
 
 
 def repeating(summary: Summary, experiment: str, command: str = NAME) -> str:
-    """With everything that the command line said of what is measured."""
+    """Return the command that repeats the run, with its overrides."""
     overridden = "".join(f" --set {shlex.quote(override)}" for override in summary.overrides)
     return f"{command} run {shlex.quote(experiment)}{overridden}{_allowed(summary)}"
 

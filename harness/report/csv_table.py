@@ -1,4 +1,4 @@
-"""Writes results as CSV for spreadsheets: a line for each quantity, whose name ends in its unit."""
+"""Results as CSV for spreadsheets: one line per arm and quantity; the name of a quantity ends in its unit."""
 
 import csv
 import io
@@ -14,69 +14,69 @@ HEADER = (
     "directory",  # of the run
     "sessions",
     "arm",
-    "against",  # the arm it is compared with; empty for what was measured of the arm itself
-    "quantity",  # mean_us, cpu_nginx_us, latency_difference_percent, latency_main_effect_us, ...: the unit comes last
+    "against",  # the reference; empty for a quantity of the arm itself
+    "quantity",  # mean_us, cpu_nginx_us, latency_difference_percent, latency_main_effect_us, ...: the unit is last
     "value",  # empty where there is none
     "low",  # of the 95 % interval, of comparisons only
     "high",
     "p",  # before any correction
-    "p_adjusted",  # after Holm's, of a screen's effects Benjamini and Hochberg's; empty for a control, judged alone
+    "p_adjusted",  # by Holm; effects of a screen by Benjamini and Hochberg; empty for a control
     "verdict",
 )
 
-Row = dict[str, Any]
+CsvRow = dict[str, Any]
 
 
 def render_csv(*summaries: Summary) -> str:
-    """One table of all `summaries`, in tidy form: the columns of HEADER, and a row for each arm and quantity.
+    """Return one table of all `summaries` in tidy form: the columns of HEADER, one row per arm and quantity.
 
-    Differences are in percent and in microseconds, the arm relative to `against`: negative is faster. So are the main
-    effects of a screen, where `arm` is a level of a factor and `against` its first one. What was measured elsewhere
-    comes last, run by run: its experiment is where, its directory the file, its arm the architecture.
+    Differences are in percent and in microseconds, of `arm` relative to `against`; negative is faster. For main effects
+    of a screen, `arm` is a level of a factor and `against` the first level. Imported results come last, run by run:
+    `experiment` is their place, `directory` their file and `arm` their architecture.
     """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, HEADER, restval="", lineterminator="\n")
     writer.writeheader()
     for summary in summaries:
-        writer.writerows(_rows(summary))
-        writer.writerows(_counted(summary))
+        writer.writerows(_summary_rows(summary))
+        writer.writerows(_counter_rows(summary))
     for run in summaries[0].foreign if summaries else ():  # the same beside each
-        writer.writerows(_told(run))
+        writer.writerows(_imported_rows(run))
     return stream.getvalue()
 
 
-def _rows(summary: Summary) -> Iterator[Row]:
+def _summary_rows(summary: Summary) -> Iterator[CsvRow]:
     run = {"experiment": summary.experiment, "directory": summary.directory, "sessions": summary.sessions}
     for name, arm in summary.arms.items():
-        yield from ({**run, "arm": name, **row} for row in _measured(arm))
+        yield from ({**run, "arm": name, **row} for row in _arm_quantities(arm))
     for comparison in summary.comparisons:
-        yield from ({**run, **row} for row in _compared(comparison, f"{comparison.metric}_difference"))
+        yield from ({**run, **row} for row in _effect_rows(comparison, f"{comparison.metric}_difference"))
     for effect in summary.main_effects:
-        rows = _compared(effect, f"{effect.metric}_main_effect")
+        rows = _effect_rows(effect, f"{effect.metric}_main_effect")
         yield from ({**run, **row, "arm": effect_name(effect)} for row in rows)
     for tail in summary.tails:
         percentile = f"p{tail.percentile:g}".replace(".", "")
-        yield from ({**run, **row} for row in _compared(tail, f"{percentile}_difference"))
+        yield from ({**run, **row} for row in _effect_rows(tail, f"{percentile}_difference"))
     for ladder in summary.ladders:
-        yield from ({**run, **row} for row in _climbed(ladder))
+        yield from ({**run, **row} for row in _ladder_rows(ladder))
 
 
-def _climbed(ladder: Ladder) -> Iterator[Row]:
-    """What a ladder says beyond the comparisons that are its steps."""
+def _ladder_rows(ladder: Ladder) -> Iterator[CsvRow]:
+    """Yield the effects of a ladder that are not steps: the top at once, the sum, and the rest beyond the sum."""
     if ladder.top:
-        yield from _compared(ladder.top, "network_at_once_difference")
-    for one in ladder.together:
-        if one.sum and one.beyond:
-            yield from _compared(one.sum, "sum_of_steps_difference")
-            yield from _compared(one.beyond, "beyond_the_sum_difference")
+        yield from _effect_rows(ladder.top, "network_at_once_difference")
+    for bundle in ladder.together:
+        if bundle.sum and bundle.beyond:
+            yield from _effect_rows(bundle.sum, "sum_of_steps_difference")
+            yield from _effect_rows(bundle.beyond, "beyond_the_sum_difference")
 
 
-def _measured(arm: ArmSummary) -> Iterable[Row]:
+def _arm_quantities(arm: ArmSummary) -> Iterable[CsvRow]:
     values = arm.model_dump(include=set(MEASURED)) | {f"cpu_{role}_us": us for role, us in arm.cpu_us.items()}
     return ({"quantity": quantity, "value": value} for quantity, value in values.items())
 
 
-def _compared(comparison: Comparison | MainEffect | Tail | Climb | Beyond, quantity: str) -> Iterator[Row]:
+def _effect_rows(comparison: Comparison | MainEffect | Tail | Climb | Beyond, quantity: str) -> Iterator[CsvRow]:
     judged = comparison.model_dump(include={"arm", "against", "p", "p_adjusted", "verdict"})
     intervals = {
         "percent": (comparison.percent, comparison.percent_low, comparison.percent_high),
@@ -86,8 +86,8 @@ def _compared(comparison: Comparison | MainEffect | Tail | Climb | Beyond, quant
         yield {**judged, "quantity": f"{quantity}_{unit}", "value": value, "low": low, "high": high}
 
 
-def _told(run: Foreign) -> Iterator[Row]:
-    """What a file tells of one run; nothing for what it does not tell."""
+def _imported_rows(run: Foreign) -> Iterator[CsvRow]:
+    """Yield the quantities of one imported run that its file has."""
     percentiles = {f"p{percent:g}".replace(".", ""): us for percent, us in run.percentiles_us.items()}
     failed = None if run.requests is None and not run.failures else sum(run.failures.values())
     values = {
@@ -99,17 +99,17 @@ def _told(run: Foreign) -> Iterator[Row]:
         "mean_us": run.mean_us,
         **{f"{name}_us": us for name, us in percentiles.items()},
     }
-    told = {"experiment": run.where, "directory": str(run.source), "arm": run.architecture}
-    yield from ({**told, "quantity": name, "value": value} for name, value in values.items() if value is not None)
+    origin = {"experiment": run.where, "directory": str(run.source), "arm": run.architecture}
+    yield from ({**origin, "quantity": name, "value": value} for name, value in values.items() if value is not None)
 
 
-def _counted(summary: Summary) -> Iterator[Row]:
-    """Counters, per request: of each arm, and the difference from the arm it is compared with."""
+def _counter_rows(summary: Summary) -> Iterator[CsvRow]:
+    """Yield the counters of each arm per request, and their differences from the reference."""
     run = {"experiment": summary.experiment, "directory": summary.directory, "sessions": summary.sessions}
     against = {comparison.arm: comparison.against for comparison in summary.comparisons}
     for counter in summary.counters:
-        for arm, seen in counter.arms.items():
-            yield {**run, "arm": arm, "quantity": counter.name, **seen.model_dump()}
-        for arm, seen in counter.differences.items():
+        for arm, amount in counter.arms.items():
+            yield {**run, "arm": arm, "quantity": counter.name, **amount.model_dump()}
+        for arm, amount in counter.differences.items():
             quantity = f"{counter.name}_difference"
-            yield {**run, "arm": arm, "against": against.get(arm, ""), "quantity": quantity, **seen.model_dump()}
+            yield {**run, "arm": arm, "against": against.get(arm, ""), "quantity": quantity, **amount.model_dump()}

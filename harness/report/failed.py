@@ -1,4 +1,4 @@
-"""The section on requests that failed: of which arms, how many, and how."""
+"""The section on failed requests: how many of each arm, and how they failed."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,42 +9,42 @@ from harness.report.wording import listed, rounded
 
 
 def failure_sections(summary: Summary) -> list[Section]:
-    """None where none failed; arms without a failure stand beside the others."""
+    """Return a table of all arms if any request failed."""
     if not any(arm.failed for arm in summary.arms.values()):
         return []
-    rows = [_row(name, arm) for name, arm in summary.arms.items()]
-    sheet = Sheet("How many of each arm", ("arm", "answered", "failed", "of all", "how"), rows)
-    return [section("What failed", [f"Of {listed(list(_of_ways(summary)))}."], [sheet])]
+    rows = [_failure_row(name, arm) for name, arm in summary.arms.items()]
+    sheet = Sheet("Failed requests of each arm", ("arm", "answered", "failed", "of all", "how"), rows)
+    return [section("Failed requests", [f"Of {listed(list(_failure_clauses(summary)))}."], [sheet])]
 
 
-def _row(name: str, arm: ArmSummary) -> Row:
+def _failure_row(name: str, arm: ArmSummary) -> Row:
     kinds = sorted(arm.failed_by_kind.items(), key=lambda kind: -kind[1])
     how = ", ".join(f"{kind}: {count}" for kind, count in kinds) or ABSENT
-    return (name, ""), (str(arm.requests), ""), (str(arm.failed), ""), (_share([arm]), ""), (how, "")
+    return (name, ""), (str(arm.requests), ""), (str(arm.failed), ""), (_failed_percent([arm]), ""), (how, "")
 
 
-def _of_ways(summary: Summary) -> Iterator[str]:
+def _failure_clauses(summary: Summary) -> Iterator[str]:
     arms = list(summary.arms.values())
-    for way in dict.fromkeys(map(_way, arms)):
-        those = [arm for arm in arms if _way(arm) == way]
+    for hop in dict.fromkeys(map(_hop_of, arms)):
+        those = [arm for arm in arms if _hop_of(arm) == hop]
         failed = sum(arm.failed for arm in those)
-        share = f"{failed} failed ({_share(those)})" if failed else "none failed"
-        yield f"{_sent(those)} requests {way} {share}"
+        share = f"{failed} failed ({_failed_percent(those)})" if failed else "none failed"
+        yield f"{_sent_requests(those)} requests {hop} {share}"
 
 
-def _way(arm: ArmSummary) -> str:
-    """Services stand together: what is behind a url is not known."""
+def _hop_of(arm: ArmSummary) -> str:
+    """Return the transport of the arm; all services share one entry because their transport is unknown."""
     if "url" in arm.settings:
-        return "to services by their url"
+        return "to services by url"
     transport = arm.settings.get("transport", "tcp")
     return f"over {HOPS.get(transport, transport)}"
 
 
-def _sent(arms: Sequence[ArmSummary]) -> int:
-    """Those that failed are not among an arm's requests, which were answered right."""
+def _sent_requests(arms: Sequence[ArmSummary]) -> int:
+    """Return the number of requests sent: `requests` counts only those with the right answer."""
     return sum(arm.requests + arm.failed for arm in arms)
 
 
-def _share(arms: Sequence[ArmSummary]) -> str:
+def _failed_percent(arms: Sequence[ArmSummary]) -> str:
     failed = sum(arm.failed for arm in arms)
-    return f"{rounded(100 * failed / _sent(arms), 2)} %" if failed else ABSENT
+    return f"{rounded(100 * failed / _sent_requests(arms), 2)} %" if failed else ABSENT

@@ -1,4 +1,4 @@
-"""Renders what a look at the machine found: a checklist, and what can be concluded from measuring here."""
+"""What `doctor` prints: a checklist of the machine, and what can be concluded from measurements on it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ STYLES: Mapping[State, str] = {"ok": "green", "doubt": "yellow", "missing": "bol
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at: `seen` is a fact with its value, `advice` what to do when it is not ok."""
+    """One check: `seen` is the observed value, `advice` what to do if it is not ok."""
 
     subject: str
     state: State
@@ -29,7 +29,7 @@ class Finding:
 def render_doctor(
     findings: Sequence[Finding], conclusions: Sequence[str], *, width: int | None = None, color: bool = False
 ) -> str:
-    """The findings as a checklist, how many of them ask for something, then `conclusions`, a line each."""
+    """Return the checklist, the number of doubts and missing items, then `conclusions`, one line each."""
     parts: list[RenderableType] = [_checklist(findings), "", Paragraph(_count(findings))]
     if conclusions:
         parts += ["", heading("What can be concluded here")]
@@ -39,14 +39,14 @@ def render_doctor(
 
 def _checklist(findings: Sequence[Finding]) -> Table:
     table = grid()
-    for header in ("state", "subject", "seen"):
+    for header in ("state", "subject", "observed"):
         table.add_column(header, overflow="fold")
     for finding in findings:
-        table.add_row(Text(finding.state, style=STYLES[finding.state]), finding.subject, _seen(finding))
+        table.add_row(Text(finding.state, style=STYLES[finding.state]), finding.subject, _observation(finding))
     return table
 
 
-def _seen(finding: Finding) -> RenderableType:
+def _observation(finding: Finding) -> RenderableType:
     if not finding.advice or finding.state == "ok":
         return Paragraph(finding.seen)
     return Group(Paragraph(finding.seen), Paragraph(finding.advice, style="dim", first_indent="-> ", indent="   "))
@@ -56,5 +56,5 @@ def _count(findings: Sequence[Finding]) -> str:
     states = [finding.state for finding in findings]
     doubts, missing = states.count("doubt"), states.count("missing")
     if not doubts and not missing:
-        return "Nothing is missing and nothing is in doubt."
+        return "No doubts, nothing missing."
     return f"{counted(doubts, 'doubt')}, {missing} missing."

@@ -1,4 +1,4 @@
-"""Sets what was measured elsewhere beside a result: the same quantities, with what is known of each and no verdict."""
+"""The section on imported results: the same quantities beside those of the arms, without verdicts."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from statistics import fmean
 from harness.model import ArmSummary, Foreign, Summary
 from harness.report.sheet import ABSENT, Cell, Row, Section, Sheet
 from harness.report.tables import milliseconds, rate
-from harness.report.wording import counted
+from harness.report.wording import counted, listed
 
-HEADING = "Measured elsewhere"
+HEADING = "Imported results"
 UNNAMED = HERE, ELSEWHERE = "here", "elsewhere"
 HEADER = (
     "architecture",
@@ -21,22 +21,23 @@ HEADER = (
     "failed",
 )
 APART = (
-    "These were measured at another time, by another tool, perhaps on another machine: how they differ from the arms "
-    "here is not what the hop costs. `barehop validate` says what can be concluded from them."
+    "These were measured at another time, with another tool, perhaps on another machine: their difference from the "
+    "arms here is not the cost of the hop. `barehop validate` reports what can be concluded from them."
 )
-SINGLE = "{} with one run only: that says nothing of how much the next would differ."
+SINGLE = "Single runs give no estimate of the variation between runs: {}."
 P99 = 99.0
-FEW = 3
+MAX_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What runs say of one quantity, with the decimals that their resolution deserves."""
+class RunValues:
+    """One quantity of several runs, with the decimals that their resolution deserves."""
 
     values: Sequence[float]
     places: int
 
     def cell(self) -> Cell:
+        """Return the mean, with the lowest and highest value of several runs."""
         if not self.values:
             return ABSENT, ""
         mean, *ends = (f"{value:.{self.places}f}" for value in (fmean(self.values), min(self.values), max(self.values)))
@@ -44,19 +45,19 @@ class Told:
 
 
 def foreign_sections(summary: Summary) -> list[Section]:
-    """A table of the arms here, and one of each place with its architectures; nothing where nothing is elsewhere."""
+    """Return a table of the arms here, and one for each place of imported results, if there are any."""
     if not summary.foreign:
         return []
     groups = by_architecture(summary.foreign)
-    places = {HERE: [_arm(name, arm) for name, arm in summary.arms.items()]}
+    places = {HERE: [_arm_row(name, arm) for name, arm in summary.arms.items()]}
     for runs in groups.values():
-        places.setdefault(runs[0].where or ELSEWHERE, []).append(_row(runs))
+        places.setdefault(runs[0].where or ELSEWHERE, []).append(_runs_row(runs))
     sheets = [Sheet(place.capitalize() if place in UNNAMED else place, HEADER, rows) for place, rows in places.items()]
     return [Section(HEADING, list(_sentences(groups)), sheets)]
 
 
 def by_architecture(runs: Iterable[Foreign]) -> dict[str, list[Foreign]]:
-    """The runs of each architecture at each place, which is named "place: architecture"."""
+    """Return the runs by "place: architecture"."""
     groups: dict[str, list[Foreign]] = {}
     for run in runs:
         groups.setdefault(named(run), []).append(run)
@@ -64,10 +65,12 @@ def by_architecture(runs: Iterable[Foreign]) -> dict[str, list[Foreign]]:
 
 
 def named(run: Foreign) -> str:
+    """Return "place: architecture" of a run."""
     return f"{run.where or ELSEWHERE}: {run.architecture}"
 
 
 def of_runs(values: Iterable[float | None]) -> list[float]:
+    """Return the values that are known."""
     return [value for value in values if value is not None]
 
 
@@ -75,30 +78,32 @@ def _sentences(groups: Mapping[str, Sequence[Foreign]]) -> Iterator[str]:
     yield APART
     single = [name for name, runs in groups.items() if len(runs) == 1]
     if single:
-        yield SINGLE.format(", ".join(single) if len(single) <= FEW else counted(len(single), "architecture"))
+        yield SINGLE.format(listed(single) if len(single) <= MAX_NAMED else counted(len(single), "architecture"))
     for name, runs in groups.items():
         yield from (f"{name}: {remark}" for remark in dict.fromkeys(r for run in runs for r in run.remarks))
 
 
-def _arm(name: str, arm: ArmSummary) -> Row:
+def _arm_row(name: str, arm: ArmSummary) -> Row:
     cells = (rate(arm.requests_per_s), milliseconds(arm.mean_us), milliseconds(arm.p99_us), str(arm.failed))
     return ((name, ""), ("", ""), *((text, "") for text in cells))
 
 
-def _row(runs: Sequence[Foreign]) -> Row:
+def _runs_row(runs: Sequence[Foreign]) -> Row:
     means_us, p99s_us = (of_runs(r.mean_us for r in runs), of_runs(r.percentiles_us.get(P99) for r in runs))
     failed = sum(count for run in runs for count in run.failures.values())
     return (
         (runs[0].architecture, ""),
         (str(len(runs)), ""),
-        Told(of_runs(run.requests_per_s for run in runs), 1).cell(),
-        Told([us / 1000 for us in means_us], _places(run.mean_resolution_us for run in runs)).cell(),
-        Told([us / 1000 for us in p99s_us], _places(run.resolution_us for run in runs)).cell(),
+        RunValues(of_runs(run.requests_per_s for run in runs), 1).cell(),
+        RunValues(
+            [us / 1000 for us in means_us], _milliseconds_decimals(run.mean_resolution_us for run in runs)
+        ).cell(),
+        RunValues([us / 1000 for us in p99s_us], _milliseconds_decimals(run.resolution_us for run in runs)).cell(),
         (str(failed), "") if any(run.requests is not None for run in runs) or failed else (ABSENT, ""),
     )
 
 
-def _places(resolutions_us: Iterable[float | None]) -> int:
-    """Decimals of milliseconds, three at most, that the coarsest of the tools' resolutions leaves."""
+def _milliseconds_decimals(resolutions_us: Iterable[float | None]) -> int:
+    """Return the decimals of milliseconds, at most three, that the coarsest resolution allows."""
     coarsest_us = max(of_runs(resolutions_us), default=1.0)
     return min(max(ceil(3 - log10(coarsest_us)), 0), 3)

@@ -1,4 +1,4 @@
-"""Writes the times of requests that were sent at a rate as an HdrHistogram log, which other tools read and plot."""
+"""HdrHistogram logs of arms with a request rate, for other tools to read and plot."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -16,9 +16,9 @@ DIGITS = 3
 
 
 def hdr_logs(experiment: Experiment, sessions: Sequence[SessionData]) -> Iterator[tuple[str, str]]:
-    """(file name, text) for each arm at a rate: an interval a session, in nanoseconds from when meant to be sent.
+    """Yield (file name, text) for each arm with a rate: one interval per session, in ns from the intended send time.
 
-    Nothing where the library is not there: it is built for some machines only.
+    Yields nothing without the hdrh library, which is not built for every machine.
     """
     if find_spec("hdrh") is None:
         return
@@ -35,7 +35,7 @@ def _log(arm: str, sessions: Sequence[SessionData]) -> str:
     text = StringIO()
     log = HistogramLogWriter(text)
     log.output_log_format_version()
-    log.output_comment(f"[{arm}: from when each request was meant to be sent; a session is an interval]")
+    log.output_comment(f"[{arm}: times from the intended send time; one interval per session]")
     log.output_legend()
     for session in sorted(sessions, key=lambda session: session.record.session):
         histogram = HdrHistogram(1, HIGHEST_NS, DIGITS)

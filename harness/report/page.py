@@ -1,4 +1,4 @@
-"""Turns rich renderables into one string: plain text for a pipe or a file, colored for a terminal."""
+"""Rich renderables as one string: plain text for a pipe or a file, colored for a terminal."""
 
 import io
 import re
@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-READABLE = 100  # characters in a line of prose; more tire the eye
+READABLE = 100  # characters in a line of prose
 GAP = 2
 NO_BREAK = "\N{NO-BREAK SPACE}"
 BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:us|ms|s|min|h)\b)")
@@ -19,7 +19,7 @@ BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:us|ms|s|min|h)\b)")
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Prose that is broken between words, but never between a number and its unit."""
+    """Prose that wraps between words, but never between a number and its unit."""
 
     text: str
     style: str = ""
@@ -39,21 +39,22 @@ class Paragraph:
 
 
 def verbatim(text: str) -> Group:
-    """Text that is never broken, so that a command line can be copied."""
+    """Return text that never wraps, so that a command line can be copied."""
     return Group(Text(text, no_wrap=True, overflow="ignore"))
 
 
 def heading(text: str) -> Text:
+    """Return a bold heading."""
     return Text(text, style="bold")
 
 
 def grid() -> Table:
-    """A table in the house style, still without columns; GAP characters lie between them."""
+    """Return an empty table in the common style, with GAP characters between columns."""
     return Table(box=box.SIMPLE_HEAD, padding=(0, GAP - 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
 
 
 def render(parts: Iterable[RenderableType], *, width: int | None, color: bool) -> str:
-    """The `parts` below each other; `width` None is the terminal's, or 80 without one."""
+    """Return the `parts` below each other; `width` None is the width of the terminal, or 80 without one."""
     stream = io.StringIO()
     console = Console(
         file=stream,

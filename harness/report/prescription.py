@@ -1,20 +1,20 @@
-"""Says what would decide: one budget, the same wherever a report names it, or why no budget will do."""
+"""The budget that a verdict or the target precision would take, or why none is enough."""
 
 from harness.model import Summary
 from harness.report.doubts import folded
 
 NOISE = ("steal", "busy", "preempted", "pressure", "throttled", "frequency", "swap", "containers")
-UNREACHABLE = "not reachable on this machine while it is so noisy"
+UNREACHABLE = "out of reach at this noise level"
 
 
 def option(summary: Summary) -> str:
-    """`--budget 560`; nothing where no budget is needed, or none will do."""
+    """Return `--budget 560`; empty if none is needed or none is enough."""
     needed = summary.needed
     return f"--budget {needed.budget_s:.0f}" if needed and needed.budget_s else ""
 
 
 def deciding(summary: Summary) -> str:
-    """The end of a clause on what is undecided: `, --budget 560 would decide it`."""
+    """Return the end of a clause on undecided effects: `, --budget 560 would decide it`."""
     needed = summary.needed
     if needed is None or needed.goal != "decide":
         return ""
@@ -22,18 +22,18 @@ def deciding(summary: Summary) -> str:
 
 
 def prescription(summary: Summary) -> str:
-    """The whole sentence, once in a report; nothing where nothing is left to do."""
+    """Return the sentence that stands once in a report; empty if nothing is left to do."""
     needed = summary.needed
     if needed is None:
         return ""
     if needed.budget_s is None:
-        what = "A verdict" if needed.goal == "decide" else "That precision"
-        return f"{what} is {UNREACHABLE}{_cause(summary)}."
-    what = "would decide what is undecided" if needed.goal == "decide" else "should reach that"
+        what = "A verdict" if needed.goal == "decide" else "The target"
+        return f"{what} is {UNREACHABLE} ({_cause(summary)}): quiet the machine first."
+    what = "would decide what is undecided" if needed.goal == "decide" else "should reach the target"
     return f"{option(summary)} {what}."
 
 
 def _cause(summary: Summary) -> str:
-    """The first doubt that names a noise, else what can only be seen from the numbers."""
-    found = next((fold for fold in folded(summary) if fold.kind in NOISE), None)
-    return f" ({found.kind}: {found.seen})" if found else " (its sessions scatter more than a longer run could average)"
+    """Return the first doubt that names a source of noise, or else the scatter of the sessions."""
+    noise = next((fold for fold in folded(summary) if fold.kind in NOISE), None)
+    return f"{noise.kind}: {noise.seen}" if noise else "the sessions vary more than a longer run could average"

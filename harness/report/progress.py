@@ -1,4 +1,4 @@
-"""Shows on standard error how far a run is, and draws only when told to: never while a burst runs."""
+"""Progress of a run on standard error, drawn only on request: never while a burst runs."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +13,9 @@ Advance = Callable[[int, float], None]  # (number of the session that ended, sec
 
 @contextmanager
 def progress(sessions: int, done: int, *, quiet: bool, console: Console | None = None) -> Iterator[Advance]:
-    """Call what it yields after each session: a bar on a terminal, else a line per session, nothing when `quiet`.
+    """Yield a function to call after each session: a bar on a terminal, else one line per session; `quiet`: nothing.
 
-    There is no refreshing thread. `console` is standard error unless given.
+    No thread refreshes the bar. `console` is standard error by default.
     """
     console = console or standard_error()
     if quiet:
@@ -28,12 +28,13 @@ def progress(sessions: int, done: int, *, quiet: bool, console: Console | None =
 
 
 def message(text: str, *, quiet: bool, console: Console | None = None) -> None:
-    """A line on standard error, for what happens before and after the sessions."""
+    """Print a line on standard error, before or after the sessions."""
     if not quiet:
         (console or standard_error()).print(text, soft_wrap=True)
 
 
 def standard_error() -> Console:
+    """Return a plain console on standard error."""
     return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 

@@ -1,4 +1,4 @@
-"""Writes a run as pyperf's own file, so that `python -m pyperf stats`, `hist`, `check`, `compare_to` read it."""
+"""A run as a pyperf file, for `python -m pyperf stats`, `hist`, `check` and `compare_to`."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -16,36 +16,36 @@ Session = tuple[Record, Sequence[VisitRow]]  # an arm's visits in it, in the ord
 
 
 def render_pyperf(plan: Plan, records: Sequence[Record], host: Mapping[str, Any]) -> str:
-    """The text of pyperf.json: a Benchmark for each arm, a Run for each session, a value for each burst.
+    """Return the text of pyperf.json: a Benchmark for each arm, a Run for each session, a value for each burst.
 
-    A value is the mean time of a burst's requests in seconds, and pyperf's `loops` are those requests. A session's
-    first burst is given as warm-up: what really warms a stack up is not timed. Metadata are what pyperf collected on
-    the host, the arm's settings, and the session. Raises HarnessError when no arm has any value.
+    A value is the mean time per request of a burst in seconds; pyperf's `loops` is the number of requests. The first
+    burst of a session is written as a warm-up. Metadata are those that pyperf collected on the host, the settings of
+    the arm, and the session. Raises HarnessError if no arm has any value.
 
-    What compare_to makes of two such files ignores that bursts were paired with their neighbours, and sessions. It
-    tests for significance only where both have as many values: the same sessions and rounds.
+    `compare_to` ignores that bursts are paired and grouped into sessions. It tests for significance only if both files
+    have the same number of values.
     """
     from pyperf import BenchmarkSuite
 
     benchmarks = [
-        _benchmark(answered, _of_run(plan, host) | _of_arm(arm))
+        _benchmark(sessions, _run_metadata(plan, host) | _arm_metadata(arm))
         for arm in plan.experiment.arms
-        if (answered := _answered(arm, records))
+        if (sessions := _timed_sessions(arm, records))
     ]
     if not benchmarks:
-        raise HarnessError("No request of any arm was answered right: there is nothing for pyperf to read.")
+        raise HarnessError("No arm has a request with the right answer, so there is nothing to write for pyperf.")
     stream = io.StringIO()
     BenchmarkSuite(benchmarks).dump(stream)
     return stream.getvalue()
 
 
 def has_values(plan: Plan, records: Sequence[Record]) -> bool:
-    """Whether any arm has a value: a search for a capacity leaves none, nor does a run in which all failed."""
-    return any(_answered(arm, records) for arm in plan.experiment.arms)
+    """Return whether any arm has a value. A search for a capacity has none, nor a run with failed requests only."""
+    return any(_timed_sessions(arm, records) for arm in plan.experiment.arms)
 
 
-def _answered(arm: Arm, records: Sequence[Record]) -> list[Session]:
-    """The sessions with visits that have a time."""
+def _timed_sessions(arm: Arm, records: Sequence[Record]) -> list[Session]:
+    """Return the sessions with visits that have a time."""
     sessions = ((record, [visit for visit in record.visits if visit.arm == arm.name]) for record in records)
     timed = ((record, [visit for visit in visits if visit.mean_us]) for record, visits in sessions)
     return [(record, sorted(visits, key=lambda visit: visit.round)) for record, visits in timed if visits]
@@ -75,14 +75,14 @@ def _seconds(visit: VisitRow) -> float:
     return visit.mean_us / 1e6
 
 
-def _of_run(plan: Plan, host: Mapping[str, Any]) -> Metadata:
-    """`host["pyperf"]` is what pyperf collected when and where the run was made."""
+def _run_metadata(plan: Plan, host: Mapping[str, Any]) -> Metadata:
+    """Return the metadata of the run; `host["pyperf"]` is what pyperf collected on its machine."""
     ours: Metadata = {"unit": "second", "barehop_experiment": plan.experiment.name}
     return dict(host.get("pyperf", {})) | ours
 
 
-def _of_arm(arm: Arm) -> Metadata:
-    """The settings by their dotted names; pyperf takes no empty ones."""
+def _arm_metadata(arm: Arm) -> Metadata:
+    """Return the settings by dotted name, without empty ones, which pyperf rejects."""
     settings = flattened(arm.settings.model_dump(mode="json"))
     named = {"name": arm.name, "control_of": arm.control_of or ""} | {
         f"arm_{key}": text for key, text in settings.items()

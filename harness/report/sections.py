@@ -1,4 +1,4 @@
-"""What a report says beside its main tables, in one order for every form of it."""
+"""Optional sections of a report, in the order that every format uses."""
 
 from harness.model import Design, Summary
 from harness.report.factors.screen import screen_sections
@@ -13,7 +13,7 @@ from harness.report.throttling import throttling_sections
 
 
 def sections_of(summary: Summary, design: Design | None, *, beyond_p90: bool = False) -> list[Section]:
-    """Those that have something to say. `beyond_p90`: no tails where only p90 can be shown."""
+    """Return the sections that have content. `beyond_p90`: leave out tails that show p90 only."""
     return [
         *failure_sections(summary),
         *load_sections(summary),

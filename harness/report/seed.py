@@ -1,4 +1,4 @@
-"""Sets a result beside the numbers of the write-up that the project starts from, where it asks the same."""
+"""The published numbers of the write-up that the project starts from, beside a result with the same arms."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -17,12 +17,12 @@ from harness.report.wording import signed
 TABLE = "seed_results.csv"
 REQUESTS = 1000  # of each cell: ab -n 1000 -c 1
 HERE = "here"
-TOLERANCE = 0.01  # what rounding to three decimals can explain is far below
+TOLERANCE = 0.01  # rounding to three decimals explains far less
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One architecture at one place, in the seed's three columns."""
+    """One architecture at one place, with the three columns of the write-up."""
 
     where: str
     architecture: str
@@ -32,7 +32,7 @@ class Cell:
 
 
 def published() -> list[Cell]:
-    """What the write-up published: each cell is one run."""
+    """Return the numbers of the write-up: each cell is one run."""
     text = files("harness.report").joinpath(TABLE).read_text(encoding="utf-8")
     return [
         Cell(
@@ -47,7 +47,7 @@ def published() -> list[Cell]:
 
 
 def beside(summary: Summary) -> list[Cell]:
-    """This result and then the published ones; empty unless every architecture of the seed is an arm of it."""
+    """Return this result, then the published ones; empty unless every published architecture is an arm."""
     cells = published()
     architectures = list(dict.fromkeys(cell.architecture for cell in cells))
     if not set(architectures) <= summary.arms.keys():
@@ -65,7 +65,7 @@ def _ms(us: float | None) -> float | None:
 
 
 def against_first(cell: Cell, cells: Sequence[Cell]) -> float | None:
-    """Percent of time per request against the place's first architecture, from the rates: negative is faster."""
+    """Return time per request against the first architecture of the place, in percent; negative is faster."""
     first = next(other for other in cells if other.where == cell.where)
     if cell is first or not cell.requests_per_s or not first.requests_per_s:
         return None
@@ -73,30 +73,30 @@ def against_first(cell: Cell, cells: Sequence[Cell]) -> float | None:
 
 
 def misfits(cells: Sequence[Cell]) -> Iterator[str]:
-    """Published cells whose time per request is not the inverse of their rate, as one connection has it."""
+    """Yield a sentence for each published cell with a rate that contradicts its time per request."""
     for cell in cells:
         if cell.where == HERE or not cell.requests_per_s or not cell.ms_per_request:
             continue
         implied_ms = 1000 / cell.requests_per_s
         if abs(implied_ms / cell.ms_per_request - 1) > TOLERANCE:
             yield (
-                f"{cell.where} {cell.architecture}: {cell.ms_per_request:g} ms does not fit its "
-                f"{cell.requests_per_s:.2f} requests/s, which is {implied_ms:.3f} ms with one connection."
+                f"{cell.where} {cell.architecture} is inconsistent: {cell.ms_per_request:g} ms per request, but its "
+                f"{cell.requests_per_s:.2f} requests/s imply {implied_ms:.3f} ms at 1 connection."
             )
 
 
 def section(summary: Summary) -> Iterator[RenderableType]:
-    """The table with what must be known to read it; nothing when the experiment is another one."""
+    """Yield the table with its explanation; nothing if the experiment is another one."""
     cells = beside(summary)
     if not cells:
         return
     yield ""
-    yield heading("Beside the write-up that this project starts from")
+    yield heading("Compared with the write-up that this project starts from")
     yield _table(cells)
     yield ""
     yield Paragraph(
-        f"Each published cell is one run. The last column is time per request against {cells[0].architecture} "
-        "at the same place, from requests/s.",
+        f"Each published row is a single run. Last column: time per request against {cells[0].architecture} "
+        "at the same place, computed from requests/s.",
         indent="  ",
     )
     for misfit in misfits(cells):

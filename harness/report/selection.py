@@ -1,4 +1,4 @@
-"""Picks from the comparisons of a summary."""
+"""Selections of comparisons from a summary."""
 
 from collections.abc import Iterable
 
@@ -7,33 +7,36 @@ from harness.report.wording import percent_of
 
 
 def headline(summary: Summary) -> Metric:
-    """What the run is about."""
+    """Return the metric of the run's main question."""
     return next((c.metric for c in summary.comparisons if c.metric in HEADLINE), "latency")
 
 
 def compared(summary: Summary, metric: Metric | None = None) -> list[Comparison]:
-    """What was asked: the comparisons of `metric`, or what the run is about, but for the controls'."""
+    """Return the comparisons of `metric` (default: the headline metric) without the controls."""
     return [c for c in summary.comparisons if c.metric == (metric or headline(summary)) and not is_control(summary, c)]
 
 
 def controls(summary: Summary, metric: Metric | None = None) -> list[Comparison]:
+    """Return the comparisons of controls in `metric` (default: the headline metric)."""
     return [c for c in summary.comparisons if c.metric == (metric or headline(summary)) and is_control(summary, c)]
 
 
 def is_control(summary: Summary, comparison: Comparison) -> bool:
+    """Return whether the compared arm is a control."""
     return summary.arms[comparison.arm].control_of is not None
 
 
-def has_verdict(one: Comparison | MainEffect) -> bool:
-    return one.verdict is not None and percent_of(one) is not None
+def has_verdict(effect: Comparison | MainEffect) -> bool:
+    """Return whether the effect has a verdict and an interval."""
+    return effect.verdict is not None and percent_of(effect) is not None
 
 
 def by_root(comparisons: Iterable[Comparison]) -> dict[str, list[Comparison]]:
-    """The same by the reference of the reference, where that is compared itself, as on a ladder, and so on."""
-    found = list(comparisons)
-    lower = {comparison.arm: comparison.against for comparison in found}
+    """Return the comparisons by the reference at the end of their chain: on a ladder, its bottom."""
+    pairs = list(comparisons)
+    lower = {comparison.arm: comparison.against for comparison in pairs}
     groups: dict[str, list[Comparison]] = {}
-    for comparison in found:
+    for comparison in pairs:
         root = comparison.against
         while root in lower:
             root = lower[root]
@@ -42,7 +45,7 @@ def by_root(comparisons: Iterable[Comparison]) -> dict[str, list[Comparison]]:
 
 
 def by_reference(comparisons: Iterable[Comparison]) -> dict[str, list[Comparison]]:
-    """The comparisons with each reference, in their order."""
+    """Return the comparisons by their reference, in order."""
     groups: dict[str, list[Comparison]] = {}
     for comparison in comparisons:
         groups.setdefault(comparison.against, []).append(comparison)

@@ -1,9 +1,10 @@
-"""A part of a report in plain data: sentences and tables that every kind of report sets in its own way."""
+"""Parts of a report as plain data: sections of sentences and tables, which each format renders in its own way."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.model import (
+    Amount,
     Beyond,
     BothAtOnce,
     Climb,
@@ -14,24 +15,24 @@ from harness.model import (
     MainEffect,
     Tail,
 )
-from harness.report.wording import Estimate, decimals, percent_of, signed, us_of
+from harness.report.wording import Estimate, amount_of, interval_numbers, percent_of, signed, us_of
 
 ABSENT = "-"
-WORDS = ("verdict", "changed", "how")  # columns of words, not numbers
+WORDS = ("verdict", "changed", "how")  # columns with words, not numbers
 
 STAR = " *"
-STARRED = "* The interval excludes zero, but Holm's correction leaves it undecided."
-STARRED_OF_MANY = "* The interval excludes zero, but the correction for so many effects leaves it undecided."
+STARRED = "* The interval excludes zero, but Holm's correction leaves the verdict undecided."
+STARRED_OF_MANY = "* The interval excludes zero, but the correction for this many effects leaves the verdict undecided."
 
 Judged = Comparison | Interaction | LevelEffect | BothAtOnce | MainEffect | FactorInteraction | Tail | Climb | Beyond
-Cell = tuple[str, str]  # the main part, and a lesser one set beside it or, where room is short, below it
+Cell = tuple[str, str]  # the main part, and a lesser one that stands beside or below it
 NOTHING: Cell = ("", "")
 Row = tuple[Cell, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table: its first column has names."""
+    """A table whose first column has names."""
 
     caption: str
     header: Sequence[str]
@@ -40,41 +41,52 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What is said first in words and then in tables."""
+    """A heading with sentences and the tables that they explain."""
 
     heading: str
     sentences: Sequence[str]
-    sheets: Sequence[Sheet]
+    tables: Sequence[Sheet]
 
 
 def difference_cell(estimate: Estimate | None, least: int, unit: str) -> Cell:
-    """A difference with its interval, to the digits that it deserves but no fewer than `least` decimals."""
+    """Return a value and its interval, with the decimals that it deserves but no fewer than `least`."""
     if estimate is None:
         return (ABSENT, "")
-    places = decimals(estimate.half_width, least)
-    value, low, high = (signed(x, places, estimate.margin) for x in (estimate.value, estimate.low, estimate.high))
+    value, low, high = interval_numbers(estimate, least)
     return (f"{value}{unit}", f"{low} to {high}")
 
 
-def difference_cells(one: Judged) -> Row:
-    """In percent, in microseconds, and the verdict, with a star where only Holm's correction keeps it open."""
-    verdict = f"{one.verdict or 'none'}{STAR if _kept_open(one) else ''}"
-    return difference_cell(percent_of(one), 1, " %"), difference_cell(us_of(one), 0, ""), (verdict, "")
+def difference_cells(effect: Judged) -> Row:
+    """Return the difference in percent, in microseconds, and the verdict."""
+    verdict = verdict_text(effect.verdict, starred=excludes_zero_undecided(effect))
+    return difference_cell(percent_of(effect), 1, " %"), difference_cell(us_of(effect), 0, ""), (verdict, "")
 
 
-def _kept_open(one: Judged) -> bool:
-    estimate = percent_of(one)
-    undecided = one.verdict == "undecided" and (one.p_adjusted or 0) >= 1 - one.confidence
-    return undecided and estimate is not None and estimate.excludes_zero
+def amount_cell(amount: Amount) -> Cell:
+    """Return microseconds with their interval, if there is one."""
+    interval = amount_of(amount)
+    return difference_cell(interval, 0, "") if interval else (signed(amount.value, 0), "")
 
 
-def section(heading: str, sentences: Sequence[str], sheets: Sequence[Sheet], starred: str = STARRED) -> Section:
-    """With what a star means, where there is one."""
-    stars = any(main.endswith(STAR) for sheet in sheets for row in sheet.rows for main, _ in row)
-    return Section(heading, [*sentences, *([starred] if stars else [])], sheets)
+def verdict_text(verdict: str | None, *, starred: bool) -> str:
+    """Return the verdict for a table, `none` without one, with a star where only a correction keeps it undecided."""
+    return f"{verdict or 'none'}{STAR if starred else ''}"
+
+
+def excludes_zero_undecided(effect: Judged) -> bool:
+    """Return whether the unadjusted interval excludes zero and only a correction keeps the verdict undecided."""
+    estimate = percent_of(effect)
+    is_open = effect.verdict == "undecided" and (effect.p_adjusted or 0) >= 1 - effect.confidence
+    return is_open and estimate is not None and estimate.excludes_zero
+
+
+def section(heading: str, sentences: Sequence[str], tables: Sequence[Sheet], starred: str = STARRED) -> Section:
+    """Return a section; `starred` explains the stars where a table has any."""
+    stars = any(main.endswith(STAR) for table in tables for row in table.rows for main, _ in row)
+    return Section(heading, [*sentences, *([starred] if stars else [])], tables)
 
 
 def joined(cell: Cell) -> str:
-    """On one line."""
+    """Return both parts of a cell on one line."""
     main, lesser = cell
     return f"{main} ({lesser})" if lesser else main

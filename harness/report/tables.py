@@ -1,4 +1,4 @@
-"""Lays the arms out: what was measured of each, and how it compares with its reference."""
+"""Tables for the terminal: the arms, their comparisons, and the tables of sections."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from harness.model import HEADLINE, ArmSummary, Comparison, Summary
 from harness.report.caveats import kept_undecided
 from harness.report.page import GAP, grid
 from harness.report.selection import by_root
-from harness.report.sheet import ABSENT, NOTHING, WORDS, Cell, Sheet, difference_cell
+from harness.report.sheet import ABSENT, NOTHING, STAR, WORDS, Cell, Sheet, difference_cell, joined, verdict_text
 from harness.report.wording import percent_of, rounded, us_of
 
 STYLES: Mapping[str, str] = {
@@ -23,12 +23,12 @@ STYLES: Mapping[str, str] = {
     "undecided": "yellow",
     "none": "bold red",
 }
-LEAST_FOR_NAMES = 20  # characters, where names have to be broken
+MIN_NAME_WIDTH = 20  # characters, where names have to wrap
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """An arm in the group of its reference, which heads the group and has no comparison."""
+class ArmRow:
+    """An arm in the group of its reference. The reference is the first row and has no comparison."""
 
     name: str
     arm: ArmSummary
@@ -39,25 +39,28 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Column:
+    """A column of cells; numbers are aligned to the right and do not wrap."""
+
     header: str
     cells: Sequence[Cell]
     numeric: bool = True
 
     def width(self, *, stacked: bool) -> int:
-        texts = [self.header, *(_joined(cell, stacked=stacked) for cell in self.cells)]
+        """Return the width in characters; `stacked`: intervals stand below their values."""
+        texts = [self.header, *(_cell_text(cell, stacked=stacked) for cell in self.cells)]
         return max(len(line) for text in texts for line in text.split("\n"))
 
 
 @dataclass(frozen=True, slots=True)
 class ArmTables:
-    """One table where the room suffices for a line per arm, else what was measured and how it compares apart."""
+    """One table with a line per arm, or, where it is too wide, two: measurements and comparisons."""
 
     summary: Summary
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        rows, width = list(_rows(self.summary)), options.max_width
+        rows, width = list(_arm_rows(self.summary)), options.max_width
         names = Column("arm", [(row.name, "") for row in rows], numeric=False)
-        measured, compared = _measured(rows), _compared(rows)
+        measured, compared = _measured_columns(rows), _compared_columns(rows)
         whole, ends = [names, *measured, *compared], [row.ends_group for row in rows]
         if _width(whole, stacked=False) <= width:
             yield _table(whole, width, ends)
@@ -69,35 +72,34 @@ class ArmTables:
 
 @dataclass(frozen=True, slots=True)
 class SheetTable:
-    """A sheet; where room is short, intervals stand below their values."""
+    """The table of a section. Where it is too wide, intervals stand below their values."""
 
     sheet: Sheet
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         cells = zip(*self.sheet.rows, strict=True)
         columns = [
-            Column(header, of_column, numeric=header not in WORDS and place > 0)
-            for place, (header, of_column) in enumerate(zip(self.sheet.header, cells, strict=True))
+            Column(header, column, numeric=header not in WORDS and index > 0)
+            for index, (header, column) in enumerate(zip(self.sheet.header, cells, strict=True))
         ]
         yield _table(columns, options.max_width)
 
 
-def _rows(summary: Summary) -> Iterator[Row]:
+def _arm_rows(summary: Summary) -> Iterator[ArmRow]:
     comparisons = [c for c in summary.comparisons if c.metric in HEADLINE]
     for reference, group in by_root(comparisons).items():
-        yield Row(reference, summary.arms[reference], None, "reference")
-        yield from (_row(summary, c, ends_group=c is group[-1]) for c in group)
+        yield ArmRow(reference, summary.arms[reference], None, "reference")
+        yield from (_arm_row(summary, c, ends_group=c is group[-1]) for c in group)
     compared = {name for c in comparisons for name in (c.arm, c.against)}
-    yield from (Row(name, arm, None, ABSENT) for name, arm in summary.arms.items() if name not in compared)
+    yield from (ArmRow(name, arm, None, ABSENT) for name, arm in summary.arms.items() if name not in compared)
 
 
-def _row(summary: Summary, comparison: Comparison, *, ends_group: bool) -> Row:
-    mark = " *" if kept_undecided(summary, comparison) else ""
-    verdict = f"{comparison.verdict or 'none'}{mark}"
-    return Row(comparison.arm, summary.arms[comparison.arm], comparison, verdict, ends_group)
+def _arm_row(summary: Summary, comparison: Comparison, *, ends_group: bool) -> ArmRow:
+    verdict = verdict_text(comparison.verdict, starred=kept_undecided(summary, comparison))
+    return ArmRow(comparison.arm, summary.arms[comparison.arm], comparison, verdict, ends_group)
 
 
-def _measured(rows: Sequence[Row]) -> list[Column]:
+def _measured_columns(rows: Sequence[ArmRow]) -> list[Column]:
     arms = [row.arm for row in rows]
     return [
         Column("requests/s", [(rate(arm.requests_per_s), "") for arm in arms]),
@@ -107,7 +109,7 @@ def _measured(rows: Sequence[Row]) -> list[Column]:
     ]
 
 
-def _compared(rows: Sequence[Row]) -> list[Column]:
+def _compared_columns(rows: Sequence[ArmRow]) -> list[Column]:
     comparisons = [row.comparison for row in rows]
     percent = [difference_cell(percent_of(c), 1, " %") if c else NOTHING for c in comparisons]
     us = [difference_cell(us_of(c), 0, "") if c else NOTHING for c in comparisons]
@@ -119,10 +121,12 @@ def _compared(rows: Sequence[Row]) -> list[Column]:
 
 
 def rate(requests_per_s: float | None) -> str:
+    """Return requests per second with four digits."""
     return ABSENT if requests_per_s is None else rounded(requests_per_s, 4)
 
 
 def milliseconds(us: float | None) -> str:
+    """Return microseconds as milliseconds with three decimals."""
     return ABSENT if us is None else f"{us / 1000:.3f}"
 
 
@@ -137,40 +141,37 @@ def _width(columns: Sequence[Column], *, stacked: bool) -> int:
 
 
 def _table(columns: Sequence[Column], width: int, ends: Sequence[bool] = ()) -> Table:
-    """`ends` says after which rows a group ends."""
+    """Return the table; `ends` marks the last row of each group."""
     stacked = _width(columns, stacked=False) > width
     table = grid()
     for column in columns:
         justify: JustifyMethod = "right" if column.numeric else "left"
         table.add_column(column.header, justify=justify, no_wrap=column.numeric, overflow="fold")
-    for place, row in enumerate(zip(*(column.cells for column in columns), strict=True)):
-        cells = [_joined(cell, stacked=stacked) for cell in row]
-        table.add_row(*(_styled(cell) for cell in cells), end_section=bool(ends) and ends[place])
+    for index, row in enumerate(zip(*(column.cells for column in columns), strict=True)):
+        cells = [_cell_text(cell, stacked=stacked) for cell in row]
+        table.add_row(*(_styled(cell) for cell in cells), end_section=bool(ends) and ends[index])
     return table
 
 
-def _joined(cell: Cell, *, stacked: bool) -> str:
-    main, lesser = cell
-    if not lesser:
-        return main
-    return f"{main}\n{lesser}" if stacked else f"{main} ({lesser})"
+def _cell_text(cell: Cell, *, stacked: bool) -> str:
+    return "\n".join(filter(None, cell)) if stacked else joined(cell)
 
 
 def _styled(cell: str) -> Text:
-    return Text(cell, style=STYLES.get(cell.removesuffix(" *"), ""))
+    return Text(cell, style=STYLES.get(cell.removesuffix(STAR), ""))
 
 
 @dataclass(frozen=True, slots=True)
 class PlainTable:
-    """Names on the left, numbers on the right; several below each other where the room does not suffice for all."""
+    """Names on the left, numbers on the right; several tables below each other where one is too wide."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         names, *numbers = (max(map(len, column)) + GAP for column in zip(self.header, *self.rows, strict=True))
-        for place, columns in enumerate(_fitting(numbers, options.max_width - min(names, LEAST_FOR_NAMES))):
-            yield from [""] if place else []
+        for index, columns in enumerate(_column_groups(numbers, options.max_width - min(names, MIN_NAME_WIDTH))):
+            yield from [""] if index else []
             yield self._part([0, *columns])
 
     def _part(self, columns: Sequence[int]) -> Table:
@@ -182,11 +183,11 @@ class PlainTable:
         return part
 
 
-def _fitting(widths: Sequence[int], room: int) -> Iterator[list[int]]:
-    """The columns from 1 on, as many at a time as have room, but one at least."""
+def _column_groups(widths: Sequence[int], room: int) -> Iterator[list[int]]:
+    """Yield the columns from 1 on, in groups that fit into `room`, at least one at a time."""
     columns: list[int] = []
     for column, width in enumerate(widths, start=1):
-        if columns and sum(widths[each - 1] for each in columns) + width > room:
+        if columns and sum(widths[index - 1] for index in columns) + width > room:
             yield columns
             columns = []
         columns.append(column)

@@ -1,4 +1,4 @@
-"""Renders a result for the terminal: the answer, the numbers, what qualifies them, and what to do next."""
+"""The report as text for the terminal: answer, numbers, notes, causes, doubts and next steps."""
 
 import shlex
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ from harness.report.tables import ArmTables, PlainTable, SheetTable
 from harness.report.why.sentences import why
 from harness.report.why.tables import counter_rows, difference_tables, waterfall_rows
 
-MOST_COLUMNS = 6  # of counters: more arms than that have them in the other reports
+MAX_COUNTER_COLUMNS = 6  # of the counter table; with more arms, only the other formats show it
 
 
 def render(
@@ -32,12 +32,12 @@ def render(
     width: int | None = None,
     color: bool = False,
 ) -> str:
-    """The whole report as text, which ends with commands that begin with `command`.
+    """Return the whole report as text; the commands at its end begin with `command`.
 
-    `width` None: the terminal's; without `color` there are no escape codes in it.
+    `width` None is the width of the terminal; without `color` there are no escape codes.
     """
     parts = [
-        *_head(summary, design),
+        *_summary_head(summary, design),
         ArmTables(summary),
         *_notes(summary, design),
         *in_sections(sections_of(summary, design, beyond_p90=True)),
@@ -49,7 +49,7 @@ def render(
     return page.render(parts, width=width, color=color)
 
 
-def _head(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
+def _summary_head(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
     first = caveats.first_line(summary)
     if first:
         yield Paragraph(first, style="bold yellow" if summary.valid else "bold red")
@@ -68,29 +68,30 @@ def _notes(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
     notes += [sentences.cpu(summary), sentences.throughput(summary)]
     yield ""
     calibrated = [mention(Calibration.model_validate(summary.calibration))] if summary.calibration else []
-    for note in [*filter(None, notes), caveats.effort(summary, design), *_piloted(summary), *calibrated]:
+    for note in [*filter(None, notes), caveats.effort(summary, design), *_pilot_notes(summary), *calibrated]:
         yield Paragraph(note, indent="  ")
 
 
-def _piloted(summary: Summary) -> Iterator[str]:
+def _pilot_notes(summary: Summary) -> Iterator[str]:
     if summary.schedule and summary.pilot:
-        yield f"The pilot chose {foreseen(summary.schedule, summary.pilot)}"
+        yield foreseen(summary.schedule, summary.pilot)
 
 
 def in_sections(sections: Iterable[Section]) -> Iterator[RenderableType]:
+    """Yield each section: heading, sentences, tables."""
     for section in sections:
         yield ""
         yield heading(section.heading)
         for sentence in section.sentences:
             yield Paragraph(sentence, first_indent="- ", indent="  ")
-        for sheet in section.sheets:
+        for sheet in section.tables:
             yield ""
             yield Paragraph(sheet.caption, style="italic")
             yield SheetTable(sheet)
 
 
 def _why(summary: Summary) -> Iterator[RenderableType]:
-    """The differences taken apart, a paragraph for each cause, the waterfalls, the chief counters."""
+    """Yield the parts of the differences, a paragraph for each cause, the waterfalls and the main counters."""
     sentences = why(summary)
     if sentences:
         yield ""
@@ -104,7 +105,7 @@ def _why(summary: Summary) -> Iterator[RenderableType]:
         yield ""
         yield PlainTable((f"where the time of {waterfall.arm} goes", "us per request"), waterfall_rows(waterfall))
     header, rows = counter_rows(summary, chief=True)
-    if rows and len(header) <= MOST_COLUMNS:
+    if rows and len(header) <= MAX_COUNTER_COLUMNS:
         yield ""
         yield PlainTable(header, rows)
 
@@ -128,10 +129,10 @@ def _doubt(fold: Fold) -> Iterator[RenderableType]:
 def _next_steps(summary: Summary, command: str) -> Iterator[RenderableType]:
     directory = summary.directory
     yield ""
-    yield from (verbatim(f"Application   {line}") for line in application_lines(summary))
-    yield verbatim(f"Results       {directory}")
-    yield verbatim(f"Look at them  {directory}/report.html")
+    yield from (verbatim(f"Application    {line}") for line in application_lines(summary))
+    yield verbatim(f"Results        {directory}")
+    yield verbatim(f"Report (HTML)  {directory}/report.html")
     if summary.sessions < summary.planned_sessions:
-        yield verbatim(f"Complete it   {completing(summary, directory, command)}")
-    yield verbatim(f"Repeat it     {repeating(summary, f'{directory}/experiment.toml', command)}")
-    yield verbatim(f"Report again  {command} report {shlex.quote(directory)}")
+        yield verbatim(f"Resume         {completing(summary, directory, command)}")
+    yield verbatim(f"Repeat         {repeating(summary, f'{directory}/experiment.toml', command)}")
+    yield verbatim(f"Re-print       {command} report {shlex.quote(directory)}")

@@ -1,4 +1,4 @@
-"""The section on shares of a CPU: in how many of their periods servers were stopped, and for how long."""
+"""The section on CPU quotas: in how many periods the servers were throttled, and for how long."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,43 +6,44 @@ from harness.model import SERVER_ROLES, Summary, Throttled
 from harness.report.sheet import ABSENT, Cell, Row, Section, Sheet, section
 from harness.report.wording import listed
 
-MEANING = (
-    "A server that has used up its share stands still until the next period, which is 100 ms. That is in the mean of a "
-    "burst and in its slow requests, and the shorter a burst, the less of it is seen: whoever rests while other arms "
-    "are visited has a full share again."
+THROTTLING_NOTE = (
+    "When a server has used up its quota, it is throttled until the next period (100 ms). This raises the mean and the "
+    "high percentiles of a burst. Short bursts show less of it: while other arms are visited, the quota refills."
 )
 
 
 def throttling_sections(summary: Summary) -> list[Section]:
-    """None where no arm has a share, or the kernel does not count."""
+    """Return the section if an arm has a CPU quota and the kernel counts throttling."""
     if not summary.throttled:
         return []
-    stacks = list(dict.fromkeys(one.arms for one in summary.throttled))
-    header = ("servers of", "CPUs each", *(f"{role} stopped\nfor" for role in SERVER_ROLES))
-    rows = [_row(summary.throttled, arms) for arms in stacks]
-    sheet = Sheet("In how many of its periods each was stopped, and for how long in all", header, rows)
-    return [section("Who was stopped by a share of a CPU", [*_sentences(summary.throttled), MEANING], [sheet])]
+    stacks = list(dict.fromkeys(entry.arms for entry in summary.throttled))
+    header = ("servers of", "quota\nCPUs each", *(f"{role} throttled\nfor" for role in SERVER_ROLES))
+    rows = [_throttled_row(summary.throttled, arms) for arms in stacks]
+    sheet = Sheet("Throttled periods and total throttled time of each server", header, rows)
+    return [
+        section("CPU quotas: throttled servers", [*_throttled_sentences(summary.throttled), THROTTLING_NOTE], [sheet])
+    ]
 
 
-def _sentences(found: Sequence[Throttled]) -> Iterator[str]:
-    stopped = list(dict.fromkeys(arm for one in found if one.throttled_periods for arm in one.arms))
-    free = list(dict.fromkeys(arm for one in found for arm in one.arms if arm not in stopped))
-    if not stopped:
-        yield "No server was stopped: every share was enough."
+def _throttled_sentences(entries: Sequence[Throttled]) -> Iterator[str]:
+    throttled = list(dict.fromkeys(arm for entry in entries if entry.throttled_periods for arm in entry.arms))
+    free = list(dict.fromkeys(arm for entry in entries for arm in entry.arms if arm not in throttled))
+    if not throttled:
+        yield "No server was throttled: every quota was sufficient."
     elif not free:
-        yield "All of them were stopped."
+        yield "All servers were throttled."
     else:
-        yield f"Stopped: {listed(stopped)}. Never stopped: {listed(free)}."
+        yield f"Throttled: {listed(throttled)}. Never throttled: {listed(free)}."
 
 
-def _row(found: Sequence[Throttled], arms: tuple[str, ...]) -> Row:
-    of_stack = {one.role: one for one in found if one.arms == arms}
+def _throttled_row(entries: Sequence[Throttled], arms: tuple[str, ...]) -> Row:
+    of_stack = {entry.role: entry for entry in entries if entry.arms == arms}
     quota = next(iter(of_stack.values())).cpu_quota
-    return (listed(arms), ""), (f"{quota:g}", ""), *(_cell(of_stack.get(role)) for role in SERVER_ROLES)
+    return (listed(arms), ""), (f"{quota:g}", ""), *(_throttled_cell(of_stack.get(role)) for role in SERVER_ROLES)
 
 
-def _cell(one: Throttled | None) -> Cell:
-    """`40 of 121 periods`, `1.52 s`."""
-    if one is None:
+def _throttled_cell(entry: Throttled | None) -> Cell:
+    """Return `40 of 121` periods and `1.52 s`."""
+    if entry is None:
         return ABSENT, ""
-    return f"{one.throttled_periods} of {one.periods}", f"{one.throttled_us / 1e6:.2f} s"
+    return f"{entry.throttled_periods} of {entry.periods}", f"{entry.throttled_us / 1e6:.2f} s"

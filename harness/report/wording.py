@@ -1,41 +1,50 @@
-"""Writes numbers with the digits they deserve, and lists and counts as English does."""
+"""Numbers, intervals, verdicts, lists and counts as text."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import floor, isclose, log10
 
-from harness.model import Design, Difference
+from harness.model import Amount, Design, Difference
 
-MOST_PLACES = 6
+MAX_DECIMALS = 6
+VERDICTS = ("faster", "slower", "equivalent", "agree", "undecided", "differ", None)  # in the order of a report
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value with its 95 % interval; all three in the same unit."""
+    """A value with its 95 % interval, all in one unit."""
 
     value: float
     low: float
     high: float
-    margin: float | None = None  # of equivalence, where a number beside it must not look like it
+    margin: float | None = None  # of equivalence: no number may be rounded to it
 
     @property
     def half_width(self) -> float:
+        """Return half the distance between `low` and `high`."""
         return (self.high - self.low) / 2
 
     @property
     def excludes_zero(self) -> bool:
+        """Return whether zero lies outside the interval."""
         return self.low > 0 or self.high < 0
 
 
 def percent_of(comparison: Difference) -> Estimate | None:
-    """The difference in percent; None without an interval, for then there is nothing to believe."""
+    """Return the difference in percent, or None without an interval."""
     return _estimate(
         comparison.percent, comparison.percent_low, comparison.percent_high, getattr(comparison, "margin_percent", None)
     )
 
 
 def us_of(comparison: Difference) -> Estimate | None:
+    """Return the difference in microseconds, or None without an interval."""
     return _estimate(comparison.us, comparison.us_low, comparison.us_high)
+
+
+def amount_of(amount: Amount) -> Estimate | None:
+    """Return the amount with its interval, or None without an interval."""
+    return _estimate(amount.value, amount.low, amount.high)
 
 
 def _estimate(
@@ -47,7 +56,7 @@ def _estimate(
 
 
 def decimals(half_width: float, least: int) -> int:
-    """Decimals that show one significant digit of `half_width`, two when it begins with 1; `least` to 3."""
+    """Return the decimals, `least` to 3, that show one significant digit of `half_width`, two if it begins with 1."""
     if half_width <= 0:
         return least
     places = -floor(log10(half_width))
@@ -56,61 +65,73 @@ def decimals(half_width: float, least: int) -> int:
 
 
 def signed(value: float, places: int, margin: float | None = None) -> str:
-    """`+0.7`, `-1.9`, and `0.0` of nothing; with more digits where it would look like zero or like the `margin`."""
+    """Return `+0.7`, `-1.9` or `0.0`, with more decimals where the text would read as zero or as the `margin`."""
     bounds = (0.0,) if margin is None else (0.0, margin, -margin)
     text = f"{value:+z.{places_beside(value, places, bounds)}f}"
     return text if float(text) else text.lstrip("+")
 
 
+def unsigned(value: float, places: int, margin: float | None = None) -> str:
+    """Return the same as `signed` for a value that is not negative, without the plus."""
+    return signed(value, places, margin).lstrip("+")
+
+
 def places_beside(value: float, places: int, bounds: Iterable[float]) -> int:
-    """Return the decimals, `places` or more, with which `value` does not read as one of the `bounds` that it is not."""
-    others = [bound for bound in bounds if not isclose(value, bound, rel_tol=1e-9, abs_tol=10.0**-MOST_PLACES)]
-    candidates = range(places, max(places, MOST_PLACES) + 1)
-    fitting = (each for each in candidates if round(value, each) not in {round(bound, each) for bound in others})
-    return next(fitting, places)
+    """Return the fewest decimals, `places` or more, that keep `value` from reading as another value in `bounds`."""
+    others = [bound for bound in bounds if not isclose(value, bound, rel_tol=1e-9, abs_tol=10.0**-MAX_DECIMALS)]
+    candidates = range(places, max(places, MAX_DECIMALS) + 1)
+    return next((n for n in candidates if round(value, n) not in {round(bound, n) for bound in others}), places)
 
 
 def p_value(p: float, limit: float) -> str:
-    """`0.068` to two significant digits, and more where it would read as the `limit` that it misses: `0.0496`."""
+    """Return `p` with two significant digits, or more where it would read as `limit` or 0.05: `0.068`, `0.0496`."""
     if p <= 0:
         return "0"
     digits = max(1 - floor(log10(p)), 0)
     return f"{p:.{places_beside(p, digits, [limit, 0.05])}f}"
 
 
+def interval_numbers(interval: Estimate, least: int) -> tuple[str, str, str]:
+    """Return value, low and high, with the decimals that the interval deserves but no fewer than `least`."""
+    places = decimals(interval.half_width, least)
+    value, low, high = (signed(x, places, interval.margin) for x in (interval.value, interval.low, interval.high))
+    return value, low, high
+
+
 def by(estimate: Estimate, *, named: bool = True) -> str:
-    """`by 10.6 % (95 % interval 10.1 to 11.1)`: how much, where a word beside it says which way."""
+    """Return the size of a difference without its sign: `by 10.6 % (95 % interval 10.1 to 11.1)`."""
     places = decimals(estimate.half_width, 1)
     low, high = sorted((abs(estimate.low), abs(estimate.high)))
     value, low_text, high_text = (unsigned(x, places, estimate.margin) for x in (abs(estimate.value), low, high))
-    return f"by {value} % ({_interval(f'{low_text} to {high_text}', named)})"
+    return f"by {value} % ({'95 % interval ' if named else ''}{low_text} to {high_text})"
 
 
 def difference(estimate: Estimate, *, named: bool = True) -> str:
-    """`-0.6 % (95 % interval -1.9 to +0.7)`: how much and which way; `named` says what the brackets hold."""
-    places = decimals(estimate.half_width, 1)
-    value, low, high = (signed(x, places, estimate.margin) for x in (estimate.value, estimate.low, estimate.high))
-    return f"{value} % ({_interval(f'{low} to {high}', named)})"
+    """Return `-0.6 % (95 % interval -1.9 to +0.7)`, or `-0.6 % (-1.9 to +0.7)` where `named` is false."""
+    value, low, high = interval_numbers(estimate, 1)
+    return f"{value} % ({'95 % interval ' if named else ''}{low} to {high})"
 
 
-def unsigned(value: float, places: int, margin: float | None = None) -> str:
-    """As `signed`, of a value that is not below 0."""
-    return signed(value, places, margin).lstrip("+")
+def percent_alone(interval: Estimate) -> str:
+    """Return `-0.6 %`: the value without its interval."""
+    return f"{interval_numbers(interval, 1)[0]} %"
 
 
-def _interval(text: str, named: bool) -> str:
-    return f"95 % interval {text}" if named else text
+def us_with_interval(interval: Estimate) -> str:
+    """Return `+13 us (+10 to +16)`."""
+    value, low, high = interval_numbers(interval, 0)
+    return f"{value} us ({low} to {high})"
 
 
 def rounded(value: float, digits: int) -> str:
-    """`value` to so many significant digits, never as a power of ten: 452, 0.0931, 12300."""
+    """Return `value` with `digits` significant digits and without an exponent: `452`, `0.0931`, `12300`."""
     if value == 0:
         return "0"
     return f"{value:.{max(digits - 1 - floor(log10(abs(value))), 0)}f}"
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `52 s`, `1 min 5 s`, `2 h 5 min`."""
+    """Return `0.4 s`, `52 s`, `1 min 5 s` or `2 h 5 min`."""
     if seconds < 9.95:
         return f"{seconds:.2g} s"
     minutes, rest_s = divmod(round(seconds), 60)
@@ -123,16 +144,37 @@ def duration(seconds: float) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 session`, `12 sessions`."""
+    """Return `1 session` or `12 sessions`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def listed(names: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
+    """Return `a`, `a and b` or `a, b and c`."""
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def capitalized(text: str) -> str:
+    """Return `text` with its first letter as a capital and the rest unchanged."""
+    return text[:1].upper() + text[1:]
+
+
 def within(design: Design | None) -> str:
-    """The equivalence margin, ready to follow "equivalent"."""
+    """Return ` within 1 %`, to follow "equivalent"; empty without a design."""
     return f" within {design.equivalence_percent:g} %" if design else ""
+
+
+def verdict_phrase(verdict: str | None, number: int, design: Design | None) -> str:
+    """Return a verdict on `number` effects: `is faster`, `are equivalent within 1 %`, `agree`, `has no verdict`."""
+    if verdict is None:
+        return "has no verdict" if number == 1 else "have no verdict"
+    if verdict in ("agree", "differ"):
+        return f"{verdict}s" if number == 1 else verdict
+    margin = within(design) if verdict == "equivalent" else ""
+    return f"{'is' if number == 1 else 'are'} {verdict}{margin}"
+
+
+def verdict_counts(verdicts: Sequence[str | None], design: Design | None) -> str:
+    """Return `11 are faster, 4 are equivalent within 1 % and 1 is undecided`."""
+    numbers = {verdict: verdicts.count(verdict) for verdict in VERDICTS if verdict in verdicts}
+    return listed([f"{number} {verdict_phrase(verdict, number, design)}" for verdict, number in numbers.items()])

@@ -35,7 +35,7 @@ def test_a_factorial_experiment_says_what_depends_on_what(tmp_path: Path) -> Non
     assert {(one.tool, one.reference) for one in summary.tool_signs} == {("ab", "client")}
     assert {one.percentile for one in summary.tails} == {90.0}
     for heading in (
-        "Do the tools agree, and which tool was used?",
+        "Do the load tools agree?",
         "Does the effect of transport depend on placement?",
     ):
         assert heading in ended.out

@@ -172,7 +172,7 @@ def test_the_report_can_be_printed_again_as_it_was(here: Path, ended: Ended, res
 
 
 def test_the_report_says_how_to_repeat_the_run(ended: Ended, results: Path) -> None:
-    line = next(line for line in ended.out.splitlines() if line.startswith("Repeat it"))
+    line = next(line for line in ended.out.splitlines() if line.startswith("Repeat "))
     assert f"{sys.executable} -m harness run '{results}/experiment.toml' {' '.join(TINY)}" in line
 
 
@@ -209,7 +209,7 @@ def assert_is_in_its_own_directory(summary: Summary, cwd: Path) -> None:
 def test_what_the_file_leaves_open_is_chosen_by_a_pilot_that_is_not_recorded(tmp_path: Path) -> None:
     ended = barehop(tmp_path, "run", "quick", "--set", "design.sessions=2", "--set", "design.rounds=3", "--out", "out")
     plan = Plan.model_validate_json((tmp_path / "out/plan.json").read_bytes())
-    assert "Piloting, to see how long to measure what ...\n2 sessions of 3 rounds, " in ended.err
+    assert "Piloting, to see how long to measure what ...\nPlan from the pilot: 2 sessions x 3 rounds; " in ended.err
     assert plan.pilot is not None
     assert (plan.schedule.settle, plan.schedule.burst) == (plan.pilot.settle, plan.pilot.burst)
     assert sorted(path.stem for path in tmp_path.glob("out/sessions/*.json")) == list(SESSIONS)

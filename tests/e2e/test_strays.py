@@ -43,7 +43,7 @@ def test_a_gate_that_cannot_be_passed_does_not_end_with_0(stray: Path) -> None:
 def test_a_run_with_our_application_meets_none_of_them(stray: Path) -> None:
     code, out, said = call(stray, "run", "quick", *fixed(2, 2), "--out", "out")
     assert code in (0, 1), said
-    assert f"Report again  barehop report {stray / 'out'}" in out
+    assert f"Re-print       barehop report {stray / 'out'}" in out
 
 
 def test_pyperfs_workers_meet_none_of_them(stray: Path) -> None:
@@ -61,7 +61,7 @@ def test_an_output_without_our_characters_gets_others(encoding: str, tmp_path: P
     assert "\\u4e2d" in out
     code, out, said = call(tmp_path, "run", "trial.toml", *fixed(2, 2), "--out", "out", encoding=encoding)
     assert code in (0, 1), said
-    assert "Report again" in out
+    assert "Re-print" in out
     assert call(tmp_path, "report", "out", encoding=encoding)[0] == 0
 
 

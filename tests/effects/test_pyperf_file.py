@@ -123,7 +123,7 @@ def test_a_run_without_any_time_is_refused() -> None:
     run = run_data(rounds=ROUNDS)
     empty = [record.model_copy(update={"visits": ()}) for record in run.records]
 
-    with pytest.raises(HarnessError, match="nothing for pyperf to read"):
+    with pytest.raises(HarnessError, match="nothing to write for pyperf"):
         render_pyperf(run.plan, empty, run.host)
 
 

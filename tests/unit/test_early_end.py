@@ -29,7 +29,7 @@ def test_few_sessions_are_a_doubt_and_the_first_line(sessions: int, planned: int
         f"Time was over after {sessions} of {planned} planned sessions. With fewer than {least}, one odd session "
         "decides the interval."
     )
-    assert first_line(summary).startswith(f"Not sure. {doubt.seen}")
+    assert first_line(summary).startswith(f"Not reliable. {doubt.seen}")
 
 
 @pytest.mark.parametrize(("sessions", "planned"), [(8, 12), (9, 12), (4, 4)])

@@ -60,7 +60,7 @@ def test_failed_requests_to_a_service_are_told_in_every_report() -> None:
     for text in (render(run.summary, Design(), width=200), render_markdown(run.summary, Design()), page):
         told = " ".join(text.split())
         assert "3840 requests over TCP loopback none failed" in told
-        assert "1923 requests to services by their url 3 failed (0.16 %)" in told
+        assert "1923 requests to services by url 3 failed (0.16 %)" in told
 
 
 def test_an_arm_that_names_no_transport_failed_over_the_usual_one() -> None:
@@ -96,7 +96,7 @@ def test_unknown_cpu_time_is_told_with_what_would_tell_it() -> None:
     found = summary()
     unknown = found.arms["docker"].model_copy(update={"cpu_us": {}})
     told = render(found.model_copy(update={"arms": {**found.arms, "docker": unknown}}), Design(), width=200)
-    assert "No CPU time for docker: neither pids nor cgroup says who is behind the url." in told
+    assert "CPU time not shown for docker: set pids or cgroup to name the processes behind the url." in told
 
 
 def test_a_service_is_described_by_what_is_known_of_it() -> None:

@@ -1,1 +1,1 @@
-"""A comparison of runs, for people and for a gate."""
+"""Comparisons of runs, as a report and as a gate."""

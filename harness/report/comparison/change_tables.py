@@ -1,4 +1,4 @@
-"""Lays out how effects changed from run to run."""
+"""Tables of effects in each run, and of their changes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from harness.analysis.across.changes import Change
 from harness.analysis.effects import Pair
 from harness.model import Comparison, Summary
 from harness.report.page import grid
-from harness.report.sheet import ABSENT
+from harness.report.sheet import ABSENT, verdict_text
 from harness.report.tables import STYLES
-from harness.report.wording import Estimate, decimals, percent_of, signed
+from harness.report.wording import difference, percent_of
 
 UNBOUNDED = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeTable:
-    """A group of lines for each pair: its effect in each run, and the change from run 1; `changes` are of one metric.
+    """A group of lines per pair: its effect in each run and the change from run 1. `changes` are of one metric.
 
-    Intervals stand beside their values where the room suffices, else below.
+    Intervals stand beside their values or, where the table is too wide, below.
     """
 
     runs: Sequence[Summary]
@@ -47,34 +47,45 @@ class ChangeTable:
         return table
 
     def _interval(self) -> str:
-        """A run that could have stopped earlier has wider intervals."""
-        effects = [each for run in self.runs for each in run.comparisons if each.metric == self.changes[0].metric]
-        levels = {f"{100 * each.confidence:.3g} % interval" for each in effects}
+        """Return the confidence level of the intervals if all runs share it."""
+        effects = [
+            comparison
+            for run in self.runs
+            for comparison in run.comparisons
+            if comparison.metric == self.changes[0].metric
+        ]
+        levels = {f"{100 * comparison.confidence:.3g} % interval" for comparison in effects}
         return levels.pop() if len(levels) == 1 else "interval"
 
     def _rows(self, pair: Pair, gap: str) -> Iterator[tuple[Text | str, ...]]:
         changes = {change.run: change for change in self.changes if (change.arm, change.against) == pair}
         for run, summary in enumerate(self.runs, start=1):
             effect = self._effect(summary, pair)
-            yield (f"  run {run}", _cell(effect, gap) if effect else ABSENT, *_change(changes.get(run), gap))
+            yield (
+                f"  run {run}",
+                _effect_text(effect, gap) if effect else ABSENT,
+                *_change_cells(changes.get(run), gap),
+            )
 
     def _effect(self, summary: Summary, pair: Pair) -> Comparison | None:
         wanted = (*pair, self.changes[0].metric)
-        return next((each for each in summary.comparisons if (each.arm, each.against, each.metric) == wanted), None)
+        return next(
+            (
+                comparison
+                for comparison in summary.comparisons
+                if (comparison.arm, comparison.against, comparison.metric) == wanted
+            ),
+            None,
+        )
 
 
-def _change(change: Change | None, gap: str) -> tuple[str, Text | str]:
+def _change_cells(change: Change | None, gap: str) -> tuple[str, Text | str]:
     if change is None:
         return "", ""
-    verdict = change.verdict or "none"
-    return _cell(change, gap), Text(verdict, style=STYLES[verdict])
+    verdict = verdict_text(change.verdict, starred=False)
+    return _effect_text(change, gap), Text(verdict, style=STYLES[verdict])
 
 
-def _cell(comparison: Comparison, gap: str) -> str:
-    seen = percent_of(comparison)
-    return _difference(seen, gap) if seen else ABSENT
-
-
-def _difference(seen: Estimate, gap: str) -> str:
-    value, low, high = (signed(x, decimals(seen.half_width, 1)) for x in (seen.value, seen.low, seen.high))
-    return f"{value} %{gap}({low} to {high})"
+def _effect_text(comparison: Comparison, gap: str) -> str:
+    interval = percent_of(comparison)
+    return difference(interval, named=False).replace(" (", f"{gap}(") if interval else ABSENT

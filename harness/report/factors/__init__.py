@@ -1,1 +1,1 @@
-"""Says whether effects depend on each other, and what each factor does by itself."""
+"""Factorial experiments: interactions of effects, and the effect of each factor."""

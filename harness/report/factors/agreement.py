@@ -1,142 +1,151 @@
-"""Says in words whether an effect is the same at every level of another factor; for load tools, who disagrees."""
+"""Sentences on whether an effect is the same at every level of another factor, such as the load tool."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from harness.model import Comparison, Design, Interaction, Metric, ToolSign
-from harness.report.wording import Estimate, decimals, difference, listed, percent_of, signed, us_of, within
+from harness.report.wording import (
+    capitalized,
+    difference,
+    listed,
+    percent_alone,
+    percent_of,
+    us_of,
+    us_with_interval,
+    within,
+)
 
 TOOL = "tool"
 
-MUTE = ("true", "false", "null", "unset")
+NEED_FACTOR = ("true", "false", "null", "unset")
 
 Effects = Mapping[tuple[str, str], Comparison]
 
 
-def by_effect(found: Sequence[Interaction], factor: str, metric: Metric) -> list[Interaction]:
-    """Those of one factor and one metric, the interactions of each effect together."""
-    asked = [one for one in found if (one.factor, one.metric) == (factor, metric)]
-    effects = list(dict.fromkeys(map(effect_of, asked)))
-    return sorted(asked, key=lambda one: effects.index(effect_of(one)))
+def by_effect(interactions: Sequence[Interaction], factor: str, metric: Metric) -> list[Interaction]:
+    """Return the interactions of one factor and one metric, ordered by effect."""
+    selected = [
+        interaction for interaction in interactions if (interaction.factor, interaction.metric) == (factor, metric)
+    ]
+    effects = list(dict.fromkeys(map(effect_of, selected)))
+    return sorted(selected, key=lambda interaction: effects.index(effect_of(interaction)))
 
 
-def agreement(found: Sequence[Interaction], effects: Effects, design: Design | None) -> list[str]:
-    """A few sentences for each effect in what `by_effect` gave; `effects` are the comparisons by pair."""
-    return [sentence for _, group in groupby(found, effect_of) for sentence in _of_effect(list(group), effects, design)]
+def agreement(interactions: Sequence[Interaction], effects: Effects, design: Design | None) -> list[str]:
+    """Return sentences for each effect; `interactions` are ordered by `by_effect`, `effects` have pairs as keys."""
+    return [
+        sentence
+        for _, group in groupby(interactions, effect_of)
+        for sentence in _effect_sentences(list(group), effects, design)
+    ]
 
 
 def named(factor: str, level: str) -> str:
-    """A level that is a word speaks for itself: `split`, but `workers 2`, `tls true`."""
-    return level if level[:1].isalpha() and level not in MUTE else f"{factor} {level}"
+    """Return a level, with its factor if the level is no word: `split`, but `workers 2`, `tls true`."""
+    return level if level[:1].isalpha() and level not in NEED_FACTOR else f"{factor} {level}"
 
 
-def effect_of(one: Interaction) -> str:
-    """`the effect of transport (uds-tmpfs against tcp), connections = 8`."""
-    where = "".join(f", {key} = {level}" for key, level in one.where.items())
-    return f"the effect of {one.compared} ({one.level} against {one.reference}{where})"
+def effect_of(interaction: Interaction) -> str:
+    """Return `the effect of transport (uds-tmpfs against tcp, connections = 8)`."""
+    where = "".join(f", {key} = {level}" for key, level in interaction.where.items())
+    return f"the effect of {interaction.compared} ({interaction.level} against {interaction.reference}{where})"
 
 
-def _of_effect(group: Sequence[Interaction], effects: Effects, design: Design | None) -> Iterator[str]:
-    if all(one.verdict == "agree" for one in group):
-        yield _all_agree(group, design)
+def _effect_sentences(group: Sequence[Interaction], effects: Effects, design: Design | None) -> Iterator[str]:
+    if all(interaction.verdict == "agree" for interaction in group):
+        yield _agreement_sentence(group, design)
         return
-    agreeing = [_at(one) for one in group if one.verdict == "agree"]
+    agreeing = [_level_name(interaction) for interaction in group if interaction.verdict == "agree"]
     if agreeing:
-        who = listed([_base(group[0]), *agreeing])
-        yield f"{_capital(effect_of(group[0]))} is the same{within(design)} with {who}."
-    for one in group:
-        yield from _not_agreeing(one, effects)
+        levels = listed([_base_name(group[0]), *agreeing])
+        yield f"{capitalized(effect_of(group[0]))} is the same{within(design)} with {levels}."
+    for interaction in group:
+        yield from _dissent_sentences(interaction, effects)
 
 
-def _all_agree(group: Sequence[Interaction], design: Design | None) -> str:
+def _agreement_sentence(group: Sequence[Interaction], design: Design | None) -> str:
     first, number = group[0], len(group) + 1
     if first.factor == TOOL:
-        who = "Both tools agree" if number == 2 else f"The {number} tools agree"
-        return f"{who} on {effect_of(first)}{within(design)}."
-    return f"{_capital(effect_of(first))} is the same{within(design)} at every level of {first.factor}."
+        subject = "Both tools agree" if number == 2 else f"The {number} tools agree"
+        return f"{subject} on {effect_of(first)}{within(design)}."
+    return f"{capitalized(effect_of(first))} is the same{within(design)} at every level of {first.factor}."
 
 
-def _not_agreeing(one: Interaction, effects: Effects) -> Iterator[str]:
-    estimate = percent_of(one)
-    if one.verdict is None or estimate is None:
-        yield f"Nothing is said of {_at(one)} beside {_base(one)}: {one.why.rstrip('.')}."
+def _dissent_sentences(interaction: Interaction, effects: Effects) -> Iterator[str]:
+    estimate, level, base = percent_of(interaction), _level_name(interaction), _base_name(interaction)
+    if interaction.verdict is None or estimate is None:
+        yield f"No verdict on {level} against {base}: {interaction.why.rstrip('.')}."
         return
-    here = _effect(_at(one), effects[one.arm, one.against])
-    there = _effect(_base(one), effects[one.base_arm, one.base_against])
-    apart = f"{here}, {there}; the first beside the second is {difference(estimate)}."
-    if one.verdict == "differ":
-        yield f"{_disagrees(one)} on {effect_of(one)}: {apart}"
-        yield from _in_microseconds(one)
-    elif one.verdict == "undecided":
-        yield f"Whether {effect_of(one)} is the same with {_at(one)} as with {_base(one)} is undecided: {apart}"
+    here = _effect_at_level(level, effects[interaction.arm, interaction.against])
+    there = _effect_at_level(base, effects[interaction.base_arm, interaction.base_against])
+    sizes = f"{here}, {there}; difference {difference(estimate)}."
+    if interaction.verdict == "differ":
+        yield f"{_dissent(interaction)} on {effect_of(interaction)}: {sizes}"
+        yield from _microseconds_sentence(interaction)
+    elif interaction.verdict == "undecided":
+        yield f"Whether {effect_of(interaction)} is the same with {level} as with {base} is undecided: {sizes}"
 
 
-def _effect(level: str, seen: Comparison) -> str:
-    estimate = percent_of(seen)
+def _effect_at_level(level: str, comparison: Comparison) -> str:
+    estimate = percent_of(comparison)
+    return f"{percent_alone(estimate)} with {level}" if estimate else f"none with {level}"
+
+
+def _dissent(interaction: Interaction) -> str:
     return (
-        f"{signed(estimate.value, decimals(estimate.half_width, 1))} % with {level}"
-        if estimate
-        else f"none with {level}"
+        f"{_level_name(interaction)} disagrees"
+        if interaction.factor == TOOL
+        else f"{capitalized(_level_name(interaction))} and {_base_name(interaction)} differ"
     )
 
 
-def _disagrees(one: Interaction) -> str:
-    return f"{_at(one)} disagrees" if one.factor == TOOL else f"{_capital(_at(one))} and {_base(one)} differ"
+def in_cpu_time(interactions: Sequence[Interaction]) -> list[str]:
+    """Return a sentence on the interactions in CPU time; nothing if CPU time was not read."""
+    groups = [list(group) for _, group in groupby(interactions, effect_of)]
+    clauses = [f"{effect_of(group[0])}: {', '.join(map(_cpu_time_clause, group))}" for group in groups]
+    return (
+        [f"CPU time per request, compared with {_base_name(interactions[0])}: {'; '.join(clauses)}."] if clauses else []
+    )
 
 
-def in_cpu_time(found: Sequence[Interaction]) -> list[str]:
-    """How the effects on CPU time lie beside each other, in a sentence; nothing where it was not read."""
-    groups = [list(group) for _, group in groupby(found, effect_of)]
-    told = [f"{effect_of(group[0])}: {', '.join(map(_in_cpu_time, group))}" for group in groups]
-    return [f"In CPU time per request, beside that with {_base(found[0])}, {'; '.join(told)}."] if told else []
+def _cpu_time_clause(interaction: Interaction) -> str:
+    estimate = percent_of(interaction)
+    amount = f" {percent_alone(estimate)}" if estimate else ""
+    return f"{_level_name(interaction)}{amount} ({interaction.verdict or 'no verdict'})"
 
 
-def _in_cpu_time(one: Interaction) -> str:
-    estimate = percent_of(one)
-    amount = f" {signed(estimate.value, decimals(estimate.half_width, 1))} %" if estimate else ""
-    return f"{_at(one)}{amount} ({one.verdict or 'no verdict'})"
-
-
-def _in_microseconds(one: Interaction) -> Iterator[str]:
-    """The same time is another part of a longer request: then percent differ and microseconds do not."""
-    us = us_of(one)
+def _microseconds_sentence(interaction: Interaction) -> Iterator[str]:
+    """Yield a sentence if percentages differ but microseconds do not."""
+    us = us_of(interaction)
     if us and not us.excludes_zero:
         yield (
-            f"In microseconds {_at(one)} and {_base(one)} are not told apart ({_us(us)}): "
-            "the same time is another part of a request that takes longer or shorter."
+            f"In microseconds {_level_name(interaction)} and {_base_name(interaction)} do not differ "
+            f"({us_with_interval(us)}): the same time is a different share of a longer or shorter request."
         )
 
 
-def _us(us: Estimate) -> str:
-    return f"{us.value:+.0f} us, {us.low:+.0f} to {us.high:+.0f}"
-
-
-def signs(found: Sequence[ToolSign]) -> list[str]:
-    """Whether the tools see the same sign, and of each that does not, why."""
-    if not found:
+def signs(tool_signs: Sequence[ToolSign]) -> list[str]:
+    """Return whether the tools agree on the sign, and why a tool does not."""
+    if not tool_signs:
         return []
-    reference = found[0].reference
-    if all(one.verdict == "same" for one in found):
-        return [f"Every tool sees the sign that {reference} sees."]
-    return [_sign(one) for one in found if one.verdict != "same"]
+    reference = tool_signs[0].reference
+    if all(sign.verdict == "same" for sign in tool_signs):
+        return [f"Every tool agrees with {reference} on the sign."]
+    return [_sign_sentence(sign) for sign in tool_signs if sign.verdict != "same"]
 
 
-def _sign(one: ToolSign) -> str:
-    pair = f"of {one.arm} against {one.against}"
-    if one.verdict == "opposite":
-        said = f"{one.tool} sees the opposite sign to {one.reference}'s {pair}."
+def _sign_sentence(sign: ToolSign) -> str:
+    pair = f"of {sign.arm} against {sign.against}"
+    if sign.verdict == "opposite":
+        sentence = f"{sign.tool} has the opposite sign to {sign.reference} for the effect {pair}."
     else:
-        said = f"Whether {one.tool} sees the sign that {one.reference} sees {pair} is undecided."
-    return " ".join([said, *one.why])
+        sentence = f"Whether {sign.tool} and {sign.reference} agree on the sign of the effect {pair} is undecided."
+    return " ".join([sentence, *sign.why])
 
 
-def _at(one: Interaction) -> str:
-    return named(one.factor, one.at)
+def _level_name(interaction: Interaction) -> str:
+    return named(interaction.factor, interaction.at)
 
 
-def _base(one: Interaction) -> str:
-    return named(one.factor, one.base)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _base_name(interaction: Interaction) -> str:
+    return named(interaction.factor, interaction.base)

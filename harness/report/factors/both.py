@@ -1,4 +1,4 @@
-"""Takes a comparison apart that changes two factors at once, as the write-up's `combined` did."""
+"""Comparisons that change two factors at once, split into their parts."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,70 +6,72 @@ from harness.model import BothAtOnce, Comparison, Interaction, LevelEffect, Summ
 from harness.report.sheet import Judged, Row, Sheet, difference_cells
 from harness.report.wording import difference, percent_of
 
-MEANING = {
-    "agree": "so neither depends on the other",
-    "differ": "so what one does depends on the other",
+INTERACTION_MEANING = {
+    "agree": "so the two effects are independent",
+    "differ": "so each effect depends on the other",
     "undecided": "which is undecided",
 }
 
 
-def both_sentences(summary: Summary, found: Sequence[BothAtOnce]) -> Iterator[str]:
-    """What each such comparison confounds, in the same data."""
-    for one in found:
-        numbers = [percent_of(part) for part in (one, *_parts(summary, one))]
-        both, compared, factor, rest = (difference(each, named=False) if each else "unknown" for each in numbers)
+def both_sentences(summary: Summary, changes: Sequence[BothAtOnce]) -> Iterator[str]:
+    """Yield the parts of each such comparison in one sentence."""
+    for both in changes:
+        intervals = [percent_of(part) for part in (both, *_both_parts(summary, both))]
+        both_text, compared, factor, rest = (
+            difference(interval, named=False) if interval else "unknown" for interval in intervals
+        )
         yield (
-            f"{one.arm} against {one.against} changes both at once{_published(one)}: {both}. "
-            f"By itself {one.compared} makes {compared} and {one.factor} {factor}; "
-            f"beyond the two multiplied there is {rest}{_meaning(_interaction(summary, one))}."
+            f"{both.arm} against {both.against} changes both at once{_published_clause(both)}: {both_text}. "
+            f"Alone, {both.compared} makes {compared} and {both.factor} {factor}; beyond their product: "
+            f"{rest}{_meaning_clause(_interaction_of(summary, both))}."
         )
 
 
-def both_sheet(summary: Summary, found: Sequence[BothAtOnce]) -> Sheet:
-    """Each alone, both at once, and what both make beyond the two."""
+def both_sheet(summary: Summary, changes: Sequence[BothAtOnce]) -> Sheet:
+    """Return a table of each factor alone, both at once, and the rest beyond the two."""
     header = ("", "difference\n95 % interval", "us\n95 % interval", "verdict")
-    return Sheet("Changing both at once", header, [row for one in found for row in _rows(summary, one)])
+    return Sheet("Changing both at once", header, [row for both in changes for row in _both_rows(summary, both)])
 
 
-def _rows(summary: Summary, one: BothAtOnce) -> Iterator[Row]:
-    compared, factor, interaction = _parts(summary, one)
+def _both_rows(summary: Summary, both: BothAtOnce) -> Iterator[Row]:
+    compared, factor, interaction = _both_parts(summary, both)
     names = (
-        f"{one.compared} alone: {one.compared_alone}",
-        f"{one.factor} alone: {one.factor_alone}",
-        f"both at once: {one.arm}",
+        f"{both.compared} alone: {both.compared_alone}",
+        f"{both.factor} alone: {both.factor_alone}",
+        f"both at once: {both.arm}",
         "beyond the two",
     )
-    parts: tuple[Judged, ...] = (compared, factor, one, interaction)
+    parts: tuple[Judged, ...] = (compared, factor, both, interaction)
     for name, part in zip(names, parts, strict=True):
         yield (name, ""), *difference_cells(part)
 
 
-def _parts(summary: Summary, one: BothAtOnce) -> tuple[Comparison, LevelEffect, Interaction]:
-    """(the compared factor alone, the other alone, the interaction)."""
-    alone = {(each.arm, each.against): each for each in summary.comparisons if each.metric == one.metric}
-    levels = {(each.arm, each.against): each for each in summary.levels if each.metric == one.metric}
+def _both_parts(summary: Summary, both: BothAtOnce) -> tuple[Comparison, LevelEffect, Interaction]:
+    """Return the compared factor alone, the other factor alone, and the interaction."""
+    alone = {(effect.arm, effect.against): effect for effect in summary.comparisons if effect.metric == both.metric}
+    levels = {(effect.arm, effect.against): effect for effect in summary.levels if effect.metric == both.metric}
     return (
-        alone[one.compared_alone, one.against],
-        levels[one.factor_alone, one.against],
-        _interaction(summary, one),
+        alone[both.compared_alone, both.against],
+        levels[both.factor_alone, both.against],
+        _interaction_of(summary, both),
     )
 
 
-def _interaction(summary: Summary, one: BothAtOnce) -> Interaction:
-    """That of the four arms."""
+def _interaction_of(summary: Summary, both: BothAtOnce) -> Interaction:
+    """Return the interaction of the four arms."""
     return next(
-        each
-        for each in summary.interactions
-        if (each.arm, each.against, each.base_arm, each.base_against, each.metric)
-        == (one.arm, one.factor_alone, one.compared_alone, one.against, one.metric)
+        interaction
+        for interaction in summary.interactions
+        if (interaction.arm, interaction.against, interaction.base_arm, interaction.base_against, interaction.metric)
+        == (both.arm, both.factor_alone, both.compared_alone, both.against, both.metric)
     )
 
 
-def _meaning(interaction: Interaction) -> str:
-    return f", {MEANING[interaction.verdict]}" if interaction.verdict else ""
+def _meaning_clause(interaction: Interaction) -> str:
+    return f", {INTERACTION_MEANING[interaction.verdict]}" if interaction.verdict else ""
 
 
-def _published(one: BothAtOnce) -> str:
-    """Whether the write-up compared this: a Unix socket on shared CPUs with TCP on CPUs of their own."""
-    combined = one.level.startswith("uds-") and one.reference == "tcp" and (one.at, one.base) == ("shared", "split")
+def _published_clause(both: BothAtOnce) -> str:
+    """Return a clause if the write-up made this comparison: a Unix socket on shared CPUs, TCP on separate CPUs."""
+    combined = both.level.startswith("uds-") and both.reference == "tcp" and (both.at, both.base) == ("shared", "split")
     return ", as the write-up's `combined` did" if combined else ""

@@ -1,4 +1,4 @@
-"""The sections of a report on a factorial experiment, one for each factor beside the compared one."""
+"""The sections on a factorial experiment: one for each factor beside the compared one."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,101 +9,115 @@ from harness.report.factors.ways import ways_section
 from harness.report.sheet import NOTHING, Cell, Row, Section, Sheet, difference_cell, difference_cells, section
 from harness.report.wording import by, percent_of, us_of
 
-METRICS: tuple[Metric, Metric] = ("latency", "cpu")
+FACTOR_METRICS: tuple[Metric, Metric] = ("latency", "cpu")
 CLIENT = "client"
-VISITS = (
-    "A visit of client is a short burst and a visit of another tool a whole run: what stalls now and then is in the "
-    "mean of every run and of few bursts, so a part of the difference between tools may be that."
+VISIT_LENGTHS = (
+    "A visit of client is a short burst, a visit of another tool a whole run. Occasional stalls affect the mean of "
+    "every run but of few bursts only, which may explain a part of the difference between tools."
 )
-FEW = 6  # effects of the factor by itself that are told in words; more are in the table
+MAX_LEVEL_SENTENCES = 6  # main effects of a factor in words; more are in the table only
 
 
 def factor_sections(summary: Summary, design: Design | None) -> list[Section]:
-    """None where there is one factor only, or one arm that all are compared with."""
-    factors = dict.fromkeys(one.factor for one in summary.interactions)
-    return [*ways_section(summary, design), *(_section(summary, factor, design) for factor in factors)]
+    """Return the sections if there are interactions: more than one factor and more than one reference."""
+    factors = dict.fromkeys(interaction.factor for interaction in summary.interactions)
+    return [*ways_section(summary, design), *(_factor_section(summary, factor, design) for factor in factors)]
 
 
-def _section(summary: Summary, factor: str, design: Design | None) -> Section:
-    found, used = (by_effect(summary.interactions, factor, metric) for metric in METRICS)
-    levels = [one for one in summary.levels if (one.factor, one.metric) == (factor, "latency")]
-    effects = {(one.arm, one.against): one for one in summary.comparisons if one.metric == "latency"}
-    both = [one for one in summary.both_at_once if (one.factor, one.metric) == (factor, "latency")]
-    told = both if {factor, both[0].compared} == {"placement", "transport"} else []
-    sheets = [_interactions(effects, found), _levels(levels), *([both_sheet(summary, told)] if told else [])]
-    sentences = [
-        *agreement(found, effects, design),
-        *(signs(summary.tool_signs) if factor == TOOL else ()),
-        *in_cpu_time(used),
-        *_alone(levels),
-        *([VISITS] if factor == TOOL and _visits_are_unlike(summary) else ()),
-        *both_sentences(summary, told),
+def _factor_section(summary: Summary, factor: str, design: Design | None) -> Section:
+    interactions, cpu_interactions = (by_effect(summary.interactions, factor, metric) for metric in FACTOR_METRICS)
+    levels = [level for level in summary.levels if (level.factor, level.metric) == (factor, "latency")]
+    effects = {(effect.arm, effect.against): effect for effect in summary.comparisons if effect.metric == "latency"}
+    both = [effect for effect in summary.both_at_once if (effect.factor, effect.metric) == (factor, "latency")]
+    crossed = both if {factor, both[0].compared} == {"placement", "transport"} else []
+    sheets = [
+        _interaction_sheet(effects, interactions),
+        _level_sheet(levels),
+        *([both_sheet(summary, crossed)] if crossed else []),
     ]
-    return section(_heading(found[0]), sentences, sheets)
+    sentences = [
+        *agreement(interactions, effects, design),
+        *(signs(summary.tool_signs) if factor == TOOL else ()),
+        *in_cpu_time(cpu_interactions),
+        *_level_sentences(levels),
+        *([VISIT_LENGTHS] if factor == TOOL and _visits_are_unlike(summary) else ()),
+        *both_sentences(summary, crossed),
+    ]
+    return section(_factor_heading(interactions[0]), sentences, sheets)
 
 
 def _visits_are_unlike(summary: Summary) -> bool:
-    """Whether our client's visits are much shorter than the runs of tools."""
+    """Return whether visits of barehop's client have less than half the requests of any run of a tool."""
     requests = {name: arm.requests for name, arm in summary.arms.items() if arm.control_of is None and arm.requests}
     ours = [count for name, count in requests.items() if summary.arms[name].settings.get(TOOL, CLIENT) == CLIENT]
     others = [count for name, count in requests.items() if summary.arms[name].settings.get(TOOL, CLIENT) != CLIENT]
     return bool(ours and others) and 2 * max(ours) < min(others)
 
 
-def _heading(one: Interaction) -> str:
-    if one.factor == TOOL:
-        return "Do the tools agree, and which tool was used?"
-    return f"Does the effect of {one.compared} depend on {one.factor}?"
+def _factor_heading(interaction: Interaction) -> str:
+    if interaction.factor == TOOL:
+        return "Do the load tools agree?"
+    return f"Does the effect of {interaction.compared} depend on {interaction.factor}?"
 
 
-def _interactions(effects: Effects, found: Sequence[Interaction]) -> Sheet:
-    first = found[0]
+def _interaction_sheet(effects: Effects, interactions: Sequence[Interaction]) -> Sheet:
+    first = interactions[0]
     base = named(first.factor, first.base)
-    caption = f"The effect of {first.compared} at each level of {first.factor}, beside that with {base}"
-    header = (first.factor, "effect", "beside it\n95 % interval", "us\n95 % interval", "verdict")
-    return Sheet(caption, header, list(_interaction_rows(effects, found)))
+    caption = f"The effect of {first.compared} at each level of {first.factor}, compared with {base}"
+    header = (first.factor, "effect", "compared\n95 % interval", "us\n95 % interval", "verdict")
+    return Sheet(caption, header, list(_interaction_rows(effects, interactions)))
 
 
-def _interaction_rows(effects: Effects, found: Sequence[Interaction]) -> Iterator[Row]:
-    """Each effect at the first level, then the others beside it."""
-    several = len({effect_of(one) for one in found}) > 1
-    told: set[tuple[str, str]] = set()
-    for one in found:
-        base = (one.base_arm, one.base_against)
-        if base not in told:
-            told.add(base)
-            yield _named(one.base, one, several), _value(effects[base]), NOTHING, NOTHING, ("reference", "")
-        yield _named(one.at, one, several), _value(effects[one.arm, one.against]), *difference_cells(one)
+def _interaction_rows(effects: Effects, interactions: Sequence[Interaction]) -> Iterator[Row]:
+    """Yield each effect at the first level, then at the other levels compared with it."""
+    several = len({effect_of(interaction) for interaction in interactions}) > 1
+    shown_bases: set[tuple[str, str]] = set()
+    for interaction in interactions:
+        base = (interaction.base_arm, interaction.base_against)
+        if base not in shown_bases:
+            shown_bases.add(base)
+            yield (
+                _effect_cell(interaction.base, interaction, several),
+                _percent_cell(effects[base]),
+                NOTHING,
+                NOTHING,
+                ("reference", ""),
+            )
+        yield (
+            _effect_cell(interaction.at, interaction, several),
+            _percent_cell(effects[interaction.arm, interaction.against]),
+            *difference_cells(interaction),
+        )
 
 
-def _named(level: str, one: Interaction, several: bool) -> Cell:
+def _effect_cell(level: str, interaction: Interaction, several: bool) -> Cell:
     if not several:
         return level, ""
-    return ", ".join([level, one.level, *(f"{key} {value}" for key, value in one.where.items())]), ""
+    return ", ".join([level, interaction.level, *(f"{key} {value}" for key, value in interaction.where.items())]), ""
 
 
-def _value(one: Difference) -> Cell:
-    main, _ = difference_cell(percent_of(one), 1, " %")
+def _percent_cell(effect: Difference) -> Cell:
+    main, _ = difference_cell(percent_of(effect), 1, " %")
     return main, ""
 
 
-def _levels(found: Sequence[LevelEffect]) -> Sheet:
-    first = found[0]
-    what = "What the tool adds" if first.factor == TOOL else f"What {first.factor} does by itself"
+def _level_sheet(levels: Sequence[LevelEffect]) -> Sheet:
+    first = levels[0]
+    what = "The effect of the tool itself" if first.factor == TOOL else f"The effect of {first.factor} itself"
     header = (f"{first.factor}, {first.compared}", "difference\n95 % interval", "us\n95 % interval", "verdict")
-    rows = [(_level_name(one), *difference_cells(one)) for one in found]
+    rows = [(_level_cell(level), *difference_cells(level)) for level in levels]
     return Sheet(f"{what}, against {named(first.factor, first.base)}", header, rows)
 
 
-def _level_name(one: LevelEffect) -> Cell:
-    return ", ".join([one.at, one.level, *(f"{key} {value}" for key, value in one.where.items())]), ""
+def _level_cell(effect: LevelEffect) -> Cell:
+    return ", ".join([effect.at, effect.level, *(f"{key} {value}" for key, value in effect.where.items())]), ""
 
 
-def _alone(levels: Sequence[LevelEffect]) -> Iterator[str]:
-    """What each level of the factor does by itself, where they are few enough to be told."""
-    for one in levels if len(levels) <= FEW else ():
-        estimate, us = percent_of(one), us_of(one)
-        if one.verdict in ("faster", "slower") and estimate and us:
-            subject, base = (named(one.factor, level) for level in (one.at, one.base))
-            at = ", ".join(f"{key} = {level}" for key, level in {one.compared: one.level, **one.where}.items())
-            yield f"With {at}, {subject} is {one.verdict} than {base} {by(estimate)}, {abs(us.value):.0f} us."
+def _level_sentences(levels: Sequence[LevelEffect]) -> Iterator[str]:
+    """Yield the significant main effects of the factor's levels, if they are few enough."""
+    for effect in levels if len(levels) <= MAX_LEVEL_SENTENCES else ():
+        estimate, us = percent_of(effect), us_of(effect)
+        if effect.verdict in ("faster", "slower") and estimate and us:
+            subject, base = (named(effect.factor, level) for level in (effect.at, effect.base))
+            at = ", ".join(f"{key} = {level}" for key, level in {effect.compared: effect.level, **effect.where}.items())
+            yield f"With {at}, {subject} is {effect.verdict} than {base} {by(estimate)}, {abs(us.value):.0f} us."

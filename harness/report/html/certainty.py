@@ -1,4 +1,4 @@
-"""Says how sure an answer is: what the control showed, what precision was reached, what is in doubt."""
+"""Sentences on the certainty of an answer: controls, precision and doubts."""
 
 from collections.abc import Iterator
 
@@ -6,25 +6,25 @@ from harness.model import Design, Summary
 from harness.report import caveats
 from harness.report.doubts import folded
 from harness.report.selection import controls
-from harness.report.wording import counted, difference, percent_of
+from harness.report.wording import counted, difference, listed, percent_of
 
 
 def certainty(summary: Summary, design: Design) -> list[str]:
-    """A few sentences on each, where there is something to say that the warnings do not."""
-    return [*_controls(summary), caveats.effort(summary, design)]
+    """Return sentences on the controls that are equivalent, and on the precision."""
+    return [*_equivalent_controls(summary), caveats.effort(summary, design)]
 
 
 def doubtful(summary: Summary) -> str:
-    """How many kinds of doubt were noted, and which."""
+    """Return the number of kinds of doubt, with their names."""
     folds = folded(summary)
     if not folds:
-        return "No doubt was noted."
-    return f"{counted(len(folds), 'kind')} of doubt noted: {', '.join(fold.kind for fold in folds)}."
+        return "No doubts."
+    return f"{counted(len(folds), 'kind')} of doubt: {listed([fold.kind for fold in folds])}."
 
 
-def _controls(summary: Summary) -> Iterator[str]:
+def _equivalent_controls(summary: Summary) -> Iterator[str]:
     for control in controls(summary):
         estimate = percent_of(control)
         if estimate and control.verdict == "equivalent":
-            seen = f"came out as no difference: {difference(estimate)}"
-            yield f"The control, {control.against} measured a second time, {seen}."
+            name = control.against
+            yield f"The A/A control ({name} vs. {name}) shows no difference: {difference(estimate)}."

@@ -1,4 +1,4 @@
-"""Renders a result as one HTML file that needs nothing else: no network, no server, no other file."""
+"""The report as one HTML file that needs no network, no server and no other file."""
 
 import base64
 import hashlib
@@ -41,13 +41,13 @@ from harness.report.sheet import WORDS
 from harness.report.tables import milliseconds, rate
 from harness.report.why.sentences import why
 from harness.report.why.tables import counter_rows, difference_tables
-from harness.report.wording import Estimate, decimals, percent_of, signed, us_of
+from harness.report.wording import interval_numbers, percent_of, us_of
 
 CODE = re.compile(r"`([^`]*)`")
 
 
 def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits: Exhibits) -> str:
-    """The page. `host` is what host.json holds; {} where it is not known."""
+    """Return the page. `host` is the content of host.json, or {} if it is unknown."""
     design = plan.experiment.design
     drawing = drawing_scripts()
     page = environment().get_template("report.html.j2")
@@ -63,14 +63,14 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         what=WHAT,
         certainty=certainty(summary, design),
         doubtful=doubtful(summary),
-        notes=list(_notes(summary)),
+        notes=list(_table_notes(summary)),
         kept_undecided=caveats.kept_undecided,
         groups=by_root([*compared(summary), *controls(summary)]),
         appearances=appearances(summary),
         figures={figure.name: figure for figure in _figures(summary, plan, exhibits)},
         started_utc=exhibits.started_utc,
         steadiness=steadiness(exhibits.effects),
-        published=_published(summary),
+        published=_published_cells(summary),
         sections=sections_of(summary, design),
         ladder_titles=[f"Over {title(ladder)}" for ladder in summary.ladders],
         why=why(summary),
@@ -81,7 +81,7 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         machine=machine_facts(host),
         versions=versions(host),
         host_json=json.dumps(host, indent=1, ensure_ascii=False),
-        commands=_commands(summary),
+        commands=_next_commands(summary),
     )
 
 
@@ -100,12 +100,12 @@ def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figur
         longest_requests(summary, exhibits.distributions),
         carry_over(pilot, plan.schedule) if pilot else None,
         burst_lengths(pilot, plan.schedule) if pilot else None,
-        *(waterfall(one, appearances(summary)[one.arm]) for one in summary.waterfalls),
+        *(waterfall(parts, appearances(summary)[parts.arm]) for parts in summary.waterfalls),
     ]
     return filter(None, drawn)
 
 
-def _notes(summary: Summary) -> Iterator[str]:
+def _table_notes(summary: Summary) -> Iterator[str]:
     holm = caveats.holm_note(summary)
     yield from [f"* {holm}"] if holm else []
     yield from filter(None, [ladder_note(summary)])
@@ -114,70 +114,64 @@ def _notes(summary: Summary) -> Iterator[str]:
     yield from filter(None, [sentences.cpu(summary), sentences.throughput(summary), application_note(summary)])
 
 
-def _published(summary: Summary) -> dict[str, Any]:
-    """The write-up's numbers beside these, place by place; no cells when the experiment is another one."""
+def _published_cells(summary: Summary) -> dict[str, Any]:
+    """Return the numbers of the write-up beside these by place; empty if the experiment is another one."""
     cells = seed.beside(summary)
     rows = [(cell, seed.against_first(cell, cells)) for cell in cells]
     places = {place: list(group) for place, group in groupby(rows, lambda row: row[0].where)}
     return {"places": places, "misfits": list(seed.misfits(cells))}
 
 
-def _commands(summary: Summary) -> dict[str, str]:
-    """What can be done next in the directory of the report; it may lie elsewhere by now than where it was made."""
+def _next_commands(summary: Summary) -> dict[str, str]:
+    """Return the next commands, relative to the directory of the report, which may have been moved."""
     missing = summary.sessions < summary.planned_sessions
     return {
-        **({"Complete it": completing(summary, ".")} if missing else {}),
-        "Repeat it": repeating(summary, "experiment.toml"),
-        "Report again": "barehop report .",
+        **({"Resume": completing(summary, ".")} if missing else {}),
+        "Repeat": repeating(summary, "experiment.toml"),
+        "Re-print": "barehop report .",
     }
 
 
 def environment() -> Environment:
-    """Where the templates are, with the filters that they use."""
-    made = Environment(
+    """Return the environment of the templates, with their filters."""
+    templates = Environment(
         loader=PackageLoader("harness.report.html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=True,
     )
-    made.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    made.globals["words"] = WORDS
-    made.filters |= {
+    templates.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    templates.globals["words"] = WORDS
+    templates.filters |= {
         "typeset": typeset,
         "rate": rate,
         "milliseconds": milliseconds,
         "percent_of": percent_of,
         "us_of": us_of,
-        "numbers": _numbers,
-        "with_code": _with_code,
+        "numbers": interval_numbers,
+        "with_code": _code_markup,
     }
-    return made
+    return templates
 
 
-def _numbers(estimate: Estimate, least: int) -> Sequence[str]:
-    """Value, low and high, with the digits that the interval deserves."""
-    places = decimals(estimate.half_width, least)
-    return [signed(number, places, estimate.margin) for number in (estimate.value, estimate.low, estimate.high)]
-
-
-def _with_code(text: str) -> Markup:
-    """What stands between backticks as code."""
+def _code_markup(text: str) -> Markup:
+    """Return `text` with the parts between backticks as code."""
     return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped right here
 
 
 def drawing_scripts() -> list[Markup]:
-    """What draws the figures of a page."""
+    """Return the scripts that draw the figures: plotly and our own."""
     return [Markup(get_plotlyjs()), Markup(packaged("report.js"))]  # noqa: S704 - ours, and as plotly ships it
 
 
 def policy(scripts: Sequence[str]) -> str:
-    """A content security policy: these scripts, the styles of the page, and nothing from anywhere."""
+    """Return a content security policy that allows only these scripts and the styles of the page."""
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{found}'" for found in hashes)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
 
 
 def packaged(name: str) -> str:
-    """The text of a file beside the templates."""
+    """Return the text of a file beside the templates."""
     return files("harness.report.html").joinpath("templates", name).read_text(encoding="utf-8")

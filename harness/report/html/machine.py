@@ -1,64 +1,68 @@
-"""Picks from host.json what a reader of the numbers asks first, in words."""
+"""Facts on the machine from host.json, as text."""
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-Facts = Mapping[str, Any]
+from harness.report.wording import listed
 
-TAKING_PART = (
+HostJson = Mapping[str, Any]
+
+SERVING_PACKAGES = (
     "gunicorn", "uvicorn", "uvicorn-worker", "uvloop", "httptools", "h11", "starlette", "fastapi", "flask", "django",
 )  # fmt: skip
 
 
-def machine_facts(host: Facts) -> list[tuple[str, str]]:
-    """(what, how it is) of the machine, without what `host` does not tell."""
+def machine_facts(host: HostJson) -> list[tuple[str, str]]:
+    """Return (name, text) of each known fact on the machine."""
     facts = {
-        "System": _joined(_at(host, "system"), _kernel(host)),
-        "CPUs": _joined(_cpus(host), _prefixed("allowed: ", _at(host, "cpus", "allowed")), *_governors(host)),
-        "Virtual": _joined(
-            _at(host, "virtual", "machine"), _prefixed("container: ", _at(host, "virtual", "container"))
+        "System": _joined_facts(_value_at(host, "system"), _kernel(host)),
+        "CPUs": _joined_facts(
+            _cpu_models(host), _prefixed("allowed: ", _value_at(host, "cpus", "allowed")), *_governor_facts(host)
         ),
-        "Mitigations": "; ".join(_mitigations(_at(host, "cpus", "mitigations") or {})),
-        "Memory": _joined(_gibibytes(host), _prefixed("huge pages: ", _hugepages(host))),
-        "Limits": _joined(*_limits(host)),
-        "Clock": _joined(_at(host, "clock", "current_clocksource")),
-        "TCP": _joined(*_tcp(_at(host, "sysctls") or {})),
-        "Sockets": "; ".join(_places(_at(host, "mounts") or {})),
-        "In the kernel": _joined(*(_at(host, "network", "loaded") or ())),
+        "Virtual": _joined_facts(
+            _value_at(host, "virtual", "machine"), _prefixed("container: ", _value_at(host, "virtual", "container"))
+        ),
+        "Mitigations": "; ".join(_mitigation_facts(_value_at(host, "cpus", "mitigations") or {})),
+        "Memory": _joined_facts(_memory_size(host), _prefixed("huge pages: ", _hugepages(host))),
+        "Limits": _joined_facts(*_cgroup_limits(host)),
+        "Clock": _joined_facts(_value_at(host, "clock", "current_clocksource")),
+        "TCP": _joined_facts(*_tcp_facts(_value_at(host, "sysctls") or {})),
+        "Sockets": "; ".join(_socket_mounts(_value_at(host, "mounts") or {})),
+        "In the kernel": _joined_facts(*(_value_at(host, "network", "loaded") or ())),
     }
     return [(what, value) for what, value in facts.items() if value]
 
 
-def versions(host: Facts) -> list[tuple[str, str]]:
-    """(program, version) of all that took part."""
-    python = _at(host, "python") or {}
+def versions(host: HostJson) -> list[tuple[str, str]]:
+    """Return (program, version) of everything that took part."""
+    python = _value_at(host, "python") or {}
     distributions = python.get("distributions", {})
-    programs = {name: _first_line(said) for name, said in (_at(host, "programs") or {}).items()}
+    programs = {name: _first_line(output) for name, output in (_value_at(host, "programs") or {}).items()}
     serving = _serving_packages(host)
     packages = serving if "serving" in host else distributions
-    ours = {name: packages[name] for name in TAKING_PART if name in packages}
+    ours = {name: packages[name] for name in SERVING_PACKAGES if name in packages}
     own = {"barehop": python.get("barehop"), "Python": python.get("version")}
     return [(name, version) for name, version in {**own, **programs, **ours}.items() if version]
 
 
-def _serving_packages(host: Facts) -> dict[str, str]:
-    """Of the interpreters that serve, each version once."""
-    found: dict[str, dict[str, None]] = {}
-    for entry in _at(host, "serving") or ():
-        for name, version in (_at(entry, "python", "packages") or {}).items():
-            found.setdefault(name, {})[version] = None
-    return {name: " and ".join(versions) for name, versions in found.items()}
+def _serving_packages(host: HostJson) -> dict[str, str]:
+    """Return the packages of the serving interpreters, each version once."""
+    by_name: dict[str, dict[str, None]] = {}
+    for entry in _value_at(host, "serving") or ():
+        for name, version in (_value_at(entry, "python", "packages") or {}).items():
+            by_name.setdefault(name, {})[version] = None
+    return {name: listed(list(versions)) for name, versions in by_name.items()}
 
 
-def _at(facts: Any, *keys: str) -> Any:
-    """What lies under `keys`; None where the way ends."""
+def _value_at(facts: Any, *keys: str) -> Any:
+    """Return the value under `keys`, or None."""
     for key in keys:
         facts = facts.get(key) if isinstance(facts, Mapping) else None
     return facts
 
 
-def _joined(*parts: object) -> str:
+def _joined_facts(*parts: object) -> str:
     return ", ".join(str(part) for part in parts if part)
 
 
@@ -66,54 +70,54 @@ def _prefixed(prefix: str, value: object) -> str:
     return f"{prefix}{value}" if value else ""
 
 
-def _kernel(host: Facts) -> str:
-    release, machine = _at(host, "kernel", "release"), _at(host, "kernel", "machine")
+def _kernel(host: HostJson) -> str:
+    release, machine = _value_at(host, "kernel", "release"), _value_at(host, "kernel", "machine")
     return f"kernel {release} ({machine})" if release else ""
 
 
-def _cpus(host: Facts) -> str:
-    models = _at(host, "cpus", "models") or []
+def _cpu_models(host: HostJson) -> str:
+    models = _value_at(host, "cpus", "models") or []
     names = [str(model.get("model name") or " ".join(map(str, model.values()))) for model in models]
-    number = len(_at(host, "cpus", "topology") or [])
+    number = len(_value_at(host, "cpus", "topology") or [])
     return f"{number} \N{MULTIPLICATION SIGN} {' and '.join(names)}" if number else " and ".join(names)
 
 
-def _governors(host: Facts) -> list[str]:
-    policies = _at(host, "cpus", "frequency") or []
+def _governor_facts(host: HostJson) -> list[str]:
+    policies = _value_at(host, "cpus", "frequency") or []
     return sorted({f"governor: {policy['scaling_governor']}" for policy in policies if policy.get("scaling_governor")})
 
 
-def _mitigations(found: Mapping[str, str]) -> Iterator[str]:
-    vulnerable = sorted(name for name, state in found.items() if state.startswith("Vulnerable"))
-    mitigated = sorted(name for name, state in found.items() if state.startswith("Mitigation"))
+def _mitigation_facts(states: Mapping[str, str]) -> Iterator[str]:
+    vulnerable = sorted(name for name, state in states.items() if state.startswith("Vulnerable"))
+    mitigated = sorted(name for name, state in states.items() if state.startswith("Mitigation"))
     if vulnerable:
         yield f"vulnerable: {', '.join(vulnerable)}"
     if mitigated:
         yield f"mitigated: {', '.join(mitigated)}"
-    if found and not vulnerable and not mitigated:
-        yield "not affected by anything the kernel knows"
+    if states and not vulnerable and not mitigated:
+        yield "not affected by any vulnerability the kernel knows"
 
 
-def _gibibytes(host: Facts) -> str:
-    total_bytes = _at(host, "memory", "total_bytes")
+def _memory_size(host: HostJson) -> str:
+    total_bytes = _value_at(host, "memory", "total_bytes")
     return f"{total_bytes / 2**30:.1f} GiB" if total_bytes else ""
 
 
-def _hugepages(host: Facts) -> str:
-    """The kernel puts the choice in brackets: `always [madvise] never`."""
-    chosen = re.search(r"\[(.+)\]", _at(host, "memory", "transparent_hugepages", "enabled") or "")
+def _hugepages(host: HostJson) -> str:
+    """Return the active choice, which the kernel shows in brackets: `always [madvise] never`."""
+    chosen = re.search(r"\[(.+)\]", _value_at(host, "memory", "transparent_hugepages", "enabled") or "")
     return chosen.group(1) if chosen else ""
 
 
-def _limits(host: Facts) -> Iterator[str]:
-    cpus, memory_bytes = _at(host, "cgroup", "cpu_limit"), _at(host, "cgroup", "memory_limit_bytes")
+def _cgroup_limits(host: HostJson) -> Iterator[str]:
+    cpus, memory_bytes = _value_at(host, "cgroup", "cpu_limit"), _value_at(host, "cgroup", "memory_limit_bytes")
     if cpus:
         yield f"{cpus:g} CPUs"
     if memory_bytes:
         yield f"{memory_bytes / 2**30:.1f} GiB"
 
 
-def _tcp(sysctls: Mapping[str, str]) -> Iterator[str]:
+def _tcp_facts(sysctls: Mapping[str, str]) -> Iterator[str]:
     for name, label in {
         "net.ipv4.tcp_congestion_control": "congestion control",
         "net.ipv4.ip_local_port_range": "ports",
@@ -124,11 +128,11 @@ def _tcp(sysctls: Mapping[str, str]) -> Iterator[str]:
             yield f"{label} {'-'.join(sysctls[name].split())}"
 
 
-def _places(mounts: Mapping[str, Facts]) -> Iterator[str]:
+def _socket_mounts(mounts: Mapping[str, HostJson]) -> Iterator[str]:
     for place, mount in mounts.items():
         yield f"{place}: {mount['kind']} ({', '.join(mount['options'][:2])})"
 
 
-def _first_line(said: str) -> str:
-    """`nginx version: nginx/1.26.0` is nginx 1.26.0."""
-    return re.sub(r"^nginx version: nginx/", "", said.partition("\n")[0])
+def _first_line(output: str) -> str:
+    """Return the first line; of `nginx version: nginx/1.26.0` only the version."""
+    return re.sub(r"^nginx version: nginx/", "", output.partition("\n")[0])

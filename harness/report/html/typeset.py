@@ -1,4 +1,4 @@
-"""Sets numbers in prose as print does, where a page can show it."""
+"""Typography of numbers in prose: minus and micro signs, no break before a unit."""
 
 import re
 
@@ -9,6 +9,6 @@ MICROSECONDS = re.compile(rf"(?<=\d{NO_BREAK})us\b")
 
 
 def typeset(text: str) -> str:
-    """With minus and micro signs, and no number parted from its unit; what is shown as code must not come here."""
+    """Return prose with minus and micro signs and no break before units. Not for text that is shown as code."""
     kept_together = BEFORE_UNIT.sub(NO_BREAK, MINUS.sub("\N{MINUS SIGN}", text))
     return MICROSECONDS.sub("\N{MICRO SIGN}s", kept_together)

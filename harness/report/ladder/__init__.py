@@ -1,1 +1,1 @@
-"""Says what a container would add, mechanism by mechanism, from the rungs that stand for its parts."""
+"""Ladders: what a container would add, mechanism by mechanism."""

@@ -1,4 +1,4 @@
-"""What a container would add over one transport, in plain words: how much, by which mechanism, what is open."""
+"""Sentences on a ladder: what a container would add over one transport, by mechanism, and what is undecided."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -16,11 +16,11 @@ from harness.report.ladder.words import (
     whole,
 )
 from harness.report.prescription import deciding
-from harness.report.wording import counted, listed, rounded, within
+from harness.report.wording import capitalized, counted, listed, rounded, verdict_counts, within
 
-MOST_NAMED = 3  # mechanisms that the answer names
-LEFT_OUT = "left-out"
-BACKING = {
+MAX_NAMED = 3  # mechanisms that the answer names
+UNAVAILABLE = "left-out"
+COUNTER_PHRASES = {
     "cpu_us": "CPU time {} us",
     "waiting_us": "waiting for a CPU {} us",
     "switches": "switches {}",
@@ -32,170 +32,170 @@ BACKING = {
 
 
 def ladder_answer(summary: Summary, design: Design | None) -> str:
-    """Each ladder in a clause: what its whole adds, and the mechanisms that add most."""
-    text = "; ".join(_clause(ladder, design) for ladder in summary.ladders)
-    return f"{text[0].upper()}{text[1:]}."
+    """Return one clause per ladder: the total, and the mechanisms that add most."""
+    return f"{capitalized('; '.join(_ladder_clause(ladder, design) for ladder in summary.ladders))}."
 
 
 def ladder_note(summary: Summary) -> str:
-    """What arms are compared with; empty where nothing climbs."""
+    """Return what the arms of a ladder are compared with; empty without a ladder."""
     if not summary.ladders:
         return ""
-    return "Each arm is compared with the one a rung lower, one with several rungs at once with the bottom."
+    return "Each arm is compared with the rung below it; an arm with several rungs at once is compared with the bottom."
 
 
 def ladder_sentences(summary: Summary, ladder: Ladder, design: Design | None) -> list[str]:
-    """A sentence for each thing that can be said of it."""
-    found = whole(ladder)
+    """Return all sentences on the ladder."""
+    bundle = whole(ladder)
     return [
-        *([_whole(summary, ladder, found, design)] if found else []),
-        *_shares(ladder, found),
-        *_unmoved(ladder, design),
-        *_open(summary, ladder),
-        *_beside(ladder),
-        *([_additivity(found, design)] if found else []),
-        *([_top(ladder.top)] if ladder.top else []),
-        *_backing(ladder),
-        *_sockets(summary, ladder, design),
+        *([_whole_sentence(summary, ladder, bundle, design)] if bundle else []),
+        *_significant_steps(ladder, bundle),
+        *_equivalent_steps(ladder, design),
+        *_undecided_steps(summary, ladder),
+        *_separate_steps(ladder),
+        *([_additivity_sentence(bundle, design)] if bundle else []),
+        *([_network_sentence(ladder.top)] if ladder.top else []),
+        *_counter_sentences(ladder),
+        *_negative_control(summary, ladder, design),
     ]
 
 
 def left_out(summary: Summary) -> list[str]:
-    """The rungs that this machine does not have, each once with what was seen."""
-    seen = dict.fromkeys(doubt.seen.rstrip(".") for doubt in summary.doubts if doubt.kind.endswith(LEFT_OUT))
-    return [f"Left out: {one}." for one in seen]
+    """Return the rungs that this machine does not support, with the reason."""
+    texts = dict.fromkeys(doubt.seen.rstrip(".") for doubt in summary.doubts if doubt.kind.endswith(UNAVAILABLE))
+    return [f"Not available: {text}." for text in texts]
 
 
-def _clause(ladder: Ladder, design: Design | None) -> str:
-    found = whole(ladder)
-    measured = found.measured if found else ladder.top or next(iter(ladder.steps), None)
+def _ladder_clause(ladder: Ladder, design: Design | None) -> str:
+    bundle = whole(ladder)
+    measured = bundle.measured if bundle else ladder.top or next(iter(ladder.steps), None)
     if measured is None:
-        return f"over {title(ladder)} nothing was compared"
-    what = f"everything at once ({listed(measured.rungs)})" if found else f"everything up to {rung_name(measured)}"
-    return f"over {title(ladder)}, {what} {_adds(measured, design)}{_most(ladder, measured)}"
+        return f"over {title(ladder)}, nothing was compared"
+    what = f"everything at once ({listed(measured.rungs)})" if bundle else f"everything up to {rung_name(measured)}"
+    return f"over {title(ladder)}, {what} {_effect_phrase(measured, design)}{_largest_steps(ladder, measured)}"
 
 
-def _adds(one: Climb, design: Design | None) -> str:
-    """`adds 37 us, +8.1 % (95 % interval 6.9 to 9.3)`."""
-    if one.verdict is None:
-        return f"has no verdict{f' ({one.why.rstrip(chr(46))})' if one.why else ''}"
-    said: Mapping[Verdict, str] = {
-        "slower": f"adds {brief_us(one)}, {in_percent(one, named=True)}",
-        "faster": f"takes {brief_us(one).lstrip('-')} away, {in_percent(one, named=True)}",
-        "equivalent": f"adds nothing{within(design)}: {in_percent(one, named=True)}",
-        "undecided": f"may add something or nothing: {in_percent(one, named=True)}",
+def _effect_phrase(climb: Climb, design: Design | None) -> str:
+    """Return `adds 37 us, +8.1 % (95 % interval +6.9 to +9.3)`."""
+    if climb.verdict is None:
+        return f"has no verdict{f' ({climb.why.rstrip(chr(46))})' if climb.why else ''}"
+    phrases: Mapping[Verdict, str] = {
+        "slower": f"adds {brief_us(climb)}, {in_percent(climb, named=True)}",
+        "faster": f"saves {brief_us(climb).lstrip('-')}, {in_percent(climb, named=True)}",
+        "equivalent": f"adds nothing{within(design)}: {in_percent(climb, named=True)}",
+        "undecided": f"has an undecided effect: {in_percent(climb, named=True)}",
     }
-    return said[one.verdict]
+    return phrases[climb.verdict]
 
 
-def _most(ladder: Ladder, measured: Climb) -> str:
-    """The mechanisms that add most, where the whole adds anything."""
-    adding = by_size([one for one in in_the_sum(ladder) if one.verdict == "slower"])[:MOST_NAMED]
+def _largest_steps(ladder: Ladder, measured: Climb) -> str:
+    """Return the mechanisms that add most, if the whole adds anything."""
+    adding = by_size([step for step in in_the_sum(ladder) if step.verdict == "slower"])[:MAX_NAMED]
     if measured.verdict != "slower" or not adding:
         return ""
-    return f", most of it {listed([f'{rung_name(one)} ({brief_us(one)})' for one in adding])}"
+    return f", mostly {listed([f'{rung_name(step)} ({brief_us(step)})' for step in adding])}"
 
 
-def _whole(summary: Summary, ladder: Ladder, found: Together, design: Design | None) -> str:
-    measured, bottom = found.measured, summary.arms[ladder.bottom]
+def _whole_sentence(summary: Summary, ladder: Ladder, bundle: Together, design: Design | None) -> str:
+    measured, bottom = bundle.measured, summary.arms[ladder.bottom]
     typical_us = bottom.p50_us or bottom.mean_us
     on = f" A request at the bottom ({ladder.bottom}) takes {rounded(typical_us, 3)} us." if typical_us else ""
-    bundles = "".join(f" {one.arm} is {listed(one.rungs)}." for one in ladder.steps if len(one.rungs) > 1)
-    return f"All at once ({measured.arm}: {listed(measured.rungs)}) {_adds(measured, design)}.{on}{bundles}"
+    bundles = "".join(f" {step.arm} is {listed(step.rungs)}." for step in ladder.steps if len(step.rungs) > 1)
+    return f"All at once ({measured.arm}: {listed(measured.rungs)}) {_effect_phrase(measured, design)}.{on}{bundles}"
 
 
-def _shares(ladder: Ladder, found: Together | None) -> Iterator[str]:
-    """What moves the time, the largest first, and its share of the sum."""
-    moved = by_size([one for one in in_the_sum(ladder) if one.verdict in ("faster", "slower")])
-    if moved:
-        of = found.sum if found else ladder.top
-        told = [f"{rung_name(one)} {in_us(one)}{share(one, of)}" for one in moved]
-        whole_us = f"Of the sum of the steps, {in_us(of)}," if of else "Of the steps"
-        yield f"{whole_us} these are decided: {'; '.join(told)}."
+def _significant_steps(ladder: Ladder, bundle: Together | None) -> Iterator[str]:
+    """Yield the significant steps, the largest first, with their shares of the sum."""
+    significant = by_size([step for step in in_the_sum(ladder) if step.verdict in ("faster", "slower")])
+    if significant:
+        total = bundle.sum if bundle else ladder.top
+        parts = [f"{rung_name(step)} {in_us(step)}{share(step, total)}" for step in significant]
+        whole_us = f" (sum of the steps: {in_us(total)})" if total else ""
+        yield f"Significant steps{whole_us}: {'; '.join(parts)}."
 
 
-def _unmoved(ladder: Ladder, design: Design | None) -> Iterator[str]:
-    names = [rung_name(one) for one in ladder.steps if one.verdict == "equivalent"]
+def _equivalent_steps(ladder: Ladder, design: Design | None) -> Iterator[str]:
+    names = [rung_name(step) for step in ladder.steps if step.verdict == "equivalent"]
     if names:
-        yield f"These add nothing{within(design)}: {listed(names)}."
+        yield f"No effect{within(design)}: {listed(names)}."
 
 
-def _open(summary: Summary, ladder: Ladder) -> Iterator[str]:
-    undecided = [one for one in ladder.steps if one.verdict == "undecided"]
+def _undecided_steps(summary: Summary, ladder: Ladder) -> Iterator[str]:
+    undecided = [step for step in ladder.steps if step.verdict == "undecided"]
     if undecided:
-        told = [f"{rung_name(one)} {in_percent(one)}" for one in undecided]
-        yield f"Undecided: {'; '.join(told)}{deciding(summary)}."
-    silent = [one for one in ladder.steps if one.verdict is None]
-    for one in silent:
-        yield f"No verdict on {rung_name(one)}: {one.why.rstrip('.')}."
+        parts = [f"{rung_name(step)} {in_percent(step)}" for step in undecided]
+        yield f"Undecided: {'; '.join(parts)}{deciding(summary)}."
+    silent = [step for step in ladder.steps if step.verdict is None]
+    for step in silent:
+        yield f"No verdict on {rung_name(step)}: {step.why.rstrip('.')}."
 
 
-def _beside(ladder: Ladder) -> Iterator[str]:
-    """Rungs that are no part of the whole."""
-    inside = {one.arm for one in in_the_sum(ladder)}
-    others = [one for one in ladder.steps if one.arm not in inside]
+def _separate_steps(ladder: Ladder) -> Iterator[str]:
+    """Yield the rungs that are not part of the whole."""
+    inside = {step.arm for step in in_the_sum(ladder)}
+    others = [step for step in ladder.steps if step.arm not in inside]
     if others:
-        told = [f"{rung_name(one)} {in_us(one)} on top of {one.against}" for one in others]
-        yield f"Not part of the whole: {'; '.join(told)}."
+        parts = [f"{rung_name(step)} {in_us(step)} on top of {step.against}" for step in others]
+        yield f"Not part of the whole: {'; '.join(parts)}."
 
 
-def _additivity(found: Together, design: Design | None) -> str:
-    if found.missing:
+def _additivity_sentence(bundle: Together, design: Design | None) -> str:
+    if bundle.missing:
         return (
-            f"Whether the steps add up to {found.measured.arm} is not known: no arm stands on {listed(found.missing)} "
-            "by itself."
+            f"Whether the steps add up to {bundle.measured.arm} is unknown; not measured separately: "
+            f"{listed(bundle.missing)}."
         )
-    assert found.sum is not None
-    assert found.beyond is not None
-    if found.beyond.verdict is None:
-        return f"Whether the steps add up is not known: {found.beyond.why.rstrip('.')}."
-    said: Mapping[Additivity, str] = {
+    assert bundle.sum is not None
+    assert bundle.beyond is not None
+    if bundle.beyond.verdict is None:
+        return f"Whether the steps add up is unknown: {bundle.beyond.why.rstrip('.')}."
+    phrases: Mapping[Additivity, str] = {
         "additive": f"they are additive{within(design)}",
         "more": "together they cost more than the sum",
         "less": "together they cost less than the sum",
-        "undecided": "whether they add up is undecided",
+        "undecided": "whether they are additive is undecided",
     }
     return (
-        f"The steps add up to {in_us(found.sum)}, all at once are {in_us(found.measured)}: "
-        f"{said[found.beyond.verdict]}, {in_us(found.beyond)} or {in_percent(found.beyond)} beyond it."
+        f"Sum of the steps: {in_us(bundle.sum)}; all at once: {in_us(bundle.measured)}; "
+        f"{phrases[bundle.beyond.verdict]}: {in_us(bundle.beyond)} or {in_percent(bundle.beyond)} beyond the sum."
     )
 
 
-def _top(top: Climb) -> str:
+def _network_sentence(top: Climb) -> str:
     return f"The network alone, from {top.against} to {top.arm} at once: {in_us(top)}, {in_percent(top)}."
 
 
-def _backing(ladder: Ladder) -> Iterator[str]:
-    """What was counted of the steps that cost something."""
-    told = [
-        f"{rung_name(one)}: {', '.join(_counts(one)) or 'no counter differs for sure'}"
-        for one in ladder.steps
-        if one.verdict in ("faster", "slower") and one.backing
+def _counter_sentences(ladder: Ladder) -> Iterator[str]:
+    """Yield the counters of the significant steps."""
+    parts = [
+        f"{rung_name(step)}: {', '.join(_changed_counters(step)) or 'no counter differs significantly'}"
+        for step in ladder.steps
+        if step.verdict in ("faster", "slower") and step.backing
     ]
-    if told:
-        yield f"What was counted of them, per request: {'; '.join(told)}."
+    if parts:
+        yield f"Counters of these steps, per request: {'; '.join(parts)}."
 
 
-def _counts(one: LadderStep) -> Iterator[str]:
-    for name, seen in one.backing.items():
-        if seen.excludes_zero and name in BACKING:
-            yield BACKING[name].format(count(seen.value))
+def _changed_counters(step: LadderStep) -> Iterator[str]:
+    for name, amount in step.backing.items():
+        if amount.excludes_zero and name in COUNTER_PHRASES:
+            yield COUNTER_PHRASES[name].format(count(amount.value))
 
 
-def _sockets(summary: Summary, ladder: Ladder, design: Design | None) -> Iterator[str]:
-    """The negative control, of a hop that is no network."""
-    network = [one for one in ladder.steps if one.kind == "network"]
-    on_hop = all(summary.arms[one.arm].settings.get("network_leg", "hop") == "hop" for one in network)
+def _negative_control(summary: Summary, ladder: Ladder, design: Design | None) -> Iterator[str]:
+    """Yield the negative control: network rungs below a hop that does not use the network."""
+    network = [step for step in ladder.steps if step.kind == "network"]
+    on_hop = all(summary.arms[step.arm].settings.get("network_leg", "hop") == "hop" for step in network)
     if not network or not on_hop or not ladder.transport.startswith("uds-"):
         return
-    moved = [rung_name(one) for one in network if one.verdict in ("faster", "slower")]
-    end = f"{listed(moved)} moved it all the same: see Doubts." if moved else f"{_verdicts(network, design)}."
-    yield f"No packet of a Unix socket goes through the network, so its network rungs are a control: {end}"
+    significant = [rung_name(step) for step in network if step.verdict in ("faster", "slower")]
+    end = (
+        f"{listed(significant)} changed the time nevertheless (see Doubts)."
+        if significant
+        else f"{_control_verdicts(network, design)}."
+    )
+    yield f"A Unix socket does not use the network, so its network rungs are a negative control: {end}"
 
 
-def _verdicts(steps: Sequence[LadderStep], design: Design | None) -> str:
-    """`of 7 rungs 5 are equivalent within 1 % and 2 undecided`."""
-    words = {"equivalent": f"equivalent{within(design)}", "undecided": "undecided", None: "without a verdict"}
-    counts = [(word, sum(one.verdict == verdict for one in steps)) for verdict, word in words.items()]
-    told = [f"{number} {'is' if number == 1 else 'are'} {word}" for word, number in counts if number]
-    return f"of {counted(len(steps), 'rung')} {listed(told)}"
+def _control_verdicts(steps: Sequence[LadderStep], design: Design | None) -> str:
+    """Return `of 7 rungs, 5 are equivalent within 1 % and 2 are undecided`."""
+    return f"of {counted(len(steps), 'rung')}, {verdict_counts([step.verdict for step in steps], design)}"

@@ -1,1 +1,1 @@
-"""What is said of results made elsewhere, for the terminal, as Markdown and as a page."""
+"""Reports on imported results: text, Markdown and HTML."""

@@ -1,4 +1,4 @@
-"""Renders a validation as one HTML file that needs nothing else."""
+"""A validation as one self-contained HTML file."""
 
 from markupsafe import Markup
 
@@ -9,7 +9,7 @@ from harness.report.validation.sections import answer, sections, warning
 
 
 def render_validation_html(validation: Validation) -> str:
-    """The page; without any claim to draw there is no figure, and no script."""
+    """Return the page. Without a claim to draw, it has no figure and no script."""
     figure = claims(validation)
     scripts = drawing_scripts() if figure else []
     page = environment().get_template("validation.html.j2")

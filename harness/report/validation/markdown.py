@@ -1,4 +1,4 @@
-"""Renders a validation as Markdown."""
+"""A validation as Markdown."""
 
 from collections.abc import Iterator
 
@@ -8,12 +8,12 @@ from harness.report.validation.sections import answer, sections, warning
 
 
 def render_validation_markdown(validation: Validation) -> str:
-    """In GitHub's flavour."""
-    return "\n\n".join([*_head(validation), *in_sections(sections(validation))]) + "\n"
+    """Return the validation in GitHub-flavoured Markdown."""
+    return "\n\n".join([*_validation_head(validation), *in_sections(sections(validation))]) + "\n"
 
 
-def _head(validation: Validation) -> Iterator[str]:
-    said = warning(validation)
-    if said:
-        yield f"> [!WARNING]\n> {escaped(said)}"
+def _validation_head(validation: Validation) -> Iterator[str]:
+    text = warning(validation)
+    if text:
+        yield f"> [!WARNING]\n> {escaped(text)}"
     yield f"**{escaped(answer(validation))}**"

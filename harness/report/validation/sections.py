@@ -1,107 +1,122 @@
-"""A validation in plain data: the answer, a section for each place, and what they rest on."""
+"""A validation as plain data: the answer, a section per place, and the basis of the verdicts."""
 
 from collections import Counter
 from collections.abc import Iterator
 
 from harness.model import Amount
 from harness.model.validation import Claim, ForeignRow, Share, Spread, Standing, Validation
-from harness.report.sheet import ABSENT, NOTHING, Cell, Row, Section, Sheet, difference_cell
+from harness.report.sheet import ABSENT, NOTHING, Cell, Row, Section, Sheet, amount_cell, difference_cell
 from harness.report.validation.reasons import bound_sentences, misfit, place, told
-from harness.report.wording import Estimate, counted, listed, signed, us_of
+from harness.report.wording import amount_of, counted, listed, signed, us_of, us_with_interval
 
 UNDECIDED: Standing = "cannot be decided"
 STANDINGS: tuple[Standing, ...] = ("confirmed", "contradicted", UNDECIDED)
 HEADER = ("architecture", "ms per\nrequest", "claimed us\n95 % interval", "here us\n95 % interval", "verdict")
 SHARES = ("architecture", "container\nms", "bare ms\narm", "difference us\n95 % interval")
 REFERENCE = "reference"
-ENOUGH_PAIRS = 20  # for one in twenty to be one
+MIN_PAIRS = 20  # to estimate the 95th percentile
 
 
 def answer(validation: Validation) -> str:
-    """What services visited in turn add, and how many claims there are and what became of them."""
+    """Return what interleaved services add, and the number of claims by verdict."""
     in_turn = [share for share in validation.shares if share.interval == "pairs"]
-    added = f"In turn with the bare arms: {listed([_added(share) for share in in_turn])}." if in_turn else ""
+    added = f"Interleaved with the bare arms: {listed([_added_clause(share) for share in in_turn])}." if in_turn else ""
     if not validation.claims:
-        return added or "Nothing is claimed: no place has an architecture over TCP and another one."
-    return f"{added} {_standings(validation)}".strip()
+        return added or "No claims: no place has an architecture over TCP and another one."
+    return f"{added} {_standings_sentence(validation)}".strip()
 
 
-def _added(share: Share) -> str:
-    """`docker takes +12 us (+3 to +20) beside tcp`."""
-    low, high = share.us.low, share.us.high
-    interval = "" if low is None or high is None else f" ({signed(low, 0)} to {signed(high, 0)})"
-    return f"{share.architecture} takes {signed(share.us.value, 0)} us{interval} beside {share.arm}"
+def _added_clause(share: Share) -> str:
+    """Return `docker against tcp +12 us (+3 to +20)`."""
+    interval = amount_of(share.us)
+    size = us_with_interval(interval) if interval else f"{signed(share.us.value, 0)} us"
+    return f"{share.architecture} against {share.arm} {size}"
 
 
-def _standings(validation: Validation) -> str:
+def _standings_sentence(validation: Validation) -> str:
     number = Counter(claim.standing for claim in validation.claims)
     if len(validation.claims) == 1:
         standing = validation.claims[0].standing
-        return f"The one claim {f'{standing} from these data' if standing == UNDECIDED else f'is {standing}'}."
+        return f"The only claim {f'{standing} from these data' if standing == UNDECIDED else f'is {standing}'}."
     claims = counted(len(validation.claims), "claim")
     if number[UNDECIDED] == len(validation.claims):
         return f"Of {claims}, none can be decided from these data."
-    return f"Of {claims}, {listed([_became(one, number[one]) for one in STANDINGS if number[one]])}."
+    clauses = [_standing_clause(standing, number[standing]) for standing in STANDINGS if number[standing]]
+    return f"Of {claims}, {listed(clauses)}."
 
 
-def _became(standing: Standing, number: int) -> str:
-    """`1 is confirmed`, `2 are contradicted`, `3 cannot be decided`."""
+def _standing_clause(standing: Standing, number: int) -> str:
+    """Return `1 is confirmed`, `2 are contradicted` or `3 cannot be decided`."""
     are = "is " if number == 1 else "are "
     return f"{number} {'' if standing == UNDECIDED else are}{standing}"
 
 
 def warning(validation: Validation) -> str:
-    """What must be known before anything is believed; empty when there is nothing."""
+    """Return a warning if the bare run is not valid, else nothing."""
     if validation.valid:
         return ""
-    return f"The bare run is not valid, which weighs on all below; barehop report {validation.directory} says why."
+    return (
+        f"The bare run is not valid, so the results below are doubtful. Reasons: barehop report {validation.directory}"
+    )
 
 
 def sections(validation: Validation) -> list[Section]:
-    return [*place_sections(validation), *share_sections(validation), *_singles(validation), *_bound(validation)]
+    """Return all sections of the validation."""
+    return [
+        *place_sections(validation),
+        *share_sections(validation),
+        *_spread_section(validation),
+        *_bound_section(validation),
+    ]
 
 
 def place_sections(validation: Validation) -> Iterator[Section]:
-    """What is claimed at each place, and what becomes of it."""
+    """Yield the claims of each place and their verdicts."""
     for where in dict.fromkeys(row.where for row in validation.rows):
         rows = [row for row in validation.rows if row.where == where]
         claims = [claim for claim in validation.claims if claim.where == where]
-        sentences = [told(claim, validation) for claim in claims] or list(_unclaimed(rows))
-        yield Section(_heading(where, rows), [*sentences, *_remarks(rows)], list(_sheets(rows, claims)))
+        sentences = [told(claim, validation) for claim in claims] or list(_no_claim_sentences(rows))
+        yield Section(_place_heading(where, rows), [*sentences, *_remarks(rows)], list(_claim_sheets(rows, claims)))
 
 
-def _sheets(rows: list[ForeignRow], claims: list[Claim]) -> Iterator[Sheet]:
-    """One for each reference; where there are several, each with what is held against it alone."""
+def _claim_sheets(rows: list[ForeignRow], claims: list[Claim]) -> Iterator[Sheet]:
+    """Yield a table for each reference, with the rows that are compared with it."""
     references = list(dict.fromkeys(claim.against for claim in claims))
     if not references:
-        yield Sheet("as measured", HEADER, [_row(row, None, "") for row in rows])
+        yield Sheet("as measured", HEADER, [_foreign_row(row, None, "") for row in rows])
     for against in references:
-        held = {claim.architecture: claim for claim in claims if claim.against == against}
-        shown = rows if len(references) == 1 else [row for row in rows if row.architecture in (against, *held)]
-        yield Sheet(f"against {against}", HEADER, [_row(row, held.get(row.architecture), against) for row in shown])
+        by_architecture = {claim.architecture: claim for claim in claims if claim.against == against}
+        selected = (
+            rows if len(references) == 1 else [row for row in rows if row.architecture in (against, *by_architecture)]
+        )
+        yield Sheet(
+            f"against {against}",
+            HEADER,
+            [_foreign_row(row, by_architecture.get(row.architecture), against) for row in selected],
+        )
 
 
-def _heading(where: str, rows: list[ForeignRow]) -> str:
+def _place_heading(where: str, rows: list[ForeignRow]) -> str:
     if all(row.interval == "pairs" for row in rows):
-        return "Services visited in turn with the bare arms"
+        return "Services interleaved with the bare arms"
     return f"Claimed at {where}" if where else f"Claimed {place(where)}"
 
 
-def _unclaimed(rows: list[ForeignRow]) -> Iterator[str]:
+def _no_claim_sentences(rows: list[ForeignRow]) -> Iterator[str]:
     if all(row.interval == "pairs" for row in rows):
-        yield "No service over a Unix socket is compared with one over TCP, so nothing is claimed of the transport."
+        yield "No service over a Unix socket is compared with one over TCP, so there is no claim about the transport."
     else:
         where = place(rows[0].where)
-        yield f"There is nothing to compare at {where}: a claim needs one architecture over TCP and another."
+        yield f"No claim at {where}: a claim needs an architecture over TCP and another one."
     yield from (misfit(row) for row in rows if not row.adds_up)
 
 
 def _remarks(rows: list[ForeignRow]) -> Iterator[str]:
-    """What else was seen in the files; a row that does not add up is named already."""
+    """Yield other remarks on the files; inconsistent rows have their own sentence."""
     yield from dict.fromkeys(remark for row in rows if row.adds_up for remark in row.remarks)
 
 
-def _row(row: ForeignRow, claim: Claim | None, against: str) -> Row:
+def _foreign_row(row: ForeignRow, claim: Claim | None, against: str) -> Row:
     time_ms: Cell = (ABSENT if row.time_us is None else f"{row.time_us.value / 1000:.3f}", "")
     if claim is None:
         return (
@@ -112,94 +127,88 @@ def _row(row: ForeignRow, claim: Claim | None, against: str) -> Row:
             (REFERENCE if row.architecture == against else ABSENT, ""),
         )
     here = difference_cell(us_of(claim.bare) if claim.bare else None, 0, "")
-    return ((row.architecture, ""), time_ms, _claimed(claim), here, (claim.standing, ""))
+    return ((row.architecture, ""), time_ms, _claimed_cell(claim), here, (claim.standing, ""))
 
 
-def _claimed(claim: Claim) -> Cell:
-    if claim.us is None or claim.us_low is None or claim.us_high is None:
-        return (ABSENT if claim.us is None else f"{claim.us:+.0f}", "")
-    return difference_cell(Estimate(claim.us, claim.us_low, claim.us_high), 0, "")
+def _claimed_cell(claim: Claim) -> Cell:
+    return (
+        (ABSENT, "") if claim.us is None else amount_cell(Amount(value=claim.us, low=claim.us_low, high=claim.us_high))
+    )
 
 
 def share_sections(validation: Validation) -> Iterator[Section]:
-    """Containers less bare arms; nothing where none can be held against another."""
+    """Yield a section on containers minus bare arms, if there are pairs of them."""
     if not validation.shares:
         return
-    rows = [_share(share) for share in validation.shares]
-    sentences = list(_on_shares(validation.shares))
-    yield Section("What runtime and machine add", sentences, [Sheet("per request", SHARES, rows)])
+    rows = [_share_row(share) for share in validation.shares]
+    sentences = list(_share_explanations(validation.shares))
+    yield Section("What the runtime and the machine add", sentences, [Sheet("per request", SHARES, rows)])
 
 
-def _share(share: Share) -> Row:
+def _share_row(share: Share) -> Row:
     name = share.architecture if share.interval == "pairs" else f"{share.where} {share.architecture}".strip()
     container, bare = (f"{amount.value / 1000:.3f}" for amount in (share.container_us, share.bare_us))
-    return ((name, ""), (container, ""), (bare, share.arm), _amount(share.us))
+    return ((name, ""), (container, ""), (bare, share.arm), amount_cell(share.us))
 
 
-def _amount(amount: Amount) -> Cell:
-    if amount.low is None or amount.high is None:
-        return (f"{amount.value:+.0f}", "")
-    return difference_cell(Estimate(amount.value, amount.low, amount.high), 0, "")
-
-
-def _on_shares(shares: tuple[Share, ...]) -> Iterator[str]:
+def _share_explanations(shares: tuple[Share, ...]) -> Iterator[str]:
     if any(share.interval == "pairs" for share in shares):
         yield (
-            "In turn: the service's typical request less that of the bare arm, in pairs of the same minutes on one "
-            "machine, so this is the runtime's share where both use one transport. A service is not started afresh for "
-            "each session, as the bare arm is: the interval has room for the luck of its one start, as far as sessions "
-            "scatter here. The times are each arm's own, so they need not differ by exactly that."
+            "Interleaved: the typical request of the service minus that of the bare arm, in pairs of neighbouring "
+            "visits on one machine. If both use the same transport, this is the share of the runtime. Unlike the "
+            "bare arm, a service is not restarted for each session, so the interval is widened for the variance "
+            "between starts, estimated from the sessions. The two times are medians of each arm, so their difference "
+            "need not match exactly."
         )
     if any(share.interval != "pairs" for share in shares):
         yield (
-            "From files: the container's mean time less that of the bare arm. It is the runtime's share only where "
-            "both were measured on one machine; otherwise most of it can be the machine."
+            "From files: the mean time of the container minus that of the bare arm. It is the share of the runtime "
+            "only if both were measured on one machine; otherwise the machine may explain most of it."
         )
     if any(share.interval == "" for share in shares):
-        yield "Without an interval: a single run, which does not say how sure it is."
+        yield "Without an interval: a single run, which does not show its uncertainty."
     if any(share.interval == "raw times" for share in shares):
         yield (
-            "From the raw times of a single run (batch means, Schmeiser 1982): the interval speaks for that run; "
-            "another one may lie outside it."
+            "From the raw times of a single run (batch means, Schmeiser 1982): the interval is valid for that run "
+            "only; another run may lie outside it."
         )
     if any(share.interval == "runs" for share in shares):
         yield "From several runs: Student's t on the means of runs and of sessions (Welch 1947)."
 
 
-def _singles(validation: Validation) -> Iterator[Section]:
-    seen = (sentence for spread in validation.spreads for sentence in spread_sentences(spread))
-    sentences = list(dict.fromkeys(seen))
+def _spread_section(validation: Validation) -> Iterator[Section]:
+    sentences = list(dict.fromkeys(text for spread in validation.spreads for text in spread_sentences(spread)))
     if sentences:
-        cannot = "Nothing in a single run says how far the next one would lie from it, on that machine, at that hour."
-        yield Section("What a single run can say", [*sentences, cannot], [])
+        cannot = "A single run does not show how much the next run on that machine would differ."
+        yield Section("What a single run can show", [*sentences, cannot], [])
 
 
 def spread_sentences(spread: Spread) -> Iterator[str]:
-    """How far runs of one and the same thing lie apart here."""
+    """Yield how much runs of the same arm differ here."""
     short = f" (not every session has {spread.wanted})" if spread.requests < spread.wanted else ""
     kinds = {
         "one after the other": spread.next,
-        "with everything started afresh between them": spread.apart,
+        "with a restart of everything between them": spread.apart,
     }
     for kind, pairs in kinds.items():
         if pairs:
-            most = f", 5 of 100 by more than {pairs.most_percent:.1f} %" if pairs.pairs >= ENOUGH_PAIRS else ""
+            most = f", 5 % of them by more than {pairs.most_percent:.1f} %" if pairs.pairs >= MIN_PAIRS else ""
             yield (
-                f"Two runs of one and the same arm here, {spread.requests} requests each{short}, {kind}: half of "
+                f"A/A spread here: two runs of the same arm, {spread.requests} requests each{short}, {kind}: half of "
                 f"{counted(pairs.pairs, 'pair')} differ by more than {pairs.typical_percent:.1f} %{most}."
             )
 
 
-def _bound(validation: Validation) -> Iterator[Section]:
-    heading = "What a socket can cost or save at most"
+def _bound_section(validation: Validation) -> Iterator[Section]:
+    heading = "The largest effect that a socket can have"
     if validation.bound:
         yield Section(heading, list(bound_sentences(validation.bound)), [])
     else:
         yield Section(
             heading,
             [
-                "Not known here, so no claim is called too large. `barehop floor` measures it; then validate again, or "
-                "take a run of `decompose`."
+                "Unknown here, so no claim is called too large. Measure it with `barehop floor` and validate again, or "
+                "use a run of `decompose`."
             ],
             [],
         )

@@ -1,4 +1,4 @@
-"""Renders a validation for the terminal."""
+"""A validation as text for the terminal."""
 
 from collections.abc import Iterator
 
@@ -12,15 +12,15 @@ from harness.report.validation.sections import answer, sections, warning
 
 
 def render_validation(validation: Validation, *, width: int | None = None, color: bool = False) -> str:
-    """The whole validation as text. `width` None: the terminal's; without `color` there are no escape codes in it."""
-    parts = [*_head(validation), *in_sections(sections(validation))]
+    """Return the validation as text. `width` None is the width of the terminal; without `color`: no escape codes."""
+    parts = [*_validation_head(validation), *in_sections(sections(validation))]
     return page.render(parts, width=width, color=color)
 
 
-def _head(validation: Validation) -> Iterator[RenderableType]:
-    said = warning(validation)
-    if said:
-        yield Paragraph(said, style="bold red")
+def _validation_head(validation: Validation) -> Iterator[RenderableType]:
+    text = warning(validation)
+    if text:
+        yield Paragraph(text, style="bold red")
         yield ""
     yield Paragraph(answer(validation), style="bold")
-    yield Paragraph(f"Held against {validation.experiment} in {validation.directory}.", style="dim")
+    yield Paragraph(f"Compared with {validation.experiment} in {validation.directory}.", style="dim")

@@ -1,1 +1,1 @@
-"""Says why: what a difference consists of, what was counted, who was busy, where the time goes."""
+"""Causes: parts of a difference, counters, bottlenecks and waterfalls."""

@@ -46,21 +46,21 @@ def test_an_honest_machine_raises_alarms_at_the_promised_rate() -> None:
 def test_a_twin_that_is_slower_is_an_alarm_in_every_run() -> None:
     lying = calibration((0, 20, 50, 30))
     assert lying.aa.alarms == lying.aa.runs
-    assert render_calibration(lying).startswith("Be careful")
+    assert render_calibration(lying).startswith("Treat results")
 
 
 def test_an_honest_machine_is_believed_after_ten_runs_and_not_before() -> None:
     short, enough = (calibration(world=replace(QUIET, sessions=runs * SESSIONS_PER_RUN)) for runs in (9, 10))
-    assert on_one_line(short).startswith("Too short to tell: 9 runs of the same arm twice, where 10 or more")
-    assert "A longer --budget tells." in on_one_line(short)
-    assert on_one_line(enough).startswith("The harness can be believed here")
-    assert "Too short" not in on_one_line(enough)
+    assert on_one_line(short).startswith("Too few A/A runs (9) to check the rate of false alarms: at least 10")
+    assert "Use a longer --budget." in on_one_line(short)
+    assert on_one_line(enough).startswith("Calibrated: no more false alarms")
+    assert "Too few" not in on_one_line(enough)
 
 
 def test_an_objection_after_few_runs_stands_before_their_number() -> None:
     lying = on_one_line(calibration((0, 20, 50, 30), replace(QUIET, sessions=2 * SESSIONS_PER_RUN)))
-    assert lying.startswith("Be careful with results of this machine: one arm was called different from itself in 2")
-    assert lying.index("Be careful") < lying.index("Too short to tell: 2 runs of the same arm twice")
+    assert lying.startswith("Treat results of this machine with care: A/A comparisons showed a difference in 2")
+    assert lying.index("Treat results") < lying.index("Too few A/A runs (2)")
 
 
 def test_known_spikes_are_found_and_covered() -> None:
@@ -89,8 +89,8 @@ def test_a_difference_as_large_as_the_floor_is_seen_in_four_runs_of_five() -> No
 
 
 def test_the_mention_beside_results_names_alarms_and_floor() -> None:
-    assert "false alarms in 20 runs" in mention(calibration())
-    assert "Floor: a difference of" in mention(calibration())
+    assert "in 20 A/A runs" in mention(calibration())
+    assert "Noise floor: a difference of" in mention(calibration())
 
 
 def test_a_calibration_is_whole_runs_that_fill_the_time() -> None:

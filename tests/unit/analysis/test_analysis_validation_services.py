@@ -205,21 +205,21 @@ def test_a_service_without_a_bare_arm_beside_it_has_no_share_and_is_told_how_to_
 def test_the_answer_says_what_the_runtime_adds_before_what_became_of_claims() -> None:
     said = answer(held((SLOWER, 0.9)))
 
-    assert said.startswith("In turn with the bare arms: box-tcp takes +")
-    assert "The one claim" in said
+    assert said.startswith("Interleaved with the bare arms: box-tcp against tcp +")
+    assert "The only claim" in said
 
 
 def test_the_start_of_a_service_is_said_to_be_in_the_interval() -> None:
     said = [sentence for section in sections(held((SLOWER, 0.9))) for sentence in section.sentences]
 
-    assert any("room for the luck of its one start" in sentence for sentence in said)
+    assert any("widened for the variance between starts" in sentence for sentence in said)
     assert not any(sentence.startswith("From files") for sentence in said)
 
 
 def test_files_beside_services_are_told_apart() -> None:
     headings = [section.heading for section in sections(held((SLOWER, 0.9)))]
 
-    assert headings[0] == "Services visited in turn with the bare arms"
+    assert headings[0] == "Services interleaved with the bare arms"
     assert all(one != other for one, other in pairwise(headings))
     assert foreign("tcp", 500.0).where not in headings[0]
 

@@ -36,7 +36,7 @@ def test_a_packaged_experiment_is_expected_to_take_its_budget(path: Path) -> Non
     text = render_plan(plan_of(experiment, forecast.schedule), forecast.seconds, width=80)
     assert "compared with" in text
     assert "The first rounds of session 1" in text
-    assert "Expected to take" in text
+    assert "Expected duration" in text
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -32,12 +32,12 @@ def test_a_budget_is_kept_or_its_least_is_said_with_the_seconds(settings: tuple[
 def test_the_sentence_names_the_budget_the_sessions_and_the_seconds() -> None:
     experiment = read(TWO_ARMS, "design.budget_s=5")
     assert too_short(experiment, forecast_of(experiment)) == (
-        "The budget of 5 s is too short: the least that makes sense, 8 sessions, takes about 16 s with start and "
-        "report. The run takes that long."
+        "The budget of 5 s is too short: the minimum, 8 sessions, takes about 16 s, start and report "
+        "included. The run takes that long."
     )
     fixed = read(TWO_ARMS, "design.budget_s=5", "design.sessions=20")
     assert too_short(fixed, forecast_of(fixed)).startswith(
-        "The budget of 5 s is too short: 20 sessions, as the file says, take about "
+        "The budget of 5 s is too short: 20 sessions, as set in the file, take about "
     )
 
 

@@ -47,7 +47,7 @@ def test_a_short_plan_shows_all_its_rounds() -> None:
 
 
 def test_a_plan_without_a_pilot_promises_no_time() -> None:
-    assert "How long it takes is seen in a pilot; the budget is 1 min." in render_plan(
+    assert "A pilot determines the duration; the budget is 1 min." in render_plan(
         plan(arm("a"), arm("b", tls=True)), None, width=80
     )
 
@@ -55,7 +55,7 @@ def test_a_plan_without_a_pilot_promises_no_time() -> None:
 def test_a_visit_of_an_outside_tool_is_one_run() -> None:
     text = render_plan(plan(arm("a", tool="ab"), arm("b", tool="ab", tls=True)), 60, width=200)
 
-    assert "A visit is one run of ab after 2 untimed requests." in " ".join(text.split())
+    assert "A visit is one run of ab after 2 warm-up requests." in " ".join(text.split())
     assert 'All have tool = "ab".' in text
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.across.runs import RunComparison
-from harness.report.comparison.terminal import render_comparison, telling
+from harness.report.comparison.terminal import render_comparison, run_values
 
 DATA = Path(__file__).parents[2] / "data" / "comparison"
 CASES = sorted(path.stem for path in DATA.glob("*.json"))
@@ -61,7 +61,7 @@ def test_a_control_that_changed_is_a_warning() -> None:
 
     text = render_comparison(seen.model_copy(update={"changes": changes}), width=80)
 
-    assert text.startswith("The control changed: tcp, measured a second time as control, came out slower in")
+    assert text.startswith("The A/A control changed: tcp, measured again as control, is slower in")
 
 
 @pytest.mark.parametrize("measuring", ["the same", "another"])
@@ -73,12 +73,12 @@ def test_runs_of_different_experiments_are_told_where_it_is_said_what_was_measur
 
     text = render_comparison(seen.model_copy(update={"runs": runs, "measuring": found}), width=80)
 
-    assert "What was measured differently\n  The experiments are different ones: quick and slowed.\n" in text
+    assert "Differences in measurement\n  Different experiments: quick and slowed.\n" in text
     assert ("schedule.rounds" in text) == (measuring == "another")
 
 
 def test_runs_of_one_experiment_are_not_said_to_differ_in_it() -> None:
-    assert "experiments are different" not in render_comparison(comparison("three-runs"), width=80)
+    assert "Different experiments" not in render_comparison(comparison("three-runs"), width=80)
 
 
 def test_runs_on_the_same_machine_have_no_section_on_hosts() -> None:
@@ -88,10 +88,10 @@ def test_runs_on_the_same_machine_have_no_section_on_hosts() -> None:
 def test_of_long_values_only_the_words_that_differ_are_told() -> None:
     common = "console=ttyS0 quiet nokaslr panic=1 reboot=k"
 
-    told = telling([f"{common} mitigations=off", f"mitigations=auto {common}", common])
+    told = run_values([f"{common} mitigations=off", f"mitigations=auto {common}", common])
 
     assert told == ["... mitigations=off", "... mitigations=auto", "..."]
 
 
 def test_short_values_are_told_whole() -> None:
-    assert telling(["6.12", "", None]) == ["6.12", '""', "(absent)"]
+    assert run_values(["6.12", "", None]) == ["6.12", '""', "(absent)"]

@@ -45,7 +45,7 @@ def test_the_only_session_is_not_called_all() -> None:
 
 def test_unlike_sights_of_one_kind_show_the_first() -> None:
     assert folded(summary(doubt("busy", 1, "a used 5 %"), doubt("busy", 2, "b used 7 %")))[0].seen == (
-        "a used 5 %, and the like"
+        "a used 5 %; first of 2 cases"
     )
 
 

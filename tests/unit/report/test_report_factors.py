@@ -68,9 +68,12 @@ def test_only_transport_with_placement_is_taken_apart() -> None:
 @pytest.mark.parametrize(
     ("verdict", "said"),
     [
-        ("same", "Every tool sees the sign that client sees."),
-        ("opposite", "ab sees the opposite sign to client's of x against y. Few requests."),
-        ("undecided", "Whether ab sees the sign that client sees of x against y is undecided. Few requests."),
+        ("same", "Every tool agrees with client on the sign."),
+        ("opposite", "ab has the opposite sign to client for the effect of x against y. Few requests."),
+        (
+            "undecided",
+            "Whether ab and client agree on the sign of the effect of x against y is undecided. Few requests.",
+        ),
     ],
 )
 def test_signs_are_told_with_their_reasons(verdict: str, said: str) -> None:
@@ -86,16 +89,16 @@ def test_a_result_from_before_is_still_readable_and_has_none_of_it() -> None:
 
 def test_a_terminal_shows_tails_only_beyond_the_tenth() -> None:
     few, many = (run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, rounds=rounds).summary for rounds in (40, 200))
-    assert "The slow requests" not in render(few, Design(), width=80)
-    assert "The slow requests" in render(many, Design(), width=80)
-    assert "The slow requests" in render_markdown(few, Design())
+    assert "Tail latency" not in render(few, Design(), width=80)
+    assert "Tail latency" in render(many, Design(), width=80)
+    assert "Tail latency" in render_markdown(few, Design())
 
 
 def test_a_page_has_the_sections_and_their_tables() -> None:
     truth = {"split/tcp": 1.0, "split/uds-tmpfs": 0.9, "shared/tcp": 0.95, "shared/uds-tmpfs": 0.7}
     run = run_of(truth, experiment=by_transport("placement", ["split", "shared"]))
     page = render_html(run.summary, run.plan, run.host, exhibits(run.plan.experiment, run.sessions))
-    for words in ("Does the effect of transport depend on placement?", "Changing both at once", "The slow requests"):
+    for words in ("Does the effect of transport depend on placement?", "Changing both at once", "Tail latency"):
         assert words in page
     assert "<code>combined</code>" in page
     assert '<td class="verdict differ">differ</td>' in page

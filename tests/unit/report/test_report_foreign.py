@@ -25,7 +25,7 @@ def beside(*runs: Foreign) -> Summary:
 
 def cells(summary: Summary, architecture: str, where: str) -> list[str]:
     (section,) = foreign_sections(summary)
-    rows = next(sheet.rows for sheet in section.sheets if sheet.caption == where)
+    rows = next(sheet.rows for sheet in section.tables if sheet.caption == where)
     return next([" ".join(filter(None, cell)) for cell in row] for row in rows if row[0][0] == architecture)
 
 
@@ -38,9 +38,9 @@ def test_without_foreign_results_nothing_is_said_of_them() -> None:
 def test_the_arms_here_stand_above_what_the_files_say() -> None:
     summary = beside(*SEED)
     (section,) = foreign_sections(summary)
-    captions = [sheet.caption for sheet in section.sheets]
+    captions = [sheet.caption for sheet in section.tables]
     assert captions == ["Here", "docker-desktop-macos", "fargate-x86_64", "fargate-arm64"]
-    assert [row[0][0] for row in section.sheets[0].rows] == list(summary.arms)
+    assert [row[0][0] for row in section.tables[0].rows] == list(summary.arms)
     assert cells(summary, "tcp", "fargate-arm64")[1:] == ["1", "475.0", "2.105", "3", "-"]
 
 
@@ -55,13 +55,13 @@ def test_remarks_and_single_runs_are_told() -> None:
     (section,) = foreign_sections(beside(*SEED))
     told = " ".join(section.sentences)
     assert "docker-desktop-macos: combined: 1.871 ms per request does not fit" in told
-    assert "9 architectures with one run only: that says nothing" in told
+    assert "Single runs give no estimate of the variation between runs: 9 architectures." in told
     (section,) = foreign_sections(beside(*THREE, *SEED[:1]))
-    assert "docker-desktop-macos: tcp with one run only" in " ".join(section.sentences)
+    assert "variation between runs: docker-desktop-macos: tcp." in " ".join(section.sentences)
 
 
 def test_terminal_and_markdown_have_the_section() -> None:
-    assert "Measured elsewhere" in render(beside(*SEED), None, width=100)
+    assert "Imported results" in render(beside(*SEED), None, width=100)
     assert "| tcp | 1 | 475.0 | 2.105 | 3 | - |" in render_markdown(beside(*SEED), None)
 
 

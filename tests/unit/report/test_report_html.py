@@ -132,7 +132,7 @@ def test_what_only_holm_keeps_undecided_is_starred_and_explained() -> None:
     summary = run.summary.model_copy(update={"comparisons": comparisons})
     text = prose(render_html(summary, run.plan, run.host, exhibits(run.plan.experiment, run.sessions)))
     assert "undecided *" in text
-    assert "* uds-dir (adjusted p 0.060) stays undecided with Holm's correction" in text
+    assert "* The unadjusted 95 % interval of uds-dir excludes zero, but with Holm's correction" in text
 
 
 def test_the_page_begins_as_a_page(page: str) -> None:
@@ -143,14 +143,14 @@ def test_the_question_the_answer_and_the_certainty_come_first_and_in_this_order(
     text = prose(page)
     places = [text.index(part) for part in ("Asked", few.summary.question, "Found", "is faster than tcp", "How sure")]
     assert places == sorted(places)
-    assert text.index("The control, tcp measured a second time, came out as no difference") < text.index("The numbers")
+    assert text.index("The A/A control (tcp vs. tcp) shows no difference") < text.index("The numbers")
 
 
 def test_a_result_that_is_not_valid_says_so_before_its_question() -> None:
     failed = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, failures={"uds-tmpfs": 7}, raw=False)
     text = prose(page_of(failed))
     assert text.index("Not valid. Requests failed: 7 of uds-tmpfs.") < text.index(failed.summary.question)
-    assert "There is no verdict on uds-tmpfs" in text
+    assert "No verdict on uds-tmpfs" in text
 
 
 def test_a_valid_result_has_no_warning(page: str) -> None:
@@ -159,7 +159,7 @@ def test_a_valid_result_has_no_warning(page: str) -> None:
 
 def test_every_doubt_comes_with_its_advice_and_its_sessions(page: str) -> None:
     text = prose(page)
-    assert "2 kinds of doubt noted: steal, busy." in text
+    assert "2 kinds of doubt: steal and busy." in text
     assert "steal (in all 8 sessions): 2.1 % of CPU time was stolen." in text
     assert "End what else runs on this machine." in text
     assert "lscpu" in [each.text for each in elements(page) if each.tag == "code"]
@@ -175,7 +175,7 @@ def test_what_can_be_done_next_is_told_as_commands() -> None:
 
 def test_the_method_and_the_machine_are_told(few: Run, page: str) -> None:
     text = prose(page)
-    assert "2 untimed requests, then 6 timed requests, one after the other" in text
+    assert "2 warm-up requests, then 6 timed requests, one after the other" in text
     assert "client on CPU 1, nginx on CPU 1, app on CPU 0" in text
     assert "Example Linux 12, kernel 6.12.0 (x86_64)" in text
     assert "nginx 1.26.0" in text
@@ -216,8 +216,8 @@ def test_what_was_not_measured_is_not_drawn() -> None:
 def test_the_seed_s_experiment_stands_beside_its_write_up() -> None:
     seed = run_of({"tcp": 1.0, "sharedvolume": 0.97, "combined": 0.9}, raw=False)
     text = prose(page_of(seed))
-    assert "Beside the write-up" in text
-    assert "docker-desktop-macos combined: 1.871 ms does not fit" in text
+    assert "Compared with the write-up" in text
+    assert "docker-desktop-macos combined is inconsistent: 1.871 ms per request" in text
 
 
 def test_headings_step_down_one_level_at_a_time(page: str) -> None:

@@ -46,9 +46,9 @@ def test_what_a_host_does_not_tell_is_left_out(host: dict[str, dict[str, object]
 def test_certainty_begins_with_the_control() -> None:
     run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, raw=False)
     control, effort = certainty(run.summary, run.plan.experiment.design)
-    assert control.startswith("The control, tcp measured a second time, came out as no difference: ")
+    assert control.startswith("The A/A control (tcp vs. tcp) shows no difference: ")
     assert effort.startswith("8 sessions, 12 s of measuring in 20 s.")
-    assert doubtful(run.summary) == "No doubt was noted."
+    assert doubtful(run.summary) == "No doubts."
 
 
 def test_an_outside_tool_s_run_is_the_visit() -> None:
@@ -58,7 +58,7 @@ def test_an_outside_tool_s_run_is_the_visit() -> None:
         for arm in run.plan.experiment.arms
     )
     plan = run.plan.model_copy(update={"experiment": run.plan.experiment.model_copy(update={"arms": arms})})
-    assert dict(method_facts(run.summary, plan, {}))["Visit"] == "2 untimed requests, then one run of ab."
+    assert dict(method_facts(run.summary, plan, {}))["Visit"] == "2 warm-up requests, then one run of ab."
 
 
 def test_arms_that_are_placed_differently_are_told_apart() -> None:

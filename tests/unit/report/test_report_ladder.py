@@ -122,11 +122,11 @@ def test_a_page_has_a_waterfall_and_tables_for_each_transport(run: Run) -> None:
 def test_what_was_counted_stands_beside_each_step_that_costs_something(run: Run) -> None:
     assert "; bridge: CPU time +" in said(run.summary)
     assert "packets on links +24.0, network softirqs +4.00" in said(run.summary)
-    assert "What was counted of the network at each step, per request" in render(run.summary, Design(), width=120)
+    assert "Counters of the network at each step, per request" in render(run.summary, Design(), width=120)
 
 
 def test_what_is_left_out_is_named_once(run: Run) -> None:
-    assert said(run.summary).count("Left out: Arm 'ssbd': this CPU has no switch for it.") == 1
+    assert said(run.summary).count("Not available: Arm 'ssbd': this CPU has no switch for it.") == 1
 
 
 def test_more_than_the_sum_is_said() -> None:
@@ -139,7 +139,7 @@ def test_a_whole_without_parts_says_what_is_missing() -> None:
     tables = {"host": {}, "all": {"network": "nat", "sandbox": ["cgroup", "seccomp"]}}
     experiment = climbing(tables, ["tcp"])
     summary = run_of({arm.name: 1.0 for arm in experiment.arms}, experiment=experiment).summary
-    assert "no arm stands on nat, cgroup and seccomp by itself" in said(summary)
+    assert "not measured separately: nat, cgroup and seccomp" in said(summary)
 
 
 def test_a_ladder_of_networks_only_ends_at_its_highest_rung() -> None:
@@ -161,4 +161,4 @@ def test_a_socket_that_moved_is_said_beside_its_ladder() -> None:
     experiment = whole_ladder()
     moved = {**truth(experiment), "veth/uds-tmpfs": 1.2}
     summary = run_of(moved, experiment=experiment, rounds=20).summary
-    assert "veth and bridge moved it all the same: see Doubts." in said(summary)
+    assert "veth and bridge changed the time nevertheless (see Doubts)." in said(summary)

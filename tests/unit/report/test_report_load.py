@@ -38,20 +38,20 @@ def test_an_open_loop_that_waits_no_longer_claims_nothing() -> None:
 
     assert "Requests at a rate" in text
     assert "coordinated omission" not in text
-    assert "The client itself was late" not in text
+    assert "The client sent requests" not in text
 
 
 def test_a_client_that_is_late_is_said_to_be() -> None:
     text = said(summary_of(PACED, paced(lambda _arm: 500.0, lambda _arm: 100.0)))
-    assert "The client itself was late for tcp/1000 and uds-tmpfs/1000" in text
+    assert "The client sent requests of tcp/1000 and uds-tmpfs/1000 late" in text
 
 
 def test_a_search_tells_its_capacities_and_what_was_not_found() -> None:
     sessions = searched(lambda arm, number: 100 if arm == "uds-tmpfs" else 1500 + number)
     text = said(summary_of(SEARCH, sessions))
 
-    assert "The highest rate at which p99 stays below 10 ms" in text
-    assert "uds-tmpfs held the limit at no rate that was tried" in text
+    assert "Highest rate with p99 below 10 ms" in text
+    assert "No capacity for uds-tmpfs: every rate exceeded the limit" in text
     assert "p99 for any arm" not in text
 
 

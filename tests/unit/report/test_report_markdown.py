@@ -23,7 +23,7 @@ def test_a_report_reads_as_expected(case: str, golden: Callable[[Path, str], Non
 
 def before_sections(case: str) -> list[str]:
     """With the table of the arms alone."""
-    return render_markdown(summary(case), Design()).split("**What failed**")[0].splitlines()
+    return render_markdown(summary(case), Design()).split("**Failed requests**")[0].splitlines()
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -77,5 +77,5 @@ def test_what_was_allowed_is_allowed_again(run: Run) -> None:
 
 def test_a_page_has_the_plot_and_the_tables(run: Run) -> None:
     page = render_html(run.summary, run.plan, run.host, exhibits(run.plan.experiment, run.sessions))
-    for words in ("What stands out", "Which settings matter?", "What each arm had changed"):
+    for words in ("Significant effects", "Which settings matter?", "Changed settings of each arm"):
         assert words in page

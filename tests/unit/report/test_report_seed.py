@@ -36,8 +36,8 @@ def test_percents_follow_from_the_rates() -> None:
 
 def test_the_one_row_that_does_not_add_up_is_noted() -> None:
     assert list(misfits(published())) == [
-        "docker-desktop-macos combined: 1.871 ms does not fit its 705.55 requests/s, "
-        "which is 1.417 ms with one connection."
+        "docker-desktop-macos combined is inconsistent: 1.871 ms per request, but its 705.55 requests/s "
+        "imply 1.417 ms at 1 connection."
     ]
 
 

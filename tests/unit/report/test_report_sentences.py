@@ -128,13 +128,13 @@ def test_one_budget_is_named_wherever_something_is_undecided() -> None:
         (
             "decide",
             Doubt(kind="busy", seen="perl used 64 % of a CPU.", advice="End it."),
-            "A verdict is not reachable on this machine while it is so noisy (busy: perl used 64 % of a CPU).",
+            "A verdict is out of reach at this noise level (busy: perl used 64 % of a CPU): quiet the machine first.",
         ),
         (
             "precision",
             Doubt(kind="control", seen="The control differs.", advice=""),
-            "That precision is not reachable on this machine while it is so noisy "
-            "(its sessions scatter more than a longer run could average).",
+            "The target is out of reach at this noise level (the sessions vary more than a longer run could average): "
+            "quiet the machine first.",
         ),
     ],
 )
@@ -154,15 +154,13 @@ def test_undecided_for_good_promises_no_number_of_sessions() -> None:
 def test_without_a_verdict_the_reason_is_given_once() -> None:
     seen = summary(nothing("x", "1 session has times."), nothing("y", "1 session has times."))
 
-    assert answer(seen, DESIGN) == "There is no verdict on x and y against tcp: 1 session has times."
+    assert answer(seen, DESIGN) == "No verdict on x and y against tcp: 1 session has times."
 
 
 def test_numbers_without_a_verdict_stay_out_of_the_answer() -> None:
     failed = found("x", -12.4, 0.5, None, why="x had 3 failed requests (502: 3)")
 
-    assert answer(summary(failed), DESIGN) == (
-        "There is no verdict on x against tcp: x had 3 failed requests (502: 3)."
-    )
+    assert answer(summary(failed), DESIGN) == ("No verdict on x against tcp: x had 3 failed requests (502: 3).")
 
 
 def test_a_second_clause_does_not_repeat_the_reference() -> None:
@@ -225,7 +223,7 @@ def test_a_differing_control_is_a_warning(verdict: Verdict) -> None:
     seen = summary(control, arms={"control": arm(control_of="tcp")}, valid=False)
 
     assert warnings(seen) == [
-        "The control differs: tcp, measured a second time as control, came out "
+        "The A/A control differs: tcp, measured again as control, is "
         f"{verdict} than itself by 2.3 % (95 % interval 1.4 to 3.2), so a difference of that size means nothing here."
     ]
 
@@ -236,7 +234,7 @@ def test_an_undecided_control_leaves_the_result_valid_and_is_said_first() -> Non
 
     assert warnings(seen) == []
     assert first_line(seen) == (
-        "Not sure. The control, tcp a second time, is undecided: +0.4 % (95 % interval -1.8 to +2.6)."
+        "Not reliable. The A/A control (tcp vs. tcp) could not be shown equal: +0.4 % (95 % interval -1.8 to +2.6)."
     )
 
 
@@ -251,7 +249,7 @@ def test_failed_requests_and_missing_sessions_are_warnings() -> None:
 
     assert warnings(seen) == [
         "Requests failed: 37 of x. An arm with failed requests has no verdict.",
-        "Only 7 of 12 sessions were measured; resuming the run measures the rest.",
+        "Only 7 of 12 sessions were measured. Resume the run to measure the rest.",
     ]
 
 
@@ -272,7 +270,7 @@ def test_a_mean_or_a_cpu_time_that_points_the_other_way_is_said() -> None:
 
     assert disagreements(seen) == [
         "The typical request of x is faster, but its mean is slower: +1.6 % (95 % interval +0.9 to +2.3) "
-        "against tcp. A few requests far from the typical one decide that.",
+        "against tcp. A few very slow or fast requests cause that.",
         "The typical request of x is faster, but it takes more CPU time: +1.9 % (95 % interval +0.7 to +3.1) "
         "against tcp.",
     ]
@@ -290,8 +288,8 @@ def test_what_holm_keeps_undecided_is_named() -> None:
     )
 
     assert holm_note(seen) == (
-        "x (adjusted p 0.068) stays undecided with Holm's correction over 2 comparisons; by itself the unadjusted 95 % "
-        "interval excludes zero."
+        "The unadjusted 95 % interval of x excludes zero, but with Holm's correction for 2 comparisons p = 0.068: "
+        "undecided."
     )
 
 
@@ -310,15 +308,15 @@ def test_cpu_time_is_told_reference_by_reference() -> None:
 def test_precision_that_was_missed_comes_with_the_budget_that_would_reach_it() -> None:
     text = effort(needing("precision", 240, found("x", -9.8, 1.0, "faster")), DESIGN)
 
-    assert "The widest interval is ±1.0 % where ±0.5 % was asked. --budget 240 should reach that." in text
+    assert "Achieved precision: ±1.0 % (target ±0.5 %). --budget 240 should reach the target." in text
 
 
 def test_an_absent_number_is_explained_for_the_arms_that_lack_it() -> None:
     seen = summary(arms={"x": arm(p99_us=None), "y": arm(cpu_us={})})
 
     assert absences(seen) == [
-        "No p99 for x: fewer than 10 requests of a session lie beyond it.",
-        "No CPU time for y: its processes could not be read.",
+        "p99 not shown for x: fewer than 10 requests per session exceed it.",
+        "CPU time not shown for y: its processes could not be read.",
     ]
 
 

@@ -75,8 +75,8 @@ def test_a_valid_result_begins_with_its_question(case: str) -> None:
 
 
 def test_a_result_whose_control_is_open_says_so_in_its_first_line() -> None:
-    assert render(summary("undecided"), Design(), width=80).startswith("Not sure. The control, ")
-    assert render(summary("seed"), Design(), width=80).startswith("Not sure. The control, ")
+    assert render(summary("undecided"), Design(), width=80).startswith("Not reliable. The A/A control (tcp vs. tcp) ")
+    assert render(summary("seed"), Design(), width=80).startswith("Not reliable. The A/A control (tcp vs. tcp) ")
 
 
 def test_a_result_without_its_design_claims_no_margin() -> None:

@@ -35,12 +35,12 @@ def test_counts_are_added_up_over_sessions_stack_by_stack_and_role_by_role() -> 
 
 def test_who_was_stopped_is_said_and_for_how_long() -> None:
     [section] = throttling_sections(summary())
-    assert section.sentences[0] == "Stopped: 0.25 and uds. Never stopped: 1."
+    assert section.sentences[0] == "Throttled: 0.25 and uds. Never throttled: 1."
     assert "| 0.25 and uds | 0.25 | 0 of 240 (0.00 s) | 80 of 200 (1.50 s) |" in render_markdown(summary(), Design())
 
 
-@pytest.mark.parametrize(("role", "sentence"), [("nginx", "No server was stopped: every share was enough."),
-    ("app", "All of them were stopped.")])  # fmt: skip
+@pytest.mark.parametrize(("role", "sentence"), [("nginx", "No server was throttled: every quota was sufficient."),
+    ("app", "All servers were throttled.")])  # fmt: skip
 def test_where_all_are_alike_none_is_named(role: str, sentence: str) -> None:
     alike = tuple(one for one in summary().throttled if one.arms == SHARED and one.role == role)
     [section] = throttling_sections(summary().model_copy(update={"throttled": alike}))

@@ -87,7 +87,7 @@ def test_what_is_printed_as_json_says_its_format_and_can_be_read_again() -> None
 @pytest.mark.parametrize(
     ("unix_us", "said"),
     [
-        ([380.0], "The one claim is confirmed."),
+        ([380.0], "The only claim is confirmed."),
         ([380.0, 430.0], "Of 2 claims, 1 is confirmed and 1 is contradicted."),
         ([430.0, 440.0], "Of 2 claims, 2 are contradicted."),
     ],
@@ -114,4 +114,4 @@ def test_a_name_that_tells_no_transport_is_asked_for() -> None:
     ours = [replace(one, transport="") for one in repeated("mesh", 380.0)]
     text = " ".join(render_validation(validate(bare(), [*repeated("tcp", 400.0), *ours]), width=120).split())
 
-    assert "The name mesh does not tell its transport; uds-mesh would." in text
+    assert "The transport is unknown from the name mesh; name it uds-mesh." in text

@@ -31,7 +31,7 @@ def summary_of(**odd: float) -> Summary:
 
 def first_sentence(summary: Summary) -> str:
     section = factor_sections(summary, DESIGN)[0]
-    assert section.heading == "Is it so however it is measured?"
+    assert section.heading == "Does the result hold under different measurement methods?"
     return section.sentences[0]
 
 
@@ -39,19 +39,19 @@ def test_ways_that_agree_are_told_with_how_far_apart_they_are() -> None:
     said = first_sentence(summary_of())
     assert said.startswith(
         "Cross-validated: the effect of transport (uds-tmpfs against tcp) is the same within 5 % by client and ab, "
-        "on shared, swapped and separate processes. Furthest apart are "
+        "on shared, swapped and separate processes. Largest difference: "
     )
     assert "95 % interval" in said
-    assert said.endswith("Each way by itself finds uds-tmpfs faster.")
+    assert said.endswith("Each method on its own: uds-tmpfs is faster.")
 
 
 def test_a_way_that_differs_is_told() -> None:
     said = first_sentence(summary_of(**{"ab__separate__uds-tmpfs": 1.3}))
     assert said.startswith("Not cross-validated: ")
-    assert "Of 7 pairs of ways" in said
+    assert "Of 7 pairs of methods" in said
     assert "agree and" in said
-    assert " differ, with a margin of 5 %. Furthest apart are " in said
-    assert "Each way" not in said
+    assert " differ, with a margin of 5 %. Largest difference: " in said
+    assert "Each method" not in said
 
 
 def test_ways_that_are_not_told_apart_yet_are_no_agreement() -> None:
@@ -61,7 +61,7 @@ def test_ways_that_are_not_told_apart_yet_are_no_agreement() -> None:
 
 
 def test_the_section_is_in_the_report() -> None:
-    assert "Is it so however it is measured?" in render(summary_of(), DESIGN, width=80)
+    assert "Does the result hold under different measurement methods?" in render(summary_of(), DESIGN, width=80)
 
 
 @pytest.mark.parametrize("factor", ["workers", "placement"])
@@ -73,4 +73,4 @@ def test_a_factor_that_changes_what_is_measured_is_no_way_of_measuring(factor: s
         section.heading for section in factor_sections(run_of(truth, experiment=experiment, rounds=12).summary, DESIGN)
     ]
     assert headings
-    assert "Is it so however it is measured?" not in headings
+    assert "Does the result hold under different measurement methods?" not in headings

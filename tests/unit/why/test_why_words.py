@@ -31,10 +31,10 @@ def test_a_difference_is_shown_as_the_sum_of_its_parts() -> None:
 
 def test_evidence_counts_and_plausibility_are_told_of_each_comparison() -> None:
     rest, first, *_ = why(summary(TWO, records({"tcp": TCP, "unix": UNIX}), FLOOR))
-    assert rest.startswith("The rest is what CPU time and waiting for a CPU do not make up.")
-    assert first.startswith("unix against tcp: timing, CPU time and counts agree.")
+    assert rest.startswith("The rest is the part of the difference that CPU time and waiting for a CPU do not explain.")
+    assert first.startswith("unix against tcp: supported by timing, CPU time and counters.")
     assert "TCP connections opened on the hop 0.00 instead of 1.00, TCP segments sent 10.0 instead of 21.0." in first
-    assert "Plausible: without nginx and the app the transports differ by -20 us" in first
+    assert "Plausible: the bare transports, without nginx and the app, differ by -20 us" in first
 
 
 def test_a_difference_that_no_transport_can_make_is_called_noise_or_placement() -> None:
@@ -45,7 +45,7 @@ def test_a_difference_that_no_transport_can_make_is_called_noise_or_placement() 
 
 
 def test_who_is_the_bottleneck_is_said_once_for_arms_alike() -> None:
-    found = [one for one in why(summary(TWO, records({"tcp": TCP, "unix": UNIX}))) if "bottleneck" in one]
+    found = [one for one in why(summary(TWO, records({"tcp": TCP, "unix": UNIX}))) if "Bottleneck" in one]
     assert len(found) == 1
     assert "all arms: latency-bound (client 22 to 23 % busy" in found[0]
 
@@ -62,16 +62,18 @@ def test_setting_up_connections_is_told_with_its_share() -> None:
     counted = {name: {**of, "hop.active_opens": opens[name]} for name, of in truth.items()}
     pairs = (("uds-tmpfs/0", "tcp/0"), ("uds-tmpfs/16", "tcp/16"))
     told = " ".join(why(summary(experiment(*arms, pairs=pairs), records(counted))))
-    assert "With connections kept TCP connections opened on the hop fall from 1.00 to 0.00 per request, and" in told
+    assert (
+        "With keepalive connections, TCP connections opened on the hop fall from 1.00 to 0.00 per request and" in told
+    )
     assert "(uds-tmpfs/16 against tcp/16)" in told
-    assert "So setting up connections was -15" in told
+    assert "Connection setup accounts for -15" in told
 
 
 def test_the_waterfall_and_the_counters_stand_in_every_report() -> None:
     seen = summary(experiment(*FULL, *PARTS), records(times(**TIMES)))
     for text in (render(seen, Design(), width=110), render_markdown(seen, Design())):
         assert "the bare transport of the hop" in text
-        assert "the parts together" in text
+        assert "sum of the parts" in text
     table = render_csv(seen)
     assert "nginx.cpu_us," in table
     assert "nginx.cpu_us_difference," in table

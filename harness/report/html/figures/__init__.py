@@ -1,1 +1,1 @@
-"""Figures as plotly.js takes them, in pure data; a color is the name of a CSS variable, which the page resolves."""
+"""Figures of the HTML report."""

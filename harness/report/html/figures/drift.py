@@ -1,4 +1,4 @@
-"""Draws how times went up and down while the run lasted, and how little of that is left in a difference."""
+"""The figure of drift: times over the run, and the paired differences on the same scale."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
@@ -24,41 +24,46 @@ from harness.report.html.figures.style import (
 from harness.report.html.typeset import typeset
 from harness.report.wording import listed, rounded, signed
 
-HEIGHT = 520  # pixels
-UPPER, LOWER = (0.54, 1.0), (0.0, 0.46)  # of the height
-MOST_NUMBERS = 10  # of sessions that are told
-USUAL = (1, 99)  # percentiles that the scale has room for: one stolen moment would flatten all else
+DRIFT_HEIGHT = 520  # pixels
+UPPER_PANEL, LOWER_PANEL = (0.54, 1.0), (0.0, 0.46)  # of the height
+MAX_SESSION_NUMBERS = 10
+SCALE_PERCENTILES = (1, 99)  # that the scale covers: a single outlier would flatten everything else
 
-Line = list[float | None]
-Range = tuple[float, float]
+DriftLine = list[float | None]
+LogRange = tuple[float, float]
 
 
 def drift(summary: Summary, stretches: Sequence[Stretch]) -> Figure | None:
-    """Above each arm's time over the run, below its ratio to its reference, to the same scale."""
-    times_ms = {arm: _joined(_times_ms(each, arm) for each in stretches) for arm in summary.arms}
-    ratios = {pair: _joined(_ratios(each, pair) for each in stretches) for pair in _pairs(summary)}
-    ranges = _ranges(times_ms.values(), ratios.values())
+    """Return each arm's time over the run, above its ratio to the reference on the same scale."""
+    times_ms = {arm: _joined_sessions(_times_ms(stretch, arm) for stretch in stretches) for arm in summary.arms}
+    ratios = {
+        pair: _joined_sessions(_ratios(stretch, pair) for stretch in stretches) for pair in _compared_pairs(summary)
+    }
+    ranges = _panel_ranges(times_ms.values(), ratios.values())
     if ranges is None:
         return None
-    time_s, drawn_as = _joined(each.time_s for each in stretches), appearances(summary)
-    above = [_above(arm, drawn_as[arm], time_s, line) for arm, line in times_ms.items()]
-    below = [_below(pair, drawn_as[pair[0]], time_s, line) for pair, line in ratios.items()]
+    time_s, drawn_as = _joined_sessions(stretch.time_s for stretch in stretches), appearances(summary)
+    above = [_time_trace(arm, drawn_as[arm], time_s, line) for arm, line in times_ms.items()]
+    below = [_ratio_trace(pair, drawn_as[pair[0]], time_s, line) for pair, line in ratios.items()]
     alt = f"Time per request of {listed(list(times_ms))} over the run, and beneath it the differences, to one scale."
-    return Figure("drift", alt, [*above, *below], _layout(list(times_ms), stretches, *ranges))
+    return Figure("drift", alt, [*above, *below], _drift_layout(list(times_ms), stretches, *ranges))
 
 
 def steadiness(effects: Sequence[SessionEffects]) -> str:
-    """How far references move from session to session, and how far differences do; empty for one session."""
-    known = [each for each in effects if each.metric in HEADLINE and each.level_sd_percent and each.sd_percent]
-    if not known:
+    """Return the session-to-session standard deviations of references and differences; empty for one session."""
+    varying = [
+        effect for effect in effects if effect.metric in HEADLINE and effect.level_sd_percent and effect.sd_percent
+    ]
+    if not varying:
         return ""
-    references = list(dict.fromkeys(each.against for each in known))
-    who = f"{references[0]} varied by" if len(references) == 1 else "references varied by up to"
-    level = max(each.level_sd_percent or 0 for each in known)
-    difference = max(each.sd_percent or 0 for each in known)
+    references = list(dict.fromkeys(effect.against for effect in varying))
+    subject = references[0] if len(references) == 1 else "references up to"
+    level = max(effect.level_sd_percent or 0 for effect in varying)
+    difference = max(effect.sd_percent or 0 for effect in varying)
+    no_gain = "" if difference < level else " (here pairing did not help)"
     return (
-        f"From session to session {who} {rounded(level, 2)} %, "
-        f"and no difference by more than {rounded(difference, 2)} % (standard deviations)."
+        f"Session-to-session standard deviation: {subject} {rounded(level, 2)} %, "
+        f"largest paired difference {rounded(difference, 2)} %{no_gain}."
     )
 
 
@@ -72,61 +77,61 @@ def _ratios(stretch: Stretch, pair: tuple[str, str]) -> Values:
     return tuple(None if percent is None else 1 + percent / 100 for percent in percents)
 
 
-def _joined(parts: Iterable[Values]) -> Line:
-    """One line, broken where a session ends."""
+def _joined_sessions(parts: Iterable[Values]) -> DriftLine:
+    """Return one line with a gap after each session."""
     return short(value for part in parts for value in (*part, None))
 
 
-def _pairs(summary: Summary) -> list[tuple[str, str]]:
+def _compared_pairs(summary: Summary) -> list[tuple[str, str]]:
     return [(c.arm, c.against) for c in summary.comparisons if c.metric in HEADLINE]
 
 
-def _above(arm: str, look: Appearance, time_s: Line, times_ms: Line) -> Json:
+def _time_trace(arm: str, look: Appearance, time_s: DriftLine, times_ms: DriftLine) -> Json:
     return curve(arm, look, time_s, times_ms, hovertemplate="%{y:.4~g} ms")
 
 
-def _below(pair: tuple[str, str], look: Appearance, time_s: Line, ratios: Line) -> Json:
+def _ratio_trace(pair: tuple[str, str], look: Appearance, time_s: DriftLine, ratios: DriftLine) -> Json:
     percents = short(None if ratio is None else 100 * (ratio - 1) for ratio in ratios)
-    told = {"customdata": percents, "hovertemplate": "%{customdata:+.1f} %", "showlegend": False}
-    return curve(pair[0], look, time_s, ratios, yaxis="y2", **told)
+    own = {"customdata": percents, "hovertemplate": "%{customdata:+.1f} %", "showlegend": False}
+    return curve(pair[0], look, time_s, ratios, yaxis="y2", **own)
 
 
-def _ranges(*panels: Iterable[Line]) -> list[Range] | None:
-    """For each panel the ends of a logarithmic axis, all equally far apart; None when one has nothing to show."""
-    known = [np.log10([value for line in lines for value in line if value]) for lines in panels]
-    if any(values.size == 0 for values in known):
+def _panel_ranges(*panels: Iterable[DriftLine]) -> list[LogRange] | None:
+    """Return the ends of each panel's logarithmic axis, all of the same length; None if a panel has no values."""
+    logs = [np.log10([value for line in lines for value in line if value]) for lines in panels]
+    if any(values.size == 0 for values in logs):
         return None
-    ends = [np.percentile(values, USUAL) for values in known]
+    ends = [np.percentile(values, SCALE_PERCENTILES) for values in logs]
     span = 1.15 * max(max(high - low for low, high in ends), 0.01)
     return [(float(low + high - span) / 2, float(low + high + span) / 2) for low, high in ends]
 
 
-def _layout(arms: Sequence[str], stretches: Sequence[Stretch], times: Range, ratios: Range) -> Json:
-    bounds = [mark(each.end_s, "dot") for each in stretches[:-1]]
+def _drift_layout(arms: Sequence[str], stretches: Sequence[Stretch], times: LogRange, ratios: LogRange) -> Json:
+    bounds = [mark(stretch.end_s, "dot") for stretch in stretches[:-1]]
     xaxis = axis("seconds of measuring", range=[0, stretches[-1].end_s], showgrid=False, anchor="y2")
-    yaxis = axis("ms per request", type="log", range=list(times), domain=UPPER, **log_ticks(times))
-    yaxis2 = axis("difference", type="log", range=list(ratios), domain=LOWER, **_percent_ticks(ratios))
+    yaxis = axis("ms per request", type="log", range=list(times), domain=UPPER_PANEL, **log_ticks(times))
+    yaxis2 = axis("difference", type="log", range=list(ratios), domain=LOWER_PANEL, **_percent_ticks(ratios))
     zero = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": "y2", "y0": 1, "y1": 1}
     return curves_layout(
-        HEIGHT,
+        DRIFT_HEIGHT,
         arms,
         xaxis=xaxis,
         yaxis=yaxis,
         yaxis2=yaxis2,
         shapes=[*bounds, {**zero, "line": {"color": MUTED, "width": 1}, "layer": "below"}],
-        annotations=list(_numbers(stretches)),
+        annotations=list(_session_numbers(stretches)),
     )
 
 
-def _percent_ticks(ratios: Range) -> Json:
-    """As on any logarithmic axis, but told in percent."""
+def _percent_ticks(ratios: LogRange) -> Json:
+    """Return the ticks of a logarithmic axis of ratios, labelled in percent."""
     ticks = log_ticks(ratios)["tickvals"]
     return {"tickvals": ticks, "ticktext": [typeset(f"{signed(100 * (tick - 1), 0)} %") for tick in ticks]}
 
 
-def _numbers(stretches: Sequence[Stretch]) -> Iterator[Json]:
-    """The sessions' numbers, between the two panels."""
-    between = {"y": sum((LOWER[1], UPPER[0])) / 2, "yref": "paper", "yanchor": "middle"}
+def _session_numbers(stretches: Sequence[Stretch]) -> Iterator[Json]:
+    """Yield the session numbers between the two panels."""
+    between = {"y": sum((LOWER_PANEL[1], UPPER_PANEL[0])) / 2, "yref": "paper", "yanchor": "middle"}
     yield note("session", x=0, xref="paper", xanchor="right", **between)
-    for each in stretches[:: ceil(len(stretches) / MOST_NUMBERS)]:
-        yield note(str(each.session), x=(each.start_s + each.end_s) / 2, **between)
+    for stretch in stretches[:: ceil(len(stretches) / MAX_SESSION_NUMBERS)]:
+        yield note(str(stretch.session), x=(stretch.start_s + stretch.end_s) / 2, **between)

@@ -1,4 +1,4 @@
-"""Draws latency against load: p50 and p99 of each arm at the rates that were sent."""
+"""The figure of latency by load: p50 and p99 of each arm at each rate."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,26 +16,26 @@ from harness.report.html.figures.style import (
 )
 from harness.report.wording import listed
 
-HEIGHT = 330  # pixels
-FEWEST_POINTS = 2
+LOAD_HEIGHT = 330  # pixels
+MIN_LOAD_POINTS = 2
 
 
 def latency_by_load(summary: Summary) -> Figure | None:
-    """None where no arm was asked at two rates or more. A line joins the arms that differ in their rate alone."""
-    lines = _lines(summary)
-    if not any(len(points) >= FEWEST_POINTS for points in lines.values()):
+    """Return the figure if an arm has two or more rates. A line connects arms that differ only in their rate."""
+    lines = _load_lines(summary)
+    if not any(len(points) >= MIN_LOAD_POINTS for points in lines.values()):
         return None
     looks = appearances(summary)
-    data = [one for name, points in lines.items() for one in _curves(name, looks[points[0].arm], points)]
+    data = [trace for name, points in lines.items() for trace in _load_curves(name, looks[points[0].arm], points)]
     points = [point for line in lines.values() for point in line]
     yaxis = log_axis("ms per request", min(p.p50_us for p in points) / 1000, max(p.p99_us for p in points) / 1000)
     xaxis = axis("requests per second", rangemode="tozero")
     alt = f"p50 and p99 against the rate of requests, for {listed(list(lines))}."
-    return Figure("load", alt, data, curves_layout(HEIGHT, list(lines), xaxis=xaxis, yaxis=yaxis))
+    return Figure("load", alt, data, curves_layout(LOAD_HEIGHT, list(lines), xaxis=xaxis, yaxis=yaxis))
 
 
-def _lines(summary: Summary) -> dict[str, list[LoadPoint]]:
-    """By the first arm of each line, in the order of rates."""
+def _load_lines(summary: Summary) -> dict[str, list[LoadPoint]]:
+    """Return the points of each line, ordered by rate, under the name of its first arm."""
     lines: dict[str, list[LoadPoint]] = {}
     keys: dict[str, str] = {}
     for point in sorted(summary.load_points, key=lambda point: point.rate_per_s):
@@ -45,8 +45,8 @@ def _lines(summary: Summary) -> dict[str, list[LoadPoint]]:
     return lines
 
 
-def _curves(name: str, look: Appearance, points: Sequence[LoadPoint]) -> Iterator[Json]:
-    """p99 as it is drawn everywhere, p50 below it fainter; steps of a search are points without a line."""
+def _load_curves(name: str, look: Appearance, points: Sequence[LoadPoint]) -> Iterator[Json]:
+    """Yield p99 and, fainter, p50; steps of a capacity search are points without a line."""
     mode = "markers" if points[0].session is not None else "lines+markers"
     rates = [point.rate_per_s for point in points]
     for percentile, values_us, own in (

@@ -1,4 +1,4 @@
-"""Draws what the pilot saw: what a switch of arms leaves behind, and what each length of burst would give."""
+"""Figures of the pilot: warm-up after a switch of arms, and precision by length of burst."""
 
 from harness.model import Pilot, Schedule
 from harness.report.html.figures.style import (
@@ -15,16 +15,16 @@ from harness.report.html.figures.style import (
     whiskers,
 )
 
-HEIGHT = 300  # pixels
+PILOT_HEIGHT = 300  # pixels
 
 
 def carry_over(pilot: Pilot, schedule: Schedule) -> Figure | None:
-    """How much longer the first requests after a switch take; those that the run did not time lie in the band."""
+    """Return how much longer the first requests after a switch take; the band covers the warm-up requests."""
     points = pilot.carry_over
     if not points:
         return None
     percents = [point.percent for point in points]
-    seen = {
+    trace = {
         "type": "scatter",
         "mode": "lines+markers",
         "x": [point.position + 1 for point in points],
@@ -34,23 +34,23 @@ def carry_over(pilot: Pilot, schedule: Schedule) -> Figure | None:
         "marker": {"color": INK, "size": 6},
         "hovertemplate": "request %{x}: %{y:+.2f} %<extra></extra>",
     }
-    untimed = note("not timed", x=0.5, xanchor="left", y=1, yref="paper", yanchor="top")
+    warm_up = note("warm-up", x=0.5, xanchor="left", y=1, yref="paper", yanchor="top")
     own = {
         "xaxis": axis("request after the switch", range=[0.5, points[-1].position + 1.5], showgrid=False),
         "yaxis": axis("longer than settled", ticksuffix=" %", zeroline=True, zerolinecolor=MUTED),
         "shapes": [span(0.5, schedule.settle + 0.5)],
-        "annotations": [untimed] if schedule.settle else [],
+        "annotations": [warm_up] if schedule.settle else [],
     }
     alt = f"The first request after a switch of arms takes {percents[0]:.1f} % longer than settled ones."
-    return Figure("carry-over", alt, [seen], layout(HEIGHT, **own))
+    return Figure("carry-over", alt, [trace], layout(PILOT_HEIGHT, **own))
 
 
 def burst_lengths(pilot: Pilot, schedule: Schedule) -> Figure | None:
-    """The half width that bursts of each length would give in the time planned, and the length that the run had."""
+    """Return the expected half width by length of burst in the planned time, and the length that was used."""
     points = pilot.allan
     if not points:
         return None
-    expected = {
+    trace = {
         "type": "scatter",
         "mode": "lines+markers",
         "x": [point.burst for point in points],
@@ -68,4 +68,4 @@ def burst_lengths(pilot: Pilot, schedule: Schedule) -> Figure | None:
     alt = (
         f"The half width of the interval for bursts of {bursts[0]} to {bursts[-1]} requests; {schedule.burst} was used."
     )
-    return Figure("burst-lengths", alt, [expected], layout(HEIGHT, **own))
+    return Figure("burst-lengths", alt, [trace], layout(PILOT_HEIGHT, **own))

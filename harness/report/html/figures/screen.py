@@ -1,4 +1,4 @@
-"""Draws the effects of a screen by size: what does nothing lies on a line, what does something stands above it."""
+"""The half-normal plot of a screen: settings without effect lie on a line, significant ones above it."""
 
 from collections.abc import Sequence
 from statistics import NormalDist, median
@@ -7,44 +7,48 @@ from harness.model import MainEffect, Summary
 from harness.report.factors.screen import effect_name, main_effects
 from harness.report.html.figures.style import INK, MUTED, Figure, Json, axis, label, layout, short
 from harness.report.html.typeset import typeset
-from harness.report.wording import decimals, listed, percent_of, signed
+from harness.report.wording import listed, percent_alone, percent_of
 
 HEIGHT = 360  # pixels
 SYMBOLS = {"faster": "triangle-down", "slower": "triangle-up"}
 
 
 def half_normal(summary: Summary) -> Figure | None:
-    """The absolute effects over the quantiles of a half-normal distribution (Daniel 1959); None for less than three."""
-    found, _ = main_effects(summary)
-    known = sorted((one for one in found if percent_of(one)), key=_size)
-    if len(known) < 3:
+    """Return absolute effects over half-normal quantiles (Daniel 1959); None for fewer than three effects."""
+    main, _ = main_effects(summary)
+    effects = sorted((effect for effect in main if percent_of(effect)), key=_size)
+    if len(effects) < 3:
         return None
-    quantiles = [NormalDist().inv_cdf(0.5 + (place + 0.5) / len(known) / 2) for place in range(len(known))]
+    quantiles = [NormalDist().inv_cdf(0.5 + (place + 0.5) / len(effects) / 2) for place in range(len(effects))]
     own = {
-        "xaxis": axis("expected by chance alone, in standard deviations", rangemode="tozero"),
-        "yaxis": axis("effect, without its sign", ticksuffix=" %", rangemode="tozero"),
+        "xaxis": axis("expected by chance, in standard deviations", rangemode="tozero"),
+        "yaxis": axis("absolute effect", ticksuffix=" %", rangemode="tozero"),
     }
-    alt = f"Effects from the smallest to the largest: {listed([_said(one) for one in known])}."
-    return Figure("half-normal", alt, [_line(known, quantiles), _points(known, quantiles)], layout(HEIGHT, **own))
+    alt = f"Effects from the smallest to the largest: {listed([_effect_text(effect) for effect in effects])}."
+    return Figure("half-normal", alt, [_line(effects, quantiles), _points(effects, quantiles)], layout(HEIGHT, **own))
 
 
-def _points(known: Sequence[MainEffect], quantiles: Sequence[float]) -> Json:
+def _points(effects: Sequence[MainEffect], quantiles: Sequence[float]) -> Json:
     return {
         "type": "scatter",
         "mode": "markers+text",
         "x": short(quantiles),
-        "y": short(map(_size, known)),
-        "text": [label(effect_name(one)) if one.verdict in SYMBOLS else "" for one in known],
+        "y": short(map(_size, effects)),
+        "text": [label(effect_name(effect)) if effect.verdict in SYMBOLS else "" for effect in effects],
         "textposition": "middle left",
-        "customdata": [typeset(_said(one)) for one in known],
-        "marker": {"color": INK, "size": 9, "symbol": [SYMBOLS.get(one.verdict or "", "circle-open") for one in known]},
+        "customdata": [typeset(_effect_text(effect)) for effect in effects],
+        "marker": {
+            "color": INK,
+            "size": 9,
+            "symbol": [SYMBOLS.get(effect.verdict or "", "circle-open") for effect in effects],
+        },
         "hovertemplate": "%{customdata}<extra></extra>",
     }
 
 
-def _line(known: Sequence[MainEffect], quantiles: Sequence[float]) -> Json:
-    """Through zero and the median, as chance would have them."""
-    slope = median(map(_size, known)) / NormalDist().inv_cdf(0.75)
+def _line(effects: Sequence[MainEffect], quantiles: Sequence[float]) -> Json:
+    """Return the line through zero and the median: effects by chance."""
+    slope = median(map(_size, effects)) / NormalDist().inv_cdf(0.75)
     ends = [0.0, quantiles[-1]]
     return {
         "type": "scatter",
@@ -56,11 +60,11 @@ def _line(known: Sequence[MainEffect], quantiles: Sequence[float]) -> Json:
     }
 
 
-def _size(one: MainEffect) -> float:
-    return abs(one.percent or 0.0)
+def _size(effect: MainEffect) -> float:
+    return abs(effect.percent or 0.0)
 
 
-def _said(one: MainEffect) -> str:
-    estimate = percent_of(one)
+def _effect_text(effect: MainEffect) -> str:
+    estimate = percent_of(effect)
     assert estimate is not None
-    return f"{effect_name(one)} {signed(estimate.value, decimals(estimate.half_width, 1))} %"
+    return f"{effect_name(effect)} {percent_alone(estimate)}"

@@ -6,7 +6,7 @@ const drawings = [...document.querySelectorAll(".drawing")].map((element) => ({
   figure: element.parentElement.querySelector("script").textContent,
 }));
 
-// Colors are names of CSS variables, so that the style sheet alone decides on light, dark and paper.
+// Colors are names of CSS variables: the style sheet sets them for light, dark and paper.
 const colored = (key, value) => {
   const name = typeof value === "string" && /^var\((--[\w-]+)\)$/.exec(value);
   return name ? getComputedStyle(root).getPropertyValue(name[1]).trim() : value;
@@ -21,7 +21,7 @@ const draw = () => {
   }
 };
 
-// Paper has a width and colors of its own, and browsers tell of it beforehand.
+// Paper has its own width and colors; browsers announce it with an event.
 const putOnPaper = (really) => {
   root.classList.toggle("paper", really);
   draw();
