@@ -54,7 +54,7 @@ class Settings(Model):
     python: str = Field("", description='Python that runs gunicorn; "": the Python of barehop')
     tls: bool = Field(False, description="nginx terminates TLS")
     proxy_buffer_kb: int = Field(
-        4, ge=4, le=1024, description="nginx's proxy buffer, which must hold all headers of an answer"
+        4, ge=4, le=1024, description="nginx's proxy buffer; it must hold all headers of an answer"
     )
     path: str = Field("/", pattern=PATH, description="path of the requests")
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = Field(
@@ -66,7 +66,7 @@ class Settings(Model):
     connections: int = Field(1, ge=1, description="concurrent connections of the client")
     rate: Annotated[float, Field(ge=0, strict=False)] | Annotated[str, Field(pattern=r"^\d{1,3}(\.\d+)?%$")] = Field(
         0.0,
-        description='requests per second, independent of answers (open loop); "70%": of the capacity of the slowest arm; '
+        description='requests per second, independent of answers (open loop); "70%": of the slowest arm\'s capacity; '
         "0: each request after the previous answer",
     )
     p99_limit_ms: float = Field(
@@ -86,8 +86,8 @@ class Settings(Model):
     knobs: dict[str, int | str] = Field(default_factory=dict, description="kernel settings of the arm")
     processes: Literal["shared", "swapped", "separate"] = Field(
         "shared",
-        description="nginx and gunicorn of the arm: shared with other arms; swapped, shared by arms with the opposite order "
-        "in every list; or separate",
+        description="nginx and gunicorn of the arm: shared with other arms; swapped, shared by arms with the opposite "
+        "order in every list; or separate",
     )
     url: str = Field(
         "",
