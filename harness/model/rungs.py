@@ -112,8 +112,8 @@ Namespace = Literal["user", "mount", "pid", "uts", "ipc", "cgroup"]
 class SandboxRung:
     """A part of the sandbox of servers, independent of their network; several rungs add up.
 
-    `stands_for` is its counterpart in container tools. `by_hand` are commands that do the same for COMMAND. `filtered`
-    means no_new_privs and a seccomp filter. A pid namespace includes its own /proc.
+    `stands_for` is its counterpart in container tools. `filtered` means no_new_privs and a seccomp filter. A pid
+    namespace includes its own /proc.
     """
 
     stands_for: str
