@@ -51,7 +51,7 @@ def number_of(text: str, mark: Mark | None) -> float:
     try:
         return float(bare)
     except ValueError:
-        raise ValueError(f"{text!r}, which is not a number{_hint(text)}") from None
+        raise ValueError(f"{text!r}, which is no number{_hint(text)}") from None
 
 
 def decimals_of(text: str, mark: Mark | None) -> int:

@@ -257,7 +257,7 @@ def test_a_table_that_lost_a_row_is_remarked_on(tmp_path: Path) -> None:
         (" \n", "is empty"),
         ("hello\n", "begins with 'hello'"),
         ('{"hello": 1}', "no format that can be read"),
-        ("architecture,requests_per_s\ntcp,fast\n", "'fast', which is not a number"),
+        ("architecture,requests_per_s\ntcp,fast\n", "'fast', which is no number"),
         ("architecture,requests_per_s\ntcp,-3\n", "which no measurement gives"),
         ("architecture,requests_per_s\ntcp,nan\n", "which no measurement gives"),
         ("architecture,requests_per_s\ntcp,1,2\n", "line 2 has 3 cells under 2 columns"),
