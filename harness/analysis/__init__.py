@@ -1,1 +1,1 @@
-"""The pure room that turns records into estimates, intervals and verdicts."""
+"""Turn records into effects with intervals, verdicts and causes; without side effects."""

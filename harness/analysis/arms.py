@@ -1,4 +1,4 @@
-"""What an arm gave by itself: average times, from which its rate follows."""
+"""The summary of each arm by itself: average times, percentiles, CPU time and rate."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
@@ -17,11 +17,11 @@ def arms_of(
     failed: Mapping[str, Mapping[str, int]],
     looks: Sequence[int] = (),
 ) -> dict[str, ArmSummary]:
-    """By name. Where a capacity was found, that is the rate of the arm."""
-    borne = {one.arm: one.per_s.value for one in found_capacities(experiment, sessions, looks)}
+    """Return the summaries by arm. The rate of an arm is its capacity if one was measured."""
+    capacities = {capacity.arm: capacity.per_s.value for capacity in found_capacities(experiment, sessions, looks)}
     arms = {arm.name: arm_summary(arm, sessions, failed.get(arm.name, {}), looks) for arm in experiment.arms}
     return {
-        name: arm.model_copy(update={"requests_per_s": borne[name]}) if name in borne else arm
+        name: arm.model_copy(update={"requests_per_s": capacities[name]}) if name in capacities else arm
         for name, arm in arms.items()
     }
 
@@ -29,9 +29,9 @@ def arms_of(
 def arm_summary(
     arm: Arm, sessions: Sequence[SessionData], failed: Mapping[str, int], looks: Sequence[int] = ()
 ) -> ArmSummary:
-    """The arm over all sessions, with None where nothing was measured; `failed` counts by kind.
+    """Return the summary of an arm over all sessions, with None for what was not measured; `failed` is by kind.
 
-    Every average is a mean of session means, and of times: the rate is computed last, never averaged.
+    Each average is a mean of session means. Times are averaged, and the rate is computed from them last.
     """
     visits = [_visits(session, arm.name) for session in sessions]
     tails = arm_tails(sessions, arm.name, looks)
@@ -54,14 +54,14 @@ def arm_summary(
 
 
 def _interval_us(visits: Sequence[Sequence[VisitRow]]) -> float | None:
-    """From one request to the next, where that is not just its time; the steps of a search have no common one."""
+    """Return the mean time between requests; None if it equals the latency, and for the steps of a search."""
     return _mean(
         [visit.interval_us for visit in of_session if visit.interval_us and visit.mean_us] for of_session in visits
     )
 
 
 def _client_bound(sessions: Sequence[SessionData]) -> bool:
-    """Whether the client was what limited a session: then no rate is the servers'."""
+    """Whether the client limited a session. Then no rate describes the servers."""
     return any(doubt.kind == "client-bound" for session in sessions for doubt in session.record.doubts)
 
 
@@ -70,9 +70,9 @@ def _visits(session: SessionData, arm: str) -> list[VisitRow]:
 
 
 def _cpu_us(visits: Sequence[Sequence[VisitRow]]) -> dict[str, float]:
-    """CPU time per request of each server that was read."""
-    seen = {role for of_session in visits for visit in of_session for role in visit.cpu_us}
-    roles = [role for role in (*SERVER_ROLES, SERVICE) if role in seen]
+    """Return the CPU time per request of each server whose CPU time was read."""
+    roles_read = {role for of_session in visits for visit in of_session for role in visit.cpu_us}
+    roles = [role for role in (*SERVER_ROLES, SERVICE) if role in roles_read]
     means = {
         role: _mean([visit.cpu_us[role] for visit in of_session if role in visit.cpu_us] for of_session in visits)
         for role in roles
@@ -81,14 +81,14 @@ def _cpu_us(visits: Sequence[Sequence[VisitRow]]) -> dict[str, float]:
 
 
 def _mean(sessions: Iterable[Sequence[float]]) -> float | None:
-    """The mean of the sessions' means, over those that have any value."""
+    """Return the mean of the session means, over the sessions with any value."""
     means = [fmean(values) for values in sessions if values]
     return fmean(means) if means else None
 
 
 def _telling(settings: Settings) -> dict[str, Any]:
-    """The settings that are not the default, and always the transport, or the url in its place."""
-    usual = Settings().model_dump(mode="json")
+    """Return the settings that differ from the defaults, and always the transport (or the url)."""
+    defaults = Settings().model_dump(mode="json")
     given = settings.model_dump(mode="json")
     always = "url" if settings.url else "transport"
-    return {key: value for key, value in given.items() if key == always or value != usual[key]}
+    return {key: value for key, value in given.items() if key == always or value != defaults[key]}

@@ -1,4 +1,4 @@
-"""What a session's bursts give the statistics: a series over rounds for every arm."""
+"""A session's data for the statistics: one value per round for each arm."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Series = NDArray[np.float64]
 class SessionData:
     """A session's record and its raw times: columns round, order, arm, position, start_ns, latency_ns, late_ns.
 
-    `requests` is empty where an outside tool kept the single times to itself.
+    `requests` is empty if an outside tool reported no single times.
     """
 
     record: Record
@@ -25,19 +25,19 @@ class SessionData:
 
 
 def over_rounds(record: Record, metric: Metric) -> dict[str, Series]:
-    """Per arm the microseconds of its visits, (rounds,): NaN where a visit has none, or is missing.
+    """Return the microseconds of the visits of each arm, (rounds,): NaN for a missing value.
 
-    Metric "cpu" gives CPU time per request, all roles together; "throughput" the mean time from one request to the
-    next, where many are under way; "capacity" one value for the session, the time per request at the highest rate that
-    held; the others the mean time of the burst.
+    Metric "cpu" is CPU time per request, all roles together; "throughput" the mean time from one request to the next
+    with many in flight; "capacity" one value for the session, the time per request at the highest rate that held; the
+    others are the mean time of the burst.
     """
     if metric == "capacity":
         return {arm: np.array([1e6 / per_s]) for arm, per_s in capacities(record).items()}
     value_us = _VALUES.get(metric, _time_us)
-    place = {number: index for index, number in enumerate(sorted({visit.round for visit in record.visits}))}
-    series = {visit.arm: np.full(len(place), np.nan) for visit in record.visits}
+    index_of = {number: index for index, number in enumerate(sorted({visit.round for visit in record.visits}))}
+    series = {visit.arm: np.full(len(index_of), np.nan) for visit in record.visits}
     for visit in record.visits:
-        series[visit.arm][place[visit.round]] = value_us(visit)
+        series[visit.arm][index_of[visit.round]] = value_us(visit)
     return series
 
 
@@ -50,12 +50,12 @@ def _cpu_us(visit: VisitRow) -> float:
 
 
 def _interval_us(visit: VisitRow) -> float:
-    """Requests at a rate have that of the rate, which says nothing of the arm."""
+    """Return NaN for requests at a rate: their interval is that of the rate, not of the arm."""
     return np.nan if visit.late_us is not None else _positive(visit.interval_us or 0)
 
 
 def _positive(value_us: float) -> float:
-    """No request takes no time: zero is the absence of a measurement."""
+    """Return NaN for 0: no request takes no time, so nothing was measured."""
     return value_us if value_us > 0 else np.nan
 
 

@@ -1,4 +1,4 @@
-"""Whether the harness tells the truth on this machine: false alarms, known spikes, and what is too small to be seen."""
+"""Calibration on this machine: false alarms of A/A runs, detection of known spikes, and the noise floor."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ Run = Sequence[SessionData]
 
 
 class Alarms(Model):
-    """Runs in which an arm was called different from itself, and the Clopper-Pearson interval of that rate."""
+    """A/A runs in which an arm was called different, with the Clopper-Pearson interval of that rate."""
 
     runs: int
     alarms: int
@@ -29,7 +29,7 @@ class Alarms(Model):
 
 
 class Spike(Model):
-    """Runs whose interval contained the known difference, and the mean of their estimates."""
+    """Runs whose interval contains the known difference, and the mean of their estimates."""
 
     us: int
     runs: int
@@ -38,14 +38,14 @@ class Spike(Model):
 
 
 class Swap(Model):
-    """Runs in which exchanging two labels flipped the sign of the estimate and changed nothing else."""
+    """Runs in which swapping two labels flips the sign of the estimate and changes nothing else."""
 
     runs: int
     flipped: int
 
 
 class Calibration(Model):
-    """What `barehop calibrate --json` prints. The floor is for a run of `sessions_per_run` sessions."""
+    """The output of `barehop calibrate --json`. The floor holds for runs of `sessions_per_run` sessions."""
 
     format: int = 1
     aa: Alarms
@@ -58,15 +58,15 @@ class Calibration(Model):
 
 
 def calibration_of(experiment: Experiment, sessions: Run, spikes_us: dict[str, int]) -> Calibration:
-    """`sessions`, cut into runs of 8, judged as any run would be; `spikes_us` is the truth by arm's name."""
+    """Return the calibration from `sessions`, cut into runs of 8; `spikes_us` is the true spike by arm."""
     runs = [sessions[start : start + SESSIONS_PER_RUN] for start in range(0, len(sessions), SESSIONS_PER_RUN)]
-    judged = [compare(experiment, run) for run in runs if len(run) == SESSIONS_PER_RUN]
+    compared = [compare(experiment, run) for run in runs if len(run) == SESSIONS_PER_RUN]
     twins = next(pair for pair in experiment.pairs if is_control(experiment, pair))
     ratio, difference_us = _spread(sessions, twins)
     return Calibration(
-        aa=_alarms([_latency(run, twins[0]) for run in judged]),
-        spikes=tuple(_spike(us, [_latency(run, arm) for run in judged]) for arm, us in spikes_us.items()),
-        swap=_swap(experiment, runs[: len(judged)]),
+        aa=_alarms([_latency(run, twins[0]) for run in compared]),
+        spikes=tuple(_spike(us, [_latency(run, arm) for run in compared]) for arm, us in spikes_us.items()),
+        swap=_swap(experiment, runs[: len(compared)]),
         floor_percent=percent(_floor(ratio)),
         floor_us=_floor(difference_us),
         seconds_per_run=SESSIONS_PER_RUN * fmean(session.record.seconds["total"] for session in sessions),
@@ -74,19 +74,19 @@ def calibration_of(experiment: Experiment, sessions: Run, spikes_us: dict[str, i
 
 
 def _latency(run: Sequence[Comparison], arm: str) -> Comparison:
-    return next(one for one in run if one.arm == arm and one.metric == "latency")
+    return next(comparison for comparison in run if comparison.arm == arm and comparison.metric == "latency")
 
 
 def _alarms(twins: Sequence[Comparison]) -> Alarms:
-    alarms = sum(one.verdict in ("faster", "slower") for one in twins)
+    alarms = sum(comparison.verdict in ("faster", "slower") for comparison in twins)
     interval = stats.binomtest(alarms, len(twins)).proportion_ci(CONFIDENCE)
     return Alarms(
         runs=len(twins), alarms=alarms, percent_low=100 * float(interval.low), percent_high=100 * float(interval.high)
     )
 
 
-def _spike(us: int, seen: Sequence[Comparison]) -> Spike:
-    intervals = [(one.us_low, one.us, one.us_high) for one in seen]
+def _spike(us: int, comparisons: Sequence[Comparison]) -> Spike:
+    intervals = [(comparison.us_low, comparison.us, comparison.us_high) for comparison in comparisons]
     known = [(low, middle, high) for low, middle, high in intervals if None not in (low, middle, high)]
     return Spike(
         us=us,
@@ -97,26 +97,26 @@ def _spike(us: int, seen: Sequence[Comparison]) -> Spike:
 
 
 def _swap(experiment: Experiment, runs: Sequence[Run]) -> Swap:
-    """Every pair of every run, with the labels exchanged."""
+    """Return how many runs flip with swapped labels in every pair."""
     flipped = [all(_flips(run, pair) for pair in experiment.pairs) for run in runs]
     return Swap(runs=len(flipped), flipped=sum(flipped))
 
 
 def _flips(run: Run, pair: Pair) -> bool:
     series = [over_rounds(session.record, "latency") for session in run]
-    there = estimate(effects(series, pair, "latency").log_ratio)
+    forward = estimate(effects(series, pair, "latency").log_ratio)
     back = estimate(effects(series, (pair[1], pair[0]), "latency").log_ratio)
-    return math.isclose(there.mean, -back.mean, abs_tol=1e-12) and math.isclose(there.sd, back.sd, abs_tol=1e-12)
+    return math.isclose(forward.mean, -back.mean, abs_tol=1e-12) and math.isclose(forward.sd, back.sd, abs_tol=1e-12)
 
 
 def _spread(sessions: Run, pair: Pair) -> tuple[Estimate, Estimate]:
-    """How far apart two names of one arm are from session to session: as a log ratio, and in microseconds."""
-    seen = effects([over_rounds(session.record, "latency") for session in sessions], pair, "latency")
-    return estimate(seen.log_ratio), estimate(seen.difference_us)
+    """Return the A/A effect over sessions: as a log ratio, and in microseconds."""
+    values = effects([over_rounds(session.record, "latency") for session in sessions], pair, "latency")
+    return estimate(values.log_ratio), estimate(values.difference_us)
 
 
 def _floor(spread: Estimate) -> float:
-    """The difference that a run shows with a probability of 80 %: (t_0.975 + t_0.8) standard errors (Cohen 1988)."""
-    freedom = SESSIONS_PER_RUN - 1
-    factor = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom) + stats.t.ppf(POWER, freedom))
+    """Return the effect that a run detects with 80 % power: (t_0.975 + t_0.8) standard errors (Cohen 1988)."""
+    degrees_of_freedom = SESSIONS_PER_RUN - 1
+    factor = float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees_of_freedom) + stats.t.ppf(POWER, degrees_of_freedom))
     return factor * spread.sd / math.sqrt(SESSIONS_PER_RUN)

@@ -1,4 +1,4 @@
-"""The capacity that a session's search came to: the highest rate at which p99 stayed below the limit."""
+"""The capacity that the search of a session found: the highest rate at which p99 stayed below the limit."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,16 +7,16 @@ from harness.model import Record, VisitRow
 
 
 def capacities(record: Record) -> Mapping[str, float]:
-    """Requests per second by arm, in the middle of what the last step left open; arms that held at no rate have none.
+    """Return requests per second by arm: the geometric middle between the last rates that held and failed.
 
-    Where every rate held, as after a first step that was too slow, the highest one tried is a lower bound.
+    An arm that held at no rate has none. If every rate held, the highest one is a lower bound.
     """
-    found = {arm: _capacity(steps) for arm, steps in steps_of(record).items()}
-    return {arm: per_s for arm, per_s in found.items() if per_s is not None}
+    by_arm = {arm: _capacity(steps) for arm, steps in steps_of(record).items()}
+    return {arm: per_s for arm, per_s in by_arm.items() if per_s is not None}
 
 
 def steps_of(record: Record) -> dict[str, list[VisitRow]]:
-    """The visits at which a rate was tried, by arm, in their order."""
+    """Return the visits that tried a rate, by arm, in their order."""
     steps: dict[str, list[VisitRow]] = {}
     for visit in record.visits:
         if visit.holds is not None:

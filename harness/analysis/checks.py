@@ -1,4 +1,4 @@
-"""Two views of the same session values that do without Student's t, to see whether they agree with it."""
+"""Robustness checks of an interval and p that do not assume Student's t: bootstrap and sign flips."""
 
 from statistics import fmean
 
@@ -14,7 +14,7 @@ SEED = 1
 
 
 def checks(log_ratios: Series, confidence: float = 0.95) -> dict[str, float]:
-    """What a summary keeps of them; `log_ratios` are one per session, at least 2."""
+    """Return the checks that a summary keeps, from one log ratio per session, at least 2."""
     low, high = bootstrap_interval(log_ratios, confidence)
     return {
         "bootstrap_low": percent(low),
@@ -24,25 +24,25 @@ def checks(log_ratios: Series, confidence: float = 0.95) -> dict[str, float]:
 
 
 def bootstrap_interval(values: Series, confidence: float = 0.95) -> tuple[float, float]:
-    """The percentile interval of the mean, resampling sessions; narrower than t's when they are few."""
-    facing, sign = _canonical(values)
-    found = stats.bootstrap(
-        (facing,), np.mean, n_resamples=RESAMPLES, confidence_level=confidence, method="percentile", rng=SEED
+    """Return the percentile interval of the mean over resampled sessions; narrower than t's when they are few."""
+    oriented, sign = _canonical(values)
+    result = stats.bootstrap(
+        (oriented,), np.mean, n_resamples=RESAMPLES, confidence_level=confidence, method="percentile", rng=SEED
     )
-    low, high = sorted(sign * float(bound) for bound in found.confidence_interval)
+    low, high = sorted(sign * float(bound) for bound in result.confidence_interval)
     return low, high
 
 
 def sign_flip_p(values: Series) -> float:
-    """The two-sided p of the mean when each session's sign is a coin: never below 2 / 2**sessions."""
-    facing, _ = _canonical(values)
-    found = stats.permutation_test(
-        (facing,), np.mean, permutation_type="samples", n_resamples=FLIPS, vectorized=True, rng=SEED
+    """Return the two-sided p of the mean if the sign of each session is random: at least 2 / 2**sessions."""
+    oriented, _ = _canonical(values)
+    result = stats.permutation_test(
+        (oriented,), np.mean, permutation_type="samples", n_resamples=FLIPS, vectorized=True, rng=SEED
     )
-    return float(found.pvalue)
+    return float(result.pvalue)
 
 
 def _canonical(values: Series) -> tuple[Series, float]:
-    """`values` sorted and facing up, and the sign to undo it: neither order nor labels touch the random numbers."""
+    """Return `values` sorted with a positive mean, and the sign: order and labels cannot change the result."""
     sign = -1.0 if fmean(values) < 0 else 1.0
     return np.sort(sign * values), sign

@@ -1,4 +1,4 @@
-"""Every pair of an experiment compared on every metric, corrected together, each with its verdict."""
+"""The comparison of every pair of an experiment on every metric, with a verdict."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,27 +16,28 @@ from harness.model import Comparison, Experiment, Metric
 METRICS: tuple[Metric, ...] = ("latency", "mean", "cpu", "throughput")
 SEARCHED: tuple[Metric, ...] = ("capacity", "cpu")
 TIMED = ("latency", "mean")
-ALWAYS = ("latency", "mean", "capacity")  # even without a number, which is then explained
+ALWAYS = ("latency", "mean", "capacity")  # reported even without a number, with the reason
 
 
 def compare(
     experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()
 ) -> tuple[Comparison, ...]:
-    """The comparisons pair by pair: latency, mean, and where there is any, cpu and throughput; or capacity and cpu.
+    """Return the comparisons pair by pair: latency, mean and, if measured, cpu and throughput; or capacity and cpu.
 
-    `looks` are the numbers of sessions after which the run could have stopped: intervals and verdicts are as sure as
-    that asks. A pair with failed requests keeps its numbers but gets no verdict; with fewer than 2 sessions it has
-    neither.
+    `looks` are the numbers of sessions after which the run could have stopped; intervals and verdicts allow for them.
+    A pair with failed requests has numbers but no verdict; with fewer than 2 sessions it has neither.
     """
     error_rate = error_rate_of(looks)
     metrics = SEARCHED if searches(experiment) else METRICS
     by_metric = [_on_metric(experiment, sessions, metric, error_rate) for metric in metrics]
-    found = (one[pair] for pair in experiment.pairs for one in by_metric if pair in one)
-    return tuple(unless_late(one, sessions) if one.metric in TIMED else one for one in found)
+    comparisons = (of_metric[pair] for pair in experiment.pairs for of_metric in by_metric if pair in of_metric)
+    return tuple(
+        unless_late(comparison, sessions) if comparison.metric in TIMED else comparison for comparison in comparisons
+    )
 
 
 def is_control(experiment: Experiment, pair: Pair) -> bool:
-    """Whether the pair is an arm against itself under a second name."""
+    """Whether the pair compares an arm with its control (an A/A comparison)."""
     arm, against = pair
     return experiment.arm(arm).control_of == against
 
@@ -45,22 +46,22 @@ def _on_metric(
     experiment: Experiment, sessions: Sequence[SessionData], metric: Metric, error_rate: ErrorRate
 ) -> dict[Pair, Comparison]:
     series = [over_rounds(session.record, metric) for session in sessions]
-    seen = {pair: effects(series, pair, metric) for pair in experiment.pairs}
+    values = {pair: effects(series, pair, metric) for pair in experiment.pairs}
     failed = failures(session.record for session in sessions)
-    said = judged(
-        seen,
+    judged_fields = judged(
+        values,
         experiment.design.equivalence_percent,
         error_rate,
         excuse=partial(failure_excuse, failed=failed),
         alone=partial(is_control, experiment),
     )
     return {
-        pair: Comparison(arm=pair[0], against=pair[1], metric=metric, **fields, checks=_checks(seen[pair], fields))
-        for pair, fields in said.items()
-        if metric in ALWAYS or seen[pair].log_ratio.size
+        pair: Comparison(arm=pair[0], against=pair[1], metric=metric, **fields, checks=_checks(values[pair], fields))
+        for pair, fields in judged_fields.items()
+        if metric in ALWAYS or values[pair].log_ratio.size
     }
 
 
-def _checks(seen: Effects, fields: Fields) -> dict[str, float]:
-    """Where there is an interval to check."""
-    return {} if fields["percent"] is None else checks(seen.log_ratio, fields["confidence"])
+def _checks(values: Effects, fields: Fields) -> dict[str, float]:
+    """Return the robustness checks of an interval; none without one."""
+    return {} if fields["percent"] is None else checks(values.log_ratio, fields["confidence"])

@@ -1,4 +1,4 @@
-"""The reasons to distrust a run: those its sessions noted, and those that only the whole of it shows."""
+"""The doubts about a run: those of its sessions, and those that follow from the whole run."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from harness.analysis.failures import changes, counted
 from harness.analysis.judged import FEWEST_SESSIONS
 from harness.experiment.left_out import sentences
 from harness.experiment.schedule import MIN_SESSIONS
-from harness.model import OUT_OF_TIME, Comparison, Doubt, Experiment, Metric, Plan, Record
+from harness.model import OUT_OF_TIME, Comparison, Difference, Doubt, Experiment, Metric, Plan, Record
 
 METRIC_NAMES: Mapping[Metric, str] = {
     "latency": "median time per request",
@@ -19,62 +19,69 @@ METRIC_NAMES: Mapping[Metric, str] = {
 }
 
 
-def _moved(found: Comparison) -> str:
-    return "lower" if found.verdict == "faster" else "higher"
+def percent_with_interval(effect: Difference) -> str:
+    """Return a text like `+3.00 % (95 % interval +1.00 to +5.00)`."""
+    return (
+        f"{effect.percent:+.2f} % "
+        f"({100 * effect.confidence:.4g} % interval {effect.percent_low:+.2f} to {effect.percent_high:+.2f})"
+    )
+
+
+def _moved(comparison: Comparison) -> str:
+    return "lower" if comparison.verdict == "faster" else "higher"
 
 
 def differing_controls(experiment: Experiment, comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The control's comparisons that came out as a difference, where there is none."""
+    """Return the comparisons in which a control differs from its arm."""
     return [
-        found
-        for found in comparisons
-        if found.verdict in ("faster", "slower") and is_control(experiment, (found.arm, found.against))
+        comparison
+        for comparison in comparisons
+        if comparison.verdict in ("faster", "slower") and is_control(experiment, (comparison.arm, comparison.against))
     ]
 
 
 def control_doubts(differing: Sequence[Comparison]) -> Iterator[Doubt]:
-    """One for each metric on which the control differs."""
-    for found in differing:
+    """Yield a doubt for each metric on which the control differs."""
+    for comparison in differing:
         yield Doubt(
             kind="control",
-            arm=found.arm,
+            arm=comparison.arm,
             seen=(
-                f"The control is {found.against} a second time, but its {METRIC_NAMES[found.metric]} came out "
-                f"{_moved(found)}: {found.percent:+.2f} % "
-                f"({100 * found.confidence:.4g} % interval {found.percent_low:+.2f} to {found.percent_high:+.2f})."
+                f"The control is {comparison.against} a second time (an A/A test), but its "
+                f"{METRIC_NAMES[comparison.metric]} is {_moved(comparison)}: {percent_with_interval(comparison)}."
             ),
             advice=(
-                f"Believe no difference of this size in {METRIC_NAMES[found.metric]}; quiet the machine and measure "
-                "again."
+                f"Trust no difference of this size in {METRIC_NAMES[comparison.metric]}; quiet the machine and "
+                "measure again."
             ),
         )
 
 
 def failed_doubts(failed: Mapping[str, Mapping[str, int]]) -> Iterator[Doubt]:
-    """One for each arm with failed requests."""
+    """Yield a doubt for each arm with failed requests."""
     for arm, kinds in failed.items():
         yield Doubt(
             kind="failed",
             arm=arm,
             seen=f"{counted(kinds)}.",
-            advice="Read the logs of its stack and mend the cause: an arm that fails has no verdict.",
+            advice="Read the logs of its stack and fix the cause: an arm with failed requests has no verdict.",
         )
 
 
 def changed_doubts(records: Sequence[Record]) -> Iterator[Doubt]:
-    """One for each arm that did not answer alike in all sessions."""
+    """Yield a doubt for each arm whose answer changed between sessions."""
     for arm, session, change in changes(sorted(records, key=lambda record: record.session)):
         yield Doubt(
             kind="answers",
             session=session,
             arm=arm,
-            seen=f"Its answer is not what it was when the run began: {change}.",
-            advice="Find out what made it change, and measure again: sessions of two answers have no common mean.",
+            seen=f"Its answer changed since the run began: {change}.",
+            advice="Find out what changed it, and measure again: sessions with different answers have no common mean.",
         )
 
 
 def incomplete_doubts(sessions: int, planned_sessions: int, directory: str) -> Iterator[Doubt]:
-    """One when sessions are missing."""
+    """Yield a doubt if sessions are missing."""
     needed = max(planned_sessions, FEWEST_SESSIONS)
     if sessions < needed:
         yield Doubt(
@@ -85,50 +92,49 @@ def incomplete_doubts(sessions: int, planned_sessions: int, directory: str) -> I
 
 
 def out_of_time_doubts(plan: Plan) -> Iterator[Doubt]:
-    """One when time ended the run with fewer sessions than the least that makes sense."""
+    """Yield a doubt if the time limit ended the run with too few sessions."""
     done, planned = plan.out_of_time_after, plan.schedule.sessions
     least = min(planned, MIN_SESSIONS)
     if done is not None and done < least:
         yield Doubt(
             kind=OUT_OF_TIME,
             seen=(
-                f"Time was over after {done} of {planned} planned sessions. With fewer than {least}, one odd session "
-                "decides the interval."
+                f"The time limit was reached after {done} of {planned} planned sessions. With fewer than {least}, one "
+                "unusual session determines the interval."
             ),
             advice="Allow more time with --budget, and measure again.",
         )
 
 
 def left_out_doubts(experiment: Experiment) -> Iterator[Doubt]:
-    """One for each reason why arms could not be had."""
+    """Yield a doubt for each reason why arms were left out."""
     for sentence in sentences(experiment.left_out):
         yield Doubt(
             kind="left-out",
             seen=sentence,
-            advice="The rest was measured. What was to be compared with it is compared with the rung below.",
+            advice="The other arms were measured. Arms above a missing rung are compared with the rung below it.",
         )
 
 
 def service_doubts(experiment: Experiment) -> Iterator[Doubt]:
-    """One for all arms with a url, where there are any."""
+    """Yield a doubt if any arm has a url."""
     names = [arm.name for arm in experiment.arms if arm.settings.url and arm.control_of is None]
     if names:
         yield Doubt(
             kind="url",
             seen=(
-                f"What is behind the url of {', '.join(names)} was running before. Its CPUs and limits are not known, "
-                "and no session starts it afresh: the luck of its processes is the same in all of them, so no interval "
-                "has it in."
+                f"The service behind the url of {', '.join(names)} was already running. Its CPUs and limits are "
+                "unknown, and sessions do not restart it, so no interval includes the variance between service starts."
             ),
             advice=(
-                "Start it anew, run again, and see with barehop compare whether the difference stays. Without pids or "
-                "cgroup its processes count as others that are busy."
+                "Restart it, run again, and compare the two runs with barehop compare. Without pids or cgroup its "
+                "processes count as other busy processes."
             ),
         )
 
 
 def session_doubts(records: Sequence[Record]) -> Iterator[Doubt]:
-    """Every session's own, each with its session's number."""
+    """Yield the doubts of each session, with its number."""
     for record in records:
         for doubt in record.doubts:
             yield doubt.model_copy(update={"session": record.session})

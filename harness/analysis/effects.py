@@ -1,4 +1,4 @@
-"""What a session says of two arms: one log ratio and one difference, paired round by round."""
+"""The effect of a pair of arms in each session: a log ratio and a difference, paired round by round."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,19 +16,21 @@ TRIMMED_SHARE = 0.1  # at either end
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """One value for each session that has both arms, (sessions,): log(arm / against), and the difference."""
+    """One value for each session with both arms, (sessions,): log(arm / against), and the difference."""
 
     log_ratio: Series
     difference_us: Series
 
 
 def effects(sessions: Iterable[Mapping[str, Series]], pair: Pair, metric: Metric) -> Effects:
-    """The effects of `pair`; `sessions` are what `over_rounds` gave.
+    """Return the effects of `pair`; `sessions` are results of `over_rounds`.
 
-    A round in which either arm has no value says nothing, and so does a session without any other round.
+    A round without a value for either arm is left out, and so is a session without any other round.
     """
     arm, against = pair
-    paired = [_rounds_with_both(one[arm], one[against]) for one in sessions if arm in one and against in one]
+    paired = [
+        _rounds_with_both(series[arm], series[against]) for series in sessions if arm in series and against in series
+    ]
     usable = [(a, b) for a, b in paired if a.size]
     return Effects(
         log_ratio=np.array([centre(np.log(a) - np.log(b), metric) for a, b in usable]),
@@ -37,11 +39,11 @@ def effects(sessions: Iterable[Mapping[str, Series]], pair: Pair, metric: Metric
 
 
 def centre(per_round: Series, metric: Metric) -> Series:
-    """The typical round, (..., rounds) to (...): the median for "latency", the trimmed mean for "mean" and "cpu".
+    """Return the typical round, (..., rounds) to (...): the median for "latency", or else the trimmed mean.
 
-    For CPU time, simulation says why: the median inherits the steps of a coarse clock (4 % off at steps of 1 ms in
-    bursts of 4 ms), and the ratio of session totals inherits stolen CPU (an interval twice as wide). What leaks
-    into the next visit shrinks all three alike, by the leaked share.
+    Simulated for CPU time: the median inherits the steps of a coarse clock (4 % off at steps of 1 ms in bursts of
+    4 ms), and the ratio of session totals inherits stolen CPU (an interval twice as wide). CPU time that leaks into the
+    next visit shrinks all three by the leaked share.
     """
     if metric == "latency":
         return np.asarray(np.median(per_round, axis=-1))

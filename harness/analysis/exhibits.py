@@ -1,4 +1,4 @@
-"""What a report draws of the sessions: the times as they were, thinned so that the eye loses nothing."""
+"""The data of the plots of a report: measured times, thinned without a visible loss."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from harness.analysis.effects import Pair, effects
 from harness.analysis.estimate import percent
 from harness.model import Experiment, Metric
 
-MOST_POINTS = 400  # of a line: about as many as a screen shows
-NEIGHBOURS, FEWEST_GROUPS = 5, 8  # rounds whose median is drawn, unless that leaves a session too few points
+MOST_POINTS = 400  # of a line: about the resolution of a screen
+NEIGHBOURS, FEWEST_GROUPS = 5, 8  # rounds per point (their median), unless a session would get too few points
 
-Values = tuple[float | None, ...]  # None where nothing was measured
+Values = tuple[float | None, ...]  # None: not measured
 Places = NDArray[np.intp]
 
 
@@ -33,9 +33,9 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A session's place in the run, and its bursts: one value for each of `time_s`, the median of a few rounds.
+    """The times of a session along the run: one value for each of `time_s`, the median of a few rounds.
 
-    Time counts from the first session on, and only while requests were sent.
+    Time runs on from session to session and counts only while requests were sent.
     """
 
     session: int
@@ -48,9 +48,9 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class SessionEffects:
-    """What each session says of a pair, as `Comparison.percent` does of the run.
+    """The effect of a pair in each session, like `Comparison.percent` of the whole run.
 
-    The standard deviations over sessions are of these effects and of the reference arm's own level; None for one.
+    The standard deviations over sessions are of these effects and of the level of the reference arm; None for one.
     """
 
     arm: str
@@ -64,7 +64,7 @@ class SessionEffects:
 
 @dataclass(frozen=True, slots=True)
 class Exhibits:
-    """`cpus` are per arm and role, as proved in the first session."""
+    """The data of all plots of a run; `cpus` are by arm and role, as proved in the first session."""
 
     started_utc: str
     distributions: tuple[Distribution, ...]
@@ -74,53 +74,53 @@ class Exhibits:
 
 
 def exhibits(experiment: Experiment, sessions: Sequence[SessionData]) -> Exhibits:
-    """The exhibits of at least one session, in any order. Arms and pairs of which nothing was measured are left out."""
+    """Return the plot data of at least one session, in any order, without arms and pairs that were not measured."""
     ordered = sorted(sessions, key=lambda session: session.record.session)
     distributions = [_distribution(arm.name, ordered) for arm in experiment.arms]
-    seen = [_effects(pair, metric, ordered) for metric in get_args(Metric) for pair in experiment.pairs]
+    session_effects = [_effects(pair, metric, ordered) for metric in get_args(Metric) for pair in experiment.pairs]
     return Exhibits(
         started_utc=min(session.record.started_utc for session in ordered),
-        distributions=tuple(one for one in distributions if one.requests),
+        distributions=tuple(distribution for distribution in distributions if distribution.requests),
         drift=tuple(_drift(experiment, ordered)),
-        effects=tuple(one for one in seen if one.sessions),
+        effects=tuple(effect for effect in session_effects if effect.sessions),
         cpus=_cpus(ordered[0]),
     )
 
 
 def _distribution(arm: str, sessions: Sequence[SessionData]) -> Distribution:
-    """Empty where an outside tool kept the single times to itself."""
+    """Return the distribution; empty if an outside tool reported no single times."""
     tables = [session.requests for session in sessions if not session.requests.is_empty()]
     times_ns = [table.filter(pl.col("arm") == arm).get_column("latency_ns").to_numpy() for table in tables]
     times_us = np.sort(np.concatenate([np.empty(0), *times_ns])) / 1000
-    drawn_us = times_us[thinned(times_us.size)]
-    shares = np.searchsorted(times_us, drawn_us, side="right") / max(times_us.size, 1)
-    return Distribution(arm, times_us.size, tuple(drawn_us.tolist()), tuple(shares.tolist()))
+    plotted_us = times_us[thinned(times_us.size)]
+    shares = np.searchsorted(times_us, plotted_us, side="right") / max(times_us.size, 1)
+    return Distribution(arm, times_us.size, tuple(plotted_us.tolist()), tuple(shares.tolist()))
 
 
 def thinned(size: int) -> Places:
-    """At most 400 places of `size` sorted values: each one at both ends, where single requests are seen."""
+    """Return at most 400 indices into `size` sorted values; dense at both ends, where single requests are visible."""
     if size <= MOST_POINTS:
         return np.arange(size)
     from_end = np.geomspace(1, size, MOST_POINTS // 4) - 1
     across = np.linspace(0, size - 1, MOST_POINTS // 2)
-    places = np.concatenate([from_end, size - 1 - from_end, across])
-    return np.unique(places.round().astype(np.intp))
+    indices = np.concatenate([from_end, size - 1 - from_end, across])
+    return np.unique(indices.round().astype(np.intp))
 
 
 def _drift(experiment: Experiment, sessions: Sequence[SessionData]) -> Iterator[Stretch]:
-    most = max(MOST_POINTS // len(sessions), 1)
+    max_points = max(MOST_POINTS // len(sessions), 1)
     start_s = 0.0
     for session in sessions:
-        stretch = _stretch(experiment, session, start_s, most)
+        stretch = _stretch(experiment, session, start_s, max_points)
         start_s = stretch.end_s
         yield stretch
 
 
-def _stretch(experiment: Experiment, session: SessionData, start_s: float, most: int) -> Stretch:
-    """The session's rounds in at most `most` groups."""
+def _stretch(experiment: Experiment, session: SessionData, start_s: float, max_points: int) -> Stretch:
+    """Return the drift of a session in at most `max_points` points, each of a group of rounds."""
     logs = {arm: np.log(times_us) for arm, times_us in over_rounds(session.record, "latency").items()}
     rounds = max((series.size for series in logs.values()), default=0)
-    number = min(most, max(rounds // NEIGHBOURS, min(rounds, FEWEST_GROUPS)))
+    number = min(max_points, max(rounds // NEIGHBOURS, min(rounds, FEWEST_GROUPS)))
     groups = np.array_split(np.arange(rounds), number) if rounds else []
     visiting_s = session.record.seconds.get("visiting", 0.0)
     pairs = [(arm, against) for arm, against in experiment.pairs if arm in logs and against in logs]
@@ -142,9 +142,9 @@ def _medians(series: Series, groups: Sequence[Places]) -> Series:
 
 
 def _median(series: Series) -> float:
-    """Of the values that there are; NaN without any."""
-    present = series[np.isfinite(series)]
-    return float(np.median(present)) if present.size else np.nan
+    """Return the median of the finite values; NaN without any."""
+    finite = series[np.isfinite(series)]
+    return float(np.median(finite)) if finite.size else np.nan
 
 
 def _values(series: Series) -> Values:
@@ -153,16 +153,16 @@ def _values(series: Series) -> Values:
 
 def _effects(pair: Pair, metric: Metric, sessions: Sequence[SessionData]) -> SessionEffects:
     series = {session.record.session: over_rounds(session.record, metric) for session in sessions}
-    log_ratio = {number: effects([one], pair, metric).log_ratio for number, one in series.items()}
-    found = {number: float(values[0]) for number, values in log_ratio.items() if values.size}
-    levels = [_median(np.log(series[number][pair[1]])) for number in found]
+    log_ratio = {number: effects([session_series], pair, metric).log_ratio for number, session_series in series.items()}
+    value_by_session = {number: float(values[0]) for number, values in log_ratio.items() if values.size}
+    levels = [_median(np.log(series[number][pair[1]])) for number in value_by_session]
     return SessionEffects(
         arm=pair[0],
         against=pair[1],
         metric=metric,
-        sessions=tuple(found),
-        percent=tuple(percent(value) for value in found.values()),
-        sd_percent=_sd_percent(list(found.values())),
+        sessions=tuple(value_by_session),
+        percent=tuple(percent(value) for value in value_by_session.values()),
+        sd_percent=_sd_percent(list(value_by_session.values())),
         level_sd_percent=_sd_percent(levels),
     )
 

@@ -1,4 +1,4 @@
-"""What rates did to latency: arms whose requests were paced, capacities that were found, and the points between."""
+"""Latency under load: open-loop times, capacities, and latency by rate."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -11,17 +11,17 @@ import polars as pl
 from harness.analysis.bursts import Series, SessionData
 from harness.analysis.capacity import capacities, steps_of
 from harness.analysis.estimate import estimate
+from harness.analysis.judged import FEWEST_SESSIONS
 from harness.analysis.looks import confidence_at
 from harness.analysis.percentiles import percentile_us
 from harness.model import Amount, Arm, Capacity, Experiment, LoadPoint, Paced, VisitRow
 
 PERCENTILES = (50, 90, 99)
-FEWEST_SESSIONS = 2
-LATE_SHARE = 0.1  # of the limit: a client that is later than that on average spoils p99 itself
+LATE_SHARE = 0.1  # of the limit: a client with a higher mean lag determines p99 itself
 
 
 def paced(arm: Arm, sessions: Sequence[SessionData]) -> Paced | None:
-    """None where the arm's requests were not sent at a rate, or none was answered."""
+    """Return the times of an arm whose requests were sent at a rate; None for others, or without answers."""
     rate = arm.settings.rate
     columns = [_columns_us(session, arm.name) for session in sessions] if isinstance(rate, float) and rate else []
     known = [(sent_us, late_us) for sent_us, late_us in columns if sent_us.size]
@@ -31,7 +31,10 @@ def paced(arm: Arm, sessions: Sequence[SessionData]) -> Paced | None:
     late = [late_us for _, late_us in known]
     return Paced(
         rate_per_s=rate,
-        from_sending={"mean": _mean(sent), **{f"p{each}": _percentile(sent, each) for each in PERCENTILES}},
+        from_sending={
+            "mean": _mean(sent),
+            **{f"p{percentile}": _percentile(sent, percentile) for percentile in PERCENTILES},
+        },
         late={"mean": _mean(late), "p99": _percentile(late, 99)},
     )
 
@@ -39,24 +42,24 @@ def paced(arm: Arm, sessions: Sequence[SessionData]) -> Paced | None:
 def found_capacities(
     experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()
 ) -> tuple[Capacity, ...]:
-    """One for each arm that held at any rate in 2 sessions; the mean is that of logarithms, as for effects."""
+    """Return the capacity of each arm that held at any rate in 2 sessions: a geometric mean."""
     per_session = [capacities(session.record) for session in sessions]
-    found = {arm.name: [one[arm.name] for one in per_session if arm.name in one] for arm in experiment.arms}
+    rates = {arm.name: [by_arm[arm.name] for by_arm in per_session if arm.name in by_arm] for arm in experiment.arms}
     return tuple(
         Capacity(
             arm=arm.name,
             p99_limit_ms=arm.settings.p99_limit_ms,
-            per_s=_amount(found[arm.name], looks),
-            sessions=len(found[arm.name]),
+            per_s=_amount(rates[arm.name], looks),
+            sessions=len(rates[arm.name]),
             client_bound=_is_late(arm, sessions),
         )
         for arm in experiment.arms
-        if len(found[arm.name]) >= FEWEST_SESSIONS
+        if len(rates[arm.name]) >= FEWEST_SESSIONS
     )
 
 
 def load_points(experiment: Experiment, sessions: Sequence[SessionData]) -> tuple[LoadPoint, ...]:
-    """Of every arm at a rate, and of every step of a search."""
+    """Return the points of each arm at a rate, and of each step of a search."""
     return tuple(chain(_arms(experiment, sessions), _steps(sessions)))
 
 
@@ -88,13 +91,13 @@ def _is_late(arm: Arm, sessions: Sequence[SessionData]) -> bool:
 
 
 def _amount(per_s: Sequence[float], looks: Sequence[int]) -> Amount:
-    found = estimate(np.log(per_s))
-    low, high = found.interval(confidence_at(looks, len(per_s)))
-    return Amount(value=math.exp(found.mean), low=math.exp(low), high=math.exp(high))
+    log_rate = estimate(np.log(per_s))
+    low, high = log_rate.interval(confidence_at(looks, len(per_s)))
+    return Amount(value=math.exp(log_rate.mean), low=math.exp(low), high=math.exp(high))
 
 
 def _columns_us(session: SessionData, arm: str) -> tuple[Series, Series]:
-    """(from sending to the answer, from when it was meant to be sent to sending), each (requests,)."""
+    """Return (latency from the actual send, lag of the send behind its schedule), each (requests,)."""
     if session.requests.is_empty():
         return np.empty(0), np.empty(0)
     of_arm = session.requests.filter(pl.col("arm") == arm)
@@ -106,5 +109,5 @@ def _mean(sessions: Sequence[Series]) -> float:
 
 
 def _percentile(sessions: Sequence[Series], percentile: int) -> float:
-    """The mean of the sessions' own."""
+    """Return the mean of the percentiles of the sessions."""
     return fmean(float(np.percentile(times_us, percentile)) for times_us in sessions)

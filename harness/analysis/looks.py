@@ -1,4 +1,4 @@
-"""How sure a verdict must be at each look, so that several looks raise no more false alarms than one."""
+"""Group-sequential error rates: several looks at the data raise no more false alarms than one."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,8 +11,8 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 
 ALPHA = 0.05
-NODES = 32  # of the quadrature: 80 give the same bound to 1e-12,
-NODES_PER_SD = 12  # but for looks that follow so soon that a density is narrow
+NODES = 32  # 80 give the same bound to 1e-12,
+NODES_PER_SD = 12  # except for looks so close together that the density is narrow
 
 # The error rate of a two-sided test, by the number of sessions that it rests on.
 ErrorRate = Callable[[int], float]
@@ -20,47 +20,47 @@ ErrorRate = Callable[[int], float]
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """|B(sessions / last)| < `bound` for a Brownian motion B: O'Brien and Fleming (1979)."""
+    """The boundary |B(sessions / last)| < `bound` for a Brownian motion B: O'Brien and Fleming (1979)."""
 
     first: int
     last: int
     bound: float
 
     def error_rate(self, sessions: int) -> float:
-        """Beyond the last look as at the last look; and before the first, where a run can only be cut off, as there."""
+        """Return the error rate at a look; before the first and after the last look it is that of the nearest."""
         share = min(max(sessions, self.first) / self.last, 1.0)
         return 2 * float(ndtr(-self.bound / math.sqrt(share)))
 
 
 def single_look(_sessions: int) -> float:
-    """The error rate where nobody looks before the end."""
+    """Return the error rate of a run without interim looks."""
     return ALPHA
 
 
 def error_rate_of(looks: Sequence[int]) -> ErrorRate:
-    """The error rate of a run that may stop after any of `looks`, which are increasing numbers of sessions."""
+    """Return the error rate of a run that may stop after any of `looks`, increasing numbers of sessions."""
     return Boundary(first=looks[0], last=looks[-1], bound=bound(looks)).error_rate if len(looks) > 1 else single_look
 
 
 def confidence_at(looks: Sequence[int], sessions: int) -> float:
-    """The confidence of an interval after so many sessions."""
+    """Return the confidence of an interval after `sessions` sessions."""
     return 1 - error_rate_of(looks)(sessions)
 
 
 def bound(looks: Sequence[int]) -> float:
-    """What |B| exceeds at one of the `looks` or more in 5 % of cases; 2.024 for four at equal distances."""
+    """Return the bound that |B| exceeds at any of the `looks` in 5 % of cases; 2.024 for four equally spaced."""
     times = [sessions / looks[-1] for sessions in looks]
     single = float(ndtri(1 - ALPHA / 2))
     return float(brentq(lambda bound: crossing(times, bound) - ALPHA, single, 2 * single))
 
 
 def crossing(times: Sequence[float], bound: float) -> float:
-    """The probability of |B(t)| > `bound` at any of the `times`, look by look: Armitage, McPherson and Rowe (1969)."""
+    """Return the probability of |B(t)| > `bound` at any of `times`: Armitage, McPherson and Rowe (1969)."""
     narrowest = math.sqrt(min(later - earlier for earlier, later in pairwise([0.0, *times])))
     nodes, weights = np.polynomial.legendre.leggauss(max(NODES, math.ceil(NODES_PER_SD / narrowest)))
-    places = bound * nodes
-    density = norm.pdf(places, scale=math.sqrt(times[0]))
+    points = bound * nodes
+    density = norm.pdf(points, scale=math.sqrt(times[0]))
     for before, after in pairwise(times):
-        step = norm.pdf(places[:, None] - places, scale=math.sqrt(after - before))
+        step = norm.pdf(points[:, None] - points, scale=math.sqrt(after - before))
         density = step @ (density * bound * weights)
     return 1 - float(density @ (bound * weights))

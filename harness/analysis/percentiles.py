@@ -1,4 +1,4 @@
-"""Percentiles of an arm, within each session and then averaged, hidden where too few requests lie beyond."""
+"""Percentiles of an arm, within each session and then averaged; none if too few requests exceed them."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -13,16 +13,16 @@ FEWEST_BEYOND = 10
 
 
 def percentile_us(sessions: Sequence[SessionData], arm: str, percentile: float) -> float | None:
-    """None where a session that measured `arm` has fewer than 10 requests beyond the percentile, or lacks it."""
-    shown = [value for value in per_session_us(sessions, arm, percentile) if value is not None]
-    return fmean(shown) if shown else None
+    """Return the mean of the sessions; None if any with `arm` has fewer than 10 requests beyond the percentile."""
+    known = [value for value in per_session_us(sessions, arm, percentile) if value is not None]
+    return fmean(known) if known else None
 
 
 def per_session_us(sessions: Sequence[SessionData], arm: str, percentile: float) -> list[float | None]:
-    """For each session, None where it did not measure `arm`; all None where a session has too few requests for it."""
-    found = [_of_session(session, arm, percentile) for session in sessions]
-    short = any(value is None and _answered(one, arm) for one, value in zip(sessions, found, strict=True))
-    return [None] * len(found) if short else found
+    """Return the percentile of each session, None without `arm`; all None if a session has too few requests."""
+    values = [_of_session(session, arm, percentile) for session in sessions]
+    has_gap = any(value is None and _answered(session, arm) for session, value in zip(sessions, values, strict=True))
+    return [None] * len(values) if has_gap else values
 
 
 def _of_session(session: SessionData, arm: str, percentile: float) -> float | None:
@@ -33,7 +33,7 @@ def _of_session(session: SessionData, arm: str, percentile: float) -> float | No
 
 
 def _of_tool(visits: Sequence[VisitRow], percentile: float) -> float | None:
-    """The mean of what the tool's runs gave; each stands on its own requests."""
+    """Return the mean over the runs of the tool; None if any has too few requests."""
     values = [
         visit.percentiles_us[percentile]
         for visit in visits
@@ -43,7 +43,7 @@ def _of_tool(visits: Sequence[VisitRow], percentile: float) -> float | None:
 
 
 def _answered(session: SessionData, arm: str) -> list[VisitRow]:
-    """The steps of a search are not of one rate, so they have no common percentile."""
+    """Return the visits with answers, without the steps of a search: their rates differ."""
     return [visit for visit in session.record.visits if visit.arm == arm and visit.requests > 0 and visit.holds is None]
 
 

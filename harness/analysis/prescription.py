@@ -1,4 +1,4 @@
-"""What would decide: the budget that this machine would need, from the spread and the costs of the run itself."""
+"""The budget that would decide on this machine, from the variance and the cost of the run itself."""
 
 import math
 from bisect import bisect_left
@@ -15,15 +15,15 @@ from harness.experiment.schedule import Spread, schedule_of
 from harness.experiment.trial import MAX_VISITING_S, PILOT_SHARE, needs_pilot
 from harness.model import HEADLINE, Comparison, Difference, Experiment, MainEffect, Needed, Schedule, Summary
 
-LONGEST_S = 24 * 3600.0  # beyond, nobody waits: the machine must be quieter
-STEP = 1.05  # from one budget that is tried to the next
+LONGEST_S = 24 * 3600.0  # beyond a day, quiet the machine instead
+STEP = 1.05  # factor between the budgets that are tried
 DIGITS = 2
 PILOTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a run spent and how far it scattered, which another one on this machine would do again."""
+    """The cost and variance of a run, which another run on this machine is expected to have too."""
 
     experiment: Experiment
     summary: Summary
@@ -32,42 +32,46 @@ class Measured:
     spread: Spread
 
     def at(self, budget_s: float) -> tuple[Schedule, float]:
-        """The schedule that a budget gives, and how much of an effect's deviation is left with its rounds."""
+        """Return the schedule of a budget, and the factor by which its rounds change the deviation of an effect."""
         design = self.experiment.design.model_copy(update={"budget_s": budget_s})
-        asked = self.experiment.model_copy(update={"design": design})
+        experiment = self.experiment.model_copy(update={"design": design})
         pilot_s = min(PILOT_SHARE * budget_s, PILOTS * (MAX_VISITING_S + self.cost.session_s))
         spent_s = STARTING_S + (pilot_s if needs_pilot(self.experiment) else 0.0)
         pilot = self.summary.pilot and self.summary.pilot.model_copy(
             update={"session_s": self.cost.session_s, "round_s": self.cost.round_s}
         )
-        schedule = schedule_of(asked, self.cost, pilot, spent_s)
+        schedule = schedule_of(experiment, self.cost, pilot, spent_s)
         return schedule, self.spread.sd_percent(schedule.rounds) / self.spread.sd_percent(self.schedule.rounds)
 
 
 def needed_budget(experiment: Experiment, summary: Summary) -> Needed | None:
-    """Return what decides the undecided, or gives the precision that was asked; None where nothing is left to do."""
+    """Return the budget that decides what is undecided, or else gives the requested precision; None if both hold."""
     schedule = summary.schedule
-    asked = [one for one in summary.main_effects or summary.comparisons if _is_asked(experiment, one)]
-    undecided = [one for one in asked if one.verdict == "undecided"]
-    wide = [one for one in asked if one.verdict and _half_width_percent(one) > experiment.design.precision_percent]
+    questions = [effect for effect in summary.main_effects or summary.comparisons if _is_asked(experiment, effect)]
+    undecided = [effect for effect in questions if effect.verdict == "undecided"]
+    wide = [
+        effect
+        for effect in questions
+        if effect.verdict and _half_width_percent(effect) > experiment.design.precision_percent
+    ]
     if schedule is None or summary.sessions < 2 or not (undecided or wide):
         return None
     if experiment.design.sessions and experiment.design.rounds:
         return None  # no budget changes what the file fixes
     run = _measured(experiment, summary, schedule)
     budgets = _budgets(max(experiment.design.budget_s, summary.seconds.total))
-    found = bisect_left(budgets, True, key=lambda budget_s: _suffices(run, undecided, wide, budget_s))
+    index = bisect_left(budgets, True, key=lambda budget_s: _suffices(run, undecided, wide, budget_s))
     goal = "decide" if undecided else "precision"
-    return Needed(goal=goal, budget_s=_round_up(budgets[found]) if found < len(budgets) else None)
+    return Needed(goal=goal, budget_s=_round_up(budgets[index]) if index < len(budgets) else None)
 
 
-def _is_asked(experiment: Experiment, one: Comparison | MainEffect) -> bool:
-    control = isinstance(one, Comparison) and experiment.arm(one.arm).control_of == one.against
-    return one.metric in HEADLINE and one.percent_low is not None and not control
+def _is_asked(experiment: Experiment, effect: Comparison | MainEffect) -> bool:
+    control = isinstance(effect, Comparison) and experiment.arm(effect.arm).control_of == effect.against
+    return effect.metric in HEADLINE and effect.percent_low is not None and not control
 
 
-def _half_width_percent(one: Difference) -> float:
-    return ((one.percent_high or 0.0) - (one.percent_low or 0.0)) / 2
+def _half_width_percent(effect: Difference) -> float:
+    return ((effect.percent_high or 0.0) - (effect.percent_low or 0.0)) / 2
 
 
 def _measured(experiment: Experiment, summary: Summary, schedule: Schedule) -> Measured:
@@ -85,26 +89,26 @@ def _measured(experiment: Experiment, summary: Summary, schedule: Schedule) -> M
 
 
 def _suffices(run: Measured, undecided: Sequence[Difference], wide: Sequence[Difference], budget_s: float) -> bool:
-    schedule, left = run.at(budget_s)
+    schedule, sd_factor = run.at(budget_s)
     error_rate = error_rate_of(schedule.looks)
     design = run.experiment.design
-    then = [(one, _scaled(one, run.summary.sessions, schedule.sessions, left)) for one in undecided or wide]
+    estimates = [_scaled(effect, run.summary.sessions, schedule.sessions, sd_factor) for effect in undecided or wide]
     if not undecided:
         confidence = 1 - error_rate(schedule.sessions)
-        return all(100 * estimate.half_width(confidence) <= design.precision_percent for _, estimate in then)
-    family = sum(one.p_adjusted is not None for one in run.summary.main_effects or run.summary.comparisons)
+        return all(100 * estimate.half_width(confidence) <= design.precision_percent for estimate in estimates)
+    family = sum(effect.p_adjusted is not None for effect in run.summary.main_effects or run.summary.comparisons)
     return all(
         judge(estimate, min(estimate.p * max(family, 1), 1.0), design.equivalence_percent, error_rate) != "undecided"
-        for _, estimate in then
+        for estimate in estimates
     )
 
 
-def _scaled(one: Difference, sessions: int, then: int, left: float) -> Estimate:
-    """The same mean, with the deviation that another number of sessions and rounds would have."""
-    low, value, high = (math.log1p((x or 0.0) / 100) for x in (one.percent_low, one.percent, one.percent_high))
-    quantile = float(stdtrit(sessions - 1, (1 + one.confidence) / 2))
+def _scaled(effect: Difference, sessions: int, new_sessions: int, sd_factor: float) -> Estimate:
+    """Return the estimate with the same mean, for another number of sessions and rounds."""
+    low, value, high = (math.log1p((x or 0.0) / 100) for x in (effect.percent_low, effect.percent, effect.percent_high))
+    quantile = float(stdtrit(sessions - 1, (1 + effect.confidence) / 2))
     sd = (high - low) / 2 / quantile * math.sqrt(sessions)
-    return Estimate(mean=value, sd=left * sd, sessions=then)
+    return Estimate(mean=value, sd=sd_factor * sd, sessions=new_sessions)
 
 
 def _budgets(from_s: float) -> list[float]:
@@ -113,6 +117,6 @@ def _budgets(from_s: float) -> list[float]:
 
 
 def _round_up(budget_s: float) -> float:
-    """To two digits, never to less."""
+    """Return the budget rounded up to two digits."""
     unit = 10.0 ** (math.floor(math.log10(budget_s)) - DIGITS + 1)
     return float(math.ceil(budget_s / unit) * unit)

@@ -1,4 +1,4 @@
-"""A whole run in one value: what `summary.json` holds."""
+"""The summary of a run: the content of `summary.json`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -40,17 +40,17 @@ def summarise(
     schedule: Schedule,
     seconds_total: float,
 ) -> Summary:
-    """The summary of `sessions`, however many there are and in any order, but for causes; doubts never drop data.
+    """Return the summary of any number of `sessions` in any order, without causes.
 
-    A run that was precise enough at a look is complete: then no more sessions count as planned than it has.
-    Not valid: a failed request, a control that differs in latency, fewer sessions than planned or than 2.
+    A run that was precise enough at a look is complete: its planned sessions are those that it has. A run is not valid
+    with failed requests, a control that differs in the headline metric, or fewer sessions than planned or than 2.
     """
     records = [session.record for session in sessions]
     failed = failures(records)
     comparisons = compare(experiment, sessions, schedule.looks)
     factors = _factors(experiment, sessions, schedule.looks)
-    stopped = stops(experiment, schedule.looks, len(records), factors.get("main_effects") or comparisons)
-    planned_sessions = len(records) if stopped else schedule.sessions
+    is_complete = stops(experiment, schedule.looks, len(records), factors.get("main_effects") or comparisons)
+    planned_sessions = len(records) if is_complete else schedule.sessions
     differing = differing_controls(experiment, comparisons)
     nulls = _nulls(experiment, comparisons, factors)
     incomplete = incomplete_doubts(len(records), planned_sessions, directory)
@@ -74,22 +74,22 @@ def summarise(
 
 
 def _factors(experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int]) -> dict[str, Any]:
-    """A screen averages over what the others ask one by one."""
+    """Return main effects and interactions of an averaging screen, or the factorial effects of other designs."""
     if averages(experiment):
         return {
             "main_effects": main_effects(experiment, sessions, looks),
             "factor_interactions": factor_interactions(experiment, sessions, looks),
         }
-    found, judge = corners(experiment), judge_of(experiment, sessions, looks)
+    contrasts, judge = corners(experiment), judge_of(experiment, sessions, looks)
     return {
-        "interactions": interactions(found, judge),
-        "levels": level_effects(found, judge),
-        "both_at_once": both_at_once(found, judge),
+        "interactions": interactions(contrasts, judge),
+        "levels": level_effects(contrasts, judge),
+        "both_at_once": both_at_once(contrasts, judge),
     }
 
 
 def _nulls(experiment: Experiment, comparisons: Sequence[Comparison], factors: Mapping[str, Any]) -> list[Doubt]:
-    """What moved, and should not have."""
+    """Return the doubts from negative controls."""
     levels = factors.get("levels", ())
     return [
         *null_doubts(experiment, comparisons, levels, factors.get("main_effects", ())),
@@ -98,7 +98,7 @@ def _nulls(experiment: Experiment, comparisons: Sequence[Comparison], factors: M
 
 
 def _of_arms(experiment: Experiment) -> Iterator[Doubt]:
-    """What is not as with our own arms on this machine."""
+    """Yield the doubts about arms that were left out or are services."""
     yield from left_out_doubts(experiment)
     yield from service_doubts(experiment)
 

@@ -1,4 +1,4 @@
-"""The types that cross rooms. All are frozen, and every number carries its unit in its name."""
+"""The types that all packages share. All are frozen, and numbers have their unit in their name."""
 
 from harness.model.difference import Difference
 from harness.model.experiment import Arm, Chain, CpuLists, Cpus, Design, Experiment, Screen, Settings

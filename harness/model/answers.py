@@ -1,4 +1,4 @@
-"""What an answer is like, so that it can be held through a run: status, type, keys of its JSON, and about its size."""
+"""The shape of an answer, to detect changes during a run: status, media type, JSON keys, approximate size."""
 
 import json
 import zlib
@@ -10,16 +10,16 @@ MOST_BODY_BYTES = 256 * 1024 * 1024  # that are read of an answer
 MOST_KEYS = 200
 MOST_DECODED_BYTES = 1024 * 1024
 OTHER_KIND, OTHER_SIZE, OTHER_KEYS = "another content type", "another size", "other JSON keys"
-# How many times shorter or longer an answer may become. The keys of JSON say better than its size what it is.
-_TIMES, _TIMES_WITH_KEYS = 2, 8
-_SOME_BYTES = 64  # that any answer may grow by: dates, counters, an error of rounding
-_SHOWN_KEYS = 6
-_GZIP_TOO = 32 + zlib.MAX_WBITS  # zlib finds out by itself whether it is gzip or zlib
+# Factor by which the size of an answer may change; more if JSON keys identify it better than its size.
+_MAX_SIZE_FACTOR, _MAX_SIZE_FACTOR_WITH_KEYS = 2, 8
+_SIZE_SLACK_BYTES = 64  # by which any answer may grow: dates, counters
+_MAX_LISTED_KEYS = 6
+_DETECT_FORMAT_WBITS = 32 + zlib.MAX_WBITS  # zlib detects the format: gzip or zlib
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerShape:
-    """`kind` is a media type, "" where none was given. None: not known, as in older records or of a long body."""
+    """The shape of an answer; `kind` is its media type, "" without one. None: unknown (old record, long body)."""
 
     status: int
     body_bytes: int
@@ -27,13 +27,13 @@ class AnswerShape:
     keys: tuple[str, ...] | None = None
 
     def unlike(self, kind: str, body_bytes: int) -> str | None:
-        """In few words, why an answer of the same status is not like this one; None: it is, as far as these tell."""
+        """Return why an answer of the same status has another shape, in a few words; None if it has not."""
         if self.kind is not None and kind != self.kind:
             return OTHER_KIND
         return None if self._allows(body_bytes) else OTHER_SIZE
 
     def difference(self, now: "AnswerShape") -> str:
-        """What is different `now`, as `status 204 instead of 200`; "" where the answer is still the same."""
+        """Return what is different `now`, like `status 204 instead of 200`; "" if nothing is."""
         return next(self._differences(now), "")
 
     def _differences(self, now: "AnswerShape") -> Iterator[str]:
@@ -51,17 +51,17 @@ class AnswerShape:
     def _allows(self, body_bytes: int) -> bool:
         if not self.body_bytes or not body_bytes:
             return body_bytes == self.body_bytes
-        times = _TIMES_WITH_KEYS if self.keys or self.kind is None else _TIMES
-        return self.body_bytes / times <= body_bytes <= self.body_bytes * times + _SOME_BYTES
+        factor = _MAX_SIZE_FACTOR_WITH_KEYS if self.keys or self.kind is None else _MAX_SIZE_FACTOR
+        return self.body_bytes / factor <= body_bytes <= self.body_bytes * factor + _SIZE_SLACK_BYTES
 
 
 def is_change(fault: str) -> bool:
-    """Whether a request that failed so was answered otherwise, and not just too late or not at all."""
+    """Whether a kind of failure means that the answer changed, rather than came late or never."""
     return fault in (OTHER_KIND, OTHER_SIZE, OTHER_KEYS) or fault.startswith(("status 2", "status 3", "status 4"))
 
 
 def shape_in(proof: Mapping[str, Any]) -> AnswerShape | None:
-    """What a record's proof of an arm says of its answer; None where it says nothing."""
+    """Return the shape of the answer in a record's proof of an arm; None without one."""
     if "status" not in proof or "body_bytes" not in proof:
         return None
     keys = proof.get("keys")
@@ -69,29 +69,29 @@ def shape_in(proof: Mapping[str, Any]) -> AnswerShape | None:
 
 
 def media_type(content_type: str) -> str:
-    """Without parameters: servers differ in whether they name the charset."""
+    """Return the media type without parameters: only some servers name the charset."""
     return content_type.partition(";")[0].strip().lower()
 
 
 def json_keys(kind: str, coding: str, body: bytes) -> tuple[str, ...]:
-    """The keys of the JSON object that the whole `body` is, sorted; none of anything else."""
+    """Return the sorted keys if the whole `body` is a JSON object, or else none."""
     if "json" not in kind:
         return ()
     try:
-        content = json.loads(_decoded(coding, body))
+        content = json.loads(_decompress(coding, body))
     except (ValueError, RecursionError, zlib.error):
         return ()
     return tuple(sorted(content)[:MOST_KEYS]) if isinstance(content, Mapping) else ()
 
 
-def _decoded(coding: str, body: bytes) -> bytes:
-    """`body` without its compression, as far as its limit."""
+def _decompress(coding: str, body: bytes) -> bytes:
+    """Return `body` decompressed, up to a limit."""
     if coding not in ("gzip", "x-gzip", "deflate"):
         return body
-    return zlib.decompressobj(_GZIP_TOO).decompress(body, MOST_DECODED_BYTES)
+    return zlib.decompressobj(_DETECT_FORMAT_WBITS).decompress(body, MOST_DECODED_BYTES)
 
 
 def listed_keys(keys: Sequence[str]) -> str:
-    """Some of them, in a form that can be printed."""
-    shown = ", ".join(key[:40] if key.isprintable() else ascii(key)[:40] for key in keys[:_SHOWN_KEYS])
-    return f"{shown or 'none'}{', ...' if len(keys) > _SHOWN_KEYS else ''}"
+    """Return the first keys in a printable form."""
+    listed = ", ".join(key[:40] if key.isprintable() else ascii(key)[:40] for key in keys[:_MAX_LISTED_KEYS])
+    return f"{listed or 'none'}{', ...' if len(keys) > _MAX_LISTED_KEYS else ''}"

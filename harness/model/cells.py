@@ -1,4 +1,4 @@
-"""Numbers in the cells of a table: decimal points or commas, and thousands set apart, where that is unambiguous."""
+"""Numbers in the cells of a table, with decimal points or commas, and grouped thousands where unambiguous."""
 
 import re
 from collections.abc import Iterable
@@ -15,34 +15,35 @@ COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 def is_unknown(text: str) -> bool:
+    """Whether a cell has no value."""
     return text.strip().lower() in UNKNOWN
 
 
 def decimal_mark(cells: Iterable[str], usual: Mark | None = None) -> Mark | None:
-    """The mark of a table's decimals, by the cells that leave no choice; `usual` where none does but some have it.
+    """Return the decimal mark of a table from its unambiguous cells, or else `usual` if any cell has it.
 
-    Raises ValueError where two cells contradict each other.
+    Raise ValueError if two cells contradict each other.
     """
-    found: dict[Mark, str] = {}
+    cell_by_mark: dict[Mark, str] = {}
     numbers = list(cells)
     for cell in numbers:
         mark = _sure_mark(APART.sub("", cell.strip()))
         if mark:
-            found.setdefault(mark, cell)
-    if len(found) > 1:
+            cell_by_mark.setdefault(mark, cell)
+    if len(cell_by_mark) > 1:
         raise ValueError(
-            f"it has {found['.']!r} with a decimal point and {found[',']!r} with a decimal comma. Write all its "
-            "numbers with a point."
+            f"it has {cell_by_mark['.']!r} with a decimal point and {cell_by_mark[',']!r} with a decimal comma. "
+            "Write all its numbers with a point."
         )
-    return next(iter(found), usual if usual and any(usual in cell for cell in numbers) else None)
+    return next(iter(cell_by_mark), usual if usual and any(usual in cell for cell in numbers) else None)
 
 
 def number_of(text: str, mark: Mark | None) -> float:
-    """The number of a cell of a table with that decimal mark. Raises ValueError that says what is wrong with it."""
+    """Return the number in a cell of a table with that decimal mark. Raise ValueError with the reason."""
     bare = APART.sub("", text.strip())
     if mark is None and GROUPS.fullmatch(bare) and "," in bare and bare.count(",") == 1:
         both = f"{bare.replace(',', '.')} or {bare.replace(',', '')}"
-        raise ValueError(f"{text!r}, which can be {both}. Write it without a comma")
+        raise ValueError(f"{text!r}, which can mean {both}. Write it without a comma")
     thousands = "." if mark == "," else ","
     if bare.count(thousands) > (1 if mark is None else 0):
         bare = _without_groups(bare, thousands)
@@ -54,7 +55,7 @@ def number_of(text: str, mark: Mark | None) -> float:
 
 
 def decimals_of(text: str, mark: Mark | None) -> int:
-    """How many digits stand after the decimal mark."""
+    """Return the number of digits after the decimal mark."""
     return len(text.strip().partition(mark or ".")[2])
 
 
@@ -71,7 +72,7 @@ def _sure_mark(cell: str) -> Mark | None:
 
 
 def _without_groups(number: str, thousands: str) -> str:
-    """Where its marks stand between groups of three digits; else it is left as it is, and no number."""
+    """Return the number without marks between groups of three digits; unchanged if it has other groups."""
     whole = re.fullmatch(rf"([+-]?\d{{1,3}}(?:\{thousands}\d{{3}})+)(\D\d+)?", number)
     return number.replace(thousands, "") if whole else number
 

@@ -1,10 +1,10 @@
-"""What every difference between two arms says of itself, whatever it is a difference of."""
+"""The fields that all effects share."""
 
 from harness.model.words import Metric, Model
 
 
 class Difference(Model):
-    """An arm relative to `against`, in time: negative is faster. None where there is no number to be had."""
+    """The effect of an arm relative to `against`, in time: negative is faster. None: no number is available."""
 
     arm: str
     against: str
@@ -15,9 +15,9 @@ class Difference(Model):
     us: float | None
     us_low: float | None
     us_high: float | None
-    confidence: float = 0.95  # of the interval: more than 0.95 where the run could have stopped earlier
+    confidence: float = 0.95  # of the interval: above 0.95 if the run could have stopped earlier
     p: float | None
     p_adjusted: float | None = None
-    margin_percent: float | None = None  # within which it would be equivalent
+    margin_percent: float | None = None  # of equivalence
     why: str = ""  # why there is no verdict
     sessions_to_decide: int | None = None

@@ -1,4 +1,4 @@
-"""What is asked: settings, arms, the design."""
+"""An experiment: settings, arms, design."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,14 +10,14 @@ Chain = Literal["full", "proxy-only", "app-direct", "floor"]
 Screen = Literal["", "one-at-a-time", "factorial", "plackett-burman", "resolution-iv"]
 Cpus = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, strict=False)]
 
-PATH = r"^/[A-Za-z0-9._~!*+,=:@%&/?-]*$"  # nothing that a URL must escape
+PATH = r"^/[A-Za-z0-9._~!*+,=:@%&/?-]*$"  # no character that a URL must escape
 MOST_SECONDS = 7 * 24 * 3600
 MOST_SESSIONS = 10_000
 MOST_IN_A_SESSION = 1_000_000
 
 
 class CpuLists(Model):
-    """A placement by hand: the CPUs of each role."""
+    """A manual placement: the CPUs of each role."""
 
     model_config = ConfigDict(strict=True)
 
@@ -27,15 +27,15 @@ class CpuLists(Model):
 
 
 class Settings(Model):
-    """Everything that an arm is made of: the keys of `[arm]`. The comment is the help that `list` shows."""
+    """The settings of an arm: the keys of `[arm]`. `list` shows the descriptions."""
 
     model_config = ConfigDict(strict=True)
 
     transport: str = Field("tcp", description="how nginx reaches the application")
     chain: Chain = Field(
         "full",
-        description="how much of the chain is asked: full; proxy-only, nginx answers itself; app-direct, the app "
-        "without nginx; floor, a bare server in the app's place, without nginx",
+        description="which part of the chain is measured: full; proxy-only (nginx answers); app-direct (no nginx); "
+        "floor (a bare server, no nginx)",
     )
     upstream_keepalive: int = Field(
         0, ge=0, description="idle connections nginx keeps to the app; 0: a connection per request"
@@ -48,67 +48,65 @@ class Settings(Model):
     workers: int = Field(1, ge=1, le=256, description="gunicorn's worker processes")
     threads: int = Field(1, ge=1, le=256, description="threads of each worker process, with gthread")
     start_timeout_s: float = Field(
-        30.0, gt=0, le=3600, strict=False, description="how long the servers may take until they answer"
+        30.0, gt=0, le=3600, strict=False, description="time limit for the servers to answer after their start"
     )
-    nginx: str = Field("nginx", min_length=1, description="which nginx: a name or a path")
-    python: str = Field("", description='which Python runs gunicorn; "": the one barehop runs in')
+    nginx: str = Field("nginx", min_length=1, description="nginx binary: a name or a path")
+    python: str = Field("", description='Python that runs gunicorn; "": the Python of barehop')
     tls: bool = Field(False, description="nginx terminates TLS")
     proxy_buffer_kb: int = Field(
-        4, ge=4, le=1024, description="nginx's buffer for an answer, whose first piece must hold all of its headers"
+        4, ge=4, le=1024, description="nginx's proxy buffer; it must hold all headers of an answer"
     )
-    path: str = Field("/", pattern=PATH, description="what is requested")
+    path: str = Field("/", pattern=PATH, description="path of the requests")
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = Field(
-        "GET", description="how it is requested"
+        "GET", description="method of the requests"
     )
     host: str = Field("", description='the Host of requests; "": localhost, or the host of the url')
-    headers: dict[str, str] = Field(default_factory=dict, description="further headers of requests, by name")
-    body: str = Field(
-        "", description="the body of requests; its Content-Type is that of JSON or of text unless headers name it"
-    )
+    headers: dict[str, str] = Field(default_factory=dict, description="additional headers of requests, by name")
+    body: str = Field("", description="body of requests; its Content-Type is JSON or text unless headers name it")
     connections: int = Field(1, ge=1, description="concurrent connections of the client")
     rate: Annotated[float, Field(ge=0, strict=False)] | Annotated[str, Field(pattern=r"^\d{1,3}(\.\d+)?%$")] = Field(
         0.0,
-        description='requests per second, sent whether or not answers come; "70%": of what the slowest arm can do; '
-        "0: each after the answer to the one before",
+        description='requests per second, independent of answers (open loop); "70%": of the slowest arm\'s capacity; '
+        "0: each request after the previous answer",
     )
     p99_limit_ms: float = Field(
         0.0, ge=0, strict=False, description="find the highest rate at which p99 stays below this; 0: do not"
     )
-    timeout_s: float = Field(10.0, gt=0, le=3600, strict=False, description="after which a request has failed")
-    client_keepalive: bool = Field(False, description="whether the client keeps its connection to nginx")
+    timeout_s: float = Field(10.0, gt=0, le=3600, strict=False, description="time limit of a request")
+    client_keepalive: bool = Field(False, description="the client keeps its connection to nginx")
     placement: Literal["auto", "split", "shared", "same-cpu", "none"] | CpuLists = Field(
-        "auto", description="who runs on which CPUs: auto, split, shared, same-cpu, none, or CPU lists per role"
+        "auto", description="CPUs of each role: auto, split, shared, same-cpu, none, or a CPU list per role"
     )
-    network: str = Field("host", description="a rung of the ladder: what lies on the way of the hop")
+    network: str = Field("host", description="rung of the ladder: the network path of the hop")
     network_leg: Literal["hop", "front"] = Field(
-        "hop", description="which connection the rung lies on: nginx's to the app, or the client's to nginx"
+        "hop", description="connection with the rung: nginx to the app (hop), or client to nginx (front)"
     )
-    sandbox: tuple[str, ...] = Field((), strict=False, description="rungs of the ladder that both servers run under")
-    cpu_quota: float = Field(0.0, ge=0, strict=False, description="CPUs' worth of CFS quota per role; 0: none")
+    sandbox: tuple[str, ...] = Field((), strict=False, description="rungs of the ladder: the sandbox of both servers")
+    cpu_quota: float = Field(0.0, ge=0, strict=False, description="CFS quota per role, in CPUs; 0: none")
     knobs: dict[str, int | str] = Field(default_factory=dict, description="kernel settings of the arm")
     processes: Literal["shared", "swapped", "separate"] = Field(
         "shared",
-        description="whether the arm's nginx and gunicorn serve other arms too: shared; swapped, shared by arms that "
-        "stand in the opposite order everywhere; separate",
+        description="nginx and gunicorn of the arm: shared with other arms; swapped, shared by arms with the opposite "
+        "order in every list; or separate",
     )
     url: str = Field(
         "",
         description="an already running service instead of a stack of ours: http://HOST:PORT/PATH, https://, or "
         "http+unix://%2Frun%2Fapp.sock/PATH",
     )
-    authority: str = Field(
-        "", description='whose certificate an https url is checked against, in PEM; "": whom the system trusts'
-    )
+    authority: str = Field("", description='CA bundle (PEM) for https URLs; "": the system trust store')
     pids: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        (), strict=False, description="processes behind url whose CPU time is read, with their children"
+        (), strict=False, description="processes behind url whose CPU time is read, including their children"
     )
-    cgroup: str = Field("", description="... or the cgroup whose CPU time is read: its directory")
-    start: str = Field("", description="how to start what is behind url: told where it does not answer, never run")
-    tool: str = Field("client", description="who sends the requests")
+    cgroup: str = Field("", description="or the directory of the cgroup whose CPU time is read")
+    start: str = Field(
+        "", description="command that starts the service behind url: shown if it does not answer, never run"
+    )
+    tool: str = Field("client", description="load generator")
     tool_requests: int = Field(
-        1000, ge=1, description="requests of one run of an outside tool; pyperf chooses by itself"
+        1000, ge=1, description="requests of a run of an outside tool; pyperf chooses them itself"
     )
-    tool_seconds: float = Field(0, ge=0, strict=False, description="... or how long it runs")
+    tool_seconds: float = Field(0, ge=0, strict=False, description="run length in seconds, instead of tool_requests")
 
     @property
     def one_by_one(self) -> bool:
@@ -117,13 +115,15 @@ class Settings(Model):
 
 
 class Arm(Model):
+    """An arm: a name and its settings; a control also names its arm."""
+
     name: str
     settings: Settings
     control_of: str | None = None
 
 
 class Design(Model):
-    """How the question is put: the keys of `[design]`."""
+    """The design of an experiment: the keys of `[design]`."""
 
     model_config = ConfigDict(strict=True)
 
@@ -144,11 +144,11 @@ class Design(Model):
 
 
 class Experiment(Model):
-    """One question. `arms` includes the control; `pairs` are (arm, against), the control's pair first.
+    """An experiment. `arms` includes the control; `pairs` are (arm, against), the control's pair first.
 
-    `levels`, of a screen: the level of each factor in each arm, as names have it; in the first arm all are at their
-    first level. `tcp_only`: settings of its arms that can touch nothing but TCP. `design.expect_null` is in full.
-    `left_out` says why arms of the file could not be had on the machine that measured.
+    `levels`, of a screen, has the level of each factor in each arm, as in the names; in the first arm all are at their
+    first level. `tcp_only`: settings of the arms that can affect only TCP. `design.expect_null` has full names.
+    `left_out` has the reasons why arms of the file are not available on this machine.
     """
 
     name: str
@@ -161,4 +161,5 @@ class Experiment(Model):
     left_out: dict[str, str] = Field(default_factory=dict)
 
     def arm(self, name: str) -> Arm:
+        """Return the arm of that name."""
         return next(arm for arm in self.arms if arm.name == name)

@@ -1,4 +1,4 @@
-"""What a factorial experiment says beyond its comparisons: do effects depend on each other, and what does each do."""
+"""The effects of designs with several factors: interactions, level effects, main effects; and tails."""
 
 from typing import Literal
 
@@ -12,10 +12,11 @@ SameSign = Literal["same", "opposite", "undecided"]
 
 
 class Interaction(Difference):
-    """How much the effect of the compared factor (arm against `against`, both where `factor` is `at`) differs from its
-    effect where `factor` is `base` (`base_arm` against `base_against`): the ratio of the two ratios, in percent, and
-    the difference of the two differences, in us; negative where the arm gains more, or loses less, at `at`. `where`
-    are the levels of all factors beside these two.
+    """The interaction of the compared factor with `factor`.
+
+    It is the effect of `arm` against `against`, with `factor` at `at`, relative to that of `base_arm` against
+    `base_against`, with it at `base`: a ratio of ratios in percent, and a difference of differences in us. Negative:
+    the arm gains more, or loses less, at `at`. `where` has the levels of the other factors.
     """
 
     base_arm: str
@@ -31,7 +32,7 @@ class Interaction(Difference):
 
 
 class LevelEffect(Difference):
-    """What `factor` does by itself: at `at` against `base`, all else alike, the compared factor at `level`."""
+    """The effect of `factor` at `at` against `base`, with the compared factor at `level`, all else alike."""
 
     compared: str
     level: str
@@ -43,10 +44,10 @@ class LevelEffect(Difference):
 
 
 class BothAtOnce(Difference):
-    """Two factors changed at once: `arm` has the compared one at `level` and the other at `at`, `against` neither.
+    """The effect of changing two factors at once: the compared one to `level`, the other to `at`.
 
-    `compared_alone` is the arm that differs from `against` in the compared factor only, `factor_alone` the one that
-    differs in the other only.
+    `compared_alone` is the arm that differs from `against` only in the compared factor, `factor_alone` the one that
+    differs only in the other.
     """
 
     compared_alone: str
@@ -62,11 +63,10 @@ class BothAtOnce(Difference):
 
 
 class MainEffect(Difference):
-    """What `factor` does at `at` against `base`, on average over the runs of a screen where the compared factor is as
-    `where` says. `arm` and `against` are these two levels in short, "tcp_sack=0" and "tcp_sack=1".
+    """The effect of `factor` at `at` against `base`, averaged over the arms of a screen with the levels in `where`.
 
-    `mixed_with` are effects of two factors that this design cannot tell from it, `partly_mixed_with` the number of
-    those of which it contains a part.
+    `arm` and `against` name the two levels: "tcp_sack=0", "tcp_sack=1". `mixed_with` are the interactions that are
+    confounded with it in this design, `partly_mixed_with` the number of partly confounded ones.
     """
 
     factor: str
@@ -79,9 +79,7 @@ class MainEffect(Difference):
 
 
 class FactorInteraction(Difference):
-    """How much the effect of `factor` (`at` against `base`) differs where `other` is at `other_at`, from that where it
-    is at `other_base`, on average over the runs of a screen; as `Interaction` counts it.
-    """
+    """The effect of `factor` with `other` at `other_at`, relative to that at `other_base`, averaged over a screen."""
 
     factor: str
     at: str
@@ -94,7 +92,7 @@ class FactorInteraction(Difference):
 
 
 class ToolSign(Model):
-    """Whether a load tool sees an effect of the same sign as `reference` does; otherwise `why`, as far as data say."""
+    """Whether a load tool finds an effect of the same sign as `reference`; if not, `why` has the known reasons."""
 
     tool: str
     reference: str
@@ -105,7 +103,7 @@ class ToolSign(Model):
 
 
 class Tail(Difference):
-    """The difference of a percentile, each session's against its own."""
+    """The effect on a percentile, compared within each session."""
 
     percentile: float
     verdict: Verdict | None

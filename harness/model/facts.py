@@ -1,4 +1,4 @@
-"""The shapes of facts about a host and of proofs, as far as reports rely on them; what else is there is anything."""
+"""The parts of host.json, proofs and calibration.json that reports need; other keys are allowed."""
 
 from typing import Any
 
@@ -8,12 +8,14 @@ Texts = dict[str, str | None]
 
 
 class Shape(BaseModel):
-    """A table that may hold more than is described here."""
+    """A table that may have other keys."""
 
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
 
 class Cpus(Shape):
+    """Facts about CPUs."""
+
     models: list[dict[str, Any]] | None = None
     topology: list[Any] | None = None
     frequency: list[dict[str, Any]] | None = None
@@ -21,32 +23,42 @@ class Cpus(Shape):
 
 
 class Memory(Shape):
+    """Facts about memory."""
+
     total_bytes: int | None = None
     transparent_hugepages: Texts | None = None
 
 
 class Mount(Shape):
+    """A mount."""
+
     kind: str
     options: list[str]
 
 
 class Cgroup(Shape):
+    """Limits of the control group."""
+
     cpu_limit: float | None = None
     memory_limit_bytes: int | None = None
 
 
 class Network(Shape):
+    """Facts about the network."""
+
     loaded: list[str] | None = None
 
 
 class Python(Shape):
+    """Facts about Python and its packages."""
+
     version: str | None = None
     barehop: str | None = None
     distributions: dict[str, str] = {}
 
 
 class Host(Shape):
-    """host.json."""
+    """The facts of host.json."""
 
     kernel: Texts = {}
     system: str | None = None
@@ -64,13 +76,15 @@ class Host(Shape):
 
 
 class Proof(Shape):
-    """What was proved of an arm."""
+    """The proof of an arm in a record."""
 
     cpus: dict[str, list[int]] = {}
     hop: dict[str, Any] = {}
 
 
 class Alarms(Shape):
+    """False alarms of a calibration."""
+
     runs: int
     alarms: int
     percent_low: float
@@ -78,6 +92,8 @@ class Alarms(Shape):
 
 
 class Spike(Shape):
+    """Detection of a known spike."""
+
     us: int
     runs: int
     covered: int
@@ -85,7 +101,7 @@ class Spike(Shape):
 
 
 class CalibrationShape(Shape):
-    """calibration.json."""
+    """The facts of calibration.json."""
 
     aa: Alarms
     spikes: list[Spike]

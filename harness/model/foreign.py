@@ -1,4 +1,4 @@
-"""What another load generator measured, as far as its file records it."""
+"""Imported results: a run of another load generator, and the formats of such files."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -8,13 +8,13 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """One run of a load tool against one architecture. What the file does not record is None, or empty.
+    """One run of a load tool against one architecture. Values that the file does not record are None or empty.
 
-    `where` and `architecture` name the row, from the file or from its name; `transport` is "tcp" or "uds" where the
-    architecture's name says so, "" where not. Times are in microseconds, as exact as `resolution_us` of the tool.
-    `latency_us` are single times, in the tool's order. `requests` are those that were answered right, `failures` the
-    others by kind. With `is_rate_asked` the rate is the one that the tool was asked to send, so it says nothing of the
-    server, and times may count from when a request was meant to be sent.
+    `where` and `architecture` name the row, from the file or from its name; `transport` is "tcp" or "uds" if the name
+    of the architecture contains it, or else "". Times are in microseconds, with the tool's `resolution_us`.
+    `latency_us` are single times, in the tool's order. `requests` were answered correctly, `failures` are the others by
+    kind. With `is_rate_asked` the rate was requested from the tool and does not describe the server, and times may
+    count from the scheduled send.
     """
 
     source: Path
@@ -33,15 +33,15 @@ class Foreign:
     percentiles_us: Mapping[float, float] = field(default_factory=dict)
     resolution_us: float | None = None
     latency_us: tuple[float, ...] = ()
-    remarks: tuple[str, ...] = ()  # sentences on what in the file does not add up
+    remarks: tuple[str, ...] = ()  # sentences on inconsistencies in the file
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """How a run of a format is found in a text that may hold more: by one of the two.
+    """How to find a run of a format in a larger text: by one of the two fields.
 
-    `begins` matches where a run begins, in a text whose lines have no blanks at their ends and whose tabs are blanks.
-    `keys` are those that a JSON document has, each as a path ("summary.requestsPerSec"); any of several sets will do.
+    `begins` matches the beginning of a run, in a text with tabs as blanks and without trailing blanks. `keys` are the
+    keys of its JSON document, each as a path ("summary.requestsPerSec"); any one of several sets is enough.
     """
 
     begins: re.Pattern[str] | None = None
@@ -52,11 +52,11 @@ class Marks:
 class Reader:
     """A format of such files: a run is found by `marks`, and ends where the next one of any format begins.
 
-    `read` is given the text of one run and a run that knows its file, and gives that run with what the text says, or
-    several; it raises ValueError with sentences on what keeps the text from being read: an end that is missing, above
-    all. `knows` matches each line that the tool can print, so that a line which is not read is noticed; None where
-    `read` itself refuses such lines. `has_tabs`: tabs separate columns. `is_by_line`: each line is a JSON document.
-    `rate_option` is the tool's option for a rate, where its output does not tell whether one was asked for.
+    `read` takes the text of one run and a run with its file, and returns one or more runs with the values of the text.
+    It raises ValueError with sentences on why the text cannot be read, such as a missing end. `knows` matches each line
+    that the tool can print, to detect unread lines; None if `read` rejects them itself. `has_tabs`: tabs separate
+    columns. `is_by_line`: each line is a JSON document. `rate_option` is the tool's option for a rate, if its output
+    does not show whether a rate was requested.
     """
 
     marks: Marks

@@ -1,4 +1,4 @@
-"""What a knob is: where it holds, and what a value of it changes in the kernel, as data."""
+"""Knobs as data: the scope of a kernel setting, and the changes that a value makes."""
 
 import re
 from collections.abc import Callable
@@ -9,19 +9,19 @@ from typing import Literal
 Scope = Literal["network", "device", "process", "global", "boot"]
 Touches = Literal["tcp", "both"]
 KnobValue = int | str
-Form = Literal["words", "choice", "mask", "cpus"]  # how a file shows its value: "a b", "a [b] c", "0000,000f", "0-3"
+Form = Literal["words", "choice", "mask", "cpus"]  # of a value in a file: "a b", "a [b] c", "0000,000f", "0-3"
 
 OF_UNIX_SOCKETS = ("net.core.somaxconn", "net.core.wmem", "net.core.rmem", "net.unix.")
 CPU_RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
-LAST_CPU = 8191  # the most that a kernel can be built for, less one
+LAST_CPU = 8191  # the last CPU that a kernel can support
 OF_A_NETWORK: tuple[Scope, ...] = ("network", "device")
 
 
 @dataclass(frozen=True, slots=True)
 class FileText:
-    """A file of /proc or /sys that holds `text`, shown in a `form` of the kernel's. `path` may be a pattern of many.
+    """A file of /proc or /sys with the value `text` in the kernel's `form`. `path` may be a pattern for many files.
 
-    `choices` is a file beside it that lists what it takes. With `refusable`, files that refuse stay as they are.
+    `choices` is a file next to it that lists the possible values. With `refusable`, files that reject it are skipped.
     """
 
     path: str
@@ -33,14 +33,14 @@ class FileText:
 
 @dataclass(frozen=True, slots=True)
 class FirstOf:
-    """The first of these whose file this machine has: drivers differ in names."""
+    """The first of these files that exists: drivers differ in names."""
 
     files: tuple[FileText, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LoAttribute:
-    """An attribute of the loopback interface, as ip-link(8) calls it."""
+    """An attribute of the loopback interface, by its name in ip-link(8)."""
 
     name: Literal["mtu", "gso_max_size"]
     value: int
@@ -48,7 +48,7 @@ class LoAttribute:
 
 @dataclass(frozen=True, slots=True)
 class LoRoute:
-    """An option of the route to 127.0.0.0/8, as ip-route(8) calls it."""
+    """An option of the route to 127.0.0.0/8, by its name in ip-route(8)."""
 
     name: Literal["quickack", "congctl"]
     value: KnobValue
@@ -56,14 +56,14 @@ class LoRoute:
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """Whether a packet filter of ours asks for the state of every connection, which makes the kernel track them."""
+    """Whether a packet filter matches connection states, so that the kernel tracks connections."""
 
     on: bool
 
 
 @dataclass(frozen=True, slots=True)
 class OfServers:
-    """What every server process is started with."""
+    """An attribute that every server process starts with."""
 
     name: Literal["nice", "scheduling", "timer_slack_ns"]
     value: KnobValue
@@ -71,7 +71,7 @@ class OfServers:
 
 @dataclass(frozen=True, slots=True)
 class HeldOpen:
-    """A file that holds `number` for as long as it is kept open (Documentation/power/pm_qos_interface.rst)."""
+    """A file that keeps `number` while it is open (Documentation/power/pm_qos_interface.rst)."""
 
     path: str
     number: int
@@ -82,10 +82,10 @@ Change = FileText | FirstOf | LoAttribute | LoRoute | Tracking | OfServers | Hel
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """A kernel setting. `problem` says why a value cannot be, or None; `changes` is what a value makes.
+    """A kernel setting. `problem` returns why a value is invalid, or None; `changes` returns the changes of a value.
 
-    `touches` is what it can possibly change: "tcp" stands for every TCP connection, the client's included.
-    `by_boot` is the parameter of the kernel's command line, where nothing can be changed at run time.
+    `touches` is the traffic that it can affect: "tcp" is every TCP connection, including the client's. `by_boot` is the
+    parameter of the kernel's command line, for a knob that cannot be changed at run time.
     """
 
     scope: Scope
@@ -96,25 +96,25 @@ class Knob:
 
 
 def cpus_of(text: str) -> tuple[int, ...]:
-    """Return the CPUs of a kernel list: "0-2,8" is (0, 1, 2, 8). Raises ValueError."""
+    """Return the CPUs of a kernel list: "0-2,8" is (0, 1, 2, 8). Raise ValueError."""
     bounds = [CPU_RANGE.fullmatch(part) for part in text.split(",")]
-    ranges = [range(int(found[1]), int(found[2] or found[1]) + 1) for found in bounds if found]
+    ranges = [range(int(match[1]), int(match[2] or match[1]) + 1) for match in bounds if match]
     if len(ranges) < len(bounds) or not all(ranges) or any(numbers[-1] > LAST_CPU for numbers in ranges):
         raise ValueError(text)
     return tuple(sorted({number for numbers in ranges for number in numbers}))
 
 
 def boot_cpus_problem(value: KnobValue) -> str | None:
-    """Say why `value` is no list of CPUs of the kernel's command line, perhaps after words like "nohz,domain,"."""
+    """Return why `value` is no CPU list of the kernel's command line, with flags like "nohz,domain,"; None if it is."""
     parts = str(value).split(",")
     numbers = ",".join(part for part in parts if not re.fullmatch("[a-z_]+", part))
     try:
-        good = not numbers or bool(cpus_of(re.sub(r":[0-9]+/[0-9]+", "", numbers)))
+        is_valid = not numbers or bool(cpus_of(re.sub(r":[0-9]+/[0-9]+", "", numbers)))
     except ValueError:
-        good = False
-    return None if good and value != "" else f'must be a list of CPUs like "2,3" or "2-7", up to {LAST_CPU}.'
+        is_valid = False
+    return None if is_valid and value != "" else f'must be a list of CPUs like "2,3" or "2-7", up to {LAST_CPU}.'
 
 
 def sysctl_touches(name: str) -> Touches:
-    """What a sysctl can possibly change, as far as its name says."""
+    """Return the traffic that a sysctl can affect, by its name."""
     return "tcp" if name.startswith("net.") and not name.startswith(OF_UNIX_SOCKETS) else "both"

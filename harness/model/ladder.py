@@ -1,4 +1,4 @@
-"""What the ladder shows: what each rung adds to the one below, and whether the rungs add up to all of them together."""
+"""The effects of a ladder: each rung relative to the one below, and whether the rungs add up."""
 
 from typing import Literal
 
@@ -12,16 +12,16 @@ Additivity = Literal["additive", "more", "less", "undecided"]
 
 
 class Climb(Difference):
-    """A higher arm relative to a lower one; `rungs` are what it has beyond it."""
+    """A higher arm relative to a lower one; `rungs` are those that only the higher one has."""
 
     rungs: tuple[str, ...]
     verdict: Verdict | None
 
 
 class LadderStep(Climb):
-    """One rung against the one below: the comparison of these arms, and what was counted of it.
+    """One rung relative to the one below.
 
-    `backing` are differences per request that go with it: CPU time, segments, switches, ...
+    `backing` has the differences per request in CPU time, segments, switches, ...
     """
 
     kind: Literal["network", "sandbox"]
@@ -29,15 +29,15 @@ class LadderStep(Climb):
 
 
 class Beyond(Difference):
-    """What all rungs together add beyond the sum of their steps: a ratio of ratios in percent, a difference in us."""
+    """The effect of all rungs at once beyond the sum of their steps: a ratio of ratios in percent, and us."""
 
     verdict: Additivity | None
 
 
 class Together(Model):
-    """An arm with several rungs at once against the bottom, and the sum of the steps that lead to each of them.
+    """An arm with several rungs at once against the bottom, and the sum of the steps to each of them.
 
-    `parts` are the arms of those steps; without a sum, `missing` names the rungs that no arm stands on by itself.
+    `parts` are the arms of those steps; without a sum, `missing` names the rungs that no arm has by itself.
     """
 
     measured: Climb
@@ -48,9 +48,9 @@ class Together(Model):
 
 
 class Ladder(Model):
-    """The rungs over one transport, from the bottom up; `where` are other settings in which ladders differ.
+    """The rungs over one transport, from the bottom up; `where` has the other settings in which ladders differ.
 
-    `top` is a whole's network rung, or the highest, against the bottom, where more than one step leads there.
+    `top` is the highest network rung against the bottom, if there are several steps.
     """
 
     transport: str

@@ -1,4 +1,4 @@
-"""Numbers of JSON as tools and what passes their files on write them: 200.0 is a count, "200" is a number."""
+"""Lenient numbers of JSON files of tools: 200.0 is accepted as a count, "200" as a number."""
 
 import re
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ def _number(value: Any) -> Any:
 
 
 def _count(value: Any) -> Any:
-    """A count without its ".0"; what is no whole number is left for the validator to refuse."""
+    """Return a whole number as int; leave anything else for the validator to reject."""
     number = _number(value)
     return int(number) if isinstance(number, float) and number.is_integer() else number
 

@@ -1,14 +1,13 @@
-"""How latency depends on load: requests sent at a rate, and the search for the highest that can be borne."""
+"""Latency under load: open-loop times, capacities, and latency by rate."""
 
 from harness.model.why import Amount
 from harness.model.words import Model
 
 
 class Paced(Model):
-    """An arm whose requests were sent at a rate. The arm's own times count from when a request was meant to be sent.
+    """Times of an arm whose requests were sent at a rate, in us. The arm's other times count from the scheduled send.
 
-    `from_sending` has p50, p90, p99 and the mean from when it really was, `late` how much later that was: mean and p99.
-    Both in microseconds.
+    `from_sending` has p50, p90, p99 and the mean from the actual send; `late` has the mean and p99 of the send lag.
     """
 
     rate_per_s: float
@@ -17,17 +16,17 @@ class Paced(Model):
 
 
 class Capacity(Model):
-    """The highest rate at which p99 stays below the limit; `sessions` are those that found one."""
+    """The highest rate at which p99 stays below the limit, from the `sessions` that found one."""
 
     arm: str
     p99_limit_ms: float
     per_s: Amount
     sessions: int
-    client_bound: bool = False  # whether the client was so late that the limit may be its own
+    client_bound: bool = False  # whether the send lag of the client may limit the rate
 
 
 class LoadPoint(Model):
-    """Latency at a rate: of an arm, or of one step of a search in one session. Microseconds."""
+    """Latency at a rate, of an arm or of one step of a search in one session."""
 
     arm: str
     rate_per_s: float

@@ -1,4 +1,4 @@
-"""What an outside tool's run gave, and how the files that it left are read."""
+"""The result of a run of an outside tool, and how to read its output files."""
 
 import json
 import math
@@ -8,16 +8,16 @@ from pathlib import Path
 from statistics import fmean
 from typing import Self
 
-MOST_LEFT_BYTES = 512 * 1024 * 1024  # of a file that a tool leaves
-PERCENTILES = (*map(float, range(100)), 99.9, 100.0)  # that are made of single times
+MOST_LEFT_BYTES = 512 * 1024 * 1024  # of an output file of a tool
+PERCENTILES = (*map(float, range(100)), 99.9, 100.0)  # that are computed from single times
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an outside tool's run gave, at the tool's own resolution. `percentiles_us` maps 50.0 to the median.
+    """The result of a run of an outside tool, at its own resolution. `percentiles_us` maps 50.0 to the median.
 
-    `sent` is how many requests there were in all, where more were sent than count. `latency_us` are the times of the
-    requests that were answered right, in the tool's order, where it tells single times.
+    `sent` is the number of all requests, if more were sent than are counted. `latency_us` are the times of correctly
+    answered requests, in the tool's order, if it reports single times.
     """
 
     requests: int
@@ -33,7 +33,7 @@ class Outcome:
     def of_times(
         cls, latency_us: Sequence[float], failures: Mapping[str, int], duration_s: float, resolution_us: float
     ) -> Self:
-        """That of single times: their mean, and each percentile as the smallest time that so many do not exceed."""
+        """Return the result from single times; a percentile is the least time that so many requests do not exceed."""
         return cls(
             requests=len(latency_us),
             failures={kind: count for kind, count in failures.items() if count},
@@ -46,11 +46,11 @@ class Outcome:
 
     @classmethod
     def left_by(cls, tool: str, path: Path, resolution_us: float) -> Self:
-        """That which a script of ours, run by `tool`, wrote into `path` as JSON. Raises ValueError, in a sentence."""
+        """Return the result that our script for `tool` wrote to `path` as JSON. Raise ValueError with a sentence."""
         text = left_text(tool, path)
         try:
-            found = json.loads(text)
-            return cls.of_times(found["latency_us"], found["failures"], found["duration_s"], resolution_us)
+            content = json.loads(text)
+            return cls.of_times(content["latency_us"], content["failures"], content["duration_s"], resolution_us)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path.name} is not what our script for {tool} writes: {error!r}.") from error
 
@@ -62,7 +62,7 @@ def _percentiles_us(rising_us: Sequence[float]) -> dict[float, float]:
 
 
 def left_text(tool: str, path: Path) -> str:
-    """What `tool` wrote into `path`. Raises ValueError, in a sentence, when that cannot be read."""
+    """Return the text that `tool` wrote to `path`. Raise ValueError with a sentence if it cannot be read."""
     try:
         if path.stat().st_size > MOST_LEFT_BYTES:
             raise ValueError(f"{tool} left a {path.name} of more than {MOST_LEFT_BYTES // 1024**2} MiB. Ask for less.")

@@ -1,4 +1,4 @@
-"""How much is measured, in which order, and what the pilot saw."""
+"""The plan of a run: schedule, order of arms, and the result of the pilot."""
 
 from typing import Any, Literal
 
@@ -9,12 +9,12 @@ from harness.model.words import Model
 
 
 class Schedule(Model):
-    """How much is measured: what the file fixed, or what the pilot chose.
+    """The lengths of a run, from the file or from the pilot.
 
-    `looks` are the numbers of sessions after which the run may stop, the last of them `sessions`. Where `visiting_s` is
-    given, a session makes as many rounds as fit into it, and `rounds` is how many were expected. It makes at least
-    `fewest_rounds`; in the first `counted_sessions` perf counts. `limit_s` is how many seconds after its start the
-    command ends at the latest; None: whenever all is measured.
+    `looks` are the numbers of sessions after which the run may stop, the last of them `sessions`. With `visiting_s`, a
+    session makes as many rounds as fit into that time, and `rounds` is the expected number. It makes at least
+    `fewest_rounds`. The first `counted_sessions` sessions have a pass under perf. `limit_s` is the time after its start
+    at which the command ends at the latest; None: no limit.
     """
 
     sessions: int
@@ -30,7 +30,7 @@ class Schedule(Model):
 
 
 class CurvePoint(Model):
-    """How much longer a request takes at `position` after a switch of arms than settled ones; 95 % interval."""
+    """How much longer a request at `position` after a switch of arms takes than a settled one; 95 % interval."""
 
     position: int
     percent: float
@@ -39,7 +39,7 @@ class CurvePoint(Model):
 
 
 class AllanPoint(Model):
-    """What bursts of this length would give: the Allan deviation, and the half width in the time planned."""
+    """The Allan deviation of bursts of this length, and the half width of the interval in the planned time."""
 
     burst: int
     deviation_percent: float
@@ -47,10 +47,10 @@ class AllanPoint(Model):
 
 
 class Pilot(Model):
-    """What a few sessions before the first recorded one showed, and the lengths that follow from it.
+    """The result of the pilot sessions, and the lengths that follow from it.
 
     `gain` is how many times wider the interval would be, in the same time, with one arm after the other. `answers`, by
-    arm, are like the proofs of a record: what was answered when the run began.
+    arm, are the first answers of the run, like the proofs of a record.
     """
 
     requests: int
@@ -64,20 +64,19 @@ class Pilot(Model):
     round_s: float
     half_width_percent: float
     gain: float
-    counting_s: float = 0.0  # that perf takes in a session
-    slowness: float = 1.0  # times as long as it computes everything takes, because others use the CPUs
+    counting_s: float = 0.0  # of the perf pass of a session
+    slowness: float = 1.0  # factor by which other users of the CPUs slow everything down
     answers: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 class Plan(Model):
-    """`plan.json`: enough to run, resume and analyse; `orders[session][round]` are places in `experiment.arms`.
+    """`plan.json`: all that is needed to run, resume and analyse.
 
-    Of a long plan `orders` is empty: they follow from the seed. `out_of_time_after`: the run ended with so many
-    sessions, because no other would have ended within its time.
-    `overrides` are the --set of the command line, which are in `experiment` already. `capacities_per_s`, by arm, are
-    what rates that the file gives in percent are parts of; `experiment` has them in requests per second. `allow_global`
-    is whether the command line let knobs change values of the whole machine. `run_id` stands in every record of the
-    run; runs of earlier versions have none.
+    `orders[session][round]` are indices into `experiment.arms`; a long plan has none, they follow from the seed.
+    `out_of_time_after`: the number of sessions of a run that its time limit ended. `overrides` are the --set options,
+    already applied to `experiment`. `capacities_per_s`, by arm, are the capacities that rates in percent refer to;
+    `experiment` has these rates in requests per second. `allow_global`: whether knobs may change values of the whole
+    machine. `run_id` is in every record of the run; runs of earlier versions have none.
     """
 
     format: Literal[1] = 1
@@ -93,7 +92,7 @@ class Plan(Model):
 
     @property
     def ended_schedule(self) -> Schedule:
-        """The schedule with no more sessions than time allowed; what ended it was the clock, not a look at the data."""
+        """Schedule with the sessions that the time limit allowed; the limit is no look at the data."""
         last = self.out_of_time_after
         if last is None:
             return self.schedule

@@ -1,4 +1,4 @@
-"""What plug-ins describe, and whom they are given."""
+"""The types of plug-ins (transports, load tools), and what they are called with."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ USUAL_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """How a hop is made. `home` says what the lab must provide for its address: a port or a directory.
+    """A transport of the hop. `home` is the kind of its address: a port, or a socket in a kind of directory.
 
-    `bind` turns the address into gunicorn's --bind, `server` into the parameter of nginx's `server`,
-    which is also what nginx reports as $upstream_addr.
+    `bind` converts the address to gunicorn's --bind, `server` to the parameter of nginx's `server`, which nginx also
+    reports as $upstream_addr.
     """
 
     home: Home
@@ -28,43 +28,45 @@ class Transport:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an arm is visited: nginx's side that faces the client, without nginx the server behind it, or a service."""
+    """The address that a client visits for an arm: nginx, the server behind it, or a service."""
 
     host: str
     port: int
     path: str
     authority: Path | None = None  # the certificate to trust, with TLS
     keepalive: bool = False
-    socket: Path | None = None  # a Unix socket, which host and port do not matter to
+    socket: Path | None = None  # a Unix socket; then host and port do not matter
     timeout_s: float = 10.0
-    tls: bool = False  # without an authority: as the system trusts
-    address: str = ""  # what `host` was resolved to; "": it is an address
-    proved: AnswerShape | None = None  # what its answers must be like; None: any answer of 2xx is right
+    tls: bool = False  # without an authority, the system's trust store is used
+    address: str = ""  # of `host` after name resolution; "": `host` is an address
+    proved: AnswerShape | None = None  # the required shape of answers; None: any 2xx answer is correct
     request: Request = PLAIN
 
     @property
     def encrypted(self) -> bool:
+        """Whether the client uses TLS."""
         return self.tls or self.authority is not None
 
     @property
     def place(self) -> str:
-        """As it stands in a URL."""
+        """Host and port as in a URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         usual = USUAL_PORTS["https" if self.encrypted else "http"]
         return host if self.socket or self.port == usual else f"{host}:{self.port}"
 
     @property
     def host_field(self) -> str:
-        """The Host of its requests."""
+        """Host header of its requests."""
         return self.request.host or self.place
 
     @property
     def written_host(self) -> tuple[str, ...]:
-        """`Host: NAME` as a line for a tool to send instead of the URL's; none where they are the same."""
+        """`Host: NAME` for a tool to send instead of the host of the URL; empty if they are the same."""
         return (f"Host: {self.request.host}",) if self.request.host not in ("", self.place) else ()
 
     @property
     def url(self) -> str:
+        """URL, or `unix:SOCKET:PATH`."""
         if self.socket:
             return f"unix:{self.socket}:{self.path}"
         return f"{'https' if self.encrypted else 'http'}://{self.place}{self.path}"
@@ -72,9 +74,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer to one untimed question; the names of its headers are in lower case.
+    """An answer to an untimed request; header names are in lower case.
 
-    `body` is the beginning of a body that has `length_bytes`; None: it is all of it.
+    `body` is the beginning of a body of `length_bytes`; None: it is the whole body.
     """
 
     status: int
@@ -84,15 +86,16 @@ class Reply:
 
     @property
     def body_bytes(self) -> int:
+        """Size of the whole body."""
         return len(self.body) if self.length_bytes is None else self.length_bytes
 
     @property
     def shape(self) -> AnswerShape:
-        """What the later answers must be like."""
+        """Shape that later answers must have."""
         kind = media_type(self.headers.get("content-type", ""))
-        whole = self.body_bytes == len(self.body)
+        is_whole = self.body_bytes == len(self.body)
         coding = self.headers.get("content-encoding", "").lower()
-        return AnswerShape(self.status, self.body_bytes, kind, json_keys(kind, coding, self.body) if whole else None)
+        return AnswerShape(self.status, self.body_bytes, kind, json_keys(kind, coding, self.body) if is_whole else None)
 
 
 def _no_files(_target: Target, _settings: Settings) -> Mapping[str, str]:
@@ -105,12 +108,13 @@ def _nothing(_settings: Settings) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class LoadTool:
-    """An outside load tool. `command(program, target, settings, directory)` is its command line, run in `directory`
-    with its standard output in stdout.txt there; `outcome(directory)` reads what it left and raises ValueError with a
-    sentence when it cannot. `version` are the words that ask for its version, none where it tells none. `files` are
-    written into `directory` before, by name. `refuses` gives a sentence for each of the settings that the tool cannot
-    honour. `own_amount`: how many requests a run has is the tool's to choose. `start_s`: what a run takes, about,
-    beside its requests.
+    """An outside load tool.
+
+    `command(program, target, settings, directory)` is its command line, run in `directory` with standard output to
+    stdout.txt there; `outcome(directory)` reads its output, or raises ValueError with a sentence. `version` are the
+    arguments that print its version, if any. `files`, by name, are written to `directory` first. `refuses` yields a
+    sentence for each setting that the tool does not support. `own_amount`: the tool chooses the number of requests
+    itself. `start_s`: the approximate time of a run besides its requests.
     """
 
     program: str

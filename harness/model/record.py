@@ -1,4 +1,4 @@
-"""What a session gave: visits, doubts, and the record that is written of them."""
+"""The record of a session: visits, proofs, doubts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,17 +9,16 @@ from pydantic import Field
 from harness.model.plan import Schedule
 from harness.model.words import Model
 
-Snapshot = tuple[bytes, ...]  # what each file of a gauge said at one moment
+Snapshot = tuple[bytes, ...]  # the content of each file of a gauge at one moment
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One burst of one arm. Times are in order of sending; failed requests have none.
+    """One visit of one arm. Times are in order of sending; failed requests have none.
 
-    `latency_us` percentiles come from an outside tool only; our client leaves every time in `latency_ns`.
-    `cpu_ns` is the CPU time per role of the visit, settling included, and `wall_ns` how long that took; both over
-    `cpu_requests` requests. `snapshots` are the counters before and after, in the rounds that are counted.
-    The rest is as in `VisitRow`; `late_ns` of single requests.
+    Percentiles come only from an outside tool; our client keeps every time in `latency_ns`. `cpu_ns` is the CPU time by
+    role of the visit, settling included, and `wall_ns` its duration; both over `cpu_requests` requests. `snapshots` are
+    the counters before and after, in rounds with counters. `late_ns` is per request; the rest is as in `VisitRow`.
     """
 
     round: int
@@ -40,12 +39,12 @@ class Visit:
     interval_us: float | None = None
     rate_per_s: float | None = None
     holds: bool | None = None
-    front_connections: int | None = None  # that the client opened to nginx; None: an outside tool does not say
+    front_connections: int | None = None  # that the client opened to nginx; None: unknown, with an outside tool
     snapshots: tuple[Snapshot, Snapshot] | None = None
 
 
 class Doubt(Model):
-    """A reason to distrust: what kind, where, what was seen, what to do about it."""
+    """A reason to distrust a run: its kind, its place, the observation, and the advice."""
 
     kind: str
     session: int | None = None
@@ -55,12 +54,12 @@ class Doubt(Model):
 
 
 class VisitRow(Model):
-    """A visit as it stands in a session's record; `cpu_us`, `wall_us` and `counters` are per request.
+    """A visit in the record of a session; `cpu_us`, `wall_us` and `counters` are per request.
 
-    The name of a counter says whose it is and what: "nginx.wait_us", "net.active_opens", "host.net_rx".
-    `interval_us` is the mean time from one request to the next, which is what throughput is made of. Where requests are
-    sent at a rate, `mean_us` counts from when they were meant to be sent, which was `late_us` before they were, on
-    average. `rate_per_s` and `holds` are a step of the search for a capacity: the rate tried, and whether p99 held.
+    A counter is named by its owner and quantity: "nginx.wait_us", "net.active_opens", "host.net_rx". `interval_us` is
+    the mean time from one request to the next, the inverse of throughput. For requests at a rate, `mean_us` counts from
+    the scheduled send, and `late_us` is the mean send lag. `rate_per_s` and `holds` are a step of the search for a
+    capacity: the rate, and whether p99 stayed below the limit.
     """
 
     round: int
@@ -79,12 +78,12 @@ class VisitRow(Model):
 
 
 class Record(Model):
-    """`sessions/0001.json`: all that one session gave, but for the raw times beside it.
+    """`sessions/0001.json`: all results of a session, except the raw times in a file of their own.
 
-    `counted` are bursts of their own under perf, which count as no timing; `unseen` are sentences on what could not
-    be counted, and why. `throttled`: how often servers with a quota of CPU time were stopped, and for how long, by the
-    arms that they serve, with commas between, and by role. `run_id` is that of plan.json, and `requests_sha256` tells
-    whether the raw times are those of this session; earlier versions wrote neither.
+    `counted` are separate bursts under perf, whose times do not count; `unseen` are sentences on counters that are not
+    available, and why. `throttled` has the throttling of servers with a CPU quota, by the arms that they serve, joined
+    with commas, and by role. `run_id` is that of plan.json, and `requests_sha256` identifies the raw times of this
+    session; earlier versions wrote neither.
     """
 
     format: Literal[1] = 1
@@ -94,7 +93,7 @@ class Record(Model):
     started_utc: str
     seconds: dict[str, float]  # arranging, visiting, total
     schedule: Schedule
-    proofs: dict[str, dict[str, Any]]  # per arm: what was proved of it before it was measured
+    proofs: dict[str, dict[str, Any]]  # by arm, from before it was measured
     failures: dict[str, dict[str, int]]
     visits: tuple[VisitRow, ...]
     counted: tuple[VisitRow, ...] = ()

@@ -1,17 +1,17 @@
-"""What a request says besides its path: method, Host, further headers and body; the same for every client."""
+"""A request without its path: method, Host, other headers and body; the same for every client."""
 
 import json
 from dataclasses import dataclass
 
 from harness.model.experiment import Settings
 
-OWN_HOST = "localhost"  # the Host of requests to stacks of ours
-WITH_BODY = ("POST", "PUT", "PATCH")  # their length is sent even when it is 0
+OWN_HOST = "localhost"  # the Host of requests to our own stacks
+WITH_BODY = ("POST", "PUT", "PATCH")  # methods whose Content-Length is sent even if it is 0
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`host` "" is the host of the URL. A client writes Host, Connection and Content-Length itself, `fields` as is."""
+    """A request. `host` "" is the host of the URL. Clients add Host, Connection and Content-Length to `fields`."""
 
     method: str = "GET"
     host: str = ""
@@ -20,9 +20,11 @@ class Request:
 
     @property
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """The headers to send besides, with the type of the body where `headers` does not name it."""
-        named = any(name.lower() == "content-type" for name, _ in self.headers)
-        return self.headers if named or not self.body else (*self.headers, ("Content-Type", _content_type(self.body)))
+        """Headers, including the Content-Type of the body if `headers` does not name it."""
+        has_type = any(name.lower() == "content-type" for name, _ in self.headers)
+        return (
+            self.headers if has_type or not self.body else (*self.headers, ("Content-Type", _content_type(self.body)))
+        )
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -36,7 +38,7 @@ class Request:
 
     @property
     def has_more(self) -> bool:
-        """Whether it differs from opening its URL on this machine."""
+        """Whether it differs from a plain GET of its URL on this machine."""
         return (self.method, self.headers, self.body) != ("GET", (), b"") or self.host not in ("", OWN_HOST)
 
 
@@ -44,12 +46,12 @@ PLAIN = Request()
 
 
 def request_for(settings: Settings, host: str) -> Request:
-    """The request that `settings` describe; `host` where they name none."""
+    """Return the request that `settings` describe; `host` if they name none."""
     return Request(settings.method, settings.host or host, tuple(settings.headers.items()), settings.body.encode())
 
 
 def _content_type(body: bytes) -> str:
-    """The type of JSON where `body` is an object or a list in JSON, or else that of text."""
+    """Return the type of JSON if `body` is an object or a list in JSON, or else that of text."""
     try:
         is_json = isinstance(json.loads(body), dict | list)
     except ValueError:

@@ -1,20 +1,20 @@
-"""What a rung is: one kernel mechanism more on the way from bare process to container, as data."""
+"""Rungs as data: each adds one kernel mechanism on the way from a bare process to a container."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-# Network namespaces on the way of a connection: of who connects, of the machine in between, of who is connected to.
+# Network namespaces on the path of a connection: of the connecting side, of the machine between, of the listening side.
 Place = Literal["near", "middle", "far"]
 PLACES: tuple[Place, ...] = ("near", "middle", "far")
 
-# Nobody outside of these namespaces ever sees these addresses.
+# These addresses are visible only inside these namespaces.
 LOOPBACK = "127.0.0.1"
 SUBNET, GATEWAY, NEAR, FAR = "10.213.0.0/24", "10.213.0.1", "10.213.0.2", "10.213.0.3"
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A pair of virtual links: what goes into one comes out of the other."""
+    """A veth pair."""
 
     place: Place
     name: str
@@ -24,7 +24,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """A bridge between the links `ports` of its place."""
+    """A bridge between the links `ports` of its namespace."""
 
     place: Place
     name: str
@@ -42,7 +42,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A file below /proc/sys. `optional`: a kernel that has no such file does without."""
+    """A value of a file below /proc/sys. `optional`: skipped if the kernel has no such file."""
 
     place: Place
     path: str
@@ -52,7 +52,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A packet filter at `hooks` that asks for the state of every connection, which makes the kernel track them."""
+    """A packet filter at `hooks` that matches connection states, so that the kernel tracks connections."""
 
     place: Place
     hooks: tuple[str, ...]
@@ -60,7 +60,7 @@ class Tracked:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Connections to the ports of `address` are translated to those of `to`, and masqueraded on the way there."""
+    """NAT of connections to the ports of `address` to those of `to`, with masquerading."""
 
     place: Place
     address: str
@@ -69,7 +69,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Untranslated:
-    """What comes in by `link` is not translated."""
+    """Packets from `link` are not translated."""
 
     place: Place
     link: str
@@ -89,11 +89,11 @@ Step = Pair | Bridge | Address | Value | Tracked | Published | Untranslated | Re
 
 @dataclass(frozen=True, slots=True)
 class NetworkRung:
-    """What lies on the way of a connection. `below` is the rung that it stands on and is compared with; "" for none.
+    """The network path of a connection. `below` is the rung that it extends and is compared with; "" for none.
 
-    It has all that the rungs below it have, and adds namespaces (`places`) and `adds`. Where `links` are given, they
-    join the namespaces instead of those below; and so with the addresses that the connection's end `listens` on, and
-    that is `asked` for it. `stands_for` says where containers have it.
+    It has everything of the rungs below it, and adds namespaces (`places`) and steps (`adds`). `links`, if given,
+    replace the links below; so do `listens`, the address to listen on, and `asked`, the address to connect to.
+    `stands_for` is its counterpart in containers.
     """
 
     below: str
@@ -110,11 +110,10 @@ Namespace = Literal["user", "mount", "pid", "uts", "ipc", "cgroup"]
 
 @dataclass(frozen=True, slots=True)
 class SandboxRung:
-    """What servers run under, beside whatever network they have; several together ask for all that each asks for.
+    """A part of the sandbox of servers, independent of their network; several rungs add up.
 
-    `stands_for` is it in the words of container tools. `by_hand` are commands that show it to anyone, with COMMAND in
-    the server's place. `filtered` stands for no_new_privs and a filter of system calls. A pid namespace comes with a
-    /proc of its own.
+    `stands_for` is its counterpart in container tools. `filtered` means no_new_privs and a seccomp filter. A pid
+    namespace includes its own /proc.
     """
 
     stands_for: str

@@ -1,4 +1,4 @@
-"""What is said of a run: summary.json."""
+"""The summary of a run: summary.json."""
 
 from typing import Any, Literal
 
@@ -17,6 +17,8 @@ from harness.model.words import Model, Verdict
 
 
 class ArmSummary(Model):
+    """The summary of an arm; the averages are means of session means."""
+
     requests: int
     failed: int
     failed_by_kind: dict[str, int] = Field(default_factory=dict)
@@ -26,15 +28,15 @@ class ArmSummary(Model):
     p90_us: float | None
     p99_us: float | None
     p999_us: float | None = None
-    tails: dict[str, Amount] = Field(default_factory=dict)  # "p99": the mean of the sessions' with its interval
+    tails: dict[str, Amount] = Field(default_factory=dict)  # "p99": the mean over sessions with its interval
     cpu_us: dict[str, float]
     control_of: str | None
     paced: Paced | None = None
-    settings: dict[str, Any]  # what differs from [arm]'s defaults, and always the transport
+    settings: dict[str, Any]  # that differ from the defaults, and always the transport
 
 
 class Application(Model):
-    """The file that was measured; `directory` as app_dir names it, "" for barehop's own; "" for what is not known."""
+    """The application file of some arms; `directory` is app_dir, "" for barehop's own; "" for unknown values."""
 
     app: str
     directory: str
@@ -53,12 +55,14 @@ class Comparison(Difference):
 
 
 class Seconds(Model):
+    """The duration of a run, and the part with measurements."""
+
     total: float
     measuring: float
 
 
 class Needed(Model):
-    """The `--budget` that would "decide" what is undecided here, or give the "precision" that was asked for.
+    """The `--budget` that would "decide" what is undecided, or give the requested "precision".
 
     None: not within a day on this machine.
     """
@@ -99,11 +103,11 @@ class Summary(Model):
     loads: tuple[Load, ...] = ()
     waterfalls: tuple[Waterfall, ...] = ()
     setups: tuple[Setup, ...] = ()
-    counting_percent: Amount | None = None  # what reading the counters adds to a request
+    counting_percent: Amount | None = None  # overhead of reading counters
     capacities: tuple[Capacity, ...] = ()
     load_points: tuple[LoadPoint, ...] = ()
-    unseen: tuple[str, ...] = ()  # what could not be counted, and why
-    calibration: dict[str, Any] | None = None  # the last one of this host, as `calibrate --json` printed it
+    unseen: tuple[str, ...] = ()  # counters that are not available, and why
+    calibration: dict[str, Any] | None = None  # the last one of this host, in the format of `calibrate --json`
     needed: Needed | None = None
     applications: tuple[Application, ...] = ()
-    foreign: tuple[Foreign, ...] = ()  # what was measured elsewhere and is set beside it; without single times
+    foreign: tuple[Foreign, ...] = ()  # imported runs that are shown alongside; without single times

@@ -1,13 +1,10 @@
-"""How often a share of a CPU that was used up stopped a server."""
+"""How often servers were throttled because their CPU quota was exhausted."""
 
 from harness.model.words import Model
 
 
 class Throttled(Model):
-    """Over all sessions: the periods in which the servers of `role` ran, and those in which they were stopped.
-
-    `arms` are all that these servers serve.
-    """
+    """The periods in which the servers of `role` ran and were throttled, over all sessions; they serve all `arms`."""
 
     arms: tuple[str, ...]
     role: str

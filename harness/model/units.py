@@ -1,4 +1,4 @@
-"""Times that carry their unit, as tools print them for eyes: the number, and what its last digit is worth."""
+"""Times with a unit, as tools print them: the value, and the resolution of its last digit."""
 
 import re
 
@@ -7,18 +7,18 @@ TIME = r"-?[\d.]+(?:ns|us|µs|ms|s|m|h)"
 
 
 def us(text: str) -> float:
-    """Microseconds of "1.23ms". Raises ValueError."""
+    """Return the microseconds of a text like "1.23ms". Raise ValueError."""
     number, unit = _parts(text)
     return float(number) * IN_US[unit]
 
 
 def resolution_us(*texts: str) -> float:
-    """What the last digit is worth, of the coarsest of `texts`. Raises ValueError."""
+    """Return the value of the last digit of the coarsest of `texts`. Raise ValueError."""
     return max(10.0 ** -len(number.partition(".")[2]) * IN_US[unit] for number, unit in map(_parts, texts))
 
 
 def _parts(text: str) -> tuple[str, str]:
-    found = re.fullmatch(r"(-?\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", text)
-    if found is None:
-        raise ValueError(f"{text!r} is no time with its unit, like 1.23ms.")
-    return found[1], found[2]
+    match = re.fullmatch(r"(-?\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a time with a unit, like 1.23ms.")
+    return match[1], match[2]

@@ -1,4 +1,4 @@
-"""What is said of results made elsewhere: validate --json."""
+"""The validation of imported results: validate --json."""
 
 from typing import Literal
 
@@ -29,11 +29,11 @@ Reason = Literal[
 
 
 class ForeignRow(Model):
-    """One architecture at one place: the runs that were made of it.
+    """All runs of one architecture at one place.
 
-    `time_us` is the mean time per request as the files state it, `by_rate_us` what their rates make of it; `interval`
-    says what the interval of `time_us` comes from. Raw times of a single run speak for that run alone. `remarks` are
-    sentences of whoever read the files.
+    `time_us` is the mean time per request from the files, `by_rate_us` that which their rates imply; `interval` is the
+    source of the interval of `time_us`. Raw times of a single run describe that run alone. `remarks` are sentences of
+    the import formats.
     """
 
     where: str
@@ -52,7 +52,7 @@ class ForeignRow(Model):
 
 
 class Pairs(Model):
-    """By how many percent two stretches of requests differ: the typical pair, and 95 of 100 pairs at most."""
+    """The difference of two stretches of requests in percent: the median, and the 95th percentile of pairs."""
 
     pairs: int
     typical_percent: float
@@ -60,12 +60,11 @@ class Pairs(Model):
 
 
 class Spread(Model):
-    """How far single runs lie apart on this machine, though they are runs of one and the same arm.
+    """The A/A spread of single runs on this machine.
 
-    Stretches of `requests` in a row, all arms together, each visit's time over its arm's mean. `next` are neighbours
-    within a session, `apart` are of different sessions, for which everything was started afresh. `wanted` is how many
-    requests in a row were asked for; where a session has fewer, its whole is the stretch, and where a visit has more,
-    that.
+    It is measured on stretches of `requests` successive requests, all arms pooled, each visit relative to the mean of
+    its arm. `next` compares neighbours within a session, `apart` different sessions, between which everything was
+    restarted. `wanted` is the requested length, but a stretch is at least a visit and at most a session.
     """
 
     wanted: int
@@ -77,11 +76,11 @@ class Spread(Model):
 
 
 class SocketBound(Model):
-    """What a socket can cost or save at most on this machine, us per request.
+    """The most that a socket can cost or save on this machine, us per request.
 
-    `unix_us` and `tcp_us` are a whole bare exchange over either, the dearer of Unix sockets: connecting, asking,
-    answering, closing, the work of both programs and their waking. `difference_us` is the first less the second.
-    `unix_rungs_us` and `tcp_rungs_us` are what the rungs of the ladder in `ladder` add at most.
+    `unix_us` and `tcp_us` are a whole bare exchange over the slower Unix socket and over TCP: connect, request, answer,
+    close, and the work and wake-ups of both programs. `difference_us` is the first less the second. `unix_rungs_us` and
+    `tcp_rungs_us` are the most that the rungs of the ladder in `ladder` add.
     """
 
     found_in: BoundFrom
@@ -94,12 +93,12 @@ class SocketBound(Model):
 
 
 class Claim(Model):
-    """One architecture against that over TCP at the same place: what is claimed, what is so here, and what follows.
+    """The claim of one architecture against that over TCP at the same place, and its status.
 
-    Above 0 is slower. `besides` are the settings in which the bare arms differ but for their transport. `by_rate_us` is
-    the difference that the rates give. `chance` is the share of pairs of stretches of one and the same arm that lay
-    further apart here. `bound_us` is what a socket can make of a difference of this sign, `slowness` how many times as
-    long everything took there.
+    Above 0 is slower. `besides` are the settings other than the transport in which the bare arms differ. `by_rate_us`
+    is the difference that the rates imply. `chance` is the share of A/A pairs of stretches that differ by more here.
+    `bound_us` is the most that a socket can cause in this direction, `slowness` how many times as long a request takes
+    there.
     """
 
     where: str
@@ -124,10 +123,10 @@ class Claim(Model):
 
 
 class Share(Model):
-    """The container less the bare arm, us per request: what runtime and machine add together.
+    """The time of a container less that of the bare arm, us per request: the share of runtime and machine.
 
-    From "pairs", of a service that was visited in turn with the bare arm, it is what the runtime adds; the interval has
-    room for the luck of the service's one start.
+    From "pairs", of a service that was visited in turn with the bare arm, it is the share of the runtime; the interval
+    includes the variance between service starts.
     """
 
     where: str

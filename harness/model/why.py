@@ -1,4 +1,4 @@
-"""Why a comparison came out as it did: counters, the parts of a difference, who was busy, where the time goes."""
+"""The causes of a verdict: counters, parts of a difference, bottlenecks, where the time goes."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ Plausibility = Literal["unknown", "plausible", "beyond the floor", "the other wa
 
 
 class Amount(Model):
-    """A mean over sessions with its 95 % interval, which fewer than 2 sessions do not give."""
+    """A mean over sessions with its 95 % interval; with fewer than 2 sessions there is no interval."""
 
     value: float
     low: float | None = None
@@ -18,11 +18,12 @@ class Amount(Model):
 
     @property
     def excludes_zero(self) -> bool:
+        """Whether there is an interval and it excludes zero."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
 class Counter(Model):
-    """One counter, per request: what each arm had, and by how much it differs from the arm it is compared with."""
+    """A counter per request: the value of each arm, and its difference from the arm it is compared with."""
 
     name: str
     arms: dict[str, Amount]
@@ -30,11 +31,11 @@ class Counter(Model):
 
 
 class Explanation(Model):
-    """A difference in time taken apart, us per request: time = cpu + waiting + rest.
+    """The parts of a difference in time, us per request: time = cpu + waiting + rest.
 
-    `cpu_us` and `waiting_us` are by role. `agree` and `oppose` are counters that differ the way time does, or the
-    other way. `floor_us` is what the transports differ by without nginx and the app, `exchange_us` a whole exchange
-    over the dearer of them.
+    `cpu_us` and `waiting_us` are by role. `agree` and `oppose` are counters that differ in the direction of the time,
+    or in the other. `floor_us` is the difference of the bare transports, `exchange_us` a whole exchange over the slower
+    one.
     """
 
     arm: str
@@ -45,7 +46,7 @@ class Explanation(Model):
     cpu_total_us: Amount | None
     waiting_total_us: Amount | None
     rest_us: Amount | None
-    cpu_agrees: bool | None  # None: the timing is undecided, or nothing was read
+    cpu_agrees: bool | None  # None: the timing is undecided, or CPU time was not read
     counts_agree: bool | None
     agree: tuple[str, ...]
     oppose: tuple[str, ...]
@@ -57,9 +58,9 @@ class Explanation(Model):
 
 
 class Load(Model):
-    """How busy each role was while an arm was visited: CPU time over time, of the CPUs that it can use at once.
+    """The utilisation of each role while an arm was visited: its share of the CPUs that it can use.
 
-    `together`: the roles that only together fill the CPUs they share, of which `bound` names the busiest.
+    `together`: the roles that saturate their shared CPUs only together; `bound` names the busiest of them.
     """
 
     arm: str
@@ -69,7 +70,7 @@ class Load(Model):
 
 
 class FloorRow(Model):
-    """A bare exchange: "connect" over a connection of its own, "ping-pong" over a standing one."""
+    """A bare exchange: "connect" over a new connection, "ping-pong" over a kept one."""
 
     kind: str
     transport: str
@@ -78,20 +79,22 @@ class FloorRow(Model):
 
 
 class Floor(Model):
-    """What `barehop floor` found."""
+    """The result of `barehop floor`."""
 
     rows: tuple[FloorRow, ...]
 
 
 class Part(Model):
+    """A part of a waterfall."""
+
     name: str
     us: Amount
 
 
 class Waterfall(Model):
-    """Where the time of a request over `transport` goes, from the floor to the full chain, us per request.
+    """The parts of the time of a request over `transport`, from the floor to the full chain, us per request.
 
-    The last part is the rest that no other explains; `sum_us` of the parts should be `total_us`.
+    The last part is the unexplained rest; `sum_us` of the parts should equal `total_us`.
     """
 
     transport: str
@@ -102,7 +105,7 @@ class Waterfall(Model):
 
 
 class Setup(Model):
-    """How much of a difference between transports goes away when nginx keeps its connections: it was setting up.
+    """The share of connection set-up in a difference between transports: it vanishes if nginx keeps its connections.
 
     `arm` is compared with `against`, without kept connections; `kept_arm` with `kept_against`, with them.
     """

@@ -1,4 +1,4 @@
-"""The words that all types share."""
+"""The base class of serialized types, and the literals that all types share."""
 
 from typing import Literal
 
@@ -6,10 +6,10 @@ from pydantic import BaseModel, ConfigDict
 
 ROLES = ("client", "nginx", "app")
 SERVER_ROLES = ("nginx", "app")
-SERVICE = "service"  # everything behind a url: what it is made of is not known
+SERVICE = "service"  # everything behind a url
 Metric = Literal["latency", "mean", "cpu", "throughput", "capacity"]
-OUT_OF_TIME = "out-of-time"  # the kind of the doubt in a run that ended with few sessions
-HEADLINE: tuple[Metric, ...] = ("latency", "capacity")  # what a run is about: it has one of them
+OUT_OF_TIME = "out-of-time"  # the kind of the doubt about a run that ended with few sessions
+HEADLINE: tuple[Metric, ...] = ("latency", "capacity")  # each run has exactly one of them
 Verdict = Literal["faster", "slower", "equivalent", "undecided"]
 Home = Literal["port", "tmpfs", "directory"]
 

@@ -96,7 +96,7 @@ def test_an_old_directory_whose_proofs_contradict_each_other_says_so(tmp_path: P
     told = json.loads(ended.out)
     assert not told["valid"]
     assert [doubt["seen"] for doubt in told["doubts"] if doubt["kind"] == "answers"] == [
-        "Its answer is not what it was when the run began: status 204 instead of 200."
+        "Its answer changed since the run began: status 204 instead of 200."
     ]
     assert {each["verdict"] for each in told["comparisons"] if "tcp" in (each["arm"], each["against"])} == {None}
 

@@ -67,7 +67,7 @@ def test_what_cannot_be_compared_is_refused(results: Path, tmp_path: Path) -> No
     ended = barehop(tmp_path, "compare", results / "base")
 
     assert (ended.code, ended.out) == (2, "")
-    assert "alone compares with nothing" in ended.err
+    assert "is only one run" in ended.err
 
 
 def test_a_result_is_reported_as_markdown(results: Path, tmp_path: Path) -> None:

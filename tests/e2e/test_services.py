@@ -103,7 +103,7 @@ def test_an_arm_with_a_url_says_so_and_what_cannot_be_known_of_it(summary: Summa
     assert "transport" not in settings
     assert settings["url"].startswith("http://127.0.0.1:")
     (doubt,) = [doubt for doubt in summary.doubts if doubt.kind == "url"]
-    assert "the url of docker, slow-docker was running before" in doubt.seen
+    assert "the url of docker, slow-docker was already running" in doubt.seen
     assert "no session starts it afresh" in doubt.seen
     record = Record.model_validate_json((measured / "sessions/0001.json").read_bytes())
     assert record.proofs["docker"]["address"] == "127.0.0.1"

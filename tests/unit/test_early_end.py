@@ -26,8 +26,8 @@ def test_few_sessions_are_a_doubt_and_the_first_line(sessions: int, planned: int
     summary = ended_after(sessions, planned, tmp_path)
     (doubt,) = (doubt for doubt in summary.doubts if doubt.kind == OUT_OF_TIME)
     assert doubt.seen == (
-        f"Time was over after {sessions} of {planned} planned sessions. With fewer than {least}, one odd session "
-        "decides the interval."
+        f"The time limit was reached after {sessions} of {planned} planned sessions. With fewer than {least}, one "
+        "unusual session determines the interval."
     )
     assert first_line(summary).startswith(f"Not reliable. {doubt.seen}")
 
@@ -36,4 +36,4 @@ def test_few_sessions_are_a_doubt_and_the_first_line(sessions: int, planned: int
 def test_enough_sessions_or_all_that_were_planned_are_none(sessions: int, planned: int, tmp_path: Path) -> None:
     summary = ended_after(sessions, planned, tmp_path)
     assert OUT_OF_TIME not in {doubt.kind for doubt in summary.doubts}
-    assert "Time was over" not in first_line(summary)
+    assert "The time limit was reached" not in first_line(summary)

@@ -1,1 +1,1 @@
-"""Runs of one experiment held against each other."""
+"""Comparison of several runs of one experiment."""

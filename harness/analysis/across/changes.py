@@ -1,4 +1,4 @@
-"""By how much a pair's effect in one run differs from that in the base run, with the verdict on it."""
+"""The change of a pair's effect between the base run and another run, with a verdict."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +17,12 @@ from harness.model import Comparison, Experiment, Metric, Plan, Record, Summary
 
 BASE = 0
 
-Place = tuple[Pair, int]  # a pair, and the place of a run among the runs
+Place = tuple[Pair, int]  # a pair, and the index of a run
 
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """A run as its directory holds it, with one finished session or more; `host` is host.json, empty without one."""
+    """A run from its directory, with at least one finished session; `host` is host.json, or empty."""
 
     plan: Plan
     summary: Summary
@@ -31,11 +31,11 @@ class RunData:
 
 
 class Change(Comparison):
-    """A pair's effect in run number `run` (the base is 1) relative to its effect in the base run.
+    """The effect of a pair in run number `run` (the base is 1) relative to its effect in the base run.
 
-    `percent` is the ratio of the two ratios, `us` the difference of the two differences: above 0 the arm got slower
-    compared with its reference. What slows both alike is not in it; what differs from run to run but not from session
-    to session is, whatever its cause. `sessions_to_decide` are those of each run.
+    `percent` is the ratio of the two ratios, `us` the difference of the two differences: above 0 the arm became slower
+    relative to its reference. A slowdown of both arms cancels out; any other difference between the runs does not.
+    `sessions_to_decide` is per run.
     """
 
     run: int
@@ -43,43 +43,46 @@ class Change(Comparison):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A pair's effects in the base run and in another one."""
+    """The effects of a pair in the base run and in another run."""
 
     base: Effects
     other: Effects
 
     @property
     def is_enough(self) -> bool:
+        """Whether both runs have enough sessions for an interval."""
         return min(self.base.log_ratio.size, self.other.log_ratio.size) >= FEWEST_SESSIONS
 
     @property
     def log_ratio(self) -> Estimate:
+        """Change of the log ratio."""
         return welch(self.base.log_ratio, self.other.log_ratio)
 
     def numbers(self) -> Fields:
+        """Return the number fields of an effect."""
         ratio, us = self.log_ratio, welch(self.base.difference_us, self.other.difference_us)
         percents = map(percent, (ratio.mean, *ratio.interval(CONFIDENCE)))
         return dict(zip(NUMBERS, (*percents, us.mean, *us.interval(CONFIDENCE), ratio.p), strict=True))
 
     def sessions_of_each(self, sessions: int | None) -> int | None:
-        """From sessions of the single run that would be as sure to those of each of the two."""
-        most = max(self.base.log_ratio.size, self.other.log_ratio.size)
-        return sessions and math.ceil(sessions * most / self.log_ratio.sessions)
+        """Return the sessions per run, from those of a single run with the same precision."""
+        larger = max(self.base.log_ratio.size, self.other.log_ratio.size)
+        return sessions and math.ceil(sessions * larger / self.log_ratio.sessions)
 
 
 def changes(runs: Sequence[RunData], metric: Metric) -> Iterator[Change]:
-    """Every pair in every run after the first, which is the base; without those whose metric either did not read."""
+    """Yield the change of each pair in each run after the base, if both runs measured the metric."""
     experiment = runs[BASE].plan.experiment
-    seen = [_effects(run, experiment.pairs, metric) for run in runs]
+    effects_by_run = [_effects(run, experiment.pairs, metric) for run in runs]
     steps = {
-        (pair, place): Step(seen[BASE][pair], seen[place][pair])
-        for pair, place in product(experiment.pairs, range(1, len(runs)))
-        if all(_within(runs[each], pair, metric) for each in (BASE, place))
+        (pair, run): Step(effects_by_run[BASE][pair], effects_by_run[run][pair])
+        for pair, run in product(experiment.pairs, range(1, len(runs)))
+        if all(_within(runs[index], pair, metric) for index in (BASE, run))
     }
-    ruled = _rulings(experiment, {place: step for place, step in steps.items() if step.is_enough})
-    for (pair, place), step in steps.items():
-        judged = _judged(step, ruled.get((pair, place)), _excuse(runs, pair, place, metric))
-        yield Change(run=place + 1, arm=pair[0], against=pair[1], metric=metric, **judged)
+    ruling_by_key = _rulings(experiment, {key: step for key, step in steps.items() if step.is_enough})
+    for (pair, run), step in steps.items():
+        fields = _judged(step, ruling_by_key.get((pair, run)), _excuse(runs, pair, run, metric))
+        yield Change(run=run + 1, arm=pair[0], against=pair[1], metric=metric, **fields)
 
 
 def _effects(run: RunData, pairs: Sequence[Pair], metric: Metric) -> dict[Pair, Effects]:
@@ -88,25 +91,33 @@ def _effects(run: RunData, pairs: Sequence[Pair], metric: Metric) -> dict[Pair, 
 
 
 def _within(run: RunData, pair: Pair, metric: Metric) -> Comparison | None:
-    """What the run found by itself; None where it did not read the metric."""
-    found = (each for each in run.summary.comparisons if (each.arm, each.against, each.metric) == (*pair, metric))
-    return next(found, None)
+    """Return the comparison of the run itself; None if it did not measure the metric."""
+    comparisons = (
+        comparison
+        for comparison in run.summary.comparisons
+        if (comparison.arm, comparison.against, comparison.metric) == (*pair, metric)
+    )
+    return next(comparisons, None)
 
 
 def _rulings(experiment: Experiment, steps: Mapping[Place, Step]) -> dict[Place, Ruling]:
-    """As within a run: the questions share Holm's correction, those of all runs; a control is judged alone."""
+    """Return the rulings: all pairs of all runs share Holm's correction, but a control is judged alone."""
     margin = experiment.design.equivalence_percent
-    controls = [place for place in steps if is_control(experiment, place[0])]
-    questions = [place for place in steps if place not in controls]
-    together = rulings([steps[place].log_ratio for place in questions], margin)
-    alone = {place: replace(*rulings([steps[place].log_ratio], margin), p_adjusted=None) for place in controls}
+    controls = [key for key in steps if is_control(experiment, key[0])]
+    questions = [key for key in steps if key not in controls]
+    together = rulings([steps[key].log_ratio for key in questions], margin)
+    alone = {key: replace(*rulings([steps[key].log_ratio], margin), p_adjusted=None) for key in controls}
     return dict(zip(questions, together, strict=True)) | alone
 
 
-def _excuse(runs: Sequence[RunData], pair: Pair, place: int, metric: Metric) -> str:
-    """Why there is no verdict: what kept either run from one of its own; empty when nothing did."""
-    found = {each + 1: _within(runs[each], pair, metric) for each in (BASE, place)}
-    return " ".join(f"Run {run}: {each.why}" for run, each in found.items() if each and each.verdict is None)
+def _excuse(runs: Sequence[RunData], pair: Pair, run: int, metric: Metric) -> str:
+    """Return why there is no verdict: the reasons of both runs; "" if both have one."""
+    comparisons = {index + 1: _within(runs[index], pair, metric) for index in (BASE, run)}
+    return " ".join(
+        f"Run {number}: {comparison.why}"
+        for number, comparison in comparisons.items()
+        if comparison and comparison.verdict is None
+    )
 
 
 def _judged(step: Step, ruling: Ruling | None, excuse: str) -> Fields:

@@ -1,35 +1,33 @@
-"""What a run was made under: settings, schedule, host, placement; as trees to be contrasted."""
+"""The metadata of a run as trees to be compared: settings, schedule, host, placement."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.analysis.across.serving import PART
+from harness.analysis.across.serving import PART, Tree
 from harness.model import Plan, Record
 
-Tree = dict[str, Any]
-
-# Facts of a moment, and those that stand in host.json a second time in another's words.
+# Facts that change all the time, and those that host.json repeats in another form.
 PASSING = {"memory": ("available_bytes", "swap_free_bytes"), "network": ("conntrack_entries",)}
 REPEATED = ("pyperf",)
-SERVERS = ("nginx version:", "Python ")  # what they say of themselves begins so
+SERVERS = ("nginx version:", "Python ")  # the beginning of their version texts
 ABOUT_THE_FILE_SYSTEM = ("filesystem", "options")
 LENGTHS = {"sessions", "rounds", "settle", "burst"}
 
 
 def settings_of(plan: Plan) -> Tree:
-    """The settings of each arm; a control has those of its arm."""
+    """Return the settings of each arm; a control has those of its arm."""
     arms = (arm for arm in plan.experiment.arms if arm.control_of is None)
     return {"arms": {arm.name: arm.settings.model_dump(mode="json") for arm in arms}}
 
 
 def measuring_of(plan: Plan) -> Tree:
-    """What was asked of the measuring, and the lengths that came of it."""
-    asked = plan.experiment.design.model_dump(mode="json", exclude=LENGTHS)
-    return {"design": asked, "schedule": plan.schedule.model_dump(include=LENGTHS)}
+    """Return the design, and the schedule that follows from it."""
+    design = plan.experiment.design.model_dump(mode="json", exclude=LENGTHS)
+    return {"design": design, "schedule": plan.schedule.model_dump(include=LENGTHS)}
 
 
 def host_of(host: Mapping[str, Any], records: Sequence[Record], *, servers_apart: bool = False) -> Tree:
-    """The lasting facts of host.json, and where the first session's proofs found processes and sockets.
+    """Return the lasting facts of host.json, and the placement and sockets from the first session's proofs.
 
     Empty without host.json. `servers_apart` as for `lasting_of`.
     """
@@ -38,9 +36,9 @@ def host_of(host: Mapping[str, Any], records: Sequence[Record], *, servers_apart
 
 
 def lasting_of(host: Mapping[str, Any], *, servers_apart: bool) -> Tree:
-    """The facts of host.json that do not pass by themselves.
+    """Return the facts of host.json that do not change by themselves.
 
-    `servers_apart`: without nginx and Python among the programs, because `serving_trees` has them by arm.
+    `servers_apart` leaves out nginx and Python, which `serving_trees` has by arm.
     """
     lasting = {part: _lasting(part, facts) for part, facts in host.items() if part not in (*REPEATED, PART)}
     if servers_apart and "programs" in lasting:
@@ -50,8 +48,8 @@ def lasting_of(host: Mapping[str, Any], *, servers_apart: bool) -> Tree:
 
 
 def _lasting(part: str, facts: Any) -> Any:
-    passing = PASSING.get(part, ())
-    return {name: fact for name, fact in facts.items() if name not in passing} if passing else facts
+    transient = PASSING.get(part, ())
+    return {name: fact for name, fact in facts.items() if name not in transient} if transient else facts
 
 
 def _proved(proofs: Mapping[str, Mapping[str, Any]]) -> Tree:
@@ -63,5 +61,5 @@ def _proved(proofs: Mapping[str, Mapping[str, Any]]) -> Tree:
 
 
 def _placement(cpus: Mapping[str, Sequence[int]]) -> str:
-    """`client 1, nginx 1, app 0,2`."""
+    """Return a text like `client 1, nginx 1, app 0,2`."""
     return ", ".join(f"{role} {','.join(map(str, numbers))}" for role, numbers in cpus.items())

@@ -1,4 +1,4 @@
-"""Compares runs of one experiment: the arms' effects, and the circumstances that are not the same."""
+"""Compare runs of one experiment: the changes of effects, and the differences in metadata."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -14,7 +14,7 @@ METRICS: tuple[Metric, ...] = ("latency", "cpu")
 
 
 class RunComparison(Model):
-    """Runs of one experiment, the base first; `design` is the base's, whose margin decides on equivalence."""
+    """Runs of one experiment, the base first; `design` is that of the base, whose margin is used."""
 
     format: Literal[1] = 1
     design: Design
@@ -27,9 +27,9 @@ class RunComparison(Model):
 
 
 def compare_runs(runs: Sequence[RunData]) -> RunComparison:
-    """Every pair's effect in each run against that in the first, on latency and CPU time.
+    """Return the changes of every pair's effect from the first run, on latency and CPU time.
 
-    Settings may differ, for that can be the question; arms and pairs may not: ConfigError.
+    Settings may differ between the runs. Raise ConfigError if arms or pairs differ.
     """
     raise_all(_incomparable(runs), ConfigError)
     return RunComparison(
@@ -53,27 +53,27 @@ def _hosts(runs: Sequence[RunData]) -> Iterator[Contrast]:
 def _incomparable(runs: Sequence[RunData]) -> Iterator[str]:
     base = runs[BASE]
     if len(runs) < 2:
-        yield f"{base.summary.directory} alone compares with nothing. Give the directories of two or more runs."
+        yield f"{base.summary.directory} is only one run. Give the directories of two or more runs."
     directories = [run.summary.directory for run in runs]
     for directory in dict.fromkeys(directories):
         if directories.count(directory) > 1:
-            yield f"{directory} is given twice. A run compared with itself says nothing; leave one out."
+            yield f"{directory} is given twice. Give each run once."
     for run in runs[1:]:
-        found = list(_other_question(base.plan.experiment, run.plan.experiment))
-        if found:
+        differences = list(_other_question(base.plan.experiment, run.plan.experiment))
+        if differences:
             yield (
-                f"{run.summary.directory} asked another question than {base.summary.directory}: "
-                f"{'; '.join(found)}. Compare runs of one experiment."
+                f"{run.summary.directory} is a run of another experiment than {base.summary.directory}: "
+                f"{'; '.join(differences)}. Compare runs of one experiment."
             )
 
 
 def _other_question(base: Experiment, other: Experiment) -> Iterator[str]:
-    """What of `other` is not as in `base`, where it must be."""
+    """Yield the differences in arms and pairs of `other` from `base`."""
     ours, theirs = ([arm.name for arm in experiment.arms] for experiment in (base, other))
     if missing := [name for name in ours if name not in theirs]:
         yield f"it lacks {', '.join(missing)}"
     if added := [name for name in theirs if name not in ours]:
-        yield f"it has {', '.join(added)} besides"
+        yield f"it also has {', '.join(added)}"
     if set(ours) == set(theirs) and set(base.pairs) != set(other.pairs):
         yield f"it compares {_pairs(other)} where the first compares {_pairs(base)}"
 

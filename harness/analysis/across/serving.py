@@ -1,4 +1,4 @@
-"""What served the arms of several runs, as trees to be contrasted: interpreters, nginx, applications."""
+"""The interpreters, nginx and applications that served the arms of several runs, as trees to be compared."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,13 +6,13 @@ from typing import Any
 
 Tree = dict[str, Any]
 PART = "serving"
-MANY = 3  # names of arms, beyond which their number is given
+MANY = 3  # arms listed by name; of more, only the number
 
 
 def serving_trees(hosts: Sequence[Mapping[str, Any]]) -> list[Tree]:
-    """A tree for each host.json: its facts by the arms that they hold for; empty where it does not know them.
+    """Return a tree for each host.json: the facts by the arms that they hold for; empty without such facts.
 
-    Arms that are served alike in every run stand together, and all of them under no name.
+    Arms with the same facts in every run form one entry; if all arms do, the entry has no name.
     """
     by_arm = [_by_arm(host) for host in hosts]
     groups: dict[str, list[str]] = {}
@@ -22,7 +22,7 @@ def serving_trees(hosts: Sequence[Mapping[str, Any]]) -> list[Tree]:
 
 
 def are_known(hosts: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether each host.json says what served; older ones do not."""
+    """Whether each host.json has these facts; older ones do not."""
     return all(PART in host for host in hosts)
 
 
@@ -41,5 +41,5 @@ def _named(facts: Mapping[str, Tree], groups: Sequence[Sequence[str]]) -> Tree:
 
 
 def _name(arms: Sequence[str]) -> str:
-    """`tcp, uds-tmpfs`, or `tcp and 7 more`."""
+    """Return a text like `tcp, uds-tmpfs`, or `tcp and 7 more`."""
     return ", ".join(arms) if len(arms) <= MANY else f"{arms[0]} and {len(arms) - 1} more"

@@ -1,25 +1,25 @@
-"""The difference of two runs' means: they share no session, so their errors add."""
+"""The difference of the means of two runs, by Welch: they share no session, so their errors add."""
 
 import math
 
 from harness.analysis.bursts import Series
 from harness.analysis.estimate import Estimate, estimate
 
-ROUNDING = 1e-9  # so that degrees of freedom that are whole but for arithmetic are not rounded down by one
+ROUNDING = 1e-9  # keeps whole degrees of freedom from being rounded down by one
 
 
 def welch(base: Series, other: Series) -> Estimate:
-    """The mean of `other` minus that of `base`; at least 2 sessions each, which may vary unequally."""
+    """Return the mean of `other` minus that of `base`; at least 2 sessions each, of any variance."""
     return difference(estimate(base), estimate(other))
 
 
 def difference(base: Estimate, other: Estimate) -> Estimate:
-    """The same, from what is known of either.
+    """Return the mean of `other` minus that of `base`, from their estimates.
 
-    Its `sessions` are Welch's (1947) degrees of freedom, rounded down, and one: a single run of so many would be
-    as sure.
+    `sessions` of the result is Welch's (1947) degrees of freedom, rounded down, plus one: the sessions of a single run
+    with the same precision.
     """
-    squared_errors = [each.standard_error**2 for each in (base, other)]
+    squared_errors = [mean.standard_error**2 for mean in (base, other)]
     total = math.fsum(squared_errors)
     sessions = _freedom(squared_errors, [base.sessions, other.sessions]) + 1
     return Estimate(mean=other.mean - base.mean, sd=math.sqrt(total * sessions), sessions=sessions)

@@ -1,1 +1,1 @@
-"""What a factorial experiment says beyond its comparisons: whether effects depend on each other, what each does."""
+"""Effects of designs with several factors: factorial experiments and screens."""

@@ -1,4 +1,4 @@
-"""What each factor of a screen does on average and what two do to each other, session by session."""
+"""Main effects and interactions of an averaging screen, session by session."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from harness.analysis.bursts import Series, SessionData, over_rounds
+from harness.analysis.comparisons import SEARCHED
 from harness.analysis.effects import Effects, centre
 from harness.analysis.factors.contrasts import AGREEMENT, METRICS
 from harness.analysis.factors.screen import Both, Change, Main, Weights, boths, mains
@@ -18,84 +19,85 @@ from harness.experiment.screens import short_names
 from harness.experiment.search import searches
 from harness.model import Experiment, FactorInteraction, MainEffect, Metric
 
-SEARCHED: tuple[Metric, ...] = ("capacity", "cpu")
-
 One = TypeVar("One", Main, Both)
 
 
 def main_effects(
     experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()
 ) -> tuple[MainEffect, ...]:
-    """Each metric's under the correction of Benjamini and Hochberg; none but of screens that average."""
+    """Return the main effects of an averaging screen, each metric under Benjamini and Hochberg's correction."""
     return tuple(
         MainEffect(
             **fields,
-            where=dict(one.where),
-            mixed_with=one.mixed_with,
-            partly_mixed_with=one.partly_mixed_with,
+            where=dict(effect.where),
+            mixed_with=effect.mixed_with,
+            partly_mixed_with=effect.partly_mixed_with,
         )
-        for one, fields in _judged(experiment, mains(experiment), sessions, looks)
+        for effect, fields in _judged(experiment, mains(experiment), sessions, looks)
     )
 
 
 def factor_interactions(
     experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()
 ) -> tuple[FactorInteraction, ...]:
-    """Those that the design resolves, each metric's under the correction of Benjamini and Hochberg."""
+    """Return the interactions that the design resolves, each metric under Benjamini and Hochberg's correction."""
     return tuple(
         FactorInteraction(
             **{**fields, "verdict": AGREEMENT[fields["verdict"]]},
-            other=one.other.factor,
-            other_at=one.other.at,
-            other_base=one.other.base,
-            mixed_with=one.mixed_with,
+            other=interaction.other.factor,
+            other_at=interaction.other.at,
+            other_base=interaction.other.base,
+            mixed_with=interaction.mixed_with,
         )
-        for one, fields in _judged(experiment, boths(experiment), sessions, looks)
+        for interaction, fields in _judged(experiment, boths(experiment), sessions, looks)
     )
 
 
 def weighed(sessions: Iterable[Mapping[str, Series]], weights: Weights, metric: Metric) -> Effects:
-    """One value for each session that has all arms: the weighted sum of log times, and of times, round by round.
+    """Return the weighted sum over arms of log times, and of times, for each session that has all arms.
 
-    A round in which one of the arms has no value says nothing, and so does a session without any other round.
+    Sums are taken round by round. A round without a value for each arm is left out.
     """
-    times_us = [_whole_rounds(one, weights) for one in sessions if weights.keys() <= one.keys()]
-    usable = [one for one in times_us if one.size]
-    share = np.array(list(weights.values()))
+    times_us = [_whole_rounds(series, weights) for series in sessions if weights.keys() <= series.keys()]
+    usable = [of_session for of_session in times_us if of_session.size]
+    vector = np.array(list(weights.values()))
     return Effects(
-        log_ratio=np.array([centre(share @ np.log(one), metric) for one in usable]),
-        difference_us=np.array([centre(share @ one, metric) for one in usable]),
+        log_ratio=np.array([centre(vector @ np.log(of_session), metric) for of_session in usable]),
+        difference_us=np.array([centre(vector @ of_session, metric) for of_session in usable]),
     )
 
 
 def _whole_rounds(session: Mapping[str, Series], weights: Weights) -> Series:
-    """(arms, rounds)."""
+    """Return the times of the rounds with all arms, (arms, rounds)."""
     times_us = np.array([session[arm] for arm in weights])
     return np.asarray(times_us[:, np.isfinite(times_us).all(axis=0)])
 
 
 def _judged(
-    experiment: Experiment, asked: Sequence[One], sessions: Sequence[SessionData], looks: Sequence[int]
+    experiment: Experiment, screen_effects: Sequence[One], sessions: Sequence[SessionData], looks: Sequence[int]
 ) -> Iterator[tuple[One, dict[str, Any]]]:
     failed = failures(session.record for session in sessions)
-    short = short_names(list(dict.fromkeys(one.change.factor for one in asked)))
+    short = short_names(list(dict.fromkeys(effect.change.factor for effect in screen_effects)))
     for metric in SEARCHED if searches(experiment) else METRICS:
         series = [over_rounds(session.record, metric) for session in sessions]
-        seen = {place: weighed(series, one.weights, metric) for place, one in enumerate(asked)}
-        said = judged(
-            seen,
+        values = {index: weighed(series, effect.weights, metric) for index, effect in enumerate(screen_effects)}
+        judged_fields = judged(
+            values,
             experiment.design.equivalence_percent,
             error_rate_of(looks),
-            partial(_excuse, asked=asked, failed=failed),
+            partial(_excuse, screen_effects=screen_effects, failed=failed),
             correction=benjamini_hochberg,
         )
-        for place, fields in said.items():
-            if metric != "cpu" or seen[place].log_ratio.size:
-                yield asked[place], {"metric": metric, **_change(asked[place].change, short), **fields}
+        for index, fields in judged_fields.items():
+            if metric != "cpu" or values[index].log_ratio.size:
+                yield (
+                    screen_effects[index],
+                    {"metric": metric, **_change(screen_effects[index].change, short), **fields},
+                )
 
 
-def _excuse(place: int, asked: Sequence[Main | Both], failed: Mapping[str, Mapping[str, int]]) -> str:
-    return failure_excuse(asked[place].weights, failed)
+def _excuse(index: int, screen_effects: Sequence[Main | Both], failed: Mapping[str, Mapping[str, int]]) -> str:
+    return failure_excuse(screen_effects[index].weights, failed)
 
 
 def _change(change: Change, short: Mapping[str, str]) -> dict[str, str]:

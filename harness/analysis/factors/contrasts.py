@@ -1,8 +1,8 @@
-"""Interactions, effects of the other factor, and both at once, session by session, each family under Holm."""
+"""Effects of a factorial design, session by session: interactions, level effects, joint effects."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -23,48 +23,53 @@ AGREEMENT: Mapping[Verdict | None, Agreement | None] = {
     None: None,
 }
 
-Sessions = Mapping[int, Mapping[str, Series]]  # by session's number, what `over_rounds` gave
+Sessions = Mapping[int, Mapping[str, Series]]  # by session number, results of `over_rounds`
 Contrast = tuple[Pair, Pair | None]  # an effect, and the one that is subtracted from it
 Judge = Callable[[Iterable[Contrast]], Iterable[tuple[Contrast, Metric, dict[str, Any]]]]
 
-T = TypeVar("T")
-
 
 def judge_of(experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()) -> Judge:
-    """Judges families of contrasts by the experiment's margin, as surely as the looks ask."""
-    series = {metric: {one.record.session: over_rounds(one.record, metric) for one in sessions} for metric in METRICS}
+    """Return a judge of families of contrasts, each under Holm's correction, by the margin of the experiment."""
+    series = {
+        metric: {session.record.session: over_rounds(session.record, metric) for session in sessions}
+        for metric in METRICS
+    }
     failed = failures(session.record for session in sessions)
 
     def judge(family: Iterable[Contrast]) -> Iterable[tuple[Contrast, Metric, dict[str, Any]]]:
-        asked = list(dict.fromkeys(family))
+        contrasts = list(dict.fromkeys(family))
         for metric in METRICS:
-            seen = {one: contrast(series[metric], one, metric) for one in asked}
-            said = judged(
-                seen, experiment.design.equivalence_percent, error_rate_of(looks), partial(_excuse, failed=failed)
+            values = {key: contrast(series[metric], key, metric) for key in contrasts}
+            fields_by_contrast = judged(
+                values, experiment.design.equivalence_percent, error_rate_of(looks), partial(_excuse, failed=failed)
             )
             yield from (
-                (one, metric, {"arm": one[0][0], "against": one[0][1], "metric": metric, **fields})
-                for one, fields in said.items()
-                if metric != "cpu" or seen[one].log_ratio.size
+                (key, metric, {"arm": key[0][0], "against": key[0][1], "metric": metric, **fields})
+                for key, fields in fields_by_contrast.items()
+                if metric != "cpu" or values[key].log_ratio.size
             )
 
     return judge
 
 
-def contrast(sessions: Sessions, asked: Contrast, metric: Metric) -> Effects:
-    """One value for each session that has what it needs: the effect of a pair, or of two pairs the difference."""
-    pair, base = asked
-    found = by_session(sessions, pair, metric)
+def contrast(sessions: Sessions, pairs: Contrast, metric: Metric) -> Effects:
+    """Return the effect of a pair, or the difference of the effects of two pairs, for each session that has them."""
+    pair, base = pairs
+    values_by_session = by_session(sessions, pair, metric)
     if base is not None:
-        less = by_session(sessions, base, metric)
-        found = {number: found[number] - less[number] for number in found if number in less}
-    values = np.array(list(found.values())).reshape(-1, 2)
+        base_values = by_session(sessions, base, metric)
+        values_by_session = {
+            number: values_by_session[number] - base_values[number]
+            for number in values_by_session
+            if number in base_values
+        }
+    values = np.array(list(values_by_session.values())).reshape(-1, 2)
     return Effects(log_ratio=values[:, 0], difference_us=values[:, 1])
 
 
-def interactions(found: Sequence[Corner], judge: Judge) -> tuple[Interaction, ...]:
-    """Whether each comparison is the same where the factor is at its first level."""
-    corner_of: dict[Contrast, Corner] = {(corner.pair, corner.base_pair): corner for corner in found}
+def interactions(corners: Sequence[Corner], judge: Judge) -> tuple[Interaction, ...]:
+    """Return how each comparison differs from that at the first level of the factor."""
+    corner_of: dict[Contrast, Corner] = {(corner.pair, corner.base_pair): corner for corner in corners}
     return tuple(
         Interaction(
             **{**fields, "verdict": AGREEMENT[fields["verdict"]]},
@@ -77,10 +82,10 @@ def interactions(found: Sequence[Corner], judge: Judge) -> tuple[Interaction, ..
     )
 
 
-def level_effects(found: Sequence[Corner], judge: Judge) -> tuple[LevelEffect, ...]:
-    """Each level of the factor against its first one: at the reference of the compared factor, and at its levels."""
-    at_reference = {_pairs(corner.pair[1], corner.base_pair[1]): (corner, corner.reference) for corner in found}
-    at_levels = {_pairs(corner.pair[0], corner.base_pair[0]): (corner, corner.level) for corner in found}
+def level_effects(corners: Sequence[Corner], judge: Judge) -> tuple[LevelEffect, ...]:
+    """Return each level of the factor against its first one, at the reference and levels of the compared factor."""
+    at_reference = {_pairs(corner.pair[1], corner.base_pair[1]): (corner, corner.reference) for corner in corners}
+    at_levels = {_pairs(corner.pair[0], corner.base_pair[0]): (corner, corner.level) for corner in corners}
     place_of = at_reference | at_levels
     return tuple(
         LevelEffect(**fields, level=level, **_place(corner, "compared", "factor", "at", "base", "where"))
@@ -89,9 +94,9 @@ def level_effects(found: Sequence[Corner], judge: Judge) -> tuple[LevelEffect, .
     )
 
 
-def both_at_once(found: Sequence[Corner], judge: Judge) -> tuple[BothAtOnce, ...]:
-    """What a comparison says that changes both factors."""
-    corner_of = {_pairs(corner.pair[0], corner.base_pair[1]): corner for corner in found}
+def both_at_once(corners: Sequence[Corner], judge: Judge) -> tuple[BothAtOnce, ...]:
+    """Return the effects of changing both factors at once."""
+    corner_of = {_pairs(corner.pair[0], corner.base_pair[1]): corner for corner in corners}
     return tuple(
         BothAtOnce(
             **fields,
@@ -105,10 +110,12 @@ def both_at_once(found: Sequence[Corner], judge: Judge) -> tuple[BothAtOnce, ...
 
 
 def by_session(sessions: Sessions, pair: Pair, metric: Metric) -> dict[int, Series]:
-    """(log ratio, difference in us) of each session that has the pair."""
-    seen = {number: effects([one], pair, metric) for number, one in sessions.items()}
+    """Return (log ratio, difference in us) for each session that has the pair."""
+    effects_by_session = {number: effects([series], pair, metric) for number, series in sessions.items()}
     return {
-        number: np.array([one.log_ratio[0], one.difference_us[0]]) for number, one in seen.items() if one.log_ratio.size
+        number: np.array([effect.log_ratio[0], effect.difference_us[0]])
+        for number, effect in effects_by_session.items()
+        if effect.log_ratio.size
     }
 
 

@@ -1,4 +1,4 @@
-"""The structure of a factorial experiment: which comparisons are one comparison at different levels of a factor."""
+"""The structure of a factorial experiment: factors, levels, and the comparisons that repeat at another level."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,12 +10,12 @@ from harness.analysis.effects import Pair
 from harness.model import Experiment, Settings
 
 Levels = Mapping[str, str]  # of an arm: each setting as text
-UNSET = "unset"  # a knob that this arm leaves alone
+UNSET = "unset"  # the level of a knob that an arm does not set
 
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """A setting that varies, its levels in the order of the arms; `followers` vary only where it does."""
+    """A setting that varies, with its levels in the order of the arms; `followers` vary only with it."""
 
     name: str
     levels: tuple[str, ...]
@@ -24,9 +24,9 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Corner:
-    """A comparison where `factor` is `at`, and the same where it is at its first level, `base`.
+    """A comparison with `factor` at `at` (`pair`), and the same with it at its first level, `base` (`base_pair`).
 
-    The arm of either has the compared factor at `level`, the other at `reference`. `where`: what other factors are at.
+    Both compare `level` of the compared factor with `reference`. `where` has the levels of all other factors.
     """
 
     compared: str
@@ -39,14 +39,10 @@ class Corner:
     pair: Pair
     base_pair: Pair
 
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return (*self.pair, *self.base_pair)
-
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The arms but for the control, what is compared, and what varies beside it."""
+    """The levels of all arms except the control, the compared factor, and the other factors."""
 
     arms: Mapping[str, Levels]
     compared: str
@@ -54,9 +50,9 @@ class Table:
 
 
 def corners(experiment: Experiment) -> list[Corner]:
-    """Factor by factor, in the order of the settings; none where each arm is compared with one named arm.
+    """Return them factor by factor, in the order of the settings; none if all arms are compared with one named arm.
 
-    Who is alike is seen in the settings alone. The control takes no part.
+    Arms are matched by their settings alone, without the control.
     """
     against = experiment.design.against
     if isinstance(against, str):
@@ -74,7 +70,7 @@ def corners(experiment: Experiment) -> list[Corner]:
 
 
 def factors_of(arms: Sequence[Levels], compared: str) -> list[Factor]:
-    """What varies beside the `compared` setting. What another setting determines follows it and is no factor."""
+    """Return the factors besides the `compared` setting. A setting that another one determines is no factor."""
     keys = dict.fromkeys(key for levels in arms for key in levels)
     varying = [key for key in keys if key != compared and len({_of(levels, key) for levels in arms}) > 1]
     leading = [key for key in varying if not any(_leads(arms, varying, other, key) for other in varying)]
@@ -89,15 +85,13 @@ def factors_of(arms: Sequence[Levels], compared: str) -> list[Factor]:
 
 
 def levels_of(settings: Settings) -> dict[str, str]:
-    """Each setting as text, each knob by its dotted name."""
+    """Return each setting as text, and each knob by its dotted name."""
     values = settings.model_dump(mode="json")
     values |= {f"knobs.{name}": value for name, value in values.pop("knobs").items()}
     return {key: _text(value) for key, value in values.items()}
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
     if isinstance(value, float):
         return f"{value:g}"
     return value if isinstance(value, str) and value else json.dumps(value)
@@ -107,30 +101,31 @@ def _of(levels: Levels, key: str) -> str:
     return levels.get(key, UNSET)
 
 
-def _determines(arms: Sequence[Levels], one: str, other: str) -> bool:
-    return len({(_of(levels, one), _of(levels, other)) for levels in arms}) == len(
-        {_of(levels, one) for levels in arms}
+def _determines(arms: Sequence[Levels], key: str, other: str) -> bool:
+    """Whether the level of `key` determines that of `other`."""
+    return len({(_of(levels, key), _of(levels, other)) for levels in arms}) == len(
+        {_of(levels, key) for levels in arms}
     )
 
 
 def _leads(arms: Sequence[Levels], varying: Sequence[str], other: str, key: str) -> bool:
-    """Whether `key` only follows `other`; of two that determine each other the first leads."""
+    """Whether `key` follows `other`; of two that determine each other, the first leads."""
     if other == key or not _determines(arms, other, key):
         return False
     return not _determines(arms, key, other) or varying.index(other) < varying.index(key)
 
 
 def _at_first_level(table: Table, factor: Factor, pair: Pair, pairs: Sequence[Pair]) -> Iterator[Pair]:
-    """The comparison like `pair`, but where `factor` is at its first level: one, or none."""
+    """Yield the comparison like `pair`, but with `factor` at its first level, if there is any."""
     for other in pairs:
-        alike = all(_alike(table.arms[one], table.arms[two], factor) for one, two in zip(pair, other, strict=True))
+        alike = all(_alike(table.arms[arm], table.arms[like], factor) for arm, like in zip(pair, other, strict=True))
         if alike and other != pair and _of(table.arms[other[0]], factor.name) == factor.levels[0]:
             yield other
 
 
-def _alike(one: Levels, other: Levels, factor: Factor) -> bool:
-    apart = {key for key in one.keys() | other.keys() if _of(one, key) != _of(other, key)}
-    return apart <= {factor.name, *factor.followers}
+def _alike(levels: Levels, others: Levels, factor: Factor) -> bool:
+    differing = {key for key in levels.keys() | others.keys() if _of(levels, key) != _of(others, key)}
+    return differing <= {factor.name, *factor.followers}
 
 
 def _corner(table: Table, factor: Factor, pair: Pair, base_pair: Pair) -> Corner:

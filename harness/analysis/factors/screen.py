@@ -1,4 +1,4 @@
-"""The effects that a screen can tell, as weights over its arms, and which of them its design mixes with each other."""
+"""The effects that a screen can estimate, as weights over its arms, and their confounding."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from harness.experiment.screens import short_names
 from harness.model import Experiment
 
-AVERAGING = ("factorial", "plackett-burman", "resolution-iv")  # one at a time, each effect is a comparison
+AVERAGING = ("factorial", "plackett-burman", "resolution-iv")  # in a one-at-a-time screen each effect is a comparison
 TINY = 1e-9
 
 Weights = Mapping[str, float]  # by arm, with sum 0
@@ -19,7 +19,7 @@ Levels = Mapping[str, Mapping[str, str]]  # arm, factor, level
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A factor from its first level to another one."""
+    """A change of a factor from its first level, `base`, to another one, `at`."""
 
     factor: str
     at: str
@@ -28,7 +28,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Main:
-    """A change on average over the arms that are as `where` says."""
+    """The contrast of a change, averaged over the arms with the levels in `where`."""
 
     change: Change
     where: Mapping[str, str]
@@ -39,7 +39,7 @@ class Main:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """How much the effect of `change` differs with `other` made from that without it."""
+    """The contrast of an interaction: the effect of `change` with `other`, less that without it."""
 
     change: Change
     other: Change
@@ -47,42 +47,46 @@ class Both:
     mixed_with: tuple[str, ...] = ()
 
     def name(self, short: Mapping[str, str]) -> str:
+        """Return a name like `a x b` from the short names of the factors."""
         return f"{short[self.change.factor]} x {short[self.other.factor]}"
 
 
 def averages(experiment: Experiment) -> bool:
+    """Whether the experiment is a screen whose effects are averages over arms."""
     return experiment.design.screen in AVERAGING
 
 
 def mains(experiment: Experiment) -> list[Main]:
-    """Factor by factor; where one is compared, at each of its levels."""
+    """Return the main effects factor by factor, at each level of the compared factor if there is one."""
     if not averages(experiment):
         return []
     levels, compared = experiment.levels, compared_factor(experiment)
     changes = [change for change in changes_of(levels) if change.factor != compared]
     short = short_names(_factors(levels))
-    found: list[Main] = []
+    effects: list[Main] = []
     for where in _places(levels, compared):
         arms = {arm: at for arm, at in levels.items() if where.items() <= at.items()}
         pairs = [_both(arms, *pair) for pair in _pairs(changes)]
         for change in changes:
             weights = _main_weights(arms, change)
             fully, partly = _mixed(weights, [] if _is_whole(experiment) else pairs)
-            found.append(Main(change, where, weights, tuple(one.name(short) for one in fully), len(partly)))
-    return found
+            effects.append(
+                Main(change, where, weights, tuple(interaction.name(short) for interaction in fully), len(partly))
+            )
+    return effects
 
 
 def boths(experiment: Experiment) -> list[Both]:
-    """Those of two factors that the design resolves: what is mixed with a whole other one is told once, with it.
+    """Return the two-factor interactions that the design resolves; of fully confounded ones only the first.
 
-    What a factor does to the compared one is always resolved, because every run is made at all levels of that.
+    Interactions with the compared factor are always resolved, because every run is made at all of its levels.
     """
     if not averages(experiment):
         return []
     levels, compared = experiment.levels, compared_factor(experiment)
     changes = changes_of(levels)
     with_compared = [
-        _both(levels, one, other) for one, other in _pairs(changes) if compared in (one.factor, other.factor)
+        _both(levels, change, other) for change, other in _pairs(changes) if compared in (change.factor, other.factor)
     ]
     others = [_both(levels, *pair) for pair in _pairs([change for change in changes if change.factor != compared])]
     if _is_whole(experiment):
@@ -92,13 +96,13 @@ def boths(experiment: Experiment) -> list[Both]:
 
 
 def compared_factor(experiment: Experiment) -> str:
-    """The one that `against` compares, or ""."""
+    """Return the factor that `against` compares, or ""."""
     against = experiment.design.against
     return "" if isinstance(against, str) else next(iter(against.keys() & set(_factors(experiment.levels))), "")
 
 
 def changes_of(levels: Levels) -> list[Change]:
-    """Each level of each factor beside its first one."""
+    """Return the changes to each level of each factor except the first."""
     first = next(iter(levels.values()))
     return [
         Change(factor, at, base)
@@ -113,7 +117,7 @@ def _factors(levels: Levels) -> list[str]:
 
 
 def _is_whole(experiment: Experiment) -> bool:
-    """Whether every combination is an arm, so that nothing is mixed."""
+    """Whether every combination is an arm, so that nothing is confounded."""
     return experiment.design.screen == "factorial"
 
 
@@ -124,17 +128,17 @@ def _places(levels: Levels, compared: str) -> list[dict[str, str]]:
 
 
 def _pairs(changes: Sequence[Change]) -> Iterator[tuple[Change, Change]]:
-    return ((one, other) for one, other in combinations(changes, 2) if one.factor != other.factor)
+    return ((change, other) for change, other in combinations(changes, 2) if change.factor != other.factor)
 
 
 def _main_weights(levels: Levels, change: Change) -> Weights:
-    """The mean over arms at the level, less that over arms at the first one."""
+    """Return the weights of the mean over arms at the level, less that over arms at the first level."""
     at, base = (_cell(levels, {change.factor: level}) for level in (change.at, change.base))
     return _sum({arm: 1 / len(at) for arm in at}, {arm: -1 / len(base) for arm in base})
 
 
 def _both(levels: Levels, change: Change, other: Change) -> Both:
-    """The difference of two differences of means."""
+    """Return the interaction as a difference of two differences of means."""
     weights: Weights = {}
     for other_level, sign in ((other.at, 1), (other.base, -1)):
         inside = _cell(levels, {other.factor: other_level})
@@ -147,12 +151,15 @@ def _cell(levels: Levels, where: Mapping[str, str]) -> list[str]:
     return [arm for arm, of in levels.items() if where.items() <= of.items()]
 
 
-def _sum(one: Weights, other: Weights) -> Weights:
-    return {arm: one.get(arm, 0) + other.get(arm, 0) for arm in [*one, *(arm for arm in other if arm not in one)]}
+def _sum(weights: Weights, other: Weights) -> Weights:
+    return {
+        arm: weights.get(arm, 0) + other.get(arm, 0)
+        for arm in [*weights, *(arm for arm in other if arm not in weights)]
+    }
 
 
 def _mixed(weights: Weights, others: Sequence[Both]) -> tuple[list[Both], list[Both]]:
-    """(those that are the same contrast but for sign and scale, those that contain a part of it)."""
+    """Return (the same contrasts up to sign and scale, the contrasts that are correlated with it)."""
     arms = list(weights)
     own = _direction(weights, arms)
     shares = [abs(float(own @ _direction(other.weights, arms))) for other in others]
@@ -167,13 +174,13 @@ def _direction(weights: Weights, arms: Sequence[str]) -> NDArray[np.float64]:
 
 
 def _resolved(family: Sequence[Both], singles: Sequence[Weights], short: Mapping[str, str]) -> Iterator[Both]:
-    """Those without a part of a single factor's effect, nor a mere part of another of the family."""
-    told: set[str] = set()
-    for one in family:
-        of_singles = any(any(_mixed(single, [one])) for single in singles)
-        fully, partly = _mixed(one.weights, [other for other in family if other is not one])
-        name = one.name(short)
-        if not of_singles and not partly and name not in told:
+    """Yield those that are not confounded with a main effect, nor partly with another interaction."""
+    listed: set[str] = set()
+    for interaction in family:
+        has_main_effect = any(any(_mixed(single, [interaction])) for single in singles)
+        fully, partly = _mixed(interaction.weights, [other for other in family if other is not interaction])
+        name = interaction.name(short)
+        if not has_main_effect and not partly and name not in listed:
             names = tuple(other.name(short) for other in fully)
-            told |= {name, *names}
-            yield Both(one.change, one.other, one.weights, names)
+            listed |= {name, *names}
+            yield Both(interaction.change, interaction.other, interaction.weights, names)

@@ -1,4 +1,4 @@
-"""Whether load tools see effects of the same sign, and where not, why, as far as the data can tell."""
+"""Whether load tools agree on the sign of effects and, if not, why."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -14,17 +14,19 @@ TOOL = "tool"
 def tool_signs(
     experiment: Experiment, comparisons: Sequence[Comparison], records: Sequence[Record]
 ) -> tuple[ToolSign, ...]:
-    """Each comparison by a tool beside the same by our client, or else by the first tool; the typical request.
+    """Return the agreement of each tool with our client (or else with the first tool) on each latency comparison.
 
-    The sign is known when the interval excludes zero and no request failed.
+    A sign is known if the interval excludes zero and no request failed.
     """
-    latency = {(one.arm, one.against): one for one in comparisons if one.metric == "latency"}
-    found = ((latency[pair], latency[same]) for pair, same in _couples(experiment) if {pair, same} <= latency.keys())
-    return tuple(_sign(experiment, one, reference, records) for one, reference in found)
+    latency = {
+        (comparison.arm, comparison.against): comparison for comparison in comparisons if comparison.metric == "latency"
+    }
+    couples = ((latency[pair], latency[same]) for pair, same in _couples(experiment) if {pair, same} <= latency.keys())
+    return tuple(_sign(experiment, comparison, reference, records) for comparison, reference in couples)
 
 
 def _couples(experiment: Experiment) -> Iterator[tuple[Pair, Pair]]:
-    """(a comparison by another tool, the same by the tool of reference)."""
+    """Yield (a comparison by another tool, the same by the reference tool)."""
     if isinstance(experiment.design.against, str):
         return
     pairs = [pair for pair in experiment.pairs if experiment.arm(pair[0]).control_of is None]
@@ -42,61 +44,65 @@ def _tool(experiment: Experiment, pair: Pair) -> str:
 
 
 def _but_for_tool(experiment: Experiment, pair: Pair) -> list[dict[str, str]]:
-    """What both arms of a pair are, but for who asks and how long: settings that begin with "tool"."""
-    levels = [levels_of(experiment.arm(name).settings) for name in pair]
-    return [{key: level for key, level in one.items() if not key.startswith(TOOL)} for one in levels]
+    """Return the levels of both arms of a pair, without the settings that begin with "tool"."""
+    arm_levels = [levels_of(experiment.arm(name).settings) for name in pair]
+    return [{key: level for key, level in levels.items() if not key.startswith(TOOL)} for levels in arm_levels]
 
 
-def _sign(experiment: Experiment, one: Comparison, reference: Comparison, records: Sequence[Record]) -> ToolSign:
-    names = [_tool(experiment, (each.arm, each.against)) for each in (one, reference)]
-    verdict = _same(direction(one), direction(reference))
+def _sign(experiment: Experiment, comparison: Comparison, reference: Comparison, records: Sequence[Record]) -> ToolSign:
+    names = [_tool(experiment, (either.arm, either.against)) for either in (comparison, reference)]
+    verdict = _same(direction(comparison), direction(reference))
     return ToolSign(
         tool=names[0],
         reference=names[1],
-        arm=one.arm,
-        against=one.against,
+        arm=comparison.arm,
+        against=comparison.against,
         verdict=verdict,
-        why=() if verdict == "same" else tuple(_reasons(names, one, reference, records)),
+        why=() if verdict == "same" else tuple(_reasons(names, comparison, reference, records)),
     )
 
 
-def direction(one: Comparison) -> int:
-    """-1 faster, 1 slower, 0 unknown: the interval contains zero, or there is no verdict."""
-    if one.verdict is None or one.percent_low is None or one.percent_high is None:
+def direction(comparison: Comparison) -> int:
+    """Return -1 for faster, 1 for slower, 0 for unknown: the interval contains zero, or there is no verdict."""
+    if comparison.verdict is None or comparison.percent_low is None or comparison.percent_high is None:
         return 0
-    return (one.percent_low > 0) - (one.percent_high < 0)
+    return (comparison.percent_low > 0) - (comparison.percent_high < 0)
 
 
-def _same(one: int, reference: int) -> SameSign:
-    if not one or not reference:
+def _same(sign: int, reference: int) -> SameSign:
+    if not sign or not reference:
         return "undecided"
-    return "same" if one == reference else "opposite"
+    return "same" if sign == reference else "opposite"
 
 
-def _reasons(names: Sequence[str], one: Comparison, reference: Comparison, records: Sequence[Record]) -> Iterator[str]:
+def _reasons(
+    names: Sequence[str], comparison: Comparison, reference: Comparison, records: Sequence[Record]
+) -> Iterator[str]:
     tool, other = names
-    for name, seen in ((tool, one), (other, reference)):
-        if not direction(seen):
-            yield _open(name, seen)
-    yield from _coarse(tool, one, reference, records)
-    yield from _fewer(names, one, reference, records)
+    for name, either in ((tool, comparison), (other, reference)):
+        if not direction(either):
+            yield _open(name, either)
+    yield from _coarse(tool, comparison, reference, records)
+    yield from _fewer(names, comparison, reference, records)
 
 
-def _open(name: str, seen: Comparison) -> str:
-    if seen.verdict is None or seen.percent_low is None or seen.percent_high is None:
-        return f"There is no verdict by {name}: {seen.why.rstrip('.')}."
-    return f"The interval of {name} contains zero ({seen.percent_low:+.1f} to {seen.percent_high:+.1f} %)."
+def _open(name: str, comparison: Comparison) -> str:
+    if comparison.verdict is None or comparison.percent_low is None or comparison.percent_high is None:
+        return f"There is no verdict by {name}: {comparison.why.rstrip('.')}."
+    return f"The interval of {name} contains zero ({comparison.percent_low:+.1f} to {comparison.percent_high:+.1f} %)."
 
 
-def _coarse(tool: str, one: Comparison, reference: Comparison, records: Sequence[Record]) -> Iterator[str]:
-    step = step_us(visit.mean_us for visit in _visits(records, (one.arm, one.against)))
+def _coarse(tool: str, comparison: Comparison, reference: Comparison, records: Sequence[Record]) -> Iterator[str]:
+    step = step_us(visit.mean_us for visit in _visits(records, (comparison.arm, comparison.against)))
     expected_us = abs(reference.us or 0)
     if step > expected_us > 0:
         yield f"The times of {tool} come in steps of {step:g} us, and the difference is {expected_us:.0f} us."
 
 
-def _fewer(names: Sequence[str], one: Comparison, reference: Comparison, records: Sequence[Record]) -> Iterator[str]:
-    own, others = (_requests(records, (each.arm, each.against)) for each in (one, reference))
+def _fewer(
+    names: Sequence[str], comparison: Comparison, reference: Comparison, records: Sequence[Record]
+) -> Iterator[str]:
+    own, others = (_requests(records, (either.arm, either.against)) for either in (comparison, reference))
     if own < others:
         yield f"{names[0]} sent {own} requests over both arms where {names[1]} sent {others}."
 

@@ -1,1 +1,1 @@
-"""What each rung of the ladder adds, and whether all of them together add as much."""
+"""The ladder: the effect of each rung, and whether the rungs add up."""

@@ -1,4 +1,4 @@
-"""What was counted of a step: differences per request that go with its time, or do not."""
+"""Counters behind a ladder step: differences per request in CPU time, switches, packets."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -11,23 +11,23 @@ LINK_PACKETS = "net.link_packets"
 
 
 def backing(records: Sequence[Record], pair: Pair) -> dict[str, Amount]:
-    """By name, in the order in which a report shows them; what was not counted is left out."""
-    found = {name: amount(difference(records, pair, value, centre)) for name, (value, centre) in QUANTITIES.items()}
-    return {name: seen for name, seen in found.items() if seen}
+    """Return the differences by name, in the order of the report, without those that were not counted."""
+    intervals = {name: amount(difference(records, pair, value, centre)) for name, (value, centre) in QUANTITIES.items()}
+    return {name: interval for name, interval in intervals.items() if interval}
 
 
 def _cpu_us(visit: VisitRow) -> float | None:
-    """Of the servers; of a relay too, where it is counted as one of them."""
+    """Return the CPU time of the servers, including a relay that counts as one of them."""
     return sum(visit.cpu_us.get(role, 0.0) for role in SERVER_ROLES) if visit.cpu_us else None
 
 
 def _counted(names: Sequence[str], visit: VisitRow) -> float | None:
-    """The sum of counters, where all of them were read."""
+    """Return the sum of counters if all of them were read."""
     return sum(visit.counters[name] for name in names) if set(names) <= visit.counters.keys() else None
 
 
 def _link_packets(visit: VisitRow) -> float | None:
-    """No packets where there are no links; None where no network was read."""
+    """Return the packets over links, 0 without links; None if the network was not read."""
     return visit.counters.get(LINK_PACKETS, 0.0) if "net.segments_out" in visit.counters else None
 
 

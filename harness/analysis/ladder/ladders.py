@@ -1,4 +1,4 @@
-"""Each ladder of an experiment: its steps as they were compared, its top, and whether its rungs add up."""
+"""The ladders of an experiment: steps, top, and whether the rungs add up."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -47,67 +47,73 @@ def ladders(
     comparisons: Sequence[Comparison],
     looks: Sequence[int] = (),
 ) -> tuple[Ladder, ...]:
-    """From what was compared; tops, sums, and what goes beyond sums are a family each under Holm's correction.
+    """Return the ladders; none for a search for capacities, whose steps are no times.
 
-    None where nothing climbs, and none of a search for capacities, whose steps are no times.
+    Steps are the comparisons. Tops, sums, and excesses over sums are each a family under Holm's correction.
     """
-    found = [] if searches(experiment) else structures(experiment)
-    compared = {(one.arm, one.against): one for one in comparisons if one.metric == METRIC}
+    candidates = [] if searches(experiment) else structures(experiment)
+    compared = {
+        (comparison.arm, comparison.against): comparison for comparison in comparisons if comparison.metric == METRIC
+    }
     judge = partial(_judged, experiment, sessions, looks)
-    wholes = [whole for one in found for whole in one.wholes if whole.parts]
-    said = {
-        **judge([_alone(one.top) for one in found if one.top]),
+    wholes = [whole for structure in candidates for whole in structure.wholes if whole.parts]
+    fields_by_sum = {
+        **judge([_alone(structure.top) for structure in candidates if structure.top]),
         **judge([Sum(whole.parts) for whole in wholes]),
         **judge([_beyond(whole) for whole in wholes]),
     }
     records = [session.record for session in sessions]
-    return tuple(_ladder(experiment, one, compared, said, records) for one in found)
+    return tuple(_ladder(experiment, structure, compared, fields_by_sum, records) for structure in candidates)
 
 
 def _ladder(
     experiment: Experiment,
-    of: Structure,
+    structure: Structure,
     compared: Mapping[Pair, Comparison],
-    said: Said,
+    fields_by_sum: Said,
     records: Sequence[Record],
 ) -> Ladder:
     return Ladder(
-        transport=of.transport,
-        where=dict(of.where),
-        bottom=of.bottom,
+        transport=structure.transport,
+        where=dict(structure.where),
+        bottom=structure.bottom,
         steps=(
-            *(_step(experiment, compared[pair], "network", records) for pair in of.network),
-            *(_step(experiment, compared[pair], "sandbox", records) for pair in of.sandbox),
+            *(_step(experiment, compared[pair], "network", records) for pair in structure.network),
+            *(_step(experiment, compared[pair], "sandbox", records) for pair in structure.sandbox),
         ),
-        top=_climb(experiment, of.top, said[_alone(of.top)]) if of.top else None,
-        together=tuple(_together(experiment, whole, compared, said) for whole in of.wholes),
+        top=_climb(experiment, structure.top, fields_by_sum[_alone(structure.top)]) if structure.top else None,
+        together=tuple(_together(experiment, whole, compared, fields_by_sum) for whole in structure.wholes),
     )
 
 
-def _step(experiment: Experiment, one: Comparison, kind: str, records: Sequence[Record]) -> LadderStep:
-    pair = (one.arm, one.against)
+def _step(experiment: Experiment, comparison: Comparison, kind: str, records: Sequence[Record]) -> LadderStep:
+    pair = (comparison.arm, comparison.against)
     return LadderStep.model_validate(
-        {**_as_climb(experiment, one).model_dump(), "kind": kind, "backing": backing(records, pair)}
+        {**_as_climb(experiment, comparison).model_dump(), "kind": kind, "backing": backing(records, pair)}
     )
 
 
-def _as_climb(experiment: Experiment, one: Comparison) -> Climb:
-    return Climb(**one.model_dump(exclude={"checks"}), rungs=_rungs(experiment, (one.arm, one.against)))
+def _as_climb(experiment: Experiment, comparison: Comparison) -> Climb:
+    return Climb(
+        **comparison.model_dump(exclude={"checks"}), rungs=_rungs(experiment, (comparison.arm, comparison.against))
+    )
 
 
 def _climb(experiment: Experiment, pair: Pair, fields: Fields) -> Climb:
     return Climb(arm=pair[0], against=pair[1], metric=METRIC, rungs=_rungs(experiment, pair), **fields)
 
 
-def _together(experiment: Experiment, whole: Whole, compared: Mapping[Pair, Comparison], said: Said) -> Together:
+def _together(
+    experiment: Experiment, whole: Whole, compared: Mapping[Pair, Comparison], fields_by_sum: Said
+) -> Together:
     measured = _as_climb(experiment, compared[whole.pair])
     if not whole.parts:
         return Together(measured=measured, missing=whole.missing)
-    beyond: dict[str, Any] = dict(said[_beyond(whole)])
+    beyond: dict[str, Any] = dict(fields_by_sum[_beyond(whole)])
     return Together(
         measured=measured,
         parts=tuple(arm for arm, _ in whole.parts),
-        sum=_climb(experiment, whole.pair, said[Sum(whole.parts)]),
+        sum=_climb(experiment, whole.pair, fields_by_sum[Sum(whole.parts)]),
         beyond=Beyond(
             arm=whole.pair[0],
             against=whole.pair[1],
@@ -118,7 +124,7 @@ def _together(experiment: Experiment, whole: Whole, compared: Mapping[Pair, Comp
 
 
 def _rungs(experiment: Experiment, pair: Pair) -> tuple[str, ...]:
-    """What the higher arm has and the lower has not."""
+    """Return the rungs that the higher arm has and the lower has not."""
     higher, lower = (_all_rungs(experiment.arm(name).settings) for name in pair)
     return tuple(rung for rung in higher if rung not in lower)
 
@@ -136,13 +142,13 @@ def _beyond(whole: Whole) -> Sum:
 
 
 def _judged(
-    experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int], asked: Iterable[Sum]
+    experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int], family: Iterable[Sum]
 ) -> dict[Sum, Fields]:
     series = {session.record.session: over_rounds(session.record, METRIC) for session in sessions}
     failed = failures(session.record for session in sessions)
     return judged(
-        {one: summed(series, one, METRIC) for one in asked},
+        {pair_sum: summed(series, pair_sum, METRIC) for pair_sum in family},
         experiment.design.equivalence_percent,
         error_rate_of(looks),
-        excuse=lambda one: failure_excuse(one.arms, failed),
+        excuse=lambda pair_sum: failure_excuse(pair_sum.arms, failed),
     )

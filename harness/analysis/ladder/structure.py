@@ -1,4 +1,4 @@
-"""The structure of an experiment that climbs: the steps of each ladder, and which of them make up a whole."""
+"""The structure of each ladder: its steps, and the arms that have several rungs at once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ Levels = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """Several rungs at once: the pair with the bottom, and the pairs whose sum it is held against.
+    """An arm with several rungs at once: the pair with the bottom, and the pairs whose sum it is compared with.
 
-    `bare` is the arm on its network under no sandbox, or "". `missing` are rungs that no arm stands on by itself; then
+    `bare` is the arm on the same network without a sandbox, or "". `missing` are rungs that no arm has by itself; then
     there are no parts.
     """
 
@@ -29,9 +29,9 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """The pairs of one ladder: `network` steps from the bottom up, `sandbox` steps beside them, and the wholes.
+    """The pairs of one ladder: `network` steps from the bottom up, `sandbox` steps, and the arms with several rungs.
 
-    `top` are the network rung of a whole, or the highest, and the bottom, where more than one step lies between.
+    `top` compares the network rung of such an arm, or the highest one, with the bottom, if there are several steps.
     """
 
     transport: str
@@ -44,21 +44,21 @@ class Structure:
 
 
 def structures(experiment: Experiment) -> list[Structure]:
-    """One for each combination of the settings that are no rungs, and each leg; none where nothing climbs."""
+    """Return a structure for each combination of the other settings and each leg; none without a ladder."""
     if not climbs(experiment.design):
         return []
     groups = _groups([arm for arm in experiment.arms if arm.control_of is None])
     levels = [where for where, _ in groups]
     varying = [key for key in dict.fromkeys(key for where in levels for key in where) if _varies(key, levels)]
-    found = (
+    candidates = (
         _structure(arms, dict(experiment.pairs), {key: where[key] for key in varying if key in where})
         for where, arms in groups
     )
-    return [structure for structure in found if structure]
+    return [structure for structure in candidates if structure]
 
 
 def _groups(arms: Sequence[Arm]) -> list[tuple[Levels, list[Arm]]]:
-    """(settings, arms): those that differ in rungs only. What is on the host's network belongs to each leg."""
+    """Return (settings, arms that differ in rungs only). Arms on the host's network belong to each leg."""
     groups: dict[tuple[tuple[str, str], ...], list[Arm]] = {}
     for arm in arms:
         groups.setdefault(tuple(_beside_rungs(arm).items()), []).append(arm)
@@ -86,7 +86,7 @@ def _varies(key: str, levels: Sequence[Levels]) -> bool:
 
 
 def _structure(arms: Sequence[Arm], against: Mapping[str, str], where: Levels) -> Structure | None:
-    """None without an arm at the bottom, or any above it."""
+    """Return the structure; None without an arm at the bottom, or without any above it."""
     bottom = next((arm for arm in arms if arm.settings.network == HOST and not arm.settings.sandbox), None)
     higher = [arm for arm in arms if arm.name in against]
     if bottom is None or not higher:
@@ -117,14 +117,14 @@ def _top(bare: Sequence[str], network: Sequence[Pair], bottom: str) -> Pair | No
 
 
 def _whole(arm: Arm, arms: Sequence[Arm], against: Mapping[str, str]) -> Whole:
-    """Its network's steps, then its sandbox: rung by rung, or where that is not there, all of it by itself."""
+    """Return the arm with its parts: the network steps, then the sandbox rung by rung, or else all at once."""
     network, sandbox = arm.settings.network, arm.settings.sandbox
-    bare = [one.name for one in arms if one.settings.network == network and not one.settings.sandbox]
-    alone = {one.settings.sandbox[0]: one.name for one in reversed(arms) if len(one.settings.sandbox) == 1}
+    bare = [other.name for other in arms if other.settings.network == network and not other.settings.sandbox]
+    alone = {other.settings.sandbox[0]: other.name for other in reversed(arms) if len(other.settings.sandbox) == 1}
     under = [alone[rung] for rung in sandbox if rung in alone]
     missing = [rung for rung in sandbox if rung not in alone]
     if missing:
-        under = [one.name for one in arms if one is not arm and _is_bundle(one, sandbox)][:1]
+        under = [other.name for other in arms if other is not arm and _is_bundle(other, sandbox)][:1]
     missing = [*([] if bare else [network]), *([] if under else missing)]
     names = [] if missing else [*reversed(_chain(bare[0], against)), *under]
     parts = tuple((name, against[name]) for name in names)
@@ -136,5 +136,5 @@ def _is_bundle(arm: Arm, sandbox: Sequence[str]) -> bool:
 
 
 def _chain(name: str, against: Mapping[str, str]) -> list[str]:
-    """The arms from `name` down, but for the bottom."""
+    """Return the arms from `name` down, without the bottom."""
     return [name, *_chain(against[name], against)] if name in against else []

@@ -1,4 +1,4 @@
-"""Sums of steps, session by session, and what a whole has beyond the sum of its parts."""
+"""Sums of ladder steps, session by session."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,17 +20,19 @@ class Sum:
 
     @property
     def arms(self) -> tuple[str, ...]:
+        """All arms of the pairs."""
         return tuple(dict.fromkeys(name for pair in (*self.plus, *self.minus) for name in pair))
 
 
-def summed(sessions: Mapping[int, Mapping[str, Series]], asked: Sum, metric: Metric) -> Effects:
-    """One value for each session that has every pair; `sessions` are what `over_rounds` gave, by number.
+def summed(sessions: Mapping[int, Mapping[str, Series]], pair_sum: Sum, metric: Metric) -> Effects:
+    """Return the sum for each session that has every pair; `sessions` are results of `over_rounds`, by number.
 
-    Steps are added as the report shows them: each the typical round of its session, so the sum of the table's rows is
-    the table's sum.
+    Each step is the typical round of its session, so the rows of the report's table add up to its sum.
     """
-    signs = np.array([1.0] * len(asked.plus) + [-1.0] * len(asked.minus))
-    seen = [by_session(sessions, pair, metric) for pair in (*asked.plus, *asked.minus)]
-    shared = [number for number in sessions if all(number in one for one in seen)]
-    values = np.array([signs @ np.array([one[number] for one in seen]) for number in shared]).reshape(-1, 2)
+    signs = np.array([1.0] * len(pair_sum.plus) + [-1.0] * len(pair_sum.minus))
+    by_pair = [by_session(sessions, pair, metric) for pair in (*pair_sum.plus, *pair_sum.minus)]
+    complete = [number for number in sessions if all(number in values_by_session for values_by_session in by_pair)]
+    values = np.array(
+        [signs @ np.array([values_by_session[number] for values_by_session in by_pair]) for number in complete]
+    ).reshape(-1, 2)
     return Effects(log_ratio=values[:, 0], difference_us=values[:, 1])

@@ -1,1 +1,1 @@
-"""From the visits of a pilot to the lengths of a run: carry-over, Allan deviation, spread."""
+"""The pilot: carry-over, Allan deviation and variance, and the settle and burst that follow."""

@@ -1,4 +1,4 @@
-"""Chooses settle and burst from a few sessions of long visits, and says how narrow an interval they will give."""
+"""Choose settle and burst from a few sessions of long visits, and predict the width of the interval."""
 
 import math
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ def pilot_of(
     counting_s: float = 0.0,
     slowness: float = 1.0,
 ) -> Pilot:
-    """What `sessions` show, of which each made the visits of `trial_of`; `spent_s` of the budget are gone.
+    """Return the result of the pilot from `sessions` with the visits of `trial_of`; `spent_s` of the budget are used.
 
-    The file's own settle and burst stand. Where no single request was seen, because it failed, or where visits are long
-    for other reasons, both curves are empty and the lengths are the usual ones.
+    Settle and burst of the file have priority. Without single times, or with visits that are long for other reasons,
+    both curves are empty and the lengths are the defaults.
     """
     times = times_by_position([] if has_long_visits(experiment) else sessions)
     curve = carry_over(times)
@@ -65,17 +65,17 @@ def _burst(experiment: Experiment, allan: Sequence[AllanPoint]) -> int:
 
 
 def _near(allan: Sequence[AllanPoint], burst: int) -> AllanPoint | None:
-    """The longest burst on the curve that is no longer than `burst`."""
+    """Return the point of the longest burst that is no longer than `burst`."""
     return max((point for point in allan if point.burst <= burst), key=lambda point: point.burst, default=None)
 
 
 def _spread(experiment: Experiment, sessions: Sequence[PilotSession], settle: int, point: AllanPoint | None) -> Spread:
-    """Two bursts of a round are neighbours, so their difference is sqrt(2) times the Allan deviation."""
+    """Return the spread. Two bursts of a round are neighbours, so their difference is sqrt(2) Allan deviations."""
     series = [series_us(session, settle) for session in sessions]
-    seen = round_sd_percent(series, experiment.pairs) if point is None else math.sqrt(2) * point.deviation_percent
+    round_sd = round_sd_percent(series, experiment.pairs) if point is None else math.sqrt(2) * point.deviation_percent
     return Spread(
         session_sd_percent=session_sd_percent(series, experiment.pairs),
-        round_sd_percent=NOMINAL_SPREAD.round_sd_percent if seen is None else seen,
+        round_sd_percent=NOMINAL_SPREAD.round_sd_percent if round_sd is None else round_sd,
     )
 
 

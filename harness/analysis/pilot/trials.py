@@ -1,4 +1,4 @@
-"""What the visits of a pilot hold: times by position, series over rounds, and what a round costs."""
+"""The times of a pilot: by position, by round, and the cost of a round."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from harness.model import Visit
 
 @dataclass(frozen=True, slots=True)
 class PilotSession:
-    """Visits in order, how long they took together, and what the session took beside them."""
+    """The visits of a session in order, their total time, and the rest of the session's time."""
 
     visits: Sequence[Visit]
     visiting_s: float
@@ -21,9 +21,9 @@ class PilotSession:
 
 
 def times_by_position(sessions: Sequence[PilotSession]) -> Series:
-    """Nanoseconds, (visits, positions), of the visits of which every request was answered and timed, one by one.
+    """Return nanoseconds, (visits, positions), of the visits with a single time for every request.
 
-    Sessions may differ in the length of their visits; the shortest sets the positions.
+    Visits of sessions may differ in length; the shortest sets the positions.
     """
     visits = [visit.latency_ns for session in sessions for visit in _whole(session)]
     positions = min(map(len, visits), default=0)
@@ -31,9 +31,9 @@ def times_by_position(sessions: Sequence[PilotSession]) -> Series:
 
 
 def series_us(session: PilotSession, settle: int) -> dict[str, Series]:
-    """Per arm the mean times of its visits without their first `settle` requests, (rounds,): NaN where there is none.
+    """Return the mean time of each arm's visits without their first `settle` requests, (rounds,): NaN if missing.
 
-    Of an outside tool's run, and of many requests at once, there is the visit's own mean.
+    For an outside tool, and for concurrent requests, it is the mean of the whole visit.
     """
     rounds = 1 + max((visit.round for visit in session.visits), default=-1)
     series = {visit.arm: np.full(rounds, np.nan) for visit in session.visits}
@@ -43,16 +43,16 @@ def series_us(session: PilotSession, settle: int) -> dict[str, Series]:
 
 
 def in_order_us(session: PilotSession, settle: int) -> Series:
-    """The same times in the order of the visits, as parts of their arm's median: (visits,)."""
-    typical = {
+    """Return the mean times in the order of the visits, relative to the median of their arm: (visits,)."""
+    medians = {
         arm: np.nanmedian(times) for arm, times in series_us(session, settle).items() if np.isfinite(times).any()
     }
-    parts = [_mean_us(visit, settle) / typical[visit.arm] for visit in session.visits if visit.arm in typical]
-    return np.array([part for part in parts if np.isfinite(part)])
+    ratios = [_mean_us(visit, settle) / medians[visit.arm] for visit in session.visits if visit.arm in medians]
+    return np.array([ratio for ratio in ratios if np.isfinite(ratio)])
 
 
 def round_s(sessions: Sequence[PilotSession], settle: int, burst: int) -> float:
-    """What a round of shorter visits costs: the pilot's, without the requests that they spare."""
+    """Return the time of a round with visits of `settle` + `burst` requests, from the longer visits of the pilot."""
     return fmean(_round_s(session, settle + burst) for session in sessions)
 
 
@@ -60,8 +60,8 @@ def _round_s(session: PilotSession, positions: int) -> float:
     rounds = Counter(visit.arm for visit in session.visits)
     whole = _whole(session)
     request_s = sum(_request_s([visit for visit in whole if visit.arm == arm]) for arm in rounds)
-    spared = max((len(visit.latency_ns) for visit in whole), default=0) - positions
-    return max(session.visiting_s / max(rounds.values()) - spared * request_s, positions * request_s)
+    saved_requests = max((len(visit.latency_ns) for visit in whole), default=0) - positions
+    return max(session.visiting_s / max(rounds.values()) - saved_requests * request_s, positions * request_s)
 
 
 def _whole(session: PilotSession) -> list[Visit]:
@@ -78,7 +78,7 @@ def _mean_us(visit: Visit, settle: int) -> float:
 
 
 def _request_s(visits: Sequence[Visit]) -> float:
-    """From the start of a request to the start of the next one; 0 where no request can be seen."""
+    """Return the time from the start of a request to that of the next one; 0 without single times."""
     spans_ns = [(visit.start_ns[-1] - visit.start_ns[0], len(visit.start_ns) - 1) for visit in visits]
     requests = sum(count for _, count in spans_ns)
     return sum(span for span, _ in spans_ns) / requests / 1e9 if requests else 0.0

@@ -1,1 +1,1 @@
-"""Results made elsewhere, held against bare arms: what they claim, what the runtime adds, what cannot be said."""
+"""Validation of results made elsewhere against bare arms: which claims hold, and what the runtime adds."""

@@ -1,29 +1,29 @@
-"""Which bare arm stands for an architecture from elsewhere."""
+"""The bare arm that corresponds to an imported architecture or a service."""
 
 from collections.abc import Mapping
 
 from harness.model import ArmSummary, Comparison, Summary, Verdict
 
-TRANSPORTS = {"tcp": ("tcp",), "uds": ("uds-dir", "uds-tmpfs")}  # a volume is a directory, so that comes first
-ELSEWHERE = ("url", "chain", "network", "sandbox", "cpu_quota")  # an arm with any of these is not a bare one
+TRANSPORTS = {"tcp": ("tcp",), "uds": ("uds-dir", "uds-tmpfs")}  # uds-dir first: a container's volume is a directory
+ELSEWHERE = ("url", "chain", "network", "sandbox", "cpu_quota")  # an arm with any of these is not bare
 METRIC = "latency"
 OTHER_WAY: Mapping[Verdict | None, Verdict] = {"faster": "slower", "slower": "faster"}
 
 
 def bare_arm(summary: Summary, architecture: str, transport: str) -> str | None:
-    """The arm of that name, or else the one over that transport that has the fewest other settings."""
+    """Return the arm of that name, or else the one over that transport with the fewest other settings."""
     bare = bare_arms(summary)
     if architecture in bare:
         return architecture
     for wanted in TRANSPORTS.get(transport, ()):
-        found = [name for name, arm in bare.items() if arm.settings.get("transport", "tcp") == wanted]
-        if found:
-            return min(found, key=lambda name: (name != wanted, len(bare[name].settings)))
+        names = [name for name, arm in bare.items() if arm.settings.get("transport", "tcp") == wanted]
+        if names:
+            return min(names, key=lambda name: (name != wanted, len(bare[name].settings)))
     return None
 
 
 def bare_arms(summary: Summary) -> dict[str, ArmSummary]:
-    """The arms that are stacks of ours with nothing on their way, without controls."""
+    """Return the arms with a plain stack of ours, without controls."""
     return {
         name: arm
         for name, arm in summary.arms.items()
@@ -32,40 +32,40 @@ def bare_arms(summary: Summary) -> dict[str, ArmSummary]:
 
 
 def services(summary: Summary) -> list[str]:
-    """The arms that were running already, without controls."""
+    """Return the arms with a url, without controls."""
     return [name for name, arm in summary.arms.items() if arm.settings.get("url") and arm.control_of is None]
 
 
 def bare_comparison(summary: Summary, arm: str | None, against: str | None) -> Comparison | None:
-    """What the run found of the typical request, whichever of the two it calls the reference; None where nothing."""
-    for one in summary.comparisons:
-        if one.metric == METRIC and (one.arm, one.against) == (arm, against):
-            return one
-        if one.metric == METRIC and (one.against, one.arm) == (arm, against):
-            return mirrored(one)
+    """Return the latency comparison of two arms, whichever is the reference; None without one."""
+    for comparison in summary.comparisons:
+        if comparison.metric == METRIC and (comparison.arm, comparison.against) == (arm, against):
+            return comparison
+        if comparison.metric == METRIC and (comparison.against, comparison.arm) == (arm, against):
+            return mirrored(comparison)
     return None
 
 
-def mirrored(one: Comparison) -> Comparison:
-    """The same, seen from the reference."""
-    return one.model_copy(
+def mirrored(comparison: Comparison) -> Comparison:
+    """Return the comparison with arm and reference exchanged."""
+    return comparison.model_copy(
         update={
-            "arm": one.against,
-            "against": one.arm,
-            "percent": _inverse(one.percent),
-            "percent_low": _inverse(one.percent_high),
-            "percent_high": _inverse(one.percent_low),
-            "us": _negative(one.us),
-            "us_low": _negative(one.us_high),
-            "us_high": _negative(one.us_low),
-            "verdict": OTHER_WAY.get(one.verdict, one.verdict),
+            "arm": comparison.against,
+            "against": comparison.arm,
+            "percent": _inverse(comparison.percent),
+            "percent_low": _inverse(comparison.percent_high),
+            "percent_high": _inverse(comparison.percent_low),
+            "us": _negative(comparison.us),
+            "us_low": _negative(comparison.us_high),
+            "us_high": _negative(comparison.us_low),
+            "verdict": OTHER_WAY.get(comparison.verdict, comparison.verdict),
             "checks": {},
         }
     )
 
 
 def _inverse(percent: float | None) -> float | None:
-    """Of a ratio as percent; a time that is nothing beside the other's has none."""
+    """Return the inverse of a ratio in percent; None for -100 % or less."""
     return None if percent is None or percent <= -100 else 100 * (1 / (1 + percent / 100) - 1)
 
 
@@ -74,7 +74,7 @@ def _negative(us: float | None) -> float | None:
 
 
 def beside_transport(summary: Summary, bare: Comparison | None) -> tuple[str, ...]:
-    """The settings in which the two bare arms differ but for their transport."""
+    """Return the settings other than the transport in which the two bare arms differ."""
     if bare is None:
         return ()
     ours, theirs = (summary.arms[name].settings for name in (bare.arm, bare.against))
@@ -82,9 +82,10 @@ def beside_transport(summary: Summary, bare: Comparison | None) -> tuple[str, ..
 
 
 def full_arms(summary: Summary) -> list[str]:
-    """Every arm whose requests go the whole way, the controls too: what single runs would have been of."""
+    """Return the arms with the full chain and without failures, including controls."""
     return [name for name, arm in summary.arms.items() if "chain" not in arm.settings and not arm.failed]
 
 
 def connections_of(arm: ArmSummary) -> int:
+    """Return the number of client connections of an arm."""
     return int(arm.settings.get("connections", 1))

@@ -1,4 +1,4 @@
-"""How much a socket can cost or save at most: from bare exchanges on this machine and the rungs of a ladder."""
+"""The most that a socket can cost or save, from bare exchanges on this machine and the rungs of a ladder."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -20,20 +20,19 @@ Runs = Mapping[str, Series]  # us per exchange, by transport
 def bound_of(
     summary: Summary, records: Sequence[Record], floor: Floor | None, ladder: Summary | None = None
 ) -> SocketBound | None:
-    """From arms with the bare transport alone where the run has them, or else from an earlier `barehop floor`."""
-    found = _bound(_of_arms(summary, records), "arms of this run") or _bound(_of_floor(floor), "barehop floor")
-    if found is None or ladder is None:
-        return found
+    """Return the bound from the floor arms of the run, or else from an earlier `barehop floor`."""
+    bound = _bound(_of_arms(summary, records), "arms of this run") or _bound(_of_floor(floor), "barehop floor")
+    if bound is None or ladder is None:
+        return bound
     rungs = {"ladder": ladder.directory, "unix_rungs_us": rungs_us(ladder, UNIX), "tcp_rungs_us": rungs_us(ladder, TCP)}
-    return found.model_copy(update=rungs)
+    return bound.model_copy(update=rungs)
 
 
 def most_us(bound: SocketBound, slowness: float, *, slower: bool) -> float:
-    """What a socket can cost (`slower`) or save at most where everything takes `slowness` times as long.
+    """Return the most that a socket can cost (`slower`) or save on a machine that is `slowness` times as slow.
 
-    A slower machine makes the difference of the two transports larger, but not its sign another; of that difference,
-    `slowness` times. Never less than a whole exchange over the dearer one of this machine with the other for nothing,
-    which is generous: most of that exchange, the waking and the work of both programs, the other one needs as well.
+    A slower machine scales the difference of the transports, but does not change its sign. The bound is at least a
+    whole exchange over one transport with the other for free, which is generous: both need most of that exchange.
     """
     difference, low, high = bound.difference_us.value, bound.difference_us.low, bound.difference_us.high
     if slower:
@@ -42,20 +41,25 @@ def most_us(bound: SocketBound, slowness: float, *, slower: bool) -> float:
 
 
 def rungs_us(ladder: Summary, transport: str) -> float:
-    """What the rungs of a ladder add over a transport, together and at most.
+    """Return the most that all rungs of a ladder add over a transport.
 
-    The upper end of each one that is slower for sure; ten that add nothing, each at its upper end, would be something.
+    It is the sum of the upper ends of the rungs with the verdict slower; those without an effect would add up too.
     """
-    return sum(one.us_high or 0.0 for one in _rungs(ladder, transport) if one.verdict == "slower")
+    return sum(comparison.us_high or 0.0 for comparison in _rungs(ladder, transport) if comparison.verdict == "slower")
 
 
 def _rungs(ladder: Summary, transport: str) -> Iterator[Comparison]:
-    """The comparisons of arms that both use the transport; a quota makes nobody's socket dearer, it takes CPUs away."""
-    for one in ladder.comparisons:
-        ours, theirs = (ladder.arms[name] for name in (one.arm, one.against))
-        alike = all(_transport(arm.settings).startswith(transport) for arm in (ours, theirs))
-        if one.metric == "latency" and alike and ours.control_of is None and "cpu_quota" not in ours.settings:
-            yield one
+    """Yield the comparisons of two arms over the transport, without quotas, which limit CPUs and not sockets."""
+    for comparison in ladder.comparisons:
+        ours, theirs = (ladder.arms[name] for name in (comparison.arm, comparison.against))
+        both_use_it = all(_transport(arm.settings).startswith(transport) for arm in (ours, theirs))
+        if (
+            comparison.metric == "latency"
+            and both_use_it
+            and ours.control_of is None
+            and "cpu_quota" not in ours.settings
+        ):
+            yield comparison
 
 
 def _bound(runs: Runs, found_in: BoundFrom) -> SocketBound | None:
@@ -74,24 +78,28 @@ def _bound(runs: Runs, found_in: BoundFrom) -> SocketBound | None:
 def _difference(unix: Series, tcp: Series) -> Amount:
     if min(unix.size, tcp.size) < 2:
         return Amount(value=float(unix.mean() - tcp.mean()))
-    found = welch(tcp, unix)
-    low, high = found.interval(CONFIDENCE)
-    return Amount(value=found.mean, low=low, high=high)
+    estimate = welch(tcp, unix)
+    low, high = estimate.interval(CONFIDENCE)
+    return Amount(value=estimate.mean, low=low, high=high)
 
 
 def _of_arms(summary: Summary, records: Sequence[Record]) -> Runs:
-    """One value for each session."""
+    """Return one value for each session of the floor arms."""
     arms = {
         _transport(arm.settings): name
         for name, arm in summary.arms.items()
         if arm.settings.get("chain") == "floor" and arm.control_of is None and not arm.failed
     }
     levels = {transport: level(records, name, time_us, "median") for transport, name in arms.items()}
-    return {transport: np.array(list(found.values())) for transport, found in levels.items() if found}
+    return {
+        transport: np.array(list(values_by_session.values()))
+        for transport, values_by_session in levels.items()
+        if values_by_session
+    }
 
 
 def _of_floor(floor: Floor | None) -> Runs:
-    """One value for each run, of the smallest answers: those of the write-up are small."""
+    """Return one value for each run with the smallest answers, like those of usual container benchmarks."""
     rows = [row for row in floor.rows if row.kind == CONNECTING and row.runs_us] if floor else []
     smallest = min((row.payload_bytes for row in rows), default=0)
     return {row.transport: np.array(row.runs_us) for row in rows if row.payload_bytes == smallest}

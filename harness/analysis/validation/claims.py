@@ -1,4 +1,4 @@
-"""Each architecture against TCP at the same place: what that claims, what is so here, and what follows."""
+"""The claim of each imported architecture against TCP at the same place, and whether it holds here."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from harness.model.foreign import Foreign
 from harness.model.validation import Claim, ForeignRow, Reason
 
 TCP = "tcp"
-ASSUMED_REQUESTS = 1000  # of a run that does not tell: as many as the write-up's
+ASSUMED_REQUESTS = 1000  # of a run whose file does not record them
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """An architecture and the one over TCP that it is held against: their rows, and the times of their runs."""
+    """An architecture and the one over TCP that it is compared with: their rows, and the times of their runs."""
 
     ours: ForeignRow
     theirs: ForeignRow
@@ -35,23 +35,25 @@ class Sides:
 
     @property
     def us(self) -> float | None:
-        """As the files state it."""
+        """Difference of the mean times in the files."""
         if not self.our_times or not self.their_times:
             return None
         return float(np.mean(self.our_times) - np.mean(self.their_times))
 
     @property
     def by_rate_us(self) -> float | None:
+        """Difference that the rates imply."""
         ours, theirs = self.ours.by_rate_us, self.theirs.by_rate_us
         return None if ours is None or theirs is None else ours - theirs
 
     @property
     def is_repeated(self) -> bool:
+        """Whether both sides have several runs."""
         return min(len(self.our_times), len(self.their_times)) > 1
 
     @property
     def is_single(self) -> bool:
-        """Whether something is claimed from one run on either side, be it by times or by rates."""
+        """Whether either side of the claim has a single run."""
         runs = (
             (len(self.our_times), len(self.their_times)) if self.us is not None else (self.ours.runs, self.theirs.runs)
         )
@@ -59,7 +61,7 @@ class Sides:
 
     @property
     def percent(self) -> float | None:
-        """By how much a request takes longer: by the times or, where there are none, by the rates."""
+        """Difference in percent, from the times or, without them, from the rates."""
         if self.us is not None:
             return 100 * self.us / float(np.mean(self.their_times))
         if self.by_rate_us is None or not self.theirs.by_rate_us:
@@ -68,12 +70,13 @@ class Sides:
 
     @property
     def requests(self) -> int | None:
+        """Requests of the shorter run, if known."""
         known = [row.requests for row in (self.ours, self.theirs) if row.requests]
         return min(known) if known else None
 
 
 def claims_of(ground: Ground, foreign: Sequence[Foreign]) -> Iterator[Claim]:
-    """One for each architecture that is not over TCP, at each place that has one which is."""
+    """Yield a claim for each architecture that is not over TCP, at each place with one over TCP."""
     runs = by_row(foreign)
     rows = rows_of(foreign)
     for theirs in filter(None, (_reference(rows, where) for where in dict.fromkeys(row.where for row in rows))):
@@ -84,7 +87,7 @@ def claims_of(ground: Ground, foreign: Sequence[Foreign]) -> Iterator[Claim]:
 
 
 def _reference(rows: Sequence[ForeignRow], where: str) -> ForeignRow | None:
-    """The place's row over TCP: the one called so, or else the first."""
+    """Return the row over TCP at a place: the one named tcp, or else the first."""
     over_tcp = [row for row in rows if row.where == where and row.transport == TCP]
     return min(over_tcp, key=lambda row: row.architecture != TCP, default=None)
 
@@ -100,7 +103,7 @@ def _claim(ground: Ground, sides: Sides) -> Claim:
     size = _size(ground, sides, in_us, slowness)
     claimed = finding(in_us, ratio, ground.equivalence_percent) if in_us and ratio else None
     besides = beside_transport(ground.summary, bare)
-    too_large = bool(size.beyond) and (bool(obstacles) or not besides)  # more than the socket may explain it
+    too_large = bool(size.beyond) and (bool(obstacles) or not besides)  # other settings may explain it
     standing, reasons = ruling(obstacles, claimed, finding_of(bare), beyond=too_large)
     return Claim(
         where=sides.ours.where,
@@ -121,7 +124,7 @@ def _claim(ground: Ground, sides: Sides) -> Claim:
 
 
 def _welch(sides: Sides) -> tuple[Estimate | None, Estimate | None]:
-    """The log ratio and the difference in us, from runs on both sides."""
+    """Return the log ratio and the difference in us; None without several runs on both sides."""
     if not sides.is_repeated:
         return None, None
     ours, theirs = np.asarray(sides.our_times), np.asarray(sides.their_times)
@@ -133,7 +136,7 @@ def _numbers(sides: Sides, ratio: Estimate | None, in_us: Estimate | None) -> di
 
 
 def _obstacles(ground: Ground, sides: Sides, bare: Comparison | None, against: str | None) -> Iterator[Reason]:
-    """What keeps these data from deciding, whatever their numbers."""
+    """Yield the reasons why these data cannot decide, whatever their numbers."""
     rows = (sides.ours, sides.theirs)
     if not _add_up(sides):
         yield "does not add up"
@@ -157,7 +160,7 @@ def _add_up(sides: Sides) -> bool:
 
 
 def _slowness(ground: Ground, sides: Sides, against: str | None) -> float | None:
-    """How many times as long a request over TCP takes there."""
+    """Return how many times as long a request over TCP takes there as here."""
     here_us = ground.summary.arms[against].mean_us if against else None
     return float(np.mean(sides.their_times)) / here_us if here_us and sides.their_times else None
 
@@ -170,7 +173,7 @@ def _size(ground: Ground, sides: Sides, in_us: Estimate | None, slowness: float 
 
 
 def _chance(ground: Ground, sides: Sides) -> float | None:
-    """Of single runs only: what several say of themselves is better."""
+    """Return the chance of a difference that large between runs of one arm; for single runs only."""
     claimed = sides.percent
     if not sides.is_single or claimed is None:
         return None

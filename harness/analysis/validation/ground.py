@@ -1,4 +1,4 @@
-"""What is known here, to hold claims against."""
+"""The measurements of this machine that claims are compared with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from harness.model.validation import SocketBound
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A run with its records, what a socket can cost at most, and the margin of equivalence."""
+    """A run with its records, the bound of a socket, and the equivalence margin."""
 
     summary: Summary
     records: Sequence[Record]

@@ -1,4 +1,4 @@
-"""Runs made elsewhere become rows: one for each architecture at each place, its runs together."""
+"""The rows of imported runs: one for each architecture at each place, with all of its runs."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean, median
@@ -11,45 +11,46 @@ from harness.model import Amount
 from harness.model.foreign import Foreign
 from harness.model.validation import ForeignRow, IntervalFrom
 
-TOLERANCE = 0.01  # what rounding can explain is far below
+TOLERANCE = 0.01  # rounding explains far less
 BATCHES, FEWEST_IN_A_BATCH = 20, 10
 
 Key = tuple[str, str]  # (where, architecture)
 
 
 def by_row(foreign: Iterable[Foreign]) -> dict[Key, list[Foreign]]:
-    """The runs of each architecture at each place, in their order."""
-    found: dict[Key, list[Foreign]] = {}
-    for one in foreign:
-        found.setdefault((one.where, one.architecture), []).append(one)
-    return found
+    """Return the runs of each architecture at each place, in their order."""
+    runs: dict[Key, list[Foreign]] = {}
+    for run in foreign:
+        runs.setdefault((run.where, run.architecture), []).append(run)
+    return runs
 
 
 def rows_of(foreign: Sequence[Foreign]) -> tuple[ForeignRow, ...]:
+    """Return a row for each architecture at each place."""
     usual = _usual_connections(foreign)
     return tuple(_row(runs, usual) for runs in by_row(foreign).values())
 
 
 def times_us(runs: Iterable[Foreign]) -> list[float]:
-    """The mean time per request of each run that tells one."""
-    return [one.mean_us for one in runs if one.mean_us]
+    """Return the mean time per request of each run that has one."""
+    return [run.mean_us for run in runs if run.mean_us]
 
 
 def of_raw_times(times: Sequence[float]) -> Estimate | None:
-    """The mean of one run's requests with what it scatters by within that run; None below 200 of them.
+    """Return the mean over the requests of one run with its variance within the run; None below 200 requests.
 
-    Neighbouring requests are alike, so 20 batches in a row count as values (batch means, Schmeiser 1982).
+    Neighbouring requests are correlated, so 20 successive batches count as values (batch means, Schmeiser 1982).
     """
     size = len(times) // BATCHES
     if size < FEWEST_IN_A_BATCH:
         return None
     batches = np.asarray(times[: size * BATCHES]).reshape(BATCHES, size).mean(axis=1)
-    found = estimate(batches)
-    return Estimate(fmean(times), found.sd, found.sessions)
+    batch_estimate = estimate(batches)
+    return Estimate(fmean(times), batch_estimate.sd, batch_estimate.sessions)
 
 
 def certainty_of(runs: Sequence[Foreign]) -> tuple[Estimate | None, IntervalFrom]:
-    """The mean over runs, or within the one run whose single times are known; None where there is no interval."""
+    """Return the mean over runs, or within a single run with single times; None if there is no interval."""
     times = times_us(runs)
     if len(times) > 1:
         return estimate(np.asarray(times)), "runs"
@@ -57,82 +58,82 @@ def certainty_of(runs: Sequence[Foreign]) -> tuple[Estimate | None, IntervalFrom
     return within, "raw times" if within else ""
 
 
-def adds_up(one: Foreign, usual: Mapping[str, int]) -> bool:
-    """Whether a run's mean can be that of its times, and of its rate.
+def adds_up(run: Foreign, usual: Mapping[str, int]) -> bool:
+    """Whether the mean of a run is consistent with its times and its rate.
 
-    Rate and time multiply to the mean number of requests under way (Little's law), which is at most that of the
-    connections. Where the file does not tell these, its other rows do. A rate that was asked for says nothing here.
+    Rate times mean time is the mean number of requests in flight (Little's law), at most the number of connections. If
+    the file does not record these, its other rows show them. A requested rate is not checked.
     """
-    if one.mean_us and not _within(one, one.mean_us):
+    if run.mean_us and not _within(run, run.mean_us):
         return False
-    if one.is_rate_asked or not one.requests_per_s or not one.mean_us:
+    if run.is_rate_asked or not run.requests_per_s or not run.mean_us:
         return True
-    under_way = one.requests_per_s * one.mean_us / 1e6
-    if one.connections:
-        return under_way <= one.connections * (1 + TOLERANCE)
-    return one.source.name not in usual or abs(under_way / usual[one.source.name] - 1) <= TOLERANCE
+    under_way = run.requests_per_s * run.mean_us / 1e6
+    if run.connections:
+        return under_way <= run.connections * (1 + TOLERANCE)
+    return run.source.name not in usual or abs(under_way / usual[run.source.name] - 1) <= TOLERANCE
 
 
-def _within(one: Foreign, mean_us: float) -> bool:
-    """Whether the mean lies between the least and the greatest time, but for rounding."""
-    rounding_us = ((one.resolution_us or 0) + (one.mean_resolution_us or 0)) / 2
-    least_us, most_us = (one.percentiles_us.get(end, mean_us) for end in (0.0, 100.0))
+def _within(run: Foreign, mean_us: float) -> bool:
+    """Whether the mean lies between the least and the greatest time, except for rounding."""
+    rounding_us = ((run.resolution_us or 0) + (run.mean_resolution_us or 0)) / 2
+    least_us, most_us = (run.percentiles_us.get(end, mean_us) for end in (0.0, 100.0))
     return least_us - rounding_us <= mean_us <= most_us + rounding_us
 
 
 def _usual_connections(foreign: Iterable[Foreign]) -> dict[str, int]:
-    """By file, how many requests were under way in most of its rows, where these agree on a whole number."""
-    found: dict[str, list[float]] = {}
-    for one in foreign:
-        if one.requests_per_s and one.mean_us and not one.is_rate_asked:
-            found.setdefault(one.source.name, []).append(one.requests_per_s * one.mean_us / 1e6)
-    return dict(filter(None, map(_agreed, found.items())))
+    """Return the number of requests in flight by file, if most of its rows agree on a whole number."""
+    under_way: dict[str, list[float]] = {}
+    for run in foreign:
+        if run.requests_per_s and run.mean_us and not run.is_rate_asked:
+            under_way.setdefault(run.source.name, []).append(run.requests_per_s * run.mean_us / 1e6)
+    return dict(filter(None, map(_agreed, under_way.items())))
 
 
-def _agreed(found: tuple[str, list[float]]) -> tuple[str, int] | None:
-    name, under_way = found
+def _agreed(in_file: tuple[str, list[float]]) -> tuple[str, int] | None:
+    name, under_way = in_file
     whole = max(round(median(under_way)), 1)
-    agree = sum(abs(each / whole - 1) <= TOLERANCE for each in under_way)
-    return (name, whole) if agree > max(len(under_way) / 2, 1) else None
+    agreeing = sum(abs(requests / whole - 1) <= TOLERANCE for requests in under_way)
+    return (name, whole) if agreeing > max(len(under_way) / 2, 1) else None
 
 
 def _row(runs: Sequence[Foreign], usual: Mapping[str, int]) -> ForeignRow:
     first = runs[0]
-    seen, interval = certainty_of(runs)
+    estimate, interval = certainty_of(runs)
     return ForeignRow(
         where=first.where,
         architecture=first.architecture,
         transport=first.transport,
-        sources=tuple(dict.fromkeys(one.source.name for one in runs)),
+        sources=tuple(dict.fromkeys(run.source.name for run in runs)),
         runs=len(runs),
-        requests=min((one.requests for one in runs if one.requests), default=None),
+        requests=min((run.requests for run in runs if run.requests), default=None),
         connections=first.connections,
-        failed=sum(sum(one.failures.values()) for one in runs),
-        time_us=_amount(seen, runs),
+        failed=sum(sum(run.failures.values()) for run in runs),
+        time_us=_amount(estimate, runs),
         by_rate_us=_by_rate_us(runs, usual),
         interval=interval,
-        adds_up=all(adds_up(one, usual) for one in runs),
+        adds_up=all(adds_up(run, usual) for run in runs),
         remarks=tuple(dict.fromkeys(_remarks(runs))),
     )
 
 
-def _amount(seen: Estimate | None, runs: Sequence[Foreign]) -> Amount | None:
-    if seen:
-        low, high = seen.interval(CONFIDENCE)
-        return Amount(value=seen.mean, low=low, high=high)
+def _amount(estimate: Estimate | None, runs: Sequence[Foreign]) -> Amount | None:
+    if estimate:
+        low, high = estimate.interval(CONFIDENCE)
+        return Amount(value=estimate.mean, low=low, high=high)
     times = times_us(runs)
     return Amount(value=times[0]) if times else None
 
 
 def _by_rate_us(runs: Sequence[Foreign], usual: Mapping[str, int]) -> float | None:
-    found = [
-        1e6 * (one.connections or usual.get(one.source.name, 1)) / one.requests_per_s
-        for one in runs
-        if one.requests_per_s and not one.is_rate_asked
+    times = [
+        1e6 * (run.connections or usual.get(run.source.name, 1)) / run.requests_per_s
+        for run in runs
+        if run.requests_per_s and not run.is_rate_asked
     ]
-    return fmean(found) if found else None
+    return fmean(times) if times else None
 
 
 def _remarks(runs: Iterable[Foreign]) -> Iterator[str]:
-    for one in runs:
-        yield from one.remarks
+    for run in runs:
+        yield from run.remarks

@@ -1,4 +1,4 @@
-"""Services by their url, visited in turn with bare arms: what a run itself says of containers, in pairs."""
+"""Services with a url, visited in turn with bare arms: their rows, claims and runtime shares, in pairs."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,11 +19,11 @@ WHERE = "in turn"
 
 
 def service_rows(ground: Ground) -> Iterator[ForeignRow]:
-    """One for each service of the run."""
-    beside = partners(ground.summary)
+    """Yield a row for each service of the run."""
+    matches = partners(ground.summary)
     for name in services(ground.summary):
         arm = ground.summary.arms[name]
-        bare = beside.get(name)
+        bare = matches.get(name)
         yield ForeignRow(
             where=WHERE,
             architecture=name,
@@ -42,22 +42,22 @@ def service_rows(ground: Ground) -> Iterator[ForeignRow]:
 
 
 def service_claims(ground: Ground) -> Iterator[Claim]:
-    """One for each pair of services whose bare arms are a Unix socket and TCP."""
-    beside = partners(ground.summary)
-    for found in typical(ground.summary):
-        for one in (found, mirrored(found)):
-            ours, theirs = beside.get(one.arm), beside.get(one.against)
+    """Yield a claim for each pair of services whose bare arms are over a Unix socket and over TCP."""
+    matches = partners(ground.summary)
+    for comparison in typical(ground.summary):
+        for directed in (comparison, mirrored(comparison)):
+            ours, theirs = matches.get(directed.arm), matches.get(directed.against)
             if ours and theirs and theirs.transport == TCP != ours.transport:
-                yield _claim(ground, one, ours, theirs)
+                yield _claim(ground, directed, ours, theirs)
 
 
 def service_shares(ground: Ground) -> Iterator[Share]:
-    """Each service less the bare arm that it is compared with, round by round."""
+    """Yield the time of each service less that of its bare arm, round by round."""
     summary, records = ground.summary, ground.records
     for service, bare in partners(summary).items():
-        seen = paired(records, (service, bare.arm))
+        difference = paired(records, (service, bare.arm))
         container_us, bare_us = (_typical_us(records, name) for name in (service, bare.arm))
-        if seen and container_us and bare_us and not remark(summary, service, bare):
+        if difference and container_us and bare_us and not remark(summary, service, bare):
             yield Share(
                 where=WHERE,
                 architecture=service,
@@ -65,30 +65,36 @@ def service_shares(ground: Ground) -> Iterator[Share]:
                 arm=bare.arm,
                 container_us=container_us,
                 bare_us=bare_us,
-                us=amount_of(seen.with_starts(seen).us),
+                us=amount_of(difference.with_starts(difference).us),
                 interval="pairs",
             )
 
 
-def _claim(ground: Ground, one: Comparison, ours: Partner, theirs: Partner) -> Claim:
-    seen = _with_both_starts(ground.records, (one.arm, ours.arm), (one.against, theirs.arm))
+def _claim(ground: Ground, comparison: Comparison, ours: Partner, theirs: Partner) -> Claim:
+    difference = _with_both_starts(ground.records, (comparison.arm, ours.arm), (comparison.against, theirs.arm))
     here = bare_comparison(ground.summary, ours.arm, theirs.arm)
     besides = beside_transport(ground.summary, here)
-    slowness = _slowness(ground.summary, one.against, theirs.arm)
+    slowness = _slowness(ground.summary, comparison.against, theirs.arm)
     size = sized(
-        ground.bound, Claimed(seen.us.mean, *seen.us.interval(CONFIDENCE)) if seen else Claimed(None), slowness
+        ground.bound,
+        Claimed(difference.us.mean, *difference.us.interval(CONFIDENCE)) if difference else Claimed(None),
+        slowness,
     )
     standing, reasons = ruling(
-        tuple(_obstacles(ground.summary, one, here, (ours, theirs) if seen else ())),
-        finding(seen.us, seen.ratio, ground.equivalence_percent) if seen else None,
+        tuple(_obstacles(ground.summary, comparison, here, (ours, theirs) if difference else ())),
+        finding(difference.us, difference.ratio, ground.equivalence_percent) if difference else None,
         finding_of(here),
         beyond=bool(size.beyond) and not besides,
     )
     return Claim(
         where=WHERE,
-        architecture=one.arm,
-        against=one.against,
-        **(claim_numbers(seen.us, seen.ratio) if seen else {"us": one.us, "percent": one.percent}),
+        architecture=comparison.arm,
+        against=comparison.against,
+        **(
+            claim_numbers(difference.us, difference.ratio)
+            if difference
+            else {"us": comparison.us, "percent": comparison.percent}
+        ),
         by_rate_us=None,
         bare=here,
         besides=besides,
@@ -103,9 +109,9 @@ def _claim(ground: Ground, one: Comparison, ours: Partner, theirs: Partner) -> C
 
 
 def _with_both_starts(records: Sequence[Record], ours: Pair, theirs: Pair) -> Paired | None:
-    """One service less the other, with the luck of either's start; each is given with its bare arm."""
+    """Return one service less the other, with the variance of both starts; each is given with its bare arm."""
     between, *alone = (paired(records, pair) for pair in ((ours[0], theirs[0]), ours, theirs))
-    others = [one for one in alone if one]
+    others = [estimate for estimate in alone if estimate]
     return between.with_starts(*others) if between and len(others) == len(alone) else None
 
 
@@ -115,16 +121,16 @@ def _slowness(summary: Summary, there: str, here: str) -> float | None:
 
 
 def _obstacles(
-    summary: Summary, one: Comparison, here: Comparison | None, known: Sequence[Partner]
+    summary: Summary, comparison: Comparison, here: Comparison | None, known: Sequence[Partner]
 ) -> Iterator[Reason]:
-    """`known` are both bare arms where both pairs with them have times."""
-    if any(summary.arms[name].failed for name in (one.arm, one.against)):
+    """Yield the reasons why the claim cannot be decided; `known` are both bare arms, if both pairs have times."""
+    if any(summary.arms[name].failed for name in (comparison.arm, comparison.against)):
         yield "failed requests"
-    if asked_otherwise(summary, one.arm, one.against) or any(bare.asked_otherwise for bare in known):
+    if asked_otherwise(summary, comparison.arm, comparison.against) or any(bare.asked_otherwise for bare in known):
         yield "asked otherwise"
     if not known:
         yield "no time"
-    elif finding_of(one) is None:
+    elif finding_of(comparison) is None:
         yield "undecided"
     if here is None:
         yield "no bare comparison"

@@ -1,4 +1,4 @@
-"""What runtime and machine add: a container's time per request less that of the bare arm, per transport."""
+"""The runtime's share: the time per request of a container less that of the bare arm."""
 
 from collections.abc import Iterator, Sequence
 
@@ -18,7 +18,7 @@ from harness.model.validation import Share
 
 
 def shares_of(summary: Summary, records: Sequence[Record], foreign: Sequence[Foreign]) -> Iterator[Share]:
-    """One for each architecture at each place whose runs can be held against a bare arm."""
+    """Yield the share of each architecture at each place whose runs can be compared with a bare arm."""
     for (where, architecture), runs in by_row(foreign).items():
         arm = bare_arm(summary, architecture, runs[0].transport)
         if arm and times_us(runs) and _is_like(runs, connections_of(summary.arms[arm])):
@@ -29,22 +29,22 @@ def shares_of(summary: Summary, records: Sequence[Record], foreign: Sequence[For
 
 
 def _is_like(runs: Sequence[Foreign], connections: int) -> bool:
-    """Errors are no answers, and with another number of connections requests wait for each other."""
-    return all(not one.failures and one.connections in (None, connections) for one in runs)
+    """Whether no request failed and the number of connections is the same."""
+    return all(not run.failures and run.connections in (None, connections) for run in runs)
 
 
 def _share(key: tuple[str, str], runs: Sequence[Foreign], arm: str, bare: tuple[Series, Amount]) -> Share:
     per_session, bare_us = bare
-    seen, interval = certainty_of(runs)
-    both = seen if per_session.size > 1 else None
-    container = float(np.mean(times_us(runs)))
+    container, interval = certainty_of(runs)
+    both = container if per_session.size > 1 else None
+    mean_us = float(np.mean(times_us(runs)))
     return Share(
         where=key[0],
         architecture=key[1],
         transport=runs[0].transport,
         arm=arm,
-        container_us=amount_of(seen) if seen else Amount(value=container),
+        container_us=amount_of(container) if container else Amount(value=mean_us),
         bare_us=bare_us,
-        us=amount_of(difference(estimate(per_session), both)) if both else Amount(value=container - bare_us.value),
+        us=amount_of(difference(estimate(per_session), both)) if both else Amount(value=mean_us - bare_us.value),
         interval=interval if both else "",
     )

@@ -1,4 +1,4 @@
-"""Whether a claimed difference is surely larger than a socket can make it."""
+"""Whether a claimed difference exceeds the most that a socket can cost or save."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from harness.model.validation import SocketBound
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A difference in us, a socket less TCP; without an interval its value is all there is of it."""
+    """A claimed difference in us, Unix socket less TCP, with its interval if there is one."""
 
     us: float | None
     low_us: float | None = None
@@ -17,7 +17,7 @@ class Claimed:
 
     @property
     def least_us(self) -> float:
-        """How large it is at least; nothing where it can have either sign."""
+        """Least absolute value in the interval; 0 if it contains zero."""
         value = self.us or 0.0
         low, high = (value if end is None else end for end in (self.low_us, self.high_us))
         return 0.0 if low * high <= 0 else min(map(math.fabs, (low, high)))
@@ -25,14 +25,14 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The most that a socket can make of a difference of that sign, and whether the one claimed is surely larger."""
+    """The bound for a difference of that sign, and whether the whole interval of the claim is beyond it."""
 
     bound_us: float | None = None
     beyond: bool | None = None
 
 
 def sized(bound: SocketBound | None, claimed: Claimed, slowness: float | None) -> Size:
-    """`slowness`: how many times as long a request over TCP takes there. Unknown where any of the three is."""
+    """Return the check on a machine that is `slowness` times as slow; without values if any argument is unknown."""
     if bound is None or slowness is None or not claimed.us:
         return Size()
     bound_us = most_us(bound, max(slowness, 1.0), slower=claimed.us > 0)

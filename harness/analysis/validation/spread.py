@@ -1,4 +1,4 @@
-"""How far single runs of one and the same thing lie apart on this machine, from the records of a run."""
+"""How much single runs of the same arm differ on this machine, from the records of a run."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -12,21 +12,21 @@ from harness.model import Record, VisitRow
 from harness.model.validation import Pairs, Spread
 
 TYPICAL, MOST = 0.5, 0.95
-ENOUGH = 100  # stretches of a session: more pairs than theirs say nothing new
+ENOUGH = 100  # of a session; more add no information
 
 
 def stretches(records: Sequence[Record], arms: Collection[str], requests: int) -> list[Series]:
-    """For each session the logs of the means of so many requests in a row, in their order.
+    """Return, for each session, the logs of the means of `requests` successive requests, in their order.
 
-    All `arms` together, each visit's time over its arm's mean in the run: taken arm by arm a stretch would last as
-    many times longer than a tool's run as there are arms, and average over more of the machine's drift.
+    All `arms` are pooled, each visit relative to the mean of its arm in the run. Taken arm by arm, a stretch would last
+    several times longer than a run of a tool, and average over more drift.
     """
     means = _means(records, arms)
     return [_of_session(_in_order(record, means), means, requests) for record in records]
 
 
 def length_of(records: Sequence[Record], arms: Collection[str], wanted: int) -> int:
-    """How many requests a stretch can have: `wanted`, but no fewer than a visit has, and no more than a session."""
+    """Return the requests of a stretch: `wanted`, but at least those of a visit and at most those of a session."""
     means = _means(records, arms)
     visits = [[visit.requests for visit in _in_order(record, means)] for record in records]
     sessions = list(filter(None, visits))
@@ -36,54 +36,55 @@ def length_of(records: Sequence[Record], arms: Collection[str], wanted: int) -> 
 
 
 def spread_of(records: Sequence[Record], arms: Collection[str], wanted: int) -> Spread:
+    """Return the spread of stretches of about `wanted` requests."""
     requests = length_of(records, arms, wanted)
-    found = stretches(records, arms, requests)
+    by_session = stretches(records, arms, requests)
     return Spread(
         wanted=wanted,
         requests=requests,
-        sessions=sum(of_session.size > 0 for of_session in found),
-        stretches=sum(of_session.size for of_session in found),
-        next=_pairs(np.concatenate([np.empty(0), *(np.diff(of_session) for of_session in found)])),
-        apart=_pairs(apart(found)),
+        sessions=sum(of_session.size > 0 for of_session in by_session),
+        stretches=sum(of_session.size for of_session in by_session),
+        next=_pairs(np.concatenate([np.empty(0), *(np.diff(of_session) for of_session in by_session)])),
+        apart=_pairs(apart(by_session)),
     )
 
 
-def apart(found: Sequence[Series]) -> Series:
-    """The log ratios of all pairs of stretches of different sessions; of a session with many, of some throughout it."""
-    pairs = [np.subtract.outer(one, other).ravel() for one, other in combinations(map(_thinned, found), 2)]
+def apart(sessions: Sequence[Series]) -> Series:
+    """Return the log ratios of all pairs of stretches of different sessions, at most 100 stretches each."""
+    pairs = [np.subtract.outer(first, second).ravel() for first, second in combinations(map(_thinned, sessions), 2)]
     return np.concatenate([np.empty(0), *pairs])
 
 
-def chance_of(found: Sequence[Series], difference_percent: float) -> float | None:
-    """The share of pairs, of different sessions where there are several, that lie further apart than that."""
-    ratios = apart(found)
+def chance_of(sessions: Sequence[Series], difference_percent: float) -> float | None:
+    """Return the share of pairs of stretches, between sessions if there are several, that differ by more."""
+    ratios = apart(sessions)
     if not ratios.size:
-        ratios = np.concatenate([np.empty(0), *(np.diff(of_session) for of_session in found)])
+        ratios = np.concatenate([np.empty(0), *(np.diff(of_session) for of_session in sessions)])
     if not ratios.size:
         return None
     return float(np.mean(np.abs(ratios) > abs(math.log1p(difference_percent / 100))))
 
 
 def _thinned(of_session: Series) -> Series:
-    places = np.linspace(0, of_session.size - 1, min(of_session.size, ENOUGH))
-    return of_session[places.round().astype(np.intp)]
+    indices = np.linspace(0, of_session.size - 1, min(of_session.size, ENOUGH))
+    return of_session[indices.round().astype(np.intp)]
 
 
 def _pairs(ratios: Series) -> Pairs | None:
     if not ratios.size:
         return None
-    typical, most = (percent(float(found)) for found in np.quantile(np.abs(ratios), [TYPICAL, MOST]))
+    typical, most = (percent(float(ratio)) for ratio in np.quantile(np.abs(ratios), [TYPICAL, MOST]))
     return Pairs(pairs=ratios.size, typical_percent=typical, most_percent=most)
 
 
 def _means(records: Sequence[Record], arms: Collection[str]) -> dict[str, float]:
-    """The mean time of each arm's visits in the whole run."""
-    found: dict[str, list[float]] = {}
+    """Return the mean time of the visits of each arm in the whole run."""
+    times_by_arm: dict[str, list[float]] = {}
     for record in records:
         for visit in record.visits:
             if visit.arm in arms and visit.mean_us and _counts(visit):
-                found.setdefault(visit.arm, []).append(visit.mean_us)
-    return {arm: float(np.mean(times)) for arm, times in found.items()}
+                times_by_arm.setdefault(visit.arm, []).append(visit.mean_us)
+    return {arm: float(np.mean(times)) for arm, times in times_by_arm.items()}
 
 
 def _in_order(record: Record, means: Mapping[str, float]) -> list[VisitRow]:
@@ -92,7 +93,7 @@ def _in_order(record: Record, means: Mapping[str, float]) -> list[VisitRow]:
 
 
 def _of_session(visits: Sequence[VisitRow], means: Mapping[str, float], requests: int) -> Series:
-    """A visit belongs to the stretch in which its last request lies; the last stretch must be full."""
+    """Return the log means of full stretches; a visit belongs to the stretch of its last request."""
     if not visits:
         return np.empty(0)
     sizes = np.array([visit.requests for visit in visits])
@@ -106,5 +107,5 @@ def _of_session(visits: Sequence[VisitRow], means: Mapping[str, float], requests
 
 
 def _counts(visit: VisitRow) -> bool:
-    """The steps of a search for a capacity are not of one load."""
+    """Whether a visit has a time and is no step of a search for a capacity."""
     return bool(visit.mean_us) and visit.requests > 0 and visit.holds is None

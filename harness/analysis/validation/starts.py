@@ -1,4 +1,4 @@
-"""A service is started once for a whole run, a bare arm for each session: room for the luck of that one start."""
+"""The variance between service starts: a service is started once for a run, a bare arm for each session."""
 
 import math
 from collections.abc import Sequence
@@ -16,26 +16,25 @@ from harness.model import Record, VisitRow
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """The difference of two arms over sessions, in us and as a log ratio; `level_us` is the first one's time."""
+    """The difference of two arms over sessions, in us and as a log ratio; `level_us` is the time of the first."""
 
     us: Estimate
     ratio: Estimate
     level_us: float
 
     def with_starts(self, *others: "Paired") -> "Paired":
-        """With a start's luck added for each of `others`, a service beside its bare arm.
+        """Return the estimate with the variance of one start added for each of `others`, a service and its bare arm.
 
-        How far such a difference scatters over sessions holds the luck of the bare arm's starts, and of nothing else
-        that is started; a service's own start is taken to be as lucky or not, once for the run. So its variance is
-        not divided by the number of sessions, as in the prediction of one more value. What is slower has more luck in
-        us: as much in proportion.
+        The variance of such a difference over sessions contains that of the starts of the bare arm. The one start of
+        the service is assumed to vary as much. Its variance is not divided by the number of sessions, as in a
+        prediction interval. In us it is at least the same proportion of a slower time.
         """
         in_us = [max(other.us.sd, other.ratio.sd * other.level_us) for other in others]
         return Paired(_wider(self.us, in_us), _wider(self.ratio, [other.ratio.sd for other in others]), self.level_us)
 
 
 def paired(records: Sequence[Record], pair: Pair) -> Paired | None:
-    """arm - against, round by round; None with fewer than 2 sessions that have both."""
+    """Return arm - against, paired by round; None with fewer than 2 sessions that have both."""
     in_us, ratio = (_over_sessions(records, pair, value) for value in (time_us, _log_us))
     levels_us = level(records, pair[0], time_us, "median").values()
     return Paired(in_us, ratio, fmean(levels_us)) if in_us and ratio else None
@@ -51,6 +50,6 @@ def _log_us(visit: VisitRow) -> float | None:
     return math.log(us) if us else None
 
 
-def _wider(found: Estimate, deviations: Sequence[float]) -> Estimate:
-    variance = found.sd**2 + found.sessions * sum(deviation**2 for deviation in deviations)
-    return Estimate(found.mean, math.sqrt(variance), found.sessions)
+def _wider(estimate: Estimate, deviations: Sequence[float]) -> Estimate:
+    variance = estimate.sd**2 + estimate.sessions * sum(deviation**2 for deviation in deviations)
+    return Estimate(estimate.mean, math.sqrt(variance), estimate.sessions)

@@ -1,4 +1,4 @@
-"""All that is said of results made elsewhere, in one value."""
+"""The validation of imported results and services against a run of bare arms."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from harness.model.validation import Claim, Spread, Validation
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """A run of bare arms; `floor` and `ladder` say what a socket can cost at most, where they are known."""
+    """A run of bare arms; `floor` and `ladder`, if given, bound what a socket can cost."""
 
     experiment: Experiment
     summary: Summary
@@ -28,7 +28,7 @@ class Bare:
 
 
 def validate(bare: Bare, foreign: Sequence[Foreign]) -> Validation:
-    """What `foreign` and the services of the run claim, add and cannot say, beside the bare arms."""
+    """Return the rows, claims, shares and spreads of `foreign` and of the services of the run."""
     summary, records = bare.summary, bare.records
     bound = bound_of(summary, records, bare.floor, bare.ladder)
     ground = Ground(summary, records, bound, bare.experiment.design.equivalence_percent)
@@ -46,7 +46,7 @@ def validate(bare: Bare, foreign: Sequence[Foreign]) -> Validation:
 
 
 def _spreads(summary: Summary, records: Sequence[Record], claims: Sequence[Claim]) -> Iterator[Spread]:
-    """One for each length of a single run that something is claimed from."""
+    """Yield a spread for each length of a single run with a claim."""
     lengths = {claim.requests or ASSUMED_REQUESTS for claim in claims if claim.us_low is None}
     for wanted in sorted(lengths):
         spread = spread_of(records, full_arms(summary), wanted)

@@ -1,4 +1,4 @@
-"""The rule: a claim is confirmed or contradicted by what is so here, or the data cannot decide it."""
+"""The ruling on a claim: confirmed, contradicted, or not to be decided with these data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ Ruling = tuple[Standing, tuple[Reason, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A difference as far as it is known. `sign` is 0 where it can be either; the interval is in us.
+    """A known difference: its sign (0 if unknown) and its interval in us.
 
-    `is_equivalent`: it is within the margin for sure, with a sign or without.
+    `is_equivalent`: it lies within the margin, whatever its sign.
     """
 
     sign: int
@@ -22,27 +22,28 @@ class Finding:
     is_equivalent: bool
 
     def overlaps(self, other: "Finding") -> bool:
+        """Whether the intervals overlap."""
         return self.low_us <= other.high_us and other.low_us <= self.high_us
 
 
-def finding_of(one: Comparison | None) -> Finding | None:
-    """What a run found; None where it has no verdict, or is undecided."""
-    if one is None or one.verdict in (None, "undecided"):
+def finding_of(comparison: Comparison | None) -> Finding | None:
+    """Return the difference of a comparison; None if it has no verdict or is undecided."""
+    if comparison is None or comparison.verdict in (None, "undecided"):
         return None
-    ends = (one.percent_low, one.percent_high, one.us_low, one.us_high)
+    ends = (comparison.percent_low, comparison.percent_high, comparison.us_low, comparison.us_high)
     low, high, low_us, high_us = (end or 0.0 for end in ends)  # a verdict has them all
-    return Finding(sign(low, high), low_us, high_us, one.verdict == "equivalent")
+    return Finding(sign(low, high), low_us, high_us, comparison.verdict == "equivalent")
 
 
 def sign(low: float, high: float) -> int:
-    """Of an interval; 0 where it has room for both."""
+    """Return the sign of an interval, or 0 if it contains zero."""
     return (low > 0) - (high < 0)
 
 
 def ruling(obstacles: Sequence[Reason], claim: Finding | None, bare: Finding | None, *, beyond: bool) -> Ruling:
-    """What a claim comes to, and why; `beyond`: it is surely more than a socket can make of a difference.
+    """Return the status of a claim and the reasons; `beyond`: it exceeds what a socket can cause.
 
-    Single runs never decide, however large their difference: how far runs lie apart there is not known.
+    Single runs never decide, however large their difference, because the variance between runs there is unknown.
     """
     size: tuple[Reason, ...] = ("beyond a socket",) if beyond else ()
     if obstacles or claim is None or bare is None:

@@ -1,1 +1,1 @@
-"""From counters to causes: what a difference consists of, who was busy, where the time of a request goes."""
+"""Causes of the verdicts: parts of a difference, bottlenecks, and where the time of a request goes."""

@@ -1,4 +1,4 @@
-"""Puts causes beside the verdicts of a summary."""
+"""Add the causes to a summary."""
 
 from collections.abc import Sequence
 
@@ -17,17 +17,17 @@ CLIENT_ROLE = "client"
 def with_causes(
     summary: Summary, experiment: Experiment, records: Sequence[Record], floor: Floor | None = None
 ) -> Summary:
-    """The same verdicts with what `records` say of why, and where `floor` was measured, of how plausible they are."""
-    counted, busy = counters(experiment, records), loads(experiment, records)
-    explained = explanations(_explicable(summary, experiment), counted, records)
+    """Return the summary with the causes from `records` and, with a `floor`, the plausibility of effects."""
+    all_counters, utilisations = counters(experiment, records), loads(experiment, records)
+    all_explanations = explanations(_explicable(summary, experiment), all_counters, records)
     return summary.model_copy(
         update={
-            "arms": _arms(summary, busy),
-            "counters": counted,
-            "explanations": with_floor(explained, experiment, records, floor),
-            "loads": busy,
+            "arms": _arms(summary, utilisations),
+            "counters": all_counters,
+            "explanations": with_floor(all_explanations, experiment, records, floor),
+            "loads": utilisations,
             "waterfalls": waterfalls(experiment, records),
-            "setups": setups(experiment, counted, records),
+            "setups": setups(experiment, all_counters, records),
             "counting_percent": counting_percent(records),
             "unseen": tuple(dict.fromkeys(sentence for record in records for sentence in record.unseen)),
         }
@@ -35,23 +35,27 @@ def with_causes(
 
 
 def _explicable(summary: Summary, experiment: Experiment) -> list[Comparison]:
-    """Where many requests are under way, most of a request's time is the turn of others, and no part of its own.
+    """Return the comparisons that can be taken apart: one request at a time, no url, the first reference of an arm.
 
-    What is behind a url cannot be taken apart; and counters know one reference of an arm, the first.
+    With many requests in flight, most of the time of a request is queueing behind others.
     """
-    alone = {arm.name for arm in experiment.arms if _is_seen_through(arm.settings)}
+    explicable = {arm.name for arm in experiment.arms if _is_seen_through(arm.settings)}
     first = dict(reversed(experiment.pairs))
-    return [one for one in summary.comparisons if {one.arm, one.against} <= alone and first[one.arm] == one.against]
+    return [
+        comparison
+        for comparison in summary.comparisons
+        if {comparison.arm, comparison.against} <= explicable and first[comparison.arm] == comparison.against
+    ]
 
 
 def _is_seen_through(settings: Settings) -> bool:
     return settings.connections == 1 and not settings.rate and not settings.url
 
 
-def _arms(summary: Summary, busy: Sequence[Load]) -> dict[str, ArmSummary]:
-    """No rate is the servers' where the client set the pace."""
-    bound = {load.arm for load in busy if load.bound == "client-bound" or CLIENT_ROLE in load.together}
+def _arms(summary: Summary, utilisations: Sequence[Load]) -> dict[str, ArmSummary]:
+    """Return the arms, without a rate where the client was the bottleneck."""
+    client_bound = {load.arm for load in utilisations if load.bound == "client-bound" or CLIENT_ROLE in load.together}
     return {
-        name: arm.model_copy(update={"requests_per_s": None}) if name in bound else arm
+        name: arm.model_copy(update={"requests_per_s": None}) if name in client_bound else arm
         for name, arm in summary.arms.items()
     }

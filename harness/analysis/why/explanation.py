@@ -1,4 +1,4 @@
-"""A difference in time taken apart: CPU time, waiting for a CPU, the rest; and whether the counts agree."""
+"""The parts of a difference in time: CPU time, waiting for a CPU, the rest; and whether counters agree."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -8,11 +8,11 @@ from harness.analysis.why.per_session import BySession, amount, difference, less
 from harness.analysis.why.quantities import counter, time_us
 from harness.model import ROLES, Comparison, Counter, Evidence, Explanation, Record
 
-# What makes a request more or less work. The first group that differs decides: what TCP does on the hop follows from
-# the transport, and it is one thing, however many counters show it; system calls may go either way.
+# Counters of the work of a request. The first group that differs decides: TCP events on the hop follow from the
+# transport, and all of them show the same thing; system calls may change in either direction.
 GROUPS = (("hop.active_opens", "net.segments_out"), ("nginx.syscalls", "app.syscalls"))
 TELLING = tuple(name for group in GROUPS for name in group)
-# Events per request: less is chance, or somebody else.
+# Events per request: smaller differences are chance, or other processes.
 TELLING_FROM = 0.1
 DIFFERENT = ("faster", "slower")
 
@@ -20,15 +20,15 @@ DIFFERENT = ("faster", "slower")
 def explanations(
     comparisons: Sequence[Comparison], counters: Sequence[Counter], records: Sequence[Record]
 ) -> tuple[Explanation, ...]:
-    """One for each comparison of the typical request that has an interval and whose CPU time was read."""
-    by_name = {one.name: one for one in counters}
-    return tuple(_explanations([one for one in comparisons if one.us_low is not None], by_name, records))
+    """Return an explanation of each latency comparison with an interval and CPU time."""
+    by_name = {counter.name: counter for counter in counters}
+    return tuple(_explanations([counter for counter in comparisons if counter.us_low is not None], by_name, records))
 
 
 def _explanations(
     comparisons: Sequence[Comparison], counters: Mapping[str, Counter], records: Sequence[Record]
 ) -> Iterator[Explanation]:
-    cpu = {(one.arm, one.against): one for one in comparisons if one.metric == "cpu"}
+    cpu = {(comparison.arm, comparison.against): comparison for comparison in comparisons if comparison.metric == "cpu"}
     for latency in comparisons:
         pair = (latency.arm, latency.against)
         if latency.metric == "latency" and pair in cpu:
@@ -54,7 +54,7 @@ def _explanation(
 
 
 def _parts(latency: Comparison, records: Sequence[Record]) -> dict[str, Any]:
-    """Each part of the difference, in the sessions that have it; a total is of the roles that take part."""
+    """Return the parts of the difference, in the sessions that have them; totals are over roles."""
     pair, confidence = (latency.arm, latency.against), latency.confidence
     time = difference(records, pair, time_us, "median")
     cpu = _by_role(records, pair, "cpu_us")
@@ -71,12 +71,12 @@ def _parts(latency: Comparison, records: Sequence[Record]) -> dict[str, Any]:
 
 
 def _by_role(records: Sequence[Record], pair: Pair, what: str) -> dict[str, BySession]:
-    found = {role: difference(records, pair, counter(f"{role}.{what}"), "trimmed") for role in ROLES}
-    return {role: values for role, values in found.items() if values}
+    differences = {role: difference(records, pair, counter(f"{role}.{what}"), "trimmed") for role in ROLES}
+    return {role: values for role, values in differences.items() if values}
 
 
 def _cpu_agrees(latency: Comparison, cpu: Comparison) -> bool | None:
-    """Whether the servers' CPU time says the same; None where either does not decide."""
+    """Whether the CPU time of the servers has the same verdict; None if either is undecided."""
     if cpu.verdict in (None, "undecided") or latency.verdict in (None, "undecided"):
         return None
     return cpu.verdict == latency.verdict
@@ -87,13 +87,13 @@ def _has_counts(latency: Comparison, counters: Mapping[str, Counter]) -> bool:
 
 
 def _counts(latency: Comparison, counters: Mapping[str, Counter]) -> tuple[list[str], list[str]]:
-    """The telling counters that differ for sure: as time does, and the other way."""
+    """Return the work counters that differ in the direction of the time, and in the other direction."""
     agree: list[str] = []
     oppose: list[str] = []
     for name in TELLING:
-        seen = counters[name].differences.get(latency.arm) if name in counters else None
-        if seen and abs(seen.value) >= TELLING_FROM and seen.excludes_zero:
-            (agree if seen.value * (latency.us or 0) > 0 else oppose).append(name)
+        difference = counters[name].differences.get(latency.arm) if name in counters else None
+        if difference and abs(difference.value) >= TELLING_FROM and difference.excludes_zero:
+            (agree if difference.value * (latency.us or 0) > 0 else oppose).append(name)
     return agree, oppose
 
 
@@ -105,7 +105,7 @@ def _counts_agree(latency: Comparison, agree: Sequence[str], oppose: Sequence[st
 
 
 def _evidence(latency: Comparison, cpu_agrees: bool | None, counts_agree: bool | None) -> Evidence:
-    """The grade: how much of what was seen says the same."""
+    """Return the grade of the evidence: how much of it agrees."""
     if latency.verdict in (None, "undecided"):
         return "nothing"
     if not cpu_agrees:

@@ -1,4 +1,4 @@
-"""Who is the bottleneck: how busy client, nginx and app were while an arm was visited, and the CPUs they share."""
+"""The bottleneck of each arm: the utilisation of client, nginx and app, and of CPUs that they share."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -15,13 +15,13 @@ Cpus = Mapping[str, Sequence[int]]  # by role
 
 
 def loads(experiment: Experiment, records: Sequence[Record]) -> tuple[Load, ...]:
-    """One for each arm that our client visited: how long an outside tool took to start is in its time.
+    """Return the utilisation of each arm that our client visited, without services.
 
-    Of a service not all who work for it are known.
+    The time of an outside tool includes its start, and not all processes of a service are known.
     """
     arms = [arm for arm in experiment.arms if arm.settings.tool == CLIENT and not arm.settings.url]
-    found = (_load(arm, records) for arm in arms)
-    return tuple(load for load in found if load)
+    candidates = (_load(arm, records) for arm in arms)
+    return tuple(load for load in candidates if load)
 
 
 def _load(arm: Arm, records: Sequence[Record]) -> Load | None:
@@ -37,14 +37,14 @@ def _load(arm: Arm, records: Sequence[Record]) -> Load | None:
 
 
 def bound_of(busy: Mapping[str, float], per_second: Mapping[str, float], placed: Cpus) -> tuple[Bound, tuple[str, ...]]:
-    """Whoever is always at work sets the pace, alone or together with those on the same CPUs, of whom the busiest is
-    named; where nobody is, requests wait for each other's steps.
+    """Return the bottleneck: a saturated role, or the busiest of roles that together saturate their CPUs.
 
-    `busy` is of what a role can use at once, `per_second` in CPUs.
+    The second value is the roles that share CPUs. Without saturation the arm is latency-bound. `busy` is relative to
+    the CPUs that a role can use, `per_second` is in CPUs.
     """
-    alone = max(busy, key=busy.__getitem__, default="")
-    if busy.get(alone, 0) >= SATURATED:
-        return BOUNDS[alone], ()
+    busiest = max(busy, key=busy.__getitem__, default="")
+    if busy.get(busiest, 0) >= SATURATED:
+        return BOUNDS[busiest], ()
     for cpus in dict.fromkeys(tuple(placed[role]) for role in per_second if role in placed):
         sharing = [role for role in per_second if role in placed and tuple(placed[role]) == cpus]
         if sum(per_second[role] for role in sharing) >= SATURATED * len(cpus):
@@ -53,7 +53,7 @@ def bound_of(busy: Mapping[str, float], per_second: Mapping[str, float], placed:
 
 
 def _at_once(role: str, arm: Arm, placed: Cpus) -> int:
-    """How many CPUs the role can use: an nginx worker and a bare server one, the app as many as it has workers."""
+    """Return the CPUs that a role can use: 1 for nginx and a bare server, the number of workers for the app."""
     if role != "app" or arm.settings.chain == "floor":
         return 1
     return max(1, min(arm.settings.workers, len(placed.get(role, ())) or 1))

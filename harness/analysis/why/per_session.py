@@ -1,4 +1,4 @@
-"""What each session says of a quantity: of one arm, or of two paired round by round."""
+"""A quantity in each session: of one arm, or a weighted sum of arms paired round by round."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
@@ -20,56 +20,56 @@ BySession = Mapping[int, float]
 
 
 def quantity(visits: Sequence[VisitRow], value: Value) -> dict[str, dict[int, float]]:
-    """Per arm and round the value of its visit, where it has one."""
-    found: dict[str, dict[int, float]] = {}
+    """Return the values of the visits by arm and round, without missing ones."""
+    values: dict[str, dict[int, float]] = {}
     for visit in visits:
-        seen = value(visit)
-        if seen is not None:
-            found.setdefault(visit.arm, {})[visit.round] = seen
-    return found
+        number = value(visit)
+        if number is not None:
+            values.setdefault(visit.arm, {})[visit.round] = number
+    return values
 
 
 def level(records: Sequence[Record], arm: str, value: Value, centre: Centre) -> BySession:
-    """One value for each session that has any of the arm."""
+    """Return one value for each session with the arm."""
     return combined(records, {arm: 1}, value, centre)
 
 
 def difference(records: Sequence[Record], pair: Pair, value: Value, centre: Centre) -> BySession:
-    """arm - against, for each session that has a round with both."""
+    """Return arm - against for each session that has a round with both."""
     return combined(records, {pair[0]: 1, pair[1]: -1}, value, centre)
 
 
 def combined(records: Sequence[Record], weights: PerArm, value: Value, centre: Centre) -> BySession:
-    """The weighted sum of arms in each round that has them all, centred over the rounds of each session."""
+    """Return the weighted sum of arms for each session: the typical value over the rounds that have all arms."""
     sums = {record.session: _sums(quantity(record.visits, value), weights) for record in records}
     return {session: centred(of_rounds, centre) for session, of_rounds in sums.items() if of_rounds}
 
 
 def total(parts: Sequence[BySession]) -> BySession:
-    """The sum of `parts`, in the sessions that have them all."""
+    """Return the sum of `parts`, in the sessions that have them all."""
     shared = set.intersection(*map(set, parts)) if parts else set()
     return {session: sum(part[session] for part in parts) for session in sorted(shared)}
 
 
 def less(whole: BySession, *parts: BySession) -> BySession:
-    """What is left of `whole` without `parts`, in the sessions that have all of them."""
+    """Return `whole` minus `parts`, in the sessions that have all of them."""
     return total([whole, *({session: -value for session, value in part.items()} for part in parts)])
 
 
 def amount(per_session: BySession, confidence: float = CONFIDENCE) -> Amount | None:
-    """The mean with its interval, Student's t over the sessions; None without any."""
+    """Return the mean over sessions with its interval by Student's t; None without sessions."""
     values = list(per_session.values())
     if not values:
         return None
     if len(values) < 2:
         return Amount(value=values[0])
-    found = estimate(np.asarray(values))
-    low, high = found.interval(confidence)
-    return Amount(value=found.mean, low=low, high=high)
+    over_sessions = estimate(np.asarray(values))
+    low, high = over_sessions.interval(confidence)
+    return Amount(value=over_sessions.mean, low=low, high=high)
 
 
 def centred(values: Sequence[float], centre: Centre) -> float:
-    """The typical round. Counts take the mean: what is rare is no outlier, and trimming would take it away."""
+    """Return the typical round. Counts need the mean: trimming would remove rare events."""
     series: Series = np.asarray(values)
     if centre == "median":
         return float(np.median(series))

@@ -1,4 +1,4 @@
-"""Whether a difference between transports is one that transports can make."""
+"""Whether a difference between transports is as small as the floor says."""
 
 from collections.abc import Sequence
 
@@ -13,38 +13,40 @@ from harness.experiment.limits import sized
 from harness.model import Amount, Experiment, Explanation, Floor, Plausibility, Record
 
 STANDING, CONNECTING = "ping-pong", "connect"
-ORDINARY_BYTES = 83  # of the application's JSON
+ORDINARY_BYTES = 83  # the JSON of our application
 SMALL_BYTES, ALIKE = 2000, 2.0
-LIKE_THE_FLOOR = ("auto", "split")  # placements: barehop floor has its two programs on two CPUs
+LIKE_THE_FLOOR = ("auto", "split")  # placements: barehop floor runs its two programs on two CPUs
 
 
 def with_floor(
     explanations: Sequence[Explanation], experiment: Experiment, records: Sequence[Record], floor: Floor | None
 ) -> tuple[Explanation, ...]:
-    """Each explanation beside the floor: measured in the same run where it has such arms, or else earlier."""
-    return tuple(_beside(one, experiment, records, floor) for one in explanations)
+    """Return the explanations with the floor of the same run if it has such arms, or else the earlier `floor`."""
+    return tuple(_beside(explanation, experiment, records, floor) for explanation in explanations)
 
 
-def _beside(one: Explanation, experiment: Experiment, records: Sequence[Record], floor: Floor | None) -> Explanation:
-    pair = (one.arm, one.against)
+def _beside(
+    explanation: Explanation, experiment: Experiment, records: Sequence[Record], floor: Floor | None
+) -> Explanation:
+    pair = (explanation.arm, explanation.against)
     if not _differ_in_transport(pair, experiment):
-        return one
-    found, exchange_us = _in_run(pair, experiment, records)
-    earlier = found is None and floor is not None
-    if found is None and floor:
-        found, exchange_us = _earlier(pair, experiment, floor)
-    if found is None or exchange_us is None:
-        return one
-    judged = plausibility(one.time_us, found, exchange_us)
-    beside = {"floor_us": found, "exchange_us": exchange_us, "floor_is_earlier": earlier, "plausibility": judged}
-    return one.model_copy(update=beside)
+        return explanation
+    floor_us, exchange_us = _in_run(pair, experiment, records)
+    earlier = floor_us is None and floor is not None
+    if floor_us is None and floor:
+        floor_us, exchange_us = _earlier(pair, experiment, floor)
+    if floor_us is None or exchange_us is None:
+        return explanation
+    verdict = plausibility(explanation.time_us, floor_us, exchange_us)
+    beside = {"floor_us": floor_us, "exchange_us": exchange_us, "floor_is_earlier": earlier, "plausibility": verdict}
+    return explanation.model_copy(update=beside)
 
 
 def plausibility(time_us: Amount, floor_us: Amount, exchange_us: float) -> Plausibility:
-    """`time_us` is what an arm takes longer, `floor_us` what its bare transport does.
+    """Return the plausibility of a difference `time_us` whose bare transports differ by `floor_us`.
 
-    Within the floor's difference it is the transport's own cost. Up to a whole exchange, or the other way than the
-    floor, it may be what nginx and the app do about it. Beyond a whole exchange no transport can be the cause.
+    Within the floor's difference, the transport itself is the cause. Up to a whole exchange, or with the opposite sign,
+    nginx and the app may be. Beyond a whole exchange, no transport can be the cause.
     """
     least, most = _nearest_to_zero(time_us), max(abs(floor_us.low or 0), abs(floor_us.high or 0), abs(floor_us.value))
     if least > exchange_us:
@@ -55,13 +57,13 @@ def plausibility(time_us: Amount, floor_us: Amount, exchange_us: float) -> Plaus
 
 
 def floor_difference(floor: Floor, kind: str, pair: Pair, payload_bytes: int) -> Amount | None:
-    """(transport, against): the first less the second, at about `payload_bytes`; Welch's t on runs."""
+    """Return the first transport less the second at about `payload_bytes`, by Welch's t on runs."""
     runs = [_runs(floor, kind, transport, payload_bytes) for transport in pair]
-    if any(len(one) < 2 for one in runs):
+    if any(len(times) < 2 for times in runs):
         return None
-    found = welch(np.asarray(runs[1]), np.asarray(runs[0]))
-    low, high = found.interval(CONFIDENCE)
-    return Amount(value=found.mean, low=low, high=high)
+    estimate = welch(np.asarray(runs[1]), np.asarray(runs[0]))
+    low, high = estimate.interval(CONFIDENCE)
+    return Amount(value=estimate.mean, low=low, high=high)
 
 
 def _runs(floor: Floor, kind: str, transport: str, payload_bytes: int) -> tuple[float, ...]:
@@ -71,7 +73,7 @@ def _runs(floor: Floor, kind: str, transport: str, payload_bytes: int) -> tuple[
 
 
 def _are_alike(some_bytes: int, other_bytes: int) -> bool:
-    """Small answers cost the same whatever their size; of large ones, only those of about the same."""
+    """Whether two sizes are comparable: both small, or within a factor of 2."""
     return max(some_bytes, other_bytes) <= max(ALIKE * min(some_bytes, other_bytes), SMALL_BYTES)
 
 
@@ -82,29 +84,31 @@ def _nearest_to_zero(amount: Amount) -> float:
 
 
 def _differ_in_transport(pair: Pair, experiment: Experiment) -> bool:
-    """Only the transport of a full chain is judged: of less than that, the floor is all there is."""
-    one, other = (experiment.arm(name).settings for name in pair)
-    alike = one.model_dump(exclude={"transport"}) == other.model_dump(exclude={"transport"})
-    return alike and one.chain == "full" and one.transport != other.transport
+    """Whether two arms with the full chain differ in the transport alone."""
+    settings, others = (experiment.arm(name).settings for name in pair)
+    alike = settings.model_dump(exclude={"transport"}) == others.model_dump(exclude={"transport"})
+    return alike and settings.chain == "full" and settings.transport != others.transport
 
 
 def _in_run(pair: Pair, experiment: Experiment, records: Sequence[Record]) -> tuple[Amount | None, float | None]:
-    """From arms of this run that are the floor of the two."""
-    one, other = (like(experiment.arm(name), experiment, "floor") for name in pair)
-    if one is None or other is None or not connects_alike(experiment.arm(pair[0])):
+    """Return the difference of the two floor arms of this run, and the longer exchange; None without them."""
+    arm_floor, against_floor = (like(experiment.arm(name), experiment, "floor") for name in pair)
+    if arm_floor is None or against_floor is None or not connects_alike(experiment.arm(pair[0])):
         return None, None
-    found = amount(difference(records, (one.name, other.name), time_us, "median"))
-    levels = [amount(level(records, arm.name, time_us, "median")) for arm in (one, other)]
-    return found, max((seen.value for seen in levels if seen), default=None)
+    floor_us = amount(difference(records, (arm_floor.name, against_floor.name), time_us, "median"))
+    levels = [amount(level(records, arm.name, time_us, "median")) for arm in (arm_floor, against_floor)]
+    return floor_us, max((interval.value for interval in levels if interval), default=None)
 
 
 def _earlier(pair: Pair, experiment: Experiment, floor: Floor) -> tuple[Amount | None, float | None]:
-    one, other = (experiment.arm(name).settings for name in pair)
-    if one.placement not in LIKE_THE_FLOOR:
+    settings, others = (experiment.arm(name).settings for name in pair)
+    if settings.placement not in LIKE_THE_FLOOR:
         return None, None
-    kind = STANDING if one.upstream_keepalive else CONNECTING
-    asked = sized(one.path)
-    payload_bytes = ORDINARY_BYTES if asked is None else asked
-    runs = [_runs(floor, kind, transport, payload_bytes) for transport in (one.transport, other.transport)]
-    levels = [sum(each) / len(each) for each in runs if each]
-    return floor_difference(floor, kind, (one.transport, other.transport), payload_bytes), max(levels, default=None)
+    kind = STANDING if settings.upstream_keepalive else CONNECTING
+    path_bytes = sized(settings.path)
+    payload_bytes = ORDINARY_BYTES if path_bytes is None else path_bytes
+    runs = [_runs(floor, kind, transport, payload_bytes) for transport in (settings.transport, others.transport)]
+    levels = [sum(times) / len(times) for times in runs if times]
+    return floor_difference(floor, kind, (settings.transport, others.transport), payload_bytes), max(
+        levels, default=None
+    )

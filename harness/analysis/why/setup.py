@@ -1,24 +1,24 @@
-"""How much of the difference between transports is connection set-up: it goes away when nginx keeps connections."""
+"""The share of connection set-up in a difference between transports: it vanishes with kept connections."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness.analysis.effects import Pair
 from harness.analysis.why.per_session import Centre, Value, amount, difference, less
 from harness.analysis.why.quantities import cpu_total_us, time_us
 from harness.model import Amount, Arm, Counter, Experiment, Record, Setup
 
-Pair = tuple[str, str]
 OPENS = "hop.active_opens"
 
 
 def setups(experiment: Experiment, counters: Sequence[Counter], records: Sequence[Record]) -> tuple[Setup, ...]:
-    """One for each two comparisons that differ in nothing but whether nginx keeps its connections."""
-    opens = next((one.arms for one in counters if one.name == OPENS), {})
-    found = (_setup(without, kept, records, opens) for without, kept in _couples(experiment))
-    return tuple(setup for setup in found if setup)
+    """Return the set-up cost for each two comparisons that differ only in upstream_keepalive."""
+    opens = next((counter.arms for counter in counters if counter.name == OPENS), {})
+    candidates = (_setup(without, kept, records, opens) for without, kept in _couples(experiment))
+    return tuple(setup for setup in candidates if setup)
 
 
 def _couples(experiment: Experiment) -> Iterator[tuple[Pair, Pair]]:
-    """(a comparison without kept connections, the same with them)."""
+    """Yield (a comparison without kept connections, the same with them)."""
     pairs = [pair for pair in experiment.pairs if experiment.arm(pair[0]).control_of is None]
     for without in pairs:
         for kept in pairs:
@@ -26,11 +26,11 @@ def _couples(experiment: Experiment) -> Iterator[tuple[Pair, Pair]]:
                 yield without, kept
 
 
-def _kept(one: Arm, other: Arm) -> bool:
-    """Whether `other` is `one` with connections that nginx keeps."""
-    of_one, of_other = (arm.settings.model_dump(exclude={"upstream_keepalive"}) for arm in (one, other))
-    keeps = not one.settings.upstream_keepalive and bool(other.settings.upstream_keepalive)
-    return keeps and of_one == of_other
+def _kept(plain: Arm, other: Arm) -> bool:
+    """Whether `other` is `plain` with connections that nginx keeps."""
+    of_plain, of_other = (arm.settings.model_dump(exclude={"upstream_keepalive"}) for arm in (plain, other))
+    keeps = not plain.settings.upstream_keepalive and bool(other.settings.upstream_keepalive)
+    return keeps and of_plain == of_other
 
 
 def _setup(without: Pair, kept: Pair, records: Sequence[Record], opens: Mapping[str, Amount]) -> Setup | None:
@@ -57,13 +57,13 @@ def _setup(without: Pair, kept: Pair, records: Sequence[Record], opens: Mapping[
 def _shrinking(
     without: Pair, kept: Pair, records: Sequence[Record], value: Value, centre: Centre
 ) -> tuple[Amount, Amount, Amount] | None:
-    """The difference without kept connections, that with them, and the one less the other."""
+    """Return the difference without kept connections, that with them, and the first less the second."""
     before, after = (difference(records, pair, value, centre) for pair in (without, kept))
-    one, other, shrunk = amount(before), amount(after), amount(less(before, after))
-    return (one, other, shrunk) if one and other and shrunk else None
+    without_us, kept_us, shrunk = amount(before), amount(after), amount(less(before, after))
+    return (without_us, kept_us, shrunk) if without_us and kept_us and shrunk else None
 
 
 def _most(pair: Pair, opens: Mapping[str, Amount]) -> Amount | None:
-    """That of the arm of the two that opens more."""
-    seen = [opens[arm] for arm in pair if arm in opens]
-    return max(seen, key=lambda amount: amount.value, default=None)
+    """Return the rate of the arm of the pair that opens more connections."""
+    rates = [opens[arm] for arm in pair if arm in opens]
+    return max(rates, key=lambda amount: amount.value, default=None)

@@ -1,4 +1,4 @@
-"""Where the time of a request goes: from the floor to the full chain, and what no part explains."""
+"""The parts of the time of a request, from the floor to the full chain, and the unexplained rest."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ REST = "the rest: nginx asking the app, less one client"
 
 
 def waterfalls(experiment: Experiment, records: Sequence[Record]) -> tuple[Waterfall, ...]:
-    """One for each arm with the full chain that has its parts beside it: arms that differ from it in chain alone."""
-    found = (_waterfall(arm, experiment, records) for arm in experiment.arms if arm.control_of is None)
-    return tuple(waterfall for waterfall in found if waterfall)
+    """Return a waterfall for each arm with the full chain whose parts are arms that differ in chain alone."""
+    candidates = (_waterfall(arm, experiment, records) for arm in experiment.arms if arm.control_of is None)
+    return tuple(waterfall for waterfall in candidates if waterfall)
 
 
 def _waterfall(arm: Arm, experiment: Experiment, records: Sequence[Record]) -> Waterfall | None:
@@ -23,7 +23,7 @@ def _waterfall(arm: Arm, experiment: Experiment, records: Sequence[Record]) -> W
     proxy = like(arm, experiment, "proxy-only", any_hop=True)
     if arm.settings.chain != "full" or not (direct and floor and proxy) or not connects_alike(arm):
         return None
-    if any(record.failures.get(one.name) for record in records for one in (arm, direct, floor, proxy)):
+    if any(record.failures.get(part.name) for record in records for part in (arm, direct, floor, proxy)):
         return None
     weights: dict[str, PerArm] = {
         HOP: {floor.name: 1},
@@ -46,17 +46,17 @@ def _waterfall(arm: Arm, experiment: Experiment, records: Sequence[Record]) -> W
 
 
 def _part(name: str, of_arms: PerArm, records: Sequence[Record]) -> Part | None:
-    seen = amount(combined(records, of_arms, time_us, "trimmed"))
-    return Part(name=name, us=seen) if seen else None
+    interval = amount(combined(records, of_arms, time_us, "trimmed"))
+    return Part(name=name, us=interval) if interval else None
 
 
 def connects_alike(arm: Arm) -> bool:
-    """Whether the client connects to the parts as nginx does to the app: for each request, or once."""
+    """Whether the client keeps its connections if and only if nginx does."""
     return arm.settings.client_keepalive == bool(arm.settings.upstream_keepalive)
 
 
 def like(arm: Arm, experiment: Experiment, chain: Chain, *, any_hop: bool = False) -> Arm | None:
-    """The arm that differs from `arm` in its chain alone; of nginx by itself the transport does not matter."""
+    """Return the arm that differs from `arm` in its chain alone, or with `any_hop` in its transport too."""
     free = {"chain", "transport"} if any_hop else {"chain"}
     wanted = arm.settings.model_dump(exclude=free)
     return next(

@@ -151,9 +151,10 @@ def test_runs_with_other_arms_are_refused() -> None:
     base, fewer = run_data(), without(run_data("results/fewer"), "uds-dir")
 
     assert refusal([base, fewer]) == (
-        "results/fewer asked another question than results/base: it lacks uds-dir. Compare runs of one experiment."
+        "results/fewer is a run of another experiment than results/base: it lacks uds-dir. "
+        "Compare runs of one experiment."
     )
-    assert "it has uds-dir besides" in refusal([fewer, base])
+    assert "it also has uds-dir" in refusal([fewer, base])
 
 
 def test_runs_with_other_pairs_are_refused() -> None:
@@ -165,5 +166,5 @@ def test_runs_with_other_pairs_are_refused() -> None:
 
 
 def test_one_run_or_the_same_twice_is_refused() -> None:
-    assert "results/base alone compares with nothing" in refusal([run_data()])
+    assert "results/base is only one run" in refusal([run_data()])
     assert "results/base is given twice" in refusal([run_data(), run_data()])

@@ -169,7 +169,7 @@ def test_against_an_arm_or_with_one_factor_there_are_none() -> None:
 
 def test_the_control_takes_no_part() -> None:
     assert "control" in [arm.name for arm in PLACEMENTS.arms]
-    assert [corner.arms for corner in corners(PLACEMENTS)] == [(*SHARED, *SPLIT)]
+    assert [(corner.pair, corner.base_pair) for corner in corners(PLACEMENTS)] == [(SHARED, SPLIT)]
 
 
 def test_with_three_factors_each_is_seen_at_each_level_of_the_third() -> None:

@@ -168,7 +168,7 @@ def test_a_rung_that_moves_a_socket_is_a_doubt(summary: Summary) -> None:
     moved = drawn(experiment, {**levels, **{f"{rung}/uds-tmpfs": 430.0 for rung in ("bridge", "nat", "relay")}})
     [doubt] = moved.doubts
     assert (doubt.kind, doubt.arm) == ("rung-moved-uds", "bridge/uds-tmpfs")
-    assert "bridge/uds-tmpfs came out slower than veth/uds-tmpfs by +7." in doubt.seen
+    assert "bridge/uds-tmpfs is slower than veth/uds-tmpfs by +7." in doubt.seen
     assert not summary.doubts
 
 

@@ -96,7 +96,7 @@ def test_what_should_do_nothing_and_does_is_a_doubt(kind: str) -> None:
     experiment = screened(kind, 3, expect_null=["net.ipv4.tcp_a"])
     moved, still = (drawn(experiment, {key: 1.2}, np.random.default_rng(3)) for key in (A, B))
     assert [doubt.kind for doubt in moved.doubts] == ["null-moved"]
-    assert "was declared to do nothing" in moved.doubts[0].seen
+    assert "was declared to have no effect" in moved.doubts[0].seen
     assert not still.doubts
 
 

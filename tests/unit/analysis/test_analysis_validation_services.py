@@ -171,7 +171,7 @@ def test_services_that_were_asked_otherwise_are_neither_held_against_each_other_
     assert claim(found).standing == "cannot be decided"
     assert "asked otherwise" in claim(found).reasons
     assert list(shares(found)) == ["box-sharedvolume"]
-    assert "box-tcp and tcp were not asked in the same way (connections)" in said
+    assert "box-tcp and tcp were measured with different client settings (connections)" in said
 
 
 def test_a_pair_of_services_given_the_other_way_round_claims_the_same() -> None:

@@ -55,7 +55,7 @@ def test_any_separator_and_any_heading_will_do(text: str, tmp_path: Path) -> Non
     ("cells", "said"),
     [
         ('"679.77 req/s",1.471', "'679.77 req/s', which is no number. Write it without its unit"),
-        ('"1,679",1', "'1,679', which can be 1.679 or 1679. Write it without a comma"),
+        ('"1,679",1', "'1,679', which can mean 1.679 or 1679. Write it without a comma"),
         ('"679,77",1.5', "'1.5' with a decimal point and '679,77' with a decimal comma"),
         ("679,77,1,471", "5 cells under 3 columns. Put numbers with a decimal comma in quotes"),
         ('"1,67,9",1', "which is no number. Write its decimals with a point"),
