@@ -1,11 +1,12 @@
-"""What a knob is: where it holds, and what a value of it changes in the kernel, as data."""
+"""Knobs as data: the scope of each, the values that it takes, and what a value changes in the kernel."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-# network: a network namespace; device: its loopback interface; process: the servers' own; global: this machine.
+# network: a network namespace; device: its loopback interface; process: the servers; global: the whole machine.
 Scope = Literal["network", "device", "process", "global", "boot"]
 Touches = Literal["tcp", "both"]
 KnobValue = int | str
@@ -19,9 +20,9 @@ OF_A_NETWORK: tuple[Scope, ...] = ("network", "device")
 
 @dataclass(frozen=True, slots=True)
 class FileText:
-    """A file of /proc or /sys that holds `text`, shown in a `form` of the kernel's. `path` may be a pattern of many.
+    """A file of /proc or /sys that gets `text`; `form` is how the kernel shows it. `path` may be a pattern.
 
-    `choices` is a file beside it that lists what it takes. With `refusable`, files that refuse stay as they are.
+    `choices` is a file beside it that lists its values. With `refusable`, files that refuse the text stay as they are.
     """
 
     path: str
@@ -33,7 +34,7 @@ class FileText:
 
 @dataclass(frozen=True, slots=True)
 class FirstOf:
-    """The first of these whose file this machine has: drivers differ in names."""
+    """The first of `files` that exists on this machine: drivers use different names."""
 
     files: tuple[FileText, ...]
 
@@ -56,14 +57,14 @@ class LoRoute:
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """Whether a packet filter of ours asks for the state of every connection, which makes the kernel track them."""
+    """Whether a packet filter of ours uses the state of connections, which makes the kernel track them."""
 
     on: bool
 
 
 @dataclass(frozen=True, slots=True)
 class OfServers:
-    """What every server process is started with."""
+    """An attribute that every server process starts with."""
 
     name: Literal["nice", "scheduling", "timer_slack_ns"]
     value: KnobValue
@@ -77,20 +78,21 @@ class HeldOpen:
     number: int
 
 
+Check = Callable[[KnobValue], str | None]  # why a value of a knob is wrong, or None
 Change = FileText | FirstOf | LoAttribute | LoRoute | Tracking | OfServers | HeldOpen
 
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """A kernel setting. `problem` says why a value cannot be, or None; `changes` is what a value makes.
+    """A kernel setting. `problem` returns why a value is wrong, or None; `changes` returns what a value changes.
 
-    `touches` is what it can possibly change: "tcp" stands for every TCP connection, the client's included.
-    `by_boot` is the parameter of the kernel's command line, where nothing can be changed at run time.
+    `touches` is what it can affect: "tcp" stands for every TCP connection, including the client's. `by_boot` is the
+    parameter of the kernel's command line, for knobs that cannot be changed at run time.
     """
 
     scope: Scope
     touches: Touches
-    problem: Callable[[KnobValue], str | None]
+    problem: Check
     changes: Callable[[KnobValue], tuple[Change, ...]]
     by_boot: str = ""
 
@@ -98,23 +100,58 @@ class Knob:
 def cpus_of(text: str) -> tuple[int, ...]:
     """Return the CPUs of a kernel list: "0-2,8" is (0, 1, 2, 8). Raises ValueError."""
     bounds = [CPU_RANGE.fullmatch(part) for part in text.split(",")]
-    ranges = [range(int(found[1]), int(found[2] or found[1]) + 1) for found in bounds if found]
+    ranges = [range(int(match[1]), int(match[2] or match[1]) + 1) for match in bounds if match]
     if len(ranges) < len(bounds) or not all(ranges) or any(numbers[-1] > LAST_CPU for numbers in ranges):
         raise ValueError(text)
     return tuple(sorted({number for numbers in ranges for number in numbers}))
 
 
+def one_of(*choices: KnobValue) -> Check:
+    """Return a check that a value is one of `choices`."""
+    *first, last = map(json.dumps, choices)
+    return lambda value: None if value in choices else f"must be {', '.join(first)} or {last}."
+
+
+def whole_number(least: int, most: int | None = None) -> Check:
+    """Return a check that a value is a whole number of at least `least`, and at most `most` where that is given."""
+    bounds = f"of {least} or more" if most is None else f"from {least} to {most}"
+
+    def check(value: KnobValue) -> str | None:
+        is_good = isinstance(value, int) and least <= value and (most is None or value <= most)
+        return None if is_good else f"must be a whole number {bounds}."
+
+    return check
+
+
+def text_like(example: str) -> Check:
+    """Return a check that a value is text that is not empty."""
+    return lambda value: None if isinstance(value, str) and value else f"must be text like {json.dumps(example)}."
+
+
+def cpu_list(*words: str) -> Check:
+    """Return a check that a value is a list of CPUs, or one of `words`."""
+
+    def check(value: KnobValue) -> str | None:
+        try:
+            is_good = value in words or bool(cpus_of(str(value)))
+        except ValueError:
+            is_good = False
+        return None if is_good else " or ".join(['must be a list of CPUs like "0-1"', *map(json.dumps, words)]) + "."
+
+    return check
+
+
 def boot_cpus_problem(value: KnobValue) -> str | None:
-    """Say why `value` is no list of CPUs of the kernel's command line, perhaps after words like "nohz,domain,"."""
+    """Return why `value` is no list of CPUs for the kernel's command line, perhaps after flags like "nohz,domain,"."""
     parts = str(value).split(",")
     numbers = ",".join(part for part in parts if not re.fullmatch("[a-z_]+", part))
     try:
-        good = not numbers or bool(cpus_of(re.sub(r":[0-9]+/[0-9]+", "", numbers)))
+        is_good = not numbers or bool(cpus_of(re.sub(r":[0-9]+/[0-9]+", "", numbers)))
     except ValueError:
-        good = False
-    return None if good and value != "" else f'must be a list of CPUs like "2,3" or "2-7", up to {LAST_CPU}.'
+        is_good = False
+    return None if is_good and value != "" else f'must be a list of CPUs like "2,3" or "2-7", up to {LAST_CPU}.'
 
 
 def sysctl_touches(name: str) -> Touches:
-    """What a sysctl can possibly change, as far as its name says."""
+    """Return what a sysctl can affect, judged by its name."""
     return "tcp" if name.startswith("net.") and not name.startswith(OF_UNIX_SOCKETS) else "both"

@@ -1,4 +1,4 @@
-"""Turns knobs: makes a change in the kernel, and reads back what it has."""
+"""Applies changes to the kernel, and reads back its values."""
 
 import re
 from pathlib import Path
@@ -9,11 +9,11 @@ from harness.lab.network import loopback, tracking
 from harness.lab.network.sysfs import seen_here
 from harness.model.knobs import Change, FileText, FirstOf, Form, HeldOpen, LoAttribute, LoRoute, Tracking
 
-Turned = FileText | LoAttribute | LoRoute | Tracking  # what stays as it is left; the others go with a process or a file
+Turned = FileText | LoAttribute | LoRoute | Tracking  # changes that outlive the process that makes them
 
 
 def turn(change: Turned) -> None:
-    """In this thread's network, where it is a network's. Raises OSError with what the kernel says."""
+    """Make a change, in this thread's network where it belongs to one. Raises OSError."""
     match change:
         case FileText():
             with seen_here(change.path) as path:
@@ -29,7 +29,7 @@ def turn(change: Turned) -> None:
 
 
 def seen(change: Turned) -> str:
-    """What the kernel has now, comparable with `wanted`. Raises OSError."""
+    """Return the present value, comparable with `wanted`. Raises OSError."""
     match change:
         case FileText():
             with seen_here(change.path) as path:
@@ -45,6 +45,7 @@ def seen(change: Turned) -> str:
 
 
 def wanted(change: Change) -> str:
+    """Return the value that `change` asks for, comparable with `seen`."""
     match change:
         case FileText():
             return normal(change.text, change.form)
@@ -59,7 +60,7 @@ def wanted(change: Change) -> str:
 
 
 def normal(text: str, form: Form) -> str:
-    """One spelling for all that mean the same."""
+    """Return one spelling for all equivalent ones."""
     words = " ".join(text.split())
     if form == "choice":
         chosen = re.search(r"\[(.+?)\]", words)
@@ -70,7 +71,7 @@ def normal(text: str, form: Form) -> str:
 
 
 def choices_of(file: FileText) -> list[str]:
-    """What the file takes, where it or one beside it says so."""
+    """Return the values that the file takes, where it or one beside it lists them."""
     if not file.choices and file.form != "choice":
         return []
     path = Path(file.path)
