@@ -51,7 +51,7 @@ def test_on_four_cpus_everybody_has_a_core_and_cpu_0_is_left_alone() -> None:
     split = place("split", machine(1, 4), 1)
     assert cpus(split) == ((3,), (1,), (2,))
     assert split.reason == (
-        "nginx on CPU 1, the app on CPU 2, the client on CPU 3: separate cores with a common last-level cache; "
+        "nginx on CPU 1, the app on CPU 2, the client on CPU 3: separate cores with a shared last-level cache; "
         "CPU 0 is left to interrupts."
     )
 
@@ -120,13 +120,13 @@ def test_turbo_favourites_do_not_make_cores_unlike() -> None:
 def test_unknown_caches_are_called_unknown() -> None:
     blank = topology(*(Cpu(n, n) for n in range(4)))
     assert blank.cpus[0].llc == UNKNOWN
-    assert "whose caches are not known" in place("auto", blank, 1).reason
+    assert "with unknown caches" in place("auto", blank, 1).reason
 
 
 def test_nobody_is_pinned_by_none() -> None:
     free = place("none", machine(1, 4), 1)
     assert cpus(free) == ((0, 1, 2, 3),) * 3
-    assert free.reason == "Nobody is pinned: the scheduler chooses among the allowed CPUs (0-3)."
+    assert free.reason == "No process is pinned: the scheduler chooses among the allowed CPUs (0-3)."
 
 
 def test_given_cpus_are_taken_as_they_are() -> None:
