@@ -8,7 +8,6 @@ from harness.lab.mounts import Filesystem, read_mounts
 
 ACCOUNTING = ("cpu", "cpuacct", "memory", "pids")
 PERIOD_US = 100_000
-LEAST_QUOTA_US = 1000  # min_cfs_quota_period of kernel/sched/core.c
 
 
 def levels(controller: str, mounts: Sequence[Filesystem], roots: Roots = HERE) -> list[Path]:

@@ -141,7 +141,7 @@ def test_every_cpu_that_cannot_be_had_is_named_in_one_error() -> None:
         place(CpuLists(client=(9,), nginx=(0,), app=(1, 3)), allowed, 1)
     assert str(raised.value).splitlines() == [
         "The placement gives client CPU 9, which is offline or does not exist. Choose among the CPUs 0-1.",
-        "The placement gives app CPU 3, which this process may not use (its cpuset leaves it out). "
+        "The placement gives app CPU 3, which this process may not use (it is not in its cpuset). "
         "Choose among the CPUs 0-1.",
     ]
 
@@ -185,6 +185,6 @@ def test_cpus_that_cannot_be_had_are_refused_by_number_each_with_its_reason() ->
         place(CpuLists(client=(3,), nginx=(5,), app=(1, 9)), narrow, 1)
     lines = str(refused.value).splitlines()
     assert [line.partition("Choose")[2] for line in lines] == [" among the CPUs 0-1."] * 3
-    assert "client CPU 3, which this process may not use (its cpuset leaves it out)" in lines[0]
-    assert "nginx CPU 5, which is offline (root may change that: echo 1 >" in lines[1]
+    assert "client CPU 3, which this process may not use (it is not in its cpuset)" in lines[0]
+    assert "nginx CPU 5, which is offline (root can change that: echo 1 >" in lines[1]
     assert "app CPU 9, which does not exist" in lines[2]

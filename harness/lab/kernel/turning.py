@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import assert_never
 
 from harness.lab.kernelfiles import format_cpus, parse_cpus, read
-from harness.lab.network import loopback, tracking
+from harness.lab.network.loopback import attribute, route_option, set_attribute, set_route
 from harness.lab.network.sysfs import seen_here
+from harness.lab.network.tracking import is_tracking, set_tracking
 from harness.model.knobs import Change, FileText, FirstOf, Form, HeldOpen, LoAttribute, LoRoute, Tracking
 
 Turned = FileText | LoAttribute | LoRoute | Tracking  # changes that outlive the process that makes them
@@ -19,11 +20,11 @@ def turn(change: Turned) -> None:
             with seen_here(change.path) as path:
                 path.write_text(change.text)
         case LoAttribute():
-            loopback.set_attribute(change)
+            set_attribute(change)
         case LoRoute():
-            loopback.set_route(change)
+            set_route(change)
         case Tracking():
-            tracking.set_tracking(on=change.on)
+            set_tracking(on=change.on)
         case _:
             assert_never(change)
 
@@ -35,11 +36,11 @@ def seen(change: Turned) -> str:
             with seen_here(change.path) as path:
                 return normal(path.read_text(), change.form)
         case LoAttribute():
-            return loopback.attribute(change.name)
+            return attribute(change.name)
         case LoRoute():
-            return loopback.route_option(change.name)
+            return route_option(change.name)
         case Tracking():
-            return "on" if tracking.is_tracking() else "off"
+            return "on" if is_tracking() else "off"
         case _:
             assert_never(change)
 

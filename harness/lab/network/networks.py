@@ -9,9 +9,9 @@ from harness.errors import MachineError, raise_all
 from harness.lab.kernel.settings import Kernel, Setting
 from harness.lab.kernel.turning import Turned, seen, turn, wanted
 from harness.lab.kernelfiles import read_int
-from harness.lab.network import loopback
 from harness.lab.network.building import build
 from harness.lab.network.host_values import Values, copy_values, network_values
+from harness.lab.network.loopback import attribute, bring_up
 from harness.lab.network.netns import HOST, Network, own_network
 from harness.lab.network.way import BARE_WAY, Way
 from harness.model.knobs import OF_A_NETWORK, Change, FileText, LoAttribute
@@ -106,7 +106,7 @@ def _create_like_host(host: _Host, kernel: Kernel, exit_stack: ExitStack) -> tup
     network = exit_stack.enter_context(own_network())
     with network.entered():
         not_copied = copy_values(host.sysctls)
-        loopback.bring_up()
+        bring_up()
         not_copied |= _copy_lo(host.lo)
         raise_all(filter(None, map(turned, kernel.of(*OF_A_NETWORK))), MachineError)
     return network, host.filtered | not_copied
@@ -146,7 +146,7 @@ def _packet_filter() -> Values:
 
 def _lo_values() -> tuple[Turned, ...]:
     """Return the values of lo here; root of a user namespace may not see its packet steering."""
-    size, offload = (int(loopback.attribute(name)) for name in ("mtu", "gso_max_size"))
+    size, offload = (int(attribute(name)) for name in ("mtu", "gso_max_size"))
     values: list[Turned] = [LoAttribute("mtu", size), LoAttribute("gso_max_size", offload)]
     with suppress(OSError):
         values.append(FileText(RPS, seen(FileText(RPS, "0", "mask")), "mask"))

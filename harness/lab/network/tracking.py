@@ -57,4 +57,9 @@ def _established_accept() -> tuple[Any, ...]:
 
 
 def _word(value: int) -> dict[str, Any]:
-    return {"attrs": [("NFTA_DATA_VALUE", value.to_bytes(WORD_BYTES, sys.byteorder))]}
+    return data_value(value.to_bytes(WORD_BYTES, sys.byteorder))
+
+
+def data_value(value: bytes) -> dict[str, Any]:
+    """Return the netlink attribute of a constant."""
+    return {"attrs": [("NFTA_DATA_VALUE", value)]}

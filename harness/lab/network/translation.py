@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness.lab.network.netlink import filtering
+from harness.lab.network.tracking import ACCEPT, REGISTER, data_value
 from harness.model.rungs import SUBNET, Published, Untranslated
 
 TABLE = "barehop_nat"
 # linux/netfilter.h and linux/netfilter/nf_tables.h
-NF_IPV4, ACCEPT, RETURN, EQUAL = 2, 1, -5, 0
-REGISTER = 1
+NF_IPV4, RETURN, EQUAL = 2, -5, 0
 META_L4PROTO, META_IIFNAME = 16, 6
 NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
 SOURCE, DESTINATION, PORT = 12, 16, 2  # offsets in those headers
@@ -60,8 +60,8 @@ def _match_subnet() -> Expression:
         "sreg": REGISTER,
         "dreg": REGISTER,
         "len": 4,
-        "mask": _data(network.netmask.packed),
-        "xor": _data(bytes(4)),
+        "mask": data_value(network.netmask.packed),
+        "xor": data_value(bytes(4)),
     }
     return [_load(NETWORK_HEADER, SOURCE, 4), _genex("bitwise", masked), _equals(network.network_address.packed)]
 
@@ -73,7 +73,7 @@ def _match_port(port: int) -> Expression:
 
 
 def _dnat_to(address: str) -> Expression:
-    target = {"dreg": REGISTER, "data": _data(ipaddress.IPv4Address(address).packed)}
+    target = {"dreg": REGISTER, "data": data_value(ipaddress.IPv4Address(address).packed)}
     return [_genex("immediate", target), _genex("nat", {"type": DNAT, "family": NF_IPV4, "reg_addr_min": REGISTER})]
 
 
@@ -82,11 +82,7 @@ def _load(header: int, offset: int, size: int) -> Any:
 
 
 def _equals(value: bytes) -> Any:
-    return _genex("cmp", {"sreg": REGISTER, "op": EQUAL, "data": _data(value)})
-
-
-def _data(value: bytes) -> dict[str, Any]:
-    return {"attrs": [("NFTA_DATA_VALUE", value)]}
+    return _genex("cmp", {"sreg": REGISTER, "op": EQUAL, "data": data_value(value)})
 
 
 def _genex(name: str, attributes: dict[str, Any]) -> Any:

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import MachineError
-from harness.lab.cgroups import LEAST_QUOTA_US, PERIOD_US, parents, quota_writes
+from harness.lab.cgroups import parents, quota_writes
 from harness.lab.directories import private_name
 from harness.lab.kernelfiles import HERE, Roots
 from harness.lab.mounts import mounts_on_root
 from harness.lab.sandbox.asked import Sandbox
 from harness.lab.sandbox.seccomp import AUDIT_ARCH, filter_for
 from harness.lab.sandbox.steps import BARE, Enclosure, Places, enclosure
-
-LEAST_CPUS = LEAST_QUOTA_US / PERIOD_US
 
 
 def enclosed(sandbox: Sandbox, server: str, scratch: Path, shared: Sequence[Path], roots: Roots = HERE) -> Enclosure:
