@@ -26,10 +26,10 @@ def _roles_text(cpus: Mapping[str, Sequence[int]]) -> str:
     together: dict[tuple[int, ...], list[str]] = {}
     for role, name in _ROLE_NAMES.items():
         together.setdefault(tuple(cpus[role]), []).append(name)
-    return ", ".join(f"{_joined(roles)} on {_cpus_text(numbers)}" for numbers, roles in together.items())
+    return ", ".join(f"{_join_words(roles)} on {_cpus_text(numbers)}" for numbers, roles in together.items())
 
 
-def _joined(words: Sequence[str]) -> str:
+def _join_words(words: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 

@@ -70,7 +70,7 @@ def filesystem_of(path: Path, proc: Path = Path("/proc")) -> Filesystem:
     mount = _root_mount(mounts)
     if mount is None:
         mount, mounts = UNSEEN, _attach_to_unseen(mounts)
-    while next_mount := _mounted_on(mount, target, mounts):
+    while next_mount := _next_mount(mount, target, mounts):
         mount = next_mount
     return _by_statfs(target) if mount == UNSEEN else mount
 
@@ -138,12 +138,12 @@ def _root_mount(mounts: list[Filesystem]) -> Filesystem | None:
 
 
 def _attach_to_unseen(mounts: list[Filesystem]) -> list[Filesystem]:
-    """Return the mounts; those whose parent is not in the table become mounts on UNSEEN."""
+    """Return the mounts; a mount without a parent in the table becomes a mount on UNSEEN."""
     ids = {mount.mount_id for mount in mounts}
     return [mount if mount.parent_id in ids else replace(mount, parent_id=UNSEEN.mount_id) for mount in mounts]
 
 
-def _mounted_on(mount: Filesystem, target: Path, mounts: list[Filesystem]) -> Filesystem | None:
+def _next_mount(mount: Filesystem, target: Path, mounts: list[Filesystem]) -> Filesystem | None:
     """Return the mount that the walk to `target` meets first after `mount`."""
     candidates = [m for m in mounts if m.parent_id == mount.mount_id != m.mount_id]
     candidates = [m for m in candidates if target.is_relative_to(m.mount_point)]

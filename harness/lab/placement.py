@@ -46,10 +46,10 @@ def place(wanted: Wanted | CpuLists, topology: Topology, app_workers: int) -> Pl
 def _policy_cpus(wanted: Wanted, topology: Topology, app_workers: int) -> dict[str, Cpus]:
     if len(topology.cpus) == 1 and wanted != "split":
         return dict.fromkeys(ROLES, topology.numbers)
-    split = _split(topology, app_workers)
+    split = _split_cpus(topology, app_workers)
     if wanted == "same-cpu":
         return dict.fromkeys(ROLES, split["app"][:1])
-    return _shared(split) if wanted == "shared" else split
+    return _shared_cpus(split) if wanted == "shared" else split
 
 
 def _given_placement(lists: CpuLists, topology: Topology) -> Placement:
@@ -75,7 +75,7 @@ def _unavailability(number: int, topology: Topology) -> str:
     return "does not exist" if topology.present else "is offline or does not exist"
 
 
-def _split(topology: Topology, app_workers: int) -> dict[str, Cpus]:
+def _split_cpus(topology: Topology, app_workers: int) -> dict[str, Cpus]:
     if len(topology.cpus) < 2:
         raise MachineError(
             'placement = "split" needs two CPUs, one for nginx and one for the app, but only CPU '
@@ -88,7 +88,7 @@ def _split(topology: Topology, app_workers: int) -> dict[str, Cpus]:
     return {"client": _cpu_numbers([client]), "nginx": _cpu_numbers([nginx]), "app": _cpu_numbers(app)}
 
 
-def _shared(split: Mapping[str, Cpus]) -> dict[str, Cpus]:
+def _shared_cpus(split: Mapping[str, Cpus]) -> dict[str, Cpus]:
     both = tuple(sorted({*split["nginx"], *split["app"]}))
     alone = not set(split["client"]) & set(both)
     return {"client": split["client"] if alone else both, "nginx": both, "app": both}

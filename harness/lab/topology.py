@@ -30,7 +30,7 @@ class Cpu:
 
     @property
     def home(self) -> tuple[int, int, int]:
-        """Package, node and cache: the longer the common prefix of two CPUs, the nearer they are."""
+        """The package, the node and the cache: the longer the common prefix of two CPUs, the nearer they are."""
         return (self.package, self.node, self.llc)
 
     def is_like(self, slower: "Cpu") -> bool:
@@ -82,7 +82,7 @@ def read_topology(
     online = frozenset(parse_cpus(read(devices / "cpu/online") or "")) or own
     usable = (cpus_of_cpuset(online) if allowed is None else own) if reachable is None else reachable
     numbers = sorted(online & (own | frozenset(usable)))
-    nodes, speeds = _nodes(devices / "node"), _speeds(devices / "cpu", numbers)
+    nodes, speeds = _node_of_cpus(devices / "node"), _speed_of_cpus(devices / "cpu", numbers)
     cpus = [_cpu(devices / f"cpu/cpu{number}", number, nodes, speeds) for number in numbers]
     return Topology(
         cpus=tuple(cpu for cpu in cpus if cpu.number in own),
@@ -134,13 +134,13 @@ def _last_level_cache(cache: Path) -> int:
     return next(iter(parse_cpus(read(last / "shared_cpu_list") or "")), UNKNOWN)
 
 
-def _nodes(directory: Path) -> dict[int, int]:
+def _node_of_cpus(directory: Path) -> dict[int, int]:
     """Return the NUMA node of each CPU."""
     lists = {int(node.name[4:]): read(node / "cpulist") or "" for node in directory.glob("node[0-9]*")}
     return {cpu: node for node, text in lists.items() for cpu in parse_cpus(text)}
 
 
-def _speeds(directory: Path, numbers: Collection[int]) -> dict[int, float]:
+def _speed_of_cpus(directory: Path, numbers: Collection[int]) -> dict[int, float]:
     """Return the speed of each CPU relative to the fastest.
 
     Neither source suffices alone: x86 kernels give hybrid cores the same capacity while SMT is on, and big and LITTLE

@@ -45,12 +45,12 @@ def command(change: Change) -> str:
 
 def _file_command(file: FileText) -> str:
     if file.path.startswith(SYSCTLS):
-        return f"sysctl -w {file.path.removeprefix(SYSCTLS).replace('/', '.')}={_quoted(file.text)}"
+        return f"sysctl -w {file.path.removeprefix(SYSCTLS).replace('/', '.')}={_quote(file.text)}"
     if "*" in file.path:
         return f"for file in {file.path}; do echo {shlex.quote(file.text)} >$file; done"
     return f"echo {shlex.quote(file.text)} >{shlex.quote(file.path)}"
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """Quote `text` even where no shell needs it: many sysctls hold several numbers."""
     return "'" + text.replace("'", "'\\''") + "'"

@@ -70,7 +70,7 @@ def groups_of(entries: Iterable[Entry]) -> list[Group]:
 
 
 def to_write_back(group: Group) -> Group:
-    """Return the entries whose old text must be written to restore the whole group."""
+    """Return the entries of a group to write; for an exclusive group, only the one in force."""
     exclusive = any(linked.exclusive for linked in LINKED if linked.names[0] == group[0].group)
     if not exclusive:
         return group
@@ -106,7 +106,7 @@ def trial_problem(entries: Sequence[Entry]) -> str | None:
                 Path(entry.path).write_text(f"{entry.before}\n")
             except OSError as error:
                 return f"{entry.path} does not even take the value that it has, {entry.before}: {error.strerror}"
-        for entry in _unrestored(group):
+        for entry in _entries_not_restored(group):
             now = value_of(entry.path, entry.form)
             return f"{entry.path} was {entry.before}, and is {now} after {entry.before} was written to it"
     return None
@@ -152,11 +152,11 @@ def _restore_group(group: Group) -> list[Problem]:
         return [Problem(_stuck_sentence(entry, error.strerror or str(error)), stays=True)]
     return [
         Problem(_stuck_sentence(entry, "the kernel changes it to another value"), stays=True)
-        for entry in _unrestored(group)
+        for entry in _entries_not_restored(group)
     ]
 
 
-def _unrestored(group: Group) -> Group:
+def _entries_not_restored(group: Group) -> Group:
     return [entry for entry in group if not is_back(entry)]
 
 

@@ -25,18 +25,18 @@ def network_values(root: Path = NET_SYSCTLS) -> Values:
 
 def copy_values(wanted: Mapping[str, str], root: Path = NET_SYSCTLS) -> Values:
     """Write what differs from `wanted` to this thread's network; return what still differs, with its present value."""
-    different = _different(wanted, root)
+    different = _differences(wanted, root)
     for _ in range(PASSES):
         if not different:
             break
         paths = dict(_sysctl_files(root))
         for name in different:
             _write_sysctl(paths[name], wanted[name])
-        different = _different(wanted, root)
+        different = _differences(wanted, root)
     return different
 
 
-def _different(wanted: Mapping[str, str], root: Path) -> Values:
+def _differences(wanted: Mapping[str, str], root: Path) -> Values:
     present = network_values(root)
     return {name: present[name] for name in wanted if name in present and present[name] != wanted[name]}
 
