@@ -140,9 +140,9 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
     python = find_python(settings.python, settings.worker_class)
     scratch = _scratch_parent(machine) / private_name()
     certificate = certificate_paths(directory) if any(arm.settings.tls for arm in arms) else None
-    way = way_of(settings)
-    routes = routes_of(arms, machine.parents, certificate, ports, way)
-    listen_address = way.listens if way.leg == "front" else LOOPBACK
+    network_path = way_of(settings)
+    routes = routes_of(arms, machine.parents, certificate, ports, network_path)
+    listen_address = network_path.listens if network_path.leg == "front" else LOOPBACK
     sites = [
         _site(number, arm, routes, listen_address)
         for number, arm in enumerate(arms)
@@ -160,7 +160,7 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
         nginx_argv=nginx_argv(nginx, directory / "nginx.conf", scratch),
         gunicorn_argv=gunicorn_argv(python, gunicorn_version(python), [arm.settings for arm in arms], binds, scratch),
         bare_argvs={arm: bare_argv(hop) for arm, hop in routes.bare.items()},
-        way=way,
+        way=network_path,
         enclosures=_enclosures(settings, routes, (scratch, *routes.directories, directory)),
     )
 

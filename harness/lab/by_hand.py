@@ -127,13 +127,13 @@ class CommandPrefixes:
 
 def command_prefixes(blueprint: Blueprint) -> CommandPrefixes:
     """Return the prefix of each command line of the stack."""
-    names, way = namespaces(blueprint), blueprint.way
+    names, network_path = namespaces(blueprint), blueprint.way
     if not names:
         return CommandPrefixes()
     near, far = inside(names["near"]), inside(names.get("far", names["near"]))
-    relay = inside(names[way.relay.place]) if way.relay else ""
+    relay = inside(names[network_path.relay.place]) if network_path.relay else ""
     listen = f"{shlex.join((sys.executable, '-I', '-S', doors.__file__, *blueprint.doors))} --"
-    if way.leg == "front":
+    if network_path.leg == "front":
         return CommandPrefixes(nginx=f"{far} {listen} {OURS}", client=near, relay=relay)
     return CommandPrefixes(app=far, nginx=f"{listen} {near}", relay=relay)
 
@@ -171,15 +171,15 @@ def _command_line(prefix: str, argv: tuple[str, ...], pinned: str = "") -> str:
 
 def _rung_texts(blueprint: Blueprint) -> dict[str, str]:
     """Return the network rung's help, where containers have it, and the commands that build it."""
-    way = blueprint.way
-    if not way.places:
+    network_path = blueprint.way
+    if not network_path.places:
         return {}
-    rung = plugins.load(RUNGS, way.rung, NetworkRung)
+    rung = plugins.load(RUNGS, network_path.rung, NetworkRung)
     relay = [_command_line(command_prefixes(blueprint).relay, blueprint.relay_argv)] if blueprint.relay_argv else []
     client = [f"{command_prefixes(blueprint).client} curl ..."] if command_prefixes(blueprint).client else []
-    texts = [plugins.help_text(RUNGS, way.rung), f"As with {rung.stands_for}."]
+    texts = [plugins.help_text(RUNGS, network_path.rung), f"As with {rung.stands_for}."]
     lines = [*texts, *_network_lines(blueprint), *relay, *client]
-    return {f"network rung {way.rung}": "\n".join(lines)}
+    return {f"network rung {network_path.rung}": "\n".join(lines)}
 
 
 def _network_lines(blueprint: Blueprint) -> list[str]:

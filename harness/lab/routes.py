@@ -62,24 +62,31 @@ class Routes:
 
 
 def routes_of(
-    arms: Sequence[Arm], parents: Parents, certificate: Certificate | None, ports: Iterator[int], way: Way = BARE_WAY
+    arms: Sequence[Arm],
+    parents: Parents,
+    certificate: Certificate | None,
+    ports: Iterator[int],
+    network_path: Way = BARE_WAY,
 ) -> Routes:
     """Return addresses that are free now. Raises MachineError."""
     transports = dict.fromkeys(arm.settings.transport for arm in arms)
-    hops = {name: hop_of(name, parents, ports, way if way.leg == "hop" else BARE_WAY) for name in transports}
+    hops = {
+        name: hop_of(name, parents, ports, network_path if network_path.leg == "hop" else BARE_WAY)
+        for name in transports
+    }
     bare = {arm.name: hop_of(arm.settings.transport, parents, ports) for arm in arms if arm.settings.chain == "floor"}
     routes = Routes(hops, bare, {})
-    nginx_address = way.asked if way.leg == "front" else LOOPBACK
+    nginx_address = network_path.asked if network_path.leg == "front" else LOOPBACK
     targets = {arm.name: _target(arm, routes.last(arm), certificate, ports, nginx_address) for arm in arms}
     return Routes(hops, bare, targets)
 
 
-def hop_of(name: str, parents: Parents, ports: Iterator[int], way: Way = BARE_WAY) -> Hop:
-    """Return a hop; TCP's is at the far end of `way`. Raises MachineError where no directory suits the transport."""
+def hop_of(name: str, parents: Parents, ports: Iterator[int], network_path: Way = BARE_WAY) -> Hop:
+    """Return a hop; TCP's is at the far end of the path. Raises MachineError where no directory suits the transport."""
     transport = plugins.load("harness.lab.transports", name, Transport)
     if transport.home == "port":
         port = next(ports)
-        return Hop(transport, f"{way.listens}:{port}", None, f"{way.asked}:{port}")
+        return Hop(transport, f"{network_path.listens}:{port}", None, f"{network_path.asked}:{port}")
     parent = parents[transport.home]
     if parent is None:
         raise MachineError(_no_directory(name, transport))

@@ -35,16 +35,16 @@ REQUIREMENTS = {
 }
 
 
-def build(way: Way, networks: Mapping[Place, Network], ports: Iterable[int]) -> None:
-    """Build `way` in `networks`; its far end listens on `ports`. Raises MachineError where the kernel refuses."""
+def build(network_path: Way, networks: Mapping[Place, Network], ports: Iterable[int]) -> None:
+    """Build the path in `networks`; its far end listens on `ports`. Raises MachineError where the kernel refuses."""
     known = tuple(ports)
-    for step in way.steps:
+    for step in network_path.steps:
         try:
             with networks[step.place].entered():
                 _take_step(step, networks, known)
         except OSError as error:
             raise MachineError(
-                f"network = {way.rung!r} is not available here: {_step_name(step)}: {error.strerror}. "
+                f"network = {network_path.rung!r} is not available here: {_step_name(step)}: {error.strerror}. "
                 f"Use a kernel that has {REQUIREMENTS[type(step)]}, or leave the rung out."
             ) from None
 

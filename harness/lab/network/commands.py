@@ -27,10 +27,10 @@ PREFIX_BITS = ipaddress.ip_network(SUBNET).prefixlen
 COPY_HOST_VALUES = "sysctl -a 2>/dev/null | grep '^net[.]' | {} sysctl -e -q -p - >/dev/null 2>&1 || true"
 
 
-def building_commands(way: Way, names: Names, ports: Sequence[int]) -> list[str]:
+def building_commands(network_path: Way, names: Names, ports: Sequence[int]) -> list[str]:
     """Return commands that make the namespaces, with the host's values, and all that lies between them."""
     namespaces = [line for name in names.values() for line in _namespace_commands(name)]
-    return [*namespaces, *(line for step in way.steps for line in _step_commands(step, names, ports))]
+    return [*namespaces, *(line for step in network_path.steps for line in _step_commands(step, names, ports))]
 
 
 def inside(name: str) -> str:

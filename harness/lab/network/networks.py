@@ -76,20 +76,20 @@ class StackNetwork:
 
 
 @contextmanager
-def network_of(kernel: Kernel, way: Way = BARE_WAY, ports: Sequence[int] = ()) -> Iterator[StackNetwork]:
-    """Create the networks of a stack. The far end of `way` listens on `ports`. Raises MachineError."""
-    if not kernel.own_network and not way.places:
+def network_of(kernel: Kernel, network_path: Way = BARE_WAY, ports: Sequence[int] = ()) -> Iterator[StackNetwork]:
+    """Create the networks of a stack. The far end of `network_path` listens on `ports`. Raises MachineError."""
+    if not kernel.own_network and not network_path.places:
         yield StackNetwork()
         return
     host = _Host(network_values(), _lo_values(), _packet_filter())
     with ExitStack() as exit_stack:
         network, not_copied = _create_like_host(host, kernel, exit_stack) if kernel.own_network else (HOST, {})
         places: dict[Place, Network] = {}
-        for place in way.places:
+        for place in network_path.places:
             places[place], differing = _create_like_host(host, kernel, exit_stack)
             not_copied |= differing
-        build(way, places, ports)
-        yield StackNetwork(network, kernel, not_copied, way, places)
+        build(network_path, places, ports)
+        yield StackNetwork(network, kernel, not_copied, network_path, places)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,21 +16,21 @@ PROBE_PORT = 10_000
 
 def network_rung_problems(settings: Settings) -> Iterator[str]:
     """Yield why the network rung of an arm is not available here, if it is not."""
-    way = way_of(settings)
-    if problem := _probe_path(way) if way.places else None:
+    network_path = way_of(settings)
+    if problem := _probe_path(network_path) if network_path.places else None:
         yield problem
 
 
 @cache
-def _probe_path(way: Way) -> str | None:
+def _probe_path(network_path: Way) -> str | None:
     """Build the path once and return the error, or None."""
     try:
         with ExitStack() as exit_stack:
-            networks = {place: exit_stack.enter_context(own_network()) for place in way.places}
+            networks = {place: exit_stack.enter_context(own_network()) for place in network_path.places}
             for network in networks.values():
                 with network.entered():
                     bring_up()
-            build(way, networks, [PROBE_PORT])
+            build(network_path, networks, [PROBE_PORT])
     except MachineError as error:
         return str(error)
     return None
