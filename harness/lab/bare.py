@@ -76,13 +76,8 @@ def answer(request: bytes) -> bytes:
     is_sized = path.startswith(PATH) and size.isdigit() and int(size) <= MOST_BYTES
     body, kind = (b"x" * int(size), b"application/octet-stream") if is_sized else (BODY, b"application/json")
     must_confirm = b" HTTP/1.0\r\n" in request and not is_last(request)  # clients of HTTP/1.0 rely on it
-    connection = b"Connection: keep-alive\r\n" if must_confirm else b""
-    return b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b\r\n%b" % (
-        kind,
-        len(body),
-        connection,
-        body,
-    )
+    kept = b"Connection: keep-alive\r\n" if must_confirm else b""
+    return b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b\r\n%b" % (kind, len(body), kept, body)
 
 
 if __name__ == "__main__":

@@ -274,7 +274,7 @@ def test_after_another_boot_the_journal_is_dropped_and_nothing_written(values: P
     (tmp_path / "other/proc/sys/kernel/random").mkdir(parents=True)
     (tmp_path / "other/proc/sys/kernel/random/boot_id").write_text("another")
     [sentence] = recovered(values, Roots(tmp_path / "other"))
-    assert "booted since" in sentence
+    assert "rebooted after" in sentence
     assert now(values) == left
     assert not (state() / JOURNAL).exists()
 

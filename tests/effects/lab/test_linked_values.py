@@ -151,10 +151,10 @@ def test_a_trial_write_of_the_old_value_finds_what_the_kernel_would_not_take_bac
         ("kernel.msg_next_id", "1", "an action"),
         ("fs.binfmt_misc.status", "0", "an action"),
         ("kernel.core_pattern", "core", "a program"),
-        ("kernel.modules_disabled", "1", "until it is booted"),
-        ("kernel.kexec_load_disabled", "1", "until it is booted"),
-        ("kernel.yama.ptrace_scope", "3", "until it is booted"),
-        ("kernel.unprivileged_bpf_disabled", "1", "until it is booted"),
+        ("kernel.modules_disabled", "1", "until it is rebooted"),
+        ("kernel.kexec_load_disabled", "1", "until it is rebooted"),
+        ("kernel.yama.ptrace_scope", "3", "until it is rebooted"),
+        ("kernel.unprivileged_bpf_disabled", "1", "until it is rebooted"),
     ],
 )
 def test_what_can_never_be_put_back_is_known(name: str, text: str, reason: str) -> None:
