@@ -1,4 +1,4 @@
-"""Why an application does not serve, from the last exception in gunicorn's log, and what to change."""
+"""Explains why an application does not serve, from the last exception in gunicorn's log, and what to change."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from harness.model import Settings
 
 ASGI_WORKERS = ("uvicorn", "asgi")
 OUR_ASGI, OUR_WSGI = "app.main:app", "app.wsgi:app"
-# Where each server calls the application: a TypeError raised there is about the call, and not of the application.
+# The files that call the application: a TypeError raised there is about the call itself.
 CALLERS = (
     "uvicorn/middleware/asgi2.py",
     "gunicorn/asgi/protocol.py",
@@ -33,6 +33,7 @@ class Raised:
 
     @property
     def file(self) -> str:
+        """The file of the innermost place."""
         return self.places[-1][0]
 
     @property
@@ -41,7 +42,7 @@ class Raised:
         return self.kind == "KeyError" and (self.file == "<frozen os>" or self.file.endswith("/os.py"))
 
     def place_in(self, directory: Path) -> str:
-        """Say which line of a file in `directory` led to it; the innermost line where none of them did."""
+        """Return the innermost line in a file of `directory`, or else the innermost line of all."""
         own = [
             place for place in self.places if directory in Path(place[0]).parents and "site-packages" not in place[0]
         ]
@@ -50,7 +51,7 @@ class Raised:
 
     @property
     def is_of_call(self) -> bool:
-        """Whether the server could not call the application as it calls applications."""
+        """Whether the server could not call the application with its own interface."""
         about_call = re.search(r"positional argument|'coroutine' object is not iterable|'await' expression", self.text)
         return (
             self.kind == "TypeError"
@@ -60,7 +61,7 @@ class Raised:
 
 
 def application_problem(settings: Settings, python: str, log: str) -> str:
-    """Return one sentence on what keeps the application from serving; "" where `log` does not tell."""
+    """Return one sentence on what keeps the application from serving; "" where `log` does not show it."""
     raised = last_exception(log)
     problem = _loading_problem(settings, log)
     if problem or raised is None:
@@ -90,31 +91,31 @@ def last_exception(log: str) -> Raised | None:
 
 
 def _exceptions(lines: list[str]) -> Iterator[Raised]:
-    """Yield each exception: the first line after the frames of a traceback that is not indented as they are."""
+    """Yield each exception: the first line after a traceback's frames that is not indented like them."""
     places: list[tuple[str, int]] = []
     for line in lines:
         if "Traceback (most recent call last)" in line:
             places = []
-        elif found := _FRAME.match(line):
-            places.append((found["file"], int(found["line"])))
+        elif frame := _FRAME.match(line):
+            places.append((frame["file"], int(frame["line"])))
         elif places and not re.match(r"[\s|+]*\s{2,}\S", line) and (raised := _RAISED.match(line)):
             yield Raised(raised["kind"], raised["text"] or "", tuple(places))
             places = []
 
 
 def _loading_problem(settings: Settings, log: str) -> str:
-    """What gunicorn itself says where it finds no application."""
+    """Return what gunicorn itself reports where it finds no application; "" otherwise."""
     module, name = settings.app.partition(":")[::2]
     app = f"app = {shown(settings.app)}"
-    said = re.search(r"^(?:.*AppImportError: )?(Failed to \w+|Application object|Function)", log, re.MULTILINE)
-    if said is None:
+    error = re.search(r"^(?:.*AppImportError: )?(Failed to \w+|Application object|Function)", log, re.MULTILINE)
+    if error is None:
         return ""
-    if said[1] == "Failed to find":
+    if error[1] == "Failed to find":
         return (
             f"{app}: the module {module} in {app_directory(settings)} has no {name or 'application'!r}. Name the "
             'application in it, like "module:app", or the function that makes it, like "module:create_app()".'
         )
-    if said[1] == "Application object":
+    if error[1] == "Application object":
         return f"{app} is no application: it cannot be called. Name the application object of the module {module}."
     return f'{app} cannot be read. Write it as "module:name", or "module:function()" for a function that makes it.'
 
@@ -125,8 +126,8 @@ def _wrong_call(settings: Settings, raised: Raised) -> str:
     kind, serves, instead = ("WSGI", "ASGI", '"sync" or "gthread"')
     if settings.worker_class not in ASGI_WORKERS:
         kind, serves, instead = ("ASGI", "WSGI", '"uvicorn"')
-    ours = f', or app to "{OUR_WSGI}"' if settings.app == OUR_ASGI and not settings.app_dir else ""
+    own_app = f', or app to "{OUR_WSGI}"' if settings.app == OUR_ASGI and not settings.app_dir else ""
     return (
         f"{settings.app} is {'a' if kind == 'WSGI' else 'an'} {kind} application, and worker_class = "
-        f'"{settings.worker_class}" serves {serves}. Set worker_class to {instead}{ours}.'
+        f'"{settings.worker_class}" serves {serves}. Set worker_class to {instead}{own_app}.'
     )

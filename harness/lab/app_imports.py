@@ -1,4 +1,4 @@
-"""Why a module that an application imports is not found, and what to change."""
+"""Explains why a module that an application imports is not found, and what to change."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,17 +18,17 @@ INSTALLED_AS = {
 
 
 def missing_module(settings: Settings, python: str, missing: str, place: str) -> str:
-    """Return why there is no module `missing`, which the line at `place` imports, in a sentence with a way out."""
+    """Return why `missing`, which the line at `place` imports, is not found, in a sentence with advice."""
     directory = app_directory(settings)
     module = settings.app.partition(":")[0]
     if module == missing or module.startswith(f"{missing}."):
         return f"There is no module {missing!r} in {directory}. {_other_directory(settings)}"
     parent = missing.rpartition(".")[0]
-    if parent:  # Python has found it: of a package that is not there, only the first part of the name is missing
-        whose = directory if has_module(parent, directory) else f"the package {parent!r} of {python}"
+    if parent:  # Python has found the parent: a missing package is reported by its first part only
+        owner = directory if has_module(parent, directory) else f"the package {parent!r} of {python}"
         return (
-            f"The application {settings.app} imports the module {missing!r}, which is not in {whose} ({place}). "
-            f"Correct that name, or {'add the module' if whose == directory else 'install a release that has it'}."
+            f"The application {settings.app} imports the module {missing!r}, which is not in {owner} ({place}). "
+            f"Correct that name, or {'add the module' if owner == directory else 'install a release that has it'}."
         )
     if (better := _better_place(settings, missing)) is not None:
         return (
@@ -42,7 +42,7 @@ def missing_module(settings: Settings, python: str, missing: str, place: str) ->
 
 
 def has_module(module: str, directory: Path) -> bool:
-    """Whether `module` is in `directory`: a file, or a package with or without an __init__.py."""
+    """Return whether `module` is in `directory`: a file, or a package with or without an __init__.py."""
     place = directory.joinpath(*module.split("."))
     return place.with_name(f"{place.name}.py").is_file() or (place.is_dir() and any(place.glob("*.py")))
 
@@ -55,7 +55,7 @@ def _other_directory(settings: Settings) -> str:
 
 
 def _better_place(settings: Settings, missing: str) -> tuple[Path, str] | None:
-    """The directory near the application that holds `missing`, and the application's name as seen from there."""
+    """Return the directory near the application that contains `missing`, and the application's name from there."""
     places = [*_inner_places(settings), *_outer_places(settings, missing)]
     return next(((directory, app) for directory, app in places if has_module(missing, directory)), None)
 
@@ -71,7 +71,7 @@ def _inner_places(settings: Settings) -> Iterator[tuple[Path, str]]:
 
 
 def _outer_places(settings: Settings, missing: str) -> Iterator[tuple[Path, str]]:
-    """Yield what is above app_dir where that is inside the package `missing` itself."""
+    """Yield the directories above app_dir where app_dir is inside the package `missing` itself."""
     directory, app = app_directory(settings), settings.app
     while directory.name.isidentifier():
         directory, name = directory.parent, directory.name

@@ -1,7 +1,7 @@
-"""gunicorn's --config for a user's application: no package of barehop's is found in the place of one of the user's.
+"""gunicorn's --config for a user's application: hides barehop's packages, so that packages of the same name are found.
 
-An `app` without an __init__.py loses to any `app` that has one and lies anywhere else on the path, as barehop's does.
-The file is read by gunicorn in whatever Python runs it, so it needs the standard library only.
+An `app` without an __init__.py loses to any `app` on the path that has one, as barehop's does. gunicorn reads this file
+in the Python that runs it, so it needs the standard library only.
 """
 
 import sys
@@ -13,10 +13,11 @@ OURS = ("app", "configs", "harness", "scripts", "tests")
 
 
 class ApplicationFirst:
-    """A finder that looks for packages named like barehop's everywhere but where barehop lies."""
+    """A finder that skips barehop's directory for packages named like barehop's."""
 
     @classmethod
     def find_spec(cls, name, path=None, _target=None):  # type: ignore[no-untyped-def]
+        """Find a top-level package outside barehop's directory."""
         if path is not None or name not in OURS:
             return None
         spec = PathFinder.find_spec(name, [place for place in sys.path if Path(place).resolve() != ROOT])
@@ -26,7 +27,7 @@ class ApplicationFirst:
 
 
 def on_starting(server):  # type: ignore[no-untyped-def]
-    """Called by gunicorn before its workers start, when its directory is that of the application."""
+    """Put the application's directory first on the path; gunicorn calls this before its workers start."""
     directory = server.cfg.chdir
     sys.path[:] = [directory, *(place for place in sys.path if place != directory)]
     if Path(directory).resolve() != ROOT:

@@ -1,8 +1,8 @@
-"""A server with nothing in it: what a request costs when only the kernel and two small programs take part.
+"""A null server: a request to it costs only the kernel and two small programs.
 
-A stand-alone program: `python -I -S bare.py ADDRESS`, which is HOST:PORT or the path of a Unix socket. It answers one
+A stand-alone program: `python -I -S bare.py ADDRESS`, which is HOST:PORT or the path of a Unix socket. It serves one
 connection at a time, and closes it after its answer when the request says `Connection: close`, else after the client.
-The body has the bytes that the path asks for, /bytes/100, or else those of the application's ordinary answer.
+The body has as many bytes as the path asks for, /bytes/100, or is the application's ordinary answer.
 """
 
 import socket
@@ -15,6 +15,7 @@ MOST_BYTES = 64 * 1024 * 1024
 
 
 def main(address: str) -> None:
+    """Serve one connection after the other, for ever."""
     listener = listening(address)
     answers: dict[bytes, bytes] = {}
     while True:
@@ -24,6 +25,7 @@ def main(address: str) -> None:
 
 
 def listening(address: str) -> socket.socket:
+    """Return a socket that listens on `address`."""
     host, _, port = address.rpartition(":")
     if host and port.isdigit():
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -38,9 +40,9 @@ def listening(address: str) -> socket.socket:
 
 
 def serve(connection: socket.socket, answers: dict[bytes, bytes]) -> None:
-    """Answer until either side has had enough; a client that is gone is no error."""
+    """Answer until either side closes; a client that goes away is no error."""
     try:
-        while request := received(connection):
+        while request := receive(connection):
             if request not in answers:
                 answers[request] = answer(request)
             connection.sendall(answers[request])
@@ -51,14 +53,14 @@ def serve(connection: socket.socket, answers: dict[bytes, bytes]) -> None:
 
 
 def is_last(request: bytes) -> bool:
-    """HTTP/1.0 closes unless asked to keep, HTTP/1.1 keeps unless asked to close."""
+    """Return whether the connection closes: HTTP/1.0 closes by default, HTTP/1.1 keeps by default."""
     if b" HTTP/1.0\r\n" in request:
         return b"keep-alive" not in request.lower()
     return b"Connection: close" in request
 
 
-def received(connection: socket.socket) -> bytes:
-    """A request up to its empty line; empty when none came."""
+def receive(connection: socket.socket) -> bytes:
+    """Return a request up to its empty line; b"" when none came."""
     request = b""
     while piece := connection.recv(PIECE_BYTES):
         request += piece
@@ -68,13 +70,13 @@ def received(connection: socket.socket) -> bytes:
 
 
 def answer(request: bytes) -> bytes:
-    """The whole answer to `request`."""
+    """Return the whole response to `request`."""
     path = request.split(b" ", 2)[1].partition(b"?")[0]
-    asked = path.removeprefix(PATH)
-    sized = path.startswith(PATH) and asked.isdigit() and int(asked) <= MOST_BYTES
-    body, kind = (b"x" * int(asked), b"application/octet-stream") if sized else (BODY, b"application/json")
-    told = b" HTTP/1.0\r\n" in request and not is_last(request)  # who speaks 1.0 must be told that it is kept
-    kept = b"Connection: keep-alive\r\n" if told else b""
+    size = path.removeprefix(PATH)
+    is_sized = path.startswith(PATH) and size.isdigit() and int(size) <= MOST_BYTES
+    body, kind = (b"x" * int(size), b"application/octet-stream") if is_sized else (BODY, b"application/json")
+    must_confirm = b" HTTP/1.0\r\n" in request and not is_last(request)  # clients of HTTP/1.0 rely on it
+    kept = b"Connection: keep-alive\r\n" if must_confirm else b""
     return b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b\r\n%b" % (kind, len(body), kept, body)
 
 

@@ -1,4 +1,4 @@
-"""Everything about a stack, decided before anything starts: who runs where, who listens on what, which files say so."""
+"""The plan of a stack, complete before anything starts: placement, addresses, configuration files, command lines."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,33 +48,35 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    directory: Path  # for nginx.conf, command lines and logs
+    """Everything that is decided about one stack before it starts."""
+
+    directory: Path  # for nginx.conf, start.sh and logs
     arms: tuple[Arm, ...]
     placement: Placement
     routes: Routes
-    private: tuple[Path, ...]  # directories that live as long as the stack
+    private: tuple[Path, ...]  # directories that exist as long as the stack
     certificate: Certificate | None
     nginx_conf: str
     nginx_argv: tuple[str, ...]
     gunicorn_argv: tuple[str, ...]
-    bare_argvs: dict[str, tuple[str, ...]]  # of servers in the application's place, by arm
+    bare_argvs: dict[str, tuple[str, ...]]  # of null servers in the application's place, by arm
     kernel: Kernel = UNCHANGED
     way: Way = BARE_WAY
-    enclosures: dict[str, Enclosure] = field(default_factory=dict)  # by role, and by name of a bare server
+    enclosures: dict[str, Enclosure] = field(default_factory=dict)  # by role, and by name of a null server
 
     @property
     def hops(self) -> dict[str, Hop]:
-        """The application's, by transport."""
+        """The hops to the application, by transport."""
         return self.routes.hops
 
     @property
     def start_timeout_s(self) -> float:
-        """How long its servers may take until they answer."""
+        """The longest start_timeout_s of its arms."""
         return max(arm.settings.start_timeout_s for arm in self.arms)
 
     @property
     def targets(self) -> dict[str, Target]:
-        """Whom the client asks, by arm."""
+        """The address and the request of each arm, as its client uses them."""
         return self.routes.targets
 
     @property
@@ -84,36 +86,39 @@ class Blueprint:
 
     @property
     def doors(self) -> tuple[str, ...]:
-        """Where nginx listens, for each arm that it takes part in."""
-        behind = (arm.name for arm in self.arms if arm.settings.chain in BEHIND_NGINX)
-        return tuple(f"{self.door}:{self.targets[name].port}" for name in behind)
+        """The HOST:PORT that nginx listens on, for each arm that it serves."""
+        names = (arm.name for arm in self.arms if arm.settings.chain in BEHIND_NGINX)
+        return tuple(f"{self.door}:{self.targets[name].port}" for name in names)
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """Those at the far end of the way."""
-        hops = (hop.address for hop in self.hops.values() if not hop.directory)
-        return tuple(int(address.rpartition(":")[2]) for address in (hops if self.way.leg == "hop" else self.doors))
+        """The ports at the far end of the network path."""
+        addresses = (hop.address for hop in self.hops.values() if not hop.directory)
+        return tuple(
+            int(address.rpartition(":")[2]) for address in (addresses if self.way.leg == "hop" else self.doors)
+        )
 
     @property
     def relay_argv(self) -> tuple[str, ...]:
-        """The command line of the relay on the way; none without one."""
+        """The command line of the relay on the network path; empty without one."""
         return relay_argv(self.way.relay, self.ports) if self.way.relay else ()
 
     @property
     def relay_role(self) -> str:
-        """Whom a relay stands before, on whose CPUs it runs and whose work its own counts as."""
+        """The role of the server behind the relay: the relay runs on its CPUs and is counted with it."""
         return "nginx" if self.way.leg == "front" else "app"
 
     def arm(self, name: str) -> Arm:
+        """Return the arm called `name`."""
         return next(arm for arm in self.arms if arm.name == name)
 
     def server(self, arm: str) -> str | None:
-        """Whom nginx must name as the one that served `arm`; None where nginx takes no part."""
+        """Return the upstream that nginx must name for `arm`; None where nginx takes no part."""
         return self.routes.server(self.arm(arm))
 
 
 def survey(results: Path) -> Machine:
-    """What there is to build stacks from. Raises MachineError where /proc is not mounted."""
+    """Examine what stacks are built from. Raises MachineError where /proc is not mounted."""
     check_proc()
     disk = disk_parent(results)
     tmpfs = tmpfs_parent()
@@ -121,24 +126,28 @@ def survey(results: Path) -> Machine:
 
 
 def blueprints_of(experiment: Experiment, directory: Path, machine: Machine) -> list[Blueprint]:
-    """The stacks of one session: their files go to `directory`, or where there are several, to one each in it."""
+    """Return the stacks of one session. Their files go to `directory`; several stacks have a folder each in it."""
     groups, ports = stacks_of(experiment), free_ports()
     directories = [directory / str(number) for number in range(1, len(groups) + 1)] if len(groups) != 1 else [directory]
-    blueprints = (blueprint_of(arms, place, machine, ports) for arms, place in zip(groups, directories, strict=True))
-    return [replace(each, kernel=kernel) for each, kernel in zip(blueprints, kernels_of(groups), strict=True)]
+    blueprints = (blueprint_of(arms, path, machine, ports) for arms, path in zip(groups, directories, strict=True))
+    return [replace(blueprint, kernel=kernel) for blueprint, kernel in zip(blueprints, kernels_of(groups), strict=True)]
 
 
 def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: Iterator[int]) -> Blueprint:
-    """The stack that serves `arms`, which agree in all settings of processes. Raises MachineError."""
+    """Return the plan of the stack that serves `arms`, which agree in all process settings. Raises MachineError."""
     settings = arms[0].settings
     nginx = find_nginx(settings.nginx)
     python = find_python(settings.python, settings.worker_class)
     scratch = _scratch_parent(machine) / private_name()
     certificate = certificate_paths(directory) if any(arm.settings.tls for arm in arms) else None
-    way = way_of(settings)
-    routes = routes_of(arms, machine.parents, certificate, ports, way)
-    door = way.listens if way.leg == "front" else LOOPBACK
-    sites = [_site(number, arm, routes, door) for number, arm in enumerate(arms) if arm.settings.chain in BEHIND_NGINX]
+    network_path = way_of(settings)
+    routes = routes_of(arms, machine.parents, certificate, ports, network_path)
+    listen_address = network_path.listens if network_path.leg == "front" else LOOPBACK
+    sites = [
+        _site(number, arm, routes, listen_address)
+        for number, arm in enumerate(arms)
+        if arm.settings.chain in BEHIND_NGINX
+    ]
     binds = [hop.transport.bind(hop.address) for hop in routes.hops.values()]
     return Blueprint(
         directory=directory,
@@ -151,18 +160,18 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
         nginx_argv=nginx_argv(nginx, directory / "nginx.conf", scratch),
         gunicorn_argv=gunicorn_argv(python, gunicorn_version(python), [arm.settings for arm in arms], binds, scratch),
         bare_argvs={arm: bare_argv(hop) for arm, hop in routes.bare.items()},
-        way=way,
+        way=network_path,
         enclosures=_enclosures(settings, routes, (scratch, *routes.directories, directory)),
     )
 
 
 def bare_name(number: int) -> str:
-    """Of the bare server that has this number in its stack."""
+    """Return the name of the null server with this number in its stack."""
     return f"bare-{number:02}"
 
 
 def stack_problems(arms: Sequence[Arm], machine: Machine) -> Iterator[str]:
-    """Why a stack for `arms` cannot be had on this machine; nothing is started."""
+    """Yield why a stack for `arms` cannot run on this machine; nothing is started."""
     settings = arms[0].settings
     transports = dict.fromkeys(arm.settings.transport for arm in arms)
     checks: list[Callable[[], object]] = [
@@ -181,7 +190,9 @@ def stack_problems(arms: Sequence[Arm], machine: Machine) -> Iterator[str]:
 
 
 def _scratch_parent(machine: Machine) -> Path:
-    parent = machine.parents["tmpfs"] or machine.parents["directory"]  # memory: no disk is to be heard in the numbers
+    parent = (
+        machine.parents["tmpfs"] or machine.parents["directory"]
+    )  # memory, so that no disk disturbs the measurement
     if parent is None:
         raise MachineError("There is no directory to put scratch files in. Set TMPDIR to one that you may write to.")
     return parent
@@ -192,7 +203,7 @@ def _enclosures(settings: Settings, routes: Routes, shared: Sequence[Path]) -> d
     return {server: enclosed(sandbox_of(settings), server, shared[0], shared) for server in servers}
 
 
-def _site(number: int, arm: Arm, routes: Routes, door: str) -> Site:
+def _site(number: int, arm: Arm, routes: Routes, listen_address: str) -> Site:
     return Site(
         arm=arm.name,
         upstream=f"hop_{number:02}",
@@ -202,7 +213,7 @@ def _site(number: int, arm: Arm, routes: Routes, door: str) -> Site:
         keepalive=arm.settings.upstream_keepalive,
         tls=arm.settings.tls,
         body=body_of(arm.settings.path) if arm.settings.chain == "proxy-only" else None,
-        listens=door,
+        listens=listen_address,
         head_kb=head_kb(arm.settings),
         body_kb=body_kb(arm.settings),
         answer_kb=arm.settings.proxy_buffer_kb,
@@ -211,7 +222,7 @@ def _site(number: int, arm: Arm, routes: Routes, door: str) -> Site:
 
 
 def _check_build(nginx: str, arms: Sequence[Arm]) -> None:
-    """Raise MachineError where the program `nginx` is not there, or was built without what an arm needs."""
-    found = find_nginx(nginx)
-    problems = (problem for arm in arms for problem in build_problems(found, arm.settings))
+    """Raise MachineError where there is no program `nginx`, or where its build lacks what an arm needs."""
+    build = find_nginx(nginx)
+    problems = (problem for arm in arms for problem in build_problems(build, arm.settings))
     raise_all(dict.fromkeys(problems), MachineError)

@@ -1,4 +1,4 @@
-"""A stack in words and as a script, for those who want to see it or bring it up by hand."""
+"""A stack as text and as a shell script, to read it or to bring it up without barehop."""
 
 import shlex
 import sys
@@ -25,66 +25,69 @@ OURS = "nsenter --net=/proc/$$/ns/net"  # back from a namespace to that of the s
 
 
 def described(blueprint: Blueprint, arm: str) -> dict[str, str]:
-    """What serves `arm`, in words and in full, by what it is."""
+    """Return what serves `arm`, by subject, with every command in full."""
     cpus = "\n".join(f"{role}: {format_cpus(cpus)}" for role, cpus in blueprint.placement.cpus.items())
     chain = blueprint.arm(arm).settings.chain
-    nginx = {"nginx": _words(begun(blueprint).nginx, blueprint.nginx_argv), "nginx.conf": blueprint.nginx_conf}
-    gunicorn = {"gunicorn": _words(begun(blueprint).app, blueprint.gunicorn_argv)}
+    nginx = {
+        "nginx": _command_line(command_prefixes(blueprint).nginx, blueprint.nginx_argv),
+        "nginx.conf": blueprint.nginx_conf,
+    }
+    gunicorn = {"gunicorn": _command_line(command_prefixes(blueprint).app, blueprint.gunicorn_argv)}
     servers = {"full": nginx | gunicorn, "proxy-only": nginx, "app-direct": gunicorn}
     if arm in blueprint.bare_argvs:
         servers["floor"] = {"bare server": shlex.join(blueprint.bare_argvs[arm])}
     return {
-        "who asks whom": " -> ".join(filter(None, (blueprint.targets[arm].url, blueprint.server(arm)))),
+        "request path": " -> ".join(filter(None, (blueprint.targets[arm].url, blueprint.server(arm)))),
         "request": curl_command(blueprint.targets[arm]),
         "CPUs": f"{cpus}\n{blueprint.placement.reason}",
-        "kernel settings": _knobs(blueprint),
-        **_rung(blueprint),
+        "kernel settings": _knob_text(blueprint),
+        **_rung_texts(blueprint),
         **servers[chain],
-        **_sandboxes(blueprint),
+        **_sandbox_texts(blueprint),
     }
 
 
-def _sandboxes(blueprint: Blueprint) -> dict[str, str]:
-    """How to start each server in its sandbox, where it has one."""
+def _sandbox_texts(blueprint: Blueprint) -> dict[str, str]:
+    """Return the commands that start each sandboxed server in its sandbox."""
     return {
-        f"{name} in its sandbox": "\n".join(commands(_enclosure(blueprint, name), argv))
+        f"{name} in its sandbox": "\n".join(commands(_enclosure_of(blueprint, name), argv))
         for name, _, argv in _services(blueprint)
-        if _enclosure(blueprint, name) != BARE
+        if _enclosure_of(blueprint, name) != BARE
     }
 
 
 def curl_command(target: Target) -> str:
-    """The command that sends the request of an arm by hand."""
+    """Return the curl command that sends the request of `target`."""
     request = target.request
-    place = ["--unix-socket", str(target.socket), f"http://localhost{target.path}"] if target.socket else [target.url]
+    address = ["--unix-socket", str(target.socket), f"http://localhost{target.path}"] if target.socket else [target.url]
     trusted = ["--cacert", str(target.authority)] if target.authority else []
     method = ["-X", request.method] if request.method != "GET" else []
     lines = (f"Host: {target.host_field}", *request.lines)
     body = ["--data-raw", request.body.decode()] if request.body else []
-    return shlex.join(["curl", *trusted, *method, *(word for line in lines for word in ("-H", line)), *body, *place])
+    return shlex.join(["curl", *trusted, *method, *(word for line in lines for word in ("-H", line)), *body, *address])
 
 
 def described_service(arm: Arm) -> dict[str, str]:
-    """What is known of the service that `arm` asks, by what it is."""
+    """Return what is known of the external service of `arm`, by subject."""
     settings = arm.settings
     cpu = [f"{key} = {value}" for key in ("pids", "cgroup") if (value := getattr(settings, key))]
     return {
-        "who asks whom": settings.url,
-        "CPU time is read of": "\n".join(cpu) or "nobody: neither pids nor cgroup is given",
-        "how to start it": settings.start or "is not said",
+        "request path": settings.url,
+        "CPU time is read from": "\n".join(cpu) or "nothing: neither pids nor cgroup is given",
+        "how to start it": settings.start or "not given",
     }
 
 
 def start_script(blueprint: Blueprint) -> str:
-    """A shell script that brings the same stack up by hand."""
+    """Return a shell script that brings the same stack up without barehop."""
     private = shlex.join(map(str, blueprint.private))
     lines = [
         "#!/bin/sh",
-        "# Brings this stack up by hand, as barehop did. Ctrl-C ends it.",
+        "# Brings up the same stack as barehop did. Ctrl-C stops it.",
         "set -e",
-        *_inside(blueprint),
-        *_once_more(blueprint),
-        *_turning(blueprint.kernel),
+        *_script_cases(blueprint),
+        *_reentry_lines(blueprint),
+        *_knob_lines(blueprint.kernel),
         f"cd {shlex.quote(str(blueprint.directory))}",
         f"unset {' '.join(UNWANTED)}",
         f"mkdir -m 700 {private}",
@@ -94,11 +97,11 @@ def start_script(blueprint: Blueprint) -> str:
         "}",
         "trap end EXIT",
         "trap 'exit 130' INT TERM",
-        *_building(blueprint),
+        *_network_lines(blueprint),
         *(
             line
-            for name, before, argv in _services(blueprint)
-            for line in started(name, _enclosure(blueprint, name), before, argv)
+            for name, prefix, argv in _services(blueprint)
+            for line in started(name, _enclosure_of(blueprint, name), prefix, argv)
         ),
         *(f"echo {shlex.quote(f'{arm}: {target.url}')}" for arm, target in blueprint.targets.items()),
         *(f"# {arm}: {curl_command(target)}" for arm, target in blueprint.targets.items() if target.request.has_more),
@@ -108,13 +111,13 @@ def start_script(blueprint: Blueprint) -> str:
 
 
 def namespaces(blueprint: Blueprint) -> Mapping[Place, str]:
-    """What those of the rung are called where they are made by hand."""
+    """Return the names of the network rung's namespaces where a script makes them."""
     return {place: f"{blueprint.private[0].name}-{place}" for place in blueprint.way.places}
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """What the command line of each is begun with, where its network is not ours."""
+class CommandPrefixes:
+    """The prefixes of command lines that start a process in another network; "" for ours."""
 
     app: str = ""
     nginx: str = ""
@@ -122,91 +125,96 @@ class Begun:
     relay: str = ""
 
 
-def begun(blueprint: Blueprint) -> Begun:
-    names, way = namespaces(blueprint), blueprint.way
+def command_prefixes(blueprint: Blueprint) -> CommandPrefixes:
+    """Return the prefix of each command line of the stack."""
+    names, network_path = namespaces(blueprint), blueprint.way
     if not names:
-        return Begun()
+        return CommandPrefixes()
     near, far = inside(names["near"]), inside(names.get("far", names["near"]))
-    relay = inside(names[way.relay.place]) if way.relay else ""
-    handed = f"{shlex.join((sys.executable, '-I', '-S', doors.__file__, *blueprint.doors))} --"
-    if way.leg == "front":
-        return Begun(nginx=f"{far} {handed} {OURS}", client=near, relay=relay)
-    return Begun(app=far, nginx=f"{handed} {near}", relay=relay)
+    relay = inside(names[network_path.relay.place]) if network_path.relay else ""
+    listen = f"{shlex.join((sys.executable, '-I', '-S', doors.__file__, *blueprint.doors))} --"
+    if network_path.leg == "front":
+        return CommandPrefixes(nginx=f"{far} {listen} {OURS}", client=near, relay=relay)
+    return CommandPrefixes(app=far, nginx=f"{listen} {near}", relay=relay)
 
 
 def _services(blueprint: Blueprint) -> Iterator[tuple[str, str, Sequence[str]]]:
-    """Each one's name, what its command line begins with, and the rest of it; in the order in which they start."""
+    """Yield (name, prefix, command line) of each server in the order of their start."""
     cpus = {role: f"taskset -c {format_cpus(blueprint.placement.cpus[role])}" for role in ("nginx", "app")}
-    yield "app", _words(begun(blueprint).app, (), cpus["app"]), blueprint.gunicorn_argv
+    yield "app", _command_line(command_prefixes(blueprint).app, (), cpus["app"]), blueprint.gunicorn_argv
     for number, argv in enumerate(blueprint.bare_argvs.values()):
         yield bare_name(number), cpus["app"], argv
-    yield "nginx", _words(begun(blueprint).nginx, (), cpus["nginx"]), blueprint.nginx_argv
+    yield "nginx", _command_line(command_prefixes(blueprint).nginx, (), cpus["nginx"]), blueprint.nginx_argv
     if blueprint.relay_argv:
-        yield "relay", _words(begun(blueprint).relay, (), cpus[blueprint.relay_role]), blueprint.relay_argv
+        yield (
+            "relay",
+            _command_line(command_prefixes(blueprint).relay, (), cpus[blueprint.relay_role]),
+            blueprint.relay_argv,
+        )
 
 
-def _enclosure(blueprint: Blueprint, name: str) -> Enclosure:
+def _enclosure_of(blueprint: Blueprint, name: str) -> Enclosure:
     return blueprint.enclosures.get(name, BARE)
 
 
-def _inside(blueprint: Blueprint) -> list[str]:
-    """The script once more, called with the name of a server, in that server's sandbox."""
-    services = ((name, _enclosure(blueprint, name), argv) for name, _, argv in _services(blueprint))
-    branches = [branch(name, one, argv) for name, one, argv in services if one != BARE]
+def _script_cases(blueprint: Blueprint) -> list[str]:
+    """Return the shell `case` that runs one server when the script calls itself inside that server's sandbox."""
+    services = ((name, _enclosure_of(blueprint, name), argv) for name, _, argv in _services(blueprint))
+    branches = [branch(name, enclosure, argv) for name, enclosure, argv in services if enclosure != BARE]
     cases = ['self=$(readlink -f "$0")', 'case "$1" in', *(line for lines in branches for line in lines), "esac"]
     return cases if branches else []
 
 
-def _words(before: str, argv: tuple[str, ...], pinned: str = "") -> str:
-    return " ".join(filter(None, (before, pinned, shlex.join(argv))))
+def _command_line(prefix: str, argv: tuple[str, ...], pinned: str = "") -> str:
+    return " ".join(filter(None, (prefix, pinned, shlex.join(argv))))
 
 
-def _rung(blueprint: Blueprint) -> dict[str, str]:
-    """What it is, where containers have it, and the commands that build it."""
-    way = blueprint.way
-    if not way.places:
+def _rung_texts(blueprint: Blueprint) -> dict[str, str]:
+    """Return the network rung's help, where containers have it, and the commands that build it."""
+    network_path = blueprint.way
+    if not network_path.places:
         return {}
-    rung = plugins.load(RUNGS, way.rung, NetworkRung)
-    relay = [_words(begun(blueprint).relay, blueprint.relay_argv)] if blueprint.relay_argv else []
-    asking = [f"{begun(blueprint).client} curl ..."] if begun(blueprint).client else []
-    what = [plugins.help_text(RUNGS, way.rung), f"As with {rung.stands_for}."]
-    lines = [*what, *_building(blueprint), *relay, *asking]
-    return {f"network rung {way.rung}": "\n".join(lines)}
+    rung = plugins.load(RUNGS, network_path.rung, NetworkRung)
+    relay = [_command_line(command_prefixes(blueprint).relay, blueprint.relay_argv)] if blueprint.relay_argv else []
+    client = [f"{command_prefixes(blueprint).client} curl ..."] if command_prefixes(blueprint).client else []
+    texts = [plugins.help_text(RUNGS, network_path.rung), f"As with {rung.stands_for}."]
+    lines = [*texts, *_network_lines(blueprint), *relay, *client]
+    return {f"network rung {network_path.rung}": "\n".join(lines)}
 
 
-def _building(blueprint: Blueprint) -> list[str]:
-    """The namespaces, with the knobs of a network turned in each, and what lies between them."""
+def _network_lines(blueprint: Blueprint) -> list[str]:
+    """Return the commands that build the namespaces and links, and set the knobs of each network."""
     names = namespaces(blueprint)
     if not names:
         return []
-    turned = [command(change) for setting in blueprint.kernel.of(*OF_A_NETWORK) for change in setting.changes]
-    knobs = [f"{inside(name)} sh -c {shlex.quote(line)}" for name in names.values() for line in turned]
+    lines = [command(change) for setting in blueprint.kernel.of(*OF_A_NETWORK) for change in setting.changes]
+    knobs = [f"{inside(name)} sh -c {shlex.quote(line)}" for name in names.values() for line in lines]
     return [*building_commands(blueprint.way, names, blueprint.ports), *knobs]
 
 
-def _knobs(blueprint: Blueprint) -> str:
-    """Each with its scope and the commands that turn it."""
+def _knob_text(blueprint: Blueprint) -> str:
+    """Return each knob with its scope and the commands that set it."""
     own = [OWN_NETWORK] if blueprint.kernel.own_network else []
     lines = [
         f"{setting.name} = {setting.value} ({setting.knob.scope}): {command(change)}"
         for setting in blueprint.kernel.settings
         for change in setting.changes
     ]
-    return "\n".join([*own, *lines]) or "none are changed"
+    return "\n".join([*own, *lines]) or "no changes"
 
 
-def _once_more(blueprint: Blueprint) -> list[str]:
-    """The script once more, inside; who asks it must be there too. `ip netns` keeps names as mounts, here its own."""
-    own, rung, client = blueprint.kernel.own_network, blueprint.way.places, begun(blueprint).client
-    kinds = [kind for kind, wanted in (("--net", own), ("--mount", rung)) if wanted]
+def _reentry_lines(blueprint: Blueprint) -> list[str]:
+    """Return lines that run the script again in new namespaces, with a /run/netns of its own for `ip netns`."""
+    own_network, rung, client = blueprint.kernel.own_network, blueprint.way.places, command_prefixes(blueprint).client
+    kinds = [kind for kind, wanted in (("--net", own_network), ("--mount", rung)) if wanted]
     lines = [f'[ -n "$INSIDE" ] || exec env INSIDE=1 unshare {" ".join(kinds)} "$0"'] if kinds else []
-    lines += ["ip link set lo up"] if own else []
+    lines += ["ip link set lo up"] if own_network else []
     lines += ["mkdir -p /run/netns", "mount -t tmpfs none /run/netns"] if rung else []
-    asking = " ".join(filter(None, ("nsenter", *kinds, "--target $$", client, "curl ...")))
-    return [*lines, f'echo "ask it inside: {asking}"'] if own or client else lines
+    client_command = " ".join(filter(None, ("nsenter", *kinds, "--target $$", client, "curl ...")))
+    return [*lines, f'echo "send requests from inside: {client_command}"'] if own_network or client else lines
 
 
-def _turning(kernel: Kernel) -> list[str]:
-    """Knobs of the whole machine are only told: nothing here would put them back."""
-    inside = [command(change) for setting in kernel.of(*OF_A_NETWORK, "process") for change in setting.changes]
-    return [*inside, *(f"# {setting}" for setting in kernel.of("global", "boot"))]
+def _knob_lines(kernel: Kernel) -> list[str]:
+    """Return the commands for knobs; those of the whole machine as comments, since the script does not undo them."""
+    local = [command(change) for setting in kernel.of(*OF_A_NETWORK, "process") for change in setting.changes]
+    return [*local, *(f"# {setting}" for setting in kernel.of("global", "boot"))]

@@ -1,4 +1,4 @@
-"""A certificate for where nginx can be asked, made for one stack; the key of its authority is never written."""
+"""A TLS certificate for one stack; the key of its authority is never written."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +10,20 @@ CHAIN_AND_KEY = "server.pem"
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
+    """The files of a certificate."""
+
     authority: Path
     chain_and_key: Path
 
 
 def certificate_paths(directory: Path) -> Certificate:
+    """Return the paths of a certificate's files in `directory`."""
     return Certificate(authority=directory / "authority.pem", chain_and_key=directory / CHAIN_AND_KEY)
 
 
 def write_certificate(paths: Certificate) -> None:
-    """Write both files; their directory must be there."""
-    import trustme  # takes a quarter of a second, and few experiments need it
+    """Write both files; their directory must exist."""
+    import trustme  # takes 250 ms, and few experiments need it
 
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(paths.authority))

@@ -1,4 +1,4 @@
-"""Where control groups are: ours under each controller, in version 1 and version 2; man 7 cgroups."""
+"""Control groups: our own under each controller, in version 1 and version 2 (man 7 cgroups)."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,55 +8,55 @@ from harness.lab.mounts import Filesystem, read_mounts
 
 ACCOUNTING = ("cpu", "cpuacct", "memory", "pids")
 PERIOD_US = 100_000
-LEAST_QUOTA_US = 1000  # min_cfs_quota_period of kernel/sched/core.c
 
 
 def levels(controller: str, mounts: Sequence[Filesystem], roots: Roots = HERE) -> list[Path]:
-    """The directories of our cgroup under `controller`, from our own up to the mount."""
+    """Return the directories of our cgroup under `controller`, from our own up to the mount."""
     paths = own_paths(roots.proc)
-    first = [mount for mount in mounts if mount.kind == "cgroup" and controller in mount.options]
-    second = [mount for mount in mounts if mount.kind == "cgroup2"]
-    found, path = (first, paths[controller]) if controller in paths else (second, paths.get("", "/"))
-    if not found:
+    v1 = [mount for mount in mounts if mount.kind == "cgroup" and controller in mount.options]
+    v2 = [mount for mount in mounts if mount.kind == "cgroup2"]
+    hierarchy, path = (v1, paths[controller]) if controller in paths else (v2, paths.get("", "/"))
+    if not hierarchy:
         return []
-    top = roots.top / found[0].mount_point.lstrip("/")
-    own = top / path.removeprefix(found[0].root).lstrip("/")
+    top = roots.top / hierarchy[0].mount_point.lstrip("/")
+    own = top / path.removeprefix(hierarchy[0].root).lstrip("/")
     return [level for level in (own, *own.parents) if level.is_relative_to(top)]
 
 
 def own_paths(proc: Path) -> dict[str, str]:
-    """Controller -> our cgroup; version 2 is under "". `hierarchy:controllers:path`."""
+    """Return our cgroup under each controller, version 2 under "". A line is `hierarchy:controllers:path`."""
     lines = [line.split(":", 2) for line in (read(proc / "self/cgroup") or "").splitlines()]
     return {name: path for _, names, path in lines for name in names.split(",")}
 
 
 def parents(roots: Roots = HERE) -> list[Path]:
-    """Where groups for servers are to be made, one a hierarchy: directly below our own group wherever that can be.
+    """Return the directories in which servers get groups, one a hierarchy: our own group wherever possible.
 
-    Version 2 hands controllers down only where no process is (man 7 cgroups, "no internal processes"), so there it is
-    the nearest level above us that hands down most.
+    Version 2 delegates controllers only where no process is (man 7 cgroups, "no internal processes"). There it is the
+    nearest level above us that delegates most controllers.
     """
     mounts = read_mounts(roots.proc)
-    found = [own for controller in ACCOUNTING if (own := levels(controller, mounts, roots))]
-    return list(dict.fromkeys(_second(each) if is_second(each[0]) else each[0] for each in found))
+    hierarchies = [own for controller in ACCOUNTING if (own := levels(controller, mounts, roots))]
+    return list(dict.fromkeys(_v2_parent(groups) if is_second(groups[0]) else groups[0] for groups in hierarchies))
 
 
-def _second(rising: Sequence[Path]) -> Path:
-    return max(rising, key=lambda level: len(handed_down(level)))  # the first of equals is the nearest
+def _v2_parent(levels_up: Sequence[Path]) -> Path:
+    """Return the level that delegates most; the first of equal levels is the nearest."""
+    return max(levels_up, key=lambda level: len(handed_down(level)))
 
 
 def is_second(directory: Path) -> bool:
-    """Whether a group is one of version 2."""
+    """Return whether a group is one of version 2."""
     return (directory / "cgroup.controllers").exists()
 
 
 def handed_down(directory: Path) -> set[str]:
-    """The controllers that groups below one of version 2 have, of those that we want."""
+    """Return the controllers, of those in ACCOUNTING, that a group of version 2 delegates."""
     return set((read(directory / "cgroup.subtree_control") or "").split()) & set(ACCOUNTING)
 
 
 def quota_writes(parent: Path, group: Path, quota_cpus: float) -> Iterator[tuple[Path, str]]:
-    """(file, text) for each file that limits `group`, to be made in `parent`, to so many CPUs' worth of time."""
+    """Yield (file, text) for each file that limits `group`, to be made in `parent`, to `quota_cpus` CPUs."""
     quota_us = round(quota_cpus * PERIOD_US)
     if is_second(parent):
         if "cpu" in handed_down(parent):
@@ -67,11 +67,11 @@ def quota_writes(parent: Path, group: Path, quota_cpus: float) -> Iterator[tuple
 
 
 def throttling(cpu_stat: str) -> dict[str, int]:
-    """Of cpu.stat: periods, those in which a group was stopped, and for how many microseconds."""
+    """Return the periods, the throttled periods and the throttled time from the text of cpu.stat; {} without limits."""
     rows = [line.split() for line in cpu_stat.splitlines()]
-    found = {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
-    stopped_us = found.get("throttled_usec", found.get("throttled_time", 0) // 1000)
-    periods, stopped = found.get("nr_periods"), found.get("nr_throttled")
-    return {} if periods is None or stopped is None else {
-        "periods": periods, "throttled_periods": stopped, "throttled_us": stopped_us
+    values = {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+    throttled_us = values.get("throttled_usec", values.get("throttled_time", 0) // 1000)
+    periods, throttled = values.get("nr_periods"), values.get("nr_throttled")
+    return {} if periods is None or throttled is None else {
+        "periods": periods, "throttled_periods": throttled, "throttled_us": throttled_us
     }  # fmt: skip

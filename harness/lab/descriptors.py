@@ -1,15 +1,15 @@
-"""Lets this process and its children have many open files: a connection is one, and each server has its own end."""
+"""Raises the limit of open files: a connection needs a descriptor in the client and in each server."""
 
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-WANTED = 65536
+MOST_DESCRIPTORS = 65536
 
 
 @contextmanager
 def many_descriptors() -> Iterator[None]:
-    """As many as are allowed up to 65536; afterwards as before. What is started inside keeps them."""
+    """Allow up to 65536 open files inside, also for processes started there; restore the limit afterwards."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft if soft == resource.RLIM_INFINITY else allowed_files(), hard))
     try:
@@ -19,7 +19,7 @@ def many_descriptors() -> Iterator[None]:
 
 
 def allowed_files() -> int:
-    """How many open files a process has inside `many_descriptors`: the hard limit, which needs no right to reach."""
+    """Return the limit of open files inside `many_descriptors`; raising it up to the hard limit needs no privilege."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = WANTED if hard == resource.RLIM_INFINITY else min(hard, WANTED)
+    most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     return max(soft, most)

@@ -1,4 +1,4 @@
-"""Where a stack's sockets and scratch files lie: private directories of the right kind of file system."""
+"""Private directories for a stack's sockets and scratch files, on the right kind of file system."""
 
 import fcntl
 import os
@@ -20,32 +20,34 @@ LEAST_BYTES, LEAST_FILES = 1 << 20, 64
 
 
 def tmpfs_parent() -> Path | None:
-    """A directory on tmpfs in which we may make another, or None."""
+    """Return a directory on tmpfs in which we may make another, or None."""
     candidates = ("/dev/shm", os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.getuid()}", "/tmp")  # noqa: S108 - only a fresh 0700 directory is made there
     return next(filter(is_tmpfs, _usable(candidates)), None)
 
 
 def disk_parent(results: Path) -> Path | None:
-    """A directory that is not on tmpfs in which we may make another, or None."""
-    places = ("/var/tmp", os.environ.get("TMPDIR", ""), "/tmp", os.environ.get("HOME", ""))  # noqa: S108 - see above
-    candidates = (*places, results)
-    return next((path for path in _usable(candidates) if not is_tmpfs(path)), None)
+    """Return a directory that is not on tmpfs in which we may make another, or None."""
+    candidates = ("/var/tmp", os.environ.get("TMPDIR", ""), "/tmp", os.environ.get("HOME", ""))  # noqa: S108 - see above
+    return next((path for path in _usable((*candidates, results)) if not is_tmpfs(path)), None)
 
 
 def sweep() -> None:
-    """Remove what runs have left whose keepers were killed too: our directories that no process names or locks."""
-    places = {parent for parent in (tmpfs_parent(), disk_parent(Path.cwd())) if parent}
-    left = [
-        path for parent in (*places, *parents()) for path in parent.glob(f"{PREFIX}{'[0-9a-f]' * 8}") if _is_ours(path)
+    """Remove leftovers of killed runs: our directories that no process names or locks."""
+    parent_paths = {parent for parent in (tmpfs_parent(), disk_parent(Path.cwd())) if parent}
+    leftovers = [
+        path
+        for parent in (*parent_paths, *parents())
+        for path in parent.glob(f"{PREFIX}{'[0-9a-f]' * 8}")
+        if _is_ours(path)
     ]
-    named = " ".join(_command_lines()) if left else ""
-    for path in left:
-        if path.name not in named and not _is_locked(path):
+    command_lines = " ".join(_command_lines()) if leftovers else ""
+    for path in leftovers:
+        if path.name not in command_lines and not _is_locked(path):
             remove(path)
 
 
 def remove(path: Path) -> None:
-    """A directory and what is in it; of a control group the files are the kernel's, and one in use stays."""
+    """Remove a directory tree, or a control group that is not in use: its files belong to the kernel."""
     if (path / "cgroup.procs").exists():
         with suppress(OSError):
             path.rmdir()
@@ -54,10 +56,12 @@ def remove(path: Path) -> None:
 
 
 def private_name() -> str:
+    """Return a new random name for a private directory."""
     return PREFIX + secrets.token_hex(4)
 
 
 def socket_problem(path: Path) -> str | None:
+    """Return why `path` is too long for a Unix socket, or None."""
     length = len(os.fsencode(path))
     if length <= MAX_SOCKET_PATH_BYTES:
         return None
@@ -65,12 +69,15 @@ def socket_problem(path: Path) -> str | None:
 
 
 def check_home(directory: Path, home: str) -> dict[str, str]:
-    """What `directory` lies on, for the record. Raises MachineError when that is not what `home` promises."""
+    """Return the file system of `directory` for the record. Raises MachineError where it does not match `home`."""
+    filesystem = filesystem_of(directory)
     if is_tmpfs(directory) != (home == "tmpfs"):
-        kind = filesystem_of(directory).kind
-        raise MachineError(f"{directory} lies on {kind}, which is not what a socket on {home!r} needs.")
-    found = filesystem_of(directory)
-    return {"filesystem": found.kind, "mount_point": str(found.mount_point), "options": ",".join(found.options)}
+        raise MachineError(f"{directory} lies on {filesystem.kind}, but this transport needs {home!r}.")
+    return {
+        "filesystem": filesystem.kind,
+        "mount_point": str(filesystem.mount_point),
+        "options": ",".join(filesystem.options),
+    }
 
 
 def _usable(candidates: Iterable[str | Path]) -> Iterable[Path]:
@@ -79,10 +86,12 @@ def _usable(candidates: Iterable[str | Path]) -> Iterable[Path]:
 
 
 def _has_room(path: Path) -> bool:
-    """Whether a socket and small files fit there. File systems without a limit report 0 of everything."""
-    facts = os.statvfs(path)
-    free_bytes = facts.f_bavail * facts.f_frsize
-    return (not facts.f_blocks or free_bytes >= LEAST_BYTES) and (not facts.f_files or facts.f_favail >= LEAST_FILES)
+    """Return whether a socket and small files fit. File systems without a limit report 0 everywhere."""
+    statistics = os.statvfs(path)
+    free_bytes = statistics.f_bavail * statistics.f_frsize
+    return (not statistics.f_blocks or free_bytes >= LEAST_BYTES) and (
+        not statistics.f_files or statistics.f_favail >= LEAST_FILES
+    )
 
 
 def _is_ours(path: Path) -> bool:
@@ -90,7 +99,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _is_locked(path: Path) -> bool:
-    """Whether a keeper holds it, which may be in another process namespace, where its command line is not seen."""
+    """Return whether a supervisor locks `path`: in another PID namespace its command line is not visible."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""Reads files of /proc, /sys and /etc, any of which may be missing, unreadable or gone."""
+"""Reads files of /proc, /sys and /etc, which may be missing, unreadable or gone."""
 
 import re
 from collections.abc import Iterable
@@ -10,20 +10,23 @@ from harness.model.knobs import cpus_of
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """Where the machine's files are: another `top` is a machine in a directory."""
+    """The directory of the machine's files; tests give another `top`."""
 
     top: Path = Path("/")
 
     @property
     def proc(self) -> Path:
+        """The directory of procfs."""
         return self.top / "proc"
 
     @property
     def sys(self) -> Path:
+        """The directory of sysfs."""
         return self.top / "sys"
 
     @property
     def etc(self) -> Path:
+        """The directory of configuration files."""
         return self.top / "etc"
 
 
@@ -31,7 +34,7 @@ HERE = Roots()
 
 
 def read(path: Path) -> str | None:
-    """The file's text without the white space around it; None when it cannot be had."""
+    """Return the file's text without surrounding white space; None when it cannot be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip(" \t\n\0")
     except OSError:
@@ -39,6 +42,7 @@ def read(path: Path) -> str | None:
 
 
 def read_int(path: Path) -> int | None:
+    """Return the number in a file; None when it cannot be read or is no integer."""
     text = read(path)
     try:
         return int(text) if text else None
@@ -47,18 +51,18 @@ def read_int(path: Path) -> int | None:
 
 
 def read_named(directory: Path, names: Iterable[str]) -> dict[str, str]:
-    """The texts of those files of `directory` that can be read, by name."""
+    """Return the texts of those files of `directory` that can be read, by name."""
     texts = {name: read(directory / name) for name in names}
     return {name: text for name, text in texts.items() if text is not None}
 
 
 def parse_cpus(text: str) -> tuple[int, ...]:
-    """The CPUs of a kernel list: "0-2,8" is (0, 1, 2, 8), and "" none. Raises ValueError."""
+    """Return the CPUs of a kernel list: "0-2,8" is (0, 1, 2, 8), "" is (). Raises ValueError."""
     return cpus_of(re.sub(r"\s", "", text)) if text.strip() else ()
 
 
 def format_cpus(numbers: Iterable[int]) -> str:
-    """The kernel's list of CPUs: (0, 1, 2, 8) is "0-2,8"."""
+    """Return the kernel's list of CPUs: (0, 1, 2, 8) is "0-2,8"."""
     ranges: list[list[int]] = []
     for number in sorted(set(numbers)):
         if ranges and number == ranges[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""Says which processes hold a lock of the kernel, from /proc/locks (man 5 proc_locks)."""
+"""Finds the processes that hold a kernel lock, in /proc/locks (man 5 proc_locks)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ import psutil
 
 from harness.lab.kernelfiles import HERE, Roots, read
 
-COMMAND = "barehop"
-MODULES = ("harness", "harness.floor", "scripts.by_hand", "scripts.precision_study")
+COMMAND_NAME = "barehop"
+MEASURING_MODULES = ("harness", "harness.floor", "scripts.by_hand", "scripts.precision_study")
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process. `is_run`: its command line is that of a program of ours which measures."""
+    """A process that holds a lock. `is_run`: its command line is that of a barehop program that measures."""
 
     pid: int
     name: str
@@ -24,33 +24,37 @@ class Holder:
     is_run: bool
 
     def __str__(self) -> str:
+        """Return process, name, user and start time for messages."""
         return f"process {self.pid} ({self.name}, user {self.user}, since {self.since_utc})"
 
 
 def holders_of(inode: int, roots: Roots = HERE) -> list[Holder]:
-    """The processes that this process can see with a flock on `inode`."""
-    found = (_holder(pid) for pid in pids_with(inode, roots))
-    return [holder for holder in found if holder]
+    """Return the processes visible here with a flock on `inode`."""
+    holders = (_holder(pid) for pid in pids_with(inode, roots))
+    return [holder for holder in holders if holder]
 
 
 def pids_with(inode: int, roots: Roots = HERE) -> list[int]:
-    """Their pids, as this machine's /proc numbers processes. `1: FLOCK  ADVISORY  WRITE 123 00:04:4026531834 0 EOF`."""
+    """Return the pids with a flock on `inode`. A line is `1: FLOCK  ADVISORY  WRITE 123 00:04:4026531834 0 EOF`."""
     rows = [line.split() for line in (read(roots.proc / "locks") or "").splitlines()]
     flocks = [row for row in rows if len(row) >= 6 and row[1] == "FLOCK"]
     return [int(row[4]) for row in flocks if row[5].rpartition(":")[2] == str(inode)]
 
 
 def holds(inode: int | None, roots: Roots = HERE) -> bool | None:
-    """Whether this process has a flock on `inode` (None: on no file); None where /proc/locks cannot be read."""
+    """Return whether this process has a flock on `inode` (None: no file); None where /proc/locks cannot be read."""
     if read(roots.proc / "locks") is None:
         return None
     return inode is not None and int((roots.proc / "self").readlink().name) in pids_with(inode, roots)
 
 
 def is_run(words: Sequence[str]) -> bool:
-    """Whether a command line is that of a program of ours that measures."""
+    """Return whether a command line is that of a barehop program that measures."""
     return any(
-        word in MODULES or Path(word).name == COMMAND or word.endswith("harness/__main__.py") or "from harness" in word
+        word in MEASURING_MODULES
+        or Path(word).name == COMMAND_NAME
+        or word.endswith("harness/__main__.py")
+        or "from harness" in word
         for word in words
     )
 

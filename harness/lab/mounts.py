@@ -1,4 +1,4 @@
-"""Says which file system a path lies on, as the mount table and statfs have it."""
+"""Tells which file system a path lies on, from the mount table and statfs."""
 
 import ctypes
 import os
@@ -56,52 +56,51 @@ class Filesystem:
     parent_id: int = 0
 
 
-UNSEEN = Filesystem("unknown", "unknown", (), "unknown", mount_id=-1)  # what "/" lies on, where no table shows it
+UNSEEN = Filesystem("unknown", "unknown", (), "unknown", mount_id=-1)  # of "/", where the table does not show it
 
 
 def filesystem_of(path: Path, proc: Path = Path("/proc")) -> Filesystem:
-    """The mount that `path` (or, if it does not exist yet, the directory for it) lies on.
+    """Return the mount of `path`; where it does not exist yet, that of its nearest parent.
 
-    Goes down the tree of mounts as the kernel's path walk does, so that a mount hidden by a later one above
-    it is never met. In a chroot the mount of "/" may be out of sight: what lies on it is told by statfs alone.
+    Walks down the tree of mounts as the kernel does, so that mounts hidden by later ones are never met. In a chroot the
+    mount of "/" may be missing from the table; then statfs alone tells its file system.
     """
     target = path.resolve()
     mounts = read_mounts(proc)
-    found = _bottom(mounts)
-    if found is None:
-        found, mounts = UNSEEN, _on_unseen(mounts)
-    while above := _mounted_on(found, target, mounts):
-        found = above
-    return _by_statfs(target) if found == UNSEEN else found
+    mount = _root_mount(mounts)
+    if mount is None:
+        mount, mounts = UNSEEN, _attach_to_unseen(mounts)
+    while next_mount := _next_mount(mount, target, mounts):
+        mount = next_mount
+    return _by_statfs(target) if mount == UNSEEN else mount
 
 
 def mounts_on_root(proc: Path = Path("/proc")) -> list[Filesystem]:
-    """The mounts that lie directly on the file system of "/"."""
+    """Return the mounts that lie directly on the file system of "/"."""
     mounts, root = read_mounts(proc), filesystem_of(Path("/"), proc)
-    found = _on_unseen(mounts) if root.mount_id == UNSEEN.mount_id else mounts
-    return [mount for mount in found if mount.parent_id == root.mount_id != mount.mount_id]
+    visible = _attach_to_unseen(mounts) if root.mount_id == UNSEEN.mount_id else mounts
+    return [mount for mount in visible if mount.parent_id == root.mount_id != mount.mount_id]
 
 
 def is_tmpfs(path: Path) -> bool:
-    """Whether statfs says that `path` lives in memory (tmpfs or ramfs). MachineError: statfs fails."""
+    """Return whether `path` lives in memory (tmpfs or ramfs). Raises MachineError where statfs fails."""
     return _magic(path) in (TMPFS_MAGIC, RAMFS_MAGIC)
 
 
 def _by_statfs(path: Path) -> Filesystem:
-    """The file system of `path`, or of the nearest directory above it that exists, as far as statfs tells."""
-    there = next(each for each in (path, *path.parents) if each.exists())
+    """Return the file system of `path` or its nearest existing parent, as far as statfs tells."""
+    existing = next(level for level in (path, *path.parents) if level.exists())
     try:
-        magic = _magic(there)
+        magic = _magic(existing)
     except MachineError:
         return UNSEEN
-    flags = os.statvfs(there).f_flag
+    flags = os.statvfs(existing).f_flag
     options = tuple(name for flag, name in FLAGS.items() if flags & flag)
     return replace(UNSEEN, kind=KINDS.get(magic, f"type {magic:#x}"), options=options)
 
 
 def _magic(path: Path) -> int:
-    # glibc and musl both begin struct statfs with the word f_type, a long on x86_64 and aarch64; the rest,
-    # which differs between them, fits in the space given several times over.
+    # f_type is the first word of struct statfs in glibc and musl, a long on x86_64 and aarch64; the rest differs.
     answer = (ctypes.c_ulong * 64)()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.statfs(os.fsencode(path), ctypes.byref(answer)) != 0:
@@ -111,41 +110,41 @@ def _magic(path: Path) -> int:
 
 
 def read_mounts(proc: Path = Path("/proc")) -> list[Filesystem]:
-    """Every mount that this process sees, in the table's order."""
-    # Not splitlines: a mount point may contain what Unicode calls the end of a line.
-    return [_row(line) for line in (read(proc / "self/mountinfo") or "").split("\n") if line]
+    """Return every mount that this process sees, in the table's order."""
+    # Not splitlines: a mount point may contain other line ends of Unicode.
+    return [_parse_row(line) for line in (read(proc / "self/mountinfo") or "").split("\n") if line]
 
 
-def _row(line: str) -> Filesystem:
-    """man 5 proc: `id parent major:minor root point options [optional ...] - kind source super-options`."""
+def _parse_row(line: str) -> Filesystem:
+    """Parse mountinfo's `id parent major:minor root point options [optional ...] - kind source super_options`."""
     mount, _, filesystem = line.partition(" - ")
     mount_id, parent_id, _, root, point, options, *_ = mount.split(" ")
     kind, source, super_options = filesystem.split(" ")[:3]
-    every = dict.fromkeys([*options.split(","), *super_options.split(",")])
+    all_options = dict.fromkeys([*options.split(","), *super_options.split(",")])
     return Filesystem(
-        kind, _unescape(point), tuple(every), _unescape(source), _unescape(root), int(mount_id), int(parent_id)
+        kind, _unescape(point), tuple(all_options), _unescape(source), _unescape(root), int(mount_id), int(parent_id)
     )
 
 
 def _unescape(text: str) -> str:
-    r"""Space, tab, newline and backslash are written as \040 and so on; other bytes are as they are."""
+    r"""Decode space, tab, newline and backslash, which are written as \040 and so on."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
-def _bottom(mounts: list[Filesystem]) -> Filesystem | None:
-    """The root mount that lies on nothing this process sees."""
+def _root_mount(mounts: list[Filesystem]) -> Filesystem | None:
+    """Return the root mount that lies on no other mount of the table."""
     others = {mount.mount_id for mount in mounts if mount.mount_id != mount.parent_id}
     return next((m for m in mounts if m.mount_point == "/" and m.parent_id not in others), None)
 
 
-def _on_unseen(mounts: list[Filesystem]) -> list[Filesystem]:
-    """The same mounts, those whose parent is not in the table as mounts on what is not seen."""
+def _attach_to_unseen(mounts: list[Filesystem]) -> list[Filesystem]:
+    """Return the mounts; a mount without a parent in the table becomes a mount on UNSEEN."""
     ids = {mount.mount_id for mount in mounts}
     return [mount if mount.parent_id in ids else replace(mount, parent_id=UNSEEN.mount_id) for mount in mounts]
 
 
-def _mounted_on(mount: Filesystem, target: Path, mounts: list[Filesystem]) -> Filesystem | None:
-    """The mount that the walk to `target` meets first after `mount`."""
-    met = [m for m in mounts if m.parent_id == mount.mount_id != m.mount_id]
-    met = [m for m in met if target.is_relative_to(m.mount_point)]
-    return min(met, key=lambda m: len(m.mount_point), default=None)
+def _next_mount(mount: Filesystem, target: Path, mounts: list[Filesystem]) -> Filesystem | None:
+    """Return the mount that the walk to `target` meets first after `mount`."""
+    candidates = [m for m in mounts if m.parent_id == mount.mount_id != m.mount_id]
+    candidates = [m for m in candidates if target.is_relative_to(m.mount_point)]
+    return min(candidates, key=lambda m: len(m.mount_point), default=None)

@@ -1,4 +1,4 @@
-"""Finds applications of barehop's own that are measured though the current directory has one of the same name."""
+"""Warns where the current directory has an application of the same name as barehop's own one that is measured."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,14 +11,18 @@ GUNICORN_CHAINS = ("full", "app-direct")
 
 
 def namesakes(arms: Iterable[Settings], directory: Path) -> Iterator[str]:
-    """Yield a sentence for each application without an `app_dir` that `directory` has one of the same name as."""
+    """Yield a sentence for each application without `app_dir` that also exists in `directory`."""
     if directory.resolve() == ROOT:
         return
-    apps = (one.app for one in arms if not one.url and not one.app_dir and one.chain in GUNICORN_CHAINS)
+    apps = (
+        settings.app
+        for settings in arms
+        if not settings.url and not settings.app_dir and settings.chain in GUNICORN_CHAINS
+    )
     for app in dict.fromkeys(apps):
         module = app.partition(":")[0]
         if has_module(module, ROOT) and has_module(module, directory):
             yield (
-                f"The application {app} is barehop's own. The current directory has one of this name, too: "
+                f"The application {app} is barehop's own. The current directory contains one of the same name: "
                 "--set arm.app_dir=. measures it."
             )

@@ -1,4 +1,4 @@
-"""nginx's configuration for a stack: one server and one upstream for each arm, nothing left to defaults that change."""
+"""nginx's configuration for a stack: one server and one upstream an arm; defaults that change are written out."""
 
 import math
 import os
@@ -19,17 +19,17 @@ from harness.model.rungs import LOOPBACK
 JSON = '{"hello":"world","utcnow":"2021-12-27T00:31:42.383861","random":0.5352573557347882}'
 CHECK_PATH = "/barehop-check"
 CHECK_HEADER = "X-Barehop-Upstream"
-HEAD_KB, BODY_KB, ANSWER_KB = 8, 16, 4  # nginx's own buffers, enough for most
+HEAD_KB, BODY_KB, ANSWER_KB = 8, 16, 4  # nginx's default buffers
 READ_TIMEOUT_S = 30
-FILES = 8192  # enough for most
-LONGER_THAN_CLIENT_S = 5  # nginx gives up after the client, so that the client's timeout is what is seen
+FILES = 8192  # default limit of open files of a worker
+LONGER_THAN_CLIENT_S = 5  # so that the client's timeout comes first
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What nginx does for one arm: listen on `port` of `listens`, pass `path` on to `server`, or answer with `body`.
+    """What nginx does for one arm: listen on `listens`:`port`, pass `path` on to `server`, or answer with `body`.
 
-    `head_kb` and `body_kb` are the buffers for what the client sends, `answer_kb` those for what the server answers.
+    `head_kb` and `body_kb` are buffers for the client's request, `answer_kb` those for the server's answer.
     """
 
     arm: str
@@ -48,9 +48,9 @@ class Site:
 
 
 def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, user: str, files: int = FILES) -> str:
-    """The text of nginx.conf; temporary files and the pid file go to `scratch`, workers become `user` unless "".
+    """Return the text of nginx.conf. Temporary files go to `scratch`; workers run as `user` unless it is "".
 
-    `files` is how many a worker may need to have open, connections and listening sockets among them.
+    `files` is the number of files a worker may need, connections and listening sockets among them.
     """
     environment = Environment(
         loader=PackageLoader("harness.lab"),
@@ -58,7 +58,7 @@ def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, user: str, fi
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - this is no HTML, and what goes in has been checked
+        autoescape=False,  # noqa: S701 - no HTML, and the values have been checked
     )
     return environment.get_template("nginx.conf.j2").render(
         version=".".join(map(str, nginx.version)),
@@ -79,16 +79,17 @@ def nginx_conf(nginx: Nginx, sites: Sequence[Site], scratch: Path, user: str, fi
 
 
 def head_kb(settings: Settings) -> int:
-    """The buffer that a request's longest line fits in."""
-    return max(HEAD_KB, _kb(header_bytes(settings) + len(settings.path)) + 1)
+    """Return the buffer size for the longest line of a request."""
+    return max(HEAD_KB, _kib(header_bytes(settings) + len(settings.path)) + 1)
 
 
 def body_kb(settings: Settings) -> int:
-    """The buffer that keeps a request's body in memory."""
-    return max(BODY_KB, _kb(len(settings.body.encode())))
+    """Return the buffer size that keeps a request's body in memory."""
+    return max(BODY_KB, _kib(len(settings.body.encode())))
 
 
 def read_timeout_s(settings: Settings) -> int:
+    """Return nginx's timeout for the application, longer than the client's."""
     return max(READ_TIMEOUT_S, math.ceil(settings.timeout_s) + LONGER_THAN_CLIENT_S)
 
 
@@ -112,22 +113,22 @@ def build_problems(nginx: Nginx, settings: Settings) -> Iterator[str]:
         )
 
 
-def _kb(size_bytes: int) -> int:
+def _kib(size_bytes: int) -> int:
     return math.ceil(size_bytes / 1024)
 
 
 def body_of(path: str) -> str:
-    """What nginx answers in the application's place: the bytes that /bytes/100 asks for, or else its ordinary JSON."""
+    """Return the body that nginx sends itself: as many bytes as /bytes/100 asks for, else the ordinary JSON."""
     size = sized(path)
     return JSON if size is None else "x" * size
 
 
 def nginx_argv(nginx: Nginx, conf: Path, scratch: Path) -> tuple[str, ...]:
-    """The first `error_log`, where what fails before the configuration is read would go, can be named since 1.19.5."""
+    """Return nginx's command line. Since 1.19.5, -e sets the log of errors that precede the configuration."""
     log = ("-e", "stderr") if nginx.version >= (1, 19, 5) else ()
     return (nginx.path, *log, "-p", f"{scratch}/", "-c", str(conf))
 
 
 def worker_user() -> str:
-    """Root's name for root, who owns the sockets: "nobody" could not reach them. Others stay who they are: ""."""
+    """Return root's name for root, which owns the sockets, since "nobody" could not reach them; "" for other users."""
     return pwd.getpwuid(0).pw_name if os.geteuid() == 0 else ""

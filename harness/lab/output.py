@@ -1,4 +1,4 @@
-"""Runs a program that answers and ends, and reads what it prints: for so long, and so much, and no more."""
+"""Runs a short program and reads what it prints, with limits of time and size."""
 
 import os
 import selectors
@@ -12,18 +12,20 @@ from pathlib import Path
 
 MOST_BYTES = 1024 * 1024
 PIECE_BYTES = 65536
-LOOK_AGAIN_S = 0.05  # whether the program has ended, while a process that it left behind holds its output open
+POLL_S = 0.05  # whether the program has ended while a child of it holds its output open
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
+    """The exit code and the two outputs of a program."""
+
     code: int
     out: str
     err: str
 
 
 class TooMuchOutputError(OSError):
-    """Of more than MOST_BYTES."""
+    """The program prints more than MOST_BYTES."""
 
     def __init__(self) -> None:
         super().__init__(0, f"it prints more than {MOST_BYTES // 1024} KiB")
@@ -32,9 +34,9 @@ class TooMuchOutputError(OSError):
 def read_output(
     command: Sequence[str], timeout_s: float, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> Output:
-    """What `command` printed until it ended. Raises OSError, and TimeoutError where it takes longer than `timeout_s`.
+    """Run `command` and return what it printed. Raises OSError, and TimeoutError after `timeout_s`.
 
-    Whatever it started in its group is ended with it.
+    Processes that it started in its group are killed with it.
     """
     with subprocess.Popen(
         command,
@@ -46,19 +48,19 @@ def read_output(
         start_new_session=True,
     ) as process:
         try:
-            texts = _read(process, time.monotonic() + timeout_s)
+            texts = _read_streams(process, time.monotonic() + timeout_s)
             process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise TimeoutError from None
         finally:
-            process.kill()  # in whatever group it is now
+            process.kill()  # it may have left its group
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     out, err = (text.decode(errors="replace") for text in texts)
     return Output(process.returncode, out, err)
 
 
-def _read(process: subprocess.Popen[bytes], deadline_s: float) -> tuple[bytearray, bytearray]:
+def _read_streams(process: subprocess.Popen[bytes], deadline_s: float) -> tuple[bytearray, bytearray]:
     assert process.stdout is not None
     assert process.stderr is not None
     texts: Mapping[int, bytearray] = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
@@ -68,7 +70,7 @@ def _read(process: subprocess.Popen[bytes], deadline_s: float) -> tuple[bytearra
         while selector.get_map():
             if time.monotonic() > deadline_s:
                 raise TimeoutError
-            ready = selector.select(LOOK_AGAIN_S)
+            ready = selector.select(POLL_S)
             if not ready and process.poll() is not None:
                 break
             for key, _ in ready:

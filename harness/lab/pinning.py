@@ -1,4 +1,4 @@
-"""Pins this process, which is the client, for as long as it measures."""
+"""Pins this process, the client, while it measures."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ import psutil
 
 @contextmanager
 def pinned(cpus: Sequence[int]) -> Iterator[None]:
-    """Run on `cpus`; afterwards where we were allowed to run before."""
+    """Run this process on `cpus` inside, and on its former CPUs afterwards."""
     process = psutil.Process()
     before = process.cpu_affinity()
     process.cpu_affinity(list(cpus))
@@ -20,5 +20,5 @@ def pinned(cpus: Sequence[int]) -> Iterator[None]:
 
 
 def move_to(cpus: Sequence[int]) -> None:
-    """Run on `cpus` from now on; within `pinned`, and a single system call."""
+    """Run this process on `cpus` from now on, by a single system call; for use within `pinned`."""
     os.sched_setaffinity(0, cpus)

@@ -1,4 +1,4 @@
-"""TCP ports on the loopback interface that nobody uses and no outgoing connection can take."""
+"""TCP ports on loopback that are free and that no outgoing connection can take."""
 
 import errno
 import random
@@ -9,16 +9,16 @@ from pathlib import Path
 from harness.errors import MachineError
 from harness.lab.surroundings import lo_problem
 
-FIRST, LAST = 10_000, 65_535
+FIRST_PORT, LAST_PORT = 10_000, 65_535
 
 
 def free_ports(proc: Path = Path("/proc")) -> Iterator[int]:
-    """Different free ports outside of the kernel's ephemeral range, without end or with a MachineError."""
-    yield from filter(_is_free, _candidates(proc))
+    """Yield different free ports outside the kernel's ephemeral range. Raises MachineError when none is left."""
+    yield from filter(_is_free_port, _candidate_ports(proc))
     raise MachineError("No further TCP port is free on 127.0.0.1. End some servers.")
 
 
-def _is_free(port: int) -> bool:
+def _is_free_port(port: int) -> bool:
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))
@@ -29,9 +29,9 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _candidates(proc: Path) -> list[int]:
+def _candidate_ports(proc: Path) -> list[int]:
     low, high = map(int, (proc / "sys/net/ipv4/ip_local_port_range").read_text().split())
-    outside = [port for port in range(FIRST, LAST + 1) if not low <= port <= high]
+    outside = [port for port in range(FIRST_PORT, LAST_PORT + 1) if not low <= port <= high]
     ports = outside or list(range(low, high + 1))
     random.shuffle(ports)
     return ports

@@ -1,4 +1,4 @@
-"""Finds the programs that an arm needs and what they can do; what is missing comes with the way to get it."""
+"""Finds the programs that an arm needs and their features; errors say how to install what is missing."""
 
 import os
 import re
@@ -10,64 +10,68 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import harness
 from harness.errors import MachineError
 from harness.lab.output import read_output
 
 ANSWER_S = 10
-SETUP = Path(__file__).parents[2] / "scripts" / "setup"  # which a wheel has not
+SETUP = Path(harness.__file__).parents[1] / "scripts" / "setup"  # not in a wheel
 OF_A_CHECKOUT = f", run {shlex.quote(str(SETUP))} runtime," if SETUP.exists() else ","
 NGINX_PACKAGES = "apt-get install nginx-light, dnf install nginx, pacman -S nginx, apk add nginx"
-# What gunicorn's workers need: each module with the package that brings it.
+# Modules of gunicorn's workers, with the package that contains each.
 WORKER_MODULES = {"uvicorn": {"uvicorn": "uvicorn", "uvicorn_worker": "uvicorn-worker"}}
 ASGI_SINCE = (24, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Nginx:
+    """An nginx binary."""
+
     path: str
     version: tuple[int, ...]
-    flags: frozenset[str] = frozenset()  # what it was built with and without, as -V shows it
+    flags: frozenset[str] = frozenset()  # its build options, as -V shows them
 
     @property
     def tls(self) -> bool:
+        """Whether it was built with TLS."""
         return "--with-http_ssl_module" in self.flags
 
     def has(self, module: str) -> bool:
-        """Whether a module that is built in by default, like `proxy`, is there."""
+        """Return whether a module that is built in by default, like `proxy`, is there."""
         return not {f"--without-http_{module}_module", "--without-http"} & self.flags
 
 
 def find_program(name: str) -> str | None:
-    """The absolute path of a program, also where an ordinary user's PATH does not lead."""
-    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"]))
-    return str(Path(found).absolute()) if found else None
+    """Return the absolute path of a program, also from sbin directories that are not in an ordinary user's PATH."""
+    path = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"]))
+    return str(Path(path).absolute()) if path else None
 
 
 def find_nginx(name: str) -> Nginx:
-    """The nginx called `name`. Raises MachineError when it is missing, does not run or is too old."""
+    """Return the nginx called `name`. Raises MachineError where it is missing, does not run or is too old."""
     path = find_program(name)
     if path is None:
         raise MachineError(
             f"There is no program {name!r}. Install nginx ({NGINX_PACKAGES}; it need not be started)"
-            f"{OF_A_CHECKOUT} or name another one: --set arm.nginx=/path/to/nginx."
+            f"{OF_A_CHECKOUT} or name another binary: --set arm.nginx=/path/to/nginx."
         )
     text = _output((path, "-V"))
-    found = re.search(r"nginx version: \S+/(\d+)\.(\d+)\.(\d+)", text)
-    if not found:
-        raise MachineError(f"{path} -V says no version of nginx but: {text.strip()[:200]!r}. Name another nginx.")
-    version = tuple(map(int, found.groups()))
+    match = re.search(r"nginx version: \S+/(\d+)\.(\d+)\.(\d+)", text)
+    if not match:
+        raise MachineError(f"{path} -V shows no version of nginx but: {text.strip()[:200]!r}. Name another nginx.")
+    version = tuple(map(int, match.groups()))
     if version < (1, 18):
-        raise MachineError(f"{path} is nginx {'.'.join(found.groups())}; 1.18.0 or later is needed.")
+        raise MachineError(f"{path} is nginx {'.'.join(match.groups())}; 1.18.0 or later is needed.")
     return Nginx(path=path, version=version, flags=frozenset(re.findall(r"--with(?:out)?-[\w-]+", text)))
 
 
 def find_python(python: str, worker_class: str) -> str:
-    """The interpreter that runs gunicorn; "" is our own. Raises MachineError when a module is missing there."""
+    """Return the interpreter for gunicorn; "" is our own. Raises MachineError where a module is missing there."""
     path = find_program(python) if python else sys.executable
     if path is None:
-        inside = find_program(str(Path(python) / "bin/python"))
-        way_out = f"Set python to {inside}." if inside else "Correct the setting python, or leave it out."
-        raise MachineError(f"There is no program {python!r}. {way_out}")
+        candidate = find_program(str(Path(python) / "bin/python"))
+        advice = f"Set python to {candidate}." if candidate else "Correct the setting python, or leave it out."
+        raise MachineError(f"There is no program {python!r}. {advice}")
     needed = {"gunicorn": "gunicorn", **WORKER_MODULES.get(worker_class, {})}
     missing = {module: package for module, package in needed.items() if not _has_module(path, module)}
     if missing:
@@ -84,6 +88,7 @@ def find_python(python: str, worker_class: str) -> str:
 
 
 def gunicorn_version(python: str) -> tuple[int, ...]:
+    """Return the version of gunicorn that `python` finds."""
     text = _output((python, "-c", "import gunicorn; print(gunicorn.__version__)"))
     return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
 

@@ -1,4 +1,4 @@
-"""Why an answer is not the one to be measured: what its status says, and the setting that may change it."""
+"""Explains a wrong answer of an application: its status, its text, and the setting that may correct it."""
 
 import re
 from html.parser import HTMLParser
@@ -8,9 +8,9 @@ from harness.experiment.wording import shown
 from harness.model import Reply, Settings
 
 LONGEST_QUOTED = 160
-LONGEST_READ = 65536
-UNSEEN = ("head", "script", "style")  # elements whose text no reader sees
-OF_STATUS = {
+MOST_READ_BYTES = 65536
+HIDDEN_ELEMENTS = ("head", "script", "style")  # elements whose text a browser does not show
+HINT_OF_STATUS = {
     400: "host",
     401: "headers",
     403: "headers",
@@ -35,50 +35,50 @@ HTTPS_HINT = (
     "If it wants https and believes a proxy that says so (Django's SECURE_PROXY_SSL_HEADER, gunicorn, uvicorn), set "
     'headers = { X-Forwarded-Proto = "https" }.'
 )
-# What nginx writes of an answer that it will not pass on, however often it is asked.
-TOO_BIG = "upstream sent too big header"
-INVALID = re.compile(r"upstream sent (?:invalid|no valid|duplicate|unsupported|unexpected) [^,]*")
+# What nginx logs about a response that it never passes on.
+TOO_BIG_HEADER = "upstream sent too big header"
+INVALID_RESPONSE = re.compile(r"upstream sent (?:invalid|no valid|duplicate|unsupported|unexpected) [^,]*")
 
 
 def refusal_hint(settings: Settings, host: str, reply: Reply) -> str:
-    """Return what `reply` says of itself, and which setting may help; "" where nothing is known."""
+    """Return what `reply` itself says, and which setting may help; "" where nothing is known."""
     quoted = "" if reply.headers.get("location") else _quoted(reply)
     if reply.status == 403 and "csrf" in quoted.lower():
         return f"{quoted} {CSRF_HINT}"
-    key = OF_STATUS.get(reply.status, "")
+    key = HINT_OF_STATUS.get(reply.status, "")
     hint = HINTS[key].format(host=host, method=settings.method) if key else ""
-    return " ".join(filter(None, (quoted, _where_to(settings, host, reply), hint)))
+    return " ".join(filter(None, (quoted, _redirect_hint(settings, host, reply), hint)))
 
 
-def _where_to(settings: Settings, host: str, reply: Reply) -> str:
-    """Return where `reply` sends the client, and the setting that goes there."""
+def _redirect_hint(settings: Settings, host: str, reply: Reply) -> str:
+    """Return where `reply` redirects to, and the setting that follows it."""
     location = reply.headers.get("location", "")
     if not location:
         return ""
-    sent = f"It sends the client to {location[:LONGEST_QUOTED]!r}."
+    redirect = f"It sends the client to {location[:LONGEST_QUOTED]!r}."
     try:
         parts = urlsplit(location)
     except ValueError:
-        return sent
+        return redirect
     path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
     if path == settings.path and parts.scheme == "https":
-        return f"{sent} {HTTPS_HINT}"
+        return f"{redirect} {HTTPS_HINT}"
     if path == settings.path and parts.hostname and parts.netloc != host:
-        return f"{sent} Set host to {shown(parts.netloc)}."
+        return f"{redirect} Set host to {shown(parts.netloc)}."
     if parts.netloc in ("", host) and path.startswith("/") and path != settings.path:
-        return f"{sent} Set path to {shown(path)} to measure what it leads to."
-    return sent
+        return f"{redirect} Set path to {shown(path)} to measure what it leads to."
+    return redirect
 
 
 def lasting_502(settings: Settings, nginx_log: str) -> str:
     """Return why nginx will never pass the answer on, in a sentence; "" where it may yet."""
-    if TOO_BIG in nginx_log:
+    if TOO_BIG_HEADER in nginx_log:
         return (
             f"The headers of its answer do not fit nginx's buffer, proxy_buffer_kb = {settings.proxy_buffer_kb}. Set "
             "proxy_buffer_kb to more, up to 1024, or let the application send less."
         )
-    if found := INVALID.search(nginx_log):
-        return f"Its answer is no HTTP that nginx passes on: {found[0]}. Correct the application."
+    if match := INVALID_RESPONSE.search(nginx_log):
+        return f"Its answer is no HTTP that nginx passes on: {match[0]}. Correct the application."
     return ""
 
 
@@ -87,21 +87,21 @@ def _quoted(reply: Reply) -> str:
     kind = reply.headers.get("content-type", "")
     if not kind.startswith(("text/plain", "text/html", "application/json", "application/problem+json")):
         return ""
-    body = reply.body[:LONGEST_READ].decode(errors="replace")
-    text = " ".join((_seen_text(body) if kind.startswith("text/html") else body).split())
+    body = reply.body[:MOST_READ_BYTES].decode(errors="replace")
+    text = " ".join((_visible_text(body) if kind.startswith("text/html") else body).split())
     short = text if len(text) <= LONGEST_QUOTED else f"{text[: LONGEST_QUOTED - 4]} ..."
     return f"It says: {short!r}." if short.isprintable() and short else ""
 
 
-def _seen_text(page: str) -> str:
+def _visible_text(page: str) -> str:
     """Return the text that a browser shows of `page`."""
-    reader = _Reader()
+    reader = _TextParser()
     reader.feed(page)
     return " ".join(reader.pieces)
 
 
-class _Reader(HTMLParser):
-    """Collects the text of a page that stands in no unseen element."""
+class _TextParser(HTMLParser):
+    """Collects the text of a page outside hidden elements."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class _Reader(HTMLParser):
         self._inside: list[str] = []
 
     def handle_starttag(self, tag: str, _attributes: object) -> None:
-        if tag in UNSEEN:
+        if tag in HIDDEN_ELEMENTS:
             self._inside.append(tag)
         elif tag == "body":  # ends a head that nothing closed
             self._inside.clear()

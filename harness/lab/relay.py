@@ -1,7 +1,7 @@
 """Relays connections between two addresses, as docker-proxy does between a published port and a container.
 
-A stand-alone program: `python -I -S relay.py LISTEN TO...`, pairs of HOST:PORT. What comes on one side is sent on the
-other; where one side has ended, the other is told so, and may still answer.
+A stand-alone program: `python -I -S relay.py LISTEN TO...`, pairs of HOST:PORT. Data is copied both ways; where one
+side has ended, the relay shuts down that direction only, so that the other side may still answer.
 """
 
 import select
@@ -21,7 +21,7 @@ class Direction:
         self.back: Direction | None = None
 
     def carry(self) -> None:
-        """What has arrived. The sink blocks: who sends more than it takes waits for it."""
+        """Copy what has arrived. `sink` blocks, so a fast sender waits for a slow receiver."""
         try:
             count = self.source.recv_into(BUFFER)
             if count:
@@ -30,14 +30,15 @@ class Direction:
             self.ended = True
             self.sink.shutdown(socket.SHUT_WR)
         except OSError:
-            self.ended = True  # one of them has gone
+            self.ended = True  # one side has closed
 
 
 def main(arguments: list[str]) -> None:
+    """Listen on each first address and relay its connections to the second one."""
     listeners = {}
     events = select.epoll()
     for listens, to in zip(arguments[::2], arguments[1::2], strict=True):
-        listener = listening(address_of(listens))
+        listener = listen(address_of(listens))
         listeners[listener.fileno()] = (listener, address_of(to))
         events.register(listener, select.EPOLLIN)
     directions: dict[int, Direction] = {}
@@ -46,29 +47,31 @@ def main(arguments: list[str]) -> None:
             if descriptor in listeners:
                 accept(*listeners[descriptor], events, directions)
             elif descriptor in directions:
-                go_on(descriptor, events, directions)
+                relay(descriptor, events, directions)
 
 
 def accept(
     listener: socket.socket, to: tuple[str, int], events: select.epoll, directions: dict[int, Direction]
 ) -> None:
-    asker, _ = listener.accept()
-    answerer = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    """Accept a connection, connect to `to`, and register both directions."""
+    client, _ = listener.accept()
+    server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        answerer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        answerer.connect(to)
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        server.connect(to)
     except OSError:
-        asker.close()
-        answerer.close()
+        client.close()
+        server.close()
         return
-    there, back = Direction(asker, answerer), Direction(answerer, asker)
-    there.back, back.back = back, there
-    for direction in (there, back):
+    request, answer = Direction(client, server), Direction(server, client)
+    request.back, answer.back = answer, request
+    for direction in (request, answer):
         directions[direction.source.fileno()] = direction
         events.register(direction.source, select.EPOLLIN)
 
 
-def go_on(descriptor: int, events: select.epoll, directions: dict[int, Direction]) -> None:
+def relay(descriptor: int, events: select.epoll, directions: dict[int, Direction]) -> None:
+    """Copy what the source of `descriptor` has sent; close the connection when both directions have ended."""
     direction = directions[descriptor]
     direction.carry()
     if not direction.ended:
@@ -80,7 +83,8 @@ def go_on(descriptor: int, events: select.epoll, directions: dict[int, Direction
         direction.sink.close()
 
 
-def listening(address: tuple[str, int]) -> socket.socket:
+def listen(address: tuple[str, int]) -> socket.socket:
+    """Return a socket that listens on `address`."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
@@ -90,6 +94,7 @@ def listening(address: tuple[str, int]) -> socket.socket:
 
 
 def address_of(text: str) -> tuple[str, int]:
+    """Parse HOST:PORT."""
     host, _, port = text.rpartition(":")
     return host, int(port)
 

@@ -1,4 +1,4 @@
-"""Where each arm's requests go: which address its last server has, and whom the client asks."""
+"""Addresses of a stack: where each hop's server listens, and where the client of each arm connects."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,8 @@ from pathlib import Path
 
 from harness import plugins
 from harness.errors import MachineError
-from harness.lab import bare, relay
+from harness.lab import bare as null_server
+from harness.lab import relay
 from harness.lab.certificate import Certificate
 from harness.lab.directories import private_name, socket_problem
 from harness.lab.network.way import BARE_WAY, Way
@@ -22,7 +23,7 @@ Parents = Mapping[Home, Path | None]  # where private directories may be made, b
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """A transport at its address in one stack. `asked`: where nginx connects to reach it, if that is not the same."""
+    """A transport at its address in one stack. `asked`: where nginx connects, if that differs from `address`."""
 
     transport: Transport
     address: str
@@ -31,55 +32,64 @@ class Hop:
 
     @property
     def server(self) -> str:
-        """What nginx's configuration and $upstream_addr call it."""
+        """The server's name in nginx's configuration and in $upstream_addr."""
         return self.transport.server(self.asked or self.address)
 
 
 @dataclass(frozen=True, slots=True)
 class Routes:
+    """The addresses of one stack: hops to the application and to null servers, and the client's targets."""
+
     hops: dict[str, Hop]  # the application's, by transport
-    bare: dict[str, Hop]  # of servers in the application's place, by arm
+    bare: dict[str, Hop]  # of null servers in the application's place, by arm
     targets: dict[str, Target]  # by arm
 
     @property
     def directories(self) -> tuple[Path, ...]:
-        """Those that sockets lie in."""
-        every = (*self.hops.values(), *self.bare.values())
-        return tuple(hop.directory for hop in every if hop.directory)
+        """The directories of its Unix sockets."""
+        hops = (*self.hops.values(), *self.bare.values())
+        return tuple(hop.directory for hop in hops if hop.directory)
 
     def last(self, arm: Arm) -> Hop:
-        """The hop to whoever answers `arm` in the end, unless that is nginx."""
+        """Return the hop to the server that answers `arm`, where that is not nginx."""
         return self.bare[arm.name] if arm.name in self.bare else self.hops[arm.settings.transport]
 
     def server(self, arm: Arm) -> str | None:
-        """Whom nginx must name as the one that served `arm`; None where nginx takes no part."""
+        """Return the upstream that nginx must name for `arm`; None where nginx takes no part."""
         if arm.settings.chain == "proxy-only":
             return NGINX_ITSELF
         return self.last(arm).server if arm.settings.chain == "full" else None
 
 
 def routes_of(
-    arms: Sequence[Arm], parents: Parents, certificate: Certificate | None, ports: Iterator[int], way: Way = BARE_WAY
+    arms: Sequence[Arm],
+    parents: Parents,
+    certificate: Certificate | None,
+    ports: Iterator[int],
+    network_path: Way = BARE_WAY,
 ) -> Routes:
-    """Addresses that are free now. Raises MachineError."""
+    """Return addresses that are free now. Raises MachineError."""
     transports = dict.fromkeys(arm.settings.transport for arm in arms)
-    hops = {name: hop_of(name, parents, ports, way if way.leg == "hop" else BARE_WAY) for name in transports}
-    bare_ = {arm.name: hop_of(arm.settings.transport, parents, ports) for arm in arms if arm.settings.chain == "floor"}
-    routes = Routes(hops, bare_, {})
-    door = way.asked if way.leg == "front" else LOOPBACK
-    targets = {arm.name: _target(arm, routes.last(arm), certificate, ports, door) for arm in arms}
-    return Routes(hops, bare_, targets)
+    hops = {
+        name: hop_of(name, parents, ports, network_path if network_path.leg == "hop" else BARE_WAY)
+        for name in transports
+    }
+    bare = {arm.name: hop_of(arm.settings.transport, parents, ports) for arm in arms if arm.settings.chain == "floor"}
+    routes = Routes(hops, bare, {})
+    nginx_address = network_path.asked if network_path.leg == "front" else LOOPBACK
+    targets = {arm.name: _target(arm, routes.last(arm), certificate, ports, nginx_address) for arm in arms}
+    return Routes(hops, bare, targets)
 
 
-def hop_of(name: str, parents: Parents, ports: Iterator[int], way: Way = BARE_WAY) -> Hop:
-    """At the far end of `way`, on which only ports lie. Raises MachineError where the transport finds no place."""
+def hop_of(name: str, parents: Parents, ports: Iterator[int], network_path: Way = BARE_WAY) -> Hop:
+    """Return a hop; TCP's is at the far end of the path. Raises MachineError where no directory suits the transport."""
     transport = plugins.load("harness.lab.transports", name, Transport)
     if transport.home == "port":
         port = next(ports)
-        return Hop(transport, f"{way.listens}:{port}", None, f"{way.asked}:{port}")
+        return Hop(transport, f"{network_path.listens}:{port}", None, f"{network_path.asked}:{port}")
     parent = parents[transport.home]
     if parent is None:
-        raise MachineError(_no_place(name, transport))
+        raise MachineError(_no_directory(name, transport))
     directory = parent / private_name()
     problem = socket_problem(directory / "hop.sock")
     if problem:
@@ -88,51 +98,51 @@ def hop_of(name: str, parents: Parents, ports: Iterator[int], way: Way = BARE_WA
 
 
 def place_problem(name: str, parents: Parents) -> str | None:
-    """Why sockets of this transport cannot lie anywhere on this machine."""
+    """Return why no directory on this machine suits the sockets of transport `name`, or None."""
     transport = plugins.load("harness.lab.transports", name, Transport)
-    homeless = transport.home != "port" and parents[transport.home] is None
-    return _no_place(name, transport) if homeless else None
+    is_missing = transport.home != "port" and parents[transport.home] is None
+    return _no_directory(name, transport) if is_missing else None
 
 
-def _no_place(name: str, transport: Transport) -> str:
+def _no_directory(name: str, transport: Transport) -> str:
     if transport.home == "tmpfs":
         return (
-            f"{name} needs a directory on tmpfs with room in it, which this user may write to, and there is none. "
+            f"{name} needs a writable directory with free space on tmpfs, and there is none. "
             "Mount one: mount -t tmpfs -o mode=1777 tmpfs /dev/shm"
         )
     return (
-        f"{name} needs a directory that is not on tmpfs, with room in it, which this user may write to, and there is "
-        "none. Name one with TMPDIR."
+        f"{name} needs a writable directory with free space that is not on tmpfs, and there is none. "
+        "Name one with TMPDIR."
     )
 
 
 def bare_argv(hop: Hop) -> tuple[str, ...]:
-    """The command line of a bare server at `hop`; -I -S: it needs nothing and starts at once."""
-    return (sys.executable, "-I", "-S", bare.__file__, hop.address)
+    """Return the command line of a null server at `hop`; with -I -S Python starts at once."""
+    return (sys.executable, "-I", "-S", null_server.__file__, hop.address)
 
 
 def relay_argv(relayed: Relayed, ports: Sequence[int]) -> tuple[str, ...]:
-    """The command line of the relay for all `ports`."""
+    """Return the command line of the relay for all `ports`."""
     pairs = (f"{address}:{port}" for port in ports for address in (relayed.address, relayed.to))
     return (sys.executable, "-I", "-S", relay.__file__, *pairs)
 
 
 def at(hop: Hop, path: str, *, keepalive: bool) -> Target:
-    """Whom a client asks that goes to `hop` itself."""
+    """Return the target of a client that connects to `hop` directly."""
     if hop.directory:
         return Target(host="localhost", port=0, path=path, keepalive=keepalive, socket=Path(hop.address))
     host, _, port = hop.address.rpartition(":")
     return Target(host=host, port=int(port), path=path, keepalive=keepalive)
 
 
-def _target(arm: Arm, last: Hop, certificate: Certificate | None, ports: Iterator[int], door: str) -> Target:
+def _target(arm: Arm, last: Hop, certificate: Certificate | None, ports: Iterator[int], nginx_address: str) -> Target:
     settings = arm.settings
     request = request_for(settings, OWN_HOST)
     if settings.chain not in BEHIND_NGINX:
         target = at(last, settings.path, keepalive=settings.client_keepalive)
         return replace(target, timeout_s=settings.timeout_s, request=request)
     return Target(
-        host=door,
+        host=nginx_address,
         port=next(ports),
         path=settings.path,
         authority=certificate.authority if certificate and settings.tls else None,

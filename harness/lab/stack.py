@@ -1,4 +1,4 @@
-"""A stack as a context: when it is entered every arm has answered through nginx over its own transport."""
+"""A running stack as a context: inside it, every arm has answered through nginx over its own transport."""
 
 import os
 import socket
@@ -25,9 +25,9 @@ from harness.lab.refusals import lasting_502, refusal_hint
 from harness.model import SERVER_ROLES, Reply, Target
 
 POLL_S = 0.03
-MOST_RESTARTS = 3  # of a worker before it has answered: after that it ends each time
+MOST_RESTARTS = 3  # of workers that end before they answer; more means that each of them ends
 BAD_GATEWAY = 502
-STARTING = (BAD_GATEWAY, 503, 504)  # what nginx says while the application is not there yet
+STARTING = (BAD_GATEWAY, 503, 504)  # the statuses of nginx while the application is not up yet
 
 ROLES_OF: Mapping[str, Sequence[str]] = {
     "full": SERVER_ROLES,
@@ -40,24 +40,24 @@ Ask = Callable[[Target, str], Reply | str]
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A stack that is up. Pids are those that were there when it became ready."""
+    """A stack that is up, with the pids that it had when it became ready."""
 
     blueprint: Blueprint
     nginx: Running
     app: Running
     pids: dict[str, tuple[int, ...]]  # by role: the workers
-    bare: dict[str, Running]  # the servers in the application's place, by arm
-    replies: dict[str, Reply]  # by arm: the answer that proved it ready
-    relay: Running | None = None  # on the way of the rung
+    bare: dict[str, Running]  # null servers in the application's place, by arm
+    replies: dict[str, Reply]  # by arm: the answer that showed it ready
+    relay: Running | None = None  # of the network rung
     network: StackNetwork = field(default_factory=StackNetwork)
-    global_values: Mapping[str, str] = field(default_factory=dict)  # of its knobs, read back before it was started
+    global_values: Mapping[str, str] = field(default_factory=dict)  # of its global knobs, read back before the start
 
     def inside(self) -> AbstractContextManager[None]:
-        """Sockets that are made inside can reach the stack."""
+        """Enter the client's network: sockets made inside can reach the stack."""
         return self.network.client.entered()
 
     def pids_of(self, arm: str) -> dict[str, tuple[int, ...]]:
-        """The processes that serve `arm`, by role. A relay's work counts as that of the server behind it."""
+        """Return the processes that serve `arm`, by role; a relay counts as part of the server behind it."""
         if arm in self.bare:
             return {"app": (self.bare[arm].main_pid(),)}
         roles = ROLES_OF[self.blueprint.arm(arm).settings.chain]
@@ -66,7 +66,7 @@ class Stack:
 
     @property
     def families(self) -> dict[str, Family]:
-        """nginx's and the application's processes, a relay among those of the server behind it."""
+        """Return the processes of nginx and of the application, by role; a relay counts with the server behind it."""
         servers = {"nginx": self.nginx, "app": self.app}
         relay = {self.blueprint.relay_role: (self.relay.main_pid(),)} if self.relay else {}
         return {
@@ -75,37 +75,39 @@ class Stack:
         }
 
     def check(self) -> None:
-        """Raise StackError unless the very same workers are still there."""
-        for server in (*self.bare.values(), *filter(None, [self.relay])):
-            server.check()
-        for role, running_ in (("nginx", self.nginx), ("app", self.app)):
-            now = running_.worker_pids()
-            if now != self.pids[role]:
-                log = running_.service.log
+        """Raise StackError unless the workers are the same as when the stack became ready."""
+        for service in (*self.bare.values(), *filter(None, [self.relay])):
+            service.check()
+        for role, server in (("nginx", self.nginx), ("app", self.app)):
+            pids = server.worker_pids()
+            if pids != self.pids[role]:
+                log = server.service.log
                 raise StackError(
-                    f"{running_.service.name}: the workers {_listed(self.pids[role])} that began the session are now "
-                    f"{_listed(now)}. Its log, {log}, ends:\n{log_tail(log)}"
+                    f"{server.service.name}: the workers {_pid_list(self.pids[role])} of this session's start are now "
+                    f"{_pid_list(pids)}. Its log, {log}, ends:\n{log_tail(log)}"
                 )
 
 
 @contextmanager
 def running_stacks(blueprints: Sequence[Blueprint], ask: Ask, switch: Switch | None = None) -> Iterator[list[Stack]]:
-    """All stacks of a session, started side by side. Raises StackError when one does not come up with right answers.
+    """Start all stacks of a session side by side and yield them. Raises StackError where an arm answers wrongly or not.
 
-    With a `switch` that has something to do, one after the other, each under its own values of the whole machine: some
-    of them are what a process or a socket has from its beginning.
+    With a `switch` that has values to set, start them one after the other, each under its own values of the whole
+    machine: a process or a socket takes some of these when it is created.
     """
-    with ExitStack() as until_the_end:
+    with ExitStack() as exit_stack:
         if switch and not switch.idle:
-            yield [_under(switch, blueprint, ask, until_the_end) for blueprint in blueprints]
+            yield [_start_under(switch, blueprint, ask, exit_stack) for blueprint in blueprints]
             return
-        started = [until_the_end.enter_context(_started(blueprint)) for blueprint in blueprints]
-        yield [_stack(blueprint, services, ask) for blueprint, services in zip(blueprints, started, strict=True)]
+        started = [exit_stack.enter_context(_start_services(blueprint)) for blueprint in blueprints]
+        yield [_await_stack(blueprint, services, ask) for blueprint, services in zip(blueprints, started, strict=True)]
 
 
-def _under(switch: Switch, blueprint: Blueprint, ask: Ask, until_the_end: ExitStack) -> Stack:
+def _start_under(switch: Switch, blueprint: Blueprint, ask: Ask, exit_stack: ExitStack) -> Stack:
     values = switch.to(blueprint.kernel)
-    return replace(_stack(blueprint, until_the_end.enter_context(_started(blueprint)), ask), global_values=values)
+    return replace(
+        _await_stack(blueprint, exit_stack.enter_context(_start_services(blueprint)), ask), global_values=values
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +124,19 @@ class _Services:
 
 
 @contextmanager
-def _started(blueprint: Blueprint) -> Iterator[_Services]:
-    """The application's keeper makes the directories, so it comes first and goes last."""
+def _start_services(blueprint: Blueprint) -> Iterator[_Services]:
+    """Start the servers of a stack. The application's supervisor makes the directories: it is first in and last out."""
     _write_files(blueprint)
-    with ExitStack() as until_the_end:
-        network = until_the_end.enter_context(network_of(blueprint.kernel, blueprint.way, blueprint.ports))
+    with ExitStack() as exit_stack:
+        network = exit_stack.enter_context(network_of(blueprint.kernel, blueprint.way, blueprint.ports))
 
-        def start(service: Service, where: Network) -> Running:
-            with where.entered():
-                return until_the_end.enter_context(running(service))
+        def start(service: Service, place: Network) -> Running:
+            with place.entered():
+                return exit_stack.enter_context(running(service))
 
         app = start(_app_service(blueprint), network.app)
-        with _doors(blueprint, network) as doors:
-            nginx = start(_nginx_service(blueprint, doors), network.nginx)
+        with _listen_sockets(blueprint, network) as sockets:
+            nginx = start(_nginx_service(blueprint, sockets), network.nginx)
         bare = {arm: start(_bare_service(blueprint, arm), network.network) for arm in blueprint.bare_argvs}
         relayed = blueprint.way.relay
         relay = start(_relay_service(blueprint), network.places[relayed.place]) if relayed else None
@@ -142,30 +144,30 @@ def _started(blueprint: Blueprint) -> Iterator[_Services]:
 
 
 @contextmanager
-def _doors(blueprint: Blueprint, network: StackNetwork) -> Iterator[Sequence[socket.socket]]:
-    """The sockets that nginx listens on, where they are not to be of the network that it is in."""
+def _listen_sockets(blueprint: Blueprint, network: StackNetwork) -> Iterator[Sequence[socket.socket]]:
+    """Yield the sockets that nginx takes over, where it listens in another network than the one it runs in."""
     if network.doors is network.nginx:
         yield ()
         return
     with network.doors.entered():
-        doors = opened(blueprint.doors)
+        sockets = opened(blueprint.doors)
     try:
-        yield doors
+        yield sockets
     finally:
-        for door in doors:
-            door.close()
+        for listener in sockets:
+            listener.close()
 
 
-def _stack(blueprint: Blueprint, services: _Services, ask: Ask) -> Stack:
+def _await_stack(blueprint: Blueprint, services: _Services, ask: Ask) -> Stack:
     app, nginx = services.app, services.nginx
-    with _explained(blueprint), services.network.client.entered():
-        replies = _ready(blueprint, ask, services)
-        workers = _all_workers(app, blueprint.arms[0].settings.workers, blueprint.start_timeout_s)
+    with _explain_failure(blueprint), services.network.client.entered():
+        replies = _await_replies(blueprint, ask, services)
+        workers = _await_workers(app, blueprint.arms[0].settings.workers, blueprint.start_timeout_s)
     return Stack(
         blueprint=blueprint,
         nginx=nginx,
         app=app,
-        pids={"nginx": _all_workers(nginx, 1, blueprint.start_timeout_s), "app": workers},
+        pids={"nginx": _await_workers(nginx, 1, blueprint.start_timeout_s), "app": workers},
         bare=services.bare,
         replies=replies,
         relay=services.relay,
@@ -179,7 +181,7 @@ def _app_service(blueprint: Blueprint) -> Service:
         argv=blueprint.gunicorn_argv,
         log=blueprint.directory / "gunicorn.log",
         cpus=blueprint.placement.cpus["app"],
-        cwd=blueprint.directory,  # where no gunicorn.conf.py of somebody else's lies
+        cwd=blueprint.directory,  # where no foreign gunicorn.conf.py lies
         env=server_environment(),
         directories=(*blueprint.private, *blueprint.enclosures["app"].groups),
         started_with=blueprint.kernel.of_servers,
@@ -187,22 +189,22 @@ def _app_service(blueprint: Blueprint) -> Service:
     )
 
 
-def _nginx_service(blueprint: Blueprint, doors: Sequence[socket.socket]) -> Service:
+def _nginx_service(blueprint: Blueprint, sockets: Sequence[socket.socket]) -> Service:
     return Service(
         name="nginx",
         argv=blueprint.nginx_argv,
         log=blueprint.directory / "nginx.log",
         cpus=blueprint.placement.cpus["nginx"],
         directories=blueprint.enclosures["nginx"].groups,
-        env=os.environ | named(doors) if doors else None,
+        env=os.environ | named(sockets) if sockets else None,
         started_with=blueprint.kernel.of_servers,
-        inherited=tuple(door.fileno() for door in doors),
+        inherited=tuple(listener.fileno() for listener in sockets),
         steps=blueprint.enclosures["nginx"].words,
     )
 
 
 def _relay_service(blueprint: Blueprint) -> Service:
-    """On the CPUs of the server behind it, as docker-proxy is on those of the container's machine."""
+    """Describe the relay: it shares the CPUs of the server behind it, as docker-proxy does."""
     return Service(
         name="relay",
         argv=blueprint.relay_argv,
@@ -233,7 +235,7 @@ def _write_files(blueprint: Blueprint) -> None:
         (directory / "start.sh").write_text(start_script(blueprint))
         with suppress(PermissionError):  # a file system without modes; sh start.sh works too
             (directory / "start.sh").chmod(0o755)
-        for path, content in {file for one in blueprint.enclosures.values() for file in one.files}:
+        for path, content in {file for enclosure in blueprint.enclosures.values() for file in enclosure.files}:
             path.write_bytes(content)
         if blueprint.certificate:
             write_certificate(blueprint.certificate)
@@ -244,8 +246,8 @@ def _write_files(blueprint: Blueprint) -> None:
 
 
 @contextmanager
-def _explained(blueprint: Blueprint) -> Iterator[None]:
-    """Put the application's fault, where gunicorn's log tells one, before what failed because of it."""
+def _explain_failure(blueprint: Blueprint) -> Iterator[None]:
+    """Put the application's own error, where gunicorn's log shows one, before the failure that follows from it."""
     try:
         yield
     except StackError as error:
@@ -254,8 +256,8 @@ def _explained(blueprint: Blueprint) -> Iterator[None]:
         raise StackError(f"{cause}\n{error}" if cause else str(error)) from None
 
 
-def _ready(blueprint: Blueprint, ask: Ask, services: _Services) -> dict[str, Reply]:
-    """The right answer of each arm, or a StackError: at once when one is wrong, in the end when none comes."""
+def _await_replies(blueprint: Blueprint, ask: Ask, services: _Services) -> dict[str, Reply]:
+    """Return the correct answer of each arm. Raises StackError at once for a wrong answer, at the deadline for none."""
     deadline = time.monotonic() + blueprint.start_timeout_s
     replies: dict[str, Reply] = {}
     workers: set[int] = set()
@@ -265,20 +267,20 @@ def _ready(blueprint: Blueprint, ask: Ask, services: _Services) -> dict[str, Rep
                 service.check()
             workers.update(services.app.worker_pids())
             _check_restarts(workers, blueprint)
-            limited = replace(target, timeout_s=min(target.timeout_s, blueprint.start_timeout_s))
-            reply = _asked(arm, limited, blueprint.server(arm), ask)
+            probed = replace(target, timeout_s=min(target.timeout_s, blueprint.start_timeout_s))
+            reply = _probe_arm(arm, probed, blueprint.server(arm), ask)
             if isinstance(reply, Reply) and reply.status not in STARTING:
-                replies[arm] = _right(arm, reply, blueprint)
+                replies[arm] = _verify_reply(arm, reply, blueprint)
             elif time.monotonic() > deadline:
-                raise StackError(_not_ready(arm, reply, blueprint))
+                raise StackError(_timeout_message(arm, reply, blueprint))
             else:
-                _check_lasting(arm, reply, blueprint)
+                _check_lasting_502(arm, reply, blueprint)
                 time.sleep(POLL_S)
     return replies
 
 
 def _check_restarts(workers: set[int], blueprint: Blueprint) -> None:
-    """Raise StackError when `workers`, all that there have been, are so many that each of them must have ended."""
+    """Raise StackError when `workers`, all pids so far, are so many that workers must end before they answer."""
     restarts = len(workers) - blueprint.arms[0].settings.workers
     if restarts > MOST_RESTARTS:
         log = blueprint.directory / "gunicorn.log"
@@ -288,26 +290,29 @@ def _check_restarts(workers: set[int], blueprint: Blueprint) -> None:
         )
 
 
-def _check_lasting(arm: str, reply: Reply | str, blueprint: Blueprint) -> None:
-    """Raise StackError when nginx will answer 502 however often it is asked."""
+def _check_lasting_502(arm: str, reply: Reply | str, blueprint: Blueprint) -> None:
+    """Raise StackError when nginx will answer 502 to every further request."""
     if isinstance(reply, Reply) and reply.status == BAD_GATEWAY:
-        why = lasting_502(blueprint.arm(arm).settings, tail(blueprint.directory / "nginx.log"))
-        if why:
-            raise StackError(f"Arm {arm!r}: nginx answers {blueprint.targets[arm].path} with status 502. {why}")
+        reason = lasting_502(blueprint.arm(arm).settings, tail(blueprint.directory / "nginx.log"))
+        if reason:
+            raise StackError(f"Arm {arm!r}: nginx answers {blueprint.targets[arm].path} with status 502. {reason}")
 
 
-def _asked(arm: str, target: Target, server: str | None, ask: Ask) -> Reply | str:
-    """nginx is asked where it says who served; without nginx the question is the arm's own."""
+def _probe_arm(arm: str, target: Target, server: str | None, ask: Ask) -> Reply | str:
+    """Send one request: to nginx's check path where nginx names the server, else the arm's own request."""
     try:
         return ask(target, CHECK_PATH if server else target.path)
     except StackError as error:
         raise StackError(f"Arm {arm!r}: {error}") from None
 
 
-def _right(arm: str, reply: Reply, blueprint: Blueprint) -> Reply:
-    expected, seen = blueprint.server(arm), reply.headers.get(CHECK_HEADER.lower(), "nobody")
-    if expected and seen != expected:
-        raise StackError(f"Arm {arm!r} was served by {seen} instead of {expected}. Is another server in the way?")
+def _verify_reply(arm: str, reply: Reply, blueprint: Blueprint) -> Reply:
+    """Return `reply` where its server and its status are right. Raises StackError."""
+    expected, actual = blueprint.server(arm), reply.headers.get(CHECK_HEADER.lower(), "no upstream")
+    if expected and actual != expected:
+        raise StackError(
+            f"Arm {arm!r} was served by {actual} instead of {expected}. Another server may use the same address."
+        )
     if not 200 <= reply.status < 300:
         target, log = blueprint.targets[arm], blueprint.directory / "gunicorn.log"
         hint = refusal_hint(blueprint.arm(arm).settings, target.host_field, reply)
@@ -318,17 +323,17 @@ def _right(arm: str, reply: Reply, blueprint: Blueprint) -> Reply:
     return reply
 
 
-def _not_ready(arm: str, reply: Reply | str, blueprint: Blueprint) -> str:
+def _timeout_message(arm: str, reply: Reply | str, blueprint: Blueprint) -> str:
     last = f"status {reply.status}" if isinstance(reply, Reply) else reply
     logs = "\n".join(log_tail(blueprint.directory / name) for name in ("gunicorn.log", "nginx.log"))
     return (
-        f"Arm {arm!r} did not answer within {blueprint.start_timeout_s:g} s, its start_timeout_s; the last try gave "
-        f"{last}. Set start_timeout_s to more if the application takes longer to start. The logs end:\n{logs}"
+        f"Arm {arm!r} did not answer within {blueprint.start_timeout_s:g} s, its start_timeout_s; the last attempt "
+        f"gave {last}. Set start_timeout_s to more if the application takes longer to start. The logs end:\n{logs}"
     )
 
 
-def _all_workers(service: Running, count: int, limit_s: float) -> tuple[int, ...]:
-    """The pids once all are there: gunicorn starts its workers one after the other, with pauses."""
+def _await_workers(service: Running, count: int, limit_s: float) -> tuple[int, ...]:
+    """Return the pids of the workers once there are `count`: gunicorn starts them one after the other, with pauses."""
     deadline, name = time.monotonic() + limit_s, service.service.name
     while len(pids := service.worker_pids()) < count:
         if time.monotonic() > deadline:
@@ -337,5 +342,5 @@ def _all_workers(service: Running, count: int, limit_s: float) -> tuple[int, ...
     return pids
 
 
-def _listed(pids: tuple[int, ...]) -> str:
+def _pid_list(pids: tuple[int, ...]) -> str:
     return ", ".join(map(str, pids)) or "none"

@@ -1,4 +1,4 @@
-"""What every stack needs of the machine around it: /proc, the loopback interface, room for processes, files, memory."""
+"""What every stack needs of the machine: /proc, loopback, and room for processes, files and memory."""
 
 import errno
 import fcntl
@@ -26,7 +26,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a run needs: open files of its largest process, processes and threads, memory of all its servers."""
+    """The needs of a run: open files of its largest process, processes and threads, memory of all its servers."""
 
     connections: int
     files: int
@@ -35,19 +35,19 @@ class Demand:
 
 
 def check_proc(roots: Roots = HERE) -> None:
-    """MachineError where /proc is not mounted: nothing can be known without it."""
+    """Raise MachineError where /proc is not mounted."""
     if not (roots.proc / "self/stat").exists():
         raise MachineError("/proc is not mounted: mount -t proc proc /proc")
 
 
 def lo_problem() -> str | None:
-    """Why 127.0.0.1 cannot be reached in this network namespace, with the command that mends it."""
+    """Return why 127.0.0.1 is not usable in this network namespace, with the command that repairs it; else None."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            answer = fcntl.ioctl(probe, SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0))
+            flags = fcntl.ioctl(probe, SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0))
         except OSError as error:
-            return f"The interface lo cannot be used: {error.strerror}. Make one, or leave this network namespace."
-        if not struct.unpack("16xH14x", answer)[0] & IFF_UP:
+            return f"The interface lo cannot be used: {error.strerror}. Create it, or leave this network namespace."
+        if not struct.unpack("16xH14x", flags)[0] & IFF_UP:
             return "lo is down: ip link set lo up"
         try:
             probe.bind((LOOPBACK_ADDRESS, 0))
@@ -58,7 +58,7 @@ def lo_problem() -> str | None:
 
 
 def room_problems(demand: Demand, roots: Roots = HERE) -> Iterator[str]:
-    """Which limits of this process and its control groups are too narrow for `demand`, with the numbers needed."""
+    """Yield which limits of this process and its control groups are too low for `demand`, with the numbers needed."""
     yield from _files_problem(demand)
     yield from _user_problem(demand)
     yield from _pids_problems(demand.processes, roots)
@@ -77,15 +77,15 @@ def _files_problem(demand: Demand) -> Iterator[str]:
 
 
 def _user_problem(demand: Demand) -> Iterator[str]:
-    """The limit of a user's processes does not hold for root; it counts threads."""
+    """Check the limit of processes and threads per user, which does not apply to root."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NPROC)
     if soft == resource.RLIM_INFINITY or os.geteuid() == 0:
         return
-    mine = sum(_threads_of_user(os.getuid()))
-    if soft - mine < demand.processes:
+    current = sum(_threads_of_user(os.getuid()))
+    if soft - current < demand.processes:
         yield (
-            f"A run starts about {demand.processes} processes and threads; this user has {mine} and may have {soft} "
-            f"(ulimit -u). Allow {mine + demand.processes}, or end some."
+            f"A run starts about {demand.processes} processes and threads; this user has {current} of at most {soft} "
+            f"(ulimit -u). Allow {current + demand.processes}, or end some."
         )
 
 
@@ -103,8 +103,8 @@ def _pids_problems(needed: int, roots: Roots) -> Iterator[str]:
         most, now = read_int(level / "pids.max"), read_int(level / "pids.current")
         if most is not None and now is not None and most - now < needed:
             yield (
-                f"A run starts about {needed} processes and threads; the control group {level} has {now} and may have "
-                f"{most} (pids.max). Allow {now + needed}, or end some."
+                f"A run starts about {needed} processes and threads; the control group {level} has {now} of at "
+                f"most {most} (pids.max). Allow {now + needed}, or end some."
             )
 
 
@@ -119,14 +119,14 @@ def _memory_problems(needed: int, roots: Roots) -> Iterator[str]:
 
 
 def _memory_left(level: Path) -> int | None:
-    """Bytes until the limit, where pages of files that can be dropped count as free; None without a limit."""
+    """Return the bytes left below the limit, with droppable file pages as free; None without a limit."""
     limit = read_int(level / "memory.max") or read_int(level / "memory.limit_in_bytes")
     used = read_int(level / "memory.current") or read_int(level / "memory.usage_in_bytes")
     if limit is None or used is None:
         return None
     rows = [line.split() for line in (read(level / "memory.stat") or "").splitlines()]
-    droppable = {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
-    return limit - used + droppable.get("total_inactive_file", droppable.get("inactive_file", 0))
+    statistics = {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+    return limit - used + statistics.get("total_inactive_file", statistics.get("inactive_file", 0))
 
 
 def _levels(controller: str, roots: Roots) -> Sequence[Path]:

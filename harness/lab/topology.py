@@ -1,4 +1,4 @@
-"""Says which CPUs this process may use, and which of them share a core, a cache, a node, a speed."""
+"""Reads which CPUs this process may use, and which of them share a core, a cache, a node, a speed."""
 
 import os
 from collections.abc import Collection, Mapping
@@ -12,13 +12,13 @@ from harness.lab.kernelfiles import parse_cpus, read, read_int
 
 UNKNOWN = -1
 
-# Turbo favours single cores by up to a tenth; kinds of cores (P and E, big and LITTLE) differ by more.
+# Turbo raises single cores by up to a tenth; kinds of cores (P and E, big and LITTLE) differ by more.
 LIKE_SPEED = 0.85
 
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """A logical CPU. `core` and `llc` are named by the lowest CPU of the core, or of the last-level cache."""
+    """A logical CPU. `core` and `llc` are the lowest CPU of its core and of its last-level cache."""
 
     number: int
     core: int
@@ -26,23 +26,24 @@ class Cpu:
     node: int = UNKNOWN
     llc: int = UNKNOWN
     siblings: tuple[int, ...] = ()  # every thread of the core, allowed or not
-    speed: float = 1.0  # of the fastest CPU here
+    speed: float = 1.0  # relative to the fastest CPU
 
     @property
     def home(self) -> tuple[int, int, int]:
-        """CPUs are the nearer, the longer the common beginning of their homes."""
+        """The package, the node and the cache: the longer the common prefix of two CPUs, the nearer they are."""
         return (self.package, self.node, self.llc)
 
     def is_like(self, slower: "Cpu") -> bool:
+        """Return whether `slower` has nearly this CPU's speed."""
         return slower.speed >= LIKE_SPEED * self.speed
 
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """`cpus` are online and allowed, in order of their numbers; `online` are all that the machine has.
+    """The online CPUs of a machine: `cpus` are those that are allowed, in order of their numbers; `online` are all.
 
-    `beyond` are those outside of our affinity that the kernel gives to who asks for them by number: taskset, or
-    isolcpus=, keeps them out of that mask, and only a cpuset is a limit. `present` can be set online.
+    `beyond` are outside our affinity but can be asked for by number: taskset and isolcpus= narrow the affinity mask
+    only, while a cpuset is a limit. `present` can be set online.
     """
 
     cpus: tuple[Cpu, ...]
@@ -53,54 +54,52 @@ class Topology:
 
     @property
     def numbers(self) -> tuple[int, ...]:
+        """The numbers of the allowed CPUs."""
         return tuple(cpu.number for cpu in self.cpus)
 
     @property
     def every(self) -> tuple[Cpu, ...]:
-        """What a placement by hand may name."""
+        """All CPUs that a placement given by the user may name."""
         return tuple(sorted((*self.cpus, *self.beyond), key=lambda cpu: cpu.number))
 
     @property
     def reachable(self) -> tuple[int, ...]:
+        """The numbers of the CPUs that a placement given by the user may name."""
         return tuple(cpu.number for cpu in self.every)
 
 
 def read_topology(
     sys: Path = Path("/sys"), allowed: Collection[int] | None = None, reachable: Collection[int] | None = None
 ) -> Topology:
-    """The CPUs that are online and `allowed` (None: those of our own affinity, which respects cpusets).
+    """Read the CPUs that are online and `allowed` (None: our own affinity, which respects cpusets).
 
-    `reachable` are those that our cpuset has (None: the kernel is asked, or where `allowed` is given, no others).
-
-    A file that is missing (a container, a virtual machine, aarch64) leaves its part UNKNOWN, or at the
-    simplest guess: a core of one thread, a speed like everybody's.
+    `reachable` are those of our cpuset (None: ask the kernel, or where `allowed` is given, no others). Where a file is
+    missing (containers, virtual machines, aarch64), its part stays UNKNOWN or takes the simplest value: a core of one
+    thread, equal speed.
     """
     devices = sys / "devices/system"
-    mine = frozenset(psutil.Process().cpu_affinity() or () if allowed is None else allowed)
-    online = frozenset(parse_cpus(read(devices / "cpu/online") or "")) or mine
-    asked = (cpus_of_cpuset(online) if allowed is None else mine) if reachable is None else reachable
-    numbers = sorted(online & (mine | frozenset(asked)))
-    nodes, speeds = _nodes(devices / "node"), _speeds(devices / "cpu", numbers)
+    own = frozenset(psutil.Process().cpu_affinity() or () if allowed is None else allowed)
+    online = frozenset(parse_cpus(read(devices / "cpu/online") or "")) or own
+    usable = (cpus_of_cpuset(online) if allowed is None else own) if reachable is None else reachable
+    numbers = sorted(online & (own | frozenset(usable)))
+    nodes, speeds = _node_of_cpus(devices / "node"), _speed_of_cpus(devices / "cpu", numbers)
     cpus = [_cpu(devices / f"cpu/cpu{number}", number, nodes, speeds) for number in numbers]
     return Topology(
-        cpus=tuple(cpu for cpu in cpus if cpu.number in mine),
+        cpus=tuple(cpu for cpu in cpus if cpu.number in own),
         online=online,
-        beyond=tuple(cpu for cpu in cpus if cpu.number not in mine),
+        beyond=tuple(cpu for cpu in cpus if cpu.number not in own),
         isolated=frozenset(parse_cpus(read(devices / "cpu/isolated") or "")),
         present=frozenset(parse_cpus(read(devices / "cpu/present") or "")),
     )
 
 
 def cpus_of_cpuset(online: Collection[int]) -> frozenset[int]:
-    """The CPUs that this thread gets when it asks for all: the kernel takes those away that the cpuset has not.
-
-    The thread's affinity is as before afterwards.
-    """
+    """Return the CPUs of this thread's cpuset: try to run on all `online` CPUs, then restore the affinity."""
     before = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, online)
         return frozenset(os.sched_getaffinity(0))
-    except OSError:  # a filter of system calls; then what we have is all there is
+    except OSError:  # a system call filter: only the present affinity is known
         return frozenset(before)
     finally:
         with suppress(OSError):
@@ -122,12 +121,12 @@ def _cpu(directory: Path, number: int, nodes: Mapping[int, int], speeds: Mapping
 
 
 def _siblings(topology: Path) -> tuple[int, ...]:
-    """The name with "thread" is the old one; kernels since 5.3 have both."""
+    """Return the threads of the core; core_cpus_list is the name since Linux 5.3."""
     return parse_cpus(read(topology / "core_cpus_list") or read(topology / "thread_siblings_list") or "")
 
 
 def _last_level_cache(cache: Path) -> int:
-    """The lowest CPU that shares the cache of the highest level."""
+    """Return the lowest CPU that shares the cache of the highest level."""
     levels = [(read_int(index / "level") or 0, index) for index in sorted(cache.glob("index*"))]
     if not levels:
         return UNKNOWN
@@ -135,17 +134,17 @@ def _last_level_cache(cache: Path) -> int:
     return next(iter(parse_cpus(read(last / "shared_cpu_list") or "")), UNKNOWN)
 
 
-def _nodes(directory: Path) -> dict[int, int]:
-    """CPU -> NUMA node."""
+def _node_of_cpus(directory: Path) -> dict[int, int]:
+    """Return the NUMA node of each CPU."""
     lists = {int(node.name[4:]): read(node / "cpulist") or "" for node in directory.glob("node[0-9]*")}
     return {cpu: node for node, text in lists.items() for cpu in parse_cpus(text)}
 
 
-def _speeds(directory: Path, numbers: Collection[int]) -> dict[int, float]:
-    """CPU -> speed relative to the fastest.
+def _speed_of_cpus(directory: Path, numbers: Collection[int]) -> dict[int, float]:
+    """Return the speed of each CPU relative to the fastest.
 
-    Neither source is enough alone: x86 kernels give hybrid cores one capacity while SMT is on, and big and
-    LITTLE cores of one frequency differ in capacity only. The lower of the two tells both apart.
+    Neither source suffices alone: x86 kernels give hybrid cores the same capacity while SMT is on, and big and LITTLE
+    cores of one frequency differ only in capacity. Take the lower of the two.
     """
     capacities = _relative({n: read_int(directory / f"cpu{n}/cpu_capacity") for n in numbers})
     limits = _relative({n: read_int(directory / f"cpu{n}/cpufreq/cpuinfo_max_freq") for n in numbers})

@@ -1,5 +1,6 @@
 """Knobs as data: the scope of a kernel setting, and the changes that a value makes."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -118,3 +119,41 @@ def boot_cpus_problem(value: KnobValue) -> str | None:
 def sysctl_touches(name: str) -> Touches:
     """Return the traffic that a sysctl can affect, by its name."""
     return "tcp" if name.startswith("net.") and not name.startswith(OF_UNIX_SOCKETS) else "both"
+
+
+Check = Callable[[KnobValue], str | None]  # returns why a value is invalid, or None
+
+
+def one_of(*choices: KnobValue) -> Check:
+    """Return a check that a value is one of `choices`."""
+    *first, last = map(json.dumps, choices)
+    return lambda value: None if value in choices else f"must be {', '.join(first)} or {last}."
+
+
+def whole_number(least: int, most: int | None = None) -> Check:
+    """Return a check that a value is a whole number of at least `least`, and at most `most` where that is given."""
+    bounds = f"of {least} or more" if most is None else f"from {least} to {most}"
+
+    def check(value: KnobValue) -> str | None:
+        is_valid = isinstance(value, int) and least <= value and (most is None or value <= most)
+        return None if is_valid else f"must be a whole number {bounds}."
+
+    return check
+
+
+def text_like(example: str) -> Check:
+    """Return a check that a value is text that is not empty."""
+    return lambda value: None if isinstance(value, str) and value else f"must be text like {json.dumps(example)}."
+
+
+def cpu_list(*words: str) -> Check:
+    """Return a check that a value is a list of CPUs, or one of `words`."""
+
+    def check(value: KnobValue) -> str | None:
+        try:
+            is_valid = value in words or bool(cpus_of(str(value)))
+        except ValueError:
+            is_valid = False
+        return None if is_valid else " or ".join(['must be a list of CPUs like "0-1"', *map(json.dumps, words)]) + "."
+
+    return check

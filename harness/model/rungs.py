@@ -117,7 +117,6 @@ class SandboxRung:
     """
 
     stands_for: str
-    by_hand: tuple[str, ...]
     cgroup: bool = False
     namespaces: tuple[Namespace, ...] = ()
     overlay: bool = False

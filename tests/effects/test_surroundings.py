@@ -109,8 +109,8 @@ def test_more_stacks_and_workers_need_more_processes_and_memory() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("our/pids.max", "45", r"has 40 and may have 45 \(pids\.max\)\. Allow 50"),
-        ("our/own/pids.max", "45", r"has 40 and may have 45 \(pids\.max\)\. Allow 50"),
+        ("our/pids.max", "45", r"has 40 of at most 45 \(pids\.max\)\. Allow 50"),
+        ("our/own/pids.max", "45", r"has 40 of at most 45 \(pids\.max\)\. Allow 50"),
         (
             "our/own/memory.max",
             str(120 * MIB),

@@ -70,7 +70,7 @@ def test_values_are_changed_for_the_command_and_the_exit_code_is_its_own(machine
     assert run_tuned(checked(["sh", "-c", script]), said.append, Roots(machine)) == 7
     assert (tmp_path / "seen").read_text() == "performance200000madvise"
     assert now(machine) == BEFORE
-    assert "cpu.boost stays as it is: this machine has no such thing." in said
+    assert "cpu.boost stays as it is: not available on this machine." in said
     assert len(said) == 2
     assert not (tuning_directory() / journal.JOURNAL).exists()
 
@@ -111,7 +111,7 @@ def test_a_value_that_somebody_else_changed_is_left_alone_and_the_exit_code_stay
     said: list[str] = []
     assert run_tuned(checked(["sh", "-c", f"echo 5 >{machine / POLL}"]), said.append, Roots(machine)) == 0
     assert now(machine) == BEFORE | {POLL: "5"}
-    assert "Somebody else has made" in said[-1]
+    assert "Another process has set" in said[-1]
 
 
 def test_a_program_that_is_not_there_changes_nothing(machine: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_cpu_that_others_take_is_in_doubt(lost_us: float, longest_us: float, s
 
 def test_what_tuning_would_gain_and_what_it_cannot() -> None:
     assert tuning_finding([], {}).state == "ok"
-    finding = tuning_finding(["thp.enabled from always to madvise"], {"cpu.boost": "this machine has no such thing"})
+    finding = tuning_finding(["thp.enabled from always to madvise"], {"cpu.boost": "not available on this machine"})
     assert finding.seen == "barehop tune would set thp.enabled from always to madvise; cannot set cpu.boost"
     assert "barehop tune -- barehop run" in finding.advice
 

@@ -51,7 +51,7 @@ def test_on_four_cpus_everybody_has_a_core_and_cpu_0_is_left_alone() -> None:
     split = place("split", machine(1, 4), 1)
     assert cpus(split) == ((3,), (1,), (2,))
     assert split.reason == (
-        "nginx on CPU 1, the app on CPU 2, the client on CPU 3: separate cores with a common last-level cache; "
+        "nginx on CPU 1, the app on CPU 2, the client on CPU 3: separate cores with a shared last-level cache; "
         "CPU 0 is left to interrupts."
     )
 
@@ -120,13 +120,13 @@ def test_turbo_favourites_do_not_make_cores_unlike() -> None:
 def test_unknown_caches_are_called_unknown() -> None:
     blank = topology(*(Cpu(n, n) for n in range(4)))
     assert blank.cpus[0].llc == UNKNOWN
-    assert "whose caches are not known" in place("auto", blank, 1).reason
+    assert "with unknown caches" in place("auto", blank, 1).reason
 
 
 def test_nobody_is_pinned_by_none() -> None:
     free = place("none", machine(1, 4), 1)
     assert cpus(free) == ((0, 1, 2, 3),) * 3
-    assert free.reason == "Nobody is pinned: the scheduler chooses among the allowed CPUs (0-3)."
+    assert free.reason == "No process is pinned: the scheduler chooses among the allowed CPUs (0-3)."
 
 
 def test_given_cpus_are_taken_as_they_are() -> None:
@@ -141,7 +141,7 @@ def test_every_cpu_that_cannot_be_had_is_named_in_one_error() -> None:
         place(CpuLists(client=(9,), nginx=(0,), app=(1, 3)), allowed, 1)
     assert str(raised.value).splitlines() == [
         "The placement gives client CPU 9, which is offline or does not exist. Choose among the CPUs 0-1.",
-        "The placement gives app CPU 3, which this process may not use (its cpuset leaves it out). "
+        "The placement gives app CPU 3, which this process may not use (it is not in its cpuset). "
         "Choose among the CPUs 0-1.",
     ]
 
@@ -185,6 +185,6 @@ def test_cpus_that_cannot_be_had_are_refused_by_number_each_with_its_reason() ->
         place(CpuLists(client=(3,), nginx=(5,), app=(1, 9)), narrow, 1)
     lines = str(refused.value).splitlines()
     assert [line.partition("Choose")[2] for line in lines] == [" among the CPUs 0-1."] * 3
-    assert "client CPU 3, which this process may not use (its cpuset leaves it out)" in lines[0]
-    assert "nginx CPU 5, which is offline (root may change that: echo 1 >" in lines[1]
+    assert "client CPU 3, which this process may not use (it is not in its cpuset)" in lines[0]
+    assert "nginx CPU 5, which is offline (root can change that: echo 1 >" in lines[1]
     assert "app CPU 9, which does not exist" in lines[2]

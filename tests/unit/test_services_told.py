@@ -101,13 +101,13 @@ def test_unknown_cpu_time_is_told_with_what_would_tell_it() -> None:
 
 def test_a_service_is_described_by_what_is_known_of_it() -> None:
     assert described_service(ARMS[1]) == {
-        "who asks whom": "http://127.0.0.1:8080/x",
-        "CPU time is read of": "pids = (7, 8)",
+        "request path": "http://127.0.0.1:8080/x",
+        "CPU time is read from": "pids = (7, 8)",
         "how to start it": "docker start web",
     }
     assert (
         "neither pids nor cgroup"
-        in described_service(Arm(name="x", settings=Settings(url="http://x/")))["CPU time is read of"]
+        in described_service(Arm(name="x", settings=Settings(url="http://x/")))["CPU time is read from"]
     )
 
 

@@ -1,1 +1,1 @@
-"""Values of the kernel: what knobs set, how they are turned, and how those of the whole machine are put back."""
+"""Kernel settings: the knobs of a stack, how they are applied, and how values of the whole machine are restored."""

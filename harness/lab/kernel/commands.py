@@ -1,15 +1,15 @@
-"""A change of the kernel as a line of a shell script, for those who want to make it by hand."""
+"""A change of the kernel as a line of a shell script."""
 
 import shlex
 from typing import assert_never
 
-from harness.lab.kernel.scheduling import OF_REAL_TIME
+from harness.lab.kernel.scheduling import REAL_TIME_POLICIES
 from harness.lab.network.commands import tracking_commands
 from harness.lab.network.tracking import HOOKS, TABLE
 from harness.model.knobs import Change, FileText, FirstOf, HeldOpen, LoAttribute, LoRoute, OfServers, Tracking
 
 SYSCTLS = "/proc/sys/"
-TO_START_WITH = {  # in the shell that starts the servers
+PROCESS_COMMANDS = {  # in the shell that starts the servers
     "nice": "renice -n {} -p $$",
     "scheduling": "chrt --{} -p {priority} $$",
     "timer_slack_ns": "echo {} > /proc/$$/timerslack_ns",
@@ -17,11 +17,12 @@ TO_START_WITH = {  # in the shell that starts the servers
 
 
 def command(change: Change) -> str:
+    """Return the shell command that makes `change`."""
     match change:
         case FileText():
-            return _of_file(change)
+            return _file_command(change)
         case FirstOf():
-            return " || ".join(map(_of_file, change.files))
+            return " || ".join(map(_file_command, change.files))
         case LoAttribute():
             return f"ip link set lo {change.name} {shlex.quote(str(change.value))}"
         case LoRoute():
@@ -34,22 +35,22 @@ def command(change: Change) -> str:
                 else f"nft delete table inet {TABLE} 2>/dev/null || true"
             )
         case OfServers():
-            value, priority = shlex.quote(str(change.value)), int(change.value in OF_REAL_TIME)
-            return TO_START_WITH[change.name].format(value, priority=priority)
+            value, priority = shlex.quote(str(change.value)), int(change.value in REAL_TIME_POLICIES)
+            return PROCESS_COMMANDS[change.name].format(value, priority=priority)
         case HeldOpen():
             return f"exec 9<>{change.path}; printf '%08x' {change.number} >&9"
         case _:
             assert_never(change)
 
 
-def _of_file(file: FileText) -> str:
+def _file_command(file: FileText) -> str:
     if file.path.startswith(SYSCTLS):
-        return f"sysctl -w {file.path.removeprefix(SYSCTLS).replace('/', '.')}={_in_quotes(file.text)}"
+        return f"sysctl -w {file.path.removeprefix(SYSCTLS).replace('/', '.')}={_quote(file.text)}"
     if "*" in file.path:
         return f"for file in {file.path}; do echo {shlex.quote(file.text)} >$file; done"
     return f"echo {shlex.quote(file.text)} >{shlex.quote(file.path)}"
 
 
-def _in_quotes(text: str) -> str:
-    """In quotes even where no shell asks for them: many sysctls hold several numbers."""
+def _quote(text: str) -> str:
+    """Quote `text` even where no shell needs it: many sysctls hold several numbers."""
     return "'" + text.replace("'", "'\\''") + "'"

@@ -1,4 +1,4 @@
-"""Which files of this machine a global knob is: patterns and alternatives become the paths that are there."""
+"""Finds the files of a global knob on this machine, from patterns and alternatives."""
 
 from dataclasses import replace
 
@@ -8,22 +8,23 @@ from harness.model.knobs import FileText, FirstOf, HeldOpen
 
 
 def files_of(setting: Setting, roots: Roots = HERE) -> list[FileText]:
-    """Empty where this machine has none of them."""
-    found: list[FileText] = []
+    """Return the files that the setting changes here; none where this machine has none of them."""
+    files: list[FileText] = []
     for change in setting.changes:
         if isinstance(change, FileText):
-            found += _there(change, roots)
+            files += _existing(change, roots)
         elif isinstance(change, FirstOf):
-            found += next(filter(None, (_there(file, roots) for file in change.files)), [])
-    return found
+            files += next(filter(None, (_existing(alternative, roots) for alternative in change.files)), [])
+    return files
 
 
 def holders_of(setting: Setting) -> list[HeldOpen]:
+    """Return the files that the setting holds open."""
     return [change for change in setting.changes if isinstance(change, HeldOpen)]
 
 
-def _there(file: FileText, roots: Roots) -> list[FileText]:
-    """Of those that may refuse only what can be written at all."""
+def _existing(file: FileText, roots: Roots) -> list[FileText]:
+    """Return the existing files; of those that may refuse, only writable ones."""
     paths = sorted(roots.top.glob(file.path.lstrip("/")))
-    found = [path for path in paths if not file.refusable or path.stat().st_mode & 0o222]
-    return [replace(file, path=str(path)) for path in found]
+    existing = [path for path in paths if not file.refusable or path.stat().st_mode & 0o222]
+    return [replace(file, path=str(path)) for path in existing]

@@ -1,4 +1,4 @@
-"""Gives the whole machine the values of a stack's global knobs before the stack is visited, under a journal."""
+"""Sets the global knobs of a stack on the whole machine before the stack is visited, under a journal."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ INT32_BYTES = 4
 
 @dataclass(slots=True)
 class Switch:
-    """Changes what differs and nothing else. `now` is what each file was given last, by path."""
+    """Changes only the values that differ. `now` is the text that each file was given last, by path."""
 
     entries: dict[str, Entry]
     now: dict[str, str]
@@ -32,52 +32,53 @@ class Switch:
     held: dict[HeldOpen, int] = field(default_factory=dict)
 
     def to(self, kernel: Kernel) -> dict[str, str]:
-        """The values of the stack's global knobs, read back, by name. MachineError where somebody else interferes."""
+        """Set the stack's global knobs and return the values read back. Raises MachineError."""
         settings = kernel.of("global")
         wanted = {file.path: file for setting in settings for file in files_of(setting)}
         for group in groups_of(self.entries.values()):
-            self._turn(group, {entry.path: wanted[entry.path] for entry in group if entry.path in wanted})
+            self._set_group(group, {entry.path: wanted[entry.path] for entry in group if entry.path in wanted})
         self._hold({holder for setting in settings for holder in holders_of(setting)})
-        return {setting.name: _shown(setting) for setting in settings}
+        return {setting.name: _value_text(setting) for setting in settings}
 
     def under(self, kernel: Kernel, function: Callable[P, R]) -> Callable[P, R]:
-        """The same function, called with the machine as `kernel` wants it."""
+        """Return `function`, called with the machine set for `kernel`."""
         if self.idle:
             return function
 
-        def switching(*arguments: P.args, **named: P.kwargs) -> R:
+        def call_switched(*arguments: P.args, **named: P.kwargs) -> R:
             self.to(kernel)
             return function(*arguments, **named)
 
-        return switching
+        return call_switched
 
     def let_go(self) -> None:
+        """Close the files that are held open."""
         self._hold(set())
 
-    def _turn(self, group: Group, given: Mapping[str, FileText]) -> None:
-        """Linked values are as they were before another of them is given: what one leaves, none of the others shows."""
+    def _set_group(self, group: Group, given: Mapping[str, FileText]) -> None:
+        """Write the texts of a group. Linked values are restored first, so that none keeps an effect of another."""
         if (len(group) > 1 and any(self.now[path] != file.text for path, file in given.items())) or not given:
             for entry in to_write_back(group):
                 if self.now[entry.path] != entry.before:
                     self._give(entry, entry.before, refusable=False)
-                    self._follow(group)
+                    self._read_group(group)
         for entry in group:
             file = given.get(entry.path)
             if file and self.now[entry.path] != file.text:
                 self._give(entry, file.text, refusable=file.refusable)
-                self._follow(group)
+                self._read_group(group)
 
-    def _follow(self, group: Group) -> None:
-        """What a change of one has made of the others."""
+    def _read_group(self, group: Group) -> None:
+        """Read what a change of one value has made of the others."""
         if len(group) > 1:
             self.now |= {entry.path: value_of(entry.path, entry.form) for entry in group}
 
     def _give(self, entry: Entry, text: str, *, refusable: bool) -> None:
-        seen, last = value_of(entry.path, entry.form), normal(self.now[entry.path], entry.form)
-        if seen != last:
+        actual, expected = value_of(entry.path, entry.form), normal(self.now[entry.path], entry.form)
+        if actual != expected:
             raise MachineError(
-                f"Somebody else has made {entry.path} {seen} while a run had made it {last}. Find out who it is, and "
-                "measure again."
+                f"Another process has set {entry.path} to {actual}, while a run had set it to {expected}. Find that "
+                "process, and measure again."
             )
         try:
             Path(entry.path).write_text(text)
@@ -88,10 +89,10 @@ class Switch:
             raise MachineError(
                 f"{entry.path} = {text}: the kernel refuses it: {error.strerror}. Give a value that it takes."
             ) from None
-        found = value_of(entry.path, entry.form)
-        if found != normal(text, entry.form):
+        result = value_of(entry.path, entry.form)
+        if result != normal(text, entry.form):
             Path(entry.path).write_text(self.now[entry.path])
-            raise MachineError(f"{entry.path} = {text}: the kernel makes {found} of it. Write that, or another value.")
+            raise MachineError(f"{entry.path} = {text}: the kernel changes it to {result}. Give that or another value.")
         self.now[entry.path] = text
 
     def _hold(self, wanted: set[HeldOpen]) -> None:
@@ -104,12 +105,12 @@ class Switch:
 
 @contextmanager
 def global_values(kernels: Sequence[Kernel], directory: Path | None = None, roots: Roots = HERE) -> Iterator[Switch]:
-    """A switch between the values of `kernels`; afterwards the machine is as it was. Raises MachineError.
+    """Yield a switch between the values of `kernels`; restore the machine afterwards. Raises MachineError.
 
-    The journal is in `directory`, or where that of runs is.
+    The journal is in `directory`, by default in the state directory.
     """
     settings = [setting for kernel in kernels for setting in kernel.of("global")]
-    entries = _entries(settings, roots)
+    entries = _entries_by_path(settings, roots)
     switch = Switch(dict(entries), {path: entry.before for path, entry in entries.items()}, idle=not settings)
     try:
         if entries:
@@ -122,9 +123,9 @@ def global_values(kernels: Sequence[Kernel], directory: Path | None = None, root
 
 
 def in_blocks(order: Sequence[int], kernels: Sequence[Kernel]) -> list[int]:
-    """The places of a round so that those with equal global values follow each other, blocks as they came first.
+    """Return the places of a round in blocks of equal global values, in the order of their first place.
 
-    `kernels` are those of the places. In a random order, so is that of the blocks, and that inside each.
+    `kernels` are those of the places. In a random order, blocks and the places inside each stay in random order.
     """
     blocks: dict[tuple[Setting, ...], list[int]] = {}
     for place in order:
@@ -132,8 +133,8 @@ def in_blocks(order: Sequence[int], kernels: Sequence[Kernel]) -> list[int]:
     return [place for block in blocks.values() for place in block]
 
 
-def _entries(settings: Sequence[Setting], roots: Roots) -> dict[str, Entry]:
-    """By path; a value that several knobs give is theirs together."""
+def _entries_by_path(settings: Sequence[Setting], roots: Roots) -> dict[str, Entry]:
+    """Return the entry of each file; a file that several knobs change has one entry."""
     given: dict[str, list[FileText]] = {}
     for setting in settings:
         for file in files_of(setting):
@@ -141,6 +142,6 @@ def _entries(settings: Sequence[Setting], roots: Roots) -> dict[str, Entry]:
     return {entry.path: entry for entry in entries_of(given, roots)}
 
 
-def _shown(setting: Setting) -> str:
+def _value_text(setting: Setting) -> str:
     values = [value_of(file.path, file.form) for file in files_of(setting)]
     return " ".join(dict.fromkeys(values)) or " ".join(str(holder.number) for holder in holders_of(setting))

@@ -1,7 +1,6 @@
-"""Before a value of the whole machine is changed, what was there is on disk; it is put back however a run ends.
+"""The undo log of kernel values: on disk before the first change, removed after the last value is restored.
 
-The journal of the changes is a file that is there as long as anything may be changed: it is written whole before the
-first change (beside, fsync, rename, fsync of the directory) and removed after the last value is back.
+It is written whole (beside, fsync, rename, fsync of the directory). After a crash the next start restores from it.
 """
 
 import fcntl
@@ -21,18 +20,18 @@ from harness.lab.kernelfiles import HERE, Roots, read
 from harness.lab.private_files import STATE_VARIABLE, UnsafeError, private_directory, private_file, read_private
 from harness.model.words import Model
 
-BOOTED = "The machine was booted since a run was killed, so what that had changed is gone with the boot."
+BOOTED = "The machine was rebooted after a run was killed, so the changes of that run are gone."
 JOURNAL, LOCK = "journal.json", "journal.lock"
 FOR_ROOT = Path("/var/lib/barehop")
 OVERRIDE = STATE_VARIABLE
 
 
 class BusyError(MachineError):
-    """Another process has changed values, and goes on."""
+    """Another process is changing values at this moment."""
 
 
 class Journal(Model):
-    """What the run of one boot may have changed."""
+    """The values that the run of one boot may have changed."""
 
     boot: str
     entries: tuple[Entry, ...]
@@ -40,19 +39,20 @@ class Journal(Model):
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Sentences on values that are `back`, and on those that are not as they were."""
+    """The result of a recovery: sentences on values that are `back`, and on those that are not as they were."""
 
     back: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
     def __add__(self, other: "Recovery") -> "Recovery":
+        """Return both results together."""
         return Recovery((*self.back, *other.back), (*self.problems, *other.problems))
 
 
 def state_directory(environment: Mapping[str, str]) -> Path:
-    """Where the journal lies: root's for the machine, or the user's own."""
-    if named := environment.get(OVERRIDE):
-        return Path(named)
+    """Return the directory of the journal: root's for the machine, else the user's own."""
+    if path := environment.get(OVERRIDE):
+        return Path(path)
     if os.geteuid() == 0:
         return FOR_ROOT
     home = Path(environment.get("HOME", "/"))
@@ -61,18 +61,18 @@ def state_directory(environment: Mapping[str, str]) -> Path:
 
 @contextmanager
 def journaled(directory: Path, entries: Sequence[Entry], roots: Roots = HERE) -> Iterator[None]:
-    """Inside, the files of `entries` may be given the values that are ours; afterwards they are as before.
+    """Allow to change the files of `entries` inside; restore them afterwards.
 
-    MachineError before anything is changed where the journal cannot be written or another run has one, and afterwards
-    where somebody else has changed a value, which is left alone. Who is interrupted hears of that at the next start.
+    Raises MachineError before any change where the journal cannot be written or an earlier one is left; afterwards
+    where another process has changed a value, which is left alone.
     """
-    with _held(directory):
+    with _hold_directory(directory):
         if (directory / JOURNAL).exists():
             raise MachineError(
-                f"{directory / JOURNAL} tells of an earlier run, whose values are not all back. Run barehop restore "
-                "first: it says what to type where it cannot finish."
+                f"{directory / JOURNAL} is of an earlier run, and not all its values are restored. Run barehop "
+                "restore first; it prints what it cannot do itself."
             )
-        _write(directory, Journal(boot=_boot(roots), entries=tuple(entries)))
+        _write_journal(directory, Journal(boot=_boot_id(roots), entries=tuple(entries)))
         problems: list[Problem] = []
         try:
             try:
@@ -80,64 +80,67 @@ def journaled(directory: Path, entries: Sequence[Entry], roots: Roots = HERE) ->
             finally:
                 problems += put_back(entries)
                 if not problems:
-                    _remove(directory)
+                    _remove_journal(directory)
         except HarnessError as error:
-            raise type(error)("\n".join([str(error), *_told(directory, problems)])) from error
-        raise_all(_told(directory, problems), MachineError)
+            raise type(error)("\n".join([str(error), *_finish(directory, problems)])) from error
+        raise_all(_finish(directory, problems), MachineError)
 
 
 def recover(directory: Path, roots: Roots = HERE) -> Recovery:
-    """Put back what a killed run has left, if any. MachineError while that run goes on, or where nothing can be read.
+    """Restore what a killed run has left. Raises MachineError while it still runs, or where the journal is unreadable.
 
-    A journal that is not this user's alone is refused, and so are files in it that are no values of the kernel.
+    A journal that other users could write is refused, and so are files in it that are no kernel values.
     """
     if not os.path.lexists(directory / JOURNAL):
         return Recovery()
-    with _held(directory):
-        journal = _read(directory / JOURNAL)
+    with _hold_directory(directory):
+        journal = _read_journal(directory / JOURNAL)
         if journal is None:
             return Recovery()
-        if journal.boot != _boot(roots):
-            _remove(directory)
+        if journal.boot != _boot_id(roots):
+            _remove_journal(directory)
             return Recovery(back=(BOOTED,))
-        _check(directory / JOURNAL, journal, roots)
+        _check_entries(directory / JOURNAL, journal, roots)
         problems = put_back(journal.entries)
         back = [
             f"{entry.path} is {entry.before} again, as it was before a run that was killed."
             for entry in journal.entries
             if is_back(entry)
         ]
-        return Recovery(tuple(back), tuple(_told(directory, problems)))
+        return Recovery(tuple(back), tuple(_finish(directory, problems)))
 
 
-def _told(directory: Path, problems: Sequence[Problem]) -> list[str]:
-    """The journal goes when every value is back, or foreign and told; it stays where there is something to put back."""
+def _finish(directory: Path, problems: Sequence[Problem]) -> list[str]:
+    """Return the problems in words. Remove the journal unless a value must still be restored."""
     sentences = [problem.sentence for problem in problems]
     if not any(problem.stays for problem in problems):
-        _remove(directory)
+        _remove_journal(directory)
         return sentences
-    return [*sentences, f"To leave that as it is and go on without it: rm {shlex.quote(str(directory / JOURNAL))}"]
+    return [
+        *sentences,
+        f"To leave these values and continue without the journal: rm {shlex.quote(str(directory / JOURNAL))}",
+    ]
 
 
-def _check(path: Path, journal: Journal, roots: Roots) -> None:
-    """Raises UnsafeError with everything in the journal that no run writes; nothing is written to any file then."""
+def _check_entries(path: Path, journal: Journal, roots: Roots) -> None:
+    """Raise UnsafeError with everything in the journal that no run writes; nothing is changed then."""
     faults = [fault for entry in journal.entries if (fault := fault_of_entry(entry, roots))]
     if faults:
         raise UnsafeError(
-            f"{path} was not written by a run of barehop: {'; '.join(faults)}. Nothing was changed. Look at it, then "
+            f"{path} was not written by a run of barehop: {'; '.join(faults)}. Nothing was changed. Examine it, then "
             "remove it."
         )
 
 
 @contextmanager
-def _held(directory: Path) -> Iterator[None]:
-    """One at a time; the kernel lets go with the process that holds it. Raises UnsafeError where others could write."""
-    with ExitStack() as until_the_end:
+def _hold_directory(directory: Path) -> Iterator[None]:
+    """Hold the lock of the journal. Raises BusyError, and UnsafeError where other users could write."""
+    with ExitStack() as exit_stack:
         try:
             private_directory(directory)
-            lock = until_the_end.enter_context(private_file(directory / LOCK, os.O_RDWR | os.O_CREAT))
+            lock = exit_stack.enter_context(private_file(directory / LOCK, os.O_RDWR | os.O_CREAT))
         except OSError as error:
-            raise MachineError(_not_written(directory, error)) from None
+            raise MachineError(_unwritable(directory, error)) from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -147,10 +150,10 @@ def _held(directory: Path) -> Iterator[None]:
         yield
 
 
-def _write(directory: Path, journal: Journal) -> None:
+def _write_journal(directory: Path, journal: Journal) -> None:
     beside = directory / f"{JOURNAL}.new"
     try:
-        beside.unlink(missing_ok=True)  # of a run that was killed while it wrote
+        beside.unlink(missing_ok=True)  # left by a run that was killed while writing
         with private_file(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor:
             with open(descriptor, "w", encoding="utf-8", closefd=False) as file:
                 file.write(journal.model_dump_json(indent=1))
@@ -159,30 +162,30 @@ def _write(directory: Path, journal: Journal) -> None:
         flush_directory(directory)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise MachineError(_not_written(directory, error)) from None
+        raise MachineError(_unwritable(directory, error)) from None
 
 
-def _remove(directory: Path) -> None:
+def _remove_journal(directory: Path) -> None:
     (directory / JOURNAL).unlink(missing_ok=True)
     flush_directory(directory)
 
 
-def _read(path: Path) -> Journal | None:
-    """None where another process has just put everything back."""
+def _read_journal(path: Path) -> Journal | None:
+    """Return the journal; None where another process has just restored everything."""
     try:
         return Journal.model_validate_json(read_private(path))
     except FileNotFoundError:
         return None
     except ValidationError:
-        raise MachineError(f"{path} is not a journal of barehop's. Look at it, then remove it.") from None
+        raise MachineError(f"{path} is not a journal of barehop. Examine it, then remove it.") from None
 
 
-def _not_written(directory: Path, error: OSError) -> str:
+def _unwritable(directory: Path, error: OSError) -> str:
     return (
-        f"The journal of what is changed cannot be written to {directory}: {error.strerror}. Nothing was changed. "
-        f"Make room or name another directory with {OVERRIDE}."
+        f"The journal of changed values cannot be written to {directory}: {error.strerror}. Nothing was changed. "
+        f"Free some space, or set {OVERRIDE} to another directory."
     )
 
 
-def _boot(roots: Roots) -> str:
+def _boot_id(roots: Roots) -> str:
     return read(roots.proc / "sys/kernel/random/boot_id") or "unknown"

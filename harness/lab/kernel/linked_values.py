@@ -1,4 +1,4 @@
-"""Values of the kernel that change each other, and those that cannot be put back: what a change needs to know first."""
+"""Kernel values that change each other, and those that cannot be restored."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from harness.lab.kernelfiles import HERE, Roots
 
 @dataclass(frozen=True, slots=True)
 class LinkedValues:
-    """Sysctls that change when one of them is written, in the order in which they are put back.
+    """Sysctls that change when one of them is written, in the order in which they are restored.
 
-    `exclusive`: one is in force and the others read 0, which is no value that they take: only what is in force is
-    written back, and the kernel makes the others 0 again.
+    `exclusive`: one is in force and the others read 0, which they do not take: only the one in force is written back,
+    and the kernel sets the others to 0 again.
     """
 
     names: tuple[str, ...]
@@ -28,7 +28,7 @@ LINKED = (
     LinkedValues(("vm.nr_hugepages", "vm.nr_hugepages_mempolicy"), exclusive=False),
     LinkedValues(("kernel.watchdog", "kernel.soft_watchdog", "kernel.nmi_watchdog"), exclusive=False),
 )
-# Writing is an action, or the value moves by itself: there is nothing to put back.
+# Writing is an action, or the value changes by itself: there is nothing to restore.
 ACTIONS = (
     "vm.drop_caches", "vm.compact_memory", "vm.stat_refresh", "kernel.ns_last_pid", "kernel.*_next_id",
     "kernel.tainted", "kernel.cad_pid", "kernel.kexec_load_limit_*", "fs.binfmt_misc.*", "*.flush",
@@ -37,7 +37,7 @@ ACTIONS = (
 PROGRAMS = (
     "kernel.core_pattern", "kernel.modprobe", "kernel.hotplug", "kernel.poweroff_cmd", "kernel.usermodehelper.*",
 )  # fmt: skip
-# Once it has this value the kernel takes no other until it is booted.
+# With this value, the kernel takes no other until it is rebooted.
 ONE_WAY = {
     "kernel.modules_disabled": "1",
     "kernel.kexec_load_disabled": "1",
@@ -48,7 +48,7 @@ ONE_WAY = {
 
 
 def sysctl_name(path: str, roots: Roots = HERE) -> str:
-    """The name of the sysctl whose file this is, or ""."""
+    """Return the name of the sysctl of this file, or ""."""
     try:
         return ".".join(Path(path).relative_to(roots.proc / "sys").parts)
     except ValueError:
@@ -56,25 +56,25 @@ def sysctl_name(path: str, roots: Roots = HERE) -> str:
 
 
 def links_of(name: str) -> LinkedValues | None:
-    """The values that change together with this one, itself among them."""
+    """Return the group of values that change together with this one, or None."""
     return next((linked for linked in LINKED if name in linked.names), None)
 
 
 def irreversible(name: str, text: str) -> str | None:
-    """Why a sysctl could not be what it was again after `text` was written to it."""
+    """Return why a sysctl could not be restored after `text` was written to it, or None."""
     if any(fnmatch(name, pattern) for pattern in ACTIONS):
-        return "writing it is an action, or it moves by itself, so that nothing can be put back"
+        return "writing it is an action, or it changes by itself, so there is nothing to restore"
     if any(fnmatch(name, pattern) for pattern in PROGRAMS):
         return "it names a program that the kernel starts as root"
     if ONE_WAY.get(name) == text.strip():
-        return f"from {text.strip()} the kernel takes it to no other value until it is booted"
+        return f"from {text.strip()} the kernel takes no other value until it is rebooted"
     return None
 
 
 def contradictions(names: Iterable[str]) -> Iterator[Sequence[str]]:
-    """Those of `names` of which only one can be in force."""
+    """Yield groups of `names` of which only one can be in force."""
     given = set(names)
     for linked in LINKED:
-        both = [name for name in linked.names if name in given]
-        if linked.exclusive and len(both) > 1:
-            yield both
+        present = [name for name in linked.names if name in given]
+        if linked.exclusive and len(present) > 1:
+            yield present

@@ -1,4 +1,4 @@
-"""What processes are started with: niceness, scheduling class, timer slack; their children inherit all of it."""
+"""Niceness, scheduling class and timer slack of server processes; their children inherit them."""
 
 import os
 from pathlib import Path
@@ -8,19 +8,19 @@ from harness.errors import MachineError
 from harness.lab.kernelfiles import read
 from harness.model.knobs import OfServers
 
-CLASSES = {
+POLICIES = {
     "other": os.SCHED_OTHER,
     "batch": os.SCHED_BATCH,
     "idle": os.SCHED_IDLE,
     "fifo": os.SCHED_FIFO,
     "rr": os.SCHED_RR,
 }
-OF_REAL_TIME = ("fifo", "rr")
+REAL_TIME_POLICIES = ("fifo", "rr")
 LOWEST_PRIORITY = 1
 
 
 def start_with(pid: int, change: OfServers) -> None:
-    """Raises MachineError where the kernel refuses."""
+    """Apply `change` to a process. Raises MachineError where the kernel refuses."""
     try:
         _set(pid, change)
     except OSError as error:
@@ -31,13 +31,13 @@ def start_with(pid: int, change: OfServers) -> None:
 
 
 def seen_of(pid: int, change: OfServers) -> str:
-    """What the process has now. Raises OSError when it is gone."""
+    """Return the present value of the process. Raises OSError when it has ended."""
     match change.name:
         case "nice":
             return str(os.getpriority(os.PRIO_PROCESS, pid))
         case "scheduling":
             number = os.sched_getscheduler(pid)
-            return next((name for name, each in CLASSES.items() if each == number), str(number))
+            return next((name for name, policy in POLICIES.items() if policy == number), str(number))
         case "timer_slack_ns":
             return read(Path(f"/proc/{pid}/timerslack_ns")) or "unknown"
         case _:
@@ -50,8 +50,8 @@ def _set(pid: int, change: OfServers) -> None:
             os.setpriority(os.PRIO_PROCESS, pid, int(change.value))
         case "scheduling":
             name = str(change.value)
-            priority = LOWEST_PRIORITY if name in OF_REAL_TIME else 0
-            os.sched_setscheduler(pid, CLASSES[name], os.sched_param(priority))
+            priority = LOWEST_PRIORITY if name in REAL_TIME_POLICIES else 0
+            os.sched_setscheduler(pid, POLICIES[name], os.sched_param(priority))
         case "timer_slack_ns":
             Path(f"/proc/{pid}/timerslack_ns").write_text(str(change.value))
         case _:

@@ -1,4 +1,4 @@
-"""What a stack wants of the kernel: its knobs at their values, and whether in a network of its own."""
+"""The kernel settings of a stack: its knobs with their values, and whether it has a network of its own."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -16,34 +16,36 @@ KNOBS = "harness.lab.knobs"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A knob at a value."""
+    """A knob with a value."""
 
     name: str
     value: KnobValue
     knob: Knob
 
     def __str__(self) -> str:
-        """As it stands in an experiment file."""
+        """Return the setting as a line of an experiment file."""
         return f"knobs.{json.dumps(self.name)} = {json.dumps(self.value)}"
 
     @property
     def changes(self) -> tuple[Change, ...]:
+        """The changes of the kernel that the value stands for."""
         return self.knob.changes(self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """In `own_network` everything but the settings is as it is on the host."""
+    """The settings of a stack. In `own_network` everything else is as on the host."""
 
     settings: tuple[Setting, ...] = ()
     own_network: bool = False
 
     def of(self, *scopes: Scope) -> tuple[Setting, ...]:
+        """Return the settings of these scopes."""
         return tuple(setting for setting in self.settings if setting.knob.scope in scopes)
 
     @property
     def of_servers(self) -> tuple[OfServers, ...]:
-        """What their processes are started with."""
+        """The attributes that server processes start with."""
         changes = (change for setting in self.of("process") for change in setting.changes)
         return tuple(change for change in changes if isinstance(change, OfServers))
 
@@ -52,10 +54,10 @@ UNCHANGED = Kernel()
 
 
 def kernels_of(groups: Sequence[Sequence[Arm]]) -> list[Kernel]:
-    """One for each group of arms that have the same knobs.
+    """Return the kernel settings of each group of arms with the same knobs.
 
-    Once an arm needs a network of its own, all get one: a new network lacks what the host has in the packets' way, so
-    that an arm in it differs from one on the host in more than its knobs.
+    Once an arm needs a network of its own, all get one: a new network has less in the packets' path than the host's, so
+    an arm in it would differ from an arm on the host in more than its knobs.
     """
     knobs = knobs_of({name for arms in groups for name in arms[0].settings.knobs})
     own_networks = any(knob.scope in OF_A_NETWORK for knob in knobs.values())
@@ -66,16 +68,16 @@ def kernels_of(groups: Sequence[Sequence[Arm]]) -> list[Kernel]:
 
 
 def knobs_of(names: Iterable[str]) -> dict[str, Knob]:
-    """Each by its name: a plug-in's, or else a sysctl's."""
-    ours = plugins.dotted_names(KNOBS)
-    wanted = sorted(names)
-    sysctls = [name for name in wanted if name not in ours]
-    found = {name: plugins.load_dotted(KNOBS, name, Knob) for name in wanted if name in ours}
-    return found | {name: sysctl_knob(name, scope) for name, scope in _scopes(sysctls).items()}
+    """Return each knob by its name, from a plug-in or else as a sysctl."""
+    plugin_names = plugins.dotted_names(KNOBS)
+    ordered = sorted(names)
+    sysctls = [name for name in ordered if name not in plugin_names]
+    knobs = {name: plugins.load_dotted(KNOBS, name, Knob) for name in ordered if name in plugin_names}
+    return knobs | {name: sysctl_knob(name, scope) for name, scope in _scopes(sysctls).items()}
 
 
 def _scopes(sysctls: Sequence[str]) -> dict[str, Scope]:
-    """Of sysctls: a new network shows which it has for itself. Where there can be none, who asks for one hears why."""
+    """Return the scope of each sysctl: a new network shows which it has for itself. Without one, the name decides."""
     if not any(name.startswith("net.") for name in sysctls):
         return dict.fromkeys(sysctls, "global")
     try:

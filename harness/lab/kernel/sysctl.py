@@ -4,17 +4,17 @@ from pathlib import Path
 
 from harness.model.knobs import FileText, Knob, Scope, sysctl_touches
 
-ROOT = Path("/proc/sys")
-OF_NETWORKS = ("net.", "net/")
+SYSCTL_ROOT = Path("/proc/sys")
+NETWORK_PREFIXES = ("net.", "net/")
 
 
-def sysctl_file(name: str, root: Path = ROOT) -> Path:
-    """Its file: a dot in a part, like that of a VLAN, is written as a slash (sysctl(8)) and stays one here."""
+def sysctl_file(name: str, root: Path = SYSCTL_ROOT) -> Path:
+    """Return its file. A slash in the name, as sysctl(8) writes a dot inside a part, stays a dot in the path."""
     return root / name.replace(".", "\0").replace("/", ".").replace("\0", "/")
 
 
 def sysctl_knob(name: str, scope: Scope) -> Knob:
-    """`scope` is for the machine to say."""
+    """Return the sysctl as a knob; its `scope` depends on the machine."""
     return Knob(
         scope=scope,
         touches=sysctl_touches(name),
@@ -24,8 +24,8 @@ def sysctl_knob(name: str, scope: Scope) -> Knob:
 
 
 def is_a_networks(name: str) -> bool:
-    """Whether this thread's network, which is a new one, has a value of its own that can be written."""
+    """Return whether this thread's network, a new one, has its own writable value of the sysctl."""
     try:
-        return name.startswith(OF_NETWORKS) and bool(sysctl_file(name).stat().st_mode & 0o222)
+        return name.startswith(NETWORK_PREFIXES) and bool(sysctl_file(name).stat().st_mode & 0o222)
     except OSError:
         return False

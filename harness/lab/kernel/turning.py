@@ -1,50 +1,52 @@
-"""Turns knobs: makes a change in the kernel, and reads back what it has."""
+"""Applies changes to the kernel, and reads back its values."""
 
 import re
 from pathlib import Path
 from typing import assert_never
 
 from harness.lab.kernelfiles import format_cpus, parse_cpus, read
-from harness.lab.network import loopback, tracking
+from harness.lab.network.loopback import attribute, route_option, set_attribute, set_route
 from harness.lab.network.sysfs import seen_here
+from harness.lab.network.tracking import is_tracking, set_tracking
 from harness.model.knobs import Change, FileText, FirstOf, Form, HeldOpen, LoAttribute, LoRoute, Tracking
 
-Turned = FileText | LoAttribute | LoRoute | Tracking  # what stays as it is left; the others go with a process or a file
+Turned = FileText | LoAttribute | LoRoute | Tracking  # changes that outlive the process that makes them
 
 
 def turn(change: Turned) -> None:
-    """In this thread's network, where it is a network's. Raises OSError with what the kernel says."""
+    """Make a change, in this thread's network where it belongs to one. Raises OSError."""
     match change:
         case FileText():
             with seen_here(change.path) as path:
                 path.write_text(change.text)
         case LoAttribute():
-            loopback.set_attribute(change)
+            set_attribute(change)
         case LoRoute():
-            loopback.set_route(change)
+            set_route(change)
         case Tracking():
-            tracking.set_tracking(on=change.on)
+            set_tracking(on=change.on)
         case _:
             assert_never(change)
 
 
 def seen(change: Turned) -> str:
-    """What the kernel has now, comparable with `wanted`. Raises OSError."""
+    """Return the present value, comparable with `wanted`. Raises OSError."""
     match change:
         case FileText():
             with seen_here(change.path) as path:
                 return normal(path.read_text(), change.form)
         case LoAttribute():
-            return loopback.attribute(change.name)
+            return attribute(change.name)
         case LoRoute():
-            return loopback.route_option(change.name)
+            return route_option(change.name)
         case Tracking():
-            return "on" if tracking.is_tracking() else "off"
+            return "on" if is_tracking() else "off"
         case _:
             assert_never(change)
 
 
 def wanted(change: Change) -> str:
+    """Return the value that `change` asks for, comparable with `seen`."""
     match change:
         case FileText():
             return normal(change.text, change.form)
@@ -59,7 +61,7 @@ def wanted(change: Change) -> str:
 
 
 def normal(text: str, form: Form) -> str:
-    """One spelling for all that mean the same."""
+    """Return one spelling for all equivalent ones."""
     words = " ".join(text.split())
     if form == "choice":
         chosen = re.search(r"\[(.+?)\]", words)
@@ -70,7 +72,7 @@ def normal(text: str, form: Form) -> str:
 
 
 def choices_of(file: FileText) -> list[str]:
-    """What the file takes, where it or one beside it says so."""
+    """Return the values that the file takes, where it or one beside it lists them."""
     if not file.choices and file.form != "choice":
         return []
     path = Path(file.path)

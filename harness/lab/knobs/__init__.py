@@ -1,1 +1,1 @@
-"""One file per knob, called as it is written in an experiment, folders for dots: adding a file adds a knob."""
+"""Knobs, a file each; folders stand for dots in the name. Adding a file adds a knob."""

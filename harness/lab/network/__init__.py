@@ -1,1 +1,1 @@
-"""A network of a stack's own: its namespace, its loopback interface, its packet filter, what it takes from the host."""
+"""Networks of stacks: namespaces, links, loopback, packet filters, and values copied from the host."""

@@ -1,4 +1,4 @@
-"""Builds the way of a connection between namespaces that are there: links, addresses, values, packet filters."""
+"""Builds a network path between existing namespaces: links, addresses, values, packet filters."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ from harness.model.rungs import (
 )
 
 SYSCTLS = Path("/proc/sys")
-WANTED = {
+REQUIREMENTS = {
     Pair: "virtual links (veth)",
     Bridge: "bridges",
     Address: "addresses",
@@ -35,22 +35,22 @@ WANTED = {
 }
 
 
-def build(way: Way, networks: Mapping[Place, Network], ports: Iterable[int]) -> None:
-    """`ports` are those that the connection's far end listens on. Raises MachineError where the kernel will not."""
+def build(network_path: Way, networks: Mapping[Place, Network], ports: Iterable[int]) -> None:
+    """Build the path in `networks`; its far end listens on `ports`. Raises MachineError where the kernel refuses."""
     known = tuple(ports)
-    for step in way.steps:
+    for step in network_path.steps:
         try:
             with networks[step.place].entered():
-                _perform(step, networks, known)
+                _take_step(step, networks, known)
         except OSError as error:
             raise MachineError(
-                f"network = {way.rung!r} cannot be had here: {_named(step)}: {error.strerror}. "
-                f"Use a kernel that has {WANTED[type(step)]}, or leave the rung out."
+                f"network = {network_path.rung!r} is not available here: {_step_name(step)}: {error.strerror}. "
+                f"Use a kernel that has {REQUIREMENTS[type(step)]}, or leave the rung out."
             ) from None
 
 
-def _perform(step: Step, networks: Mapping[Place, Network], ports: tuple[int, ...]) -> None:
-    """In the network of the step's place. Raises OSError."""
+def _take_step(step: Step, networks: Mapping[Place, Network], ports: tuple[int, ...]) -> None:
+    """Take a step in the network of its place. Raises OSError."""
     match step:
         case Pair():
             add_pair(step, networks[step.peer_place])
@@ -61,14 +61,14 @@ def _perform(step: Step, networks: Mapping[Place, Network], ports: tuple[int, ..
         case Value():
             _write(step)
         case Tracked() | Published() | Untranslated():
-            _filter(step, ports)
+            _add_filter(step, ports)
         case Relayed():
             pass  # a process, started with the servers
         case _:
             assert_never(step)
 
 
-def _filter(step: Tracked | Published | Untranslated, ports: tuple[int, ...]) -> None:
+def _add_filter(step: Tracked | Published | Untranslated, ports: tuple[int, ...]) -> None:
     match step:
         case Tracked():
             track_at(step.hooks)
@@ -81,15 +81,15 @@ def _filter(step: Tracked | Published | Untranslated, ports: tuple[int, ...]) ->
 
 
 def _write(value: Value) -> None:
-    """OSError also where another value is read back."""
+    """Write a value. Raises OSError also where another value is read back."""
     path = SYSCTLS / value.path
     if value.optional and not path.exists():
         return
     path.write_text(value.text)
-    found = path.read_text().strip()
-    if found != value.text:
-        raise OSError(0, f"the kernel makes {found} of it")
+    result = path.read_text().strip()
+    if result != value.text:
+        raise OSError(0, f"the kernel changes it to {result}")
 
 
-def _named(step: Step) -> str:
+def _step_name(step: Step) -> str:
     return step.path.replace("/", ".") if isinstance(step, Value) else type(step).__name__.lower()

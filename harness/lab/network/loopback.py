@@ -1,63 +1,66 @@
-"""The loopback interface of this thread's network: up, with its attributes and the options of its route."""
+"""The loopback interface of this thread's network: its state, its attributes and the options of its routes."""
 
 from typing import Any
 
 from harness.lab.network.netlink import routing
 from harness.model.knobs import LoAttribute, LoRoute
 
-LO = 1  # its index, in every network namespace (LOOPBACK_IFINDEX)
+LO_INDEX = 1  # LOOPBACK_IFINDEX, the same in every network namespace
 LOCAL_TABLE = 255
 IPV4 = 2
-METRICS = {"quickack": "quickack", "congctl": "cc_algo"}  # pyroute2's names for them
+METRICS = {"quickack": "quickack", "congctl": "cc_algo"}  # pyroute2's names
 
 Route = dict[str, Any]
 
 
 def bring_up() -> None:
+    """Set lo up."""
     with routing() as ip:
-        ip.link("set", index=LO, state="up")
+        ip.link("set", index=LO_INDEX, state="up")
 
 
 def set_attribute(change: LoAttribute) -> None:
+    """Set an attribute of lo."""
     with routing() as ip:
-        ip.link("set", index=LO, **{change.name: change.value})
+        ip.link("set", index=LO_INDEX, **{change.name: change.value})
 
 
 def attribute(name: str) -> str:
+    """Return an attribute of lo."""
     with routing() as ip:
-        return str(ip.get_links(LO)[0].get_attr(f"IFLA_{name.upper()}"))
+        return str(ip.get_links(LO_INDEX)[0].get_attr(f"IFLA_{name.upper()}"))
 
 
 def set_route(change: LoRoute) -> None:
-    """Of the route to 127.0.0.1 too, which the kernel prefers to that to 127.0.0.0/8."""
+    """Set an option of the routes to 127.0.0.0/8 and to 127.0.0.1, which the kernel prefers."""
     with routing() as ip:
         for route in _loopback_routes(ip):
-            metrics = _metrics(route) | {METRICS[change.name]: change.value}
-            ip.route("replace", **_as_it_is(route), metrics=metrics)
+            metrics = _route_metrics(route) | {METRICS[change.name]: change.value}
+            ip.route("replace", **_present_route(route), metrics=metrics)
 
 
 def route_option(name: str) -> str:
-    """What connections to 127.0.0.1 get; "0" where the route says nothing."""
+    """Return the option of connections to 127.0.0.1; "0" where the route has none."""
     with routing() as ip:
         narrowest = max(_loopback_routes(ip), key=lambda route: int(route["dst_len"]))
-        return str(_metrics(narrowest).get(METRICS[name], 0))
+        return str(_route_metrics(narrowest).get(METRICS[name], 0))
 
 
 def _loopback_routes(ip: Any) -> list[Any]:
-    every = ip.get_routes(family=IPV4, table=LOCAL_TABLE)
-    return [route for route in every if route.get_attr("RTA_DST") in ("127.0.0.0", "127.0.0.1")]
+    routes = ip.get_routes(family=IPV4, table=LOCAL_TABLE)
+    return [route for route in routes if route.get_attr("RTA_DST") in ("127.0.0.0", "127.0.0.1")]
 
 
-def _metrics(route: Any) -> Route:
+def _route_metrics(route: Any) -> Route:
     metrics = route.get_attr("RTA_METRICS")
     return {name.removeprefix("RTAX_").lower(): value for name, value in metrics["attrs"]} if metrics else {}
 
 
-def _as_it_is(route: Any) -> Route:
+def _present_route(route: Any) -> Route:
     return {
         "dst": f"{route.get_attr('RTA_DST')}/{route['dst_len']}",
         "prefsrc": route.get_attr("RTA_PREFSRC"),
-        "oif": LO,
+        "oif": LO_INDEX,
         "table": LOCAL_TABLE,
         "type": route["type"],
         "scope": route["scope"],

@@ -1,4 +1,4 @@
-"""Speaks to the kernel's network side from this thread's network; what it refuses is an OSError as everywhere else."""
+"""Netlink sockets of this thread's network; the kernel's refusals become OSError."""
 
 import os
 from collections.abc import Iterator
@@ -8,24 +8,24 @@ from typing import Any
 
 @contextmanager
 def routing() -> Iterator[Any]:
-    """pyroute2's IPRoute: links, addresses, routes."""
-    from pyroute2 import IPRoute  # takes a tenth of a second, and few experiments need it
+    """Open pyroute2's IPRoute: links, addresses, routes."""
+    from pyroute2 import IPRoute  # takes 100 ms, and few experiments need it
 
-    with _refusals(), IPRoute() as socket:
+    with _kernel_errors(), IPRoute() as socket:
         yield socket
 
 
 @contextmanager
 def filtering(family: int) -> Iterator[Any]:
-    """pyroute2's NFTables: tables, chains, rules."""
+    """Open pyroute2's NFTables: tables, chains, rules."""
     from pyroute2.nftables.main import NFTables
 
-    with _refusals(), NFTables(nfgen_family=family) as socket:
+    with _kernel_errors(), NFTables(nfgen_family=family) as socket:
         yield socket
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def _kernel_errors() -> Iterator[None]:
     from pyroute2.netlink.exceptions import NetlinkError
 
     try:

@@ -1,4 +1,4 @@
-"""Network namespaces without a name: held by a descriptor of this process, gone with it however it ends."""
+"""Network namespaces without a name: held by a descriptor of this process and gone with it."""
 
 import ctypes
 import os
@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network that this thread can enter, held by `descriptor`; without `enter`, the one that it is in."""
+    """A network that this thread can enter, held by `descriptor`; without `enter`, the present one."""
 
     enter: Callable[[], None] | None = None
     leave: Callable[[], None] | None = None
@@ -27,7 +27,7 @@ class Network:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Sockets made inside, and children started inside, belong to this network; afterwards where we were."""
+        """Enter this network: sockets and processes made inside belong to it."""
         if self.enter is None or self.leave is None:
             yield
             return
@@ -38,15 +38,15 @@ class Network:
             self.leave()
 
     def inside(self, function: Callable[P, R]) -> Callable[P, R]:
-        """The same function, called in this network."""
+        """Return `function`, called in this network."""
         if self.enter is None:
             return function
 
-        def entering(*arguments: P.args, **named: P.kwargs) -> R:
+        def call_inside(*arguments: P.args, **named: P.kwargs) -> R:
             with self.entered():
                 return function(*arguments, **named)
 
-        return entering
+        return call_inside
 
 
 HOST = Network()
@@ -54,29 +54,29 @@ HOST = Network()
 
 @contextmanager
 def own_network() -> Iterator[Network]:
-    """A new network namespace, with lo down and the kernel's default values. Raises MachineError.
+    """Create a network namespace with lo down and the kernel's default values. Raises MachineError.
 
-    Processes and sockets in it keep it too, so that it goes with the last of them; nothing ever has to be removed.
+    Processes and sockets in it keep it alive; it is gone with the last of them, so it needs no removal.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     outside = os.open(OF_THIS_THREAD, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        leave = partial(_set, libc, outside)
-        inside = _made(libc, leave)
+        leave = partial(_enter, libc, outside)
+        inside = _create(libc, leave)
         try:
-            yield Network(enter=partial(_set, libc, inside), leave=leave, descriptor=inside)
+            yield Network(enter=partial(_enter, libc, inside), leave=leave, descriptor=inside)
         finally:
             os.close(inside)
     finally:
         os.close(outside)
 
 
-def _made(libc: ctypes.CDLL, leave: Callable[[], None]) -> int:
-    """A descriptor of a new namespace; only this thread is in it for a moment."""
+def _create(libc: ctypes.CDLL, leave: Callable[[], None]) -> int:
+    """Return a descriptor of a new namespace; this thread is in it for a moment only."""
     if libc.unshare(CLONE_NEWNET):
         raise MachineError(
-            f"The kernel gives no network namespace of its own to this user: {_why()}. Run barehop as root, or allow "
-            "user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)."
+            f"The kernel gives no network namespace of its own to this user: {_errno_text()}. Run barehop as root, or "
+            "allow user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)."
         )
     try:
         return os.open(OF_THIS_THREAD, os.O_RDONLY | os.O_CLOEXEC)
@@ -84,10 +84,10 @@ def _made(libc: ctypes.CDLL, leave: Callable[[], None]) -> int:
         leave()
 
 
-def _set(libc: ctypes.CDLL, descriptor: int) -> None:
+def _enter(libc: ctypes.CDLL, descriptor: int) -> None:
     if libc.setns(descriptor, CLONE_NEWNET):
-        raise MachineError(f"The kernel does not let this process enter a network namespace: {_why()}.")
+        raise MachineError(f"The kernel does not let this process enter a network namespace: {_errno_text()}.")
 
 
-def _why() -> str:
+def _errno_text() -> str:
     return os.strerror(ctypes.get_errno())

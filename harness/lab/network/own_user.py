@@ -1,4 +1,4 @@
-"""An ordinary user may make network namespaces in a user namespace, in which this process is its own root."""
+"""Gives an ordinary user the right to make network namespaces, by a user namespace in which this process is root."""
 
 import ctypes
 import os
@@ -16,41 +16,41 @@ from harness.start import module_command
 
 CLONE_NEWUSER = 0x10000000
 CAP_SYS_ADMIN = 21
-TRIAL_S = 20.0
-TRIAL = (sys.executable, *module_command("harness.lab.network.own_user"))
+PROBE_S = 20.0
+PROBE_COMMAND = (sys.executable, *module_command("harness.lab.network.own_user"))
 
 
 def may_make_networks(proc: Path = Path("/proc")) -> bool:
-    """Whether this process may make network namespaces as it is."""
-    found = re.search(r"^CapEff:\s+([0-9a-f]+)", read(proc / "self/status") or "", re.MULTILINE)
-    return bool(found and int(found[1], 16) >> CAP_SYS_ADMIN & 1)
+    """Return whether this process may make network namespaces as it is."""
+    match = re.search(r"^CapEff:\s+([0-9a-f]+)", read(proc / "self/status") or "", re.MULTILINE)
+    return bool(match and int(match[1], 16) >> CAP_SYS_ADMIN & 1)
 
 
 def can_gain_rights() -> bool:
-    """Whether this process may make network namespaces, or might after `gain_rights`: another one tries it."""
-    return may_make_networks() or _trial_succeeds()
+    """Return whether this process may make network namespaces, now or after `gain_rights`; another process tries it."""
+    return may_make_networks() or _probe_succeeds()
 
 
-def _trial_succeeds() -> bool:
+def _probe_succeeds() -> bool:
     try:
-        return read_output(TRIAL, TRIAL_S).code == 0
+        return read_output(PROBE_COMMAND, PROBE_S).code == 0
     except TimeoutError:
         return False
 
 
 def gain_rights() -> None:
-    """Enter a user namespace, and a network of it like the host's: only from there can we go to others and come back.
+    """Enter a user namespace and a network like the host's, the only place from which others can be entered and left.
 
-    Nothing is done where nothing is to be gained, and where the kernel refuses, all stays as it was. Our user and group
-    stay what they are, and so do our rights to everything outside; a program that we start has none of the new ones.
-    The kernel wants a process of one thread for this.
+    Does nothing where nothing is gained or where the kernel refuses. User, group and the rights to everything outside
+    stay the same; programs that this process starts get none of the new rights. The kernel wants a process of one
+    thread.
     """
     if may_make_networks():
         return
     user, group, values = os.geteuid(), os.getegid(), network_values()
     if ctypes.CDLL(None).unshare(CLONE_NEWUSER | CLONE_NEWNET):
         return
-    with suppress(OSError):  # a kernel that gives the namespace and no rights in it: what needs them will say so
+    with suppress(OSError):  # the namespace came without rights: what needs them reports it
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")

@@ -1,4 +1,4 @@
-"""The /sys of this thread's network: /sys itself shows the devices of the network in which it was mounted."""
+"""The /sys of this thread's network; /sys itself shows the devices of the network in which it was mounted."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ DEVICES = "/sys/class/net/"
 
 @contextmanager
 def seen_here(path: str) -> Iterator[Path]:
-    """`path` as this thread's network has it, through a mount that nobody else sees. Raises OSError."""
+    """Yield `path` as this thread's network has it, through a private mount. Raises OSError."""
     if not path.startswith(DEVICES):
         yield Path(path)
         return
@@ -33,8 +33,8 @@ def seen_here(path: str) -> Iterator[Path]:
 
 def _call(number: int, *arguments: object) -> int:
     libc = ctypes.CDLL(None, use_errno=True)
-    given = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
-    result = int(libc.syscall(ctypes.c_long(number), *given))
+    converted = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
+    result = int(libc.syscall(ctypes.c_long(number), *converted))
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return result

@@ -1,4 +1,4 @@
-"""Connection tracking in this thread's network, by a packet filter of ours that asks for the state of connections."""
+"""Connection tracking in this thread's network, by a packet filter of ours that uses the state of connections."""
 
 import sys
 from collections.abc import Iterable
@@ -17,30 +17,30 @@ WORD_BYTES = 4
 
 
 def set_tracking(*, on: bool) -> None:
-    """`nft add rule inet barehop input ct state established accept`, and the same for output; or none of it."""
+    """Add `nft add rule inet barehop input ct state established accept`, and the same for output; or remove both."""
     if on == is_tracking():
         return
     with filtering(NF_INET) as nft:
         if not on:
             nft.table("del", name=TABLE)
             return
-        _ask(nft, TABLE, HOOKS)
+        _add_state_rules(nft, TABLE, HOOKS)
 
 
 def track_at(hooks: Iterable[str]) -> None:
-    """The same at `hooks`, in a table that is a rung's."""
+    """Add the same rule at `hooks`, in the table of the network rung."""
     with filtering(NF_INET) as nft:
-        _ask(nft, RUNG_TABLE, hooks)
+        _add_state_rules(nft, RUNG_TABLE, hooks)
 
 
 def is_tracking() -> bool:
-    """Whether all rules of ours are there."""
+    """Return whether all rules of ours are there."""
     with filtering(NF_INET) as nft:
-        ours = [rule for rule in nft.get_rules() if rule.get_attr("NFTA_RULE_TABLE") == TABLE]
-        return sorted(rule.get_attr("NFTA_RULE_CHAIN") for rule in ours) == sorted(HOOKS)
+        rules = [rule for rule in nft.get_rules() if rule.get_attr("NFTA_RULE_TABLE") == TABLE]
+        return sorted(rule.get_attr("NFTA_RULE_CHAIN") for rule in rules) == sorted(HOOKS)
 
 
-def _ask(nft: Any, table: str, hooks: Iterable[str]) -> None:
+def _add_state_rules(nft: Any, table: str, hooks: Iterable[str]) -> None:
     nft.table("add", name=table)
     for hook in hooks:
         nft.chain("add", table=table, name=hook, hook=hook, type="filter", policy=ACCEPT)
@@ -57,4 +57,9 @@ def _established_accept() -> tuple[Any, ...]:
 
 
 def _word(value: int) -> dict[str, Any]:
-    return {"attrs": [("NFTA_DATA_VALUE", value.to_bytes(WORD_BYTES, sys.byteorder))]}
+    return data_value(value.to_bytes(WORD_BYTES, sys.byteorder))
+
+
+def data_value(value: bytes) -> dict[str, Any]:
+    """Return the netlink attribute of a constant."""
+    return {"attrs": [("NFTA_DATA_VALUE", value)]}

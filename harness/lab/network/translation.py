@@ -1,19 +1,19 @@
-"""Address translation in this thread's network, by a packet filter of ours: what a published port is made of."""
+"""Network address translation in this thread's network, by a packet filter of ours: the parts of a published port."""
 
 import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
 from harness.lab.network.netlink import filtering
+from harness.lab.network.tracking import ACCEPT, REGISTER, data_value
 from harness.model.rungs import SUBNET, Published, Untranslated
 
 TABLE = "barehop_nat"
 # linux/netfilter.h and linux/netfilter/nf_tables.h
-NF_IPV4, ACCEPT, RETURN, EQUAL = 2, 1, -5, 0
-REGISTER = 1
+NF_IPV4, RETURN, EQUAL = 2, -5, 0
 META_L4PROTO, META_IIFNAME = 16, 6
 NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
-SOURCE, DESTINATION, PORT = 12, 16, 2  # where they stand in those headers
+SOURCE, DESTINATION, PORT = 12, 16, 2  # offsets in those headers
 DNAT = 1
 PRIORITIES = {"prerouting": -100, "postrouting": 100}  # nft's dstnat and srcnat
 TCP = 6
@@ -23,20 +23,25 @@ Expression = list[Any]
 
 
 def publish(published: Published, ports: Iterable[int]) -> None:
-    """`ip daddr ADDRESS tcp dport PORT dnat to TO`, and `ip saddr SUBNET ip daddr TO tcp dport PORT masquerade`."""
+    """Add `ip daddr ADDRESS tcp dport PORT dnat to TO`, and `ip saddr SUBNET ip daddr TO tcp dport PORT masquerade`."""
     with filtering(NF_IPV4) as nft:
         nft.table("add", name=TABLE)
         for hook, priority in PRIORITIES.items():
             nft.chain("add", table=TABLE, name=hook, hook=hook, type="nat", policy=ACCEPT, priority=priority)
         for port in ports:
-            asked = [*_address(DESTINATION, published.address), *_port(port), *_to(published.to)]
-            nft.rule("add", table=TABLE, chain="prerouting", expressions=(asked,))
-            translated = [*_of_subnet(), *_address(DESTINATION, published.to), *_port(port), _genex("masq", {})]
-            nft.rule("add", table=TABLE, chain="postrouting", expressions=(translated,))
+            destination = [*_match_address(DESTINATION, published.address), *_match_port(port), *_dnat_to(published.to)]
+            nft.rule("add", table=TABLE, chain="prerouting", expressions=(destination,))
+            source = [
+                *_match_subnet(),
+                *_match_address(DESTINATION, published.to),
+                *_match_port(port),
+                _genex("masq", {}),
+            ]
+            nft.rule("add", table=TABLE, chain="postrouting", expressions=(source,))
 
 
 def leave_untranslated(untranslated: Untranslated) -> None:
-    """`nft insert rule ... prerouting iifname LINK return`: before the rules that are there."""
+    """Insert `nft insert rule ... prerouting iifname LINK return`, before the existing rules."""
     from pyroute2.nftables.expressions import verdict
 
     name = untranslated.link.encode().ljust(NAME_BYTES, b"\0")
@@ -45,43 +50,39 @@ def leave_untranslated(untranslated: Untranslated) -> None:
         nft.rule("insert", table=TABLE, chain="prerouting", expressions=(from_link, verdict(RETURN)))
 
 
-def _address(offset: int, address: str) -> Expression:
-    return [_loaded(NETWORK_HEADER, offset, 4), _equals(ipaddress.IPv4Address(address).packed)]
+def _match_address(offset: int, address: str) -> Expression:
+    return [_load(NETWORK_HEADER, offset, 4), _equals(ipaddress.IPv4Address(address).packed)]
 
 
-def _of_subnet() -> Expression:
+def _match_subnet() -> Expression:
     network = ipaddress.IPv4Network(SUBNET)
     masked = {
         "sreg": REGISTER,
         "dreg": REGISTER,
         "len": 4,
-        "mask": _data(network.netmask.packed),
-        "xor": _data(bytes(4)),
+        "mask": data_value(network.netmask.packed),
+        "xor": data_value(bytes(4)),
     }
-    return [_loaded(NETWORK_HEADER, SOURCE, 4), _genex("bitwise", masked), _equals(network.network_address.packed)]
+    return [_load(NETWORK_HEADER, SOURCE, 4), _genex("bitwise", masked), _equals(network.network_address.packed)]
 
 
-def _port(port: int) -> Expression:
-    """A destination port of TCP."""
+def _match_port(port: int) -> Expression:
+    """Match a destination port of TCP."""
     of_tcp = [_genex("meta", {"dreg": REGISTER, "key": META_L4PROTO}), _equals(bytes([TCP]))]
-    return [*of_tcp, _loaded(TRANSPORT_HEADER, PORT, 2), _equals(port.to_bytes(2, "big"))]
+    return [*of_tcp, _load(TRANSPORT_HEADER, PORT, 2), _equals(port.to_bytes(2, "big"))]
 
 
-def _to(address: str) -> Expression:
-    target = {"dreg": REGISTER, "data": _data(ipaddress.IPv4Address(address).packed)}
+def _dnat_to(address: str) -> Expression:
+    target = {"dreg": REGISTER, "data": data_value(ipaddress.IPv4Address(address).packed)}
     return [_genex("immediate", target), _genex("nat", {"type": DNAT, "family": NF_IPV4, "reg_addr_min": REGISTER})]
 
 
-def _loaded(header: int, offset: int, size: int) -> Any:
+def _load(header: int, offset: int, size: int) -> Any:
     return _genex("payload", {"dreg": REGISTER, "base": header, "offset": offset, "len": size})
 
 
 def _equals(value: bytes) -> Any:
-    return _genex("cmp", {"sreg": REGISTER, "op": EQUAL, "data": _data(value)})
-
-
-def _data(value: bytes) -> dict[str, Any]:
-    return {"attrs": [("NFTA_DATA_VALUE", value)]}
+    return _genex("cmp", {"sreg": REGISTER, "op": EQUAL, "data": data_value(value)})
 
 
 def _genex(name: str, attributes: dict[str, Any]) -> Any:

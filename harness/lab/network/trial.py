@@ -11,26 +11,26 @@ from harness.lab.network.netns import own_network
 from harness.lab.network.way import Way, way_of
 from harness.model import Settings
 
-A_PORT = 10_000
+PROBE_PORT = 10_000
 
 
 def network_rung_problems(settings: Settings) -> Iterator[str]:
-    """Why the network rung of an arm cannot be had here, if it cannot."""
-    way = way_of(settings)
-    if problem := _problem(way) if way.places else None:
+    """Yield why the network rung of an arm is not available here, if it is not."""
+    network_path = way_of(settings)
+    if problem := _probe_path(network_path) if network_path.places else None:
         yield problem
 
 
 @cache
-def _problem(way: Way) -> str | None:
-    """Tried once: a kernel stays what it is."""
+def _probe_path(network_path: Way) -> str | None:
+    """Build the path once and return the error, or None."""
     try:
-        with ExitStack() as until_tried:
-            networks = {place: until_tried.enter_context(own_network()) for place in way.places}
+        with ExitStack() as exit_stack:
+            networks = {place: exit_stack.enter_context(own_network()) for place in network_path.places}
             for network in networks.values():
                 with network.entered():
                     bring_up()
-            build(way, networks, [A_PORT])
+            build(network_path, networks, [PROBE_PORT])
     except MachineError as error:
         return str(error)
     return None

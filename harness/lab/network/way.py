@@ -1,4 +1,4 @@
-"""The whole way of a connection: a rung with all those that it stands on. Pure."""
+"""The network path of a connection: a rung with all the rungs below it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,9 +14,9 @@ BARE = "host"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What stands between the two ends of the connection `leg`: nginx's to the app, or the client's to nginx.
+    """What lies between the two ends of the connection `leg`: nginx to the app ("hop"), or client to nginx ("front").
 
-    The end that is connected to `listens` there; the other connects to `asked`. No `places`: both are where we are.
+    The server listens on `listens`, its peer connects to `asked`. Without `places`, both are in the present network.
     """
 
     rung: str = BARE
@@ -28,6 +28,7 @@ class Way:
 
     @property
     def relay(self) -> Relayed | None:
+        """The relay process on the path, or None."""
         return next((step for step in self.steps if isinstance(step, Relayed)), None)
 
 
@@ -35,27 +36,28 @@ BARE_WAY = Way()
 
 
 def way_of(settings: Settings) -> Way:
-    rungs = list(_upwards(settings.network))
+    """Return the network path of an arm."""
+    rungs = list(_rungs_up_to(settings.network))
     links = next((rung.links for rung in reversed(rungs) if rung.links), ())
     below = (step for rung in rungs[:-1] for step in rung.adds)
     return Way(
         rung=settings.network,
         leg=settings.network_leg,
         places=tuple(place for place in PLACES if any(place in rung.places for rung in rungs)),
-        steps=(*links, *map(_had_there, below), *rungs[-1].adds),
+        steps=(*links, *map(_made_optional, below), *rungs[-1].adds),
         listens=next(rung.listens for rung in reversed(rungs) if rung.listens),
         asked=next(rung.asked for rung in reversed(rungs) if rung.asked),
     )
 
 
-def _upwards(name: str) -> Iterator[NetworkRung]:
-    """The rung, after those below it."""
+def _rungs_up_to(name: str) -> Iterator[NetworkRung]:
+    """Yield the rungs below, then the rung itself."""
     rung = plugins.load(RUNGS, name, NetworkRung)
     if rung.below:
-        yield from _upwards(rung.below)
+        yield from _rungs_up_to(rung.below)
     yield rung
 
 
-def _had_there(step: Step) -> Step:
-    """A value that this kernel lacks is missed on the rung that adds it, and not on those above."""
+def _made_optional(step: Step) -> Step:
+    """Make a value optional: a kernel that lacks it misses it on the rung that adds it, and not on those above."""
     return replace(step, optional=True) if isinstance(step, Value) else step

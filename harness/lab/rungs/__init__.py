@@ -1,1 +1,1 @@
-"""The ladder: kernel mechanisms that a container is made of, one file each."""
+"""The rungs of the ladder: kernel mechanisms of containers, a file each."""

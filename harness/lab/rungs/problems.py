@@ -1,4 +1,4 @@
-"""Why rungs of the ladder cannot be had on this machine: each is tried out of sight, and taken away again."""
+"""Finds rungs that are not available on this machine, by a trial that leaves nothing behind."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,6 @@ from harness.model import Settings
 
 
 def rung_problems(settings: Settings) -> Iterator[str]:
-    """A sentence for each reason why an arm with these settings cannot be had here; other settings do not matter."""
+    """Yield why an arm's rungs are not available here; its other settings do not matter."""
     yield from network_rung_problems(settings)
     yield from sandbox_problems(settings)

@@ -1,1 +1,1 @@
-"""What servers are enclosed in: which steps that takes, where control groups lie, the filter of system calls."""
+"""Sandboxes of servers: their steps, their control groups, and their system call filter."""

@@ -1,4 +1,4 @@
-"""What a sandbox must have: the rungs of an arm taken together, in whatever order, and its CPU quota."""
+"""The sandbox of an arm: its rungs together, in any order, and its CPU quota."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ NAMESPACES: tuple[Namespace, ...] = ("user", "mount", "pid", "uts", "ipc", "cgro
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """`namespaces` are in the order of NAMESPACES."""
+    """The parts of a sandbox; `namespaces` are in the order of NAMESPACES."""
 
     cgroup: bool = False
     namespaces: tuple[Namespace, ...] = ()
@@ -24,15 +24,16 @@ class Sandbox:
 
 
 def sandbox_of(settings: Settings) -> Sandbox:
+    """Return the sandbox of an arm."""
     return taken_together([plugins.load(RUNGS, name, SandboxRung) for name in settings.sandbox], settings.cpu_quota)
 
 
 def taken_together(rungs: Sequence[SandboxRung], quota_cpus: float) -> Sandbox:
-    """A quota takes a control group."""
-    wanted = {kind for rung in rungs for kind in rung.namespaces}
+    """Merge rungs; a quota needs a control group."""
+    kinds = {kind for rung in rungs for kind in rung.namespaces}
     return Sandbox(
         cgroup=any(rung.cgroup for rung in rungs) or quota_cpus > 0,
-        namespaces=tuple(kind for kind in NAMESPACES if kind in wanted),
+        namespaces=tuple(kind for kind in NAMESPACES if kind in kinds),
         overlay=any(rung.overlay for rung in rungs),
         filtered=any(rung.filtered for rung in rungs),
         no_store_bypass=any(rung.no_store_bypass for rung in rungs),

@@ -1,8 +1,8 @@
-"""The system calls that a container may not make by default, and their numbers.
+"""The system calls that containers may not make by default, with their numbers.
 
-Docker's documentation lists them under "Significant syscalls blocked by the default profile" (Seccomp security
-profiles for Docker); podman's and containerd's defaults are nearly the same. Numbers: unistd_64.h of x86_64, and
-asm-generic/unistd.h for aarch64; from 424 on both have the same.
+Docker's documentation lists them under "Significant syscalls blocked by the default profile" (Seccomp security profiles
+for Docker); podman's and containerd's defaults are nearly the same. Numbers: unistd_64.h of x86_64, and
+asm-generic/unistd.h for aarch64; from 424 on both are the same.
 """
 
 from collections.abc import Mapping

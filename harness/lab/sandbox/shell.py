@@ -1,4 +1,4 @@
-"""A sandbox in commands that anyone can type."""
+"""A sandbox as shell commands."""
 
 import shlex
 import sys
@@ -7,40 +7,40 @@ from collections.abc import Iterable, Sequence
 from harness.lab.sandbox import enter
 from harness.lab.sandbox.steps import BARE, Enclosure
 
-NOTED = 'pids="${pids:+$pids }$!"'
+NOTE_PID = 'pids="${pids:+$pids }$!"'
 
 
 def commands(enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
-    """Everything from making its control groups to the server itself, in order."""
-    unshared = [f"{unshare(enclosure)} /bin/sh  # and in there:"] if enclosure.namespaces else []
-    return [*groups_made(enclosure), *joined(enclosure), *unshared, *inside(enclosure, argv)]
+    """Return the commands from making the control groups to the server itself."""
+    shell = [f"{unshare(enclosure)} /bin/sh  # and in there:"] if enclosure.namespaces else []
+    return [*_group_commands(enclosure), *_join_commands(enclosure), *shell, *inside(enclosure, argv)]
 
 
-def groups_made(enclosure: Enclosure) -> list[str]:
+def _group_commands(enclosure: Enclosure) -> list[str]:
     return [f"mkdir {shlex.quote(str(group))}" for group in enclosure.groups]
 
 
-def joined(enclosure: Enclosure) -> list[str]:
+def _join_commands(enclosure: Enclosure) -> list[str]:
     return [step.shell for step in enclosure.joins]
 
 
 def unshare(enclosure: Enclosure) -> str:
-    """util-linux 2.36 or later. Root enters its user namespace only at the end, see `inside`."""
-    first = [] if enclosure.as_root else ["--user", "--map-current-user", "--keep-caps"]
-    others = [f"--{kind}" for kind in enclosure.namespaces if kind != "user"]
-    forked = ["--fork", "--kill-child"] if is_forked(enclosure) else []
-    return " ".join(["unshare", *first, *others, *forked]) if first or others else ""
+    """Return the unshare command (util-linux 2.36 or later). Root enters its user namespace last, see `inside`."""
+    user = [] if enclosure.as_root else ["--user", "--map-current-user", "--keep-caps"]
+    kinds = [f"--{kind}" for kind in enclosure.namespaces if kind != "user"]
+    fork = ["--fork", "--kill-child"] if _is_forked(enclosure) else []
+    return " ".join(["unshare", *user, *kinds, *fork]) if user or kinds else ""
 
 
-def is_forked(enclosure: Enclosure) -> bool:
-    """Whether the server is a child of what was started."""
+def _is_forked(enclosure: Enclosure) -> bool:
+    """Return whether the server is a child of the started process."""
     return "pid" in enclosure.namespaces
 
 
 def inside(enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
-    """What is done in the namespaces, up to the server; what no ordinary command does, a program of ours does.
+    """Return the commands inside the namespaces, up to the server; enter.py takes the steps that have no command.
 
-    Mounting is one of these for an ordinary user: mount(8) asks who one is, not what one may.
+    For an ordinary user these include mounts: mount(8) checks the user, not the capabilities.
     """
     mounts = [step.shell for step in enclosure.mounts] if enclosure.as_root else []
     last = enclosure.last_words if enclosure.as_root else (*enclosure.mount_words, *enclosure.last_words)
@@ -49,32 +49,32 @@ def inside(enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
 
 
 def branch(name: str, enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
-    """What the script does when it is called with `name`: inside."""
+    """Return the branch of the script's `case` that runs the server inside its namespaces."""
     return [f"{name})", *(f"    {line}" for line in inside(enclosure, argv)), "    ;;"]
 
 
 def started(name: str, enclosure: Enclosure, before: str, argv: Sequence[str]) -> list[str]:
-    """Lines of a script that start a server, with words `before` its command line; it calls itself to be inside."""
+    """Return lines that start a server with the prefix `before`; to get inside, the script calls itself."""
     if enclosure == BARE:
-        return [f"{before} {shlex.join(argv)} &", NOTED]
+        return [f"{before} {shlex.join(argv)} &", NOTE_PID]
     entering = " ".join(filter(None, ["exec", before, unshare(enclosure), f'/bin/sh -e "$self" {name}']))
-    held = ['held="$held $!"'] if is_forked(enclosure) else []  # unshare keeps SIGTERM from its child
+    note_forked = ['held="$held $!"'] if _is_forked(enclosure) else []  # unshare keeps SIGTERM from its child
     return [
-        *groups_made(enclosure),
+        *_group_commands(enclosure),
         "(",
-        *(f"    {line}" for line in (*joined(enclosure), entering)),
+        *(f"    {line}" for line in (*_join_commands(enclosure), entering)),
         ") &",
-        NOTED,
-        *held,
+        NOTE_PID,
+        *note_forked,
     ]
 
 
 def ended(enclosures: Iterable[Enclosure]) -> list[str]:
-    """Control groups can be removed when nobody is in them any more, which takes a moment."""
-    every = list(enclosures)
-    groups = shlex.join(str(group) for one in every for group in one.groups)
-    killed = ["sleep 0.5", "kill -KILL $held 2>/dev/null || true"] if any(map(is_forked, every)) else []
-    removed = [f"for _ in 1 2 3 4 5; do rmdir {groups} 2>/dev/null && break; sleep 0.2; done"] if groups else []
-    # Twice, because an nginx that is still starting heeds a signal only when the next one comes.
-    asked = ["kill $pids 2>/dev/null || true", "sleep 0.5", "kill $pids 2>/dev/null || true"]
-    return [*asked, *killed, "wait", *removed]
+    """Return lines that stop the servers and remove their control groups, which takes a moment."""
+    all_enclosures = list(enclosures)
+    groups = shlex.join(str(group) for enclosure in all_enclosures for group in enclosure.groups)
+    kill = ["sleep 0.5", "kill -KILL $held 2>/dev/null || true"] if any(map(_is_forked, all_enclosures)) else []
+    remove = [f"for _ in 1 2 3 4 5; do rmdir {groups} 2>/dev/null && break; sleep 0.2; done"] if groups else []
+    # Twice, because an nginx that is still starting handles a signal only when the next one comes.
+    stop = ["kill $pids 2>/dev/null || true", "sleep 0.5", "kill $pids 2>/dev/null || true"]
+    return [*stop, *kill, "wait", *remove]

@@ -1,4 +1,4 @@
-"""Tries a sandbox on a process that does nothing, and takes it away again."""
+"""Tries a sandbox on a process that does nothing."""
 
 import json
 import os
@@ -14,10 +14,10 @@ from harness.lab.sandbox.asked import Sandbox, sandbox_of
 from harness.lab.sandbox.enclosures import enclosed
 from harness.model import Settings
 
-ENDS_S = 10.0
-NOTHING = ("/bin/sh", "-c", "exit 0")
-WHY = {
-    "no-store-bypass": "This CPU knows no such switch, or the kernel was booted so that it is out of reach. ",
+PROBE_S = 10.0
+PROBE_COMMAND = ("/bin/sh", "-c", "exit 0")
+REASONS = {
+    "no-store-bypass": "This CPU has no such switch, or the kernel was booted without it. ",
     "mount overlay": "The kernel has no overlay file system, or none over the root for this user. ",
     "seccomp": "The kernel was built without filters of system calls. ",
     "unshare user": "The kernel gives this user no user namespace. ",
@@ -25,52 +25,52 @@ WHY = {
 
 
 def sandbox_problems(settings: Settings) -> Iterator[str]:
-    """Why the sandbox of an arm cannot be had here, rung by rung, or only all of it together."""
+    """Yield why the sandbox of an arm is not available here, for each rung, or else for all of them together."""
     alone = [Settings(sandbox=(name,)) for name in settings.sandbox]
     quota = [Settings(cpu_quota=settings.cpu_quota)] if settings.cpu_quota else []
     parts = [*alone, *quota]
-    found = [text for part in parts if (text := _told(part))]
-    together = [_told(settings)] if len(parts) > 1 and not found else []
-    yield from filter(None, dict.fromkeys([*found, *together]))
+    problems = [text for part in parts if (text := _problem_sentence(part))]
+    together = [_problem_sentence(settings)] if len(parts) > 1 and not problems else []
+    yield from filter(None, dict.fromkeys([*problems, *together]))
 
 
-def _told(settings: Settings) -> str:
-    problem = _problem(sandbox_of(settings))
+def _problem_sentence(settings: Settings) -> str:
+    problem = _probe_sandbox(sandbox_of(settings))
     quota = f"cpu_quota = {settings.cpu_quota:g}" if settings.cpu_quota else ""
     rungs = f"sandbox = {json.dumps(settings.sandbox)}" if settings.sandbox else ""
-    return f"{' with '.join(filter(None, (rungs, quota)))} cannot be had here: {problem}" if problem else ""
+    return f"{' with '.join(filter(None, (rungs, quota)))} is not available here: {problem}" if problem else ""
 
 
 @cache
-def _problem(sandbox: Sandbox) -> str:
-    """Tried once: a kernel stays what it is. "" where there is none."""
+def _probe_sandbox(sandbox: Sandbox) -> str:
+    """Try the sandbox once and return the problem, or ""."""
     with TemporaryDirectory() as directory:
-        place = Path(directory)
-        scratch = (tmpfs_parent() or place) / private_name()
+        path = Path(directory)
+        scratch = (tmpfs_parent() or path) / private_name()
         try:
-            enclosure = enclosed(sandbox, "trial", scratch, (scratch, place))
+            enclosure = enclosed(sandbox, "trial", scratch, (scratch, path))
             for path, content in enclosure.files:
                 path.write_bytes(content)
             service = Service(
-                "a trial", NOTHING, place / "log", directories=(scratch, *enclosure.groups), steps=enclosure.words
+                "a trial", PROBE_COMMAND, path / "log", directories=(scratch, *enclosure.groups), steps=enclosure.words
             )
             with running(service) as started:
-                started.wait(ENDS_S)
-                refused = started.keeper.returncode != 0
+                started.wait(PROBE_S)
+                is_refused = started.keeper.returncode != 0
         except (MachineError, StackError) as error:
-            return _one_line(str(error))
-        return _refusal(log_tail(service.log).strip()) if refused else ""
+            return _sentence(str(error))
+        return _refusal_sentence(log_tail(service.log).strip()) if is_refused else ""
 
 
-def _refusal(log: str) -> str:
-    why = next((reason for step, reason in WHY.items() if log.startswith(step)), "")
-    return f"{log}. {why}{_way_out()}"
+def _refusal_sentence(log: str) -> str:
+    reason = next((reason for step, reason in REASONS.items() if log.startswith(step)), "")
+    return f"{log}. {reason}{_advice()}"
 
 
-def _one_line(text: str) -> str:
+def _sentence(text: str) -> str:
     sentence = " ".join(text.split())
-    return sentence if sentence.endswith(".") else f"{sentence}. {_way_out()}"
+    return sentence if sentence.endswith(".") else f"{sentence}. {_advice()}"
 
 
-def _way_out() -> str:
+def _advice() -> str:
     return "Leave it out." if os.geteuid() == 0 else "Run barehop as root, or leave it out."

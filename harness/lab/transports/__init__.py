@@ -1,1 +1,1 @@
-"""One file a transport: how nginx reaches the application."""
+"""Transports, a file each: how nginx reaches the application."""

@@ -240,14 +240,14 @@ def meddled_with(values: Path, then: Callable[[Switch, Kernel], object]) -> None
 
 
 def test_a_value_that_somebody_else_has_given_is_reported_and_left_alone(values: Path) -> None:
-    with pytest.raises(MachineError, match=r"Somebody else has made .*budget 250, which was 300"):
+    with pytest.raises(MachineError, match=r"Another process has set .*budget to 250; it was 300"):
         meddled_with(values, lambda _switch, _other: None)
     assert now(values) == BEFORE | {"budget": "250"}
     assert recovered(values) == []
 
 
 def test_somebody_elses_value_is_noticed_before_it_is_written_over(values: Path) -> None:
-    with pytest.raises(MachineError, match=r"Somebody else has made .*budget 250 while a run had made it 200"):
+    with pytest.raises(MachineError, match=r"Another process has set .*budget to 250, while a run had set it to 200"):
         meddled_with(values, lambda switch, other: switch.to(other))
     assert now(values) == BEFORE | {"budget": "250"}
 
@@ -257,14 +257,14 @@ def fail(_switch: Switch, _other: Kernel) -> None:
 
 
 def test_a_failure_and_a_foreign_value_are_told_together(values: Path) -> None:
-    with pytest.raises(StackError, match=r"(?s)nginx ended.*Somebody else has made .*budget 250"):
+    with pytest.raises(StackError, match=r"(?s)nginx ended.*Another process has set .*budget to 250"):
         meddled_with(values, fail)
 
 
 def test_a_killed_runs_foreign_value_is_told_at_the_next_start(values: Path) -> None:
     assert killed_at(lines_of_a_run(values) // 2, values)
     (values / "budget").write_text("250")
-    assert any("Somebody else has made" in sentence for sentence in recovered(values))
+    assert any("Another process has set" in sentence for sentence in recovered(values))
     assert now(values) == BEFORE | {"budget": "250"}
 
 
@@ -274,7 +274,7 @@ def test_after_another_boot_the_journal_is_dropped_and_nothing_written(values: P
     (tmp_path / "other/proc/sys/kernel/random").mkdir(parents=True)
     (tmp_path / "other/proc/sys/kernel/random/boot_id").write_text("another")
     [sentence] = recovered(values, Roots(tmp_path / "other"))
-    assert "booted since" in sentence
+    assert "rebooted after" in sentence
     assert now(values) == left
     assert not (state() / JOURNAL).exists()
 
@@ -331,7 +331,7 @@ def test_a_journal_that_is_none_is_left_for_somebody_to_look_at(values: Path) ->
     state().mkdir()
     (state() / JOURNAL).write_text("{}")
     (state() / JOURNAL).chmod(0o600)
-    with pytest.raises(MachineError, match="is not a journal of barehop's"):
+    with pytest.raises(MachineError, match="is not a journal of barehop"):
         recovered(values)
     with pytest.raises(MachineError, match="Run barehop restore first"), journaled(state(), ()):
         pytest.fail("it was let in")
@@ -345,7 +345,7 @@ def lose_a_file(values: Path) -> None:
 
 
 def test_a_value_that_cannot_be_put_back_stays_in_the_journal(values: Path) -> None:
-    with pytest.raises(MachineError, match="cannot be made 300 again"):
+    with pytest.raises(MachineError, match="cannot be set back to 300"):
         lose_a_file(values)
     assert (state() / JOURNAL).exists()
     (values / "away").rename(values / "budget")

@@ -126,7 +126,7 @@ def test_a_value_that_is_not_back_after_it_was_written_is_a_problem_with_the_com
     (tmp_path / "proc/sys/vm/dirty_bytes").write_text("8192000")
     [problem] = put_back(found)
     assert problem.stays
-    assert f"Type as root: echo '0' > {tmp_path}/proc/sys/vm/dirty_bytes" in problem.sentence
+    assert f"Run as root: echo '0' > {tmp_path}/proc/sys/vm/dirty_bytes" in problem.sentence
 
 
 @AS_ROOT
@@ -151,10 +151,10 @@ def test_a_trial_write_of_the_old_value_finds_what_the_kernel_would_not_take_bac
         ("kernel.msg_next_id", "1", "an action"),
         ("fs.binfmt_misc.status", "0", "an action"),
         ("kernel.core_pattern", "core", "a program"),
-        ("kernel.modules_disabled", "1", "until it is booted"),
-        ("kernel.kexec_load_disabled", "1", "until it is booted"),
-        ("kernel.yama.ptrace_scope", "3", "until it is booted"),
-        ("kernel.unprivileged_bpf_disabled", "1", "until it is booted"),
+        ("kernel.modules_disabled", "1", "until it is rebooted"),
+        ("kernel.kexec_load_disabled", "1", "until it is rebooted"),
+        ("kernel.yama.ptrace_scope", "3", "until it is rebooted"),
+        ("kernel.unprivileged_bpf_disabled", "1", "until it is rebooted"),
     ],
 )
 def test_what_can_never_be_put_back_is_known(name: str, text: str, reason: str) -> None:
@@ -171,8 +171,8 @@ def test_ordinary_values_can(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"drop_caches": 3}, "can only be written|could not be put back"),
-        ({"compact_memory": 1}, "can only be written|could not be put back"),
+        ({"drop_caches": 3}, "is write-only|could not be restored"),
+        ({"compact_memory": 1}, "is write-only|could not be restored"),
         ({"dirty_bytes": 8192000, "dirty_ratio": 30}, "exclude each other in one arm"),
         ({"overcommit_kbytes": 7_000_000}, ""),
     ],

@@ -113,7 +113,7 @@ def test_the_lock_of_the_machine_is_met_in_other_namespaces(tmp_path: Path, name
     with holding(HOLD, environment=environment(tmp_path)):
         text = tried(environment(tmp_path / "other"), *NAMESPACES[namespaces])
     assert text.startswith("Another run of barehop is measuring on this machine.")
-    assert ("cannot be seen from here" in text) == (namespaces == "process and mount")
+    assert ("is not visible from here" in text) == (namespaces == "process and mount")
 
 
 @AS_ROOT

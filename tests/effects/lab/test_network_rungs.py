@@ -86,7 +86,7 @@ def test_what_this_kernel_lacks_is_a_sentence() -> None:
     without = Way(rung="odd", places=("near",), steps=(Value("near", "net/no/such", "1", optional=True),))
     with own_network() as network:
         build(without, {"near": network}, [])
-        with pytest.raises(MachineError, match=r"network = 'odd' cannot be had here: net\.no\.such: No such file"):
+        with pytest.raises(MachineError, match=r"network = 'odd' is not available here: net\.no\.such: No such file"):
             build(lacking, {"near": network}, [])
 
 

@@ -162,7 +162,7 @@ def test_a_value_that_the_kernel_refuses_or_changes_is_told_before_anything_star
         'knobs."route.congctl"',
     ]
     assert "Did you mean 'net.ipv4.tcp_sack'?" in problems
-    assert "the kernel makes 16 of it" in problems
+    assert "the kernel changes it to 16" in problems
     assert problems.count("the kernel refuses it") == 2
 
 

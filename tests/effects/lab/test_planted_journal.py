@@ -57,13 +57,13 @@ def test_a_journal_of_our_own_is_used(roots: Roots) -> None:
 def test_a_path_that_is_no_value_of_the_kernel_is_refused(roots: Roots, path: str) -> None:
     (roots.top / "sys/link").symlink_to(roots.top / "victim")
     plant(roots, path.format(top=roots.top))
-    refused(roots, "is no value of the kernel. Nothing was changed")
+    refused(roots, "is not a kernel value. Nothing was changed")
 
 
 @pytest.mark.parametrize("before", ["60\n70", "x" * 5000, "\x1b[2J"])
 def test_a_text_that_is_no_value_is_refused(roots: Roots, before: str) -> None:
     plant(roots, value_of(roots), before)
-    refused(roots, "is no value of one line")
+    refused(roots, "is not one line of text")
 
 
 def test_the_program_that_the_kernel_starts_is_never_written(roots: Roots) -> None:
@@ -104,7 +104,7 @@ def linked_directory(journal: Path) -> None:
 @pytest.mark.parametrize("change", [link, second_name, pipe, open_mode, open_directory, linked_directory])
 def test_what_others_may_have_put_there_is_refused(roots: Roots, change: Callable[[Path], None]) -> None:
     change(plant(roots, value_of(roots)))
-    refused(roots, "Nothing in it is used. Look at it and remove it")
+    refused(roots, "Nothing in it is used. Examine and remove it")
 
 
 def foreign_journal(journal: Path) -> None:

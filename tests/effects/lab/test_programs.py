@@ -59,12 +59,12 @@ def test_an_nginx_before_1_18_is_too_old(tmp_path: Path) -> None:
 )
 def test_what_is_no_nginx_is_not_taken_for_one(tmp_path: Path, says: str) -> None:
     path = program(tmp_path / "other", f"echo '{says}'")
-    assert sentence(path) == f"{path} -V says no version of nginx but: {says!r}. Name another nginx."
+    assert sentence(path) == f"{path} -V shows no version of nginx but: {says!r}. Name another nginx."
 
 
 def test_a_program_that_says_garbage_is_quoted(tmp_path: Path) -> None:
     path = program(tmp_path / "garbage", r"printf '\377\376'")
-    assert sentence(path).startswith(f"{path} -V says no version of nginx but: ")
+    assert sentence(path).startswith(f"{path} -V shows no version of nginx but: ")
 
 
 def test_a_program_that_cannot_be_run_is_a_sentence(tmp_path: Path) -> None:

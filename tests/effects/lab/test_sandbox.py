@@ -191,6 +191,6 @@ def is_served(target: Target) -> bool:
 def test_what_cannot_be_had_is_told_in_one_sentence_with_the_way_out() -> None:
     if platform.machine() == "x86_64" and "ssbd" not in possible("ssbd"):
         (problem,) = rung_problems(Settings(sandbox=("ssbd",)))
-        assert problem.startswith('sandbox = ["ssbd"] cannot be had here: no-store-bypass: ')
+        assert problem.startswith('sandbox = ["ssbd"] is not available here: no-store-bypass: ')
         assert "eave it out." in problem
     assert list(rung_problems(Settings())) == []

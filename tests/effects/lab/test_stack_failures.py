@@ -72,7 +72,8 @@ def test_an_honest_stranger_on_nginxs_port_is_named_as_such(tmp_path: Path) -> N
     with impostor(f"{target.host}:{target.port}"):
         sentence = failure(blueprint)
     assert sentence == (
-        f"Arm 'tcp' was served by nobody instead of {blueprint.server('tcp')}. Is another server in the way?"
+        f"Arm 'tcp' was served by no upstream instead of {blueprint.server('tcp')}. "
+        "Another server may use the same address."
     )
 
 
@@ -101,7 +102,7 @@ def test_a_worker_that_was_replaced_is_noticed(tmp_path: Path, role: str) -> Non
     with stack_of(blueprint_for(tmp_path)) as stack:
         stack.check()
         os.kill(stack.pids[role][0], signal.SIGKILL)
-        with pytest.raises(StackError, match=rf"the workers {stack.pids[role][0]} that began the session are now"):
+        with pytest.raises(StackError, match=rf"the workers {stack.pids[role][0]} of this session's start are now"):
             eventually(stack.check)
 
 
@@ -118,7 +119,7 @@ def test_a_disk_socket_on_tmpfs_is_refused(tmp_path: Path) -> None:
     blueprint = blueprint_for(tmp_path, arm(transport="uds-dir"), machine=wrong)
     with (
         stack_of(blueprint) as stack,
-        pytest.raises(MachineError, match="lies on tmpfs, which is not what a socket"),
+        pytest.raises(MachineError, match="lies on tmpfs, but this transport needs"),
     ):
         prove([stack])
 
@@ -127,7 +128,7 @@ def test_a_tmpfs_socket_on_a_disk_is_refused(tmp_path: Path) -> None:
     machine = machine_of(tmp_path)
     wrong = replace(machine, parents={"tmpfs": machine.parents["directory"], "directory": None})
     blueprint = blueprint_for(tmp_path, arm(transport="uds-tmpfs"), machine=wrong)
-    with stack_of(blueprint) as stack, pytest.raises(MachineError, match="which is not what a socket on 'tmpfs' needs"):
+    with stack_of(blueprint) as stack, pytest.raises(MachineError, match="but this transport needs 'tmpfs'"):
         prove([stack])
 
 
@@ -149,8 +150,8 @@ def test_a_machine_without_the_right_directory_says_what_each_transport_needs(tm
     arms = [arm(), arm("a", transport="uds-tmpfs"), arm("b", transport="uds-dir")]
     scratch, tmpfs, directory = stack_problems(arms, machine)
     assert scratch == "There is no directory to put scratch files in. Set TMPDIR to one that you may write to."
-    assert tmpfs.startswith("uds-tmpfs needs a directory on tmpfs with room in it, which this user may write to")
-    assert directory.startswith("uds-dir needs a directory that is not on tmpfs, with room in it")
+    assert tmpfs.startswith("uds-tmpfs needs a writable directory with free space on tmpfs")
+    assert directory.startswith("uds-dir needs a writable directory with free space that is not on tmpfs")
 
 
 FLASKISH = "class App:\n    def __call__(self, environ, start_response): ...\napp = App()\n"

@@ -93,7 +93,7 @@ def test_a_transport_without_a_place_is_left_out_like_a_rung(monkeypatch: pytest
     three = read('[arms.tcp]\n[arms.tmpfs]\ntransport = "uds-tmpfs"\n[arms.disk]\ntransport = "uds-dir"\n')
     rest = available(three, {**PLACES, "tmpfs": None})
     assert names(rest) == ["tcp", "disk", "control"]
-    assert rest.left_out["tmpfs"].startswith("uds-tmpfs needs a directory on tmpfs")
+    assert rest.left_out["tmpfs"].startswith("uds-tmpfs needs a writable directory with free space on tmpfs")
     assert "mount -t tmpfs" in rest.left_out["tmpfs"]
     two = read('[arms.tcp]\n[arms.tmpfs]\ntransport = "uds-tmpfs"\n')
     assert available(two, {**PLACES, "tmpfs": None}) == two

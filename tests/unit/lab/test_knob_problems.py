@@ -68,20 +68,20 @@ def test_what_can_be_changed_is_no_problem_where_it_is_allowed(roots: Roots, nam
     assert problems(roots, name, value) == []
     asked = problems(roots, name, value, allow_global=False)
     assert len(asked) == (not name.startswith("boot."))
-    assert all("Say run --allow-global" in problem for problem in asked)
+    assert all("Allow it with run --allow-global" in problem for problem in asked)
 
 
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("cpu.smt", "off", '"off": this machine has no such thing. Leave it out.'),
+        ("cpu.smt", "off", '"off": not available on this machine. Leave it out.'),
         (
             "thp.enabled",
             "sometimes",
             '"sometimes": /sys/kernel/mm/transparent_hugepage/enabled takes one of always, madvise, never. '
             "Choose from these.",
         ),
-        ("kernel.version", "7", '"7": /proc/sys/kernel/version can only be read here. Leave it out.'),
+        ("kernel.version", "7", '"7": /proc/sys/kernel/version is read-only here. Leave it out.'),
         (
             "kernel.sched_autogroup",
             1,
@@ -90,7 +90,7 @@ def test_what_can_be_changed_is_no_problem_where_it_is_allowed(roots: Roots, nam
         (
             "boot.isolcpus",
             "1",
-            '"1": this can only be chosen when the kernel is booted. Run the experiment without it, boot with '
+            '"1": this can only be set when the kernel is booted. Run the experiment without it, boot with '
             "isolcpus=1 on the kernel's command line, run it again, and compare: barehop compare DIR DIR.",
         ),
     ],

@@ -26,7 +26,7 @@ def here(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("app", ["app.main:app", "app.wsgi:app"])
 def test_an_application_of_the_same_name_is_named_once_with_the_setting(here: Path, app: str) -> None:
     assert sentences(here, app=app) == [
-        f"The application {app} is barehop's own. The current directory has one of this name, too: "
+        f"The application {app} is barehop's own. The current directory contains one of the same name: "
         "--set arm.app_dir=. measures it."
     ]
 

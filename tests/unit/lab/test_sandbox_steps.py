@@ -73,10 +73,8 @@ def test_every_step_is_one_that_the_program_knows(name: str, as_root: bool) -> N
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_a_rung_says_what_it_stands_for_and_how_anyone_can_have_it(name: str) -> None:
-    rung = plugins.load(RUNGS, name, SandboxRung)
-    assert len(rung.stands_for) > 20
-    assert any("COMMAND" in line for line in rung.by_hand)
+def test_a_rung_says_what_it_stands_for(name: str) -> None:
+    assert len(plugins.load(RUNGS, name, SandboxRung).stands_for) > 20
 
 
 def test_a_quota_takes_a_control_group_and_is_written_before_anybody_is_in_it() -> None:

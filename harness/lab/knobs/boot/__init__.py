@@ -1,1 +1,1 @@
-"""What only booting changes: such a value is a condition that the kernel was booted with it."""
+"""Boot parameters: such a knob requires that the kernel was booted with its value."""

@@ -1,4 +1,4 @@
-"""CPUs that leave the kernel's deferred work to others, like 2,3."""
+"""CPUs that leave RCU callbacks to other CPUs, like 2,3."""
 
 from harness.model.knobs import Knob, boot_cpus_problem
 

@@ -1,18 +1,12 @@
-"""Who chooses the frequency of each CPU: performance, powersave, schedutil, ..."""
+"""Frequency governor of each CPU: performance, powersave, schedutil, ..."""
 
-from harness.model import KnobValue
-from harness.model.knobs import FileText, Knob
+from harness.model.knobs import FileText, Knob, text_like
 
-FILE = "/sys/devices/system/cpu/cpufreq/policy*/scaling_governor"
-
-
-def problem(value: KnobValue) -> str | None:
-    return None if isinstance(value, str) else "must be text like performance."
-
+GOVERNOR = "/sys/devices/system/cpu/cpufreq/policy*/scaling_governor"
 
 PLUGIN = Knob(
     scope="global",
     touches="both",
-    problem=problem,
-    changes=lambda value: (FileText(FILE, str(value), choices="scaling_available_governors"),),
+    problem=text_like("performance"),
+    changes=lambda value: (FileText(GOVERNOR, str(value), choices="scaling_available_governors"),),
 )

@@ -1,18 +1,10 @@
-"""In a virtual machine, how long a CPU without work looks for some before it halts, in nanoseconds."""
+"""Nanoseconds that an idle CPU of a virtual machine polls for work before it halts."""
 
-from harness.model import KnobValue
-from harness.model.knobs import FileText, Knob
-
-FILE = "/sys/module/haltpoll/parameters/guest_halt_poll_ns"
-
-
-def problem(value: KnobValue) -> str | None:
-    return None if isinstance(value, int) and value >= 0 else "must be 0 or more."
-
+from harness.model.knobs import FileText, Knob, whole_number
 
 PLUGIN = Knob(
     scope="global",
     touches="both",
-    problem=problem,
-    changes=lambda value: (FileText(FILE, str(value)),),
+    problem=whole_number(0),
+    changes=lambda value: (FileText("/sys/module/haltpoll/parameters/guest_halt_poll_ns", str(value)),),
 )

@@ -1,19 +1,10 @@
-"""The largest packet on lo in bytes, 65536 by default: smaller ones cut large answers into segments."""
+"""Largest packet on lo in bytes, 65536 by default: a smaller one cuts large answers into segments."""
 
-from harness.model import KnobValue
-from harness.model.knobs import Knob, LoAttribute
-
-LEAST, MOST = 1280, 65536  # below, the kernel takes IPv6 from the interface
-
-
-def problem(value: KnobValue) -> str | None:
-    good = isinstance(value, int) and LEAST <= value <= MOST
-    return None if good else f"must be a whole number from {LEAST} to {MOST}."
-
+from harness.model.knobs import Knob, LoAttribute, whole_number
 
 PLUGIN = Knob(
     scope="device",
     touches="tcp",
-    problem=problem,
+    problem=whole_number(1280, 65536),  # below 1280, the kernel removes IPv6 from the interface
     changes=lambda value: (LoAttribute("mtu", int(value)),),
 )

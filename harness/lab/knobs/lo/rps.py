@@ -1,21 +1,13 @@
-"""CPUs that packets of lo are received on (receive packet steering), like "0-1"; "none": where they were sent."""
+"""CPUs that receive packets of lo (receive packet steering), like "0-1"; "none": the CPU that sent them."""
 
 from harness.model import KnobValue
-from harness.model.knobs import FileText, Knob, cpus_of
+from harness.model.knobs import FileText, Knob, cpu_list, cpus_of
 
-FILE = "/sys/class/net/lo/queues/rx-0/rps_cpus"  # Documentation/networking/scaling.rst
-
-
-def problem(value: KnobValue) -> str | None:
-    try:
-        mask(value)
-    except ValueError:
-        return 'must be a list of CPUs like "0-1" or "0,2", or "none".'
-    return None
+RPS_CPUS = "/sys/class/net/lo/queues/rx-0/rps_cpus"  # Documentation/networking/scaling.rst
 
 
-def mask(value: KnobValue) -> str:
-    """The kernel's form of a list of CPUs: groups of 32 bits in hexadecimal. Raises ValueError."""
+def cpu_mask(value: KnobValue) -> str:
+    """Return the kernel's mask of a list of CPUs: groups of 32 bits in hexadecimal. Raises ValueError."""
     bits = sum(1 << cpu for cpu in (() if value == "none" else cpus_of(str(value))))
     text = f"{bits:x}"
     groups = [text[max(end - 8, 0) : end] for end in range(len(text), 0, -8)]
@@ -25,6 +17,6 @@ def mask(value: KnobValue) -> str:
 PLUGIN = Knob(
     scope="device",
     touches="tcp",
-    problem=problem,
-    changes=lambda value: (FileText(FILE, mask(value), "mask"),),
+    problem=cpu_list("none"),
+    changes=lambda value: (FileText(RPS_CPUS, cpu_mask(value), "mask"),),
 )

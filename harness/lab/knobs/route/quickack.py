@@ -1,16 +1,10 @@
-"""1: every segment on lo is acknowledged at once, instead of with the answer; 0 by default."""
+"""1: every segment on lo is acknowledged at once instead of with the response; 0 by default."""
 
-from harness.model import KnobValue
-from harness.model.knobs import Knob, LoRoute
-
-
-def problem(value: KnobValue) -> str | None:
-    return None if value in (0, 1) else "must be 0 or 1."
-
+from harness.model.knobs import Knob, LoRoute, one_of
 
 PLUGIN = Knob(
     scope="network",
     touches="tcp",
-    problem=problem,
+    problem=one_of(0, 1),
     changes=lambda value: (LoRoute("quickack", int(value)),),
 )

@@ -1,1 +1,1 @@
-"""Knobs of the scheduler: of the servers alone, or of the machine."""
+"""Knobs of the scheduler, for the servers or for the whole machine."""

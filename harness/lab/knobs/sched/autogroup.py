@@ -1,18 +1,10 @@
-"""1: sessions share the CPUs, whatever their number of processes; 0: processes do."""
+"""1: terminal sessions share the CPUs equally, whatever their number of processes; 0: processes do."""
 
-from harness.model import KnobValue
-from harness.model.knobs import FileText, Knob
-
-FILE = "/proc/sys/kernel/sched_autogroup_enabled"
-
-
-def problem(value: KnobValue) -> str | None:
-    return None if value in (0, 1) else "must be 0 or 1."
-
+from harness.model.knobs import FileText, Knob, one_of
 
 PLUGIN = Knob(
     scope="global",
     touches="both",
-    problem=problem,
-    changes=lambda value: (FileText(FILE, str(value)),),
+    problem=one_of(0, 1),
+    changes=lambda value: (FileText("/proc/sys/kernel/sched_autogroup_enabled", str(value)),),
 )

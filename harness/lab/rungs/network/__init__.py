@@ -1,1 +1,1 @@
-"""What can lie on the way of a connection; each stands on the one below."""
+"""Network rungs, a file each: what can lie on the path of a connection. Each builds on the one below."""

@@ -1,1 +1,1 @@
-"""What a server can run under; each by itself, or several together."""
+"""Sandbox rungs, a file each: what a server can run under, alone or together."""

@@ -4,9 +4,5 @@ from harness.model.rungs import SandboxRung
 
 PLUGIN = SandboxRung(
     stands_for="what every container runtime makes first; without limits, as docker run and a pod of class BestEffort",
-    by_hand=(
-        "mkdir /sys/fs/cgroup/GROUP",
-        "sh -c 'echo 0 > /sys/fs/cgroup/GROUP/cgroup.procs; exec COMMAND'",
-    ),
     cgroup=True,
 )

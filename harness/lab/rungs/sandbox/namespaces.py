@@ -5,6 +5,5 @@ from harness.model.rungs import SandboxRung
 PLUGIN = SandboxRung(
     stands_for="what docker, podman and containerd make for every container, unless told --pid=host, --ipc=host; "
     "a pod's, but for hostPID and hostIPC",
-    by_hand=("unshare --pid --uts --ipc --cgroup --fork --mount-proc COMMAND",),
     namespaces=("mount", "pid", "uts", "ipc", "cgroup"),  # mount: for the /proc of the pid namespace
 )

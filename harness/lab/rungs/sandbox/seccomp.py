@@ -5,6 +5,5 @@ from harness.model.rungs import SandboxRung
 PLUGIN = SandboxRung(
     stands_for="docker's and podman's default profile, with --security-opt no-new-privileges; in a pod "
     "seccompProfile: RuntimeDefault and allowPrivilegeEscalation: false",
-    by_hand=("setpriv --no-new-privs --seccomp-filter FILTER COMMAND  # util-linux 2.40 or later",),
     filtered=True,
 )
