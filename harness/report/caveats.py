@@ -2,11 +2,17 @@
 
 from collections.abc import Iterator
 
-from harness.model import HEADLINE, OUT_OF_TIME, Comparison, Design, Summary
-from harness.report.factors.screen import main_effects
+from harness.model import OUT_OF_TIME, Comparison, Design, Summary
 from harness.report.prescription import prescription
-from harness.report.selection import compared, controls, has_verdict, headline
-from harness.report.sheet import excludes_zero_undecided
+from harness.report.selection import (
+    compared,
+    controls,
+    has_verdict,
+    headline,
+    holm_comparisons,
+    kept_undecided,
+    main_effects,
+)
 from harness.report.wording import Estimate, by, counted, difference, duration, listed, p_value, percent_of, rounded
 
 
@@ -108,16 +114,6 @@ def absences(summary: Summary) -> list[str]:
         for sentence, names in reasons.items()
         if names
     ]
-
-
-def kept_undecided(summary: Summary, comparison: Comparison) -> bool:
-    """Return whether the unadjusted interval excludes zero and only Holm's correction keeps the verdict undecided."""
-    return holm_comparisons(summary) > 1 and excludes_zero_undecided(comparison)
-
-
-def holm_comparisons(summary: Summary) -> int:
-    """Return the number of comparisons that Holm's correction covers."""
-    return sum(c.metric in HEADLINE and c.p_adjusted is not None for c in summary.comparisons)
 
 
 def holm_note(summary: Summary) -> str:

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from harness.model import ArmSummary, Summary
-from harness.report.sentences import HOPS
 from harness.report.sheet import ABSENT, Row, Section, Sheet, section
-from harness.report.wording import listed, rounded
+from harness.report.wording import HOPS, listed, rounded
 
 
 def failure_sections(summary: Summary) -> list[Section]:

@@ -6,8 +6,7 @@ from math import ceil, log10
 from statistics import fmean
 
 from harness.model import ArmSummary, Foreign, Summary
-from harness.report.sheet import ABSENT, Cell, Row, Section, Sheet
-from harness.report.tables import milliseconds, rate
+from harness.report.sheet import ABSENT, Cell, Row, Section, Sheet, milliseconds, rate
 from harness.report.wording import counted, listed
 
 HEADING = "Imported results"

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from harness.model import ArmSummary, Capacity, Paced, Summary
-from harness.report.sheet import Cell, Row, Section, Sheet, section
-from harness.report.tables import milliseconds
+from harness.report.sheet import Cell, Row, Section, Sheet, milliseconds, section
 from harness.report.wording import listed, rounded
 
 MUCH_LONGER = 2.0  # times p99 of the closed loop

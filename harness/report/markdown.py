@@ -9,9 +9,8 @@ from harness.report.applications import application_note
 from harness.report.doubts import folded
 from harness.report.ladder.sentences import ladder_note
 from harness.report.sections import sections_of
-from harness.report.selection import by_root
-from harness.report.sheet import ABSENT, WORDS, Section, difference_cell, joined, verdict_text
-from harness.report.tables import milliseconds, rate
+from harness.report.selection import by_root, kept_undecided
+from harness.report.sheet import ABSENT, WORDS, Section, difference_cell, joined, milliseconds, rate, verdict_text
 from harness.report.why.sentences import why
 from harness.report.why.tables import counter_rows, difference_tables, waterfall_rows
 from harness.report.wording import difference, percent_of, us_of
@@ -86,7 +85,7 @@ def _measured_cells(name: str, arm: ArmSummary) -> Cells:
 
 def _compared_cells(summary: Summary, comparison: Comparison) -> Cells:
     percent, us = percent_of(comparison), us_of(comparison)
-    starred = caveats.kept_undecided(summary, comparison)
+    starred = kept_undecided(summary, comparison)
     return (
         difference(percent, named=False) if percent else ABSENT,
         joined(difference_cell(us, 0, "")),

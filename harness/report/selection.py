@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 
 from harness.model import HEADLINE, Comparison, MainEffect, Metric, Summary
-from harness.report.wording import percent_of
+from harness.report.sheet import excludes_zero_undecided
+from harness.report.wording import (
+    percent_of,
+)
 
 
 def headline(summary: Summary) -> Metric:
@@ -50,3 +53,19 @@ def by_reference(comparisons: Iterable[Comparison]) -> dict[str, list[Comparison
     for comparison in comparisons:
         groups.setdefault(comparison.against, []).append(comparison)
     return groups
+
+
+def kept_undecided(summary: Summary, comparison: Comparison) -> bool:
+    """Return whether the unadjusted interval excludes zero and only Holm's correction keeps the verdict undecided."""
+    return holm_comparisons(summary) > 1 and excludes_zero_undecided(comparison)
+
+
+def holm_comparisons(summary: Summary) -> int:
+    """Return the number of comparisons that Holm's correction covers."""
+    return sum(c.metric in HEADLINE and c.p_adjusted is not None for c in summary.comparisons)
+
+
+def main_effects(summary: Summary) -> tuple[list[MainEffect], Metric]:
+    """Return the main effects in the headline metric, and that metric."""
+    metric: Metric = next((effect.metric for effect in summary.main_effects), "latency")
+    return [effect for effect in summary.main_effects if effect.metric == metric], metric

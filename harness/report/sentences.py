@@ -1,6 +1,6 @@
 """The answer of a run in one sentence."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from harness.model import ArmSummary, Comparison, Design, Metric, Summary
@@ -11,6 +11,7 @@ from harness.report.overview import brief, counts, grouped
 from harness.report.prescription import deciding
 from harness.report.selection import by_reference, compared, has_verdict
 from harness.report.wording import (
+    HOPS,
     by,
     capitalized,
     difference,
@@ -24,11 +25,6 @@ from harness.report.wording import (
 
 MAX_DETAILED = 3  # comparisons that the answer gives with all their numbers
 MANY = 12  # comparisons beyond which the answer only counts verdicts
-HOPS: Mapping[str, str] = {
-    "tcp": "TCP loopback",
-    "uds-tmpfs": "a Unix socket on tmpfs",
-    "uds-dir": "a Unix socket in a directory",
-}
 
 
 def answer(summary: Summary, design: Design | None) -> str:

@@ -15,7 +15,7 @@ from harness.model import (
     MainEffect,
     Tail,
 )
-from harness.report.wording import Estimate, amount_of, interval_numbers, percent_of, signed, us_of
+from harness.report.wording import Estimate, amount_of, interval_numbers, percent_of, rounded, signed, us_of
 
 ABSENT = "-"
 WORDS = ("verdict", "changed", "how")  # columns with words, not numbers
@@ -90,3 +90,13 @@ def joined(cell: Cell) -> str:
     """Return both parts of a cell on one line."""
     main, lesser = cell
     return f"{main} ({lesser})" if lesser else main
+
+
+def rate(requests_per_s: float | None) -> str:
+    """Return requests per second with four digits."""
+    return ABSENT if requests_per_s is None else rounded(requests_per_s, 4)
+
+
+def milliseconds(us: float | None) -> str:
+    """Return microseconds as milliseconds with three decimals."""
+    return ABSENT if us is None else f"{us / 1000:.3f}"

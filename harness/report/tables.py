@@ -8,11 +8,22 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.model import HEADLINE, ArmSummary, Comparison, Summary
-from harness.report.caveats import kept_undecided
 from harness.report.page import GAP, grid
-from harness.report.selection import by_root
-from harness.report.sheet import ABSENT, NOTHING, STAR, WORDS, Cell, Sheet, difference_cell, joined, verdict_text
-from harness.report.wording import percent_of, rounded, us_of
+from harness.report.selection import by_root, kept_undecided
+from harness.report.sheet import (
+    ABSENT,
+    NOTHING,
+    STAR,
+    WORDS,
+    Cell,
+    Sheet,
+    difference_cell,
+    joined,
+    milliseconds,
+    rate,
+    verdict_text,
+)
+from harness.report.wording import percent_of, us_of
 
 STYLES: Mapping[str, str] = {
     "agree": "cyan",
@@ -118,16 +129,6 @@ def _compared_columns(rows: Sequence[ArmRow]) -> list[Column]:
         Column("us\n95 % interval", us),
         Column("verdict", [(row.verdict, "") for row in rows], numeric=False),
     ]
-
-
-def rate(requests_per_s: float | None) -> str:
-    """Return requests per second with four digits."""
-    return ABSENT if requests_per_s is None else rounded(requests_per_s, 4)
-
-
-def milliseconds(us: float | None) -> str:
-    """Return microseconds as milliseconds with three decimals."""
-    return ABSENT if us is None else f"{us / 1000:.3f}"
 
 
 def _cpu(arm: ArmSummary) -> Cell:

@@ -12,7 +12,7 @@ from harness.lab.kernel.entries import value_of
 from harness.lab.kernel.global_files import files_of, holders_of
 from harness.lab.kernel.global_values import global_values
 from harness.lab.kernel.journal import BusyError, Recovery, recover, state_directory
-from harness.lab.kernel.problems import refusals
+from harness.lab.kernel.refusals import refusals
 from harness.lab.kernel.settings import KNOBS, Kernel, Setting
 from harness.lab.kernel.turning import wanted
 from harness.lab.kernelfiles import HERE, Roots

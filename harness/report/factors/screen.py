@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.model import Design, FactorInteraction, MainEffect, Metric, Summary
+from harness.model import Design, FactorInteraction, MainEffect, Summary
+from harness.report.selection import main_effects
 from harness.report.sheet import STARRED_OF_MANY, Section, Sheet, difference_cells, section
 from harness.report.wording import by, counted, difference, listed, percent_of, verdict_counts, within
 
@@ -33,12 +34,6 @@ def screen_sections(summary: Summary, design: Design | None) -> list[Section]:
         *_dependence_sentences(interactions, design),
     ]
     return [section("Which settings matter?", sentences, [*sheets, _run_sheet(summary, effects)], STARRED_OF_MANY)]
-
-
-def main_effects(summary: Summary) -> tuple[list[MainEffect], Metric]:
-    """Return the main effects in the headline metric, and that metric."""
-    metric: Metric = next((effect.metric for effect in summary.main_effects), "latency")
-    return [effect for effect in summary.main_effects if effect.metric == metric], metric
 
 
 def screen_answer(summary: Summary, design: Design | None) -> str:

@@ -36,9 +36,8 @@ from harness.report.html.typeset import typeset
 from harness.report.ladder.sentences import ladder_note
 from harness.report.ladder.words import title
 from harness.report.sections import sections_of
-from harness.report.selection import by_root, compared, controls, headline
-from harness.report.sheet import WORDS
-from harness.report.tables import milliseconds, rate
+from harness.report.selection import by_root, compared, controls, headline, kept_undecided
+from harness.report.sheet import WORDS, milliseconds, rate
 from harness.report.why.sentences import why
 from harness.report.why.tables import counter_rows, difference_tables
 from harness.report.wording import interval_numbers, percent_of, us_of
@@ -64,7 +63,7 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         certainty=certainty(summary, design),
         doubtful=doubtful(summary),
         notes=list(_table_notes(summary)),
-        kept_undecided=caveats.kept_undecided,
+        kept_undecided=kept_undecided,
         groups=by_root([*compared(summary), *controls(summary)]),
         appearances=appearances(summary),
         figures={figure.name: figure for figure in _figures(summary, plan, exhibits)},

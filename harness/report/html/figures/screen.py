@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from statistics import NormalDist, median
 
 from harness.model import MainEffect, Summary
-from harness.report.factors.screen import effect_name, main_effects
+from harness.report.factors.screen import effect_name
 from harness.report.html.figures.style import INK, MUTED, Figure, Json, axis, label, layout, short
 from harness.report.html.typeset import typeset
+from harness.report.selection import main_effects
 from harness.report.wording import listed, percent_alone, percent_of
 
 HEIGHT = 360  # pixels
