@@ -62,7 +62,7 @@ def test_what_cannot_be_read_is_a_sentence_and_not_a_zero(tmp_path: Path) -> Non
     assert "nginx.wait_ns" not in grown
     assert "host.pressure_us" not in grown
     assert len(sentences) == 2
-    assert sentences[0].startswith("How long anybody waited for a CPU (PSI) is not known. ")
+    assert sentences[0].startswith("How long tasks waited for a CPU (PSI) is not known. ")
     assert sentences[1].startswith("The time that processes wait for a CPU is not known. ")
     assert sentences[1].endswith("/proc/N/task/N/schedstat cannot be read: No such file or directory.")
 
