@@ -70,7 +70,9 @@ def _prove_listener(address: str, own: set[str], server: str) -> str:
     inodes = listening_inodes(address)
     if not inodes or not inodes <= own:
         others = ", ".join(sorted(inodes - own)) or "none at all"
-        raise StackError(f"Not only this run's {server} listens on {address}: socket {others}. Stop that server.")
+        raise StackError(
+            f"This run's {server} is not the only listener on {address}: other sockets: {others}. Stop that server."
+        )
     return ", ".join(sorted(inodes))
 
 
