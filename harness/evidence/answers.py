@@ -41,8 +41,8 @@ def unlike_answers(pairs: Sequence[tuple[str, str]], replies: Mapping[str, Reply
         first, second = replies[arm].shape, replies[reference].shape
         if not _is_alike(first, second):
             yield (
-                f"{arm!r} answers {_describe(first)} and {reference!r} {_describe(second)}: arms that are compared must "
-                "answer alike. Correct the url, or the path of the other."
+                f"{arm!r} answers {_describe(first)} and {reference!r} {_describe(second)}: compared arms must answer "
+                "alike. Correct the url, or the path of the other."
             )
 
 

@@ -16,9 +16,7 @@ def cpu_reader(
     For roles in `families` it counts every process, also those that come and go; for the others exactly `pids`.
     """
     changing = families or {}
-    fixed = [
-        (role, [cpu_clock(pid) for pid in role_pids]) for role, role_pids in pids.items() if role not in changing
-    ]
+    fixed = [(role, [cpu_clock(pid) for pid in role_pids]) for role, role_pids in pids.items() if role not in changing]
     read_ns = time.clock_gettime_ns
 
     def read() -> Mapping[str, int]:

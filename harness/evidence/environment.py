@@ -69,4 +69,8 @@ def _public_value(name: str, value: str) -> str:
     is_public = not SECRET_NAME.search(name) and (
         harmless.fullmatch(value) or (name == "TZ" and TIME_ZONE.fullmatch(value)) or SYSTEM_PATHS.fullmatch(value)
     )
-    return value if is_public else f"sha256:{hashlib.sha256(value.encode(errors='surrogateescape')).hexdigest()[:HASH_DIGITS]}"
+    return (
+        value
+        if is_public
+        else f"sha256:{hashlib.sha256(value.encode(errors='surrogateescape')).hexdigest()[:HASH_DIGITS]}"
+    )

@@ -80,7 +80,9 @@ def _request_counters(visit: Visit, grown: Mapping[str, int]) -> dict[str, float
     counters = {_counter_name(name): _per_request(_counter_value(name, value), visit) for name, value in grown.items()}
     if visit.front_connections is not None:
         own = _per_request(visit.front_connections, visit)
-        counters |= {f"hop.{kind}": counters[f"net.{kind}"] - own for kind in CONNECTION_COUNTERS if f"net.{kind}" in counters}
+        counters |= {
+            f"hop.{kind}": counters[f"net.{kind}"] - own for kind in CONNECTION_COUNTERS if f"net.{kind}" in counters
+        }
     return counters
 
 

@@ -27,7 +27,9 @@ def python_facts() -> dict[str, Any]:
         "compiler": platform.python_compiler(),
         "libc": " ".join(platform.libc_ver()),
         "barehop": harness.__version__,
-        "distributions": dict(sorted((package["Name"], package["Version"]) for package in packages if "Name" in package)),
+        "distributions": dict(
+            sorted((package["Name"], package["Version"]) for package in packages if "Name" in package)
+        ),
     }
 
 

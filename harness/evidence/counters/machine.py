@@ -6,7 +6,6 @@ from pathlib import Path
 
 from harness.evidence.counters.source import Source
 
-
 TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
 INTERRUPTS_MAX_BYTES = 4096 - 256  # the kernel writes this file line by line: a page, and room to grow
 RESCHEDULING = re.compile(r"^ *(?:RES|IPI0): +((?:\d+ +)+)[Rr]escheduling interrupts", re.MULTILINE)

@@ -1,9 +1,11 @@
-"""Counters of a network namespace: connections, segments, losses, packets. Documentation/networking/snmp_counter.rst."""
+"""Counters of a network namespace: connections, segments, losses, packets.
+
+Source: Documentation/networking/snmp_counter.rst.
+"""
 
 from pathlib import Path
 
-from harness.evidence.counters.source import Source, select_counters, parse_net_table
-
+from harness.evidence.counters.source import Source, parse_net_table, select_counters
 
 TCP_SEGMENTS = {
     "Tcp.ActiveOpens": "active_opens",

@@ -37,20 +37,34 @@ def _process_sources(role: str, process: Path, *, is_lasting: bool = True) -> li
     """Return the sources of all threads; of the client only the first, which sends the requests."""
     main = process / "task" / process.name
     tasks = {main, *(process.glob("task/[0-9]*") if role != "client" else ())}
-    return [source for task in sorted(tasks) for source in _task_sources(role, task, main=task == main, is_lasting=is_lasting)]
+    return [
+        source
+        for task in sorted(tasks)
+        for source in _task_sources(role, task, main=task == main, is_lasting=is_lasting)
+    ]
 
 
 def _task_sources(role: str, task: Path, *, main: bool, is_lasting: bool) -> list[Source]:
     counts_children = main and role != "client"
     kinds: dict[str, tuple[Parse, str]] = {
-        "stat": (cpu_times_with_children if counts_children else cpu_times, "User and system time of processes are not known."),
+        "stat": (
+            cpu_times_with_children if counts_children else cpu_times,
+            "User and system time of processes are not known.",
+        ),
         "sched": (cpu_migrations, "Migrations between CPUs are not known."),
         "status": (context_switches, "Context context_switches are not known."),
         "schedstat": (wait_time, "The time that processes wait for a CPU is not known."),
     }
     is_inherited = not is_lasting and main  # to the process that waits for it
     return [
-        Source(task / name, role, parse, unknown, is_lasting=is_lasting and main, is_inherited=is_inherited and name == "stat")
+        Source(
+            task / name,
+            role,
+            parse,
+            unknown,
+            is_lasting=is_lasting and main,
+            is_inherited=is_inherited and name == "stat",
+        )
         for name, (parse, unknown) in kinds.items()
     ]
 

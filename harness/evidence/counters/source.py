@@ -12,7 +12,7 @@ class Source:
     """One file of counters, and how to read it.
 
     `parse` returns the counters by name; the prefix of the name is `owner`, as in "nginx.wait_ns". `unknown` is the
-    sentence for a file that does not exist, or is longer than `max_bytes`: it is read between bursts, and must be short.
+    sentence for a file that does not exist, or is longer than `max_bytes`: reading it between bursts must be fast.
     """
 
     path: Path

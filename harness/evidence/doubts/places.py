@@ -13,9 +13,7 @@ Strays = tuple[str, ...]
 def read_places(context: Scene) -> Strays:
     """Return a sentence for each stray thread of the servers and of the processes that they have started."""
     proc = context.roots.proc
-    return tuple(
-        text for stack in context.crews for text in strays(_server_pids(stack, proc), stack.placement, proc)
-    )
+    return tuple(text for stack in context.crews for text in strays(_server_pids(stack, proc), stack.placement, proc))
 
 
 def _server_pids(stack: Crew, proc: Path) -> dict[str, tuple[int, ...]]:

@@ -8,7 +8,7 @@ from harness.evidence.reaped import TICK_NS, Reaped, own_ticks
 from harness.lab.kernelfiles import format_cpus, parse_cpus, read
 from harness.model import Doubt
 
-# A process alone on its CPU blocks voluntarily, once a request; on a quiet machine it is preempted in one request of 25.
+# A process alone on its CPU blocks voluntarily, once a request; on a quiet machine it is preempted in 4 % of requests.
 PREEMPTED_PER_REQUEST = 0.5
 # A task with less than this share of the busiest task's CPU time cannot have preempted that task so often.
 BUSY_SHARE = 0.05

@@ -69,7 +69,7 @@ def test_one_segment_in_a_thousand_sent_again_is_no_doubt_and_more_is(machine: M
     assert sockets_doubted(machine, "Tcp", "RetransSegs", by=20, sent=20_000) == []
     (doubt,) = sockets_doubted(machine, "Tcp", "RetransSegs", by=21, sent=20_000)
     assert doubt.kind == "retransmits"
-    assert doubt.seen.startswith("21 TCP segments were sent again, 0.1 %")
+    assert doubt.seen.startswith("21 TCP segments were retransmitted, 0.1 %")
 
 
 @pytest.mark.parametrize("setting", ["tcp_tw_reuse", "tcp_timestamps"])

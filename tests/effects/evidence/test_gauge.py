@@ -141,7 +141,7 @@ def test_the_client_is_read_last_before_a_visit_and_first_after_it(monkeypatch: 
         return pread(descriptor, size, offset)
 
     with gauge({"app": [os.getppid()], "client": [os.getpid()]}) as found:
-        whose = dict(zip(found.descriptors, (source.whose for source in found.sources), strict=True))
+        whose = dict(zip(found.descriptors, (source.owner for source in found.sources), strict=True))
         monkeypatch.setattr(os, "pread", noting)
         before, after = found.before(), found.after()
     assert [whose[descriptor] for descriptor in read].index("client") == len(found.sources) - 4

@@ -92,7 +92,9 @@ def test_a_socket_that_took_the_place_of_ours_is_never_proved(stack: Stack) -> N
     path = Path(stack.blueprint.hops["uds-dir"].address)
     with (
         another_listener_at(path),
-        pytest.raises(StackError, match=f"^This run's gunicorn is not the only listener on {path}: other sockets: [0-9]+"),
+        pytest.raises(
+            StackError, match=f"^This run's gunicorn is not the only listener on {path}: other sockets: [0-9]+"
+        ),
     ):
         prove([stack])
     prove([stack])

@@ -179,7 +179,7 @@ def test_two_tools_in_one_file_are_both_read_in_either_order(first: str, second:
     both = read(tmp_path, sample(first) + sample(second))
     assert [replace(run, remarks=()) for run in both] == alone
     if first != second and len({run.architecture for run in both}) == 1:
-        assert "Give each tool a file of its own" in " ".join(both[0].remarks)
+        assert "Use a file for each tool" in " ".join(both[0].remarks)
 
 
 @pytest.mark.parametrize("joint", ["{0}{0}", "{0}\n\n{0}", "[{0}, {0}]", "[\n {0},\n {0}\n]\n"])
