@@ -154,8 +154,8 @@ def _pressure_percent(before: Snapshot, after: Snapshot) -> float | None:
 
 def _read_pressure(proc: Path) -> dict[str, str]:
     """Return the fields of the line `some avg10=0.24 avg60=0.53 avg300=0.19 total=4109669`."""
-    some = (read(proc / "pressure/cpu") or "").partition("\n")[0]
-    return dict(pair.split("=") for pair in some.split()[1:])
+    first_line = (read(proc / "pressure/cpu") or "").partition("\n")[0]
+    return dict(pair.split("=") for pair in first_line.split()[1:])
 
 
 def _read_processes(proc: Path) -> dict[int, ProcessTime]:

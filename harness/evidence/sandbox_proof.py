@@ -62,17 +62,17 @@ def _quota_problems(enclosure: Enclosure, quota_cpus: float) -> Iterator[str]:
         yield f"The control group {enclosure.limited} allows {limit} CPUs instead of {quota_cpus}."
 
 
-def _confinement_problems(pid: int, seen: Seen, own: Seen, wanted: Enclosure) -> Iterator[str]:
+def _confinement_problems(pid: int, confinement: Seen, own: Seen, wanted: Enclosure) -> Iterator[str]:
     for kind in wanted.namespaces:
         name = PROC_NAMES.get(kind, kind)
-        if seen["namespaces"][name] == own["namespaces"][name]:
+        if confinement["namespaces"][name] == own["namespaces"][name]:
             yield f"Process {pid} has no {kind} namespace of its own."
-    groups = " ".join(seen["cgroups"])
+    groups = " ".join(confinement["cgroups"])
     yield from (f"Process {pid} is not in the control group {g}." for g in wanted.groups if g.name not in groups)
-    words = wanted.last_words
-    if "seccomp" in words and (seen["status"].get("Seccomp"), seen["status"].get("NoNewPrivs")) != ("2", "1"):
-        yield f"Process {pid} has no system call filter: {seen['status']}."
-    if "no-store-bypass" in words and "mitigated" not in seen["status"].get("Speculation_Store_Bypass", ""):
-        yield f"Process {pid} has no mitigation of speculative store bypass: {seen['status']}."
-    if any("pivot" in step.words for step in wanted.mounts) and seen["root"] != "overlay":
-        yield f"The root of process {pid} is on {seen['root']}, not on an overlay."
+    words, status, root = wanted.last_words, confinement["status"], confinement["root"]
+    if "seccomp" in words and (status.get("Seccomp"), status.get("NoNewPrivs")) != ("2", "1"):
+        yield f"Process {pid} has no system call filter: {status}."
+    if "no-store-bypass" in words and "mitigated" not in status.get("Speculation_Store_Bypass", ""):
+        yield f"Process {pid} has no mitigation of speculative store bypass: {status}."
+    if any("pivot" in step.words for step in wanted.mounts) and root != "overlay":
+        yield f"The root of process {pid} is on {root}, not on an overlay."

@@ -22,7 +22,7 @@ TCP_EVENTS = {
 
 
 def network_sources(net: Path) -> list[Source]:
-    """Return the sources of the namespace of a process, whose /proc/PID/net is `net`."""
+    """Return the sources of the namespace of a process; `net` is its /proc/PID/net."""
     return [
         Source(net / "snmp", "net", tcp_segments, "TCP connections and segments are not known."),
         Source(net / "netstat", "net", tcp_events, "Delayed acknowledgements and TIME_WAIT are not known."),

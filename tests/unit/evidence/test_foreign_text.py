@@ -169,7 +169,7 @@ def test_a_micro_sign_in_latin_1_is_read(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_text_is_refused_with_its_byte(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="is no text: byte 0 is 0x1f"):
+    with pytest.raises(ConfigError, match="is not a text file: byte 0 is 0x1f"):
         read(tmp_path, b"\x1f\x08\x01\x02\x03 data \x04")
 
 

@@ -1,4 +1,4 @@
-"""What ab prints, without -w: the mean to a microsecond, percentiles to a millisecond."""
+"""Output of ab, without -w: mean to 1 us, percentiles to 1 ms."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What ab -e writes: percentiles to a microsecond, and neither the mean nor the number of requests."""
+"""File of ab -e: percentiles to 1 us; neither mean nor number of requests."""
 
 import csv
 import re

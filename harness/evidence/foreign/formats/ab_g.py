@@ -1,4 +1,4 @@
-"""What ab -g writes: single times in whole milliseconds, in rising order; the slowest may be cut off."""
+"""File of ab -g: single times in whole ms, in rising order; the slowest may be cut off."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What autocannon --json prints: whole milliseconds, connecting not included."""
+"""Output of autocannon --json: whole ms; excludes connect time."""
 
 import re
 from collections.abc import Iterator, Sequence

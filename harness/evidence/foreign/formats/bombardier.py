@@ -1,4 +1,4 @@
-"""What bombardier -o json prints: microseconds, connecting included; percentiles with -l only."""
+"""Output of bombardier -o json: us; includes connect time; percentiles with -l only."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What h2load prints: times without connecting, to about three digits."""
+"""Output of h2load: times to about three digits; excludes connect time."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What hey prints: times to 0.1 ms, connecting and failed statuses included."""
+"""Output of hey: times to 0.1 ms; includes connect time and failed statuses."""
 
 import re
 from collections.abc import Sequence

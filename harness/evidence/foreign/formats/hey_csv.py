@@ -1,4 +1,4 @@
-"""What hey -o csv prints: a row for each answered request, times to 0.1 ms; requests without an answer are left out."""
+"""Output of hey -o csv: a row for each answered request, times to 0.1 ms; unanswered requests are missing."""
 
 import csv
 import re

@@ -1,4 +1,4 @@
-"""What k6 run --summary-export writes, or handleSummary's data: exact milliseconds, connecting not included."""
+"""File of k6 run --summary-export, or handleSummary's data: exact ms; excludes connect time."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

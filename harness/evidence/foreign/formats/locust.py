@@ -1,4 +1,4 @@
-"""What locust --csv writes as ..._stats.csv: the exact mean, percentiles rounded to two digits."""
+"""File ..._stats.csv of locust --csv: exact mean, percentiles rounded to two digits."""
 
 import csv
 import re

@@ -1,4 +1,4 @@
-"""What oha writes as JSON: exact seconds, connecting included; without requests aborted at the deadline."""
+"""JSON output of oha: exact s; includes connect time; excludes requests aborted at the deadline."""
 
 from collections.abc import Sequence
 from dataclasses import replace

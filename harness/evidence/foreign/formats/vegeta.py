@@ -1,4 +1,4 @@
-"""What vegeta report -type=json writes: nanoseconds, at a given rate, which says nothing about the server."""
+"""Output of vegeta report -type=json: ns; sent at a given rate, which says nothing about the server."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What vegeta encode writes as JSON, a line for each request: nanoseconds, at a given rate."""
+"""JSON lines of vegeta encode, one for each request: ns; sent at a given rate."""
 
 from collections import Counter
 from collections.abc import Sequence

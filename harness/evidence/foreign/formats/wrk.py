@@ -1,4 +1,4 @@
-"""What wrk and wrk2 print, with --latency or without: times without connecting, to three or four digits."""
+"""Output of wrk or wrk2, with or without --latency: times to three or four digits; excludes connect time."""
 
 import re
 from collections.abc import Iterator, Sequence
