@@ -13,8 +13,8 @@ PREEMPTED_PER_REQUEST = 0.5
 # A task with less than this share of the busiest task's CPU time cannot have preempted that task so often.
 BUSY_SHARE = 0.05
 
-ThreadKey = tuple[str, str, int]  # role, its CPUs, pid
-RoleCpus = tuple[str, str]  # role, its CPUs
+ProcessKey = tuple[str, str, int]  # role, its CPUs, pid
+RoleKey = tuple[str, str]  # role, its CPUs
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class Switches:
     process id, the CPU time of threads and children that have ended.
     """
 
-    involuntary: Mapping[ThreadKey, int]
+    involuntary: Mapping[ProcessKey, int]
     requests: int
-    work_ns: Mapping[RoleCpus, Mapping[int, int]] = field(default_factory=dict)
+    work_ns: Mapping[RoleKey, Mapping[int, int]] = field(default_factory=dict)
 
 
 def read_switches(context: Scene) -> Switches:
@@ -55,7 +55,7 @@ def switch_doubts(before: Switches, after: Switches) -> Iterator[Doubt]:
             yield _preemption_doubt(*role, preemptions / requests)
 
 
-def _preempts_itself(role: RoleCpus, before: Switches, after: Switches) -> bool:
+def _preempts_itself(role: RoleKey, before: Switches, after: Switches) -> bool:
     """Return whether the role had more busy tasks than CPUs, so that they preempted each other."""
     earlier = before.work_ns.get(role, {})
     work_ns = [now - earlier.get(task, 0) for task, now in after.work_ns.get(role, {}).items()]

@@ -32,7 +32,7 @@ ALIASES = {
 
 
 @dataclass(frozen=True, slots=True)
-class TableRow:
+class ImportRow:
     """The cells of a line by column, and the decimal mark of the table."""
 
     line: int
@@ -80,7 +80,7 @@ def _read(text: str, run: Foreign) -> Sequence[Foreign]:
     numbers = [names.index(name) for name in names if name not in ("where", ARCHITECTURE)]
     cells_of_numbers = (cells[index] for _, cells in filled for index in numbers)
     mark = decimal_mark(cells_of_numbers, "," if separator == ";" else None)
-    return [_run(TableRow(line, dict(zip(names, cells, strict=True)), mark), run) for line, cells in filled]
+    return [_run(ImportRow(line, dict(zip(names, cells, strict=True)), mark), run) for line, cells in filled]
 
 
 def _column(name: str) -> str:
@@ -113,7 +113,7 @@ def _named_cells(line: int, cells: Sequence[str], names: Sequence[str]) -> list[
     return [cell for cell, name in zip(cells, names, strict=False) if name]
 
 
-def _run(row: TableRow, run: Foreign) -> Foreign:
+def _run(row: ImportRow, run: Foreign) -> Foreign:
     failed, requests, connections = (row.count(name) for name in ("failed", "requests", "connections"))
     rate, ms = (row.number(name) for name in NUMBERS)
     if not row.text(ARCHITECTURE):
@@ -135,7 +135,7 @@ def _run(row: TableRow, run: Foreign) -> Foreign:
     return replace(timed, remarks=(*timed.remarks, *_contradiction(parsed)))
 
 
-def _percentiles_us(row: TableRow) -> dict[float, float]:
+def _percentiles_us(row: ImportRow) -> dict[float, float]:
     values = {float(name[1:-3]): row.number(name) for name in TIMES if name.startswith("p")}
     return {percent: 1000 * ms for percent, ms in values.items() if ms is not None}
 
