@@ -8,10 +8,10 @@ from harness.lab.placement import Placement
 
 
 def strays(pids_by_role: Mapping[str, Collection[int]], placement: Placement, proc: Path = Path("/proc")) -> list[str]:
-    """A sentence for each thread whose allowed CPUs are not all among its role's; vanished ones are skipped."""
+    """Return a sentence for each thread whose allowed CPUs are not all CPUs of its role; ended ones are skipped."""
     return [
         f"Thread {task} ({name}) of {role} may run on CPUs {format_cpus(allowed)}, but the placement "
-        f"keeps {role} on {format_cpus(placement.cpus[role])}."
+        f"pins {role} to {format_cpus(placement.cpus[role])}."
         for role, pids in pids_by_role.items()
         for pid in pids
         for task, name, allowed in _threads(proc / str(pid))
@@ -20,7 +20,7 @@ def strays(pids_by_role: Mapping[str, Collection[int]], placement: Placement, pr
 
 
 def _threads(process: Path) -> Iterator[tuple[int, str, tuple[int, ...]]]:
-    """Thread id, name, allowed CPUs."""
+    """Yield the id, the name and the allowed CPUs of each thread."""
     for task in sorted(process.glob("task/[0-9]*")):
         lines = (read(task / "status") or "").splitlines()
         fields = dict(line.split(":\t", 1) for line in lines if ":\t" in line)

@@ -1,4 +1,4 @@
-"""Whether answers are of one kind: those of arms that are compared, and those of an arm through a run."""
+"""Checks that answers are of the same kind: those of arms that are compared, and those of an arm during a run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -7,53 +7,51 @@ from harness.evidence.store import Store
 from harness.model import Plan, Reply
 from harness.model.answers import AnswerShape, listed_keys, shape_in
 
-ALIKE_SHARE = 0.1  # of the length of answers that are no JSON objects: dates and counters make some bytes
+LENGTH_TOLERANCE = 0.1  # of answers other than JSON objects: dates and counters change some bytes
 
 
 def answer_proof(reply: Reply) -> dict[str, Any]:
-    """What a record says of the answer that proved an arm ready; later ones must be like it."""
+    """Return the facts that a record holds of the answer that proved an arm ready."""
     shape = reply.shape
     return {"status": shape.status, "body_bytes": shape.body_bytes, "kind": shape.kind, "keys": shape.keys}
 
 
 def first_answers(plan: Plan, store: Store) -> dict[str, AnswerShape]:
-    """What each arm answered when the run began: in its pilot, or else in the first session that is recorded."""
-    recorded = store.sessions()
-    of_record = store.read_record(recorded[0]).proofs if recorded else {}
-    proofs = of_record | (plan.pilot.answers if plan.pilot else {})
+    """Return the answer of each arm at the start of the run: of its pilot, otherwise of the first recorded session."""
+    sessions = store.sessions()
+    recorded = store.read_record(sessions[0]).proofs if sessions else {}
+    proofs = recorded | (plan.pilot.answers if plan.pilot else {})
     return {arm: shape for arm, proof in proofs.items() if (shape := shape_in(proof))}
 
 
 def changed_answers(first: Mapping[str, AnswerShape], now: Mapping[str, AnswerShape]) -> Iterator[str]:
-    """A sentence for each arm that does not answer any more as it did `first`."""
+    """Yield a sentence for each arm whose answer differs from its `first`."""
     for arm, shape in now.items():
         difference = first[arm].difference(shape) if arm in first else ""
         if difference:
             yield (
-                f"Arm {arm!r} does not answer as it did when the run began: {difference}. One run measures one answer: "
-                "let the application answer as before and go on with --resume, or begin a new run."
+                f"Arm {arm!r} does not answer as it did when the run began: {difference}. All answers of a run must be "
+                "alike: restore the application and continue with --resume, or start a new run."
             )
 
 
 def unlike_answers(pairs: Sequence[tuple[str, str]], replies: Mapping[str, Reply]) -> Iterator[str]:
-    """A sentence for each pair whose answers are not of one kind."""
-    for arm, against in pairs:
-        mine, other = replies[arm], replies[against]
-        if not _alike(mine, other):
+    """Yield a sentence for each pair whose answers are not of the same kind."""
+    for arm, reference in pairs:
+        first, second = replies[arm].shape, replies[reference].shape
+        if not _is_alike(first, second):
             yield (
-                f"{arm!r} answers {_told(mine)} and {against!r} {_told(other)}: what is compared must answer alike. "
-                "Correct the url, or the path of the other."
+                f"{arm!r} answers {_describe(first)} and {reference!r} {_describe(second)}: compared arms must answer "
+                "alike. Correct the url, or the path of the other."
             )
 
 
-def _alike(one: Reply, other: Reply) -> bool:
-    mine, others = one.shape, other.shape
-    same_kind = (mine.kind, mine.keys) == (others.kind, others.keys)
-    lengths = sorted((mine.body_bytes, others.body_bytes))
-    return same_kind and (bool(mine.keys) or lengths[1] - lengths[0] <= ALIKE_SHARE * lengths[1])
+def _is_alike(first: AnswerShape, second: AnswerShape) -> bool:
+    same_kind = (first.kind, first.keys) == (second.kind, second.keys)
+    lengths = sorted((first.body_bytes, second.body_bytes))
+    return same_kind and (bool(first.keys) or lengths[1] - lengths[0] <= LENGTH_TOLERANCE * lengths[1])
 
 
-def _told(reply: Reply) -> str:
-    seen = reply.shape
-    keys = f" with {listed_keys(seen.keys)}" if seen.keys else ""
-    return f"{seen.body_bytes} bytes of {seen.kind or 'no content type'}{keys}"
+def _describe(answer: AnswerShape) -> str:
+    keys = f" with {listed_keys(answer.keys)}" if answer.keys else ""
+    return f"{answer.body_bytes} bytes of {answer.kind or 'no content type'}{keys}"

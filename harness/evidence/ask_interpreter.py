@@ -1,9 +1,8 @@
-"""Says what an interpreter would serve: its version, its packages, and the files of an application.
+"""Prints what an interpreter would serve: its version, its packages, and the files of an application.
 
 A stand-alone program for any Python from 3.8: `python -c PROGRAM APP APP_DIR FINDER NAME...`. FINDER is the file
-application_path.py where gunicorn has it as its --config, or "". It prints one line of JSON last:
-what the application's packages print when they are imported comes before it. No name of a file in it has a directory
-above the one that Python finds the file in.
+application_path.py where gunicorn has it as its --config, or "". The last line of output is JSON; the application's
+packages may print before it. File names are relative to a directory of sys.path.
 """
 
 from __future__ import annotations
@@ -17,23 +16,24 @@ import sys
 from importlib import metadata, util
 from pathlib import Path
 
-MOST_FILES = 5000
+MAX_FILES = 5000
 
 
-def main(app: str, app_dir: str, finder: str, named: list[str]) -> None:
+def main(app: str, app_dir: str, finder: str, distributions: list[str]) -> None:
+    """Print the facts about `app` and the installed ones of `distributions` as JSON."""
     sys.path[0] = app_dir  # as gunicorn does with chdir
     if finder:
         sys.meta_path.insert(0, runpy.run_path(finder)["ApplicationFirst"])
     module = app.partition(":")[0]
-    origin = origin_of(module)
-    files = sources_of(module, origin, Path(app_dir).resolve()) if origin else []
-    imported = sorted({name for path in files for name in imports_of(path)})
+    origin = find_origin(module)
+    files = application_sources(module, origin, Path(app_dir).resolve()) if origin else []
+    imported = sorted({name for path in files for name in imported_modules(path)})
     facts = {
         "version": platform.python_version(),
         "implementation": platform.python_implementation(),
-        "packages": {**versions_of(named), **versions_of(distributions_of(imported))},
+        "packages": {**versions_of(distributions), **versions_of(distributions_of(imported))},
         "module": module,
-        "file": name_of(origin) if origin else None,
+        "file": path_from_sys_path(origin) if origin else None,
         "sha256": hashlib.sha256(origin.read_bytes()).hexdigest() if origin else None,
         "files": len(files),
         "files_sha256": digest(files) if files else None,
@@ -41,8 +41,8 @@ def main(app: str, app_dir: str, finder: str, named: list[str]) -> None:
     print("\n" + json.dumps(facts))
 
 
-def origin_of(module: str) -> Path | None:
-    """The file that `import module` would run; None where there is none."""
+def find_origin(module: str) -> Path | None:
+    """Return the file that `import module` would run; None where there is none."""
     try:
         spec = util.find_spec(module)
     except Exception:  # noqa: BLE001 - whatever the packages around it raise when they are imported
@@ -51,31 +51,32 @@ def origin_of(module: str) -> Path | None:
     return path.resolve() if path and path.is_file() else None
 
 
-def sources_of(module: str, origin: Path, app_dir: Path) -> list[Path]:
-    """The application's own .py files: those of its package, and those that they import from `app_dir`."""
-    found: set[Path] = set()
-    top = origin_of(module.partition(".")[0]) or origin
+def application_sources(module: str, origin: Path, app_dir: Path) -> list[Path]:
+    """Return the application's own .py files: those of its package, and those that they import from `app_dir`."""
+    files: set[Path] = set()
+    top = find_origin(module.partition(".")[0]) or origin
     waiting = [*package_files(top), origin]
-    while waiting and len(found) < MOST_FILES:
+    while waiting and len(files) < MAX_FILES:
         path = waiting.pop()
-        if path not in found:
-            found.add(path)
-            own = (origin_of(name) for name in imports_of(path))
+        if path not in files:
+            files.add(path)
+            own = (find_origin(name) for name in imported_modules(path))
             waiting += [file for local in own if local and is_own(local, app_dir) for file in package_files(local)]
-    return sorted(found)
+    return sorted(files)
 
 
 def is_own(path: Path, app_dir: Path) -> bool:
+    """Return whether `path` is in `app_dir` and no installed package."""
     return app_dir in path.parents and "site-packages" not in path.parts
 
 
 def package_files(origin: Path) -> list[Path]:
-    """All .py files of a package, or the file itself."""
+    """Return all .py files of a package, or the file itself."""
     return list(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
 
 
-def imports_of(path: Path) -> set[str]:
-    """The top-level names that a file imports anywhere in it."""
+def imported_modules(path: Path) -> set[str]:
+    """Return the top-level names of all modules that a file imports."""
     try:
         nodes = list(ast.walk(ast.parse(path.read_bytes())))
     except (OSError, SyntaxError, ValueError):
@@ -86,33 +87,34 @@ def imports_of(path: Path) -> set[str]:
 
 
 def distributions_of(modules: list[str]) -> list[str]:
-    """The distributions that `modules` come from, which Python tells since 3.10."""
+    """Return the distributions that `modules` belong to; empty before Python 3.10."""
     known = metadata.packages_distributions() if hasattr(metadata, "packages_distributions") else {}
     return [name for module in modules for name in known.get(module, ())]
 
 
 def versions_of(names: list[str]) -> dict[str, str]:
-    found = {}
+    """Return the versions of the installed ones of the distributions `names`."""
+    versions = {}
     for name in names:
         try:
-            found[name.lower().replace("_", "-")] = metadata.version(name)
+            versions[name.lower().replace("_", "-")] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
-def name_of(path: Path) -> str:
-    """`path` below the first directory of sys.path that it is in."""
-    places = [place for place in (Path(name).resolve() for name in sys.path) if place in path.parents]
-    return str(path.relative_to(places[0])) if places else path.name
+def path_from_sys_path(path: Path) -> str:
+    """Return `path` relative to the first directory of sys.path that contains it."""
+    parents = [parent for parent in (Path(name).resolve() for name in sys.path) if parent in path.parents]
+    return str(path.relative_to(parents[0])) if parents else path.name
 
 
 def digest(paths: list[Path]) -> str:
-    """SHA-256 over the names and contents of files."""
-    found = hashlib.sha256()
+    """Return the SHA-256 of the names and contents of files."""
+    sha256 = hashlib.sha256()
     for path in paths:
-        found.update(name_of(path).encode(errors="surrogateescape") + b"\0" + path.read_bytes())
-    return found.hexdigest()
+        sha256.update(path_from_sys_path(path).encode(errors="surrogateescape") + b"\0" + path.read_bytes())
+    return sha256.hexdigest()
 
 
 if __name__ == "__main__":

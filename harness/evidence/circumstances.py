@@ -1,4 +1,4 @@
-"""What of a machine's setting makes times long or unsteady: clock, timer, idle states, huge pages, services."""
+"""Reads the settings of a machine that make times long or unsteady: clock, timer, idle states, services."""
 
 import gzip
 import re
@@ -13,7 +13,7 @@ SERVICES = ("irqbalance", "tuned", "dockerd", "containerd", "podman", "firewalld
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """None and empty where the kernel does not show it. `idle_us` is exit latency by idle state, shallow first."""
+    """Settings of the machine; None and empty where unknown. `idle_us`: exit latency by idle state, shallow first."""
 
     clock: str | None
     timer_hz: int | None
@@ -24,6 +24,7 @@ class Circumstances:
 
 
 def read_circumstances(roots: Roots = HERE) -> Circumstances:
+    """Read the settings from /proc and /sys."""
     config = kernel_config(roots)
     hertz = re.search(r"^CONFIG_HZ=(\d+)$", config or "", re.MULTILINE)
     pages = re.search(r"\[(.+?)\]", read(roots.sys / "kernel/mm/transparent_hugepage/enabled") or "")
@@ -33,12 +34,12 @@ def read_circumstances(roots: Roots = HERE) -> Circumstances:
         idle_us=idle_states(roots),
         halt_poll_ns=read_int(roots.sys / "module/haltpoll/parameters/guest_halt_poll_ns"),
         huge_pages=pages[1] if pages else None,
-        services=tuple(name for name in SERVICES if name in set(_names(roots))),
+        services=tuple(name for name in SERVICES if name in set(_process_names(roots))),
     )
 
 
 def kernel_config(roots: Roots = HERE) -> str | None:
-    """The plain text that the running kernel was built from, so that it is the same from either place."""
+    """Return the configuration of the running kernel as text, from /proc/config.gz or /boot."""
     try:
         return gzip.decompress((roots.proc / "config.gz").read_bytes()).decode(errors="replace").strip()
     except (OSError, EOFError):
@@ -46,8 +47,8 @@ def kernel_config(roots: Roots = HERE) -> str | None:
         return read(roots.top / f"boot/config-{release}")
 
 
-def _names(roots: Roots) -> Iterator[str]:
-    """Of running processes, as the kernel cuts them, to 15 characters."""
+def _process_names(roots: Roots) -> Iterator[str]:
+    """Yield the names of running processes, which the kernel cuts to 15 characters."""
     for path in roots.proc.glob("[0-9]*/comm"):
         if name := read(path):
             yield name

@@ -1,4 +1,4 @@
-"""CPU time that processes have used so far, all their threads together, in nanoseconds."""
+"""Measures the CPU time of processes, all their threads together, in nanoseconds."""
 
 import resource
 import time
@@ -11,22 +11,22 @@ from harness.evidence.family_clock import FamilyClock
 def cpu_reader(
     pids: Mapping[str, Sequence[int]], families: Mapping[str, FamilyClock] | None = None
 ) -> Callable[[], Mapping[str, int]]:
-    """A function that returns the CPU time of the client and each role. OSError when one of its processes has ended.
+    """Return a function that reads the CPU time of the client and each role; it raises OSError when a process ended.
 
-    Of the roles in `families` every process counts, also those that come and go; of the others exactly `pids`.
+    For roles in `families` it counts every process, also those that come and go; for the others exactly `pids`.
     """
     changing = families or {}
-    clocks = [(role, [cpu_clock(pid) for pid in some]) for role, some in pids.items() if role not in changing]
-    read = time.clock_gettime_ns
+    fixed = [(role, [cpu_clock(pid) for pid in role_pids]) for role, role_pids in pids.items() if role not in changing]
+    read_ns = time.clock_gettime_ns
 
-    def reading() -> Mapping[str, int]:
-        fixed = {role: sum(map(read, some)) for role, some in clocks}
-        return {"client": client_ns(), **fixed, **{role: clock.read_ns() for role, clock in changing.items()}}
+    def read() -> Mapping[str, int]:
+        fixed_ns = {role: sum(map(read_ns, clocks)) for role, clocks in fixed}
+        return {"client": client_ns(), **fixed_ns, **{role: clock.read_ns() for role, clock in changing.items()}}
 
-    return reading
+    return read
 
 
 def client_ns() -> int:
-    """Of this process and of every load tool that it has seen end, with its keeper."""
+    """Return the CPU time of this process and of every load tool that has ended, with its supervisor."""
     tools = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time_ns() + round((tools.ru_utime + tools.ru_stime) * 1e9)

@@ -1,4 +1,4 @@
-"""Says what the CPUs are, how fast they may run and what may slow them."""
+"""Reads the CPUs: models, topology, frequencies, idle states, mitigations."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -8,7 +8,7 @@ from typing import Any
 from harness.lab.kernelfiles import HERE, Roots, format_cpus, parse_cpus, read, read_named
 from harness.lab.topology import read_topology
 
-_POLICY = (
+_POLICY_FILES = (
     "scaling_driver",
     "scaling_governor",
     "scaling_min_freq",
@@ -18,7 +18,7 @@ _POLICY = (
     "base_frequency",
     "energy_performance_preference",
 )
-_MACHINE = (
+_SETTING_FILES = (
     "smt/control",
     "smt/active",
     "isolated",
@@ -30,22 +30,21 @@ _MACHINE = (
     "cpuidle/current_driver",
     "cpuidle/current_governor",
 )
-# aarch64 has no model name: implementer and part are what names the core there.
-_MODEL = ("vendor_id", "model name", "microcode", "CPU implementer", "CPU part", "CPU variant", "CPU revision")
+# aarch64 has no model name: implementer and part identify the core there.
+_MODEL_FIELDS = ("vendor_id", "model name", "microcode", "CPU implementer", "CPU part", "CPU variant", "CPU revision")
 
 
 def cpu_facts(roots: Roots = HERE) -> dict[str, Any]:
-    """Models, topology, frequency policies (kHz, as the kernel writes them), SMT, idle states, mitigations."""
+    """Return models, topology, frequency policies (kHz), SMT, idle states and mitigations."""
     cpus = roots.sys / "devices/system/cpu"
-    allowed = _allowed(roots.proc)
-    topology = read_topology(roots.sys, allowed)
+    topology = read_topology(roots.sys, _allowed_cpus(roots.proc))
     return {
-        "models": _models(roots.proc),
+        "models": _cpu_models(roots.proc),
         "online": format_cpus(topology.online),
         "allowed": format_cpus(topology.numbers),
         "topology": [asdict(cpu) for cpu in topology.cpus],
-        "frequency": _policies(cpus / "cpufreq"),
-        "settings": read_named(cpus, _MACHINE),
+        "frequency": _frequency_policies(cpus / "cpufreq"),
+        "settings": read_named(cpus, _SETTING_FILES),
         "halt_poll": read_named(roots.sys / "module/haltpoll/parameters", ["guest_halt_poll_ns"]),
         "mitigations": read_named(
             cpus / "vulnerabilities", (path.name for path in sorted(cpus.glob("vulnerabilities/*")))
@@ -54,7 +53,7 @@ def cpu_facts(roots: Roots = HERE) -> dict[str, Any]:
 
 
 def cpuinfo(proc: Path) -> list[dict[str, str]]:
-    """A dictionary for each CPU of /proc/cpuinfo."""
+    """Return the fields of each CPU of /proc/cpuinfo."""
     blocks = (read(proc / "cpuinfo") or "").split("\n\n")
     return [_fields(block) for block in blocks if "processor" in block]
 
@@ -64,21 +63,21 @@ def _fields(block: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def _allowed(proc: Path) -> tuple[int, ...] | None:
+def _allowed_cpus(proc: Path) -> tuple[int, ...] | None:
     fields = _fields(read(proc / "self/status") or "")
     return parse_cpus(fields.get("Cpus_allowed_list", "")) or None
 
 
-def _models(proc: Path) -> list[dict[str, str]]:
-    """The different models; more than one on a machine of unlike cores."""
-    return _distinct({key: cpu[key] for key in _MODEL if key in cpu} for cpu in cpuinfo(proc))
+def _cpu_models(proc: Path) -> list[dict[str, str]]:
+    """Return the distinct models; hybrid CPUs have more than one."""
+    return _distinct({key: cpu[key] for key in _MODEL_FIELDS if key in cpu} for cpu in cpuinfo(proc))
 
 
-def _policies(cpufreq: Path) -> list[dict[str, str]]:
-    """Frequency policies that say the same are one entry, under `cpus`."""
+def _frequency_policies(cpufreq: Path) -> list[dict[str, str]]:
+    """Return the distinct frequency policies, each with its `cpus`."""
     members: dict[tuple[tuple[str, str], ...], list[int]] = {}
     for policy in sorted(cpufreq.glob("policy*")):
-        settings = tuple(read_named(policy, _POLICY).items())
+        settings = tuple(read_named(policy, _POLICY_FILES).items())
         related = parse_cpus((read(policy / "related_cpus") or "").replace(" ", ","))
         members.setdefault(settings, []).extend(related)
     return [{"cpus": format_cpus(cpus), **dict(settings)} for settings, cpus in members.items()]

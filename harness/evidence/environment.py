@@ -1,29 +1,29 @@
-"""Environment variables that change how servers behave: which are set, and values that name no person and no secret."""
+"""Reads environment variables that change how servers behave, without names of persons and secrets."""
 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
 
-OF_THE_SYSTEM = (
+SYSTEM_PREFIXES = (
     "PYTHON", "MALLOC_", "LD_", "GLIBC_TUNABLES", "UVICORN_", "HYPERCORN_", "GUNICORN_", "WEB_CONCURRENCY", "OMP_",
     "OPENBLAS_", "MKL_", "NUMEXPR_", "BLIS_", "GOTO_", "VECLIB_", "TZ", "LANG", "LC_", "SSL_", "SSLKEYLOGFILE",
     "OPENSSL_", "UVLOOP_", "AIOHTTP_", "GEVENT_", "EVENTLET_", "MIMALLOC_", "TCMALLOC_", "_RJEM_", "COVERAGE_",
     "COV_CORE_", "NGINX",
 )  # fmt: skip
-OF_APPLICATIONS = (
+APPLICATION_PREFIXES = (
     "DJANGO_", "FLASK_", "STARLETTE_", "FASTAPI_", "QUART_", "WERKZEUG_", "OTEL_", "DD_", "NEW_RELIC_", "SENTRY_",
     "ELASTIC_APM_", "APP_", "DEBUG", "LOG_LEVEL", "LOGLEVEL", "ENV", "ENVIRONMENT",
 )  # fmt: skip
-SECRET = re.compile(r"KEY|SECRET|TOKEN|PASS|CREDENTIAL|AUTH|DSN|LICENSE|USER|HOST|EMAIL|URL", re.IGNORECASE)
-PLAIN = re.compile(r"[\w.,:=+-]{0,80}")
-SWITCH = re.compile(
+SECRET_NAME = re.compile(r"KEY|SECRET_NAME|TOKEN|PASS|CREDENTIAL|AUTH|DSN|LICENSE|USER|HOST|EMAIL|URL", re.IGNORECASE)
+PLAIN_VALUE = re.compile(r"[\w.,:=+-]{0,80}")
+SWITCH_VALUE = re.compile(
     r"[0-9.]*|true|false|yes|no|on|off|debug|info|warning|error|critical|[a-z_]+\.settings", re.IGNORECASE
 )
-ZONE = re.compile(r":?[A-Za-z_]+(/[A-Za-z_+-]+){0,2}[0-9+-]*")
-SYSTEM_FILES = re.compile(r"((^|[: ])/(usr|lib|lib64|opt|etc)/[\w./+-]*)+")
-DIGITS = 16
+TIME_ZONE = re.compile(r":?[A-Za-z_]+(/[A-Za-z_+-]+){0,2}[0-9+-]*")
+SYSTEM_PATHS = re.compile(r"((^|[: ])/(usr|lib|lib64|opt|etc)/[\w./+-]*)+")
+HASH_DIGITS = 16
 
-# What slows a server down, or puts other code into it.
+# Variables that slow down a server, or load other code into it.
 DISTURBING = {
     "PYTHONASYNCIODEBUG": "asyncio checks and times every step",
     "PYTHONDEVMODE": "Python's development mode checks memory, warnings and asyncio",
@@ -46,27 +46,31 @@ DISTURBING = {
     "COVERAGE_PROCESS_CONFIG": "coverage counts each line",
     "COV_CORE_SOURCE": "coverage counts each line",
 }
-OFF = ("", "0")
-ALLOWED_OFF = {"PYTHONMALLOC": ("", "default", "pymalloc")}
+OFF_VALUES = ("", "0")
+OFF_VALUES_OF = {"PYTHONMALLOC": ("", "default", "pymalloc")}
 
 
 def environment_facts(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that change how servers behave, by name: their values, or hashes of those that could be private."""
-    chosen = sorted(name for name in environment if name.startswith((*OF_THE_SYSTEM, *OF_APPLICATIONS)))
-    return {name: _public(name, environment[name]) for name in chosen}
+    """Return the variables that change how servers behave: their values, or hashes of values that may be private."""
+    names = sorted(name for name in environment if name.startswith((*SYSTEM_PREFIXES, *APPLICATION_PREFIXES)))
+    return {name: _public_value(name, environment[name]) for name in names}
 
 
 def disturbing(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """(name, what it does) for each variable in force that makes servers slower or other than they are."""
+    """Yield the name and the effect of each active variable that slows down servers or changes their code."""
     for name, effect in DISTURBING.items():
-        if environment.get(name, "") not in ALLOWED_OFF.get(name, OFF):
+        if environment.get(name, "") not in OFF_VALUES_OF.get(name, OFF_VALUES):
             yield name, effect
 
 
-def _public(name: str, value: str) -> str:
-    """`value`, or where it may name a person, a machine or a secret, a hash that tells whether two are the same."""
-    known = PLAIN if name.startswith(OF_THE_SYSTEM) else SWITCH
-    plain = not SECRET.search(name) and (
-        known.fullmatch(value) or (name == "TZ" and ZONE.fullmatch(value)) or SYSTEM_FILES.fullmatch(value)
+def _public_value(name: str, value: str) -> str:
+    """Return `value`, or its hash where it may name a person, a machine or a secret."""
+    harmless = PLAIN_VALUE if name.startswith(SYSTEM_PREFIXES) else SWITCH_VALUE
+    is_public = not SECRET_NAME.search(name) and (
+        harmless.fullmatch(value) or (name == "TZ" and TIME_ZONE.fullmatch(value)) or SYSTEM_PATHS.fullmatch(value)
     )
-    return value if plain else f"sha256:{hashlib.sha256(value.encode(errors='surrogateescape')).hexdigest()[:DIGITS]}"
+    return (
+        value
+        if is_public
+        else f"sha256:{hashlib.sha256(value.encode(errors='surrogateescape')).hexdigest()[:HASH_DIGITS]}"
+    )

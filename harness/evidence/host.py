@@ -1,4 +1,4 @@
-"""Gathers the facts of host.json: everything about the machine that a reader of the numbers may ask for."""
+"""Gathers host.json: the facts about the machine that may explain a result."""
 
 import hashlib
 import platform
@@ -20,7 +20,7 @@ from harness.lab.mounts import Filesystem, filesystem_of
 
 # Results are shared, so nothing here may name a host or a user: no node name, no builder of the kernel, no
 # sources of mounts, no addresses, no paths of a home directory, none of these boot parameters.
-_NAMING_PARAMETERS = (
+_IDENTIFYING_PARAMETERS = (
     "ip",
     "nfsroot",
     "root",
@@ -32,32 +32,32 @@ _NAMING_PARAMETERS = (
     "systemd.machine_id",
 )
 
-_PLACES = ("/", "/dev/shm", "/tmp", "/var/tmp")  # noqa: S108 - described, never used
-_MEMORY = {
+_SOCKET_DIRECTORIES = ("/", "/dev/shm", "/tmp", "/var/tmp")  # noqa: S108 - described, never used
+_MEMORY_FIELDS = {
     "MemTotal": "total_bytes",
     "MemAvailable": "available_bytes",
     "SwapTotal": "swap_bytes",
     "SwapFree": "swap_free_bytes",
 }
-_THP = ("enabled", "defrag", "shmem_enabled")
-_SCHEDULER = ("base_slice_ns", "migration_cost_ns", "preempt", "features")
+_HUGE_PAGE_FILES = ("enabled", "defrag", "shmem_enabled")
+_SCHEDULER_FILES = ("base_slice_ns", "migration_cost_ns", "preempt", "features")
 
 
 def host_facts(programs: Mapping[str, str | Sequence[str]], roots: Roots = HERE) -> dict[str, Any]:
-    """The content of host.json. `programs`: name -> path, or the whole command that asks for the version."""
+    """Return the content of host.json. `programs` maps names to paths, or to commands that print the version."""
     return {
-        "kernel": _kernel(roots),
-        "system": _system(roots.etc),
+        "kernel": _kernel_facts(roots),
+        "system": _distribution(roots.etc),
         "cpus": cpu_facts(roots),
         "virtual": virtual_facts(roots),
         "clock": read_named(
             roots.sys / "devices/system/clocksource/clocksource0",
             ("current_clocksource", "available_clocksource"),
         ),
-        "memory": _memory(roots),
-        "scheduler": read_named(roots.sys / "kernel/debug/sched", _SCHEDULER),
+        "memory": _memory_facts(roots),
+        "scheduler": read_named(roots.sys / "kernel/debug/sched", _SCHEDULER_FILES),
         "sysctls": read_sysctls(roots.proc),
-        "mounts": _mounts(roots.proc),
+        "mounts": _socket_mounts(roots.proc),
         "cgroup": limit_facts(roots),
         "network": network_facts(roots),
         "python": python_facts(),
@@ -65,7 +65,7 @@ def host_facts(programs: Mapping[str, str | Sequence[str]], roots: Roots = HERE)
     }
 
 
-def _kernel(roots: Roots) -> dict[str, str | None]:
+def _kernel_facts(roots: Roots) -> dict[str, str | None]:
     release = read(roots.proc / "sys/kernel/osrelease") or ""
     builder = r"\([^()\s]+@[^()\s]+\) "
     return {
@@ -78,9 +78,9 @@ def _kernel(roots: Roots) -> dict[str, str | None]:
 
 
 def _command_line(text: str) -> str:
-    """The kernel's own parameters: what follows `--` is for init."""
+    """Return the kernel's own parameters, without those after `--`, which are for init."""
     own = text.partition(" -- ")[0].split()
-    return " ".join(word for word in own if word.partition("=")[0] not in _NAMING_PARAMETERS)
+    return " ".join(word for word in own if word.partition("=")[0] not in _IDENTIFYING_PARAMETERS)
 
 
 def _config_hash(roots: Roots) -> str | None:
@@ -88,32 +88,33 @@ def _config_hash(roots: Roots) -> str | None:
     return hashlib.sha256(text.encode()).hexdigest() if text else None
 
 
-def _system(etc: Path) -> str | None:
-    """The distribution's name for itself: man 5 os-release."""
+def _distribution(etc: Path) -> str | None:
+    """Return the name of the distribution. man 5 os-release: PRETTY_NAME."""
     lines = (read(etc / "os-release") or "").splitlines()
     names = [line.partition("=")[2] for line in lines if line.startswith("PRETTY_NAME=")]
     return " ".join(shlex.split(names[0])) if names else None
 
 
-def _memory(roots: Roots) -> dict[str, Any]:
-    """meminfo's "kB" are kibibytes: man 5 proc."""
+def _memory_facts(roots: Roots) -> dict[str, Any]:
+    """Return memory sizes in bytes; the "kB" of meminfo are kibibytes. man 5 proc."""
     words = [line.split() for line in (read(roots.proc / "meminfo") or "").splitlines()]
     kibibytes = {name.rstrip(":"): int(value) for name, value, *_ in words}
     return {
-        **{ours: kibibytes[theirs] * 1024 for theirs, ours in _MEMORY.items() if theirs in kibibytes},
-        "transparent_hugepages": read_named(roots.sys / "kernel/mm/transparent_hugepage", _THP),
+        **{name: kibibytes[field] * 1024 for field, name in _MEMORY_FIELDS.items() if field in kibibytes},
+        "transparent_hugepages": read_named(roots.sys / "kernel/mm/transparent_hugepage", _HUGE_PAGE_FILES),
     }
 
 
-def _mounts(proc: Path) -> dict[str, dict[str, Any]]:
-    """The file systems of the directories that can hold a socket."""
-    found = {place: filesystem_of(Path(place), proc) for place in _PLACES}
+def _socket_mounts(proc: Path) -> dict[str, dict[str, Any]]:
+    """Return the file systems of the directories that can hold a socket."""
+    mounts = {directory: filesystem_of(Path(directory), proc) for directory in _SOCKET_DIRECTORIES}
     return {
-        place: {"kind": on.kind, "mount_point": on.mount_point, "options": _options(on)} for place, on in found.items()
+        directory: {"kind": mount.kind, "mount_point": mount.mount_point, "options": _public_options(mount)}
+        for directory, mount in mounts.items()
     }
 
 
-def _options(mount: Filesystem) -> list[str]:
-    """Without directories, and without addresses and names of network file systems."""
-    naming = re.compile(r"/|addr=|user(name)?=|domain=")
-    return [option for option in mount.options if not naming.search(option)]
+def _public_options(mount: Filesystem) -> list[str]:
+    """Return the mount options without directories, addresses and user names."""
+    identifying = re.compile(r"/|addr=|user(name)?=|domain=")
+    return [option for option in mount.options if not identifying.search(option)]

@@ -1,4 +1,4 @@
-"""Reads the sessions of a run, and refuses those that are damaged or of another run, all in one message."""
+"""Reads the sessions of a run, and reports all damaged ones and those of another run in one message."""
 
 import hashlib
 import shlex
@@ -18,21 +18,21 @@ from harness.model import Plan, Record
 if TYPE_CHECKING:
     from polars import DataFrame
 
-MOST_SHOWN = 12
+MAX_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What is wrong with one session: whole sentences."""
+    """The sentences on everything that is wrong with one session."""
 
     session: int
     sentences: tuple[str, ...]
 
 
 def read_intact(store: Store, plan: Plan) -> "list[tuple[Record, DataFrame]]":
-    """Return every finished session: its record and its table of requests.
+    """Return the record and the table of requests of every finished session.
 
-    Raises ConfigError that names each damaged file and each that is not of this run, and the way out.
+    Raise ConfigError that names each damaged file and each file of another run, and how to go on.
     """
     sessions: dict[int, tuple[Record, DataFrame]] = {}
     damages: list[Damage] = []
@@ -41,7 +41,7 @@ def read_intact(store: Store, plan: Plan) -> "list[tuple[Record, DataFrame]]":
             sessions[number] = _read_session(store, plan, number)
         except ConfigError as problem:
             damages.append(Damage(number, tuple(str(problem).split("\n"))))
-    damages += _repetitions(store, sessions)
+    damages += _repeated_sessions(store, sessions)
     if damages:
         raise ConfigError(_message(store.directory, sorted(damages, key=lambda damage: damage.session)))
     return list(sessions.values())
@@ -49,23 +49,23 @@ def read_intact(store: Store, plan: Plan) -> "list[tuple[Record, DataFrame]]":
 
 def _read_session(store: Store, plan: Plan, number: int) -> "tuple[Record, DataFrame]":
     record = store.read_record(number)
-    where = store.requests_path(number)
-    _refuse(where.with_suffix(".json"), record_problems(record, number, plan))
-    content = read_file(where)
+    path = store.requests_path(number)
+    _raise_problems(path.with_suffix(".json"), record_problems(record, number, plan))
+    content = read_file(path)
     if record.requests_sha256 not in ("", hashlib.sha256(content).hexdigest()):
-        raise ConfigError(f"{where} is not the file that was written with its record: its checksum is another.")
-    requests = parse_requests(where, content)
-    _refuse(where, requests_problems(requests, record, plan.experiment))
+        raise ConfigError(f"{path} is not the file that was written with its record: its checksum differs.")
+    requests = parse_requests(path, content)
+    _raise_problems(path, requests_problems(requests, record, plan.experiment))
     return record, requests
 
 
-def _refuse(path: Path, problems: Iterator[str]) -> None:
-    if found := "; ".join(problems):
-        raise ConfigError(f"{path} {found}.")
+def _raise_problems(path: Path, problems: Iterator[str]) -> None:
+    if text := "; ".join(problems):
+        raise ConfigError(f"{path} {text}.")
 
 
-def _repetitions(store: Store, sessions: "Mapping[int, tuple[Record, DataFrame]]") -> Iterator[Damage]:
-    """Sessions with the very times of an earlier one: chance does not make them."""
+def _repeated_sessions(store: Store, sessions: "Mapping[int, tuple[Record, DataFrame]]") -> Iterator[Damage]:
+    """Yield each session with exactly the times of an earlier one, which cannot be chance."""
     first: dict[bytes, int] = {}
     for number, (record, requests) in sessions.items():
         for times in _fingerprints(record, requests):
@@ -85,9 +85,9 @@ def _fingerprints(record: Record, requests: "DataFrame") -> Iterator[bytes]:
 
 
 def _message(directory: Path, damages: list[Damage]) -> str:
-    sentences = [sentence for damage in damages[:MOST_SHOWN] for sentence in damage.sentences]
-    if len(damages) > MOST_SHOWN:
-        sentences.append(f"{len(damages) - MOST_SHOWN} more sessions are damaged or of another run.")
+    sentences = [sentence for damage in damages[:MAX_SHOWN] for sentence in damage.sentences]
+    if len(damages) > MAX_SHOWN:
+        sentences.append(f"{len(damages) - MAX_SHOWN} more sessions are damaged or of another run.")
     numbers = sorted({damage.session for damage in damages})
     remove = " ".join(f"{shlex.quote(str(directory / 'sessions' / f'{number:04}'))}.*" for number in numbers)
     return "\n".join(

@@ -1,4 +1,4 @@
-"""Reads back what a stack's knobs are in its network and of its processes, before anything is measured."""
+"""Reads back the knobs of a stack, from its network and its processes, before anything is measured."""
 
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ from harness.lab.stack import Stack
 
 
 def kernel_proof(stack: Stack) -> dict[str, Any]:
-    """The network namespace, the knobs with the values read back, and what of the host could not be copied.
+    """Return the network namespace, the knobs with the values read back, and host values that could not be copied.
 
-    Nothing for a stack without a network of its own and without knobs. StackError where a process is not as it should.
+    Empty for a stack without a network of its own and without knobs. Raise StackError for a process with other values.
     """
     kernel = stack.blueprint.kernel
-    raise_all(_strangers(stack), StackError)
+    raise_all(_setting_problems(stack), StackError)
     of_servers = {setting.name: str(setting.value) for setting in kernel.of("process")}
     booted = {setting.name: str(setting.value) for setting in kernel.of("boot")}
     knobs = {**of_servers, **booted, **stack.global_values}
@@ -27,11 +27,11 @@ def kernel_proof(stack: Stack) -> dict[str, Any]:
     return {"knobs": values | knobs, "network": namespace, "not_copied": stack.network.not_copied}
 
 
-def _strangers(stack: Stack) -> list[str]:
-    pids = [pid for some in stack.pids.values() for pid in some]
+def _setting_problems(stack: Stack) -> list[str]:
+    pids = [pid for role_pids in stack.pids.values() for pid in role_pids]
     return [
-        f"Process {pid} has {change.name} {found} instead of {wanted(change)}, with which it was started."
+        f"Process {pid} has {change.name} {value} instead of {wanted(change)}, with which it was started."
         for change in stack.blueprint.kernel.of_servers
         for pid in pids
-        if (found := seen_of(pid, change)) != wanted(change)
+        if (value := seen_of(pid, change)) != wanted(change)
     ]

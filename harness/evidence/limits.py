@@ -1,4 +1,4 @@
-"""Reads what the cgroup that we run in allows us of CPU and memory."""
+"""Reads the CPU and memory limits of the cgroup that barehop runs in."""
 
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ _UNLIMITED_BYTES = 1 << 60
 
 
 def limit_facts(roots: Roots = HERE) -> dict[str, Any]:
-    """Where cgroups are mounted (of kind "cgroup", version 1, or "cgroup2"), and what they allow us.
+    """Return the mount points of cgroups ("cgroup" is version 1), and the limits of CPU and memory.
 
-    A limit is the narrowest from our cgroup up to the root, None where there is none. The path of the
-    cgroup is not recorded: it can contain a user's name.
+    A limit is the lowest from our cgroup up to the root, None where there is none. The path of the cgroup is not
+    recorded: it can contain a user's name.
     """
     mounts = read_mounts(roots.proc)
     cpu = [cpu_limit(level) for level in levels("cpu", mounts, roots)]
@@ -28,7 +28,7 @@ def limit_facts(roots: Roots = HERE) -> dict[str, Any]:
 
 
 def throttled_periods(roots: Roots = HERE) -> int:
-    """In how many periods our cgroup, or one above it, was stopped because its quota of CPU time was used up."""
+    """Return the number of periods in which our cgroup, or a parent, was throttled because of its CPU quota."""
     mounts = read_mounts(roots.proc)
     texts = [read(level / "cpu.stat") or "" for level in levels("cpu", mounts, roots)]
     rows = [line.split() for text in texts for line in text.splitlines()]
@@ -36,7 +36,7 @@ def throttled_periods(roots: Roots = HERE) -> int:
 
 
 def cpu_limit(level: Path) -> float | None:
-    """CPUs' worth of time: cpu.max of v2, or quota and period of v1."""
+    """Return the quota of a cgroup in CPUs, from cpu.max of v2 or quota and period of v1; None: unlimited."""
     quota, _, period = (read(level / "cpu.max") or "").partition(" ")
     quota = quota or read(level / "cpu.cfs_quota_us") or "-1"
     period = period or read(level / "cpu.cfs_period_us") or "100000"

@@ -19,26 +19,26 @@ Proof = dict[str, Any]
 
 
 def prove(stacks: Sequence[Stack]) -> dict[str, Proof]:
-    """What was proved of each arm, by name. Raises StackError (or MachineError for a file system) otherwise."""
-    proofs = {arm: proof for stack in stacks for arm, proof in _proofs(stack).items()}
-    raise_all(_different_answers(stacks), StackError)
+    """Return the proof of each arm by name. Raise StackError, or MachineError for a wrong file system."""
+    proofs = {arm: proof for stack in stacks for arm, proof in _prove_stack(stack).items()}
+    raise_all(_answer_problems(stacks), StackError)
     return proofs
 
 
-def _proofs(stack: Stack) -> dict[str, Proof]:
+def _prove_stack(stack: Stack) -> dict[str, Proof]:
     blueprint = stack.blueprint
     raise_all(strays(stack.pids, blueprint.placement), StackError)
     kernel = kernel_proof(stack) | sandbox_proof(stack)
     with stack.network.app.entered():
         hops = {name: _prove_hop(hop, _app_inodes(stack)) for name, hop in blueprint.hops.items()}
     with stack.network.doors.entered():
-        front = _inodes_of(stack.nginx.main_pid(), stack.pids["nginx"])
-        proofs = {arm.name: _proof(arm, stack, hops, front) | kernel for arm in blueprint.arms}
+        front = _process_inodes(stack.nginx.main_pid(), stack.pids["nginx"])
+        proofs = {arm.name: _prove_arm(arm, stack, hops, front) | kernel for arm in blueprint.arms}
     return {arm.name: proofs[arm.name] | rung_proof(stack, arm) for arm in blueprint.arms}
 
 
-def _proof(arm: Arm, stack: Stack, hops: Mapping[str, Proof], front: set[str]) -> Proof:
-    """In the network in which nginx is listened to."""
+def _prove_arm(arm: Arm, stack: Stack, hops: Mapping[str, Proof], front: set[str]) -> Proof:
+    """Return the proof of an arm; runs in the network in which nginx listens."""
     blueprint, name = stack.blueprint, arm.name
     proof: Proof = {
         "url": blueprint.targets[name].url,
@@ -57,39 +57,39 @@ def _proof(arm: Arm, stack: Stack, hops: Mapping[str, Proof], front: set[str]) -
 
 
 def _app_inodes(stack: Stack) -> set[str]:
-    return _inodes_of(stack.app.main_pid(), stack.pids["app"])
+    return _process_inodes(stack.app.main_pid(), stack.pids["app"])
 
 
-def _prove_hop(hop: Hop, own: set[str], who: str = "gunicorn") -> Proof:
-    place = check_home(hop.directory, hop.transport.home) if hop.directory else {}
-    return {"address": hop.address, "listener": _prove_listener(hop.address, own, who), **place}
+def _prove_hop(hop: Hop, own: set[str], server: str = "gunicorn") -> Proof:
+    filesystem = check_home(hop.directory, hop.transport.home) if hop.directory else {}
+    return {"address": hop.address, "listener": _prove_listener(hop.address, own, server), **filesystem}
 
 
-def _prove_listener(address: str, own: set[str], who: str) -> str:
-    """The inode of the one socket that listens on `address`, which must be among `own`."""
-    found = listening_inodes(address)
-    if not found or not found <= own:
-        strangers = ", ".join(sorted(found - own)) or "none at all"
+def _prove_listener(address: str, own: set[str], server: str) -> str:
+    """Return the inodes of the sockets that listen on `address`, all of which must be among `own`."""
+    inodes = listening_inodes(address)
+    if not inodes or not inodes <= own:
+        others = ", ".join(sorted(inodes - own)) or "none at all"
         raise StackError(
-            f"{address} is not listened on by this run's {who} alone: socket {strangers}. End that server."
+            f"This run's {server} is not the only listener on {address}: other sockets: {others}. Stop that server."
         )
-    return ", ".join(sorted(found))
+    return ", ".join(sorted(inodes))
 
 
-def _inodes_of(main: int, workers: Iterable[int]) -> set[str]:
+def _process_inodes(main: int, workers: Iterable[int]) -> set[str]:
     return socket_inodes((main, *workers))
 
 
-def _different_answers(stacks: Sequence[Stack]) -> Iterable[str]:
-    """Arms that ask the same application for the same thing must get the same kind of answer."""
+def _answer_problems(stacks: Sequence[Stack]) -> Iterable[str]:
+    """Yield a sentence for each arm with an answer unlike that of an arm with the same application and path."""
     first: dict[tuple[str, ...], tuple[str, object]] = {}
     for stack in stacks:
         for arm in stack.blueprint.arms:
             settings = arm.settings
-            whom = "app" if settings.chain in ("full", "app-direct") else settings.chain
-            question = (whom, settings.app, settings.app_dir, settings.path)
+            answering = "app" if settings.chain in ("full", "app-direct") else settings.chain
+            question = (answering, settings.app, settings.app_dir, settings.path)
             shape = stack.replies[arm.name].shape
             kind = (shape.status, shape.kind, shape.keys)
             other, expected = first.setdefault(question, (arm.name, kind))
             if kind != expected:
-                yield f"Arms {other!r} and {arm.name!r} ask for the same and get different answers."
+                yield f"Arms {other!r} and {arm.name!r} send the same request but get different answers."

@@ -1,13 +1,13 @@
-"""What pyperf says of this machine and this Python, for those who go on with pyperf's tools."""
+"""Collects pyperf's metadata about this machine and this Python, for use with pyperf's tools."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-# Host and user must not be named in results, and the rest is of the moment or of our own process.
-_NAMING = ("hostname", "python_executable", "python_config_args", "python_cflags", "command")
-_LEFT_OUT = (
-    *_NAMING,
+# Results must not name the host or the user; the others change all the time or describe only this process.
+_IDENTIFYING = ("hostname", "python_executable", "python_config_args", "python_cflags", "command")
+_EXCLUDED = (
+    *_IDENTIFYING,
     "date",
     "load_avg_1min",
     "runnable_threads",
@@ -18,17 +18,17 @@ _LEFT_OUT = (
 
 
 def pyperf_facts() -> dict[str, Any]:
-    """The metadata that pyperf collects, as part "pyperf" of host.json."""
+    """Return pyperf's metadata, the section "pyperf" of host.json."""
     from pyperf import Run  # type: ignore[import-untyped]  # it has no types
 
-    return {name: value for name, value in Run([1.0]).get_metadata().items() if name not in _LEFT_OUT}
+    return {name: value for name, value in Run([1.0]).get_metadata().items() if name not in _EXCLUDED}
 
 
 def without_names(path: Path) -> None:
-    """Take out of a file of pyperf's what names the host, its user or their paths."""
+    """Remove from a pyperf file the metadata that name the host, its user or paths."""
     suite = json.loads(path.read_text(encoding="utf-8"))
     runs = [run for benchmark in suite["benchmarks"] for run in benchmark["runs"]]
     for holder in (suite, *suite["benchmarks"], *runs):
-        for name in _NAMING:
+        for name in _IDENTIFYING:
             holder.get("metadata", {}).pop(name, None)
     path.write_text(json.dumps(suite), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What `pyperf system show` says of this machine, subject by subject; it changes nothing."""
+"""Reads the output of `pyperf system show`, subject by subject; it changes nothing."""
 
 import sys
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from harness.lab.output import read_output
 from harness.start import module_command
 
-ANSWER_S = 20.0
-TITLES = {"System state": "state", "Advices": "advice", "Warnings": "warning", "Errors": "warning"}
+PYPERF_TIMEOUT_S = 20.0
+SECTIONS = {"System state": "state", "Advices": "advice", "Warnings": "warning", "Errors": "warning"}
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What pyperf sees of one subject, like "ASLR", what it warns of, and what it would change."""
+    """The states, warnings and advice of pyperf on one subject, like "ASLR"."""
 
     name: str
     states: tuple[str, ...]
@@ -22,35 +22,35 @@ class Subject:
 
 
 def pyperf_system() -> list[Subject]:
-    """Nothing where pyperf does not answer."""
+    """Return the subjects of `pyperf system show`; empty where pyperf does not answer."""
     command = [sys.executable, *module_command("pyperf"), "system", "show"]
     try:
-        return subjects(read_output(command, ANSWER_S).out)
+        return subjects(read_output(command, PYPERF_TIMEOUT_S).out)
     except OSError:
         return []
 
 
 def subjects(text: str) -> list[Subject]:
-    """From its sections, whose lines are `Subject: what it says`."""
-    lines = list(_lines(text))
+    """Parse the sections, which have lines `Subject: text`."""
+    lines = list(_system_lines(text))
     names = dict.fromkeys(name for _, name, _ in lines)
     return [
-        Subject(name, _said(lines, name, "state"), _said(lines, name, "warning"), _said(lines, name, "advice"))
+        Subject(name, _texts(lines, name, "state"), _texts(lines, name, "warning"), _texts(lines, name, "advice"))
         for name in names
     ]
 
 
-Line = tuple[str, str, str]  # section, subject, what it says
+SystemLine = tuple[str, str, str]  # section, subject, text
 
 
-def _lines(text: str) -> Iterator[Line]:
+def _system_lines(text: str) -> Iterator[SystemLine]:
     section = ""
     for line in text.splitlines():
-        section = TITLES.get(line.strip(), section)
-        name, colon, said = line.partition(": ")
-        if section and colon and line.strip() not in TITLES:
-            yield section, name.strip(), said.strip()
+        section = SECTIONS.get(line.strip(), section)
+        name, colon, text = line.partition(": ")
+        if section and colon and line.strip() not in SECTIONS:
+            yield section, name.strip(), text.strip()
 
 
-def _said(lines: list[Line], name: str, section: str) -> tuple[str, ...]:
-    return tuple(said for where, whose, said in lines if (where, whose) == (section, name))
+def _texts(lines: list[SystemLine], name: str, section: str) -> tuple[str, ...]:
+    return tuple(text for line_section, subject, text in lines if (line_section, subject) == (section, name))

@@ -1,4 +1,4 @@
-"""Says who else used the machine during the last seconds."""
+"""Measures how much CPU time other processes and the hypervisor used during an interval."""
 
 import os
 import time
@@ -9,21 +9,23 @@ from pathlib import Path
 from harness.evidence.reaped import Reaped
 from harness.lab.kernelfiles import read
 
-TOP = 5
+MAX_TOP_PROCESSES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessTime:
+    """The CPU time of one process. The start time distinguishes it from a later process with the same pid."""
+
     name: str
-    started_ticks: int  # together with the pid, which is used again, names a process
+    started_ticks: int
     cpu_ticks: int
     parent: int = 0
-    reaped_ticks: int = 0  # what its children used that have ended, and theirs
+    reaped_ticks: int = 0  # CPU time of ended descendants
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The counters at one moment. Ticks are of all CPUs together; `cpu_ticks` holds user, nice, system."""
+    """The counters at one moment. Ticks are those of all CPUs; `cpu_ticks` is the sum of user, nice and system."""
 
     taken_ns: int
     cpus: int
@@ -31,13 +33,15 @@ class Snapshot:
     cpu_ticks: int
     steal_ticks: int
     processes: Mapping[int, ProcessTime]
-    pressure_us: int | None  # time in which somebody waited for a CPU; None: no PSI
+    pressure_us: int | None  # time in which any task waited for a CPU; None: no PSI
     pressure_avg10: float | None
     load_1min: float
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
+    """A process other than ours that used CPU time."""
+
     pid: int
     name: str
     percent: float  # of one CPU
@@ -45,9 +49,10 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """`steal_percent` is of all CPU time, `others_percent` of one CPU, `pressure_percent` of the interval.
+    """The load of others in an interval.
 
-    `tick_percent` is what one tick, in which CPU time is counted, makes of one CPU.
+    `steal_percent` is relative to all CPU time, `others_percent` and `tick_percent` (one clock tick) to one CPU,
+    `pressure_percent` to the interval.
     """
 
     seconds: float
@@ -61,32 +66,32 @@ class Noise:
 
 
 def watch_noise(seconds: float, own: Collection[int] = (), proc: Path = Path("/proc")) -> Noise:
-    """The noise of the coming `seconds`, without this process and `own` pids."""
+    """Wait for `seconds`, and return their noise, without this process and `own` pids."""
     before = read_snapshot(proc)
     time.sleep(seconds)
     return noise_between(before, read_snapshot(proc), {os.getpid(), *own})
 
 
 def with_descendants(pids: Collection[int], snapshot: Snapshot) -> frozenset[int]:
-    """`pids` and all processes below them at the moment of the snapshot."""
+    """Return `pids` and all their descendants at the moment of the snapshot."""
     children: dict[int, list[int]] = {}
     for pid, process in snapshot.processes.items():
         children.setdefault(process.parent, []).append(pid)
-    found, waiting = set(pids), list(pids)
+    family, waiting = set(pids), list(pids)
     while waiting:
-        new = set(children.get(waiting.pop(), ())) - found
-        found |= new
+        new = set(children.get(waiting.pop(), ())) - family
+        family |= new
         waiting += new
-    return frozenset(found)
+    return frozenset(family)
 
 
 def noise_between(
     before: Snapshot, after: Snapshot, own: Collection[int] = (), own_before: Collection[int] | None = None
 ) -> Noise:
-    """What others than `own` pids did between two snapshots; `own_before` were ours in the first, by default the same.
+    """Return the noise between two snapshots, without `own` pids; `own_before` are ours in the first (default: `own`).
 
-    `others_percent` is what all CPUs worked less what `own` did, so it knows short-lived processes too. Processes of
-    our own that ended in between are in what the processes were told that waited for them.
+    The CPU time of others is that of all CPUs minus our own, so it includes short-lived processes. Our own processes
+    that ended in between are counted in their parents.
     """
     used = {pid: _ticks_since(before, pid, process) for pid, process in after.processes.items()}
     own_ticks = _total_ticks(after, own) - _total_ticks(before, own if own_before is None else own_before)
@@ -101,7 +106,7 @@ def noise_between(
         seconds=(after.taken_ns - before.taken_ns) / 1e9,
         steal_percent=100 * (after.steal_ticks - before.steal_ticks) / total,
         others_percent=100 * max(0, after.cpu_ticks - before.cpu_ticks - own_ticks) / one_cpu,
-        top=tuple(sorted(busy, key=lambda process: (-process.percent, process.pid))[:TOP]),
+        top=tuple(sorted(busy, key=lambda process: (-process.percent, process.pid))[:MAX_TOP_PROCESSES]),
         pressure_percent=_pressure_percent(before, after),
         pressure_avg10=after.pressure_avg10,
         load_1min=after.load_1min,
@@ -110,17 +115,18 @@ def noise_between(
 
 
 def read_snapshot(proc: Path = Path("/proc")) -> Snapshot:
+    """Read the CPU counters of the machine and of all processes."""
     lines = (read(proc / "stat") or "cpu").splitlines()
     # man 5 proc: user nice system idle iowait irq softirq steal; guest time, after them, is in user already.
     ticks = [int(field) for field in lines[0].split()[1:9]] + [0] * 8
-    pressure = _pressure(proc)
+    pressure = _read_pressure(proc)
     return Snapshot(
         taken_ns=time.monotonic_ns(),
         cpus=max(1, sum(line.startswith("cpu") for line in lines[1:])),
         total_ticks=sum(ticks),
         cpu_ticks=sum(ticks[:3]),
         steal_ticks=ticks[7],
-        processes=_processes(proc),
+        processes=_read_processes(proc),
         pressure_us=int(pressure["total"]) if pressure else None,
         pressure_avg10=float(pressure["avg10"]) if pressure else None,
         load_1min=float((read(proc / "loadavg") or "0").split()[0]),
@@ -128,15 +134,15 @@ def read_snapshot(proc: Path = Path("/proc")) -> Snapshot:
 
 
 def _total_ticks(snapshot: Snapshot, own: Collection[int]) -> int:
-    """What `own` used in all their lives, with their children that have ended."""
+    """Return the CPU time of `own` since their start, with their ended children."""
     processes = (process for pid, process in snapshot.processes.items() if pid in own)
     return sum(process.cpu_ticks + process.reaped_ticks for process in processes)
 
 
 def _ticks_since(before: Snapshot, pid: int, process: ProcessTime) -> int:
     earlier = before.processes.get(pid)
-    same = earlier is not None and earlier.started_ticks == process.started_ticks
-    return process.cpu_ticks - (earlier.cpu_ticks if earlier and same else 0)
+    is_same = earlier is not None and earlier.started_ticks == process.started_ticks
+    return process.cpu_ticks - (earlier.cpu_ticks if earlier and is_same else 0)
 
 
 def _pressure_percent(before: Snapshot, after: Snapshot) -> float | None:
@@ -146,19 +152,19 @@ def _pressure_percent(before: Snapshot, after: Snapshot) -> float | None:
     return 100 * (after.pressure_us - before.pressure_us) / elapsed_us
 
 
-def _pressure(proc: Path) -> dict[str, str]:
-    """The line `some avg10=0.24 avg60=0.53 avg300=0.19 total=4109669` as a dictionary."""
-    some = (read(proc / "pressure/cpu") or "").partition("\n")[0]
-    return dict(pair.split("=") for pair in some.split()[1:])
+def _read_pressure(proc: Path) -> dict[str, str]:
+    """Return the fields of the line `some avg10=0.24 avg60=0.53 avg300=0.19 total=4109669`."""
+    first_line = (read(proc / "pressure/cpu") or "").partition("\n")[0]
+    return dict(pair.split("=") for pair in first_line.split()[1:])
 
 
-def _processes(proc: Path) -> dict[int, ProcessTime]:
+def _read_processes(proc: Path) -> dict[int, ProcessTime]:
     texts = {int(path.name): read(path / "stat") for path in proc.glob("[0-9]*")}
-    return {pid: _process(text) for pid, text in texts.items() if text}
+    return {pid: _parse_stat(text) for pid, text in texts.items() if text}
 
 
-def _process(stat: str) -> ProcessTime:
-    """man 5 proc: `pid (name) state ...`; a name may contain spaces and brackets."""
+def _parse_stat(stat: str) -> ProcessTime:
+    """Parse `pid (name) state ...`; a name may contain spaces and brackets. man 5 proc."""
     head, _, tail = stat.rpartition(") ")
     fields = tail.split()
     return ProcessTime(

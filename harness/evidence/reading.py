@@ -1,4 +1,4 @@
-"""Reads the files of a results directory, of which anything may have become anything."""
+"""Reads the files of a results directory, which may be damaged or changed."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,52 +9,53 @@ from pydantic import BaseModel, RootModel, ValidationError
 from harness.errors import ConfigError
 from harness.regular_file import read_regular
 
-MOST_BYTES = 4 * 2**30
-SHOWN_CHARACTERS = 60
-HUGE = 1e24  # more than any counter holds, and small enough to be squared
+MAX_FILE_BYTES = 4 * 2**30
+SHORT_CHARACTERS = 60
+HUGE = 1e24  # larger than any counter, and small enough to be squared
 
 T = TypeVar("T", bound=BaseModel)
 
 
 def read_file(path: Path) -> bytes:
-    """Return the content of `path`. Raises ConfigError."""
-    return read_regular(path, MOST_BYTES, "Put back the file that barehop wrote.")
+    """Return the content of `path`. Raise ConfigError."""
+    return read_regular(path, MAX_FILE_BYTES, "Put back the file that barehop wrote.")
 
 
 def read_model(path: Path, model: type[T], unknown_keys: Literal["ignore", "forbid"] = "ignore") -> T:
-    """Return the JSON in `path` as a `model`. Raises ConfigError that names the first key that is wrong.
+    """Return the JSON in `path` as a `model`. Raise ConfigError that names the first wrong key.
 
-    Another version may have written keys that this one does not know: within a format keys are only added.
+    Unknown keys are ignored by default: within a format, later versions only add keys.
     """
     content = read_file(path)
     try:
         return model.model_validate_json(content, extra=unknown_keys)
     except ValidationError as error:
-        raise _foreign(path, error) from None
+        raise _format_error(path, error) from None
 
 
 def read_facts(path: Path, shape: type[BaseModel] | None = None) -> dict[str, Any]:
-    """Return the JSON object in `path`, of the `shape` that reports rely on. Raises ConfigError."""
+    """Return the JSON object in `path`, which must have the `shape` that reports rely on. Raise ConfigError."""
     facts = read_model(path, RootModel[dict[str, Any]]).root
     try:
         if shape is not None:
             shape.model_validate(facts)
     except ValidationError as error:
-        raise _foreign(path, error) from None
+        raise _format_error(path, error) from None
     check_numbers(path, facts)
     return facts
 
 
 def check_numbers(path: Path, value: object) -> None:
-    """Raise ConfigError where a number in `value`, the content of `path`, is so large that nothing can be counted."""
+    """Raise ConfigError where a number in `value`, the content of `path`, is not finite or too large to be real."""
     if any(True for _ in _huge_numbers(value)):
         raise ConfigError(
-            f"{path} is not what barehop wrote: a number in it is beyond {HUGE:g} or not a number. "
+            f"{path} is not what barehop wrote: it holds a number beyond {HUGE:g}, or NaN. "
             "Put back the file that barehop wrote."
         )
 
 
 def is_huge(number: float) -> bool:
+    """Return whether a number is NaN, or beyond any counter."""
     return not abs(number) <= HUGE
 
 
@@ -68,13 +69,13 @@ def _huge_numbers(value: object) -> Iterator[float]:
         yield value
 
 
-def _foreign(path: Path, error: ValidationError) -> ConfigError:
+def _format_error(path: Path, error: ValidationError) -> ConfigError:
     first = error.errors(include_url=False)[0]
-    where = ".".join(map(_shown, first["loc"])) or "the whole"
-    return ConfigError(f"{path} is not what barehop wrote: {where}: {_shown(first['msg'])}.")
+    where = ".".join(map(_short_text, first["loc"])) or "the whole"
+    return ConfigError(f"{path} is not what barehop wrote: {where}: {_short_text(first['msg'])}.")
 
 
-def _shown(text: object) -> str:
-    """A key or a message on one line, however long or odd it is."""
+def _short_text(text: object) -> str:
+    """Return a key or a message on one line, shortened and without control characters."""
     printable = "".join(letter if letter.isprintable() else "?" for letter in str(text))
-    return printable if len(printable) <= 3 * SHOWN_CHARACTERS else f"{printable[:SHOWN_CHARACTERS]} ..."
+    return printable if len(printable) <= 3 * SHORT_CHARACTERS else f"{printable[:SHORT_CHARACTERS]} ..."

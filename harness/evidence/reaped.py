@@ -1,4 +1,4 @@
-"""What children that have ended used, as the process that waited for them is told: man 5 proc, cutime and cstime."""
+"""Resources used by ended children, as the kernel adds them up in their parent. man 5 proc: cutime, cstime."""
 
 import os
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ MINOR_FAULTS, OWN_USER, OWN_SYSTEM, USER, SYSTEM = 8, 11, 12, 13, 14  # fields a
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """CPU time in clock ticks, and minor page faults: every process has some, so they show children without a tick."""
+    """CPU time in clock ticks, and minor page faults, which reveal even children with less than a tick."""
 
     ticks: int = 0
     faults: int = 0
 
     @classmethod
     def in_stat(cls, stat: str | bytes | None) -> Self:
-        """As /proc/PID/stat says; nothing where the process has ended."""
+        """Parse the content of /proc/PID/stat; zero where the process has ended."""
         text = stat.decode(errors="replace") if isinstance(stat, bytes) else stat or ""
         fields = text.rpartition(") ")[2].split()
         if len(fields) <= SYSTEM:
@@ -29,6 +29,6 @@ class Reaped:
 
 
 def own_ticks(stat: str | None) -> int:
-    """CPU time in clock ticks of all threads of a process, also those that have ended, without its children."""
+    """Return the CPU time in clock ticks of all threads of a process, also ended ones, without its children."""
     fields = (stat or "").rpartition(") ")[2].split()
     return sum(map(int, fields[OWN_USER : OWN_SYSTEM + 1]))

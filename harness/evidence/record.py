@@ -1,4 +1,4 @@
-"""From visits to what is written down of a session: the record, and a table of raw times."""
+"""Turns the visits of a session into its record and its table of single requests."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,10 +10,10 @@ from harness.model import Visit, VisitRow
 if TYPE_CHECKING:
     from polars import DataFrame
 
-OPENS = ("active_opens", "passive_opens")
-DECIMALS = 4  # of numbers per request: a count of one in a long visit, or a tenth of a nanosecond
+CONNECTION_COUNTERS = ("active_opens", "passive_opens")
+DECIMALS = 4  # of numbers per request: enough for a count of 1 in a long visit
 
-# The table of raw times: columns, and what polars calls their types.
+# The columns of the table of requests, and their polars types.
 REQUEST_COLUMNS = {
     "round": "Int32",
     "order": "Int32",
@@ -21,27 +21,27 @@ REQUEST_COLUMNS = {
     "position": "Int32",
     "start_ns": "Int64",
     "latency_ns": "Int64",
-    "late_ns": "Int64",  # how much later than it was meant to be the request was sent
+    "late_ns": "Int64",  # delay of the request against its schedule
 }
-NOT_ALWAYS = {"late_ns": 0}  # columns that older files lack, and what they would hold
+ADDED_COLUMNS = {"late_ns": 0}  # columns that older files lack, with their value there
 
 
 def visit_rows(visits: Iterable[Visit], gauges: Mapping[str, Gauge] = {}) -> tuple[VisitRow, ...]:
-    """`gauges` read the snapshots of each arm."""
-    return tuple(_row(visit, gauges.get(visit.arm)) for visit in visits)
+    """Return the rows of a record; `gauges` parse the counters of each arm."""
+    return tuple(_visit_row(visit, gauges.get(visit.arm)) for visit in visits)
 
 
 def failures_of(visits: Iterable[Visit]) -> dict[str, dict[str, int]]:
-    """The failed requests of each arm that has any, by kind."""
-    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    """Return the failed requests of each arm that has any, by kind."""
+    failures: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for visit in visits:
         if visit.failures:
-            found[visit.arm].update(visit.failures)
-    return {arm: dict(kinds) for arm, kinds in found.items()}
+            failures[visit.arm].update(visit.failures)
+    return {arm: dict(by_kind) for arm, by_kind in failures.items()}
 
 
 def requests_table(visits: Sequence[Visit]) -> "DataFrame":
-    """One row for each timed request, in the order in which they were sent."""
+    """Return a row for each timed request, in the order of sending."""
     import polars
 
     rows = (
@@ -57,7 +57,7 @@ def _late_ns(visit: Visit) -> Sequence[int]:
     return visit.late_ns or (0,) * len(visit.positions)
 
 
-def _row(visit: Visit, gauge: Gauge | None) -> VisitRow:
+def _visit_row(visit: Visit, gauge: Gauge | None) -> VisitRow:
     return VisitRow(
         round=visit.round,
         order=visit.order,
@@ -67,7 +67,7 @@ def _row(visit: Visit, gauge: Gauge | None) -> VisitRow:
         percentiles_us=dict(visit.percentiles_us),
         cpu_us={role: _per_request(used / 1000, visit) for role, used in visit.cpu_ns.items()},
         wall_us=_per_request(visit.wall_ns / 1000, visit) if visit.wall_ns else None,
-        counters=_counters(visit, gauge.between(*visit.snapshots)) if gauge and visit.snapshots else {},
+        counters=_request_counters(visit, gauge.between(*visit.snapshots)) if gauge and visit.snapshots else {},
         interval_us=visit.interval_us,
         late_us=visit.late_us,
         rate_per_s=visit.rate_per_s,
@@ -75,20 +75,22 @@ def _row(visit: Visit, gauge: Gauge | None) -> VisitRow:
     )
 
 
-def _counters(visit: Visit, grown: Mapping[str, int]) -> dict[str, float]:
-    """Per request, times in microseconds; and what the client's own connections leave of TCP's opens for the hop."""
-    counters = {_name(name): _per_request(_amount(name, value), visit) for name, value in grown.items()}
+def _request_counters(visit: Visit, grown: Mapping[str, int]) -> dict[str, float]:
+    """Return the counters per request, times in us; and the hop's connections, which are those not of the client."""
+    counters = {_counter_name(name): _per_request(_counter_value(name, value), visit) for name, value in grown.items()}
     if visit.front_connections is not None:
         own = _per_request(visit.front_connections, visit)
-        counters |= {f"hop.{kind}": counters[f"net.{kind}"] - own for kind in OPENS if f"net.{kind}" in counters}
+        counters |= {
+            f"hop.{kind}": counters[f"net.{kind}"] - own for kind in CONNECTION_COUNTERS if f"net.{kind}" in counters
+        }
     return counters
 
 
-def _name(name: str) -> str:
+def _counter_name(name: str) -> str:
     return f"{name.removesuffix('_ns')}_us" if name.endswith("_ns") else name
 
 
-def _amount(name: str, value: int) -> float:
+def _counter_value(name: str, value: int) -> float:
     return value / 1000 if name.endswith("_ns") else value
 
 

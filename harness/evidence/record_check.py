@@ -1,4 +1,4 @@
-"""Why the record of a session cannot be what barehop wrote of it."""
+"""Checks that the record of a session is as barehop wrote it."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,7 +13,7 @@ from harness.model.facts import Proof
 
 
 def record_problems(record: Record, number: int, plan: Plan) -> Iterator[str]:
-    """Yield a phrase for each reason why `record` is not that of session `number` of `plan`."""
+    """Yield a phrase for each reason why `record` cannot be that of session `number` of `plan`."""
     sessions = plan.ended_schedule.sessions
     if number > sessions or number < 1:
         yield f"is beyond the {sessions} sessions of the plan"
@@ -25,7 +25,7 @@ def record_problems(record: Record, number: int, plan: Plan) -> Iterator[str]:
         yield "was measured with other bursts than those of plan.json"
     yield from _arm_problems(record, plan)
     yield from _visit_problems(record, plan)
-    yield from _time_problems(record)
+    yield from _record_time_problems(record)
     yield from _proof_problems(record)
 
 
@@ -33,13 +33,13 @@ def _arm_problems(record: Record, plan: Plan) -> Iterator[str]:
     known = {arm.name for arm in plan.experiment.arms}
     of_visits = (visit.arm for visit in (*record.visits, *record.counted))
     of_doubts = filter(None, (doubt.arm for doubt in record.doubts))
-    named = (*of_visits, *of_doubts, *record.proofs, *record.failures)
-    if unknown := sorted(set(named) - known):
+    arms = (*of_visits, *of_doubts, *record.proofs, *record.failures)
+    if unknown := sorted(set(arms) - known):
         yield f"names arms that plan.json does not have: {', '.join(map(shown, unknown[:3]))}"
 
 
 def _visit_problems(record: Record, plan: Plan) -> Iterator[str]:
-    """Every round visits every arm once."""
+    """Yield problems of the rounds, each of which must visit every arm once."""
     rounds: dict[int, list[VisitRow]] = {}
     for visit in record.visits:
         rounds.setdefault(visit.round, []).append(visit)
@@ -50,14 +50,14 @@ def _visit_problems(record: Record, plan: Plan) -> Iterator[str]:
     if sorted(rounds) != list(range(len(rounds))):
         yield "lacks a round between others"
     arms = sorted(arm.name for arm in plan.experiment.arms)
-    places = list(range(len(arms)))
+    positions = list(range(len(arms)))
     for number, visits in rounds.items():
-        if sorted(visit.arm for visit in visits) != arms or sorted(visit.order for visit in visits) != places:
+        if sorted(visit.arm for visit in visits) != arms or sorted(visit.order for visit in visits) != positions:
             yield f"does not visit every arm once in round {shown(number)}"
             return
 
 
-def _time_problems(record: Record) -> Iterator[str]:
+def _record_time_problems(record: Record) -> Iterator[str]:
     try:
         datetime.fromisoformat(record.started_utc).timestamp()
     except (ValueError, OverflowError):
@@ -82,8 +82,8 @@ def _proof_problems(record: Record) -> Iterator[str]:
 
 
 def _is_absurd(visit: VisitRow) -> bool:
-    """Whether a time, a count or a rate is below 0, or huge; counters are differences, which may be below 0."""
+    """Return whether a time, a count or a rate is negative or huge; counters are differences and may be negative."""
     times = filter(None, (visit.mean_us, visit.interval_us, visit.wall_us, visit.rate_per_s))
-    amounts = (visit.requests, *times, *visit.percentiles_us.values(), *visit.cpu_us.values())
-    others = (*filter(None, (visit.late_us,)), *visit.counters.values())
-    return any(amount < 0 or is_huge(amount) for amount in amounts) or any(map(is_huge, others))
+    unsigned = (visit.requests, *times, *visit.percentiles_us.values(), *visit.cpu_us.values())
+    signed = (*filter(None, (visit.late_us,)), *visit.counters.values())
+    return any(number < 0 or is_huge(number) for number in unsigned) or any(map(is_huge, signed))

@@ -1,4 +1,4 @@
-"""Why a table of single requests cannot be that of a session's record."""
+"""Checks that a table of single requests fits the record of its session."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
 
 Counts = dict[tuple[int, int, str], tuple[int, float]]  # requests and their mean in us, by round, order and arm
 
-SLACK_S = 1.0
-TOLERANCE = 1e-3  # earlier versions may have rounded means
+SESSION_SLACK_S = 1.0
+MEAN_TOLERANCE = 1e-3  # earlier versions may have rounded means
 
 
 def requests_problems(requests: "DataFrame", record: Record, experiment: Experiment) -> Iterator[str]:
-    """Yield a phrase for each reason why `requests` are not those of `record`."""
+    """Yield a phrase for each reason why `requests` cannot be those of `record`."""
     if sum(requests.null_count().row(0)):
         yield "has empty cells"
         return
-    counts = _counts(requests)
+    counts = _count_and_mean(requests)
     visits = {(visit.round, visit.order, visit.arm): visit for visit in record.visits}
     if unknown := counts.keys() - visits.keys():
         round_, order, arm = min(unknown)
         yield f"has requests of a visit that its record does not have: round {round_}, place {order}, {shown(arm)}"
-    ours = {arm.name for arm in experiment.arms if arm.settings.tool == CLIENT and not arm.settings.p99_limit_ms}
-    yield from _count_problems(visits, counts, ours)
-    yield from _time_problems(requests, record, ours)
+    own_arms = {arm.name for arm in experiment.arms if arm.settings.tool == CLIENT and not arm.settings.p99_limit_ms}
+    yield from _count_problems(visits, counts, own_arms)
+    yield from _request_time_problems(requests, record, own_arms)
 
 
-def _counts(requests: "DataFrame") -> Counts:
+def _count_and_mean(requests: "DataFrame") -> Counts:
     import polars
 
     time_us = (polars.col("latency_ns") + polars.col("late_ns")) / 1000
@@ -39,17 +39,17 @@ def _counts(requests: "DataFrame") -> Counts:
     return {(round_, order, arm): (count, mean_us) for round_, order, arm, count, mean_us in rows}
 
 
-def _count_problems(visits: dict[tuple[int, int, str], VisitRow], counts: Counts, ours: set[str]) -> Iterator[str]:
-    """A tool may have kept the single times to itself, and so does the search for a capacity."""
-    for place, visit in visits.items():
-        count, mean_us = counts.get(place, (0, 0.0))
-        if count != visit.requests and (count or visit.arm in ours):
+def _count_problems(visits: dict[tuple[int, int, str], VisitRow], counts: Counts, own_arms: set[str]) -> Iterator[str]:
+    """Compare counts and means. Some load tools, and the search for a capacity, write no single times."""
+    for key, visit in visits.items():
+        count, mean_us = counts.get(key, (0, 0.0))
+        if count != visit.requests and (count or visit.arm in own_arms):
             yield (
                 f"has {count} requests in round {visit.round} of {shown(visit.arm)}, "
                 f"where its record has {shown(visit.requests)}"
             )
             return
-        if count and visit.arm in ours and visit.mean_us and abs(mean_us / visit.mean_us - 1) > TOLERANCE:
+        if count and visit.arm in own_arms and visit.mean_us and abs(mean_us / visit.mean_us - 1) > MEAN_TOLERANCE:
             yield (
                 f"has a mean of {mean_us:.1f} us in round {visit.round} of {shown(visit.arm)}, "
                 f"where its record has {visit.mean_us:.1f} us"
@@ -57,14 +57,14 @@ def _count_problems(visits: dict[tuple[int, int, str], VisitRow], counts: Counts
             return
 
 
-def _time_problems(requests: "DataFrame", record: Record, ours: set[str]) -> Iterator[str]:
-    """No request takes no time, or longer than the session; a tool's clock may be too coarse to see a time."""
+def _request_time_problems(requests: "DataFrame", record: Record, own_arms: set[str]) -> Iterator[str]:
+    """Yield the first time that is not above 0, or longer than the session; the coarse clock of a tool may show 0."""
     import polars
 
-    least = polars.when(polars.col("arm").is_in(list(ours))).then(1).otherwise(0)
-    most_ns = int((record.seconds["total"] + SLACK_S) * 1e9)
+    min_ns = polars.when(polars.col("arm").is_in(list(own_arms))).then(1).otherwise(0)
+    max_ns = int((record.seconds["total"] + SESSION_SLACK_S) * 1e9)
     latency = polars.col("latency_ns")
-    wrong = requests.filter((latency < least) | (latency > most_ns) | (polars.col("late_ns").abs() > most_ns))
+    wrong = requests.filter((latency < min_ns) | (latency > max_ns) | (polars.col("late_ns").abs() > max_ns))
     if wrong.height:
         first = wrong.row(0, named=True)
         yield f"has a time that cannot be: {first['latency_ns']} ns in round {first['round']} of {shown(first['arm'])}"

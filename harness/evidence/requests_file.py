@@ -1,18 +1,18 @@
-"""Reads the table of single requests of a session, and says what cannot be in it."""
+"""Reads the table of single requests of a session."""
 
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import ConfigError
-from harness.evidence.record import NOT_ALWAYS, REQUEST_COLUMNS
+from harness.evidence.record import ADDED_COLUMNS, REQUEST_COLUMNS
 
 if TYPE_CHECKING:
     from polars import DataFrame
 
 
 def parse_requests(path: Path, content: bytes) -> "DataFrame":
-    """Return the table that `content`, the bytes of `path`, holds. Raises ConfigError."""
+    """Parse `content`, the bytes of `path`. Raise ConfigError."""
     import polars
 
     try:
@@ -26,8 +26,8 @@ def parse_requests(path: Path, content: bytes) -> "DataFrame":
     ) as error:
         first_line = str(error).partition("\n")[0]
         raise ConfigError(f"{path} cannot be read: {first_line or type(error).__name__}.") from None
-    is_older = {*table.columns, *NOT_ALWAYS} == REQUEST_COLUMNS.keys()
-    missing = {name: value for name, value in NOT_ALWAYS.items() if is_older and name not in table.columns}
+    is_older = {*table.columns, *ADDED_COLUMNS} == REQUEST_COLUMNS.keys()
+    missing = {name: value for name, value in ADDED_COLUMNS.items() if is_older and name not in table.columns}
     table = table.with_columns(**{name: polars.lit(value, polars.Int64) for name, value in missing.items()})
     columns = {name: str(kind) for name, kind in table.schema.items()}
     if columns != REQUEST_COLUMNS:

@@ -1,4 +1,4 @@
-"""Writes what a run has measured into a new directory, after its own was removed."""
+"""Writes the files of a run into a new directory, after its own was removed."""
 
 import shlex
 import tempfile
@@ -8,51 +8,51 @@ from pathlib import Path
 
 from harness.errors import MachineError
 
-MOST_TRIES = 100
+MAX_TRIES = 100
 
 
 def rescue(contents: Mapping[str, bytes], lost: Path) -> tuple[Path, MachineError]:
-    """Write `contents` by name into a new directory. Return it, and the error that says what happened.
+    """Write `contents` by name into a new directory. Return it, and the error that explains what happened.
 
-    Without a finished session there is nothing to rescue, and `lost` is returned.
+    Without a finished session there is nothing to rescue: return `lost`.
     """
     sessions = sum(name.startswith("sessions/") and name.endswith(".json") for name in contents)
-    what = f"{lost}, or a file in it, was removed or moved to another file system while barehop was measuring."
+    reason = f"{lost}, or a file in it, was removed or moved to another file system while barehop was measuring."
     if not sessions:
-        return lost, MachineError(f"{what} No session had been finished. Run the experiment again.")
+        return lost, MachineError(f"{reason} No session had been finished. Run the experiment again.")
     for parent in _parents(lost):
         try:
-            place = _written(contents, _fresh(parent, lost.name))
+            directory = _write_files(contents, _create_directory(parent, lost.name))
         except OSError:
             continue
-        done = f"{sessions} finished session{'s are' if sessions > 1 else ' is'} now in {place}"
-        resume = f"barehop run --resume {shlex.quote(str(place))}"
-        return place, MachineError(f"{what} Its {done}. Continue with: {resume}")
-    return lost, MachineError(f"{what} Its {sessions} finished sessions could not be written anywhere else.")
+        finished = f"{sessions} finished session{'s are' if sessions > 1 else ' is'} now in {directory}"
+        resume = f"barehop run --resume {shlex.quote(str(directory))}"
+        return directory, MachineError(f"{reason} Its {finished}. Continue with: {resume}")
+    return lost, MachineError(f"{reason} Its {sessions} finished sessions could not be written anywhere else.")
 
 
 def _parents(lost: Path) -> Iterator[Path]:
-    """Directories in which there may be room for another, the likeliest first."""
+    """Yield directories to try, the likeliest to be writable first."""
     yield lost.parent
     yield Path.cwd()
     yield Path(tempfile.gettempdir())
 
 
-def _fresh(parent: Path, name: str) -> Path:
+def _create_directory(parent: Path, name: str) -> Path:
     for number in count(1):
-        place = parent / f"{name}-rescued{f'-{number}' if number > 1 else ''}"
+        directory = parent / f"{name}-rescued{f'-{number}' if number > 1 else ''}"
         try:
-            place.mkdir()
+            directory.mkdir()
         except FileExistsError:
-            if number == MOST_TRIES:
+            if number == MAX_TRIES:
                 raise
         else:
             break
-    return place
+    return directory
 
 
-def _written(contents: Mapping[str, bytes], place: Path) -> Path:
-    (place / "sessions").mkdir()
+def _write_files(contents: Mapping[str, bytes], directory: Path) -> Path:
+    (directory / "sessions").mkdir()
     for name, content in contents.items():
-        (place / name).write_bytes(content)
-    return place
+        (directory / name).write_bytes(content)
+    return directory

@@ -1,4 +1,4 @@
-"""Proves that a connection goes the way of its rung: every link on it carries packets, every filter sees it."""
+"""Proves that a connection takes the path of its rung: every link carries packets, every filter tracks it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import StackError, raise_all
-from harness.evidence.counters.network import received
-from harness.evidence.counters.source import table
+from harness.evidence.counters.network import received_packets
+from harness.evidence.counters.source import parse_net_table
 from harness.evidence.listeners import listening_inodes, socket_inodes
 from harness.lab.kernelfiles import read_int
 from harness.lab.network.netns import OF_THIS_THREAD, Network
@@ -18,32 +18,32 @@ from harness.model import Arm, Reply
 from harness.model.rungs import Pair, Place, Tracked
 
 NET = Path("/proc/thread-self/net")
-TRACKED = Path("/proc/sys/net/netfilter/nf_conntrack_count")
+TRACKED_COUNT = Path("/proc/sys/net/netfilter/nf_conntrack_count")
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Of one namespace: packets that came in by each link, connections that were opened, that are tracked."""
+    """Counts of one namespace: packets received by each link, TCP connections opened, connections tracked."""
 
     packets: Mapping[str, int]
     opened: int
-    tracked: int | None  # None: the kernel does not say
+    tracked: int | None  # None: unknown
 
 
 def rung_proof(stack: Stack, arm: Arm) -> dict[str, Any]:
-    """What was seen of one more request of `arm`; nothing where there is no rung. StackError when it is elsewhere."""
+    """Send one more request of `arm` and return its path; empty without a rung. Raise StackError for another path."""
     way, places = stack.network.way, stack.network.places
     if not places:
         return {}
-    before = {place: _seen(network) for place, network in places.items()}
-    _ask(stack, arm)
-    after = {place: _seen(network) for place, network in places.items()}
+    before = {place: _read_counts(network) for place, network in places.items()}
+    _send_request(stack, arm)
+    after = {place: _read_counts(network) for place, network in places.items()}
     grown = {
         f"{place} {link}": count - before[place].packets.get(link, 0)
         for place in places
         for link, count in after[place].packets.items()
     }
-    tracked = {place: seen.tracked for place, seen in after.items()}
+    tracked = {place: counts.tracked for place, counts in after.items()}
     if way.leg == "front" or arm.settings.transport == "tcp":
         raise_all((f"Arm {arm.name!r}: {problem}" for problem in problems(way, grown, tracked)), StackError)
     elif opened := after["near"].opened - before["near"].opened:
@@ -51,37 +51,37 @@ def rung_proof(stack: Stack, arm: Arm) -> dict[str, Any]:
     return {
         "rung": {
             "network": way.rung,
-            "namespaces": {place: _name(network) for place, network in places.items()},
+            "namespaces": {place: _namespace_name(network) for place, network in places.items()},
             "packets": {link: count for link, count in grown.items() if count},
-            "tracked": {place: tracked[place] for place in _tracking(way)},
+            "tracked": {place: tracked[place] for place in _tracking_places(way)},
             "not_copied": stack.network.not_copied,
-            **_relay(stack),
+            **_prove_relay(stack),
         }
     }
 
 
 def problems(way: Way, grown: Mapping[str, int], tracked: Mapping[Place, int | None]) -> Iterator[str]:
-    """What a request must have left on the way and did not: packets on each link, entries of each tracking filter."""
+    """Yield each trace of a request that is missing: packets on a link, entries of a tracking filter."""
     for link in links_of(way):
         if not grown.get(link):
-            yield f"no packet came in by {link}, so its connection does not go the way of network = {way.rung!r}."
-    for place in _tracking(way):
+            yield f"{link} received no packet, so its connection does not take the path of network = {way.rung!r}."
+    for place in _tracking_places(way):
         if tracked[place] == 0:
-            yield f"the kernel tracks no connection in {place}, as network = {way.rung!r} says that it does."
+            yield f"the kernel tracks no connection in {place}, although network = {way.rung!r} requires it."
 
 
 def links_of(way: Way) -> list[str]:
-    """Every link that a packet there, or its answer, comes in by."""
+    """Return every link that receives the request or its answer."""
     pairs = [step for step in way.steps if isinstance(step, Pair)]
     ends = [end for pair in pairs for end in (f"{pair.place} {pair.name}", f"{pair.peer_place} {pair.peer}")]
     return ends or ["near lo"]
 
 
-def _tracking(way: Way) -> Iterable[Place]:
+def _tracking_places(way: Way) -> Iterable[Place]:
     return dict.fromkeys(step.place for step in way.steps if isinstance(step, Tracked))
 
 
-def _ask(stack: Stack, arm: Arm) -> None:
+def _send_request(stack: Stack, arm: Arm) -> None:
     target = stack.blueprint.targets[arm.name]
     with stack.inside():
         reply = ask(target, target.path)
@@ -89,25 +89,25 @@ def _ask(stack: Stack, arm: Arm) -> None:
         raise StackError(f"Arm {arm.name!r} does not answer any more: {reply}.")
 
 
-def _seen(network: Network) -> Seen:
+def _read_counts(network: Network) -> Seen:
     with network.entered():
-        opened = table((NET / "snmp").read_text())["Tcp.ActiveOpens"]
-        return Seen(received((NET / "dev").read_text()), opened, read_int(TRACKED))
+        opened = parse_net_table((NET / "snmp").read_text())["Tcp.ActiveOpens"]
+        return Seen(received_packets((NET / "dev").read_text()), opened, read_int(TRACKED_COUNT))
 
 
-def _name(network: Network) -> str:
+def _namespace_name(network: Network) -> str:
     with network.entered():
         return str(Path(OF_THIS_THREAD).readlink())
 
 
-def _relay(stack: Stack) -> dict[str, Any]:
-    """That the relay, and nobody else, listens where the connection is asked for."""
+def _prove_relay(stack: Stack) -> dict[str, Any]:
+    """Return the relay's process id. Raise StackError where another process listens on its address."""
     relayed = stack.blueprint.way.relay
     if stack.relay is None or relayed is None:
         return {}
     pid, ports = stack.relay.main_pid(), stack.blueprint.ports
     with stack.network.places[relayed.place].entered():
-        found = [listening_inodes(f"{relayed.address}:{port}") for port in ports]
-    if not all(found) or not set().union(*found) <= socket_inodes([pid]):
+        inodes = [listening_inodes(f"{relayed.address}:{port}") for port in ports]
+    if not all(inodes) or not set().union(*inodes) <= socket_inodes([pid]):
         raise StackError(f"The relay, process {pid}, does not listen on {relayed.address} alone.")
     return {"relay": pid}

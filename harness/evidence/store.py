@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel
 
 from harness.errors import ConfigError, MachineError
-from harness.evidence.earlier import TIME_OF_RUN
+from harness.evidence.earlier import RUN_TIME_FORMAT
 from harness.evidence.held import HeldDirectory
 from harness.evidence.reading import check_numbers, read_facts, read_file, read_model
 from harness.evidence.requests_file import parse_requests
@@ -31,51 +31,53 @@ from harness.model.facts import CalibrationShape, Host
 if TYPE_CHECKING:
     from polars import DataFrame
 
-OF_THE_RUN = ("experiment.toml", "host.json", "calibration.json", "floor.json", "plan.json")
+RUN_FILES = ("experiment.toml", "host.json", "calibration.json", "floor.json", "plan.json")
 SESSION_FILE = re.compile(r"([0-9]{4}|[1-9][0-9]{4,8})\.json")
-# What file systems answer that cannot put a file in the place of another.
-NO_REPLACING = (errno.EEXIST, errno.EPERM, errno.ENOTSUP)
+# Errors of file systems that cannot replace a file by renaming another.
+NO_REPLACE_ERRORS = (errno.EEXIST, errno.EPERM, errno.ENOTSUP)
 
 
 @dataclass(slots=True)
 class Store:
-    """One run's directory; after `hold` it is followed where it is renamed, and rescued where it is removed."""
+    """The results directory of a run; after `hold` it is followed when renamed, and rescued when removed."""
 
     directory: Path
     _held: HeldDirectory | None = None
-    _kept: dict[str, bytes] = field(default_factory=dict)
+    _contents: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def plan_path(self) -> Path:
+        """Return the path of plan.json."""
         return self.directory / "plan.json"
 
     def stack_directory(self, session: int) -> Path:
+        """Return the directory of a session's configuration files and logs."""
         return self.directory / "stack" / f"{session:04}"
 
     def hold(self) -> None:
-        """Keep the directory open, and in memory what is there and what will be written besides reports."""
+        """Keep the directory open, and its files in memory, except reports."""
         self._held = HeldDirectory(self.directory)
         sessions = [f"sessions/{number:04}.{kind}" for number in self.sessions() for kind in ("parquet", "json")]
-        there = [name for name in (*OF_THE_RUN, *sessions) if os.path.lexists(self.directory / name)]
-        self._kept.update({name: read_file(self.directory / name) for name in there})
+        names = [name for name in (*RUN_FILES, *sessions) if os.path.lexists(self.directory / name)]
+        self._contents.update({name: read_file(self.directory / name) for name in names})
 
     def secure(self, before_writing: Collection[str] = ()) -> None:
-        """Follow the directory where it was renamed.
+        """Follow the directory when it was renamed.
 
-        Raises MachineError where it, or a file in it, was removed: what it held is then in a new directory.
+        When it, or a file in it, was removed, write all files into a new directory and raise MachineError.
         """
         if self._held is None:
             return
-        place = self._held.path()
-        if place is not None and self._kept.keys() - set(before_writing) <= _files_of_a_run(place):
-            self.directory = place
+        path = self._held.path()
+        if path is not None and self._contents.keys() - set(before_writing) <= _present_files(path):
+            self.directory = path
             return
         lost, self._held = self.directory, None
-        self.directory, problem = rescue(self._kept, lost)
+        self.directory, problem = rescue(self._contents, lost)
         raise problem
 
     def sessions(self) -> list[int]:
-        """The numbers of the finished sessions. Raises ConfigError."""
+        """Return the numbers of the finished sessions. Raise ConfigError."""
         self.secure()
         try:
             names = [path.name for path in (self.directory / "sessions").iterdir()]
@@ -86,22 +88,25 @@ class Store:
         return sorted(int(name.removesuffix(".json")) for name in names if SESSION_FILE.fullmatch(name))
 
     def write_text(self, name: str, text: str) -> None:
+        """Write a file in UTF-8. Raise MachineError, as all writing methods do."""
         self.write_bytes(name, text.encode())
 
     def write_bytes(self, name: str, content: bytes) -> None:
-        self._write({name: content}, keep=name in OF_THE_RUN)
+        """Write a file whole or not at all."""
+        self._write({name: content}, keep=name in RUN_FILES)
 
     def write_json(self, name: str, value: BaseModel | dict[str, Any]) -> None:
+        """Write a model or a dictionary as JSON."""
         plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
         self.write_text(name, json.dumps(plain, indent=1, allow_nan=False) + "\n")
 
     def write_plan(self, plan: Plan) -> None:
-        """Write plan.json, with the id of the run that each of its sessions will carry."""
-        named = plan if plan.run_id else plan.model_copy(update={"run_id": secrets.token_hex(8)})
-        self._write({"plan.json": f"{named.model_dump_json()}\n".encode()}, keep=True)
+        """Write plan.json, with a new run id where it has none; each session's record repeats the id."""
+        identified = plan if plan.run_id else plan.model_copy(update={"run_id": secrets.token_hex(8)})
+        self._write({"plan.json": f"{identified.model_dump_json()}\n".encode()}, keep=True)
 
     def write_session(self, record: Record, requests: "DataFrame") -> None:
-        """The record comes last: where it is, the whole session is."""
+        """Write the table, then the record: a session with a record is complete."""
         parquet = BytesIO()  # polars would not tell a full disk from other errors
         requests.write_parquet(parquet)
         name, content = f"sessions/{record.session:04}", parquet.getvalue()
@@ -109,10 +114,11 @@ class Store:
         self._write({f"{name}.parquet": content, f"{name}.json": f"{whole.model_dump_json()}\n".encode()}, keep=True)
 
     def read_plan(self) -> Plan:
+        """Return the plan. Raise ConfigError, as all reading methods do."""
         return self._read_plan("ignore")
 
     def read_plan_to_go_on(self) -> Plan:
-        """Every word of the plan must be known, or else the sessions to come would be others. Raises ConfigError."""
+        """Return the plan for a resumed run: unknown keys are an error, because the sessions would differ."""
         return self._read_plan("forbid")
 
     def _read_plan(self, unknown_keys: Literal["ignore", "forbid"]) -> Plan:
@@ -126,15 +132,15 @@ class Store:
         return plan
 
     def read_host(self) -> dict[str, Any]:
-        """host.json, or nothing where there is none. Raises ConfigError."""
+        """Return host.json; empty where there is none."""
         return self._read_facts("host.json", Host)
 
     def read_calibration(self) -> dict[str, Any] | None:
-        """The calibration of the host that was known when the run began. Raises ConfigError."""
+        """Return the calibration of the host at the start of the run; None where there was none."""
         return self._read_facts("calibration.json", CalibrationShape) or None
 
     def read_floor(self) -> Floor | None:
-        """What `barehop floor` had found on this host when the run began. Raises ConfigError."""
+        """Return the result of `barehop floor` on this host at the start of the run; None where there was none."""
         path = self.directory / "floor.json"
         if not os.path.lexists(path):
             return None
@@ -146,19 +152,22 @@ class Store:
         return read_facts(path, shape) if os.path.lexists(path) else {}
 
     def read_record(self, session: int) -> Record:
+        """Return the record of a session."""
         return read_model(self.directory / "sessions" / f"{session:04}.json", Record)
 
     def read_requests(self, session: int) -> "DataFrame":
+        """Return the table of single requests of a session."""
         path = self.requests_path(session)
         return parse_requests(path, read_file(path))
 
     def requests_path(self, session: int) -> Path:
+        """Return the path of the table of single requests of a session."""
         return self.directory / "sessions" / f"{session:04}.parquet"
 
     def _write(self, contents: Mapping[str, bytes], *, keep: bool = False) -> None:
-        """Write files in this order; with `keep` they are rescued too, unless they could not be written."""
+        """Write files in this order; with `keep`, a rescue includes them, unless they could not be written."""
         if keep and self._held:
-            self._kept.update(contents)
+            self._contents.update(contents)
         self.secure(before_writing=contents)
         try:
             for name, content in contents.items():
@@ -166,31 +175,31 @@ class Store:
                     path.write_bytes(content)
         except MachineError:
             for name in contents:
-                self._kept.pop(name, None)
-            self.secure()  # where the directory is gone, that is what happened
+                self._contents.pop(name, None)
+            self.secure()  # a removed directory is the better explanation
             raise
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[Path]:
-        """A path beside `name` that takes its place when all went well and it has reached the disk."""
+        """Yield a temporary path beside `name`; flush it to disk and rename it to `name` at the end."""
         path = self.directory / name
-        beside = path.with_name(f".{path.name}.part")
+        temporary = path.with_name(f".{path.name}.part")
         try:
             path.parent.mkdir(parents=self._held is None, exist_ok=True)
-            yield beside
-            flush_file(beside)
-            _replace(beside, path)
+            yield temporary
+            flush_file(temporary)
+            _replace_file(temporary, path)
             flush_directory(path.parent)
         except OSError as error:
-            raise _no_room(path, error) from None
+            raise _write_error(path, error) from None
         finally:
             with suppress(OSError):
-                beside.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
 
 
 def new_directory(base: Path, experiment: str, chosen: Path | None) -> Path:
-    """`chosen`, or base/experiment/<UTC time>, made and empty. Raises MachineError."""
-    directory = chosen or base / file_name(experiment) / datetime.now(UTC).strftime(TIME_OF_RUN)
+    """Create `chosen`, or base/experiment/<UTC time>; it must be empty. Raise MachineError."""
+    directory = chosen or base / file_name(experiment) / datetime.now(UTC).strftime(RUN_TIME_FORMAT)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if any(directory.iterdir()):
@@ -199,12 +208,12 @@ def new_directory(base: Path, experiment: str, chosen: Path | None) -> Path:
             )
         (directory / "sessions").mkdir()
     except OSError as error:
-        raise _no_room(directory, error) from None
+        raise _write_error(directory, error) from None
     return directory.resolve()
 
 
 def open_store(directory: Path) -> Store:
-    """The store of an earlier run. Raises ConfigError when `directory` holds none."""
+    """Return the store of an earlier run. Raise ConfigError where `directory` holds none."""
     try:
         store = Store(directory.resolve())
         store.plan_path.lstat()
@@ -216,29 +225,28 @@ def open_store(directory: Path) -> Store:
     return store
 
 
-def _files_of_a_run(directory: Path) -> set[str]:
-    """The names of the files that a rescue would write, as far as they are there."""
-    found = set(_names(directory))
-    return found | {f"sessions/{name}" for name in _names(directory / "sessions")}
+def _present_files(directory: Path) -> set[str]:
+    """Return the names of the files in a results directory, those of its sessions included."""
+    return {*_entries(directory), *(f"sessions/{name}" for name in _entries(directory / "sessions"))}
 
 
-def _names(directory: Path) -> list[str]:
+def _entries(directory: Path) -> list[str]:
     try:
         return [path.name for path in directory.iterdir()]
     except OSError:
         return []
 
 
-def _replace(beside: Path, path: Path) -> None:
+def _replace_file(source: Path, path: Path) -> None:
     try:
-        beside.replace(path)
+        source.replace(path)
     except OSError as error:
-        if error.errno not in NO_REPLACING or not path.is_file():
+        if error.errno not in NO_REPLACE_ERRORS or not path.is_file():
             raise
         path.unlink()
-        beside.rename(path)
+        source.rename(path)
 
 
-def _no_room(path: Path, error: OSError) -> MachineError:
+def _write_error(path: Path, error: OSError) -> MachineError:
     advice = "Free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Choose another place with --out"
     return MachineError(f"{path} cannot be written: {error.strerror or error}. {advice}; finished sessions are kept.")

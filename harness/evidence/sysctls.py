@@ -1,10 +1,10 @@
-"""Reads the kernel settings that can matter to a hop, straight from /proc/sys."""
+"""Reads the kernel settings that can affect a hop from /proc/sys."""
 
 from pathlib import Path
 
 from harness.lab.kernelfiles import read
 
-_PATTERNS = (
+_SYSCTL_PATTERNS = (
     "net/core/*",
     "net/ipv4/tcp_*",
     "net/ipv4/ip_*",
@@ -29,17 +29,17 @@ _PATTERNS = (
     "fs/file-max",
     "fs/nr_open",
 )
-# Secrets (tcp_fastopen_key), keys of hashes, and what changes by itself.
-_LEFT_OUT = ("_key", "_seed", "nf_conntrack_count")
+# Secrets (tcp_fastopen_key), keys of hashes, and values that change by themselves.
+_EXCLUDED_SYSCTLS = ("_key", "_seed", "nf_conntrack_count")
 
 
 def read_sysctls(proc: Path = Path("/proc")) -> dict[str, str]:
-    """Name ("net.ipv4.tcp_sack") -> value, the parts of a value one space apart; unreadable ones are left out."""
+    """Return readable values by name ("net.ipv4.tcp_sack"), their parts separated by one space."""
     root = proc / "sys"
-    paths = sorted({path for pattern in _PATTERNS for path in root.glob(pattern)})
-    texts = {".".join(path.relative_to(root).parts): read(path) for path in paths if _is_wanted(path)}
+    paths = sorted({path for pattern in _SYSCTL_PATTERNS for path in root.glob(pattern)})
+    texts = {".".join(path.relative_to(root).parts): read(path) for path in paths if _is_recorded(path)}
     return {name: " ".join(text.split()) for name, text in texts.items() if text is not None}
 
 
-def _is_wanted(path: Path) -> bool:
-    return not path.name.endswith(_LEFT_OUT)
+def _is_recorded(path: Path) -> bool:
+    return not path.name.endswith(_EXCLUDED_SYSCTLS)

@@ -1,4 +1,4 @@
-"""Guesses whether this is a virtual machine, a container or the bare machine, and says from what."""
+"""Detects whether this is a virtual machine, a container or the bare machine, with the signs for it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from harness.evidence.cpus import cpuinfo
 from harness.lab.kernelfiles import HERE, Roots, read
 
-# Words in the names that hypervisors give their machines, clocks and trees, first match first.
+# Words in hypervisors' names of machines, clocks and device trees; the first match counts.
 _HYPERVISORS = {
     "kvm": "kvm",
     "qemu": "kvm",
@@ -25,62 +25,62 @@ _HYPERVISORS = {
     "bochs": "bochs",
 }
 _RUNTIMES = ("kubepods", "docker", "libpod", "containerd", "crio", "lxc", "garden", "systemd-nspawn")
-_FIRMWARE = ("sys_vendor", "product_name", "product_version", "bios_vendor")
+_FIRMWARE_FILES = ("sys_vendor", "product_name", "product_version", "bios_vendor")
 
 
 def virtual_facts(roots: Roots = HERE) -> dict[str, Any]:
-    """`machine`: the hypervisor, "unknown" or None for bare; `container`: the runtime or None; `signs`: why."""
+    """Return `machine` (the hypervisor, "unknown", or None if bare), `container` (the runtime or None) and `signs`."""
     machine, container = list(_machine_signs(roots)), list(_container_signs(roots))
     return {
-        "machine": _name(machine),
-        "container": _name(container),
+        "machine": _first_known(machine),
+        "container": _first_known(container),
         "signs": [sign for _, sign in machine + container],
     }
 
 
-def _name(signs: list[tuple[str, str]]) -> str | None:
-    """The first name that is known; "unknown" when there are only signs without one."""
+def _first_known(signs: list[tuple[str, str]]) -> str | None:
+    """Return the first known name; "unknown" where all signs are without one, None without signs."""
     names = [name for name, _ in signs]
     return next((name for name in names if name != "unknown"), "unknown" if names else None)
 
 
 def _machine_signs(roots: Roots) -> Iterator[tuple[str, str]]:
-    """(hypervisor, where it shows)."""
+    """Yield (hypervisor, sign)."""
     flags = {flag for cpu in cpuinfo(roots.proc) for flag in cpu.get("flags", "").split()}
     if "hypervisor" in flags:
         yield "unknown", "CPU flag hypervisor"
-    # Clouds rent bare machines under their name too. x86 tells them apart by the flag, aarch64 has no flags.
-    firmware = _firmware(roots)
+    # Clouds rent bare machines under the same name. On x86 the flag distinguishes them; aarch64 has no flags.
+    firmware = _firmware_text(roots)
     if "hypervisor" in flags or (not flags and ".metal" not in firmware):
-        yield from _named(firmware, "firmware")
+        yield from _hypervisor_sign(firmware, "firmware")
     if kind := read(roots.sys / "hypervisor/type"):
         yield kind, "/sys/hypervisor/type"
-    yield from _named(read(roots.proc / "device-tree/hypervisor/compatible") or "", "device tree")
+    yield from _hypervisor_sign(read(roots.proc / "device-tree/hypervisor/compatible") or "", "device tree")
     clocks = roots.sys / "devices/system/clocksource/clocksource0/available_clocksource"
-    yield from _named(read(clocks) or "", "clock source")
+    yield from _hypervisor_sign(read(clocks) or "", "clock source")
     if "microsoft" in (read(roots.proc / "sys/kernel/osrelease") or "").lower():
         yield "wsl", "kernel release"
 
 
-def _firmware(roots: Roots) -> str:
+def _firmware_text(roots: Roots) -> str:
     directory = roots.sys / "class/dmi/id"
-    return " ".join(read(directory / name) or "" for name in _FIRMWARE)
+    return " ".join(read(directory / name) or "" for name in _FIRMWARE_FILES)
 
 
-def _named(text: str, where: str) -> Iterator[tuple[str, str]]:
-    found = next((word for word in _HYPERVISORS if word in text.lower()), None)
-    if found:
-        yield _HYPERVISORS[found], f"{where} names {found}"
+def _hypervisor_sign(text: str, source: str) -> Iterator[tuple[str, str]]:
+    word = next((word for word in _HYPERVISORS if word in text.lower()), None)
+    if word:
+        yield _HYPERVISORS[word], f"{source} names {word}"
 
 
 def _container_signs(roots: Roots) -> Iterator[tuple[str, str]]:
-    """(runtime, where it shows)."""
+    """Yield (runtime, sign)."""
     if runtime := read(roots.top / "run/systemd/container"):
         yield runtime, "/run/systemd/container"
     for name, runtime in {".dockerenv": "docker", "run/.containerenv": "podman"}.items():
         if (roots.top / name).exists():
             yield runtime, f"/{name}"
-    first = read(roots.proc / "1/cgroup") or ""
+    init_cgroup = read(roots.proc / "1/cgroup") or ""
     for runtime in _RUNTIMES:
-        if runtime in first:
+        if runtime in init_cgroup:
             yield runtime, "cgroup of process 1"

@@ -24,7 +24,7 @@ def test_a_thread_outside_its_roles_cpus_is_named(tmp_path: Path) -> None:
     thread(tmp_path, 20, 20, "2-3")
     thread(tmp_path, 20, 21, "0-3")
     found = strays({"nginx": [10], "app": [20]}, placement((1,), (2, 3)), tmp_path)
-    assert found == ["Thread 21 (worker 21) of app may run on CPUs 0-3, but the placement keeps app on 2-3."]
+    assert found == ["Thread 21 (worker 21) of app may run on CPUs 0-3, but the placement pins app to 2-3."]
 
 
 def test_fewer_cpus_than_the_role_has_are_no_stray(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_the_cpu_time_of_named_processes_counts_their_children_and_their_end_is_
 
 
 def test_a_process_that_is_not_there_is_told() -> None:
-    with pytest.raises(MachineError, match=r"There is no process 4194399"):
+    with pytest.raises(MachineError, match=r"The process 4194399 of pids does not exist"):
         service_pids(Settings(pids=(4194399,)))
 
 

@@ -4,8 +4,16 @@ import os
 
 import pytest
 
-from harness.evidence.counters import machine, network, processes
+from harness.evidence.counters.machine import cpu_pressure, net_rx_softirqs, rescheduling_interrupts, stolen_time
+from harness.evidence.counters.network import (
+    loopback_packets,
+    received_packets,
+    rung_packets,
+    tcp_events,
+    tcp_segments,
+)
 from harness.evidence.counters.perf import counts, uncounted
+from harness.evidence.counters.processes import context_switches, cpu_migrations, cpu_times, wait_time
 
 TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
 
@@ -62,62 +70,62 @@ somebody-77;5;;raw_syscalls:sys_enter;99000;100.00;;
 
 
 def test_the_split_of_cpu_time_is_read_behind_a_name_with_brackets() -> None:
-    assert processes.times(STAT) == {"user_us": 17 * TICK_US, "system_us": 23 * TICK_US}
+    assert cpu_times(STAT) == {"user_us": 17 * TICK_US, "system_us": 23 * TICK_US}
 
 
 def test_switches_and_migrations_of_a_thread() -> None:
-    assert processes.switches(STATUS) == {"voluntary": 4711, "involuntary": 12}
-    assert processes.migrations(SCHED) == {"migrations": 3}
+    assert context_switches(STATUS) == {"voluntary": 4711, "involuntary": 12}
+    assert cpu_migrations(SCHED) == {"migrations": 3}
 
 
 @pytest.mark.parametrize("schedstat", ["0 0 0\n", "", "12 34\n"])
 def test_a_kernel_that_does_not_count_waiting_gives_none_rather_than_zero(schedstat: str) -> None:
-    assert processes.waiting(schedstat) == {}
+    assert wait_time(schedstat) == {}
 
 
 def test_waiting_is_the_second_number_of_schedstat() -> None:
-    assert processes.waiting("123456789 98765 4321\n") == {"wait_ns": 98765}
+    assert wait_time("123456789 98765 4321\n") == {"wait_ns": 98765}
 
 
 def test_connections_segments_and_what_went_wrong() -> None:
-    assert network.segments(SNMP) == {
+    assert tcp_segments(SNMP) == {
         "active_opens": 501,
         "passive_opens": 502,
         "segments_in": 9001,
         "segments_out": 9002,
         "retransmits": 7,
     }
-    assert network.events(NETSTAT) == {"time_wait": 499, "delayed_acks": 41, "listen_overflows": 2}
-    assert network.packets(DEV) == {"lo_packets": 16021}
-    assert network.rung_packets(DEV) == {"lo_packets": 16021, "link_packets": 21}
+    assert tcp_events(NETSTAT) == {"time_wait": 499, "delayed_acks": 41, "listen_overflows": 2}
+    assert loopback_packets(DEV) == {"lo_packets": 16021}
+    assert rung_packets(DEV) == {"lo_packets": 16021, "link_packets": 21}
 
 
 @pytest.mark.parametrize(("text", "total"), [(INTERRUPTS_X86, 13268), (INTERRUPTS_ARM, 300)])
 def test_rescheduling_interrupts_are_found_on_both_architectures(text: str, total: int) -> None:
-    assert machine.rescheduling(text) == {"rescheduling": total}
+    assert rescheduling_interrupts(text) == {"rescheduling": total}
 
 
 def test_softirqs_pressure_and_stolen_time_of_the_machine() -> None:
-    assert machine.received(SOFTIRQS) == {"net_rx": 7735035}
-    assert machine.pressure(PRESSURE) == {"pressure_us": 31045178}
-    assert machine.stolen(MACHINE_STAT) == {"steal_us": 44 * TICK_US}
+    assert net_rx_softirqs(SOFTIRQS) == {"net_rx": 7735035}
+    assert cpu_pressure(PRESSURE) == {"pressure_us": 31045178}
+    assert stolen_time(MACHINE_STAT) == {"steal_us": 44 * TICK_US}
 
 
 @pytest.mark.parametrize(
     "parse",
     [
-        processes.times,
-        processes.switches,
-        processes.migrations,
-        processes.waiting,
-        network.segments,
-        network.events,
-        network.packets,
-        network.received,
-        machine.rescheduling,
-        machine.received,
-        machine.pressure,
-        machine.stolen,
+        cpu_times,
+        context_switches,
+        cpu_migrations,
+        wait_time,
+        tcp_segments,
+        tcp_events,
+        loopback_packets,
+        received_packets,
+        rescheduling_interrupts,
+        net_rx_softirqs,
+        cpu_pressure,
+        stolen_time,
     ],
 )
 def test_a_file_that_says_nothing_counts_nothing(parse: object) -> None:

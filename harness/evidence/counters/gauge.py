@@ -1,4 +1,4 @@
-"""Reads the counters of an arm between its bursts: as bytes while time matters, and as numbers afterwards."""
+"""Reads the counters of an arm between its bursts: as bytes while measuring, and as numbers afterwards."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,42 +6,44 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.evidence.counters import machine, network, processes
+from harness.evidence.counters.machine import machine_sources
+from harness.evidence.counters.network import network_sources, rung_sources
+from harness.evidence.counters.processes import process_sources
 from harness.evidence.counters.source import Source
 from harness.lab.kernelfiles import HERE, Roots
 from harness.lab.network.netns import HOST, Network
 from harness.model import Snapshot
 
-PIECE_BYTES = 1 << 16
+CHUNK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """Files that stay open. `unseen` says in sentences what is not counted, and why."""
+    """Counter files that stay open, and sentences on what is not counted, and why."""
 
     sources: tuple[Source, ...]
     descriptors: tuple[int, ...]
     unseen: tuple[str, ...]
 
     def before(self) -> Snapshot:
-        """What every file says now, the client's last. Raises OSError when a process has ended; a thread may."""
+        """Read every file, the client's last. Raise OSError when a process has ended; a thread may end."""
         return tuple(map(_read, self.descriptors, self.sources))
 
     def after(self) -> Snapshot:
-        """The same read the other way round, so that reading is not counted as the client's work."""
+        """Read every file in the opposite order, so that the client's counts do not include the reading."""
         return tuple(map(_read, reversed(self.descriptors), reversed(self.sources)))[::-1]
 
     def between(self, before: Snapshot, after: Snapshot) -> dict[str, int]:
-        """By how much each counter grew, over all files that have it."""
-        grown: dict[str, int] = {}
+        """Return the growth of each counter, summed over all files that have it."""
+        growth: dict[str, int] = {}
         for source, old, new in zip(self.sources, before, after, strict=True):
-            if not new and not (old and source.handed_on):
+            if not new and not (old and source.is_inherited):
                 continue  # a thread that has ended
-            was, then = source.parse(old.decode(errors="replace")), source.parse(new.decode(errors="replace"))
-            for name in then or was:
-                counter = f"{source.whose}.{name}"
-                grown[counter] = grown.get(counter, 0) + then.get(name, 0) - was.get(name, 0)
-        return grown
+            first, last = source.parse(old.decode(errors="replace")), source.parse(new.decode(errors="replace"))
+            for name in last or first:
+                counter = f"{source.owner}.{name}"
+                growth[counter] = growth.get(counter, 0) + last.get(name, 0) - first.get(name, 0)
+        return growth
 
 
 @contextmanager
@@ -51,91 +53,91 @@ def gauge(
     networks: Sequence[Network] = (),
     started: Mapping[str, Sequence[int]] | None = None,
 ) -> Iterator[Gauge]:
-    """The gauge of processes by role, of `networks`, or else that of a server, and of the machine.
+    """Open the counters of the machine, of processes by role, and of `networks`, by default a server's namespace.
 
     `started` are processes that servers have started, which may end while the gauge is open.
     """
-    with ExitStack() as until_the_end:
+    with ExitStack() as exit_stack:
         opened: list[tuple[Source, int]] = []
-        unseen: list[str] = []
-        for source, where in _located(pids, roots, networks, started or {}):
+        problems: list[str] = []
+        for source, namespace in _sources(pids, roots, networks, started or {}):
             try:
-                with where.entered():  # what is opened of a network stays that network's
+                with namespace.entered():  # an open file stays that of the namespace it was opened in
                     descriptor = os.open(source.path, os.O_RDONLY)
-                until_the_end.callback(os.close, descriptor)
-                text = _whole(descriptor)
+                exit_stack.callback(os.close, descriptor)
+                text = _read_whole(descriptor)
             except OSError as error:  # PSI that is switched off can be opened and not read
-                if source.lasting:
-                    unseen.append(f"{source.missing} {_where(source.path)} cannot be read: {error.strerror}.")
+                if source.is_lasting:
+                    problems.append(f"{source.unknown} {_generic_path(source.path)} cannot be read: {error.strerror}.")
                 continue
             if problem := _problem(source, text):
-                unseen.append(problem)
+                problems.append(problem)
             else:
                 opened.append((source, descriptor))
         sources, descriptors = zip(*opened, strict=True) if opened else ((), ())
-        yield Gauge(sources, descriptors, tuple(dict.fromkeys(unseen)))
+        yield Gauge(sources, descriptors, tuple(dict.fromkeys(problems)))
 
 
-def _located(
+def _sources(
     pids: Mapping[str, Sequence[int]],
     roots: Roots,
     networks: Sequence[Network],
     started: Mapping[str, Sequence[int]],
 ) -> Iterator[tuple[Source, Network]]:
-    """Everything that is read, and from where."""
-    yield from ((source, HOST) for source in machine.sources(roots.proc))
+    """Yield every source with the namespace in which to open it."""
+    yield from ((source, HOST) for source in machine_sources(roots.proc))
     if networks:
-        yield from _of_networks(networks, roots.proc / "thread-self/net")
+        yield from _namespace_sources(networks, roots.proc / "thread-self/net")
     else:
-        yield from ((source, HOST) for source in _of_server(pids, roots.proc))
-    yield from ((source, HOST) for source in processes.sources(pids, roots.proc, started))
+        yield from ((source, HOST) for source in _server_sources(pids, roots.proc))
+    yield from ((source, HOST) for source in process_sources(pids, roots.proc, started))
 
 
-def _of_networks(networks: Sequence[Network], net: Path) -> Iterator[tuple[Source, Network]]:
-    """The first is of all that a rung does not move: only the links of the others are the rung's."""
-    for number, where in enumerate(networks):
-        yield from ((source, where) for source in (network.rung_sources(net) if number else network.sources(net)))
+def _namespace_sources(networks: Sequence[Network], net: Path) -> Iterator[tuple[Source, Network]]:
+    """Yield the sources of each namespace; those after the first are added by a rung, with their links."""
+    for number, namespace in enumerate(networks):
+        yield from ((source, namespace) for source in (rung_sources(net) if number else network_sources(net)))
 
 
-def _of_server(pids: Mapping[str, Sequence[int]], proc: Path) -> list[Source]:
-    """The network is that of a server, for the client may be elsewhere."""
-    servers = [pid for role, some in pids.items() if role != "client" for pid in some]
-    return network.sources(proc / str(servers[0]) / "net") if servers else []
+def _server_sources(pids: Mapping[str, Sequence[int]], proc: Path) -> list[Source]:
+    """Return the sources of a server's namespace: the client may be in another one."""
+    servers = [pid for role, role_pids in pids.items() if role != "client" for pid in role_pids]
+    return network_sources(proc / str(servers[0]) / "net") if servers else []
 
 
 def unseen_by(gauges: Mapping[str, Gauge]) -> tuple[str, ...]:
-    """The sentences of all, each once."""
-    return tuple(dict.fromkeys(sentence for one in gauges.values() for sentence in one.unseen))
+    """Return the sentences of all gauges on what is not counted, without repetitions."""
+    return tuple(dict.fromkeys(sentence for gauge_ in gauges.values() for sentence in gauge_.unseen))
 
 
 def _read(descriptor: int, source: Source) -> bytes:
     try:
-        return os.pread(descriptor, PIECE_BYTES, 0)
+        return os.pread(descriptor, CHUNK_BYTES, 0)
     except ProcessLookupError:
-        if source.lasting:
+        if source.is_lasting:
             raise
         return b""
 
 
-def _whole(descriptor: int) -> bytes:
-    """Files of /proc have no size until they are read."""
+def _read_whole(descriptor: int) -> bytes:
+    """Read all chunks: files of /proc have no size until they are read."""
     text = b""
-    while piece := os.pread(descriptor, PIECE_BYTES, len(text)):
-        text += piece
+    while chunk := os.pread(descriptor, CHUNK_BYTES, len(text)):
+        text += chunk
     return text
 
 
 def _problem(source: Source, text: bytes) -> str | None:
-    """Why a file that can be read counts nothing."""
-    where = _where(source.path)
-    if len(text) > source.longest_bytes:
-        return f"{source.missing} {where} is too long to be read so often: {len(text)} bytes."
-    if source.lasting and not source.parse(text.decode(errors="replace")):
-        return f"{source.missing} {where} does not count it on this kernel."
+    """Return why a readable file counts nothing."""
+    path = _generic_path(source.path)
+    if len(text) > source.max_bytes:
+        return f"{source.unknown} {path} is too long to be read so often: {len(text)} bytes."
+    if source.is_lasting and not source.parse(text.decode(errors="replace")):
+        return f"{source.unknown} {path} does not count it on this kernel."
     return None
 
 
-def _where(path: Path) -> str:
-    """/proc/123/task/123/sched is /proc/N/task/N/sched: one sentence for all processes."""
+def _generic_path(path: Path) -> str:
+    """Return /proc/N/task/N/sched for /proc/123/task/123/sched: one sentence for all processes."""
     parts = ["N" if part.isdigit() else part for part in path.parts[1:]]
     return "/" + "/".join(parts)

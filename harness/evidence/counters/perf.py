@@ -1,4 +1,4 @@
-"""System calls and hardware events of processes, counted by `perf stat` without stopping them for it."""
+"""Counts system calls and hardware events of processes with `perf stat`, without stopping the processes."""
 
 import os
 import re
@@ -13,20 +13,20 @@ from harness.errors import HarnessError, MachineError
 from harness.lab.kernelfiles import read, read_int
 from harness.lab.process import Running, Service, log_tail, running
 
-ANSWER_S = 5.0
-MOST_OUTPUT_BYTES = 64 << 20  # a line of 80 bytes for each event of each thread
+PERF_TIMEOUT_S = 5.0
+MAX_OUTPUT_BYTES = 64 << 20  # a line of 80 bytes for each event of each thread
 ALL_CALLS = "raw_syscalls:sys_enter"
-CALLS = "syscalls:sys_enter_"
-# The telling ones: the kernel takes some 35 ms to let go of each. A wildcard, because aarch64 has epoll_pwait only.
-WANTED = (
+CALL_PREFIX = "syscalls:sys_enter_"
+# Few, because the kernel takes about 35 ms to release each. A wildcard, because aarch64 has epoll_pwait only.
+SYSTEM_CALLS = (
     "accept4", "close", "connect", "epoll_ctl", "epoll_*wait", "getsockopt", "recvfrom", "sendto", "socket", "writev",
 )  # fmt: skip
 HARDWARE = {"cycles": "cycles", "instructions": "instructions", "cache-misses": "cache_misses"}
 CAP_SYS_ADMIN = 21
 RIGHTS = "Run barehop as root with all its capabilities, or set kernel.perf_event_paranoid to -1 and mount tracefs."
 UNSUPPORTED = "<not supported>"
-MOUNTED = Path("/sys/kernel/tracing/events")
-IN_OWN_MOUNTS = 'mount -t tracefs none /sys/kernel/tracing && exec "$@"'
+TRACEFS_EVENTS = Path("/sys/kernel/tracing/events")
+MOUNT_AND_RUN = 'mount -t tracefs none /sys/kernel/tracing && exec "$@"'
 INSTALL = "It is in the package linux-perf (Debian), linux-tools (Ubuntu) or perf (others)."
 
 Pids = Mapping[str, Sequence[int]]
@@ -34,7 +34,7 @@ Pids = Mapping[str, Sequence[int]]
 
 @dataclass(frozen=True, slots=True)
 class Perf:
-    """A `perf stat` that counts while it is told to."""
+    """A running `perf stat` that counts between `enable` and `disable`."""
 
     running: Running
     control: int
@@ -43,68 +43,71 @@ class Perf:
     pids: Pids
 
     def enable(self) -> None:
-        self._tell(b"enable\n")
+        """Start counting. Raise HarnessError where perf cannot count."""
+        self._send(b"enable\n")
 
     def disable(self) -> None:
-        self._tell(b"disable\n")
+        """Stop counting."""
+        self._send(b"disable\n")
 
     def ask_to_end(self) -> None:
+        """Ask perf to write its counts and to exit."""
         os.kill(self.running.main_pid(), signal.SIGINT)
 
     def counted(self) -> tuple[dict[str, int], tuple[str, ...]]:
-        """Once it has ended: what each role did, by names like "nginx.syscalls", and what this machine cannot count."""
-        self.running.wait(ANSWER_S)
+        """Wait until perf has ended; return the counts by names like "nginx.syscalls", and the unsupported events."""
+        self.running.wait(PERF_TIMEOUT_S)
         output = self._read()
         return counts(output, tasks_of(self.pids)), uncounted(output)
 
     def _read(self) -> str:
         with self.output.open("rb") as file:
-            output = file.read(MOST_OUTPUT_BYTES + 1)
-        if len(output) > MOST_OUTPUT_BYTES:
-            raise MachineError(f"perf wrote more than {MOST_OUTPUT_BYTES} bytes. Count fewer threads.")
+            output = file.read(MAX_OUTPUT_BYTES + 1)
+        if len(output) > MAX_OUTPUT_BYTES:
+            raise MachineError(f"perf wrote more than {MAX_OUTPUT_BYTES} bytes. Count fewer threads.")
         return output.decode(errors="replace")
 
-    def _tell(self, word: bytes) -> None:
-        os.write(self.control, word)
-        if not select.select([self.answers], [], [], ANSWER_S)[0]:
+    def _send(self, command: bytes) -> None:
+        os.write(self.control, command)
+        if not select.select([self.answers], [], [], PERF_TIMEOUT_S)[0]:
             self.running.check()
-            raise MachineError(f"perf did not answer within {ANSWER_S:g} s.")
+            raise MachineError(f"perf did not answer within {PERF_TIMEOUT_S:g} s.")
         os.read(self.answers, 64)
 
 
 @contextmanager
 def perf_stat(program: str, pids: Pids, directory: Path) -> Iterator[Perf]:
-    """perf for every thread of `pids`. Where it may not or cannot count, `enable` raises HarnessError."""
+    """Start perf for every thread of `pids`. Where it may not or cannot count, `enable` raises HarnessError."""
     directory.mkdir(parents=True, exist_ok=True)
     control, answers, output = (directory / name for name in ("control", "answers", "counts.csv"))
-    with ExitStack() as until_the_end:
+    with ExitStack() as exit_stack:
         for path in (control, answers):
             path.unlink(missing_ok=True)
             os.mkfifo(path)
-            until_the_end.callback(path.unlink)
+            exit_stack.callback(path.unlink)
         descriptors = [os.open(path, os.O_RDWR) for path in (control, answers)]
         for descriptor in descriptors:
-            until_the_end.callback(os.close, descriptor)
+            exit_stack.callback(os.close, descriptor)
         argv = perf_argv(program, tasks_of(pids), control, answers, output)
         service = Service(name="perf", argv=argv, log=directory / "perf.log", env={**os.environ, "LC_ALL": "C"})
-        yield Perf(until_the_end.enter_context(running(service)), descriptors[0], descriptors[1], output, pids)
+        yield Perf(exit_stack.enter_context(running(service)), descriptors[0], descriptors[1], output, pids)
 
 
 def perf_argv(program: str, tasks: Mapping[int, str], control: Path, answers: Path, output: Path) -> tuple[str, ...]:
-    """perf's command line; as root without tracefs, in mounts of its own that have it and end with it."""
-    events = ",".join([ALL_CALLS, *(f"{CALLS}{name}" for name in WANTED), *HARDWARE])
+    """Return perf's command line; for root without tracefs, it mounts tracefs in a mount namespace of its own."""
+    events = ",".join([ALL_CALLS, *(f"{CALL_PREFIX}{name}" for name in SYSTEM_CALLS), *HARDWARE])
     perf = (
         program, "stat", "-x", ";", "--per-thread", "-D", "-1", f"--control=fifo:{control},{answers}",
         "-o", str(output), "-e", events, "-t", ",".join(map(str, tasks)),
     )  # fmt: skip
-    if MOUNTED.exists() or os.geteuid() != 0:
+    if TRACEFS_EVENTS.exists() or os.geteuid() != 0:
         return perf
-    return ("unshare", "--mount", "sh", "-c", IN_OWN_MOUNTS, "sh", *perf)
+    return ("unshare", "--mount", "sh", "-c", MOUNT_AND_RUN, "sh", *perf)
 
 
 def tasks_of(pids: Pids) -> dict[int, str]:
-    """The role of each thread."""
-    tasks = ((path.name, role) for role, some in pids.items() for pid in some for path in _tasks(pid))
+    """Return the role of each thread."""
+    tasks = ((path.name, role) for role, role_pids in pids.items() for pid in role_pids for path in _tasks(pid))
     return {int(name): role for name, role in tasks}
 
 
@@ -113,49 +116,45 @@ def _tasks(pid: int) -> Iterator[Path]:
 
 
 def counts(output: str, tasks: Mapping[int, str]) -> dict[str, int]:
-    """From `nginx-123;4512;;syscalls:sys_enter_connect;...`, a line for each thread and event, to sums by role."""
-    found: dict[str, int] = {}
+    """Return sums by role of lines `nginx-123;4512;;syscalls:sys_enter_connect;...` for each thread and event."""
+    sums: dict[str, int] = {}
     for line in output.splitlines():
         fields = line.split(";")
         task = re.search(r"-(\d+)$", fields[0])
         if task and int(task[1]) in tasks and len(fields) > 3 and fields[1].isdigit():
             name = f"{tasks[int(task[1])]}.{_event(fields[3])}"
-            found[name] = found.get(name, 0) + int(fields[1])
-    return found
+            sums[name] = sums.get(name, 0) + int(fields[1])
+    return sums
 
 
 def uncounted(output: str) -> tuple[str, ...]:
-    """The events that perf says are not supported here."""
+    """Return the events that perf does not support on this machine."""
     lines = [line.split(";") for line in output.splitlines()]
     return tuple(dict.fromkeys(_event(line[3]) for line in lines if len(line) > 3 and line[1] == UNSUPPORTED))
 
 
 def _event(name: str) -> str:
-    """Our name for an event of perf's; on CPUs of unlike cores `cycles` is called `cpu_core/cycles/`."""
+    """Return our name for a perf event; on hybrid CPUs perf calls `cycles` `cpu_core/cycles/`."""
     name = re.sub(r"^\w+/(.+)/\w*$", r"\1", name)
     if name == ALL_CALLS:
         return "syscalls"
-    if name.startswith(CALLS):
-        return f"syscalls.{name.removeprefix(CALLS)}"
+    if name.startswith(CALL_PREFIX):
+        return f"syscalls.{name.removeprefix(CALL_PREFIX)}"
     return HARDWARE.get(name.partition(":")[0], name)
 
 
 def may_count(proc: Path = Path("/proc")) -> bool:
-    """Whether the kernel lets us count the system calls of other processes, and find tracefs or mount it ourselves."""
+    """Return whether this process may count system calls of others, and can read tracefs or mount it."""
     paranoid = read_int(proc / "sys/kernel/perf_event_paranoid")
-    if paranoid is not None and paranoid < 0 and MOUNTED.exists():
+    if paranoid is not None and paranoid < 0 and TRACEFS_EVENTS.exists():
         return True
-    found = re.search(r"^CapEff:\s+([0-9a-f]+)", read(proc / "self/status") or "", re.MULTILINE)
-    return bool(found and int(found[1], 16) >> CAP_SYS_ADMIN & 1)
+    match = re.search(r"^CapEff:\s+([0-9a-f]+)", read(proc / "self/status") or "", re.MULTILINE)
+    return bool(match and int(match[1], 16) >> CAP_SYS_ADMIN & 1)
 
 
 def why_not(error: HarnessError, directory: Path) -> str:
-    """A sentence on why there are no system calls."""
+    """Return a sentence on why there are no system calls."""
     logs = [log for log in sorted(directory.glob("*/perf.log")) if log.stat().st_size]
-    said = log_tail(logs[0], 3) if logs else str(error).partition(" Its log")[0]
+    text = log_tail(logs[0], 3) if logs else str(error).partition(" Its log")[0]
     rights = "" if may_count() else f" {RIGHTS}"
-    return f"System calls per request are not known: perf said {_one_line(said)!r}.{rights}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200]
+    return f"System calls per request are not known: perf said {' '.join(text.split())[:200]!r}.{rights}"

@@ -9,23 +9,23 @@ Parse = Callable[[str], Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`parse` gives the file's counters by name; `whose` they are comes before the name, as in "nginx.wait_ns".
+    """One file of counters, and how to read it.
 
-    `missing` says what is not known where there is no such file, or where it has grown beyond `longest_bytes`:
-    what is long takes long, and it is read between the bursts.
+    `parse` returns the counters by name; the prefix of the name is `owner`, as in "nginx.wait_ns". `unknown` is the
+    sentence for a file that does not exist, or is longer than `max_bytes`: reading it between bursts must be fast.
     """
 
     path: Path
-    whose: str
+    owner: str
     parse: Parse
-    missing: str
-    longest_bytes: int = 1 << 16
-    lasting: bool = True  # else it may vanish, as a thread does, and then counts nothing more
-    handed_on: bool = False  # what it has counted goes to another source when it vanishes
+    unknown: str
+    max_bytes: int = 1 << 16
+    is_lasting: bool = True  # False: it may vanish, as a thread does, and then counts nothing more
+    is_inherited: bool = False  # another source takes over its counts when it vanishes
 
 
-def table(text: str) -> dict[str, int]:
-    """`Tcp: InSegs OutSegs` above `Tcp: 10 20` is {"Tcp.InSegs": 10, "Tcp.OutSegs": 20}: /proc/net/snmp and netstat."""
+def parse_net_table(text: str) -> dict[str, int]:
+    """Parse /proc/net/snmp or netstat: `Tcp: InSegs` above `Tcp: 10` is {"Tcp.InSegs": 10}."""
     lines = [line.split() for line in text.splitlines()]
     return {
         f"{names[0].rstrip(':')}.{name}": int(value)
@@ -34,6 +34,6 @@ def table(text: str) -> dict[str, int]:
     }
 
 
-def chosen(values: Mapping[str, int], wanted: Mapping[str, str]) -> dict[str, int]:
-    """Those of `values` that are `wanted`, by our names for them."""
-    return {ours: values[theirs] for theirs, ours in wanted.items() if theirs in values}
+def select_counters(values: Mapping[str, int], names: Mapping[str, str]) -> dict[str, int]:
+    """Return the `values` that `names` maps from the kernel's names to ours."""
+    return {name: values[kernel_name] for kernel_name, name in names.items() if kernel_name in values}

@@ -8,12 +8,13 @@ from harness.model import Doubt
 Changes = tuple[str, ...]
 
 
-def read_changes(scene: Scene) -> Changes:
-    """A sentence for each fact that was another one when the run began."""
-    return scene.changes
+def read_changes(context: Scene) -> Changes:
+    """Return a sentence for each fact of the host that has changed since the run began."""
+    return context.changes
 
 
 def change_doubts(_before: Changes, after: Changes) -> Iterator[Doubt]:
+    """Yield a doubt where any fact of the host has changed."""
     if after:
         yield Doubt(
             kind="changed",

@@ -1,4 +1,4 @@
-"""Doubts about processes that the application starts: what of them is not in the numbers."""
+"""Doubts about processes that the application starts: which part of their work is not in the numbers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ NAMES = {"app": "The application", "nginx": "nginx"}
 
 @dataclass(frozen=True, slots=True)
 class Children:
-    """Of one role of a stack: the processes that it has started, and what those that have ended had used.
+    """The processes that one role of a stack has started, and the resources used by those that have ended.
 
-    `living` has a process number and a start time each. `unwaited`: a process ignores SIGCHLD, so that the kernel
-    forgets its children at once.
+    `living` holds process number and start time. `is_counted`: their CPU time is measured. `ignores_sigchld`: the
+    kernel forgets ended children at once.
     """
 
     role: str
@@ -29,57 +29,58 @@ class Children:
     unwaited: bool
 
 
-def read_children(scene: Scene) -> tuple[Children, ...]:
-    """One for each role of each stack."""
-    families = ((role, family) for crew in scene.crews for role, family in crew.families.items())
-    return tuple(_children(role, family, scene.roots) for role, family in families)
+def read_children(context: Scene) -> tuple[Children, ...]:
+    """Read the children of each role of each stack."""
+    families = ((role, family) for stack in context.crews for role, family in stack.families.items())
+    return tuple(_read_role(role, family, context.roots) for role, family in families)
 
 
 def reaped_by(family: Family, roots: Roots) -> Reaped:
-    """What those that have ended had used, as their parents were told."""
+    """Return the resources used by ended children of the family, as the kernel adds them up in their parents."""
     stats = (read(roots.proc / str(pid) / "stat") for pid in family.all(roots.proc))
     return sum(map(Reaped.in_stat, stats), Reaped())
 
 
 def child_doubts(before: tuple[Children, ...], after: tuple[Children, ...]) -> Iterator[Doubt]:
+    """Yield a doubt for each role that started processes, or that ignores SIGCHLD."""
     for was, now in zip(before, after, strict=True):
         started = len(now.living - was.living)
         ended = now.reaped.faults > was.reaped.faults
         if now.counted and (started or ended):
-            yield _passing(now, (now.reaped.ticks - was.reaped.ticks) * TICK_MS, started)
+            yield _counted_doubt(now, (now.reaped.ticks - was.reaped.ticks) * TICK_MS, started)
         elif started or ended:
-            yield _late(now, (now.reaped.ticks - was.reaped.ticks) * TICK_MS, started)
+            yield _uncounted_doubt(now, (now.reaped.ticks - was.reaped.ticks) * TICK_MS, started)
         if now.unwaited:
-            yield _unwaited(now)
+            yield _sigchld_doubt(now)
 
 
-def _passing(now: Children, used_ms: int, started: int) -> Doubt:
+def _counted_doubt(now: Children, used_ms: int, started: int) -> Doubt:
     return Doubt(
         kind="children",
         seen=f"{NAMES[now.role]} started processes between requests: {_amount(used_ms, started)}.",
         advice=(
-            f"Their CPU time is in the numbers, that of the ended in steps of {TICK_MS} ms: trust its mean over many "
-            "visits. Their waiting, context switches and migrations are not counted."
+            f"Their CPU time is counted, that of ended processes in steps of {TICK_MS} ms: only its mean over many "
+            "visits is exact. Their waiting, context switches and migrations are not counted."
         ),
     )
 
 
-def _late(now: Children, used_ms: int, started: int) -> Doubt:
+def _uncounted_doubt(now: Children, used_ms: int, started: int) -> Doubt:
     return Doubt(
         kind="children",
         seen=f"{NAMES[now.role]} started its first processes after the warm-up: {_amount(used_ms, started)}.",
         advice=(
-            "Neither their CPU time nor their waiting and switches are in the numbers. Start them when the application "
-            "starts, or with the first requests: then barehop counts them."
+            "Their CPU time, waiting and context switches are not counted. Start them when the application starts, or "
+            "with the first requests: then barehop counts them."
         ),
     )
 
 
-def _unwaited(now: Children) -> Doubt:
+def _sigchld_doubt(now: Children) -> Doubt:
     return Doubt(
         kind="children",
-        seen=f"{NAMES[now.role]} ignores SIGCHLD, so the kernel does not add up what its ended children used.",
-        advice="The CPU time of processes that it starts and that end is not in the numbers: do not ignore SIGCHLD.",
+        seen=f"{NAMES[now.role]} ignores SIGCHLD, so the kernel does not add up the CPU time of its ended children.",
+        advice="The CPU time of child processes that end is not counted: do not ignore SIGCHLD.",
     )
 
 
@@ -88,21 +89,21 @@ def _amount(used_ms: int, started: int) -> str:
     return f"those that ended used {used_ms} ms of CPU time{running}"
 
 
-def _children(role: str, family: Family, roots: Roots) -> Children:
+def _read_role(role: str, family: Family, roots: Roots) -> Children:
     others = [(pid, read(roots.proc / str(pid) / "stat")) for pid in family.others(roots.proc)]
     return Children(
         role=role,
         counted=family.counted,
-        living=frozenset((pid, _started(stat)) for pid, stat in others if stat),
+        living=frozenset((pid, _start_ticks(stat)) for pid, stat in others if stat),
         reaped=reaped_by(family, roots),
         unwaited=any(_ignores_children(pid, roots) for pid in (*family.workers, *(pid for pid, _ in others))),
     )
 
 
-def _started(stat: str) -> int:
+def _start_ticks(stat: str) -> int:
     return int(stat.rpartition(") ")[2].split()[19])
 
 
 def _ignores_children(pid: int, roots: Roots) -> bool:
-    _, found, rest = (read(roots.proc / str(pid) / "status") or "").partition("SigIgn:")
-    return bool(found) and bool(int(rest.split()[0], 16) & SIGCHLD_BIT)
+    _, label, rest = (read(roots.proc / str(pid) / "status") or "").partition("SigIgn:")
+    return bool(label) and bool(int(rest.split()[0], 16) & SIGCHLD_BIT)

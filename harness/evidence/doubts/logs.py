@@ -1,4 +1,4 @@
-"""Doubts about servers that log so much that logging is a part of what was measured."""
+"""Doubts about servers that log so much that logging affects the measurement."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,18 +13,20 @@ ORDINARY_BYTES_PER_REQUEST = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """How long each log had become after so many requests, by the names of the arms of its stack and of the server."""
+    """The size of each log, by the arms of its stack and the server, after so many requests."""
 
     size_bytes: Mapping[tuple[str, str], int]
     requests: int
 
 
-def read_logs(scene: Scene) -> Logged:
-    sizes = {(log.arms, log.server): log.path.stat().st_size for log in scene.logs if log.path.exists()}
-    return Logged(sizes, scene.requests)
+def read_logs(context: Scene) -> Logged:
+    """Read the size of each server's log."""
+    sizes = {(log.arms, log.server): log.path.stat().st_size for log in context.logs if log.path.exists()}
+    return Logged(sizes, context.requests)
 
 
 def log_doubts(before: Logged, after: Logged) -> Iterator[Doubt]:
+    """Yield a doubt for each log that grew by more than a few bytes per request."""
     requests = max(1, after.requests - before.requests)
     for (arms, server), size_bytes in after.size_bytes.items():
         logged_bytes = size_bytes - before.size_bytes.get((arms, server), 0)
@@ -36,8 +38,8 @@ def log_doubts(before: Logged, after: Logged) -> Iterator[Doubt]:
                     f"{logged_bytes / requests:.0f} bytes per request of the session."
                 ),
                 advice=(
-                    "Writing it is in the time and in the CPU time. Raise the log level of the application (no DEBUG, "
-                    "no access log) unless logging is what you measure."
+                    "Times and CPU time include writing the log. Raise the log level of the application (no DEBUG, no "
+                    "access log) unless you want to measure logging."
                 ),
             )
 

@@ -1,4 +1,4 @@
-"""Doubts about a limit of CPU time on the cgroup that we run in."""
+"""Doubts about a CPU quota on the cgroup that barehop runs in."""
 
 from collections.abc import Iterator
 
@@ -7,18 +7,19 @@ from harness.evidence.limits import throttled_periods
 from harness.model import Doubt
 
 
-def read_quota(scene: Scene) -> int:
-    return throttled_periods(scene.roots)
+def read_quota(context: Scene) -> int:
+    """Return the number of throttled periods so far."""
+    return throttled_periods(context.roots)
 
 
 def quota_doubts(before: int, after: int) -> Iterator[Doubt]:
-    """Once is too often: a period without CPU time lasts up to 100 ms, hundreds of requests."""
+    """Yield a doubt for any throttled period: without CPU time for up to 100 ms, hundreds of requests are late."""
     if after > before:
         yield Doubt(
             kind="quota",
-            seen=f"The kernel stopped us {after - before} times, because the cgroup had used up its CPU quota.",
+            seen=f"The kernel throttled this run {after - before} times, because its cgroup had used up its CPU quota.",
             advice=(
-                "Measure outside this cgroup (a container's or service's CPU limit), or have its limit lifted; "
+                "Measure outside this cgroup (a container's or service's CPU limit), or remove its limit; "
                 "to measure under a limit, give every role its own with cpu_quota."
             ),
         )

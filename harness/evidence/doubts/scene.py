@@ -1,4 +1,4 @@
-"""What there is to watch while requests are sent: whose processes, on which CPUs, with which files."""
+"""The context of a session that doubts look at: processes by role, their CPUs, their files, the host."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,21 +21,21 @@ from harness.model.knobs import FileText
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """The processes of one stack, and the client, by role; where they belong, and what the servers' roles start."""
+    """The processes of one stack and the client, by role, with their placement and the children of server roles."""
 
     pids: Mapping[str, tuple[int, ...]]
     placement: Placement
     families: Mapping[str, Family] = field(default_factory=dict)
 
     def pids_of(self, role: str, proc: Path) -> tuple[int, ...]:
-        """All processes of `role` that serve requests, also those that workers have started."""
+        """Return all processes of `role` that serve requests, including those that workers have started."""
         family = self.families.get(role)
         return (*self.pids[role], *(family.others(proc) if family else ()))
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Where a server of a stack logs, and the arms of that stack."""
+    """The log of a server, and the names of the arms of its stack."""
 
     arms: str
     server: str
@@ -44,11 +44,11 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`host` is host.json as the run began; a setting of `knobs` is the run's own to change.
+    """Everything that a session's doubts are derived from.
 
-    `requests` are those sent so far, settling ones too; `bare` means that nothing of a container is wanted here.
-    `services` are the known processes behind urls: not ours, and yet no strangers. `changes` are sentences on what has
-    changed on the machine between the first session and this one, of a resumed run.
+    `host` is host.json at the start of the run; `knobs` are settings that the run itself changes. `requests` counts
+    those sent so far, including settling ones. `services` are the known processes behind urls. `changes` are sentences
+    on changes of the machine since the first session of a resumed run.
     """
 
     crews: tuple[Crew, ...] = ()
@@ -57,8 +57,8 @@ class Scene:
     socket_directories: tuple[Path, ...] = ()
     host: Mapping[str, Any] = field(default_factory=dict)
     knobs: frozenset[str] = frozenset()
-    bare: bool = True
-    networks: tuple[Network, ...] = (HOST,)  # in which there are servers
+    bare: bool = True  # no container networking is expected
+    networks: tuple[Network, ...] = (HOST,)  # those with servers
     services: frozenset[int] = frozenset()
     requests: int = 0
     changes: tuple[str, ...] = ()
@@ -71,34 +71,35 @@ def scene_of(
     host: Mapping[str, Any],
     families: Sequence[Mapping[str, Family]] = (),
 ) -> Scene:
-    """The scene of `stacks` with their `families`, in the same order; without, the families as the stacks came up."""
+    """Return the context of `stacks` with their `families`, in the same order; by default those of the start."""
     blueprints = [stack.blueprint for stack in stacks]
     networks = tuple(dict.fromkeys(network for stack in stacks for network in stack.network.every)) or (HOST,)
     hops = [hop for blueprint in blueprints for hop in blueprint.hops.values()]
     return Scene(
         crews=tuple(
-            Crew({"client": (os.getpid(),), **stack.pids}, stack.blueprint.placement, own)
-            for stack, own in zip(stacks, families or [stack.families for stack in stacks], strict=True)
+            Crew({"client": (os.getpid(),), **stack.pids}, stack.blueprint.placement, by_role)
+            for stack, by_role in zip(stacks, families or [stack.families for stack in stacks], strict=True)
         ),
-        logs=tuple(log for stack in stacks for log in _logs(stack)),
+        logs=tuple(log for stack in stacks for log in _server_logs(stack)),
         nginx_logs=tuple(stack.nginx.service.log for stack in stacks),
         socket_directories=tuple(hop.directory for hop in hops if hop.directory),
         host=host,
-        knobs=frozenset(name for arm in experiment.arms for name in arm.settings.knobs) | _turned(blueprints),
+        knobs=frozenset(name for arm in experiment.arms for name in arm.settings.knobs) | _sysctls_of_knobs(blueprints),
         bare=all(arm.settings.network == "host" for arm in experiment.arms) and networks == (HOST,),
         networks=networks,
         services=frozenset[int]().union(*(service_pids(arm.settings) for arm in services_of(experiment))),
     )
 
 
-def _logs(stack: Stack) -> Iterator[Log]:
+def _server_logs(stack: Stack) -> Iterator[Log]:
     arms = ", ".join(arm.name for arm in stack.blueprint.arms)
     for running in (stack.app, stack.nginx):
         yield Log(arms, running.service.name, running.service.log)
 
 
-def _turned(blueprints: Sequence[Blueprint]) -> frozenset[str]:
-    """The sysctls that knobs of other names change."""
-    changes = (change for one in blueprints for setting in one.kernel.settings for change in setting.changes)
+def _sysctls_of_knobs(blueprints: Sequence[Blueprint]) -> frozenset[str]:
+    """Return the sysctls that knobs with other names change."""
+    settings = (setting for blueprint in blueprints for setting in blueprint.kernel.settings)
+    changes = (change for setting in settings for change in setting.changes)
     files = (change.path for change in changes if isinstance(change, FileText))
     return frozenset(path.removeprefix(SYSCTLS).replace("/", ".") for path in files if path.startswith(SYSCTLS))

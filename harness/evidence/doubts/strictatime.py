@@ -1,4 +1,4 @@
-"""Doubts about a socket whose every connect() is noted on a disk."""
+"""Doubts about a Unix socket on a mount that writes an access time at every connect()."""
 
 from collections.abc import Iterator
 
@@ -6,26 +6,27 @@ from harness.evidence.doubts.scene import Scene
 from harness.lab.mounts import Filesystem, filesystem_of
 from harness.model import Doubt
 
-# In memory it costs next to nothing, and systemd mounts /dev/shm so.
-_IN_MEMORY = ("tmpfs", "ramfs")
-_SPARING = {"noatime", "relatime"}
+# In memory an access time costs next to nothing, and systemd mounts /dev/shm with strictatime.
+_MEMORY_FILESYSTEMS = ("tmpfs", "ramfs")
+_SPARING_OPTIONS = {"noatime", "relatime"}
 
 Mounts = tuple[Filesystem, ...]
 
 
-def read_socket_mounts(scene: Scene) -> Mounts:
-    return tuple(filesystem_of(directory, scene.roots.proc) for directory in scene.socket_directories)
+def read_socket_mounts(context: Scene) -> Mounts:
+    """Read the file system of each directory with sockets."""
+    return tuple(filesystem_of(directory, context.roots.proc) for directory in context.socket_directories)
 
 
 def strictatime_doubts(_before: Mounts, after: Mounts) -> Iterator[Doubt]:
-    """The kernel touches a socket's time of access when it is connected to: unix_find_bsd() in net/unix/af_unix.c."""
+    """Yield a doubt for each such mount. Source: touch_atime() of unix_find_bsd() in net/unix/af_unix.c."""
     for mount in after:
-        if mount.kind not in _IN_MEMORY and not _SPARING & set(mount.options):
+        if mount.kind not in _MEMORY_FILESYSTEMS and not _SPARING_OPTIONS & set(mount.options):
             yield Doubt(
                 kind="strictatime",
-                seen=f"{mount.mount_point} ({mount.kind}), where a socket lies, is mounted with strictatime.",
+                seen=f"{mount.mount_point} ({mount.kind}), which holds a socket, is mounted with strictatime.",
                 advice=(
-                    "Every connection is noted there with its time, which other mounts spare: set TMPDIR to a "
-                    "directory on another one, or mount it with relatime."
+                    "Every connect() writes an access time there: set TMPDIR to a directory on another mount, or "
+                    "mount it with relatime."
                 ),
             )

@@ -1,4 +1,4 @@
-"""Doubts about connections to the application that nginx could not make, as its log tells of them."""
+"""Doubts about failed connections from nginx to the application, from nginx's error log."""
 
 import errno
 import re
@@ -9,42 +9,42 @@ from pathlib import Path
 from harness.evidence.doubts.scene import Scene
 from harness.model import Doubt
 
-MOST_BYTES = 64 << 20  # that are read of a log: a longer one has told enough
-MOST_LINE_BYTES = 64 << 10
-_FAILED = re.compile(rb"connect\(\) to .* failed \((\d+): ")
+MAX_LOG_BYTES = 64 << 20  # the rest of a longer log is not read
+MAX_LINE_BYTES = 64 << 10
+_CONNECT_FAILED = re.compile(rb"connect\(\) to .* failed \((\d+): ")
 
 Errors = Counter[int]
 
 
-def read_upstream_errors(scene: Scene) -> Errors:
-    """How often connect() failed so far, by errno; at least, where a log is long."""
-    lines = (line for log in scene.nginx_logs if log.is_file() for line in _lines(log))
-    return Counter(int(number) for line in lines for number in _FAILED.findall(line))
+def read_upstream_errors(context: Scene) -> Errors:
+    """Return the number of failed connect() calls so far, by errno; a lower bound for very long logs."""
+    lines = (line for log in context.nginx_logs if log.is_file() for line in _log_lines(log))
+    return Counter(int(number) for line in lines for number in _CONNECT_FAILED.findall(line))
 
 
-def _lines(log: Path) -> Iterator[bytes]:
-    """Those at the beginning of a log, one at a time, however long the log has become."""
+def _log_lines(log: Path) -> Iterator[bytes]:
+    """Yield the first lines of a log, up to MAX_LOG_BYTES."""
     with log.open("rb") as file:
-        while file.tell() < MOST_BYTES and (line := file.readline(MOST_LINE_BYTES)):
+        while file.tell() < MAX_LOG_BYTES and (line := file.readline(MAX_LINE_BYTES)):
             yield line
 
 
 def upstream_doubts(before: Errors, after: Errors) -> Iterator[Doubt]:
-    """Each costs a request, which fails quickly; that looks like speed."""
-    seen = after - before
-    if seen[errno.EAGAIN]:
+    """Yield a doubt each for a full backlog and for exhausted ports: requests that fail quickly look fast."""
+    failures = after - before
+    if failures[errno.EAGAIN]:
         yield Doubt(
             kind="backlog",
-            seen=f"nginx met a Unix socket with a full backlog {seen[errno.EAGAIN]} times (EAGAIN).",
+            seen=f"nginx found a Unix socket with a full backlog {failures[errno.EAGAIN]} times (EAGAIN).",
             advice=(
-                "It answers such a request with 502 at once, which looks like speed. Lower connections, "
+                "It answers such a request with 502 at once, which makes the arm look faster. Lower connections, "
                 "or raise workers or net.core.somaxconn."
             ),
         )
-    if seen[errno.EADDRNOTAVAIL]:
+    if failures[errno.EADDRNOTAVAIL]:
         yield Doubt(
             kind="ports",
-            seen=f"nginx found no port to connect from {seen[errno.EADDRNOTAVAIL]} times (EADDRNOTAVAIL).",
+            seen=f"nginx found no free local port {failures[errno.EADDRNOTAVAIL]} times (EADDRNOTAVAIL).",
             advice=(
                 "Set net.ipv4.tcp_tw_reuse and net.ipv4.tcp_timestamps to 1, keep connections with "
                 "upstream_keepalive, or widen net.ipv4.ip_local_port_range."

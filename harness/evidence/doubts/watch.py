@@ -1,4 +1,4 @@
-"""Watches a session: everything is read before the first visit and after the last, and judged then."""
+"""Watches a session: reads every subject before the first visit and after the last, then raises the doubts."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,43 +25,44 @@ from harness.evidence.doubts.upstream_errors import read_upstream_errors, upstre
 from harness.model import Doubt
 
 Reading = TypeVar("Reading")
-Ending = Callable[[Scene], tuple[Doubt, ...]]
+EndWatch = Callable[[Scene], tuple[Doubt, ...]]
 
 
-def watch(scene: Scene) -> Callable[[int], tuple[Doubt, ...]]:
-    """Read everything; the answer is to be called after so many requests, reads it again and gives the doubts.
+def watch(context: Scene) -> Callable[[int], tuple[Doubt, ...]]:
+    """Read every subject, and return a function that reads it again and returns the doubts.
 
-    The second readings are made in the opposite order, so that the last subject encloses the visits closest.
+    The function takes the number of requests sent since. It reads in the opposite order, so that the readings of the
+    last subject are closest to the visits.
     """
-    endings = [
-        _begun(scene, read_settings, setting_doubts),
-        _begun(scene, read_lock, lock_doubts),
-        _begun(scene, read_changes, change_doubts),
-        _begun(scene, read_environment, environment_doubts),
-        _begun(scene, read_bare, bare_doubts),
-        _begun(scene, read_socket_mounts, strictatime_doubts),
-        _begun(scene, read_upstream_errors, upstream_doubts),
-        _begun(scene, read_logs, log_doubts),
-        _begun(scene, read_places, place_doubts),
-        _begun(scene, read_quota, quota_doubts),
-        _begun(scene, read_swap, swap_doubts),
-        _begun(scene, read_networks, network_doubts),
-        _begun(scene, read_speeds, speed_doubts),
-        _begun(scene, read_others, other_doubts),
-        _begun(scene, read_switches, switch_doubts),
-        _begun(scene, read_children, child_doubts),
-        _begun(scene, read_client, client_doubts),
+    watches = [
+        _start_watch(context, read_settings, setting_doubts),
+        _start_watch(context, read_lock, lock_doubts),
+        _start_watch(context, read_changes, change_doubts),
+        _start_watch(context, read_environment, environment_doubts),
+        _start_watch(context, read_bare, bare_doubts),
+        _start_watch(context, read_socket_mounts, strictatime_doubts),
+        _start_watch(context, read_upstream_errors, upstream_doubts),
+        _start_watch(context, read_logs, log_doubts),
+        _start_watch(context, read_places, place_doubts),
+        _start_watch(context, read_quota, quota_doubts),
+        _start_watch(context, read_swap, swap_doubts),
+        _start_watch(context, read_networks, network_doubts),
+        _start_watch(context, read_speeds, speed_doubts),
+        _start_watch(context, read_others, other_doubts),
+        _start_watch(context, read_switches, switch_doubts),
+        _start_watch(context, read_children, child_doubts),
+        _start_watch(context, read_client, client_doubts),
     ]
 
-    def ended(requests: int) -> tuple[Doubt, ...]:
-        scene_after = replace(scene, requests=requests)
-        return tuple(doubt for ending in reversed(endings) for doubt in ending(scene_after))
+    def end(requests: int) -> tuple[Doubt, ...]:
+        context_after = replace(context, requests=requests)
+        return tuple(doubt for end_watch in reversed(watches) for doubt in end_watch(context_after))
 
-    return ended
+    return end
 
 
-def _begun(
-    scene: Scene, read: Callable[[Scene], Reading], doubts: Callable[[Reading, Reading], Iterator[Doubt]]
-) -> Ending:
-    before = read(scene)
-    return lambda scene_after: tuple(doubts(before, read(scene_after)))
+def _start_watch(
+    context: Scene, read: Callable[[Scene], Reading], doubts: Callable[[Reading, Reading], Iterator[Doubt]]
+) -> EndWatch:
+    before = read(context)
+    return lambda context_after: tuple(doubts(before, read(context_after)))

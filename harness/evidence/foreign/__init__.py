@@ -1,1 +1,1 @@
-"""Reads what other load tools measured elsewhere, and never takes half a file for a whole one."""
+"""Imports results that other load tools have written elsewhere, and refuses incomplete files."""

@@ -1,11 +1,10 @@
-"""Takes a text apart into the runs in it, of whatever formats, and the lines that are of none."""
+"""Splits a text into the runs in it, of any formats, and the lines that belong to no run."""
 
 import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 from harness.evidence.foreign.tidy import plain
@@ -13,14 +12,14 @@ from harness.model import Marks
 
 DECODER = json.JSONDecoder()
 DOCUMENT = re.compile(r"^[ \t]*(?=[\[{])", re.MULTILINE)
-UNBROKEN = re.compile(r"\}(?=[^\s,:}\]\"])")
-BESIDE = re.compile(r",?\s*\{")
+ADJACENT = re.compile(r"\}(?=[^\s,:}\]\"])")
+COMMA_OBJECT = re.compile(r",?\s*\{")
 BLANK = re.compile(r"\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a part can be: `name` is that of a format, or of something that is not read."""
+    """What a part can be: a format, or a known kind of output that is not read."""
 
     name: str
     marks: Marks
@@ -31,7 +30,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of the text; `kind` is None for one that no format begins."""
+    """A stretch of the text; `kind` is None where no format begins it."""
 
     kind: Kind | None
     text: str
@@ -45,96 +44,96 @@ class _Span:
 
 
 def parts_of(text: str, kinds: Sequence[Kind]) -> list[Part]:
-    """All of `text`, as `tidy` leaves it, in order."""
-    text = _broken(text)
+    """Split all of a cleaned text, in order."""
+    text = _separate_documents(text)
     lines = plain(text)
-    documents = _joined(_documents(lines, kinds))
-    begins = ((kind, place) for kind in kinds for place in _begins(kind, text, lines))
-    spans = sorted([*documents, *_printed(begins, documents)], key=lambda span: span.begin)
-    filled = _filled(_without_repeats(spans), len(lines))
-    return [Part(span.kind, _text_of(span, text, lines)) for span in filled]
+    documents = _join_lines(_document_spans(lines, kinds))
+    starts = ((kind, position) for kind in kinds for position in _starts(kind, text, lines))
+    spans = sorted([*documents, *_printed_spans(starts, documents)], key=lambda span: span.begin)
+    complete = _fill_gaps(_without_repeats(spans), len(lines))
+    return [Part(span.kind, _text_of(span, text, lines)) for span in complete]
 
 
-def _broken(text: str) -> str:
-    """With a new line after each JSON object that has none, as files joined by `cat` may lack."""
-    if not UNBROKEN.search(text):
+def _separate_documents(text: str) -> str:
+    """Add a missing line end after each JSON object: files joined by `cat` may lack it."""
+    if not ADJACENT.search(text):
         return text
     ends: list[int] = []
-    for found in DOCUMENT.finditer(text):
-        if not ends or found.end() >= ends[-1]:
+    for match in DOCUMENT.finditer(text):
+        if not ends or match.end() >= ends[-1]:
             try:
-                ends.append(DECODER.raw_decode(text, found.end())[1])
+                ends.append(DECODER.raw_decode(text, match.end())[1])
             except (ValueError, RecursionError):
                 continue
     begins = [0, *ends]
     return "\n".join(text[begin:end] for begin, end in zip(begins, [*ends, len(text)], strict=True))
 
 
-def _begins(kind: Kind, text: str, lines: str) -> Iterator[int]:
-    """Places in `lines`; columns show in `text` only, which has the same lines."""
+def _starts(kind: Kind, text: str, lines: str) -> Iterator[int]:
+    """Yield positions in `lines` where a run begins; tabs between columns are in `text` only, with the same lines."""
     if kind.marks.begins is None:
         return
     if not kind.has_tabs:
-        yield from (found.start() for found in kind.marks.begins.finditer(lines))
+        yield from (match.start() for match in kind.marks.begins.finditer(lines))
         return
-    starts = [0, *(found.end() for found in re.finditer("\n", lines))] if kind.marks.begins.search(text) else []
-    yield from (starts[text.count("\n", 0, found.start())] for found in kind.marks.begins.finditer(text))
+    starts = [0, *(match.end() for match in re.finditer("\n", lines))] if kind.marks.begins.search(text) else []
+    yield from (starts[text.count("\n", 0, match.start())] for match in kind.marks.begins.finditer(text))
 
 
-def _printed(begins: Iterable[tuple[Kind, int]], documents: Sequence[_Span]) -> Iterator[_Span]:
-    """Where runs that are no JSON begin; the first kind counts where two would."""
-    taken = [span.begin for span in documents]
+def _printed_spans(starts: Iterable[tuple[Kind, int]], documents: Sequence[_Span]) -> Iterator[_Span]:
+    """Yield the runs outside JSON documents; where two kinds match, the first counts."""
+    begins = [span.begin for span in documents]
     ends = [span.end or span.begin for span in documents]
-    used = set(taken)
-    for kind, place in begins:
-        before = bisect_right(taken, place) - 1
-        if place not in used and (before < 0 or place >= ends[before]):
-            used.add(place)
-            yield _Span(kind, place, None)
+    used = set(begins)
+    for kind, position in starts:
+        before = bisect_right(begins, position) - 1
+        if position not in used and (before < 0 or position >= ends[before]):
+            used.add(position)
+            yield _Span(kind, position, None)
 
 
-def _documents(text: str, kinds: Sequence[Kind]) -> Iterator[_Span]:
-    """Each JSON object of the text; one that is cut off where its keys, or the line above, tell what it is."""
-    place, kind = _next_document(text, 0), None
-    while place is not None:
+def _document_spans(text: str, kinds: Sequence[Kind]) -> Iterator[_Span]:
+    """Yield each JSON object of the text; also a truncated one, where its keys or the line above show its kind."""
+    position, kind = _next_document(text, 0), None
+    while position is not None:
         try:
-            value, end = DECODER.raw_decode(text, place)
+            value, end = DECODER.raw_decode(text, position)
         except (ValueError, RecursionError):
-            yield from _cut_off(text, place, [kind] if kind and kind.is_by_line else kinds)
-            place = _next_document(text, place + 1)
+            yield from _truncated_span(text, position, [kind] if kind and kind.is_by_line else kinds)
+            position = _next_document(text, position + 1)
             continue
-        end = _past_blanks(text, end)
+        end = _skip_blanks(text, end)
         if isinstance(value, dict):
-            kind = next((kind for kind in kinds if _has(value, kind.marks.keys)), None)
-            yield _Span(kind, place, end)
-        place = _after(text, place, end, value)
+            kind = next((kind for kind in kinds if _has_keys(value, kind.marks.keys)), None)
+            yield _Span(kind, position, end)
+        position = _next_start(text, position, end, value)
 
 
-def _next_document(text: str, place: int) -> int | None:
-    found = DOCUMENT.search(text, place)
-    return found.start() if found else None
+def _next_document(text: str, position: int) -> int | None:
+    match = DOCUMENT.search(text, position)
+    return match.start() if match else None
 
 
-def _after(text: str, place: int, end: int, value: object) -> int | None:
-    """Where the next document begins: right after this one, or in it where it is a list of documents."""
+def _next_start(text: str, position: int, end: int, value: object) -> int | None:
+    """Return where the next document begins: after this one, or inside where it is a list of documents."""
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return text.index("{", place)
-    beside = BESIDE.match(text, end)
-    return beside.end() - 1 if beside else _next_document(text, max(end, place + 1))
+        return text.index("{", position)
+    neighbour = COMMA_OBJECT.match(text, end)
+    return neighbour.end() - 1 if neighbour else _next_document(text, max(end, position + 1))
 
 
-def _past_blanks(text: str, place: int) -> int:
-    found = BLANK.match(text, place)
-    return found.end() if found else place
+def _skip_blanks(text: str, position: int) -> int:
+    match = BLANK.match(text, position)
+    return match.end() if match else position
 
 
-def _cut_off(text: str, place: int, kinds: Iterable[Kind]) -> Iterator[_Span]:
-    if text[place] != "{":
+def _truncated_span(text: str, position: int, kinds: Iterable[Kind]) -> Iterator[_Span]:
+    if text[position] != "{":
         return
-    rest = text[place:]
+    rest = text[position:]
     for kind in kinds:
         if kind.marks.keys and (kind.is_by_line or any(_mentions(rest, keys) for keys in kind.marks.keys)):
-            yield _Span(kind, place, None)
+            yield _Span(kind, position, None)
             return
 
 
@@ -142,11 +141,11 @@ def _mentions(text: str, keys: Sequence[str]) -> bool:
     return all(f'"{name}"' in text for key in keys for name in key.split("."))
 
 
-def _has(document: dict[str, Any], sets: Sequence[Sequence[str]]) -> bool:
-    return any(all(_at(document, key.split(".")) for key in keys) for keys in sets)
+def _has_keys(document: dict[str, Any], key_sets: Sequence[Sequence[str]]) -> bool:
+    return any(all(_has_path(document, key.split(".")) for key in keys) for keys in key_sets)
 
 
-def _at(document: object, path: Sequence[str]) -> bool:
+def _has_path(document: object, path: Sequence[str]) -> bool:
     for name in path:
         if not isinstance(document, dict) or name not in document:
             return False
@@ -154,22 +153,20 @@ def _at(document: object, path: Sequence[str]) -> bool:
     return True
 
 
-def _joined(spans: Iterable[_Span]) -> list[_Span]:
-    """Documents of a format that has one on each line are one part; so is a line of it that is cut off."""
-
-    def join(found: list[_Span], span: _Span) -> list[_Span]:
-        last = found[-1] if found else None
+def _join_lines(spans: Iterable[_Span]) -> list[_Span]:
+    """Join the documents of a format with a document on each line, a truncated last line included."""
+    joined: list[_Span] = []
+    for span in spans:
+        last = joined[-1] if joined else None
         if last and last.kind and last.kind.is_by_line and span.kind is last.kind and span.begin == last.end:
-            found[-1] = _Span(last.kind, last.begin, span.end)
+            joined[-1] = _Span(last.kind, last.begin, span.end)
         else:
-            found.append(span)
-        return found
-
-    return reduce(join, spans, [])
+            joined.append(span)
+    return joined
 
 
 def _without_repeats(spans: Iterable[_Span]) -> Iterator[_Span]:
-    """What is not read is named once for each stretch of it."""
+    """Yield the spans, but only the first of several in a row of the same kind that is not read."""
     last: _Span | None = None
     for span in spans:
         if last is None or span.end is not None or span.kind is not last.kind or (span.kind and span.kind.is_read):
@@ -177,21 +174,21 @@ def _without_repeats(spans: Iterable[_Span]) -> Iterator[_Span]:
         last = span
 
 
-def _filled(spans: Iterable[_Span], size: int) -> Iterator[_Span]:
-    """The same with their ends, and what lies between them."""
+def _fill_gaps(spans: Iterable[_Span], size: int) -> Iterator[_Span]:
+    """Yield the spans with their ends, and spans without a kind between them."""
     ordered = list(spans)
-    place = 0
-    for span, begin_of_next in zip(ordered, [*(span.begin for span in ordered[1:]), size], strict=False):
-        if place < span.begin:
-            yield _Span(None, place, span.begin)
-        place = begin_of_next if span.end is None else min(span.end, begin_of_next)
-        yield _Span(span.kind, span.begin, place)
-    if place < size:
-        yield _Span(None, place, size)
+    position = 0
+    for span, next_begin in zip(ordered, [*(span.begin for span in ordered[1:]), size], strict=False):
+        if position < span.begin:
+            yield _Span(None, position, span.begin)
+        position = next_begin if span.end is None else min(span.end, next_begin)
+        yield _Span(span.kind, span.begin, position)
+    if position < size:
+        yield _Span(None, position, size)
 
 
 def _text_of(span: _Span, text: str, lines: str) -> str:
-    """Columns need their tabs: the same lines of the text before they became blanks."""
+    """Return the text of a span; for formats with columns with its tabs, which `lines` lacks."""
     if span.kind is None or not span.kind.has_tabs:
         return lines[span.begin : span.end]
     first = lines.count("\n", 0, span.begin)

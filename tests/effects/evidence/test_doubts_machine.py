@@ -51,7 +51,7 @@ def test_a_setting_that_vanished_is_doubted(machine: Machine) -> None:
     scene = begun(machine)
     (machine.top / "proc/sys/vm/swappiness").unlink()
     (doubt,) = doubted(read_settings, setting_doubts, scene, lambda: None)
-    assert doubt.seen.endswith("is not to be seen now.")
+    assert doubt.seen.endswith("is not readable now.")
 
 
 def test_a_knob_of_the_run_itself_is_not_somebody_elses_change(machine: Machine) -> None:
@@ -91,7 +91,7 @@ def test_a_cpu_that_changed_its_speed_by_more_than_a_fifth_is_doubted(
 @pytest.mark.parametrize(("count", "now"), [("core", 3), ("package", 6)])
 def test_heat_that_slowed_a_cpu_once_is_doubted(machine: Machine, count: str, now: int) -> None:
     (doubt,) = speeds_doubted(machine, f"{CPU0}/thermal_throttle/{count}_throttle_count", now)
-    assert (doubt.kind, doubt.seen) == ("throttled", "The CPUs were slowed 1 times because they were too hot.")
+    assert (doubt.kind, doubt.seen) == ("throttled", "The CPUs were throttled 1 times because they were too hot.")
 
 
 def test_other_cpus_than_ours_may_run_as_they_like(machine: Machine) -> None:

@@ -44,7 +44,7 @@ def test_a_child_of_the_app_that_moved_itself_is_doubted(machine: Machine) -> No
     assert doubted(read_places, place_doubts, scene, lambda: None) == []
     (doubt,) = doubted(read_places, place_doubts, scene, meanwhile)
     assert doubt.kind == "affinity"
-    assert doubt.seen == (f"Thread {child} (resizer) of app may run on CPUs 1, but the placement keeps app on 0.")
+    assert doubt.seen == (f"Thread {child} (resizer) of app may run on CPUs 1, but the placement pins app to 0.")
 
 
 def test_threads_that_stayed_and_idle_threads_of_the_client_are_no_doubt(machine: Machine) -> None:
@@ -67,7 +67,7 @@ def test_an_app_that_is_taken_off_its_own_cpu_in_half_of_the_requests_is_no_doub
     assert switches_doubted(machine, APP, times=500, requests=1000) == []
     (doubt,) = switches_doubted(machine, APP, times=501, requests=1000)
     assert doubt.kind == "preempted"
-    assert doubt.seen == "app was taken off CPU 0 0.5 times per request, though it has it to itself."
+    assert doubt.seen == "app was preempted on CPU 0 0.5 times per request, although it is the only role pinned there."
 
 
 @pytest.mark.parametrize("pid", [CLIENT, NGINX])

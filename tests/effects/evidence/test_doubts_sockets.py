@@ -69,7 +69,7 @@ def test_one_segment_in_a_thousand_sent_again_is_no_doubt_and_more_is(machine: M
     assert sockets_doubted(machine, "Tcp", "RetransSegs", by=20, sent=20_000) == []
     (doubt,) = sockets_doubted(machine, "Tcp", "RetransSegs", by=21, sent=20_000)
     assert doubt.kind == "retransmits"
-    assert doubt.seen.startswith("21 TCP segments were sent again, 0.1 %")
+    assert doubt.seen.startswith("21 TCP segments were retransmitted, 0.1 %")
 
 
 @pytest.mark.parametrize("setting", ["tcp_tw_reuse", "tcp_timestamps"])
@@ -118,7 +118,7 @@ def test_each_full_backlog_of_a_unix_socket_is_counted(machine: Machine) -> None
 
 
 def test_a_long_log_is_read_up_to_a_limit_line_by_line(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.evidence.doubts.upstream_errors.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("harness.evidence.doubts.upstream_errors.MAX_LOG_BYTES", 1 << 20)
     machine.write("nginx.log", FULL + "x" * (2 << 20) + "\n" + FULL)
     scene = replace(machine.scene, nginx_logs=(machine.top / "nginx.log",))
     assert read_upstream_errors(scene).total() == 1

@@ -62,7 +62,7 @@ def test_what_cannot_be_read_is_a_sentence_and_not_a_zero(tmp_path: Path) -> Non
     assert "nginx.wait_ns" not in grown
     assert "host.pressure_us" not in grown
     assert len(sentences) == 2
-    assert sentences[0].startswith("How long anybody waited for a CPU (PSI) is not known. ")
+    assert sentences[0].startswith("How long tasks waited for a CPU (PSI) is not known. ")
     assert sentences[1].startswith("The time that processes wait for a CPU is not known. ")
     assert sentences[1].endswith("/proc/N/task/N/schedstat cannot be read: No such file or directory.")
 
@@ -141,7 +141,7 @@ def test_the_client_is_read_last_before_a_visit_and_first_after_it(monkeypatch: 
         return pread(descriptor, size, offset)
 
     with gauge({"app": [os.getppid()], "client": [os.getpid()]}) as found:
-        whose = dict(zip(found.descriptors, (source.whose for source in found.sources), strict=True))
+        whose = dict(zip(found.descriptors, (source.owner for source in found.sources), strict=True))
         monkeypatch.setattr(os, "pread", noting)
         before, after = found.before(), found.after()
     assert [whose[descriptor] for descriptor in read].index("client") == len(found.sources) - 4

@@ -114,5 +114,5 @@ def test_only_sockets_are_listed_and_what_is_gone_meanwhile_is_not(tmp_path: Pat
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_descriptors_that_may_not_be_read_are_a_sentence() -> None:
-    with pytest.raises(MachineError, match=r"^/proc/1/fd cannot be read, so nobody can say who listens\."):
+    with pytest.raises(MachineError, match=r"^/proc/1/fd cannot be read, so the listening sockets are unknown\."):
         socket_inodes([1])

@@ -90,8 +90,8 @@ head -c 2000000 /dev/zero >"$output"
 
 
 def test_an_output_of_perf_that_is_too_long_becomes_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.evidence.counters.perf.MOST_OUTPUT_BYTES", 1 << 20)
-    monkeypatch.setattr("harness.evidence.counters.perf.MOUNTED", tmp_path)
+    monkeypatch.setattr("harness.evidence.counters.perf.MAX_OUTPUT_BYTES", 1 << 20)
+    monkeypatch.setattr("harness.evidence.counters.perf.TRACEFS_EVENTS", tmp_path)
     endless = tmp_path / "perf"
     endless.write_text(COUNTS_WITHOUT_AN_END)
     endless.chmod(0o755)

@@ -92,7 +92,9 @@ def test_a_socket_that_took_the_place_of_ours_is_never_proved(stack: Stack) -> N
     path = Path(stack.blueprint.hops["uds-dir"].address)
     with (
         another_listener_at(path),
-        pytest.raises(StackError, match=f"^{path} is not listened on by this run's gunicorn alone: socket [0-9]+"),
+        pytest.raises(
+            StackError, match=f"^This run's gunicorn is not the only listener on {path}: other sockets: [0-9]+"
+        ),
     ):
         prove([stack])
     prove([stack])
@@ -115,10 +117,10 @@ def test_an_application_port_that_is_somebody_elses_is_never_proved(stack: Stack
     moved = replace(stack, blueprint=replace(stack.blueprint, routes=routes))
     with (
         impostor(address),
-        pytest.raises(StackError, match=f"{address} is not listened on by this run's gunicorn alone"),
+        pytest.raises(StackError, match=f"This run's gunicorn is not the only listener on {address}"),
     ):
         prove([moved])
-    with pytest.raises(StackError, match="alone: socket none at all"):
+    with pytest.raises(StackError, match="other sockets: none at all"):
         prove([moved])
 
 
@@ -128,12 +130,12 @@ def test_a_front_port_that_is_somebody_elses_is_never_proved(stack: Stack, unuse
     routes = replace(stack.blueprint.routes, targets=targets)
     moved = replace(stack, blueprint=replace(stack.blueprint, routes=routes))
     address = f"127.0.0.1:{unused_port}"
-    with impostor(address), pytest.raises(StackError, match=f"{address} is not listened on by this run's nginx alone"):
+    with impostor(address), pytest.raises(StackError, match=f"This run's nginx is not the only listener on {address}"):
         prove([moved])
 
 
 def test_workers_of_another_run_prove_nothing(stack: Stack) -> None:
-    with pytest.raises(StackError, match="gunicorn alone"):
+    with pytest.raises(StackError, match="gunicorn is not the only listener"):
         prove([replace(stack, app=stack.nginx, pids=stack.pids | {"app": ()})])
 
 
@@ -145,7 +147,7 @@ def test_arms_that_ask_for_the_same_must_get_the_same_kind_of_answer(stack: Stac
     ):
         with pytest.raises(StackError) as different:
             prove([replace(stack, replies=stack.replies | {second: odd})])
-        assert str(different.value) == f"Arms {first!r} and {second!r} ask for the same and get different answers."
+        assert str(different.value) == f"Arms {first!r} and {second!r} send the same request but get different answers."
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_a_bare_server_that_is_somebody_elses_is_never_proved(stack: Stack) -> N
     bare = stack.blueprint.routes.bare
     moved = bare | {"floor tcp": replace(bare["floor tcp"], address=address)}
     other = replace(stack, blueprint=replace(stack.blueprint, routes=replace(stack.blueprint.routes, bare=moved)))
-    with impostor(address), pytest.raises(StackError, match="is not listened on by this run's bare server alone"):
+    with impostor(address), pytest.raises(StackError, match="This run's bare server is not the only listener"):
         prove([other])
 
 

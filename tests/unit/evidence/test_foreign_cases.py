@@ -68,10 +68,10 @@ def test_a_csv_of_hey_with_as_many_rows_as_it_keeps_is_remarked_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (DATA / "hey-csv/ok.csv").read_text()
-    monkeypatch.setattr("harness.evidence.foreign.formats.hey_csv.MOST_KEPT", text.count("\n") - 1)
+    monkeypatch.setattr("harness.evidence.foreign.formats.hey_csv.MAX_RESULTS", text.count("\n") - 1)
     run = read(tmp_path, text)
     assert run.mean_us is None
-    assert "the most that hey keeps" in all_remarks(run)
+    assert "the maximum of hey" in all_remarks(run)
 
 
 @pytest.mark.parametrize("name", ["wrk/zero-times.txt", "wrk-latency/zero-times-answered.txt"])
@@ -86,7 +86,7 @@ def test_wrk_that_measured_no_times_has_neither_mean_nor_percentiles(name: str) 
 def test_wrk2_is_known_by_its_rate_that_was_asked_for(name: str) -> None:
     run = one(name)
     assert run.is_rate_asked
-    assert "sends at the rate that it was asked for (-R)" in run.remarks[0]
+    assert "sends at a given rate (-R)" in run.remarks[0]
     assert len(run.remarks) == 1
 
 
@@ -118,7 +118,7 @@ def test_vegeta_sends_at_a_rate_that_was_asked_for() -> None:
 def test_a_round_rate_of_a_tool_that_may_have_been_asked_for_it_is_remarked_on(tmp_path: Path) -> None:
     report = json.loads((DATA / "oha/ok.json").read_text())
     report["summary"] |= {"requestsPerSec": 1999.8, "total": 13.57}
-    assert "may have been asked for (-q)" in all_remarks(read(tmp_path, json.dumps(report)))
+    assert "may have been set (-q)" in all_remarks(read(tmp_path, json.dumps(report)))
 
 
 def test_ab_without_percentiles_is_read_and_says_so() -> None:
@@ -181,11 +181,11 @@ def test_k6_that_dropped_iterations_was_asked_for_a_rate(tmp_path: Path) -> None
     summary["metrics"]["dropped_iterations"] = {"count": 12, "rate": 1.2}
     run = read(tmp_path, json.dumps(summary))
     assert run.is_rate_asked
-    assert "say nothing of the server" in all_remarks(run)
+    assert "say nothing about the server" in all_remarks(run)
 
 
 def test_k6_that_does_not_count_failures_says_so() -> None:
-    assert "requests which failed count as answered right" in all_remarks(one("k6/float-count.json"))
+    assert "failed requests count as answered correctly" in all_remarks(one("k6/float-count.json"))
     assert not one("k6/machine-readable.json").remarks
 
 
@@ -288,13 +288,13 @@ req/s       :     158.31      171.22      163.02      169.11      170.87      16
 def test_requests_on_one_connection_of_h2load_at_once_are_no_contradiction(tmp_path: Path) -> None:
     run = read(tmp_path, H2LOAD_STREAMS)
     assert (run.connections, run.percentiles_us[99.0], adds_up(run, {})) == (1000, 187_440.0, True)
-    assert "each of its 100 connections had 10 requests under way at once, or more (h2load -m)" in all_remarks(run)
+    assert "each of its 100 connections had at least 10 requests in flight (h2load -m)" in all_remarks(run)
     assert len(run.remarks) == 1
 
 
 def test_an_answer_of_another_length_is_explained_and_not_taken_for_two_failures() -> None:
     found = all_remarks(one("ab/length.txt"))
-    assert "76 of its failed requests were answered with another length than the first" in found
+    assert "76 of its failed requests have another length than the first answer" in found
     assert "Up to 20 of its failed requests are counted twice" in found
     assert "length" not in all_remarks(one("ab/non2xx-trailing-blank.txt"))
 
@@ -310,5 +310,5 @@ def test_locust_counts_the_kinds_of_requests_that_were_made(tmp_path: Path) -> N
 
 
 def test_times_of_failed_requests_are_in_those_of_vegeta() -> None:
-    assert "also those of the 30 failed requests" in all_remarks(one("vegeta/refused.json"))
+    assert "include those of the 30 failed requests" in all_remarks(one("vegeta/refused.json"))
     assert all("its requests/s say nothing" in remark for remark in one("vegeta/ok.json").remarks)

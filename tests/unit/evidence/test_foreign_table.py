@@ -78,7 +78,7 @@ def test_a_rate_over_one_connection_gives_a_time(tmp_path: Path) -> None:
     header = "architecture,requests_per_s,connections\n"
     runs = read(tmp_path, f"{header}tcp,800,\nuds,1000,1\nother,5000,32\n")
     assert [run.mean_us for run in runs] == [1250.0, 1000.0, None]
-    assert "made from its rate, over one connection" in runs[0].remarks[0]
+    assert "calculated from its rate with one connection" in runs[0].remarks[0]
 
 
 @given(st.integers(0, 10**9), st.integers(0, 99))

@@ -169,7 +169,7 @@ def test_a_micro_sign_in_latin_1_is_read(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_text_is_refused_with_its_byte(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="is no text: byte 0 is 0x1f"):
+    with pytest.raises(ConfigError, match="is not a text file: byte 0 is 0x1f"):
         read(tmp_path, b"\x1f\x08\x01\x02\x03 data \x04")
 
 
@@ -179,7 +179,7 @@ def test_two_tools_in_one_file_are_both_read_in_either_order(first: str, second:
     both = read(tmp_path, sample(first) + sample(second))
     assert [replace(run, remarks=()) for run in both] == alone
     if first != second and len({run.architecture for run in both}) == 1:
-        assert "Give each tool a file of its own" in " ".join(both[0].remarks)
+        assert "Use a file for each tool" in " ".join(both[0].remarks)
 
 
 @pytest.mark.parametrize("joint", ["{0}{0}", "{0}\n\n{0}", "[{0}, {0}]", "[\n {0},\n {0}\n]\n"])

@@ -1,1 +1,1 @@
-"""The formats that can be read, one a file: a file is a format, its name is its name, its docstring its help text."""
+"""The formats that can be read, one a file: its name is the format's name, its docstring the help text."""

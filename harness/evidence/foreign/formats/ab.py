@@ -1,4 +1,4 @@
-"""What ab prints, without -w: the mean to a microsecond, percentiles to a millisecond."""
+"""Output of ab, without -w: mean to 1 us, percentiles to 1 ms."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ PERCENTILE = re.compile(r"^(\d+)% +(\d+)(?: +\(longest request\))?$", re.MULTILI
 PERCENTILES = "Percentage of the requests served"
 LONE_TIMES = re.compile(r"^Total:(?: +[\d.]+){3,5}\n", re.MULTILINE)
 NO_PERCENTILES = "It has no percentiles: ab ran with -d, or the end of its output is missing."
-FIGURES = {  # label: the unit that must follow
+UNITS = {  # label: the unit that must follow
     "Time taken for tests": r" +seconds$",
     "Requests per second": r" +\[#/sec\] +\(mean\)$",
     "Time per request": r" +\[ms\] +\(mean\)$",
@@ -43,13 +43,13 @@ def _read(text: str, run: Foreign) -> Sequence[Foreign]:
 def _run(text: str, run: Foreign) -> Foreign:
     complete = int(_figure(text, "Complete requests"))
     failures = _failures(text)
-    broken = sum(failures.get(kind, 0) for kind in ("connect", "exceptions", "write"))  # ab does not complete these
+    incomplete = sum(failures.get(kind, 0) for kind in ("connect", "exceptions", "write"))
     if not complete:
         raise ValueError("ab completed no request. Measure again.")
-    _whole(text, complete)
-    found = replace(
+    _check_complete(text, complete)
+    parsed = replace(
         run,
-        requests=max(complete - sum(failures.values()) + broken, 0),  # one can fail in two ways
+        requests=max(complete - sum(failures.values()) + incomplete, 0),  # a request can fail in two ways
         failures=failures,
         connections=int(_figure(text, "Concurrency Level")),
         duration_s=float(_figure(text, "Time taken for tests")),
@@ -59,58 +59,56 @@ def _run(text: str, run: Foreign) -> Foreign:
         percentiles_us={float(percent): 1000 * float(ms) for percent, ms in PERCENTILE.findall(text)},
         resolution_us=1000.0,
     )
-    lacking = () if found.percentiles_us or complete == 1 else (NO_PERCENTILES,)
-    return replace(found, remarks=(*lacking, *_lengths(failures), *_contradictions(found, complete)))
+    missing = () if parsed.percentiles_us or complete == 1 else (NO_PERCENTILES,)
+    return replace(parsed, remarks=(*missing, *_length_remarks(failures), *_rate_contradictions(parsed, complete)))
 
 
-def _whole(text: str, complete: int) -> None:
-    """With a single request, and with -d, ab ends before its percentiles."""
+def _check_complete(text: str, complete: int) -> None:
+    """Raise ValueError for a truncated output. With a single request, and with -d, ab ends before its percentiles."""
     ends_early = complete == 1 or (PERCENTILES not in text and not PERCENTILE.search(text))
     if not (LONE_TIMES if ends_early else LAST_PERCENTILE).search(text):
-        raise ValueError(
-            "it does not go on to the time of the longest request, so it is cut off. Give ab's output as a whole."
-        )
+        raise ValueError("it is cut off before the time of the longest request. Give ab's whole output.")
 
 
 def _figure(text: str, label: str) -> str:
     line = re.search(rf"^{label}: *(.*)$", text, re.MULTILINE)
     if line is None:
-        said = re.findall(r"^(?:apr_|ab: |Total of ).*", text, re.MULTILINE)
-        reason = f"ab ended with {said[0]!r}" if said else "it is cut off, or ab was stopped"
+        errors = re.findall(r"^(?:apr_|ab: |Total of ).*", text, re.MULTILINE)
+        reason = f"ab ended with {errors[0]!r}" if errors else "it is cut off, or ab was stopped"
         raise ValueError(f"it has no line {label!r}: {reason}. Measure again.")
-    number = re.match(rf"([\d.]+){FIGURES[label]}", line[1])
+    number = re.match(rf"([\d.]+){UNITS[label]}", line[1])
     if number is None:
         raise ValueError(f"{label} is {line[1]!r}, not a number in the unit that ab prints. Measure again.")
     return number[1]
 
 
 def _failures(text: str) -> dict[str, int]:
-    """By kind: ab's own words in lower case, and what it calls "Non-2xx responses"."""
+    """Return the failures by kind: ab's own words in lower case, and its "Non-2xx responses"."""
     failed = int(_figure(text, "Failed requests"))
     kinds = read_line(text, "(Connect:", KINDS)
     counts = {kind.lower(): int(n) for kind, n in re.findall(r"(\w+): +(\d+)", kinds[0])} if kinds else {}
     if failed and not kinds:
-        raise ValueError(f"it counts {failed} failed requests but does not say of which kind: it is cut off.")
+        raise ValueError(f"it counts {failed} failed requests but not their kinds: it is cut off.")
     not_2xx, write = read_line(text, "Non-2xx", NOT_2XX), read_line(text, "Write errors", WRITE)
     counts["write"] = int(write[1]) if write else 0
     counts["status not 2xx"] = int(not_2xx[1]) if not_2xx else 0
     return {kind: count for kind, count in counts.items() if count}
 
 
-def _lengths(failures: dict[str, int]) -> Iterator[str]:
-    """ab counts a page of another length as failed, and so it counts an error page twice."""
+def _length_remarks(failures: dict[str, int]) -> Iterator[str]:
+    """Yield remarks on failures by length: ab counts a page of another length as failed, and error pages twice."""
     length, twice = failures.get("length", 0), min(failures.get("length", 0), failures.get("status not 2xx", 0))
     if length:
         yield (
-            f"{length} of its failed requests were answered with another length than the first, which is no failure "
-            "where pages differ: ab -l does not count it."
+            f"{length} of its failed requests have another length than the first answer, which is no failure where "
+            "pages differ: ab -l does not count it."
         )
     if twice:
         yield f"Up to {twice} of its failed requests are counted twice, by their length and by their status."
 
 
-def _contradictions(run: Foreign, complete: int) -> Iterator[str]:
-    """Of three numbers that ab calculates from each other; each is rounded."""
+def _rate_contradictions(run: Foreign, complete: int) -> Iterator[str]:
+    """Yield contradictions between duration, rate and mean, which ab calculates from each other and rounds."""
     if not (run.duration_s and run.requests_per_s and run.connections and run.mean_us):
         return
     rounding = 0.01 + 0.0005 / run.duration_s
@@ -121,7 +119,7 @@ def _contradictions(run: Foreign, complete: int) -> Iterator[str]:
         )
     from_rate_us = 1e6 * run.connections / run.requests_per_s
     if abs(run.mean_us - from_rate_us) > 0.01 * from_rate_us + 1:
-        yield f"{run.mean_us / 1000:g} ms per request is not {from_rate_us / 1000:.3f} ms, as the rate has it."
+        yield f"{run.mean_us / 1000:g} ms per request is not {from_rate_us / 1000:.3f} ms, as the rate implies."
 
 
 PLUGIN = Reader(Marks(begins=re.compile(r"^This is ApacheBench\b(?!.*<i>)", re.MULTILINE)), _read, KNOWN)

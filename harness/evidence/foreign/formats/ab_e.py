@@ -1,4 +1,4 @@
-"""What ab -e writes: percentiles to a microsecond, and neither the mean nor the number of requests."""
+"""File of ab -e: percentiles to 1 us; neither mean nor number of requests."""
 
 import csv
 import re
@@ -8,7 +8,7 @@ from dataclasses import replace
 from harness.model import Foreign, Marks, Reader
 
 HEADER = re.compile("^Percentage served,Time in ms", re.MULTILINE)
-OLDER = "It ends with the 99th percentile, as older releases of ab write it: the slowest request is not told."
+OLDER = "It ends with the 99th percentile, as written by older releases of ab: the slowest request is unknown."
 OLDER_ROWS, ROWS = 100, 101
 
 

@@ -1,4 +1,4 @@
-"""What autocannon --json prints: whole milliseconds, connecting not included."""
+"""Output of autocannon --json: whole ms; excludes connect time."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,9 @@ RESOLUTION_US = 1000.0
 PERCENTILE = re.compile(r"p(\d+(?:_\d+)?)")  # p97_5 is the 97.5th
 
 
-class Report(BaseModel):
+class AutocannonReport(BaseModel):
+    """The JSON document of autocannon."""
+
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
     connections: Count | None = None
@@ -31,8 +33,8 @@ class Report(BaseModel):
     latency: dict[str, Any]
 
     def failures(self) -> dict[str, int]:
-        """Its errors include its timeouts."""
-        found = {
+        """Return the failures by kind; autocannon's errors include its timeouts."""
+        counts = {
             "status 1xx": self.answered_1xx,
             "status 3xx": self.answered_3xx,
             "status 4xx": self.answered_4xx,
@@ -40,14 +42,17 @@ class Report(BaseModel):
             "timeout": self.timeouts,
             "no answer": max(self.errors - self.timeouts, 0),
         }
-        return {kind: count for kind, count in found.items() if count}
+        return {kind: count for kind, count in counts.items() if count}
 
-    def answered(self) -> int:
+    def answers(self) -> int:
+        """Return the number of answers of any status."""
         classes = (self.answered_1xx, self.answered_2xx, self.answered_3xx, self.answered_4xx, self.answered_5xx)
         return sum(classes)
 
 
-class Times(BaseModel):
+class AutocannonTimes(BaseModel):
+    """Times in ms; further fields are percentiles."""
+
     model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="allow")
     __pydantic_extra__: dict[str, Number | None]
 
@@ -57,30 +62,30 @@ class Times(BaseModel):
 
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
-    report = Report.model_validate_json(text)
-    times = Times.model_validate({name: ms for name, ms in report.latency.items() if _is_time(name)})
+    report = AutocannonReport.model_validate_json(text)
+    times = AutocannonTimes.model_validate({name: ms for name, ms in report.latency.items() if _is_time(name)})
     in_flight = (report.connections or 0) * (report.pipelining or 1)
-    found = replace(
+    parsed = replace(
         run,
         requests=report.answered_2xx,
         failures=report.failures(),
         connections=in_flight or None,
         duration_s=report.duration or None,
-        requests_per_s=report.answered() / report.duration if report.answered() and report.duration else None,
+        requests_per_s=report.answers() / report.duration if report.answers() and report.duration else None,
         mean_us=1000 * times.average if times.average else None,
         mean_resolution_us=MEAN_RESOLUTION_US,
         percentiles_us=_percentiles_us(times),
         resolution_us=RESOLUTION_US,
     )
-    return [replace(found, remarks=tuple(_remarks(report)))]
+    return [replace(parsed, remarks=tuple(_remarks(report)))]
 
 
 def _is_time(name: str) -> bool:
     return name in ("average", "min", "max") or bool(PERCENTILE.fullmatch(name))
 
 
-def _percentiles_us(times: Times) -> dict[float, float]:
-    """Without an answer all are 0."""
+def _percentiles_us(times: AutocannonTimes) -> dict[float, float]:
+    """Return the percentiles; without any answer all are 0, and left out."""
     if not times.max:
         return {}
     between = {float(name[1:].replace("_", ".")): ms for name, ms in (times.model_extra or {}).items()}
@@ -88,9 +93,9 @@ def _percentiles_us(times: Times) -> dict[float, float]:
     return {percent: 1000 * ms for percent, ms in sorted(known.items()) if ms is not None}
 
 
-def _remarks(report: Report) -> Iterator[str]:
+def _remarks(report: AutocannonReport) -> Iterator[str]:
     if report.pipelining and report.pipelining > 1:
-        yield f"Each connection had {report.pipelining} requests under way at once (pipelining)."
+        yield f"Each connection had {report.pipelining} requests in flight at once (pipelining)."
 
 
 PLUGIN = Reader(Marks(keys=(("latency.p99", "requests.average", "2xx"),)), _read, rate_option="-R")

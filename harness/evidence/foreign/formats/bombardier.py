@@ -1,4 +1,4 @@
-"""What bombardier -o json prints: microseconds, connecting included; percentiles with -l only."""
+"""Output of bombardier -o json: us; includes connect time; percentiles with -l only."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,17 +11,21 @@ from harness.model.lenient import Count, Number
 RESOLUTION_US = 1.0
 CONFIG = ConfigDict(strict=True, allow_inf_nan=False, populate_by_name=True)
 CLASSES = ("1xx", "3xx", "4xx", "5xx")
-ASKED = "bombardier sent at the rate that it was asked for (-r): its requests/s say nothing of the server."
+RATE_REMARK = "bombardier sent at a given rate (-r): its requests/s say nothing about the server."
 
 
-class Spec(BaseModel):
+class BombardierSpec(BaseModel):
+    """The options of the run."""
+
     model_config = CONFIG
 
     connections: Count | None = Field(None, alias="numberOfConnections")
     rate: Count | None = None
 
 
-class Times(BaseModel):
+class BombardierTimes(BaseModel):
+    """Times in us."""
+
     model_config = CONFIG
 
     mean: Number
@@ -29,12 +33,16 @@ class Times(BaseModel):
     percentiles: dict[str, Number] = Field(default_factory=dict)
 
 
-class Error(BaseModel):
+class BombardierError(BaseModel):
+    """A kind of error and its number."""
+
     description: str
     count: Count
 
 
-class Result(BaseModel):
+class BombardierResult(BaseModel):
+    """The numbers of the run."""
+
     model_config = CONFIG
 
     duration_s: Number = Field(alias="timeTakenSeconds")
@@ -44,45 +52,47 @@ class Result(BaseModel):
     req4xx: Count = 0
     req5xx: Count = 0
     others: Count = 0
-    errors: list[Error] = Field(default_factory=list)
-    latency: Times
+    errors: list[BombardierError] = Field(default_factory=list)
+    latency: BombardierTimes
 
     def failures(self) -> dict[str, int]:
-        """`others` are requests without an answer, which `errors` tell apart where it is there."""
+        """Return the failures by kind; `others` are requests without an answer."""
         by_class = zip(CLASSES, (self.req1xx, self.req3xx, self.req4xx, self.req5xx), strict=True)
-        found = {f"status {name}": count for name, count in by_class} | {"no answer": self.others}
-        return {kind: count for kind, count in found.items() if count}
+        counts = {f"status {name}": count for name, count in by_class} | {"no answer": self.others}
+        return {kind: count for kind, count in counts.items() if count}
 
 
-class Report(BaseModel):
-    spec: Spec
-    result: Result
+class BombardierReport(BaseModel):
+    """The JSON document of bombardier."""
+
+    spec: BombardierSpec
+    result: BombardierResult
 
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
-    report = Report.model_validate_json(text)
+    report = BombardierReport.model_validate_json(text)
     result, latency = report.result, report.result.latency
     failures = result.failures()
-    made = result.req2xx + sum(failures.values())
-    found = replace(
+    sent = result.req2xx + sum(failures.values())
+    parsed = replace(
         run,
         requests=result.req2xx,
         failures=failures,
         connections=report.spec.connections or None,
         duration_s=result.duration_s or None,
-        requests_per_s=made / result.duration_s if made and result.duration_s else None,
+        requests_per_s=sent / result.duration_s if sent and result.duration_s else None,
         is_rate_asked=bool(report.spec.rate),
         mean_us=latency.mean or None,
         mean_resolution_us=RESOLUTION_US,
         percentiles_us={float(p): us for p, us in latency.percentiles.items()} | {100.0: latency.max},
         resolution_us=RESOLUTION_US,
     )
-    return [replace(found, remarks=tuple(_remarks(found, result)))]
+    return [replace(parsed, remarks=tuple(_remarks(parsed, result)))]
 
 
-def _remarks(run: Foreign, result: Result) -> Iterator[str]:
+def _remarks(run: Foreign, result: BombardierResult) -> Iterator[str]:
     if run.is_rate_asked:
-        yield ASKED
+        yield RATE_REMARK
     errors = sum(error.count for error in result.errors)
     if errors > result.others:
         yield f"It lists {errors} errors, but counts {result.others} requests without an answer."

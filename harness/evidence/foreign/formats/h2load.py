@@ -1,4 +1,4 @@
-"""What h2load prints: times without connecting, to what its unit leaves of three digits."""
+"""Output of h2load: times to about three digits; excludes connect time."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -21,8 +21,8 @@ PARTS = {
     "time for request": re.compile(rf"^(?:time for request|request *):((?: +{TIME})+)", re.MULTILINE),
     "req/s": re.compile(r"^req/s +:.*\d%$", re.MULTILINE),
 }
-ROUNDING = 0.01  # of a rate times a mean that were rounded to three digits
-BEGIN = re.compile(  # up to the line that is there without a beginning, too
+ROUNDING = 0.01  # of a rate times a mean, both rounded to three digits
+BEGIN = re.compile(  # a truncated output may begin with "finished in"
     r"^starting benchmark\.\.\.(?:\n(?!starting benchmark|finished in).*)*(?:\nfinished in.*)?|^finished in .*req/s, ",
     re.MULTILINE,
 )
@@ -35,63 +35,63 @@ KNOWN = lines_like(
 
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
-    found = {name: pattern.search(text) for name, pattern in PARTS.items()}
-    missing = [name for name, part in found.items() if part is None]
+    matches = {name: pattern.search(text) for name, pattern in PARTS.items()}
+    missing = [name for name, match in matches.items() if match is None]
     if missing:
         raise ValueError(f"it has no line {missing[0]!r}: it is cut off. Measure again.")
-    ended, requests, statuses, names, times, _ = (part.groups() for part in found.values() if part)
+    finished, requests, statuses, names, times, _ = (match.groups() for match in matches.values() if match)
     counts = dict(zip(COUNTS, map(int, requests), strict=True))
     by_class = dict(zip(CLASSES, map(int, statuses), strict=True))
     by_name = dict(zip(names[0].split(), times[0].split(), strict=False))
     clients = sum(map(int, re.findall(r"(\d+) +total client", text)))  # each thread has its own
     percentiles = _percentiles(by_name)
-    read = replace(
+    parsed = replace(
         run,
         requests=by_class["2xx"],
         failures=_failures(counts, by_class),
         connections=clients or None,
-        duration_s=us(ended[0]) / 1e6,
-        requests_per_s=float(ended[1]) or None,
+        duration_s=us(finished[0]) / 1e6,
+        requests_per_s=float(finished[1]) or None,
         mean_us=us(by_name["mean"]) or None,
         mean_resolution_us=resolution_us(by_name["mean"]),
         percentiles_us={percent: us(time) for percent, time in percentiles.items()},
         resolution_us=resolution_us(*percentiles.values()),
     )
-    remarks = _contradictions(read, counts["done"], resolution_us(ended[0]) / 1e6)
-    return [_with_streams(replace(read, remarks=tuple(remarks)))]
+    remarks = _contradictions(parsed, counts["done"], resolution_us(finished[0]) / 1e6)
+    return [_with_streams(replace(parsed, remarks=tuple(remarks)))]
 
 
 def _with_streams(run: Foreign) -> Foreign:
-    """With -m, a connection has several requests under way: as many, at least, as rate and mean take."""
+    """Return the run with its requests in flight, which are several per connection with -m, as its connections."""
     if not (run.connections and run.requests_per_s and run.mean_us):
         return run
     streams = ceil(run.requests_per_s * run.mean_us / 1e6 / run.connections / (1 + ROUNDING))
     if streams <= 1:
         return run
     remark = (
-        f"By its rate and mean each of its {run.connections} connections had {streams} requests under way at once, or "
-        "more (h2load -m), so part of a time is waiting for the others."
+        f"By its rate and mean each of its {run.connections} connections had at least {streams} requests in flight "
+        "(h2load -m), so its times include waiting for the others."
     )
     return replace(run, connections=streams * run.connections, remarks=(*run.remarks, remark))
 
 
 def _percentiles(by_name: dict[str, str]) -> dict[float, str]:
-    """Recent releases tell the median and more."""
+    """Return the percentiles; only recent releases have the median and others."""
     known = {"min": 0.0, "median": 50.0, "p95": 95.0, "p99": 99.0, "max": 100.0}
     return {percent: by_name[name] for name, percent in known.items() if name in by_name}
 
 
 def _failures(counts: dict[str, int], by_class: dict[str, int]) -> dict[str, int]:
-    """What it calls errored are also requests that a broken connection had still before it."""
+    """Return the failures by kind; "errored" includes requests not yet sent on a broken connection."""
     statuses = {f"status {name}": count for name, count in by_class.items() if name != "2xx"}
-    silent = {"timeout": counts["timeout"], "no answer": counts["errored"] - counts["timeout"]}
-    return {kind: count for kind, count in (statuses | silent).items() if count > 0}
+    unanswered = {"timeout": counts["timeout"], "no answer": counts["errored"] - counts["timeout"]}
+    return {kind: count for kind, count in (statuses | unanswered).items() if count > 0}
 
 
-def _contradictions(run: Foreign, done: int, least_s: float) -> Iterator[str]:
+def _contradictions(run: Foreign, done: int, resolution_s: float) -> Iterator[str]:
     if run.duration_s and run.requests_per_s:
         calculated = done / run.duration_s
-        if abs(run.requests_per_s / calculated - 1) > 0.01 + least_s / run.duration_s:
+        if abs(run.requests_per_s / calculated - 1) > 0.01 + resolution_s / run.duration_s:
             yield (
                 f"{done} requests in {run.duration_s:g} s are not {run.requests_per_s:g} requests/s but "
                 f"{calculated:.2f}."

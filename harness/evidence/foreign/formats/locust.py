@@ -1,4 +1,4 @@
-"""What locust --csv writes as ..._stats.csv: the mean as it is, percentiles rounded to two digits."""
+"""File ..._stats.csv of locust --csv: exact mean, percentiles rounded to two digits."""
 
 import csv
 import re
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.model import Foreign, Marks, Reader
 
-OLDER = {  # releases before 1.0 call the columns otherwise
+OLDER_COLUMNS = {  # column names of releases before 1.0
     "Method": "Type",
     "# requests": "Request Count",
     "# failures": "Failure Count",
@@ -17,32 +17,32 @@ OLDER = {  # releases before 1.0 call the columns otherwise
     "Max response time": "Max Response Time",
     "Requests Failed/s": "Failures/s",
 }
-ALL = ("Aggregated", "Total")
-STATS = r'"?(?:Type|Method)"?,"?Name"?,"?(?:Request Count|# requests)"?,'
-OTHERS = (
+TOTAL_NAMES = ("Aggregated", "Total")
+STATS_HEADING = r'"?(?:Type|Method)"?,"?Name"?,"?(?:Request Count|# requests)"?,'
+OTHER_HEADINGS = (
     r'"?Timestamp"?,"?User Count"?,',
     r'"?Method"?,"?Name"?,"?Error"?,"?Occurrences',
     r'"?(?:Count|Error)"?,"?Message"?,"?Traceback',
-    r'"?Name"?,"?# requests"?,"?50%',  # percentiles alone, of releases before 1.0
+    r'"?Name"?,"?# requests"?,"?50%',  # percentiles only, of releases before 1.0
 )
 PERCENTILE = re.compile(r"(\d+(?:\.\d+)?)%?")
-UNKNOWN = ("N/A", "")
+UNKNOWN_CELLS = ("N/A", "")
 
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
-    if not re.match(STATS, text):
+    if not re.match(STATS_HEADING, text):
         raise ValueError(
-            "it is another of locust's files; times and counts of the whole run are in ..._stats.csv. Give that."
+            "it is another file of locust; times and counts of the whole run are in ..._stats.csv. Give that file."
         )
     header, *lines = filter(None, csv.reader(text.splitlines()))
-    names = [OLDER.get(name, name) for name in header]
+    names = [OLDER_COLUMNS.get(name, name) for name in header]
     rows = [dict(zip(names, line, strict=False)) for line in lines]
-    if not text.endswith("\n") or not rows or rows[-1].get("Name") not in ALL:
-        raise ValueError("it does not end with the row Aggregated: it is cut off. Give locust's file as a whole.")
+    if not text.endswith("\n") or not rows or rows[-1].get("Name") not in TOTAL_NAMES:
+        raise ValueError("it does not end with the row Aggregated: it is cut off. Give the whole file.")
     try:
         return [_run(rows, run)]
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"a row is not what locust writes: {error}. Give locust's file as it was.") from error
+        raise ValueError(f"a row is not what locust writes: {error}. Give the file that locust wrote.") from error
 
 
 def _run(rows: Sequence[Mapping[str, str]], run: Foreign) -> Foreign:
@@ -63,28 +63,31 @@ def _run(rows: Sequence[Mapping[str, str]], run: Foreign) -> Foreign:
 
 
 def _remarks(kinds: Sequence[Mapping[str, str]], requests: int) -> tuple[str, ...]:
-    above = sum(int(kind["Request Count"]) for kind in kinds)
-    made = sum(int(kind["Request Count"]) > 0 for kind in kinds)
-    of_kinds = (f"Its numbers are those of {made} kinds of requests together.",) if made > 1 else ()
-    if above == requests:
-        return of_kinds
-    return (*of_kinds, f"It counts {requests} requests, but the rows above have {above}: rows may be missing.")
+    total = sum(int(kind["Request Count"]) for kind in kinds)
+    used_kinds = sum(int(kind["Request Count"]) > 0 for kind in kinds)
+    remarks = (f"Its numbers are those of {used_kinds} kinds of requests together.",) if used_kinds > 1 else ()
+    if total == requests:
+        return remarks
+    return (*remarks, f"It counts {requests} requests, but the rows above have {total}: rows may be missing.")
 
 
 def _percentiles_us(row: Mapping[str, str]) -> dict[float, float]:
     columns = {PERCENTILE.fullmatch(name): text for name, text in row.items()}
-    return {float(name[1]): 1000 * float(text) for name, text in columns.items() if name and text not in UNKNOWN}
+    return {float(name[1]): 1000 * float(text) for name, text in columns.items() if name and text not in UNKNOWN_CELLS}
 
 
 def _mean_resolution_us(ms: str) -> float:
-    """Releases before 1.0 give it in whole milliseconds."""
+    """Return the resolution of the mean: releases before 1.0 write whole milliseconds."""
     return 0.001 if "." in ms else 1000.0
 
 
-def _resolution_us(greatest_us: float) -> float:
-    """locust rounds times from 100 ms on to two digits, and others to milliseconds."""
-    ms = 10.0 ** max(len(str(int(greatest_us / 1000))) - 2, 0)
+def _resolution_us(max_us: float) -> float:
+    """Return the resolution of percentiles: locust rounds times from 100 ms on to two digits, others to ms."""
+    ms = 10.0 ** max(len(str(int(max_us / 1000))) - 2, 0)
     return 1000 * ms
 
 
-PLUGIN = Reader(Marks(begins=re.compile("|".join(f"^{one}" for one in (STATS, *OTHERS)), re.MULTILINE)), _read)
+PLUGIN = Reader(
+    Marks(begins=re.compile("|".join(f"^{heading}" for heading in (STATS_HEADING, *OTHER_HEADINGS)), re.MULTILINE)),
+    _read,
+)

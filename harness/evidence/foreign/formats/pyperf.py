@@ -1,4 +1,4 @@
-"""A pyperf file, such as barehop's own pyperf.json: a run for each process that it holds values of."""
+"""A pyperf file, such as barehop's own pyperf.json: a run for each process with values."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,22 +19,22 @@ def _read(text: str, run: Foreign) -> Sequence[Foreign]:
     try:
         benchmarks = BenchmarkSuite.loads(text).get_benchmarks()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"pyperf does not understand it: {error!r}. Give pyperf's file as it was.") from error
-    return [one for benchmark in benchmarks for one in _runs(benchmark, run)]
+        raise ValueError(f"pyperf cannot read it: {error!r}. Give the file that pyperf wrote.") from error
+    return [imported for benchmark in benchmarks for imported in _runs(benchmark, run)]
 
 
 def _runs(benchmark: "Benchmark", run: Foreign) -> Iterator[Foreign]:
-    """Its values are means over many requests: they give a mean, and no percentiles."""
+    """Yield the runs; pyperf's values are means over many requests, so there are no percentiles."""
     if benchmark.get_unit() != "second":
         raise ValueError(f"{benchmark.get_name()} is in {benchmark.get_unit()}s, not in seconds. Give a file of times.")
-    for one in benchmark.get_runs():
-        if one.values:
+    for process in benchmark.get_runs():
+        if process.values:
             yield replace(
                 run,
                 architecture=benchmark.get_name() or "",
-                requests=one.get_total_loops() * len(one.values),
+                requests=process.get_total_loops() * len(process.values),
                 connections=1,
-                mean_us=1e6 * fmean(one.values),
+                mean_us=1e6 * fmean(process.values),
                 mean_resolution_us=RESOLUTION_US,
             )
 

@@ -1,4 +1,4 @@
-"""What vegeta report -type=json writes: nanoseconds, at a rate that was asked for and says nothing of the server."""
+"""Output of vegeta report -type=json: ns; sent at a given rate, which says nothing about the server."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,12 +9,12 @@ from harness.model import Foreign, Marks, Reader
 from harness.model.lenient import Count, Number
 
 RESOLUTION_US = 0.001
-ASKED = "vegeta sends at a rate that was asked for: its requests/s say nothing of the server."
+RATE_REMARK = "vegeta sends at a given rate: its requests/s say nothing about the server."
 PERCENTILES = {0.0: "min", 50.0: "50th", 90.0: "90th", 95.0: "95th", 99.0: "99th", 100.0: "max"}
 
 
-class Report(BaseModel):
-    """Older releases lack some of the latencies, and `throughput`."""
+class VegetaReport(BaseModel):
+    """The JSON document of vegeta; older releases lack some of the latencies, and `throughput`."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
@@ -28,10 +28,10 @@ class Report(BaseModel):
 
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
-    report = Report.model_validate_json(text)
-    told = sum(report.status_codes.values())
-    if told != report.requests:
-        raise ValueError(f"it counts {report.requests} requests, but {told} by status. Make the report again.")
+    report = VegetaReport.model_validate_json(text)
+    by_status = sum(report.status_codes.values())
+    if by_status != report.requests:
+        raise ValueError(f"it counts {report.requests} requests, but {by_status} by status. Make the report again.")
     if report.requests and not report.latencies.get("mean"):
         raise ValueError("its mean is 0: vegeta's metrics were written before they were closed. Make the report again.")
     percentiles_us = {
@@ -55,21 +55,19 @@ def _read(text: str, run: Foreign) -> Sequence[Foreign]:
 
 
 def _failures(statuses: dict[str, int]) -> dict[str, int]:
-    """vegeta calls the status of a request without an answer 0."""
+    """Return the failures by kind; status 0 is a request without an answer."""
     failed = {code: count for code, count in statuses.items() if count and not code.startswith("2")}
     return {"no answer" if code == "0" else f"status {code}": count for code, count in failed.items()}
 
 
-def _remarks(report: Report) -> Iterator[str]:
+def _remarks(report: VegetaReport) -> Iterator[str]:
     failed = sum(_failures(report.status_codes).values())
-    yield ASKED
+    yield RATE_REMARK
     if failed:
-        yield f"Its times are also those of the {failed} failed requests: vegeta encode has each with its status."
+        yield f"Its times include those of the {failed} failed requests: vegeta encode writes each with its status."
     total, mean = report.latencies.get("total"), report.latencies.get("mean", 0)
     if total and report.requests and abs(total / report.requests - mean) > 1 + 0.001 * mean:
-        yield (
-            f"All its times together, {total / 1e6:g} ms, are not {report.requests} times its mean, {mean / 1e6:g} ms."
-        )
+        yield (f"The sum of its times, {total / 1e6:g} ms, is not {report.requests} times its mean, {mean / 1e6:g} ms.")
 
 
 PLUGIN = Reader(Marks(keys=(("latencies", "bytes_in"),)), _read)

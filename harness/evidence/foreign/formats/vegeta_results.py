@@ -1,4 +1,4 @@
-"""What vegeta encode writes as JSON, a line for each request: nanoseconds, at a rate that was asked for."""
+"""JSON lines of vegeta encode, one for each request: ns; sent at a given rate."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,13 +11,15 @@ from harness.model import Foreign, Marks, Outcome, Reader
 from harness.model.lenient import Count
 
 RESOLUTION_US = 0.001
-ENDLESS = (
-    "vegeta encode does not say how many requests there were: were it cut between two lines, the last would be missing "
-    "unseen. Compare its {lines} lines with how many were asked for."
+NO_COUNT = (
+    "vegeta encode has no number of requests: if it was cut between two lines, the last requests are missing. Compare "
+    "its {lines} lines with the number of requests of the attack."
 )
 
 
-class Result(BaseModel):
+class VegetaResult(BaseModel):
+    """One request; `latency` in ns."""
+
     model_config = ConfigDict(allow_inf_nan=False)
 
     seq: Count
@@ -28,45 +30,45 @@ class Result(BaseModel):
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
     if not text.endswith("\n"):
-        raise ValueError("its last line has no end: it is cut off. Encode the results again.")
-    results = [Result.model_validate_json(line) for line in text.splitlines() if line.strip()]
-    return [_run(run, of_run) for of_run in _by_run(results)]
+        raise ValueError("its last line is incomplete: it is cut off. Encode the results again.")
+    results = [VegetaResult.model_validate_json(line) for line in text.splitlines() if line.strip()]
+    return [_run(run, run_results) for run_results in _split_runs(results)]
 
 
-def _by_run(results: Sequence[Result]) -> list[list[Result]]:
-    """A second result with the same number is of another run."""
-    seen: Counter[int] = Counter()
-    runs: list[list[Result]] = []
+def _split_runs(results: Sequence[VegetaResult]) -> list[list[VegetaResult]]:
+    """Split results of several runs: a second result with the same number belongs to another run."""
+    occurrences: Counter[int] = Counter()
+    runs: list[list[VegetaResult]] = []
     for result in results:
-        number = seen[result.seq]
-        seen[result.seq] += 1
+        number = occurrences[result.seq]
+        occurrences[result.seq] += 1
         runs += [[]] if number == len(runs) else []
         runs[number].append(result)
     return runs
 
 
-def _run(run: Foreign, results: Sequence[Result]) -> Foreign:
+def _run(run: Foreign, results: Sequence[VegetaResult]) -> Foreign:
     missing = set(range(len(results))) - {result.seq for result in results}
     if missing:
         raise ValueError(f"the request with seq {min(missing)} is missing. Encode the results again.")
-    right = [result for result in results if 200 <= result.code < 300]
+    succeeded = [result for result in results if 200 <= result.code < 300]
     failures = Counter(f"status {r.code}" if r.code else "no answer" for r in results if not 200 <= r.code < 300)
-    begun = min(result.timestamp for result in results)
-    duration_s = max((result.timestamp - begun).total_seconds() + result.latency / 1e9 for result in results)
-    found = Outcome.of_times([result.latency / 1000 for result in right], failures, duration_s, RESOLUTION_US)
+    start = min(result.timestamp for result in results)
+    duration_s = max((result.timestamp - start).total_seconds() + result.latency / 1e9 for result in results)
+    outcome = Outcome.of_times([result.latency / 1000 for result in succeeded], failures, duration_s, RESOLUTION_US)
     return replace(
         run,
-        requests=found.requests,
-        failures=found.failures,
+        requests=outcome.requests,
+        failures=outcome.failures,
         duration_s=duration_s or None,
         is_rate_asked=True,
-        requests_per_s=len(right) / duration_s if right and duration_s else None,
-        mean_us=found.mean_us or None,
+        requests_per_s=len(succeeded) / duration_s if succeeded and duration_s else None,
+        mean_us=outcome.mean_us or None,
         mean_resolution_us=RESOLUTION_US,
-        percentiles_us=found.percentiles_us,
+        percentiles_us=outcome.percentiles_us,
         resolution_us=RESOLUTION_US,
-        latency_us=found.latency_us,
-        remarks=(ENDLESS.format(lines=len(results)),),
+        latency_us=outcome.latency_us,
+        remarks=(NO_COUNT.format(lines=len(results)),),
     )
 
 

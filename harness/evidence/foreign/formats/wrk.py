@@ -1,4 +1,4 @@
-"""What wrk and wrk2 print, with --latency or without: times without connecting, to three or four digits."""
+"""Output of wrk or wrk2, with or without --latency: times to three or four digits; excludes connect time."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,39 +18,39 @@ PARTS = {
     "rate": re.compile(r"^Requests/sec: +([\d.]+)$", re.MULTILINE),
     "end": re.compile(r"^Transfer/sec: +([\d.]+[KMGTP]?B)$", re.MULTILINE),
 }
-BARE = re.compile(r"^Latency +[\d.]+ +[\d.]+ +[\d.]+ ", re.MULTILINE)
+UNITLESS = re.compile(r"^Latency +[\d.]+ +[\d.]+ +[\d.]+ ", re.MULTILINE)
 PERCENTILE = re.compile(rf"^([\d.]+)% +({TIME})$", re.MULTILINE)
-BROKEN = re.compile(r"Socket errors: +connect +(\d+), +read +(\d+), +write +(\d+), +timeout +(\d+)")
+SOCKET_ERRORS = re.compile(r"Socket errors: +connect +(\d+), +read +(\d+), +write +(\d+), +timeout +(\d+)")
 STATUS = re.compile(r"Non-2xx or 3xx responses: +(\d+)")
 WRK2 = re.compile(r"^(?:Thread calibration:|Initialised \d+ threads|Latency Distribution \(HdrHistogram)", re.MULTILINE)
 UNCORRECTED = "Latency Distribution (HdrHistogram - Uncorrected"
 KNOWN = lines_like(
     r"(?:Running|Thread Stats|Latency Distribution|Thread calibration:|Initialised|Detailed Percentile) .*",
     r"Latency .*%|Req/Sec +[\d.]+.*%|Value +Percentile .*|(?:[\d.]+ +){3}(?:[\d.]+|inf)|#\[.*\]|-+|Requests/sec: .*",
-    *(part.pattern for part in (*PARTS.values(), PERCENTILE, BROKEN, STATUS)),
+    *(part.pattern for part in (*PARTS.values(), PERCENTILE, SOCKET_ERRORS, STATUS)),
 )
-IDLE = 0.1
+IDLE_SHARE = 0.1
 NO_TIMES = "wrk measured no times: it prints 0 for all of them. Its mean and percentiles are left out."
-ASKED = (
-    "wrk2 sends at the rate that it was asked for (-R): its requests/s say nothing of the server, and its times count "
-    "from when a request was meant to be sent."
+RATE_REMARK = (
+    "wrk2 sends at a given rate (-R): its requests/s say nothing about the server, and its times count from the "
+    "scheduled start of a request."
 )
 
 
 def _read(text: str, run: Foreign) -> Sequence[Foreign]:
     if not text.startswith("Running"):
         raise ValueError(f"wrk printed only {text.strip()!r}. Measure again.")
-    if BARE.search(text):
-        raise ValueError("its times have no unit, which wrk prints always. Measure again with a release of wrk.")
+    if UNITLESS.search(text):
+        raise ValueError("its times have no unit, which wrk always prints. Measure again with a release of wrk.")
     for label, name in (("Requests/sec:", "rate"), ("Transfer/sec:", "end")):
         read_line(text, label, PARTS[name])
-    found = {name: pattern.search(text) for name, pattern in PARTS.items()}
-    missing = [name for name, part in found.items() if part is None]
+    matches = {name: pattern.search(text) for name, pattern in PARTS.items()}
+    missing = [name for name, match in matches.items() if match is None]
     if missing:
-        raise ValueError(f"it lacks what wrk prints as {', '.join(missing)}: it is cut off. Measure again.")
-    connections, latency, total, rate = (part.groups() for name, part in found.items() if part and name != "end")
+        raise ValueError(f"it lacks wrk's lines for {', '.join(missing)}: it is cut off. Measure again.")
+    connections, latency, total, rate = (match.groups() for name, match in matches.items() if match and name != "end")
     complete, failures = int(total[0]), _failures(text)
-    read = replace(
+    parsed = replace(
         run,
         requests=max(complete - sum(failures.get(kind, 0) for kind in ("status over 399", "timeout")), 0),
         failures=failures,
@@ -59,17 +59,17 @@ def _read(text: str, run: Foreign) -> Sequence[Foreign]:
         requests_per_s=float(rate[0]) or None,
         is_rate_asked=bool(WRK2.search(text)),
     )
-    timed = _timed(read, latency[0], _percentiles(text) | {100.0: latency[1]})
+    timed = _with_times(parsed, latency[0], _percentiles(text) | {100.0: latency[1]})
     return [replace(timed, remarks=tuple(_remarks(timed, complete, resolution_us(total[1]) / 1e6)))]
 
 
 def _percentiles(text: str) -> dict[float, str]:
-    """wrk2 -U prints a second distribution, of times from when a request was really sent: the first one counts."""
+    """Return the percentiles, without the second distribution of wrk2 -U, of times from the actual send."""
     return {float(percent): time for percent, time in PERCENTILE.findall(text.partition(UNCORRECTED)[0])}
 
 
-def _timed(run: Foreign, mean: str, percentiles: dict[float, str]) -> Foreign:
-    """No request takes 0.00 us: where all times are 0, there were none."""
+def _with_times(run: Foreign, mean: str, percentiles: dict[float, str]) -> Foreign:
+    """Return the run with its times; where all are 0, wrk measured none."""
     if not us(mean) and not any(map(us, percentiles.values())):
         return run
     return replace(
@@ -82,27 +82,26 @@ def _timed(run: Foreign, mean: str, percentiles: dict[float, str]) -> Foreign:
 
 
 def _failures(text: str) -> dict[str, int]:
-    broken, status = read_line(text, "Socket errors", BROKEN), read_line(text, "Non-2xx", STATUS)
-    counts = dict(
-        zip(("connect", "read", "write", "timeout"), map(int, broken.groups() if broken else ()), strict=False)
-    )
+    errors, status = read_line(text, "Socket errors", SOCKET_ERRORS), read_line(text, "Non-2xx", STATUS)
+    kinds = ("connect", "read", "write", "timeout")
+    counts = dict(zip(kinds, map(int, errors.groups() if errors else ()), strict=False))
     counts |= {"status over 399": int(status[1])} if status else {}
     return {kind: count for kind, count in counts.items() if count}
 
 
-def _remarks(run: Foreign, complete: int, least_s: float) -> Iterator[str]:
+def _remarks(run: Foreign, complete: int, resolution_s: float) -> Iterator[str]:
     if run.is_rate_asked:
-        yield ASKED
+        yield RATE_REMARK
     if complete and run.mean_us is None:
         yield NO_TIMES
-    yield from _contradictions(run, complete, least_s)
+    yield from _contradictions(run, complete, resolution_s)
 
 
-def _contradictions(run: Foreign, complete: int, least_s: float) -> Iterator[str]:
+def _contradictions(run: Foreign, complete: int, resolution_s: float) -> Iterator[str]:
     if not (run.duration_s and run.requests_per_s):
         return
     calculated = complete / run.duration_s
-    if abs(run.requests_per_s / (calculated or 1) - 1) > 0.01 + least_s / run.duration_s:
+    if abs(run.requests_per_s / (calculated or 1) - 1) > 0.01 + resolution_s / run.duration_s:
         yield (
             f"{complete} requests in {run.duration_s:g} s are not {run.requests_per_s:g} requests/s but "
             f"{calculated:.2f}."
@@ -110,10 +109,10 @@ def _contradictions(run: Foreign, complete: int, least_s: float) -> Iterator[str
     if run.is_rate_asked or not (run.mean_us and run.connections):
         return
     busy = run.requests_per_s * run.mean_us / 1e6
-    if busy < IDLE * run.connections:
+    if busy < IDLE_SHARE * run.connections:
         yield (
             f"Of {run.connections} connections only {busy:.3f} were busy on average: requests may have hung until the "
-            "end, which wrk counts nowhere, or the server closed connections."
+            "end, which wrk does not count, or the server closed connections."
         )
 
 
