@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from harness.arrange import Arranged
 from harness.errors import StackError, raise_all
 from harness.evidence.answers import changed_answers
+from harness.evidence.store import Store
 from harness.experiment.limits import CLIENT
 from harness.load.ask import ask
-from harness.model import Doubt, Experiment, Reply
-from harness.model.answers import AnswerShape
+from harness.model import Doubt, Experiment, Plan, Reply
+from harness.model.answers import AnswerShape, shape_in
 from harness.served import Served
 
 TIMES_WITH_A_TOOL = 3  # our client checks its answers itself
@@ -74,3 +75,11 @@ def _sentences(changes: Mapping[str, str]) -> Iterator[str]:
             f"Arm {arm!r} did not answer at the end as it did at the beginning: {change}. One run measures one answer: "
             "find out what makes the application change, and begin again."
         )
+
+
+def first_answers(plan: Plan, store: Store) -> dict[str, AnswerShape]:
+    """Return the answer of each arm at the start of the run: of its pilot, otherwise of the first recorded session."""
+    sessions = store.sessions()
+    recorded = store.read_record(sessions[0]).proofs if sessions else {}
+    proofs = recorded | (plan.pilot.answers if plan.pilot else {})
+    return {arm: shape for arm, proof in proofs.items() if (shape := shape_in(proof))}

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from harness.arrange import Arranged, arrange, the_same_servers
 from harness.counted import Counted, counted_bursts
-from harness.evidence.answers import first_answers
 from harness.evidence.doubts.scene import scene_of
 from harness.evidence.doubts.watch import watch
 from harness.evidence.proof import Proof, prove
@@ -16,7 +15,7 @@ from harness.evidence.record import failures_of, requests_table, visit_rows
 from harness.evidence.store import Store
 from harness.evidence.throttling import Counts, throttling_of
 from harness.experiment.plan import orders_of
-from harness.held_answers import change_doubts, changes_after, check_answers, with_changes
+from harness.held_answers import change_doubts, changes_after, check_answers, first_answers, with_changes
 from harness.lab.blueprint import Machine
 from harness.lab.logs import emptier
 from harness.load.visits import visits

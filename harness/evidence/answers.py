@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.evidence.store import Store
-from harness.model import Plan, Reply
-from harness.model.answers import AnswerShape, listed_keys, shape_in
+from harness.model import Reply
+from harness.model.answers import AnswerShape, listed_keys
 
 LENGTH_TOLERANCE = 0.1  # of answers other than JSON objects: dates and counters change some bytes
 
@@ -14,14 +13,6 @@ def answer_proof(reply: Reply) -> dict[str, Any]:
     """Return the facts that a record holds of the answer that proved an arm ready."""
     shape = reply.shape
     return {"status": shape.status, "body_bytes": shape.body_bytes, "kind": shape.kind, "keys": shape.keys}
-
-
-def first_answers(plan: Plan, store: Store) -> dict[str, AnswerShape]:
-    """Return the answer of each arm at the start of the run: of its pilot, otherwise of the first recorded session."""
-    sessions = store.sessions()
-    recorded = store.read_record(sessions[0]).proofs if sessions else {}
-    proofs = recorded | (plan.pilot.answers if plan.pilot else {})
-    return {arm: shape for arm, proof in proofs.items() if (shape := shape_in(proof))}
 
 
 def changed_answers(first: Mapping[str, AnswerShape], now: Mapping[str, AnswerShape]) -> Iterator[str]:
