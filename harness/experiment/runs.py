@@ -37,7 +37,7 @@ def resolution_iv(factors: int) -> "Signs":
 
 
 def one_at_a_time(levels: Sequence[int]) -> list[tuple[int, ...]]:
-    """Return rows of level indexes, given the number of levels per factor: the base, then one factor changed per row."""
+    """Return rows of level indexes, given the number of levels per factor: the base, then one change per row."""
     base = [0] * len(levels)
     changed = (
         [*base[:factor], level, *base[factor + 1 :]] for factor, count in enumerate(levels) for level in range(1, count)
@@ -53,7 +53,7 @@ def _low_first(design: "Signs") -> "Signs":
 
 @contextmanager
 def _without_threads() -> Iterator[None]:
-    """Keep libraries imported in the body from starting threads: a process with threads cannot enter a user namespace."""
+    """Keep imported libraries from starting threads: a process with threads cannot enter a user namespace."""
     before = os.environ.get(THREADS)
     os.environ[THREADS] = "1"
     try:
