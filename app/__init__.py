@@ -1,1 +1,1 @@
-"""The web service that is measured: `app.main` speaks ASGI, `app.wsgi` WSGI, both give the same answers."""
+"""The measured web service: `app.main` is ASGI, `app.wsgi` is WSGI; both give the same answers."""

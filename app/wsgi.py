@@ -1,4 +1,4 @@
-"""The service as a WSGI application, for gunicorn's sync worker: `gunicorn app.wsgi:app` runs it by hand."""
+"""The service as a WSGI application, for gunicorn's sync worker; run it with `gunicorn app.wsgi:app`."""
 
 import json
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -7,8 +7,9 @@ from app import answers
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    """Answer a request like the ASGI application."""
     if environ["REQUEST_METHOD"] != "GET":
-        environ["wsgi.input"].read()  # a connection that closes with a part of it unread is reset, answer and all
+        environ["wsgi.input"].read()  # closing a connection with unread data resets it and loses the answer
     try:
         status, kind, body = "200 OK", *_answer(environ["PATH_INFO"])
     except ValueError as error:
