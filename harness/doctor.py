@@ -1,7 +1,7 @@
 """Check what can be concluded on this machine; change nothing and start no server."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness import plugins
@@ -31,8 +31,6 @@ from harness.report.wording import duration
 
 MISSING: State = "missing"
 LEFT_OUT = "These arms would be left out, and the rest measured."
-
-Facts = dict[str, Any]
 
 
 def examined(experiment: Experiment | None, machine: Machine, seconds: float) -> tuple[list[Finding], list[str]]:
@@ -65,7 +63,7 @@ def exit_code(findings: Sequence[Finding]) -> int:
     return MachineError.exit_code if any(finding.state == MISSING for finding in findings) else 0
 
 
-def _kernel(facts: Facts) -> Finding:
+def _kernel(facts: Mapping[str, Any]) -> Finding:
     kernel = facts["kernel"]
     return Finding("kernel", "ok", f"Linux {kernel['release']} on {kernel['machine']}, {facts['system']}", "")
 
@@ -149,7 +147,7 @@ def _noise(noise: Noise) -> Finding:
     return Finding("noise", "ok", text, "")
 
 
-def _virtual(facts: Facts) -> Finding:
+def _virtual(facts: Mapping[str, Any]) -> Finding:
     machine, container = facts["virtual"]["machine"], facts["virtual"]["container"]
     if not machine and not container:
         return Finding("hardware", "ok", "no sign of a hypervisor or a container", "")
@@ -159,7 +157,7 @@ def _virtual(facts: Facts) -> Finding:
     return Finding("hardware", "doubt", text, advice)
 
 
-def _frequency(facts: Facts) -> Finding:
+def _frequency(facts: Mapping[str, Any]) -> Finding:
     policies = facts["cpus"]["frequency"]
     if not policies:
         return Finding("frequency", "doubt", "not shown by the kernel", "Rely on differences, not on absolute times.")
@@ -169,7 +167,7 @@ def _frequency(facts: Facts) -> Finding:
     return Finding("frequency", "doubt", f"governor {', '.join(governors)}", "Set the governor to performance.")
 
 
-def _ports(facts: Facts) -> Iterator[Finding]:
+def _ports(facts: Mapping[str, Any]) -> Iterator[Finding]:
     sysctls = facts["sysctls"]
     for name in ("net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_timestamps"):
         if str(sysctls.get(name)) == "0":
@@ -209,7 +207,7 @@ def _experiment(experiment: Experiment, machine: Machine) -> list[Finding]:
     return [*left_out, *missing] or [complete]
 
 
-def _conclusions(findings: Sequence[Finding], facts: Facts) -> Iterator[str]:
+def _conclusions(findings: Sequence[Finding], facts: Mapping[str, Any]) -> Iterator[str]:
     states = {finding.subject: finding.state for finding in findings}
     if MISSING in states.values():
         yield "Install the missing items above before measuring."

@@ -129,6 +129,6 @@ def _front_connections(visitor: Visitor, result: Seen) -> int | None:
 
 
 def is_counted(round_: int) -> bool:
-    """Return whether counters are read: in round 0, then in one of each two rounds, at random against periodic noise."""
+    """Return whether counters are read: in round 0, then in one of each two rounds at random."""
     couple = round_ // 2
     return round_ % 2 == (random.Random(couple).getrandbits(1) if couple else 0)  # noqa: S311 - chance, not secrecy

@@ -92,7 +92,7 @@ def test_the_version_is_the_first_line_wherever_it_is_said(stream: str) -> None:
 
 
 def test_a_program_that_cannot_be_started_has_no_version() -> None:
-    with pytest.raises(LoadError, match=r"nobody does not say its version: .*Install loud\."):
+    with pytest.raises(LoadError, match=r"nobody does not print its version: .*Install loud\."):
         tool_version(tool(""), "/nobody")
 
 
