@@ -24,7 +24,7 @@ NAME = "calibrate"
 BASE, TWIN = "base", "control"
 SPIKES_US = {"spike-20": 20, "spike-50": 50}
 APPS = {"uvicorn": "app.main:app", "asgi": "app.main:app", "sync": "app.wsgi:app", "gthread": "app.wsgi:app"}
-VISITING_SHARE = 0.5  # of a session: many short runs say more of false alarms than few long ones
+VISITING_SHARE = 0.5  # of a session: many short runs show more about false alarms than few long ones
 FEWEST_RUNS = 2
 
 

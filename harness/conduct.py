@@ -167,14 +167,14 @@ def _enough(plan: Plan, store: Store, advance: Callable[[int, float], None]) -> 
     """Return a function that reports progress after each session, and at a look returns whether to stop."""
     began, done_before, schedule = time.monotonic(), store.sessions(), plan.ended_schedule
 
-    def enough(session: int) -> bool:
+    def is_enough(session: int) -> bool:
         done = len(store.sessions())
         if session not in done_before:
             mean_s = (time.monotonic() - began) / (done - len(done_before))
             advance(session, mean_s * (schedule.sessions - done))
         return session == done and session in schedule.looks[:-1] and is_precise(plan, store)
 
-    return enough
+    return is_enough
 
 
 def is_precise(plan: Plan, store: Store) -> bool:

@@ -28,17 +28,17 @@ class Started:
 
 
 def families_when_warm(stacks: Sequence[Stack]) -> Callable[[], Families]:
-    """Return a function to call after the warm-up; it marks each role whose workers have started a process by then."""
+    """Return a function to call after the warm-up; it marks each role with workers that have started a process."""
     cold = [stack.families for stack in stacks]
     faults = [{role: reaped_by(family, HERE).faults for role, family in own.items()} for own in cold]
 
-    def warm() -> Families:
+    def mark_families() -> Families:
         return [
             {role: replace(family, counted=_has_started(family, before[role])) for role, family in own.items()}
             for own, before in zip(cold, faults, strict=True)
         ]
 
-    return warm
+    return mark_families
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def with_changes(failures: Mapping[str, Mapping[str, int]], changes: Mapping[str
 
 
 def change_doubts(changes: Mapping[str, str]) -> Iterator[Doubt]:
-    """Yield a doubt for each arm whose answer changed during a session."""
+    """Yield a doubt for each arm with an answer that changed during a session."""
     for arm, change in changes.items():
         yield Doubt(
             kind="answers",

@@ -33,7 +33,7 @@ def check_machine(experiment: Experiment, machine: Machine) -> None:
 
 
 def available(experiment: Experiment, parents: Parents) -> Experiment:
-    """Return the experiment without arms whose rungs or transports are unavailable here, if the rest can be compared.
+    """Return the experiment without arms that are unavailable here, if the rest can be compared.
 
     Otherwise, and for a screen, return it unchanged: `check_machine` reports the problems.
     """

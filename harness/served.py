@@ -18,7 +18,7 @@ from harness.model import SERVICE, Arm, Experiment, Reply, Target
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The target of an arm, the reply that proved it ready, and how its processes are read.
+    """The target of an arm, the reply that proved it ready, and its processes.
 
     `pids` are the processes whose counters may be read, by role. `network` is the client's; `networks` are all networks
     that a request crosses, if there is more than one.

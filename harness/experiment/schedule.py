@@ -162,7 +162,7 @@ def _rounds(session_s: float, cost: Cost, fewest: int) -> int:
 
 
 def _timed_wanted(experiment: Experiment) -> int:
-    """Return how many timed requests a session needs for p99; 0 with tools, whose percentiles are of a single run."""
+    """Return how many timed requests a session needs for p99; 0 with tools: their percentiles are of a single run."""
     return 0 if has_tools(experiment) else TIMED_FOR_P99
 
 

@@ -24,7 +24,7 @@ def stacks_of(experiment: Experiment) -> tuple[tuple[Arm, ...], ...]:
 
 
 def services_of(experiment: Experiment) -> tuple[Arm, ...]:
-    """Return the arms with a url, whose service is already running."""
+    """Return the arms with a url."""
     return tuple(arm for arm in experiment.arms if arm.settings.url)
 
 

@@ -12,13 +12,13 @@ def patient(limit_s: float, finished: Callable[[], int] = lambda: 0) -> Iterator
     """Raise LoadError if `finished()` has not grown for `limit_s`. Only for the main thread, and not nested."""
     before = finished()
 
-    def look(*_: object) -> None:
+    def check_progress(*_: object) -> None:
         nonlocal before
         if finished() == before:
             raise LoadError(f"The bare server did not finish an answer within {limit_s:g} s. Run it again.")
         before = finished()
 
-    handler = signal.signal(signal.SIGALRM, look)
+    handler = signal.signal(signal.SIGALRM, check_progress)
     try:
         signal.setitimer(signal.ITIMER_REAL, limit_s, limit_s)
         yield

@@ -60,9 +60,11 @@ class Sized:
 
     @property
     def is_whole(self) -> bool:
+        """Return whether all announced bytes have come."""
         return self.content.size_bytes == self.announced_bytes
 
     def add(self, data: bytearray) -> None:
+        """Add the next bytes."""
         own_bytes = min(len(data), self.announced_bytes - self.content.size_bytes)
         self.content.take(data, 0, own_bytes)
         self.excess_bytes += len(data) - own_bytes
@@ -78,6 +80,7 @@ class ToClose:
     is_whole: bool = False
 
     def add(self, data: bytearray) -> None:
+        """Add the next bytes."""
         self.content.take(data, 0, len(data))
         if self.content.size_bytes > MOST_BODY_BYTES:
             self.fault = LONG
@@ -97,6 +100,7 @@ class Chunked:
     _trailers_bytes: int = 0
 
     def add(self, data: bytearray) -> None:
+        """Add the next bytes."""
         place = 0
         while place < len(data) and not (self.is_whole or self.fault):
             place = self._add_content(data, place) if self._left_bytes else self._add_to_line(data, place)

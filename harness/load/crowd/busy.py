@@ -19,17 +19,17 @@ def busy_burst(pool: Crowd, connections: int, settle: int, timed: int) -> Burst:
     start_ns: dict[int, int] = {}
     tickets = count(-max(settle, connections))
 
-    def begin() -> None:
+    def start_next() -> None:
         ticket = next(tickets)
         start_ns[ticket] = perf_counter_ns()
         pool.begin(ticket)
 
     for _ in range(connections):
-        begin()
+        start_next()
     while tally.missing and not tally.timed_out:
         for completed in pool.ended():
             tally.add(completed)
-            begin()
+            start_next()
     finish(pool, tally)
     is_complete = tally.timed in start_ns
     interval_ns = (start_ns[tally.timed] - start_ns[0]) / tally.timed if is_complete else 0.0
