@@ -6,13 +6,11 @@ from pathlib import Path
 
 from harness.errors import LoadError
 from harness.lab.logs import tail
-from harness.lab.output import read_output
 from harness.lab.process import run_to_end
 from harness.model import LoadTool, Outcome, Settings, Target
 
 _START_S = 30.0
 _SLOWEST_REQUEST_S = 0.1
-_VERSION_TIMEOUT_S = 10.0
 
 
 def visit_outside(  # noqa: PLR0913 - a tool, its input, and when
@@ -45,20 +43,6 @@ def visit_outside(  # noqa: PLR0913 - a tool, its input, and when
     return outcome
 
 
-def tool_version(tool: LoadTool, program: str) -> str:
-    """Return the first line that `program` prints about its version, on either output."""
-    if not tool.version:
-        return "unknown"
-    argv = [program, *tool.version]
-    try:
-        printed = read_output(argv, _VERSION_TIMEOUT_S)
-    except OSError as error:
-        why = f"no answer within {_VERSION_TIMEOUT_S:g} s" if isinstance(error, TimeoutError) else error.strerror
-        raise LoadError(f"{program} does not print its version: {why}. {tool.install}") from error
-    lines = (printed.out + printed.err).split("\n")
-    return next((line.strip() for line in lines if line.strip()), "unknown")
-
-
 def _empty(directory: Path) -> None:
     """Create `directory`, without the files of an earlier run: some tools append, some may end without writing."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -74,7 +58,7 @@ def _patience_s(settings: Settings) -> float:
 
 def _last_line(path: Path) -> str:
     lines = tail(path).split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no message")
 
 
 def _advice(argv: list[str], directory: Path) -> str:

@@ -3,9 +3,8 @@
 import ssl
 
 # Codes of X509_verify_cert_error_string(3).
-_NOT_YET, _EXPIRED, _SELF_SIGNED, _SELF_SIGNED_ABOVE, _NO_ISSUER, _NO_LEAF_ISSUER = 9, 10, 18, 19, 20, 21
+_NOT_YET, _EXPIRED, _SELF_SIGNED = 9, 10, 18
 _OTHER_NAMES = (62, 64)
-_UNKNOWN = (_SELF_SIGNED_ABOVE, _NO_ISSUER, _NO_LEAF_ISSUER)
 
 NAME = "Use the name of the certificate in the url, or create a certificate for this name."
 RENEW = "Renew the certificate, or correct the clock of this machine."

@@ -62,8 +62,8 @@ def test_what_makes_no_sense_is_refused_at_its_place() -> None:
     assert refusals(f"{lonely}{BELOW}") == [
         'design.against = "below": there is no rung below \'a\': no arm with network = "host" has the same other '
         "settings. Add it, or name an arm.",
-        'design.against = "below": there is no rung below \'b\': no arm with network = "nat" and no sandbox has the same '
-        "other settings. Add it, or name an arm.",
+        'design.against = "below": there is no rung below \'b\': no arm with network = "nat" and no sandbox has the '
+        "same other settings. Add it, or name an arm.",
     ]
     assert refusal(f'[arms.a]\n[arms.below]\nnetwork = "own"\n{BELOW}') == (
         'design.against = "below": this means the rung below each arm. Rename the arm of that name.'
