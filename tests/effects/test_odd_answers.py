@@ -54,7 +54,7 @@ ENDLESS = {
 
 WRONG = {
     "20 digits": (OK + b"Content-Length: 99999999999999999999\r\n\r\nhello", "announces 99999999999999999999 bytes"),
-    "negative": (OK + b"Content-Length: -1\r\n\r\nhello", 'a Content-Length of "-1", which is no size'),
+    "negative": (OK + b"Content-Length: -1\r\n\r\nhello", 'a Content-Length of "-1", which is not a size'),
     "two sizes": (OK + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nhello", 'Content-Length of "4, 5"'),
     "no number": (OK + b"Content-Length: \x1b[31mmany\r\n\r\nhello", r'Content-Length of "\u001b[31mmany"'),
     "too long": (

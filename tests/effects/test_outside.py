@@ -72,7 +72,7 @@ def test_output_that_cannot_be_read_is_an_error_with_the_reason(tmp_path: Path) 
 
 
 def test_a_tool_that_stops_early_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(LoadError, match="made 2 of the 3 requests"):
+    with pytest.raises(LoadError, match="made only 2 of 3 requests"):
         visit("print('ok\\nfailed')", tmp_path)
 
 
