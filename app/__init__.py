@@ -1,1 +1,1 @@
-"""The measured web service: `app.main` speaks ASGI, `app.wsgi` speaks WSGI; both give the same answers."""
+"""The measured web service: `app.main` is ASGI, `app.wsgi` is WSGI; both give the same answers."""

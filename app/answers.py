@@ -1,4 +1,4 @@
-"""Answers of both applications: a small JSON object, optionally after a known delay, or a known number of bytes."""
+"""Make the answers of both applications: JSON, at once or after a known time, or a known number of bytes."""
 
 import random
 import time
@@ -11,7 +11,7 @@ MAX_BYTES = 64 * 1024 * 1024
 
 
 def hello() -> dict[str, str | float]:
-    """Return the JSON object of the 2021 write-up; it differs each time, so that it cannot be cached."""
+    """Return a small object that differs each time, so that nothing can be cached."""
     return {
         "hello": "world",
         "utcnow": datetime.now(UTC).replace(tzinfo=None).isoformat(),
@@ -20,7 +20,7 @@ def hello() -> dict[str, str | float]:
 
 
 def spike(us: str) -> dict[str, str | float]:
-    """Return `hello()` after burning `us` microseconds of this thread's CPU time. Raises ValueError."""
+    """Return `hello()` after using `us` microseconds of this thread's CPU time."""
     end_ns = time.thread_time_ns() + 1000 * _number(us, MAX_SPIKE_US)
     while time.thread_time_ns() < end_ns:
         pass
@@ -28,14 +28,14 @@ def spike(us: str) -> dict[str, str | float]:
 
 
 def stall(ms: str) -> dict[str, str | float]:
-    """Return `hello()`, but wait during the first `ms` milliseconds of each second, like a garbage collection pause."""
+    """Return `hello()`, but block during the first `ms` milliseconds of each second, like garbage collection."""
     into_second_s = time.monotonic() % 1
     time.sleep(max(_number(ms, MAX_STALL_MS) / 1000 - into_second_s, 0))
     return hello()
 
 
 def sized(size_bytes: str) -> bytes:
-    """Return exactly `size_bytes` bytes. Raises ValueError."""
+    """Return exactly `size_bytes` bytes."""
     return _filler(_number(size_bytes, MAX_BYTES))
 
 
@@ -45,7 +45,7 @@ def _filler(size_bytes: int) -> bytes:
 
 
 def _number(text: str, most: int) -> int:
-    """Return the whole number at the end of a path. Raises ValueError; its message is sent to the client."""
+    """Return the whole number in a path. Raises ValueError with a sentence."""
     if text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most:
         return int(text)
-    raise ValueError(f"The path ends in {text!r}. It must end in a whole number from 0 to {most}.")
+    raise ValueError(f"The path ends in {text!r}; it must end in a whole number from 0 to {most}.")

@@ -1,4 +1,4 @@
-"""The service as a WSGI application, for gunicorn's sync worker. By hand: `gunicorn app.wsgi:app`."""
+"""The service as a WSGI application, for gunicorn's sync worker; run it with `gunicorn app.wsgi:app`."""
 
 import json
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -7,8 +7,9 @@ from app import answers
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    """Answer a request like the ASGI application."""
     if environ["REQUEST_METHOD"] != "GET":
-        environ["wsgi.input"].read()  # closing with unread data resets the connection and loses the answer
+        environ["wsgi.input"].read()  # closing a connection with unread data resets it and loses the answer
     try:
         status, kind, body = "200 OK", *_answer(environ["PATH_INFO"])
     except ValueError as error:

@@ -2,7 +2,7 @@
 
 The words, one meaning each, in code, configuration, output and documents:
 
-experiment   a file: the arms, the load, the design; one question
+experiment   a file: the arms, the load and the design that answer one question
 arm          one complete set of settings; a row of the final table
 control      the reference arm under a second name
 hop          the connection from nginx to the application
@@ -11,9 +11,9 @@ stack        the running processes that serve one or more arms
 session      one fresh start of everything; the unit of inference
 round        within a session: each arm is visited once, in random order
 burst        a visit: `settle` untimed requests, then `burst` timed ones
-placement    who runs on which CPUs
+placement    which process runs on which CPUs
 doubt        a reason to distrust a session, kept beside its numbers
-record       all that one session gave; written once, never changed
+record       all results of one session; written once, never changed
 verdict      faster, slower, equivalent, undecided
 """
 

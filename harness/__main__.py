@@ -9,7 +9,7 @@ INTERRUPTED = 130
 
 
 def main() -> NoReturn:
-    """Open the door; an interrupt while it is still being built is one like any other."""
+    """Run the command; an interrupt during its imports exits with the usual code."""
     prefer_own_packages()
     try:
         from harness.cli import main as enter

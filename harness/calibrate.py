@@ -1,4 +1,4 @@
-"""Calibrates the harness on this machine: one arm against itself, and against itself plus a known spike."""
+"""Calibrate the harness on this machine: compare an arm with itself, and with itself plus a known delay."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,14 +24,14 @@ NAME = "calibrate"
 BASE, TWIN = "base", "control"
 SPIKES_US = {"spike-20": 20, "spike-50": 50}
 APPS = {"uvicorn": "app.main:app", "asgi": "app.main:app", "sync": "app.wsgi:app", "gthread": "app.wsgi:app"}
-VISITING_SHARE = 0.5  # of a session: many short runs say more of false alarms than few long ones
+VISITING_SHARE = 0.5  # of a session: many short runs show more about false alarms than few long ones
 FEWEST_RUNS = 2
 
 
 def calibration_experiment(settings: Settings, budget_s: float) -> Experiment:
-    """The arm of `settings`, its twin, and the same with 20 and 50 us more of CPU time in the application."""
-    asked = {"path": "/spike/0", "method": "GET", "body": ""}
-    base = settings.model_copy(update={"app": APPS[settings.worker_class], "app_dir": "", **asked})
+    """Return an experiment of an arm with `settings`, its twin, and the arm with 20 and 50 us more CPU time."""
+    request = {"path": "/spike/0", "method": "GET", "body": ""}
+    base = settings.model_copy(update={"app": APPS[settings.worker_class], "app_dir": "", **request})
     spikes = [
         Arm(name=name, settings=base.model_copy(update={"path": f"/spike/{us}"})) for name, us in SPIKES_US.items()
     ]
@@ -45,12 +45,12 @@ def calibration_experiment(settings: Settings, budget_s: float) -> Experiment:
 
 
 def begun(experiment: Experiment, results: Path, out: Path | None, clock: Clock, *, quiet: bool) -> Store:
-    """A new results directory with the plan of a calibration."""
+    """Create a results directory, run a pilot and write the plan of a calibration."""
     check_machine(experiment, survey(out or results))
     store = Store(new_directory(results, NAME, out))
     store.hold()
     store.write_json("host.json", run_facts(experiment))
-    message("Piloting, to see how long to measure what ...", quiet=quiet)
+    message("Running a pilot to choose the lengths of sessions and bursts ...", quiet=quiet)
     pilot = piloted(experiment, store, survey(store.directory), clock)
     ending_s = piloted_cost(experiment, pilot).reporting_s
     schedule = calibration_schedule(pilot, experiment.design.budget_s - clock.spent_s() - ending_s)
@@ -60,7 +60,7 @@ def begun(experiment: Experiment, results: Path, out: Path | None, clock: Clock,
 
 
 def calibration_schedule(pilot: Pilot, time_s: float) -> Schedule:
-    """As many runs of 8 sessions as fit, each session half visits."""
+    """Return a schedule of as many runs of 8 sessions as fit into `time_s`; visits take half of each session."""
     run_s = SESSIONS_PER_RUN * pilot.session_s / (1 - VISITING_SHARE)
     sessions = SESSIONS_PER_RUN * max(int(time_s / run_s), FEWEST_RUNS)
     rounds = max(int((time_s / sessions - pilot.session_s) / pilot.round_s), 1)
@@ -76,15 +76,15 @@ def calibration_schedule(pilot: Pilot, time_s: float) -> Schedule:
 
 
 def calibrated(store: Store) -> Calibration:
-    """What the sessions of a calibration say, written to calibration.json as well."""
+    """Analyse the sessions of a calibration, write calibration.json, and return the result."""
     plan = store.read_plan()
-    found = calibration_of(plan.experiment, read_sessions(store, plan), SPIKES_US)
-    store.write_json("calibration.json", found)
-    return found
+    calibration = calibration_of(plan.experiment, read_sessions(store, plan), SPIKES_US)
+    store.write_json("calibration.json", calibration)
+    return calibration
 
 
 def last_calibration(
     results: Path, host: dict[str, Any], leave_out: Callable[[str], object] = str
 ) -> Calibration | None:
-    """The latest calibration under `results` that was made on this kind of host; what is damaged is left out."""
+    """Return the latest calibration under `results` from a host like this one; damaged files are skipped."""
     return latest(results / NAME, "calibration.json", host, partial(read_model, model=Calibration), leave_out)

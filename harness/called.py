@@ -1,4 +1,4 @@
-"""How this process was called, so that the commands that it prints work in the same shell as they stand."""
+"""Tell how this process was called, so that printed commands can be pasted into the same shell."""
 
 import os
 import shlex
@@ -10,20 +10,20 @@ NAME = "barehop"
 
 
 def command() -> str:
-    """Return the words before the first argument, quoted for a shell: `barehop`, or as they were typed."""
+    """Return the command as the user typed it, without arguments, quoted for a shell."""
     return shlex.join(command_words(sys.argv[0], sys.orig_argv[0], name_on_path(sys.orig_argv)))
 
 
 def name_on_path(words: Sequence[str]) -> str | None:
-    """Return what the user's shell runs for the bare name, or None where a script named how it was called.
+    """Return the path that the user's shell runs for the bare name; None if unknown.
 
-    Such a script has put our programs on PATH, so PATH is not that of the user's shell.
+    It is unknown if a script started us with --as: the script has changed PATH.
     """
     return None if "--as" in words[:4] else shutil.which(NAME)
 
 
 def command_words(called: str, interpreter: str, on_path: str | None) -> tuple[str, ...]:
-    """`called` is the program's name or path, `on_path` what a shell runs for the bare name."""
+    """Return the words of the command: `called` is argv[0], `on_path` the path that a shell runs for the bare name."""
     directory, name = os.path.split(called)
     if name == "__main__.py":
         return (interpreter, "-m", "harness")

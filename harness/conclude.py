@@ -1,4 +1,4 @@
-"""From a results directory to what is said of it: everything written here can be deleted and made again."""
+"""Summarize a results directory and write its reports; all of these can be deleted and made again."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def read_summary(directory: Path, foreign: Sequence[Foreign] = ()) -> tuple[Summary, Plan]:
-    """The summary of any results directory, from its records, with `foreign` beside it. Raises ConfigError."""
+    """Return summary and plan of a results directory, with imported results `foreign`. Raises ConfigError."""
     store = open_store(directory)
     plan = store.read_plan()
     sessions = read_sessions(store, plan)
@@ -35,7 +35,7 @@ def read_summary(directory: Path, foreign: Sequence[Foreign] = ()) -> tuple[Summ
 
 
 def read_each(read: Callable[[Path], T], directories: Sequence[Path]) -> list[T]:
-    """Return `read` of every directory. Raises one ConfigError with what is wrong in all of them."""
+    """Return `read` of each directory. Raises one ConfigError with the problems of all of them."""
     results: list[T] = []
     problems: list[str] = []
     for directory in directories:
@@ -48,7 +48,7 @@ def read_each(read: Callable[[Path], T], directories: Sequence[Path]) -> list[T]
 
 
 def read_run(directory: Path) -> RunData:
-    """The run in `directory` as it can be compared with others. Raises ConfigError."""
+    """Return the data of a run for comparison with other runs. Raises ConfigError."""
     summary, plan = read_summary(directory)
     store = open_store(directory)
     records = [store.read_record(number) for number in store.sessions()]
@@ -56,7 +56,7 @@ def read_run(directory: Path) -> RunData:
 
 
 def check_results(store: Store) -> None:
-    """Raise ConfigError unless all that was measured, and the facts beside it, can be reported when the run ends."""
+    """Raise ConfigError unless everything in the store can be read and summarized."""
     plan = store.read_plan()
     store.read_host()
     store.read_calibration()
@@ -66,16 +66,16 @@ def check_results(store: Store) -> None:
 
 
 def read_sessions(store: Store, plan: Plan) -> list[SessionData]:
-    """Return the finished sessions. Raises ConfigError that names all that are damaged or of another run."""
+    """Return the finished sessions. Raises ConfigError that names all damaged ones and those of another run."""
     return [SessionData(record, requests) for record, requests in read_intact(store, plan)]
 
 
 def summary_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Summary:
-    """Everything that is said of a run."""
+    """Return the complete summary of a run."""
     records = [session.record for session in sessions]
     verdicts = verdicts_of(store, plan, sessions)
-    caused = with_causes(verdicts, plan.experiment, records, store.read_floor())
-    whole = caused.model_copy(
+    explained = with_causes(verdicts, plan.experiment, records, store.read_floor())
+    summary = explained.model_copy(
         update={
             "overrides": plan.overrides,
             "allow_global": plan.allow_global,
@@ -85,11 +85,11 @@ def summary_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Sum
             "applications": applications_of(store.read_host()),
         }
     )
-    return whole.model_copy(update={"needed": needed_budget(plan.experiment, whole)})
+    return summary.model_copy(update={"needed": needed_budget(plan.experiment, summary)})
 
 
 def verdicts_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Summary:
-    """What decides whether a run goes on."""
+    """Return the summary without causes and context: enough to decide whether a run continues."""
     summary = summarise(
         plan.experiment,
         sessions,
@@ -101,7 +101,7 @@ def verdicts_of(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> Su
 
 
 def write_reports(store: Store, plan: Plan, sessions: Sequence[SessionData], summary: Summary) -> None:
-    """summary.json, report.html, pyperf.json where bursts have times, hdr/ where requests were sent at a rate."""
+    """Write summary.json and report.html; pyperf.json if bursts have times; hdr/ if requests were sent at a rate."""
     store.write_json("summary.json", summary)
     store.write_text("report.html", html_of(store, plan, sessions, summary))
     for name, text in hdr_logs(plan.experiment, sessions):
@@ -112,7 +112,7 @@ def write_reports(store: Store, plan: Plan, sessions: Sequence[SessionData], sum
 
 
 def write_anew(directory: Path, foreign: Sequence[Foreign] = ()) -> Path:
-    """All reports of a results directory, from its records; where the one to look at is. Raises ConfigError."""
+    """Write all reports of a results directory again; return the path of report.html. Raises ConfigError."""
     summary, plan = read_summary(directory, foreign)
     store = open_store(directory)
     write_reports(store, plan, read_sessions(store, plan), summary)
@@ -120,7 +120,7 @@ def write_anew(directory: Path, foreign: Sequence[Foreign] = ()) -> Path:
 
 
 def write_page(directory: Path, file: Path, foreign: Sequence[Foreign] = ()) -> Path:
-    """Only report.html of a results directory, as `file`, for a directory that cannot be written."""
+    """Write only report.html of a results directory, as `file`: the directory may be read-only."""
     summary, plan = read_summary(directory, foreign)
     store = open_store(directory)
     Store(file.parent).write_text(file.name, html_of(store, plan, read_sessions(store, plan), summary))
@@ -128,6 +128,7 @@ def write_page(directory: Path, file: Path, foreign: Sequence[Foreign] = ()) -> 
 
 
 def html_of(store: Store, plan: Plan, sessions: Sequence[SessionData], summary: Summary) -> str:
-    from harness.report.html.document import render_html  # plotly takes its time
+    """Return the text of report.html."""
+    from harness.report.html.document import render_html  # imports plotly, which is slow
 
     return render_html(summary, plan, store.read_host(), exhibits(plan.experiment, sessions))

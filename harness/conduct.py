@@ -1,4 +1,4 @@
-"""Conducts a run: from an experiment file to a plan, to its sessions, to the files that say what came of it."""
+"""Run an experiment: create the results directory and the plan, then measure its sessions."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -46,9 +46,9 @@ def begun(  # noqa: PLR0913 - the options of a command
     quiet: bool,
     allow_global: bool = False,
 ) -> Store:
-    """A new results directory with its plan; nothing is made before every problem has been looked for."""
+    """Create a results directory with a plan, after all checks of the experiment and the machine."""
     if config is None:
-        raise ConfigError("Which experiment? Give the path of a file, or a name like baseline; see barehop list.")
+        raise ConfigError("No experiment given. Give the path of a file, or a name like baseline; see barehop list.")
     machine = replace(survey(out or results), allow_global=allow_global)
     experiment = available(read_experiment(config, overrides), machine.parents)
     for sentence in sentences(experiment.left_out):
@@ -63,22 +63,21 @@ def begun(  # noqa: PLR0913 - the options of a command
     store.hold()
     with tell_what_is_kept(store):
         _write_surroundings(experiment, store, config, results, partial(message, quiet=quiet))
-        lag = current_slowness()
-        if sentence := too_short(experiment, forecast_of(experiment, lag)):
+        slowness = current_slowness()
+        if sentence := too_short(experiment, forecast_of(experiment, slowness)):
             message(sentence, quiet=quiet)
         capacities = _capacities(experiment, store, quiet=quiet)
         if capacities:
             experiment = with_rates(experiment, capacities)
-        plan = planned(experiment, overrides, Beginning(store, clock, lag, quiet))
-        asked = {"capacities_per_s": capacities, "allow_global": allow_global}
-        store.write_plan(plan.model_copy(update=asked))
+        plan = planned(experiment, overrides, Beginning(store, clock, slowness, quiet))
+        store.write_plan(plan.model_copy(update={"capacities_per_s": capacities, "allow_global": allow_global}))
     return store
 
 
 def _write_surroundings(
     experiment: Experiment, store: Store, config: Path, results: Path, leave_out: Callable[[str], None]
 ) -> None:
-    """Keep the experiment file, the facts of the machine, and what was measured on it earlier."""
+    """Store the experiment file, the facts of the machine, and its last calibration and floor."""
     store.write_bytes("experiment.toml", config.read_bytes())
     host = run_facts(experiment)
     store.write_json("host.json", host)
@@ -86,22 +85,22 @@ def _write_surroundings(
         "calibration.json": last_calibration(results, host, leave_out),
         "floor.json": last_floor(results, host, leave_out),
     }
-    for name, found in earlier.items():
-        if found:
-            store.write_json(name, found)
+    for name, result in earlier.items():
+        if result:
+            store.write_json(name, result)
 
 
 def _capacities(experiment: Experiment, store: Store, *, quiet: bool) -> dict[str, float]:
-    """What the arms can do, where rates are parts of it."""
+    """Return the capacity of each arm with a percentage rate."""
     if not wants_capacities(experiment):
         return {}
-    message("Finding out what the arms can do, for the rates that are parts of it ...", quiet=quiet)
+    message("Measuring the capacity of the arms, for rates in percent ...", quiet=quiet)
     return capacities_per_s(experiment, store, survey(store.directory))
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What a run that begins has: where it is kept, its clock, how slow the machine is, and whether it tells."""
+    """The context of a new run: its store and clock, the slowness of the machine, and whether to show progress."""
 
     store: Store
     clock: Clock
@@ -110,11 +109,11 @@ class Beginning:
 
 
 def planned(experiment: Experiment, overrides: Sequence[str], run: Beginning) -> Plan:
-    """The plan, after a pilot where the file leaves anything to it."""
+    """Return the plan of a run, after a pilot unless the file fixes everything."""
     if not needs_pilot(experiment):
         schedule = schedule_of(experiment, nominal_cost(experiment).times(run.slowness), spent_s=run.clock.spent_s())
         return plan_of(experiment, schedule, overrides)
-    message("Piloting, to see how long to measure what ...", quiet=run.quiet)
+    message("Running a pilot to choose the lengths of sessions and bursts ...", quiet=run.quiet)
     pilot = piloted(experiment, run.store, survey(run.store.directory), run.clock, run.slowness)
     schedule = schedule_of(experiment, None, pilot, run.clock.spent_s())
     if sentence := shown_too_short(experiment, schedule):
@@ -126,7 +125,7 @@ def planned(experiment: Experiment, overrides: Sequence[str], run: Beginning) ->
 def measured(
     store: Store, *, quiet: bool, clock: Clock | None = None, changes: tuple[str, ...] = ()
 ) -> BaseException | None:
-    """Measure what is missing. What ended it early is returned, so that what is there can be reported first.
+    """Measure the missing sessions; return what ended the run early, so that the caller can report first.
 
     With a `clock` the run ends when its time is over. `changes` are sentences on what has changed on this machine
     since the run began.
@@ -134,8 +133,8 @@ def measured(
     problem = _measured(store, clock, changes, quiet=quiet)
     try:
         store.secure()
-    except MachineError as removed:
-        return removed
+    except MachineError as error:
+        return error
     return problem
 
 
@@ -157,7 +156,7 @@ def _measured(store: Store, clock: Clock | None, changes: tuple[str, ...], *, qu
 
 
 def _end_with(plan: Plan, store: Store, *, quiet: bool) -> None:
-    """Write down that the sessions there are were all that time allowed."""
+    """Record in the plan that the run ends with the sessions measured so far."""
     done, of = len(store.sessions()), plan.schedule.sessions
     ended = plan.model_copy(update={"out_of_time_after": done})
     store.write_plan(ended)
@@ -165,20 +164,20 @@ def _end_with(plan: Plan, store: Store, *, quiet: bool) -> None:
 
 
 def _enough(plan: Plan, store: Store, advance: Callable[[int, float], None]) -> Callable[[int], bool]:
-    """Tells after each session how far the run is, and at its looks whether it is precise enough to stop."""
+    """Return a function that reports progress after each session, and at a look returns whether to stop."""
     began, done_before, schedule = time.monotonic(), store.sessions(), plan.ended_schedule
 
-    def enough(session: int) -> bool:
+    def is_enough(session: int) -> bool:
         done = len(store.sessions())
         if session not in done_before:
-            each_s = (time.monotonic() - began) / (done - len(done_before))
-            advance(session, each_s * (schedule.sessions - done))
+            mean_s = (time.monotonic() - began) / (done - len(done_before))
+            advance(session, mean_s * (schedule.sessions - done))
         return session == done and session in schedule.looks[:-1] and is_precise(plan, store)
 
-    return enough
+    return is_enough
 
 
 def is_precise(plan: Plan, store: Store) -> bool:
-    """Whether every interval is as narrow as the experiment asks."""
+    """Return whether every interval is as narrow as the experiment asks."""
     summary = verdicts_of(store, plan, read_sessions(store, plan))
     return summary.planned_sessions <= summary.sessions

@@ -1,4 +1,4 @@
-"""Bursts of their own under perf, after a session's visits: they are counted and never timed."""
+"""Count system calls and hardware events with perf in extra bursts after a session's visits; these are not timed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -22,34 +22,36 @@ BURST_S = 0.5  # of an arm, where its requests are slow
 
 @dataclass(frozen=True, slots=True)
 class Counted:
+    """The counts per request, a row for each arm, and sentences on what could not be counted."""
+
     visits: tuple[VisitRow, ...] = ()
     unseen: tuple[str, ...] = ()
 
 
 def expected_counting_s(experiment: Experiment) -> float:
-    """Return what perf takes in a session, about; 0 where it cannot count."""
-    counts = find_program("perf") and not has_tools(experiment) and stacks_of(experiment)
-    return counting_s(len(experiment.arms)) if counts and len(experiment.arms) <= MOST_ARMS else 0.0
+    """Return the approximate seconds of the perf pass of a session; 0 if perf cannot count."""
+    can_count = find_program("perf") and not has_tools(experiment) and stacks_of(experiment)
+    return counting_s(len(experiment.arms)) if can_count and len(experiment.arms) <= MOST_ARMS else 0.0
 
 
 def counted_bursts(session: int, schedule: Schedule, arranged: Arranged, request_s: float) -> Counted:
-    """A burst for each arm, in the first sessions; or a sentence on why there is none.
+    """Count a burst of each arm in the first sessions, or return a sentence on why not.
 
-    `request_s` is what a request took, about.
+    `request_s` is the approximate duration of a request.
     """
     if not schedule.counted_sessions and session == 1:
-        return _unknown("the budget leaves no time for it. Give a longer --budget.")
+        return _unknown("the budget leaves no time for perf. Give a longer --budget.")
     if session > schedule.counted_sessions:
         return Counted()
     program = find_program("perf")
     if program is None:
         return _unknown(f"there is no program 'perf'. {INSTALL}")
     if arranged.by_tools:
-        return _unknown("they are counted of arms that barehop's own client visits, and an outside tool visits these.")
+        return _unknown("they are counted only with barehop's own client, and these arms have an external tool.")
     if not arranged.stacks:
         return Counted()
     if len(arranged.visitors) > MOST_ARMS:
-        return _unknown(f"they are counted in experiments of at most {MOST_ARMS} arms.")
+        return _unknown(f"they are counted only in experiments of at most {MOST_ARMS} arms.")
     try:
         return _bursts(arranged, program, arranged.scratch / "perf", requests_within(BURST_S, request_s))
     except HarnessError as error:
@@ -57,7 +59,7 @@ def counted_bursts(session: int, schedule: Schedule, arranged: Arranged, request
 
 
 def requests_within(time_s: float, request_s: float) -> int:
-    """Return how many requests of a counted burst fit `time_s`: 5 to 200."""
+    """Return how many requests of a counted burst fit into `time_s`: 5 to 200."""
     return min(max(int(time_s / request_s), FEWEST_REQUESTS), REQUESTS) if request_s > 0 else REQUESTS
 
 
@@ -66,12 +68,12 @@ def _unknown(why: str) -> Counted:
 
 
 def _bursts(arranged: Arranged, program: str, directory: Path, requests: int) -> Counted:
-    """Every arm has a perf of its own, so that all can begin and end at once: that is what takes time."""
-    visitors = [one for one in arranged.visitors if arranged.pids_of(one.arm)]
-    with ExitStack() as until_the_end:
+    """Count one burst of each arm. Each arm has its own perf, so that all start and stop together, which is slow."""
+    visitors = [visitor for visitor in arranged.visitors if arranged.pids_of(visitor.arm)]
+    with ExitStack() as exit_stack:
         perfs = [
-            until_the_end.enter_context(perf_stat(program, arranged.pids_of(one.arm), directory / f"{number:02}"))
-            for number, one in enumerate(visitors)
+            exit_stack.enter_context(perf_stat(program, arranged.pids_of(visitor.arm), directory / f"{number:02}"))
+            for number, visitor in enumerate(visitors)
         ]
         for visitor, perf in zip(visitors, perfs, strict=True):
             perf.enable()
@@ -79,14 +81,14 @@ def _bursts(arranged: Arranged, program: str, directory: Path, requests: int) ->
             perf.disable()
         for perf in perfs:
             perf.ask_to_end()
-        found = [perf.counted() for perf in perfs]
-    rows = [_row(one.arm, counts, requests) for one, (counts, _) in zip(visitors, found, strict=True)]
-    return Counted(tuple(rows), tuple(_not_here(dict.fromkeys(name for _, names in found for name in names))))
+        results = [perf.counted() for perf in perfs]
+    rows = [_row(visitor.arm, counts, requests) for visitor, (counts, _) in zip(visitors, results, strict=True)]
+    return Counted(tuple(rows), tuple(_not_here(dict.fromkeys(name for _, names in results for name in names))))
 
 
 def _not_here(names: Iterable[str]) -> Iterator[str]:
     if listed := ", ".join(names):
-        yield f"This machine does not count {listed}: perf says that it is not supported."
+        yield f"perf hardware counters ({listed}) are not available on this machine."
 
 
 def _row(arm: str, counts: Mapping[str, int], requests: int) -> VisitRow:

@@ -1,7 +1,7 @@
-"""Says what this machine can and cannot conclude; changes nothing and starts no server."""
+"""Check what can be concluded on this machine; change nothing and start no server."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness import plugins
@@ -32,11 +32,9 @@ from harness.report.wording import duration
 MISSING: State = "missing"
 LEFT_OUT = "These arms would be left out, and the rest measured."
 
-Facts = dict[str, Any]
-
 
 def examined(experiment: Experiment | None, machine: Machine, seconds: float) -> tuple[list[Finding], list[str]]:
-    """The findings, and what follows from them, after watching each CPU for `seconds`; with 0 for none at all."""
+    """Return findings and conclusions, after watching each CPU for `seconds` (0: not at all)."""
     facts = host_facts({})
     findings = [
         _kernel(facts),
@@ -61,10 +59,11 @@ def examined(experiment: Experiment | None, machine: Machine, seconds: float) ->
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
+    """Return the exit code of the command: not 0 if something is missing."""
     return MachineError.exit_code if any(finding.state == MISSING for finding in findings) else 0
 
 
-def _kernel(facts: Facts) -> Finding:
+def _kernel(facts: Mapping[str, Any]) -> Finding:
     kernel = facts["kernel"]
     return Finding("kernel", "ok", f"Linux {kernel['release']} on {kernel['machine']}, {facts['system']}", "")
 
@@ -74,13 +73,13 @@ def _programs() -> Iterator[Finding]:
     yield _tried("gunicorn", lambda: f"runs in {find_python('', 'uvicorn')}")
     ab = plugins.load("harness.load.tools", "ab", LoadTool)
     path = find_program(ab.program)
-    missing = f"The configuration seed needs it. {ab.install}"
+    missing = f"configs/seed.toml needs it. {ab.install}"
     yield Finding("ab", "ok" if path else "doubt", path or "not installed", "" if path else missing)
 
 
-def _tried(subject: str, seen: Callable[[], str]) -> Finding:
+def _tried(subject: str, find: Callable[[], str]) -> Finding:
     try:
-        return Finding(subject, "ok", seen(), "")
+        return Finding(subject, "ok", find(), "")
     except MachineError as problem:
         what, _, advice = str(problem).partition(". ")
         return Finding(subject, MISSING, what, advice)
@@ -100,7 +99,7 @@ def _placement(machine: Machine) -> Finding:
     cpus = len(machine.topology.cpus)
     if cpus >= 3:
         return Finding("placement", "ok", placement.reason, "")
-    advice = "Client and servers share CPUs: differences hold, throughput says little about a larger machine."
+    advice = "Client and servers share CPUs: differences are valid, throughput does not carry over to larger machines."
     return Finding("placement", "doubt", placement.reason, advice)
 
 
@@ -109,13 +108,13 @@ def _directories(machine: Machine) -> Iterator[Finding]:
     for transport, home in homes.items():
         parent = machine.parents[home]
         if parent:
-            yield Finding(transport, "ok", f"sockets go to a directory of their own in {parent}", "")
+            yield Finding(transport, "ok", f"sockets are created in a private directory in {parent}", "")
         else:
             yield Finding(transport, "doubt", "no directory of the right kind", "Leave this transport out.")
 
 
 def _surroundings() -> Iterator[Finding]:
-    """What an ordinary run would refuse; with an experiment, its own demand is looked at."""
+    """Check the system and the resources for a run of one ordinary stack."""
     arm = Arm(name="ordinary", settings=Settings())
     ordinary = Experiment(name="ordinary", question="", arms=(arm,), pairs=(), design=Design())
     problems = list(surrounding_problems(ordinary, [UNCHANGED]))
@@ -123,11 +122,11 @@ def _surroundings() -> Iterator[Finding]:
         what, _, advice = problem.partition(": " if problem.startswith("lo ") else ". ")
         yield Finding("surroundings", MISSING, what, advice)
     if not problems:
-        yield Finding("surroundings", "ok", "lo is up, and there is room for files, processes and memory of one stack")
+        yield Finding("surroundings", "ok", "lo is up; files, processes and memory suffice for one stack")
 
 
 def _watched(machine: Machine, seconds: float) -> Iterator[Finding]:
-    """First the machine by itself, then each CPU while a loop of ours runs there."""
+    """Watch the idle machine first, then each CPU while a busy loop runs on it."""
     yield _noise(watch_noise(seconds, own_pids()))
     yield from gap_findings([watch_gaps(cpu, seconds) for cpu in machine.topology.numbers])
 
@@ -139,42 +138,40 @@ def _tuning() -> Finding:
 
 def _noise(noise: Noise) -> Finding:
     busiest = ", ".join(f"{process.name} {process.percent:.0f} %" for process in noise.top[:3])
-    seen = (
-        f"in {duration(noise.seconds)} others used {noise.others_percent:.0f} % of a CPU"
+    text = (
+        f"in {duration(noise.seconds)} other processes used {noise.others_percent:.0f} % of a CPU"
         f"{f' ({busiest})' if busiest else ''}, {noise.steal_percent:.1f} % was stolen"
     )
     if any(noise_doubts(noise)):
-        return Finding("noise", "doubt", seen, "End what else runs here; otherwise intervals become wider.")
-    return Finding("noise", "ok", seen, "")
+        return Finding("noise", "doubt", text, "Stop other programs; otherwise intervals become wider.")
+    return Finding("noise", "ok", text, "")
 
 
-def _virtual(facts: Facts) -> Finding:
+def _virtual(facts: Mapping[str, Any]) -> Finding:
     machine, container = facts["virtual"]["machine"], facts["virtual"]["container"]
     if not machine and not container:
         return Finding("hardware", "ok", "no sign of a hypervisor or a container", "")
     signs = {"a virtual machine": machine, "a container": container}
-    seen = " and ".join(f"{sign} ({name})" for sign, name in signs.items() if name)
+    text = " and ".join(f"{sign} ({name})" for sign, name in signs.items() if name)
     advice = "Absolute times drift by tens of percent here; paired differences do not."
-    return Finding("hardware", "doubt", seen, advice)
+    return Finding("hardware", "doubt", text, advice)
 
 
-def _frequency(facts: Facts) -> Finding:
+def _frequency(facts: Mapping[str, Any]) -> Finding:
     policies = facts["cpus"]["frequency"]
     if not policies:
-        return Finding(
-            "frequency", "doubt", "the kernel does not show it", "Rely on differences, not on absolute times."
-        )
+        return Finding("frequency", "doubt", "not shown by the kernel", "Rely on differences, not on absolute times.")
     governors = sorted({policy.get("scaling_governor", "unknown") for policy in policies})
     if governors == ["performance"]:
         return Finding("frequency", "ok", "governor performance", "")
     return Finding("frequency", "doubt", f"governor {', '.join(governors)}", "Set the governor to performance.")
 
 
-def _ports(facts: Facts) -> Iterator[Finding]:
+def _ports(facts: Mapping[str, Any]) -> Iterator[Finding]:
     sysctls = facts["sysctls"]
     for name in ("net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_timestamps"):
         if str(sysctls.get(name)) == "0":
-            advice = "Without keep-alive the TCP arm runs out of ports at some 470 connections a second: set it to 1."
+            advice = "Without keep-alive the TCP arm runs out of ports at about 470 connections/s: set it to 1."
             yield Finding(name, "doubt", "0", advice)
 
 
@@ -189,36 +186,36 @@ def _perf() -> Finding:
     if path is None:
         return Finding("perf", "doubt", "not installed, so no system calls per request", INSTALL)
     if not may_count():
-        return Finding("perf", "doubt", f"{path}, but system calls of others may not be counted", RIGHTS)
+        return Finding("perf", "doubt", f"{path}, but it may not count system calls of other processes", RIGHTS)
     return Finding("perf", "ok", path)
 
 
 def _pyperf() -> Iterator[Finding]:
-    """What `pyperf system show` says. Its advice is for tuning a machine, which barehop does not need."""
+    """Report the output of `pyperf system show`. Its advice is for tuning; barehop also works without."""
     for subject in pyperf_system():
-        seen = "; ".join((*subject.states, *subject.warnings)) or "could be tuned"
+        text = "; ".join((*subject.states, *subject.warnings)) or "could be tuned"
         state: State = "doubt" if subject.warnings else "ok"
-        yield Finding("pyperf", state, f"{subject.name}: {seen}", "; ".join(subject.advices))
+        yield Finding("pyperf", state, f"{subject.name}: {text}", "; ".join(subject.advices))
 
 
 def _experiment(experiment: Experiment, machine: Machine) -> list[Finding]:
     rest = available(experiment, machine.parents)
-    found = [*machine_problems(rest, machine), *map(str, faults_of_services(rest))]
-    problems = [Finding(rest.name, MISSING, problem, "") for problem in found]
-    missed = [Finding(rest.name, "doubt", sentence, LEFT_OUT) for sentence in sentences(rest.left_out)]
-    enough = Finding(rest.name, "ok", "this machine has everything that the experiment needs", "")
-    return [*missed, *problems] or [enough]
+    problems = [*machine_problems(rest, machine), *map(str, faults_of_services(rest))]
+    missing = [Finding(rest.name, MISSING, problem, "") for problem in problems]
+    left_out = [Finding(rest.name, "doubt", sentence, LEFT_OUT) for sentence in sentences(rest.left_out)]
+    complete = Finding(rest.name, "ok", "this machine has everything that the experiment needs", "")
+    return [*left_out, *missing] or [complete]
 
 
-def _conclusions(findings: Sequence[Finding], facts: Facts) -> Iterator[str]:
+def _conclusions(findings: Sequence[Finding], facts: Mapping[str, Any]) -> Iterator[str]:
     states = {finding.subject: finding.state for finding in findings}
     if MISSING in states.values():
-        yield "Nothing can be measured before what is missing is there."
+        yield "Install the missing items above before measuring."
         return
     yield "Which arm is faster, and by how many percent and microseconds: yes, from paired bursts with a control."
     if facts["virtual"]["machine"] or states["frequency"] != "ok":
-        yield "How many microseconds a request takes by itself: only roughly, the clock of this machine is not steady."
+        yield "Absolute time of a request in microseconds: only roughly, the speed of this machine's CPUs varies."
     if states["placement"] != "ok":
-        yield "How many requests per second a larger machine would serve: no, client and servers share CPUs."
+        yield "Requests per second on a larger machine: no, client and servers share CPUs here."
     if states.get("noise") == "doubt":
-        yield "Small differences: with more time than usual, the machine is not quiet."
+        yield "Small differences: only with a longer budget, the machine is not quiet."

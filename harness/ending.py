@@ -1,4 +1,4 @@
-"""How a command ends: each way is a sentence and an exit code, by a signal or a refusal of the system too."""
+"""End a command with one sentence and an exit code, also after a signal or an operating system error."""
 
 import os
 import re
@@ -18,13 +18,13 @@ from harness.output import make_output_safe
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DEAF_S = 5.0
 AGAIN_S = 0.01
-LONG_TEXT = re.compile(r"""(["'])(?:(?!\1)[^\n]){250,}\1|\S{500,}""")  # that a user gave, and knows
+LONG_TEXT = re.compile(r"""(["'])(?:(?!\1)[^\n]){250,}\1|\S{500,}""")  # text from the user, which a message repeats
 SHOWN_AT_EITHER_END = 60
 KEPT = "Interrupted. Nothing is left running; finished sessions, if there are any, are kept."
 
 
 def enter(command: click.Command, name: str, interrupted: str = KEPT) -> NoReturn:
-    """Run `command`, which its users call `name`; one sentence and the right exit code for every way of ending."""
+    """Run `command` under `name`, then exit: print one sentence and use its exit code for every kind of failure."""
     make_output_safe(os.environ)
     try:
         with interruptible():
@@ -49,10 +49,10 @@ def enter(command: click.Command, name: str, interrupted: str = KEPT) -> NoRetur
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise Interrupted as Ctrl-C does, so that everything is put back and reported.
+    """Raise Interrupted in the body on SIGINT, SIGTERM or SIGHUP, so that everything is restored and reported.
 
-    The next one within DEAF_S changes nothing, for the end has begun; after the body none does. What is ignored
-    when we start, as under nohup, stays ignored.
+    Another signal within DEAF_S is ignored, because the run is ending; after the body all are. Signals that are ignored
+    when we start, as under nohup, stay ignored.
     """
     heeded = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
     deaf_until_s = 0.0
@@ -84,7 +84,7 @@ def _cut(text: re.Match[str]) -> str:
 
 
 def _try_again(lost: "sys.UnraisableHookArgs") -> None:
-    """Python drops what a signal raises while it frees an object: raise it again in a moment, elsewhere."""
+    """Raise Interrupted again in a moment: Python drops an exception that is raised while an object is freed."""
     if lost.exc_type is Interrupted:
         signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
     else:
@@ -92,19 +92,19 @@ def _try_again(lost: "sys.UnraisableHookArgs") -> None:
 
 
 def load_polars() -> None:
-    """Before it is needed: when imported it takes SIGINT for itself, and that has to be taken back."""
+    """Import polars, and take SIGINT back: polars installs its own handler on import."""
     import polars  # noqa: F401
 
     signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
 
 
 def refusal(error: OSError) -> MachineError:
-    """What the system refused, where nobody knew a better sentence: a full disk, too many open files, ..."""
+    """Return the error for an OSError without a better message: a full disk, too many open files, ..."""
     what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
-    return MachineError(f"The system refuses: {what}. Mend that and try again; finished sessions are kept.")
+    return MachineError(f"The operating system reports: {what}. Fix that and try again; finished sessions are kept.")
 
 
 def abandon_output() -> None:
-    """Forget what could not be written: Python would try again at exit, and complain."""
+    """Discard unwritten output: Python would try to write it at exit, and complain."""
     if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

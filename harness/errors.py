@@ -1,46 +1,55 @@
-"""Everything that ends a run early, one class for each exit code.
+"""The errors that end a run early: one class per exit code.
 
 HarnessError            1   measured, but invalid or incomplete
   ConfigError           2   the experiment makes no sense; nothing was started
   MachineError          3   the machine lacks a program, a right, room or quiet
-  StackError            4   a stack did not come up, did not answer right, or did not stay
-  LoadError             5   a load tool failed or said what cannot be read
+  StackError            4   a stack did not start, answered wrongly, or ended early
+  LoadError             5   a load tool failed, or its output cannot be read
 Interrupted           130   Ctrl-C or SIGTERM; what was measured is kept
 
-A message is full sentences: what happened, with the value seen, then what to do.
+A message has full sentences: what happened, with the value observed, then what to do.
 """
 
 from collections.abc import Iterable
 
 
 class HarnessError(Exception):
+    """Base class of all errors with a message for the user."""
+
     exit_code = 1
 
 
 class ConfigError(HarnessError):
+    """The experiment or the command line is wrong; nothing was started."""
+
     exit_code = 2
 
 
 class MachineError(HarnessError):
+    """The machine lacks a program, a right or a resource."""
+
     exit_code = 3
 
 
 class StackError(HarnessError):
+    """A server did not start, answered wrongly, or ended early."""
+
     exit_code = 4
 
 
 class LoadError(HarnessError):
+    """A load tool or a service failed."""
+
     exit_code = 5
 
 
 class Interrupted(BaseException):
-    """Like KeyboardInterrupt, so that no handler of errors swallows it."""
+    """An interrupt by a signal; like KeyboardInterrupt, no `except Exception` catches it."""
 
     exit_code = 130
 
 
 def raise_all(problems: Iterable[str], error: type[HarnessError]) -> None:
-    """Raise one `error` that says all `problems`, or return when there is none."""
-    found = list(problems)
-    if found:
-        raise error("\n".join(found))
+    """Raise one `error` that lists all `problems`; return if there are none."""
+    if message := "\n".join(problems):
+        raise error(message)

@@ -1,4 +1,4 @@
-"""Which processes the servers have started by the time that a session is warm, and how their CPU time is read."""
+"""Find the child processes that the servers started during the warm-up, and read their CPU time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,10 +17,10 @@ Families = Sequence[Mapping[str, Family]]  # of each stack, by role
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """How the processes are read that serve one arm and that its servers have started.
+    """The child processes of the servers of one arm.
 
-    `cpu` is None where the servers have started none: then their workers are all there is to read. `others` are those
-    that run now.
+    `cpu` reads the CPU time of workers and children; None if there are no children. `others` are the pids of the
+    children that run now, by role.
     """
 
     cpu: CpuReader | None
@@ -28,22 +28,22 @@ class Started:
 
 
 def families_when_warm(stacks: Sequence[Stack]) -> Callable[[], Families]:
-    """A function to call after the warm-up: a role is counted whose workers started any process until then."""
+    """Return a function to call after the warm-up; it marks each role with workers that have started a process."""
     cold = [stack.families for stack in stacks]
     faults = [{role: reaped_by(family, HERE).faults for role, family in own.items()} for own in cold]
 
-    def warm() -> Families:
+    def mark_families() -> Families:
         return [
             {role: replace(family, counted=_has_started(family, before[role])) for role, family in own.items()}
             for own, before in zip(cold, faults, strict=True)
         ]
 
-    return warm
+    return mark_families
 
 
 @contextmanager
 def started_by(stacks: Sequence[Stack], families: Families) -> Iterator[dict[str, Started]]:
-    """How each arm with a stack is read, by its name. Arms of one stack share the open files of its processes."""
+    """Yield the child processes of each arm with a stack, by name. Arms of one stack share the open files."""
     clocks = [{role: FamilyClock(family) for role, family in own.items() if family.counted} for own in families]
     try:
         yield {

@@ -1,4 +1,4 @@
-"""Names of arms and experiments as names of files: safe on every file system, and distinct."""
+"""Turn names of arms and experiments into distinct file names that are safe on every file system."""
 
 import hashlib
 import re
@@ -11,21 +11,21 @@ OF_WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORE
 
 
 def file_names(names: Iterable[str]) -> dict[str, str]:
-    """Return a file name for each of `names`. A name that can be a file name keeps it.
+    """Return a file name for each of `names`: the name itself where possible.
 
-    No two are alike, also where a file system takes upper and lower case for the same.
+    All are distinct, also on a file system that ignores case.
     """
     wanted = list(dict.fromkeys(names))
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     taken: set[str] = set()
     for name in sorted(wanted, key=lambda name: file_name(name) != name):  # those that can be kept come first
-        found[name] = _untaken(name, taken)
-        taken.add(_as_compared(found[name]))
-    return {name: found[name] for name in wanted}
+        by_name[name] = _untaken(name, taken)
+        taken.add(_as_compared(by_name[name]))
+    return {name: by_name[name] for name in wanted}
 
 
 def file_name(name: str) -> str:
-    """Return `name` as a file name: letters, digits, "-", "." and "_", at most MOST_BYTES long."""
+    """Return `name` as a file name of letters, digits, "-", "." and "_"."""
     safe = "".join(
         letter if letter.isalnum() or letter in "-._" else "_" for letter in unicodedata.normalize("NFC", name)
     )
@@ -37,14 +37,14 @@ def file_name(name: str) -> str:
 
 
 def _untaken(name: str, taken: set[str]) -> str:
-    found, salt = file_name(name), name
-    while _as_compared(found) in taken:
-        found, salt = _with_hash(file_name(name), salt), f"{salt}/"
-    return found
+    candidate, salt = file_name(name), name
+    while _as_compared(candidate) in taken:
+        candidate, salt = _with_hash(file_name(name), salt), f"{salt}/"
+    return candidate
 
 
 def _with_hash(safe: str, name: str) -> str:
-    """The beginning of `safe`, and what tells `name` from others that begin alike."""
+    """Return the beginning of `safe` with a hash of `name`."""
     ending = f"-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:HASH_LETTERS]}"
     beginning = safe.encode()[: MOST_BYTES - len(ending)].decode(errors="ignore")
     return f"{beginning}{ending}"

@@ -1,4 +1,4 @@
-"""Sees that every arm goes on answering as it did: from session to session, and through a session."""
+"""Check that the answers of every arm stay the same, between sessions and within a session."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -18,26 +18,26 @@ TIMES_WITH_A_TOOL = 3  # our client checks its answers itself
 
 
 def check_answers(first: Mapping[str, AnswerShape], arranged: Arranged) -> None:
-    """Raise StackError unless every arm answers as it did when the run began."""
+    """Raise StackError unless every arm answers as it did when the run began: `first`, by arm."""
     now = {arm: served.reply.shape for arm, served in arranged.served.items()}
     raise_all(changed_answers(first, now), StackError)
 
 
 def changes_after(arranged: Arranged) -> dict[str, str]:
-    """Ask every arm again: those that do not answer as they were proved to, and what is different."""
-    found = {arm: _change(arm, served, arranged.experiment) for arm, served in arranged.served.items()}
-    return {arm: change for arm, change in found.items() if change}
+    """Probe every arm again; return, by arm, how its answer differs from the proved one."""
+    changes = {arm: _change(arm, served, arranged.experiment) for arm, served in arranged.served.items()}
+    return {arm: change for arm, change in changes.items() if change}
 
 
 @contextmanager
 def the_same_answers(arranged: Arranged) -> Iterator[None]:
-    """What is measured inside is of answers that stay what they are; StackError otherwise."""
+    """Raise StackError if the answer of an arm has changed by the end of the body."""
     yield
     raise_all(_sentences(changes_after(arranged)), StackError)
 
 
 def with_changes(failures: Mapping[str, Mapping[str, int]], changes: Mapping[str, str]) -> dict[str, dict[str, int]]:
-    """The failed requests of a session, and those asked after its visits: an arm that fails has no verdict."""
+    """Return the failed requests of a session with one more for each changed answer: the arm gets no verdict."""
     counted = {arm: Counter(kinds) for arm, kinds in failures.items()}
     for arm, change in changes.items():
         counted.setdefault(arm, Counter())[f"{change}, after the visits"] += 1
@@ -45,13 +45,13 @@ def with_changes(failures: Mapping[str, Mapping[str, int]], changes: Mapping[str
 
 
 def change_doubts(changes: Mapping[str, str]) -> Iterator[Doubt]:
-    """One for each arm that answered otherwise after a session's visits than before them."""
+    """Yield a doubt for each arm with an answer that changed during a session."""
     for arm, change in changes.items():
         yield Doubt(
             kind="answers",
             arm=arm,
-            seen=f"After the visits it answered otherwise than before them: {change}.",
-            advice="Find out what makes it change, as a cache, a limit or an error; what was measured is a mixture.",
+            seen=f"Its answer after the visits differs from that before them: {change}.",
+            advice="Find the cause, for example a cache, a limit or an error; the times are a mixture of both answers.",
         )
 
 
@@ -72,8 +72,8 @@ def _difference(served: Served) -> str:
 def _sentences(changes: Mapping[str, str]) -> Iterator[str]:
     for arm, change in changes.items():
         yield (
-            f"Arm {arm!r} did not answer at the end as it did at the beginning: {change}. One run measures one answer: "
-            "find out what makes the application change, and begin again."
+            f"The answer of arm {arm!r} at the end differs from that at the beginning: {change}. One run measures one "
+            "answer: find out why the application changes it, and start again."
         )
 
 

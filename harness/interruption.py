@@ -1,4 +1,4 @@
-"""What an interrupted run has left, in a sentence, with the commands that go on from there."""
+"""Describe what an interrupted run has saved, with the commands to continue."""
 
 import shlex
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from harness.evidence.store import Store
 
 @contextmanager
 def tell_what_is_kept(store: Store) -> Iterator[None]:
-    """An interrupt in the body says what of the run in `store` is there."""
+    """Turn an interrupt in the body into one that describes what the run in `store` has saved."""
     try:
         yield
     except (KeyboardInterrupt, Interrupted):
@@ -19,7 +19,7 @@ def tell_what_is_kept(store: Store) -> Iterator[None]:
 
 
 def what_is_kept(store: Store) -> str:
-    """Return the sentence, and a line for each command."""
+    """Return a sentence on the saved sessions, and a line for each command to continue."""
     directory = shlex.quote(str(store.directory.absolute()))
     if not (store.directory / "plan.json").exists():
         return (

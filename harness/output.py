@@ -1,4 +1,4 @@
-"""Standard output and standard error that show every text: what they have no character for is written another way."""
+"""Make every text printable: characters that the output encoding lacks are replaced by readable ones."""
 
 import codecs
 import io
@@ -36,7 +36,7 @@ PLAIN = str.maketrans(
 
 
 def make_output_safe(environment: Mapping[str, str]) -> None:
-    """Let no character end a command: neither one that the encoding lacks, nor one that a C locale cannot show."""
+    """Reconfigure stdout and stderr so that no character raises: use replacements, and ASCII in a C locale."""
     codecs.register_error(HANDLER, _replacement)
     codecs.register(_own_ascii)
     for stream in (sys.stdout, sys.stderr):
@@ -47,7 +47,7 @@ def make_output_safe(environment: Mapping[str, str]) -> None:
 
 
 def _own_ascii(name: str) -> codecs.CodecInfo | None:
-    """ASCII by another name: click writes UTF-8 to a stream that calls itself ASCII."""
+    """Return the codec of ASCII under another name: click writes UTF-8 to a stream that calls itself ASCII."""
     if name != ASCII:
         return None
     plain = codecs.lookup("ascii")
@@ -55,19 +55,19 @@ def _own_ascii(name: str) -> codecs.CodecInfo | None:
 
 
 def in_c_locale(environment: Mapping[str, str]) -> bool:
-    """Whether the user asked for the C locale; without any word on it a terminal shows UTF-8 these days."""
-    named = (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
-    return next(filter(None, named), "") in ("C", "POSIX")
+    """Return whether the user asked for the C locale; an unset locale counts as UTF-8."""
+    locales = (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    return next(filter(None, locales), "") in ("C", "POSIX")
 
 
 def shows_color(environment: Mapping[str, str]) -> bool:
-    """Whether standard output is a terminal that takes codes for colors, and nobody asked for none."""
+    """Return whether standard output is a terminal that shows colors, and NO_COLOR is not set."""
     wanted = not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
     return wanted and sys.stdout is not None and sys.stdout.isatty()
 
 
 def _replacement(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Bytes of a file name as they are, and for a character like ones, or else the escape that JSON has for it."""
+    """Return the replacement of unencodable text: the raw bytes of a file name, else similar ASCII or a JSON escape."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     missing = error.object[error.start : error.end]

@@ -1,4 +1,4 @@
-"""Keeps a run within its time: before each session, how long it may visit, or that there is no time for it."""
+"""Keep a run within its time: plan each session from the time that is left."""
 
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -9,20 +9,20 @@ from harness.experiment.pacing import Position, next_schedule
 from harness.experiment.schedule import least_of
 from harness.model import Plan, Schedule
 
-RECENT = 3  # sessions that tell what the next one takes
+RECENT = 3  # sessions from which the duration of the next one is estimated
 
 
 @dataclass(slots=True)
 class Pace:
-    """`done` sessions were there already. Without a clock all that was planned is measured."""
+    """The pace of a run with `done` sessions so far. Without a clock all planned sessions are measured."""
 
     plan: Plan
     done: int
     clock: Clock | None = None
-    sessions_s: list[float] = field(default_factory=list)  # beside visits and perf, of those made so far
+    sessions_s: list[float] = field(default_factory=list)  # of the sessions so far, without visits and perf
 
     def add(self, session_s: float) -> None:
-        """Take in what a session took beside its visits."""
+        """Add a session that took `session_s` seconds without its visits."""
         self.done += 1
         self.sessions_s.append(session_s)
 
@@ -36,25 +36,25 @@ class Pace:
         slower = max(session_s / cost.session_s, 1.0)
         counting_s = max(schedule.counted_sessions - self.done, 0) * cost.counting_s
         ending_s = slower * cost.ending_s(schedule.sessions, schedule.rounds)
-        at = Position(
+        position = Position(
             done=self.done,
             left_s=schedule.limit_s - self.clock.spent_s() - counting_s - ending_s,
             session_s=session_s,
             round_s=slower * cost.round_s,
             promised=promised_sessions(self.plan, cost),
         )
-        return next_schedule(schedule, at)
+        return next_schedule(schedule, position)
 
 
 def cost_of(plan: Plan) -> Cost:
-    """Return what the pilot showed, or the guess where there was none."""
+    """Return the cost from the pilot, or the nominal one if there was no pilot."""
     return piloted_cost(plan.experiment, plan.pilot) if plan.pilot else nominal_cost(plan.experiment)
 
 
 def promised_sessions(plan: Plan, cost: Cost) -> int:
     """Return how many sessions are made however long they take.
 
-    Those that the file fixes; and where the budget is too short for the least that makes sense, which was said, those.
+    These are the sessions that the file fixes; if the budget is too short for the minimum, they are that minimum.
     """
     design, limit_s = plan.experiment.design, plan.schedule.limit_s
     if design.sessions:

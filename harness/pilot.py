@@ -1,4 +1,4 @@
-"""The pilot: a few sessions of long visits, not recorded, from which the lengths of the recorded ones follow."""
+"""Run the pilot: a few unrecorded sessions of long visits, from which the lengths of the recorded ones follow."""
 
 import time
 from collections.abc import Sequence
@@ -27,49 +27,49 @@ Answers = dict[str, Reply]
 
 
 def piloted(experiment: Experiment, store: Store, machine: Machine, clock: Clock, slowness: float = 1.0) -> Pilot:
-    """Return what a pilot shows, in as many sessions as a part of the budget allows. Raises what a session raises.
+    """Run as many pilot sessions as a share of the budget allows, and analyse them. Raises HarnessError.
 
-    `slowness` is how many times longer than on an idle machine the command has taken for itself so far.
+    `slowness` is how many times slower than on an idle machine the command has run so far.
     """
-    began_s, seen = clock.spent_s(), list[PilotSession]()
+    began_s, sessions = clock.spent_s(), list[PilotSession]()
     budget_s = experiment.design.budget_s
     wanted, answers = 1, Answers()
-    while len(seen) < wanted and (not seen or another_fits(len(seen), clock.spent_s() - began_s, budget_s)):
-        trial, session = _trial(len(seen), experiment, store, machine, answers)
-        wanted = trial.sessions
-        seen.append(session)
-    beside = {"counting_s": expected_counting_s(experiment), "slowness": slowness}
-    pilot = pilot_of(experiment, seen, clock.spent_s(), **beside)
+    while len(sessions) < wanted and (not sessions or another_fits(len(sessions), clock.spent_s() - began_s, budget_s)):
+        schedule, session = _trial(len(sessions), experiment, store, machine, answers)
+        wanted = schedule.sessions
+        sessions.append(session)
+    costs = {"counting_s": expected_counting_s(experiment), "slowness": slowness}
+    pilot = pilot_of(experiment, sessions, clock.spent_s(), **costs)
     return pilot.model_copy(update={"answers": {arm: answer_proof(reply) for arm, reply in answers.items()}})
 
 
 def _trial(
     number: int, experiment: Experiment, store: Store, machine: Machine, answers: Answers
 ) -> tuple[Schedule, PilotSession]:
-    """A session's visits, and what was seen of them; finding out how many there can be counts as neither.
+    """Run a pilot session; return its schedule and its visits. The time to choose the schedule is not counted.
 
-    The first session leaves its answers in `answers`, which those of the others must be like.
+    The first session adds its answers to `answers`; later sessions must answer the same.
     """
     began = time.monotonic()
-    with ExitStack() as until_the_end:
-        arranged = arrange(0, experiment, store, machine, until_the_end)
+    with ExitStack() as exit_stack:
+        arranged = arrange(0, experiment, store, machine, exit_stack)
         visitors = arranged.visitors
-        answers.update({arm: one.reply for arm, one in arranged.served.items() if arm not in answers})
+        answers.update({arm: served.reply for arm, served in arranged.served.items() if arm not in answers})
         with the_same_servers(arranged.stacks), the_same_answers(arranged):
-            prove(arranged.stacks)  # what will not do is refused now, and not after the pilot
+            prove(arranged.stacks)  # fail now, not after the pilot
             check_answers({arm: reply.shape for arm, reply in answers.items()}, arranged)
-            pacing = time.monotonic()
-            trial = trial_of(experiment, _round_s(experiment, visitors))
-            visiting = time.monotonic()
-            orders = arranged.in_blocks(session_orders(experiment, -number, trial.rounds))
-            seen = visits(orders, visitors, trial)
-            visited = time.monotonic()
-    session_s = pacing - began + time.monotonic() - visited
-    return trial, PilotSession(visits=seen, visiting_s=visited - visiting, session_s=session_s)
+            pacing_began = time.monotonic()
+            schedule = trial_of(experiment, _round_s(experiment, visitors))
+            visits_began = time.monotonic()
+            orders = arranged.in_blocks(session_orders(experiment, -number, schedule.rounds))
+            session_visits = visits(orders, visitors, schedule)
+            visits_ended = time.monotonic()
+    session_s = pacing_began - began + time.monotonic() - visits_ended
+    return schedule, PilotSession(visits=session_visits, visiting_s=visits_ended - visits_began, session_s=session_s)
 
 
 def _round_s(experiment: Experiment, visitors: Sequence[Visitor]) -> float:
-    """What a round of ordinary visits takes, roughly; long visits are not made for that, but as the pilot's own."""
+    """Return the approximate seconds of a round of ordinary visits; assumed, not measured, for long visits."""
     if has_long_visits(experiment):
         return visiting_share_s(experiment) / MOST_LONG_ROUNDS
     settle, burst = visit_lengths(experiment)

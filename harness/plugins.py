@@ -1,4 +1,4 @@
-"""Finds the plug-ins of a package: a file is a plug-in, its name is its name, its docstring its help text."""
+"""Find the plug-ins of a package: the file name is the plug-in's name, its docstring the help text."""
 
 import pkgutil
 from importlib import import_module
@@ -8,33 +8,31 @@ T = TypeVar("T")
 
 
 def names(package: str) -> list[str]:
-    """The plug-ins of `package` ("harness.lab.transports"); `uds_tmpfs.py` is called "uds-tmpfs"."""
-    found = pkgutil.iter_modules(import_module(package).__path__)
-    return sorted(module.name.replace("_", "-") for module in found)
+    """Return the names of the plug-ins of `package`; `uds_tmpfs.py` is called "uds-tmpfs"."""
+    modules = pkgutil.iter_modules(import_module(package).__path__)
+    return sorted(module.name.replace("_", "-") for module in modules)
 
 
 def load(package: str, name: str, kind: type[T]) -> T:
-    """The value that plug-in `name` describes: its module's `PLUGIN`, which is a `kind`."""
-    plugin = import_module(f"{package}.{name.replace('-', '_')}").PLUGIN
-    assert isinstance(plugin, kind)
-    return plugin
+    """Return `PLUGIN` of the plug-in's module. Raises TypeError unless it is a `kind`."""
+    return load_dotted(package, name.replace("-", "_"), kind)
 
 
 def help_text(package: str, name: str) -> str:
-    """The first line of the plug-in's docstring."""
+    """Return the first line of the plug-in's docstring."""
     doc = import_module(f"{package}.{name.replace('-', '_')}").__doc__ or ""
     return doc.strip().split("\n")[0]
 
 
 def dotted_names(package: str) -> list[str]:
-    """The plug-ins of `package` and its folders: `lo/mtu.py` is called "lo.mtu"."""
-    root = import_module(package)
-    found = pkgutil.walk_packages(root.__path__, f"{package}.")
-    return sorted(module.name.removeprefix(f"{package}.") for module in found if not module.ispkg)
+    """Return the names of the plug-ins of `package` and its folders: `lo/mtu.py` is called "lo.mtu"."""
+    modules = pkgutil.walk_packages(import_module(package).__path__, f"{package}.")
+    return sorted(module.name.removeprefix(f"{package}.") for module in modules if not module.ispkg)
 
 
 def load_dotted(package: str, name: str, kind: type[T]) -> T:
-    """The value of plug-in `name`, a `kind`; underscores and dots of its name are those of its file."""
+    """Return `PLUGIN` of the module `package`.`name`. Raises TypeError unless it is a `kind`."""
     plugin = import_module(f"{package}.{name}").PLUGIN
-    assert isinstance(plugin, kind)
+    if not isinstance(plugin, kind):
+        raise TypeError(f"{package}.{name}: PLUGIN is a {type(plugin).__name__}, not a {kind.__name__}.")
     return plugin

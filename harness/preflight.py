@@ -1,4 +1,4 @@
-"""What an experiment needs of this machine, and the facts of the machine that are kept with its results."""
+"""Check whether this machine can run an experiment, and collect the facts that are stored with its results."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -28,70 +28,74 @@ from harness.model import Experiment, LoadTool, Settings
 
 
 def check_machine(experiment: Experiment, machine: Machine) -> None:
-    """Raises MachineError with every problem."""
+    """Raise MachineError with every problem of this machine for `experiment`."""
     raise_all(machine_problems(experiment, machine), MachineError)
 
 
 def available(experiment: Experiment, parents: Parents) -> Experiment:
-    """The experiment without the arms whose rungs or transports have no place here, if the rest can be compared.
+    """Return the experiment without arms that are unavailable here, if the rest can be compared.
 
-    Otherwise, and where the arms are the runs of a screen, it is the same, and `check_machine` will say why it cannot.
+    Otherwise, and for a screen, return it unchanged: `check_machine` reports the problems.
     """
-    found = {arm.name: " ".join(_reasons_to_leave_out(arm.settings, parents)) for arm in experiment.arms}
-    reasons = {arm: reason for arm, reason in found.items() if reason}
+    all_reasons = {arm.name: " ".join(_reasons_to_leave_out(arm.settings, parents)) for arm in experiment.arms}
+    reasons = {arm: reason for arm, reason in all_reasons.items() if reason}
     rest = without(experiment, reasons) if reasons and not experiment.levels else experiment
     return rest if len(rest.arms) > (2 if rest.design.control else 1) and rest.pairs else experiment
 
 
 def machine_problems(experiment: Experiment, machine: Machine) -> list[str]:
-    """Everything that this machine lacks for `experiment`, each once; nothing is started."""
+    """Return everything that this machine lacks for `experiment`; start nothing."""
     groups = stacks_of(experiment)
     kernels = kernels_of(groups)
     around = surrounding_problems(experiment, kernels)
     missing = (problem for arms in groups for problem in stack_problems(arms, machine))
     rungs = (problem for arms in groups for problem in rung_problems(arms[0].settings))
-    turning = knob_problems(kernels, allow_global=machine.allow_global)
+    knobs = knob_problems(kernels, allow_global=machine.allow_global)
     services = _service_problems(experiment, machine)
-    return list(dict.fromkeys([*around, *missing, *rungs, *turning, *services, *_tool_problems(experiment)]))
+    return list(dict.fromkeys([*around, *missing, *rungs, *knobs, *services, *_tool_problems(experiment)]))
 
 
 def surrounding_problems(experiment: Experiment, kernels: Sequence[Kernel]) -> Iterator[str]:
-    """What is wrong with the machine around the stacks; a stack in a network of its own has a lo of its own."""
+    """Yield problems of the loopback interface, unless all stacks have their own, and of resources."""
     if any(not kernel.own_network for kernel in kernels) and (problem := lo_problem()):
         yield problem
     yield from room_problems(demand_of(experiment))
 
 
 def check_services(experiment: Experiment) -> None:
-    """Every url answers, and nothing but 2xx. Raises a HarnessError of the first that does not, with all of them."""
-    if found := faults_of_services(experiment):
-        raise type(found[0])("\n".join(map(str, found)))
+    """Raise HarnessError unless every url answers with 2xx; its class is that of the first failure."""
+    if failures := faults_of_services(experiment):
+        raise type(failures[0])("\n".join(map(str, failures)))
 
 
 def faults_of_services(experiment: Experiment) -> list[HarnessError]:
-    """One for each url that does not answer as it must; a control is its arm a second time."""
+    """Return the error of each url that fails; the control has the url of its arm."""
     arms = [arm for arm in services_of(experiment) if arm.control_of is None]
     return [fault for arm in arms for fault in service_faults(arm)]
 
 
 def outside_tool(settings: Settings) -> LoadTool | None:
-    """The load tool of an arm; None for our own client."""
+    """Return the load tool of an arm; None for barehop's own client."""
     return None if settings.tool == CLIENT else plugins.load("harness.load.tools", settings.tool, LoadTool)
 
 
 def run_facts(experiment: Experiment) -> dict[str, Any]:
-    """host.json: the machine, and the versions of every program that takes part."""
-    settings = [arm.settings for arm in experiment.arms]
-    ours = [each for each in settings if not each.url]
-    tools = {each.tool: tool for each in settings if (tool := outside_tool(each))}
+    """Return the content of host.json: the machine, and the versions of all programs that take part."""
+    all_settings = [arm.settings for arm in experiment.arms]
+    of_stacks = [settings for settings in all_settings if not settings.url]
+    tools = {settings.tool: tool for settings in all_settings if (tool := outside_tool(settings))}
     programs: dict[str, str | Sequence[str]] = {
-        each.nginx: (find_program(each.nginx) or each.nginx, "-V") for each in ours
+        settings.nginx: (find_program(settings.nginx) or settings.nginx, "-V") for settings in of_stacks
     }
     programs |= {name: (find_program(tool.program) or tool.program, *tool.version) for name, tool in tools.items()}
-    pythons = {each.python: find_python(each.python, each.worker_class) for each in ours if each.python}
+    pythons = {
+        settings.python: find_python(settings.python, settings.worker_class)
+        for settings in of_stacks
+        if settings.python
+    }
     facts = host_facts(programs | pythons)
-    served = {"serving": serving_facts(experiment.arms, facts["programs"])} if ours else {}
-    return facts | {"pyperf": pyperf_facts(), "environment": environment_facts(server_environment())} | served
+    serving = {"serving": serving_facts(experiment.arms, facts["programs"])} if of_stacks else {}
+    return facts | {"pyperf": pyperf_facts(), "environment": environment_facts(server_environment())} | serving
 
 
 def _reasons_to_leave_out(settings: Settings, parents: Parents) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Reads a file that a user names, whole and at once: never a pipe that waits, nor a device without an end."""
+"""Read a file that the user names; refuse pipes, devices and files that are too large."""
 
 import stat
 from pathlib import Path
@@ -15,14 +15,14 @@ KINDS = (
 
 
 def read_regular(path: Path, most_bytes: int, advice: str) -> bytes:
-    """Return the bytes of the file at `path`. Raises ConfigError, which ends with `advice`."""
+    """Return the bytes of the regular file at `path`. Raises ConfigError, which ends with `advice`."""
     try:
-        seen = path.stat()
-        if not stat.S_ISREG(seen.st_mode):
-            kind = next((words for is_kind, words in KINDS if is_kind(seen.st_mode)), "of another kind")
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            kind = next((words for is_kind, words in KINDS if is_kind(status.st_mode)), "of another kind")
             raise ConfigError(f"{path} is {kind}, not a regular file. {advice}")
-        if seen.st_size > most_bytes:
-            raise ConfigError(f"{path} has {seen.st_size:,} bytes; at most {most_bytes:,} are read. {advice}")
+        if status.st_size > most_bytes:
+            raise ConfigError(f"{path} has {status.st_size:,} bytes; at most {most_bytes:,} are read. {advice}")
         with path.open("rb") as file:
             content = file.read(most_bytes + 1)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Resumes a run: what is there is opened, and compared with the machine as it is now."""
+"""Resume a run: open its results and compare the machine with what it was."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,10 +16,9 @@ from harness.preflight import check_machine, check_services, run_facts
 
 
 def resumed(directory: Path, config: Path | None, *, allow_global: bool = False) -> tuple[Store, tuple[str, ...]]:
-    """The store of an interrupted run, whose experiment `config` must be where it is given.
+    """Open an interrupted run; return its store, and a sentence for each harmless change of this machine since.
 
-    With it a sentence for each thing that has changed on this machine since, none of which keeps the run from going on;
-    MachineError where something does.
+    Raises ConfigError if `config` is given and is another experiment, MachineError after a change that matters.
     """
     store = open_store(directory)
     if config and read_text(config) != read_text(store.directory / "experiment.toml"):
@@ -36,16 +35,16 @@ def _changes_since(store: Store, now: Mapping[str, Any]) -> tuple[str, ...]:
     changes = changes_since(store.read_host(), now)
     if decisive := describe([change for change in changes if is_decisive(change)]):
         raise MachineError(
-            f"The run in {store.directory} cannot go on, because this is not the machine that it began on:\n"
+            f"The run in {store.directory} cannot be resumed, because the machine has changed since it began:\n"
             + "\n".join(f"  {sentence}" for sentence in decisive)
-            + "\nSessions measured now would not be of the same run. Put that back as it was and resume, or measure "
-            "again from the beginning and set both beside each other with `barehop compare`."
+            + "\nNew sessions would not be comparable with the old ones. Undo these changes and resume, or start a new "
+            "run and compare both with `barehop compare`."
         )
     return tuple(describe(changes))
 
 
 def _is_complete(store: Store) -> bool:
-    """Whether nothing is left to be measured."""
+    """Return whether no session is left to measure."""
     plan, done = store.read_plan(), store.sessions()
     if done != list(range(1, len(done) + 1)):
         return False

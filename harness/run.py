@@ -1,4 +1,4 @@
-"""The spine: for each session arrange, start, prove, measure, record."""
+"""Measure the sessions of a run: for each one start, prove, visit, count and record."""
 
 import time
 from collections.abc import Callable
@@ -27,7 +27,7 @@ Enough = Callable[[int], bool]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is the same for all sessions; `changes` are sentences on what has changed here since the run began."""
+    """The constants of a run; `changes` are sentences on what has changed on this machine since the run began."""
 
     plan: Plan
     store: Store
@@ -37,7 +37,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came of one session while its stacks were up."""
+    """The results of one session."""
 
     proofs: dict[str, Proof]
     visits: list[Visit]
@@ -51,9 +51,9 @@ class Measured:
 
 
 def measure(run: Run, enough: Enough, pace: Pace) -> bool:
-    """Every session of the plan that the store does not have yet, until `enough`, told the number of each, says so.
+    """Measure the sessions of the plan that the store lacks, until `enough(session)` is true or time is over.
 
-    Returns whether it was time that ended the run.
+    Returns whether the run ended because time was over.
     """
     done = set(run.store.sessions())
     for session in range(1, run.plan.ended_schedule.sessions + 1):
@@ -68,7 +68,7 @@ def measure(run: Run, enough: Enough, pace: Pace) -> bool:
 
 
 def _one_session(session: int, run: Run, schedule: Schedule) -> float:
-    """Returns what it took beside its visits and those that perf counted."""
+    """Measure and record a session; return its seconds without the visits and the perf pass."""
     run.store.secure()
     started_utc = datetime.now(UTC).isoformat(timespec="seconds")
     started = time.monotonic()
@@ -94,27 +94,27 @@ def _one_session(session: int, run: Run, schedule: Schedule) -> float:
 
 def _measured(session: int, run: Run, schedule: Schedule) -> Measured:
     plan, store = run.plan, run.store
-    with ExitStack() as until_the_end:
-        arranged = arrange(session, plan.experiment, store, run.machine, until_the_end)
-        with the_same_servers(arranged.stacks):
-            proofs = prove(arranged.stacks) | arranged.proofs_of_services
-            scene = scene_of(arranged.stacks, plan.experiment, store.read_host(), arranged.families)
+    with ExitStack() as exit_stack:
+        running = arrange(session, plan.experiment, store, run.machine, exit_stack)
+        with the_same_servers(running.stacks):
+            proofs = prove(running.stacks) | running.proofs_of_services
+            scene = scene_of(running.stacks, plan.experiment, store.read_host(), running.families)
             doubts_after = watch(replace(scene, changes=run.changes))
-            check_answers(first_answers(plan, store), arranged)
-            throttled_since = throttling_of(arranged.stacks)
-            visiting = time.monotonic()
-            empty = emptier([log.path for log in scene.logs])
-            seen = visits(arranged.in_blocks(orders_of(plan, session)), arranged.visitors, schedule, empty)
-            visiting_s = time.monotonic() - visiting
+            check_answers(first_answers(plan, store), running)
+            throttled_since = throttling_of(running.stacks)
+            visiting_began = time.monotonic()
+            empty_logs = emptier([log.path for log in scene.logs])
+            session_visits = visits(running.in_blocks(orders_of(plan, session)), running.visitors, schedule, empty_logs)
+            visiting_s = time.monotonic() - visiting_began
             throttled = throttled_since()
-            doubts = doubts_after(sum(visit.cpu_requests for visit in seen))
-            changes = changes_after(arranged)
-            counting = time.monotonic()
-            counted = counted_bursts(session, schedule, arranged, _request_s(seen))
-            counting_s = time.monotonic() - counting
-        return Measured(proofs, seen, visiting_s, doubts, arranged, counted, counting_s, throttled, changes)
+            doubts = doubts_after(sum(visit.cpu_requests for visit in session_visits))
+            changes = changes_after(running)
+            counting_began = time.monotonic()
+            counted = counted_bursts(session, schedule, running, _request_s(session_visits))
+            counting_s = time.monotonic() - counting_began
+        return Measured(proofs, session_visits, visiting_s, doubts, running, counted, counting_s, throttled, changes)
 
 
 def _request_s(visits: list[Visit]) -> float:
-    """What a request took, about."""
+    """Return the mean seconds of a request, roughly."""
     return sum(visit.wall_ns for visit in visits) / max(1, sum(visit.cpu_requests for visit in visits)) / 1e9

@@ -1,4 +1,4 @@
-"""Who serves an arm, as far as a visit must know: a stack of ours, or a service that was there before us."""
+"""Resolve the target of each arm: a stack that this run started, or a service that was already running."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,10 @@ from harness.model import SERVICE, Arm, Experiment, Reply, Target
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """`reply` proved it ready; `pids` are the processes whose counters are ours to read, by role.
+    """The target of an arm, the reply that proved it ready, and its processes.
 
-    `network` is the client's; `networks` are all that a request crosses, where these are more than one.
+    `pids` are the processes whose counters may be read, by role. `network` is the client's; `networks` are all networks
+    that a request crosses, if there is more than one.
     """
 
     target: Target
@@ -34,7 +35,7 @@ class Served:
 
 
 def served(experiment: Experiment, stacks: Sequence[Stack], machine: Machine) -> dict[str, Served]:
-    """By arm. Raises what a service raises that does not answer."""
+    """Return the target of each arm, by name. Raises LoadError or ConfigError if a service does not answer."""
     of_stacks = {arm.name: stack for stack in stacks for arm in stack.blueprint.arms}
     return {
         arm.name: _by_stack(arm, of_stacks[arm.name]) if arm.name in of_stacks else _by_service(arm, stacks, machine)
@@ -43,7 +44,7 @@ def served(experiment: Experiment, stacks: Sequence[Stack], machine: Machine) ->
 
 
 def service_proof(arm: Arm, served: Served) -> dict[str, object]:
-    """What can be proved of a service: that it answers, where, and who is named to be behind it."""
+    """Return the proof of a service: its address, its answer, and the pids that the experiment names."""
     return {
         "url": arm.settings.url,
         "address": served.target.address,
@@ -73,9 +74,9 @@ def _by_service(arm: Arm, stacks: Sequence[Stack], machine: Machine) -> Served:
 
 
 def _client_cpus(arm: Arm, stacks: Sequence[Stack], machine: Machine) -> Cpus:
-    """Those from which a stack with the same placement is asked, so that the client's place is no difference."""
+    """Return the client CPUs of a stack with the same placement, so that arms do not differ in the client's CPUs."""
     wanted = arm.settings.placement
     blueprints = [stack.blueprint for stack in stacks]
-    alike = (one.placement for one in blueprints if one.arms[0].settings.placement == wanted)
-    placement = next(alike, None) or place(wanted, machine.topology, 1)
+    equal = (blueprint.placement for blueprint in blueprints if blueprint.arms[0].settings.placement == wanted)
+    placement = next(equal, None) or place(wanted, machine.topology, 1)
     return placement.cpus["client"]

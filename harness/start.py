@@ -1,9 +1,9 @@
-"""Runs a module with barehop's own packages before any others: python -P start.py [--as CALLED] MODULE [ARGUMENTS].
+"""Run a module with barehop's own packages first: python -P start.py [--as CALLED] MODULE [ARGUMENTS].
 
-CALLED becomes sys.argv[0]: what the user typed, where a script stands between.
+CALLED becomes sys.argv[0]: a script that wraps barehop passes what the user typed.
 
-A file `harness.py`, or a package `app` or `click`, in the current directory or on PYTHONPATH must not take the place of
-ours. This program therefore imports nothing but the standard library, and is called by its path.
+A file `harness.py`, or a package `app` or `click`, in the current directory or on PYTHONPATH must not replace ours.
+This program therefore imports only the standard library, and is started by its path.
 """
 
 import os
@@ -16,25 +16,26 @@ SITES = ("site-packages", "dist-packages")
 
 
 def module_command(module: str) -> tuple[str, ...]:
-    """Return what follows the interpreter on a command line that runs `module` with our packages first."""
+    """Return the arguments of the interpreter that run `module` with our packages first."""
     return ("-P", os.path.abspath(__file__), module)  # noqa: PTH100 - see above
 
 
 def prefer_own_packages() -> None:
-    """Reorder sys.path: the standard library, barehop, the packages installed beside it, and only then all others."""
-    named = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]  # noqa: PTH100
-    sys.path[:] = own_first(sys.path, {"", os.getcwd(), *named}, ROOT)  # noqa: PTH109 - see above
+    """Reorder sys.path: the standard library, barehop, the packages installed with it, then all others."""
+    on_pythonpath = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]  # noqa: PTH100
+    sys.path[:] = own_first(sys.path, {"", os.getcwd(), *on_pythonpath}, ROOT)  # noqa: PTH109 - see above
 
 
 def own_first(path: Sequence[str], others: Collection[str], root: str) -> list[str]:
-    """Return `path` with `root` before the installed packages, and the entries that are `others` at the end."""
+    """Return `path` with `root` before the installed packages, and the entries in `others` at the end."""
     inside = [entry for entry in path if entry not in others and entry != root]
-    installed = (at for at, entry in enumerate(inside) if os.path.basename(entry) in SITES)  # noqa: PTH119 - see above
-    at = next(installed, len(inside))
-    return [*inside[:at], root, *inside[at:], *(entry for entry in path if entry in others and entry != root)]
+    installed = (index for index, entry in enumerate(inside) if os.path.basename(entry) in SITES)  # noqa: PTH119 - see above
+    index = next(installed, len(inside))
+    return [*inside[:index], root, *inside[index:], *(entry for entry in path if entry in others and entry != root)]
 
 
 def main() -> None:
+    """Run the module named on the command line as `__main__`."""
     prefer_own_packages()
     called = sys.argv[2] if sys.argv[1] == "--as" else ""
     module, *arguments = sys.argv[3:] if called else sys.argv[1:]

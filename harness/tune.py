@@ -1,4 +1,4 @@
-"""Runs a command on a tuned machine: it gets our signals, we end with its exit code, and the machine is as before."""
+"""Run a command on a tuned machine: forward signals to it, return its exit code, restore all settings."""
 
 import os
 import shutil
@@ -15,19 +15,19 @@ from harness.lab.kernel.tuning import Tuning, tuned, tuning_directory, tuning_of
 from harness.lab.kernel.turning import wanted
 from harness.lab.kernelfiles import HERE, Roots
 
-KILLED = 128  # a shell's exit code for what a signal has ended: man 1 bash, EXIT STATUS
+KILLED = 128  # plus the signal's number: a shell's exit code of a killed command (man 1 bash, EXIT STATUS)
 
 
 @dataclass(slots=True)
 class Command:
-    """A program that gets the signals that come before, and while, it runs."""
+    """A program that receives the signals that arrive before and while it runs."""
 
     words: Sequence[str]
     process: subprocess.Popen[bytes] | None = None
     early: list[int] = field(default_factory=list)
 
     def ended(self) -> int:
-        """Its exit code, when it has ended. Raises OSError where it cannot be started."""
+        """Run the program to its end and return its exit code. Raises OSError if it cannot be started."""
         process = subprocess.Popen(self.words)
         self.process = process
         for number in self.early:
@@ -36,6 +36,7 @@ class Command:
         return code if code >= 0 else KILLED - code
 
     def heed(self, number: int, _frame: FrameType | None) -> None:
+        """Forward signal `number`, or keep it until the program runs; Ctrl-C reaches a foreground program by itself."""
         if self.process is None:
             self.early.append(number)
         elif not (number == signal.SIGINT and _at_terminal()):
@@ -43,30 +44,30 @@ class Command:
 
     @contextmanager
     def heeding(self) -> Iterator[None]:
-        """What is ignored when we start stays ignored."""
-        before = {number: signal.getsignal(number) for number in ENDING}
-        heeded = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
-        for number in heeded:
+        """Forward signals while the body runs; signals that are ignored when we start stay ignored."""
+        handlers = {number: signal.getsignal(number) for number in ENDING}
+        forwarded = {number: handler for number, handler in handlers.items() if handler is not signal.SIG_IGN}
+        for number in forwarded:
             signal.signal(number, self.heed)
         try:
             yield
         finally:
-            for number, handler in heeded.items():
+            for number, handler in forwarded.items():
                 signal.signal(number, handler)
 
 
 def checked(words: Sequence[str]) -> Command:
-    """MachineError where there is no such program."""
+    """Return the command to run. Raises MachineError if its program does not exist."""
     if shutil.which(words[0]) is None:
-        raise MachineError(f"There is no program {words[0]}. Nothing was changed; name another, or its whole path.")
+        raise MachineError(f"There is no program {words[0]}. Nothing was changed; give another name, or a full path.")
     return Command(words)
 
 
 def run_tuned(command: Command, say: Callable[[str], None], roots: Roots = HERE) -> int:
-    """The exit code of `command`, which runs on the tuned machine; `say` hears what could not be set.
+    """Run `command` on the tuned machine and return its exit code; report by `say` what could not be set.
 
-    Raises MachineError where nothing could be begun. A value that is not as it was afterwards is said, and changes
-    nothing about the exit code.
+    Raises MachineError if the command was not started. A value that cannot be restored is reported by `say` and does
+    not change the exit code.
     """
     code: int | None = None
     with command.heeding():
@@ -85,14 +86,14 @@ def run_tuned(command: Command, say: Callable[[str], None], roots: Roots = HERE)
 
 def _refused(tuning: Tuning, values: dict[str, str]) -> Iterator[str]:
     for name, reason in tuning.refused.items():
-        yield f"{name} stays as it is: {reason}."
+        yield f"{name} not changed: {reason}."
     for setting in tuning.settings:
         if values[setting.name] not in {wanted(change) for change in setting.changes}:
-            yield f"{setting.name} is {values[setting.name]}: the kernel refuses {setting.value}, at least in part."
+            yield f"{setting.name} is {values[setting.name]}: the kernel rejected {setting.value}, at least in part."
 
 
 def _at_terminal() -> bool:
-    """Whether Ctrl-C goes to the command by itself."""
+    """Return whether the terminal sends Ctrl-C to the command as well."""
     with suppress(OSError):
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_CLOEXEC)
         try:

@@ -1,4 +1,4 @@
-"""From a results directory and files made elsewhere to what is said of them."""
+"""Validate results made elsewhere against the bare arms of a results directory."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +18,9 @@ RESULTS = Path("results")
 
 
 def validated(directory: Path, foreign: Sequence[Foreign] | None, ladder: Path | None) -> Validation:
-    """What `foreign` and the run's own services come to beside the bare arms of the run in `directory`.
+    """Compare `foreign` and the services of the run in `directory` with its bare arms. Raises ConfigError.
 
-    None: the services alone, or the write-up's table where the run has none. Raises ConfigError.
+    If `foreign` is None, compare only the services, or the write-up's table if the run has no services.
     """
     summary, plan = read_summary(directory)
     if foreign is None:
@@ -38,12 +38,12 @@ def validated(directory: Path, foreign: Sequence[Foreign] | None, ladder: Path |
 
 
 def of_the_seed() -> tuple[Foreign, ...]:
-    """The write-up's table: each cell is one run of `ab -n 1000 -c 1`, whose times are in thousandths of a ms."""
+    """Return the write-up's table: each cell is a run of `ab -n 1000 -c 1`, with means in thousandths of a ms."""
     return tuple(map(_foreign, seed.published()))
 
 
 def write_validation(directory: Path, validation: Validation, out: Path | None = None) -> Path:
-    """Beside the run's own reports, or the page alone as `out`; where the one to look at is."""
+    """Write validation.json and .html into `directory`, or only the page as `out`; return the path of the page."""
     from harness.report.validation.html import render_validation_html
 
     if out:
@@ -58,12 +58,12 @@ def write_validation(directory: Path, validation: Validation, out: Path | None =
 def _ladder(directory: Path) -> Summary:
     summary, _ = read_summary(directory)
     if not any({"network", "sandbox"} & arm.settings.keys() for arm in summary.arms.values()):
-        raise ConfigError(f"{directory} is no run of the ladder: no arm has a rung. Run ladder, or leave out --ladder.")
+        raise ConfigError(f"{directory} is not a ladder run: no arm has a rung. Run ladder, or leave out --ladder.")
     return summary
 
 
 def _floor(store: Store) -> Floor | None:
-    """What was known when the run began, or the last that was measured on such a host since."""
+    """Return the floor stored with the run, or the last one measured on a host like it."""
     return store.read_floor() or last_floor(RESULTS, store.read_host())
 
 

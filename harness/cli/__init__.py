@@ -1,4 +1,4 @@
-"""The door: a file for each command."""
+"""The command line interface: one file per command."""
 
 from typing import NoReturn
 
@@ -40,11 +40,12 @@ COMMANDS = (
 
 
 class Commands(click.Group):
-    """Guesses which command a misspelt one was meant to be."""
+    """A group that suggests the most similar command for a misspelt one."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command; exit with a suggestion if there is no such command."""
         if args and not self.get_command(ctx, args[0]) and (near := guess(args[0], self.commands)):
             ctx.fail(f"No such command {args[0]!r}.{near}")
         return super().resolve_command(ctx, args)
@@ -53,7 +54,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(harness.__version__, prog_name=NAME)
 def cli() -> None:
-    """What does a hop between two local processes cost on this Linux machine?"""
+    """Measure what the hop from a web server to its application costs on this Linux machine."""
 
 
 for command in COMMANDS:
@@ -61,4 +62,5 @@ for command in COMMANDS:
 
 
 def main() -> NoReturn:
+    """Run the command line."""
     enter(cli, NAME)

@@ -1,4 +1,4 @@
-"""What comes before measuring: the machine, the rights, and putting back what a killed run has left."""
+"""Prepare a command that measures: lock the machine, gain rights, restore what a killed run has left."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -21,36 +21,36 @@ RESULTS = Path("results")
 
 @contextmanager
 def hold_machine() -> Iterator[None]:
-    """Keep other runs away. MachineError where another one measures; what the lock leaves open is a sentence."""
+    """Lock the machine for the body. Raises MachineError if another run measures; prints the limits of the lock."""
     check_proc()
     with lock.hold_machine(say):
         yield
 
 
 def gain_rights_for(experiment: Experiment | None) -> None:
-    """What knobs and rungs take; before slow imports, because these start threads."""
+    """Gain the rights that knobs and rungs need; call it before slow imports, because these start threads."""
     if experiment and any(arm.settings.knobs or arm.settings.network != "host" for arm in experiment.arms):
         gain_rights()
 
 
 def clean_up() -> None:
-    """Put back what a killed run has left. What cannot be put back is a sentence, and stops only who changes values."""
+    """Restore what a killed run has left, and print what cannot be restored; only runs that change values then fail."""
     for problem in put_back().problems:
         say(problem)
 
 
 def put_back() -> Recovery:
-    """Values of the machine that a killed run had left, each with a sentence; directories go without one."""
+    """Remove directories and restore kernel values that a killed run has left; print each restored value."""
     sweep()
-    found = _recovered(partial(recover, state_directory(os.environ)))
-    found += _recovered(partial(recover_tuning, tuning_directory()))
-    for sentence in found.back:
+    recovery = _recovered(partial(recover, state_directory(os.environ)))
+    recovery += _recovered(partial(recover_tuning, tuning_directory()))
+    for sentence in recovery.back:
         say(sentence)
-    return found
+    return recovery
 
 
 def _recovered(recover_: Callable[[], Recovery]) -> Recovery:
-    """A journal that cannot be used is a problem like a value that cannot be put back; a run that goes on is not."""
+    """Run a recovery; report an unusable journal as a problem. Raises BusyError if the run still goes on."""
     try:
         return recover_()
     except BusyError:

@@ -1,4 +1,4 @@
-"""barehop calibrate: no false alarm, and known spikes found, on this machine."""
+"""barehop calibrate: check for false alarms and for the detection of known delays."""
 
 from pathlib import Path
 
@@ -18,13 +18,13 @@ from harness.model import Experiment, Settings
 @click.argument("config", type=click.Path(path_type=Path), required=False)
 @set_option
 @click.option("--budget", type=FiniteRange(min=1), default=240.0, show_default=True, metavar="SECONDS")
-@click.option("--out", type=click.Path(path_type=Path), help="Where the results go; a new or empty directory.")
+@click.option("--out", type=click.Path(path_type=Path), help="Results directory; must be new or empty.")
 @click.option("--json", "as_json", is_flag=True, help="Print the calibration as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
     config: Path | None, overrides: tuple[str, ...], budget: float, out: Path | None, as_json: bool, quiet: bool
 ) -> None:
-    """Show on this machine that one arm is not called different from itself, and known spikes are found.
+    """Check that an A/A comparison shows no difference and that injected spikes are detected.
 
     The arm is the default one, or the reference of CONFIG with barehop's own application.
     """
@@ -38,21 +38,22 @@ def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
     settings = _reference(experiment) if experiment else Settings()
     with hold_machine():
         clean_up()
-        asked = calibration.calibration_experiment(settings, budget)
-        store = calibration.begun(asked, RESULTS, out, clock, quiet=quiet)
+        spiked = calibration.calibration_experiment(settings, budget)
+        store = calibration.begun(spiked, RESULTS, out, clock, quiet=quiet)
         problem = measured(store, quiet=quiet)
     if problem:
         raise problem
-    found = calibration.calibrated(store)
-    click.echo(found.model_dump_json(indent=1) if as_json else render_calibration(found, color=in_color()), nl=as_json)
+    result = calibration.calibrated(store)
+    text = result.model_dump_json(indent=1) if as_json else render_calibration(result, color=in_color())
+    click.echo(text, nl=as_json)
 
 
 def _reference(experiment: Experiment) -> Settings:
-    """Raises ConfigError where it is none of our stacks."""
+    """Return the settings of the reference. Raises ConfigError if it has a url."""
     arm = experiment.arm(experiment.pairs[0][1])
     if arm.settings.url:
         raise ConfigError(
-            f"The reference of {experiment.name}, {arm.name!r}, has a url: known spikes need an application of ours. "
-            "Give an experiment whose reference is a stack."
+            f"The reference of {experiment.name}, {arm.name!r}, has a url: spikes are injected by barehop's own "
+            "application. Give an experiment whose reference has no url."
         )
     return arm.settings

@@ -1,4 +1,4 @@
-"""barehop compare: runs of one experiment, made at other times or on other machines."""
+"""barehop compare: compare runs of one experiment from different times or machines."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     "--gate",
     type=FiniteRange(min=0),
     metavar="PERCENT",
-    help="End with exit code 1 when an arm, compared with its reference, got slower by more than PERCENT for sure.",
+    help="Exit with code 1 if an arm, relative to its reference, regressed by more than PERCENT (95 % CI entirely "
+    "above).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def compare(directories: tuple[Path, ...], gate: float | None, as_json: bool) -> None:
-    """Compare runs of one experiment made at other times, or on other machines or kernels, with the first."""
+    """Compare runs of one experiment, from other times, machines or kernels, with the first one."""
     from harness.analysis.across.runs import compare_runs
     from harness.conclude import read_each, read_run
     from harness.report.comparison.terminal import render_comparison
@@ -38,7 +39,7 @@ def compare(directories: tuple[Path, ...], gate: float | None, as_json: bool) ->
 
 
 def _pass(comparison: "RunComparison", gate: float) -> None:
-    """Say what cannot be told; raise HarnessError with what got slower."""
+    """Print what cannot be decided; raise HarnessError with all regressions."""
     from harness.report.comparison.gate import gate_broken, gate_open
 
     for sentence in gate_open(comparison, gate):

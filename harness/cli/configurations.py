@@ -1,4 +1,4 @@
-"""Experiment files by path, or by the name of one that barehop brings along."""
+"""Find experiment files by path, or by the name of a packaged one."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ PACKAGED = Path(harness.__file__).parents[1] / "configs"
 
 
 def located(config: Path) -> Path:
-    """The file itself, or the packaged configuration of that name. Raises ConfigError."""
+    """Return `config` if it is a file, or else the packaged configuration of that name. Raises ConfigError."""
     packaged = PACKAGED / f"{config.stem}.toml"
     by_name = config.parent in (Path(), Path("configs")) and config.suffix in ("", ".toml")
     if config.is_file():
@@ -18,7 +18,7 @@ def located(config: Path) -> Path:
     if by_name and packaged.is_file():
         return packaged
     if config.exists():
-        return config  # a pipe, a directory: its reader says so
+        return config  # a pipe, a directory: the reader reports it
     names = [path.stem for path in all_packaged()]
     near = guess(config.stem, names) if by_name else ""
     way_out = near or f" Give the path of an experiment file, or one of these: {', '.join(names)}."
@@ -26,9 +26,10 @@ def located(config: Path) -> Path:
 
 
 def is_name(word: str) -> bool:
-    """Whether `word` is a packaged configuration's name."""
+    """Return whether `word` is the name of a packaged configuration, and no file."""
     return word in [path.stem for path in all_packaged()] and not Path(word).exists()
 
 
 def all_packaged() -> list[Path]:
+    """Return the paths of all packaged configurations."""
     return sorted(PACKAGED.glob("*.toml"))

@@ -1,4 +1,4 @@
-"""barehop doctor: what this machine can and cannot conclude."""
+"""barehop doctor: report what can be concluded on this machine."""
 
 import sys
 from dataclasses import replace
@@ -21,10 +21,10 @@ from harness.lab.blueprint import survey
     type=FiniteRange(0, 3600),
     default=1.0,
     show_default=True,
-    help="How long to watch each CPU for noise; 0: not at all.",
+    help="Seconds to watch each CPU for noise; 0: do not watch.",
 )
 def doctor(config: Path | None, overrides: tuple[str, ...], seconds: float) -> None:
-    """Say what this machine can and cannot conclude (with CONFIG: about that experiment); change nothing."""
+    """Report what can be concluded on this machine (with CONFIG: from that experiment); change nothing."""
     experiment = read_experiment(located(config), overrides) if config else None
     gain_rights_for(experiment)
     from harness.doctor import examined, exit_code

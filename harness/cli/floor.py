@@ -1,4 +1,4 @@
-"""barehop floor: the bare transport between two pinned processes."""
+"""barehop floor: measure the bare transport between two pinned processes."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from harness.cli.printing import say
 def floor(arguments: tuple[str, ...]) -> None:
     """Measure the bare transport between two pinned processes, without nginx and the app.
 
-    All options are those of pyperf's Runner, like --fast, --rigorous, --affinity and -o; CONFIG gives the sizes.
+    Takes the options of pyperf's Runner, like --fast, --rigorous, --affinity and -o. CONFIG gives the payload sizes.
     """
     from harness.floor.script import run as measure_floor
 

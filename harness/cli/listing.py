@@ -1,4 +1,4 @@
-"""barehop list: everything that an experiment file can name."""
+"""barehop list: list everything that an experiment file can name."""
 
 from collections.abc import Iterable
 
@@ -23,7 +23,7 @@ def list_everything() -> None:
 
 
 def _kinds() -> dict[str, dict[str, str]]:
-    """What there is of each kind, with its help."""
+    """Return name and help of all plug-ins and configurations, by kind."""
     return {
         "transports": _described("harness.lab.transports"),
         "network rungs": _described(NETWORKS, networks()),
@@ -40,7 +40,7 @@ def _described(package: str, names: Iterable[str] | None = None) -> dict[str, st
 
 
 def _knob_help(name: str) -> str:
-    """Where it holds, what it can possibly touch, and what it is."""
+    """Return the scope of a knob, the transports that it can affect, and its help."""
     knob = plugins.load_dotted(KNOBS, name, Knob)
     touches = {"tcp": "TCP only", "both": "any transport"}[knob.touches]
     return f"{knob.scope}, {touches}: {plugins.help_text(KNOBS, name)}"

@@ -1,4 +1,4 @@
-"""What several commands take: the experiment file, and its overrides."""
+"""Define the arguments and options that several commands share."""
 
 import math
 from pathlib import Path
@@ -10,12 +10,13 @@ from harness.errors import ConfigError
 
 
 class FiniteRange(click.FloatRange):
-    """A number in a range, and neither nan, which is in every range, nor infinity."""
+    """A range of numbers without nan and infinity, which click.FloatRange accepts."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number; fail if it is not finite or out of range."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
-            self.fail(f"{value} is no number of this range.", param, ctx)
+            self.fail(f"{value} is not in this range.", param, ctx)
         return number
 
 
@@ -24,23 +25,23 @@ set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Override a key of the experiment file."
 )
 budget_option = click.option(
-    "--budget", type=float, metavar="SECONDS", help="How long the whole run may take: --set design.budget_s=SECONDS."
+    "--budget", type=float, metavar="SECONDS", help="Time limit of the whole run: --set design.budget_s=SECONDS."
 )
 
 
 def only_one(**forms: bool) -> None:
-    """Raises ConfigError where an invocation asks for several forms of one thing."""
+    """Raise ConfigError if more than one of the options is given."""
     if sum(forms.values()) > 1:
         names = [f"--{name}" for name in forms]
         raise ConfigError(f"{', '.join(names[:-1])} and {names[-1]} exclude each other. Give one of them.")
 
 
 def with_budget(overrides: tuple[str, ...], budget_s: float | None) -> tuple[str, ...]:
-    """Return the overrides with that of --budget, where it was given."""
+    """Return the overrides, with that of --budget if it was given."""
     return overrides if budget_s is None else (*overrides, f"design.budget_s={budget_s}")
 
 
 def check_out(out: Path | None, *, as_html: bool, directories: int = 1) -> None:
-    """Raises ConfigError where --out has no page to name, or several."""
+    """Raise ConfigError unless --out names the page of exactly one directory."""
     if out and (not as_html or directories > 1):
-        raise ConfigError("--out names the page of one results directory that --html writes. Give it with --html only.")
+        raise ConfigError("--out names the page that --html writes: give it with --html and one results directory.")

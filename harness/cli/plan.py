@@ -1,4 +1,4 @@
-"""barehop plan: the arms, their order and the expected time, or what to boot."""
+"""barehop plan: show the arms, their order and the expected time, or what to boot."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from harness.experiment.read import read_experiment
 @config_argument
 @set_option
 @budget_option
-@click.option("--boots", is_flag=True, help="Show what to boot, and to run on each boot, for knobs that booting sets.")
+@click.option("--boots", is_flag=True, help="Show the kernel parameters and commands of each boot, for boot knobs.")
 def plan(config: Path, overrides: tuple[str, ...], budget: float | None, boots: bool) -> None:
     """Show the arms, their order and the expected time; start nothing."""
     overrides = with_budget(overrides, budget)

@@ -1,4 +1,4 @@
-"""Sentences on standard error, results on standard output."""
+"""Print messages to standard error and results to standard output."""
 
 import os
 
@@ -10,14 +10,17 @@ from harness.output import shows_color
 
 
 def say(text: str) -> None:
+    """Print a message to standard error."""
     click.echo(text, err=True)
 
 
 def in_color() -> bool:
+    """Return whether to print results in color."""
     return shows_color(os.environ)
 
 
 def print_summary(summary: Summary, plan: Plan, as_json: bool) -> None:
+    """Print the report of a run, or its summary as JSON."""
     if as_json:
         click.echo(summary.model_dump_json(indent=1))
         return

@@ -1,4 +1,4 @@
-"""barehop report: results again, from their records."""
+"""barehop report: report results again from their records."""
 
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,14 @@ from harness.cli.printing import print_summary
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a pull request.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print one CSV table, for a spreadsheet.")
-@click.option("--html", "as_html", is_flag=True, help="Write report.html and the other files anew; print their paths.")
-@click.option("--out", type=click.Path(path_type=Path), help="With --html: write this one file, nothing else.")
+@click.option("--html", "as_html", is_flag=True, help="Write report.html and the other files again; print the path.")
+@click.option("--out", type=click.Path(path_type=Path), help="With --html: write only the page, to this file.")
 @click.option(
     "--beside",
     multiple=True,
     metavar="[[WHERE/]ARCHITECTURE=]FILE",
-    help="What another load tool left, to set beside; repeatable, several of one architecture are its runs.",
+    help="Output file of another load tool to show alongside; repeatable; several files for one architecture count as "
+    "repeated runs.",
 )
 def report(  # noqa: PLR0913 - click gives a parameter for each option
     directories: tuple[Path, ...],
@@ -31,7 +32,7 @@ def report(  # noqa: PLR0913 - click gives a parameter for each option
     out: Path | None,
     beside: tuple[str, ...],
 ) -> None:
-    """Report the results in one or more directories again, from their records."""
+    """Report the results in one or more directories again from their records."""
     from harness.conclude import read_each, read_summary, write_anew, write_page
     from harness.evidence.foreign.read import read_all
     from harness.report.csv_table import render_csv

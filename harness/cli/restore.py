@@ -1,4 +1,4 @@
-"""barehop restore: put back what a killed run has left."""
+"""barehop restore: clean up after a killed run."""
 
 import click
 
@@ -9,9 +9,9 @@ from harness.errors import MachineError, raise_all
 
 @click.command()
 def restore() -> None:
-    """Put back what a killed run has left: values of the machine, directories; exit code 3 where that fails."""
+    """Clean up after a killed run: restore kernel settings, remove directories; exit code 3 if that fails."""
     with hold_machine():
-        found = put_back()
-        raise_all(found.problems, MachineError)
-        if not found.back:
-            say("No run has left anything to put back.")
+        recovery = put_back()
+        raise_all(recovery.problems, MachineError)
+        if not recovery.back:
+            say("Nothing to restore.")

@@ -1,4 +1,4 @@
-"""barehop run: measure an experiment, or complete an interrupted run, and report it."""
+"""barehop run: measure an experiment or resume an interrupted run, and report it."""
 
 from pathlib import Path
 
@@ -19,9 +19,9 @@ from harness.interruption import tell_what_is_kept
 @click.argument("config", type=click.Path(path_type=Path), required=False)
 @set_option
 @budget_option
-@click.option("--out", type=click.Path(path_type=Path), help="Where the results go; a new or empty directory.")
-@click.option("--resume", type=click.Path(path_type=Path), help="Complete the interrupted run in this directory.")
-@click.option("--allow-global", is_flag=True, help="Let knobs change values of the whole machine; put back at the end.")
+@click.option("--out", type=click.Path(path_type=Path), help="Results directory; must be new or empty.")
+@click.option("--resume", type=click.Path(path_type=Path), help="Resume the interrupted run in this directory.")
+@click.option("--allow-global", is_flag=True, help="Let knobs change host-wide settings; restored at the end.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON instead of the report.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 def run(  # noqa: PLR0913 - click gives a parameter for each option
@@ -36,14 +36,14 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
 ) -> None:
     """Measure the experiment CONFIG and report the result.
 
-    CONFIG is a file, or the name of one that barehop brings along, like baseline.
+    CONFIG is a file, or the name of a packaged one, like baseline.
     """
     clock = command_clock()
     overrides = with_budget(overrides, budget)
     if resume and (overrides or out):
-        raise ConfigError("--resume continues a run as it was planned: leave out --set, --budget and --out.")
+        raise ConfigError("--resume continues a run as planned: leave out --set, --budget and --out.")
     path = located(config) if config else None
-    # A mistake is told at once: before slow imports, and while others measure.
+    # Report mistakes at once: before slow imports, and while other runs measure.
     experiment = read_experiment(path, overrides) if path and not resume else None
     with hold_machine():
         clean_up()
@@ -62,11 +62,11 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
         with tell_what_is_kept(store):
             raise problem
     if not valid:
-        raise HarnessError("The result is not valid; its first line and its doubts say why.")
+        raise HarnessError("The result is not valid; see its first line and its doubts.")
 
 
 def _conclude(store: Store, as_json: bool) -> bool:
-    """Report all finished sessions, then write the files, even when nobody reads on; whether the result is valid."""
+    """Report all finished sessions and write the files, even if printing fails; return whether the result is valid."""
     from harness.conclude import read_sessions, summary_of, write_reports
 
     plan = store.read_plan()

@@ -1,4 +1,4 @@
-"""barehop show: exactly what an arm would run."""
+"""barehop show: show exactly what an arm would run."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +38,7 @@ def show(config: Path, arm: str, overrides: tuple[str, ...]) -> None:
         click.echo(render_stack(arm, described_service(experiment.arm(arm))), nl=False)
         return
     blueprints = blueprints_of(experiment, directory, machine)
-    blueprint = next(each for each in blueprints if arm in each.targets)
+    blueprint = next(blueprint for blueprint in blueprints if arm in blueprint.targets)
     click.echo(render_stack(arm, described(blueprint, arm)), nl=False)
 
 

@@ -1,4 +1,4 @@
-"""barehop tune: a command on a machine set for measuring."""
+"""barehop tune: run a command on a tuned machine."""
 
 import sys
 
@@ -11,10 +11,10 @@ from harness.cli.printing import say
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
 def tune(command: tuple[str, ...]) -> None:
-    """Run COMMAND with the machine set for measuring, put everything back after it; the exit code is COMMAND's.
+    """Tune the machine for benchmarking, run COMMAND, then restore all settings; the exit code is COMMAND's.
 
-    Governor performance, no boost, no deep sleep, in a virtual machine polling before halting, huge pages on request.
-    What this machine does not take is said. Services like irqbalance are not stopped; barehop doctor tells of them.
+    Sets governor performance, no boost, no deep idle states, halt polling in a virtual machine, huge pages on request.
+    Reports settings that this machine lacks. Does not stop services like irqbalance; barehop doctor lists them.
     """
     from harness.tune import checked, run_tuned
 

@@ -1,4 +1,4 @@
-"""barehop validate: results made elsewhere, and services, beside bare arms."""
+"""barehop validate: compare results made elsewhere, and services, with bare arms."""
 
 from pathlib import Path
 
@@ -15,13 +15,13 @@ from harness.cli.printing import in_color
     "files",
     multiple=True,
     metavar="[[WHERE/]ARCHITECTURE=]FILE",
-    help="What a load tool left; repeatable, several of one architecture are its runs. Without: the url arms of "
-    "RESULTS, or the write-up's table.",
+    help="Output file of a load tool; repeatable; several files for one architecture count as repeated runs. Default: "
+    "the url arms of RESULTS, or the write-up's table.",
 )
-@click.option("--ladder", type=click.Path(path_type=Path), help="Results of the ladder, for what its rungs can add.")
+@click.option("--ladder", type=click.Path(path_type=Path), help="Results of the ladder: what its rungs can add.")
 @click.option("--json", "as_json", is_flag=True, help="Print the validation as JSON.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, for a pull request.")
-@click.option("--out", type=click.Path(path_type=Path), help="With --html: write this one file, nothing else.")
+@click.option("--out", type=click.Path(path_type=Path), help="With --html: write only the page, to this file.")
 @click.option("--html", "as_html", is_flag=True, help="Write validation.html and validation.json; print the path.")
 def validate(  # noqa: PLR0913 - click gives a parameter for each option
     results: Path,
@@ -32,7 +32,7 @@ def validate(  # noqa: PLR0913 - click gives a parameter for each option
     as_markdown: bool,
     as_html: bool,
 ) -> None:
-    """Hold results made elsewhere, or services that RESULTS visited by their url, against the bare arms in RESULTS."""
+    """Compare results made elsewhere, or the url arms of RESULTS, with the bare arms in RESULTS."""
     from harness.evidence.foreign.read import read_all
     from harness.report.validation.markdown import render_validation_markdown
     from harness.report.validation.terminal import render_validation
@@ -40,12 +40,12 @@ def validate(  # noqa: PLR0913 - click gives a parameter for each option
 
     only_one(json=as_json, markdown=as_markdown, html=as_html)
     check_out(out, as_html=as_html)
-    found = validated(results, read_all(files) if files else None, ladder)
+    validation = validated(results, read_all(files) if files else None, ladder)
     if as_html:
-        click.echo(write_validation(results, found, out))
+        click.echo(write_validation(results, validation, out))
     elif as_json:
-        click.echo(found.model_dump_json(indent=1))
+        click.echo(validation.model_dump_json(indent=1))
     elif as_markdown:
-        click.echo(render_validation_markdown(found), nl=False)
+        click.echo(render_validation_markdown(validation), nl=False)
     else:
-        click.echo(render_validation(found, color=in_color()), nl=False)
+        click.echo(render_validation(validation, color=in_color()), nl=False)

@@ -1,1 +1,1 @@
-"""From a file to arms to a seeded plan; pure."""
+"""Turn an experiment file into arms, comparisons and a seeded plan; without side effects."""

@@ -1,4 +1,4 @@
-"""From tables to arms, by name and settings."""
+"""Make the arms of an experiment from its tables."""
 
 import itertools
 import json
@@ -10,12 +10,12 @@ from harness.experiment.wording import shown
 from harness.model import Arm, Settings
 
 CONTROL = "control"
-ONE_BY_ONE = ("knobs", "headers")  # settings that are tables, whose keys are settings of their own
+ONE_BY_ONE = ("knobs", "headers")  # settings that are tables and are merged key by key
 LONGEST_NAME = 100
 
 
 def arms_of(document: Document) -> list[Arm]:
-    """The product of `[arms.*]` and `[factors]`, each on top of `[arm]`; what is wrong in a table is left out."""
+    """Return the product of `[arms.*]` and `[factors]`, each on top of `[arm]`, without invalid settings."""
     tables = document.arms or {"": {}}
     return [
         Arm(
@@ -28,7 +28,7 @@ def arms_of(document: Document) -> list[Arm]:
 
 
 def merged(tables: Iterable[Table]) -> Settings:
-    """Each table on top of those before it; knobs and headers one by one."""
+    """Merge tables into settings: later ones override earlier ones; knobs and headers are merged key by key."""
     settings: Table = {}
     for table in tables:
         given = sound(Settings, table).model_dump(exclude_unset=True)
@@ -38,7 +38,7 @@ def merged(tables: Iterable[Table]) -> Settings:
 
 
 def level_name(level: object) -> str:
-    """How a level reads in an arm's name: `16`, `true`, `bytes/100` for the path /bytes/100, `nginx=1,app=2+3`."""
+    """Return a level as it appears in an arm's name: `16`, `true`, `bytes/100` for /bytes/100, `nginx=1,app=2+3`."""
     if isinstance(level, Mapping):
         return ",".join(f"{key}={level_name(inside)}" for key, inside in level.items()) or "none"
     if isinstance(level, list):
@@ -48,16 +48,16 @@ def level_name(level: object) -> str:
 
 
 def name_problems(names: Sequence[str]) -> Iterator[str]:
-    """Why arms of these names cannot be told apart."""
+    """Yield problems of the names of arms: too few, duplicate, reserved or malformed."""
     if len(names) == 1:
-        yield f"There is one arm only, {names[0]!r}: a comparison needs two. Add [arms.*] tables or [factors]."
+        yield f"There is only one arm, {names[0]!r}: a comparison needs two. Add [arms.*] tables or [factors]."
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield (
             f"More than one arm is called {name!r}. Give each table of [arms.*] its own name, "
-            "and each factor levels that differ."
+            "and each factor distinct levels."
         )
     if CONTROL in names:
-        yield f"arms.{CONTROL}: the name is taken by the second run of the reference arm. Choose another name."
+        yield f"arms.{CONTROL}: this name is reserved for the copy of the reference arm. Choose another name."
     for name in dict.fromkeys(names):
         if not _is_good(name):
             yield (
@@ -67,5 +67,5 @@ def name_problems(names: Sequence[str]) -> Iterator[str]:
 
 
 def _is_good(name: str) -> bool:
-    """Names go into nginx.conf, into tables and, as directories, into the results."""
+    """Return whether `name` can be used in nginx.conf, in tables and as a directory."""
     return len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip(" /") and ".." not in name

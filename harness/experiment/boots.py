@@ -1,4 +1,4 @@
-"""What has to be booted for the levels of boot knobs, in a random order, and which overrides a run on each takes."""
+"""Plan the boots for the levels of boot knobs: a random order, kernel parameters, and overrides for each run."""
 
 import itertools
 import json
@@ -18,33 +18,37 @@ FACTOR = "knobs.boot."
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """The parameters of the kernel's command line, and the --set that leave the arms of this boot, named alike."""
+    """One boot: parameters of the kernel command line, and the --set overrides that select its arms.
+
+    Arms have the same names on all boots.
+    """
 
     parameters: tuple[str, ...]
     overrides: tuple[str, ...]
 
 
 def boots_of(document: Document, seed: int) -> list[Boot]:
-    """Every combination of the levels once. Raises ConfigError where no factor is a knob that booting changes."""
-    booted = {name: levels for name, levels in document.factors.items() if name.startswith(FACTOR)}
-    if not booted:
+    """Return a boot for each combination of levels, in random order. Raises ConfigError if there is no boot knob."""
+    boot_factors = {name: levels for name, levels in document.factors.items() if name.startswith(FACTOR)}
+    if not boot_factors:
         raise ConfigError(
-            f"{document.name} has no factor that only booting changes. Give it one, like "
+            f"{document.name} has no factor that needs a reboot. Add one, like "
             '"knobs.boot.mitigations" = ["auto", "off"] in [factors], or leave out --boots.'
         )
-    others = {name: levels for name, levels in document.factors.items() if name not in booted}
+    others = {name: levels for name, levels in document.factors.items() if name not in boot_factors}
     if not others and not document.arms:
         raise ConfigError(
-            f"{document.name} would have one arm on each boot, and boots are too far apart to compare arms with. "
-            'Add a factor that both can be compared in on each boot, like transport = ["tcp", "uds-tmpfs"].'
+            f"{document.name} would have one arm on each boot, and arms of different boots cannot be compared. "
+            'Add a factor to compare within each boot, like transport = ["tcp", "uds-tmpfs"].'
         )
-    boots = [_boot(dict(zip(booted, levels, strict=True)), others) for levels in itertools.product(*booted.values())]
+    combinations = itertools.product(*boot_factors.values())
+    boots = [_boot(dict(zip(boot_factors, levels, strict=True)), others) for levels in combinations]
     random.Random(seed).shuffle(boots)  # noqa: S311 - an order, no secret
     return boots
 
 
 def still_needed(overrides: Sequence[str]) -> list[str]:
-    """Those that a run on a boot takes beside the boot's own, which have all that was said of factors."""
+    """Return the user's overrides without those of factors, which the overrides of each boot include."""
     return [override for override in overrides if override.partition("=")[0].partition(".")[0].strip() != FACTORS]
 
 
@@ -56,7 +60,7 @@ def _boot(levels: Mapping[str, object], others: Mapping[str, object]) -> Boot:
 
 
 def _toml(value: object) -> str:
-    """A value in one line, as an override takes it."""
+    """Return `value` as TOML on one line."""
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{json.dumps(key)} = {_toml(inside)}' for key, inside in value.items())}}}"
     if isinstance(value, list | tuple):

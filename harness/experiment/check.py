@@ -1,4 +1,4 @@
-"""Checks a table against its pydantic model and says in English what is wrong."""
+"""Check a table against its pydantic model and describe the problems in English."""
 
 import math
 import re
@@ -12,9 +12,9 @@ from harness.model import CpuLists
 
 M = TypeVar("M", bound=BaseModel)
 Table = dict[str, Any]
-Fault = Mapping[str, Any]  # an error of pydantic's, or one of ours in its form: loc, type, input and perhaps ctx
+Fault = Mapping[str, Any]  # an error in pydantic's form: loc, type, input and perhaps ctx
 
-# What a value must be instead, by pydantic's name for the error.
+# The expected value, by pydantic's type of the error.
 WANTED = {
     "bool_type": "true or false",
     "dict_type": "a table",
@@ -35,23 +35,23 @@ WANTED = {
     "too_short": "a list that is not empty",
     "tuple_type": "a list",
 }
-# What a text that does not match its pattern must be instead, by its key.
+# The expected text, by its key, if it does not match its pattern.
 WANTED_TEXT = {
-    "rate": 'a number of requests per second, or a part of what the slowest arm can do, like "70%"',
+    "rate": 'a number of requests per second, or a percentage of the capacity of the slowest arm, like "70%"',
     "name": 'made of letters, digits, ".", "_" and "-", and begin with a letter or a digit',
-    "path": 'a path that begins with "/" and has nothing that a URL must escape, like "/bytes/100"',
+    "path": 'a path that begins with "/" and has no characters that a URL must escape, like "/bytes/100"',
 }
 NEVER_TEXT = {"true or false", "a whole number", "a number"}
 
 
 def sound(model: type[M], table: Mapping[str, object]) -> M:
-    """What is right in `table`, with defaults in place of what is wrong."""
+    """Return the model of the valid keys of `table`, with defaults for the invalid ones."""
     wrong = {problem.place[0] for problem in table_problems(model, table)}
     return model.model_validate({key: value for key, value in table.items() if key not in wrong})
 
 
 def table_problems(model: type[BaseModel], table: Mapping[str, object]) -> Iterator[Problem]:
-    """What is wrong in `table`, one problem for each place; where the inside of a place is wrong, only that."""
+    """Yield the problems of `table`, one for each key path; of nested problems only the innermost."""
     faults: dict[Place, list[Fault]] = {}
     for fault in _faults(model, table):
         faults.setdefault(_place(fault["loc"]), []).append(fault)
@@ -70,7 +70,7 @@ def _faults(model: type[BaseModel], table: Mapping[str, object]) -> Sequence[Fau
 
 
 def _loose_numbers(model: type[BaseModel], table: Mapping[str, object]) -> Iterator[Fault]:
-    """What passes for a float and says no amount: true, "60", inf."""
+    """Yield values that pydantic accepts as a float but are no amount: true, "60", inf."""
     for key, value in table.items():
         if key not in model.model_fields or not _takes_float(model.model_fields[key].annotation):
             continue
@@ -85,12 +85,12 @@ def _takes_float(annotation: object) -> bool:
 
 
 def _is_percentage(key: str, value: str) -> bool:
-    """Whether the text is a rate that is well formed as a part of another."""
+    """Return whether `value` is a well-formed percentage of the key `rate`."""
     return key == "rate" and re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?%", value) is not None
 
 
 def _place(location: Place) -> Place:
-    """Where a fault is, without pydantic's names for the members of a union."""
+    """Return the path of a fault, without pydantic's names for the members of a union."""
     match location:
         case ("knobs" | "rate" as key, name, *_):
             return ("knobs", name) if key == "knobs" else (key,)
@@ -113,18 +113,18 @@ def _problem(place: Place, faults: Sequence[Fault], model: type[BaseModel]) -> P
 
 def _wanted(fault: Fault) -> str:
     if fault["type"] == "string_pattern_mismatch":
-        return WANTED_TEXT.get(fault["loc"][-1], "written in another way")
+        return WANTED_TEXT.get(fault["loc"][-1], "written differently")
     wanted = WANTED.get(fault["type"], "something else").format(**fault.get("ctx", {}))
     return wanted.replace("'", '"')
 
 
 def _remark(value: object, wanted: Sequence[str]) -> str:
-    """The end of the sentence, and a hint where the mistake is a common one."""
+    """Return the end of the sentence, with a hint for a common mistake."""
     if isinstance(value, str) and NEVER_TEXT.intersection(wanted):
         return ", not text."
     if isinstance(value, str):
         choices = re.findall(r'"([a-z]+)"', " ".join(wanted))
         return f".{guess(value, choices)}"
     if isinstance(value, dict) and "a table" not in wanted:
-        return '. A name that has dots is written in quotes, like "net.ipv4.tcp_sack".'
+        return '. Put a name with dots in quotes, like "net.ipv4.tcp_sack".'
     return "."

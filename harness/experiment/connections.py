@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from harness.model import Arm, Settings
 
-MOST_WAITING = 1000  # requests that a client at a rate lets wait at one time
-MOST_KEPT = 32  # of them, from a visit at a rate to the next: a stall opens hundreds, and every arm has its own
-FILES_OF_A_SERVER = 96  # logs, libraries, listening sockets, counters that are read
-ENDS = 2  # of a request at nginx: the client's and the application's
+MOST_WAITING = 1000  # pending requests of an open-loop client
+MOST_KEPT = 32  # idle connections of an open-loop arm between visits: a stall opens hundreds
+FILES_OF_A_SERVER = 96  # logs, libraries, listening sockets, counters
+ENDS = 2  # connections of a request at nginx: to the client and to the application
 
 
 def server_files(arms: Sequence[Arm]) -> int:
@@ -25,7 +25,7 @@ def open_connections(arms: Sequence[Arm]) -> int:
 
 
 def at_once(settings: Settings) -> int:
-    """Return the requests of one arm that are under way at one time."""
+    """Return the largest number of pending requests of an arm."""
     return MOST_WAITING if _is_paced(settings) else settings.connections
 
 

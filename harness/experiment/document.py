@@ -1,4 +1,4 @@
-"""Reads an experiment file into plain tables, with `--set` applied, and says what is wrong in each by itself."""
+"""Read an experiment file into tables, apply `--set`, and check each table by itself."""
 
 import copy
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ from harness.model import Design, Settings
 
 
 class Document(BaseModel):
-    """The tables of a file, whose contents nobody has looked at yet."""
+    """The tables of a file, with unchecked contents."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -33,7 +33,7 @@ class Document(BaseModel):
 
 
 def read_document(path: Path, overrides: Iterable[str]) -> Document:
-    """The file at `path` with each KEY.PATH=VALUE of `overrides` on top. Raises ConfigError."""
+    """Read the file at `path` and apply the `overrides` (KEY.PATH=VALUE). Raises ConfigError."""
     tables = {"name": path.stem, **read_toml(path)}
     override(tables, overrides)
     raise_all(nesting_problems(tables), ConfigError)
@@ -41,7 +41,7 @@ def read_document(path: Path, overrides: Iterable[str]) -> Document:
 
 
 def document_of(tables: Table) -> Document:
-    """Raises ConfigError where these are not the tables of an experiment, with what is wrong inside the others too."""
+    """Return `tables` as a document. Raises ConfigError with all problems, also those inside valid tables."""
     problems = list(value_problems(tables))
     rest = _without(tables, [problem.place for problem in problems])
     wrong_tables = list(table_problems(Document, rest))
@@ -53,7 +53,7 @@ def document_of(tables: Table) -> Document:
 
 
 def setting_problems(document: Document) -> Iterator[Problem]:
-    """What is wrong with each setting by itself, in the order of the file format."""
+    """Yield the problems of each setting by itself, in the order of the file format."""
     yield from _within(("arm",), _table_problems(document.arm))
     for name, table in document.arms.items():
         yield from _within(("arms", name), _table_problems(table))
@@ -62,12 +62,12 @@ def setting_problems(document: Document) -> Iterator[Problem]:
 
 
 def design_problems(document: Document) -> Iterator[Problem]:
-    """What is wrong with each key of `[design]` by itself."""
+    """Yield the problems of each key of `[design]` by itself."""
     yield from _within(("design",), table_problems(Design, document.design))
 
 
 def level_problems(key: str, level: object, place: Place) -> Iterator[Problem]:
-    """Why setting `key` cannot have the `level` that stands at `place`."""
+    """Yield why setting `key` cannot have the `level` at `place` of the file."""
     depth = 2 if "." in key else 1
     for problem in _table_problems(setting_table(key, level)):
         inside = problem.place[depth:]
@@ -75,11 +75,12 @@ def level_problems(key: str, level: object, place: Place) -> Iterator[Problem]:
 
 
 def is_setting(key: str) -> bool:
+    """Return whether `key` names a setting of an arm."""
     return key in Settings.model_fields or key.startswith("knobs.")
 
 
 def setting_table(key: str, value: object) -> Table:
-    """One setting as a table: `knobs.net.ipv4.tcp_sack` is a key of the table `knobs`."""
+    """Return one setting as a table: `knobs.net.ipv4.tcp_sack` is a key of the table `knobs`."""
     first, _, rest = key.partition(".")
     return {first: {rest: value}} if rest else {first: value}
 
@@ -106,8 +107,8 @@ def _within(place: Place, problems: Iterable[Problem]) -> Iterator[Problem]:
 
 
 def _without(tables: Table, places: Iterable[Place]) -> Table:
-    """A copy of `tables` without what stands at `places`, the last first: lists become shorter."""
-    rest = copy.deepcopy(tables)
+    """Return a copy of `tables` without the values at `places`."""
+    rest = copy.deepcopy(tables)  # delete from the end, because lists become shorter
     for *outer, last in reversed(list(places)):
         table: Any = rest
         for key in outer:

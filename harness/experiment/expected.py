@@ -1,4 +1,4 @@
-"""What an experiment knows of its settings beforehand: which are declared to do nothing, which touch TCP alone."""
+"""Find the settings that are declared to have no effect, and those that affect only TCP."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,22 +10,22 @@ KNOB = "knobs."
 
 
 def null_problems(arms: Sequence[Arm], design: Design) -> Iterator[Problem]:
-    """Which settings of `design.expect_null` no arms differ in."""
+    """Yield a problem for each setting of `design.expect_null` that has the same value in all arms."""
     varying = _varying(arms)
-    for place, name in enumerate(design.expect_null):
+    for index, name in enumerate(design.expect_null):
         if whole_name(name) not in varying:
             names = [key.removeprefix(KNOB) for key in varying]
-            text = f"no two arms differ in such a setting.{did_you_mean(name, names)}"
-            yield Problem(("design", "expect_null", place), name, text)
+            text = f"no two arms differ in this setting.{did_you_mean(name, names)}"
+            yield Problem(("design", "expect_null", index), name, text)
 
 
 def whole_name(name: str) -> str:
-    """As `[factors]` has it; a knob may be named without `knobs.`."""
+    """Return `name` as in `[factors]`: a knob may be given without `knobs.`."""
     return name if name in Settings.model_fields or name.startswith(KNOB) else f"{KNOB}{name}"
 
 
 def tcp_only(arms: Sequence[Arm]) -> tuple[str, ...]:
-    """The knobs that can touch nothing but TCP, as factors have them."""
+    """Return the knobs of the arms that can affect only TCP, named as in `[factors]`."""
     names = dict.fromkeys(name for arm in arms for name in arm.settings.knobs)
     return tuple(f"{KNOB}{name}" for name in of_tcp_alone(names))
 

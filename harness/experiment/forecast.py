@@ -1,4 +1,4 @@
-"""What a run is expected to take before anything was measured: its command from the first step to the exit."""
+"""Forecast the duration of a whole run before anything is measured."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from harness.experiment.schedule import expected_s, least_of, schedule_of
 from harness.experiment.trial import MIN_VISITING_S, PILOT_SHARE, needs_pilot
 from harness.model import Experiment, Schedule
 
-PROBE_S = 2.0  # to find out what the arms can do, where rates are parts of it
+PROBE_S = 2.0  # to measure capacities, for rates in percent
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The schedule, and the seconds of the whole command; of the least that makes sense, too."""
+    """The expected schedule, the seconds of the whole command, and the same for the minimal schedule."""
 
     schedule: Schedule
     seconds: float
@@ -22,7 +22,7 @@ class Forecast:
 
 
 def forecast_of(experiment: Experiment, slowness: float = 1.0) -> Forecast:
-    """Return what a small virtual machine needs for `experiment`, and `slowness` times that where others use it too."""
+    """Return the forecast for a small virtual machine that is slower by the factor `slowness`."""
     cost, budget_s = nominal_cost(experiment).times(slowness), experiment.design.budget_s
     starting_s = STARTING_S * slowness
     fewest_s = starting_s + _probe_s(experiment, cost) + _least_pilot_s(experiment, cost)
@@ -35,7 +35,7 @@ def forecast_of(experiment: Experiment, slowness: float = 1.0) -> Forecast:
 
 
 def _least_pilot_s(experiment: Experiment, cost: Cost) -> float:
-    """Of one session."""
+    """Return the seconds of a pilot of one session."""
     if not needs_pilot(experiment):
         return 0.0
     pacing_s = 0.0 if has_long_visits(experiment) else cost.round_s

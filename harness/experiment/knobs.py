@@ -1,4 +1,4 @@
-"""Why knobs cannot be had whatever the machine: names that say nothing, values that the knob knows to be wrong."""
+"""Check names and values of knobs, independently of the machine."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ SYSCTL = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_:-]+)+")
 
 
 def knob_problems(knobs: Mapping[str, KnobValue]) -> Iterator[Problem]:
-    """A name is a plug-in's or looks like a sysctl's; whether that sysctl exists is for the machine to say."""
+    """Yield unknown names and invalid values. Any name in the form of a sysctl is valid here."""
     ours = plugins.dotted_names(KNOBS)
     for name, value in knobs.items():
         place = ("knobs", name)
@@ -27,7 +27,7 @@ def knob_problems(knobs: Mapping[str, KnobValue]) -> Iterator[Problem]:
 
 
 def of_tcp_alone(names: Iterable[str]) -> Iterator[str]:
-    """Those of the knobs `names` that cannot touch what no TCP connection takes part in."""
+    """Yield the knobs that can affect only TCP connections."""
     ours = plugins.dotted_names(KNOBS)
     for name in names:
         touches = plugins.load_dotted(KNOBS, name, Knob).touches if name in ours else sysctl_touches(name)

@@ -1,4 +1,4 @@
-"""The ladder: which rungs there are, in their order, and which arm stands a rung lower than another."""
+"""Order the rungs of the ladder, and find the arm one rung below another."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,39 +14,41 @@ AGAINST = ("design", "against")
 
 
 def networks() -> list[str]:
-    """From the bottom up; of two that stand on the same rung, the one that comes first in the alphabet."""
+    """Return the network rungs from the bottom up; alphabetically on the same level."""
     return sorted(plugins.names(NETWORKS), key=lambda rung: (len(_lower(rung)), rung))
 
 
 def sandboxes() -> list[str]:
+    """Return the sandbox rungs."""
     return plugins.names(SANDBOXES)
 
 
 def rung_names(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Why rungs cannot be had by these names: (setting, sentence)."""
+    """Yield (setting, end of a sentence) for each unknown or repeated rung."""
     if settings.network not in networks():
         yield "network", f"there is no such rung.{did_you_mean(settings.network, networks())}"
     for name in dict.fromkeys(settings.sandbox):
         if name not in sandboxes():
             yield "sandbox", f"there is no such rung as {shown(name)}.{did_you_mean(name, sandboxes())}"
         elif settings.sandbox.count(name) > 1:
-            yield "sandbox", f"{shown(name)} stands there more than once. Once is enough."
+            yield "sandbox", f"{shown(name)} is listed more than once. Once is enough."
 
 
 def climbs(design: Design) -> bool:
-    """Whether each arm is compared with the one a rung lower."""
+    """Return whether each arm is compared with the one a rung below."""
     return design.against == BELOW
 
 
 def stands_on_a_rung(settings: Settings) -> bool:
+    """Return whether the settings include a rung above the host's network."""
     return settings.network != HOST or bool(settings.sandbox)
 
 
 def lower_arm(arm: Arm, arms: Sequence[Arm]) -> Arm | None:
-    """What `arm` is compared with; None at the bottom, and where there is none like it in everything else.
+    """Return the arm that `arm` is compared with; None at the bottom, or if all other arms differ in more than rungs.
 
-    On a network rung that is the nearest rung below among the arms; under one sandbox rung, the same network without
-    it; under several, which are the whole that is held against its parts, the bottom.
+    A network rung is compared with the nearest rung below it; one sandbox rung with the same network without it;
+    several sandbox rungs, which are compared with the sum of their parts, with the bottom.
     """
     settings = arm.settings
     if not settings.sandbox:
@@ -55,11 +57,11 @@ def lower_arm(arm: Arm, arms: Sequence[Arm]) -> Arm | None:
 
 
 def ladder_problems(arms: Sequence[Arm], design: Design) -> Iterator[Problem]:
-    """Why arms cannot be compared with those a rung lower."""
+    """Yield a problem for each arm on a rung without an arm below it."""
     if not climbs(design):
         return
     if not any(stands_on_a_rung(arm.settings) for arm in arms):
-        text = 'no arm stands on a rung. Give arms a network or a sandbox, like network = "veth", or name an arm.'
+        text = 'no arm is on a rung. Give arms a network or a sandbox, like network = "veth", or name an arm.'
         yield Problem(AGAINST, BELOW, text)
     for arm in arms:
         if stands_on_a_rung(arm.settings) and lower_arm(arm, arms) is None:
@@ -67,21 +69,22 @@ def ladder_problems(arms: Sequence[Arm], design: Design) -> Iterator[Problem]:
 
 
 def _lower(network: str) -> list[str]:
-    """The rungs below `network`, the nearest first."""
+    """Return the rungs below `network`, the nearest first."""
     below = plugins.load(NETWORKS, network, NetworkRung).below
     return [below, *_lower(below)] if below else []
 
 
 def _at(settings: Settings, network: str) -> Settings:
-    """The same on another network, and under nothing. On the host's network there is no leg to choose."""
+    """Return `settings` on another network without a sandbox; the leg is the default on the host's network."""
     leg = settings.network_leg if network != HOST else "hop"
     return settings.model_copy(update={"network": network, "network_leg": leg, "sandbox": ()})
 
 
 def _first(arms: Sequence[Arm], wanted: Sequence[Settings]) -> Arm | None:
-    """The first of `wanted` that any arm has."""
+    """Return the arm with the first of the `wanted` settings that any arm has."""
     free = [arm for arm in arms if not arm.settings.sandbox]
-    return next((arm for one in wanted for arm in free if _at(arm.settings, arm.settings.network) == one), None)
+    matches = (arm for settings in wanted for arm in free if _at(arm.settings, arm.settings.network) == settings)
+    return next(matches, None)
 
 
 def _nothing_below(arm: Arm) -> str:
@@ -89,6 +92,6 @@ def _nothing_below(arm: Arm) -> str:
     network = settings.network if len(settings.sandbox) == 1 else HOST
     without = " and no sandbox" if settings.sandbox else ""
     return (
-        f"nothing stands below {arm.name!r}: no arm with network = {shown(network)}{without} is like it in everything "
-        "else. Add it, or name an arm."
+        f"there is no rung below {arm.name!r}: no arm with network = {shown(network)}{without} has the same other "
+        "settings. Add it, or name an arm."
     )

@@ -1,17 +1,15 @@
-"""An experiment without the arms that a machine cannot have: the rest is measured, and what is missing is told."""
+"""Remove the arms that this machine cannot run from an experiment, and report them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.experiment.pairs import control_of
+from harness.experiment.pairs import Pair, control_of
 from harness.model import Arm, Experiment
-
-Pair = tuple[str, str]
 
 
 def without(experiment: Experiment, reasons: Mapping[str, str]) -> Experiment:
-    """`reasons` say, by arm, why it cannot be had; they are kept in `left_out`, but for the control's.
+    """Return the experiment without the arms of `reasons`, which `left_out` then holds, except the control's.
 
-    Whoever was compared with such an arm is compared with what that was compared with.
+    An arm whose reference is removed is compared with the reference of that reference.
     """
     arms = [arm for arm in experiment.arms if arm.name not in reasons]
     pairs = list(_pairs(experiment, reasons))
@@ -24,7 +22,7 @@ def without(experiment: Experiment, reasons: Mapping[str, str]) -> Experiment:
 
 
 def sentences(left_out: Mapping[str, str]) -> list[str]:
-    """One for each reason, with all its arms."""
+    """Return a sentence for each reason, with all its arms."""
     arms_of: dict[str, list[str]] = {}
     for arm, reason in left_out.items():
         arms_of.setdefault(reason, []).append(arm)

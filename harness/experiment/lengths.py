@@ -1,33 +1,31 @@
-"""How long visits are: a few requests by our client, or what a tool, a rate or many connections ask for."""
+"""Choose the length of visits, depending on the client, rates and connections."""
 
 from harness.experiment.limits import CLIENT
 from harness.model import Experiment, Settings
 
 LEAST_PER_CONNECTION = 4  # timed requests of a visit with many connections
-PACED_S = 0.25  # the least that is timed of a visit at a rate
-NOMINAL_PACED = 300  # requests of such a visit
-PACED_BURST = 250  # of an arm without a rate beside others that have one
+PACED_S = 0.25  # shortest timed part of a visit at a rate
+NOMINAL_PACED = 300  # requests of a visit at a rate
+PACED_BURST = 250  # requests of an arm without a rate, if other arms have one
 
 
 def has_tools(experiment: Experiment) -> bool:
+    """Return whether any arm has an external load tool."""
     return any(arm.settings.tool != CLIENT for arm in experiment.arms)
 
 
 def is_paced(experiment: Experiment) -> bool:
-    """Whether requests of any arm are sent at a rate: then the long visits of that arm set the measure for all."""
+    """Return whether requests of any arm are sent at a rate; then the visits of all arms are long."""
     return any(arm.settings.rate for arm in experiment.arms)
 
 
 def has_long_visits(experiment: Experiment) -> bool:
-    """Whether bursts of a few requests, as a pilot chooses them, would be lost among those of other arms."""
+    """Return whether visits are too long for a pilot to choose the length of bursts."""
     return has_tools(experiment) or is_paced(experiment)
 
 
 def visit_lengths(experiment: Experiment) -> tuple[int, int]:
-    """(settle, burst): what the file says, or what suits the tools: a run of an outside tool is a burst by itself.
-
-    Where our client is one of several tools, its bursts are as long as their runs, and so beside requests at a rate.
-    """
+    """Return (settle, burst) of the file, or defaults: our client's bursts are as long as the visits of other tools."""
     settle, burst = _usual_lengths(experiment)
     design = experiment.design
     return (
@@ -44,7 +42,7 @@ def _usual_lengths(experiment: Experiment) -> tuple[int, int]:
 
 
 def timed_requests(settings: Settings, burst: int) -> int:
-    """How many requests a visit times, which is more than a burst where that would be too few."""
-    paced = PACED_S * settings.rate if isinstance(settings.rate, float) else NOMINAL_PACED
-    crowded = LEAST_PER_CONNECTION * settings.connections if settings.connections > 1 else 0
-    return max(burst, round(paced), crowded)
+    """Return the number of timed requests of a visit: at least `burst`, more with a rate or many connections."""
+    at_rate = PACED_S * settings.rate if isinstance(settings.rate, float) else NOMINAL_PACED
+    concurrent = LEAST_PER_CONNECTION * settings.connections if settings.connections > 1 else 0
+    return max(burst, round(at_rate), concurrent)

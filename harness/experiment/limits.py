@@ -1,4 +1,4 @@
-"""What no arm can be: names that do not exist, settings that exclude each other, settings that cannot be had yet."""
+"""Check the settings of arms: unknown names, values out of range, settings that exclude each other."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,14 +13,14 @@ from harness.experiment.wording import Problem, did_you_mean, shown
 from harness.model import Arm, LoadTool, Settings
 
 CLIENT = "client"
-MOST_CONNECTIONS = 1000  # nginx has 8192 for all arms, and a request takes two of them
+MOST_CONNECTIONS = 1000  # nginx has 8192 for all arms, and a request needs two
 TOOLS = "harness.load.tools"
-LEAST_QUOTA_CPUS = 0.01  # that the kernel takes: 1 ms of each 100
-LONGEST_BODY_BYTES = 3000  # that a parameter of nginx.conf can hold
+LEAST_QUOTA_CPUS = 0.01  # the kernel's minimum: 1 ms of each 100
+LONGEST_BODY_BYTES = 3000  # the longest parameter in nginx.conf
 
 
 def setting_limits(table: Mapping[str, object]) -> Iterator[Problem]:
-    """Why single settings of `table` cannot be had; those of a wrong type are left out."""
+    """Yield the problems of single settings of `table`, except those of a wrong type."""
     settings = sound(Settings, table)
     for key, text in (*_unknown_names(settings), *_misspelt(settings), *_quota(settings)):
         yield Problem((key,), table[key], text)
@@ -29,7 +29,7 @@ def setting_limits(table: Mapping[str, object]) -> Iterator[Problem]:
 
 
 def arm_problems(arms: Sequence[Arm]) -> Iterator[str]:
-    """Why settings of one arm exclude each other: one sentence for all arms that have them."""
+    """Yield a sentence for each conflict between settings of an arm, with all arms that have it."""
     arms_of: dict[str, list[str]] = {}
     for arm in arms:
         for problem in _impossible(arm.settings):
@@ -37,8 +37,8 @@ def arm_problems(arms: Sequence[Arm]) -> Iterator[str]:
     limited = [arm.name for arm in arms if arm.settings.p99_limit_ms]
     if 0 < len(limited) < len(arms):
         yield (
-            f"p99_limit_ms is set for {', '.join(map(repr, limited))} only: a run looks for the capacity of all its "
-            "arms, or of none. Move it to [arm], or take it out."
+            f"p99_limit_ms is set for {', '.join(map(repr, limited))} only: a run searches the capacity of all arms "
+            "or of none. Move it to [arm], or remove it."
         )
     for problem, names in arms_of.items():
         yield f"{'Arm' if len(names) == 1 else 'Arms'} {', '.join(map(repr, names))}: {problem}"
@@ -56,7 +56,7 @@ def _unknown_names(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _quota(settings: Settings) -> Iterator[tuple[str, str]]:
     if 0 < settings.cpu_quota < LEAST_QUOTA_CPUS:
-        yield "cpu_quota", f"the kernel takes {LEAST_QUOTA_CPUS} at least. Give more, or 0 for none."
+        yield "cpu_quota", f"the kernel's minimum is {LEAST_QUOTA_CPUS}. Give more, or 0 for none."
 
 
 def _misspelt(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -64,15 +64,15 @@ def _misspelt(settings: Settings) -> Iterator[tuple[str, str]]:
     if not (module and (attribute or not colon)):
         yield "app", "write it as module:name, like app.main:app."
     if isinstance(settings.rate, str) and not float(settings.rate.rstrip("%")):
-        yield "rate", "must be more than 0 %. For each request after the answer to the one before, write rate = 0."
+        yield "rate", "must be more than 0 %. To send each request after the previous answer, write rate = 0."
     if settings.url and (text := url_problem(settings.url)):
         yield "url", text
 
 
 def sized(path: str) -> int | None:
-    """The bytes that a path like /bytes/100 asks for."""
-    found = re.fullmatch(r"/bytes/(\d{1,8})(?:\?.*)?", path)
-    return int(found[1]) if found else None
+    """Return the size of the body that a path like /bytes/100 requests; None for other paths."""
+    match = re.fullmatch(r"/bytes/(\d{1,8})(?:\?.*)?", path)
+    return int(match[1]) if match else None
 
 
 def _impossible(settings: Settings) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _impossible(settings: Settings) -> Iterator[str]:
 
 
 def _tool_limits(settings: Settings) -> Iterator[str]:
-    """Why an outside tool cannot have these settings."""
+    """Yield why an external tool does not support these settings."""
     if not settings.tool_seconds and settings.connections > settings.tool_requests:
         yield (
             f"connections = {settings.connections} excludes tool_requests = {settings.tool_requests}, because each "
@@ -107,7 +107,7 @@ def _tool_limits(settings: Settings) -> Iterator[str]:
 
 
 def _broken_chain(settings: Settings) -> Iterator[str]:
-    """Why this much of the chain cannot be had with the other settings."""
+    """Yield conflicts of `chain` with other settings."""
     without_nginx = settings.chain in ("app-direct", "floor")
     chain = f"chain = {shown(settings.chain)}"
     if without_nginx and settings.tls:
@@ -115,7 +115,7 @@ def _broken_chain(settings: Settings) -> Iterator[str]:
     if without_nginx and settings.tool != CLIENT and settings.transport != "tcp":
         yield (
             f"{chain} over transport = {shown(settings.transport)} excludes tool = {shown(settings.tool)}, which "
-            f"cannot ask a Unix socket. Set tool to {shown(CLIENT)}."
+            f"does not support Unix sockets. Set tool to {shown(CLIENT)}."
         )
     if settings.chain == "floor" and settings.tool != CLIENT and settings.client_keepalive:
         yield (
@@ -127,56 +127,56 @@ def _broken_chain(settings: Settings) -> Iterator[str]:
     if settings.chain == "proxy-only" and (sized(settings.path) or 0) > LONGEST_BODY_BYTES:
         yield (
             f"{chain} excludes path = {shown(settings.path)}, because nginx answers at most {LONGEST_BODY_BYTES} "
-            "bytes by itself. Ask for less."
+            "bytes by itself. Request less."
         )
 
 
 def _broken_rung(settings: Settings) -> Iterator[str]:
-    """Why nothing lies on the way that the other settings leave."""
+    """Yield a conflict of `network` with a chain that does not include its connection."""
     needs = ("full", "proxy-only") if settings.network_leg == "front" else ("full",)
     if settings.network != "host" and settings.chain not in needs:
         between = "the client and nginx" if settings.network_leg == "front" else "nginx and the app"
         yield (
-            f"chain = {shown(settings.chain)} excludes network = {shown(settings.network)}, because that lies between "
+            f"chain = {shown(settings.chain)} excludes network = {shown(settings.network)}, which is between "
             f"{between}. Leave one of them out."
         )
 
 
 def _broken_service(settings: Settings) -> Iterator[str]:
-    """Why a service cannot be asked in this way; a url that says nothing is told elsewhere."""
+    """Yield conflicts of a valid `url` with other settings."""
     if not settings.url or url_problem(settings.url):
         return
-    url, asked = parsed(settings.url), f"url = {shown(settings.url)}"
+    url, given = parsed(settings.url), f"url = {shown(settings.url)}"
     if url.socket and settings.tool != CLIENT:
         yield (
-            f"{asked} excludes tool = {shown(settings.tool)}, which cannot ask a Unix socket. "
+            f"{given} excludes tool = {shown(settings.tool)}, which does not support Unix sockets. "
             f"Set tool to {shown(CLIENT)}."
         )
     if settings.authority and not url.tls:
-        yield f"{asked} excludes authority = {shown(settings.authority)}, which only https needs. Leave it out."
+        yield f"{given} excludes authority = {shown(settings.authority)}, which only https needs. Leave it out."
     if settings.pids and settings.cgroup:
         yield (
-            f"pids = {shown(settings.pids)} excludes cgroup = {shown(settings.cgroup)}: both say whose CPU time is "
-            "read. Keep one of them."
+            f"pids = {shown(settings.pids)} excludes cgroup = {shown(settings.cgroup)}: both select the processes "
+            "whose CPU time is read. Keep one of them."
         )
 
 
 def _broken_load(settings: Settings) -> Iterator[str]:
-    """Why requests cannot be sent in this way with the other settings."""
-    ways = {
+    """Yield conflicts of the settings that decide when requests are sent."""
+    modes = {
         "connections": settings.connections if settings.connections > 1 else 0,
         "rate": settings.rate,
         "p99_limit_ms": settings.p99_limit_ms,
     }
-    asked = [f"{key} = {shown(value)}" for key, value in ways.items() if value]
-    if len(asked) > 1:
+    given = [f"{key} = {shown(value)}" for key, value in modes.items() if value]
+    if len(given) > 1:
         yield (
-            f"{' excludes '.join(asked)}: connections are how many requests wait at any time, a rate is how many are "
-            "sent however many wait, and p99_limit_ms is a search for a rate. Keep one of them."
+            f"{' excludes '.join(given)}: connections fixes the number of pending requests (closed loop), rate fixes "
+            "the number sent per second (open loop), and p99_limit_ms searches a rate. Keep one of them."
         )
-    if asked and settings.chain == "floor":
-        yield f'{asked[0]} excludes chain = "floor", whose bare server serves one connection at a time.'
+    if given and settings.chain == "floor":
+        yield f'{given[0]} excludes chain = "floor", whose bare server serves one connection at a time.'
     if (settings.rate or settings.p99_limit_ms) and settings.tool != CLIENT:
-        yield f"{asked[-1]} excludes tool = {shown(settings.tool)}: only barehop's own client sends at a rate."
+        yield f"{given[-1]} excludes tool = {shown(settings.tool)}: only barehop's own client supports rates."
     if settings.connections > MOST_CONNECTIONS:
-        yield f"connections = {settings.connections} is more than nginx takes here, which is {MOST_CONNECTIONS}."
+        yield f"connections = {settings.connections} is more than nginx's limit here, which is {MOST_CONNECTIONS}."

@@ -1,15 +1,15 @@
-"""Whether the tables of a file are of a size that anybody would write, whatever they are for."""
+"""Limit the size and the depth of the tables of a file."""
 
 from collections.abc import Iterator, Mapping
 
 from harness.experiment.wording import Place, written
 
-DEEPEST = 8  # tables in tables; an experiment has four
+DEEPEST = 8  # nested tables; an experiment has four
 MOST_ENTRIES = 1000  # of a list or a table
 
 
 def nesting_problems(tables: Mapping[str, object]) -> Iterator[str]:
-    """Yield a sentence for the first list or table that is too long or too deep; nothing is recursive here."""
+    """Yield a sentence for the first list or table that is too long or too deep, without recursion."""
     waiting: list[tuple[Place, object]] = [((), tables)]
     while waiting:
         place, value = waiting.pop()

@@ -1,4 +1,4 @@
-"""`--set KEY.PATH=VALUE`: overrides a key of the experiment file for one invocation."""
+"""Apply `--set KEY.PATH=VALUE` to the tables of an experiment file."""
 
 import tomllib
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ Assignment = tuple[list[str], object]
 
 
 def override(tables: Table, overrides: Iterable[str]) -> None:
-    """Change `tables` as each KEY.PATH=VALUE says. Raises ConfigError with all that are not of that form."""
+    """Apply each KEY.PATH=VALUE to `tables`. Raises ConfigError with all that do not have this form."""
     assignments = {text: _assignment(text) for text in overrides}
     raise_all((_refusal(text) for text, assignment in assignments.items() if assignment is None), ConfigError)
     for keys, value in filter(None, assignments.values()):
@@ -34,7 +34,7 @@ def _assignment(text: str) -> Assignment | None:
 
 
 def _keys(text: str) -> list[str]:
-    """The keys of a path, outermost first. Raises ValueError where `text` is not exactly one path."""
+    """Return the keys of a path, outermost first. Raises ValueError unless `text` is exactly one path."""
     keys: list[str] = []
     inside: Any = tomllib.loads(f"{text} = 0")
     while isinstance(inside, dict):
@@ -44,7 +44,7 @@ def _keys(text: str) -> list[str]:
 
 
 def _value(text: str) -> object:
-    """A TOML value, or else a plain word."""
+    """Return `text` as a TOML value, or unchanged if it is none."""
     try:
         tables = tomllib.loads(f"value = {text}")
     except ValueError:

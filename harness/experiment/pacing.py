@@ -1,18 +1,18 @@
-"""How long the next session of a run may take, from the time left: shorter visits first, then fewer sessions."""
+"""Fit the next session of a run into the time left: first with shorter visits, then with fewer sessions."""
 
 from dataclasses import dataclass
 
 from harness.experiment.schedule import MIN_SESSIONS
 from harness.model import Schedule
 
-SHORTER = 0.5  # of its planned visits, before a session is given up instead
+SHORTER = 0.5  # share of the planned visits, below which a session is dropped instead
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a run is: sessions that are done, seconds that are left, and what a session and a round take.
+    """The progress of a run: finished sessions, seconds left, and the seconds of a session without visits and a round.
 
-    `session_s` is beside the visits. At least `promised` sessions are made, however long they take.
+    At least `promised` sessions are made, however long they take.
     """
 
     done: int
@@ -23,9 +23,9 @@ class Position:
 
 
 def next_schedule(schedule: Schedule, at: Position) -> Schedule | None:
-    """Return the schedule of the next session; None where it would not end in time.
+    """Return the schedule of the next session; None if it would not end in time.
 
-    Only time decides, and never what was measured.
+    The decision depends only on time, never on the results.
     """
     least_s = schedule.fewest_rounds * at.round_s
     if at.left_s < at.session_s + least_s and at.done >= at.promised:
@@ -37,7 +37,7 @@ def next_schedule(schedule: Schedule, at: Position) -> Schedule | None:
 
 
 def _sessions_left(schedule: Schedule, at: Position) -> int:
-    """As many as have half of their visits, up to those planned; but 8 of the run."""
+    """Return how many more sessions fit with half of their visits: at most those planned, at least 8 in the run."""
     assert schedule.visiting_s is not None
     fitting = int(at.left_s / (at.session_s + SHORTER * schedule.visiting_s))
     fewest = min(max(MIN_SESSIONS, at.promised), schedule.sessions)

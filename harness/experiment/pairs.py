@@ -1,4 +1,4 @@
-"""Which arm is compared with which, and which one is the control."""
+"""Pair each arm with its reference, and make the control."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,11 +14,11 @@ Level = dict[str, Any]  # one setting and its value
 
 
 def against_problems(arms: Sequence[Arm], design: Design) -> Iterator[Problem]:
-    """Why `design.against` is neither one of these arms, nor the rung below, nor a level of a setting."""
+    """Yield why `design.against` is neither one of these arms, nor the rung below, nor a level of a setting."""
     against, names = design.against, [arm.name for arm in arms]
     if climbs(design):
         if BELOW in names:
-            yield Problem(AGAINST, BELOW, "this means the rung below each arm. Call the arm of that name another name.")
+            yield Problem(AGAINST, BELOW, "this means the rung below each arm. Rename the arm of that name.")
         return
     if isinstance(against, str):
         if against and names and against not in names:
@@ -27,7 +27,7 @@ def against_problems(arms: Sequence[Arm], design: Design) -> Iterator[Problem]:
             yield Problem(AGAINST, against, f"there is no such arm. {text}")
         return
     if len(against) != 1:
-        yield Problem(AGAINST, against, 'name exactly one setting and its level, like { transport = "tcp" }.')
+        yield Problem(AGAINST, against, 'give exactly one setting and its level, like { transport = "tcp" }.')
         return
     key, level = next(iter(against.items()))
     if is_setting(key):
@@ -37,22 +37,22 @@ def against_problems(arms: Sequence[Arm], design: Design) -> Iterator[Problem]:
 
 
 def _levels_called(word: str, arms: Sequence[Arm]) -> Iterator[str]:
-    """Yield how to compare with the arms in which a setting that differs between arms is at a level called `word`."""
+    """Yield a hint for each setting that differs between arms and has a level called `word`."""
     for key in Settings.model_fields:
         levels = {level_name(level): level for arm in arms if (level := getattr(arm.settings, key)) is not None}
         if word in levels and len(levels) > 1:
-            yield f"To compare with the arms of that {key}, write against = {shown({key: levels[word]})}."
+            yield f"To compare with the arms with that {key}, write against = {shown({key: levels[word]})}."
 
 
 def pair_problems(names: Sequence[str], design: Design) -> Iterator[Problem]:
-    """Why `design.pairs` are not pairs of these arms."""
+    """Yield why `design.pairs` are not pairs of these arms."""
     if design.pairs and design.against:
-        text = "design.pairs says already what is compared with what. Keep one of them."
+        text = "excludes design.pairs, which also defines what is compared. Keep one of them."
         yield Problem(AGAINST, design.against, text)
     for number, pair in enumerate(design.pairs):
         place = ("design", "pairs", number)
         if len(pair) != 2 or pair[0] == pair[1] or pair in design.pairs[:number]:
-            yield Problem(place, pair, "write two arms, the compared one and then its reference, and each pair once.")
+            yield Problem(place, pair, "write two different arms, [arm, reference], and each pair once.")
             continue
         for name in pair:
             if name not in names:
@@ -60,7 +60,7 @@ def pair_problems(names: Sequence[str], design: Design) -> Iterator[Problem]:
 
 
 def counterpart_problems(arms: Sequence[Arm], design: Design) -> Iterator[Problem]:
-    """Which arms have nothing to be compared with where `design.against` is a level, or the rung below."""
+    """Yield a problem for each arm without a reference, if `design.against` is a level or the rung below."""
     against = design.against
     yield from ladder_problems(arms, design)
     if isinstance(against, str):
@@ -75,12 +75,12 @@ def counterpart_problems(arms: Sequence[Arm], design: Design) -> Iterator[Proble
     else:
         alone = [arm.name for arm in arms if _counterpart(arm, arms, against) is None]
         for name in alone:
-            text = f"no arm with this level differs from {name!r} in nothing else. Add it, or name an arm."
+            text = f"no arm with this level has all other settings of {name!r}. Add it, or name an arm."
             yield Problem(AGAINST, against, text)
 
 
 def pairs_of(arms: Sequence[Arm], design: Design) -> list[Pair]:
-    """(arm, against) for each comparison, as `design.pairs` says or in the order of the arms."""
+    """Return (arm, reference) for each comparison, from `design.pairs` or in the order of the arms."""
     if design.pairs:
         return [(pair[0], pair[1]) for pair in design.pairs]
     against = design.against
@@ -94,13 +94,13 @@ def pairs_of(arms: Sequence[Arm], design: Design) -> list[Pair]:
 
 
 def control_of(arms: Sequence[Arm], pairs: Sequence[Pair]) -> Arm:
-    """The reference of the first comparison, a second time."""
+    """Return the control: a copy of the reference of the first comparison."""
     reference = next(arm for arm in arms if arm.name == pairs[0][1])
     return Arm(name=CONTROL, settings=reference.settings, control_of=reference.name)
 
 
 def _counterpart(arm: Arm, arms: Sequence[Arm], against: Level) -> Arm | None:
-    """The arm that has the level and is like `arm` in everything else."""
+    """Return the arm that has the level and otherwise the settings of `arm`."""
     wanted = _at(arm, against)
     return next((other for other in arms if other.settings == wanted), None)
 

@@ -1,4 +1,4 @@
-"""Why a plan that was read cannot be what barehop wrote: it names what is not there, or contradicts itself."""
+"""Check a stored plan for contradictions and unknown arms."""
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -79,7 +79,7 @@ def _unknown(where: str, names: Iterable[str], experiment: Experiment) -> Iterat
 
 
 def shown(value: object) -> str:
-    """Return a value of a file on one short line; a number of thousands of digits has no decimal form."""
+    """Return `value` on one short line; Python refuses to print numbers of thousands of digits."""
     if isinstance(value, int) and value.bit_length() > 64:
         return "a huge number"
     text = repr(value)

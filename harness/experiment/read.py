@@ -1,4 +1,4 @@
-"""An experiment file becomes an Experiment, or one ConfigError that says every problem."""
+"""Read an experiment file as an Experiment, or raise one ConfigError with all problems."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,26 +19,25 @@ PATHS = ("app_dir", "authority")  # settings that are paths
 
 
 def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
-    """The experiment at `path` with `overrides` (KEY.PATH=VALUE) on top. Raises ConfigError."""
+    """Return the experiment at `path` with `overrides` (KEY.PATH=VALUE) applied. Raises ConfigError."""
     try:
         return from_here(experiment_of(read_document(path, overrides)))
     except RecursionError:
-        raise ConfigError(f"{path} is nested too deeply. An experiment needs tables in tables and no more.") from None
+        raise ConfigError(f"{path} is nested too deeply. An experiment needs only tables within tables.") from None
 
 
 def from_here(experiment: Experiment) -> Experiment:
-    """The same with absolute paths, so that it can be continued from another directory."""
+    """Return the experiment with absolute paths, so that it can be resumed from another directory."""
     return experiment.model_copy(update={"arms": tuple(map(_with_whole_path, experiment.arms))})
 
 
 def _with_whole_path(arm: Arm) -> Arm:
-    given = {key: path for key in PATHS if (path := getattr(arm.settings, key))}
-    whole = {key: str(Path(path).absolute()) for key, path in given.items()}
-    return arm.model_copy(update={"settings": arm.settings.model_copy(update=whole)}) if whole else arm
+    paths = {key: str(Path(path).absolute()) for key in PATHS if (path := getattr(arm.settings, key))}
+    return arm.model_copy(update={"settings": arm.settings.model_copy(update=paths)}) if paths else arm
 
 
 def experiment_of(document: Document) -> Experiment:
-    """Raises ConfigError with everything that is wrong inside the tables of `document`."""
+    """Build the experiment. Raises ConfigError with all problems inside the tables of `document`."""
     design = sound(Design, document.design)
     if too_many := list(count_problems(document, design)):
         raise_all([*too_many, *map(str, setting_problems(document)), *map(str, design_problems(document))], ConfigError)
@@ -64,12 +63,15 @@ def experiment_of(document: Document) -> Experiment:
 
 
 def _runs(document: Document, design: Design) -> list[Run]:
-    """None without a screen, or where its factors make none."""
+    """Return the runs of a screen; an empty list without a valid screen."""
     return runs_of(document, design) if design.screen and not list(screen_problems(document, design)) else []
 
 
 def _problems(document: Document, arms: Sequence[Arm], design: Design) -> Iterator[str]:
-    """`arms` and `design` are what is right in the document; with a wrong setting, nobody knows who differs in what."""
+    """Yield all problems; `arms` and `design` are made of the valid keys.
+
+    Whether arms have counterparts is checked only if all settings are valid.
+    """
     names = [arm.name for arm in arms]
     settings = [*setting_problems(document), *service_problems(document), *screen_problems(document, design)]
     against = [*against_problems(arms, design), *pair_problems(names, design)]

@@ -1,4 +1,4 @@
-"""Which requests cannot be sent: a Host, headers or a body that HTTP, nginx or gunicorn does not let through."""
+"""Check the requests: a Host, headers and a body that HTTP, nginx and gunicorn accept."""
 
 import re
 from collections.abc import Iterator
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from harness.experiment.wording import Place, shown
 from harness.model import Settings
 
-MOST_HEADERS = 90  # gunicorn takes 100 with those that clients and nginx add
-MOST_HEADER_BYTES = 48_000  # uvicorn takes 65536 with the rest of the request's head
-MOST_BODY_BYTES = 1_000_000  # nginx takes 1 MiB
+MOST_HEADERS = 90  # gunicorn accepts 100, with those that clients and nginx add
+MOST_HEADER_BYTES = 48_000  # uvicorn accepts 65536, with the rest of the request's head
+MOST_BODY_BYTES = 1_000_000  # nginx accepts 1 MiB
 LONGEST_HOST = 255
 _NAME = re.compile(r"[A-Za-z0-9-]+")
 _VALUE = re.compile(r"[!-~]([ -~\t]*[!-~])?")
@@ -18,18 +18,18 @@ OF_A_CLIENT = {
     "connection": "Set client_keepalive instead",
     "keep-alive": "Set client_keepalive instead",
     "proxy-connection": "Set client_keepalive instead",
-    "content-length": "Leave it out: it is the length of body",
+    "content-length": "Leave it out: it is set to the length of body",
     "transfer-encoding": "Leave it out: body is sent with its length",
     "expect": "Leave it out: clients send the body at once",
     "upgrade": "Leave it out: each request is answered in HTTP/1.x",
-    "te": "Leave it out: trailers are not read",
+    "te": "Leave it out: trailers are ignored",
     "trailer": "Leave it out: body is sent without trailers",
     "x-barehop-upstream": "Leave it out: barehop proves by it which server answered",
 }
 
 
 def request_problems(settings: Settings) -> Iterator[tuple[Place, object, str]]:
-    """Yield (place, value, end of the sentence) for what cannot be sent of each setting by itself."""
+    """Yield (place, value, end of a sentence) for each setting that cannot be sent."""
     if settings.host and (len(settings.host) > LONGEST_HOST or not _HOST.fullmatch(settings.host)):
         yield (
             ("host",),
@@ -46,12 +46,12 @@ def request_problems(settings: Settings) -> Iterator[tuple[Place, object, str]]:
         yield (
             ("body",),
             settings.body,
-            f"has {body_bytes} bytes; nginx takes {MOST_BODY_BYTES} at most here. Send less.",
+            f"has {body_bytes} bytes; nginx accepts at most {MOST_BODY_BYTES} here. Send less.",
         )
 
 
 def broken_request(settings: Settings) -> Iterator[str]:
-    """Yield why a request cannot be sent with the other settings."""
+    """Yield conflicts of `body` with other settings."""
     if settings.body and settings.method == "GET":
         yield f'body = {_short(settings.body)} excludes method = "GET", whose requests have none. Set method to "POST".'
     if settings.body and settings.chain == "floor":
@@ -59,7 +59,7 @@ def broken_request(settings: Settings) -> Iterator[str]:
 
 
 def header_bytes(settings: Settings) -> int:
-    """Return the bytes that `headers` are on the wire."""
+    """Return the size of `headers` on the wire."""
     return sum(len(name) + len(value) + len(": \r\n") for name, value in settings.headers.items())
 
 
@@ -67,7 +67,7 @@ def _header_problem(name: str, value: str) -> str:
     if not _NAME.fullmatch(name):
         return 'the name of a header has letters, digits and "-" only; nginx drops others.'
     if name.lower() in OF_A_CLIENT:
-        return f"clients write this header themselves. {OF_A_CLIENT[name.lower()]}."
+        return f"clients set this header themselves. {OF_A_CLIENT[name.lower()]}."
     if not _VALUE.fullmatch(value):
         return "the value of a header is visible ASCII on one line, without blanks at its ends."
     return ""
@@ -77,12 +77,12 @@ def _amount_problem(headers: dict[str, str]) -> str:
     lower = [name.lower() for name in headers]
     twice = sorted({name for name in lower if lower.count(name) > 1})
     if twice:
-        return f"{twice[0]!r} is named twice: capitals make no difference. Keep one of them."
+        return f"{twice[0]!r} is given twice: names ignore case. Keep one of them."
     if len(headers) > MOST_HEADERS:
-        return f"has {len(headers)} headers; gunicorn takes {MOST_HEADERS} at most here. Send fewer."
+        return f"has {len(headers)} headers; gunicorn accepts at most {MOST_HEADERS} here. Send fewer."
     total_bytes = header_bytes(Settings(headers=headers))
     if total_bytes > MOST_HEADER_BYTES:
-        return f"has {total_bytes} bytes; servers take {MOST_HEADER_BYTES} at most here. Send less."
+        return f"has {total_bytes} bytes; servers accept at most {MOST_HEADER_BYTES} here. Send less."
     return ""
 
 

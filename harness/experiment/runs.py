@@ -1,4 +1,4 @@
-"""The runs of a screen as rows of signs: classical designs, whose first row is all low."""
+"""Make the design matrices of screens: a row of signs for each run; the first row is all low."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -13,52 +13,52 @@ if TYPE_CHECKING:
 
 THREADS = "OPENBLAS_NUM_THREADS"
 
-MOST_FACTORS = 23  # beyond, there are sizes that pyDOE3 cannot make
+MOST_FACTORS = 23  # pyDOE3 lacks some larger sizes
 
 
 def plackett_burman(factors: int) -> "Signs":
-    """As many runs as the next multiple of 4; every two columns are balanced (Plackett and Burman 1946)."""
-    with _without_threads():  # brings numpy and scipy, and few experiments need it
+    """Return a design with the next multiple of 4 runs; any two columns are balanced (Plackett and Burman 1946)."""
+    with _without_threads():  # slow: imports numpy and scipy
         import numpy as np
         from pyDOE3 import pbdesign
     return _low_first(np.asarray(pbdesign(factors), dtype=float))
 
 
 def resolution_iv(factors: int) -> "Signs":
-    """Every three columns are balanced: a design for one factor less, the factor in it, and all mirrored.
+    """Return a foldover design (Box and Wilson 1951): main effects are not aliased with two-factor interactions.
 
-    That is the foldover of Box and Wilson (1951): no effect of two factors is mixed with that of a single one.
+    It is a Plackett-Burman design for one factor less, plus that factor, and all of it mirrored.
     """
     half = plackett_burman(factors - 1)
-    import numpy as np  # after what brings it without threads
+    import numpy as np  # after plackett_burman, which imports it without threads
 
     half = np.column_stack([np.ones(len(half)), half])
     return _low_first(np.vstack([half, -half]))
 
 
 def one_at_a_time(levels: Sequence[int]) -> list[tuple[int, ...]]:
-    """Places in each factor's levels, of which there are `levels`: all first, then every other level by itself."""
+    """Return rows of level indexes, given the number of levels per factor: the base, then one change per row."""
     base = [0] * len(levels)
     changed = (
-        [*base[:factor], level, *base[factor + 1 :]] for factor, of in enumerate(levels) for level in range(1, of)
+        [*base[:factor], level, *base[factor + 1 :]] for factor, count in enumerate(levels) for level in range(1, count)
     )
     return list(map(tuple, [base, *changed]))
 
 
 def _low_first(design: "Signs") -> "Signs":
-    """Which level of a factor is called high does not matter to the balance."""
+    """Flip columns so that the first row is all low; this keeps the balance."""
     signs: Signs = design * -design[0]
     return signs
 
 
 @contextmanager
 def _without_threads() -> Iterator[None]:
-    """Libraries that are imported inside start none: only a process of one thread can enter a user namespace."""
-    given = os.environ.get(THREADS)
+    """Keep imported libraries from starting threads: a process with threads cannot enter a user namespace."""
+    before = os.environ.get(THREADS)
     os.environ[THREADS] = "1"
     try:
         yield
     finally:
         del os.environ[THREADS]
-        if given is not None:
-            os.environ[THREADS] = given
+        if before is not None:
+            os.environ[THREADS] = before

@@ -1,4 +1,4 @@
-"""From factors to the arms of a screen, and why these factors make none."""
+"""Make the arms of a screen from factors."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,14 +21,14 @@ SCREEN = ("design", "screen")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """An arm to be: its name, and the level of each factor."""
+    """A run of a screen: the name of its arm, and the level of each factor."""
 
     name: str
     levels: Mapping[str, Any]
 
 
 def screened_arms(document: Document, runs: Sequence[Run]) -> list[Arm]:
-    """Each run on top of `[arm]`; what is wrong in a table is left out."""
+    """Return an arm for each run, on top of `[arm]`, without invalid settings."""
     return [
         Arm(
             name=run.name,
@@ -39,11 +39,11 @@ def screened_arms(document: Document, runs: Sequence[Run]) -> list[Arm]:
 
 
 def runs_of(document: Document, design: Design) -> list[Run]:
-    """Those of the screen; a factor that `against` compares is no part of it: each run is made at all of its levels."""
+    """Return the runs of the screen; each is repeated at all levels of a factor that `against` compares."""
     screened, compared = split_factors(document, design)
     runs = [
-        Run(_name(number, places, design, screened), _at(screened, places))
-        for number, places in _places(screened, design)
+        Run(_name(number, indexes, design, screened), _at(screened, indexes))
+        for number, indexes in _places(screened, design)
     ]
     return [
         Run("/".join([run.name, *map(level_name, levels)]), {**run.levels, **dict(zip(compared, levels, strict=True))})
@@ -53,22 +53,23 @@ def runs_of(document: Document, design: Design) -> list[Run]:
 
 
 def level_names(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
+    """Return the names of the levels of each run: `{run: {factor: level}}`."""
     return {run.name: {key: level_name(level) for key, level in run.levels.items()} for run in runs}
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Each setting's name, of a knob its last part where no other ends so: `tcp_sack`."""
+    """Return a short name for each setting: of a knob the last part, like `tcp_sack`, if this is unique."""
     last = {key: key.rpartition(".")[2] for key in keys}
     names = list(last.values())
     return {key: name if names.count(name) == 1 else key.removeprefix("knobs.") for key, name in last.items()}
 
 
 def screen_problems(document: Document, design: Design) -> Iterator[Problem]:
-    """Why there is no such screen of these factors."""
+    """Yield why the factors do not fit the screen."""
     if not design.screen:
         return
     if document.arms:
-        text = "a screen makes its arms of [factors] alone. Take [arms.*] out, or write what they differ in as factors."
+        text = "a screen uses only [factors]. Remove [arms.*], or write their differences as factors."
         yield Problem(SCREEN, design.screen, text)
     screened, compared = split_factors(document, design)
     yield from _number_problems(design.screen, len(screened))
@@ -81,11 +82,11 @@ def _number_problems(screen: str, factors: int) -> Iterator[Problem]:
     fewest = FEWEST_FACTORS[screen]
     if factors < fewest:
         text = (
-            f"needs at least {fewest} in [factors], beside the one that design.against compares; there are {factors}."
+            f"needs at least {fewest} in [factors], without the one that design.against compares; there are {factors}."
         )
         yield Problem(SCREEN, screen, text)
     elif screen in TWO_LEVELS and factors > MOST_FACTORS:
-        yield Problem(SCREEN, screen, f"takes at most {MOST_FACTORS} factors; there are {factors}. Take some out.")
+        yield Problem(SCREEN, screen, f"has at most {MOST_FACTORS} factors; there are {factors}. Remove some.")
 
 
 def _level_problem(screen: str, levels: Sequence[Any], *, is_compared: bool) -> str:
@@ -94,12 +95,12 @@ def _level_problem(screen: str, levels: Sequence[Any], *, is_compared: bool) -> 
     if len(levels) < 2:
         return "a factor of a screen needs at least two levels, the usual one first."
     if screen in TWO_LEVELS and len(levels) > 2 and not is_compared:
-        return f'"{screen}" takes two levels of each factor. Leave two, or choose "one-at-a-time" or "factorial".'
+        return f'"{screen}" needs two levels of each factor. Keep two, or choose "one-at-a-time" or "factorial".'
     return ""
 
 
 def split_factors(document: Document, design: Design) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-    """(the factors of the screen, the one that is compared)."""
+    """Return (factors of the screen, factor that `against` compares)."""
     compared = {} if isinstance(design.against, str) else design.against
     parts: tuple[dict[str, list[Any]], dict[str, list[Any]]] = ({}, {})
     for key, levels in document.factors.items():
@@ -108,31 +109,31 @@ def split_factors(document: Document, design: Design) -> tuple[dict[str, list[An
 
 
 def _places(factors: Factors, design: Design) -> Iterator[tuple[int, Sequence[int]]]:
-    """Run by run, counted from 1: the place of each factor's level."""
+    """Yield the number of each run, from 1, and the level index of each factor."""
     numbers = list(map(len, factors.values()))
     match design.screen:
         case "one-at-a-time":
-            places: Sequence[Sequence[int]] = one_at_a_time(numbers)
+            rows: Sequence[Sequence[int]] = one_at_a_time(numbers)
         case "plackett-burman":
-            places = (plackett_burman(len(numbers)) > 0).astype(int).tolist()
+            rows = (plackett_burman(len(numbers)) > 0).astype(int).tolist()
         case "resolution-iv":
-            places = (resolution_iv(len(numbers)) > 0).astype(int).tolist()
+            rows = (resolution_iv(len(numbers)) > 0).astype(int).tolist()
         case _:
-            places = list(itertools.product(*map(range, numbers)))
-    yield from enumerate(places, start=1)
+            rows = list(itertools.product(*map(range, numbers)))
+    yield from enumerate(rows, start=1)
 
 
-def _at(factors: Factors, places: Sequence[int]) -> dict[str, Any]:
-    return {key: levels[place] for (key, levels), place in zip(factors.items(), places, strict=True)}
+def _at(factors: Factors, indexes: Sequence[int]) -> dict[str, Any]:
+    return {key: levels[index] for (key, levels), index in zip(factors.items(), indexes, strict=True)}
 
 
-def _name(number: int, places: Sequence[int], design: Design, factors: Factors) -> str:
-    """By all levels where there are few, by what is changed where that is one, else by number."""
-    levels = _at(factors, places)
+def _name(number: int, indexes: Sequence[int], design: Design, factors: Factors) -> str:
+    """Return the name of a run: all levels (factorial), the changed level (one at a time), or else its number."""
+    levels = _at(factors, indexes)
     if design.screen in TWO_LEVELS:
         return f"run-{number:02}"
     if design.screen == "factorial":
         return "/".join(map(level_name, levels.values()))
     names = short_names(list(factors))
-    changed = [f"{names[key]}={level_name(levels[key])}" for key, place in zip(factors, places, strict=True) if place]
+    changed = [f"{names[key]}={level_name(levels[key])}" for key, index in zip(factors, indexes, strict=True) if index]
     return "".join(changed) or BASE

@@ -1,20 +1,20 @@
-"""How much is measured where capacities are looked for: so many steps a session, sessions as the budget allows."""
+"""Schedule a search for capacities: steps per session, and sessions as the budget allows."""
 
 from harness.model import Experiment
 
-STEPS = 9  # one to see what a crowd gets, then 8 halvings: from a factor of 4 down to 0.5 %
+STEPS = 9  # a closed-loop step, then 8 bisections: from a factor of 4 down to 0.5 %
 FEWEST_STEPS = 6  # down to 4 %
-STEP_S = 0.8  # 1100 requests at a rate that such a stack can bear, on a small machine
+STEP_S = 0.8  # 1100 requests at a rate that a stack sustains on a small machine
 FEWEST_SESSIONS = 4
 
 
 def searches(experiment: Experiment) -> bool:
-    """Whether the arms have a limit of p99; all have one or none."""
+    """Return whether the arms have a p99 limit; all have one or none."""
     return bool(experiment.arms[0].settings.p99_limit_ms)
 
 
 def search_split(experiment: Experiment, session_s: float, round_s: float, time_s: float) -> tuple[int, int]:
-    """Return (sessions, rounds): what the file fixes, else all steps in 4 sessions or more, else as many as fit."""
+    """Return (sessions, rounds): what the file fixes, else all steps in 4 or more sessions, else as many as fit."""
     design = experiment.design
     fewest = design.sessions or FEWEST_SESSIONS
     fitting = int((time_s / fewest - session_s) / round_s)

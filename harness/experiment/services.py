@@ -1,4 +1,4 @@
-"""Which settings an arm cannot have beside a url, and which only beside one; each told at its place in the file."""
+"""Check which settings an arm may have with a url, and which only with a url."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,18 +11,18 @@ from harness.experiment.wording import Place, Problem
 from harness.model import Settings
 
 OF_A_SERVICE = ("authority", "pids", "cgroup", "start")
-# How it is asked; everything else is of stacks that barehop starts.
+# Settings of the requests; all others are of stacks that barehop starts.
 BESIDE_URL = (
     "url", *OF_A_SERVICE, "method", "host", "headers", "body", "connections", "rate", "p99_limit_ms", "timeout_s",
     "client_keepalive", "placement", "tool", "tool_requests", "tool_seconds",
 )  # fmt: skip
-SAID_BY_URL = {"path": "the path is a part of the url", "tls": "an https url says it"}
+SAID_BY_URL = {"path": "the path is a part of the url", "tls": "an https url implies it"}
 MOST_ARMS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class _Arm:
-    """An arm to be, with the place of each of its settings."""
+    """An arm with the place of each of its settings in the file."""
 
     table: str
     settings: Settings
@@ -30,12 +30,12 @@ class _Arm:
 
 
 def service_problems(document: Document) -> Iterator[Problem]:
-    """Each place once, however many arms come of it; what is wrong by itself is left out."""
-    told: dict[Place, Problem] = {}
+    """Yield one problem for each place of the file, for all arms made of it; skip invalid settings."""
+    by_place: dict[Place, Problem] = {}
     for arm in itertools.islice(_arms(document), MOST_ARMS) if _has_services(document) else ():
         for problem in _problems(arm):
-            told.setdefault(problem.place, problem)
-    yield from told.values()
+            by_place.setdefault(problem.place, problem)
+    yield from by_place.values()
 
 
 def _problems(arm: _Arm) -> Iterator[Problem]:
@@ -48,17 +48,17 @@ def _problems(arm: _Arm) -> Iterator[Problem]:
             yield Problem(place, value, _why_not(arm, key))
         elif not arm.settings.url and key in OF_A_SERVICE:
             yield Problem(
-                place, value, "is of a service that is already running: give the arm its url, or leave it out."
+                place, value, "is only for a service that is already running: give the arm a url, or leave it out."
             )
 
 
 def _why_not(arm: _Arm, key: str) -> str:
-    who = f"arm {arm.table!r}" if arm.table else "this arm"
+    name = f"arm {arm.table!r}" if arm.table else "this arm"
     if key in SAID_BY_URL:
-        return f"{who} has a url, and {SAID_BY_URL[key]}. Leave it out there."
+        return f"{name} has a url, and {SAID_BY_URL[key]}. Leave it out there."
     return (
-        f"{who} has a url: barehop does not start what is behind it and can set nothing of it. "
-        "Leave it out there, or give it to the other arms by themselves."
+        f"{name} has a url: barehop does not start or configure the service behind it. "
+        "Leave it out there, or set it only for the other arms."
     )
 
 

@@ -1,10 +1,10 @@
-"""Which arms may be served by the same processes."""
+"""Group the arms that the same processes serve into stacks."""
 
 from collections.abc import Sequence
 
 from harness.model import Arm, Design, Experiment
 
-# What nginx and gunicorn are started with; every other setting can differ from visit to visit.
+# Settings of the processes; all others can differ from visit to visit.
 PROCESS_SETTINGS = (
     "app", "app_dir", "worker_class", "workers", "threads", "nginx", "python", "placement", "network", "network_leg",
     "sandbox", "cpu_quota", "knobs", "processes",
@@ -12,9 +12,9 @@ PROCESS_SETTINGS = (
 
 
 def stacks_of(experiment: Experiment) -> tuple[tuple[Arm, ...], ...]:
-    """The arms of each stack: those with the same processes, or every arm alone when `processes` is "separate".
+    """Return the arms of each stack: those with equal process settings, or each arm alone if `processes` is "separate".
 
-    Arms with a url have none. Where arms share theirs, their order is that of ports, upstreams and sockets.
+    Arms with a url have no stack. The order of arms in a stack is that of its ports, upstreams and sockets.
     """
     groups: dict[str, list[Arm]] = {}
     for arm in experiment.arms:
@@ -24,7 +24,7 @@ def stacks_of(experiment: Experiment) -> tuple[tuple[Arm, ...], ...]:
 
 
 def services_of(experiment: Experiment) -> tuple[Arm, ...]:
-    """The arms that ask what is running already."""
+    """Return the arms with a url."""
     return tuple(arm for arm in experiment.arms if arm.settings.url)
 
 

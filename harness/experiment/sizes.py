@@ -1,4 +1,4 @@
-"""What is too large to be read, built or measured: counted before anything is made of it."""
+"""Refuse experiments with too many arms, stacks, requests or seconds, before anything is built."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,12 +13,12 @@ from harness.model import Design, Experiment
 from harness.model.experiment import MOST_SECONDS
 
 MOST_ARMS = 256
-MOST_STACKS = 64  # each is an nginx and a gunicorn of its own, all at the same time
-MOST_VISITED = 20_000_000  # requests of a session, whose times are kept in memory
+MOST_STACKS = 64  # each is an nginx and a gunicorn, all running at the same time
+MOST_VISITED = 20_000_000  # requests of a session: their times are kept in memory
 
 
 def arm_count(document: Document, design: Design) -> int:
-    """Return how many arms the tables make, without making them."""
+    """Return the number of arms of the tables, without making them."""
     if not design.screen:
         return max(len(document.arms), 1) * math.prod(map(len, document.factors.values()))
     screened, compared = split_factors(document, design)
@@ -27,34 +27,34 @@ def arm_count(document: Document, design: Design) -> int:
 
 
 def count_problems(document: Document, design: Design) -> Iterator[str]:
-    """A sentence where these are too many arms, with what would do instead."""
+    """Yield a sentence if there are too many arms, with smaller alternatives."""
     count = arm_count(document, design)
     if count > MOST_ARMS:
-        made = f"{len(document.factors)} factors" if document.factors else "[arms.*]"
-        yield f"{made} make {count} arms; a run takes at most {MOST_ARMS}. {_instead(document, design)}"
+        source = f"{len(document.factors)} factors" if document.factors else "[arms.*]"
+        yield f"{source} make {count} arms; a run has at most {MOST_ARMS}. {_instead(document, design)}"
 
 
 def effort_problems(experiment: Experiment) -> Iterator[str]:
-    """Sentences on what no machine would bear: stacks, requests of a session, seconds."""
+    """Yield a sentence for each limit that is exceeded: stacks, requests of a session, seconds."""
     stacks = len(stacks_of(experiment))
     if stacks > MOST_STACKS:
         yield (
-            f"The arms need {stacks} stacks at the same time; a run takes at most {MOST_STACKS}. Let arms share "
-            'processes (processes = "shared"), or leave out levels of what nginx and gunicorn are started with.'
+            f"The arms need {stacks} stacks at the same time; a run has at most {MOST_STACKS}. Let arms share "
+            'processes (processes = "shared"), or leave out levels of process settings.'
         )
     design, (settle, burst) = experiment.design, visit_lengths(experiment)
     visits = (settle + timed_requests(arm.settings, burst) for arm in experiment.arms)
     requests = (design.rounds or 1) * sum(visits)
     if requests > MOST_VISITED:
         yield (
-            f"design.rounds and design.burst make {requests} requests a session; it takes at most {MOST_VISITED}. Ask "
-            "for more design.sessions of fewer design.rounds."
+            f"design.rounds and design.burst make {requests} requests per session; the limit is {MOST_VISITED}. Set "
+            "more design.sessions with fewer design.rounds."
         )
     least_s = (design.sessions or 1) * (design.rounds or 1) * nominal_cost(experiment).round_s
     if least_s > MOST_SECONDS:
         yield (
-            f"design.sessions and design.rounds make visits of about {least_s:.0f} s; a run takes at most "
-            f"{MOST_SECONDS} s. Leave one of them out, and design.budget_s will decide."
+            f"design.sessions and design.rounds make visits of about {least_s:.0f} s; the limit is "
+            f"{MOST_SECONDS} s. Leave one of them out, and design.budget_s decides."
         )
 
 
@@ -90,5 +90,5 @@ def _runs(screen: str, levels: Sequence[int]) -> int:
 
 
 def _plackett_burman(factors: int) -> int:
-    """The next multiple of 4."""
+    """Return the number of runs: the next multiple of 4."""
     return 4 * (factors // 4 + 1)

@@ -1,4 +1,4 @@
-"""Reads an experiment file: its text, whatever editor saved it, and the tables in it."""
+"""Read the text and the tables of an experiment file, with any byte order mark and line ends."""
 
 import codecs
 import tomllib
@@ -19,8 +19,8 @@ def read_toml(path: Path) -> Table:
     try:
         return tomllib.loads(read_text(path))
     except ValueError as error:
-        seen = "it has a number of more than 4000 digits" if ENDLESS_NUMBER in str(error) else str(error)
-        raise ConfigError(f"{path} is not valid TOML: {seen}. Correct it there.") from None
+        reason = "it has a number of more than 4000 digits" if ENDLESS_NUMBER in str(error) else str(error)
+        raise ConfigError(f"{path} is not valid TOML: {reason}. Correct it there.") from None
 
 
 def read_text(path: Path) -> str:
@@ -30,5 +30,5 @@ def read_text(path: Path) -> str:
     try:
         return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        seen = f"byte {content[error.start]:#04x} at offset {error.start}"
-        raise ConfigError(f"{path} is not text in UTF-8: {seen}. Save it as UTF-8.") from None
+        byte = f"byte {content[error.start]:#04x} at offset {error.start}"
+        raise ConfigError(f"{path} is not text in UTF-8: {byte}. Save it as UTF-8.") from None

@@ -1,16 +1,16 @@
-"""How much a pilot visits: long bursts from their first request on, as many as a part of the time allows."""
+"""Schedule the pilot: long bursts, timed from their first request, as many as a share of the time allows."""
 
 from harness.experiment.cost import NOMINAL_SESSION_S
 from harness.experiment.lengths import has_long_visits, visit_lengths
 from harness.experiment.search import searches
 from harness.model import Experiment, Schedule
 
-PILOT_SHARE = 0.15  # of the budget, starting included
-MOST_SHARE = 0.25  # beyond, no further session of the pilot begins
-MIN_VISITING_S = 0.6  # per session of the pilot, even where the budget is small
+PILOT_SHARE = 0.15  # of the budget, with starting
+MOST_SHARE = 0.25  # of the budget; beyond, no further session of the pilot begins
+MIN_VISITING_S = 0.6  # per session of the pilot, even if the budget is small
 MAX_VISITING_S = 5.0
 SHORT_BUDGET_S = 40.0  # too short for a third session
-LEEWAY = 1.5  # for visits that take longer than foreseen
+LEEWAY = 1.5  # for visits that take longer than planned
 MIN_ROUNDS = 3
 MIN_TOOL_ROUNDS = 2
 WANTED_ROUNDS = 20
@@ -20,27 +20,27 @@ MAX_POSITIONS = 160
 
 
 def needs_pilot(experiment: Experiment) -> bool:
-    """Whether the file leaves anything open that a pilot would choose."""
+    """Return whether the file leaves anything open that a pilot chooses."""
     design = experiment.design
     return not searches(experiment) and None in (design.sessions, design.rounds, design.burst, design.settle)
 
 
 def another_fits(sessions: int, spent_s: float, budget_s: float) -> bool:
-    """Whether the pilot, which has taken `spent_s` for so many `sessions`, has time for one more."""
+    """Return whether the pilot, which took `spent_s` for so many `sessions`, has time for one more."""
     return spent_s * (sessions + 1) / sessions <= MOST_SHARE * budget_s
 
 
 def visiting_share_s(experiment: Experiment) -> float:
-    """Return how long a session of the pilot visits the arms."""
+    """Return the seconds of visits in a session of the pilot."""
     budget_s = experiment.design.budget_s
     return min(max(PILOT_SHARE * budget_s / _sessions(experiment) - NOMINAL_SESSION_S, MIN_VISITING_S), MAX_VISITING_S)
 
 
 def trial_of(experiment: Experiment, round_s: float) -> Schedule:
-    """A pilot session's visits, and how many such sessions; `round_s` is what a round of `visit_lengths` takes.
+    """Return the schedule of the pilot; `round_s` is the duration of a round of `visit_lengths`.
 
-    Settling is what the pilot looks at, so nothing settles, but where visits are long anyway: these show what they cost
-    and how far they scatter, no more. Where rounds are dear there are fewer of them, and one at least.
+    The pilot measures the settling itself, so all requests are timed; visits that are long anyway show only cost and
+    variance. There is at least one round, however long it takes.
     """
     settle, burst = visit_lengths(experiment)
     sessions, visiting_s = _sessions(experiment), visiting_share_s(experiment)

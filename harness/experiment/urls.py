@@ -1,4 +1,4 @@
-"""What a url says: whom to ask, for what, over which kind of socket."""
+"""Parse the url of a service."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """`host` is a name, or an address without brackets; with a `socket` it and the port mean nothing."""
+    """A parsed url; `host` is a name, or an address without brackets; with a `socket`, host and port are unused."""
 
     host: str
     port: int
@@ -26,7 +26,7 @@ class Url:
 
 
 def url_problem(text: str) -> str:
-    """Why `text` names no service, as the end of a sentence; "" where it does."""
+    """Return why `text` is not a valid url, as the end of a sentence; "" if it is valid."""
     try:
         parsed(text)
     except ValueError as problem:
@@ -35,13 +35,13 @@ def url_problem(text: str) -> str:
 
 
 def parsed(text: str) -> Url:
-    """Raises ValueError with the end of a sentence."""
+    """Parse a url. Raises ValueError with the end of a sentence."""
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("a url has visible ASCII characters only; a host of other letters is written as xn--....")
+        raise ValueError("a url has only visible ASCII characters; write a host with other letters as xn--....")
     parts = urlsplit(_checked(text))
     path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
     if parts.fragment or not re.match(PATH, path):
-        raise ValueError(f"{parts.path}{parts.fragment and f'#{parts.fragment}'} is no path that can be asked for.")
+        raise ValueError(f"{parts.path}{parts.fragment and f'#{parts.fragment}'} cannot be requested as a path.")
     if parts.scheme == UNIX:
         return Url("localhost", 0, path, socket=_socket(parts.netloc))
     return Url(_host(parts), _port(parts), path, tls=parts.scheme == "https")
@@ -86,8 +86,8 @@ def _socket(quoted: str) -> Path:
     path = unquote(quoted)
     if not path.startswith("/"):
         raise ValueError(
-            "the socket's whole path, with %2F for each slash, stands first: http+unix://%2Frun%2Fapp.sock/."
+            "begin with the absolute path of the socket, with %2F for each slash: http+unix://%2Frun%2Fapp.sock/."
         )
     if len(path.encode()) > LONGEST_SOCKET_BYTES:
-        raise ValueError(f"the socket's path has more than the {LONGEST_SOCKET_BYTES} bytes that the kernel takes.")
+        raise ValueError(f"the socket's path is longer than the kernel's limit of {LONGEST_SOCKET_BYTES} bytes.")
     return Path(path)

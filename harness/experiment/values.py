@@ -1,4 +1,4 @@
-"""What no value of an experiment file can be: a number beyond 64 bits, text that a terminal would not show as it is."""
+"""Refuse values that no key of an experiment file can have: numbers beyond 64 bits, and control characters."""
 
 from collections.abc import Iterator, Mapping
 from unicodedata import category
@@ -6,12 +6,12 @@ from unicodedata import category
 from harness.experiment.wording import Place, Problem
 
 LARGEST = 2**63  # TOML's integers have 64 bits
-IN_TEXTS = "\t\r\n"  # what a question and the body of a request may have
-BETWEEN_NUMBERS = "\t"  # as the kernel itself writes values of several numbers
+IN_TEXTS = "\t\r\n"  # allowed in a question and in the body of a request
+BETWEEN_NUMBERS = "\t"  # the kernel separates several numbers of a value by tabs
 
 
 def value_problems(value: object, place: Place = ()) -> Iterator[Problem]:
-    """Yield what is wrong with `value` at `place`, or inside it, whatever it is for."""
+    """Yield the problems of `value` at `place` of the file, and of all values inside it."""
     match value:
         case Mapping():
             for key, inside in value.items():
@@ -20,14 +20,14 @@ def value_problems(value: object, place: Place = ()) -> Iterator[Problem]:
             for index, inside in enumerate(value):
                 yield from value_problems(inside, (*place, index))
         case int() if not -LARGEST <= value < LARGEST:
-            yield Problem(place, value, "a whole number has 64 bits at most. Write a smaller one.")
+            yield Problem(place, value, "a whole number has at most 64 bits. Write a smaller one.")
         case str() if hidden := _hidden(value, place):
             code = f"U+{ord(hidden):04X}"
-            yield Problem(place, value, f"has {code}, which a terminal does not show. Leave it out.")
+            yield Problem(place, value, f"has {code}, an invisible character. Leave it out.")
 
 
 def _hidden(text: str, place: Place) -> str:
-    """Return the first control character, or mark of direction, that does not belong there; "" where there is none."""
+    """Return the first invisible character that is not allowed at `place`, for example a control character, or ""."""
     of_knobs = any("knobs" in str(part) for part in place)
     of_lines = place == ("question",) or "body" in place
     allowed = IN_TEXTS if of_lines else BETWEEN_NUMBERS if of_knobs else ""
@@ -35,5 +35,5 @@ def _hidden(text: str, place: Place) -> str:
 
 
 def _is_shown(letter: str) -> bool:
-    """Blanks beyond ASCII are shown, though Python does not call them printable."""
+    """Return whether `letter` is visible; so are blanks beyond ASCII, which Python does not call printable."""
     return letter.isprintable() or category(letter) == "Zs"

@@ -1,4 +1,4 @@
-"""Puts a problem of an experiment file into words: the place, the value seen, the way out."""
+"""Describe a problem of an experiment file: its place, the value found, and what to write instead."""
 
 import difflib
 import json
@@ -14,7 +14,7 @@ LONGEST_INTEGER_BITS = 256
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong at one place of the file; `text` ends the sentence and says what to write instead."""
+    """A problem at one place of the file; `text` is the end of the sentence."""
 
     place: Place
     value: object
@@ -25,13 +25,13 @@ class Problem:
 
 
 def written(place: Place) -> str:
-    """A place as TOML writes it, with numbers for places in a list: `arm.knobs."a.b"`, `factors.workers[1]`."""
+    """Return `place` in TOML's notation, with indexes of lists: `arm.knobs."a.b"`, `factors.workers[1]`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in place)
     return "".join(parts).removeprefix(".")
 
 
 def shown(value: object) -> str:
-    """A value as it would stand in the file."""
+    """Return `value` as TOML on one line."""
     if isinstance(value, Mapping):
         inside = ", ".join(f"{_key(key)} = {shown(item)}" for key, item in value.items())
         return f"{{ {inside} }}" if inside else "{}"
@@ -45,21 +45,23 @@ def shown(value: object) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return `text` in quotes as TOML has it, with escapes for all that a terminal would not show as it is."""
+    """Return `text` as a quoted TOML string, with escapes for invisible characters."""
     return "".join(map(_visible, json.dumps(text, ensure_ascii=False)))
 
 
 def shortened(text: str) -> str:
+    """Return `text` cut to a length that fits into a message."""
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 4]} ..."
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A guess where one is near, otherwise all there is to choose from."""
+    """Return a hint: the known word that is most similar, or else all known words."""
     choices = list(known)
     return guess(word, choices) or f" Choose from: {', '.join(choices)}."
 
 
 def guess(word: str, choices: Iterable[str]) -> str:
+    """Return a hint with the choice most similar to `word`; "" if there is none."""
     near = difflib.get_close_matches(word, list(choices), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
 
@@ -69,5 +71,5 @@ def _key(text: str) -> str:
 
 
 def _visible(letter: str) -> str:
-    """A lone surrogate, of bytes that are no text, is a code of its own in JSON."""
+    """Return `letter`, or its JSON escape if it is invisible; this includes lone surrogates."""
     return letter if letter.isprintable() else json.dumps(letter)[1:-1]

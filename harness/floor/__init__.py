@@ -1,1 +1,1 @@
-"""barehop floor: the bare transport, without nginx and the application, as benchmarks of pyperf."""
+"""Measure the bare transport, without nginx and the application, as pyperf benchmarks."""

@@ -1,4 +1,4 @@
-"""`python -m harness.floor`: what pyperf starts as its workers."""
+"""`python -m harness.floor`: a worker process of pyperf."""
 
 import sys
 from typing import NoReturn
@@ -7,7 +7,7 @@ INTERRUPTED = 130
 
 
 def main() -> NoReturn:
-    """One sentence for every way of ending; the imports take long enough to be interrupted."""
+    """Run the worker; print one sentence for each kind of failure, also during the slow imports."""
     try:
         from harness.errors import HarnessError
         from harness.floor.script import work

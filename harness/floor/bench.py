@@ -1,4 +1,4 @@
-"""A benchmark of the floor: a transport, a kind of exchange and a size; its server lives as long as its worker."""
+"""Benchmark one transport, kind of exchange and payload size; the server lives as long as the worker process."""
 
 import os
 import time
@@ -27,7 +27,7 @@ READY_S, POLL_S = 10.0, 0.01
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """`payload` is the path that is asked for, `payload_bytes` what its body has."""
+    """A benchmark: `path` is requested, and its body has `payload_bytes`."""
 
     kind: Kind
     transport: str
@@ -36,11 +36,12 @@ class Bench:
 
     @property
     def name(self) -> str:
+        """Return the name in pyperf's file."""
         return f"{self.kind} {self.transport} {self.payload_bytes}"
 
 
-def prepared(bench: Bench, machine: Machine, until_the_end: ExitStack, *, pin: bool) -> TimeLoops:
-    """What pyperf times, with the server up on the app's CPUs, and with `pin` this process on nginx's."""
+def prepared(bench: Bench, machine: Machine, exit_stack: ExitStack, *, pin: bool) -> TimeLoops:
+    """Start the server on the app's CPUs, with `pin` move this process to nginx's; return the function to time."""
     placement = place("auto", machine.topology, 1)
     hop = hop_of(bench.transport, machine.parents, free_ports())
     service = Service(
@@ -50,7 +51,7 @@ def prepared(bench: Bench, machine: Machine, until_the_end: ExitStack, *, pin: b
         cpus=placement.cpus["app"],
         directories=(hop.directory,) if hop.directory else (),
     )
-    server = until_the_end.enter_context(running(service))
+    server = exit_stack.enter_context(running(service))
     target = at(hop, bench.path, keepalive=bench.kind == "ping-pong")
     _wait(target, server)
     if pin:
@@ -60,7 +61,7 @@ def prepared(bench: Bench, machine: Machine, until_the_end: ExitStack, *, pin: b
 
 
 def _wait(target: Target, server: Running) -> None:
-    """Until the server answers."""
+    """Wait until the server answers. Raises StackError."""
     deadline = time.monotonic() + READY_S
     while not isinstance(reply := ask(target, target.path), Reply):
         server.check()

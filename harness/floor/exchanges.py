@@ -1,4 +1,4 @@
-"""The least that a client can do: connect, ask and read to the end; or ask and read on a standing connection."""
+"""Time a minimal client: one exchange per connection, or all exchanges over one connection."""
 
 import socket
 from collections.abc import Callable
@@ -15,23 +15,23 @@ from harness.model.answers import MOST_BODY_BYTES
 PIECE_BYTES = 65536
 MOST_BYTES = MOST_HEAD_BYTES + MOST_BODY_BYTES
 
-TimeLoops = Callable[[int], float]  # the seconds that so many exchanges take
+TimeLoops = Callable[[int], float]  # seconds of so many exchanges
 
 
 def connecting(target: Target, request: bytes) -> TimeLoops:
-    """Each exchange over a connection of its own, from socket() to close()."""
+    """Return a function that times exchanges on separate connections, from socket() to close()."""
     expected = _once(target, request)
 
     def exchange() -> int:
         with _connected(target) as sock:
             sock.sendall(request)
-            return _until(sock, expected + 1)  # the one byte more is the end, or too much
+            return _until(sock, expected + 1)  # to read the end of the connection, or an excess byte
 
     return partial(_seconds, target.timeout_s, exchange, expected)
 
 
 def standing(target: Target, request: bytes) -> TimeLoops:
-    """All exchanges over one connection, which is opened beforehand."""
+    """Return a function that times exchanges over one connection, which is opened beforehand."""
     expected = _once(target, request)
 
     def seconds(loops: int) -> float:
@@ -49,23 +49,23 @@ def standing(target: Target, request: bytes) -> TimeLoops:
 
 
 def _seconds(limit_s: float, exchange: Callable[[], int], expected: int, loops: int) -> float:
-    """As many times the typical exchange: the median is deaf to what was stolen from a few. Raises LoadError.
+    """Return `loops` times the median duration of an exchange, which is robust against steal. Raises LoadError.
 
-    Each exchange has `limit_s`, or up to twice as long.
+    The timeout of each exchange is between `limit_s` and twice that.
     """
-    took: list[float] = []
-    with patient(limit_s, lambda: len(took)):
+    times_s: list[float] = []
+    with patient(limit_s, lambda: len(times_s)):
         for _ in range(loops):
             began = perf_counter()
             received = exchange()
-            took.append(perf_counter() - began)
+            times_s.append(perf_counter() - began)
             if received != expected:
                 raise LoadError(f"The bare server answered with {received} bytes instead of {expected}. Run it again.")
-    return loops * median(took)
+    return loops * median(times_s)
 
 
 def _once(target: Target, request: bytes) -> int:
-    """The bytes of an answer. Raises LoadError when they are too many, or too late."""
+    """Return the size of an answer with its head. Raises LoadError if it is too large, or too late."""
     closing = request.replace(b"keep-alive", b"close")
     with patient(target.timeout_s), _connected(target) as sock:
         sock.sendall(closing)
@@ -76,7 +76,7 @@ def _once(target: Target, request: bytes) -> int:
 
 
 def _until(sock: socket.socket, enough: int) -> int:
-    """How many bytes came until there were `enough`, or no more."""
+    """Read until `enough` bytes or the end; return how many bytes came."""
     received = 0
     while received < enough and (piece := sock.recv(PIECE_BYTES)):
         received += len(piece)

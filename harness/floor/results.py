@@ -1,4 +1,4 @@
-"""What an earlier `barehop floor` found on this kind of host."""
+"""Read the results of earlier runs of `barehop floor`."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,25 +13,25 @@ from harness.evidence.reading import read_file
 from harness.model import Floor, FloorRow
 
 NAME = "floor"
-WHOLE = "floor.pyperf.json"  # measured to the end, in the ordinary way
-OTHER = "other.pyperf.json"  # cut off, or measured with options that make it another thing
+WHOLE = "floor.pyperf.json"  # complete, with ordinary options
+OTHER = "other.pyperf.json"  # interrupted, or with options that make it incomparable
 
 SECONDS = "second"
 
 
 def last_floor(results: Path, host: dict[str, Any], leave_out: Callable[[str], object] = str) -> Floor | None:
-    """The latest under `results` that was made on this kind of host; damaged ones are left out, and said."""
+    """Return the latest floor under `results` from a host like this one; damaged files go to `leave_out`."""
     return latest(results / NAME, WHOLE, host, floor_of, leave_out)
 
 
 def floor_of(path: Path) -> Floor:
-    """From pyperf's file; a worker process is a run, and what the interval counts. Raises ConfigError."""
+    """Read the floor from pyperf's file; each worker process is a run. Raises ConfigError."""
     text = read_file(path).decode(errors="replace")
     try:
         return Floor(rows=tuple(_rows(pyperf.BenchmarkSuite.loads(text))))
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:  # pyperf's
         raise ConfigError(
-            f"{path} is not what pyperf wrote: {type(error).__name__}. Put it back, or remove it."
+            f"{path} is not a valid file of pyperf: {type(error).__name__}. Restore it, or remove it."
         ) from None
 
 

@@ -1,6 +1,6 @@
-"""The script that pyperf runs: its options are pyperf's own, its results pyperf's JSON.
+"""Run the floor's benchmarks with pyperf: its options, its worker processes, its JSON results.
 
-What only the first process needs is imported there: the workers, some sixty of them, start the faster.
+Imports that only the first process needs are in its functions, because about sixty workers start.
 """
 
 import argparse
@@ -29,34 +29,34 @@ from harness.start import module_command
 RESULTS = Path("results")
 # As many worker processes as leave a minute for three transports, two kinds of exchange and one size.
 PROCESSES, VALUES, WARMUPS = 6, 3, 1
-TIMED_OUT = 124  # how pyperf ends when a worker takes too long
+TIMED_OUT = 124  # pyperf's exit code if a worker takes too long
 
 
 def run(arguments: Sequence[str], say: Callable[[str], None]) -> None:
-    """Measure all that the options ask for, and `say` what keeps it from being alone. Raises HarnessError."""
+    """Run all benchmarks, and report the limits of the machine's lock by `say`. Raises HarnessError."""
     runner = _runner()
     options = parsed(runner, arguments)
     machine = survey(RESULTS)
     check(options, machine.topology.reachable)
     benches = benches_of(options.config, machine)
-    with ExitStack() as until_the_end:
-        until_the_end.enter_context(hold_machine(say))
-        keep = until_the_end.enter_context(_results(options))
-        _bench(runner, benches, machine, until_the_end)
+    with ExitStack() as exit_stack:
+        exit_stack.enter_context(hold_machine(say))
+        keep = exit_stack.enter_context(_results(options))
+        _bench(runner, benches, machine, exit_stack)
         keep()
 
 
 def work(arguments: Sequence[str]) -> None:
-    """Be one of the workers that pyperf starts."""
+    """Run as a worker process of pyperf."""
     runner = _runner()
     options = runner.parse_args(list(arguments))
     machine = survey(RESULTS)
-    with ExitStack() as until_the_end:
-        _bench(runner, benches_of(options.config, machine), machine, until_the_end)
+    with ExitStack() as exit_stack:
+        _bench(runner, benches_of(options.config, machine), machine, exit_stack)
 
 
 def benches_of(config: str | None, machine: Machine) -> list[Bench]:
-    """Every kind over every transport that this machine has a place for, at every size that the experiment asks for."""
+    """Return a benchmark of each kind over each available transport, for each payload size of the experiment."""
     arms = read_experiment(Path(config)).arms if config else ()
     paths = dict.fromkeys(arm.settings.path for arm in arms) or {Settings().path: None}
     sizes = {len(bare.BODY) if (size := sized(path)) is None else size: path for path in paths}
@@ -81,7 +81,7 @@ def _runner() -> pyperf.Runner:
     )
     runner.argparser.prog = "barehop floor"
     runner.argparser.description = "Measure the bare transport between two pinned processes, without nginx and the app."
-    runner.argparser.add_argument("config", nargs="?", metavar="CONFIG", help="the experiment whose sizes are measured")
+    runner.argparser.add_argument("config", nargs="?", metavar="CONFIG", help="the experiment with the payload sizes")
     return runner
 
 
@@ -90,19 +90,19 @@ def _for_workers(command: list[str], options: argparse.Namespace) -> None:
         command.append(options.config)
 
 
-def _bench(runner: pyperf.Runner, benches: Sequence[Bench], machine: Machine, until_the_end: ExitStack) -> None:
-    """Each in turn; a worker prepares the one that is its task when pyperf first asks it for a time."""
+def _bench(runner: pyperf.Runner, benches: Sequence[Bench], machine: Machine, exit_stack: ExitStack) -> None:
+    """Run the benchmarks in turn; a worker prepares only its own, when pyperf first calls it."""
     pin = runner.args.affinity is None
     try:
         for bench in benches:
-            prepare = cache(partial(prepared, bench, machine, until_the_end, pin=pin))
+            prepare = cache(partial(prepared, bench, machine, exit_stack, pin=pin))
             runner.bench_time_func(bench.name, partial(_seconds, prepare))
     except RuntimeError as error:
-        raise LoadError(f"{error}. What its worker said stands above.") from None
+        raise LoadError(f"{error}. See the worker's message above.") from None
     except SystemExit as ended:
         if ended.code != TIMED_OUT:
             raise
-        raise LoadError("A worker of pyperf did not end within --timeout. Allow more seconds.") from None
+        raise LoadError("A pyperf worker did not end within --timeout. Allow more seconds.") from None
 
 
 def _seconds(prepare: Callable[[], TimeLoops], loops: int) -> float:
@@ -111,9 +111,9 @@ def _seconds(prepare: Callable[[], TimeLoops], loops: int) -> float:
 
 @contextmanager
 def _results(options: argparse.Namespace) -> Iterator[Callable[[], None]]:
-    """A new directory for the results, unless pyperf was told of a file; call what it yields when all is measured.
+    """Create a results directory unless the options name a file; yield a function to call after the last benchmark.
 
-    What was cut off, or measured with unusual options, is kept under another name, which nothing is held against.
+    Incomplete results, and those with unusual options, are kept under another name and never serve as a floor.
     """
     if options.output or options.append:
         yield lambda: None
@@ -126,20 +126,20 @@ def _results(options: argparse.Namespace) -> Iterator[Callable[[], None]]:
     directory = new_directory(RESULTS, NAME, None)
     (directory / "sessions").rmdir()
     Store(directory).write_json("host.json", host_facts({}))
-    measured, whole = directory / OTHER, directory / WHOLE
-    options.output = str(measured)
+    partial_file, complete_file = directory / OTHER, directory / WHOLE
+    options.output = str(partial_file)
 
     def keep() -> None:
-        _conclude(measured)
+        _conclude(partial_file)
         if not is_unusual(options):
-            without_names(measured)
-            measured.rename(whole)
+            without_names(partial_file)
+            partial_file.rename(complete_file)
         sys.stdout.write(f"\nResults  {directory}\n")
 
     try:
         yield keep
     finally:
-        if not measured.exists() and not whole.exists():
+        if not partial_file.exists() and not complete_file.exists():
             shutil.rmtree(directory)
 
 

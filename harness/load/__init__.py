@@ -1,1 +1,1 @@
-"""Sends the requests: our client, and one file for each outside tool."""
+"""Send the requests: barehop's own client, and one file for each external tool."""

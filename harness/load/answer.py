@@ -1,6 +1,6 @@
-"""Reads one HTTP/1.x answer from the bytes as they come: where it ends, and what is wrong with it.
+"""Parse one HTTP/1.x answer piece by piece: find its end and its faults.
 
-What it takes from a server is limited: the size of a head and of a body, and how many interim answers come first.
+The size of the head and of the body, and the number of interim answers, are limited.
 """
 
 import re
@@ -10,9 +10,9 @@ from harness.load.body import LONG, Body, Chunked, Content, Sized, ToClose
 from harness.model.answers import MOST_BODY_BYTES, AnswerShape, json_keys, media_type
 
 MOST_HEAD_BYTES = 64 * 1024
-MOST_INTERIM = 10  # answers like "100 Continue", which only announce another one
+MOST_INTERIM = 10  # answers like "100 Continue" before the final one
 KEPT_BYTES = 256 * 1024  # of a body
-GATHERED_BYTES = 1024 * 1024  # that wait until the clock has been read
+GATHERED_BYTES = 1024 * 1024  # collected unparsed while the clock runs
 BAD_LENGTH = "bad content-length"
 BAD_CODING = "unknown transfer-encoding"
 LONG_HEAD = "long head"
@@ -29,7 +29,7 @@ _MOST_DIGITS = 15
 
 
 class Head(NamedTuple):
-    """What a head says. Without `chunked` and `body_bytes` the body ends with the connection."""
+    """The fields of a head. Without `chunked` and `body_bytes` the body ends with the connection."""
 
     status: int
     kind: str  # of the body: its media type
@@ -40,10 +40,10 @@ class Head(NamedTuple):
 
 
 class Answer:
-    """One answer, piece by piece.
+    """An answer that is parsed piece by piece.
 
-    `to_close`: its server closes the connection after it, which is how a client finds out that nothing follows. Then
-    the pieces are only gathered while the clock runs, as far as they are few.
+    `to_close`: the server closes the connection after it, which marks its end. Then the pieces are only collected while
+    the clock runs, up to GATHERED_BYTES.
     """
 
     __slots__ = ("_body", "_interim", "_unread", "head", "kept_bytes", "raw_head", "received_bytes", "to_close")
@@ -59,7 +59,7 @@ class Answer:
         self._unread = bytearray()
 
     def add(self, piece: bytes) -> bool:
-        """Whether nothing more is to be read: the answer is whole, or beyond repair."""
+        """Add a piece; return whether reading is done: the answer is complete, or invalid."""
         self.received_bytes += len(piece)
         self._unread += piece
         if self.to_close and len(self._unread) < GATHERED_BYTES:
@@ -69,36 +69,36 @@ class Answer:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the answer says by itself that it has ended."""
+        """Return whether the answer is complete according to its length or its last chunk."""
         return self._body is not None and self._body.is_whole
 
     @property
     def closes(self) -> bool:
-        """Whether the server closes the connection after it."""
+        """Return whether the server closes the connection after it."""
         return self.head is not None and self.head.closes
 
     @property
     def body_bytes(self) -> int:
-        """How much of the body has come."""
+        """Return the size of the body so far."""
         return self._body.content.size_bytes if self._body else 0
 
     @property
     def body(self) -> bytes:
-        """The beginning of the body."""
+        """Return the beginning of the body, up to `kept_bytes`."""
         return bytes(self._body.content.kept) if self._body else b""
 
     @property
     def breach(self) -> str | None:
-        """What no further byte can mend."""
+        """Return the violation of HTTP or of a limit so far, if any."""
         if self.head is None or self._body is None:
             return self._breach_of_head()
         return self.head.fault or self._body.fault or ("excess bytes" if self._body.excess_bytes else None)
 
     def fault(self, proved: AnswerShape | None = None) -> str | None:
-        """What is wrong with the answer, now that nothing more comes; None: it is right.
+        """Return what is wrong with the answer, after its last piece; None if it is right.
 
-        Right is a status of 2xx, or the one that was `proved`, and a whole body with nothing after it, which is not
-        empty unless that was announced, and is of the kind and about the size that was proved.
+        It is right with status 2xx, or the `proved` one, and a complete body without excess bytes, which is not empty
+        unless announced, and which has the proved media type and about the proved size.
         """
         self._read()
         if self.head is None:
@@ -110,13 +110,13 @@ class Answer:
         return fault or (proved.unlike(self.head.kind, self.body_bytes) if proved else None)
 
     def has_other_keys(self, proved: AnswerShape) -> bool:
-        """Whether the answer, which is right otherwise, is JSON of other keys than it was when it was proved."""
+        """Return whether the answer is JSON with other keys than the proved one."""
         if self.head is None or proved.keys is None or self.body_bytes > self.kept_bytes:
             return False
         return json_keys(self.head.kind, self.field("content-encoding"), self.body) != proved.keys
 
     def field(self, name: str) -> str:
-        """The value of a field of the head, in lower case; "" where there is none."""
+        """Return the value of a header in lower case; "" if there is none."""
         return b", ".join(_values(self.raw_head.lower(), name.encode())).decode("latin-1")
 
     def _read(self) -> None:
@@ -128,7 +128,7 @@ class Answer:
             self._unread = bytearray()
 
     def _read_head(self) -> bool:
-        """Whether there was a whole one."""
+        """Parse the next head; return whether it was complete."""
         end = self._unread.find(_HEAD_END)
         if end < 0:
             return False
@@ -161,7 +161,7 @@ def _fault_without_head(received_bytes: int) -> str:
 
 
 def _head(text: bytes) -> Head:
-    """The head in `text`, which begins like one."""
+    """Parse a head with a valid status line."""
     status_line = _STATUS.match(text)
     assert status_line
     status, fields = int(status_line[2]), text.lower()
@@ -177,12 +177,12 @@ def _head(text: bytes) -> Head:
 
 
 def _values(fields: bytes, name: bytes) -> list[bytes]:
-    """The values of the field `name` in lower-case `fields`, as often as it stands there."""
+    """Return all values of the header `name` in lower-case `fields`."""
     return [rest.partition(_LINE_END)[0].strip() for rest in fields.split(_LINE_END + name + b":")[1:]]
 
 
 def _length(values: list[bytes]) -> tuple[int | None, str | None]:
-    """The size that is announced, if any, and what is wrong with it."""
+    """Return the announced size, if any, and what is wrong with it."""
     if not values:
         return None, None
     different = {value.strip() for value in b",".join(values).split(b",")}

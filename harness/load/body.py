@@ -1,6 +1,6 @@
-"""Where the body of an HTTP/1.x answer ends: after so many bytes, after its last chunk, or with its connection.
+"""Find the end of the body of an HTTP/1.x answer: by its length, its last chunk, or the end of the connection.
 
-A body is counted as it comes, and only its beginning is kept: a large one takes no memory.
+Only the beginning of a body is kept, so that a large one needs no memory.
 """
 
 import re
@@ -18,13 +18,14 @@ _SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(;[^\r\n]*)?\r\n")
 
 @dataclass(slots=True)
 class Content:
-    """What a body carries: how many bytes, and the first of them, up to `most_kept_bytes`."""
+    """The content of a body: its size, and its first bytes, up to `most_kept_bytes`."""
 
     most_kept_bytes: int
     size_bytes: int = 0
     kept: bytearray = field(default_factory=bytearray)
 
     def take(self, data: bytearray, start: int, end: int) -> None:
+        """Add `data[start:end]`."""
         self.size_bytes += end - start
         room_bytes = self.most_kept_bytes - len(self.kept)
         if room_bytes > 0:
@@ -32,7 +33,7 @@ class Content:
 
 
 class Body(Protocol):
-    """A body that is read piece by piece. `fault` is what no further byte can mend."""
+    """A body that is parsed piece by piece. `fault` is a violation of HTTP or of a limit."""
 
     content: Content
     fault: str | None
@@ -40,15 +41,17 @@ class Body(Protocol):
 
     @property
     def is_whole(self) -> bool:
-        """Whether the body says by itself that it has ended."""
+        """Return whether the body is complete according to its length or its last chunk."""
         ...
 
-    def add(self, data: bytearray) -> None: ...
+    def add(self, data: bytearray) -> None:
+        """Add the next bytes."""
+        ...
 
 
 @dataclass(slots=True)
 class Sized:
-    """A body whose size the head announced."""
+    """A body with a size announced in the head."""
 
     content: Content
     announced_bytes: int
@@ -57,9 +60,11 @@ class Sized:
 
     @property
     def is_whole(self) -> bool:
+        """Return whether all announced bytes have come."""
         return self.content.size_bytes == self.announced_bytes
 
     def add(self, data: bytearray) -> None:
+        """Add the next bytes."""
         own_bytes = min(len(data), self.announced_bytes - self.content.size_bytes)
         self.content.take(data, 0, own_bytes)
         self.excess_bytes += len(data) - own_bytes
@@ -67,7 +72,7 @@ class Sized:
 
 @dataclass(slots=True)
 class ToClose:
-    """A body of any size, which the end of its connection ends."""
+    """A body of any size that ends with its connection."""
 
     content: Content
     fault: str | None = None
@@ -75,6 +80,7 @@ class ToClose:
     is_whole: bool = False
 
     def add(self, data: bytearray) -> None:
+        """Add the next bytes."""
         self.content.take(data, 0, len(data))
         if self.content.size_bytes > MOST_BODY_BYTES:
             self.fault = LONG
@@ -82,7 +88,7 @@ class ToClose:
 
 @dataclass(slots=True)
 class Chunked:
-    """A body in chunks: each with its size before it, and one of size 0, perhaps with trailers, as the last."""
+    """A chunked body: each chunk after its size, the last of size 0, perhaps with trailers."""
 
     content: Content
     fault: str | None = None
@@ -94,6 +100,7 @@ class Chunked:
     _trailers_bytes: int = 0
 
     def add(self, data: bytearray) -> None:
+        """Add the next bytes."""
         place = 0
         while place < len(data) and not (self.is_whole or self.fault):
             place = self._add_content(data, place) if self._left_bytes else self._add_to_line(data, place)

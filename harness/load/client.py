@@ -1,4 +1,4 @@
-"""Sends bursts of requests, one after the other over one connection at a time, and times each of them."""
+"""Send bursts of requests one after the other, over one connection at a time, and time each of them."""
 
 import gc
 import ssl
@@ -19,13 +19,12 @@ from harness.model.answers import OTHER_KEYS, AnswerShape
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """The timed requests that were answered right, in order of sending; `positions` count from 0 after settling.
+    """The correctly answered timed requests in order of sending; `positions` count from 0 after settling.
 
-    That the keys of the JSON are still the same is seen of the last answer only, which then counts as failed besides.
-    `failures` are those of settling too. A request for which a kept connection had to be opened is in neither.
-    `connections` were opened, or tried to, for all of them. `sent` is how many there were, and `interval_ns` the mean
-    time from the beginning of one to the beginning of the next; 0 where each just follows the one before. `late_ns`,
-    where there are times at which they were meant to be sent, is how much later they were.
+    `failures` counts failed requests by kind, with those of settling; other JSON keys in the last answer, the only one
+    that is checked for them, add one. A request that had to open a kept connection is in neither. `connections` is the
+    number of attempts to connect, `sent` that of all requests. `interval_ns` is the mean time between the starts of
+    requests; 0 if each just follows the previous one. `late_ns` is actual minus intended send time, if there is one.
     """
 
     positions: tuple[int, ...]
@@ -40,9 +39,9 @@ class Burst:
 
 @contextmanager
 def client(target: Target) -> Iterator[Callable[[int, int], Burst]]:
-    """`burst(settle, timed)`: that many untimed, then that many timed requests of `target`.
+    """Yield `burst(settle, timed)`, which sends so many untimed and then timed requests to `target`.
 
-    A timeout ends its burst, for the requests after it would wait as long.
+    A timeout ends the burst, because the next requests would wait as long.
     """
     with exchanging(target) as exchange:
         yield partial(_burst, exchange, target.proved)
@@ -50,9 +49,9 @@ def client(target: Target) -> Iterator[Callable[[int, int], Burst]]:
 
 @contextmanager
 def exchanging(target: Target) -> Iterator[Callable[[], Exchange]]:
-    """One request of `target` and its answer, as often as it is called.
+    """Yield a function that sends one request to `target` and returns the exchange.
 
-    The time of a request includes connecting (and the TLS handshake) unless the target keeps its connection.
+    The time includes connecting (and the TLS handshake) unless the target keeps its connection.
     """
     endpoint, request = endpoint_of(target), request_of(target)
     if not target.keepalive:
@@ -64,7 +63,7 @@ def exchanging(target: Target) -> Iterator[Callable[[], Exchange]]:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Keep the garbage collector away. Entering costs a full collection: once around many bursts."""
+    """Disable the garbage collector in the body. Entering costs a full collection: enter once for many bursts."""
     enabled = gc.isenabled()
     gc.collect()
     gc.disable()
@@ -76,32 +75,32 @@ def quietly() -> Iterator[None]:
 
 
 def endpoint_of(target: Target) -> Endpoint:
-    """Raises LoadError when the certificate to trust cannot be read."""
+    """Return the endpoint of `target`. Raises LoadError if the CA bundle cannot be read."""
     address = str(target.socket) if target.socket else (target.address or target.host, target.port)
     tls = _tls(target.authority) if target.encrypted else None
     return Endpoint(address, target.timeout_s, tls, target.host, target.proved)
 
 
 def _tls(authority: Path | None) -> ssl.SSLContext:
-    """Without an authority those that the system trusts."""
+    """Return a context that trusts `authority`, or the system's CAs if it is None."""
     try:
         return ssl.create_default_context(cafile=authority)
     except OSError as error:
         raise LoadError(
-            f"The certificate to trust cannot be read from {authority}: {error}. "
-            "Give a PEM file that holds the certificate of the server's authority."
+            f"The CA bundle {authority} cannot be read: {error}. "
+            "Give a PEM file with the certificate of the server's authority."
         ) from error
 
 
 def request_of(target: Target) -> bytes:
-    """The bytes that ask for the target's path."""
+    """Return the bytes of a request for the target's path."""
     request, connection = target.request, "keep-alive" if target.keepalive else "close"
-    named = {name.lower() for name, _ in request.fields}
-    usual = (("User-Agent", "barehop"), ("Accept", "*/*"))
+    given = {name.lower() for name, _ in request.fields}
+    defaults = (("User-Agent", "barehop"), ("Accept", "*/*"))
     lines = (
         f"{request.method} {target.path} HTTP/1.1",
         f"Host: {target.host_field}",
-        *(f"{name}: {value}" for name, value in usual if name.lower() not in named),
+        *(f"{name}: {value}" for name, value in defaults if name.lower() not in given),
         f"Connection: {connection}",
         *request.lines,
         *([f"Content-Length: {len(request.body)}"] if request.has_length else []),
@@ -109,7 +108,7 @@ def request_of(target: Target) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii") + request.body
 
 
-def _burst(exchange: Callable[[], Exchange], proved: AnswerShape | None, settle: int, timed: int) -> Burst:
+def _burst(send: Callable[[], Exchange], proved: AnswerShape | None, settle: int, timed: int) -> Burst:
     positions: list[int] = []
     start_ns: list[int] = []
     latency_ns: list[int] = []
@@ -118,24 +117,24 @@ def _burst(exchange: Callable[[], Exchange], proved: AnswerShape | None, settle:
     last: Answer | None = None
     for position in range(-settle, timed):
         sent += 1
-        seen = _attempt(exchange)
-        connections += seen.connected
-        if seen.fault:
-            failures[seen.fault] += 1
+        exchange = _attempt(send)
+        connections += exchange.connected
+        if exchange.fault:
+            failures[exchange.fault] += 1
         else:
-            last = seen.answer
-        if seen.comparable and not seen.fault and position >= 0:
+            last = exchange.answer
+        if exchange.comparable and not exchange.fault and position >= 0:
             positions.append(position)
-            start_ns.append(seen.start_ns)
-            latency_ns.append(seen.end_ns - seen.start_ns)
-        if seen.fault == TIMEOUT:
+            start_ns.append(exchange.start_ns)
+            latency_ns.append(exchange.end_ns - exchange.start_ns)
+        if exchange.fault == TIMEOUT:
             break
     failures.update(faults_of_sample(last, proved))
     return Burst(tuple(positions), tuple(start_ns), tuple(latency_ns), dict(failures), connections, sent)
 
 
 def faults_of_sample(answer: Answer | None, proved: AnswerShape | None) -> list[str]:
-    """What is wrong with the last answer of a burst, read as a whole: too much to be done with each of them."""
+    """Return the faults of the last answer of a burst that are too slow to check for each one."""
     return [OTHER_KEYS] if answer and proved and answer.has_other_keys(proved) else []
 
 

@@ -1,4 +1,4 @@
-"""One request and its answer over TCP or TLS: timed to the last byte, judged after the clock was read."""
+"""Exchange one request and answer over a socket, timed to the last byte, and checked after the clock was read."""
 
 import socket
 import ssl
@@ -11,14 +11,14 @@ from harness.load.answer import Answer
 from harness.model.answers import AnswerShape
 
 PIECE_BYTES = 65536
-SLOW_SHARE = 0.1  # of the timeout: so late, what is left of it is set anew before each wait
+SLOW_SHARE = 0.1  # of the timeout; later, the remaining time is set before each wait
 CLOSED_BY_SERVER = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)
 
 
 class Exchange(NamedTuple):
-    """What one request gave. `comparable` is False when a kept connection had to be opened for it.
+    """The result of one request. `comparable` is False if a kept connection had to be opened for it.
 
-    `connected`: whether a connection was opened for it, or failed to. `answer` is what came, where anything did.
+    `connected`: whether it opened a connection, or tried to. `answer` is what was received, if anything.
     """
 
     start_ns: int
@@ -31,10 +31,10 @@ class Exchange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Whom to ask: `address` is an IP address and a port, or the path of a Unix socket.
+    """The other end of a connection: `address` is an IP address and a port, or the path of a Unix socket.
 
-    `timeout_s` holds for an exchange as a whole. With `tls`, `name` is what the certificate must be of. `proved` is
-    what a right answer is like.
+    `timeout_s` limits a whole exchange. With `tls`, the certificate must be for `name`. `proved` is the shape of a
+    right answer.
     """
 
     address: tuple[str, int] | str
@@ -45,19 +45,20 @@ class Endpoint:
 
     @property
     def timeout_ns(self) -> int:
+        """Return the timeout in nanoseconds."""
         return int(self.timeout_s * 1e9)
 
     def unconnected(self) -> socket.socket:
-        """A socket whose connect() includes the TLS handshake where there is TLS."""
+        """Return a socket whose connect() includes the TLS handshake, if any."""
         sock = self._socket()
         if self.tls:
-            sock.settimeout(self.timeout_s)  # ssl takes the end of a kernel timeout for "try again", for ever
+            sock.settimeout(self.timeout_s)  # after a kernel timeout, ssl would try again for ever
             return self.tls.wrap_socket(sock, server_hostname=self.name)
         limit_waits(sock, self.timeout_s)
         return sock
 
     def unblocked(self) -> socket.socket:
-        """A socket that never waits, whose TLS handshake is still to be made."""
+        """Return a non-blocking socket; the caller makes the TLS handshake, if any."""
         sock = self._socket()
         sock.setblocking(False)
         if self.tls is None:
@@ -74,29 +75,29 @@ class Endpoint:
 
 
 def limit_waits(sock: socket.socket, timeout_s: float) -> None:
-    """How long each wait on `sock` may last from now on, which has blocked until now."""
+    """Limit each further wait on the blocking socket `sock`."""
     if isinstance(sock, ssl.SSLSocket):
         sock.settimeout(timeout_s)
         return
-    # The kernel's own timeouts save the poll() that settimeout() puts before each wait. None at all would be for ever.
+    # The kernel's timeouts save the poll() that settimeout() makes before each wait. At least 1 us: 0 means no limit.
     timeval = struct.pack("ll", *divmod(max(int(timeout_s * 1e6), 1), 1_000_000))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
 
 
 def on_own_connection(endpoint: Endpoint, request: bytes) -> Exchange:
-    """Connect, ask, read until the server closes. The time is from before connect() to the last byte."""
-    got = Answer(to_close=True)
+    """Connect, send, read until the server closes. The time is from before connect() to the last byte."""
+    answer = Answer(to_close=True)
     with endpoint.unconnected() as sock:
         start_ns = perf_counter_ns()
         sock.connect(endpoint.address)
         sock.sendall(request)
-        end_ns = receive(sock, got, endpoint, start_ns)
-    return Exchange(start_ns, end_ns, got.fault(endpoint.proved), answer=got)
+        end_ns = receive(sock, answer, endpoint, start_ns)
+    return Exchange(start_ns, end_ns, answer.fault(endpoint.proved), answer=answer)
 
 
 class KeptConnection:
-    """A connection for many requests, opened when first needed and again when the server has closed it."""
+    """A connection for many requests, opened when needed, and again after the server has closed it."""
 
     def __init__(self, endpoint: Endpoint, request: bytes) -> None:
         self._endpoint = endpoint
@@ -104,12 +105,13 @@ class KeptConnection:
         self._sock: socket.socket | None = None
 
     def close(self) -> None:
+        """Close the connection, if it is open."""
         if self._sock:
             self._sock.close()
         self._sock = None
 
     def exchange(self) -> Exchange:
-        """Ask over the open connection. The time is from before send() to the last byte."""
+        """Send a request and read its answer. The time is from before send() to the last byte."""
         try:
             kept = self._ask(self._sock) if self._sock else None
             return kept or self._ask_first()
@@ -118,29 +120,29 @@ class KeptConnection:
             raise
 
     def _ask(self, sock: socket.socket) -> Exchange | None:
-        """None: the server closed the connection before a byte of the answer came."""
-        got = Answer()
+        """Return the exchange; None if the server closed the connection before the first byte of the answer."""
+        answer = Answer()
         start_ns = end_ns = perf_counter_ns()
         try:
             sock.sendall(self._request)
-            end_ns = receive(sock, got, self._endpoint, start_ns)
+            end_ns = receive(sock, answer, self._endpoint, start_ns)
         except CLOSED_BY_SERVER:
-            if got.received_bytes:
+            if answer.received_bytes:
                 raise
-        if not got.received_bytes:
+        if not answer.received_bytes:
             return None
-        fault = got.fault(self._endpoint.proved)
-        if fault or got.closes:
+        fault = answer.fault(self._endpoint.proved)
+        if fault or answer.closes:
             self.close()
-        return Exchange(start_ns, end_ns, fault, connected=False, answer=got)
+        return Exchange(start_ns, end_ns, fault, connected=False, answer=answer)
 
     def _ask_first(self) -> Exchange:
-        """Ask over a connection opened for it, which is not what a kept connection is measured by."""
-        seen = self._ask(self._open())
-        if seen is None:
+        """Exchange over a new connection; the result is not comparable with those of a kept one."""
+        exchange = self._ask(self._open())
+        if exchange is None:
             return Exchange(0, 0, "no answer", comparable=False)
         closed = None if self._sock else "connection not kept"
-        return seen._replace(fault=seen.fault or closed, comparable=False, connected=True)
+        return exchange._replace(fault=exchange.fault or closed, comparable=False, connected=True)
 
     def _open(self) -> socket.socket:
         self.close()
@@ -149,10 +151,10 @@ class KeptConnection:
         return self._sock
 
 
-def receive(sock: socket.socket, got: Answer, endpoint: Endpoint, start_ns: int) -> int:
-    """Fill `got` with one answer, as far as it comes; when its last byte was there.
+def receive(sock: socket.socket, answer: Answer, endpoint: Endpoint, start_ns: int) -> int:
+    """Read into `answer` until it is complete; return the time of its last byte.
 
-    All of the exchange since `start_ns` must fit into the timeout. Only where it is slow does that take time itself.
+    The timeout limits the whole exchange since `start_ns`. Only slow exchanges spend time on checking it.
     """
     end_ns, slow_ns = start_ns, start_ns + int(SLOW_SHARE * endpoint.timeout_ns)
     is_slow = perf_counter_ns() > slow_ns
@@ -164,7 +166,7 @@ def receive(sock: socket.socket, got: Answer, endpoint: Endpoint, start_ns: int)
             limit_waits(sock, left_ns / 1e9)
         piece = sock.recv(PIECE_BYTES)
         end_ns = perf_counter_ns() if piece else end_ns
-        if not piece or got.add(piece):
+        if not piece or answer.add(piece):
             break
         is_slow = end_ns > slow_ns
     if is_slow:

@@ -1,4 +1,4 @@
-"""One word or two for what went wrong on a connection, the same for the same cause."""
+"""Name the kind of failure of a connection in a word or two."""
 
 import os
 import ssl
@@ -7,8 +7,9 @@ TIMEOUT = "timeout"
 
 
 def kind_of(error: OSError) -> str:
+    """Return the kind of failure, the same for the same cause."""
     if isinstance(error, TimeoutError | BlockingIOError):
-        return TIMEOUT  # BlockingIOError is how the kernel's own timeouts end
+        return TIMEOUT  # the kernel's timeouts raise BlockingIOError
     if isinstance(error, ConnectionResetError | BrokenPipeError):
         return "reset"
     if isinstance(error, ssl.SSLError):

@@ -1,4 +1,4 @@
-"""Finds out whether a url has the wrong scheme: a server that speaks TLS behind http, or plain HTTP behind https."""
+"""Detect a wrong scheme in a url: a TLS server behind http, or a plain HTTP server behind https."""
 
 import ssl
 from dataclasses import replace
@@ -11,25 +11,25 @@ from harness.load.tls_faults import PLAIN
 from harness.model import Reply, Target
 
 MOST_S = 1.0
-# What servers say to plain HTTP on a port of TLS: nginx, Go, Apache.
+# Answers of nginx, Go and Apache to plain HTTP on a TLS port.
 _ABOUT_TLS = (b"HTTPS port", b"HTTP request to an HTTPS server", b"SSL-enabled server port")
 _NO_TLS = f"tls {PLAIN}"
 _UNCLEAR = ("timeout", "reset", "no answer", "not http")
 
 
 def scheme_problem(target: Target, reply: Reply | str) -> str:
-    """The end of a sentence that says which scheme the url needs; "" where its own is right, as far as can be seen."""
+    """Return the end of a sentence about the scheme that the url needs; "" if no error is detected."""
     if target.socket:
         return ""
     if target.encrypted:
         unclear = isinstance(reply, str) and (reply in _UNCLEAR or reply.startswith("tls the server closed"))
         plain = reply == _NO_TLS or (unclear and _speaks_plainly(target))
-        return "speaks plain HTTP there, not TLS. Write http:// instead of https://." if plain else ""
+        return "speaks plain HTTP on this port, not TLS. Write http:// instead of https://." if plain else ""
     if isinstance(reply, Reply):
         encrypts = reply.status == 400 and any(words in reply.body for words in _ABOUT_TLS)
     else:
         encrypts = reply in _UNCLEAR and _speaks_tls(target)
-    return "speaks TLS there, not plain HTTP. Write https:// instead of http://." if encrypts else ""
+    return "speaks TLS on this port, not plain HTTP. Write https:// instead of http://." if encrypts else ""
 
 
 def _speaks_plainly(target: Target) -> bool:
@@ -40,12 +40,12 @@ def _speaks_plainly(target: Target) -> bool:
 
 
 def _speaks_tls(target: Target) -> bool:
-    """Whether there is a handshake; who the server is does not matter here."""
-    anybody = ssl.create_default_context()
-    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    """Return whether a TLS handshake succeeds, with any certificate."""
+    unverified = ssl.create_default_context()
+    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
     endpoint = endpoint_of(target)
     try:
-        with Endpoint(endpoint.address, _limit_s(target), anybody, endpoint.name).unconnected() as sock:
+        with Endpoint(endpoint.address, _limit_s(target), unverified, endpoint.name).unconnected() as sock:
             sock.connect(endpoint.address)
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""Runs an outside load tool to its end and gives its outcome, or says why there is none."""
+"""Run an external load tool and read its outcome."""
 
 import shlex
 from collections.abc import Callable
@@ -6,16 +6,14 @@ from pathlib import Path
 
 from harness.errors import LoadError
 from harness.lab.logs import tail
-from harness.lab.output import read_output
 from harness.lab.process import run_to_end
 from harness.model import LoadTool, Outcome, Settings, Target
 
 _START_S = 30.0
 _SLOWEST_REQUEST_S = 0.1
-_VERSION_TIMEOUT_S = 10.0
 
 
-def visit_outside(  # noqa: PLR0913 - a tool, what it is asked, and when
+def visit_outside(  # noqa: PLR0913 - a tool, its input, and when
     tool: LoadTool,
     program: str,
     target: Target,
@@ -23,7 +21,7 @@ def visit_outside(  # noqa: PLR0913 - a tool, what it is asked, and when
     directory: Path,
     just_before: Callable[[], object] = lambda: None,
 ) -> Outcome:
-    """One run of `tool`, which leaves its files alone in `directory`. LoadError when it fails or cannot be read.
+    """Run `tool` once; its files go to `directory`, which is emptied before. Raises LoadError if it fails.
 
     `just_before` is called as late as possible before it starts.
     """
@@ -34,57 +32,42 @@ def visit_outside(  # noqa: PLR0913 - a tool, what it is asked, and when
     argv = tool.command(program, target, settings, directory)
     exit_code = run_to_end(argv, directory, _patience_s(settings) + target.timeout_s, just_before)
     if exit_code:
-        said = _last_line(directory / "stderr.txt")
-        raise LoadError(f"{program} ended with exit code {exit_code} and said: {said}. {_advice(argv, directory)}")
+        message = _last_line(directory / "stderr.txt")
+        raise LoadError(f"{program} ended with exit code {exit_code}: {message}. {_advice(argv, directory)}")
     try:
         outcome = tool.outcome(directory)
     except ValueError as error:
-        raise LoadError(f"What {program} said cannot be read. {error} {_advice(argv, directory)}") from error
+        raise LoadError(f"The output of {program} cannot be read. {error} {_advice(argv, directory)}") from error
     if not tool.own_amount:
         _check_complete(outcome, settings, program, directory)
     return outcome
 
 
-def tool_version(tool: LoadTool, program: str) -> str:
-    """The first line that `program` says of its version, wherever it says it."""
-    if not tool.version:
-        return "unknown"
-    argv = [program, *tool.version]
-    try:
-        printed = read_output(argv, _VERSION_TIMEOUT_S)
-    except OSError as error:
-        why = f"no answer within {_VERSION_TIMEOUT_S:g} s" if isinstance(error, TimeoutError) else error.strerror
-        raise LoadError(f"{program} does not say its version: {why}. {tool.install}") from error
-    lines = (printed.out + printed.err).split("\n")
-    return next((line.strip() for line in lines if line.strip()), "unknown")
-
-
 def _empty(directory: Path) -> None:
-    """Make `directory`, without the files of an earlier run: some tools append, and some may end without writing."""
+    """Create `directory`, without the files of an earlier run: some tools append, some may end without writing."""
     directory.mkdir(parents=True, exist_ok=True)
-    for old in directory.iterdir():
-        if old.is_file():
-            old.unlink()
+    for path in directory.iterdir():
+        if path.is_file():
+            path.unlink()
 
 
 def _patience_s(settings: Settings) -> float:
-    """So long that only a tool that hangs is given up."""
+    """Return a time limit that only a hanging tool exceeds."""
     return _START_S + (2 * settings.tool_seconds or _SLOWEST_REQUEST_S * settings.tool_requests)
 
 
 def _last_line(path: Path) -> str:
     lines = tail(path).split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no message")
 
 
 def _advice(argv: list[str], directory: Path) -> str:
-    return f"Its output is in {directory}; to see it happen while the servers run: {shlex.join(argv)}"
+    return f"Its output is in {directory}; to reproduce it while the servers run: {shlex.join(argv)}"
 
 
 def _check_complete(outcome: Outcome, settings: Settings, program: str, directory: Path) -> None:
     done = outcome.requests + sum(outcome.failures.values())
     if not settings.tool_seconds and done < settings.tool_requests:
         raise LoadError(
-            f"{program} made {done} of the {settings.tool_requests} requests it was asked for. "
-            f"Its output in {directory} may say why."
+            f"{program} made only {done} of {settings.tool_requests} requests. See its output in {directory}."
         )

@@ -1,4 +1,4 @@
-"""The program that pyperf runs: a benchmark of one request, in worker processes that calibrate and warm up."""
+"""Benchmark one request with pyperf's Runner, in worker processes that calibrate and warm up."""
 
 import argparse
 import json
@@ -22,12 +22,12 @@ NAME = "request"
 
 
 def main() -> NoReturn:
-    """`python -m harness.load.pyperf_runner --url=http://127.0.0.1:8080/`, and any option of pyperf's Runner."""
+    """Run `--url=http://127.0.0.1:8080/` with any option of pyperf's Runner."""
     try:
         _bench()
     except LoadError as problem:  # in a worker
         sys.exit(str(problem))
-    except RuntimeError:  # the worker has said why
+    except RuntimeError:  # the worker has printed why
         sys.exit(LoadError.exit_code)
     sys.exit(0)
 
@@ -35,12 +35,12 @@ def main() -> NoReturn:
 def _bench() -> None:
     runner = pyperf.Runner(program_args=module_command("harness.load.pyperf_runner"), add_cmdline_args=_for_workers)
     runner.argparser.add_argument("--url", required=True)
-    runner.argparser.add_argument("--authority", type=Path, help="the certificate to trust")
-    runner.argparser.add_argument("--address", default="", help="what the url's host was resolved to")
-    runner.argparser.add_argument("--keepalive", action="store_true", help="all requests over one connection")
-    runner.argparser.add_argument("--request", type=Path, help="a JSON file: what requests say besides their path")
-    runner.argparser.add_argument("--proved", type=Path, help="a JSON file: what a right answer is like")
-    runner.argparser.add_argument("--patience", type=float, default=10.0, help="seconds that a request may take")
+    runner.argparser.add_argument("--authority", type=Path, help="CA bundle (PEM) to trust")
+    runner.argparser.add_argument("--address", default="", help="resolved address of the url's host")
+    runner.argparser.add_argument("--keepalive", action="store_true", help="send all requests over one connection")
+    runner.argparser.add_argument("--request", type=Path, help="JSON file with method, headers and body")
+    runner.argparser.add_argument("--proved", type=Path, help="JSON file with the shape of a right answer")
+    runner.argparser.add_argument("--patience", type=float, default=10.0, help="timeout of a request in seconds")
     options = runner.parse_args()
     with exchanging(_target(options)) as exchange:
         runner.bench_time_func(NAME, time_requests_s, exchange)
@@ -49,13 +49,13 @@ def _bench() -> None:
 
 
 def time_requests_s(loops: int, exchange: Callable[[], Exchange]) -> float:
-    """The time of `loops` requests, one after the other. Raises LoadError when one fails."""
+    """Return the seconds of `loops` requests, one after the other. Raises LoadError if one fails."""
     total_ns = 0
     for _ in range(loops):
-        seen = exchange()
-        if seen.fault:
-            raise LoadError(f"A request failed: {seen.fault}.")
-        total_ns += seen.end_ns - seen.start_ns
+        result = exchange()
+        if result.fault:
+            raise LoadError(f"A request failed: {result.fault}.")
+        total_ns += result.end_ns - result.start_ns
     return total_ns / 1e9
 
 
@@ -76,9 +76,9 @@ def _target(options: argparse.Namespace) -> Target:
 
 
 def _request(path: Path) -> Request:
-    asked = json.loads(path.read_text(encoding="utf-8"))
-    headers = tuple((name, value) for name, value in asked["headers"])
-    return Request(asked["method"], asked["host"], headers, asked["body"].encode())
+    fields = json.loads(path.read_text(encoding="utf-8"))
+    headers = tuple((name, value) for name, value in fields["headers"])
+    return Request(fields["method"], fields["host"], headers, fields["body"].encode())
 
 
 def _for_workers(command: list[str], options: argparse.Namespace) -> None:

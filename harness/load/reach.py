@@ -1,4 +1,4 @@
-"""Finds the service behind a url: resolves its name once, and sees whether it answers as it must to be measured."""
+"""Probe the service behind a url: resolve its name once, and check that it answers with 2xx."""
 
 import os
 import socket
@@ -18,14 +18,14 @@ from harness.load.faults import TIMEOUT
 from harness.load.other_scheme import scheme_problem
 from harness.model import Arm, Reply, Settings, Target, request_for
 
-MOST_ADDRESSES = 8  # of one name that are tried
-LEAST_S = 0.05  # for each of them
+MOST_ADDRESSES = 8  # addresses of a name to try
+LEAST_S = 0.05  # minimum timeout of each address
 
 
 def reached(arm: Arm) -> tuple[Target, Reply]:
-    """Whom to ask from now on, by address, and what it answered.
+    """Return the target with a resolved address, and its reply.
 
-    LoadError: nobody is there, or it is broken; ConfigError: it answers, but the url is not what is to be measured.
+    Raises LoadError if the service does not answer or fails, ConfigError if the url is wrong.
     """
     name, settings = f"Arm {arm.name!r}", arm.settings
     target, reply = _first_answer(name, settings)
@@ -39,7 +39,7 @@ def reached(arm: Arm) -> tuple[Target, Reply]:
 
 
 def service_faults(arm: Arm) -> Iterator[HarnessError]:
-    """What would keep `arm` from being measured, if anything."""
+    """Yield the error that keeps `arm` from being measured, if any."""
     try:
         reached(arm)
     except HarnessError as problem:
@@ -47,7 +47,7 @@ def service_faults(arm: Arm) -> Iterator[HarnessError]:
 
 
 def target_of(settings: Settings) -> Target:
-    """Whom `settings.url` names, not yet resolved."""
+    """Return the target of `settings.url`, not yet resolved."""
     url = parsed(settings.url)
     return Target(
         host=url.host,
@@ -63,45 +63,45 @@ def target_of(settings: Settings) -> Target:
 
 
 def _first_answer(name: str, settings: Settings) -> tuple[Target, Reply | str]:
-    """That of the first address of the host which answers at all; else the last that was tried says why not.
+    """Return the first address of the host that answers, with its reply; else the last one and why it did not.
 
-    All addresses together have the time of one answer.
+    All addresses together have the timeout of one answer.
     """
-    target, reply = target_of(settings), "no address"
-    seen: tuple[Target, Reply | str] = (target, reply)
+    target = target_of(settings)
+    reply: Reply | str = "no address"
     ends_s = time.monotonic() + settings.timeout_s
     addresses = _addresses(name, target)[:MOST_ADDRESSES]
     for number, address in enumerate(addresses):
-        one = replace(target, address=address)
+        target = replace(target, address=address)
         share_s = max((ends_s - time.monotonic()) / (len(addresses) - number), LEAST_S)
         try:
-            seen = (one, ask(one, one.path, share_s))
+            reply = ask(target, target.path, share_s)
         except StackError as error:
             raise LoadError(f"{name}: {error}") from None
-        if isinstance(seen[1], Reply):
+        if isinstance(reply, Reply):
             break
-    return seen
+    return target, reply
 
 
 def _addresses(name: str, target: Target) -> list[str]:
     if target.socket:
         return [""]
-    found = _resolved(target)
-    if isinstance(found, str):
+    addresses = _resolved(target)
+    if isinstance(addresses, str):
         raise LoadError(
-            f"{name}: the host of {target.url} has no address: {found}. Correct the url, or the machine's names."
+            f"{name}: the host of {target.url} has no address: {addresses}. Correct the url, or the name resolution."
         )
-    return found
+    return addresses
 
 
 def _resolved(target: Target) -> list[str] | str:
-    """The addresses of the host, or why there are none. The resolver has no timeout of its own, so a thread waits."""
+    """Return the addresses of the host, or why there are none. A thread waits, because the resolver has no timeout."""
     answers: Queue[list[str] | str] = Queue()
 
     def resolve() -> None:
         try:
-            found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-            answers.put(list(dict.fromkeys(str(address[0]) for *_, address in found)))
+            entries = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+            answers.put(list(dict.fromkeys(str(address[0]) for *_, address in entries)))
         except (OSError, UnicodeError) as error:
             answers.put(getattr(error, "strerror", None) or str(error))
 
@@ -109,39 +109,40 @@ def _resolved(target: Target) -> list[str] | str:
     try:
         return answers.get(timeout=target.timeout_s)
     except Empty:
-        return f"the name servers have not answered within {target.timeout_s:g} s"
+        return f"the name servers did not answer within {target.timeout_s:g} s"
 
 
 def _silent(name: str, settings: Settings, why: str) -> str:
     url = f"{name}: {settings.url}"
     if why == TIMEOUT:
         return (
-            f"{url} has not answered within {settings.timeout_s:g} s, its timeout_s. Mend the service, or wait longer."
+            f"{url} did not answer within {settings.timeout_s:g} s, its timeout_s. Fix the service, or set a longer "
+            "timeout_s."
         )
     if why.startswith("tls certificate"):
         return f"{url} cannot be trusted: {why.removeprefix('tls ')}"
     if why.startswith("tls "):
         return f"{url} does not answer over TLS: {why.removeprefix('tls ')}"
     if why == os.strerror(EACCES).lower():
-        return f"{url} cannot be asked: {why}. Run barehop as a user who may write to that socket."
+        return f"{url} cannot be reached: {why}. Run barehop as a user with write permission for that socket."
     start = f"Start it: {settings.start}" if settings.start else "Start it, or correct the url."
     return f"{url} does not answer: {_at_socket(parsed(settings.url).socket, why)}. {start}"
 
 
 def _at_socket(path: Path | None, why: str) -> str:
-    """`why`, and what is in the place of a socket that nobody answers at."""
+    """Return `why`, with what is at the path of a Unix socket."""
     if path is None or not path.exists():
         return why
-    return f"{why}, as no server listens on that socket" if path.is_socket() else f"{path} is no socket"
+    return f"{why}: no server listens on that socket" if path.is_socket() else f"{path} is not a socket"
 
 
 def _refused(name: str, settings: Settings, target: Target, reply: Reply) -> HarnessError:
     status = f"{name}: {settings.url} answers with status {reply.status}"
     if 300 <= reply.status < 400:
         where = quoted(reply.headers.get("location", ""))
-        return ConfigError(f"{status} and sends who asks to {where}. Write as url what answers by itself.")
+        return ConfigError(f"{status} and redirects to {where}. Give the url that answers with 2xx.")
     hint = refusal_hint(settings, target.host_field, reply)
     advice = f" {hint}" if hint else ""
     if reply.status < 500:
         return ConfigError(f"{status} instead of 2xx. Correct the url.{advice}")
-    return LoadError(f"{status} instead of 2xx. Mend the service; its log may say what is wrong.{advice}")
+    return LoadError(f"{status} instead of 2xx. Fix the service; see its log.{advice}")

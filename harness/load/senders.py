@@ -1,4 +1,4 @@
-"""How the requests of an arm are sent, by what its settings ask: one by one, many at once, at a rate, or by a tool."""
+"""Choose how the requests of an arm are sent: one by one, concurrently, at a rate, or by a tool."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,16 +25,18 @@ Timed = Callable[[int, int, int], Seen]
 
 
 class Send(Protocol):
-    """`settle` untimed requests and then `timed` ones; without any timed, just those, one after the other."""
+    """A function that sends `settle` untimed and then `timed` requests; if `timed` is 0, one after the other."""
 
-    def __call__(self, settle: int, timed: int, round_: int = 0) -> Seen: ...
+    def __call__(self, settle: int, timed: int, round_: int = 0) -> Seen:
+        """Send the requests and return the result."""
+        ...
 
 
 @contextmanager
 def sender(arm: Arm, target: Target, tool: LoadTool | None, directory: Path, seed: str) -> Iterator[Send]:
-    """`send` for one arm; `seed` and the round decide when requests are due.
+    """Yield the function that sends the requests of an arm; `seed` and the round determine the times of an open loop.
 
-    A tool leaves its files in `directory`, which is the arm's own.
+    A tool writes its files to `directory`.
     """
     with client(target) as burst:
         if tool:
@@ -55,37 +57,37 @@ def _sending(burst: OneByOne, by_settings: Timed) -> Send:
 
 @contextmanager
 def _by_crowd(settings: Settings, target: Target, seed: str) -> Iterator[Timed]:
-    with crowd(target) as many:
-        search = Search(many, settings.p99_limit_ms)
+    with crowd(target) as pool:
+        search = Search(pool, settings.p99_limit_ms)
 
-        def look(_settle: int, _timed: int, round_: int) -> Seen:
+        def search_capacity(_settle: int, _timed: int, round_: int) -> Seen:
             return search.step(f"{seed}/{round_}")
 
-        def keep_busy(settle: int, timed: int, _round: int) -> Seen:
-            return busy_burst(many, settings.connections, settle, timed)
+        def send_closed_loop(settle: int, timed: int, _round: int) -> Seen:
+            return busy_burst(pool, settings.connections, settle, timed)
 
-        def keep_pace(settle: int, timed: int, round_: int) -> Seen:
+        def send_open_loop(settle: int, timed: int, round_: int) -> Seen:
             rate_per_s = float(settings.rate)
             settle, timed = lengths(rate_per_s, settle, timed)
-            return paced_burst(many, poisson_ns(rate_per_s, settle + timed, f"{seed}/{round_}"), settle)
+            return paced_burst(pool, poisson_ns(rate_per_s, settle + timed, f"{seed}/{round_}"), settle)
 
-        yield look if settings.p99_limit_ms else keep_pace if settings.rate else keep_busy
+        yield search_capacity if settings.p99_limit_ms else send_open_loop if settings.rate else send_closed_loop
 
 
 def _by_tool(tool: LoadTool, burst: OneByOne, settings: Settings, target: Target, directory: Path) -> Timed:
-    """Settling is done by our client; what is timed is one run of the tool, whatever the burst's length."""
+    """Return a function that settles with our client and then runs the tool once, whatever the length of a burst."""
     program = find_program(tool.program)
     if program is None:
         raise MachineError(f"There is no program {tool.program!r} any more. {tool.install}")
     runs = count(1)
 
     def run(settle: int, _timed: int, _round: int) -> Seen:
-        settled: Counter[str] = Counter()
+        failures: Counter[str] = Counter()
 
-        def settles() -> None:
-            settled.update(burst(settle, 0).failures)
+        def settle_first() -> None:
+            failures.update(burst(settle, 0).failures)
 
-        outcome = visit_outside(tool, program, target, settings, directory / f"{next(runs):04}", settles)
-        return replace(outcome, failures=settled + Counter(outcome.failures))
+        outcome = visit_outside(tool, program, target, settings, directory / f"{next(runs):04}", settle_first)
+        return replace(outcome, failures=failures + Counter(outcome.failures))
 
     return run

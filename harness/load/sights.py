@@ -1,4 +1,4 @@
-"""What a visit is remembered by, whoever sent its requests."""
+"""Turn the result of any client into fields of a visit."""
 
 from statistics import fmean
 from typing import Any
@@ -10,15 +10,15 @@ from harness.model import Outcome
 from harness.model.answers import is_change
 
 
-def sights(seen: Seen, settle: int) -> dict[str, Any]:
-    """Those fields of a `model.Visit` that come from its requests; `settle` of them our client sent before a tool."""
-    if isinstance(seen, Outcome):
-        return _of_outcome(seen, settle)
-    return _of_step(seen) if isinstance(seen, Step) else _of_burst(seen)
+def sights(result: Seen, settle: int) -> dict[str, Any]:
+    """Return the fields of `model.Visit` that depend on the requests; `settle` of these preceded a tool."""
+    if isinstance(result, Outcome):
+        return _of_outcome(result, settle)
+    return _of_step(result) if isinstance(result, Step) else _of_burst(result)
 
 
 def _of_burst(burst: Burst) -> dict[str, Any]:
-    """Where requests were meant to be sent at some time, that is when their time begins."""
+    """Return the fields of a burst; in an open loop the mean is from the intended send times."""
     late_us = fmean(burst.late_ns) / 1000 if burst.late_ns else None
     return {
         "requests": len(burst.latency_ns),
@@ -35,14 +35,13 @@ def _of_burst(burst: Burst) -> dict[str, Any]:
 
 
 def _of_step(step: Step) -> dict[str, Any]:
-    """Rates differ from step to step, so their times have no common mean.
+    """Return the fields of a search step, without a mean, because rates differ from step to step.
 
-    A rate that is too high is no failure of the arm, whatever it does to requests; another answer is one.
+    Requests that fail at a rate that is too high are no failures of the arm; changed answers are.
     """
-    whole = _of_burst(step.burst)
-    kept = ("requests", "late_us", "interval_us")
+    fields = _of_burst(step.burst)
     return {
-        **{name: whole[name] for name in kept},
+        **{name: fields[name] for name in ("requests", "late_us", "interval_us")},
         "mean_us": None,
         "failures": {
             kind: count for kind, count in step.burst.failures.items() if step.rate_per_s is None or is_change(kind)
@@ -55,14 +54,14 @@ def _of_step(step: Step) -> dict[str, Any]:
 
 
 def _of_outcome(outcome: Outcome, settle: int) -> dict[str, Any]:
-    """Its own time and not that of starting it."""
+    """Return the fields of a tool's run; `wall_ns` is without the start of the tool."""
     sent = max(outcome.sent, outcome.requests + sum(outcome.failures.values()))
     return {
         "requests": outcome.requests,
         "mean_us": outcome.mean_us if outcome.requests else None,
         "failures": outcome.failures,
         "positions": tuple(range(len(outcome.latency_us))),
-        "start_ns": (0,) * len(outcome.latency_us),  # tools tell how long, not when
+        "start_ns": (0,) * len(outcome.latency_us),  # unknown
         "latency_ns": tuple(round(1000 * us) for us in outcome.latency_us),
         "percentiles_us": outcome.percentiles_us,
         "interval_us": 1e6 * outcome.duration_s / outcome.requests if outcome.requests else None,

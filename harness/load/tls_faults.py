@@ -1,16 +1,15 @@
-"""What an error of TLS means: why a certificate is not trusted, or why there was no handshake at all."""
+"""Explain TLS errors: why a certificate is not trusted, or why the handshake failed."""
 
 import ssl
 
 # Codes of X509_verify_cert_error_string(3).
-_NOT_YET, _EXPIRED, _SELF_SIGNED, _SELF_SIGNED_ABOVE, _NO_ISSUER, _NO_LEAF_ISSUER = 9, 10, 18, 19, 20, 21
+_NOT_YET, _EXPIRED, _SELF_SIGNED = 9, 10, 18
 _OTHER_NAMES = (62, 64)
-_UNKNOWN = (_SELF_SIGNED_ABOVE, _NO_ISSUER, _NO_LEAF_ISSUER)
 
-NAME = "Write the name that the certificate is of into the url, or have a certificate made for this one."
+NAME = "Use the name of the certificate in the url, or create a certificate for this name."
 RENEW = "Renew the certificate, or correct the clock of this machine."
-AUTHORITY = "Name the certificate of its authority as authority."
-OWN = "Name that certificate as authority."
+AUTHORITY = "Set authority to the certificate of its CA."
+OWN = "Set authority to that certificate."
 PLAIN = "plain http"
 _VERSIONS = ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE", "VERSION_TOO_LOW")
 _CIPHERS = ("SSLV3_ALERT_HANDSHAKE_FAILURE", "NO_SHARED_CIPHER", "HANDSHAKE_FAILURE_ON_CLIENT_HELLO")
@@ -25,20 +24,20 @@ _NO_TLS = (
 
 
 def handshake_fault(error: ssl.SSLError) -> str:
-    """In few words why there is no connection, and what to do; `PLAIN` where the server does not speak TLS."""
+    """Return in few words why there is no connection, and what to do; `PLAIN` if the server does not speak TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate verify failed: {error.verify_message.rstrip('.')}. {_advice(error.verify_code)}"
     reason = error.reason or ""
     if reason in _NO_TLS:
         return PLAIN
     if reason in _VERSIONS:
-        return "the server offers no version of TLS that this Python accepts. Let it offer TLS 1.2 or 1.3."
+        return "the server offers no TLS version that this Python accepts. Enable TLS 1.2 or 1.3 in the server."
     if reason in _CIPHERS:
-        return "the server and this Python have no cipher or protocol in common. Let it offer TLS 1.2 or 1.3."
+        return "the server and this Python have no common cipher or protocol. Enable TLS 1.2 or 1.3 in the server."
     if reason in _CLIENT:
-        return "the server asks for a certificate of the client, which barehop does not have. Ask it over plain http."
+        return "the server requires a client certificate, which barehop does not have. Use plain http."
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return "the server closed the connection within the handshake. Write http:// if it does not speak TLS."
+        return "the server closed the connection during the handshake. Write http:// if it does not speak TLS."
     return f"{(reason or str(error)).lower().replace('_', ' ')}. Correct the url, or the server."
 
 

@@ -1,4 +1,4 @@
-"""Visits the arms in the order of the plan; while a burst runs, nothing else happens."""
+"""Visit the arms in the order of the plan; while a burst runs, the harness does nothing else."""
 
 import math
 import random
@@ -16,23 +16,22 @@ from harness.model import Schedule, Snapshot, Visit
 WARM_UP_REQUESTS = 40
 WARM_UP_PIECE = 5
 WARM_UP_S = 0.5
-AHEAD = 2  # times the rounds that are expected
+AHEAD = 2  # orders drawn ahead / expected rounds
 MOST_AHEAD = 20_000
-# After the last answer the servers still close connections; their CPU time belongs to the visit that caused it.
+# After the last answer the servers still close connections; this CPU time belongs to the same visit.
 AFTERMATH_S = 0.0002
 
 Orders = Iterable[Sequence[int]]
 CpuReader = Callable[[], Mapping[str, int]]
-Counters = tuple[Callable[[], Snapshot], Callable[[], Snapshot]]  # how they are read before a visit and after it
+Counters = tuple[Callable[[], Snapshot], Callable[[], Snapshot]]  # read before a visit, and after it
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """How an arm is visited: `send(settle, timed, round)`, and the CPU time used for it so far, by role.
+    """The functions that visit an arm: `send(settle, timed, round)`, and `cpu()`, the CPU time so far by role.
 
-    `approach` is what the client does before it, as moving to the CPUs from which this arm is visited. `counters` are
-    read before and after the visits of one of each two rounds, so that a run shows by itself whether
-    reading them costs the requests anything; None: never.
+    `approach` is called before a visit, for example to move the client to its CPUs. `counters` are read before and
+    after the visits of every second round, so that a run shows whether reading them slows requests; None: never.
     """
 
     arm: str
@@ -40,11 +39,11 @@ class Visitor:
     cpu: CpuReader
     counters: Counters | None = None
     approach: Callable[[], None] | None = None
-    to_nginx: bool = True  # else the connections that the client opens are the hop
+    to_nginx: bool = True  # False: the client's connections are the hop
 
 
 def warm_up(visitors: Sequence[Visitor]) -> None:
-    """Send every arm some requests: fewer where they are slow."""
+    """Send some requests to every arm, fewer if they are slow."""
     for visitor in visitors:
         ends, sent = time.monotonic() + WARM_UP_S, 0
         while sent < WARM_UP_REQUESTS and (not sent or time.monotonic() < ends):
@@ -53,7 +52,7 @@ def warm_up(visitors: Sequence[Visitor]) -> None:
 
 
 def round_cost_s(order: Sequence[int], visitors: Sequence[Visitor], schedule: Schedule, patience_s: float) -> float:
-    """What a round takes, from as many rounds as fit `patience_s`."""
+    """Return the mean seconds of a round, from as many rounds as fit into `patience_s`."""
     with quietly():
         started, rounds = time.monotonic(), 0
         while rounds < 1 or time.monotonic() - started < patience_s:
@@ -65,17 +64,17 @@ def round_cost_s(order: Sequence[int], visitors: Sequence[Visitor], schedule: Sc
 def visits(
     orders: Orders, visitors: Sequence[Visitor], schedule: Schedule, before_round: Callable[[], None] = lambda: None
 ) -> list[Visit]:
-    """One visit for each place of each round that fits the time. Raises OSError when a server process has ended."""
-    seen: list[Visit] = []
+    """Visit the arms, round by round, as long as time allows. Raises OSError if a server process has ended."""
+    results: list[Visit] = []
     with quietly():
         for number, order in enumerate(rounds_in_time(_drawn_ahead(orders, schedule), schedule)):
             before_round()
-            seen += _round(order, visitors, schedule, number)
-    return seen
+            results += _round(order, visitors, schedule, number)
+    return results
 
 
 def _drawn_ahead(orders: Orders, schedule: Schedule) -> Orders:
-    """The same, so many of them made beforehand that between two visits there is nothing to do."""
+    """Return the same orders, drawn ahead so that there is nothing to do between two visits."""
     source = iter(orders)
     ahead = list(islice(source, min(AHEAD * schedule.rounds, MOST_AHEAD)))
     return chain(ahead, source)
@@ -84,9 +83,9 @@ def _drawn_ahead(orders: Orders, schedule: Schedule) -> Orders:
 def rounds_in_time(
     orders: Orders, schedule: Schedule, now: Callable[[], float] = time.monotonic
 ) -> Iterator[Sequence[int]]:
-    """All `orders`, or where time is limited those that end within it if each takes as long as those before.
+    """Yield all `orders`, or if time is limited those that end in time at the mean duration so far.
 
-    The fewest rounds of the schedule are made however long they take.
+    The schedule's `fewest_rounds` are made however long they take.
     """
     began = now()
     limit_s = math.inf if schedule.visiting_s is None else schedule.visiting_s
@@ -105,10 +104,10 @@ def _visit(visitor: Visitor, schedule: Schedule, round_: int, place: int) -> Vis
     if visitor.approach:
         visitor.approach()
     counters = visitor.counters if is_counted(round_) else None
-    counted_before = counters[0]() if counters else ()
+    counters_before = counters[0]() if counters else ()
     before = visitor.cpu()
     started_ns = time.monotonic_ns()
-    seen = visitor.send(schedule.settle, schedule.burst, round_)
+    result = visitor.send(schedule.settle, schedule.burst, round_)
     wall_ns = time.monotonic_ns() - started_ns
     time.sleep(AFTERMATH_S)
     after = visitor.cpu()
@@ -117,19 +116,19 @@ def _visit(visitor: Visitor, schedule: Schedule, round_: int, place: int) -> Vis
         order=place,
         arm=visitor.arm,
         cpu_ns={role: after[role] - before[role] for role in after},
-        snapshots=(counted_before, counters[1]()) if counters else None,
-        front_connections=_front_connections(visitor, seen),
-        **{"wall_ns": wall_ns, **sights(seen, schedule.settle)},
+        snapshots=(counters_before, counters[1]()) if counters else None,
+        front_connections=_front_connections(visitor, result),
+        **{"wall_ns": wall_ns, **sights(result, schedule.settle)},
     )
 
 
-def _front_connections(visitor: Visitor, seen: Seen) -> int | None:
+def _front_connections(visitor: Visitor, result: Seen) -> int | None:
     if not visitor.to_nginx:
         return 0
-    return seen.burst.connections if isinstance(seen, Step) else getattr(seen, "connections", None)
+    return result.burst.connections if isinstance(result, Step) else getattr(result, "connections", None)
 
 
 def is_counted(round_: int) -> bool:
-    """One of each two rounds: the first of the first two, then at random, for a machine has rhythms of its own."""
+    """Return whether counters are read: in round 0, then in one of each two rounds at random."""
     couple = round_ // 2
     return round_ % 2 == (random.Random(couple).getrandbits(1) if couple else 0)  # noqa: S311 - chance, not secrecy

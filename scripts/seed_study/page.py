@@ -12,8 +12,7 @@ from harness.report import caveats, sentences
 from harness.report.html.machine import machine_facts, versions
 from harness.report.markdown import escaped, in_sections, plain_table
 from harness.report.selection import compared, controls
-from harness.report.sheet import Section, difference_cell, joined
-from harness.report.sheet import milliseconds
+from harness.report.sheet import Section, difference_cell, joined, milliseconds
 from harness.report.validation.reasons import bound_sentences, told
 from harness.report.validation.sections import place_sections, share_sections, spread_sentences
 from harness.report.wording import duration, listed, percent_of, us_of

@@ -57,13 +57,13 @@ def test_every_problem_is_in_one_message(tmp_path: Path) -> None:
 def test_one_arm_cannot_be_compared(tmp_path: Path) -> None:
     ended = refused_text(tmp_path, "[arms.alone]\n")
     assert ended.code == 2
-    assert "one arm only, 'alone'" in ended.err
+    assert "only one arm, 'alone'" in ended.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["run"], "Which experiment?"),
+        (["run"], "No experiment given"),
         (["run", "nobody.toml"], "There is no file nobody.toml."),
         (["plan", "nobody"], "one of these: baseline,"),
         (["run", "quick", "--set", "design.seed"], "--set design.seed"),

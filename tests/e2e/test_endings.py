@@ -110,7 +110,7 @@ def test_nohup_keeps_a_run_going_when_its_terminal_goes(tmp_path: Path) -> None:
 
 def test_an_interrupted_pilot_leaves_nothing_to_resume_and_says_so(tmp_path: Path) -> None:
     with started(tmp_path, "run", "quick", "--budget", "600", "--out", "out") as command:
-        command.says("Piloting")
+        command.says("Running a pilot")
         command.process.send_signal(signal.SIGINT)
         ended = command.ended()
     assert (ended.code, ended.out) == (130, "")

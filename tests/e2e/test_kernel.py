@@ -169,7 +169,7 @@ def test_after_sigkill_restore_or_the_next_start_puts_the_value_back(tmp_path: P
         assert f"{AUTOGROUP} is {autogroup} again" in ended.err
         assert AUTOGROUP.read_text().strip() == autogroup
         assert not (tmp_path / "state/journal.json").exists()
-    assert "No run has left anything" in barehop(tmp_path, "restore").err
+    assert "Nothing to restore" in barehop(tmp_path, "restore").err
 
 
 def test_every_problem_of_knobs_is_told_at_once_and_nothing_is_started(tmp_path: Path) -> None:
@@ -213,4 +213,4 @@ def test_restore_that_cannot_finish_ends_with_3_and_blocks_no_ordinary_run(tmp_p
     assert run.code == 3
     assert "no-such-nginx" in run.err
     journal.unlink()
-    assert "No run has left anything" in barehop(tmp_path, "restore", env=env).err
+    assert "Nothing to restore" in barehop(tmp_path, "restore", env=env).err

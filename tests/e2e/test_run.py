@@ -195,7 +195,7 @@ def test_json_is_the_summary_alone_and_has_every_key_that_the_documents_promise(
     assert {each.against for each in summary.comparisons} == {"uds-tmpfs"}
     assert {each.metric for each in summary.comparisons} == {"latency", "mean", "cpu"}
     assert summary.arms["control"].control_of == "uds-tmpfs"
-    assert ended.err == ("" if summary.valid else "The result is not valid; its first line and its doubts say why.\n")
+    assert ended.err == ("" if summary.valid else "The result is not valid; see its first line and its doubts.\n")
     assert_is_in_its_own_directory(summary, tmp_path)
 
 
@@ -209,7 +209,8 @@ def assert_is_in_its_own_directory(summary: Summary, cwd: Path) -> None:
 def test_what_the_file_leaves_open_is_chosen_by_a_pilot_that_is_not_recorded(tmp_path: Path) -> None:
     ended = barehop(tmp_path, "run", "quick", "--set", "design.sessions=2", "--set", "design.rounds=3", "--out", "out")
     plan = Plan.model_validate_json((tmp_path / "out/plan.json").read_bytes())
-    assert "Piloting, to see how long to measure what ...\nPlan from the pilot: 2 sessions x 3 rounds; " in ended.err
+    assert "Running a pilot to choose the lengths of sessions and bursts ...\n" in ended.err
+    assert "Plan from the pilot: 2 sessions x 3 rounds; " in ended.err
     assert plan.pilot is not None
     assert (plan.schedule.settle, plan.schedule.burst) == (plan.pilot.settle, plan.pilot.burst)
     assert sorted(path.stem for path in tmp_path.glob("out/sessions/*.json")) == list(SESSIONS)

@@ -187,7 +187,7 @@ def test_the_floor_takes_the_sizes_of_an_experiment_and_pyperfs_own_options(tmp_
         (("--affinity=abc",), 2, "--affinity=abc is no list of CPUs."),
         (("--affinity=4095",), 2, "CPU 4095 cannot be had."),
         (("-o", "/nowhere/x.json"), 2, "there is no such directory."),
-        (("--pipe", "1"), 2, "--pipe is for pyperf itself"),
+        (("--pipe", "1"), 2, "--pipe is internal to pyperf"),
         (("--compare-to", "python3"), 2, "Leave them out."),
     ],
 )
@@ -207,7 +207,7 @@ def test_pyperf_measures_an_arm_in_its_worker_processes(tmp_path: Path) -> None:
     summary = summary_of(tmp_path / "out")
     assert value(summary, "net.active_opens", "tcp") == pytest.approx(2, abs=0.2)
     assert summary.loads == ()
-    assert any("Where an outside tool is the client" in sentence for sentence in summary.unseen)
+    assert any("If an external tool is the client" in sentence for sentence in summary.unseen)
     (first,) = (tmp_path / "out/stack/0001/tool/tcp/0001").glob("pyperf.json")
     assert "hostname" not in first.read_text()
     runs = json.loads(first.read_text())["benchmarks"][0]["runs"]

@@ -36,34 +36,34 @@ OK = b"HTTP/1.1 200 OK\r\n"
 EVENTS = OK + b"Content-Type: text/event-stream\r\n\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
-TOO_MUCH = "MiB of an answer|has not ended its answer"  # as fast as this machine is
+TOO_MUCH = "MiB of an answer|did not end its answer"  # as fast as this machine is
 
 ENDLESS = {
-    "slow events": (repeats(EVENTS, b"data: x\n\n", 0.05), "has not ended its answer within 0.5 s, its timeout_s"),
+    "slow events": (repeats(EVENTS, b"data: x\n\n", 0.05), "did not end its answer within 0.5 s, its timeout_s"),
     "fast events": (repeats(EVENTS, b"data: " + b"x" * 65530), TOO_MUCH),
     "fast chunks": (repeats(CHUNKED, b"10000\r\n" + bytes(65536) + b"\r\n"), TOO_MUCH),
-    "a byte at a time": (repeats(OK + b"Content-Length: 9999\r\n\r\n", b"x", 0.3), "has not ended its answer"),
-    "a head byte by byte": (repeats(OK + b"A: ", b"x", 0.3), "has not sent a whole head within 0.5 s"),
+    "a byte at a time": (repeats(OK + b"Content-Length: 9999\r\n\r\n", b"x", 0.3), "did not end its answer"),
+    "a head byte by byte": (repeats(OK + b"A: ", b"x", 0.3), "did not send a complete head within 0.5 s"),
     "headers": (repeats(OK, b"A: b\r\n" * 1000), "a head of more than 64 KiB"),
-    "a chunk extension": (repeats(CHUNKED + b"5;", b"x" * 1000), "a chunk whose size is wrong"),
-    "trailers": (repeats(CHUNKED + b"1\r\nx\r\n0\r\n", b"A: b\r\n" * 1000), "a chunk whose size is wrong"),
+    "a chunk extension": (repeats(CHUNKED + b"5;", b"x" * 1000), "a chunk size that is invalid"),
+    "trailers": (repeats(CHUNKED + b"1\r\nx\r\n0\r\n", b"A: b\r\n" * 1000), "a chunk size that is invalid"),
     "100 Continue": (repeats(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "over 10 answers like 100 Continue"),
-    "103 slowly": (repeats(b"", b"HTTP/1.1 103 Early\r\n\r\n", 0.2), "has not sent a whole head"),
-    "silence": (stays_silent, "has not answered within 0.5 s, its timeout_s"),
+    "103 slowly": (repeats(b"", b"HTTP/1.1 103 Early\r\n\r\n", 0.2), "did not send a complete head"),
+    "silence": (stays_silent, "did not answer within 0.5 s, its timeout_s"),
 }
 
 WRONG = {
     "20 digits": (OK + b"Content-Length: 99999999999999999999\r\n\r\nhello", "announces 99999999999999999999 bytes"),
-    "negative": (OK + b"Content-Length: -1\r\n\r\nhello", 'a Content-Length of "-1", which is no size'),
+    "negative": (OK + b"Content-Length: -1\r\n\r\nhello", 'a Content-Length of "-1", which is not a size'),
     "two sizes": (OK + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nhello", 'Content-Length of "4, 5"'),
     "no number": (OK + b"Content-Length: \x1b[31mmany\r\n\r\nhello", r'Content-Length of "\u001b[31mmany"'),
     "too long": (
         OK + b"Content-Length: 4\r\n\r\nhello",
-        "sends more than the body that it announced, which has 4 bytes",
+        "sends more than the 4 bytes of body that it announced",
     ),
-    "cut short": (OK + b"Content-Length: 6\r\n\r\nhello", "cut short after 5 bytes"),
-    "cut chunk": (CHUNKED + b"ff\r\nhello", "cut short after 5 bytes"),
-    "wrong chunk": (CHUNKED + b"2\r\nhello\r\n0\r\n\r\n", "a chunk whose size is wrong"),
+    "truncated": (OK + b"Content-Length: 6\r\n\r\nhello", "truncated after 5 bytes"),
+    "cut chunk": (CHUNKED + b"ff\r\nhello", "truncated after 5 bytes"),
+    "wrong chunk": (CHUNKED + b"2\r\nhello\r\n0\r\n\r\n", "a chunk size that is invalid"),
     "unannounced nothing": (OK + b"\r\n", "answers without a body"),
     "coded": (OK + b"Transfer-Encoding: br\r\n\r\nhello", 'a Transfer-Encoding of "br"'),
     "half a head": (OK + b"Content-", "ends its answer within the head, after 25 bytes"),
@@ -173,7 +173,7 @@ CERTIFICATES: dict[str, tuple[dict[str, Any], str]] = {
         {"identities": ["localhost"], "not_after": datetime.now(UTC) - timedelta(days=1)},
         "certificate has expired. Renew the certificate",
     ),
-    "unknown authority": ({"identities": ["localhost"], "named": False}, "Name the certificate of its authority as"),
+    "unknown authority": ({"identities": ["localhost"], "named": False}, "Set authority to the certificate of its CA"),
 }
 
 
@@ -213,12 +213,12 @@ def test_a_certificate_that_nobody_else_signed_is_to_be_named_itself_and_then_tr
     with serving(says(whole()), context) as target:
         url = f"https://localhost:{target.port}/"
         sentence = problem_of(arm(url))
-        assert "self-signed certificate. Name that certificate as authority." in sentence
+        assert "self-signed certificate. Set authority to that certificate." in sentence
         reached(arm(url, authority=str(own)))
 
 
 def test_plain_http_behind_https_says_which_scheme_to_write() -> None:
-    words = "speaks plain HTTP there, not TLS. Write http:// instead of https://."
+    words = "speaks plain HTTP on this port, not TLS. Write http:// instead of https://."
     with serving(says(whole()), at_once=True) as waits_for_the_end_of_a_head:
         assert words in problem_of(arm(f"https://localhost:{waits_for_the_end_of_a_head.port}/"), ConfigError)
     with serving(stays_silent, at_once=True) as silent:
@@ -231,7 +231,7 @@ def test_a_server_that_answers_a_handshake_in_plain_http_says_which_scheme_to_wr
         thread.start()
         sentence = problem_of(arm(f"https://127.0.0.1:{listener.getsockname()[1]}/"), ConfigError)
         thread.join()
-    assert "speaks plain HTTP there, not TLS" in sentence
+    assert "speaks plain HTTP on this port, not TLS" in sentence
 
 
 def _answers_anything(listener: socket.socket) -> None:
@@ -252,7 +252,7 @@ def test_https_behind_http_says_which_scheme_to_write() -> None:
     for answer, tls in ((refuses_plain(authority), None), (says(whole()), context)):
         with serving(answer, tls, at_once=True) as target:
             sentence = problem_of(arm(f"http://localhost:{target.port}/"), ConfigError)
-            assert "speaks TLS there, not plain HTTP. Write https:// instead of http://." in sentence
+            assert "speaks TLS on this port, not plain HTTP. Write https:// instead of http://." in sentence
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
@@ -263,7 +263,7 @@ def test_a_server_without_a_version_of_tls_in_common_is_told() -> None:
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.maximum_version = ssl.TLSVersion.TLSv1_1
     with serving(says(whole()), context) as target:
-        assert "Let it offer TLS 1.2 or 1.3" in problem_of(arm(f"https://localhost:{target.port}/"))
+        assert "Enable TLS 1.2 or 1.3" in problem_of(arm(f"https://localhost:{target.port}/"))
 
 
 def test_what_is_in_the_place_of_a_unix_socket_is_told(tmp_path: Path) -> None:
@@ -272,9 +272,9 @@ def test_what_is_in_the_place_of_a_unix_socket_is_told(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(tmp_path / "left"))
     expected = {
-        "file": "is no socket",
-        "directory": "is no socket",
-        "left": "connection refused, as no server listens on that socket",
+        "file": "is not a socket",
+        "directory": "is not a socket",
+        "left": "connection refused: no server listens on that socket",
         "nowhere": "no such file or directory",
         "file/below": "not a directory",
     }
@@ -298,7 +298,7 @@ def test_a_socket_that_may_not_be_written_is_told(tmp_path: Path) -> None:
         finally:
             os.seteuid(0)
             path.unlink()
-    assert "permission denied. Run barehop as a user who may write to that socket." in sentence
+    assert "permission denied. Run barehop as a user with write permission for that socket." in sentence
 
 
 def test_the_names_of_a_host_are_waited_for_no_longer_than_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,7 +307,7 @@ def test_the_names_of_a_host_are_waited_for_no_longer_than_its_answer(monkeypatc
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", slow_names)
-    assert "the name servers have not answered within 0.5 s" in problem_of(arm("http://somewhere.example/"))
+    assert "the name servers did not answer within 0.5 s" in problem_of(arm("http://somewhere.example/"))
 
 
 def test_all_addresses_of_a_host_share_the_time_of_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:

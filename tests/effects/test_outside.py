@@ -8,7 +8,7 @@ import pytest
 from odd_server import says, serving, whole
 
 from harness.errors import LoadError
-from harness.load.outside import tool_version, visit_outside
+from harness.load.outside import visit_outside
 from harness.load.tools import ab
 from harness.model import LoadTool, Outcome, Settings, Target
 
@@ -57,12 +57,12 @@ def test_a_relative_directory_is_the_same_for_the_tool(tmp_path: Path, monkeypat
 def test_a_failing_tool_is_quoted_with_its_exit_code_and_last_words(tmp_path: Path) -> None:
     script = "import sys; print('first\\nConnection refused\\n\\n', file=sys.stderr); sys.exit(7)"
 
-    with pytest.raises(LoadError, match=r"exit code 7 and said: Connection refused\. Its output is"):
+    with pytest.raises(LoadError, match=r"exit code 7: Connection refused\. Its output is"):
         visit(script, tmp_path)
 
 
 def test_a_tool_that_fails_without_a_word_is_reported_all_the_same(tmp_path: Path) -> None:
-    with pytest.raises(LoadError, match="ended with exit code 3 and said: nothing"):
+    with pytest.raises(LoadError, match="ended with exit code 3: no message"):
         visit("raise SystemExit(3)", tmp_path)
 
 
@@ -72,7 +72,7 @@ def test_output_that_cannot_be_read_is_an_error_with_the_reason(tmp_path: Path) 
 
 
 def test_a_tool_that_stops_early_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(LoadError, match="made 2 of the 3 requests"):
+    with pytest.raises(LoadError, match="made only 2 of 3 requests"):
         visit("print('ok\\nfailed')", tmp_path)
 
 
@@ -82,18 +82,6 @@ def test_a_failed_request_is_a_request_that_was_made(tmp_path: Path) -> None:
 
 def test_a_run_by_time_may_make_any_number_of_requests(tmp_path: Path) -> None:
     assert visit("print('ok')", tmp_path, Settings(tool_seconds=0.1)).requests == 1
-
-
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_the_version_is_the_first_line_wherever_it_is_said(stream: str) -> None:
-    script = f"import sys; print('\\nloud 1.2\\nmore', file=sys.{stream}); sys.exit(1)"
-
-    assert tool_version(tool("", ("-c", script)), sys.executable) == "loud 1.2"
-
-
-def test_a_program_that_cannot_be_started_has_no_version() -> None:
-    with pytest.raises(LoadError, match=r"nobody does not say its version: .*Install loud\."):
-        tool_version(tool(""), "/nobody")
 
 
 @pytest.fixture
@@ -139,10 +127,5 @@ def test_ab_without_a_server_says_that_it_was_refused(installed_ab: str, tmp_pat
     with serving(says(b"")) as target:
         pass
 
-    with pytest.raises(LoadError, match=r"said: apr_socket_.*: Connection refused"):
+    with pytest.raises(LoadError, match=r": apr_socket_.*: Connection refused"):
         visit_outside(ab.PLUGIN, installed_ab, target, Settings(tool_requests=5), tmp_path)
-
-
-@pytest.mark.needs_ab
-def test_ab_says_its_version(installed_ab: str) -> None:
-    assert tool_version(ab.PLUGIN, installed_ab).startswith("This is ApacheBench, Version 2")

@@ -101,7 +101,7 @@ def test_an_https_url_is_checked_against_the_authority_that_is_named(tmp_path: P
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     with answering(whole(), tls=context) as url:
         assert burst_of(arm(url, authority=str(tmp_path / "ca.pem"))) == {}
-        with pytest.raises(LoadError, match=r"cannot be trusted: certificate verify failed: .* Name the certificate"):
+        with pytest.raises(LoadError, match=r"cannot be trusted: certificate verify failed: .* Set authority to"):
             reached(arm(url))
 
 
@@ -111,7 +111,7 @@ def test_an_https_url_is_checked_against_the_authority_that_is_named(tmp_path: P
         (
             whole(status="301 Moved", fields="Location: /there\r\n"),
             ConfigError,
-            'status 301 and sends who asks to "/the',
+            'status 301 and redirects to "/the',
         ),
         (whole(status="404 Not Found"), ConfigError, "status 404 instead of 2xx. Correct the url"),
         (whole(status="400 Bad Request"), ConfigError, "set host to one of them; the request's was localhost:"),
@@ -119,10 +119,10 @@ def test_an_https_url_is_checked_against_the_authority_that_is_named(tmp_path: P
         (whole(status="421 Misdirected Request"), ConfigError, "If it serves certain hosts only, set host"),
         (whole(status="401 Unauthorized"), ConfigError, "If it needs a header, like Authorization, set headers."),
         (whole(status="405 Method Not Allowed"), ConfigError, "If it answers to another method than GET, set method."),
-        (whole(status="503 Unavailable"), LoadError, "status 503 instead of 2xx. Mend the service"),
+        (whole(status="503 Unavailable"), LoadError, "status 503 instead of 2xx. Fix the service"),
         (b"SSH-2.0-OpenSSH\r\n", LoadError, "does not answer: not http"),
         (b"", LoadError, "does not answer: no answer"),
-        (whole()[:-3], LoadError, "cut short after 15 bytes"),
+        (whole()[:-3], LoadError, "truncated after 15 bytes"),
     ],
 )
 def test_what_is_no_answer_to_measure_is_told(reply: bytes, error: type[Exception], words: str) -> None:
@@ -147,7 +147,7 @@ def test_a_name_that_nobody_has_is_told() -> None:
 
 
 def test_a_service_that_is_slower_than_the_timeout_is_told() -> None:
-    with serving(stays_silent) as target, pytest.raises(LoadError, match=r"has not answered within 0.2 s"):
+    with serving(stays_silent) as target, pytest.raises(LoadError, match=r"did not answer within 0.2 s"):
         reached(arm(f"http://127.0.0.1:{target.port}/", timeout_s=0.2))
 
 

@@ -70,7 +70,7 @@ def test_values_are_changed_for_the_command_and_the_exit_code_is_its_own(machine
     assert run_tuned(checked(["sh", "-c", script]), said.append, Roots(machine)) == 7
     assert (tmp_path / "seen").read_text() == "performance200000madvise"
     assert now(machine) == BEFORE
-    assert "cpu.boost stays as it is: not available on this machine." in said
+    assert "cpu.boost not changed: not available on this machine." in said
     assert len(said) == 2
     assert not (tuning_directory() / journal.JOURNAL).exists()
 

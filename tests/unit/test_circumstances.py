@@ -100,10 +100,10 @@ def test_what_tuning_would_gain_and_what_it_cannot() -> None:
 @pytest.mark.parametrize(
     ("who", "own_networks", "state", "seen"),
     [
-        ("root", True, "ok", "every setting"),
-        ("an ordinary user", True, "ok", "none of the whole machine"),
-        ("an ordinary user", False, "doubt", "no network of its own"),
-        ("root", False, "doubt", "no network of its own"),
+        ("root", True, "ok", "all settings"),
+        ("an ordinary user", True, "ok", "no host-wide settings"),
+        ("an ordinary user", False, "doubt", "without network namespaces"),
+        ("root", False, "doubt", "without network namespaces"),
     ],
 )
 def test_what_may_be_set_follows_from_the_rights(who: str, own_networks: bool, state: str, seen: str) -> None:

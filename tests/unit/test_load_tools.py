@@ -101,9 +101,9 @@ def test_where_every_connection_makes_as_many_requests_they_are_rounded_up(name:
     ("settings", "sentence"),
     [
         ({"tool": "hey", "tool_seconds": 2}, 'tool = "hey" excludes tool_seconds = 2'),
-        ({"tool": "hey", "tool_requests": 1_000_001}, "tells no more than 1000000 times"),
+        ({"tool": "hey", "tool_requests": 1_000_001}, "prints at most 1000000 times"),
         ({"tool": "h2load", "tool_seconds": 2}, "without client_keepalive"),
-        ({"tool": "wrk", "timeout_s": 600}, "takes memory for each microsecond"),
+        ({"tool": "wrk", "timeout_s": 600}, "needs memory for each microsecond"),
         ({"tool": "pyperf", "connections": 2}, "one request at a time"),
         ({"tool": "locust", "connections": 3, "tool_requests": 2}, "at least one request"),
     ],

@@ -1,1 +1,1 @@
-"""Many requests under way at once: a loop over their connections, and who decides when the next one begins."""
+"""Send many requests at once, in a closed or an open loop."""

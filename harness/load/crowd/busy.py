@@ -1,4 +1,4 @@
-"""A closed loop over many connections: each asks again as soon as it has its answer."""
+"""Send requests in a closed loop: each connection sends again as soon as it has its answer."""
 
 from itertools import count
 from time import perf_counter_ns
@@ -9,36 +9,36 @@ from harness.load.crowd.loop import Crowd
 from harness.load.crowd.tally import Tally
 
 
-def busy_burst(crowd: Crowd, connections: int, settle: int, timed: int) -> Burst:
-    """`timed` requests, and at least 4 on each connection, with all connections busy from the first to the last.
+def busy_burst(pool: Crowd, connections: int, settle: int, timed: int) -> Burst:
+    """Send `timed` requests, at least 4 per connection, with all connections busy from the first to the last.
 
-    Before them go `settle` untimed ones, and at least one on each connection; behind them as many as it takes. A
-    timeout ends the burst, for what is behind it would wait as long.
+    `settle` untimed requests precede them, at least one per connection, and enough follow to keep the load up. A
+    timeout ends the burst, because the next requests would wait as long.
     """
     tally = Tally(max(timed, LEAST_PER_CONNECTION * connections))
-    begun_ns: dict[int, int] = {}
+    start_ns: dict[int, int] = {}
     tickets = count(-max(settle, connections))
 
-    def begin() -> None:
+    def start_next() -> None:
         ticket = next(tickets)
-        begun_ns[ticket] = perf_counter_ns()
-        crowd.begin(ticket)
+        start_ns[ticket] = perf_counter_ns()
+        pool.begin(ticket)
 
     for _ in range(connections):
-        begin()
+        start_next()
     while tally.missing and not tally.timed_out:
-        for ended in crowd.ended():
-            tally.add(ended)
-            begin()
-    finish(crowd, tally)
-    whole = tally.timed in begun_ns
-    interval_ns = (begun_ns[tally.timed] - begun_ns[0]) / tally.timed if whole else 0.0
-    return tally.burst(interval_ns, proved=crowd.proved)
+        for completed in pool.ended():
+            tally.add(completed)
+            start_next()
+    finish(pool, tally)
+    is_complete = tally.timed in start_ns
+    interval_ns = (start_ns[tally.timed] - start_ns[0]) / tally.timed if is_complete else 0.0
+    return tally.burst(interval_ns, proved=pool.proved)
 
 
-def finish(crowd: Crowd, tally: Tally) -> None:
-    """See the requests under way to their end, so that they burden no other visit; after a timeout, let go of them."""
-    while len(crowd) and not tally.timed_out:
-        for ended in crowd.ended():
-            tally.add(ended)
-    crowd.abandon()
+def finish(pool: Crowd, tally: Tally) -> None:
+    """Wait for the pending requests, so that they do not disturb the next visit; after a timeout, cancel them."""
+    while len(pool) and not tally.timed_out:
+        for completed in pool.ended():
+            tally.add(completed)
+    pool.abandon()

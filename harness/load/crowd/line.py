@@ -1,4 +1,4 @@
-"""One connection as a coroutine of the loop: it asks, gives way wherever it would have to wait, and ends."""
+"""Send requests over one connection as coroutines that yield whenever they would have to wait."""
 
 import errno
 import os
@@ -11,35 +11,37 @@ from time import perf_counter_ns
 from harness.load.answer import Answer
 from harness.load.exchange import CLOSED_BY_SERVER, PIECE_BYTES, Endpoint, Exchange
 
-Waiting = Generator[int, None, Exchange]  # yields what it waits for: EPOLLIN or EPOLLOUT
+Waiting = Generator[int, None, Exchange]  # yields the event to wait for: EPOLLIN or EPOLLOUT
 
 
 class Line:
-    """A connection to `endpoint`, opened when first needed. `ask()` raises OSError, and the line is closed then."""
+    """A connection to `endpoint`, opened when needed. When `ask()` raises OSError, the connection is closed."""
 
     def __init__(self, endpoint: Endpoint, request: bytes, *, kept: bool) -> None:
         self._endpoint = endpoint
         self._request = request
         self._kept = kept
         self.sock: socket.socket | None = None
-        self.watched = 0  # what the loop waits for on it
+        self.watched = 0  # the events that the loop waits for
 
     @property
     def is_open(self) -> bool:
+        """Return whether the connection is open."""
         return self.sock is not None
 
     @property
     def descriptor(self) -> int:
-        """-1: closed."""
+        """Return the file descriptor; -1 if closed."""
         return self.sock.fileno() if self.sock else -1
 
     def close(self) -> None:
+        """Close the connection, if it is open."""
         if self.sock:
             self.sock.close()
         self.sock, self.watched = None, 0
 
     def ask(self) -> Waiting:
-        """One request and its answer, timed as those of a client that does nothing else."""
+        """Send one request and read its answer; the timing is the same as in the sequential client."""
         try:
             return (yield from self._on_kept() if self._kept else self._on_own())
         except OSError:
@@ -47,8 +49,8 @@ class Line:
             raise
 
     def _on_own(self) -> Waiting:
-        """The time includes connecting, and ends with the last byte before the server closes."""
-        got = Answer(to_close=True)
+        """Exchange over a new connection; the time is from before connecting to the last byte."""
+        answer = Answer(to_close=True)
         sock = self._opened()
         start_ns = end_ns = perf_counter_ns()
         yield from self._connect(sock)
@@ -59,31 +61,31 @@ class Line:
             if not piece:
                 break
             end_ns = perf_counter_ns()
-            if got.add(piece):
+            if answer.add(piece):
                 break
         self.close()
-        return Exchange(start_ns, end_ns, got.fault(self._endpoint.proved), answer=got)
+        return Exchange(start_ns, end_ns, answer.fault(self._endpoint.proved), answer=answer)
 
     def _on_kept(self) -> Waiting:
-        """Over a connection that stands; a request that had to open one counts from before, and is not comparable."""
+        """Exchange over the kept connection; a request that has to open it is timed with that, and not comparable."""
         start_ns = perf_counter_ns()
         if self.sock:
-            seen = yield from self._on_standing(self.sock)
-            if seen:
-                return seen
+            exchange = yield from self._on_standing(self.sock)
+            if exchange:
+                return exchange
             self.close()
         sock = self._opened()
         yield from self._connect(sock)
-        seen = yield from self._on_standing(sock)
-        if seen is None:
+        exchange = yield from self._on_standing(sock)
+        if exchange is None:
             self.close()
             return Exchange(0, 0, "no answer", comparable=False)
         lost = None if self.sock else "connection not kept"
-        return seen._replace(start_ns=start_ns, fault=seen.fault or lost, comparable=False, connected=True)
+        return exchange._replace(start_ns=start_ns, fault=exchange.fault or lost, comparable=False, connected=True)
 
     def _on_standing(self, sock: socket.socket) -> Generator[int, None, Exchange | None]:
-        """None: the server closed the connection before a byte of the answer came."""
-        got = Answer()
+        """Return the exchange; None if the server closed the connection before the first byte of the answer."""
+        answer = Answer()
         start_ns = end_ns = perf_counter_ns()
         try:
             yield from _waited(EPOLLOUT, sock.send, self._request)
@@ -91,17 +93,17 @@ class Line:
                 yield EPOLLIN
                 piece = yield from _received(sock)
                 end_ns = perf_counter_ns() if piece else end_ns
-                if not piece or got.add(piece):
+                if not piece or answer.add(piece):
                     break
         except CLOSED_BY_SERVER:
-            if got.received_bytes:
+            if answer.received_bytes:
                 raise
-        if not got.received_bytes:
+        if not answer.received_bytes:
             return None
-        fault = got.fault(self._endpoint.proved)
-        if fault or got.closes:
+        fault = answer.fault(self._endpoint.proved)
+        if fault or answer.closes:
             self.close()
-        return Exchange(start_ns, end_ns, fault, connected=False, answer=got)
+        return Exchange(start_ns, end_ns, fault, connected=False, answer=answer)
 
     def _opened(self) -> socket.socket:
         self.sock = self._endpoint.unblocked()
@@ -112,7 +114,7 @@ class Line:
         if code == errno.EINPROGRESS:
             yield EPOLLOUT
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code == errno.EAGAIN:  # the full backlog of a Unix socket, which is no reason to wait
+        if code == errno.EAGAIN:  # the backlog of a Unix socket is full: waiting would not help
             raise ConnectionRefusedError(code, os.strerror(code))
         if code:
             raise OSError(code, os.strerror(code))
@@ -120,13 +122,13 @@ class Line:
             yield from _waited(EPOLLIN, sock.do_handshake)
 
 
-def _waited(for_what: int, act: Callable[..., object], *arguments: object) -> Generator[int, None, object]:
-    """What `act` gives, once the connection lets it."""
+def _waited(event: int, act: Callable[..., object], *arguments: object) -> Generator[int, None, object]:
+    """Return `act(*arguments)`, after waiting for `event` as often as it would block."""
     while True:
         try:
             return act(*arguments)
         except (BlockingIOError, ssl.SSLWantReadError):
-            yield for_what
+            yield event
         except ssl.SSLWantWriteError:
             yield EPOLLOUT
 

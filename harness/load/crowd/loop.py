@@ -1,4 +1,4 @@
-"""The loop over the connections under way: it waits for what comes first, and gives the requests that have ended."""
+"""Run pending requests on many connections with epoll, and return the completed ones."""
 
 import select
 from collections.abc import Iterator
@@ -17,6 +17,8 @@ from harness.model.answers import AnswerShape
 
 @dataclass(slots=True)
 class Underway:
+    """A pending request; `ticket` is the caller's number for it."""
+
     ticket: int
     line: Line
     waiting: Waiting
@@ -24,7 +26,7 @@ class Underway:
 
 
 class Ended(NamedTuple):
-    """`ticket` is what the sender of the request knows it by."""
+    """A completed request; `ticket` is the caller's number for it."""
 
     ticket: int
     seen: Exchange
@@ -32,16 +34,16 @@ class Ended(NamedTuple):
 
 @contextmanager
 def crowd(target: Target) -> Iterator["Crowd"]:
-    """Requests of `target`, any number at a time; on leaving, their connections are closed."""
-    one = Crowd(endpoint_of(target), request_of(target), kept=target.keepalive)
+    """Yield a pool of connections to `target`, and close them in the end."""
+    pool = Crowd(endpoint_of(target), request_of(target), kept=target.keepalive)
     try:
-        yield one
+        yield pool
     finally:
-        one.close()
+        pool.close()
 
 
 class Crowd:
-    """Where connections are kept, each serves one request after the other, the last used first."""
+    """A pool of connections; if they are kept, the most recently used one serves the next request."""
 
     def __init__(self, endpoint: Endpoint, request: bytes, *, kept: bool) -> None:
         self._endpoint = endpoint
@@ -53,39 +55,41 @@ class Crowd:
         self._ended: list[Ended] = []
 
     def __len__(self) -> int:
-        """How many requests are under way."""
+        """Return the number of pending requests."""
         return len(self._underway)
 
     @property
     def proved(self) -> AnswerShape | None:
-        """What a right answer is like."""
+        """Return the shape of a right answer."""
         return self._endpoint.proved
 
     def close(self) -> None:
+        """Close all connections."""
         self.abandon()
         for line in self._idle:
             line.close()
         self._epoll.close()
 
     def abandon(self) -> None:
-        """Let go of the requests under way, with their connections."""
-        for one in self._underway.values():
-            one.line.close()
+        """Cancel the pending requests, and close their connections."""
+        for request in self._underway.values():
+            request.line.close()
         self._underway.clear()
         self._ended.clear()
 
     def keep(self, connections: int) -> None:
-        """Close those beyond so many that nobody uses, the ones that have waited longest."""
+        """Keep at most so many idle connections, and close those that were idle longest."""
         surplus, self._idle = self._idle[:-connections], self._idle[-connections:]
         for line in surplus:
             line.close()
 
     def begin(self, ticket: int) -> None:
+        """Start a request."""
         line = self._idle.pop() if self._idle else Line(self._endpoint, self._request, kept=self._kept)
         self._advance(Underway(ticket, line, line.ask(), perf_counter_ns() + self._endpoint.timeout_ns))
 
     def ended(self, until_ns: int | None = None) -> list[Ended]:
-        """Those that have ended, once there is one; or none, when it is `until_ns` or nothing is under way."""
+        """Wait for completed requests and return them; none at `until_ns`, or if no request is pending."""
         while not self._ended and self._may_wait(until_ns):
             for descriptor, _ in self._events(until_ns):
                 self._wake(descriptor)
@@ -97,7 +101,7 @@ class Crowd:
         return bool(self._underway) if until_ns is None else perf_counter_ns() < until_ns
 
     def _events(self, until_ns: int | None) -> list[tuple[int, int]]:
-        """What is ready; epoll waits for whole milliseconds only, and select, for an epoll, to the microsecond."""
+        """Return the ready descriptors. epoll waits for whole milliseconds only, so select waits on the epoll."""
         if until_ns is None:
             return self._epoll.poll(self._patience_s())
         left_s = max(until_ns - perf_counter_ns(), 0) / 1e9
@@ -105,7 +109,7 @@ class Crowd:
         return self._epoll.poll(0) if ready else []
 
     def _patience_s(self) -> float:
-        """Until the oldest request under way has had its time."""
+        """Return the seconds until the oldest pending request times out."""
         oldest = next(iter(self._underway.values()), None)
         return max(oldest.deadline_ns - perf_counter_ns(), 0) / 1e9 if oldest else self._endpoint.timeout_s
 
@@ -117,33 +121,33 @@ class Crowd:
             self._idle.remove(line)
             line.close()
 
-    def _advance(self, one: Underway) -> None:
-        before = one.line.descriptor
+    def _advance(self, request: Underway) -> None:
+        before = request.line.descriptor
         try:
-            mask = next(one.waiting)
+            mask = next(request.waiting)
         except StopIteration as end:
-            self._end(one, before, end.value)
+            self._end(request, before, end.value)
         except OSError as error:
-            self._end(one, before, Exchange(0, 0, kind_of(error)))
+            self._end(request, before, Exchange(0, 0, kind_of(error)))
         else:
-            self._watch(one, before, mask)
+            self._watch(request, before, mask)
 
-    def _watch(self, one: Underway, before: int, mask: int) -> None:
-        line = one.line
+    def _watch(self, request: Underway, before: int, mask: int) -> None:
+        line = request.line
         if line.descriptor != before:
             self._underway.pop(before, None)
-        self._underway[line.descriptor] = one
+        self._underway[line.descriptor] = request
         if line.watched == 0:
             self._epoll.register(line.descriptor, mask)
         elif line.watched != mask:
             self._epoll.modify(line.descriptor, mask)
         line.watched = mask
 
-    def _end(self, one: Underway, descriptor: int, seen: Exchange) -> None:
+    def _end(self, request: Underway, descriptor: int, exchange: Exchange) -> None:
         self._underway.pop(descriptor, None)
-        self._ended.append(Ended(one.ticket, seen))
-        if one.line.is_open:
-            self._idle.append(one.line)
+        self._ended.append(Ended(request.ticket, exchange))
+        if request.line.is_open:
+            self._idle.append(request.line)
 
     def _end_overdue(self) -> None:
         now_ns = perf_counter_ns()

@@ -1,4 +1,4 @@
-"""Looks for the highest rate at which p99 stays below a limit: first what a crowd gets, then halving, step by step."""
+"""Search the highest rate at which p99 stays below a limit: first a closed loop, then bisection."""
 
 import math
 from dataclasses import dataclass, field
@@ -12,16 +12,16 @@ from harness.load.crowd.busy import busy_burst
 from harness.load.crowd.loop import Crowd
 from harness.load.crowd.paced import paced_burst
 
-CROWD = 16  # connections, which saturate any stack of this kind
+CROWD = 16  # connections: enough to saturate any stack of this kind
 CROWD_REQUESTS = 600
-STEP_REQUESTS = 1100  # so that 10 lie beyond p99
-LOWEST, HIGHEST = 0.3, 1.15  # of what the crowd got: the capacity is between them, or the search says that it is not
+STEP_REQUESTS = 1100  # so that more than 10 are beyond p99
+LOWEST, HIGHEST = 0.3, 1.15  # range of the search, relative to the rate of the closed loop
 PERCENTILES = (50.0, 90.0, 99.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One rate tried, and whether p99 stayed below the limit; both None for the crowd, which is not paced."""
+    """One rate, and whether p99 stayed below the limit; both None for the closed loop. `sent` includes a repetition."""
 
     burst: Burst
     rate_per_s: float | None = None
@@ -30,6 +30,7 @@ class Step:
 
     @property
     def percentiles_us(self) -> dict[float, float]:
+        """Return the percentiles of response times in microseconds."""
         times_us = response_us(self.burst)
         return (
             dict(zip(PERCENTILES, np.percentile(times_us, PERCENTILES).tolist(), strict=True)) if times_us.size else {}
@@ -38,9 +39,9 @@ class Step:
 
 @dataclass(slots=True)
 class Search:
-    """One arm's, in one session: each call is a step.
+    """The search for the capacity of one arm in one session.
 
-    A rate is too high when p99 is beyond the limit twice: one stall of the machine would throw the rest away.
+    A rate is too high if p99 exceeds the limit twice, so that one stall of the machine does not mislead the search.
     """
 
     crowd: Crowd
@@ -51,6 +52,7 @@ class Search:
     high_per_s: float = field(default=math.inf)
 
     def step(self, seed: str) -> Step:
+        """Run the next step; `seed` determines the times of its requests."""
         if math.isinf(self.high_per_s):
             return self._first()
         rate_per_s = math.sqrt(self.low_per_s * self.high_per_s)
@@ -70,12 +72,12 @@ class Search:
     def _first(self) -> Step:
         burst = busy_burst(self.crowd, CROWD, CROWD, self.crowd_requests)
         if burst.interval_ns:
-            got_per_s = 1e9 / burst.interval_ns
-            self.low_per_s, self.high_per_s = LOWEST * got_per_s, HIGHEST * got_per_s
+            rate_per_s = 1e9 / burst.interval_ns
+            self.low_per_s, self.high_per_s = LOWEST * rate_per_s, HIGHEST * rate_per_s
         return Step(burst, sent=burst.sent)
 
 
 def response_us(burst: Burst) -> NDArray[np.float64]:
-    """From when each request was meant to be sent."""
+    """Return the response times in microseconds, from the intended send times."""
     response_ns = np.array(burst.latency_ns, dtype=np.float64)
     return (response_ns + burst.late_ns if burst.late_ns else response_ns) / 1000

@@ -1,4 +1,4 @@
-"""Gathers the requests of a visit as they end, and puts them in order of sending."""
+"""Record the requests of a visit as they complete, and sort them by their time of sending."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from harness.model.answers import AnswerShape
 
 @dataclass(slots=True)
 class Tally:
-    """Tickets below 0 are settling, those from `timed` on only keep the load up to the end."""
+    """The completed requests of a visit. Tickets below 0 are settling; those from `timed` on only keep the load up."""
 
     timed: int
-    opening_counts: bool = False  # whether requests are timed that had to open a connection which is kept otherwise
+    opening_counts: bool = False  # whether requests that had to open a kept connection are timed
     missing: int = field(init=False)
     good: list[tuple[int, int, int]] = field(default_factory=list)  # ticket, start, end
-    last: Answer | None = None  # of those that were right
+    last: Answer | None = None  # the last right one
     failures: Counter[str] = field(default_factory=Counter)
     connections: int = 0
     sent: int = 0
@@ -29,23 +29,25 @@ class Tally:
 
     @property
     def timed_out(self) -> bool:
+        """Return whether a request has timed out."""
         return self.failures[TIMEOUT] > 0
 
-    def add(self, ended: Ended) -> None:
-        ticket, seen = ended
+    def add(self, completed: Ended) -> None:
+        """Add a completed request."""
+        ticket, exchange = completed
         self.sent += 1
-        self.connections += seen.connected
+        self.connections += exchange.connected
         is_timed = 0 <= ticket < self.timed
         self.missing -= is_timed
-        if seen.fault:
-            self.failures[seen.fault] += 1
+        if exchange.fault:
+            self.failures[exchange.fault] += 1
             return
-        self.last = seen.answer
-        if is_timed and (seen.comparable or self.opening_counts):
-            self.good.append((ticket, seen.start_ns, seen.end_ns))
+        self.last = exchange.answer
+        if is_timed and (exchange.comparable or self.opening_counts):
+            self.good.append((ticket, exchange.start_ns, exchange.end_ns))
 
     def burst(self, interval_ns: float, meant_ns: Sequence[int] = (), proved: AnswerShape | None = None) -> Burst:
-        """`meant_ns` are when timed requests were meant to be sent, in their order."""
+        """Return the burst; `meant_ns` are the intended send times of the timed requests, if they have any."""
         in_order = sorted(self.good)
         self.failures.update(faults_of_sample(self.last, proved))
         return Burst(

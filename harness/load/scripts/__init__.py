@@ -1,1 +1,1 @@
-"""What outside tools are told to do, each in its own language; run by the tools, imported by nobody here."""
+"""Scripts that external tools run, each in the language of its tool."""

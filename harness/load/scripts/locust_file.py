@@ -1,4 +1,4 @@
-"""locust's file: every user asks one URL again and again, and each time is kept as it was before locust rounds it."""
+"""Request one URL repeatedly with locust, and record times before locust rounds them."""
 
 import json
 import ssl
@@ -18,7 +18,7 @@ ASKED = json.loads(Path("asked.json").read_text(encoding="utf-8"))
 
 
 class Run:
-    """What all users together have begun and seen. The last user to find that enough is begun ends the run."""
+    """The requests of all users together. The last user that stops ends the run."""
 
     def __init__(self) -> None:
         self.begun = self.left = 0
@@ -27,6 +27,7 @@ class Run:
         self.failures: Counter[str] = Counter()
 
     def begins_another(self) -> bool:
+        """Return whether to send another request, and count it."""
         if not self.begun:
             self.first_s = perf_counter()
         in_time = perf_counter() - self.first_s < ASKED["seconds"]
@@ -35,7 +36,7 @@ class Run:
         return begins
 
     def seen(self, response_time: float, response: Any, exception: Exception | None, **_others: object) -> None:
-        """Listens to locust's event of one request; `response_time` is in ms and not yet rounded."""
+        """Record a request from locust's event; `response_time` is in ms and not yet rounded."""
         self.last_s = perf_counter()
         kind = kind_of(response, exception)
         if kind:
@@ -44,20 +45,21 @@ class Run:
             self.latency_us.append(1000 * response_time)
 
     def write(self, **_others: object) -> None:
-        found = {
+        """Write the outcome as JSON."""
+        outcome = {
             "latency_us": self.latency_us,
             "failures": self.failures,
             "duration_s": self.last_s - self.first_s,
         }
-        Path("outcome.json").write_text(json.dumps(found), encoding="utf-8")
+        Path("outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
 
 
 class LongBodyError(ConnectionError):
-    """A body that is longer than any may be."""
+    """A body that is longer than the limit."""
 
 
 class LimitedResponse(FastResponse):
-    """Reads a body up to its limit, and leaves it as it came: what a few bytes become may be without limit."""
+    """A response that reads a body up to the limit and does not decompress it."""
 
     def _content(self) -> bytes:
         body = bytearray()
@@ -70,8 +72,8 @@ class LimitedResponse(FastResponse):
 
 
 def kind_of(response: Any, exception: Exception | None) -> str | None:
-    """In the words of barehop's own client; None: answered right."""
-    cause = getattr(exception, "original", None) or exception  # its client wraps what would be worth a second try
+    """Return the kind of failure, in the words of barehop's client; None if answered correctly."""
+    cause = getattr(exception, "original", None) or exception  # locust's client wraps errors that it could retry
     if isinstance(cause, TimeoutError):
         return "timeout"
     if isinstance(cause, LongBodyError):
@@ -86,28 +88,32 @@ def kind_of(response: Any, exception: Exception | None) -> str | None:
 
 
 def kind_of_answer(response: Any, exception: Exception | None) -> str | None:
+    """Return what is wrong with an answer, if anything."""
     if not is_right(response.status_code):
         return f"status {response.status_code}"
     return "short body" if exception or is_short(response) else None
 
 
 def is_right(status: int) -> bool:
+    """Return whether `status` is the proved one, or 2xx."""
     return bool(status == ASKED["status"] if ASKED["status"] else 200 <= status < 300)
 
 
 def is_short(response: Any) -> bool:
-    """Also where locust takes it for right."""
+    """Return whether the body is truncated, which locust may not detect."""
     length = response.headers.get("content-length")
     return length is not None and len(response.content or b"") < int(length)
 
 
 def trusting() -> ssl.SSLContext:
+    """Return a context that trusts the given CA bundle."""
     context: ssl.SSLContext = gevent.ssl.create_default_context(cafile=ASKED["authority"])
     return context
 
 
 @events.init.add_listener
 def prepare(environment: Environment, **_others: object) -> None:
+    """Attach the recorder to locust's events."""
     run = Run()
     environment.barehop = run
     environment.events.request.add_listener(run.seen)
@@ -115,7 +121,7 @@ def prepare(environment: Environment, **_others: object) -> None:
 
 
 class Visitor(FastHttpUser):
-    """Waits for each answer before it asks again."""
+    """A user that waits for each answer before the next request."""
 
     host = ASKED["url"]
     network_timeout = connection_timeout = ASKED["timeout_s"]
@@ -127,18 +133,21 @@ class Visitor(FastHttpUser):
     ssl_context_factory = staticmethod(trusting)
 
     def on_start(self) -> None:
+        """Configure the client."""
         agent = self.client.client
         agent.response_type = LimitedResponse
-        agent.valid_response_codes = range(1000)  # which of them is right is for us to say
+        agent.valid_response_codes = range(1000)  # we check the status ourselves
 
     @task
     def visit(self) -> None:
+        """Send one request, or stop."""
         if not self.environment.barehop.begins_another():
             raise StopUser
-        with gevent.Timeout(ASKED["timeout_s"], TimeoutError):  # its own timeouts are of each wait
+        with gevent.Timeout(ASKED["timeout_s"], TimeoutError):  # locust's own timeouts limit only each wait
             self.client.request(ASKED["method"], ASKED["url"], data=ASKED["body"], allow_redirects=False)
 
     def on_stop(self) -> None:
+        """End the run with the last user."""
         run = self.environment.barehop
         run.left += 1
         if run.left == ASKED["connections"]:

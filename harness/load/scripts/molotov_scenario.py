@@ -1,4 +1,4 @@
-"""molotov's scenario: asks one URL and keeps the time, which molotov itself does not measure."""
+"""Request one URL with molotov and record the times, which molotov does not measure."""
 
 import json
 import ssl
@@ -14,7 +14,7 @@ ASKED = json.loads(Path("asked.json").read_text(encoding="utf-8"))
 
 
 class Run:
-    """What all workers together have seen."""
+    """The requests of all workers together."""
 
     def __init__(self) -> None:
         self.begun_s: list[float] = []
@@ -23,6 +23,7 @@ class Run:
         self.failures: Counter[str] = Counter()
 
     def seen(self, begun_s: float, ended_s: float, kind: str | None) -> None:
+        """Record a request; `kind` is that of its failure, if it failed."""
         self.begun_s.append(begun_s)
         self.ended_s.append(ended_s)
         if kind:
@@ -31,20 +32,22 @@ class Run:
             self.latency_us.append(1e6 * (ended_s - begun_s))
 
     def write(self) -> None:
-        found = {
+        """Write the outcome as JSON."""
+        outcome = {
             "latency_us": self.latency_us,
             "failures": self.failures,
             "duration_s": max(self.ended_s, default=0.0) - min(self.begun_s, default=0.0),
         }
-        Path("outcome.json").write_text(json.dumps(found), encoding="utf-8")
+        Path("outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
 
 
 def is_right(status: int) -> bool:
+    """Return whether `status` is the proved one, or 2xx."""
     return bool(status == ASKED["status"] if ASKED["status"] else 200 <= status < 300)
 
 
 async def kind_of_answer(answer: aiohttp.ClientResponse) -> str | None:
-    """Read it without keeping it. In the words of barehop's own client; None: answered right."""
+    """Read an answer; return what is wrong with it, in the words of barehop's client, if anything."""
     size_bytes = 0
     async for piece in answer.content.iter_any():
         size_bytes += len(piece)
@@ -55,7 +58,7 @@ async def kind_of_answer(answer: aiohttp.ClientResponse) -> str | None:
 
 
 def kind_of(error: Exception) -> str:
-    """In the words of barehop's own client."""
+    """Return the kind of failure, in the words of barehop's client."""
     if isinstance(error, TimeoutError):
         return "timeout"
     if isinstance(error, aiohttp.ClientPayloadError):
@@ -73,23 +76,25 @@ BODY = None if ASKED["body"] is None else ASKED["body"].encode()
 
 @global_teardown()
 def finish() -> None:
+    """Write the outcome at the end of the run."""
     RUN.write()
 
 
 @setup()
 async def session_options(_worker: int, _arguments: object) -> dict[str, Any]:
-    """How molotov makes the session of a worker."""
+    """Return the options of a worker's aiohttp session."""
     tls = ssl.create_default_context(cafile=ASKED["authority"]) if ASKED["authority"] else True
     return {
         "connector": aiohttp.TCPConnector(force_close=not ASKED["keepalive"], ssl=tls),
         "timeout": aiohttp.ClientTimeout(total=ASKED["timeout_s"]),
         "headers": ASKED["headers"],
-        "auto_decompress": False,  # what a few bytes become may be without limit
+        "auto_decompress": False,  # decompressed data could exceed any limit
     }
 
 
 @scenario()
 async def visit(session: aiohttp.ClientSession) -> None:
+    """Send one request and record it."""
     begun_s = perf_counter()
     try:
         async with session.request(ASKED["method"], ASKED["url"], data=BODY, allow_redirects=False) as answer:

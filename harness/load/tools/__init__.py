@@ -1,1 +1,1 @@
-"""One file an outside load tool: its command line, and how what it leaves is read."""
+"""External load tools, one per file: the command line, and the parser of the output."""

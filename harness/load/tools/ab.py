@@ -1,4 +1,4 @@
-"""ApacheBench: HTTP/1.0, every answer to the end of its connection; takes an answer that is cut short for right."""
+"""ApacheBench: HTTP/1.0, reads each answer to the end of its connection; does not detect truncated bodies."""
 
 import csv
 import math
@@ -11,10 +11,10 @@ from harness.model.outcome import left_text
 
 _PERCENTILES = "percentiles.csv"
 _HEADER = ["Percentage served", "Time in ms"]
-_LAST_PERCENTILES = (99, 100)  # which of them is the last differs between releases
+_LAST_PERCENTILES = (99, 100)  # the last one depends on the release
 _BODY = "body"
-_LONGEST_HEAD_BYTES = 7500  # ab has 8192 bytes for a request's head, with its own headers
-_REQUESTS_PER_S = 50_000  # more than one connection can do, so that only the time ends a run by time
+_LONGEST_HEAD_BYTES = 7500  # ab has 8192 bytes for the head of a request, with its own headers
+_REQUESTS_PER_S = 50_000  # more than a connection can do, so that only time ends a run by time
 
 
 def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
@@ -27,14 +27,14 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
 
 
 def _request(target: Target, directory: Path) -> list[str]:
-    """-T goes with -p, and -m after it, because -p alone means POST."""
+    """Return the options of the request. -T belongs to -p, and -m comes after -p, because -p alone means POST."""
     request = target.request
-    typed = dict(request.fields)
-    kind = next((value for name, value in typed.items() if name.lower() == "content-type"), "")
+    headers = dict(request.fields)
+    kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     body = ["-p", str(directory / _BODY), "-T", kind] if request.body else []
     method = ["-m", request.method] if request.method not in ("GET", "POST" if body else "GET") else []
     empty = ["Content-Length: 0"] if request.has_length and not body else []
-    lines = (f"{name}: {value}" for name, value in typed.items() if not body or name.lower() != "content-type")
+    lines = (f"{name}: {value}" for name, value in headers.items() if not body or name.lower() != "content-type")
     return [*body, *method, *(word for line in (*target.written_host, *lines, *empty) for word in ("-H", line))]
 
 
@@ -46,8 +46,8 @@ def _refuses(settings: Settings) -> Iterator[str]:
     head_bytes = len(settings.path) + sum(len(name) + len(value) + 4 for name, value in settings.headers.items())
     if head_bytes > _LONGEST_HEAD_BYTES:
         yield (
-            f'tool = "ab" excludes headers and a path of {head_bytes} bytes, because it sends {_LONGEST_HEAD_BYTES} at '
-            "most. Send less, or choose another tool."
+            f'tool = "ab" excludes headers and a path of {head_bytes} bytes, because it sends at most '
+            f"{_LONGEST_HEAD_BYTES}. Send less, or choose another tool."
         )
 
 
@@ -75,14 +75,14 @@ def _outcome(directory: Path) -> Outcome:
 
 
 def _figure(text: str, label: str) -> str:
-    found = re.search(rf"^{label}:\s+([\d.]+)", text, re.MULTILINE)
-    if found is None:
+    match = re.search(rf"^{label}:\s+([\d.]+)", text, re.MULTILINE)
+    if match is None:
         raise ValueError(f"ab's output has no line {label!r}; it has {len(text.splitlines())} lines.")
-    return found[1]
+    return match[1]
 
 
 def _failures(text: str) -> dict[str, int]:
-    """By kind: ab's own words in lower case, and what it calls "Non-2xx responses"."""
+    """Return the failures by kind: ab's words in lower case, and its "Non-2xx responses"."""
     kinds = re.search(r"^\s+\((Connect: .*)\)$", text, re.MULTILINE)
     counts = {kind.lower(): int(n) for kind, n in re.findall(r"(\w+): (\d+)", kinds[1])} if kinds else {}
     not_2xx = re.search(r"^Non-2xx responses:\s+(\d+)", text, re.MULTILINE)
@@ -95,17 +95,17 @@ def _failures(text: str) -> dict[str, int]:
 def _percentiles_us(text: str) -> dict[float, float]:
     header, *rows = list(csv.reader(text.splitlines())) or [[]]
     try:
-        found = {float(percent): 1000 * float(time_ms) for percent, time_ms in rows}
+        percentiles_us = {float(percent): 1000 * float(time_ms) for percent, time_ms in rows}
     except ValueError as error:
         raise ValueError(f"{_PERCENTILES} has a row that is not two numbers: {error}.") from error
     last = len(rows) - 1
-    if header != _HEADER or last not in _LAST_PERCENTILES or list(found) != list(range(last + 1)):
+    if header != _HEADER or last not in _LAST_PERCENTILES or list(percentiles_us) != list(range(last + 1)):
         raise ValueError(f"{_PERCENTILES} has {len(rows)} rows under {header}, not one for each percentile.")
-    return found
+    return percentiles_us
 
 
 def _of_times(percentiles_us: dict[float, float], times: int) -> dict[float, float]:
-    """Those that are one of so many `times`: for others below 100 ab prints what lies behind its array."""
+    """Return the percentiles that are one of so many `times`: for others below 100 ab reads beyond its array."""
     return {
         percent: us for percent, us in percentiles_us.items() if percent == 100 or 0.5 + times * percent / 100 < times
     }

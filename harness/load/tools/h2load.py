@@ -1,4 +1,4 @@
-"""h2load, over HTTP/1.1: microseconds without connecting; gives a connection up at its first failure."""
+"""h2load over HTTP/1.1: us resolution; excludes connect time; drops a connection at its first failure."""
 
 import math
 import re
@@ -53,32 +53,32 @@ def _outcome(directory: Path) -> Outcome:
         raise ValueError(f"h2load says that {counts['done']} requests were done, but {_LOG} has {len(rows)}.")
     right_us = [us for _, status, us in rows if 200 <= status < 300]
     failures = Counter(f"status {status}" for _, status, _ in rows if not 200 <= status < 300)
-    begun_us = min((begin_us for begin_us, _, _ in rows), default=0)
+    began_us = min((begin_us for begin_us, _, _ in rows), default=0)
     ended_us = max((begin_us + us for begin_us, _, us in rows), default=0)
-    return Outcome.of_times(right_us, failures + _broken(counts), (ended_us - begun_us) / 1e6, _RESOLUTION_US)
+    return Outcome.of_times(right_us, failures + _broken(counts), (ended_us - began_us) / 1e6, _RESOLUTION_US)
 
 
 def _broken(counts: dict[str, int]) -> Counter[str]:
-    """What it calls errored: the request on which a connection broke, and all that this connection had before it."""
+    """Return the errored requests by kind: that on which a connection broke, and all pending ones on it."""
     if not counts["errored"]:
         return Counter()
     if not counts["started"]:
         return Counter({"connect": counts["errored"]})
-    begun = min(counts["started"] - counts["done"], counts["errored"])
-    silent = min(counts["timeout"], begun)
-    return Counter({"timeout": silent, "no whole answer": begun - silent, "not sent": counts["errored"] - begun})
+    started = min(counts["started"] - counts["done"], counts["errored"])
+    silent = min(counts["timeout"], started)
+    return Counter({"timeout": silent, "no whole answer": started - silent, "not sent": counts["errored"] - started})
 
 
 def _counts(text: str) -> dict[str, int]:
-    """From a line meant for eyes, for it says this nowhere else."""
-    found = re.search(r"^requests: " + ", ".join(rf"(\d+) {name}" for name in _COUNTS) + "$", text, re.MULTILINE)
-    if found is None:
+    """Parse the line of counts in the human-readable output, which is their only source."""
+    match = re.search(r"^requests: " + ", ".join(rf"(\d+) {name}" for name in _COUNTS) + "$", text, re.MULTILINE)
+    if match is None:
         raise ValueError(f"h2load's output has no line 'requests: ...'; it has {len(text.splitlines())} lines.")
-    return dict(zip(_COUNTS, map(int, found.groups()), strict=True))
+    return dict(zip(_COUNTS, map(int, match.groups()), strict=True))
 
 
 def _rows(text: str) -> list[tuple[int, int, int]]:
-    """(begin in us since the epoch, status, time in us) of every request that was answered."""
+    """Return (start in us since the epoch, status, time in us) of every answered request."""
     if text and not text.endswith("\n"):
         raise ValueError(f"{_LOG} ends within a line.")
     try:

@@ -1,4 +1,4 @@
-"""hey: 0.1 ms, connecting included; takes an answer that is cut short for right; fails without saying why."""
+"""hey: 0.1 ms resolution; includes connect time; does not detect truncated bodies; reports no reasons of failures."""
 
 import csv
 import json
@@ -11,12 +11,12 @@ from harness.model import LoadTool, Outcome, Settings, Target
 from harness.model.outcome import left_text
 
 _ASKED, _BODY = "asked.json", "body"
-_RESOLUTION_US = 100.0  # it prints seconds with four digits after the point
-_MOST_ROWS = 1_000_000  # of which it prints no more
+_RESOLUTION_US = 100.0  # it prints seconds with four decimals
+_MOST_ROWS = 1_000_000  # it prints no more
 
 
 def _requests(settings: Settings) -> int:
-    """Every connection makes as many: what is asked for, rounded up."""
+    """Return the number of requests, rounded up to a multiple of the connections."""
     return math.ceil(settings.tool_requests / settings.connections) * settings.connections
 
 
@@ -37,47 +37,47 @@ def _request(target: Target, directory: Path) -> list[str]:
 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
-    """How many were asked for, because hey's rows leave out those without an answer; and the body."""
+    """Return the number of requests, because hey's rows omit those without an answer; and the body."""
     body = {_BODY: target.request.body.decode()} if target.request.body else {}
     return {_ASKED: json.dumps({"requests": _requests(settings)}), **body}
 
 
 def _refuses(settings: Settings) -> Iterator[str]:
     if any(name.lower() == "user-agent" for name in settings.headers):
-        yield 'tool = "hey" excludes a header "User-Agent", because it writes its own. Leave it out.'
+        yield 'tool = "hey" excludes a header "User-Agent", because hey sends its own. Leave it out.'
     if settings.tool_seconds:
         yield (
-            f'tool = "hey" excludes tool_seconds = {settings.tool_seconds:g}, because requests that fail are told from '
-            "its rows only when their number is known. Set tool_requests instead."
+            f'tool = "hey" excludes tool_seconds = {settings.tool_seconds:g}, because failed requests can only be '
+            "counted if the number of all requests is known. Set tool_requests instead."
         )
     elif _requests(settings) > _MOST_ROWS:
         yield (
-            f'tool = "hey" excludes tool_requests = {settings.tool_requests}, because it tells no more than '
-            f"{_MOST_ROWS} times. Ask for fewer."
+            f'tool = "hey" excludes tool_requests = {settings.tool_requests}, because it prints at most '
+            f"{_MOST_ROWS} times. Set fewer."
         )
 
 
 def _outcome(directory: Path) -> Outcome:
-    asked, rows = _asked(directory / _ASKED), _rows(directory / "stdout.txt")
-    if len(rows) > asked:
-        raise ValueError(f"hey printed {len(rows)} rows for {asked} requests.")
+    requests, rows = _asked(directory / _ASKED), _rows(directory / "stdout.txt")
+    if len(rows) > requests:
+        raise ValueError(f"hey printed {len(rows)} rows for {requests} requests.")
     right_us = [1e6 * time_s for time_s, status, _ in rows if 200 <= status < 300]
     failures = Counter(f"status {status}" for _, status, _ in rows if not 200 <= status < 300)
-    failures["no answer"] = asked - len(rows)
-    begun_s = min((offset_s for *_, offset_s in rows), default=0.0)
+    failures["no answer"] = requests - len(rows)
+    began_s = min((offset_s for *_, offset_s in rows), default=0.0)
     ended_s = max((time_s + offset_s for time_s, _, offset_s in rows), default=0.0)
-    return Outcome.of_times(right_us, failures, ended_s - begun_s, _RESOLUTION_US)
+    return Outcome.of_times(right_us, failures, ended_s - began_s, _RESOLUTION_US)
 
 
 def _asked(path: Path) -> int:
     try:
         return int(json.loads(path.read_text(encoding="utf-8"))["requests"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path.name} does not say how many requests hey was asked for: {error}.") from error
+        raise ValueError(f"{path.name} does not have the number of requests for hey: {error}.") from error
 
 
 def _rows(path: Path) -> list[tuple[float, int, float]]:
-    """(time in s, status, begin in s) of every request that was answered."""
+    """Return (time in s, status, start in s) of every answered request."""
     text = left_text("hey", path)
     if not text.endswith("\n"):
         raise ValueError("hey's output ends within a line.")
@@ -87,7 +87,7 @@ def _rows(path: Path) -> list[tuple[float, int, float]]:
     try:
         return [(float(row["response-time"]), int(row["status-code"]), float(row["offset"])) for row in reader]
     except (KeyError, ValueError, TypeError) as error:
-        raise ValueError(f"hey's output has a line that is no request: {error!r}.") from error
+        raise ValueError(f"hey's output has a line that is not a request: {error!r}.") from error
 
 
 PLUGIN = LoadTool(

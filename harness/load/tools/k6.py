@@ -1,4 +1,4 @@
-"""k6: nanoseconds, connecting included; does not check certificates; a heavy client, in Go and JavaScript."""
+"""k6: ns resolution; includes connect time; does not verify TLS certificates; high client overhead."""
 
 import json
 import math
@@ -20,41 +20,41 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
     amount = ["-i", str(settings.tool_requests)]
     if settings.tool_seconds:
         amount = ["-d", f"{max(settings.tool_seconds, _SHORTEST_S):.9f}s"]
-    told = ["-e", f"URL={target.url}", "-e", f"TIMEOUT_MS={math.ceil(1000 * target.timeout_s)}"]
-    told += ["-e", f"REQUEST={directory / _ASKED}"]
+    variables = ["-e", f"URL={target.url}", "-e", f"TIMEOUT_MS={math.ceil(1000 * target.timeout_s)}"]
+    variables += ["-e", f"REQUEST={directory / _ASKED}"]
     closing = [] if target.keepalive else ["--no-connection-reuse"]
     trusting = ["--insecure-skip-tls-verify"] if target.authority else []
-    # Without an address k6 opens no port of its own.
-    alone = ["--quiet", "--no-color", "--no-usage-report", "--address="]
-    return [program, "run", *alone, "-u", str(settings.connections), *amount, *closing, *trusting, *told, str(_SCRIPT)]
+    # --address=: k6 listens on no port.
+    options = ["--quiet", "--no-color", "--no-usage-report", "--address=", "-u", str(settings.connections)]
+    return [program, "run", *options, *amount, *closing, *trusting, *variables, str(_SCRIPT)]
 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
     request, host = target.request, dict(line.split(": ", 1) for line in target.written_host)
-    asked = {
+    content = {
         "method": request.method,
         "headers": host | dict(request.fields),
-        "body": request.body.decode() or None,  # an empty text would be sent in chunks
+        "body": request.body.decode() or None,  # k6 would send an empty text in chunks
         "status": target.proved.status if target.proved else None,
     }
-    return {_ASKED: json.dumps(asked)}
+    return {_ASKED: json.dumps(content)}
 
 
 def _outcome(directory: Path) -> Outcome:
     text = left_text("k6", directory / _FILE)
     try:
-        found = json.loads(text)
-        return _outcome_of(found, found["latency_ms"] or {"count": 0})
+        content = json.loads(text)
+        return _outcome_of(content, content["latency_ms"] or {"count": 0})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{_FILE} is not what k6's script writes: {error!r}.") from error
 
 
-def _outcome_of(found: dict[str, Any], latency_ms: dict[str, float]) -> Outcome:
+def _outcome_of(content: dict[str, Any], latency_ms: dict[str, float]) -> Outcome:
     requests = int(latency_ms["count"])
     return Outcome(
         requests=requests,
-        failures={str(kind): int(count) for kind, count in found["failures"].items()},
-        duration_s=found["duration_ms"] / 1000,
+        failures={str(kind): int(count) for kind, count in content["failures"].items()},
+        duration_s=content["duration_ms"] / 1000,
         mean_us=1000 * latency_ms["avg"] if requests else 0.0,
         percentiles_us=_percentiles_us(latency_ms) if requests else {},
         resolution_us=_RESOLUTION_US,

@@ -1,4 +1,4 @@
-"""locust: its own times before it rounds them to milliseconds, connecting included; a heavy client, in Python."""
+"""locust: unrounded times (locust itself rounds to ms); includes connect time; high client overhead."""
 
 import json
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ _RESOLUTION_US = 0.001
 
 def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
     users = str(settings.connections)
-    alone = ["--headless", "--only-summary", "--skip-log", "--exit-code-on-error", "0"]
-    return [program, "-f", str(_SCRIPT), *alone, "-u", users, "-r", users]
+    quiet = ["--headless", "--only-summary", "--skip-log", "--exit-code-on-error", "0"]
+    return [program, "-f", str(_SCRIPT), *quiet, "-u", users, "-r", users]
 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
-    asked = {
+    content = {
         "url": target.url,
         "connections": settings.connections,
         "requests": settings.tool_requests,
@@ -33,7 +33,7 @@ def _files(target: Target, settings: Settings) -> Mapping[str, str]:
         "body": target.request.body.decode() if target.request.has_length else None,
         "authority": str(target.authority.absolute()) if target.authority else None,
     }
-    return {_ASKED: json.dumps(asked)}
+    return {_ASKED: json.dumps(content)}
 
 
 def _host(target: Target) -> dict[str, str]:

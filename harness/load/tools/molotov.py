@@ -1,4 +1,4 @@
-"""molotov: microseconds by a clock of our own, connecting included, for it has none; a heavy client, in Python."""
+"""molotov: us resolution by barehop's script, because molotov has no timer; includes connect time; high overhead."""
 
 import json
 import math
@@ -14,14 +14,15 @@ _RESOLUTION_US = 0.001
 
 
 def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
-    each = math.ceil(settings.tool_requests / settings.connections)  # every worker makes as many: rounded up
-    # By its clock of whole seconds it ends up to two seconds later.
-    amount = ["-d", str(math.ceil(settings.tool_seconds))] if settings.tool_seconds else ["--max-runs", str(each)]
+    per_worker = math.ceil(settings.tool_requests / settings.connections)
+    # A run by time may take up to two seconds longer, because molotov counts whole seconds.
+    seconds = math.ceil(settings.tool_seconds)
+    amount = ["-d", str(seconds)] if settings.tool_seconds else ["--max-runs", str(per_worker)]
     return [program, "--quiet", "--workers", str(settings.connections), *amount, str(_SCRIPT)]
 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
-    asked = {
+    content = {
         "url": target.url,
         "timeout_s": target.timeout_s,
         "most_body_bytes": MOST_BODY_BYTES,
@@ -32,7 +33,7 @@ def _files(target: Target, settings: Settings) -> Mapping[str, str]:
         "body": target.request.body.decode() if target.request.has_length else None,
         "authority": str(target.authority.absolute()) if target.authority else None,
     }
-    return {_ASKED: json.dumps(asked)}
+    return {_ASKED: json.dumps(content)}
 
 
 def _host(target: Target) -> dict[str, str]:

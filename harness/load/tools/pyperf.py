@@ -1,4 +1,4 @@
-"""pyperf's Runner with barehop's client: worker processes that calibrate, warm up and measure one request each loop."""
+"""pyperf's Runner with barehop's client: worker processes calibrate, warm up and measure one request per loop."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from harness.model import PLAIN, LoadTool, Outcome, Settings, Target
 from harness.start import module_command
 
 _ASKED, _PROVED, _FILE = "asked.json", "proved.json", "pyperf.json"
-_PROCESSES = 1  # a run is one of many, in random order; another process calibrates before
+_PROCESSES = 1  # a run is one of many, in random order; another process calibrates first
 
 
 def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
@@ -35,8 +35,8 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
     request, proved = target.request, target.proved
-    asked = {} if request == PLAIN else {_ASKED: json.dumps(asdict(request) | {"body": request.body.decode()})}
-    return asked | ({_PROVED: json.dumps(asdict(proved))} if proved else {})
+    content = {} if request == PLAIN else {_ASKED: json.dumps(asdict(request) | {"body": request.body.decode()})}
+    return content | ({_PROVED: json.dumps(asdict(proved))} if proved else {})
 
 
 def _refuses(settings: Settings) -> Iterator[str]:
@@ -75,7 +75,7 @@ def _outcome(directory: Path) -> Outcome:
 
 
 def _requests(metadata: dict[str, Any], run: dict[str, Any]) -> int:
-    """Those of a worker's values, warm-ups too: each is so many loops."""
+    """Return the number of requests of a worker, with warm-ups: each value is so many loops."""
     return int(metadata.get("loops", 1)) * (len(run["values"]) + len(run.get("warmups", ())))
 
 

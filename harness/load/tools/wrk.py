@@ -1,8 +1,8 @@
-"""wrk: microseconds, without connecting and without the samples that wrk adds for slow requests.
+"""wrk: us resolution; excludes connect time, and the samples that wrk adds for slow requests.
 
-Before it prints, wrk adds to its histogram what it supposes that slow requests kept others from (`stats_correct`); the
-outcome is without these. Among its times are those of failed statuses. It knows neither timeouts, but for answers that
-come late, nor numbers of requests: our script ends the run, or the clock does when answers stay out.
+Before it prints, wrk adds samples to its histogram to correct for coordinated omission (`stats_correct`); the outcome
+is without these. The times include those of failed statuses. wrk has no timeouts, except for late answers, and no
+number of requests: our script ends the run, or its duration if answers are missing.
 """
 
 import json
@@ -18,8 +18,8 @@ from harness.model.outcome import left_text
 _BODY = "body"
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "wrk.lua"
 _RESOLUTION_US = 1.0
-_SLOWEST_REQUEST_S = 0.1  # wrk knows an end in time only: after as long as so slow requests take
-_LONGEST_TIMEOUT_S = 100  # wrk keeps a counter for each microsecond of it
+_SLOWEST_REQUEST_S = 0.1  # assumed for the duration of a run by count: wrk needs a duration
+_LONGEST_TIMEOUT_S = 100  # wrk has a counter for each microsecond of it
 
 
 def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
@@ -35,7 +35,7 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
 
 
 def _request(target: Target, directory: Path) -> list[str]:
-    """The script's third and fourth argument: the method, and the file of the body."""
+    """Return the third and fourth argument of the script: the method, and the file of the body."""
     request = target.request
     body = [str(directory / _BODY)] if request.has_length else []
     return [request.method, *body] if body or request.method != "GET" else []
@@ -48,15 +48,14 @@ def _files(target: Target, settings: Settings) -> Mapping[str, str]:
 def _refuses(settings: Settings) -> Iterator[str]:
     if settings.timeout_s > _LONGEST_TIMEOUT_S:
         yield (
-            f'tool = "wrk" excludes timeout_s = {settings.timeout_s:g}, because wrk takes memory for each microsecond '
+            f'tool = "wrk" excludes timeout_s = {settings.timeout_s:g}, because wrk needs memory for each microsecond '
             f"of it. Set timeout_s to {_LONGEST_TIMEOUT_S} or less."
         )
 
 
 def _outcome(directory: Path) -> Outcome:
-    found = _figures(directory / "stdout.txt")
     try:
-        return _outcome_of(found)
+        return _outcome_of(_figures(directory / "stdout.txt"))
     except (KeyError, TypeError, ZeroDivisionError) as error:
         raise ValueError(f"wrk's line of JSON is not what our script prints: {error!r}.") from error
 
@@ -64,39 +63,40 @@ def _outcome(directory: Path) -> Outcome:
 def _figures(path: Path) -> dict[str, Any]:
     *_, last = left_text("wrk", path).splitlines() or [""]
     try:
-        found = json.loads(last)
+        figures = json.loads(last)
     except ValueError as error:
         raise ValueError(f"The last line of wrk's output is not JSON: {last[:80]!r}.") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"The last line of wrk's output is no JSON object: {last[:80]!r}.")
-    return found
+    if not isinstance(figures, dict):
+        raise ValueError(f"The last line of wrk's output is not a JSON object: {last[:80]!r}.")
+    return figures
 
 
-def _outcome_of(found: dict[str, Any]) -> Outcome:
-    """Failed statuses have their times among the others: wrk does not tell whose they are."""
-    complete, late, status = found["complete"], found["timeout"], found["status"]
-    counts = _without_added(dict(map(tuple, found["histogram"])), _expected_us(found))
+def _outcome_of(figures: dict[str, Any]) -> Outcome:
+    """Return the outcome; its times include those of failed statuses, which wrk does not separate."""
+    complete, late, status = figures["complete"], figures["timeout"], figures["status"]
+    counts = _without_added(dict(map(tuple, figures["histogram"])), _expected_us(figures))
     if sum(counts.values()) != complete - late:
         raise ValueError(f"wrk's histogram holds {sum(counts.values())} answers in time of {complete} less {late}.")
-    broken = {kind: found[kind] for kind in ("connect", "read", "write")}
-    unanswered = found["sent"] - complete - found["read"] - found["write"] if found["limit"] else 0
+    broken = {kind: figures[kind] for kind in ("connect", "read", "write")}
+    unanswered = figures["sent"] - complete - figures["read"] - figures["write"] if figures["limit"] else 0
     failures = {"status over 399": status, "timeout": late, "no answer": max(unanswered, 0), **broken}
     right = max(complete - late - status, 0)
     rising_us = [us for us, count in sorted(counts.items()) for _ in range(count)] if right else []
-    of_all = Outcome.of_times(rising_us, failures, found["duration_us"] / 1e6, _RESOLUTION_US)
+    of_all = Outcome.of_times(rising_us, failures, figures["duration_us"] / 1e6, _RESOLUTION_US)
     return replace(of_all, requests=right, latency_us=())
 
 
-def _expected_us(found: dict[str, Any]) -> int:
-    """The time of one request, as wrk calculates it in whole numbers before it adds samples; 0: it adds none."""
-    each = found["complete"] // found["connections"]
-    return int(found["duration_us"] // each) if each else 0
+def _expected_us(figures: dict[str, Any]) -> int:
+    """Return wrk's expected time of a request, in integer arithmetic as in wrk; 0 if it adds no samples."""
+    per_connection = figures["complete"] // figures["connections"]
+    return int(figures["duration_us"] // per_connection) if per_connection else 0
 
 
 def _without_added(counts: dict[int, int], expected_us: int) -> dict[int, int]:
-    """Undo `stats_correct` of wrk's stats.c, which for each time of at least twice what is expected adds that time less
-    once, twice, ... what is expected, as long as more than that is left. Taken from the greatest time down, each count
-    is free of what was added for greater ones.
+    """Undo `stats_correct` of wrk's stats.c.
+
+    For each time t of at least 2e, with e the expected time, wrk adds t - e, t - 2e, ... as long as these exceed e.
+    From the greatest time down, each count is free of samples added for greater times.
     """
     left = dict(counts)
     for us in sorted(counts, reverse=True):

@@ -93,7 +93,7 @@ def test_a_level_reads_well_in_an_arms_name(level: object, name: str) -> None:
         (
             "knobs.net.ipv4.tcp_sack = [0, 1]\nworkers = [1, 2]",
             "factors.knobs = { net = { ipv4 = { tcp_sack = [0, 1] } } }: must be a list. "
-            'A name that has dots is written in quotes, like "net.ipv4.tcp_sack".',
+            'Put a name with dots in quotes, like "net.ipv4.tcp_sack".',
         ),
     ],
 )
@@ -106,7 +106,7 @@ def test_a_wrong_level_is_refused_where_it_stands(factors: str, sentence: str) -
 )
 def test_one_arm_has_nothing_to_be_compared_with(text: str, name: str) -> None:
     assert refusal(text) == (
-        f"There is one arm only, {name!r}: a comparison needs two. Add [arms.*] tables or [factors]."
+        f"There is only one arm, {name!r}: a comparison needs two. Add [arms.*] tables or [factors]."
     )
 
 
@@ -121,14 +121,14 @@ def test_one_arm_has_nothing_to_be_compared_with(text: str, name: str) -> None:
 def test_two_arms_of_one_name_are_refused(text: str, name: str) -> None:
     assert refusal(text) == (
         f"More than one arm is called {name!r}. "
-        "Give each table of [arms.*] its own name, and each factor levels that differ."
+        "Give each table of [arms.*] its own name, and each factor distinct levels."
     )
 
 
 @pytest.mark.parametrize("design", ["", "[design]\ncontrol = false"])
 def test_no_arm_is_called_control(design: str) -> None:
     assert refusal(f"[arms.tcp]\n[arms.control]\n{design}") == (
-        "arms.control: the name is taken by the second run of the reference arm. Choose another name."
+        "arms.control: this name is reserved for the copy of the reference arm. Choose another name."
     )
 
 

@@ -72,7 +72,10 @@ def test_what_was_set_of_factors_is_not_said_again_beside_what_a_boot_makes_of_i
 @pytest.mark.parametrize(
     ("gone", "sentence"),
     [
-        ('"knobs.boot.mitigations" = ["auto", "off"]\n"knobs.boot.nohz_full" = [1, 2]\n', "no factor that only boot"),
+        (
+            '"knobs.boot.mitigations" = ["auto", "off"]\n"knobs.boot.nohz_full" = [1, 2]\n',
+            "no factor that needs a reboot",
+        ),
         ('transport = ["tcp", "uds-tmpfs"]\n', "one arm on each boot"),
     ],
 )

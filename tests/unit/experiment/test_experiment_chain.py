@@ -11,7 +11,7 @@ from harness.model import Arm, Settings
     [
         ({"chain": "floor", "tls": True}, "it is nginx that terminates TLS"),
         ({"chain": "app-direct", "tls": True}, "it is nginx that terminates TLS"),
-        ({"chain": "app-direct", "transport": "uds-dir", "tool": "ab"}, "cannot ask a Unix socket"),
+        ({"chain": "app-direct", "transport": "uds-dir", "tool": "ab"}, "does not support Unix sockets"),
         ({"chain": "floor", "tool": "pyperf", "client_keepalive": True}, "serves one connection at a time"),
         ({"chain": "app-direct", "worker_class": "sync", "client_keepalive": True}, "closes every connection"),
         ({"chain": "proxy-only", "path": "/bytes/3001"}, "at most 3000 bytes by itself"),

@@ -55,18 +55,18 @@ def test_arms_of_other_settings_have_ladders_of_their_own() -> None:
 
 def test_what_makes_no_sense_is_refused_at_its_place() -> None:
     assert refusal(f"[arms.a]\n[arms.b]\nworkers = 2\n{BELOW}") == (
-        'design.against = "below": no arm stands on a rung. Give arms a network or a sandbox, like network = "veth", '
+        'design.against = "below": no arm is on a rung. Give arms a network or a sandbox, like network = "veth", '
         "or name an arm."
     )
     lonely = '[arms.a]\nnetwork = "veth"\n[arms.b]\nsandbox = ["user"]\nnetwork = "nat"\n'
     assert refusals(f"{lonely}{BELOW}") == [
-        'design.against = "below": nothing stands below \'a\': no arm with network = "host" is like it in everything '
-        "else. Add it, or name an arm.",
-        'design.against = "below": nothing stands below \'b\': no arm with network = "nat" and no sandbox is like it '
-        "in everything else. Add it, or name an arm.",
+        'design.against = "below": there is no rung below \'a\': no arm with network = "host" has the same other '
+        "settings. Add it, or name an arm.",
+        'design.against = "below": there is no rung below \'b\': no arm with network = "nat" and no sandbox has the '
+        "same other settings. Add it, or name an arm.",
     ]
     assert refusal(f'[arms.a]\n[arms.below]\nnetwork = "own"\n{BELOW}') == (
-        'design.against = "below": this means the rung below each arm. Call the arm of that name another name.'
+        'design.against = "below": this means the rung below each arm. Rename the arm of that name.'
     )
 
 

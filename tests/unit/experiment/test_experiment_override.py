@@ -98,16 +98,16 @@ def test_a_table_takes_the_place_of_the_one_in_the_file() -> None:
         (
             "arms.uds-tmpfs.transport.tcp=1",
             "arms.uds-tmpfs.transport = { tcp = 1 }: must be text in quotes. "
-            'A name that has dots is written in quotes, like "net.ipv4.tcp_sack".',
+            'Put a name with dots in quotes, like "net.ipv4.tcp_sack".',
         ),
         (
             "design.seed=1\n[arm]\ntls = true",
-            r'design.seed = "1\n[arm]\ntls = true": has U+000A, which a terminal does not show. Leave it out.',
+            r'design.seed = "1\n[arm]\ntls = true": has U+000A, an invisible character. Leave it out.',
         ),
         (
             "arm.knobs.net.ipv4.tcp_sack=1",
             "arm.knobs.net = { ipv4 = { tcp_sack = 1 } }: must be a whole number, or text in quotes. "
-            'A name that has dots is written in quotes, like "net.ipv4.tcp_sack".',
+            'Put a name with dots in quotes, like "net.ipv4.tcp_sack".',
         ),
     ],
 )

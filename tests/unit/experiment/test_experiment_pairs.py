@@ -73,7 +73,7 @@ def test_the_control_can_be_done_without() -> None:
     assert experiment.pairs == (("uds-tmpfs", "tcp"), ("uds-dir", "tcp"))
 
 
-ONE_SETTING = 'name exactly one setting and its level, like { transport = "tcp" }.'
+ONE_SETTING = 'give exactly one setting and its level, like { transport = "tcp" }.'
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_wrong_against_is_refused_with_the_way_out(against: str, sentence: str
 def test_an_arm_without_its_counterpart_is_refused_by_name() -> None:
     text = f'{THREE_ARMS}tls = true\n[design]\nagainst = {{ transport = "tcp" }}'
     assert refusals(text) == [
-        "design.against = { transport = \"tcp\" }: no arm with this level differs from 'uds-dir' in nothing else. "
+        "design.against = { transport = \"tcp\" }: no arm with this level has all other settings of 'uds-dir'. "
         "Add it, or name an arm."
     ]
 

@@ -31,9 +31,9 @@ def test_what_is_no_host_is_refused(host: str) -> None:
         ("", "a", "nginx drops others"),
         ("Host", "a", "Set host instead."),
         ("connection", "close", "Set client_keepalive instead."),
-        ("Content-Length", "3", "it is the length of body"),
+        ("Content-Length", "3", "it is set to the length of body"),
         ("Transfer-Encoding", "chunked", "body is sent with its length"),
-        ("X-Long", "y" * 60_000, "servers take 48000 at most here"),
+        ("X-Long", "y" * 60_000, "servers accept at most 48000 here"),
     ],
 )
 def test_a_header_that_cannot_be_sent_is_refused(name: str, value: str, words: str) -> None:
@@ -41,7 +41,7 @@ def test_a_header_that_cannot_be_sent_is_refused(name: str, value: str, words: s
 
 
 def test_one_header_by_two_spellings_is_refused() -> None:
-    assert "'x-a' is named twice" in refusal(f'[arm.headers]\nX-A = "1"\nx-a = "2"\n{TWO_ARMS}')
+    assert "'x-a' is given twice" in refusal(f'[arm.headers]\nX-A = "1"\nx-a = "2"\n{TWO_ARMS}')
 
 
 def test_headers_of_an_arm_come_on_top_of_those_of_all() -> None:
@@ -79,7 +79,7 @@ def test_a_url_can_be_asked_in_any_way() -> None:
         ({"body": "x", "method": "POST", "chain": "floor"}, 'excludes chain = "floor"'),
         ({"threads": 2}, "only gunicorn's gthread worker has threads"),
         ({"tool": "ab", "headers": {"A": "y" * 8000}}, 'tool = "ab" excludes headers'),
-        ({"tool": "hey", "headers": {"user-agent": "a"}}, "it writes its own"),
+        ({"tool": "hey", "headers": {"user-agent": "a"}}, "hey sends its own"),
     ],
 )
 def test_requests_that_exclude_other_settings_are_refused(settings: dict[str, Any], words: str) -> None:

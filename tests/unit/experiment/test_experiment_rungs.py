@@ -37,7 +37,7 @@ def test_a_rung_that_is_not_there_is_refused_with_the_nearest() -> None:
 )
 def test_a_rung_needs_the_connection_that_it_lies_on(chain: str, leg: str, between: str) -> None:
     text = f'[arm]\nchain = "{chain}"\nnetwork = "veth"\nnetwork_leg = "{leg}"\n[arms.a]\n[arms.b]\nworkers = 2\n'
-    assert f"because that lies between {between}" in refusal(text)
+    assert f"which is between {between}" in refusal(text)
 
 
 def test_in_front_of_nginx_alone_there_may_be_a_rung() -> None:

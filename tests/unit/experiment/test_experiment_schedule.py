@@ -133,7 +133,7 @@ def test_a_pilot_is_needed_unless_the_file_fixes_all_that_it_would_choose(
 def test_the_reason_says_what_was_seen_and_what_it_makes() -> None:
     schedule = schedule_of(experiment_with(budget_s=5), cost(session_s=1.5, round_s=0.25))
     assert schedule.reason == (
-        "as piloted, a session costs 1.50 s to start and stop and a round 250.0 ms; that makes 16 s of a budget of 5 s"
+        "as piloted: 1.50 s per session start/stop, 250.0 ms per round; total 16 s of the 5 s budget"
     )
 
 

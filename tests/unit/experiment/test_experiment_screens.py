@@ -72,14 +72,14 @@ def test_what_touches_tcp_alone_and_what_is_expected_null_is_known_in_full() -> 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (screen("plackett-burman", f"{FACTORS}workers = [1, 2, 4]\n"), "takes two levels of each factor. Leave two"),
+        (screen("plackett-burman", f"{FACTORS}workers = [1, 2, 4]\n"), "needs two levels of each factor. Keep two"),
         (screen("one-at-a-time", "[factors]\nworkers = [1]\n"), "needs at least two levels, the usual one first."),
         (
             screen("factorial", "[factors]\nworkers = [1, 1]\ntls = [false, true]\n"),
             "the levels of a factor must differ.",
         ),
         (screen("resolution-iv"), "needs at least 4 in [factors]"),
-        (screen("factorial", "[arms.a]\n" + FACTORS), "a screen makes its arms of [factors] alone."),
+        (screen("factorial", "[arms.a]\n" + FACTORS), "a screen uses only [factors]."),
         (screen("factorial", rest='expect_null = ["net.ipv4.tcp_sak"]'), "Did you mean 'net.ipv4.tcp_sack'?"),
         (screen("plackett"), 'design.screen = "plackett": must be'),
     ],

@@ -38,11 +38,11 @@ def test_a_url_says_whom_to_ask_for_what(text: str, url: Url) -> None:
         ("http://host:0/", "from 1 to 65535"),
         ("http://host:65536/", "from 1 to 65535"),
         ("http://host:http/", "from 1 to 65535"),
-        ("http://host/#top", "no path that can be asked for"),
-        ("http://host/{x}", "no path that can be asked for"),
-        ("http://host/a b", "visible ASCII characters only"),
+        ("http://host/#top", "cannot be requested as a path"),
+        ("http://host/{x}", "cannot be requested as a path"),
+        ("http://host/a b", "only visible ASCII characters"),
         ("http://h\u00f6st/", "xn--"),
-        ("http://host/\n", "visible ASCII characters only"),
+        ("http://host/\n", "only visible ASCII characters"),
         ("http+unix://run/app.sock", "%2F for each slash"),
         (f"http+unix://{'%2Fabcdefgh' * 12}.sock/", "107 bytes"),
     ],
@@ -99,14 +99,14 @@ def test_how_a_service_is_asked_may_be_set() -> None:
 @pytest.mark.parametrize("line", ['authority = "ca.pem"', "pids = [1]", 'cgroup = "/x"', 'start = "docker start x"'])
 def test_what_is_of_a_service_needs_its_url(line: str) -> None:
     assert refusal(f"{DOCKER}{BARE}{line}") == (
-        f"arms.bare.{line}: is of a service that is already running: give the arm its url, or leave it out."
+        f"arms.bare.{line}: is only for a service that is already running: give the arm a url, or leave it out."
     )
 
 
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        ('url = "http+unix://%2Fx/"\ntool = "ab"', "cannot ask a Unix socket"),
+        ('url = "http+unix://%2Fx/"\ntool = "ab"', "does not support Unix sockets"),
         ('url = "http://x/"\nauthority = "ca.pem"', "which only https needs"),
         ('url = "http://x/"\npids = [1]\ncgroup = "x"', "Keep one of them"),
     ],
@@ -130,8 +130,8 @@ def test_pairs_say_what_is_compared_with_what() -> None:
     ("lines", "words"),
     [
         ('pairs = [["docker", "bear"]]', "Did you mean 'bare'?"),
-        ('pairs = [["docker"]]', "write two arms"),
-        ('pairs = [["bare", "bare"]]', "write two arms"),
+        ('pairs = [["docker"]]', "write two different arms"),
+        ('pairs = [["bare", "bare"]]', "write two different arms"),
         ('pairs = [["docker", "bare"], ["docker", "bare"]]', "each pair once"),
         ('pairs = [["docker", "bare"]]\nagainst = "bare"', "Keep one of them"),
         ('pairs = ["docker", "bare"]', "must be a list"),

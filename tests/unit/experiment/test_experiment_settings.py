@@ -7,10 +7,10 @@ from harness.errors import ConfigError
 from harness.experiment.document import document_of
 from harness.model import CpuLists, Settings
 
-PATH = 'must be a path that begins with "/" and has nothing that a URL must escape, like "/bytes/100".'
+PATH = 'must be a path that begins with "/" and has no characters that a URL must escape, like "/bytes/100".'
 PLACEMENT = 'must be "auto", "split", "shared", "same-cpu" or "none", or a table of CPU lists, one for each role.'
 NAME = 'must be made of letters, digits, ".", "_" and "-", and begin with a letter or a digit.'
-ONE_SETTING = 'name exactly one setting and its level, like { transport = "tcp" }.'
+ONE_SETTING = 'give exactly one setting and its level, like { transport = "tcp" }.'
 
 
 def test_what_a_file_leaves_out_has_its_default() -> None:
@@ -71,7 +71,7 @@ def test_a_whole_number_will_do_where_a_fraction_may_stand() -> None:
         (
             "knobs.net.ipv4.tcp_sack = 1",
             "arm.knobs.net = { ipv4 = { tcp_sack = 1 } }: must be a whole number, or text in quotes. "
-            'A name that has dots is written in quotes, like "net.ipv4.tcp_sack".',
+            'Put a name with dots in quotes, like "net.ipv4.tcp_sack".',
         ),
     ],
 )
@@ -196,7 +196,7 @@ def test_a_long_value_is_cut_short() -> None:
         ),
         (
             'sandbox = ["user", "user"]',
-            'arm.sandbox = ["user", "user"]: "user" stands there more than once. Once is enough.',
+            'arm.sandbox = ["user", "user"]: "user" is listed more than once. Once is enough.',
         ),
         ('sandbox = "user"', 'arm.sandbox = "user": must be a list.'),
         ('app = ":app"', 'arm.app = ":app": write it as module:name, like app.main:app.'),

@@ -23,26 +23,26 @@ def factors(number: int, levels: int, *design: str) -> str:
     [
         (
             factors(24, 2),
-            '24 factors make 16777216 arms; a run takes at most 256. Choose design.screen = "one-at-a-time" (25 arms), '
+            '24 factors make 16777216 arms; a run has at most 256. Choose design.screen = "one-at-a-time" (25 arms), '
             "or leave out levels.",
         ),
         (
             factors(11, 2),
-            '11 factors make 2048 arms; a run takes at most 256. Choose design.screen = "one-at-a-time" (12 arms) or '
+            '11 factors make 2048 arms; a run has at most 256. Choose design.screen = "one-at-a-time" (12 arms) or '
             '"plackett-burman" (12 arms) or "resolution-iv" (24 arms), or leave out levels.',
         ),
         (
             factors(10, 50),
-            f"10 factors make {50**10} arms; a run takes at most 256. Leave out levels, factors or arms.",
+            f"10 factors make {50**10} arms; a run has at most 256. Leave out levels, factors or arms.",
         ),
         (
             factors(12, 2, 'screen = "factorial"'),
-            '12 factors make 4096 arms; a run takes at most 256. Choose design.screen = "one-at-a-time" (13 arms) or '
+            '12 factors make 4096 arms; a run has at most 256. Choose design.screen = "one-at-a-time" (13 arms) or '
             '"plackett-burman" (16 arms) or "resolution-iv" (24 arms), or leave out levels.',
         ),
         (
             factors(2, 200, 'screen = "one-at-a-time"'),
-            "2 factors make 399 arms; a run takes at most 256. Leave out levels, factors or arms.",
+            "2 factors make 399 arms; a run has at most 256. Leave out levels, factors or arms.",
         ),
     ],
 )
@@ -56,7 +56,7 @@ def test_other_problems_are_told_beside_too_many_arms() -> None:
 
 def test_arms_of_tables_are_limited_too() -> None:
     text = "\n".join(f"[arms.a{number}]\nworkers = {number % 200 + 1}" for number in range(300))
-    assert "make 300 arms; a run takes at most 256" in refusal(text)
+    assert "make 300 arms; a run has at most 256" in refusal(text)
 
 
 @pytest.mark.parametrize("screen", ["one-at-a-time", "factorial", "plackett-burman", "resolution-iv"])
@@ -76,14 +76,14 @@ KNOBS = ("tcp_sack", "tcp_ecn", "tcp_autocorking", "tcp_frto", "ip_early_demux",
 
 def test_stacks_that_would_run_at_once_are_limited() -> None:
     text = "\n".join(["[factors]", f"workers = {list(range(1, 70))}"])
-    assert refusal(text).startswith("The arms need 69 stacks at the same time; a run takes at most 64.")
+    assert refusal(text).startswith("The arms need 69 stacks at the same time; a run has at most 64.")
 
 
 def test_requests_of_a_session_and_seconds_of_a_run_are_limited() -> None:
-    assert "make 30000000 requests a session; it takes at most 20000000" in refusal(
+    assert "make 30000000 requests per session; the limit is 20000000" in refusal(
         TWO_ARMS, "design.rounds=1000000", "design.burst=8", "design.settle=2"
     )
-    assert "a run takes at most 604800 s" in refusal(TWO_ARMS, "design.sessions=10000", "design.rounds=600000")
+    assert "the limit is 604800 s" in refusal(TWO_ARMS, "design.sessions=10000", "design.rounds=600000")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from harness.experiment.schedule import Spread, looks_of, schedule_of, split
 from harness.model import Design, Experiment, Pilot
 
 BASE = read(TWO_ARMS)
-COST = Cost(session_s=1.0, round_s=0.02, source="as the pilot showed")
+COST = Cost(session_s=1.0, round_s=0.02, source="measured by the pilot")
 
 
 def asking(**design: float) -> Experiment:
@@ -97,16 +97,14 @@ def test_the_pilot_decides_what_the_file_leaves_open() -> None:
     assert (schedule.settle, schedule.burst) == (3, 16)
     cost = piloted_cost(BASE, pilot())
     assert (schedule.sessions, schedule.rounds) == split(asking(budget_s=60), cost, Spread(0.3, 4.0), 16, 58)
-    assert schedule.reason.startswith(
-        "as the pilot showed, a session costs 1.00 s to start and stop and a round 20.0 ms"
-    )
+    assert schedule.reason.startswith("measured by the pilot: 1.00 s per session start/stop, 20.0 ms per round")
 
 
 def test_the_pilots_own_time_is_part_of_the_budget() -> None:
     schedule = schedule_of(asking(budget_s=60), None, pilot(), spent_s=9)
     total_s = piloted_cost(BASE, pilot()).total_s(schedule.sessions, schedule.rounds)
     assert 50 < total_s <= 51
-    assert schedule.reason.endswith("that makes 51 s of a budget of 60 s, of which 9 s go before the first session")
+    assert schedule.reason.endswith("total 51 s of the 60 s budget, of which 9 s are spent before the first session")
 
 
 def test_numbers_in_the_file_win_over_the_pilots() -> None:

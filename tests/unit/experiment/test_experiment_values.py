@@ -11,7 +11,7 @@ from harness.errors import ConfigError
 from harness.experiment.read import read_experiment
 
 TWO_ARMS = '[arms.a]\n[arms.b]\ntransport = "uds-tmpfs"\n'
-RATE = 'must be a number of requests per second, or a part of what the slowest arm can do, like "70%".'
+RATE = 'must be a number of requests per second, or a percentage of the capacity of the slowest arm, like "70%".'
 
 
 def refusal(text: str, *overrides: str) -> str:
@@ -40,7 +40,7 @@ def test_a_list_of_cpus_has_numbers_that_a_kernel_can_have(knob: str, cpus: str)
 @pytest.mark.parametrize("number", ["0x" + "f" * 3000, "0b" + "1" * 9000, str(2**63)])
 def test_a_number_has_64_bits_at_most(number: str) -> None:
     found = refusal(TWO_ARMS, f"arm.workers={number}")
-    assert "64 bits at most" in found
+    assert "at most 64 bits" in found
     assert len(found) < 120
 
 
