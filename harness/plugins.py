@@ -1,4 +1,4 @@
-"""Find the plug-ins of a package: the file name is the plug-in's name, its docstring the help text."""
+"""Find the plug-ins of a package: a file is a plug-in with its docstring as help, or holds a table of plug-ins."""
 
 import pkgutil
 from importlib import import_module
@@ -15,7 +15,7 @@ def names(package: str) -> list[str]:
 
 def load(package: str, name: str, kind: type[T]) -> T:
     """Return `PLUGIN` of the plug-in's module. Raises TypeError unless it is a `kind`."""
-    return load_dotted(package, name.replace("-", "_"), kind)
+    return _checked(import_module(f"{package}.{name.replace('-', '_')}").PLUGIN, name, kind)
 
 
 def help_text(package: str, name: str) -> str:
@@ -24,15 +24,14 @@ def help_text(package: str, name: str) -> str:
     return doc.strip().split("\n")[0]
 
 
-def dotted_names(package: str) -> list[str]:
-    """Return the names of the plug-ins of `package` and its folders: `lo/mtu.py` is called "lo.mtu"."""
-    modules = pkgutil.walk_packages(import_module(package).__path__, f"{package}.")
-    return sorted(module.name.removeprefix(f"{package}.") for module in modules if not module.ispkg)
+def table(package: str, kind: type[T]) -> dict[str, T]:
+    """Return the plug-ins by name of a package whose modules hold tables, `PLUGINS`. Raises TypeError as `load`."""
+    tables = [import_module(f"{package}.{module}").PLUGINS for module in names(package)]
+    plugins = {name: _checked(plugin, name, kind) for entries in tables for name, plugin in entries.items()}
+    return dict(sorted(plugins.items()))
 
 
-def load_dotted(package: str, name: str, kind: type[T]) -> T:
-    """Return `PLUGIN` of the module `package`.`name`. Raises TypeError unless it is a `kind`."""
-    plugin = import_module(f"{package}.{name}").PLUGIN
+def _checked(plugin: object, name: str, kind: type[T]) -> T:
     if not isinstance(plugin, kind):
-        raise TypeError(f"{package}.{name}: PLUGIN is a {type(plugin).__name__}, not a {kind.__name__}.")
+        raise TypeError(f"Plug-in {name!r} is a {type(plugin).__name__}, not a {kind.__name__}.")
     return plugin

@@ -6,11 +6,11 @@ import click
 
 from harness import plugins
 from harness.cli.configurations import all_packaged
+from harness.experiment.knobs import all_knobs
 from harness.experiment.ladder import NETWORKS, SANDBOXES, networks, sandboxes
 from harness.experiment.read import read_experiment
 from harness.model import Knob
 
-KNOBS = "harness.lab.knobs"
 ANY_KNOB = {"net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name."}
 
 
@@ -28,7 +28,7 @@ def _kinds() -> dict[str, dict[str, str]]:
         "transports": _described("harness.lab.transports"),
         "network rungs": _described(NETWORKS, networks()),
         "load tools": {"client": "barehop's own interleaving client."} | _described("harness.load.tools"),
-        "knobs": {name: _knob_help(name) for name in plugins.dotted_names(KNOBS)} | ANY_KNOB,
+        "knobs": {name: _knob_help(knob) for name, knob in all_knobs().items()} | ANY_KNOB,
         "sandbox rungs": _described(SANDBOXES, sandboxes()),
         "formats": _described("harness.evidence.foreign.formats"),
         "configurations": {path.stem: read_experiment(path).question for path in all_packaged()},
@@ -39,8 +39,7 @@ def _described(package: str, names: Iterable[str] | None = None) -> dict[str, st
     return {name: plugins.help_text(package, name) for name in names or plugins.names(package)}
 
 
-def _knob_help(name: str) -> str:
+def _knob_help(knob: Knob) -> str:
     """Return the scope of a knob, the transports that it can affect, and its help."""
-    knob = plugins.load_dotted(KNOBS, name, Knob)
     touches = {"tcp": "TCP only", "both": "any transport"}[knob.touches]
-    return f"{knob.scope}, {touches}: {plugins.help_text(KNOBS, name)}"
+    return f"{knob.scope}, {touches}: {knob.help}"

@@ -6,11 +6,9 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness import plugins
 from harness.errors import ConfigError
 from harness.experiment.document import Document
-from harness.experiment.knobs import KNOBS
-from harness.model import Knob
+from harness.experiment.knobs import all_knobs
 
 FACTORS = "factors"
 FACTOR = "knobs.boot."
@@ -54,7 +52,8 @@ def still_needed(overrides: Sequence[str]) -> list[str]:
 
 def _boot(levels: Mapping[str, object], others: Mapping[str, object]) -> Boot:
     names = {name: name.removeprefix("knobs.") for name in levels}
-    parameters = tuple(f"{plugins.load_dotted(KNOBS, names[name], Knob).by_boot}={levels[name]}" for name in levels)
+    ours = all_knobs()
+    parameters = tuple(f"{ours[names[name]].by_boot}={levels[name]}" for name in levels)
     knobs = (f"arm.knobs.{json.dumps(names[name])}={_toml(levels[name])}" for name in levels)
     return Boot(parameters, (f"{FACTORS}={_toml(others)}", *knobs))
 

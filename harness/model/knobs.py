@@ -89,6 +89,7 @@ class Knob:
     parameter of the kernel's command line, for a knob that cannot be changed at run time.
     """
 
+    help: str
     scope: Scope
     touches: Touches
     problem: Callable[[KnobValue], str | None]

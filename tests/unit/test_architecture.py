@@ -12,6 +12,7 @@ from statistics import median
 import pytest
 
 from harness import plugins
+from harness.experiment.knobs import all_knobs
 from harness.model import Knob, LoadTool, NetworkRung, Reader, SandboxRung, Transport
 
 ROOT = Path(__file__).parents[2]
@@ -88,8 +89,7 @@ def functions() -> Iterator[tuple[str, int]]:
 
 
 def plugin_modules() -> list[tuple[str, str]]:
-    knobs = [(KNOBS, name) for name in plugins.dotted_names(KNOBS)]
-    return [*knobs, *((package, name) for package in PLUGINS for name in plugins.names(package))]
+    return [(package, name) for package in PLUGINS for name in plugins.names(package)]
 
 
 def test_the_rules_are_about_something() -> None:
@@ -113,7 +113,7 @@ def test_the_experiment_room_is_pure(module: str) -> None:
     assert not [name for name in reachable(module) if is_in(name, *forbidden)]
 
 
-@pytest.mark.parametrize(("package", "name"), plugin_modules())
+@pytest.mark.parametrize(("package", "name"), [*plugin_modules(), *((KNOBS, name) for name in plugins.names(KNOBS))])
 def test_plug_ins_import_nothing_of_ours_but_the_model_and_how_a_module_is_started(package: str, name: str) -> None:
     found = imports(f"{package}.{name.replace('-', '_')}")
     assert not [
@@ -145,11 +145,14 @@ def test_starting_the_command_imports_nothing_that_is_slow(module: str) -> None:
 
 @pytest.mark.parametrize(("package", "name"), plugin_modules())
 def test_a_plug_in_brings_its_value_and_its_help(package: str, name: str) -> None:
-    if package == KNOBS:
-        plugins.load_dotted(package, name, Knob)
-    else:
-        plugins.load(package, name, PLUGINS[package])
+    plugins.load(package, name, PLUGINS[package])
     assert plugins.help_text(package, name).endswith(".")
+
+
+@pytest.mark.parametrize(("name", "knob"), all_knobs().items())
+def test_a_knob_brings_its_help(name: str, knob: Knob) -> None:
+    assert name
+    assert knob.help.endswith(".")
 
 
 def test_no_function_is_longer_than_a_screen() -> None:

@@ -4,14 +4,12 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness import plugins
 from harness.errors import MachineError
+from harness.experiment.knobs import all_knobs
 from harness.lab.kernel.sysctl import is_a_networks, sysctl_knob
 from harness.lab.network.netns import own_network
 from harness.model import Arm, KnobValue
 from harness.model.knobs import OF_A_NETWORK, Change, Knob, OfServers, Scope
-
-KNOBS = "harness.lab.knobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +67,11 @@ def kernels_of(groups: Sequence[Sequence[Arm]]) -> list[Kernel]:
 
 def knobs_of(names: Iterable[str]) -> dict[str, Knob]:
     """Return each knob by its name, from a plug-in or else as a sysctl."""
-    plugin_names = plugins.dotted_names(KNOBS)
-    ordered = sorted(names)
-    sysctls = [name for name in ordered if name not in plugin_names]
-    knobs = {name: plugins.load_dotted(KNOBS, name, Knob) for name in ordered if name in plugin_names}
-    return knobs | {name: sysctl_knob(name, scope) for name, scope in _scopes(sysctls).items()}
+    ours, ordered = all_knobs(), sorted(names)
+    sysctls = [name for name in ordered if name not in ours]
+    return {name: ours[name] for name in ordered if name in ours} | {
+        name: sysctl_knob(name, scope) for name, scope in _scopes(sysctls).items()
+    }
 
 
 def _scopes(sysctls: Sequence[str]) -> dict[str, Scope]:

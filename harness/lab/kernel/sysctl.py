@@ -16,6 +16,7 @@ def sysctl_file(name: str, root: Path = SYSCTL_ROOT) -> Path:
 def sysctl_knob(name: str, scope: Scope) -> Knob:
     """Return the sysctl as a knob; its `scope` depends on the machine."""
     return Knob(
+        help="Any sysctl by its name.",
         scope=scope,
         touches=sysctl_touches(name),
         problem=lambda _: None,

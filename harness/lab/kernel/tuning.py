@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import plugins
+from harness.experiment.knobs import all_knobs
 from harness.lab.idle import idle_states
 from harness.lab.kernel.entries import value_of
 from harness.lab.kernel.global_files import files_of, holders_of
 from harness.lab.kernel.global_values import global_values
 from harness.lab.kernel.journal import BusyError, Recovery, recover, state_directory
 from harness.lab.kernel.refusals import refusals
-from harness.lab.kernel.settings import KNOBS, Kernel, Setting
+from harness.lab.kernel.settings import Kernel, Setting
 from harness.lab.kernel.turning import wanted
 from harness.lab.kernelfiles import HERE, Roots
-from harness.model import Knob, KnobValue
+from harness.model import KnobValue
 from harness.model.knobs import Change
 
 # Steady rather than fast: boost depends on temperature and on the number of busy cores, so it is off. For virtual
@@ -52,9 +52,8 @@ class Tuning:
 
 def tuning_of(roots: Roots = HERE) -> Tuning:
     """Examine this machine; write nothing."""
-    all_settings = [
-        Setting(name, value, plugins.load_dotted(KNOBS, name, Knob)) for name, value in TUNED_VALUES.items()
-    ]
+    knobs = all_knobs()
+    all_settings = [Setting(name, value, knobs[name]) for name, value in TUNED_VALUES.items()]
     refused = {setting.name: reason for setting in all_settings for reason, _ in refusals(setting, roots)}
     settings = tuple(_setting_here(setting, roots) for setting in all_settings if setting.name not in refused)
     return Tuning(settings, refused, deepest_us=max(idle_states(roots).values(), default=0))

@@ -16,14 +16,14 @@ from typing import Any, NoReturn
 import pytest
 
 from harness.errors import MachineError, StackError
+from harness.experiment.knobs import all_knobs
 from harness.lab.kernel import entries, global_values, journal
 from harness.lab.kernel.global_values import Switch
 from harness.lab.kernel.global_values import global_values as turned
 from harness.lab.kernel.journal import JOURNAL, journaled, recover, state_directory
-from harness.lab.kernel.settings import KNOBS, Kernel, Setting
+from harness.lab.kernel.settings import Kernel, Setting
 from harness.lab.kernelfiles import HERE, Roots
 from harness.model.knobs import FileText, FirstOf, Knob
-from harness.plugins import load_dotted
 
 Files = tuple[tuple[Path, bytes], ...]
 
@@ -73,7 +73,7 @@ def recovered(values: Path, roots: Roots | None = None) -> list[str]:
 
 def kernel(values: Path, budget: str, pages: str) -> Kernel:
     def of(*changes: FileText | FirstOf) -> Knob:
-        return Knob(scope="global", touches="both", problem=lambda _: None, changes=lambda _: changes)
+        return Knob(help="A test.", scope="global", touches="both", problem=lambda _: None, changes=lambda _: changes)
 
     return Kernel(
         (
@@ -196,7 +196,7 @@ def test_what_a_killed_process_leaves_is_put_back(values: Path) -> None:
 def test_killed_at_random_moments_a_value_of_this_machine_is_put_back(values: Path) -> None:
     """A harmless one, which for a moment groups processes otherwise."""
     chance, before = random.Random(3), AUTOGROUP.read_text().strip()
-    other = Kernel((Setting("sched.autogroup", 1 - int(before), load_dotted(KNOBS, "sched.autogroup", Knob)),))
+    other = Kernel((Setting("sched.autogroup", 1 - int(before), all_knobs()["sched.autogroup"]),))
     changed = 0
     for _ in range(20):
         child = os.fork()

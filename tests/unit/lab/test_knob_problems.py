@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from harness import plugins
+from harness.experiment.knobs import all_knobs
 from harness.lab.kernel.global_files import files_of
 from harness.lab.kernel.problems import knob_problems
-from harness.lab.kernel.settings import KNOBS, Kernel, Setting
+from harness.lab.kernel.settings import Kernel, Setting
 from harness.lab.kernel.sysctl import sysctl_knob
 from harness.lab.kernel.turning import wanted
 from harness.lab.kernelfiles import Roots
-from harness.model import Knob, KnobValue
+from harness.model import KnobValue
 
 FILES = {
     "proc/cmdline": "quiet isolcpus=2,3",
@@ -41,8 +41,7 @@ def roots(tmp_path: Path) -> Roots:
 
 
 def setting(name: str, value: KnobValue) -> Setting:
-    ours = name in plugins.dotted_names(KNOBS)
-    return Setting(name, value, plugins.load_dotted(KNOBS, name, Knob) if ours else sysctl_knob(name, "global"))
+    return Setting(name, value, all_knobs().get(name) or sysctl_knob(name, "global"))
 
 
 def problems(roots: Roots, name: str, value: KnobValue, *, allow_global: bool = True) -> list[str]:

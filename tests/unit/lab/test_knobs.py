@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import plugins
+from harness.experiment.knobs import all_knobs
 from harness.lab.kernel.commands import command
 from harness.lab.kernel.global_values import in_blocks
-from harness.lab.kernel.settings import KNOBS, Kernel, Setting
+from harness.lab.kernel.settings import Kernel, Setting
 from harness.lab.kernel.sysctl import sysctl_file, sysctl_knob
 from harness.lab.kernel.turning import normal, wanted
 from harness.model import Knob, KnobValue
@@ -28,10 +28,10 @@ BAD |= dict.fromkeys((name for name in GOOD if name.startswith("boot.")), "")
 
 
 def knob(name: str) -> Knob:
-    return plugins.load_dotted(KNOBS, name, Knob)
+    return all_knobs()[name]
 
 
-@pytest.mark.parametrize("name", plugins.dotted_names(KNOBS))
+@pytest.mark.parametrize("name", all_knobs())
 def test_every_knob_knows_a_good_value_from_a_bad_one(name: str) -> None:
     assert knob(name).problem(GOOD[name]) is None
     problem = knob(name).problem(BAD[name])
@@ -40,7 +40,7 @@ def test_every_knob_knows_a_good_value_from_a_bad_one(name: str) -> None:
     assert problem.endswith(".")
 
 
-@pytest.mark.parametrize("name", [name for name in plugins.dotted_names(KNOBS) if not name.startswith("boot.")])
+@pytest.mark.parametrize("name", [name for name in all_knobs() if not name.startswith("boot.")])
 def test_every_change_can_be_made_by_hand(name: str) -> None:
     for change in knob(name).changes(GOOD[name]):
         assert str(GOOD[name]) in command(change) or wanted(change) in command(change) or name == "conntrack"

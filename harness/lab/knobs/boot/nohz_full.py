@@ -1,5 +1,0 @@
-"""CPUs without a timer tick while one process runs there, like 2,3."""
-
-from harness.model.knobs import Knob, boot_cpus_problem
-
-PLUGIN = Knob(scope="boot", touches="both", problem=boot_cpus_problem, changes=lambda _: (), by_boot="nohz_full")

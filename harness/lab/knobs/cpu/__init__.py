@@ -1,1 +1,0 @@
-"""Knobs of the CPUs: idle states, frequency, threads."""

@@ -1,1 +1,0 @@
-"""Knobs of the scheduler, for the servers or for the whole machine."""

@@ -1,1 +1,0 @@
-"""Transparent huge pages (Documentation/admin-guide/mm/transhuge.rst)."""
