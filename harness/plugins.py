@@ -15,7 +15,7 @@ def names(package: str) -> list[str]:
 
 def load(package: str, name: str, kind: type[T]) -> T:
     """Return `PLUGIN` of the plug-in's module. Raises TypeError unless it is a `kind`."""
-    return _checked(import_module(f"{package}.{name.replace('-', '_')}").PLUGIN, name, kind)
+    return _require_kind(import_module(f"{package}.{name.replace('-', '_')}").PLUGIN, name, kind)
 
 
 def help_text(package: str, name: str) -> str:
@@ -27,11 +27,11 @@ def help_text(package: str, name: str) -> str:
 def table(package: str, kind: type[T]) -> dict[str, T]:
     """Return the plug-ins by name of a package whose modules hold tables, `PLUGINS`. Raises TypeError as `load`."""
     tables = [import_module(f"{package}.{module}").PLUGINS for module in names(package)]
-    plugins = {name: _checked(plugin, name, kind) for entries in tables for name, plugin in entries.items()}
+    plugins = {name: _require_kind(plugin, name, kind) for entries in tables for name, plugin in entries.items()}
     return dict(sorted(plugins.items()))
 
 
-def _checked(plugin: object, name: str, kind: type[T]) -> T:
+def _require_kind(plugin: object, name: str, kind: type[T]) -> T:
     if not isinstance(plugin, kind):
         raise TypeError(f"Plug-in {name!r} is a {type(plugin).__name__}, not a {kind.__name__}.")
     return plugin

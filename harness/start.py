@@ -12,7 +12,7 @@ import sys
 from collections.abc import Collection, Sequence
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - imports as little as can be
-SITES = ("site-packages", "dist-packages")
+SITE_DIRECTORIES = ("site-packages", "dist-packages")
 
 
 def module_command(module: str) -> tuple[str, ...]:
@@ -23,13 +23,13 @@ def module_command(module: str) -> tuple[str, ...]:
 def prefer_own_packages() -> None:
     """Reorder sys.path: the standard library, barehop, the packages installed with it, then all others."""
     on_pythonpath = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]  # noqa: PTH100
-    sys.path[:] = own_first(sys.path, {"", os.getcwd(), *on_pythonpath}, ROOT)  # noqa: PTH109 - see above
+    sys.path[:] = order_path(sys.path, {"", os.getcwd(), *on_pythonpath}, ROOT)  # noqa: PTH109 - see above
 
 
-def own_first(path: Sequence[str], others: Collection[str], root: str) -> list[str]:
+def order_path(path: Sequence[str], others: Collection[str], root: str) -> list[str]:
     """Return `path` with `root` before the installed packages, and the entries in `others` at the end."""
     inside = [entry for entry in path if entry not in others and entry != root]
-    installed = (index for index, entry in enumerate(inside) if os.path.basename(entry) in SITES)  # noqa: PTH119 - see above
+    installed = (index for index, entry in enumerate(inside) if os.path.basename(entry) in SITE_DIRECTORIES)  # noqa: PTH119 - see above
     index = next(installed, len(inside))
     return [*inside[:index], root, *inside[index:], *(entry for entry in path if entry in others and entry != root)]
 

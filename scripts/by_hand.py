@@ -12,30 +12,31 @@ import click
 import numpy as np
 
 from harness import plugins
-from harness.analysis.bursts import Series
-from harness.analysis.effects import effects
-from harness.analysis.judged import Fields, judged
-from harness.analysis.looks import single_look
-from harness.ending import enter
+from harness.analysis.statistics.group_sequential import single_look_error_rate
+from harness.analysis.statistics.inference import EffectFields, judge_family
+from harness.analysis.statistics.series import Series, pair_values
 from harness.errors import LoadError
-from harness.evidence.host import host_facts
-from harness.experiment.document import document_of
-from harness.experiment.limits import TOOLS
-from harness.experiment.read import experiment_of
-from harness.lab.blueprint import blueprints_of, survey
-from harness.lab.lock import hold_machine
-from harness.lab.pinning import pinned
-from harness.lab.programs import find_program
-from harness.lab.stack import running_stacks
-from harness.load.ask import ask
-from harness.load.client import client
-from harness.load.outside import visit_outside
+from harness.exits import run_command
+from harness.experiment.constraints import TOOL_PACKAGE
+from harness.experiment.document import parse_document
+from harness.experiment.read import build_experiment
+from harness.load.client import open_client
+from harness.load.drivers import run_tool
+from harness.load.probe import probe_target
 from harness.load.visits import WARM_UP_REQUESTS
-from harness.model import LoadTool, Outcome, Settings, Target
+from harness.model import LoadTool, Settings, Target, ToolResult
+from harness.observe.host.facts import host_facts
+from harness.testbed.blueprint import blueprints_of, survey_machine
+from harness.testbed.kernel.lock import hold_machine
+from harness.testbed.machine.placement import pin_process
+from harness.testbed.servers.programs import find_program
+from harness.testbed.stack import start_stacks
 
 MARGIN_PERCENT = 2.0
 PUBLISHED = Path(__file__).parents[1] / "results" / "published" / "by-hand" / "by-hand.md"
-ALL = tuple(name for name in plugins.names(TOOLS) if name != "pyperf")  # pyperf chooses the number of requests itself
+ALL = tuple(
+    name for name in plugins.names(TOOL_PACKAGE) if name != "pyperf"
+)  # pyperf chooses the number of requests itself
 WAYS = ("barehop", "by hand")
 Session = Mapping[str, Series]  # us per request over rounds, by way
 
@@ -72,17 +73,19 @@ def by_hand(names: tuple[str, ...], sessions: int, rounds: int, requests: int, p
 
 def _session(tools: Sequence[str], settings: Settings, rounds: int, chance: random.Random) -> dict[str, Session]:
     """Start one stack, run every tool in both ways for `rounds` rounds, and return us per request by tool and way."""
-    experiment = experiment_of(document_of({"name": "by-hand", "arms": {"tcp": {}, "uds": {"transport": "uds-tmpfs"}}}))
+    experiment = build_experiment(
+        parse_document({"name": "by-hand", "arms": {"tcp": {}, "uds": {"transport": "uds-tmpfs"}}})
+    )
     with ExitStack() as until_the_end:
         directory = Path(until_the_end.enter_context(TemporaryDirectory()))
-        blueprints = blueprints_of(experiment, directory / "stack", survey(directory))
-        (stack,) = until_the_end.enter_context(running_stacks(blueprints, ask))
-        until_the_end.enter_context(pinned(stack.blueprint.placement.cpus["client"]))
+        blueprints = blueprints_of(experiment, directory / "stack", survey_machine(directory))
+        (stack,) = until_the_end.enter_context(start_stacks(blueprints, probe_target))
+        until_the_end.enter_context(pin_process(stack.blueprint.placement.cpus["client"]))
         target = stack.blueprint.targets["tcp"]
         seen: dict[str, dict[str, list[float]]] = {name: {way: [] for way in WAYS} for name in tools}
         for name, way in _order(tools, rounds, chance):
             seen[name][way].append(_us_per_request(_run(name, way, target, settings, directory / "runs")))
-        stack.check()
+        stack.check_workers()
     return {name: {way: np.array(us) for way, us in ways.items()} for name, ways in seen.items()}
 
 
@@ -92,16 +95,16 @@ def _order(tools: Sequence[str], rounds: int, chance: random.Random) -> Iterator
             yield from ((name, way) for way in chance.sample(WAYS, len(WAYS)))
 
 
-def _run(name: str, way: str, target: Target, settings: Settings, directory: Path) -> Outcome:
+def _run(name: str, way: str, target: Target, settings: Settings, directory: Path) -> ToolResult:
     """Run a tool once, right after a few warm-up requests that remove the effects of the previous tool."""
-    tool = plugins.load(TOOLS, name, LoadTool)
+    tool = plugins.load(TOOL_PACKAGE, name, LoadTool)
     program = find_program(tool.program)
     if program is None:
         raise LoadError(f"There is no program {tool.program!r}. {tool.install}")
-    with client(target) as burst:
+    with open_client(target) as burst:
         warm_up = partial(burst, WARM_UP_REQUESTS, 0)
         if way == WAYS[0]:
-            return visit_outside(tool, program, target, settings, directory, warm_up)
+            return run_tool(tool, program, target, settings, directory, warm_up)
         return _by_hand(tool, program, target, settings, directory, warm_up)
 
 
@@ -112,7 +115,7 @@ def _by_hand(  # noqa: PLR0913 - as visit_outside
     settings: Settings,
     directory: Path,
     warm_up: Callable[[], object],
-) -> Outcome:
+) -> ToolResult:
     """Run the tool's command line as a shell would, and return what it measured."""
     directory.mkdir(exist_ok=True)
     for old in directory.iterdir():
@@ -123,26 +126,26 @@ def _by_hand(  # noqa: PLR0913 - as visit_outside
     with (directory / "stdout.txt").open("wb") as out, (directory / "stderr.txt").open("wb") as err:
         warm_up()
         subprocess.run(argv, cwd=directory, stdin=subprocess.DEVNULL, stdout=out, stderr=err, check=True)
-    return tool.outcome(directory)
+    return tool.read_result(directory)
 
 
-def _us_per_request(outcome: Outcome) -> float:
+def _us_per_request(outcome: ToolResult) -> float:
     """Return the time per request in microseconds: the tool's own duration divided by its requests."""
     return 1e6 * outcome.duration_s / outcome.requests
 
 
 def _rows(found: Mapping[str, Sequence[Session]], requests: int) -> dict[str, str]:
     """Return one line of the table per tool."""
-    judgements = judged(
-        {name: effects(sessions, WAYS, "latency") for name, sessions in found.items()},
+    judgements = judge_family(
+        {name: pair_values(sessions, WAYS, "latency") for name, sessions in found.items()},
         MARGIN_PERCENT,
-        single_look,
+        single_look_error_rate,
         excuse=lambda _name: "",
     )
     return {name: _row(name, found[name], requests, fields) for name, fields in judgements.items()}
 
 
-def _row(name: str, sessions: Sequence[Session], requests: int, fields: Fields) -> str:
+def _row(name: str, sessions: Sequence[Session], requests: int, fields: EffectFields) -> str:
     runs = f"{len(sessions)} x {len(sessions[0][WAYS[0]])} x {requests}"
     numbers = f"{fields['percent_low']:+.2f} to {fields['percent_high']:+.2f}"
     return f"| {name} | {runs} | {fields['percent']:+.2f} % | {numbers} | {fields['verdict']} |"
@@ -174,4 +177,6 @@ def _published() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    enter(by_hand, "scripts/by-hand", "Interrupted. The table has the finished sessions; nothing is left running.")
+    run_command(
+        by_hand, "scripts/by-hand", "Interrupted. The table has the finished sessions; nothing is left running."
+    )

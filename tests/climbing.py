@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from harness.experiment.document import document_of
-from harness.experiment.read import experiment_of
+from harness.experiment.document import parse_document
+from harness.experiment.read import build_experiment
 from harness.model import Experiment
 
 TRANSPORTS = ("tcp", "uds-tmpfs")
@@ -19,8 +19,8 @@ def networks(*names: str) -> dict[str, Mapping[str, object]]:
 
 def climbing(tables: Tables, transports: Sequence[str] = TRANSPORTS, **design: object) -> Experiment:
     """The arms of `tables` over each transport, `veth/tcp`, each against the one a rung lower."""
-    return experiment_of(
-        document_of(
+    return build_experiment(
+        parse_document(
             {
                 "name": "ladder",
                 "question": "What would a container add?",

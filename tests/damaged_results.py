@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.conclude import check_results, html_of, read_run, read_sessions, read_summary, summary_of
-from harness.evidence.store import Store, open_store
-from harness.report.csv_table import render_csv
+from harness.report.export.csv_table import render_csv
+from harness.report.export.pyperf_file import has_values, render_pyperf
 from harness.report.markdown import render_markdown
-from harness.report.pyperf_file import has_values, render_pyperf
-from harness.report.terminal import render
-from harness.validate import validated
+from harness.report.terminal import render_terminal
+from harness.session.summarize import check_results, html_report, read_run, read_sessions, read_summary, run_summary
+from harness.session.validate import validate_run
+from harness.store.store import Store, open_store
 
 FIRST_FORMAT = Path(__file__).parent / "data" / "results" / "first"  # no run id, no checksums
 CALIBRATION: dict[str, Any] = {
@@ -43,7 +43,7 @@ def new_run(directory: Path) -> Path:
     store.write_plan(old.read_plan())
     store.write_json("host.json", old.read_host())
     store.write_text("experiment.toml", (FIRST_FORMAT / "experiment.toml").read_text())
-    for number in old.sessions():
+    for number in old.session_numbers():
         record = old.read_record(number).model_copy(update={"run_id": store.read_plan().run_id})
         store.write_session(record, old.read_requests(number))
     return directory
@@ -55,17 +55,17 @@ def report_all(directory: Path) -> None:
     store = open_store(directory)
     sessions = read_sessions(store, plan)
     records = [session.record for session in sessions]
-    render(summary, plan.experiment.design, color=False)
+    render_terminal(summary, plan.experiment.design, color=False)
     render_markdown(summary, plan.experiment.design)
     render_csv(summary)
-    html_of(store, plan, sessions, summary)
+    html_report(store, plan, sessions, summary)
     if has_values(plan, records):
         render_pyperf(plan, records, store.read_host())
 
 
 def compare_with(other: Path) -> Callable[[Path], None]:
-    from harness.analysis.across.runs import compare_runs
-    from harness.report.comparison.terminal import render_comparison
+    from harness.analysis.between_runs.changes import compare_runs
+    from harness.report.commands.compare import render_comparison
 
     def compare(directory: Path) -> None:
         render_comparison(compare_runs([read_run(other), read_run(directory)]), color=False)
@@ -74,17 +74,17 @@ def compare_with(other: Path) -> Callable[[Path], None]:
 
 
 def validate(directory: Path) -> None:
-    validated(directory, None, None)
+    validate_run(directory, None, None)
 
 
 def check_before_resuming(directory: Path) -> None:
     """What `run --resume` does before it measures, and what it does after it."""
     store = open_store(directory)
-    store.read_plan_to_go_on()
+    store.read_plan_to_resume()
     check_results(store)
     plan = store.read_plan()
     if sessions := read_sessions(store, plan):
-        summary_of(store, plan, sessions)
+        run_summary(store, plan, sessions)
 
 
 def places(value: Any, place: Place = ()) -> Iterator[Place]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from harness.experiment.document import document_of
-from harness.experiment.read import experiment_of
+from harness.experiment.document import parse_document
+from harness.experiment.read import build_experiment
 from harness.model import Experiment
 
 TRANSPORTS = ("tcp", "uds-tmpfs")
@@ -17,7 +17,7 @@ def factorial(
     """The product of `factors`, each against its counterpart over TCP; `tables` are more tables of the file."""
     design = {"against": {"transport": "tcp"} if against is None else against}
     listed = {key: list(levels) for key, levels in factors.items()}
-    return experiment_of(document_of({"name": "factorial", "factors": listed, "design": design, **tables}))
+    return build_experiment(parse_document({"name": "factorial", "factors": listed, "design": design, **tables}))
 
 
 def by_transport(factor: str, levels: Sequence[object], transports: Sequence[str] = TRANSPORTS) -> Experiment:

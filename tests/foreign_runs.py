@@ -6,9 +6,9 @@ from pathlib import Path
 
 from imagined import run_of
 
-from harness.analysis.validation.validate import Bare
-from harness.model import Floor, FloorRow
-from harness.model.foreign import Foreign
+from harness.analysis.validation.validate import BareRun
+from harness.model import FloorResults, FloorRow
+from harness.model.imported import ImportedRun
 
 UNIX_US, TCP_US = (70.0, 74.0, 78.0), (110.0, 114.0, 118.0)
 
@@ -24,8 +24,8 @@ def foreign(  # noqa: PLR0913 - all that runs may differ in
     failures: int = 0,
     latency_us: Sequence[float] = (),
     file: str = "there.csv",
-) -> Foreign:
-    return Foreign(
+) -> ImportedRun:
+    return ImportedRun(
         source=Path(file),
         format="csv",
         where=where,
@@ -40,26 +40,26 @@ def foreign(  # noqa: PLR0913 - all that runs may differ in
     )
 
 
-def repeated(architecture: str, mean_us: float, *, half_range_us: float = 10.0, runs: int = 9) -> list[Foreign]:
+def repeated(architecture: str, mean_us: float, *, half_range_us: float = 10.0, runs: int = 9) -> list[ImportedRun]:
     """Runs spread evenly about a mean."""
     steps = [2 * step / (runs - 1) - 1 for step in range(runs)]
     return [foreign(architecture, mean_us + half_range_us * step) for step in steps]
 
 
-def floor(unix_us: Sequence[float] = UNIX_US, tcp_us: Sequence[float] = TCP_US) -> Floor:
+def floor(unix_us: Sequence[float] = UNIX_US, tcp_us: Sequence[float] = TCP_US) -> FloorResults:
     times = {"tcp": tcp_us, "uds-dir": unix_us, "uds-tmpfs": unix_us}
     rows = [
         FloorRow(kind="connect", transport=transport, payload_bytes=83, runs_us=tuple(runs_us))
         for transport, runs_us in times.items()
     ]
-    return Floor(rows=tuple(rows))
+    return FloorResults(rows=tuple(rows))
 
 
 @cache
-def bare(unix: float = 0.95, *, with_floor: bool = True) -> Bare:
+def bare(unix: float = 0.95, *, with_floor: bool = True) -> BareRun:
     """TCP takes 400 us or so, a Unix socket `unix` times as long."""
     run = run_of({"tcp": 1.0, "uds-dir": unix, "uds-tmpfs": unix}, against="tcp", sessions=8, rounds=40, raw=False)
-    return Bare(
+    return BareRun(
         experiment=run.plan.experiment,
         summary=run.summary,
         records=[session.record for session in run.sessions],

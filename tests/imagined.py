@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from harness.analysis.bursts import SessionData
+from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import summarise
-from harness.experiment.plan import plan_of
+from harness.experiment.schedule import plan_of
 from harness.model import (
     AllanPoint,
     Arm,
-    CurvePoint,
+    CarryOverPoint,
     Design,
     Doubt,
     Experiment,
@@ -53,7 +53,7 @@ HOST: Mapping[str, Any] = {
 PILOT = Pilot(
     requests=2400,
     carry_over=tuple(
-        CurvePoint(position=place, percent=extra, percent_low=extra - 0.8, percent_high=extra + 0.8)
+        CarryOverPoint(position=place, percent=extra, percent_low=extra - 0.8, percent_high=extra + 0.8)
         for place, extra in enumerate([9.1, 2.6, 0.6, 0.2, -0.1, 0.1, 0.0, -0.2, 0.1, 0.0])
     ),
     allan=tuple(

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from harness.analysis.bursts import SessionData
+from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import summarise
-from harness.experiment.document import document_of
-from harness.experiment.plan import plan_of
-from harness.experiment.read import experiment_of
+from harness.experiment.document import parse_document
+from harness.experiment.read import build_experiment
+from harness.experiment.schedule import plan_of
 from harness.model import Experiment, Record, Schedule, Summary, VisitRow
 
 SEARCH: Mapping[str, object] = {
@@ -26,7 +26,7 @@ SCHEDULE = Schedule(sessions=8, rounds=6, burst=250, settle=0, reason="imagined"
 
 
 def experiment(table: Mapping[str, object]) -> Experiment:
-    return experiment_of(document_of({**table}))
+    return build_experiment(parse_document({**table}))
 
 
 def steps(capacity_per_s: float, arm: str, halvings: int = 8) -> list[VisitRow]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from imagined import HOST, Run, run_of
 
-from harness.analysis.across.changes import RunData
-from harness.evidence.record import requests_table
-from harness.evidence.store import Store
+from harness.analysis.between_runs.changes import RunData
 from harness.model import Plan, Visit, VisitRow
+from harness.store.record import requests_table
+from harness.store.store import Store
 
 TRUTH = {"tcp": 1.0, "uds-tmpfs": 0.9, "uds-dir": 0.9}
 

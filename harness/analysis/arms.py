@@ -1,24 +1,37 @@
-"""The summary of each arm by itself: average times, percentiles, CPU time and rate."""
+"""Summarizes each arm: times, CPU time, throttling, and the application files that it served."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from harness.analysis.bursts import SessionData
-from harness.analysis.load import found_capacities, paced
-from harness.analysis.percentiles import percentile_us
-from harness.analysis.tails import arm_tails
-from harness.model import SERVER_ROLES, SERVICE, Arm, ArmSummary, Experiment, Settings, VisitRow
+from harness.analysis.load import arm_capacities, arm_percentiles, open_loop_times
+from harness.analysis.statistics.percentiles import percentile_us
+from harness.analysis.statistics.series import SessionData
+from harness.experiment.stacks import stacks_of
+from harness.model import (
+    SERVER_ROLES,
+    SERVICE_ROLE,
+    ApplicationFile,
+    Arm,
+    ArmSummary,
+    Experiment,
+    Record,
+    Settings,
+    ThrottleCounts,
+    VisitRow,
+)
+
+THROTTLE_FIELDS = ("periods", "throttled_periods", "throttled_us")
 
 
-def arms_of(
+def arm_summaries(
     experiment: Experiment,
     sessions: Sequence[SessionData],
     failed: Mapping[str, Mapping[str, int]],
     looks: Sequence[int] = (),
 ) -> dict[str, ArmSummary]:
     """Return the summaries by arm. The rate of an arm is its capacity if one was measured."""
-    capacities = {capacity.arm: capacity.per_s.value for capacity in found_capacities(experiment, sessions, looks)}
+    capacities = {capacity.arm: capacity.per_s.value for capacity in arm_capacities(experiment, sessions, looks)}
     arms = {arm.name: arm_summary(arm, sessions, failed.get(arm.name, {}), looks) for arm in experiment.arms}
     return {
         name: arm.model_copy(update={"requests_per_s": capacities[name]}) if name in capacities else arm
@@ -34,22 +47,22 @@ def arm_summary(
     Each average is a mean of session means. Times are averaged, and the rate is computed from them last.
     """
     visits = [_visits(session, arm.name) for session in sessions]
-    tails = arm_tails(sessions, arm.name, looks)
+    tails = arm_percentiles(sessions, arm.name, looks)
     mean_us = _mean([visit.mean_us for visit in of_session if visit.mean_us] for of_session in visits)
     request_us = _interval_us(visits) or mean_us
     return ArmSummary(
         requests=sum(visit.requests for of_session in visits for visit in of_session),
         failed=sum(failed.values()),
         failed_by_kind=dict(failed),
-        requests_per_s=1e6 / request_us if request_us and not _client_bound(sessions) else None,
+        requests_per_s=1e6 / request_us if request_us and not _is_client_bound(sessions) else None,
         mean_us=mean_us,
         p50_us=percentile_us(sessions, arm.name, 50),
         **{f"{name}_us": tails[name].value if name in tails else None for name in ("p90", "p99", "p999")},
         tails=tails,
         cpu_us=_cpu_us(visits),
-        paced=paced(arm, sessions),
+        paced=open_loop_times(arm, sessions),
         control_of=arm.control_of,
-        settings=_telling(arm.settings),
+        settings=_settings_to_report(arm.settings),
     )
 
 
@@ -60,7 +73,7 @@ def _interval_us(visits: Sequence[Sequence[VisitRow]]) -> float | None:
     )
 
 
-def _client_bound(sessions: Sequence[SessionData]) -> bool:
+def _is_client_bound(sessions: Sequence[SessionData]) -> bool:
     """Whether the client limited a session. Then no rate describes the servers."""
     return any(doubt.kind == "client-bound" for session in sessions for doubt in session.record.doubts)
 
@@ -72,7 +85,7 @@ def _visits(session: SessionData, arm: str) -> list[VisitRow]:
 def _cpu_us(visits: Sequence[Sequence[VisitRow]]) -> dict[str, float]:
     """Return the CPU time per request of each server whose CPU time was read."""
     roles_read = {role for of_session in visits for visit in of_session for role in visit.cpu_us}
-    roles = [role for role in (*SERVER_ROLES, SERVICE) if role in roles_read]
+    roles = [role for role in (*SERVER_ROLES, SERVICE_ROLE) if role in roles_read]
     means = {
         role: _mean([visit.cpu_us[role] for visit in of_session if role in visit.cpu_us] for of_session in visits)
         for role in roles
@@ -86,9 +99,41 @@ def _mean(sessions: Iterable[Sequence[float]]) -> float | None:
     return fmean(means) if means else None
 
 
-def _telling(settings: Settings) -> dict[str, Any]:
+def _settings_to_report(settings: Settings) -> dict[str, Any]:
     """Return the settings that differ from the defaults, and always the transport (or the url)."""
     defaults = Settings().model_dump(mode="json")
     given = settings.model_dump(mode="json")
     always = "url" if settings.url else "transport"
     return {key: value for key, value in given.items() if key == always or value != defaults[key]}
+
+
+def application_files(host: Mapping[str, Any]) -> tuple[ApplicationFile, ...]:
+    """Return each application with the arms that it served; none if host.json is older than these facts."""
+    arms_by_file: dict[tuple[str, str, str, str], list[str]] = {}
+    for entry in host.get("serving", ()):
+        facts = entry.get("application", {})
+        key = tuple(str(facts.get(name) or "") for name in ("app", "directory", "file", "sha256"))
+        arms_by_file.setdefault(key, []).extend(entry.get("arms", ()))  # type: ignore[arg-type] # four texts
+    return tuple(
+        ApplicationFile(app=app, directory=directory, file=file, sha256=sha256, arms=tuple(arms))
+        for (app, directory, file, sha256), arms in arms_by_file.items()
+    )
+
+
+def throttle_counts(experiment: Experiment, records: Sequence[Record]) -> tuple[ThrottleCounts, ...]:
+    """Return the counts of each stack and role with a CPU quota; none if the kernel does not count."""
+    return tuple(_throttle_counts(experiment, records))
+
+
+def _throttle_counts(experiment: Experiment, records: Sequence[Record]) -> Iterator[ThrottleCounts]:
+    for arms in stacks_of(experiment):
+        names, quota = tuple(arm.name for arm in arms), arms[0].settings.cpu_quota
+        counts_by_role = [by_role for record in records if (by_role := record.throttled.get(", ".join(names)))]
+        for role in dict.fromkeys(
+            role for of_session in counts_by_role for role, counts in of_session.items() if counts
+        ):
+            sums = {
+                name: sum(of_session.get(role, {}).get(name, 0) for of_session in counts_by_role)
+                for name in THROTTLE_FIELDS
+            }
+            yield ThrottleCounts(arms=names, role=role, cpu_quota=quota, **sums)

@@ -1,14 +1,29 @@
-"""The doubts about a run: those of its sessions, and those that follow from the whole run."""
+"""Doubts that only the analysis can raise: controls that differ, ladders that do not add up, drift between sessions."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
-from harness.analysis.comparisons import is_control
-from harness.analysis.failures import changes, counted
-from harness.analysis.judged import FEWEST_SESSIONS
-from harness.experiment.left_out import sentences
+from harness.analysis.comparisons import answer_changes, describe_failures, is_control_pair
+from harness.analysis.designs.factorial import setting_levels
+from harness.analysis.statistics.inference import MIN_SESSIONS_FOR_INTERVAL
+from harness.experiment.contrasts import left_out_sentences
 from harness.experiment.schedule import MIN_SESSIONS
-from harness.model import OUT_OF_TIME, Comparison, Difference, Doubt, Experiment, Metric, Plan, Record
+from harness.model import (
+    HEADLINE_METRICS,
+    OUT_OF_TIME,
+    Comparison,
+    Doubt,
+    Effect,
+    Experiment,
+    LevelEffect,
+    MainEffect,
+    Metric,
+    Plan,
+    Record,
+    Settings,
+    Verdict,
+)
 
 METRIC_NAMES: Mapping[Metric, str] = {
     "latency": "median time per request",
@@ -18,8 +33,19 @@ METRIC_NAMES: Mapping[Metric, str] = {
     "capacity": "time per request at capacity",
 }
 
+RUNG_ADVICE = (
+    "Something other than the network differs between these stacks, and may differ between those over TCP too: trust "
+    "no step of this size, quiet the machine and measure again."
+)
+JudgedEffect = Comparison | LevelEffect | MainEffect
+SomeEffect = TypeVar("SomeEffect", Comparison, LevelEffect, MainEffect)
 
-def percent_with_interval(effect: Difference) -> str:
+BARE_CHAINS = ("app-direct", "floor")  # without nginx, which the client reaches by TCP
+MOVED: tuple[Verdict, ...] = ("faster", "slower")
+NULL_ADVICE = "Distrust the other effects: find out what else differed, and measure again."
+
+
+def percent_with_interval(effect: Effect) -> str:
     """Return a text like `+3.00 % (95 % interval +1.00 to +5.00)`."""
     return (
         f"{effect.percent:+.2f} % "
@@ -27,7 +53,7 @@ def percent_with_interval(effect: Difference) -> str:
     )
 
 
-def _moved(comparison: Comparison) -> str:
+def _higher_or_lower(comparison: Comparison) -> str:
     return "lower" if comparison.verdict == "faster" else "higher"
 
 
@@ -36,7 +62,8 @@ def differing_controls(experiment: Experiment, comparisons: Sequence[Comparison]
     return [
         comparison
         for comparison in comparisons
-        if comparison.verdict in ("faster", "slower") and is_control(experiment, (comparison.arm, comparison.against))
+        if comparison.verdict in ("faster", "slower")
+        and is_control_pair(experiment, (comparison.arm, comparison.against))
     ]
 
 
@@ -48,7 +75,8 @@ def control_doubts(differing: Sequence[Comparison]) -> Iterator[Doubt]:
             arm=comparison.arm,
             seen=(
                 f"The control is {comparison.against} a second time (an A/A test), but its "
-                f"{METRIC_NAMES[comparison.metric]} is {_moved(comparison)}: {percent_with_interval(comparison)}."
+                f"{METRIC_NAMES[comparison.metric]} is {_higher_or_lower(comparison)}: "
+                f"{percent_with_interval(comparison)}."
             ),
             advice=(
                 f"Trust no difference of this size in {METRIC_NAMES[comparison.metric]}; quiet the machine and "
@@ -63,14 +91,14 @@ def failed_doubts(failed: Mapping[str, Mapping[str, int]]) -> Iterator[Doubt]:
         yield Doubt(
             kind="failed",
             arm=arm,
-            seen=f"{counted(kinds)}.",
+            seen=f"{describe_failures(kinds)}.",
             advice="Read the logs of its stack and fix the cause: an arm with failed requests has no verdict.",
         )
 
 
 def changed_doubts(records: Sequence[Record]) -> Iterator[Doubt]:
     """Yield a doubt for each arm whose answer changed between sessions."""
-    for arm, session, change in changes(sorted(records, key=lambda record: record.session)):
+    for arm, session, change in answer_changes(sorted(records, key=lambda record: record.session)):
         yield Doubt(
             kind="answers",
             session=session,
@@ -82,7 +110,7 @@ def changed_doubts(records: Sequence[Record]) -> Iterator[Doubt]:
 
 def incomplete_doubts(sessions: int, planned_sessions: int, directory: str) -> Iterator[Doubt]:
     """Yield a doubt if sessions are missing."""
-    needed = max(planned_sessions, FEWEST_SESSIONS)
+    needed = max(planned_sessions, MIN_SESSIONS_FOR_INTERVAL)
     if sessions < needed:
         yield Doubt(
             kind="incomplete",
@@ -108,7 +136,7 @@ def out_of_time_doubts(plan: Plan) -> Iterator[Doubt]:
 
 def left_out_doubts(experiment: Experiment) -> Iterator[Doubt]:
     """Yield a doubt for each reason why arms were left out."""
-    for sentence in sentences(experiment.left_out):
+    for sentence in left_out_sentences(experiment.left_out):
         yield Doubt(
             kind="left-out",
             seen=sentence,
@@ -138,3 +166,98 @@ def session_doubts(records: Sequence[Record]) -> Iterator[Doubt]:
     for record in records:
         for doubt in record.doubts:
             yield doubt.model_copy(update={"session": record.session})
+
+
+def rung_doubts(
+    experiment: Experiment, comparisons: Sequence[Comparison], levels: Sequence[LevelEffect] = ()
+) -> Iterator[Doubt]:
+    """Yield a doubt for each network rung on the hop with the verdict faster or slower for a Unix socket."""
+    effects: list[Comparison | LevelEffect] = [*comparisons, *levels]
+    for effect in effects:
+        moved = effect.verdict in MOVED and effect.metric in HEADLINE_METRICS
+        if (
+            moved
+            and not is_control_pair(experiment, (effect.arm, effect.against))
+            and _differ_in_network(experiment, effect)
+        ):
+            yield _rung_doubt(effect)
+
+
+def _differ_in_network(experiment: Experiment, effect: Comparison | LevelEffect) -> bool:
+    arms = [experiment.arm(name).settings for name in (effect.arm, effect.against)]
+    return all(map(_has_socket, arms)) and differing_settings(*arms) in ({"network"}, {"network", "network_leg"})
+
+
+def _has_socket(settings: Settings) -> bool:
+    """Whether the hop is a Unix socket and the rung lies on the hop."""
+    return settings.transport.startswith("uds-") and settings.network_leg == "hop"
+
+
+def _rung_doubt(effect: Comparison | LevelEffect) -> Doubt:
+    return Doubt(
+        kind="rung-moved-uds",
+        arm=effect.arm,
+        seen=(
+            f"{effect.arm} is {effect.verdict} than {effect.against} by {percent_with_interval(effect)}, "
+            "although a Unix socket sends no packets through the network."
+        ),
+        advice=RUNG_ADVICE,
+    )
+
+
+def negative_control_doubts(
+    experiment: Experiment,
+    comparisons: Sequence[Comparison],
+    levels: Sequence[LevelEffect],
+    averaged: Sequence[MainEffect],
+) -> Iterator[Doubt]:
+    """Yield a doubt for each verdict faster or slower where no effect is expected or possible."""
+    effects: list[Comparison | LevelEffect] = [*_moved_effects(comparisons), *_moved_effects(levels)]
+    for effect in effects:
+        if not is_control_pair(experiment, (effect.arm, effect.against)):
+            arms = [experiment.arm(name).settings for name in (effect.arm, effect.against)]
+            yield from _doubts(experiment, effect, differing_settings(*arms), arms)
+    for main_effect in _moved_effects(averaged):
+        arms = [
+            experiment.arm(name).settings
+            for name, at in experiment.levels.items()
+            if main_effect.where.items() <= at.items()
+        ]
+        yield from _doubts(experiment, main_effect, {main_effect.factor}, arms)
+
+
+def _moved_effects(effects: Sequence[SomeEffect]) -> list[SomeEffect]:
+    return [effect for effect in effects if effect.verdict in MOVED and effect.metric in HEADLINE_METRICS]
+
+
+def _doubts(
+    experiment: Experiment, effect: JudgedEffect, differing: set[str], arms: Sequence[Settings]
+) -> Iterator[Doubt]:
+    if differing <= set(experiment.design.expect_null):
+        yield _null_doubt(effect, "was declared to have no effect")
+    elif differing <= set(experiment.tcp_only) and not any(map(_has_tcp, arms)):
+        yield _null_doubt(effect, "affects only TCP, and neither arm uses TCP")
+
+
+def _null_doubt(effect: JudgedEffect, why: str) -> Doubt:
+    where = "".join(f", {key} = {level}" for key, level in getattr(effect, "where", {}).items())
+    return Doubt(
+        kind="null-moved",
+        arm=None if isinstance(effect, MainEffect) else effect.arm,
+        seen=(
+            f"{effect.arm} is {effect.verdict} than {effect.against}{where}, by {percent_with_interval(effect)}, "
+            f"although the setting in which they differ {why}."
+        ),
+        advice=NULL_ADVICE,
+    )
+
+
+def differing_settings(settings: Settings, other: Settings) -> set[str]:
+    """Return the settings and knobs in which two arms differ."""
+    levels, others = setting_levels(settings), setting_levels(other)
+    return {key for key in levels | others if levels.get(key) != others.get(key)}
+
+
+def _has_tcp(settings: Settings) -> bool:
+    """Whether a request uses TCP anywhere from the client to the application."""
+    return settings.chain not in BARE_CHAINS or not settings.transport.startswith("uds-")

@@ -1,4 +1,4 @@
-"""Latency under load: open-loop times, capacities, and latency by rate."""
+"""Latency against load, capacities, and the tails of the distributions."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,19 +8,29 @@ from statistics import fmean
 import numpy as np
 import polars as pl
 
-from harness.analysis.bursts import Series, SessionData
-from harness.analysis.capacity import capacities, steps_of
-from harness.analysis.estimate import estimate
-from harness.analysis.judged import FEWEST_SESSIONS
-from harness.analysis.looks import confidence_at
-from harness.analysis.percentiles import percentile_us
-from harness.model import Amount, Arm, Capacity, Experiment, LoadPoint, Paced, VisitRow
+from harness.analysis.comparisons import count_failures, failure_reason, is_control_pair
+from harness.analysis.statistics.group_sequential import confidence_at, error_rate_of
+from harness.analysis.statistics.inference import MIN_SESSIONS_FOR_INTERVAL, estimate_mean, judge_family
+from harness.analysis.statistics.percentiles import percentile_us, resolution_step_us, session_percentiles_us
+from harness.analysis.statistics.series import (
+    ArmPair,
+    Series,
+    SessionData,
+    SessionValues,
+    search_steps,
+    session_capacities,
+)
+from harness.analysis.why.quantities import mean_interval
+from harness.model import Arm, Capacity, Experiment, Interval, LoadPoint, OpenLoopTimes, TailEffect, VisitRow
 
 PERCENTILES = (50, 90, 99)
-LATE_SHARE = 0.1  # of the limit: a client with a higher mean lag determines p99 itself
+MAX_LATE_SHARE = 0.1  # of the limit: a client with a higher mean lag determines p99 itself
+TAIL_PERCENTILES = (90.0, 99.0, 99.9)
+
+PairPercentile = tuple[ArmPair, float]  # a pair, and a percentile
 
 
-def paced(arm: Arm, sessions: Sequence[SessionData]) -> Paced | None:
+def open_loop_times(arm: Arm, sessions: Sequence[SessionData]) -> OpenLoopTimes | None:
     """Return the times of an arm whose requests were sent at a rate; None for others, or without answers."""
     rate = arm.settings.rate
     columns = [_columns_us(session, arm.name) for session in sessions] if isinstance(rate, float) and rate else []
@@ -29,7 +39,7 @@ def paced(arm: Arm, sessions: Sequence[SessionData]) -> Paced | None:
         return None
     sent = [sent_us for sent_us, _ in known]
     late = [late_us for _, late_us in known]
-    return Paced(
+    return OpenLoopTimes(
         rate_per_s=rate,
         from_sending={
             "mean": _mean(sent),
@@ -39,11 +49,11 @@ def paced(arm: Arm, sessions: Sequence[SessionData]) -> Paced | None:
     )
 
 
-def found_capacities(
+def arm_capacities(
     experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()
 ) -> tuple[Capacity, ...]:
     """Return the capacity of each arm that held at any rate in 2 sessions: a geometric mean."""
-    per_session = [capacities(session.record) for session in sessions]
+    per_session = [session_capacities(session.record) for session in sessions]
     rates = {arm.name: [by_arm[arm.name] for by_arm in per_session if arm.name in by_arm] for arm in experiment.arms}
     return tuple(
         Capacity(
@@ -54,7 +64,7 @@ def found_capacities(
             client_bound=_is_late(arm, sessions),
         )
         for arm in experiment.arms
-        if len(rates[arm.name]) >= FEWEST_SESSIONS
+        if len(rates[arm.name]) >= MIN_SESSIONS_FOR_INTERVAL
     )
 
 
@@ -72,28 +82,28 @@ def _arms(experiment: Experiment, sessions: Sequence[SessionData]) -> Iterator[L
 
 def _steps(sessions: Sequence[SessionData]) -> Iterator[LoadPoint]:
     for session in sessions:
-        for arm, steps in steps_of(session.record).items():
-            for step in filter(_was_answered, steps):
+        for arm, steps in search_steps(session.record).items():
+            for step in filter(_has_percentiles, steps):
                 p50_us, p99_us = step.percentiles_us[50.0], step.percentiles_us[99.0]
                 rate_per_s = step.rate_per_s or 0.0
                 number = session.record.session
                 yield LoadPoint(arm=arm, rate_per_s=rate_per_s, p50_us=p50_us, p99_us=p99_us, session=number)
 
 
-def _was_answered(step: VisitRow) -> bool:
+def _has_percentiles(step: VisitRow) -> bool:
     return step.rate_per_s is not None and {50.0, 99.0} <= step.percentiles_us.keys()
 
 
 def _is_late(arm: Arm, sessions: Sequence[SessionData]) -> bool:
-    steps = chain.from_iterable(steps_of(session.record).get(arm.name, []) for session in sessions)
+    steps = chain.from_iterable(search_steps(session.record).get(arm.name, []) for session in sessions)
     late_us = [step.late_us for step in steps if step.holds and step.late_us is not None]
-    return bool(late_us) and fmean(late_us) > LATE_SHARE * 1000 * arm.settings.p99_limit_ms
+    return bool(late_us) and fmean(late_us) > MAX_LATE_SHARE * 1000 * arm.settings.p99_limit_ms
 
 
-def _amount(per_s: Sequence[float], looks: Sequence[int]) -> Amount:
-    log_rate = estimate(np.log(per_s))
+def _amount(per_s: Sequence[float], looks: Sequence[int]) -> Interval:
+    log_rate = estimate_mean(np.log(per_s))
     low, high = log_rate.interval(confidence_at(looks, len(per_s)))
-    return Amount(value=math.exp(log_rate.mean), low=math.exp(low), high=math.exp(high))
+    return Interval(value=math.exp(log_rate.mean), low=math.exp(low), high=math.exp(high))
 
 
 def _columns_us(session: SessionData, arm: str) -> tuple[Series, Series]:
@@ -111,3 +121,81 @@ def _mean(sessions: Sequence[Series]) -> float:
 def _percentile(sessions: Sequence[Series], percentile: int) -> float:
     """Return the mean of the percentiles of the sessions."""
     return fmean(float(np.percentile(times_us, percentile)) for times_us in sessions)
+
+
+def percentile_name(percentile: float) -> str:
+    """Return the name of a percentile: `p90`, `p999`."""
+    return f"p{percentile:g}".replace(".", "")
+
+
+def arm_percentiles(sessions: Sequence[SessionData], arm: str, looks: Sequence[int] = ()) -> dict[str, Interval]:
+    """Return each percentile that has enough requests, in us: the mean over sessions with its interval.
+
+    Of the times, not of their logarithms, so that the value equals `p99_us`.
+    """
+    confidence = 1 - error_rate_of(looks)(len(sessions))
+    values_by_name = {
+        percentile_name(percentile): session_percentiles_us(sessions, arm, percentile)
+        for percentile in TAIL_PERCENTILES
+    }
+    known = {name: [value for value in values if value is not None] for name, values in values_by_name.items()}
+    amounts = {name: mean_interval(dict(enumerate(values)), confidence) for name, values in known.items()}
+    return {name: interval for name, interval in amounts.items() if interval}
+
+
+def tail_effects(
+    experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()
+) -> tuple[TailEffect, ...]:
+    """Return the effect of each pair on each percentile that both arms have, session by session.
+
+    They are one family under Holm, separate from the comparisons; the control is judged alone.
+    """
+    family = dict(_percentile_family(experiment, sessions))
+    failed = count_failures(session.record for session in sessions)
+    margin = experiment.design.equivalence_percent
+
+    def excuse(asked: PairPercentile) -> str:
+        return failure_reason(asked[0], failed) or _too_coarse(sessions, asked, family[asked], margin)
+
+    judged_fields = judge_family(
+        family, margin, error_rate_of(looks), excuse, alone=lambda asked: is_control_pair(experiment, asked[0])
+    )
+    return tuple(
+        TailEffect(arm=pair[0], against=pair[1], metric="latency", percentile=percentile, **fields)
+        for (pair, percentile), fields in judged_fields.items()
+    )
+
+
+def _percentile_family(
+    experiment: Experiment, sessions: Sequence[SessionData]
+) -> Iterator[tuple[PairPercentile, SessionValues]]:
+    arms = dict.fromkeys(name for pair in experiment.pairs for name in pair)
+    values = {
+        (arm, percentile): session_percentiles_us(sessions, arm, percentile)
+        for arm in arms
+        for percentile in TAIL_PERCENTILES
+    }
+    for pair in experiment.pairs:
+        for percentile in TAIL_PERCENTILES:
+            both = zip(*(values[name, percentile] for name in pair), strict=True)
+            values_us = [(arm, against) for arm, against in both if arm and against]
+            if values_us:
+                yield (pair, percentile), _percentile_values(values_us)
+
+
+def _percentile_values(values_us: Sequence[tuple[float, float]]) -> SessionValues:
+    arm, against = np.array(values_us).T
+    return SessionValues(log_ratio=np.log(arm) - np.log(against), difference_us=arm - against)
+
+
+def _too_coarse(
+    sessions: Sequence[SessionData], asked: PairPercentile, values: SessionValues, margin_percent: float
+) -> str:
+    """Return why an outside tool's percentiles do not decide: its steps may be wider than the difference."""
+    pair, percentile = asked
+    visits = [visit for session in sessions for visit in session.record.visits if visit.arm in pair]
+    step = resolution_step_us(visit.percentiles_us.get(percentile) for visit in visits)
+    level_us = step and float(np.mean([visit.percentiles_us.get(percentile, 0) for visit in visits]))
+    if step <= level_us * margin_percent / 100 or abs(float(np.mean(values.difference_us))) > step:
+        return ""
+    return f"The tool reports this percentile in steps of {step:g} us, and the difference is no larger."

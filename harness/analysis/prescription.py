@@ -7,35 +7,33 @@ from dataclasses import dataclass
 
 from scipy.special import stdtrit
 
-from harness.analysis.estimate import Estimate
-from harness.analysis.looks import error_rate_of
-from harness.analysis.verdict import judge
-from harness.experiment.cost import STARTING_S, Cost, nominal_cost, piloted_cost
-from harness.experiment.schedule import Spread, schedule_of
-from harness.experiment.trial import MAX_VISITING_S, PILOT_SHARE, needs_pilot
-from harness.model import HEADLINE, Comparison, Difference, Experiment, MainEffect, Needed, Schedule, Summary
+from harness.analysis.statistics.group_sequential import error_rate_of
+from harness.analysis.statistics.inference import Estimate, judge
+from harness.experiment.cost import STARTING_S, Cost, nominal_cost, pilot_cost
+from harness.experiment.schedule import MAX_PILOT_VISITING_S, PILOT_SHARE, EffectSpread, needs_pilot, schedule_of
+from harness.model import HEADLINE_METRICS, Comparison, Effect, Experiment, MainEffect, NeededBudget, Schedule, Summary
 
-LONGEST_S = 24 * 3600.0  # beyond a day, quiet the machine instead
-STEP = 1.05  # factor between the budgets that are tried
-DIGITS = 2
-PILOTS = 3
+MAX_BUDGET_S = 24 * 3600.0  # beyond a day, quiet the machine instead
+BUDGET_STEP = 1.05  # factor between the budgets that are tried
+BUDGET_DIGITS = 2
+PILOT_SESSIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class RunProfile:
     """The cost and variance of a run, which another run on this machine is expected to have too."""
 
     experiment: Experiment
     summary: Summary
     schedule: Schedule
     cost: Cost
-    spread: Spread
+    spread: EffectSpread
 
-    def at(self, budget_s: float) -> tuple[Schedule, float]:
+    def at_budget(self, budget_s: float) -> tuple[Schedule, float]:
         """Return the schedule of a budget, and the factor by which its rounds change the deviation of an effect."""
         design = self.experiment.design.model_copy(update={"budget_s": budget_s})
         experiment = self.experiment.model_copy(update={"design": design})
-        pilot_s = min(PILOT_SHARE * budget_s, PILOTS * (MAX_VISITING_S + self.cost.session_s))
+        pilot_s = min(PILOT_SHARE * budget_s, PILOT_SESSIONS * (MAX_PILOT_VISITING_S + self.cost.session_s))
         spent_s = STARTING_S + (pilot_s if needs_pilot(self.experiment) else 0.0)
         pilot = self.summary.pilot and self.summary.pilot.model_copy(
             update={"session_s": self.cost.session_s, "round_s": self.cost.round_s}
@@ -44,10 +42,10 @@ class Measured:
         return schedule, self.spread.sd_percent(schedule.rounds) / self.spread.sd_percent(self.schedule.rounds)
 
 
-def needed_budget(experiment: Experiment, summary: Summary) -> Needed | None:
+def needed_budget(experiment: Experiment, summary: Summary) -> NeededBudget | None:
     """Return the budget that decides what is undecided, or else gives the requested precision; None if both hold."""
     schedule = summary.schedule
-    questions = [effect for effect in summary.main_effects or summary.comparisons if _is_asked(experiment, effect)]
+    questions = [effect for effect in summary.main_effects or summary.comparisons if _is_question(experiment, effect)]
     undecided = [effect for effect in questions if effect.verdict == "undecided"]
     wide = [
         effect
@@ -58,25 +56,25 @@ def needed_budget(experiment: Experiment, summary: Summary) -> Needed | None:
         return None
     if experiment.design.sessions and experiment.design.rounds:
         return None  # no budget changes what the file fixes
-    run = _measured(experiment, summary, schedule)
+    run = _run_profile(experiment, summary, schedule)
     budgets = _budgets(max(experiment.design.budget_s, summary.seconds.total))
     index = bisect_left(budgets, True, key=lambda budget_s: _suffices(run, undecided, wide, budget_s))
     goal = "decide" if undecided else "precision"
-    return Needed(goal=goal, budget_s=_round_up(budgets[index]) if index < len(budgets) else None)
+    return NeededBudget(goal=goal, budget_s=_round_up(budgets[index]) if index < len(budgets) else None)
 
 
-def _is_asked(experiment: Experiment, effect: Comparison | MainEffect) -> bool:
+def _is_question(experiment: Experiment, effect: Comparison | MainEffect) -> bool:
     control = isinstance(effect, Comparison) and experiment.arm(effect.arm).control_of == effect.against
-    return effect.metric in HEADLINE and effect.percent_low is not None and not control
+    return effect.metric in HEADLINE_METRICS and effect.percent_low is not None and not control
 
 
-def _half_width_percent(effect: Difference) -> float:
+def _half_width_percent(effect: Effect) -> float:
     return ((effect.percent_high or 0.0) - (effect.percent_low or 0.0)) / 2
 
 
-def _measured(experiment: Experiment, summary: Summary, schedule: Schedule) -> Measured:
+def _run_profile(experiment: Experiment, summary: Summary, schedule: Schedule) -> RunProfile:
     pilot = summary.pilot
-    guess = piloted_cost(experiment, pilot) if pilot else nominal_cost(experiment)
+    guess = pilot_cost(experiment, pilot) if pilot else nominal_cost(experiment)
     cost = Cost(
         session_s=max((summary.seconds.total - summary.seconds.measuring) / summary.sessions, 0.05),
         round_s=max(summary.seconds.measuring / summary.sessions / schedule.rounds, 1e-5),
@@ -84,15 +82,17 @@ def _measured(experiment: Experiment, summary: Summary, schedule: Schedule) -> M
         analysis_s=guess.analysis_s,
         reporting_s=guess.reporting_s,
     )
-    spread = Spread(pilot.session_sd_percent, pilot.round_sd_percent) if pilot else Spread(1.0, 0.0)
-    return Measured(experiment, summary, schedule, cost, spread)
+    spread = EffectSpread(pilot.session_sd_percent, pilot.round_sd_percent) if pilot else EffectSpread(1.0, 0.0)
+    return RunProfile(experiment, summary, schedule, cost, spread)
 
 
-def _suffices(run: Measured, undecided: Sequence[Difference], wide: Sequence[Difference], budget_s: float) -> bool:
-    schedule, sd_factor = run.at(budget_s)
+def _suffices(run: RunProfile, undecided: Sequence[Effect], wide: Sequence[Effect], budget_s: float) -> bool:
+    schedule, sd_factor = run.at_budget(budget_s)
     error_rate = error_rate_of(schedule.looks)
     design = run.experiment.design
-    estimates = [_scaled(effect, run.summary.sessions, schedule.sessions, sd_factor) for effect in undecided or wide]
+    estimates = [
+        _scaled_estimate(effect, run.summary.sessions, schedule.sessions, sd_factor) for effect in undecided or wide
+    ]
     if not undecided:
         confidence = 1 - error_rate(schedule.sessions)
         return all(100 * estimate.half_width(confidence) <= design.precision_percent for estimate in estimates)
@@ -103,7 +103,7 @@ def _suffices(run: Measured, undecided: Sequence[Difference], wide: Sequence[Dif
     )
 
 
-def _scaled(effect: Difference, sessions: int, new_sessions: int, sd_factor: float) -> Estimate:
+def _scaled_estimate(effect: Effect, sessions: int, new_sessions: int, sd_factor: float) -> Estimate:
     """Return the estimate with the same mean, for another number of sessions and rounds."""
     low, value, high = (math.log1p((x or 0.0) / 100) for x in (effect.percent_low, effect.percent, effect.percent_high))
     quantile = float(stdtrit(sessions - 1, (1 + effect.confidence) / 2))
@@ -112,11 +112,11 @@ def _scaled(effect: Difference, sessions: int, new_sessions: int, sd_factor: flo
 
 
 def _budgets(from_s: float) -> list[float]:
-    steps = math.ceil(math.log(max(LONGEST_S / from_s, 1.0)) / math.log(STEP))
-    return [from_s * STEP**step for step in range(steps + 1) if from_s * STEP**step <= LONGEST_S]
+    steps = math.ceil(math.log(max(MAX_BUDGET_S / from_s, 1.0)) / math.log(BUDGET_STEP))
+    return [from_s * BUDGET_STEP**step for step in range(steps + 1) if from_s * BUDGET_STEP**step <= MAX_BUDGET_S]
 
 
 def _round_up(budget_s: float) -> float:
     """Return the budget rounded up to two digits."""
-    unit = 10.0 ** (math.floor(math.log10(budget_s)) - DIGITS + 1)
+    unit = 10.0 ** (math.floor(math.log10(budget_s)) - BUDGET_DIGITS + 1)
     return float(math.ceil(budget_s / unit) * unit)

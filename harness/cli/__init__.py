@@ -5,22 +5,9 @@ from typing import NoReturn
 import click
 
 import harness
-from harness.cli import (
-    calibrate,
-    compare,
-    doctor,
-    floor,
-    listing,
-    plan,
-    report,
-    restore,
-    run,
-    show,
-    tune,
-    validate,
-)
-from harness.ending import enter
-from harness.experiment.wording import guess
+from harness.cli import calibrate, compare, doctor, floor, listing, plan, report, restore, run, show, tune, validate
+from harness.exits import run_command
+from harness.experiment.problems import suggest
 
 NAME = "barehop"
 COMMANDS = (
@@ -34,7 +21,7 @@ COMMANDS = (
     floor.floor,
     restore.restore,
     tune.tune,
-    listing.list_everything,
+    listing.list_plugins,
     doctor.doctor,
 )
 
@@ -46,7 +33,7 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command; exit with a suggestion if there is no such command."""
-        if args and not self.get_command(ctx, args[0]) and (near := guess(args[0], self.commands)):
+        if args and not self.get_command(ctx, args[0]) and (near := suggest(args[0], self.commands)):
             ctx.fail(f"No such command {args[0]!r}.{near}")
         return super().resolve_command(ctx, args)
 
@@ -63,4 +50,4 @@ for command in COMMANDS:
 
 def main() -> NoReturn:
     """Run the command line."""
-    enter(cli, NAME)
+    run_command(cli, NAME)

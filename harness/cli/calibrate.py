@@ -4,14 +4,20 @@ from pathlib import Path
 
 import click
 
-from harness.cli.before import RESULTS, clean_up, gain_rights_for, hold_machine
-from harness.cli.configurations import located
-from harness.cli.options import FiniteRange, set_option
-from harness.cli.printing import in_color
-from harness.clock import command_clock
+from harness.cli.common import (
+    RESULTS,
+    FiniteRange,
+    clean_up,
+    find_config,
+    gain_rights_for,
+    hold_machine,
+    is_color_output,
+    set_option,
+)
 from harness.errors import ConfigError
 from harness.experiment.read import read_experiment
 from harness.model import Experiment, Settings
+from harness.session.pace import command_clock
 
 
 @click.command()
@@ -29,26 +35,26 @@ def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
     The arm is the default one, or the reference of CONFIG with barehop's own application.
     """
     clock = command_clock()
-    experiment = read_experiment(located(config), overrides) if config else None
+    experiment = read_experiment(find_config(config), overrides) if config else None
     gain_rights_for(experiment)
-    from harness import calibrate as calibration
-    from harness.conduct import measured
-    from harness.report.calibration import render_calibration
+    from harness.report.commands.machine import render_calibration
+    from harness.session import calibrate as calibration
+    from harness.session.run_experiment import run_sessions
 
-    settings = _reference(experiment) if experiment else Settings()
+    settings = _reference_settings(experiment) if experiment else Settings()
     with hold_machine():
         clean_up()
         spiked = calibration.calibration_experiment(settings, budget)
-        store = calibration.begun(spiked, RESULTS, out, clock, quiet=quiet)
-        problem = measured(store, quiet=quiet)
+        store = calibration.prepare_calibration(spiked, RESULTS, out, clock, quiet=quiet)
+        problem = run_sessions(store, quiet=quiet)
     if problem:
         raise problem
-    result = calibration.calibrated(store)
-    text = result.model_dump_json(indent=1) if as_json else render_calibration(result, color=in_color())
+    result = calibration.write_calibration(store)
+    text = result.model_dump_json(indent=1) if as_json else render_calibration(result, color=is_color_output())
     click.echo(text, nl=as_json)
 
 
-def _reference(experiment: Experiment) -> Settings:
+def _reference_settings(experiment: Experiment) -> Settings:
     """Return the settings of the reference. Raises ConfigError if it has a url."""
     arm = experiment.arm(experiment.pairs[0][1])
     if arm.settings.url:

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import FiniteRange
-from harness.cli.printing import in_color, say
+from harness.cli.common import FiniteRange, is_color_output, print_message
 from harness.errors import HarnessError, raise_all
 
 if TYPE_CHECKING:
-    from harness.analysis.across.runs import RunComparison
+    from harness.analysis.between_runs.changes import RunComparison
 
 
 @click.command()
@@ -25,23 +24,23 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def compare(directories: tuple[Path, ...], gate: float | None, as_json: bool) -> None:
     """Compare runs of one experiment, from other times, machines or kernels, with the first one."""
-    from harness.analysis.across.runs import compare_runs
-    from harness.conclude import read_each, read_run
-    from harness.report.comparison.terminal import render_comparison
+    from harness.analysis.between_runs.changes import compare_runs
+    from harness.report.commands.compare import render_comparison
+    from harness.session.summarize import read_directories, read_run
 
-    comparison = compare_runs(read_each(read_run, directories))
+    comparison = compare_runs(read_directories(read_run, directories))
     if as_json:
         click.echo(comparison.model_dump_json(indent=1))
     else:
-        click.echo(render_comparison(comparison, color=in_color()), nl=False)
+        click.echo(render_comparison(comparison, color=is_color_output()), nl=False)
     if gate is not None:
-        _pass(comparison, gate)
+        _check_gate(comparison, gate)
 
 
-def _pass(comparison: "RunComparison", gate: float) -> None:
+def _check_gate(comparison: "RunComparison", gate: float) -> None:
     """Print what cannot be decided; raise HarnessError with all regressions."""
-    from harness.report.comparison.gate import gate_broken, gate_open
+    from harness.report.commands.compare import gate_failures, gate_remarks
 
-    for sentence in gate_open(comparison, gate):
-        say(sentence)
-    raise_all(gate_broken(comparison, gate), HarnessError)
+    for sentence in gate_remarks(comparison, gate):
+        print_message(sentence)
+    raise_all(gate_failures(comparison, gate), HarnessError)

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import click
 
-from harness.cli.before import RESULTS, gain_rights_for
-from harness.cli.configurations import located
-from harness.cli.options import FiniteRange, set_option
+from harness.cli.common import RESULTS, FiniteRange, find_config, gain_rights_for, set_option
 from harness.experiment.read import read_experiment
-from harness.lab.blueprint import survey
+from harness.testbed.blueprint import survey_machine
 
 
 @click.command()
@@ -25,11 +23,11 @@ from harness.lab.blueprint import survey
 )
 def doctor(config: Path | None, overrides: tuple[str, ...], seconds: float) -> None:
     """Report what can be concluded on this machine (with CONFIG: from that experiment); change nothing."""
-    experiment = read_experiment(located(config), overrides) if config else None
+    experiment = read_experiment(find_config(config), overrides) if config else None
     gain_rights_for(experiment)
-    from harness.doctor import examined, exit_code
-    from harness.report.findings import render_doctor
+    from harness.report.commands.machine import render_doctor
+    from harness.session.doctor import examine, exit_code
 
-    findings, conclusions = examined(experiment, replace(survey(RESULTS), allow_global=True), seconds)
+    findings, conclusions = examine(experiment, replace(survey_machine(RESULTS), allows_host_values=True), seconds)
     click.echo(render_doctor(findings, conclusions), nl=False)
     sys.exit(exit_code(findings))

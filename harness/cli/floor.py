@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.configurations import is_name, located
-from harness.cli.printing import say
+from harness.cli.common import find_config, is_config_name, print_message
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
@@ -15,6 +14,8 @@ def floor(arguments: tuple[str, ...]) -> None:
 
     Takes the options of pyperf's Runner, like --fast, --rigorous, --affinity and -o. CONFIG gives the payload sizes.
     """
-    from harness.floor.script import run as measure_floor
+    from harness.floor.script import measure_floor
+    from harness.report.commands.machine import render_floor
 
-    measure_floor([str(located(Path(word))) if is_name(word) else word for word in arguments], say)
+    words = [str(find_config(Path(word))) if is_config_name(word) else word for word in arguments]
+    measure_floor(words, print_message, render_floor)

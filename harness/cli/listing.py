@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import click
 
 from harness import plugins
-from harness.cli.configurations import all_packaged
-from harness.experiment.knobs import all_knobs
-from harness.experiment.ladder import NETWORKS, SANDBOXES, networks, sandboxes
+from harness.cli.common import packaged_configs
+from harness.experiment.constraints import all_knobs
+from harness.experiment.ladder import NETWORK_PACKAGE, SANDBOX_PACKAGE, network_rungs, sandbox_rungs
 from harness.experiment.read import read_experiment
 from harness.model import Knob
 
@@ -15,27 +15,27 @@ ANY_KNOB = {"net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name
 
 
 @click.command("list")
-def list_everything() -> None:
+def list_plugins() -> None:
     """List the settings of an arm and all transports, load tools, knobs and rungs."""
-    from harness.report.arrangement import render_list
+    from harness.report.commands.plan import render_list
 
-    click.echo(render_list(_kinds()), nl=False)
+    click.echo(render_list(_help_by_kind()), nl=False)
 
 
-def _kinds() -> dict[str, dict[str, str]]:
+def _help_by_kind() -> dict[str, dict[str, str]]:
     """Return name and help of all plug-ins and configurations, by kind."""
     return {
-        "transports": _described("harness.lab.transports"),
-        "network rungs": _described(NETWORKS, networks()),
-        "load tools": {"client": "barehop's own interleaving client."} | _described("harness.load.tools"),
+        "transports": _help_texts("harness.testbed.transports"),
+        "network rungs": _help_texts(NETWORK_PACKAGE, network_rungs()),
+        "load tools": {"client": "barehop's own interleaving client."} | _help_texts("harness.load.tools"),
         "knobs": {name: _knob_help(knob) for name, knob in all_knobs().items()} | ANY_KNOB,
-        "sandbox rungs": _described(SANDBOXES, sandboxes()),
-        "formats": _described("harness.evidence.foreign.formats"),
-        "configurations": {path.stem: read_experiment(path).question for path in all_packaged()},
+        "sandbox rungs": _help_texts(SANDBOX_PACKAGE, sandbox_rungs()),
+        "formats": _help_texts("harness.imports.formats"),
+        "configurations": {path.stem: read_experiment(path).question for path in packaged_configs()},
     }
 
 
-def _described(package: str, names: Iterable[str] | None = None) -> dict[str, str]:
+def _help_texts(package: str, names: Iterable[str] | None = None) -> dict[str, str]:
     return {name: plugins.help_text(package, name) for name in names or plugins.names(package)}
 
 

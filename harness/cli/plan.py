@@ -4,11 +4,10 @@ from pathlib import Path
 
 import click
 
-from harness.cli.configurations import located
-from harness.cli.options import budget_option, config_argument, set_option, with_budget
-from harness.experiment.forecast import forecast_of
-from harness.experiment.plan import plan_of
+from harness.cli.common import budget_option, config_argument, find_config, set_option, with_budget
+from harness.experiment.budget import forecast_of
 from harness.experiment.read import read_experiment
+from harness.experiment.schedule import plan_of
 
 
 @click.command()
@@ -20,23 +19,23 @@ def plan(config: Path, overrides: tuple[str, ...], budget: float | None, boots: 
     """Show the arms, their order and the expected time; start nothing."""
     overrides = with_budget(overrides, budget)
     if boots:
-        click.echo(_boots(config, overrides), nl=False)
+        click.echo(_render_boots(config, overrides), nl=False)
         return
-    from harness.report.arrangement import render_plan
-    from harness.report.budget import too_short
+    from harness.report.caveats import short_budget_warning
+    from harness.report.commands.plan import render_plan
 
-    experiment = read_experiment(located(config), overrides)
+    experiment = read_experiment(find_config(config), overrides)
     forecast = forecast_of(experiment)
     planned = plan_of(experiment, forecast.schedule)
-    click.echo(render_plan(planned, forecast.seconds, too_short(experiment, forecast)), nl=False)
+    click.echo(render_plan(planned, forecast.seconds, short_budget_warning(experiment, forecast)), nl=False)
 
 
-def _boots(config: Path, overrides: tuple[str, ...]) -> str:
-    from harness.experiment.boots import boots_of, still_needed
+def _render_boots(config: Path, overrides: tuple[str, ...]) -> str:
+    from harness.experiment.boots import boots_of, other_overrides
     from harness.experiment.document import read_document
-    from harness.report.boots import render_boots
+    from harness.report.commands.plan import render_boots
 
-    experiment = read_experiment(located(config), overrides)
-    document = read_document(located(config), overrides)
+    experiment = read_experiment(find_config(config), overrides)
+    document = read_document(find_config(config), overrides)
     boots = boots_of(document, experiment.design.seed)
-    return render_boots(boots, str(config), document.name, still_needed(overrides))
+    return render_boots(boots, str(config), document.name, other_overrides(overrides))

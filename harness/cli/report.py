@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import check_out, only_one
-from harness.cli.printing import print_summary
+from harness.cli.common import check_exclusive, check_out_option, print_summary
 
 
 @click.command()
@@ -33,19 +32,19 @@ def report(  # noqa: PLR0913 - click gives a parameter for each option
     beside: tuple[str, ...],
 ) -> None:
     """Report the results in one or more directories again from their records."""
-    from harness.conclude import read_each, read_summary, write_anew, write_page
-    from harness.evidence.foreign.read import read_all
-    from harness.report.csv_table import render_csv
+    from harness.imports.read import read_all_runs
+    from harness.report.export.csv_table import render_csv
     from harness.report.markdown import render_markdown
+    from harness.session.summarize import read_directories, read_summary, rewrite_reports, write_html_report
 
-    only_one(json=as_json, markdown=as_markdown, csv=as_csv, html=as_html)
-    check_out(out, as_html=as_html, directories=len(directories))
-    foreign = read_all(beside)
+    check_exclusive(json=as_json, markdown=as_markdown, csv=as_csv, html=as_html)
+    check_out_option(out, as_html=as_html, directories=len(directories))
+    foreign = read_all_runs(beside)
     if as_html:
         for directory in directories:
-            click.echo(write_page(directory, out, foreign) if out else write_anew(directory, foreign))
+            click.echo(write_html_report(directory, out, foreign) if out else rewrite_reports(directory, foreign))
         return
-    results = read_each(partial(read_summary, foreign=foreign), directories)
+    results = read_directories(partial(read_summary, foreign=foreign), directories)
     if as_csv:
         click.echo(render_csv(*(summary for summary, _ in results)), nl=False)
         return

@@ -2,8 +2,7 @@
 
 import click
 
-from harness.cli.before import hold_machine, put_back
-from harness.cli.printing import say
+from harness.cli.common import hold_machine, print_message, restore_machine
 from harness.errors import MachineError, raise_all
 
 
@@ -11,7 +10,7 @@ from harness.errors import MachineError, raise_all
 def restore() -> None:
     """Clean up after a killed run: restore kernel settings, remove directories; exit code 3 if that fails."""
     with hold_machine():
-        recovery = put_back()
+        recovery = restore_machine()
         raise_all(recovery.problems, MachineError)
-        if not recovery.back:
-            say("Nothing to restore.")
+        if not recovery.restored:
+            print_message("Nothing to restore.")

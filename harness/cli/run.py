@@ -4,15 +4,22 @@ from pathlib import Path
 
 import click
 
-from harness.cli.before import RESULTS, clean_up, gain_rights_for, hold_machine
-from harness.cli.configurations import located
-from harness.cli.options import budget_option, set_option, with_budget
-from harness.cli.printing import print_summary
-from harness.clock import command_clock
+from harness.cli.common import (
+    RESULTS,
+    budget_option,
+    clean_up,
+    find_config,
+    gain_rights_for,
+    hold_machine,
+    print_summary,
+    set_option,
+    with_budget,
+)
 from harness.errors import ConfigError, HarnessError
-from harness.evidence.store import Store, open_store
+from harness.exits import explain_interrupt
 from harness.experiment.read import read_experiment
-from harness.interruption import tell_what_is_kept
+from harness.session.pace import command_clock
+from harness.store.store import Store, open_store
 
 
 @click.command()
@@ -42,36 +49,35 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
     overrides = with_budget(overrides, budget)
     if resume and (overrides or out):
         raise ConfigError("--resume continues a run as planned: leave out --set, --budget and --out.")
-    path = located(config) if config else None
+    path = find_config(config) if config else None
     # Report mistakes at once: before slow imports, and while other runs measure.
     experiment = read_experiment(path, overrides) if path and not resume else None
     with hold_machine():
         clean_up()
-        gain_rights_for(open_store(resume).read_plan_to_go_on().experiment if resume else experiment)
-        from harness.conduct import begun, measured
-        from harness.resume import resumed
+        gain_rights_for(open_store(resume).read_plan_to_resume().experiment if resume else experiment)
+        from harness.session.run_experiment import create_run, resume_run, run_sessions
 
         if resume:
-            store, changes = resumed(resume, path, allow_global=allow_global)
+            store, changes = resume_run(resume, path, allow_global=allow_global)
         else:
-            store = begun(path, overrides, RESULTS, out, clock=clock, quiet=quiet, allow_global=allow_global)
+            store = create_run(path, overrides, RESULTS, out, clock=clock, quiet=quiet, allow_global=allow_global)
             changes = ()
-        problem = measured(store, quiet=quiet, clock=None if resume else clock, changes=changes)
-    valid = _conclude(store, as_json) if store.sessions() else True
+        problem = run_sessions(store, quiet=quiet, clock=None if resume else clock, changes=changes)
+    valid = _report(store, as_json) if store.session_numbers() else True
     if problem:
-        with tell_what_is_kept(store):
+        with explain_interrupt(store):
             raise problem
     if not valid:
         raise HarnessError("The result is not valid; see its first line and its doubts.")
 
 
-def _conclude(store: Store, as_json: bool) -> bool:
+def _report(store: Store, as_json: bool) -> bool:
     """Report all finished sessions and write the files, even if printing fails; return whether the result is valid."""
-    from harness.conclude import read_sessions, summary_of, write_reports
+    from harness.session.summarize import read_sessions, run_summary, write_reports
 
     plan = store.read_plan()
     sessions = read_sessions(store, plan)
-    summary = summary_of(store, plan, sessions)
+    summary = run_summary(store, plan, sessions)
     try:
         print_summary(summary, plan, as_json)
     finally:

@@ -5,16 +5,14 @@ from pathlib import Path
 
 import click
 
-from harness.cli.before import RESULTS, gain_rights_for
-from harness.cli.configurations import located
-from harness.cli.options import config_argument, set_option
+from harness.cli.common import RESULTS, config_argument, find_config, gain_rights_for, set_option
 from harness.errors import ConfigError, MachineError
+from harness.experiment.problems import did_you_mean
 from harness.experiment.read import read_experiment
-from harness.experiment.wording import did_you_mean
-from harness.lab.blueprint import blueprints_of, survey
-from harness.lab.by_hand import described, described_service
 from harness.model import Experiment
-from harness.preflight import available, check_machine
+from harness.session.preflight import check_machine, without_unavailable_arms
+from harness.testbed.blueprint import blueprints_of, survey_machine
+from harness.testbed.dry_run import describe_arm, describe_service
 
 
 @click.command()
@@ -23,26 +21,26 @@ from harness.preflight import available, check_machine
 @set_option
 def show(config: Path, arm: str, overrides: tuple[str, ...]) -> None:
     """Show exactly what ARM of CONFIG would run: nginx.conf, command lines, CPUs; start nothing."""
-    from harness.report.arrangement import render_stack
+    from harness.report.commands.plan import render_stack
 
-    experiment = read_experiment(located(config), overrides)
-    _known_arm(experiment, arm)
+    experiment = read_experiment(find_config(config), overrides)
+    _check_arm(experiment, arm)
     gain_rights_for(experiment)
-    machine = replace(survey(RESULTS), allow_global=True)
-    experiment = available(experiment, machine.parents)
+    machine = replace(survey_machine(RESULTS), allows_host_values=True)
+    experiment = without_unavailable_arms(experiment, machine.parents)
     if arm in experiment.left_out:
         raise MachineError(experiment.left_out[arm])
     check_machine(experiment, machine)
     directory = (RESULTS / experiment.name / "UTC-TIME" / "stack" / "0001").resolve()
     if experiment.arm(arm).settings.url:
-        click.echo(render_stack(arm, described_service(experiment.arm(arm))), nl=False)
+        click.echo(render_stack(arm, describe_service(experiment.arm(arm))), nl=False)
         return
     blueprints = blueprints_of(experiment, directory, machine)
     blueprint = next(blueprint for blueprint in blueprints if arm in blueprint.targets)
-    click.echo(render_stack(arm, described(blueprint, arm)), nl=False)
+    click.echo(render_stack(arm, describe_arm(blueprint, arm)), nl=False)
 
 
-def _known_arm(experiment: Experiment, name: str) -> None:
+def _check_arm(experiment: Experiment, name: str) -> None:
     names = [arm.name for arm in experiment.arms]
     if name not in names:
         raise ConfigError(f"There is no arm {name!r} in {experiment.name}.{did_you_mean(name, names)}")

@@ -4,8 +4,7 @@ import sys
 
 import click
 
-from harness.cli.before import clean_up, hold_machine
-from harness.cli.printing import say
+from harness.cli.common import clean_up, hold_machine, print_message
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -16,9 +15,9 @@ def tune(command: tuple[str, ...]) -> None:
     Sets governor performance, no boost, no deep idle states, halt polling in a virtual machine, huge pages on request.
     Reports settings that this machine lacks. Does not stop services like irqbalance; barehop doctor lists them.
     """
-    from harness.tune import checked, run_tuned
+    from harness.session.tune import find_command, run_tuned
 
-    checked_command = checked(command)
+    checked_command = find_command(command)
     with hold_machine():
         clean_up()
-    sys.exit(run_tuned(checked_command, say))
+    sys.exit(run_tuned(checked_command, print_message))

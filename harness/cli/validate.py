@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import check_out, only_one
-from harness.cli.printing import in_color
+from harness.cli.common import check_exclusive, check_out_option, is_color_output
 
 
 @click.command()
@@ -33,14 +32,14 @@ def validate(  # noqa: PLR0913 - click gives a parameter for each option
     as_html: bool,
 ) -> None:
     """Compare results made elsewhere, or the url arms of RESULTS, with the bare arms in RESULTS."""
-    from harness.evidence.foreign.read import read_all
-    from harness.report.validation.markdown import render_validation_markdown
-    from harness.report.validation.terminal import render_validation
-    from harness.validate import validated, write_validation
+    from harness.imports.read import read_all_runs
+    from harness.report.markdown import render_validation_markdown
+    from harness.report.terminal import render_validation
+    from harness.session.validate import validate_run, write_validation
 
-    only_one(json=as_json, markdown=as_markdown, html=as_html)
-    check_out(out, as_html=as_html)
-    validation = validated(results, read_all(files) if files else None, ladder)
+    check_exclusive(json=as_json, markdown=as_markdown, html=as_html)
+    check_out_option(out, as_html=as_html)
+    validation = validate_run(results, read_all_runs(files) if files else None, ladder)
     if as_html:
         click.echo(write_validation(results, validation, out))
     elif as_json:
@@ -48,4 +47,4 @@ def validate(  # noqa: PLR0913 - click gives a parameter for each option
     elif as_markdown:
         click.echo(render_validation_markdown(validation), nl=False)
     else:
-        click.echo(render_validation(validation, color=in_color()), nl=False)
+        click.echo(render_validation(validation, color=is_color_output()), nl=False)

@@ -1,17 +1,25 @@
-"""Make the arms of an experiment from its tables."""
+"""Makes the arms of an experiment from its factors, its named arms and its services."""
 
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from harness.experiment.check import Table, sound
 from harness.experiment.document import Document, setting_table
-from harness.experiment.wording import shown
+from harness.experiment.problems import ConfigProblem, KeyPath, TomlTable, to_toml, valid_subset
 from harness.model import Arm, Settings
 
 CONTROL = "control"
-ONE_BY_ONE = ("knobs", "headers")  # settings that are tables and are merged key by key
-LONGEST_NAME = 100
+TABLE_SETTINGS = ("knobs", "headers")  # settings that are tables and are merged key by key
+MAX_NAME_LENGTH = 100
+SERVICE_SETTINGS = ("authority", "pids", "cgroup", "start")
+# Settings of the requests; all others are of stacks that barehop starts.
+URL_ARM_SETTINGS = (
+    "url", *SERVICE_SETTINGS, "method", "host", "headers", "body", "connections", "rate", "p99_limit_ms", "timeout_s",
+    "client_keepalive", "placement", "tool", "tool_requests", "tool_seconds",
+)  # fmt: skip
+IMPLIED_BY_URL = {"path": "the path is a part of the url", "tls": "an https url implies it"}
+MAX_CHECKED_ARMS = 1000
 
 
 def arms_of(document: Document) -> list[Arm]:
@@ -20,19 +28,19 @@ def arms_of(document: Document) -> list[Arm]:
     return [
         Arm(
             name="/".join(part for part in (name, *map(level_name, levels)) if part) or document.name,
-            settings=merged([document.arm, table, *map(setting_table, document.factors, levels)]),
+            settings=merge_settings([document.arm, table, *map(setting_table, document.factors, levels)]),
         )
         for name, table in tables.items()
         for levels in itertools.product(*document.factors.values())
     ]
 
 
-def merged(tables: Iterable[Table]) -> Settings:
+def merge_settings(tables: Iterable[TomlTable]) -> Settings:
     """Merge tables into settings: later ones override earlier ones; knobs and headers are merged key by key."""
-    settings: Table = {}
+    settings: TomlTable = {}
     for table in tables:
-        given = sound(Settings, table).model_dump(exclude_unset=True)
-        one_by_one = {key: settings.get(key, {}) | given[key] for key in ONE_BY_ONE if key in given}
+        given = valid_subset(Settings, table).model_dump(exclude_unset=True)
+        one_by_one = {key: settings.get(key, {}) | given[key] for key in TABLE_SETTINGS if key in given}
         settings |= given | one_by_one
     return Settings.model_validate(settings)
 
@@ -59,13 +67,80 @@ def name_problems(names: Sequence[str]) -> Iterator[str]:
     if CONTROL in names:
         yield f"arms.{CONTROL}: this name is reserved for the copy of the reference arm. Choose another name."
     for name in dict.fromkeys(names):
-        if not _is_good(name):
+        if not _is_valid_name(name):
             yield (
-                f"An arm is called {shown(name)}. Choose a name of at most {LONGEST_NAME} printable characters, "
+                f"An arm is called {to_toml(name)}. Choose a name of at most {MAX_NAME_LENGTH} printable characters, "
                 'without "/" at its ends and without ".."; write arms of factors as tables of [arms.*] to name them.'
             )
 
 
-def _is_good(name: str) -> bool:
+def _is_valid_name(name: str) -> bool:
     """Return whether `name` can be used in nginx.conf, in tables and as a directory."""
-    return len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip(" /") and ".." not in name
+    return len(name) <= MAX_NAME_LENGTH and name.isprintable() and name == name.strip(" /") and ".." not in name
+
+
+@dataclass(frozen=True, slots=True)
+class _ArmWithPlaces:
+    """An arm with the place of each of its settings in the file."""
+
+    table: str
+    settings: Settings
+    places: Mapping[str, KeyPath]
+
+
+def service_problems(document: Document) -> Iterator[ConfigProblem]:
+    """Yield one problem for each place of the file, for all arms made of it; skip invalid settings."""
+    by_place: dict[KeyPath, ConfigProblem] = {}
+    for arm in itertools.islice(_arms_with_places(document), MAX_CHECKED_ARMS) if _has_services(document) else ():
+        for problem in _arm_service_problems(arm):
+            by_place.setdefault(problem.place, problem)
+    yield from by_place.values()
+
+
+def _arm_service_problems(arm: _ArmWithPlaces) -> Iterator[ConfigProblem]:
+    usual = Settings()
+    for key, place in arm.places.items():
+        value = getattr(arm.settings, key, None)
+        if value == getattr(usual, key, None):
+            continue
+        if arm.settings.url and key not in URL_ARM_SETTINGS:
+            yield ConfigProblem(place, value, _url_conflict(arm, key))
+        elif not arm.settings.url and key in SERVICE_SETTINGS:
+            yield ConfigProblem(
+                place, value, "is only for a service that is already running: give the arm a url, or leave it out."
+            )
+
+
+def _url_conflict(arm: _ArmWithPlaces, key: str) -> str:
+    name = f"arm {arm.table!r}" if arm.table else "this arm"
+    if key in IMPLIED_BY_URL:
+        return f"{name} has a url, and {IMPLIED_BY_URL[key]}. Leave it out there."
+    return (
+        f"{name} has a url: barehop does not start or configure the service behind it. "
+        "Leave it out there, or set it only for the other arms."
+    )
+
+
+def _has_services(document: Document) -> bool:
+    keys = {*document.arm, *document.factors, *(key for table in document.arms.values() for key in table)}
+    return bool(keys & {"url", *SERVICE_SETTINGS})
+
+
+def _arms_with_places(document: Document) -> Iterator[_ArmWithPlaces]:
+    for name, table in (document.arms or {"": {}}).items():
+        of_tables = {key: ("arm", key) for key in document.arm} | {key: ("arms", name, key) for key in table}
+        for levels in itertools.product(*(list(enumerate(levels)) for levels in document.factors.values())):
+            yield _arm_with_places(document, name, [document.arm, table], of_tables, levels)
+
+
+def _arm_with_places(
+    document: Document,
+    name: str,
+    tables: Sequence[TomlTable],
+    places: Mapping[str, KeyPath],
+    levels: Sequence[tuple[int, object]],
+) -> _ArmWithPlaces:
+    factors = list(zip(document.factors, levels, strict=True))
+    of_factors: dict[str, KeyPath] = {key.partition(".")[0]: ("factors", key, number) for key, (number, _) in factors}
+    settings = merge_settings([*tables, *(setting_table(key, level) for key, (_, level) in factors)])
+    return _ArmWithPlaces(name, settings, {**places, **of_factors})

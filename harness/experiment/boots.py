@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import ConfigError
+from harness.experiment.constraints import all_knobs
 from harness.experiment.document import Document
-from harness.experiment.knobs import all_knobs
 
 FACTORS = "factors"
-FACTOR = "knobs.boot."
+BOOT_FACTOR_PREFIX = "knobs.boot."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Boot:
 
 def boots_of(document: Document, seed: int) -> list[Boot]:
     """Return a boot for each combination of levels, in random order. Raises ConfigError if there is no boot knob."""
-    boot_factors = {name: levels for name, levels in document.factors.items() if name.startswith(FACTOR)}
+    boot_factors = {name: levels for name, levels in document.factors.items() if name.startswith(BOOT_FACTOR_PREFIX)}
     if not boot_factors:
         raise ConfigError(
             f"{document.name} has no factor that needs a reboot. Add one, like "
@@ -40,28 +40,28 @@ def boots_of(document: Document, seed: int) -> list[Boot]:
             'Add a factor to compare within each boot, like transport = ["tcp", "uds-tmpfs"].'
         )
     combinations = itertools.product(*boot_factors.values())
-    boots = [_boot(dict(zip(boot_factors, levels, strict=True)), others) for levels in combinations]
+    boots = [_make_boot(dict(zip(boot_factors, levels, strict=True)), others) for levels in combinations]
     random.Random(seed).shuffle(boots)  # noqa: S311 - an order, no secret
     return boots
 
 
-def still_needed(overrides: Sequence[str]) -> list[str]:
+def other_overrides(overrides: Sequence[str]) -> list[str]:
     """Return the user's overrides without those of factors, which the overrides of each boot include."""
     return [override for override in overrides if override.partition("=")[0].partition(".")[0].strip() != FACTORS]
 
 
-def _boot(levels: Mapping[str, object], others: Mapping[str, object]) -> Boot:
+def _make_boot(levels: Mapping[str, object], others: Mapping[str, object]) -> Boot:
     names = {name: name.removeprefix("knobs.") for name in levels}
     ours = all_knobs()
-    parameters = tuple(f"{ours[names[name]].by_boot}={levels[name]}" for name in levels)
-    knobs = (f"arm.knobs.{json.dumps(names[name])}={_toml(levels[name])}" for name in levels)
-    return Boot(parameters, (f"{FACTORS}={_toml(others)}", *knobs))
+    parameters = tuple(f"{ours[names[name]].boot_parameter}={levels[name]}" for name in levels)
+    knobs = (f"arm.knobs.{json.dumps(names[name])}={_toml_value(levels[name])}" for name in levels)
+    return Boot(parameters, (f"{FACTORS}={_toml_value(others)}", *knobs))
 
 
-def _toml(value: object) -> str:
+def _toml_value(value: object) -> str:
     """Return `value` as TOML on one line."""
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{json.dumps(key)} = {_toml(inside)}' for key, inside in value.items())}}}"
+        return f"{{{', '.join(f'{json.dumps(key)} = {_toml_value(inside)}' for key, inside in value.items())}}}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(_toml_value, value))}]"
     return json.dumps(value)

@@ -1,25 +1,31 @@
-"""Estimate the seconds that a run takes, with nominal values or from a pilot."""
+"""What a run costs in seconds, and how long its visits are."""
 
 from dataclasses import dataclass, replace
 
 from harness import plugins
-from harness.experiment.lengths import timed_requests, visit_lengths
-from harness.experiment.limits import CLIENT, TOOLS
-from harness.experiment.search import STEP_S
+from harness.experiment.constraints import OWN_CLIENT, TOOL_PACKAGE
 from harness.model import Experiment, LoadTool, Pilot, Settings
 
 NOMINAL_SESSION_S = 1.2
 NOMINAL_REQUEST_S = 0.0005
-NOMINAL_PACED_S = 0.35  # a visit at a rate, at least
+NOMINAL_OPEN_LOOP_S = 0.35  # a visit at a rate, at least
 NOMINAL_CAPACITY_PER_S = 1500.0  # for rates in percent
 STARTING_S = 2.0  # start of the command: Python, imports, machine checks
 REPORTING_S = 2.0  # report and end of the command
 ANALYSIS_S = 0.0006  # analysis of a visit, in the report
-COUNTING_S = 1.0  # start and stop of perf, per session
-COUNTING_ARM_S = 0.15  # perf of one arm, per session
-COUNTED_SESSIONS = 4  # sessions with perf: system calls hardly differ between sessions
-SECONDS = ("session_s", "round_s", "analysis_s", "counting_s", "reporting_s")  # fields of Cost that scale
-COUNTING_SHARE = 0.1  # largest share of the time for perf
+PERF_SESSION_S = 1.0  # start and stop of perf, per session
+PERF_ARM_S = 0.15  # perf of one arm, per session
+PERF_SESSIONS = 4  # sessions with perf: system calls hardly differ between sessions
+COST_FIELDS = ("session_s", "round_s", "analysis_s", "counting_s", "reporting_s")  # fields of Cost that scale
+PERF_SHARE = 0.1  # largest share of the time for perf
+MIN_PER_CONNECTION = 4  # timed requests of a visit with many connections
+OPEN_LOOP_S = 0.25  # shortest timed part of a visit at a rate
+NOMINAL_OPEN_LOOP_REQUESTS = 300  # requests of a visit at a rate
+OPEN_LOOP_BURST = 250  # requests of an arm without a rate, if other arms have one
+SEARCH_STEPS = 9  # a closed-loop step, then 8 bisections: from a factor of 4 down to 0.5 %
+MIN_SEARCH_STEPS = 6  # down to 4 %
+SEARCH_STEP_S = 0.8  # 1100 requests at a rate that a stack sustains on a small machine
+MIN_SEARCH_SESSIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +43,9 @@ class Cost:
     counting_s: float = 0.0
     reporting_s: float = 0.0
 
-    def times(self, slowness: float) -> "Cost":
+    def scale(self, slowness: float) -> "Cost":
         """Return the cost on a machine that is slower by the factor `slowness`."""
-        fields = {name: slowness * getattr(self, name) for name in SECONDS}
+        fields = {name: slowness * getattr(self, name) for name in COST_FIELDS}
         return replace(self, **fields)
 
     def total_s(self, sessions: int, rounds: int, counted: int = 0) -> float:
@@ -51,16 +57,16 @@ class Cost:
         """Return the seconds from the end of the last session to the exit of the command."""
         return sessions * rounds * self.analysis_s + self.reporting_s
 
-    def counted_sessions(self, time_s: float) -> int:
+    def perf_sessions(self, time_s: float) -> int:
         """Return how many sessions perf counts in a run of `time_s`."""
-        affordable = COUNTED_SESSIONS * self.counting_s <= COUNTING_SHARE * time_s
-        return COUNTED_SESSIONS if affordable or not self.counting_s else int(COUNTING_SHARE * time_s / self.counting_s)
+        affordable = PERF_SESSIONS * self.counting_s <= PERF_SHARE * time_s
+        return PERF_SESSIONS if affordable or not self.counting_s else int(PERF_SHARE * time_s / self.counting_s)
 
 
 def nominal_cost(experiment: Experiment) -> Cost:
     """Return the cost on a small virtual machine, for use before a pilot."""
     settle, burst = visit_lengths(experiment)
-    round_s = sum(settle * NOMINAL_REQUEST_S + visit_s(arm.settings, burst) for arm in experiment.arms)
+    round_s = sum(settle * NOMINAL_REQUEST_S + nominal_visit_s(arm.settings, burst) for arm in experiment.arms)
     arms = len(experiment.arms)
     return Cost(
         session_s=NOMINAL_SESSION_S,
@@ -71,7 +77,7 @@ def nominal_cost(experiment: Experiment) -> Cost:
     )
 
 
-def piloted_cost(experiment: Experiment, pilot: Pilot) -> Cost:
+def pilot_cost(experiment: Experiment, pilot: Pilot) -> Cost:
     """Return the cost that the pilot measured; the report is scaled by the slowness of the machine."""
     return Cost(
         session_s=pilot.session_s,
@@ -83,19 +89,19 @@ def piloted_cost(experiment: Experiment, pilot: Pilot) -> Cost:
     )
 
 
-def counting_s(arms: int) -> float:
+def perf_pass_s(arms: int) -> float:
     """Return the approximate seconds of the perf pass of a session."""
-    return COUNTING_S + arms * COUNTING_ARM_S
+    return PERF_SESSION_S + arms * PERF_ARM_S
 
 
-def visit_s(settings: Settings, burst: int) -> float:
+def nominal_visit_s(settings: Settings, burst: int) -> float:
     """Return the approximate seconds of a visit, without settling."""
-    if settings.tool != CLIENT:
-        return _tool_s(settings)
+    if settings.tool != OWN_CLIENT:
+        return _nominal_tool_s(settings)
     if settings.p99_limit_ms:
-        return STEP_S
+        return SEARCH_STEP_S
     if settings.rate:
-        return max(timed_requests(settings, burst) / _rate_per_s(settings.rate), NOMINAL_PACED_S)
+        return max(timed_requests(settings, burst) / _rate_per_s(settings.rate), NOMINAL_OPEN_LOOP_S)
     concurrent = (6 * settings.connections) if settings.connections > 1 else 0
     return max(burst, concurrent) * NOMINAL_REQUEST_S
 
@@ -104,7 +110,60 @@ def _rate_per_s(rate: float | str) -> float:
     return float(rate.rstrip("%")) / 100 * NOMINAL_CAPACITY_PER_S if isinstance(rate, str) else rate
 
 
-def _tool_s(settings: Settings) -> float:
-    tool = plugins.load(TOOLS, settings.tool, LoadTool)
-    requests = 0 if tool.own_amount else settings.tool_requests
+def _nominal_tool_s(settings: Settings) -> float:
+    tool = plugins.load(TOOL_PACKAGE, settings.tool, LoadTool)
+    requests = 0 if tool.picks_request_count else settings.tool_requests
     return tool.start_s + (settings.tool_seconds or requests * NOMINAL_REQUEST_S)
+
+
+def has_external_tools(experiment: Experiment) -> bool:
+    """Return whether any arm has an external load tool."""
+    return any(arm.settings.tool != OWN_CLIENT for arm in experiment.arms)
+
+
+def has_open_loop(experiment: Experiment) -> bool:
+    """Return whether requests of any arm are sent at a rate; then the visits of all arms are long."""
+    return any(arm.settings.rate for arm in experiment.arms)
+
+
+def has_long_visits(experiment: Experiment) -> bool:
+    """Return whether visits are too long for a pilot to choose the length of bursts."""
+    return has_external_tools(experiment) or has_open_loop(experiment)
+
+
+def visit_lengths(experiment: Experiment) -> tuple[int, int]:
+    """Return (settle, burst) of the file, or defaults: our client's bursts are as long as the visits of other tools."""
+    settle, burst = _default_lengths(experiment)
+    design = experiment.design
+    return (
+        settle if design.settle is None else design.settle,
+        burst if design.burst is None else design.burst,
+    )
+
+
+def _default_lengths(experiment: Experiment) -> tuple[int, int]:
+    if has_external_tools(experiment):
+        of_client = [arm.settings.tool_requests for arm in experiment.arms if arm.settings.tool == OWN_CLIENT]
+        return 5, max(of_client, default=1)
+    return (10, OPEN_LOOP_BURST) if has_open_loop(experiment) else (2, 8)
+
+
+def timed_requests(settings: Settings, burst: int) -> int:
+    """Return the number of timed requests of a visit: at least `burst`, more with a rate or many connections."""
+    at_rate = OPEN_LOOP_S * settings.rate if isinstance(settings.rate, float) else NOMINAL_OPEN_LOOP_REQUESTS
+    concurrent = MIN_PER_CONNECTION * settings.connections if settings.connections > 1 else 0
+    return max(burst, round(at_rate), concurrent)
+
+
+def is_capacity_search(experiment: Experiment) -> bool:
+    """Return whether the arms have a p99 limit; all have one or none."""
+    return bool(experiment.arms[0].settings.p99_limit_ms)
+
+
+def capacity_search_split(experiment: Experiment, session_s: float, round_s: float, time_s: float) -> tuple[int, int]:
+    """Return (sessions, rounds): what the file fixes, else all steps in 4 or more sessions, else as many as fit."""
+    design = experiment.design
+    fewest = design.sessions or MIN_SEARCH_SESSIONS
+    fitting = int((time_s / fewest - session_s) / round_s)
+    rounds = design.rounds or min(max(fitting, MIN_SEARCH_STEPS), SEARCH_STEPS)
+    return design.sessions or max(int(time_s / (session_s + rounds * round_s)), MIN_SEARCH_SESSIONS), rounds

@@ -1,52 +1,67 @@
-"""Read an experiment file as an Experiment, or raise one ConfigError with all problems."""
+"""Reads an experiment: file to arms, within the sizes that can be measured."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import ConfigError, raise_all
-from harness.experiment.arms import arms_of, name_problems
-from harness.experiment.check import sound
+from harness.experiment.arms import arms_of, name_problems, service_problems
+from harness.experiment.constraints import arm_problems, tcp_only_knobs
+from harness.experiment.contrasts import against_problems, counterpart_problems, make_control, pair_problems, pairs_of
+from harness.experiment.cost import nominal_cost, timed_requests, visit_lengths
+from harness.experiment.designs import (
+    MAX_FACTORS,
+    MIN_FACTORS,
+    TWO_LEVELS,
+    DesignRun,
+    level_names,
+    screen_arms,
+    screen_problems,
+    screen_runs,
+    split_factors,
+)
 from harness.experiment.document import Document, design_problems, read_document, setting_problems
-from harness.experiment.expected import null_problems, tcp_only, whole_name
-from harness.experiment.limits import arm_problems
-from harness.experiment.pairs import against_problems, control_of, counterpart_problems, pair_problems, pairs_of
-from harness.experiment.screens import Run, level_names, runs_of, screen_problems, screened_arms
-from harness.experiment.services import service_problems
-from harness.experiment.sizes import count_problems, effort_problems
-from harness.model import Arm, Design, Experiment
+from harness.experiment.problems import ConfigProblem, did_you_mean, valid_subset
+from harness.experiment.stacks import stacks_of
+from harness.model import Arm, Design, Experiment, Settings
+from harness.model.experiment import MAX_SECONDS
 
-PATHS = ("app_dir", "authority")  # settings that are paths
+PATH_SETTINGS = ("app_dir", "authority")  # settings that are paths
+KNOB_PREFIX = "knobs."
+MAX_ARMS = 256
+MAX_STACKS = 64  # each is an nginx and a gunicorn, all running at the same time
+MAX_SESSION_REQUESTS = 20_000_000  # requests of a session: their times are kept in memory
 
 
 def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     """Return the experiment at `path` with `overrides` (KEY.PATH=VALUE) applied. Raises ConfigError."""
     try:
-        return from_here(experiment_of(read_document(path, overrides)))
+        return with_absolute_paths(build_experiment(read_document(path, overrides)))
     except RecursionError:
         raise ConfigError(f"{path} is nested too deeply. An experiment needs only tables within tables.") from None
 
 
-def from_here(experiment: Experiment) -> Experiment:
+def with_absolute_paths(experiment: Experiment) -> Experiment:
     """Return the experiment with absolute paths, so that it can be resumed from another directory."""
-    return experiment.model_copy(update={"arms": tuple(map(_with_whole_path, experiment.arms))})
+    return experiment.model_copy(update={"arms": tuple(map(_with_absolute_path, experiment.arms))})
 
 
-def _with_whole_path(arm: Arm) -> Arm:
-    paths = {key: str(Path(path).absolute()) for key in PATHS if (path := getattr(arm.settings, key))}
+def _with_absolute_path(arm: Arm) -> Arm:
+    paths = {key: str(Path(path).absolute()) for key in PATH_SETTINGS if (path := getattr(arm.settings, key))}
     return arm.model_copy(update={"settings": arm.settings.model_copy(update=paths)}) if paths else arm
 
 
-def experiment_of(document: Document) -> Experiment:
+def build_experiment(document: Document) -> Experiment:
     """Build the experiment. Raises ConfigError with all problems inside the tables of `document`."""
-    design = sound(Design, document.design)
+    design = valid_subset(Design, document.design)
     if too_many := list(count_problems(document, design)):
         raise_all([*too_many, *map(str, setting_problems(document)), *map(str, design_problems(document))], ConfigError)
-    runs = _runs(document, design)
-    arms = screened_arms(document, runs) if design.screen else arms_of(document)
-    raise_all(dict.fromkeys(_problems(document, arms, design)), ConfigError)
+    runs = _screen_runs(document, design)
+    arms = screen_arms(document, runs) if design.screen else arms_of(document)
+    raise_all(dict.fromkeys(_experiment_problems(document, arms, design)), ConfigError)
     pairs = pairs_of(arms, design)
     if design.control:
-        control = control_of(arms, pairs)
+        control = make_control(arms, pairs)
         arms.append(control)
         pairs.insert(0, (control.name, str(control.control_of)))
     experiment = Experiment(
@@ -54,20 +69,20 @@ def experiment_of(document: Document) -> Experiment:
         question=document.question,
         arms=tuple(arms),
         pairs=tuple(pairs),
-        design=design.model_copy(update={"expect_null": tuple(map(whole_name, design.expect_null))}),
+        design=design.model_copy(update={"expect_null": tuple(map(full_setting_name, design.expect_null))}),
         levels=level_names(runs),
-        tcp_only=tcp_only(arms),
+        tcp_only=tcp_only_settings(arms),
     )
     raise_all(effort_problems(experiment), ConfigError)
     return experiment
 
 
-def _runs(document: Document, design: Design) -> list[Run]:
+def _screen_runs(document: Document, design: Design) -> list[DesignRun]:
     """Return the runs of a screen; an empty list without a valid screen."""
-    return runs_of(document, design) if design.screen and not list(screen_problems(document, design)) else []
+    return screen_runs(document, design) if design.screen and not list(screen_problems(document, design)) else []
 
 
-def _problems(document: Document, arms: Sequence[Arm], design: Design) -> Iterator[str]:
+def _experiment_problems(document: Document, arms: Sequence[Arm], design: Design) -> Iterator[str]:
     """Yield all problems; `arms` and `design` are made of the valid keys.
 
     Whether arms have counterparts is checked only if all settings are valid.
@@ -80,4 +95,114 @@ def _problems(document: Document, arms: Sequence[Arm], design: Design) -> Iterat
     yield from arm_problems(arms)
     if not settings and not against:
         yield from map(str, counterpart_problems(arms, design))
-        yield from map(str, null_problems(arms, design))
+        yield from map(str, negative_control_problems(arms, design))
+
+
+def negative_control_problems(arms: Sequence[Arm], design: Design) -> Iterator[ConfigProblem]:
+    """Yield a problem for each setting of `design.expect_null` that has the same value in all arms."""
+    varying = _varying_settings(arms)
+    for index, name in enumerate(design.expect_null):
+        if full_setting_name(name) not in varying:
+            names = [key.removeprefix(KNOB_PREFIX) for key in varying]
+            text = f"no two arms differ in this setting.{did_you_mean(name, names)}"
+            yield ConfigProblem(("design", "expect_null", index), name, text)
+
+
+def full_setting_name(name: str) -> str:
+    """Return `name` as in `[factors]`: a knob may be given without `knobs.`."""
+    return name if name in Settings.model_fields or name.startswith(KNOB_PREFIX) else f"{KNOB_PREFIX}{name}"
+
+
+def tcp_only_settings(arms: Sequence[Arm]) -> tuple[str, ...]:
+    """Return the knobs of the arms that can affect only TCP, named as in `[factors]`."""
+    names = dict.fromkeys(name for arm in arms for name in arm.settings.knobs)
+    return tuple(f"{KNOB_PREFIX}{name}" for name in tcp_only_knobs(names))
+
+
+def _varying_settings(arms: Sequence[Arm]) -> list[str]:
+    flat = [_flat_settings(arm.settings) for arm in arms]
+    keys = dict.fromkeys(key for settings in flat for key in settings)
+    return [key for key in keys if any(settings.get(key) != flat[0].get(key) for settings in flat)]
+
+
+def _flat_settings(settings: Settings) -> dict[str, object]:
+    values = settings.model_dump()
+    return values | {f"{KNOB_PREFIX}{name}": value for name, value in values.pop("knobs").items()}
+
+
+def arm_count(document: Document, design: Design) -> int:
+    """Return the number of arms of the tables, without making them."""
+    if not design.screen:
+        return max(len(document.arms), 1) * math.prod(map(len, document.factors.values()))
+    screened, compared = split_factors(document, design)
+    runs = _run_count(design.screen, list(map(len, screened.values())))
+    return runs * math.prod(map(len, compared.values()))
+
+
+def count_problems(document: Document, design: Design) -> Iterator[str]:
+    """Yield a sentence if there are too many arms, with smaller alternatives."""
+    count = arm_count(document, design)
+    if count > MAX_ARMS:
+        source = f"{len(document.factors)} factors" if document.factors else "[arms.*]"
+        yield f"{source} make {count} arms; a run has at most {MAX_ARMS}. {_alternatives(document, design)}"
+
+
+def effort_problems(experiment: Experiment) -> Iterator[str]:
+    """Yield a sentence for each limit that is exceeded: stacks, requests of a session, seconds."""
+    stacks = len(stacks_of(experiment))
+    if stacks > MAX_STACKS:
+        yield (
+            f"The arms need {stacks} stacks at the same time; a run has at most {MAX_STACKS}. Let arms share "
+            'processes (processes = "shared"), or leave out levels of process settings.'
+        )
+    design, (settle, burst) = experiment.design, visit_lengths(experiment)
+    visits = (settle + timed_requests(arm.settings, burst) for arm in experiment.arms)
+    requests = (design.rounds or 1) * sum(visits)
+    if requests > MAX_SESSION_REQUESTS:
+        yield (
+            f"design.rounds and design.burst make {requests} requests per session; the limit is "
+            f"{MAX_SESSION_REQUESTS}. Set "
+            "more design.sessions with fewer design.rounds."
+        )
+    least_s = (design.sessions or 1) * (design.rounds or 1) * nominal_cost(experiment).round_s
+    if least_s > MAX_SECONDS:
+        yield (
+            f"design.sessions and design.rounds make visits of about {least_s:.0f} s; the limit is "
+            f"{MAX_SECONDS} s. Leave one of them out, and design.budget_s decides."
+        )
+
+
+def _alternatives(document: Document, design: Design) -> str:
+    screens = {} if document.arms or not document.factors else dict(_fitting_screens(document, design))
+    if not screens:
+        return "Leave out levels, factors or arms."
+    listed = " or ".join(f'"{name}" ({count} arms)' for name, count in screens.items())
+    return f"Choose design.screen = {listed}, or leave out levels."
+
+
+def _fitting_screens(document: Document, design: Design) -> Iterator[tuple[str, int]]:
+    screened, compared = split_factors(document, design)
+    levels = list(map(len, screened.values()))
+    for screen, fewest in MIN_FACTORS.items():
+        allowed = (max(levels, default=0) <= 2 and len(levels) <= MAX_FACTORS) or screen not in TWO_LEVELS
+        if screen == design.screen or len(levels) < fewest or not allowed:
+            continue
+        count = _run_count(screen, levels) * math.prod(map(len, compared.values()))
+        if count <= MAX_ARMS:
+            yield screen, count
+
+
+def _run_count(screen: str, levels: Sequence[int]) -> int:
+    match screen:
+        case "one-at-a-time":
+            return 1 + sum(level - 1 for level in levels)
+        case "plackett-burman":
+            return _plackett_burman_runs(len(levels))
+        case "resolution-iv":
+            return 2 * _plackett_burman_runs(len(levels) - 1)
+    return math.prod(levels)
+
+
+def _plackett_burman_runs(factors: int) -> int:
+    """Return the number of runs: the next multiple of 4."""
+    return 4 * (factors // 4 + 1)

@@ -1,13 +1,26 @@
-"""Split the budget between sessions and rounds, according to their cost and variance."""
+"""The seeded plan: sessions, rounds and the random order of visits; and that of the pilot."""
 
 import math
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, repeat
 
-from harness.experiment.cost import Cost, piloted_cost
-from harness.experiment.lengths import has_tools, is_paced, timed_requests, visit_lengths
-from harness.experiment.search import FEWEST_SESSIONS, FEWEST_STEPS, search_split, searches
-from harness.model import Design, Experiment, Pilot, Schedule
+from harness.experiment.cost import (
+    MIN_SEARCH_SESSIONS,
+    MIN_SEARCH_STEPS,
+    NOMINAL_SESSION_S,
+    Cost,
+    capacity_search_split,
+    has_external_tools,
+    has_long_visits,
+    has_open_loop,
+    is_capacity_search,
+    pilot_cost,
+    timed_requests,
+    visit_lengths,
+)
+from harness.model import Design, Experiment, Pilot, Plan, Schedule
 
 # At least 8 sessions, because they are the samples of the interval; starting them may take a fifth of the time.
 MIN_SESSIONS = 8
@@ -15,7 +28,7 @@ MAX_SESSIONS = 30
 STARTING_SHARE = 0.2
 MIN_ROUNDS = 2
 MAX_LOOKS = 4
-BETWEEN_LOOKS = 2  # minimum distance of looks in sessions
+MIN_LOOK_DISTANCE = 2  # minimum distance of looks in sessions
 # p99 needs 10 requests beyond it in every session: 1000, and some more in case the machine becomes slower than in the
 # pilot. For p99 the interval may become wider by the factor WIDER_FOR_P99.
 TIMED_FOR_P99 = 1150
@@ -25,7 +38,7 @@ LONGEST_SESSION_S = 120.0  # longer sessions add less than more sessions, and th
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class EffectSpread:
     """The standard deviations of effects: between sessions, and between rounds of a session."""
 
     session_sd_percent: float
@@ -45,11 +58,30 @@ class Spread:
         return self.sd_percent(rounds) * (1 + 1.21 / freedom + 1.44 / freedom**2) / math.sqrt(sessions)
 
 
-NOMINAL_SPREAD = Spread(session_sd_percent=0.4, round_sd_percent=5.0)
+NOMINAL_SPREAD = EffectSpread(session_sd_percent=0.4, round_sd_percent=5.0)
+SPARE_ROUNDS_FACTOR = 3  # planned rounds / expected rounds, in case the machine turns out to be faster
+MAX_STORED_VISITS = (
+    50_000  # visits of a plan that is stored with its orders; those of a longer plan follow from the seed
+)
+
+Order = tuple[int, ...]
+SessionOrders = tuple[Order, ...]
+PILOT_SHARE = 0.15  # of the budget, with starting
+MAX_PILOT_SHARE = 0.25  # of the budget; beyond, no further session of the pilot begins
+MIN_PILOT_VISITING_S = 0.6  # per session of the pilot, even if the budget is small
+MAX_PILOT_VISITING_S = 5.0
+SHORT_BUDGET_S = 40.0  # too short for a third session
+PILOT_LEEWAY = 1.5  # for visits that take longer than planned
+MIN_PILOT_ROUNDS = 3
+MIN_PILOT_TOOL_ROUNDS = 2
+TARGET_PILOT_ROUNDS = 20
+# Positions of a visit: half of them for the carry-over's curve, and two bursts side by side for the Allan deviation.
+MIN_POSITIONS = 40
+MAX_POSITIONS = 160
 
 
 @dataclass(frozen=True, slots=True)
-class Least:
+class MinimalSchedule:
     """The minimal schedule of an experiment, and the seconds that it takes with the report."""
 
     sessions: int
@@ -57,14 +89,14 @@ class Least:
     seconds: float
 
 
-def least_of(experiment: Experiment, cost: Cost, time_s: float) -> Least:
+def minimal_schedule(experiment: Experiment, cost: Cost, time_s: float) -> MinimalSchedule:
     """Return 8 sessions of 2 rounds, or what the file fixes; one round if rounds are expensive and time is short."""
     design = experiment.design
-    sessions = design.sessions or (FEWEST_SESSIONS if searches(experiment) else MIN_SESSIONS)
-    usual = FEWEST_STEPS if searches(experiment) else MIN_ROUNDS
+    sessions = design.sessions or (MIN_SEARCH_SESSIONS if is_capacity_search(experiment) else MIN_SESSIONS)
+    usual = MIN_SEARCH_STEPS if is_capacity_search(experiment) else MIN_ROUNDS
     too_expensive = cost.round_s > cost.session_s and cost.total_s(sessions, usual) > time_s
-    rounds = design.rounds or (1 if too_expensive and not searches(experiment) else usual)
-    return Least(sessions, rounds, cost.total_s(sessions, rounds))
+    rounds = design.rounds or (1 if too_expensive and not is_capacity_search(experiment) else usual)
+    return MinimalSchedule(sessions, rounds, cost.total_s(sessions, rounds))
 
 
 def schedule_of(
@@ -75,25 +107,27 @@ def schedule_of(
     The cost of the pilot replaces `cost`; both may be None only if the file fixes both sessions and rounds.
     """
     design = experiment.design
-    settle, burst = _lengths(experiment, pilot)
-    cost = piloted_cost(experiment, pilot) if pilot else cost
+    settle, burst = _visit_lengths(experiment, pilot)
+    cost = pilot_cost(experiment, pilot) if pilot else cost
     if cost is None or (design.sessions and design.rounds):
         sessions, rounds = design.sessions or MIN_SESSIONS, design.rounds or MIN_ROUNDS
-        looks = (sessions,) if design.sessions else looks_of(sessions)
+        looks = (sessions,) if design.sessions else look_sessions(sessions)
         return Schedule(
             sessions=sessions, rounds=rounds, burst=burst, settle=settle, reason="as the file says", looks=looks
         )
     time_s = design.budget_s - spent_s
-    counted = cost.counted_sessions(time_s)
-    sessions, rounds = _split(experiment, cost, pilot, time_s - cost.reporting_s - counted * cost.counting_s)
-    least = least_of(experiment, cost, time_s)
+    counted = cost.perf_sessions(time_s)
+    sessions, rounds = _sessions_and_rounds(
+        experiment, cost, pilot, time_s - cost.reporting_s - counted * cost.counting_s
+    )
+    least = minimal_schedule(experiment, cost, time_s)
     return Schedule(
         sessions=sessions,
         rounds=rounds,
         burst=burst,
         settle=settle,
-        reason=_reason(cost, cost.total_s(sessions, rounds, counted), spent_s, design.budget_s),
-        looks=(sessions,) if design.sessions or searches(experiment) else looks_of(sessions),
+        reason=_schedule_reason(cost, cost.total_s(sessions, rounds, counted), spent_s, design.budget_s),
+        looks=(sessions,) if design.sessions or is_capacity_search(experiment) else look_sessions(sessions),
         visiting_s=None if design.rounds else rounds * cost.round_s,
         fewest_rounds=min(least.rounds, rounds),
         counted_sessions=counted,
@@ -101,21 +135,23 @@ def schedule_of(
     )
 
 
-def _lengths(experiment: Experiment, pilot: Pilot | None) -> tuple[int, int]:
+def _visit_lengths(experiment: Experiment, pilot: Pilot | None) -> tuple[int, int]:
     """Return (settle, burst)."""
-    if searches(experiment):
+    if is_capacity_search(experiment):
         return 0, 1
     return (pilot.settle, pilot.burst) if pilot else visit_lengths(experiment)
 
 
-def _split(experiment: Experiment, cost: Cost, pilot: Pilot | None, time_s: float) -> tuple[int, int]:
-    if searches(experiment):
-        return search_split(experiment, cost.session_s, cost.round_s + cost.analysis_s, time_s)
-    spread = Spread(pilot.session_sd_percent, pilot.round_sd_percent) if pilot else NOMINAL_SPREAD
-    return split(experiment, cost, spread, _lengths(experiment, pilot)[1], time_s)
+def _sessions_and_rounds(experiment: Experiment, cost: Cost, pilot: Pilot | None, time_s: float) -> tuple[int, int]:
+    if is_capacity_search(experiment):
+        return capacity_search_split(experiment, cost.session_s, cost.round_s + cost.analysis_s, time_s)
+    spread = EffectSpread(pilot.session_sd_percent, pilot.round_sd_percent) if pilot else NOMINAL_SPREAD
+    return split_budget(experiment, cost, spread, _visit_lengths(experiment, pilot)[1], time_s)
 
 
-def split(experiment: Experiment, cost: Cost, spread: Spread, burst: int, time_s: float) -> tuple[int, int]:
+def split_budget(
+    experiment: Experiment, cost: Cost, spread: EffectSpread, burst: int, time_s: float
+) -> tuple[int, int]:
     """Return the (sessions, rounds) that fill the time and make the interval narrowest, within what the file fixes.
 
     For many sessions the best number of rounds is sqrt(session_s / round_s) * round_sd / session_sd (Kalibera and
@@ -123,25 +159,25 @@ def split(experiment: Experiment, cost: Cost, spread: Spread, burst: int, time_s
     enough requests for p99 is preferred, if its interval is not much wider.
     """
     design = experiment.design
-    fewest = least_of(experiment, cost, time_s + cost.reporting_s).rounds
+    fewest = minimal_schedule(experiment, cost, time_s + cost.reporting_s).rounds
     counts = _session_counts(design, cost, time_s)
-    splits = [(sessions, design.rounds or _rounds(time_s / sessions, cost, fewest)) for sessions in counts]
+    splits = [(sessions, design.rounds or _fitting_rounds(time_s / sessions, cost, fewest)) for sessions in counts]
     widths = {(sessions, rounds): spread.half_width(sessions, rounds) for sessions, rounds in splits}
-    wider = math.inf if is_paced(experiment) else WIDER_FOR_P99  # with a rate, tails matter most
+    wider = math.inf if has_open_loop(experiment) else WIDER_FOR_P99  # with a rate, tails matter most
     narrow = [numbers for numbers in splits if widths[numbers] <= wider * min(widths.values())]
     timed = min(timed_requests(arm.settings, burst) for arm in experiment.arms)
-    with_p99 = [(sessions, rounds) for sessions, rounds in narrow if rounds * timed >= _timed_wanted(experiment)]
+    with_p99 = [(sessions, rounds) for sessions, rounds in narrow if rounds * timed >= _min_timed_requests(experiment)]
     return min(with_p99 or splits, key=widths.__getitem__)
 
 
-def looks_of(sessions: int) -> tuple[int, ...]:
+def look_sessions(sessions: int) -> tuple[int, ...]:
     """Return at most 4 evenly spaced numbers of sessions after which the run may stop, from 8 to the last."""
-    looks = min(1 + max(sessions - MIN_SESSIONS, 0) // BETWEEN_LOOKS, MAX_LOOKS)
+    looks = min(1 + max(sessions - MIN_SESSIONS, 0) // MIN_LOOK_DISTANCE, MAX_LOOKS)
     distance = (sessions - MIN_SESSIONS) / max(looks - 1, 1)
     return (*(round(MIN_SESSIONS + distance * earlier) for earlier in range(looks - 1)), sessions)
 
 
-def expected_s(schedule: Schedule, cost: Cost) -> float:
+def expected_schedule_s(schedule: Schedule, cost: Cost) -> float:
     """Return the expected seconds of a schedule, with the report."""
     return cost.total_s(schedule.sessions, schedule.rounds, schedule.counted_sessions)
 
@@ -157,18 +193,98 @@ def _session_counts(design: Design, cost: Cost, time_s: float) -> Sequence[int]:
     return (most,) if design.rounds else range(min(max(MIN_SESSIONS, longest), most), most + 1)
 
 
-def _rounds(session_s: float, cost: Cost, fewest: int) -> int:
+def _fitting_rounds(session_s: float, cost: Cost, fewest: int) -> int:
     return max(int((session_s - cost.session_s) / (cost.round_s + cost.analysis_s)), fewest)
 
 
-def _timed_wanted(experiment: Experiment) -> int:
+def _min_timed_requests(experiment: Experiment) -> int:
     """Return how many timed requests a session needs for p99; 0 with tools: their percentiles are of a single run."""
-    return 0 if has_tools(experiment) else TIMED_FOR_P99
+    return 0 if has_external_tools(experiment) else TIMED_FOR_P99
 
 
-def _reason(cost: Cost, total_s: float, spent_s: float, budget_s: float) -> str:
+def _schedule_reason(cost: Cost, total_s: float, spent_s: float, budget_s: float) -> str:
     text = (
         f"{cost.source}: {cost.session_s:.2f} s per session start/stop, {cost.round_s * 1000:.1f} ms per round; "
         f"total {total_s:.0f} s of the {budget_s:g} s budget"
     )
     return f"{text}, of which {spent_s:.0f} s are spent before the first session" if spent_s else text
+
+
+def plan_of(
+    experiment: Experiment, schedule: Schedule, overrides: Sequence[str] = (), pilot: Pilot | None = None
+) -> Plan:
+    """Return the plan, with the orders of its sessions unless there are too many."""
+    rounds = schedule.rounds * SPARE_ROUNDS_FACTOR if schedule.visiting_s else schedule.rounds
+    written = schedule.sessions if schedule.sessions * rounds * len(experiment.arms) <= MAX_STORED_VISITS else 0
+    orders = (session_orders(experiment, session, rounds) for session in range(1, written + 1))
+    return Plan(experiment=experiment, schedule=schedule, orders=tuple(orders), overrides=tuple(overrides), pilot=pilot)
+
+
+def orders_of(plan: Plan, session: int) -> Iterator[Order]:
+    """Yield the order of each round of `session`: from the plan, or else from its seed."""
+    if plan.orders:
+        return iter(plan.orders[session - 1])
+    endless = draw_orders(plan.experiment, session)
+    return endless if plan.schedule.visiting_s else islice(endless, plan.schedule.rounds)
+
+
+def session_orders(experiment: Experiment, session: int, rounds: int) -> SessionOrders:
+    """Return the orders of the first `rounds` rounds of a session."""
+    return tuple(islice(draw_orders(experiment, session), rounds))
+
+
+def draw_orders(experiment: Experiment, session: int) -> Iterator[Order]:
+    """Yield a uniformly random order of the arms for each round; it depends only on seed and session."""
+    source = random.Random(f"{experiment.design.seed}/{session}")  # noqa: S311 - chance, not secrecy
+    places = range(len(experiment.arms))
+    return (tuple(source.sample(places, len(places))) for _ in repeat(None))
+
+
+def needs_pilot(experiment: Experiment) -> bool:
+    """Return whether the file leaves anything open that a pilot chooses."""
+    design = experiment.design
+    return not is_capacity_search(experiment) and None in (design.sessions, design.rounds, design.burst, design.settle)
+
+
+def has_time_for_session(sessions: int, spent_s: float, budget_s: float) -> bool:
+    """Return whether the pilot, which took `spent_s` for so many `sessions`, has time for one more."""
+    return spent_s * (sessions + 1) / sessions <= MAX_PILOT_SHARE * budget_s
+
+
+def pilot_visiting_s(experiment: Experiment) -> float:
+    """Return the seconds of visits in a session of the pilot."""
+    budget_s = experiment.design.budget_s
+    return min(
+        max(PILOT_SHARE * budget_s / _pilot_sessions(experiment) - NOMINAL_SESSION_S, MIN_PILOT_VISITING_S),
+        MAX_PILOT_VISITING_S,
+    )
+
+
+def pilot_schedule(experiment: Experiment, round_s: float) -> Schedule:
+    """Return the schedule of the pilot; `round_s` is the duration of a round of `visit_lengths`.
+
+    The pilot measures the settling itself, so all requests are timed; visits that are long anyway show only cost and
+    variance. There is at least one round, however long it takes.
+    """
+    settle, burst = visit_lengths(experiment)
+    sessions, visiting_s = _pilot_sessions(experiment), pilot_visiting_s(experiment)
+    if has_long_visits(experiment):
+        rounds = max(int(visiting_s / round_s), MIN_PILOT_TOOL_ROUNDS)
+    else:
+        position_s = round_s / (settle + burst)  # of all arms
+        positions = min(max(int(visiting_s / position_s / TARGET_PILOT_ROUNDS), MIN_POSITIONS), MAX_POSITIONS)
+        rounds = max(int(visiting_s / position_s / positions), MIN_PILOT_ROUNDS)
+        settle, burst = 0, positions
+    return Schedule(
+        sessions=sessions,
+        rounds=rounds,
+        burst=burst,
+        settle=settle,
+        reason="pilot",
+        visiting_s=PILOT_LEEWAY * visiting_s,
+        fewest_rounds=1,
+    )
+
+
+def _pilot_sessions(experiment: Experiment) -> int:
+    return 2 if has_long_visits(experiment) or experiment.design.budget_s < SHORT_BUDGET_S else 3

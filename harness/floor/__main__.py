@@ -10,11 +10,11 @@ def main() -> NoReturn:
     """Run the worker; print one sentence for each kind of failure, also during the slow imports."""
     try:
         from harness.errors import HarnessError
-        from harness.floor.script import work
+        from harness.floor.script import run_worker
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     try:
-        work(sys.argv[1:])
+        run_worker(sys.argv[1:])
     except HarnessError as problem:
         sys.stderr.write(f"{problem}\n")
         sys.exit(problem.exit_code)

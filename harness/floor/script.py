@@ -1,7 +1,4 @@
-"""Run the floor's benchmarks with pyperf: its options, its worker processes, its JSON results.
-
-Imports that only the first process needs are in its functions, because about sixty workers start.
-"""
+"""Runs the floor benchmarks with pyperf's Runner, and reads their results."""
 
 import argparse
 import shutil
@@ -14,70 +11,78 @@ from pathlib import Path
 import pyperf  # type: ignore[import-untyped] # it brings no types
 
 from harness import plugins
-from harness.errors import LoadError
-from harness.experiment.limits import sized
+from harness.errors import ConfigError, LoadError, raise_all
+from harness.experiment.constraints import requested_bytes
 from harness.experiment.read import read_experiment
-from harness.floor.bench import KINDS, Bench, prepared
-from harness.floor.exchanges import TimeLoops
-from harness.floor.options import check, is_unusual, parsed
-from harness.lab import bare
-from harness.lab.blueprint import Machine, survey
-from harness.lab.lock import hold_machine
-from harness.model import Settings, Transport
+from harness.floor.bench import KINDS, FloorBenchmark, TimeLoops, prepare_benchmark
+from harness.model import FloorResults, Settings, Transport
 from harness.start import module_command
+from harness.testbed.blueprint import Machine, survey_machine
+from harness.testbed.kernel.lock import hold_machine
+from harness.testbed.machine.procfs import format_cpus, parse_cpus
+from harness.testbed.standalone import null_server
 
 RESULTS = Path("results")
 # As many worker processes as leave a minute for three transports, two kinds of exchange and one size.
 PROCESSES, VALUES, WARMUPS = 6, 3, 1
-TIMED_OUT = 124  # pyperf's exit code if a worker takes too long
+TIMEOUT_EXIT_CODE = 124  # pyperf's exit code if a worker takes too long
+
+# With these, the result cannot serve as the floor of other runs.
+UNUSUAL_OPTIONS = ("affinity", "debug_single_value", "hook", "profile", "track_memory", "tracemalloc")
 
 
-def run(arguments: Sequence[str], say: Callable[[str], None]) -> None:
-    """Run all benchmarks, and report the limits of the machine's lock by `say`. Raises HarnessError."""
-    runner = _runner()
-    options = parsed(runner, arguments)
-    machine = survey(RESULTS)
-    check(options, machine.topology.reachable)
-    benches = benches_of(options.config, machine)
+def measure_floor(arguments: Sequence[str], say: Callable[[str], None], render: Callable[[FloorResults], str]) -> None:
+    """Run all benchmarks, write the floor as `render` returns it, and report limits of the machine's lock by `say`.
+
+    Raises HarnessError.
+    """
+    runner = _make_runner()
+    options = parse_options(runner, arguments)
+    machine = survey_machine(RESULTS)
+    check_options(options, machine.topology.reachable)
+    benches = make_benchmarks(options.config, machine)
     with ExitStack() as exit_stack:
         exit_stack.enter_context(hold_machine(say))
-        keep = exit_stack.enter_context(_results(options))
-        _bench(runner, benches, machine, exit_stack)
+        keep = exit_stack.enter_context(_open_results(options, render))
+        _run_benchmarks(runner, benches, machine, exit_stack)
         keep()
 
 
-def work(arguments: Sequence[str]) -> None:
+def run_worker(arguments: Sequence[str]) -> None:
     """Run as a worker process of pyperf."""
-    runner = _runner()
+    runner = _make_runner()
     options = runner.parse_args(list(arguments))
-    machine = survey(RESULTS)
+    machine = survey_machine(RESULTS)
     with ExitStack() as exit_stack:
-        _bench(runner, benches_of(options.config, machine), machine, exit_stack)
+        _run_benchmarks(runner, make_benchmarks(options.config, machine), machine, exit_stack)
 
 
-def benches_of(config: str | None, machine: Machine) -> list[Bench]:
+def make_benchmarks(config: str | None, machine: Machine) -> list[FloorBenchmark]:
     """Return a benchmark of each kind over each available transport, for each payload size of the experiment."""
     arms = read_experiment(Path(config)).arms if config else ()
     paths = dict.fromkeys(arm.settings.path for arm in arms) or {Settings().path: None}
-    sizes = {len(bare.BODY) if (size := sized(path)) is None else size: path for path in paths}
-    transports = [name for name in plugins.names("harness.lab.transports") if _has_place(name, machine)]
+    sizes = {len(null_server.DEFAULT_BODY) if (size := requested_bytes(path)) is None else size: path for path in paths}
+    transports = [name for name in plugins.names("harness.testbed.transports") if _has_place(name, machine)]
     return [
-        Bench(kind, transport, path, size) for size, path in sizes.items() for kind in KINDS for transport in transports
+        FloorBenchmark(kind, transport, path, size)
+        for size, path in sizes.items()
+        for kind in KINDS
+        for transport in transports
     ]
 
 
 def _has_place(transport: str, machine: Machine) -> bool:
-    home = plugins.load("harness.lab.transports", transport, Transport).home
+    home = plugins.load("harness.testbed.transports", transport, Transport).address_kind
     return home == "port" or machine.parents[home] is not None
 
 
-def _runner() -> pyperf.Runner:
+def _make_runner() -> pyperf.Runner:
     runner = pyperf.Runner(
         values=VALUES,
         processes=PROCESSES,
         warmups=WARMUPS,
         program_args=module_command("harness.floor"),
-        add_cmdline_args=_for_workers,
+        add_cmdline_args=_add_worker_arguments,
     )
     runner.argparser.prog = "barehop floor"
     runner.argparser.description = "Measure the bare transport between two pinned processes, without nginx and the app."
@@ -85,32 +90,34 @@ def _runner() -> pyperf.Runner:
     return runner
 
 
-def _for_workers(command: list[str], options: argparse.Namespace) -> None:
+def _add_worker_arguments(command: list[str], options: argparse.Namespace) -> None:
     if options.config:
         command.append(options.config)
 
 
-def _bench(runner: pyperf.Runner, benches: Sequence[Bench], machine: Machine, exit_stack: ExitStack) -> None:
+def _run_benchmarks(
+    runner: pyperf.Runner, benches: Sequence[FloorBenchmark], machine: Machine, exit_stack: ExitStack
+) -> None:
     """Run the benchmarks in turn; a worker prepares only its own, when pyperf first calls it."""
     pin = runner.args.affinity is None
     try:
         for bench in benches:
-            prepare = cache(partial(prepared, bench, machine, exit_stack, pin=pin))
-            runner.bench_time_func(bench.name, partial(_seconds, prepare))
+            prepare = cache(partial(prepare_benchmark, bench, machine, exit_stack, pin=pin))
+            runner.bench_time_func(bench.name, partial(_time_loops, prepare))
     except RuntimeError as error:
         raise LoadError(f"{error}. See the worker's message above.") from None
     except SystemExit as ended:
-        if ended.code != TIMED_OUT:
+        if ended.code != TIMEOUT_EXIT_CODE:
             raise
         raise LoadError("A pyperf worker did not end within --timeout. Allow more seconds.") from None
 
 
-def _seconds(prepare: Callable[[], TimeLoops], loops: int) -> float:
+def _time_loops(prepare: Callable[[], TimeLoops], loops: int) -> float:
     return prepare()(loops)
 
 
 @contextmanager
-def _results(options: argparse.Namespace) -> Iterator[Callable[[], None]]:
+def _open_results(options: argparse.Namespace, render: Callable[[FloorResults], str]) -> Iterator[Callable[[], None]]:
     """Create a results directory unless the options name a file; yield a function to call after the last benchmark.
 
     Incomplete results, and those with unusual options, are kept under another name and never serve as a floor.
@@ -118,21 +125,21 @@ def _results(options: argparse.Namespace) -> Iterator[Callable[[], None]]:
     if options.output or options.append:
         yield lambda: None
         return
-    from harness.evidence.host import host_facts
-    from harness.evidence.pyperf_facts import without_names
-    from harness.evidence.store import Store, new_directory
-    from harness.floor.results import NAME, OTHER, WHOLE
+    from harness.floor.results import COMPLETE_FILE, FLOOR_DIRECTORY, PARTIAL_FILE, read_floor
+    from harness.observe.host.facts import host_facts
+    from harness.store.store import Store, create_results_directory
+    from harness.testbed.machine.pyperf import remove_names
 
-    directory = new_directory(RESULTS, NAME, None)
+    directory = create_results_directory(RESULTS, FLOOR_DIRECTORY, None)
     (directory / "sessions").rmdir()
     Store(directory).write_json("host.json", host_facts({}))
-    partial_file, complete_file = directory / OTHER, directory / WHOLE
+    partial_file, complete_file = directory / PARTIAL_FILE, directory / COMPLETE_FILE
     options.output = str(partial_file)
 
     def keep() -> None:
-        _conclude(partial_file)
+        sys.stdout.write(f"\n{render(read_floor(partial_file))}")
         if not is_unusual(options):
-            without_names(partial_file)
+            remove_names(partial_file)
             partial_file.rename(complete_file)
         sys.stdout.write(f"\nResults  {directory}\n")
 
@@ -143,8 +150,45 @@ def _results(options: argparse.Namespace) -> Iterator[Callable[[], None]]:
             shutil.rmtree(directory)
 
 
-def _conclude(measured: Path) -> None:
-    from harness.floor.results import floor_of
-    from harness.report.floor import render_floor
+def parse_options(runner: pyperf.Runner, arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the options. Raises ConfigError if pyperf rejects them; argparse exits by itself."""
+    try:
+        options: argparse.Namespace = runner.parse_args(list(arguments))
+    except SystemExit as ended:
+        if ended.code == 1:
+            raise ConfigError("pyperf rejected these options; see its message above.") from None
+        raise
+    return options
 
-    sys.stdout.write(f"\n{render_floor(floor_of(measured))}")
+
+def check_options(options: argparse.Namespace, cpus: Sequence[int]) -> None:
+    """Raise ConfigError with all options that cannot be used here."""
+    raise_all(_option_problems(options, cpus), ConfigError)
+
+
+def is_unusual(options: argparse.Namespace) -> bool:
+    """Return whether the result cannot serve as the floor of other runs."""
+    return any(getattr(options, name, None) for name in UNUSUAL_OPTIONS)
+
+
+def _option_problems(options: argparse.Namespace, cpus: Sequence[int]) -> Iterator[str]:
+    if options.worker:
+        yield "--worker is internal to pyperf. Leave it out."
+    if options.compare_to or options.python != sys.executable:
+        yield "--compare-to and --python need another Python with barehop, and there is none. Leave them out."
+    if options.pipe is not None:
+        yield "--pipe is internal to pyperf; -o FILE writes the results to a file."
+    for name in filter(None, (options.output, options.append)):
+        if not Path(name).absolute().parent.is_dir():
+            yield f"{name} cannot be written: there is no such directory. Create it, or give another file."
+    yield from _affinity_problems(options.affinity, cpus)
+
+
+def _affinity_problems(text: str | None, cpus: Sequence[int]) -> Iterator[str]:
+    try:
+        wanted = parse_cpus(text or "")
+    except ValueError:
+        yield f"--affinity={text} is not a list of CPUs. Write it like --affinity=0-2,8."
+        return
+    if missing := set(wanted) - set(cpus):
+        yield f"--affinity={text}: CPU {format_cpus(missing)} is not available. Choose from {format_cpus(cpus)}."

@@ -1,18 +1,15 @@
-"""Parse one HTTP/1.x answer piece by piece: find its end and its faults.
-
-The size of the head and of the body, and the number of interim answers, are limited.
-"""
+"""Reads an HTTP answer: its head, its body, and whether it is the right one."""
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
 
-from harness.load.body import LONG, Body, Chunked, Content, Sized, ToClose
-from harness.model.answers import MOST_BODY_BYTES, AnswerShape, json_keys, media_type
+from harness.model.http import MAX_BODY_BYTES, AnswerShape, json_keys, media_type
 
-MOST_HEAD_BYTES = 64 * 1024
-MOST_INTERIM = 10  # answers like "100 Continue" before the final one
+MAX_HEAD_BYTES = 64 * 1024
+MAX_INTERIM = 10  # answers like "100 Continue" before the final one
 KEPT_BYTES = 256 * 1024  # of a body
-GATHERED_BYTES = 1024 * 1024  # collected unparsed while the clock runs
+UNPARSED_BYTES = 1024 * 1024  # collected unparsed while the clock runs
 BAD_LENGTH = "bad content-length"
 BAD_CODING = "unknown transfer-encoding"
 LONG_HEAD = "long head"
@@ -25,7 +22,12 @@ _BEGINNING = b"HTTP/1."
 _STATUS = re.compile(rb"HTTP/1\.([01]) (\d{3})[ \r]")
 _WITHOUT_BODY = (204, 304)
 _SWITCHING = 101
-_MOST_DIGITS = 15
+_MAX_DIGITS = 15
+MAX_LINE_BYTES = 4096  # of a chunk's size with its extensions, and of a trailer
+MAX_TRAILERS_BYTES = 64 * 1024
+LONG_BODY = "long body"
+BAD_CHUNK = "bad chunk"
+_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(;[^\r\n]*)?\r\n")
 
 
 class Head(NamedTuple):
@@ -62,10 +64,10 @@ class Answer:
         """Add a piece; return whether reading is done: the answer is complete, or invalid."""
         self.received_bytes += len(piece)
         self._unread += piece
-        if self.to_close and len(self._unread) < GATHERED_BYTES:
+        if self.to_close and len(self._unread) < UNPARSED_BYTES:
             return False
         self._read()
-        return self.breach is not None or (not self.to_close and self.is_whole)
+        return self.violation is not None or (not self.to_close and self.is_whole)
 
     @property
     def is_whole(self) -> bool:
@@ -88,7 +90,7 @@ class Answer:
         return bytes(self._body.content.kept) if self._body else b""
 
     @property
-    def breach(self) -> str | None:
+    def violation(self) -> str | None:
         """Return the violation of HTTP or of a limit so far, if any."""
         if self.head is None or self._body is None:
             return self._breach_of_head()
@@ -102,25 +104,25 @@ class Answer:
         """
         self._read()
         if self.head is None:
-            return self.breach or _fault_without_head(self.received_bytes)
+            return self.violation or _missing_head_fault(self.received_bytes)
         status = self.head.status
         if status != proved.status if proved else not 200 <= status < 300:
             return f"status {status}"
-        fault = self.breach or self._fault_of_body()
-        return fault or (proved.unlike(self.head.kind, self.body_bytes) if proved else None)
+        fault = self.violation or self._fault_of_body()
+        return fault or (proved.mismatch(self.head.kind, self.body_bytes) if proved else None)
 
     def has_other_keys(self, proved: AnswerShape) -> bool:
         """Return whether the answer is JSON with other keys than the proved one."""
         if self.head is None or proved.keys is None or self.body_bytes > self.kept_bytes:
             return False
-        return json_keys(self.head.kind, self.field("content-encoding"), self.body) != proved.keys
+        return json_keys(self.head.kind, self.header("content-encoding"), self.body) != proved.keys
 
-    def field(self, name: str) -> str:
+    def header(self, name: str) -> str:
         """Return the value of a header in lower case; "" if there is none."""
-        return b", ".join(_values(self.raw_head.lower(), name.encode())).decode("latin-1")
+        return b", ".join(_header_values(self.raw_head.lower(), name.encode())).decode("latin-1")
 
     def _read(self) -> None:
-        while self.head is None and self.breach is None:
+        while self.head is None and self.violation is None:
             if not self._read_head():
                 return
         if self._body and self._unread:
@@ -133,66 +135,196 @@ class Answer:
         if end < 0:
             return False
         self.raw_head = bytes(self._unread[: end + len(_LINE_END)])
-        head = _head(self.raw_head)
+        head = _parse_head(self.raw_head)
         del self._unread[: end + len(_HEAD_END)]
         if 100 <= head.status < 200 and head.status != _SWITCHING:
             self._interim += 1
             return True
-        self.head, self._body = head, _body(head, Content(self.kept_bytes))
+        self.head, self._body = head, _make_body(head, Content(self.kept_bytes))
         return True
 
     def _breach_of_head(self) -> str | None:
-        if self._interim > MOST_INTERIM:
+        if self._interim > MAX_INTERIM:
             return MANY_INTERIM
         beginning = bytes(self._unread[: len(_BEGINNING)])
         end = self._unread.find(_HEAD_END)
         if not _BEGINNING.startswith(beginning) or (end >= 0 and not _STATUS.match(self._unread)):
             return NOT_HTTP
-        return LONG_HEAD if (end if end >= 0 else len(self._unread)) > MOST_HEAD_BYTES else None
+        return LONG_HEAD if (end if end >= 0 else len(self._unread)) > MAX_HEAD_BYTES else None
 
     def _fault_of_body(self) -> str | None:
-        if isinstance(self._body, ToClose | Chunked) and not self.body_bytes:
-            return "empty body" if self.is_whole or isinstance(self._body, ToClose) else "short body"
-        return None if self.is_whole or isinstance(self._body, ToClose) else "short body"
+        if isinstance(self._body, UntilCloseBody | ChunkedBody) and not self.body_bytes:
+            return "empty body" if self.is_whole or isinstance(self._body, UntilCloseBody) else "short body"
+        return None if self.is_whole or isinstance(self._body, UntilCloseBody) else "short body"
 
 
-def _fault_without_head(received_bytes: int) -> str:
+def _missing_head_fault(received_bytes: int) -> str:
     return "short head" if received_bytes else "no answer"
 
 
-def _head(text: bytes) -> Head:
+def _parse_head(text: bytes) -> Head:
     """Parse a head with a valid status line."""
     status_line = _STATUS.match(text)
     assert status_line
     status, fields = int(status_line[2]), text.lower()
-    coding = b",".join(_values(fields, b"transfer-encoding"))
-    body_bytes, fault = (0, None) if status in _WITHOUT_BODY else _length(_values(fields, b"content-length"))
+    coding = b",".join(_header_values(fields, b"transfer-encoding"))
+    body_bytes, fault = (
+        (0, None) if status in _WITHOUT_BODY else _parse_length(_header_values(fields, b"content-length"))
+    )
     if coding not in (b"", b"chunked", b"identity"):
         fault = BAD_CODING
-    connection = b",".join(_values(fields, b"connection")) or (b"close" if status_line[1] == b"0" else b"")
+    connection = b",".join(_header_values(fields, b"connection")) or (b"close" if status_line[1] == b"0" else b"")
     chunked = coding == b"chunked" and status not in _WITHOUT_BODY
     closes = connection == b"close" or (body_bytes is None and not chunked)
-    kind = media_type(b"".join(_values(fields, b"content-type")[:1]).decode("latin-1"))
+    kind = media_type(b"".join(_header_values(fields, b"content-type")[:1]).decode("latin-1"))
     return Head(status, kind, chunked, body_bytes, closes, None if chunked else fault)
 
 
-def _values(fields: bytes, name: bytes) -> list[bytes]:
+def _header_values(fields: bytes, name: bytes) -> list[bytes]:
     """Return all values of the header `name` in lower-case `fields`."""
     return [rest.partition(_LINE_END)[0].strip() for rest in fields.split(_LINE_END + name + b":")[1:]]
 
 
-def _length(values: list[bytes]) -> tuple[int | None, str | None]:
+def _parse_length(values: list[bytes]) -> tuple[int | None, str | None]:
     """Return the announced size, if any, and what is wrong with it."""
     if not values:
         return None, None
     different = {value.strip() for value in b",".join(values).split(b",")}
     if len(different) > 1 or not (digits := different.pop()).isdigit():
         return None, BAD_LENGTH
-    size_bytes = int(digits) if len(digits.lstrip(b"0")) <= _MOST_DIGITS else MOST_BODY_BYTES + 1
-    return size_bytes, LONG if size_bytes > MOST_BODY_BYTES else None
+    size_bytes = int(digits) if len(digits.lstrip(b"0")) <= _MAX_DIGITS else MAX_BODY_BYTES + 1
+    return size_bytes, LONG_BODY if size_bytes > MAX_BODY_BYTES else None
 
 
-def _body(head: Head, content: Content) -> Body:
+@dataclass(slots=True)
+class Content:
+    """The content of a body: its size, and its first bytes, up to `most_kept_bytes`."""
+
+    most_kept_bytes: int
+    size_bytes: int = 0
+    kept: bytearray = field(default_factory=bytearray)
+
+    def take(self, data: bytearray, start: int, end: int) -> None:
+        """Add `data[start:end]`."""
+        self.size_bytes += end - start
+        room_bytes = self.most_kept_bytes - len(self.kept)
+        if room_bytes > 0:
+            self.kept += data[start : min(end, start + room_bytes)]
+
+
+class Body(Protocol):
+    """A body that is parsed piece by piece. `fault` is a violation of HTTP or of a limit."""
+
+    content: Content
+    fault: str | None
+    excess_bytes: int  # that came after its end
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether the body is complete according to its length or its last chunk."""
+        ...
+
+    def add(self, data: bytearray) -> None:
+        """Add the next bytes."""
+        ...
+
+
+def _make_body(head: Head, content: Content) -> Body:
     if head.chunked:
-        return Chunked(content)
-    return ToClose(content) if head.body_bytes is None else Sized(content, head.body_bytes)
+        return ChunkedBody(content)
+    return UntilCloseBody(content) if head.body_bytes is None else SizedBody(content, head.body_bytes)
+
+
+@dataclass(slots=True)
+class SizedBody:
+    """A body with a size announced in the head."""
+
+    content: Content
+    announced_bytes: int
+    fault: str | None = None
+    excess_bytes: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether all announced bytes have come."""
+        return self.content.size_bytes == self.announced_bytes
+
+    def add(self, data: bytearray) -> None:
+        """Add the next bytes."""
+        own_bytes = min(len(data), self.announced_bytes - self.content.size_bytes)
+        self.content.take(data, 0, own_bytes)
+        self.excess_bytes += len(data) - own_bytes
+
+
+@dataclass(slots=True)
+class UntilCloseBody:
+    """A body of any size that ends with its connection."""
+
+    content: Content
+    fault: str | None = None
+    excess_bytes: int = 0
+    is_whole: bool = False
+
+    def add(self, data: bytearray) -> None:
+        """Add the next bytes."""
+        self.content.take(data, 0, len(data))
+        if self.content.size_bytes > MAX_BODY_BYTES:
+            self.fault = LONG_BODY
+
+
+@dataclass(slots=True)
+class ChunkedBody:
+    """A chunked body: each chunk after its size, the last of size 0, perhaps with trailers."""
+
+    content: Content
+    fault: str | None = None
+    excess_bytes: int = 0
+    is_whole: bool = False
+    _expects: Literal["size", "line end", "trailer"] = "size"
+    _left_bytes: int = 0
+    _line: bytearray = field(default_factory=bytearray)
+    _trailers_bytes: int = 0
+
+    def add(self, data: bytearray) -> None:
+        """Add the next bytes."""
+        place = 0
+        while place < len(data) and not (self.is_whole or self.fault):
+            place = self._add_content(data, place) if self._left_bytes else self._add_to_line(data, place)
+        self.excess_bytes += len(data) - place
+
+    def _add_content(self, data: bytearray, place: int) -> int:
+        end = min(len(data), place + self._left_bytes)
+        self.content.take(data, place, end)
+        self._left_bytes -= end - place
+        return end
+
+    def _add_to_line(self, data: bytearray, place: int) -> int:
+        end = data.find(b"\n", place) + 1 or len(data)
+        self._line += data[place:end]
+        if len(self._line) > MAX_LINE_BYTES:
+            self.fault = BAD_CHUNK
+        elif self._line.endswith(b"\n"):
+            self._read_line(bytes(self._line))
+            self._line.clear()
+        return end
+
+    def _read_line(self, line: bytes) -> None:
+        if self._expects == "size":
+            self._read_size(line)
+        elif self._expects == "line end":
+            self._expects = "size"
+            self.fault = None if line == b"\r\n" else BAD_CHUNK
+        else:
+            self._trailers_bytes += len(line)
+            self.is_whole = line == b"\r\n"
+            self.fault = BAD_CHUNK if self._trailers_bytes > MAX_TRAILERS_BYTES else None
+
+    def _read_size(self, line: bytes) -> None:
+        size = _SIZE.fullmatch(line)
+        if size is None:
+            self.fault = BAD_CHUNK
+            return
+        self._left_bytes = int(size[1], 16)
+        self._expects = "line end" if self._left_bytes else "trailer"
+        if self.content.size_bytes + self._left_bytes > MAX_BODY_BYTES:
+            self.fault = LONG_BODY

@@ -1,20 +1,28 @@
-"""Send bursts of requests one after the other, over one connection at a time, and time each of them."""
+"""Our client: one request at a time over one connection, timed from the first byte sent to the last received."""
 
 import gc
+import os
+import socket
 import ssl
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import perf_counter_ns
+from typing import NamedTuple
 
 from harness.errors import LoadError
 from harness.load.answer import Answer
-from harness.load.exchange import Endpoint, Exchange, KeptConnection, on_own_connection
-from harness.load.faults import TIMEOUT, kind_of
 from harness.model import Target
-from harness.model.answers import OTHER_KEYS, AnswerShape
+from harness.model.http import OTHER_KEYS, AnswerShape
+
+PIECE_BYTES = 65536
+SLOW_SHARE = 0.1  # of the timeout; later, the remaining time is set before each wait
+CLOSED_BY_SERVER = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)
+TIMEOUT = "timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +46,45 @@ class Burst:
 
 
 @contextmanager
-def client(target: Target) -> Iterator[Callable[[int, int], Burst]]:
+def open_client(target: Target) -> Iterator[Callable[[int, int], Burst]]:
     """Yield `burst(settle, timed)`, which sends so many untimed and then timed requests to `target`.
 
     A timeout ends the burst, because the next requests would wait as long.
     """
-    with exchanging(target) as exchange:
-        yield partial(_burst, exchange, target.proved)
+    with open_exchange(target) as exchange:
+        yield partial(_send_burst, exchange, target.expected_answer)
+
+
+class Exchange(NamedTuple):
+    """The result of one request. `comparable` is False if a kept connection had to be opened for it.
+
+    `connected`: whether it opened a connection, or tried to. `answer` is what was received, if anything.
+    """
+
+    start_ns: int
+    end_ns: int
+    fault: str | None
+    comparable: bool = True
+    connected: bool = True
+    answer: Answer | None = None
 
 
 @contextmanager
-def exchanging(target: Target) -> Iterator[Callable[[], Exchange]]:
+def open_exchange(target: Target) -> Iterator[Callable[[], Exchange]]:
     """Yield a function that sends one request to `target` and returns the exchange.
 
     The time includes connecting (and the TLS handshake) unless the target keeps its connection.
     """
-    endpoint, request = endpoint_of(target), request_of(target)
+    endpoint, request = endpoint_of(target), request_bytes(target)
     if not target.keepalive:
-        yield partial(on_own_connection, endpoint, request)
+        yield partial(exchange_once, endpoint, request)
         return
     with closing(KeptConnection(endpoint, request)) as connection:
         yield connection.exchange
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
+def gc_disabled() -> Iterator[None]:
     """Disable the garbage collector in the body. Entering costs a full collection: enter once for many bursts."""
     enabled = gc.isenabled()
     gc.collect()
@@ -74,14 +96,59 @@ def quietly() -> Iterator[None]:
             gc.enable()
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The other end of a connection: `address` is an IP address and a port, or the path of a Unix socket.
+
+    `timeout_s` limits a whole exchange. With `tls`, the certificate must be for `name`. `proved` is the shape of a
+    right answer.
+    """
+
+    address: tuple[str, int] | str
+    timeout_s: float
+    tls: ssl.SSLContext | None
+    name: str = ""
+    proved: AnswerShape | None = None
+
+    @property
+    def timeout_ns(self) -> int:
+        """Return the timeout in nanoseconds."""
+        return int(self.timeout_s * 1e9)
+
+    def open_socket(self) -> socket.socket:
+        """Return a socket whose connect() includes the TLS handshake, if any."""
+        sock = self._socket()
+        if self.tls:
+            sock.settimeout(self.timeout_s)  # after a kernel timeout, ssl would try again for ever
+            return self.tls.wrap_socket(sock, server_hostname=self.name)
+        set_wait_limit(sock, self.timeout_s)
+        return sock
+
+    def open_nonblocking_socket(self) -> socket.socket:
+        """Return a non-blocking socket; the caller makes the TLS handshake, if any."""
+        sock = self._socket()
+        sock.setblocking(False)
+        if self.tls is None:
+            return sock
+        return self.tls.wrap_socket(sock, server_hostname=self.name, do_handshake_on_connect=False)
+
+    def _socket(self) -> socket.socket:
+        if isinstance(self.address, str):
+            return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+
 def endpoint_of(target: Target) -> Endpoint:
     """Return the endpoint of `target`. Raises LoadError if the CA bundle cannot be read."""
     address = str(target.socket) if target.socket else (target.address or target.host, target.port)
-    tls = _tls(target.authority) if target.encrypted else None
-    return Endpoint(address, target.timeout_s, tls, target.host, target.proved)
+    tls = _tls_context(target.ca_file) if target.is_encrypted else None
+    return Endpoint(address, target.timeout_s, tls, target.host, target.expected_answer)
 
 
-def _tls(authority: Path | None) -> ssl.SSLContext:
+def _tls_context(authority: Path | None) -> ssl.SSLContext:
     """Return a context that trusts `authority`, or the system's CAs if it is None."""
     try:
         return ssl.create_default_context(cafile=authority)
@@ -92,23 +159,23 @@ def _tls(authority: Path | None) -> ssl.SSLContext:
         ) from error
 
 
-def request_of(target: Target) -> bytes:
+def request_bytes(target: Target) -> bytes:
     """Return the bytes of a request for the target's path."""
     request, connection = target.request, "keep-alive" if target.keepalive else "close"
-    given = {name.lower() for name, _ in request.fields}
+    given = {name.lower() for name, _ in request.all_headers}
     defaults = (("User-Agent", "barehop"), ("Accept", "*/*"))
     lines = (
         f"{request.method} {target.path} HTTP/1.1",
-        f"Host: {target.host_field}",
+        f"Host: {target.host_header}",
         *(f"{name}: {value}" for name, value in defaults if name.lower() not in given),
         f"Connection: {connection}",
-        *request.lines,
+        *request.header_lines,
         *([f"Content-Length: {len(request.body)}"] if request.has_length else []),
     )
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii") + request.body
 
 
-def _burst(send: Callable[[], Exchange], proved: AnswerShape | None, settle: int, timed: int) -> Burst:
+def _send_burst(send: Callable[[], Exchange], proved: AnswerShape | None, settle: int, timed: int) -> Burst:
     positions: list[int] = []
     start_ns: list[int] = []
     latency_ns: list[int] = []
@@ -117,7 +184,7 @@ def _burst(send: Callable[[], Exchange], proved: AnswerShape | None, settle: int
     last: Answer | None = None
     for position in range(-settle, timed):
         sent += 1
-        exchange = _attempt(send)
+        exchange = _try_exchange(send)
         connections += exchange.connected
         if exchange.fault:
             failures[exchange.fault] += 1
@@ -129,17 +196,128 @@ def _burst(send: Callable[[], Exchange], proved: AnswerShape | None, settle: int
             latency_ns.append(exchange.end_ns - exchange.start_ns)
         if exchange.fault == TIMEOUT:
             break
-    failures.update(faults_of_sample(last, proved))
+    failures.update(sample_faults(last, proved))
     return Burst(tuple(positions), tuple(start_ns), tuple(latency_ns), dict(failures), connections, sent)
 
 
-def faults_of_sample(answer: Answer | None, proved: AnswerShape | None) -> list[str]:
+def sample_faults(answer: Answer | None, proved: AnswerShape | None) -> list[str]:
     """Return the faults of the last answer of a burst that are too slow to check for each one."""
     return [OTHER_KEYS] if answer and proved and answer.has_other_keys(proved) else []
 
 
-def _attempt(exchange: Callable[[], Exchange]) -> Exchange:
+def _try_exchange(exchange: Callable[[], Exchange]) -> Exchange:
     try:
         return exchange()
     except OSError as error:
-        return Exchange(0, 0, kind_of(error))
+        return Exchange(0, 0, fault_kind(error))
+
+
+def set_wait_limit(sock: socket.socket, timeout_s: float) -> None:
+    """Limit each further wait on the blocking socket `sock`."""
+    if isinstance(sock, ssl.SSLSocket):
+        sock.settimeout(timeout_s)
+        return
+    # The kernel's timeouts save the poll() that settimeout() makes before each wait. At least 1 us: 0 means no limit.
+    timeval = struct.pack("ll", *divmod(max(int(timeout_s * 1e6), 1), 1_000_000))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+
+
+def exchange_once(endpoint: Endpoint, request: bytes) -> Exchange:
+    """Connect, send, read until the server closes. The time is from before connect() to the last byte."""
+    answer = Answer(to_close=True)
+    with endpoint.open_socket() as sock:
+        start_ns = perf_counter_ns()
+        sock.connect(endpoint.address)
+        sock.sendall(request)
+        end_ns = receive(sock, answer, endpoint, start_ns)
+    return Exchange(start_ns, end_ns, answer.fault(endpoint.proved), answer=answer)
+
+
+class KeptConnection:
+    """A connection for many requests, opened when needed, and again after the server has closed it."""
+
+    def __init__(self, endpoint: Endpoint, request: bytes) -> None:
+        self._endpoint = endpoint
+        self._request = request
+        self._sock: socket.socket | None = None
+
+    def close(self) -> None:
+        """Close the connection, if it is open."""
+        if self._sock:
+            self._sock.close()
+        self._sock = None
+
+    def exchange(self) -> Exchange:
+        """Send a request and read its answer. The time is from before send() to the last byte."""
+        try:
+            kept = self._exchange_on(self._sock) if self._sock else None
+            return kept or self._exchange_on_new()
+        except OSError:
+            self.close()
+            raise
+
+    def _exchange_on(self, sock: socket.socket) -> Exchange | None:
+        """Return the exchange; None if the server closed the connection before the first byte of the answer."""
+        answer = Answer()
+        start_ns = end_ns = perf_counter_ns()
+        try:
+            sock.sendall(self._request)
+            end_ns = receive(sock, answer, self._endpoint, start_ns)
+        except CLOSED_BY_SERVER:
+            if answer.received_bytes:
+                raise
+        if not answer.received_bytes:
+            return None
+        fault = answer.fault(self._endpoint.proved)
+        if fault or answer.closes:
+            self.close()
+        return Exchange(start_ns, end_ns, fault, connected=False, answer=answer)
+
+    def _exchange_on_new(self) -> Exchange:
+        """Exchange over a new connection; the result is not comparable with those of a kept one."""
+        exchange = self._exchange_on(self._open())
+        if exchange is None:
+            return Exchange(0, 0, "no answer", comparable=False)
+        closed = None if self._sock else "connection not kept"
+        return exchange._replace(fault=exchange.fault or closed, comparable=False, connected=True)
+
+    def _open(self) -> socket.socket:
+        self.close()
+        self._sock = self._endpoint.open_socket()
+        self._sock.connect(self._endpoint.address)
+        return self._sock
+
+
+def receive(sock: socket.socket, answer: Answer, endpoint: Endpoint, start_ns: int) -> int:
+    """Read into `answer` until it is complete; return the time of its last byte.
+
+    The timeout limits the whole exchange since `start_ns`. Only slow exchanges spend time on checking it.
+    """
+    end_ns, slow_ns = start_ns, start_ns + int(SLOW_SHARE * endpoint.timeout_ns)
+    is_slow = perf_counter_ns() > slow_ns
+    while True:
+        if is_slow:
+            left_ns = start_ns + endpoint.timeout_ns - perf_counter_ns()
+            if left_ns <= 0:
+                raise TimeoutError
+            set_wait_limit(sock, left_ns / 1e9)
+        piece = sock.recv(PIECE_BYTES)
+        end_ns = perf_counter_ns() if piece else end_ns
+        if not piece or answer.add(piece):
+            break
+        is_slow = end_ns > slow_ns
+    if is_slow:
+        set_wait_limit(sock, endpoint.timeout_s)
+    return end_ns
+
+
+def fault_kind(error: OSError) -> str:
+    """Return the kind of failure, the same for the same cause."""
+    if isinstance(error, TimeoutError | BlockingIOError):
+        return TIMEOUT  # the kernel's timeouts raise BlockingIOError
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
+        return "reset"
+    if isinstance(error, ssl.SSLError):
+        return f"tls {error.reason or error}".lower().replace("_", " ")
+    return os.strerror(error.errno).lower() if error.errno else str(error)

@@ -7,30 +7,29 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
-from harness.load.client import quietly
-from harness.load.crowd.search import Step
-from harness.load.senders import Seen, Send
-from harness.load.sights import sights
-from harness.model import Schedule, Snapshot, Visit
+from harness.load.client import gc_disabled
+from harness.load.drivers import RequestsResult, Send, visit_fields
+from harness.load.loops import SearchStep
+from harness.model import GaugeSnapshot, Schedule, Visit
 
 WARM_UP_REQUESTS = 40
 WARM_UP_PIECE = 5
 WARM_UP_S = 0.5
-AHEAD = 2  # orders drawn ahead / expected rounds
-MOST_AHEAD = 20_000
+DRAW_AHEAD_FACTOR = 2  # orders drawn ahead / expected rounds
+MAX_DRAWN_AHEAD = 20_000
 # After the last answer the servers still close connections; this CPU time belongs to the same visit.
 AFTERMATH_S = 0.0002
 
-Orders = Iterable[Sequence[int]]
+RoundOrders = Iterable[Sequence[int]]
 CpuReader = Callable[[], Mapping[str, int]]
-Counters = tuple[Callable[[], Snapshot], Callable[[], Snapshot]]  # read before a visit, and after it
+Counters = tuple[Callable[[], GaugeSnapshot], Callable[[], GaugeSnapshot]]  # read before a visit, and after it
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """The functions that visit an arm: `send(settle, timed, round)`, and `cpu()`, the CPU time so far by role.
 
-    `approach` is called before a visit, for example to move the client to its CPUs. `counters` are read before and
+    `before_visit` is called before a visit, for example to move the client to its CPUs. `counters` are read before and
     after the visits of every second round, so that a run shows whether reading them slows requests; None: never.
     """
 
@@ -38,7 +37,7 @@ class Visitor:
     send: Send
     cpu: CpuReader
     counters: Counters | None = None
-    approach: Callable[[], None] | None = None
+    before_visit: Callable[[], None] | None = None
     to_nginx: bool = True  # False: the client's connections are the hop
 
 
@@ -51,37 +50,40 @@ def warm_up(visitors: Sequence[Visitor]) -> None:
             sent += WARM_UP_PIECE
 
 
-def round_cost_s(order: Sequence[int], visitors: Sequence[Visitor], schedule: Schedule, patience_s: float) -> float:
+def measure_round_s(order: Sequence[int], visitors: Sequence[Visitor], schedule: Schedule, patience_s: float) -> float:
     """Return the mean seconds of a round, from as many rounds as fit into `patience_s`."""
-    with quietly():
+    with gc_disabled():
         started, rounds = time.monotonic(), 0
         while rounds < 1 or time.monotonic() - started < patience_s:
-            _round(order, visitors, schedule, rounds)
+            _visit_round(order, visitors, schedule, rounds)
             rounds += 1
         return (time.monotonic() - started) / rounds
 
 
-def visits(
-    orders: Orders, visitors: Sequence[Visitor], schedule: Schedule, before_round: Callable[[], None] = lambda: None
+def run_visits(
+    orders: RoundOrders,
+    visitors: Sequence[Visitor],
+    schedule: Schedule,
+    before_round: Callable[[], None] = lambda: None,
 ) -> list[Visit]:
     """Visit the arms, round by round, as long as time allows. Raises OSError if a server process has ended."""
     results: list[Visit] = []
-    with quietly():
-        for number, order in enumerate(rounds_in_time(_drawn_ahead(orders, schedule), schedule)):
+    with gc_disabled():
+        for number, order in enumerate(rounds_in_time(_draw_ahead(orders, schedule), schedule)):
             before_round()
-            results += _round(order, visitors, schedule, number)
+            results += _visit_round(order, visitors, schedule, number)
     return results
 
 
-def _drawn_ahead(orders: Orders, schedule: Schedule) -> Orders:
+def _draw_ahead(orders: RoundOrders, schedule: Schedule) -> RoundOrders:
     """Return the same orders, drawn ahead so that there is nothing to do between two visits."""
     source = iter(orders)
-    ahead = list(islice(source, min(AHEAD * schedule.rounds, MOST_AHEAD)))
+    ahead = list(islice(source, min(DRAW_AHEAD_FACTOR * schedule.rounds, MAX_DRAWN_AHEAD)))
     return chain(ahead, source)
 
 
 def rounds_in_time(
-    orders: Orders, schedule: Schedule, now: Callable[[], float] = time.monotonic
+    orders: RoundOrders, schedule: Schedule, now: Callable[[], float] = time.monotonic
 ) -> Iterator[Sequence[int]]:
     """Yield all `orders`, or if time is limited those that end in time at the mean duration so far.
 
@@ -96,13 +98,13 @@ def rounds_in_time(
         yield order
 
 
-def _round(order: Sequence[int], visitors: Sequence[Visitor], schedule: Schedule, number: int) -> list[Visit]:
-    return [_visit(visitors[index], schedule, number, place) for place, index in enumerate(order)]
+def _visit_round(order: Sequence[int], visitors: Sequence[Visitor], schedule: Schedule, number: int) -> list[Visit]:
+    return [_visit_arm(visitors[index], schedule, number, place) for place, index in enumerate(order)]
 
 
-def _visit(visitor: Visitor, schedule: Schedule, round_: int, place: int) -> Visit:
-    if visitor.approach:
-        visitor.approach()
+def _visit_arm(visitor: Visitor, schedule: Schedule, round_: int, place: int) -> Visit:
+    if visitor.before_visit:
+        visitor.before_visit()
     counters = visitor.counters if is_counted(round_) else None
     counters_before = counters[0]() if counters else ()
     before = visitor.cpu()
@@ -118,14 +120,14 @@ def _visit(visitor: Visitor, schedule: Schedule, round_: int, place: int) -> Vis
         cpu_ns={role: after[role] - before[role] for role in after},
         snapshots=(counters_before, counters[1]()) if counters else None,
         front_connections=_front_connections(visitor, result),
-        **{"wall_ns": wall_ns, **sights(result, schedule.settle)},
+        **{"wall_ns": wall_ns, **visit_fields(result, schedule.settle)},
     )
 
 
-def _front_connections(visitor: Visitor, result: Seen) -> int | None:
+def _front_connections(visitor: Visitor, result: RequestsResult) -> int | None:
     if not visitor.to_nginx:
         return 0
-    return result.burst.connections if isinstance(result, Step) else getattr(result, "connections", None)
+    return result.burst.connections if isinstance(result, SearchStep) else getattr(result, "connections", None)
 
 
 def is_counted(round_: int) -> bool:

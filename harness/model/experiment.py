@@ -1,32 +1,32 @@
-"""An experiment: settings, arms, design."""
+"""An experiment, its arms and settings; and the plan made of it."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from harness.model.words import Model
+from harness.model.base import JsonModel
 
 Chain = Literal["full", "proxy-only", "app-direct", "floor"]
-Screen = Literal["", "one-at-a-time", "factorial", "plackett-burman", "resolution-iv"]
-Cpus = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, strict=False)]
+ScreenKind = Literal["", "one-at-a-time", "factorial", "plackett-burman", "resolution-iv"]
+CpuNumbers = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, strict=False)]
 
-PATH = r"^/[A-Za-z0-9._~!*+,=:@%&/?-]*$"  # no character that a URL must escape
-MOST_SECONDS = 7 * 24 * 3600
-MOST_SESSIONS = 10_000
-MOST_IN_A_SESSION = 1_000_000
+PATH_PATTERN = r"^/[A-Za-z0-9._~!*+,=:@%&/?-]*$"  # no character that a URL must escape
+MAX_SECONDS = 7 * 24 * 3600
+MAX_SESSIONS = 10_000
+MAX_PER_SESSION = 1_000_000
 
 
-class CpuLists(Model):
+class RoleCpuNumbers(JsonModel):
     """A manual placement: the CPUs of each role."""
 
     model_config = ConfigDict(strict=True)
 
-    client: Cpus
-    nginx: Cpus
-    app: Cpus
+    client: CpuNumbers
+    nginx: CpuNumbers
+    app: CpuNumbers
 
 
-class Settings(Model):
+class Settings(JsonModel):
     """The settings of an arm: the keys of `[arm]`. `list` shows the descriptions."""
 
     model_config = ConfigDict(strict=True)
@@ -56,7 +56,7 @@ class Settings(Model):
     proxy_buffer_kb: int = Field(
         4, ge=4, le=1024, description="nginx's proxy buffer; it must hold all headers of an answer"
     )
-    path: str = Field("/", pattern=PATH, description="path of the requests")
+    path: str = Field("/", pattern=PATH_PATTERN, description="path of the requests")
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = Field(
         "GET", description="method of the requests"
     )
@@ -74,7 +74,7 @@ class Settings(Model):
     )
     timeout_s: float = Field(10.0, gt=0, le=3600, strict=False, description="time limit of a request")
     client_keepalive: bool = Field(False, description="the client keeps its connection to nginx")
-    placement: Literal["auto", "split", "shared", "same-cpu", "none"] | CpuLists = Field(
+    placement: Literal["auto", "split", "shared", "same-cpu", "none"] | RoleCpuNumbers = Field(
         "auto", description="CPUs of each role: auto, split, shared, same-cpu, none, or a CPU list per role"
     )
     network: str = Field("host", description="rung of the ladder: the network path of the hop")
@@ -109,12 +109,12 @@ class Settings(Model):
     tool_seconds: float = Field(0, ge=0, strict=False, description="run length in seconds, instead of tool_requests")
 
     @property
-    def one_by_one(self) -> bool:
+    def is_sequential(self) -> bool:
         """Whether our client sends each request after the answer to the one before."""
         return self.tool == "client" and self.connections == 1 and not self.rate and not self.p99_limit_ms
 
 
-class Arm(Model):
+class Arm(JsonModel):
     """An arm: a name and its settings; a control also names its arm."""
 
     name: str
@@ -122,7 +122,7 @@ class Arm(Model):
     control_of: str | None = None
 
 
-class Design(Model):
+class Design(JsonModel):
     """The design of an experiment: the keys of `[design]`."""
 
     model_config = ConfigDict(strict=True)
@@ -131,19 +131,19 @@ class Design(Model):
     pairs: tuple[Annotated[tuple[str, ...], Field(strict=False)], ...] = Field((), strict=False)
     control: bool = True
     precision_percent: float = Field(0.5, gt=0, strict=False)
-    budget_s: float = Field(60, gt=0, le=MOST_SECONDS, strict=False)
+    budget_s: float = Field(60, gt=0, le=MAX_SECONDS, strict=False)
     equivalence_percent: float = Field(1.0, gt=0, lt=100, strict=False)
-    screen: Screen = ""
+    screen: ScreenKind = ""
     expect_null: tuple[str, ...] = Field((), strict=False)
     seed: int = 1
     processes: Literal["shared", "separate"] = "shared"
-    sessions: int | None = Field(None, ge=2, le=MOST_SESSIONS)
-    rounds: int | None = Field(None, ge=1, le=MOST_IN_A_SESSION)
-    burst: int | None = Field(None, ge=1, le=MOST_IN_A_SESSION)
-    settle: int | None = Field(None, ge=0, le=MOST_IN_A_SESSION)
+    sessions: int | None = Field(None, ge=2, le=MAX_SESSIONS)
+    rounds: int | None = Field(None, ge=1, le=MAX_PER_SESSION)
+    burst: int | None = Field(None, ge=1, le=MAX_PER_SESSION)
+    settle: int | None = Field(None, ge=0, le=MAX_PER_SESSION)
 
 
-class Experiment(Model):
+class Experiment(JsonModel):
     """An experiment. `arms` includes the control; `pairs` are (arm, against), the control's pair first.
 
     `levels`, of a screen, has the level of each factor in each arm, as in the names; in the first arm all are at their
@@ -163,3 +163,95 @@ class Experiment(Model):
     def arm(self, name: str) -> Arm:
         """Return the arm of that name."""
         return next(arm for arm in self.arms if arm.name == name)
+
+
+class Schedule(JsonModel):
+    """The lengths of a run, from the file or from the pilot.
+
+    `looks` are the numbers of sessions after which the run may stop, the last of them `sessions`. With `visiting_s`, a
+    session makes as many rounds as fit into that time, and `rounds` is the expected number. It makes at least
+    `fewest_rounds`. The first `counted_sessions` sessions have a pass under perf. `limit_s` is the time after its start
+    at which the command ends at the latest; None: no limit.
+    """
+
+    sessions: int
+    rounds: int
+    burst: int
+    settle: int
+    reason: str
+    looks: tuple[int, ...] = ()
+    visiting_s: float | None = None
+    fewest_rounds: int = 2
+    counted_sessions: int = 4
+    limit_s: float | None = None
+
+
+class CarryOverPoint(JsonModel):
+    """How much longer a request at `position` after a switch of arms takes than a settled one; 95 % interval."""
+
+    position: int
+    percent: float
+    percent_low: float
+    percent_high: float
+
+
+class AllanPoint(JsonModel):
+    """The Allan deviation of bursts of this length, and the half width of the interval in the planned time."""
+
+    burst: int
+    deviation_percent: float
+    half_width_percent: float
+
+
+class Pilot(JsonModel):
+    """The result of the pilot sessions, and the lengths that follow from it.
+
+    `gain` is how many times wider the interval would be, in the same time, with one arm after the other. `answers`, by
+    arm, are the first answers of the run, like the proofs of a record.
+    """
+
+    requests: int
+    carry_over: tuple[CarryOverPoint, ...]
+    allan: tuple[AllanPoint, ...]
+    settle: int
+    burst: int
+    session_sd_percent: float
+    round_sd_percent: float
+    session_s: float
+    round_s: float
+    half_width_percent: float
+    gain: float
+    counting_s: float = 0.0  # of the perf pass of a session
+    slowness: float = 1.0  # factor by which other users of the CPUs slow everything down
+    answers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+class Plan(JsonModel):
+    """`plan.json`: all that is needed to run, resume and analyse.
+
+    `orders[session][round]` are indices into `experiment.arms`; a long plan has none, they follow from the seed.
+    `out_of_time_after`: the number of sessions of a run that its time limit ended. `overrides` are the --set options,
+    already applied to `experiment`. `capacities_per_s`, by arm, are the capacities that rates in percent refer to;
+    `experiment` has these rates in requests per second. `allow_global`: whether knobs may change values of the whole
+    machine. `run_id` is in every record of the run; runs of earlier versions have none.
+    """
+
+    format: Literal[1] = 1
+    run_id: str = ""
+    overrides: tuple[str, ...] = ()
+    experiment: Experiment
+    schedule: Schedule
+    orders: tuple[tuple[tuple[int, ...], ...], ...]
+    pilot: Pilot | None = None
+    capacities_per_s: dict[str, float] = Field(default_factory=dict)
+    allow_global: bool = False
+    out_of_time_after: int | None = None
+
+    @property
+    def actual_schedule(self) -> Schedule:
+        """Schedule with the sessions that the time limit allowed; the limit is no look at the data."""
+        last = self.out_of_time_after
+        if last is None:
+            return self.schedule
+        looks = tuple(look for look in self.schedule.looks if look < last)
+        return self.schedule.model_copy(update={"sessions": last, "looks": (*looks, last)})

@@ -4,16 +4,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-Texts = dict[str, str | None]
+TextTable = dict[str, str | None]
 
 
-class Shape(BaseModel):
+class FactTable(BaseModel):
     """A table that may have other keys."""
 
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
 
-class Cpus(Shape):
+class CpuFacts(FactTable):
     """Facts about CPUs."""
 
     models: list[dict[str, Any]] | None = None
@@ -22,34 +22,34 @@ class Cpus(Shape):
     mitigations: dict[str, str] | None = None
 
 
-class Memory(Shape):
+class MemoryFacts(FactTable):
     """Facts about memory."""
 
     total_bytes: int | None = None
-    transparent_hugepages: Texts | None = None
+    transparent_hugepages: TextTable | None = None
 
 
-class Mount(Shape):
+class MountFacts(FactTable):
     """A mount."""
 
     kind: str
     options: list[str]
 
 
-class Cgroup(Shape):
+class CgroupFacts(FactTable):
     """Limits of the control group."""
 
     cpu_limit: float | None = None
     memory_limit_bytes: int | None = None
 
 
-class Network(Shape):
+class NetworkFacts(FactTable):
     """Facts about the network."""
 
     loaded: list[str] | None = None
 
 
-class Python(Shape):
+class PythonFacts(FactTable):
     """Facts about Python and its packages."""
 
     version: str | None = None
@@ -57,32 +57,32 @@ class Python(Shape):
     distributions: dict[str, str] = {}
 
 
-class Host(Shape):
+class HostFacts(FactTable):
     """The facts of host.json."""
 
-    kernel: Texts = {}
+    kernel: TextTable = {}
     system: str | None = None
-    cpus: Cpus = Cpus()
+    cpus: CpuFacts = CpuFacts()
     virtual: dict[str, Any] = {}
-    clock: Texts = {}
-    memory: Memory = Memory()
-    sysctls: Texts = {}
-    mounts: dict[str, Mount] = {}
-    cgroup: Cgroup = Cgroup()
-    network: Network = Network()
-    python: Python = Python()
+    clock: TextTable = {}
+    memory: MemoryFacts = MemoryFacts()
+    sysctls: TextTable = {}
+    mounts: dict[str, MountFacts] = {}
+    cgroup: CgroupFacts = CgroupFacts()
+    network: NetworkFacts = NetworkFacts()
+    python: PythonFacts = PythonFacts()
     programs: dict[str, str] = {}
     pyperf: dict[str, str | int | float] = {}
 
 
-class Proof(Shape):
+class ProofFacts(FactTable):
     """The proof of an arm in a record."""
 
     cpus: dict[str, list[int]] = {}
     hop: dict[str, Any] = {}
 
 
-class Alarms(Shape):
+class AlarmFacts(FactTable):
     """False alarms of a calibration."""
 
     runs: int
@@ -91,7 +91,7 @@ class Alarms(Shape):
     percent_high: float
 
 
-class Spike(Shape):
+class SpikeFacts(FactTable):
     """Detection of a known spike."""
 
     us: int
@@ -100,11 +100,11 @@ class Spike(Shape):
     estimate_us: float
 
 
-class CalibrationShape(Shape):
+class CalibrationFacts(FactTable):
     """The facts of calibration.json."""
 
-    aa: Alarms
-    spikes: list[Spike]
+    aa: AlarmFacts
+    spikes: list[SpikeFacts]
     floor_percent: float
     floor_us: float
     sessions_per_run: int

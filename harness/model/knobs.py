@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 # network: a network namespace; device: its loopback interface; process: the servers' own; global: this machine.
-Scope = Literal["network", "device", "process", "global", "boot"]
-Touches = Literal["tcp", "both"]
+KnobScope = Literal["network", "device", "process", "global", "boot"]
+AffectedTraffic = Literal["tcp", "both"]
 KnobValue = int | str
-Form = Literal["words", "choice", "mask", "cpus"]  # of a value in a file: "a b", "a [b] c", "0000,000f", "0-3"
+ValueForm = Literal["words", "choice", "mask", "cpus"]  # of a value in a file: "a b", "a [b] c", "0000,000f", "0-3"
 
-OF_UNIX_SOCKETS = ("net.core.somaxconn", "net.core.wmem", "net.core.rmem", "net.unix.")
+UNIX_SOCKET_SYSCTLS = ("net.core.somaxconn", "net.core.wmem", "net.core.rmem", "net.unix.")
 CPU_RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
-LAST_CPU = 8191  # the last CPU that a kernel can support
-OF_A_NETWORK: tuple[Scope, ...] = ("network", "device")
+MAX_CPU = 8191  # the last CPU that a kernel can support
+NETWORK_SCOPES: tuple[KnobScope, ...] = ("network", "device")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ class FileText:
 
     path: str
     text: str
-    form: Form = "words"
+    form: ValueForm = "words"
     choices: str = ""
     refusable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class FirstOf:
+class FirstExistingFile:
     """The first of these files that exists: drivers differ in names."""
 
     files: tuple[FileText, ...]
@@ -56,14 +56,14 @@ class LoRoute:
 
 
 @dataclass(frozen=True, slots=True)
-class Tracking:
+class ConntrackSwitch:
     """Whether a packet filter matches connection states, so that the kernel tracks connections."""
 
     on: bool
 
 
 @dataclass(frozen=True, slots=True)
-class OfServers:
+class ServerAttribute:
     """An attribute that every server process starts with."""
 
     name: Literal["nice", "scheduling", "timer_slack_ns"]
@@ -71,37 +71,37 @@ class OfServers:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOpen:
+class HeldOpenFile:
     """A file that keeps `number` while it is open (Documentation/power/pm_qos_interface.rst)."""
 
     path: str
     number: int
 
 
-Change = FileText | FirstOf | LoAttribute | LoRoute | Tracking | OfServers | HeldOpen
+KernelChange = FileText | FirstExistingFile | LoAttribute | LoRoute | ConntrackSwitch | ServerAttribute | HeldOpenFile
 
 
 @dataclass(frozen=True, slots=True)
 class Knob:
     """A kernel setting. `problem` returns why a value is invalid, or None; `changes` returns the changes of a value.
 
-    `touches` is the traffic that it can affect: "tcp" is every TCP connection, including the client's. `by_boot` is the
-    parameter of the kernel's command line, for a knob that cannot be changed at run time.
+    `touches` is the traffic that it can affect: "tcp" is every TCP connection, including the client's. `boot_parameter`
+    is the parameter of the kernel's command line, for a knob that cannot be changed at run time.
     """
 
     help: str
-    scope: Scope
-    touches: Touches
+    scope: KnobScope
+    touches: AffectedTraffic
     problem: Callable[[KnobValue], str | None]
-    changes: Callable[[KnobValue], tuple[Change, ...]]
-    by_boot: str = ""
+    changes: Callable[[KnobValue], tuple[KernelChange, ...]]
+    boot_parameter: str = ""
 
 
-def cpus_of(text: str) -> tuple[int, ...]:
+def parse_cpu_list(text: str) -> tuple[int, ...]:
     """Return the CPUs of a kernel list: "0-2,8" is (0, 1, 2, 8). Raise ValueError."""
     bounds = [CPU_RANGE.fullmatch(part) for part in text.split(",")]
     ranges = [range(int(match[1]), int(match[2] or match[1]) + 1) for match in bounds if match]
-    if len(ranges) < len(bounds) or not all(ranges) or any(numbers[-1] > LAST_CPU for numbers in ranges):
+    if len(ranges) < len(bounds) or not all(ranges) or any(numbers[-1] > MAX_CPU for numbers in ranges):
         raise ValueError(text)
     return tuple(sorted({number for numbers in ranges for number in numbers}))
 
@@ -111,15 +111,15 @@ def boot_cpus_problem(value: KnobValue) -> str | None:
     parts = str(value).split(",")
     numbers = ",".join(part for part in parts if not re.fullmatch("[a-z_]+", part))
     try:
-        is_valid = not numbers or bool(cpus_of(re.sub(r":[0-9]+/[0-9]+", "", numbers)))
+        is_valid = not numbers or bool(parse_cpu_list(re.sub(r":[0-9]+/[0-9]+", "", numbers)))
     except ValueError:
         is_valid = False
-    return None if is_valid and value != "" else f'must be a list of CPUs like "2,3" or "2-7", up to {LAST_CPU}.'
+    return None if is_valid and value != "" else f'must be a list of CPUs like "2,3" or "2-7", up to {MAX_CPU}.'
 
 
-def sysctl_touches(name: str) -> Touches:
+def sysctl_traffic(name: str) -> AffectedTraffic:
     """Return the traffic that a sysctl can affect, by its name."""
-    return "tcp" if name.startswith("net.") and not name.startswith(OF_UNIX_SOCKETS) else "both"
+    return "tcp" if name.startswith("net.") and not name.startswith(UNIX_SOCKET_SYSCTLS) else "both"
 
 
 Check = Callable[[KnobValue], str | None]  # returns why a value is invalid, or None
@@ -152,7 +152,7 @@ def cpu_list(*words: str) -> Check:
 
     def check(value: KnobValue) -> str | None:
         try:
-            is_valid = value in words or bool(cpus_of(str(value)))
+            is_valid = value in words or bool(parse_cpu_list(str(value)))
         except ValueError:
             is_valid = False
         return None if is_valid else " or ".join(['must be a list of CPUs like "0-1"', *map(json.dumps, words)]) + "."

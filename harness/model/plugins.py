@@ -1,16 +1,23 @@
-"""The types of plug-ins (transports, load tools), and what they are called with."""
+"""Plug-ins for transports and load tools: what each brings along."""
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
+from typing import Self
 
-from harness.model.answers import AnswerShape, json_keys, media_type
+from harness.model.base import AddressKind
 from harness.model.experiment import Settings
-from harness.model.outcome import Outcome
-from harness.model.request import PLAIN, Request
-from harness.model.words import Home
+from harness.model.http import PLAIN_REQUEST, AnswerShape, Request, json_keys, media_type
 
-USUAL_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
+MAX_TOOL_FILE_BYTES = 512 * 1024 * 1024  # of an output file of a tool
+TOOL_PERCENTILES = (*map(float, range(100)), 99.9, 100.0)  # that are computed from single times
+US_PER_UNIT = {"ns": 1e-3, "us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6, "m": 60e6, "h": 3600e6}
+TIME_PATTERN = r"-?[\d.]+(?:ns|us|µs|ms|s|m|h)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +28,9 @@ class Transport:
     reports as $upstream_addr.
     """
 
-    home: Home
-    bind: Callable[[str], str]
-    server: Callable[[str], str]
+    address_kind: AddressKind
+    gunicorn_bind: Callable[[str], str]
+    nginx_server: Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,43 +40,43 @@ class Target:
     host: str
     port: int
     path: str
-    authority: Path | None = None  # the certificate to trust, with TLS
+    ca_file: Path | None = None  # the certificate to trust, with TLS
     keepalive: bool = False
     socket: Path | None = None  # a Unix socket; then host and port do not matter
     timeout_s: float = 10.0
     tls: bool = False  # without an authority, the system's trust store is used
     address: str = ""  # of `host` after name resolution; "": `host` is an address
-    proved: AnswerShape | None = None  # the required shape of answers; None: any 2xx answer is correct
-    request: Request = PLAIN
+    expected_answer: AnswerShape | None = None  # the required shape of answers; None: any 2xx answer is correct
+    request: Request = PLAIN_REQUEST
 
     @property
-    def encrypted(self) -> bool:
+    def is_encrypted(self) -> bool:
         """Whether the client uses TLS."""
-        return self.tls or self.authority is not None
+        return self.tls or self.ca_file is not None
 
     @property
-    def place(self) -> str:
+    def url_host(self) -> str:
         """Host and port as in a URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        usual = USUAL_PORTS["https" if self.encrypted else "http"]
+        usual = DEFAULT_PORTS["https" if self.is_encrypted else "http"]
         return host if self.socket or self.port == usual else f"{host}:{self.port}"
 
     @property
-    def host_field(self) -> str:
+    def host_header(self) -> str:
         """Host header of its requests."""
-        return self.request.host or self.place
+        return self.request.host or self.url_host
 
     @property
-    def written_host(self) -> tuple[str, ...]:
+    def host_override(self) -> tuple[str, ...]:
         """`Host: NAME` for a tool to send instead of the host of the URL; empty if they are the same."""
-        return (f"Host: {self.request.host}",) if self.request.host not in ("", self.place) else ()
+        return (f"Host: {self.request.host}",) if self.request.host not in ("", self.url_host) else ()
 
     @property
     def url(self) -> str:
         """URL, or `unix:SOCKET:PATH`."""
         if self.socket:
             return f"unix:{self.socket}:{self.path}"
-        return f"{'https' if self.encrypted else 'http'}://{self.place}{self.path}"
+        return f"{'https' if self.is_encrypted else 'http'}://{self.url_host}{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,23 +113,102 @@ def _nothing(_settings: Settings) -> Iterable[str]:
     return ()
 
 
+def resolution_us(*texts: str) -> float:
+    """Return the value of the last digit of the coarsest of `texts`. Raise ValueError."""
+    return max(10.0 ** -len(number.partition(".")[2]) * US_PER_UNIT[unit] for number, unit in map(_parts, texts))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """The result of a run of an outside tool, at its own resolution. `percentiles_us` maps 50.0 to the median.
+
+    `sent` is the number of all requests, if more were sent than are counted. `latency_us` are the times of correctly
+    answered requests, in the tool's order, if it reports single times.
+    """
+
+    requests: int
+    failures: Mapping[str, int]
+    duration_s: float
+    mean_us: float
+    percentiles_us: Mapping[float, float]
+    resolution_us: float
+    sent: int = 0
+    latency_us: tuple[float, ...] = ()
+
+    @classmethod
+    def from_times(
+        cls, latency_us: Sequence[float], failures: Mapping[str, int], duration_s: float, resolution_us: float
+    ) -> Self:
+        """Return the result from single times; a percentile is the least time that so many requests do not exceed."""
+        return cls(
+            requests=len(latency_us),
+            failures={kind: count for kind, count in failures.items() if count},
+            duration_s=duration_s,
+            mean_us=fmean(latency_us) if latency_us else 0.0,
+            percentiles_us=_percentiles_us(sorted(latency_us)),
+            resolution_us=resolution_us,
+            latency_us=tuple(latency_us),
+        )
+
+    @classmethod
+    def from_script_output(cls, tool: str, path: Path, resolution_us: float) -> Self:
+        """Return the result that our script for `tool` wrote to `path` as JSON. Raise ValueError with a sentence."""
+        text = read_tool_file(tool, path)
+        try:
+            content = json.loads(text)
+            return cls.from_times(content["latency_us"], content["failures"], content["duration_s"], resolution_us)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path.name} is not what our script for {tool} writes: {error!r}.") from error
+
+
 @dataclass(frozen=True, slots=True)
 class LoadTool:
     """An outside load tool.
 
     `command(program, target, settings, directory)` is its command line, run in `directory` with standard output to
     stdout.txt there; `outcome(directory)` reads its output, or raises ValueError with a sentence. `version` are the
-    arguments that print its version, if any. `files`, by name, are written to `directory` first. `refuses` yields a
-    sentence for each setting that the tool does not support. `own_amount`: the tool chooses the number of requests
-    itself. `start_s`: the approximate time of a run besides its requests.
+    arguments that print its version, if any. `files`, by name, are written to `directory` first. `setting_problems`
+    yields a sentence for each setting that the tool does not support. `picks_request_count`: the tool chooses the
+    number of requests itself. `start_s`: the approximate time of a run besides its requests.
     """
 
     program: str
     version: tuple[str, ...]
     install: str
     command: Callable[[str, Target, Settings, Path], list[str]]
-    outcome: Callable[[Path], Outcome]
-    own_amount: bool = False
+    read_result: Callable[[Path], ToolResult]
+    picks_request_count: bool = False
     start_s: float = 0.3
     files: Callable[[Target, Settings], Mapping[str, str]] = _no_files
-    refuses: Callable[[Settings], Iterable[str]] = _nothing
+    setting_problems: Callable[[Settings], Iterable[str]] = _nothing
+
+
+def _percentiles_us(rising_us: Sequence[float]) -> dict[float, float]:
+    if not rising_us:
+        return {}
+    return {percent: rising_us[max(math.ceil(percent / 100 * len(rising_us)), 1) - 1] for percent in TOOL_PERCENTILES}
+
+
+def read_tool_file(tool: str, path: Path) -> str:
+    """Return the text that `tool` wrote to `path`. Raise ValueError with a sentence if it cannot be read."""
+    try:
+        if path.stat().st_size > MAX_TOOL_FILE_BYTES:
+            raise ValueError(
+                f"{tool} left a {path.name} of more than {MAX_TOOL_FILE_BYTES // 1024**2} MiB. Ask for less."
+            )
+        return path.read_text(errors="replace")
+    except OSError as error:
+        raise ValueError(f"{tool} left no {path.name} that can be read ({error.strerror}).") from error
+
+
+def parse_us(text: str) -> float:
+    """Return the microseconds of a text like "1.23ms". Raise ValueError."""
+    number, unit = _parts(text)
+    return float(number) * US_PER_UNIT[unit]
+
+
+def _parts(text: str) -> tuple[str, str]:
+    match = re.fullmatch(r"(-?\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a time with a unit, like 1.23ms.")
+    return match[1], match[2]

@@ -1,4 +1,4 @@
-"""The record of a session: visits, proofs, doubts."""
+"""The record of a session: visits, doubts, proofs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from harness.model.plan import Schedule
-from harness.model.words import Model
+from harness.model.base import JsonModel
+from harness.model.experiment import Schedule
 
-Snapshot = tuple[bytes, ...]  # the content of each file of a gauge at one moment
+GaugeSnapshot = tuple[bytes, ...]  # the content of each file of a gauge at one moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ class Visit:
     rate_per_s: float | None = None
     holds: bool | None = None
     front_connections: int | None = None  # that the client opened to nginx; None: unknown, with an outside tool
-    snapshots: tuple[Snapshot, Snapshot] | None = None
+    snapshots: tuple[GaugeSnapshot, GaugeSnapshot] | None = None
 
 
-class Doubt(Model):
+class Doubt(JsonModel):
     """A reason to distrust a run: its kind, its place, the observation, and the advice."""
 
     kind: str
@@ -53,7 +53,7 @@ class Doubt(Model):
     advice: str
 
 
-class VisitRow(Model):
+class VisitRow(JsonModel):
     """A visit in the record of a session; `cpu_us`, `wall_us` and `counters` are per request.
 
     A counter is named by its owner and quantity: "nginx.wait_us", "net.active_opens", "host.net_rx". `interval_us` is
@@ -77,7 +77,7 @@ class VisitRow(Model):
     holds: bool | None = None
 
 
-class Record(Model):
+class Record(JsonModel):
     """`sessions/0001.json`: all results of a session, except the raw times in a file of their own.
 
     `counted` are separate bursts under perf, whose times do not count; `unseen` are sentences on counters that are not
@@ -100,3 +100,14 @@ class Record(Model):
     unseen: tuple[str, ...] = ()
     throttled: dict[str, dict[str, dict[str, int]]] = Field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
+
+
+class ThrottleCounts(JsonModel):
+    """The periods in which the servers of `role` ran and were throttled, over all sessions; they serve all `arms`."""
+
+    arms: tuple[str, ...]
+    role: str
+    cpu_quota: float
+    periods: int
+    throttled_periods: int
+    throttled_us: int

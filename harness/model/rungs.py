@@ -4,21 +4,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 # Network namespaces on the path of a connection: of the connecting side, of the machine between, of the listening side.
-Place = Literal["near", "middle", "far"]
-PLACES: tuple[Place, ...] = ("near", "middle", "far")
+NamespacePlace = Literal["near", "middle", "far"]
+NAMESPACE_PLACES: tuple[NamespacePlace, ...] = ("near", "middle", "far")
 
 # These addresses are visible only inside these namespaces.
 LOOPBACK = "127.0.0.1"
-SUBNET, GATEWAY, NEAR, FAR = "10.213.0.0/24", "10.213.0.1", "10.213.0.2", "10.213.0.3"
+SUBNET, GATEWAY, NEAR_ADDRESS, FAR_ADDRESS = "10.213.0.0/24", "10.213.0.1", "10.213.0.2", "10.213.0.3"
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class VethPair:
     """A veth pair."""
 
-    place: Place
+    place: NamespacePlace
     name: str
-    peer_place: Place
+    peer_place: NamespacePlace
     peer: str
 
 
@@ -26,65 +26,65 @@ class Pair:
 class Bridge:
     """A bridge between the links `ports` of its namespace."""
 
-    place: Place
+    place: NamespacePlace
     name: str
     ports: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class LinkAddress:
     """An address of a link, in SUBNET."""
 
-    place: Place
+    place: NamespacePlace
     link: str
     address: str
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class SysctlValue:
     """A value of a file below /proc/sys. `optional`: skipped if the kernel has no such file."""
 
-    place: Place
+    place: NamespacePlace
     path: str
     text: str
     optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Tracked:
+class ConntrackFilter:
     """A packet filter at `hooks` that matches connection states, so that the kernel tracks connections."""
 
-    place: Place
+    place: NamespacePlace
     hooks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PortMapping:
     """NAT of connections to the ports of `address` to those of `to`, with masquerading."""
 
-    place: Place
+    place: NamespacePlace
     address: str
     to: str
 
 
 @dataclass(frozen=True, slots=True)
-class Untranslated:
+class NatBypass:
     """Packets from `link` are not translated."""
 
-    place: Place
+    place: NamespacePlace
     link: str
 
 
 @dataclass(frozen=True, slots=True)
-class Relayed:
+class PortRelay:
     """A process that listens on the ports of `address`, and connects to those of `to`."""
 
-    place: Place
+    place: NamespacePlace
     address: str
     to: str
 
 
-Step = Pair | Bridge | Address | Value | Tracked | Published | Untranslated | Relayed
+NetworkStep = VethPair | Bridge | LinkAddress | SysctlValue | ConntrackFilter | PortMapping | NatBypass | PortRelay
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +98,11 @@ class NetworkRung:
 
     below: str
     stands_for: str
-    places: tuple[Place, ...] = ()
-    links: tuple[Step, ...] = ()
-    adds: tuple[Step, ...] = ()
-    listens: str = ""
-    asked: str = ""
+    places: tuple[NamespacePlace, ...] = ()
+    links: tuple[NetworkStep, ...] = ()
+    adds: tuple[NetworkStep, ...] = ()
+    listen_address: str = ""
+    connect_address: str = ""
 
 
 Namespace = Literal["user", "mount", "pid", "uts", "ipc", "cgroup"]
@@ -120,5 +120,5 @@ class SandboxRung:
     cgroup: bool = False
     namespaces: tuple[Namespace, ...] = ()
     overlay: bool = False
-    filtered: bool = False
-    no_store_bypass: bool = False
+    has_seccomp_filter: bool = False
+    disables_store_bypass: bool = False

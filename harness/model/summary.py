@@ -4,19 +4,35 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from harness.model.difference import Difference
-from harness.model.factors import BothAtOnce, FactorInteraction, Interaction, LevelEffect, MainEffect, Tail, ToolSign
-from harness.model.foreign import Foreign
-from harness.model.ladder import Ladder
-from harness.model.load import Capacity, LoadPoint, Paced
-from harness.model.plan import Pilot, Schedule
-from harness.model.record import Doubt
-from harness.model.throttled import Throttled
-from harness.model.why import Amount, Counter, Explanation, Load, Setup, Waterfall
-from harness.model.words import Model, Verdict
+from harness.model.base import JsonModel, Verdict
+from harness.model.effects import (
+    Effect,
+    FactorInteraction,
+    Interaction,
+    JointEffect,
+    Ladder,
+    LevelEffect,
+    MainEffect,
+    TailEffect,
+    ToolAgreement,
+)
+from harness.model.experiment import Pilot, Schedule
+from harness.model.explanation import (
+    ArmUtilisation,
+    Capacity,
+    ConnectionSetup,
+    CounterSummary,
+    Explanation,
+    Interval,
+    LoadPoint,
+    OpenLoopTimes,
+    Waterfall,
+)
+from harness.model.imported import ImportedRun
+from harness.model.record import Doubt, ThrottleCounts
 
 
-class ArmSummary(Model):
+class ArmSummary(JsonModel):
     """The summary of an arm; the averages are means of session means."""
 
     requests: int
@@ -28,14 +44,14 @@ class ArmSummary(Model):
     p90_us: float | None
     p99_us: float | None
     p999_us: float | None = None
-    tails: dict[str, Amount] = Field(default_factory=dict)  # "p99": the mean over sessions with its interval
+    tails: dict[str, Interval] = Field(default_factory=dict)  # "p99": the mean over sessions with its interval
     cpu_us: dict[str, float]
     control_of: str | None
-    paced: Paced | None = None
+    paced: OpenLoopTimes | None = None
     settings: dict[str, Any]  # that differ from the defaults, and always the transport
 
 
-class Application(Model):
+class ApplicationFile(JsonModel):
     """The application file of some arms; `directory` is app_dir, "" for barehop's own; "" for unknown values."""
 
     app: str
@@ -45,7 +61,7 @@ class Application(Model):
     arms: tuple[str, ...]
 
 
-class Comparison(Difference):
+class Comparison(Effect):
     """An arm relative to `against`, with its verdict."""
 
     verdict: Verdict | None
@@ -54,14 +70,14 @@ class Comparison(Difference):
     )  # other methods' answers: bootstrap_low, bootstrap_high (percent), sign_flip_p
 
 
-class Seconds(Model):
+class RunSeconds(JsonModel):
     """The duration of a run, and the part with measurements."""
 
     total: float
     measuring: float
 
 
-class Needed(Model):
+class NeededBudget(JsonModel):
     """The `--budget` that would "decide" what is undecided, or give the requested "precision".
 
     None: not within a day on this machine.
@@ -71,7 +87,7 @@ class Needed(Model):
     budget_s: float | None
 
 
-class Summary(Model):
+class Summary(JsonModel):
     """`summary.json`, format 1: keys may be added, never renamed."""
 
     format: Literal[1] = 1
@@ -83,31 +99,31 @@ class Summary(Model):
     sessions: int
     planned_sessions: int
     valid: bool
-    seconds: Seconds
+    seconds: RunSeconds
     arms: dict[str, ArmSummary]
     comparisons: tuple[Comparison, ...]
     doubts: tuple[Doubt, ...]
     interactions: tuple[Interaction, ...] = ()
     levels: tuple[LevelEffect, ...] = ()
-    both_at_once: tuple[BothAtOnce, ...] = ()
+    both_at_once: tuple[JointEffect, ...] = ()
     main_effects: tuple[MainEffect, ...] = ()
     factor_interactions: tuple[FactorInteraction, ...] = ()
-    tool_signs: tuple[ToolSign, ...] = ()
+    tool_signs: tuple[ToolAgreement, ...] = ()
     ladders: tuple[Ladder, ...] = ()
-    throttled: tuple[Throttled, ...] = ()
-    tails: tuple[Tail, ...] = ()
+    throttled: tuple[ThrottleCounts, ...] = ()
+    tails: tuple[TailEffect, ...] = ()
     schedule: Schedule | None = None
     pilot: Pilot | None = None
-    counters: tuple[Counter, ...] = ()
+    counters: tuple[CounterSummary, ...] = ()
     explanations: tuple[Explanation, ...] = ()
-    loads: tuple[Load, ...] = ()
+    loads: tuple[ArmUtilisation, ...] = ()
     waterfalls: tuple[Waterfall, ...] = ()
-    setups: tuple[Setup, ...] = ()
-    counting_percent: Amount | None = None  # overhead of reading counters
+    setups: tuple[ConnectionSetup, ...] = ()
+    counting_percent: Interval | None = None  # overhead of reading counters
     capacities: tuple[Capacity, ...] = ()
     load_points: tuple[LoadPoint, ...] = ()
     unseen: tuple[str, ...] = ()  # counters that are not available, and why
     calibration: dict[str, Any] | None = None  # the last one of this host, in the format of `calibrate --json`
-    needed: Needed | None = None
-    applications: tuple[Application, ...] = ()
-    foreign: tuple[Foreign, ...] = ()  # imported runs that are shown alongside; without single times
+    needed: NeededBudget | None = None
+    applications: tuple[ApplicationFile, ...] = ()
+    foreign: tuple[ImportedRun, ...] = ()  # imported runs that are shown alongside; without single times

@@ -2,14 +2,14 @@
 
 from typing import Literal
 
+from harness.model.base import JsonModel
+from harness.model.explanation import Interval
 from harness.model.summary import Comparison
-from harness.model.why import Amount
-from harness.model.words import Model
 
-Standing = Literal["confirmed", "contradicted", "cannot be decided"]
-IntervalFrom = Literal["pairs", "runs", "raw times", ""]  # "": there is no interval
-BoundFrom = Literal["arms of this run", "barehop floor"]
-Reason = Literal[
+ClaimStatus = Literal["confirmed", "contradicted", "cannot be decided"]
+IntervalSource = Literal["pairs", "runs", "raw times", ""]  # "": there is no interval
+BoundSource = Literal["arms of this run", "barehop floor"]
+ClaimReason = Literal[
     "does not add up",
     "failed requests",
     "no time",
@@ -28,7 +28,7 @@ Reason = Literal[
 ]
 
 
-class ForeignRow(Model):
+class ImportedRow(JsonModel):
     """All runs of one architecture at one place.
 
     `time_us` is the mean time per request from the files, `by_rate_us` that which their rates imply; `interval` is the
@@ -44,14 +44,14 @@ class ForeignRow(Model):
     requests: int | None  # of the shortest run
     connections: int | None
     failed: int
-    time_us: Amount | None
+    time_us: Interval | None
     by_rate_us: float | None
-    interval: IntervalFrom
+    interval: IntervalSource
     adds_up: bool
     remarks: tuple[str, ...] = ()
 
 
-class Pairs(Model):
+class PairSpread(JsonModel):
     """The difference of two stretches of requests in percent: the median, and the 95th percentile of pairs."""
 
     pairs: int
@@ -59,7 +59,7 @@ class Pairs(Model):
     most_percent: float
 
 
-class Spread(Model):
+class SingleRunSpread(JsonModel):
     """The A/A spread of single runs on this machine.
 
     It is measured on stretches of `requests` successive requests, all arms pooled, each visit relative to the mean of
@@ -71,11 +71,11 @@ class Spread(Model):
     requests: int
     sessions: int
     stretches: int
-    next: Pairs | None
-    apart: Pairs | None
+    next: PairSpread | None
+    apart: PairSpread | None
 
 
-class SocketBound(Model):
+class SocketBound(JsonModel):
     """The most that a socket can cost or save on this machine, us per request.
 
     `unix_us` and `tcp_us` are a whole bare exchange over the slower Unix socket and over TCP: connect, request, answer,
@@ -83,16 +83,16 @@ class SocketBound(Model):
     `tcp_rungs_us` are the most that the rungs of the ladder in `ladder` add.
     """
 
-    found_in: BoundFrom
+    found_in: BoundSource
     unix_us: float
     tcp_us: float
-    difference_us: Amount
+    difference_us: Interval
     ladder: str = ""
     unix_rungs_us: float = 0.0
     tcp_rungs_us: float = 0.0
 
 
-class Claim(Model):
+class Claim(JsonModel):
     """The claim of one architecture against that over TCP at the same place, and its status.
 
     Above 0 is slower. `besides` are the settings other than the transport in which the bare arms differ. `by_rate_us`
@@ -118,11 +118,11 @@ class Claim(Model):
     slowness: float | None
     bound_us: float | None
     beyond: bool | None
-    standing: Standing
-    reasons: tuple[Reason, ...]
+    standing: ClaimStatus
+    reasons: tuple[ClaimReason, ...]
 
 
-class Share(Model):
+class RuntimeShare(JsonModel):
     """The time of a container less that of the bare arm, us per request: the share of runtime and machine.
 
     From "pairs", of a service that was visited in turn with the bare arm, it is the share of the runtime; the interval
@@ -133,21 +133,21 @@ class Share(Model):
     architecture: str
     transport: str
     arm: str
-    container_us: Amount
-    bare_us: Amount
-    us: Amount
-    interval: IntervalFrom
+    container_us: Interval
+    bare_us: Interval
+    us: Interval
+    interval: IntervalSource
 
 
-class Validation(Model):
+class Validation(JsonModel):
     """`validation.json`, format 1: keys may be added, never renamed."""
 
     format: Literal[1] = 1
     experiment: str
     directory: str
     valid: bool
-    rows: tuple[ForeignRow, ...]
+    rows: tuple[ImportedRow, ...]
     claims: tuple[Claim, ...]
-    shares: tuple[Share, ...]
-    spreads: tuple[Spread, ...]
+    shares: tuple[RuntimeShare, ...]
+    spreads: tuple[SingleRunSpread, ...]
     bound: SocketBound | None

@@ -1,32 +1,47 @@
-"""Warnings about a result, and notes that qualify it, one sentence each."""
+"""What limits an answer: doubts, undecided comparisons, and the budget that would decide."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from harness.model import OUT_OF_TIME, Comparison, Design, Summary
-from harness.report.prescription import prescription
-from harness.report.selection import (
-    compared,
-    controls,
+from harness.experiment.budget import Forecast
+from harness.model import OUT_OF_TIME, Comparison, Design, Doubt, Experiment, Schedule, Summary
+from harness.report.format import (
+    ReportedInterval,
+    format_duration,
+    format_p,
+    format_significant,
+    join_with_and,
+    percent_interval,
+    percent_with_interval,
+    pluralize,
+    size_with_interval,
+)
+from harness.report.select import (
+    control_comparisons,
     has_verdict,
-    headline,
-    holm_comparisons,
-    kept_undecided,
+    headline_metric,
+    holm_comparison_count,
+    is_kept_undecided_by_holm,
+    main_comparisons,
     main_effects,
 )
-from harness.report.wording import Estimate, by, counted, difference, duration, listed, p_value, percent_of, rounded
+
+MAX_LISTED_SESSIONS = 4  # sessions that are listed by number
+NOISE_DOUBTS = ("steal", "busy", "preempted", "pressure", "throttled", "frequency", "swap", "containers")
+OUT_OF_REACH = "out of reach at this noise level"
 
 
-def warnings(summary: Summary) -> list[str]:
+def validity_warnings(summary: Summary) -> list[str]:
     """Return why the result as a whole is not valid; empty if it is valid."""
     return _faults(summary) or ([] if summary.valid else ["The doubts say why."])
 
 
-def first_line(summary: Summary) -> str:
+def reliability_warning(summary: Summary) -> str:
     """Return `Not valid. ...` or `Not reliable. ...` with the reasons, or nothing.
 
     A result is not reliable if its control could not be shown equal, or if the run ended before its plan was done.
     """
-    reasons = [*_faults(summary), *_early_end(summary), *_open_controls(summary)] or warnings(summary)
+    reasons = [*_faults(summary), *_early_end(summary), *_open_controls(summary)] or validity_warnings(summary)
     return " ".join(["Not reliable." if summary.valid else "Not valid.", *reasons]) if reasons else ""
 
 
@@ -35,21 +50,21 @@ def _faults(summary: Summary) -> list[str]:
 
 
 def _differing_controls(summary: Summary) -> Iterator[str]:
-    for control in controls(summary):
-        estimate = percent_of(control)
+    for control in control_comparisons(summary):
+        estimate = percent_interval(control)
         if estimate and control.verdict in ("faster", "slower"):
             yield (
                 f"The A/A control differs: {control.against}, measured again as {control.arm}, is {control.verdict} "
-                f"than itself {by(estimate)}, so a difference of that size means nothing here."
+                f"than itself {size_with_interval(estimate)}, so a difference of that size means nothing here."
             )
 
 
 def _open_controls(summary: Summary) -> Iterator[str]:
-    for control in controls(summary):
-        estimate = percent_of(control)
+    for control in control_comparisons(summary):
+        estimate = percent_interval(control)
         name = control.against
         if estimate and control.verdict == "undecided":
-            yield f"The A/A control ({name} vs. {name}) could not be shown equal: {difference(estimate)}."
+            yield f"The A/A control ({name} vs. {name}) could not be shown equal: {percent_with_interval(estimate)}."
 
 
 def _early_end(summary: Summary) -> Iterator[str]:
@@ -59,39 +74,39 @@ def _early_end(summary: Summary) -> Iterator[str]:
 def _failed_requests(summary: Summary) -> Iterator[str]:
     failed = [f"{arm.failed} of {name}" for name, arm in summary.arms.items() if arm.failed]
     if failed:
-        yield f"Requests failed: {listed(failed)}. An arm with failed requests has no verdict."
+        yield f"Requests failed: {join_with_and(failed)}. An arm with failed requests has no verdict."
 
 
 def _missing_sessions(summary: Summary) -> Iterator[str]:
     if not summary.valid and summary.sessions < summary.planned_sessions:
         were = "was" if summary.sessions == 1 else "were"
-        planned = counted(summary.planned_sessions, "session")
+        planned = pluralize(summary.planned_sessions, "session")
         yield f"Only {summary.sessions} of {planned} {were} measured. Resume the run to measure the rest."
 
 
-def disagreements(summary: Summary) -> list[str]:
+def contradictions(summary: Summary) -> list[str]:
     """Return a sentence for each arm whose mean or CPU time contradicts its typical request."""
     return [
         f"The typical request of {latency.arm} is {latency.verdict}, but {_contradiction(other, estimate)}."
-        for latency in compared(summary)
+        for latency in main_comparisons(summary)
         for other in summary.comparisons
         if (other.arm, other.against) == (latency.arm, latency.against)
         and {latency.verdict, other.verdict} == {"faster", "slower"}
-        and (estimate := percent_of(other))
+        and (estimate := percent_interval(other))
     ]
 
 
-def _contradiction(other: Comparison, estimate: Estimate) -> str:
-    size = f"{difference(estimate)} against {other.against}"
+def _contradiction(other: Comparison, estimate: ReportedInterval) -> str:
+    size = f"{percent_with_interval(estimate)} against {other.against}"
     if other.metric == "cpu":
         return f"it takes {'more' if estimate.value > 0 else 'less'} CPU time: {size}"
     return f"its mean is {other.verdict}: {size}. A few very slow or fast requests cause that"
 
 
-def absences(summary: Summary) -> list[str]:
+def missing_numbers(summary: Summary) -> list[str]:
     """Return why numbers are not shown. Arms with failed requests are left out: a warning explains those."""
     arms = {name: arm for name, arm in summary.arms.items() if not arm.failed}
-    if headline(summary) == "capacity":
+    if headline_metric(summary) == "capacity":
         return []  # the section on capacities says what was not found
     measured = {name: arm for name, arm in arms.items() if arm.mean_us is not None}
     reasons = {
@@ -110,7 +125,7 @@ def absences(summary: Summary) -> list[str]:
         ],
     }
     return [
-        sentence.format("any arm" if len(names) == len(summary.arms) else listed(names))
+        sentence.format("any arm" if len(names) == len(summary.arms) else join_with_and(names))
         for sentence, names in reasons.items()
         if names
     ]
@@ -118,24 +133,24 @@ def absences(summary: Summary) -> list[str]:
 
 def holm_note(summary: Summary) -> str:
     """Return a sentence on what only Holm's correction keeps undecided, or nothing."""
-    kept = [c for c in compared(summary) if kept_undecided(summary, c)]
+    kept = [c for c in main_comparisons(summary) if is_kept_undecided_by_holm(summary, c)]
     if not kept:
         return ""
-    names, over = listed([c.arm for c in kept]), counted(holm_comparisons(summary), "comparison")
-    adjusted = listed([p_value(c.p_adjusted or 0, 1 - c.confidence) for c in kept])
+    names, over = join_with_and([c.arm for c in kept]), pluralize(holm_comparison_count(summary), "comparison")
+    adjusted = join_with_and([format_p(c.p_adjusted or 0, 1 - c.confidence) for c in kept])
     unadjusted = "unadjusted 95 % interval of" if len(kept) == 1 else "unadjusted 95 % intervals of"
     verb = "excludes" if len(kept) == 1 else "exclude"
     return f"The {unadjusted} {names} {verb} zero, but with Holm's correction for {over} p = {adjusted}: undecided."
 
 
-def effort(summary: Summary, design: Design | None) -> str:
+def effort_note(summary: Summary, design: Design | None) -> str:
     """Return sessions and time, the achieved precision, the margin and the corrections."""
     seconds = summary.seconds
-    spent = f"{duration(seconds.measuring)} of measuring in {duration(seconds.total)}"
+    spent = f"{format_duration(seconds.measuring)} of measuring in {format_duration(seconds.total)}"
     parts = [
         f"{_session_count(summary)}, {spent}.",
         *_precision(summary, design),
-        *filter(None, [prescription(summary)]),
+        *filter(None, [budget_sentence(summary)]),
     ]
     if design:
         parts.append(f"Margin of equivalence: {design.equivalence_percent:g} %.")
@@ -143,25 +158,132 @@ def effort(summary: Summary, design: Design | None) -> str:
 
 
 def _corrections(summary: Summary) -> Iterator[str]:
-    if holm_comparisons(summary) > 1:
-        yield f"Holm's correction for {counted(holm_comparisons(summary), 'comparison')}."
+    if holm_comparison_count(summary) > 1:
+        yield f"Holm's correction for {pluralize(holm_comparison_count(summary), 'comparison')}."
     effects, _ = main_effects(summary)
     if len(effects) > 1:
-        yield f"Benjamini and Hochberg's correction for {counted(len(effects), 'effect')}."
+        yield f"Benjamini and Hochberg's correction for {pluralize(len(effects), 'effect')}."
 
 
 def _session_count(summary: Summary) -> str:
-    planned = counted(summary.planned_sessions, "session")
+    planned = pluralize(summary.planned_sessions, "session")
     missing = summary.sessions < summary.planned_sessions
-    return f"{summary.sessions} of {planned}" if missing else counted(summary.sessions, "session")
+    return f"{summary.sessions} of {planned}" if missing else pluralize(summary.sessions, "session")
 
 
 def _precision(summary: Summary, design: Design | None) -> Iterator[str]:
     """Yield the widest interval of a screen's effects, or else of the comparisons without the controls."""
     effects, _ = main_effects(summary)
-    estimates = [percent_of(effect) for effect in effects or compared(summary) if has_verdict(effect)]
+    estimates = [percent_interval(effect) for effect in effects or main_comparisons(summary) if has_verdict(effect)]
     widths = [estimate.half_width for estimate in estimates if estimate]
     if not widths:
         return
     target = f" (target ±{design.precision_percent:g} %)" if design else ""
-    yield f"Achieved precision: ±{rounded(max(widths), 2)} %{target}."
+    yield f"Achieved precision: ±{format_significant(max(widths), 2)} %{target}."
+
+
+def short_budget_warning(experiment: Experiment, forecast: Forecast) -> str:
+    """Return a sentence if the shortest useful run takes longer than the budget, else nothing."""
+    budget_s, design = experiment.design.budget_s, experiment.design
+    if forecast.min_s <= budget_s:
+        return ""
+    sessions = pluralize(forecast.min_sessions, "session")
+    what = f"{sessions}, as set in the file," if design.sessions else f"the minimum, {sessions},"
+    verb = "take" if design.sessions and forecast.min_sessions > 1 else "takes"
+    return (
+        f"The budget of {format_duration(budget_s)} is too short: {what} {verb} about {forecast.min_s:.0f} s, "
+        "start and "
+        "report included. The run takes that long."
+    )
+
+
+def pilot_budget_warning(experiment: Experiment, schedule: Schedule) -> str:
+    """Return the same warning after the pilot, from the `schedule` that it gave."""
+    budget_s, limit_s = experiment.design.budget_s, schedule.limit_s
+    if limit_s is None or limit_s <= budget_s:
+        return ""
+    sessions, rounds = pluralize(schedule.sessions, "session"), pluralize(schedule.fewest_rounds, "round")
+    return (
+        f"According to the pilot, {sessions} of {rounds} take about {limit_s:.0f} s; the budget is "
+        f"{format_duration(budget_s)}. The run takes that long."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtGroup:
+    """Doubts of one kind: in which arms and sessions, the first observation, and the advice."""
+
+    kind: str
+    where: str
+    seen: str
+    advice: str
+
+
+def group_doubts(summary: Summary) -> list[DoubtGroup]:
+    """Return the doubts of the whole run first, then those of sessions, the most frequent first."""
+    kinds = dict.fromkeys(doubt.kind for doubt in summary.doubts)
+    groups = [[doubt for doubt in summary.doubts if doubt.kind == kind] for kind in kinds]
+    groups.sort(key=lambda group: -len(_session_numbers(group)) if _session_numbers(group) else -summary.sessions - 1)
+    return [_doubt_group(group, summary) for group in groups]
+
+
+def _doubt_group(group: Sequence[Doubt], summary: Summary) -> DoubtGroup:
+    first = group[0]
+    are_alike = all(doubt.seen == first.seen for doubt in group)
+    where = ", ".join(filter(None, (_arm_names(group), _session_phrase(_session_numbers(group), summary.sessions))))
+    text = first.seen.rstrip(".")
+    return DoubtGroup(
+        first.kind, where, text if are_alike else f"{text}; first of {pluralize(len(group), 'case')}", first.advice
+    )
+
+
+def _session_numbers(group: Sequence[Doubt]) -> list[int]:
+    return sorted({doubt.session for doubt in group if doubt.session is not None})
+
+
+def _arm_names(group: Sequence[Doubt]) -> str:
+    arms = list(dict.fromkeys(doubt.arm for doubt in group if doubt.arm and doubt.arm != doubt.kind))
+    return join_with_and(arms) if arms else ""
+
+
+def _session_phrase(sessions: Sequence[int], total: int) -> str:
+    """Return `in session 3`, `in sessions 3 and 7` or `in all 12 sessions`; empty for the whole run."""
+    if not sessions:
+        return ""
+    if len(sessions) == total > 1:
+        return f"in all {total} sessions"
+    if len(sessions) > MAX_LISTED_SESSIONS:
+        return f"in {len(sessions)} of {total} sessions"
+    return f"in session{'s' if sessions[1:] else ''} {join_with_and([str(number) for number in sessions])}"
+
+
+def budget_option(summary: Summary) -> str:
+    """Return `--budget 560`; empty if none is needed or none is enough."""
+    needed = summary.needed
+    return f"--budget {needed.budget_s:.0f}" if needed and needed.budget_s else ""
+
+
+def budget_clause(summary: Summary) -> str:
+    """Return the end of a clause on undecided effects: `, --budget 560 would decide it`."""
+    needed = summary.needed
+    if needed is None or needed.goal != "decide":
+        return ""
+    return f", {budget_option(summary)} would decide it" if needed.budget_s else f", a verdict is {OUT_OF_REACH}"
+
+
+def budget_sentence(summary: Summary) -> str:
+    """Return the sentence that stands once in a report; empty if nothing is left to do."""
+    needed = summary.needed
+    if needed is None:
+        return ""
+    if needed.budget_s is None:
+        what = "A verdict" if needed.goal == "decide" else "The target"
+        return f"{what} is {OUT_OF_REACH} ({_noise_cause(summary)}): quiet the machine first."
+    what = "would decide what is undecided" if needed.goal == "decide" else "should reach the target"
+    return f"{budget_option(summary)} {what}."
+
+
+def _noise_cause(summary: Summary) -> str:
+    """Return the first doubt that names a source of noise, or else the scatter of the sessions."""
+    noise = next((fold for fold in group_doubts(summary) if fold.kind in NOISE_DOUBTS), None)
+    return f"{noise.kind}: {noise.seen}" if noise else "the sessions vary more than a longer run could average"

@@ -1,21 +1,31 @@
-"""The report as Markdown for a pull request: answer, one table, notes, causes and doubts."""
+"""Writes reports as Markdown."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from harness.model import HEADLINE, ArmSummary, Comparison, Design, Summary
-from harness.report import caveats, sentences
-from harness.report.applications import application_note
-from harness.report.doubts import folded
-from harness.report.ladder.sentences import ladder_note
-from harness.report.sections import sections_of
-from harness.report.selection import by_root, kept_undecided
-from harness.report.sheet import ABSENT, WORDS, Section, difference_cell, joined, milliseconds, rate, verdict_text
-from harness.report.why.sentences import why
-from harness.report.why.tables import counter_rows, difference_tables, waterfall_rows
-from harness.report.wording import difference, percent_of, us_of
+from harness.model import HEADLINE_METRICS, ArmSummary, Comparison, Design, Summary
+from harness.model.validation import Validation
+from harness.report import answer, caveats
+from harness.report.caveats import group_doubts
+from harness.report.format import percent_interval, percent_with_interval, us_interval
+from harness.report.sections import optional_sections
+from harness.report.sections.failures import application_note
+from harness.report.sections.ladder import ladder_note
+from harness.report.sections.validation import validation_answer, validation_sections, validation_warning
+from harness.report.sections.why import cause_sentences, counter_rows, difference_tables, waterfall_rows
+from harness.report.select import group_by_root, is_kept_undecided_by_holm
+from harness.report.table import (
+    ABSENT,
+    TEXT_COLUMNS,
+    Section,
+    cell_text,
+    difference_cell,
+    format_milliseconds,
+    format_rate,
+    verdict_text,
+)
 
-COLUMNS = {  # header: alignment
+ARM_COLUMNS = {  # header: alignment
     "arm": ":--",
     "requests/s": "--:",
     "ms/request": "--:",
@@ -25,10 +35,10 @@ COLUMNS = {  # header: alignment
     "us (95 % interval)": "--:",
     "verdict": ":--",
 }
-CODE = re.compile(r"(`[^`]*`)")
-SPECIAL = re.compile(r"([\\*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_]))")  # not an underscore inside a word
+CODE_SPAN = re.compile(r"(`[^`]*`)")
+SPECIAL_CHARACTERS = re.compile(r"([\\*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_]))")  # not an underscore inside a word
 
-Cells = tuple[str, ...]
+MarkdownCells = tuple[str, ...]
 
 
 def render_markdown(summary: Summary, design: Design | None) -> str:
@@ -37,38 +47,38 @@ def render_markdown(summary: Summary, design: Design | None) -> str:
         *_summary_head(summary, design),
         _arm_table(summary),
         *_notes(summary, design),
-        *in_sections(sections_of(summary, design)),
+        *markdown_sections(optional_sections(summary, design)),
         *_why(summary),
         *_doubts(summary),
     ]
     return "\n\n".join(blocks) + "\n"
 
 
-def escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return `text` with special characters escaped; text between backticks stays code."""
-    parts = CODE.split(text)
-    return "".join(part if CODE.fullmatch(part) else SPECIAL.sub(r"\\\1", part) for part in parts)
+    parts = CODE_SPAN.split(text)
+    return "".join(part if CODE_SPAN.fullmatch(part) else SPECIAL_CHARACTERS.sub(r"\\\1", part) for part in parts)
 
 
 def _summary_head(summary: Summary, design: Design | None) -> Iterator[str]:
-    first = caveats.first_line(summary)
+    first = caveats.reliability_warning(summary)
     if first:
         verdict, _, reasons = first.partition(". ")
-        yield f"> [!WARNING]\n> **{verdict}.** {escaped(reasons)}"
+        yield f"> [!WARNING]\n> **{verdict}.** {escape_markdown(reasons)}"
     if summary.question:
-        yield f"*{escaped(summary.question)}*"
-    yield f"**{escaped(sentences.answer(summary, design))}**"
+        yield f"*{escape_markdown(summary.question)}*"
+    yield f"**{escape_markdown(answer.summary_answer(summary, design))}**"
 
 
 def _arm_table(summary: Summary) -> str:
-    lines = [tuple(COLUMNS), tuple(COLUMNS.values()), *_arm_rows(summary)]
+    lines = [tuple(ARM_COLUMNS), tuple(ARM_COLUMNS.values()), *_arm_rows(summary)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _arm_rows(summary: Summary) -> Iterator[Cells]:
+def _arm_rows(summary: Summary) -> Iterator[MarkdownCells]:
     """Yield each reference, then the arms compared with it."""
-    comparisons = [comparison for comparison in summary.comparisons if comparison.metric in HEADLINE]
-    for reference, group in by_root(comparisons).items():
+    comparisons = [comparison for comparison in summary.comparisons if comparison.metric in HEADLINE_METRICS]
+    for reference, group in group_by_root(comparisons).items():
         yield (*_measured_cells(reference, summary.arms[reference]), "", "", "reference")
         for comparison in group:
             yield (
@@ -77,19 +87,25 @@ def _arm_rows(summary: Summary) -> Iterator[Cells]:
             )
 
 
-def _measured_cells(name: str, arm: ArmSummary) -> Cells:
+def _measured_cells(name: str, arm: ArmSummary) -> MarkdownCells:
     used_us = [f"{us:.0f}" for us in arm.cpu_us.values()]
     cpu = f"{sum(arm.cpu_us.values()):.0f} ({' + '.join(used_us)})" if used_us else ABSENT
-    return escaped(name), rate(arm.requests_per_s), milliseconds(arm.mean_us), milliseconds(arm.p99_us), cpu
-
-
-def _compared_cells(summary: Summary, comparison: Comparison) -> Cells:
-    percent, us = percent_of(comparison), us_of(comparison)
-    starred = kept_undecided(summary, comparison)
     return (
-        difference(percent, named=False) if percent else ABSENT,
-        joined(difference_cell(us, 0, "")),
-        escaped(verdict_text(comparison.verdict, starred=starred)),
+        escape_markdown(name),
+        format_rate(arm.requests_per_s),
+        format_milliseconds(arm.mean_us),
+        format_milliseconds(arm.p99_us),
+        cpu,
+    )
+
+
+def _compared_cells(summary: Summary, comparison: Comparison) -> MarkdownCells:
+    percent, us = percent_interval(comparison), us_interval(comparison)
+    starred = is_kept_undecided_by_holm(summary, comparison)
+    return (
+        percent_with_interval(percent, named=False) if percent else ABSENT,
+        cell_text(difference_cell(us, 0, "")),
+        escape_markdown(verdict_text(comparison.verdict, starred=starred)),
     )
 
 
@@ -98,56 +114,68 @@ def _notes(summary: Summary, design: Design | None) -> Iterator[str]:
     notes = [
         f"* {holm}" if holm else "",
         ladder_note(summary),
-        *caveats.absences(summary),
-        *caveats.disagreements(summary),
-        sentences.cpu(summary),
-        sentences.throughput(summary),
-        caveats.effort(summary, design),
+        *caveats.missing_numbers(summary),
+        *caveats.contradictions(summary),
+        answer.cpu_sentence(summary),
+        answer.throughput_sentence(summary),
+        caveats.effort_note(summary, design),
         application_note(summary),
     ]
-    yield "\n".join(f"- {escaped(note)}" for note in filter(None, notes))
+    yield "\n".join(f"- {escape_markdown(note)}" for note in filter(None, notes))
 
 
-def in_sections(sections: Iterable[Section]) -> Iterator[str]:
+def markdown_sections(sections: Iterable[Section]) -> Iterator[str]:
     """Yield each section: heading, sentences, tables."""
     for section in sections:
-        yield f"**{escaped(section.heading)}**"
-        yield "\n".join(f"- {escaped(sentence)}" for sentence in section.sentences)
+        yield f"**{escape_markdown(section.heading)}**"
+        yield "\n".join(f"- {escape_markdown(sentence)}" for sentence in section.sentences)
         for sheet in section.tables:
-            yield escaped(f"{sheet.caption}:")
-            yield plain_table(list(map(_one_line, sheet.header)), [list(map(joined, row)) for row in sheet.rows])
+            yield escape_markdown(f"{sheet.caption}:")
+            yield markdown_table(list(map(_one_line, sheet.header)), [list(map(cell_text, row)) for row in sheet.rows])
 
 
 def _one_line(header: str) -> str:
     name, _, lesser = header.partition("\n")
-    return joined((name, lesser))
+    return cell_text((name, lesser))
 
 
 def _why(summary: Summary) -> Iterator[str]:
-    causes = why(summary)
+    causes = cause_sentences(summary)
     if causes:
         yield "**Why**"
-        yield from (plain_table(header, rows) for header, rows in difference_tables(summary))
-        yield "\n".join(f"- {escaped(sentence)}" for sentence in causes)
+        yield from (markdown_table(header, rows) for header, rows in difference_tables(summary))
+        yield "\n".join(f"- {escape_markdown(sentence)}" for sentence in causes)
     for waterfall in summary.waterfalls:
-        yield plain_table((f"where the time of {waterfall.arm} goes", "us per request"), waterfall_rows(waterfall))
+        yield markdown_table((f"where the time of {waterfall.arm} goes", "us per request"), waterfall_rows(waterfall))
     header, rows = counter_rows(summary, chief=True)
     if rows:
-        yield plain_table(header, rows)
+        yield markdown_table(header, rows)
 
 
-def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table with names and words on the left, numbers on the right."""
-    lines = [header, (":--", *(":--" if name in WORDS else "--:" for name in header[1:])), *rows]
-    return "\n".join(f"| {' | '.join(map(escaped, line))} |" for line in lines)
+    lines = [header, (":--", *(":--" if name in TEXT_COLUMNS else "--:" for name in header[1:])), *rows]
+    return "\n".join(f"| {' | '.join(map(escape_markdown, line))} |" for line in lines)
 
 
 def _doubts(summary: Summary) -> Iterator[str]:
-    folds = folded(summary)
+    folds = group_doubts(summary)
     if folds:
         yield "**Doubts**"
         yield "\n".join(
-            f"- **{fold.kind}**{f' ({escaped(fold.where)})' if fold.where else ''}: "
-            f"{escaped(fold.seen)}. {escaped(fold.advice)}"
+            f"- **{fold.kind}**{f' ({escape_markdown(fold.where)})' if fold.where else ''}: "
+            f"{escape_markdown(fold.seen)}. {escape_markdown(fold.advice)}"
             for fold in folds
         )
+
+
+def render_validation_markdown(validation: Validation) -> str:
+    """Return the validation in GitHub-flavoured Markdown."""
+    return "\n\n".join([*_validation_head(validation), *markdown_sections(validation_sections(validation))]) + "\n"
+
+
+def _validation_head(validation: Validation) -> Iterator[str]:
+    text = validation_warning(validation)
+    if text:
+        yield f"> [!WARNING]\n> {escape_markdown(text)}"
+    yield f"**{escape_markdown(validation_answer(validation))}**"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import FiniteRange
-from harness.ending import enter
+from harness.cli.common import FiniteRange
+from harness.exits import run_command
 from scripts.precision_study.methods import METHODS
 from scripts.precision_study.stand import CHECKOUT
 from scripts.precision_study.study import FILES, Design, study
@@ -56,4 +56,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    enter(precision, "scripts/precision")
+    run_command(precision, "scripts/precision")

@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from harness.errors import LoadError, MachineError
-from harness.lab.programs import find_program
-from harness.load.outside import visit_outside
+from harness.load.drivers import run_tool
 from harness.load.tools.ab import PLUGIN
 from harness.model import Settings, Target
+from harness.testbed.servers.programs import find_program
 from scripts.precision_study.intervals import independent, paired
 from scripts.precision_study.method import FEWEST_RUNS, Measured, Task, measured
 from scripts.precision_study.stand import stand
@@ -62,7 +62,7 @@ def _block(run: Run, end: float) -> list[float]:
 
 
 def _mean_us(program: str, target: Target, directory: Path) -> float:
-    outcome = visit_outside(PLUGIN, program, target, SETTINGS, directory)
+    outcome = run_tool(PLUGIN, program, target, SETTINGS, directory)
     if outcome.failures:
         raise LoadError(f"Requests of ab failed: {dict(outcome.failures)}. See {directory}.")
     return outcome.mean_us

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from harness.errors import LoadError, MachineError
-from harness.lab.programs import find_program
 from harness.model import Target
+from harness.testbed.servers.programs import find_program
 from scripts.precision_study.by_ab import SETTINGS, ab_program
 from scripts.precision_study.intervals import independent
 from scripts.precision_study.method import FEWEST_RUNS, Measured, Task, measured

@@ -5,16 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from harness.analysis.across.welch import welch
-from harness.analysis.estimate import Estimate, estimate, percent
-from harness.model import Model
+from harness.analysis.statistics.inference import Estimate, estimate_mean, to_percent, welch_difference
+from harness.model import JsonModel
 
 CONFIDENCE = 0.95
 
 Times = Sequence[float]
 
 
-class Interval(Model):
+class Interval(JsonModel):
     """The time of an arm relative to its reference, with its 95 % interval; negative is faster."""
 
     percent: float
@@ -32,12 +31,12 @@ class Interval(Model):
 
 def independent(arm: Times, reference: Times) -> Interval:
     """Return Welch's t interval on the logarithms of mean times of independent runs, at least 2 per arm."""
-    return _in_percent(welch(np.log(reference), np.log(arm)))
+    return _in_percent(welch_difference(np.log(reference), np.log(arm)))
 
 
 def paired(arm: Times, reference: Times) -> Interval:
     """Return Student's t interval on the log ratios of mean times of runs paired by round, at least 2 rounds."""
-    return _in_percent(estimate(np.log(arm) - np.log(reference)))
+    return _in_percent(estimate_mean(np.log(arm) - np.log(reference)))
 
 
 def alarms_hold(alarms: int, repeats: int) -> bool:
@@ -47,4 +46,4 @@ def alarms_hold(alarms: int, repeats: int) -> bool:
 
 def _in_percent(found: Estimate) -> Interval:
     low, high = found.interval(CONFIDENCE)
-    return Interval(percent=percent(found.mean), percent_low=percent(low), percent_high=percent(high))
+    return Interval(percent=to_percent(found.mean), percent_low=to_percent(low), percent_high=to_percent(high))

@@ -11,16 +11,16 @@ from pathlib import Path
 import click
 
 from harness.errors import LoadError
-from harness.lab.blueprint import blueprints_of, survey
-from harness.lab.lock import hold_machine
-from harness.lab.pinning import pinned
-from harness.lab.process import log_tail
-from harness.lab.stack import running_stacks
-from harness.load.ask import ask
-from harness.load.client import client
+from harness.load.client import open_client
+from harness.load.probe import probe_target
 from harness.load.visits import WARM_UP_REQUESTS
 from harness.model import Target
 from harness.start import module_command
+from harness.testbed.blueprint import blueprints_of, survey_machine
+from harness.testbed.kernel.lock import hold_machine
+from harness.testbed.machine.placement import pin_process
+from harness.testbed.processes.process import log_excerpt
+from harness.testbed.stack import start_stacks
 from scripts.precision_study.method import Task
 from scripts.study_door import ending_with_us
 
@@ -30,16 +30,16 @@ CHECKOUT = Path(__file__).parents[2]
 @contextmanager
 def stand(task: Task) -> Iterator[dict[str, Target]]:
     """Yield the target of each arm, started and warm; pins this process to the client's CPUs. Raises HarnessError."""
-    machine = survey(task.directory)
+    machine = survey_machine(task.directory)
     with ExitStack() as until_the_end:
         until_the_end.enter_context(hold_machine(partial(click.echo, err=True)))
         blueprints = blueprints_of(task.experiment, task.directory / "stack", machine)
-        (stack,) = until_the_end.enter_context(running_stacks(blueprints, ask))
-        until_the_end.enter_context(pinned(stack.blueprint.placement.cpus["client"]))
+        (stack,) = until_the_end.enter_context(start_stacks(blueprints, probe_target))
+        until_the_end.enter_context(pin_process(stack.blueprint.placement.cpus["client"]))
         for target in stack.blueprint.targets.values():
             _warm_up(target)
         yield stack.blueprint.targets
-        stack.check()
+        stack.check_workers()
 
 
 def call(argv: Sequence[str], log: Path, good: Sequence[int] = (0,)) -> str:
@@ -59,7 +59,9 @@ def call(argv: Sequence[str], log: Path, good: Sequence[int] = (0,)) -> str:
     with log.open("a", encoding="utf-8") as file:
         file.write(ended.stdout)
     if ended.returncode not in good:
-        raise LoadError(f"{shlex.join(argv)} ended with exit code {ended.returncode}. End of {log}:\n{log_tail(log)}")
+        raise LoadError(
+            f"{shlex.join(argv)} ended with exit code {ended.returncode}. End of {log}:\n{log_excerpt(log)}"
+        )
     return ended.stdout
 
 
@@ -69,5 +71,5 @@ def python_module(name: str) -> list[str]:
 
 
 def _warm_up(target: Target) -> None:
-    with client(target) as burst:
+    with open_client(target) as burst:
         burst(WARM_UP_REQUESTS, 0)

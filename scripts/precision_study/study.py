@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness.evidence.host import host_facts
-from harness.evidence.store import Store
 from harness.experiment.read import read_experiment
-from harness.lab.programs import find_program
-from harness.model import Model
+from harness.model import JsonModel
+from harness.observe.host.facts import host_facts
+from harness.store.store import Store
+from harness.testbed.servers.programs import find_program
 from scripts.precision_study.by_barehop import EXPERIMENT
 from scripts.precision_study.method import Task
 from scripts.precision_study.methods import METHODS
@@ -19,7 +19,7 @@ PROGRAMS = ("nginx", "ab", "hyperfine")
 FILES = ("precision.md", "precision.json", "host.json")
 
 
-class Design(Model):
+class Design(JsonModel):
     """`seconds`: the time of one method in one repetition, including start-up."""
 
     methods: tuple[str, ...]
@@ -32,7 +32,7 @@ class Design(Model):
         return self.seconds * self.repeats * len(self.methods)
 
 
-class Result(Model):
+class Result(JsonModel):
     """The content of precision.json, format 1."""
 
     format: int = 1

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, median
 
-from harness.model import Model
+from harness.model import JsonModel
 from scripts.precision_study.intervals import Interval, alarms_hold
 
 BAREHOP = "barehop"
@@ -29,7 +29,7 @@ give by chance (binomial test at 5 %), the interval is not valid: its half width
 """
 
 
-class Finding(Model):
+class Finding(JsonModel):
     """The result of one method in one repetition, and its wall time including start-up."""
 
     method: str
@@ -41,7 +41,7 @@ class Finding(Model):
     seconds: float
 
 
-class Row(Model):
+class Row(JsonModel):
     """A method over all repetitions. `times_as_wide`: relative to barehop; None if a half width is not valid.
 
     `off_percent`: the root mean square of the A/A effect, whose true value is 0.

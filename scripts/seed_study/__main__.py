@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import FiniteRange
-from harness.ending import enter
+from harness.cli.common import FiniteRange
 from harness.errors import ConfigError
+from harness.exits import run_command
 from scripts.seed_study.page import page_of
 from scripts.seed_study.study import CHECKOUT, PAGE, RUNS, configured, measure, publish, read_study
 from scripts.study_door import made
@@ -43,4 +43,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    enter(seed, "scripts/seed")
+    run_command(seed, "scripts/seed")

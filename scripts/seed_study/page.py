@@ -8,14 +8,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.model import Comparison, Summary
 from harness.model.validation import SocketBound, Validation
-from harness.report import caveats, sentences
-from harness.report.html.machine import machine_facts, versions
-from harness.report.markdown import escaped, in_sections, plain_table
-from harness.report.selection import compared, controls
-from harness.report.sheet import Section, difference_cell, joined, milliseconds
-from harness.report.validation.reasons import bound_sentences, told
-from harness.report.validation.sections import place_sections, share_sections, spread_sentences
-from harness.report.wording import duration, listed, percent_of, us_of
+from harness.report import answer, caveats
+from harness.report.format import format_duration, join_with_and, percent_interval, us_interval
+from harness.report.html.facts import machine_facts, version_facts
+from harness.report.markdown import escape_markdown, markdown_sections, markdown_table
+from harness.report.sections.validation import place_sections, share_sections, spread_sentences
+from harness.report.sections.validation_reasons import bound_sentences, claim_explanation
+from harness.report.select import control_comparisons, main_comparisons
+from harness.report.table import Section, cell_text, difference_cell, format_milliseconds
 from scripts.seed_study.singles import Singles, singles_of
 from scripts.seed_study.study import BASELINE, LADDER, QUOTA, RUNS, SEED, Study
 
@@ -34,52 +34,58 @@ def page_of(study: Study) -> str:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701 - Markdown, which goes through `escaped`
     )
-    environment.filters["md"] = escaped
+    environment.filters["md"] = escape_markdown
     return environment.get_template("page.md.j2").render(
         machine=[fact for fact in machine_facts(study.host) if fact[0] in KIND],
-        versions=[version for version in versions(study.host) if version[0] in PROGRAMS],
+        versions=[version for version in version_facts(study.host) if version[0] in PROGRAMS],
         baseline=summaries[BASELINE],
         seed=summaries[SEED],
         ladder=summaries.get(LADDER),
         quota=summaries.get(QUOTA),
         missing={name: what for name, what in RUNS.items() if name not in summaries},
         what=RUNS,
-        answer=lambda summary: sentences.answer(summary, None),
-        first_line=caveats.first_line,
-        cpu=sentences.cpu,
+        answer=lambda summary: answer.summary_answer(summary, None),
+        first_line=caveats.reliability_warning,
+        cpu=answer.cpu_sentence,
         table=_table,
         effort=_effort,
         singles=list(_singles(study)),
         spreads=[said for spread in validation.spreads for said in spread_sentences(spread)],
         bound=list(bound_sentences(validation.bound)) if validation.bound else [],
-        fargate=[_at(claim.where, told(claim, validation)) for claim in validation.claims if _is_fargate(claim.where)],
+        fargate=[
+            _at(claim.where, claim_explanation(claim, validation))
+            for claim in validation.claims
+            if _is_fargate(claim.where)
+        ],
         so=list(_so(summaries, validation.bound)),
         losses=[claim for claim in validation.claims if _is_fargate(claim.where) and (claim.us or 0) > 0],
         validation=validation,
-        whole="\n\n".join(in_sections(_cell_by_cell(validation))),
+        whole="\n\n".join(markdown_sections(_cell_by_cell(validation))),
         precision={row.method: row for row in study.precision},
     )
 
 
 def _table(summary: Summary) -> str:
     """Return the table of all latency comparisons, the control's first."""
-    return plain_table(HEAD, [_row(summary, one) for one in [*controls(summary), *compared(summary)]])
+    return markdown_table(
+        HEAD, [_row(summary, one) for one in [*control_comparisons(summary), *main_comparisons(summary)]]
+    )
 
 
 def _row(summary: Summary, one: Comparison) -> Sequence[str]:
     return (
         one.arm,
-        milliseconds(summary.arms[one.arm].mean_us),
-        milliseconds(summary.arms[one.arm].p99_us),
-        f"{one.against} ({milliseconds(summary.arms[one.against].mean_us)})",
-        joined(difference_cell(percent_of(one), 1, "")),
-        joined(difference_cell(us_of(one), 0, "")),
+        format_milliseconds(summary.arms[one.arm].mean_us),
+        format_milliseconds(summary.arms[one.arm].p99_us),
+        f"{one.against} ({format_milliseconds(summary.arms[one.against].mean_us)})",
+        cell_text(difference_cell(percent_interval(one), 1, "")),
+        cell_text(difference_cell(us_interval(one), 0, "")),
         one.verdict or "none",
     )
 
 
 def _effort(summary: Summary) -> str:
-    return f"{summary.sessions} sessions in {duration(summary.seconds.total)}"
+    return f"{summary.sessions} sessions in {format_duration(summary.seconds.total)}"
 
 
 def _so(summaries: Mapping[str, Summary], bound: SocketBound | None) -> Iterator[str]:
@@ -87,14 +93,14 @@ def _so(summaries: Mapping[str, Summary], bound: SocketBound | None) -> Iterator
     if bound is None or not bound.ladder or QUOTA not in summaries:
         return
     unix_us, tcp_us = bound.unix_rungs_us, bound.tcp_rungs_us
-    slower = [one.arm for one in compared(summaries[QUOTA]) if one.verdict == "slower"]
+    slower = [one.arm for one in main_comparisons(summaries[QUOTA]) if one.verdict == "slower"]
     loser = "TCP" if tcp_us > unix_us else "the socket"
     yield (
         f"The container rungs with a significant cost add at most {tcp_us:.0f} us to TCP and {unix_us:.0f} us "
         f"to a Unix socket: by themselves they make {loser} the slower one."
     )
     yield (
-        f"With a CPU quota, a Unix socket was slower than TCP in {listed(slower)}."
+        f"With a CPU quota, a Unix socket was slower than TCP in {join_with_and(slower)}."
         if slower
         else "With no CPU quota was a Unix socket slower than TCP."
     )
@@ -108,7 +114,7 @@ def _so(summaries: Mapping[str, Summary], bound: SocketBound | None) -> Iterator
 def _singles(study: Study) -> Iterator[Singles]:
     """Yield the pairs of single runs, the control (A/A) first."""
     summary = study.summaries[SEED]
-    for one in [*controls(summary), *compared(summary)]:
+    for one in [*control_comparisons(summary), *main_comparisons(summary)]:
         found = singles_of(study.records, one.arm, one.against)
         if found:
             yield found

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.conclude import read_summary
 from harness.errors import ConfigError, LoadError
-from harness.evidence.store import Store, open_store
 from harness.model import Record, Summary
 from harness.model.validation import Validation
+from harness.session.summarize import read_summary
+from harness.session.validate import seed_results, validate_run
 from harness.start import module_command
-from harness.validate import of_the_seed, validated
+from harness.store.store import Store, open_store
 from scripts.precision_study.study import Result
 from scripts.precision_study.table import Row
 from scripts.study_door import ending_with_us
@@ -68,7 +68,7 @@ def read_study(directory: Path) -> Study:
     store = open_store(directory / SEED)
     return Study(
         summaries={name: _plain(read_summary(directory / name)[0], name) for name in made},
-        records=[store.read_record(number) for number in store.sessions()],
+        records=[store.read_record(number) for number in store.session_numbers()],
         host=store.read_host(),
         validation=_validation(directory, directory / LADDER if LADDER in made else None),
         precision=_precision(),
@@ -87,7 +87,7 @@ def publish(study: Study, directory: Path, published: Path) -> None:
 
 
 def _validation(directory: Path, ladder: Path | None) -> Validation:
-    found = validated(directory / SEED, of_the_seed(), ladder)
+    found = validate_run(directory / SEED, seed_results(), ladder)
     bound = found.bound.model_copy(update={"ladder": LADDER}) if found.bound and ladder else found.bound
     return found.model_copy(update={"directory": SEED, "bound": bound})
 

@@ -18,14 +18,14 @@ from harness.model import Plan, Summary
 
 FREEING = """
 import os, signal, time, weakref
-from harness.ending import interruptible
+from harness.exits import raise_on_signals
 from harness.errors import Interrupted
 
 class Thing:
     pass
 
 try:
-    with interruptible():
+    with raise_on_signals():
         thing = Thing()
         watcher = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.{name}))
         del thing

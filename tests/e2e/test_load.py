@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 from command import barehop, fixed
 
-from harness.evidence.store import Store
 from harness.model import Summary
+from harness.store.store import Store
 
 TWO = """
 name = "load"

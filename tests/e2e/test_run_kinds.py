@@ -9,8 +9,8 @@ import pytest
 from command import CHECKOUT, barehop, fixed, sets
 
 from harness.experiment.read import read_experiment
-from harness.lab.programs import find_nginx
 from harness.model import Record
+from harness.testbed.servers.programs import find_nginx
 
 ONE_STACK = """
 name = "one-stack"

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from command import barehop, eventually, fixed, started
 
-from harness.lab import bare
-from harness.lab.blueprint import blueprint_of, survey
-from harness.lab.ports import free_ports
-from harness.lab.stack import Stack, running_stacks
-from harness.load.ask import ask
+from harness.load.probe import probe_target
 from harness.model import Arm, Comparison, Record, Settings, Summary
+from harness.testbed.blueprint import blueprint_of, survey_machine
+from harness.testbed.machine.directories import free_ports
+from harness.testbed.stack import Stack, start_stacks
+from harness.testbed.standalone import null_server
 
 SPIKED_US = 100
 LUCK_US = 40
@@ -39,8 +39,8 @@ pairs = [["docker", "bare"], ["slow-docker", "bare"], ["slow-docker", "docker"]]
 def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The very stack of `bare`, started by somebody else."""
     directory = tmp_path_factory.mktemp("stand-in")
-    blueprint = blueprint_of([STAND_IN], directory / "stack", survey(directory), free_ports())
-    with running_stacks([blueprint], ask) as stacks:
+    blueprint = blueprint_of([STAND_IN], directory / "stack", survey_machine(directory), free_ports())
+    with start_stacks([blueprint], probe_target) as stacks:
         yield stacks[0]
 
 
@@ -131,7 +131,7 @@ def served(directory: Path, path: str = "/") -> Iterator[subprocess.Popen[bytes]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     (directory / "one.toml").write_text(ONE_URL.format(port=port, path=path))
-    process = subprocess.Popen([sys.executable, "-I", "-S", bare.__file__, f"127.0.0.1:{port}"])
+    process = subprocess.Popen([sys.executable, "-I", "-S", null_server.__file__, f"127.0.0.1:{port}"])
     try:
         assert eventually(lambda: listens(port))
         yield process

@@ -5,8 +5,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.evidence.affinity import strays
-from harness.lab.placement import Placement
+from harness.observe.proof import stray_threads
+from harness.testbed.machine.placement import Placement
 
 
 def placement(nginx: tuple[int, ...], app: tuple[int, ...]) -> Placement:
@@ -23,18 +23,18 @@ def test_a_thread_outside_its_roles_cpus_is_named(tmp_path: Path) -> None:
     thread(tmp_path, 10, 10, "1")
     thread(tmp_path, 20, 20, "2-3")
     thread(tmp_path, 20, 21, "0-3")
-    found = strays({"nginx": [10], "app": [20]}, placement((1,), (2, 3)), tmp_path)
+    found = stray_threads({"nginx": [10], "app": [20]}, placement((1,), (2, 3)), tmp_path)
     assert found == ["Thread 21 (worker 21) of app may run on CPUs 0-3, but the placement pins app to 2-3."]
 
 
 def test_fewer_cpus_than_the_role_has_are_no_stray(tmp_path: Path) -> None:
     thread(tmp_path, 10, 10, "1")
-    assert strays({"nginx": [10]}, placement((1, 2), (3,)), tmp_path) == []
+    assert stray_threads({"nginx": [10]}, placement((1, 2), (3,)), tmp_path) == []
 
 
 def test_what_has_vanished_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "10/task/10").mkdir(parents=True)
-    assert strays({"nginx": [10, 11]}, placement((1,), (2,)), tmp_path) == []
+    assert stray_threads({"nginx": [10, 11]}, placement((1,), (2,)), tmp_path) == []
 
 
 def test_a_thread_that_pinned_itself_is_found_in_the_real_proc() -> None:
@@ -51,8 +51,8 @@ def test_a_thread_that_pinned_itself_is_found_in_the_real_proc() -> None:
     worker = threading.Thread(target=elsewhere)
     worker.start()
     pinned.wait()
-    found = strays({"app": [os.getpid()]}, placement(mine, mine[:1]))
-    everywhere = strays({"app": [os.getpid()]}, placement(mine, mine))
+    found = stray_threads({"app": [os.getpid()]}, placement(mine, mine[:1]))
+    everywhere = stray_threads({"app": [os.getpid()]}, placement(mine, mine))
     done.set()
     worker.join()
     assert any(f"Thread {worker.native_id} " in sentence for sentence in found)

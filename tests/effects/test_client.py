@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from odd_server import Answer, resets, says, serving, stays_silent, whole
 
-from harness.load.client import client, quietly
+from harness.load.client import gc_disabled, open_client
 from harness.model import Target
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -38,7 +38,7 @@ WRONG = {
 
 @pytest.mark.parametrize("reply", RIGHT.values(), ids=RIGHT)
 def test_every_form_of_a_right_answer_is_timed(reply: bytes) -> None:
-    with serving(says(reply)) as target, client(target) as burst:
+    with serving(says(reply)) as target, open_client(target) as burst:
         seen = burst(2, 3)
 
     assert seen.failures == {}
@@ -48,7 +48,7 @@ def test_every_form_of_a_right_answer_is_timed(reply: bytes) -> None:
 
 @pytest.mark.parametrize(("kind", "reply"), WRONG.items(), ids=WRONG)
 def test_a_wrong_answer_is_counted_by_its_kind_and_never_timed(kind: str, reply: bytes) -> None:
-    with serving(says(reply)) as target, client(target) as burst:
+    with serving(says(reply)) as target, open_client(target) as burst:
         seen = burst(2, 3)
 
     assert seen.failures == {kind: 5}
@@ -56,7 +56,7 @@ def test_a_wrong_answer_is_counted_by_its_kind_and_never_timed(kind: str, reply:
 
 
 def test_an_answer_cut_off_by_a_reset_is_a_reset() -> None:
-    with serving(resets) as target, client(target) as burst:
+    with serving(resets) as target, open_client(target) as burst:
         assert burst(0, 2).failures == {"reset": 2}
 
 
@@ -64,7 +64,7 @@ def test_a_port_where_nobody_listens_refuses() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         target = Target("127.0.0.1", listener.getsockname()[1], "/")
 
-    with client(target) as burst:
+    with open_client(target) as burst:
         assert burst(1, 1).failures == {"connection refused": 2}
 
 
@@ -78,7 +78,7 @@ def drips(connection: socket.socket, number: int) -> bool:
 @pytest.mark.parametrize("answer", [stays_silent, drips])
 @pytest.mark.parametrize("keepalive", [False, True])
 def test_a_timeout_ends_its_burst(answer: Answer, keepalive: bool) -> None:
-    with serving(answer, keepalive=keepalive) as target, client(replace(target, timeout_s=0.1)) as burst:
+    with serving(answer, keepalive=keepalive) as target, open_client(replace(target, timeout_s=0.1)) as burst:
         assert burst(0, 50).failures == {"timeout": 1}
 
 
@@ -89,7 +89,7 @@ def test_positions_skip_the_requests_that_failed() -> None:
         connection.sendall(next(replies))
         return False
 
-    with serving(answer) as target, client(target) as burst:
+    with serving(answer) as target, open_client(target) as burst:
         seen = burst(1, 3)
 
     assert seen.positions == (1, 2)
@@ -109,7 +109,7 @@ def test_the_time_ends_with_the_last_byte_and_not_with_the_close() -> None:
         closed_ns.append(time.perf_counter_ns())
         return False
 
-    with serving(answer) as target, client(target) as burst:
+    with serving(answer) as target, open_client(target) as burst:
         seen = burst(0, 1)
 
     assert sent_ns[0] < seen.start_ns[0] + seen.latency_ns[0] < closed_ns[0]
@@ -119,7 +119,7 @@ def test_what_is_asked_is_what_the_target_says() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         listener.settimeout(5)
-        with client(Target("127.0.0.1", port, "/a?b=c", timeout_s=0.1)) as burst:
+        with open_client(Target("127.0.0.1", port, "/a?b=c", timeout_s=0.1)) as burst:
             burst(0, 1)
         connection, _ = listener.accept()
         with connection:
@@ -134,7 +134,7 @@ def test_the_garbage_collector_is_as_it_was_when_quiet_is_over(enabled: bool) ->
     before = gc.isenabled()
     (gc.enable if enabled else gc.disable)()
     try:
-        with suppress(ValueError), quietly():
+        with suppress(ValueError), gc_disabled():
             inside = gc.isenabled()
             raise ValueError
         after = gc.isenabled()

@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 from odd_server import close_with_reset, resets, says, serving, whole
 
-from harness.load.client import Burst, client
+from harness.load.client import Burst, open_client
 
 CLOSE = "Connection: close\r\n"
 
@@ -30,13 +30,13 @@ class Kept:
         return stays
 
     def burst(self, settle: int, timed: int) -> Burst:
-        with serving(self.answer, keepalive=True) as target, client(target) as burst:
+        with serving(self.answer, keepalive=True) as target, open_client(target) as burst:
             return burst(settle, timed)
 
 
 def test_one_connection_serves_settling_and_all_bursts() -> None:
     kept = Kept(limit=100)
-    with serving(kept.answer, keepalive=True) as target, client(target) as burst:
+    with serving(kept.answer, keepalive=True) as target, open_client(target) as burst:
         positions = [burst(1, 4).positions, burst(0, 4).positions]
 
     assert positions == [(0, 1, 2, 3), (0, 1, 2, 3)]
@@ -80,7 +80,7 @@ def test_a_connection_that_the_server_reset_meanwhile_is_reopened_too() -> None:
         reset.set()
         return False
 
-    with serving(answer, keepalive=True) as target, client(target) as burst:
+    with serving(answer, keepalive=True) as target, open_client(target) as burst:
         before = burst(1, 2)
         answered.set()
         reset.wait(5)
@@ -101,7 +101,7 @@ def test_an_answer_that_comes_after_the_timeout_is_not_taken_for_the_next() -> N
         connection.sendall(whole())
         return True
 
-    with serving(answer, keepalive=True) as target, client(replace(target, timeout_s=0.2)) as burst:
+    with serving(answer, keepalive=True) as target, open_client(replace(target, timeout_s=0.2)) as burst:
         before = burst(1, 3)
         late.set()
         after = burst(0, 2)
@@ -119,12 +119,12 @@ def test_a_server_that_never_keeps_a_connection_has_failed() -> None:
 
 
 def test_an_answer_that_only_the_close_ends_is_not_kept() -> None:
-    with serving(says(b"HTTP/1.1 200 OK\r\n\r\nhello"), keepalive=True) as target, client(target) as burst:
+    with serving(says(b"HTTP/1.1 200 OK\r\n\r\nhello"), keepalive=True) as target, open_client(target) as burst:
         assert burst(0, 2).failures == {"connection not kept": 2}
 
 
 def test_a_server_that_closes_without_an_answer_is_asked_once_more_only() -> None:
-    with serving(says(b""), keepalive=True) as target, client(target) as burst:
+    with serving(says(b""), keepalive=True) as target, open_client(target) as burst:
         assert burst(1, 2).failures == {"no answer": 3}
 
 
@@ -132,7 +132,7 @@ def test_a_reset_within_an_answer_is_a_failure_and_the_next_request_opens_again(
     def answer(connection: socket.socket, number: int) -> bool:
         return resets(connection, number) if number == 3 else says(whole(), stays=True)(connection, number)
 
-    with serving(answer, keepalive=True) as target, client(target) as burst:
+    with serving(answer, keepalive=True) as target, open_client(target) as burst:
         seen = burst(1, 4)
 
     assert seen.failures == {"reset": 1}
@@ -151,7 +151,7 @@ def test_nothing_more_is_asked_over_a_connection_that_answered_wrong(kind: str, 
         connection.sendall(reply)
         return True
 
-    with serving(answer, keepalive=True) as target, client(target) as burst:
+    with serving(answer, keepalive=True) as target, open_client(target) as burst:
         assert burst(0, 3).failures == {kind: 3}
     assert numbers == [1, 1, 1]
 
@@ -159,7 +159,7 @@ def test_nothing_more_is_asked_over_a_connection_that_answered_wrong(kind: str, 
 def test_a_large_chunked_answer_is_read_to_its_end_and_no_further() -> None:
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
     reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + 20 * chunk + b"0\r\n\r\n"
-    with serving(says(reply, stays=True), keepalive=True) as target, client(target) as burst:
+    with serving(says(reply, stays=True), keepalive=True) as target, open_client(target) as burst:
         seen = burst(1, 3)
 
     assert seen.failures == {}

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.clock import MOST_SLOWNESS, Clock, command_clock, current_slowness, process_age_s, slowness
+from harness.session.pace import MAX_SLOWNESS, Clock, command_clock, current_slowness, process_age_s, slowness
 
 
 def test_the_clock_of_a_command_counts_from_the_start_of_its_process() -> None:
-    script = "import time; time.sleep(0.3); from harness.clock import command_clock; print(command_clock().spent_s())"
+    script = (
+        "import time; time.sleep(0.3); from harness.session.pace import command_clock; print(command_clock().spent_s())"
+    )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert float(ended.stdout) >= 0.25
     assert command_clock().spent_s() >= 0
@@ -36,4 +38,4 @@ def test_a_clock_says_what_was_spent() -> None:
 
 def test_the_slowness_of_this_machine_is_that_of_a_computation_and_not_of_what_was_waited_for() -> None:
     time.sleep(1)  # as a command does whose programs come from a cold disk
-    assert 1 <= current_slowness() <= MOST_SLOWNESS
+    assert 1 <= current_slowness() <= MAX_SLOWNESS

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from several_runs import run_data, write_run
 
-from harness.analysis.across.runs import compare_runs
-from harness.conclude import read_run
+from harness.analysis.between_runs.changes import compare_runs
 from harness.errors import ConfigError
+from harness.session.summarize import read_run
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -14,11 +14,8 @@ import trustme
 from odd_server import Answer, resets, says, serving, stays_silent, whole
 
 from harness.load.client import Burst
-from harness.load.crowd.arrivals import poisson_ns
-from harness.load.crowd.busy import busy_burst
-from harness.load.crowd.loop import crowd
-from harness.load.crowd.paced import paced_burst, timers_that_are_exact
-from harness.load.crowd.search import Search
+from harness.load.connections import open_pool
+from harness.load.loops import CapacitySearch, closed_loop_burst, exact_timers, open_loop_burst, poisson_arrivals_ns
 from harness.model import Target
 
 NOBODY = Target("127.0.0.1", 1, "/")
@@ -49,9 +46,9 @@ class Crowded:
 def busy(answer: Answer, connections: int, timed: int, *, keepalive: bool = True, timeout_s: float = 10) -> Burst:
     with (
         serving(answer, keepalive=keepalive, at_once=True) as target,
-        crowd(replace(target, timeout_s=timeout_s)) as many,
+        open_pool(replace(target, timeout_s=timeout_s)) as many,
     ):
-        return busy_burst(many, connections, 0, timed)
+        return closed_loop_burst(many, connections, 0, timed)
 
 
 def test_as_many_requests_are_under_way_as_there_are_connections() -> None:
@@ -108,8 +105,8 @@ def test_what_goes_wrong_is_counted_as_what_it_is(answer: Answer, fault: str, ke
 
 
 def test_a_refused_connection_ends_no_burst_and_waits_for_nothing() -> None:
-    with crowd(NOBODY) as many:
-        burst = busy_burst(many, 4, 0, 16)
+    with open_pool(NOBODY) as many:
+        burst = closed_loop_burst(many, 4, 0, 16)
 
     assert burst.failures == {"connection refused": burst.sent}
 
@@ -126,8 +123,8 @@ def test_the_full_backlog_of_a_unix_socket_is_told_at_once(tmp_path: Path) -> No
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen(0)
-        with crowd(Target("localhost", 0, "/", socket=path, timeout_s=0.3)) as many:
-            burst = busy_burst(many, 8, 0, 8)
+        with open_pool(Target("localhost", 0, "/", socket=path, timeout_s=0.3)) as many:
+            burst = closed_loop_burst(many, 8, 0, 8)
 
     assert burst.failures["resource temporarily unavailable"] > 0
 
@@ -146,8 +143,8 @@ def test_a_connection_that_the_server_closed_is_reopened_and_its_request_not_tim
 def test_requests_are_sent_when_they_are_meant_to_be_however_slow_the_answers() -> None:
     arrivals_ns = [10_000_000 * number for number in range(20)]
     server = Crowded(0.1)
-    with serving(server.answer, keepalive=True, at_once=True) as target, crowd(target) as many:
-        burst = paced_burst(many, arrivals_ns, settle=4)
+    with serving(server.answer, keepalive=True, at_once=True) as target, open_pool(target) as many:
+        burst = open_loop_burst(many, arrivals_ns, settle=4)
 
     assert server.most >= 5  # a closed loop has one
     meant_ns = [start - late for start, late in zip(burst.start_ns, burst.late_ns, strict=True)]
@@ -156,16 +153,16 @@ def test_requests_are_sent_when_they_are_meant_to_be_however_slow_the_answers() 
 
 
 def test_requests_that_are_sent_late_say_by_how_much() -> None:
-    with serving(Crowded(0).answer, keepalive=True, at_once=True) as target, crowd(target) as many:
-        burst = paced_burst(many, [0] * 30, settle=0)
+    with serving(Crowded(0).answer, keepalive=True, at_once=True) as target, open_pool(target) as many:
+        burst = open_loop_burst(many, [0] * 30, settle=0)
 
     assert all(late_ns >= 0 for late_ns in burst.late_ns)
     assert list(burst.late_ns) == sorted(burst.late_ns)
 
 
 def test_too_many_that_wait_end_the_burst_and_the_rest_counts_as_failed() -> None:
-    with serving(stays_silent, at_once=True) as target, crowd(replace(target, timeout_s=0.3)) as many:
-        burst = paced_burst(many, [0] * 1020, settle=0)
+    with serving(stays_silent, at_once=True) as target, open_pool(replace(target, timeout_s=0.3)) as many:
+        burst = open_loop_burst(many, [0] * 1020, settle=0)
 
     assert burst.failures["not sent because 1000 others waited"] == 20
 
@@ -173,7 +170,7 @@ def test_too_many_that_wait_end_the_burst_and_the_rest_counts_as_failed() -> Non
 def test_the_timer_slack_is_put_back() -> None:
     slack = Path("/proc/self/timerslack_ns")
     before = slack.read_text()
-    with timers_that_are_exact():
+    with exact_timers():
         assert slack.read_text() == "1\n"
     assert slack.read_text() == before
 
@@ -188,9 +185,9 @@ def test_a_search_ends_where_the_server_cannot_follow() -> None:
         connection.sendall(whole())
         return True
 
-    with serving(answer, keepalive=True, at_once=True) as target, crowd(target) as many:
-        search = Search(many, limit_ms=60, crowd_requests=64, step_requests=120)
-        steps = [search.step(str(number)) for number in range(5)]
+    with serving(answer, keepalive=True, at_once=True) as target, open_pool(target) as many:
+        search = CapacitySearch(many, limit_ms=60, closed_loop_requests=64, step_requests=120)
+        steps = [search.run_step(str(number)) for number in range(5)]
 
     assert steps[0].rate_per_s is None
     held = [step.rate_per_s for step in steps[1:] if step.holds and step.rate_per_s]
@@ -200,8 +197,8 @@ def test_a_search_ends_where_the_server_cannot_follow() -> None:
 
 
 def test_arrivals_are_as_many_as_the_rate_says_at_random_and_the_same_for_the_same_seed() -> None:
-    once, again = poisson_ns(1000, 5000, "1/1/1"), poisson_ns(1000, 5000, "1/1/1")
-    other = poisson_ns(2000, 5000, "1/1/1")
+    once, again = poisson_arrivals_ns(1000, 5000, "1/1/1"), poisson_arrivals_ns(1000, 5000, "1/1/1")
+    other = poisson_arrivals_ns(2000, 5000, "1/1/1")
 
     assert once == again
     assert once[-1] / 1e9 == pytest.approx(5, rel=0.1)
@@ -221,17 +218,17 @@ def test_many_connections_speak_tls_and_trust_nobody_else(keepalive: bool, tmp_p
         answer = says(whole(), stays=keepalive)
         with (
             serving(answer, server_side, keepalive, at_once=True) as target,
-            crowd(replace(target, authority=path)) as many,
+            open_pool(replace(target, ca_file=path)) as many,
         ):
-            faults[name] = busy_burst(many, 3, 0, 12).failures
+            faults[name] = closed_loop_burst(many, 3, 0, 12).failures
 
     assert faults["ours"] == {}
     assert set(faults["other"]) == {"tls certificate verify failed"}
 
 
 def test_connections_that_a_stall_opened_are_not_kept_from_visit_to_visit() -> None:
-    with serving(Crowded(0.3).answer, keepalive=True, at_once=True) as target, crowd(target) as many:
-        once = paced_burst(many, [0] * 50, settle=0)
-        again = paced_burst(many, [0] * 50, settle=0)
+    with serving(Crowded(0.3).answer, keepalive=True, at_once=True) as target, open_pool(target) as many:
+        once = open_loop_burst(many, [0] * 50, settle=0)
+        again = open_loop_burst(many, [0] * 50, settle=0)
 
     assert (once.connections, again.connections) == (50, 18)

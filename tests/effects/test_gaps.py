@@ -3,13 +3,13 @@
 import gc
 import os
 
-from harness.evidence.gaps import watch_gaps
+from harness.observe.host.noise import measure_osnoise
 
 
 def test_each_cpu_is_watched_and_we_are_back_where_we_were() -> None:
     before = os.sched_getaffinity(0)
     for cpu in before:
-        gaps = watch_gaps(cpu, 0.05)
+        gaps = measure_osnoise(cpu, 0.05)
         assert gaps.cpu == cpu
         assert gaps.seconds >= 0.05
         assert 0 <= gaps.longest_us <= gaps.lost_us <= gaps.seconds * 1e6

@@ -8,13 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.evidence.host import host_facts
-from harness.evidence.limits import limit_facts
-from harness.evidence.network import network_facts
-from harness.evidence.sysctls import read_sysctls
-from harness.evidence.versions import program_versions, without_home
-from harness.evidence.virtual import virtual_facts
-from harness.lab.kernelfiles import Roots
+from harness.observe.host.cpus import virtual_facts
+from harness.observe.host.facts import host_facts, limit_facts, network_facts, read_sysctls
+from harness.observe.host.versions import hide_home, program_versions
+from harness.testbed.machine.procfs import Roots
 
 
 def machine(root: Path, files: Mapping[str, str]) -> Roots:
@@ -239,4 +236,4 @@ def test_a_program_that_fails_or_is_missing_becomes_a_sentence() -> None:
 
 def test_home_directories_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/data/bob")
-    assert without_home("--prefix=/data/bob/nginx /home/alice/x /data/bobby") == "--prefix=~/nginx ~/x /data/bobby"
+    assert hide_home("--prefix=/data/bob/nginx /home/alice/x /data/bobby") == "--prefix=~/nginx ~/x /data/bobby"

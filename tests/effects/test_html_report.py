@@ -11,8 +11,8 @@ from browser import Page, find_browser, opened
 from climbing import whole_ladder
 from imagined import PILOT, Run, run_of
 
-from harness.analysis.exhibits import exhibits
-from harness.model import Doubt, Foreign
+from harness.analysis.plot_data import plot_data
+from harness.model import Doubt, ImportedRun
 from harness.report.html.document import render_html
 
 DOUBT = Doubt(kind="busy", seen="python used 49 % of a CPU", advice="End what else runs on this machine.")
@@ -20,7 +20,7 @@ PAIRS = {f"uds-tmpfs/{kept}": f"tcp/{kept}" for kept in (0, 16, 32, 64, 128, 256
 LADDER = whole_ladder()
 RUNGS = [arm.name for arm in LADDER.arms]
 ELSEWHERE = [
-    Foreign(
+    ImportedRun(
         Path("a.txt"), "ab", where, "sharedvolume", "uds", requests_per_s=rate, mean_us=1e6 / rate, remarks=("Odd.",)
     )
     for where in ("docker-desktop-macos", "")
@@ -62,7 +62,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def written(run: Run, path: Path) -> Path:
-    shown = exhibits(run.plan.experiment, run.sessions)
+    shown = plot_data(run.plan.experiment, run.sessions)
     path.write_text(render_html(run.summary, run.plan, run.host, shown), encoding="utf-8")
     return path
 

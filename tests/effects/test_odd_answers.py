@@ -22,11 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from odd_server import Answer, repeats, says, serving, stays_silent, whole
 
 from harness.errors import ConfigError, HarnessError, LoadError
-from harness.load.ask import ask
-from harness.load.client import client
-from harness.load.crowd.busy import busy_burst
-from harness.load.crowd.loop import crowd
-from harness.load.reach import reached
+from harness.load.client import open_client
+from harness.load.connections import open_pool
+from harness.load.loops import closed_loop_burst
+from harness.load.probe import probe_service, probe_target
 from harness.model import Arm, Reply, Settings, Target
 
 TIMEOUT_S = 0.5
@@ -92,7 +91,7 @@ def cheaply() -> Iterator[None]:
 def problem_of(one: Arm, error: type[HarnessError] = LoadError) -> str:
     """The sentence that a service ends with."""
     with cheaply(), pytest.raises(error) as told:
-        reached(one)
+        probe_service(one)
     sentence = str(told.value)
     assert sentence.startswith("Arm 'docker': ")
     assert "\n" not in sentence
@@ -121,10 +120,10 @@ def test_a_burst_gives_up_an_answer_that_does_not_end(answer: Answer, kept: bool
     with serving(answer, keepalive=kept, at_once=True) as target, cheaply():
         limited = replace(target, timeout_s=TIMEOUT_S)
         if many:
-            with crowd(limited) as requests:
-                seen = busy_burst(requests, 1, 0, 1)
+            with open_pool(limited) as requests:
+                seen = closed_loop_burst(requests, 1, 0, 1)
         else:
-            with client(limited) as burst:
+            with open_client(limited) as burst:
                 seen = burst(0, 1)
 
     assert seen.failures
@@ -134,8 +133,8 @@ def test_a_burst_gives_up_an_answer_that_does_not_end(answer: Answer, kept: bool
 def test_a_large_body_is_measured_without_being_kept() -> None:
     large = whole(bytes(64 * 1024 * 1024))
     with serving(says(large)) as target, cheaply():
-        reply = ask(target, "/")
-        with client(target) as burst:
+        reply = probe_target(target, "/")
+        with open_client(target) as burst:
             seen = burst(0, 1)
 
     assert isinstance(reply, Reply)
@@ -150,21 +149,21 @@ def test_a_slow_answer_on_a_kept_connection_leaves_the_next_one_all_its_time() -
         connection.sendall(whole()[-1:])
         return True
 
-    with serving(answer, keepalive=True) as target, client(replace(target, timeout_s=TIMEOUT_S)) as burst:
+    with serving(answer, keepalive=True) as target, open_client(replace(target, timeout_s=TIMEOUT_S)) as burst:
         assert burst(1, 3).failures == {}
 
 
 def test_what_is_compressed_unasked_is_known_by_the_keys_inside() -> None:
     fields = "Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
     with serving(says(whole(gzip.compress(b'{"b": 1, "a": 2}'), fields=fields))) as target:
-        _, reply = reached(arm(f"http://127.0.0.1:{target.port}/"))
+        _, reply = probe_service(arm(f"http://127.0.0.1:{target.port}/"))
     assert reply.shape.keys == ("a", "b")
 
 
 def test_a_server_that_keeps_its_connection_though_asked_to_close_is_told() -> None:
     with serving(says(whole(), stays=True)) as target:
         assert "Set client_keepalive = true" in problem_of(arm(f"http://127.0.0.1:{target.port}/"))
-        reached(arm(f"http://127.0.0.1:{target.port}/", client_keepalive=True))
+        probe_service(arm(f"http://127.0.0.1:{target.port}/", client_keepalive=True))
 
 
 CERTIFICATES: dict[str, tuple[dict[str, Any], str]] = {
@@ -214,7 +213,7 @@ def test_a_certificate_that_nobody_else_signed_is_to_be_named_itself_and_then_tr
         url = f"https://localhost:{target.port}/"
         sentence = problem_of(arm(url))
         assert "self-signed certificate. Set authority to that certificate." in sentence
-        reached(arm(url, authority=str(own)))
+        probe_service(arm(url, authority=str(own)))
 
 
 def test_plain_http_behind_https_says_which_scheme_to_write() -> None:
@@ -316,7 +315,7 @@ def test_all_addresses_of_a_host_share_the_time_of_one_answer(monkeypatch: pytes
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
         began = time.monotonic()
         with pytest.raises(LoadError):
-            reached(Arm(name="docker", settings=Settings(url=f"http://some.example:{target.port}/", timeout_s=1)))
+            probe_service(Arm(name="docker", settings=Settings(url=f"http://some.example:{target.port}/", timeout_s=1)))
         assert time.monotonic() - began < 6
 
 
@@ -344,14 +343,14 @@ CHANGED = {
 @pytest.mark.parametrize("many", [False, True])
 def test_an_answer_that_changes_is_a_failed_request(fault: str, then: bytes, many: bool) -> None:
     with serving(changes_after(4, HELLO, then), at_once=True) as target:
-        reply = ask(target, "/")
+        reply = probe_target(target, "/")
         assert isinstance(reply, Reply)
-        held = replace(target, proved=reply.shape)
+        held = replace(target, expected_answer=reply.shape)
         if many:
-            with crowd(held) as requests:
-                seen = busy_burst(requests, 1, 0, 8)
+            with open_pool(held) as requests:
+                seen = closed_loop_burst(requests, 1, 0, 8)
         else:
-            with client(held) as burst:
+            with open_client(held) as burst:
                 seen = burst(0, 8)
 
     assert set(seen.failures) == {fault}
@@ -365,7 +364,7 @@ def test_an_answer_that_stays_the_same_fails_no_request() -> None:
         return False
 
     with serving(answer) as target:
-        reply = ask(target, "/")
+        reply = probe_target(target, "/")
         assert isinstance(reply, Reply)
-        with client(Target(target.host, target.port, "/", proved=reply.shape)) as burst:
+        with open_client(Target(target.host, target.port, "/", expected_answer=reply.shape)) as burst:
             assert burst(5, 30).failures == {}

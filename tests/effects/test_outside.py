@@ -8,20 +8,20 @@ import pytest
 from odd_server import says, serving, whole
 
 from harness.errors import LoadError
-from harness.load.outside import visit_outside
+from harness.load.drivers import run_tool
 from harness.load.tools import ab
-from harness.model import LoadTool, Outcome, Settings, Target
+from harness.model import LoadTool, Settings, Target, ToolResult
 
 TARGET = Target("127.0.0.1", 1, "/")
 
 
-def count_of_lines(directory: Path) -> Outcome:
+def count_of_lines(directory: Path) -> ToolResult:
     """The outcome of the tool that these tests make up: a line for each request."""
     said = (directory / "stdout.txt").read_text().splitlines()
     if "?" in said:
         raise ValueError("There is a line '?'.")
     failed = said.count("failed")
-    return Outcome(len(said) - failed, {"failed": failed} if failed else {}, 1.0, 1.0, {}, 1.0)
+    return ToolResult(len(said) - failed, {"failed": failed} if failed else {}, 1.0, 1.0, {}, 1.0)
 
 
 def tool(script: str, version: tuple[str, ...] = ("--version",)) -> LoadTool:
@@ -33,8 +33,8 @@ def tool(script: str, version: tuple[str, ...] = ("--version",)) -> LoadTool:
     return LoadTool("loud", version, "Install loud.", command, count_of_lines)
 
 
-def visit(script: str, directory: Path, settings: Settings | None = None) -> Outcome:
-    return visit_outside(tool(script), sys.executable, TARGET, settings or Settings(tool_requests=3), directory)
+def visit(script: str, directory: Path, settings: Settings | None = None) -> ToolResult:
+    return run_tool(tool(script), sys.executable, TARGET, settings or Settings(tool_requests=3), directory)
 
 
 def test_a_run_leaves_its_files_and_gives_its_outcome(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def installed_ab() -> str:
 def test_ab_measures_a_server_that_answers(installed_ab: str, tmp_path: Path, keepalive: bool) -> None:
     answer = says(whole(fields="Connection: keep-alive\r\n" if keepalive else ""), stays=keepalive)
     with serving(answer, keepalive=keepalive) as target:
-        outcome = visit_outside(ab.PLUGIN, installed_ab, target, Settings(tool_requests=50), tmp_path)
+        outcome = run_tool(ab.PLUGIN, installed_ab, target, Settings(tool_requests=50), tmp_path)
 
     assert outcome.requests == 50
     assert outcome.failures == {}
@@ -107,7 +107,7 @@ def test_ab_measures_a_server_that_answers(installed_ab: str, tmp_path: Path, ke
 @pytest.mark.needs_ab
 def test_ab_runs_for_the_time_it_is_given(installed_ab: str, tmp_path: Path) -> None:
     with serving(says(whole())) as target:
-        outcome = visit_outside(ab.PLUGIN, installed_ab, target, Settings(tool_seconds=1), tmp_path)
+        outcome = run_tool(ab.PLUGIN, installed_ab, target, Settings(tool_seconds=1), tmp_path)
 
     assert outcome.requests > 0
     assert outcome.duration_s >= 1
@@ -116,7 +116,7 @@ def test_ab_runs_for_the_time_it_is_given(installed_ab: str, tmp_path: Path) -> 
 @pytest.mark.needs_ab
 def test_ab_counts_what_is_not_2xx(installed_ab: str, tmp_path: Path) -> None:
     with serving(says(whole(status="502 Bad Gateway"))) as target:
-        outcome = visit_outside(ab.PLUGIN, installed_ab, target, Settings(tool_requests=5), tmp_path)
+        outcome = run_tool(ab.PLUGIN, installed_ab, target, Settings(tool_requests=5), tmp_path)
 
     assert outcome.requests == 0
     assert outcome.failures == {"status not 2xx": 5}
@@ -128,4 +128,4 @@ def test_ab_without_a_server_says_that_it_was_refused(installed_ab: str, tmp_pat
         pass
 
     with pytest.raises(LoadError, match=r": apr_socket_.*: Connection refused"):
-        visit_outside(ab.PLUGIN, installed_ab, target, Settings(tool_requests=5), tmp_path)
+        run_tool(ab.PLUGIN, installed_ab, target, Settings(tool_requests=5), tmp_path)

@@ -15,9 +15,9 @@ from odd_server import repeats, says, serving, stays_silent, whole
 
 from harness import plugins
 from harness.errors import LoadError
-from harness.load.outside import visit_outside
-from harness.model import LoadTool, Outcome, Settings, Target
-from harness.model.answers import AnswerShape
+from harness.load.drivers import run_tool
+from harness.model import LoadTool, Settings, Target, ToolResult
+from harness.model.http import AnswerShape
 
 NAMES = ("ab", "wrk", "hey", "h2load", "k6", "locust", "molotov")
 TAKES_WHAT_IS_CUT_FOR_RIGHT = ("ab", "hey")
@@ -30,13 +30,13 @@ HAS_A_LIMIT = ("locust", "molotov")
 pytestmark = pytest.mark.needs_tools
 
 
-def visit(name: str, target: Target, directory: Path, **settings: object) -> Outcome:
+def visit(name: str, target: Target, directory: Path, **settings: object) -> ToolResult:
     tool = plugins.load("harness.load.tools", name, LoadTool)
     program = shutil.which(tool.program)
     if program is None:
         pytest.skip(f"{name} is not installed")
     asked = Settings.model_validate({"tool_requests": 2, **settings})
-    return visit_outside(tool, program, replace(target, timeout_s=1), asked, directory)
+    return run_tool(tool, program, replace(target, timeout_s=1), asked, directory)
 
 
 class Counting:
@@ -99,9 +99,9 @@ def test_a_status_that_is_not_right_is_a_failure(name: str, tmp_path: Path) -> N
 def test_the_status_that_was_proved_is_right_and_no_other(name: str, tmp_path: Path) -> None:
     proved = AnswerShape(404, 18)
     with serving(says(whole(status="404 Not Found", fields=CLOSES))) as target:
-        same = visit(name, replace(target, proved=proved), tmp_path / "same")
+        same = visit(name, replace(target, expected_answer=proved), tmp_path / "same")
     with serving(says(whole(fields=CLOSES))) as target:
-        another = visit(name, replace(target, proved=proved), tmp_path / "another")
+        another = visit(name, replace(target, expected_answer=proved), tmp_path / "another")
 
     assert (same.requests, same.failures) == (2, {})
     assert (another.requests, another.failures) == (0, {"status 200": 2})
@@ -113,13 +113,13 @@ def test_pyperf_ends_at_another_status_than_the_one_that_was_proved(
 ) -> None:
     tool = plugins.load("harness.load.tools", "pyperf", LoadTool)
     with serving(says(whole(status=status, fields=CLOSES))) as target:
-        asked = replace(target, proved=AnswerShape(404, 18), timeout_s=1)
+        asked = replace(target, expected_answer=AnswerShape(404, 18), timeout_s=1)
         settings = Settings(tool="pyperf", tool_seconds=0.1)
         if error is None:
-            assert visit_outside(tool, sys.executable, asked, settings, tmp_path).requests > 0
+            assert run_tool(tool, sys.executable, asked, settings, tmp_path).requests > 0
             return
         with pytest.raises(LoadError, match=r"ended with exit code"):
-            visit_outside(tool, sys.executable, asked, settings, tmp_path)
+            run_tool(tool, sys.executable, asked, settings, tmp_path)
     assert f"A request failed: {error}" in (tmp_path / "stderr.txt").read_text()
 
 
@@ -198,7 +198,7 @@ def test_a_server_with_tls(name: str, trusted: bool, tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     with serving(says(whole(fields=CLOSES)), server_side(authority if trusted else trustme.CA())) as target:
-        outcome = visit(name, replace(target, authority=tmp_path / "authority.pem"), tmp_path / "run", tls=True)
+        outcome = visit(name, replace(target, ca_file=tmp_path / "authority.pem"), tmp_path / "run", tls=True)
 
     distrusted = name in CHECKS_CERTIFICATES and not trusted
     assert outcome.failures == ({"tls": 2} if distrusted else {})

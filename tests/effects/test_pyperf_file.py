@@ -9,10 +9,10 @@ import pyperf  # type: ignore[import-untyped]  # it has no types
 import pytest
 from several_runs import run_data
 
-from harness.analysis.across.changes import RunData
+from harness.analysis.between_runs.changes import RunData
 from harness.errors import HarnessError
-from harness.evidence.pyperf_facts import pyperf_facts
-from harness.report.pyperf_file import render_pyperf
+from harness.report.export.pyperf_file import render_pyperf
+from harness.testbed.machine.pyperf import pyperf_facts
 
 ROUNDS, SESSIONS, BURST = 8, 8, 6
 NAMES = ["tcp", "uds-tmpfs", "uds-dir", "control"]
@@ -136,6 +136,9 @@ def test_what_pyperf_collects_describes_the_machine_and_names_nobody() -> None:
 
 
 def test_pyperf_is_not_imported_before_it_is_needed() -> None:
-    code = "import sys, harness.report.pyperf_file, harness.evidence.pyperf_facts; sys.exit('pyperf' in sys.modules)"
+    code = (
+        "import sys, harness.report.export.pyperf_file, harness.testbed.machine.pyperf; sys.exit('pyperf' "
+        "in sys.modules)"
+    )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from harness.evidence.quiet import Busy, ProcessTime, Snapshot, noise_between, read_snapshot, watch_noise
+from harness.observe.host.noise import (
+    BusyProcess,
+    MachineSnapshot,
+    ProcessTime,
+    measure_noise,
+    noise_between,
+    read_snapshot,
+)
 
-BEFORE = Snapshot(
+BEFORE = MachineSnapshot(
     taken_ns=0,
     cpus=2,
     total_ticks=1000,
@@ -19,7 +26,7 @@ BEFORE = Snapshot(
     pressure_avg10=0.5,
     load_1min=0.1,
 )
-AFTER = Snapshot(
+AFTER = MachineSnapshot(
     taken_ns=1_000_000_000,
     cpus=2,
     total_ticks=1200,
@@ -37,7 +44,7 @@ def test_the_difference_of_two_snapshots_is_the_noise() -> None:
     assert noise.seconds == 1
     assert noise.steal_percent == pytest.approx(2)
     assert noise.others_percent == pytest.approx(30)
-    assert noise.top == (Busy(9, "cc1", 20), Busy(1, "init", 5))
+    assert noise.top == (BusyProcess(9, "cc1", 20), BusyProcess(1, "init", 5))
     assert noise.pressure_percent == pytest.approx(10)
     assert (noise.pressure_avg10, noise.load_1min) == (2.5, 0.7)
 
@@ -45,12 +52,12 @@ def test_the_difference_of_two_snapshots_is_the_noise() -> None:
 def test_own_processes_count_as_others_when_they_are_not_named() -> None:
     noise = noise_between(BEFORE, AFTER)
     assert noise.others_percent == pytest.approx(120)
-    assert noise.top[0] == Busy(7, "ours", 90)
+    assert noise.top[0] == BusyProcess(7, "ours", 90)
 
 
 def test_a_pid_that_was_used_again_starts_from_nothing() -> None:
     again = replace(AFTER, processes={1: ProcessTime("other", 99, 30)})
-    assert noise_between(BEFORE, again).top == (Busy(1, "other", 30),)
+    assert noise_between(BEFORE, again).top == (BusyProcess(1, "other", 30),)
 
 
 def test_nothing_between_two_equal_snapshots_is_quiet() -> None:
@@ -77,7 +84,7 @@ def test_a_snapshot_reads_names_with_brackets_and_counts_guests_once(tmp_path: P
 def test_a_busy_process_is_seen_unless_it_is_ours() -> None:
     spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
-        others, ours = watch_noise(1), watch_noise(1, own=[spinner.pid])
+        others, ours = measure_noise(1), measure_noise(1, own=[spinner.pid])
     finally:
         spinner.kill()
         spinner.wait()

@@ -17,11 +17,11 @@ import trustme
 from odd_server import says, serving, stays_silent, whole
 
 from harness.errors import ConfigError, LoadError, MachineError, StackError
-from harness.evidence.service import service_cpu, service_pids
-from harness.lab import bare
-from harness.load.client import client
-from harness.load.reach import reached
+from harness.load.client import open_client
+from harness.load.probe import probe_service
 from harness.model import Arm, Settings
+from harness.observe.cpu_time import service_cpu_reader, service_pids
+from harness.testbed.standalone import null_server
 
 
 def arm(url: str, **settings: Any) -> Arm:
@@ -55,14 +55,14 @@ def _serve(listener: socket.socket) -> None:
         except OSError:
             return
         with connection:
-            bare.serve(connection, {})
+            null_server.serve(connection, {})
 
 
 def burst_of(one: Arm) -> dict[str, int]:
     """The failures of requests that are sent as in a visit."""
-    target, reply = reached(one)
+    target, reply = probe_service(one)
     assert reply.status == 200
-    with client(target) as burst:
+    with open_client(target) as burst:
         seen = burst(2, 3)
     assert len(seen.latency_ns) == 3
     return dict(seen.failures)
@@ -73,7 +73,7 @@ def test_a_name_is_resolved_to_the_address_that_answers(kept: bool) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     with bare_server(listener):
-        target, _ = reached(arm(f"http://localhost:{port}/"))
+        target, _ = probe_service(arm(f"http://localhost:{port}/"))
         assert (target.host, target.address) == ("localhost", "127.0.0.1")
         assert burst_of(arm(f"http://localhost:{port}/", client_keepalive=kept)) == {}
 
@@ -89,7 +89,7 @@ def test_an_ipv6_address_is_asked() -> None:
 
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_unix_socket_is_asked(tmp_path: Path, kept: bool) -> None:
-    listener = bare.listening(str(tmp_path / "app.sock"))
+    listener = null_server.listen(str(tmp_path / "app.sock"))
     quoted = str(tmp_path / "app.sock").replace("/", "%2F")
     with bare_server(listener):
         assert burst_of(arm(f"http+unix://{quoted}/bytes/10", client_keepalive=kept)) == {}
@@ -102,7 +102,7 @@ def test_an_https_url_is_checked_against_the_authority_that_is_named(tmp_path: P
     with answering(whole(), tls=context) as url:
         assert burst_of(arm(url, authority=str(tmp_path / "ca.pem"))) == {}
         with pytest.raises(LoadError, match=r"cannot be trusted: certificate verify failed: .* Set authority to"):
-            reached(arm(url))
+            probe_service(arm(url))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_an_https_url_is_checked_against_the_authority_that_is_named(tmp_path: P
 )
 def test_what_is_no_answer_to_measure_is_told(reply: bytes, error: type[Exception], words: str) -> None:
     with answering(reply) as url, pytest.raises(error, match=r"Arm 'docker': ") as told:
-        reached(arm(url))
+        probe_service(arm(url))
     assert words in str(told.value)
     assert url in str(told.value)
 
@@ -136,19 +136,19 @@ def test_nobody_there_is_told_with_how_to_start_it() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(LoadError, match=r"does not answer: connection refused. Start it: docker start web$"):
-        reached(arm(f"http://127.0.0.1:{port}/", start="docker start web"))
+        probe_service(arm(f"http://127.0.0.1:{port}/", start="docker start web"))
     with pytest.raises(LoadError, match=r"no such file or directory. Start it, or correct the url.$"):
-        reached(arm("http+unix://%2Fnowhere%2Fapp.sock/"))
+        probe_service(arm("http+unix://%2Fnowhere%2Fapp.sock/"))
 
 
 def test_a_name_that_nobody_has_is_told() -> None:
     with pytest.raises(LoadError, match=r"the host of http://nowhere.invalid/ has no address"):
-        reached(arm("http://nowhere.invalid/"))
+        probe_service(arm("http://nowhere.invalid/"))
 
 
 def test_a_service_that_is_slower_than_the_timeout_is_told() -> None:
     with serving(stays_silent) as target, pytest.raises(LoadError, match=r"did not answer within 0.2 s"):
-        reached(arm(f"http://127.0.0.1:{target.port}/", timeout_s=0.2))
+        probe_service(arm(f"http://127.0.0.1:{target.port}/", timeout_s=0.2))
 
 
 BUSY = "import time; end = time.monotonic() + 60\nwhile time.monotonic() < end: pass"
@@ -171,7 +171,7 @@ def busy_child() -> Iterator[int]:
 
 def test_the_cpu_time_of_named_processes_counts_their_children_and_their_end_is_told() -> None:
     with busy_child() as pid:
-        read = service_cpu(arm("http://x/", pids=(pid,)))
+        read = service_cpu_reader(arm("http://x/", pids=(pid,)))
         before = read()
         while read()["service"] < before["service"] + 20_000_000:
             time.sleep(0.01)
@@ -196,7 +196,7 @@ def test_a_cgroup_tells_its_cpu_time_and_its_processes(tmp_path: Path, file: str
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner/cgroup.procs").write_text("12\n13\n")
     named = arm("http://x/", cgroup=str(tmp_path))
-    read = service_cpu(named)
+    read = service_cpu_reader(named)
     assert read()["service"] == used_ns
     assert service_pids(named.settings) == {12, 13}
     (tmp_path / file).unlink()

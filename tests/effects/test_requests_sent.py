@@ -13,11 +13,11 @@ from threading import Thread
 import pytest
 
 from harness import plugins
-from harness.load.ask import ask
-from harness.load.client import client
-from harness.load.crowd.busy import busy_burst
-from harness.load.crowd.loop import crowd
-from harness.load.outside import visit_outside
+from harness.load.client import open_client
+from harness.load.connections import open_pool
+from harness.load.drivers import run_tool
+from harness.load.loops import closed_loop_burst
+from harness.load.probe import probe_target
 from harness.model import LoadTool, Reply, Request, Settings, Target
 
 TOOLS = ("ab", "wrk", "hey", "h2load", "k6", "locust", "molotov", "pyperf")
@@ -75,17 +75,17 @@ def recording() -> Iterator[tuple[Target, list[Received]]]:
 
 
 def by_question(target: Target, _directory: Path) -> None:
-    assert isinstance(ask(target, target.path), Reply)
+    assert isinstance(probe_target(target, target.path), Reply)
 
 
 def by_client(target: Target, _directory: Path) -> None:
-    with client(target) as burst:
+    with open_client(target) as burst:
         assert burst(0, 2).failures == {}
 
 
 def by_crowd(target: Target, _directory: Path) -> None:
-    with crowd(target) as many:
-        assert busy_burst(many, 1, 0, 2).failures == {}
+    with open_pool(target) as many:
+        assert closed_loop_burst(many, 1, 0, 2).failures == {}
 
 
 def by_tool(name: str) -> Callable[[Target, Path], None]:
@@ -95,7 +95,7 @@ def by_tool(name: str) -> Callable[[Target, Path], None]:
         if program is None:
             pytest.skip(f"{name} is not installed")
         settings = Settings(tool_requests=2, tool_seconds=0.01 if name == "pyperf" else 0)
-        outcome = visit_outside(tool, program, target, settings, directory)
+        outcome = run_tool(tool, program, target, settings, directory)
         assert outcome.failures == {}
 
     return send
@@ -131,13 +131,13 @@ def test_every_client_sends_what_is_asked_for(name: str, kind: str, tmp_path: Pa
     for seen in received:
         assert (seen.method, seen.body) == (request.method, request.body)
         assert seen.fields["host"] == [request.host]
-        for field, value in request.fields:
+        for field, value in request.all_headers:
             assert [re.sub("; ?charset", "; charset", text) for text in seen.fields[field.lower()]] == [value], field
         assert seen.fields.get("content-length", ["0"]) == [str(len(request.body))]
 
 
 def test_the_type_of_a_body_is_told_by_the_body_or_by_a_header() -> None:
-    assert Request("POST", body=b"[1, 2]").fields == (("Content-Type", "application/json"),)
-    assert Request("POST", body=b"12").fields == (("Content-Type", "text/plain; charset=utf-8"),)
-    assert Request("POST", headers=(("CONTENT-TYPE", "a/b"),), body=b"[]").fields == (("CONTENT-TYPE", "a/b"),)
-    assert Request("POST").fields == ()
+    assert Request("POST", body=b"[1, 2]").all_headers == (("Content-Type", "application/json"),)
+    assert Request("POST", body=b"12").all_headers == (("Content-Type", "text/plain; charset=utf-8"),)
+    assert Request("POST", headers=(("CONTENT-TYPE", "a/b"),), body=b"[]").all_headers == (("CONTENT-TYPE", "a/b"),)
+    assert Request("POST").all_headers == ()

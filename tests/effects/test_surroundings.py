@@ -11,23 +11,23 @@ from pathlib import Path
 
 import pytest
 
-from harness.demand import demand_of
 from harness.errors import MachineError
-from harness.experiment.document import document_of
-from harness.experiment.read import experiment_of
-from harness.lab.kernelfiles import Roots
-from harness.lab.surroundings import MIB, Demand, check_proc, lo_problem, room_problems
+from harness.experiment.document import parse_document
+from harness.experiment.read import build_experiment
 from harness.model import Experiment
+from harness.session.preflight import resource_demand
+from harness.testbed.machine.procfs import Roots
+from harness.testbed.machine.resources import MIB, ResourceDemand, loopback_problem, require_proc, resource_problems
 
 ROOT = Path(__file__).parents[2]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-SMALL = Demand(connections=1, files=100, processes=10, memory_bytes=64 * MIB)
-ASK_LO = "from harness.lab.surroundings import lo_problem; print(lo_problem())"
+SMALL = ResourceDemand(connections=1, files=100, processes=10, memory_bytes=64 * MIB)
+ASK_LO = "from harness.testbed.machine.resources import loopback_problem; print(loopback_problem())"
 V2 = "30 27 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
 
 
 def experiment(**settings: object) -> Experiment:
-    return experiment_of(document_of({"name": "x", "arm": settings, "arms": {"a": {}, "b": {"path": "/other"}}}))
+    return build_experiment(parse_document({"name": "x", "arm": settings, "arms": {"a": {}, "b": {"path": "/other"}}}))
 
 
 @contextmanager
@@ -71,16 +71,19 @@ def test_a_loopback_interface_that_cannot_be_used_is_named_with_the_command(line
 
 
 def test_here_lo_is_up() -> None:
-    assert lo_problem() is None
+    assert loopback_problem() is None
 
 
 def test_without_proc_there_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match=r"^/proc is not mounted: mount -t proc proc /proc$"):
-        check_proc(Roots(tmp_path))
+        require_proc(Roots(tmp_path))
 
 
 def test_too_few_open_files_are_told_with_the_number_that_is_enough() -> None:
-    ask = "from harness.lab.surroundings import Demand, room_problems; print(*room_problems(Demand(200, {}, 1, 0)))"
+    ask = (
+        "from harness.testbed.machine.resources import ResourceDemand, resource_problems; "
+        "print(*resource_problems(ResourceDemand(200, {}, 1, 0)))"
+    )
     said = in_a_shell("ulimit -n 256", ask.format(512))
     assert said.startswith("200 connections at once take 512 open files in one process, and 256 are allowed here")
     assert "ulimit -n 512;" in said
@@ -90,18 +93,18 @@ def test_too_few_open_files_are_told_with_the_number_that_is_enough() -> None:
 
 @pytest.mark.parametrize("settings", [{"connections": 200}, {"connections": 200, "client_keepalive": True}])
 def test_connections_that_are_kept_add_up_over_arms(settings: dict[str, object]) -> None:
-    files = demand_of(experiment(**settings)).files
+    files = resource_demand(experiment(**settings)).files
     assert files > (3 * 2 * 200 if "client_keepalive" in settings else 2 * 200)
     assert files < (3 * 2 * 200 if "client_keepalive" in settings else 2 * 200) + 200
 
 
 def test_arms_at_a_rate_keep_few_connections_of_those_that_one_of_them_opens() -> None:
-    files = demand_of(experiment(client_keepalive=True, rate="50%")).files
+    files = resource_demand(experiment(client_keepalive=True, rate="50%")).files
     assert 2 * 1000 < files < 2 * (1000 + 3 * 32) + 200
 
 
 def test_more_stacks_and_workers_need_more_processes_and_memory() -> None:
-    one, many = demand_of(experiment()), demand_of(experiment(processes="separate", workers=8))
+    one, many = resource_demand(experiment()), resource_demand(experiment(processes="separate", workers=8))
     assert many.processes >= one.processes + 3 * 7
     assert many.memory_bytes > 8 * one.memory_bytes
 
@@ -126,12 +129,12 @@ def test_a_narrow_control_group_on_any_level_is_told(tmp_path: Path, name: str, 
         f"{group}/own/memory.stat": f"anon 5\ninactive_file {20 * MIB}",
         f"{group}/own/memory.max": "max",
     }
-    assert list(room_problems(SMALL, groups(tmp_path / "wide", facts))) == []
-    [problem] = room_problems(SMALL, groups(tmp_path / "narrow", facts | {f"sys/fs/cgroup/{name}": value}))
+    assert list(resource_problems(SMALL, groups(tmp_path / "wide", facts))) == []
+    [problem] = resource_problems(SMALL, groups(tmp_path / "narrow", facts | {f"sys/fs/cgroup/{name}": value}))
     assert re.search(sentence, problem)
 
 
 def test_a_user_who_may_start_no_more_processes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with limit(resource.RLIMIT_NPROC, 1):
-        assert any("(ulimit -u)" in problem for problem in room_problems(SMALL))
+        assert any("(ulimit -u)" in problem for problem in resource_problems(SMALL))

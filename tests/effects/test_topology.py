@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.lab.topology import UNKNOWN, Cpu, read_topology
+from harness.testbed.machine.topology import UNKNOWN, Cpu, read_topology
 
 CPU = "devices/system/cpu"
 
@@ -102,7 +102,7 @@ def test_performance_and_efficiency_cores_are_told_apart_by_frequency(tmp_path: 
     same = {f"{CPU}/cpu{n}/cpu_capacity": "1024" for n in limits}
     found = read_topology(tree(tmp_path, {**files, **same}), allowed=limits)
     assert [cpu.speed for cpu in found.cpus] == [1.0, 1.0, 0.8]
-    assert not found.cpus[0].is_like(found.cpus[2])
+    assert not found.cpus[0].is_equal_speed(found.cpus[2])
 
 
 def test_big_and_little_cores_are_told_apart_by_capacity(tmp_path: Path) -> None:

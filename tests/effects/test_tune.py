@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from harness.errors import MachineError
-from harness.lab.kernel import journal
-from harness.lab.kernel.journal import Recovery
-from harness.lab.kernel.tuning import recover_tuning, tuning_directory, tuning_of
-from harness.lab.kernel.turning import normal
-from harness.lab.kernelfiles import Roots
-from harness.tune import checked, run_tuned
+from harness.session.tune import find_command, run_tuned
+from harness.testbed.kernel import journal
+from harness.testbed.kernel.apply import normalized
+from harness.testbed.kernel.journal import Recovery
+from harness.testbed.kernel.tuning import plan_tuning, restore_tuning, tuning_directory
+from harness.testbed.machine.procfs import Roots
 
 GOVERNOR = "sys/devices/system/cpu/cpufreq/policy0/scaling_governor"
 POLL = "sys/module/haltpoll/parameters/guest_halt_poll_ns"
@@ -26,19 +26,19 @@ TUNED = {GOVERNOR: "performance", POLL: "200000", PAGES: "madvise"}
 MAIN = """
 import sys
 from pathlib import Path
-from harness.ending import interruptible
-from harness.lab.kernel.turning import normal
-from harness.lab.kernelfiles import Roots
-from harness.tune import checked, run_tuned
-with interruptible():
-    code = run_tuned(checked(sys.argv[2:]), print, Roots(Path(sys.argv[1])))
+from harness.exits import raise_on_signals
+from harness.testbed.kernel.apply import normalized
+from harness.testbed.machine.procfs import Roots
+from harness.session.tune import find_command, run_tuned
+with raise_on_signals():
+    code = run_tuned(find_command(sys.argv[2:]), print, Roots(Path(sys.argv[1])))
 sys.exit(code)
 """
 
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(journal.OVERRIDE, str(tmp_path / "state"))
+    monkeypatch.setenv(journal.STATE_DIRECTORY_VARIABLE, str(tmp_path / "state"))
     for name, text in BEFORE.items():
         path = tmp_path / "machine" / name
         path.parent.mkdir(parents=True)
@@ -47,7 +47,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def now(machine: Path) -> dict[str, str]:
-    return {name: normal((machine / name).read_text(), "choice") for name in BEFORE}
+    return {name: normalized((machine / name).read_text(), "choice") for name in BEFORE}
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
@@ -67,25 +67,25 @@ def started(machine: Path, *command: str) -> subprocess.Popen[str]:
 def test_values_are_changed_for_the_command_and_the_exit_code_is_its_own(machine: Path, tmp_path: Path) -> None:
     said: list[str] = []
     script = f"cat {' '.join(str(machine / name) for name in BEFORE)} >{tmp_path}/seen; exit 7"
-    assert run_tuned(checked(["sh", "-c", script]), said.append, Roots(machine)) == 7
+    assert run_tuned(find_command(["sh", "-c", script]), said.append, Roots(machine)) == 7
     assert (tmp_path / "seen").read_text() == "performance200000madvise"
     assert now(machine) == BEFORE
     assert "cpu.boost not changed: not available on this machine." in said
     assert len(said) == 2
-    assert not (tuning_directory() / journal.JOURNAL).exists()
+    assert not (tuning_directory() / journal.JOURNAL_FILE).exists()
 
 
 def test_latency_of_idle_states_is_held_open_while_the_command_runs(machine: Path) -> None:
     (machine / "dev").mkdir()
     (machine / "dev/cpu_dma_latency").write_bytes(b"")
     said: list[str] = []
-    assert run_tuned(checked(["true"]), said.append, Roots(machine)) == 0
+    assert run_tuned(find_command(["true"]), said.append, Roots(machine)) == 0
     assert (machine / "dev/cpu_dma_latency").read_bytes() == bytes(4)
     assert not any("dma" in sentence for sentence in said)
 
 
 def test_what_would_change_is_told_without_changing_it(machine: Path) -> None:
-    tuning = tuning_of(Roots(machine))
+    tuning = plan_tuning(Roots(machine))
     assert tuning.changes() == [
         "cpu.governor from powersave to performance",
         "cpu.haltpoll_ns from 0 to 200000",
@@ -97,26 +97,26 @@ def test_what_would_change_is_told_without_changing_it(machine: Path) -> None:
 def test_keeping_cpus_awake_changes_something_only_where_they_sleep_deeply(machine: Path) -> None:
     (machine / "dev").mkdir()
     (machine / "dev/cpu_dma_latency").write_bytes(b"")
-    assert not any("dma" in change for change in tuning_of(Roots(machine)).changes())
+    assert not any("dma" in change for change in plan_tuning(Roots(machine)).changes())
     state = machine / "sys/devices/system/cpu/cpu0/cpuidle/state1"
     state.mkdir(parents=True)
     (state / "name").write_text("C1")
     (state / "latency").write_text("2")
-    assert not any("dma" in change for change in tuning_of(Roots(machine)).changes())
+    assert not any("dma" in change for change in plan_tuning(Roots(machine)).changes())
     (state / "latency").write_text("133")
-    assert "cpu.dma_latency_us from up to 133 to 0" in tuning_of(Roots(machine)).changes()
+    assert "cpu.dma_latency_us from up to 133 to 0" in plan_tuning(Roots(machine)).changes()
 
 
 def test_a_value_that_somebody_else_changed_is_left_alone_and_the_exit_code_stays(machine: Path) -> None:
     said: list[str] = []
-    assert run_tuned(checked(["sh", "-c", f"echo 5 >{machine / POLL}"]), said.append, Roots(machine)) == 0
+    assert run_tuned(find_command(["sh", "-c", f"echo 5 >{machine / POLL}"]), said.append, Roots(machine)) == 0
     assert now(machine) == BEFORE | {POLL: "5"}
     assert "Another process has set" in said[-1]
 
 
 def test_a_program_that_is_not_there_changes_nothing(machine: Path) -> None:
     with pytest.raises(MachineError, match="There is no program no-such-program"):
-        checked(["no-such-program"])
+        find_command(["no-such-program"])
     assert now(machine) == BEFORE
 
 
@@ -136,7 +136,7 @@ def test_the_command_gets_the_signal_and_everything_is_put_back(
 
 
 def test_a_command_that_a_signal_ends_has_a_shells_exit_code(machine: Path) -> None:
-    assert run_tuned(checked(["sh", "-c", "kill -9 $$"]), lambda _: None, Roots(machine)) == 137
+    assert run_tuned(find_command(["sh", "-c", "kill -9 $$"]), lambda _: None, Roots(machine)) == 137
     assert now(machine) == BEFORE
 
 
@@ -145,11 +145,11 @@ def test_killed_the_next_start_puts_everything_back_and_not_before(machine: Path
     os.mkfifo(fifo)
     with started(machine, "sh", "-c", f"echo >{tmp_path}/up; read line <{fifo}") as tune:
         assert eventually((tmp_path / "up").exists)
-        assert recover_tuning(tuning_directory(), Roots(machine)) == Recovery()
+        assert restore_tuning(tuning_directory(), Roots(machine)) == Recovery()
         assert now(machine) == TUNED
         tune.kill()
         tune.wait(30)
     assert now(machine) == TUNED
-    assert len(recover_tuning(tuning_directory(), Roots(machine)).back) == len(BEFORE)
+    assert len(restore_tuning(tuning_directory(), Roots(machine)).restored) == len(BEFORE)
     assert now(machine) == BEFORE
     fifo.write_text("end\n")

@@ -12,7 +12,7 @@ from harness.model import Settings, Target
 DATA = Path(__file__).parents[1] / "data" / "ab"
 TARGET = Target("127.0.0.1", 8080, "/a?b=c")
 KEPT = Target("127.0.0.1", 8080, "/", keepalive=True)
-TLS = Target("127.0.0.1", 8443, "/", authority=Path("authority.pem"))
+TLS = Target("127.0.0.1", 8443, "/", ca_file=Path("authority.pem"))
 
 
 def command(target: Target, settings: Settings) -> str:
@@ -43,11 +43,11 @@ def test_percentiles_that_lie_behind_abs_array_are_left_out(tmp_path: Path) -> N
     text = (run / "stdout.txt").read_text()
     (run / "stdout.txt").write_text(re.sub(r"(Complete requests: +)200", r"\g<1>5", text))
 
-    assert list(PLUGIN.outcome(run).percentiles_us) == [*range(90), 100]
+    assert list(PLUGIN.read_result(run).percentiles_us) == [*range(90), 100]
 
 
 def test_a_good_run_is_read_to_the_microsecond() -> None:
-    outcome = PLUGIN.outcome(DATA / "good")
+    outcome = PLUGIN.read_result(DATA / "good")
 
     assert outcome.requests == 200
     assert outcome.failures == {}
@@ -59,7 +59,7 @@ def test_a_good_run_is_read_to_the_microsecond() -> None:
 
 @pytest.mark.parametrize("run", ["good", "kept", "seconds", "not-2xx", "resets"])
 def test_every_percentile_is_there_and_they_only_grow(run: str) -> None:
-    percentiles_us = PLUGIN.outcome(DATA / run).percentiles_us
+    percentiles_us = PLUGIN.read_result(DATA / run).percentiles_us
 
     assert list(percentiles_us) == list(range(101))
     assert list(percentiles_us.values()) == sorted(percentiles_us.values())
@@ -75,7 +75,7 @@ def test_every_percentile_is_there_and_they_only_grow(run: str) -> None:
     ],
 )
 def test_failures_have_their_kind_and_are_no_requests(run: str, requests: int, failures: dict[str, int]) -> None:
-    outcome = PLUGIN.outcome(DATA / run)
+    outcome = PLUGIN.read_result(DATA / run)
 
     assert outcome.requests == requests
     assert outcome.failures == failures
@@ -84,14 +84,14 @@ def test_failures_have_their_kind_and_are_no_requests(run: str, requests: int, f
 @pytest.mark.parametrize("run", ["cut-off", "refused"])
 def test_a_run_that_ab_gave_up_has_no_outcome(run: str) -> None:
     with pytest.raises(ValueError, match="no line 'Complete requests'; it has 5 lines"):
-        PLUGIN.outcome(DATA / run)
+        PLUGIN.read_result(DATA / run)
 
 
 def test_a_release_that_ends_with_percentile_99_is_read_too(tmp_path: Path) -> None:
     run = copy_of("good", tmp_path)
     write_percentiles(run, percentile_lines()[:-1])
 
-    assert max(PLUGIN.outcome(run).percentiles_us) == 99
+    assert max(PLUGIN.read_result(run).percentiles_us) == 99
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_percentiles_that_are_not_whole_are_refused(tmp_path: Path, lines: list[
     write_percentiles(run, lines)
 
     with pytest.raises(ValueError, match=sentence):
-        PLUGIN.outcome(run)
+        PLUGIN.read_result(run)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     (run / "percentiles.csv").unlink()
 
     with pytest.raises(ValueError, match=r"ab left no percentiles\.csv"):
-        PLUGIN.outcome(run)
+        PLUGIN.read_result(run)
 
 
 def test_failures_of_no_kind_are_refused(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_failures_of_no_kind_are_refused(tmp_path: Path) -> None:
     (run / "stdout.txt").write_text(text.replace("(Connect", "(Cnnect"))
 
     with pytest.raises(ValueError, match="does not say of which kind"):
-        PLUGIN.outcome(run)
+        PLUGIN.read_result(run)
 
 
 @pytest.mark.parametrize("text", ["", "wrk 4.2.0\nRequests/sec: 5000\n"])
@@ -137,7 +137,7 @@ def test_output_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
     (run / "stdout.txt").write_text(text)
 
     with pytest.raises(ValueError, match="ab's output has no line"):
-        PLUGIN.outcome(run)
+        PLUGIN.read_result(run)
 
 
 def copy_of(run: str, directory: Path) -> Path:

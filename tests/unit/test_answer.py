@@ -6,9 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from harness.load.answer import MOST_HEAD_BYTES, Answer
-from harness.load.body import MOST_LINE_BYTES
-from harness.model.answers import MOST_BODY_BYTES, AnswerShape
+from harness.load.answer import MAX_HEAD_BYTES, MAX_LINE_BYTES, Answer
+from harness.model.http import MAX_BODY_BYTES, AnswerShape
 
 STATUSES = st.sampled_from(["200 OK", "201 Created", "206 "])
 NAMES = st.sampled_from([str.lower, str.upper, str.title])
@@ -132,10 +131,10 @@ WRONG = [
     (b"HTTP/1.1 two hundred\r\n\r\n", "not http"),
     (b"HTTP/2 200 OK\r\n\r\n", "not http"),
     (b"<html>hello</html>", "not http"),
-    (b"HTTP/1.1 200 OK\r\nA: " + (MOST_HEAD_BYTES + 1) * b"a", "long head"),
+    (b"HTTP/1.1 200 OK\r\nA: " + (MAX_HEAD_BYTES + 1) * b"a", "long head"),
     (sized_as(5000 * "9"), "long body"),
     (sized_as(20 * "9"), "long body"),
-    (sized_as(str(MOST_BODY_BYTES + 1)), "long body"),
+    (sized_as(str(MAX_BODY_BYTES + 1)), "long body"),
     (sized_as("-5"), "bad content-length"),
     (sized_as("+5"), "bad content-length"),
     (sized_as("five"), "bad content-length"),
@@ -150,7 +149,7 @@ WRONG = [
     (in_chunks(b"-5\r\nhello\r\n0\r\n\r\n"), "bad chunk"),
     (in_chunks(b"4\r\nhello\r\n0\r\n\r\n"), "bad chunk"),
     (in_chunks(b"6\r\nhello\r\n0\r\n\r\n"), "bad chunk"),
-    (in_chunks(b"5;" + MOST_LINE_BYTES * b"x"), "bad chunk"),
+    (in_chunks(b"5;" + MAX_LINE_BYTES * b"x"), "bad chunk"),
     (in_chunks(b"5\r\nhello\r\n0\r\n" + 20000 * b"A: b\r\n"), "bad chunk"),
     (in_chunks(b"fffffffffff\r\n"), "long body"),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhello", "unknown transfer-encoding"),
@@ -193,7 +192,7 @@ def test_what_does_not_end_is_given_up_and_takes_no_memory(beginning: bytes, to_
     while not ends:
         ends = answer.add(piece)
         sent_bytes += len(piece)
-        assert sent_bytes < 2 * MOST_BODY_BYTES
+        assert sent_bytes < 2 * MAX_BODY_BYTES
         assert len(answer.body) <= answer.kept_bytes
 
     assert answer.fault() in {"long body", "bad chunk", "long head"}

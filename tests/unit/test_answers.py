@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.evidence.answers import unlike_answers
 from harness.model import Reply
+from harness.observe.answers import answer_mismatches
 
 HELLO = b'{"hello": "world", "utcnow": "2021-12-27T00:31:42.383861", "random": 0.5}'
 
@@ -13,7 +13,7 @@ def reply(body: bytes, kind: str = "application/json", status: int = 200) -> Rep
 
 
 def unlike(one: Reply, other: Reply) -> list[str]:
-    return list(unlike_answers([("docker", "tcp")], {"docker": one, "tcp": other}))
+    return list(answer_mismatches([("docker", "tcp")], {"docker": one, "tcp": other}))
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.circumstance_findings import circumstance_findings, gap_findings, rights_finding, tuning_finding
-from harness.evidence.circumstances import Circumstances, read_circumstances
-from harness.evidence.gaps import GAP_NS, Gaps, gaps_until
-from harness.lab.kernelfiles import Roots
+from harness.observe.host.facts import SystemState, read_system_state
+from harness.observe.host.noise import GAP_NS, OsNoise, clock_gaps
+from harness.session.doctor import osnoise_findings, rights_finding, system_state_findings, tuning_finding
+from harness.testbed.machine.procfs import Roots
 
 FILES = {
     "proc/1/comm": "systemd",
@@ -38,10 +38,10 @@ def roots(tmp_path: Path) -> Roots:
 
 
 def test_what_the_kernel_shows_is_read(roots: Roots) -> None:
-    assert read_circumstances(roots) == Circumstances(
+    assert read_system_state(roots) == SystemState(
         clock="hpet",
         timer_hz=250,
-        idle_us={"POLL": 0, "C6": 133},
+        idle_exit_us={"POLL": 0, "C6": 133},
         halt_poll_ns=0,
         huge_pages="always",
         services=("irqbalance",),
@@ -53,15 +53,15 @@ def test_the_config_of_boot_does_where_proc_has_none(tmp_path: Path) -> None:
     (tmp_path / "boot/config-6.1").write_text("CONFIG_HZ=1000\n")
     (tmp_path / "proc/sys/kernel").mkdir(parents=True)
     (tmp_path / "proc/sys/kernel/osrelease").write_text("6.1\n")
-    assert read_circumstances(Roots(tmp_path)).timer_hz == 1000
+    assert read_system_state(Roots(tmp_path)).timer_hz == 1000
 
 
 def test_where_nothing_is_shown_nothing_is_said(tmp_path: Path) -> None:
-    assert list(circumstance_findings(read_circumstances(Roots(tmp_path)))) == []
+    assert list(system_state_findings(read_system_state(Roots(tmp_path)))) == []
 
 
 def test_every_loud_circumstance_is_a_doubt_with_a_way_out(roots: Roots) -> None:
-    findings = {finding.subject: finding for finding in circumstance_findings(read_circumstances(roots))}
+    findings = {finding.subject: finding for finding in system_state_findings(read_system_state(roots))}
     assert {subject for subject, finding in findings.items() if finding.state == "doubt"} == {
         "clock", "idle states", "halt polling", "huge pages", "services",
     }  # fmt: skip
@@ -70,21 +70,21 @@ def test_every_loud_circumstance_is_a_doubt_with_a_way_out(roots: Roots) -> None
 
 
 def test_a_quiet_machine_is_in_no_doubt() -> None:
-    quiet = Circumstances("tsc", 1000, {"POLL": 0, "C1": 2}, 200_000, "madvise", ())
-    assert {finding.state for finding in circumstance_findings(quiet)} == {"ok"}
+    quiet = SystemState("tsc", 1000, {"POLL": 0, "C1": 2}, 200_000, "madvise", ())
+    assert {finding.state for finding in system_state_findings(quiet)} == {"ok"}
 
 
 def test_gaps_are_what_lies_between_readings_of_the_clock() -> None:
     steps = [100, 100, GAP_NS, 100, GAP_NS - 1, 3 * GAP_NS, 100]
     times = iter([0, *accumulate(steps)])
-    assert gaps_until(sum(steps), lambda: next(times)) == [GAP_NS, 3 * GAP_NS]
+    assert clock_gaps(sum(steps), lambda: next(times)) == [GAP_NS, 3 * GAP_NS]
 
 
 @pytest.mark.parametrize(
     ("lost_us", "longest_us", "state"), [(9_900, 100, "ok"), (10_100, 100, "doubt"), (9_900, 10_001, "doubt")]
 )
 def test_a_cpu_that_others_take_is_in_doubt(lost_us: float, longest_us: float, state: str) -> None:
-    [finding] = gap_findings([Gaps(cpu=3, seconds=1.0, count=7, lost_us=lost_us, longest_us=longest_us)])
+    [finding] = osnoise_findings([OsNoise(cpu=3, seconds=1.0, count=7, lost_us=lost_us, longest_us=longest_us)])
     assert (finding.state, bool(finding.advice)) == (state, state == "doubt")
     assert "CPU 3" in finding.seen
     assert "7 gaps" in finding.seen

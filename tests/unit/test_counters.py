@@ -4,16 +4,22 @@ import os
 
 import pytest
 
-from harness.evidence.counters.machine import cpu_pressure, net_rx_softirqs, rescheduling_interrupts, stolen_time
-from harness.evidence.counters.network import (
+from harness.observe.counters import (
+    context_switches,
+    cpu_migrations,
+    cpu_pressure,
+    cpu_times,
     loopback_packets,
+    net_rx_softirqs,
     received_packets,
+    rescheduling_interrupts,
     rung_packets,
+    stolen_time,
     tcp_events,
     tcp_segments,
+    wait_time,
 )
-from harness.evidence.counters.perf import counts, uncounted
-from harness.evidence.counters.processes import context_switches, cpu_migrations, cpu_times, wait_time
+from harness.observe.perf import parse_counts, unsupported_events
 
 TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
 
@@ -134,7 +140,7 @@ def test_a_file_that_says_nothing_counts_nothing(parse: object) -> None:
 
 
 def test_what_perf_counts_goes_to_roles_and_what_it_cannot_count_is_left_out() -> None:
-    assert counts(PERF, {4242: "nginx", 4300: "app"}) == {
+    assert parse_counts(PERF, {4242: "nginx", 4300: "app"}) == {
         "nginx.syscalls": 4600,
         "nginx.syscalls.connect": 200,
         "app.syscalls": 3800,
@@ -143,9 +149,9 @@ def test_what_perf_counts_goes_to_roles_and_what_it_cannot_count_is_left_out() -
 
 
 def test_what_perf_does_not_support_is_named() -> None:
-    assert uncounted(PERF) == ("cycles",)
+    assert unsupported_events(PERF) == ("cycles",)
 
 
 def test_hybrid_cpus_name_their_events_otherwise() -> None:
     line = "nginx-4242;77;;cpu_core/cycles/;1;100.00;;"
-    assert counts(line, {4242: "nginx"}) == {"nginx.cycles": 77}
+    assert parse_counts(line, {4242: "nginx"}) == {"nginx.cycles": 77}

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from several_runs import run_data, write_run
 
-from harness.conclude import read_summary
 from harness.model import OUT_OF_TIME, Summary
-from harness.report.caveats import first_line
+from harness.report.caveats import reliability_warning
+from harness.session.summarize import read_summary
 
 
 def ended_after(sessions: int, planned: int, directory: Path) -> Summary:
@@ -29,11 +29,11 @@ def test_few_sessions_are_a_doubt_and_the_first_line(sessions: int, planned: int
         f"The time limit was reached after {sessions} of {planned} planned sessions. With fewer than {least}, one "
         "unusual session determines the interval."
     )
-    assert first_line(summary).startswith(f"Not reliable. {doubt.seen}")
+    assert reliability_warning(summary).startswith(f"Not reliable. {doubt.seen}")
 
 
 @pytest.mark.parametrize(("sessions", "planned"), [(8, 12), (9, 12), (4, 4)])
 def test_enough_sessions_or_all_that_were_planned_are_none(sessions: int, planned: int, tmp_path: Path) -> None:
     summary = ended_after(sessions, planned, tmp_path)
     assert OUT_OF_TIME not in {doubt.kind for doubt in summary.doubts}
-    assert "The time limit was reached" not in first_line(summary)
+    assert "The time limit was reached" not in reliability_warning(summary)

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.file_names import MOST_BYTES, file_name, file_names
+from harness.files import MAX_NAME_BYTES, file_name, file_names
 
 
 def test_a_name_that_can_be_a_file_name_is_kept() -> None:
@@ -31,7 +31,7 @@ def test_names_that_differ_in_case_only_have_files_of_their_own_where_case_is_no
 def test_a_long_name_fits_and_differs_from_one_that_begins_alike() -> None:
     found = file_names(["\u6f22" * 100, "\u6f22" * 99 + "\u5b57"])
     assert len(set(found.values())) == 2
-    assert all(len(name.encode()) <= MOST_BYTES for name in found.values())
+    assert all(len(name.encode()) <= MAX_NAME_BYTES for name in found.values())
 
 
 def test_names_with_a_meaning_of_their_own_lose_it() -> None:
@@ -46,7 +46,7 @@ def test_whatever_the_names_are_their_files_are_safe_and_distinct(names: list[st
     assert list(found) == list(dict.fromkeys(names))
     assert len({unicodedata.normalize("NFKC", name).casefold() for name in found.values()}) == len(found)
     for name in found.values():
-        assert 0 < len(name.encode()) <= MOST_BYTES
+        assert 0 < len(name.encode()) <= MAX_NAME_BYTES
         assert not name.startswith(("-", "."))
         assert not name.endswith(".")
         assert all(letter.isalnum() or letter in "-._" for letter in name)

@@ -3,7 +3,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.lab.kernelfiles import format_cpus, parse_cpus, read, read_int, read_named
+from harness.testbed.machine.procfs import format_cpus, parse_cpus, read_int, read_text, read_texts
 
 
 def test_a_list_of_cpus_is_read_as_the_kernel_writes_it() -> None:
@@ -19,7 +19,7 @@ def test_a_written_list_reads_back_the_same(numbers: set[int]) -> None:
 
 def test_a_file_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     (tmp_path / "word").write_text("ondemand\n")
-    assert read(tmp_path / "missing") is None
-    assert read(tmp_path) is None
+    assert read_text(tmp_path / "missing") is None
+    assert read_text(tmp_path) is None
     assert read_int(tmp_path / "word") is None
-    assert read_named(tmp_path, ["word", "missing"]) == {"word": "ondemand"}
+    assert read_texts(tmp_path, ["word", "missing"]) == {"word": "ondemand"}

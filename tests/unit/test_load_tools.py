@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from harness import plugins
-from harness.experiment.limits import arm_problems
-from harness.model import Arm, LoadTool, Outcome, Settings, Target
+from harness.experiment.constraints import arm_problems
+from harness.model import Arm, LoadTool, Settings, Target, ToolResult
 
 DATA = Path(__file__).parents[1] / "data"
 NAMES = ("wrk", "hey", "h2load", "k6", "locust", "molotov")
 OWN = Target("127.0.0.1", 8080, "/a", timeout_s=1.5)
 KEPT = Target("127.0.0.1", 8080, "/a", keepalive=True)
-TLS = Target("127.0.0.1", 8443, "/", authority=Path("authority.pem"))
+TLS = Target("127.0.0.1", 8443, "/", ca_file=Path("authority.pem"))
 LEFT = {"wrk": "stdout.txt", "hey": "stdout.txt", "h2load": "requests.tsv"}
 
 
@@ -31,8 +31,8 @@ def command(name: str, target: Target, settings: Settings) -> str:
     return " ".join(Path(word).name if word.startswith("/") else word for word in words)
 
 
-def left_by(name: str, run: str) -> Outcome:
-    return tool(name).outcome(DATA / name / run)
+def left_by(name: str, run: str) -> ToolResult:
+    return tool(name).read_result(DATA / name / run)
 
 
 def copy_of(name: str, run: str, directory: Path) -> Path:
@@ -170,7 +170,7 @@ def test_what_is_cut_off_anywhere_is_no_shorter_run(name: str, tmp_path: Path) -
     for length in range(0, len(whole) - 1, 37):
         path.write_bytes(whole[:length])
         with suppress(ValueError):
-            outcome = tool(name).outcome(path.parent)
+            outcome = tool(name).read_result(path.parent)
             assert name == "hey"
             assert outcome.requests + outcome.failures["no answer"] == 60
 
@@ -180,7 +180,7 @@ def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
     path = copy_of(name, "good", tmp_path)
     path.unlink()
     with pytest.raises(ValueError, match=f"{name} left no {path.name}"):
-        tool(name).outcome(path.parent)
+        tool(name).read_result(path.parent)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -189,14 +189,14 @@ def test_something_else_is_refused_in_a_sentence(name: str, text: str, tmp_path:
     path = copy_of(name, "good", tmp_path)
     path.write_text(text)
     with pytest.raises(ValueError, match=r"\.$"):
-        tool(name).outcome(path.parent)
+        tool(name).read_result(path.parent)
 
 
 def test_more_rows_than_requests_are_no_run_of_hey(tmp_path: Path) -> None:
     path = copy_of("hey", "good", tmp_path)
     (path.parent / "asked.json").write_text('{"requests": 59}')
     with pytest.raises(ValueError, match="60 rows for 59 requests"):
-        tool("hey").outcome(path.parent)
+        tool("hey").read_result(path.parent)
 
 
 def wrk_found(path: Path) -> dict[str, Any]:
@@ -217,7 +217,7 @@ def test_a_sample_is_added_where_stats_correct_adds_it(tmp_path: Path) -> None:
     found = dict.fromkeys(("connect", "read", "write", "status", "timeout"), 0)
     found |= {"limit": 4, "connections": 1, "complete": 4, "sent": 4, "duration_us": 4000}
     path.write_text(json.dumps(found | {"histogram": [[100, 1], [200, 2], [1500, 1], [2500, 1], [3500, 1]]}))
-    outcome = tool("wrk").outcome(tmp_path)
+    outcome = tool("wrk").read_result(tmp_path)
     assert (outcome.requests, outcome.mean_us) == (4, 1000)
 
 
@@ -225,11 +225,11 @@ def test_a_histogram_that_does_not_add_up_is_refused(tmp_path: Path) -> None:
     path = copy_of("wrk", "good", tmp_path)
     path.write_text(json.dumps(wrk_found(path) | {"complete": 59}))
     with pytest.raises(ValueError, match=r"wrk's histogram (holds|lacks)"):
-        tool("wrk").outcome(path.parent)
+        tool("wrk").read_result(path.parent)
 
 
 def test_percentiles_of_single_times_are_times_that_occurred() -> None:
-    percentiles_us = Outcome.of_times([3.0, 1.0, 2.0, 4.0], {}, 1.0, 1.0).percentiles_us
+    percentiles_us = ToolResult.from_times([3.0, 1.0, 2.0, 4.0], {}, 1.0, 1.0).percentiles_us
     assert {percent: percentiles_us[percent] for percent in (0, 25, 26, 50, 99.9, 100)} == {
         0: 1, 25: 1, 26: 2, 50: 2, 99.9: 4, 100: 4,
     }  # fmt: skip

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from harness.output import HANDLER, in_c_locale, make_output_safe, shows_color
+from harness.console import ERROR_HANDLER, is_c_locale, is_color_terminal, make_output_safe
 
 TEXT = "─── ±0.5 µs … 中 😀 “quoted”"
 
@@ -17,27 +17,27 @@ def _safe() -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1", "cp437", "koi8-r"])
 def test_every_text_can_be_written_in_every_encoding(encoding: str) -> None:
-    written = TEXT.encode(encoding, HANDLER).decode(encoding)
+    written = TEXT.encode(encoding, ERROR_HANDLER).decode(encoding)
     assert "quoted" in written
     assert written.count("?") == 0
 
 
 def test_ascii_has_words_for_what_it_lacks() -> None:
-    assert TEXT.encode("ascii", HANDLER) == b"--- +/-0.5 us ... \\u4e2d \\ud83d\\ude00 'quoted'"
+    assert TEXT.encode("ascii", ERROR_HANDLER) == b"--- +/-0.5 us ... \\u4e2d \\ud83d\\ude00 'quoted'"
 
 
 def test_json_stays_what_it_says() -> None:
     text = "中 😀 é"
-    assert json.loads(json.dumps(text, ensure_ascii=False).encode("ascii", HANDLER)) == text
+    assert json.loads(json.dumps(text, ensure_ascii=False).encode("ascii", ERROR_HANDLER)) == text
 
 
 def test_the_bytes_of_a_file_name_stay_as_they_are() -> None:
-    assert b"\xff.txt".decode("utf-8", "surrogateescape").encode("utf-8", HANDLER) == b"\xff.txt"
+    assert b"\xff.txt".decode("utf-8", "surrogateescape").encode("utf-8", ERROR_HANDLER) == b"\xff.txt"
 
 
 def test_the_handler_is_for_writing_only() -> None:
     with pytest.raises(UnicodeDecodeError):
-        codecs.decode(b"\xff", "utf-8", HANDLER)
+        codecs.decode(b"\xff", "utf-8", ERROR_HANDLER)
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,11 @@ def test_the_handler_is_for_writing_only() -> None:
     ],
 )
 def test_the_c_locale_is_what_the_user_asked_for(environment: dict[str, str], asked: bool) -> None:
-    assert in_c_locale(environment) is asked
+    assert is_c_locale(environment) is asked
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_nobody_who_wants_no_colors_gets_any(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    assert shows_color({"TERM": "xterm"})
-    assert not shows_color(environment)
+    assert is_color_terminal({"TERM": "xterm"})
+    assert not is_color_terminal(environment)

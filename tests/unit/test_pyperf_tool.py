@@ -28,7 +28,7 @@ FILE = {
 
 def outcome_of(directory: Path, text: str) -> float:
     (directory / "pyperf.json").write_text(text)
-    return PLUGIN.outcome(directory).mean_us
+    return PLUGIN.read_result(directory).mean_us
 
 
 def test_the_mean_is_over_the_values_of_all_workers(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_the_mean_is_over_the_values_of_all_workers(tmp_path: Path) -> None:
 
 def test_requests_are_loops_times_values_and_warm_ups(tmp_path: Path) -> None:
     (tmp_path / "pyperf.json").write_text(json.dumps(FILE))
-    outcome = PLUGIN.outcome(tmp_path)
+    outcome = PLUGIN.read_result(tmp_path)
     assert outcome.requests == 2 * 256 * 4
     assert outcome.sent == 2 * 256 * 4 + 1 + 256, "the worker that calibrates sends requests too"
 
@@ -47,7 +47,7 @@ def test_loops_that_all_workers_share_stand_at_the_top(tmp_path: Path) -> None:
     for run in shared["benchmarks"][0]["runs"]:
         run["metadata"].pop("loops", None)
     (tmp_path / "pyperf.json").write_text(json.dumps(shared))
-    assert PLUGIN.outcome(tmp_path).requests == 2 * 256 * 4
+    assert PLUGIN.read_result(tmp_path).requests == 2 * 256 * 4
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", '{"benchmarks": [{"runs": []}]}', '{"benchmarks": []}'])
@@ -58,13 +58,17 @@ def test_what_pyperf_did_not_write_is_refused(tmp_path: Path, text: str) -> None
 
 def test_without_a_file_that_is_said(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"pyperf left no pyperf\.json"):
-        PLUGIN.outcome(tmp_path)
+        PLUGIN.read_result(tmp_path)
 
 
 def test_the_command_line_names_the_target_and_how_to_reach_it() -> None:
     plain = PLUGIN.command("/bin/python", TARGET, Settings(), Path("/d"))
     assert plain[1:3] == ["-P", start.__file__]
-    assert plain[:1] + plain[3:5] == ["/bin/python", "harness.load.pyperf_runner", "--url=http://127.0.0.1:8080/a?b=c"]
-    kept = Target("127.0.0.1", 8443, "/", authority=Path("/d/ca.pem"), keepalive=True)
+    assert plain[:1] + plain[3:5] == [
+        "/bin/python",
+        "harness.load.scripts.pyperf_request",
+        "--url=http://127.0.0.1:8080/a?b=c",
+    ]
+    kept = Target("127.0.0.1", 8443, "/", ca_file=Path("/d/ca.pem"), keepalive=True)
     options = PLUGIN.command("/bin/python", kept, Settings(tool_seconds=2), Path("/d"))
     assert {"--keepalive", "--authority=/d/ca.pem", "--min-time=0.500"} <= set(options)

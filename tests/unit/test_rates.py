@@ -3,7 +3,7 @@
 import pytest
 
 from harness.model import Arm, Design, Experiment, Settings
-from harness.rates import alike_arms, with_rates
+from harness.session.pilot import saturating_arms, with_absolute_rates
 
 
 def experiment(**rates: float | str) -> Experiment:
@@ -18,10 +18,10 @@ def experiment(**rates: float | str) -> Experiment:
 def test_a_part_of_a_capacity_is_round_and_never_no_rate(
     rate: float | str, capacity_per_s: float, expected: float
 ) -> None:
-    asked = with_rates(experiment(a=rate), {"a": capacity_per_s, "b": 5000.0})
+    asked = with_absolute_rates(experiment(a=rate), {"a": capacity_per_s, "b": 5000.0})
     assert asked.arms[0].settings.rate == expected
 
 
 def test_arms_that_differ_in_their_rate_alone_are_tried_once() -> None:
     arms = [*experiment(a="20%", b="40%").arms, Arm(name="c", settings=Settings(rate="20%", transport="uds-tmpfs"))]
-    assert [arm.name for arm in alike_arms(arms).values()] == ["a", "c"]
+    assert [arm.name for arm in saturating_arms(arms).values()] == ["a", "c"]

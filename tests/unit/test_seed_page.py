@@ -11,10 +11,10 @@ from foreign_runs import floor
 from imagined import HOST, Run, run_of
 from several_runs import run_data, write_run
 
-from harness.analysis.validation.validate import Bare, validate
+from harness.analysis.validation.validate import BareRun, validate
 from harness.errors import ConfigError
 from harness.model import Summary
-from harness.validate import of_the_seed
+from harness.session.validate import seed_results
 from scripts.seed_study.__main__ import seed
 from scripts.seed_study.page import page_of
 from scripts.seed_study.singles import singles_of
@@ -45,7 +45,7 @@ def study(unix: float = 0.95, *, others: tuple[str, ...] = (), with_floor: bool 
         },
         records=records,
         host=HOST,
-        validation=validate(Bare(protocol.plan.experiment, summary, records, known), of_the_seed()),
+        validation=validate(BareRun(protocol.plan.experiment, summary, records, known), seed_results()),
         precision=(),
     )
 

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 from imagined import run_of
 
-from harness.analysis.bursts import over_rounds
-from harness.analysis.exhibits import exhibits
+from harness.analysis.plot_data import plot_data
+from harness.analysis.statistics.series import round_times_us
 from harness.experiment.read import read_experiment
-from harness.experiment.sharing import services_of
-from harness.lab.by_hand import described_service
-from harness.load.client import request_of
+from harness.experiment.stacks import services_of
+from harness.load.client import request_bytes
 from harness.model import Arm, Design, Experiment, Settings, Summary, Target
-from harness.report.arrangement import render_plan
+from harness.report.commands.plan import render_plan
 from harness.report.html.document import render_html
 from harness.report.markdown import render_markdown
-from harness.report.terminal import render
+from harness.report.terminal import render_terminal
+from harness.testbed.dry_run import describe_service
 
 ROOT = Path(__file__).parents[2]
 CONTAINERS = ROOT / "configs/containers"
@@ -48,16 +48,16 @@ def test_a_url_stands_in_place_of_the_transport() -> None:
 def test_what_cannot_be_known_of_a_service_is_a_doubt_in_every_report() -> None:
     run = run_of({"bare": 1.0, "docker": 1.25}, experiment=EXPERIMENT)
     assert [doubt.kind for doubt in run.summary.doubts] == ["url"]
-    page = render_html(run.summary, run.plan, run.host, exhibits(EXPERIMENT, run.sessions))
-    for text in (render(run.summary, Design(), width=200), render_markdown(run.summary, Design()), page):
+    page = render_html(run.summary, run.plan, run.host, plot_data(EXPERIMENT, run.sessions))
+    for text in (render_terminal(run.summary, Design(), width=200), render_markdown(run.summary, Design()), page):
         assert "no session starts it afresh" in text
-    assert "docker is slower than bare by 2" in render(run.summary, Design(), width=200)
+    assert "docker is slower than bare by 2" in render_terminal(run.summary, Design(), width=200)
 
 
 def test_failed_requests_to_a_service_are_told_in_every_report() -> None:
     run = run_of({"bare": 1.0, "docker": 1.25}, experiment=EXPERIMENT, failures={"docker": 3})
-    page = render_html(run.summary, run.plan, run.host, exhibits(EXPERIMENT, run.sessions))
-    for text in (render(run.summary, Design(), width=200), render_markdown(run.summary, Design()), page):
+    page = render_html(run.summary, run.plan, run.host, plot_data(EXPERIMENT, run.sessions))
+    for text in (render_terminal(run.summary, Design(), width=200), render_markdown(run.summary, Design()), page):
         told = " ".join(text.split())
         assert "3840 requests over TCP loopback none failed" in told
         assert "1923 requests to services by url 3 failed (0.16 %)" in told
@@ -89,25 +89,25 @@ def test_the_cpu_time_of_a_service_counts_as_that_of_servers() -> None:
         visit.model_copy(update={"cpu_us": {"client": 9.0, "service": 50.0}}) if visit.arm == "docker" else visit
         for visit in record.visits
     )
-    assert set(over_rounds(record.model_copy(update={"visits": visits}), "cpu")["docker"]) == {50.0}
+    assert set(round_times_us(record.model_copy(update={"visits": visits}), "cpu")["docker"]) == {50.0}
 
 
 def test_unknown_cpu_time_is_told_with_what_would_tell_it() -> None:
     found = summary()
     unknown = found.arms["docker"].model_copy(update={"cpu_us": {}})
-    told = render(found.model_copy(update={"arms": {**found.arms, "docker": unknown}}), Design(), width=200)
+    told = render_terminal(found.model_copy(update={"arms": {**found.arms, "docker": unknown}}), Design(), width=200)
     assert "CPU time not shown for docker: set pids or cgroup to name the processes behind the url." in told
 
 
 def test_a_service_is_described_by_what_is_known_of_it() -> None:
-    assert described_service(ARMS[1]) == {
+    assert describe_service(ARMS[1]) == {
         "request path": "http://127.0.0.1:8080/x",
         "CPU time is read from": "pids = (7, 8)",
         "how to start it": "docker start web",
     }
     assert (
         "neither pids nor cgroup"
-        in described_service(Arm(name="x", settings=Settings(url="http://x/")))["CPU time is read from"]
+        in describe_service(Arm(name="x", settings=Settings(url="http://x/")))["CPU time is read from"]
     )
 
 
@@ -123,7 +123,7 @@ def test_a_service_is_described_by_what_is_known_of_it() -> None:
 )
 def test_the_host_is_asked_for_as_the_url_names_it(target: Target, url: str, host: str) -> None:
     assert target.url == url
-    assert f"\r\nHost: {host}\r\n".encode() in request_of(target)
+    assert f"\r\nHost: {host}\r\n".encode() in request_bytes(target)
 
 
 def test_the_containers_have_the_versions_that_barehop_is_pinned_to() -> None:

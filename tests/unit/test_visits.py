@@ -6,7 +6,7 @@ from itertools import count, repeat
 import pytest
 
 from harness.load.client import Burst
-from harness.load.visits import Visitor, rounds_in_time, visits
+from harness.load.visits import Visitor, rounds_in_time, run_visits
 from harness.model import Schedule
 
 
@@ -45,5 +45,5 @@ def test_between_rounds_there_is_time_for_something_else() -> None:
         return Burst((0,), (1,), (1,), {}, sent=settle + timed)
 
     visitor = Visitor("a", send, dict)
-    visits([(0, 0), (0, 0)], [visitor], schedule(None), lambda: happened.append("else"))
+    run_visits([(0, 0), (0, 0)], [visitor], schedule(None), lambda: happened.append("else"))
     assert happened == ["else", "visit of 0", "visit of 0", "else", "visit of 1", "visit of 1"]

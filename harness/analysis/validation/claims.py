@@ -6,30 +6,42 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis.across.welch import welch
-from harness.analysis.estimate import Estimate
-from harness.analysis.validation.arms import bare_arm, bare_comparison, beside_transport, connections_of, full_arms
-from harness.analysis.validation.ground import Ground
-from harness.analysis.validation.numbers import claim_numbers, finding
-from harness.analysis.validation.rows import by_row, rows_of, times_us
-from harness.analysis.validation.size import Claimed, Size, sized
-from harness.analysis.validation.spread import chance_of, length_of, stretches
-from harness.analysis.validation.verdict import finding_of, ruling
-from harness.analysis.why.per_session import CONFIDENCE
+from harness.analysis.statistics.inference import Estimate, welch_difference
+from harness.analysis.validation.bounds import (
+    BareEvidence,
+    BoundCheck,
+    ClaimedDifference,
+    chance_beyond,
+    check_bound,
+    stretch_length,
+    stretch_logs,
+)
+from harness.analysis.validation.rows import (
+    bare_arm,
+    bare_comparison,
+    connection_count,
+    differing_settings_besides_transport,
+    full_chain_arms,
+    imported_rows,
+    run_means_us,
+    runs_by_row,
+)
+from harness.analysis.validation.ruling import claim_fields, difference_from_comparison, known_difference, rule_claim
+from harness.analysis.why.quantities import CONFIDENCE
 from harness.model import Comparison
-from harness.model.foreign import Foreign
-from harness.model.validation import Claim, ForeignRow, Reason
+from harness.model.imported import ImportedRun
+from harness.model.validation import Claim, ClaimReason, ImportedRow
 
 TCP = "tcp"
 ASSUMED_REQUESTS = 1000  # of a run whose file does not record them
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class ClaimSides:
     """An architecture and the one over TCP that it is compared with: their rows, and the times of their runs."""
 
-    ours: ForeignRow
-    theirs: ForeignRow
+    ours: ImportedRow
+    theirs: ImportedRow
     our_times: Sequence[float]
     their_times: Sequence[float]
 
@@ -75,24 +87,24 @@ class Sides:
         return min(known) if known else None
 
 
-def claims_of(ground: Ground, foreign: Sequence[Foreign]) -> Iterator[Claim]:
+def imported_claims(ground: BareEvidence, foreign: Sequence[ImportedRun]) -> Iterator[Claim]:
     """Yield a claim for each architecture that is not over TCP, at each place with one over TCP."""
-    runs = by_row(foreign)
-    rows = rows_of(foreign)
+    runs = runs_by_row(foreign)
+    rows = imported_rows(foreign)
     for theirs in filter(None, (_reference(rows, where) for where in dict.fromkeys(row.where for row in rows))):
         for ours in rows:
             if ours.where == theirs.where and ours.transport != TCP:
                 keys = [(row.where, row.architecture) for row in (ours, theirs)]
-                yield _claim(ground, Sides(ours, theirs, *(times_us(runs[key]) for key in keys)))
+                yield _claim(ground, ClaimSides(ours, theirs, *(run_means_us(runs[key]) for key in keys)))
 
 
-def _reference(rows: Sequence[ForeignRow], where: str) -> ForeignRow | None:
+def _reference(rows: Sequence[ImportedRow], where: str) -> ImportedRow | None:
     """Return the row over TCP at a place: the one named tcp, or else the first."""
     over_tcp = [row for row in rows if row.where == where and row.transport == TCP]
     return min(over_tcp, key=lambda row: row.architecture != TCP, default=None)
 
 
-def _claim(ground: Ground, sides: Sides) -> Claim:
+def _claim(ground: BareEvidence, sides: ClaimSides) -> Claim:
     against = bare_arm(ground.summary, sides.theirs.architecture, TCP)
     bare = bare_comparison(
         ground.summary, bare_arm(ground.summary, sides.ours.architecture, sides.ours.transport), against
@@ -100,11 +112,11 @@ def _claim(ground: Ground, sides: Sides) -> Claim:
     ratio, in_us = _welch(sides)
     obstacles = tuple(_obstacles(ground, sides, bare, against))
     slowness = _slowness(ground, sides, against)
-    size = _size(ground, sides, in_us, slowness)
-    claimed = finding(in_us, ratio, ground.equivalence_percent) if in_us and ratio else None
-    besides = beside_transport(ground.summary, bare)
+    size = _bound_check(ground, sides, in_us, slowness)
+    claimed = known_difference(in_us, ratio, ground.equivalence_percent) if in_us and ratio else None
+    besides = differing_settings_besides_transport(ground.summary, bare)
     too_large = bool(size.beyond) and (bool(obstacles) or not besides)  # other settings may explain it
-    standing, reasons = ruling(obstacles, claimed, finding_of(bare), beyond=too_large)
+    standing, reasons = rule_claim(obstacles, claimed, difference_from_comparison(bare), beyond=too_large)
     return Claim(
         where=sides.ours.where,
         architecture=sides.ours.architecture,
@@ -123,19 +135,21 @@ def _claim(ground: Ground, sides: Sides) -> Claim:
     )
 
 
-def _welch(sides: Sides) -> tuple[Estimate | None, Estimate | None]:
+def _welch(sides: ClaimSides) -> tuple[Estimate | None, Estimate | None]:
     """Return the log ratio and the difference in us; None without several runs on both sides."""
     if not sides.is_repeated:
         return None, None
     ours, theirs = np.asarray(sides.our_times), np.asarray(sides.their_times)
-    return welch(np.log(theirs), np.log(ours)), welch(theirs, ours)
+    return welch_difference(np.log(theirs), np.log(ours)), welch_difference(theirs, ours)
 
 
-def _numbers(sides: Sides, ratio: Estimate | None, in_us: Estimate | None) -> dict[str, Any]:
-    return claim_numbers(in_us, ratio) if ratio and in_us else {"us": sides.us, "percent": sides.percent}
+def _numbers(sides: ClaimSides, ratio: Estimate | None, in_us: Estimate | None) -> dict[str, Any]:
+    return claim_fields(in_us, ratio) if ratio and in_us else {"us": sides.us, "percent": sides.percent}
 
 
-def _obstacles(ground: Ground, sides: Sides, bare: Comparison | None, against: str | None) -> Iterator[Reason]:
+def _obstacles(
+    ground: BareEvidence, sides: ClaimSides, bare: Comparison | None, against: str | None
+) -> Iterator[ClaimReason]:
     """Yield the reasons why these data cannot decide, whatever their numbers."""
     rows = (sides.ours, sides.theirs)
     if not _add_up(sides):
@@ -148,35 +162,35 @@ def _obstacles(ground: Ground, sides: Sides, bare: Comparison | None, against: s
         yield "single runs"
     if bare is None:
         yield "no bare comparison"
-    elif finding_of(bare) is None:
+    elif difference_from_comparison(bare) is None:
         yield "bare undecided"
-    here = {connections_of(ground.summary.arms[against])} if against else set()
+    here = {connection_count(ground.summary.arms[against])} if against else set()
     if any(here and row.connections not in (None, *here) for row in rows):
         yield "other connections"
 
 
-def _add_up(sides: Sides) -> bool:
+def _add_up(sides: ClaimSides) -> bool:
     return sides.ours.adds_up and sides.theirs.adds_up
 
 
-def _slowness(ground: Ground, sides: Sides, against: str | None) -> float | None:
+def _slowness(ground: BareEvidence, sides: ClaimSides, against: str | None) -> float | None:
     """Return how many times as long a request over TCP takes there as here."""
     here_us = ground.summary.arms[against].mean_us if against else None
     return float(np.mean(sides.their_times)) / here_us if here_us and sides.their_times else None
 
 
-def _size(ground: Ground, sides: Sides, in_us: Estimate | None, slowness: float | None) -> Size:
+def _bound_check(ground: BareEvidence, sides: ClaimSides, in_us: Estimate | None, slowness: float | None) -> BoundCheck:
     if not _add_up(sides):
-        return Size()
+        return BoundCheck()
     ends = in_us.interval(CONFIDENCE) if in_us else ()
-    return sized(ground.bound, Claimed(sides.us, *ends), slowness)
+    return check_bound(ground.bound, ClaimedDifference(sides.us, *ends), slowness)
 
 
-def _chance(ground: Ground, sides: Sides) -> float | None:
+def _chance(ground: BareEvidence, sides: ClaimSides) -> float | None:
     """Return the chance of a difference that large between runs of one arm; for single runs only."""
     claimed = sides.percent
     if not sides.is_single or claimed is None:
         return None
-    arms = full_arms(ground.summary)
-    requests = length_of(ground.records, arms, sides.requests or ASSUMED_REQUESTS)
-    return chance_of(stretches(ground.records, arms, requests), claimed)
+    arms = full_chain_arms(ground.summary)
+    requests = stretch_length(ground.records, arms, sides.requests or ASSUMED_REQUESTS)
+    return chance_beyond(stretch_logs(ground.records, arms, requests), claimed)

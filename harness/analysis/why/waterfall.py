@@ -1,15 +1,37 @@
-"""The parts of the time of a request, from the floor to the full chain, and the unexplained rest."""
+"""Splits a difference in latency into CPU time, waiting and the rest; and the share of connection set-up."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from harness.analysis.why.per_session import PerArm, amount, combined, level
-from harness.analysis.why.quantities import time_us
-from harness.model import Arm, Chain, Experiment, Part, Record, Waterfall
+from harness.analysis.statistics.series import ArmPair
+from harness.analysis.why.quantities import (
+    ArmWeights,
+    Centre,
+    VisitValue,
+    contrast_by_session,
+    cpu_total_us,
+    difference_by_session,
+    level_by_session,
+    mean_interval,
+    subtract_by_session,
+    time_us,
+)
+from harness.model import (
+    Arm,
+    Chain,
+    ConnectionSetup,
+    CounterSummary,
+    Experiment,
+    Interval,
+    Record,
+    Waterfall,
+    WaterfallPart,
+)
 
 HOP = "the floor: the bare transport of the hop"
 APP = "the app behind it"
 PROXY = "nginx in front, answering by itself"
 REST = "the rest: nginx asking the app, less one client"
+OPENS_COUNTER = "hop.active_opens"
 
 
 def waterfalls(experiment: Experiment, records: Sequence[Record]) -> tuple[Waterfall, ...]:
@@ -19,20 +41,20 @@ def waterfalls(experiment: Experiment, records: Sequence[Record]) -> tuple[Water
 
 
 def _waterfall(arm: Arm, experiment: Experiment, records: Sequence[Record]) -> Waterfall | None:
-    direct, floor = like(arm, experiment, "app-direct"), like(arm, experiment, "floor")
-    proxy = like(arm, experiment, "proxy-only", any_hop=True)
-    if arm.settings.chain != "full" or not (direct and floor and proxy) or not connects_alike(arm):
+    direct, floor = arm_with_chain(arm, experiment, "app-direct"), arm_with_chain(arm, experiment, "floor")
+    proxy = arm_with_chain(arm, experiment, "proxy-only", any_hop=True)
+    if arm.settings.chain != "full" or not (direct and floor and proxy) or not has_same_keepalive(arm):
         return None
     if any(record.failures.get(part.name) for record in records for part in (arm, direct, floor, proxy)):
         return None
-    weights: dict[str, PerArm] = {
+    weights: dict[str, ArmWeights] = {
         HOP: {floor.name: 1},
         APP: {direct.name: 1, floor.name: -1},
         PROXY: {proxy.name: 1},
         REST: {arm.name: 1, direct.name: -1, proxy.name: -1},
     }
     parts = [_part(name, of_arms, records) for name, of_arms in weights.items()]
-    total = amount(level(records, arm.name, time_us, "trimmed"))
+    total = mean_interval(level_by_session(records, arm.name, time_us, "trimmed"))
     known = [part for part in parts if part]
     if total is None or len(known) < len(parts):
         return None
@@ -45,17 +67,17 @@ def _waterfall(arm: Arm, experiment: Experiment, records: Sequence[Record]) -> W
     )
 
 
-def _part(name: str, of_arms: PerArm, records: Sequence[Record]) -> Part | None:
-    interval = amount(combined(records, of_arms, time_us, "trimmed"))
-    return Part(name=name, us=interval) if interval else None
+def _part(name: str, of_arms: ArmWeights, records: Sequence[Record]) -> WaterfallPart | None:
+    interval = mean_interval(contrast_by_session(records, of_arms, time_us, "trimmed"))
+    return WaterfallPart(name=name, us=interval) if interval else None
 
 
-def connects_alike(arm: Arm) -> bool:
+def has_same_keepalive(arm: Arm) -> bool:
     """Whether the client keeps its connections if and only if nginx does."""
     return arm.settings.client_keepalive == bool(arm.settings.upstream_keepalive)
 
 
-def like(arm: Arm, experiment: Experiment, chain: Chain, *, any_hop: bool = False) -> Arm | None:
+def arm_with_chain(arm: Arm, experiment: Experiment, chain: Chain, *, any_hop: bool = False) -> Arm | None:
     """Return the arm that differs from `arm` in its chain alone, or with `any_hop` in its transport too."""
     free = {"chain", "transport"} if any_hop else {"chain"}
     wanted = arm.settings.model_dump(exclude=free)
@@ -67,3 +89,70 @@ def like(arm: Arm, experiment: Experiment, chain: Chain, *, any_hop: bool = Fals
         ),
         None,
     )
+
+
+def connection_setups(
+    experiment: Experiment, counters: Sequence[CounterSummary], records: Sequence[Record]
+) -> tuple[ConnectionSetup, ...]:
+    """Return the set-up cost for each two comparisons that differ only in upstream_keepalive."""
+    opens = next((counter.arms for counter in counters if counter.name == OPENS_COUNTER), {})
+    candidates = (_setup(without, kept, records, opens) for without, kept in _couples(experiment))
+    return tuple(setup for setup in candidates if setup)
+
+
+def _couples(experiment: Experiment) -> Iterator[tuple[ArmPair, ArmPair]]:
+    """Yield (a comparison without kept connections, the same with them)."""
+    pairs = [pair for pair in experiment.pairs if experiment.arm(pair[0]).control_of is None]
+    for without in pairs:
+        for kept in pairs:
+            if all(_adds_keepalive(experiment.arm(a), experiment.arm(b)) for a, b in zip(without, kept, strict=True)):
+                yield without, kept
+
+
+def _adds_keepalive(plain: Arm, other: Arm) -> bool:
+    """Whether `other` is `plain` with connections that nginx keeps."""
+    of_plain, of_other = (arm.settings.model_dump(exclude={"upstream_keepalive"}) for arm in (plain, other))
+    keeps = not plain.settings.upstream_keepalive and bool(other.settings.upstream_keepalive)
+    return keeps and of_plain == of_other
+
+
+def _setup(
+    without: ArmPair, kept: ArmPair, records: Sequence[Record], opens: Mapping[str, Interval]
+) -> ConnectionSetup | None:
+    time = _difference_triple(without, kept, records, time_us, "median")
+    if time is None:
+        return None
+    cpu = _difference_triple(without, kept, records, cpu_total_us, "trimmed") or (None, None, None)
+    return ConnectionSetup(
+        arm=without[0],
+        against=without[1],
+        kept_arm=kept[0],
+        kept_against=kept[1],
+        without_us=time[0],
+        kept_us=time[1],
+        setup_us=time[2],
+        without_cpu_us=cpu[0],
+        kept_cpu_us=cpu[1],
+        setup_cpu_us=cpu[2],
+        opens=_most(without, opens),
+        kept_opens=_most(kept, opens),
+    )
+
+
+def _difference_triple(
+    without: ArmPair, kept: ArmPair, records: Sequence[Record], value: VisitValue, centre: Centre
+) -> tuple[Interval, Interval, Interval] | None:
+    """Return the difference without kept connections, that with them, and the first less the second."""
+    before, after = (difference_by_session(records, pair, value, centre) for pair in (without, kept))
+    without_us, kept_us, shrunk = (
+        mean_interval(before),
+        mean_interval(after),
+        mean_interval(subtract_by_session(before, after)),
+    )
+    return (without_us, kept_us, shrunk) if without_us and kept_us and shrunk else None
+
+
+def _most(pair: ArmPair, opens: Mapping[str, Interval]) -> Interval | None:
+    """Return the rate of the arm of the pair that opens more connections."""
+    rates = [opens[arm] for arm in pair if arm in opens]
+    return max(rates, key=lambda amount: amount.value, default=None)

@@ -17,25 +17,25 @@ from locust.exception import StopUser
 ASKED = json.loads(Path("asked.json").read_text(encoding="utf-8"))
 
 
-class Run:
+class LocustRun:
     """The requests of all users together. The last user that stops ends the run."""
 
     def __init__(self) -> None:
-        self.begun = self.left = 0
+        self.started = self.left = 0
         self.first_s = self.last_s = perf_counter()
         self.latency_us: list[float] = []
         self.failures: Counter[str] = Counter()
 
     def begins_another(self) -> bool:
         """Return whether to send another request, and count it."""
-        if not self.begun:
+        if not self.started:
             self.first_s = perf_counter()
         in_time = perf_counter() - self.first_s < ASKED["seconds"]
-        begins = bool(in_time if ASKED["seconds"] else self.begun < ASKED["requests"])
-        self.begun += begins
+        begins = bool(in_time if ASKED["seconds"] else self.started < ASKED["requests"])
+        self.started += begins
         return begins
 
-    def seen(self, response_time: float, response: Any, exception: Exception | None, **_others: object) -> None:
+    def record(self, response_time: float, response: Any, exception: Exception | None, **_others: object) -> None:
         """Record a request from locust's event; `response_time` is in ms and not yet rounded."""
         self.last_s = perf_counter()
         kind = kind_of(response, exception)
@@ -105,7 +105,7 @@ def is_short(response: Any) -> bool:
     return length is not None and len(response.content or b"") < int(length)
 
 
-def trusting() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     """Return a context that trusts the given CA bundle."""
     context: ssl.SSLContext = gevent.ssl.create_default_context(cafile=ASKED["authority"])
     return context
@@ -114,13 +114,13 @@ def trusting() -> ssl.SSLContext:
 @events.init.add_listener
 def prepare(environment: Environment, **_others: object) -> None:
     """Attach the recorder to locust's events."""
-    run = Run()
+    run = LocustRun()
     environment.barehop = run
-    environment.events.request.add_listener(run.seen)
+    environment.events.request.add_listener(run.record)
     environment.events.quitting.add_listener(run.write)
 
 
-class Visitor(FastHttpUser):
+class LocustUser(FastHttpUser):
     """A user that waits for each answer before the next request."""
 
     host = ASKED["url"]
@@ -130,7 +130,7 @@ class Visitor(FastHttpUser):
         **ASKED["headers"],
     }
     insecure = False
-    ssl_context_factory = staticmethod(trusting)
+    ssl_context_factory = staticmethod(tls_context)
 
     def on_start(self) -> None:
         """Configure the client."""

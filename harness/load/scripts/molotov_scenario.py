@@ -13,19 +13,19 @@ from molotov import global_teardown, scenario, setup
 ASKED = json.loads(Path("asked.json").read_text(encoding="utf-8"))
 
 
-class Run:
+class MolotovRun:
     """The requests of all workers together."""
 
     def __init__(self) -> None:
-        self.begun_s: list[float] = []
-        self.ended_s: list[float] = []
+        self.start_s: list[float] = []
+        self.end_s: list[float] = []
         self.latency_us: list[float] = []
         self.failures: Counter[str] = Counter()
 
-    def seen(self, begun_s: float, ended_s: float, kind: str | None) -> None:
+    def record(self, begun_s: float, ended_s: float, kind: str | None) -> None:
         """Record a request; `kind` is that of its failure, if it failed."""
-        self.begun_s.append(begun_s)
-        self.ended_s.append(ended_s)
+        self.start_s.append(begun_s)
+        self.end_s.append(ended_s)
         if kind:
             self.failures[kind] += 1
         else:
@@ -36,7 +36,7 @@ class Run:
         outcome = {
             "latency_us": self.latency_us,
             "failures": self.failures,
-            "duration_s": max(self.ended_s, default=0.0) - min(self.begun_s, default=0.0),
+            "duration_s": max(self.end_s, default=0.0) - min(self.start_s, default=0.0),
         }
         Path("outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
 
@@ -70,7 +70,7 @@ def kind_of(error: Exception) -> str:
     return "reset" if isinstance(error, ConnectionResetError) else "no answer"
 
 
-RUN = Run()
+RUN = MolotovRun()
 BODY = None if ASKED["body"] is None else ASKED["body"].encode()
 
 
@@ -101,4 +101,4 @@ async def visit(session: aiohttp.ClientSession) -> None:
             kind = await kind_of_answer(answer)
     except (aiohttp.ClientError, OSError) as error:
         kind = kind_of(error)
-    RUN.seen(begun_s, perf_counter(), kind)
+    RUN.record(begun_s, perf_counter(), kind)

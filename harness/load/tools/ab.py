@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.model import LoadTool, Outcome, Settings, Target
-from harness.model.outcome import left_text
+from harness.model import LoadTool, Settings, Target, ToolResult
+from harness.model.plugins import read_tool_file
 
 _PERCENTILES = "percentiles.csv"
 _HEADER = ["Percentage served", "Time in ms"]
 _LAST_PERCENTILES = (99, 100)  # the last one depends on the release
 _BODY = "body"
-_LONGEST_HEAD_BYTES = 7500  # ab has 8192 bytes for the head of a request, with its own headers
+_MAX_HEAD_BYTES = 7500  # ab has 8192 bytes for the head of a request, with its own headers
 _REQUESTS_PER_S = 50_000  # more than a connection can do, so that only time ends a run by time
 
 
@@ -29,13 +29,13 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
 def _request(target: Target, directory: Path) -> list[str]:
     """Return the options of the request. -T belongs to -p, and -m comes after -p, because -p alone means POST."""
     request = target.request
-    headers = dict(request.fields)
+    headers = dict(request.all_headers)
     kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     body = ["-p", str(directory / _BODY), "-T", kind] if request.body else []
     method = ["-m", request.method] if request.method not in ("GET", "POST" if body else "GET") else []
     empty = ["Content-Length: 0"] if request.has_length and not body else []
     lines = (f"{name}: {value}" for name, value in headers.items() if not body or name.lower() != "content-type")
-    return [*body, *method, *(word for line in (*target.written_host, *lines, *empty) for word in ("-H", line))]
+    return [*body, *method, *(word for line in (*target.host_override, *lines, *empty) for word in ("-H", line))]
 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
@@ -44,10 +44,10 @@ def _files(target: Target, settings: Settings) -> Mapping[str, str]:
 
 def _refuses(settings: Settings) -> Iterator[str]:
     head_bytes = len(settings.path) + sum(len(name) + len(value) + 4 for name, value in settings.headers.items())
-    if head_bytes > _LONGEST_HEAD_BYTES:
+    if head_bytes > _MAX_HEAD_BYTES:
         yield (
             f'tool = "ab" excludes headers and a path of {head_bytes} bytes, because it sends at most '
-            f"{_LONGEST_HEAD_BYTES}. Send less, or choose another tool."
+            f"{_MAX_HEAD_BYTES}. Send less, or choose another tool."
         )
 
 
@@ -59,17 +59,17 @@ def _amount(settings: Settings) -> list[str]:
     return ["-t", str(seconds), "-n", str(seconds * _REQUESTS_PER_S)]
 
 
-def _outcome(directory: Path) -> Outcome:
-    text = left_text("ab", directory / "stdout.txt")
+def _outcome(directory: Path) -> ToolResult:
+    text = read_tool_file("ab", directory / "stdout.txt")
     complete = int(_figure(text, "Complete requests"))
     failures = _failures(text)
     not_connected = failures.get("connect", 0) + failures.get("exceptions", 0)  # ab does not complete these
-    return Outcome(
+    return ToolResult(
         requests=complete - sum(failures.values()) + not_connected,
         failures=failures,
         duration_s=float(_figure(text, "Time taken for tests")),
         mean_us=1000 * float(_figure(text, "Time per request")),
-        percentiles_us=_of_times(_percentiles_us(left_text("ab", directory / _PERCENTILES)), complete),
+        percentiles_us=_actual_percentiles(_percentiles_us(read_tool_file("ab", directory / _PERCENTILES)), complete),
         resolution_us=1.0,
     )
 
@@ -104,7 +104,7 @@ def _percentiles_us(text: str) -> dict[float, float]:
     return percentiles_us
 
 
-def _of_times(percentiles_us: dict[float, float], times: int) -> dict[float, float]:
+def _actual_percentiles(percentiles_us: dict[float, float], times: int) -> dict[float, float]:
     """Return the percentiles that are one of so many `times`: for others below 100 ab reads beyond its array."""
     return {
         percent: us for percent, us in percentiles_us.items() if percent == 100 or 0.5 + times * percent / 100 < times
@@ -117,7 +117,7 @@ PLUGIN = LoadTool(
     install="It is in the package apache2-utils (apt, apk), httpd-tools (dnf) or apache (pacman); in a checkout, "
     "scripts/setup tools unpacks it.",
     command=_command,
-    outcome=_outcome,
+    read_result=_outcome,
     files=_files,
-    refuses=_refuses,
+    setting_problems=_refuses,
 )

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.model import LoadTool, Outcome, Settings, Target
-from harness.model.outcome import left_text
+from harness.model import LoadTool, Settings, Target, ToolResult
+from harness.model.plugins import read_tool_file
 
 _LOG, _BODY = "requests.tsv", "body"
 _RESOLUTION_US = 1.0
@@ -30,8 +30,8 @@ def _request(target: Target, directory: Path) -> list[str]:
     body = ["-d", str(directory / _BODY)] if request.body else []
     empty = ["content-length: 0"] if request.has_length and not body else []
     method = [f":method: {request.method}"] if request.method != "GET" else []
-    host = [f":authority: {target.host_field}"] if target.written_host else []
-    return [*body, *(word for line in (*method, *host, *request.lines, *empty) for word in ("-H", line))]
+    host = [f":authority: {target.host_header}"] if target.host_override else []
+    return [*body, *(word for line in (*method, *host, *request.header_lines, *empty) for word in ("-H", line))]
 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
@@ -46,19 +46,21 @@ def _refuses(settings: Settings) -> Iterator[str]:
         )
 
 
-def _outcome(directory: Path) -> Outcome:
-    counts = _counts(left_text("h2load", directory / "stdout.txt"))
-    rows = _rows(left_text("h2load", directory / _LOG))
+def _outcome(directory: Path) -> ToolResult:
+    counts = _counts(read_tool_file("h2load", directory / "stdout.txt"))
+    rows = _rows(read_tool_file("h2load", directory / _LOG))
     if len(rows) != counts["done"]:
         raise ValueError(f"h2load says that {counts['done']} requests were done, but {_LOG} has {len(rows)}.")
     right_us = [us for _, status, us in rows if 200 <= status < 300]
     failures = Counter(f"status {status}" for _, status, _ in rows if not 200 <= status < 300)
     began_us = min((begin_us for begin_us, _, _ in rows), default=0)
     ended_us = max((begin_us + us for begin_us, _, us in rows), default=0)
-    return Outcome.of_times(right_us, failures + _broken(counts), (ended_us - began_us) / 1e6, _RESOLUTION_US)
+    return ToolResult.from_times(
+        right_us, failures + _failure_counts(counts), (ended_us - began_us) / 1e6, _RESOLUTION_US
+    )
 
 
-def _broken(counts: dict[str, int]) -> Counter[str]:
+def _failure_counts(counts: dict[str, int]) -> Counter[str]:
     """Return the errored requests by kind: that on which a connection broke, and all pending ones on it."""
     if not counts["errored"]:
         return Counter()
@@ -94,7 +96,7 @@ PLUGIN = LoadTool(
     install="It is in the package nghttp2-client (apt) or nghttp2 (dnf, apk, zypper); in a checkout, scripts/setup "
     "tools unpacks it.",
     command=_command,
-    outcome=_outcome,
+    read_result=_outcome,
     files=_files,
-    refuses=_refuses,
+    setting_problems=_refuses,
 )

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.model import LoadTool, Outcome, Settings, Target
-from harness.model.outcome import left_text
+from harness.model import LoadTool, Settings, Target, ToolResult
+from harness.model.plugins import read_tool_file
 
-_ASKED, _BODY = "asked.json", "body"
+_REQUESTS_FILE, _BODY = "asked.json", "body"
 _RESOLUTION_US = 100.0  # it prints seconds with four decimals
 _MOST_ROWS = 1_000_000  # it prints no more
 
@@ -30,16 +30,16 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
 
 def _request(target: Target, directory: Path) -> list[str]:
     request = target.request
-    host = ["-host", target.host_field] if target.written_host else []
+    host = ["-host", target.host_header] if target.host_override else []
     method = ["-m", request.method] if request.method != "GET" else []
     body = ["-D", str(directory / _BODY)] if request.body else []
-    return [*host, *method, *body, *(word for line in request.lines for word in ("-H", line))]
+    return [*host, *method, *body, *(word for line in request.header_lines for word in ("-H", line))]
 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
     """Return the number of requests, because hey's rows omit those without an answer; and the body."""
     body = {_BODY: target.request.body.decode()} if target.request.body else {}
-    return {_ASKED: json.dumps({"requests": _requests(settings)}), **body}
+    return {_REQUESTS_FILE: json.dumps({"requests": _requests(settings)}), **body}
 
 
 def _refuses(settings: Settings) -> Iterator[str]:
@@ -57,8 +57,8 @@ def _refuses(settings: Settings) -> Iterator[str]:
         )
 
 
-def _outcome(directory: Path) -> Outcome:
-    requests, rows = _asked(directory / _ASKED), _rows(directory / "stdout.txt")
+def _outcome(directory: Path) -> ToolResult:
+    requests, rows = _read_requested(directory / _REQUESTS_FILE), _rows(directory / "stdout.txt")
     if len(rows) > requests:
         raise ValueError(f"hey printed {len(rows)} rows for {requests} requests.")
     right_us = [1e6 * time_s for time_s, status, _ in rows if 200 <= status < 300]
@@ -66,10 +66,10 @@ def _outcome(directory: Path) -> Outcome:
     failures["no answer"] = requests - len(rows)
     began_s = min((offset_s for *_, offset_s in rows), default=0.0)
     ended_s = max((time_s + offset_s for time_s, _, offset_s in rows), default=0.0)
-    return Outcome.of_times(right_us, failures, ended_s - began_s, _RESOLUTION_US)
+    return ToolResult.from_times(right_us, failures, ended_s - began_s, _RESOLUTION_US)
 
 
-def _asked(path: Path) -> int:
+def _read_requested(path: Path) -> int:
     try:
         return int(json.loads(path.read_text(encoding="utf-8"))["requests"])
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -78,7 +78,7 @@ def _asked(path: Path) -> int:
 
 def _rows(path: Path) -> list[tuple[float, int, float]]:
     """Return (time in s, status, start in s) of every answered request."""
-    text = left_text("hey", path)
+    text = read_tool_file("hey", path)
     if not text.endswith("\n"):
         raise ValueError("hey's output ends within a line.")
     reader = csv.DictReader(text.splitlines())
@@ -95,7 +95,7 @@ PLUGIN = LoadTool(
     version=(),
     install="It is in the package hey of Debian and Ubuntu; in a checkout, scripts/setup tools unpacks it.",
     command=_command,
-    outcome=_outcome,
+    read_result=_outcome,
     files=_files,
-    refuses=_refuses,
+    setting_problems=_refuses,
 )

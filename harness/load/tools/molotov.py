@@ -5,10 +5,10 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.model import LoadTool, Outcome, Settings, Target
-from harness.model.answers import MOST_BODY_BYTES
+from harness.model import LoadTool, Settings, Target, ToolResult
+from harness.model.http import MAX_BODY_BYTES
 
-_ASKED, _FILE = "asked.json", "outcome.json"
+_REQUEST_FILE, _FILE = "asked.json", "outcome.json"
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "molotov_scenario.py"
 _RESOLUTION_US = 0.001
 
@@ -25,23 +25,23 @@ def _files(target: Target, settings: Settings) -> Mapping[str, str]:
     content = {
         "url": target.url,
         "timeout_s": target.timeout_s,
-        "most_body_bytes": MOST_BODY_BYTES,
-        "status": target.proved.status if target.proved else None,
+        "most_body_bytes": MAX_BODY_BYTES,
+        "status": target.expected_answer.status if target.expected_answer else None,
         "keepalive": target.keepalive,
         "method": target.request.method,
-        "headers": {**_host(target), **dict(target.request.fields)},
+        "headers": {**_host(target), **dict(target.request.all_headers)},
         "body": target.request.body.decode() if target.request.has_length else None,
-        "authority": str(target.authority.absolute()) if target.authority else None,
+        "authority": str(target.ca_file.absolute()) if target.ca_file else None,
     }
-    return {_ASKED: json.dumps(content)}
+    return {_REQUEST_FILE: json.dumps(content)}
 
 
 def _host(target: Target) -> dict[str, str]:
-    return {"Host": target.host_field} if target.written_host else {}
+    return {"Host": target.host_header} if target.host_override else {}
 
 
-def _outcome(directory: Path) -> Outcome:
-    return Outcome.left_by("molotov", directory / _FILE, _RESOLUTION_US)
+def _outcome(directory: Path) -> ToolResult:
+    return ToolResult.from_script_output("molotov", directory / _FILE, _RESOLUTION_US)
 
 
 PLUGIN = LoadTool(
@@ -49,7 +49,7 @@ PLUGIN = LoadTool(
     version=("--version",),
     install="pip install molotov, best into an environment of its own; in a checkout, scripts/setup tools installs it.",
     command=_command,
-    outcome=_outcome,
+    read_result=_outcome,
     files=_files,
     start_s=1.5,
 )

@@ -8,10 +8,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from harness.model import PLAIN, LoadTool, Outcome, Settings, Target
+from harness.model import PLAIN_REQUEST, LoadTool, Settings, Target, ToolResult
 from harness.start import module_command
 
-_ASKED, _PROVED, _FILE = "asked.json", "proved.json", "pyperf.json"
+_REQUEST_FILE, _PROVED_FILE, _FILE = "asked.json", "proved.json", "pyperf.json"
 _PROCESSES = 1  # a run is one of many, in random order; another process calibrates first
 
 
@@ -20,23 +20,27 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
     options.append(f"--patience={target.timeout_s}")
     if settings.tool_seconds:
         options.append(f"--min-time={settings.tool_seconds / (4 * _PROCESSES):.3f}")
-    if target.authority:
-        options.append(f"--authority={target.authority}")
+    if target.ca_file:
+        options.append(f"--authority={target.ca_file}")
     if target.address:
         options.append(f"--address={target.address}")
     if target.keepalive:
         options.append("--keepalive")
-    if target.proved:
-        options.append(f"--proved={directory / _PROVED}")
-    if target.request != PLAIN:
-        options.append(f"--request={directory / _ASKED}")
-    return [program, *module_command("harness.load.pyperf_runner"), f"--url={target.url}", *options]
+    if target.expected_answer:
+        options.append(f"--proved={directory / _PROVED_FILE}")
+    if target.request != PLAIN_REQUEST:
+        options.append(f"--request={directory / _REQUEST_FILE}")
+    return [program, *module_command("harness.load.scripts.pyperf_request"), f"--url={target.url}", *options]
 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
-    request, proved = target.request, target.proved
-    content = {} if request == PLAIN else {_ASKED: json.dumps(asdict(request) | {"body": request.body.decode()})}
-    return content | ({_PROVED: json.dumps(asdict(proved))} if proved else {})
+    request, proved = target.request, target.expected_answer
+    content = (
+        {}
+        if request == PLAIN_REQUEST
+        else {_REQUEST_FILE: json.dumps(asdict(request) | {"body": request.body.decode()})}
+    )
+    return content | ({_PROVED_FILE: json.dumps(asdict(proved))} if proved else {})
 
 
 def _refuses(settings: Settings) -> Iterator[str]:
@@ -47,7 +51,7 @@ def _refuses(settings: Settings) -> Iterator[str]:
         )
 
 
-def _outcome(directory: Path) -> Outcome:
+def _outcome(directory: Path) -> ToolResult:
     try:
         suite = json.loads((directory / _FILE).read_text(encoding="utf-8"))
         (benchmark,) = suite["benchmarks"]
@@ -63,7 +67,7 @@ def _outcome(directory: Path) -> Outcome:
     if not values_s:
         raise ValueError(f"{_FILE} has no values.")
     mean_us = 1e6 * fmean(values_s)
-    return Outcome(
+    return ToolResult(
         requests=requests,
         failures={},  # a request that fails ends the run
         duration_s=requests * mean_us / 1e6,
@@ -84,9 +88,9 @@ PLUGIN = LoadTool(
     version=("-P", "-c", "from importlib.metadata import version; print('pyperf', version('pyperf'))"),
     install="pyperf comes with barehop; install barehop again.",
     command=_command,
-    outcome=_outcome,
-    own_amount=True,
+    read_result=_outcome,
+    picks_request_count=True,
     start_s=1.5,  # with what it measures: it calibrates to 0.1 s for each of four values
     files=_files,
-    refuses=_refuses,
+    setting_problems=_refuses,
 )

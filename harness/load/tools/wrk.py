@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.model import LoadTool, Outcome, Settings, Target
-from harness.model.outcome import left_text
+from harness.model import LoadTool, Settings, Target, ToolResult
+from harness.model.plugins import read_tool_file
 
 _BODY = "body"
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "wrk.lua"
@@ -29,7 +29,7 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
     # One thread: wrk opens connections / threads by integer division in each.
     options = ["-t", "1", "-c", connections, "-d", str(math.ceil(settings.tool_seconds or by_count_s))]
     closing = [] if target.keepalive else ["-H", "Connection: close"]
-    lines = [word for line in (*target.written_host, *target.request.lines) for word in ("-H", line)]
+    lines = [word for line in (*target.host_override, *target.request.header_lines) for word in ("-H", line)]
     script = ["--timeout", str(timeout_s), *closing, *lines, "-s", str(_SCRIPT)]
     return [program, *options, *script, target.url, "--", str(limit), connections, *_request(target, directory)]
 
@@ -53,7 +53,7 @@ def _refuses(settings: Settings) -> Iterator[str]:
         )
 
 
-def _outcome(directory: Path) -> Outcome:
+def _outcome(directory: Path) -> ToolResult:
     try:
         return _outcome_of(_figures(directory / "stdout.txt"))
     except (KeyError, TypeError, ZeroDivisionError) as error:
@@ -61,7 +61,7 @@ def _outcome(directory: Path) -> Outcome:
 
 
 def _figures(path: Path) -> dict[str, Any]:
-    *_, last = left_text("wrk", path).splitlines() or [""]
+    *_, last = read_tool_file("wrk", path).splitlines() or [""]
     try:
         figures = json.loads(last)
     except ValueError as error:
@@ -71,10 +71,10 @@ def _figures(path: Path) -> dict[str, Any]:
     return figures
 
 
-def _outcome_of(figures: dict[str, Any]) -> Outcome:
+def _outcome_of(figures: dict[str, Any]) -> ToolResult:
     """Return the outcome; its times include those of failed statuses, which wrk does not separate."""
     complete, late, status = figures["complete"], figures["timeout"], figures["status"]
-    counts = _without_added(dict(map(tuple, figures["histogram"])), _expected_us(figures))
+    counts = _remove_added_samples(dict(map(tuple, figures["histogram"])), _expected_us(figures))
     if sum(counts.values()) != complete - late:
         raise ValueError(f"wrk's histogram holds {sum(counts.values())} answers in time of {complete} less {late}.")
     broken = {kind: figures[kind] for kind in ("connect", "read", "write")}
@@ -82,7 +82,7 @@ def _outcome_of(figures: dict[str, Any]) -> Outcome:
     failures = {"status over 399": status, "timeout": late, "no answer": max(unanswered, 0), **broken}
     right = max(complete - late - status, 0)
     rising_us = [us for us, count in sorted(counts.items()) for _ in range(count)] if right else []
-    of_all = Outcome.of_times(rising_us, failures, figures["duration_us"] / 1e6, _RESOLUTION_US)
+    of_all = ToolResult.from_times(rising_us, failures, figures["duration_us"] / 1e6, _RESOLUTION_US)
     return replace(of_all, requests=right, latency_us=())
 
 
@@ -92,7 +92,7 @@ def _expected_us(figures: dict[str, Any]) -> int:
     return int(figures["duration_us"] // per_connection) if per_connection else 0
 
 
-def _without_added(counts: dict[int, int], expected_us: int) -> dict[int, int]:
+def _remove_added_samples(counts: dict[int, int], expected_us: int) -> dict[int, int]:
     """Undo `stats_correct` of wrk's stats.c.
 
     For each time t of at least 2e, with e the expected time, wrk adds t - e, t - 2e, ... as long as these exceed e.
@@ -113,8 +113,8 @@ PLUGIN = LoadTool(
     version=("-v",),
     install="It is in the package wrk of most distributions; in a checkout, scripts/setup tools unpacks it.",
     command=_command,
-    outcome=_outcome,
-    own_amount=True,
+    read_result=_outcome,
+    picks_request_count=True,
     files=_files,
-    refuses=_refuses,
+    setting_problems=_refuses,
 )

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs no network, no server and no other file."""
+"""Writes report.html and validation.html."""
 
 import base64
 import hashlib
@@ -13,93 +13,106 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly brings no types
 
-from harness.analysis.exhibits import Exhibits
-from harness.model import Plan, Summary
-from harness.report import caveats, seed, sentences
-from harness.report.applications import application_note
-from harness.report.commands import completing, repeating
-from harness.report.doubts import folded
-from harness.report.html.certainty import certainty, doubtful
-from harness.report.html.figures.drift import drift, steadiness
-from harness.report.html.figures.foreign import elsewhere
-from harness.report.html.figures.ladder import climb
-from harness.report.html.figures.load import latency_by_load
-from harness.report.html.figures.pairs import WHAT, forest, per_session
-from harness.report.html.figures.pilot import burst_lengths, carry_over
-from harness.report.html.figures.requests import longest_requests, most_requests
-from harness.report.html.figures.screen import half_normal
-from harness.report.html.figures.style import Figure, appearances
-from harness.report.html.figures.waterfall import waterfall
-from harness.report.html.machine import machine_facts, versions
-from harness.report.html.method import method_facts
-from harness.report.html.typeset import typeset
-from harness.report.ladder.sentences import ladder_note
-from harness.report.ladder.words import title
-from harness.report.sections import sections_of
-from harness.report.selection import by_root, compared, controls, headline, kept_undecided
-from harness.report.sheet import WORDS, milliseconds, rate
-from harness.report.why.sentences import why
-from harness.report.why.tables import counter_rows, difference_tables
-from harness.report.wording import interval_numbers, percent_of, us_of
+from harness.analysis.plot_data import PlotData
+from harness.model import Design, Plan, Summary
+from harness.model.validation import Validation
+from harness.report import answer, caveats
+from harness.report.caveats import group_doubts
+from harness.report.format import (
+    interval_numbers,
+    join_with_and,
+    percent_interval,
+    percent_with_interval,
+    pluralize,
+    us_interval,
+)
+from harness.report.html.facts import machine_facts, method_facts, version_facts
+from harness.report.html.figures.distributions import distribution_figure, imported_figure, load_figure, tail_figure
+from harness.report.html.figures.intervals import (
+    METRIC_PHRASES,
+    claims_figure,
+    forest_figure,
+    half_normal_figure,
+    sessions_figure,
+)
+from harness.report.html.figures.style import Figure, arm_styles, typeset_numbers
+from harness.report.html.figures.time import burst_lengths_figure, carry_over_figure, drift_figure, variability_sentence
+from harness.report.html.figures.waterfalls import ladder_figure, waterfall_figure
+from harness.report.sections import optional_sections, seed
+from harness.report.sections.failures import application_note
+from harness.report.sections.ladder import ladder_note
+from harness.report.sections.ladder_words import ladder_title
+from harness.report.sections.validation import validation_answer, validation_sections, validation_warning
+from harness.report.sections.why import cause_sentences, counter_rows, difference_tables
+from harness.report.select import (
+    control_comparisons,
+    group_by_root,
+    headline_metric,
+    is_kept_undecided_by_holm,
+    main_comparisons,
+    repeat_command,
+    resume_command,
+)
+from harness.report.table import TEXT_COLUMNS, format_milliseconds, format_rate
 
-CODE = re.compile(r"`([^`]*)`")
+CODE_TEXT = re.compile(r"`([^`]*)`")
 
 
-def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits: Exhibits) -> str:
+def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits: PlotData) -> str:
     """Return the page. `host` is the content of host.json, or {} if it is unknown."""
     design = plan.experiment.design
     drawing = drawing_scripts()
-    page = environment().get_template("report.html.j2")
+    page = template_environment().get_template("report.html.j2")
     return page.render(
         summary=summary,
         plan=plan,
         scripts=drawing,
-        policy=policy(drawing),
-        styles=Markup(packaged("report.css")),  # noqa: S704 - ours
-        first_line=caveats.first_line(summary),
-        answer=sentences.answer(summary, design),
-        headline=headline(summary),
-        what=WHAT,
-        certainty=certainty(summary, design),
-        doubtful=doubtful(summary),
+        policy=content_security_policy(drawing),
+        styles=Markup(packaged_text("report.css")),  # noqa: S704 - ours
+        first_line=caveats.reliability_warning(summary),
+        answer=answer.summary_answer(summary, design),
+        headline=headline_metric(summary),
+        what=METRIC_PHRASES,
+        certainty=certainty_sentences(summary, design),
+        doubtful=doubt_summary(summary),
         notes=list(_table_notes(summary)),
-        kept_undecided=kept_undecided,
-        groups=by_root([*compared(summary), *controls(summary)]),
-        appearances=appearances(summary),
+        kept_undecided=is_kept_undecided_by_holm,
+        groups=group_by_root([*main_comparisons(summary), *control_comparisons(summary)]),
+        appearances=arm_styles(summary),
         figures={figure.name: figure for figure in _figures(summary, plan, exhibits)},
         started_utc=exhibits.started_utc,
-        steadiness=steadiness(exhibits.effects),
+        steadiness=variability_sentence(exhibits.effects),
         published=_published_cells(summary),
-        sections=sections_of(summary, design),
-        ladder_titles=[f"Over {title(ladder)}" for ladder in summary.ladders],
-        why=why(summary),
+        sections=optional_sections(summary, design),
+        ladder_titles=[f"Over {ladder_title(ladder)}" for ladder in summary.ladders],
+        why=cause_sentences(summary),
         differences=list(difference_tables(summary)),
         counters=counter_rows(summary),
-        folds=folded(summary),
+        folds=group_doubts(summary),
         method=method_facts(summary, plan, exhibits.cpus),
         machine=machine_facts(host),
-        versions=versions(host),
+        versions=version_facts(host),
         host_json=json.dumps(host, indent=1, ensure_ascii=False),
         commands=_next_commands(summary),
     )
 
 
-def _figures(summary: Summary, plan: Plan, exhibits: Exhibits) -> Iterator[Figure]:
+def _figures(summary: Summary, plan: Plan, exhibits: PlotData) -> Iterator[Figure]:
     design, pilot = plan.experiment.design, plan.pilot
     drawn = [
-        forest(summary, design, headline(summary)),
-        per_session(summary, design, headline(summary), exhibits.effects),
-        per_session(summary, design, "cpu", exhibits.effects),
-        latency_by_load(summary),
-        elsewhere(summary),
-        half_normal(summary),
-        *(climb(ladder, number) for number, ladder in enumerate(summary.ladders)),
-        drift(summary, exhibits.drift),
-        most_requests(summary, exhibits.distributions),
-        longest_requests(summary, exhibits.distributions),
-        carry_over(pilot, plan.schedule) if pilot else None,
-        burst_lengths(pilot, plan.schedule) if pilot else None,
-        *(waterfall(parts, appearances(summary)[parts.arm]) for parts in summary.waterfalls),
+        forest_figure(summary, design, headline_metric(summary)),
+        sessions_figure(summary, design, headline_metric(summary), exhibits.effects),
+        sessions_figure(summary, design, "cpu", exhibits.effects),
+        load_figure(summary),
+        imported_figure(summary),
+        half_normal_figure(summary),
+        *(ladder_figure(ladder, number) for number, ladder in enumerate(summary.ladders)),
+        drift_figure(summary, exhibits.drift),
+        distribution_figure(summary, exhibits.distributions),
+        tail_figure(summary, exhibits.distributions),
+        carry_over_figure(pilot, plan.schedule) if pilot else None,
+        burst_lengths_figure(pilot, plan.schedule) if pilot else None,
+        *(waterfall_figure(parts, arm_styles(summary)[parts.arm]) for parts in summary.waterfalls),
     ]
     return filter(None, drawn)
 
@@ -108,30 +121,32 @@ def _table_notes(summary: Summary) -> Iterator[str]:
     holm = caveats.holm_note(summary)
     yield from [f"* {holm}"] if holm else []
     yield from filter(None, [ladder_note(summary)])
-    yield from caveats.absences(summary)
-    yield from caveats.disagreements(summary)
-    yield from filter(None, [sentences.cpu(summary), sentences.throughput(summary), application_note(summary)])
+    yield from caveats.missing_numbers(summary)
+    yield from caveats.contradictions(summary)
+    yield from filter(
+        None, [answer.cpu_sentence(summary), answer.throughput_sentence(summary), application_note(summary)]
+    )
 
 
 def _published_cells(summary: Summary) -> dict[str, Any]:
     """Return the numbers of the write-up beside these by place; empty if the experiment is another one."""
-    cells = seed.beside(summary)
-    rows = [(cell, seed.against_first(cell, cells)) for cell in cells]
+    cells = seed.cells_beside(summary)
+    rows = [(cell, seed.percent_against_first(cell, cells)) for cell in cells]
     places = {place: list(group) for place, group in groupby(rows, lambda row: row[0].where)}
-    return {"places": places, "misfits": list(seed.misfits(cells))}
+    return {"places": places, "misfits": list(seed.inconsistent_cells(cells))}
 
 
 def _next_commands(summary: Summary) -> dict[str, str]:
     """Return the next commands, relative to the directory of the report, which may have been moved."""
     missing = summary.sessions < summary.planned_sessions
     return {
-        **({"Resume": completing(summary, ".")} if missing else {}),
-        "Repeat": repeating(summary, "experiment.toml"),
+        **({"Resume": resume_command(summary, ".")} if missing else {}),
+        "Repeat": repeat_command(summary, "experiment.toml"),
         "Re-print": "barehop report .",
     }
 
 
-def environment() -> Environment:
+def template_environment() -> Environment:
     """Return the environment of the templates, with their filters."""
     templates = Environment(
         loader=PackageLoader("harness.report.html"),
@@ -141,13 +156,13 @@ def environment() -> Environment:
         autoescape=True,
     )
     templates.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    templates.globals["words"] = WORDS
+    templates.globals["words"] = TEXT_COLUMNS
     templates.filters |= {
-        "typeset": typeset,
-        "rate": rate,
-        "milliseconds": milliseconds,
-        "percent_of": percent_of,
-        "us_of": us_of,
+        "typeset": typeset_numbers,
+        "rate": format_rate,
+        "milliseconds": format_milliseconds,
+        "percent_of": percent_interval,
+        "us_of": us_interval,
         "numbers": interval_numbers,
         "with_code": _code_markup,
     }
@@ -156,21 +171,59 @@ def environment() -> Environment:
 
 def _code_markup(text: str) -> Markup:
     """Return `text` with the parts between backticks as code."""
-    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped right here
+    return Markup(CODE_TEXT.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped right here
 
 
 def drawing_scripts() -> list[Markup]:
     """Return the scripts that draw the figures: plotly and our own."""
-    return [Markup(get_plotlyjs()), Markup(packaged("report.js"))]  # noqa: S704 - ours, and as plotly ships it
+    return [Markup(get_plotlyjs()), Markup(packaged_text("report.js"))]  # noqa: S704 - ours, and as plotly ships it
 
 
-def policy(scripts: Sequence[str]) -> str:
+def content_security_policy(scripts: Sequence[str]) -> str:
     """Return a content security policy that allows only these scripts and the styles of the page."""
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
 
 
-def packaged(name: str) -> str:
+def packaged_text(name: str) -> str:
     """Return the text of a file beside the templates."""
     return files("harness.report.html").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def certainty_sentences(summary: Summary, design: Design) -> list[str]:
+    """Return sentences on the controls that are equivalent, and on the precision."""
+    return [*_equivalent_controls(summary), caveats.effort_note(summary, design)]
+
+
+def doubt_summary(summary: Summary) -> str:
+    """Return the number of kinds of doubt, with their names."""
+    folds = group_doubts(summary)
+    if not folds:
+        return "No doubts."
+    return f"{pluralize(len(folds), 'kind')} of doubt: {join_with_and([fold.kind for fold in folds])}."
+
+
+def _equivalent_controls(summary: Summary) -> Iterator[str]:
+    for control in control_comparisons(summary):
+        estimate = percent_interval(control)
+        if estimate and control.verdict == "equivalent":
+            name = control.against
+            yield f"The A/A control ({name} vs. {name}) shows no difference: {percent_with_interval(estimate)}."
+
+
+def render_validation_html(validation: Validation) -> str:
+    """Return the page. Without a claim to draw, it has no figure and no script."""
+    figure = claims_figure(validation)
+    scripts = drawing_scripts() if figure else []
+    page = template_environment().get_template("validation.html.j2")
+    return page.render(
+        validation=validation,
+        scripts=scripts,
+        policy=content_security_policy(scripts),
+        styles=Markup(packaged_text("report.css")),  # noqa: S704 - ours
+        warning=validation_warning(validation),
+        answer=validation_answer(validation),
+        figures={figure.name: figure} if figure else {},
+        sections=validation_sections(validation),
+    )

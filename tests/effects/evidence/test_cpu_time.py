@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.evidence.cpu_time import cpu_reader
+from harness.observe.cpu_time import cpu_reader
 
 THREADS = 3
 EACH_NS = 150_000_000

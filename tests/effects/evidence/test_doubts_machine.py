@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from watched_machine import Machine, doubted, quiet_machine
 
-from harness.evidence.doubts.bare import bare_doubts, read_bare
-from harness.evidence.doubts.scene import Scene
-from harness.evidence.doubts.settings import read_settings, setting_doubts
-from harness.evidence.doubts.speeds import read_speeds, speed_doubts
-from harness.evidence.host import host_facts
-from harness.lab.kernelfiles import Roots
 from harness.model import Doubt
+from harness.observe.doubts.context import Context
+from harness.observe.doubts.cpus import read_speeds, speed_doubts
+from harness.observe.doubts.network import bare_network_doubts, read_bare_network
+from harness.observe.doubts.system import read_settings, setting_doubts
+from harness.observe.host.facts import host_facts
+from harness.testbed.machine.procfs import Roots
 
 CPU0, CPU1 = "sys/devices/system/cpu/cpu0", "sys/devices/system/cpu/cpu1"
 
@@ -22,12 +22,12 @@ def machine(tmp_path: Path) -> Machine:
     return quiet_machine(tmp_path)
 
 
-def begun(machine: Machine) -> Scene:
+def begun(machine: Machine) -> Context:
     """The scene of a run that has written down its host."""
     return replace(machine.scene, host=host_facts({}, Roots(machine.top)))
 
 
-def settings_doubted(machine: Machine, scene: Scene, name: str, value: str) -> list[Doubt]:
+def settings_doubted(machine: Machine, scene: Context, name: str, value: str) -> list[Doubt]:
     return doubted(read_settings, setting_doubts, scene, lambda: machine.write(name, value))
 
 
@@ -101,7 +101,7 @@ def test_other_cpus_than_ours_may_run_as_they_like(machine: Machine) -> None:
 
 
 def bare_doubted(machine: Machine) -> list[Doubt]:
-    return doubted(read_bare, bare_doubts, machine.scene, lambda: None)
+    return doubted(read_bare_network, bare_network_doubts, machine.scene, lambda: None)
 
 
 def interface(machine: Machine, name: str, index: int, link: int, state: str) -> None:
@@ -139,4 +139,4 @@ def test_packet_filters_are_named(machine: Machine) -> None:
 def test_who_asks_for_a_network_of_containers_is_not_told_that_it_is_none_of_a_bare_machine(machine: Machine) -> None:
     machine.write("proc/sys/net/netfilter/nf_conntrack_count", "100\n")
     scene = replace(machine.scene, bare=False)
-    assert doubted(read_bare, bare_doubts, scene, lambda: None) == []
+    assert doubted(read_bare_network, bare_network_doubts, scene, lambda: None) == []

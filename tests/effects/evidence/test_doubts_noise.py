@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from watched_machine import STRANGER, Machine, doubted, quiet_machine
 
-from harness.evidence.doubts.noise import Others, noise_doubts, other_doubts, read_others
-from harness.evidence.quiet import Busy, Noise
 from harness.model import Doubt
+from harness.observe.doubts.cpus import OtherProcesses, noise_doubts, other_doubts, read_others
+from harness.observe.host.noise import BusyProcess, Noise
 
 QUIET = Noise(
     seconds=10,
@@ -32,10 +32,10 @@ def kinds(noise: Noise) -> list[str]:
         ({}, []),
         ({"steal_percent": 1.0}, []),
         ({"steal_percent": 1.1}, ["steal"]),
-        ({"top": (Busy(7, "cron", 5.0),)}, []),
-        ({"top": (Busy(7, "cron", 5.1),)}, ["busy"]),
-        ({"top": (Busy(7, "kdamond.0", 6.0),), "tick_percent": 2.0}, []),
-        ({"top": (Busy(7, "kdamond.0", 6.1),), "tick_percent": 2.0}, ["busy"]),
+        ({"top": (BusyProcess(7, "cron", 5.0),)}, []),
+        ({"top": (BusyProcess(7, "cron", 5.1),)}, ["busy"]),
+        ({"top": (BusyProcess(7, "kdamond.0", 6.0),), "tick_percent": 2.0}, []),
+        ({"top": (BusyProcess(7, "kdamond.0", 6.1),), "tick_percent": 2.0}, ["busy"]),
         ({"steal_percent": 6.0, "tick_percent": 2.0}, []),
         ({"steal_percent": 6.1, "tick_percent": 2.0}, ["steal"]),
         ({"others_percent": 20.0}, []),
@@ -52,7 +52,7 @@ def test_noise_is_doubted_above_its_threshold_only(changes: dict[str, float], ex
 
 
 def test_each_busy_process_is_named_and_none_is_called_small() -> None:
-    top = (Busy(9, "cc1", 88.2), Busy(7, "backup", 5.2), Busy(8, "cron", 1.0))
+    top = (BusyProcess(9, "cc1", 88.2), BusyProcess(7, "backup", 5.2), BusyProcess(8, "cron", 1.0))
     found = list(noise_doubts(replace(QUIET, top=top, others_percent=94)))
     assert [doubt.seen for doubt in found] == [
         "cc1 (pid 9) used 88 % of a CPU.",
@@ -140,5 +140,5 @@ def test_waiting_is_read_as_time_and_compared_with_the_clock(tmp_path: Path) -> 
 
 
 def test_a_machine_that_shows_nothing_raises_no_doubt(tmp_path: Path) -> None:
-    found: list[Others] = [read_others(Machine(tmp_path).scene) for _ in range(2)]
+    found: list[OtherProcesses] = [read_others(Machine(tmp_path).scene) for _ in range(2)]
     assert list(other_doubts(*found)) == []

@@ -7,13 +7,18 @@ from pathlib import Path
 import pytest
 from watched_machine import APP, CLIENT, NGINX, Machine, doubted, quiet_machine
 
-from harness.evidence.doubts.client import ClientTime, client_doubts, read_client
-from harness.evidence.doubts.places import place_doubts, read_places
-from harness.evidence.doubts.quota import quota_doubts, read_quota
-from harness.evidence.doubts.swap import read_swap, swap_doubts
-from harness.evidence.doubts.switches import read_switches, switch_doubts
-from harness.lab.family import Family
 from harness.model import Doubt
+from harness.observe.doubts.cpus import (
+    ClientTime,
+    client_doubts,
+    preemption_doubts,
+    quota_doubts,
+    read_client,
+    read_preemptions,
+    read_quota,
+)
+from harness.observe.doubts.system import read_strays, read_swap, stray_doubts, swap_doubts
+from harness.testbed.processes.process import ProcessFamily
 
 
 @pytest.fixture
@@ -25,7 +30,7 @@ def test_a_server_thread_that_was_moved_is_doubted(machine: Machine) -> None:
     def meanwhile() -> None:
         machine.change(f"proc/{APP}/task/{APP}/status", r"^Cpus_allowed_list:.*$", "Cpus_allowed_list:\t0-1")
 
-    (doubt,) = doubted(read_places, place_doubts, machine.scene, meanwhile)
+    (doubt,) = doubted(read_strays, stray_doubts, machine.scene, meanwhile)
     assert doubt.kind == "affinity"
     assert f"Thread {APP} (python) of app may run on CPUs 0-1" in doubt.seen
 
@@ -34,22 +39,22 @@ def test_a_child_of_the_app_that_moved_itself_is_doubted(machine: Machine) -> No
     supervisor, child = APP + 20, APP + 21
     machine.write(f"proc/{supervisor}/task/{supervisor}/children", f"{APP} {child} ")
     machine.write(f"proc/{child}/task/{child}/status", "Name:\tresizer\nCpus_allowed_list:\t0\n")
-    (crew,) = machine.scene.crews
-    family = Family(workers=(APP,), supervisors=(supervisor,))
-    scene = replace(machine.scene, crews=(replace(crew, families={"app": family}),))
+    (crew,) = machine.scene.processes
+    family = ProcessFamily(workers=(APP,), supervisors=(supervisor,))
+    scene = replace(machine.scene, processes=(replace(crew, families={"app": family}),))
 
     def meanwhile() -> None:
         machine.change(f"proc/{child}/task/{child}/status", r"^Cpus_allowed_list:.*$", "Cpus_allowed_list:\t1")
 
-    assert doubted(read_places, place_doubts, scene, lambda: None) == []
-    (doubt,) = doubted(read_places, place_doubts, scene, meanwhile)
+    assert doubted(read_strays, stray_doubts, scene, lambda: None) == []
+    (doubt,) = doubted(read_strays, stray_doubts, scene, meanwhile)
     assert doubt.kind == "affinity"
     assert doubt.seen == (f"Thread {child} (resizer) of app may run on CPUs 1, but the placement pins app to 0.")
 
 
 def test_threads_that_stayed_and_idle_threads_of_the_client_are_no_doubt(machine: Machine) -> None:
     machine.write(f"proc/{CLIENT}/task/{CLIENT + 5}/status", "Name:\tpolars-0\nCpus_allowed_list:\t0-1\n")
-    assert doubted(read_places, place_doubts, machine.scene, lambda: None) == []
+    assert doubted(read_strays, stray_doubts, machine.scene, lambda: None) == []
 
 
 def switches_doubted(machine: Machine, pid: int, times: int, requests: int) -> list[Doubt]:
@@ -58,7 +63,7 @@ def switches_doubted(machine: Machine, pid: int, times: int, requests: int) -> l
 
     machine.change(f"proc/{pid}/status", r"^nonvoluntary.*$", "nonvoluntary_ctxt_switches:\t0")
     after = replace(machine.scene, requests=requests)
-    return doubted(read_switches, switch_doubts, machine.scene, meanwhile, after)
+    return doubted(read_preemptions, preemption_doubts, machine.scene, meanwhile, after)
 
 
 def test_an_app_that_is_taken_off_its_own_cpu_in_half_of_the_requests_is_no_doubt_and_more_often_is(
@@ -78,14 +83,14 @@ def test_roles_that_share_a_cpu_take_each_other_off_it(machine: Machine, pid: in
 def test_switches_before_the_visits_do_not_count(machine: Machine) -> None:
     machine.change(f"proc/{APP}/status", r"^nonvoluntary.*$", "nonvoluntary_ctxt_switches:\t90000")
     after = replace(machine.scene, requests=10)
-    assert doubted(read_switches, switch_doubts, machine.scene, lambda: None, after) == []
+    assert doubted(read_preemptions, preemption_doubts, machine.scene, lambda: None, after) == []
 
 
 def test_a_process_that_has_gone_is_not_doubted_but_missed_elsewhere(machine: Machine) -> None:
     def meanwhile() -> None:
         (machine.top / f"proc/{APP}/status").unlink()
 
-    assert doubted(read_switches, switch_doubts, machine.scene, meanwhile) == []
+    assert doubted(read_preemptions, preemption_doubts, machine.scene, meanwhile) == []
 
 
 START = ClientTime(clock_s=100, own_s=5, tools_s=2, cpus=1)
@@ -109,7 +114,7 @@ def test_client_and_tool_take_turns_so_their_times_are_not_added() -> None:
 
 def test_the_client_is_given_as_many_cpus_as_its_narrowest_placement(machine: Machine) -> None:
     assert read_client(machine.scene).cpus == 1
-    assert read_client(replace(machine.scene, crews=())).cpus == 1
+    assert read_client(replace(machine.scene, processes=())).cpus == 1
 
 
 def test_a_hundred_pages_of_swap_are_no_doubt_and_more_are(machine: Machine) -> None:

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 from watched_machine import Machine, doubted, quiet_machine
 
-from harness.evidence.doubts.sockets import read_sockets, socket_doubts
-from harness.evidence.doubts.strictatime import read_socket_mounts, strictatime_doubts
-from harness.evidence.doubts.upstream_errors import read_upstream_errors, upstream_doubts
-from harness.lab.kernelfiles import Roots
 from harness.model import Doubt
+from harness.observe.doubts.network import read_sockets, read_upstream_errors, socket_doubts, upstream_doubts
+from harness.observe.doubts.system import read_socket_mounts, strictatime_doubts
+from harness.testbed.machine.procfs import Roots
 
 PORTS = 60999 - 32768 + 1
 
@@ -118,7 +117,7 @@ def test_each_full_backlog_of_a_unix_socket_is_counted(machine: Machine) -> None
 
 
 def test_a_long_log_is_read_up_to_a_limit_line_by_line(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.evidence.doubts.upstream_errors.MAX_LOG_BYTES", 1 << 20)
+    monkeypatch.setattr("harness.observe.doubts.network.MAX_LOG_BYTES", 1 << 20)
     machine.write("nginx.log", FULL + "x" * (2 << 20) + "\n" + FULL)
     scene = replace(machine.scene, nginx_logs=(machine.top / "nginx.log",))
     assert read_upstream_errors(scene).total() == 1

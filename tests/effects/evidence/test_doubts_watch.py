@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from watched_machine import APP, STRANGER, Machine, quiet_machine
 
-from harness.evidence.doubts.scene import Scene
-from harness.evidence.doubts.watch import watch
-from harness.evidence.host import host_facts
-from harness.lab.kernelfiles import Roots
 from harness.model import Doubt
+from harness.observe.doubts.context import Context
+from harness.observe.doubts.watch import start_watch
+from harness.observe.host.facts import host_facts
+from harness.testbed.machine.procfs import Roots
 
 EVERY_KIND = {
     "affinity",
@@ -42,7 +42,7 @@ def no_other_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BAREHOP_LOCK", raising=False)
 
 
-def scene_on(machine: Machine) -> Scene:
+def scene_on(machine: Machine) -> Context:
     return replace(
         machine.scene,
         nginx_logs=(machine.top / "nginx.log",),
@@ -51,9 +51,9 @@ def scene_on(machine: Machine) -> Scene:
     )
 
 
-def idle_doubts(scene: Scene) -> tuple[Doubt, ...]:
+def idle_doubts(scene: Context) -> tuple[Doubt, ...]:
     """Of a session in which nothing happened. The client of a real one waits for its answers."""
-    ended = watch(scene)
+    ended = start_watch(scene)
     time.sleep(0.3)
     return ended(1000)
 
@@ -90,7 +90,7 @@ def test_a_machine_that_shows_nothing_of_itself_raises_no_doubt(tmp_path: Path) 
 
 def test_a_machine_on_which_everything_goes_wrong_raises_every_doubt_with_full_sentences(tmp_path: Path) -> None:
     machine = quiet_machine(tmp_path)
-    ended = watch(scene_on(machine))
+    ended = start_watch(scene_on(machine))
     ruin(machine)
     found = [doubt for doubt in ended(1000) if doubt.kind != "client-bound"]
     assert {doubt.kind for doubt in found} == EVERY_KIND
@@ -99,6 +99,6 @@ def test_a_machine_on_which_everything_goes_wrong_raises_every_doubt_with_full_s
 
 
 def test_this_very_machine_can_be_watched() -> None:
-    found = watch(Scene(host=host_facts({})))(1)
+    found = start_watch(Context(host=host_facts({})))(1)
     assert {doubt.kind for doubt in found} <= EVERY_KIND | {"client-bound"}
     assert "settings" not in {doubt.kind for doubt in found}

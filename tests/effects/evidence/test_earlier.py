@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.evidence.earlier import earlier
+from harness.store.history import earlier_files
 
 HOST = {"kernel": {"release": "6.1", "machine": "x86_64"}, "cpus": {"models": ["a"], "online": "0-1"}}
 LONG_AGO_S = 1_600_000_000  # 2020-09-13
@@ -22,7 +22,7 @@ def measured(results: Path, name: str, written_s: int = LONG_AGO_S) -> None:
 
 
 def names(results: Path) -> list[str]:
-    return [path.parent.name for path in earlier(results, "found.json", HOST)]
+    return [path.parent.name for path in earlier_files(results, "found.json", HOST)]
 
 
 @pytest.mark.parametrize("name", ["2099-01-01T00-00-00Z", "zz-mine", "9999-12-31T23-59-59Z"])

@@ -12,9 +12,8 @@ from contextlib import closing, contextmanager, suppress
 import psutil
 import pytest
 
-from harness.evidence.family_clock import FamilyClock
-from harness.evidence.reaped import TICK_NS
-from harness.lab.family import Family, descendants
+from harness.observe.cpu_time import TICK_NS, FamilyClock
+from harness.testbed.processes.process import ProcessFamily, descendant_pids
 
 BURN_NS = 200_000_000
 PARENT = f"""
@@ -44,7 +43,7 @@ def parent() -> Iterator[subprocess.Popen[str]]:
         try:
             yield process
         finally:
-            for pid in (*descendants(process.pid), process.pid):
+            for pid in (*descendant_pids(process.pid), process.pid):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
@@ -57,7 +56,7 @@ def tell(process: subprocess.Popen[str], word: str) -> None:
 
 
 def clock_of(process: subprocess.Popen[str]) -> FamilyClock:
-    return FamilyClock(Family(workers=(process.pid,), supervisors=(os.getpid(),)))
+    return FamilyClock(ProcessFamily(workers=(process.pid,), supervisors=(os.getpid(),)))
 
 
 def test_a_child_counts_while_it_runs_as_a_zombie_and_when_it_was_waited_for() -> None:
@@ -83,7 +82,7 @@ def test_a_child_that_nobody_waits_for_takes_nothing_away_when_it_ends() -> None
     with parent() as process, closing(clock_of(process)) as clock:
         tell(process, "ignore")
         tell(process, "fork")
-        (child,) = descendants(process.pid)
+        (child,) = descendant_pids(process.pid)
         while_it_ran = clock.read_ns()
         tell(process, "kill")
         with suppress(psutil.NoSuchProcess):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.evidence.counters.gauge import gauge, unseen_by
-from harness.lab.kernelfiles import Roots
+from harness.observe.gauge import open_gauge, uncounted_by
+from harness.testbed.machine.procfs import Roots
 
 SCHEDSTAT = "self/task/77/schedstat"
 BUSY = "import sys\nfor line in sys.stdin: sum(range(2_000_000)); print(line, end='', flush=True)"
@@ -35,15 +35,15 @@ def fake_machine(top: Path) -> Roots:
 
 def test_counters_are_grown_between_two_readings(tmp_path: Path) -> None:
     roots = fake_machine(tmp_path)
-    with gauge({"nginx": [77]}, roots) as found:
-        before = found.before()
+    with open_gauge({"nginx": [77]}, roots) as found:
+        before = found.read_before()
         (tmp_path / "proc/77/net/snmp").write_text(
             "Tcp: ActiveOpens PassiveOpens InSegs OutSegs RetransSegs\nTcp: 8 9 133 166 0\n"
         )
         (tmp_path / "proc/77/task/77/status").write_text(
             "Name:\tnginx\nvoluntary_ctxt_switches:\t14\nnonvoluntary_ctxt_switches:\t1\n"
         )
-        grown = found.between(before, found.after())
+        grown = found.growth(before, found.read_after())
     assert {name: value for name, value in grown.items() if value} == {
         "net.active_opens": 3,
         "net.passive_opens": 3,
@@ -55,9 +55,9 @@ def test_counters_are_grown_between_two_readings(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_a_sentence_and_not_a_zero(tmp_path: Path) -> None:
     roots = fake_machine(tmp_path)
-    with gauge({"nginx": [77]}, roots) as found:
-        grown = found.between(found.before(), found.after())
-        sentences = unseen_by({"a": found, "b": found})
+    with open_gauge({"nginx": [77]}, roots) as found:
+        grown = found.growth(found.read_before(), found.read_after())
+        sentences = uncounted_by({"a": found, "b": found})
     assert "nginx.wait_us" not in grown
     assert "nginx.wait_ns" not in grown
     assert "host.pressure_us" not in grown
@@ -68,10 +68,10 @@ def test_what_cannot_be_read_is_a_sentence_and_not_a_zero(tmp_path: Path) -> Non
 
 
 def test_a_real_process_and_its_network_are_read(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, gauge({"app": [os.getpid()]}) as found:
-        before = found.before()
+    with socket.create_server(("127.0.0.1", 0)) as server, open_gauge({"app": [os.getpid()]}) as found:
+        before = found.read_before()
         with socket.create_connection(server.getsockname()), server.accept()[0]:
-            grown = found.between(before, found.after())
+            grown = found.growth(before, found.read_after())
     assert grown["net.active_opens"] >= 1
     assert grown["net.passive_opens"] >= 1
     assert grown["net.lo_packets"] >= 3
@@ -84,27 +84,27 @@ def test_the_work_of_another_process_is_seen_in_the_same_open_files() -> None:
     ) as worker:
         assert worker.stdin
         assert worker.stdout
-        with gauge({"app": [worker.pid]}) as found:
-            before = found.before()
+        with open_gauge({"app": [worker.pid]}) as found:
+            before = found.read_before()
             for _ in range(5):
                 worker.stdin.write("work\n")
                 worker.stdout.readline()
-            grown = found.between(before, found.after())
+            grown = found.growth(before, found.read_after())
         worker.stdin.close()
     assert grown["app.voluntary"] + grown["app.involuntary"] >= 1
 
 
 def test_a_process_that_has_ended_is_an_error_and_not_a_zero() -> None:
-    with subprocess.Popen(["sleep", "60"]) as process, gauge({"app": [process.pid]}) as found:
+    with subprocess.Popen(["sleep", "60"]) as process, open_gauge({"app": [process.pid]}) as found:
         process.kill()
         process.wait()
         with pytest.raises(OSError, match="No such process"):
-            found.before()
+            found.read_before()
 
 
 def test_no_file_stays_open_afterwards() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
-    with gauge({"app": [os.getpid()]}):
+    with open_gauge({"app": [os.getpid()]}):
         assert len(list(Path("/proc/self/fd").iterdir())) > before
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
@@ -113,22 +113,22 @@ def test_a_file_that_opens_and_cannot_be_read_is_a_sentence(tmp_path: Path) -> N
     """PSI that is switched off at boot, as a directory here: reading fails, opening does not."""
     roots = fake_machine(tmp_path)
     (tmp_path / "proc/pressure/cpu").mkdir(parents=True)
-    with gauge({"nginx": [77]}, roots) as found:
-        assert any("PSI) is not known. " in sentence for sentence in found.unseen)
+    with open_gauge({"nginx": [77]}, roots) as found:
+        assert any("PSI) is not known. " in sentence for sentence in found.uncounted)
 
 
 def test_a_kernel_that_counts_no_waiting_says_so(tmp_path: Path) -> None:
     roots = fake_machine(tmp_path)
     (tmp_path / "proc/77/task/77/schedstat").write_text("0 0 0\n")
-    with gauge({"nginx": [77]}, roots) as found:
-        assert any(sentence.endswith("schedstat does not count it on this kernel.") for sentence in found.unseen)
+    with open_gauge({"nginx": [77]}, roots) as found:
+        assert any(sentence.endswith("schedstat does not count it on this kernel.") for sentence in found.uncounted)
 
 
 def test_a_list_of_interrupts_that_is_too_long_to_be_read_so_often_is_left_alone(tmp_path: Path) -> None:
     roots = fake_machine(tmp_path)
     (tmp_path / "proc/interrupts").write_text("RES: 4 Rescheduling interrupts\n" * 200)
-    with gauge({"nginx": [77]}, roots) as found:
-        assert any("too long to be read so often: 6200 bytes" in sentence for sentence in found.unseen)
+    with open_gauge({"nginx": [77]}, roots) as found:
+        assert any("too long to be read so often: 6200 bytes" in sentence for sentence in found.uncounted)
 
 
 def test_the_client_is_read_last_before_a_visit_and_first_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,10 +140,10 @@ def test_the_client_is_read_last_before_a_visit_and_first_after_it(monkeypatch: 
         read.append(descriptor)
         return pread(descriptor, size, offset)
 
-    with gauge({"app": [os.getppid()], "client": [os.getpid()]}) as found:
+    with open_gauge({"app": [os.getppid()], "client": [os.getpid()]}) as found:
         whose = dict(zip(found.descriptors, (source.owner for source in found.sources), strict=True))
         monkeypatch.setattr(os, "pread", noting)
-        before, after = found.before(), found.after()
+        before, after = found.read_before(), found.read_after()
     assert [whose[descriptor] for descriptor in read].index("client") == len(found.sources) - 4
     assert read == [*found.descriptors, *reversed(found.descriptors)]
     assert len(before) == len(after) == len(found.sources)
@@ -158,9 +158,9 @@ def test_a_thread_that_ends_counts_nothing_more(tmp_path: Path) -> None:
         assert process.stdin
         assert process.stdout
         process.stdout.readline()
-        with gauge({"app": [process.pid]}) as found:
-            before = found.before()
+        with open_gauge({"app": [process.pid]}) as found:
+            before = found.read_before()
             process.stdin.write("\n")
             process.stdout.readline()
-            assert found.between(before, found.after())["app.voluntary"] > 0
+            assert found.growth(before, found.read_after())["app.voluntary"] > 0
         process.stdin.write("\n")

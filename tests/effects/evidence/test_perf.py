@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.evidence.counters.perf import may_count, perf_argv, perf_stat, why_not
-from harness.lab.programs import find_program
+from harness.observe.perf import can_count, explain_failure, perf_argv, perf_stat
+from harness.testbed.servers.programs import find_program
 
 ECHO = "import os\nwhile line := os.read(0, 1): os.write(1, line)"
 
@@ -49,7 +49,7 @@ def test_only_calls_between_enable_and_disable_are_counted(echo: subprocess.Pope
         perf.disable()
         exchange(echo, 5)
         perf.ask_to_end()
-        counted, _ = perf.counted()
+        counted, _ = perf.read_counts()
     assert 39 <= counted["app.syscalls"] <= 41, "a read and a write for each, and what was under way"
     assert counted["app.syscalls.connect"] == 0
     assert {path.name for path in tmp_path.iterdir()} == {"counts.csv", "perf.log"}
@@ -79,7 +79,7 @@ def test_a_perf_that_refuses_becomes_a_sentence_with_what_it_said(tmp_path: Path
     directory = tmp_path / "out" / "00"
     with pytest.raises(HarnessError) as raised, perf_stat(str(refusing), {"app": [os.getpid()]}, directory) as perf:
         perf.enable()
-    sentence = why_not(raised.value, tmp_path / "out")
+    sentence = explain_failure(raised.value, tmp_path / "out")
     assert sentence.startswith("System calls per request are not known: perf said 'Error: No permission")
 
 
@@ -90,8 +90,8 @@ head -c 2000000 /dev/zero >"$output"
 
 
 def test_an_output_of_perf_that_is_too_long_becomes_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.evidence.counters.perf.MAX_OUTPUT_BYTES", 1 << 20)
-    monkeypatch.setattr("harness.evidence.counters.perf.TRACEFS_EVENTS", tmp_path)
+    monkeypatch.setattr("harness.observe.perf.MAX_OUTPUT_BYTES", 1 << 20)
+    monkeypatch.setattr("harness.observe.perf.TRACEFS_EVENTS", tmp_path)
     endless = tmp_path / "perf"
     endless.write_text(COUNTS_WITHOUT_AN_END)
     endless.chmod(0o755)
@@ -99,7 +99,7 @@ def test_an_output_of_perf_that_is_too_long_becomes_a_sentence(tmp_path: Path, m
         perf_stat(str(endless), {"app": [os.getpid()]}, tmp_path / "out/00") as perf,
         pytest.raises(HarnessError, match="perf wrote more than 1048576 bytes"),
     ):
-        perf.counted()
+        perf.read_counts()
 
 
 @pytest.mark.parametrize(("capabilities", "may"), [("000001ffffffffff", True), ("0000000000000000", False)])
@@ -110,7 +110,7 @@ def test_who_may_count_is_a_matter_of_capabilities_and_not_of_being_root(
     (tmp_path / "self/status").write_text(f"Name:\tx\nCapEff:\t{capabilities}\n")
     (tmp_path / "sys/kernel").mkdir(parents=True)
     (tmp_path / "sys/kernel/perf_event_paranoid").write_text("2\n")
-    assert may_count(tmp_path) == may
+    assert can_count(tmp_path) == may
 
 
 def test_every_thread_is_named_and_counting_begins_when_told() -> None:

@@ -10,9 +10,9 @@ import pytest
 from imagined import HOST
 from several_runs import run_data
 
-from harness.analysis.across.runs import compare_runs
-from harness.evidence.serving import nginx_facts, serving_facts
+from harness.analysis.between_runs.changes import compare_runs
 from harness.model import Arm, Settings
+from harness.observe.host.versions import parse_nginx_version, serving_facts
 
 
 def facts_of(**settings: Any) -> dict[str, Any]:
@@ -74,8 +74,8 @@ def test_arms_that_are_served_alike_share_an_entry_and_services_have_none() -> N
 def test_what_nginx_says_is_taken_apart() -> None:
     text = "nginx version: openresty/1.25.3\nbuilt with OpenSSL 3.0.1 1 Jan\nconfigure arguments: --with-debug\n"
     expected = {"version": "openresty/1.25.3", "openssl": "OpenSSL 3.0.1 1 Jan", "configure": "--with-debug"}
-    assert nginx_facts(text) == expected
-    assert nginx_facts("not nginx") == {}
+    assert parse_nginx_version(text) == expected
+    assert parse_nginx_version("not nginx") == {}
 
 
 def environment_in(directory: Path, installed: dict[str, str]) -> str:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError, MachineError
-from harness.evidence.record import requests_table
-from harness.evidence.store import Store, new_directory, open_store
-from harness.experiment.plan import plan_of
+from harness.experiment.schedule import plan_of
 from harness.model import Arm, Design, Experiment, Plan, Record, Schedule, Settings, Visit, VisitRow
+from harness.store.record import requests_table
+from harness.store.store import Store, create_results_directory, open_store
 
 SCHEDULE = Schedule(sessions=2, rounds=1, burst=2, settle=1, reason="as the test says")
 
@@ -47,7 +47,7 @@ def plan() -> Plan:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(new_directory(tmp_path, "x", tmp_path / "run"))
+    return Store(create_results_directory(tmp_path, "x", tmp_path / "run"))
 
 
 def everything(store: Store) -> set[str]:
@@ -57,7 +57,7 @@ def everything(store: Store) -> set[str]:
 def test_a_session_that_was_written_is_read_as_it_was(store: Store) -> None:
     requests = requests_table([visit()])
     store.write_session(record(1), requests)
-    assert store.sessions() == [1]
+    assert store.session_numbers() == [1]
     parquet = (store.directory / "sessions/0001.parquet").read_bytes()
     assert store.read_record(1) == record(1).model_copy(update={"requests_sha256": sha256(parquet).hexdigest()})
     assert store.read_requests(1).equals(requests)
@@ -72,15 +72,15 @@ def test_a_plan_that_was_written_is_read_as_it_was(store: Store) -> None:
 def test_sessions_come_in_their_order_beyond_any_number_of_digits(store: Store) -> None:
     for session in (10_000, 2, 9_999):
         store.write_session(record(session), requests_table([]))
-    assert store.sessions() == [2, 9_999, 10_000]
-    assert [store.read_record(session).session for session in store.sessions()] == [2, 9_999, 10_000]
+    assert store.session_numbers() == [2, 9_999, 10_000]
+    assert [store.read_record(session).session for session in store.session_numbers()] == [2, 9_999, 10_000]
 
 
 def test_only_finished_sessions_count(store: Store) -> None:
     store.write_session(record(1), requests_table([visit()]))
     for name in ("0002.parquet", ".0003.json.part", "0004.json.bak", "0005 (copy).json", "notes.json", "6.json"):
         (store.directory / "sessions" / name).touch()
-    assert store.sessions() == [1]
+    assert store.session_numbers() == [1]
 
 
 def in_a_child(directory: Path, program: str) -> int:
@@ -103,9 +103,9 @@ store.write_session(record(1), requests_table([visit()]))
 """
     assert in_a_child(store.directory, killed_at_its_record) == -signal.SIGKILL
     assert everything(store) == {"sessions/0001.parquet"}
-    assert store.sessions() == []
+    assert store.session_numbers() == []
     store.write_session(record(1), requests_table([visit(3)]))
-    assert store.sessions() == [1]
+    assert store.session_numbers() == [1]
     assert len(store.read_requests(1)) == 3
 
 
@@ -116,7 +116,7 @@ with store._writing("sessions/0001.json") as path:
     os.kill(os.getpid(), signal.SIGKILL)
 """
     assert in_a_child(store.directory, killed_before_the_rename) == -signal.SIGKILL
-    assert store.sessions() == []
+    assert store.session_numbers() == []
     store.write_session(record(1), requests_table([visit()]))
     assert everything(store) == {"sessions/0001.json", "sessions/0001.parquet"}
 
@@ -135,7 +135,7 @@ except MachineError as error:
 """
     assert in_a_child(store.directory, limited) == 7
     assert everything(store) == left
-    assert store.sessions() == []
+    assert store.session_numbers() == []
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.needs_root
 def test_a_full_disk_is_a_sentence_and_what_was_finished_stays(small_disk: Path) -> None:
-    store = Store(new_directory(small_disk, "x", small_disk / "run"))
+    store = Store(create_results_directory(small_disk, "x", small_disk / "run"))
     store.write_session(record(1), requests_table([visit()]))
     before = everything(store)
     unpredictable = tuple(int.from_bytes(os.urandom(3)) for _ in range(40_000))
@@ -169,17 +169,17 @@ def test_a_full_disk_is_a_sentence_and_what_was_finished_stays(small_disk: Path)
         "Free some space; finished sessions are kept."
     )
     assert everything(store) == before
-    assert store.sessions() == [1]
+    assert store.session_numbers() == [1]
 
 
 @pytest.mark.needs_root
 def test_a_disk_that_became_read_only_is_a_sentence(small_disk: Path) -> None:
-    store = Store(new_directory(small_disk, "x", small_disk / "run"))
+    store = Store(create_results_directory(small_disk, "x", small_disk / "run"))
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     with pytest.raises(MachineError, match=r"0001\.parquet cannot be written: Read-only file system\. Choose another"):
         store.write_session(record(1), requests_table([visit()]))
     with pytest.raises(MachineError, match=r"cannot be written: Read-only file system\. Choose another"):
-        new_directory(small_disk, "x", None)
+        create_results_directory(small_disk, "x", None)
 
 
 def test_a_place_below_a_file_is_a_sentence(tmp_path: Path) -> None:
@@ -188,16 +188,16 @@ def test_a_place_below_a_file_is_a_sentence(tmp_path: Path) -> None:
         Store(tmp_path / "file/run").write_json("plan.json", plan())
     for place in (tmp_path / "file/run", tmp_path / "file"):
         with pytest.raises(MachineError, match=r"cannot be written: (Not a directory|File exists)\. Choose"):
-            new_directory(tmp_path, "x", place)
+            create_results_directory(tmp_path, "x", place)
 
 
 def test_a_directory_that_is_not_empty_is_not_taken(store: Store) -> None:
     with pytest.raises(MachineError, match=r"run is not empty\. Give --out another directory, or .* --resume\."):
-        new_directory(store.directory, "x", store.directory)
+        create_results_directory(store.directory, "x", store.directory)
 
 
 def test_without_a_choice_the_directory_is_named_by_the_time_and_below_the_experiment(tmp_path: Path) -> None:
-    directory = new_directory(tmp_path, "question", None)
+    directory = create_results_directory(tmp_path, "question", None)
     assert directory.parent == tmp_path / "question"
     assert [path.name for path in directory.iterdir()] == ["sessions"]
 
@@ -236,7 +236,7 @@ def test_a_plan_with_a_setting_of_another_version_is_read_but_not_gone_on_with(s
 
     assert store.read_plan() == plan()
     with pytest.raises(ConfigError, match=r"plan\.json is not what .*: experiment\.arms\.0\.settings\.colour"):
-        store.read_plan_to_go_on()
+        store.read_plan_to_resume()
 
 
 def test_a_directory_without_a_plan_holds_no_run(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 from test_store import plan, record, visit
 
 from harness.errors import MachineError
-from harness.evidence.record import requests_table
-from harness.evidence.store import Store, new_directory, open_store
-from harness.flushing import flush_directory, flush_file
+from harness.files import flush_directory, flush_file
+from harness.store.record import requests_table
+from harness.store.store import Store, create_results_directory, open_store
 
 SHIM = """
 #include <errno.h>
@@ -32,7 +32,7 @@ int fsync(int fd) {
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """The store of a run with a plan and a finished session."""
-    made = Store(new_directory(tmp_path, "x", tmp_path / "run"))
+    made = Store(create_results_directory(tmp_path, "x", tmp_path / "run"))
     made.hold()
     made.write_text("experiment.toml", "# as it was\n")
     made.write_plan(plan())
@@ -48,7 +48,7 @@ def test_a_renamed_directory_is_followed(store: Store, tmp_path: Path) -> None:
     store.directory.rename(tmp_path / "renamed")
     write(store, 2)
     assert store.directory == tmp_path / "renamed"
-    assert store.sessions() == [1, 2]
+    assert store.session_numbers() == [1, 2]
     assert not (tmp_path / "run").exists()
 
 
@@ -57,7 +57,7 @@ def test_a_directory_that_takes_the_place_of_a_renamed_one_stays_empty(store: St
     (tmp_path / "run").mkdir()
     write(store, 2)
     assert list((tmp_path / "run").iterdir()) == []
-    assert store.sessions() == [1, 2]
+    assert store.session_numbers() == [1, 2]
 
 
 def remove_all(directory: Path) -> None:
@@ -96,21 +96,21 @@ def test_what_was_measured_is_in_a_new_directory_after_files_were_removed(
     assert f"{tmp_path}/run, or a file in it, was removed" in str(removed.value)
     assert f"Its 2 finished sessions are now in {rescued}." in str(removed.value)
     assert store.directory == rescued
-    assert store.sessions() == [1, 2]
+    assert store.session_numbers() == [1, 2]
     found = open_store(rescued)
     assert found.read_plan() == store.read_plan()
-    assert [len(found.read_requests(session)) for session in found.sessions()] == [2, 2]
+    assert [len(found.read_requests(session)) for session in found.session_numbers()] == [2, 2]
     assert (rescued / "experiment.toml").read_text() == "# as it was\n"
 
 
 def test_a_removed_directory_is_noticed_before_the_next_session(store: Store) -> None:
     shutil.rmtree(store.directory)
     with pytest.raises(MachineError, match=r"Its 1 finished session is now in .*run-rescued\. Continue with: "):
-        store.secure()
+        store.follow()
 
 
 def test_before_the_first_session_there_is_nothing_to_rescue(tmp_path: Path) -> None:
-    store = Store(new_directory(tmp_path, "x", tmp_path / "run"))
+    store = Store(create_results_directory(tmp_path, "x", tmp_path / "run"))
     store.hold()
     shutil.rmtree(store.directory)
     with pytest.raises(MachineError, match=r"No session had been finished\. Run the experiment again\."):
@@ -124,7 +124,7 @@ def test_sessions_of_a_resumed_run_are_rescued_too(store: Store, tmp_path: Path)
     shutil.rmtree(store.directory)
     with pytest.raises(MachineError, match="2 finished sessions are now in"):
         write(again, 2)
-    assert open_store(tmp_path / "run-rescued").sessions() == [1, 2]
+    assert open_store(tmp_path / "run-rescued").session_numbers() == [1, 2]
 
 
 def refusing(code: int) -> Callable[[int], None]:
@@ -157,7 +157,7 @@ def test_sessions_are_written_where_fsync_of_a_directory_gives_einval(tmp_path: 
     (tmp_path / "shim.c").write_text(SHIM)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "shim.so", tmp_path / "shim.c"], check=True)
     code = (
-        "import os, sys; from pathlib import Path; from test_store import *; from harness.flushing import _flush\n"
+        "import os, sys; from pathlib import Path; from test_store import *; from harness.files import _flush\n"
         "store = Store(new_directory(Path('.'), 'x', Path(sys.argv[1])))\n"
         "store.write_session(record(1), requests_table([visit()]))\n"
         "try: _flush(store.directory, os.O_RDONLY)\n"

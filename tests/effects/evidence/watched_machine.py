@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from harness.evidence.doubts.scene import Crew, Scene
-from harness.lab.kernelfiles import Roots
-from harness.lab.placement import Placement
 from harness.model import Doubt
+from harness.observe.doubts.context import Context, StackProcesses
+from harness.testbed.machine.placement import Placement
+from harness.testbed.machine.procfs import Roots
 
 QUIET = Path(__file__).parents[2] / "data/machine"
 
@@ -25,11 +25,11 @@ class Machine:
     top: Path
 
     @property
-    def scene(self) -> Scene:
+    def scene(self) -> Context:
         """nginx and the client on CPU 1, the app alone on CPU 0, as on any machine of two."""
         cpus = {"client": (1,), "nginx": (1,), "app": (0,)}
         pids = {"client": (CLIENT,), "nginx": (NGINX,), "app": (APP,)}
-        return Scene(crews=(Crew(pids, Placement(cpus, "as pasted")),), roots=Roots(self.top))
+        return Context(processes=(StackProcesses(pids, Placement(cpus, "as pasted")),), roots=Roots(self.top))
 
     def write(self, name: str, text: str) -> None:
         path = self.top / name
@@ -59,11 +59,11 @@ def quiet_machine(directory: Path) -> Machine:
 
 
 def doubted(
-    read: Callable[[Scene], Reading],
+    read: Callable[[Context], Reading],
     doubts: Callable[[Reading, Reading], Iterator[Doubt]],
-    scene: Scene,
+    scene: Context,
     meanwhile: Callable[[], None],
-    after: Scene | None = None,
+    after: Context | None = None,
 ) -> list[Doubt]:
     """The doubts about a subject when `meanwhile` happens between its two readings."""
     before = read(scene)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from services import eventually, is_up, mark_of, odd_service
 
-from harness.lab.process import running
+from harness.testbed.processes.process import start_service
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has both ignored
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     directory = Path(sys.argv[1])
     service = odd_service(directory, *sys.argv[2:], directories=(directory / "private",))
-    with running(service) as started:
+    with start_service(service) as started:
         assert eventually(lambda: is_up(service))
-        print(mark_of(service), started.keeper.pid, flush=True)
+        print(mark_of(service), started.supervisor.pid, flush=True)
         threading.Event().wait()

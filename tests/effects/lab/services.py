@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
-from harness.lab.process import Service
+from harness.testbed.processes.process import Service
 
 HERE = Path(__file__).parent
 MARK = "BAREHOP_TEST_MARK"

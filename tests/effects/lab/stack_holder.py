@@ -7,12 +7,12 @@ from pathlib import Path
 
 from stacks import TRANSPORTS, arm, blueprint_for, stack_of
 
-from harness.lab.process import own_pids
+from harness.testbed.processes.process import own_pids
 
 if __name__ == "__main__":
     arms = [arm(name, transport=name) for name in TRANSPORTS]
     with stack_of(blueprint_for(Path(sys.argv[1]), *arms)) as stack:
-        private = [str(directory) for directory in stack.blueprint.private]
+        private = [str(directory) for directory in stack.blueprint.private_directories]
         ports = [target.port for target in stack.blueprint.targets.values()]
         print(json.dumps({"private": private, "ports": ports, "pids": sorted(own_pids())}), flush=True)
         threading.Event().wait()

@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from harness.lab.blueprint import Blueprint, Machine, blueprint_of, survey
-from harness.lab.ports import free_ports
-from harness.lab.stack import Stack, running_stacks
-from harness.load.ask import ask
+from harness.load.probe import probe_target
 from harness.model import Arm, Reply, Settings, Target
+from harness.testbed.blueprint import Blueprint, Machine, blueprint_of, survey_machine
+from harness.testbed.machine.directories import free_ports
+from harness.testbed.stack import Stack, start_stacks
 
 HERE = Path(__file__).parent
 TRANSPORTS = ("tcp", "uds-tmpfs", "uds-dir")
 
 
 def machine_of(directory: Path) -> Machine:
-    machine = survey(directory)
+    machine = survey_machine(directory)
     if None in machine.parents.values():
         pytest.skip("needs a directory on tmpfs and one on a disk")
     return machine
@@ -41,12 +41,12 @@ def blueprint_for(directory: Path, *arms: Arm, machine: Machine | None = None) -
 
 @contextmanager
 def stack_of(blueprint: Blueprint) -> Iterator[Stack]:
-    with running_stacks([blueprint], ask) as stacks:
+    with start_stacks([blueprint], probe_target) as stacks:
         yield stacks[0]
 
 
 def answer(target: Target) -> Reply:
-    reply = ask(target, target.path)
+    reply = probe_target(target, target.path)
     assert isinstance(reply, Reply), reply
     return reply
 

@@ -4,7 +4,7 @@ import resource
 import subprocess
 import sys
 
-from harness.lab.descriptors import many_descriptors
+from harness.testbed.machine.resources import raise_file_limit
 
 ASK = "import resource; print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
 
@@ -17,7 +17,7 @@ def test_children_have_more_and_afterwards_everything_is_as_before() -> None:
     before = limits()
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
     try:
-        with many_descriptors():
+        with raise_file_limit():
             said = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True).stdout
             assert limits()[0] > 256
         assert limits() == (256, before[1])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.lab.directories import disk_parent, private_name, socket_problem, tmpfs_parent
-from harness.lab.mounts import is_tmpfs
+from harness.testbed.machine.directories import disk_parent, private_name, socket_problem, tmpfs_parent
+from harness.testbed.machine.procfs import is_tmpfs
 
 
 def test_each_kind_of_parent_is_what_it_is_called(tmp_path: Path) -> None:

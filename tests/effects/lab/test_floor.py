@@ -12,11 +12,18 @@ import pytest
 from odd_server import Answer, repeats, serving, stays_silent, whole
 
 from harness.errors import LoadError
-from harness.floor.bench import KINDS, Bench, Kind, prepared
-from harness.floor.exchanges import TimeLoops, connecting, standing
-from harness.lab.blueprint import Machine, survey
-from harness.load.client import request_of
+from harness.floor.bench import (
+    KINDS,
+    ExchangeKind,
+    FloorBenchmark,
+    TimeLoops,
+    prepare_benchmark,
+    time_connections,
+    time_round_trips,
+)
+from harness.load.client import request_bytes
 from harness.model import Target
+from harness.testbed.blueprint import Machine, survey_machine
 
 
 class Longer:
@@ -38,17 +45,17 @@ def until_the_end() -> Iterator[ExitStack]:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    return survey(tmp_path_factory.mktemp("floor"))
+    return survey_machine(tmp_path_factory.mktemp("floor"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("transport", ["tcp", "uds-tmpfs", "uds-dir"])
 @pytest.mark.parametrize("size", [0, 83, 200_000])
 def test_every_exchange_takes_its_time(
-    kind: Kind, transport: str, size: int, machine: Machine, until_the_end: ExitStack
+    kind: ExchangeKind, transport: str, size: int, machine: Machine, until_the_end: ExitStack
 ) -> None:
-    bench = Bench(kind, transport, f"/bytes/{size}", size)
-    seconds = prepared(bench, machine, until_the_end, pin=False)
+    bench = FloorBenchmark(kind, transport, f"/bytes/{size}", size)
+    seconds = prepare_benchmark(bench, machine, until_the_end, pin=False)
     assert 0 < seconds(1) < 5
     assert 0 < seconds(20) < 5
 
@@ -60,7 +67,7 @@ def sockets() -> set[Path]:
 def test_nobody_is_left_of_a_bench(machine: Machine) -> None:
     before = sockets()
     with ExitStack() as until_the_end:
-        prepared(Bench("connect", "uds-tmpfs", "/", 83), machine, until_the_end, pin=False)
+        prepare_benchmark(FloorBenchmark("connect", "uds-tmpfs", "/", 83), machine, until_the_end, pin=False)
         made = sockets() - before
         assert made
     assert not any(path.exists() for path in made)
@@ -68,19 +75,21 @@ def test_nobody_is_left_of_a_bench(machine: Machine) -> None:
 
 def test_an_answer_of_another_length_is_an_error_and_no_time() -> None:
     with serving(Longer()) as target, pytest.raises(LoadError, match="bytes instead of"):
-        connecting(target, request_of(target))(3)
+        time_connections(target, request_bytes(target))(3)
 
 
-def floor_of(target: Target, kind: Kind) -> TimeLoops:
-    exchange = connecting if kind == "connect" else standing
-    return exchange(replace(target, timeout_s=0.2), request_of(target))
+def floor_of(target: Target, kind: ExchangeKind) -> TimeLoops:
+    exchange = time_connections if kind == "connect" else time_round_trips
+    return exchange(replace(target, timeout_s=0.2), request_bytes(target))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "answer", [stays_silent, repeats(b"", b"x", 0.01)], ids=["silent at once", "bytes without an end"]
 )
-def test_a_server_that_does_not_come_to_an_end_is_waited_for_until_the_timeout(kind: Kind, answer: Answer) -> None:
+def test_a_server_that_does_not_come_to_an_end_is_waited_for_until_the_timeout(
+    kind: ExchangeKind, answer: Answer
+) -> None:
     with serving(answer) as target, pytest.raises(LoadError, match=r"did not finish an answer within 0\.2 s"):
         floor_of(target, kind)
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
@@ -107,7 +116,7 @@ class StoppingCloses(Stopping):
 
 @pytest.mark.parametrize(("kind", "answer"), [("connect", StoppingCloses), ("ping-pong", Stopping)])
 def test_a_server_that_stops_answering_in_the_middle_is_an_error_and_no_time(
-    kind: Kind, answer: type[Stopping]
+    kind: ExchangeKind, answer: type[Stopping]
 ) -> None:
     with serving(answer()) as target:
         seconds = floor_of(target, kind)
@@ -126,9 +135,9 @@ def test_more_exchanges_than_fit_into_one_timeout_are_no_error() -> None:
 
 
 def test_an_answer_that_is_larger_than_any_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.floor.exchanges.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("harness.floor.bench.MAX_ANSWER_BYTES", 1 << 20)
     with (
         serving(repeats(b"", b"x" * 65536)) as target,
         pytest.raises(LoadError, match="answers with more than 1048576 bytes"),
     ):
-        connecting(target, request_of(target))
+        time_connections(target, request_bytes(target))

@@ -16,14 +16,14 @@ from typing import Any, NoReturn
 import pytest
 
 from harness.errors import MachineError, StackError
-from harness.experiment.knobs import all_knobs
-from harness.lab.kernel import entries, global_values, journal
-from harness.lab.kernel.global_values import Switch
-from harness.lab.kernel.global_values import global_values as turned
-from harness.lab.kernel.journal import JOURNAL, journaled, recover, state_directory
-from harness.lab.kernel.settings import Kernel, Setting
-from harness.lab.kernelfiles import HERE, Roots
-from harness.model.knobs import FileText, FirstOf, Knob
+from harness.experiment.constraints import all_knobs
+from harness.model.knobs import FileText, FirstExistingFile, Knob
+from harness.testbed.kernel import entries, host_values, journal
+from harness.testbed.kernel.host_values import HostValueSwitch
+from harness.testbed.kernel.host_values import switch_host_values as turned
+from harness.testbed.kernel.journal import JOURNAL_FILE, open_journal, restore_journal, state_directory
+from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
+from harness.testbed.machine.procfs import HOST_ROOTS, Roots
 
 Files = tuple[tuple[Path, bytes], ...]
 
@@ -38,7 +38,7 @@ class Interruption(BaseException):
 
 @pytest.fixture
 def values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(journal.OVERRIDE, str(tmp_path / "state"))
+    monkeypatch.setenv(journal.STATE_DIRECTORY_VARIABLE, str(tmp_path / "state"))
     directory = tmp_path / "proc/sys/kernel"
     directory.mkdir(parents=True)
     for name, text in BEFORE.items():
@@ -61,40 +61,42 @@ def now(values: Path) -> dict[str, str]:
     return texts | ({"pages": BEFORE["pages"]} if texts["pages"] == "madvise" else {})
 
 
-def machine_with(values: Path, *kernels: Kernel) -> AbstractContextManager[Switch]:
+def machine_with(values: Path, *kernels: KernelConfiguration) -> AbstractContextManager[HostValueSwitch]:
     return turned(kernels, roots=roots_of(values))
 
 
 def recovered(values: Path, roots: Roots | None = None) -> list[str]:
     """Every sentence of putting back."""
-    found = recover(state(), roots or roots_of(values))
-    return [*found.back, *found.problems]
+    found = restore_journal(state(), roots or roots_of(values))
+    return [*found.restored, *found.problems]
 
 
-def kernel(values: Path, budget: str, pages: str) -> Kernel:
-    def of(*changes: FileText | FirstOf) -> Knob:
+def kernel(values: Path, budget: str, pages: str) -> KernelConfiguration:
+    def of(*changes: FileText | FirstExistingFile) -> Knob:
         return Knob(help="A test.", scope="global", touches="both", problem=lambda _: None, changes=lambda _: changes)
 
-    return Kernel(
+    return KernelConfiguration(
         (
-            Setting("budget", budget, of(FirstOf((FileText("/no/such", "1"), FileText(f"{values}/bud*", budget))))),
-            Setting("pages", pages, of(FileText(f"{values}/pages", pages, "choice"))),
+            KnobSetting(
+                "budget", budget, of(FirstExistingFile((FileText("/no/such", "1"), FileText(f"{values}/bud*", budget))))
+            ),
+            KnobSetting("pages", pages, of(FileText(f"{values}/pages", pages, "choice"))),
         )
     )
 
 
 def a_run(values: Path) -> None:
     """Back and forth between three kernels, as rounds do."""
-    kernels = [Kernel(), kernel(values, "200", "never"), kernel(values, "100", "always")]
+    kernels = [KernelConfiguration(), kernel(values, "200", "never"), kernel(values, "100", "always")]
     with machine_with(values, *kernels) as switch:
         for one in (*kernels, *kernels):
-            switch.to(one)
+            switch.switch_to(one)
 
 
 @contextmanager
 def at_every_line(act: Callable[[int], None]) -> Iterator[None]:
     """`act` before each line of the journal and of the switch, told how many that makes."""
-    files, numbers = (journal.__file__, entries.__file__, global_values.__file__), count(1)
+    files, numbers = (journal.__file__, entries.__file__, host_values.__file__), count(1)
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         if frame.f_code.co_filename not in files:
@@ -153,15 +155,15 @@ def raise_interruption() -> None:
 
 def test_a_run_changes_values_and_puts_them_back(values: Path) -> None:
     one = kernel(values, "200", "never")
-    with machine_with(values, Kernel(), one) as switch:
+    with machine_with(values, KernelConfiguration(), one) as switch:
         assert now(values) == BEFORE
-        assert switch.to(one) == {"budget": "200", "pages": "never"}
+        assert switch.switch_to(one) == {"budget": "200", "pages": "never"}
         assert now(values) == BEFORE | {"budget": "200", "pages": "never"}
-        switch.to(Kernel())
+        switch.switch_to(KernelConfiguration())
         assert now(values) == BEFORE
-        switch.to(one)
+        switch.switch_to(one)
     assert now(values) == BEFORE
-    assert not (state() / JOURNAL).exists()
+    assert not (state() / JOURNAL_FILE).exists()
 
 
 def test_killed_at_any_line_the_next_start_puts_everything_back(values: Path) -> None:
@@ -178,7 +180,7 @@ def test_killed_at_any_line_the_next_start_puts_everything_back(values: Path) ->
         changed += now(values) != BEFORE
         told = recovered(values)
         assert now(values) == BEFORE, (number, told)
-        assert not (state() / JOURNAL).exists()
+        assert not (state() / JOURNAL_FILE).exists()
         assert recovered(values) == []
     assert changed > 5
 
@@ -196,7 +198,7 @@ def test_what_a_killed_process_leaves_is_put_back(values: Path) -> None:
 def test_killed_at_random_moments_a_value_of_this_machine_is_put_back(values: Path) -> None:
     """A harmless one, which for a moment groups processes otherwise."""
     chance, before = random.Random(3), AUTOGROUP.read_text().strip()
-    other = Kernel((Setting("sched.autogroup", 1 - int(before), all_knobs()["sched.autogroup"]),))
+    other = KernelConfiguration((KnobSetting("sched.autogroup", 1 - int(before), all_knobs()["sched.autogroup"]),))
     changed = 0
     for _ in range(20):
         child = os.fork()
@@ -206,19 +208,19 @@ def test_killed_at_random_moments_a_value_of_this_machine_is_put_back(values: Pa
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         changed += AUTOGROUP.read_text().strip() != before
-        recovered(values, HERE)
+        recovered(values, HOST_ROOTS)
         assert AUTOGROUP.read_text().strip() == before
-        assert not (state() / JOURNAL).exists()
+        assert not (state() / JOURNAL_FILE).exists()
     assert changed
 
 
-def back_and_forth(other: Kernel) -> NoReturn:
+def back_and_forth(other: KernelConfiguration) -> NoReturn:
     """Run after run, until somebody ends it."""
     while True:
-        with turned([Kernel(), other]) as switch:
+        with turned([KernelConfiguration(), other]) as switch:
             for _ in range(100):
-                switch.to(other)
-                switch.to(Kernel())
+                switch.switch_to(other)
+                switch.switch_to(KernelConfiguration())
 
 
 def test_a_hundred_random_interruptions_leave_everything_as_it_was(values: Path) -> None:
@@ -230,11 +232,11 @@ def test_a_hundred_random_interruptions_leave_everything_as_it_was(values: Path)
         assert now(values) == BEFORE, number
 
 
-def meddled_with(values: Path, then: Callable[[Switch, Kernel], object]) -> None:
+def meddled_with(values: Path, then: Callable[[HostValueSwitch, KernelConfiguration], object]) -> None:
     """A run in whose middle somebody else makes the budget 250."""
     one, other = kernel(values, "200", "never"), kernel(values, "100", "never")
     with machine_with(values, one, other) as switch:
-        switch.to(one)
+        switch.switch_to(one)
         (values / "budget").write_text("250")
         then(switch, other)
 
@@ -248,11 +250,11 @@ def test_a_value_that_somebody_else_has_given_is_reported_and_left_alone(values:
 
 def test_somebody_elses_value_is_noticed_before_it_is_written_over(values: Path) -> None:
     with pytest.raises(MachineError, match=r"Another process has set .*budget to 250, while a run had set it to 200"):
-        meddled_with(values, lambda switch, other: switch.to(other))
+        meddled_with(values, lambda switch, other: switch.switch_to(other))
     assert now(values) == BEFORE | {"budget": "250"}
 
 
-def fail(_switch: Switch, _other: Kernel) -> None:
+def fail(_switch: HostValueSwitch, _other: KernelConfiguration) -> None:
     raise StackError("nginx ended.")
 
 
@@ -276,13 +278,13 @@ def test_after_another_boot_the_journal_is_dropped_and_nothing_written(values: P
     [sentence] = recovered(values, Roots(tmp_path / "other"))
     assert "rebooted after" in sentence
     assert now(values) == left
-    assert not (state() / JOURNAL).exists()
+    assert not (state() / JOURNAL_FILE).exists()
 
 
 def test_two_runs_at_once_the_second_is_refused(values: Path) -> None:
     one = kernel(values, "200", "never")
     with machine_with(values, one) as switch:
-        switch.to(one)
+        switch.switch_to(one)
         with (
             pytest.raises(MachineError, match="Another run of barehop is changing values"),
             machine_with(values, one),
@@ -329,25 +331,25 @@ def test_where_there_is_no_place_for_the_journal_nothing_is_changed(values: Path
 
 def test_a_journal_that_is_none_is_left_for_somebody_to_look_at(values: Path) -> None:
     state().mkdir()
-    (state() / JOURNAL).write_text("{}")
-    (state() / JOURNAL).chmod(0o600)
+    (state() / JOURNAL_FILE).write_text("{}")
+    (state() / JOURNAL_FILE).chmod(0o600)
     with pytest.raises(MachineError, match="is not a journal of barehop"):
         recovered(values)
-    with pytest.raises(MachineError, match="Run barehop restore first"), journaled(state(), ()):
+    with pytest.raises(MachineError, match="Run barehop restore first"), open_journal(state(), ()):
         pytest.fail("it was let in")
 
 
 def lose_a_file(values: Path) -> None:
     one = kernel(values, "200", "never")
     with machine_with(values, one) as switch:
-        switch.to(one)
+        switch.switch_to(one)
         (values / "budget").rename(values / "away")
 
 
 def test_a_value_that_cannot_be_put_back_stays_in_the_journal(values: Path) -> None:
     with pytest.raises(MachineError, match="cannot be set back to 300"):
         lose_a_file(values)
-    assert (state() / JOURNAL).exists()
+    assert (state() / JOURNAL_FILE).exists()
     (values / "away").rename(values / "budget")
     assert any("budget is 300 again" in sentence for sentence in recovered(values))
     assert now(values) == BEFORE
@@ -357,6 +359,6 @@ def test_where_the_journal_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert state_directory({"HOME": "/home/x"}) == Path("/home/x/.local/state/barehop")
     assert state_directory({"HOME": "/home/x", "XDG_STATE_HOME": "/s"}) == Path("/s/barehop")
-    assert state_directory({journal.OVERRIDE: str(tmp_path)}) == tmp_path
+    assert state_directory({journal.STATE_DIRECTORY_VARIABLE: str(tmp_path)}) == tmp_path
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert state_directory({"HOME": "/root"}) == journal.FOR_ROOT
+    assert state_directory({"HOME": "/root"}) == journal.ROOT_STATE_DIRECTORY

@@ -13,7 +13,7 @@ import pytest
 from services import HERE, eventually, is_up, mark_of, marked, odd_service, python_environment
 
 from harness.errors import StackError
-from harness.lab.process import running
+from harness.testbed.processes.process import start_service
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +110,9 @@ def test_a_service_whose_keeper_is_killed_gets_sigterm(tmp_path: Path) -> None:
 
 def test_leaving_ends_what_a_killed_keeper_could_not(tmp_path: Path) -> None:
     service = odd_service(tmp_path, "deaf", directories=(tmp_path / "private",))
-    with running(service) as started:
+    with start_service(service) as started:
         assert eventually(lambda: is_up(service))
-        started.keeper.kill()
+        started.supervisor.kill()
         assert eventually(lambda: len(marked(mark_of(service))) == 1)
         with pytest.raises(StackError, match="ended with exit code -9"):
             eventually(started.check)
@@ -124,7 +124,7 @@ def test_a_keeper_hears_signals_that_its_maker_had_blocked(tmp_path: Path) -> No
     service = odd_service(tmp_path, "journal")
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})
     try:
-        with running(service):
+        with start_service(service):
             assert eventually(lambda: is_up(service))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -133,7 +133,7 @@ def test_a_keeper_hears_signals_that_its_maker_had_blocked(tmp_path: Path) -> No
 
 def test_a_service_begins_with_no_signal_ignored_or_blocked(tmp_path: Path) -> None:
     service = replace(odd_service(tmp_path), argv=("/bin/sh", "-c", "echo up; exec sleep 3600"))
-    with running(service) as started:
+    with start_service(service) as started:
         assert eventually(lambda: is_up(service))
         for field in ("SigIgn", "SigBlk"):
             assert eventually(lambda: signals_of(started.main_pid(), field) == 0)  # noqa: B023 - is called at once

@@ -12,24 +12,31 @@ import pytest
 from services import eventually, python_environment
 
 from harness.errors import MachineError
-from harness.evidence.doubts.lock import HeldLock, lock_doubts, read_lock
-from harness.evidence.doubts.scene import Scene
-from harness.lab.kernelfiles import Roots
-from harness.lab.lock import OTHER_LOCK, SHARED_FILES, hold_machine, machine_lock, only_run
-from harness.lab.lock_holders import holders_of, is_run
+from harness.observe.doubts.context import Context
+from harness.observe.doubts.system import LockState, lock_doubts, read_lock
+from harness.testbed.kernel.lock import (
+    LOCK_VARIABLE,
+    NAMESPACE_FILES,
+    hold_machine,
+    hold_run_lock,
+    is_measuring_command,
+    lock_holders,
+    machine_lock,
+)
+from harness.testbed.machine.procfs import Roots
 
 HOLD = """
 import os, sys, threading
-from harness.lab.lock import only_run
-with only_run() as open_point:
+from harness.testbed.kernel.lock import hold_run_lock
+with hold_run_lock() as open_point:
     print("held", open_point, flush=True)
     threading.Event().wait()
 """
 TRY = """
 from harness.errors import MachineError
-from harness.lab.lock import only_run
+from harness.testbed.kernel.lock import hold_run_lock
 try:
-    with only_run() as open_point:
+    with hold_run_lock() as open_point:
         print("held", open_point)
 except MachineError as refusal:
     print(refusal)
@@ -45,8 +52,8 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes namespac
 
 
 def environment(directory: Path, *, other: str = "") -> dict[str, str]:
-    rest = {name: value for name, value in python_environment().items() if name != OTHER_LOCK}
-    return {**rest, "BAREHOP_STATE": str(directory / "state"), **({OTHER_LOCK: other} if other else {})}
+    rest = {name: value for name, value in python_environment().items() if name != LOCK_VARIABLE}
+    return {**rest, "BAREHOP_STATE": str(directory / "state"), **({LOCK_VARIABLE: other} if other else {})}
 
 
 @contextmanager
@@ -82,9 +89,9 @@ def test_a_second_run_is_refused_until_the_first_has_ended_even_by_sigkill(lock_
 
 
 def test_a_run_that_failed_holds_nothing(lock_of_a_test: dict[str, str]) -> None:
-    with pytest.raises(ZeroDivisionError), only_run(lock_of_a_test):
+    with pytest.raises(ZeroDivisionError), hold_run_lock(lock_of_a_test):
         raise ZeroDivisionError
-    with only_run(lock_of_a_test) as open_point:
+    with hold_run_lock(lock_of_a_test) as open_point:
         assert open_point == ""
 
 
@@ -129,10 +136,10 @@ def test_an_ordinary_user_who_sits_on_the_lock_costs_root_a_doubt_and_no_more(tm
         try:
             assert squatter.stdout is not None
             assert squatter.stdout.readline() == "held\n"
-            with only_run(environment(tmp_path)) as open_point:
+            with hold_run_lock(environment(tmp_path)) as open_point:
                 assert f"is held by process {squatter.pid} (" in open_point
                 assert "which is no run of barehop" in open_point
-                assert [doubt.kind for doubt in lock_doubts(read_lock(Scene()), read_lock(Scene()))] == ["lock"]
+                assert [doubt.kind for doubt in lock_doubts(read_lock(Context()), read_lock(Context()))] == ["lock"]
                 second = tried(environment(tmp_path))
                 assert second.startswith("Another run of barehop is measuring")
             said: list[str] = []
@@ -144,19 +151,19 @@ def test_an_ordinary_user_who_sits_on_the_lock_costs_root_a_doubt_and_no_more(tm
 
 @pytest.mark.usefixtures("free_machine")
 def test_a_held_machine_is_no_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(OTHER_LOCK, raising=False)
+    monkeypatch.delenv(LOCK_VARIABLE, raising=False)
     lock = machine_lock()
     assert lock
-    with only_run(environment(tmp_path)):
-        assert read_lock(Scene()) == HeldLock(is_held=True, is_whole=lock.is_whole, other="")
-        assert [holder.pid for holder in holders_of(lock.inode)] == [os.getpid()]
-    assert read_lock(Scene()).is_held is False
+    with hold_run_lock(environment(tmp_path)):
+        assert read_lock(Context()) == LockState(is_held=True, is_whole=lock.is_whole, other="")
+        assert [holder.pid for holder in lock_holders(lock.inode)] == [os.getpid()]
+    assert read_lock(Context()).is_held is False
 
 
 def test_another_lock_is_a_doubt_and_leaves_the_machine_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(OTHER_LOCK, str(tmp_path / "lock"))
-    with only_run():
-        [doubt] = lock_doubts(read_lock(Scene()), read_lock(Scene()))
+    monkeypatch.setenv(LOCK_VARIABLE, str(tmp_path / "lock"))
+    with hold_run_lock():
+        [doubt] = lock_doubts(read_lock(Context()), read_lock(Context()))
         assert "BAREHOP_LOCK named another lock" in doubt.seen
 
 
@@ -172,7 +179,7 @@ def test_a_lock_file_that_somebody_prepared_is_not_followed(tmp_path: Path, plan
         os.mkfifo(path)
     else:
         path.hardlink_to(victim)
-    with pytest.raises(MachineError), only_run(environment(tmp_path, other=str(path))):
+    with pytest.raises(MachineError), hold_run_lock(environment(tmp_path, other=str(path))):
         pytest.fail("it was let in")
     assert victim.read_text() == "kept"
 
@@ -190,7 +197,7 @@ def test_an_older_kernel_has_another_file_and_a_private_namespace_is_not_the_who
     lock = machine_lock(kernel_with(tmp_path / "old", cgroup=1))
     assert lock
     assert (lock.path.name, lock.is_whole) == ("cgroup", False)
-    assert list(SHARED_FILES) == ["time", "cgroup"]
+    assert list(NAMESPACE_FILES) == ["time", "cgroup"]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +205,7 @@ def test_an_older_kernel_has_another_file_and_a_private_namespace_is_not_the_who
     [(True, True, 0), (True, False, 1), (False, True, 1), (None, True, 0)],
 )
 def test_only_the_lock_of_the_whole_machine_leaves_no_doubt(is_held: bool | None, is_whole: bool, kinds: int) -> None:
-    lock = HeldLock(is_held, is_whole, other="")
+    lock = LockState(is_held, is_whole, other="")
     assert len(list(lock_doubts(lock, lock))) == kinds
 
 
@@ -213,4 +220,4 @@ def test_only_the_lock_of_the_whole_machine_leaves_no_doubt(is_held: bool | None
     ],
 )
 def test_a_run_is_known_by_its_command_line(words: str, ours: bool) -> None:
-    assert is_run(words.split()) == ours
+    assert is_measuring_command(words.split()) == ours

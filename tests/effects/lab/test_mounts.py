@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import MachineError
-from harness.lab.mounts import Filesystem, filesystem_of, is_tmpfs, mounts_on_root, read_mounts
+from harness.testbed.machine.procfs import Filesystem, filesystem_of, is_tmpfs, mounts_on_root, read_mounts
 
 TABLE = r"""
 22 27 0:21 / /proc rw,relatime - proc proc rw

@@ -17,21 +17,20 @@ from stacks import arm, blueprint_for, machine_of
 from test_networks import CHECKOUT, may_make_one, networks_in_use, of_the_host
 
 from harness.errors import MachineError
-from harness.evidence.proof import prove
-from harness.lab import relay
-from harness.lab.blueprint import blueprints_of
-from harness.lab.by_hand import start_script
-from harness.lab.kernel.settings import UNCHANGED
-from harness.lab.network.building import build
-from harness.lab.network.netns import own_network
-from harness.lab.network.networks import network_of
-from harness.lab.network.way import Way, way_of
-from harness.lab.ports import free_ports
-from harness.lab.process import Service, running
-from harness.lab.stack import running_stacks
-from harness.load.ask import ask
+from harness.load.probe import probe_target
 from harness.model import Arm, Design, Experiment, Settings
-from harness.model.rungs import Value
+from harness.model.rungs import SysctlValue
+from harness.observe.proof import prove
+from harness.testbed.blueprint import blueprints_of
+from harness.testbed.dry_run import start_script
+from harness.testbed.kernel.settings import UNCHANGED_KERNEL
+from harness.testbed.machine.directories import free_ports
+from harness.testbed.network.build import NetworkPath, build_path, network_path_of
+from harness.testbed.network.namespace import create_network
+from harness.testbed.processes.process import Service, start_service
+from harness.testbed.stack import start_stacks
+from harness.testbed.stack_network import create_stack_network
+from harness.testbed.standalone import relay
 
 pytestmark = pytest.mark.skipif(not may_make_one(), reason="needs the right to make network namespaces")
 
@@ -62,7 +61,7 @@ def test_the_hop_and_nothing_else_goes_over_each_rung(tmp_path: Path) -> None:
     ]
     front = arm("front", network="relay", network_leg="front", tls=True)
     blueprints = blueprints_of(experiment(*arms, front), tmp_path / "stack", machine_of(tmp_path))
-    with running_stacks(blueprints, ask) as stacks:
+    with start_stacks(blueprints, probe_target) as stacks:
         proofs = prove(stacks)
         for network in RUNGS:
             tcp, unix = (proofs[f"{network} {transport}"] for transport in ("tcp", "uds-tmpfs"))
@@ -82,28 +81,28 @@ def test_the_hop_and_nothing_else_goes_over_each_rung(tmp_path: Path) -> None:
 
 
 def test_what_this_kernel_lacks_is_a_sentence() -> None:
-    lacking = Way(rung="odd", places=("near",), steps=(Value("near", "net/no/such", "1"),))
-    without = Way(rung="odd", places=("near",), steps=(Value("near", "net/no/such", "1", optional=True),))
-    with own_network() as network:
-        build(without, {"near": network}, [])
+    lacking = NetworkPath(rung="odd", places=("near",), steps=(SysctlValue("near", "net/no/such", "1"),))
+    without = NetworkPath(rung="odd", places=("near",), steps=(SysctlValue("near", "net/no/such", "1", optional=True),))
+    with create_network() as network:
+        build_path(without, {"near": network}, [])
         with pytest.raises(MachineError, match=r"network = 'odd' is not available here: net\.no\.such: No such file"):
-            build(lacking, {"near": network}, [])
+            build_path(lacking, {"near": network}, [])
 
 
 HOLDER = """
 import os
 import sys
-from harness.lab.kernel.settings import UNCHANGED
-from harness.lab.network.networks import network_of
-from harness.lab.network.own_user import gain_rights
-from harness.lab.network.way import way_of
+from harness.testbed.kernel.settings import UNCHANGED_KERNEL
+from harness.testbed.stack_network import create_stack_network
+from harness.testbed.network.sysctl_copy import gain_network_rights
+from harness.testbed.network.build import network_path_of
 from harness.model import Settings
 import pyroute2, pyroute2.nftables.main, pyroute2.nftables.expressions
 if "ordinary" in sys.argv:
     os.setresgid(65534, 65534, 65534)
     os.setresuid(65534, 65534, 65534)
-    gain_rights()
-with network_of(UNCHANGED, way_of(Settings(network="relay")), [8000]) as stack:
+    gain_network_rights()
+with create_stack_network(UNCHANGED_KERNEL, network_path_of(Settings(network="relay")), [8000]) as stack:
     for network in stack.every[1:]:
         with network.entered():
             print(os.readlink("/proc/thread-self/ns/net"), flush=True)
@@ -138,11 +137,11 @@ def test_by_hand_the_same_commands_give_a_working_stack(tmp_path: Path, leg: str
     script.write_text(start_script(blueprint))
     script.chmod(0o755)
     (blueprint.directory / "nginx.conf").write_text(blueprint.nginx_conf)
-    mark = f"rung-{blueprint.private[0].name}"
+    mark = f"rung-{blueprint.private_directories[0].name}"
     with subprocess.Popen(
         [script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, MARK: mark}
     ) as shell:
-        name = f"{blueprint.private[0].name}-near"
+        name = f"{blueprint.private_directories[0].name}-near"
         inside = ("nsenter", "--mount", f"--target={shell.pid}", "ip", "netns", "exec", name)
         question = (sys.executable, "-c", ASKING, blueprint.targets["relayed"].url)
         there = inside if leg == "front" else ()
@@ -168,7 +167,7 @@ def relaying(directory: Path, server: socket.socket) -> Iterator[tuple[str, int]
     host, port = "127.0.0.1", next(free_ports())
     to = f"127.0.0.1:{server.getsockname()[1]}"
     argv = (sys.executable, "-I", "-S", relay.__file__, f"{host}:{port}", to)
-    with running(Service("relay", argv, directory / "relay.log")) as service:
+    with start_service(Service("relay", argv, directory / "relay.log")) as service:
         assert eventually(lambda: connects(host, port))
         yield host, port
         service.check()
@@ -210,6 +209,6 @@ def test_a_relay_whose_server_is_gone_closes_and_goes_on(tmp_path: Path) -> None
 
 
 def test_without_a_rung_there_is_no_namespace() -> None:
-    with network_of(UNCHANGED, way_of(Settings())) as stack:
-        assert len(stack.every) == 1
-        assert stack.client is stack.nginx is stack.app is stack.doors
+    with create_stack_network(UNCHANGED_KERNEL, network_path_of(Settings())) as stack:
+        assert len(stack.all_networks) == 1
+        assert stack.client is stack.nginx is stack.app is stack.listen_network

@@ -15,20 +15,21 @@ import pytest
 from stacks import arm, machine_of
 
 from harness.errors import MachineError
-from harness.evidence.doubts.scene import scene_of
-from harness.evidence.doubts.sockets import read_networks
-from harness.evidence.proof import prove
-from harness.lab.blueprint import blueprints_of
-from harness.lab.kernel.problems import knob_problems
-from harness.lab.kernel.settings import Kernel, kernels_of, knobs_of
-from harness.lab.network import loopback, netns, tracking
-from harness.lab.network.host_values import network_values
-from harness.lab.network.netlink import filtering
-from harness.lab.network.netns import own_network
-from harness.lab.network.networks import network_of
-from harness.lab.stack import running_stacks
-from harness.load.ask import ask
+from harness.load.probe import probe_target
 from harness.model import Arm, Design, Experiment, KnobValue, Reply
+from harness.observe.doubts.context import context_of
+from harness.observe.doubts.network import read_networks
+from harness.observe.proof import prove
+from harness.testbed.blueprint import blueprints_of
+from harness.testbed.kernel.settings import KernelConfiguration, kernel_configurations_of, load_knobs
+from harness.testbed.network import namespace, netlink
+from harness.testbed.network import nft as nft_module
+from harness.testbed.network.namespace import create_network
+from harness.testbed.network.netlink import open_filtering
+from harness.testbed.network.sysctl_copy import read_network_values
+from harness.testbed.problems import knob_problems
+from harness.testbed.stack import start_stacks
+from harness.testbed.stack_network import create_stack_network
 
 TCP_CONGESTION = 13
 CHECKOUT = Path(__file__).parents[3]
@@ -36,7 +37,7 @@ CHECKOUT = Path(__file__).parents[3]
 
 def may_make_one() -> bool:
     try:
-        with own_network():
+        with create_network():
             return True
     except MachineError:
         return False
@@ -45,8 +46,8 @@ def may_make_one() -> bool:
 pytestmark = pytest.mark.skipif(not may_make_one(), reason="needs the right to make network namespaces")
 
 
-def kernel(name: str, value: KnobValue, **others: KnobValue) -> Kernel:
-    [found] = kernels_of([[arm(knobs={name: value, **others})]])
+def kernel(name: str, value: KnobValue, **others: KnobValue) -> KernelConfiguration:
+    [found] = kernel_configurations_of([[arm(knobs={name: value, **others})]])
     return found
 
 
@@ -62,17 +63,21 @@ def of_a_connection() -> bytes:
 @pytest.fixture
 def host_like() -> Iterator[None]:
     """A host of our own to stand on, whose values may be changed."""
-    with own_network() as network, network.entered():
-        loopback.bring_up()
+    with create_network() as network, network.enter():
+        netlink.bring_up_loopback()
         yield
 
 
 def of_the_host() -> tuple[object, ...]:
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
-    with filtering(tracking.NF_INET) as nft:
+    with open_filtering(nft_module.NF_INET) as nft:
         tables = [table.get_attr("NFTA_TABLE_NAME") for table in nft.get_tables()]
-    lo = (loopback.attribute("mtu"), loopback.attribute("gso_max_size"), loopback.route_option("quickack"))
-    return (network_values(), lo, tables, descriptors)
+    lo = (
+        netlink.loopback_attribute("mtu"),
+        netlink.loopback_attribute("gso_max_size"),
+        netlink.loopback_route_option("quickack"),
+    )
+    return (read_network_values(), lo, tables, descriptors)
 
 
 @pytest.fixture(autouse=True)
@@ -87,17 +92,17 @@ def test_each_knob_is_turned_inside_and_read_back() -> None:
     knobs: dict[str, KnobValue] = {
         "conntrack": "on", "lo.mtu": 1500, "lo.gso": 3000, "route.quickack": 1, "route.congctl": "reno",
     }  # fmt: skip
-    with network_of(kernel("net.ipv4.tcp_sack", 0, **knobs)) as stack:
-        with stack.network.entered():
+    with create_stack_network(kernel("net.ipv4.tcp_sack", 0, **knobs)) as stack:
+        with stack.base.enter():
             assert stack.values() == {"net.ipv4.tcp_sack": "0", **{name: str(knobs[name]) for name in knobs}}
             assert of_a_connection() == b"reno"
             assert int(Path("/proc/sys/net/netfilter/nf_conntrack_count").read_text()) > 0
-        assert loopback.attribute("mtu") != "1500"
+        assert netlink.loopback_attribute("mtu") != "1500"
 
 
 @pytest.mark.needs_root
 def test_packets_of_lo_are_steered_inside_only() -> None:
-    with network_of(kernel("lo.rps", "0")) as stack, stack.network.entered():
+    with create_stack_network(kernel("lo.rps", "0")) as stack, stack.base.enter():
         assert stack.values() == {"lo.rps": "1"}
 
 
@@ -105,44 +110,46 @@ def test_packets_of_lo_are_steered_inside_only() -> None:
 def test_what_the_host_has_is_had_inside_too() -> None:
     Path("/proc/sys/net/ipv4/tcp_sack").write_text("0")
     Path("/proc/sys/net/ipv4/conf/all/rp_filter").write_text("2")
-    with network_of(kernel("route.quickack", 1)) as stack:
+    with create_stack_network(kernel("route.quickack", 1)) as stack:
         assert stack.not_copied == {}
-        here = network_values()
-        with stack.network.entered():
-            inside = network_values()
+        here = read_network_values()
+        with stack.base.enter():
+            inside = read_network_values()
     assert inside["net.ipv4.tcp_sack"] == "0"
     assert inside == here
 
 
 @pytest.mark.usefixtures("host_like")
 def test_a_packet_filter_of_the_host_is_not_inside_and_that_is_told() -> None:
-    tracking.set_tracking(on=True)
+    nft_module.set_tracking(on=True)
     of_a_connection()
-    with network_of(kernel("route.quickack", 1)) as stack:
+    with create_stack_network(kernel("route.quickack", 1)) as stack:
         assert stack.not_copied == {"packet filter that tracks connections": "none"}
-        with stack.network.entered():
-            assert not tracking.is_tracking()
-    tracking.set_tracking(on=False)
-    assert not tracking.is_tracking()
+        with stack.base.enter():
+            assert not nft_module.is_tracking()
+    nft_module.set_tracking(on=False)
+    assert not nft_module.is_tracking()
 
 
 def test_without_knobs_of_a_network_there_is_none() -> None:
-    here = Path(netns.OF_THIS_THREAD).readlink()
-    with network_of(kernel("nice", 1)) as stack, stack.network.entered():
-        assert Path(netns.OF_THIS_THREAD).readlink() == here
+    here = Path(namespace.THREAD_NETWORK).readlink()
+    with create_stack_network(kernel("nice", 1)) as stack, stack.base.enter():
+        assert Path(namespace.THREAD_NETWORK).readlink() == here
 
 
 def test_once_an_arm_needs_a_network_every_arm_gets_one() -> None:
-    plain, tuned, served = kernels_of([[arm()], [arm(knobs={"net.ipv4.tcp_sack": 0})], [arm(knobs={"nice": 1})]])
+    plain, tuned, served = kernel_configurations_of(
+        [[arm()], [arm(knobs={"net.ipv4.tcp_sack": 0})], [arm(knobs={"nice": 1})]]
+    )
     assert plain.own_network
     assert tuned.own_network
     assert served.own_network
-    assert not any(each.own_network for each in kernels_of([[arm()], [arm(knobs={"nice": 1})]]))
+    assert not any(each.own_network for each in kernel_configurations_of([[arm()], [arm(knobs={"nice": 1})]]))
 
 
 def test_which_sysctls_a_network_has_for_itself() -> None:
     names = ("net.ipv4.tcp_sack", "net.core.rmem_default", "kernel.sched_autogroup_enabled", "vm.swappiness")
-    scopes = {name: knob.scope for name, knob in knobs_of(names).items()}
+    scopes = {name: knob.scope for name, knob in load_knobs(names).items()}
     assert scopes == dict.fromkeys(names, "global") | {"net.ipv4.tcp_sack": "network"}
 
 
@@ -154,7 +161,7 @@ def test_a_value_that_the_kernel_refuses_or_changes_is_told_before_anything_star
         "route.congctl": "nonsense",
         "net.ipv4.tcp_sack": 0,
     }
-    problems = "\n".join(knob_problems(kernels_of([[arm(knobs=knobs)]]), allow_global=False))
+    problems = "\n".join(knob_problems(kernel_configurations_of([[arm(knobs=knobs)]]), allow_global=False))
     assert [line.split(" = ")[0] for line in problems.splitlines()] == [
         'knobs."net.ipv4.tcp_sackk"',
         'knobs."net.ipv4.tcp_congestion_control"',
@@ -167,7 +174,7 @@ def test_a_value_that_the_kernel_refuses_or_changes_is_told_before_anything_star
 
 
 def test_a_value_of_the_machine_takes_a_word_of_the_user() -> None:
-    kernels = kernels_of([[arm(knobs={"kernel.sched_autogroup_enabled": 0})]])
+    kernels = kernel_configurations_of([[arm(knobs={"kernel.sched_autogroup_enabled": 0})]])
     before = Path("/proc/sys/kernel/sched_autogroup_enabled").read_text()
     [refused] = knob_problems(kernels, allow_global=False)
     assert "--allow-global" in refused or "as root" in refused
@@ -175,7 +182,7 @@ def test_a_value_of_the_machine_takes_a_word_of_the_user() -> None:
 
 
 def test_what_only_booting_changes_is_a_condition() -> None:
-    [refused] = knob_problems(kernels_of([[arm(knobs={"boot.isolcpus": "no-such"})]]), allow_global=True)
+    [refused] = knob_problems(kernel_configurations_of([[arm(knobs={"boot.isolcpus": "no-such"})]]), allow_global=True)
     assert "isolcpus=no-such on the kernel's command line" in refused
     assert "barehop compare" in refused
 
@@ -187,16 +194,16 @@ def experiment(*arms: Arm) -> Experiment:
 def test_servers_start_inside_and_only_those_who_enter_reach_them(tmp_path: Path) -> None:
     arms = (arm("plain"), arm("tuned", knobs={"net.ipv4.tcp_sack": 0, "nice": 3, "sched.policy": "batch"}))
     blueprints = blueprints_of(experiment(*arms), tmp_path / "stack", machine_of(tmp_path))
-    with running_stacks(blueprints, ask) as stacks:
+    with start_stacks(blueprints, probe_target) as stacks:
         proofs = prove(stacks)
         assert proofs["plain"]["knobs"] == {}
         assert proofs["tuned"]["knobs"] == {"net.ipv4.tcp_sack": "0", "nice": "3", "sched.policy": "batch"}
         networks = [proofs[name]["network"] for name in ("plain", "tuned")]
-        assert len({*networks, str(Path(netns.OF_THIS_THREAD).readlink())}) == 3
+        assert len({*networks, str(Path(namespace.THREAD_NETWORK).readlink())}) == 3
         for stack, name in zip(stacks, ("plain", "tuned"), strict=True):
             target = stack.blueprint.targets[name]
-            assert "refused" in str(ask(target, "/"))
-            assert isinstance(stack.network.network.inside(ask)(target, "/"), Reply)
+            assert "refused" in str(probe_target(target, "/"))
+            assert isinstance(stack.network.base.wrap(probe_target)(target, "/"), Reply)
             pids = [pid for some in stack.pids.values() for pid in some]
             assert {str(Path(f"/proc/{pid}/ns/net").readlink()) for pid in pids} == {proofs[name]["network"]}
             assert {psutil.Process(pid).nice() for pid in pids} == {3 if name == "tuned" else psutil.Process().nice()}
@@ -205,8 +212,8 @@ def test_servers_start_inside_and_only_those_who_enter_reach_them(tmp_path: Path
 def test_doubts_of_tcp_are_looked_for_where_the_servers_are(tmp_path: Path) -> None:
     arms = (arm("plain"), arm("tuned", knobs={"net.ipv4.tcp_tw_reuse": 0, "sched.autogroup": 1}))
     wanted = experiment(*arms)
-    with running_stacks(blueprints_of(wanted, tmp_path / "stack", machine_of(tmp_path)), ask) as stacks:
-        scene = scene_of(stacks, wanted, {})
+    with start_stacks(blueprints_of(wanted, tmp_path / "stack", machine_of(tmp_path)), probe_target) as stacks:
+        scene = context_of(stacks, wanted, {})
         plain, tuned = read_networks(scene)
     assert (plain.may_reuse, tuned.may_reuse) == (True, False)
     assert plain.sent > 0
@@ -217,11 +224,11 @@ def test_doubts_of_tcp_are_looked_for_where_the_servers_are(tmp_path: Path) -> N
 HOLDER = """
 import os
 import sys
-from harness.lab.kernel.settings import kernels_of
-from harness.lab.network.networks import network_of
+from harness.testbed.kernel.settings import kernel_configurations_of
+from harness.testbed.stack_network import create_stack_network
 from harness.model import Arm, Settings
-[kernel] = kernels_of([[Arm(name="a", settings=Settings(knobs={"net.ipv4.tcp_sack": 0}))]])
-with network_of(kernel) as stack:
+[kernel] = kernel_configurations_of([[Arm(name="a", settings=Settings(knobs={"net.ipv4.tcp_sack": 0}))]])
+with create_stack_network(kernel) as stack:
     with stack.network.entered():
         print(os.readlink("/proc/thread-self/ns/net"), flush=True)
     sys.stdin.read()
@@ -266,13 +273,13 @@ def test_by_hand_the_same_stack_comes_up_inside_with_its_knobs(tmp_path: Path) -
     }
     arms = (arm("plain"), arm("tuned", knobs=knobs))
     blueprint = blueprints_of(experiment(*arms), tmp_path / "stack", machine_of(tmp_path))[1]
-    with running_stacks([blueprint], ask) as [stack]:
+    with start_stacks([blueprint], probe_target) as [stack]:
         script = stack.blueprint.directory / "start.sh"
     with subprocess.Popen([script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as shell:
         assert shell.stdout is not None
         told = list(takewhile(lambda line: not line.startswith("tuned: "), shell.stdout))
         inside = Path(f"/proc/{shell.pid}/ns/net").readlink()
-        assert inside != Path(netns.OF_THIS_THREAD).readlink()
+        assert inside != Path(namespace.THREAD_NETWORK).readlink()
         assert "net.ipv4.tcp_sack = 0\n" in told
         assert os.sched_getscheduler(shell.pid) == os.SCHED_BATCH
         while not any("worker" in " ".join(each.cmdline()) for each in nginx_of(shell.pid)):
@@ -309,28 +316,28 @@ ORDINARY = """
 import os
 from pathlib import Path
 import pyroute2, pyroute2.nftables.main, pyroute2.nftables.expressions
-from harness.lab.kernel.settings import kernels_of
-from harness.lab.network.netns import OF_THIS_THREAD, own_network
-from harness.lab.network.networks import network_of
-from harness.lab.network.own_user import gain_rights, may_make_networks
+from harness.testbed.kernel.settings import kernel_configurations_of
+from harness.testbed.network.namespace import THREAD_NETWORK, create_network
+from harness.testbed.stack_network import create_stack_network
+from harness.testbed.network.sysctl_copy import gain_network_rights, may_make_networks
 from harness.model import Arm, Settings
 if os.geteuid() == 0:
     os.setresgid(65534, 65534, 65534)
     os.setresuid(65534, 65534, 65534)
 user = os.geteuid()
 assert not may_make_networks()
-gain_rights()
+gain_network_rights()
 assert may_make_networks(), "no user namespaces"
 assert os.geteuid() == user
 knobs = {"net.ipv4.tcp_sack": 0, "conntrack": "on", "lo.mtu": 1500, "route.quickack": 1}
-[kernel] = kernels_of([[Arm(name="a", settings=Settings(knobs=knobs))]])
-home = Path(OF_THIS_THREAD).readlink()
-with network_of(kernel) as stack:
+[kernel] = kernel_configurations_of([[Arm(name="a", settings=Settings(knobs=knobs))]])
+home = Path(THREAD_NETWORK).readlink()
+with create_stack_network(kernel) as stack:
     for _ in range(2):
         with stack.network.entered():
-            assert Path(OF_THIS_THREAD).readlink() != home
+            assert Path(THREAD_NETWORK).readlink() != home
             print(stack.values())
-        assert Path(OF_THIS_THREAD).readlink() == home
+        assert Path(THREAD_NETWORK).readlink() == home
     print(stack.not_copied)
 """
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import MachineError
-from harness.lab.kernel.journal import JOURNAL, recover
-from harness.lab.kernelfiles import Roots
-from harness.lab.private_files import private_directory
+from harness.testbed.kernel.journal import JOURNAL_FILE, restore_journal
+from harness.testbed.machine.directories import make_private_directory
+from harness.testbed.machine.procfs import Roots
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 NOBODY = 65534
@@ -29,7 +29,7 @@ def roots(tmp_path: Path) -> Roots:
 
 def plant(roots: Roots, path: str, before: str = "60", ours: str = "10") -> Path:
     entry = {"path": path, "form": "words", "before": before, "ours": [ours]}
-    journal = roots.top / "state" / JOURNAL
+    journal = roots.top / "state" / JOURNAL_FILE
     journal.write_text(json.dumps({"boot": "unknown", "entries": [entry]}))
     journal.chmod(0o600)
     return journal
@@ -42,14 +42,14 @@ def value_of(roots: Roots) -> str:
 def refused(roots: Roots, sentence: str) -> None:
     """With a sentence, and nothing was written."""
     with pytest.raises(MachineError, match=sentence):
-        recover(roots.top / "state", roots)
+        restore_journal(roots.top / "state", roots)
     assert Path(value_of(roots)).read_text() == "10"
     assert (roots.top / "victim").read_text() == "10"
 
 
 def test_a_journal_of_our_own_is_used(roots: Roots) -> None:
     plant(roots, value_of(roots))
-    assert recover(roots.top / "state", roots).problems == ()
+    assert restore_journal(roots.top / "state", roots).problems == ()
     assert Path(value_of(roots)).read_text() == "60"
 
 
@@ -128,12 +128,12 @@ def test_what_another_user_owns_is_refused(roots: Roots, change: Callable[[Path]
 
 
 def test_a_new_directory_is_ours_alone(tmp_path: Path) -> None:
-    made = private_directory(tmp_path / "a/b")
+    made = make_private_directory(tmp_path / "a/b")
     assert made.stat().st_mode & 0o777 == 0o700
-    assert private_directory(made) == made
+    assert make_private_directory(made) == made
 
 
 def test_a_link_of_our_own_on_the_way_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "home").symlink_to(tmp_path / "real")
-    assert private_directory(tmp_path / "home/state").is_dir()
+    assert make_private_directory(tmp_path / "home/state").is_dir()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import MachineError
-from harness.lab.ports import free_ports
+from harness.testbed.machine.directories import free_ports
 
 
 def proc_with_range(proc: Path, text: str) -> Path:

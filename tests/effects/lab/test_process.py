@@ -12,7 +12,7 @@ import pytest
 from services import eventually, is_up, mark_of, marked, odd_service
 
 from harness.errors import LoadError, MachineError, StackError
-from harness.lab.process import Service, log_tail, own_pids, run_to_end, running
+from harness.testbed.processes.process import Service, log_excerpt, own_pids, run_program, start_service
 
 
 class OddError(Exception):
@@ -25,17 +25,17 @@ class OddError(Exception):
 def test_nobody_is_left_and_no_directory(tmp_path: Path, habits: tuple[str, ...]) -> None:
     private = (tmp_path / "one", tmp_path / "two")
     service = odd_service(tmp_path, *habits, directories=private)
-    with running(service) as started:
+    with start_service(service) as started:
         assert all(directory.is_dir() for directory in private)
         assert eventually(lambda: is_up(service))
-        assert {started.keeper.pid, started.main_pid()} <= marked(mark_of(service))
+        assert {started.supervisor.pid, started.main_pid()} <= marked(mark_of(service))
     assert marked(mark_of(service)) == set()
     assert not any(directory.exists() for directory in private)
 
 
 def test_nobody_is_left_when_it_is_left_before_the_service_is_up(tmp_path: Path) -> None:
     service = odd_service(tmp_path, "late", "family", directories=(tmp_path / "private",))
-    with running(service):
+    with start_service(service):
         pass
     assert marked(mark_of(service)) == set()
     assert not (tmp_path / "private").exists()
@@ -43,7 +43,7 @@ def test_nobody_is_left_when_it_is_left_before_the_service_is_up(tmp_path: Path)
 
 def test_an_exception_inside_goes_through_and_leaves_nobody(tmp_path: Path) -> None:
     service = odd_service(tmp_path, "deaf", "family", directories=(tmp_path / "private",))
-    with pytest.raises(OddError), running(service):
+    with pytest.raises(OddError), start_service(service):
         wait_and_fail(service)
     assert marked(mark_of(service)) == set()
     assert not (tmp_path / "private").exists()
@@ -58,7 +58,7 @@ def test_directories_are_for_their_owner_alone_whatever_the_umask(tmp_path: Path
     private = tmp_path / "private"
     before = os.umask(0)
     try:
-        with running(odd_service(tmp_path, directories=(private,))):
+        with start_service(odd_service(tmp_path, directories=(private,))):
             assert private.stat().st_mode & 0o7777 == 0o700
     finally:
         os.umask(before)
@@ -67,7 +67,7 @@ def test_directories_are_for_their_owner_alone_whatever_the_umask(tmp_path: Path
 def test_whatever_lies_in_a_directory_goes_and_what_links_lead_to_stays(tmp_path: Path) -> None:
     service = odd_service(tmp_path, "untidy", directories=(tmp_path / "private",))
     (tmp_path / "precious").touch()
-    with running(service):
+    with start_service(service):
         assert eventually(lambda: is_up(service))
         assert (tmp_path / "private/a/b/file").exists()
     assert not (tmp_path / "private").exists()
@@ -79,7 +79,7 @@ def test_a_directory_that_is_there_already_is_refused_and_not_touched(tmp_path: 
     private[1].mkdir()
     (private[1] / "precious").touch()
     service = odd_service(tmp_path, "journal", directories=private)
-    with pytest.raises(StackError) as refused, running(service):
+    with pytest.raises(StackError) as refused, start_service(service):
         pytest.fail("it was entered")
     assert str(refused.value) == f"odd could not be prepared:\n  {private[1]}: File exists"
     assert (private[1] / "precious").exists()
@@ -91,7 +91,7 @@ def test_a_directory_that_is_there_already_is_refused_and_not_touched(tmp_path: 
 
 def test_a_command_that_does_not_exist_is_a_sentence(tmp_path: Path) -> None:
     service = replace(odd_service(tmp_path, directories=(tmp_path / "private",)), argv=("/absent/server", "-v"))
-    with running(service) as started:
+    with start_service(service) as started:
         with pytest.raises(StackError) as ended:
             eventually(started.check)
         assert str(ended.value) == (
@@ -104,12 +104,12 @@ def test_a_command_that_does_not_exist_is_a_sentence(tmp_path: Path) -> None:
 def test_a_log_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     service = odd_service(tmp_path / "absent")
     with pytest.raises(MachineError, match=r"odd cannot be started: .*/absent/odd\.log: No such file or directory\."):
-        running(service).__enter__()
+        start_service(service).__enter__()
 
 
 def test_a_service_that_ends_early_says_why_without_a_traceback(tmp_path: Path) -> None:
     service = odd_service(tmp_path, "family", "failing")
-    with running(service) as started:
+    with start_service(service) as started:
         with pytest.raises(StackError) as ended:
             eventually(started.check)
         with pytest.raises(StackError, match="exit code 3"):
@@ -123,15 +123,15 @@ def test_a_service_that_ends_early_says_why_without_a_traceback(tmp_path: Path) 
 
 
 def test_a_service_that_is_killed_shows_the_signal_as_a_shell_does(tmp_path: Path) -> None:
-    with running(odd_service(tmp_path, "crashing")) as started, pytest.raises(StackError, match="exit code 137"):
+    with start_service(odd_service(tmp_path, "crashing")) as started, pytest.raises(StackError, match="exit code 137"):
         eventually(started.check)
 
 
 def test_a_log_that_is_full_keeps_nothing_from_being_put_back(tmp_path: Path) -> None:
     private = tmp_path / "private"
     service = replace(odd_service(tmp_path, directories=(private,)), argv=("/absent/server",), log=Path("/dev/full"))
-    with running(service) as started:
-        assert started.keeper.wait() == 127
+    with start_service(service) as started:
+        assert started.supervisor.wait() == 127
         assert not private.exists()
     assert marked(mark_of(service)) == set()
 
@@ -139,14 +139,14 @@ def test_a_log_that_is_full_keeps_nothing_from_being_put_back(tmp_path: Path) ->
 def test_a_log_tells_of_one_run_only(tmp_path: Path) -> None:
     service = odd_service(tmp_path, "failing")
     for _ in range(2):
-        with running(service) as started:
-            assert eventually(lambda: started.keeper.poll() is not None)
+        with start_service(service) as started:
+            assert eventually(lambda: started.supervisor.poll() is not None)
     assert service.log.read_text().count("no luck today") == 1
 
 
 def test_the_log_has_everything_while_the_service_runs(tmp_path: Path) -> None:
     service = odd_service(tmp_path, "chatty")
-    with running(service):
+    with start_service(service):
         assert eventually(lambda: is_up(service))
         lines = service.log.read_text().splitlines()
     assert lines.count("word") == 2 << 20
@@ -155,11 +155,11 @@ def test_the_log_has_everything_while_the_service_runs(tmp_path: Path) -> None:
 
 def test_the_pid_is_the_services_own_even_when_it_left_orphans(tmp_path: Path) -> None:
     service = odd_service(tmp_path, "family")
-    with running(service) as started:
+    with start_service(service) as started:
         assert eventually(lambda: is_up(service))
         assert "misbehaving.py" in " ".join(psutil.Process(started.main_pid()).cmdline())
-        assert psutil.Process(started.main_pid()).ppid() == started.keeper.pid
-        assert set(started.worker_pids()) < marked(mark_of(service)) - {started.main_pid(), started.keeper.pid}
+        assert psutil.Process(started.main_pid()).ppid() == started.supervisor.pid
+        assert set(started.worker_pids()) < marked(mark_of(service)) - {started.main_pid(), started.supervisor.pid}
         assert marked(mark_of(service)) <= own_pids()
 
 
@@ -168,7 +168,7 @@ def test_every_thread_runs_where_the_service_was_put(tmp_path: Path) -> None:
     if len(allowed) < 2:
         pytest.skip("needs two CPUs")
     service = replace(odd_service(tmp_path, "threads", "family"), cpus=(allowed[-1],))
-    with running(service):
+    with start_service(service):
         assert eventually(lambda: is_up(service))
         tasks = [int(task.name) for pid in marked(mark_of(service)) for task in Path(f"/proc/{pid}/task").iterdir()]
         assert len(tasks) >= 8
@@ -186,7 +186,7 @@ def test_services_stop_in_the_reverse_order_of_their_start(tmp_path: Path) -> No
 def test_when_the_second_service_cannot_start_the_first_is_stopped(tmp_path: Path) -> None:
     first = odd_service(tmp_path, "journal", name="first")
     second = odd_service(tmp_path, "journal", name="second", directories=(tmp_path,))
-    with pytest.raises(StackError, match="second could not be prepared"), up(first), running(second):
+    with pytest.raises(StackError, match="second could not be prepared"), up(first), start_service(second):
         pytest.fail("it was entered")
     assert (tmp_path / "journal").read_text().splitlines() == ["first up", "first down"]
     assert marked(mark_of(first)) | marked(mark_of(second)) == set()
@@ -194,30 +194,30 @@ def test_when_the_second_service_cannot_start_the_first_is_stopped(tmp_path: Pat
 
 @contextmanager
 def up(service: Service) -> Iterator[None]:
-    with running(service):
+    with start_service(service):
         assert eventually(lambda: is_up(service))
         yield
 
 
 def test_a_run_to_the_end_gives_the_exit_code_and_keeps_both_outputs(tmp_path: Path) -> None:
     script = "echo 'to you'; echo 'to me' >&2; pwd; exit 7"
-    assert run_to_end(("/bin/sh", "-c", script), tmp_path, timeout_s=20) == 7
+    assert run_program(("/bin/sh", "-c", script), tmp_path, timeout_s=20) == 7
     assert (tmp_path / "stdout.txt").read_text() == f"to you\n{tmp_path}\n"
     assert (tmp_path / "stderr.txt").read_text() == "to me\n"
 
 
 def test_arguments_reach_a_run_as_they_are(tmp_path: Path) -> None:
     odd = ("a b", "$HOME", "'\"`;", "")
-    assert run_to_end(("/usr/bin/printf", "<%s>", *odd), tmp_path, timeout_s=20) == 0
+    assert run_program(("/usr/bin/printf", "<%s>", *odd), tmp_path, timeout_s=20) == 0
     assert (tmp_path / "stdout.txt").read_text() == "".join(f"<{text}>" for text in odd)
 
 
 def test_a_run_that_a_signal_ends_has_the_exit_code_of_a_shell(tmp_path: Path) -> None:
-    assert run_to_end(("/bin/sh", "-c", "kill -SEGV $$"), tmp_path, timeout_s=20) == 128 + signal.SIGSEGV
+    assert run_program(("/bin/sh", "-c", "kill -SEGV $$"), tmp_path, timeout_s=20) == 128 + signal.SIGSEGV
 
 
 def test_a_run_of_what_does_not_exist_fails_with_the_reason_on_standard_error(tmp_path: Path) -> None:
-    assert run_to_end(("/absent/tool",), tmp_path, timeout_s=20) == 127
+    assert run_program(("/absent/tool",), tmp_path, timeout_s=20) == 127
     assert "/absent/tool" in (tmp_path / "stderr.txt").read_text()
 
 
@@ -227,7 +227,7 @@ def test_a_run_that_takes_too_long_is_ended_with_all_its_family(
     service = odd_service(tmp_path, "deaf", "family")
     monkeypatch.setenv("BAREHOP_TEST_MARK", mark_of(service))
     with pytest.raises(LoadError) as late:
-        run_to_end(service.argv, tmp_path, timeout_s=0.5)
+        run_program(service.argv, tmp_path, timeout_s=0.5)
     assert str(late.value) == f"{service.argv[0]} did not end within 0.5 s. See {tmp_path}."
     assert marked(mark_of(service)) == set()
 
@@ -237,34 +237,34 @@ def test_what_a_run_leaves_in_the_background_does_not_outlive_it(
 ) -> None:
     service = odd_service(tmp_path)
     monkeypatch.setenv("BAREHOP_TEST_MARK", mark_of(service))
-    assert run_to_end(("/bin/sh", "-c", "sleep 3600 & setsid sleep 3600 & true"), tmp_path, timeout_s=20) == 0
+    assert run_program(("/bin/sh", "-c", "sleep 3600 & setsid sleep 3600 & true"), tmp_path, timeout_s=20) == 0
     assert marked(mark_of(service)) == set()
 
 
 def test_the_tail_of_a_log_leaves_out_frames_empty_lines_and_repetitions(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("one\n\ntwo\nTraceback (most recent call last):\n  File x\n    code\n    ^^^^\nKeyError: 'x'\n\n")
-    assert log_tail(log, lines=2) == "  two\n  KeyError: 'x'"
+    assert log_excerpt(log, lines=2) == "  two\n  KeyError: 'x'"
     log.write_text("the reason\n" + "worker ended\n" * 20)
-    assert log_tail(log) == "  the reason\n  worker ended"
-    assert log_tail(tmp_path / "absent") == "  (nothing was logged)"
+    assert log_excerpt(log) == "  the reason\n  worker ended"
+    assert log_excerpt(tmp_path / "absent") == "  (nothing was logged)"
 
 
 def test_a_log_in_an_unknown_encoding_still_has_a_tail(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"caf\xe9\n")
-    assert log_tail(tmp_path / "log") == "  caf\N{REPLACEMENT CHARACTER}"
+    assert log_excerpt(tmp_path / "log") == "  caf\N{REPLACEMENT CHARACTER}"
 
 
 def test_a_service_in_a_directory_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     service = Service(name="lost", argv=("true",), log=tmp_path / "log", cwd=tmp_path / "absent")
     with pytest.raises(MachineError, match=r"lost cannot be started: .*absent: No such file or directory\."):
-        running(service).__enter__()
+        start_service(service).__enter__()
 
 
 def test_a_tool_that_prints_without_an_end_is_ended_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.lab.process.MOST_FILE_BYTES", 1 << 20)
+    monkeypatch.setattr("harness.testbed.processes.process.MAX_FILE_BYTES", 1 << 20)
     with pytest.raises(LoadError, match=r"yes writes more than 1 MiB into a file"):
-        run_to_end(["yes"], tmp_path, 60)
+        run_program(["yes"], tmp_path, 60)
     assert (tmp_path / "stdout.txt").stat().st_size <= 1 << 20
 
 
@@ -273,9 +273,9 @@ def test_a_keeper_that_says_nothing_is_waited_for_so_long_and_ended(
 ) -> None:
     silent = tmp_path / "silent.py"
     silent.write_text("import sys, time\nprint('stuck', file=sys.stderr, flush=True)\nsys.stdin.read()\n")
-    monkeypatch.setattr("harness.lab.process.PREPARED_S", 1.0)
-    monkeypatch.setattr("harness.lab.process.keeper.__file__", str(silent))
+    monkeypatch.setattr("harness.testbed.processes.process.MAX_PREPARE_S", 1.0)
+    monkeypatch.setattr("harness.testbed.processes.process.supervisor_program.__file__", str(silent))
     service = odd_service(tmp_path)
     with pytest.raises(MachineError, match=r"odd was not started within 1 s\.[^\n]*ends:\n  stuck"):
-        running(service).__enter__()
+        start_service(service).__enter__()
     assert marked(mark_of(service)) == set()

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from harness.lab.output import TooMuchOutputError, read_output
+from harness.testbed.processes.output import TooMuchOutputError, read_output
 
 PLENTY_S = 10.0  # for a machine that is busy
 

@@ -8,7 +8,7 @@ import pytest
 from services import python_environment
 
 from harness.errors import MachineError
-from harness.lab.programs import find_nginx, find_program, find_python, gunicorn_version
+from harness.testbed.servers.programs import find_nginx, find_program, find_python, gunicorn_version
 
 
 def program(path: Path, script: str) -> str:
@@ -77,7 +77,7 @@ def test_a_program_that_cannot_be_run_is_a_sentence(tmp_path: Path) -> None:
 def test_a_program_that_asks_back_is_given_no_answer(tmp_path: Path) -> None:
     path = program(tmp_path / "asks", "read answer; echo nginx version: nginx/1.20.1")
     with subprocess.Popen(
-        [sys.executable, "-c", f"from harness.lab.programs import find_nginx; find_nginx({path!r})"],
+        [sys.executable, "-c", f"from harness.testbed.servers.programs import find_nginx; find_nginx({path!r})"],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=python_environment(),

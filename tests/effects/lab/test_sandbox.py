@@ -16,20 +16,18 @@ from services import HERE, eventually, python_environment
 from stacks import answer, arm, blueprint_for, stack_of
 
 from harness import plugins
-from harness.evidence.proof import prove
-from harness.evidence.throttling import throttling_of
-from harness.lab.cgroups import parents
-from harness.lab.directories import PREFIX, sweep
-from harness.lab.kernelfiles import Roots
-from harness.lab.mounts import read_mounts
-from harness.lab.process import Service, running
-from harness.lab.rungs.problems import rung_problems
-from harness.lab.sandbox.asked import RUNGS, Sandbox
-from harness.lab.sandbox.enclosures import enclosed
-from harness.load.ask import ask
+from harness.load.probe import probe_target
 from harness.model import Reply, Settings, Target
+from harness.observe.counters import watch_throttling
+from harness.observe.proof import prove
+from harness.testbed.machine.cgroups import cgroup_parents
+from harness.testbed.machine.directories import DIRECTORY_PREFIX, remove_leftovers
+from harness.testbed.machine.procfs import Roots, read_mounts
+from harness.testbed.problems import rung_problems
+from harness.testbed.processes.process import Service, start_service
+from harness.testbed.sandbox.spec import SANDBOX_RUNGS, Sandbox, enclosure_of
 
-EVERY = tuple(plugins.names(RUNGS))
+EVERY = tuple(plugins.names(SANDBOX_RUNGS))
 
 
 def possible(*rungs: str) -> tuple[str, ...]:
@@ -44,7 +42,7 @@ def needs(settings: Settings) -> None:
 
 def groups() -> set[Path]:
     """Every control group of ours that there is, of whichever run."""
-    return {path for parent in parents() for path in parent.glob(f"{PREFIX}*")}
+    return {path for parent in cgroup_parents() for path in parent.glob(f"{DIRECTORY_PREFIX}*")}
 
 
 @contextmanager
@@ -97,7 +95,7 @@ def test_a_quota_stops_the_servers_and_it_is_counted(tmp_path: Path) -> None:
     blueprint = blueprint_for(tmp_path, arm("slow", cpu_quota=0.1))
     with nothing_left(), stack_of(blueprint) as stack:
         prove([stack])
-        since = throttling_of([stack])
+        since = watch_throttling([stack])
         assert since() == {"slow": {role: dict.fromkeys(since()["slow"][role], 0) for role in ("nginx", "app")}}
         assert eventually(lambda: asked(blueprint.targets["slow"]) and since()["slow"]["app"]["throttled_periods"])
 
@@ -129,7 +127,7 @@ def test_a_killed_keeper_takes_its_namespaces_along_and_the_next_start_removes_t
     blueprint = blueprint_for(tmp_path, arm(sandbox=had))
     with stack_of(blueprint) as stack:
         pids = [stack.app.main_pid(), *stack.pids["app"]]
-        os.kill(stack.app.keeper.pid, signal.SIGKILL)
+        os.kill(stack.app.supervisor.pid, signal.SIGKILL)
         assert eventually(lambda: not any(map(psutil.pid_exists, pids)) or "namespaces" not in had)
     own = {group for one in blueprint.enclosures.values() for group in one.groups}
     assert not own & groups()
@@ -137,10 +135,10 @@ def test_a_killed_keeper_takes_its_namespaces_along_and_the_next_start_removes_t
 
 def test_the_next_start_removes_a_group_that_nobody_names(tmp_path: Path) -> None:
     needs(Settings(sandbox=("cgroup",)))
-    left = enclosed(Sandbox(cgroup=True), "app", tmp_path, (tmp_path,)).groups
+    left = enclosure_of(Sandbox(cgroup=True), "app", tmp_path, (tmp_path,)).groups
     for group in left:
         group.mkdir()
-    sweep()
+    remove_leftovers()
     assert not any(group.exists() for group in left)
 
 
@@ -153,10 +151,12 @@ def test_in_version_2_of_control_groups_it_is_the_same(tmp_path: Path) -> None:
     (tmp_path / "proc/self/mountinfo").write_text("41 31 0:38 / /two rw - cgroup2 cgroup2 rw\n")
     (tmp_path / "proc/self/cgroup").write_text("0::/\n")
     (tmp_path / "two").symlink_to(real)
-    made = enclosed(Sandbox(cgroup=True), "app", tmp_path, (tmp_path,), Roots(tmp_path))
+    made = enclosure_of(Sandbox(cgroup=True), "app", tmp_path, (tmp_path,), Roots(tmp_path))
     (group,) = made.groups
-    service = Service("idle", ("/bin/sleep", "60"), tmp_path / "log", directories=made.groups, steps=made.words)
-    with running(service) as started:
+    service = Service(
+        "idle", ("/bin/sleep", "60"), tmp_path / "log", directories=made.groups, sandbox_steps=made.supervisor_words
+    )
+    with start_service(service) as started:
         assert eventually(lambda: str(started.main_pid()) in (group / "cgroup.procs").read_text().split())
     assert not group.exists()
 
@@ -166,7 +166,7 @@ def test_the_start_script_brings_the_same_sandboxes_up_by_hand(tmp_path: Path) -
     blueprint = blueprint_for(tmp_path, arm(transport="uds-dir", sandbox=had))
     with stack_of(blueprint):
         pass
-    own = [*blueprint.private, *(group for one in blueprint.enclosures.values() for group in one.groups)]
+    own = [*blueprint.private_directories, *(group for one in blueprint.enclosures.values() for group in one.groups)]
     with nothing_left():
         script = subprocess.Popen([blueprint.directory / "start.sh"], stdout=subprocess.PIPE, text=True)
         try:
@@ -184,7 +184,7 @@ def asked(target: Target) -> bool:
 
 
 def is_served(target: Target) -> bool:
-    reply = ask(target, target.path)
+    reply = probe_target(target, target.path)
     return isinstance(reply, Reply) and reply.status == 200
 
 

@@ -14,9 +14,9 @@ import pytest
 from stacks import TRANSPORTS, answer, arm, blueprint_for, impostor, stack_of
 
 from harness.errors import StackError
-from harness.evidence.proof import prove
-from harness.lab.process import own_pids
-from harness.lab.stack import Stack
+from harness.observe.proof import prove
+from harness.testbed.processes.process import own_pids
+from harness.testbed.stack import Stack
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +41,13 @@ def test_every_arm_answers_through_nginx_what_the_application_says(stack: Stack)
 
 def test_the_answers_that_made_it_ready_came_over_each_arms_own_transport(stack: Stack) -> None:
     seen = {name: reply.headers["x-barehop-upstream"] for name, reply in stack.replies.items()}
-    assert seen == {name: stack.blueprint.server(name) for name in stack.blueprint.targets}
+    assert seen == {name: stack.blueprint.expected_server(name) for name in stack.blueprint.targets}
     assert len(set(seen.values())) == len(TRANSPORTS)
     assert {reply.body for reply in stack.replies.values()} == {b"x" * 10}
 
 
 def test_everything_listens_on_loopback_or_in_a_private_directory(stack: Stack) -> None:
-    private = stack.blueprint.private
+    private = stack.blueprint.private_directories
     processes = [psutil.Process(pid) for pid in own_pids() - {os.getpid()}]
     tcp = [each for process in processes for each in process.net_connections("inet")]
     unix = [str(each.laddr) for process in processes for each in process.net_connections("unix")]
@@ -74,7 +74,7 @@ def test_the_key_of_the_certificate_is_for_its_owner_alone(stack: Stack) -> None
 
 
 def test_it_stays_as_it_began_and_gunicorn_has_nothing_to_say(stack: Stack) -> None:
-    stack.check()
+    stack.check_workers()
     assert (stack.blueprint.directory / "gunicorn.log").read_text() == ""
 
 

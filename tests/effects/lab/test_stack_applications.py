@@ -8,7 +8,7 @@ import pytest
 from stacks import HERE, answer, arm, blueprint_for, odd_arm, stack_of
 
 from harness.errors import StackError
-from harness.lab.programs import find_nginx
+from harness.testbed.servers.programs import find_nginx
 
 WSGI = """
 import json, os

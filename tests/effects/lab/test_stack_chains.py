@@ -10,12 +10,12 @@ import pytest
 from stacks import TRANSPORTS, arm, blueprint_for, impostor, stack_of
 
 from harness.errors import StackError
-from harness.evidence.proof import prove
-from harness.lab.by_hand import described
-from harness.lab.ports import free_ports
-from harness.lab.stack import Stack
-from harness.load.client import client
+from harness.load.client import open_client
 from harness.model import Chain
+from harness.observe.proof import prove
+from harness.testbed.dry_run import describe_arm
+from harness.testbed.machine.directories import free_ports
+from harness.testbed.stack import Stack
 
 CHAINS: tuple[Chain, ...] = ("full", "proxy-only", "app-direct", "floor")
 ARMS = tuple(
@@ -33,7 +33,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.mark.parametrize("keepalive", [False, True])
 def test_every_part_of_the_chain_answers_right_over_every_transport(stack: Stack, name: str, keepalive: bool) -> None:
     target = replace(stack.blueprint.targets[name], keepalive=keepalive)
-    with client(target) as burst:
+    with open_client(target) as burst:
         seen = burst(1, 5)
     assert seen.failures == {}
     assert len(seen.latency_ns) == 5
@@ -58,9 +58,11 @@ def test_each_is_proved_by_who_listens(stack: Stack) -> None:
 
 def test_a_bare_server_that_is_somebody_elses_is_never_proved(stack: Stack) -> None:
     address = f"127.0.0.1:{next(free_ports())}"
-    bare = stack.blueprint.routes.bare
+    bare = stack.blueprint.routes.null_servers
     moved = bare | {"floor tcp": replace(bare["floor tcp"], address=address)}
-    other = replace(stack, blueprint=replace(stack.blueprint, routes=replace(stack.blueprint.routes, bare=moved)))
+    other = replace(
+        stack, blueprint=replace(stack.blueprint, routes=replace(stack.blueprint.routes, null_servers=moved))
+    )
     with impostor(address), pytest.raises(StackError, match="This run's bare server is not the only listener"):
         prove([other])
 
@@ -73,14 +75,14 @@ def test_the_bodies_are_of_the_size_that_was_asked_for(tmp_path: Path) -> None:
 
 def test_a_bare_server_that_ends_ends_the_session(tmp_path: Path) -> None:
     with stack_of(blueprint_for(tmp_path, arm(chain="floor"))) as up:
-        os.kill(up.bare["tcp"].main_pid(), signal.SIGKILL)
-        up.bare["tcp"].wait(5)
+        os.kill(up.null_servers["tcp"].main_pid(), signal.SIGKILL)
+        up.null_servers["tcp"].wait(5)
         with pytest.raises(StackError, match="bare server ended"):
-            up.check()
+            up.check_workers()
 
 
 def test_show_names_the_bare_server_in_the_place_of_nginx_and_gunicorn(stack: Stack) -> None:
-    assert "bare.py" in described(stack.blueprint, "floor tcp")["bare server"]
-    assert "return 200" in described(stack.blueprint, "proxy-only tcp")["nginx.conf"]
-    assert "gunicorn" not in described(stack.blueprint, "proxy-only tcp")
-    assert "nginx" not in described(stack.blueprint, "app-direct tcp")
+    assert "bare.py" in describe_arm(stack.blueprint, "floor tcp")["bare server"]
+    assert "return 200" in describe_arm(stack.blueprint, "proxy-only tcp")["nginx.conf"]
+    assert "gunicorn" not in describe_arm(stack.blueprint, "proxy-only tcp")
+    assert "nginx" not in describe_arm(stack.blueprint, "app-direct tcp")

@@ -13,9 +13,9 @@ from services import eventually
 from stacks import arm, blueprint_for, impostor, machine_of, odd_arm, stack_of
 
 from harness.errors import HarnessError, MachineError, StackError
-from harness.evidence.proof import prove
-from harness.lab.blueprint import Blueprint, stack_problems
-from harness.lab.process import own_pids
+from harness.observe.proof import prove
+from harness.testbed.blueprint import Blueprint, stack_problems
+from harness.testbed.processes.process import own_pids
 
 
 def failure(blueprint: Blueprint, kind: type[HarnessError] = StackError) -> str:
@@ -40,7 +40,7 @@ def test_an_application_that_does_not_import_is_told_by_its_error(tmp_path: Path
     assert re.search(r"(?m)^gunicorn ended with exit code [13]\. Its log, .*/gunicorn\.log, ends:\n", sentence)
     assert "ModuleNotFoundError: No module named 'nothing_of_this_name'" in sentence
     assert not re.search(r'Traceback|File "', sentence)
-    assert not any(directory.exists() for directory in blueprint.private)
+    assert not any(directory.exists() for directory in blueprint.private_directories)
 
 
 @pytest.mark.parametrize("status", [301, 404, 500])
@@ -60,7 +60,7 @@ def test_a_right_answer_from_whoever_had_the_hops_port_first_does_not_pass(tmp_p
 def test_a_forged_answer_from_whoever_had_nginxs_port_first_does_not_pass(tmp_path: Path) -> None:
     blueprint = blueprint_for(tmp_path)
     target = blueprint.targets["tcp"]
-    with impostor(f"{target.host}:{target.port}", {"X-Barehop-Upstream": str(blueprint.server("tcp"))}):
+    with impostor(f"{target.host}:{target.port}", {"X-Barehop-Upstream": str(blueprint.expected_server("tcp"))}):
         sentence = failure(blueprint)
     assert sentence.startswith("nginx ended with exit code 1.")
     assert f"bind() to 127.0.0.1:{target.port} failed" in sentence
@@ -72,7 +72,7 @@ def test_an_honest_stranger_on_nginxs_port_is_named_as_such(tmp_path: Path) -> N
     with impostor(f"{target.host}:{target.port}"):
         sentence = failure(blueprint)
     assert sentence == (
-        f"Arm 'tcp' was served by no upstream instead of {blueprint.server('tcp')}. "
+        f"Arm 'tcp' was served by no upstream instead of {blueprint.expected_server('tcp')}. "
         "Another server may use the same address."
     )
 
@@ -85,7 +85,7 @@ def test_an_nginx_that_ends_at_once_takes_gunicorn_with_it(tmp_path: Path) -> No
     fake.chmod(0o755)
     blueprint = blueprint_for(tmp_path, arm(nginx=str(fake)))
     assert failure(blueprint).startswith("nginx ended with exit code 9.")
-    assert not any(directory.exists() for directory in blueprint.private)
+    assert not any(directory.exists() for directory in blueprint.private_directories)
 
 
 def test_a_directory_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
@@ -100,17 +100,17 @@ def test_a_directory_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> Non
 @pytest.mark.parametrize("role", ["nginx", "app"])
 def test_a_worker_that_was_replaced_is_noticed(tmp_path: Path, role: str) -> None:
     with stack_of(blueprint_for(tmp_path)) as stack:
-        stack.check()
+        stack.check_workers()
         os.kill(stack.pids[role][0], signal.SIGKILL)
         with pytest.raises(StackError, match=rf"the workers {stack.pids[role][0]} of this session's start are now"):
-            eventually(stack.check)
+            eventually(stack.check_workers)
 
 
 def test_a_master_that_was_killed_is_noticed(tmp_path: Path) -> None:
     with stack_of(blueprint_for(tmp_path)) as stack:
         os.kill(stack.app.main_pid(), signal.SIGKILL)
         with pytest.raises(StackError, match=r"^gunicorn(: the workers .* are now none| ended with exit code 137)\."):
-            eventually(stack.check)
+            eventually(stack.check_workers)
 
 
 def test_a_disk_socket_on_tmpfs_is_refused(tmp_path: Path) -> None:

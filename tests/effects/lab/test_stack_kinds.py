@@ -10,12 +10,12 @@ import psutil
 import pytest
 from stacks import TRANSPORTS, answer, arm, blueprint_for, machine_of, stack_of
 
-from harness.evidence.proof import prove
-from harness.lab.blueprint import blueprints_of
-from harness.lab.process import own_pids
-from harness.lab.stack import running_stacks
-from harness.load.ask import ask
+from harness.load.probe import probe_target
 from harness.model import Design, Experiment
+from harness.observe.proof import prove
+from harness.testbed.blueprint import blueprints_of
+from harness.testbed.processes.process import own_pids
+from harness.testbed.stack import start_stacks
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,10 @@ def test_every_worker_class_serves_with_as_many_workers_as_asked(tmp_path: Path,
         assert len(stack.pids["nginx"]) == 1
         assert answer(stack.blueprint.targets["tcp"]).headers["content-type"] == "application/json"
         prove([stack])
-        stack.check()
+        stack.check_workers()
     assert everybody
     assert not any(process.is_running() for process in everybody)
-    assert not any(directory.exists() for directory in stack.blueprint.private)
+    assert not any(directory.exists() for directory in stack.blueprint.private_directories)
 
 
 def test_separate_stacks_are_up_at_the_same_time_and_share_nothing(tmp_path: Path) -> None:
@@ -46,14 +46,14 @@ def test_separate_stacks_are_up_at_the_same_time_and_share_nothing(tmp_path: Pat
     design = Design(processes="separate")
     experiment = Experiment(name="x", question="?", arms=arms, pairs=(("uds-dir", "tcp"),), design=design)
     blueprints = blueprints_of(experiment, tmp_path / "stack", machine_of(tmp_path))
-    with running_stacks(blueprints, ask) as stacks:
+    with start_stacks(blueprints, probe_target) as stacks:
         assert prove(stacks).keys() == set(TRANSPORTS)
         pids = [pid for stack in stacks for role in stack.pids.values() for pid in role]
         assert len(set(pids)) == len(pids) == 6
         assert len({stack.blueprint.directory for stack in stacks}) == 3
         for stack in stacks:
-            stack.check()
-    assert not any(directory.exists() for blueprint in blueprints for directory in blueprint.private)
+            stack.check_workers()
+    assert not any(directory.exists() for blueprint in blueprints for directory in blueprint.private_directories)
 
 
 def test_a_stack_comes_up_in_directories_with_odd_names(tmp_path: Path, odd_directory: Path) -> None:
@@ -72,6 +72,6 @@ def odd_directory() -> Iterator[Path]:
 
 def test_a_blueprint_makes_nothing_and_wants_no_directory_that_it_does_not_need(tmp_path: Path) -> None:
     blueprint = blueprint_for(tmp_path, arm())
-    assert len(blueprint.private) == 1
-    assert not any(directory.exists() for directory in blueprint.private)
+    assert len(blueprint.private_directories) == 1
+    assert not any(directory.exists() for directory in blueprint.private_directories)
     assert list(tmp_path.iterdir()) == []

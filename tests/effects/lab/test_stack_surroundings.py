@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from stacks import HERE, answer, blueprint_for, odd_arm, stack_of
 
-from harness.lab.stack import Stack
+from harness.testbed.stack import Stack
 
 PATH = "/a%20b/c?x=1&y=%2F"
 TOLD = {"GUNICORN_CMD_ARGS": "--env=FROM_ARGUMENTS=1", "WEB_CONCURRENCY": "3", "PYTHONHASHSEED": "0"}
@@ -47,7 +47,7 @@ def test_without_kept_connections_the_hop_speaks_http_1_0(stack: Stack) -> None:
 
 
 def test_an_application_cannot_forge_who_served(stack: Stack) -> None:
-    assert stack.replies["tcp"].headers["x-barehop-upstream"] == stack.blueprint.server("tcp")
+    assert stack.replies["tcp"].headers["x-barehop-upstream"] == stack.blueprint.expected_server("tcp")
 
 
 def test_nothing_of_the_surroundings_changes_gunicorn(stack: Stack) -> None:

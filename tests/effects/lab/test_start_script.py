@@ -12,9 +12,9 @@ import pytest
 from services import MARK, eventually, marked
 from stacks import TRANSPORTS, arm, blueprint_for, machine_of, stack_of
 
-from harness.lab.blueprint import Blueprint
-from harness.load.ask import ask
+from harness.load.probe import probe_target
 from harness.model import Reply
+from harness.testbed.blueprint import Blueprint
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def press_control_c(script: subprocess.Popen[str]) -> None:
 def test_the_script_brings_up_the_same_stack_and_ends_it(
     blueprint: Blueprint, interrupt: Callable[[subprocess.Popen[str]], None]
 ) -> None:
-    mark = f"script-{blueprint.private[0].name}"
+    mark = f"script-{blueprint.private_directories[0].name}"
     script = subprocess.Popen(
         [blueprint.directory / "start.sh"],
         stdout=subprocess.PIPE,
@@ -52,14 +52,14 @@ def test_the_script_brings_up_the_same_stack_and_ends_it(
     )
     try:
         for target in blueprint.targets.values():
-            assert eventually(lambda: is_right(ask(target, target.path)))  # noqa: B023 - is called at once
+            assert eventually(lambda: is_right(probe_target(target, target.path)))  # noqa: B023 - is called at once
     finally:
         interrupt(script)
         said = script.communicate()[0]
     assert script.returncode == 130
     assert said == "".join(f"{name}: {target.url}\n" for name, target in blueprint.targets.items())
     assert marked(mark) == set()
-    assert not any(directory.exists() for directory in blueprint.private)
+    assert not any(directory.exists() for directory in blueprint.private_directories)
 
 
 def is_right(reply: Reply | str) -> bool:
@@ -71,4 +71,4 @@ def test_a_script_whose_gunicorn_fails_ends_and_leaves_nothing(blueprint: Bluepr
     script.write_text(script.read_text().replace("app.main:app", "app.absent:app"))
     ended = subprocess.run([script], capture_output=True, timeout=60, check=False)
     assert ended.returncode == 3
-    assert not any(directory.exists() for directory in blueprint.private)
+    assert not any(directory.exists() for directory in blueprint.private_directories)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from services import python_environment
 
-from harness.lab.directories import private_name, sweep, tmpfs_parent
-from harness.lab.process import Service, running
+from harness.testbed.machine.directories import private_name, remove_leftovers, tmpfs_parent
+from harness.testbed.processes.process import Service, start_service
 
 
 @pytest.fixture
@@ -27,13 +27,13 @@ def left() -> Iterator[Path]:
 
 
 def test_a_directory_that_no_process_names_is_removed(left: Path) -> None:
-    sweep()
+    remove_leftovers()
     assert not left.exists()
 
 
 def test_a_directory_that_a_process_still_names_stays(left: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()", str(left)], stdin=subprocess.PIPE):
-        sweep()
+        remove_leftovers()
         assert left.exists()
 
 
@@ -44,9 +44,9 @@ def test_a_run_in_another_process_namespace_keeps_its_directories(tmp_path: Path
     parent = tmpfs_parent()
     assert parent
     directory = parent / private_name()
-    sweeping = "from harness.lab.directories import sweep; sweep()"
+    sweeping = "from harness.testbed.machine.directories import remove_leftovers; remove_leftovers()"
     aside = ("unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", sweeping)
-    with running(Service("a holder", (), tmp_path / "log", directories=(directory,))):
+    with start_service(Service("a holder", (), tmp_path / "log", directories=(directory,))):
         subprocess.run(aside, env=python_environment(), check=True)
         assert directory.exists()
     assert not directory.exists()
@@ -56,7 +56,7 @@ def test_other_peoples_directories_stay(left: Path) -> None:
     other = left.with_name("barehop-is-not-a-run")
     other.mkdir()
     try:
-        sweep()
+        remove_leftovers()
         assert other.exists()
     finally:
         other.rmdir()

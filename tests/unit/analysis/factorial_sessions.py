@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from simulated import Times, schedule_of, session_of
 
-from harness.analysis.bursts import SessionData
+from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import summarise
 from harness.model import Experiment, Interaction, Metric, Summary
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.pilot.trials import PilotSession
+from harness.analysis.pilot import PilotSession
+from harness.experiment.constraints import OWN_CLIENT
 from harness.experiment.cost import Cost
-from harness.experiment.limits import CLIENT
 from harness.model import Experiment, Schedule, Visit
 
 Floats = NDArray[np.float64]
@@ -78,7 +78,7 @@ class Machine:
         for number, of_round in enumerate(times_us):
             for order, place in enumerate(rng.permutation(len(experiment.arms))):
                 arm = experiment.arms[place]
-                visits.append(_visit(number, order, arm.name, of_round[place], seen=arm.settings.tool == CLIENT))
+                visits.append(_visit(number, order, arm.name, of_round[place], seen=arm.settings.tool == OWN_CLIENT))
         return visits
 
 

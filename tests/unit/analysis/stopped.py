@@ -7,12 +7,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.comparisons import is_control
-from harness.analysis.effects import Pair
-from harness.analysis.estimate import Estimate, estimate, percent
-from harness.analysis.looks import ErrorRate, error_rate_of
-from harness.analysis.stopping import stops
-from harness.analysis.verdict import rulings
+from harness.analysis.comparisons import is_control_pair, should_stop
+from harness.analysis.statistics.group_sequential import ErrorRate, error_rate_of
+from harness.analysis.statistics.inference import Estimate, estimate_mean, rulings, to_percent
+from harness.analysis.statistics.series import ArmPair
 from harness.model import Comparison, Experiment, Verdict
 
 Floats = NDArray[np.float64]
@@ -34,11 +32,13 @@ def ending_of(experiment: Experiment, looks: Sequence[int]) -> Callable[[Floats]
 
 def _ended(experiment: Experiment, looks: Sequence[int], error_rate: ErrorRate, effects: Floats) -> Ending:
     for sessions in looks:
-        estimates = [estimate(of_pair[:sessions]) for of_pair in effects]
+        estimates = [estimate_mean(of_pair[:sessions]) for of_pair in effects]
         seen = [_comparison(*each, error_rate) for each in zip(experiment.pairs, estimates, strict=True)]
-        if stops(experiment, looks, sessions, seen):
+        if should_stop(experiment, looks, sessions, seen):
             break
-    questions = [one for pair, one in zip(experiment.pairs, estimates, strict=True) if not is_control(experiment, pair)]
+    questions = [
+        one for pair, one in zip(experiment.pairs, estimates, strict=True) if not is_control_pair(experiment, pair)
+    ]
     ruled = rulings(questions, experiment.design.equivalence_percent, error_rate)
     return Ending(
         sessions=sessions,
@@ -47,13 +47,13 @@ def _ended(experiment: Experiment, looks: Sequence[int], error_rate: ErrorRate, 
     )
 
 
-def _comparison(pair: Pair, seen: Estimate, error_rate: ErrorRate) -> Comparison:
-    low, high = map(percent, seen.interval(1 - error_rate(seen.sessions)))
+def _comparison(pair: ArmPair, seen: Estimate, error_rate: ErrorRate) -> Comparison:
+    low, high = map(to_percent, seen.interval(1 - error_rate(seen.sessions)))
     return Comparison(
         arm=pair[0],
         against=pair[1],
         metric="latency",
-        percent=percent(seen.mean),
+        percent=to_percent(seen.mean),
         percent_low=low,
         percent_high=high,
         us=None,

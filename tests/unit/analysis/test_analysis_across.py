@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 from several_runs import run_data
 
-from harness.analysis.across.changes import Change, RunData, Step
-from harness.analysis.across.contrast import Contrast
-from harness.analysis.across.runs import RunComparison, compare_runs
-from harness.analysis.effects import Effects
+from harness.analysis.between_runs.changes import EffectChange, RunChange, RunComparison, RunData, compare_runs
+from harness.analysis.between_runs.metadata import MetadataDifference
+from harness.analysis.statistics.series import SessionValues
 from harness.errors import ConfigError
 from harness.model import Metric
 
 MIRRORED = {"faster": "slower", "slower": "faster"}
 
 
-def change_of(comparison: RunComparison, arm: str, metric: Metric = "latency", run: int = 2) -> Change:
+def change_of(comparison: RunComparison, arm: str, metric: Metric = "latency", run: int = 2) -> RunChange:
     (found,) = [each for each in comparison.changes if (each.arm, each.metric, each.run) == (arm, metric, run)]
     return found
 
@@ -105,7 +104,7 @@ def test_an_undecided_change_says_how_many_sessions_each_run_would_need() -> Non
 
 def test_sessions_of_a_single_run_are_shared_out_to_two() -> None:
     values = np.random.default_rng(1).normal(0, 0.01, 8)  # two such runs are as sure as one of 15 sessions
-    step = Step(Effects(values, values), Effects(values + 0.1, values))
+    step = EffectChange(SessionValues(values, values), SessionValues(values + 0.1, values))
 
     assert step.sessions_of_each(30) == 16
     assert step.sessions_of_each(None) is None
@@ -137,13 +136,13 @@ def test_a_single_session_has_no_numbers() -> None:
 def test_settings_may_differ_and_are_listed() -> None:
     comparison = compare_runs([run_data(), run_data("results/2", paths={"uds-tmpfs": "/spike/30"})])
 
-    assert comparison.settings == (Contrast(field="arms.uds-tmpfs.path", values=("/", "/spike/30")),)
+    assert comparison.settings == (MetadataDifference(field="arms.uds-tmpfs.path", values=("/", "/spike/30")),)
 
 
 def test_what_differs_between_the_hosts_is_listed() -> None:
     comparison = compare_runs([run_data(), run_data("results/2", host={"kernel": {"release": "6.18.0"}})])
 
-    assert Contrast(field="kernel.release", values=("6.12.0", "6.18.0")) in comparison.host
+    assert MetadataDifference(field="kernel.release", values=("6.12.0", "6.18.0")) in comparison.host
     assert comparison.settings == ()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.analysis.pilot.allan import allan_curve, allan_deviation, best_burst
+from harness.analysis.pilot import allan_curve, allan_deviation, best_burst
 from harness.model import AllanPoint
 
 Floats = NDArray[np.float64]

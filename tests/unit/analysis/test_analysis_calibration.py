@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from simulated import World, session_of
 
-from harness.analysis.bursts import SessionData
 from harness.analysis.calibration import SESSIONS_PER_RUN, Calibration, calibration_of
-from harness.calibrate import SPIKES_US, calibration_experiment, calibration_schedule
+from harness.analysis.statistics.series import SessionData
 from harness.model import Pilot, Settings
-from harness.report.calibration import mention, render_calibration
+from harness.report.commands.machine import calibration_note, render_calibration
+from harness.session.calibrate import SPIKES_US, calibration_experiment, calibration_schedule
 
 QUIET = World(sessions=160, rounds=30, drift=0.01, noise=0.02, memory=0.3, session_sd=0.002, stolen=0.0)
 EXPERIMENT = calibration_experiment(Settings(), budget_s=240)
@@ -89,8 +89,8 @@ def test_a_difference_as_large_as_the_floor_is_seen_in_four_runs_of_five() -> No
 
 
 def test_the_mention_beside_results_names_alarms_and_floor() -> None:
-    assert "in 20 A/A runs" in mention(calibration())
-    assert "Noise floor: a difference of" in mention(calibration())
+    assert "in 20 A/A runs" in calibration_note(calibration())
+    assert "Noise floor: a difference of" in calibration_note(calibration())
 
 
 def test_a_calibration_is_whole_runs_that_fill_the_time() -> None:

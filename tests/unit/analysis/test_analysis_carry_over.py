@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.analysis.pilot.carry_over import LONGEST, carry_over, settled_after
-from harness.model import CurvePoint
+from harness.analysis.pilot import MAX_CURVE_POSITIONS, carry_over, settle_length
+from harness.model import CarryOverPoint
 
 Floats = NDArray[np.float64]
 
@@ -21,11 +21,11 @@ def visits(
     return times
 
 
-def point(position: int, percent: float, error: float) -> CurvePoint:
-    return CurvePoint(position=position, percent=percent, percent_low=percent - error, percent_high=percent + error)
+def point(position: int, percent: float, error: float) -> CarryOverPoint:
+    return CarryOverPoint(position=position, percent=percent, percent_low=percent - error, percent_high=percent + error)
 
 
-def curve_of(*percents: float, error: float = 0.1) -> list[CurvePoint]:
+def curve_of(*percents: float, error: float = 0.1) -> list[CarryOverPoint]:
     return [point(position, percent, error) for position, percent in enumerate([*percents, *[0.0] * 20])]
 
 
@@ -40,7 +40,7 @@ def test_the_curve_covers_the_truth_at_95_percent_of_positions(slower_first: flo
 
 
 def test_the_curve_has_the_first_half_of_the_positions_and_32_at_most() -> None:
-    for positions, length in ((20, 10), (21, 10), (300, LONGEST)):
+    for positions, length in ((20, 10), (21, 10), (300, MAX_CURVE_POSITIONS)):
         curve = carry_over(visits(1, 0.03, positions=positions))
         assert [point.position for point in curve] == list(range(length))
 
@@ -60,34 +60,34 @@ def test_settling_lasts_until_a_quarter_of_a_percent_is_left(
     slower_first: float, settling: float, settles: set[int]
 ) -> None:
     """0.09 * exp(-p) is 0.45 % at position 3 and 0.16 % at 4."""
-    found = {settled_after(carry_over(visits(seed, 0.005, (slower_first, settling)))) for seed in range(20)}
+    found = {settle_length(carry_over(visits(seed, 0.005, (slower_first, settling)))) for seed in range(20)}
     assert found <= settles
 
 
 @pytest.mark.parametrize("count", [40, 200])
 def test_noise_alone_is_no_reason_to_settle(count: int) -> None:
-    found = [settled_after(carry_over(visits(seed, 0.08, (0.0, 1.0), count))) for seed in range(100)]
+    found = [settle_length(carry_over(visits(seed, 0.08, (0.0, 1.0), count))) for seed in range(100)]
     assert found.count(0) >= 85
     assert max(found) <= 4
 
 
 def test_noise_does_not_hide_a_large_carry_over() -> None:
-    found = [settled_after(carry_over(visits(seed, 0.05, count=100))) for seed in range(50)]
+    found = [settle_length(carry_over(visits(seed, 0.05, count=100))) for seed in range(50)]
     assert min(found) >= 1
     assert np.median(found) == 2
 
 
 def test_the_next_request_must_be_settled_and_so_must_the_mean_of_the_next_8() -> None:
-    assert settled_after(curve_of(0.2, 0.2)) == 0
-    assert settled_after(curve_of(1.0)) == 1  # a mean of 0.125 % over 8, but the first request is far off
-    assert settled_after(curve_of(0, 9, 3, 0.2)) == 3  # the first is settled, the mean is not
-    assert settled_after(curve_of(1.0, error=0.8)) == 0
+    assert settle_length(curve_of(0.2, 0.2)) == 0
+    assert settle_length(curve_of(1.0)) == 1  # a mean of 0.125 % over 8, but the first request is far off
+    assert settle_length(curve_of(0, 9, 3, 0.2)) == 3  # the first is settled, the mean is not
+    assert settle_length(curve_of(1.0, error=0.8)) == 0
 
 
 def test_what_never_settles_gets_all_the_curve_has_room_for() -> None:
     never = [point(position, 5.0, 0.1) for position in range(20)]
-    assert settled_after(never) == 12
-    assert settled_after(never[:3]) == 0
+    assert settle_length(never) == 12
+    assert settle_length(never[:3]) == 0
 
 
 def test_without_visits_there_is_no_curve() -> None:

@@ -2,8 +2,14 @@
 
 from several_runs import run_data
 
-from harness.analysis.across.circumstances import host_of, measuring_of, settings_of
-from harness.analysis.across.contrast import Contrast, contrasts, flattened
+from harness.analysis.between_runs.metadata import (
+    MetadataDifference,
+    design_tree,
+    flatten,
+    host_tree,
+    metadata_differences,
+    settings_tree,
+)
 
 
 def test_a_tree_is_flattened_to_dotted_names() -> None:
@@ -16,7 +22,7 @@ def test_a_tree_is_flattened_to_dotted_names() -> None:
         "knobs": {},
     }
 
-    assert flattened(tree) == {
+    assert flatten(tree) == {
         "kernel.release": "6.12",
         "kernel.config_sha256": "null",
         "models.0.microcode": "0x1",
@@ -29,33 +35,33 @@ def test_a_tree_is_flattened_to_dotted_names() -> None:
 
 
 def test_only_fields_that_differ_are_contrasted() -> None:
-    found = contrasts([{"a": 1, "b": 1}, {"a": 1, "b": 2}, {"a": 1, "b": 1}])
+    found = metadata_differences([{"a": 1, "b": 1}, {"a": 1, "b": 2}, {"a": 1, "b": 1}])
 
-    assert found == (Contrast(field="b", values=("1", "2", "1")),)
+    assert found == (MetadataDifference(field="b", values=("1", "2", "1")),)
 
 
 def test_a_field_that_a_run_lacks_differs() -> None:
-    assert contrasts([{"a": 1}, {"a": 1, "b": ""}]) == (Contrast(field="b", values=(None, "")),)
+    assert metadata_differences([{"a": 1}, {"a": 1, "b": ""}]) == (MetadataDifference(field="b", values=(None, "")),)
 
 
 def test_a_run_of_which_nothing_is_known_differs_in_nothing() -> None:
-    assert contrasts([{"a": 1}, {}]) == ()
-    assert contrasts([{}, {}]) == ()
+    assert metadata_differences([{"a": 1}, {}]) == ()
+    assert metadata_differences([{}, {}]) == ()
 
 
 def test_a_run_of_which_nothing_is_known_hides_no_difference_between_the_others() -> None:
-    assert contrasts([{"a": 1}, {}, {"a": 2}]) == (Contrast(field="a", values=("1", None, "2")),)
+    assert metadata_differences([{"a": 1}, {}, {"a": 2}]) == (MetadataDifference(field="a", values=("1", None, "2")),)
 
 
 def test_the_settings_of_a_control_are_those_of_its_arm() -> None:
-    settings = flattened(settings_of(run_data(paths={"tcp": "/spike/30"}).plan))
+    settings = flatten(settings_tree(run_data(paths={"tcp": "/spike/30"}).plan))
 
     assert settings["arms.tcp.path"] == "/spike/30"
     assert not [name for name in settings if name.startswith("arms.control")]
 
 
 def test_the_lengths_are_those_measured_not_those_asked() -> None:
-    measuring = flattened(measuring_of(run_data(rounds=36).plan))
+    measuring = flatten(design_tree(run_data(rounds=36).plan))
 
     assert measuring["schedule.rounds"] == "36"
     assert "design.rounds" not in measuring
@@ -68,7 +74,7 @@ def test_the_host_is_what_lasts_and_where_processes_and_sockets_were() -> None:
     proved = record.model_copy(update={"proofs": {"uds": {"cpus": {"client": [1], "app": [0, 2]}, "hop": hop}}})
     host = {"memory": {"total_bytes": 8, "available_bytes": 7}, "system": "Linux", "pyperf": {"cpu_freq": "1 MHz"}}
 
-    assert flattened(host_of(host, [proved])) == {
+    assert flatten(host_tree(host, [proved])) == {
         "memory.total_bytes": "8",
         "system": "Linux",
         "placement.uds": "client 1, app 0,2",
@@ -78,4 +84,4 @@ def test_the_host_is_what_lasts_and_where_processes_and_sockets_were() -> None:
 
 
 def test_without_host_facts_nothing_is_said_of_the_host() -> None:
-    assert host_of({}, run_data().records) == {}
+    assert host_tree({}, run_data().records) == {}

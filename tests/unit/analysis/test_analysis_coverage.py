@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from simulated import World, log_estimates, us_estimates
 
-from harness.analysis.estimate import Estimate
-from harness.analysis.verdict import rulings
+from harness.analysis.statistics.inference import Estimate, rulings
 from harness.model import Metric
 
 EXPERIMENTS = 1000

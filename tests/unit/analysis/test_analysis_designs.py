@@ -10,11 +10,10 @@ from simulated_machine import Machine, truths
 from stopped import Ending, ending_of
 
 import harness
-from harness.analysis.pilot.choice import pilot_of
-from harness.experiment.lengths import visit_lengths
+from harness.analysis.pilot import pilot_of
+from harness.experiment.cost import visit_lengths
 from harness.experiment.read import read_experiment
-from harness.experiment.schedule import schedule_of
-from harness.experiment.trial import trial_of
+from harness.experiment.schedule import pilot_schedule, schedule_of
 from harness.model import Experiment
 
 CONFIGS = sorted((Path(harness.__file__).parents[1] / "configs").glob("*.toml"))
@@ -26,7 +25,7 @@ RUNS_PER_PILOT = 40
 def endings(experiment: Experiment, machine: Machine, pilots: int = PILOTS) -> Iterator[Ending]:
     """A pilot chooses, runs are measured as it chose until they stop, and so on with the next pilot."""
     rng = np.random.default_rng(1)
-    trial = trial_of(experiment, machine.cost(experiment, *visit_lengths(experiment)).round_s)
+    trial = pilot_schedule(experiment, machine.cost(experiment, *visit_lengths(experiment)).round_s)
     for _ in range(pilots):
         sessions = machine.pilot(rng, experiment, trial)
         spent_s = sum(session.session_s + session.visiting_s for session in sessions)

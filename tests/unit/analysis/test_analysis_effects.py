@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from simulated import session_of
 
-from harness.analysis.bursts import over_rounds
-from harness.analysis.effects import effects
+from harness.analysis.statistics.series import pair_values, round_times_us
 from harness.model import Metric, Record, VisitRow
 
 
@@ -19,19 +18,19 @@ def visit(round_: int, arm: str, mean_us: float | None, **cpu_us: float) -> Visi
 
 def test_a_series_has_a_place_for_every_round_of_the_session() -> None:
     record = record_of(visit(3, "a", 30), visit(1, "a", 10), visit(2, "b", 20), visit(1, "b", None))
-    series = over_rounds(record, "latency")
+    series = round_times_us(record, "latency")
     np.testing.assert_array_equal(series["a"], [10, np.nan, 30])
     np.testing.assert_array_equal(series["b"], [np.nan, 20, np.nan])
 
 
 def test_cpu_time_is_the_sum_over_roles_and_missing_where_none_was_read() -> None:
     record = record_of(visit(0, "a", 10, nginx=3, app=4.5), visit(1, "a", 10), visit(2, "a", 10, nginx=0, app=0))
-    np.testing.assert_array_equal(over_rounds(record, "cpu")["a"], [7.5, np.nan, np.nan])
+    np.testing.assert_array_equal(round_times_us(record, "cpu")["a"], [7.5, np.nan, np.nan])
 
 
 def test_the_latency_effect_is_the_median_round_and_ignores_a_stolen_one() -> None:
     series = {"a": np.array([110.0, 120, 9000]), "b": np.array([100.0, 100, 100])}
-    seen = effects([series], ("a", "b"), "latency")
+    seen = pair_values([series], ("a", "b"), "latency")
     np.testing.assert_allclose(seen.log_ratio, [np.log(1.2)])
     np.testing.assert_allclose(seen.difference_us, [20])
 
@@ -40,19 +39,19 @@ def test_the_latency_effect_is_the_median_round_and_ignores_a_stolen_one() -> No
 def test_the_mean_effect_leaves_out_a_tenth_of_the_rounds_at_either_end(metric: Metric) -> None:
     added_us = np.array([-5000.0, 1, 2, 3, 4, 5, 6, 7, 8, 9000])
     series = {"a": 10_000 + added_us, "b": np.full(10, 10_000.0)}
-    seen = effects([series], ("a", "b"), metric)
+    seen = pair_values([series], ("a", "b"), metric)
     np.testing.assert_allclose(seen.difference_us, [4.5])
     np.testing.assert_allclose(seen.log_ratio, np.mean(np.log1p(np.arange(1, 9) / 10_000)))
 
 
 def test_a_round_counts_only_where_both_arms_have_a_time() -> None:
     series = {"a": np.array([np.nan, 150.0, 120]), "b": np.array([100.0, np.nan, 100])}
-    np.testing.assert_allclose(effects([series], ("a", "b"), "latency").difference_us, [20])
+    np.testing.assert_allclose(pair_values([series], ("a", "b"), "latency").difference_us, [20])
 
 
 def test_a_session_without_a_common_round_or_without_an_arm_says_nothing() -> None:
     apart = {"a": np.array([np.nan, 150.0]), "b": np.array([100.0, np.nan])}
     alone = {"a": np.array([150.0])}
     both = {"a": np.array([150.0]), "b": np.array([100.0])}
-    assert effects([apart, alone, both], ("a", "b"), "latency").difference_us.tolist() == [50]
-    assert effects([apart, alone], ("a", "b"), "mean").log_ratio.size == 0
+    assert pair_values([apart, alone, both], ("a", "b"), "latency").difference_us.tolist() == [50]
+    assert pair_values([apart, alone], ("a", "b"), "mean").log_ratio.size == 0

@@ -7,9 +7,14 @@ import pytest
 from scipy import stats
 from simulated import World, log_estimates
 
-from harness.analysis.checks import bootstrap_interval, checks, sign_flip_p
-from harness.analysis.effects import centre
-from harness.analysis.estimate import estimate, percent
+from harness.analysis.statistics.inference import (
+    bootstrap_interval,
+    estimate_mean,
+    robustness_checks,
+    sign_flip_p,
+    to_percent,
+)
+from harness.analysis.statistics.series import typical_round
 
 
 def test_interval_and_p_are_those_of_the_one_sample_t_test() -> None:
@@ -17,37 +22,37 @@ def test_interval_and_p_are_those_of_the_one_sample_t_test() -> None:
     expected = stats.ttest_1samp(values, 0)
     for confidence in (0.90, 0.95):
         interval = expected.confidence_interval(confidence)
-        assert estimate(values).interval(confidence) == pytest.approx((interval.low, interval.high))
-    assert estimate(values).p == pytest.approx(expected.pvalue)
+        assert estimate_mean(values).interval(confidence) == pytest.approx((interval.low, interval.high))
+    assert estimate_mean(values).p == pytest.approx(expected.pvalue)
 
 
 def test_a_textbook_interval() -> None:
     """Mean 3, s = 1.5811, n = 5: 3 +- 2.776 * 1.5811 / sqrt(5)."""
-    assert estimate(np.array([1.0, 2, 3, 4, 5])).interval(0.95) == pytest.approx((1.0368, 4.9632), abs=1e-4)
+    assert estimate_mean(np.array([1.0, 2, 3, 4, 5])).interval(0.95) == pytest.approx((1.0368, 4.9632), abs=1e-4)
 
 
 @pytest.mark.parametrize(("value", "p"), [(0.1, 0.0), (0.0, 1.0)])
 def test_sessions_that_all_agree_give_a_point_and_a_certain_p(value: float, p: float) -> None:
-    agreed = estimate(np.full(4, value))
+    agreed = estimate_mean(np.full(4, value))
     assert agreed.interval(0.95) == (value, value)
     assert agreed.p == p
 
 
 def test_the_order_of_the_values_leaves_no_trace() -> None:
     values = np.random.default_rng(1).normal(0.1, 1, 31)
-    assert estimate(values) == estimate(values[::-1])
-    assert checks(values) == checks(values[::-1])
+    assert estimate_mean(values) == estimate_mean(values[::-1])
+    assert robustness_checks(values) == robustness_checks(values[::-1])
 
 
 def test_log_ratios_read_as_percent() -> None:
-    assert percent(math.log(1.1)) == pytest.approx(10)
-    assert percent(math.log(0.9)) == pytest.approx(-10)
+    assert to_percent(math.log(1.1)) == pytest.approx(10)
+    assert to_percent(math.log(0.9)) == pytest.approx(-10)
 
 
 def test_bootstrap_and_sign_flip_agree_with_t_on_a_simulated_experiment() -> None:
     times_us = World(sessions=30).times_us(np.random.default_rng(7), 1, factors=[1, 1.02])
     by_t = log_estimates(times_us, "latency")[0]
-    values = centre(np.log(times_us[0, ..., 1]) - np.log(times_us[0, ..., 0]), "latency")
+    values = typical_round(np.log(times_us[0, ..., 1]) - np.log(times_us[0, ..., 0]), "latency")
     assert bootstrap_interval(values) == pytest.approx(by_t.interval(0.95), abs=0.15 * by_t.half_width(0.95))
     assert sign_flip_p(values) < 0.001
     assert by_t.p < 0.001
@@ -73,4 +78,4 @@ def test_sign_flip_p_is_uniform_where_nothing_differs() -> None:
 
 @pytest.mark.parametrize("values", [[0.1, 0.1, 0.1], [0.0, 0.0], [0.1, 0.1, 0.1 + 2e-17], [-0.2, 0.2]])
 def test_checks_of_hardly_varying_sessions_are_numbers(values: list[float]) -> None:
-    assert all(math.isfinite(value) for value in checks(np.array(values)).values())
+    assert all(math.isfinite(value) for value in robustness_checks(np.array(values)).values())

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from imagined import CPUS, run_of
 from simulated import experiment_of, session_of
 
-from harness.analysis.bursts import SessionData
-from harness.analysis.comparisons import compare
-from harness.analysis.exhibits import MOST_POINTS, Exhibits, exhibits, thinned
+from harness.analysis.comparisons import compare_pairs
+from harness.analysis.plot_data import MAX_LINE_POINTS, PlotData, plot_data, thinned_indices
+from harness.analysis.statistics.series import SessionData
 
 EXPERIMENT = experiment_of("a", "b")
 
@@ -23,14 +23,14 @@ def with_times(session: SessionData, times_us: dict[str, list[float]]) -> Sessio
     )
 
 
-def exhibited(*sessions: SessionData) -> Exhibits:
-    return exhibits(EXPERIMENT, sessions)
+def exhibited(*sessions: SessionData) -> PlotData:
+    return plot_data(EXPERIMENT, sessions)
 
 
 @given(st.integers(min_value=0, max_value=300_000))
 def test_thinning_keeps_both_ends_in_order_and_never_more_than_fit(size: int) -> None:
-    places = thinned(size)
-    assert len(places) <= MOST_POINTS
+    places = thinned_indices(size)
+    assert len(places) <= MAX_LINE_POINTS
     assert (np.diff(places) > 0).all()
     if size:
         kept_at_the_ends = min(size, 5)
@@ -39,7 +39,7 @@ def test_thinning_keeps_both_ends_in_order_and_never_more_than_fit(size: int) ->
 
 
 def test_few_requests_are_all_drawn() -> None:
-    assert thinned(MOST_POINTS).tolist() == list(range(MOST_POINTS))
+    assert thinned_indices(MAX_LINE_POINTS).tolist() == list(range(MAX_LINE_POINTS))
 
 
 def test_each_share_is_that_of_all_requests_that_took_no_longer() -> None:
@@ -93,7 +93,7 @@ def test_an_arm_that_a_session_lacks_is_no_line_of_it() -> None:
 @pytest.mark.parametrize(("sessions", "rounds"), [(1, 5000), (3, 700), (30, 300), (50, 2)])
 def test_the_drift_fits_the_screen_however_long_the_run(sessions: int, rounds: int) -> None:
     drawn = exhibited(*(session_of({"a": [1.0] * rounds}, number=number) for number in range(sessions))).drift
-    assert sessions <= sum(len(each.time_s) for each in drawn) <= MOST_POINTS
+    assert sessions <= sum(len(each.time_s) for each in drawn) <= MAX_LINE_POINTS
 
 
 def test_a_session_without_any_visit_is_drawn_as_nothing() -> None:
@@ -103,8 +103,8 @@ def test_a_session_without_any_visit_is_drawn_as_nothing() -> None:
 
 def test_the_dots_of_the_sessions_average_to_the_estimate() -> None:
     run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, raw=False)
-    dots = {(each.arm, each.metric): each for each in exhibits(run.plan.experiment, run.sessions).effects}
-    for found in compare(run.plan.experiment, run.sessions):
+    dots = {(each.arm, each.metric): each for each in plot_data(run.plan.experiment, run.sessions).effects}
+    for found in compare_pairs(run.plan.experiment, run.sessions):
         drawn = dots[found.arm, found.metric]
         assert drawn.sessions == tuple(range(1, 9))
         mean = np.mean(np.log1p(np.array(drawn.percent) / 100))
@@ -113,7 +113,7 @@ def test_the_dots_of_the_sessions_average_to_the_estimate() -> None:
 
 def test_sessions_scatter_less_in_their_differences_than_in_their_level() -> None:
     run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, raw=False)
-    drawn = next(each for each in exhibits(run.plan.experiment, run.sessions).effects if each.arm == "uds-tmpfs")
+    drawn = next(each for each in plot_data(run.plan.experiment, run.sessions).effects if each.arm == "uds-tmpfs")
     assert drawn.sd_percent is not None
     assert drawn.level_sd_percent is not None
     assert drawn.sd_percent < drawn.level_sd_percent / 3
@@ -129,10 +129,10 @@ def test_one_session_has_a_dot_but_no_scatter() -> None:
 
 def test_the_order_in_which_sessions_are_read_leaves_no_trace() -> None:
     run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, sessions=4)
-    assert exhibits(run.plan.experiment, run.sessions[::-1]) == exhibits(run.plan.experiment, run.sessions)
+    assert plot_data(run.plan.experiment, run.sessions[::-1]) == plot_data(run.plan.experiment, run.sessions)
 
 
 def test_who_ran_where_is_as_it_was_proved() -> None:
     run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, sessions=1)
-    cpus = exhibits(run.plan.experiment, run.sessions).cpus
+    cpus = plot_data(run.plan.experiment, run.sessions).cpus
     assert {role: list(on) for role, on in cpus["tcp"].items()} == CPUS

@@ -11,15 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import Times, World, session_of
 
-from harness.analysis.effects import Pair
-from harness.analysis.estimate import Estimate, estimate
-from harness.analysis.factors.contrasts import contrast
-from harness.analysis.factors.corners import corners
-from harness.analysis.verdict import rulings
+from harness.analysis.designs.factorial import factorial_interactions, pair_contrast
+from harness.analysis.statistics.inference import Estimate, estimate_mean, rulings
+from harness.analysis.statistics.series import ArmPair
 from harness.model import Summary
 
-SPLIT: Pair = ("split/uds-tmpfs", "split/tcp")
-SHARED: Pair = ("shared/uds-tmpfs", "shared/tcp")
+SPLIT: ArmPair = ("split/uds-tmpfs", "split/tcp")
+SHARED: ArmPair = ("shared/uds-tmpfs", "shared/tcp")
 PLACEMENTS = by_transport("placement", ["split", "shared"])
 ARMS = ("split/tcp", "split/uds-tmpfs", "shared/tcp", "shared/uds-tmpfs")
 EXPERIMENTS = 1000
@@ -163,13 +161,13 @@ def test_another_reference_flips_the_sign_and_nothing_else(sessions: list[dict[s
 
 def test_against_an_arm_or_with_one_factor_there_are_none() -> None:
     factors = {"placement": ["split", "shared"], "transport": ["tcp", "uds-tmpfs"]}
-    assert not corners(factorial(factors, against="split/tcp"))
-    assert not corners(factorial({"transport": ["tcp", "uds-tmpfs"]}))
+    assert not factorial_interactions(factorial(factors, against="split/tcp"))
+    assert not factorial_interactions(factorial({"transport": ["tcp", "uds-tmpfs"]}))
 
 
 def test_the_control_takes_no_part() -> None:
     assert "control" in [arm.name for arm in PLACEMENTS.arms]
-    assert [(corner.pair, corner.base_pair) for corner in corners(PLACEMENTS)] == [(SHARED, SPLIT)]
+    assert [(corner.pair, corner.base_pair) for corner in factorial_interactions(PLACEMENTS)] == [(SHARED, SPLIT)]
 
 
 def test_with_three_factors_each_is_seen_at_each_level_of_the_third() -> None:
@@ -178,7 +176,7 @@ def test_with_three_factors_each_is_seen_at_each_level_of_the_third() -> None:
         "upstream_keepalive": [0, 16],
         "transport": ["tcp", "uds-tmpfs"],
     }
-    found = [(one.factor, one.at, one.where) for one in corners(factorial(factors))]
+    found = [(one.factor, one.at, one.where) for one in factorial_interactions(factorial(factors))]
     assert found == [
         ("upstream_keepalive", "16", {"placement": "split"}),
         ("upstream_keepalive", "16", {"placement": "shared"}),
@@ -189,14 +187,14 @@ def test_with_three_factors_each_is_seen_at_each_level_of_the_third() -> None:
 
 def test_any_setting_can_be_compared() -> None:
     factors = {"placement": ["split", "shared"], "transport": ["tcp", "uds-tmpfs"]}
-    (one,) = corners(factorial(factors, against={"placement": "split"}))
+    (one,) = factorial_interactions(factorial(factors, against={"placement": "split"}))
     assert (one.compared, one.level, one.reference) == ("placement", "shared", "split")
     assert (one.factor, one.at, one.base) == ("transport", "uds-tmpfs", "tcp")
 
 
 def test_a_setting_that_follows_another_is_no_factor_of_its_own() -> None:
     arms: dict[str, dict[str, object]] = {"client": {}, "ab": {"tool": "ab", "tool_requests": 300}}
-    found = corners(factorial({"transport": ["tcp", "uds-tmpfs"]}, arms=arms))
+    found = factorial_interactions(factorial({"transport": ["tcp", "uds-tmpfs"]}, arms=arms))
     assert [(one.factor, one.at, one.base) for one in found] == [("tool", "ab", "client")]
 
 
@@ -208,7 +206,7 @@ def test_a_table_with_a_hole_says_what_it_can() -> None:
         "shared-uds": {"placement": "shared", "transport": "uds-tmpfs"},
         "same-cpu": {"placement": "same-cpu"},
     }
-    found = corners(factorial({}, arms=arms))
+    found = factorial_interactions(factorial({}, arms=arms))
     assert [one.pair for one in found] == [("shared-uds", "shared")]
 
 
@@ -218,7 +216,8 @@ def simulated(factors: Sequence[float], seed: int, arms: Sequence[str]) -> list[
     base, *pairs = [(arms[place + 1], arms[place]) for place in range(0, len(arms), 2)]
     experiments = [{n: dict(zip(arms, session.T, strict=True)) for n, session in enumerate(one)} for one in times_us]
     return [
-        [estimate(contrast(sessions, (pair, base), "latency").log_ratio) for pair in pairs] for sessions in experiments
+        [estimate_mean(pair_contrast(sessions, (pair, base), "latency").log_ratio) for pair in pairs]
+        for sessions in experiments
     ]
 
 

@@ -12,9 +12,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from simulated import Times, session_of
 
-from harness.analysis.bursts import SessionData
-from harness.analysis.ladder.structure import structures
-from harness.analysis.ladder.sums import Sum, summed
+from harness.analysis.designs.ladder import PairSum, ladder_structures, sum_values
+from harness.analysis.statistics.series import SessionData
 from harness.model import Experiment, Ladder, LadderStep, Summary
 
 ADDED_US = {"own": 0.0, "veth": 8.0, "bridge": 12.0, "nat": 10.0, "relay": 40.0, "cgroup": 1.0, "seccomp": 4.0}
@@ -130,15 +129,15 @@ def test_the_top_is_the_network_of_the_whole_against_the_bottom(summary: Summary
 
 
 def test_without_a_whole_the_top_is_the_highest_rung_and_needs_more_than_one_step() -> None:
-    [one] = structures(climbing(networks("host", "own", "veth"), ["tcp"]))
+    [one] = ladder_structures(climbing(networks("host", "own", "veth"), ["tcp"]))
     assert one.top == ("veth/tcp", "host/tcp")
-    assert structures(climbing(networks("host", "veth"), ["tcp"]))[0].top is None
+    assert ladder_structures(climbing(networks("host", "veth"), ["tcp"]))[0].top is None
 
 
 def test_rungs_that_are_at_once_only_are_one_step_of_the_sum() -> None:
     both = {"sandbox": ["cgroup", "seccomp"]}
     tables = {**networks("host", "nat"), "sandbox": both, "all": {"network": "nat", **both}}
-    [one] = structures(climbing(tables, ["tcp"]))
+    [one] = ladder_structures(climbing(tables, ["tcp"]))
     assert one.sandbox == (("sandbox/tcp", "host/tcp"),)
     [whole] = one.wholes
     assert whole.parts == (("nat/tcp", "host/tcp"), ("sandbox/tcp", "host/tcp"))
@@ -156,7 +155,7 @@ def test_a_whole_without_its_parts_has_no_sum_and_names_them() -> None:
 
 def test_each_leg_and_each_other_setting_has_its_own_ladder() -> None:
     text = {**networks("host", "veth"), "front": {"network": "veth", "network_leg": "front"}}
-    assert [(one.where, one.network) for one in structures(climbing(text, ["tcp"]))] == [
+    assert [(one.where, one.network) for one in ladder_structures(climbing(text, ["tcp"]))] == [
         ({"network_leg": "hop"}, (("veth/tcp", "host/tcp"),)),
         ({"network_leg": "front"}, (("front/tcp", "host/tcp"),)),
     ]
@@ -202,14 +201,16 @@ def test_the_sum_and_what_goes_beyond_it_make_the_whole(times_us: NDArray[np.flo
     """Times of three sessions, four arms, five rounds."""
     sessions = {number: dict(zip("abcd", of_arms, strict=True)) for number, of_arms in enumerate(times_us)}
     whole, parts = (("d", "a"),), (("b", "a"), ("c", "b"))
-    measured, total, beyond = (summed(sessions, one, "latency") for one in (Sum(whole), Sum(parts), Sum(whole, parts)))
+    measured, total, beyond = (
+        sum_values(sessions, one, "latency") for one in (PairSum(whole), PairSum(parts), PairSum(whole, parts))
+    )
     assert measured.log_ratio == pytest.approx(total.log_ratio + beyond.log_ratio)
     assert measured.difference_us == pytest.approx(total.difference_us + beyond.difference_us, abs=1e-6)
 
 
 def test_a_session_that_lacks_an_arm_has_no_sum() -> None:
     sessions = {1: {"a": np.ones(2), "b": np.ones(2)}, 2: {"a": np.ones(2), "b": np.ones(2), "c": np.ones(2)}}
-    assert summed(sessions, Sum((("b", "a"), ("c", "b"))), "latency").log_ratio.size == 1
+    assert sum_values(sessions, PairSum((("b", "a"), ("c", "b"))), "latency").log_ratio.size == 1
 
 
 def test_what_is_no_ladder_has_none() -> None:

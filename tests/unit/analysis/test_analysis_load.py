@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from loaded import PACED, SEARCH, experiment, paced, searched, steps, summary_of
 
-from harness.analysis.capacity import capacities
-from harness.analysis.load import found_capacities
+from harness.analysis.load import arm_capacities
+from harness.analysis.statistics.series import session_capacities
 from harness.model import Comparison, Summary, VisitRow
 
 
@@ -18,12 +18,12 @@ def comparison(summary: Summary, arm: str, metric: str) -> Comparison:
 @pytest.mark.parametrize("capacity_per_s", [600, 1700, 4900])
 def test_a_search_is_read_to_within_its_last_halving(capacity_per_s: float) -> None:
     [session, *_] = searched(lambda _arm, _session: capacity_per_s)
-    assert capacities(session.record)["tcp"] == pytest.approx(capacity_per_s, rel=0.01)
+    assert session_capacities(session.record)["tcp"] == pytest.approx(capacity_per_s, rel=0.01)
 
 
 def test_an_arm_that_held_at_no_rate_has_no_capacity_and_one_that_always_held_has_a_lower_bound() -> None:
     sessions = searched(lambda arm, _session: 100 if arm == "tcp" else 10_000)
-    found = capacities(sessions[0].record)
+    found = session_capacities(sessions[0].record)
 
     assert "tcp" not in found
     assert found["uds-tmpfs"] == max(row.rate_per_s or 0 for row in steps(10_000, "uds-tmpfs"))
@@ -49,7 +49,7 @@ def test_the_interval_of_a_capacity_covers_the_truth_as_often_as_it_says() -> No
     inside = []
     for _ in range(400):
         sessions = searched(lambda _arm, _session: 1500 * math.exp(rng.normal(0, 0.05)))
-        [tcp, *_] = found_capacities(asked, sessions)
+        [tcp, *_] = arm_capacities(asked, sessions)
         assert tcp.per_s.low is not None
         assert tcp.per_s.high is not None
         inside.append(tcp.per_s.low <= 1500 <= tcp.per_s.high)
@@ -61,8 +61,8 @@ def test_a_late_client_is_named_where_the_limit_may_be_its_own() -> None:
     late = [row.model_copy(update={"late_us": 3000.0}) for row in sessions[0].record.visits]
     spoiled = [type(one)(one.record.model_copy(update={"visits": tuple(late)}), one.requests) for one in sessions]
 
-    assert not any(one.client_bound for one in found_capacities(experiment(SEARCH), sessions))
-    assert all(one.client_bound for one in found_capacities(experiment(SEARCH), spoiled))
+    assert not any(one.client_bound for one in arm_capacities(experiment(SEARCH), sessions))
+    assert all(one.client_bound for one in arm_capacities(experiment(SEARCH), spoiled))
 
 
 def test_times_count_from_when_requests_were_meant_to_be_sent_and_stand_beside_those_from_sending() -> None:

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from simulated import session_of
 
-from harness.analysis.bursts import SessionData
-from harness.analysis.percentiles import percentile_us
+from harness.analysis.statistics.percentiles import percentile_us
+from harness.analysis.statistics.series import SessionData
 from harness.model import VisitRow
 
 

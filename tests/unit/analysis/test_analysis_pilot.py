@@ -8,10 +8,20 @@ import pytest
 from simulated import experiment_of
 from simulated_machine import Machine
 
-from harness.analysis.pilot.choice import pilot_of
-from harness.analysis.pilot.spread import LEAST_SESSION_SD_PERCENT, drift, gain, round_sd_percent, session_sd_percent
-from harness.analysis.pilot.trials import PilotSession, in_order_us, round_s, series_us, times_by_position
-from harness.experiment.schedule import Spread, schedule_of
+from harness.analysis.pilot import (
+    MIN_SESSION_SD_PERCENT,
+    PilotSession,
+    drift,
+    interleaving_gain,
+    pilot_of,
+    relative_times,
+    round_means_us,
+    round_s,
+    round_sd_percent,
+    session_sd_percent,
+    times_by_position,
+)
+from harness.experiment.schedule import EffectSpread, schedule_of
 from harness.model import Arm, Design, Experiment, Schedule, Settings, Visit
 
 BASE = experiment_of("a", "b", "c")
@@ -81,7 +91,7 @@ def test_time_that_is_gone_makes_the_expected_interval_wider() -> None:
 
 
 def test_the_expected_half_width_is_what_runs_turn_out_to_have() -> None:
-    machine = replace(PLAIN, session_sd=LEAST_SESSION_SD_PERCENT / 100 / np.sqrt(2), drift=0.001)
+    machine = replace(PLAIN, session_sd=MIN_SESSION_SD_PERCENT / 100 / np.sqrt(2), drift=0.001)
     experiment = asking(budget_s=30)
     pilot = pilot_of(experiment, sessions_of(machine))
     schedule = schedule_of(experiment, None, pilot)
@@ -124,7 +134,7 @@ def test_a_pilot_in_which_everything_failed_leaves_the_usual_lengths() -> None:
     pilot = pilot_of(BASE, [PilotSession(visits, visiting_s=0.5, session_s=1.0)] * 2)
     assert (pilot.settle, pilot.burst, pilot.requests, pilot.carry_over, pilot.allan) == (2, 8, 0, (), ())
     assert pilot.round_s == 0.5
-    assert (pilot.session_sd_percent, pilot.round_sd_percent) == (LEAST_SESSION_SD_PERCENT, 5.0)
+    assert (pilot.session_sd_percent, pilot.round_sd_percent) == (MIN_SESSION_SD_PERCENT, 5.0)
 
 
 def test_the_same_visits_always_give_the_same_pilot() -> None:
@@ -146,14 +156,14 @@ def test_the_session_with_the_shortest_visits_sets_the_positions() -> None:
 def test_a_series_leaves_out_what_settles_and_marks_what_is_missing() -> None:
     tool = Visit(round=1, order=0, arm="b", requests=1000, mean_us=77.0)
     visits = [visit(0, "a", 400, 300, 200), visit(1, "a", 400), visit(0, "b"), tool]
-    series = series_us(PilotSession(visits, 1, 1), settle=1)
+    series = round_means_us(PilotSession(visits, 1, 1), settle=1)
     assert series["a"] == pytest.approx([250, np.nan], nan_ok=True)
     assert series["b"] == pytest.approx([np.nan, 77], nan_ok=True)
 
 
 def test_in_order_every_visit_stands_as_a_part_of_its_arms_typical_one() -> None:
     visits = [visit(0, "a", 100), visit(0, "b", 500), visit(1, "b", 1500), visit(1, "a", 300), visit(2, "a", 200)]
-    assert in_order_us(PilotSession(visits, 1, 1), settle=0) == pytest.approx([0.5, 0.5, 1.5, 1.5, 1.0])
+    assert relative_times(PilotSession(visits, 1, 1), settle=0) == pytest.approx([0.5, 0.5, 1.5, 1.5, 1.0])
 
 
 def test_a_round_of_shorter_visits_spares_their_requests() -> None:
@@ -188,12 +198,12 @@ def test_the_spread_of_rounds_is_seldom_taken_for_one_of_sessions() -> None:
     found = [
         session_sd_percent(series(3, 50, session_sd=0, round_sd=0.05, seed=seed), [("b", "a")]) for seed in range(200)
     ]
-    assert found.count(LEAST_SESSION_SD_PERCENT) > 0.8 * 200
+    assert found.count(MIN_SESSION_SD_PERCENT) > 0.8 * 200
 
 
 def test_a_single_session_shows_no_spread_of_sessions() -> None:
     seen = series(1, 50, session_sd=0.1, round_sd=0.05, seed=1)
-    assert session_sd_percent(seen, [("b", "a")]) == LEAST_SESSION_SD_PERCENT
+    assert session_sd_percent(seen, [("b", "a")]) == MIN_SESSION_SD_PERCENT
 
 
 def test_drift_is_what_quarters_of_a_session_differ_by_beyond_chance() -> None:
@@ -209,6 +219,6 @@ def test_drift_is_what_quarters_of_a_session_differ_by_beyond_chance() -> None:
 def test_a_gain_worked_by_hand() -> None:
     """Sessions without spread of their own; 100 rounds of 5 %: pi / 2 * 25 / 100 in a session, a fourth of it in 4."""
     schedule = Schedule(sessions=4, rounds=100, burst=8, settle=2, reason="")
-    found = gain(0.03, Spread(session_sd_percent=0, round_sd_percent=5), schedule)
+    found = interleaving_gain(0.03, EffectSpread(session_sd_percent=0, round_sd_percent=5), schedule)
     assert found == pytest.approx(np.sqrt(2 * 9 / (np.pi / 2 * 25 / 100 / 4)))
-    assert gain(0.0, Spread(session_sd_percent=0, round_sd_percent=5), schedule) == 1
+    assert interleaving_gain(0.0, EffectSpread(session_sd_percent=0, round_sd_percent=5), schedule) == 1

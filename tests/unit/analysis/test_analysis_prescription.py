@@ -4,12 +4,22 @@ import numpy as np
 import pytest
 from simulated_machine import Machine
 
-from harness.analysis.pilot.choice import pilot_of
-from harness.analysis.prescription import LONGEST_S, needed_budget
-from harness.experiment.lengths import visit_lengths
-from harness.experiment.schedule import schedule_of
-from harness.experiment.trial import trial_of
-from harness.model import Arm, Comparison, Design, Experiment, Needed, Pilot, Schedule, Seconds, Settings, Summary
+from harness.analysis.pilot import pilot_of
+from harness.analysis.prescription import MAX_BUDGET_S, needed_budget
+from harness.experiment.cost import visit_lengths
+from harness.experiment.schedule import pilot_schedule, schedule_of
+from harness.model import (
+    Arm,
+    Comparison,
+    Design,
+    Experiment,
+    NeededBudget,
+    Pilot,
+    RunSeconds,
+    Schedule,
+    Settings,
+    Summary,
+)
 
 EXPERIMENT = Experiment(
     name="e",
@@ -23,7 +33,7 @@ SESSIONS = 12
 
 def pilot_and_schedule(experiment: Experiment = EXPERIMENT) -> tuple[Pilot, Schedule]:
     machine = Machine()
-    trial = trial_of(experiment, machine.cost(experiment, *visit_lengths(experiment)).round_s)
+    trial = pilot_schedule(experiment, machine.cost(experiment, *visit_lengths(experiment)).round_s)
     pilot = pilot_of(experiment, machine.pilot(np.random.default_rng(1), experiment, trial))
     return pilot, schedule_of(experiment, None, pilot, 5.0)
 
@@ -42,7 +52,8 @@ def summary_with(
     rounds_s = SESSIONS * schedule.rounds * pilot.round_s
     values = {
         "experiment": "e", "question": "", "directory": "d", "sessions": SESSIONS, "planned_sessions": SESSIONS,
-        "valid": True, "seconds": Seconds(total=rounds_s + SESSIONS * pilot.session_s, measuring=rounds_s), "arms": {},
+        "valid": True, "arms": {},
+        "seconds": RunSeconds(total=rounds_s + SESSIONS * pilot.session_s, measuring=rounds_s),
         "comparisons": (comparison,), "doubts": (), "schedule": schedule, "pilot": pilot,
     }  # fmt: skip
     return Summary.model_validate(values | changes)
@@ -61,7 +72,7 @@ def test_the_budget_grows_with_the_spread_until_a_day_would_not_do() -> None:
     known = [budget for budget in budgets if budget]
     assert known == sorted(known)
     assert len(known) == 3
-    assert 60 <= known[0] < known[-1] <= LONGEST_S
+    assert 60 <= known[0] < known[-1] <= MAX_BUDGET_S
 
 
 def test_precision_is_what_is_left_where_all_is_decided() -> None:
@@ -97,6 +108,6 @@ def test_the_control_asks_for_nothing() -> None:
 
 def test_it_is_rounded_to_two_digits_and_never_down() -> None:
     found = needed_budget(EXPERIMENT, summary_with(2.0, 4.0, "undecided"))
-    assert isinstance(found, Needed)
+    assert isinstance(found, NeededBudget)
     assert found.budget_s
     assert float(f"{found.budget_s:.2g}") == found.budget_s

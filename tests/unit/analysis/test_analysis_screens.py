@@ -8,8 +8,8 @@ from factorial import factorial
 from factorial_sessions import sessions_of, summary_of
 from simulated import Times
 
-from harness.analysis.factors.screen import boths, mains
-from harness.analysis.verdict import benjamini_hochberg
+from harness.analysis.designs.screening import screen_interactions, screen_main_effects
+from harness.analysis.statistics.inference import benjamini_hochberg
 from harness.model import Experiment, Summary
 
 EXPERIMENTS = 200
@@ -72,21 +72,23 @@ def test_a_whole_factorial_tells_what_two_do_to_each_other() -> None:
 @pytest.mark.parametrize(("kind", "factors", "pairs"), [("plackett-burman", 3, 0), ("plackett-burman", 11, 0),
     ("factorial", 3, 3), ("resolution-iv", 4, 3), ("resolution-iv", 11, 0)])  # fmt: skip
 def test_only_what_the_design_resolves_is_told(kind: str, factors: int, pairs: int) -> None:
-    assert len(boths(screened(kind, factors))) == pairs
+    assert len(screen_interactions(screened(kind, factors))) == pairs
 
 
 def test_what_cannot_be_told_apart_is_named() -> None:
-    assert mains(screened("plackett-burman", 3))[0].mixed_with == ("tcp_b x tcp_c",)
-    assert boths(screened("resolution-iv", 4))[0].mixed_with == ("tcp_c x tcp_d",)
-    assert not any(one.mixed_with or one.partly_mixed_with for one in mains(screened("resolution-iv", 11)))
+    assert screen_main_effects(screened("plackett-burman", 3))[0].mixed_with == ("tcp_b x tcp_c",)
+    assert screen_interactions(screened("resolution-iv", 4))[0].mixed_with == ("tcp_c x tcp_d",)
+    assert not any(
+        one.mixed_with or one.partly_mixed_with for one in screen_main_effects(screened("resolution-iv", 11))
+    )
 
 
 def test_where_a_factor_is_compared_each_effect_is_told_at_each_of_its_levels() -> None:
     factors: dict[str, Sequence[object]] = {**dict(list(FACTORS.items())[:3]), "transport": ["tcp", "uds-tmpfs"]}
     experiment = factorial(factors, design={"screen": "plackett-burman", "against": {"transport": "tcp"}})
-    places = [(one.change.factor, one.where["transport"]) for one in mains(experiment)]
+    places = [(one.change.factor, one.where["transport"]) for one in screen_main_effects(experiment)]
     assert places == [(factor, transport) for transport in ("tcp", "uds-tmpfs") for factor in list(FACTORS)[:3]]
-    assert [(one.change.factor, one.other.factor) for one in boths(experiment)] == [
+    assert [(one.change.factor, one.other.factor) for one in screen_interactions(experiment)] == [
         (factor, "transport") for factor in list(FACTORS)[:3]
     ]
 

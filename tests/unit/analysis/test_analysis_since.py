@@ -4,10 +4,15 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.across.contrast import contrasts, contrasts_by_part
-from harness.analysis.across.serving import serving_trees
-from harness.analysis.across.since import changes_since, describe, is_decisive
-from harness.analysis.applications import applications_of
+from harness.analysis.arms import application_files
+from harness.analysis.between_runs.metadata import (
+    changes_since,
+    describe_changes,
+    is_decisive,
+    metadata_differences,
+    metadata_differences_by_part,
+    serving_trees,
+)
 
 
 def served(*arms: str, uvloop: str = "0.21.0") -> dict[str, Any]:
@@ -51,7 +56,7 @@ def host(**parts: Any) -> dict[str, Any]:
 )
 def test_a_change_is_told_with_both_values_and_weighed(parts: dict[str, Any], sentence: str, decisive: bool) -> None:
     (change,) = changes_since(host(), host(**parts))
-    assert describe([change]) == [sentence]
+    assert describe_changes([change]) == [sentence]
     assert is_decisive(change) is decisive
 
 
@@ -73,17 +78,17 @@ def test_an_old_run_still_knows_another_nginx() -> None:
 def test_arms_that_are_served_differently_stand_under_their_names() -> None:
     both = [served("tcp", "uds")]
     one = [served("tcp"), served("uds", uvloop="0.22.0")]
-    (found,) = contrasts(serving_trees([host(serving=both), host(serving=one)]))
+    (found,) = metadata_differences(serving_trees([host(serving=both), host(serving=one)]))
     assert (found.field, found.values) == ("serving.uds.python.packages.uvloop", ("0.21.0", "0.22.0"))
 
 
 def test_an_empty_part_is_known_and_a_missing_one_is_not() -> None:
-    (found,) = contrasts_by_part([{"environment": {}}, {"environment": {"TZ": "UTC"}}, {}])
+    (found,) = metadata_differences_by_part([{"environment": {}}, {"environment": {"TZ": "UTC"}}, {}])
     assert found.values == (None, "UTC", None)
-    assert contrasts_by_part([{}, {"environment": {"TZ": "UTC"}}]) == ()
+    assert metadata_differences_by_part([{}, {"environment": {"TZ": "UTC"}}]) == ()
 
 
 def test_each_application_is_named_once_with_all_its_arms() -> None:
-    (application,) = applications_of(host(serving=[served("tcp"), served("uds", uvloop="0.22.0")]))
+    (application,) = application_files(host(serving=[served("tcp"), served("uds", uvloop="0.22.0")]))
     assert (application.file, application.arms) == ("main.py", ("tcp", "uds"))
-    assert applications_of({}) == ()
+    assert application_files({}) == ()

@@ -7,11 +7,11 @@ import pytest
 from simulated import experiment_of, schedule_of, session_of
 from stopped import ending_of
 
-from harness.analysis.bursts import SessionData
-from harness.analysis.looks import confidence_at
-from harness.analysis.stopping import FALSE_ALARMS_PERCENT, stops
+from harness.analysis.comparisons import FALSE_ALARMS_PERCENT, should_stop
+from harness.analysis.statistics.group_sequential import confidence_at
+from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import summarise
-from harness.experiment.schedule import looks_of
+from harness.experiment.schedule import look_sessions
 from harness.model import Comparison, Design, Experiment, Summary
 
 LOOKS = (8, 10, 12)
@@ -91,7 +91,7 @@ def test_precise_means_plus_and_minus_what_was_asked_at_the_confidence_of_the_lo
     assert found.percent_low is not None
     half_width = (found.percent_high - found.percent_low) / 2
     for precision, enough in ((half_width * 1.001, True), (half_width * 0.999, False)):
-        assert stops(asking(precision), LOOKS, 8, summary.comparisons) is enough
+        assert should_stop(asking(precision), LOOKS, 8, summary.comparisons) is enough
 
 
 def test_what_is_undecided_at_an_early_look_is_told_a_number_that_is_yet_to_come() -> None:
@@ -104,7 +104,7 @@ def test_what_is_undecided_at_an_early_look_is_told_a_number_that_is_yet_to_come
 
 def alarms(last: int, precision: float, family: int) -> float:
     """The share of runs with an alarm where nothing differs; `precision` is in the half widths that are expected."""
-    looks = looks_of(last)
+    looks = look_sessions(last)
     half_width_percent = 2.2 / np.sqrt(last)
     names = ["b", "c", "d"][:family]
     experiment = asking(precision * half_width_percent, *names, equivalence_percent=NEGLIGIBLE)
@@ -118,7 +118,7 @@ def alarms(last: int, precision: float, family: int) -> float:
 def test_looking_and_stopping_early_raises_no_more_false_alarms_than_documented(
     last: int, family: int, precision: float
 ) -> None:
-    promised = FALSE_ALARMS_PERCENT[len(looks_of(last))] / 100
+    promised = FALSE_ALARMS_PERCENT[len(look_sessions(last))] / 100
     assert promised <= 0.05
     assert 0.005 < alarms(last, precision, family) <= promised + 3 * np.sqrt(promised * (1 - promised) / RUNS)
 
@@ -126,6 +126,6 @@ def test_looking_and_stopping_early_raises_no_more_false_alarms_than_documented(
 def test_a_difference_as_large_as_the_margin_is_called_equivalent_in_5_percent_at_most() -> None:
     experiment = asking(0.6)
     effects = np.random.default_rng(1).normal(np.log(1.01), 0.01, (RUNS, 2, 20))
-    ends = map(ending_of(experiment, looks_of(20)), effects)
+    ends = map(ending_of(experiment, look_sessions(20)), effects)
     equivalent = np.mean([end.verdicts == ("equivalent",) for end in ends])
     assert 0.02 < equivalent <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / RUNS)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from simulated import Times, experiment_of, schedule_of, session_of
 
-from harness.analysis.bursts import SessionData
+from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import summarise
 from harness.model import Comparison, Doubt, Experiment, Metric, Settings, Summary
 

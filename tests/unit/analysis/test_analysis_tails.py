@@ -10,8 +10,8 @@ import pytest
 from factorial_sessions import summary_of
 from simulated import experiment_of, session_of
 
-from harness.analysis.bursts import SessionData
-from harness.model import Experiment, Summary, Tail, VisitRow
+from harness.analysis.statistics.series import SessionData
+from harness.model import Experiment, Summary, TailEffect, VisitRow
 
 TWO = experiment_of("a", "b", control=False)
 EXPERIMENTS = 400
@@ -45,7 +45,7 @@ def summary(*sessions: SessionData, of: Experiment = TWO) -> Summary:
     return summary_of(of, sessions)
 
 
-def tail(found: Summary, percentile: float, arm: str = "b") -> Tail:
+def tail(found: Summary, percentile: float, arm: str = "b") -> TailEffect:
     return next(one for one in found.tails if (one.arm, one.percentile) == (arm, percentile))
 
 

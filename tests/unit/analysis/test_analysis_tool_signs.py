@@ -7,9 +7,9 @@ import pytest
 from factorial import by_transport
 from factorial_sessions import sessions_of, summary_of
 
-from harness.analysis.bursts import SessionData
-from harness.analysis.resolution import step_us
-from harness.model import Experiment, ToolSign
+from harness.analysis.statistics.percentiles import resolution_step_us
+from harness.analysis.statistics.series import SessionData
+from harness.model import Experiment, ToolAgreement
 
 TOOLS = by_transport("tool", ["client", "ab"])
 WITHOUT_CLIENT = by_transport("tool", ["pyperf", "ab"])
@@ -22,7 +22,7 @@ def sessions(experiment: Experiment, first: tuple[float, float], second: tuple[f
     return sessions_of(*({arm: [us + extra] for arm, us in zip(arms, first + second, strict=True)} for extra in WOBBLE))
 
 
-def sign(experiment: Experiment, seen: Sequence[SessionData]) -> ToolSign:
+def sign(experiment: Experiment, seen: Sequence[SessionData]) -> ToolAgreement:
     (found,) = summary_of(experiment, seen).tool_signs
     return found
 
@@ -91,4 +91,4 @@ def test_nothing_is_said_where_one_tool_asks() -> None:
     ],
 )
 def test_steps_are_seen_in_the_times_themselves(values_us: list[float | None], step: float) -> None:
-    assert step_us(values_us) == step
+    assert resolution_step_us(values_us) == step

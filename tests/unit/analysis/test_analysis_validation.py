@@ -8,35 +8,41 @@ from foreign_runs import bare, floor, foreign, repeated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.analysis.validation.ruling import KnownDifference, rule_claim
 from harness.analysis.validation.validate import validate
-from harness.analysis.validation.verdict import Finding, ruling
-from harness.evidence.foreign.read import read_foreign
-from harness.model.foreign import Foreign
-from harness.model.validation import Claim, Reason
-from harness.validate import of_the_seed
+from harness.imports.read import read_runs
+from harness.model.imported import ImportedRun
+from harness.model.validation import Claim, ClaimReason
+from harness.session.validate import seed_results
 
-SEED = of_the_seed()
+SEED = seed_results()
 CLAIMS = Path(__file__).parents[2] / "data" / "foreign" / "table" / "claims.csv"
 FARGATE = ["fargate-x86_64", "fargate-arm64"]
-OBSTACLES: list[Reason] = ["does not add up", "failed requests", "single runs", "bare undecided", "no bare comparison"]
+OBSTACLES: list[ClaimReason] = [
+    "does not add up",
+    "failed requests",
+    "single runs",
+    "bare undecided",
+    "no bare comparison",
+]
 
 times_us = st.floats(1, 1e7)
 ends_us = st.tuples(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4)).map(sorted)
 findings = st.builds(
-    lambda ends, same: Finding((ends[0] > 0) - (ends[1] < 0), ends[0], ends[1], same), ends_us, st.booleans()
+    lambda ends, same: KnownDifference((ends[0] > 0) - (ends[1] < 0), ends[0], ends[1], same), ends_us, st.booleans()
 )
 
 
-def only(runs: list[Foreign], unix: float = 0.95) -> Claim:
+def only(runs: list[ImportedRun], unix: float = 0.95) -> Claim:
     (claim,) = validate(bare(unix), runs).claims
     return claim
 
 
-def seed_claims(runs: tuple[Foreign, ...] = SEED) -> dict[tuple[str, str], Claim]:
+def seed_claims(runs: tuple[ImportedRun, ...] = SEED) -> dict[tuple[str, str], Claim]:
     return {(claim.where, claim.architecture): claim for claim in validate(bare(), runs).claims}
 
 
-def changed(where: str, architecture: str, **fields: object) -> tuple[Foreign, ...]:
+def changed(where: str, architecture: str, **fields: object) -> tuple[ImportedRun, ...]:
     """The write-up's table with another cell."""
     return tuple(
         replace(one, **fields) if (one.where, one.architecture) == (where, architecture) else one  # type: ignore[arg-type]
@@ -159,7 +165,7 @@ def test_where_nothing_differs_here_nor_there_that_is_confirmed() -> None:
         ("single runs", [foreign("vol", 380.0)]),
     ],
 )
-def test_what_keeps_repeated_runs_from_deciding(reason: Reason, ours: list[Foreign]) -> None:
+def test_what_keeps_repeated_runs_from_deciding(reason: ClaimReason, ours: list[ImportedRun]) -> None:
     claim = only([*repeated("tcp", 400.0), *ours])
 
     assert claim.standing == "cannot be decided"
@@ -214,7 +220,7 @@ def test_several_rates_over_many_connections_are_no_single_runs() -> None:
 
 
 def test_a_claim_from_rates_over_one_connection_is_one_of_times() -> None:
-    found = {(claim.where, claim.architecture): claim for claim in validate(bare(), read_foreign(CLAIMS)).claims}
+    found = {(claim.where, claim.architecture): claim for claim in validate(bare(), read_runs(CLAIMS)).claims}
 
     assert len(found) == 5
     assert all(claim.chance is not None for claim in found.values())
@@ -250,24 +256,26 @@ def test_single_runs_never_decide(ours: float, theirs: float, requests: int | No
 
 
 @given(findings, findings, st.booleans())
-def test_exchanging_the_labels_on_both_sides_changes_no_verdict(claim: Finding, here: Finding, beyond: bool) -> None:
-    swapped = [Finding(-one.sign, -one.high_us, -one.low_us, one.is_equivalent) for one in (claim, here)]
+def test_exchanging_the_labels_on_both_sides_changes_no_verdict(
+    claim: KnownDifference, here: KnownDifference, beyond: bool
+) -> None:
+    swapped = [KnownDifference(-one.sign, -one.high_us, -one.low_us, one.is_equivalent) for one in (claim, here)]
 
-    assert ruling([], claim, here, beyond=beyond) == ruling([], swapped[0], swapped[1], beyond=beyond)
+    assert rule_claim([], claim, here, beyond=beyond) == rule_claim([], swapped[0], swapped[1], beyond=beyond)
 
 
 @given(st.lists(st.sampled_from(OBSTACLES), min_size=1), findings, findings, st.booleans())
 def test_an_obstacle_always_keeps_from_deciding(
-    obstacles: list[Reason], claim: Finding, here: Finding, beyond: bool
+    obstacles: list[ClaimReason], claim: KnownDifference, here: KnownDifference, beyond: bool
 ) -> None:
-    standing, reasons = ruling(obstacles, claim, here, beyond=beyond)
+    standing, reasons = rule_claim(obstacles, claim, here, beyond=beyond)
 
     assert standing == "cannot be decided"
     assert set(obstacles) <= set(reasons)
 
 
 @given(findings, st.booleans())
-def test_what_agrees_with_itself_is_never_contradicted_but_for_its_size(claim: Finding, beyond: bool) -> None:
-    standing, _ = ruling([], claim, claim, beyond=beyond)
+def test_what_agrees_with_itself_is_never_contradicted_but_for_its_size(claim: KnownDifference, beyond: bool) -> None:
+    standing, _ = rule_claim([], claim, claim, beyond=beyond)
 
     assert (standing == "contradicted") == (beyond and (bool(claim.sign) or claim.is_equivalent))

@@ -5,8 +5,8 @@ from foreign_runs import bare, floor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.validation.bound import bound_of, most_us
-from harness.model import Amount, ArmSummary, Comparison, Summary, Verdict
+from harness.analysis.validation.bounds import max_socket_us, socket_bound
+from harness.model import ArmSummary, Comparison, Interval, Summary, Verdict
 from harness.model.validation import SocketBound
 
 Step = tuple[str, float, Verdict]
@@ -16,7 +16,7 @@ slownesses = st.floats(1, 20)
 
 
 def bound(unix_us: float, tcp_us: float, rungs_us: tuple[float, float] = (0.0, 0.0)) -> SocketBound:
-    difference = Amount(value=unix_us - tcp_us, low=unix_us - tcp_us - 1, high=unix_us - tcp_us + 1)
+    difference = Interval(value=unix_us - tcp_us, low=unix_us - tcp_us - 1, high=unix_us - tcp_us + 1)
     return SocketBound(
         found_in="barehop floor",
         unix_us=unix_us,
@@ -44,37 +44,37 @@ def ladder(*steps: Step) -> Summary:
 
 
 def test_an_exchange_over_either_transport_is_granted_whole() -> None:
-    assert most_us(bound(60, 100), 1, slower=True) == 60
-    assert most_us(bound(60, 100), 1, slower=False) == 100
+    assert max_socket_us(bound(60, 100), 1, slower=True) == 60
+    assert max_socket_us(bound(60, 100), 1, slower=False) == 100
 
 
 def test_a_slower_machine_makes_the_difference_larger_and_not_another_sign() -> None:
-    assert most_us(bound(60, 100), 4, slower=True) == 60
-    assert most_us(bound(60, 100), 4, slower=False) == pytest.approx(4 * 41)
-    assert most_us(bound(100, 60), 4, slower=True) == pytest.approx(4 * 41)
+    assert max_socket_us(bound(60, 100), 4, slower=True) == 60
+    assert max_socket_us(bound(60, 100), 4, slower=False) == pytest.approx(4 * 41)
+    assert max_socket_us(bound(100, 60), 4, slower=True) == pytest.approx(4 * 41)
 
 
 def test_what_rungs_add_is_granted_to_the_transport_that_they_are_on() -> None:
-    assert most_us(bound(60, 100, (2, 30)), 2, slower=True) == 64
-    assert most_us(bound(60, 100, (2, 30)), 2, slower=False) == 160
+    assert max_socket_us(bound(60, 100, (2, 30)), 2, slower=True) == 64
+    assert max_socket_us(bound(60, 100, (2, 30)), 2, slower=False) == 160
 
 
 @given(costs_us, costs_us, slownesses)
 def test_exchanging_the_transports_exchanges_cost_and_saving(unix_us: float, tcp_us: float, slowness: float) -> None:
     one, other = bound(unix_us, tcp_us), bound(tcp_us, unix_us)
 
-    assert most_us(one, slowness, slower=True) == pytest.approx(most_us(other, slowness, slower=False))
+    assert max_socket_us(one, slowness, slower=True) == pytest.approx(max_socket_us(other, slowness, slower=False))
 
 
 @given(costs_us, costs_us, slownesses, st.booleans())
 def test_slower_machines_are_never_granted_less(unix_us: float, tcp_us: float, slowness: float, slower: bool) -> None:
     here = bound(unix_us, tcp_us, (1, 10))
 
-    assert most_us(here, slowness, slower=slower) >= most_us(here, 1, slower=slower)
+    assert max_socket_us(here, slowness, slower=slower) >= max_socket_us(here, 1, slower=slower)
 
 
 def test_the_dearer_of_unix_sockets_counts() -> None:
-    found = bound_of(bare().summary, [], floor([70.0, 74.0], [110.0, 114.0]))
+    found = socket_bound(bare().summary, [], floor([70.0, 74.0], [110.0, 114.0]))
 
     assert found is not None
     assert (found.unix_us, found.tcp_us, found.difference_us.value) == (72, 112, -40)
@@ -84,11 +84,11 @@ def test_rungs_that_are_slower_for_sure_add_up_and_others_add_nothing() -> None:
     surely: list[Step] = [("tcp", 9.0, "slower"), ("tcp", 5.0, "slower")]
     perhaps: list[Step] = [("tcp", 4.0, "undecided"), ("uds-dir", 3.0, "equivalent")]
     steps = ladder(*surely, *perhaps)
-    found = bound_of(bare().summary, [], floor(), steps)
+    found = socket_bound(bare().summary, [], floor(), steps)
 
     assert found is not None
     assert (found.tcp_rungs_us, found.unix_rungs_us, found.ladder) == (14, 0, "ladder")
 
 
 def test_without_any_exchange_nothing_is_known() -> None:
-    assert bound_of(bare().summary, [], None) is None
+    assert socket_bound(bare().summary, [], None) is None

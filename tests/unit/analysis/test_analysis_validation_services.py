@@ -9,12 +9,12 @@ import pytest
 from foreign_runs import floor, foreign
 from imagined import LEVEL_US, run_of
 
-from harness.analysis.validation.arms import mirrored
-from harness.analysis.validation.starts import paired
-from harness.analysis.validation.validate import Bare, validate
+from harness.analysis.validation.rows import mirror
+from harness.analysis.validation.services import paired_estimate
+from harness.analysis.validation.validate import BareRun, validate
 from harness.model import Arm, Design, Experiment, Record, Schedule, Settings, VisitRow
-from harness.model.validation import Claim, Share, Validation
-from harness.report.validation.sections import answer, sections
+from harness.model.validation import Claim, RuntimeShare, Validation
+from harness.report.sections.validation import validation_answer, validation_sections
 
 ADDED_US = 100.0
 LUCK, NOISE_US = 0.015, 3.0
@@ -42,7 +42,7 @@ def held(
     failures = {"box-tcp": failed} if failed else {}
     run = run_of(truth, experiment=experiment, sessions=8, rounds=40, raw=False, failures=failures)
     records = [session.record for session in run.sessions]
-    return validate(Bare(experiment=experiment, summary=run.summary, records=records, floor=floor()), ())
+    return validate(BareRun(experiment=experiment, summary=run.summary, records=records, floor=floor()), ())
 
 
 def _settings(name: str, connections: int) -> Settings:
@@ -52,7 +52,7 @@ def _settings(name: str, connections: int) -> Settings:
     return Settings(transport=name)
 
 
-def shares(found: Validation) -> Mapping[str, Share]:
+def shares(found: Validation) -> Mapping[str, RuntimeShare]:
     return {share.architecture: share for share in found.shares}
 
 
@@ -113,9 +113,9 @@ def test_the_luck_of_a_service_s_one_start_is_in_its_share_s_interval_and_in_no_
     rng = np.random.default_rng(3)
     inside, inside_plain = 0, 0
     for _ in range(EXPERIMENTS):
-        seen = paired(started(rng, added_us), ("box", "tcp"))
+        seen = paired_estimate(started(rng, added_us), ("box", "tcp"))
         assert seen is not None
-        low, high = seen.with_starts(seen).us.interval(0.95)
+        low, high = seen.widen_for_starts(seen).us.interval(0.95)
         plain_low, plain_high = seen.us.interval(0.95)
         inside += low <= added_us <= high
         inside_plain += plain_low <= added_us <= plain_high
@@ -125,7 +125,7 @@ def test_the_luck_of_a_service_s_one_start_is_in_its_share_s_interval_and_in_no_
 
 
 def test_a_single_session_has_no_interval() -> None:
-    assert paired(started(np.random.default_rng(1))[:1], ("box", "tcp")) is None
+    assert paired_estimate(started(np.random.default_rng(1))[:1], ("box", "tcp")) is None
 
 
 def test_each_transport_is_held_against_its_own_arm() -> None:
@@ -166,7 +166,7 @@ def test_a_loss_that_no_socket_can_cost_is_named() -> None:
 
 def test_services_that_were_asked_otherwise_are_neither_held_against_each_other_nor_against_bare_arms() -> None:
     found = held((1.0, 0.9), connections=4)
-    said = " ".join(sentence for section in sections(found) for sentence in section.sentences)
+    said = " ".join(sentence for section in validation_sections(found) for sentence in section.sentences)
 
     assert claim(found).standing == "cannot be decided"
     assert "asked otherwise" in claim(found).reasons
@@ -195,7 +195,7 @@ def test_requests_that_failed_decide_nothing() -> None:
 
 def test_a_service_without_a_bare_arm_beside_it_has_no_share_and_is_told_how_to_get_one() -> None:
     found = held((SLOWER, 0.9), PAIRS[:2])
-    said = " ".join(sentence for section in sections(found) for sentence in section.sentences)
+    said = " ".join(sentence for section in validation_sections(found) for sentence in section.sentences)
 
     assert not found.shares
     assert not found.claims
@@ -203,21 +203,21 @@ def test_a_service_without_a_bare_arm_beside_it_has_no_share_and_is_told_how_to_
 
 
 def test_the_answer_says_what_the_runtime_adds_before_what_became_of_claims() -> None:
-    said = answer(held((SLOWER, 0.9)))
+    said = validation_answer(held((SLOWER, 0.9)))
 
     assert said.startswith("Interleaved with the bare arms: box-tcp against tcp +")
     assert "The only claim" in said
 
 
 def test_the_start_of_a_service_is_said_to_be_in_the_interval() -> None:
-    said = [sentence for section in sections(held((SLOWER, 0.9))) for sentence in section.sentences]
+    said = [sentence for section in validation_sections(held((SLOWER, 0.9))) for sentence in section.sentences]
 
     assert any("widened for the variance between starts" in sentence for sentence in said)
     assert not any(sentence.startswith("From files") for sentence in said)
 
 
 def test_files_beside_services_are_told_apart() -> None:
-    headings = [section.heading for section in sections(held((SLOWER, 0.9)))]
+    headings = [section.heading for section in validation_sections(held((SLOWER, 0.9)))]
 
     assert headings[0] == "Services interleaved with the bare arms"
     assert all(one != other for one, other in pairwise(headings))
@@ -227,12 +227,12 @@ def test_files_beside_services_are_told_apart() -> None:
 def test_a_comparison_seen_from_its_reference_and_back_is_the_same() -> None:
     one = claim(held((1.0, 0.9))).bare
     assert one is not None
-    turned = mirrored(one)
+    turned = mirror(one)
 
     assert (turned.arm, turned.against, turned.verdict) == (one.against, one.arm, "slower")
     assert turned.percent_low is not None
     assert turned.percent is not None
     assert turned.percent_high is not None
     assert 0 < turned.percent_low < turned.percent < turned.percent_high
-    assert mirrored(turned).percent == pytest.approx(one.percent)
-    assert mirrored(one.model_copy(update={"percent": -100.0})).percent is None
+    assert mirror(turned).percent == pytest.approx(one.percent)
+    assert mirror(one.model_copy(update={"percent": -100.0})).percent is None

@@ -6,19 +6,18 @@ import numpy as np
 import pytest
 from foreign_runs import bare, foreign, repeated
 
-from harness.analysis.validation.rows import of_raw_times
-from harness.analysis.validation.shares import shares_of
-from harness.analysis.validation.validate import Bare, validate
+from harness.analysis.validation.rows import batch_means_estimate
+from harness.analysis.validation.validate import BareRun, imported_shares, validate
 from harness.model import Record, Schedule, VisitRow
-from harness.model.foreign import Foreign
-from harness.model.validation import Share
+from harness.model.imported import ImportedRun
+from harness.model.validation import RuntimeShare
 
 ADDED_US = 100.0
 EXPERIMENTS = 300
 
 
-def of(runs: Sequence[Foreign], here: Bare) -> Share:
-    (share,) = shares_of(here.summary, here.records, runs)
+def of(runs: Sequence[ImportedRun], here: BareRun) -> RuntimeShare:
+    (share,) = imported_shares(here.summary, here.records, runs)
     return share
 
 
@@ -46,7 +45,7 @@ def test_a_container_that_is_slower_by_a_known_100_us_is_found_to_be_that() -> N
     for _ in range(EXPERIMENTS):
         here = records((400 + rng.normal(0, 12, 8)).tolist())
         runs = [foreign("tcp", time_us) for time_us in (400 + ADDED_US + rng.normal(0, 25, 10)).tolist()]
-        (share,) = shares_of(summary, here, runs)
+        (share,) = imported_shares(summary, here, runs)
         assert share.interval == "runs"
         inside += (share.us.low or 0) <= ADDED_US <= (share.us.high or 0)
 
@@ -76,7 +75,7 @@ def test_the_raw_times_of_a_single_run_give_an_interval_of_that_run() -> None:
 
 
 def test_too_few_raw_times_give_none() -> None:
-    assert of_raw_times([400.0] * 199) is None
+    assert batch_means_estimate([400.0] * 199) is None
 
 
 def test_neighbours_that_are_alike_do_not_count_as_many() -> None:
@@ -86,7 +85,7 @@ def test_neighbours_that_are_alike_do_not_count_as_many() -> None:
     for _ in range(EXPERIMENTS):
         shocks = rng.normal(0, 1, 2000)
         level = np.convolve(shocks, 0.9 ** np.arange(80))[:2000]
-        found = of_raw_times((400 + 5 * level).tolist())
+        found = batch_means_estimate((400 + 5 * level).tolist())
         assert found is not None
         low, high = found.interval(0.95)
         inside += low <= 400 <= high

@@ -4,8 +4,15 @@ import math
 
 import pytest
 
-from harness.analysis.estimate import Estimate
-from harness.analysis.verdict import MOST_SESSIONS, holm, is_equivalent, judge, rulings, sessions_to_decide
+from harness.analysis.statistics.inference import (
+    MAX_SESSIONS_TO_DECIDE,
+    Estimate,
+    holm,
+    is_equivalent,
+    judge,
+    rulings,
+    sessions_to_decide,
+)
 
 T_90 = 1.8331  # Student's t for 9 degrees of freedom: 90 % two-sided
 T_95 = 2.2622
@@ -81,7 +88,7 @@ def test_only_the_undecided_get_a_number_of_sessions() -> None:
 
 
 def test_no_number_of_sessions_is_named_when_it_is_out_of_reach() -> None:
-    hopeless = Estimate(0.0, 0.01 * math.sqrt(MOST_SESSIONS), 10)
+    hopeless = Estimate(0.0, 0.01 * math.sqrt(MAX_SESSIONS_TO_DECIDE), 10)
     assert sessions_to_decide(hopeless, 1.0, 1) is None
 
 

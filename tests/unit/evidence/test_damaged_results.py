@@ -21,9 +21,9 @@ from damaged_results import (
     validate,
 )
 
-from harness.conclude import read_each, read_summary
 from harness.errors import ConfigError, HarnessError
-from harness.evidence.store import open_store
+from harness.session.summarize import read_directories, read_summary
+from harness.store.store import open_store
 
 FLOOR = {"rows": [{"kind": "round-trip", "transport": "tcp", "payload_bytes": 83, "runs_us": [10.1, 10.2]}]}
 JSON_FILES = ("plan.json", "host.json", "calibration.json", "floor.json", "sessions/0001.json", "sessions/0002.json")
@@ -193,7 +193,7 @@ def test_the_damages_of_all_directories_are_in_one_message(tmp_path: Path) -> No
     for run in runs:
         (run / "sessions/0001.json").write_text("{")
     with pytest.raises(ConfigError) as refused:
-        read_each(read_summary, runs)
+        read_directories(read_summary, runs)
     assert all(f"{run}/sessions/0001.json" in str(refused.value) for run in runs)
 
 

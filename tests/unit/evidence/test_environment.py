@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.evidence.environment import disturbing, environment_facts
+from harness.observe.host.environment import disturbing_variables, environment_facts
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,10 @@ def test_what_changes_no_server_is_not_recorded() -> None:
 
 def test_variables_that_slow_servers_down_are_named_and_those_that_are_off_are_not() -> None:
     found = dict(
-        disturbing({"PYTHONDEVMODE": "1", "LD_PRELOAD": "/x.so", "PYTHONMALLOC": "debug", "MALLOC_CHECK_": "3"})
+        disturbing_variables(
+            {"PYTHONDEVMODE": "1", "LD_PRELOAD": "/x.so", "PYTHONMALLOC": "debug", "MALLOC_CHECK_": "3"}
+        )
     )
     assert found.keys() == {"PYTHONDEVMODE", "LD_PRELOAD", "PYTHONMALLOC", "MALLOC_CHECK_"}
     off = {"PYTHONDEVMODE": "", "MALLOC_CHECK_": "0", "PYTHONMALLOC": "pymalloc", "MALLOC_ARENA_MAX": "2"}
-    assert list(disturbing(off)) == []
+    assert list(disturbing_variables(off)) == []

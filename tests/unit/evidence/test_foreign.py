@@ -11,10 +11,17 @@ import pytest
 
 from harness import plugins
 from harness.errors import ConfigError
-from harness.evidence.foreign.decode import decode
-from harness.evidence.foreign.names import architecture_of, named, transport_of
-from harness.evidence.foreign.read import ADVICE, FORMATS, read_all, read_foreign
-from harness.model import Foreign
+from harness.imports.read import (
+    FORMATS,
+    INPUT_ADVICE,
+    architecture_of,
+    parse_spec,
+    read_all_runs,
+    read_runs,
+    transport_of,
+)
+from harness.imports.text import decode_text
+from harness.model import ImportedRun
 
 DATA = Path(__file__).parents[2] / "data" / "foreign"
 UNREADABLE = {  # what each says of itself
@@ -39,8 +46,8 @@ FILES = sorted(path for path in DATA.rglob("*.*") if str(path.relative_to(DATA))
 CUTS = 50
 
 
-def one(name: str) -> Foreign:
-    (run,) = read_foreign(DATA / name)
+def one(name: str) -> ImportedRun:
+    (run,) = read_runs(DATA / name)
     return run
 
 
@@ -50,15 +57,15 @@ def written(directory: Path, text: str, name: str = "tcp.txt") -> Path:
     return path
 
 
-def numbers(run: Foreign) -> Foreign:
+def numbers(run: ImportedRun) -> ImportedRun:
     """All but what is said beside them."""
     return replace(run, source=Path(), remarks=())
 
 
-def read_or_refused(path: Path) -> tuple[tuple[Foreign, ...], str]:
+def read_or_refused(path: Path) -> tuple[tuple[ImportedRun, ...], str]:
     """The runs, or none and what was said."""
     try:
-        return read_foreign(path), ""
+        return read_runs(path), ""
     except ConfigError as error:
         return (), str(error)
 
@@ -72,8 +79,8 @@ def places(text: str, seed: str) -> Iterator[int]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(DATA)))
 def test_a_file_cut_anywhere_says_so_or_has_the_same_numbers(path: Path, tmp_path: Path) -> None:
-    text = decode(path.read_bytes())
-    whole = read_foreign(path)
+    text = decode_text(path.read_bytes())
+    whole = read_runs(path)
     for place in places(text, str(path.relative_to(DATA))):
         runs, refusal = read_or_refused(written(tmp_path, text[:place], path.name))
         assert runs or (path.name in refusal and refusal.endswith("."))
@@ -84,13 +91,13 @@ def test_a_file_cut_anywhere_says_so_or_has_the_same_numbers(path: Path, tmp_pat
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_a_file_without_a_finished_run_says_why(name: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        read_foreign(DATA / name)
+        read_runs(DATA / name)
     assert UNREADABLE[name] in str(caught.value)
 
 
 @pytest.mark.parametrize("name", plugins.names(FORMATS))
 def test_every_format_has_a_sample_and_its_help(name: str) -> None:
-    assert any(run.format == name for path in FILES for run in read_foreign(path))
+    assert any(run.format == name for path in FILES for run in read_runs(path))
     assert plugins.help_text(FORMATS, name).endswith(".")
 
 
@@ -108,7 +115,7 @@ def test_ab_failures_are_counted_by_kind() -> None:
 
 
 def test_several_runs_of_ab_in_one_file_are_repetitions() -> None:
-    runs = read_foreign(DATA / "ab/three.txt")
+    runs = read_runs(DATA / "ab/three.txt")
     assert [run.requests_per_s for run in runs] == [4839.33, 735.33, 3334.78]
 
 
@@ -125,7 +132,7 @@ def test_ab_e_has_each_percentile_to_a_microsecond() -> None:
 def test_ab_e_of_an_older_release_lacks_the_slowest_and_says_so(tmp_path: Path) -> None:
     text = (DATA / "ab-e/ok.csv").read_text()
     older = written(tmp_path, text[: text.index("100,")])
-    assert "slowest request is unknown" in read_foreign(older)[0].remarks[0]
+    assert "slowest request is unknown" in read_runs(older)[0].remarks[0]
 
 
 def test_ab_g_has_single_times_and_says_that_their_end_cannot_be_seen() -> None:
@@ -174,7 +181,7 @@ def test_both_shapes_of_k6_are_read(shape: str) -> None:
 def test_k6_times_in_another_unit_are_refused(tmp_path: Path) -> None:
     text = (DATA / "k6/summary-ok.json").read_text().replace('"contains":"time"', '"contains":"data"')
     with pytest.raises(ConfigError, match="not times in ms"):
-        read_foreign(written(tmp_path, text))
+        read_runs(written(tmp_path, text))
 
 
 def test_locust_rounds_its_percentiles_to_two_digits() -> None:
@@ -184,7 +191,7 @@ def test_locust_rounds_its_percentiles_to_two_digits() -> None:
 
 
 def test_pyperf_gives_a_run_for_each_process() -> None:
-    runs = read_foreign(DATA / "pyperf/ok.json")
+    runs = read_runs(DATA / "pyperf/ok.json")
     assert [(run.architecture, run.transport, run.requests) for run in runs] == [("tcp", "tcp", 30)] * 2
     assert runs[0].mean_us == pytest.approx(1551.024)
 
@@ -192,7 +199,7 @@ def test_pyperf_gives_a_run_for_each_process() -> None:
 def test_pyperf_of_something_else_than_time_is_refused(tmp_path: Path) -> None:
     text = (DATA / "pyperf/ok.json").read_text().replace('"second"', '"byte"')
     with pytest.raises(ConfigError, match="in bytes, not in seconds"):
-        read_foreign(written(tmp_path, text))
+        read_runs(written(tmp_path, text))
 
 
 def test_what_oha_gave_up_at_the_end_is_no_failure() -> None:
@@ -208,18 +215,18 @@ def test_vegeta_counts_requests_without_an_answer() -> None:
 
 def test_the_mean_of_vegeta_must_fit_the_sum_of_its_times(tmp_path: Path) -> None:
     text = (DATA / "vegeta/ok.json").read_text().replace('"mean":4636720', '"mean":4636')
-    remarks = read_foreign(written(tmp_path, text))[0].remarks
+    remarks = read_runs(written(tmp_path, text))[0].remarks
     assert any("is not 6465 times its mean" in remark for remark in remarks)
 
 
 def test_vegeta_results_with_a_gap_are_refused(tmp_path: Path) -> None:
     first, _, *others = (DATA / "vegeta-results/mixed.json").read_text().splitlines(keepends=True)
     with pytest.raises(ConfigError, match="seq 1 is missing"):
-        read_foreign(written(tmp_path, "".join([first, *others])))
+        read_runs(written(tmp_path, "".join([first, *others])))
 
 
 def test_the_write_up_has_one_row_that_does_not_add_up() -> None:
-    runs = read_foreign(DATA / "table/seed.csv")
+    runs = read_runs(DATA / "table/seed.csv")
     assert [(run.where, run.architecture) for run in runs if run.remarks] == [("docker-desktop-macos", "combined")]
     assert [run.transport for run in runs[:3]] == ["tcp", "uds", "uds"]
     (remark,) = runs[2].remarks
@@ -231,22 +238,22 @@ def test_the_write_up_has_one_row_that_does_not_add_up() -> None:
 @pytest.mark.parametrize(("ms", "said"), [("1471", "as if it were in us"), ("0.001471", "as if it were in s")])
 def test_a_table_in_another_unit_is_remarked_on(ms: str, said: str, tmp_path: Path) -> None:
     text = f"architecture,requests_per_s,ms_per_request\ntcp,679.77,{ms}\n"
-    (run,) = read_foreign(written(tmp_path, text))
+    (run,) = read_runs(written(tmp_path, text))
     assert said in run.remarks[0]
     assert run.mean_us == pytest.approx(1000 * float(ms))
 
 
 def test_a_table_may_say_how_many_connections_there_were(tmp_path: Path) -> None:
     header = "architecture,requests_per_s,ms_per_request,connections\n"
-    (fits,) = read_foreign(written(tmp_path, f"{header}tcp,6797.7,2.3,16\n"))
+    (fits,) = read_runs(written(tmp_path, f"{header}tcp,6797.7,2.3,16\n"))
     assert (fits.remarks, fits.connections) == ((), 16)
-    (slow,) = read_foreign(written(tmp_path, f"{header}tcp,6797.7,14.71,16\n"))
+    (slow,) = read_runs(written(tmp_path, f"{header}tcp,6797.7,14.71,16\n"))
     assert "are 99.99 in flight, but there were 16 connections" in slow.remarks[0]
 
 
 def test_a_table_that_lost_a_row_is_remarked_on(tmp_path: Path) -> None:
     lines = (DATA / "table/seed.csv").read_text().splitlines(keepends=True)
-    runs = read_foreign(written(tmp_path, "".join(lines[:-1])))
+    runs = read_runs(written(tmp_path, "".join(lines[:-1])))
     assert "Rows may be missing: fargate-arm64 has 1 of tcp, 1 of sharedvolume, 0 of combined" in runs[-1].remarks[0]
 
 
@@ -268,7 +275,7 @@ def test_a_table_that_lost_a_row_is_remarked_on(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_read_is_one_sentence_with_the_file(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        read_foreign(written(tmp_path, text))
+        read_runs(written(tmp_path, text))
     assert said in str(caught.value)
     assert "tcp.txt" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -278,7 +285,7 @@ def test_bytes_that_are_no_text_and_files_that_are_not_there_are_said(tmp_path: 
     picture = tmp_path / "tcp.png"
     picture.write_bytes(b"\x89PNG\r\n")
     with pytest.raises(ConfigError) as caught:
-        read_all([picture, tmp_path / "missing.txt"])
+        read_all_runs([picture, tmp_path / "missing.txt"])
     assert str(caught.value).count("\n") == 1
     assert "byte 0 is 0x89" in str(caught.value)
     assert "No such file" in str(caught.value)
@@ -294,8 +301,8 @@ def test_what_is_no_regular_file_is_refused_at_once(kind: str, said: str, tmp_pa
     elif kind == "directory":
         path.mkdir()
     with pytest.raises(ConfigError) as caught:
-        read_all([f"tcp={path}"])
-    assert str(caught.value) == f"{path} {said}, not a regular file. {ADVICE}"
+        read_all_runs([f"tcp={path}"])
+    assert str(caught.value) == f"{path} {said}, not a regular file. {INPUT_ADVICE}"
 
 
 def test_a_file_of_many_gigabytes_is_refused_by_its_size(tmp_path: Path) -> None:
@@ -303,14 +310,14 @@ def test_a_file_of_many_gigabytes_is_refused_by_its_size(tmp_path: Path) -> None
     with path.open("wb") as file:
         file.truncate(40 << 30)
     with pytest.raises(ConfigError, match=r"has 42,949,672,960 bytes; at most 250,000,000 are read\. Give"):
-        read_all([path])
+        read_all_runs([path])
 
 
 def test_a_wrong_type_in_json_is_told_with_its_place(tmp_path: Path) -> None:
     report = json.loads((DATA / "oha/ok.json").read_text())
     report["summary"]["average"] = "7.3 ms"
     with pytest.raises(ConfigError, match=r"summary\.average: Input should be a valid number"):
-        read_foreign(written(tmp_path, json.dumps(report)))
+        read_runs(written(tmp_path, json.dumps(report)))
 
 
 def test_when_no_request_was_answered_right_no_time_is_taken() -> None:
@@ -327,15 +334,15 @@ def test_names_come_from_the_file_or_are_given() -> None:
         "tcp",
         "a",
     ]
-    assert named("fargate/tcp=x.txt") == ("fargate", "tcp", Path("x.txt"))
-    assert named("x.txt") == ("", "", Path("x.txt"))
-    (run,) = read_foreign(f"fargate/socket={DATA / 'ab/ok.txt'}")
+    assert parse_spec("fargate/tcp=x.txt") == ("fargate", "tcp", Path("x.txt"))
+    assert parse_spec("x.txt") == ("", "", Path("x.txt"))
+    (run,) = read_runs(f"fargate/socket={DATA / 'ab/ok.txt'}")
     assert (run.where, run.architecture, run.transport) == ("fargate", "socket", "uds")
 
 
 def test_one_name_for_a_file_of_many_architectures_is_refused() -> None:
     with pytest.raises(ConfigError, match="cannot all be 'tcp'"):
-        read_foreign(f"tcp={DATA / 'table/seed.csv'}")
+        read_runs(f"tcp={DATA / 'table/seed.csv'}")
 
 
 def test_the_transport_is_guessed_from_clear_names_only() -> None:

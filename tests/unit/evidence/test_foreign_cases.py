@@ -7,25 +7,25 @@ import pytest
 
 from harness.analysis.validation.rows import adds_up
 from harness.errors import ConfigError
-from harness.evidence.foreign.read import read_foreign
-from harness.model import Foreign
+from harness.imports.read import read_runs
+from harness.model import ImportedRun
 
 DATA = Path(__file__).parents[2] / "data" / "foreign"
 
 
-def one(name: str) -> Foreign:
-    (run,) = read_foreign(DATA / name)
+def one(name: str) -> ImportedRun:
+    (run,) = read_runs(DATA / name)
     return run
 
 
-def read(directory: Path, text: str, name: str = "tcp.txt") -> Foreign:
+def read(directory: Path, text: str, name: str = "tcp.txt") -> ImportedRun:
     path = directory / name
     path.write_text(text, encoding="utf-8")
-    (run,) = read_foreign(path)
+    (run,) = read_runs(path)
     return run
 
 
-def all_remarks(run: Foreign) -> str:
+def all_remarks(run: ImportedRun) -> str:
     return " ".join(run.remarks)
 
 
@@ -68,7 +68,7 @@ def test_a_csv_of_hey_with_as_many_rows_as_it_keeps_is_remarked_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (DATA / "hey-csv/ok.csv").read_text()
-    monkeypatch.setattr("harness.evidence.foreign.formats.hey_csv.MAX_RESULTS", text.count("\n") - 1)
+    monkeypatch.setattr("harness.imports.formats.hey_csv.MAX_RESULTS", text.count("\n") - 1)
     run = read(tmp_path, text)
     assert run.mean_us is None
     assert "the maximum of hey" in all_remarks(run)
@@ -139,7 +139,7 @@ def test_utf_16_is_read_by_its_mark() -> None:
 
 
 def test_two_runs_of_h2load_are_two() -> None:
-    runs = read_foreign(DATA / "h2load/two-runs.txt")
+    runs = read_runs(DATA / "h2load/two-runs.txt")
     assert [(run.requests, run.mean_us, run.connections) for run in runs] == [(1312, 758.0, 1), (10, 187_830.0, 1)]
     assert not any(run.remarks for run in runs)
 
@@ -153,7 +153,7 @@ def test_the_clients_of_all_threads_of_h2load_are_its_connections(tmp_path: Path
 
 
 def test_ab_followed_by_wrk_is_two_runs() -> None:
-    runs = read_foreign(DATA / "mixed/ab-then-wrk.txt")
+    runs = read_runs(DATA / "mixed/ab-then-wrk.txt")
     assert [(run.format, run.requests_per_s) for run in runs] == [("ab", 2000.0), ("wrk", 7258.34)]
 
 
@@ -262,7 +262,7 @@ def test_a_file_that_is_compressed_is_named_as_such(tmp_path: Path) -> None:
     path = tmp_path / "tcp.txt.gz"
     path.write_bytes(b"\x1f\x8b\x08\x00")
     with pytest.raises(ConfigError, match=r"compressed\. Unpack it with gunzip"):
-        read_foreign(path)
+        read_runs(path)
 
 
 H2LOAD_STREAMS = """starting benchmark...

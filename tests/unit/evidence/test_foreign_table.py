@@ -7,28 +7,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import ConfigError
-from harness.evidence.foreign.read import read_foreign
-from harness.model import Foreign
-from harness.model.cells import decimal_mark, number_of
+from harness.imports.numbers import decimal_mark, parse_number
+from harness.imports.read import read_runs
+from harness.model import ImportedRun
 
 DATA = Path(__file__).parents[2] / "data" / "foreign" / "table"
 RATE_MS = (679.77, 1471.0)
 
 
-def read(directory: Path, text: str) -> tuple[Foreign, ...]:
+def read(directory: Path, text: str) -> tuple[ImportedRun, ...]:
     path = directory / "runs.csv"
     path.write_text(text, encoding="utf-8")
-    return read_foreign(path)
+    return read_runs(path)
 
 
 @pytest.mark.parametrize("name", ["capitals", "decimal-comma-quoted", "semicolons"])
 def test_the_same_row_in_another_spelling_is_the_same_row(name: str) -> None:
-    run, *_ = read_foreign(DATA / f"{name}.csv")
+    run, *_ = read_runs(DATA / f"{name}.csv")
     assert (run.architecture, run.requests_per_s, run.mean_us, run.mean_resolution_us) == ("tcp", *RATE_MS, 1.0)
 
 
 def test_a_comma_before_three_digits_and_a_point_sets_thousands_apart() -> None:
-    (run,) = read_foreign(DATA / "thousands.csv")
+    (run,) = read_runs(DATA / "thousands.csv")
     assert (run.requests_per_s, run.mean_us) == (1679.77, 595.0)
 
 
@@ -88,7 +88,7 @@ def test_every_country_writes_the_same_number(whole: int, hundredths: int) -> No
     french = f"{whole:,}".replace(",", " ") + f",{hundredths:02}"
     swiss = f"{whole:,}".replace(",", "'") + f".{hundredths:02}"
     for text in (english, german, french, swiss, f"{whole}.{hundredths:02}", f"{whole},{hundredths:02}"):
-        assert number_of(text, decimal_mark([text])) == pytest.approx(number)
+        assert parse_number(text, decimal_mark([text])) == pytest.approx(number)
 
 
 def test_a_column_without_a_heading_is_left_out_where_it_is_empty(tmp_path: Path) -> None:

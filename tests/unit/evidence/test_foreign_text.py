@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from harness import plugins
 from harness.errors import ConfigError
-from harness.evidence.foreign.decode import decode
-from harness.evidence.foreign.read import FORMATS, read_foreign
-from harness.evidence.foreign.tidy import plain, tidy
-from harness.model import Foreign
+from harness.imports.read import FORMATS, read_runs
+from harness.imports.text import clean_text, collapse_blanks, decode_text
+from harness.model import ImportedRun
 
 DATA = Path(__file__).parents[2] / "data" / "foreign"
 SAMPLES = {
@@ -46,13 +45,13 @@ def sample(name: str) -> str:
     return (DATA / SAMPLES[name]).read_text(encoding="utf-8").replace("\r\n", "\n")
 
 
-def read(directory: Path, content: str | bytes) -> tuple[Foreign, ...]:
+def read(directory: Path, content: str | bytes) -> tuple[ImportedRun, ...]:
     path = directory / "tcp.txt"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_foreign(path)
+    return read_runs(path)
 
 
-def numbers(runs: tuple[Foreign, ...]) -> list[Foreign]:
+def numbers(runs: tuple[ImportedRun, ...]) -> list[ImportedRun]:
     return [replace(run, remarks=()) for run in runs]
 
 
@@ -152,13 +151,13 @@ def test_lines_of_two_services_in_one_log_come_together(tmp_path: Path) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.text(alphabet="ab1 \t|:>,;[]{}\"'\\.\r\n\x1b\xa0", max_size=200))
 def test_a_tidy_text_stays_as_it_is(text: str) -> None:
-    once = plain(tidy(text))
+    once = collapse_blanks(clean_text(text))
     assert not re.search("[\r\x1b\xa0]|^ | $", once, re.MULTILINE)
 
 
 @given(st.text(alphabet=st.characters(blacklist_categories=("Cs", "Cc")), max_size=100))
 def test_every_encoding_with_a_mark_gives_the_same_text(text: str) -> None:
-    assert {decode(text.encode(encoding)) for encoding in ("utf-16", "utf-32", "utf-8-sig")} == {
+    assert {decode_text(text.encode(encoding)) for encoding in ("utf-16", "utf-32", "utf-8-sig")} == {
         text.removeprefix("\ufeff")
     }
 
@@ -214,7 +213,7 @@ def test_a_line_that_the_tool_does_not_print_is_remarked_on(name: str, tmp_path:
 def test_whole_output_has_no_line_that_is_unknown(name: str) -> None:
     for path in sorted(path for path in DATA.rglob("*.txt") if path.parent.name.split("-")[0] == name):
         try:
-            runs = read_foreign(path)
+            runs = read_runs(path)
         except ConfigError:
             continue
         assert "not read" not in " ".join(remark for run in runs for remark in run.remarks), path
@@ -273,9 +272,9 @@ def test_lines_that_docker_stores_or_gitlab_stamps_are_read() -> None:
         f"2025-05-02T10:11:12.123456Z 01{mark} {line}" for line, mark in zip(lines, "OE" * len(lines), strict=False)
     ]
     for log in (stored, stamped):
-        assert tidy("\n".join(log)).strip() == tidy("\n".join(lines)).strip()
+        assert clean_text("\n".join(log)).strip() == clean_text("\n".join(lines)).strip()
 
 
 def test_a_text_of_windows_has_its_dashes_and_quotes() -> None:
     text = "architecture,requests_per_s,p99_ms\ntcp \u2013 \u201cfirst\u201d,800,\u20ac 5\n"
-    assert decode(text.encode("cp1252")) == text
+    assert decode_text(text.encode("cp1252")) == text

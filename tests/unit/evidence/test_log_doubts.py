@@ -2,9 +2,9 @@
 
 import pytest
 
-from harness.evidence.doubts.logs import Logged, log_doubts
+from harness.observe.doubts.system import LogSizes, log_doubts
 
-BEFORE = Logged({("tcp", "gunicorn"): 500}, 0)
+BEFORE = LogSizes({("tcp", "gunicorn"): 500}, 0)
 
 
 @pytest.mark.parametrize(
@@ -14,12 +14,12 @@ BEFORE = Logged({("tcp", "gunicorn"): 500}, 0)
 def test_a_line_for_each_request_is_doubted_and_some_lines_are_not(
     logged_bytes: int, requests: int, kinds: list[str]
 ) -> None:
-    after = Logged({("tcp", "gunicorn"): 500 + logged_bytes}, requests)
+    after = LogSizes({("tcp", "gunicorn"): 500 + logged_bytes}, requests)
     assert [doubt.kind for doubt in log_doubts(BEFORE, after)] == kinds
 
 
 def test_the_doubt_has_the_bytes_and_the_arms() -> None:
-    (doubt,) = log_doubts(BEFORE, Logged({("tcp", "gunicorn"): 25_000_500}, 6250))
+    (doubt,) = log_doubts(BEFORE, LogSizes({("tcp", "gunicorn"): 25_000_500}, 6250))
     assert doubt.seen == (
         "gunicorn of tcp logged 25.0 MB while requests were measured, 4000 bytes per request of the session."
     )

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.errors import ConfigError
-from harness.experiment.document import Document, document_of
-from harness.experiment.read import experiment_of
+from harness.experiment.document import Document, parse_document
+from harness.experiment.read import build_experiment
 from harness.model import Design, Experiment, Settings
 
 Tables = dict[str, Any]
@@ -112,7 +112,7 @@ def are_ours(found: Iterable[str]) -> bool:
 
 @given(st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), any_values, max_size=5))
 def test_any_tables_at_all(tables: Tables) -> None:
-    assert are_ours(sentences(lambda: experiment_of(document_of(tables))))
+    assert are_ours(sentences(lambda: build_experiment(parse_document(tables))))
 
 
 @given(files)
@@ -122,10 +122,10 @@ def test_any_tables_at_all(tables: Tables) -> None:
 @example({"arms": {"a": {}, "b": {}}, "design": {"budget_s": float("inf")}})
 @example({"arms": {"a": 3}, "factors": {"workers": 3}, "name": 3})
 def test_tables_that_are_almost_right(tables: Tables) -> None:
-    found = sentences(lambda: experiment_of(document_of(tables)))
+    found = sentences(lambda: build_experiment(parse_document(tables)))
     assert are_ours(found)
     if not found:
-        assert_fit_to_measure(experiment_of(document_of(tables)))
+        assert_fit_to_measure(build_experiment(parse_document(tables)))
 
 
 def assert_fit_to_measure(experiment: Experiment) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError
-from harness.experiment.boots import boots_of, still_needed
+from harness.experiment.boots import boots_of, other_overrides
 from harness.experiment.document import read_document
-from harness.experiment.read import experiment_of
-from harness.report.boots import render_boots
+from harness.experiment.read import build_experiment
+from harness.report.commands.plan import render_boots
 
 STUDY = """
 name = "booted"
@@ -41,7 +41,7 @@ def test_every_combination_is_booted_once_in_an_order_of_the_seed(tmp_path: Path
 def test_the_runs_of_all_boots_have_arms_of_the_same_names_with_that_boots_knobs(tmp_path: Path) -> None:
     path = study(tmp_path, STUDY)
     for boot in boots_of(read_document(path, ()), 1):
-        arms = experiment_of(read_document(path, boot.overrides)).arms
+        arms = build_experiment(read_document(path, boot.overrides)).arms
         assert [arm.name for arm in arms if not arm.control_of] == ["tcp", "uds-tmpfs"]
         for arm in arms:
             knobs = {f"{name.removeprefix('boot.')}={value}" for name, value in arm.settings.knobs.items()}
@@ -64,7 +64,7 @@ def test_what_was_set_of_factors_is_not_said_again_beside_what_a_boot_makes_of_i
     path = study(tmp_path, STUDY)
     given = ['factors."knobs.boot.nohz_full"=[1, 2, 3]', "factors={}", "arm.path=/x", "design.seed=2"]
 
-    assert still_needed(given) == ["arm.path=/x", "design.seed=2"]
+    assert other_overrides(given) == ["arm.path=/x", "design.seed=2"]
     (first, *_) = boots_of(read_document(path, given[:1]), 1)
     assert "transport" in first.overrides[0]
 

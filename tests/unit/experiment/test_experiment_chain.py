@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.experiment.limits import arm_problems, sized
+from harness.experiment.constraints import arm_problems, requested_bytes
 from harness.model import Arm, Settings
 
 
@@ -32,4 +32,4 @@ def test_each_part_by_itself_is_possible(chain: str) -> None:
     ("path", "size"), [("/bytes/100", 100), ("/bytes/0?x=1", 0), ("/", None), ("/bytes/x", None), ("/bytes/1/2", None)]
 )
 def test_a_path_may_say_how_many_bytes_it_asks_for(path: str, size: int | None) -> None:
-    assert sized(path) == size
+    assert requested_bytes(path) == size

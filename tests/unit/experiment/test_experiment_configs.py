@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.experiment.forecast import forecast_of
-from harness.experiment.plan import plan_of
+from harness.experiment.budget import forecast_of
 from harness.experiment.read import read_experiment
-from harness.report.arrangement import render_plan
-from harness.report.budget import too_short
+from harness.experiment.schedule import plan_of
+from harness.report.caveats import short_budget_warning
+from harness.report.commands.plan import render_plan
 
 CONFIGS = sorted((Path(harness.__file__).parents[1] / "configs").glob("*.toml"))
 
@@ -32,7 +32,7 @@ def test_a_packaged_experiment_is_expected_to_take_its_budget(path: Path) -> Non
     experiment = read_experiment(path)
     forecast = forecast_of(experiment)
     assert 0.7 * experiment.design.budget_s < forecast.seconds <= experiment.design.budget_s + 1e-6
-    assert too_short(experiment, forecast) == ""
+    assert short_budget_warning(experiment, forecast) == ""
     text = render_plan(plan_of(experiment, forecast.schedule), forecast.seconds, width=80)
     assert "compared with" in text
     assert "The first rounds of session 1" in text

@@ -5,8 +5,8 @@ from experiment_files import read, refusal, refusals
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.experiment.ladder import lower_arm, sandboxes, stands_on_a_rung
-from harness.experiment.ladder import networks as rungs
+from harness.experiment.ladder import has_rung, lower_arm, sandbox_rungs
+from harness.experiment.ladder import network_rungs as rungs
 from harness.model import Arm, Settings
 
 BELOW = '[design]\nagainst = "below"'
@@ -14,7 +14,7 @@ BELOW = '[design]\nagainst = "below"'
 
 def test_the_rungs_stand_on_each_other_from_the_host_up() -> None:
     assert rungs() == ["host", "own", "conntrack", "veth", "bridge", "bridge-nf", "nat", "relay"]
-    assert {"cgroup", "mounts", "namespaces", "seccomp", "ssbd", "user"} <= set(sandboxes())
+    assert {"cgroup", "mounts", "namespaces", "seccomp", "ssbd", "user"} <= set(sandbox_rungs())
 
 
 def test_each_arm_is_compared_with_the_one_a_rung_lower_over_the_same_transport() -> None:
@@ -77,13 +77,13 @@ def test_rungs_that_do_not_exist_are_refused_as_levels_too() -> None:
     ]
 
 
-@given(st.lists(st.sampled_from(rungs()[1:]), unique=True), st.sets(st.sampled_from(sandboxes()), max_size=3))
+@given(st.lists(st.sampled_from(rungs()[1:]), unique=True), st.sets(st.sampled_from(sandbox_rungs()), max_size=3))
 def test_who_climbs_down_comes_to_the_bottom(above: list[str], sandbox: set[str]) -> None:
     arms = [Arm(name=rung, settings=Settings(network=rung)) for rung in ["host", *above]]
     arms.append(Arm(name="safe", settings=Settings(network=above[0] if above else "host", sandbox=tuple(sandbox))))
     for arm in arms:
         lower, steps = arm, 0
-        while stands_on_a_rung(lower.settings):
+        while has_rung(lower.settings):
             found = lower_arm(lower, arms)
             assert found is not None
             lower, steps = found, steps + 1

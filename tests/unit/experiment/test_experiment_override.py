@@ -3,7 +3,7 @@
 import pytest
 from experiment_files import TWO_ARMS, arms, names, read, refusal, refusals
 
-from harness.model import CpuLists, Design, Settings
+from harness.model import Design, RoleCpuNumbers, Settings
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from harness.model import CpuLists, Design, Settings
         (
             "arm.placement={ client = [0], nginx = [1], app = [2] }",
             "placement",
-            CpuLists(client=(0,), nginx=(1,), app=(2,)),
+            RoleCpuNumbers(client=(0,), nginx=(1,), app=(2,)),
         ),
     ],
 )

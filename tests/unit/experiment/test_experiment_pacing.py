@@ -8,13 +8,11 @@ from experiment_files import TWO_ARMS, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.clock import Clock
-from harness.experiment.cost import Cost, piloted_cost
-from harness.experiment.pacing import Position, next_schedule
-from harness.experiment.plan import plan_of
-from harness.experiment.schedule import schedule_of
+from harness.experiment.budget import RunProgress, next_schedule
+from harness.experiment.cost import Cost, pilot_cost
+from harness.experiment.schedule import plan_of, schedule_of
 from harness.model import Experiment, Pilot, Plan, Schedule
-from harness.pace import Pace
+from harness.session.pace import Clock, Pace
 
 PILOT = Pilot.model_validate(
     {
@@ -43,8 +41,8 @@ class Simulation:
 
     def run(self, planned: Plan, slower: Callable[[int], float]) -> "Simulation":
         pace = Pace(planned, 0, Clock(0.0, lambda: self.now_s))
-        cost = piloted_cost(planned.experiment, planned.pilot or PILOT)
-        while self.sessions < planned.schedule.sessions and (schedule := pace.next()):
+        cost = pilot_cost(planned.experiment, planned.pilot or PILOT)
+        while self.sessions < planned.schedule.sessions and (schedule := pace.next_session_schedule()):
             factor = slower(self.sessions)
             self.now_s += factor * cost.session_s + max(schedule.visiting_s or 0, factor * 2 * cost.round_s)
             self.now_s += factor * cost.counting_s if self.sessions < schedule.counted_sessions else 0
@@ -67,7 +65,7 @@ def test_a_machine_that_is_slower_ends_in_time_with_8_sessions_where_these_fit(b
     planned = plan(experiment(budget_s))
     run = Simulation().run(planned, lambda _: slower)
     assert run.now_s <= budget_s + 2 * slower
-    possible = SPENT_S + slower * piloted_cost(planned.experiment, PILOT).total_s(8, 2, 4) * 1.3 < budget_s
+    possible = SPENT_S + slower * pilot_cost(planned.experiment, PILOT).total_s(8, 2, 4) * 1.3 < budget_s
     assert run.sessions >= (8 if possible else 2)
 
 
@@ -92,11 +90,11 @@ def test_sessions_that_the_file_fixes_are_all_made() -> None:
 
 def test_without_a_clock_as_when_a_run_is_resumed_all_that_was_planned_is_measured() -> None:
     planned = plan(experiment(60))
-    assert Pace(planned, 11).next() == planned.schedule
+    assert Pace(planned, 11).next_session_schedule() == planned.schedule
 
 
 SCHEDULE = Schedule(sessions=20, rounds=50, burst=8, settle=2, reason="", visiting_s=1.0, looks=(8, 12, 16, 20))
-AT = Position(done=10, left_s=20.0, session_s=1.0, round_s=0.02)
+AT = RunProgress(done=10, left_s=20.0, session_s=1.0, round_s=0.02)
 
 
 @pytest.mark.parametrize(
@@ -119,10 +117,10 @@ def test_the_first_8_sessions_share_what_is_left_down_to_two_rounds() -> None:
 
 def test_an_end_by_the_clock_leaves_the_looks_that_were_made_and_is_the_last_one() -> None:
     whole = plan(experiment(60)).model_copy(update={"schedule": SCHEDULE})
-    assert whole.ended_schedule == SCHEDULE
-    ended = whole.model_copy(update={"out_of_time_after": 14}).ended_schedule
+    assert whole.actual_schedule == SCHEDULE
+    ended = whole.model_copy(update={"out_of_time_after": 14}).actual_schedule
     assert (ended.sessions, ended.looks) == (14, (8, 12, 14))
-    early = whole.model_copy(update={"out_of_time_after": 5}).ended_schedule
+    early = whole.model_copy(update={"out_of_time_after": 5}).actual_schedule
     assert (early.sessions, early.looks) == (5, (5,))
 
 
@@ -130,5 +128,5 @@ def test_what_a_run_costs_is_the_sum_of_its_parts() -> None:
     cost = Cost(1.0, 0.1, "", analysis_s=0.01, counting_s=2.0, reporting_s=3.0)
     assert cost.total_s(10, 5, counted=4) == pytest.approx(10 * (1 + 5 * 0.11) + 4 * 2 + 3)
     assert cost.ending_s(10, 5) == pytest.approx(3.5)
-    assert cost.times(2).total_s(10, 5) == pytest.approx(2 * cost.total_s(10, 5))
-    assert [cost.counted_sessions(time_s) for time_s in (10, 20, 40, 80, 1000)] == [0, 1, 2, 4, 4]
+    assert cost.scale(2).total_s(10, 5) == pytest.approx(2 * cost.total_s(10, 5))
+    assert [cost.perf_sessions(time_s) for time_s in (10, 20, 40, 80, 1000)] == [0, 1, 2, 4, 4]

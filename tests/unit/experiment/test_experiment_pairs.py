@@ -4,8 +4,8 @@ import pytest
 from experiment_files import TWO_ARMS, arms, names, read, refusal, refusals
 
 from harness.experiment.arms import arms_of
+from harness.experiment.contrasts import counterpart_problems, pairs_of
 from harness.experiment.document import Document
-from harness.experiment.pairs import counterpart_problems, pairs_of
 from harness.model import Design
 
 THREE_ARMS = f'{TWO_ARMS}[arms.uds-dir]\ntransport = "uds-dir"\n'

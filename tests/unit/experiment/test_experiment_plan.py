@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from harness.experiment.plan import Orders, plan_of, session_orders
 from harness.experiment.read import read_experiment
-from harness.experiment.schedule import schedule_of
+from harness.experiment.schedule import SessionOrders, plan_of, schedule_of, session_orders
 from harness.model import Arm, Design, Experiment, Plan, Schedule, Settings
 
 DATA = Path(__file__).parents[2] / "data" / "experiment"
@@ -32,7 +31,7 @@ def schedule(sessions: int, rounds: int) -> Schedule:
     return Schedule(sessions=sessions, rounds=rounds, burst=8, settle=2, reason="")
 
 
-def orders(arms: int, seed: int, sessions: int, rounds: int) -> tuple[Orders, ...]:
+def orders(arms: int, seed: int, sessions: int, rounds: int) -> tuple[SessionOrders, ...]:
     return plan_of(experiment_with(arms, seed), schedule(sessions, rounds)).orders
 
 

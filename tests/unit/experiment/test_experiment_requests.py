@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from experiment_files import TWO_ARMS, arms, read, refusal
 
-from harness.experiment.limits import arm_problems
+from harness.experiment.constraints import arm_problems
 from harness.model import Arm, Settings
 
 

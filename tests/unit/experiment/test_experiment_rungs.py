@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from experiment_files import names, read, refusal
 
-from harness import preflight
 from harness.analysis.doubts import left_out_doubts
-from harness.experiment.left_out import sentences, without
-from harness.model import Home, Settings
-from harness.preflight import available
+from harness.experiment.contrasts import left_out_sentences, without_arms
+from harness.model import AddressKind, Settings
+from harness.session import preflight
+from harness.session.preflight import without_unavailable_arms
 
 LADDER = """
 [arms.host]
@@ -50,7 +50,7 @@ def test_the_rest_is_compared_where_an_arm_is_left_out() -> None:
     chained = ladder.model_copy(
         update={"pairs": (("control", "host"), ("bridge", "host"), ("bridge-nf", "bridge"), ("nat", "bridge-nf"))}
     )
-    rest = without(chained, {"bridge-nf": "No such thing."})
+    rest = without_arms(chained, {"bridge-nf": "No such thing."})
     assert names(rest) == ["host", "bridge", "nat", "control"]
     assert rest.pairs == (("control", "host"), ("bridge", "host"), ("nat", "bridge"))
     assert rest.left_out == {"bridge-nf": "No such thing."}
@@ -59,19 +59,19 @@ def test_the_rest_is_compared_where_an_arm_is_left_out() -> None:
 def test_a_control_whose_reference_is_left_out_is_replaced() -> None:
     ladder = read(LADDER + '[design]\nagainst = "bridge"')
     chained = ladder.model_copy(update={"pairs": (("control", "bridge"), ("bridge", "host"), ("nat", "bridge"))})
-    rest = without(chained, {"bridge": "No.", "control": "No."})
+    rest = without_arms(chained, {"bridge": "No.", "control": "No."})
     assert rest.pairs == (("control", "host"), ("nat", "host"))
     assert rest.arm("control").control_of == "host"
     assert rest.left_out == {"bridge": "No."}
 
 
 def test_arms_with_the_same_reason_share_a_sentence_and_a_doubt() -> None:
-    rest = without(read(LADDER), {"bridge-nf": "No such thing.", "nat": "No such thing."})
-    assert sentences(rest.left_out) == ["Arms 'bridge-nf', 'nat': No such thing."]
+    rest = without_arms(read(LADDER), {"bridge-nf": "No such thing.", "nat": "No such thing."})
+    assert left_out_sentences(rest.left_out) == ["Arms 'bridge-nf', 'nat': No such thing."]
     assert [doubt.kind for doubt in left_out_doubts(rest)] == ["left-out"]
 
 
-PLACES: dict[Home, Path | None] = {"tmpfs": Path("/dev/shm"), "directory": Path("/var/tmp")}
+PLACES: dict[AddressKind, Path | None] = {"tmpfs": Path("/dev/shm"), "directory": Path("/var/tmp")}
 
 
 def no_bridges(settings: Settings) -> Iterator[str]:
@@ -81,9 +81,9 @@ def no_bridges(settings: Settings) -> Iterator[str]:
 
 def test_what_a_machine_lacks_is_left_out_as_long_as_something_can_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "rung_problems", no_bridges)
-    assert available(read(LADDER), PLACES) == read(LADDER)
+    assert without_unavailable_arms(read(LADDER), PLACES) == read(LADDER)
     two = read(LADDER + '[arms.uds]\ntransport = "uds-tmpfs"\n')
-    rest = available(two, PLACES)
+    rest = without_unavailable_arms(two, PLACES)
     assert names(rest) == ["host", "uds", "control"]
     assert rest.left_out["nat"] == "There is no nat."
 
@@ -91,9 +91,9 @@ def test_what_a_machine_lacks_is_left_out_as_long_as_something_can_be_compared(m
 def test_a_transport_without_a_place_is_left_out_like_a_rung(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "rung_problems", lambda _settings: iter(()))
     three = read('[arms.tcp]\n[arms.tmpfs]\ntransport = "uds-tmpfs"\n[arms.disk]\ntransport = "uds-dir"\n')
-    rest = available(three, {**PLACES, "tmpfs": None})
+    rest = without_unavailable_arms(three, {**PLACES, "tmpfs": None})
     assert names(rest) == ["tcp", "disk", "control"]
     assert rest.left_out["tmpfs"].startswith("uds-tmpfs needs a writable directory with free space on tmpfs")
     assert "mount -t tmpfs" in rest.left_out["tmpfs"]
     two = read('[arms.tcp]\n[arms.tmpfs]\ntransport = "uds-tmpfs"\n')
-    assert available(two, {**PLACES, "tmpfs": None}) == two
+    assert without_unavailable_arms(two, {**PLACES, "tmpfs": None}) == two

@@ -5,10 +5,8 @@ from experiment_files import TWO_ARMS, read
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from harness.experiment.cost import Cost, nominal_cost
-from harness.experiment.lengths import visit_lengths
-from harness.experiment.schedule import expected_s, least_of, schedule_of
-from harness.experiment.trial import needs_pilot
+from harness.experiment.cost import Cost, nominal_cost, visit_lengths
+from harness.experiment.schedule import expected_schedule_s, minimal_schedule, needs_pilot, schedule_of
 from harness.model import Design, Experiment
 
 BASE = read(TWO_ARMS)
@@ -43,7 +41,7 @@ def test_the_budget_is_filled_but_for_less_than_a_round_per_session(
     price = cost(session_s, round_s)
     assume(budget_s > price.total_s(8, 2))
     schedule = schedule_of(experiment_with(budget_s=budget_s), price)
-    spent_s = expected_s(schedule, price)
+    spent_s = expected_schedule_s(schedule, price)
     assert budget_s - schedule.sessions * round_s * 1.001 < spent_s <= budget_s * 1.001
 
 
@@ -57,7 +55,7 @@ def test_a_budget_that_is_too_small_gives_the_least_there_can_be_and_the_time_th
     schedule = schedule_of(experiment_with(budget_s=budget_s), price)
     assert (schedule.sessions, schedule.rounds) == (8, rounds)
     assert schedule.limit_s == pytest.approx(price.total_s(8, rounds))
-    assert least_of(experiment_with(budget_s=budget_s), price, budget_s).seconds == schedule.limit_s
+    assert minimal_schedule(experiment_with(budget_s=budget_s), price, budget_s).seconds == schedule.limit_s
 
 
 @given(session_costs, round_costs, budgets, st.floats(0, 5), st.floats(0, 5), st.floats(0, 0.1), st.floats(0, 20))
@@ -77,7 +75,7 @@ def test_all_that_is_planned_ends_within_the_budget_or_within_the_limit_that_the
     fits = spent_s + price.total_s(8, 2) + 4 * counting_s <= budget_s
     assert not fits or schedule.limit_s == budget_s
     counting = min(schedule.counted_sessions, schedule.sessions) * counting_s
-    assert spent_s + expected_s(schedule, price) <= schedule.limit_s * 1.001 + counting * (not fits)
+    assert spent_s + expected_schedule_s(schedule, price) <= schedule.limit_s * 1.001 + counting * (not fits)
 
 
 def test_a_long_budget_makes_more_sessions_rather_than_sessions_of_hours() -> None:

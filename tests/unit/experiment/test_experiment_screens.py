@@ -8,7 +8,7 @@ from experiment_files import arms, names, read, refusal, refusals
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.experiment.runs import MOST_FACTORS, one_at_a_time, plackett_burman, resolution_iv
+from harness.experiment.designs import MAX_FACTORS, one_at_a_time, plackett_burman, resolution_iv
 
 SACK, ECN = "knobs.net.ipv4.tcp_sack", "knobs.net.ipv4.tcp_ecn"
 FACTORS = f'[factors]\n"{SACK}" = [1, 0]\n"{ECN}" = [2, 0]\n'
@@ -18,7 +18,7 @@ def screen(kind: str, factors: str = FACTORS, rest: str = "") -> str:
     return f'{factors}[design]\nscreen = "{kind}"\n{rest}'
 
 
-@given(st.integers(2, MOST_FACTORS))
+@given(st.integers(2, MAX_FACTORS))
 def test_every_two_columns_of_plackett_and_burman_are_balanced(factors: int) -> None:
     design = plackett_burman(factors)
     assert len(design) == 4 * (factors // 4 + 1)
@@ -27,7 +27,7 @@ def test_every_two_columns_of_plackett_and_burman_are_balanced(factors: int) -> 
     assert (design[0] == -1).all()
 
 
-@given(st.integers(4, MOST_FACTORS))
+@given(st.integers(4, MAX_FACTORS))
 def test_at_resolution_iv_no_product_of_two_columns_is_like_a_third(factors: int) -> None:
     design = resolution_iv(factors)
     assert np.array_equal(design.T @ design, len(design) * np.eye(factors))

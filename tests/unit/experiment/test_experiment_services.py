@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from experiment_files import arms, read, refusal, refusals
 
-from harness.experiment.urls import Url, parsed
+from harness.experiment.constraints import Url, parse_url
 
 BARE = "[arms.bare]\n"
 DOCKER = '[arms.docker]\nurl = "http://127.0.0.1:8080/"\n'
@@ -22,7 +22,7 @@ DOCKER = '[arms.docker]\nurl = "http://127.0.0.1:8080/"\n'
     ],
 )
 def test_a_url_says_whom_to_ask_for_what(text: str, url: Url) -> None:
-    assert parsed(text) == url
+    assert parse_url(text) == url
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_url_says_whom_to_ask_for_what(text: str, url: Url) -> None:
 )
 def test_a_url_that_names_no_service_is_refused(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        parsed(text)
+        parse_url(text)
 
 
 def test_an_arm_may_ask_a_running_service() -> None:

@@ -4,8 +4,8 @@ import pytest
 from experiment_files import TWO_ARMS, arms, read, refusal, refusals
 
 from harness.errors import ConfigError
-from harness.experiment.document import document_of
-from harness.model import CpuLists, Settings
+from harness.experiment.document import parse_document
+from harness.model import RoleCpuNumbers, Settings
 
 PATH = 'must be a path that begins with "/" and has no characters that a URL must escape, like "/bytes/100".'
 PLACEMENT = 'must be "auto", "split", "shared", "same-cpu" or "none", or a table of CPU lists, one for each role.'
@@ -29,7 +29,7 @@ def test_an_arms_own_table_is_on_top_of_what_all_arms_have() -> None:
 
 def test_a_placement_table_gives_the_cpus_of_each_role() -> None:
     experiment = read("[arm]\nplacement = { client = [3], nginx = [0], app = [1, 2] }" + TWO_ARMS)
-    assert arms(experiment)["tcp"].settings.placement == CpuLists(client=(3,), nginx=(0,), app=(1, 2))
+    assert arms(experiment)["tcp"].settings.placement == RoleCpuNumbers(client=(3,), nginx=(0,), app=(1, 2))
 
 
 def test_a_whole_number_will_do_where_a_fraction_may_stand() -> None:
@@ -285,5 +285,5 @@ def test_what_is_wrong_inside_the_tables_is_said_beside_what_is_wrong_with_them(
 def test_refused_tables_are_left_as_they_were() -> None:
     tables = {"arms": {"a": 3, "b": {"workers": 0}}}
     with pytest.raises(ConfigError):
-        document_of(tables)
+        parse_document(tables)
     assert tables == {"arms": {"a": 3, "b": {"workers": 0}}}

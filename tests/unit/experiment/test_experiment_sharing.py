@@ -5,7 +5,7 @@ from experiment_files import read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.experiment.sharing import PROCESS_SETTINGS, services_of, stacks_of
+from harness.experiment.stacks import PROCESS_SETTINGS, services_of, stacks_of
 from harness.model import Arm, Design, Experiment, Settings
 
 

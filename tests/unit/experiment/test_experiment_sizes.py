@@ -6,10 +6,9 @@ import pytest
 from experiment_files import TWO_ARMS, read, refusal, refusals
 
 from harness.experiment.cost import nominal_cost
-from harness.experiment.document import document_of
-from harness.experiment.plan import MOST_WRITTEN, orders_of, plan_of, session_orders
-from harness.experiment.schedule import schedule_of
-from harness.experiment.sizes import arm_count
+from harness.experiment.document import parse_document
+from harness.experiment.read import arm_count
+from harness.experiment.schedule import MAX_STORED_VISITS, orders_of, plan_of, schedule_of, session_orders
 from harness.model import Design, Plan
 
 
@@ -64,7 +63,7 @@ def test_arms_of_tables_are_limited_too() -> None:
 def test_the_count_is_that_of_the_arms_that_are_made(screen: str, number: int) -> None:
     lines = [f'"knobs.net.ipv4.{name}" = [1, 0]' for name, _ in zip(KNOBS, range(number), strict=False)]
     text = "\n".join(["[factors]", *lines, "[design]", f'screen = "{screen}"', "control = false"])
-    document = document_of(
+    document = parse_document(
         {"factors": {f"knobs.net.ipv4.{name}": [1, 0] for name, _ in zip(KNOBS, count(0), strict=False)}}
     )
     fewer = document.model_copy(update={"factors": dict(list(document.factors.items())[:number])})
@@ -113,7 +112,7 @@ def test_a_plan_that_can_be_read_has_its_orders_and_an_older_one_keeps_its_own()
     experiment = read(TWO_ARMS)
     plan = plan_of(experiment, schedule_of(experiment, nominal_cost(experiment)))
     places = sum(len(order) for session in plan.orders for order in session)
-    assert 0 < places <= MOST_WRITTEN
+    assert 0 < places <= MAX_STORED_VISITS
     assert tuple(orders_of(plan, 2)) == plan.orders[1] == session_orders(experiment, 2, len(plan.orders[1]))
     older = Plan.model_validate(plan.model_dump() | {"orders": [[[2, 1, 0]]] * 30})
     assert list(orders_of(older, 1)) == [(2, 1, 0)]

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t
 
-from harness.experiment.cost import Cost, piloted_cost
-from harness.experiment.schedule import Spread, looks_of, schedule_of, split
+from harness.experiment.cost import Cost, pilot_cost
+from harness.experiment.schedule import EffectSpread, look_sessions, schedule_of, split_budget
 from harness.model import Design, Experiment, Pilot
 
 BASE = read(TWO_ARMS)
@@ -30,21 +30,21 @@ def pilot(**numbers: float) -> Pilot:
 
 
 def test_more_spread_between_sessions_asks_for_more_of_them() -> None:
-    counts = [split(BASE, COST, Spread(session_sd, 5.0), 8, 100)[0] for session_sd in (0.0, 0.3, 1.0, 3.0)]
+    counts = [split_budget(BASE, COST, EffectSpread(session_sd, 5.0), 8, 100)[0] for session_sd in (0.0, 0.3, 1.0, 3.0)]
     assert counts == sorted(counts)
     assert counts[0] < counts[-1] == 20  # more would spend over a fifth of the time on starting
 
 
 def test_more_spread_between_rounds_asks_for_more_of_those() -> None:
-    rounds = [split(BASE, COST, Spread(0.3, round_sd), 8, 100)[1] for round_sd in (0.3, 1.0, 5.0, 50.0)]
+    rounds = [split_budget(BASE, COST, EffectSpread(0.3, round_sd), 8, 100)[1] for round_sd in (0.3, 1.0, 5.0, 50.0)]
     assert rounds == sorted(rounds)
     assert rounds[0] < rounds[-1]
 
 
 def test_the_split_is_near_the_optimum_of_kalibera_and_jones() -> None:
     """Sessions a little more than theirs, because Student's t is wide where they are few."""
-    cost, spread = Cost(session_s=1.0, round_s=0.5, source=""), Spread(0.2, 4.0)
-    sessions, rounds = split(BASE, cost, spread, 1000, 400)
+    cost, spread = Cost(session_s=1.0, round_s=0.5, source=""), EffectSpread(0.2, 4.0)
+    sessions, rounds = split_budget(BASE, cost, spread, 1000, 400)
     best_rounds = math.sqrt(cost.session_s / cost.round_s * math.pi / 2) * 4.0 / 0.2
     assert 8 < sessions < 30
     assert 0.8 * best_rounds <= rounds <= best_rounds
@@ -54,8 +54,8 @@ def test_the_split_is_near_the_optimum_of_kalibera_and_jones() -> None:
 def test_a_split_is_never_more_than_5_percent_wider_than_the_narrowest(
     session_sd: float, round_sd: float, time_s: float, burst: int
 ) -> None:
-    spread = Spread(session_sd, round_sd)
-    chosen = split(BASE, COST, spread, burst, time_s)
+    spread = EffectSpread(session_sd, round_sd)
+    chosen = split_budget(BASE, COST, spread, burst, time_s)
     most = min(max(8, int(0.2 * time_s / COST.session_s)), 30)
     others = [(count, max(int((time_s / count - 1.0) / 0.02), 2)) for count in range(8, most + 1)]
     assert chosen in others
@@ -63,46 +63,48 @@ def test_a_split_is_never_more_than_5_percent_wider_than_the_narrowest(
 
 
 def test_a_p99_is_worth_a_few_percent_of_width() -> None:
-    spread = Spread(0.45, 5.0)
-    narrowest = split(BASE, COST, spread, 1000, 60)
-    with_p99 = split(BASE, COST, spread, 5, 60)
+    spread = EffectSpread(0.45, 5.0)
+    narrowest = split_budget(BASE, COST, spread, 1000, 60)
+    with_p99 = split_budget(BASE, COST, spread, 5, 60)
     assert narrowest[1] * 5 < 1150 <= with_p99[1] * 5
     assert spread.half_width(*with_p99) <= 1.15 * spread.half_width(*narrowest)
 
 
 def test_a_p99_is_not_worth_more_than_that() -> None:
-    spread = Spread(5.0, 5.0)
-    assert split(BASE, COST, spread, 3, 60) == split(BASE, COST, spread, 1000, 60)
+    spread = EffectSpread(5.0, 5.0)
+    assert split_budget(BASE, COST, spread, 3, 60) == split_budget(BASE, COST, spread, 1000, 60)
 
 
 def test_an_outside_tools_p99_does_not_depend_on_the_split() -> None:
     by_tool = read(TWO_ARMS, "arm.tool=ab")
-    spread = Spread(0.45, 5.0)
-    assert split(by_tool, COST, spread, 1, 60) == split(BASE, COST, spread, 1000, 60)
+    spread = EffectSpread(0.45, 5.0)
+    assert split_budget(by_tool, COST, spread, 1, 60) == split_budget(BASE, COST, spread, 1000, 60)
 
 
 @pytest.mark.parametrize("sessions", [5, 8, 12, 30])
 def test_widths_follow_students_t(sessions: int) -> None:
     """Up to a factor that all splits share."""
     exact = t.ppf(0.975, sessions - 1) / math.sqrt(sessions) / t.ppf(0.975, 1e6)
-    assert Spread(1.0, 0.0).half_width(sessions, 10) == pytest.approx(exact, rel=0.02)
+    assert EffectSpread(1.0, 0.0).half_width(sessions, 10) == pytest.approx(exact, rel=0.02)
 
 
 def test_a_session_scatters_as_its_start_and_the_median_of_its_rounds() -> None:
-    assert Spread(0.3, 4.0).sd_percent(100) == pytest.approx(math.sqrt(0.09 + math.pi / 2 * 16 / 100))
+    assert EffectSpread(0.3, 4.0).sd_percent(100) == pytest.approx(math.sqrt(0.09 + math.pi / 2 * 16 / 100))
 
 
 def test_the_pilot_decides_what_the_file_leaves_open() -> None:
     schedule = schedule_of(asking(budget_s=60), None, pilot())
     assert (schedule.settle, schedule.burst) == (3, 16)
-    cost = piloted_cost(BASE, pilot())
-    assert (schedule.sessions, schedule.rounds) == split(asking(budget_s=60), cost, Spread(0.3, 4.0), 16, 58)
+    cost = pilot_cost(BASE, pilot())
+    assert (schedule.sessions, schedule.rounds) == split_budget(
+        asking(budget_s=60), cost, EffectSpread(0.3, 4.0), 16, 58
+    )
     assert schedule.reason.startswith("measured by the pilot: 1.00 s per session start/stop, 20.0 ms per round")
 
 
 def test_the_pilots_own_time_is_part_of_the_budget() -> None:
     schedule = schedule_of(asking(budget_s=60), None, pilot(), spent_s=9)
-    total_s = piloted_cost(BASE, pilot()).total_s(schedule.sessions, schedule.rounds)
+    total_s = pilot_cost(BASE, pilot()).total_s(schedule.sessions, schedule.rounds)
     assert 50 < total_s <= 51
     assert schedule.reason.endswith("total 51 s of the 60 s budget, of which 9 s are spent before the first session")
 
@@ -121,7 +123,7 @@ def test_a_fixed_number_of_sessions_is_looked_at_once() -> None:
 
 @given(st.integers(2, 200))
 def test_looks_are_at_most_4_at_even_distances_from_8_to_the_last(sessions: int) -> None:
-    looks = looks_of(sessions)
+    looks = look_sessions(sessions)
     distances = [later - earlier for earlier, later in pairwise(looks)]
     assert looks[-1] == sessions
     assert len(looks) == 1 or looks[0] == 8
@@ -131,6 +133,6 @@ def test_looks_are_at_most_4_at_even_distances_from_8_to_the_last(sessions: int)
 
 
 def test_few_sessions_have_fewer_looks() -> None:
-    assert [looks_of(sessions) for sessions in (8, 9, 10, 12, 30)] == [
+    assert [look_sessions(sessions) for sessions in (8, 9, 10, 12, 30)] == [
         (8,), (9,), (8, 10), (8, 10, 12), (8, 15, 23, 30)
     ]  # fmt: skip

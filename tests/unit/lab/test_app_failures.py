@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from harness.lab.app_failures import application_problem, last_exception
 from harness.model import Settings
+from harness.testbed.servers.failures import application_problem, last_exception
 
 PYTHON = "/srv/venv/bin/python"
 SITE = "/srv/venv/lib/python3.13/site-packages"

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.lab.cgroups import parents, quota_writes, throttling
-from harness.lab.kernelfiles import Roots
+from harness.testbed.machine.cgroups import cgroup_parents, quota_writes, throttling_counts
+from harness.testbed.machine.procfs import Roots
 
 FIRST = """31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755
 32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct
@@ -40,19 +40,19 @@ def second(directory: Path, handed_down: str = "cpuset cpu memory pids") -> Root
 
 def test_in_version_1_a_group_lies_below_our_own_under_each_controller(tmp_path: Path) -> None:
     top = tmp_path / "sys/fs/cgroup"
-    assert parents(first(tmp_path)) == [top / "cpu,cpuacct", top / "memory/user/me", top / "pids"]
+    assert cgroup_parents(first(tmp_path)) == [top / "cpu,cpuacct", top / "memory/user/me", top / "pids"]
 
 
 def test_in_version_2_it_lies_where_most_controllers_are_handed_down(tmp_path: Path) -> None:
-    assert parents(second(tmp_path)) == [tmp_path / "sys/fs/cgroup"]
+    assert cgroup_parents(second(tmp_path)) == [tmp_path / "sys/fs/cgroup"]
 
 
 def test_of_levels_that_hand_down_as_much_it_is_the_nearest(tmp_path: Path) -> None:
-    assert parents(second(tmp_path, "memory pids")) == [tmp_path / "sys/fs/cgroup/user.slice"]
+    assert cgroup_parents(second(tmp_path, "memory pids")) == [tmp_path / "sys/fs/cgroup/user.slice"]
 
 
 def test_a_machine_without_control_groups_has_no_place_for_one(tmp_path: Path) -> None:
-    assert parents(machine(tmp_path, "", "", {})) == []
+    assert cgroup_parents(machine(tmp_path, "", "", {})) == []
 
 
 def test_a_quota_is_written_in_the_words_of_each_version(tmp_path: Path) -> None:
@@ -73,10 +73,11 @@ def test_a_hierarchy_without_the_cpu_controller_takes_no_quota(tmp_path: Path) -
 
 
 def test_throttling_is_read_in_both_versions_and_is_nothing_without_a_quota() -> None:
-    assert throttling("nr_periods 96\nnr_throttled 76\nthrottled_time 5946165000\nnr_bursts 0\nburst_time 0\n") == {
+    version_1 = "nr_periods 96\nnr_throttled 76\nthrottled_time 5946165000\nnr_bursts 0\nburst_time 0\n"
+    assert throttling_counts(version_1) == {
         "periods": 96, "throttled_periods": 76, "throttled_us": 5946165
     }  # fmt: skip
     text = "usage_usec 10\nuser_usec 5\nsystem_usec 5\nnr_periods 4\nnr_throttled 1\nthrottled_usec 70\nnr_bursts 0\n"
-    assert throttling(text) == {"periods": 4, "throttled_periods": 1, "throttled_us": 70}
-    assert throttling("usage_usec 10\nuser_usec 5\nsystem_usec 5\n") == {}
-    assert throttling("") == {}
+    assert throttling_counts(text) == {"periods": 4, "throttled_periods": 1, "throttled_us": 70}
+    assert throttling_counts("usage_usec 10\nuser_usec 5\nsystem_usec 5\n") == {}
+    assert throttling_counts("") == {}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from harness.errors import MachineError
-from harness.lab.gunicorn import app_directory, check_app_directory, gunicorn_argv, server_environment
 from harness.model import Settings
+from harness.testbed.servers.gunicorn import app_directory, gunicorn_argv, require_app_directory, server_environment
 
 DATA = Path(__file__).parents[2] / "data/lab"
 CHECKOUT = Path(__file__).parents[3]
@@ -81,8 +81,8 @@ def test_what_a_request_says_of_proxies_is_believed_over_every_transport(name: s
 def test_a_directory_that_is_none_is_told_before_anything_starts(tmp_path: Path) -> None:
     file = tmp_path / "web.py"
     file.touch()
-    check_app_directory(Settings(app_dir=str(tmp_path)))
+    require_app_directory(Settings(app_dir=str(tmp_path)))
     with pytest.raises(MachineError, match=f'is a file. Set app_dir to its directory, {tmp_path}, .* like "web:app"'):
-        check_app_directory(Settings(app_dir=str(file)))
+        require_app_directory(Settings(app_dir=str(file)))
     with pytest.raises(MachineError, match=f"There is no directory {tmp_path}/absent. Set app_dir"):
-        check_app_directory(Settings(app_dir=str(tmp_path / "absent")))
+        require_app_directory(Settings(app_dir=str(tmp_path / "absent")))

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.experiment.knobs import all_knobs
-from harness.lab.kernel.global_files import files_of
-from harness.lab.kernel.problems import knob_problems
-from harness.lab.kernel.settings import Kernel, Setting
-from harness.lab.kernel.sysctl import sysctl_knob
-from harness.lab.kernel.turning import wanted
-from harness.lab.kernelfiles import Roots
+from harness.experiment.constraints import all_knobs
 from harness.model import KnobValue
+from harness.testbed.kernel.apply import wanted_value
+from harness.testbed.kernel.host_values import changed_files
+from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting, sysctl_knob
+from harness.testbed.machine.procfs import Roots
+from harness.testbed.problems import knob_problems
 
 FILES = {
     "proc/cmdline": "quiet isolcpus=2,3",
@@ -40,13 +39,13 @@ def roots(tmp_path: Path) -> Roots:
     return Roots(tmp_path)
 
 
-def setting(name: str, value: KnobValue) -> Setting:
-    return Setting(name, value, all_knobs().get(name) or sysctl_knob(name, "global"))
+def setting(name: str, value: KnobValue) -> KnobSetting:
+    return KnobSetting(name, value, all_knobs().get(name) or sysctl_knob(name, "global"))
 
 
 def problems(roots: Roots, name: str, value: KnobValue, *, allow_global: bool = True) -> list[str]:
     before = {path: path.read_text() for path in roots.top.rglob("*") if path.is_file()}
-    found = list(knob_problems([Kernel((setting(name, value),))], allow_global=allow_global, roots=roots))
+    found = list(knob_problems([KernelConfiguration((setting(name, value),))], allow_global=allow_global, roots=roots))
     assert {path: path.read_text() for path in before} == before
     return [problem.removeprefix(f'knobs."{name}" = ').replace(str(roots.top), "") for problem in found]
 
@@ -107,16 +106,16 @@ def test_a_governor_is_refused_for_every_cpu_that_does_not_know_it(roots: Roots)
 
 
 def test_drivers_differ_in_names_and_in_what_is_on(roots: Roots) -> None:
-    assert [(Path(file.path).name, wanted(file)) for file in files_of(setting("cpu.boost", "off"), roots)] == [
-        ("boost", "0")
-    ]
+    assert [
+        (Path(file.path).name, wanted_value(file)) for file in changed_files(setting("cpu.boost", "off"), roots)
+    ] == [("boost", "0")]
     turbo = roots.sys / "devices/system/cpu/intel_pstate/no_turbo"
     turbo.parent.mkdir()
     turbo.write_text("0")
-    assert [(Path(file.path).name, wanted(file)) for file in files_of(setting("cpu.boost", "off"), roots)] == [
-        ("no_turbo", "1")
-    ]
+    assert [
+        (Path(file.path).name, wanted_value(file)) for file in changed_files(setting("cpu.boost", "off"), roots)
+    ] == [("no_turbo", "1")]
 
 
 def test_interrupts_that_belong_to_a_cpu_are_left_there(roots: Roots) -> None:
-    assert [Path(file.path).parent.name for file in files_of(setting("irq.affinity", "0"), roots)] == ["1"]
+    assert [Path(file.path).parent.name for file in changed_files(setting("irq.affinity", "0"), roots)] == ["1"]

@@ -6,14 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.experiment.knobs import all_knobs
-from harness.lab.kernel.commands import command
-from harness.lab.kernel.global_values import in_blocks
-from harness.lab.kernel.settings import Kernel, Setting
-from harness.lab.kernel.sysctl import sysctl_file, sysctl_knob
-from harness.lab.kernel.turning import normal, wanted
+from harness.experiment.constraints import all_knobs
 from harness.model import Knob, KnobValue
-from harness.model.knobs import FileText, Form
+from harness.model.knobs import FileText, ValueForm
+from harness.testbed.kernel.apply import normalized, shell_command, wanted_value
+from harness.testbed.kernel.host_values import order_in_blocks
+from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting, sysctl_file, sysctl_knob
 
 GOOD: dict[str, KnobValue] = {
     "boot.isolcpus": "2,3", "boot.mitigations": "off", "boot.nohz_full": "1", "boot.rcu_nocbs": "1",
@@ -43,7 +41,11 @@ def test_every_knob_knows_a_good_value_from_a_bad_one(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in all_knobs() if not name.startswith("boot.")])
 def test_every_change_can_be_made_by_hand(name: str) -> None:
     for change in knob(name).changes(GOOD[name]):
-        assert str(GOOD[name]) in command(change) or wanted(change) in command(change) or name == "conntrack"
+        assert (
+            str(GOOD[name]) in shell_command(change)
+            or wanted_value(change) in shell_command(change)
+            or name == "conntrack"
+        )
 
 
 @pytest.mark.parametrize(
@@ -57,8 +59,8 @@ def test_every_change_can_be_made_by_hand(name: str) -> None:
         ("0,1,2,8", "cpus", "0-2,8"),
     ],
 )
-def test_one_spelling_for_all_that_mean_the_same(text: str, form: Form, same: str) -> None:
-    assert normal(text, form) == same
+def test_one_spelling_for_all_that_mean_the_same(text: str, form: ValueForm, same: str) -> None:
+    assert normalized(text, form) == same
 
 
 def test_steering_is_written_as_the_kernel_reads_masks() -> None:
@@ -82,10 +84,10 @@ def test_what_is_of_tcp_alone() -> None:
 
 
 PLAIN, ONE, TWO, INSIDE = (
-    Kernel(),
-    Kernel((Setting("sched.autogroup", 0, knob("sched.autogroup")),)),
-    Kernel((Setting("sched.autogroup", 1, knob("sched.autogroup")),)),
-    Kernel((Setting("route.quickack", 1, knob("route.quickack")),), own_network=True),
+    KernelConfiguration(),
+    KernelConfiguration((KnobSetting("sched.autogroup", 0, knob("sched.autogroup")),)),
+    KernelConfiguration((KnobSetting("sched.autogroup", 1, knob("sched.autogroup")),)),
+    KernelConfiguration((KnobSetting("route.quickack", 1, knob("route.quickack")),), own_network=True),
 )
 
 
@@ -93,11 +95,11 @@ PLAIN, ONE, TWO, INSIDE = (
     lambda kernels: st.tuples(st.just(kernels), st.permutations(range(len(kernels))))
 ))  # fmt: skip
 def test_a_round_visits_every_arm_once_and_switches_as_seldom_as_can_be(
-    drawn: tuple[list[Kernel], list[int]],
+    drawn: tuple[list[KernelConfiguration], list[int]],
 ) -> None:
     kernels, order = drawn
-    blocks = in_blocks(order, kernels)
-    values = [kernels[place].of("global") for place in blocks]
+    blocks = order_in_blocks(order, kernels)
+    values = [kernels[place].of_scopes("global") for place in blocks]
     switches = sum(one != other for one, other in pairwise(values))
     assert sorted(blocks) == sorted(order)
     assert blocks[0] == order[0]

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from harness.lab.application_path import ROOT
-from harness.lab.namesakes import namesakes
 from harness.model import Settings
+from harness.testbed.servers.application import namesake_warnings
+from harness.testbed.standalone.application_path import OWN_ROOT
 
 
 def sentences(directory: Path, **settings: Any) -> list[str]:
-    return list(namesakes([Settings(**settings), Settings(transport="uds-tmpfs", **settings)], directory))
+    return list(namesake_warnings([Settings(**settings), Settings(transport="uds-tmpfs", **settings)], directory))
 
 
 @pytest.fixture
@@ -46,4 +46,4 @@ def test_where_no_application_of_barehop_is_measured_there_is_no_sentence(here: 
 
 def test_in_an_empty_directory_and_in_the_own_checkout_there_is_no_sentence(tmp_path: Path) -> None:
     assert sentences(tmp_path) == []
-    assert sentences(ROOT) == []
+    assert sentences(OWN_ROOT) == []

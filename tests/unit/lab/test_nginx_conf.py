@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from harness.experiment.connections import server_files
-from harness.lab.nginx import Site, body_kb, build_problems, head_kb, nginx_argv, nginx_conf, read_timeout_s
-from harness.lab.programs import Nginx
+from harness.experiment.stacks import server_files
 from harness.model import Arm, Settings
+from harness.testbed.servers.nginx import Site, body_kb, build_problems, head_kb, nginx_argv, nginx_conf, read_timeout_s
+from harness.testbed.servers.programs import NginxBuild
 
 DATA = Path(__file__).parents[2] / "data/lab"
 SCRATCH = Path("/var/tmp/barehop-01234567")
@@ -28,8 +28,8 @@ def site(number: int = 0, server: str = "127.0.0.1:12000", keepalive: int = 0, t
     )
 
 
-def nginx(*version: int, flags: tuple[str, ...] = ()) -> Nginx:
-    return Nginx(path="/usr/sbin/nginx", version=version, flags=frozenset(flags))
+def nginx(*version: int, flags: tuple[str, ...] = ()) -> NginxBuild:
+    return NginxBuild(path="/usr/sbin/nginx", version=version, flags=frozenset(flags))
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.lab.refusals import refusal_hint
 from harness.model import Reply, Settings
+from harness.testbed.servers.failures import refusal_hint
 
 HTML = {"content-type": "text/html; charset=utf-8"}
 DJANGO_403 = b"""<!DOCTYPE html><html lang="en"><head><title>403 Forbidden</title>

@@ -5,17 +5,20 @@ import struct
 
 import pytest
 
-from harness.lab.sandbox.denied import DENIED, GAPS, HIGHEST_KNOWN, LOOKED_INTO
-from harness.lab.sandbox.seccomp import (
+from harness.testbed.sandbox.seccomp import (
     ALLOW,
+    ARGUMENT_CALLS,
     AUDIT_ARCH,
+    DENIED_CALLS,
+    HIGHEST_KNOWN,
     JUMP_ANY_BIT,
     JUMP_AT_LEAST,
     JUMP_EQUAL,
     LOAD_WORD,
     REFUSE,
     RETURN,
-    filter_for,
+    UNUSED_NUMBERS,
+    filter_program,
 )
 
 MACHINES = sorted(AUDIT_ARCH)
@@ -50,7 +53,7 @@ def answer(program: bytes, architecture: int, number: int, argument: int = 0) ->
 
 
 def of(machine: str, number: int, argument: int = 0) -> int:
-    return answer(filter_for(machine), AUDIT_ARCH[machine], number, argument)
+    return answer(filter_program(machine), AUDIT_ARCH[machine], number, argument)
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -62,31 +65,31 @@ def test_what_servers_do_all_day_passes(machine: str) -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_exactly_what_is_denied_or_unknown_is_refused(machine: str) -> None:
-    special = set(LOOKED_INTO[machine].values())
+    special = set(ARGUMENT_CALLS[machine].values())
     refused = {number for number in range(HIGHEST_KNOWN + 50) if number not in special and of(machine, number) == DENY}
-    unknown = {*GAPS[machine], *range(HIGHEST_KNOWN + 1, HIGHEST_KNOWN + 50)}
-    assert refused == {*DENIED[machine].values(), *unknown}
+    unknown = {*UNUSED_NUMBERS[machine], *range(HIGHEST_KNOWN + 1, HIGHEST_KNOWN + 50)}
+    assert refused == {*DENIED_CALLS[machine].values(), *unknown}
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_a_number_of_another_architecture_is_refused_and_so_is_one_of_x32(machine: str) -> None:
     i386 = 0x40000003
-    assert answer(filter_for(machine), i386, BY_HAND[machine]["read"]) == DENY
+    assert answer(filter_program(machine), i386, BY_HAND[machine]["read"]) == DENY
     assert of(machine, 0x40000000 | BY_HAND[machine]["read"]) == DENY
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_a_process_may_make_threads_and_children_but_no_namespaces(machine: str) -> None:
-    clone = LOOKED_INTO[machine]["clone"]
+    clone = ARGUMENT_CALLS[machine]["clone"]
     assert of(machine, clone, CLONE_VM) == ALLOW
     assert of(machine, clone, CLONE_VM | CLONE_NEWNS) == DENY
     assert of(machine, clone, CLONE_NEWUSER) == DENY
-    assert of(machine, LOOKED_INTO[machine]["clone3"]) == HIDE
+    assert of(machine, ARGUMENT_CALLS[machine]["clone3"]) == HIDE
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_families_of_sockets_and_personalities_are_looked_at(machine: str) -> None:
-    socket, personality = LOOKED_INTO[machine]["socket"], LOOKED_INTO[machine]["personality"]
+    socket, personality = ARGUMENT_CALLS[machine]["socket"], ARGUMENT_CALLS[machine]["personality"]
     seen = {family: of(machine, socket, family) for family in (AF_UNIX, AF_INET, AF_ALG, AF_VSOCK)}
     assert seen == {AF_UNIX: ALLOW, AF_INET: ALLOW, AF_ALG: DENY, AF_VSOCK: DENY}
     assert [of(machine, personality, value) for value in (0, 8, 0x20000, 0x20008, 0xFFFFFFFF)] == [ALLOW] * 5
@@ -96,4 +99,4 @@ def test_families_of_sockets_and_personalities_are_looked_at(machine: str) -> No
 @pytest.mark.parametrize("machine", MACHINES)
 def test_no_answer_takes_more_than_a_few_instructions(machine: str) -> None:
     """The kernel takes 4096 in all; a search tree needs the logarithm of that for a call."""
-    assert len(filter_for(machine)) // 8 < 256
+    assert len(filter_program(machine)) // 8 < 256

@@ -6,16 +6,23 @@ from pathlib import Path
 import pytest
 
 from harness import plugins
-from harness.lab.sandbox import enter
-from harness.lab.sandbox.asked import RUNGS, Sandbox, sandbox_of
-from harness.lab.sandbox.shell import commands, unshare
-from harness.lab.sandbox.steps import BARE, Enclosure, Places, enclosure
 from harness.model import Settings
 from harness.model.rungs import SandboxRung
+from harness.testbed.sandbox.shell import sandbox_commands, unshare_command
+from harness.testbed.sandbox.spec import (
+    NO_ENCLOSURE,
+    SANDBOX_RUNGS,
+    Enclosure,
+    Sandbox,
+    SandboxPaths,
+    assemble_enclosure,
+    sandbox_of,
+)
+from harness.testbed.standalone import enter
 
-EVERY = tuple(plugins.names(RUNGS))
+EVERY = tuple(plugins.names(SANDBOX_RUNGS))
 GROUP = Path("/sys/fs/cgroup/cpu/barehop-01234567")
-PLACES = Places(
+PLACES = SandboxPaths(
     scratch=Path("/dev/shm/barehop-89abcdef/root-app"),
     shared=(Path("/run/hop"), Path("/results/stack")),
     others=(Path("/proc"), Path("/dev")),
@@ -26,12 +33,12 @@ PLACES = Places(
 
 
 def made(*rungs: str, as_root: bool = True) -> Enclosure:
-    return enclosure(sandbox_of(Settings(sandbox=rungs)), PLACES, b"program", as_root=as_root)
+    return assemble_enclosure(sandbox_of(Settings(sandbox=rungs)), PLACES, b"program", as_root=as_root)
 
 
 def test_nothing_asked_for_is_nothing_done() -> None:
     assert sandbox_of(Settings()) == Sandbox()
-    assert BARE.words == ()
+    assert NO_ENCLOSURE.supervisor_words == ()
     assert made() == Enclosure()
 
 
@@ -40,7 +47,7 @@ def test_the_order_in_which_rungs_are_named_does_not_matter() -> None:
 
 
 def test_all_together_are_in_the_one_order_that_works() -> None:
-    words = " ".join(made(*EVERY).words)
+    words = " ".join(made(*EVERY).supervisor_words)
     order = [
         "unshare pid fork write",
         f"{GROUP}/cgroup.procs 0 unshare mount,uts,ipc,cgroup mount none /",
@@ -57,15 +64,15 @@ def test_all_together_are_in_the_one_order_that_works() -> None:
 
 
 def test_who_is_not_root_is_in_a_user_namespace_before_all_else() -> None:
-    assert made("namespaces", as_root=False).words[:3] == ("unshare", "user,pid", "fork")
-    assert made("user", as_root=False).words == ("unshare", "user", "fork")
-    assert made("seccomp", as_root=False).words == made("seccomp").words
+    assert made("namespaces", as_root=False).supervisor_words[:3] == ("unshare", "user,pid", "fork")
+    assert made("user", as_root=False).supervisor_words == ("unshare", "user", "fork")
+    assert made("seccomp", as_root=False).supervisor_words == made("seccomp").supervisor_words
 
 
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("as_root", [True, False])
 def test_every_step_is_one_that_the_program_knows(name: str, as_root: bool) -> None:
-    words = [word for word in made(name, as_root=as_root).words if word != "fork"]
+    words = [word for word in made(name, as_root=as_root).supervisor_words if word != "fork"]
     while words:
         count = enter.STEPS[words[0]].__code__.co_argcount
         assert len(words) > count
@@ -74,23 +81,23 @@ def test_every_step_is_one_that_the_program_knows(name: str, as_root: bool) -> N
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_rung_says_what_it_stands_for(name: str) -> None:
-    assert len(plugins.load(RUNGS, name, SandboxRung).stands_for) > 20
+    assert len(plugins.load(SANDBOX_RUNGS, name, SandboxRung).stands_for) > 20
 
 
 def test_a_quota_takes_a_control_group_and_is_written_before_anybody_is_in_it() -> None:
     asked = sandbox_of(Settings(cpu_quota=0.5))
-    places = Places(PLACES.scratch, (), (), ((GROUP / "cpu.max", "50000 100000"),), (GROUP,), PLACES.program)
-    limited = enclosure(asked, places, b"", as_root=True)
+    places = SandboxPaths(PLACES.scratch, (), (), ((GROUP / "cpu.max", "50000 100000"),), (GROUP,), PLACES.program)
+    limited = assemble_enclosure(asked, places, b"", as_root=True)
     assert limited.groups == (GROUP,)
     assert limited.limited == GROUP
-    assert [step.words[1:] for step in limited.joins] == [
+    assert [step.words[1:] for step in limited.cgroup_steps] == [
         (f"{GROUP}/cpu.max", "50000 100000"),
         (f"{GROUP}/cgroup.procs", "0"),
     ]
 
 
 def test_by_hand_it_is_the_same_in_commands() -> None:
-    text = "\n".join(commands(made("cgroup", "mounts", "namespaces"), ["nginx", "-c", "a conf"]))
+    text = "\n".join(sandbox_commands(made("cgroup", "mounts", "namespaces"), ["nginx", "-c", "a conf"]))
     assert f"mkdir {GROUP}\necho 0 > {GROUP}/cgroup.procs\n" in text
     assert "unshare --mount --pid --uts --ipc --cgroup --fork --kill-child /bin/sh" in text
     assert "mount --make-rprivate /\n" in text
@@ -99,13 +106,13 @@ def test_by_hand_it_is_the_same_in_commands() -> None:
 
 
 def test_what_no_command_can_do_a_program_of_ours_does() -> None:
-    last = commands(made("seccomp", "user"), ["nginx"])[-1]
+    last = sandbox_commands(made("seccomp", "user"), ["nginx"])[-1]
     assert last.startswith("exec ")
     assert last.endswith("enter.py unshare user no-new-privs seccomp /results/stack/seccomp.bpf -- nginx")
-    assert unshare(made("seccomp", "user")) == ""
+    assert unshare_command(made("seccomp", "user")) == ""
 
 
 def test_by_hand_an_ordinary_user_mounts_in_a_user_namespace_by_our_program_too() -> None:
     ordinary = made("namespaces", as_root=False)
-    assert unshare(ordinary).startswith("unshare --user --map-current-user --keep-caps --mount --pid ")
-    assert commands(ordinary, ["nginx"])[-1].endswith("mount proc /proc proc nosuid,nodev,noexec -- nginx")
+    assert unshare_command(ordinary).startswith("unshare --user --map-current-user --keep-caps --mount --pid ")
+    assert sandbox_commands(ordinary, ["nginx"])[-1].endswith("mount proc /proc proc nosuid,nodev,noexec -- nginx")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.model import Arm, Design, Experiment, Plan, Schedule, Settings
-from harness.report.arrangement import render_list, render_plan, render_stack
+from harness.report.commands.plan import render_list, render_plan, render_stack
 
 DATA = Path(__file__).parents[2] / "data" / "report"
 

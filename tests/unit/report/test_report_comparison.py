@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.across.runs import RunComparison
-from harness.report.comparison.terminal import render_comparison, run_values
+from harness.analysis.between_runs.changes import RunComparison
+from harness.report.commands.compare import render_comparison, run_values
 
 DATA = Path(__file__).parents[2] / "data" / "comparison"
 CASES = sorted(path.stem for path in DATA.glob("*.json"))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.model import Summary
-from harness.report.csv_table import HEADER, render_csv
+from harness.report.export.csv_table import CSV_HEADER, render_csv
 
 DATA = Path(__file__).parents[2] / "data" / "report"
 
@@ -57,7 +57,7 @@ def test_what_is_not_known_is_empty_and_never_zero() -> None:
 def test_several_results_share_one_header() -> None:
     both = render_csv(summary("baseline"), summary("equivalent"))
 
-    assert both.count(",".join(HEADER)) == 1
+    assert both.count(",".join(CSV_HEADER)) == 1
     assert {row["experiment"] for row in rows(both)} == {
         summary("baseline").experiment,
         summary("equivalent").experiment,

@@ -7,15 +7,15 @@ import pytest
 from factorial import by_transport
 from imagined import run_of
 
-from harness.analysis.exhibits import exhibits
-from harness.model import Design, Summary, ToolSign
-from harness.report.csv_table import render_csv
-from harness.report.factors.agreement import signs
-from harness.report.factors.sections import factor_sections
+from harness.analysis.plot_data import plot_data
+from harness.model import Design, Summary, ToolAgreement
+from harness.report.export.csv_table import render_csv
 from harness.report.html.document import render_html
 from harness.report.markdown import render_markdown
-from harness.report.tails import tail_sections
-from harness.report.terminal import render
+from harness.report.sections.cross_validation import sign_sentences
+from harness.report.sections.factorial import factor_sections
+from harness.report.sections.load import tail_sections
+from harness.report.terminal import render_terminal
 
 DATA = Path(__file__).parents[2] / "data" / "report" / "factors"
 CASES = sorted(path.stem for path in DATA.glob("*.json"))
@@ -32,14 +32,14 @@ def told(found: Summary) -> str:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_report_reads_as_expected(case: str, golden: Callable[[Path, str], None]) -> None:
-    golden(DATA / f"{case}.txt", render(summary(case), Design(), width=80))
+    golden(DATA / f"{case}.txt", render_terminal(summary(case), Design(), width=80))
     golden(DATA / f"{case}.md", render_markdown(summary(case), Design()))
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("case", CASES)
 def test_every_table_fits_and_no_number_is_cut_short(case: str, width: int) -> None:
-    text = render(summary(case), Design(), width=width)
+    text = render_terminal(summary(case), Design(), width=width)
     assert "…" not in text
     assert not [line for line in text.splitlines() if len(line) > width and "results/" not in line]
 
@@ -78,7 +78,7 @@ def test_only_transport_with_placement_is_taken_apart() -> None:
 )
 def test_signs_are_told_with_their_reasons(verdict: str, said: str) -> None:
     fields = {"tool": "ab", "reference": "client", "arm": "x", "against": "y", "why": ("Few requests.",)}
-    assert signs([ToolSign.model_validate({**fields, "verdict": verdict})]) == [said]
+    assert sign_sentences([ToolAgreement.model_validate({**fields, "verdict": verdict})]) == [said]
 
 
 def test_a_result_from_before_is_still_readable_and_has_none_of_it() -> None:
@@ -89,15 +89,15 @@ def test_a_result_from_before_is_still_readable_and_has_none_of_it() -> None:
 
 def test_a_terminal_shows_tails_only_beyond_the_tenth() -> None:
     few, many = (run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, rounds=rounds).summary for rounds in (40, 200))
-    assert "Tail latency" not in render(few, Design(), width=80)
-    assert "Tail latency" in render(many, Design(), width=80)
+    assert "Tail latency" not in render_terminal(few, Design(), width=80)
+    assert "Tail latency" in render_terminal(many, Design(), width=80)
     assert "Tail latency" in render_markdown(few, Design())
 
 
 def test_a_page_has_the_sections_and_their_tables() -> None:
     truth = {"split/tcp": 1.0, "split/uds-tmpfs": 0.9, "shared/tcp": 0.95, "shared/uds-tmpfs": 0.7}
     run = run_of(truth, experiment=by_transport("placement", ["split", "shared"]))
-    page = render_html(run.summary, run.plan, run.host, exhibits(run.plan.experiment, run.sessions))
+    page = render_html(run.summary, run.plan, run.host, plot_data(run.plan.experiment, run.sessions))
     for words in ("Does the effect of transport depend on placement?", "Changing both at once", "Tail latency"):
         assert words in page
     assert "<code>combined</code>" in page

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.report.findings import Finding, render_doctor
+from harness.report.commands.machine import MachineCheck, render_doctor
 
 DATA = Path(__file__).parents[2] / "data" / "report"
-OK = Finding("nginx", "ok", "1.22.1 at /usr/sbin/nginx", "Never shown.")
-DOUBT = Finding("frequency", "doubt", "the governor of CPUs 0-1 is powersave", "Set it to performance.")
-MISSING = Finding("ab", "missing", "there is no program ab", "Install apache2-utils.")
+OK = MachineCheck("nginx", "ok", "1.22.1 at /usr/sbin/nginx", "Never shown.")
+DOUBT = MachineCheck("frequency", "doubt", "the governor of CPUs 0-1 is powersave", "Set it to performance.")
+MISSING = MachineCheck("ab", "missing", "there is no program ab", "Install apache2-utils.")
 
 
 def test_a_checklist_reads_as_expected(golden: Callable[[Path, str], None]) -> None:

@@ -5,39 +5,39 @@ from pathlib import Path
 
 import pytest
 
-from harness.evidence.foreign.read import read_all
-from harness.model import Foreign, Summary
-from harness.report.csv_table import render_csv
-from harness.report.foreign import foreign_sections
-from harness.report.html.figures.foreign import elsewhere
+from harness.imports.read import read_all_runs
+from harness.model import ImportedRun, Summary
+from harness.report.export.csv_table import render_csv
+from harness.report.html.figures.distributions import imported_figure
 from harness.report.markdown import render_markdown
-from harness.report.terminal import render
+from harness.report.sections.imported import imported_sections
+from harness.report.terminal import render_terminal
 
 DATA = Path(__file__).parents[2] / "data"
-SEED = read_all([DATA / "foreign/table/seed.csv"])
-THREE = read_all([f"cloud/tcp={DATA / 'foreign/ab/three.txt'}", f"cloud/tcp={DATA / 'foreign/hey/stall.txt'}"])
+SEED = read_all_runs([DATA / "foreign/table/seed.csv"])
+THREE = read_all_runs([f"cloud/tcp={DATA / 'foreign/ab/three.txt'}", f"cloud/tcp={DATA / 'foreign/hey/stall.txt'}"])
 
 
-def beside(*runs: Foreign) -> Summary:
+def beside(*runs: ImportedRun) -> Summary:
     summary = Summary.model_validate_json((DATA / "report/baseline.json").read_text(encoding="utf-8"))
     return summary.model_copy(update={"foreign": runs})
 
 
 def cells(summary: Summary, architecture: str, where: str) -> list[str]:
-    (section,) = foreign_sections(summary)
+    (section,) = imported_sections(summary)
     rows = next(sheet.rows for sheet in section.tables if sheet.caption == where)
     return next([" ".join(filter(None, cell)) for cell in row] for row in rows if row[0][0] == architecture)
 
 
 def test_without_foreign_results_nothing_is_said_of_them() -> None:
-    assert foreign_sections(beside()) == []
-    assert elsewhere(beside()) is None
-    assert "elsewhere" not in render(beside(), None, width=100)
+    assert imported_sections(beside()) == []
+    assert imported_figure(beside()) is None
+    assert "elsewhere" not in render_terminal(beside(), None, width=100)
 
 
 def test_the_arms_here_stand_above_what_the_files_say() -> None:
     summary = beside(*SEED)
-    (section,) = foreign_sections(summary)
+    (section,) = imported_sections(summary)
     captions = [sheet.caption for sheet in section.tables]
     assert captions == ["Here", "docker-desktop-macos", "fargate-x86_64", "fargate-arm64"]
     assert [row[0][0] for row in section.tables[0].rows] == list(summary.arms)
@@ -52,16 +52,16 @@ def test_repetitions_have_their_mean_and_range_and_no_more_decimals_than_the_coa
 
 
 def test_remarks_and_single_runs_are_told() -> None:
-    (section,) = foreign_sections(beside(*SEED))
+    (section,) = imported_sections(beside(*SEED))
     told = " ".join(section.sentences)
     assert "docker-desktop-macos: combined: 1.871 ms per request does not fit" in told
     assert "Single runs give no estimate of the variation between runs: 9 architectures." in told
-    (section,) = foreign_sections(beside(*THREE, *SEED[:1]))
+    (section,) = imported_sections(beside(*THREE, *SEED[:1]))
     assert "variation between runs: docker-desktop-macos: tcp." in " ".join(section.sentences)
 
 
 def test_terminal_and_markdown_have_the_section() -> None:
-    assert "Imported results" in render(beside(*SEED), None, width=100)
+    assert "Imported results" in render_terminal(beside(*SEED), None, width=100)
     assert "| tcp | 1 | 475.0 | 2.105 | 3 | - |" in render_markdown(beside(*SEED), None)
 
 
@@ -85,7 +85,7 @@ def test_the_json_is_read_back_as_it_was() -> None:
 
 def test_the_figure_has_a_point_for_each_run_and_each_arm() -> None:
     summary = beside(*THREE)
-    figure = elsewhere(summary)
+    figure = imported_figure(summary)
     assert figure
     means, p99s = figure.data
     assert len(means["x"]) == len(summary.arms) + 4

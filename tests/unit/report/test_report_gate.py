@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pytest
 from several_runs import run_data
 
-from harness.analysis.across.runs import RunComparison, compare_runs
-from harness.report.comparison.gate import gate_broken, gate_open
+from harness.analysis.between_runs.changes import RunComparison, compare_runs
+from harness.report.commands.compare import gate_failures, gate_remarks
 
 BASE = run_data()
 
@@ -16,7 +16,7 @@ def against_base(factors: Mapping[str, float]) -> RunComparison:
 
 
 def test_an_arm_slower_beyond_doubt_breaks_the_gate() -> None:
-    (sentence,) = gate_broken(against_base({"uds-tmpfs": 1.08}), 5)
+    (sentence,) = gate_failures(against_base({"uds-tmpfs": 1.08}), 5)
 
     assert sentence.startswith("In run 2, uds-tmpfs compared with tcp is slower than in run 1 by ")
     assert sentence.endswith(", beyond the gate of 5 %.")
@@ -25,8 +25,8 @@ def test_an_arm_slower_beyond_doubt_breaks_the_gate() -> None:
 def test_a_smaller_slow_down_than_the_gate_passes() -> None:
     comparison = against_base({"uds-tmpfs": 1.08})
 
-    assert gate_broken(comparison, 15) == []
-    assert gate_open(comparison, 15) == []
+    assert gate_failures(comparison, 15) == []
+    assert gate_remarks(comparison, 15) == []
 
 
 def test_what_cannot_be_told_passes_and_is_said() -> None:
@@ -36,20 +36,20 @@ def test_what_cannot_be_told_passes_and_is_said() -> None:
     assert found.percent_low is not None
     between = (found.percent_low + found.percent) / 2
 
-    assert gate_broken(comparison, between) == []
-    (sentence,) = gate_open(comparison, between)
+    assert gate_failures(comparison, between) == []
+    (sentence,) = gate_remarks(comparison, between)
     assert sentence.startswith("In run 2, uds-tmpfs compared with tcp may be slower by more than ")
 
 
 @pytest.mark.parametrize("percent", [0, 5])
 def test_a_faster_arm_passes(percent: float) -> None:
-    assert gate_broken(against_base({"uds-tmpfs": 0.9, "uds-dir": 0.9}), percent) == []
+    assert gate_failures(against_base({"uds-tmpfs": 0.9, "uds-dir": 0.9}), percent) == []
 
 
 def test_an_arm_that_fails_breaks_any_gate() -> None:
     broken = compare_runs([BASE, run_data("results/2", rounds=36, failures={"uds-dir": 3})])
 
-    (sentence,) = gate_broken(broken, 1000)
+    (sentence,) = gate_failures(broken, 1000)
 
     assert sentence.startswith("In run 2, uds-dir compared with tcp has no verdict. Run 2: uds-dir had 3 failed")
 
@@ -62,4 +62,4 @@ def test_the_control_and_the_other_metrics_are_not_asked() -> None:
         for change in comparison.changes
     )
 
-    assert gate_broken(comparison.model_copy(update={"changes": changes}), 5) == []
+    assert gate_failures(comparison.model_copy(update={"changes": changes}), 5) == []

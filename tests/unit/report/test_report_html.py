@@ -10,10 +10,10 @@ from itertools import pairwise
 import pytest
 from imagined import PILOT, Run, run_of
 
-from harness.analysis.exhibits import exhibits
+from harness.analysis.plot_data import plot_data
 from harness.model import Doubt
 from harness.report.html.document import render_html
-from harness.report.terminal import render
+from harness.report.terminal import render_terminal
 
 DOUBTS = [
     Doubt(kind="steal", seen="2.1 % of CPU time was stolen", advice="Ask for dedicated CPUs; see `lscpu`."),
@@ -58,7 +58,7 @@ class Reader(HTMLParser):
 
 
 def page_of(run: Run) -> str:
-    return render_html(run.summary, run.plan, run.host, exhibits(run.plan.experiment, run.sessions))
+    return render_html(run.summary, run.plan, run.host, plot_data(run.plan.experiment, run.sessions))
 
 
 def elements(page: str) -> list[Element]:
@@ -117,7 +117,7 @@ def test_names_cannot_become_markup() -> None:
 
 
 def test_the_same_numbers_stand_in_the_page_as_on_the_terminal(few: Run, page: str) -> None:
-    terminal = render(few.summary, few.plan.experiment.design, width=200)
+    terminal = render_terminal(few.summary, few.plan.experiment.design, width=200)
     assert len(NUMBER.findall(terminal)) > 20
     assert not set(NUMBER.findall(terminal)) - set(NUMBER.findall(prose(page)))
 
@@ -130,7 +130,7 @@ def test_what_only_holm_keeps_undecided_is_starred_and_explained() -> None:
         for found in run.summary.comparisons
     )
     summary = run.summary.model_copy(update={"comparisons": comparisons})
-    text = prose(render_html(summary, run.plan, run.host, exhibits(run.plan.experiment, run.sessions)))
+    text = prose(render_html(summary, run.plan, run.host, plot_data(run.plan.experiment, run.sessions)))
     assert "undecided *" in text
     assert "* The unadjusted 95 % interval of uds-dir excludes zero, but with Holm's correction" in text
 
@@ -168,7 +168,7 @@ def test_every_doubt_comes_with_its_advice_and_its_sessions(page: str) -> None:
 def test_what_can_be_done_next_is_told_as_commands() -> None:
     one = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, sessions=1, raw=False)
     overridden = one.summary.model_copy(update={"overrides": ("arm.path=/a b",)})
-    text = prose(render_html(overridden, one.plan, {}, exhibits(one.plan.experiment, one.sessions)))
+    text = prose(render_html(overridden, one.plan, {}, plot_data(one.plan.experiment, one.sessions)))
     assert "barehop run experiment.toml --set 'arm.path=/a b'" in text
     assert "barehop run --resume ." in text
 
@@ -187,7 +187,7 @@ def test_the_method_and_the_machine_are_told(few: Run, page: str) -> None:
 
 def test_a_host_of_which_nothing_is_known_is_no_obstacle() -> None:
     run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, raw=False)
-    text = prose(render_html(run.summary, run.plan, {}, exhibits(run.plan.experiment, run.sessions)))
+    text = prose(render_html(run.summary, run.plan, {}, plot_data(run.plan.experiment, run.sessions)))
     assert "host.json is missing" in text
 
 

@@ -9,12 +9,11 @@ import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly bring
 import pytest
 from imagined import PILOT, Run, run_of
 
-from harness.analysis.exhibits import exhibits
-from harness.report.html.figures.drift import drift, steadiness
-from harness.report.html.figures.pairs import forest, per_session
-from harness.report.html.figures.pilot import burst_lengths, carry_over
-from harness.report.html.figures.requests import longest_requests, most_requests
-from harness.report.html.figures.style import Figure, appearances, label, log_ticks, round_numbers
+from harness.analysis.plot_data import plot_data
+from harness.report.html.figures.distributions import distribution_figure, tail_figure
+from harness.report.html.figures.intervals import forest_figure, sessions_figure
+from harness.report.html.figures.style import Figure, arm_label, arm_styles, log_ticks, round_numbers
+from harness.report.html.figures.time import burst_lengths_figure, carry_over_figure, drift_figure, variability_sentence
 
 STYLES = files("harness.report.html").joinpath("templates/report.css").read_text(encoding="utf-8")
 LIGHT, DARK = re.findall(r":root[^{]*\{([^}]*)\}", STYLES)[:2]
@@ -39,15 +38,15 @@ def contrast(one: str, other: str) -> float:
 
 
 def figures_of(run: Run) -> dict[str, Figure]:
-    shown, design = exhibits(run.plan.experiment, run.sessions), run.plan.experiment.design
+    shown, design = plot_data(run.plan.experiment, run.sessions), run.plan.experiment.design
     drawn = [
-        forest(run.summary, design, "latency"),
-        per_session(run.summary, design, "cpu", shown.effects),
-        drift(run.summary, shown.drift),
-        most_requests(run.summary, shown.distributions),
-        longest_requests(run.summary, shown.distributions),
-        carry_over(PILOT, run.plan.schedule),
-        burst_lengths(PILOT, run.plan.schedule),
+        forest_figure(run.summary, design, "latency"),
+        sessions_figure(run.summary, design, "cpu", shown.effects),
+        drift_figure(run.summary, shown.drift),
+        distribution_figure(run.summary, shown.distributions),
+        tail_figure(run.summary, shown.distributions),
+        carry_over_figure(PILOT, run.plan.schedule),
+        burst_lengths_figure(PILOT, run.plan.schedule),
     ]
     return {figure.name: figure for figure in drawn if figure}
 
@@ -106,14 +105,14 @@ def test_text_and_lines_stand_out_from_the_page(scheme: str) -> None:
 
 def test_no_two_of_many_arms_look_the_same_even_without_color() -> None:
     run = run_of({f"arm-{number}": 1.0 for number in range(24)}, rounds=2, raw=False)
-    looks = appearances(run.summary)
+    looks = arm_styles(run.summary)
     assert len(set(looks.values())) == 25
     without_color = [(look.symbol, look.dash) for look in looks.values()]
     assert len(set(without_color)) == 25
 
 
 def test_an_arm_has_one_color_in_all_figures(drawn: dict[str, Figure], few: Run) -> None:
-    expected = {name: look.color for name, look in appearances(few.summary).items()}
+    expected = {name: look.color for name, look in arm_styles(few.summary).items()}
     for name in ("drift", "most", "longest"):
         assert {line["legendgroup"]: line["line"]["color"] for line in drawn[name].data} == expected
 
@@ -151,10 +150,10 @@ def test_both_halves_of_the_drift_have_one_scale(drawn: dict[str, Figure]) -> No
 
 
 def test_how_steady_the_machine_was_is_told_from_the_data(few: Run) -> None:
-    told = steadiness(exhibits(few.plan.experiment, few.sessions).effects)
+    told = variability_sentence(plot_data(few.plan.experiment, few.sessions).effects)
     level, difference = re.findall(r"([\d.]+) %", told)
     assert float(level) > 3 * float(difference)
-    assert steadiness([]) == ""
+    assert variability_sentence([]) == ""
 
 
 def test_the_longest_request_of_all_is_drawn(drawn: dict[str, Figure], few: Run) -> None:
@@ -171,13 +170,13 @@ def test_the_band_of_the_carry_over_ends_behind_the_last_untimed_request(drawn: 
 
 def test_without_an_interval_there_is_no_forest() -> None:
     run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, sessions=1, raw=False)
-    assert forest(run.summary, run.plan.experiment.design, "latency") is None
+    assert forest_figure(run.summary, run.plan.experiment.design, "latency") is None
 
 
 @pytest.mark.parametrize("name", ["tcp", "a" * 64, "<b>&"])
 def test_labels_are_short_and_no_markup(name: str) -> None:
-    assert len(label(name)) <= 30
-    assert "<" not in label(name)
+    assert len(arm_label(name)) <= 30
+    assert "<" not in arm_label(name)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.31, 0.52), (-13.0, 24.0), (99.0, 101.0), (0.0, 1.0), (2e-3, 9e3)])

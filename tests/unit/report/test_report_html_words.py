@@ -3,10 +3,9 @@
 import pytest
 from imagined import HOST, run_of
 
-from harness.report.html.certainty import certainty, doubtful
-from harness.report.html.machine import machine_facts, versions
-from harness.report.html.method import method_facts
-from harness.report.html.typeset import typeset
+from harness.report.html.document import certainty_sentences, doubt_summary
+from harness.report.html.facts import machine_facts, method_facts, version_facts
+from harness.report.html.figures.style import typeset_numbers
 
 
 @pytest.mark.parametrize(
@@ -19,7 +18,7 @@ from harness.report.html.typeset import typeset
     ],
 )
 def test_numbers_are_set_as_in_print_and_names_left_alone(typed: str, set_: str) -> None:
-    assert typeset(typed) == set_
+    assert typeset_numbers(typed) == set_
 
 
 def test_the_machine_is_told_in_a_few_words() -> None:
@@ -32,7 +31,7 @@ def test_the_machine_is_told_in_a_few_words() -> None:
 
 
 def test_versions_are_those_of_what_took_part() -> None:
-    assert dict(versions(HOST)) == {"barehop": "0.1.0", "Python": "3.12.1", "nginx": "1.26.0", "uvloop": "1"}
+    assert dict(version_facts(HOST)) == {"barehop": "0.1.0", "Python": "3.12.1", "nginx": "1.26.0", "uvloop": "1"}
 
 
 @pytest.mark.parametrize(
@@ -40,15 +39,15 @@ def test_versions_are_those_of_what_took_part() -> None:
 )
 def test_what_a_host_does_not_tell_is_left_out(host: dict[str, dict[str, object]]) -> None:
     assert machine_facts(host) == []
-    assert versions(host) == []
+    assert version_facts(host) == []
 
 
 def test_certainty_begins_with_the_control() -> None:
     run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, raw=False)
-    control, effort = certainty(run.summary, run.plan.experiment.design)
+    control, effort = certainty_sentences(run.summary, run.plan.experiment.design)
     assert control.startswith("The A/A control (tcp vs. tcp) shows no difference: ")
     assert effort.startswith("8 sessions, 12 s of measuring in 20 s.")
-    assert doubtful(run.summary) == "No doubts."
+    assert doubt_summary(run.summary) == "No doubts."
 
 
 def test_an_outside_tool_s_run_is_the_visit() -> None:

@@ -9,19 +9,19 @@ import pytest
 from climbing import climbing, networks, whole_ladder
 from imagined import Run, run_of
 
-from harness.analysis.bursts import SessionData
-from harness.analysis.exhibits import exhibits
+from harness.analysis.plot_data import plot_data
+from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import summarise
-from harness.analysis.why.causes import with_causes
+from harness.analysis.why.explain import add_causes
 from harness.model import Design, Doubt, Experiment, Summary
-from harness.report.arrangement import render_plan
-from harness.report.csv_table import render_csv
+from harness.report.answer import summary_answer
+from harness.report.commands.plan import render_plan
+from harness.report.export.csv_table import render_csv
 from harness.report.html.document import render_html
-from harness.report.html.figures.ladder import climb
-from harness.report.ladder.sections import ladder_sections
+from harness.report.html.figures.waterfalls import ladder_figure
 from harness.report.markdown import render_markdown
-from harness.report.sentences import answer
-from harness.report.terminal import render
+from harness.report.sections.ladder import ladder_sections
+from harness.report.terminal import render_terminal
 
 DATA = Path(__file__).parents[2] / "data" / "report" / "ladder"
 ADDED = {"own": 0.0, "veth": 0.02, "bridge": 0.03, "nat": 0.025, "relay": 0.1, "cgroup": 0.002, "seccomp": 0.01}
@@ -70,7 +70,7 @@ def counted(run: Run) -> Run:
         run.plan.experiment, sessions, directory="results/ladder", schedule=run.plan.schedule, seconds_total=30.0
     )
     records = [one.record for one in sessions]
-    return replace(run, summary=with_causes(summary, run.plan.experiment, records), sessions=tuple(sessions))
+    return replace(run, summary=add_causes(summary, run.plan.experiment, records), sessions=tuple(sessions))
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +84,8 @@ def said(summary: Summary) -> str:
 
 
 def test_a_report_reads_as_expected(run: Run, golden: Callable[[Path, str], None]) -> None:
-    golden(DATA / "ladder.txt", render(run.summary, Design(), width=80))
-    golden(DATA / "ladder.120.txt", render(run.summary, Design(), width=120))
+    golden(DATA / "ladder.txt", render_terminal(run.summary, Design(), width=80))
+    golden(DATA / "ladder.120.txt", render_terminal(run.summary, Design(), width=120))
     golden(DATA / "ladder.md", render_markdown(run.summary, Design()))
 
 
@@ -101,7 +101,7 @@ def test_a_spreadsheet_has_the_sums(run: Run) -> None:
 
 def test_a_bar_begins_where_the_one_below_ended(run: Run) -> None:
     ladder = run.summary.ladders[0]
-    figure = climb(ladder, 0)
+    figure = ladder_figure(ladder, 0)
     go.Figure(data=list(figure.data), layout=figure.layout)
     ends = [bar["base"][0] + bar["x"][0] for bar in figure.data]
     inside = 6  # four rungs of the network, two of the sandbox
@@ -113,7 +113,7 @@ def test_a_bar_begins_where_the_one_below_ended(run: Run) -> None:
 
 
 def test_a_page_has_a_waterfall_and_tables_for_each_transport(run: Run) -> None:
-    page = render_html(run.summary, run.plan, run.host, exhibits(run.plan.experiment, run.sessions))
+    page = render_html(run.summary, run.plan, run.host, plot_data(run.plan.experiment, run.sessions))
     for words in ("Rung by rung", "ladder-0", "ladder-1", "What a container would add over uds-tmpfs"):
         assert words in page
     assert page.count('<td class="verdict reference">reference</td>') == 2 + 2  # each bottom, here and in its ladder
@@ -122,7 +122,7 @@ def test_a_page_has_a_waterfall_and_tables_for_each_transport(run: Run) -> None:
 def test_what_was_counted_stands_beside_each_step_that_costs_something(run: Run) -> None:
     assert "; bridge: CPU time +" in said(run.summary)
     assert "packets on links +24.0, network softirqs +4.00" in said(run.summary)
-    assert "Counters of the network at each step, per request" in render(run.summary, Design(), width=120)
+    assert "Counters of the network at each step, per request" in render_terminal(run.summary, Design(), width=120)
 
 
 def test_what_is_left_out_is_named_once(run: Run) -> None:
@@ -145,16 +145,16 @@ def test_a_whole_without_parts_says_what_is_missing() -> None:
 def test_a_ladder_of_networks_only_ends_at_its_highest_rung() -> None:
     experiment = climbing(networks("host", "own", "veth"), ["tcp"])
     summary = run_of({"host/tcp": 1.0, "own/tcp": 1.0, "veth/tcp": 1.2, "control": 1.0}, experiment=experiment).summary
-    assert answer(summary, Design()).startswith("Over tcp, everything up to veth adds ")
+    assert summary_answer(summary, Design()).startswith("Over tcp, everything up to veth adds ")
     assert "The network alone, from host/tcp to veth/tcp at once" in said(summary)
 
 
 def test_one_session_gives_no_numbers_and_says_so() -> None:
     experiment = whole_ladder(["tcp"])
     summary = run_of(truth(experiment), experiment=experiment, sessions=1).summary
-    assert "has no verdict" in answer(summary, Design())
+    assert "has no verdict" in summary_answer(summary, Design())
     assert "No verdict on veth: 1 session has times of both arms" in said(summary)
-    assert climb(summary.ladders[0], 0).data == []
+    assert ladder_figure(summary.ladders[0], 0).data == []
 
 
 def test_a_socket_that_moved_is_said_beside_its_ladder() -> None:

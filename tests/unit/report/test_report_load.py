@@ -9,19 +9,19 @@ from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped] # it bri
 from hdrh.log import HistogramLogReader  # type: ignore[import-untyped] # it brings no types
 from loaded import PACED, SCHEDULE, SEARCH, experiment, paced, searched, summary_of
 
-from harness.conclude import write_reports
-from harness.evidence.store import Store
-from harness.experiment.plan import plan_of
+from harness.experiment.schedule import plan_of
 from harness.model import Summary
-from harness.report.hdr_log import hdr_logs
-from harness.report.html.figures.load import latency_by_load
-from harness.report.load import load_sections
+from harness.report.export.hdr_log import hdr_logs
+from harness.report.html.figures.distributions import load_figure
 from harness.report.markdown import render_markdown
-from harness.report.terminal import render
+from harness.report.sections.load import load_sections
+from harness.report.terminal import render_terminal
+from harness.session.summarize import write_reports
+from harness.store.store import Store
 
 
 def said(summary: Summary) -> str:
-    return re.sub(r"\s+", " ", render(summary, None, width=100))
+    return re.sub(r"\s+", " ", render_terminal(summary, None, width=100))
 
 
 def test_an_open_loop_that_waits_longer_says_what_the_closed_one_hides() -> None:
@@ -60,11 +60,11 @@ def test_other_experiments_have_no_such_section_and_no_such_figure() -> None:
     plain = summary.model_copy(update={"capacities": (), "load_points": ()})
 
     assert load_sections(plain) == []
-    assert latency_by_load(plain) is None
+    assert load_figure(plain) is None
 
 
 def test_the_figure_has_both_percentiles_of_each_arm() -> None:
-    figure = latency_by_load(summary_of(SEARCH, searched(lambda _arm, number: 1500 + number)))
+    figure = load_figure(summary_of(SEARCH, searched(lambda _arm, number: 1500 + number)))
 
     assert figure is not None
     assert [one["name"] for one in figure.data] == ["tcp", "tcp", "uds-tmpfs", "uds-tmpfs", "control", "control"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.model import Design, Summary
-from harness.report.markdown import COLUMNS, escaped, render_markdown
+from harness.report.markdown import ARM_COLUMNS, escape_markdown, render_markdown
 
 DATA = Path(__file__).parents[2] / "data" / "report"
 CASES = sorted(path.stem for path in DATA.glob("*.json"))
@@ -30,7 +30,7 @@ def before_sections(case: str) -> list[str]:
 def test_every_line_of_the_table_has_every_column(case: str) -> None:
     table = [line for line in before_sections(case) if line.startswith("|")]
 
-    assert {line.replace(r"\|", "").count("|") for line in table} == {len(COLUMNS) + 1}
+    assert {line.replace(r"\|", "").count("|") for line in table} == {len(ARM_COLUMNS) + 1}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -64,4 +64,4 @@ def test_without_doubts_there_is_no_heading_for_them() -> None:
     ],
 )
 def test_text_stays_text_and_code_stays_code(text: str, written: str) -> None:
-    assert escaped(text) == written
+    assert escape_markdown(text) == written

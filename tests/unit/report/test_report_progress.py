@@ -6,7 +6,7 @@ import threading
 import pytest
 from rich.console import Console
 
-from harness.report.progress import message, progress
+from harness.report.commands.progress import print_message, show_progress
 
 
 def terminal() -> tuple[io.StringIO, Console]:
@@ -15,7 +15,7 @@ def terminal() -> tuple[io.StringIO, Console]:
 
 
 def test_a_pipe_gets_one_plain_line_per_session(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress(12, 2, quiet=False) as advance:
+    with show_progress(12, 2, quiet=False) as advance:
         advance(3, 65.0)
         advance(12, 0.0)
 
@@ -25,15 +25,15 @@ def test_a_pipe_gets_one_plain_line_per_session(capsys: pytest.CaptureFixture[st
 
 
 def test_quiet_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
-    message("Rehearsing ...", quiet=True)
-    with progress(12, 0, quiet=True) as advance:
+    print_message("Rehearsing ...", quiet=True)
+    with show_progress(12, 0, quiet=True) as advance:
         advance(1, 60.0)
 
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_message_is_a_line_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    message("Rehearsing [tcp] ...", quiet=False)
+    print_message("Rehearsing [tcp] ...", quiet=False)
 
     assert capsys.readouterr() == ("", "Rehearsing [tcp] ...\n")
 
@@ -41,7 +41,7 @@ def test_a_message_is_a_line_on_standard_error(capsys: pytest.CaptureFixture[str
 def test_a_terminal_gets_a_bar_that_counts_what_was_done_before() -> None:
     stream, console = terminal()
 
-    with progress(12, 2, quiet=False, console=console) as advance:
+    with show_progress(12, 2, quiet=False, console=console) as advance:
         assert " 2/12" in stream.getvalue()
         advance(3, 65.0)
 
@@ -53,7 +53,7 @@ def test_nothing_is_drawn_between_sessions() -> None:
     stream, console = terminal()
     threads = threading.active_count()
 
-    with progress(12, 0, quiet=False, console=console) as advance:
+    with show_progress(12, 0, quiet=False, console=console) as advance:
         assert threading.active_count() == threads
         advance(1, 60.0)
         drawn = stream.getvalue()
@@ -64,7 +64,7 @@ def test_nothing_is_drawn_between_sessions() -> None:
 def test_the_cursor_comes_back_after_an_interrupted_run() -> None:
     stream, console = terminal()
 
-    with pytest.raises(KeyboardInterrupt), progress(12, 0, quiet=False, console=console):
+    with pytest.raises(KeyboardInterrupt), show_progress(12, 0, quiet=False, console=console):
         raise KeyboardInterrupt
 
     assert stream.getvalue().rfind("\x1b[?25h") > stream.getvalue().rfind("\x1b[?25l")

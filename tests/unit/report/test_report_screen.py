@@ -10,15 +10,15 @@ import pytest
 from factorial import factorial
 from imagined import Run, run_of
 
-from harness.analysis.exhibits import exhibits
+from harness.analysis.plot_data import plot_data
 from harness.model import Design, Experiment
-from harness.report.arrangement import render_plan
-from harness.report.csv_table import render_csv
+from harness.report.commands.plan import render_plan
+from harness.report.export.csv_table import render_csv
 from harness.report.html.document import render_html
-from harness.report.html.figures.screen import half_normal
-from harness.report.html.method import method_facts
+from harness.report.html.facts import method_facts
+from harness.report.html.figures.intervals import half_normal_figure
 from harness.report.markdown import render_markdown
-from harness.report.terminal import render
+from harness.report.terminal import render_terminal
 
 DATA = Path(__file__).parents[2] / "data" / "report" / "screen"
 KNOBS = ("tcp_sack", "tcp_ecn", "tcp_autocorking", "tcp_frto", "ip_early_demux")
@@ -38,7 +38,7 @@ def run() -> Run:
 
 
 def test_a_report_reads_as_expected(run: Run, golden: Callable[[Path, str], None]) -> None:
-    golden(DATA / "screen.txt", render(run.summary, Design(), width=80))
+    golden(DATA / "screen.txt", render_terminal(run.summary, Design(), width=80))
     golden(DATA / "screen.md", render_markdown(run.summary, Design()))
 
 
@@ -47,7 +47,7 @@ def test_a_plan_reads_as_expected(run: Run, golden: Callable[[Path, str], None])
 
 
 def test_what_stands_out_is_named_in_the_half_normal_plot(run: Run) -> None:
-    figure = half_normal(run.summary)
+    figure = half_normal_figure(run.summary)
     assert figure is not None
     go.Figure(data=list(figure.data), layout=figure.layout)
     named = [text for text in figure.data[1]["text"] if text]
@@ -71,11 +71,11 @@ def test_the_method_names_the_correction_of_the_effects(run: Run) -> None:
 
 def test_what_was_allowed_is_allowed_again(run: Run) -> None:
     allowed = run.summary.model_copy(update={"allow_global": True, "planned_sessions": 99})
-    assert render(allowed, Design(), width=80).count(" --allow-global") == 2
-    assert " --allow-global" not in render(run.summary, Design(), width=80)
+    assert render_terminal(allowed, Design(), width=80).count(" --allow-global") == 2
+    assert " --allow-global" not in render_terminal(run.summary, Design(), width=80)
 
 
 def test_a_page_has_the_plot_and_the_tables(run: Run) -> None:
-    page = render_html(run.summary, run.plan, run.host, exhibits(run.plan.experiment, run.sessions))
+    page = render_html(run.summary, run.plan, run.host, plot_data(run.plan.experiment, run.sessions))
     for words in ("Significant effects", "Which settings matter?", "Changed settings of each arm"):
         assert words in page

@@ -6,9 +6,16 @@ from typing import Any, Literal
 
 import pytest
 
-from harness.model import ArmSummary, Comparison, Design, Doubt, Needed, Seconds, Summary, Verdict
-from harness.report.caveats import absences, disagreements, effort, first_line, holm_note, warnings
-from harness.report.sentences import answer, cpu
+from harness.model import ArmSummary, Comparison, Design, Doubt, NeededBudget, RunSeconds, Summary, Verdict
+from harness.report.answer import cpu_sentence, summary_answer
+from harness.report.caveats import (
+    contradictions,
+    effort_note,
+    holm_note,
+    missing_numbers,
+    reliability_warning,
+    validity_warnings,
+)
 
 DESIGN = Design(equivalence_percent=1.0, precision_percent=0.5)
 
@@ -61,7 +68,7 @@ def summary(*comparisons: Comparison, arms: dict[str, ArmSummary] | None = None,
         "sessions": 12,
         "planned_sessions": 12,
         "valid": True,
-        "seconds": Seconds(total=60, measuring=50),
+        "seconds": RunSeconds(total=60, measuring=50),
         "arms": named | (arms or {}),
         "comparisons": comparisons,
         "doubts": (),
@@ -70,13 +77,13 @@ def summary(*comparisons: Comparison, arms: dict[str, ArmSummary] | None = None,
 
 
 def needing(goal: Literal["decide", "precision"], budget_s: float | None, *comparisons: Comparison) -> Summary:
-    return summary(*comparisons, needed=Needed(goal=goal, budget_s=budget_s))
+    return summary(*comparisons, needed=NeededBudget(goal=goal, budget_s=budget_s))
 
 
 def test_faster_says_by_how_much_of_what() -> None:
     seen = summary(found("uds-tmpfs", -10.6, 0.5, "faster"))
 
-    assert answer(seen, DESIGN) == (
+    assert summary_answer(seen, DESIGN) == (
         "A Unix socket on tmpfs (uds-tmpfs) is faster than tcp by 10.6 % (95 % interval 10.1 to 11.1), "
         "42 us of 421 us per request."
     )
@@ -85,7 +92,7 @@ def test_faster_says_by_how_much_of_what() -> None:
 def test_slower_is_on_top_of_the_reference() -> None:
     seen = summary(found("other", 3.2, 0.4, "slower"))
 
-    assert answer(seen, DESIGN) == (
+    assert summary_answer(seen, DESIGN) == (
         "other is slower than tcp by 3.2 % (95 % interval 2.8 to 3.6), 12.8 us on top of 421 us per request."
     )
 
@@ -93,7 +100,7 @@ def test_slower_is_on_top_of_the_reference() -> None:
 def test_equivalent_names_its_margin_and_keeps_the_sign() -> None:
     seen = summary(found("uds-dir", -0.2, 0.3, "equivalent"))
 
-    assert answer(seen, DESIGN) == (
+    assert summary_answer(seen, DESIGN) == (
         "A Unix socket in a directory (uds-dir) is equivalent to tcp within 1 %: -0.2 % (95 % interval -0.5 to +0.1)."
     )
 
@@ -101,7 +108,7 @@ def test_equivalent_names_its_margin_and_keeps_the_sign() -> None:
 def test_undecided_says_what_would_decide_it() -> None:
     seen = needing("decide", 560, found("x", -0.6, 1.3, "undecided"))
 
-    assert answer(seen, DESIGN) == (
+    assert summary_answer(seen, DESIGN) == (
         "Whether x is faster or slower than tcp is undecided: "
         "-0.6 % (95 % interval -1.9 to +0.7), --budget 560 would decide it."
     )
@@ -116,7 +123,7 @@ def test_one_budget_is_named_wherever_something_is_undecided() -> None:
         found("z", -9.0, 2.3, "faster"),
     )
 
-    text = f"{answer(seen, DESIGN)} {effort(seen, DESIGN)}"
+    text = f"{summary_answer(seen, DESIGN)} {effort_note(seen, DESIGN)}"
     assert set(re.findall(r"--budget \d+", text)) == {"--budget 560"}
     assert "--budget 560 would decide what is undecided." in text
     assert "sessions more" not in text
@@ -141,38 +148,38 @@ def test_one_budget_is_named_wherever_something_is_undecided() -> None:
 def test_a_budget_beyond_a_day_is_no_advice(goal: Literal["decide", "precision"], doubt: Doubt, sentence: str) -> None:
     seen = needing(goal, None, found("x", -0.6, 1.3, "undecided")).model_copy(update={"doubts": (doubt,)})
 
-    assert sentence in effort(seen, DESIGN)
-    assert "--budget" not in f"{answer(seen, DESIGN)} {effort(seen, DESIGN)}"
+    assert sentence in effort_note(seen, DESIGN)
+    assert "--budget" not in f"{summary_answer(seen, DESIGN)} {effort_note(seen, DESIGN)}"
 
 
 def test_undecided_for_good_promises_no_number_of_sessions() -> None:
     seen = summary(found("x", -0.6, 1.3, "undecided"))
 
-    assert answer(seen, DESIGN).endswith("-0.6 % (95 % interval -1.9 to +0.7).")
+    assert summary_answer(seen, DESIGN).endswith("-0.6 % (95 % interval -1.9 to +0.7).")
 
 
 def test_without_a_verdict_the_reason_is_given_once() -> None:
     seen = summary(nothing("x", "1 session has times."), nothing("y", "1 session has times."))
 
-    assert answer(seen, DESIGN) == "No verdict on x and y against tcp: 1 session has times."
+    assert summary_answer(seen, DESIGN) == "No verdict on x and y against tcp: 1 session has times."
 
 
 def test_numbers_without_a_verdict_stay_out_of_the_answer() -> None:
     failed = found("x", -12.4, 0.5, None, why="x had 3 failed requests (502: 3)")
 
-    assert answer(summary(failed), DESIGN) == ("No verdict on x against tcp: x had 3 failed requests (502: 3).")
+    assert summary_answer(summary(failed), DESIGN) == ("No verdict on x against tcp: x had 3 failed requests (502: 3).")
 
 
 def test_a_second_clause_does_not_repeat_the_reference() -> None:
     seen = summary(found("x", -10.6, 0.5, "faster"), found("y", -0.2, 0.3, "equivalent"))
 
-    assert answer(seen, DESIGN).endswith("; y is equivalent within 1 %: -0.2 % (-0.5 to +0.1).")
+    assert summary_answer(seen, DESIGN).endswith("; y is equivalent within 1 %: -0.2 % (-0.5 to +0.1).")
 
 
 def test_another_reference_is_named() -> None:
     seen = summary(found("x", -10.6, 0.5, "faster"), found("y", -3.1, 0.4, "faster", against="tcp/16"))
 
-    assert "; y is faster than tcp/16 by 3.1 % (95 % interval 2.7 to 3.5)" in answer(seen, DESIGN)
+    assert "; y is faster than tcp/16 by 3.1 % (95 % interval 2.7 to 3.5)" in summary_answer(seen, DESIGN)
 
 
 def test_more_than_three_comparisons_are_grouped_by_verdict() -> None:
@@ -182,9 +189,9 @@ def test_more_than_three_comparisons_are_grouped_by_verdict() -> None:
         found("c", -9.8, 0.5, "faster"),
         found("d", -0.6, 1.3, "undecided", sessions_to_decide=41),
         nothing("e", "e had 3 failed requests"),
-    ).model_copy(update={"needed": Needed(goal="decide", budget_s=300)})
+    ).model_copy(update={"needed": NeededBudget(goal="decide", budget_s=300)})
 
-    assert answer(seen, DESIGN) == (
+    assert summary_answer(seen, DESIGN) == (
         "Compared with tcp, a (-10.6 %) and c (-9.8 %) are faster; b (-0.2 %) is equivalent within 1 %; "
         "d (-0.6 %) is undecided, --budget 300 would decide it; e has no verdict (e had 3 failed requests)."
     )
@@ -193,7 +200,7 @@ def test_more_than_three_comparisons_are_grouped_by_verdict() -> None:
 def test_very_many_comparisons_are_counted() -> None:
     faster = [found(f"f{number}", -5, 0.5, "faster") for number in range(12)]
 
-    text = answer(summary(*faster, found("e", 0.1, 0.3, "equivalent")), DESIGN)
+    text = summary_answer(summary(*faster, found("e", 0.1, 0.3, "equivalent")), DESIGN)
 
     assert text == "13 comparisons: 12 are faster and 1 is equivalent within 1 %."
 
@@ -202,18 +209,18 @@ def test_the_control_is_no_part_of_the_answer() -> None:
     control = found("control", 0.1, 0.3, "equivalent")
     seen = summary(control, found("x", -10.6, 0.5, "faster"), arms={"control": arm(control_of="tcp")})
 
-    assert "control" not in answer(seen, DESIGN)
+    assert "control" not in summary_answer(seen, DESIGN)
 
 
 def test_an_arm_that_differs_in_more_than_the_hop_goes_by_its_name() -> None:
     combined = arm(settings={"transport": "uds-dir", "placement": "shared"})
     seen = summary(found("combined", -6.8, 0.5, "faster"), arms={"combined": combined})
 
-    assert answer(seen, DESIGN).startswith("combined is faster than tcp")
+    assert summary_answer(seen, DESIGN).startswith("combined is faster than tcp")
 
 
 def test_an_unknown_transport_goes_by_its_name() -> None:
-    assert answer(summary(found("vsock", -6.8, 0.5, "faster")), DESIGN).startswith("vsock is faster than tcp")
+    assert summary_answer(summary(found("vsock", -6.8, 0.5, "faster")), DESIGN).startswith("vsock is faster than tcp")
 
 
 @pytest.mark.parametrize("verdict", ["faster", "slower"])
@@ -222,7 +229,7 @@ def test_a_differing_control_is_a_warning(verdict: Verdict) -> None:
     control = found("control", percent, 0.9, verdict)
     seen = summary(control, arms={"control": arm(control_of="tcp")}, valid=False)
 
-    assert warnings(seen) == [
+    assert validity_warnings(seen) == [
         "The A/A control differs: tcp, measured again as control, is "
         f"{verdict} than itself by 2.3 % (95 % interval 1.4 to 3.2), so a difference of that size means nothing here."
     ]
@@ -232,8 +239,8 @@ def test_an_undecided_control_leaves_the_result_valid_and_is_said_first() -> Non
     control = found("control", 0.4, 2.2, "undecided")
     seen = summary(control, arms={"control": arm(control_of="tcp")})
 
-    assert warnings(seen) == []
-    assert first_line(seen) == (
+    assert validity_warnings(seen) == []
+    assert reliability_warning(seen) == (
         "Not reliable. The A/A control (tcp vs. tcp) could not be shown equal: +0.4 % (95 % interval -1.8 to +2.6)."
     )
 
@@ -241,24 +248,24 @@ def test_an_undecided_control_leaves_the_result_valid_and_is_said_first() -> Non
 def test_an_equivalent_control_needs_no_first_line() -> None:
     control = found("control", 0.1, 0.4, "equivalent")
 
-    assert first_line(summary(control, arms={"control": arm(control_of="tcp")})) == ""
+    assert reliability_warning(summary(control, arms={"control": arm(control_of="tcp")})) == ""
 
 
 def test_failed_requests_and_missing_sessions_are_warnings() -> None:
     seen = summary(arms={"x": arm(failed=37)}, sessions=7, valid=False)
 
-    assert warnings(seen) == [
+    assert validity_warnings(seen) == [
         "Requests failed: 37 of x. An arm with failed requests has no verdict.",
         "Only 7 of 12 sessions were measured. Resume the run to measure the rest.",
     ]
 
 
 def test_a_run_that_stopped_early_because_it_was_precise_is_no_warning() -> None:
-    assert warnings(summary(sessions=7)) == []
+    assert validity_warnings(summary(sessions=7)) == []
 
 
 def test_what_is_invalid_for_an_unknown_reason_points_at_the_doubts() -> None:
-    assert warnings(summary(valid=False)) == ["The doubts say why."]
+    assert validity_warnings(summary(valid=False)) == ["The doubts say why."]
 
 
 def test_a_mean_or_a_cpu_time_that_points_the_other_way_is_said() -> None:
@@ -268,7 +275,7 @@ def test_a_mean_or_a_cpu_time_that_points_the_other_way_is_said() -> None:
         found("x", 1.9, 1.2, "slower", metric="cpu"),
     )
 
-    assert disagreements(seen) == [
+    assert contradictions(seen) == [
         "The typical request of x is faster, but its mean is slower: +1.6 % (95 % interval +0.9 to +2.3) "
         "against tcp. A few very slow or fast requests cause that.",
         "The typical request of x is faster, but it takes more CPU time: +1.9 % (95 % interval +0.7 to +3.1) "
@@ -279,7 +286,7 @@ def test_a_mean_or_a_cpu_time_that_points_the_other_way_is_said() -> None:
 def test_an_undecided_twin_does_not_disagree() -> None:
     seen = summary(found("x", -3.0, 0.4, "faster"), found("x", 0.1, 0.7, "undecided", metric="mean"))
 
-    assert disagreements(seen) == []
+    assert contradictions(seen) == []
 
 
 def test_what_holm_keeps_undecided_is_named() -> None:
@@ -299,14 +306,14 @@ def test_cpu_time_is_told_reference_by_reference() -> None:
         found("y", -3.4, 1.2, "faster", metric="cpu", against="tcp/16"),
     )
 
-    assert cpu(seen) == (
+    assert cpu_sentence(seen) == (
         "CPU time per request (nginx + app) against tcp: x -15.4 % (-16.8 to -14.0); "
         "against tcp/16: y -3.4 % (-4.6 to -2.2)."
     )
 
 
 def test_precision_that_was_missed_comes_with_the_budget_that_would_reach_it() -> None:
-    text = effort(needing("precision", 240, found("x", -9.8, 1.0, "faster")), DESIGN)
+    text = effort_note(needing("precision", 240, found("x", -9.8, 1.0, "faster")), DESIGN)
 
     assert "Achieved precision: ±1.0 % (target ±0.5 %). --budget 240 should reach the target." in text
 
@@ -314,7 +321,7 @@ def test_precision_that_was_missed_comes_with_the_budget_that_would_reach_it() -
 def test_an_absent_number_is_explained_for_the_arms_that_lack_it() -> None:
     seen = summary(arms={"x": arm(p99_us=None), "y": arm(cpu_us={})})
 
-    assert absences(seen) == [
+    assert missing_numbers(seen) == [
         "p99 not shown for x: fewer than 10 requests per session exceed it.",
         "CPU time not shown for y: its processes could not be read.",
     ]
@@ -336,7 +343,7 @@ def at_places(*verdicts: Verdict, **changed: dict[str, Any]) -> Summary:
 
 
 def test_what_is_so_everywhere_is_said_once_with_its_least_and_its_most() -> None:
-    assert answer(at_places("faster", "faster", "faster", "faster"), DESIGN) == (
+    assert summary_answer(at_places("faster", "faster", "faster", "faster"), DESIGN) == (
         "uds-tmpfs is faster than tcp in all 4 cases, by 4.0 % (95 % interval 3.0 to 5.0) at 1 to 16.0 % "
         "(15.0 to 17.0) at 4."
     )
@@ -353,7 +360,7 @@ def test_what_is_so_everywhere_is_said_once_with_its_least_and_its_most() -> Non
     ],
 )
 def test_what_is_not_so_everywhere_is_said_place_by_place(found: Summary) -> None:
-    assert "in all" not in answer(found, DESIGN)
+    assert "in all" not in summary_answer(found, DESIGN)
 
 
 def changed(pairs: Sequence[tuple[str, dict[str, Any], str, dict[str, Any]]]) -> Summary:
@@ -368,14 +375,16 @@ def changed(pairs: Sequence[tuple[str, dict[str, Any], str, dict[str, Any]]]) ->
 def test_a_setting_whose_levels_are_numbers_is_named_with_them() -> None:
     pairs = [(f"2/{n}", {"workers": 2, "connections": n}, f"1/{n}", {"connections": n}) for n in (1, 2, 4)]
 
-    assert answer(changed(pairs), DESIGN).startswith("workers = 2 is faster than workers = 1 in all 3 cases, by 4.0 %")
-    assert "at 1 to 6.0 % (5.0 to 7.0) at 4" in answer(changed(pairs), DESIGN)
+    assert summary_answer(changed(pairs), DESIGN).startswith(
+        "workers = 2 is faster than workers = 1 in all 3 cases, by 4.0 %"
+    )
+    assert "at 1 to 6.0 % (5.0 to 7.0) at 4" in summary_answer(changed(pairs), DESIGN)
 
 
 def test_a_switch_is_named_as_in_the_experiment_file() -> None:
     pairs = [(f"true/{n}", {"tls": True, "workers": n}, f"false/{n}", {"workers": n}) for n in (1, 2, 4)]
 
-    assert answer(changed(pairs), DESIGN).startswith("tls = true is faster than tls = false in all 3 cases")
+    assert summary_answer(changed(pairs), DESIGN).startswith("tls = true is faster than tls = false in all 3 cases")
 
 
 @pytest.mark.parametrize(
@@ -390,4 +399,4 @@ def test_a_switch_is_named_as_in_the_experiment_file() -> None:
 def test_changes_that_are_not_one_are_never_called_so(levels: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
     pairs = [(f"{place}/y", ours, f"{place}/x", theirs) for place, (ours, theirs) in zip("abc", levels, strict=True)]
 
-    assert "in all" not in answer(changed(pairs), DESIGN)
+    assert "in all" not in summary_answer(changed(pairs), DESIGN)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from harness.model import Design, Summary
-from harness.report import page
-from harness.report.tables import PlainTable
-from harness.report.terminal import render
+from harness.report import rich_tables
+from harness.report.rich_tables import TextTableView
+from harness.report.terminal import render_terminal
 
 DATA = Path(__file__).parents[2] / "data" / "report"
 CASES = sorted(path.stem for path in DATA.glob("*.json"))
@@ -21,19 +21,19 @@ def summary(name: str) -> Summary:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_report_reads_as_expected(case: str, golden: Callable[[Path, str], None]) -> None:
-    golden(DATA / f"{case}.txt", render(summary(case), Design(), width=80))
+    golden(DATA / f"{case}.txt", render_terminal(summary(case), Design(), width=80))
 
 
 @pytest.mark.parametrize("width", [60, 120])
 @pytest.mark.parametrize("case", ["baseline", "two-references"])
 def test_a_report_adapts_to_the_terminal(case: str, width: int, golden: Callable[[Path, str], None]) -> None:
-    golden(DATA / f"{case}.{width}.txt", render(summary(case), Design(), width=width))
+    golden(DATA / f"{case}.{width}.txt", render_terminal(summary(case), Design(), width=width))
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 @pytest.mark.parametrize("case", CASES)
 def test_only_commands_and_paths_are_longer_than_the_line(case: str, width: int) -> None:
-    lines = render(summary(case), Design(), width=width).splitlines()
+    lines = render_terminal(summary(case), Design(), width=width).splitlines()
 
     too_long = [line for line in lines if len(line) > width and "results/" not in line]
 
@@ -42,21 +42,21 @@ def test_only_commands_and_paths_are_longer_than_the_line(case: str, width: int)
 
 @pytest.mark.parametrize("case", CASES)
 def test_no_table_cuts_a_number_short(case: str) -> None:
-    assert "…" not in render(summary(case), Design(), width=60)
+    assert "…" not in render_terminal(summary(case), Design(), width=60)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_without_color_there_are_no_escape_codes(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
 
-    assert ESCAPE not in render(summary(case), Design(), width=80)
+    assert ESCAPE not in render_terminal(summary(case), Design(), width=80)
 
 
 def test_color_adds_escape_codes_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
-    plain = render(summary("baseline"), Design(), width=80)
+    plain = render_terminal(summary("baseline"), Design(), width=80)
 
-    colored = render(summary("baseline"), Design(), width=80, color=True)
+    colored = render_terminal(summary("baseline"), Design(), width=80, color=True)
 
     assert ESCAPE in colored
     assert _without_escapes(colored).split() == plain.split()
@@ -64,23 +64,27 @@ def test_color_adds_escape_codes_and_nothing_else(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("case", ["control-differs", "failed-requests", "one-session"])
 def test_a_result_that_is_not_valid_says_so_in_its_first_line(case: str) -> None:
-    assert render(summary(case), Design(), width=80).startswith("Not valid. ")
+    assert render_terminal(summary(case), Design(), width=80).startswith("Not valid. ")
 
 
 @pytest.mark.parametrize("case", ["baseline", "equivalent"])
 def test_a_valid_result_begins_with_its_question(case: str) -> None:
     seen = summary(case)
 
-    assert render(seen, Design(), width=80).startswith(seen.question)
+    assert render_terminal(seen, Design(), width=80).startswith(seen.question)
 
 
 def test_a_result_whose_control_is_open_says_so_in_its_first_line() -> None:
-    assert render(summary("undecided"), Design(), width=80).startswith("Not reliable. The A/A control (tcp vs. tcp) ")
-    assert render(summary("seed"), Design(), width=80).startswith("Not reliable. The A/A control (tcp vs. tcp) ")
+    assert render_terminal(summary("undecided"), Design(), width=80).startswith(
+        "Not reliable. The A/A control (tcp vs. tcp) "
+    )
+    assert render_terminal(summary("seed"), Design(), width=80).startswith(
+        "Not reliable. The A/A control (tcp vs. tcp) "
+    )
 
 
 def test_a_result_without_its_design_claims_no_margin() -> None:
-    text = render(summary("equivalent"), None, width=80)
+    text = render_terminal(summary("equivalent"), None, width=80)
 
     assert "is equivalent to uds-tmpfs: +0.22 %" in text
     assert "within" not in text
@@ -89,7 +93,7 @@ def test_a_result_without_its_design_claims_no_margin() -> None:
 def test_a_directory_with_a_space_is_quoted_in_commands() -> None:
     seen = summary("baseline").model_copy(update={"directory": "my results/1"})
 
-    assert "barehop report 'my results/1'" in render(seen, Design(), width=80)
+    assert "barehop report 'my results/1'" in render_terminal(seen, Design(), width=80)
 
 
 def _without_escapes(text: str) -> str:
@@ -100,7 +104,7 @@ def _without_escapes(text: str) -> str:
 def test_a_table_that_is_too_wide_becomes_several_and_no_cell_is_cut_off() -> None:
     header = ("us per request", *(f"setting={number}" for number in range(5)))
     rows = [("time", *["-435 (-2591 to +1722)"] * 5), ("= CPU time", *["-26 (-105 to +54)"] * 5)]
-    text = page.render([PlainTable(header, rows)], width=80, color=False)
+    text = rich_tables.render_parts([TextTableView(header, rows)], width=80, color=False)
     assert text.count("us per request") == 3
     assert text.count("-435 (-2591 to +1722)") == 5
     assert text.count("= CPU time") == 3

@@ -10,11 +10,11 @@ from foreign_runs import bare, foreign, repeated
 
 from harness.analysis.validation.validate import validate
 from harness.model.validation import Claim, Validation
-from harness.report.html.figures.claims import claims
-from harness.report.validation.html import render_validation_html
-from harness.report.validation.markdown import render_validation_markdown
-from harness.report.validation.sections import answer
-from harness.report.validation.terminal import render_validation
+from harness.report.html.document import render_validation_html
+from harness.report.html.figures.intervals import claims_figure
+from harness.report.markdown import render_validation_markdown
+from harness.report.sections.validation import validation_answer
+from harness.report.terminal import render_validation
 
 DATA = Path(__file__).parents[2] / "data" / "validation"
 CASES = sorted(path.stem for path in DATA.glob("*.json"))
@@ -52,7 +52,7 @@ def test_nothing_is_cut_short_or_longer_than_the_line(case: str, width: int) -> 
 @pytest.mark.parametrize("case", CASES)
 def test_the_page_has_every_verdict_and_its_figure_is_told_in_words(case: str) -> None:
     seen = validation(case)
-    page, figure = render_validation_html(seen), claims(seen)
+    page, figure = render_validation_html(seen), claims_figure(seen)
 
     assert figure is not None
     assert all(f">{claim.standing}</td>" in page for claim in seen.claims)
@@ -63,7 +63,7 @@ def test_the_page_has_every_verdict_and_its_figure_is_told_in_words(case: str) -
 
 def test_a_claim_that_does_not_add_up_is_not_drawn() -> None:
     seen = validation("seed")
-    figure = claims(seen)
+    figure = claims_figure(seen)
 
     assert len(drawn(seen)) == 5
     assert figure is not None
@@ -95,7 +95,7 @@ def test_what_is_printed_as_json_says_its_format_and_can_be_read_again() -> None
 def test_the_answer_counts_what_became_of_the_claims(unix_us: list[float], said: str) -> None:
     ours = [run for number, mean_us in enumerate(unix_us) for run in repeated(f"uds-{number}", mean_us)]
 
-    assert answer(validate(bare(), [*repeated("tcp", 400.0), *ours])) == said
+    assert validation_answer(validate(bare(), [*repeated("tcp", 400.0), *ours])) == said
 
 
 def test_a_bare_run_that_is_not_valid_is_named_first() -> None:

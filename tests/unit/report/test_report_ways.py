@@ -7,8 +7,8 @@ from factorial import factorial
 from imagined import run_of
 
 from harness.model import Design, Experiment, Summary
-from harness.report.factors.sections import factor_sections
-from harness.report.terminal import render
+from harness.report.sections.factorial import factor_sections
+from harness.report.terminal import render_terminal
 
 DESIGN = Design(equivalence_percent=5)
 PROCESSES = ("shared", "swapped", "separate")
@@ -61,7 +61,9 @@ def test_ways_that_are_not_told_apart_yet_are_no_agreement() -> None:
 
 
 def test_the_section_is_in_the_report() -> None:
-    assert "Does the result hold under different measurement methods?" in render(summary_of(), DESIGN, width=80)
+    assert "Does the result hold under different measurement methods?" in render_terminal(
+        summary_of(), DESIGN, width=80
+    )
 
 
 @pytest.mark.parametrize("factor", ["workers", "placement"])

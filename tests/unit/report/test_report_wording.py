@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.wording import (
-    Estimate,
-    by,
-    counted,
-    decimals,
-    difference,
-    duration,
-    listed,
-    p_value,
-    rounded,
-    signed,
+from harness.report.format import (
+    ReportedInterval,
+    decimals_for,
+    format_duration,
+    format_p,
+    format_signed,
+    format_significant,
+    join_with_and,
+    percent_with_interval,
+    pluralize,
+    size_with_interval,
 )
 
 
@@ -33,7 +33,7 @@ from harness.report.wording import (
     ],
 )
 def test_decimals_follow_the_half_width(half_width: float, least: int, places: int) -> None:
-    assert decimals(half_width, least) == places
+    assert decimals_for(half_width, least) == places
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_decimals_follow_the_half_width(half_width: float, least: int, places: i
 def test_a_signed_number_has_no_sign_when_it_is_zero_and_does_not_look_like_zero_otherwise(
     value: float, text: str
 ) -> None:
-    assert signed(value, 1) == text
+    assert format_signed(value, 1) == text
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_signed_number_has_no_sign_when_it_is_zero_and_does_not_look_like_zero
     ],
 )
 def test_a_number_beside_the_margin_is_not_printed_as_the_margin(value: float, margin: float | None, text: str) -> None:
-    assert signed(value, 1, margin) == text
+    assert format_signed(value, 1, margin) == text
 
 
 @pytest.mark.parametrize(
@@ -73,17 +73,21 @@ def test_a_number_beside_the_margin_is_not_printed_as_the_margin(value: float, m
     ],
 )
 def test_a_p_is_not_printed_as_the_limit_that_it_misses(p: float, limit: float, text: str) -> None:
-    assert p_value(p, limit) == text
+    assert format_p(p, limit) == text
 
 
 def test_an_estimate_prints_each_of_its_numbers_apart_from_zero_and_its_margin() -> None:
-    assert difference(Estimate(0.6, 0.03, 1.03, margin=1.0)) == "+0.6 % (95 % interval +0.03 to +1.03)"
-    assert by(Estimate(-0.6, -1.03, -0.03, margin=1.0)) == "by 0.6 % (95 % interval 0.03 to 1.03)"
+    assert (
+        percent_with_interval(ReportedInterval(0.6, 0.03, 1.03, margin=1.0)) == "+0.6 % (95 % interval +0.03 to +1.03)"
+    )
+    assert (
+        size_with_interval(ReportedInterval(-0.6, -1.03, -0.03, margin=1.0)) == "by 0.6 % (95 % interval 0.03 to 1.03)"
+    )
 
 
 @given(st.floats(1e-6, 1e9))
 def test_three_digits_are_within_half_a_percent_and_never_a_power_of_ten(value: float) -> None:
-    text = rounded(value, 3)
+    text = format_significant(value, 3)
 
     assert "e" not in text
     assert float(text) == pytest.approx(value, rel=0.005)
@@ -103,9 +107,13 @@ def test_three_digits_are_within_half_a_percent_and_never_a_power_of_ten(value: 
     ],
 )
 def test_a_duration_is_as_people_say_it(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_lists_and_counts_are_english() -> None:
-    assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
-    assert [counted(0, "doubt"), counted(1, "doubt"), counted(2, "doubt")] == ["0 doubts", "1 doubt", "2 doubts"]
+    assert [join_with_and(["a"]), join_with_and(["a", "b"]), join_with_and(["a", "b", "c"])] == [
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
+    assert [pluralize(0, "doubt"), pluralize(1, "doubt"), pluralize(2, "doubt")] == ["0 doubts", "1 doubt", "2 doubts"]

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from harness.analysis.summary import summarise
-from harness.analysis.why.causes import with_causes
-from harness.model import Arm, Chain, Design, Experiment, Floor, Record, Schedule, Settings, Summary, VisitRow
+from harness.analysis.why.explain import add_causes
+from harness.model import Arm, Chain, Design, Experiment, FloorResults, Record, Schedule, Settings, Summary, VisitRow
 
 SCHEDULE = Schedule(sessions=8, rounds=20, burst=8, settle=2, reason="fixed")
 Truth = dict[str, float]  # "time_us" and counters by name
@@ -80,11 +80,11 @@ def _visit(round_: int, order: int, name: str, mean_us: float, of_arm: Truth, *,
     )
 
 
-def summary(of: Experiment, seen: list[Record], floor: Floor | None = None) -> Summary:
+def summary(of: Experiment, seen: list[Record], floor: FloorResults | None = None) -> Summary:
     import polars as pl
 
-    from harness.analysis.bursts import SessionData
+    from harness.analysis.statistics.series import SessionData
 
     sessions = [SessionData(record, pl.DataFrame()) for record in seen]
     verdicts = summarise(of, sessions, directory="results/known", schedule=SCHEDULE, seconds_total=16.0)
-    return with_causes(verdicts, of, seen, floor)
+    return add_causes(verdicts, of, seen, floor)

@@ -3,9 +3,9 @@
 import pytest
 from known_causes import Truth, arm, experiment, records, summary
 
-from harness.analysis.why.loads import bound_of
-from harness.analysis.why.plausibility import floor_difference, plausibility
-from harness.model import Amount, Floor, FloorRow, Settings
+from harness.analysis.why.counters import bottleneck
+from harness.analysis.why.explain import floor_difference, plausibility
+from harness.model import FloorResults, FloorRow, Interval, Settings
 
 FULL = arm("tcp"), arm("unix", transport="uds-tmpfs")
 FLOORS = arm("floor tcp", chain="floor"), arm("floor unix", transport="uds-tmpfs", chain="floor")
@@ -16,7 +16,7 @@ PARTS = (
     *FLOORS,
 )
 TIMES = {"tcp": 450, "unix": 430, "nginx": 150, "app tcp": 340, "app unix": 325, "floor tcp": 90, "floor unix": 70}
-FLOOR = Floor(
+FLOOR = FloorResults(
     rows=tuple(
         FloorRow(kind=kind, transport=transport, payload_bytes=83, runs_us=(us, us + 1, us - 1))
         for kind, transport, us in (
@@ -79,19 +79,19 @@ def test_what_goes_away_with_kept_connections_was_setting_them_up() -> None:
 )
 def test_whoever_is_always_at_work_is_the_bottleneck(utilisation: dict[str, float], bound: str) -> None:
     apart = {role: (number,) for number, role in enumerate(utilisation)}
-    assert bound_of(utilisation, utilisation, apart) == (bound, ())
+    assert bottleneck(utilisation, utilisation, apart) == (bound, ())
 
 
 def test_roles_that_fill_a_cpu_only_together_are_a_bottleneck_too() -> None:
     busy = {"client": 0.6, "nginx": 0.35, "app": 0.3}
-    assert bound_of(busy, busy, {"client": (1,), "nginx": (1,), "app": (0,)}) == ("client-bound", ("client", "nginx"))
-    assert bound_of(busy, busy, {"client": (2,), "nginx": (1,), "app": (0,)}) == ("latency-bound", ())
+    assert bottleneck(busy, busy, {"client": (1,), "nginx": (1,), "app": (0,)}) == ("client-bound", ("client", "nginx"))
+    assert bottleneck(busy, busy, {"client": (2,), "nginx": (1,), "app": (0,)}) == ("latency-bound", ())
 
 
 def test_one_cpu_for_all_is_full_when_all_of_it_is_used() -> None:
     busy = {"client": 0.2, "nginx": 0.2, "app": 0.55}
     everybody = dict.fromkeys(busy, (0,))
-    assert bound_of(busy, busy, everybody) == ("app-bound", ("client", "nginx", "app"))
+    assert bottleneck(busy, busy, everybody) == ("app-bound", ("client", "nginx", "app"))
 
 
 def test_no_rate_is_claimed_where_the_client_set_the_pace() -> None:
@@ -129,8 +129,8 @@ def test_where_nothing_is_counted_counting_costs_nothing_that_is_known() -> None
 def test_a_difference_is_held_against_what_transports_can_cost(time_us: tuple[float, ...], judged: str) -> None:
     """The floor: a Unix socket takes 20 us less, an exchange over TCP 60 us."""
     value, low, high = time_us
-    floor_us = Amount(value=-20, low=-22, high=-18)
-    assert plausibility(Amount(value=value, low=low, high=high), floor_us, 60) == judged
+    floor_us = Interval(value=-20, low=-22, high=-18)
+    assert plausibility(Interval(value=value, low=low, high=high), floor_us, 60) == judged
 
 
 def test_an_earlier_floor_serves_a_run_that_has_none_of_its_own() -> None:

@@ -5,7 +5,7 @@ import pytest
 from known_causes import Truth, arm, experiment, records, summary
 
 from harness.model import Explanation
-from harness.report.terminal import render
+from harness.report.terminal import render_terminal
 
 TCP: Truth = {
     "time_us": 450,
@@ -133,7 +133,7 @@ def test_parts_that_no_session_has_together_leave_no_rest() -> None:
     (found,) = summary(TWO, apart).explanations
     assert found.rest_us is None
     assert found.waiting_total_us
-    assert "+ the rest" in render(summary(TWO, apart), None, width=100)
+    assert "+ the rest" in render_terminal(summary(TWO, apart), None, width=100)
 
 
 def test_cpu_time_that_is_undecided_neither_agrees_nor_disagrees() -> None:

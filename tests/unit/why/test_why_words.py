@@ -5,13 +5,18 @@ from known_causes import Truth, arm, experiment, records, summary
 from test_why_causes import FLOOR, FULL, PARTS, TIMES, times
 from test_why_explanation import TCP, TWO, UNIX
 
-from harness.model import Amount, Design
-from harness.report.csv_table import render_csv
+from harness.model import Design, Interval
+from harness.report.export.csv_table import render_csv
 from harness.report.markdown import render_markdown
-from harness.report.terminal import render
-from harness.report.why.sentences import share_of, why
-from harness.report.why.tables import difference_tables
-from harness.report.why.words import counter_name, rate, us
+from harness.report.sections.why import (
+    cause_sentences,
+    counter_name,
+    difference_tables,
+    format_per_request,
+    format_us_amount,
+    share_clause,
+)
+from harness.report.terminal import render_terminal
 
 
 def test_a_difference_is_shown_as_the_sum_of_its_parts() -> None:
@@ -30,7 +35,7 @@ def test_a_difference_is_shown_as_the_sum_of_its_parts() -> None:
 
 
 def test_evidence_counts_and_plausibility_are_told_of_each_comparison() -> None:
-    rest, first, *_ = why(summary(TWO, records({"tcp": TCP, "unix": UNIX}), FLOOR))
+    rest, first, *_ = cause_sentences(summary(TWO, records({"tcp": TCP, "unix": UNIX}), FLOOR))
     assert rest.startswith("The rest is the part of the difference that CPU time and waiting for a CPU do not explain.")
     assert first.startswith("unix against tcp: supported by timing, CPU time and counters.")
     assert "TCP connections opened on the hop 0.00 instead of 1.00, TCP segments sent 10.0 instead of 21.0." in first
@@ -39,20 +44,20 @@ def test_evidence_counts_and_plausibility_are_told_of_each_comparison() -> None:
 
 def test_a_difference_that_no_transport_can_make_is_called_noise_or_placement() -> None:
     slow: Truth = UNIX | {"time_us": 700}
-    first = why(summary(TWO, records({"tcp": TCP, "unix": slow}), FLOOR))[1]
+    first = cause_sentences(summary(TWO, records({"tcp": TCP, "unix": slow}), FLOOR))[1]
     assert "Not plausible: " in first
     assert "is noise or placement, not the transport." in first
 
 
 def test_who_is_the_bottleneck_is_said_once_for_arms_alike() -> None:
-    found = [one for one in why(summary(TWO, records({"tcp": TCP, "unix": UNIX}))) if "Bottleneck" in one]
+    found = [one for one in cause_sentences(summary(TWO, records({"tcp": TCP, "unix": UNIX}))) if "Bottleneck" in one]
     assert len(found) == 1
     assert "all arms: latency-bound (client 22 to 23 % busy" in found[0]
 
 
 def test_what_could_not_be_counted_is_said() -> None:
     seen = [one.model_copy(update={"unseen": ("There is no perf.",)}) for one in records({"tcp": TCP, "unix": UNIX})]
-    assert why(summary(TWO, seen))[-1] == "There is no perf."
+    assert cause_sentences(summary(TWO, seen))[-1] == "There is no perf."
 
 
 def test_setting_up_connections_is_told_with_its_share() -> None:
@@ -61,7 +66,7 @@ def test_setting_up_connections_is_told_with_its_share() -> None:
     opens = dict.fromkeys(truth, 0.0) | {"tcp/0": 1.0}
     counted = {name: {**of, "hop.active_opens": opens[name]} for name, of in truth.items()}
     pairs = (("uds-tmpfs/0", "tcp/0"), ("uds-tmpfs/16", "tcp/16"))
-    told = " ".join(why(summary(experiment(*arms, pairs=pairs), records(counted))))
+    told = " ".join(cause_sentences(summary(experiment(*arms, pairs=pairs), records(counted))))
     assert (
         "With keepalive connections, TCP connections opened on the hop fall from 1.00 to 0.00 per request and" in told
     )
@@ -71,7 +76,7 @@ def test_setting_up_connections_is_told_with_its_share() -> None:
 
 def test_the_waterfall_and_the_counters_stand_in_every_report() -> None:
     seen = summary(experiment(*FULL, *PARTS), records(times(**TIMES)))
-    for text in (render(seen, Design(), width=110), render_markdown(seen, Design())):
+    for text in (render_terminal(seen, Design(), width=110), render_markdown(seen, Design())):
         assert "the bare transport of the hop" in text
         assert "sum of the parts" in text
     table = render_csv(seen)
@@ -82,20 +87,20 @@ def test_the_waterfall_and_the_counters_stand_in_every_report() -> None:
 @pytest.mark.parametrize(
     ("amount", "text"),
     [
-        (Amount(value=-13.2, low=-16.1, high=-10.4), "-13 us (-16 to -10)"),
-        (Amount(value=0.31, low=0.22, high=0.4), "+0.31 us (+0.22 to +0.40)"),
-        (Amount(value=12), "+12 us"),
+        (Interval(value=-13.2, low=-16.1, high=-10.4), "-13 us (-16 to -10)"),
+        (Interval(value=0.31, low=0.22, high=0.4), "+0.31 us (+0.22 to +0.40)"),
+        (Interval(value=12), "+12 us"),
     ],
 )
-def test_an_amount_has_the_digits_that_its_interval_deserves(amount: Amount, text: str) -> None:
-    assert us(amount) == text
+def test_an_amount_has_the_digits_that_its_interval_deserves(amount: Interval, text: str) -> None:
+    assert format_us_amount(amount) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0, "0.00"), (0.0031, "0.0031"), (0.5, "0.50"), (21.04, "21.0"), (123456, "123456")]
 )
 def test_rates_are_readable_at_any_size(value: float, text: str) -> None:
-    assert rate(value) == text
+    assert format_per_request(value) == text
 
 
 @pytest.mark.parametrize(
@@ -113,12 +118,12 @@ def test_counters_have_names_in_words(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("part", "whole", "share"),
     [
-        (Amount(value=-43, low=-52, high=-34), Amount(value=-49, low=-55, high=-42), ", 88 % of it"),
-        (Amount(value=-8, low=-16, high=1), Amount(value=-15, low=-23, high=-7), ""),
-        (Amount(value=-8, low=-9, high=-7), Amount(value=-3, low=-7, high=1), ""),
-        (Amount(value=8, low=7, high=9), Amount(value=-15, low=-23, high=-7), ""),
-        (Amount(value=-20, low=-22, high=-18), Amount(value=-15, low=-23, high=-7), ", all of it"),
+        (Interval(value=-43, low=-52, high=-34), Interval(value=-49, low=-55, high=-42), ", 88 % of it"),
+        (Interval(value=-8, low=-16, high=1), Interval(value=-15, low=-23, high=-7), ""),
+        (Interval(value=-8, low=-9, high=-7), Interval(value=-3, low=-7, high=1), ""),
+        (Interval(value=8, low=7, high=9), Interval(value=-15, low=-23, high=-7), ""),
+        (Interval(value=-20, low=-22, high=-18), Interval(value=-15, low=-23, high=-7), ", all of it"),
     ],
 )
-def test_a_share_is_told_only_of_what_is_sure(part: Amount, whole: Amount, share: str) -> None:
-    assert share_of(part, whole) == share
+def test_a_share_is_told_only_of_what_is_sure(part: Interval, whole: Interval, share: str) -> None:
+    assert share_clause(part, whole) == share

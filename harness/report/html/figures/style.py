@@ -1,5 +1,6 @@
-"""Common parts of figures: types, the appearance of arms, axes and layout."""
+"""The style that figures share, and texts as HTML."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -7,16 +8,36 @@ from math import ceil, floor, log10
 from typing import Any
 
 from harness.model import Summary
+from harness.report.rich_tables import NO_BREAK, SPACE_BEFORE_UNIT
 
 Json = dict[str, Any]
 
 INK, MUTED, LINE, BAND, NEUTRAL = (f"var(--{name})" for name in ("ink", "muted", "line", "band", "arm-control"))
 COLORS = tuple(f"var(--arm-{number})" for number in range(8))
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down", "star", "hexagon")
+ARM_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down", "star", "hexagon")
 DASHES = ("solid", "dash", "dot", "dashdot")
-TEXT, SMALL, LEGEND = 13, 12, 20  # pixels: text, small text, a row of the legend
-LONGEST, SAMPLE, NARROWEST = 26, 7, 32  # characters: a name, the line beside it, a phone
-STEPS, WIDE, VERY_WIDE, MAX_TICKS = (1, 2, 5), 0.7, 3.0, 9  # ticks of an axis; widths in decades
+TEXT_SIZE, SMALL_TEXT, LEGEND_ROW_HEIGHT = 13, 12, 20  # pixels: text, small text, a row of the legend
+MAX_LABEL_LENGTH, LEGEND_LINE_WIDTH, MIN_PAGE_WIDTH = 26, 7, 32  # characters: a name, the line beside it, a phone
+TICK_STEPS, WIDE_DECADES, VERY_WIDE_DECADES, MAX_TICKS = (1, 2, 5), 0.7, 3.0, 9  # ticks of an axis; widths in decades
+MINUS_SIGN_PLACE = re.compile(r"(?<![\w.)-])-(?=\d)")
+MICROSECOND_UNIT = re.compile(rf"(?<=\d{NO_BREAK})us\b")
+
+
+def layout(height: int, **own: Any) -> Json:
+    """Return the common layout; `own` adds axes, shapes and annotations."""
+    return {
+        "height": height,
+        "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
+        "font": {"color": INK, "size": TEXT_SIZE, "family": "system-ui, sans-serif"},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "showlegend": False,
+        "hovermode": "closest",
+        "dragmode": False,
+        "hoverlabel": {"bgcolor": "var(--page)", "bordercolor": LINE, "font": {"color": INK}},
+        "legend": {"orientation": "h", "x": 0, "y": 1.03, "yanchor": "bottom", "maxheight": 1},
+        **own,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +51,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Appearance:
+class ArmStyle:
     """The appearance of an arm in all figures; no two arms differ in color only."""
 
     color: str
@@ -38,41 +59,26 @@ class Appearance:
     dash: str
 
 
-def appearances(summary: Summary) -> dict[str, Appearance]:
+def arm_styles(summary: Summary) -> dict[str, ArmStyle]:
     """Return the appearance of each arm; controls are grey."""
     arms = [name for name, arm in summary.arms.items() if arm.control_of is None]
-    controls = {name: Appearance(NEUTRAL, "x", "dot") for name in summary.arms if name not in arms}
+    controls = {name: ArmStyle(NEUTRAL, "x", "dot") for name in summary.arms if name not in arms}
     return {name: _appearance(number) for number, name in enumerate(arms)} | controls
 
 
-def _appearance(number: int) -> Appearance:
+def _appearance(number: int) -> ArmStyle:
     """Return the appearance of an arm by number; after 8 arms, colors repeat with other symbols and dashes."""
     lap = number // len(COLORS)
-    return Appearance(COLORS[number % len(COLORS)], SYMBOLS[(number + lap) % len(SYMBOLS)], DASHES[lap % len(DASHES)])
-
-
-def layout(height: int, **own: Any) -> Json:
-    """Return the common layout; `own` adds axes, shapes and annotations."""
-    return {
-        "height": height,
-        "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
-        "font": {"color": INK, "size": TEXT, "family": "system-ui, sans-serif"},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "showlegend": False,
-        "hovermode": "closest",
-        "dragmode": False,
-        "hoverlabel": {"bgcolor": "var(--page)", "bordercolor": LINE, "font": {"color": INK}},
-        "legend": {"orientation": "h", "x": 0, "y": 1.03, "yanchor": "bottom", "maxheight": 1},
-        **own,
-    }
+    return ArmStyle(
+        COLORS[number % len(COLORS)], ARM_SYMBOLS[(number + lap) % len(ARM_SYMBOLS)], DASHES[lap % len(DASHES)]
+    )
 
 
 def axis(title: str = "", **own: Any) -> Json:
     """Return an axis in the common style."""
     return {
-        "title": {"text": title, "font": {"size": TEXT, "color": MUTED}, "standoff": 12},
-        "tickfont": {"color": MUTED, "size": SMALL},
+        "title": {"text": title, "font": {"size": TEXT_SIZE, "color": MUTED}, "standoff": 12},
+        "tickfont": {"color": MUTED, "size": SMALL_TEXT},
         "gridcolor": LINE,
         "linecolor": LINE,
         "zeroline": False,
@@ -92,9 +98,9 @@ def log_axis(title: str, low: float, high: float, **own: Any) -> Json:
 def log_ticks(bounds: tuple[float, float]) -> Json:
     """Return ticks between two logarithms: 1, 2 and 5 of each decade, or equal steps within one decade."""
     low, high = bounds
-    steps = STEPS if high - low < VERY_WIDE else (1,)
+    steps = TICK_STEPS if high - low < VERY_WIDE_DECADES else (1,)
     of_decades = [step * 10.0**power for power in range(floor(low), ceil(high) + 1) for step in steps]
-    ticks = of_decades if high - low > WIDE else round_numbers(10**low, 10**high)
+    ticks = of_decades if high - low > WIDE_DECADES else round_numbers(10**low, 10**high)
     return {"tickvals": ticks, "ticktext": [f"{tick:.6g}" for tick in ticks]}
 
 
@@ -110,57 +116,64 @@ def whiskers(lows: Sequence[float], values: Sequence[float], highs: Sequence[flo
     return {
         "type": "data",
         "symmetric": False,
-        "array": short(high - value for value, high in zip(values, highs, strict=True)),
-        "arrayminus": short(value - low for value, low in zip(values, lows, strict=True)),
+        "array": shorten_values(high - value for value, high in zip(values, highs, strict=True)),
+        "arrayminus": shorten_values(value - low for value, low in zip(values, lows, strict=True)),
         "color": color,
         "thickness": 2.5,
         "width": 0,
     }
 
 
-def span(low: float, high: float, color: str = BAND) -> Json:
+def vertical_band(low: float, high: float, color: str = BAND) -> Json:
     """Return a band from `low` to `high` of the horizontal axis, behind the data."""
-    return {**_upright(low, high), "type": "rect", "fillcolor": color, "line": {"width": 0}}
+    return {**_vertical_extent(low, high), "type": "rect", "fillcolor": color, "line": {"width": 0}}
 
 
-def mark(place: float, dash: str = "solid") -> Json:
+def vertical_line(place: float, dash: str = "solid") -> Json:
     """Return a vertical line across the figure, behind the data."""
     line = {"color": MUTED, "width": 1, "dash": dash}
-    return {**_upright(place, place), "type": "line", "line": line, "opacity": 0.6}
+    return {**_vertical_extent(place, place), "type": "line", "line": line, "opacity": 0.6}
 
 
-def _upright(low: float, high: float) -> Json:
+def _vertical_extent(low: float, high: float) -> Json:
     return {"x0": low, "x1": high, "y0": 0, "y1": 1, "yref": "paper", "layer": "below"}
 
 
-def note(text: str, **own: Any) -> Json:
+def annotation(text: str, **own: Any) -> Json:
     """Return a small annotation."""
-    return {"text": text, "showarrow": False, "font": {"color": MUTED, "size": SMALL}, **own}
+    return {"text": text, "showarrow": False, "font": {"color": MUTED, "size": SMALL_TEXT}, **own}
 
 
-def heading(text: str, place: float) -> Json:
+def row_heading(text: str, place: float) -> Json:
     """Return the name of a row, at the left above its data; `place` counts rows."""
     left = {"x": 0, "xref": "paper", "xanchor": "left", "y": place, "yref": "y", "yanchor": "middle"}
-    return {**note(text, **left), "font": {"color": INK, "size": TEXT}, "bgcolor": "var(--page)", "borderpad": 1}
+    return {
+        **annotation(text, **left),
+        "font": {"color": INK, "size": TEXT_SIZE},
+        "bgcolor": "var(--page)",
+        "borderpad": 1,
+    }
 
 
-def label(arm: str) -> str:
+def arm_label(arm: str) -> str:
     """Return the arm's name, escaped for plotly and shortened; tables have the full name."""
-    half = LONGEST // 2
-    return escape(arm if len(arm) <= LONGEST else f"{arm[:half]}\N{HORIZONTAL ELLIPSIS}{arm[-half:]}", quote=False)
+    half = MAX_LABEL_LENGTH // 2
+    return escape(
+        arm if len(arm) <= MAX_LABEL_LENGTH else f"{arm[:half]}\N{HORIZONTAL ELLIPSIS}{arm[-half:]}", quote=False
+    )
 
 
-def short(values: Iterable[float | None]) -> list[float | None]:
+def shorten_values(values: Iterable[float | None]) -> list[float | None]:
     """Return the values with six digits, which is more than a screen shows."""
     return [None if value is None else float(f"{value:.6g}") for value in values]
 
 
-def curve(arm: str, look: Appearance, xs: Sequence[float | None], ys: Sequence[float | None], **own: Any) -> Json:
+def curve(arm: str, look: ArmStyle, xs: Sequence[float | None], ys: Sequence[float | None], **own: Any) -> Json:
     """Return a line of an arm; the legend shows and hides all lines of an arm together."""
     return {
         "type": "scatter",
         "mode": "lines+markers",
-        "name": label(arm),
+        "name": arm_label(arm),
         "legendgroup": arm,
         "x": list(xs),
         "y": list(ys),
@@ -172,5 +185,11 @@ def curve(arm: str, look: Appearance, xs: Sequence[float | None], ys: Sequence[f
 
 def curves_layout(height: int, arms: Sequence[str], **own: Any) -> Json:
     """Return the layout of curves, with room for the legend above them on the narrowest page."""
-    rows = ceil(sum(len(label(arm)) + SAMPLE for arm in arms) / NARROWEST)
-    return layout(height + LEGEND * rows, showlegend=len(arms) > 1, **own)
+    rows = ceil(sum(len(arm_label(arm)) + LEGEND_LINE_WIDTH for arm in arms) / MIN_PAGE_WIDTH)
+    return layout(height + LEGEND_ROW_HEIGHT * rows, showlegend=len(arms) > 1, **own)
+
+
+def typeset_numbers(text: str) -> str:
+    """Return prose with minus and micro signs and no break before units. Not for text that is shown as code."""
+    kept_together = SPACE_BEFORE_UNIT.sub(NO_BREAK, MINUS_SIGN_PLACE.sub("\N{MINUS SIGN}", text))
+    return MICROSECOND_UNIT.sub("\N{MICRO SIGN}s", kept_together)

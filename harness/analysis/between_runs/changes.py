@@ -1,0 +1,220 @@
+"""Compares runs with each other: what has changed from the first to each later one."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, Literal
+
+from harness.analysis.between_runs.metadata import (
+    MetadataDifference,
+    design_tree,
+    have_serving_facts,
+    host_tree,
+    metadata_differences,
+    metadata_differences_by_part,
+    serving_trees,
+    settings_tree,
+)
+from harness.analysis.comparisons import is_control_pair
+from harness.analysis.statistics.inference import (
+    CONFIDENCE,
+    MIN_SESSIONS_FOR_INTERVAL,
+    NUMBER_FIELDS,
+    EffectFields,
+    Estimate,
+    Ruling,
+    rulings,
+    to_percent,
+    welch_difference,
+)
+from harness.analysis.statistics.series import ArmPair, SessionValues, pair_values, round_times_us
+from harness.errors import ConfigError, raise_all
+from harness.model import Comparison, Design, Experiment, JsonModel, Metric, Plan, Record, Summary
+
+BASE_RUN = 0
+
+PairInRun = tuple[ArmPair, int]  # a pair, and the index of a run
+CHANGE_METRICS: tuple[Metric, ...] = ("latency", "cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """A run from its directory, with at least one finished session; `host` is host.json, or empty."""
+
+    plan: Plan
+    summary: Summary
+    records: Sequence[Record]
+    host: Mapping[str, Any]
+
+
+class RunChange(Comparison):
+    """The effect of a pair in run number `run` (the base is 1) relative to its effect in the base run.
+
+    `percent` is the ratio of the two ratios, `us` the difference of the two differences: above 0 the arm became slower
+    relative to its reference. A slowdown of both arms cancels out; any other difference between the runs does not.
+    `sessions_to_decide` is per run.
+    """
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class EffectChange:
+    """The effects of a pair in the base run and in another run."""
+
+    base: SessionValues
+    other: SessionValues
+
+    @property
+    def has_enough_sessions(self) -> bool:
+        """Whether both runs have enough sessions for an interval."""
+        return min(self.base.log_ratio.size, self.other.log_ratio.size) >= MIN_SESSIONS_FOR_INTERVAL
+
+    @property
+    def log_ratio(self) -> Estimate:
+        """Change of the log ratio."""
+        return welch_difference(self.base.log_ratio, self.other.log_ratio)
+
+    def number_fields(self) -> EffectFields:
+        """Return the number fields of an effect."""
+        ratio, us = self.log_ratio, welch_difference(self.base.difference_us, self.other.difference_us)
+        percents = map(to_percent, (ratio.mean, *ratio.interval(CONFIDENCE)))
+        return dict(zip(NUMBER_FIELDS, (*percents, us.mean, *us.interval(CONFIDENCE), ratio.p), strict=True))
+
+    def sessions_of_each(self, sessions: int | None) -> int | None:
+        """Return the sessions per run, from those of a single run with the same precision."""
+        larger = max(self.base.log_ratio.size, self.other.log_ratio.size)
+        return sessions and math.ceil(sessions * larger / self.log_ratio.sessions)
+
+
+def run_changes(runs: Sequence[RunData], metric: Metric) -> Iterator[RunChange]:
+    """Yield the change of each pair in each run after the base, if both runs measured the metric."""
+    experiment = runs[BASE_RUN].plan.experiment
+    effects_by_run = [_effects(run, experiment.pairs, metric) for run in runs]
+    steps = {
+        (pair, run): EffectChange(effects_by_run[BASE_RUN][pair], effects_by_run[run][pair])
+        for pair, run in product(experiment.pairs, range(1, len(runs)))
+        if all(_comparison_within(runs[index], pair, metric) for index in (BASE_RUN, run))
+    }
+    ruling_by_key = _rulings(experiment, {key: step for key, step in steps.items() if step.has_enough_sessions})
+    for (pair, run), step in steps.items():
+        fields = _judge_change(step, ruling_by_key.get((pair, run)), _excuse(runs, pair, run, metric))
+        yield RunChange(run=run + 1, arm=pair[0], against=pair[1], metric=metric, **fields)
+
+
+def _effects(run: RunData, pairs: Sequence[ArmPair], metric: Metric) -> dict[ArmPair, SessionValues]:
+    series = [round_times_us(record, metric) for record in run.records]
+    return {pair: pair_values(series, pair, metric) for pair in pairs}
+
+
+def _comparison_within(run: RunData, pair: ArmPair, metric: Metric) -> Comparison | None:
+    """Return the comparison of the run itself; None if it did not measure the metric."""
+    comparisons = (
+        comparison
+        for comparison in run.summary.comparisons
+        if (comparison.arm, comparison.against, comparison.metric) == (*pair, metric)
+    )
+    return next(comparisons, None)
+
+
+def _rulings(experiment: Experiment, steps: Mapping[PairInRun, EffectChange]) -> dict[PairInRun, Ruling]:
+    """Return the rulings: all pairs of all runs share Holm's correction, but a control is judged alone."""
+    margin = experiment.design.equivalence_percent
+    controls = [key for key in steps if is_control_pair(experiment, key[0])]
+    questions = [key for key in steps if key not in controls]
+    together = rulings([steps[key].log_ratio for key in questions], margin)
+    alone = {key: replace(*rulings([steps[key].log_ratio], margin), p_adjusted=None) for key in controls}
+    return dict(zip(questions, together, strict=True)) | alone
+
+
+def _excuse(runs: Sequence[RunData], pair: ArmPair, run: int, metric: Metric) -> str:
+    """Return why there is no verdict: the reasons of both runs; "" if both have one."""
+    comparisons = {index + 1: _comparison_within(runs[index], pair, metric) for index in (BASE_RUN, run)}
+    return " ".join(
+        f"Run {number}: {comparison.why}"
+        for number, comparison in comparisons.items()
+        if comparison and comparison.verdict is None
+    )
+
+
+def _judge_change(step: EffectChange, ruling: Ruling | None, excuse: str) -> EffectFields:
+    if ruling is None:
+        return {**dict.fromkeys(NUMBER_FIELDS), "verdict": None, "why": excuse}
+    numbers = {**step.number_fields(), "p_adjusted": ruling.p_adjusted}
+    if excuse:
+        return {**numbers, "verdict": None, "why": excuse}
+    return {
+        **numbers,
+        "verdict": ruling.verdict,
+        "sessions_to_decide": step.sessions_of_each(ruling.sessions_to_decide),
+    }
+
+
+class RunComparison(JsonModel):
+    """Runs of one experiment, the base first; `design` is that of the base, whose margin is used."""
+
+    format: Literal[1] = 1
+    design: Design
+    runs: tuple[Summary, ...]
+    started_utc: tuple[str, ...]
+    changes: tuple[RunChange, ...]
+    settings: tuple[MetadataDifference, ...]
+    measuring: tuple[MetadataDifference, ...]
+    host: tuple[MetadataDifference, ...]
+
+
+def compare_runs(runs: Sequence[RunData]) -> RunComparison:
+    """Return the changes of every pair's effect from the first run, on latency and CPU time.
+
+    Settings may differ between the runs. Raise ConfigError if arms or pairs differ.
+    """
+    raise_all(_incomparable(runs), ConfigError)
+    return RunComparison(
+        design=runs[BASE_RUN].plan.experiment.design,
+        runs=tuple(run.summary for run in runs),
+        started_utc=tuple(run.records[0].started_utc for run in runs),
+        changes=tuple(change for metric in CHANGE_METRICS for change in run_changes(runs, metric)),
+        settings=metadata_differences([settings_tree(run.plan) for run in runs]),
+        measuring=metadata_differences([design_tree(run.plan) for run in runs]),
+        host=tuple(_hosts(runs)),
+    )
+
+
+def _hosts(runs: Sequence[RunData]) -> Iterator[MetadataDifference]:
+    hosts = [run.host for run in runs]
+    apart = have_serving_facts(hosts)
+    yield from metadata_differences_by_part([host_tree(run.host, run.records, servers_apart=apart) for run in runs])
+    yield from metadata_differences(serving_trees(hosts))
+
+
+def _incomparable(runs: Sequence[RunData]) -> Iterator[str]:
+    base = runs[BASE_RUN]
+    if len(runs) < 2:
+        yield f"{base.summary.directory} is only one run. Give the directories of two or more runs."
+    directories = [run.summary.directory for run in runs]
+    for directory in dict.fromkeys(directories):
+        if directories.count(directory) > 1:
+            yield f"{directory} is given twice. Give each run once."
+    for run in runs[1:]:
+        differences = list(_other_question(base.plan.experiment, run.plan.experiment))
+        if differences:
+            yield (
+                f"{run.summary.directory} is a run of another experiment than {base.summary.directory}: "
+                f"{'; '.join(differences)}. Compare runs of one experiment."
+            )
+
+
+def _other_question(base: Experiment, other: Experiment) -> Iterator[str]:
+    """Yield the differences in arms and pairs of `other` from `base`."""
+    ours, theirs = ([arm.name for arm in experiment.arms] for experiment in (base, other))
+    if missing := [name for name in ours if name not in theirs]:
+        yield f"it lacks {', '.join(missing)}"
+    if added := [name for name in theirs if name not in ours]:
+        yield f"it also has {', '.join(added)}"
+    if set(ours) == set(theirs) and set(base.pairs) != set(other.pairs):
+        yield f"it compares {_pairs(other)} where the first compares {_pairs(base)}"
+
+
+def _pairs(experiment: Experiment) -> str:
+    return ", ".join(f"{arm} with {against}" for arm, against in experiment.pairs)

@@ -1,1 +1,0 @@
-"""The ladder: the effect of each rung, and whether the rungs add up."""

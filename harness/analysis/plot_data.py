@@ -1,0 +1,180 @@
+"""The data of the plots of a report: measured times, thinned without a visible loss."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import stdev
+from typing import get_args
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from harness.analysis.statistics.inference import to_percent
+from harness.analysis.statistics.series import ArmPair, Series, SessionData, pair_values, round_times_us
+from harness.model import Experiment, Metric
+
+MAX_LINE_POINTS = 400  # of a line: about the resolution of a screen
+ROUNDS_PER_POINT, MIN_POINTS_PER_SESSION = (
+    5,
+    8,
+)  # rounds per point (their median), unless a session would get too few points
+
+GappedValues = tuple[float | None, ...]  # None: not measured
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """Times of an arm's requests in all sessions, ascending, each with the share of requests that took no longer."""
+
+    arm: str
+    requests: int
+    latency_us: tuple[float, ...]
+    share: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDrift:
+    """The times of a session along the run: one value for each of `time_s`, the median of a few rounds.
+
+    Time runs on from session to session and counts only while requests were sent.
+    """
+
+    session: int
+    start_s: float
+    end_s: float
+    time_s: tuple[float, ...]
+    latency_us: Mapping[str, GappedValues]
+    difference_percent: Mapping[ArmPair, GappedValues]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEffects:
+    """The effect of a pair in each session, like `Comparison.percent` of the whole run.
+
+    The standard deviations over sessions are of these effects and of the level of the reference arm; None for one.
+    """
+
+    arm: str
+    against: str
+    metric: Metric
+    sessions: tuple[int, ...]
+    percent: tuple[float, ...]
+    sd_percent: float | None
+    level_sd_percent: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlotData:
+    """The data of all plots of a run; `cpus` are by arm and role, as proved in the first session."""
+
+    started_utc: str
+    distributions: tuple[Distribution, ...]
+    drift: tuple[SessionDrift, ...]
+    effects: tuple[SessionEffects, ...]
+    cpus: Mapping[str, Mapping[str, tuple[int, ...]]]
+
+
+def plot_data(experiment: Experiment, sessions: Sequence[SessionData]) -> PlotData:
+    """Return the plot data of at least one session, in any order, without arms and pairs that were not measured."""
+    ordered = sorted(sessions, key=lambda session: session.record.session)
+    distributions = [_distribution(arm.name, ordered) for arm in experiment.arms]
+    session_effects = [_effects(pair, metric, ordered) for metric in get_args(Metric) for pair in experiment.pairs]
+    return PlotData(
+        started_utc=min(session.record.started_utc for session in ordered),
+        distributions=tuple(distribution for distribution in distributions if distribution.requests),
+        drift=tuple(_drift(experiment, ordered)),
+        effects=tuple(effect for effect in session_effects if effect.sessions),
+        cpus=_cpus(ordered[0]),
+    )
+
+
+def _distribution(arm: str, sessions: Sequence[SessionData]) -> Distribution:
+    """Return the distribution; empty if an outside tool reported no single times."""
+    tables = [session.requests for session in sessions if not session.requests.is_empty()]
+    times_ns = [table.filter(pl.col("arm") == arm).get_column("latency_ns").to_numpy() for table in tables]
+    times_us = np.sort(np.concatenate([np.empty(0), *times_ns])) / 1000
+    plotted_us = times_us[thinned_indices(times_us.size)]
+    shares = np.searchsorted(times_us, plotted_us, side="right") / max(times_us.size, 1)
+    return Distribution(arm, times_us.size, tuple(plotted_us.tolist()), tuple(shares.tolist()))
+
+
+def thinned_indices(size: int) -> Indices:
+    """Return at most 400 indices into `size` sorted values; dense at both ends, where single requests are visible."""
+    if size <= MAX_LINE_POINTS:
+        return np.arange(size)
+    from_end = np.geomspace(1, size, MAX_LINE_POINTS // 4) - 1
+    across = np.linspace(0, size - 1, MAX_LINE_POINTS // 2)
+    indices = np.concatenate([from_end, size - 1 - from_end, across])
+    return np.unique(indices.round().astype(np.intp))
+
+
+def _drift(experiment: Experiment, sessions: Sequence[SessionData]) -> Iterator[SessionDrift]:
+    max_points = max(MAX_LINE_POINTS // len(sessions), 1)
+    start_s = 0.0
+    for session in sessions:
+        stretch = _stretch(experiment, session, start_s, max_points)
+        start_s = stretch.end_s
+        yield stretch
+
+
+def _stretch(experiment: Experiment, session: SessionData, start_s: float, max_points: int) -> SessionDrift:
+    """Return the drift of a session in at most `max_points` points, each of a group of rounds."""
+    logs = {arm: np.log(times_us) for arm, times_us in round_times_us(session.record, "latency").items()}
+    rounds = max((series.size for series in logs.values()), default=0)
+    number = min(max_points, max(rounds // ROUNDS_PER_POINT, min(rounds, MIN_POINTS_PER_SESSION)))
+    groups = np.array_split(np.arange(rounds), number) if rounds else []
+    visiting_s = session.record.seconds.get("visiting", 0.0)
+    pairs = [(arm, against) for arm, against in experiment.pairs if arm in logs and against in logs]
+    return SessionDrift(
+        session=session.record.session,
+        start_s=start_s,
+        end_s=start_s + visiting_s,
+        time_s=tuple(start_s + visiting_s * float(group.mean() + 0.5) / rounds for group in groups),
+        latency_us={arm: _values(np.exp(_medians(series, groups))) for arm, series in logs.items()},
+        difference_percent={
+            (arm, against): _values(100 * np.expm1(_medians(logs[arm] - logs[against], groups)))
+            for arm, against in pairs
+        },
+    )
+
+
+def _medians(series: Series, groups: Sequence[Indices]) -> Series:
+    return np.array([_median(series[group]) for group in groups])
+
+
+def _median(series: Series) -> float:
+    """Return the median of the finite values; NaN without any."""
+    finite = series[np.isfinite(series)]
+    return float(np.median(finite)) if finite.size else np.nan
+
+
+def _values(series: Series) -> GappedValues:
+    return tuple(value if np.isfinite(value) else None for value in series.tolist())
+
+
+def _effects(pair: ArmPair, metric: Metric, sessions: Sequence[SessionData]) -> SessionEffects:
+    series = {session.record.session: round_times_us(session.record, metric) for session in sessions}
+    log_ratio = {
+        number: pair_values([session_series], pair, metric).log_ratio for number, session_series in series.items()
+    }
+    value_by_session = {number: float(values[0]) for number, values in log_ratio.items() if values.size}
+    levels = [_median(np.log(series[number][pair[1]])) for number in value_by_session]
+    return SessionEffects(
+        arm=pair[0],
+        against=pair[1],
+        metric=metric,
+        sessions=tuple(value_by_session),
+        percent=tuple(to_percent(value) for value in value_by_session.values()),
+        sd_percent=_sd_percent(list(value_by_session.values())),
+        level_sd_percent=_sd_percent(levels),
+    )
+
+
+def _sd_percent(logs: Sequence[float]) -> float | None:
+    return 100 * stdev(logs) if len(logs) > 1 else None
+
+
+def _cpus(session: SessionData) -> dict[str, dict[str, tuple[int, ...]]]:
+    proofs = session.record.proofs
+    return {arm: {role: tuple(cpus) for role, cpus in proof.get("cpus", {}).items()} for arm, proof in proofs.items()}

@@ -1,0 +1,298 @@
+"""From one value a session to an estimate, its interval, p-value, robustness checks and verdict."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, stdev
+from typing import Any, TypeVar
+
+import numpy as np
+from scipy import stats
+from scipy.special import stdtr, stdtrit  # the same values as scipy.stats.t, many times faster
+from scipy.stats import false_discovery_control
+
+from harness.analysis.statistics.group_sequential import ErrorRate, single_look_error_rate
+from harness.analysis.statistics.series import Series, SessionValues
+from harness.model import Verdict
+
+FREEDOM_TOLERANCE = 1e-9  # keeps whole degrees of freedom from being rounded down by one
+BOOTSTRAP_RESAMPLES = 9_999
+MAX_SIGN_FLIPS = 2**12  # up to 12 sessions all sign patterns are tried, beyond that a sample of them
+RESAMPLING_SEED = 1
+MAX_LOG_RATIO = 700.0
+MIN_SESSIONS_FOR_INTERVAL = 2
+CONFIDENCE = 0.95
+NUMBER_FIELDS = ("percent", "percent_low", "percent_high", "us", "us_low", "us_high", "p")
+
+FamilyKey = TypeVar("FamilyKey")
+EffectFields = dict[str, Any]  # of an effect and its verdict
+MAX_SESSIONS_TO_DECIDE = 100_000
+
+Correction = Callable[[Sequence[float]], list[float]]  # from the p values of a family to adjusted ones
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Mean and standard deviation of one value per session, from at least 2 sessions."""
+
+    mean: float
+    sd: float
+    sessions: int
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the mean."""
+        return self.sd / math.sqrt(self.sessions)
+
+    def half_width(self, confidence: float) -> float:
+        """Return half the width of the interval at `confidence`."""
+        return float(stdtrit(self.sessions - 1, (1 + confidence) / 2)) * self.standard_error
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """Return the ends of the interval at `confidence`."""
+        half = self.half_width(confidence)
+        return self.mean - half, self.mean + half
+
+    @property
+    def p(self) -> float:
+        """p of the two-sided t test against 0; without any spread it is 0, or 1 for a mean of 0."""
+        if self.standard_error == 0:
+            return 0.0 if self.mean else 1.0
+        return 2 * float(stdtr(self.sessions - 1, -abs(self.mean) / self.standard_error))
+
+
+def welch_difference(base: Series, other: Series) -> Estimate:
+    """Return the mean of `other` minus that of `base`; at least 2 sessions each, of any variance."""
+    return difference_of_estimates(estimate_mean(base), estimate_mean(other))
+
+
+def difference_of_estimates(base: Estimate, other: Estimate) -> Estimate:
+    """Return the mean of `other` minus that of `base`, from their estimates.
+
+    `sessions` of the result is Welch's (1947) degrees of freedom, rounded down, plus one: the sessions of a single run
+    with the same precision.
+    """
+    squared_errors = [mean.standard_error**2 for mean in (base, other)]
+    total = math.fsum(squared_errors)
+    sessions = _freedom(squared_errors, [base.sessions, other.sessions]) + 1
+    return Estimate(mean=other.mean - base.mean, sd=math.sqrt(total * sessions), sessions=sessions)
+
+
+def _freedom(squared_errors: list[float], sessions: list[int]) -> int:
+    total = math.fsum(squared_errors)
+    if total == 0:
+        return sum(sessions) - 2
+    shares = [error / total for error in squared_errors]
+    spent = math.fsum(share**2 / (number - 1) for share, number in zip(shares, sessions, strict=True))
+    return math.floor(1 / spent + FREEDOM_TOLERANCE)
+
+
+def robustness_checks(log_ratios: Series, confidence: float = 0.95) -> dict[str, float]:
+    """Return the checks that a summary keeps, from one log ratio per session, at least 2."""
+    low, high = bootstrap_interval(log_ratios, confidence)
+    return {
+        "bootstrap_low": to_percent(low),
+        "bootstrap_high": to_percent(high),
+        "sign_flip_p": sign_flip_p(log_ratios),
+    }
+
+
+def bootstrap_interval(values: Series, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the percentile interval of the mean over resampled sessions; narrower than t's when they are few."""
+    oriented, sign = _canonical(values)
+    result = stats.bootstrap(
+        (oriented,),
+        np.mean,
+        n_resamples=BOOTSTRAP_RESAMPLES,
+        confidence_level=confidence,
+        method="percentile",
+        rng=RESAMPLING_SEED,
+    )
+    low, high = sorted(sign * float(bound) for bound in result.confidence_interval)
+    return low, high
+
+
+def sign_flip_p(values: Series) -> float:
+    """Return the two-sided p of the mean if the sign of each session is random: at least 2 / 2**sessions."""
+    oriented, _ = _canonical(values)
+    result = stats.permutation_test(
+        (oriented,),
+        np.mean,
+        permutation_type="samples",
+        n_resamples=MAX_SIGN_FLIPS,
+        vectorized=True,
+        rng=RESAMPLING_SEED,
+    )
+    return float(result.pvalue)
+
+
+def _canonical(values: Series) -> tuple[Series, float]:
+    """Return `values` sorted with a positive mean, and the sign: order and labels cannot change the result."""
+    sign = -1.0 if fmean(values) < 0 else 1.0
+    return np.sort(sign * values), sign
+
+
+def estimate_mean(values: Series) -> Estimate:
+    """Return the estimate from `values`, one per session. Sums are exact, so their order does not matter."""
+    per_session = values.tolist()
+    return Estimate(mean=fmean(per_session), sd=stdev(per_session), sessions=len(per_session))
+
+
+def to_percent(log_ratio: float) -> float:
+    """Return a log ratio in percent: log(1.1) is +10. The result stays finite, because JSON has no infinity."""
+    return 100 * math.expm1(min(log_ratio, MAX_LOG_RATIO))
+
+
+def never(_key: object) -> bool:
+    """Return False: no member of the family is judged alone."""
+    return False
+
+
+def judge_family(  # noqa: PLR0913 - everything that a verdict depends on
+    family: Mapping[FamilyKey, SessionValues],
+    equivalence_percent: float,
+    error_rate: ErrorRate,
+    excuse: Callable[[FamilyKey], str],
+    alone: Callable[[FamilyKey], bool] = never,
+    correction: Correction | None = None,
+) -> dict[FamilyKey, EffectFields]:
+    """Return the fields of an effect and its verdict for each member.
+
+    `excuse` is the reason why a member gets no verdict whatever its numbers, or "". A member that is judged `alone`,
+    like a control, takes no part in the `correction` (default: Holm).
+    """
+    estimates = _estimates(family)
+    together = {key: estimate for key, estimate in estimates.items() if not alone(key)}
+    shared_rulings = rulings(list(together.values()), equivalence_percent, error_rate, correction)
+    ruling_by_key = dict(zip(together, shared_rulings, strict=True))
+    for key in estimates.keys() - together.keys():
+        ruling_by_key[key] = replace(*rulings([estimates[key]], equivalence_percent, error_rate), p_adjusted=None)
+    return {
+        key: _fields(values, ruling_by_key.get(key), excuse(key), error_rate, equivalence_percent)
+        for key, values in family.items()
+    }
+
+
+def _estimates(family: Mapping[FamilyKey, SessionValues]) -> dict[FamilyKey, Estimate]:
+    """Return the estimates of the members with enough sessions for an interval."""
+    return {
+        key: estimate_mean(values.log_ratio)
+        for key, values in family.items()
+        if values.log_ratio.size >= MIN_SESSIONS_FOR_INTERVAL
+    }
+
+
+def sessions_to_decide(
+    estimate: Estimate, equivalence_percent: float, family: int, error_rate: ErrorRate = single_look_error_rate
+) -> int | None:
+    """Return the fewest sessions that give a decision with the same mean and deviation; None beyond 100 000.
+
+    `family` comparisons share a correction; the strictest step, the same for Holm and Benjamini, must be passed.
+    """
+
+    def decides(sessions: int) -> bool:
+        longer_run = Estimate(estimate.mean, estimate.sd, sessions)
+        return judge(longer_run, longer_run.p * family, equivalence_percent, error_rate) != "undecided"
+
+    candidates = range(2, MAX_SESSIONS_TO_DECIDE + 1)
+    index = bisect_left(candidates, True, key=decides)
+    return candidates[index] if index < len(candidates) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A verdict, p after the family's correction and, if undecided, the number of sessions that would decide."""
+
+    p_adjusted: float | None
+    verdict: Verdict
+    sessions_to_decide: int | None
+
+
+def _fields(
+    values: SessionValues, ruling: Ruling | None, excuse: str, error_rate: ErrorRate, margin_percent: float
+) -> EffectFields:
+    """Return the fields; with fewer than 2 sessions there is neither a number nor a verdict."""
+    if ruling is None:
+        return {**dict.fromkeys(NUMBER_FIELDS), "verdict": None, "why": excuse or _too_few(values.log_ratio.size)}
+    numbers = {**_numbers(values, error_rate), "p_adjusted": ruling.p_adjusted, "margin_percent": margin_percent}
+    if excuse:
+        return {**numbers, "verdict": None, "why": excuse}
+    return {**numbers, "verdict": ruling.verdict, "sessions_to_decide": ruling.sessions_to_decide}
+
+
+def _numbers(values: SessionValues, error_rate: ErrorRate) -> EffectFields:
+    ratio, difference_us = estimate_mean(values.log_ratio), estimate_mean(values.difference_us)
+    confidence = 1 - error_rate(ratio.sessions)
+    low, high = ratio.interval(confidence)
+    us_low, us_high = difference_us.interval(confidence)
+    return {
+        "confidence": confidence,
+        "percent": to_percent(ratio.mean),
+        "percent_low": to_percent(low),
+        "percent_high": to_percent(high),
+        "us": difference_us.mean,
+        "us_low": us_low,
+        "us_high": us_high,
+        "p": ratio.p,
+    }
+
+
+def _too_few(sessions: int) -> str:
+    have = "1 session has" if sessions == 1 else f"{sessions} sessions have"
+    return f"{have} times of both arms; an interval needs {MIN_SESSIONS_FOR_INTERVAL}."
+
+
+def rulings(
+    family: Sequence[Estimate],
+    equivalence_percent: float,
+    error_rate: ErrorRate = single_look_error_rate,
+    correction: Correction | None = None,
+) -> list[Ruling]:
+    """Return the rulings on mean log ratios that share a `correction` (default: Holm), in their order."""
+    adjusted = (correction or holm)([estimate.p for estimate in family])
+    verdicts = [
+        judge(estimate, p, equivalence_percent, error_rate) for estimate, p in zip(family, adjusted, strict=True)
+    ]
+    needed_sessions = [
+        sessions_to_decide(estimate, equivalence_percent, len(family), error_rate) if verdict == "undecided" else None
+        for estimate, verdict in zip(family, verdicts, strict=True)
+    ]
+    return list(map(Ruling, adjusted, verdicts, needed_sessions))
+
+
+def judge(
+    estimate: Estimate, p_adjusted: float, equivalence_percent: float, error_rate: ErrorRate = single_look_error_rate
+) -> Verdict:
+    """Return equivalent, or faster or slower if the interval excludes 0 after the correction, or undecided."""
+    if is_equivalent(estimate, equivalence_percent, error_rate):
+        return "equivalent"
+    if p_adjusted >= error_rate(estimate.sessions):
+        return "undecided"
+    return "faster" if estimate.mean < 0 else "slower"
+
+
+def is_equivalent(
+    estimate: Estimate, equivalence_percent: float, error_rate: ErrorRate = single_look_error_rate
+) -> bool:
+    """Whether the 90 % interval lies inside the margin: two one-sided tests at 5 % (Schuirmann 1987).
+
+    At an early look the interval is wider, by `error_rate`. The margin is a ratio, 1/1.01 to 1.01 for 1 %, so swapping
+    the labels cannot change the verdict.
+    """
+    farthest = abs(estimate.mean) + estimate.half_width(1 - 2 * error_rate(estimate.sessions))
+    return farthest < math.log1p(equivalence_percent / 100)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Return Holm's (1979) adjusted p values, in the order given."""
+    order = np.argsort(ps)
+    steps = np.sort(ps) * np.arange(len(ps), 0, -1)
+    adjusted = np.empty(len(ps))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return [float(p) for p in adjusted]
+
+
+def benjamini_hochberg(ps: Sequence[float]) -> list[float]:
+    """Return p values adjusted to bound the false discovery rate (1995), in the order given."""
+    return [float(p) for p in false_discovery_control(ps, method="bh")] if len(ps) else []

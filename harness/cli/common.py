@@ -1,0 +1,150 @@
+"""What several commands share: options, configurations by name, checks before a run, printing."""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+import harness
+from harness.console import invocation, is_color_terminal
+from harness.errors import ConfigError, MachineError
+from harness.experiment.problems import shorten, suggest
+from harness.model import Experiment, Plan, Summary
+from harness.testbed.kernel import lock
+from harness.testbed.kernel.journal import BusyError, Recovery, restore_journal, state_directory
+from harness.testbed.kernel.tuning import restore_tuning, tuning_directory
+from harness.testbed.machine.directories import remove_leftovers
+from harness.testbed.machine.resources import require_proc
+from harness.testbed.network.sysctl_copy import gain_network_rights
+
+RESULTS = Path("results")
+CONFIG_DIRECTORY = Path(harness.__file__).parents[1] / "configs"
+config_argument = click.argument("config", type=click.Path(path_type=Path))
+set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Override a key of the experiment file."
+)
+budget_option = click.option(
+    "--budget", type=float, metavar="SECONDS", help="Time limit of the whole run: --set design.budget_s=SECONDS."
+)
+
+
+@contextmanager
+def hold_machine() -> Iterator[None]:
+    """Lock the machine for the body. Raises MachineError if another run measures; prints the limits of the lock."""
+    require_proc()
+    with lock.hold_machine(print_message):
+        yield
+
+
+def gain_rights_for(experiment: Experiment | None) -> None:
+    """Gain the rights that knobs and rungs need; call it before slow imports, because these start threads."""
+    if experiment and any(arm.settings.knobs or arm.settings.network != "host" for arm in experiment.arms):
+        gain_network_rights()
+
+
+def clean_up() -> None:
+    """Restore what a killed run has left, and print what cannot be restored; only runs that change values then fail."""
+    for problem in restore_machine().problems:
+        print_message(problem)
+
+
+def restore_machine() -> Recovery:
+    """Remove directories and restore kernel values that a killed run has left; print each restored value."""
+    remove_leftovers()
+    recovery = _run_recovery(partial(restore_journal, state_directory(os.environ)))
+    recovery += _run_recovery(partial(restore_tuning, tuning_directory()))
+    for sentence in recovery.restored:
+        print_message(sentence)
+    return recovery
+
+
+def _run_recovery(recover_: Callable[[], Recovery]) -> Recovery:
+    """Run a recovery; report an unusable journal as a problem. Raises BusyError if the run still goes on."""
+    try:
+        return recover_()
+    except BusyError:
+        raise
+    except MachineError as problem:
+        return Recovery(problems=(str(problem),))
+
+
+def find_config(config: Path) -> Path:
+    """Return `config` if it is a file, or else the packaged configuration of that name. Raises ConfigError."""
+    packaged = CONFIG_DIRECTORY / f"{config.stem}.toml"
+    by_name = config.parent in (Path(), Path("configs")) and config.suffix in ("", ".toml")
+    if config.is_file():
+        return config
+    if by_name and packaged.is_file():
+        return packaged
+    if config.exists():
+        return config  # a pipe, a directory: the reader reports it
+    names = [path.stem for path in packaged_configs()]
+    near = suggest(config.stem, names) if by_name else ""
+    way_out = near or f" Give the path of an experiment file, or one of these: {', '.join(names)}."
+    raise ConfigError(f"There is no file {shorten(str(config))}.{way_out}")
+
+
+def is_config_name(word: str) -> bool:
+    """Return whether `word` is the name of a packaged configuration, and no file."""
+    return word in [path.stem for path in packaged_configs()] and not Path(word).exists()
+
+
+def packaged_configs() -> list[Path]:
+    """Return the paths of all packaged configurations."""
+    return sorted(CONFIG_DIRECTORY.glob("*.toml"))
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers without nan and infinity, which click.FloatRange accepts."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number; fail if it is not finite or out of range."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not in this range.", param, ctx)
+        return number
+
+
+def check_exclusive(**forms: bool) -> None:
+    """Raise ConfigError if more than one of the options is given."""
+    if sum(forms.values()) > 1:
+        names = [f"--{name}" for name in forms]
+        raise ConfigError(f"{', '.join(names[:-1])} and {names[-1]} exclude each other. Give one of them.")
+
+
+def with_budget(overrides: tuple[str, ...], budget_s: float | None) -> tuple[str, ...]:
+    """Return the overrides, with that of --budget if it was given."""
+    return overrides if budget_s is None else (*overrides, f"design.budget_s={budget_s}")
+
+
+def check_out_option(out: Path | None, *, as_html: bool, directories: int = 1) -> None:
+    """Raise ConfigError unless --out names the page of exactly one directory."""
+    if out and (not as_html or directories > 1):
+        raise ConfigError("--out names the page that --html writes: give it with --html and one results directory.")
+
+
+def print_message(text: str) -> None:
+    """Print a message to standard error."""
+    click.echo(text, err=True)
+
+
+def is_color_output() -> bool:
+    """Return whether to print results in color."""
+    return is_color_terminal(os.environ)
+
+
+def print_summary(summary: Summary, plan: Plan, as_json: bool) -> None:
+    """Print the report of a run, or its summary as JSON."""
+    if as_json:
+        click.echo(summary.model_dump_json(indent=1))
+        return
+    from harness.report.terminal import render_terminal
+
+    click.echo(
+        render_terminal(summary, plan.experiment.design, command=invocation(), color=is_color_output()), nl=False
+    )

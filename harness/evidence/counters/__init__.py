@@ -1,1 +1,0 @@
-"""Reads what the kernel counts: of processes, of a network namespace, of the whole machine."""

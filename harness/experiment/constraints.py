@@ -1,0 +1,297 @@
+"""Which settings exclude each other, and which values an arm cannot have."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from harness import plugins
+from harness.experiment.ladder import rung_name_problems
+from harness.experiment.problems import ConfigProblem, did_you_mean, to_toml, valid_subset
+from harness.experiment.requests import request_conflicts, request_problems
+from harness.model import Arm, Knob, KnobValue, LoadTool, Settings
+from harness.model.experiment import PATH_PATTERN
+from harness.model.knobs import sysctl_traffic
+from harness.model.plugins import DEFAULT_PORTS
+
+SYSCTL_NAME = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_:-]+)+")
+OWN_CLIENT = "client"
+MAX_CONNECTIONS = 1000  # nginx has 8192 for all arms, and a request needs two
+TOOL_PACKAGE = "harness.load.tools"
+MIN_QUOTA_CPUS = 0.01  # the kernel's minimum: 1 ms of each 100
+MAX_NGINX_BODY_BYTES = 3000  # the longest parameter in nginx.conf
+UNIX_SCHEME = "http+unix"
+MAX_SOCKET_PATH_BYTES = 107  # man 7 unix
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+
+def all_knobs() -> Mapping[str, Knob]:
+    """Return every knob by its name, without the sysctls."""
+    return plugins.table("harness.testbed.kernel.knobs", Knob)
+
+
+def knob_problems(knobs: Mapping[str, KnobValue]) -> Iterator[ConfigProblem]:
+    """Yield unknown names and invalid values. Any name in the form of a sysctl is valid here."""
+    ours = all_knobs()
+    for name, value in knobs.items():
+        place = ("knobs", name)
+        if name in ours:
+            if text := ours[name].problem(value):
+                yield ConfigProblem(place, value, text)
+        elif not SYSCTL_NAME.fullmatch(name):
+            known = [*ours, "any sysctl by its name"]
+            yield ConfigProblem(place, value, f"there is no such knob.{did_you_mean(name, known)}")
+
+
+def tcp_only_knobs(names: Iterable[str]) -> Iterator[str]:
+    """Yield the knobs that can affect only TCP connections."""
+    ours = all_knobs()
+    for name in names:
+        touches = ours[name].touches if name in ours else sysctl_traffic(name)
+        if touches == "tcp":
+            yield name
+
+
+def setting_value_problems(table: Mapping[str, object]) -> Iterator[ConfigProblem]:
+    """Yield the problems of single settings of `table`, except those of a wrong type."""
+    settings = valid_subset(Settings, table)
+    for key, text in (*_unknown_name_problems(settings), *_format_problems(settings), *_quota_problems(settings)):
+        yield ConfigProblem((key,), table[key], text)
+    yield from (ConfigProblem(*parts) for parts in request_problems(settings))
+    yield from knob_problems(settings.knobs)
+
+
+def arm_problems(arms: Sequence[Arm]) -> Iterator[str]:
+    """Yield a sentence for each conflict between settings of an arm, with all arms that have it."""
+    arms_of: dict[str, list[str]] = {}
+    for arm in arms:
+        for problem in _setting_conflicts(arm.settings):
+            arms_of.setdefault(problem, []).append(arm.name)
+    limited = [arm.name for arm in arms if arm.settings.p99_limit_ms]
+    if 0 < len(limited) < len(arms):
+        yield (
+            f"p99_limit_ms is set for {', '.join(map(repr, limited))} only: a run searches the capacity of all arms "
+            "or of none. Move it to [arm], or remove it."
+        )
+    for problem, names in arms_of.items():
+        yield f"{'Arm' if len(names) == 1 else 'Arms'} {', '.join(map(repr, names))}: {problem}"
+
+
+def _unknown_name_problems(settings: Settings) -> Iterator[tuple[str, str]]:
+    transports = plugins.names("harness.testbed.transports")
+    if settings.transport not in transports:
+        yield "transport", f"there is no such transport.{did_you_mean(settings.transport, transports)}"
+    tools = [OWN_CLIENT, *plugins.names(TOOL_PACKAGE)]
+    if settings.tool not in tools:
+        yield "tool", f"this version drives no such tool.{did_you_mean(settings.tool, tools)}"
+    yield from rung_name_problems(settings)
+
+
+def _quota_problems(settings: Settings) -> Iterator[tuple[str, str]]:
+    if 0 < settings.cpu_quota < MIN_QUOTA_CPUS:
+        yield "cpu_quota", f"the kernel's minimum is {MIN_QUOTA_CPUS}. Give more, or 0 for none."
+
+
+def _format_problems(settings: Settings) -> Iterator[tuple[str, str]]:
+    module, colon, attribute = settings.app.partition(":")
+    if not (module and (attribute or not colon)):
+        yield "app", "write it as module:name, like app.main:app."
+    if isinstance(settings.rate, str) and not float(settings.rate.rstrip("%")):
+        yield "rate", "must be more than 0 %. To send each request after the previous answer, write rate = 0."
+    if settings.url and (text := url_problem(settings.url)):
+        yield "url", text
+
+
+def requested_bytes(path: str) -> int | None:
+    """Return the size of the body that a path like /bytes/100 requests; None for other paths."""
+    match = re.fullmatch(r"/bytes/(\d{1,8})(?:\?.*)?", path)
+    return int(match[1]) if match else None
+
+
+def _setting_conflicts(settings: Settings) -> Iterator[str]:
+    if settings.worker_class == "sync" and settings.upstream_keepalive:
+        yield (
+            f"worker_class = {to_toml(settings.worker_class)} excludes upstream_keepalive = "
+            f"{to_toml(settings.upstream_keepalive)}, because gunicorn's sync worker closes every connection. "
+            'Set upstream_keepalive to 0, or worker_class to "uvicorn", "asgi" or "gthread".'
+        )
+    if settings.threads > 1 and settings.worker_class != "gthread":
+        yield (
+            f"worker_class = {to_toml(settings.worker_class)} excludes threads = {settings.threads}, because only "
+            'gunicorn\'s gthread worker has threads. Set worker_class to "gthread", or leave threads out.'
+        )
+    yield from request_conflicts(settings)
+    yield from _chain_conflicts(settings)
+    yield from _rung_conflicts(settings)
+    yield from _service_conflicts(settings)
+    yield from _load_conflicts(settings)
+    if settings.tool in plugins.names(TOOL_PACKAGE):
+        yield from _tool_conflicts(settings)
+
+
+def _tool_conflicts(settings: Settings) -> Iterator[str]:
+    """Yield why an external tool does not support these settings."""
+    if not settings.tool_seconds and settings.connections > settings.tool_requests:
+        yield (
+            f"connections = {settings.connections} excludes tool_requests = {settings.tool_requests}, because each "
+            f"connection of {settings.tool} makes at least one request. Ask for more requests."
+        )
+    yield from plugins.load(TOOL_PACKAGE, settings.tool, LoadTool).setting_problems(settings)
+
+
+def _chain_conflicts(settings: Settings) -> Iterator[str]:
+    """Yield conflicts of `chain` with other settings."""
+    without_nginx = settings.chain in ("app-direct", "floor")
+    chain = f"chain = {to_toml(settings.chain)}"
+    if without_nginx and settings.tls:
+        yield f"{chain} excludes tls = true, because it is nginx that terminates TLS. Leave one of them out."
+    if without_nginx and settings.tool != OWN_CLIENT and settings.transport != "tcp":
+        yield (
+            f"{chain} over transport = {to_toml(settings.transport)} excludes tool = {to_toml(settings.tool)}, which "
+            f"does not support Unix sockets. Set tool to {to_toml(OWN_CLIENT)}."
+        )
+    if settings.chain == "floor" and settings.tool != OWN_CLIENT and settings.client_keepalive:
+        yield (
+            f"{chain} with client_keepalive excludes tool = {to_toml(settings.tool)}, because the bare server "
+            "serves one "
+            f"connection at a time. Set client_keepalive to false, or tool to {to_toml(OWN_CLIENT)}."
+        )
+    if settings.chain == "app-direct" and settings.client_keepalive and settings.worker_class == "sync":
+        yield f'{chain} excludes client_keepalive with worker_class = "sync", which closes every connection.'
+    if settings.chain == "proxy-only" and (requested_bytes(settings.path) or 0) > MAX_NGINX_BODY_BYTES:
+        yield (
+            f"{chain} excludes path = {to_toml(settings.path)}, because nginx answers at most {MAX_NGINX_BODY_BYTES} "
+            "bytes by itself. Request less."
+        )
+
+
+def _rung_conflicts(settings: Settings) -> Iterator[str]:
+    """Yield a conflict of `network` with a chain that does not include its connection."""
+    needs = ("full", "proxy-only") if settings.network_leg == "front" else ("full",)
+    if settings.network != "host" and settings.chain not in needs:
+        between = "the client and nginx" if settings.network_leg == "front" else "nginx and the app"
+        yield (
+            f"chain = {to_toml(settings.chain)} excludes network = {to_toml(settings.network)}, which is between "
+            f"{between}. Leave one of them out."
+        )
+
+
+def _service_conflicts(settings: Settings) -> Iterator[str]:
+    """Yield conflicts of a valid `url` with other settings."""
+    if not settings.url or url_problem(settings.url):
+        return
+    url, given = parse_url(settings.url), f"url = {to_toml(settings.url)}"
+    if url.socket and settings.tool != OWN_CLIENT:
+        yield (
+            f"{given} excludes tool = {to_toml(settings.tool)}, which does not support Unix sockets. "
+            f"Set tool to {to_toml(OWN_CLIENT)}."
+        )
+    if settings.authority and not url.tls:
+        yield f"{given} excludes authority = {to_toml(settings.authority)}, which only https needs. Leave it out."
+    if settings.pids and settings.cgroup:
+        yield (
+            f"pids = {to_toml(settings.pids)} excludes cgroup = {to_toml(settings.cgroup)}: both select the processes "
+            "whose CPU time is read. Keep one of them."
+        )
+
+
+def _load_conflicts(settings: Settings) -> Iterator[str]:
+    """Yield conflicts of the settings that decide when requests are sent."""
+    modes = {
+        "connections": settings.connections if settings.connections > 1 else 0,
+        "rate": settings.rate,
+        "p99_limit_ms": settings.p99_limit_ms,
+    }
+    given = [f"{key} = {to_toml(value)}" for key, value in modes.items() if value]
+    if len(given) > 1:
+        yield (
+            f"{' excludes '.join(given)}: connections fixes the number of pending requests (closed loop), rate fixes "
+            "the number sent per second (open loop), and p99_limit_ms searches a rate. Keep one of them."
+        )
+    if given and settings.chain == "floor":
+        yield f'{given[0]} excludes chain = "floor", whose bare server serves one connection at a time.'
+    if (settings.rate or settings.p99_limit_ms) and settings.tool != OWN_CLIENT:
+        yield f"{given[-1]} excludes tool = {to_toml(settings.tool)}: only barehop's own client supports rates."
+    if settings.connections > MAX_CONNECTIONS:
+        yield f"connections = {settings.connections} is more than nginx's limit here, which is {MAX_CONNECTIONS}."
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A parsed url; `host` is a name, or an address without brackets; with a `socket`, host and port are unused."""
+
+    host: str
+    port: int
+    path: str
+    tls: bool = False
+    socket: Path | None = None
+
+
+def url_problem(text: str) -> str:
+    """Return why `text` is not a valid url, as the end of a sentence; "" if it is valid."""
+    try:
+        parse_url(text)
+    except ValueError as problem:
+        return str(problem)
+    return ""
+
+
+def parse_url(text: str) -> Url:
+    """Parse a url. Raises ValueError with the end of a sentence."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("a url has only visible ASCII characters; write a host with other letters as xn--....")
+    parts = urlsplit(_check_scheme(text))
+    path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+    if parts.fragment or not re.match(PATH_PATTERN, path):
+        raise ValueError(f"{parts.path}{parts.fragment and f'#{parts.fragment}'} cannot be requested as a path.")
+    if parts.scheme == UNIX_SCHEME:
+        return Url("localhost", 0, path, socket=_parse_socket(parts.netloc))
+    return Url(_parse_host(parts), _parse_port(parts), path, tls=parts.scheme == "https")
+
+
+def _check_scheme(text: str) -> str:
+    scheme = text.partition("://")[0]
+    if scheme not in (*DEFAULT_PORTS, UNIX_SCHEME):
+        raise ValueError("must begin with http://, https:// or http+unix://.")
+    try:
+        urlsplit(text)
+    except ValueError as error:
+        raise ValueError(f"is no url: {error}.") from None
+    return text
+
+
+def _parse_host(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    if "@" in parts.netloc or not (_is_address(host) or _HOST_NAME.fullmatch(host)):
+        raise ValueError("must name a host and perhaps a port, like http://127.0.0.1:8080/ or http://[::1]:8080/.")
+    return host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return not getattr(ip_address(host), "scope_id", None)
+    except ValueError:
+        return False
+
+
+def _parse_port(parts: SplitResult) -> int:
+    try:
+        port = DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("the port must be a number from 1 to 65535.")
+    return port
+
+
+def _parse_socket(quoted: str) -> Path:
+    path = unquote(quoted)
+    if not path.startswith("/"):
+        raise ValueError(
+            "begin with the absolute path of the socket, with %2F for each slash: http+unix://%2Frun%2Fapp.sock/."
+        )
+    if len(path.encode()) > MAX_SOCKET_PATH_BYTES:
+        raise ValueError(f"the socket's path is longer than the kernel's limit of {MAX_SOCKET_PATH_BYTES} bytes.")
+    return Path(path)

@@ -1,0 +1,167 @@
+"""Which arms are compared with which, and which pairs cannot be had."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.experiment.arms import CONTROL, level_name, merge_settings
+from harness.experiment.document import is_setting, level_problems, setting_table
+from harness.experiment.ladder import AGAINST_PATH, BELOW, is_ladder, ladder_problems, lower_arm
+from harness.experiment.problems import ConfigProblem, did_you_mean, to_toml
+from harness.model import Arm, Design, Experiment, Settings
+
+ArmAndReference = tuple[str, str]
+SettingLevel = dict[str, Any]  # one setting and its value
+
+
+def without_arms(experiment: Experiment, reasons: Mapping[str, str]) -> Experiment:
+    """Return the experiment without the arms of `reasons`, which `left_out` then holds, except the control's.
+
+    An arm whose reference is removed is compared with the reference of that reference.
+    """
+    arms = [arm for arm in experiment.arms if arm.name not in reasons]
+    pairs = list(_remaining_pairs(experiment, reasons))
+    if experiment.design.control and pairs and all(arm.control_of is None for arm in arms):
+        control = make_control(arms, pairs)
+        arms.append(control)
+        pairs.insert(0, (control.name, str(control.control_of)))
+    left_out = {arm.name: reasons[arm.name] for arm in experiment.arms if _is_left_out(arm, reasons)}
+    return experiment.model_copy(update={"arms": tuple(arms), "pairs": tuple(pairs), "left_out": left_out})
+
+
+def left_out_sentences(left_out: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each reason, with all its arms."""
+    arms_of: dict[str, list[str]] = {}
+    for arm, reason in left_out.items():
+        arms_of.setdefault(reason, []).append(arm)
+    return [f"{_list_arms(arms)}: {reason}" for reason, arms in arms_of.items()]
+
+
+def _is_left_out(arm: Arm, reasons: Mapping[str, str]) -> bool:
+    return arm.name in reasons and arm.control_of is None
+
+
+def _remaining_pairs(experiment: Experiment, reasons: Mapping[str, str]) -> Iterator[ArmAndReference]:
+    against = dict(experiment.pairs)
+    for arm, reference in experiment.pairs:
+        if arm in reasons:
+            continue
+        while reference in reasons and reference in against:
+            reference = against[reference]
+        if reference not in reasons:
+            yield arm, reference
+
+
+def _list_arms(arms: Sequence[str]) -> str:
+    return f"{'Arm' if len(arms) == 1 else 'Arms'} {', '.join(map(repr, arms))}"
+
+
+def against_problems(arms: Sequence[Arm], design: Design) -> Iterator[ConfigProblem]:
+    """Yield why `design.against` is neither one of these arms, nor the rung below, nor a level of a setting."""
+    against, names = design.against, [arm.name for arm in arms]
+    if is_ladder(design):
+        if BELOW in names:
+            yield ConfigProblem(AGAINST_PATH, BELOW, "this means the rung below each arm. Rename the arm of that name.")
+        return
+    if isinstance(against, str):
+        if against and names and against not in names:
+            levels = [*map(str, _level_hints(against, arms))]
+            text = " ".join(levels) or did_you_mean(against, names).strip()
+            yield ConfigProblem(AGAINST_PATH, against, f"there is no such arm. {text}")
+        return
+    if len(against) != 1:
+        yield ConfigProblem(
+            AGAINST_PATH, against, 'give exactly one setting and its level, like { transport = "tcp" }.'
+        )
+        return
+    key, level = next(iter(against.items()))
+    if is_setting(key):
+        yield from level_problems(key, level, (*AGAINST_PATH, key))
+    else:
+        yield ConfigProblem(
+            (*AGAINST_PATH, key), level, f"there is no such setting.{did_you_mean(key, Settings.model_fields)}"
+        )
+
+
+def _level_hints(word: str, arms: Sequence[Arm]) -> Iterator[str]:
+    """Yield a hint for each setting that differs between arms and has a level called `word`."""
+    for key in Settings.model_fields:
+        levels = {level_name(level): level for arm in arms if (level := getattr(arm.settings, key)) is not None}
+        if word in levels and len(levels) > 1:
+            yield f"To compare with the arms with that {key}, write against = {to_toml({key: levels[word]})}."
+
+
+def pair_problems(names: Sequence[str], design: Design) -> Iterator[ConfigProblem]:
+    """Yield why `design.pairs` are not pairs of these arms."""
+    if design.pairs and design.against:
+        text = "excludes design.pairs, which also defines what is compared. Keep one of them."
+        yield ConfigProblem(AGAINST_PATH, design.against, text)
+    for number, pair in enumerate(design.pairs):
+        place = ("design", "pairs", number)
+        if len(pair) != 2 or pair[0] == pair[1] or pair in design.pairs[:number]:
+            yield ConfigProblem(place, pair, "write two different arms, [arm, reference], and each pair once.")
+            continue
+        for name in pair:
+            if name not in names:
+                yield ConfigProblem(place, pair, f"there is no arm {name!r}.{did_you_mean(name, names)}")
+
+
+def counterpart_problems(arms: Sequence[Arm], design: Design) -> Iterator[ConfigProblem]:
+    """Yield a problem for each arm without a reference, if `design.against` is a level or the rung below."""
+    against = design.against
+    yield from ladder_problems(arms, design)
+    if isinstance(against, str):
+        return
+    key = next(iter(against))
+    having = [arm for arm in arms if _has_level(arm, against)]
+    if not having:
+        levels = ", ".join(dict.fromkeys(to_toml(_level_of(arm, key)) for arm in arms))
+        yield ConfigProblem(AGAINST_PATH, against, f"no arm has this level. The arms have: {levels}.")
+    elif len(having) == len(arms):
+        yield ConfigProblem(
+            AGAINST_PATH, against, "all arms have this level. Name a setting in which they differ, or an arm."
+        )
+    else:
+        alone = [arm.name for arm in arms if _counterpart(arm, arms, against) is None]
+        for name in alone:
+            text = f"no arm with this level has all other settings of {name!r}. Add it, or name an arm."
+            yield ConfigProblem(AGAINST_PATH, against, text)
+
+
+def pairs_of(arms: Sequence[Arm], design: Design) -> list[ArmAndReference]:
+    """Return (arm, reference) for each comparison, from `design.pairs` or in the order of the arms."""
+    if design.pairs:
+        return [(pair[0], pair[1]) for pair in design.pairs]
+    against = design.against
+    if is_ladder(design):
+        return [(arm.name, lower.name) for arm in arms if (lower := lower_arm(arm, arms))]
+    if isinstance(against, str):
+        reference = against or arms[0].name
+        return [(arm.name, reference) for arm in arms if arm.name != reference]
+    counterparts = ((arm, _counterpart(arm, arms, against)) for arm in arms if not _has_level(arm, against))
+    return [(arm.name, other.name) for arm, other in counterparts if other]
+
+
+def make_control(arms: Sequence[Arm], pairs: Sequence[ArmAndReference]) -> Arm:
+    """Return the control: a copy of the reference of the first comparison."""
+    reference = next(arm for arm in arms if arm.name == pairs[0][1])
+    return Arm(name=CONTROL, settings=reference.settings, control_of=reference.name)
+
+
+def _counterpart(arm: Arm, arms: Sequence[Arm], against: SettingLevel) -> Arm | None:
+    """Return the arm that has the level and otherwise the settings of `arm`."""
+    wanted = _with_level(arm, against)
+    return next((other for other in arms if other.settings == wanted), None)
+
+
+def _has_level(arm: Arm, against: SettingLevel) -> bool:
+    return arm.settings == _with_level(arm, against)
+
+
+def _with_level(arm: Arm, against: SettingLevel) -> Settings:
+    return merge_settings([arm.settings.model_dump(), *(setting_table(key, level) for key, level in against.items())])
+
+
+def _level_of(arm: Arm, key: str) -> object:
+    first, _, knob = key.partition(".")
+    value = arm.settings.model_dump()[first]
+    return value.get(knob) if knob else value

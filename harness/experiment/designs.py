@@ -1,0 +1,202 @@
+"""Screening designs: which combinations of levels are run."""
+
+import itertools
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.experiment.arms import level_name, merge_settings
+from harness.experiment.document import Document, setting_table
+from harness.experiment.problems import ConfigProblem
+from harness.model import Arm, Design
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Signs = NDArray[np.float64]  # (runs, factors): -1 low, 1 high
+
+
+THREADS_VARIABLE = "OPENBLAS_NUM_THREADS"
+
+MAX_FACTORS = 23  # pyDOE3 lacks some larger sizes
+Factors = Mapping[str, Sequence[Any]]
+
+BASE = "base"
+TWO_LEVELS = ("plackett-burman", "resolution-iv")
+MIN_FACTORS = {"one-at-a-time": 1, "factorial": 2, "plackett-burman": 2, "resolution-iv": 4}
+SCREEN_PATH = ("design", "screen")
+
+
+def plackett_burman(factors: int) -> "Signs":
+    """Return a design with the next multiple of 4 runs; any two columns are balanced (Plackett and Burman 1946)."""
+    with _without_threads():  # slow: imports numpy and scipy
+        import numpy as np
+        from pyDOE3 import pbdesign
+    return _low_first(np.asarray(pbdesign(factors), dtype=float))
+
+
+def resolution_iv(factors: int) -> "Signs":
+    """Return a foldover design (Box and Wilson 1951): main effects are not aliased with two-factor interactions.
+
+    It is a Plackett-Burman design for one factor less, plus that factor, and all of it mirrored.
+    """
+    half = plackett_burman(factors - 1)
+    import numpy as np  # after plackett_burman, which imports it without threads
+
+    half = np.column_stack([np.ones(len(half)), half])
+    return _low_first(np.vstack([half, -half]))
+
+
+def one_at_a_time(levels: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return rows of level indexes, given the number of levels per factor: the base, then one change per row."""
+    base = [0] * len(levels)
+    changed = (
+        [*base[:factor], level, *base[factor + 1 :]] for factor, count in enumerate(levels) for level in range(1, count)
+    )
+    return list(map(tuple, [base, *changed]))
+
+
+def _low_first(design: "Signs") -> "Signs":
+    """Flip columns so that the first row is all low; this keeps the balance."""
+    signs: Signs = design * -design[0]
+    return signs
+
+
+@contextmanager
+def _without_threads() -> Iterator[None]:
+    """Keep imported libraries from starting threads: a process with threads cannot enter a user namespace."""
+    before = os.environ.get(THREADS_VARIABLE)
+    os.environ[THREADS_VARIABLE] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[THREADS_VARIABLE]
+        if before is not None:
+            os.environ[THREADS_VARIABLE] = before
+
+
+@dataclass(frozen=True, slots=True)
+class DesignRun:
+    """A run of a screen: the name of its arm, and the level of each factor."""
+
+    name: str
+    levels: Mapping[str, Any]
+
+
+def screen_arms(document: Document, runs: Sequence[DesignRun]) -> list[Arm]:
+    """Return an arm for each run, on top of `[arm]`, without invalid settings."""
+    return [
+        Arm(
+            name=run.name,
+            settings=merge_settings([document.arm, *(setting_table(key, level) for key, level in run.levels.items())]),
+        )
+        for run in runs
+    ]
+
+
+def screen_runs(document: Document, design: Design) -> list[DesignRun]:
+    """Return the runs of the screen; each is repeated at all levels of a factor that `against` compares."""
+    screened, compared = split_factors(document, design)
+    runs = [
+        DesignRun(_run_name(number, indexes, design, screened), _levels_at(screened, indexes))
+        for number, indexes in _level_indexes(screened, design)
+    ]
+    return [
+        DesignRun(
+            "/".join([run.name, *map(level_name, levels)]), {**run.levels, **dict(zip(compared, levels, strict=True))}
+        )
+        for run in runs
+        for levels in itertools.product(*compared.values())
+    ]
+
+
+def level_names(runs: Sequence[DesignRun]) -> dict[str, dict[str, str]]:
+    """Return the names of the levels of each run: `{run: {factor: level}}`."""
+    return {run.name: {key: level_name(level) for key, level in run.levels.items()} for run in runs}
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Return a short name for each setting: of a knob the last part, like `tcp_sack`, if this is unique."""
+    last = {key: key.rpartition(".")[2] for key in keys}
+    names = list(last.values())
+    return {key: name if names.count(name) == 1 else key.removeprefix("knobs.") for key, name in last.items()}
+
+
+def screen_problems(document: Document, design: Design) -> Iterator[ConfigProblem]:
+    """Yield why the factors do not fit the screen."""
+    if not design.screen:
+        return
+    if document.arms:
+        text = "a screen uses only [factors]. Remove [arms.*], or write their differences as factors."
+        yield ConfigProblem(SCREEN_PATH, design.screen, text)
+    screened, compared = split_factors(document, design)
+    yield from _number_problems(design.screen, len(screened))
+    for key, levels in (screened | compared).items():
+        if text := _level_problem(design.screen, levels, is_compared=key in compared):
+            yield ConfigProblem(("factors", key), levels, text)
+
+
+def _number_problems(screen: str, factors: int) -> Iterator[ConfigProblem]:
+    fewest = MIN_FACTORS[screen]
+    if factors < fewest:
+        text = (
+            f"needs at least {fewest} in [factors], without the one that design.against compares; there are {factors}."
+        )
+        yield ConfigProblem(SCREEN_PATH, screen, text)
+    elif screen in TWO_LEVELS and factors > MAX_FACTORS:
+        yield ConfigProblem(
+            SCREEN_PATH, screen, f"has at most {MAX_FACTORS} factors; there are {factors}. Remove some."
+        )
+
+
+def _level_problem(screen: str, levels: Sequence[Any], *, is_compared: bool) -> str:
+    if len(set(map(level_name, levels))) < len(levels):
+        return "the levels of a factor must differ."
+    if len(levels) < 2:
+        return "a factor of a screen needs at least two levels, the usual one first."
+    if screen in TWO_LEVELS and len(levels) > 2 and not is_compared:
+        return f'"{screen}" needs two levels of each factor. Keep two, or choose "one-at-a-time" or "factorial".'
+    return ""
+
+
+def split_factors(document: Document, design: Design) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """Return (factors of the screen, factor that `against` compares)."""
+    compared = {} if isinstance(design.against, str) else design.against
+    parts: tuple[dict[str, list[Any]], dict[str, list[Any]]] = ({}, {})
+    for key, levels in document.factors.items():
+        parts[key in compared][key] = levels
+    return parts
+
+
+def _level_indexes(factors: Factors, design: Design) -> Iterator[tuple[int, Sequence[int]]]:
+    """Yield the number of each run, from 1, and the level index of each factor."""
+    numbers = list(map(len, factors.values()))
+    match design.screen:
+        case "one-at-a-time":
+            rows: Sequence[Sequence[int]] = one_at_a_time(numbers)
+        case "plackett-burman":
+            rows = (plackett_burman(len(numbers)) > 0).astype(int).tolist()
+        case "resolution-iv":
+            rows = (resolution_iv(len(numbers)) > 0).astype(int).tolist()
+        case _:
+            rows = list(itertools.product(*map(range, numbers)))
+    yield from enumerate(rows, start=1)
+
+
+def _levels_at(factors: Factors, indexes: Sequence[int]) -> dict[str, Any]:
+    return {key: levels[index] for (key, levels), index in zip(factors.items(), indexes, strict=True)}
+
+
+def _run_name(number: int, indexes: Sequence[int], design: Design, factors: Factors) -> str:
+    """Return the name of a run: all levels (factorial), the changed level (one at a time), or else its number."""
+    levels = _levels_at(factors, indexes)
+    if design.screen in TWO_LEVELS:
+        return f"run-{number:02}"
+    if design.screen == "factorial":
+        return "/".join(map(level_name, levels.values()))
+    names = short_names(list(factors))
+    changed = [f"{names[key]}={level_name(levels[key])}" for key, index in zip(factors, indexes, strict=True) if index]
+    return "".join(changed) or BASE

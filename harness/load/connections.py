@@ -1,0 +1,298 @@
+"""Many connections of one client, served by one epoll loop."""
+
+import errno
+import os
+import select
+import socket
+import ssl
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from select import EPOLLIN, EPOLLOUT
+from time import perf_counter_ns
+from typing import NamedTuple
+
+from harness.load.answer import Answer
+from harness.load.client import (
+    CLOSED_BY_SERVER,
+    PIECE_BYTES,
+    TIMEOUT,
+    Endpoint,
+    Exchange,
+    endpoint_of,
+    fault_kind,
+    request_bytes,
+)
+from harness.model import Target
+from harness.model.http import AnswerShape
+
+PendingExchange = Generator[int, None, Exchange]  # yields the event to wait for: EPOLLIN or EPOLLOUT
+
+
+class Connection:
+    """A connection to `endpoint`, opened when needed. When `ask()` raises OSError, the connection is closed."""
+
+    def __init__(self, endpoint: Endpoint, request: bytes, *, kept: bool) -> None:
+        self._endpoint = endpoint
+        self._request = request
+        self._kept = kept
+        self.sock: socket.socket | None = None
+        self.watched = 0  # the events that the loop waits for
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the connection is open."""
+        return self.sock is not None
+
+    @property
+    def descriptor(self) -> int:
+        """Return the file descriptor; -1 if closed."""
+        return self.sock.fileno() if self.sock else -1
+
+    def close(self) -> None:
+        """Close the connection, if it is open."""
+        if self.sock:
+            self.sock.close()
+        self.sock, self.watched = None, 0
+
+    def exchange(self) -> PendingExchange:
+        """Send one request and read its answer; the timing is the same as in the sequential client."""
+        try:
+            return (yield from self._exchange_on_kept() if self._kept else self._exchange_on_own())
+        except OSError:
+            self.close()
+            raise
+
+    def _exchange_on_own(self) -> PendingExchange:
+        """Exchange over a new connection; the time is from before connecting to the last byte."""
+        answer = Answer(to_close=True)
+        sock = self._open()
+        start_ns = end_ns = perf_counter_ns()
+        yield from self._connect(sock)
+        yield from _wait_for(EPOLLOUT, sock.send, self._request)
+        while True:
+            yield EPOLLIN
+            piece = yield from _receive(sock)
+            if not piece:
+                break
+            end_ns = perf_counter_ns()
+            if answer.add(piece):
+                break
+        self.close()
+        return Exchange(start_ns, end_ns, answer.fault(self._endpoint.proved), answer=answer)
+
+    def _exchange_on_kept(self) -> PendingExchange:
+        """Exchange over the kept connection; a request that has to open it is timed with that, and not comparable."""
+        start_ns = perf_counter_ns()
+        if self.sock:
+            exchange = yield from self._exchange_on_standing(self.sock)
+            if exchange:
+                return exchange
+            self.close()
+        sock = self._open()
+        yield from self._connect(sock)
+        exchange = yield from self._exchange_on_standing(sock)
+        if exchange is None:
+            self.close()
+            return Exchange(0, 0, "no answer", comparable=False)
+        lost = None if self.sock else "connection not kept"
+        return exchange._replace(start_ns=start_ns, fault=exchange.fault or lost, comparable=False, connected=True)
+
+    def _exchange_on_standing(self, sock: socket.socket) -> Generator[int, None, Exchange | None]:
+        """Return the exchange; None if the server closed the connection before the first byte of the answer."""
+        answer = Answer()
+        start_ns = end_ns = perf_counter_ns()
+        try:
+            yield from _wait_for(EPOLLOUT, sock.send, self._request)
+            while True:
+                yield EPOLLIN
+                piece = yield from _receive(sock)
+                end_ns = perf_counter_ns() if piece else end_ns
+                if not piece or answer.add(piece):
+                    break
+        except CLOSED_BY_SERVER:
+            if answer.received_bytes:
+                raise
+        if not answer.received_bytes:
+            return None
+        fault = answer.fault(self._endpoint.proved)
+        if fault or answer.closes:
+            self.close()
+        return Exchange(start_ns, end_ns, fault, connected=False, answer=answer)
+
+    def _open(self) -> socket.socket:
+        self.sock = self._endpoint.open_nonblocking_socket()
+        return self.sock
+
+    def _connect(self, sock: socket.socket) -> Generator[int, None, None]:
+        code = sock.connect_ex(self._endpoint.address)
+        if code == errno.EINPROGRESS:
+            yield EPOLLOUT
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code == errno.EAGAIN:  # the backlog of a Unix socket is full: waiting would not help
+            raise ConnectionRefusedError(code, os.strerror(code))
+        if code:
+            raise OSError(code, os.strerror(code))
+        if isinstance(sock, ssl.SSLSocket):
+            yield from _wait_for(EPOLLIN, sock.do_handshake)
+
+
+def _wait_for(event: int, act: Callable[..., object], *arguments: object) -> Generator[int, None, object]:
+    """Return `act(*arguments)`, after waiting for `event` as often as it would block."""
+    while True:
+        try:
+            return act(*arguments)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            yield event
+        except ssl.SSLWantWriteError:
+            yield EPOLLOUT
+
+
+def _receive(sock: socket.socket) -> Generator[int, None, bytes]:
+    piece = yield from _wait_for(EPOLLIN, sock.recv, PIECE_BYTES)
+    assert isinstance(piece, bytes)
+    return piece
+
+
+@dataclass(slots=True)
+class PendingRequest:
+    """A pending request; `ticket` is the caller's number for it."""
+
+    ticket: int
+    connection: Connection
+    waiting: PendingExchange
+    deadline_ns: int
+
+
+class CompletedRequest(NamedTuple):
+    """A completed request; `ticket` is the caller's number for it."""
+
+    ticket: int
+    exchange: Exchange
+
+
+@contextmanager
+def open_pool(target: Target) -> Iterator["ConnectionPool"]:
+    """Yield a pool of connections to `target`, and close them in the end."""
+    pool = ConnectionPool(endpoint_of(target), request_bytes(target), kept=target.keepalive)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+class ConnectionPool:
+    """A pool of connections; if they are kept, the most recently used one serves the next request."""
+
+    def __init__(self, endpoint: Endpoint, request: bytes, *, kept: bool) -> None:
+        self._endpoint = endpoint
+        self._request = request
+        self._kept = kept
+        self._epoll = select.epoll()
+        self._idle: list[Connection] = []
+        self._pending: dict[int, PendingRequest] = {}  # by descriptor; the oldest first
+        self._completed: list[CompletedRequest] = []
+
+    def __len__(self) -> int:
+        """Return the number of pending requests."""
+        return len(self._pending)
+
+    @property
+    def proved_shape(self) -> AnswerShape | None:
+        """Return the shape of a right answer."""
+        return self._endpoint.proved
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.cancel_pending()
+        for line in self._idle:
+            line.close()
+        self._epoll.close()
+
+    def cancel_pending(self) -> None:
+        """Cancel the pending requests, and close their connections."""
+        for request in self._pending.values():
+            request.connection.close()
+        self._pending.clear()
+        self._completed.clear()
+
+    def trim_idle(self, connections: int) -> None:
+        """Keep at most so many idle connections, and close those that were idle longest."""
+        surplus, self._idle = self._idle[:-connections], self._idle[-connections:]
+        for line in surplus:
+            line.close()
+
+    def start_request(self, ticket: int) -> None:
+        """Start a request."""
+        line = self._idle.pop() if self._idle else Connection(self._endpoint, self._request, kept=self._kept)
+        self._advance(PendingRequest(ticket, line, line.exchange(), perf_counter_ns() + self._endpoint.timeout_ns))
+
+    def wait_for_completed(self, until_ns: int | None = None) -> list[CompletedRequest]:
+        """Wait for completed requests and return them; none at `until_ns`, or if no request is pending."""
+        while not self._completed and self._may_wait(until_ns):
+            for descriptor, _ in self._events(until_ns):
+                self._wake(descriptor)
+            self._end_overdue()
+        ended, self._completed = self._completed, []
+        return ended
+
+    def _may_wait(self, until_ns: int | None) -> bool:
+        return bool(self._pending) if until_ns is None else perf_counter_ns() < until_ns
+
+    def _events(self, until_ns: int | None) -> list[tuple[int, int]]:
+        """Return the ready descriptors. epoll waits for whole milliseconds only, so select waits on the epoll."""
+        if until_ns is None:
+            return self._epoll.poll(self._patience_s())
+        left_s = max(until_ns - perf_counter_ns(), 0) / 1e9
+        ready, _, _ = select.select([self._epoll], [], [], min(left_s, self._patience_s()))
+        return self._epoll.poll(0) if ready else []
+
+    def _patience_s(self) -> float:
+        """Return the seconds until the oldest pending request times out."""
+        oldest = next(iter(self._pending.values()), None)
+        return max(oldest.deadline_ns - perf_counter_ns(), 0) / 1e9 if oldest else self._endpoint.timeout_s
+
+    def _wake(self, descriptor: int) -> None:
+        if descriptor in self._pending:
+            self._advance(self._pending[descriptor])
+            return
+        for line in [line for line in self._idle if line.descriptor == descriptor]:  # the server has closed it
+            self._idle.remove(line)
+            line.close()
+
+    def _advance(self, request: PendingRequest) -> None:
+        before = request.connection.descriptor
+        try:
+            mask = next(request.waiting)
+        except StopIteration as end:
+            self._end(request, before, end.value)
+        except OSError as error:
+            self._end(request, before, Exchange(0, 0, fault_kind(error)))
+        else:
+            self._watch(request, before, mask)
+
+    def _watch(self, request: PendingRequest, before: int, mask: int) -> None:
+        line = request.connection
+        if line.descriptor != before:
+            self._pending.pop(before, None)
+        self._pending[line.descriptor] = request
+        if line.watched == 0:
+            self._epoll.register(line.descriptor, mask)
+        elif line.watched != mask:
+            self._epoll.modify(line.descriptor, mask)
+        line.watched = mask
+
+    def _end(self, request: PendingRequest, descriptor: int, exchange: Exchange) -> None:
+        self._pending.pop(descriptor, None)
+        self._completed.append(CompletedRequest(request.ticket, exchange))
+        if request.connection.is_open:
+            self._idle.append(request.connection)
+
+    def _end_overdue(self) -> None:
+        now_ns = perf_counter_ns()
+        while self._pending:
+            descriptor, oldest = next(iter(self._pending.items()))
+            if oldest.deadline_ns > now_ns:
+                return
+            oldest.connection.close()
+            self._end(oldest, descriptor, Exchange(0, 0, TIMEOUT))

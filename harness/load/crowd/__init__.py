@@ -1,1 +1,0 @@
-"""Send many requests at once, in a closed or an open loop."""

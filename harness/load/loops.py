@@ -1,0 +1,242 @@
+"""Closed and open loops over many connections, the search for a capacity, and the recorder of their requests."""
+
+import math
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import accumulate, count
+from pathlib import Path
+from time import perf_counter_ns
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.experiment.cost import MIN_PER_CONNECTION, OPEN_LOOP_S
+from harness.experiment.stacks import MAX_IDLE_CONNECTIONS, MAX_PENDING_REQUESTS
+from harness.load.answer import Answer
+from harness.load.client import TIMEOUT, Burst, sample_faults
+from harness.load.connections import CompletedRequest, ConnectionPool
+from harness.model.http import AnswerShape
+
+MIN_SETTLE_S = 0.05
+NOT_SENT = f"not sent because {MAX_PENDING_REQUESTS} others waited"
+CLOSED_LOOP_CONNECTIONS = 16  # connections: enough to saturate any stack of this kind
+CLOSED_LOOP_REQUESTS = 600
+STEP_REQUESTS = 1100  # so that more than 10 are beyond p99
+LOWEST_RATE_FACTOR, HIGHEST_RATE_FACTOR = 0.3, 1.15  # range of the search, relative to the rate of the closed loop
+STEP_PERCENTILES = (50.0, 90.0, 99.0)
+
+
+def open_loop_lengths(rate_per_s: float, settle: int, timed: int) -> tuple[int, int]:
+    """Return (settle, timed) requests: at least 50 and 250 ms of them, enough for a queue to build up."""
+    return max(settle, round(MIN_SETTLE_S * rate_per_s)), max(timed, round(OPEN_LOOP_S * rate_per_s))
+
+
+def poisson_arrivals_ns(rate_per_s: float, requests: int, seed: str) -> list[int]:
+    """Return times from 0 on with exponential distances; the same `seed` gives the same times, scaled by the rate."""
+    source = random.Random(seed)  # noqa: S311 - chance, not secrecy
+    return [
+        round(time_ns) for time_ns in accumulate(1e9 * source.expovariate(1.0) / rate_per_s for _ in range(requests))
+    ]
+
+
+def closed_loop_burst(pool: ConnectionPool, connections: int, settle: int, timed: int) -> Burst:
+    """Send `timed` requests, at least 4 per connection, with all connections busy from the first to the last.
+
+    `settle` untimed requests precede them, at least one per connection, and enough follow to keep the load up. A
+    timeout ends the burst, because the next requests would wait as long.
+    """
+    tally = BurstRecorder(max(timed, MIN_PER_CONNECTION * connections))
+    start_ns: dict[int, int] = {}
+    tickets = count(-max(settle, connections))
+
+    def start_next() -> None:
+        ticket = next(tickets)
+        start_ns[ticket] = perf_counter_ns()
+        pool.start_request(ticket)
+
+    for _ in range(connections):
+        start_next()
+    while tally.missing and not tally.timed_out:
+        for completed in pool.wait_for_completed():
+            tally.add(completed)
+            start_next()
+    wait_for_pending(pool, tally)
+    is_complete = tally.timed in start_ns
+    interval_ns = (start_ns[tally.timed] - start_ns[0]) / tally.timed if is_complete else 0.0
+    return tally.burst(interval_ns, proved=pool.proved_shape)
+
+
+@dataclass(slots=True)
+class BurstRecorder:
+    """The completed requests of a visit. Tickets below 0 are settling; those from `timed` on only keep the load up."""
+
+    timed: int
+    opening_counts: bool = False  # whether requests that had to open a kept connection are timed
+    missing: int = field(init=False)
+    good: list[tuple[int, int, int]] = field(default_factory=list)  # ticket, start, end
+    last: Answer | None = None  # the last right one
+    failures: Counter[str] = field(default_factory=Counter)
+    connections: int = 0
+    sent: int = 0
+
+    def __post_init__(self) -> None:
+        self.missing = self.timed
+
+    @property
+    def timed_out(self) -> bool:
+        """Return whether a request has timed out."""
+        return self.failures[TIMEOUT] > 0
+
+    def add(self, completed: CompletedRequest) -> None:
+        """Add a completed request."""
+        ticket, exchange = completed
+        self.sent += 1
+        self.connections += exchange.connected
+        is_timed = 0 <= ticket < self.timed
+        self.missing -= is_timed
+        if exchange.fault:
+            self.failures[exchange.fault] += 1
+            return
+        self.last = exchange.answer
+        if is_timed and (exchange.comparable or self.opening_counts):
+            self.good.append((ticket, exchange.start_ns, exchange.end_ns))
+
+    def burst(self, interval_ns: float, meant_ns: Sequence[int] = (), proved: AnswerShape | None = None) -> Burst:
+        """Return the burst; `meant_ns` are the intended send times of the timed requests, if they have any."""
+        in_order = sorted(self.good)
+        self.failures.update(sample_faults(self.last, proved))
+        return Burst(
+            positions=tuple(ticket for ticket, _, _ in in_order),
+            start_ns=tuple(start_ns for _, start_ns, _ in in_order),
+            latency_ns=tuple(end_ns - start_ns for _, start_ns, end_ns in in_order),
+            failures=dict(self.failures),
+            connections=self.connections,
+            sent=self.sent,
+            interval_ns=interval_ns,
+            late_ns=tuple(start_ns - meant_ns[ticket] for ticket, start_ns, _ in in_order) if meant_ns else (),
+        )
+
+
+def wait_for_pending(pool: ConnectionPool, tally: BurstRecorder) -> None:
+    """Wait for the pending requests, so that they do not disturb the next visit; after a timeout, cancel them."""
+    while len(pool) and not tally.timed_out:
+        for completed in pool.wait_for_completed():
+            tally.add(completed)
+    pool.cancel_pending()
+
+
+def open_loop_burst(pool: ConnectionPool, arrivals_ns: Sequence[int], settle: int) -> Burst:
+    """Send a request at each of `arrivals_ns` from now on; the first `settle` are not timed.
+
+    A request counts from its intended time; `late_ns` is the delay of the client. A request that finds all connections
+    busy opens another one, which is timed. If too many are pending, or after a timeout, the rest is not sent and counts
+    as failed.
+    """
+    tally = BurstRecorder(len(arrivals_ns) - settle, opening_counts=True)
+    began_ns = perf_counter_ns()
+    with exact_timers():
+        for number, arrival_ns in enumerate(arrivals_ns):
+            _record_until(began_ns + arrival_ns, pool, tally)
+            if len(pool) >= MAX_PENDING_REQUESTS or tally.timed_out:
+                tally.failures[NOT_SENT] += len(arrivals_ns) - number
+                break
+            pool.start_request(number - settle)
+        wait_for_pending(pool, tally)
+    pool.trim_idle(MAX_IDLE_CONNECTIONS)
+    intended_ns = [began_ns + arrival_ns for arrival_ns in arrivals_ns[settle:]]
+    return tally.burst(_mean_interval_ns(arrivals_ns, settle), intended_ns, pool.proved_shape)
+
+
+def _record_until(moment_ns: int, pool: ConnectionPool, tally: BurstRecorder) -> None:
+    """Record the requests that complete before `moment_ns`."""
+    while perf_counter_ns() < moment_ns:
+        for completed in pool.wait_for_completed(moment_ns):
+            tally.add(completed)
+
+
+def _mean_interval_ns(arrivals_ns: Sequence[int], settle: int) -> float:
+    return (arrivals_ns[-1] - arrivals_ns[settle]) / max(1, len(arrivals_ns) - settle - 1)
+
+
+@contextmanager
+def exact_timers() -> Iterator[None]:
+    """Set the timer slack of this process to 1 ns in the body; by default timers may be 50 us late."""
+    slack = Path("/proc/self/timerslack_ns")
+    with suppress(OSError):
+        slack.write_text("1")
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            slack.write_text("0")  # back to the default of this process
+
+
+@dataclass(frozen=True, slots=True)
+class SearchStep:
+    """One rate, and whether p99 stayed below the limit; both None for the closed loop. `sent` includes a repetition."""
+
+    burst: Burst
+    rate_per_s: float | None = None
+    holds: bool | None = None
+    sent: int = 0
+
+    @property
+    def percentiles_us(self) -> dict[float, float]:
+        """Return the percentiles of response times in microseconds."""
+        times_us = response_us(self.burst)
+        return (
+            dict(zip(STEP_PERCENTILES, np.percentile(times_us, STEP_PERCENTILES).tolist(), strict=True))
+            if times_us.size
+            else {}
+        )
+
+
+@dataclass(slots=True)
+class CapacitySearch:
+    """The search for the capacity of one arm in one session.
+
+    A rate is too high if p99 exceeds the limit twice, so that one stall of the machine does not mislead the search.
+    """
+
+    pool: ConnectionPool
+    limit_ms: float
+    closed_loop_requests: int = CLOSED_LOOP_REQUESTS
+    step_requests: int = STEP_REQUESTS
+    low_per_s: float = 0.0
+    high_per_s: float = field(default=math.inf)
+
+    def run_step(self, seed: str) -> SearchStep:
+        """Run the next step; `seed` determines the times of its requests."""
+        if math.isinf(self.high_per_s):
+            return self._run_closed_loop()
+        rate_per_s = math.sqrt(self.low_per_s * self.high_per_s)
+        settle, timed = open_loop_lengths(rate_per_s, 0, self.step_requests)
+        burst = open_loop_burst(self.pool, poisson_arrivals_ns(rate_per_s, settle + timed, seed), settle)
+        sent = burst.sent
+        if not self._holds(burst):
+            burst = open_loop_burst(self.pool, poisson_arrivals_ns(rate_per_s, settle + timed, f"{seed}/again"), settle)
+            sent += burst.sent
+        holds = self._holds(burst)
+        self.low_per_s, self.high_per_s = (rate_per_s, self.high_per_s) if holds else (self.low_per_s, rate_per_s)
+        return SearchStep(burst, rate_per_s, holds, sent)
+
+    def _holds(self, burst: Burst) -> bool:
+        return not burst.failures and float(np.percentile(response_us(burst), 99)) <= 1000 * self.limit_ms
+
+    def _run_closed_loop(self) -> SearchStep:
+        burst = closed_loop_burst(
+            self.pool, CLOSED_LOOP_CONNECTIONS, CLOSED_LOOP_CONNECTIONS, self.closed_loop_requests
+        )
+        if burst.interval_ns:
+            rate_per_s = 1e9 / burst.interval_ns
+            self.low_per_s, self.high_per_s = LOWEST_RATE_FACTOR * rate_per_s, HIGHEST_RATE_FACTOR * rate_per_s
+        return SearchStep(burst, sent=burst.sent)
+
+
+def response_us(burst: Burst) -> NDArray[np.float64]:
+    """Return the response times in microseconds, from the intended send times."""
+    response_ns = np.array(burst.latency_ns, dtype=np.float64)
+    return (response_ns + burst.late_ns if burst.late_ns else response_ns) / 1000

@@ -1,0 +1,180 @@
+"""Effects with their intervals: differences, levels, interactions, ladder steps."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from harness.model.base import JsonModel, Metric, Verdict
+from harness.model.explanation import Interval
+
+Agreement = Literal["agree", "differ", "undecided"]
+SignAgreement = Literal["same", "opposite", "undecided"]
+Additivity = Literal["additive", "more", "less", "undecided"]
+
+
+class Effect(JsonModel):
+    """The effect of an arm relative to `against`, in time: negative is faster. None: no number is available."""
+
+    arm: str
+    against: str
+    metric: Metric
+    percent: float | None
+    percent_low: float | None
+    percent_high: float | None
+    us: float | None
+    us_low: float | None
+    us_high: float | None
+    confidence: float = 0.95  # of the interval: above 0.95 if the run could have stopped earlier
+    p: float | None
+    p_adjusted: float | None = None
+    margin_percent: float | None = None  # of equivalence
+    why: str = ""  # why there is no verdict
+    sessions_to_decide: int | None = None
+
+
+class Interaction(Effect):
+    """The interaction of the compared factor with `factor`.
+
+    It is the effect of `arm` against `against`, with `factor` at `at`, relative to that of `base_arm` against
+    `base_against`, with it at `base`: a ratio of ratios in percent, and a difference of differences in us. Negative:
+    the arm gains more, or loses less, at `at`. `where` has the levels of the other factors.
+    """
+
+    base_arm: str
+    base_against: str
+    compared: str  # a setting: "transport"
+    level: str  # of the compared factor: what arm and base_arm have, "uds-tmpfs"
+    reference: str  # and what the others have, "tcp"
+    factor: str  # another setting: "tool"
+    at: str
+    base: str
+    where: dict[str, str] = Field(default_factory=dict)
+    verdict: Agreement | None
+
+
+class LevelEffect(Effect):
+    """The effect of `factor` at `at` against `base`, with the compared factor at `level`, all else alike."""
+
+    compared: str
+    level: str
+    factor: str
+    at: str
+    base: str
+    where: dict[str, str] = Field(default_factory=dict)
+    verdict: Verdict | None
+
+
+class JointEffect(Effect):
+    """The effect of changing two factors at once: the compared one to `level`, the other to `at`.
+
+    `compared_alone` is the arm that differs from `against` only in the compared factor, `factor_alone` the one that
+    differs only in the other.
+    """
+
+    compared_alone: str
+    factor_alone: str
+    compared: str
+    level: str
+    reference: str
+    factor: str
+    at: str
+    base: str
+    where: dict[str, str] = Field(default_factory=dict)
+    verdict: Verdict | None
+
+
+class MainEffect(Effect):
+    """The effect of `factor` at `at` against `base`, averaged over the arms of a screen with the levels in `where`.
+
+    `arm` and `against` name the two levels: "tcp_sack=0", "tcp_sack=1". `mixed_with` are the interactions that are
+    confounded with it in this design, `partly_mixed_with` the number of partly confounded ones.
+    """
+
+    factor: str
+    at: str
+    base: str
+    where: dict[str, str] = Field(default_factory=dict)
+    mixed_with: tuple[str, ...] = ()
+    partly_mixed_with: int = 0
+    verdict: Verdict | None
+
+
+class FactorInteraction(Effect):
+    """The effect of `factor` with `other` at `other_at`, relative to that at `other_base`, averaged over a screen."""
+
+    factor: str
+    at: str
+    base: str
+    other: str
+    other_at: str
+    other_base: str
+    mixed_with: tuple[str, ...] = ()
+    verdict: Agreement | None
+
+
+class ToolAgreement(JsonModel):
+    """Whether a load tool finds an effect of the same sign as `reference`; if not, `why` has the known reasons."""
+
+    tool: str
+    reference: str
+    arm: str
+    against: str
+    verdict: SignAgreement
+    why: tuple[str, ...] = ()
+
+
+class TailEffect(Effect):
+    """The effect on a percentile, compared within each session."""
+
+    percentile: float
+    verdict: Verdict | None
+
+
+class RungEffect(Effect):
+    """A higher arm relative to a lower one; `rungs` are those that only the higher one has."""
+
+    rungs: tuple[str, ...]
+    verdict: Verdict | None
+
+
+class LadderStep(RungEffect):
+    """One rung relative to the one below.
+
+    `backing` has the differences per request in CPU time, segments, switches, ...
+    """
+
+    kind: Literal["network", "sandbox"]
+    backing: dict[str, Interval] = Field(default_factory=dict)
+
+
+class NonAdditivity(Effect):
+    """The effect of all rungs at once beyond the sum of their steps: a ratio of ratios in percent, and us."""
+
+    verdict: Additivity | None
+
+
+class CombinedRungs(JsonModel):
+    """An arm with several rungs at once against the bottom, and the sum of the steps to each of them.
+
+    `parts` are the arms of those steps; without a sum, `missing` names the rungs that no arm has by itself.
+    """
+
+    measured: RungEffect
+    parts: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    sum: RungEffect | None = None
+    beyond: NonAdditivity | None = None
+
+
+class Ladder(JsonModel):
+    """The rungs over one transport, from the bottom up; `where` has the other settings in which ladders differ.
+
+    `top` is the highest network rung against the bottom, if there are several steps.
+    """
+
+    transport: str
+    where: dict[str, str] = Field(default_factory=dict)
+    bottom: str
+    steps: tuple[LadderStep, ...]
+    top: RungEffect | None = None
+    together: tuple[CombinedRungs, ...] = ()

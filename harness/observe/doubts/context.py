@@ -1,0 +1,109 @@
+"""The context of a session that doubts look at: processes by role, their CPUs, their files, the host."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.experiment.stacks import services_of
+from harness.model import Experiment
+from harness.model.knobs import FileText
+from harness.observe.cpu_time import service_pids
+from harness.testbed.blueprint import Blueprint
+from harness.testbed.kernel.apply import SYSCTL_DIRECTORY
+from harness.testbed.machine.placement import Placement
+from harness.testbed.machine.procfs import HOST_ROOTS, Roots
+from harness.testbed.network.namespace import HOST_NETWORK, NetworkNamespace
+from harness.testbed.processes.process import ProcessFamily
+from harness.testbed.stack import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class StackProcesses:
+    """The processes of one stack and the client, by role, with their placement and the children of server roles."""
+
+    pids: Mapping[str, tuple[int, ...]]
+    placement: Placement
+    families: Mapping[str, ProcessFamily] = field(default_factory=dict)
+
+    def pids_of(self, role: str, proc: Path) -> tuple[int, ...]:
+        """Return all processes of `role` that serve requests, including those that workers have started."""
+        family = self.families.get(role)
+        return (*self.pids[role], *(family.other_pids(proc) if family else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLog:
+    """The log of a server, and the names of the arms of its stack."""
+
+    arms: str
+    server: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything that a session's doubts are derived from.
+
+    `host` is host.json at the start of the run; `knobs` are settings that the run itself changes. `requests` counts
+    those sent so far, including settling ones. `services` are the known processes behind urls. `changes` are sentences
+    on changes of the machine since the first session of a resumed run.
+    """
+
+    processes: tuple[StackProcesses, ...] = ()
+    nginx_logs: tuple[Path, ...] = ()
+    logs: tuple[ServerLog, ...] = ()
+    socket_directories: tuple[Path, ...] = ()
+    host: Mapping[str, Any] = field(default_factory=dict)
+    knobs: frozenset[str] = frozenset()
+    bare: bool = True  # no container networking is expected
+    networks: tuple[NetworkNamespace, ...] = (HOST_NETWORK,)  # those with servers
+    services: frozenset[int] = frozenset()
+    requests: int = 0
+    changes: tuple[str, ...] = ()
+    roots: Roots = HOST_ROOTS
+
+
+def context_of(
+    stacks: Sequence[Stack],
+    experiment: Experiment,
+    host: Mapping[str, Any],
+    families: Sequence[Mapping[str, ProcessFamily]] = (),
+) -> Context:
+    """Return the context of `stacks` with their `families`, in the same order; by default those of the start."""
+    blueprints = [stack.blueprint for stack in stacks]
+    networks = tuple(dict.fromkeys(network for stack in stacks for network in stack.network.all_networks)) or (
+        HOST_NETWORK,
+    )
+    hops = [hop for blueprint in blueprints for hop in blueprint.hops.values()]
+    return Context(
+        processes=tuple(
+            StackProcesses({"client": (os.getpid(),), **stack.pids}, stack.blueprint.placement, by_role)
+            for stack, by_role in zip(stacks, families or [stack.process_families for stack in stacks], strict=True)
+        ),
+        logs=tuple(log for stack in stacks for log in _server_logs(stack)),
+        nginx_logs=tuple(stack.nginx.service.log for stack in stacks),
+        socket_directories=tuple(hop.directory for hop in hops if hop.directory),
+        host=host,
+        knobs=frozenset(name for arm in experiment.arms for name in arm.settings.knobs) | _sysctls_of_knobs(blueprints),
+        bare=all(arm.settings.network == "host" for arm in experiment.arms) and networks == (HOST_NETWORK,),
+        networks=networks,
+        services=frozenset[int]().union(*(service_pids(arm.settings) for arm in services_of(experiment))),
+    )
+
+
+def _server_logs(stack: Stack) -> Iterator[ServerLog]:
+    arms = ", ".join(arm.name for arm in stack.blueprint.arms)
+    for running in (stack.app, stack.nginx):
+        yield ServerLog(arms, running.service.name, running.service.log)
+
+
+def _sysctls_of_knobs(blueprints: Sequence[Blueprint]) -> frozenset[str]:
+    """Return the sysctls that knobs with other names change."""
+    settings = (setting for blueprint in blueprints for setting in blueprint.kernel.settings)
+    changes = (change for setting in settings for change in setting.changes)
+    files = (change.path for change in changes if isinstance(change, FileText))
+    return frozenset(
+        path.removeprefix(SYSCTL_DIRECTORY).replace("/", ".") for path in files if path.startswith(SYSCTL_DIRECTORY)
+    )

@@ -1,0 +1,162 @@
+"""Counts system calls and hardware events of processes with `perf stat`, without stopping the processes."""
+
+import os
+import re
+import select
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import HarnessError, MachineError
+from harness.testbed.machine.procfs import read_int, read_text
+from harness.testbed.processes.process import RunningService, Service, log_excerpt, start_service
+
+PERF_TIMEOUT_S = 5.0
+MAX_OUTPUT_BYTES = 64 << 20  # a line of 80 bytes for each event of each thread
+ALL_CALLS = "raw_syscalls:sys_enter"
+CALL_PREFIX = "syscalls:sys_enter_"
+# Few, because the kernel takes about 35 ms to release each. A wildcard, because aarch64 has epoll_pwait only.
+SYSTEM_CALLS = (
+    "accept4", "close", "connect", "epoll_ctl", "epoll_*wait", "getsockopt", "recvfrom", "sendto", "socket", "writev",
+)  # fmt: skip
+HARDWARE = {"cycles": "cycles", "instructions": "instructions", "cache-misses": "cache_misses"}
+CAP_SYS_ADMIN = 21
+RIGHTS_ADVICE = (
+    "Run barehop as root with all its capabilities, or set kernel.perf_event_paranoid to -1 and mount tracefs."
+)
+UNSUPPORTED = "<not supported>"
+TRACEFS_EVENTS = Path("/sys/kernel/tracing/events")
+MOUNT_AND_RUN = 'mount -t tracefs none /sys/kernel/tracing && exec "$@"'
+INSTALL_ADVICE = "It is in the package linux-perf (Debian), linux-tools (Ubuntu) or perf (others)."
+
+Pids = Mapping[str, Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Perf:
+    """A running `perf stat` that counts between `enable` and `disable`."""
+
+    running: RunningService
+    control: int
+    answers: int
+    output: Path
+    pids: Pids
+
+    def enable(self) -> None:
+        """Start counting. Raise HarnessError where perf cannot count."""
+        self._send(b"enable\n")
+
+    def disable(self) -> None:
+        """Stop counting."""
+        self._send(b"disable\n")
+
+    def ask_to_end(self) -> None:
+        """Ask perf to write its counts and to exit."""
+        os.kill(self.running.main_pid(), signal.SIGINT)
+
+    def read_counts(self) -> tuple[dict[str, int], tuple[str, ...]]:
+        """Wait until perf has ended; return the counts by names like "nginx.syscalls", and the unsupported events."""
+        self.running.wait(PERF_TIMEOUT_S)
+        output = self._read()
+        return parse_counts(output, tasks_of(self.pids)), unsupported_events(output)
+
+    def _read(self) -> str:
+        with self.output.open("rb") as file:
+            output = file.read(MAX_OUTPUT_BYTES + 1)
+        if len(output) > MAX_OUTPUT_BYTES:
+            raise MachineError(f"perf wrote more than {MAX_OUTPUT_BYTES} bytes. Count fewer threads.")
+        return output.decode(errors="replace")
+
+    def _send(self, command: bytes) -> None:
+        os.write(self.control, command)
+        if not select.select([self.answers], [], [], PERF_TIMEOUT_S)[0]:
+            self.running.check()
+            raise MachineError(f"perf did not answer within {PERF_TIMEOUT_S:g} s.")
+        os.read(self.answers, 64)
+
+
+@contextmanager
+def perf_stat(program: str, pids: Pids, directory: Path) -> Iterator[Perf]:
+    """Start perf for every thread of `pids`. Where it may not or cannot count, `enable` raises HarnessError."""
+    directory.mkdir(parents=True, exist_ok=True)
+    control, answers, output = (directory / name for name in ("control", "answers", "counts.csv"))
+    with ExitStack() as exit_stack:
+        for path in (control, answers):
+            path.unlink(missing_ok=True)
+            os.mkfifo(path)
+            exit_stack.callback(path.unlink)
+        descriptors = [os.open(path, os.O_RDWR) for path in (control, answers)]
+        for descriptor in descriptors:
+            exit_stack.callback(os.close, descriptor)
+        argv = perf_argv(program, tasks_of(pids), control, answers, output)
+        service = Service(name="perf", argv=argv, log=directory / "perf.log", env={**os.environ, "LC_ALL": "C"})
+        yield Perf(exit_stack.enter_context(start_service(service)), descriptors[0], descriptors[1], output, pids)
+
+
+def perf_argv(program: str, tasks: Mapping[int, str], control: Path, answers: Path, output: Path) -> tuple[str, ...]:
+    """Return perf's command line; for root without tracefs, it mounts tracefs in a mount namespace of its own."""
+    events = ",".join([ALL_CALLS, *(f"{CALL_PREFIX}{name}" for name in SYSTEM_CALLS), *HARDWARE])
+    perf = (
+        program, "stat", "-x", ";", "--per-thread", "-D", "-1", f"--control=fifo:{control},{answers}",
+        "-o", str(output), "-e", events, "-t", ",".join(map(str, tasks)),
+    )  # fmt: skip
+    if TRACEFS_EVENTS.exists() or os.geteuid() != 0:
+        return perf
+    return ("unshare", "--mount", "sh", "-c", MOUNT_AND_RUN, "sh", *perf)
+
+
+def tasks_of(pids: Pids) -> dict[int, str]:
+    """Return the role of each thread."""
+    tasks = ((path.name, role) for role, role_pids in pids.items() for pid in role_pids for path in _tasks(pid))
+    return {int(name): role for name, role in tasks}
+
+
+def _tasks(pid: int) -> Iterator[Path]:
+    return Path(f"/proc/{pid}/task").glob("[0-9]*")
+
+
+def parse_counts(output: str, tasks: Mapping[int, str]) -> dict[str, int]:
+    """Return sums by role of lines `nginx-123;4512;;syscalls:sys_enter_connect;...` for each thread and event."""
+    sums: dict[str, int] = {}
+    for line in output.splitlines():
+        fields = line.split(";")
+        task = re.search(r"-(\d+)$", fields[0])
+        if task and int(task[1]) in tasks and len(fields) > 3 and fields[1].isdigit():
+            name = f"{tasks[int(task[1])]}.{_event(fields[3])}"
+            sums[name] = sums.get(name, 0) + int(fields[1])
+    return sums
+
+
+def unsupported_events(output: str) -> tuple[str, ...]:
+    """Return the events that perf does not support on this machine."""
+    lines = [line.split(";") for line in output.splitlines()]
+    return tuple(dict.fromkeys(_event(line[3]) for line in lines if len(line) > 3 and line[1] == UNSUPPORTED))
+
+
+def _event(name: str) -> str:
+    """Return our name for a perf event; on hybrid CPUs perf calls `cycles` `cpu_core/cycles/`."""
+    name = re.sub(r"^\w+/(.+)/\w*$", r"\1", name)
+    if name == ALL_CALLS:
+        return "syscalls"
+    if name.startswith(CALL_PREFIX):
+        return f"syscalls.{name.removeprefix(CALL_PREFIX)}"
+    return HARDWARE.get(name.partition(":")[0], name)
+
+
+def can_count(proc: Path = Path("/proc")) -> bool:
+    """Return whether this process may count system calls of others, and can read tracefs or mount it."""
+    paranoid = read_int(proc / "sys/kernel/perf_event_paranoid")
+    if paranoid is not None and paranoid < 0 and TRACEFS_EVENTS.exists():
+        return True
+    match = re.search(r"^CapEff:\s+([0-9a-f]+)", read_text(proc / "self/status") or "", re.MULTILINE)
+    return bool(match and int(match[1], 16) >> CAP_SYS_ADMIN & 1)
+
+
+def explain_failure(error: HarnessError, directory: Path) -> str:
+    """Return a sentence on why there are no system calls."""
+    logs = [log for log in sorted(directory.glob("*/perf.log")) if log.stat().st_size]
+    text = log_excerpt(logs[0], 3) if logs else str(error).partition(" Its log")[0]
+    rights = "" if can_count() else f" {RIGHTS_ADVICE}"
+    return f"System calls per request are not known: perf said {' '.join(text.split())[:200]!r}.{rights}"

@@ -1,1 +1,0 @@
-"""Comparisons of runs, as a report and as a gate."""

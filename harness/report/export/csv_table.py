@@ -1,0 +1,127 @@
+"""Results as CSV for spreadsheets: one line per arm and quantity; the name of a quantity ends in its unit."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from harness.model import (
+    ArmSummary,
+    Comparison,
+    ImportedRun,
+    Ladder,
+    MainEffect,
+    NonAdditivity,
+    RungEffect,
+    Summary,
+    TailEffect,
+)
+from harness.report.sections.screening import effect_name
+
+ARM_QUANTITIES = ("requests", "failed", "requests_per_s", "mean_us", "p50_us", "p90_us", "p99_us", "p999_us")
+CSV_HEADER = (
+    "experiment",
+    "directory",  # of the run
+    "sessions",
+    "arm",
+    "against",  # the reference; empty for a quantity of the arm itself
+    "quantity",  # mean_us, cpu_nginx_us, latency_difference_percent, latency_main_effect_us, ...: the unit is last
+    "value",  # empty where there is none
+    "low",  # of the 95 % interval, of comparisons only
+    "high",
+    "p",  # before any correction
+    "p_adjusted",  # by Holm; effects of a screen by Benjamini and Hochberg; empty for a control
+    "verdict",
+)
+
+CsvRow = dict[str, Any]
+
+
+def render_csv(*summaries: Summary) -> str:
+    """Return one table of all `summaries` in tidy form: the columns of HEADER, one row per arm and quantity.
+
+    Differences are in percent and in microseconds, of `arm` relative to `against`; negative is faster. For main effects
+    of a screen, `arm` is a level of a factor and `against` the first level. Imported results come last, run by run:
+    `experiment` is their place, `directory` their file and `arm` their architecture.
+    """
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, CSV_HEADER, restval="", lineterminator="\n")
+    writer.writeheader()
+    for summary in summaries:
+        writer.writerows(_summary_rows(summary))
+        writer.writerows(_counter_rows(summary))
+    for run in summaries[0].foreign if summaries else ():  # the same beside each
+        writer.writerows(_imported_rows(run))
+    return stream.getvalue()
+
+
+def _summary_rows(summary: Summary) -> Iterator[CsvRow]:
+    run = {"experiment": summary.experiment, "directory": summary.directory, "sessions": summary.sessions}
+    for name, arm in summary.arms.items():
+        yield from ({**run, "arm": name, **row} for row in _arm_quantities(arm))
+    for comparison in summary.comparisons:
+        yield from ({**run, **row} for row in _effect_rows(comparison, f"{comparison.metric}_difference"))
+    for effect in summary.main_effects:
+        rows = _effect_rows(effect, f"{effect.metric}_main_effect")
+        yield from ({**run, **row, "arm": effect_name(effect)} for row in rows)
+    for tail in summary.tails:
+        percentile = f"p{tail.percentile:g}".replace(".", "")
+        yield from ({**run, **row} for row in _effect_rows(tail, f"{percentile}_difference"))
+    for ladder in summary.ladders:
+        yield from ({**run, **row} for row in _ladder_rows(ladder))
+
+
+def _ladder_rows(ladder: Ladder) -> Iterator[CsvRow]:
+    """Yield the effects of a ladder that are not steps: the top at once, the sum, and the rest beyond the sum."""
+    if ladder.top:
+        yield from _effect_rows(ladder.top, "network_at_once_difference")
+    for bundle in ladder.together:
+        if bundle.sum and bundle.beyond:
+            yield from _effect_rows(bundle.sum, "sum_of_steps_difference")
+            yield from _effect_rows(bundle.beyond, "beyond_the_sum_difference")
+
+
+def _arm_quantities(arm: ArmSummary) -> Iterable[CsvRow]:
+    values = arm.model_dump(include=set(ARM_QUANTITIES)) | {f"cpu_{role}_us": us for role, us in arm.cpu_us.items()}
+    return ({"quantity": quantity, "value": value} for quantity, value in values.items())
+
+
+def _effect_rows(
+    comparison: Comparison | MainEffect | TailEffect | RungEffect | NonAdditivity, quantity: str
+) -> Iterator[CsvRow]:
+    judged = comparison.model_dump(include={"arm", "against", "p", "p_adjusted", "verdict"})
+    intervals = {
+        "percent": (comparison.percent, comparison.percent_low, comparison.percent_high),
+        "us": (comparison.us, comparison.us_low, comparison.us_high),
+    }
+    for unit, (value, low, high) in intervals.items():
+        yield {**judged, "quantity": f"{quantity}_{unit}", "value": value, "low": low, "high": high}
+
+
+def _imported_rows(run: ImportedRun) -> Iterator[CsvRow]:
+    """Yield the quantities of one imported run that its file has."""
+    percentiles = {f"p{percent:g}".replace(".", ""): us for percent, us in run.percentiles_us.items()}
+    failed = None if run.requests is None and not run.failures else sum(run.failures.values())
+    values = {
+        "requests": run.requests,
+        "failed": failed,
+        "connections": run.connections,
+        "duration_s": run.duration_s,
+        "requests_per_s": run.requests_per_s,
+        "mean_us": run.mean_us,
+        **{f"{name}_us": us for name, us in percentiles.items()},
+    }
+    origin = {"experiment": run.where, "directory": str(run.source), "arm": run.architecture}
+    yield from ({**origin, "quantity": name, "value": value} for name, value in values.items() if value is not None)
+
+
+def _counter_rows(summary: Summary) -> Iterator[CsvRow]:
+    """Yield the counters of each arm per request, and their differences from the reference."""
+    run = {"experiment": summary.experiment, "directory": summary.directory, "sessions": summary.sessions}
+    against = {comparison.arm: comparison.against for comparison in summary.comparisons}
+    for counter in summary.counters:
+        for arm, amount in counter.arms.items():
+            yield {**run, "arm": arm, "quantity": counter.name, **amount.model_dump()}
+        for arm, amount in counter.differences.items():
+            quantity = f"{counter.name}_difference"
+            yield {**run, "arm": arm, "against": against.get(arm, ""), "quantity": quantity, **amount.model_dump()}

@@ -1,1 +1,0 @@
-"""Factorial experiments: interactions of effects, and the effect of each factor."""

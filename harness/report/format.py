@@ -1,0 +1,189 @@
+"""Numbers, intervals, verdicts, lists and counts as text."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import floor, isclose, log10
+
+from harness.model import Design, Effect, Interval
+
+MAX_DECIMALS = 6
+VERDICTS = ("faster", "slower", "equivalent", "agree", "undecided", "differ", None)  # in the order of a report
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedInterval:
+    """A value with its 95 % interval, all in one unit."""
+
+    value: float
+    low: float
+    high: float
+    margin: float | None = None  # of equivalence: no number may be rounded to it
+
+    @property
+    def half_width(self) -> float:
+        """Return half the distance between `low` and `high`."""
+        return (self.high - self.low) / 2
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Return whether zero lies outside the interval."""
+        return self.low > 0 or self.high < 0
+
+
+def percent_interval(comparison: Effect) -> ReportedInterval | None:
+    """Return the difference in percent, or None without an interval."""
+    return _estimate(
+        comparison.percent, comparison.percent_low, comparison.percent_high, getattr(comparison, "margin_percent", None)
+    )
+
+
+def us_interval(comparison: Effect) -> ReportedInterval | None:
+    """Return the difference in microseconds, or None without an interval."""
+    return _estimate(comparison.us, comparison.us_low, comparison.us_high)
+
+
+def amount_interval(amount: Interval) -> ReportedInterval | None:
+    """Return the amount with its interval, or None without an interval."""
+    return _estimate(amount.value, amount.low, amount.high)
+
+
+def _estimate(
+    value: float | None, low: float | None, high: float | None, margin: float | None = None
+) -> ReportedInterval | None:
+    if value is None or low is None or high is None:
+        return None
+    return ReportedInterval(value, low, high, margin)
+
+
+def decimals_for(half_width: float, least: int) -> int:
+    """Return the decimals, `least` to 3, that show one significant digit of `half_width`, two if it begins with 1."""
+    if half_width <= 0:
+        return least
+    places = -floor(log10(half_width))
+    begins_with_1 = half_width * 10.0**places < 2
+    return min(max(places + begins_with_1, least), 3)
+
+
+def format_signed(value: float, places: int, margin: float | None = None) -> str:
+    """Return `+0.7`, `-1.9` or `0.0`, with more decimals where the text would read as zero or as the `margin`."""
+    bounds = (0.0,) if margin is None else (0.0, margin, -margin)
+    text = f"{value:+z.{distinguishing_decimals(value, places, bounds)}f}"
+    return text if float(text) else text.lstrip("+")
+
+
+def format_unsigned(value: float, places: int, margin: float | None = None) -> str:
+    """Return the same as `signed` for a value that is not negative, without the plus."""
+    return format_signed(value, places, margin).lstrip("+")
+
+
+def distinguishing_decimals(value: float, places: int, bounds: Iterable[float]) -> int:
+    """Return the fewest decimals, `places` or more, that keep `value` from reading as another value in `bounds`."""
+    others = [bound for bound in bounds if not isclose(value, bound, rel_tol=1e-9, abs_tol=10.0**-MAX_DECIMALS)]
+    candidates = range(places, max(places, MAX_DECIMALS) + 1)
+    return next((n for n in candidates if round(value, n) not in {round(bound, n) for bound in others}), places)
+
+
+def format_p(p: float, limit: float) -> str:
+    """Return `p` with two significant digits, or more where it would read as `limit` or 0.05: `0.068`, `0.0496`."""
+    if p <= 0:
+        return "0"
+    digits = max(1 - floor(log10(p)), 0)
+    return f"{p:.{distinguishing_decimals(p, digits, [limit, 0.05])}f}"
+
+
+def interval_numbers(interval: ReportedInterval, least: int) -> tuple[str, str, str]:
+    """Return value, low and high, with the decimals that the interval deserves but no fewer than `least`."""
+    places = decimals_for(interval.half_width, least)
+    value, low, high = (
+        format_signed(x, places, interval.margin) for x in (interval.value, interval.low, interval.high)
+    )
+    return value, low, high
+
+
+def size_with_interval(estimate: ReportedInterval, *, named: bool = True) -> str:
+    """Return the size of a difference without its sign: `by 10.6 % (95 % interval 10.1 to 11.1)`."""
+    places = decimals_for(estimate.half_width, 1)
+    low, high = sorted((abs(estimate.low), abs(estimate.high)))
+    value, low_text, high_text = (format_unsigned(x, places, estimate.margin) for x in (abs(estimate.value), low, high))
+    return f"by {value} % ({'95 % interval ' if named else ''}{low_text} to {high_text})"
+
+
+def percent_with_interval(estimate: ReportedInterval, *, named: bool = True) -> str:
+    """Return `-0.6 % (95 % interval -1.9 to +0.7)`, or `-0.6 % (-1.9 to +0.7)` where `named` is false."""
+    value, low, high = interval_numbers(estimate, 1)
+    return f"{value} % ({'95 % interval ' if named else ''}{low} to {high})"
+
+
+def format_percent(interval: ReportedInterval) -> str:
+    """Return `-0.6 %`: the value without its interval."""
+    return f"{interval_numbers(interval, 1)[0]} %"
+
+
+def us_with_interval(interval: ReportedInterval) -> str:
+    """Return `+13 us (+10 to +16)`."""
+    value, low, high = interval_numbers(interval, 0)
+    return f"{value} us ({low} to {high})"
+
+
+def format_significant(value: float, digits: int) -> str:
+    """Return `value` with `digits` significant digits and without an exponent: `452`, `0.0931`, `12300`."""
+    if value == 0:
+        return "0"
+    return f"{value:.{max(digits - 1 - floor(log10(abs(value))), 0)}f}"
+
+
+def format_duration(seconds: float) -> str:
+    """Return `0.4 s`, `52 s`, `1 min 5 s` or `2 h 5 min`."""
+    if seconds < 9.95:
+        return f"{seconds:.2g} s"
+    minutes, rest_s = divmod(round(seconds), 60)
+    if minutes == 0:
+        return f"{rest_s} s"
+    if minutes < 60:
+        return f"{minutes} min {rest_s} s" if rest_s else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def pluralize(number: int, noun: str) -> str:
+    """Return `1 session` or `12 sessions`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def join_with_and(names: Sequence[str]) -> str:
+    """Return `a`, `a and b` or `a, b and c`."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def capitalize_first(text: str) -> str:
+    """Return `text` with its first letter as a capital and the rest unchanged."""
+    return text[:1].upper() + text[1:]
+
+
+def margin_phrase(design: Design | None) -> str:
+    """Return ` within 1 %`, to follow "equivalent"; empty without a design."""
+    return f" within {design.equivalence_percent:g} %" if design else ""
+
+
+def verdict_phrase(verdict: str | None, number: int, design: Design | None) -> str:
+    """Return a verdict on `number` effects: `is faster`, `are equivalent within 1 %`, `agree`, `has no verdict`."""
+    if verdict is None:
+        return "has no verdict" if number == 1 else "have no verdict"
+    if verdict in ("agree", "differ"):
+        return f"{verdict}s" if number == 1 else verdict
+    margin = margin_phrase(design) if verdict == "equivalent" else ""
+    return f"{'is' if number == 1 else 'are'} {verdict}{margin}"
+
+
+def verdict_counts(verdicts: Sequence[str | None], design: Design | None) -> str:
+    """Return `11 are faster, 4 are equivalent within 1 % and 1 is undecided`."""
+    numbers = {verdict: verdicts.count(verdict) for verdict in VERDICTS if verdict in verdicts}
+    return join_with_and([f"{number} {verdict_phrase(verdict, number, design)}" for verdict, number in numbers.items()])
+
+
+HOPS: Mapping[str, str] = {
+    "tcp": "TCP loopback",
+    "uds-tmpfs": "a Unix socket on tmpfs",
+    "uds-dir": "a Unix socket in a directory",
+}

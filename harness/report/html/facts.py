@@ -1,0 +1,213 @@
+"""What report.html tells about the machine and the method."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.model import Pilot, Plan, Schedule, Summary
+from harness.report.commands.plan import MIN_GAIN, OUR_CLIENT
+from harness.report.format import capitalize_first, join_with_and, pluralize
+
+HostJson = Mapping[str, Any]
+
+SERVING_PACKAGES = (
+    "gunicorn", "uvicorn", "uvicorn-worker", "uvloop", "httptools", "h11", "starlette", "fastapi", "flask", "django",
+)  # fmt: skip
+CpusByArm = Mapping[str, Mapping[str, Sequence[int]]]  # CPUs by arm and role
+
+
+def machine_facts(host: HostJson) -> list[tuple[str, str]]:
+    """Return (name, text) of each known fact on the machine."""
+    facts = {
+        "System": _joined_facts(_value_at(host, "system"), _kernel(host)),
+        "CPUs": _joined_facts(
+            _cpu_models(host), _with_prefix("allowed: ", _value_at(host, "cpus", "allowed")), *_governor_facts(host)
+        ),
+        "Virtual": _joined_facts(
+            _value_at(host, "virtual", "machine"), _with_prefix("container: ", _value_at(host, "virtual", "container"))
+        ),
+        "Mitigations": "; ".join(_mitigation_facts(_value_at(host, "cpus", "mitigations") or {})),
+        "Memory": _joined_facts(_memory_size(host), _with_prefix("huge pages: ", _hugepages(host))),
+        "Limits": _joined_facts(*_cgroup_limits(host)),
+        "Clock": _joined_facts(_value_at(host, "clock", "current_clocksource")),
+        "TCP": _joined_facts(*_tcp_facts(_value_at(host, "sysctls") or {})),
+        "Sockets": "; ".join(_socket_mounts(_value_at(host, "mounts") or {})),
+        "In the kernel": _joined_facts(*(_value_at(host, "network", "loaded") or ())),
+    }
+    return [(what, value) for what, value in facts.items() if value]
+
+
+def version_facts(host: HostJson) -> list[tuple[str, str]]:
+    """Return (program, version) of everything that took part."""
+    python = _value_at(host, "python") or {}
+    distributions = python.get("distributions", {})
+    programs = {name: _first_line(output) for name, output in (_value_at(host, "programs") or {}).items()}
+    serving = _serving_packages(host)
+    packages = serving if "serving" in host else distributions
+    ours = {name: packages[name] for name in SERVING_PACKAGES if name in packages}
+    own = {"barehop": python.get("barehop"), "Python": python.get("version")}
+    return [(name, version) for name, version in {**own, **programs, **ours}.items() if version]
+
+
+def _serving_packages(host: HostJson) -> dict[str, str]:
+    """Return the packages of the serving interpreters, each version once."""
+    by_name: dict[str, dict[str, None]] = {}
+    for entry in _value_at(host, "serving") or ():
+        for name, version in (_value_at(entry, "python", "packages") or {}).items():
+            by_name.setdefault(name, {})[version] = None
+    return {name: join_with_and(list(versions)) for name, versions in by_name.items()}
+
+
+def _value_at(facts: Any, *keys: str) -> Any:
+    """Return the value under `keys`, or None."""
+    for key in keys:
+        facts = facts.get(key) if isinstance(facts, Mapping) else None
+    return facts
+
+
+def _joined_facts(*parts: object) -> str:
+    return ", ".join(str(part) for part in parts if part)
+
+
+def _with_prefix(prefix: str, value: object) -> str:
+    return f"{prefix}{value}" if value else ""
+
+
+def _kernel(host: HostJson) -> str:
+    release, machine = _value_at(host, "kernel", "release"), _value_at(host, "kernel", "machine")
+    return f"kernel {release} ({machine})" if release else ""
+
+
+def _cpu_models(host: HostJson) -> str:
+    models = _value_at(host, "cpus", "models") or []
+    names = [str(model.get("model name") or " ".join(map(str, model.values()))) for model in models]
+    number = len(_value_at(host, "cpus", "topology") or [])
+    return f"{number} \N{MULTIPLICATION SIGN} {' and '.join(names)}" if number else " and ".join(names)
+
+
+def _governor_facts(host: HostJson) -> list[str]:
+    policies = _value_at(host, "cpus", "frequency") or []
+    return sorted({f"governor: {policy['scaling_governor']}" for policy in policies if policy.get("scaling_governor")})
+
+
+def _mitigation_facts(states: Mapping[str, str]) -> Iterator[str]:
+    vulnerable = sorted(name for name, state in states.items() if state.startswith("Vulnerable"))
+    mitigated = sorted(name for name, state in states.items() if state.startswith("Mitigation"))
+    if vulnerable:
+        yield f"vulnerable: {', '.join(vulnerable)}"
+    if mitigated:
+        yield f"mitigated: {', '.join(mitigated)}"
+    if states and not vulnerable and not mitigated:
+        yield "not affected by any vulnerability the kernel knows"
+
+
+def _memory_size(host: HostJson) -> str:
+    total_bytes = _value_at(host, "memory", "total_bytes")
+    return f"{total_bytes / 2**30:.1f} GiB" if total_bytes else ""
+
+
+def _hugepages(host: HostJson) -> str:
+    """Return the active choice, which the kernel shows in brackets: `always [madvise] never`."""
+    chosen = re.search(r"\[(.+)\]", _value_at(host, "memory", "transparent_hugepages", "enabled") or "")
+    return chosen.group(1) if chosen else ""
+
+
+def _cgroup_limits(host: HostJson) -> Iterator[str]:
+    cpus, memory_bytes = _value_at(host, "cgroup", "cpu_limit"), _value_at(host, "cgroup", "memory_limit_bytes")
+    if cpus:
+        yield f"{cpus:g} CPUs"
+    if memory_bytes:
+        yield f"{memory_bytes / 2**30:.1f} GiB"
+
+
+def _tcp_facts(sysctls: Mapping[str, str]) -> Iterator[str]:
+    for name, label in {
+        "net.ipv4.tcp_congestion_control": "congestion control",
+        "net.ipv4.ip_local_port_range": "ports",
+        "net.ipv4.tcp_tw_reuse": "tw_reuse",
+        "net.core.somaxconn": "somaxconn",
+    }.items():
+        if name in sysctls:
+            yield f"{label} {'-'.join(sysctls[name].split())}"
+
+
+def _socket_mounts(mounts: Mapping[str, HostJson]) -> Iterator[str]:
+    for place, mount in mounts.items():
+        yield f"{place}: {mount['kind']} ({', '.join(mount['options'][:2])})"
+
+
+def _first_line(output: str) -> str:
+    """Return the first line; of `nginx version: nginx/1.26.0` only the version."""
+    return re.sub(r"^nginx version: nginx/", "", output.partition("\n")[0])
+
+
+def method_facts(summary: Summary, plan: Plan, cpus: CpusByArm) -> list[tuple[str, str]]:
+    """Return (term, explanation) in the order of the run."""
+    schedule, design = plan.schedule, plan.experiment.design
+    facts = {
+        "Session": f"A restart of the whole stack: the unit of the statistics. {schedule.sessions} were planned.",
+        "Round": f"Every arm is visited once, in random order (seed {design.seed}). A session has {schedule.rounds}.",
+        "Visit": f"{_visit_text(plan)}.",
+        "Lengths": f"{capitalize_first(schedule.reason)}.",
+        "Pilot": _pilot_text(plan.pilot) if plan.pilot else "",
+        "Stopping": _stopping_text(summary, plan),
+        "CPUs": "; ".join(_placements(cpus)),
+        "Difference": "Ratio of two neighbouring visits: the median over the rounds of a session, then the mean over "
+        "sessions with Student's t. Negative is faster.",
+        "Verdict": f"Equivalent if the 90 % interval lies within {design.equivalence_percent:g} %; faster or slower "
+        f"if the interval excludes zero, after {_correction_name(summary)}; otherwise undecided.",
+    }
+    return [(word, text) for word, text in facts.items() if text]
+
+
+def _visit_text(plan: Plan) -> str:
+    tools = dict.fromkeys(arm.settings.tool for arm in plan.experiment.arms)
+    return " or ".join(_visit_of_tool(tool, plan.schedule) for tool in tools)
+
+
+def _visit_of_tool(tool: str, schedule: Schedule) -> str:
+    warm_up = pluralize(schedule.settle, "warm-up request")
+    if tool == OUR_CLIENT:
+        return f"{warm_up}, then {pluralize(schedule.burst, 'timed request')}, one after the other"
+    return f"{warm_up}, then one run of {tool}"
+
+
+def _pilot_text(pilot: Pilot) -> str:
+    expected = (
+        f"{pluralize(pilot.requests, 'request')} before the run; expected precision ±{pilot.half_width_percent:.2g} %"
+    )
+    if pilot.gain < MIN_GAIN:
+        return f"{expected}, the same as when running one arm after the other."
+    return f"{expected}, {pilot.gain:.2g} times narrower than when running one arm after the other in the same time."
+
+
+def _stopping_text(summary: Summary, plan: Plan) -> str:
+    """Return when the run may stop: all looks together keep the 95 % coverage."""
+    if len(plan.schedule.looks) < 2:
+        return ""
+    looks = join_with_and([str(look) for look in plan.schedule.looks])
+    confidence = max((comparison.confidence for comparison in summary.comparisons), default=0.95)
+    intervals = "the interval of every effect" if summary.main_effects else "every interval"
+    return (
+        f"After {looks} sessions, as soon as {intervals} is within ±{plan.experiment.design.precision_percent:g} %. "
+        f"To allow for several looks, the intervals are computed at {100 * confidence:.3g} %."
+    )
+
+
+def _correction_name(summary: Summary) -> str:
+    holm = "Holm's correction"
+    return f"{holm} (effects of a screen: Benjamini and Hochberg's)" if summary.main_effects else holm
+
+
+def _placements(cpus: CpusByArm) -> Iterator[str]:
+    """Yield the CPUs of each role, once for arms with the same placement."""
+    texts = {
+        arm: ", ".join(f"{role} on {_cpu_numbers(on)}" for role, on in roles.items()) for arm, roles in cpus.items()
+    }
+    for text in dict.fromkeys(filter(None, texts.values())):
+        arms = [arm for arm, placed in texts.items() if placed == text]
+        yield text if len(arms) == len(texts) else f"{join_with_and(arms)}: {text}"
+
+
+def _cpu_numbers(cpus: Sequence[int]) -> str:
+    return f"CPU {cpus[0]}" if len(cpus) == 1 else f"CPUs {join_with_and([str(cpu) for cpu in cpus])}"

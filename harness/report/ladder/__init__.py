@@ -1,1 +1,0 @@
-"""Ladders: what a container would add, mechanism by mechanism."""

@@ -1,0 +1,201 @@
+"""The sections on load, capacities and tails."""
+
+from collections.abc import Iterator, Sequence
+
+from harness.model import ArmSummary, Capacity, Interval, OpenLoopTimes, Summary, TailEffect
+from harness.report.format import (
+    format_significant,
+    join_with_and,
+    percent_interval,
+    percent_with_interval,
+    size_with_interval,
+    verdict_counts,
+)
+from harness.report.table import (
+    ABSENT,
+    DataTable,
+    Section,
+    TableCell,
+    TableRow,
+    difference_cells,
+    format_milliseconds,
+    make_section,
+)
+
+MUCH_LONGER = 2.0  # times p99 of the closed loop
+LATE_SHARE = 0.1  # of the median
+COORDINATED_OMISSION = (
+    "A closed loop sends nothing while it waits, so a stall is charged to one request only (coordinated omission). "
+    "At a rate, requests are sent during the stall as well, and each is timed from its intended send time."
+)
+SHOWN_PERCENTILES = {"p90": 90.0, "p99": 99.0, "p999": 99.9}
+MAX_TAIL_SENTENCES = 3  # differences of a percentile in words; more are only counted
+SHOWN_WHERE = "A percentile is shown if at least 10 requests of every session exceed it."
+
+
+def load_sections(summary: Summary) -> list[Section]:
+    """Return the sections on rates and capacities, if there are any."""
+    return [*_paced_sections(summary), *_capacity_sections(summary)]
+
+
+def _paced_sections(summary: Summary) -> Iterator[Section]:
+    arms = {name: arm.paced for name, arm in summary.arms.items() if arm.paced}
+    if arms:
+        header = (
+            "arm",
+            "requests/s",
+            "p50 ms\nfrom actual send",
+            "p99 ms\nfrom actual send",
+            "send lag, us\nmean, p99",
+        )
+        rows = [_paced_row(name, summary.arms[name], paced) for name, paced in arms.items()]
+        sheet = DataTable("Timed from the intended send time and, in brackets, from the actual send", header, rows)
+        yield make_section("Requests at a rate", list(_paced_sentences(summary)), [sheet])
+
+
+def _paced_row(name: str, arm: ArmSummary, paced: OpenLoopTimes) -> TableRow:
+    return (
+        (name, ""),
+        (format_significant(paced.rate_per_s, 4), ""),
+        (format_milliseconds(arm.p50_us), format_milliseconds(paced.from_sending["p50"])),
+        (format_milliseconds(arm.p99_us), format_milliseconds(paced.from_sending["p99"])),
+        (f"{paced.late['mean']:.0f}", f"{paced.late['p99']:.0f}"),
+    )
+
+
+def _paced_sentences(summary: Summary) -> Iterator[str]:
+    yield "Open loop: requests are sent at random times with the given mean rate, the same for all arms of a round."
+    omissions = list(_omission_sentences(summary))
+    yield from omissions
+    if omissions:
+        yield COORDINATED_OMISSION
+    late = [name for name, arm in summary.arms.items() if arm.paced and _is_late(arm, arm.paced)]
+    if late:
+        yield (
+            f"The client sent requests of {join_with_and(late)} late, by more than a tenth of the median "
+            "latency. This lag is "
+            "part of the times from the intended send time. A difference that the lag could explain has no verdict."
+        )
+
+
+def _is_late(arm: ArmSummary, paced: OpenLoopTimes) -> bool:
+    return arm.p50_us is not None and paced.late["mean"] > LATE_SHARE * arm.p50_us
+
+
+def _omission_sentences(summary: Summary) -> Iterator[str]:
+    """Yield a sentence for each arm with a p99 far above that of the same arm in a closed loop."""
+    for name, arm in summary.arms.items():
+        closed = _closed_loop_arm(summary, arm)
+        closed_us = summary.arms[closed].p99_us if closed else None
+        if arm.paced and arm.p99_us and closed_us and arm.p99_us > MUCH_LONGER * closed_us:
+            yield (
+                f"{name}: p99 is {format_milliseconds(arm.p99_us)} ms at "
+                f"{format_significant(arm.paced.rate_per_s, 4)} requests/s, but "
+                f"{format_milliseconds(closed_us)} ms in the closed loop ({closed})."
+            )
+
+
+def _closed_loop_arm(summary: Summary, paced: ArmSummary) -> str | None:
+    """Return the arm that has no rate and the same settings otherwise."""
+    wanted = {key: value for key, value in paced.settings.items() if key != "rate"}
+    alike = (name for name, arm in summary.arms.items() if arm.settings == wanted and arm.control_of is None)
+    return next(alike, None)
+
+
+def _capacity_sections(summary: Summary) -> Iterator[Section]:
+    if not summary.capacities:
+        return
+    header = ("arm", "requests/s\n95 % interval", "sessions")
+    rows = [_capacity_row(capacity) for capacity in summary.capacities]
+    limit_ms = summary.capacities[0].p99_limit_ms
+    caption = f"Highest rate with p99 below {limit_ms:g} ms"
+    yield make_section("Capacity", list(_capacity_sentences(summary)), [DataTable(caption, header, rows)])
+
+
+def _capacity_row(capacity: Capacity) -> TableRow:
+    return (capacity.arm, ""), _capacity_cell(capacity), (str(capacity.sessions), "")
+
+
+def _capacity_cell(capacity: Capacity) -> TableCell:
+    value = format_significant(capacity.per_s.value, 4)
+    low, high = capacity.per_s.low, capacity.per_s.high
+    return (
+        (value, "")
+        if low is None or high is None
+        else (value, f"{format_significant(low, 4)} to {format_significant(high, 4)}")
+    )
+
+
+def _capacity_sentences(summary: Summary) -> Iterator[str]:
+    yield (
+        "Each session finds the capacity by bisection, arm by arm in random order. Differences between arms are in "
+        "time per request at that rate: -10 % means a capacity higher by one ninth."
+    )
+    bound = [capacity.arm for capacity in summary.capacities if capacity.client_bound]
+    if bound:
+        yield (
+            f"The client was often late at the capacity of {join_with_and(bound)}, so the client may be the "
+            "limit: give it a "
+            "CPU of its own with placement."
+        )
+    silent = [name for name in summary.arms if name not in {capacity.arm for capacity in summary.capacities}]
+    if silent:
+        yield (
+            f"No capacity for {join_with_and(silent)}: every rate exceeded the limit, or only one session has a result."
+        )
+
+
+def tail_sections(summary: Summary, *, beyond_p90: bool = False) -> list[Section]:
+    """Return the section if any percentile can be shown; `beyond_p90`: if more than p90 can."""
+    names = [name for name in SHOWN_PERCENTILES if any(name in arm.tails for arm in summary.arms.values())]
+    if not names or (beyond_p90 and names == ["p90"]):
+        return []
+    sheets = [_percentile_sheet(summary, names), *([_tail_difference_sheet(summary.tails)] if summary.tails else [])]
+    return [make_section("Tail latency", [*_tail_sentences(summary), SHOWN_WHERE], sheets)]
+
+
+def _percentile_sheet(summary: Summary, names: Sequence[str]) -> DataTable:
+    header = ("ms, 95 % interval", *(f"p{SHOWN_PERCENTILES[name]:g}" for name in names))
+    rows = [
+        ((arm, ""), *(_percentile_cell(summary_of_arm.tails.get(name)) for name in names))
+        for arm, summary_of_arm in summary.arms.items()
+        if summary_of_arm.tails
+    ]
+    return DataTable("Percentiles: the mean over sessions", header, rows)
+
+
+def _percentile_cell(us: Interval | None) -> TableCell:
+    if us is None:
+        return ABSENT, ""
+    value = f"{us.value / 1000:.3f}"
+    return (value, "") if us.low is None or us.high is None else (value, f"{us.low / 1000:.3f} to {us.high / 1000:.3f}")
+
+
+def _tail_difference_sheet(tails: Sequence[TailEffect]) -> DataTable:
+    header = ("arm", "difference\n95 % interval", "us\n95 % interval", "verdict")
+    return DataTable("Differences of the percentiles, session by session", header, [_tail_row(tail) for tail in tails])
+
+
+def _tail_row(tail: TailEffect) -> TableRow:
+    return (f"{tail.arm}, p{tail.percentile:g}", ""), *difference_cells(tail)
+
+
+def _tail_sentences(summary: Summary) -> Iterator[str]:
+    """Yield a sentence for each percentile, without the controls."""
+    tails = [tail for tail in summary.tails if summary.arms[tail.arm].control_of is None]
+    for percentile in dict.fromkeys(tail.percentile for tail in tails):
+        same = [tail for tail in tails if tail.percentile == percentile]
+        if len(same) <= MAX_TAIL_SENTENCES:
+            yield f"p{percentile:g}: {'; '.join(map(_tail_verdict, same))}."
+        else:
+            yield f"p{percentile:g}: {verdict_counts([tail.verdict for tail in same], None)}."
+
+
+def _tail_verdict(tail: TailEffect) -> str:
+    estimate = percent_interval(tail)
+    if tail.verdict is None or estimate is None:
+        return f"no verdict on {tail.arm} against {tail.against}: {tail.why.rstrip('.')}"
+    if tail.verdict in ("faster", "slower"):
+        return f"{tail.arm} is {tail.verdict} than {tail.against} {size_with_interval(estimate)}"
+    joint = "equivalent to" if tail.verdict == "equivalent" else "undecided against"
+    return f"{tail.arm} is {joint} {tail.against}, {percent_with_interval(estimate)}"

@@ -1,0 +1,338 @@
+"""The section that explains differences, and the names of counters in words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.model import (
+    ROLES,
+    ArmUtilisation,
+    Bottleneck,
+    ConnectionSetup,
+    CounterSummary,
+    Evidence,
+    Explanation,
+    Interval,
+    Plausibility,
+    Summary,
+    Waterfall,
+)
+from harness.report.format import amount_interval, format_signed, join_with_and, percent_with_interval, us_with_interval
+
+REST_NOTE = (
+    "The rest is the part of the difference that CPU time and waiting for a CPU do not explain. Negative: fewer "
+    "wake-ups, idle CPUs and interrupts. Positive: CPU time was saved off the critical path (connection teardown after "
+    "the response, work overlapped between two processes)."
+)
+WATERFALL_NOTE = (
+    "The floor is a minimal Python client and server over the bare transport, so it includes their own time. The parts "
+    "of a waterfall add up to the full chain; time that no part explains is in the rest."
+)
+EVIDENCE_PHRASES: Mapping[Evidence, str] = {
+    "nothing": "the timing is undecided, so there is nothing to explain",
+    "timing only": "supported by the timing only",
+    "timing and CPU": "supported by timing and CPU time",
+    "timing, CPU and counts": "supported by timing, CPU time and counters",
+}
+NEGLIGIBLE_PERCENT = 1.0
+NO_VALUE = "-"
+# Counters that the terminal shows; the other formats show all.
+TERMINAL_COUNTERS = (
+    "client.cpu_us", "nginx.cpu_us", "app.cpu_us", "client.wait_us", "nginx.wait_us", "app.wait_us",
+    "nginx.voluntary", "app.voluntary", "nginx.syscalls", "app.syscalls",
+    "hop.active_opens", "hop.passive_opens", "net.segments_out", "host.net_rx", "host.rescheduling",
+)  # fmt: skip
+
+TextRow = tuple[str, ...]
+
+COUNTER_NAMES = {
+    "hop.active_opens": "TCP connections opened on the hop",
+    "hop.passive_opens": "TCP connections accepted on the hop",
+    "net.active_opens": "TCP connections opened, client included",
+    "net.passive_opens": "TCP connections accepted, client included",
+    "net.segments_in": "TCP segments received",
+    "net.segments_out": "TCP segments sent",
+    "net.retransmits": "TCP segments retransmitted",
+    "net.delayed_acks": "delayed acknowledgements",
+    "net.time_wait": "connections in TIME_WAIT",
+    "net.listen_overflows": "listen queue overflows",
+    "net.lo_packets": "packets on the loopback interface",
+    "net.link_packets": "packets on the rung's links and bridge",
+    "host.net_rx": "network softirqs",
+    "host.rescheduling": "rescheduling interrupts",
+    "host.steal_us": "stolen CPU time, us",
+    "host.pressure_us": "tasks waiting for a CPU (PSI), us",
+}
+ROLE_COUNTER_NAMES = {
+    "cpu_us": "CPU time, us",
+    "wait_us": "waiting for a CPU, us",
+    "user_us": "user time, us",
+    "system_us": "system time, us",
+    "voluntary": "voluntary switches",
+    "involuntary": "involuntary switches",
+    "migrations": "migrations",
+    "syscalls": "system calls",
+    "cycles": "CPU cycles",
+    "instructions": "instructions",
+    "cache_misses": "cache misses",
+}
+
+
+def cause_sentences(summary: Summary) -> list[str]:
+    """Return all sentences on causes; empty if nothing was counted."""
+    counters = {counter.name: counter for counter in summary.counters}
+    explanations = [explanation for explanation in shown_explanations(summary) if explanation.evidence != "nothing"]
+    return [
+        *([REST_NOTE] if shown_explanations(summary) else []),
+        *(_explanation_text(explanation, counters) for explanation in explanations),
+        *map(_setup_sentence, summary.setups),
+        *([WATERFALL_NOTE] if summary.waterfalls else []),
+        *_bottleneck_sentences(summary.loads, arms=len(summary.arms)),
+        *_counting_cost(summary),
+        *summary.unseen,
+    ]
+
+
+def _explanation_text(explanation: Explanation, counters: Mapping[str, CounterSummary]) -> str:
+    sentences = [
+        _evidence_sentence(explanation),
+        *_counter_sentences(explanation, counters),
+        *_plausibility_sentence(explanation),
+    ]
+    return f"{explanation.arm} against {explanation.against}: {' '.join(sentences)}"
+
+
+def _evidence_sentence(explanation: Explanation) -> str:
+    text = EVIDENCE_PHRASES[explanation.evidence]
+    if explanation.evidence == "timing only":
+        text += "; the servers' CPU time " + ("is undecided" if explanation.cpu_agrees is None else "contradicts it")
+    return f"{text}."
+
+
+def _counter_sentences(explanation: Explanation, counters: Mapping[str, CounterSummary]) -> Iterator[str]:
+    if explanation.agree:
+        yield f"Per request: {_counter_changes(explanation, explanation.agree, counters)}."
+    if explanation.oppose:
+        yield f"Contradicting: {_counter_changes(explanation, explanation.oppose, counters)}."
+
+
+def _counter_changes(explanation: Explanation, names: Sequence[str], counters: Mapping[str, CounterSummary]) -> str:
+    return ", ".join(
+        f"{counter_name(name)} {format_per_request(_arm_value(counters[name], explanation.arm))} instead of "
+        f"{format_per_request(_arm_value(counters[name], explanation.against))}"
+        for name in names
+    )
+
+
+def _arm_value(counter: CounterSummary, arm: str) -> float:
+    return counter.arms[arm].value
+
+
+def _plausibility_sentence(explanation: Explanation) -> Iterator[str]:
+    if explanation.floor_us is None or explanation.exchange_us is None:
+        return
+    source = (
+        " (from an earlier barehop floor, connection setup and teardown included)"
+        if explanation.floor_is_earlier
+        else ""
+    )
+    floor, exchange = f"{format_us_amount(explanation.floor_us)}{source}", f"{explanation.exchange_us:.0f} us"
+    phrases: Mapping[Plausibility, str] = {
+        "plausible": f"Plausible: the bare transports, without nginx and the app, differ by {floor}.",
+        "beyond the floor": (
+            f"The bare transports, without nginx and the app, differ by {floor}: nginx and the app cause the rest of "
+            f"the difference. A whole exchange takes {exchange}."
+        ),
+        "the other way": (
+            f"Opposite sign to the bare transports, which differ by {floor}: caused by nginx and the app or by the "
+            "placement."
+        ),
+        "implausible": (
+            f"Not plausible: the bare transports, without nginx and the app, differ by {floor}, and a whole exchange "
+            f"takes {exchange}. The excess is noise or placement, not the transport."
+        ),
+    }
+    if explanation.plausibility in phrases:
+        yield phrases[explanation.plausibility]
+
+
+def _setup_sentence(setup: ConnectionSetup) -> str:
+    return (
+        f"With keepalive connections{_opened_connections(setup)} the difference changes from "
+        f"{format_us_amount(setup.without_us)} "
+        f"({setup.arm} against {setup.against}) to {format_us_amount(setup.kept_us)} ({setup.kept_arm} against "
+        f"{setup.kept_against}). Connection setup accounts for "
+        f"{format_us_amount(setup.setup_us)}{share_clause(setup.setup_us, setup.without_us)}.{_cpu_of_setup(setup)}"
+    )
+
+
+def _opened_connections(setup: ConnectionSetup) -> str:
+    if setup.opens is None or setup.kept_opens is None:
+        return ""
+    fall = f"from {format_per_request(setup.opens.value)} to {format_per_request(setup.kept_opens.value)}"
+    return f", TCP connections opened on the hop fall {fall} per request and"
+
+
+def _cpu_of_setup(setup: ConnectionSetup) -> str:
+    if setup.without_cpu_us is None or setup.kept_cpu_us is None or setup.setup_cpu_us is None:
+        return ""
+    share = share_clause(setup.setup_cpu_us, setup.without_cpu_us)
+    without, kept = format_us_amount(setup.without_cpu_us), format_us_amount(setup.kept_cpu_us)
+    return f" In CPU time: {without} without, {kept} with; {format_us_amount(setup.setup_cpu_us)}{share}."
+
+
+def share_clause(part: Interval, whole: Interval) -> str:
+    """Return `, 85 % of it`; empty if either may be zero or the signs differ."""
+    share = part.value / whole.value if whole.excludes_zero and part.excludes_zero else 0.0
+    if share > 1:
+        return ", all of it"
+    return f", {100 * share:.0f} % of it" if share > 0 else ""
+
+
+def _bottleneck_sentences(loads: Sequence[ArmUtilisation], arms: int) -> Iterator[str]:
+    """Yield one sentence for all arms with the same bottleneck, without those that external tools visited."""
+    for bound, together in dict.fromkeys((load.bound, load.together) for load in loads):
+        same = [load for load in loads if (load.bound, load.together) == (bound, together)]
+        subject = "all arms" if len(same) == arms else join_with_and([load.arm for load in same])
+        sharing = f" {join_with_and(together)} share saturated CPUs." if together else ""
+        yield f"Bottleneck of {subject}: {bound} ({_utilisation(same)}).{sharing}{_bound_meaning(bound, together)}"
+
+
+def _bound_meaning(bound: Bottleneck, together: Sequence[str]) -> str:
+    if bound == "latency-bound":
+        return " No CPU is saturated because requests run one at a time, so requests/s does not indicate capacity."
+    if bound == "client-bound" or "client" in together:
+        return " The client is the bottleneck, so throughput of the servers is not reported."
+    return ""
+
+
+def _utilisation(loads: Sequence[ArmUtilisation]) -> str:
+    roles = dict.fromkeys(role for load in loads for role in load.utilisation)
+    return ", ".join(
+        f"{role} {_percent_range([load.utilisation[role] for load in loads if role in load.utilisation])} busy"
+        for role in roles
+    )
+
+
+def _percent_range(shares: Sequence[float]) -> str:
+    low, high = f"{100 * min(shares):.0f}", f"{100 * max(shares):.0f}"
+    return f"{low} %" if low == high else f"{low} to {high} %"
+
+
+def _counting_cost(summary: Summary) -> Iterator[str]:
+    cost = summary.counting_percent
+    if cost:
+        negligible = ", which is negligible (within 1 %)" if _lies_within(cost, NEGLIGIBLE_PERCENT) else ""
+        yield (
+            f"Reading the counters between visits changed the time of a request by {_percent(cost)}{negligible}; it "
+            "affects all arms of a round equally and so cancels out of every difference."
+        )
+
+
+def _lies_within(amount: Interval, margin: float) -> bool:
+    return amount.low is not None and amount.high is not None and -margin < amount.low <= amount.high < margin
+
+
+def _percent(amount: Interval) -> str:
+    interval = amount_interval(amount)
+    return percent_with_interval(interval) if interval else f"{format_signed(amount.value, 1)} %"
+
+
+def shown_explanations(summary: Summary) -> list[Explanation]:
+    """Return the explanations to show: none of controls or ladders, and of the full chain only if there is one."""
+    if summary.ladders:
+        return []
+    no_control = [
+        explanation for explanation in summary.explanations if summary.arms[explanation.arm].control_of is None
+    ]
+    full = [
+        explanation
+        for explanation in no_control
+        if summary.arms[explanation.arm].settings.get("chain", "full") == "full"
+    ]
+    return full or no_control
+
+
+def difference_tables(summary: Summary) -> Iterator[tuple[TextRow, list[TextRow]]]:
+    """Yield (header, rows) for each reference: each difference in time as the sum of its parts."""
+    groups: dict[str, list[Explanation]] = {}
+    for explanation in shown_explanations(summary):
+        groups.setdefault(explanation.against, []).append(explanation)
+    for against, group in groups.items():
+        yield (
+            (f"us per request against {against}", *(explanation.arm for explanation in group)),
+            list(_part_rows(group)),
+        )
+
+
+def _part_rows(group: Sequence[Explanation]) -> Iterator[TextRow]:
+    yield ("time", *(_us_cell(explanation.time_us) for explanation in group))
+    yield ("= CPU time", *(_us_cell(explanation.cpu_total_us) for explanation in group))
+    for role in ROLES:
+        if any(role in explanation.cpu_us for explanation in group):
+            yield (f"    {role}", *(_us_cell(explanation.cpu_us.get(role)) for explanation in group))
+    if any(explanation.waiting_total_us for explanation in group):
+        yield ("+ waiting for a CPU", *(_us_cell(explanation.waiting_total_us) for explanation in group))
+    yield ("+ the rest", *(_us_cell(explanation.rest_us) for explanation in group))
+
+
+def _us_cell(amount: Interval | None) -> str:
+    """Return the amount without its unit, which the header has."""
+    return format_us_amount(amount).replace(" us", "") if amount else NO_VALUE
+
+
+def counter_rows(summary: Summary, *, chief: bool = False) -> tuple[TextRow, list[TextRow]]:
+    """Return (header, rows) of counters per request of each arm: the `chief` ones, or all with intervals."""
+    arms = [name for name, arm in summary.arms.items() if not chief or arm.control_of is None]
+    by_name = {counter.name: counter for counter in summary.counters}
+    counters = [by_name[name] for name in TERMINAL_COUNTERS if name in by_name] if chief else list(summary.counters)
+    cell = _rate_cell if chief else _rate_cell_with_interval
+    return ("per request", *arms), [
+        (counter_name(counter.name), *(cell(counter.arms.get(arm)) for arm in arms))
+        for counter in counters
+        if any(amount.value for amount in counter.arms.values())
+    ]
+
+
+def _rate_cell(amount: Interval | None) -> str:
+    return format_per_request(amount.value) if amount else NO_VALUE
+
+
+def _rate_cell_with_interval(amount: Interval | None) -> str:
+    if amount is None or amount.low is None or amount.high is None:
+        return _rate_cell(amount)
+    return f"{format_per_request(amount.value)} ±{format_per_request((amount.high - amount.low) / 2)}"
+
+
+def waterfall_rows(waterfall: Waterfall) -> list[TextRow]:
+    """Return (part, us) from the floor to the full chain."""
+    return [
+        *((part.name, format_us_level(part.us).replace(" us", "")) for part in waterfall.parts),
+        ("sum of the parts", f"{waterfall.sum_us:.0f}"),
+        ("full chain, measured", format_us_level(waterfall.total_us).replace(" us", "")),
+    ]
+
+
+def counter_name(name: str) -> str:
+    """Return `nginx: waiting for a CPU, us` or `app: recvfrom()`."""
+    role, _, what = name.partition(".")
+    if name in COUNTER_NAMES:
+        return COUNTER_NAMES[name]
+    return f"{role}: {ROLE_COUNTER_NAMES.get(what) or what.removeprefix('syscalls.') + '()'}"
+
+
+def format_us_amount(amount: Interval) -> str:
+    """Return `-13 us (-16 to -10)`, without an interval `-13 us`."""
+    interval = amount_interval(amount)
+    return us_with_interval(interval) if interval else f"{format_signed(amount.value, 0)} us"
+
+
+def format_us_level(amount: Interval) -> str:
+    """Return `70 us (67 to 72)`, for an amount that is not a difference."""
+    return format_us_amount(amount).replace("+", "")
+
+
+def format_per_request(value: float) -> str:
+    """Return events or microseconds per request: `20.1`, `0.003`."""
+    if abs(value) >= 1000:
+        return f"{value:.0f}"
+    text = f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    return text if float(text) or not value else f"{value:.4f}"

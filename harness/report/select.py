@@ -1,0 +1,93 @@
+"""Which comparisons a report tells, and the commands at its end."""
+
+import shlex
+from collections.abc import Iterable
+
+from harness.model import HEADLINE_METRICS, Comparison, MainEffect, Metric, Summary
+from harness.report.format import percent_interval
+from harness.report.table import is_undecided_by_correction
+
+PROGRAM_NAME = "barehop"
+
+
+def resume_command(summary: Summary, directory: str, command: str = PROGRAM_NAME) -> str:
+    """Return the command that resumes the run in `directory`."""
+    return f"{command} run --resume {shlex.quote(directory)}{_allow_global_option(summary)}"
+
+
+def repeat_command(summary: Summary, experiment: str, command: str = PROGRAM_NAME) -> str:
+    """Return the command that repeats the run, with its overrides."""
+    overridden = "".join(f" --set {shlex.quote(override)}" for override in summary.overrides)
+    return f"{command} run {shlex.quote(experiment)}{overridden}{_allow_global_option(summary)}"
+
+
+def _allow_global_option(summary: Summary) -> str:
+    return " --allow-global" if summary.allow_global else ""
+
+
+def headline_metric(summary: Summary) -> Metric:
+    """Return the metric of the run's main question."""
+    return next((c.metric for c in summary.comparisons if c.metric in HEADLINE_METRICS), "latency")
+
+
+def main_comparisons(summary: Summary, metric: Metric | None = None) -> list[Comparison]:
+    """Return the comparisons of `metric` (default: the headline metric) without the controls."""
+    return [
+        c
+        for c in summary.comparisons
+        if c.metric == (metric or headline_metric(summary)) and not is_control(summary, c)
+    ]
+
+
+def control_comparisons(summary: Summary, metric: Metric | None = None) -> list[Comparison]:
+    """Return the comparisons of controls in `metric` (default: the headline metric)."""
+    return [
+        c for c in summary.comparisons if c.metric == (metric or headline_metric(summary)) and is_control(summary, c)
+    ]
+
+
+def is_control(summary: Summary, comparison: Comparison) -> bool:
+    """Return whether the compared arm is a control."""
+    return summary.arms[comparison.arm].control_of is not None
+
+
+def has_verdict(effect: Comparison | MainEffect) -> bool:
+    """Return whether the effect has a verdict and an interval."""
+    return effect.verdict is not None and percent_interval(effect) is not None
+
+
+def group_by_root(comparisons: Iterable[Comparison]) -> dict[str, list[Comparison]]:
+    """Return the comparisons by the reference at the end of their chain: on a ladder, its bottom."""
+    pairs = list(comparisons)
+    lower = {comparison.arm: comparison.against for comparison in pairs}
+    groups: dict[str, list[Comparison]] = {}
+    for comparison in pairs:
+        root = comparison.against
+        while root in lower:
+            root = lower[root]
+        groups.setdefault(root, []).append(comparison)
+    return groups
+
+
+def group_by_reference(comparisons: Iterable[Comparison]) -> dict[str, list[Comparison]]:
+    """Return the comparisons by their reference, in order."""
+    groups: dict[str, list[Comparison]] = {}
+    for comparison in comparisons:
+        groups.setdefault(comparison.against, []).append(comparison)
+    return groups
+
+
+def is_kept_undecided_by_holm(summary: Summary, comparison: Comparison) -> bool:
+    """Return whether the unadjusted interval excludes zero and only Holm's correction keeps the verdict undecided."""
+    return holm_comparison_count(summary) > 1 and is_undecided_by_correction(comparison)
+
+
+def holm_comparison_count(summary: Summary) -> int:
+    """Return the number of comparisons that Holm's correction covers."""
+    return sum(c.metric in HEADLINE_METRICS and c.p_adjusted is not None for c in summary.comparisons)
+
+
+def main_effects(summary: Summary) -> tuple[list[MainEffect], Metric]:
+    """Return the main effects in the headline metric, and that metric."""
+    metric: Metric = next((effect.metric for effect in summary.main_effects), "latency")
+    return [effect for effect in summary.main_effects if effect.metric == metric], metric

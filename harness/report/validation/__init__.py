@@ -1,1 +1,0 @@
-"""Reports on imported results: text, Markdown and HTML."""

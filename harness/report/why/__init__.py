@@ -1,1 +1,0 @@
-"""Causes: parts of a difference, counters, bottlenecks and waterfalls."""

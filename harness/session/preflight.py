@@ -1,0 +1,142 @@
+"""Checks the machine against the experiment before anything is started."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness import plugins
+from harness.errors import HarnessError, MachineError, raise_all
+from harness.experiment.constraints import OWN_CLIENT
+from harness.experiment.contrasts import without_arms
+from harness.experiment.stacks import (
+    SERVER_FILES,
+    max_pending_requests,
+    open_connections,
+    server_files,
+    services_of,
+    stacks_of,
+)
+from harness.load.probe import service_errors
+from harness.model import Experiment, LoadTool, Settings
+from harness.observe.cpu_time import service_machine_problems
+from harness.observe.host.environment import environment_facts
+from harness.observe.host.facts import host_facts
+from harness.observe.host.versions import serving_facts
+from harness.testbed.addresses import ParentDirectories, transport_problem
+from harness.testbed.blueprint import Machine, stack_problems
+from harness.testbed.kernel.settings import KernelConfiguration, kernel_configurations_of
+from harness.testbed.machine.placement import placement_of
+from harness.testbed.machine.pyperf import pyperf_facts
+from harness.testbed.machine.resources import MIB, ResourceDemand, loopback_problem, resource_problems
+from harness.testbed.problems import knob_problems, rung_problems
+from harness.testbed.servers.gunicorn import server_environment
+from harness.testbed.servers.programs import find_program, find_python
+
+WORKER_FILES = 16  # opened by this process to read a worker's counters
+RUN_PROCESSES, STACK_PROCESSES = 8, 8  # a stack: 2 supervisors, 2 masters, nginx's worker, a relay, 2 spare
+STACK_MEMORY_BYTES, WORKER_MEMORY_BYTES = 32 * MIB, 48 * MIB  # a worker with uvicorn needs about 40 MiB
+
+
+def check_machine(experiment: Experiment, machine: Machine) -> None:
+    """Raise MachineError with every problem of this machine for `experiment`."""
+    raise_all(machine_problems(experiment, machine), MachineError)
+
+
+def without_unavailable_arms(experiment: Experiment, parents: ParentDirectories) -> Experiment:
+    """Return the experiment without arms that are unavailable here, if the rest can be compared.
+
+    Otherwise, and for a screen, return it unchanged: `check_machine` reports the problems.
+    """
+    all_reasons = {arm.name: " ".join(_unavailability_reasons(arm.settings, parents)) for arm in experiment.arms}
+    reasons = {arm: reason for arm, reason in all_reasons.items() if reason}
+    rest = without_arms(experiment, reasons) if reasons and not experiment.levels else experiment
+    return rest if len(rest.arms) > (2 if rest.design.control else 1) and rest.pairs else experiment
+
+
+def machine_problems(experiment: Experiment, machine: Machine) -> list[str]:
+    """Return everything that this machine lacks for `experiment`; start nothing."""
+    groups = stacks_of(experiment)
+    kernels = kernel_configurations_of(groups)
+    around = system_problems(experiment, kernels)
+    missing = (problem for arms in groups for problem in stack_problems(arms, machine))
+    rungs = (problem for arms in groups for problem in rung_problems(arms[0].settings))
+    knobs = knob_problems(kernels, allow_global=machine.allows_host_values)
+    services = _service_problems(experiment, machine)
+    return list(dict.fromkeys([*around, *missing, *rungs, *knobs, *services, *_tool_problems(experiment)]))
+
+
+def system_problems(experiment: Experiment, kernels: Sequence[KernelConfiguration]) -> Iterator[str]:
+    """Yield problems of the loopback interface, unless all stacks have their own, and of resources."""
+    if any(not kernel.own_network for kernel in kernels) and (problem := loopback_problem()):
+        yield problem
+    yield from resource_problems(resource_demand(experiment))
+
+
+def check_services(experiment: Experiment) -> None:
+    """Raise HarnessError unless every url answers with 2xx; its class is that of the first failure."""
+    if failures := service_failures(experiment):
+        raise type(failures[0])("\n".join(map(str, failures)))
+
+
+def service_failures(experiment: Experiment) -> list[HarnessError]:
+    """Return the error of each url that fails; the control has the url of its arm."""
+    arms = [arm for arm in services_of(experiment) if arm.control_of is None]
+    return [fault for arm in arms for fault in service_errors(arm)]
+
+
+def external_tool(settings: Settings) -> LoadTool | None:
+    """Return the load tool of an arm; None for barehop's own client."""
+    return None if settings.tool == OWN_CLIENT else plugins.load("harness.load.tools", settings.tool, LoadTool)
+
+
+def run_facts(experiment: Experiment) -> dict[str, Any]:
+    """Return the content of host.json: the machine, and the versions of all programs that take part."""
+    all_settings = [arm.settings for arm in experiment.arms]
+    of_stacks = [settings for settings in all_settings if not settings.url]
+    tools = {settings.tool: tool for settings in all_settings if (tool := external_tool(settings))}
+    programs: dict[str, str | Sequence[str]] = {
+        settings.nginx: (find_program(settings.nginx) or settings.nginx, "-V") for settings in of_stacks
+    }
+    programs |= {name: (find_program(tool.program) or tool.program, *tool.version) for name, tool in tools.items()}
+    pythons = {
+        settings.python: find_python(settings.python, settings.worker_class)
+        for settings in of_stacks
+        if settings.python
+    }
+    facts = host_facts(programs | pythons)
+    serving = {"serving": serving_facts(experiment.arms, facts["programs"])} if of_stacks else {}
+    return facts | {"pyperf": pyperf_facts(), "environment": environment_facts(server_environment())} | serving
+
+
+def _unavailability_reasons(settings: Settings, parents: ParentDirectories) -> Iterator[str]:
+    yield from rung_problems(settings)
+    if not settings.url and (problem := transport_problem(settings.transport, parents)):
+        yield problem
+
+
+def _service_problems(experiment: Experiment, machine: Machine) -> Iterator[str]:
+    for arm in services_of(experiment):
+        yield from service_machine_problems(arm.settings)
+        try:
+            placement_of(arm.settings.placement, machine.topology, 1)
+        except MachineError as problem:
+            yield str(problem)
+
+
+def _tool_problems(experiment: Experiment) -> Iterator[str]:
+    for arm in experiment.arms:
+        tool = external_tool(arm.settings)
+        if tool and find_program(tool.program) is None:
+            yield f"There is no program {tool.program!r}, which tool = {arm.settings.tool!r} runs. {tool.install}"
+
+
+def resource_demand(experiment: Experiment) -> ResourceDemand:
+    """Return the resources of a run; `files` is the largest number that one process opens."""
+    groups = stacks_of(experiment)
+    workers = [arms[0].settings.workers for arms in groups]
+    at_client = SERVER_FILES + open_connections(experiment.arms) + WORKER_FILES * sum(workers)
+    return ResourceDemand(
+        connections=max((max_pending_requests(arm.settings) for arm in experiment.arms), default=0),
+        files=max([at_client, *map(server_files, groups)]),
+        processes=RUN_PROCESSES + STACK_PROCESSES * len(groups) + sum(workers),
+        memory_bytes=STACK_MEMORY_BYTES * len(groups) + WORKER_MEMORY_BYTES * sum(workers),
+    )

@@ -1,0 +1,84 @@
+"""Validate results made elsewhere against the bare arms of a results directory."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.analysis.validation.rows import service_arms
+from harness.analysis.validation.validate import BareRun, validate
+from harness.errors import ConfigError
+from harness.floor.results import last_floor
+from harness.model import FloorResults, Summary
+from harness.model.imported import ImportedRun
+from harness.model.validation import Validation
+from harness.report.sections import seed
+from harness.session.summarize import read_summary
+from harness.store.store import Store, open_store
+
+RESULTS = Path("results")
+
+
+def validate_run(directory: Path, foreign: Sequence[ImportedRun] | None, ladder: Path | None) -> Validation:
+    """Compare `foreign` and the services of the run in `directory` with its bare arms. Raises ConfigError.
+
+    If `foreign` is None, compare only the services, or the write-up's table if the run has no services.
+    """
+    summary, plan = read_summary(directory)
+    if foreign is None:
+        foreign = () if service_arms(summary) else seed_results()
+    store = open_store(directory)
+    rungs = _read_ladder(ladder) if ladder else None
+    bare = BareRun(
+        experiment=plan.experiment,
+        summary=summary,
+        records=[store.read_record(number) for number in store.session_numbers()],
+        floor=_read_floor(store),
+        ladder=rungs,
+    )
+    return validate(bare, foreign)
+
+
+def seed_results() -> tuple[ImportedRun, ...]:
+    """Return the write-up's table: each cell is a run of `ab -n 1000 -c 1`, with means in thousandths of a ms."""
+    return tuple(map(_seed_result, seed.published_cells()))
+
+
+def write_validation(directory: Path, validation: Validation, out: Path | None = None) -> Path:
+    """Write validation.json and .html into `directory`, or only the page as `out`; return the path of the page."""
+    from harness.report.html.document import render_validation_html
+
+    if out:
+        Store(out.parent).write_text(out.name, render_validation_html(validation))
+        return out
+    store = open_store(directory)
+    store.write_json("validation.json", validation)
+    store.write_text("validation.html", render_validation_html(validation))
+    return store.directory / "validation.html"
+
+
+def _read_ladder(directory: Path) -> Summary:
+    summary, _ = read_summary(directory)
+    if not any({"network", "sandbox"} & arm.settings.keys() for arm in summary.arms.values()):
+        raise ConfigError(f"{directory} is not a ladder run: no arm has a rung. Run ladder, or leave out --ladder.")
+    return summary
+
+
+def _read_floor(store: Store) -> FloorResults | None:
+    """Return the floor stored with the run, or the last one measured on a host like it."""
+    return store.read_floor() or last_floor(RESULTS, store.read_host())
+
+
+def _seed_result(cell: seed.PublishedCell) -> ImportedRun:
+    return ImportedRun(
+        source=Path(seed.SEED_TABLE),
+        format="csv",
+        where=cell.where,
+        architecture=cell.architecture,
+        transport="tcp" if cell.architecture == "tcp" else "uds",
+        requests=seed.SEED_REQUESTS,
+        connections=1,
+        requests_per_s=cell.requests_per_s,
+        mean_us=None if cell.ms_per_request is None else 1000 * cell.ms_per_request,
+        mean_resolution_us=1.0,
+        percentiles_us={} if cell.p99_ms is None else {99.0: 1000 * cell.p99_ms},
+        resolution_us=1000.0,
+    )

@@ -1,0 +1,111 @@
+"""Reads the files of a results directory, and refuses what cannot be theirs."""
+
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import BaseModel, RootModel, ValidationError
+
+from harness.errors import ConfigError
+from harness.files import read_regular_file
+from harness.store.record import ADDED_COLUMNS, REQUEST_COLUMNS
+
+if TYPE_CHECKING:
+    from polars import DataFrame
+
+
+MAX_FILE_BYTES = 4 * 2**30
+SHORT_CHARACTERS = 60
+HUGE = 1e24  # larger than any counter, and small enough to be squared
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of `path`. Raise ConfigError."""
+    return read_regular_file(path, MAX_FILE_BYTES, "Put back the file that barehop wrote.")
+
+
+def read_model(path: Path, model: type[T], unknown_keys: Literal["ignore", "forbid"] = "ignore") -> T:
+    """Return the JSON in `path` as a `model`. Raise ConfigError that names the first wrong key.
+
+    Unknown keys are ignored by default: within a format, later versions only add keys.
+    """
+    content = read_file(path)
+    try:
+        return model.model_validate_json(content, extra=unknown_keys)
+    except ValidationError as error:
+        raise _format_error(path, error) from None
+
+
+def read_facts(path: Path, shape: type[BaseModel] | None = None) -> dict[str, Any]:
+    """Return the JSON object in `path`, which must have the `shape` that reports rely on. Raise ConfigError."""
+    facts = read_model(path, RootModel[dict[str, Any]]).root
+    try:
+        if shape is not None:
+            shape.model_validate(facts)
+    except ValidationError as error:
+        raise _format_error(path, error) from None
+    check_numbers(path, facts)
+    return facts
+
+
+def check_numbers(path: Path, value: object) -> None:
+    """Raise ConfigError where a number in `value`, the content of `path`, is not finite or too large to be real."""
+    if any(True for _ in _huge_numbers(value)):
+        raise ConfigError(
+            f"{path} is not what barehop wrote: it holds a number beyond {HUGE:g}, or NaN. "
+            "Put back the file that barehop wrote."
+        )
+
+
+def is_huge(number: float) -> bool:
+    """Return whether a number is NaN, or beyond any counter."""
+    return not abs(number) <= HUGE
+
+
+def _huge_numbers(value: object) -> Iterator[float]:
+    if isinstance(value, Mapping):
+        yield from _huge_numbers(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _huge_numbers(part)
+    elif isinstance(value, int | float) and is_huge(value):
+        yield value
+
+
+def _format_error(path: Path, error: ValidationError) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(map(_short_text, first["loc"])) or "the whole"
+    return ConfigError(f"{path} is not what barehop wrote: {where}: {_short_text(first['msg'])}.")
+
+
+def _short_text(text: object) -> str:
+    """Return a key or a message on one line, shortened and without control characters."""
+    printable = "".join(letter if letter.isprintable() else "?" for letter in str(text))
+    return printable if len(printable) <= 3 * SHORT_CHARACTERS else f"{printable[:SHORT_CHARACTERS]} ..."
+
+
+def parse_requests(path: Path, content: bytes) -> "DataFrame":
+    """Parse `content`, the bytes of `path`. Raise ConfigError."""
+    import polars
+
+    try:
+        table = polars.read_parquet(BytesIO(content))
+    except (
+        OSError,
+        ValueError,
+        OverflowError,
+        polars.exceptions.PolarsError,
+        polars.exceptions.PanicException,
+    ) as error:
+        first_line = str(error).partition("\n")[0]
+        raise ConfigError(f"{path} cannot be read: {first_line or type(error).__name__}.") from None
+    is_older = {*table.columns, *ADDED_COLUMNS} == REQUEST_COLUMNS.keys()
+    missing = {name: value for name, value in ADDED_COLUMNS.items() if is_older and name not in table.columns}
+    table = table.with_columns(**{name: polars.lit(value, polars.Int64) for name, value in missing.items()})
+    columns = {name: str(kind) for name, kind in table.schema.items()}
+    if columns != REQUEST_COLUMNS:
+        raise ConfigError(f"{path} is not what barehop wrote: its columns are {', '.join(columns)}.")
+    return table

@@ -1,0 +1,152 @@
+"""Addresses of a stack: where each hop's server listens, and where the client of each arm connects."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness import plugins
+from harness.errors import MachineError
+from harness.model import DEFAULT_HOST, AddressKind, Arm, Target, Transport, request_for
+from harness.model.rungs import LOOPBACK, PortRelay
+from harness.testbed.machine.directories import private_name, socket_problem
+from harness.testbed.network.build import HOST_PATH, NetworkPath
+from harness.testbed.servers.nginx import Certificate
+from harness.testbed.standalone import null_server as null_server
+from harness.testbed.standalone import relay
+
+NGINX_UPSTREAM = "nginx itself"
+NGINX_CHAINS = ("full", "proxy-only")
+
+ParentDirectories = Mapping[AddressKind, Path | None]  # where private directories may be made, by kind of file system
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A transport at its address in one stack. `asked`: where nginx connects, if that differs from `address`."""
+
+    transport: Transport
+    address: str
+    directory: Path | None
+    connect_address: str = ""
+
+    @property
+    def server(self) -> str:
+        """The server's name in nginx's configuration and in $upstream_addr."""
+        return self.transport.nginx_server(self.connect_address or self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The addresses of one stack: hops to the application and to null servers, and the client's targets."""
+
+    hops: dict[str, Hop]  # the application's, by transport
+    null_servers: dict[str, Hop]  # of null servers in the application's place, by arm
+    targets: dict[str, Target]  # by arm
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        """The directories of its Unix sockets."""
+        hops = (*self.hops.values(), *self.null_servers.values())
+        return tuple(hop.directory for hop in hops if hop.directory)
+
+    def last_hop(self, arm: Arm) -> Hop:
+        """Return the hop to the server that answers `arm`, where that is not nginx."""
+        return self.null_servers[arm.name] if arm.name in self.null_servers else self.hops[arm.settings.transport]
+
+    def expected_server(self, arm: Arm) -> str | None:
+        """Return the upstream that nginx must name for `arm`; None where nginx takes no part."""
+        if arm.settings.chain == "proxy-only":
+            return NGINX_UPSTREAM
+        return self.last_hop(arm).server if arm.settings.chain == "full" else None
+
+
+def addresses_of(
+    arms: Sequence[Arm],
+    parents: ParentDirectories,
+    certificate: Certificate | None,
+    ports: Iterator[int],
+    network_path: NetworkPath = HOST_PATH,
+) -> Addresses:
+    """Return addresses that are free now. Raises MachineError."""
+    transports = dict.fromkeys(arm.settings.transport for arm in arms)
+    hops = {
+        name: hop_of(name, parents, ports, network_path if network_path.leg == "hop" else HOST_PATH)
+        for name in transports
+    }
+    bare = {arm.name: hop_of(arm.settings.transport, parents, ports) for arm in arms if arm.settings.chain == "floor"}
+    routes = Addresses(hops, bare, {})
+    nginx_address = network_path.connect_host if network_path.leg == "front" else LOOPBACK
+    targets = {arm.name: _target(arm, routes.last_hop(arm), certificate, ports, nginx_address) for arm in arms}
+    return Addresses(hops, bare, targets)
+
+
+def hop_of(name: str, parents: ParentDirectories, ports: Iterator[int], network_path: NetworkPath = HOST_PATH) -> Hop:
+    """Return a hop; TCP's is at the far end of the path. Raises MachineError where no directory suits the transport."""
+    transport = plugins.load("harness.testbed.transports", name, Transport)
+    if transport.address_kind == "port":
+        port = next(ports)
+        return Hop(transport, f"{network_path.listen_host}:{port}", None, f"{network_path.connect_host}:{port}")
+    parent = parents[transport.address_kind]
+    if parent is None:
+        raise MachineError(_no_directory(name, transport))
+    directory = parent / private_name()
+    problem = socket_problem(directory / "hop.sock")
+    if problem:
+        raise MachineError(f"{name}: {problem} Set TMPDIR to a shorter path.")
+    return Hop(transport, str(directory / "hop.sock"), directory)
+
+
+def transport_problem(name: str, parents: ParentDirectories) -> str | None:
+    """Return why no directory on this machine suits the sockets of transport `name`, or None."""
+    transport = plugins.load("harness.testbed.transports", name, Transport)
+    is_missing = transport.address_kind != "port" and parents[transport.address_kind] is None
+    return _no_directory(name, transport) if is_missing else None
+
+
+def _no_directory(name: str, transport: Transport) -> str:
+    if transport.address_kind == "tmpfs":
+        return (
+            f"{name} needs a writable directory with free space on tmpfs, and there is none. "
+            "Mount one: mount -t tmpfs -o mode=1777 tmpfs /dev/shm"
+        )
+    return (
+        f"{name} needs a writable directory with free space that is not on tmpfs, and there is none. "
+        "Name one with TMPDIR."
+    )
+
+
+def null_server_argv(hop: Hop) -> tuple[str, ...]:
+    """Return the command line of a null server at `hop`; with -I -S Python starts at once."""
+    return (sys.executable, "-I", "-S", null_server.__file__, hop.address)
+
+
+def relay_argv(relayed: PortRelay, ports: Sequence[int]) -> tuple[str, ...]:
+    """Return the command line of the relay for all `ports`."""
+    pairs = (f"{address}:{port}" for port in ports for address in (relayed.address, relayed.to))
+    return (sys.executable, "-I", "-S", relay.__file__, *pairs)
+
+
+def direct_target(hop: Hop, path: str, *, keepalive: bool) -> Target:
+    """Return the target of a client that connects to `hop` directly."""
+    if hop.directory:
+        return Target(host="localhost", port=0, path=path, keepalive=keepalive, socket=Path(hop.address))
+    host, _, port = hop.address.rpartition(":")
+    return Target(host=host, port=int(port), path=path, keepalive=keepalive)
+
+
+def _target(arm: Arm, last: Hop, certificate: Certificate | None, ports: Iterator[int], nginx_address: str) -> Target:
+    settings = arm.settings
+    request = request_for(settings, DEFAULT_HOST)
+    if settings.chain not in NGINX_CHAINS:
+        target = direct_target(last, settings.path, keepalive=settings.client_keepalive)
+        return replace(target, timeout_s=settings.timeout_s, request=request)
+    return Target(
+        host=nginx_address,
+        port=next(ports),
+        path=settings.path,
+        ca_file=certificate.authority if certificate and settings.tls else None,
+        keepalive=settings.client_keepalive,
+        timeout_s=settings.timeout_s,
+        request=request,
+    )

@@ -1,0 +1,180 @@
+"""Changes values of the whole machine, and puts them back."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from harness.errors import MachineError
+from harness.model.knobs import FileText, FirstExistingFile, HeldOpenFile
+from harness.testbed.kernel.apply import normalized
+from harness.testbed.kernel.entries import (
+    EntryGroup,
+    JournalEntry,
+    entries_to_write,
+    group_entries,
+    make_entries,
+    read_value,
+)
+from harness.testbed.kernel.journal import open_journal, state_directory
+from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
+from harness.testbed.machine.procfs import HOST_ROOTS, Roots
+
+P = ParamSpec("P")
+R = TypeVar("R")
+INT32_BYTES = 4
+
+
+def changed_files(setting: KnobSetting, roots: Roots = HOST_ROOTS) -> list[FileText]:
+    """Return the files that the setting changes here; none where this machine has none of them."""
+    files: list[FileText] = []
+    for change in setting.changes:
+        if isinstance(change, FileText):
+            files += _existing(change, roots)
+        elif isinstance(change, FirstExistingFile):
+            files += next(filter(None, (_existing(alternative, roots) for alternative in change.files)), [])
+    return files
+
+
+def held_files(setting: KnobSetting) -> list[HeldOpenFile]:
+    """Return the files that the setting holds open."""
+    return [change for change in setting.changes if isinstance(change, HeldOpenFile)]
+
+
+def _existing(file: FileText, roots: Roots) -> list[FileText]:
+    """Return the existing files; of those that may refuse, only writable ones."""
+    paths = sorted(roots.top.glob(file.path.lstrip("/")))
+    existing = [path for path in paths if not file.refusable or path.stat().st_mode & 0o222]
+    return [replace(file, path=str(path)) for path in existing]
+
+
+@dataclass(slots=True)
+class HostValueSwitch:
+    """Changes only the values that differ. `now` is the text that each file was given last, by path."""
+
+    entries: dict[str, JournalEntry]
+    current: dict[str, str]
+    is_idle: bool = False  # whether no stack has a global knob
+    held: dict[HeldOpenFile, int] = field(default_factory=dict)
+
+    def switch_to(self, kernel: KernelConfiguration) -> dict[str, str]:
+        """Set the stack's global knobs and return the values read back. Raises MachineError."""
+        settings = kernel.of_scopes("global")
+        wanted = {file.path: file for setting in settings for file in changed_files(setting)}
+        for group in group_entries(self.entries.values()):
+            self._set_group(group, {entry.path: wanted[entry.path] for entry in group if entry.path in wanted})
+        self._hold({holder for setting in settings for holder in held_files(setting)})
+        return {setting.name: _value_text(setting) for setting in settings}
+
+    def wrap(self, kernel: KernelConfiguration, function: Callable[P, R]) -> Callable[P, R]:
+        """Return `function`, called with the machine set for `kernel`."""
+        if self.is_idle:
+            return function
+
+        def call_switched(*arguments: P.args, **named: P.kwargs) -> R:
+            self.switch_to(kernel)
+            return function(*arguments, **named)
+
+        return call_switched
+
+    def release(self) -> None:
+        """Close the files that are held open."""
+        self._hold(set())
+
+    def _set_group(self, group: EntryGroup, given: Mapping[str, FileText]) -> None:
+        """Write the texts of a group. Linked values are restored first, so that none keeps an effect of another."""
+        if (len(group) > 1 and any(self.current[path] != file.text for path, file in given.items())) or not given:
+            for entry in entries_to_write(group):
+                if self.current[entry.path] != entry.before:
+                    self._write(entry, entry.before, refusable=False)
+                    self._read_group(group)
+        for entry in group:
+            file = given.get(entry.path)
+            if file and self.current[entry.path] != file.text:
+                self._write(entry, file.text, refusable=file.refusable)
+                self._read_group(group)
+
+    def _read_group(self, group: EntryGroup) -> None:
+        """Read what a change of one value has made of the others."""
+        if len(group) > 1:
+            self.current |= {entry.path: read_value(entry.path, entry.form) for entry in group}
+
+    def _write(self, entry: JournalEntry, text: str, *, refusable: bool) -> None:
+        actual, expected = read_value(entry.path, entry.form), normalized(self.current[entry.path], entry.form)
+        if actual != expected:
+            raise MachineError(
+                f"Another process has set {entry.path} to {actual}, while a run had set it to {expected}. Find that "
+                "process, and measure again."
+            )
+        try:
+            Path(entry.path).write_text(text)
+        except OSError as error:
+            if refusable:
+                del self.entries[entry.path]
+                return
+            raise MachineError(
+                f"{entry.path} = {text}: the kernel refuses it: {error.strerror}. Give a value that it takes."
+            ) from None
+        result = read_value(entry.path, entry.form)
+        if result != normalized(text, entry.form):
+            Path(entry.path).write_text(self.current[entry.path])
+            raise MachineError(f"{entry.path} = {text}: the kernel changes it to {result}. Give that or another value.")
+        self.current[entry.path] = text
+
+    def _hold(self, wanted: set[HeldOpenFile]) -> None:
+        for holder in set(self.held) - wanted:
+            os.close(self.held.pop(holder))
+        for holder in wanted - set(self.held):
+            self.held[holder] = os.open(holder.path, os.O_WRONLY | os.O_CLOEXEC)
+            os.write(self.held[holder], holder.number.to_bytes(INT32_BYTES, sys.byteorder, signed=True))
+
+
+@contextmanager
+def switch_host_values(
+    kernels: Sequence[KernelConfiguration], directory: Path | None = None, roots: Roots = HOST_ROOTS
+) -> Iterator[HostValueSwitch]:
+    """Yield a switch between the values of `kernels`; restore the machine afterwards. Raises MachineError.
+
+    The journal is in `directory`, by default in the state directory.
+    """
+    settings = [setting for kernel in kernels for setting in kernel.of_scopes("global")]
+    entries = _entries_by_path(settings, roots)
+    switch = HostValueSwitch(
+        dict(entries), {path: entry.before for path, entry in entries.items()}, is_idle=not settings
+    )
+    try:
+        if entries:
+            with open_journal(directory or state_directory(os.environ), list(entries.values()), roots):
+                yield switch
+        else:
+            yield switch
+    finally:
+        switch.release()
+
+
+def order_in_blocks(order: Sequence[int], kernels: Sequence[KernelConfiguration]) -> list[int]:
+    """Return the places of a round in blocks of equal global values, in the order of their first place.
+
+    `kernels` are those of the places. In a random order, blocks and the places inside each stay in random order.
+    """
+    blocks: dict[tuple[KnobSetting, ...], list[int]] = {}
+    for place in order:
+        blocks.setdefault(kernels[place].of_scopes("global"), []).append(place)
+    return [place for block in blocks.values() for place in block]
+
+
+def _entries_by_path(settings: Sequence[KnobSetting], roots: Roots) -> dict[str, JournalEntry]:
+    """Return the entry of each file; a file that several knobs change has one entry."""
+    given: dict[str, list[FileText]] = {}
+    for setting in settings:
+        for file in changed_files(setting):
+            given.setdefault(file.path, []).append(file)
+    return {entry.path: entry for entry in make_entries(given, roots)}
+
+
+def _value_text(setting: KnobSetting) -> str:
+    values = [read_value(file.path, file.form) for file in changed_files(setting)]
+    return " ".join(dict.fromkeys(values)) or " ".join(str(holder.number) for holder in held_files(setting))

@@ -1,0 +1,113 @@
+"""The knobs of an arm as settings of the kernel; any sysctl is a knob by its name."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import MachineError
+from harness.experiment.constraints import all_knobs
+from harness.model import Arm, KnobValue
+from harness.model.knobs import NETWORK_SCOPES, FileText, KernelChange, Knob, KnobScope, ServerAttribute, sysctl_traffic
+from harness.testbed.network.namespace import create_network
+
+
+@dataclass(frozen=True, slots=True)
+class KnobSetting:
+    """A knob with a value."""
+
+    name: str
+    value: KnobValue
+    knob: Knob
+
+    def __str__(self) -> str:
+        """Return the setting as a line of an experiment file."""
+        return f"knobs.{json.dumps(self.name)} = {json.dumps(self.value)}"
+
+    @property
+    def changes(self) -> tuple[KernelChange, ...]:
+        """The changes of the kernel that the value stands for."""
+        return self.knob.changes(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class KernelConfiguration:
+    """The settings of a stack. In `own_network` everything else is as on the host."""
+
+    settings: tuple[KnobSetting, ...] = ()
+    own_network: bool = False
+
+    def of_scopes(self, *scopes: KnobScope) -> tuple[KnobSetting, ...]:
+        """Return the settings of these scopes."""
+        return tuple(setting for setting in self.settings if setting.knob.scope in scopes)
+
+    @property
+    def server_attributes(self) -> tuple[ServerAttribute, ...]:
+        """The attributes that server processes start with."""
+        changes = (change for setting in self.of_scopes("process") for change in setting.changes)
+        return tuple(change for change in changes if isinstance(change, ServerAttribute))
+
+
+UNCHANGED_KERNEL = KernelConfiguration()
+SYSCTL_ROOT = Path("/proc/sys")
+NETWORK_PREFIXES = ("net.", "net/")
+
+
+def kernel_configurations_of(groups: Sequence[Sequence[Arm]]) -> list[KernelConfiguration]:
+    """Return the kernel settings of each group of arms with the same knobs.
+
+    Once an arm needs a network of its own, all get one: a new network has less in the packets' path than the host's, so
+    an arm in it would differ from an arm on the host in more than its knobs.
+    """
+    knobs = load_knobs({name for arms in groups for name in arms[0].settings.knobs})
+    own_networks = any(knob.scope in NETWORK_SCOPES for knob in knobs.values())
+    return [
+        KernelConfiguration(
+            tuple(KnobSetting(name, value, knobs[name]) for name, value in arms[0].settings.knobs.items()), own_networks
+        )
+        for arms in groups
+    ]
+
+
+def load_knobs(names: Iterable[str]) -> dict[str, Knob]:
+    """Return each knob by its name, from a plug-in or else as a sysctl."""
+    ours, ordered = all_knobs(), sorted(names)
+    sysctls = [name for name in ordered if name not in ours]
+    return {name: ours[name] for name in ordered if name in ours} | {
+        name: sysctl_knob(name, scope) for name, scope in _sysctl_scopes(sysctls).items()
+    }
+
+
+def _sysctl_scopes(sysctls: Sequence[str]) -> dict[str, KnobScope]:
+    """Return the scope of each sysctl: a new network shows which it has for itself. Without one, the name decides."""
+    if not any(name.startswith("net.") for name in sysctls):
+        return dict.fromkeys(sysctls, "global")
+    try:
+        with create_network() as network, network.enter():
+            return {name: "network" if is_per_network(name) else "global" for name in sysctls}
+    except MachineError:
+        return {name: "network" if name.startswith("net.") else "global" for name in sysctls}
+
+
+def sysctl_file(name: str, root: Path = SYSCTL_ROOT) -> Path:
+    """Return its file. A slash in the name, as sysctl(8) writes a dot inside a part, stays a dot in the path."""
+    return root / name.replace(".", "\0").replace("/", ".").replace("\0", "/")
+
+
+def sysctl_knob(name: str, scope: KnobScope) -> Knob:
+    """Return the sysctl as a knob; its `scope` depends on the machine."""
+    return Knob(
+        help="Any sysctl by its name.",
+        scope=scope,
+        touches=sysctl_traffic(name),
+        problem=lambda _: None,
+        changes=lambda value: (FileText(str(sysctl_file(name)), str(value)),),
+    )
+
+
+def is_per_network(name: str) -> bool:
+    """Return whether this thread's network, a new one, has its own writable value of the sysctl."""
+    try:
+        return name.startswith(NETWORK_PREFIXES) and bool(sysctl_file(name).stat().st_mode & 0o222)
+    except OSError:
+        return False

@@ -1,0 +1,324 @@
+"""Starts servers under a supervisor, sets their scheduling, and knows their descendants."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import assert_never
+
+import psutil
+
+from harness.errors import LoadError, MachineError, StackError
+from harness.model.knobs import ServerAttribute
+from harness.testbed.machine.directories import remove_directory
+from harness.testbed.machine.procfs import read_text
+from harness.testbed.processes.output import read_log_end, shorten_log
+from harness.testbed.standalone import supervisor as supervisor_program
+
+STOP_S = 15.0
+MAX_PREPARE_S = 30.0  # directories, a sandbox and a process take milliseconds
+MAX_LINE_BYTES = 64
+MAX_FILE_BYTES = 512 << 20  # of each file that a load tool writes
+FILE_TOO_LARGE = 128 + signal.SIGXFSZ
+KILL_GROUP_S = 1.0
+LOG_LINES = 8
+UNINFORMATIVE = (" ", "Traceback (", "During handling of the above", "The above exception was")
+PROC = Path("/proc")
+
+POLICIES = {
+    "other": os.SCHED_OTHER,
+    "batch": os.SCHED_BATCH,
+    "idle": os.SCHED_IDLE,
+    "fifo": os.SCHED_FIFO,
+    "rr": os.SCHED_RR,
+}
+REAL_TIME_POLICIES = ("fifo", "rr")
+LOWEST_PRIORITY = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A command to run. `directories` are made before its start and removed after its end; one can be a control group.
+
+    `inherited_descriptors` are descriptors of ours that it keeps under the same numbers. `steps` are those of
+    standalone/enter.py that put it into a sandbox.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    log: Path
+    cpus: tuple[int, ...] = ()  # (): where this process may run
+    cwd: Path | None = None
+    env: Mapping[str, str] | None = None
+    directories: tuple[Path, ...] = ()
+    attributes: tuple[ServerAttribute, ...] = ()
+    inherited_descriptors: tuple[int, ...] = ()
+    sandbox_steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunningService:
+    """A service that has been started through its supervisor."""
+
+    service: Service
+    supervisor: subprocess.Popen[bytes] = field(repr=False)
+    pid: int
+
+    def main_pid(self) -> int:
+        """Return the pid of the service's first process. Raises StackError when it has ended."""
+        self.check()
+        return self.pid
+
+    def worker_pids(self) -> tuple[int, ...]:
+        """Return the living children of the service's first process, lowest first."""
+        try:
+            children = psutil.Process(self.main_pid()).children()
+            return tuple(sorted(child.pid for child in children if child.status() != psutil.STATUS_ZOMBIE))
+        except psutil.NoSuchProcess:
+            return ()
+
+    def check(self) -> None:
+        """Raise StackError with the end of its log when the service has ended."""
+        if self.supervisor.poll() is not None:
+            log = self.service.log
+            raise StackError(
+                f"{self.service.name} ended with exit code {self.supervisor.returncode}. Its log, {log}, ends:\n"
+                f"{log_excerpt(log)}"
+            )
+
+    def wait(self, patience_s: float) -> None:
+        """Wait until the service ends by itself. Raises MachineError when it does not within `patience_s`."""
+        if not _is_ended_within(patience_s, self.supervisor):
+            raise MachineError(f"{self.service.name} did not end within {patience_s:g} s of being asked to.")
+        self.supervisor.wait()  # its output is closed a moment before it has ended
+
+
+@contextmanager
+def start_service(service: Service, just_before: Callable[[], object] = lambda: None) -> Iterator[RunningService]:
+    """Start `service` on its CPUs. On leaving, SIGTERM, then SIGKILL for all its descendants."""
+    supervisor = _start_supervisor(service)
+    made: tuple[Path, ...] = ()
+    try:
+        if _read_line(service, supervisor) != b"ready\n":
+            raise StackError(f"{service.name} could not be prepared:\n{log_excerpt(service.log)}")
+        made = service.directories
+        if service.cpus:
+            psutil.Process(supervisor.pid).cpu_affinity(list(service.cpus))
+        for change in service.attributes:
+            apply_attribute(supervisor.pid, change)
+        just_before()
+        yield RunningService(service, supervisor, _release(service, supervisor))
+    finally:
+        try:
+            _shut_down(supervisor, made)
+        finally:
+            if supervisor.returncode is None:  # a signal interrupted it
+                _shut_down(supervisor, made)
+            shorten_log(service.log)
+
+
+def run_program(
+    argv: Sequence[str], directory: Path, timeout_s: float, just_before: Callable[[], object] = lambda: None
+) -> int:
+    """Run `argv` with its output in `directory`/stdout.txt and stderr.txt; return its exit code. Raises LoadError.
+
+    `just_before` is called when all is ready, so that little time passes between it and the start of `argv`.
+    """
+    limit = f"ulimit -f {MAX_FILE_BYTES // 512}"  # its output must not fill the disk
+    redirected = ("/bin/sh", "-c", f'{limit}; exec "$@" >stdout.txt', "sh", *argv)
+    service = Service(
+        name=argv[0],
+        argv=redirected,
+        log=directory / "stderr.txt",
+        cwd=directory,
+    )
+    with start_service(service, just_before) as started:
+        if not _is_ended_within(timeout_s, started.supervisor):
+            raise LoadError(f"{argv[0]} did not end within {timeout_s:g} s. See {directory}.")
+        exit_code = started.supervisor.wait()
+    if exit_code == FILE_TOO_LARGE:
+        raise LoadError(f"{argv[0]} writes more than {MAX_FILE_BYTES >> 20} MiB into a file. Ask for fewer requests.")
+    return exit_code
+
+
+def own_pids() -> set[int]:
+    """Return the pids of this process and of all its descendants."""
+    own = psutil.Process()
+    return {own.pid, *(child.pid for child in own.children(recursive=True))}
+
+
+def log_excerpt(log: Path, lines: int = LOG_LINES) -> str:
+    """Return the last informative lines of a log, each once: no frames of tracebacks, no repeats by other workers."""
+    informative = [
+        line for line in read_log_end(log).splitlines() if line.strip() and not line.startswith(UNINFORMATIVE)
+    ]
+    last = list(dict.fromkeys(reversed(informative)))[:lines]
+    return "\n".join(f"  {line}" for line in reversed(last)) or "  (nothing was logged)"
+
+
+def _start_supervisor(service: Service) -> subprocess.Popen[bytes]:
+    arguments = [*map(str, service.directories), "--", *service.sandbox_steps, "--", *service.argv]
+    try:
+        with service.log.open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-I", "-S", supervisor_program.__file__, *arguments],
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,  # two short lines; it is closed when the supervisor ends
+                stderr=log,
+                cwd=service.cwd,
+                env=service.env,
+                pass_fds=service.inherited_descriptors,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise MachineError(f"{service.name} cannot be started: {error.filename}: {error.strerror}.") from None
+
+
+def _read_line(service: Service, process: subprocess.Popen[bytes]) -> bytes:
+    """Return the supervisor's next line, b"" when it has ended. Raises MachineError when none comes."""
+    assert process.stdout is not None
+    if not select.select([process.stdout], [], [], MAX_PREPARE_S)[0]:
+        raise MachineError(
+            f"{service.name} was not started within {MAX_PREPARE_S:g} s. Check its directories and its CPUs. "
+            f"Its log, {service.log}, ends:\n{log_excerpt(service.log)}"
+        )
+    return process.stdout.readline(MAX_LINE_BYTES)
+
+
+def _release(service: Service, process: subprocess.Popen[bytes]) -> int:
+    """Let the supervisor start its service; return the service's pid, or 0 when the supervisor has been killed."""
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):
+        process.stdin.write(b"g")
+    return int(_read_line(service, process) or 0)
+
+
+def _is_ended_within(timeout_s: float, process: subprocess.Popen[bytes]) -> bool:
+    """Return whether the supervisor ends in time: only it holds its standard output, which is closed then."""
+    assert process.stdout is not None
+    return bool(select.select([process.stdout], [], [], timeout_s)[0])
+
+
+def _shut_down(process: subprocess.Popen[bytes], made: Iterable[Path]) -> None:
+    """Close the lifeline and wait for the supervisor; clean up in its place when it was killed."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    if not _is_ended_within(STOP_S, process):
+        process.kill()
+    if process.wait() < 0:
+        _kill_group(process.pid)
+        for directory in made:
+            remove_directory(directory)
+    process.stdout.close()
+
+
+def _kill_group(group: int) -> None:
+    """Send SIGKILL to the process group of the supervisor until no process of it is left."""
+    deadline = time.monotonic() + KILL_GROUP_S
+    with suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(group, signal.SIGKILL)
+            time.sleep(0.002)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFamily:
+    """The processes of one role of a stack.
+
+    `supervisors` start and watch the others, the topmost first; their own CPU time serves no request. `counted`:
+    whether other processes than `workers` are read between bursts; see `cpu_time.py`.
+    """
+
+    workers: tuple[int, ...]
+    supervisors: tuple[int, ...] = ()
+    reads_others: bool = False
+
+    def other_pids(self, proc: Path = PROC) -> tuple[int, ...]:
+        """Return the descendants of the first supervisor that are neither workers nor supervisors, lowest first."""
+        if not self.supervisors:
+            return ()
+        return tuple(sorted({*descendant_pids(self.supervisors[0], proc)} - {*self.supervisors, *self.workers}))
+
+    def all_pids(self, proc: Path = PROC) -> tuple[int, ...]:
+        """Return supervisors, workers and others."""
+        return (*self.supervisors, *self.workers, *self.other_pids(proc))
+
+
+def descendant_pids(pid: int, proc: Path = PROC) -> tuple[int, ...]:
+    """Return all processes below `pid`, zombies too; none where `pid` has ended."""
+    has_files = (proc / f"{pid}/task/{pid}/children").exists()
+    children = partial(_children_in_files, proc) if has_files else _children_by_scan(proc)
+    pids: dict[int, None] = {}
+    waiting = [pid]
+    while waiting:
+        new = [child for child in children(waiting.pop()) if child not in pids]
+        pids |= dict.fromkeys(new)
+        waiting += new
+    return tuple(pids)
+
+
+def _children_in_files(proc: Path, pid: int) -> list[int]:
+    """Return the children of each thread of `pid` (man 5 proc: children), without a scan of all processes."""
+    tasks = (proc / f"{pid}/task").glob("[0-9]*")
+    return [int(child) for task in tasks for child in (read_text(task / "children") or "").split()]
+
+
+def _children_by_scan(proc: Path) -> Callable[[int], list[int]]:
+    """Return the same function for a kernel without CONFIG_PROC_CHILDREN."""
+    children_of: dict[int, list[int]] = {}
+    for path in proc.glob("[0-9]*"):
+        children_of.setdefault(parent_pid(read_text(path / "stat")), []).append(int(path.name))
+    return lambda pid: children_of.get(pid, [])
+
+
+def parent_pid(stat: str | None) -> int:
+    """Return the parent's pid from the text of /proc/PID/stat; 0 where the process has ended."""
+    return int(stat.rpartition(") ")[2].split()[1]) if stat else 0
+
+
+def apply_attribute(pid: int, change: ServerAttribute) -> None:
+    """Apply `change` to a process. Raises MachineError where the kernel refuses."""
+    try:
+        _set_attribute(pid, change)
+    except OSError as error:
+        raise MachineError(
+            f"{change.name} = {change.value}: the kernel refuses it for a process of this user: {error.strerror}. "
+            "Run barehop as root, or choose another value."
+        ) from None
+
+
+def read_attribute(pid: int, change: ServerAttribute) -> str:
+    """Return the present value of the process. Raises OSError when it has ended."""
+    match change.name:
+        case "nice":
+            return str(os.getpriority(os.PRIO_PROCESS, pid))
+        case "scheduling":
+            number = os.sched_getscheduler(pid)
+            return next((name for name, policy in POLICIES.items() if policy == number), str(number))
+        case "timer_slack_ns":
+            return read_text(Path(f"/proc/{pid}/timerslack_ns")) or "unknown"
+        case _:
+            assert_never(change.name)
+
+
+def _set_attribute(pid: int, change: ServerAttribute) -> None:
+    match change.name:
+        case "nice":
+            os.setpriority(os.PRIO_PROCESS, pid, int(change.value))
+        case "scheduling":
+            name = str(change.value)
+            priority = LOWEST_PRIORITY if name in REAL_TIME_POLICIES else 0
+            os.sched_setscheduler(pid, POLICIES[name], os.sched_param(priority))
+        case "timer_slack_ns":
+            Path(f"/proc/{pid}/timerslack_ns").write_text(str(change.value))
+        case _:
+            assert_never(change.name)

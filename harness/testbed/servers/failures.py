@@ -1,0 +1,249 @@
+"""Why an application does not serve or an answer is refused, and the setting that may change it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from harness.experiment.problems import to_toml
+from harness.model import Reply, Settings
+from harness.testbed.servers.application import missing_module_problem
+from harness.testbed.servers.gunicorn import app_directory
+
+ASGI_WORKERS = ("uvicorn", "asgi")
+OWN_ASGI_APP, OWN_WSGI_APP = "app.main:app", "app.wsgi:app"
+# The files that call the application: a TypeError raised there is about the call itself.
+CALLERS = (
+    "uvicorn/middleware/asgi2.py",
+    "gunicorn/asgi/protocol.py",
+    "gunicorn/workers/sync.py",
+    "gunicorn/workers/gthread.py",
+)
+_FRAME = re.compile(r'[\s|+]*File "(?P<file>.+)", line (?P<line>\d+)')
+_RAISED = re.compile(r"(?:  )*(?:\| )?(?P<kind>[A-Za-z_][\w.]*)(?:: (?P<text>.*))?$")
+MAX_QUOTED = 160
+MOST_READ_BYTES = 65536
+HIDDEN_ELEMENTS = ("head", "script", "style")  # elements whose text a browser does not show
+HINT_OF_STATUS = {
+    400: "host",
+    401: "headers",
+    403: "headers",
+    404: "host",
+    405: "method",
+    411: "body",
+    415: "headers",
+    421: "host",
+    422: "body",
+}
+HINTS = {
+    "host": "If it serves certain hosts only, set host to one of them; the request's was {host}.",
+    "headers": "If it needs a header, like Authorization, set headers.",
+    "method": "If it answers to another method than {method}, set method.",
+    "body": "If it needs a body of another kind, set method, headers and body.",
+}
+CSRF_HINT = (
+    "If it checks for a CSRF token, exempt the view or send one: Django takes any 32 letters T as headers = "
+    '{ Cookie = "csrftoken=T", X-CSRFToken = "T" }.'
+)
+HTTPS_HINT = (
+    "If it wants https and believes a proxy that says so (Django's SECURE_PROXY_SSL_HEADER, gunicorn, uvicorn), set "
+    'headers = { X-Forwarded-Proto = "https" }.'
+)
+# What nginx logs about a response that it never passes on.
+TOO_BIG_HEADER = "upstream sent too big header"
+INVALID_RESPONSE = re.compile(r"upstream sent (?:invalid|no valid|duplicate|unsupported|unexpected) [^,]*")
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedException:
+    """An exception as a traceback ends: its class, its text, and the places that led to it, the innermost last."""
+
+    kind: str
+    text: str
+    places: Sequence[tuple[str, int]]  # file and line
+
+    @property
+    def file(self) -> str:
+        """The file of the innermost place."""
+        return self.places[-1][0]
+
+    @property
+    def is_missing_variable(self) -> bool:
+        """Whether os.environ has no variable of that name."""
+        return self.kind == "KeyError" and (self.file == "<frozen os>" or self.file.endswith("/os.py"))
+
+    def place_in(self, directory: Path) -> str:
+        """Return the innermost line in a file of `directory`, or else the innermost line of all."""
+        own = [
+            place for place in self.places if directory in Path(place[0]).parents and "site-packages" not in place[0]
+        ]
+        file, line = (own or self.places)[-1]
+        return f"{file}, line {line}"
+
+    @property
+    def is_call_error(self) -> bool:
+        """Whether the server could not call the application with its own interface."""
+        about_call = re.search(r"positional argument|'coroutine' object is not iterable|'await' expression", self.text)
+        return (
+            self.kind == "TypeError"
+            and self.file.endswith(CALLERS)
+            and (bool(about_call) or self.file.endswith(CALLERS[0]))
+        )
+
+
+def application_problem(settings: Settings, python: str, log: str) -> str:
+    """Return one sentence on what keeps the application from serving; "" where `log` does not show it."""
+    raised = last_exception(log)
+    problem = _loading_problem(settings, log)
+    if problem or raised is None:
+        return problem
+    place = raised.place_in(app_directory(settings))
+    if raised.kind == "ModuleNotFoundError" and (missing := re.match(r"No module named '([^']+)'", raised.text)):
+        return missing_module_problem(settings, python, missing[1], place)
+    if raised.is_call_error:
+        return _wrong_call(settings, raised)
+    if raised.is_missing_variable:
+        return (
+            f"The application {settings.app} needs the environment variable {raised.text} ({place}). Set it where "
+            "barehop is started: the servers have the same environment."
+        )
+    what = f"{raised.kind}: {raised.text}".removesuffix(": ")
+    if "Application startup failed" in log:
+        return f"The application {settings.app} failed in its start-up: {what} ({place})."
+    if "Worker failed to boot" in log:
+        return f"The application {settings.app} cannot be imported: {what} ({place})."
+    return ""
+
+
+def last_exception(log: str) -> LoggedException | None:
+    """Return the exception that the last traceback in `log` ends with."""
+    exceptions = list(_exceptions(log.splitlines()))
+    return exceptions[-1] if exceptions else None
+
+
+def _exceptions(lines: list[str]) -> Iterator[LoggedException]:
+    """Yield each exception: the first line after a traceback's frames that is not indented like them."""
+    places: list[tuple[str, int]] = []
+    for line in lines:
+        if "Traceback (most recent call last)" in line:
+            places = []
+        elif frame := _FRAME.match(line):
+            places.append((frame["file"], int(frame["line"])))
+        elif places and not re.match(r"[\s|+]*\s{2,}\S", line) and (raised := _RAISED.match(line)):
+            yield LoggedException(raised["kind"], raised["text"] or "", tuple(places))
+            places = []
+
+
+def _loading_problem(settings: Settings, log: str) -> str:
+    """Return what gunicorn itself reports where it finds no application; "" otherwise."""
+    module, name = settings.app.partition(":")[::2]
+    app = f"app = {to_toml(settings.app)}"
+    error = re.search(r"^(?:.*AppImportError: )?(Failed to \w+|Application object|Function)", log, re.MULTILINE)
+    if error is None:
+        return ""
+    if error[1] == "Failed to find":
+        return (
+            f"{app}: the module {module} in {app_directory(settings)} has no {name or 'application'!r}. Name the "
+            'application in it, like "module:app", or the function that makes it, like "module:create_app()".'
+        )
+    if error[1] == "Application object":
+        return f"{app} is no application: it cannot be called. Name the application object of the module {module}."
+    return f'{app} cannot be read. Write it as "module:name", or "module:function()" for a function that makes it.'
+
+
+def _wrong_call(settings: Settings, raised: LoggedException) -> str:
+    if re.search(r"takes (from )?0 ", raised.text) and not settings.app.endswith(")"):
+        return f'{settings.app} is a function that makes an application. Set app to "{settings.app}()".'
+    kind, serves, instead = ("WSGI", "ASGI", '"sync" or "gthread"')
+    if settings.worker_class not in ASGI_WORKERS:
+        kind, serves, instead = ("ASGI", "WSGI", '"uvicorn"')
+    own_app = f', or app to "{OWN_WSGI_APP}"' if settings.app == OWN_ASGI_APP and not settings.app_dir else ""
+    return (
+        f"{settings.app} is {'a' if kind == 'WSGI' else 'an'} {kind} application, and worker_class = "
+        f'"{settings.worker_class}" serves {serves}. Set worker_class to {instead}{own_app}.'
+    )
+
+
+def refusal_hint(settings: Settings, host: str, reply: Reply) -> str:
+    """Return what `reply` itself says, and which setting may help; "" where nothing is known."""
+    quoted = "" if reply.headers.get("location") else _quoted_text(reply)
+    if reply.status == 403 and "csrf" in quoted.lower():
+        return f"{quoted} {CSRF_HINT}"
+    key = HINT_OF_STATUS.get(reply.status, "")
+    hint = HINTS[key].format(host=host, method=settings.method) if key else ""
+    return " ".join(filter(None, (quoted, _redirect_hint(settings, host, reply), hint)))
+
+
+def _redirect_hint(settings: Settings, host: str, reply: Reply) -> str:
+    """Return where `reply` redirects to, and the setting that follows it."""
+    location = reply.headers.get("location", "")
+    if not location:
+        return ""
+    redirect = f"It sends the client to {location[:MAX_QUOTED]!r}."
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return redirect
+    path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+    if path == settings.path and parts.scheme == "https":
+        return f"{redirect} {HTTPS_HINT}"
+    if path == settings.path and parts.hostname and parts.netloc != host:
+        return f"{redirect} Set host to {to_toml(parts.netloc)}."
+    if parts.netloc in ("", host) and path.startswith("/") and path != settings.path:
+        return f"{redirect} Set path to {to_toml(path)} to measure what it leads to."
+    return redirect
+
+
+def lasting_502(settings: Settings, nginx_log: str) -> str:
+    """Return why nginx will never pass the answer on, in a sentence; "" where it may yet."""
+    if TOO_BIG_HEADER in nginx_log:
+        return (
+            f"The headers of its answer do not fit nginx's buffer, proxy_buffer_kb = {settings.proxy_buffer_kb}. Set "
+            "proxy_buffer_kb to more, up to 1024, or let the application send less."
+        )
+    if match := INVALID_RESPONSE.search(nginx_log):
+        return f"Its answer is no HTTP that nginx passes on: {match[0]}. Correct the application."
+    return ""
+
+
+def _quoted_text(reply: Reply) -> str:
+    """The beginning of an answer that is text for a reader."""
+    kind = reply.headers.get("content-type", "")
+    if not kind.startswith(("text/plain", "text/html", "application/json", "application/problem+json")):
+        return ""
+    body = reply.body[:MOST_READ_BYTES].decode(errors="replace")
+    text = " ".join((_visible_text(body) if kind.startswith("text/html") else body).split())
+    short = text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 4]} ..."
+    return f"It says: {short!r}." if short.isprintable() and short else ""
+
+
+def _visible_text(page: str) -> str:
+    """Return the text that a browser shows of `page`."""
+    reader = _TextParser()
+    reader.feed(page)
+    return " ".join(reader.pieces)
+
+
+class _TextParser(HTMLParser):
+    """Collects the text of a page outside hidden elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+        self._inside: list[str] = []
+
+    def handle_starttag(self, tag: str, _attributes: object) -> None:
+        if tag in HIDDEN_ELEMENTS:
+            self._inside.append(tag)
+        elif tag == "body":  # ends a head that nothing closed
+            self._inside.clear()
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._inside and tag == self._inside[-1]:
+            self._inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self._inside and data.strip():
+            self.pieces.append(data)

@@ -1,0 +1,110 @@
+"""The command line of gunicorn."""
+
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import harness
+from harness.errors import MachineError
+from harness.experiment.problems import to_toml
+from harness.experiment.requests import header_bytes
+from harness.model import Settings
+from harness.start import module_command
+from harness.testbed.standalone import application_path
+
+WORKER_CLASSES = {"uvicorn": "uvicorn_worker.UvicornWorker", "asgi": "asgi", "sync": "sync", "gthread": "gthread"}
+CONTROL_SOCKET_SINCE = (25, 1)
+DEFAULT_TIMEOUT_S = 60
+CLIENT_MARGIN_S = 30  # clients time out first, so gunicorn kills only a worker that hangs
+DEFAULT_FIELD_BYTES = 8000  # of gunicorn's 8190
+MAX_FIELD_BYTES = 65536  # more than all headers of an arm may have; 0 does not mean unlimited in every release
+# Variables that would change gunicorn's settings, and a hash seed that sessions would share.
+REMOVED_VARIABLES = ("GUNICORN_CMD_ARGS", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "PYTHONHASHSEED")
+
+
+def gunicorn_argv(
+    python: str, version: tuple[int, ...], arms: Sequence[Settings], binds: Sequence[str], scratch: Path
+) -> tuple[str, ...]:
+    """Return the command line of one gunicorn for `arms` on all `binds`, with its heartbeat files in `scratch`."""
+    settings = arms[0]
+    options = {
+        "workers": str(settings.workers),
+        "worker-class": WORKER_CLASSES[settings.worker_class],
+        **({"threads": str(settings.threads)} if settings.worker_class == "gthread" else {}),
+        "backlog": "2048",
+        "keep-alive": "75",  # longer than any pause between two visits of an arm
+        "timeout": str(_timeout_s(arms)),
+        "worker-tmp-dir": str(scratch),
+        "log-level": "warning",
+        **({"limit-request-field_size": str(MAX_FIELD_BYTES)} if _has_long_fields(arms) else {}),
+        **({"forwarded-allow-ips": "*"} if _has_forwarded_headers(arms) else {}),
+        **_application_options(settings),
+    }
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    bound = [f"--bind={bind}" for bind in binds]
+    control = ["--no-control-socket"] if version >= CONTROL_SOCKET_SINCE else []
+    return (python, *_module_arguments(python, settings), *bound, *arguments, *control, settings.app)
+
+
+def _module_arguments(python: str, settings: Settings) -> Sequence[str]:
+    """Return what runs gunicorn; our own application in our own interpreter is out of reach of PYTHONPATH."""
+    own = python == sys.executable and not settings.app_dir
+    return module_command("gunicorn") if own else ("-m", "gunicorn")
+
+
+def app_directory(settings: Settings) -> Path:
+    """Return the directory the application is imported from, by default the one that holds `harness` and `app`."""
+    return Path(settings.app_dir).resolve() if settings.app_dir else Path(harness.__file__).parents[1]
+
+
+def require_app_directory(settings: Settings) -> None:
+    """Raise MachineError where the application's directory is not a directory."""
+    directory = app_directory(settings)
+    if directory.is_dir():
+        return
+    if directory.is_file():
+        raise MachineError(
+            f"app_dir = {to_toml(settings.app_dir)} is a file. Set app_dir to its directory, "
+            f"{directory.parent}, and app "
+            f'to what is in it, like "{directory.stem}:app".'
+        )
+    raise MachineError(f"There is no directory {directory}. Set app_dir to the directory of the application.")
+
+
+def hides_own_packages(settings: Settings) -> bool:
+    """Return whether barehop's packages must be hidden from the application, because its Python would find them."""
+    return bool(settings.app_dir) and not settings.python
+
+
+def removed_variables() -> list[str]:
+    """Return the variables that are set here but not passed to the servers."""
+    return [name for name in REMOVED_VARIABLES if name in os.environ]
+
+
+def server_environment() -> Mapping[str, str]:
+    """Return the environment of the servers."""
+    return {name: value for name, value in os.environ.items() if name not in REMOVED_VARIABLES}
+
+
+def _application_options(settings: Settings) -> dict[str, str]:
+    """Return where gunicorn finds the application; a user's application must not see barehop's packages."""
+    hiding = {"config": f"file:{application_path.__file__}"} if hides_own_packages(settings) else {}
+    return {"chdir": str(app_directory(settings)), **hiding}
+
+
+def _timeout_s(arms: Sequence[Settings]) -> int:
+    """Return the time after which gunicorn kills a silent worker, longer than a start or a request may take."""
+    longest_s = max(max(settings.start_timeout_s, settings.timeout_s) for settings in arms)
+    return max(DEFAULT_TIMEOUT_S, math.ceil(longest_s) + CLIENT_MARGIN_S)
+
+
+def _has_long_fields(arms: Sequence[Settings]) -> bool:
+    return any(header_bytes(settings) > DEFAULT_FIELD_BYTES for settings in arms)
+
+
+def _has_forwarded_headers(arms: Sequence[Settings]) -> bool:
+    """Return whether requests name a proxy before nginx; a peer on a Unix socket has no address to trust."""
+    names = [name.lower() for settings in arms for name in settings.headers]
+    return any(name.startswith("x-forwarded-") or name == "forwarded" for name in names)

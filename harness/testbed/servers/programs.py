@@ -1,0 +1,115 @@
+"""Finds the programs that an arm needs and their features; errors say how to install what is missing."""
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import harness
+from harness.errors import MachineError
+from harness.testbed.processes.output import read_output
+
+PROBE_TIMEOUT_S = 10
+SETUP = Path(harness.__file__).parents[1] / "scripts" / "setup"  # not in a wheel
+SETUP_HINT = f", run {shlex.quote(str(SETUP))} runtime," if SETUP.exists() else ","
+NGINX_PACKAGES = "apt-get install nginx-light, dnf install nginx, pacman -S nginx, apk add nginx"
+# Modules of gunicorn's workers, with the package that contains each.
+WORKER_MODULES = {"uvicorn": {"uvicorn": "uvicorn", "uvicorn_worker": "uvicorn-worker"}}
+ASGI_SINCE = (24, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class NginxBuild:
+    """An nginx binary."""
+
+    path: str
+    version: tuple[int, ...]
+    flags: frozenset[str] = frozenset()  # its build options, as -V shows them
+
+    @property
+    def tls(self) -> bool:
+        """Whether it was built with TLS."""
+        return "--with-http_ssl_module" in self.flags
+
+    def has(self, module: str) -> bool:
+        """Return whether a module that is built in by default, like `proxy`, is there."""
+        return not {f"--without-http_{module}_module", "--without-http"} & self.flags
+
+
+def find_program(name: str) -> str | None:
+    """Return the absolute path of a program, also from sbin directories that are not in an ordinary user's PATH."""
+    path = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"]))
+    return str(Path(path).absolute()) if path else None
+
+
+def find_nginx(name: str) -> NginxBuild:
+    """Return the nginx called `name`. Raises MachineError where it is missing, does not run or is too old."""
+    path = find_program(name)
+    if path is None:
+        raise MachineError(
+            f"There is no program {name!r}. Install nginx ({NGINX_PACKAGES}; it need not be started)"
+            f"{SETUP_HINT} or name another binary: --set arm.nginx=/path/to/nginx."
+        )
+    text = _output((path, "-V"))
+    match = re.search(r"nginx version: \S+/(\d+)\.(\d+)\.(\d+)", text)
+    if not match:
+        raise MachineError(f"{path} -V shows no version of nginx but: {text.strip()[:200]!r}. Name another nginx.")
+    version = tuple(map(int, match.groups()))
+    if version < (1, 18):
+        raise MachineError(f"{path} is nginx {'.'.join(match.groups())}; 1.18.0 or later is needed.")
+    return NginxBuild(path=path, version=version, flags=frozenset(re.findall(r"--with(?:out)?-[\w-]+", text)))
+
+
+def find_python(python: str, worker_class: str) -> str:
+    """Return the interpreter for gunicorn; "" is our own. Raises MachineError where a module is missing there."""
+    path = find_program(python) if python else sys.executable
+    if path is None:
+        candidate = find_program(str(Path(python) / "bin/python"))
+        advice = f"Set python to {candidate}." if candidate else "Correct the setting python, or leave it out."
+        raise MachineError(f"There is no program {python!r}. {advice}")
+    needed = {"gunicorn": "gunicorn", **WORKER_MODULES.get(worker_class, {})}
+    missing = {module: package for module, package in needed.items() if not _has_module(path, module)}
+    if missing:
+        raise MachineError(
+            f"{path} has no module {' and no module '.join(missing)}, which worker_class = {worker_class!r} needs. "
+            f"Install {'it' if len(missing) == 1 else 'them'}: {path} -m pip install {' '.join(missing.values())}."
+        )
+    if worker_class == "asgi" and (version := gunicorn_version(path)) < ASGI_SINCE:
+        raise MachineError(
+            f"{path} has gunicorn {'.'.join(map(str, version))}, whose workers are older than worker_class = 'asgi'. "
+            f"Upgrade it: {path} -m pip install --upgrade gunicorn. Or set worker_class to 'uvicorn'."
+        )
+    return path
+
+
+def gunicorn_version(python: str) -> tuple[int, ...]:
+    """Return the version of gunicorn that `python` finds."""
+    text = _output((python, "-c", "import gunicorn; print(gunicorn.__version__)"))
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
+
+
+@cache
+def _has_module(python: str, module: str) -> bool:
+    if python == sys.executable:
+        return find_spec(module) is not None
+    return "found" in _output((python, "-c", f"import importlib.util as u; u.find_spec({module!r}) and print('found')"))
+
+
+@cache
+def _output(command: tuple[str, ...]) -> str:
+    try:
+        printed = read_output(
+            command, PROBE_TIMEOUT_S, Path("/")
+        )  # where no file of a user takes the place of a module
+    except TimeoutError:
+        raise MachineError(
+            f"{shlex.join(command)} does not answer within {PROBE_TIMEOUT_S} s. Name another program."
+        ) from None
+    except OSError as error:
+        raise MachineError(f"{shlex.join(command)} does not run: {error.strerror}. Name another program.") from None
+    return printed.out + printed.err

@@ -1,0 +1,165 @@
+"""The networks of a stack as a context: the host's or its own, with its knobs set, and those of its network rung."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import MachineError, raise_all
+from harness.model.knobs import NETWORK_SCOPES, FileText, KernelChange, LoAttribute
+from harness.model.rungs import NamespacePlace
+from harness.testbed.kernel.apply import LastingChange, apply_change, read_change, wanted_value
+from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
+from harness.testbed.machine.procfs import read_int
+from harness.testbed.network.build import HOST_PATH, NetworkPath, build_path
+from harness.testbed.network.namespace import HOST_NETWORK, NetworkNamespace, create_network
+from harness.testbed.network.netlink import bring_up_loopback, loopback_attribute
+from harness.testbed.network.sysctl_copy import SysctlValues, copy_network_values, read_network_values
+
+NETWORK_DIRECTORIES = ("/proc/sys/net/", "/sys/class/net/")
+CONNTRACK_COUNT = Path("/proc/sys/net/netfilter/nf_conntrack_count")
+RPS = "/sys/class/net/lo/queues/rx-0/rps_cpus"
+
+
+@dataclass(frozen=True, slots=True)
+class StackNetwork:
+    """`network` holds everything that the rung does not move; `places` are the rung's networks.
+
+    `not_copied` are values of the host that a new network did not take, with its own ones.
+    """
+
+    base: NetworkNamespace = HOST_NETWORK
+    kernel: KernelConfiguration = field(default_factory=KernelConfiguration)
+    not_copied: SysctlValues = field(default_factory=dict)
+    path: NetworkPath = HOST_PATH
+    places: Mapping[NamespacePlace, NetworkNamespace] = field(default_factory=dict)
+
+    @property
+    def near(self) -> NetworkNamespace:
+        """The connecting end of the network path."""
+        return self.places.get("near", self.base)
+
+    @property
+    def far(self) -> NetworkNamespace:
+        """The listening end of the network path; on lo both ends are in one network."""
+        return self.places.get("far", self.near)
+
+    @property
+    def client(self) -> NetworkNamespace:
+        """The network of the client."""
+        return self.near if self.path.leg == "front" else self.base
+
+    @property
+    def listen_network(self) -> NetworkNamespace:
+        """The network of nginx's listening sockets."""
+        return self.far if self.path.leg == "front" else self.base
+
+    @property
+    def nginx(self) -> NetworkNamespace:
+        """The network of nginx's own connections."""
+        return self.near if self.path.leg == "hop" else self.base
+
+    @property
+    def app(self) -> NetworkNamespace:
+        """The network of the application."""
+        return self.far if self.path.leg == "hop" else self.base
+
+    @property
+    def all_networks(self) -> tuple[NetworkNamespace, ...]:
+        """All networks of the stack."""
+        return (self.base, *self.places.values())
+
+    def values(self) -> SysctlValues:
+        """Return the present value of each network knob by name; call it inside the network."""
+        return {setting.name: knob_value(setting) for setting in self.kernel.of_scopes(*NETWORK_SCOPES)}
+
+
+@contextmanager
+def create_stack_network(
+    kernel: KernelConfiguration, network_path: NetworkPath = HOST_PATH, ports: Sequence[int] = ()
+) -> Iterator[StackNetwork]:
+    """Create the networks of a stack. The far end of `network_path` listens on `ports`. Raises MachineError."""
+    if not kernel.own_network and not network_path.places:
+        yield StackNetwork()
+        return
+    host = _Host(read_network_values(), _lo_values(), _packet_filter())
+    with ExitStack() as exit_stack:
+        network, not_copied = _create_like_host(host, kernel, exit_stack) if kernel.own_network else (HOST_NETWORK, {})
+        places: dict[NamespacePlace, NetworkNamespace] = {}
+        for place in network_path.places:
+            places[place], differing = _create_like_host(host, kernel, exit_stack)
+            not_copied |= differing
+        build_path(network_path, places, ports)
+        yield StackNetwork(network, kernel, not_copied, network_path, places)
+
+
+@dataclass(frozen=True, slots=True)
+class _Host:
+    """What a new network copies."""
+
+    sysctls: SysctlValues
+    lo: Sequence[LastingChange]
+    filtered: SysctlValues  # what it cannot copy
+
+
+def _create_like_host(
+    host: _Host, kernel: KernelConfiguration, exit_stack: ExitStack
+) -> tuple[NetworkNamespace, SysctlValues]:
+    """Create a network with lo up, the host's values and the knobs set; return also what it could not copy."""
+    network = exit_stack.enter_context(create_network())
+    with network.enter():
+        not_copied = copy_network_values(host.sysctls)
+        bring_up_loopback()
+        not_copied |= _copy_lo(host.lo)
+        raise_all(filter(None, map(set_knob, kernel.of_scopes(*NETWORK_SCOPES))), MachineError)
+    return network, host.filtered | not_copied
+
+
+def set_knob(setting: KnobSetting) -> str | None:
+    """Set the knob in this thread's network; return a sentence where the kernel does not take the value, else None."""
+    for change in map(_network_change, setting.changes):
+        try:
+            apply_change(change)
+            result = read_change(change)
+        except OSError as error:
+            advice = "Run barehop as root" if isinstance(error, PermissionError) else "Give a value that it takes"
+            return f"{setting}: the kernel refuses it: {error.strerror}. {advice}."
+        if result != wanted_value(change):
+            return f"{setting}: the kernel changes it to {result}. Give that or another value."
+    return None
+
+
+def knob_value(setting: KnobSetting) -> str:
+    """Return the present value of the knob in this thread's network."""
+    return " ".join(read_change(_network_change(change)) for change in setting.changes)
+
+
+def _network_change(change: KernelChange) -> LastingChange:
+    """Return `change`, which must not be a file of the whole machine."""
+    assert isinstance(change, LastingChange)
+    assert not isinstance(change, FileText) or change.path.startswith(NETWORK_DIRECTORIES), change
+    return change
+
+
+def _packet_filter() -> SysctlValues:
+    """Return what a packet filter does here; a new network has none."""
+    connections = read_int(CONNTRACK_COUNT)
+    return {"packet filter that tracks connections": "none"} if connections else {}
+
+
+def _lo_values() -> tuple[LastingChange, ...]:
+    """Return the values of lo here; root of a user namespace may not see its packet steering."""
+    size, offload = (int(loopback_attribute(name)) for name in ("mtu", "gso_max_size"))
+    values: list[LastingChange] = [LoAttribute("mtu", size), LoAttribute("gso_max_size", offload)]
+    with suppress(OSError):
+        values.append(FileText(RPS, read_change(FileText(RPS, "0", "mask")), "mask"))
+    return tuple(values)
+
+
+def _copy_lo(values: Sequence[LastingChange]) -> SysctlValues:
+    """Copy `values` to this network's lo; return those that it does not take, with its own ones."""
+    for value in values:
+        if read_change(value) != wanted_value(value):
+            with suppress(OSError):
+                apply_change(value)
+    return {f"lo {value}": read_change(value) for value in values if read_change(value) != wanted_value(value)}
