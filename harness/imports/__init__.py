@@ -1,1 +1,1 @@
-"""Imports results that other load tools have written elsewhere, and refuses incomplete files."""
+"""Import results that other load tools wrote; incomplete files are refused."""

@@ -1,1 +1,1 @@
-"""Reads what is seen: counters, proofs, doubts, the results directory."""
+"""Observe a run: counters, CPU time, proofs, facts of the host, doubts."""

@@ -1,1 +1,1 @@
-"""Arranges the machine: CPUs, directories, processes, a stack that is ready; puts everything back."""
+"""Arrange the machine: CPUs, directories, processes, a stack that is ready; and put everything back."""

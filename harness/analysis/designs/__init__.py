@@ -1,1 +1,1 @@
-"""Effects of designs with several factors: factorial experiments and screens."""
+"""Effects of several factors: factorial designs, screens, ladders, and agreement of tools."""

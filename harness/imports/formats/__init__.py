@@ -1,1 +1,1 @@
-"""The formats that can be read, one a file: its name is the format's name, its docstring the help text."""
+"""The formats that can be imported, a file each: its name is the format's name, its docstring the help text."""

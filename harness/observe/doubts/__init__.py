@@ -1,1 +1,1 @@
-"""Reasons to distrust a session, a subject in each file: how it is read, and what two readings give rise to."""
+"""Reasons to distrust a session: each subject is read before and after the visits, and compared."""

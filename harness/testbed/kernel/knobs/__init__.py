@@ -1,1 +1,1 @@
-"""Knobs, a file each; folders stand for dots in the name. Adding a file adds a knob."""
+"""Knobs by subject: a table in each file."""

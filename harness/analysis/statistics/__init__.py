@@ -1,0 +1,1 @@
+"""Statistics of sessions: series, estimates and verdicts, stopping bounds, percentiles."""

@@ -1,0 +1,1 @@
+"""Facts of the host: kernel, CPUs, versions, environment, noise."""

@@ -1,0 +1,1 @@
+"""The spine: preflight, pilot, sessions and summary of a run; doctor, calibrate, tune and validate."""

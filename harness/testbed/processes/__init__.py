@@ -1,0 +1,1 @@
+"""Processes: started under a supervisor, their output and logs within limits."""

@@ -1,0 +1,1 @@
+"""Programs that run alone, with the standard library only: supervisor, servers, relay, sandbox entry."""
