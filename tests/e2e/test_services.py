@@ -104,7 +104,7 @@ def test_an_arm_with_a_url_says_so_and_what_cannot_be_known_of_it(summary: Summa
     assert settings["url"].startswith("http://127.0.0.1:")
     (doubt,) = [doubt for doubt in summary.doubts if doubt.kind == "url"]
     assert "the url of docker, slow-docker was already running" in doubt.seen
-    assert "no session starts it afresh" in doubt.seen
+    assert "sessions do not restart it" in doubt.seen
     record = Record.model_validate_json((measured / "sessions/0001.json").read_bytes())
     assert record.proofs["docker"]["address"] == "127.0.0.1"
     assert len(record.proofs["slow-docker"]["pids"]["service"]) >= 4

@@ -50,7 +50,7 @@ def test_what_cannot_be_known_of_a_service_is_a_doubt_in_every_report() -> None:
     assert [doubt.kind for doubt in run.summary.doubts] == ["url"]
     page = render_html(run.summary, run.plan, run.host, plot_data(EXPERIMENT, run.sessions))
     for text in (render_terminal(run.summary, Design(), width=200), render_markdown(run.summary, Design()), page):
-        assert "no session starts it afresh" in text
+        assert "sessions do not restart it" in text
     assert "docker is slower than bare by 2" in render_terminal(run.summary, Design(), width=200)
 
 
