@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from command import Ended, barehop, fixed, odd
-from odd_server import repeats, serving
 
 from harness.model import Record, Summary
+from tests.support.command import Ended, barehop, fixed, odd
+from tests.support.scripted_server import repeats, serving
 
 CHANGES = {
     "status": ("status 204 instead of 200", "status 204"),

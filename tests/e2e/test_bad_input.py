@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from command import Ended, barehop, sets
+
+from tests.support.command import Ended, barehop, sets
 
 TWO_ARMS = '[arms.tcp]\n[arms.uds]\ntransport = "uds-tmpfs"\n'
 

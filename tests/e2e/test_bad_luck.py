@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from command import barehop, fixed, odd, started
 
 from harness.model import Summary
+from tests.support.command import barehop, fixed, odd, started
 
 ONE_ROUND = fixed(2, 1)
 MANY_VISITS = fixed(2, 200, burst=1, settle=0)

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import CHECKOUT, Ended
-from several_runs import run_data, write_run
+
+from tests.support.command import CHECKOUT, Ended
+from tests.support.comparable_runs import run_data, write_run
 
 
 @pytest.fixture(scope="module")

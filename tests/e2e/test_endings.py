@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import CHECKOUT, Ended, barehop, fixed, started
 
 from harness.model import Plan, Summary
+from tests.support.command import CHECKOUT, Ended, barehop, fixed, started
 
 FREEING = """
 import os, signal, time, weakref

@@ -5,9 +5,9 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
-from command import barehop, fixed, odd, sets
 
 from harness.model import Summary
+from tests.support.command import barehop, fixed, odd, sets
 
 BURN_S = 0.004
 

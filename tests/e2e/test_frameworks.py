@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import barehop, fixed, sets
+
+from tests.support.command import barehop, fixed, sets
 
 FASTAPI = """
 from fastapi import FastAPI

@@ -7,42 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import Started, barehop, eventually, fixed, sets, started
 
-from harness.model import Record, Summary
+from harness.model import Summary
+from tests.support.command import Started, barehop, eventually, first_record, fixed, sets, started
+from tests.support.host_state import host
 
 AUTOGROUP = Path("/proc/sys/kernel/sched_autogroup_enabled")
 LONG = fixed(3, 600)  # in the middle of whose first session the end comes
 OTHER = {"0": "1", "1": "0"}
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 # What changes by itself, or by what any process does.
-RESTLESS = ("nf_conntrack_count", "random", "nr", "state", "cpuinfo", "perf_event_max_sample_rate", "ns_last_pid")
-ALONE = {"fs/dentry-state", "fs/quota", "kernel/pty/nr", "fs/aio-nr", "kernel/tainted"}
-
-
-def sysctls() -> dict[str, str]:
-    """All that can be read of what stays as it is by itself."""
-    found: dict[str, str] = {}
-    for directory, _, names in os.walk("/proc/sys"):
-        for name in names:
-            path = Path(directory, name)
-            if not str(path.relative_to("/proc/sys")).endswith(RESTLESS) and "random" not in path.parts:
-                found |= text_of(path)
-    return found
-
-
-def text_of(path: Path) -> dict[str, str]:
-    try:
-        return {} if any(str(path).endswith(each) for each in ALONE) else {str(path): path.read_text(errors="replace")}
-    except OSError:
-        return {}
-
-
-def host() -> dict[str, str]:
-    """Its settings, links, routes and mounts, each by a name."""
-    links = {str(path): (path / "mtu").read_text() for path in Path("/sys/class/net").iterdir()}
-    tables = ("/proc/net/route", "/proc/net/fib_trie", "/proc/self/mountinfo")
-    return sysctls() | links | {name: Path(name).read_text() for name in tables}
 
 
 def changed(before: dict[str, str]) -> dict[str, tuple[str | None, str | None]]:
@@ -82,10 +56,6 @@ def tracking(directory: Path) -> Path:
     return path
 
 
-def record(directory: Path) -> Record:
-    return Record.model_validate_json((directory / "out/sessions/0001.json").read_bytes())
-
-
 @AS_ROOT
 @pytest.mark.needs_root
 def test_a_study_in_networks_of_its_own_leaves_the_host_alone(tmp_path: Path) -> None:
@@ -95,7 +65,7 @@ def test_a_study_in_networks_of_its_own_leaves_the_host_alone(tmp_path: Path) ->
     ended = barehop(tmp_path, "run", tracking(tmp_path), *fixed(2, 2), *knobs, "--quiet", "--out", "out")
     assert (ended.code, ended.err) == (0, "")
     assert eventually(lambda: host() == before, within_s=20), changed(before)
-    proofs = record(tmp_path).proofs
+    proofs = first_record(tmp_path).proofs
     assert all(proof["not_copied"] == {} for proof in proofs.values())
     assert all(proof["network"].startswith("net:[") for proof in proofs.values())
     common = {"net.ipv4.tcp_sack": "0", "route.quickack": "1", "lo.mtu": "9000"}
@@ -116,7 +86,7 @@ def test_an_outside_tool_asks_from_inside(tmp_path: Path) -> None:
     tool = sets(tool="ab", tool_requests=20)
     ended = barehop(tmp_path, "run", path, *fixed(2, 1), *tool, "--quiet", "--out", "out")
     assert (ended.code, ended.err) == (0, "")
-    assert {visit.requests for visit in record(tmp_path).visits} == {20}
+    assert {visit.requests for visit in first_record(tmp_path).visits} == {20}
 
 
 @AS_ROOT
@@ -129,7 +99,7 @@ def test_a_value_of_the_machine_is_changed_where_that_is_allowed_and_put_back(tm
     ended = barehop(tmp_path, "run", path, *fixed(2, 3), "--quiet", "--out", "out", "--allow-global")
     assert (ended.code, ended.err) == (0, "")
     assert AUTOGROUP.read_text().strip() == autogroup
-    found = record(tmp_path)
+    found = first_record(tmp_path)
     assert found.proofs["tuned"]["knobs"] == {"sched.autogroup": value}
     assert [doubt for doubt in found.doubts if doubt.kind == "settings"] == []
     orders = [[visit.arm for visit in found.visits if visit.round == number] for number in range(3)]

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from command import barehop, fixed
 
 from harness.model import Summary
 from harness.store.store import Store
+from tests.support.command import barehop, fixed
 
 TWO = """
 name = "load"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from command import CHECKOUT, Ended, barehop, sets
+from tests.support.command import CHECKOUT, Ended, barehop, sets
 
 CONFIGURATIONS = sorted(path.stem for path in (CHECKOUT / "configs").glob("*.toml"))
 

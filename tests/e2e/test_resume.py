@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command import CHECKOUT, Ended, barehop, fixed, sets
 
 from harness.model import Summary
+from tests.support.command import CHECKOUT, Ended, barehop, fixed, sets
 
 REPORTS = ("summary.json", "report.html", "pyperf.json")
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import polars
 import pytest
-from command import CHECKOUT, Ended, barehop, fixed, odd
 
 from harness.experiment.document import read_document
 from harness.model import Plan, Record, Summary
+from tests.support.command import CHECKOUT, Ended, barehop, fixed, odd
 
 TINY = fixed(2, 3, control=True)
 COLUMNS = ["round", "order", "arm", "position", "start_ns", "latency_ns", "late_ns"]

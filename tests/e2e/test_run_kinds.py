@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import CHECKOUT, barehop, fixed, sets
 
 from harness.experiment.read import read_experiment
 from harness.model import Record
 from harness.testbed.servers.programs import find_nginx
+from tests.support.command import CHECKOUT, barehop, fixed, sets
 
 ONE_STACK = """
 name = "one-stack"

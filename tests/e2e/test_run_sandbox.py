@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from command import barehop, fixed
-
 from harness.model import Record
+from tests.support.command import barehop, fixed
 
 FILE = """
 name = "boxes"

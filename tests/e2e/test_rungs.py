@@ -5,8 +5,9 @@ from pathlib import Path
 from statistics import mean
 
 import pytest
-from command import barehop, fixed
-from test_kernel import host, record
+
+from tests.support.command import barehop, first_record, fixed
+from tests.support.host_state import host
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 LADDER = """
@@ -26,7 +27,7 @@ def test_rungs_are_measured_side_by_side_and_only_their_hop_moves(tmp_path: Path
     ended = barehop(tmp_path, "run", path, *fixed(2, 2), "--quiet", "--out", "out")
     assert (ended.code, ended.err) == (0, "")
     assert host() == before
-    found = record(tmp_path)
+    found = first_record(tmp_path)
     assert found.proofs["bridge-nf/tcp"]["rung"]["network"] == "bridge-nf"
     assert "rung" not in found.proofs["host/tcp"]
     links = counted(tmp_path, "net.link_packets")
@@ -40,7 +41,7 @@ def test_rungs_are_measured_side_by_side_and_only_their_hop_moves(tmp_path: Path
 def counted(directory: Path, counter: str) -> dict[str, float]:
     """The mean of a counter, by arm, over the visits that were counted."""
     found: dict[str, list[float]] = {}
-    for visit in record(directory).visits:
+    for visit in first_record(directory).visits:
         if counter in visit.counters:
             found.setdefault(visit.arm, []).append(visit.counters[counter])
     return {arm: mean(values) for arm, values in found.items()}

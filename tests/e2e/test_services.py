@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from command import barehop, eventually, fixed, started
 
 from harness.load.probe import probe_target
 from harness.model import Arm, Comparison, Record, Settings, Summary
@@ -17,6 +16,7 @@ from harness.testbed.blueprint import blueprint_of, survey_machine
 from harness.testbed.machine.directories import free_ports
 from harness.testbed.stack import Stack, start_stacks
 from harness.testbed.standalone import null_server
+from tests.support.command import barehop, eventually, fixed, started
 
 SPIKED_US = 100
 LUCK_US = 40

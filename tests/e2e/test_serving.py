@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import barehop, fixed, sets
 
 from harness.model import Summary
+from tests.support.command import barehop, fixed, sets
 
 SHORT = fixed(2, 2, burst=4)
 APPLICATION = """

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import CHECKOUT, LOCK, barehop, fixed
+
+from tests.support.command import CHECKOUT, LOCK, barehop, fixed
 
 START = CHECKOUT / "harness" / "start.py"
 NAMES = ("harness", "app", "configs", "click", "numpy", "pyperf", "gunicorn", "uvicorn", "random")

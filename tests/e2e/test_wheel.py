@@ -9,7 +9,8 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from command import LOCK, fixed
+
+from tests.support.command import LOCK, fixed
 
 CHECKOUT = Path(__file__).parents[2]
 BUILT_FROM = ["harness", "app", "configs", "pyproject.toml", "README.md", "LICENSE"]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyperf  # type: ignore[import-untyped] # it brings no types
 import pytest
-from command import barehop, fixed, sets
 
 from harness.model import Record, Summary
+from tests.support.command import barehop, fixed, sets
 
 FLOOR_IN_SECONDS = ("--processes=2", "--values=2", "--warmups=1", "--min-time=0.001")
 CHAINS = """

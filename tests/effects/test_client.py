@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from odd_server import Answer, resets, says, serving, stays_silent, whole
 
 from harness.load.client import gc_disabled, open_client
 from harness.model import Target
+from tests.support.scripted_server import Answer, resets, says, serving, stays_silent, whole
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from threading import Event
 
 import pytest
-from odd_server import close_with_reset, resets, says, serving, whole
 
 from harness.load.client import Burst, open_client
+from tests.support.scripted_server import close_with_reset, resets, says, serving, whole
 
 CLOSE = "Connection: close\r\n"
 

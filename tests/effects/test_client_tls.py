@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import trustme
-from odd_server import Answer, says, serving, stays_silent, whole
 
 from harness.errors import LoadError
 from harness.load.client import open_client
 from harness.model import Target
+from tests.support.scripted_server import Answer, says, serving, stays_silent, whole
 
 
 @pytest.fixture

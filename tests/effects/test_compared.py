@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from several_runs import run_data, write_run
 
 from harness.analysis.between_runs.changes import compare_runs
 from harness.errors import ConfigError
 from harness.session.summarize import read_run
+from tests.support.comparable_runs import run_data, write_run
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import trustme
-from odd_server import Answer, resets, says, serving, stays_silent, whole
 
 from harness.load.client import Burst
 from harness.load.connections import open_pool
 from harness.load.loops import CapacitySearch, closed_loop_burst, exact_timers, open_loop_burst, poisson_arrivals_ns
 from harness.model import Target
+from tests.support.scripted_server import Answer, resets, says, serving, stays_silent, whole
 
 NOBODY = Target("127.0.0.1", 1, "/")
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from browser import Page, find_browser, opened
-from climbing import whole_ladder
-from imagined import PILOT, Run, run_of
 
 from harness.analysis.plot_data import plot_data
 from harness.model import Doubt, ImportedRun
 from harness.report.html.document import render_html
+from tests.support.browser import Page, find_browser, opened
+from tests.support.ladder_experiments import whole_ladder
+from tests.support.simulated_run import PILOT, Run, run_of
 
 DOUBT = Doubt(kind="busy", seen="python used 49 % of a CPU", advice="End what else runs on this machine.")
 PAIRS = {f"uds-tmpfs/{kept}": f"tcp/{kept}" for kept in (0, 16, 32, 64, 128, 256)}

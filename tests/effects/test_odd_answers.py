@@ -19,7 +19,6 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from odd_server import Answer, repeats, says, serving, stays_silent, whole
 
 from harness.errors import ConfigError, HarnessError, LoadError
 from harness.load.client import open_client
@@ -27,6 +26,7 @@ from harness.load.connections import open_pool
 from harness.load.loops import closed_loop_burst
 from harness.load.probe import probe_service, probe_target
 from harness.model import Arm, Reply, Settings, Target
+from tests.support.scripted_server import Answer, repeats, says, serving, stays_silent, whole
 
 TIMEOUT_S = 0.5
 PLENTY_S = 5.0  # for a machine that is busy; what has no limit takes longer than any test

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from odd_server import says, serving, whole
 
 from harness.errors import LoadError
 from harness.load.drivers import run_tool
 from harness.load.tools import ab
 from harness.model import LoadTool, Settings, Target, ToolResult
+from tests.support.scripted_server import says, serving, whole
 
 TARGET = Target("127.0.0.1", 1, "/")
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 import trustme
-from odd_server import repeats, says, serving, stays_silent, whole
 
 from harness import plugins
 from harness.errors import LoadError
 from harness.load.drivers import run_tool
 from harness.model import LoadTool, Settings, Target, ToolResult
 from harness.model.http import AnswerShape
+from tests.support.scripted_server import repeats, says, serving, stays_silent, whole
 
 NAMES = ("ab", "wrk", "hey", "h2load", "k6", "locust", "molotov")
 TAKES_WHAT_IS_CUT_FOR_RIGHT = ("ab", "hey")

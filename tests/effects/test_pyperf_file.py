@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pyperf  # type: ignore[import-untyped]  # it has no types
 import pytest
-from several_runs import run_data
 
 from harness.analysis.between_runs.changes import RunData
 from harness.errors import HarnessError
 from harness.report.export.pyperf_file import render_pyperf
 from harness.testbed.machine.pyperf import pyperf_facts
+from tests.support.comparable_runs import run_data
 
 ROUNDS, SESSIONS, BURST = 8, 8, 6
 NAMES = ["tcp", "uds-tmpfs", "uds-dir", "control"]

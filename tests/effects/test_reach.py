@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import trustme
-from odd_server import says, serving, stays_silent, whole
 
 from harness.errors import ConfigError, LoadError, MachineError, StackError
 from harness.load.client import open_client
@@ -22,6 +21,7 @@ from harness.load.probe import probe_service
 from harness.model import Arm, Settings
 from harness.observe.cpu_time import service_cpu_reader, service_pids
 from harness.testbed.standalone import null_server
+from tests.support.scripted_server import says, serving, stays_silent, whole
 
 
 def arm(url: str, **settings: Any) -> Arm:

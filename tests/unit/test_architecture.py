@@ -9,11 +9,11 @@ from collections.abc import Callable
 from statistics import median
 
 import pytest
-from source_tree import functions, imports, imports_at_top, is_in, paths, tree_of
 
 from harness import plugins
 from harness.experiment.constraints import all_knobs
 from harness.model import ImportFormat, Knob, LoadTool, NetworkRung, SandboxRung, Transport
+from tests.support.source_tree import functions, imports, imports_at_top, is_in, paths, tree_of
 
 PLUGINS = {
     "harness.testbed.transports": Transport,

@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from several_runs import run_data, write_run
 
 from harness.model import OUT_OF_TIME, Summary
 from harness.report.caveats import reliability_warning
 from harness.session.summarize import read_summary
+from tests.support.comparable_runs import run_data, write_run
 
 
 def ended_after(sessions: int, planned: int, directory: Path) -> Summary:

@@ -7,7 +7,8 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from source_tree import ROOT, cycles, functions, is_in, modules_used, paths, tree_of
+
+from tests.support.source_tree import ROOT, cycles, functions, is_in, modules_used, paths, tree_of
 
 ROOMS = (
     "experiment",

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from foreign_runs import floor
-from imagined import HOST, Run, run_of
-from several_runs import run_data, write_run
 
 from harness.analysis.validation.validate import BareRun, validate
 from harness.errors import ConfigError
@@ -19,6 +16,9 @@ from scripts.seed_study.__main__ import seed
 from scripts.seed_study.page import page_of
 from scripts.seed_study.singles import singles_of
 from scripts.seed_study.study import BASELINE, LADDER, PAGE, QUOTA, SEED, Study, publish, read_study
+from tests.support.comparable_runs import run_data, write_run
+from tests.support.imported_runs import floor
+from tests.support.simulated_run import HOST, Run, run_of
 
 PLACEHOLDERS = re.compile(r"\{\{|\}\}|\{%|None|nan|<function")
 

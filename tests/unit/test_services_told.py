@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-from imagined import run_of
 
 from harness.analysis.plot_data import plot_data
 from harness.analysis.statistics.series import round_times_us
@@ -17,6 +16,7 @@ from harness.report.html.document import render_html
 from harness.report.markdown import render_markdown
 from harness.report.terminal import render_terminal
 from harness.testbed.dry_run import describe_service
+from tests.support.simulated_run import run_of
 
 ROOT = Path(__file__).parents[2]
 CONTAINERS = ROOT / "configs/containers"

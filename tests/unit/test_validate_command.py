@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from several_runs import run_data, write_run
 
 from harness.cli import cli
 from harness.errors import ConfigError
+from tests.support.comparable_runs import run_data, write_run
 
 TABLE = """\
 where,architecture,requests_per_s,ms_per_request,p99_ms

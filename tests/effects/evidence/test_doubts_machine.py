@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from watched_machine import Machine, doubted, quiet_machine
 
 from harness.model import Doubt
 from harness.observe.doubts.context import Context
@@ -13,6 +12,7 @@ from harness.observe.doubts.network import bare_network_doubts, read_bare_networ
 from harness.observe.doubts.system import read_settings, setting_doubts
 from harness.observe.host.facts import host_facts
 from harness.testbed.machine.procfs import Roots
+from tests.support.fake_machine import Machine, doubted, quiet_machine
 
 CPU0, CPU1 = "sys/devices/system/cpu/cpu0", "sys/devices/system/cpu/cpu1"
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from watched_machine import STRANGER, Machine, doubted, quiet_machine
 
 from harness.model import Doubt
 from harness.observe.doubts.cpus import OtherProcesses, noise_doubts, other_doubts, read_others
 from harness.observe.host.noise import BusyProcess, Noise
+from tests.support.fake_machine import STRANGER, Machine, doubted, quiet_machine
 
 QUIET = Noise(
     seconds=10,

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from watched_machine import APP, CLIENT, NGINX, Machine, doubted, quiet_machine
 
 from harness.model import Doubt
 from harness.observe.doubts.cpus import (
@@ -19,6 +18,7 @@ from harness.observe.doubts.cpus import (
 )
 from harness.observe.doubts.system import read_strays, read_swap, stray_doubts, swap_doubts
 from harness.testbed.processes.process import ProcessFamily
+from tests.support.fake_machine import APP, CLIENT, NGINX, Machine, doubted, quiet_machine
 
 
 @pytest.fixture

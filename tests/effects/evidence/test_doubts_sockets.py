@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from watched_machine import Machine, doubted, quiet_machine
 
 from harness.model import Doubt
 from harness.observe.doubts.network import read_sockets, read_upstream_errors, socket_doubts, upstream_doubts
 from harness.observe.doubts.system import read_socket_mounts, strictatime_doubts
 from harness.testbed.machine.procfs import Roots
+from tests.support.fake_machine import Machine, doubted, quiet_machine
 
 PORTS = 60999 - 32768 + 1
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from watched_machine import APP, STRANGER, Machine, quiet_machine
 
 from harness.model import Doubt
 from harness.observe.doubts.context import Context
 from harness.observe.doubts.watch import start_watch
 from harness.observe.host.facts import host_facts
 from harness.testbed.machine.procfs import Roots
+from tests.support.fake_machine import APP, STRANGER, Machine, quiet_machine
 
 EVERY_KIND = {
     "affinity",

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from imagined import HOST
-from several_runs import run_data
 
 from harness.analysis.between_runs.changes import compare_runs
 from harness.model import Arm, Settings
 from harness.observe.host.versions import parse_nginx_version, serving_facts
+from tests.support.comparable_runs import run_data
+from tests.support.simulated_run import HOST
 
 
 def facts_of(**settings: Any) -> dict[str, Any]:

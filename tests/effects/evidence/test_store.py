@@ -12,37 +12,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError, MachineError
-from harness.experiment.schedule import plan_of
-from harness.model import Arm, Design, Experiment, Plan, Record, Schedule, Settings, Visit, VisitRow
+from harness.model import Visit, VisitRow
 from harness.store.record import requests_table
 from harness.store.store import Store, create_results_directory, open_store
-
-SCHEDULE = Schedule(sessions=2, rounds=1, burst=2, settle=1, reason="as the test says")
-
-
-def visit(requests: int = 2) -> Visit:
-    times = tuple(range(requests))
-    return Visit(
-        round=0, order=0, arm="tcp", requests=requests, mean_us=1.5, positions=times, start_ns=times, latency_ns=times
-    )
-
-
-def record(session: int) -> Record:
-    return Record(
-        session=session,
-        started_utc="2026-01-01T00:00:00+00:00",
-        seconds={"total": 1.0},
-        schedule=SCHEDULE,
-        proofs={},
-        failures={},
-        visits=(),
-    )
-
-
-def plan() -> Plan:
-    arms = (Arm(name="a", settings=Settings()), Arm(name="b", settings=Settings(transport="uds-tmpfs")))
-    experiment = Experiment(name="x", question="?", arms=arms, pairs=(("b", "a"),), design=Design())
-    return plan_of(experiment, SCHEDULE)
+from tests.support.small_results import plan, record, visit
 
 
 @pytest.fixture

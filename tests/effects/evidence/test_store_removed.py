@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_store import plan, record, visit
 
 from harness.errors import MachineError
 from harness.files import flush_directory, flush_file
 from harness.store.record import requests_table
 from harness.store.store import Store, create_results_directory, open_store
+from tests.support.small_results import plan, record, visit
 
 SHIM = """
 #include <errno.h>

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from odd_server import Answer, repeats, serving, stays_silent, whole
 
 from harness.errors import LoadError
 from harness.floor.bench import (
@@ -24,6 +23,7 @@ from harness.floor.bench import (
 from harness.load.client import request_bytes
 from harness.model import Target
 from harness.testbed.blueprint import Machine, survey_machine
+from tests.support.scripted_server import Answer, repeats, serving, stays_silent, whole
 
 
 class Longer:

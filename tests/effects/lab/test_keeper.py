@@ -10,10 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from services import HERE, eventually, is_up, mark_of, marked, odd_service, python_environment
 
 from harness.errors import StackError
 from harness.testbed.processes.process import start_service
+from tests.support.misbehaving_services import (
+    PROGRAMS,
+    eventually,
+    is_up,
+    mark_of,
+    marked,
+    odd_service,
+    python_environment,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ class Held:
 @contextmanager
 def held(directory: Path, *habits: str) -> Iterator[Held]:
     maker = subprocess.Popen(
-        [sys.executable, HERE / "holder.py", directory, *habits],
+        [sys.executable, PROGRAMS / "service_holder.py", directory, *habits],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from services import eventually, python_environment
 
 from harness.errors import MachineError
 from harness.observe.doubts.context import Context
@@ -24,6 +23,7 @@ from harness.testbed.kernel.lock import (
     machine_lock,
 )
 from harness.testbed.machine.procfs import Roots
+from tests.support.misbehaving_services import eventually, python_environment
 
 HOLD = """
 import os, sys, threading

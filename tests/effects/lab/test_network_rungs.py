@@ -12,9 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from services import MARK, eventually, marked
-from stacks import arm, blueprint_for, machine_of
-from test_networks import CHECKOUT, may_make_one, networks_in_use, of_the_host
 
 from harness.errors import MachineError
 from harness.load.probe import probe_target
@@ -31,6 +28,9 @@ from harness.testbed.processes.process import Service, start_service
 from harness.testbed.stack import start_stacks
 from harness.testbed.stack_network import create_stack_network
 from harness.testbed.standalone import relay
+from tests.support.misbehaving_services import MARK, eventually, marked
+from tests.support.networks import CHECKOUT, may_make_one, networks_in_use, of_the_host
+from tests.support.stacks import arm, blueprint_for, machine_of
 
 pytestmark = pytest.mark.skipif(not may_make_one(), reason="needs the right to make network namespaces")
 

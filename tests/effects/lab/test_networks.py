@@ -12,9 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from stacks import arm, machine_of
 
-from harness.errors import MachineError
 from harness.load.probe import probe_target
 from harness.model import Arm, Design, Experiment, KnobValue, Reply
 from harness.observe.doubts.context import context_of
@@ -25,22 +23,14 @@ from harness.testbed.kernel.settings import KernelConfiguration, kernel_configur
 from harness.testbed.network import namespace, netlink
 from harness.testbed.network import nft as nft_module
 from harness.testbed.network.namespace import create_network
-from harness.testbed.network.netlink import open_filtering
 from harness.testbed.network.sysctl_copy import read_network_values
 from harness.testbed.problems import knob_problems
 from harness.testbed.stack import start_stacks
 from harness.testbed.stack_network import create_stack_network
+from tests.support.networks import CHECKOUT, link_target, may_make_one, networks_in_use, of_the_host
+from tests.support.stacks import arm, machine_of
 
 TCP_CONGESTION = 13
-CHECKOUT = Path(__file__).parents[3]
-
-
-def may_make_one() -> bool:
-    try:
-        with create_network():
-            return True
-    except MachineError:
-        return False
 
 
 pytestmark = pytest.mark.skipif(not may_make_one(), reason="needs the right to make network namespaces")
@@ -66,18 +56,6 @@ def host_like() -> Iterator[None]:
     with create_network() as network, network.enter():
         netlink.bring_up_loopback()
         yield
-
-
-def of_the_host() -> tuple[object, ...]:
-    descriptors = len(list(Path("/proc/self/fd").iterdir()))
-    with open_filtering(nft_module.NF_INET) as nft:
-        tables = [table.get_attr("NFTA_TABLE_NAME") for table in nft.get_tables()]
-    lo = (
-        netlink.loopback_attribute("mtu"),
-        netlink.loopback_attribute("gso_max_size"),
-        netlink.loopback_route_option("quickack"),
-    )
-    return (read_network_values(), lo, tables, descriptors)
 
 
 @pytest.fixture(autouse=True)
@@ -235,20 +213,6 @@ with create_stack_network(kernel) as stack:
 """
 
 
-def networks_in_use() -> set[str]:
-    """Of every process, by what it is in and by what it holds open."""
-    processes = [Path(f"/proc/{pid}") for pid in psutil.pids()]
-    links = (link for process in processes for link in (*process.glob("fd/*"), process / "ns/net"))
-    return {target for link in links if (target := _target(link)).startswith("net:")}
-
-
-def _target(link: Path) -> str:
-    try:
-        return str(link.readlink())
-    except OSError:
-        return ""
-
-
 def test_sigkill_of_the_run_leaves_no_network() -> None:
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     with subprocess.Popen(
@@ -256,7 +220,7 @@ def test_sigkill_of_the_run_leaves_no_network() -> None:
     ) as holder:
         assert holder.stdout is not None
         network = holder.stdout.readline().strip()
-        assert any(network in _target(link) for link in Path(f"/proc/{holder.pid}/fd").iterdir())
+        assert any(network in link_target(link) for link in Path(f"/proc/{holder.pid}/fd").iterdir())
         holder.send_signal(signal.SIGKILL)
         holder.wait()
         assert network.startswith("net:[")

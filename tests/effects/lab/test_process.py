@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from services import eventually, is_up, mark_of, marked, odd_service
 
 from harness.errors import LoadError, MachineError, StackError
 from harness.testbed.processes.process import Service, log_excerpt, own_pids, run_program, start_service
+from tests.support.misbehaving_services import eventually, is_up, mark_of, marked, odd_service
 
 
 class OddError(Exception):
@@ -157,7 +157,7 @@ def test_the_pid_is_the_services_own_even_when_it_left_orphans(tmp_path: Path) -
     service = odd_service(tmp_path, "family")
     with start_service(service) as started:
         assert eventually(lambda: is_up(service))
-        assert "misbehaving.py" in " ".join(psutil.Process(started.main_pid()).cmdline())
+        assert "misbehaving_service.py" in " ".join(psutil.Process(started.main_pid()).cmdline())
         assert psutil.Process(started.main_pid()).ppid() == started.supervisor.pid
         assert set(started.worker_pids()) < marked(mark_of(service)) - {started.main_pid(), started.supervisor.pid}
         assert marked(mark_of(service)) <= own_pids()

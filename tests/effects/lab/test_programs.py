@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from services import python_environment
 
 from harness.errors import MachineError
 from harness.testbed.servers.programs import find_nginx, find_program, find_python, gunicorn_version
+from tests.support.misbehaving_services import python_environment
 
 
 def program(path: Path, script: str) -> str:

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from services import HERE, eventually, python_environment
-from stacks import answer, arm, blueprint_for, stack_of
 
 from harness import plugins
 from harness.load.probe import probe_target
@@ -26,6 +24,8 @@ from harness.testbed.machine.procfs import Roots, read_mounts
 from harness.testbed.problems import rung_problems
 from harness.testbed.processes.process import Service, start_service
 from harness.testbed.sandbox.spec import SANDBOX_RUNGS, Sandbox, enclosure_of
+from tests.support.misbehaving_services import PROGRAMS, eventually, python_environment
+from tests.support.stacks import answer, arm, blueprint_for, stack_of
 
 EVERY = tuple(plugins.names(SANDBOX_RUNGS))
 
@@ -104,7 +104,7 @@ def test_sigkill_of_the_maker_leaves_no_process_mount_or_group(tmp_path: Path) -
     had = possible(*EVERY)
     with nothing_left():
         maker = subprocess.Popen(
-            [sys.executable, HERE / "sandbox_holder.py", tmp_path, json.dumps(had)],
+            [sys.executable, PROGRAMS / "sandbox_holder.py", tmp_path, json.dumps(had)],
             stdout=subprocess.PIPE,
             text=True,
             env=python_environment(),

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from stacks import TRANSPORTS, answer, arm, blueprint_for, impostor, stack_of
 
 from harness.errors import StackError
 from harness.observe.proof import prove
 from harness.testbed.processes.process import own_pids
 from harness.testbed.stack import Stack
+from tests.support.stacks import TRANSPORTS, answer, arm, blueprint_for, impostor, stack_of
 
 
 @pytest.fixture(scope="module")

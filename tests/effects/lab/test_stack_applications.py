@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stacks import HERE, answer, arm, blueprint_for, odd_arm, stack_of
 
 from harness.errors import StackError
 from harness.testbed.servers.programs import find_nginx
+from tests.support.stacks import APPLICATIONS, answer, arm, blueprint_for, odd_arm, stack_of
 
 WSGI = """
 import json, os
@@ -140,7 +140,7 @@ def test_a_start_that_takes_longer_than_its_time_is_told_with_the_setting(tmp_pa
 def test_an_nginx_without_modules_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says what it was built without, and knows none of its directives."""
     monkeypatch.setenv("REAL_NGINX", find_nginx("nginx").path)
-    stand_in = str(HERE.parents[1] / "data/lab/nginx-without-modules")
+    stand_in = str(APPLICATIONS.parents[1] / "data/lab/nginx-without-modules")
     arms = arm(nginx=stand_in), arm("itself", nginx=stand_in, chain="proxy-only")
     with stack_of(blueprint_for(tmp_path, *arms)) as stack:
         assert set(stack.replies) == {"tcp", "itself"}

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from stacks import TRANSPORTS, arm, blueprint_for, impostor, stack_of
 
 from harness.errors import StackError
 from harness.load.client import open_client
@@ -16,6 +15,7 @@ from harness.observe.proof import prove
 from harness.testbed.dry_run import describe_arm
 from harness.testbed.machine.directories import free_ports
 from harness.testbed.stack import Stack
+from tests.support.stacks import TRANSPORTS, arm, blueprint_for, impostor, stack_of
 
 CHAINS: tuple[Chain, ...] = ("full", "proxy-only", "app-direct", "floor")
 ARMS = tuple(

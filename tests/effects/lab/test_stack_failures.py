@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from services import eventually
-from stacks import arm, blueprint_for, impostor, machine_of, odd_arm, stack_of
 
 from harness.errors import HarnessError, MachineError, StackError
 from harness.observe.proof import prove
 from harness.testbed.blueprint import Blueprint, stack_problems
 from harness.testbed.processes.process import own_pids
+from tests.support.misbehaving_services import eventually
+from tests.support.stacks import arm, blueprint_for, impostor, machine_of, odd_arm, stack_of
 
 
 def failure(blueprint: Blueprint, kind: type[HarnessError] = StackError) -> str:

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from services import HERE, eventually, python_environment
-from stacks import TRANSPORTS, machine_of
+
+from tests.support.misbehaving_services import PROGRAMS, eventually, python_environment
+from tests.support.stacks import TRANSPORTS, machine_of
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_is_left_of_a_stack_whose_maker_is_killed(tmp_path: Path, number: signal.Signals) -> None:
     machine_of(tmp_path)
     with subprocess.Popen(
-        [sys.executable, HERE / "stack_holder.py", tmp_path],
+        [sys.executable, PROGRAMS / "stack_holder.py", tmp_path],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=python_environment(),

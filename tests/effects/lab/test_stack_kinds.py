@@ -8,7 +8,6 @@ from typing import Any
 
 import psutil
 import pytest
-from stacks import TRANSPORTS, answer, arm, blueprint_for, machine_of, stack_of
 
 from harness.load.probe import probe_target
 from harness.model import Design, Experiment
@@ -16,6 +15,7 @@ from harness.observe.proof import prove
 from harness.testbed.blueprint import blueprints_of
 from harness.testbed.processes.process import own_pids
 from harness.testbed.stack import start_stacks
+from tests.support.stacks import TRANSPORTS, answer, arm, blueprint_for, machine_of, stack_of
 
 
 @pytest.mark.parametrize(

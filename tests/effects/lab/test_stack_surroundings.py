@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stacks import HERE, answer, blueprint_for, odd_arm, stack_of
 
 from harness.testbed.stack import Stack
+from tests.support.stacks import APPLICATIONS, answer, blueprint_for, odd_arm, stack_of
 
 PATH = "/a%20b/c?x=1&y=%2F"
 TOLD = {"GUNICORN_CMD_ARGS": "--env=FROM_ARGUMENTS=1", "WEB_CONCURRENCY": "3", "PYTHONHASHSEED": "0"}
@@ -58,4 +58,4 @@ def test_nothing_of_the_surroundings_changes_gunicorn(stack: Stack) -> None:
 
 
 def test_the_application_runs_where_its_directory_is(stack: Stack) -> None:
-    assert Path(said(stack.replies["tcp"].body)["cwd"]) == HERE
+    assert Path(said(stack.replies["tcp"].body)["cwd"]) == APPLICATIONS

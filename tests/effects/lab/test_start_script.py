@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from services import MARK, eventually, marked
-from stacks import TRANSPORTS, arm, blueprint_for, machine_of, stack_of
 
 from harness.load.probe import probe_target
 from harness.model import Reply
 from harness.testbed.blueprint import Blueprint
+from tests.support.misbehaving_services import MARK, eventually, marked
+from tests.support.stacks import TRANSPORTS, arm, blueprint_for, machine_of, stack_of
 
 
 @pytest.fixture

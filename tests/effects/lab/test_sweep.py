@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from services import python_environment
 
 from harness.testbed.machine.directories import private_name, remove_leftovers, tmpfs_parent
 from harness.testbed.processes.process import Service, start_service
+from tests.support.misbehaving_services import python_environment
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from several_runs import run_data
 
 from harness.analysis.between_runs.changes import EffectChange, RunChange, RunComparison, RunData, compare_runs
 from harness.analysis.between_runs.metadata import MetadataDifference
 from harness.analysis.statistics.series import SessionValues
 from harness.errors import ConfigError
 from harness.model import Metric
+from tests.support.comparable_runs import run_data
 
 MIRRORED = {"faster": "slower", "slower": "faster"}
 

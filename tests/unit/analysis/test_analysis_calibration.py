@@ -5,13 +5,13 @@ from functools import cache
 
 import numpy as np
 import pytest
-from simulated import World, session_of
 
 from harness.analysis.calibration import SESSIONS_PER_RUN, Calibration, calibration_of
 from harness.analysis.statistics.series import SessionData
 from harness.model import Pilot, Settings
 from harness.report.commands.machine import calibration_note, render_calibration
 from harness.session.calibrate import SPIKES_US, calibration_experiment, calibration_schedule
+from tests.support.simulated_sessions import World, session_of
 
 QUIET = World(sessions=160, rounds=30, drift=0.01, noise=0.02, memory=0.3, session_sd=0.002, stolen=0.0)
 EXPERIMENT = calibration_experiment(Settings(), budget_s=240)

@@ -1,7 +1,5 @@
 """What is not the same in all runs, field by field."""
 
-from several_runs import run_data
-
 from harness.analysis.between_runs.metadata import (
     MetadataDifference,
     design_tree,
@@ -10,6 +8,7 @@ from harness.analysis.between_runs.metadata import (
     metadata_differences,
     settings_tree,
 )
+from tests.support.comparable_runs import run_data
 
 
 def test_a_tree_is_flattened_to_dotted_names() -> None:

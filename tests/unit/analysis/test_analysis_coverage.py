@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from simulated import World, log_estimates, us_estimates
 
 from harness.analysis.statistics.inference import Estimate, rulings
 from harness.model import Metric
+from tests.support.simulated_sessions import World, log_estimates, us_estimates
 
 EXPERIMENTS = 1000
 CHANCE = 3 * np.sqrt(0.05 * 0.95 / EXPERIMENTS)  # how far a true rate of 5 % strays

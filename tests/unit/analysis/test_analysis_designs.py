@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simulated_machine import Machine, truths
-from stopped import Ending, ending_of
 
 import harness
 from harness.analysis.pilot import pilot_of
@@ -15,6 +13,8 @@ from harness.experiment.cost import visit_lengths
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import pilot_schedule, schedule_of
 from harness.model import Experiment
+from tests.support.group_sequential_runs import Ending, ending_of
+from tests.support.simulated_machine import Machine, truths
 
 CONFIGS = sorted((Path(harness.__file__).parents[1] / "configs").glob("*.toml"))
 SEARCHES = ("capacity",)  # whose sessions are no rounds of bursts

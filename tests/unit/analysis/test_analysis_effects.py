@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from simulated import session_of
 
 from harness.analysis.statistics.series import pair_values, round_times_us
 from harness.model import Metric, Record, VisitRow
+from tests.support.simulated_sessions import session_of
 
 
 def record_of(*visits: VisitRow) -> Record:

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
-from simulated import World, log_estimates
 
 from harness.analysis.statistics.inference import (
     bootstrap_interval,
@@ -15,6 +14,7 @@ from harness.analysis.statistics.inference import (
     to_percent,
 )
 from harness.analysis.statistics.series import typical_round
+from tests.support.simulated_sessions import World, log_estimates
 
 
 def test_interval_and_p_are_those_of_the_one_sample_t_test() -> None:

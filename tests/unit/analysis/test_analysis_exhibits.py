@@ -5,12 +5,12 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from imagined import CPUS, run_of
-from simulated import experiment_of, session_of
 
 from harness.analysis.comparisons import compare_pairs
 from harness.analysis.plot_data import MAX_LINE_POINTS, PlotData, plot_data, thinned_indices
 from harness.analysis.statistics.series import SessionData
+from tests.support.simulated_run import CPUS, run_of
+from tests.support.simulated_sessions import experiment_of, session_of
 
 EXPERIMENT = experiment_of("a", "b")
 

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from factorial import by_transport, factorial
-from factorial_sessions import interaction, sessions_of, summary_of
 from hypothesis import given
 from hypothesis import strategies as st
-from simulated import Times, World, session_of
 
 from harness.analysis.designs.factorial import factorial_interactions, pair_contrast
 from harness.analysis.statistics.inference import Estimate, estimate_mean, rulings
 from harness.analysis.statistics.series import ArmPair
 from harness.model import Summary
+from tests.support.factorial_experiments import by_transport, factorial
+from tests.support.factorial_sessions import interaction, sessions_of, summary_of
+from tests.support.simulated_sessions import Times, World, session_of
 
 SPLIT: ArmPair = ("split/uds-tmpfs", "split/tcp")
 SHARED: ArmPair = ("shared/uds-tmpfs", "shared/tcp")

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated import Times, experiment_of, schedule_of, session_of
 
 from harness.analysis.summary import summarise
 from harness.model import Comparison, Summary
+from tests.support.simulated_sessions import Times, experiment_of, schedule_of, session_of
 
 ARMS = ("a", "b", "control")
 MIRRORED = {"faster": "slower", "slower": "faster"}

@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
-from climbing import TRANSPORTS, climbing, networks, whole_ladder
-from factorial_sessions import summary_of
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from simulated import Times, session_of
 
 from harness.analysis.designs.ladder import PairSum, ladder_structures, sum_values
 from harness.analysis.statistics.series import SessionData
 from harness.model import Experiment, Ladder, LadderStep, Summary
+from tests.support.factorial_sessions import summary_of
+from tests.support.ladder_experiments import TRANSPORTS, climbing, networks, whole_ladder
+from tests.support.simulated_sessions import Times, session_of
 
 ADDED_US = {"own": 0.0, "veth": 8.0, "bridge": 12.0, "nat": 10.0, "relay": 40.0, "cgroup": 1.0, "seccomp": 4.0}
 BOTTOM_US = 400.0

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from loaded import PACED, SEARCH, experiment, paced, searched, steps, summary_of
 
 from harness.analysis.load import arm_capacities
 from harness.analysis.statistics.series import session_capacities
 from harness.model import Comparison, Summary, VisitRow
+from tests.support.load_runs import PACED, SEARCH, experiment, paced, searched, steps, summary_of
 
 
 def comparison(summary: Summary, arm: str, metric: str) -> Comparison:

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from simulated import session_of
 
 from harness.analysis.statistics.percentiles import percentile_us
 from harness.analysis.statistics.series import SessionData
 from harness.model import VisitRow
+from tests.support.simulated_sessions import session_of
 
 
 def timed(requests: int, slowest_us: float = 100.0) -> SessionData:

@@ -5,8 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from simulated import experiment_of
-from simulated_machine import Machine
 
 from harness.analysis.pilot import (
     MIN_SESSION_SD_PERCENT,
@@ -23,6 +21,8 @@ from harness.analysis.pilot import (
 )
 from harness.experiment.schedule import EffectSpread, schedule_of
 from harness.model import Arm, Design, Experiment, Schedule, Settings, Visit
+from tests.support.simulated_machine import Machine
+from tests.support.simulated_sessions import experiment_of
 
 BASE = experiment_of("a", "b", "c")
 TRIAL = Schedule(sessions=3, rounds=20, burst=64, settle=0, reason="pilot")

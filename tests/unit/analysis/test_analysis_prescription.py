@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from simulated_machine import Machine
 
 from harness.analysis.pilot import pilot_of
 from harness.analysis.prescription import MAX_BUDGET_S, needed_budget
@@ -20,6 +19,7 @@ from harness.model import (
     Settings,
     Summary,
 )
+from tests.support.simulated_machine import Machine
 
 EXPERIMENT = Experiment(
     name="e",

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
-from factorial import factorial
-from factorial_sessions import sessions_of, summary_of
-from simulated import Times
 
 from harness.analysis.designs.screening import screen_interactions, screen_main_effects
 from harness.analysis.statistics.inference import benjamini_hochberg
 from harness.model import Experiment, Summary
+from tests.support.factorial_experiments import factorial
+from tests.support.factorial_sessions import sessions_of, summary_of
+from tests.support.simulated_sessions import Times
 
 EXPERIMENTS = 200
 FACTORS = {f"knobs.net.ipv4.tcp_{letter}": [0, 1] for letter in "abcdefghijk"}

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from simulated import experiment_of, schedule_of, session_of
-from stopped import ending_of
 
 from harness.analysis.comparisons import FALSE_ALARMS_PERCENT, should_stop
 from harness.analysis.statistics.group_sequential import confidence_at
@@ -13,6 +11,8 @@ from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import summarise
 from harness.experiment.schedule import look_sessions
 from harness.model import Comparison, Design, Experiment, Summary
+from tests.support.group_sequential_runs import ending_of
+from tests.support.simulated_sessions import experiment_of, schedule_of, session_of
 
 LOOKS = (8, 10, 12)
 RUNS = 1000

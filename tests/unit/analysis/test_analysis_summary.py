@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from simulated import Times, experiment_of, schedule_of, session_of
 
 from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import summarise
 from harness.model import Comparison, Doubt, Experiment, Metric, Settings, Summary
+from tests.support.simulated_sessions import Times, experiment_of, schedule_of, session_of
 
 CPU_US = {"a": {"nginx": 20.0, "app": 80.0}, "b": {"nginx": 20.0, "app": 60.0}, "control": {"nginx": 20.0, "app": 80.0}}
 

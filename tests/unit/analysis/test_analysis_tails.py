@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from factorial_sessions import summary_of
-from simulated import experiment_of, session_of
 
 from harness.analysis.statistics.series import SessionData
 from harness.model import Experiment, Summary, TailEffect, VisitRow
+from tests.support.factorial_sessions import summary_of
+from tests.support.simulated_sessions import experiment_of, session_of
 
 TWO = experiment_of("a", "b", control=False)
 EXPERIMENTS = 400

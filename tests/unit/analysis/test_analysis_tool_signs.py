@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from factorial import by_transport
-from factorial_sessions import sessions_of, summary_of
 
 from harness.analysis.statistics.percentiles import resolution_step_us
 from harness.analysis.statistics.series import SessionData
 from harness.model import Experiment, ToolAgreement
+from tests.support.factorial_experiments import by_transport
+from tests.support.factorial_sessions import sessions_of, summary_of
 
 TOOLS = by_transport("tool", ["client", "ab"])
 WITHOUT_CLIENT = by_transport("tool", ["pyperf", "ab"])

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from foreign_runs import bare, floor, foreign, repeated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from harness.imports.read import read_runs
 from harness.model.imported import ImportedRun
 from harness.model.validation import Claim, ClaimReason
 from harness.session.validate import seed_results
+from tests.support.imported_runs import bare, floor, foreign, repeated
 
 SEED = seed_results()
 CLAIMS = Path(__file__).parents[2] / "data" / "foreign" / "table" / "claims.csv"

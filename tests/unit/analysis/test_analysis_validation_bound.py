@@ -1,13 +1,13 @@
 """What a socket can cost at most: from bare exchanges here, and from what a ladder adds."""
 
 import pytest
-from foreign_runs import bare, floor
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis.validation.bounds import max_socket_us, socket_bound
 from harness.model import ArmSummary, Comparison, Interval, Summary, Verdict
 from harness.model.validation import SocketBound
+from tests.support.imported_runs import bare, floor
 
 Step = tuple[str, float, Verdict]
 

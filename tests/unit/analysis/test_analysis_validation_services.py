@@ -6,8 +6,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from foreign_runs import floor, foreign
-from imagined import LEVEL_US, run_of
 
 from harness.analysis.validation.rows import mirror
 from harness.analysis.validation.services import paired_estimate
@@ -15,6 +13,8 @@ from harness.analysis.validation.validate import BareRun, validate
 from harness.model import Arm, Design, Experiment, Record, Schedule, Settings, VisitRow
 from harness.model.validation import Claim, RuntimeShare, Validation
 from harness.report.sections.validation import validation_answer, validation_sections
+from tests.support.imported_runs import floor, foreign
+from tests.support.simulated_run import LEVEL_US, run_of
 
 ADDED_US = 100.0
 LUCK, NOISE_US = 0.015, 3.0

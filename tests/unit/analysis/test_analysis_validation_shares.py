@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from foreign_runs import bare, foreign, repeated
 
 from harness.analysis.validation.rows import batch_means_estimate
 from harness.analysis.validation.validate import BareRun, imported_shares, validate
 from harness.model import Record, Schedule, VisitRow
 from harness.model.imported import ImportedRun
 from harness.model.validation import RuntimeShare
+from tests.support.imported_runs import bare, foreign, repeated
 
 ADDED_US = 100.0
 EXPERIMENTS = 300

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from scipy import stats
-from simulated import World
 
 from harness.analysis.statistics.inference import Estimate, judge, welch_difference
 from harness.analysis.statistics.series import Series, typical_round
+from tests.support.simulated_sessions import World
 
 RUNS = 1000
 CHANCE = 3 * np.sqrt(0.05 * 0.95 / RUNS)  # how far a true rate of 5 % strays

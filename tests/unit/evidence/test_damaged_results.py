@@ -10,7 +10,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from damaged_results import (
+
+from harness.errors import ConfigError, HarnessError
+from harness.session.summarize import read_directories, read_summary
+from harness.store.store import open_store
+from tests.support.damaged_results import (
     CALIBRATION,
     check_before_resuming,
     compare_with,
@@ -20,10 +24,6 @@ from damaged_results import (
     report_all,
     validate,
 )
-
-from harness.errors import ConfigError, HarnessError
-from harness.session.summarize import read_directories, read_summary
-from harness.store.store import open_store
 
 FLOOR = {"rows": [{"kind": "round-trip", "transport": "tcp", "payload_bytes": 83, "runs_us": [10.1, 10.2]}]}
 JSON_FILES = ("plan.json", "host.json", "calibration.json", "floor.json", "sessions/0001.json", "sessions/0002.json")

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from experiment_files import read
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from harness.errors import ConfigError
 from harness.experiment.document import Document, parse_document
 from harness.experiment.read import build_experiment
 from harness.model import Design, Experiment, Settings
+from tests.support.experiment_files import read
 
 Tables = dict[str, Any]
 

@@ -1,10 +1,10 @@
 """Arms and their names, from tables and from factors."""
 
 import pytest
-from experiment_files import TWO_ARMS, arms, names, read, refusal, refusals
 
 from harness.experiment.arms import arms_of, level_name
 from harness.experiment.document import Document
+from tests.support.experiment_files import TWO_ARMS, arms, names, read, refusal, refusals
 
 GOOD_NAME = (
     "Choose a name of at most 100 printable characters, "

@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-from experiment_files import refusal
 
 from harness.errors import ConfigError
 from harness.experiment.read import read_experiment
+from tests.support.experiment_files import refusal
 
 ADVICE = "Give the path of an experiment file, or a name that barehop list shows."
 

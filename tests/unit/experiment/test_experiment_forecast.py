@@ -1,10 +1,10 @@
 """What is said of a budget before anything starts."""
 
 import pytest
-from experiment_files import TWO_ARMS, read
 
 from harness.experiment.budget import forecast_of
 from harness.report.caveats import short_budget_warning
+from tests.support.experiment_files import TWO_ARMS, read
 
 SEARCH = ("arm.p99_limit_ms=10", "arm.client_keepalive=true")
 

@@ -1,13 +1,13 @@
 """Arms against the rung below: which that is, what makes no sense, and what is left when rungs are left out."""
 
-from climbing import NETWORKS, climbing, networks, whole_ladder
-from experiment_files import read, refusal, refusals
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.experiment.ladder import has_rung, lower_arm, sandbox_rungs
 from harness.experiment.ladder import network_rungs as rungs
 from harness.model import Arm, Settings
+from tests.support.experiment_files import read, refusal, refusals
+from tests.support.ladder_experiments import NETWORKS, climbing, networks, whole_ladder
 
 BELOW = '[design]\nagainst = "below"'
 

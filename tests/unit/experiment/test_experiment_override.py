@@ -1,9 +1,9 @@
 """`--set KEY.PATH=VALUE`."""
 
 import pytest
-from experiment_files import TWO_ARMS, arms, names, read, refusal, refusals
 
 from harness.model import Design, RoleCpuNumbers, Settings
+from tests.support.experiment_files import TWO_ARMS, arms, names, read, refusal, refusals
 
 
 @pytest.mark.parametrize(

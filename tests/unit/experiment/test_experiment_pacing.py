@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
-from experiment_files import TWO_ARMS, read
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from harness.experiment.cost import Cost, pilot_cost
 from harness.experiment.schedule import plan_of, schedule_of
 from harness.model import Experiment, Pilot, Plan, Schedule
 from harness.session.pace import Clock, Pace
+from tests.support.experiment_files import TWO_ARMS, read
 
 PILOT = Pilot.model_validate(
     {

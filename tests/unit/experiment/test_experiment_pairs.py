@@ -1,12 +1,12 @@
 """Which arm is compared with which: `against` as an arm, as a level, left out and wrong; the control."""
 
 import pytest
-from experiment_files import TWO_ARMS, arms, names, read, refusal, refusals
 
 from harness.experiment.arms import arms_of
 from harness.experiment.contrasts import counterpart_problems, pairs_of
 from harness.experiment.document import Document
 from harness.model import Design
+from tests.support.experiment_files import TWO_ARMS, arms, names, read, refusal, refusals
 
 THREE_ARMS = f'{TWO_ARMS}[arms.uds-dir]\ntransport = "uds-dir"\n'
 PRODUCT = '[factors]\nupstream_keepalive = [0, 16]\ntransport = ["uds-dir", "tcp"]\n'

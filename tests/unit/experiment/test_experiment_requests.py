@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from experiment_files import TWO_ARMS, arms, read, refusal
 
 from harness.experiment.constraints import arm_problems
 from harness.model import Arm, Settings
+from tests.support.experiment_files import TWO_ARMS, arms, read, refusal
 
 
 @pytest.mark.parametrize("host", ["localhost", "shop.example:8000", "127.0.0.1", "[::1]:80", "a_b", "example.org."])

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from experiment_files import names, read, refusal
 
 from harness.analysis.doubts import left_out_doubts
 from harness.experiment.contrasts import left_out_sentences, without_arms
 from harness.model import AddressKind, Settings
 from harness.session import preflight
 from harness.session.preflight import without_unavailable_arms
+from tests.support.experiment_files import names, read, refusal
 
 LADDER = """
 [arms.host]

@@ -1,13 +1,13 @@
 """How much is measured: what the file fixes wins, what it leaves open fills the budget."""
 
 import pytest
-from experiment_files import TWO_ARMS, read
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.experiment.cost import Cost, nominal_cost, visit_lengths
 from harness.experiment.schedule import expected_schedule_s, minimal_schedule, needs_pilot, schedule_of
 from harness.model import Design, Experiment
+from tests.support.experiment_files import TWO_ARMS, read
 
 BASE = read(TWO_ARMS)
 

@@ -4,11 +4,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from experiment_files import arms, names, read, refusal, refusals
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.experiment.designs import MAX_FACTORS, one_at_a_time, plackett_burman, resolution_iv
+from tests.support.experiment_files import arms, names, read, refusal, refusals
 
 SACK, ECN = "knobs.net.ipv4.tcp_sack", "knobs.net.ipv4.tcp_ecn"
 FACTORS = f'[factors]\n"{SACK}" = [1, 0]\n"{ECN}" = [2, 0]\n'

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from experiment_files import arms, read, refusal, refusals
 
 from harness.experiment.constraints import Url, parse_url
+from tests.support.experiment_files import arms, read, refusal, refusals
 
 BARE = "[arms.bare]\n"
 DOCKER = '[arms.docker]\nurl = "http://127.0.0.1:8080/"\n'

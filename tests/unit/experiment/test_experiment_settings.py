@@ -1,11 +1,11 @@
 """What the tables of a file may hold, and what is said when they hold something else."""
 
 import pytest
-from experiment_files import TWO_ARMS, arms, read, refusal, refusals
 
 from harness.errors import ConfigError
 from harness.experiment.document import parse_document
 from harness.model import RoleCpuNumbers, Settings
+from tests.support.experiment_files import TWO_ARMS, arms, read, refusal, refusals
 
 PATH = 'must be a path that begins with "/" and has no characters that a URL must escape, like "/bytes/100".'
 PLACEMENT = 'must be "auto", "split", "shared", "same-cpu" or "none", or a table of CPU lists, one for each role.'

@@ -1,12 +1,12 @@
 """Who is served by the same processes."""
 
 import pytest
-from experiment_files import read
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.experiment.stacks import PROCESS_SETTINGS, services_of, stacks_of
 from harness.model import Arm, Design, Experiment, Settings
+from tests.support.experiment_files import read
 
 
 def groups(experiment: Experiment) -> list[list[str]]:

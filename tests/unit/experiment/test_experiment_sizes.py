@@ -3,13 +3,13 @@
 from itertools import count
 
 import pytest
-from experiment_files import TWO_ARMS, read, refusal, refusals
 
 from harness.experiment.cost import nominal_cost
 from harness.experiment.document import parse_document
 from harness.experiment.read import arm_count
 from harness.experiment.schedule import MAX_STORED_VISITS, orders_of, plan_of, schedule_of, session_orders
 from harness.model import Design, Plan
+from tests.support.experiment_files import TWO_ARMS, read, refusal, refusals
 
 
 def factors(number: int, levels: int, *design: str) -> str:

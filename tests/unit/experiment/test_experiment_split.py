@@ -4,7 +4,6 @@ import math
 from itertools import pairwise
 
 import pytest
-from experiment_files import TWO_ARMS, read
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t
@@ -12,6 +11,7 @@ from scipy.stats import t
 from harness.experiment.cost import Cost, pilot_cost
 from harness.experiment.schedule import EffectSpread, look_sessions, schedule_of, split_budget
 from harness.model import Design, Experiment, Pilot
+from tests.support.experiment_files import TWO_ARMS, read
 
 BASE = read(TWO_ARMS)
 COST = Cost(session_s=1.0, round_s=0.02, source="measured by the pilot")

@@ -1,12 +1,12 @@
 """The pilot's visits: as long and as many as a small part of the budget allows."""
 
 import pytest
-from experiment_files import TWO_ARMS, read
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.experiment.schedule import has_time_for_session, needs_pilot, pilot_schedule, pilot_visiting_s
 from harness.model import Design, Experiment
+from tests.support.experiment_files import TWO_ARMS, read
 
 BASE = read(TWO_ARMS)
 

@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
-from experiment_files import read
 
 from harness.errors import ConfigError
 from harness.experiment.read import read_experiment
+from tests.support.experiment_files import read
 
 TWO_ARMS = '[arms.a]\n[arms.b]\ntransport = "uds-tmpfs"\n'
 RATE = 'must be a number of requests per second, or a percentage of the capacity of the slowest arm, like "70%".'

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from factorial import by_transport
-from imagined import run_of
 
 from harness.analysis.plot_data import plot_data
 from harness.model import Design, Summary, ToolAgreement
@@ -16,6 +14,8 @@ from harness.report.sections.cross_validation import sign_sentences
 from harness.report.sections.factorial import factor_sections
 from harness.report.sections.load import tail_sections
 from harness.report.terminal import render_terminal
+from tests.support.factorial_experiments import by_transport
+from tests.support.simulated_run import run_of
 
 DATA = Path(__file__).parents[2] / "data" / "report" / "factors"
 CASES = sorted(path.stem for path in DATA.glob("*.json"))

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 import pytest
-from several_runs import run_data
 
 from harness.analysis.between_runs.changes import RunComparison, compare_runs
 from harness.report.commands.compare import gate_failures, gate_remarks
+from tests.support.comparable_runs import run_data
 
 BASE = run_data()
 

@@ -8,12 +8,12 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-from imagined import PILOT, Run, run_of
 
 from harness.analysis.plot_data import plot_data
 from harness.model import Doubt
 from harness.report.html.document import render_html
 from harness.report.terminal import render_terminal
+from tests.support.simulated_run import PILOT, Run, run_of
 
 DOUBTS = [
     Doubt(kind="steal", seen="2.1 % of CPU time was stolen", advice="Ask for dedicated CPUs; see `lscpu`."),

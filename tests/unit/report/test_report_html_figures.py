@@ -7,13 +7,13 @@ from typing import Any
 
 import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly brings no types
 import pytest
-from imagined import PILOT, Run, run_of
 
 from harness.analysis.plot_data import plot_data
 from harness.report.html.figures.distributions import distribution_figure, tail_figure
 from harness.report.html.figures.intervals import forest_figure, sessions_figure
 from harness.report.html.figures.style import Figure, arm_label, arm_styles, log_ticks, round_numbers
 from harness.report.html.figures.time import burst_lengths_figure, carry_over_figure, drift_figure, variability_sentence
+from tests.support.simulated_run import PILOT, Run, run_of
 
 STYLES = files("harness.report.html").joinpath("templates/report.css").read_text(encoding="utf-8")
 LIGHT, DARK = re.findall(r":root[^{]*\{([^}]*)\}", STYLES)[:2]

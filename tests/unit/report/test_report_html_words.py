@@ -1,11 +1,11 @@
 """The sentences that only the page has: typography, the machine, certainty."""
 
 import pytest
-from imagined import HOST, run_of
 
 from harness.report.html.document import certainty_sentences, doubt_summary
 from harness.report.html.facts import machine_facts, method_facts, version_facts
 from harness.report.html.figures.style import typeset_numbers
+from tests.support.simulated_run import HOST, run_of
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly brings no types
 import pytest
-from climbing import climbing, networks, whole_ladder
-from imagined import Run, run_of
 
 from harness.analysis.plot_data import plot_data
 from harness.analysis.statistics.series import SessionData
@@ -22,6 +20,8 @@ from harness.report.html.figures.waterfalls import ladder_figure
 from harness.report.markdown import render_markdown
 from harness.report.sections.ladder import ladder_sections
 from harness.report.terminal import render_terminal
+from tests.support.ladder_experiments import climbing, networks, whole_ladder
+from tests.support.simulated_run import Run, run_of
 
 DATA = Path(__file__).parents[2] / "data" / "report" / "ladder"
 ADDED = {"own": 0.0, "veth": 0.02, "bridge": 0.03, "nat": 0.025, "relay": 0.1, "cgroup": 0.002, "seccomp": 0.01}

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped] # it brings no types
 from hdrh.log import HistogramLogReader  # type: ignore[import-untyped] # it brings no types
-from loaded import PACED, SCHEDULE, SEARCH, experiment, paced, searched, summary_of
 
 from harness.experiment.schedule import plan_of
 from harness.model import Summary
@@ -18,6 +17,7 @@ from harness.report.sections.load import load_sections
 from harness.report.terminal import render_terminal
 from harness.session.summarize import write_reports
 from harness.store.store import Store
+from tests.support.load_runs import PACED, SCHEDULE, SEARCH, experiment, paced, searched, summary_of
 
 
 def said(summary: Summary) -> str:

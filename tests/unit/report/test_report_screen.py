@@ -7,8 +7,6 @@ from pathlib import Path
 
 import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly brings no types
 import pytest
-from factorial import factorial
-from imagined import Run, run_of
 
 from harness.analysis.plot_data import plot_data
 from harness.model import Design, Experiment
@@ -19,6 +17,8 @@ from harness.report.html.facts import method_facts
 from harness.report.html.figures.intervals import half_normal_figure
 from harness.report.markdown import render_markdown
 from harness.report.terminal import render_terminal
+from tests.support.factorial_experiments import factorial
+from tests.support.simulated_run import Run, run_of
 
 DATA = Path(__file__).parents[2] / "data" / "report" / "screen"
 KNOBS = ("tcp_sack", "tcp_ecn", "tcp_autocorking", "tcp_frto", "ip_early_demux")

@@ -1,12 +1,12 @@
 """What is said of shares of a CPU that were used up."""
 
 import pytest
-from imagined import run_of
 
 from harness.analysis.arms import throttle_counts
 from harness.model import Arm, Design, Experiment, Settings, Summary
 from harness.report.markdown import render_markdown
 from harness.report.sections.failures import throttling_sections
+from tests.support.simulated_run import run_of
 
 FREE = {"periods": 120, "throttled_periods": 0, "throttled_us": 0}
 SHARED = ("0.25", "uds")  # the same servers

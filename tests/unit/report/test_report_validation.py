@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from foreign_runs import bare, foreign, repeated
 
 from harness.analysis.validation.validate import validate
 from harness.model.validation import Claim, Validation
@@ -15,6 +14,7 @@ from harness.report.html.figures.intervals import claims_figure
 from harness.report.markdown import render_validation_markdown
 from harness.report.sections.validation import validation_answer
 from harness.report.terminal import render_validation
+from tests.support.imported_runs import bare, foreign, repeated
 
 DATA = Path(__file__).parents[2] / "data" / "validation"
 CASES = sorted(path.stem for path in DATA.glob("*.json"))

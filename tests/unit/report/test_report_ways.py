@@ -3,12 +3,12 @@
 from functools import cache
 
 import pytest
-from factorial import factorial
-from imagined import run_of
 
 from harness.model import Design, Experiment, Summary
 from harness.report.sections.factorial import factor_sections
 from harness.report.terminal import render_terminal
+from tests.support.factorial_experiments import factorial
+from tests.support.simulated_run import run_of
 
 DESIGN = Design(equivalence_percent=5)
 PROCESSES = ("shared", "swapped", "separate")

@@ -1,36 +1,23 @@
 """Who was busy, where the time goes, what set-up costs, what counting costs, and what is plausible."""
 
 import pytest
-from known_causes import Truth, arm, experiment, records, summary
 
 from harness.analysis.why.counters import bottleneck
 from harness.analysis.why.explain import floor_difference, plausibility
-from harness.model import FloorResults, FloorRow, Interval, Settings
-
-FULL = arm("tcp"), arm("unix", transport="uds-tmpfs")
-FLOORS = arm("floor tcp", chain="floor"), arm("floor unix", transport="uds-tmpfs", chain="floor")
-PARTS = (
-    arm("nginx", chain="proxy-only"),
-    arm("app tcp", chain="app-direct"),
-    arm("app unix", transport="uds-tmpfs", chain="app-direct"),
-    *FLOORS,
+from harness.model import Interval, Settings
+from tests.support.known_causes import (
+    FLOOR,
+    FLOORS,
+    FULL,
+    PARTS,
+    TIMES,
+    Truth,
+    arm,
+    experiment,
+    records,
+    summary,
+    times,
 )
-TIMES = {"tcp": 450, "unix": 430, "nginx": 150, "app tcp": 340, "app unix": 325, "floor tcp": 90, "floor unix": 70}
-FLOOR = FloorResults(
-    rows=tuple(
-        FloorRow(kind=kind, transport=transport, payload_bytes=83, runs_us=(us, us + 1, us - 1))
-        for kind, transport, us in (
-            ("connect", "tcp", 60.0),
-            ("connect", "uds-tmpfs", 40.0),
-            ("ping-pong", "tcp", 30.0),
-            ("ping-pong", "uds-tmpfs", 25.0),
-        )
-    )
-)
-
-
-def times(**of_arms: float) -> dict[str, Truth]:
-    return {name: {"time_us": us, "nginx.cpu_us": us / 4, "app.cpu_us": us / 2} for name, us in of_arms.items()}
 
 
 def test_the_waterfall_leads_from_the_floor_to_the_full_chain() -> None:

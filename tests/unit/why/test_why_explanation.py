@@ -2,30 +2,10 @@
 
 import numpy as np
 import pytest
-from known_causes import Truth, arm, experiment, records, summary
 
 from harness.model import Explanation
 from harness.report.terminal import render_terminal
-
-TCP: Truth = {
-    "time_us": 450,
-    "client.cpu_us": 100,
-    "nginx.cpu_us": 120,
-    "app.cpu_us": 300,
-    "nginx.wait_us": 8,
-    "app.wait_us": 1,
-    "hop.active_opens": 1,
-    "net.segments_out": 21,
-}
-UNIX: Truth = TCP | {
-    "time_us": 430,
-    "nginx.cpu_us": 110,
-    "app.cpu_us": 275,
-    "nginx.wait_us": 5,
-    "hop.active_opens": 0,
-    "net.segments_out": 10,
-}
-TWO = experiment(arm("tcp"), arm("unix", transport="uds-tmpfs"))
+from tests.support.known_causes import TCP, TWO, UNIX, Truth, records, summary
 
 
 def explained(unix: Truth, tcp: Truth = TCP) -> Explanation:

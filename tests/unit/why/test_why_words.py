@@ -1,9 +1,6 @@
 """What is said of causes, in sentences and tables."""
 
 import pytest
-from known_causes import Truth, arm, experiment, records, summary
-from test_why_causes import FLOOR, FULL, PARTS, TIMES, times
-from test_why_explanation import TCP, TWO, UNIX
 
 from harness.model import Design, Interval
 from harness.report.export.csv_table import render_csv
@@ -17,6 +14,21 @@ from harness.report.sections.why import (
     share_clause,
 )
 from harness.report.terminal import render_terminal
+from tests.support.known_causes import (
+    FLOOR,
+    FULL,
+    PARTS,
+    TCP,
+    TIMES,
+    TWO,
+    UNIX,
+    Truth,
+    arm,
+    experiment,
+    records,
+    summary,
+    times,
+)
 
 
 def test_a_difference_is_shown_as_the_sum_of_its_parts() -> None:

@@ -12,7 +12,7 @@ from harness.observe.doubts.context import Context, StackProcesses
 from harness.testbed.machine.placement import Placement
 from harness.testbed.machine.procfs import Roots
 
-QUIET = Path(__file__).parents[2] / "data/machine"
+QUIET = Path(__file__).parents[1] / "data/machine"
 
 # Above the largest pid of Linux, so that they are nobody's.
 CLIENT, NGINX, APP, STRANGER = 4194400, 4194401, 4194402, 4194409

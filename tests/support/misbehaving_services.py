@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from harness.testbed.processes.process import Service
 
-HERE = Path(__file__).parent
+PROGRAMS = Path(__file__).parent / "programs"
 MARK = "BAREHOP_TEST_MARK"
 
 
@@ -19,7 +19,7 @@ def odd_service(directory: Path, *habits: str, name: str = "odd", directories: t
     untidy = {"UNTIDY": str(directories[0])} if directories else {}
     return Service(
         name=name,
-        argv=(sys.executable, "-I", str(HERE / "misbehaving.py"), *habits),
+        argv=(sys.executable, "-I", str(PROGRAMS / "misbehaving_service.py"), *habits),
         log=directory / f"{name}.log",
         env={**os.environ, **own, **untidy},
         directories=directories,

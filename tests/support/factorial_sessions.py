@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from simulated import Times, schedule_of, session_of
-
 from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import summarise
 from harness.model import Experiment, Interaction, Metric, Summary
+from tests.support.simulated_sessions import Times, schedule_of, session_of
 
 
 def summary_of(experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()) -> Summary:

@@ -5,9 +5,8 @@ import sys
 import threading
 from pathlib import Path
 
-from stacks import TRANSPORTS, arm, blueprint_for, stack_of
-
 from harness.testbed.processes.process import own_pids
+from tests.support.stacks import TRANSPORTS, arm, blueprint_for, stack_of
 
 if __name__ == "__main__":
     arms = [arm(name, transport=name) for name in TRANSPORTS]

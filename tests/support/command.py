@@ -12,7 +12,9 @@ from pathlib import Path
 
 import psutil
 
-APPS = Path(__file__).parent / "apps"
+from harness.model import Record
+
+APPS = Path(__file__).parent / "applications"
 CHECKOUT = Path(__file__).parents[2]
 PR_SET_CHILD_SUBREAPER = 36
 LOCK = "barehop-tests.lock"  # tests time nothing, and may run beside a real run
@@ -154,3 +156,7 @@ def sets(**settings: object) -> list[str]:
 def odd(app: str, **settings: object) -> list[str]:
     """The settings of an arm whose application is a misbehaving one."""
     return sets(app_dir=APPS, app=app, **settings)
+
+
+def first_record(directory: Path) -> Record:
+    return Record.model_validate_json((directory / "out/sessions/0001.json").read_bytes())

@@ -6,7 +6,19 @@ import numpy as np
 
 from harness.analysis.summary import summarise
 from harness.analysis.why.explain import add_causes
-from harness.model import Arm, Chain, Design, Experiment, FloorResults, Record, Schedule, Settings, Summary, VisitRow
+from harness.model import (
+    Arm,
+    Chain,
+    Design,
+    Experiment,
+    FloorResults,
+    FloorRow,
+    Record,
+    Schedule,
+    Settings,
+    Summary,
+    VisitRow,
+)
 
 SCHEDULE = Schedule(sessions=8, rounds=20, burst=8, settle=2, reason="fixed")
 Truth = dict[str, float]  # "time_us" and counters by name
@@ -88,3 +100,50 @@ def summary(of: Experiment, seen: list[Record], floor: FloorResults | None = Non
     sessions = [SessionData(record, pl.DataFrame()) for record in seen]
     verdicts = summarise(of, sessions, directory="results/known", schedule=SCHEDULE, seconds_total=16.0)
     return add_causes(verdicts, of, seen, floor)
+
+
+FULL = arm("tcp"), arm("unix", transport="uds-tmpfs")
+FLOORS = arm("floor tcp", chain="floor"), arm("floor unix", transport="uds-tmpfs", chain="floor")
+PARTS = (
+    arm("nginx", chain="proxy-only"),
+    arm("app tcp", chain="app-direct"),
+    arm("app unix", transport="uds-tmpfs", chain="app-direct"),
+    *FLOORS,
+)
+TIMES = {"tcp": 450, "unix": 430, "nginx": 150, "app tcp": 340, "app unix": 325, "floor tcp": 90, "floor unix": 70}
+FLOOR = FloorResults(
+    rows=tuple(
+        FloorRow(kind=kind, transport=transport, payload_bytes=83, runs_us=(us, us + 1, us - 1))
+        for kind, transport, us in (
+            ("connect", "tcp", 60.0),
+            ("connect", "uds-tmpfs", 40.0),
+            ("ping-pong", "tcp", 30.0),
+            ("ping-pong", "uds-tmpfs", 25.0),
+        )
+    )
+)
+
+
+def times(**of_arms: float) -> dict[str, Truth]:
+    return {name: {"time_us": us, "nginx.cpu_us": us / 4, "app.cpu_us": us / 2} for name, us in of_arms.items()}
+
+
+TCP: Truth = {
+    "time_us": 450,
+    "client.cpu_us": 100,
+    "nginx.cpu_us": 120,
+    "app.cpu_us": 300,
+    "nginx.wait_us": 8,
+    "app.wait_us": 1,
+    "hop.active_opens": 1,
+    "net.segments_out": 21,
+}
+UNIX: Truth = TCP | {
+    "time_us": 430,
+    "nginx.cpu_us": 110,
+    "app.cpu_us": 275,
+    "nginx.wait_us": 5,
+    "hop.active_opens": 0,
+    "net.segments_out": 10,
+}
+TWO = experiment(arm("tcp"), arm("unix", transport="uds-tmpfs"))

@@ -1,4 +1,4 @@
-"""A service that misbehaves as its arguments say, then waits to be ended: python misbehaving.py HABIT..."""
+"""A service that misbehaves as its arguments say, then waits to be ended: python misbehaving_service.py HABIT..."""
 
 import os
 import signal

@@ -15,7 +15,7 @@ from harness.session.summarize import check_results, html_report, read_run, read
 from harness.session.validate import validate_run
 from harness.store.store import Store, open_store
 
-FIRST_FORMAT = Path(__file__).parent / "data" / "results" / "first"  # no run id, no checksums
+FIRST_FORMAT = Path(__file__).parents[1] / "data" / "results" / "first"  # no run id, no checksums
 CALIBRATION: dict[str, Any] = {
     "format": 1,
     "aa": {"runs": 2, "alarms": 0, "percent_low": 0.0, "percent_high": 80.0},

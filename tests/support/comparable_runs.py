@@ -5,12 +5,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from imagined import HOST, Run, run_of
-
 from harness.analysis.between_runs.changes import RunData
 from harness.model import Plan, Visit, VisitRow
 from harness.store.record import requests_table
 from harness.store.store import Store
+from tests.support.simulated_run import HOST, Run, run_of
 
 TRUTH = {"tcp": 1.0, "uds-tmpfs": 0.9, "uds-dir": 0.9}
 

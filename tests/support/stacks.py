@@ -15,7 +15,7 @@ from harness.testbed.blueprint import Blueprint, Machine, blueprint_of, survey_m
 from harness.testbed.machine.directories import free_ports
 from harness.testbed.stack import Stack, start_stacks
 
-HERE = Path(__file__).parent
+APPLICATIONS = Path(__file__).parent / "applications"
 TRANSPORTS = ("tcp", "uds-tmpfs", "uds-dir")
 
 
@@ -31,8 +31,8 @@ def arm(name: str = "tcp", **settings: Any) -> Arm:
 
 
 def odd_arm(path: str, name: str = "tcp", **settings: Any) -> Arm:
-    """An arm with the application beside this file."""
-    return arm(name, app="odd_app:app", app_dir=str(HERE), path=path, **settings)
+    """An arm with the application that answers as its path says."""
+    return arm(name, app="odd_app:app", app_dir=str(APPLICATIONS), path=path, **settings)
 
 
 def blueprint_for(directory: Path, *arms: Arm, machine: Machine | None = None) -> Blueprint:

@@ -1,13 +1,12 @@
-"""Holds an odd service until it is killed or interrupted: python holder.py DIRECTORY HABIT..."""
+"""Holds an odd service until it is killed or interrupted: python service_holder.py DIRECTORY HABIT..."""
 
 import signal
 import sys
 import threading
 from pathlib import Path
 
-from services import eventually, is_up, mark_of, odd_service
-
 from harness.testbed.processes.process import start_service
+from tests.support.misbehaving_services import eventually, is_up, mark_of, odd_service
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has both ignored

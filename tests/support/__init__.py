@@ -1,0 +1,1 @@
+"""What tests share: experiments, runs whose truth is known, servers and programs that misbehave, the command."""

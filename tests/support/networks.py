@@ -1,0 +1,48 @@
+"""Private networks: whether this machine lets us make one, and what could be left of one."""
+
+from pathlib import Path
+
+import psutil
+
+from harness.errors import MachineError
+from harness.testbed.network import netlink
+from harness.testbed.network import nft as nft_module
+from harness.testbed.network.namespace import create_network
+from harness.testbed.network.netlink import open_filtering
+from harness.testbed.network.sysctl_copy import read_network_values
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def may_make_one() -> bool:
+    try:
+        with create_network():
+            return True
+    except MachineError:
+        return False
+
+
+def of_the_host() -> tuple[object, ...]:
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    with open_filtering(nft_module.NF_INET) as nft:
+        tables = [table.get_attr("NFTA_TABLE_NAME") for table in nft.get_tables()]
+    lo = (
+        netlink.loopback_attribute("mtu"),
+        netlink.loopback_attribute("gso_max_size"),
+        netlink.loopback_route_option("quickack"),
+    )
+    return (read_network_values(), lo, tables, descriptors)
+
+
+def networks_in_use() -> set[str]:
+    """Of every process, by what it is in and by what it holds open."""
+    processes = [Path(f"/proc/{pid}") for pid in psutil.pids()]
+    links = (link for process in processes for link in (*process.glob("fd/*"), process / "ns/net"))
+    return {target for link in links if (target := link_target(link)).startswith("net:")}
+
+
+def link_target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""
