@@ -207,7 +207,7 @@ from harness.testbed.stack_network import create_stack_network
 from harness.model import Arm, Settings
 [kernel] = kernel_configurations_of([[Arm(name="a", settings=Settings(knobs={"net.ipv4.tcp_sack": 0}))]])
 with create_stack_network(kernel) as stack:
-    with stack.network.entered():
+    with stack.base.enter():
         print(os.readlink("/proc/thread-self/ns/net"), flush=True)
     sys.stdin.read()
 """
@@ -298,7 +298,7 @@ knobs = {"net.ipv4.tcp_sack": 0, "conntrack": "on", "lo.mtu": 1500, "route.quick
 home = Path(THREAD_NETWORK).readlink()
 with create_stack_network(kernel) as stack:
     for _ in range(2):
-        with stack.network.entered():
+        with stack.base.enter():
             assert Path(THREAD_NETWORK).readlink() != home
             print(stack.values())
         assert Path(THREAD_NETWORK).readlink() == home
