@@ -19,7 +19,7 @@ from harness.session.preflight import resource_demand
 from harness.testbed.machine.procfs import Roots
 from harness.testbed.machine.resources import MIB, ResourceDemand, loopback_problem, require_proc, resource_problems
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 SMALL = ResourceDemand(connections=1, files=100, processes=10, memory_bytes=64 * MIB)
 ASK_LO = "from harness.testbed.machine.resources import loopback_problem; print(loopback_problem())"

@@ -60,7 +60,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
 def started(machine: Path, *command: str) -> subprocess.Popen[str]:
     """In a session of its own, so that its signals are its alone."""
     words = [sys.executable, "-c", MAIN, str(machine), *command]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     return subprocess.Popen(words, env=environment, text=True, start_new_session=True, stdout=subprocess.DEVNULL)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 TOOLS = "cat chmod cp dirname find flock ln mkdir mv paste rm sed sha256sum sort tail"
 PYTHON = """
 echo "$*" >>'{log}'

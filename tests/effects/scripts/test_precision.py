@@ -19,7 +19,7 @@ from harness.model import Target
 from scripts.precision_study.by_pyperf import run_means_s, sample
 from scripts.precision_study.stand import call
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 
 @contextmanager

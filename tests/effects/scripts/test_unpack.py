@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-UNPACK = Path(__file__).parents[2] / "scripts" / "unpack"
+UNPACK = Path(__file__).parents[3] / "scripts" / "unpack"
 INSTALLED = "Package: present\nStatus: install ok installed\nVersion: 1\nArchitecture: all\nMaintainer: me\n\n"
 
 pytestmark = pytest.mark.skipif(not shutil.which("apt-get"), reason="this distribution has no apt")

@@ -9,7 +9,7 @@ import pytest
 from harness.load.tools.ab import PLUGIN
 from harness.model import Settings, Target
 
-DATA = Path(__file__).parents[1] / "data" / "ab"
+DATA = Path(__file__).parents[2] / "data" / "ab"
 TARGET = Target("127.0.0.1", 8080, "/a?b=c")
 KEPT = Target("127.0.0.1", 8080, "/", keepalive=True)
 TLS = Target("127.0.0.1", 8443, "/", ca_file=Path("authority.pem"))

@@ -13,7 +13,7 @@ from harness import plugins
 from harness.experiment.constraints import arm_problems
 from harness.model import Arm, LoadTool, Settings, Target, ToolResult
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 NAMES = ("wrk", "hey", "h2load", "k6", "locust", "molotov")
 OWN = Target("127.0.0.1", 8080, "/a", timeout_s=1.5)
 KEPT = Target("127.0.0.1", 8080, "/a", keepalive=True)

@@ -18,7 +18,7 @@ from harness.report.terminal import render_terminal
 from harness.testbed.dry_run import describe_service
 from tests.support.simulated_run import run_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONTAINERS = ROOT / "configs/containers"
 DOCKER = Settings(url="http://127.0.0.1:8080/x", pids=(7, 8), start="docker start web")
 ARMS = (
