@@ -35,7 +35,7 @@ ALWAYS_REPORTED_METRICS = ("latency", "mean", "capacity")  # reported even witho
 MAX_LAG_SHARE = 0.5  # of the difference
 
 # False alarms for two equal arms at the worst precision, by the number of looks; simulated in
-# tests/unit/analysis/test_analysis_stopping.py.
+# tests/unit/analysis/test_early_stopping.py.
 FALSE_ALARMS_PERCENT: Mapping[int, float] = {1: 5.0, 2: 4.5, 3: 4.3, 4: 4.3}
 
 
