@@ -17,6 +17,15 @@ from harness.store.record import requests_table
 from harness.store.store import Store, create_results_directory, open_store
 from tests.support.small_results import plan, record, visit
 
+PRELUDE = """
+import os, resource, signal, sys
+from pathlib import Path
+from harness.errors import MachineError
+from harness.store.record import requests_table
+from harness.store.store import Store
+from tests.support.small_results import record, visit
+"""
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
@@ -58,8 +67,7 @@ def test_only_finished_sessions_count(store: Store) -> None:
 
 def in_a_child(directory: Path, program: str) -> int:
     """The exit code of a Python that writes to the store at `directory`."""
-    prelude = "import os, resource, signal, sys; from pathlib import Path; from test_store import *; "
-    code = f"{prelude}store = Store(Path(sys.argv[1]))\n{program}"
+    code = f"{PRELUDE}store = Store(Path(sys.argv[1]))\n{program}"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.run([sys.executable, "-c", code, directory], env=environment, check=False).returncode
 

@@ -157,11 +157,14 @@ def test_sessions_are_written_where_fsync_of_a_directory_gives_einval(tmp_path: 
     (tmp_path / "shim.c").write_text(SHIM)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "shim.so", tmp_path / "shim.c"], check=True)
     code = (
-        "import os, sys; from pathlib import Path; from test_store import *; from harness.files import _flush\n"
-        "store = Store(new_directory(Path('.'), 'x', Path(sys.argv[1])))\n"
+        "import os, sys; from pathlib import Path; from harness.files import _flush\n"
+        "from harness.store.record import requests_table\n"
+        "from harness.store.store import Store, create_results_directory\n"
+        "from tests.support.small_results import record, visit\n"
+        "store = Store(create_results_directory(Path('.'), 'x', Path(sys.argv[1])))\n"
         "store.write_session(record(1), requests_table([visit()]))\n"
         "try: _flush(store.directory, os.O_RDONLY)\n"
-        "except OSError as error: print(error.errno, store.sessions())\n"
+        "except OSError as error: print(error.errno, store.session_numbers())\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "LD_PRELOAD": str(tmp_path / "shim.so")}
     command = [sys.executable, "-c", code, str(tmp_path / "run")]
