@@ -9,6 +9,7 @@ from harness.cli.common import packaged_configs
 from harness.experiment.constraints import all_knobs
 from harness.experiment.ladder import NETWORK_PACKAGE, SANDBOX_PACKAGE, network_rungs, sandbox_rungs
 from harness.experiment.read import read_experiment
+from harness.imports.read import import_formats
 from harness.model import Knob
 
 ANY_KNOB = {"net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name."}
@@ -30,7 +31,7 @@ def _help_by_kind() -> dict[str, dict[str, str]]:
         "load tools": {"client": "barehop's own interleaving client."} | _help_texts("harness.load.tools"),
         "knobs": {name: _knob_help(knob) for name, knob in all_knobs().items()} | ANY_KNOB,
         "sandbox rungs": _help_texts(SANDBOX_PACKAGE, sandbox_rungs()),
-        "formats": _help_texts("harness.imports.formats"),
+        "formats": {name: reader.help for name, reader in import_formats().items()},
         "configurations": {path.stem: read_experiment(path).question for path in packaged_configs()},
     }
 

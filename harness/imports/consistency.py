@@ -6,8 +6,8 @@ from itertools import pairwise
 from math import isfinite
 
 from harness.model import ImportedRun
+from harness.model.imported import TOLERANCE, is_consistent
 
-TOLERANCE = 0.01  # far above the rounding to three digits
 ROUND_RATE_LOW, ROUND_RATE_HIGH = 0.998, 1.0005
 SHORT_RUN_US = 1e6  # such a short run ends before its last answers
 TAIL_PERCENT, TAIL_FACTOR = 90, 2.0
@@ -46,6 +46,24 @@ def contradictions(run: ImportedRun) -> Iterator[str]:
     yield from _times_beyond_run(run)
 
 
+def rate_contradiction(run: ImportedRun, requests: int, resolution_s: float = 0.0) -> Iterator[str]:
+    """Yield a sentence where so many requests in the run's duration, of `resolution_s`, contradict its rate."""
+    if not (run.duration_s and run.requests_per_s):
+        return
+    per_s = requests / run.duration_s
+    if not is_consistent(per_s, run.requests_per_s, resolution_s / run.duration_s):
+        yield f"{requests} requests in {run.duration_s:g} s are not {run.requests_per_s:g} requests/s but {per_s:.2f}."
+
+
+def mean_contradiction(run: ImportedRun) -> Iterator[str]:
+    """Yield a sentence where the mean of a tool that calculates it from the rate contradicts the rate."""
+    if not (run.requests_per_s and run.connections and run.mean_us):
+        return
+    implied_us = 1e6 * run.connections / run.requests_per_s
+    if not is_consistent(run.mean_us, implied_us, (run.mean_resolution_us or 0) / implied_us):
+        yield f"{run.mean_us / 1000:g} ms per request is not {implied_us / 1000:.3f} ms, as the rate implies."
+
+
 def missing_runs(runs: Sequence[ImportedRun]) -> Mapping[tuple[str, str], str]:
     """Return, by (where, architecture), a sentence where a place lacks runs that other places have.
 
@@ -71,10 +89,10 @@ def _is_usual(architecture: str, places: Sequence[str], counts: Counter[tuple[st
 
 def _excess_in_flight(run: ImportedRun) -> Iterator[str]:
     """Compare rate times mean, the requests in flight by Little's law, with the connections."""
-    if run.is_rate_asked or not (run.connections and run.requests_per_s and run.mean_us):
+    in_flight = run.in_flight
+    if not (run.connections and in_flight and run.requests_per_s and run.mean_us):
         return
     rounding = (run.mean_resolution_us or 0) / run.mean_us / 2
-    in_flight = run.requests_per_s * run.mean_us / 1e6
     if in_flight > run.connections * (1 + TOLERANCE + rounding):
         yield (
             f"{run.requests_per_s:.2f} requests/s of {run.mean_us / 1000:.3f} ms each are {in_flight:.2f} in flight, "

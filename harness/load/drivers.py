@@ -58,7 +58,7 @@ def run_tool(  # noqa: PLR0913 - a tool, its input, and when
     try:
         outcome = tool.read_result(directory)
     except ValueError as error:
-        raise LoadError(f"The output of {program} cannot be read. {error} {_advice(argv, directory)}") from error
+        raise LoadError(f"The output of {program} cannot be read: {error} {_advice(argv, directory)}") from error
     if not tool.picks_request_count:
         _check_complete(outcome, settings, program, directory)
     return outcome

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from types import MappingProxyType
 from typing import Self
 
 from harness.model.base import AddressKind
 from harness.model.experiment import Settings
-from harness.model.http import PLAIN_REQUEST, AnswerShape, Request, json_keys, media_type
+from harness.model.http import MAX_BODY_BYTES, PLAIN_REQUEST, AnswerShape, Request, json_keys, media_type
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_TOOL_FILE_BYTES = 512 * 1024 * 1024  # of an output file of a tool
@@ -187,6 +188,24 @@ def _percentiles_us(rising_us: Sequence[float]) -> dict[float, float]:
     if not rising_us:
         return {}
     return {percent: rising_us[max(math.ceil(percent / 100 * len(rising_us)), 1) - 1] for percent in TOOL_PERCENTILES}
+
+
+def script_input(target: Target, amounts: Mapping[str, float] = MappingProxyType({})) -> Mapping[str, str]:
+    """Return the file asked.json for a script that sends the requests: the target, and how many requests to send."""
+    host = {"Host": target.host_header} if target.host_override else {}
+    content = {
+        "url": target.url,
+        "timeout_s": target.timeout_s,
+        "most_body_bytes": MAX_BODY_BYTES,
+        "status": target.expected_answer.status if target.expected_answer else None,
+        "keepalive": target.keepalive,
+        "method": target.request.method,
+        "headers": {**host, **dict(target.request.all_headers)},
+        "body": target.request.body.decode() if target.request.has_length else None,
+        "authority": str(target.ca_file.absolute()) if target.ca_file else None,
+        **amounts,
+    }
+    return {"asked.json": json.dumps(content)}
 
 
 def read_tool_file(tool: str, path: Path) -> str:

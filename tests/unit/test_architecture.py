@@ -12,6 +12,7 @@ import pytest
 
 from harness import plugins
 from harness.experiment.constraints import all_knobs
+from harness.imports.read import import_formats
 from harness.model import ImportFormat, Knob, LoadTool, NetworkRung, SandboxRung, Transport
 from tests.support.source_tree import functions, imports, imports_at_top, is_in, paths, tree_of
 
@@ -20,11 +21,14 @@ PLUGINS = {
     "harness.load.tools": LoadTool,
     "harness.testbed.network.rungs": NetworkRung,
     "harness.testbed.sandbox.rungs": SandboxRung,
-    "harness.imports.formats": ImportFormat,
 }
-KNOBS = "harness.testbed.kernel.knobs"
+KNOBS, FORMATS = "harness.testbed.kernel.knobs", "harness.imports.formats"
+READ_TOOLS = {  # what reads the output of a tool stands once, for the tool that we run and for files made elsewhere
+    "harness.load.tools": (FORMATS, "harness.imports.text"),
+    FORMATS: ("harness.imports.numbers", "harness.imports.consistency"),
+}
 STAND_ALONE = [module for module in paths() if module.startswith("harness.testbed.standalone.")]
-FOR_PLUGINS = ("harness.model", "harness.start", "harness.imports.numbers")
+FOR_PLUGINS = ("harness.model", "harness.start")
 SLOW = ("pyroute2", "scipy", "polars", "plotly", "trustme")
 MEDIAN_FUNCTION_LINES = 10
 
@@ -65,10 +69,13 @@ def test_the_experiment_room_is_pure(module: str) -> None:
     assert "subprocess" not in reachable(module)
 
 
-@pytest.mark.parametrize(("package", "name"), [*plugin_modules(), *((KNOBS, name) for name in plugins.names(KNOBS))])
+@pytest.mark.parametrize(
+    ("package", "name"),
+    [*plugin_modules(), *((table, name) for table in (KNOBS, FORMATS) for name in plugins.names(table))],
+)
 def test_plug_ins_import_the_model_and_the_tools_for_their_kind_only(package: str, name: str) -> None:
     used = {name for name in imports(f"{package}.{name.replace('-', '_')}") if is_in(name, "harness", "app")}
-    assert not [name for name in used if not is_in(name, *FOR_PLUGINS)]
+    assert not [name for name in used if not is_in(name, *FOR_PLUGINS, *READ_TOOLS.get(package, ()))]
 
 
 def test_nobody_imports_the_command() -> None:
@@ -99,10 +106,10 @@ def test_a_plug_in_brings_its_value_and_its_help(package: str, name: str) -> Non
     assert plugins.help_text(package, name).endswith(".")
 
 
-@pytest.mark.parametrize(("name", "knob"), all_knobs().items())
-def test_a_knob_brings_its_help(name: str, knob: Knob) -> None:
+@pytest.mark.parametrize(("name", "plugin"), [*all_knobs().items(), *import_formats().items()])
+def test_a_plug_in_of_a_table_brings_its_help(name: str, plugin: Knob | ImportFormat) -> None:
     assert name
-    assert knob.help.endswith(".")
+    assert plugin.help.endswith(".")
 
 
 def test_most_functions_are_short() -> None:

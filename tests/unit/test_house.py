@@ -28,7 +28,7 @@ MAY_IMPORT = {  # beside ANYWHERE; nobody imports the command line
     "model": {"errors"},
     "experiment": set(),
     "testbed": {"experiment"},
-    "load": {"experiment", "testbed"},
+    "load": {"experiment", "testbed", "imports"},  # what reads the output of a tool is in imports
     "observe": {"experiment", "testbed", "load"},
     "store": {"experiment", "observe"},
     "imports": {"experiment"},

@@ -8,10 +8,9 @@ import numpy as np
 from harness.analysis.statistics.inference import Estimate, estimate_mean
 from harness.analysis.why.quantities import CONFIDENCE
 from harness.model import ArmSummary, Comparison, Interval, Summary, Verdict
-from harness.model.imported import ImportedRun
+from harness.model.imported import TOLERANCE, ImportedRun, is_consistent
 from harness.model.validation import ImportedRow, IntervalSource
 
-TOLERANCE = 0.01  # rounding explains far less
 BATCH_COUNT, MIN_BATCH_SIZE = 20, 10
 
 RowKey = tuple[str, str]  # (where, architecture)
@@ -74,12 +73,11 @@ def adds_up(run: ImportedRun, usual: Mapping[str, int]) -> bool:
     """
     if run.mean_us and not _is_within_range(run, run.mean_us):
         return False
-    if run.is_rate_asked or not run.requests_per_s or not run.mean_us:
+    if run.in_flight is None:
         return True
-    under_way = run.requests_per_s * run.mean_us / 1e6
     if run.connections:
-        return under_way <= run.connections * (1 + TOLERANCE)
-    return run.source.name not in usual or abs(under_way / usual[run.source.name] - 1) <= TOLERANCE
+        return run.in_flight <= run.connections * (1 + TOLERANCE)
+    return run.source.name not in usual or is_consistent(run.in_flight, usual[run.source.name])
 
 
 def _is_within_range(run: ImportedRun, mean_us: float) -> bool:
@@ -93,15 +91,15 @@ def _usual_connections(foreign: Iterable[ImportedRun]) -> dict[str, int]:
     """Return the number of requests in flight by file, if most of its rows agree on a whole number."""
     under_way: dict[str, list[float]] = {}
     for run in foreign:
-        if run.requests_per_s and run.mean_us and not run.is_rate_asked:
-            under_way.setdefault(run.source.name, []).append(run.requests_per_s * run.mean_us / 1e6)
+        if run.in_flight is not None:
+            under_way.setdefault(run.source.name, []).append(run.in_flight)
     return dict(filter(None, map(_common_connections, under_way.items())))
 
 
 def _common_connections(in_file: tuple[str, list[float]]) -> tuple[str, int] | None:
     name, under_way = in_file
     whole = max(round(median(under_way)), 1)
-    agreeing = sum(abs(requests / whole - 1) <= TOLERANCE for requests in under_way)
+    agreeing = sum(is_consistent(requests, whole) for requests in under_way)
     return (name, whole) if agreeing > max(len(under_way) / 2, 1) else None
 
 

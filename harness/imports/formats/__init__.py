@@ -1,1 +1,1 @@
-"""The formats that can be imported, a file each: its name is the format's name, its docstring the help text."""
+"""What each outside tool writes, one file per tool: `PLUGINS`, a table of formats. Load tools use the same parsers."""

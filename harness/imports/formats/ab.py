@@ -1,17 +1,22 @@
-"""Output of ab, without -w: mean to 1 us, percentiles to 1 ms."""
+"""Reads what ab writes: its output, its file of percentiles (-e) and its file of single times (-g)."""
 
+import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from harness.imports.consistency import mean_contradiction, rate_contradiction
 from harness.imports.numbers import line_pattern, match_line
-from harness.model import FormatMarks, ImportedRun, ImportFormat
+from harness.model import FormatMarks, ImportedRun, ImportFormat, ToolResult
 
+BEGIN = re.compile(r"^This is ApacheBench\b(?!.*<i>)", re.MULTILINE)
 LAST_PERCENTILE = re.compile(r"^100% +\d+ +\(longest request\)$", re.MULTILINE)
 PERCENTILE = re.compile(r"^(\d+)% +(\d+)(?: +\(longest request\))?$", re.MULTILINE)
 PERCENTILES = "Percentage of the requests served"
 LONE_TIMES = re.compile(r"^Total:(?: +[\d.]+){3,5}\n", re.MULTILINE)
 NO_PERCENTILES = "It has no percentiles: ab ran with -d, or the end of its output is missing."
+MEAN_RESOLUTION_US, RESOLUTION_US = 1.0, 1000.0
+HALF_DIGIT_S = 0.0005  # of its duration
 UNITS = {  # label: the unit that must follow
     "Time taken for tests": r" +seconds$",
     "Requests per second": r" +\[#/sec\] +\(mean\)$",
@@ -35,32 +40,89 @@ KNOWN = line_pattern(
     PERCENTILE.pattern,
 )
 
+E_BEGIN = re.compile("^Percentage served,Time in ms", re.MULTILINE)
+E_HEADER = ["Percentage served", "Time in ms"]
+E_ROWS = (100, 101)  # older releases lack the last one
+E_OLDER = "It ends with the 99th percentile, as written by older releases of ab: the slowest request is unknown."
 
-def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
-    return [_run(text, run)]
+G_BEGIN = re.compile("^starttime +seconds +ctime +dtime +ttime +wait$", re.MULTILINE)
+G_ROW = re.compile(r".*\S +\d+ +\d+ +\d+ +(\d+) +\d+")  # the start time has blanks in it
+G_NO_COUNT = (
+    "ab -g writes the slowest requests last, and no number of requests: if it was cut between two lines, the slowest "
+    "are missing. Compare its {rows} rows with what ab printed."
+)
 
 
-def _run(text: str, run: ImportedRun) -> ImportedRun:
-    complete = int(_figure(text, "Complete requests"))
-    failures = _failures(text)
+def parse_output(text: str) -> ToolResult:
+    """Return the result in ab's output. Raise ValueError if it is incomplete."""
+    complete, failures = int(_figure(text, "Complete requests")), _failures(text)
     incomplete = sum(failures.get(kind, 0) for kind in ("connect", "exceptions", "write"))
     if not complete:
         raise ValueError("ab completed no request. Measure again.")
     _check_complete(text, complete)
-    parsed = replace(
-        run,
+    return ToolResult(
         requests=max(complete - sum(failures.values()) + incomplete, 0),  # a request can fail in two ways
         failures=failures,
-        connections=int(_figure(text, "Concurrency Level")),
         duration_s=float(_figure(text, "Time taken for tests")),
-        requests_per_s=float(_figure(text, "Requests per second")),
         mean_us=1000 * float(_figure(text, "Time per request")),
-        mean_resolution_us=1.0,
         percentiles_us={float(percent): 1000 * float(ms) for percent, ms in PERCENTILE.findall(text)},
-        resolution_us=1000.0,
+        resolution_us=RESOLUTION_US,
+        sent=complete,
     )
-    missing = () if parsed.percentiles_us or complete == 1 else (NO_PERCENTILES,)
-    return replace(parsed, remarks=(*missing, *_length_remarks(failures), *_rate_contradictions(parsed, complete)))
+
+
+def parse_percentiles_us(text: str) -> dict[float, float]:
+    """Return the percentiles in the file of ab -e. Raise ValueError if it is incomplete."""
+    header, *rows = [row for row in csv.reader(text.splitlines()) if row] or [[]]
+    if header != E_HEADER or not text.endswith("\n") or len(rows) not in E_ROWS:
+        raise ValueError(
+            f"it has {len(rows)} rows of percentiles or a part of one under {header}, not {E_ROWS[-1]} whole ones: it "
+            "is cut off. Measure again."
+        )
+    try:
+        percentiles_us = {float(percent): 1000 * float(ms) for percent, ms in rows}
+    except ValueError as error:
+        raise ValueError(f"it has a row that is not two numbers: {error}. Measure again.") from error
+    if list(percentiles_us) != list(range(len(rows))):
+        raise ValueError(f"its percentages are not 0 to {len(rows) - 1}. Measure again.")
+    return percentiles_us
+
+
+def _read_output(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+    result = parse_output(text)
+    parsed = replace(
+        run.with_result(result),
+        connections=int(_figure(text, "Concurrency Level")),
+        requests_per_s=float(_figure(text, "Requests per second")),
+        mean_resolution_us=MEAN_RESOLUTION_US,
+    )
+    missing = () if parsed.percentiles_us or result.sent == 1 else (NO_PERCENTILES,)
+    contradictions = (*rate_contradiction(parsed, result.sent, HALF_DIGIT_S), *mean_contradiction(parsed))
+    return [replace(parsed, remarks=(*missing, *_length_remarks(result.failures), *contradictions))]
+
+
+def _read_percentiles(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+    percentiles_us = parse_percentiles_us(text)
+    remarks = () if 100 in percentiles_us else (E_OLDER,)
+    return [replace(run, percentiles_us=percentiles_us, resolution_us=1.0, remarks=remarks)]
+
+
+def _read_times(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+    if not text.endswith("\n"):
+        raise ValueError("its last line is incomplete: it is cut off. Measure again.")
+    _, *rows = filter(None, text.split("\n"))
+    times_us = [1000.0 * _ttime_ms(row) for row in rows]
+    if not times_us:
+        raise ValueError("it has no line but its header. Measure again.")
+    timed = run.with_result(ToolResult.from_times(times_us, {}, 0.0, RESOLUTION_US))
+    return [replace(timed, remarks=(G_NO_COUNT.format(rows=len(rows)),))]
+
+
+def _ttime_ms(row: str) -> int:
+    match = G_ROW.fullmatch(row)
+    if match is None:
+        raise ValueError(f"its line {row!r} has no whole ttime. Measure again.")
+    return int(match[1])
 
 
 def _check_complete(text: str, complete: int) -> None:
@@ -95,7 +157,7 @@ def _failures(text: str) -> dict[str, int]:
     return {kind: count for kind, count in counts.items() if count}
 
 
-def _length_remarks(failures: dict[str, int]) -> Iterator[str]:
+def _length_remarks(failures: Mapping[str, int]) -> Iterator[str]:
     """Yield remarks on failures by length: ab counts a page of another length as failed, and error pages twice."""
     length, twice = failures.get("length", 0), min(failures.get("length", 0), failures.get("status not 2xx", 0))
     if length:
@@ -107,19 +169,18 @@ def _length_remarks(failures: dict[str, int]) -> Iterator[str]:
         yield f"Up to {twice} of its failed requests are counted twice, by their length and by their status."
 
 
-def _rate_contradictions(run: ImportedRun, complete: int) -> Iterator[str]:
-    """Yield contradictions between duration, rate and mean, which ab calculates from each other and rounds."""
-    if not (run.duration_s and run.requests_per_s and run.connections and run.mean_us):
-        return
-    rounding = 0.01 + 0.0005 / run.duration_s
-    if abs(complete / run.duration_s / run.requests_per_s - 1) > rounding:
-        yield (
-            f"{complete} requests in {run.duration_s:g} s are not {run.requests_per_s:g} requests/s but "
-            f"{complete / run.duration_s:.2f}."
-        )
-    from_rate_us = 1e6 * run.connections / run.requests_per_s
-    if abs(run.mean_us - from_rate_us) > 0.01 * from_rate_us + 1:
-        yield f"{run.mean_us / 1000:g} ms per request is not {from_rate_us / 1000:.3f} ms, as the rate implies."
-
-
-PLUGIN = ImportFormat(FormatMarks(begins=re.compile(r"^This is ApacheBench\b(?!.*<i>)", re.MULTILINE)), _read, KNOWN)
+PLUGINS = {
+    "ab": ImportFormat(
+        "Output of ab, without -w: mean to 1 us, percentiles to 1 ms.", FormatMarks(begins=BEGIN), _read_output, KNOWN
+    ),
+    "ab-e": ImportFormat(
+        "File of ab -e: percentiles to 1 us; neither mean nor number of requests.",
+        FormatMarks(begins=E_BEGIN),
+        _read_percentiles,
+    ),
+    "ab-g": ImportFormat(
+        "File of ab -g: single times in whole ms, in rising order; the slowest may be cut off.",
+        FormatMarks(begins=G_BEGIN),
+        _read_times,
+    ),
+}

@@ -98,4 +98,11 @@ def _remarks(report: AutocannonReport) -> Iterator[str]:
         yield f"Each connection had {report.pipelining} requests in flight at once (pipelining)."
 
 
-PLUGIN = ImportFormat(FormatMarks(keys=(("latency.p99", "requests.average", "2xx"),)), _read, rate_option="-R")
+PLUGINS = {
+    "autocannon": ImportFormat(
+        "Output of autocannon --json: whole ms; excludes connect time.",
+        FormatMarks(keys=(("latency.p99", "requests.average", "2xx"),)),
+        _read,
+        rate_option="-R",
+    )
+}

@@ -98,4 +98,10 @@ def _remarks(run: ImportedRun, result: BombardierResult) -> Iterator[str]:
         yield f"It lists {errors} errors, but counts {result.others} requests without an answer."
 
 
-PLUGIN = ImportFormat(FormatMarks(keys=(("spec", "result.req2xx", "result.timeTakenSeconds"),)), _read)
+PLUGINS = {
+    "bombardier": ImportFormat(
+        "Output of bombardier -o json: us; includes connect time; percentiles with -l only.",
+        FormatMarks(keys=(("spec", "result.req2xx", "result.timeTakenSeconds"),)),
+        _read,
+    )
+}

@@ -1,12 +1,14 @@
 """Output of h2load: times to about three digits; excludes connect time."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 
+from harness.imports.consistency import rate_contradiction
 from harness.imports.numbers import line_pattern
 from harness.model import FormatMarks, ImportedRun, ImportFormat
+from harness.model.imported import TOLERANCE
 from harness.model.plugins import TIME_PATTERN, parse_us, resolution_us
 
 COUNTS = ("total", "started", "done", "succeeded", "failed", "errored", "timeout")
@@ -21,7 +23,6 @@ PARTS = {
     "time for request": re.compile(rf"^(?:time for request|request *):((?: +{TIME_PATTERN})+)", re.MULTILINE),
     "req/s": re.compile(r"^req/s +:.*\d%$", re.MULTILINE),
 }
-ROUNDING = 0.01  # of a rate times a mean, both rounded to three digits
 BEGIN = re.compile(  # a truncated output may begin with "finished in"
     r"^starting benchmark\.\.\.(?:\n(?!starting benchmark|finished in).*)*(?:\nfinished in.*)?|^finished in .*req/s, ",
     re.MULTILINE,
@@ -34,13 +35,21 @@ KNOWN = line_pattern(
 )
 
 
+def parse_counts(text: str) -> dict[str, int]:
+    """Return the numbers of requests in h2load's output by what became of them. Raise ValueError if it is cut off."""
+    return dict(zip(COUNTS, map(int, _part(text, "requests")), strict=True))
+
+
+def _part(text: str, name: str) -> tuple[str, ...]:
+    match = PARTS[name].search(text)
+    if match is None:
+        raise ValueError(f"it has no line {name!r}: it is cut off. Measure again.")
+    return match.groups()
+
+
 def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
-    matches = {name: pattern.search(text) for name, pattern in PARTS.items()}
-    missing = [name for name, match in matches.items() if match is None]
-    if missing:
-        raise ValueError(f"it has no line {missing[0]!r}: it is cut off. Measure again.")
-    finished, requests, statuses, names, times, _ = (match.groups() for match in matches.values() if match)
-    counts = dict(zip(COUNTS, map(int, requests), strict=True))
+    finished, _, statuses, names, times, _ = (_part(text, name) for name in PARTS)
+    counts = parse_counts(text)
     by_class = dict(zip(CLASSES, map(int, statuses), strict=True))
     by_name = dict(zip(names[0].split(), times[0].split(), strict=False))
     clients = sum(map(int, re.findall(r"(\d+) +total client", text)))  # each thread has its own
@@ -57,15 +66,15 @@ def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
         percentiles_us={percent: parse_us(time) for percent, time in percentiles.items()},
         resolution_us=resolution_us(*percentiles.values()),
     )
-    remarks = _contradictions(parsed, counts["done"], resolution_us(finished[0]) / 1e6)
+    remarks = rate_contradiction(parsed, counts["done"], resolution_us(finished[0]) / 1e6)
     return [_with_streams(replace(parsed, remarks=tuple(remarks)))]
 
 
 def _with_streams(run: ImportedRun) -> ImportedRun:
     """Return the run with its requests in flight, which are several per connection with -m, as its connections."""
-    if not (run.connections and run.requests_per_s and run.mean_us):
+    if not (run.connections and run.in_flight):
         return run
-    streams = ceil(run.requests_per_s * run.mean_us / 1e6 / run.connections / (1 + ROUNDING))
+    streams = ceil(run.in_flight / run.connections / (1 + TOLERANCE))
     if streams <= 1:
         return run
     remark = (
@@ -88,14 +97,12 @@ def _failures(counts: dict[str, int], by_class: dict[str, int]) -> dict[str, int
     return {kind: count for kind, count in (statuses | unanswered).items() if count > 0}
 
 
-def _contradictions(run: ImportedRun, done: int, resolution_s: float) -> Iterator[str]:
-    if run.duration_s and run.requests_per_s:
-        calculated = done / run.duration_s
-        if abs(run.requests_per_s / calculated - 1) > 0.01 + resolution_s / run.duration_s:
-            yield (
-                f"{done} requests in {run.duration_s:g} s are not {run.requests_per_s:g} requests/s but "
-                f"{calculated:.2f}."
-            )
-
-
-PLUGIN = ImportFormat(FormatMarks(begins=BEGIN), _read, KNOWN, rate_option="--rps")
+PLUGINS = {
+    "h2load": ImportFormat(
+        "Output of h2load: times to about three digits; excludes connect time.",
+        FormatMarks(begins=BEGIN),
+        _read,
+        KNOWN,
+        rate_option="--rps",
+    )
+}

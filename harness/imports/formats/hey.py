@@ -1,11 +1,14 @@
-"""Output of hey: times to 0.1 ms; includes connect time and failed statuses."""
+"""Reads what hey writes: its output, and its rows of requests (-o csv)."""
 
+import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from harness.imports.numbers import line_pattern
-from harness.model import FormatMarks, ImportedRun, ImportFormat
+from harness.model import FormatMarks, ImportedRun, ImportFormat, ToolResult
 
 LABELS = ("Total", "Slowest", "Fastest", "Average", "Requests/sec")
 RESOLUTION_US = 100.0  # it prints seconds with four digits after the point
@@ -32,8 +35,66 @@ KNOWN = line_pattern(
     ERROR.pattern,
 )
 
+CSV_BEGIN = re.compile(r"^\"?response-time\"?,.*status-code\"?,\"?offset", re.MULTILINE)
+CSV_NO_COUNT = (
+    "hey -o csv has no number of requests: requests without an answer are missing, and rows may be cut off. Compare "
+    "its {rows} rows with the number of requests of the command line."
+)
+CSV_CAPPED = (
+    f"It has {MAX_RESULTS:,} rows, the maximum of hey: further requests are missing, and its times are those of the "
+    "first million. Its mean is left out."
+)
 
-def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+
+class HeyRow(NamedTuple):
+    """An answered request; `offset_s` is its start."""
+
+    time_s: float
+    status: int
+    offset_s: float
+
+
+def parse_rows(text: str) -> list[HeyRow]:
+    """Return the rows of hey -o csv. Raise ValueError if they are incomplete."""
+    if not CSV_BEGIN.match(text):
+        raise ValueError(f"it does not begin with hey's header but with {text[:80]!r}. Measure again.")
+    if not text.endswith("\n"):
+        raise ValueError("its last line is incomplete: it is cut off. Measure again.")
+    try:
+        return [
+            HeyRow(float(row["response-time"]), int(row["status-code"]), float(row["offset"]))
+            for row in csv.DictReader(text.splitlines())
+        ]
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"it has a line that is not a request: {error}. Measure again.") from error
+
+
+def result_of_rows(rows: Sequence[HeyRow], unanswered: int = 0) -> ToolResult:
+    """Return the result of the requests in `rows`, and of others without an answer, which have no row."""
+    succeeded_us = [1e6 * row.time_s for row in rows if 200 <= row.status < 300]
+    failures = Counter(f"status {row.status}" for row in rows if not 200 <= row.status < 300)
+    start_s = min((row.offset_s for row in rows), default=0.0)
+    end_s = max((row.time_s + row.offset_s for row in rows), default=0.0)
+    return ToolResult.from_times(succeeded_us, failures | {"no answer": unanswered}, end_s - start_s, RESOLUTION_US)
+
+
+def _read_rows(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+    rows = parse_rows(text)
+    if not rows:
+        raise ValueError("it has no line but its header: no request was answered, or it is cut off. Measure again.")
+    timed = run.with_result(result_of_rows(rows))
+    is_capped = len(rows) == MAX_RESULTS
+    return [
+        replace(
+            timed,
+            requests_per_s=len(rows) / timed.duration_s if timed.duration_s else None,
+            mean_us=None if is_capped else timed.mean_us,
+            remarks=(CSV_CAPPED if is_capped else CSV_NO_COUNT.format(rows=len(rows)),),
+        )
+    ]
+
+
+def _read_output(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
     total_s, slowest_s, fastest_s, average_s, rate = (_figure(text, label) for label in LABELS)
     statuses = {int(status): int(count) for status, count in STATUS.findall(text)}
     unanswered = sum(map(int, ERROR.findall(text.partition(ERRORS)[2])))
@@ -88,4 +149,18 @@ def _check_complete(text: str, rate: float, total_s: float, answered: int, unans
     return () if rounding < 1 or text.endswith(end) else (UNSURE,)
 
 
-PLUGIN = ImportFormat(FormatMarks(begins=BEGIN), _read, KNOWN, rate_option="-q")
+PLUGINS = {
+    "hey": ImportFormat(
+        "Output of hey: times to 0.1 ms; includes connect time and failed statuses.",
+        FormatMarks(begins=BEGIN),
+        _read_output,
+        KNOWN,
+        rate_option="-q",
+    ),
+    "hey-csv": ImportFormat(
+        "Output of hey -o csv: a row for each answered request, times to 0.1 ms; unanswered requests are missing.",
+        FormatMarks(begins=CSV_BEGIN),
+        _read_rows,
+        rate_option="-q",
+    ),
+}

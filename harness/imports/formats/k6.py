@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.imports.consistency import rate_contradiction
 from harness.imports.numbers import Count, Number
 from harness.model import FormatMarks, ImportedRun, ImportFormat
 
@@ -78,6 +79,17 @@ class K6Trend(BaseModel):
     med: Number | None = None
     max: Number | None = None
 
+    def percentiles_us(self) -> dict[float, float]:
+        """Return all percentiles, with the minimum and the maximum."""
+        between = {float(PERCENTILE.sub(r"\1", name)): ms for name, ms in (self.model_extra or {}).items()}
+        known = {0.0: self.min, 50.0: self.med, **between, 100.0: self.max}
+        return {percent: 1000 * ms for percent, ms in sorted(known.items()) if ms is not None}
+
+
+def parse_trend(statistics_ms: Mapping[str, Any]) -> K6Trend:
+    """Return the statistics of times in ms, as k6 names them. Raise ValueError."""
+    return K6Trend.model_validate({name: ms for name, ms in statistics_ms.items() if _is_statistic(name)})
+
 
 def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
     summary = K6Summary.model_validate_json(text)
@@ -87,7 +99,7 @@ def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
 def _run(run: ImportedRun, summary: K6Summary, by_name: Mapping[str, dict[str, Any]]) -> ImportedRun:
     metrics = {name: metric.get("values", metric) for name, metric in by_name.items()}
     requests = K6Counter.model_validate(metrics.get("http_reqs"))
-    times = K6Trend.model_validate(_statistics_ms(by_name.get("http_req_duration", {})))
+    times = parse_trend(_statistics_ms(by_name.get("http_req_duration", {})))
     failed = _failed(metrics, requests.count)
     users = metrics.get("vus", {}).get("max")
     parsed = replace(
@@ -100,7 +112,7 @@ def _run(run: ImportedRun, summary: K6Summary, by_name: Mapping[str, dict[str, A
         is_rate_asked=_is_rate_asked(metrics, users),
         mean_us=1000 * times.avg if times.avg else None,
         mean_resolution_us=RESOLUTION_US,
-        percentiles_us=_percentiles_us(times) if times.max else {},
+        percentiles_us=times.percentiles_us() if times.max else {},
         resolution_us=RESOLUTION_US,
     )
     unknown = () if "http_req_failed" in metrics else (UNKNOWN_FAILURES,)
@@ -136,17 +148,12 @@ def _statistics_ms(metric: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(
             f"http_req_duration contains {metric['contains']!r}, not times in ms. Give the file that k6 wrote."
         )
-    return {name: value for name, value in metric.get("values", metric).items() if _is_statistic(name)}
+    statistics_ms: dict[str, Any] = metric.get("values", metric)
+    return statistics_ms
 
 
 def _is_statistic(name: str) -> bool:
     return name in ("avg", "min", "med", "max") or bool(PERCENTILE.fullmatch(name))
-
-
-def _percentiles_us(times: K6Trend) -> dict[float, float]:
-    between = {float(PERCENTILE.sub(r"\1", name)): ms for name, ms in (times.model_extra or {}).items()}
-    known = {0.0: times.min, 50.0: times.med, **between, 100.0: times.max}
-    return {percent: 1000 * ms for percent, ms in sorted(known.items()) if ms is not None}
 
 
 def _remarks(run: ImportedRun, summary: K6Summary, requests: K6Counter) -> Iterator[str]:
@@ -155,16 +162,20 @@ def _remarks(run: ImportedRun, summary: K6Summary, requests: K6Counter) -> Itera
             "Its users waited between iterations, as they do at a given arrival rate: its requests/s say nothing about "
             "the server."
         )
-    elif run.connections and run.requests_per_s and run.mean_us:
-        waiting = run.requests_per_s * run.mean_us / 1e6
-        if waiting < SLEEPING_SHARE * run.connections:
-            yield (
-                f"Of {run.connections} users only {waiting:.3f} waited for an answer on average: where the script "
-                "sleeps, its requests/s say nothing about the server."
-            )
+    elif run.connections and run.in_flight and run.in_flight < SLEEPING_SHARE * run.connections:
+        yield (
+            f"Of {run.connections} users only {run.in_flight:.3f} waited for an answer on average: where the script "
+            "sleeps, its requests/s say nothing about the server."
+        )
     ran_ms = summary.state.get("testRunDurationMs")
-    if ran_ms and requests.rate and abs(1000 * requests.count / ran_ms / requests.rate - 1) >= 0.01:
-        yield f"{requests.count} requests in {ran_ms / 1000:g} s are not {requests.rate:g} requests/s."
+    if ran_ms:
+        yield from rate_contradiction(replace(run, duration_s=ran_ms / 1000), requests.count)
 
 
-PLUGIN = ImportFormat(FormatMarks(keys=(("metrics.http_reqs",), ("results.metrics", "version"))), _read)
+PLUGINS = {
+    "k6": ImportFormat(
+        "File of k6 run --summary-export, or handleSummary's data: exact ms; excludes connect time.",
+        FormatMarks(keys=(("metrics.http_reqs",), ("results.metrics", "version"))),
+        _read,
+    )
+}

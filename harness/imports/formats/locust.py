@@ -87,9 +87,12 @@ def _resolution_us(max_us: float) -> float:
     return 1000 * ms
 
 
-PLUGIN = ImportFormat(
-    FormatMarks(
-        begins=re.compile("|".join(f"^{heading}" for heading in (STATS_HEADING, *OTHER_HEADINGS)), re.MULTILINE)
-    ),
-    _read,
-)
+PLUGINS = {
+    "locust": ImportFormat(
+        "File ..._stats.csv of locust --csv: exact mean, percentiles rounded to two digits.",
+        FormatMarks(
+            begins=re.compile("|".join(f"^{heading}" for heading in (STATS_HEADING, *OTHER_HEADINGS)), re.MULTILINE)
+        ),
+        _read,
+    )
+}

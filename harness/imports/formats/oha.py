@@ -68,4 +68,11 @@ def _remarks(summary: OhaSummary, listed: int) -> tuple[str, ...]:
     return (f"{rate} are {started:.0f} requests, but it lists {listed}.",)
 
 
-PLUGIN = ImportFormat(FormatMarks(keys=(("latencyPercentiles", "summary.requestsPerSec"),)), _read, rate_option="-q")
+PLUGINS = {
+    "oha": ImportFormat(
+        "JSON output of oha: exact s; includes connect time; excludes requests aborted at the deadline.",
+        FormatMarks(keys=(("latencyPercentiles", "summary.requestsPerSec"),)),
+        _read,
+        rate_option="-q",
+    )
+}

@@ -14,14 +14,19 @@ if TYPE_CHECKING:
 RESOLUTION_US = 0.001
 
 
-def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+def load_benchmarks(text: str) -> list["Benchmark"]:
+    """Return the benchmarks in a file of pyperf. Raise ValueError."""
     from pyperf import BenchmarkSuite
 
     try:
-        benchmarks = BenchmarkSuite.loads(text).get_benchmarks()
+        benchmarks: list[Benchmark] = BenchmarkSuite.loads(text).get_benchmarks()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"pyperf cannot read it: {error!r}. Give the file that pyperf wrote.") from error
-    return [imported for benchmark in benchmarks for imported in _runs(benchmark, run)]
+    return benchmarks
+
+
+def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+    return [imported for benchmark in load_benchmarks(text) for imported in _runs(benchmark, run)]
 
 
 def _runs(benchmark: "Benchmark", run: ImportedRun) -> Iterator[ImportedRun]:
@@ -40,4 +45,10 @@ def _runs(benchmark: "Benchmark", run: ImportedRun) -> Iterator[ImportedRun]:
             )
 
 
-PLUGIN = ImportFormat(FormatMarks(keys=(("benchmarks",),)), _read)
+PLUGINS = {
+    "pyperf": ImportFormat(
+        "A pyperf file, such as barehop's own pyperf.json: a run for each process with values.",
+        FormatMarks(keys=(("benchmarks",),)),
+        _read,
+    )
+}

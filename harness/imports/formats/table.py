@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from harness.imports.numbers import DecimalMark, count_decimals, decimal_mark, is_unknown, parse_number
 from harness.model import FormatMarks, ImportedRun, ImportFormat
+from harness.model.imported import is_consistent
 
 ARCHITECTURE = "architecture"
 NUMBERS = ("requests_per_s", "ms_per_request")
 TIMES = ("ms_per_request", "p50_ms", "p90_ms", "p99_ms")
 COUNTS = ("requests", "failed", "connections")
 COLUMNS = {"where", ARCHITECTURE, "requests_per_s", *TIMES, *COUNTS}
-TOLERANCE = 0.01  # far above the rounding
 UNIT_HINTS = {1e3: "as if it were in us", 1e-3: "as if it were in s"}
 FROM_RATE = "Its time per request is calculated from its rate with one connection."
 RATE_OR_TIME = r"req(?:uest)?s?[ _]*(?:per[ _]*|/ *)s(?:ec)?|rps|ms[ _]*(?:per[ _]*|/ *)req(?:uest)?"
@@ -150,11 +150,10 @@ def _with_time_from_rate(run: ImportedRun) -> ImportedRun:
 
 def _contradiction(run: ImportedRun) -> Iterator[str]:
     """Yield a remark where, with one connection, the time per request is not the inverse of the rate."""
-    if not run.requests_per_s or not run.mean_us or run.connections:
+    if run.connections or not (run.in_flight and run.requests_per_s and run.mean_us):
         return
-    in_flight = run.requests_per_s * run.mean_us / 1e6
-    if abs(in_flight - 1) > TOLERANCE:
-        hints = (f", {hint}" for factor, hint in UNIT_HINTS.items() if abs(in_flight / factor - 1) < TOLERANCE)
+    if not is_consistent(run.in_flight, 1):
+        hints = (f", {hint}" for factor, hint in UNIT_HINTS.items() if is_consistent(run.in_flight, factor))
         yield (
             f"{run.mean_us / 1000:g} ms per request does not fit {run.requests_per_s:.2f} requests/s{next(hints, '')}: "
             f"with one connection that is {1000 / run.requests_per_s:.3f} ms. If there were more, add a column "
@@ -162,4 +161,11 @@ def _contradiction(run: ImportedRun) -> Iterator[str]:
         )
 
 
-PLUGIN = ImportFormat(FormatMarks(begins=HEADING), _read, has_tabs=True)
+PLUGINS = {
+    "table": ImportFormat(
+        "A CSV table with a row for each run: where, architecture, requests_per_s, ms_per_request, p99_ms, and others.",
+        FormatMarks(begins=HEADING),
+        _read,
+        has_tabs=True,
+    )
+}

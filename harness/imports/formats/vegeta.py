@@ -1,16 +1,22 @@
-"""Output of vegeta report -type=json: ns; sent at a given rate, which says nothing about the server."""
+"""Reads what vegeta writes: its report in JSON, and its results, one for each request."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
 from harness.imports.numbers import Count, Number
-from harness.model import FormatMarks, ImportedRun, ImportFormat
+from harness.model import FormatMarks, ImportedRun, ImportFormat, ToolResult
 
 RESOLUTION_US = 0.001
 RATE_REMARK = "vegeta sends at a given rate: its requests/s say nothing about the server."
 PERCENTILES = {0.0: "min", 50.0: "50th", 90.0: "90th", 95.0: "95th", 99.0: "99th", 100.0: "max"}
+NO_COUNT = (
+    "vegeta encode has no number of requests: if it was cut between two lines, the last requests are missing. Compare "
+    "its {lines} lines with the number of requests of the attack."
+)
 
 
 class VegetaReport(BaseModel):
@@ -27,7 +33,18 @@ class VegetaReport(BaseModel):
     status_codes: dict[str, Count]
 
 
-def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+class VegetaResult(BaseModel):
+    """One request; `latency` in ns."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    seq: Count
+    code: Count
+    timestamp: datetime
+    latency: Count
+
+
+def _read_report(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
     report = VegetaReport.model_validate_json(text)
     by_status = sum(report.status_codes.values())
     if by_status != report.requests:
@@ -70,4 +87,52 @@ def _remarks(report: VegetaReport) -> Iterator[str]:
         yield (f"The sum of its times, {total / 1e6:g} ms, is not {report.requests} times its mean, {mean / 1e6:g} ms.")
 
 
-PLUGIN = ImportFormat(FormatMarks(keys=(("latencies", "bytes_in"),)), _read)
+def _read_results(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+    if not text.endswith("\n"):
+        raise ValueError("its last line is incomplete: it is cut off. Encode the results again.")
+    results = [VegetaResult.model_validate_json(line) for line in text.splitlines() if line.strip()]
+    return [_run(run, run_results) for run_results in _split_runs(results)]
+
+
+def _split_runs(results: Sequence[VegetaResult]) -> list[list[VegetaResult]]:
+    """Split results of several runs: a second result with the same number belongs to another run."""
+    occurrences: Counter[int] = Counter()
+    runs: list[list[VegetaResult]] = []
+    for result in results:
+        number = occurrences[result.seq]
+        occurrences[result.seq] += 1
+        runs += [[]] if number == len(runs) else []
+        runs[number].append(result)
+    return runs
+
+
+def _run(run: ImportedRun, results: Sequence[VegetaResult]) -> ImportedRun:
+    missing = set(range(len(results))) - {result.seq for result in results}
+    if missing:
+        raise ValueError(f"the request with seq {min(missing)} is missing. Encode the results again.")
+    succeeded_us = [result.latency / 1000 for result in results if 200 <= result.code < 300]
+    failures = _failures(Counter(str(result.code) for result in results))
+    start = min(result.timestamp for result in results)
+    duration_s = max((result.timestamp - start).total_seconds() + result.latency / 1e9 for result in results)
+    timed = run.with_result(ToolResult.from_times(succeeded_us, failures, duration_s, RESOLUTION_US))
+    return replace(
+        timed,
+        is_rate_asked=True,
+        requests_per_s=len(succeeded_us) / duration_s if succeeded_us and duration_s else None,
+        remarks=(NO_COUNT.format(lines=len(results)),),
+    )
+
+
+PLUGINS = {
+    "vegeta": ImportFormat(
+        "Output of vegeta report -type=json: ns; sent at a given rate, which says nothing about the server.",
+        FormatMarks(keys=(("latencies", "bytes_in"),)),
+        _read_report,
+    ),
+    "vegeta-results": ImportFormat(
+        "JSON lines of vegeta encode, one for each request: ns; sent at a given rate.",
+        FormatMarks(keys=(("seq", "code", "timestamp", "latency"),)),
+        _read_results,
+        is_by_line=True,
+    ),
+}

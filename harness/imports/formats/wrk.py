@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from harness.imports.consistency import rate_contradiction
 from harness.imports.numbers import line_pattern, match_line
 from harness.model import FormatMarks, ImportedRun, ImportFormat
 from harness.model.plugins import TIME_PATTERN, parse_us, resolution_us
@@ -94,26 +95,19 @@ def _remarks(run: ImportedRun, complete: int, resolution_s: float) -> Iterator[s
         yield RATE_REMARK
     if complete and run.mean_us is None:
         yield NO_TIMES
-    yield from _contradictions(run, complete, resolution_s)
-
-
-def _contradictions(run: ImportedRun, complete: int, resolution_s: float) -> Iterator[str]:
-    if not (run.duration_s and run.requests_per_s):
-        return
-    calculated = complete / run.duration_s
-    if abs(run.requests_per_s / (calculated or 1) - 1) > 0.01 + resolution_s / run.duration_s:
+    yield from rate_contradiction(run, complete, resolution_s)
+    if run.in_flight and run.connections and run.in_flight < IDLE_SHARE * run.connections:
         yield (
-            f"{complete} requests in {run.duration_s:g} s are not {run.requests_per_s:g} requests/s but "
-            f"{calculated:.2f}."
-        )
-    if run.is_rate_asked or not (run.mean_us and run.connections):
-        return
-    busy = run.requests_per_s * run.mean_us / 1e6
-    if busy < IDLE_SHARE * run.connections:
-        yield (
-            f"Of {run.connections} connections only {busy:.3f} were busy on average: requests may have hung until the "
-            "end, which wrk does not count, or the server closed connections."
+            f"Of {run.connections} connections only {run.in_flight:.3f} were busy on average: requests may have hung "
+            "until the end, which wrk does not count, or the server closed connections."
         )
 
 
-PLUGIN = ImportFormat(FormatMarks(begins=BEGIN), _read, KNOWN)
+PLUGINS = {
+    "wrk": ImportFormat(
+        "Output of wrk or wrk2, with or without --latency: times to three or four digits; excludes connect time.",
+        FormatMarks(begins=BEGIN),
+        _read,
+        KNOWN,
+    )
+}

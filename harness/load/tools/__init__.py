@@ -1,1 +1,1 @@
-"""External load tools, one per file: the command line, and the parser of the output."""
+"""External load tools, one per file: the command line, and how its result is read (output: `imports.formats`)."""

@@ -1,17 +1,16 @@
 """ApacheBench: HTTP/1.0, reads each answer to the end of its connection; does not detect truncated bodies."""
 
-import csv
 import math
-import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from harness.imports.formats.ab import parse_output, parse_percentiles_us
+from harness.imports.text import collapse_blanks
 from harness.model import LoadTool, Settings, Target, ToolResult
 from harness.model.plugins import read_tool_file
 
 _PERCENTILES = "percentiles.csv"
-_HEADER = ["Percentage served", "Time in ms"]
-_LAST_PERCENTILES = (99, 100)  # the last one depends on the release
 _BODY = "body"
 _MAX_HEAD_BYTES = 7500  # ab has 8192 bytes for the head of a request, with its own headers
 _REQUESTS_PER_S = 50_000  # more than a connection can do, so that only time ends a run by time
@@ -59,49 +58,11 @@ def _amount(settings: Settings) -> list[str]:
     return ["-t", str(seconds), "-n", str(seconds * _REQUESTS_PER_S)]
 
 
-def _outcome(directory: Path) -> ToolResult:
-    text = read_tool_file("ab", directory / "stdout.txt")
-    complete = int(_figure(text, "Complete requests"))
-    failures = _failures(text)
-    not_connected = failures.get("connect", 0) + failures.get("exceptions", 0)  # ab does not complete these
-    return ToolResult(
-        requests=complete - sum(failures.values()) + not_connected,
-        failures=failures,
-        duration_s=float(_figure(text, "Time taken for tests")),
-        mean_us=1000 * float(_figure(text, "Time per request")),
-        percentiles_us=_actual_percentiles(_percentiles_us(read_tool_file("ab", directory / _PERCENTILES)), complete),
-        resolution_us=1.0,
-    )
-
-
-def _figure(text: str, label: str) -> str:
-    match = re.search(rf"^{label}:\s+([\d.]+)", text, re.MULTILINE)
-    if match is None:
-        raise ValueError(f"ab's output has no line {label!r}; it has {len(text.splitlines())} lines.")
-    return match[1]
-
-
-def _failures(text: str) -> dict[str, int]:
-    """Return the failures by kind: ab's words in lower case, and its "Non-2xx responses"."""
-    kinds = re.search(r"^\s+\((Connect: .*)\)$", text, re.MULTILINE)
-    counts = {kind.lower(): int(n) for kind, n in re.findall(r"(\w+): (\d+)", kinds[1])} if kinds else {}
-    not_2xx = re.search(r"^Non-2xx responses:\s+(\d+)", text, re.MULTILINE)
-    counts["status not 2xx"] = int(not_2xx[1]) if not_2xx else 0
-    if not kinds and int(_figure(text, "Failed requests")):
-        raise ValueError("ab's output counts failed requests but does not say of which kind.")
-    return {kind: count for kind, count in counts.items() if count}
-
-
-def _percentiles_us(text: str) -> dict[float, float]:
-    header, *rows = list(csv.reader(text.splitlines())) or [[]]
-    try:
-        percentiles_us = {float(percent): 1000 * float(time_ms) for percent, time_ms in rows}
-    except ValueError as error:
-        raise ValueError(f"{_PERCENTILES} has a row that is not two numbers: {error}.") from error
-    last = len(rows) - 1
-    if header != _HEADER or last not in _LAST_PERCENTILES or list(percentiles_us) != list(range(last + 1)):
-        raise ValueError(f"{_PERCENTILES} has {len(rows)} rows under {header}, not one for each percentile.")
-    return percentiles_us
+def _read_result(directory: Path) -> ToolResult:
+    printed = parse_output(collapse_blanks(read_tool_file("ab", directory / "stdout.txt")))
+    percentiles_us = parse_percentiles_us(read_tool_file("ab", directory / _PERCENTILES))
+    exact_us = _actual_percentiles(percentiles_us, printed.sent)
+    return replace(printed, percentiles_us=exact_us, resolution_us=1.0, sent=0)
 
 
 def _actual_percentiles(percentiles_us: dict[float, float], times: int) -> dict[float, float]:
@@ -117,7 +78,7 @@ PLUGIN = LoadTool(
     install="It is in the package apache2-utils (apt, apk), httpd-tools (dnf) or apache (pacman); in a checkout, "
     "scripts/setup tools unpacks it.",
     command=_command,
-    read_result=_outcome,
+    read_result=_read_result,
     files=_files,
     setting_problems=_refuses,
 )

@@ -1,17 +1,16 @@
 """h2load over HTTP/1.1: us resolution; excludes connect time; drops a connection at its first failure."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from harness.imports.formats.h2load import parse_counts
 from harness.model import LoadTool, Settings, Target, ToolResult
 from harness.model.plugins import read_tool_file
 
 _LOG, _BODY = "requests.tsv", "body"
 _RESOLUTION_US = 1.0
-_COUNTS = ("total", "started", "done", "succeeded", "failed", "errored", "timeout")
 
 
 def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
@@ -46,8 +45,8 @@ def _refuses(settings: Settings) -> Iterator[str]:
         )
 
 
-def _outcome(directory: Path) -> ToolResult:
-    counts = _counts(read_tool_file("h2load", directory / "stdout.txt"))
+def _read_result(directory: Path) -> ToolResult:
+    counts = parse_counts(read_tool_file("h2load", directory / "stdout.txt"))
     rows = _rows(read_tool_file("h2load", directory / _LOG))
     if len(rows) != counts["done"]:
         raise ValueError(f"h2load says that {counts['done']} requests were done, but {_LOG} has {len(rows)}.")
@@ -71,14 +70,6 @@ def _failure_counts(counts: dict[str, int]) -> Counter[str]:
     return Counter({"timeout": silent, "no whole answer": started - silent, "not sent": counts["errored"] - started})
 
 
-def _counts(text: str) -> dict[str, int]:
-    """Parse the line of counts in the human-readable output, which is their only source."""
-    match = re.search(r"^requests: " + ", ".join(rf"(\d+) {name}" for name in _COUNTS) + "$", text, re.MULTILINE)
-    if match is None:
-        raise ValueError(f"h2load's output has no line 'requests: ...'; it has {len(text.splitlines())} lines.")
-    return dict(zip(_COUNTS, map(int, match.groups()), strict=True))
-
-
 def _rows(text: str) -> list[tuple[int, int, int]]:
     """Return (start in us since the epoch, status, time in us) of every answered request."""
     if text and not text.endswith("\n"):
@@ -96,7 +87,7 @@ PLUGIN = LoadTool(
     install="It is in the package nghttp2-client (apt) or nghttp2 (dnf, apk, zypper); in a checkout, scripts/setup "
     "tools unpacks it.",
     command=_command,
-    read_result=_outcome,
+    read_result=_read_result,
     files=_files,
     setting_problems=_refuses,
 )

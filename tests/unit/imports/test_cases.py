@@ -68,7 +68,7 @@ def test_a_csv_of_hey_with_as_many_rows_as_it_keeps_is_remarked_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (DATA / "hey-csv/ok.csv").read_text()
-    monkeypatch.setattr("harness.imports.formats.hey_csv.MAX_RESULTS", text.count("\n") - 1)
+    monkeypatch.setattr("harness.imports.formats.hey.MAX_RESULTS", text.count("\n") - 1)
     run = read(tmp_path, text)
     assert run.mean_us is None
     assert "the maximum of hey" in all_remarks(run)
