@@ -7,20 +7,13 @@ INTERRUPTED = 130
 
 
 def main() -> NoReturn:
-    """Run the worker; print one sentence for each kind of failure, also during the slow imports."""
+    """Run the worker; a signal is no failure, also during the slow imports."""
     try:
-        from harness.errors import HarnessError
         from harness.floor.script import run_worker
+        from harness.load.pyperf_runner import run_program
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    try:
-        run_worker(sys.argv[1:])
-    except HarnessError as problem:
-        sys.stderr.write(f"{problem}\n")
-        sys.exit(problem.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    sys.exit(0)
+    run_program(run_worker)
 
 
 if __name__ == "__main__":

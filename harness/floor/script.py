@@ -11,12 +11,12 @@ from pathlib import Path
 import pyperf  # type: ignore[import-untyped] # it brings no types
 
 from harness import plugins
-from harness.errors import ConfigError, LoadError, raise_all
+from harness.errors import ConfigError, raise_all
 from harness.experiment.constraints import requested_bytes
 from harness.experiment.read import read_experiment
 from harness.floor.bench import KINDS, FloorBenchmark, TimeLoops, prepare_benchmark
+from harness.load.pyperf_runner import make_runner, parse_options, run_benchmark
 from harness.model import FloorResults, Settings, Transport
-from harness.start import module_command
 from harness.testbed.blueprint import Machine, survey_machine
 from harness.testbed.kernel.lock import hold_machine
 from harness.testbed.machine.procfs import format_cpus, parse_cpus
@@ -25,7 +25,6 @@ from harness.testbed.standalone import null_server
 RESULTS = Path("results")
 # As many worker processes as leave a minute for three transports, two kinds of exchange and one size.
 PROCESSES, VALUES, WARMUPS = 6, 3, 1
-TIMEOUT_EXIT_CODE = 124  # pyperf's exit code if a worker takes too long
 
 # With these, the result cannot serve as the floor of other runs.
 UNUSUAL_OPTIONS = ("affinity", "debug_single_value", "hook", "profile", "track_memory", "tracemalloc")
@@ -77,22 +76,15 @@ def _has_place(transport: str, machine: Machine) -> bool:
 
 
 def _make_runner() -> pyperf.Runner:
-    runner = pyperf.Runner(
-        values=VALUES,
-        processes=PROCESSES,
-        warmups=WARMUPS,
-        program_args=module_command("harness.floor"),
-        add_cmdline_args=_add_worker_arguments,
-    )
+    runner = make_runner("harness.floor", _worker_arguments, values=VALUES, processes=PROCESSES, warmups=WARMUPS)
     runner.argparser.prog = "barehop floor"
     runner.argparser.description = "Measure the bare transport between two pinned processes, without nginx and the app."
     runner.argparser.add_argument("config", nargs="?", metavar="CONFIG", help="the experiment with the payload sizes")
     return runner
 
 
-def _add_worker_arguments(command: list[str], options: argparse.Namespace) -> None:
-    if options.config:
-        command.append(options.config)
+def _worker_arguments(options: argparse.Namespace) -> list[str]:
+    return [options.config] if options.config else []
 
 
 def _run_benchmarks(
@@ -100,16 +92,9 @@ def _run_benchmarks(
 ) -> None:
     """Run the benchmarks in turn; a worker prepares only its own, when pyperf first calls it."""
     pin = runner.args.affinity is None
-    try:
-        for bench in benches:
-            prepare = cache(partial(prepare_benchmark, bench, machine, exit_stack, pin=pin))
-            runner.bench_time_func(bench.name, partial(_time_loops, prepare))
-    except RuntimeError as error:
-        raise LoadError(f"{error}. See the worker's message above.") from None
-    except SystemExit as ended:
-        if ended.code != TIMEOUT_EXIT_CODE:
-            raise
-        raise LoadError("A pyperf worker did not end within --timeout. Allow more seconds.") from None
+    for bench in benches:
+        prepare = cache(partial(prepare_benchmark, bench, machine, exit_stack, pin=pin))
+        run_benchmark(runner, bench.name, partial(_time_loops, prepare))
 
 
 def _time_loops(prepare: Callable[[], TimeLoops], loops: int) -> float:
@@ -148,17 +133,6 @@ def _open_results(options: argparse.Namespace, render: Callable[[FloorResults], 
     finally:
         if not partial_file.exists() and not complete_file.exists():
             shutil.rmtree(directory)
-
-
-def parse_options(runner: pyperf.Runner, arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the options. Raises ConfigError if pyperf rejects them; argparse exits by itself."""
-    try:
-        options: argparse.Namespace = runner.parse_args(list(arguments))
-    except SystemExit as ended:
-        if ended.code == 1:
-            raise ConfigError("pyperf rejected these options; see its message above.") from None
-        raise
-    return options
 
 
 def check_options(options: argparse.Namespace, cpus: Sequence[int]) -> None:

@@ -2,39 +2,25 @@
 
 import argparse
 import json
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
-
-import pyperf  # type: ignore[import-untyped] # it brings no types
 
 from harness.errors import LoadError
 from harness.experiment.constraints import parse_url
-from harness.load.client import Exchange, open_exchange
+from harness.load.burst import Exchange
+from harness.load.client import open_exchange
+from harness.load.pyperf_runner import make_runner, parse_options, run_benchmark, run_program
 from harness.model import PLAIN_REQUEST, Request, Target
 from harness.model.http import answer_shape
-from harness.start import module_command
 from harness.testbed.machine.pyperf import remove_names
 
 BENCHMARK = "request"
 
 
-def main() -> NoReturn:
-    """Run `--url=http://127.0.0.1:8080/` with any option of pyperf's Runner."""
-    try:
-        _run_benchmark()
-    except LoadError as problem:  # in a worker
-        sys.exit(str(problem))
-    except RuntimeError:  # the worker has printed why
-        sys.exit(LoadError.exit_code)
-    sys.exit(0)
-
-
-def _run_benchmark() -> None:
-    runner = pyperf.Runner(
-        program_args=module_command("harness.load.scripts.pyperf_request"), add_cmdline_args=_add_worker_arguments
-    )
+def run(arguments: Sequence[str]) -> None:
+    """Run `--url=http://127.0.0.1:8080/` with any option of pyperf's Runner. Raises LoadError."""
+    runner = make_runner("harness.load.scripts.pyperf_request", _worker_arguments)
     runner.argparser.add_argument("--url", required=True)
     runner.argparser.add_argument("--authority", type=Path, help="CA bundle (PEM) to trust")
     runner.argparser.add_argument("--address", default="", help="resolved address of the url's host")
@@ -42,9 +28,9 @@ def _run_benchmark() -> None:
     runner.argparser.add_argument("--request", type=Path, help="JSON file with method, headers and body")
     runner.argparser.add_argument("--proved", type=Path, help="JSON file with the shape of a right answer")
     runner.argparser.add_argument("--patience", type=float, default=10.0, help="timeout of a request in seconds")
-    options = runner.parse_args()
+    options = parse_options(runner, arguments)
     with open_exchange(_make_target(options)) as exchange:
-        runner.bench_time_func(BENCHMARK, time_requests_s, exchange)
+        run_benchmark(runner, BENCHMARK, partial(time_requests_s, exchange=exchange))
     if options.output and not options.worker:
         remove_names(Path(options.output))
 
@@ -84,14 +70,11 @@ def _read_request(path: Path) -> Request:
     return Request(fields["method"], fields["host"], headers, fields["body"].encode())
 
 
-def _add_worker_arguments(command: list[str], options: argparse.Namespace) -> None:
-    command += [f"--url={options.url}", f"--patience={options.patience}"]
-    command += [f"--authority={options.authority}"] if options.authority else []
-    command += [f"--address={options.address}"] if options.address else []
-    command += [f"--request={options.request}"] if options.request else []
-    command += [f"--proved={options.proved}"] if options.proved else []
-    command += ["--keepalive"] if options.keepalive else []
+def _worker_arguments(options: argparse.Namespace) -> list[str]:
+    named = {name: getattr(options, name) for name in ("url", "patience", "authority", "address", "request", "proved")}
+    given = [f"--{name}={value}" for name, value in named.items() if value]
+    return [*given, "--keepalive"] if options.keepalive else given
 
 
 if __name__ == "__main__":
-    main()
+    run_program(run)
