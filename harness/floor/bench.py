@@ -17,7 +17,7 @@ import psutil
 
 from harness.errors import LoadError, StackError
 from harness.load.answer import MAX_HEAD_BYTES
-from harness.load.client import request_bytes
+from harness.load.client import Endpoint, endpoint_of, request_bytes
 from harness.load.probe import probe_target
 from harness.model import Reply, Target
 from harness.model.http import MAX_BODY_BYTES
@@ -83,10 +83,11 @@ def _wait_until_ready(target: Target, server: RunningService) -> None:
 
 def time_connections(target: Target, request: bytes) -> TimeLoops:
     """Return a function that times exchanges on separate connections, from socket() to close()."""
-    expected = _answer_bytes(target, request)
+    endpoint = endpoint_of(target)
+    expected = _answer_bytes(endpoint, request)
 
     def exchange() -> int:
-        with _connect(target) as sock:
+        with _connect(endpoint) as sock:
             sock.sendall(request)
             return _receive_bytes(sock, expected + 1)  # to read the end of the connection, or an excess byte
 
@@ -95,11 +96,12 @@ def time_connections(target: Target, request: bytes) -> TimeLoops:
 
 def time_round_trips(target: Target, request: bytes) -> TimeLoops:
     """Return a function that times exchanges over one connection, which is opened beforehand."""
-    expected = _answer_bytes(target, request)
+    endpoint = endpoint_of(target)
+    expected = _answer_bytes(endpoint, request)
 
     def seconds(loops: int) -> float:
         with time_limit(target.timeout_s):
-            connected = _connect(target)
+            connected = _connect(endpoint)
         with connected as sock:
 
             def exchange() -> int:
@@ -127,10 +129,10 @@ def _loops_s(limit_s: float, exchange: Callable[[], int], expected: int, loops: 
     return loops * median(times_s)
 
 
-def _answer_bytes(target: Target, request: bytes) -> int:
+def _answer_bytes(endpoint: Endpoint, request: bytes) -> int:
     """Return the size of an answer with its head. Raises LoadError if it is too large, or too late."""
     closing = request.replace(b"keep-alive", b"close")
-    with time_limit(target.timeout_s), _connect(target) as sock:
+    with time_limit(endpoint.timeout_s), _connect(endpoint) as sock:
         sock.sendall(closing)
         received = _receive_bytes(sock, MAX_ANSWER_BYTES + 1)
     if received > MAX_ANSWER_BYTES:
@@ -146,14 +148,9 @@ def _receive_bytes(sock: socket.socket, enough: int) -> int:
     return received
 
 
-def _connect(target: Target) -> socket.socket:
-    if target.socket:
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.connect(str(target.socket))
-        return sock
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.connect((target.host, target.port))
+def _connect(endpoint: Endpoint) -> socket.socket:
+    sock = endpoint.new_socket()
+    sock.connect(endpoint.address)
     return sock
 
 

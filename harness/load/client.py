@@ -5,44 +5,22 @@ import os
 import socket
 import ssl
 import struct
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
-from typing import NamedTuple
 
 from harness.errors import LoadError
 from harness.load.answer import Answer
+from harness.load.burst import TIMEOUT, Burst, BurstRecorder, Exchange
 from harness.model import Target
-from harness.model.http import OTHER_KEYS, AnswerShape
+from harness.model.http import AnswerShape
 
 PIECE_BYTES = 65536
 SLOW_SHARE = 0.1  # of the timeout; later, the remaining time is set before each wait
 CLOSED_BY_SERVER = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)
-TIMEOUT = "timeout"
-
-
-@dataclass(frozen=True, slots=True)
-class Burst:
-    """The correctly answered timed requests in order of sending; `positions` count from 0 after settling.
-
-    `failures` counts failed requests by kind, with those of settling; other JSON keys in the last answer, the only one
-    that is checked for them, add one. A request that had to open a kept connection is in neither. `connections` is the
-    number of attempts to connect, `sent` that of all requests. `interval_ns` is the mean time between the starts of
-    requests; 0 if each just follows the previous one. `late_ns` is actual minus intended send time, if there is one.
-    """
-
-    positions: tuple[int, ...]
-    start_ns: tuple[int, ...]
-    latency_ns: tuple[int, ...]
-    failures: Mapping[str, int]
-    connections: int = 0
-    sent: int = 0
-    interval_ns: float = 0.0
-    late_ns: tuple[int, ...] = ()
 
 
 @contextmanager
@@ -55,18 +33,21 @@ def open_client(target: Target) -> Iterator[Callable[[int, int], Burst]]:
         yield partial(_send_burst, exchange, target.expected_answer)
 
 
-class Exchange(NamedTuple):
-    """The result of one request. `comparable` is False if a kept connection had to be opened for it.
+def _send_burst(exchange: Callable[[], Exchange], proved: AnswerShape | None, settle: int, timed: int) -> Burst:
+    recorder = BurstRecorder(timed)
+    for position in range(-settle, timed):
+        result = _try_exchange(exchange)
+        recorder.add(position, result)
+        if result.fault == TIMEOUT:
+            break
+    return recorder.burst(proved=proved)
 
-    `connected`: whether it opened a connection, or tried to. `answer` is what was received, if anything.
-    """
 
-    start_ns: int
-    end_ns: int
-    fault: str | None
-    comparable: bool = True
-    connected: bool = True
-    answer: Answer | None = None
+def _try_exchange(exchange: Callable[[], Exchange]) -> Exchange:
+    try:
+        return exchange()
+    except OSError as error:
+        return Exchange(0, 0, fault_kind(error))
 
 
 @contextmanager
@@ -77,7 +58,7 @@ def open_exchange(target: Target) -> Iterator[Callable[[], Exchange]]:
     """
     endpoint, request = endpoint_of(target), request_bytes(target)
     if not target.keepalive:
-        yield partial(exchange_once, endpoint, request)
+        yield partial(_exchange_once, endpoint, request)
         return
     with closing(KeptConnection(endpoint, request)) as connection:
         yield connection.exchange
@@ -104,6 +85,7 @@ class Endpoint:
     right answer.
     """
 
+    family: socket.AddressFamily
     address: tuple[str, int] | str
     timeout_s: float
     tls: ssl.SSLContext | None
@@ -117,7 +99,7 @@ class Endpoint:
 
     def open_socket(self) -> socket.socket:
         """Return a socket whose connect() includes the TLS handshake, if any."""
-        sock = self._socket()
+        sock = self.new_socket()
         if self.tls:
             sock.settimeout(self.timeout_s)  # after a kernel timeout, ssl would try again for ever
             return self.tls.wrap_socket(sock, server_hostname=self.name)
@@ -126,26 +108,28 @@ class Endpoint:
 
     def open_nonblocking_socket(self) -> socket.socket:
         """Return a non-blocking socket; the caller makes the TLS handshake, if any."""
-        sock = self._socket()
+        sock = self.new_socket()
         sock.setblocking(False)
         if self.tls is None:
             return sock
         return self.tls.wrap_socket(sock, server_hostname=self.name, do_handshake_on_connect=False)
 
-    def _socket(self) -> socket.socket:
-        if isinstance(self.address, str):
-            return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def new_socket(self) -> socket.socket:
+        """Return a blocking socket without a timeout; TLS is the caller's business."""
+        sock = socket.socket(self.family, socket.SOCK_STREAM)
+        if self.family is not socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
 
 def endpoint_of(target: Target) -> Endpoint:
     """Return the endpoint of `target`. Raises LoadError if the CA bundle cannot be read."""
-    address = str(target.socket) if target.socket else (target.address or target.host, target.port)
     tls = _tls_context(target.ca_file) if target.is_encrypted else None
-    return Endpoint(address, target.timeout_s, tls, target.host, target.expected_answer)
+    if target.socket:
+        return Endpoint(socket.AF_UNIX, str(target.socket), target.timeout_s, tls, target.host, target.expected_answer)
+    host = target.address or target.host
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return Endpoint(family, (host, target.port), target.timeout_s, tls, target.host, target.expected_answer)
 
 
 def _tls_context(authority: Path | None) -> ssl.SSLContext:
@@ -175,43 +159,6 @@ def request_bytes(target: Target) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii") + request.body
 
 
-def _send_burst(send: Callable[[], Exchange], proved: AnswerShape | None, settle: int, timed: int) -> Burst:
-    positions: list[int] = []
-    start_ns: list[int] = []
-    latency_ns: list[int] = []
-    failures: Counter[str] = Counter()
-    connections = sent = 0
-    last: Answer | None = None
-    for position in range(-settle, timed):
-        sent += 1
-        exchange = _try_exchange(send)
-        connections += exchange.connected
-        if exchange.fault:
-            failures[exchange.fault] += 1
-        else:
-            last = exchange.answer
-        if exchange.comparable and not exchange.fault and position >= 0:
-            positions.append(position)
-            start_ns.append(exchange.start_ns)
-            latency_ns.append(exchange.end_ns - exchange.start_ns)
-        if exchange.fault == TIMEOUT:
-            break
-    failures.update(sample_faults(last, proved))
-    return Burst(tuple(positions), tuple(start_ns), tuple(latency_ns), dict(failures), connections, sent)
-
-
-def sample_faults(answer: Answer | None, proved: AnswerShape | None) -> list[str]:
-    """Return the faults of the last answer of a burst that are too slow to check for each one."""
-    return [OTHER_KEYS] if answer and proved and answer.has_other_keys(proved) else []
-
-
-def _try_exchange(exchange: Callable[[], Exchange]) -> Exchange:
-    try:
-        return exchange()
-    except OSError as error:
-        return Exchange(0, 0, fault_kind(error))
-
-
 def set_wait_limit(sock: socket.socket, timeout_s: float) -> None:
     """Limit each further wait on the blocking socket `sock`."""
     if isinstance(sock, ssl.SSLSocket):
@@ -223,7 +170,7 @@ def set_wait_limit(sock: socket.socket, timeout_s: float) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
 
 
-def exchange_once(endpoint: Endpoint, request: bytes) -> Exchange:
+def _exchange_once(endpoint: Endpoint, request: bytes) -> Exchange:
     """Connect, send, read until the server closes. The time is from before connect() to the last byte."""
     answer = Answer(to_close=True)
     with endpoint.open_socket() as sock:
@@ -234,31 +181,51 @@ def exchange_once(endpoint: Endpoint, request: bytes) -> Exchange:
     return Exchange(start_ns, end_ns, answer.fault(endpoint.proved), answer=answer)
 
 
-class KeptConnection:
-    """A connection for many requests, opened when needed, and again after the server has closed it."""
+class Connection:
+    """A connection to `endpoint`, and what its exchanges gave. It is opened when needed."""
 
     def __init__(self, endpoint: Endpoint, request: bytes) -> None:
         self._endpoint = endpoint
         self._request = request
-        self._sock: socket.socket | None = None
+        self.sock: socket.socket | None = None
 
     def close(self) -> None:
         """Close the connection, if it is open."""
-        if self._sock:
-            self._sock.close()
-        self._sock = None
+        if self.sock:
+            self.sock.close()
+        self.sock = None
+
+    def _judge(self, start_ns: int, end_ns: int, answer: Answer) -> Exchange | None:
+        """Return the exchange over the kept connection, which is closed if it cannot serve another one.
+
+        None if the server closed it before the first byte of the answer.
+        """
+        fault = answer.fault(self._endpoint.proved)
+        if fault or answer.closes:
+            self.close()
+        return Exchange(start_ns, end_ns, fault, connected=False, answer=answer) if answer.received_bytes else None
+
+    def _judge_opening(self, exchange: Exchange | None) -> Exchange:
+        """Return the exchange of a request that had to open its kept connection: not comparable with the others."""
+        if exchange is None:
+            return Exchange(0, 0, "no answer", comparable=False)
+        closed = None if self.sock else "connection not kept"
+        return exchange._replace(fault=exchange.fault or closed, comparable=False, connected=True)
+
+
+class KeptConnection(Connection):
+    """A connection for many requests, opened again after the server has closed it."""
 
     def exchange(self) -> Exchange:
         """Send a request and read its answer. The time is from before send() to the last byte."""
         try:
-            kept = self._exchange_on(self._sock) if self._sock else None
-            return kept or self._exchange_on_new()
+            kept = self._exchange_on(self.sock) if self.sock else None
+            return kept or self._judge_opening(self._exchange_on(self._open()))
         except OSError:
             self.close()
             raise
 
     def _exchange_on(self, sock: socket.socket) -> Exchange | None:
-        """Return the exchange; None if the server closed the connection before the first byte of the answer."""
         answer = Answer()
         start_ns = end_ns = perf_counter_ns()
         try:
@@ -267,26 +234,12 @@ class KeptConnection:
         except CLOSED_BY_SERVER:
             if answer.received_bytes:
                 raise
-        if not answer.received_bytes:
-            return None
-        fault = answer.fault(self._endpoint.proved)
-        if fault or answer.closes:
-            self.close()
-        return Exchange(start_ns, end_ns, fault, connected=False, answer=answer)
-
-    def _exchange_on_new(self) -> Exchange:
-        """Exchange over a new connection; the result is not comparable with those of a kept one."""
-        exchange = self._exchange_on(self._open())
-        if exchange is None:
-            return Exchange(0, 0, "no answer", comparable=False)
-        closed = None if self._sock else "connection not kept"
-        return exchange._replace(fault=exchange.fault or closed, comparable=False, connected=True)
+        return self._judge(start_ns, end_ns, answer)
 
     def _open(self) -> socket.socket:
-        self.close()
-        self._sock = self._endpoint.open_socket()
-        self._sock.connect(self._endpoint.address)
-        return self._sock
+        self.sock = self._endpoint.open_socket()
+        self.sock.connect(self._endpoint.address)
+        return self.sock
 
 
 def receive(sock: socket.socket, answer: Answer, endpoint: Endpoint, start_ns: int) -> int:

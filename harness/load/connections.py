@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from select import EPOLLIN, EPOLLOUT
 from time import perf_counter_ns
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from harness.load.answer import Answer
+from harness.load.burst import TIMEOUT, Exchange
 from harness.load.client import (
     CLOSED_BY_SERVER,
     PIECE_BYTES,
-    TIMEOUT,
+    Connection,
     Endpoint,
-    Exchange,
     endpoint_of,
     fault_kind,
     request_bytes,
@@ -26,23 +26,17 @@ from harness.load.client import (
 from harness.model import Target
 from harness.model.http import AnswerShape
 
+T = TypeVar("T")
 PendingExchange = Generator[int, None, Exchange]  # yields the event to wait for: EPOLLIN or EPOLLOUT
 
 
-class Connection:
-    """A connection to `endpoint`, opened when needed. When `ask()` raises OSError, the connection is closed."""
+class PooledConnection(Connection):
+    """A connection whose exchanges are generators. The pool closes it when one raises OSError."""
 
     def __init__(self, endpoint: Endpoint, request: bytes, *, kept: bool) -> None:
-        self._endpoint = endpoint
-        self._request = request
+        super().__init__(endpoint, request)
         self._kept = kept
-        self.sock: socket.socket | None = None
         self.watched = 0  # the events that the loop waits for
-
-    @property
-    def is_open(self) -> bool:
-        """Return whether the connection is open."""
-        return self.sock is not None
 
     @property
     def descriptor(self) -> int:
@@ -51,74 +45,55 @@ class Connection:
 
     def close(self) -> None:
         """Close the connection, if it is open."""
-        if self.sock:
-            self.sock.close()
-        self.sock, self.watched = None, 0
+        super().close()
+        self.watched = 0
 
     def exchange(self) -> PendingExchange:
         """Send one request and read its answer; the timing is the same as in the sequential client."""
-        try:
-            return (yield from self._exchange_on_kept() if self._kept else self._exchange_on_own())
-        except OSError:
-            self.close()
-            raise
+        return self._exchange_on_kept() if self._kept else self._exchange_on_own()
 
     def _exchange_on_own(self) -> PendingExchange:
         """Exchange over a new connection; the time is from before connecting to the last byte."""
         answer = Answer(to_close=True)
         sock = self._open()
-        start_ns = end_ns = perf_counter_ns()
+        start_ns = perf_counter_ns()
         yield from self._connect(sock)
-        yield from _wait_for(EPOLLOUT, sock.send, self._request)
-        while True:
-            yield EPOLLIN
-            piece = yield from _receive(sock)
-            if not piece:
-                break
-            end_ns = perf_counter_ns()
-            if answer.add(piece):
-                break
+        end_ns = yield from self._send_and_receive(sock, answer, start_ns)
         self.close()
         return Exchange(start_ns, end_ns, answer.fault(self._endpoint.proved), answer=answer)
 
     def _exchange_on_kept(self) -> PendingExchange:
-        """Exchange over the kept connection; a request that has to open it is timed with that, and not comparable."""
+        """Exchange over the kept connection; the time of a request that has to open it includes that."""
         start_ns = perf_counter_ns()
-        if self.sock:
-            exchange = yield from self._exchange_on_standing(self.sock)
-            if exchange:
-                return exchange
-            self.close()
+        exchange = (yield from self._exchange_on(self.sock)) if self.sock else None
+        if exchange:
+            return exchange
         sock = self._open()
         yield from self._connect(sock)
-        exchange = yield from self._exchange_on_standing(sock)
-        if exchange is None:
-            self.close()
-            return Exchange(0, 0, "no answer", comparable=False)
-        lost = None if self.sock else "connection not kept"
-        return exchange._replace(start_ns=start_ns, fault=exchange.fault or lost, comparable=False, connected=True)
+        exchange = yield from self._exchange_on(sock)
+        return self._judge_opening(exchange and exchange._replace(start_ns=start_ns))
 
-    def _exchange_on_standing(self, sock: socket.socket) -> Generator[int, None, Exchange | None]:
-        """Return the exchange; None if the server closed the connection before the first byte of the answer."""
+    def _exchange_on(self, sock: socket.socket) -> Generator[int, None, Exchange | None]:
         answer = Answer()
         start_ns = end_ns = perf_counter_ns()
         try:
-            yield from _wait_for(EPOLLOUT, sock.send, self._request)
-            while True:
-                yield EPOLLIN
-                piece = yield from _receive(sock)
-                end_ns = perf_counter_ns() if piece else end_ns
-                if not piece or answer.add(piece):
-                    break
+            end_ns = yield from self._send_and_receive(sock, answer, start_ns)
         except CLOSED_BY_SERVER:
             if answer.received_bytes:
                 raise
-        if not answer.received_bytes:
-            return None
-        fault = answer.fault(self._endpoint.proved)
-        if fault or answer.closes:
-            self.close()
-        return Exchange(start_ns, end_ns, fault, connected=False, answer=answer)
+        return self._judge(start_ns, end_ns, answer)
+
+    def _send_and_receive(self, sock: socket.socket, answer: Answer, end_ns: int) -> Generator[int, None, int]:
+        """Send the request and read into `answer` until it is complete; return the time of its last byte."""
+        yield from _wait_for(EPOLLOUT, sock.send, self._request)
+        while True:
+            yield EPOLLIN
+            piece = yield from _wait_for(EPOLLIN, sock.recv, PIECE_BYTES)
+            if not piece:
+                return end_ns
+            end_ns = perf_counter_ns()
+            if answer.add(piece):
+                return end_ns
 
     def _open(self) -> socket.socket:
         self.sock = self._endpoint.open_nonblocking_socket()
@@ -137,7 +112,7 @@ class Connection:
             yield from _wait_for(EPOLLIN, sock.do_handshake)
 
 
-def _wait_for(event: int, act: Callable[..., object], *arguments: object) -> Generator[int, None, object]:
+def _wait_for(event: int, act: Callable[..., T], *arguments: object) -> Generator[int, None, T]:
     """Return `act(*arguments)`, after waiting for `event` as often as it would block."""
     while True:
         try:
@@ -148,18 +123,12 @@ def _wait_for(event: int, act: Callable[..., object], *arguments: object) -> Gen
             yield EPOLLOUT
 
 
-def _receive(sock: socket.socket) -> Generator[int, None, bytes]:
-    piece = yield from _wait_for(EPOLLIN, sock.recv, PIECE_BYTES)
-    assert isinstance(piece, bytes)
-    return piece
-
-
 @dataclass(slots=True)
 class PendingRequest:
     """A pending request; `ticket` is the caller's number for it."""
 
     ticket: int
-    connection: Connection
+    connection: PooledConnection
     waiting: PendingExchange
     deadline_ns: int
 
@@ -189,7 +158,7 @@ class ConnectionPool:
         self._request = request
         self._kept = kept
         self._epoll = select.epoll()
-        self._idle: list[Connection] = []
+        self._idle: list[PooledConnection] = []
         self._pending: dict[int, PendingRequest] = {}  # by descriptor; the oldest first
         self._completed: list[CompletedRequest] = []
 
@@ -224,7 +193,7 @@ class ConnectionPool:
 
     def start_request(self, ticket: int) -> None:
         """Start a request."""
-        line = self._idle.pop() if self._idle else Connection(self._endpoint, self._request, kept=self._kept)
+        line = self._idle.pop() if self._idle else PooledConnection(self._endpoint, self._request, kept=self._kept)
         self._advance(PendingRequest(ticket, line, line.exchange(), perf_counter_ns() + self._endpoint.timeout_ns))
 
     def wait_for_completed(self, until_ns: int | None = None) -> list[CompletedRequest]:
@@ -267,6 +236,7 @@ class ConnectionPool:
         except StopIteration as end:
             self._end(request, before, end.value)
         except OSError as error:
+            request.connection.close()
             self._end(request, before, Exchange(0, 0, fault_kind(error)))
         else:
             self._watch(request, before, mask)
@@ -285,7 +255,7 @@ class ConnectionPool:
     def _end(self, request: PendingRequest, descriptor: int, exchange: Exchange) -> None:
         self._pending.pop(descriptor, None)
         self._completed.append(CompletedRequest(request.ticket, exchange))
-        if request.connection.is_open:
+        if request.connection.sock:
             self._idle.append(request.connection)
 
     def _end_overdue(self) -> None:

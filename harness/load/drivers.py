@@ -11,7 +11,8 @@ from statistics import fmean
 from typing import Any, Protocol
 
 from harness.errors import LoadError, MachineError
-from harness.load.client import Burst, open_client
+from harness.load.burst import Burst
+from harness.load.client import open_client
 from harness.load.connections import open_pool
 from harness.load.loops import (
     CapacitySearch,

@@ -1,8 +1,7 @@
-"""Closed and open loops over many connections, the search for a capacity, and the recorder of their requests."""
+"""Closed and open loops over many connections, and the search for a capacity."""
 
 import math
 import random
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,10 +14,8 @@ from numpy.typing import NDArray
 
 from harness.experiment.cost import MIN_PER_CONNECTION, OPEN_LOOP_S
 from harness.experiment.stacks import MAX_IDLE_CONNECTIONS, MAX_PENDING_REQUESTS
-from harness.load.answer import Answer
-from harness.load.client import TIMEOUT, Burst, sample_faults
-from harness.load.connections import CompletedRequest, ConnectionPool
-from harness.model.http import AnswerShape
+from harness.load.burst import Burst, BurstRecorder
+from harness.load.connections import ConnectionPool
 
 MIN_SETTLE_S = 0.05
 NOT_SENT = f"not sent because {MAX_PENDING_REQUESTS} others waited"
@@ -48,7 +45,7 @@ def closed_loop_burst(pool: ConnectionPool, connections: int, settle: int, timed
     `settle` untimed requests precede them, at least one per connection, and enough follow to keep the load up. A
     timeout ends the burst, because the next requests would wait as long.
     """
-    tally = BurstRecorder(max(timed, MIN_PER_CONNECTION * connections))
+    recorder = BurstRecorder(max(timed, MIN_PER_CONNECTION * connections))
     start_ns: dict[int, int] = {}
     tickets = count(-max(settle, connections))
 
@@ -59,72 +56,21 @@ def closed_loop_burst(pool: ConnectionPool, connections: int, settle: int, timed
 
     for _ in range(connections):
         start_next()
-    while tally.missing and not tally.timed_out:
+    while recorder.missing and not recorder.timed_out:
         for completed in pool.wait_for_completed():
-            tally.add(completed)
+            recorder.add(*completed)
             start_next()
-    wait_for_pending(pool, tally)
-    is_complete = tally.timed in start_ns
-    interval_ns = (start_ns[tally.timed] - start_ns[0]) / tally.timed if is_complete else 0.0
-    return tally.burst(interval_ns, proved=pool.proved_shape)
+    wait_for_pending(pool, recorder)
+    is_complete = recorder.timed in start_ns
+    interval_ns = (start_ns[recorder.timed] - start_ns[0]) / recorder.timed if is_complete else 0.0
+    return recorder.burst(interval_ns, proved=pool.proved_shape)
 
 
-@dataclass(slots=True)
-class BurstRecorder:
-    """The completed requests of a visit. Tickets below 0 are settling; those from `timed` on only keep the load up."""
-
-    timed: int
-    opening_counts: bool = False  # whether requests that had to open a kept connection are timed
-    missing: int = field(init=False)
-    good: list[tuple[int, int, int]] = field(default_factory=list)  # ticket, start, end
-    last: Answer | None = None  # the last right one
-    failures: Counter[str] = field(default_factory=Counter)
-    connections: int = 0
-    sent: int = 0
-
-    def __post_init__(self) -> None:
-        self.missing = self.timed
-
-    @property
-    def timed_out(self) -> bool:
-        """Return whether a request has timed out."""
-        return self.failures[TIMEOUT] > 0
-
-    def add(self, completed: CompletedRequest) -> None:
-        """Add a completed request."""
-        ticket, exchange = completed
-        self.sent += 1
-        self.connections += exchange.connected
-        is_timed = 0 <= ticket < self.timed
-        self.missing -= is_timed
-        if exchange.fault:
-            self.failures[exchange.fault] += 1
-            return
-        self.last = exchange.answer
-        if is_timed and (exchange.comparable or self.opening_counts):
-            self.good.append((ticket, exchange.start_ns, exchange.end_ns))
-
-    def burst(self, interval_ns: float, meant_ns: Sequence[int] = (), proved: AnswerShape | None = None) -> Burst:
-        """Return the burst; `meant_ns` are the intended send times of the timed requests, if they have any."""
-        in_order = sorted(self.good)
-        self.failures.update(sample_faults(self.last, proved))
-        return Burst(
-            positions=tuple(ticket for ticket, _, _ in in_order),
-            start_ns=tuple(start_ns for _, start_ns, _ in in_order),
-            latency_ns=tuple(end_ns - start_ns for _, start_ns, end_ns in in_order),
-            failures=dict(self.failures),
-            connections=self.connections,
-            sent=self.sent,
-            interval_ns=interval_ns,
-            late_ns=tuple(start_ns - meant_ns[ticket] for ticket, start_ns, _ in in_order) if meant_ns else (),
-        )
-
-
-def wait_for_pending(pool: ConnectionPool, tally: BurstRecorder) -> None:
+def wait_for_pending(pool: ConnectionPool, recorder: BurstRecorder) -> None:
     """Wait for the pending requests, so that they do not disturb the next visit; after a timeout, cancel them."""
-    while len(pool) and not tally.timed_out:
+    while len(pool) and not recorder.timed_out:
         for completed in pool.wait_for_completed():
-            tally.add(completed)
+            recorder.add(*completed)
     pool.cancel_pending()
 
 
@@ -135,26 +81,26 @@ def open_loop_burst(pool: ConnectionPool, arrivals_ns: Sequence[int], settle: in
     busy opens another one, which is timed. If too many are pending, or after a timeout, the rest is not sent and counts
     as failed.
     """
-    tally = BurstRecorder(len(arrivals_ns) - settle, opening_counts=True)
+    recorder = BurstRecorder(len(arrivals_ns) - settle, opening_counts=True)
     began_ns = perf_counter_ns()
     with exact_timers():
         for number, arrival_ns in enumerate(arrivals_ns):
-            _record_until(began_ns + arrival_ns, pool, tally)
-            if len(pool) >= MAX_PENDING_REQUESTS or tally.timed_out:
-                tally.failures[NOT_SENT] += len(arrivals_ns) - number
+            _record_until(began_ns + arrival_ns, pool, recorder)
+            if len(pool) >= MAX_PENDING_REQUESTS or recorder.timed_out:
+                recorder.failures[NOT_SENT] += len(arrivals_ns) - number
                 break
             pool.start_request(number - settle)
-        wait_for_pending(pool, tally)
+        wait_for_pending(pool, recorder)
     pool.trim_idle(MAX_IDLE_CONNECTIONS)
     intended_ns = [began_ns + arrival_ns for arrival_ns in arrivals_ns[settle:]]
-    return tally.burst(_mean_interval_ns(arrivals_ns, settle), intended_ns, pool.proved_shape)
+    return recorder.burst(_mean_interval_ns(arrivals_ns, settle), intended_ns, pool.proved_shape)
 
 
-def _record_until(moment_ns: int, pool: ConnectionPool, tally: BurstRecorder) -> None:
+def _record_until(moment_ns: int, pool: ConnectionPool, recorder: BurstRecorder) -> None:
     """Record the requests that complete before `moment_ns`."""
     while perf_counter_ns() < moment_ns:
         for completed in pool.wait_for_completed(moment_ns):
-            tally.add(completed)
+            recorder.add(*completed)
 
 
 def _mean_interval_ns(arrivals_ns: Sequence[int], settle: int) -> float:

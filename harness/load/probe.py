@@ -28,8 +28,8 @@ from harness.load.answer import (
     NOT_HTTP,
     Answer,
 )
-from harness.load.client import TIMEOUT, Endpoint, endpoint_of, fault_kind, receive, request_bytes
-from harness.load.tls import PLAIN_HTTP, handshake_fault_text
+from harness.load.burst import TIMEOUT
+from harness.load.client import endpoint_of, fault_kind, receive, request_bytes
 from harness.model import Arm, Reply, Settings, Target, request_for
 from harness.model.http import MAX_BODY_BYTES
 from harness.testbed.servers.failures import refusal_hint
@@ -39,10 +39,29 @@ NO_ANSWER_FAULTS = ("no answer", NOT_HTTP)  # possible while a server starts
 MAX_SCHEME_PROBE_S = 1.0
 # Answers of nginx, Go and Apache to plain HTTP on a TLS port.
 _ABOUT_TLS = (b"HTTPS port", b"HTTP request to an HTTPS server", b"SSL-enabled server port")
-_NO_TLS = f"tls {PLAIN_HTTP}"
 _UNCLEAR = ("timeout", "reset", "no answer", "not http")
 MAX_ADDRESSES = 8  # addresses of a name to try
 MIN_ADDRESS_S = 0.05  # minimum timeout of each address
+
+# Codes of X509_verify_cert_error_string(3).
+_NOT_YET, _EXPIRED, _SELF_SIGNED = 9, 10, 18
+_OTHER_NAMES = (62, 64)
+
+NAME_ADVICE = "Use the name of the certificate in the url, or create a certificate for this name."
+RENEW_ADVICE = "Renew the certificate, or correct the clock of this machine."
+AUTHORITY_ADVICE = "Set authority to the certificate of its CA."
+SELF_SIGNED_ADVICE = "Set authority to that certificate."
+PLAIN_HTTP = "plain http"
+_VERSIONS = ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE", "VERSION_TOO_LOW")
+_CIPHERS = ("SSLV3_ALERT_HANDSHAKE_FAILURE", "NO_SHARED_CIPHER", "HANDSHAKE_FAILURE_ON_CLIENT_HELLO")
+_CLIENT = ("TLSV13_ALERT_CERTIFICATE_REQUIRED",)
+_NO_TLS_REASONS = (
+    "WRONG_VERSION_NUMBER",
+    "HTTP_REQUEST",
+    "RECORD_LAYER_FAILURE",
+    "PACKET_LENGTH_TOO_LONG",
+    "UNEXPECTED_MESSAGE",
+)
 
 
 def probe_target(target: Target, path: str, timeout_s: float | None = None) -> Reply | str:
@@ -60,7 +79,7 @@ def probe_target(target: Target, path: str, timeout_s: float | None = None) -> R
             raise StackError(
                 f"{target.url} {_unfinished_answer_text(answer, fault_kind(error), target.timeout_s)}"
             ) from None
-        return f"tls {handshake_fault_text(error)}" if isinstance(error, ssl.SSLError) else fault_kind(error)
+        return f"tls {_handshake_fault_text(error)}" if isinstance(error, ssl.SSLError) else fault_kind(error)
     fault = answer.fault()
     if fault in NO_ANSWER_FAULTS:
         return fault
@@ -142,7 +161,7 @@ def scheme_problem(target: Target, reply: Reply | str) -> str:
         return ""
     if target.is_encrypted:
         unclear = isinstance(reply, str) and (reply in _UNCLEAR or reply.startswith("tls the server closed"))
-        plain = reply == _NO_TLS or (unclear and _speaks_plain_http(target))
+        plain = reply == f"tls {PLAIN_HTTP}" or (unclear and _speaks_plain_http(target))
         return "speaks plain HTTP on this port, not TLS. Write http:// instead of https://." if plain else ""
     if isinstance(reply, Reply):
         encrypts = reply.status == 400 and any(words in reply.body for words in _ABOUT_TLS)
@@ -164,11 +183,37 @@ def _speaks_tls(target: Target) -> bool:
     unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
     endpoint = endpoint_of(target)
     try:
-        with Endpoint(endpoint.address, _limit_s(target), unverified, endpoint.name).open_socket() as sock:
+        with replace(endpoint, timeout_s=_limit_s(target), tls=unverified).open_socket() as sock:
             sock.connect(endpoint.address)
     except OSError:
         return False
     return True
+
+
+def _handshake_fault_text(error: ssl.SSLError) -> str:
+    """Return in few words why there is no connection, and what to do; PLAIN_HTTP if the server does not speak TLS."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {error.verify_message.rstrip('.')}. {_trust_advice(error.verify_code)}"
+    reason = error.reason or ""
+    if reason in _NO_TLS_REASONS:
+        return PLAIN_HTTP
+    if reason in _VERSIONS:
+        return "the server offers no TLS version that this Python accepts. Enable TLS 1.2 or 1.3 in the server."
+    if reason in _CIPHERS:
+        return "the server and this Python have no common cipher or protocol. Enable TLS 1.2 or 1.3 in the server."
+    if reason in _CLIENT:
+        return "the server requires a client certificate, which barehop does not have. Use plain http."
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return "the server closed the connection during the handshake. Write http:// if it does not speak TLS."
+    return f"{(reason or str(error)).lower().replace('_', ' ')}. Correct the url, or the server."
+
+
+def _trust_advice(code: int) -> str:
+    if code in (_NOT_YET, _EXPIRED):
+        return RENEW_ADVICE
+    if code in _OTHER_NAMES:
+        return NAME_ADVICE
+    return SELF_SIGNED_ADVICE if code == _SELF_SIGNED else AUTHORITY_ADVICE
 
 
 def _limit_s(target: Target) -> float:

@@ -7,7 +7,8 @@ from threading import Event
 
 import pytest
 
-from harness.load.client import Burst, open_client
+from harness.load.burst import Burst
+from harness.load.client import open_client
 from tests.support.scripted_server import close_with_reset, resets, says, serving, whole
 
 CLOSE = "Connection: close\r\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from harness.load.client import Burst
+from harness.load.burst import Burst
 from harness.load.connections import open_pool
 from harness.load.loops import CapacitySearch, closed_loop_burst, exact_timers, open_loop_burst, poisson_arrivals_ns
 from harness.model import Target

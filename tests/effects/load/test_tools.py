@@ -141,7 +141,7 @@ def test_an_answer_that_never_ends_is_waited_for_as_long_as_asked(name: str, beg
 def test_a_body_that_is_longer_than_any_may_be_is_not_read_to_its_end(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"harness.load.tools.{name}.MOST_BODY_BYTES", 1 << 20)
+    monkeypatch.setattr("harness.model.plugins.MAX_BODY_BYTES", 1 << 20)
     with serving(repeats(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536)) as target:
         outcome = visit(name, target, tmp_path)
 

@@ -5,7 +5,7 @@ from itertools import count, repeat
 
 import pytest
 
-from harness.load.client import Burst
+from harness.load.burst import Burst
 from harness.load.visits import Visitor, rounds_in_time, run_visits
 from harness.model import Schedule
 
