@@ -6,7 +6,7 @@ experiment   a file: the arms, the load and the design that answer one question
 arm          one complete set of settings; a row of the final table
 control      the reference arm under a second name
 hop          the connection from nginx to the application
-transport    how the hop is made: tcp, uds-tmpfs, uds-dir
+transport    how the hop is made, like tcp or uds-tmpfs
 stack        the running processes that serve one or more arms
 session      one fresh start of everything; the unit of inference
 round        within a session: each arm is visited once, in random order

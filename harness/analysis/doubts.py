@@ -9,6 +9,7 @@ from harness.analysis.designs.factorial import setting_levels
 from harness.analysis.statistics.inference import MIN_SESSIONS_FOR_INTERVAL
 from harness.experiment.contrasts import left_out_sentences
 from harness.experiment.schedule import MIN_SESSIONS
+from harness.experiment.transports import is_tcp
 from harness.model import (
     HEADLINE_METRICS,
     OUT_OF_TIME,
@@ -190,7 +191,7 @@ def _differ_in_network(experiment: Experiment, effect: Comparison | LevelEffect)
 
 def _has_socket(settings: Settings) -> bool:
     """Whether the hop is a Unix socket and the rung lies on the hop."""
-    return settings.transport.startswith("uds-") and settings.network_leg == "hop"
+    return not is_tcp(settings.transport) and settings.network_leg == "hop"
 
 
 def _rung_doubt(effect: Comparison | LevelEffect) -> Doubt:
@@ -260,4 +261,4 @@ def differing_settings(settings: Settings, other: Settings) -> set[str]:
 
 def _has_tcp(settings: Settings) -> bool:
     """Whether a request uses TCP anywhere from the client to the application."""
-    return settings.chain not in BARE_CHAINS or not settings.transport.startswith("uds-")
+    return settings.chain not in BARE_CHAINS or is_tcp(settings.transport)

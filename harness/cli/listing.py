@@ -9,6 +9,7 @@ from harness.cli.common import packaged_configs
 from harness.experiment.constraints import all_knobs
 from harness.experiment.ladder import NETWORK_PACKAGE, SANDBOX_PACKAGE, network_rungs, sandbox_rungs
 from harness.experiment.read import read_experiment
+from harness.experiment.transports import TRANSPORT_PACKAGE
 from harness.imports.read import import_formats
 from harness.model import Knob
 
@@ -26,7 +27,7 @@ def list_plugins() -> None:
 def _help_by_kind() -> dict[str, dict[str, str]]:
     """Return name and help of all plug-ins and configurations, by kind."""
     return {
-        "transports": _help_texts("harness.testbed.transports"),
+        "transports": _help_texts(TRANSPORT_PACKAGE),
         "network rungs": _help_texts(NETWORK_PACKAGE, network_rungs()),
         "load tools": {"client": "barehop's own interleaving client."} | _help_texts("harness.load.tools"),
         "knobs": {name: _knob_help(knob) for name, knob in all_knobs().items()} | ANY_KNOB,

@@ -11,6 +11,7 @@ from harness import plugins
 from harness.experiment.ladder import rung_name_problems
 from harness.experiment.problems import ConfigProblem, did_you_mean, to_toml, valid_subset
 from harness.experiment.requests import request_conflicts, request_problems
+from harness.experiment.transports import is_tcp, transports
 from harness.model import Arm, Knob, KnobValue, LoadTool, Settings
 from harness.model.experiment import PATH_PATTERN
 from harness.model.knobs import sysctl_traffic
@@ -80,9 +81,8 @@ def arm_problems(arms: Sequence[Arm]) -> Iterator[str]:
 
 
 def _unknown_name_problems(settings: Settings) -> Iterator[tuple[str, str]]:
-    transports = plugins.names("harness.testbed.transports")
-    if settings.transport not in transports:
-        yield "transport", f"there is no such transport.{did_you_mean(settings.transport, transports)}"
+    if settings.transport not in transports():
+        yield "transport", f"there is no such transport.{did_you_mean(settings.transport, transports())}"
     tools = [OWN_CLIENT, *plugins.names(TOOL_PACKAGE)]
     if settings.tool not in tools:
         yield "tool", f"this version drives no such tool.{did_you_mean(settings.tool, tools)}"
@@ -147,7 +147,7 @@ def _chain_conflicts(settings: Settings) -> Iterator[str]:
     chain = f"chain = {to_toml(settings.chain)}"
     if without_nginx and settings.tls:
         yield f"{chain} excludes tls = true, because it is nginx that terminates TLS. Leave one of them out."
-    if without_nginx and settings.tool != OWN_CLIENT and settings.transport != "tcp":
+    if without_nginx and settings.tool != OWN_CLIENT and not is_tcp(settings.transport):
         yield (
             f"{chain} over transport = {to_toml(settings.transport)} excludes tool = {to_toml(settings.tool)}, which "
             f"does not support Unix sockets. Set tool to {to_toml(OWN_CLIENT)}."

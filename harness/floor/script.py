@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pyperf  # type: ignore[import-untyped] # it brings no types
 
-from harness import plugins
 from harness.errors import ConfigError, raise_all
 from harness.experiment.constraints import requested_bytes
 from harness.experiment.read import read_experiment
+from harness.experiment.transports import transports
 from harness.floor.bench import KINDS, FloorBenchmark, TimeLoops, prepare_benchmark
 from harness.load.pyperf_runner import make_runner, parse_options, run_benchmark
-from harness.model import FloorResults, Settings, Transport
+from harness.model import FloorResults, Settings
+from harness.testbed.addresses import transport_problem
 from harness.testbed.blueprint import Machine, survey_machine
 from harness.testbed.kernel.lock import hold_machine
 from harness.testbed.machine.procfs import format_cpus, parse_cpus
@@ -61,18 +62,13 @@ def make_benchmarks(config: str | None, machine: Machine) -> list[FloorBenchmark
     arms = read_experiment(Path(config)).arms if config else ()
     paths = dict.fromkeys(arm.settings.path for arm in arms) or {Settings().path: None}
     sizes = {len(null_server.DEFAULT_BODY) if (size := requested_bytes(path)) is None else size: path for path in paths}
-    transports = [name for name in plugins.names("harness.testbed.transports") if _has_place(name, machine)]
     return [
         FloorBenchmark(kind, transport, path, size)
         for size, path in sizes.items()
         for kind in KINDS
-        for transport in transports
+        for transport in transports()
+        if transport_problem(transport, machine.parents) is None
     ]
-
-
-def _has_place(transport: str, machine: Machine) -> bool:
-    home = plugins.load("harness.testbed.transports", transport, Transport).address_kind
-    return home == "port" or machine.parents[home] is not None
 
 
 def _make_runner() -> pyperf.Runner:

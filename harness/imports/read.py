@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from harness import plugins
 from harness.errors import ConfigError, raise_all
+from harness.experiment.transports import IMPORTED_TCP, IMPORTED_UNIX
 from harness.files import read_regular_file
 from harness.imports.consistency import contradictions, impossible_numbers, missing_runs, round_rate_remark
 from harness.imports.parts import PartKind, TextPart, mixed_tools, split_parts, unread_lines, unread_output
@@ -29,10 +30,10 @@ INPUT_ADVICE = "Give the path of a file that has a tool's output."
 FORMAT_ADVICE = "Give the file as the tool wrote it, whole; barehop list names the formats that can be read."
 REPETITION = re.compile(r"(?:[-_. ](?:run|rep|repetition)?[-_.]?\d+)$", re.IGNORECASE)
 LOCUST_SUFFIX = re.compile(r"_stats$")
-SURE_WORDS = {"tcp": {"tcp"}, "uds": {"uds", "unix", "af_unix"}}
+SURE_WORDS = {IMPORTED_TCP: {"tcp"}, IMPORTED_UNIX: {"uds", "unix", "af_unix"}}
 LIKELY_WORDS = {
-    "tcp": {"port", "loopback", "localhost", "inet"},
-    "uds": {"socket", "sock", "sharedvolume", "shared", "volume", "combined", "tmpfs"},
+    IMPORTED_TCP: {"port", "loopback", "localhost", "inet"},
+    IMPORTED_UNIX: {"socket", "sock", "sharedvolume", "shared", "volume", "combined", "tmpfs"},
 }
 
 

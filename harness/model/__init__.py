@@ -9,6 +9,7 @@ from harness.model.base import (
     AddressKind,
     JsonModel,
     Metric,
+    TransportFamily,
     Verdict,
 )
 from harness.model.effects import (
@@ -145,6 +146,7 @@ __all__ = [
     "ToolAgreement",
     "ToolResult",
     "Transport",
+    "TransportFamily",
     "Verdict",
     "Visit",
     "VisitRow",

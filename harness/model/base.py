@@ -11,7 +11,8 @@ Metric = Literal["latency", "mean", "cpu", "throughput", "capacity"]
 OUT_OF_TIME = "out-of-time"  # the kind of the doubt about a run that ended with few sessions
 HEADLINE_METRICS: tuple[Metric, ...] = ("latency", "capacity")  # each run has exactly one of them
 Verdict = Literal["faster", "slower", "equivalent", "undecided"]
-AddressKind = Literal["port", "tmpfs", "directory"]
+TransportFamily = Literal["tcp", "unix"]
+AddressKind = Literal["port", "tmpfs", "directory"]  # a socket on tmpfs, or in a directory that is not on tmpfs
 
 
 class JsonModel(BaseModel):

@@ -10,7 +10,7 @@ from statistics import fmean
 from types import MappingProxyType
 from typing import Self
 
-from harness.model.base import AddressKind
+from harness.model.base import AddressKind, TransportFamily
 from harness.model.experiment import Settings
 from harness.model.http import MAX_BODY_BYTES, PLAIN_REQUEST, AnswerShape, Request, json_keys, media_type
 
@@ -23,15 +23,21 @@ TIME_PATTERN = r"-?[\d.]+(?:ns|us|µs|ms|s|m|h)"
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """A transport of the hop. `home` is the kind of its address: a port, or a socket in a kind of directory.
+    """A transport of the hop. `label` is its name in reports.
 
-    `bind` converts the address to gunicorn's --bind, `server` to the parameter of nginx's `server`, which nginx also
-    reports as $upstream_addr.
+    `address_kind` is what it listens on: a port, or a socket in a private directory of that kind. `needs` and `advice`
+    complete the message where a machine has no such directory.
     """
 
+    family: TransportFamily
+    label: str
     address_kind: AddressKind
-    gunicorn_bind: Callable[[str], str]
-    nginx_server: Callable[[str], str]
+    needs: str = ""
+    advice: str = ""
+
+    def uri(self, address: str) -> str:
+        """Return `address` as gunicorn's --bind, nginx's `server` and $upstream_addr have it."""
+        return address if self.family == "tcp" else f"unix:{address}"
 
 
 @dataclass(frozen=True, slots=True)

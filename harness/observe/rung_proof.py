@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import StackError, raise_all
+from harness.experiment.transports import is_tcp
 from harness.load.probe import probe_target
 from harness.model import Arm, Reply
 from harness.model.rungs import ConntrackFilter, NamespacePlace, VethPair
@@ -51,7 +52,7 @@ def rung_proof(stack: Stack, arm: Arm) -> dict[str, Any]:
         for link, count in after[place].packets.items()
     }
     tracked = {place: counts.tracked_connections for place, counts in after.items()}
-    if way.leg == "front" or arm.settings.transport == "tcp":
+    if way.leg == "front" or is_tcp(arm.settings.transport):
         raise_all((f"Arm {arm.name!r}: {problem}" for problem in path_problems(way, grown, tracked)), StackError)
     elif opened := after["near"].tcp_opens - before["near"].tcp_opens:
         raise StackError(f"Arm {arm.name!r} opened {opened} TCP connections, though its hop is a Unix socket.")

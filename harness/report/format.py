@@ -1,6 +1,6 @@
 """Numbers, intervals, verdicts, lists and counts as text."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import floor, isclose, log10
 
@@ -180,10 +180,3 @@ def verdict_counts(verdicts: Sequence[str | None], design: Design | None) -> str
     """Return `11 are faster, 4 are equivalent within 1 % and 1 is undecided`."""
     numbers = {verdict: verdicts.count(verdict) for verdict in VERDICTS if verdict in verdicts}
     return join_with_and([f"{number} {verdict_phrase(verdict, number, design)}" for verdict, number in numbers.items()])
-
-
-HOPS: Mapping[str, str] = {
-    "tcp": "TCP loopback",
-    "uds-tmpfs": "a Unix socket on tmpfs",
-    "uds-dir": "a Unix socket in a directory",
-}

@@ -7,7 +7,8 @@ from typing import Any
 from harness import plugins
 from harness.errors import MachineError
 from harness.experiment.contrasts import left_out_sentences
-from harness.model import AddressKind, Arm, Design, Experiment, LoadTool, Settings
+from harness.experiment.transports import transports
+from harness.model import Arm, Design, Experiment, LoadTool, Settings
 from harness.observe.doubts.context import Context
 from harness.observe.doubts.cpus import noise_doubts
 from harness.observe.doubts.network import bare_network_doubts, read_bare_network
@@ -105,13 +106,14 @@ def _placement_finding(machine: Machine) -> MachineCheck:
 
 
 def _directory_findings(machine: Machine) -> Iterator[MachineCheck]:
-    homes: dict[str, AddressKind] = {"uds-tmpfs": "tmpfs", "uds-dir": "directory"}
-    for transport, home in homes.items():
-        parent = machine.parents[home]
+    for name, transport in transports().items():
+        if transport.address_kind == "port":
+            continue
+        parent = machine.parents[transport.address_kind]
         if parent:
-            yield MachineCheck(transport, "ok", f"sockets are created in a private directory in {parent}", "")
+            yield MachineCheck(name, "ok", f"sockets are created in a private directory in {parent}", "")
         else:
-            yield MachineCheck(transport, "doubt", "no directory of the right kind", "Leave this transport out.")
+            yield MachineCheck(name, "doubt", "no directory of the right kind", "Leave this transport out.")
 
 
 def _resource_findings() -> Iterator[MachineCheck]:

@@ -7,6 +7,7 @@ from harness.analysis.validation.rows import service_arms
 from harness.analysis.validation.validate import BareRun, validate
 from harness.errors import ConfigError
 from harness.floor.results import last_floor
+from harness.imports.read import transport_of
 from harness.model import FloorResults, Summary
 from harness.model.imported import ImportedRun
 from harness.model.validation import Validation
@@ -73,7 +74,7 @@ def _seed_result(cell: seed.PublishedCell) -> ImportedRun:
         format="csv",
         where=cell.where,
         architecture=cell.architecture,
-        transport="tcp" if cell.architecture == "tcp" else "uds",
+        transport=transport_of(cell.architecture),
         requests=seed.SEED_REQUESTS,
         connections=1,
         requests_per_s=cell.requests_per_s,

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import plugins
 from harness.errors import MachineError
+from harness.experiment.transports import transports
 from harness.model import DEFAULT_HOST, AddressKind, Arm, Target, Transport, request_for
 from harness.model.rungs import LOOPBACK, PortRelay
 from harness.testbed.machine.directories import private_name, socket_problem
@@ -33,7 +33,7 @@ class Hop:
     @property
     def server(self) -> str:
         """The server's name in nginx's configuration and in $upstream_addr."""
-        return self.transport.nginx_server(self.connect_address or self.address)
+        return self.transport.uri(self.connect_address or self.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,9 @@ def addresses_of(
     network_path: NetworkPath = HOST_PATH,
 ) -> Addresses:
     """Return addresses that are free now. Raises MachineError."""
-    transports = dict.fromkeys(arm.settings.transport for arm in arms)
+    names = dict.fromkeys(arm.settings.transport for arm in arms)
     hops = {
-        name: hop_of(name, parents, ports, network_path if network_path.leg == "hop" else HOST_PATH)
-        for name in transports
+        name: hop_of(name, parents, ports, network_path if network_path.leg == "hop" else HOST_PATH) for name in names
     }
     bare = {arm.name: hop_of(arm.settings.transport, parents, ports) for arm in arms if arm.settings.chain == "floor"}
     routes = Addresses(hops, bare, {})
@@ -83,13 +82,13 @@ def addresses_of(
 
 def hop_of(name: str, parents: ParentDirectories, ports: Iterator[int], network_path: NetworkPath = HOST_PATH) -> Hop:
     """Return a hop; TCP's is at the far end of the path. Raises MachineError where no directory suits the transport."""
-    transport = plugins.load("harness.testbed.transports", name, Transport)
+    transport = transports()[name]
     if transport.address_kind == "port":
         port = next(ports)
         return Hop(transport, f"{network_path.listen_host}:{port}", None, f"{network_path.connect_host}:{port}")
     parent = parents[transport.address_kind]
     if parent is None:
-        raise MachineError(_no_directory(name, transport))
+        raise MachineError(transport_problem(name, parents) or "")
     directory = parent / private_name()
     problem = socket_problem(directory / "hop.sock")
     if problem:
@@ -99,21 +98,10 @@ def hop_of(name: str, parents: ParentDirectories, ports: Iterator[int], network_
 
 def transport_problem(name: str, parents: ParentDirectories) -> str | None:
     """Return why no directory on this machine suits the sockets of transport `name`, or None."""
-    transport = plugins.load("harness.testbed.transports", name, Transport)
-    is_missing = transport.address_kind != "port" and parents[transport.address_kind] is None
-    return _no_directory(name, transport) if is_missing else None
-
-
-def _no_directory(name: str, transport: Transport) -> str:
-    if transport.address_kind == "tmpfs":
-        return (
-            f"{name} needs a writable directory with free space on tmpfs, and there is none. "
-            "Mount one: mount -t tmpfs -o mode=1777 tmpfs /dev/shm"
-        )
-    return (
-        f"{name} needs a writable directory with free space that is not on tmpfs, and there is none. "
-        "Name one with TMPDIR."
-    )
+    transport = transports()[name]
+    if transport.address_kind == "port" or parents[transport.address_kind]:
+        return None
+    return f"{name} needs {transport.needs}, and there is none. {transport.advice}"
 
 
 def null_server_argv(hop: Hop) -> tuple[str, ...]:

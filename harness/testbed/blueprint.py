@@ -158,7 +158,7 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
         for number, arm in enumerate(arms)
         if arm.settings.chain in NGINX_CHAINS
     ]
-    binds = [hop.transport.gunicorn_bind(hop.address) for hop in routes.hops.values()]
+    binds = [hop.transport.uri(hop.address) for hop in routes.hops.values()]
     return Blueprint(
         directory=directory,
         arms=tuple(arms),

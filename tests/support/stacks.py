@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.experiment.transports import transports
 from harness.load.probe import probe_target
 from harness.model import Arm, Reply, Settings, Target
 from harness.testbed.blueprint import Blueprint, Machine, blueprint_of, survey_machine
@@ -16,7 +17,7 @@ from harness.testbed.machine.directories import free_ports
 from harness.testbed.stack import Stack, start_stacks
 
 APPLICATIONS = Path(__file__).parent / "applications"
-TRANSPORTS = ("tcp", "uds-tmpfs", "uds-dir")
+TRANSPORTS = tuple(transports())
 
 
 def machine_of(directory: Path) -> Machine:

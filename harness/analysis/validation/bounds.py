@@ -10,10 +10,10 @@ import numpy as np
 from harness.analysis.statistics.inference import to_percent, welch_difference
 from harness.analysis.statistics.series import Series
 from harness.analysis.why.quantities import CONFIDENCE, level_by_session, time_us
-from harness.model import Comparison, FloorResults, Interval, Record, Summary, VisitRow
+from harness.experiment.transports import arm_transport, is_tcp, transport_family
+from harness.model import Comparison, FloorResults, Interval, Record, Summary, TransportFamily, VisitRow
 from harness.model.validation import BoundSource, PairSpread, SingleRunSpread, SocketBound
 
-TCP, UNIX = "tcp", "uds"
 CONNECT_KIND = "connect"
 
 ExchangeTimes = Mapping[str, Series]  # us per exchange, by transport
@@ -32,8 +32,8 @@ def socket_bound(
         return bound
     rungs = {
         "ladder": ladder.directory,
-        "unix_rungs_us": max_rungs_us(ladder, UNIX),
-        "tcp_rungs_us": max_rungs_us(ladder, TCP),
+        "unix_rungs_us": max_rungs_us(ladder, "unix"),
+        "tcp_rungs_us": max_rungs_us(ladder, "tcp"),
     }
     return bound.model_copy(update=rungs)
 
@@ -50,23 +50,23 @@ def max_socket_us(bound: SocketBound, slowness: float, *, slower: bool) -> float
     return max(bound.tcp_us, slowness * max(-difference, -(low or 0.0), 0.0)) + slowness * bound.tcp_rungs_us
 
 
-def max_rungs_us(ladder: Summary, transport: str) -> float:
-    """Return the most that all rungs of a ladder add over a transport.
+def max_rungs_us(ladder: Summary, family: TransportFamily) -> float:
+    """Return the most that all rungs of a ladder add over transports of `family`.
 
     It is the sum of the upper ends of the rungs with the verdict slower; those without an effect would add up too.
     """
     return sum(
         comparison.us_high or 0.0
-        for comparison in _ladder_comparisons(ladder, transport)
+        for comparison in _ladder_comparisons(ladder, family)
         if comparison.verdict == "slower"
     )
 
 
-def _ladder_comparisons(ladder: Summary, transport: str) -> Iterator[Comparison]:
-    """Yield the comparisons of two arms over the transport, without quotas, which limit CPUs and not sockets."""
+def _ladder_comparisons(ladder: Summary, family: TransportFamily) -> Iterator[Comparison]:
+    """Yield the comparisons of two arms of a family, without quotas, which limit CPUs and not sockets."""
     for comparison in ladder.comparisons:
         ours, theirs = (ladder.arms[name] for name in (comparison.arm, comparison.against))
-        both_use_it = all(_transport(arm.settings).startswith(transport) for arm in (ours, theirs))
+        both_use_it = all(transport_family(arm_transport(arm.settings)) == family for arm in (ours, theirs))
         if (
             comparison.metric == "latency"
             and both_use_it
@@ -77,15 +77,16 @@ def _ladder_comparisons(ladder: Summary, transport: str) -> Iterator[Comparison]
 
 
 def _socket_bound_of(runs: ExchangeTimes, found_in: BoundSource) -> SocketBound | None:
-    unix = {name: series for name, series in runs.items() if name.startswith(UNIX)}
-    if TCP not in runs or not unix:
+    tcp = next((series for name, series in runs.items() if is_tcp(name)), None)
+    unix = [series for name, series in runs.items() if not is_tcp(name)]
+    if tcp is None or not unix:
         return None
-    dearer = max(unix.values(), key=lambda series: float(series.mean()))
+    dearer = max(unix, key=lambda series: float(series.mean()))
     return SocketBound(
         found_in=found_in,
         unix_us=float(dearer.mean()),
-        tcp_us=float(runs[TCP].mean()),
-        difference_us=_difference(dearer, runs[TCP]),
+        tcp_us=float(tcp.mean()),
+        difference_us=_difference(dearer, tcp),
     )
 
 
@@ -100,7 +101,7 @@ def _difference(unix: Series, tcp: Series) -> Interval:
 def _times_of_arms(summary: Summary, records: Sequence[Record]) -> ExchangeTimes:
     """Return one value for each session of the floor arms."""
     arms = {
-        _transport(arm.settings): name
+        arm_transport(arm.settings): name
         for name, arm in summary.arms.items()
         if arm.settings.get("chain") == "floor" and arm.control_of is None and not arm.failed
     }
@@ -117,10 +118,6 @@ def _times_of_floor(floor: FloorResults | None) -> ExchangeTimes:
     rows = [row for row in floor.rows if row.kind == CONNECT_KIND and row.runs_us] if floor else []
     smallest = min((row.payload_bytes for row in rows), default=0)
     return {row.transport: np.array(row.runs_us) for row in rows if row.payload_bytes == smallest}
-
-
-def _transport(settings: Mapping[str, object]) -> str:
-    return str(settings.get("transport", TCP))
 
 
 @dataclass(frozen=True, slots=True)

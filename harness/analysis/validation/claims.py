@@ -28,11 +28,11 @@ from harness.analysis.validation.rows import (
 )
 from harness.analysis.validation.ruling import claim_fields, difference_from_comparison, known_difference, rule_claim
 from harness.analysis.why.quantities import CONFIDENCE
+from harness.experiment.transports import IMPORTED_TCP
 from harness.model import Comparison
 from harness.model.imported import ImportedRun
 from harness.model.validation import Claim, ClaimReason, ImportedRow
 
-TCP = "tcp"
 ASSUMED_REQUESTS = 1000  # of a run whose file does not record them
 
 
@@ -93,19 +93,19 @@ def imported_claims(ground: BareEvidence, foreign: Sequence[ImportedRun]) -> Ite
     rows = imported_rows(foreign)
     for theirs in filter(None, (_reference(rows, where) for where in dict.fromkeys(row.where for row in rows))):
         for ours in rows:
-            if ours.where == theirs.where and ours.transport != TCP:
+            if ours.where == theirs.where and ours.transport != IMPORTED_TCP:
                 keys = [(row.where, row.architecture) for row in (ours, theirs)]
                 yield _claim(ground, ClaimSides(ours, theirs, *(run_means_us(runs[key]) for key in keys)))
 
 
 def _reference(rows: Sequence[ImportedRow], where: str) -> ImportedRow | None:
     """Return the row over TCP at a place: the one named tcp, or else the first."""
-    over_tcp = [row for row in rows if row.where == where and row.transport == TCP]
-    return min(over_tcp, key=lambda row: row.architecture != TCP, default=None)
+    over_tcp = [row for row in rows if row.where == where and row.transport == IMPORTED_TCP]
+    return min(over_tcp, key=lambda row: row.architecture != IMPORTED_TCP, default=None)
 
 
 def _claim(ground: BareEvidence, sides: ClaimSides) -> Claim:
-    against = bare_arm(ground.summary, sides.theirs.architecture, TCP)
+    against = bare_arm(ground.summary, sides.theirs.architecture, IMPORTED_TCP)
     bare = bare_comparison(
         ground.summary, bare_arm(ground.summary, sides.ours.architecture, sides.ours.transport), against
     )

@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.analysis.statistics.inference import Estimate, estimate_mean
 from harness.analysis.why.quantities import CONFIDENCE
+from harness.experiment.transports import arm_transport, imported_family, transports
 from harness.model import ArmSummary, Comparison, Interval, Summary, Verdict
 from harness.model.imported import TOLERANCE, ImportedRun, is_consistent
 from harness.model.validation import ImportedRow, IntervalSource
@@ -15,10 +16,6 @@ BATCH_COUNT, MIN_BATCH_SIZE = 20, 10
 
 RowKey = tuple[str, str]  # (where, architecture)
 
-BARE_TRANSPORTS = {
-    "tcp": ("tcp",),
-    "uds": ("uds-dir", "uds-tmpfs"),
-}  # uds-dir first: a container's volume is a directory
 NOT_BARE_SETTINGS = ("url", "chain", "network", "sandbox", "cpu_quota")  # an arm with any of these is not bare
 TYPICAL_METRIC = "latency"
 OPPOSITE_VERDICT: Mapping[Verdict | None, Verdict] = {"faster": "slower", "slower": "faster"}
@@ -146,15 +143,21 @@ def _remarks(runs: Iterable[ImportedRun]) -> Iterator[str]:
 
 
 def bare_arm(summary: Summary, architecture: str, transport: str) -> str | None:
-    """Return the arm of that name, or else the one over that transport with the fewest other settings."""
+    """Return the arm of that name, or else the one of that transport family with the fewest other settings."""
     bare = bare_arms(summary)
     if architecture in bare:
         return architecture
-    for wanted in BARE_TRANSPORTS.get(transport, ()):
-        names = [name for name, arm in bare.items() if arm.settings.get("transport", "tcp") == wanted]
+    for wanted in _bare_transports(transport):
+        names = [name for name, arm in bare.items() if arm_transport(arm.settings) == wanted]
         if names:
             return min(names, key=lambda name: (name != wanted, len(bare[name].settings)))
     return None
+
+
+def _bare_transports(family: str) -> list[str]:
+    """Return the transports of a family, those in a directory first: a container's volume is a directory."""
+    names = [name for name in transports() if imported_family(name) == family]
+    return sorted(names, key=lambda name: transports()[name].address_kind != "directory")
 
 
 def bare_arms(summary: Summary) -> dict[str, ArmSummary]:

@@ -34,11 +34,11 @@ from harness.analysis.why.quantities import (
     mean_interval,
     time_us,
 )
+from harness.experiment.transports import IMPORTED_TCP, arm_transport, imported_family
 from harness.model import Comparison, Interval, Record, Summary, VisitRow
 from harness.model.validation import Claim, ClaimReason, ImportedRow, RuntimeShare
 
 IN_TURN = "in turn"
-TCP = "tcp"
 CLIENT_SETTINGS = (
     "connections",
     "rate",
@@ -83,7 +83,7 @@ def service_claims(ground: BareEvidence) -> Iterator[Claim]:
     for comparison in typical_comparisons(ground.summary):
         for directed in (comparison, mirror(comparison)):
             ours, theirs = matches.get(directed.arm), matches.get(directed.against)
-            if ours and theirs and theirs.transport == TCP != ours.transport:
+            if ours and theirs and theirs.transport == IMPORTED_TCP != ours.transport:
                 yield _claim(ground, directed, ours, theirs)
 
 
@@ -219,7 +219,7 @@ def bare_matches(summary: Summary) -> Mapping[str, BareMatch]:
     for comparison in typical_comparisons(summary):
         for service, other in ((comparison.arm, comparison.against), (comparison.against, comparison.arm)):
             if service in names and other in bare:
-                transport = str(bare[other].settings.get("transport", TCP)).partition("-")[0]
+                transport = imported_family(arm_transport(bare[other].settings))
                 matches.setdefault(
                     service, BareMatch(other, transport, differing_client_settings(summary, service, other))
                 )

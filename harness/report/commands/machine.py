@@ -11,6 +11,7 @@ from rich.text import Text
 
 from harness.analysis.calibration import Calibration, SpikeDetection
 from harness.analysis.why.explain import floor_difference
+from harness.experiment.transports import DEFAULT_TRANSPORT
 from harness.model import FloorResults, FloorRow
 from harness.report import rich_tables
 from harness.report.format import format_duration, pluralize
@@ -21,7 +22,6 @@ NOMINAL_PERCENT = 5.0
 MIN_AA_RUNS = 10  # A/A runs; with fewer, a rate of one third would be compatible with no false alarm at all
 CheckState = Literal["ok", "doubt", "missing"]
 STATE_STYLES: Mapping[CheckState, str] = {"ok": "green", "doubt": "yellow", "missing": "bold red"}
-FLOOR_REFERENCE = "tcp"
 EXCHANGE_NAMES = {
     "connect": "connect, request, response, close",
     "ping-pong": "request and response on an open connection",
@@ -156,7 +156,7 @@ def _count_sentence(findings: Sequence[MachineCheck]) -> str:
 def render_floor(floor: FloorResults, *, width: int | None = None, color: bool = False) -> str:
     """Return one line for each exchange, transport and payload size."""
     table = empty_table()
-    for header in ("exchange", "bytes", "transport", "us", f"against {FLOOR_REFERENCE}"):
+    for header in ("exchange", "bytes", "transport", "us", f"against {DEFAULT_TRANSPORT}"):
         table.add_column(header, justify="right" if header in ("bytes", "us") else "left")
     for row in floor.rows:
         mean_us = f"{fmean(row.runs_us):.1f}" if row.runs_us else "-"
@@ -167,9 +167,9 @@ def render_floor(floor: FloorResults, *, width: int | None = None, color: bool =
 
 
 def _difference_text(row: FloorRow, floor: FloorResults) -> str:
-    if row.transport == FLOOR_REFERENCE:
+    if row.transport == DEFAULT_TRANSPORT:
         return ""
-    difference_us = floor_difference(floor, row.kind, (row.transport, FLOOR_REFERENCE), row.payload_bytes)
+    difference_us = floor_difference(floor, row.kind, (row.transport, DEFAULT_TRANSPORT), row.payload_bytes)
     return format_us_amount(difference_us) if difference_us else "-"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from harness.experiment.transports import is_tcp
 from harness.model import Comparison, Design, Effect, Interaction, JointEffect, LevelEffect, Metric, Summary
 from harness.report.format import percent_interval, percent_with_interval, size_with_interval, us_interval
 from harness.report.sections.cross_validation import (
@@ -101,7 +102,8 @@ def _meaning_clause(interaction: Interaction) -> str:
 
 def _published_clause(both: JointEffect) -> str:
     """Return a clause if the write-up made this comparison: a Unix socket on shared CPUs, TCP on separate CPUs."""
-    combined = both.level.startswith("uds-") and both.reference == "tcp" and (both.at, both.base) == ("shared", "split")
+    is_shared = (both.at, both.base) == ("shared", "split")
+    combined = is_shared and is_tcp(both.reference) and not is_tcp(both.level)
     return ", as the write-up's `combined` did" if combined else ""
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from harness.experiment.transports import arm_transport, transport_label
 from harness.model import SERVER_ROLES, ApplicationFile, ArmSummary, Summary, ThrottleCounts
-from harness.report.format import HOPS, format_significant, join_with_and
+from harness.report.format import format_significant, join_with_and
 from harness.report.table import ABSENT, DataTable, Section, TableCell, TableRow, make_section
 
 HASH_DIGITS = 12  # enough to distinguish versions of a file
@@ -64,8 +65,7 @@ def _hop_of(arm: ArmSummary) -> str:
     """Return the transport of the arm; all services share one entry because their transport is unknown."""
     if "url" in arm.settings:
         return "to services by url"
-    transport = arm.settings.get("transport", "tcp")
-    return f"over {HOPS.get(transport, transport)}"
+    return f"over {transport_label(arm_transport(arm.settings))}"
 
 
 def _sent_requests(arms: Sequence[ArmSummary]) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness.experiment.transports import is_tcp
 from harness.model import Additivity, CombinedRungs, Design, Interval, Ladder, LadderStep, RungEffect, Summary, Verdict
 from harness.report.caveats import budget_clause
 from harness.report.format import (
@@ -288,7 +289,7 @@ def _negative_control(summary: Summary, ladder: Ladder, design: Design | None) -
     """Yield the negative control: network rungs below a hop that does not use the network."""
     network = [step for step in ladder.steps if step.kind == "network"]
     on_hop = all(summary.arms[step.arm].settings.get("network_leg", "hop") == "hop" for step in network)
-    if not network or not on_hop or not ladder.transport.startswith("uds-"):
+    if not network or not on_hop or is_tcp(ladder.transport):
         return
     significant = [rung_name(step) for step in network if step.verdict in ("faster", "slower")]
     end = (

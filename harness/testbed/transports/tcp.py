@@ -2,4 +2,4 @@
 
 from harness.model import Transport
 
-PLUGIN = Transport(address_kind="port", gunicorn_bind=lambda address: address, nginx_server=lambda address: address)
+PLUGIN = Transport(family="tcp", label="TCP loopback", address_kind="port")

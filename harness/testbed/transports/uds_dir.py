@@ -3,7 +3,9 @@
 from harness.model import Transport
 
 PLUGIN = Transport(
+    family="unix",
+    label="a Unix socket in a directory",
     address_kind="directory",
-    gunicorn_bind=lambda address: f"unix:{address}",
-    nginx_server=lambda address: f"unix:{address}",
+    needs="a writable directory with free space that is not on tmpfs",
+    advice="Name one with TMPDIR.",
 )

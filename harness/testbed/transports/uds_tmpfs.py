@@ -3,7 +3,9 @@
 from harness.model import Transport
 
 PLUGIN = Transport(
+    family="unix",
+    label="a Unix socket on tmpfs",
     address_kind="tmpfs",
-    gunicorn_bind=lambda address: f"unix:{address}",
-    nginx_server=lambda address: f"unix:{address}",
+    needs="a writable directory with free space on tmpfs",
+    advice="Mount one: mount -t tmpfs -o mode=1777 tmpfs /dev/shm",
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import LoadError
+from harness.experiment.transports import transports
 from harness.floor.bench import (
     KINDS,
     ExchangeKind,
@@ -49,7 +50,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("transport", ["tcp", "uds-tmpfs", "uds-dir"])
+@pytest.mark.parametrize("transport", transports())
 @pytest.mark.parametrize("size", [0, 83, 200_000])
 def test_every_exchange_takes_its_time(
     kind: ExchangeKind, transport: str, size: int, machine: Machine, until_the_end: ExitStack
