@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness import plugins
@@ -10,11 +10,10 @@ from harness.model import Arm, Target
 from harness.model.knobs import NETWORK_SCOPES
 from harness.model.rungs import NamespacePlace, NetworkRung
 from harness.testbed.blueprint import Blueprint, null_server_name
-from harness.testbed.kernel.apply import shell_command
-from harness.testbed.kernel.settings import KernelConfiguration
+from harness.testbed.kernel.apply import action_of
+from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.procfs import format_cpus
-from harness.testbed.network.build import NETWORK_RUNGS
-from harness.testbed.network.shell import building_commands, namespace_prefix
+from harness.testbed.network.build import NETWORK_RUNGS, building_commands, namespace_prefix
 from harness.testbed.sandbox.shell import case_branch, sandbox_commands, start_lines, stop_lines
 from harness.testbed.sandbox.spec import NO_ENCLOSURE, Enclosure
 from harness.testbed.servers.gunicorn import REMOVED_VARIABLES
@@ -187,9 +186,7 @@ def _network_lines(blueprint: Blueprint) -> list[str]:
     names = namespace_names(blueprint)
     if not names:
         return []
-    lines = [
-        shell_command(change) for setting in blueprint.kernel.of_scopes(*NETWORK_SCOPES) for change in setting.changes
-    ]
+    lines = _commands(blueprint.kernel.of_scopes(*NETWORK_SCOPES))
     knobs = [f"{namespace_prefix(name)} sh -c {shlex.quote(line)}" for name in names.values() for line in lines]
     return [*building_commands(blueprint.network_path, names, blueprint.far_ports), *knobs]
 
@@ -198,7 +195,7 @@ def _knob_text(blueprint: Blueprint) -> str:
     """Return each knob with its scope and the commands that set it."""
     own = [OWN_NETWORK_TEXT] if blueprint.kernel.own_network else []
     lines = [
-        f"{setting.name} = {setting.value} ({setting.knob.scope}): {shell_command(change)}"
+        f"{setting.name} = {setting.value} ({setting.knob.scope}): {action_of(change).command}"
         for setting in blueprint.kernel.settings
         for change in setting.changes
     ]
@@ -222,7 +219,9 @@ def _reentry_lines(blueprint: Blueprint) -> list[str]:
 
 def _knob_lines(kernel: KernelConfiguration) -> list[str]:
     """Return the commands for knobs; those of the whole machine as comments, since the script does not undo them."""
-    local = [
-        shell_command(change) for setting in kernel.of_scopes(*NETWORK_SCOPES, "process") for change in setting.changes
-    ]
-    return [*local, *(f"# {setting}" for setting in kernel.of_scopes("global", "boot"))]
+    local = kernel.of_scopes(*NETWORK_SCOPES, "process")
+    return [*_commands(local), *(f"# {setting}" for setting in kernel.of_scopes("global", "boot"))]
+
+
+def _commands(settings: Iterable[KnobSetting]) -> list[str]:
+    return [action_of(change).command for setting in settings for change in setting.changes]

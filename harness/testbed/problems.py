@@ -20,8 +20,7 @@ from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.directories import private_name, tmpfs_parent
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, read_text
 from harness.testbed.network.build import NetworkPath, build_path, network_path_of
-from harness.testbed.network.namespace import create_network
-from harness.testbed.network.netlink import bring_up_loopback
+from harness.testbed.network.namespace import bring_up_loopback, create_network
 from harness.testbed.processes.process import Service, log_excerpt, start_service
 from harness.testbed.sandbox.spec import Sandbox, enclosure_of, sandbox_of
 from harness.testbed.stack_network import create_stack_network, set_knob

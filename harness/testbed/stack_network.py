@@ -8,12 +8,17 @@ from pathlib import Path
 from harness.errors import MachineError, raise_all
 from harness.model.knobs import NETWORK_SCOPES, FileText, KernelChange, LoAttribute
 from harness.model.rungs import NamespacePlace
-from harness.testbed.kernel.apply import LastingChange, apply_change, read_change, wanted_value
+from harness.testbed.kernel.apply import Action, action_of
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.procfs import read_int
 from harness.testbed.network.build import HOST_PATH, NetworkPath, build_path
-from harness.testbed.network.namespace import HOST_NETWORK, NetworkNamespace, create_network
-from harness.testbed.network.netlink import bring_up_loopback, loopback_attribute
+from harness.testbed.network.namespace import (
+    HOST_NETWORK,
+    NetworkNamespace,
+    bring_up_loopback,
+    create_network,
+    loopback_attribute,
+)
 from harness.testbed.network.sysctl_copy import SysctlValues, copy_network_values, read_network_values
 
 NETWORK_DIRECTORIES = ("/proc/sys/net/", "/sys/class/net/")
@@ -98,7 +103,7 @@ class _Host:
     """What a new network copies."""
 
     sysctls: SysctlValues
-    lo: Sequence[LastingChange]
+    lo: Sequence[KernelChange]
     filtered: SysctlValues  # what it cannot copy
 
 
@@ -117,28 +122,27 @@ def _create_like_host(
 
 def set_knob(setting: KnobSetting) -> str | None:
     """Set the knob in this thread's network; return a sentence where the kernel does not take the value, else None."""
-    for change in map(_network_change, setting.changes):
+    for action in map(_network_action, setting.changes):
         try:
-            apply_change(change)
-            result = read_change(change)
+            action.apply()
+            result = action.read()
         except OSError as error:
             advice = "Run barehop as root" if isinstance(error, PermissionError) else "Give a value that it takes"
             return f"{setting}: the kernel refuses it: {error.strerror}. {advice}."
-        if result != wanted_value(change):
+        if result != action.wanted:
             return f"{setting}: the kernel changes it to {result}. Give that or another value."
     return None
 
 
 def knob_value(setting: KnobSetting) -> str:
     """Return the present value of the knob in this thread's network."""
-    return " ".join(read_change(_network_change(change)) for change in setting.changes)
+    return " ".join(_network_action(change).read() for change in setting.changes)
 
 
-def _network_change(change: KernelChange) -> LastingChange:
-    """Return `change`, which must not be a file of the whole machine."""
-    assert isinstance(change, LastingChange)
+def _network_action(change: KernelChange) -> Action:
+    """Return how `change`, which must not be a file of the whole machine, is made."""
     assert not isinstance(change, FileText) or change.path.startswith(NETWORK_DIRECTORIES), change
-    return change
+    return action_of(change)
 
 
 def _packet_filter() -> SysctlValues:
@@ -147,19 +151,23 @@ def _packet_filter() -> SysctlValues:
     return {"packet filter that tracks connections": "none"} if connections else {}
 
 
-def _lo_values() -> tuple[LastingChange, ...]:
+def _lo_values() -> tuple[KernelChange, ...]:
     """Return the values of lo here; root of a user namespace may not see its packet steering."""
     size, offload = (int(loopback_attribute(name)) for name in ("mtu", "gso_max_size"))
-    values: list[LastingChange] = [LoAttribute("mtu", size), LoAttribute("gso_max_size", offload)]
+    values: list[KernelChange] = [LoAttribute("mtu", size), LoAttribute("gso_max_size", offload)]
     with suppress(OSError):
-        values.append(FileText(RPS, read_change(FileText(RPS, "0", "mask")), "mask"))
+        values.append(FileText(RPS, action_of(FileText(RPS, "0", "mask")).read(), "mask"))
     return tuple(values)
 
 
-def _copy_lo(values: Sequence[LastingChange]) -> SysctlValues:
+def _copy_lo(values: Sequence[KernelChange]) -> SysctlValues:
     """Copy `values` to this network's lo; return those that it does not take, with its own ones."""
+    not_copied = {}
     for value in values:
-        if read_change(value) != wanted_value(value):
+        action = action_of(value)
+        if action.read() != action.wanted:
             with suppress(OSError):
-                apply_change(value)
-    return {f"lo {value}": read_change(value) for value in values if read_change(value) != wanted_value(value)}
+                action.apply()
+        if (result := action.read()) != action.wanted:
+            not_copied[f"lo {value}"] = result
+    return not_copied

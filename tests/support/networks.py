@@ -5,10 +5,9 @@ from pathlib import Path
 import psutil
 
 from harness.errors import MachineError
-from harness.testbed.network import netlink
+from harness.testbed.network import namespace
 from harness.testbed.network import nft as nft_module
 from harness.testbed.network.namespace import create_network
-from harness.testbed.network.netlink import open_filtering
 from harness.testbed.network.sysctl_copy import read_network_values
 
 CHECKOUT = Path(__file__).parents[2]
@@ -24,12 +23,12 @@ def may_make_one() -> bool:
 
 def of_the_host() -> tuple[object, ...]:
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
-    with open_filtering(nft_module.NF_INET) as nft:
+    with nft_module.open_filtering("inet") as nft:
         tables = [table.get_attr("NFTA_TABLE_NAME") for table in nft.get_tables()]
     lo = (
-        netlink.loopback_attribute("mtu"),
-        netlink.loopback_attribute("gso_max_size"),
-        netlink.loopback_route_option("quickack"),
+        namespace.loopback_attribute("mtu"),
+        namespace.loopback_attribute("gso_max_size"),
+        namespace.loopback_route_option("quickack"),
     )
     return (read_network_values(), lo, tables, descriptors)
 

@@ -1,9 +1,12 @@
-"""Applies a change of a kernel value, and says it as a command."""
+"""Changes of kernel values: each as a shell command, as what makes it, and as what reads it back."""
 
 import re
 import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import assert_never
+from typing import NoReturn, assert_never
 
 from harness.model.knobs import (
     ConntrackSwitch,
@@ -17,15 +20,14 @@ from harness.model.knobs import (
     ValueForm,
 )
 from harness.testbed.machine.procfs import format_cpus, parse_cpus, read_text
-from harness.testbed.network.namespace import own_sysfs_path
-from harness.testbed.network.netlink import (
+from harness.testbed.network.namespace import (
     loopback_attribute,
     loopback_route_option,
+    own_sysfs_path,
     set_loopback_attribute,
     set_loopback_route,
 )
-from harness.testbed.network.nft import TRACKING_HOOKS, TRACKING_TABLE, is_tracking, set_tracking
-from harness.testbed.network.shell import tracking_commands
+from harness.testbed.network.nft import TRACKING_TABLE, is_tracking, knob_tracking_rules, set_tracking
 from harness.testbed.processes.process import REAL_TIME_POLICIES
 
 SYSCTL_DIRECTORY = "/proc/sys/"
@@ -34,34 +36,63 @@ PROCESS_COMMANDS = {  # in the shell that starts the servers
     "scheduling": "chrt --{} -p {priority} $$",
     "timer_slack_ns": "echo {} > /proc/$$/timerslack_ns",
 }
-LastingChange = FileText | LoAttribute | LoRoute | ConntrackSwitch  # changes that outlive the process that makes them
+ON_OFF = {True: "on", False: "off"}
 
 
-def shell_command(change: KernelChange) -> str:
-    """Return the shell command that makes `change`."""
+def _needs_process() -> NoReturn:
+    raise TypeError("this change lasts as long as a process, with which it is made")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """How a change is made: by `command` in a shell, or by `apply` in this thread's network, where it belongs to one.
+
+    `read` returns the present value, comparable with `wanted`. Both raise OSError; a change that lasts as long as a
+    process has neither.
+    """
+
+    command: str
+    wanted: str
+    apply: Callable[[], None] = _needs_process
+    read: Callable[[], str] = _needs_process
+
+
+def action_of(change: KernelChange) -> Action:
+    """Return how `change` is made."""
     match change:
         case FileText():
-            return _file_command(change)
+            wanted = normalized(change.text, change.form)
+            return Action(_file_command(change), wanted, partial(_write_file, change), partial(_read_file, change))
         case FirstExistingFile():
-            return " || ".join(map(_file_command, change.files))
-        case LoAttribute():
-            return f"ip link set lo {change.name} {shlex.quote(str(change.value))}"
-        case LoRoute():
-            option = f"{change.name} {shlex.quote(str(change.value))}"
-            return f"ip route change local 127.0.0.1 dev lo table local proto kernel src 127.0.0.1 {option}"
+            return Action(" || ".join(map(_file_command, change.files)), wanted_value(change.files[0]))
+        case LoAttribute() | LoRoute():
+            return _loopback_action(change)
         case ConntrackSwitch():
-            return (
-                "; ".join(tracking_commands(TRACKING_TABLE, TRACKING_HOOKS))
-                if change.on
-                else f"nft delete table inet {TRACKING_TABLE} 2>/dev/null || true"
-            )
+            remove = f"nft delete table inet {TRACKING_TABLE} 2>/dev/null || true"
+            command, apply = "; ".join(knob_tracking_rules().commands()), partial(set_tracking, on=change.on)
+            return Action(command if change.on else remove, ON_OFF[change.on], apply, lambda: ON_OFF[is_tracking()])
         case ServerAttribute():
             value, priority = shlex.quote(str(change.value)), int(change.value in REAL_TIME_POLICIES)
-            return PROCESS_COMMANDS[change.name].format(value, priority=priority)
+            return Action(PROCESS_COMMANDS[change.name].format(value, priority=priority), str(change.value))
         case HeldOpenFile():
-            return f"exec 9<>{change.path}; printf '%08x' {change.number} >&9"
+            return Action(f"exec 9<>{change.path}; printf '%08x' {change.number} >&9", str(change.number))
         case _:
             assert_never(change)
+
+
+def wanted_value(change: KernelChange) -> str:
+    """Return the value that `change` asks for."""
+    return action_of(change).wanted
+
+
+def _loopback_action(change: LoAttribute | LoRoute) -> Action:
+    option = f"{change.name} {shlex.quote(str(change.value))}"
+    if isinstance(change, LoAttribute):
+        apply, read = partial(set_loopback_attribute, change), partial(loopback_attribute, change.name)
+        return Action(f"ip link set lo {option}", str(change.value), apply, read)
+    command = f"ip route change local 127.0.0.1 dev lo table local proto kernel src 127.0.0.1 {option}"
+    apply_route, read_route = partial(set_loopback_route, change), partial(loopback_route_option, change.name)
+    return Action(command, str(change.value), apply_route, read_route)
 
 
 def _file_command(file: FileText) -> str:
@@ -77,51 +108,14 @@ def _quote(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
-def apply_change(change: LastingChange) -> None:
-    """Make a change, in this thread's network where it belongs to one. Raises OSError."""
-    match change:
-        case FileText():
-            with own_sysfs_path(change.path) as path:
-                path.write_text(change.text)
-        case LoAttribute():
-            set_loopback_attribute(change)
-        case LoRoute():
-            set_loopback_route(change)
-        case ConntrackSwitch():
-            set_tracking(on=change.on)
-        case _:
-            assert_never(change)
+def _write_file(file: FileText) -> None:
+    with own_sysfs_path(file.path) as path:
+        path.write_text(file.text)
 
 
-def read_change(change: LastingChange) -> str:
-    """Return the present value, comparable with `wanted`. Raises OSError."""
-    match change:
-        case FileText():
-            with own_sysfs_path(change.path) as path:
-                return normalized(path.read_text(), change.form)
-        case LoAttribute():
-            return loopback_attribute(change.name)
-        case LoRoute():
-            return loopback_route_option(change.name)
-        case ConntrackSwitch():
-            return "on" if is_tracking() else "off"
-        case _:
-            assert_never(change)
-
-
-def wanted_value(change: KernelChange) -> str:
-    """Return the value that `change` asks for, comparable with `seen`."""
-    match change:
-        case FileText():
-            return normalized(change.text, change.form)
-        case ConntrackSwitch():
-            return "on" if change.on else "off"
-        case FirstExistingFile():
-            return wanted_value(change.files[0])
-        case HeldOpenFile():
-            return str(change.number)
-        case _:
-            return str(change.value)
+def _read_file(file: FileText) -> str:
+    with own_sysfs_path(file.path) as path:
+        return normalized(path.read_text(), file.form)
 
 
 def normalized(text: str, form: ValueForm) -> str:

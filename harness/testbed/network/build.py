@@ -1,9 +1,10 @@
-"""Builds the network of a stack: namespaces, links and the path between them."""
+"""Builds the network path of a stack: each step as operations, which are performed, or shown as commands."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import ipaddress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 
 from harness import plugins
 from harness.errors import MachineError
@@ -11,6 +12,7 @@ from harness.model import Settings
 from harness.model.rungs import (
     LOOPBACK,
     NAMESPACE_PLACES,
+    SUBNET,
     Bridge,
     ConntrackFilter,
     LinkAddress,
@@ -23,9 +25,8 @@ from harness.model.rungs import (
     SysctlValue,
     VethPair,
 )
-from harness.testbed.network.namespace import NetworkNamespace
-from harness.testbed.network.netlink import add_address, add_bridge, add_pair
-from harness.testbed.network.nft import add_tracking, bypass_nat, publish_ports
+from harness.testbed.network.namespace import NetworkNamespace, open_routing
+from harness.testbed.network.nft import rules_of
 
 SYSCTL_ROOT = Path("/proc/sys")
 REQUIREMENTS = {
@@ -39,6 +40,16 @@ REQUIREMENTS = {
 }
 NETWORK_RUNGS = "harness.testbed.network.rungs"
 HOST_RUNG = "host"
+PREFIX_BITS = ipaddress.ip_network(SUBNET).prefixlen
+NO_ADDRESSES = {"attrs": [("AF_INET6", {"attrs": [("IFLA_INET6_ADDR_GEN_MODE", 1)]})]}  # linux/if_link.h: NONE
+NAMESPACE_COMMANDS = (
+    "ip netns add {}",
+    "ip -n {} link set lo up",
+    "sysctl -a 2>/dev/null | grep '^net[.]' | ip netns exec {} sysctl -e -q -p - >/dev/null 2>&1 || true",
+)
+
+Networks = Mapping[NamespacePlace, NetworkNamespace]
+NamespaceNames = Mapping[NamespacePlace, str]  # as `ip netns` has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +75,39 @@ class NetworkPath:
 HOST_PATH = NetworkPath()
 
 
-def build_path(
-    network_path: NetworkPath, networks: Mapping[NamespacePlace, NetworkNamespace], ports: Iterable[int]
-) -> None:
+@dataclass(frozen=True, slots=True)
+class NetworkOperation:
+    """A change of the network of `place`: its shell commands, and what makes it there, which raises OSError.
+
+    `new_in`: the command ends with the namespace of that place.
+    """
+
+    place: NamespacePlace
+    commands: tuple[str, ...]
+    perform: Callable[[Networks], None]
+    new_in: NamespacePlace | None = None
+
+    def shell_lines(self, names: NamespaceNames) -> Iterator[str]:
+        """Yield the commands for a shell outside the namespace."""
+        end = f" {names[self.new_in]}" if self.new_in else ""
+        for command in self.commands:
+            program, _, arguments = command.partition(" ")
+            inside = f"ip -n {names[self.place]} {arguments}" if program == "ip" else ""
+            yield (inside or f"{namespace_prefix(names[self.place])} {command}") + end
+
+
+def namespace_prefix(name: str) -> str:
+    """Return the prefix of a command that runs in a namespace."""
+    return f"ip netns exec {name}"
+
+
+def build_path(network_path: NetworkPath, networks: Networks, ports: Sequence[int]) -> None:
     """Build the path in `networks`; its far end listens on `ports`. Raises MachineError where the kernel refuses."""
-    known = tuple(ports)
     for step in network_path.steps:
         try:
-            with networks[step.place].enter():
-                _take_step(step, networks, known)
+            for operation in operations_of(step, ports):
+                with networks[operation.place].enter():
+                    operation.perform(networks)
         except OSError as error:
             raise MachineError(
                 f"network = {network_path.rung!r} is not available here: {_step_name(step)}: {error.strerror}. "
@@ -80,35 +115,78 @@ def build_path(
             ) from None
 
 
-def _take_step(step: NetworkStep, networks: Mapping[NamespacePlace, NetworkNamespace], ports: tuple[int, ...]) -> None:
-    """Take a step in the network of its place. Raises OSError."""
+def building_commands(network_path: NetworkPath, names: NamespaceNames, ports: Sequence[int]) -> list[str]:
+    """Return commands that make the namespaces, with the host's values, and all that lies between them."""
+    namespaces = [line.format(name) for name in names.values() for line in NAMESPACE_COMMANDS]
+    operations = (operation for step in network_path.steps for operation in operations_of(step, ports))
+    return [*namespaces, *(line for operation in operations for line in operation.shell_lines(names))]
+
+
+def operations_of(step: NetworkStep, ports: Sequence[int]) -> Iterator[NetworkOperation]:
+    """Yield the operations of a step, where the far end listens on `ports`."""
     match step:
         case VethPair():
-            add_pair(step, networks[step.peer_place])
+            yield from _veth_operations(step)
         case Bridge():
-            add_bridge(step)
+            yield from _bridge_operations(step)
         case LinkAddress():
-            add_address(step)
+            command = f"ip addr add {step.address}/{PREFIX_BITS} dev {step.link}"
+            yield NetworkOperation(step.place, (command,), lambda _: _add_address(step))
         case SysctlValue():
-            _write_value(step)
+            ignored = " 2>/dev/null || true" if step.optional else ""
+            command = f"sysctl -q -w {step.path.replace('/', '.')}={step.text}{ignored}"
+            yield NetworkOperation(step.place, (command,), lambda _: _write_value(step))
         case ConntrackFilter() | PortMapping() | NatBypass():
-            _add_filter(step, ports)
+            rules = rules_of(step, ports)
+            yield NetworkOperation(step.place, tuple(rules.commands()), lambda _: rules.add())
         case PortRelay():
             pass  # a process, started with the servers
         case _:
             assert_never(step)
 
 
-def _add_filter(step: ConntrackFilter | PortMapping | NatBypass, ports: tuple[int, ...]) -> None:
-    match step:
-        case ConntrackFilter():
-            add_tracking(step.hooks)
-        case PortMapping():
-            publish_ports(step, ports)
-        case NatBypass():
-            bypass_nat(step)
-        case _:
-            assert_never(step)
+def _veth_operations(pair: VethPair) -> Iterator[NetworkOperation]:
+    def add(networks: Networks) -> None:
+        peer = {"ifname": pair.peer, "net_ns_fd": networks[pair.peer_place].descriptor}
+        with open_routing() as ip:
+            ip.link("add", ifname=pair.name, kind="veth", peer=peer)
+
+    command = f"ip link add {pair.name} type veth peer name {pair.peer} netns"
+    yield NetworkOperation(pair.place, (command,), add, new_in=pair.peer_place)
+    yield _up_operation(pair.place, pair.name)
+    yield _up_operation(pair.peer_place, pair.peer)
+
+
+def _bridge_operations(bridge: Bridge) -> Iterator[NetworkOperation]:
+    def add(_: Networks) -> None:
+        with open_routing() as ip:
+            ip.link("add", ifname=bridge.name, kind="bridge")
+            for port in bridge.ports:
+                ip.link("set", index=_index(ip, port), master=_index(ip, bridge.name))
+
+    ports = (f"ip link set {port} master {bridge.name}" for port in bridge.ports)
+    yield NetworkOperation(bridge.place, (f"ip link add {bridge.name} type bridge", *ports), add)
+    yield _up_operation(bridge.place, bridge.name)
+
+
+def _up_operation(place: NamespacePlace, link: str) -> NetworkOperation:
+    """Return what sets a link up without an IPv6 address, for which the kernel would send packets at any time."""
+
+    def bring_up(_: Networks) -> None:
+        with open_routing() as ip:
+            ip.link("set", index=_index(ip, link), IFLA_AF_SPEC=NO_ADDRESSES)
+            ip.link("set", index=_index(ip, link), state="up")
+
+    return NetworkOperation(place, (f"ip link set {link} addrgenmode none", f"ip link set {link} up"), bring_up)
+
+
+def _add_address(address: LinkAddress) -> None:
+    with open_routing() as ip:
+        ip.addr("add", index=_index(ip, address.link), address=address.address, prefixlen=PREFIX_BITS)
+
+
+def _index(ip: Any, link: str) -> int:
+    return int(ip.link_lookup(ifname=link)[0])
 
 
 def _write_value(value: SysctlValue) -> None:

@@ -1,15 +1,16 @@
-"""Network namespaces: enter them, and see /sys as they do."""
+"""Network namespaces: create and enter them, their loopback interface, and /sys as they have it."""
 
 import ctypes
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from harness.errors import MachineError
+from harness.model.knobs import LoAttribute, LoRoute
 
 CLONE_NEWNET = 0x40000000
 THREAD_NETWORK = "/proc/thread-self/ns/net"
@@ -57,6 +58,10 @@ FSOPEN, FSCONFIG, FSMOUNT = 430, 431, 432
 FSCONFIG_CMD_CREATE = 6
 OPEN_CLOEXEC = 1
 NET_DEVICES = "/sys/class/net/"
+LO_INDEX = 1  # LOOPBACK_IFINDEX, the same in every network namespace
+LOCAL_TABLE = 255
+IPV4 = 2
+METRICS = {"quickack": "quickack", "congctl": "cc_algo"}  # pyroute2's names
 
 
 @contextmanager
@@ -127,3 +132,77 @@ def _call(number: int, *arguments: object) -> int:
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return result
+
+
+@contextmanager
+def open_netlink(kind: Callable[..., AbstractContextManager[Any]], **options: int) -> Iterator[Any]:
+    """Open a netlink socket of pyroute2, whose errors become OSError."""
+    from pyroute2.netlink.exceptions import NetlinkError
+
+    try:
+        with kind(**options) as netlink:
+            yield netlink
+    except NetlinkError as error:
+        raise OSError(error.code, os.strerror(error.code)) from None
+
+
+def open_routing() -> AbstractContextManager[Any]:
+    """Open pyroute2's IPRoute: links, addresses, routes."""
+    from pyroute2 import IPRoute  # takes 100 ms, and few experiments need it
+
+    return open_netlink(IPRoute)
+
+
+def bring_up_loopback() -> None:
+    """Set lo up."""
+    with open_routing() as ip:
+        ip.link("set", index=LO_INDEX, state="up")
+
+
+def set_loopback_attribute(change: LoAttribute) -> None:
+    """Set an attribute of lo."""
+    with open_routing() as ip:
+        ip.link("set", index=LO_INDEX, **{change.name: change.value})
+
+
+def loopback_attribute(name: str) -> str:
+    """Return an attribute of lo."""
+    with open_routing() as ip:
+        return str(ip.get_links(LO_INDEX)[0].get_attr(f"IFLA_{name.upper()}"))
+
+
+def set_loopback_route(change: LoRoute) -> None:
+    """Set an option of the routes to 127.0.0.0/8 and to 127.0.0.1, which the kernel prefers."""
+    with open_routing() as ip:
+        for route in _loopback_routes(ip):
+            metrics = _route_metrics(route) | {METRICS[change.name]: change.value}
+            ip.route("replace", **_present_route(route), metrics=metrics)
+
+
+def loopback_route_option(name: str) -> str:
+    """Return the option of connections to 127.0.0.1; "0" where the route has none."""
+    with open_routing() as ip:
+        narrowest = max(_loopback_routes(ip), key=lambda route: int(route["dst_len"]))
+        return str(_route_metrics(narrowest).get(METRICS[name], 0))
+
+
+def _loopback_routes(ip: Any) -> list[Any]:
+    routes = ip.get_routes(family=IPV4, table=LOCAL_TABLE)
+    return [route for route in routes if route.get_attr("RTA_DST") in ("127.0.0.0", "127.0.0.1")]
+
+
+def _route_metrics(route: Any) -> dict[str, Any]:
+    metrics = route.get_attr("RTA_METRICS")
+    return {name.removeprefix("RTAX_").lower(): value for name, value in metrics["attrs"]} if metrics else {}
+
+
+def _present_route(route: Any) -> dict[str, Any]:
+    return {
+        "dst": f"{route.get_attr('RTA_DST')}/{route['dst_len']}",
+        "prefsrc": route.get_attr("RTA_PREFSRC"),
+        "oif": LO_INDEX,
+        "table": LOCAL_TABLE,
+        "type": route["type"],
+        "scope": route["scope"],
+        "proto": route["proto"],
+    }

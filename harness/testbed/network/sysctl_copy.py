@@ -10,8 +10,7 @@ from pathlib import Path
 
 from harness.start import module_command
 from harness.testbed.machine.procfs import read_text
-from harness.testbed.network.namespace import CLONE_NEWNET
-from harness.testbed.network.netlink import bring_up_loopback
+from harness.testbed.network.namespace import CLONE_NEWNET, bring_up_loopback
 from harness.testbed.processes.output import read_output
 
 NET_SYSCTLS = Path("/proc/sys/net")

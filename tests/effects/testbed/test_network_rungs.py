@@ -103,8 +103,8 @@ if "ordinary" in sys.argv:
     os.setresuid(65534, 65534, 65534)
     gain_network_rights()
 with create_stack_network(UNCHANGED_KERNEL, network_path_of(Settings(network="relay")), [8000]) as stack:
-    for network in stack.every[1:]:
-        with network.entered():
+    for network in stack.all_networks[1:]:
+        with network.enter():
             print(os.readlink("/proc/thread-self/ns/net"), flush=True)
     sys.stdin.read()
 """

@@ -20,7 +20,7 @@ from harness.observe.doubts.network import read_networks
 from harness.observe.proof import prove
 from harness.testbed.blueprint import blueprints_of
 from harness.testbed.kernel.settings import KernelConfiguration, kernel_configurations_of, load_knobs
-from harness.testbed.network import namespace, netlink
+from harness.testbed.network import namespace
 from harness.testbed.network import nft as nft_module
 from harness.testbed.network.namespace import create_network
 from harness.testbed.network.sysctl_copy import read_network_values
@@ -54,7 +54,7 @@ def of_a_connection() -> bytes:
 def host_like() -> Iterator[None]:
     """A host of our own to stand on, whose values may be changed."""
     with create_network() as network, network.enter():
-        netlink.bring_up_loopback()
+        namespace.bring_up_loopback()
         yield
 
 
@@ -75,7 +75,7 @@ def test_each_knob_is_turned_inside_and_read_back() -> None:
             assert stack.values() == {"net.ipv4.tcp_sack": "0", **{name: str(knobs[name]) for name in knobs}}
             assert of_a_connection() == b"reno"
             assert int(Path("/proc/sys/net/netfilter/nf_conntrack_count").read_text()) > 0
-        assert netlink.loopback_attribute("mtu") != "1500"
+        assert namespace.loopback_attribute("mtu") != "1500"
 
 
 @pytest.mark.needs_root

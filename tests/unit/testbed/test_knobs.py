@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.experiment.constraints import all_knobs
 from harness.model import Knob, KnobValue
 from harness.model.knobs import FileText, ValueForm
-from harness.testbed.kernel.apply import normalized, shell_command, wanted_value
+from harness.testbed.kernel.apply import action_of, normalized, wanted_value
 from harness.testbed.kernel.host_values import order_in_blocks
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting, sysctl_file, sysctl_knob
 
@@ -42,8 +42,8 @@ def test_every_knob_knows_a_good_value_from_a_bad_one(name: str) -> None:
 def test_every_change_can_be_made_by_hand(name: str) -> None:
     for change in knob(name).changes(GOOD[name]):
         assert (
-            str(GOOD[name]) in shell_command(change)
-            or wanted_value(change) in shell_command(change)
+            str(GOOD[name]) in action_of(change).command
+            or wanted_value(change) in action_of(change).command
             or name == "conntrack"
         )
 

@@ -21,8 +21,7 @@ from harness.model.rungs import (
 )
 from harness.observe.rung_proof import links_on_path, path_problems
 from harness.testbed.addresses import Addresses, addresses_of, relay_argv
-from harness.testbed.network.build import NETWORK_RUNGS, network_path_of
-from harness.testbed.network.shell import building_commands
+from harness.testbed.network.build import NETWORK_RUNGS, building_commands, network_path_of
 
 DATA = Path(__file__).parents[2] / "data/rungs"
 UPWARDS = ("host", "own", "conntrack", "veth", "bridge", "bridge-nf", "nat", "relay")
