@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 from harness.errors import MachineError, StackError
 from harness.model import Settings
 from harness.model.knobs import NETWORK_SCOPES, FileText
+from harness.testbed.kernel.apply import SYSCTL_DIRECTORY
 from harness.testbed.kernel.entries import exclusive_groups, make_entries, restore_problem
-from harness.testbed.kernel.host_values import changed_files
-from harness.testbed.kernel.refusals import change_refusals
+from harness.testbed.kernel.host_values import change_refusals, changed_files
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.directories import private_name, tmpfs_parent
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, read_text
@@ -25,7 +25,6 @@ from harness.testbed.processes.process import Service, log_excerpt, start_servic
 from harness.testbed.sandbox.spec import Sandbox, enclosure_of, sandbox_of
 from harness.testbed.stack_network import create_stack_network, set_knob
 
-SYSCTL_DIRECTORY = "/proc/sys/"
 PROBE_PORT = 10_000
 PROBE_TIMEOUT_S = 10.0
 PROBE_COMMAND = ("/bin/sh", "-c", "exit 0")

@@ -1,4 +1,4 @@
-"""Changes values of the whole machine, and puts them back."""
+"""Values of the whole machine: why one cannot be changed, changing them, and putting them back."""
 
 import os
 import sys
@@ -10,18 +10,20 @@ from typing import ParamSpec, TypeVar
 
 from harness.errors import MachineError
 from harness.model.knobs import FileText, FirstExistingFile, HeldOpenFile
-from harness.testbed.kernel.apply import normalized
+from harness.testbed.kernel.apply import choices_of, normalized, wanted_value
 from harness.testbed.kernel.entries import (
     EntryGroup,
     JournalEntry,
     entries_to_write,
     group_entries,
+    irreversible_reason,
     make_entries,
     read_value,
+    sysctl_name,
 )
 from harness.testbed.kernel.journal import open_journal, state_directory
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
-from harness.testbed.machine.procfs import HOST_ROOTS, Roots
+from harness.testbed.machine.procfs import HOST_ROOTS, Roots, read_text
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -178,3 +180,40 @@ def _entries_by_path(settings: Sequence[KnobSetting], roots: Roots) -> dict[str,
 def _value_text(setting: KnobSetting) -> str:
     values = [read_value(file.path, file.form) for file in changed_files(setting)]
     return " ".join(dict.fromkeys(values)) or " ".join(str(holder.number) for holder in held_files(setting))
+
+
+def change_refusals(setting: KnobSetting, roots: Roots = HOST_ROOTS) -> Iterator[tuple[str, str]]:
+    """Yield (reason, advice) for why a value of the whole machine cannot be changed; nothing is written."""
+    files, holders = changed_files(setting, roots), held_files(setting)
+    paths = [*(Path(file.path) for file in files), *(roots.top / holder.path.lstrip("/") for holder in holders)]
+    if not any(path.exists() for path in paths):
+        yield "not available on this machine", "Leave it out."
+    elif not all(path.exists() and path.stat().st_mode & 0o222 for path in paths):
+        yield f"{paths[0]} is read-only here", "Leave it out."
+    elif reason := next(filter(None, (_irreversible_reason(file, roots) for file in files)), None):
+        yield reason, "Leave it out."
+    elif error := next(filter(None, map(_open_error, paths)), None):
+        reason = f"{paths[0]}, a value of the whole machine, cannot be changed: {error}"
+        yield reason, "Run barehop as root, and not in a container."
+    for file in files:
+        choices = choices_of(file)
+        if choices and wanted_value(file) not in choices:
+            yield f"{file.path} takes one of {', '.join(choices)}", "Choose from these."
+
+
+def _irreversible_reason(file: FileText, roots: Roots) -> str | None:
+    """Return why this file could not be restored after a change, or None."""
+    if not Path(file.path).stat().st_mode & 0o444:
+        return f"{file.path} is write-only, so its present value is unknown"
+    name, now = sysctl_name(file.path, roots), read_text(Path(file.path)) or ""
+    reason = irreversible_reason(name, file.text) or irreversible_reason(name, now)
+    return f"{file.path} could not be restored: {reason}" if reason else None
+
+
+def _open_error(path: Path) -> str | None:
+    """Return why the file cannot be opened for writing, or None; nothing is written."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.strerror
+    return None

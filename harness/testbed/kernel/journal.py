@@ -29,7 +29,6 @@ from harness.testbed.machine.procfs import HOST_ROOTS, Roots, read_text
 REBOOTED = "The machine was rebooted after a run was killed, so the changes of that run are gone."
 JOURNAL_FILE, LOCK_FILE = "journal.json", "journal.lock"
 ROOT_STATE_DIRECTORY = Path("/var/lib/barehop")
-STATE_DIRECTORY_VARIABLE = STATE_VARIABLE
 
 
 class BusyError(MachineError):
@@ -57,7 +56,7 @@ class Recovery:
 
 def state_directory(environment: Mapping[str, str]) -> Path:
     """Return the directory of the journal: root's for the machine, else the user's own."""
-    if path := environment.get(STATE_DIRECTORY_VARIABLE):
+    if path := environment.get(STATE_VARIABLE):
         return Path(path)
     if os.geteuid() == 0:
         return ROOT_STATE_DIRECTORY
@@ -189,7 +188,7 @@ def _read_journal(path: Path) -> Journal | None:
 def _unwritable(directory: Path, error: OSError) -> str:
     return (
         f"The journal of changed values cannot be written to {directory}: {error.strerror}. Nothing was changed. "
-        f"Free some space, or set {STATE_DIRECTORY_VARIABLE} to another directory."
+        f"Free some space, or set {STATE_VARIABLE} to another directory."
     )
 
 

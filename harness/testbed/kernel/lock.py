@@ -156,9 +156,9 @@ def _refusal(holder: LockHolder | None = None) -> str:
     )
 
 
-def lock_holders(inode: int, roots: Roots = HOST_ROOTS) -> list[LockHolder]:
+def lock_holders(inode: int) -> list[LockHolder]:
     """Return the processes visible here with a flock on `inode`."""
-    holders = (_holder(pid) for pid in pids_with_lock(inode, roots))
+    holders = (_holder(pid) for pid in pids_with_lock(inode))
     return [holder for holder in holders if holder]
 
 

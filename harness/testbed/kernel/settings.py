@@ -89,9 +89,9 @@ def _sysctl_scopes(sysctls: Sequence[str]) -> dict[str, KnobScope]:
         return {name: "network" if name.startswith("net.") else "global" for name in sysctls}
 
 
-def sysctl_file(name: str, root: Path = SYSCTL_ROOT) -> Path:
+def sysctl_file(name: str) -> Path:
     """Return its file. A slash in the name, as sysctl(8) writes a dot inside a part, stays a dot in the path."""
-    return root / name.replace(".", "\0").replace("/", ".").replace("\0", "/")
+    return SYSCTL_ROOT / name.replace(".", "\0").replace("/", ".").replace("\0", "/")
 
 
 def sysctl_knob(name: str, scope: KnobScope) -> Knob:

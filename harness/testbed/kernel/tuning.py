@@ -11,9 +11,8 @@ from harness.model import KnobValue
 from harness.model.knobs import KernelChange
 from harness.testbed.kernel.apply import wanted_value
 from harness.testbed.kernel.entries import read_value
-from harness.testbed.kernel.host_values import changed_files, held_files, switch_host_values
+from harness.testbed.kernel.host_values import change_refusals, changed_files, held_files, switch_host_values
 from harness.testbed.kernel.journal import BusyError, Recovery, restore_journal, state_directory
-from harness.testbed.kernel.refusals import change_refusals
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, idle_states
 

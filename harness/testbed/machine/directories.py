@@ -15,11 +15,11 @@ from pathlib import Path
 import psutil
 
 from harness.errors import MachineError
+from harness.experiment.constraints import MAX_SOCKET_PATH_BYTES
 from harness.testbed.machine.cgroups import cgroup_parents
-from harness.testbed.machine.procfs import HOST_ROOTS, Roots, filesystem_of, is_tmpfs, read_int, read_text
+from harness.testbed.machine.procfs import HOST_ROOTS, filesystem_of, is_tmpfs, read_int, read_text
 from harness.testbed.machine.resources import loopback_problem
 
-MAX_SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un holds 108, the last of them the terminating zero
 DIRECTORY_PREFIX = "barehop-"
 MIN_FREE_BYTES, MIN_FREE_FILES = 1 << 20, 64
 FIRST_PORT, LAST_PORT = 10_000, 65_535
@@ -164,13 +164,13 @@ class UnsafeError(MachineError):
     """Another user could change a file or directory."""
 
 
-def make_private_directory(path: Path, roots: Roots = HOST_ROOTS) -> Path:
+def make_private_directory(path: Path) -> Path:
     """Make `path` with mode 0700 where it is missing. Raises UnsafeError where it is not ours alone, or OSError."""
     path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the links that are to be examined
-    if problem := _problem_above(path, _trusted_uids(roots)):
+    if problem := _problem_above(path, _trusted_uids()):
         raise UnsafeError(problem)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if problem := _problem_above(path, _trusted_uids(roots)) or _problem_of(path, path.stat()):
+    if problem := _problem_above(path, _trusted_uids()) or _problem_of(path, path.stat()):
         raise UnsafeError(problem)
     return path
 
@@ -240,9 +240,9 @@ def _is_open_to_others(status: os.stat_result) -> bool:
     return bool(status.st_mode & stat.S_IWOTH or by_group)
 
 
-def _trusted_uids(roots: Roots) -> set[int]:
+def _trusted_uids() -> set[int]:
     """Return the ids of root and this user. In a user namespace, files of the real root show the overflow id."""
-    id_map = (read_text(roots.proc / "self/uid_map") or "").split()
+    id_map = (read_text(HOST_ROOTS.proc / "self/uid_map") or "").split()
     is_partial = len(id_map) != 3 or int(id_map[2]) != UID_COUNT
-    overflow = read_int(roots.proc / "sys/kernel/overflowuid")
+    overflow = read_int(HOST_ROOTS.proc / "sys/kernel/overflowuid")
     return {ROOT_UID, os.geteuid(), *([overflow] if is_partial and overflow is not None else [])}

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.errors import MachineError
 from harness.model.knobs import parse_cpu_list
 
 
@@ -36,11 +35,9 @@ class Roots:
 HOST_ROOTS = Roots()
 
 # linux/magic.h
-TMPFS_MAGIC = 0x01021994
-RAMFS_MAGIC = 0x858458F6
 FILESYSTEM_NAMES = {
-    TMPFS_MAGIC: "tmpfs",
-    RAMFS_MAGIC: "ramfs",
+    0x01021994: "tmpfs",
+    0x858458F6: "ramfs",
     0xEF53: "ext4",
     0x58465342: "xfs",
     0x9123683E: "btrfs",
@@ -58,6 +55,7 @@ FILESYSTEM_NAMES = {
     0x9FA0: "proc",
     0x62656572: "sysfs",
 }
+MEMORY_KINDS = ("tmpfs", "devtmpfs", "ramfs", "rootfs")
 MOUNT_FLAG_NAMES = {
     os.ST_RDONLY: "ro",
     os.ST_NOSUID: "nosuid",
@@ -144,7 +142,7 @@ def filesystem_of(path: Path, proc: Path = Path("/proc")) -> Filesystem:
         mount, mounts = UNSEEN_ROOT, _attach_to_unseen(mounts)
     while next_mount := _next_mount(mount, target, mounts):
         mount = next_mount
-    return _by_statfs(target) if mount == UNSEEN_ROOT else mount
+    return filesystem_by_statfs(target) if mount == UNSEEN_ROOT else mount
 
 
 def mounts_on_root(proc: Path = Path("/proc")) -> list[Filesystem]:
@@ -155,30 +153,20 @@ def mounts_on_root(proc: Path = Path("/proc")) -> list[Filesystem]:
 
 
 def is_tmpfs(path: Path) -> bool:
-    """Return whether `path` lives in memory (tmpfs or ramfs). Raises MachineError where statfs fails."""
-    return _magic(path) in (TMPFS_MAGIC, RAMFS_MAGIC)
+    """Return whether `path` lives in memory."""
+    return filesystem_of(path).kind in MEMORY_KINDS
 
 
-def _by_statfs(path: Path) -> Filesystem:
+def filesystem_by_statfs(path: Path) -> Filesystem:
     """Return the file system of `path` or its nearest existing parent, as far as statfs tells."""
     existing = next(level for level in (path, *path.parents) if level.exists())
-    try:
-        magic = _magic(existing)
-    except MachineError:
-        return UNSEEN_ROOT
-    flags = os.statvfs(existing).f_flag
-    options = tuple(name for flag, name in MOUNT_FLAG_NAMES.items() if flags & flag)
-    return replace(UNSEEN_ROOT, kind=FILESYSTEM_NAMES.get(magic, f"type {magic:#x}"), options=options)
-
-
-def _magic(path: Path) -> int:
     # f_type is the first word of struct statfs in glibc and musl, a long on x86_64 and aarch64; the rest differs.
     answer = (ctypes.c_ulong * 64)()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.statfs(os.fsencode(path), ctypes.byref(answer)) != 0:
-        why = os.strerror(ctypes.get_errno())
-        raise MachineError(f"The file system of {path} cannot be examined: {why}. Choose another directory.")
-    return int(answer[0]) & 0xFFFFFFFF
+    if ctypes.CDLL(None).statfs(os.fsencode(existing), ctypes.byref(answer)) != 0:
+        return UNSEEN_ROOT
+    magic, flags = int(answer[0]) & 0xFFFFFFFF, os.statvfs(existing).f_flag
+    options = tuple(name for flag, name in MOUNT_FLAG_NAMES.items() if flags & flag)
+    return replace(UNSEEN_ROOT, kind=FILESYSTEM_NAMES.get(magic, f"type {magic:#x}"), options=options)
 
 
 def read_mounts(proc: Path = Path("/proc")) -> list[Filesystem]:

@@ -28,7 +28,6 @@ from harness.model.rungs import (
 from harness.testbed.network.namespace import NetworkNamespace, open_routing
 from harness.testbed.network.nft import rules_of
 
-SYSCTL_ROOT = Path("/proc/sys")
 REQUIREMENTS = {
     VethPair: "virtual links (veth)",
     Bridge: "bridges",
@@ -191,7 +190,7 @@ def _index(ip: Any, link: str) -> int:
 
 def _write_value(value: SysctlValue) -> None:
     """Write a value. Raises OSError also where another value is read back."""
-    path = SYSCTL_ROOT / value.path
+    path = Path("/proc/sys", value.path)
     if value.optional and not path.exists():
         return
     path.write_text(value.text)

@@ -34,21 +34,21 @@ def read_network_values(root: Path = NET_SYSCTLS) -> SysctlValues:
     return {name: " ".join(text.split()) for name, text in texts.items() if text is not None}
 
 
-def copy_network_values(wanted: Mapping[str, str], root: Path = NET_SYSCTLS) -> SysctlValues:
+def copy_network_values(wanted: Mapping[str, str]) -> SysctlValues:
     """Write what differs from `wanted` to this thread's network; return what still differs, with its present value."""
-    different = _differences(wanted, root)
+    different = _differences(wanted)
     for _ in range(MAX_PASSES):
         if not different:
             break
-        paths = dict(_sysctl_files(root))
+        paths = dict(_sysctl_files(NET_SYSCTLS))
         for name in different:
             _write_sysctl(paths[name], wanted[name])
-        different = _differences(wanted, root)
+        different = _differences(wanted)
     return different
 
 
-def _differences(wanted: Mapping[str, str], root: Path) -> SysctlValues:
-    present = read_network_values(root)
+def _differences(wanted: Mapping[str, str]) -> SysctlValues:
+    present = read_network_values()
     return {name: present[name] for name in wanted if name in present and present[name] != wanted[name]}
 
 
@@ -67,9 +67,9 @@ def _sysctl_files(root: Path) -> Iterator[tuple[str, Path]]:
                 yield ".".join(("net", *relative, name)), Path(directory, name)
 
 
-def may_make_networks(proc: Path = Path("/proc")) -> bool:
+def may_make_networks() -> bool:
     """Return whether this process may make network namespaces as it is."""
-    match = re.search(r"^CapEff:\s+([0-9a-f]+)", read_text(proc / "self/status") or "", re.MULTILINE)
+    match = re.search(r"^CapEff:\s+([0-9a-f]+)", read_text(Path("/proc/self/status")) or "", re.MULTILINE)
     return bool(match and int(match[1], 16) >> CAP_SYS_ADMIN & 1)
 
 

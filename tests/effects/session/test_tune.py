@@ -16,6 +16,7 @@ from harness.testbed.kernel import journal
 from harness.testbed.kernel.apply import normalized
 from harness.testbed.kernel.journal import Recovery
 from harness.testbed.kernel.tuning import plan_tuning, restore_tuning, tuning_directory
+from harness.testbed.machine.directories import STATE_VARIABLE
 from harness.testbed.machine.procfs import Roots
 
 GOVERNOR = "sys/devices/system/cpu/cpufreq/policy0/scaling_governor"
@@ -38,7 +39,7 @@ sys.exit(code)
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(journal.STATE_DIRECTORY_VARIABLE, str(tmp_path / "state"))
+    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
     for name, text in BEFORE.items():
         path = tmp_path / "machine" / name
         path.parent.mkdir(parents=True)

@@ -23,6 +23,7 @@ from harness.testbed.kernel.host_values import HostValueSwitch
 from harness.testbed.kernel.host_values import switch_host_values as turned
 from harness.testbed.kernel.journal import JOURNAL_FILE, open_journal, restore_journal, state_directory
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
+from harness.testbed.machine.directories import STATE_VARIABLE
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots
 
 Files = tuple[tuple[Path, bytes], ...]
@@ -38,7 +39,7 @@ class Interruption(BaseException):
 
 @pytest.fixture
 def values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(journal.STATE_DIRECTORY_VARIABLE, str(tmp_path / "state"))
+    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
     directory = tmp_path / "proc/sys/kernel"
     directory.mkdir(parents=True)
     for name, text in BEFORE.items():
@@ -359,6 +360,6 @@ def test_where_the_journal_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert state_directory({"HOME": "/home/x"}) == Path("/home/x/.local/state/barehop")
     assert state_directory({"HOME": "/home/x", "XDG_STATE_HOME": "/s"}) == Path("/s/barehop")
-    assert state_directory({journal.STATE_DIRECTORY_VARIABLE: str(tmp_path)}) == tmp_path
+    assert state_directory({STATE_VARIABLE: str(tmp_path)}) == tmp_path
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert state_directory({"HOME": "/root"}) == journal.ROOT_STATE_DIRECTORY

@@ -4,8 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import MachineError
-from harness.testbed.machine.procfs import Filesystem, filesystem_of, is_tmpfs, mounts_on_root, read_mounts
+from harness.testbed.machine.procfs import (
+    MEMORY_KINDS,
+    Filesystem,
+    filesystem_by_statfs,
+    filesystem_of,
+    is_tmpfs,
+    mounts_on_root,
+    read_mounts,
+)
 
 TABLE = r"""
 22 27 0:21 / /proc rw,relatime - proc proc rw
@@ -94,11 +101,10 @@ def test_the_kernel_names_the_same_mount_for_every_directory_mounted_here() -> N
 
 
 def test_statfs_and_the_mount_table_agree_on_what_lives_in_memory() -> None:
-    in_memory = ("tmpfs", "devtmpfs", "ramfs", "rootfs")
     for path in map(Path, ("/", "/proc", "/sys", "/dev", "/dev/shm")):
-        assert is_tmpfs(path) == (filesystem_of(path).kind in in_memory), path
+        assert is_tmpfs(path) == (filesystem_by_statfs(path).kind in MEMORY_KINDS), path
 
 
-def test_statfs_on_nothing_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(MachineError, match=r"absent cannot be examined: No such file or directory\."):
-        is_tmpfs(tmp_path / "absent")
+def test_what_does_not_exist_yet_is_on_the_file_system_of_its_nearest_parent(tmp_path: Path) -> None:
+    assert filesystem_by_statfs(tmp_path / "absent") == filesystem_by_statfs(tmp_path)
+    assert is_tmpfs(tmp_path / "absent") == is_tmpfs(tmp_path)

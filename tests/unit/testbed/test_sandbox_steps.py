@@ -8,7 +8,6 @@ import pytest
 from harness import plugins
 from harness.model import Settings
 from harness.model.rungs import SandboxRung
-from harness.testbed.sandbox.shell import sandbox_commands, unshare_command
 from harness.testbed.sandbox.spec import (
     NO_ENCLOSURE,
     SANDBOX_RUNGS,
@@ -16,7 +15,9 @@ from harness.testbed.sandbox.spec import (
     Sandbox,
     SandboxPaths,
     assemble_enclosure,
+    sandbox_commands,
     sandbox_of,
+    unshare_command,
 )
 from harness.testbed.standalone import enter
 
