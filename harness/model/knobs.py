@@ -81,6 +81,10 @@ class HeldOpenFile:
 KernelChange = FileText | FirstExistingFile | LoAttribute | LoRoute | ConntrackSwitch | ServerAttribute | HeldOpenFile
 
 
+def _no_changes(_value: KnobValue) -> tuple[KernelChange, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Knob:
     """A kernel setting. `problem` returns why a value is invalid, or None; `changes` returns the changes of a value.
@@ -91,9 +95,9 @@ class Knob:
 
     help: str
     scope: KnobScope
-    touches: AffectedTraffic
     problem: Callable[[KnobValue], str | None]
-    changes: Callable[[KnobValue], tuple[KernelChange, ...]]
+    changes: Callable[[KnobValue], tuple[KernelChange, ...]] = _no_changes
+    touches: AffectedTraffic = "both"
     boot_parameter: str = ""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.errors import MachineError
 from harness.experiment.transports import transports
 from harness.model import DEFAULT_HOST, AddressKind, Arm, Target, Transport, request_for
-from harness.model.rungs import LOOPBACK, PortRelay
+from harness.model.rungs import PortRelay
 from harness.testbed.machine.directories import private_name, socket_problem
 from harness.testbed.network.build import HOST_PATH, NetworkPath
 from harness.testbed.servers.nginx import Certificate
@@ -70,12 +70,10 @@ def addresses_of(
 ) -> Addresses:
     """Return addresses that are free now. Raises MachineError."""
     names = dict.fromkeys(arm.settings.transport for arm in arms)
-    hops = {
-        name: hop_of(name, parents, ports, network_path if network_path.leg == "hop" else HOST_PATH) for name in names
-    }
+    hops = {name: hop_of(name, parents, ports, network_path.on("hop")) for name in names}
     bare = {arm.name: hop_of(arm.settings.transport, parents, ports) for arm in arms if arm.settings.chain == "floor"}
     routes = Addresses(hops, bare, {})
-    nginx_address = network_path.connect_host if network_path.leg == "front" else LOOPBACK
+    nginx_address = network_path.on("front").connect_host
     targets = {arm.name: _target(arm, routes.last_hop(arm), certificate, ports, nginx_address) for arm in arms}
     return Addresses(hops, bare, targets)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from harness.errors import MachineError, raise_all
 from harness.experiment.stacks import server_files, stacks_of
 from harness.model import SERVER_ROLES, Arm, Experiment, Settings, Target
-from harness.model.rungs import LOOPBACK
 from harness.testbed.addresses import (
     NGINX_CHAINS,
     Addresses,
@@ -88,7 +87,7 @@ class Blueprint:
     @property
     def listen_host(self) -> str:
         """The address that nginx listens on."""
-        return self.network_path.listen_host if self.network_path.leg == "front" else LOOPBACK
+        return self.network_path.on("front").listen_host
 
     @property
     def listen_addresses(self) -> tuple[str, ...]:
@@ -152,7 +151,7 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
     certificate = certificate_paths(directory) if any(arm.settings.tls for arm in arms) else None
     network_path = network_path_of(settings)
     routes = addresses_of(arms, machine.parents, certificate, ports, network_path)
-    listen_address = network_path.listen_host if network_path.leg == "front" else LOOPBACK
+    listen_address = network_path.on("front").listen_host
     sites = [
         _site_of(number, arm, routes, listen_address)
         for number, arm in enumerate(arms)

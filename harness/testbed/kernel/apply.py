@@ -28,14 +28,9 @@ from harness.testbed.network.namespace import (
     set_loopback_route,
 )
 from harness.testbed.network.nft import TRACKING_TABLE, is_tracking, knob_tracking_rules, set_tracking
-from harness.testbed.processes.process import REAL_TIME_POLICIES
+from harness.testbed.processes.process import ATTRIBUTE_KINDS
 
 SYSCTL_DIRECTORY = "/proc/sys/"
-PROCESS_COMMANDS = {  # in the shell that starts the servers
-    "nice": "renice -n {} -p $$",
-    "scheduling": "chrt --{} -p {priority} $$",
-    "timer_slack_ns": "echo {} > /proc/$$/timerslack_ns",
-}
 ON_OFF = {True: "on", False: "off"}
 
 
@@ -72,8 +67,7 @@ def action_of(change: KernelChange) -> Action:
             command, apply = "; ".join(knob_tracking_rules().commands()), partial(set_tracking, on=change.on)
             return Action(command if change.on else remove, ON_OFF[change.on], apply, lambda: ON_OFF[is_tracking()])
         case ServerAttribute():
-            value, priority = shlex.quote(str(change.value)), int(change.value in REAL_TIME_POLICIES)
-            return Action(PROCESS_COMMANDS[change.name].format(value, priority=priority), str(change.value))
+            return Action(ATTRIBUTE_KINDS[change.name].command(change.value), str(change.value))
         case HeldOpenFile():
             return Action(f"exec 9<>{change.path}; printf '%08x' {change.number} >&9", str(change.number))
         case _:

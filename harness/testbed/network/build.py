@@ -65,6 +65,10 @@ class NetworkPath:
     listen_host: str = LOOPBACK
     connect_host: str = LOOPBACK
 
+    def on(self, leg: Literal["hop", "front"]) -> "NetworkPath":
+        """Return the path of the connection `leg`: the host's where this path is of the other connection."""
+        return self if self.leg == leg else HOST_PATH
+
     @property
     def relay(self) -> PortRelay | None:
         """The relay process on the path, or None."""

@@ -2,6 +2,7 @@
 
 import os
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,12 +12,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import assert_never
 
 import psutil
 
 from harness.errors import LoadError, MachineError, StackError
-from harness.model.knobs import ServerAttribute
+from harness.model.knobs import KnobValue, ServerAttribute
 from harness.testbed.machine.directories import remove_directory
 from harness.testbed.machine.procfs import read_text
 from harness.testbed.processes.output import read_log_end, shorten_log
@@ -285,10 +285,48 @@ def parent_pid(stat: str | None) -> int:
     return int(stat.rpartition(") ")[2].split()[1]) if stat else 0
 
 
+def _set_policy(pid: int, value: KnobValue) -> None:
+    priority = LOWEST_PRIORITY if value in REAL_TIME_POLICIES else 0
+    os.sched_setscheduler(pid, POLICIES[str(value)], os.sched_param(priority))
+
+
+def _policy_of(pid: int) -> str:
+    number = os.sched_getscheduler(pid)
+    return next((name for name, policy in POLICIES.items() if policy == number), str(number))
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeKind:
+    """How an attribute of a process is set, by a pid and by a command for the shell itself, and how it is read."""
+
+    command: Callable[[KnobValue], str]
+    set: Callable[[int, KnobValue], object]
+    read: Callable[[int], str]
+
+
+ATTRIBUTE_KINDS: Mapping[str, AttributeKind] = {
+    "nice": AttributeKind(
+        command=lambda value: f"renice -n {shlex.quote(str(value))} -p $$",
+        set=lambda pid, value: os.setpriority(os.PRIO_PROCESS, pid, int(value)),
+        read=lambda pid: str(os.getpriority(os.PRIO_PROCESS, pid)),
+    ),
+    "scheduling": AttributeKind(
+        command=lambda value: f"chrt --{shlex.quote(str(value))} -p {int(value in REAL_TIME_POLICIES)} $$",
+        set=_set_policy,
+        read=_policy_of,
+    ),
+    "timer_slack_ns": AttributeKind(
+        command=lambda value: f"echo {shlex.quote(str(value))} > /proc/$$/timerslack_ns",
+        set=lambda pid, value: Path(f"/proc/{pid}/timerslack_ns").write_text(str(value)),
+        read=lambda pid: read_text(Path(f"/proc/{pid}/timerslack_ns")) or "unknown",
+    ),
+}
+
+
 def apply_attribute(pid: int, change: ServerAttribute) -> None:
     """Apply `change` to a process. Raises MachineError where the kernel refuses."""
     try:
-        _set_attribute(pid, change)
+        ATTRIBUTE_KINDS[change.name].set(pid, change.value)
     except OSError as error:
         raise MachineError(
             f"{change.name} = {change.value}: the kernel refuses it for a process of this user: {error.strerror}. "
@@ -298,27 +336,4 @@ def apply_attribute(pid: int, change: ServerAttribute) -> None:
 
 def read_attribute(pid: int, change: ServerAttribute) -> str:
     """Return the present value of the process. Raises OSError when it has ended."""
-    match change.name:
-        case "nice":
-            return str(os.getpriority(os.PRIO_PROCESS, pid))
-        case "scheduling":
-            number = os.sched_getscheduler(pid)
-            return next((name for name, policy in POLICIES.items() if policy == number), str(number))
-        case "timer_slack_ns":
-            return read_text(Path(f"/proc/{pid}/timerslack_ns")) or "unknown"
-        case _:
-            assert_never(change.name)
-
-
-def _set_attribute(pid: int, change: ServerAttribute) -> None:
-    match change.name:
-        case "nice":
-            os.setpriority(os.PRIO_PROCESS, pid, int(change.value))
-        case "scheduling":
-            name = str(change.value)
-            priority = LOWEST_PRIORITY if name in REAL_TIME_POLICIES else 0
-            os.sched_setscheduler(pid, POLICIES[name], os.sched_param(priority))
-        case "timer_slack_ns":
-            Path(f"/proc/{pid}/timerslack_ns").write_text(str(change.value))
-        case _:
-            assert_never(change.name)
+    return ATTRIBUTE_KINDS[change.name].read(pid)

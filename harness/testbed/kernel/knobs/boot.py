@@ -6,33 +6,25 @@ PLUGINS = {
     "boot.isolcpus": Knob(
         help="CPUs that the scheduler leaves alone, like 2,3.",
         scope="boot",
-        touches="both",
         problem=boot_cpus_problem,
-        changes=lambda _: (),
         boot_parameter="isolcpus",
     ),
     "boot.mitigations": Knob(
         help="Mitigations of CPU vulnerabilities, like off or auto; each makes system calls slower.",
         scope="boot",
-        touches="both",
         problem=text_like("off"),
-        changes=lambda _: (),
         boot_parameter="mitigations",
     ),
     "boot.nohz_full": Knob(
         help="CPUs without a timer tick while one process runs there, like 2,3.",
         scope="boot",
-        touches="both",
         problem=boot_cpus_problem,
-        changes=lambda _: (),
         boot_parameter="nohz_full",
     ),
     "boot.rcu_nocbs": Knob(
         help="CPUs that leave RCU callbacks to other CPUs, like 2,3.",
         scope="boot",
-        touches="both",
         problem=boot_cpus_problem,
-        changes=lambda _: (),
         boot_parameter="rcu_nocbs",
     ),
 }
