@@ -183,8 +183,8 @@ def _probe_sandbox(sandbox: Sandbox) -> str:
         scratch = (tmpfs_parent() or path) / private_name()
         try:
             enclosure = enclosure_of(sandbox, "trial", scratch, (scratch, path))
-            for path, content in enclosure.files:
-                path.write_bytes(content)
+            for file, content in enclosure.files:
+                file.write_bytes(content)
             service = Service(
                 "a trial",
                 PROBE_COMMAND,

@@ -194,3 +194,8 @@ def test_what_cannot_be_had_is_told_in_one_sentence_with_the_way_out() -> None:
         assert problem.startswith('sandbox = ["ssbd"] is not available here: no-store-bypass: ')
         assert "eave it out." in problem
     assert list(rung_problems(Settings())) == []
+
+
+@pytest.mark.skipif(not Path("/proc/sys/kernel/seccomp/actions_avail").exists(), reason="needs a kernel with filters")
+def test_where_the_kernel_has_filters_of_system_calls_their_rung_is_available() -> None:
+    assert list(rung_problems(Settings(sandbox=("seccomp",)))) == []

@@ -82,7 +82,7 @@ def test_a_bare_server_that_ends_ends_the_session(tmp_path: Path) -> None:
 
 
 def test_show_names_the_bare_server_in_the_place_of_nginx_and_gunicorn(stack: Stack) -> None:
-    assert "bare.py" in describe_arm(stack.blueprint, "floor tcp")["bare server"]
+    assert "null_server.py" in describe_arm(stack.blueprint, "floor tcp")["bare server"]
     assert "return 200" in describe_arm(stack.blueprint, "proxy-only tcp")["nginx.conf"]
     assert "gunicorn" not in describe_arm(stack.blueprint, "proxy-only tcp")
     assert "nginx" not in describe_arm(stack.blueprint, "app-direct tcp")
