@@ -92,8 +92,8 @@ class NetworkRung:
     """The network path of a connection. `below` is the rung that it extends and is compared with; "" for none.
 
     It has everything of the rungs below it, and adds namespaces (`places`) and steps (`adds`). `links`, if given,
-    replace the links below; so do `listens`, the address to listen on, and `asked`, the address to connect to.
-    `stands_for` is its counterpart in containers.
+    replace the links below; so do `listen_address` and `connect_address`. `stands_for` is its counterpart in
+    containers.
     """
 
     below: str
@@ -112,8 +112,8 @@ Namespace = Literal["user", "mount", "pid", "uts", "ipc", "cgroup"]
 class SandboxRung:
     """A part of the sandbox of servers, independent of their network; several rungs add up.
 
-    `stands_for` is its counterpart in container tools. `filtered` means no_new_privs and a seccomp filter. A pid
-    namespace includes its own /proc.
+    `stands_for` is its counterpart in container tools. A seccomp filter comes with no_new_privs, a pid namespace with
+    its own /proc.
     """
 
     stands_for: str

@@ -23,7 +23,7 @@ ParentDirectories = Mapping[AddressKind, Path | None]  # where private directori
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """A transport at its address in one stack. `asked`: where nginx connects, if that differs from `address`."""
+    """A transport at its address in one stack. `connect_address`: where nginx connects, if that is another address."""
 
     transport: Transport
     address: str

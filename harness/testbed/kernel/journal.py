@@ -44,7 +44,7 @@ class Journal(JsonModel):
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """The result of a recovery: sentences on values that are `back`, and on those that are not as they were."""
+    """The result of a recovery: sentences on values that are `restored`, and on those that are not as they were."""
 
     restored: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

@@ -50,7 +50,7 @@ def is_v2(directory: Path) -> bool:
 
 
 def delegated_controllers(directory: Path) -> set[str]:
-    """Return the controllers, of those in ACCOUNTING, that a group of version 2 delegates."""
+    """Return the controllers, of those in ACCOUNTING_CONTROLLERS, that a group of version 2 delegates."""
     return set((read_text(directory / "cgroup.subtree_control") or "").split()) & set(ACCOUNTING_CONTROLLERS)
 
 

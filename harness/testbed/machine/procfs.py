@@ -198,7 +198,7 @@ def _root_mount(mounts: list[Filesystem]) -> Filesystem | None:
 
 
 def _attach_to_unseen(mounts: list[Filesystem]) -> list[Filesystem]:
-    """Return the mounts; a mount without a parent in the table becomes a mount on UNSEEN."""
+    """Return the mounts; a mount without a parent in the table becomes a mount on UNSEEN_ROOT."""
     ids = {mount.mount_id for mount in mounts}
     return [mount if mount.parent_id in ids else replace(mount, parent_id=UNSEEN_ROOT.mount_id) for mount in mounts]
 

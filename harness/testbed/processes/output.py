@@ -30,7 +30,7 @@ class ProgramOutput:
 
 
 class TooMuchOutputError(OSError):
-    """The program prints more than MOST_BYTES."""
+    """The program prints more than MAX_OUTPUT_BYTES."""
 
     def __init__(self) -> None:
         super().__init__(0, f"it prints more than {MAX_OUTPUT_BYTES // 1024} KiB")

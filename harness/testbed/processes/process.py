@@ -47,8 +47,8 @@ LOWEST_PRIORITY = 1
 class Service:
     """A command to run. `directories` are made before its start and removed after its end; one can be a control group.
 
-    `inherited_descriptors` are descriptors of ours that it keeps under the same numbers. `steps` are those of
-    standalone/enter.py that put it into a sandbox.
+    `inherited_descriptors` are descriptors of ours that it keeps under the same numbers. `sandbox_steps` are
+    those of standalone/enter.py that put it into a sandbox.
     """
 
     name: str
@@ -234,8 +234,8 @@ def _kill_group(group: int) -> None:
 class ProcessFamily:
     """The processes of one role of a stack.
 
-    `supervisors` start and watch the others, the topmost first; their own CPU time serves no request. `counted`:
-    whether other processes than `workers` are read between bursts; see `cpu_time.py`.
+    `supervisors` start and watch the others, the topmost first; their own CPU time serves no request. `reads_others`:
+    whether other processes than `workers` are read between bursts.
     """
 
     workers: tuple[int, ...]

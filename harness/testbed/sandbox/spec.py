@@ -26,7 +26,7 @@ SANDBOX_NAMESPACES: tuple[Namespace, ...] = ("user", "mount", "pid", "uts", "ipc
 
 @dataclass(frozen=True, slots=True)
 class SandboxStep:
-    """One step: `words` are for sandbox/enter.py; `shell` is "" where no ordinary command does it."""
+    """One step: `words` are for standalone/enter.py; `shell` is "" where no ordinary command does it."""
 
     words: tuple[str, ...]
     shell: str = ""
@@ -85,7 +85,7 @@ SHELL_MOUNTS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """The parts of a sandbox; `namespaces` are in the order of NAMESPACES."""
+    """The parts of a sandbox; `namespaces` are in the order of SANDBOX_NAMESPACES."""
 
     cgroup: bool = False
     namespaces: tuple[Namespace, ...] = ()
@@ -276,7 +276,7 @@ def _join_commands(enclosure: Enclosure) -> list[str]:
 
 
 def unshare_command(enclosure: Enclosure) -> str:
-    """Return the unshare command (util-linux 2.36 or later). Root enters its user namespace last, see `inside`."""
+    """Return the unshare command (util-linux 2.36 or later). Root enters its user namespace in `inner_commands`."""
     user = [] if enclosure.as_root else ["--user", "--map-current-user", "--keep-caps"]
     kinds = [f"--{kind}" for kind in enclosure.namespaces if kind != "user"]
     fork = ["--fork", "--kill-child"] if _is_forked(enclosure) else []
