@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from harness.experiment.transports import arm_transport, transport_label
+from harness.experiment.transports import arm_transport, transports
 from harness.model import ArmSummary, Comparison, Design, Metric, Settings, Summary
 from harness.report.caveats import budget_clause
 from harness.report.format import (
@@ -217,8 +217,8 @@ def _subject(summary: Summary, comparison: Comparison) -> str:
     """Return the arm's name, after a description of its hop if it differs in nothing else."""
     mine, other = (summary.arms[name].settings for name in (comparison.arm, comparison.against))
     differing = {key for key in mine | other if mine.get(key) != other.get(key)}
-    hop = transport_label(arm_transport(mine))
-    return f"{hop} ({comparison.arm})" if differing == {"transport"} else comparison.arm
+    hop = transports().get(arm_transport(mine))
+    return f"{hop.label} ({comparison.arm})" if hop and differing == {"transport"} else comparison.arm
 
 
 def _us_phrase(comparison: Comparison, reference: ArmSummary, *, whole: bool) -> str:
