@@ -47,7 +47,7 @@ PLUGIN_FOLDERS = (
     "harness/testbed/transports",
 )
 MOST_FILES, MOST_LINES, LEAST_MEDIAN_LINES = 300, 37_300, 80
-MOST_ENTRIES, LEAST_LINES, MOST_FUNCTION_LINES = 14, 15, 40
+MOST_ENTRIES, LEAST_LINES, MOST_FUNCTION_LINES = 15, 15, 40
 PARTICIPLES = {
     "asked", "arranged", "averaged", "begun", "booted", "bound", "broken", "built", "called", "checked",
     "chosen", "compared", "counted", "decoded", "done", "drawn", "edited", "ended", "explained", "fitted",
