@@ -12,9 +12,9 @@ from harness.experiment.ladder import rung_name_problems
 from harness.experiment.problems import ConfigProblem, did_you_mean, to_toml, valid_subset
 from harness.experiment.requests import request_conflicts, request_problems
 from harness.model import Arm, Knob, KnobValue, LoadTool, Settings
-from harness.model.experiment import PATH_PATTERN
 from harness.model.knobs import sysctl_traffic
 from harness.model.plugins import DEFAULT_PORTS
+from harness.model.settings import PATH_PATTERN
 
 SYSCTL_NAME = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_:-]+)+")
 OWN_CLIENT = "client"

@@ -4,8 +4,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.model.base import JsonModel, Metric, Verdict
+from harness.model.base import JsonModel, Verdict
 from harness.model.explanation import Interval
+from harness.model.metrics import MetricName
 
 Agreement = Literal["agree", "differ", "undecided"]
 SignAgreement = Literal["same", "opposite", "undecided"]
@@ -17,7 +18,7 @@ class Effect(JsonModel):
 
     arm: str
     against: str
-    metric: Metric
+    metric: MetricName
     percent: float | None
     percent_low: float | None
     percent_high: float | None

@@ -30,12 +30,11 @@ from harness.analysis.statistics.inference import (
 )
 from harness.analysis.statistics.series import ArmPair, SessionValues, pair_values, round_times_us
 from harness.errors import ConfigError, raise_all
-from harness.model import Comparison, Design, Experiment, JsonModel, Metric, Plan, Record, Summary
+from harness.model import DESIGN_METRICS, Comparison, Design, Experiment, JsonModel, Plan, Record, Summary
 
 BASE_RUN = 0
 
 PairInRun = tuple[ArmPair, int]  # a pair, and the index of a run
-CHANGE_METRICS: tuple[Metric, ...] = ("latency", "cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class EffectChange:
         return sessions and math.ceil(sessions * larger / self.log_ratio.sessions)
 
 
-def run_changes(runs: Sequence[RunData], metric: Metric) -> Iterator[RunChange]:
+def run_changes(runs: Sequence[RunData], metric: str) -> Iterator[RunChange]:
     """Yield the change of each pair in each run after the base, if both runs measured the metric."""
     experiment = runs[BASE_RUN].plan.experiment
     effects_by_run = [_effects(run, experiment.pairs, metric) for run in runs]
@@ -103,12 +102,12 @@ def run_changes(runs: Sequence[RunData], metric: Metric) -> Iterator[RunChange]:
         yield RunChange(run=run + 1, arm=pair[0], against=pair[1], metric=metric, **fields)
 
 
-def _effects(run: RunData, pairs: Sequence[ArmPair], metric: Metric) -> dict[ArmPair, SessionValues]:
+def _effects(run: RunData, pairs: Sequence[ArmPair], metric: str) -> dict[ArmPair, SessionValues]:
     series = [round_times_us(record, metric) for record in run.records]
     return {pair: pair_values(series, pair, metric) for pair in pairs}
 
 
-def _comparison_within(run: RunData, pair: ArmPair, metric: Metric) -> Comparison | None:
+def _comparison_within(run: RunData, pair: ArmPair, metric: str) -> Comparison | None:
     """Return the comparison of the run itself; None if it did not measure the metric."""
     comparisons = (
         comparison
@@ -128,7 +127,7 @@ def _rulings(experiment: Experiment, steps: Mapping[PairInRun, EffectChange]) ->
     return dict(zip(questions, together, strict=True)) | alone
 
 
-def _excuse(runs: Sequence[RunData], pair: ArmPair, run: int, metric: Metric) -> str:
+def _excuse(runs: Sequence[RunData], pair: ArmPair, run: int, metric: str) -> str:
     """Return why there is no verdict: the reasons of both runs; "" if both have one."""
     comparisons = {index + 1: _comparison_within(runs[index], pair, metric) for index in (BASE_RUN, run)}
     return " ".join(
@@ -174,7 +173,7 @@ def compare_runs(runs: Sequence[RunData]) -> RunComparison:
         design=runs[BASE_RUN].plan.experiment.design,
         runs=tuple(run.summary for run in runs),
         started_utc=tuple(run.records[0].started_utc for run in runs),
-        changes=tuple(change for metric in CHANGE_METRICS for change in run_changes(runs, metric)),
+        changes=tuple(change for metric in DESIGN_METRICS for change in run_changes(runs, metric)),
         settings=metadata_differences([settings_tree(run.plan) for run in runs]),
         measuring=metadata_differences([design_tree(run.plan) for run in runs]),
         host=tuple(_hosts(runs)),

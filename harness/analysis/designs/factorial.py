@@ -12,9 +12,18 @@ from harness.analysis.comparisons import count_failures, failure_reason, is_cont
 from harness.analysis.statistics.group_sequential import error_rate_of
 from harness.analysis.statistics.inference import judge_family
 from harness.analysis.statistics.series import ArmPair, Series, SessionData, SessionValues, pair_values, round_times_us
-from harness.model import Agreement, Experiment, Interaction, JointEffect, LevelEffect, Metric, Settings, Verdict
+from harness.model import (
+    DESIGN_METRICS,
+    METRICS,
+    Agreement,
+    Experiment,
+    Interaction,
+    JointEffect,
+    LevelEffect,
+    Settings,
+    Verdict,
+)
 
-FACTORIAL_METRICS: tuple[Metric, ...] = ("latency", "cpu")
 AGREEMENT_BY_VERDICT: Mapping[Verdict | None, Agreement | None] = {
     "equivalent": "agree",
     "faster": "differ",
@@ -25,7 +34,7 @@ AGREEMENT_BY_VERDICT: Mapping[Verdict | None, Agreement | None] = {
 
 SeriesBySession = Mapping[int, Mapping[str, Series]]  # by session number, results of `round_times_us`
 PairContrast = tuple[ArmPair, ArmPair | None]  # an effect, and the one that is subtracted from it
-ContrastJudge = Callable[[Iterable[PairContrast]], Iterable[tuple[PairContrast, Metric, dict[str, Any]]]]
+ContrastJudge = Callable[[Iterable[PairContrast]], Iterable[tuple[PairContrast, str, dict[str, Any]]]]
 SettingLevels = Mapping[str, str]  # of an arm: each setting as text
 UNSET = "unset"  # the level of a knob that an arm does not set
 
@@ -34,13 +43,13 @@ def contrast_judge(experiment: Experiment, sessions: Sequence[SessionData], look
     """Return a judge of families of contrasts, each under Holm's correction, by the margin of the experiment."""
     series = {
         metric: {session.record.session: round_times_us(session.record, metric) for session in sessions}
-        for metric in FACTORIAL_METRICS
+        for metric in DESIGN_METRICS
     }
     failed = count_failures(session.record for session in sessions)
 
-    def judge(family: Iterable[PairContrast]) -> Iterable[tuple[PairContrast, Metric, dict[str, Any]]]:
+    def judge(family: Iterable[PairContrast]) -> Iterable[tuple[PairContrast, str, dict[str, Any]]]:
         contrasts = list(dict.fromkeys(family))
-        for metric in FACTORIAL_METRICS:
+        for metric in DESIGN_METRICS:
             values = {key: pair_contrast(series[metric], key, metric) for key in contrasts}
             fields_by_contrast = judge_family(
                 values, experiment.design.equivalence_percent, error_rate_of(looks), partial(_excuse, failed=failed)
@@ -48,13 +57,13 @@ def contrast_judge(experiment: Experiment, sessions: Sequence[SessionData], look
             yield from (
                 (key, metric, {"arm": key[0][0], "against": key[0][1], "metric": metric, **fields})
                 for key, fields in fields_by_contrast.items()
-                if metric != "cpu" or values[key].log_ratio.size
+                if not METRICS[metric].is_optional or values[key].log_ratio.size
             )
 
     return judge
 
 
-def pair_contrast(sessions: SeriesBySession, pairs: PairContrast, metric: Metric) -> SessionValues:
+def pair_contrast(sessions: SeriesBySession, pairs: PairContrast, metric: str) -> SessionValues:
     """Return the effect of a pair, or the difference of the effects of two pairs, for each session that has them."""
     pair, base = pairs
     values_by_session = pair_by_session(sessions, pair, metric)
@@ -131,7 +140,7 @@ def joint_effects(corners: Sequence[FactorialInteraction], judge: ContrastJudge)
     )
 
 
-def pair_by_session(sessions: SeriesBySession, pair: ArmPair, metric: Metric) -> dict[int, Series]:
+def pair_by_session(sessions: SeriesBySession, pair: ArmPair, metric: str) -> dict[int, Series]:
     """Return (log ratio, difference in us) for each session that has the pair."""
     effects_by_session = {number: pair_values([series], pair, metric) for number, series in sessions.items()}
     return {
@@ -208,12 +217,10 @@ def varying_factors(arms: Sequence[SettingLevels], compared: str) -> list[Factor
 
 def setting_levels(settings: Settings) -> dict[str, str]:
     """Return each setting as text, and each knob by its dotted name."""
-    values = settings.model_dump(mode="json")
-    values |= {f"knobs.{name}": value for name, value in values.pop("knobs").items()}
-    return {key: _text(value) for key, value in values.items()}
+    return {key: _text(value) for key, value in settings.flatten().items()}
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return value if isinstance(value, str) and value else json.dumps(value)

@@ -12,7 +12,7 @@ from harness.analysis.designs.factorial import pair_by_session, setting_levels
 from harness.analysis.statistics.group_sequential import error_rate_of
 from harness.analysis.statistics.inference import EffectFields, judge_family
 from harness.analysis.statistics.series import ArmPair, Series, SessionData, SessionValues, round_times_us
-from harness.analysis.why.quantities import Centre, VisitValue, difference_by_session, mean_interval
+from harness.analysis.why.quantities import VisitValue, difference_by_session, mean_interval
 from harness.experiment.cost import is_capacity_search
 from harness.experiment.ladder import HOST_NETWORK, is_ladder
 from harness.model import (
@@ -25,7 +25,6 @@ from harness.model import (
     Interval,
     Ladder,
     LadderStep,
-    Metric,
     NonAdditivity,
     Record,
     RungEffect,
@@ -33,6 +32,8 @@ from harness.model import (
     Verdict,
     VisitRow,
 )
+from harness.model.metrics import Centre
+from harness.model.settings import RungSettings
 
 LINK_PACKETS = "net.link_packets"
 
@@ -65,7 +66,7 @@ STEP_QUANTITIES: Mapping[str, tuple[Callable[[VisitRow], float | None], Centre]]
     "link_packets": (_link_packets, "mean"),
     "softirqs": (_sum_of("host.net_rx"), "mean"),
 }
-LADDER_METRIC: Metric = "latency"
+LADDER_METRIC = "latency"
 ADDITIVITY_BY_VERDICT: Mapping[Verdict | None, Additivity | None] = {
     "equivalent": "additive",
     "slower": "more",
@@ -89,7 +90,6 @@ class PairSum:
 
 
 FieldsBySum = Mapping[PairSum, EffectFields]
-RUNG_SETTINGS = ("network", "network_leg", "sandbox")
 
 LadderSettings = Mapping[str, str]
 
@@ -277,7 +277,7 @@ def _groups(arms: Sequence[Arm]) -> list[tuple[LadderSettings, list[Arm]]]:
 
 
 def _settings_besides_rungs(arm: Arm) -> dict[str, str]:
-    return {key: level for key, level in setting_levels(arm.settings).items() if key not in RUNG_SETTINGS}
+    return {key: level for key, level in setting_levels(arm.settings).items() if key not in RungSettings.model_fields}
 
 
 def _legs(arms: Sequence[Arm]) -> list[str]:
@@ -349,7 +349,7 @@ def _arms_down(name: str, against: Mapping[str, str]) -> list[str]:
     return [name, *_arms_down(against[name], against)] if name in against else []
 
 
-def sum_values(sessions: Mapping[int, Mapping[str, Series]], pair_sum: PairSum, metric: Metric) -> SessionValues:
+def sum_values(sessions: Mapping[int, Mapping[str, Series]], pair_sum: PairSum, metric: str) -> SessionValues:
     """Return the sum for each session that has every pair; `sessions` are results of `round_times_us`, by number.
 
     Each step is the typical round of its session, so the rows of the report's table add up to its sum.

@@ -9,14 +9,15 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.comparisons import SEARCH_METRICS, count_failures, failure_reason
-from harness.analysis.designs.factorial import AGREEMENT_BY_VERDICT, FACTORIAL_METRICS
+from harness.analysis.comparisons import count_failures, failure_reason
+from harness.analysis.designs.factorial import AGREEMENT_BY_VERDICT
 from harness.analysis.statistics.group_sequential import error_rate_of
 from harness.analysis.statistics.inference import benjamini_hochberg, judge_family
 from harness.analysis.statistics.series import Series, SessionData, SessionValues, round_times_us, typical_round
 from harness.experiment.cost import is_capacity_search
 from harness.experiment.designs import short_names
-from harness.model import Experiment, FactorInteraction, MainEffect, Metric
+from harness.model import DESIGN_METRICS, METRICS, Experiment, FactorInteraction, MainEffect
+from harness.model.metrics import SEARCH_METRICS
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def factor_interactions(
     )
 
 
-def weighted_contrast(sessions: Iterable[Mapping[str, Series]], weights: Weights, metric: Metric) -> SessionValues:
+def weighted_contrast(sessions: Iterable[Mapping[str, Series]], weights: Weights, metric: str) -> SessionValues:
     """Return the weighted sum over arms of log times, and of times, for each session that has all arms.
 
     Sums are taken round by round. A round without a value for each arm is left out.
@@ -126,7 +127,7 @@ def _judge_screen_effects(
 ) -> Iterator[tuple[ScreenEffect, dict[str, Any]]]:
     failed = count_failures(session.record for session in sessions)
     short = short_names(list(dict.fromkeys(effect.change.factor for effect in screen_effects)))
-    for metric in SEARCH_METRICS if is_capacity_search(experiment) else FACTORIAL_METRICS:
+    for metric in SEARCH_METRICS if is_capacity_search(experiment) else DESIGN_METRICS:
         series = [round_times_us(session.record, metric) for session in sessions]
         values = {
             index: weighted_contrast(series, effect.weights, metric) for index, effect in enumerate(screen_effects)
@@ -139,7 +140,7 @@ def _judge_screen_effects(
             correction=benjamini_hochberg,
         )
         for index, fields in judged_fields.items():
-            if metric != "cpu" or values[index].log_ratio.size:
+            if not METRICS[metric].is_optional or values[index].log_ratio.size:
                 yield (
                     screen_effects[index],
                     {"metric": metric, **_change_fields(screen_effects[index].change, short), **fields},

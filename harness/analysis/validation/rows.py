@@ -9,6 +9,7 @@ from harness.analysis.statistics.inference import Estimate, estimate_mean
 from harness.analysis.why.quantities import CONFIDENCE
 from harness.model import ArmSummary, Comparison, Interval, Summary, Verdict
 from harness.model.imported import TOLERANCE, ImportedRun, is_consistent
+from harness.model.settings import varying_keys
 from harness.model.validation import ImportedRow, IntervalSource
 
 BATCH_COUNT, MIN_BATCH_SIZE = 20, 10
@@ -20,7 +21,6 @@ BARE_TRANSPORTS = {
     "uds": ("uds-dir", "uds-tmpfs"),
 }  # uds-dir first: a container's volume is a directory
 NOT_BARE_SETTINGS = ("url", "chain", "network", "sandbox", "cpu_quota")  # an arm with any of these is not bare
-TYPICAL_METRIC = "latency"
 OPPOSITE_VERDICT: Mapping[Verdict | None, Verdict] = {"faster": "slower", "slower": "faster"}
 
 
@@ -174,9 +174,9 @@ def service_arms(summary: Summary) -> list[str]:
 def bare_comparison(summary: Summary, arm: str | None, against: str | None) -> Comparison | None:
     """Return the latency comparison of two arms, whichever is the reference; None without one."""
     for comparison in summary.comparisons:
-        if comparison.metric == TYPICAL_METRIC and (comparison.arm, comparison.against) == (arm, against):
+        if comparison.metric == "latency" and (comparison.arm, comparison.against) == (arm, against):
             return comparison
-        if comparison.metric == TYPICAL_METRIC and (comparison.against, comparison.arm) == (arm, against):
+        if comparison.metric == "latency" and (comparison.against, comparison.arm) == (arm, against):
             return mirror(comparison)
     return None
 
@@ -213,7 +213,7 @@ def differing_settings_besides_transport(summary: Summary, bare: Comparison | No
     if bare is None:
         return ()
     ours, theirs = (summary.arms[name].settings for name in (bare.arm, bare.against))
-    return tuple(sorted(key for key in {**ours, **theirs} if key != "transport" and ours.get(key) != theirs.get(key)))
+    return tuple(sorted(key for key in varying_keys([ours, theirs]) if key != "transport"))
 
 
 def full_chain_arms(summary: Summary) -> list[str]:

@@ -11,7 +11,6 @@ from harness.analysis.statistics.inference import Estimate, estimate_mean
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.validation.bounds import BareEvidence, ClaimedDifference, check_bound
 from harness.analysis.validation.rows import (
-    TYPICAL_METRIC,
     bare_arms,
     bare_comparison,
     connection_count,
@@ -35,23 +34,11 @@ from harness.analysis.why.quantities import (
     time_us,
 )
 from harness.model import Comparison, Interval, Record, Summary, VisitRow
+from harness.model.settings import LoadSettings
 from harness.model.validation import Claim, ClaimReason, ImportedRow, RuntimeShare
 
 IN_TURN = "in turn"
 TCP = "tcp"
-CLIENT_SETTINGS = (
-    "connections",
-    "rate",
-    "p99_limit_ms",
-    "client_keepalive",
-    "method",
-    "headers",
-    "body",
-    "timeout_s",
-    "tool",
-    "tool_requests",
-    "tool_seconds",
-)  # of the client
 
 
 def service_rows(ground: BareEvidence) -> Iterator[ImportedRow]:
@@ -229,7 +216,7 @@ def bare_matches(summary: Summary) -> Mapping[str, BareMatch]:
 def typical_comparisons(summary: Summary) -> Iterator[Comparison]:
     """Yield the latency comparisons without controls."""
     for comparison in summary.comparisons:
-        if comparison.metric == TYPICAL_METRIC and not any(
+        if comparison.metric == "latency" and not any(
             summary.arms[name].control_of for name in (comparison.arm, comparison.against)
         ):
             yield comparison
@@ -238,7 +225,7 @@ def typical_comparisons(summary: Summary) -> Iterator[Comparison]:
 def differing_client_settings(summary: Summary, arm: str, other: str) -> tuple[str, ...]:
     """Return the client settings in which two arms differ."""
     ours, theirs = (summary.arms[name].settings for name in (arm, other))
-    return tuple(key for key in CLIENT_SETTINGS if ours.get(key) != theirs.get(key))
+    return tuple(key for key in LoadSettings.model_fields if ours.get(key) != theirs.get(key))
 
 
 def service_remark(summary: Summary, service: str, bare: BareMatch | None) -> str:
