@@ -9,7 +9,6 @@ import numpy as np
 from harness.analysis.statistics.group_sequential import ErrorRate, error_rate_of
 from harness.analysis.statistics.inference import (
     MIN_SESSIONS_FOR_INTERVAL,
-    EffectFields,
     Estimate,
     estimate_mean,
     judge_family,
@@ -25,7 +24,7 @@ from harness.analysis.statistics.series import (
     typical_round,
 )
 from harness.experiment.cost import is_capacity_search
-from harness.model import HEADLINE_METRICS, METRICS, Comparison, Effect, Experiment, Record
+from harness.model import HEADLINE_METRICS, METRICS, Comparison, Effect, Experiment, Judgement, Record
 from harness.model.http import answer_shape
 from harness.model.metrics import SEARCH_METRICS, TIME_RUN_METRICS
 
@@ -66,7 +65,7 @@ def _on_metric(
     series = [round_times_us(session.record, metric) for session in sessions]
     values = {pair: pair_values(series, pair, metric) for pair in experiment.pairs}
     failed = count_failures(session.record for session in sessions)
-    judged_fields = judge_family(
+    judgements = judge_family(
         values,
         experiment.design.equivalence_percent,
         error_rate,
@@ -74,15 +73,17 @@ def _on_metric(
         alone=partial(is_control_pair, experiment),
     )
     return {
-        pair: Comparison(arm=pair[0], against=pair[1], metric=metric, **fields, checks=_checks(values[pair], fields))
-        for pair, fields in judged_fields.items()
+        pair: Comparison(
+            arm=pair[0], against=pair[1], metric=metric, **dict(judgement), checks=_checks(values[pair], judgement)
+        )
+        for pair, judgement in judgements.items()
         if not METRICS[metric].is_optional or values[pair].log_ratio.size
     }
 
 
-def _checks(values: SessionValues, fields: EffectFields) -> dict[str, float]:
+def _checks(values: SessionValues, judgement: Judgement) -> dict[str, float]:
     """Return the robustness checks of an interval; none without one."""
-    return {} if fields["percent"] is None else robustness_checks(values.log_ratio, fields["confidence"])
+    return {} if judgement.percent is None else robustness_checks(values.log_ratio, judgement.confidence)
 
 
 def count_failures(records: Iterable[Record]) -> dict[str, Counter[str]]:

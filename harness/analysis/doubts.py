@@ -29,7 +29,6 @@ RUNG_ADVICE = (
     "Something other than the network differs between these stacks, and may differ between those over TCP too: trust "
     "no step of this size, quiet the machine and measure again."
 )
-JudgedEffect = Comparison | LevelEffect | MainEffect
 SomeEffect = TypeVar("SomeEffect", Comparison, LevelEffect, MainEffect)
 
 BARE_CHAINS = ("app-direct", "floor")  # without nginx, which the client reaches by TCP
@@ -223,7 +222,7 @@ def _moved_effects(effects: Sequence[SomeEffect]) -> list[SomeEffect]:
 
 
 def _doubts(
-    experiment: Experiment, effect: JudgedEffect, differing: set[str], arms: Sequence[Settings]
+    experiment: Experiment, effect: Comparison | LevelEffect | MainEffect, differing: set[str], arms: Sequence[Settings]
 ) -> Iterator[Doubt]:
     if differing <= set(experiment.design.expect_null):
         yield _null_doubt(effect, "was declared to have no effect")
@@ -231,7 +230,7 @@ def _doubts(
         yield _null_doubt(effect, "affects only TCP, and neither arm uses TCP")
 
 
-def _null_doubt(effect: JudgedEffect, why: str) -> Doubt:
+def _null_doubt(effect: Comparison | LevelEffect | MainEffect, why: str) -> Doubt:
     where = "".join(f", {key} = {level}" for key, level in getattr(effect, "where", {}).items())
     return Doubt(
         kind="null-moved",

@@ -18,19 +18,16 @@ from harness.analysis.between_runs.metadata import (
 )
 from harness.analysis.comparisons import is_control_pair
 from harness.analysis.statistics.inference import (
-    CONFIDENCE,
     MIN_SESSIONS_FOR_INTERVAL,
-    NUMBER_FIELDS,
-    EffectFields,
     Estimate,
     Ruling,
+    make_judgement,
     rulings,
-    to_percent,
     welch_difference,
 )
 from harness.analysis.statistics.series import ArmPair, SessionValues, pair_values, round_times_us
 from harness.errors import ConfigError, raise_all
-from harness.model import DESIGN_METRICS, Comparison, Design, Experiment, JsonModel, Plan, Record, Summary
+from harness.model import DESIGN_METRICS, Comparison, Design, Experiment, JsonModel, Judgement, Plan, Record, Summary
 
 BASE_RUN = 0
 
@@ -75,11 +72,10 @@ class EffectChange:
         """Change of the log ratio."""
         return welch_difference(self.base.log_ratio, self.other.log_ratio)
 
-    def number_fields(self) -> EffectFields:
-        """Return the number fields of an effect."""
-        ratio, us = self.log_ratio, welch_difference(self.base.difference_us, self.other.difference_us)
-        percents = map(to_percent, (ratio.mean, *ratio.interval(CONFIDENCE)))
-        return dict(zip(NUMBER_FIELDS, (*percents, us.mean, *us.interval(CONFIDENCE), ratio.p), strict=True))
+    @property
+    def difference_us(self) -> Estimate:
+        """Change of the difference."""
+        return welch_difference(self.base.difference_us, self.other.difference_us)
 
     def sessions_of_each(self, sessions: int | None) -> int | None:
         """Return the sessions per run, from those of a single run with the same precision."""
@@ -98,8 +94,8 @@ def run_changes(runs: Sequence[RunData], metric: str) -> Iterator[RunChange]:
     }
     ruling_by_key = _rulings(experiment, {key: step for key, step in steps.items() if step.has_enough_sessions})
     for (pair, run), step in steps.items():
-        fields = _judge_change(step, ruling_by_key.get((pair, run)), _excuse(runs, pair, run, metric))
-        yield RunChange(run=run + 1, arm=pair[0], against=pair[1], metric=metric, **fields)
+        judgement = _judge_change(step, ruling_by_key.get((pair, run)), _excuse(runs, pair, run, metric))
+        yield RunChange(run=run + 1, arm=pair[0], against=pair[1], metric=metric, **dict(judgement))
 
 
 def _effects(run: RunData, pairs: Sequence[ArmPair], metric: str) -> dict[ArmPair, SessionValues]:
@@ -137,17 +133,11 @@ def _excuse(runs: Sequence[RunData], pair: ArmPair, run: int, metric: str) -> st
     )
 
 
-def _judge_change(step: EffectChange, ruling: Ruling | None, excuse: str) -> EffectFields:
+def _judge_change(step: EffectChange, ruling: Ruling | None, excuse: str) -> Judgement:
     if ruling is None:
-        return {**dict.fromkeys(NUMBER_FIELDS), "verdict": None, "why": excuse}
-    numbers = {**step.number_fields(), "p_adjusted": ruling.p_adjusted}
-    if excuse:
-        return {**numbers, "verdict": None, "why": excuse}
-    return {
-        **numbers,
-        "verdict": ruling.verdict,
-        "sessions_to_decide": step.sessions_of_each(ruling.sessions_to_decide),
-    }
+        return Judgement(verdict=None, why=excuse)
+    per_run = replace(ruling, sessions_to_decide=step.sessions_of_each(ruling.sessions_to_decide))
+    return make_judgement((step.log_ratio, step.difference_us), per_run, excuse)
 
 
 class RunComparison(JsonModel):

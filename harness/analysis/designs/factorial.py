@@ -19,6 +19,7 @@ from harness.model import (
     Experiment,
     Interaction,
     JointEffect,
+    JudgedEffect,
     LevelEffect,
     Settings,
     Verdict,
@@ -34,7 +35,7 @@ AGREEMENT_BY_VERDICT: Mapping[Verdict | None, Agreement | None] = {
 
 SeriesBySession = Mapping[int, Mapping[str, Series]]  # by session number, results of `round_times_us`
 PairContrast = tuple[ArmPair, ArmPair | None]  # an effect, and the one that is subtracted from it
-ContrastJudge = Callable[[Iterable[PairContrast]], Iterable[tuple[PairContrast, str, dict[str, Any]]]]
+ContrastJudge = Callable[[Iterable[PairContrast]], Iterable[tuple[PairContrast, JudgedEffect]]]
 SettingLevels = Mapping[str, str]  # of an arm: each setting as text
 UNSET = "unset"  # the level of a knob that an arm does not set
 
@@ -47,16 +48,16 @@ def contrast_judge(experiment: Experiment, sessions: Sequence[SessionData], look
     }
     failed = count_failures(session.record for session in sessions)
 
-    def judge(family: Iterable[PairContrast]) -> Iterable[tuple[PairContrast, str, dict[str, Any]]]:
+    def judge(family: Iterable[PairContrast]) -> Iterable[tuple[PairContrast, JudgedEffect]]:
         contrasts = list(dict.fromkeys(family))
         for metric in DESIGN_METRICS:
             values = {key: pair_contrast(series[metric], key, metric) for key in contrasts}
-            fields_by_contrast = judge_family(
+            judgements = judge_family(
                 values, experiment.design.equivalence_percent, error_rate_of(looks), partial(_excuse, failed=failed)
             )
             yield from (
-                (key, metric, {"arm": key[0][0], "against": key[0][1], "metric": metric, **fields})
-                for key, fields in fields_by_contrast.items()
+                (key, JudgedEffect(arm=key[0][0], against=key[0][1], metric=metric, **dict(judgement)))
+                for key, judgement in judgements.items()
                 if not METRICS[metric].is_optional or values[key].log_ratio.size
             )
 
@@ -103,12 +104,12 @@ def interactions(corners: Sequence[FactorialInteraction], judge: ContrastJudge) 
     }
     return tuple(
         Interaction(
-            **{**fields, "verdict": AGREEMENT_BY_VERDICT[fields["verdict"]]},
+            **dict(effect) | {"verdict": AGREEMENT_BY_VERDICT[effect.verdict]},
             base_arm=corner.base_pair[0],
             base_against=corner.base_pair[1],
             **_interaction_fields(corner, "compared", "level", "reference", "factor", "at", "base", "where"),
         )
-        for contrast, _, fields in judge(corner_of)
+        for contrast, effect in judge(corner_of)
         for corner in [corner_of[contrast]]
     )
 
@@ -119,8 +120,10 @@ def level_effects(corners: Sequence[FactorialInteraction], judge: ContrastJudge)
     at_levels = {_plain_pair(corner.pair[0], corner.base_pair[0]): (corner, corner.level) for corner in corners}
     place_of = at_reference | at_levels
     return tuple(
-        LevelEffect(**fields, level=level, **_interaction_fields(corner, "compared", "factor", "at", "base", "where"))
-        for contrast, _, fields in judge(place_of)
+        LevelEffect(
+            **dict(effect), level=level, **_interaction_fields(corner, "compared", "factor", "at", "base", "where")
+        )
+        for contrast, effect in judge(place_of)
         for corner, level in [place_of[contrast]]
     )
 
@@ -130,12 +133,12 @@ def joint_effects(corners: Sequence[FactorialInteraction], judge: ContrastJudge)
     corner_of = {_plain_pair(corner.pair[0], corner.base_pair[1]): corner for corner in corners}
     return tuple(
         JointEffect(
-            **fields,
+            **dict(effect),
             compared_alone=corner.base_pair[0],
             factor_alone=corner.pair[1],
             **_interaction_fields(corner, "compared", "level", "reference", "factor", "at", "base", "where"),
         )
-        for contrast, _, fields in judge(corner_of)
+        for contrast, effect in judge(corner_of)
         for corner in [corner_of[contrast]]
     )
 
