@@ -14,7 +14,7 @@ from scipy.stats import false_discovery_control
 
 from harness.analysis.statistics.group_sequential import ErrorRate, single_look_error_rate
 from harness.analysis.statistics.series import Series, SessionValues
-from harness.model import Judgement, Verdict
+from harness.model import Interval, Judgement, Verdict
 
 FREEDOM_TOLERANCE = 1e-9  # keeps whole degrees of freedom from being rounded down by one
 BOOTSTRAP_RESAMPLES = 9_999
@@ -51,6 +51,11 @@ class Estimate:
         """Return the ends of the interval at `confidence`."""
         half = self.half_width(confidence)
         return self.mean - half, self.mean + half
+
+    def with_interval(self, confidence: float = 0.95) -> Interval:
+        """Return the mean with its interval at `confidence`."""
+        low, high = self.interval(confidence)
+        return Interval(value=self.mean, low=low, high=high)
 
     @property
     def p(self) -> float:

@@ -6,7 +6,6 @@ from statistics import fmean, median
 import numpy as np
 
 from harness.analysis.statistics.inference import Estimate, estimate_mean
-from harness.analysis.why.quantities import CONFIDENCE
 from harness.model import ArmSummary, Comparison, Interval, Summary, Verdict
 from harness.model.imported import TOLERANCE, ImportedRun, is_consistent
 from harness.model.settings import varying_keys
@@ -125,8 +124,7 @@ def _row(runs: Sequence[ImportedRun], usual: Mapping[str, int]) -> ImportedRow:
 
 def _amount(estimate: Estimate | None, runs: Sequence[ImportedRun]) -> Interval | None:
     if estimate:
-        low, high = estimate.interval(CONFIDENCE)
-        return Interval(value=estimate.mean, low=low, high=high)
+        return estimate.with_interval()
     times = run_means_us(runs)
     return Interval(value=times[0]) if times else None
 

@@ -6,16 +6,10 @@ from typing import Any
 
 from harness.analysis.statistics.inference import Estimate, is_equivalent, to_percent
 from harness.analysis.why.quantities import CONFIDENCE
-from harness.model import Comparison, Interval
+from harness.model import Comparison
 from harness.model.validation import ClaimReason, ClaimStatus
 
 ClaimRuling = tuple[ClaimStatus, tuple[ClaimReason, ...]]
-
-
-def interval_of(estimate: Estimate) -> Interval:
-    """Return the 95 % interval of an estimate."""
-    low, high = estimate.interval(CONFIDENCE)
-    return Interval(value=estimate.mean, low=low, high=high)
 
 
 def claim_fields(in_us: Estimate, ratio: Estimate) -> dict[str, Any]:

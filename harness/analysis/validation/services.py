@@ -21,7 +21,6 @@ from harness.analysis.validation.rows import (
 from harness.analysis.validation.ruling import (
     claim_fields,
     difference_from_comparison,
-    interval_of,
     known_difference,
     rule_claim,
 )
@@ -88,7 +87,7 @@ def service_shares(ground: BareEvidence) -> Iterator[RuntimeShare]:
                 arm=bare.arm,
                 container_us=container_us,
                 bare_us=bare_us,
-                us=interval_of(difference.widen_for_starts(difference).us),
+                us=difference.widen_for_starts(difference).us.with_interval(),
                 interval="pairs",
             )
 

@@ -120,9 +120,7 @@ def mean_interval(per_session: BySession, confidence: float = CONFIDENCE) -> Int
         return None
     if len(values) < 2:
         return Interval(value=values[0])
-    over_sessions = estimate_mean(np.asarray(values))
-    low, high = over_sessions.interval(confidence)
-    return Interval(value=over_sessions.mean, low=low, high=high)
+    return estimate_mean(np.asarray(values)).with_interval(confidence)
 
 
 def _weighted_sums(series: Mapping[str, Mapping[int, float]], weights: ArmWeights) -> list[float]:

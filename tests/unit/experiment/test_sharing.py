@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from harness.experiment.stacks import services_of, stacks_of
 from harness.model import Arm, Design, Experiment, Settings
-from tests.support.experiment_files import read
 from harness.model.settings import ProcessSettings
+from tests.support.experiment_files import read
 
 
 def groups(experiment: Experiment) -> list[list[str]]:
