@@ -19,7 +19,7 @@ from harness.analysis.validation.rows import (
     service_arms,
 )
 from harness.analysis.validation.ruling import (
-    claim_fields,
+    claim_numbers,
     difference_from_comparison,
     known_difference,
     rule_claim,
@@ -34,7 +34,7 @@ from harness.analysis.why.quantities import (
 )
 from harness.model import Comparison, Interval, Record, Summary, VisitRow
 from harness.model.settings import LoadSettings
-from harness.model.validation import Claim, ClaimReason, ImportedRow, RuntimeShare
+from harness.model.validation import Claim, ClaimNumbers, ClaimReason, ImportedRow, RuntimeShare
 
 IN_TURN = "in turn"
 TCP = "tcp"
@@ -119,15 +119,16 @@ def _claim(ground: BareEvidence, comparison: Comparison, ours: BareMatch, theirs
         difference_from_comparison(here),
         beyond=bool(size.beyond) and not besides,
     )
+    numbers = (
+        claim_numbers(difference.us, difference.ratio)
+        if difference
+        else ClaimNumbers(us=comparison.us, percent=comparison.percent)
+    )
     return Claim(
         where=IN_TURN,
         architecture=comparison.arm,
         against=comparison.against,
-        **(
-            claim_fields(difference.us, difference.ratio)
-            if difference
-            else {"us": comparison.us, "percent": comparison.percent}
-        ),
+        **dict(numbers),
         by_rate_us=None,
         bare=here,
         besides=besides,
