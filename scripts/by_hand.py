@@ -13,7 +13,7 @@ import numpy as np
 
 from harness import plugins
 from harness.analysis.statistics.group_sequential import single_look_error_rate
-from harness.analysis.statistics.inference import EffectFields, judge_family
+from harness.analysis.statistics.inference import judge_family
 from harness.analysis.statistics.series import Series, pair_values
 from harness.errors import LoadError
 from harness.exits import run_command
@@ -24,7 +24,7 @@ from harness.load.client import open_client
 from harness.load.drivers import run_tool
 from harness.load.probe import probe_target
 from harness.load.visits import WARM_UP_REQUESTS
-from harness.model import LoadTool, Settings, Target, ToolResult
+from harness.model import Judgement, LoadTool, Settings, Target, ToolResult
 from harness.observe.host.facts import host_facts
 from harness.testbed.blueprint import blueprints_of, survey_machine
 from harness.testbed.kernel.lock import hold_machine
@@ -142,13 +142,13 @@ def _rows(found: Mapping[str, Sequence[Session]], requests: int) -> dict[str, st
         single_look_error_rate,
         excuse=lambda _name: "",
     )
-    return {name: _row(name, found[name], requests, fields) for name, fields in judgements.items()}
+    return {name: _row(name, found[name], requests, judgement) for name, judgement in judgements.items()}
 
 
-def _row(name: str, sessions: Sequence[Session], requests: int, fields: EffectFields) -> str:
+def _row(name: str, sessions: Sequence[Session], requests: int, effect: Judgement) -> str:
     runs = f"{len(sessions)} x {len(sessions[0][WAYS[0]])} x {requests}"
-    numbers = f"{fields['percent_low']:+.2f} to {fields['percent_high']:+.2f}"
-    return f"| {name} | {runs} | {fields['percent']:+.2f} % | {numbers} | {fields['verdict']} |"
+    numbers = f"{effect.percent_low:+.2f} to {effect.percent_high:+.2f}"
+    return f"| {name} | {runs} | {effect.percent:+.2f} % | {numbers} | {effect.verdict} |"
 
 
 def _table(rows: Mapping[str, str]) -> str:

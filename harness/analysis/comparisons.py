@@ -9,7 +9,6 @@ import numpy as np
 from harness.analysis.statistics.group_sequential import ErrorRate, error_rate_of
 from harness.analysis.statistics.inference import (
     MIN_SESSIONS_FOR_INTERVAL,
-    EffectFields,
     Estimate,
     estimate_mean,
     judge_family,
@@ -25,13 +24,10 @@ from harness.analysis.statistics.series import (
     typical_round,
 )
 from harness.experiment.cost import is_capacity_search
-from harness.model import HEADLINE_METRICS, Comparison, Effect, Experiment, Metric, Record
+from harness.model import HEADLINE_METRICS, METRICS, Comparison, Effect, Experiment, Judgement, Record
 from harness.model.http import answer_shape
+from harness.model.metrics import SEARCH_METRICS, TIME_RUN_METRICS
 
-COMPARED_METRICS: tuple[Metric, ...] = ("latency", "mean", "cpu", "throughput")
-SEARCH_METRICS: tuple[Metric, ...] = ("capacity", "cpu")
-TIME_METRICS = ("latency", "mean")
-ALWAYS_REPORTED_METRICS = ("latency", "mean", "capacity")  # reported even without a number, with the reason
 MAX_LAG_SHARE = 0.5  # of the difference
 
 # False alarms for two equal arms at the worst precision, by the number of looks; simulated in
@@ -48,11 +44,11 @@ def compare_pairs(
     A pair with failed requests has numbers but no verdict; with fewer than 2 sessions it has neither.
     """
     error_rate = error_rate_of(looks)
-    metrics = SEARCH_METRICS if is_capacity_search(experiment) else COMPARED_METRICS
+    metrics = SEARCH_METRICS if is_capacity_search(experiment) else TIME_RUN_METRICS
     by_metric = [_on_metric(experiment, sessions, metric, error_rate) for metric in metrics]
     comparisons = (of_metric[pair] for pair in experiment.pairs for of_metric in by_metric if pair in of_metric)
     return tuple(
-        drop_verdict_if_late(comparison, sessions) if comparison.metric in TIME_METRICS else comparison
+        drop_verdict_if_late(comparison, sessions) if METRICS[comparison.metric].is_time else comparison
         for comparison in comparisons
     )
 
@@ -64,12 +60,12 @@ def is_control_pair(experiment: Experiment, pair: ArmPair) -> bool:
 
 
 def _on_metric(
-    experiment: Experiment, sessions: Sequence[SessionData], metric: Metric, error_rate: ErrorRate
+    experiment: Experiment, sessions: Sequence[SessionData], metric: str, error_rate: ErrorRate
 ) -> dict[ArmPair, Comparison]:
     series = [round_times_us(session.record, metric) for session in sessions]
     values = {pair: pair_values(series, pair, metric) for pair in experiment.pairs}
     failed = count_failures(session.record for session in sessions)
-    judged_fields = judge_family(
+    judgements = judge_family(
         values,
         experiment.design.equivalence_percent,
         error_rate,
@@ -77,15 +73,17 @@ def _on_metric(
         alone=partial(is_control_pair, experiment),
     )
     return {
-        pair: Comparison(arm=pair[0], against=pair[1], metric=metric, **fields, checks=_checks(values[pair], fields))
-        for pair, fields in judged_fields.items()
-        if metric in ALWAYS_REPORTED_METRICS or values[pair].log_ratio.size
+        pair: Comparison(
+            arm=pair[0], against=pair[1], metric=metric, **dict(judgement), checks=_checks(values[pair], judgement)
+        )
+        for pair, judgement in judgements.items()
+        if not METRICS[metric].is_optional or values[pair].log_ratio.size
     }
 
 
-def _checks(values: SessionValues, fields: EffectFields) -> dict[str, float]:
+def _checks(values: SessionValues, judgement: Judgement) -> dict[str, float]:
     """Return the robustness checks of an interval; none without one."""
-    return {} if fields["percent"] is None else robustness_checks(values.log_ratio, fields["confidence"])
+    return {} if judgement.percent is None else robustness_checks(values.log_ratio, judgement.confidence)
 
 
 def count_failures(records: Iterable[Record]) -> dict[str, Counter[str]]:

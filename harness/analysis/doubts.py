@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from harness.analysis.comparisons import answer_changes, describe_failures, is_control_pair
-from harness.analysis.designs.factorial import setting_levels
 from harness.analysis.statistics.inference import MIN_SESSIONS_FOR_INTERVAL
 from harness.experiment.contrasts import left_out_sentences
 from harness.experiment.schedule import MIN_SESSIONS
 from harness.experiment.transports import is_tcp
 from harness.model import (
     HEADLINE_METRICS,
+    METRICS,
     OUT_OF_TIME,
     Comparison,
     Doubt,
@@ -19,26 +19,17 @@ from harness.model import (
     Experiment,
     LevelEffect,
     MainEffect,
-    Metric,
     Plan,
     Record,
     Settings,
     Verdict,
 )
-
-METRIC_NAMES: Mapping[Metric, str] = {
-    "latency": "median time per request",
-    "mean": "mean time per request",
-    "cpu": "CPU time per request",
-    "throughput": "time from one request to the next",
-    "capacity": "time per request at capacity",
-}
+from harness.model.settings import varying_keys
 
 RUNG_ADVICE = (
     "Something other than the network differs between these stacks, and may differ between those over TCP too: trust "
     "no step of this size, quiet the machine and measure again."
 )
-JudgedEffect = Comparison | LevelEffect | MainEffect
 SomeEffect = TypeVar("SomeEffect", Comparison, LevelEffect, MainEffect)
 
 BARE_CHAINS = ("app-direct", "floor")  # without nginx, which the client reaches by TCP
@@ -76,11 +67,11 @@ def control_doubts(differing: Sequence[Comparison]) -> Iterator[Doubt]:
             arm=comparison.arm,
             seen=(
                 f"The control is {comparison.against} a second time (an A/A test), but its "
-                f"{METRIC_NAMES[comparison.metric]} is {_higher_or_lower(comparison)}: "
+                f"{METRICS[comparison.metric].label} is {_higher_or_lower(comparison)}: "
                 f"{percent_with_interval(comparison)}."
             ),
             advice=(
-                f"Trust no difference of this size in {METRIC_NAMES[comparison.metric]}; quiet the machine and "
+                f"Trust no difference of this size in {METRICS[comparison.metric].label}; quiet the machine and "
                 "measure again."
             ),
         )
@@ -232,7 +223,7 @@ def _moved_effects(effects: Sequence[SomeEffect]) -> list[SomeEffect]:
 
 
 def _doubts(
-    experiment: Experiment, effect: JudgedEffect, differing: set[str], arms: Sequence[Settings]
+    experiment: Experiment, effect: Comparison | LevelEffect | MainEffect, differing: set[str], arms: Sequence[Settings]
 ) -> Iterator[Doubt]:
     if differing <= set(experiment.design.expect_null):
         yield _null_doubt(effect, "was declared to have no effect")
@@ -240,7 +231,7 @@ def _doubts(
         yield _null_doubt(effect, "affects only TCP, and neither arm uses TCP")
 
 
-def _null_doubt(effect: JudgedEffect, why: str) -> Doubt:
+def _null_doubt(effect: Comparison | LevelEffect | MainEffect, why: str) -> Doubt:
     where = "".join(f", {key} = {level}" for key, level in getattr(effect, "where", {}).items())
     return Doubt(
         kind="null-moved",
@@ -255,8 +246,7 @@ def _null_doubt(effect: JudgedEffect, why: str) -> Doubt:
 
 def differing_settings(settings: Settings, other: Settings) -> set[str]:
     """Return the settings and knobs in which two arms differ."""
-    levels, others = setting_levels(settings), setting_levels(other)
-    return {key for key in levels | others if levels.get(key) != others.get(key)}
+    return set(varying_keys([settings.flatten(), other.flatten()]))
 
 
 def _has_tcp(settings: Settings) -> bool:

@@ -157,12 +157,12 @@ def tail_effects(
     def excuse(asked: PairPercentile) -> str:
         return failure_reason(asked[0], failed) or _too_coarse(sessions, asked, family[asked], margin)
 
-    judged_fields = judge_family(
+    judgements = judge_family(
         family, margin, error_rate_of(looks), excuse, alone=lambda asked: is_control_pair(experiment, asked[0])
     )
     return tuple(
-        TailEffect(arm=pair[0], against=pair[1], metric="latency", percentile=percentile, **fields)
-        for (pair, percentile), fields in judged_fields.items()
+        TailEffect(arm=pair[0], against=pair[1], metric="latency", percentile=percentile, **dict(judgement))
+        for (pair, percentile), judgement in judgements.items()
     )
 
 

@@ -156,7 +156,8 @@ def pilot_of(
         slowness=slowness,
     )
     drifting = drift([relative_times(session, settle) for session in sessions])
-    return chosen.model_copy(update=_expected_precision(experiment, chosen, spread, drifting, spent_s))
+    half_width_percent, gain = _expected_precision(experiment, chosen, spread, drifting, spent_s)
+    return chosen.model_copy(update={"half_width_percent": half_width_percent, "gain": gain})
 
 
 def _settle(experiment: Experiment, curve: Sequence[CarryOverPoint]) -> int:
@@ -188,11 +189,12 @@ def _spread(
 
 def _expected_precision(
     experiment: Experiment, chosen: Pilot, spread: EffectSpread, drifting: float, spent_s: float
-) -> dict[str, float]:
+) -> tuple[float, float]:
+    """Return the half width of the interval in percent, and the gain of interleaving."""
     schedule = schedule_of(experiment, None, chosen, spent_s)
     session = Estimate(mean=0.0, sd=spread.sd_percent(schedule.rounds), sessions=schedule.sessions)
     confidence = confidence_at(schedule.looks, schedule.sessions)
-    return {"half_width_percent": session.half_width(confidence), "gain": interleaving_gain(drifting, spread, schedule)}
+    return session.half_width(confidence), interleaving_gain(drifting, spread, schedule)
 
 
 def session_sd_percent(sessions: Sequence[Mapping[str, Series]], pairs: Iterable[ArmPair]) -> float:

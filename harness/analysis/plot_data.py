@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import stdev
-from typing import get_args
 
 import numpy as np
 import polars as pl
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.analysis.statistics.inference import to_percent
 from harness.analysis.statistics.series import ArmPair, Series, SessionData, pair_values, round_times_us
-from harness.model import Experiment, Metric
+from harness.model import METRICS, Experiment
 
 MAX_LINE_POINTS = 400  # of a line: about the resolution of a screen
 ROUNDS_PER_POINT, MIN_POINTS_PER_SESSION = (
@@ -57,7 +56,7 @@ class SessionEffects:
 
     arm: str
     against: str
-    metric: Metric
+    metric: str
     sessions: tuple[int, ...]
     percent: tuple[float, ...]
     sd_percent: float | None
@@ -79,7 +78,7 @@ def plot_data(experiment: Experiment, sessions: Sequence[SessionData]) -> PlotDa
     """Return the plot data of at least one session, in any order, without arms and pairs that were not measured."""
     ordered = sorted(sessions, key=lambda session: session.record.session)
     distributions = [_distribution(arm.name, ordered) for arm in experiment.arms]
-    session_effects = [_effects(pair, metric, ordered) for metric in get_args(Metric) for pair in experiment.pairs]
+    session_effects = [_effects(pair, metric, ordered) for metric in METRICS for pair in experiment.pairs]
     return PlotData(
         started_utc=min(session.record.started_utc for session in ordered),
         distributions=tuple(distribution for distribution in distributions if distribution.requests),
@@ -153,7 +152,7 @@ def _values(series: Series) -> GappedValues:
     return tuple(value if np.isfinite(value) else None for value in series.tolist())
 
 
-def _effects(pair: ArmPair, metric: Metric, sessions: Sequence[SessionData]) -> SessionEffects:
+def _effects(pair: ArmPair, metric: str, sessions: Sequence[SessionData]) -> SessionEffects:
     series = {session.record.session: round_times_us(session.record, metric) for session in sessions}
     log_ratio = {
         number: pair_values([session_series], pair, metric).log_ratio for number, session_series in series.items()

@@ -8,17 +8,12 @@ from dataclasses import dataclass
 from harness.experiment.document import Document, setting_table
 from harness.experiment.problems import ConfigProblem, KeyPath, TomlTable, to_toml, valid_subset
 from harness.model import Arm, Settings
+from harness.model.settings import ServiceSettings, StackSettings, names_in
 
 CONTROL = "control"
-TABLE_SETTINGS = ("knobs", "headers")  # settings that are tables and are merged key by key
 MAX_NAME_LENGTH = 100
-SERVICE_SETTINGS = ("authority", "pids", "cgroup", "start")
-# Settings of the requests; all others are of stacks that barehop starts.
-URL_ARM_SETTINGS = (
-    "url", *SERVICE_SETTINGS, "method", "host", "headers", "body", "connections", "rate", "p99_limit_ms", "timeout_s",
-    "client_keepalive", "placement", "tool", "tool_requests", "tool_seconds",
-)  # fmt: skip
 IMPLIED_BY_URL = {"path": "the path is a part of the url", "tls": "an https url implies it"}
+NOT_WITH_URL = names_in(StackSettings) | IMPLIED_BY_URL.keys()
 MAX_CHECKED_ARMS = 1000
 
 
@@ -39,9 +34,9 @@ def merge_settings(tables: Iterable[TomlTable]) -> Settings:
     """Merge tables into settings: later ones override earlier ones; knobs and headers are merged key by key."""
     settings: TomlTable = {}
     for table in tables:
-        given = valid_subset(Settings, table).model_dump(exclude_unset=True)
-        one_by_one = {key: settings.get(key, {}) | given[key] for key in TABLE_SETTINGS if key in given}
-        settings |= given | one_by_one
+        for key, value in valid_subset(Settings, table).model_dump(exclude_unset=True).items():
+            earlier = settings.get(key)
+            settings[key] = earlier | value if isinstance(earlier, dict) and isinstance(value, dict) else value
     return Settings.model_validate(settings)
 
 
@@ -103,9 +98,9 @@ def _arm_service_problems(arm: _ArmWithPlaces) -> Iterator[ConfigProblem]:
         value = getattr(arm.settings, key, None)
         if value == getattr(usual, key, None):
             continue
-        if arm.settings.url and key not in URL_ARM_SETTINGS:
+        if arm.settings.url and key in NOT_WITH_URL:
             yield ConfigProblem(place, value, _url_conflict(arm, key))
-        elif not arm.settings.url and key in SERVICE_SETTINGS:
+        elif not arm.settings.url and key in ServiceSettings.model_fields:
             yield ConfigProblem(
                 place, value, "is only for a service that is already running: give the arm a url, or leave it out."
             )
@@ -123,7 +118,7 @@ def _url_conflict(arm: _ArmWithPlaces, key: str) -> str:
 
 def _has_services(document: Document) -> bool:
     keys = {*document.arm, *document.factors, *(key for table in document.arms.values() for key in table)}
-    return bool(keys & {"url", *SERVICE_SETTINGS})
+    return bool(keys & ServiceSettings.model_fields.keys())
 
 
 def _arms_with_places(document: Document) -> Iterator[_ArmWithPlaces]:

@@ -1,7 +1,6 @@
 """Plan the boots for the levels of boot knobs: a random order, kernel parameters, and overrides for each run."""
 
 import itertools
-import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from harness.errors import ConfigError
 from harness.experiment.constraints import all_knobs
 from harness.experiment.document import Document
+from harness.experiment.problems import quote, to_toml
 
 FACTORS = "factors"
 BOOT_FACTOR_PREFIX = "knobs.boot."
@@ -54,14 +54,5 @@ def _make_boot(levels: Mapping[str, object], others: Mapping[str, object]) -> Bo
     names = {name: name.removeprefix("knobs.") for name in levels}
     ours = all_knobs()
     parameters = tuple(f"{ours[names[name]].boot_parameter}={levels[name]}" for name in levels)
-    knobs = (f"arm.knobs.{json.dumps(names[name])}={_toml_value(levels[name])}" for name in levels)
-    return Boot(parameters, (f"{FACTORS}={_toml_value(others)}", *knobs))
-
-
-def _toml_value(value: object) -> str:
-    """Return `value` as TOML on one line."""
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{json.dumps(key)} = {_toml_value(inside)}' for key, inside in value.items())}}}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml_value, value))}]"
-    return json.dumps(value)
+    knobs = (f"arm.knobs.{quote(names[name])}={to_toml(levels[name])}" for name in levels)
+    return Boot(parameters, (f"{FACTORS}={to_toml(others)}", *knobs))

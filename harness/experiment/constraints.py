@@ -13,9 +13,9 @@ from harness.experiment.problems import ConfigProblem, did_you_mean, to_toml, va
 from harness.experiment.requests import request_conflicts, request_problems
 from harness.experiment.transports import is_tcp, transports
 from harness.model import Arm, Knob, KnobValue, LoadTool, Settings
-from harness.model.experiment import PATH_PATTERN
 from harness.model.knobs import sysctl_traffic
 from harness.model.plugins import DEFAULT_PORTS
+from harness.model.settings import PATH_PATTERN
 
 SYSCTL_NAME = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_:-]+)+")
 OWN_CLIENT = "client"

@@ -25,9 +25,9 @@ from harness.experiment.problems import ConfigProblem, did_you_mean, valid_subse
 from harness.experiment.stacks import stacks_of
 from harness.model import Arm, Design, Experiment, Settings
 from harness.model.experiment import MAX_SECONDS
+from harness.model.settings import IS_PATH, KNOB_PREFIX, varying_keys
 
-PATH_SETTINGS = ("app_dir", "authority")  # settings that are paths
-KNOB_PREFIX = "knobs."
+PATH_SETTINGS = [name for name, field in Settings.model_fields.items() if IS_PATH in field.metadata]
 MAX_ARMS = 256
 MAX_STACKS = 64  # each is an nginx and a gunicorn, all running at the same time
 MAX_SESSION_REQUESTS = 20_000_000  # requests of a session: their times are kept in memory
@@ -100,7 +100,7 @@ def _experiment_problems(document: Document, arms: Sequence[Arm], design: Design
 
 def negative_control_problems(arms: Sequence[Arm], design: Design) -> Iterator[ConfigProblem]:
     """Yield a problem for each setting of `design.expect_null` that has the same value in all arms."""
-    varying = _varying_settings(arms)
+    varying = varying_keys([arm.settings.flatten() for arm in arms])
     for index, name in enumerate(design.expect_null):
         if full_setting_name(name) not in varying:
             names = [key.removeprefix(KNOB_PREFIX) for key in varying]
@@ -117,17 +117,6 @@ def tcp_only_settings(arms: Sequence[Arm]) -> tuple[str, ...]:
     """Return the knobs of the arms that can affect only TCP, named as in `[factors]`."""
     names = dict.fromkeys(name for arm in arms for name in arm.settings.knobs)
     return tuple(f"{KNOB_PREFIX}{name}" for name in tcp_only_knobs(names))
-
-
-def _varying_settings(arms: Sequence[Arm]) -> list[str]:
-    flat = [_flat_settings(arm.settings) for arm in arms]
-    keys = dict.fromkeys(key for settings in flat for key in settings)
-    return [key for key in keys if any(settings.get(key) != flat[0].get(key) for settings in flat)]
-
-
-def _flat_settings(settings: Settings) -> dict[str, object]:
-    values = settings.model_dump()
-    return values | {f"{KNOB_PREFIX}{name}": value for name, value in values.pop("knobs").items()}
 
 
 def arm_count(document: Document, design: Design) -> int:

@@ -3,17 +3,12 @@
 from collections.abc import Sequence
 
 from harness.model import Arm, Design, Experiment, Settings
+from harness.model.settings import ProcessSettings, names_in
 
 MAX_PENDING_REQUESTS = 1000  # pending requests of an open-loop client
 MAX_IDLE_CONNECTIONS = 32  # idle connections of an open-loop arm between visits: a stall opens hundreds
 SERVER_FILES = 96  # logs, libraries, listening sockets, counters
 CONNECTIONS_PER_REQUEST = 2  # connections of a request at nginx: to the client and to the application
-
-# Settings of the processes; all others can differ from visit to visit.
-PROCESS_SETTINGS = (
-    "app", "app_dir", "worker_class", "workers", "threads", "nginx", "python", "placement", "network", "network_leg",
-    "sandbox", "cpu_quota", "knobs", "processes",
-)  # fmt: skip
 
 
 def server_files(arms: Sequence[Arm]) -> int:
@@ -64,7 +59,7 @@ def services_of(experiment: Experiment) -> tuple[Arm, ...]:
 
 def _process_key(arm: Arm, design: Design) -> str:
     alone = "separate" in (design.processes, arm.settings.processes)
-    return arm.name if alone else repr(arm.settings.model_dump(include=set(PROCESS_SETTINGS)))
+    return arm.name if alone else repr(arm.settings.model_dump(include=names_in(ProcessSettings)))
 
 
 def _order_arms(arms: Sequence[Arm]) -> tuple[Arm, ...]:

@@ -1,14 +1,12 @@
 """The types that all packages share. All are frozen, and numbers have their unit in their name."""
 
 from harness.model.base import (
-    HEADLINE_METRICS,
     OUT_OF_TIME,
     ROLES,
     SERVER_ROLES,
     SERVICE_ROLE,
     AddressKind,
     JsonModel,
-    Metric,
     TransportFamily,
     Verdict,
 )
@@ -20,6 +18,8 @@ from harness.model.effects import (
     FactorInteraction,
     Interaction,
     JointEffect,
+    JudgedEffect,
+    Judgement,
     Ladder,
     LadderStep,
     LevelEffect,
@@ -34,16 +34,12 @@ from harness.model.experiment import (
     AllanPoint,
     Arm,
     CarryOverPoint,
-    Chain,
-    CpuNumbers,
     Design,
     Experiment,
     Pilot,
     Plan,
-    RoleCpuNumbers,
     Schedule,
     ScreenKind,
-    Settings,
 )
 from harness.model.explanation import (
     ArmUtilisation,
@@ -65,14 +61,18 @@ from harness.model.explanation import (
 from harness.model.http import DEFAULT_HOST, PLAIN_REQUEST, Request, request_for
 from harness.model.imported import FormatMarks, ImportedRun, ImportFormat
 from harness.model.knobs import Knob, KnobValue
+from harness.model.metrics import DESIGN_METRICS, HEADLINE_METRICS, METRICS, Metric, MetricName
 from harness.model.plugins import LoadTool, Reply, Target, ToolResult, Transport
 from harness.model.record import Doubt, GaugeSnapshot, Record, ThrottleCounts, Visit, VisitRow
 from harness.model.rungs import NetworkRung, SandboxRung
+from harness.model.settings import Chain, CpuNumbers, RoleCpuNumbers, Settings
 from harness.model.summary import ApplicationFile, ArmSummary, Comparison, NeededBudget, RunSeconds, Summary
 
 __all__ = [
     "DEFAULT_HOST",
+    "DESIGN_METRICS",
     "HEADLINE_METRICS",
+    "METRICS",
     "OUT_OF_TIME",
     "PLAIN_REQUEST",
     "ROLES",
@@ -112,6 +112,8 @@ __all__ = [
     "Interval",
     "JointEffect",
     "JsonModel",
+    "JudgedEffect",
+    "Judgement",
     "Knob",
     "KnobValue",
     "Ladder",
@@ -121,6 +123,7 @@ __all__ = [
     "LoadTool",
     "MainEffect",
     "Metric",
+    "MetricName",
     "NeededBudget",
     "NetworkRung",
     "NonAdditivity",

@@ -7,9 +7,7 @@ from pydantic import BaseModel, ConfigDict
 ROLES = ("client", "nginx", "app")
 SERVER_ROLES = ("nginx", "app")
 SERVICE_ROLE = "service"  # everything behind a url
-Metric = Literal["latency", "mean", "cpu", "throughput", "capacity"]
 OUT_OF_TIME = "out-of-time"  # the kind of the doubt about a run that ended with few sessions
-HEADLINE_METRICS: tuple[Metric, ...] = ("latency", "capacity")  # each run has exactly one of them
 Verdict = Literal["faster", "slower", "equivalent", "undecided"]
 TransportFamily = Literal["tcp", "unix"]
 AddressKind = Literal["port", "tmpfs", "directory"]  # a socket on tmpfs, or in a directory that is not on tmpfs

@@ -4,32 +4,54 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.model.base import JsonModel, Metric, Verdict
+from harness.model.base import JsonModel, Verdict
 from harness.model.explanation import Interval
+from harness.model.metrics import MetricName
 
 Agreement = Literal["agree", "differ", "undecided"]
 SignAgreement = Literal["same", "opposite", "undecided"]
 Additivity = Literal["additive", "more", "less", "undecided"]
 
 
-class Effect(JsonModel):
-    """The effect of an arm relative to `against`, in time: negative is faster. None: no number is available."""
+class ComparedArms(JsonModel):
+    """What an effect is about: `arm` relative to `against`, in `metric`."""
 
     arm: str
     against: str
-    metric: Metric
-    percent: float | None
-    percent_low: float | None
-    percent_high: float | None
-    us: float | None
-    us_low: float | None
-    us_high: float | None
+    metric: MetricName
+
+
+class EffectNumbers(JsonModel):
+    """The numbers of an effect, in time: negative is faster. None: no number is available."""
+
+    percent: float | None = None
+    percent_low: float | None = None
+    percent_high: float | None = None
+    us: float | None = None
+    us_low: float | None = None
+    us_high: float | None = None
     confidence: float = 0.95  # of the interval: above 0.95 if the run could have stopped earlier
-    p: float | None
+    p: float | None = None
     p_adjusted: float | None = None
     margin_percent: float | None = None  # of equivalence
     why: str = ""  # why there is no verdict
     sessions_to_decide: int | None = None
+
+
+class Judgement(EffectNumbers):
+    """The numbers of an effect with the verdict on them."""
+
+    verdict: Verdict | None
+
+
+class Effect(EffectNumbers, ComparedArms):
+    """The effect of an arm relative to `against`."""
+
+
+class JudgedEffect(Effect):
+    """An effect with its verdict, whatever it is an effect of."""
+
+    verdict: Verdict | None
 
 
 class Interaction(Effect):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.model.experiment import Settings
+from harness.model.settings import Settings
 
 MAX_BODY_BYTES = 256 * 1024 * 1024  # that are read of an answer
 MAX_JSON_KEYS = 200

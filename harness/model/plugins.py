@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Self
 
 from harness.model.base import AddressKind, TransportFamily
-from harness.model.experiment import Settings
 from harness.model.http import MAX_BODY_BYTES, PLAIN_REQUEST, AnswerShape, Request, json_keys, media_type
+from harness.model.settings import Settings
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_TOOL_FILE_BYTES = 512 * 1024 * 1024  # of an output file of a tool

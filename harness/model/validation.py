@@ -92,10 +92,21 @@ class SocketBound(JsonModel):
     tcp_rungs_us: float = 0.0
 
 
-class Claim(JsonModel):
+class ClaimNumbers(JsonModel):
+    """The size of a claim: above 0 is slower."""
+
+    us: float | None
+    us_low: float | None = None
+    us_high: float | None = None
+    percent: float | None
+    percent_low: float | None = None
+    percent_high: float | None = None
+
+
+class Claim(ClaimNumbers):
     """The claim of one architecture against that over TCP at the same place, and its status.
 
-    Above 0 is slower. `besides` are the settings other than the transport in which the bare arms differ. `by_rate_us`
+    `besides` are the settings other than the transport in which the bare arms differ. `by_rate_us`
     is the difference that the rates imply. `chance` is the share of A/A pairs of stretches that differ by more here.
     `bound_us` is the most that a socket can cause in this direction, `slowness` how many times as long a request takes
     there.
@@ -104,12 +115,6 @@ class Claim(JsonModel):
     where: str
     architecture: str
     against: str
-    us: float | None
-    us_low: float | None = None
-    us_high: float | None = None
-    percent: float | None
-    percent_low: float | None = None
-    percent_high: float | None = None
     by_rate_us: float | None
     bare: Comparison | None
     besides: tuple[str, ...] = ()

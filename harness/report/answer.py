@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from harness.experiment.transports import arm_transport, transports
-from harness.model import ArmSummary, Comparison, Design, Metric, Settings, Summary
+from harness.model import METRICS, ArmSummary, Comparison, Design, Settings, Summary
+from harness.model.settings import flatten_tables, varying_keys
 from harness.report.caveats import budget_clause
 from harness.report.format import (
     VERDICTS,
@@ -32,6 +33,7 @@ MIN_CASES = 3
 SIGNIFICANT_VERDICTS = ("faster", "slower")
 PLAIN_TYPES = (bool, int, float, str)
 DEFAULT_SETTINGS = Settings().model_dump(mode="json")
+SETTING_TABLES = ("knobs", "headers", "placement")
 SELF_EXPLANATORY = "transport"  # the setting whose values need no name before them
 MAX_DETAILED = 3  # comparisons that the answer gives with all their numbers
 MAX_GROUPED = 12  # comparisons beyond which the answer only counts verdicts
@@ -68,23 +70,17 @@ def uniform_answer(summary: Summary, comparisons: Sequence[Comparison]) -> str:
 
 def _setting_change(arms: Mapping[str, ArmSummary], comparison: Comparison) -> SettingChange | None:
     """Return None where several settings differ, or one with values that are not plain."""
-    ours, theirs = (dict(_flat_settings(arms[name].settings)) for name in (comparison.arm, comparison.against))
-    differing = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+    ours, theirs = (
+        flatten_tables(DEFAULT_SETTINGS | arms[name].settings, SETTING_TABLES)
+        for name in (comparison.arm, comparison.against)
+    )
+    differing = varying_keys([theirs, ours])
     if len(differing) != 1:
         return None
     values = [settings.get(differing[0]) for settings in (theirs, ours)]
     if not all(isinstance(value, PLAIN_TYPES) and "/" not in str(value) for value in values):
         return None
     return SettingChange(differing[0], *(json.dumps(value).strip('"') for value in values))
-
-
-def _flat_settings(settings: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    """Yield every setting, with its default where none is given, and every knob by itself."""
-    for key, value in {**DEFAULT_SETTINGS, **settings}.items():
-        if isinstance(value, Mapping):
-            yield from ((f"{key}.{name}", inside) for name, inside in value.items())
-        else:
-            yield key, value
 
 
 def _case(comparison: Comparison) -> str:
@@ -169,15 +165,15 @@ def summary_answer(summary: Summary, design: Design | None) -> str:
 
 def cpu_sentence(summary: Summary) -> str:
     """Return the CPU time against each reference in one sentence; empty without CPU times and for a ladder."""
-    return "" if summary.ladders else _metric_sentence(summary, "cpu", "CPU time per request (nginx + app)")
+    return "" if summary.ladders else _metric_sentence(summary, "cpu")
 
 
 def throughput_sentence(summary: Summary) -> str:
     """Return the throughput against each reference in one sentence; empty where it was not compared."""
-    return _metric_sentence(summary, "throughput", "Throughput (as time from one request to the next)")
+    return _metric_sentence(summary, "throughput")
 
 
-def _metric_sentence(summary: Summary, metric: Metric, what: str) -> str:
+def _metric_sentence(summary: Summary, metric: str) -> str:
     comparisons = [c for c in main_comparisons(summary, metric) if has_verdict(c)]
     if not comparisons:
         return ""
@@ -185,7 +181,7 @@ def _metric_sentence(summary: Summary, metric: Metric, what: str) -> str:
     parts = [
         f"against {name}: {', '.join(map(describe, group))}" for name, group in group_by_reference(comparisons).items()
     ]
-    return f"{what} {'; '.join(parts)}."
+    return f"{METRICS[metric].title} {'; '.join(parts)}."
 
 
 def _arm_difference(comparison: Comparison) -> str:
@@ -216,9 +212,9 @@ def _clause(summary: Summary, design: Design | None, comparison: Comparison, *, 
 def _subject(summary: Summary, comparison: Comparison) -> str:
     """Return the arm's name, after a description of its hop if it differs in nothing else."""
     mine, other = (summary.arms[name].settings for name in (comparison.arm, comparison.against))
-    differing = {key for key in mine | other if mine.get(key) != other.get(key)}
+    differing = varying_keys([mine, other])
     hop = transports().get(arm_transport(mine))
-    return f"{hop.label} ({comparison.arm})" if hop and differing == {"transport"} else comparison.arm
+    return f"{hop.label} ({comparison.arm})" if hop and differing == ["transport"] else comparison.arm
 
 
 def _us_phrase(comparison: Comparison, reference: ArmSummary, *, whole: bool) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.experiment.budget import Forecast
-from harness.model import OUT_OF_TIME, Comparison, Design, Doubt, Experiment, Schedule, Summary
+from harness.model import METRICS, OUT_OF_TIME, Comparison, Design, Doubt, Experiment, Schedule, Summary
 from harness.report.format import (
     ReportedInterval,
     format_duration,
@@ -98,9 +98,8 @@ def contradictions(summary: Summary) -> list[str]:
 
 def _contradiction(other: Comparison, estimate: ReportedInterval) -> str:
     size = f"{percent_with_interval(estimate)} against {other.against}"
-    if other.metric == "cpu":
-        return f"it takes {'more' if estimate.value > 0 else 'less'} CPU time: {size}"
-    return f"its mean is {other.verdict}: {size}. A few very slow or fast requests cause that"
+    metric = METRICS[other.metric]
+    return f"{metric.higher if estimate.value > 0 else metric.lower}: {size}{metric.opposed}"
 
 
 def missing_numbers(summary: Summary) -> list[str]:

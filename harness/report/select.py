@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterable
 
-from harness.model import HEADLINE_METRICS, Comparison, MainEffect, Metric, Summary
+from harness.model import HEADLINE_METRICS, Comparison, MainEffect, Summary
 from harness.report.format import percent_interval
 from harness.report.table import is_undecided_by_correction
 
@@ -25,12 +25,12 @@ def _allow_global_option(summary: Summary) -> str:
     return " --allow-global" if summary.allow_global else ""
 
 
-def headline_metric(summary: Summary) -> Metric:
+def headline_metric(summary: Summary) -> str:
     """Return the metric of the run's main question."""
     return next((c.metric for c in summary.comparisons if c.metric in HEADLINE_METRICS), "latency")
 
 
-def main_comparisons(summary: Summary, metric: Metric | None = None) -> list[Comparison]:
+def main_comparisons(summary: Summary, metric: str | None = None) -> list[Comparison]:
     """Return the comparisons of `metric` (default: the headline metric) without the controls."""
     return [
         c
@@ -39,7 +39,7 @@ def main_comparisons(summary: Summary, metric: Metric | None = None) -> list[Com
     ]
 
 
-def control_comparisons(summary: Summary, metric: Metric | None = None) -> list[Comparison]:
+def control_comparisons(summary: Summary, metric: str | None = None) -> list[Comparison]:
     """Return the comparisons of controls in `metric` (default: the headline metric)."""
     return [
         c for c in summary.comparisons if c.metric == (metric or headline_metric(summary)) and is_control(summary, c)
@@ -87,7 +87,7 @@ def holm_comparison_count(summary: Summary) -> int:
     return sum(c.metric in HEADLINE_METRICS and c.p_adjusted is not None for c in summary.comparisons)
 
 
-def main_effects(summary: Summary) -> tuple[list[MainEffect], Metric]:
+def main_effects(summary: Summary) -> tuple[list[MainEffect], str]:
     """Return the main effects in the headline metric, and that metric."""
-    metric: Metric = next((effect.metric for effect in summary.main_effects), "latency")
+    metric = next((effect.metric for effect in summary.main_effects), "latency")
     return [effect for effect in summary.main_effects if effect.metric == metric], metric

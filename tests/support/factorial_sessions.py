@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import summarise
-from harness.model import Experiment, Interaction, Metric, Summary
+from harness.model import Experiment, Interaction, Summary
 from tests.support.simulated_sessions import Times, schedule_of, session_of
 
 
@@ -24,5 +24,5 @@ def sessions_of(*times_us: Times) -> list[SessionData]:
     ]
 
 
-def interaction(summary: Summary, at: str, metric: Metric = "latency") -> Interaction:
+def interaction(summary: Summary, at: str, metric: str = "latency") -> Interaction:
     return next(one for one in summary.interactions if (one.at, one.metric) == (at, metric))

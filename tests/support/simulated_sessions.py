@@ -10,7 +10,7 @@ from scipy.signal import lfilter
 
 from harness.analysis.statistics.inference import Estimate, estimate_mean
 from harness.analysis.statistics.series import SessionData, typical_round
-from harness.model import Arm, Design, Doubt, Experiment, Metric, Record, Schedule, Settings, VisitRow
+from harness.model import Arm, Design, Doubt, Experiment, Record, Schedule, Settings, VisitRow
 
 Floats = NDArray[np.float64]
 Times = Mapping[str, Sequence[float | None]]  # per arm, over rounds
@@ -43,13 +43,13 @@ class World:
         return times_us
 
 
-def log_estimates(times_us: Floats, metric: Metric, arm: int = 1, against: int = 0) -> list[Estimate]:
+def log_estimates(times_us: Floats, metric: str, arm: int = 1, against: int = 0) -> list[Estimate]:
     """The estimate of every experiment in what `World.times_us` gave."""
     ratios = np.log(times_us[..., arm]) - np.log(times_us[..., against])
     return [estimate_mean(per_session) for per_session in typical_round(ratios, metric)]
 
 
-def us_estimates(times_us: Floats, metric: Metric, arm: int = 1, against: int = 0) -> list[Estimate]:
+def us_estimates(times_us: Floats, metric: str, arm: int = 1, against: int = 0) -> list[Estimate]:
     differences_us = times_us[..., arm] - times_us[..., against]
     return [estimate_mean(per_session) for per_session in typical_round(differences_us, metric)]
 

@@ -18,24 +18,20 @@ from harness.analysis.between_runs.metadata import (
 )
 from harness.analysis.comparisons import is_control_pair
 from harness.analysis.statistics.inference import (
-    CONFIDENCE,
     MIN_SESSIONS_FOR_INTERVAL,
-    NUMBER_FIELDS,
-    EffectFields,
     Estimate,
     Ruling,
+    make_judgement,
     rulings,
-    to_percent,
     welch_difference,
 )
 from harness.analysis.statistics.series import ArmPair, SessionValues, pair_values, round_times_us
 from harness.errors import ConfigError, raise_all
-from harness.model import Comparison, Design, Experiment, JsonModel, Metric, Plan, Record, Summary
+from harness.model import DESIGN_METRICS, Comparison, Design, Experiment, JsonModel, Judgement, Plan, Record, Summary
 
 BASE_RUN = 0
 
 PairInRun = tuple[ArmPair, int]  # a pair, and the index of a run
-CHANGE_METRICS: tuple[Metric, ...] = ("latency", "cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +72,10 @@ class EffectChange:
         """Change of the log ratio."""
         return welch_difference(self.base.log_ratio, self.other.log_ratio)
 
-    def number_fields(self) -> EffectFields:
-        """Return the number fields of an effect."""
-        ratio, us = self.log_ratio, welch_difference(self.base.difference_us, self.other.difference_us)
-        percents = map(to_percent, (ratio.mean, *ratio.interval(CONFIDENCE)))
-        return dict(zip(NUMBER_FIELDS, (*percents, us.mean, *us.interval(CONFIDENCE), ratio.p), strict=True))
+    @property
+    def difference_us(self) -> Estimate:
+        """Change of the difference."""
+        return welch_difference(self.base.difference_us, self.other.difference_us)
 
     def sessions_of_each(self, sessions: int | None) -> int | None:
         """Return the sessions per run, from those of a single run with the same precision."""
@@ -88,7 +83,7 @@ class EffectChange:
         return sessions and math.ceil(sessions * larger / self.log_ratio.sessions)
 
 
-def run_changes(runs: Sequence[RunData], metric: Metric) -> Iterator[RunChange]:
+def run_changes(runs: Sequence[RunData], metric: str) -> Iterator[RunChange]:
     """Yield the change of each pair in each run after the base, if both runs measured the metric."""
     experiment = runs[BASE_RUN].plan.experiment
     effects_by_run = [_effects(run, experiment.pairs, metric) for run in runs]
@@ -99,16 +94,16 @@ def run_changes(runs: Sequence[RunData], metric: Metric) -> Iterator[RunChange]:
     }
     ruling_by_key = _rulings(experiment, {key: step for key, step in steps.items() if step.has_enough_sessions})
     for (pair, run), step in steps.items():
-        fields = _judge_change(step, ruling_by_key.get((pair, run)), _excuse(runs, pair, run, metric))
-        yield RunChange(run=run + 1, arm=pair[0], against=pair[1], metric=metric, **fields)
+        judgement = _judge_change(step, ruling_by_key.get((pair, run)), _excuse(runs, pair, run, metric))
+        yield RunChange(run=run + 1, arm=pair[0], against=pair[1], metric=metric, **dict(judgement))
 
 
-def _effects(run: RunData, pairs: Sequence[ArmPair], metric: Metric) -> dict[ArmPair, SessionValues]:
+def _effects(run: RunData, pairs: Sequence[ArmPair], metric: str) -> dict[ArmPair, SessionValues]:
     series = [round_times_us(record, metric) for record in run.records]
     return {pair: pair_values(series, pair, metric) for pair in pairs}
 
 
-def _comparison_within(run: RunData, pair: ArmPair, metric: Metric) -> Comparison | None:
+def _comparison_within(run: RunData, pair: ArmPair, metric: str) -> Comparison | None:
     """Return the comparison of the run itself; None if it did not measure the metric."""
     comparisons = (
         comparison
@@ -128,7 +123,7 @@ def _rulings(experiment: Experiment, steps: Mapping[PairInRun, EffectChange]) ->
     return dict(zip(questions, together, strict=True)) | alone
 
 
-def _excuse(runs: Sequence[RunData], pair: ArmPair, run: int, metric: Metric) -> str:
+def _excuse(runs: Sequence[RunData], pair: ArmPair, run: int, metric: str) -> str:
     """Return why there is no verdict: the reasons of both runs; "" if both have one."""
     comparisons = {index + 1: _comparison_within(runs[index], pair, metric) for index in (BASE_RUN, run)}
     return " ".join(
@@ -138,17 +133,11 @@ def _excuse(runs: Sequence[RunData], pair: ArmPair, run: int, metric: Metric) ->
     )
 
 
-def _judge_change(step: EffectChange, ruling: Ruling | None, excuse: str) -> EffectFields:
+def _judge_change(step: EffectChange, ruling: Ruling | None, excuse: str) -> Judgement:
     if ruling is None:
-        return {**dict.fromkeys(NUMBER_FIELDS), "verdict": None, "why": excuse}
-    numbers = {**step.number_fields(), "p_adjusted": ruling.p_adjusted}
-    if excuse:
-        return {**numbers, "verdict": None, "why": excuse}
-    return {
-        **numbers,
-        "verdict": ruling.verdict,
-        "sessions_to_decide": step.sessions_of_each(ruling.sessions_to_decide),
-    }
+        return Judgement(verdict=None, why=excuse)
+    per_run = replace(ruling, sessions_to_decide=step.sessions_of_each(ruling.sessions_to_decide))
+    return make_judgement((step.log_ratio, step.difference_us), per_run, excuse)
 
 
 class RunComparison(JsonModel):
@@ -174,7 +163,7 @@ def compare_runs(runs: Sequence[RunData]) -> RunComparison:
         design=runs[BASE_RUN].plan.experiment.design,
         runs=tuple(run.summary for run in runs),
         started_utc=tuple(run.records[0].started_utc for run in runs),
-        changes=tuple(change for metric in CHANGE_METRICS for change in run_changes(runs, metric)),
+        changes=tuple(change for metric in DESIGN_METRICS for change in run_changes(runs, metric)),
         settings=metadata_differences([settings_tree(run.plan) for run in runs]),
         measuring=metadata_differences([design_tree(run.plan) for run in runs]),
         host=tuple(_hosts(runs)),

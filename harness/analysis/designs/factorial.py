@@ -12,9 +12,19 @@ from harness.analysis.comparisons import count_failures, failure_reason, is_cont
 from harness.analysis.statistics.group_sequential import error_rate_of
 from harness.analysis.statistics.inference import judge_family
 from harness.analysis.statistics.series import ArmPair, Series, SessionData, SessionValues, pair_values, round_times_us
-from harness.model import Agreement, Experiment, Interaction, JointEffect, LevelEffect, Metric, Settings, Verdict
+from harness.model import (
+    DESIGN_METRICS,
+    METRICS,
+    Agreement,
+    Experiment,
+    Interaction,
+    JointEffect,
+    JudgedEffect,
+    LevelEffect,
+    Settings,
+    Verdict,
+)
 
-FACTORIAL_METRICS: tuple[Metric, ...] = ("latency", "cpu")
 AGREEMENT_BY_VERDICT: Mapping[Verdict | None, Agreement | None] = {
     "equivalent": "agree",
     "faster": "differ",
@@ -25,7 +35,7 @@ AGREEMENT_BY_VERDICT: Mapping[Verdict | None, Agreement | None] = {
 
 SeriesBySession = Mapping[int, Mapping[str, Series]]  # by session number, results of `round_times_us`
 PairContrast = tuple[ArmPair, ArmPair | None]  # an effect, and the one that is subtracted from it
-ContrastJudge = Callable[[Iterable[PairContrast]], Iterable[tuple[PairContrast, Metric, dict[str, Any]]]]
+ContrastJudge = Callable[[Iterable[PairContrast]], Iterable[tuple[PairContrast, JudgedEffect]]]
 SettingLevels = Mapping[str, str]  # of an arm: each setting as text
 UNSET = "unset"  # the level of a knob that an arm does not set
 
@@ -34,27 +44,27 @@ def contrast_judge(experiment: Experiment, sessions: Sequence[SessionData], look
     """Return a judge of families of contrasts, each under Holm's correction, by the margin of the experiment."""
     series = {
         metric: {session.record.session: round_times_us(session.record, metric) for session in sessions}
-        for metric in FACTORIAL_METRICS
+        for metric in DESIGN_METRICS
     }
     failed = count_failures(session.record for session in sessions)
 
-    def judge(family: Iterable[PairContrast]) -> Iterable[tuple[PairContrast, Metric, dict[str, Any]]]:
+    def judge(family: Iterable[PairContrast]) -> Iterable[tuple[PairContrast, JudgedEffect]]:
         contrasts = list(dict.fromkeys(family))
-        for metric in FACTORIAL_METRICS:
+        for metric in DESIGN_METRICS:
             values = {key: pair_contrast(series[metric], key, metric) for key in contrasts}
-            fields_by_contrast = judge_family(
+            judgements = judge_family(
                 values, experiment.design.equivalence_percent, error_rate_of(looks), partial(_excuse, failed=failed)
             )
             yield from (
-                (key, metric, {"arm": key[0][0], "against": key[0][1], "metric": metric, **fields})
-                for key, fields in fields_by_contrast.items()
-                if metric != "cpu" or values[key].log_ratio.size
+                (key, JudgedEffect(arm=key[0][0], against=key[0][1], metric=metric, **dict(judgement)))
+                for key, judgement in judgements.items()
+                if not METRICS[metric].is_optional or values[key].log_ratio.size
             )
 
     return judge
 
 
-def pair_contrast(sessions: SeriesBySession, pairs: PairContrast, metric: Metric) -> SessionValues:
+def pair_contrast(sessions: SeriesBySession, pairs: PairContrast, metric: str) -> SessionValues:
     """Return the effect of a pair, or the difference of the effects of two pairs, for each session that has them."""
     pair, base = pairs
     values_by_session = pair_by_session(sessions, pair, metric)
@@ -94,12 +104,12 @@ def interactions(corners: Sequence[FactorialInteraction], judge: ContrastJudge) 
     }
     return tuple(
         Interaction(
-            **{**fields, "verdict": AGREEMENT_BY_VERDICT[fields["verdict"]]},
+            **dict(effect) | {"verdict": AGREEMENT_BY_VERDICT[effect.verdict]},
             base_arm=corner.base_pair[0],
             base_against=corner.base_pair[1],
             **_interaction_fields(corner, "compared", "level", "reference", "factor", "at", "base", "where"),
         )
-        for contrast, _, fields in judge(corner_of)
+        for contrast, effect in judge(corner_of)
         for corner in [corner_of[contrast]]
     )
 
@@ -110,8 +120,10 @@ def level_effects(corners: Sequence[FactorialInteraction], judge: ContrastJudge)
     at_levels = {_plain_pair(corner.pair[0], corner.base_pair[0]): (corner, corner.level) for corner in corners}
     place_of = at_reference | at_levels
     return tuple(
-        LevelEffect(**fields, level=level, **_interaction_fields(corner, "compared", "factor", "at", "base", "where"))
-        for contrast, _, fields in judge(place_of)
+        LevelEffect(
+            **dict(effect), level=level, **_interaction_fields(corner, "compared", "factor", "at", "base", "where")
+        )
+        for contrast, effect in judge(place_of)
         for corner, level in [place_of[contrast]]
     )
 
@@ -121,17 +133,17 @@ def joint_effects(corners: Sequence[FactorialInteraction], judge: ContrastJudge)
     corner_of = {_plain_pair(corner.pair[0], corner.base_pair[1]): corner for corner in corners}
     return tuple(
         JointEffect(
-            **fields,
+            **dict(effect),
             compared_alone=corner.base_pair[0],
             factor_alone=corner.pair[1],
             **_interaction_fields(corner, "compared", "level", "reference", "factor", "at", "base", "where"),
         )
-        for contrast, _, fields in judge(corner_of)
+        for contrast, effect in judge(corner_of)
         for corner in [corner_of[contrast]]
     )
 
 
-def pair_by_session(sessions: SeriesBySession, pair: ArmPair, metric: Metric) -> dict[int, Series]:
+def pair_by_session(sessions: SeriesBySession, pair: ArmPair, metric: str) -> dict[int, Series]:
     """Return (log ratio, difference in us) for each session that has the pair."""
     effects_by_session = {number: pair_values([series], pair, metric) for number, series in sessions.items()}
     return {
@@ -208,12 +220,10 @@ def varying_factors(arms: Sequence[SettingLevels], compared: str) -> list[Factor
 
 def setting_levels(settings: Settings) -> dict[str, str]:
     """Return each setting as text, and each knob by its dotted name."""
-    values = settings.model_dump(mode="json")
-    values |= {f"knobs.{name}": value for name, value in values.pop("knobs").items()}
-    return {key: _text(value) for key, value in values.items()}
+    return {key: _text(value) for key, value in settings.flatten().items()}
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return value if isinstance(value, str) and value else json.dumps(value)

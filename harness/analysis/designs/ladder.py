@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
 from harness.analysis.comparisons import count_failures, failure_reason
 from harness.analysis.designs.factorial import pair_by_session, setting_levels
 from harness.analysis.statistics.group_sequential import error_rate_of
-from harness.analysis.statistics.inference import EffectFields, judge_family
+from harness.analysis.statistics.inference import judge_family
 from harness.analysis.statistics.series import ArmPair, Series, SessionData, SessionValues, round_times_us
-from harness.analysis.why.quantities import Centre, VisitValue, difference_by_session, mean_interval
+from harness.analysis.why.quantities import VisitValue, difference_by_session, mean_interval
 from harness.experiment.cost import is_capacity_search
 from harness.experiment.ladder import HOST_NETWORK, is_ladder
 from harness.model import (
@@ -23,9 +23,9 @@ from harness.model import (
     Comparison,
     Experiment,
     Interval,
+    Judgement,
     Ladder,
     LadderStep,
-    Metric,
     NonAdditivity,
     Record,
     RungEffect,
@@ -33,6 +33,8 @@ from harness.model import (
     Verdict,
     VisitRow,
 )
+from harness.model.metrics import Centre
+from harness.model.settings import RungSettings
 
 LINK_PACKETS = "net.link_packets"
 
@@ -65,7 +67,7 @@ STEP_QUANTITIES: Mapping[str, tuple[Callable[[VisitRow], float | None], Centre]]
     "link_packets": (_link_packets, "mean"),
     "softirqs": (_sum_of("host.net_rx"), "mean"),
 }
-LADDER_METRIC: Metric = "latency"
+LADDER_METRIC = "latency"
 ADDITIVITY_BY_VERDICT: Mapping[Verdict | None, Additivity | None] = {
     "equivalent": "additive",
     "slower": "more",
@@ -88,8 +90,7 @@ class PairSum:
         return tuple(dict.fromkeys(name for pair in (*self.plus, *self.minus) for name in pair))
 
 
-FieldsBySum = Mapping[PairSum, EffectFields]
-RUNG_SETTINGS = ("network", "network_leg", "sandbox")
+JudgementBySum = Mapping[PairSum, Judgement]
 
 LadderSettings = Mapping[str, str]
 
@@ -121,13 +122,13 @@ def ladders(
     }
     judge = partial(_judge_sums, experiment, sessions, looks)
     wholes = [whole for structure in candidates for whole in structure.wholes if whole.parts]
-    fields_by_sum = {
+    judgement_by_sum = {
         **judge([_single_pair(structure.top) for structure in candidates if structure.top]),
         **judge([PairSum(whole.parts) for whole in wholes]),
         **judge([_excess(whole) for whole in wholes]),
     }
     records = [session.record for session in sessions]
-    return tuple(_ladder(experiment, structure, compared, fields_by_sum, records) for structure in candidates)
+    return tuple(_ladder(experiment, structure, compared, judgement_by_sum, records) for structure in candidates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def _ladder(
     experiment: Experiment,
     structure: LadderStructure,
     compared: Mapping[ArmPair, Comparison],
-    fields_by_sum: FieldsBySum,
+    judgement_by_sum: JudgementBySum,
     records: Sequence[Record],
 ) -> Ladder:
     return Ladder(
@@ -175,46 +176,48 @@ def _ladder(
             *(_step(experiment, compared[pair], "network", records) for pair in structure.network),
             *(_step(experiment, compared[pair], "sandbox", records) for pair in structure.sandbox),
         ),
-        top=_rung_effect(experiment, structure.top, fields_by_sum[_single_pair(structure.top)])
+        top=_rung_effect(experiment, structure.top, judgement_by_sum[_single_pair(structure.top)])
         if structure.top
         else None,
-        together=tuple(_combined_rungs(experiment, whole, compared, fields_by_sum) for whole in structure.wholes),
+        together=tuple(_combined_rungs(experiment, whole, compared, judgement_by_sum) for whole in structure.wholes),
     )
 
 
-def _step(experiment: Experiment, comparison: Comparison, kind: str, records: Sequence[Record]) -> LadderStep:
+def _step(
+    experiment: Experiment, comparison: Comparison, kind: Literal["network", "sandbox"], records: Sequence[Record]
+) -> LadderStep:
     pair = (comparison.arm, comparison.against)
-    return LadderStep.model_validate(
-        {**_rung_effect_of(experiment, comparison).model_dump(), "kind": kind, "backing": step_counters(records, pair)}
-    )
+    effect = _rung_effect_of(experiment, comparison)
+    return LadderStep(**dict(effect), kind=kind, backing=step_counters(records, pair))
 
 
 def _rung_effect_of(experiment: Experiment, comparison: Comparison) -> RungEffect:
+    pair = (comparison.arm, comparison.against)
+    return RungEffect(**comparison.model_dump(exclude={"checks"}), rungs=_rungs(experiment, pair))
+
+
+def _rung_effect(experiment: Experiment, pair: ArmPair, judgement: Judgement) -> RungEffect:
     return RungEffect(
-        **comparison.model_dump(exclude={"checks"}), rungs=_rungs(experiment, (comparison.arm, comparison.against))
+        arm=pair[0], against=pair[1], metric=LADDER_METRIC, rungs=_rungs(experiment, pair), **dict(judgement)
     )
 
 
-def _rung_effect(experiment: Experiment, pair: ArmPair, fields: EffectFields) -> RungEffect:
-    return RungEffect(arm=pair[0], against=pair[1], metric=LADDER_METRIC, rungs=_rungs(experiment, pair), **fields)
-
-
 def _combined_rungs(
-    experiment: Experiment, whole: RungBundle, compared: Mapping[ArmPair, Comparison], fields_by_sum: FieldsBySum
+    experiment: Experiment, whole: RungBundle, compared: Mapping[ArmPair, Comparison], judgement_by_sum: JudgementBySum
 ) -> CombinedRungs:
     measured = _rung_effect_of(experiment, compared[whole.pair])
     if not whole.parts:
         return CombinedRungs(measured=measured, missing=whole.missing)
-    beyond: dict[str, Any] = dict(fields_by_sum[_excess(whole)])
+    beyond = judgement_by_sum[_excess(whole)]
     return CombinedRungs(
         measured=measured,
         parts=tuple(arm for arm, _ in whole.parts),
-        sum=_rung_effect(experiment, whole.pair, fields_by_sum[PairSum(whole.parts)]),
+        sum=_rung_effect(experiment, whole.pair, judgement_by_sum[PairSum(whole.parts)]),
         beyond=NonAdditivity(
             arm=whole.pair[0],
             against=whole.pair[1],
             metric=LADDER_METRIC,
-            **{**beyond, "verdict": ADDITIVITY_BY_VERDICT[beyond["verdict"]]},
+            **dict(beyond) | {"verdict": ADDITIVITY_BY_VERDICT[beyond.verdict]},
         ),
     )
 
@@ -239,7 +242,7 @@ def _excess(whole: RungBundle) -> PairSum:
 
 def _judge_sums(
     experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int], family: Iterable[PairSum]
-) -> dict[PairSum, EffectFields]:
+) -> dict[PairSum, Judgement]:
     series = {session.record.session: round_times_us(session.record, LADDER_METRIC) for session in sessions}
     failed = count_failures(session.record for session in sessions)
     return judge_family(
@@ -277,7 +280,7 @@ def _groups(arms: Sequence[Arm]) -> list[tuple[LadderSettings, list[Arm]]]:
 
 
 def _settings_besides_rungs(arm: Arm) -> dict[str, str]:
-    return {key: level for key, level in setting_levels(arm.settings).items() if key not in RUNG_SETTINGS}
+    return {key: level for key, level in setting_levels(arm.settings).items() if key not in RungSettings.model_fields}
 
 
 def _legs(arms: Sequence[Arm]) -> list[str]:
@@ -349,7 +352,7 @@ def _arms_down(name: str, against: Mapping[str, str]) -> list[str]:
     return [name, *_arms_down(against[name], against)] if name in against else []
 
 
-def sum_values(sessions: Mapping[int, Mapping[str, Series]], pair_sum: PairSum, metric: Metric) -> SessionValues:
+def sum_values(sessions: Mapping[int, Mapping[str, Series]], pair_sum: PairSum, metric: str) -> SessionValues:
     """Return the sum for each session that has every pair; `sessions` are results of `round_times_us`, by number.
 
     Each step is the typical round of its session, so the rows of the report's table add up to its sum.

@@ -4,19 +4,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.comparisons import SEARCH_METRICS, count_failures, failure_reason
-from harness.analysis.designs.factorial import AGREEMENT_BY_VERDICT, FACTORIAL_METRICS
+from harness.analysis.comparisons import count_failures, failure_reason
+from harness.analysis.designs.factorial import AGREEMENT_BY_VERDICT
 from harness.analysis.statistics.group_sequential import error_rate_of
 from harness.analysis.statistics.inference import benjamini_hochberg, judge_family
 from harness.analysis.statistics.series import Series, SessionData, SessionValues, round_times_us, typical_round
 from harness.experiment.cost import is_capacity_search
 from harness.experiment.designs import short_names
-from harness.model import Experiment, FactorInteraction, MainEffect, Metric
+from harness.model import DESIGN_METRICS, METRICS, Experiment, FactorInteraction, JudgedEffect, MainEffect
+from harness.model.metrics import SEARCH_METRICS
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,13 @@ def main_effects(
     """Return the main effects of an averaging screen, each metric under Benjamini and Hochberg's correction."""
     return tuple(
         MainEffect(
-            **fields,
+            **dict(judged),
+            **_change_fields(effect.change),
             where=dict(effect.where),
             mixed_with=effect.mixed_with,
             partly_mixed_with=effect.partly_mixed_with,
         )
-        for effect, fields in _judge_screen_effects(experiment, screen_main_effects(experiment), sessions, looks)
+        for effect, judged in _judge_screen_effects(experiment, screen_main_effects(experiment), sessions, looks)
     )
 
 
@@ -88,17 +90,18 @@ def factor_interactions(
     """Return the interactions that the design resolves, each metric under Benjamini and Hochberg's correction."""
     return tuple(
         FactorInteraction(
-            **{**fields, "verdict": AGREEMENT_BY_VERDICT[fields["verdict"]]},
+            **dict(judged) | {"verdict": AGREEMENT_BY_VERDICT[judged.verdict]},
+            **_change_fields(interaction.change),
             other=interaction.other.factor,
             other_at=interaction.other.at,
             other_base=interaction.other.base,
             mixed_with=interaction.mixed_with,
         )
-        for interaction, fields in _judge_screen_effects(experiment, screen_interactions(experiment), sessions, looks)
+        for interaction, judged in _judge_screen_effects(experiment, screen_interactions(experiment), sessions, looks)
     )
 
 
-def weighted_contrast(sessions: Iterable[Mapping[str, Series]], weights: Weights, metric: Metric) -> SessionValues:
+def weighted_contrast(sessions: Iterable[Mapping[str, Series]], weights: Weights, metric: str) -> SessionValues:
     """Return the weighted sum over arms of log times, and of times, for each session that has all arms.
 
     Sums are taken round by round. A round without a value for each arm is left out.
@@ -123,27 +126,26 @@ def _judge_screen_effects(
     screen_effects: Sequence[ScreenEffect],
     sessions: Sequence[SessionData],
     looks: Sequence[int],
-) -> Iterator[tuple[ScreenEffect, dict[str, Any]]]:
+) -> Iterator[tuple[ScreenEffect, JudgedEffect]]:
     failed = count_failures(session.record for session in sessions)
     short = short_names(list(dict.fromkeys(effect.change.factor for effect in screen_effects)))
-    for metric in SEARCH_METRICS if is_capacity_search(experiment) else FACTORIAL_METRICS:
+    for metric in SEARCH_METRICS if is_capacity_search(experiment) else DESIGN_METRICS:
         series = [round_times_us(session.record, metric) for session in sessions]
         values = {
             index: weighted_contrast(series, effect.weights, metric) for index, effect in enumerate(screen_effects)
         }
-        judged_fields = judge_family(
+        judgements = judge_family(
             values,
             experiment.design.equivalence_percent,
             error_rate_of(looks),
             partial(_excuse, screen_effects=screen_effects, failed=failed),
             correction=benjamini_hochberg,
         )
-        for index, fields in judged_fields.items():
-            if metric != "cpu" or values[index].log_ratio.size:
-                yield (
-                    screen_effects[index],
-                    {"metric": metric, **_change_fields(screen_effects[index].change, short), **fields},
-                )
+        for index, judgement in judgements.items():
+            if not METRICS[metric].is_optional or values[index].log_ratio.size:
+                change = screen_effects[index].change
+                arm, against = (f"{short[change.factor]}={level}" for level in (change.at, change.base))
+                yield screen_effects[index], JudgedEffect(arm=arm, against=against, metric=metric, **dict(judgement))
 
 
 def _excuse(
@@ -152,15 +154,8 @@ def _excuse(
     return failure_reason(screen_effects[index].weights, failed)
 
 
-def _change_fields(change: LevelChange, short: Mapping[str, str]) -> dict[str, str]:
-    name = short[change.factor]
-    return {
-        "arm": f"{name}={change.at}",
-        "against": f"{name}={change.base}",
-        "factor": change.factor,
-        "at": change.at,
-        "base": change.base,
-    }
+def _change_fields(change: LevelChange) -> dict[str, str]:
+    return {"factor": change.factor, "at": change.at, "base": change.base}
 
 
 def is_averaging_screen(experiment: Experiment) -> bool:

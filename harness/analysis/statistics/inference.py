@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from scipy import stats
@@ -14,7 +14,7 @@ from scipy.stats import false_discovery_control
 
 from harness.analysis.statistics.group_sequential import ErrorRate, single_look_error_rate
 from harness.analysis.statistics.series import Series, SessionValues
-from harness.model import Verdict
+from harness.model import Interval, Judgement, Verdict
 
 FREEDOM_TOLERANCE = 1e-9  # keeps whole degrees of freedom from being rounded down by one
 BOOTSTRAP_RESAMPLES = 9_999
@@ -23,10 +23,8 @@ RESAMPLING_SEED = 1
 MAX_LOG_RATIO = 700.0
 MIN_SESSIONS_FOR_INTERVAL = 2
 CONFIDENCE = 0.95
-NUMBER_FIELDS = ("percent", "percent_low", "percent_high", "us", "us_low", "us_high", "p")
 
 FamilyKey = TypeVar("FamilyKey")
-EffectFields = dict[str, Any]  # of an effect and its verdict
 MAX_SESSIONS_TO_DECIDE = 100_000
 
 Correction = Callable[[Sequence[float]], list[float]]  # from the p values of a family to adjusted ones
@@ -53,6 +51,11 @@ class Estimate:
         """Return the ends of the interval at `confidence`."""
         half = self.half_width(confidence)
         return self.mean - half, self.mean + half
+
+    def with_interval(self, confidence: float = 0.95) -> Interval:
+        """Return the mean with its interval at `confidence`."""
+        low, high = self.interval(confidence)
+        return Interval(value=self.mean, low=low, high=high)
 
     @property
     def p(self) -> float:
@@ -156,8 +159,8 @@ def judge_family(  # noqa: PLR0913 - everything that a verdict depends on
     excuse: Callable[[FamilyKey], str],
     alone: Callable[[FamilyKey], bool] = never,
     correction: Correction | None = None,
-) -> dict[FamilyKey, EffectFields]:
-    """Return the fields of an effect and its verdict for each member.
+) -> dict[FamilyKey, Judgement]:
+    """Return the numbers and the verdict of each member.
 
     `excuse` is the reason why a member gets no verdict whatever its numbers, or "". A member that is judged `alone`,
     like a control, takes no part in the `correction` (default: Holm).
@@ -169,7 +172,7 @@ def judge_family(  # noqa: PLR0913 - everything that a verdict depends on
     for key in estimates.keys() - together.keys():
         ruling_by_key[key] = replace(*rulings([estimates[key]], equivalence_percent, error_rate), p_adjusted=None)
     return {
-        key: _fields(values, ruling_by_key.get(key), excuse(key), error_rate, equivalence_percent)
+        key: _judge_member(values, ruling_by_key.get(key), excuse(key), error_rate, equivalence_percent)
         for key, values in family.items()
     }
 
@@ -209,33 +212,42 @@ class Ruling:
     sessions_to_decide: int | None
 
 
-def _fields(
+def _judge_member(
     values: SessionValues, ruling: Ruling | None, excuse: str, error_rate: ErrorRate, margin_percent: float
-) -> EffectFields:
-    """Return the fields; with fewer than 2 sessions there is neither a number nor a verdict."""
+) -> Judgement:
+    """Return the judgement; with fewer than 2 sessions there is neither a number nor a verdict."""
     if ruling is None:
-        return {**dict.fromkeys(NUMBER_FIELDS), "verdict": None, "why": excuse or _too_few(values.log_ratio.size)}
-    numbers = {**_numbers(values, error_rate), "p_adjusted": ruling.p_adjusted, "margin_percent": margin_percent}
-    if excuse:
-        return {**numbers, "verdict": None, "why": excuse}
-    return {**numbers, "verdict": ruling.verdict, "sessions_to_decide": ruling.sessions_to_decide}
+        return Judgement(verdict=None, why=excuse or _too_few(values.log_ratio.size))
+    estimates = (estimate_mean(values.log_ratio), estimate_mean(values.difference_us))
+    return make_judgement(estimates, ruling, excuse, 1 - error_rate(estimates[0].sessions), margin_percent)
 
 
-def _numbers(values: SessionValues, error_rate: ErrorRate) -> EffectFields:
-    ratio, difference_us = estimate_mean(values.log_ratio), estimate_mean(values.difference_us)
-    confidence = 1 - error_rate(ratio.sessions)
+def make_judgement(
+    estimates: tuple[Estimate, Estimate],
+    ruling: Ruling,
+    excuse: str,
+    confidence: float = CONFIDENCE,
+    margin_percent: float | None = None,
+) -> Judgement:
+    """Return the judgement on the `estimates` of the log ratio and of the difference in us; none with an `excuse`."""
+    ratio, difference_us = estimates
     low, high = ratio.interval(confidence)
     us_low, us_high = difference_us.interval(confidence)
-    return {
-        "confidence": confidence,
-        "percent": to_percent(ratio.mean),
-        "percent_low": to_percent(low),
-        "percent_high": to_percent(high),
-        "us": difference_us.mean,
-        "us_low": us_low,
-        "us_high": us_high,
-        "p": ratio.p,
-    }
+    return Judgement(
+        percent=to_percent(ratio.mean),
+        percent_low=to_percent(low),
+        percent_high=to_percent(high),
+        us=difference_us.mean,
+        us_low=us_low,
+        us_high=us_high,
+        confidence=confidence,
+        p=ratio.p,
+        p_adjusted=ruling.p_adjusted,
+        margin_percent=margin_percent,
+        why=excuse,
+        sessions_to_decide=None if excuse else ruling.sessions_to_decide,
+        verdict=None if excuse else ruling.verdict,
+    )
 
 
 def _too_few(sessions: int) -> str:

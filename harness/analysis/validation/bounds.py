@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.analysis.statistics.inference import to_percent, welch_difference
 from harness.analysis.statistics.series import Series
-from harness.analysis.why.quantities import CONFIDENCE, level_by_session, time_us
+from harness.analysis.why.quantities import level_by_session, time_us
 from harness.experiment.transports import arm_transport, is_tcp, transport_family
 from harness.model import Comparison, FloorResults, Interval, Record, Summary, TransportFamily, VisitRow
 from harness.model.validation import BoundSource, PairSpread, SingleRunSpread, SocketBound
@@ -93,9 +93,7 @@ def _socket_bound_of(runs: ExchangeTimes, found_in: BoundSource) -> SocketBound 
 def _difference(unix: Series, tcp: Series) -> Interval:
     if min(unix.size, tcp.size) < 2:
         return Interval(value=float(unix.mean() - tcp.mean()))
-    estimate = welch_difference(tcp, unix)
-    low, high = estimate.interval(CONFIDENCE)
-    return Interval(value=estimate.mean, low=low, high=high)
+    return welch_difference(tcp, unix).with_interval()
 
 
 def _times_of_arms(summary: Summary, records: Sequence[Record]) -> ExchangeTimes:

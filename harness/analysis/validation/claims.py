@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -26,12 +25,12 @@ from harness.analysis.validation.rows import (
     run_means_us,
     runs_by_row,
 )
-from harness.analysis.validation.ruling import claim_fields, difference_from_comparison, known_difference, rule_claim
+from harness.analysis.validation.ruling import claim_numbers, difference_from_comparison, known_difference, rule_claim
 from harness.analysis.why.quantities import CONFIDENCE
 from harness.experiment.transports import IMPORTED_TCP
 from harness.model import Comparison
 from harness.model.imported import ImportedRun
-from harness.model.validation import Claim, ClaimReason, ImportedRow
+from harness.model.validation import Claim, ClaimNumbers, ClaimReason, ImportedRow
 
 ASSUMED_REQUESTS = 1000  # of a run whose file does not record them
 
@@ -121,7 +120,7 @@ def _claim(ground: BareEvidence, sides: ClaimSides) -> Claim:
         where=sides.ours.where,
         architecture=sides.ours.architecture,
         against=sides.theirs.architecture,
-        **_numbers(sides, ratio, in_us),
+        **dict(_numbers(sides, ratio, in_us)),
         by_rate_us=sides.by_rate_us,
         bare=bare,
         besides=besides,
@@ -143,8 +142,8 @@ def _welch(sides: ClaimSides) -> tuple[Estimate | None, Estimate | None]:
     return welch_difference(np.log(theirs), np.log(ours)), welch_difference(theirs, ours)
 
 
-def _numbers(sides: ClaimSides, ratio: Estimate | None, in_us: Estimate | None) -> dict[str, Any]:
-    return claim_fields(in_us, ratio) if ratio and in_us else {"us": sides.us, "percent": sides.percent}
+def _numbers(sides: ClaimSides, ratio: Estimate | None, in_us: Estimate | None) -> ClaimNumbers:
+    return claim_numbers(in_us, ratio) if ratio and in_us else ClaimNumbers(us=sides.us, percent=sides.percent)
 
 
 def _obstacles(

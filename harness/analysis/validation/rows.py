@@ -6,10 +6,10 @@ from statistics import fmean, median
 import numpy as np
 
 from harness.analysis.statistics.inference import Estimate, estimate_mean
-from harness.analysis.why.quantities import CONFIDENCE
 from harness.experiment.transports import arm_transport, imported_family, transports
 from harness.model import ArmSummary, Comparison, Interval, Summary, Verdict
 from harness.model.imported import TOLERANCE, ImportedRun, is_consistent
+from harness.model.settings import varying_keys
 from harness.model.validation import ImportedRow, IntervalSource
 
 BATCH_COUNT, MIN_BATCH_SIZE = 20, 10
@@ -17,7 +17,6 @@ BATCH_COUNT, MIN_BATCH_SIZE = 20, 10
 RowKey = tuple[str, str]  # (where, architecture)
 
 NOT_BARE_SETTINGS = ("url", "chain", "network", "sandbox", "cpu_quota")  # an arm with any of these is not bare
-TYPICAL_METRIC = "latency"
 OPPOSITE_VERDICT: Mapping[Verdict | None, Verdict] = {"faster": "slower", "slower": "faster"}
 
 
@@ -122,8 +121,7 @@ def _row(runs: Sequence[ImportedRun], usual: Mapping[str, int]) -> ImportedRow:
 
 def _amount(estimate: Estimate | None, runs: Sequence[ImportedRun]) -> Interval | None:
     if estimate:
-        low, high = estimate.interval(CONFIDENCE)
-        return Interval(value=estimate.mean, low=low, high=high)
+        return estimate.with_interval()
     times = run_means_us(runs)
     return Interval(value=times[0]) if times else None
 
@@ -177,9 +175,9 @@ def service_arms(summary: Summary) -> list[str]:
 def bare_comparison(summary: Summary, arm: str | None, against: str | None) -> Comparison | None:
     """Return the latency comparison of two arms, whichever is the reference; None without one."""
     for comparison in summary.comparisons:
-        if comparison.metric == TYPICAL_METRIC and (comparison.arm, comparison.against) == (arm, against):
+        if comparison.metric == "latency" and (comparison.arm, comparison.against) == (arm, against):
             return comparison
-        if comparison.metric == TYPICAL_METRIC and (comparison.against, comparison.arm) == (arm, against):
+        if comparison.metric == "latency" and (comparison.against, comparison.arm) == (arm, against):
             return mirror(comparison)
     return None
 
@@ -216,7 +214,7 @@ def differing_settings_besides_transport(summary: Summary, bare: Comparison | No
     if bare is None:
         return ()
     ours, theirs = (summary.arms[name].settings for name in (bare.arm, bare.against))
-    return tuple(sorted(key for key in {**ours, **theirs} if key != "transport" and ours.get(key) != theirs.get(key)))
+    return tuple(sorted(key for key in varying_keys([ours, theirs]) if key != "transport"))
 
 
 def full_chain_arms(summary: Summary) -> list[str]:

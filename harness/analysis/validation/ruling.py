@@ -2,28 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from harness.analysis.statistics.inference import Estimate, is_equivalent, to_percent
 from harness.analysis.why.quantities import CONFIDENCE
-from harness.model import Comparison, Interval
-from harness.model.validation import ClaimReason, ClaimStatus
+from harness.model import Comparison
+from harness.model.validation import ClaimNumbers, ClaimReason, ClaimStatus
 
 ClaimRuling = tuple[ClaimStatus, tuple[ClaimReason, ...]]
 
 
-def interval_of(estimate: Estimate) -> Interval:
-    """Return the 95 % interval of an estimate."""
-    low, high = estimate.interval(CONFIDENCE)
-    return Interval(value=estimate.mean, low=low, high=high)
-
-
-def claim_fields(in_us: Estimate, ratio: Estimate) -> dict[str, Any]:
-    """Return the number fields of a Claim from the estimates of the difference in us and the log ratio."""
+def claim_numbers(in_us: Estimate, ratio: Estimate) -> ClaimNumbers:
+    """Return the size of a claim from the estimates of the difference in us and of the log ratio."""
     low_us, high_us = in_us.interval(CONFIDENCE)
     low, high = (to_percent(end) for end in ratio.interval(CONFIDENCE))
-    ends = {"us_low": low_us, "us_high": high_us, "percent_low": low, "percent_high": high}
-    return {"us": in_us.mean, "percent": to_percent(ratio.mean), **ends}
+    return ClaimNumbers(
+        us=in_us.mean,
+        us_low=low_us,
+        us_high=high_us,
+        percent=to_percent(ratio.mean),
+        percent_low=low,
+        percent_high=high,
+    )
 
 
 @dataclass(frozen=True, slots=True)

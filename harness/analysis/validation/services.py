@@ -11,7 +11,6 @@ from harness.analysis.statistics.inference import Estimate, estimate_mean
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.validation.bounds import BareEvidence, ClaimedDifference, check_bound
 from harness.analysis.validation.rows import (
-    TYPICAL_METRIC,
     bare_arms,
     bare_comparison,
     connection_count,
@@ -20,9 +19,8 @@ from harness.analysis.validation.rows import (
     service_arms,
 )
 from harness.analysis.validation.ruling import (
-    claim_fields,
+    claim_numbers,
     difference_from_comparison,
-    interval_of,
     known_difference,
     rule_claim,
 )
@@ -36,22 +34,10 @@ from harness.analysis.why.quantities import (
 )
 from harness.experiment.transports import IMPORTED_TCP, arm_transport, imported_family
 from harness.model import Comparison, Interval, Record, Summary, VisitRow
-from harness.model.validation import Claim, ClaimReason, ImportedRow, RuntimeShare
+from harness.model.settings import LoadSettings
+from harness.model.validation import Claim, ClaimNumbers, ClaimReason, ImportedRow, RuntimeShare
 
 IN_TURN = "in turn"
-CLIENT_SETTINGS = (
-    "connections",
-    "rate",
-    "p99_limit_ms",
-    "client_keepalive",
-    "method",
-    "headers",
-    "body",
-    "timeout_s",
-    "tool",
-    "tool_requests",
-    "tool_seconds",
-)  # of the client
 
 
 def service_rows(ground: BareEvidence) -> Iterator[ImportedRow]:
@@ -101,7 +87,7 @@ def service_shares(ground: BareEvidence) -> Iterator[RuntimeShare]:
                 arm=bare.arm,
                 container_us=container_us,
                 bare_us=bare_us,
-                us=interval_of(difference.widen_for_starts(difference).us),
+                us=difference.widen_for_starts(difference).us.with_interval(),
                 interval="pairs",
             )
 
@@ -133,15 +119,16 @@ def _claim(ground: BareEvidence, comparison: Comparison, ours: BareMatch, theirs
         difference_from_comparison(here),
         beyond=bool(size.beyond) and not besides,
     )
+    numbers = (
+        claim_numbers(difference.us, difference.ratio)
+        if difference
+        else ClaimNumbers(us=comparison.us, percent=comparison.percent)
+    )
     return Claim(
         where=IN_TURN,
         architecture=comparison.arm,
         against=comparison.against,
-        **(
-            claim_fields(difference.us, difference.ratio)
-            if difference
-            else {"us": comparison.us, "percent": comparison.percent}
-        ),
+        **dict(numbers),
         by_rate_us=None,
         bare=here,
         besides=besides,
@@ -229,7 +216,7 @@ def bare_matches(summary: Summary) -> Mapping[str, BareMatch]:
 def typical_comparisons(summary: Summary) -> Iterator[Comparison]:
     """Yield the latency comparisons without controls."""
     for comparison in summary.comparisons:
-        if comparison.metric == TYPICAL_METRIC and not any(
+        if comparison.metric == "latency" and not any(
             summary.arms[name].control_of for name in (comparison.arm, comparison.against)
         ):
             yield comparison
@@ -238,7 +225,7 @@ def typical_comparisons(summary: Summary) -> Iterator[Comparison]:
 def differing_client_settings(summary: Summary, arm: str, other: str) -> tuple[str, ...]:
     """Return the client settings in which two arms differ."""
     ours, theirs = (summary.arms[name].settings for name in (arm, other))
-    return tuple(key for key in CLIENT_SETTINGS if ours.get(key) != theirs.get(key))
+    return tuple(key for key in LoadSettings.model_fields if ours.get(key) != theirs.get(key))
 
 
 def service_remark(summary: Summary, service: str, bare: BareMatch | None) -> str:

@@ -18,7 +18,6 @@ from harness.analysis.validation.rows import (
     run_means_us,
     runs_by_row,
 )
-from harness.analysis.validation.ruling import interval_of
 from harness.analysis.validation.services import service_claims, service_rows, service_shares
 from harness.analysis.why.quantities import level_by_session, mean_interval, time_us
 from harness.model import Experiment, FloorResults, Interval, Record, Summary
@@ -92,9 +91,9 @@ def _share(key: tuple[str, str], runs: Sequence[ImportedRun], arm: str, bare: tu
         architecture=key[1],
         transport=runs[0].transport,
         arm=arm,
-        container_us=interval_of(container) if container else Interval(value=mean_us),
+        container_us=container.with_interval() if container else Interval(value=mean_us),
         bare_us=bare_us,
-        us=interval_of(difference_of_estimates(estimate_mean(per_session), both))
+        us=difference_of_estimates(estimate_mean(per_session), both).with_interval()
         if both
         else Interval(value=mean_us - bare_us.value),
         interval=interval if both else "",

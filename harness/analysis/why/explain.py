@@ -9,7 +9,6 @@ from harness.analysis.statistics.inference import welch_difference
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.why.counters import arm_utilisations, counter_summaries, counting_overhead_percent
 from harness.analysis.why.quantities import (
-    CONFIDENCE,
     BySession,
     counter_value,
     difference_by_session,
@@ -241,9 +240,7 @@ def floor_difference(floor: FloorResults, kind: str, pair: ArmPair, payload_byte
     runs = [_runs(floor, kind, transport, payload_bytes) for transport in pair]
     if any(len(times) < 2 for times in runs):
         return None
-    estimate = welch_difference(np.asarray(runs[1]), np.asarray(runs[0]))
-    low, high = estimate.interval(CONFIDENCE)
-    return Interval(value=estimate.mean, low=low, high=high)
+    return welch_difference(np.asarray(runs[1]), np.asarray(runs[0])).with_interval()
 
 
 def _runs(floor: FloorResults, kind: str, transport: str, payload_bytes: int) -> tuple[float, ...]:

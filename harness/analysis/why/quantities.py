@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from harness.analysis.statistics.inference import estimate_mean
-from harness.analysis.statistics.series import TRIMMED_SHARE, ArmPair, Series
+from harness.analysis.statistics.series import ArmPair, centre_of_rounds
 from harness.model import ROLES, Interval, Record, VisitRow
+from harness.model.metrics import Centre
 
 TIME_SUFFIX = "_us"
 TICK_SUFFIXES = (
@@ -20,7 +19,6 @@ TICK_SUFFIXES = (
 CONFIDENCE = 0.95
 
 VisitValue = Callable[[VisitRow], float | None]
-Centre = Literal["median", "trimmed", "mean"]
 ArmWeights = Mapping[str, float]
 BySession = Mapping[int, float]
 
@@ -97,7 +95,11 @@ def contrast_by_session(records: Sequence[Record], weights: ArmWeights, value: V
     sums = {
         record.session: _weighted_sums(values_by_arm_and_round(record.visits, value), weights) for record in records
     }
-    return {session: centre_of_rounds(of_rounds, centre) for session, of_rounds in sums.items() if of_rounds}
+    return {
+        session: float(centre_of_rounds(np.asarray(of_rounds), centre))
+        for session, of_rounds in sums.items()
+        if of_rounds
+    }
 
 
 def sum_by_session(parts: Sequence[BySession]) -> BySession:
@@ -118,17 +120,7 @@ def mean_interval(per_session: BySession, confidence: float = CONFIDENCE) -> Int
         return None
     if len(values) < 2:
         return Interval(value=values[0])
-    over_sessions = estimate_mean(np.asarray(values))
-    low, high = over_sessions.interval(confidence)
-    return Interval(value=over_sessions.mean, low=low, high=high)
-
-
-def centre_of_rounds(values: Sequence[float], centre: Centre) -> float:
-    """Return the typical round. Counts need the mean: trimming would remove rare events."""
-    series: Series = np.asarray(values)
-    if centre == "median":
-        return float(np.median(series))
-    return float(stats.trim_mean(series, TRIMMED_SHARE if centre == "trimmed" else 0))
+    return estimate_mean(np.asarray(values)).with_interval(confidence)
 
 
 def _weighted_sums(series: Mapping[str, Mapping[int, float]], weights: ArmWeights) -> list[float]:

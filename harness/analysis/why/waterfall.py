@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.why.quantities import (
     ArmWeights,
-    Centre,
     VisitValue,
     contrast_by_session,
     cpu_total_us,
@@ -26,6 +25,7 @@ from harness.model import (
     Waterfall,
     WaterfallPart,
 )
+from harness.model.metrics import Centre
 
 HOP = "the floor: the bare transport of the hop"
 APP = "the app behind it"

@@ -8,10 +8,10 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis.between_runs.changes import CHANGE_METRICS, RunChange, RunComparison
+from harness.analysis.between_runs.changes import RunChange, RunComparison
 from harness.analysis.between_runs.metadata import MetadataDifference
 from harness.analysis.statistics.series import ArmPair
-from harness.model import HEADLINE_METRICS, Comparison, Summary
+from harness.model import DESIGN_METRICS, HEADLINE_METRICS, METRICS, Comparison, Summary
 from harness.report import caveats, rich_tables
 from harness.report.answer import MAX_GROUPED, counted_answer, grouped_answer
 from harness.report.format import (
@@ -28,7 +28,6 @@ from harness.report.select import is_control
 from harness.report.table import ABSENT, verdict_text
 
 UNBOUNDED_WIDTH = 1000
-METRIC_TITLES = {"latency": "The typical request", "cpu": "CPU time per request (nginx + app)"}
 MAX_VALUE_LENGTH = 40  # of a value; of a longer one, only the words that differ between runs are shown
 BLIND_SPOT = (
     "In each run, an arm is compared with its reference; then these differences are compared between runs. A change "
@@ -239,11 +238,11 @@ def _reference_levels(summary: Summary) -> Iterator[str]:
 
 
 def _change_sections(comparison: RunComparison) -> Iterator[RenderableType]:
-    for metric in CHANGE_METRICS:
+    for metric in DESIGN_METRICS:
         changes = [change for change in comparison.changes if change.metric == metric]
         if changes:
             yield ""
-            yield bold_heading(METRIC_TITLES[metric])
+            yield bold_heading(METRICS[metric].title)
             yield ChangeTable(comparison.runs, changes)
     yield ""
     yield Paragraph(BLIND_SPOT, indent="  ", first_indent="  ")

@@ -1,6 +1,5 @@
 """Reports a plan before it is run: `barehop plan`."""
 
-import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -11,8 +10,10 @@ from rich.table import Table
 
 from harness.experiment.boots import Boot
 from harness.experiment.designs import short_names
+from harness.experiment.problems import to_toml
 from harness.experiment.schedule import orders_of
 from harness.model import Arm, Experiment, Pilot, Plan, Schedule, Settings
+from harness.model.settings import ServiceSettings, StackSettings, names_in, varying_keys
 from harness.report import rich_tables
 from harness.report.format import format_duration, join_with_and, pluralize
 from harness.report.rich_tables import Paragraph, bold_heading, empty_table, verbatim
@@ -20,8 +21,8 @@ from harness.report.rich_tables import Paragraph, bold_heading, empty_table, ver
 ROUNDS_SHOWN = 3
 OUR_CLIENT = "client"
 MIN_GAIN = 1.1  # of interleaving, that is worth mentioning
-HIDDEN_FOR_SERVICES = ("transport", "start")
-HIDDEN_FOR_STACKS = ("url", "authority", "pids", "cgroup", "start")
+HIDDEN_FOR_SERVICES = names_in(StackSettings) | {"start"}
+HIDDEN_FOR_STACKS = names_in(ServiceSettings)
 
 
 def render_plan(
@@ -111,43 +112,27 @@ def _screen_paragraphs(experiment: Experiment) -> Iterator[RenderableType]:
 
 def _varying_settings(arms: Sequence[Arm]) -> list[str]:
     """Return the settings in which the arms differ."""
-    flat = [_flat_settings(arm.settings) for arm in arms]
-    keys = dict.fromkeys(key for settings in flat for key in settings)
-    return [key for key in keys if any(settings.get(key) != flat[0].get(key) for settings in flat)]
+    return varying_keys([arm.settings.flatten() for arm in arms])
 
 
 def _differing_settings(arm: Arm, varying: Sequence[str]) -> str:
     if arm.control_of is not None:
         return f"nothing: A/A control of {arm.control_of}"
-    flat, hidden = _flat_settings(arm.settings), HIDDEN_FOR_SERVICES if arm.settings.url else HIDDEN_FOR_STACKS
+    flat, hidden = arm.settings.flatten(), HIDDEN_FOR_SERVICES if arm.settings.url else HIDDEN_FOR_STACKS
     return ", ".join(_assignment(key, flat[key]) for key in varying if key in flat and key not in hidden)
 
 
 def _common_settings(arms: Sequence[Arm]) -> Iterator[RenderableType]:
     """Yield the settings that all arms share and that are not the defaults."""
-    defaults, flat, varying = _flat_settings(Settings()), _flat_settings(arms[0].settings), _varying_settings(arms)
+    defaults, flat, varying = Settings().flatten(), arms[0].settings.flatten(), _varying_settings(arms)
     shared = [key for key in flat if key not in varying and flat[key] != defaults.get(key)]
     if shared:
         yield Paragraph(f"All have {', '.join(_assignment(key, flat[key]) for key in shared)}.")
         yield ""
 
 
-def _flat_settings(settings: Settings) -> dict[str, Any]:
-    """Return the settings, each knob under its dotted name."""
-    values = settings.model_dump()
-    return values | {f"knobs.{name}": level for name, level in values.pop("knobs").items()}
-
-
-def _assignment(key: str, value: Any) -> str:
-    return f"{key} = {_toml_value(value)}"
-
-
-def _toml_value(value: Any) -> str:
-    """Return a value in the notation of an experiment file."""
-    if isinstance(value, dict):
-        inside = ", ".join(_assignment(key, item) for key, item in value.items())
-        return f"{{ {inside} }}" if inside else "{}"
-    return json.dumps(value)
+def _assignment(key: str, value: object) -> str:
+    return f"{key} = {to_toml(value)}"
 
 
 def _schedule_text(plan: Plan) -> str:
@@ -189,7 +174,7 @@ def _settings_table() -> Table:
     rows = [
         (
             name,
-            _toml_value(field.get_default(call_default_factory=True)),
+            to_toml(field.get_default(call_default_factory=True)),
             f"{field.description}{_choices(field.annotation)}",
         )
         for name, field in Settings.model_fields.items()

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly brings no types
 
 from harness.analysis.plot_data import PlotData
-from harness.model import Design, Plan, Summary
+from harness.model import METRICS, Design, Plan, Summary
 from harness.model.validation import Validation
 from harness.report import answer, caveats
 from harness.report.caveats import group_doubts
@@ -29,7 +29,6 @@ from harness.report.format import (
 from harness.report.html.facts import machine_facts, method_facts, version_facts
 from harness.report.html.figures.distributions import distribution_figure, imported_figure, load_figure, tail_figure
 from harness.report.html.figures.intervals import (
-    METRIC_PHRASES,
     claims_figure,
     forest_figure,
     half_normal_figure,
@@ -72,7 +71,7 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         first_line=caveats.reliability_warning(summary),
         answer=answer.summary_answer(summary, design),
         headline=headline_metric(summary),
-        what=METRIC_PHRASES,
+        what={name: metric.label for name, metric in METRICS.items()},
         certainty=certainty_sentences(summary, design),
         doubtful=doubt_summary(summary),
         notes=list(_table_notes(summary)),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from harness.model import Comparison, Design, Interaction, Metric, Summary, ToolAgreement
+from harness.model import Comparison, Design, Interaction, Summary, ToolAgreement
 from harness.report.format import (
     capitalize_first,
     format_percent,
@@ -29,13 +29,10 @@ METHODS_NOTE = (
     "ports, upstreams and sockets of the arms in the opposite order, to detect effects of position or label. Separate: "
     "every arm has its own processes. No containers are involved."
 )
-LOAD_TOOL_FACTOR, PROCESSES_FACTOR = (
-    "tool",
-    "processes",
-)  # factors that change the measurement method, not the measured system
+METHOD_PHRASES = {"tool": "by {}", "processes": "on {} processes"}  # settings of the method, not of the system
 
 
-def interactions_by_effect(interactions: Sequence[Interaction], factor: str, metric: Metric) -> list[Interaction]:
+def interactions_by_effect(interactions: Sequence[Interaction], factor: str, metric: str) -> list[Interaction]:
     """Return the interactions of one factor and one metric, ordered by effect."""
     selected = [
         interaction for interaction in interactions if (interaction.factor, interaction.metric) == (factor, metric)
@@ -172,7 +169,7 @@ def cross_validation_section(summary: Summary, design: Design | None) -> list[Se
     """Return the section if only measurement methods, processes among them, are crossed with the compared factor."""
     interactions = [interaction for interaction in summary.interactions if interaction.metric == "latency"]
     factors = {interaction.factor for interaction in interactions}
-    if PROCESSES_FACTOR not in factors or not factors <= {LOAD_TOOL_FACTOR, PROCESSES_FACTOR}:
+    if "processes" not in factors or not factors <= METHOD_PHRASES.keys():
         return []
     sentences = [
         _validation_sentence(summary, effect, list(group), design)
@@ -221,9 +218,8 @@ def _single_verdict(summary: Summary, group: Sequence[Interaction]) -> str:
 
 def _method_names(group: Sequence[Interaction]) -> str:
     """Return `by client and ab, on shared, swapped and separate processes`."""
-    words = {LOAD_TOOL_FACTOR: "by {}", PROCESSES_FACTOR: "on {} processes"}
-    levels = {factor: _method_levels(group, factor) for factor in words}
-    return ", ".join(words[factor].format(join_with_and(some)) for factor, some in levels.items() if some)
+    levels = {factor: _method_levels(group, factor) for factor in METHOD_PHRASES}
+    return ", ".join(METHOD_PHRASES[factor].format(join_with_and(some)) for factor, some in levels.items() if some)
 
 
 def _method_levels(group: Sequence[Interaction], factor: str) -> list[str]:

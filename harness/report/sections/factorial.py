@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from harness.experiment.transports import is_tcp
-from harness.model import Comparison, Design, Effect, Interaction, JointEffect, LevelEffect, Metric, Summary
+from harness.model import Comparison, Design, Effect, Interaction, JointEffect, LevelEffect, Summary
 from harness.report.format import percent_interval, percent_with_interval, size_with_interval, us_interval
 from harness.report.sections.cross_validation import (
     TOOL_FACTOR,
@@ -33,7 +33,6 @@ INTERACTION_MEANING = {
     "differ": "so each effect depends on the other",
     "undecided": "which is undecided",
 }
-FACTOR_METRICS: tuple[Metric, Metric] = ("latency", "cpu")
 CLIENT_TOOL = "client"
 VISIT_LENGTHS = (
     "A visit of client is a short burst, a visit of another tool a whole run. Occasional stalls affect the mean of "
@@ -118,7 +117,7 @@ def factor_sections(summary: Summary, design: Design | None) -> list[Section]:
 
 def _factor_section(summary: Summary, factor: str, design: Design | None) -> Section:
     interactions, cpu_interactions = (
-        interactions_by_effect(summary.interactions, factor, metric) for metric in FACTOR_METRICS
+        interactions_by_effect(summary.interactions, factor, metric) for metric in ("latency", "cpu")
     )
     levels = [level for level in summary.levels if (level.factor, level.metric) == (factor, "latency")]
     effects = {(effect.arm, effect.against): effect for effect in summary.comparisons if effect.metric == "latency"}

@@ -10,13 +10,12 @@ from harness.analysis.between_runs.changes import EffectChange, RunChange, RunCo
 from harness.analysis.between_runs.metadata import MetadataDifference
 from harness.analysis.statistics.series import SessionValues
 from harness.errors import ConfigError
-from harness.model import Metric
 from tests.support.comparable_runs import run_data
 
 MIRRORED = {"faster": "slower", "slower": "faster"}
 
 
-def change_of(comparison: RunComparison, arm: str, metric: Metric = "latency", run: int = 2) -> RunChange:
+def change_of(comparison: RunComparison, arm: str, metric: str = "latency", run: int = 2) -> RunChange:
     (found,) = [each for each in comparison.changes if (each.arm, each.metric, each.run) == (arm, metric, run)]
     return found
 

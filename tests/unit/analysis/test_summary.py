@@ -8,7 +8,7 @@ import pytest
 
 from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import summarise
-from harness.model import Comparison, Doubt, Experiment, Metric, Settings, Summary
+from harness.model import Comparison, Doubt, Experiment, Settings, Summary
 from tests.support.simulated_sessions import Times, experiment_of, schedule_of, session_of
 
 CPU_US = {"a": {"nginx": 20.0, "app": 80.0}, "b": {"nginx": 20.0, "app": 60.0}, "control": {"nginx": 20.0, "app": 80.0}}
@@ -35,7 +35,7 @@ def summary_of(sessions: list[SessionData], experiment: Experiment | None = None
     return Summary.model_validate_json(summary.model_dump_json())
 
 
-def comparison(summary: Summary, arm: str = "b", metric: Metric = "latency") -> Comparison:
+def comparison(summary: Summary, arm: str = "b", metric: str = "latency") -> Comparison:
     return next(found for found in summary.comparisons if (found.arm, found.metric) == (arm, metric))
 
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.experiment.stacks import PROCESS_SETTINGS, services_of, stacks_of
+from harness.experiment.stacks import services_of, stacks_of
 from harness.model import Arm, Design, Experiment, Settings
+from harness.model.settings import ProcessSettings
 from tests.support.experiment_files import read
 
 
@@ -101,7 +102,7 @@ def two_arms(setting: str) -> Experiment:
 
 @pytest.mark.parametrize("setting", [name for name in Settings.model_fields if name != "url"])
 def test_every_setting_is_either_of_the_processes_or_of_the_arm(setting: str) -> None:
-    assert (setting in PROCESS_SETTINGS) != (setting in PER_ARM)
+    assert (setting in ProcessSettings.model_fields) != (setting in PER_ARM)
     assert len(groups(two_arms(setting))) == (1 if setting in PER_ARM else 2)
 
 

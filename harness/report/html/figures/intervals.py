@@ -1,6 +1,6 @@
 """Figures of intervals: pairs, claims, screens."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from statistics import NormalDist, median
@@ -8,7 +8,7 @@ from statistics import NormalDist, median
 import numpy as np
 
 from harness.analysis.plot_data import SessionEffects
-from harness.model import Comparison, Design, MainEffect, Metric, Summary
+from harness.model import METRICS, Comparison, Design, MainEffect, Summary
 from harness.model.validation import Claim, Validation
 from harness.report.format import (
     ReportedInterval,
@@ -48,13 +48,6 @@ PAIR_HEIGHT, SESSIONS_HEIGHT, PAIR_AXIS_HEIGHT = 48, 66, 62  # pixels
 DOT_SPREAD = 0.22  # of a row, to either side of its middle
 PAIR_NAME_OFFSET = 0.45  # of a row
 MAX_DRAWN_PERCENT = 100.0  # of an interval from its estimate: with two sessions it can be very wide
-METRIC_PHRASES: Mapping[Metric, str] = {
-    "latency": "time per request",
-    "mean": "mean time per request",
-    "cpu": "CPU time per request",
-    "throughput": "time from one request to the next",
-    "capacity": "time per request at capacity",
-}
 SCREEN_HEIGHT = 360  # pixels
 EFFECT_SYMBOLS = {"faster": "triangle-down", "slower": "triangle-up"}
 
@@ -154,21 +147,19 @@ class PairRow:
     alone: bool  # all rows have the same reference, so it need not be named
 
 
-def forest_figure(summary: Summary, design: Design, metric: Metric) -> Figure | None:
+def forest_figure(summary: Summary, design: Design, metric: str) -> Figure | None:
     """Return the comparisons with their intervals and the equivalence band; None without intervals."""
     rows = list(_pair_rows(summary, metric))
     if not rows:
         return None
     data = [_interval_trace(place, row.estimate, row.look) for place, row in enumerate(rows)]
     alt = (
-        f"Difference in {METRIC_PHRASES[metric]} with its interval: {join_with_and([_pair_text(row) for row in rows])}."
+        f"Difference in {METRICS[metric].label} with its interval: {join_with_and([_pair_text(row) for row in rows])}."
     )
     return Figure(f"forest-{metric}", alt, data, _pairs_layout(rows, design, metric))
 
 
-def sessions_figure(
-    summary: Summary, design: Design, metric: Metric, effects: Sequence[SessionEffects]
-) -> Figure | None:
+def sessions_figure(summary: Summary, design: Design, metric: str, effects: Sequence[SessionEffects]) -> Figure | None:
     """Return a dot for each session, the first on top, with the estimate and its interval."""
     of_pair = {(effect.arm, effect.against): effect for effect in effects if effect.metric == metric}
     rows = [row for row in _pair_rows(summary, metric) if (row.comparison.arm, row.comparison.against) in of_pair]
@@ -183,7 +174,7 @@ def sessions_figure(
         for place, (effect, row) in enumerate(zip(session_effects, rows, strict=True))
     ]
     alt = (
-        f"Difference in {METRIC_PHRASES[metric]}, session by session: "
+        f"Difference in {METRICS[metric].label}, session by session: "
         f"{join_with_and(list(map(_session_range, session_effects)))}."
     )
     frame = _pairs_layout(
@@ -192,7 +183,7 @@ def sessions_figure(
     return Figure(f"sessions-{metric}", alt, [*dots, *means], frame)
 
 
-def _pair_rows(summary: Summary, metric: Metric) -> Iterator[PairRow]:
+def _pair_rows(summary: Summary, metric: str) -> Iterator[PairRow]:
     """Yield the comparisons and then the controls, by reference."""
     groups = group_by_root([*main_comparisons(summary, metric), *control_comparisons(summary, metric)])
     drawn_as = arm_styles(summary)
@@ -235,7 +226,7 @@ def _session_dots(place: int, effect: SessionEffects, look: ArmStyle) -> Json:
     }
 
 
-def _pairs_layout(rows: Sequence[PairRow], design: Design, metric: Metric, dots: Sequence[float] = ()) -> Json:
+def _pairs_layout(rows: Sequence[PairRow], design: Design, metric: str, dots: Sequence[float] = ()) -> Json:
     """Return the layout: rows from top to bottom, their names, the zero line and the equivalence band."""
     margin = design.equivalence_percent
     low, high = -margin / (1 + margin / 100), margin
@@ -244,7 +235,7 @@ def _pairs_layout(rows: Sequence[PairRow], design: Design, metric: Metric, dots:
     return layout(
         (SESSIONS_HEIGHT if dots else PAIR_HEIGHT) * len(rows) + PAIR_AXIS_HEIGHT,
         xaxis=axis(
-            f"\N{LEFTWARDS ARROW} less    {METRIC_PHRASES[metric]}    more \N{RIGHTWARDS ARROW}",
+            f"\N{LEFTWARDS ARROW} less    {METRICS[metric].label}    more \N{RIGHTWARDS ARROW}",
             range=[min(ends) - room, max(ends) + room],
             ticksuffix=" %",
             nticks=7,

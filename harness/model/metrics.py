@@ -1,0 +1,148 @@
+"""What arms are compared by: one record for each metric. All are times per request in us, so negative is better."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from harness.model.base import SERVER_ROLES, SERVICE_ROLE
+from harness.model.record import VisitRow
+
+Centre = Literal["median", "trimmed", "mean"]
+TimesByRound = Mapping[int, float]  # us, NaN where nothing was measured
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric: how the visits of an arm in a session give its times, and how reports name it.
+
+    `centre` is the typical round of a session. `lower` and `higher` are clauses on an arm with less or more of it than
+    its reference; `opposed` explains why it may contradict the headline. `in_times` and `in_search`: whether runs with
+    times, or searches for a capacity, compare it. `in_designs`: whether factors, screens and changes between runs do.
+    `is_time`: send lag of the client may explain a difference. `is_optional`: it is shown only where it was measured.
+    """
+
+    name: str
+    of_visits: Callable[[Sequence[VisitRow]], TimesByRound]
+    label: str
+    title: str
+    lower: str
+    higher: str
+    opposed: str = ""
+    centre: Centre = "trimmed"
+    in_times: bool = True
+    in_search: bool = False
+    in_designs: bool = False
+    is_headline: bool = False  # each run has exactly one of them
+    is_time: bool = False
+    is_optional: bool = False
+
+
+def visit_metric_us(value_us: Callable[[VisitRow], float]) -> Callable[[Sequence[VisitRow]], TimesByRound]:
+    """Return how visits give a metric with one value each: no request takes no time, so 0 was not measured."""
+    return lambda visits: {visit.round: value if (value := value_us(visit)) > 0 else math.nan for visit in visits}
+
+
+def _cpu_us(visit: VisitRow) -> float:
+    return sum(visit.cpu_us.get(role, 0) for role in (*SERVER_ROLES, SERVICE_ROLE))
+
+
+def _interval_us(visit: VisitRow) -> float:
+    """Return 0 for requests at a rate: their interval is that of the rate, not of the arm."""
+    return 0 if visit.late_us is not None else visit.interval_us or 0
+
+
+def capacity_per_s(visits: Sequence[VisitRow]) -> float | None:
+    """Return the geometric middle between the last rates that held and failed; None if no rate held.
+
+    If every rate held, the highest one is a lower bound.
+    """
+    held = [visit.rate_per_s for visit in visits if visit.holds and visit.rate_per_s]
+    failed = [visit.rate_per_s for visit in visits if visit.holds is False and visit.rate_per_s]
+    if not held:
+        return None
+    return math.sqrt(max(held) * min(failed)) if failed else max(held)
+
+
+def _capacity_us(visits: Sequence[VisitRow]) -> TimesByRound:
+    """Return one value for the session."""
+    per_s = capacity_per_s(visits)
+    return {0: 1e6 / per_s} if per_s else {}
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            name="latency",
+            of_visits=visit_metric_us(lambda visit: visit.mean_us or 0),
+            label="median time per request",
+            title="The typical request",
+            lower="its typical request is faster",
+            higher="its typical request is slower",
+            centre="median",
+            in_designs=True,
+            is_headline=True,
+            is_time=True,
+        ),
+        Metric(
+            name="capacity",
+            of_visits=_capacity_us,
+            label="time per request at capacity",
+            title="Capacity (as time per request)",
+            lower="its capacity is higher",
+            higher="its capacity is lower",
+            in_times=False,
+            in_search=True,
+            is_headline=True,
+        ),
+        Metric(
+            name="mean",
+            of_visits=visit_metric_us(lambda visit: visit.mean_us or 0),
+            label="mean time per request",
+            title="The mean request",
+            lower="its mean is faster",
+            higher="its mean is slower",
+            opposed=". A few very slow or fast requests cause that",
+            is_time=True,
+        ),
+        # The trimmed mean of rounds, simulated: the median inherits the steps of a coarse clock (4 % off at steps of
+        # 1 ms in bursts of 4 ms), the ratio of session totals inherits stolen CPU (an interval twice as wide). CPU time
+        # that leaks into the next visit shrinks all three by the leaked share.
+        Metric(
+            name="cpu",
+            of_visits=visit_metric_us(_cpu_us),
+            label="CPU time per request",
+            title="CPU time per request (nginx + app)",
+            lower="it takes less CPU time",
+            higher="it takes more CPU time",
+            in_search=True,
+            in_designs=True,
+            is_optional=True,
+        ),
+        Metric(
+            name="throughput",
+            of_visits=visit_metric_us(_interval_us),
+            label="time from one request to the next",
+            title="Throughput (as time from one request to the next)",
+            lower="its throughput is higher",
+            higher="its throughput is lower",
+            is_optional=True,
+        ),
+    )
+}
+HEADLINE_METRICS = tuple(name for name, metric in METRICS.items() if metric.is_headline)
+DESIGN_METRICS = tuple(name for name, metric in METRICS.items() if metric.in_designs)
+TIME_RUN_METRICS = tuple(name for name, metric in METRICS.items() if metric.in_times)
+SEARCH_METRICS = tuple(name for name, metric in METRICS.items() if metric.in_search)
+
+
+def _check_name(name: str) -> str:
+    if name not in METRICS:
+        raise ValueError(f"there is no metric {name!r}")
+    return name
+
+
+MetricName = Annotated[str, AfterValidator(_check_name)]

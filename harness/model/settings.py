@@ -1,0 +1,215 @@
+"""The settings of an arm, in groups: other rooms ask a group, never a list of names."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from harness.model.base import JsonModel
+
+Chain = Literal["full", "proxy-only", "app-direct", "floor"]
+CpuNumbers = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, strict=False)]
+KNOB_PREFIX = "knobs."
+IS_PATH = "path"  # marks a setting that names a file or directory
+LocalPath = Annotated[str, IS_PATH]
+PATH_PATTERN = r"^/[A-Za-z0-9._~!*+,=:@%&/?-]*$"  # no character that a URL must escape
+
+
+class RoleCpuNumbers(JsonModel):
+    """A manual placement: the CPUs of each role."""
+
+    model_config = ConfigDict(strict=True)
+
+    client: CpuNumbers
+    nginx: CpuNumbers
+    app: CpuNumbers
+
+
+class SettingGroup(JsonModel):
+    """Settings of one subject."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class HopSettings(SettingGroup):
+    """How the servers of barehop are joined: each arm of a stack may have its own."""
+
+    transport: str = Field("tcp", description="how nginx reaches the application")
+    chain: Chain = Field(
+        "full",
+        description="which part of the chain is measured: full; proxy-only (nginx answers); app-direct (no nginx); "
+        "floor (a bare server, no nginx)",
+    )
+    upstream_keepalive: int = Field(
+        0, ge=0, description="idle connections nginx keeps to the app; 0: a connection per request"
+    )
+    tls: bool = Field(False, description="nginx terminates TLS")
+    proxy_buffer_kb: int = Field(
+        4, ge=4, le=1024, description="nginx's proxy buffer; it must hold all headers of an answer"
+    )
+    start_timeout_s: float = Field(
+        30.0, gt=0, le=3600, strict=False, description="time limit for the servers to answer after their start"
+    )
+
+
+class ProgramSettings(SettingGroup):
+    """The programs of a stack."""
+
+    app: str = Field("app.main:app", min_length=1, description="the ASGI or WSGI application, module:name")
+    app_dir: LocalPath = Field("", description='where the application is imported from; "": where barehop is')
+    worker_class: Literal["uvicorn", "asgi", "sync", "gthread"] = Field(
+        "uvicorn", description="gunicorn's worker: uvicorn and asgi serve ASGI, sync and gthread serve WSGI"
+    )
+    workers: int = Field(1, ge=1, le=256, description="gunicorn's worker processes")
+    threads: int = Field(1, ge=1, le=256, description="threads of each worker process, with gthread")
+    nginx: str = Field("nginx", min_length=1, description="nginx binary: a name or a path")
+    python: str = Field("", description='Python that runs gunicorn; "": the Python of barehop')
+
+
+class AddressSettings(SettingGroup):
+    """Where requests go in a stack; a url has an address of its own."""
+
+    path: str = Field("/", pattern=PATH_PATTERN, description="path of the requests")
+    host: str = Field("", description='the Host of requests; "": localhost, or the host of the url')
+
+
+class RequestSettings(SettingGroup):
+    """What requests contain."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = Field(
+        "GET", description="method of the requests"
+    )
+    headers: dict[str, str] = Field(default_factory=dict, description="additional headers of requests, by name")
+    body: str = Field("", description="body of requests; its Content-Type is JSON or text unless headers name it")
+
+
+class ClientSettings(SettingGroup):
+    """When the client sends requests."""
+
+    connections: int = Field(1, ge=1, description="concurrent connections of the client")
+    rate: Annotated[float, Field(ge=0, strict=False)] | Annotated[str, Field(pattern=r"^\d{1,3}(\.\d+)?%$")] = Field(
+        0.0,
+        description='requests per second, independent of answers (open loop); "70%": of the slowest arm\'s capacity; '
+        "0: each request after the previous answer",
+    )
+    p99_limit_ms: float = Field(
+        0.0, ge=0, strict=False, description="find the highest rate at which p99 stays below this; 0: do not"
+    )
+    timeout_s: float = Field(10.0, gt=0, le=3600, strict=False, description="time limit of a request")
+    client_keepalive: bool = Field(False, description="the client keeps its connection to nginx")
+
+
+class PlacementSettings(SettingGroup):
+    """The CPUs of the client, and of the servers of a stack."""
+
+    placement: Literal["auto", "split", "shared", "same-cpu", "none"] | RoleCpuNumbers = Field(
+        "auto", description="CPUs of each role: auto, split, shared, same-cpu, none, or a CPU list per role"
+    )
+
+
+class RungSettings(SettingGroup):
+    """The rungs of the ladder that an arm has."""
+
+    network: str = Field("host", description="rung of the ladder: the network path of the hop")
+    network_leg: Literal["hop", "front"] = Field(
+        "hop", description="connection with the rung: nginx to the app (hop), or client to nginx (front)"
+    )
+    sandbox: tuple[str, ...] = Field((), strict=False, description="rungs of the ladder: the sandbox of both servers")
+
+
+class SystemSettings(SettingGroup):
+    """Limits and kernel settings of the servers of a stack, and who shares them."""
+
+    cpu_quota: float = Field(0.0, ge=0, strict=False, description="CFS quota per role, in CPUs; 0: none")
+    knobs: dict[str, int | str] = Field(default_factory=dict, description="kernel settings of the arm")
+    processes: Literal["shared", "swapped", "separate"] = Field(
+        "shared",
+        description="nginx and gunicorn of the arm: shared with other arms; swapped, shared by arms with the opposite "
+        "order in every list; or separate",
+    )
+
+
+class ServiceSettings(SettingGroup):
+    """An already running service instead of a stack."""
+
+    url: str = Field(
+        "",
+        description="an already running service instead of a stack of ours: http://HOST:PORT/PATH, https://, or "
+        "http+unix://%2Frun%2Fapp.sock/PATH",
+    )
+    authority: LocalPath = Field("", description='CA bundle (PEM) for https URLs; "": the system trust store')
+    pids: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (), strict=False, description="processes behind url whose CPU time is read, including their children"
+    )
+    cgroup: str = Field("", description="or the directory of the cgroup whose CPU time is read")
+    start: str = Field(
+        "", description="command that starts the service behind url: shown if it does not answer, never run"
+    )
+
+
+class ToolSettings(SettingGroup):
+    """The load generator, and the length of its runs."""
+
+    tool: str = Field("client", description="load generator")
+    tool_requests: int = Field(
+        1000, ge=1, description="requests of a run of an outside tool; pyperf chooses them itself"
+    )
+    tool_seconds: float = Field(0, ge=0, strict=False, description="run length in seconds, instead of tool_requests")
+
+
+class ProcessSettings(SystemSettings, RungSettings, PlacementSettings, ProgramSettings):
+    """The settings of processes: arms share a stack if these are equal, all others can differ from visit to visit."""
+
+
+class StackSettings(SystemSettings, RungSettings, ProgramSettings, HopSettings):
+    """The settings of a stack that barehop starts: an arm with a url has none of them."""
+
+
+class LoadSettings(ToolSettings, ClientSettings, RequestSettings):
+    """The settings of the load on an arm, whatever serves it."""
+
+
+class Settings(
+    ToolSettings,
+    ServiceSettings,
+    SystemSettings,
+    RungSettings,
+    PlacementSettings,
+    ClientSettings,
+    RequestSettings,
+    AddressSettings,
+    ProgramSettings,
+    HopSettings,
+):
+    """The settings of an arm: the keys of `[arm]`. `list` shows the descriptions."""
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether our client sends each request after the answer to the one before."""
+        return self.tool == "client" and self.connections == 1 and not self.rate and not self.p99_limit_ms
+
+    def flatten(self) -> dict[str, object]:
+        """Return the settings by name, each knob under its dotted name."""
+        return flatten_tables(self.model_dump(mode="json"), ("knobs",))
+
+
+def flatten_tables(values: Mapping[str, object], tables: Sequence[str]) -> dict[str, object]:
+    """Return `values` with the entries of `tables` under their dotted names, at the end."""
+    flat = {key: value for key, value in values.items() if key not in tables}
+    for key in tables:
+        table = values.get(key)
+        flat |= (
+            {f"{key}.{name}": value for name, value in table.items()} if isinstance(table, Mapping) else {key: table}
+        )
+    return flat
+
+
+def varying_keys(tables: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return the keys in whose values flat settings differ, in their order."""
+    keys = dict.fromkeys(key for table in tables for key in table)
+    return [key for key in keys if any(table.get(key) != tables[0].get(key) for table in tables)]
+
+
+def names_in(*groups: type[SettingGroup]) -> set[str]:
+    """Return the names of the settings in the groups."""
+    return {name for group in groups for name in group.model_fields}
