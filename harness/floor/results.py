@@ -1,6 +1,6 @@
 """Read the results of earlier runs of `barehop floor`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -19,7 +19,7 @@ PARTIAL_FILE = "other.pyperf.json"  # interrupted, or with options that make it 
 SECONDS_UNIT = "second"
 
 
-def last_floor(results: Path, host: dict[str, Any], leave_out: Callable[[str], object] = str) -> FloorResults | None:
+def last_floor(results: Path, host: Mapping[str, Any], leave_out: Callable[[str], object] = str) -> FloorResults | None:
     """Return the latest floor under `results` from a host like this one; damaged files go to `leave_out`."""
     return read_latest(results / FLOOR_DIRECTORY, COMPLETE_FILE, host, read_floor, leave_out)
 

@@ -1,6 +1,6 @@
 """Finds earlier results of the same kind of host: same kernel, same CPUs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from harness.errors import ConfigError
 from harness.store.files import read_facts
 
-HostTable = dict[str, Any]
+HostTable = Mapping[str, Any]
 RUN_TIME_FORMAT = "%Y-%m-%dT%H-%M-%SZ"
 NEVER = datetime.max.replace(tzinfo=UTC)
 

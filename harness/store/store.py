@@ -121,18 +121,21 @@ class Store:
         plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
         self.write_text(name, json.dumps(plain, indent=1, allow_nan=False) + "\n")
 
-    def write_plan(self, plan: Plan) -> None:
-        """Write plan.json, with a new run id where it has none; each session's record repeats the id."""
+    def write_plan(self, plan: Plan) -> Plan:
+        """Write plan.json, with a new run id where it has none, and return it; each session's record repeats the id."""
         identified = plan if plan.run_id else plan.model_copy(update={"run_id": secrets.token_hex(8)})
         self._write({"plan.json": f"{identified.model_dump_json()}\n".encode()}, keep=True)
+        return identified
 
-    def write_session(self, record: Record, requests: "DataFrame") -> None:
-        """Write the table, then the record: a session with a record is complete."""
+    def write_session(self, record: Record, requests: "DataFrame") -> Record:
+        """Write the table, then the record: a session with a record is complete. Return the record as read again."""
         parquet = BytesIO()  # polars would not tell a full disk from other errors
         requests.write_parquet(parquet)
         name, content = f"sessions/{record.session:04}", parquet.getvalue()
         whole = record.model_copy(update={"requests_sha256": hashlib.sha256(content).hexdigest()})
-        self._write({f"{name}.parquet": content, f"{name}.json": f"{whole.model_dump_json()}\n".encode()}, keep=True)
+        text = f"{whole.model_dump_json()}\n"
+        self._write({f"{name}.parquet": content, f"{name}.json": text.encode()}, keep=True)
+        return Record.model_validate_json(text)
 
     def read_plan(self) -> Plan:
         """Return the plan. Raise ConfigError, as all reading methods do."""
