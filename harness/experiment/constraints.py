@@ -23,7 +23,7 @@ TOOL_PACKAGE = "harness.load.tools"
 MIN_QUOTA_CPUS = 0.01  # the kernel's minimum: 1 ms of each 100
 MAX_NGINX_BODY_BYTES = 3000  # the longest parameter in nginx.conf
 UNIX_SCHEME = "http+unix"
-MAX_SOCKET_PATH_BYTES = 107  # man 7 unix
+MAX_SOCKET_PATH_BYTES = 107  # man 7 unix: sun_path has 108, with the terminating zero
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 

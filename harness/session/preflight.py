@@ -93,12 +93,12 @@ def run_facts(experiment: Experiment) -> dict[str, Any]:
     all_settings = [arm.settings for arm in experiment.arms]
     of_stacks = [settings for settings in all_settings if not settings.url]
     tools = {settings.tool: tool for settings in all_settings if (tool := external_tool(settings))}
-    programs: dict[str, str | Sequence[str]] = {
+    programs: dict[str, Sequence[str]] = {
         settings.nginx: (find_program(settings.nginx) or settings.nginx, "-V") for settings in of_stacks
     }
     programs |= {name: (find_program(tool.program) or tool.program, *tool.version) for name, tool in tools.items()}
     pythons = {
-        settings.python: find_python(settings.python, settings.worker_class)
+        settings.python: (find_python(settings.python, settings.worker_class), "--version")
         for settings in of_stacks
         if settings.python
     }

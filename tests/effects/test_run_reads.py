@@ -13,7 +13,7 @@ from harness.cli import run as command
 from harness.session import run_experiment
 from harness.store.store import Store
 
-FIXED = ("design.sessions=2", "design.rounds=2", "arm.requests=4", "arm.settle=1")
+FIXED = ("design.sessions=2", "design.rounds=2", "design.burst=8", "design.settle=2")
 
 
 def test_a_run_reads_everything_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,8 +135,8 @@ def _process_names(roots: Roots) -> Iterator[str]:
             yield name
 
 
-def host_facts(programs: Mapping[str, str | Sequence[str]], roots: Roots = HOST_ROOTS) -> dict[str, Any]:
-    """Return the content of host.json. `programs` maps names to paths, or to commands that print the version."""
+def host_facts(programs: Mapping[str, Sequence[str]], roots: Roots = HOST_ROOTS) -> dict[str, Any]:
+    """Return the content of host.json. `programs` are the commands that print versions, by name."""
     return {
         "kernel": _kernel_facts(roots),
         "system": _distribution(roots.etc),

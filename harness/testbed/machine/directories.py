@@ -15,11 +15,11 @@ from pathlib import Path
 import psutil
 
 from harness.errors import MachineError
+from harness.experiment.constraints import MAX_SOCKET_PATH_BYTES
 from harness.testbed.machine.cgroups import cgroup_parents
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, filesystem_of, is_tmpfs, read_int, read_text
 from harness.testbed.machine.resources import loopback_problem
 
-MAX_SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un holds 108, the last of them the terminating zero
 DIRECTORY_PREFIX = "barehop-"
 MIN_FREE_BYTES, MIN_FREE_FILES = 1 << 20, 64
 FIRST_PORT, LAST_PORT = 10_000, 65_535
