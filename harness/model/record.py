@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from harness.model.base import JsonModel
 from harness.model.experiment import Schedule
+from harness.model.facts import ArmProof
 
 GaugeSnapshot = tuple[bytes, ...]  # the content of each file of a gauge at one moment
 
@@ -93,7 +94,7 @@ class Record(JsonModel):
     started_utc: str
     seconds: dict[str, float]  # arranging, visiting, total
     schedule: Schedule
-    proofs: dict[str, dict[str, Any]]  # by arm, from before it was measured
+    proofs: dict[str, ArmProof]  # by arm, from before it was measured
     failures: dict[str, dict[str, int]]
     visits: tuple[VisitRow, ...]
     counted: tuple[VisitRow, ...] = ()

@@ -1,14 +1,14 @@
 """Calibrate the harness on this machine: compare an arm with itself, and with itself plus a known delay."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from harness.analysis.calibration import SESSIONS_PER_RUN, Calibration, calibration_of
 from harness.experiment.cost import pilot_cost
 from harness.experiment.schedule import plan_of
 from harness.model import Arm, Design, Experiment, Pilot, Schedule, Settings
+from harness.model.facts import HostFacts
 from harness.report.commands.plan import pilot_plan
 from harness.report.commands.progress import print_message
 from harness.session.measure import Run
@@ -84,9 +84,7 @@ def write_calibration(run: Run) -> Calibration:
     return calibration
 
 
-def last_calibration(
-    results: Path, host: Mapping[str, Any], leave_out: Callable[[str], object] = str
-) -> Calibration | None:
+def last_calibration(results: Path, host: HostFacts, leave_out: Callable[[str], object] = str) -> Calibration | None:
     """Return the latest calibration under `results` from a host like this one; damaged files are skipped."""
     return read_latest(
         results / CALIBRATION_DIRECTORY, "calibration.json", host, partial(read_model, model=Calibration), leave_out

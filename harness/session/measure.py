@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from harness.analysis.statistics.series import SessionData
 from harness.experiment.schedule import orders_of
 from harness.load.visits import run_visits
 from harness.model import Doubt, Plan, Record, Schedule, Visit
+from harness.model.facts import ArmProof, HostFacts
 from harness.observe.counters import ThrottlingCounts, watch_throttling
 from harness.observe.doubts.context import context_of
 from harness.observe.doubts.watch import start_watch
-from harness.observe.proof import ArmProof, prove
+from harness.observe.proof import prove
 from harness.session.answers import (
     answer_doubts,
     check_answers,
@@ -42,7 +42,7 @@ class Run:
     plan: Plan
     store: Store
     machine: Machine
-    host: Mapping[str, Any]
+    host: HostFacts
     sessions: dict[int, SessionData] = field(default_factory=dict)
     clock: Clock | None = None
     changes: tuple[str, ...] = ()

@@ -8,10 +8,9 @@ A command creates or resumes a run, measures it, and summarizes it:
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from harness.analysis.between_runs.metadata import changes_since, describe_changes, is_decisive
 from harness.analysis.summary import is_precise
@@ -24,6 +23,7 @@ from harness.experiment.document import read_text
 from harness.experiment.schedule import needs_pilot, plan_of, schedule_of
 from harness.floor.results import last_floor
 from harness.model import Experiment, Pilot, Plan, Schedule
+from harness.model.facts import HostFacts
 from harness.report.caveats import pilot_budget_warning, short_budget_warning
 from harness.report.commands.plan import pilot_plan
 from harness.report.commands.progress import Advance, print_message, show_progress
@@ -158,7 +158,7 @@ def _remarks(experiment: Experiment) -> Iterator[str]:
     yield from namesake_warnings([arm.settings for arm in experiment.arms], Path.cwd())
 
 
-def _write_context(experiment: Experiment, store: Store, options: RunOptions) -> dict[str, Any]:
+def _write_context(experiment: Experiment, store: Store, options: RunOptions) -> HostFacts:
     """Store the experiment file, the facts of the machine, and its last calibration and floor; return the facts."""
     store.write_bytes("experiment.toml", options.config.read_bytes())
     host = run_facts(experiment)
@@ -204,7 +204,7 @@ def _schedule_run(experiment: Experiment, pilot: Pilot | None, options: RunOptio
     return schedule
 
 
-def _machine_changes(run: Run, now: Mapping[str, Any]) -> tuple[str, ...]:
+def _machine_changes(run: Run, now: HostFacts) -> tuple[str, ...]:
     """Return a sentence for each harmless change since the run began. Raises MachineError for a decisive one."""
     changes = changes_since(run.host, now)
     if decisive := describe_changes([change for change in changes if is_decisive(change)]):

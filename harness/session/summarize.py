@@ -1,9 +1,9 @@
 """Summarize a results directory and write its reports; all of these can be deleted and made again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from harness.analysis.arms import application_files
 from harness.analysis.between_runs.changes import RunData
@@ -15,6 +15,7 @@ from harness.analysis.summary import summarise
 from harness.analysis.why.explain import add_causes
 from harness.errors import ConfigError, raise_all
 from harness.model import FloorResults, ImportedRun, Plan, Record, Summary
+from harness.model.facts import HostFacts
 from harness.report.export.hdr_log import hdr_logs
 from harness.report.export.pyperf_file import has_values, render_pyperf
 from harness.store.integrity import read_finished_sessions
@@ -30,7 +31,7 @@ class RunResults:
     store: Store
     plan: Plan
     sessions: Sequence[SessionData]
-    host: Mapping[str, Any]
+    host: HostFacts
     floor: FloorResults | None
     summary: Summary
 

@@ -23,7 +23,7 @@ from harness.errors import ConfigError, MachineError
 from harness.files import file_name, flush_directory, flush_file
 from harness.model import FloorResults, Plan, Record
 from harness.model.facts import CalibrationFacts, HostFacts
-from harness.store.files import check_numbers, parse_requests, read_facts, read_file, read_model
+from harness.store.files import Facts, check_numbers, parse_requests, read_facts, read_file, read_model
 from harness.store.history import RUN_TIME_FORMAT
 from harness.store.plan_check import plan_problems
 
@@ -116,7 +116,7 @@ class Store:
         """Write a file whole or not at all."""
         self._write({name: content}, keep=name in RUN_FILES)
 
-    def write_json(self, name: str, value: BaseModel | dict[str, Any]) -> None:
+    def write_json(self, name: str, value: BaseModel | Mapping[str, object]) -> None:
         """Write a model or a dictionary as JSON."""
         plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
         self.write_text(name, json.dumps(plain, indent=1, allow_nan=False) + "\n")
@@ -155,25 +155,25 @@ class Store:
             )
         return plan
 
-    def read_host(self) -> dict[str, Any]:
+    def read_host(self) -> HostFacts:
         """Return host.json; empty where there is none."""
-        return self._read_facts("host.json", HostFacts)
+        return self._read_facts("host.json", HostFacts) or {}
 
-    def read_calibration(self) -> dict[str, Any] | None:
+    def read_calibration(self) -> CalibrationFacts | None:
         """Return the calibration of the host at the start of the run; None where there was none."""
-        return self._read_facts("calibration.json", CalibrationFacts) or None
+        return self._read_facts("calibration.json", CalibrationFacts)
 
     def read_floor(self) -> FloorResults | None:
         """Return the result of `barehop floor` on this host at the start of the run; None where there was none."""
         path = self.directory / "floor.json"
         if not os.path.lexists(path):
             return None
-        read_facts(path)
+        read_facts(path, dict[str, Any])
         return read_model(path, FloorResults)
 
-    def _read_facts(self, name: str, shape: type[BaseModel]) -> dict[str, Any]:
+    def _read_facts(self, name: str, shape: type[Facts]) -> Facts | None:
         path = self.directory / name
-        return read_facts(path, shape) if os.path.lexists(path) else {}
+        return read_facts(path, shape) if os.path.lexists(path) else None
 
     def read_record(self, session: int) -> Record:
         """Return the record of a session."""

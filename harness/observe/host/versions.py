@@ -15,6 +15,7 @@ from typing import Any
 import harness
 from harness.errors import HarnessError
 from harness.model import Arm, Settings
+from harness.model.facts import PythonFacts
 from harness.start import module_command
 from harness.testbed.processes.output import read_output
 from harness.testbed.servers.gunicorn import app_directory, hides_own_packages, server_environment
@@ -37,7 +38,7 @@ PROGRAM = Path(describe_interpreter.__file__)
 ServingFacts = dict[str, Any]
 
 
-def python_facts() -> dict[str, Any]:
+def python_facts() -> PythonFacts:
     """Return the facts about our interpreter, and all distributions in its environment.
 
     Not only the required ones: uvloop or httptools change the results when they are installed.
