@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from imagined import run_of
-from several_runs import run_data, write_run
 
 from harness.analysis import summary as analysis
 from harness.cli import cli
@@ -19,6 +17,8 @@ from harness.session.measure import Run
 from harness.store.store import Store
 from harness.testbed.blueprint import Machine
 from harness.testbed.machine.topology import Topology
+from tests.support.comparable_runs import run_data, write_run
+from tests.support.simulated_run import run_of
 
 
 @pytest.fixture
