@@ -128,7 +128,7 @@ def throttle_counts(experiment: Experiment, records: Sequence[Record]) -> tuple[
 def _throttle_counts(experiment: Experiment, records: Sequence[Record]) -> Iterator[ThrottleCounts]:
     for arms in stacks_of(experiment):
         names, quota = tuple(arm.name for arm in arms), arms[0].settings.cpu_quota
-        counts_by_role = [by_role for record in records if (by_role := record.throttled.get(", ".join(names)))]
+        counts_by_role = [record.throttled_servers(names) for record in records if quota]
         for role in dict.fromkeys(
             role for of_session in counts_by_role for role, counts in of_session.items() if counts
         ):

@@ -1,7 +1,7 @@
 """Compares each arm with its reference, unless requests failed or the client was late; decides when a run may stop."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -24,7 +24,7 @@ from harness.analysis.statistics.series import (
     typical_round,
 )
 from harness.experiment.cost import is_capacity_search
-from harness.model import HEADLINE_METRICS, METRICS, Comparison, Effect, Experiment, Judgement, Record
+from harness.model import HEADLINE_METRICS, METRICS, Comparison, Effect, Experiment, Judgement, MetricName, Record
 from harness.model.http import answer_shape
 from harness.model.metrics import SEARCH_METRICS, TIME_RUN_METRICS
 
@@ -36,16 +36,22 @@ FALSE_ALARMS_PERCENT: Mapping[int, float] = {1: 5.0, 2: 4.5, 3: 4.3, 4: 4.3}
 
 
 def compare_pairs(
-    experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()
+    experiment: Experiment,
+    sessions: Sequence[SessionData],
+    looks: Sequence[int] = (),
+    only: Collection[MetricName] = (),
 ) -> tuple[Comparison, ...]:
     """Return the comparisons pair by pair: latency, mean and, if measured, cpu and throughput; or capacity and cpu.
 
     `looks` are the numbers of sessions after which the run could have stopped; intervals and verdicts allow for them.
-    A pair with failed requests has numbers but no verdict; with fewer than 2 sessions it has neither.
+    A pair with failed requests has numbers but no verdict; with fewer than 2 sessions it has neither. `only` limits the
+    metrics.
     """
     error_rate = error_rate_of(looks)
     metrics = SEARCH_METRICS if is_capacity_search(experiment) else TIME_RUN_METRICS
-    by_metric = [_on_metric(experiment, sessions, metric, error_rate) for metric in metrics]
+    by_metric = [
+        _on_metric(experiment, sessions, metric, error_rate) for metric in metrics if not only or metric in only
+    ]
     comparisons = (of_metric[pair] for pair in experiment.pairs for of_metric in by_metric if pair in of_metric)
     return tuple(
         drop_verdict_if_late(comparison, sessions) if METRICS[comparison.metric].is_time else comparison

@@ -73,6 +73,16 @@ def summarise(
     )
 
 
+def is_precise(experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int]) -> bool:
+    """Return whether a run may end at this look: the intervals of what it asks are narrow enough.
+
+    Makes these intervals only, and nothing else of a summary.
+    """
+    averages = main_effects(experiment, sessions, looks) if is_averaging_screen(experiment) else ()
+    effects = averages or compare_pairs(experiment, sessions, looks, HEADLINE_METRICS)
+    return should_stop(experiment, looks, len(sessions), effects)
+
+
 def _factors(experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int]) -> dict[str, Any]:
     """Return main effects and interactions of an averaging screen, or the factorial effects of other designs."""
     if is_averaging_screen(experiment):

@@ -39,17 +39,15 @@ def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
     gain_rights_for(experiment)
     from harness.report.commands.machine import render_calibration
     from harness.session import calibrate as calibration
-    from harness.session.run_experiment import run_sessions
+    from harness.session.run_experiment import measure_run
 
     settings = _reference_settings(experiment) if experiment else Settings()
     with hold_machine():
         clean_up()
         spiked = calibration.calibration_experiment(settings, budget)
-        store = calibration.prepare_calibration(spiked, RESULTS, out, clock, quiet=quiet)
-        problem = run_sessions(store, quiet=quiet)
-    if problem:
-        raise problem
-    result = calibration.write_calibration(store)
+        run = calibration.prepare_calibration(spiked, RESULTS, out, clock, quiet=quiet)
+        measure_run(run)
+    result = calibration.write_calibration(run)
     text = result.model_dump_json(indent=1) if as_json else render_calibration(result, color=is_color_output())
     click.echo(text, nl=as_json)
 

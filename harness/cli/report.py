@@ -35,21 +35,26 @@ def report(  # noqa: PLR0913 - click gives a parameter for each option
     from harness.imports.read import read_all_runs
     from harness.report.export.csv_table import render_csv
     from harness.report.markdown import render_markdown
-    from harness.session.summarize import read_directories, read_summary, rewrite_reports, write_html_report
+    from harness.session.summarize import html_report, read_directories, read_results, write_reports
+    from harness.store.store import Store
 
     check_exclusive(json=as_json, markdown=as_markdown, csv=as_csv, html=as_html)
     check_out_option(out, as_html=as_html, directories=len(directories))
     foreign = read_all_runs(beside)
+    read = partial(read_results, foreign=foreign)
     if as_html:
         for directory in directories:
-            click.echo(write_html_report(directory, out, foreign) if out else rewrite_reports(directory, foreign))
+            results = read(directory)
+            if out:  # the directory may be read-only
+                Store(out.parent).write_text(out.name, html_report(results))
+            click.echo(out or write_reports(results))
         return
-    results = read_directories(partial(read_summary, foreign=foreign), directories)
+    runs = read_directories(read, directories)
     if as_csv:
-        click.echo(render_csv(*(summary for summary, _ in results)), nl=False)
+        click.echo(render_csv(*(run.summary for run in runs)), nl=False)
         return
-    for summary, plan in results:
+    for run in runs:
         if as_markdown:
-            click.echo(render_markdown(summary, plan.experiment.design), nl=False)
+            click.echo(render_markdown(run.summary, run.plan.experiment.design), nl=False)
         else:
-            print_summary(summary, plan, as_json)
+            print_summary(run.summary, run.plan, as_json)

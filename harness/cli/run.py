@@ -1,6 +1,9 @@
 """barehop run: measure an experiment or resume an interrupted run, and report it."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,11 +18,14 @@ from harness.cli.common import (
     set_option,
     with_budget,
 )
-from harness.errors import ConfigError, HarnessError
+from harness.errors import ConfigError, HarnessError, Interrupted
 from harness.exits import explain_interrupt
 from harness.experiment.read import read_experiment
 from harness.session.pace import command_clock
-from harness.store.store import Store, open_store
+from harness.store.store import open_store
+
+if TYPE_CHECKING:
+    from harness.session.measure import Run
 
 
 @click.command()
@@ -52,34 +58,47 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
     path = find_config(config) if config else None
     # Report mistakes at once: before slow imports, and while other runs measure.
     experiment = read_experiment(path, overrides) if path and not resume else None
-    with hold_machine():
+    with ExitStack() as exit_stack, hold_machine():
         clean_up()
-        gain_rights_for(open_store(resume).read_plan_to_resume().experiment if resume else experiment)
-        from harness.session.run_experiment import create_run, resume_run, run_sessions
+        stored = open_store(resume).read_plan_to_resume() if resume else None
+        gain_rights_for(stored.experiment if stored else experiment)
+        from harness.session.run_experiment import RunOptions, create_run, measure_run, resume_run
 
-        if resume:
-            store, changes = resume_run(resume, path, allow_global=allow_global)
+        if resume and stored:
+            current = resume_run(open_store(resume), stored, path, allow_global=allow_global, quiet=quiet)
+        elif path and experiment:
+            options = RunOptions(path, overrides, RESULTS, out, clock, quiet, allow_global)
+            current = create_run(experiment, options)
         else:
-            store = create_run(path, overrides, RESULTS, out, clock=clock, quiet=quiet, allow_global=allow_global)
-            changes = ()
-        problem = run_sessions(store, quiet=quiet, clock=None if resume else clock, changes=changes)
-    valid = _report(store, as_json) if store.session_numbers() else True
-    if problem:
-        with explain_interrupt(store):
-            raise problem
-    if not valid:
-        raise HarnessError("The result is not valid; see its first line and its doubts.")
+            raise ConfigError(
+                "No experiment given. Give the path of a file, or a name like baseline; see barehop list."
+            )
+        exit_stack.enter_context(_report_at_end(current, as_json))  # after the machine is free again
+        measure_run(current)
 
 
-def _report(store: Store, as_json: bool) -> bool:
+@contextmanager
+def _report_at_end(current: "Run", as_json: bool) -> Iterator[None]:
+    """Report the finished sessions after the body, also if it fails. Raises HarnessError if the result is not valid."""
+    with explain_interrupt(current.store):
+        try:
+            yield
+        except (HarnessError, KeyboardInterrupt, Interrupted):
+            _report(current, as_json)
+            raise
+        if not _report(current, as_json):
+            raise HarnessError("The result is not valid; see its first line and its doubts.")
+
+
+def _report(current: "Run", as_json: bool) -> bool:
     """Report all finished sessions and write the files, even if printing fails; return whether the result is valid."""
-    from harness.session.summarize import read_sessions, run_summary, write_reports
+    from harness.session.summarize import summarize, write_reports
 
-    plan = store.read_plan()
-    sessions = read_sessions(store, plan)
-    summary = run_summary(store, plan, sessions)
+    if not current.sessions:
+        return True
+    results = summarize(current.store, current.plan, current.finished_sessions())
     try:
-        print_summary(summary, plan, as_json)
+        print_summary(results.summary, results.plan, as_json)
     finally:
-        write_reports(store, plan, sessions, summary)
-    return summary.valid
+        write_reports(results)
+    return results.summary.valid

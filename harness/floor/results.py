@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import pyperf  # type: ignore[import-untyped] # it brings no types
 
 from harness.errors import ConfigError
 from harness.model import FloorResults, FloorRow
+from harness.model.facts import HostFacts
 from harness.store.files import read_file
 from harness.store.history import read_latest
 
@@ -19,7 +19,7 @@ PARTIAL_FILE = "other.pyperf.json"  # interrupted, or with options that make it 
 SECONDS_UNIT = "second"
 
 
-def last_floor(results: Path, host: dict[str, Any], leave_out: Callable[[str], object] = str) -> FloorResults | None:
+def last_floor(results: Path, host: HostFacts, leave_out: Callable[[str], object] = str) -> FloorResults | None:
     """Return the latest floor under `results` from a host like this one; damaged files go to `leave_out`."""
     return read_latest(results / FLOOR_DIRECTORY, COMPLETE_FILE, host, read_floor, leave_out)
 

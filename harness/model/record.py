@@ -1,13 +1,14 @@
 """The record of a session: visits, doubts, proofs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from harness.model.base import JsonModel
 from harness.model.experiment import Schedule
+from harness.model.facts import ArmProof
 
 GaugeSnapshot = tuple[bytes, ...]  # the content of each file of a gauge at one moment
 
@@ -81,9 +82,9 @@ class Record(JsonModel):
     """`sessions/0001.json`: all results of a session, except the raw times in a file of their own.
 
     `counted` are separate bursts under perf, whose times do not count; `unseen` are sentences on counters that are not
-    available, and why. `throttled` has the throttling of servers with a CPU quota, by the arms that they serve, joined
-    with commas, and by role. `run_id` is that of plan.json, and `requests_sha256` identifies the raw times of this
-    session; earlier versions wrote neither.
+    available, and why. `throttled` has the throttling of servers with a CPU quota, by role and by the first of the arms
+    that they serve. `run_id` is that of plan.json, and `requests_sha256` identifies the raw times of this session;
+    earlier versions wrote neither, and in `throttled` the names of all these arms, joined with ", ".
     """
 
     format: Literal[1] = 1
@@ -93,13 +94,17 @@ class Record(JsonModel):
     started_utc: str
     seconds: dict[str, float]  # arranging, visiting, total
     schedule: Schedule
-    proofs: dict[str, dict[str, Any]]  # by arm, from before it was measured
+    proofs: dict[str, ArmProof]  # by arm, from before it was measured
     failures: dict[str, dict[str, int]]
     visits: tuple[VisitRow, ...]
     counted: tuple[VisitRow, ...] = ()
     unseen: tuple[str, ...] = ()
     throttled: dict[str, dict[str, dict[str, int]]] = Field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
+
+    def throttled_servers(self, arms: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Return the throttling by role of the servers that serve `arms`; empty if unknown."""
+        return self.throttled.get(arms[0]) or self.throttled.get(", ".join(arms)) or {}
 
 
 class ThrottleCounts(JsonModel):

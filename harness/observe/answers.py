@@ -1,15 +1,15 @@
 """Checks that answers are of the same kind: those of arms that are compared, and those of an arm during a run."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from harness.model import Reply
+from harness.model.facts import ArmProof
 from harness.model.http import AnswerShape, format_keys
 
 LENGTH_TOLERANCE = 0.1  # of answers other than JSON objects: dates and counters change some bytes
 
 
-def answer_proof(reply: Reply) -> dict[str, Any]:
+def answer_proof(reply: Reply) -> ArmProof:
     """Return the facts that a record holds of the answer that proved an arm ready."""
     shape = reply.shape
     return {"status": shape.status, "body_bytes": shape.body_bytes, "kind": shape.kind, "keys": shape.keys}

@@ -29,9 +29,7 @@ TCP_EVENTS = {
 SWITCHES = {"voluntary_ctxt_switches": "voluntary", "nonvoluntary_ctxt_switches": "involuntary"}
 MIGRATIONS = {"se.nr_migrations": "migrations"}
 Parse = Callable[[str], Mapping[str, int]]
-ThrottlingCounts = dict[
-    str, dict[str, dict[str, int]]
-]  # by the arms of a stack, role, and what: see `throttling_counts`
+ThrottlingCounts = dict[str, dict[str, dict[str, int]]]  # as in `Record.throttled`
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,12 +236,12 @@ def select_counters(values: Mapping[str, int], names: Mapping[str, str]) -> dict
 
 def watch_throttling(stacks: Sequence[Stack]) -> Callable[[], ThrottlingCounts]:
     """Return a function that returns the counts since now, of each stack whose servers have a quota."""
-    limited = {", ".join(stack.blueprint.targets): groups for stack in stacks if (groups := _limited_groups(stack))}
+    limited = {stack.blueprint.arms[0].name: groups for stack in stacks if (groups := _limited_groups(stack))}
     before = _read_counts(limited)
 
     def count() -> ThrottlingCounts:
         after = _read_counts(limited)
-        return {arms: {role: _growth(before[arms][role], after[arms][role]) for role in after[arms]} for arms in after}
+        return {arm: {role: _growth(before[arm][role], after[arm][role]) for role in after[arm]} for arm in after}
 
     return count
 
@@ -259,6 +257,6 @@ def _growth(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, in
 
 def _read_counts(limited: Mapping[str, Mapping[str, Path]]) -> ThrottlingCounts:
     return {
-        arms: {role: throttling_counts(read_text(group / "cpu.stat") or "") for role, group in groups.items()}
-        for arms, groups in limited.items()
+        arm: {role: throttling_counts(read_text(group / "cpu.stat") or "") for role, group in groups.items()}
+        for arm, groups in limited.items()
     }

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from harness.errors import StackError, raise_all
 from harness.model import Arm
+from harness.model.facts import ArmProof, HopProof
 from harness.observe.answers import answer_proof
 from harness.observe.listeners import listening_inodes, socket_inodes
 from harness.observe.rung_proof import rung_proof, sandbox_proof
@@ -18,8 +19,6 @@ from harness.testbed.network.namespace import THREAD_NETWORK
 from harness.testbed.processes.process import read_attribute
 from harness.testbed.stack import Stack
 
-ArmProof = dict[str, Any]
-
 
 def prove(stacks: Sequence[Stack]) -> dict[str, ArmProof]:
     """Return the proof of each arm by name. Raise StackError, or MachineError for a wrong file system."""
@@ -31,41 +30,42 @@ def prove(stacks: Sequence[Stack]) -> dict[str, ArmProof]:
 def _prove_stack(stack: Stack) -> dict[str, ArmProof]:
     blueprint = stack.blueprint
     raise_all(stray_threads(stack.pids, blueprint.placement), StackError)
-    kernel = kernel_proof(stack) | sandbox_proof(stack)
+    kernel = {**kernel_proof(stack), **sandbox_proof(stack)}
     with stack.network.app.enter():
         hops = {name: _prove_hop(hop, _app_inodes(stack)) for name, hop in blueprint.hops.items()}
     with stack.network.listen_network.enter():
         front = _process_inodes(stack.nginx.main_pid(), stack.pids["nginx"])
-        proofs = {arm.name: _prove_arm(arm, stack, hops, front) | kernel for arm in blueprint.arms}
-    return {arm.name: proofs[arm.name] | rung_proof(stack, arm) for arm in blueprint.arms}
+        proofs = {arm.name: {**_prove_arm(arm, stack, hops, front), **kernel} for arm in blueprint.arms}
+    return {arm.name: cast("ArmProof", {**proofs[arm.name], **rung_proof(stack, arm)}) for arm in blueprint.arms}
 
 
-def _prove_arm(arm: Arm, stack: Stack, hops: Mapping[str, ArmProof], front: set[str]) -> ArmProof:
+def _prove_arm(arm: Arm, stack: Stack, hops: Mapping[str, HopProof], front: set[str]) -> ArmProof:
     """Return the proof of an arm; runs in the network in which nginx listens."""
     blueprint, name = stack.blueprint, arm.name
-    proof: ArmProof = {
-        "url": blueprint.targets[name].url,
-        **answer_proof(stack.replies[name]),
-        "pids": stack.pids_of(name),
-        "cpus": blueprint.placement.cpus,
-    }
+    proof = answer_proof(stack.replies[name])
+    proof["url"] = blueprint.targets[name].url
+    proof["pids"], proof["cpus"] = stack.pids_of(name), dict(blueprint.placement.cpus)
     if arm.settings.chain in NGINX_CHAINS:
         proof["upstream"] = blueprint.expected_server(name)
         door = f"{blueprint.listen_host}:{blueprint.targets[name].port}"
         proof["nginx_listens"] = _prove_listener(door, front, "nginx")
     if name in stack.null_servers:
         own = socket_inodes([stack.null_servers[name].main_pid()])
-        return proof | {"hop": _prove_hop(blueprint.routes.null_servers[name], own, "bare server")}
-    return proof if arm.settings.chain == "proxy-only" else proof | {"hop": hops[arm.settings.transport]}
+        proof["hop"] = _prove_hop(blueprint.routes.null_servers[name], own, "bare server")
+    elif arm.settings.chain != "proxy-only":
+        proof["hop"] = hops[arm.settings.transport]
+    return proof
 
 
 def _app_inodes(stack: Stack) -> set[str]:
     return _process_inodes(stack.app.main_pid(), stack.pids["app"])
 
 
-def _prove_hop(hop: Hop, own: set[str], server: str = "gunicorn") -> ArmProof:
+def _prove_hop(hop: Hop, own: set[str], server: str = "gunicorn") -> HopProof:
     filesystem = filesystem_facts(hop.directory, hop.transport.address_kind) if hop.directory else {}
-    return {"address": hop.address, "listener": _prove_listener(hop.address, own, server), **filesystem}
+    return cast(
+        "HopProof", {"address": hop.address, "listener": _prove_listener(hop.address, own, server), **filesystem}
+    )
 
 
 def _prove_listener(address: str, own: set[str], server: str) -> str:
@@ -121,7 +121,7 @@ def _threads(process: Path) -> Iterator[tuple[int, str, tuple[int, ...]]]:
             yield int(task.name), fields["Name"], allowed
 
 
-def kernel_proof(stack: Stack) -> dict[str, Any]:
+def kernel_proof(stack: Stack) -> ArmProof:
     """Return the network namespace, the knobs with the values read back, and host values that could not be copied.
 
     Empty for a stack without a network of its own and without knobs. Raise StackError for a process with other values.

@@ -1,9 +1,10 @@
 """Check that the answers of every arm stay the same, between sessions and within a session."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from harness.analysis.statistics.series import SessionData
 from harness.errors import StackError, raise_all
 from harness.experiment.constraints import OWN_CLIENT
 from harness.load.probe import probe_target
@@ -11,7 +12,6 @@ from harness.model import Doubt, Experiment, Plan, Reply
 from harness.model.http import AnswerShape, answer_shape
 from harness.observe.answers import answer_changes
 from harness.session.session import ResolvedTarget, RunningSession
-from harness.store.store import Store
 
 TOOL_ARM_PROBES = 3  # our client checks its answers itself
 
@@ -78,9 +78,8 @@ def _change_problems(changes: Mapping[str, str]) -> Iterator[str]:
         )
 
 
-def first_answers(plan: Plan, store: Store) -> dict[str, AnswerShape]:
-    """Return the answer of each arm at the start of the run: of its pilot, otherwise of the first recorded session."""
-    sessions = store.session_numbers()
-    recorded = store.read_record(sessions[0]).proofs if sessions else {}
+def first_answers(plan: Plan, sessions: Sequence[SessionData]) -> dict[str, AnswerShape]:
+    """Return the answer of each arm at the start of the run: of its pilot, otherwise of the first of `sessions`."""
+    recorded = sessions[0].record.proofs if sessions else {}
     proofs = recorded | (plan.pilot.answers if plan.pilot else {})
     return {arm: shape for arm, proof in proofs.items() if (shape := answer_shape(proof))}

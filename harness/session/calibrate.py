@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from harness.analysis.calibration import SESSIONS_PER_RUN, Calibration, calibration_of
 from harness.experiment.cost import pilot_cost
 from harness.experiment.schedule import plan_of
 from harness.model import Arm, Design, Experiment, Pilot, Schedule, Settings
+from harness.model.facts import HostFacts
 from harness.report.commands.plan import pilot_plan
 from harness.report.commands.progress import print_message
+from harness.session.measure import Run
 from harness.session.pace import Clock
 from harness.session.pilot import run_pilot
 from harness.session.preflight import check_machine, run_facts
-from harness.session.summarize import read_sessions
 from harness.store.files import read_model
 from harness.store.history import read_latest
 from harness.store.store import Store, create_results_directory
@@ -44,19 +44,21 @@ def calibration_experiment(settings: Settings, budget_s: float) -> Experiment:
     )
 
 
-def prepare_calibration(experiment: Experiment, results: Path, out: Path | None, clock: Clock, *, quiet: bool) -> Store:
+def prepare_calibration(experiment: Experiment, results: Path, out: Path | None, clock: Clock, *, quiet: bool) -> Run:
     """Create a results directory, run a pilot and write the plan of a calibration."""
-    check_machine(experiment, survey_machine(out or results))
+    machine = survey_machine(out or results)
+    check_machine(experiment, machine)
     store = Store(create_results_directory(results, CALIBRATION_DIRECTORY, out))
     store.hold()
-    store.write_json("host.json", run_facts(experiment))
+    host = run_facts(experiment)
+    store.write_json("host.json", host)
     print_message("Running a pilot to choose the lengths of sessions and bursts ...", quiet=quiet)
-    pilot = run_pilot(experiment, store, survey_machine(store.directory), clock)
+    pilot = run_pilot(experiment, store, machine, clock)
     ending_s = pilot_cost(experiment, pilot).reporting_s
     schedule = calibration_schedule(pilot, experiment.design.budget_s - clock.spent_s() - ending_s)
     print_message(pilot_plan(schedule, pilot), quiet=quiet)
-    store.write_plan(plan_of(experiment, schedule, pilot=pilot))
-    return store
+    plan = store.write_plan(plan_of(experiment, schedule, pilot=pilot))
+    return Run(plan, store, machine, host, quiet=quiet)
 
 
 def calibration_schedule(pilot: Pilot, time_s: float) -> Schedule:
@@ -75,17 +77,14 @@ def calibration_schedule(pilot: Pilot, time_s: float) -> Schedule:
     )
 
 
-def write_calibration(store: Store) -> Calibration:
+def write_calibration(run: Run) -> Calibration:
     """Analyse the sessions of a calibration, write calibration.json, and return the result."""
-    plan = store.read_plan()
-    calibration = calibration_of(plan.experiment, read_sessions(store, plan), SPIKES_US)
-    store.write_json("calibration.json", calibration)
+    calibration = calibration_of(run.plan.experiment, run.finished_sessions(), SPIKES_US)
+    run.store.write_json("calibration.json", calibration)
     return calibration
 
 
-def last_calibration(
-    results: Path, host: dict[str, Any], leave_out: Callable[[str], object] = str
-) -> Calibration | None:
+def last_calibration(results: Path, host: HostFacts, leave_out: Callable[[str], object] = str) -> Calibration | None:
     """Return the latest calibration under `results` from a host like this one; damaged files are skipped."""
     return read_latest(
         results / CALIBRATION_DIRECTORY, "calibration.json", host, partial(read_model, model=Calibration), leave_out

@@ -1,14 +1,14 @@
 """What this machine is good for, before anything is measured: `barehop doctor`."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 from harness import plugins
 from harness.errors import MachineError
 from harness.experiment.contrasts import left_out_sentences
 from harness.experiment.transports import transports
 from harness.model import Arm, Design, Experiment, LoadTool, Settings
+from harness.model.facts import HostFacts
 from harness.observe.doubts.context import Context
 from harness.observe.doubts.cpus import noise_doubts
 from harness.observe.doubts.network import bare_network_doubts, read_bare_network
@@ -65,7 +65,7 @@ def exit_code(findings: Sequence[MachineCheck]) -> int:
     return MachineError.exit_code if any(finding.state == MISSING for finding in findings) else 0
 
 
-def _kernel_finding(facts: Mapping[str, Any]) -> MachineCheck:
+def _kernel_finding(facts: HostFacts) -> MachineCheck:
     kernel = facts["kernel"]
     return MachineCheck("kernel", "ok", f"Linux {kernel['release']} on {kernel['machine']}, {facts['system']}", "")
 
@@ -150,7 +150,7 @@ def _noise_finding(noise: Noise) -> MachineCheck:
     return MachineCheck("noise", "ok", text, "")
 
 
-def _hardware_finding(facts: Mapping[str, Any]) -> MachineCheck:
+def _hardware_finding(facts: HostFacts) -> MachineCheck:
     machine, container = facts["virtual"]["machine"], facts["virtual"]["container"]
     if not machine and not container:
         return MachineCheck("hardware", "ok", "no sign of a hypervisor or a container", "")
@@ -160,7 +160,7 @@ def _hardware_finding(facts: Mapping[str, Any]) -> MachineCheck:
     return MachineCheck("hardware", "doubt", text, advice)
 
 
-def _frequency_finding(facts: Mapping[str, Any]) -> MachineCheck:
+def _frequency_finding(facts: HostFacts) -> MachineCheck:
     policies = facts["cpus"]["frequency"]
     if not policies:
         return MachineCheck(
@@ -172,7 +172,7 @@ def _frequency_finding(facts: Mapping[str, Any]) -> MachineCheck:
     return MachineCheck("frequency", "doubt", f"governor {', '.join(governors)}", "Set the governor to performance.")
 
 
-def _port_findings(facts: Mapping[str, Any]) -> Iterator[MachineCheck]:
+def _port_findings(facts: HostFacts) -> Iterator[MachineCheck]:
     sysctls = facts["sysctls"]
     for name in ("net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_timestamps"):
         if str(sysctls.get(name)) == "0":
@@ -214,7 +214,7 @@ def _experiment_findings(experiment: Experiment, machine: Machine) -> list[Machi
     return [*left_out, *missing] or [complete]
 
 
-def _conclusions(findings: Sequence[MachineCheck], facts: Mapping[str, Any]) -> Iterator[str]:
+def _conclusions(findings: Sequence[MachineCheck], facts: HostFacts) -> Iterator[str]:
     states = {finding.subject: finding.state for finding in findings}
     if MISSING in states.values():
         yield "Install the missing items above before measuring."

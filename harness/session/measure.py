@@ -1,18 +1,20 @@
-"""Measure the sessions of a run: for each one start, prove, visit, count and record."""
+"""Measure the sessions of a run: arrange, start, prove, visit, count and record each of them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from harness.analysis.statistics.series import SessionData
 from harness.experiment.schedule import orders_of
 from harness.load.visits import run_visits
 from harness.model import Doubt, Plan, Record, Schedule, Visit
+from harness.model.facts import ArmProof, HostFacts
 from harness.observe.counters import ThrottlingCounts, watch_throttling
 from harness.observe.doubts.context import context_of
 from harness.observe.doubts.watch import start_watch
-from harness.observe.proof import ArmProof, prove
+from harness.observe.proof import prove
 from harness.session.answers import (
     answer_doubts,
     check_answers,
@@ -20,7 +22,7 @@ from harness.session.answers import (
     find_answer_changes,
     first_answers,
 )
-from harness.session.pace import Pace
+from harness.session.pace import Clock
 from harness.session.perf_pass import PerfPass, run_perf_pass
 from harness.session.session import RunningSession, require_same_servers, start_session
 from harness.store.record import failures_of, requests_table, visit_rows
@@ -28,103 +30,93 @@ from harness.store.store import Store
 from harness.testbed.blueprint import Machine
 from harness.testbed.processes.output import make_log_trimmer
 
-StopRule = Callable[[int], bool]
 
+@dataclass(slots=True)
+class Run:
+    """A run in progress: its plan, where it is measured and stored, and the sessions measured so far, by number.
 
-@dataclass(frozen=True, slots=True)
-class RunContext:
-    """The constants of a run; `changes` are sentences on what has changed on this machine since the run began."""
+    With a `clock` the run ends when its time is over. `changes` are sentences on what has changed on this machine since
+    the run began.
+    """
 
     plan: Plan
     store: Store
     machine: Machine
+    host: HostFacts
+    sessions: dict[int, SessionData] = field(default_factory=dict)
+    clock: Clock | None = None
     changes: tuple[str, ...] = ()
+    quiet: bool = False
+
+    def finished_sessions(self) -> list[SessionData]:
+        """Return the sessions measured so far, in the order of their numbers."""
+        return [self.sessions[number] for number in sorted(self.sessions)]
 
 
 @dataclass(frozen=True, slots=True)
 class SessionResult:
     """The results of one session."""
 
-    proofs: dict[str, ArmProof]
-    visits: list[Visit]
+    proofs: Mapping[str, ArmProof]
+    visits: Sequence[Visit]
     visiting_s: float
     doubts: tuple[Doubt, ...]
     running: RunningSession
     counted: PerfPass
     counting_s: float
     throttled: ThrottlingCounts
-    changes: dict[str, str]  # of answers, by arm
+    answer_changes: Mapping[str, str]  # by arm
 
 
-def measure_sessions(run: RunContext, enough: StopRule, pace: Pace) -> bool:
-    """Measure the sessions of the plan that the store lacks, until `enough(session)` is true or time is over.
-
-    Returns whether the run ended because time was over.
-    """
-    done = set(run.store.session_numbers())
-    for session in range(1, run.plan.actual_schedule.sessions + 1):
-        if session not in done:
-            schedule = pace.next_session_schedule()
-            if schedule is None:
-                return True
-            pace.add(_run_session(session, run, schedule))
-        if enough(session):
-            return False
-    return False
-
-
-def _run_session(session: int, run: RunContext, schedule: Schedule) -> float:
+def run_session(session: int, run: Run, schedule: Schedule) -> float:
     """Measure and record a session; return its seconds without the visits and the perf pass."""
     run.store.follow()
     started_utc = datetime.now(UTC).isoformat(timespec="seconds")
-    started = time.monotonic()
-    measured = _measure_session(session, run, schedule)
-    total_s = time.monotonic() - started
+    began = time.monotonic()
+    result = _measure_session(session, run, schedule)
+    total_s = time.monotonic() - began
     record = Record(
         run_id=run.plan.run_id,
         session=session,
         started_utc=started_utc,
-        seconds={"total": total_s, "visiting": measured.visiting_s, "other": total_s - measured.visiting_s},
+        seconds={"total": total_s, "visiting": result.visiting_s, "other": total_s - result.visiting_s},
         schedule=schedule,
-        proofs=measured.proofs,
-        failures=failures_with_changes(failures_of(measured.visits), measured.changes),
-        visits=visit_rows(measured.visits, measured.running.gauges),
-        counted=measured.counted.visits,
-        unseen=(*measured.running.unseen, *measured.counted.unseen),
-        throttled=measured.throttled,
-        doubts=(*measured.doubts, *answer_doubts(measured.changes)),
+        proofs=dict(result.proofs),
+        failures=failures_with_changes(failures_of(result.visits), result.answer_changes),
+        visits=visit_rows(result.visits, result.running.gauges),
+        counted=result.counted.visits,
+        unseen=(*result.running.unseen, *result.counted.unseen),
+        throttled=result.throttled,
+        doubts=(*result.doubts, *answer_doubts(result.answer_changes)),
     )
-    run.store.write_session(record, requests_table(measured.visits))
-    return time.monotonic() - started - measured.visiting_s - measured.counting_s
+    requests = requests_table(result.visits)
+    run.sessions[session] = SessionData(run.store.write_session(record, requests), requests)
+    return time.monotonic() - began - result.visiting_s - result.counting_s
 
 
-def _measure_session(session: int, run: RunContext, schedule: Schedule) -> SessionResult:
-    plan, store = run.plan, run.store
+def _measure_session(session: int, run: Run, schedule: Schedule) -> SessionResult:
+    plan = run.plan
     with ExitStack() as exit_stack:
-        running = start_session(session, plan.experiment, store, run.machine, exit_stack)
-        with require_same_servers(running.stacks):
-            proofs = prove(running.stacks) | running.service_proofs
-            context = context_of(running.stacks, plan.experiment, store.read_host(), running.families)
-            doubts_after = start_watch(replace(context, changes=run.changes))
-            check_answers(first_answers(plan, store), running)
-            throttled_since = watch_throttling(running.stacks)
-            visiting_began = time.monotonic()
-            empty_logs = make_log_trimmer([log.path for log in context.logs])
-            session_visits = run_visits(
-                running.group_orders(orders_of(plan, session)), running.visitors, schedule, empty_logs
-            )
-            visiting_s = time.monotonic() - visiting_began
-            throttled = throttled_since()
-            doubts = doubts_after(sum(visit.cpu_requests for visit in session_visits))
-            changes = find_answer_changes(running)
-            counting_began = time.monotonic()
-            counted = run_perf_pass(session, schedule, running, _mean_request_s(session_visits))
-            counting_s = time.monotonic() - counting_began
-        return SessionResult(
-            proofs, session_visits, visiting_s, doubts, running, counted, counting_s, throttled, changes
-        )
+        running = start_session(session, plan.experiment, run.store, run.machine, exit_stack)
+        exit_stack.enter_context(require_same_servers(running.stacks))
+        proofs = prove(running.stacks) | running.service_proofs
+        check_answers(first_answers(plan, run.finished_sessions()), running)
+        context = context_of(running.stacks, plan.experiment, run.host, running.families)
+        end_watch = start_watch(replace(context, changes=run.changes))
+        end_throttling = watch_throttling(running.stacks)
+        visiting_began = time.monotonic()
+        trim_logs = make_log_trimmer([log.path for log in context.logs])
+        visits = run_visits(running.group_orders(orders_of(plan, session)), running.visitors, schedule, trim_logs)
+        visiting_s = time.monotonic() - visiting_began
+        throttled = end_throttling()
+        doubts = end_watch(sum(visit.cpu_requests for visit in visits))
+        changes = find_answer_changes(running)
+        counting_began = time.monotonic()
+        counted = run_perf_pass(session, schedule, running, _mean_request_s(visits))
+        counting_s = time.monotonic() - counting_began
+    return SessionResult(proofs, visits, visiting_s, doubts, running, counted, counting_s, throttled, changes)
 
 
-def _mean_request_s(visits: list[Visit]) -> float:
+def _mean_request_s(visits: Sequence[Visit]) -> float:
     """Return the mean seconds of a request, roughly."""
     return sum(visit.wall_ns for visit in visits) / max(1, sum(visit.cpu_requests for visit in visits)) / 1e9

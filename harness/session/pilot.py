@@ -84,9 +84,9 @@ def _ordinary_round_s(experiment: Experiment, visitors: Sequence[Visitor]) -> fl
     return measure_round_s(range(len(visitors)), visitors, ordinary, ROUND_PROBE_S)
 
 
-def has_relative_rates(experiment: Experiment) -> bool:
-    """Return whether the rate of any arm is a percentage of a capacity."""
-    return any(isinstance(arm.settings.rate, str) for arm in experiment.arms)
+def relative_rate_arms(experiment: Experiment) -> list[Arm]:
+    """Return the arms with a rate that is a percentage of a capacity."""
+    return [arm for arm in experiment.arms if isinstance(arm.settings.rate, str)]
 
 
 def measure_capacities_per_s(experiment: Experiment, store: Store, machine: Machine) -> dict[str, float]:
@@ -94,7 +94,7 @@ def measure_capacities_per_s(experiment: Experiment, store: Store, machine: Mach
 
     Raises HarnessError like a session, and StackError if requests of an arm fail.
     """
-    relative = [arm for arm in experiment.arms if isinstance(arm.settings.rate, str)]
+    relative = relative_rate_arms(experiment)
     by_key = saturating_arms(relative)
     saturated = experiment.model_copy(update={"arms": tuple(by_key.values())})
     schedule = _probe_schedule(experiment)

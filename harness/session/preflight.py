@@ -1,7 +1,6 @@
 """Checks the machine against the experiment before anything is started."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from harness import plugins
 from harness.errors import HarnessError, MachineError, raise_all
@@ -17,6 +16,7 @@ from harness.experiment.stacks import (
 )
 from harness.load.probe import service_errors
 from harness.model import Experiment, LoadTool, Settings
+from harness.model.facts import HostFacts
 from harness.observe.cpu_time import service_machine_problems
 from harness.observe.host.environment import environment_facts
 from harness.observe.host.facts import host_facts
@@ -88,23 +88,25 @@ def external_tool(settings: Settings) -> LoadTool | None:
     return None if settings.tool == OWN_CLIENT else plugins.load("harness.load.tools", settings.tool, LoadTool)
 
 
-def run_facts(experiment: Experiment) -> dict[str, Any]:
+def run_facts(experiment: Experiment) -> HostFacts:
     """Return the content of host.json: the machine, and the versions of all programs that take part."""
     all_settings = [arm.settings for arm in experiment.arms]
     of_stacks = [settings for settings in all_settings if not settings.url]
     tools = {settings.tool: tool for settings in all_settings if (tool := external_tool(settings))}
-    programs: dict[str, str | Sequence[str]] = {
+    programs: dict[str, Sequence[str]] = {
         settings.nginx: (find_program(settings.nginx) or settings.nginx, "-V") for settings in of_stacks
     }
     programs |= {name: (find_program(tool.program) or tool.program, *tool.version) for name, tool in tools.items()}
     pythons = {
-        settings.python: find_python(settings.python, settings.worker_class)
+        settings.python: (find_python(settings.python, settings.worker_class), "--version")
         for settings in of_stacks
         if settings.python
     }
     facts = host_facts(programs | pythons)
-    serving = {"serving": serving_facts(experiment.arms, facts["programs"])} if of_stacks else {}
-    return facts | {"pyperf": pyperf_facts(), "environment": environment_facts(server_environment())} | serving
+    facts["pyperf"], facts["environment"] = pyperf_facts(), environment_facts(server_environment())
+    if of_stacks:
+        facts["serving"] = serving_facts(experiment.arms, facts["programs"])
+    return facts
 
 
 def _unavailability_reasons(settings: Settings, parents: ParentDirectories) -> Iterator[str]:

@@ -1,220 +1,217 @@
-"""Runs an experiment: create or resume the run, pilot, measure session after session, summarize."""
+"""Runs an experiment: preflight, pilot, then session after session until the intervals are narrow or time is over.
+
+A command creates or resumes a run, measures it, and summarizes it:
+    create_run    preflight: survey and check the machine, create the results directory; pilot: choose the schedule
+    resume_run    read the sessions that are there, check that the machine is the same
+    measure_run   sessions (`measure.run_session`: arrange, start, prove, measure, record), and when to stop
+    summarize     make the summary and the reports (in `summarize`)
+"""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from harness.analysis.between_runs.metadata import changes_since, describe_changes, is_decisive
-from harness.errors import ConfigError, HarnessError, Interrupted, MachineError
+from harness.analysis.summary import is_precise
+from harness.errors import ConfigError, MachineError
 from harness.exits import explain_interrupt, load_polars, machine_error
 from harness.experiment.budget import forecast_of
 from harness.experiment.contrasts import left_out_sentences
 from harness.experiment.cost import nominal_cost
 from harness.experiment.document import read_text
-from harness.experiment.read import read_experiment
 from harness.experiment.schedule import needs_pilot, plan_of, schedule_of
 from harness.floor.results import last_floor
-from harness.model import Experiment, Plan
+from harness.model import Experiment, Pilot, Plan, Schedule
+from harness.model.facts import HostFacts
 from harness.report.caveats import pilot_budget_warning, short_budget_warning
 from harness.report.commands.plan import pilot_plan
-from harness.report.commands.progress import print_message, show_progress
+from harness.report.commands.progress import Advance, print_message, show_progress
 from harness.report.format import join_with_and, pluralize
 from harness.session.calibrate import last_calibration
-from harness.session.measure import RunContext, measure_sessions
+from harness.session.measure import Run, run_session
 from harness.session.pace import Clock, Pace, current_slowness
-from harness.session.pilot import has_relative_rates, measure_capacities_per_s, run_pilot, with_absolute_rates
+from harness.session.pilot import measure_capacities_per_s, relative_rate_arms, run_pilot, with_absolute_rates
 from harness.session.preflight import check_machine, check_services, run_facts, without_unavailable_arms
-from harness.session.summarize import check_results, read_sessions, verdict_summary
-from harness.store.store import Store, create_results_directory, open_store
-from harness.testbed.blueprint import survey_machine
+from harness.session.summarize import check_results
+from harness.store.store import Store, create_results_directory
+from harness.testbed.blueprint import Machine, survey_machine
 from harness.testbed.servers.application import namesake_warnings
 from harness.testbed.servers.gunicorn import removed_variables
 
 
-def create_run(  # noqa: PLR0913 - the options of a command
-    config: Path | None,
-    overrides: Sequence[str],
-    results: Path,
-    out: Path | None,
-    *,
-    clock: Clock,
-    quiet: bool,
-    allow_global: bool = False,
-) -> Store:
-    """Create a results directory with a plan, after all checks of the experiment and the machine."""
-    if config is None:
-        raise ConfigError("No experiment given. Give the path of a file, or a name like baseline; see barehop list.")
-    machine = replace(survey_machine(out or results), allows_host_values=allow_global)
-    experiment = without_unavailable_arms(read_experiment(config, overrides), machine.parents)
-    for sentence in left_out_sentences(experiment.left_out):
-        print_message(f"Left out: {sentence}", quiet=quiet)
-    if dropped := removed_variables():
-        print_message(
-            f"Not passed on to the servers: {join_with_and(dropped)}. Use the settings of an arm instead.", quiet=quiet
-        )
-    for sentence in namesake_warnings([arm.settings for arm in experiment.arms], Path.cwd()):
-        print_message(sentence, quiet=quiet)
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The options of a new run of the file `config`; without `out`, its directory is created below `results`."""
+
+    config: Path
+    overrides: Sequence[str]
+    results: Path
+    out: Path | None
+    clock: Clock
+    quiet: bool
+    allow_global: bool
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence, unless the run is quiet."""
+        print_message(sentence, quiet=self.quiet)
+
+
+def create_run(experiment: Experiment, options: RunOptions) -> Run:
+    """Check the experiment on this machine, create a results directory, run a pilot, and write the plan."""
+    place = options.out or options.results
+    machine = replace(survey_machine(place), allows_host_values=options.allow_global)
+    experiment = without_unavailable_arms(experiment, machine.parents)
+    for sentence in _remarks(experiment):
+        options.say(sentence)
     check_machine(experiment, machine)
     check_services(experiment)
-    store = Store(create_results_directory(results, experiment.name, out))
+    store = Store(create_results_directory(options.results, experiment.name, options.out))
     store.hold()
     with explain_interrupt(store):
-        _write_context(experiment, store, config, results, partial(print_message, quiet=quiet))
-        slowness = current_slowness()
-        if sentence := short_budget_warning(experiment, forecast_of(experiment, slowness)):
-            print_message(sentence, quiet=quiet)
-        capacities = _probe_capacities(experiment, store, quiet=quiet)
-        if capacities:
-            experiment = with_absolute_rates(experiment, capacities)
-        plan = plan_run(experiment, overrides, NewRun(store, clock, slowness, quiet))
-        store.write_plan(plan.model_copy(update={"capacities_per_s": capacities, "allow_global": allow_global}))
-    return store
+        host = _write_context(experiment, store, options)
+        plan = store.write_plan(_plan_run(experiment, store, machine, options))
+    return Run(plan, store, machine, host, clock=options.clock, quiet=options.quiet)
 
 
-def _write_context(
-    experiment: Experiment, store: Store, config: Path, results: Path, leave_out: Callable[[str], None]
-) -> None:
-    """Store the experiment file, the facts of the machine, and its last calibration and floor."""
-    store.write_bytes("experiment.toml", config.read_bytes())
+def resume_run(store: Store, plan: Plan, config: Path | None, *, allow_global: bool, quiet: bool) -> Run:
+    """Read the run in `store`, with its `plan`, and check that it can be continued here.
+
+    Raises ConfigError if `config` is given and is another experiment, or if a file is damaged; MachineError after a
+    change of this machine that matters.
+    """
+    if config and read_text(config) != read_text(store.directory / "experiment.toml"):
+        raise ConfigError(
+            f"{config} is not the experiment of {store.directory}. Leave it out: the directory has its own."
+        )
+    sessions, host = check_results(store, plan), store.read_host()
+    store.hold()
+    machine = replace(survey_machine(store.directory), allows_host_values=allow_global)
+    check_machine(plan.experiment, machine)
+    check_services(plan.experiment)
+    run = Run(plan, store, machine, host, {session.record.session: session for session in sessions}, quiet=quiet)
+    if not _is_complete(run):
+        run.changes = _machine_changes(run, run_facts(plan.experiment))
+    return run
+
+
+def measure_run(run: Run) -> None:
+    """Measure the missing sessions until there are enough or time is over; those that are finished are kept.
+
+    Raises HarnessError; MachineError that says where the sessions are if the directory was removed meanwhile.
+    """
+    load_polars()
+    try:
+        with show_progress(run.plan.actual_schedule.sessions, len(run.sessions), quiet=run.quiet) as advance:
+            has_enough = _measure_sessions(run, advance)
+        if not has_enough:
+            _end_early(run)
+    except OSError as error:
+        raise machine_error(error) from None
+    finally:
+        run.store.follow()
+
+
+def _measure_sessions(run: Run, advance: Advance) -> bool:
+    """Measure the missing sessions; return whether there are enough, False if time was over before."""
+    done_before, began = len(run.sessions), time.monotonic()
+    sessions = run.plan.actual_schedule.sessions
+    pace = Pace(run.plan, done_before, run.clock)
+    for session in range(1, sessions + 1):
+        if session not in run.sessions:
+            schedule = pace.next_session_schedule()
+            if schedule is None:
+                return False
+            pace.add(run_session(session, run, schedule))
+            done = len(run.sessions)
+            advance(session, (time.monotonic() - began) / (done - done_before) * (sessions - done))
+        if session == len(run.sessions) and _has_enough(run):
+            return True
+    return True
+
+
+def _has_enough(run: Run) -> bool:
+    """Return whether the run may stop at this look: every interval is as narrow as the experiment asks."""
+    looks = run.plan.actual_schedule.looks
+    return len(run.sessions) in looks[:-1] and is_precise(run.plan.experiment, run.finished_sessions(), looks)
+
+
+def _is_complete(run: Run) -> bool:
+    """Return whether no session is left to measure."""
+    done = len(run.sessions)
+    is_gapless = sorted(run.sessions) == list(range(1, done + 1))
+    return is_gapless and (done == run.plan.actual_schedule.sessions or _has_enough(run))
+
+
+def _end_early(run: Run) -> None:
+    """Record in the plan that the run ends with the sessions measured so far."""
+    done, of = len(run.sessions), run.plan.schedule.sessions
+    run.plan = run.store.write_plan(run.plan.model_copy(update={"out_of_time_after": done}))
+    print_message(f"{done} of {pluralize(of, 'planned session')} fit the budget; the run ends here.", quiet=run.quiet)
+
+
+def _remarks(experiment: Experiment) -> Iterator[str]:
+    """Yield what the user should know of a new run before it starts."""
+    yield from (f"Left out: {sentence}" for sentence in left_out_sentences(experiment.left_out))
+    if names := removed_variables():
+        yield f"Not passed on to the servers: {join_with_and(names)}. Use the settings of an arm instead."
+    yield from namesake_warnings([arm.settings for arm in experiment.arms], Path.cwd())
+
+
+def _write_context(experiment: Experiment, store: Store, options: RunOptions) -> HostFacts:
+    """Store the experiment file, the facts of the machine, and its last calibration and floor; return the facts."""
+    store.write_bytes("experiment.toml", options.config.read_bytes())
     host = run_facts(experiment)
     store.write_json("host.json", host)
     earlier = {
-        "calibration.json": last_calibration(results, host, leave_out),
-        "floor.json": last_floor(results, host, leave_out),
+        "calibration.json": last_calibration(options.results, host, options.say),
+        "floor.json": last_floor(options.results, host, options.say),
     }
     for name, result in earlier.items():
         if result:
             store.write_json(name, result)
+    return host
 
 
-def _probe_capacities(experiment: Experiment, store: Store, *, quiet: bool) -> dict[str, float]:
-    """Return the capacity of each arm with a percentage rate."""
-    if not has_relative_rates(experiment):
-        return {}
-    print_message("Measuring the capacity of the arms, for rates in percent ...", quiet=quiet)
-    return measure_capacities_per_s(experiment, store, survey_machine(store.directory))
+def _plan_run(experiment: Experiment, store: Store, machine: Machine, options: RunOptions) -> Plan:
+    """Return the plan of a run: probe capacities that rates refer to, and run a pilot unless the file fixes all."""
+    slowness = current_slowness()
+    if sentence := short_budget_warning(experiment, forecast_of(experiment, slowness)):
+        options.say(sentence)
+    capacities: dict[str, float] = {}
+    if relative_rate_arms(experiment):
+        options.say("Measuring the capacity of the arms, for rates in percent ...")
+        capacities = measure_capacities_per_s(experiment, store, machine)
+        experiment = with_absolute_rates(experiment, capacities)
+    pilot = None
+    if needs_pilot(experiment):
+        options.say("Running a pilot to choose the lengths of sessions and bursts ...")
+        pilot = run_pilot(experiment, store, machine, options.clock, slowness)
+    schedule = _schedule_run(experiment, pilot, options, slowness)
+    plan = plan_of(experiment, schedule, options.overrides, pilot)
+    return plan.model_copy(update={"capacities_per_s": capacities, "allow_global": options.allow_global})
 
 
-@dataclass(frozen=True, slots=True)
-class NewRun:
-    """The context of a new run: its store and clock, the slowness of the machine, and whether to show progress."""
-
-    store: Store
-    clock: Clock
-    slowness: float
-    quiet: bool
-
-
-def plan_run(experiment: Experiment, overrides: Sequence[str], run: NewRun) -> Plan:
-    """Return the plan of a run, after a pilot unless the file fixes everything."""
-    if not needs_pilot(experiment):
-        schedule = schedule_of(experiment, nominal_cost(experiment).scale(run.slowness), spent_s=run.clock.spent_s())
-        return plan_of(experiment, schedule, overrides)
-    print_message("Running a pilot to choose the lengths of sessions and bursts ...", quiet=run.quiet)
-    pilot = run_pilot(experiment, run.store, survey_machine(run.store.directory), run.clock, run.slowness)
-    schedule = schedule_of(experiment, None, pilot, run.clock.spent_s())
+def _schedule_run(experiment: Experiment, pilot: Pilot | None, options: RunOptions, slowness: float) -> Schedule:
+    """Return the schedule for the rest of the budget, and print what the pilot says of it."""
+    spent_s = options.clock.spent_s()
+    if pilot is None:
+        return schedule_of(experiment, nominal_cost(experiment).scale(slowness), spent_s=spent_s)
+    schedule = schedule_of(experiment, None, pilot, spent_s)
     if sentence := pilot_budget_warning(experiment, schedule):
-        print_message(sentence, quiet=run.quiet)
-    print_message(pilot_plan(schedule, pilot), quiet=run.quiet)
-    return plan_of(experiment, schedule, overrides, pilot)
+        options.say(sentence)
+    options.say(pilot_plan(schedule, pilot))
+    return schedule
 
 
-def run_sessions(
-    store: Store, *, quiet: bool, clock: Clock | None = None, changes: tuple[str, ...] = ()
-) -> BaseException | None:
-    """Measure the missing sessions; return what ended the run early, so that the caller can report first.
-
-    With a `clock` the run ends when its time is over. `changes` are sentences on what has changed on this machine
-    since the run began.
-    """
-    problem = _run_sessions(store, clock, changes, quiet=quiet)
-    try:
-        store.follow()
-    except MachineError as error:
-        return error
-    return problem
-
-
-def _run_sessions(store: Store, clock: Clock | None, changes: tuple[str, ...], *, quiet: bool) -> BaseException | None:
-    load_polars()
-    plan = store.read_plan()
-    pace = Pace(plan, len(store.session_numbers()), clock)
-    try:
-        with show_progress(plan.actual_schedule.sessions, len(store.session_numbers()), quiet=quiet) as advance:
-            run = RunContext(plan, store, survey_machine(store.directory), changes)
-            out_of_time = measure_sessions(run, _stopping_rule(plan, store, advance), pace)
-        if out_of_time:
-            _end_early(plan, store, quiet=quiet)
-    except (HarnessError, KeyboardInterrupt, Interrupted) as problem:
-        return problem
-    except OSError as error:
-        return machine_error(error)
-    return None
-
-
-def _end_early(plan: Plan, store: Store, *, quiet: bool) -> None:
-    """Record in the plan that the run ends with the sessions measured so far."""
-    done, of = len(store.session_numbers()), plan.schedule.sessions
-    ended = plan.model_copy(update={"out_of_time_after": done})
-    store.write_plan(ended)
-    print_message(f"{done} of {pluralize(of, 'planned session')} fit the budget; the run ends here.", quiet=quiet)
-
-
-def _stopping_rule(plan: Plan, store: Store, advance: Callable[[int, float], None]) -> Callable[[int], bool]:
-    """Return a function that reports progress after each session, and at a look returns whether to stop."""
-    began, done_before, schedule = time.monotonic(), store.session_numbers(), plan.actual_schedule
-
-    def is_enough(session: int) -> bool:
-        done = len(store.session_numbers())
-        if session not in done_before:
-            mean_s = (time.monotonic() - began) / (done - len(done_before))
-            advance(session, mean_s * (schedule.sessions - done))
-        return session == done and session in schedule.looks[:-1] and is_precise(plan, store)
-
-    return is_enough
-
-
-def is_precise(plan: Plan, store: Store) -> bool:
-    """Return whether every interval is as narrow as the experiment asks."""
-    summary = verdict_summary(store, plan, read_sessions(store, plan))
-    return summary.planned_sessions <= summary.sessions
-
-
-def resume_run(directory: Path, config: Path | None, *, allow_global: bool = False) -> tuple[Store, tuple[str, ...]]:
-    """Open an interrupted run; return its store, and a sentence for each harmless change of this machine since.
-
-    Raises ConfigError if `config` is given and is another experiment, MachineError after a change that matters.
-    """
-    store = open_store(directory)
-    if config and read_text(config) != read_text(store.directory / "experiment.toml"):
-        raise ConfigError(f"{config} is not the experiment of {directory}. Leave it out: the directory has its own.")
-    experiment = store.read_plan_to_resume().experiment
-    check_results(store)
-    store.hold()
-    check_machine(experiment, replace(survey_machine(directory), allows_host_values=allow_global))
-    check_services(experiment)
-    return store, () if _is_complete(store) else _check_machine_changes(store, run_facts(experiment))
-
-
-def _check_machine_changes(store: Store, now: Mapping[str, Any]) -> tuple[str, ...]:
-    changes = changes_since(store.read_host(), now)
+def _machine_changes(run: Run, now: HostFacts) -> tuple[str, ...]:
+    """Return a sentence for each harmless change since the run began. Raises MachineError for a decisive one."""
+    changes = changes_since(run.host, now)
     if decisive := describe_changes([change for change in changes if is_decisive(change)]):
         raise MachineError(
-            f"The run in {store.directory} cannot be resumed, because the machine has changed since it began:\n"
+            f"The run in {run.store.directory} cannot be resumed, because the machine has changed since it began:\n"
             + "\n".join(f"  {sentence}" for sentence in decisive)
             + "\nNew sessions would not be comparable with the old ones. Undo these changes and resume, or start a new "
             "run and compare both with `barehop compare`."
         )
     return tuple(describe_changes(changes))
-
-
-def _is_complete(store: Store) -> bool:
-    """Return whether no session is left to measure."""
-    plan, done = store.read_plan(), store.session_numbers()
-    if done != list(range(1, len(done) + 1)):
-        return False
-    schedule = plan.actual_schedule
-    return len(done) == schedule.sessions or (len(done) in schedule.looks[:-1] and is_precise(plan, store))

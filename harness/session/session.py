@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from harness.errors import ConfigError, LoadError, raise_all
 from harness.experiment.constraints import OWN_CLIENT
@@ -17,6 +16,7 @@ from harness.load.drivers import open_sender
 from harness.load.probe import probe_service, probe_target
 from harness.load.visits import CpuReader, Visitor, warm_up
 from harness.model import SERVICE_ROLE, Arm, Experiment, Reply, Target
+from harness.model.facts import ArmProof
 from harness.observe.answers import answer_mismatches, answer_proof
 from harness.observe.cpu_time import FamilyClock, cpu_reader, service_cpu_reader, service_pids
 from harness.observe.doubts.children import read_reaped
@@ -85,7 +85,7 @@ class RunningSession:
         return has_external_tools(self.experiment)
 
     @property
-    def service_proofs(self) -> dict[str, dict[str, Any]]:
+    def service_proofs(self) -> dict[str, ArmProof]:
         """Return the proof of each arm with a url, by name."""
         return {arm.name: service_proof(arm, self.targets[arm.name]) for arm in services_of(self.experiment)}
 
@@ -288,14 +288,12 @@ def resolve_targets(experiment: Experiment, stacks: Sequence[Stack], machine: Ma
     }
 
 
-def service_proof(arm: Arm, served: ResolvedTarget) -> dict[str, object]:
+def service_proof(arm: Arm, served: ResolvedTarget) -> ArmProof:
     """Return the proof of a service: its address, its answer, and the pids that the experiment names."""
-    return {
-        "url": arm.settings.url,
-        "address": served.target.address,
-        **answer_proof(served.reply),
-        "pids": {SERVICE_ROLE: sorted(service_pids(arm.settings))},
-    }
+    proof = answer_proof(served.reply)
+    proof["url"], proof["address"] = arm.settings.url, served.target.address
+    proof["pids"] = {SERVICE_ROLE: sorted(service_pids(arm.settings))}
+    return proof
 
 
 def _stack_target(arm: Arm, stack: Stack) -> ResolvedTarget:

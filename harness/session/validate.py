@@ -8,11 +8,11 @@ from harness.analysis.validation.validate import BareRun, validate
 from harness.errors import ConfigError
 from harness.floor.results import last_floor
 from harness.imports.read import transport_of
-from harness.model import FloorResults, Summary
+from harness.model import Summary
 from harness.model.imported import ImportedRun
 from harness.model.validation import Validation
 from harness.report.sections import seed
-from harness.session.summarize import read_summary
+from harness.session.summarize import read_results
 from harness.store.store import Store, open_store
 
 RESULTS = Path("results")
@@ -23,17 +23,15 @@ def validate_run(directory: Path, foreign: Sequence[ImportedRun] | None, ladder:
 
     If `foreign` is None, compare only the services, or the write-up's table if the run has no services.
     """
-    summary, plan = read_summary(directory)
+    results = read_results(directory)
     if foreign is None:
-        foreign = () if service_arms(summary) else seed_results()
-    store = open_store(directory)
-    rungs = _read_ladder(ladder) if ladder else None
+        foreign = () if service_arms(results.summary) else seed_results()
     bare = BareRun(
-        experiment=plan.experiment,
-        summary=summary,
-        records=[store.read_record(number) for number in store.session_numbers()],
-        floor=_read_floor(store),
-        ladder=rungs,
+        experiment=results.plan.experiment,
+        summary=results.summary,
+        records=results.records,
+        floor=results.floor or last_floor(RESULTS, results.host),
+        ladder=_read_ladder(ladder) if ladder else None,
     )
     return validate(bare, foreign)
 
@@ -57,15 +55,10 @@ def write_validation(directory: Path, validation: Validation, out: Path | None =
 
 
 def _read_ladder(directory: Path) -> Summary:
-    summary, _ = read_summary(directory)
+    summary = read_results(directory).summary
     if not any({"network", "sandbox"} & arm.settings.keys() for arm in summary.arms.values()):
         raise ConfigError(f"{directory} is not a ladder run: no arm has a rung. Run ladder, or leave out --ladder.")
     return summary
-
-
-def _read_floor(store: Store) -> FloorResults | None:
-    """Return the floor stored with the run, or the last one measured on a host like it."""
-    return store.read_floor() or last_floor(RESULTS, store.read_host())
 
 
 def _seed_result(cell: seed.PublishedCell) -> ImportedRun:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from pydantic import BaseModel, RootModel, ValidationError
+from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 
 from harness.errors import ConfigError
 from harness.files import read_regular_file
@@ -20,6 +20,7 @@ SHORT_CHARACTERS = 60
 HUGE = 1e24  # larger than any counter, and small enough to be squared
 
 T = TypeVar("T", bound=BaseModel)
+Facts = TypeVar("Facts")
 
 
 def read_file(path: Path) -> bytes:
@@ -39,16 +40,15 @@ def read_model(path: Path, model: type[T], unknown_keys: Literal["ignore", "forb
         raise _format_error(path, error) from None
 
 
-def read_facts(path: Path, shape: type[BaseModel] | None = None) -> dict[str, Any]:
+def read_facts(path: Path, shape: type[Facts]) -> Facts:
     """Return the JSON object in `path`, which must have the `shape` that reports rely on. Raise ConfigError."""
     facts = read_model(path, RootModel[dict[str, Any]]).root
     try:
-        if shape is not None:
-            shape.model_validate(facts)
+        TypeAdapter(shape).validate_python(facts)
     except ValidationError as error:
         raise _format_error(path, error) from None
     check_numbers(path, facts)
-    return facts
+    return cast("Facts", facts)
 
 
 def check_numbers(path: Path, value: object) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from harness.errors import ConfigError
+from harness.model.facts import HostFacts
 from harness.store.files import read_facts
 
-HostTable = dict[str, Any]
 RUN_TIME_FORMAT = "%Y-%m-%dT%H-%M-%SZ"
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def read_latest(
-    directory: Path, name: str, host: HostTable, read: Callable[[Path], T], leave_out: Callable[[str], object]
+    directory: Path, name: str, host: HostFacts, read: Callable[[Path], T], leave_out: Callable[[str], object]
 ) -> T | None:
     """Read the latest file `name` under `directory` of this kind of host with `read`; None where there is none.
 
@@ -30,7 +30,7 @@ def read_latest(
     return None
 
 
-def earlier_files(directory: Path, name: str, host: HostTable) -> Iterator[Path]:
+def earlier_files(directory: Path, name: str, host: HostFacts) -> Iterator[Path]:
     """Yield the files `name` of earlier runs under `directory` on this kind of host, the latest first.
 
     The name of a directory is the time of its run. Where it is not, or lies in the future, the time of the file counts.
@@ -51,19 +51,14 @@ def _measured_at(path: Path, now: datetime) -> datetime:
     return time if time <= now else datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
-def _read_host_facts(path: Path) -> HostTable:
+def _read_host_facts(path: Path) -> HostFacts:
     """Return the facts of host.json; empty where the file is missing, or not what barehop wrote."""
     try:
-        return read_facts(path)
+        return read_facts(path, HostFacts)
     except ConfigError:
         return {}
 
 
-def _host_kind(host: HostTable) -> tuple[object, ...]:
-    kernel, cpus = _section(host, "kernel"), _section(host, "cpus")
+def _host_kind(host: HostFacts) -> tuple[object, ...]:
+    kernel, cpus = host.get("kernel", {}), host.get("cpus", {})
     return kernel.get("release"), kernel.get("machine"), cpus.get("models"), cpus.get("online")
-
-
-def _section(host: HostTable, name: str) -> HostTable:
-    section = host.get(name)
-    return section if isinstance(section, dict) else {}

@@ -8,13 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from harness.errors import ConfigError
 from harness.experiment.constraints import OWN_CLIENT
 from harness.model import Experiment, Plan, Record, VisitRow
 from harness.model.experiment import MAX_SECONDS
-from harness.model.facts import ProofFacts
 from harness.store.files import is_huge, parse_requests, read_file
 from harness.store.plan_check import short_repr
 from harness.store.store import Store
@@ -126,7 +123,6 @@ def record_problems(record: Record, number: int, plan: Plan) -> Iterator[str]:
     yield from _arm_problems(record, plan)
     yield from _visit_problems(record, plan)
     yield from _record_time_problems(record)
-    yield from _proof_problems(record)
 
 
 def _arm_problems(record: Record, plan: Plan) -> Iterator[str]:
@@ -170,15 +166,6 @@ def _record_time_problems(record: Record) -> Iterator[str]:
         yield "counts less than 0 failures, or more than can be"
     if wrong := next(filter(_is_absurd, (*record.visits, *record.counted)), None):
         yield f"has a time or a count that cannot be in round {short_repr(wrong.round)} of {short_repr(wrong.arm)}"
-
-
-def _proof_problems(record: Record) -> Iterator[str]:
-    for arm, proof in record.proofs.items():
-        try:
-            ProofFacts.model_validate(proof)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            yield f"has a proof of {short_repr(arm)} that barehop did not write: {'.'.join(map(str, first['loc']))}"
 
 
 def _is_absurd(visit: VisitRow) -> bool:

@@ -23,7 +23,7 @@ from harness.errors import ConfigError, MachineError
 from harness.files import file_name, flush_directory, flush_file
 from harness.model import FloorResults, Plan, Record
 from harness.model.facts import CalibrationFacts, HostFacts
-from harness.store.files import check_numbers, parse_requests, read_facts, read_file, read_model
+from harness.store.files import Facts, check_numbers, parse_requests, read_facts, read_file, read_model
 from harness.store.history import RUN_TIME_FORMAT
 from harness.store.plan_check import plan_problems
 
@@ -116,23 +116,26 @@ class Store:
         """Write a file whole or not at all."""
         self._write({name: content}, keep=name in RUN_FILES)
 
-    def write_json(self, name: str, value: BaseModel | dict[str, Any]) -> None:
+    def write_json(self, name: str, value: BaseModel | Mapping[str, object]) -> None:
         """Write a model or a dictionary as JSON."""
         plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
         self.write_text(name, json.dumps(plain, indent=1, allow_nan=False) + "\n")
 
-    def write_plan(self, plan: Plan) -> None:
-        """Write plan.json, with a new run id where it has none; each session's record repeats the id."""
+    def write_plan(self, plan: Plan) -> Plan:
+        """Write plan.json, with a new run id where it has none, and return it; each session's record repeats the id."""
         identified = plan if plan.run_id else plan.model_copy(update={"run_id": secrets.token_hex(8)})
         self._write({"plan.json": f"{identified.model_dump_json()}\n".encode()}, keep=True)
+        return identified
 
-    def write_session(self, record: Record, requests: "DataFrame") -> None:
-        """Write the table, then the record: a session with a record is complete."""
+    def write_session(self, record: Record, requests: "DataFrame") -> Record:
+        """Write the table, then the record: a session with a record is complete. Return the record as read again."""
         parquet = BytesIO()  # polars would not tell a full disk from other errors
         requests.write_parquet(parquet)
         name, content = f"sessions/{record.session:04}", parquet.getvalue()
         whole = record.model_copy(update={"requests_sha256": hashlib.sha256(content).hexdigest()})
-        self._write({f"{name}.parquet": content, f"{name}.json": f"{whole.model_dump_json()}\n".encode()}, keep=True)
+        text = f"{whole.model_dump_json()}\n"
+        self._write({f"{name}.parquet": content, f"{name}.json": text.encode()}, keep=True)
+        return Record.model_validate_json(text)
 
     def read_plan(self) -> Plan:
         """Return the plan. Raise ConfigError, as all reading methods do."""
@@ -152,25 +155,25 @@ class Store:
             )
         return plan
 
-    def read_host(self) -> dict[str, Any]:
+    def read_host(self) -> HostFacts:
         """Return host.json; empty where there is none."""
-        return self._read_facts("host.json", HostFacts)
+        return self._read_facts("host.json", HostFacts) or {}
 
-    def read_calibration(self) -> dict[str, Any] | None:
+    def read_calibration(self) -> CalibrationFacts | None:
         """Return the calibration of the host at the start of the run; None where there was none."""
-        return self._read_facts("calibration.json", CalibrationFacts) or None
+        return self._read_facts("calibration.json", CalibrationFacts)
 
     def read_floor(self) -> FloorResults | None:
         """Return the result of `barehop floor` on this host at the start of the run; None where there was none."""
         path = self.directory / "floor.json"
         if not os.path.lexists(path):
             return None
-        read_facts(path)
+        read_facts(path, dict[str, Any])
         return read_model(path, FloorResults)
 
-    def _read_facts(self, name: str, shape: type[BaseModel]) -> dict[str, Any]:
+    def _read_facts(self, name: str, shape: type[Facts]) -> Facts | None:
         path = self.directory / name
-        return read_facts(path, shape) if os.path.lexists(path) else {}
+        return read_facts(path, shape) if os.path.lexists(path) else None
 
     def read_record(self, session: int) -> Record:
         """Return the record of a session."""

@@ -11,10 +11,10 @@ from typing import Any
 from harness.errors import ConfigError, LoadError
 from harness.model import Record, Summary
 from harness.model.validation import Validation
-from harness.session.summarize import read_summary
+from harness.session.summarize import read_results
 from harness.session.validate import seed_results, validate_run
 from harness.start import module_command
-from harness.store.store import Store, open_store
+from harness.store.store import Store
 from scripts.precision_study.study import Result
 from scripts.precision_study.table import Row
 from scripts.study_door import ending_with_us
@@ -65,11 +65,11 @@ def read_study(directory: Path) -> Study:
         if not (directory / name).is_dir():
             raise ConfigError(f"{directory} has no run {name} ({RUNS[name]}). Measure it again with scripts/seed.")
     made = [name for name in RUNS if (directory / name).is_dir()]
-    store = open_store(directory / SEED)
+    results = {name: read_results(directory / name) for name in made}
     return Study(
-        summaries={name: _plain(read_summary(directory / name)[0], name) for name in made},
-        records=[store.read_record(number) for number in store.session_numbers()],
-        host=store.read_host(),
+        summaries={name: _plain(run.summary, name) for name, run in results.items()},
+        records=results[SEED].records,
+        host=results[SEED].host,
         validation=_validation(directory, directory / LADDER if LADDER in made else None),
         precision=_precision(),
     )

@@ -3,12 +3,12 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.experiment.read import read_experiment
 from harness.model import Record
+from harness.model.facts import ArmProof
 from harness.testbed.servers.programs import find_nginx
 from tests.support.command import CHECKOUT, barehop, fixed, sets
 
@@ -69,7 +69,7 @@ def measured(directory: Path, text: str) -> list[Record]:
     return records
 
 
-def proofs_of(record: Record, arm: str) -> dict[str, Any]:
+def proofs_of(record: Record, arm: str) -> ArmProof:
     return record.proofs[arm]
 
 

@@ -11,7 +11,7 @@ from harness.report.export.csv_table import render_csv
 from harness.report.export.pyperf_file import has_values, render_pyperf
 from harness.report.markdown import render_markdown
 from harness.report.terminal import render_terminal
-from harness.session.summarize import check_results, html_report, read_run, read_sessions, read_summary, run_summary
+from harness.session.summarize import check_results, html_report, read_results, read_run
 from harness.session.validate import validate_run
 from harness.store.store import Store, open_store
 
@@ -51,16 +51,13 @@ def new_run(directory: Path) -> Path:
 
 def report_all(directory: Path) -> None:
     """Everything that reads a results directory, but for measuring."""
-    summary, plan = read_summary(directory)
-    store = open_store(directory)
-    sessions = read_sessions(store, plan)
-    records = [session.record for session in sessions]
-    render_terminal(summary, plan.experiment.design, color=False)
-    render_markdown(summary, plan.experiment.design)
-    render_csv(summary)
-    html_report(store, plan, sessions, summary)
-    if has_values(plan, records):
-        render_pyperf(plan, records, store.read_host())
+    results = read_results(directory)
+    render_terminal(results.summary, results.plan.experiment.design, color=False)
+    render_markdown(results.summary, results.plan.experiment.design)
+    render_csv(results.summary)
+    html_report(results)
+    if has_values(results.plan, results.records):
+        render_pyperf(results.plan, results.records, results.host)
 
 
 def compare_with(other: Path) -> Callable[[Path], None]:
@@ -80,11 +77,7 @@ def validate(directory: Path) -> None:
 def check_before_resuming(directory: Path) -> None:
     """What `run --resume` does before it measures, and what it does after it."""
     store = open_store(directory)
-    store.read_plan_to_resume()
-    check_results(store)
-    plan = store.read_plan()
-    if sessions := read_sessions(store, plan):
-        run_summary(store, plan, sessions)
+    check_results(store, store.read_plan_to_resume())
 
 
 def places(value: Any, place: Place = ()) -> Iterator[Place]:

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from harness.experiment.stacks import services_of
 from harness.model import Experiment
+from harness.model.facts import HostFacts
 from harness.model.knobs import FileText
 from harness.observe.cpu_time import service_pids
 from harness.testbed.blueprint import Blueprint
@@ -55,7 +55,7 @@ class Context:
     nginx_logs: tuple[Path, ...] = ()
     logs: tuple[ServerLog, ...] = ()
     socket_directories: tuple[Path, ...] = ()
-    host: Mapping[str, Any] = field(default_factory=dict)
+    host: HostFacts = field(default_factory=HostFacts)
     knobs: frozenset[str] = frozenset()
     bare: bool = True  # no container networking is expected
     networks: tuple[NetworkNamespace, ...] = (HOST_NETWORK,)  # those with servers
@@ -68,7 +68,7 @@ class Context:
 def context_of(
     stacks: Sequence[Stack],
     experiment: Experiment,
-    host: Mapping[str, Any],
+    host: HostFacts,
     families: Sequence[Mapping[str, ProcessFamily]] = (),
 ) -> Context:
     """Return the context of `stacks` with their `families`, in the same order; by default those of the start."""

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.model import SERVER_ROLES, Doubt
+from harness.model.facts import HostFacts
 from harness.observe.doubts.context import Context, StackProcesses
 from harness.observe.host.environment import disturbing_variables
 from harness.observe.host.facts import read_sysctls
@@ -170,7 +170,7 @@ def stray_doubts(_before: StrayThreads, after: StrayThreads) -> Iterator[Doubt]:
 class KernelSettings:
     """Kernel settings by name: at the start of the run, and at the moment of reading."""
 
-    at_start: Mapping[str, str]
+    at_start: Mapping[str, str | None]
     now: Mapping[str, str]
 
 
@@ -195,7 +195,7 @@ def setting_doubts(_before: KernelSettings, after: KernelSettings) -> Iterator[D
             )
 
 
-def _recorded_settings(host: Mapping[str, Any]) -> dict[str, str]:
+def _recorded_settings(host: HostFacts) -> dict[str, str | None]:
     clock = host.get("clock", {}).get("current_clocksource")
     return {**host.get("sysctls", {}), **({CLOCK_SOURCE: clock} if clock else {})}
 

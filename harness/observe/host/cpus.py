@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from harness.model.facts import CpuFacts, VirtualFacts
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, format_cpus, parse_cpus, read_text, read_texts
 from harness.testbed.machine.topology import read_topology
 
@@ -55,7 +55,7 @@ _RUNTIMES = ("kubepods", "docker", "libpod", "containerd", "crio", "lxc", "garde
 _FIRMWARE_FILES = ("sys_vendor", "product_name", "product_version", "bios_vendor")
 
 
-def cpu_facts(roots: Roots = HOST_ROOTS) -> dict[str, Any]:
+def cpu_facts(roots: Roots = HOST_ROOTS) -> CpuFacts:
     """Return models, topology, frequency policies (kHz), SMT, idle states and mitigations."""
     cpus = roots.sys / "devices/system/cpu"
     topology = read_topology(roots.sys, _allowed_cpus(roots.proc))
@@ -108,7 +108,7 @@ def _distinct(entries: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
     return [dict(items) for items in dict.fromkeys(tuple(entry.items()) for entry in entries)]
 
 
-def virtual_facts(roots: Roots = HOST_ROOTS) -> dict[str, Any]:
+def virtual_facts(roots: Roots = HOST_ROOTS) -> VirtualFacts:
     """Return `machine` (the hypervisor, "unknown", or None if bare), `container` (the runtime or None) and `signs`."""
     machine, container = list(_machine_signs(roots)), list(_container_signs(roots))
     return {

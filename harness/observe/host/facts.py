@@ -8,8 +8,9 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from harness.model.facts import CgroupFacts, HostFacts, MemoryFacts, MountFacts, NetworkFacts
 from harness.observe.host.cpus import cpu_facts, virtual_facts
 from harness.observe.host.versions import program_versions, python_facts
 from harness.testbed.machine.cgroups import cgroup_levels
@@ -135,8 +136,8 @@ def _process_names(roots: Roots) -> Iterator[str]:
             yield name
 
 
-def host_facts(programs: Mapping[str, str | Sequence[str]], roots: Roots = HOST_ROOTS) -> dict[str, Any]:
-    """Return the content of host.json. `programs` maps names to paths, or to commands that print the version."""
+def host_facts(programs: Mapping[str, Sequence[str]], roots: Roots = HOST_ROOTS) -> HostFacts:
+    """Return the content of host.json. `programs` are the commands that print versions, by name."""
     return {
         "kernel": _kernel_facts(roots),
         "system": _distribution(roots.etc),
@@ -187,17 +188,16 @@ def _distribution(etc: Path) -> str | None:
     return " ".join(shlex.split(names[0])) if names else None
 
 
-def _memory_facts(roots: Roots) -> dict[str, Any]:
+def _memory_facts(roots: Roots) -> MemoryFacts:
     """Return memory sizes in bytes; the "kB" of meminfo are kibibytes. man 5 proc."""
     words = [line.split() for line in (read_text(roots.proc / "meminfo") or "").splitlines()]
     kibibytes = {name.rstrip(":"): int(value) for name, value, *_ in words}
-    return {
-        **{name: kibibytes[field] * 1024 for field, name in _MEMORY_FIELDS.items() if field in kibibytes},
-        "transparent_hugepages": read_texts(roots.sys / "kernel/mm/transparent_hugepage", _HUGE_PAGE_FILES),
-    }
+    sizes = {name: kibibytes[field] * 1024 for field, name in _MEMORY_FIELDS.items() if field in kibibytes}
+    pages = read_texts(roots.sys / "kernel/mm/transparent_hugepage", _HUGE_PAGE_FILES)
+    return cast("MemoryFacts", {**sizes, "transparent_hugepages": pages})
 
 
-def _socket_mounts(proc: Path) -> dict[str, dict[str, Any]]:
+def _socket_mounts(proc: Path) -> dict[str, MountFacts]:
     """Return the file systems of the directories that can hold a socket."""
     mounts = {directory: filesystem_of(Path(directory), proc) for directory in _SOCKET_DIRECTORIES}
     return {
@@ -212,7 +212,7 @@ def _public_options(mount: Filesystem) -> list[str]:
     return [option for option in mount.options if not identifying.search(option)]
 
 
-def limit_facts(roots: Roots = HOST_ROOTS) -> dict[str, Any]:
+def limit_facts(roots: Roots = HOST_ROOTS) -> CgroupFacts:
     """Return the mount points of cgroups ("cgroup" is version 1), and the limits of CPU and memory.
 
     A limit is the lowest from our cgroup up to the root, None where there is none. The path of the cgroup is not
@@ -249,7 +249,7 @@ def _memory_limit(level: Path) -> int | None:
     return limit if limit is not None and limit < _UNLIMITED_BYTES else None
 
 
-def network_facts(roots: Roots = HOST_ROOTS) -> dict[str, Any]:
+def network_facts(roots: Roots = HOST_ROOTS) -> NetworkFacts:
     """Return the interfaces of our network namespace (no addresses), and the loaded modules that containers need.
 
     `conntrack_entries` above zero means that connections here are tracked, which slows down TCP only.

@@ -1,13 +1,12 @@
 """Measures the noise of CPUs: gaps in a busy loop, and what other processes use."""
 
-import gc
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.load.client import gc_disabled
 from harness.observe.cpu_time import ReapedChildren
 from harness.testbed.machine.placement import pin_process
 from harness.testbed.machine.procfs import read_text
@@ -36,7 +35,7 @@ class OsNoise:
 
 def measure_osnoise(cpu: int, seconds: float) -> OsNoise:
     """Keep `cpu` busy for `seconds`, and return the gaps. Raise OSError where this process may not run there."""
-    with pin_process([cpu]), _gc_disabled():
+    with pin_process([cpu]), gc_disabled():
         start_ns = time.perf_counter_ns()
         gaps_ns = clock_gaps(start_ns + round(seconds * 1e9), time.perf_counter_ns)
         elapsed_ns = time.perf_counter_ns() - start_ns
@@ -52,17 +51,6 @@ def clock_gaps(end_ns: int, clock: Callable[[], int]) -> list[int]:
         if now - last >= GAP_NS:
             gaps_ns.append(now - last)
     return gaps_ns
-
-
-@contextmanager
-def _gc_disabled() -> Iterator[None]:
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,13 @@ from typing import Any
 import harness
 from harness.errors import HarnessError
 from harness.model import Arm, Settings
+from harness.model.facts import PythonFacts
 from harness.start import module_command
 from harness.testbed.processes.output import read_output
 from harness.testbed.servers.gunicorn import app_directory, hides_own_packages, server_environment
-from harness.testbed.servers.programs import find_python
+from harness.testbed.servers.programs import PROBE_TIMEOUT_S, ask_program, find_python
 from harness.testbed.standalone import application_path, describe_interpreter
 
-VERSION_TIMEOUT_S = 10.0
-
-_VERSION_OPTIONS = {"nginx": "-V", "ab": "-V"}
 _NGINX_LABEL = "nginx version:"  # under whatever name nginx is called
 PYPERF_TIMEOUT_S = 20.0
 SECTIONS = {"System state": "state", "Advices": "advice", "Warnings": "warning", "Errors": "warning"}
@@ -40,7 +38,7 @@ PROGRAM = Path(describe_interpreter.__file__)
 ServingFacts = dict[str, Any]
 
 
-def python_facts() -> dict[str, Any]:
+def python_facts() -> PythonFacts:
     """Return the facts about our interpreter, and all distributions in its environment.
 
     Not only the required ones: uvloop or httptools change the results when they are installed.
@@ -58,19 +56,17 @@ def python_facts() -> dict[str, Any]:
     }
 
 
-def program_versions(programs: Mapping[str, str | Sequence[str]]) -> dict[str, str]:
-    """Return the version output of programs by name: the first line, all of it for nginx.
+def program_versions(commands: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the output of the commands that print versions, by name: the first line, all of it for nginx.
 
-    A program is a path, or the command that prints the version. For a missing or failing program, the value is a
-    sentence.
+    For a missing or failing program, or one without an option that prints its version, the value is a sentence.
     """
-    return {name: _version(name, program) for name, program in programs.items()}
+    return {name: _version(command) for name, command in commands.items()}
 
 
-def _version(name: str, program: str | Sequence[str]) -> str:
-    if not isinstance(program, str) and len(program) == 1:
-        return f"{program[0]} has no option that prints a version."
-    command = [program, _VERSION_OPTIONS.get(name, "--version")] if isinstance(program, str) else list(program)
+def _version(command: Sequence[str]) -> str:
+    if len(command) == 1:
+        return f"{command[0]} has no option that prints a version."
     text = hide_home(_version_output(command))
     return text if _NGINX_LABEL in text else text.partition("\n")[0]
 
@@ -86,9 +82,9 @@ def _version_output(command: Sequence[str]) -> str:
     """Return standard output and standard error; nginx writes to the latter."""
     command_line = " ".join(command)
     try:
-        output = read_output(command, VERSION_TIMEOUT_S)
+        output = ask_program(tuple(command))
     except TimeoutError:
-        return f"{command_line} did not answer within {VERSION_TIMEOUT_S:.0f} s."
+        return f"{command_line} did not answer within {PROBE_TIMEOUT_S} s."
     except OSError as error:
         return f"{command_line} could not be run: {error.strerror}."
     text = (output.out + output.err).strip() or "no output."

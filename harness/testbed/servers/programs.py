@@ -12,7 +12,7 @@ from pathlib import Path
 
 import harness
 from harness.errors import MachineError
-from harness.testbed.processes.output import read_output
+from harness.testbed.processes.output import ProgramOutput, read_output
 
 PROBE_TIMEOUT_S = 10
 SETUP = Path(harness.__file__).parents[1] / "scripts" / "setup"  # not in a wheel
@@ -101,11 +101,17 @@ def _has_module(python: str, module: str) -> bool:
 
 
 @cache
+def ask_program(command: tuple[str, ...]) -> ProgramOutput:
+    """Return what `command` prints; it runs once, where no file of a user takes the place of a module.
+
+    Raises OSError, and TimeoutError after PROBE_TIMEOUT_S.
+    """
+    return read_output(command, PROBE_TIMEOUT_S, Path("/"))
+
+
 def _output(command: tuple[str, ...]) -> str:
     try:
-        printed = read_output(
-            command, PROBE_TIMEOUT_S, Path("/")
-        )  # where no file of a user takes the place of a module
+        printed = ask_program(command)
     except TimeoutError:
         raise MachineError(
             f"{shlex.join(command)} does not answer within {PROBE_TIMEOUT_S} s. Name another program."

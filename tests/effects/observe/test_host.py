@@ -218,18 +218,19 @@ def script(path: Path, body: str) -> str:
 def test_versions_are_asked_of_the_programs_themselves(tmp_path: Path) -> None:
     nginx = script(tmp_path / "nginx", 'echo "nginx version: $1" >&2; echo second >&2')
     other = script(tmp_path / "other", 'echo "first $1"; echo second; echo "a warning" >&2')
-    programs = {"nginx": nginx, "/opt/web": [nginx, "-V"], "ab": other, "other": other, "k6": [other, "version"]}
+    programs = {"/opt/web": [nginx, "-V"], "other": [other, "--version"], "k6": [other, "version"], "rate": [other]}
     assert program_versions(programs) == {
-        "nginx": "nginx version: -V\nsecond",
         "/opt/web": "nginx version: -V\nsecond",
-        "ab": "first -V",
         "other": "first --version",
         "k6": "first version",
+        "rate": f"{other} has no option that prints a version.",
     }
 
 
 def test_a_program_that_fails_or_is_missing_becomes_a_sentence() -> None:
-    found = program_versions({"a": "/nowhere/nginx", "b": [sys.executable, "-c", "raise SystemExit('broken')"]})
+    found = program_versions(
+        {"a": ["/nowhere/nginx", "--version"], "b": [sys.executable, "-c", "raise SystemExit('broken')"]}
+    )
     assert found["a"] == "/nowhere/nginx --version could not be run: No such file or directory."
     assert found["b"].endswith("failed with exit code 1: broken")
 

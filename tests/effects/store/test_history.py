@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.model.facts import HostFacts
 from harness.store.history import earlier_files
 
-HOST = {"kernel": {"release": "6.1", "machine": "x86_64"}, "cpus": {"models": ["a"], "online": "0-1"}}
+HOST: HostFacts = {
+    "kernel": {"release": "6.1", "machine": "x86_64"},
+    "cpus": {"models": [{"model name": "a"}], "online": "0-1"},
+}
 LONG_AGO_S = 1_600_000_000  # 2020-09-13
 FAR_OFF_S = 4_000_000_000  # 2096
 

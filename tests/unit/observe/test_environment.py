@@ -30,6 +30,7 @@ def test_a_value_that_names_nobody_is_recorded_as_it_is(name: str, value: str) -
         ("LD_PRELOAD", "/home/alice/libfast.so"),
         ("LD_LIBRARY_PATH", "/usr/lib:/home/alice/lib"),
         ("DJANGO_SECRET_KEY", "hunter2"),
+        ("APP_SECRET", "1234"),
         ("SENTRY_DSN", "https://key@errors.example/1"),
         ("FLASK_OWNER", "alice"),
         ("SSL_CERT_FILE", "/root/ca.pem"),

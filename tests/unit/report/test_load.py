@@ -15,7 +15,7 @@ from harness.report.html.figures.distributions import load_figure
 from harness.report.markdown import render_markdown
 from harness.report.sections.load import load_sections
 from harness.report.terminal import render_terminal
-from harness.session.summarize import write_reports
+from harness.session.summarize import RunResults, write_reports
 from harness.store.store import Store
 from tests.support.load_runs import PACED, SCHEDULE, SEARCH, experiment, paced, searched, summary_of
 
@@ -75,7 +75,7 @@ def test_a_search_has_every_report_but_a_file_for_pyperf(tmp_path: Path) -> None
     sessions = searched(lambda _arm, number: 1500 + number)
     plan = plan_of(experiment(SEARCH), SCHEDULE)
 
-    write_reports(Store(tmp_path), plan, sessions, summary_of(SEARCH, sessions))
+    write_reports(RunResults(Store(tmp_path), plan, sessions, {}, None, summary_of(SEARCH, sessions)))
 
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"summary.json", "report.html"}
 
@@ -83,7 +83,8 @@ def test_a_search_has_every_report_but_a_file_for_pyperf(tmp_path: Path) -> None
 def test_a_run_whose_bursts_have_times_has_a_file_for_pyperf(tmp_path: Path) -> None:
     sessions = paced(lambda _arm: 500.0, lambda _arm: 10.0)
 
-    write_reports(Store(tmp_path), plan_of(experiment(PACED), SCHEDULE), sessions, summary_of(PACED, sessions))
+    plan = plan_of(experiment(PACED), SCHEDULE)
+    write_reports(RunResults(Store(tmp_path), plan, sessions, {}, None, summary_of(PACED, sessions)))
 
     assert (tmp_path / "pyperf.json").exists()
 

@@ -19,9 +19,9 @@ def experiment() -> Experiment:
     return Experiment(name="quota", question="?", arms=(*arms, uds), pairs=(("1", "0"), ("0.25", "0")), design=Design())
 
 
-def summary() -> Summary:
+def summary(servers: str = SHARED[0]) -> Summary:
     run = run_of({"0": 1.0, "1": 1.0, "0.25": 2.0, "uds": 2.0}, experiment=experiment(), sessions=2, rounds=2)
-    counts = {"1": {"nginx": FREE, "app": FREE}, ", ".join(SHARED): {"nginx": FREE, "app": STOPPED}}
+    counts = {"1": {"nginx": FREE, "app": FREE}, servers: {"nginx": FREE, "app": STOPPED}}
     records = [one.record.model_copy(update={"throttled": counts}) for one in run.sessions]
     return run.summary.model_copy(update={"throttled": throttle_counts(experiment(), records)})
 
@@ -31,6 +31,10 @@ def test_counts_are_added_up_over_sessions_stack_by_stack_and_role_by_role() -> 
     assert list(found) == [(("1",), "nginx"), (("1",), "app"), (SHARED, "nginx"), (SHARED, "app")]
     app = found[SHARED, "app"]
     assert (app.cpu_quota, app.periods, app.throttled_periods, app.throttled_us) == (0.25, 200, 80, 1_500_000)
+
+
+def test_earlier_versions_wrote_the_names_of_all_arms_of_a_stack() -> None:
+    assert summary(", ".join(SHARED)).throttled == summary().throttled
 
 
 def test_who_was_stopped_is_said_and_for_how_long() -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from harness.floor.results import last_floor
+from harness.model.facts import HostFacts
 from harness.session.calibrate import last_calibration
 from tests.support.damaged_results import CALIBRATION
 
-HOST = {"kernel": {"release": "6.12.0", "machine": "x86_64"}, "cpus": {"models": [], "online": "0-1"}}
+HOST: HostFacts = {"kernel": {"release": "6.12.0", "machine": "x86_64"}, "cpus": {"models": [], "online": "0-1"}}
 DAMAGES = [b"", b"{", b"[]", b"\xff\xfe\0", b"[" * 100_000, b'{"aa": 1}', b"null", b'{"benchmarks": [1]}', b"NaN"]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from harness.model import OUT_OF_TIME, Summary
 from harness.report.caveats import reliability_warning
-from harness.session.summarize import read_summary
+from harness.session.summarize import read_results
 from tests.support.comparable_runs import run_data, write_run
 
 
@@ -17,8 +17,7 @@ def ended_after(sessions: int, planned: int, directory: Path) -> Summary:
     schedule = run.plan.schedule.model_copy(update={"sessions": planned, "looks": (planned,)})
     last = sessions if sessions < planned else None
     plan = run.plan.model_copy(update={"schedule": schedule, "orders": (), "out_of_time_after": last})
-    summary, _ = read_summary(write_run(replace(run, plan=plan), directory))
-    return summary
+    return read_results(write_run(replace(run, plan=plan), directory)).summary
 
 
 @pytest.mark.parametrize(("sessions", "planned", "least"), [(2, 12, 8), (7, 12, 8), (3, 4, 4)])

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from harness.errors import ConfigError, HarnessError
-from harness.session.summarize import read_directories, read_summary
+from harness.session.summarize import read_directories, read_results
 from harness.store.store import open_store
 from tests.support.damaged_results import (
     CALIBRATION,
@@ -52,7 +52,7 @@ def change_table(run: Path, change: Callable[[pl.DataFrame], pl.DataFrame], sess
 def refusal(run: Path) -> str:
     """What all commands say alike."""
     said = set()
-    for command in (read_summary, validate, check_before_resuming):
+    for command in (read_results, validate, check_before_resuming):
         with pytest.raises(ConfigError) as refused:
             command(run)
         said.add(str(refused.value))
@@ -63,7 +63,7 @@ def refusal(run: Path) -> str:
 def test_a_whole_run_of_any_version_is_reported(run: Path) -> None:
     report_all(run)
     check_before_resuming(run)
-    assert read_summary(run)[0].sessions == 3
+    assert read_results(run).summary.sessions == 3
 
 
 def test_copies_of_a_session_beyond_the_plan_are_named_with_the_way_out(run: Path) -> None:
@@ -193,7 +193,7 @@ def test_the_damages_of_all_directories_are_in_one_message(tmp_path: Path) -> No
     for run in runs:
         (run / "sessions/0001.json").write_text("{")
     with pytest.raises(ConfigError) as refused:
-        read_directories(read_summary, runs)
+        read_directories(read_results, runs)
     assert all(f"{run}/sessions/0001.json" in str(refused.value) for run in runs)
 
 
@@ -201,7 +201,7 @@ def test_what_a_killed_run_leaves_is_no_damage(run: Path) -> None:
     (run / "sessions/0003.json").unlink()
     (run / "sessions/.0003.json.part").write_bytes(b"{")
     check_before_resuming(run)
-    assert read_summary(run)[0].sessions == 2
+    assert read_results(run).summary.sessions == 2
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_a_changed_file_gives_a_sentence_that_names_it_or_a_result(run: Path, tm
         compare_with(good),
         validate,
         check_before_resuming,
-        read_summary,
+        read_results,
     ]
     chance = random.Random(f"{name}/{(run / 'plan.json').stat().st_size}")
     chosen = chance.sample(list(mutations(path)), 5)
