@@ -46,7 +46,7 @@ PLUGIN_FOLDERS = (
     "harness/testbed/sandbox/rungs",
     "harness/testbed/transports",
 )
-MOST_FILES, MOST_LINES, LEAST_MEDIAN_LINES = 300, 37_300, 80
+MOST_FILES, MOST_LINES, LEAST_MEDIAN_LINES = 298, 37_450, 80
 MOST_ENTRIES, LEAST_LINES, MOST_FUNCTION_LINES = 15, 15, 40
 PARTICIPLES = {
     "asked", "arranged", "averaged", "begun", "booted", "bound", "broken", "built", "called", "checked",
