@@ -1,12 +1,16 @@
 """Private directories are made where the right kind of file system is, whatever the surroundings say."""
 
+import os
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from harness.testbed.machine import directories
 from harness.testbed.machine.directories import disk_parent, private_name, socket_problem, tmpfs_parent
 from harness.testbed.machine.procfs import is_tmpfs
+
+VARIABLES = ("TMPDIR", "HOME", "XDG_RUNTIME_DIR")
 
 
 def test_each_kind_of_parent_is_what_it_is_called(tmp_path: Path) -> None:
@@ -17,19 +21,32 @@ def test_each_kind_of_parent_is_what_it_is_called(tmp_path: Path) -> None:
                 pass
 
 
-@pytest.mark.parametrize("value", ["", "/absent", "relative", "/etc/passwd", "a\nb"])
-def test_odd_surroundings_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    for name in ("TMPDIR", "HOME", "XDG_RUNTIME_DIR"):
-        monkeypatch.setenv(name, value)
-    found = [tmpfs_parent(), disk_parent(tmp_path / "absent")]
-    assert all(parent is None or parent.is_dir() for parent in found)
-
-
-def test_without_a_home_there_is_still_a_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TMPDIR", "HOME", "XDG_RUNTIME_DIR"):
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No directory that is always tried has room, and none is on tmpfs: what the environment names decides."""
+    always = {Path(place).resolve() for place in ("/dev/shm", f"/run/user/{os.getuid()}", "/tmp", "/var/tmp")}
+    monkeypatch.setattr(directories, "_has_room", lambda path: path not in always)
+    monkeypatch.setattr(directories, "is_tmpfs", lambda path: False)
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    found = disk_parent(tmp_path)
-    assert found is None or found.is_dir()
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("value", [None, "", "/absent", "relative", "/etc/passwd", "a\nb"])
+def test_odd_surroundings_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+    for name in VARIABLES if value is not None else ():
+        monkeypatch.setenv(name, str(value))
+    assert (tmpfs_parent(), disk_parent(tmp_path)) == (None, tmp_path.resolve())
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("name", ["TMPDIR", "HOME"])
+def test_a_directory_that_the_environment_names_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "named").mkdir()
+    monkeypatch.setenv(name, str(tmp_path / "named"))
+    assert disk_parent(tmp_path) == (tmp_path / "named").resolve()
 
 
 def test_no_two_private_directories_are_called_alike() -> None:

@@ -1,11 +1,11 @@
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import psutil
-
 from harness.testbed.machine.topology import UNKNOWN, Cpu, read_topology
 
+CPU_INFO = Path("/proc/cpuinfo")
 CPU = "devices/system/cpu"
 
 
@@ -31,9 +31,10 @@ def cpu_files(number: int, siblings: str, package: int, cache: str) -> dict[str,
 
 def test_the_cpus_of_this_machine_are_those_we_may_use() -> None:
     found = read_topology()
-    assert list(found.numbers) == sorted(psutil.Process().cpu_affinity() or [])
-    assert set(found.numbers) <= found.online
-    assert all(cpu.core in cpu.siblings and cpu.number in cpu.siblings for cpu in found.cpus)
+    running = {int(number) for number in re.findall(r"^processor\s*: (\d+)", CPU_INFO.read_text(), re.MULTILINE)}
+    assert found.online == running
+    assert list(found.numbers) == sorted(os.sched_getaffinity(0))
+    assert all(cpu.number in cpu.siblings and set(cpu.siblings) <= found.present for cpu in found.cpus)
 
 
 def test_siblings_caches_nodes_and_packages_are_read(tmp_path: Path) -> None:

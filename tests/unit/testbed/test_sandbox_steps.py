@@ -1,5 +1,6 @@
 """Rungs in any order give one right set-up, in words for the keeper and in commands for a hand."""
 
+import re
 from itertools import permutations
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def test_every_step_is_one_that_the_program_knows(name: str, as_root: bool) -> N
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_rung_says_what_it_stands_for(name: str) -> None:
-    assert len(plugins.load(SANDBOX_RUNGS, name, SandboxRung).stands_for) > 20
+    assert re.search("docker|podman|containerd|container", plugins.load(SANDBOX_RUNGS, name, SandboxRung).stands_for)
 
 
 def test_a_quota_takes_a_control_group_and_is_written_before_anybody_is_in_it() -> None:
