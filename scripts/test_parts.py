@@ -1,0 +1,67 @@
+"""Runs all tests: in parts side by side, or where none can be apart from the others the unit tests beside the rest."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+PYTEST = (sys.executable, "-P", "-m", "pytest", "-q")
+UNIT = ("tests/unit",)
+# The tests that change or compare values of the whole machine, of the kernel and of the ladder, are in one part.
+OTHERS = (
+    ("tests/effects/testbed",),
+    ("tests/effects", "--ignore=tests/effects/testbed"),
+    tuple(sorted(map(str, Path("tests/e2e").glob("test_[a-l]*.py")))),
+    tuple(sorted(map(str, Path("tests/e2e").glob("test_[m-z]*.py")))),
+)
+# Its own network and temporary directories, $0 on a disk. Not its own pids: tests look for processes by theirs.
+APART = """
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm && mount -t tmpfs tmpfs /run && mount --bind "$0" /var/tmp &&
+python -P -c 'from harness.testbed.network.netlink import bring_up_loopback; bring_up_loopback()' && exec "$@"
+"""
+
+
+def apart(disk: Path, command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command that runs `command` in a network and mount namespace of its own."""
+    return ("unshare", "--net", "--mount", "sh", "-c", APART, str(disk), *command)
+
+
+def can_be_apart(disk: Path) -> bool:
+    """Return whether this user may make the namespaces. Those of an ordinary user would make root of them."""
+    try:
+        tried = subprocess.run(apart(disk, (sys.executable, "-c", "")), capture_output=True, check=False)
+    except FileNotFoundError:
+        return False
+    return os.geteuid() == 0 and tried.returncode == 0
+
+
+def run_tests(command: tuple[str, ...]) -> bool:
+    """Run one part, print what it said when it has ended, and return whether all of it passed."""
+    said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    print(said.stdout, flush=True)
+    return said.returncode == 0
+
+
+def run_apart(part: tuple[str, ...]) -> bool:
+    with TemporaryDirectory(dir="/var/tmp", prefix="barehop-tests.") as directory:
+        disk = Path(directory)
+        disk.chmod(0o1777)
+        return run_tests(apart(disk, ("env", "XDG_STATE_HOME=/var/tmp/state", *PYTEST, *part)))
+
+
+def main() -> int:
+    """Return the exit code: 1 where a test failed."""
+    with TemporaryDirectory() as directory:
+        if can_be_apart(Path(directory)):
+            with ThreadPoolExecutor(len(OTHERS) + 1) as pool:
+                return int(not all(list(pool.map(run_apart, (UNIT, *OTHERS)))))
+    with ThreadPoolExecutor(1) as beside:
+        unit = beside.submit(run_tests, (*PYTEST, *UNIT))
+        others = run_tests((*PYTEST, "tests/effects", "tests/e2e"))
+        return int(not (unit.result() and others))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
