@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from harness.analysis.designs.screening import screen_interactions, screen_main_effects
+from harness.analysis.designs.screening import main_effects, screen_interactions, screen_main_effects
 from harness.analysis.statistics.inference import benjamini_hochberg
-from harness.model import Experiment, Summary
+from harness.analysis.statistics.series import SessionData
+from harness.model import Experiment, MainEffect, Summary
 from tests.support.factorial_experiments import factorial
 from tests.support.factorial_sessions import sessions_of, summary_of
 from tests.support.simulated_sessions import Times
@@ -22,9 +23,15 @@ def screened(kind: str, factors: int, **design: object) -> Experiment:
     return factorial(some, against="", design={"screen": kind, **design})
 
 
-def drawn(experiment: Experiment, truth: Mapping[str, float], rng: np.random.Generator, sessions: int = 8) -> Summary:
+def drawn_sessions(
+    experiment: Experiment, truth: Mapping[str, float], rng: np.random.Generator, sessions: int = 8
+) -> list[SessionData]:
     """Each factor at its second level multiplies the time as `truth` says."""
-    return summary_of(experiment, sessions_of(*(_session(experiment, truth, rng) for _ in range(sessions))))
+    return sessions_of(*(_session(experiment, truth, rng) for _ in range(sessions)))
+
+
+def drawn(experiment: Experiment, truth: Mapping[str, float], rng: np.random.Generator, sessions: int = 8) -> Summary:
+    return summary_of(experiment, drawn_sessions(experiment, truth, rng, sessions))
 
 
 def _session(experiment: Experiment, truth: Mapping[str, float], rng: np.random.Generator) -> Times:
@@ -35,15 +42,16 @@ def _session(experiment: Experiment, truth: Mapping[str, float], rng: np.random.
     return {arm: (mean_us * np.exp(rng.normal(0, 0.01, 3))).tolist() for arm, mean_us in means_us.items()}
 
 
-def called(summary: Summary) -> list[str]:
+def called(effects: Sequence[MainEffect]) -> list[str]:
     return [
-        one.factor for one in summary.main_effects if one.metric == "latency" and one.verdict in ("faster", "slower")
+        effect.factor for effect in effects if effect.metric == "latency" and effect.verdict in ("faster", "slower")
     ]
 
 
 def test_two_true_effects_are_found_and_false_ones_are_as_few_as_promised() -> None:
     experiment, rng = screened("plackett-burman", 11, equivalence_percent=0.01), np.random.default_rng(1)
-    found = [called(drawn(experiment, {A: 1.03, B: 0.96}, rng)) for _ in range(EXPERIMENTS)]
+    truth = {A: 1.03, B: 0.96}
+    found = [called(main_effects(experiment, drawn_sessions(experiment, truth, rng))) for _ in range(EXPERIMENTS)]
     shares = [len([one for one in names if one not in (A, B)]) / len(names) for names in found]
     assert all({A, B} <= set(names) for names in found)
     assert 0 < np.mean(shares) < 0.05 + 3 * np.std(shares) / np.sqrt(EXPERIMENTS)

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from harness.analysis.statistics.series import SessionData
+from harness.analysis.load import tail_effects
+from harness.analysis.statistics.series import Series, SessionData
 from harness.model import Experiment, Summary, TailEffect, VisitRow
 from tests.support.factorial_sessions import summary_of
 from tests.support.simulated_sessions import experiment_of, session_of
@@ -18,11 +19,11 @@ EXPERIMENTS = 400
 CHANCE = 3 * np.sqrt(0.05 * 0.95 / EXPERIMENTS)  # how far a true rate of 95 % strays
 
 
-def timed(number: int, **requests_us: Sequence[float]) -> SessionData:
+def timed(number: int, **requests_us: Sequence[float] | Series) -> SessionData:
     """A session of our client: the times of single requests per arm."""
-    rows = [(arm, round(1000 * us)) for arm, times_us in requests_us.items() for us in times_us]
-    table = pl.DataFrame(rows, schema={"arm": pl.String, "latency_ns": pl.Int64}, orient="row")
-    table = table.with_columns(late_ns=pl.lit(0, pl.Int64))
+    latency_ns = np.rint(1000 * np.concatenate(list(requests_us.values()))).astype(np.int64)
+    arms = np.repeat(list(requests_us), [len(times_us) for times_us in requests_us.values()])
+    table = pl.DataFrame({"arm": arms.tolist(), "latency_ns": latency_ns}).with_columns(late_ns=pl.lit(0, pl.Int64))
     return replace(session_of({arm: [100.0] for arm in requests_us}, number=number), requests=table)
 
 
@@ -46,7 +47,11 @@ def summary(*sessions: SessionData, of: Experiment = TWO) -> Summary:
 
 
 def tail(found: Summary, percentile: float, arm: str = "b") -> TailEffect:
-    return next(one for one in found.tails if (one.arm, one.percentile) == (arm, percentile))
+    return tail_of(found.tails, percentile, arm)
+
+
+def tail_of(tails: Sequence[TailEffect], percentile: float, arm: str = "b") -> TailEffect:
+    return next(effect for effect in tails if (effect.arm, effect.percentile) == (arm, percentile))
 
 
 def test_a_tail_worked_by_hand() -> None:
@@ -129,6 +134,7 @@ def test_the_interval_of_a_tail_covers_the_truth_as_often_as_it_says() -> None:
     for _ in range(EXPERIMENTS):
         level = np.exp(rng.normal(0, 0.2, 8))
         times_us = [400 * one * np.exp(rng.gamma(1, 0.3, (2, 1100))) * [[1], [1.2]] for one in level]
-        found = tail(summary(*(timed(n, a=a.tolist(), b=b.tolist()) for n, (a, b) in enumerate(times_us))), 99)
+        sessions = [timed(number, a=a, b=b) for number, (a, b) in enumerate(times_us)]
+        found = tail_of(tail_effects(TWO, sessions), 99)
         inside.append((found.percent_low or 0) <= 20 <= (found.percent_high or 0))
     assert abs(np.mean(inside) - 0.95) <= CHANCE
