@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from harness.analysis.comparisons import is_control_pair, should_stop
 from harness.analysis.statistics.group_sequential import ErrorRate, error_rate_of
-from harness.analysis.statistics.inference import Estimate, estimate_mean, rulings, to_percent
+from harness.analysis.statistics.inference import Estimate, rulings, to_percent
 from harness.analysis.statistics.series import ArmPair
 from harness.model import Comparison, Experiment, Verdict
 
@@ -32,7 +32,7 @@ def ending_of(experiment: Experiment, looks: Sequence[int]) -> Callable[[Floats]
 
 def _ended(experiment: Experiment, looks: Sequence[int], error_rate: ErrorRate, effects: Floats) -> Ending:
     for sessions in looks:
-        estimates = [estimate_mean(of_pair[:sessions]) for of_pair in effects]
+        estimates = _estimates(effects[:, :sessions])
         seen = [_comparison(*each, error_rate) for each in zip(experiment.pairs, estimates, strict=True)]
         if should_stop(experiment, looks, sessions, seen):
             break
@@ -45,6 +45,12 @@ def _ended(experiment: Experiment, looks: Sequence[int], error_rate: ErrorRate, 
         intervals=tuple(one.interval(1 - error_rate(sessions)) for one in estimates),
         verdicts=tuple(ruling.verdict for ruling in ruled),
     )
+
+
+def _estimates(effects: Floats) -> list[Estimate]:
+    """As `estimate_mean`, whose exact sums take most of the time of a simulation."""
+    means, sds = effects.mean(axis=1).tolist(), effects.std(axis=1, ddof=1).tolist()
+    return [Estimate(mean=mean, sd=sd, sessions=effects.shape[1]) for mean, sd in zip(means, sds, strict=True)]
 
 
 def _comparison(pair: ArmPair, seen: Estimate, error_rate: ErrorRate) -> Comparison:

@@ -65,7 +65,7 @@ def test_a_program_that_fails_is_quoted(tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(LoadError, match="missing-program cannot be started: No such file"):
+    with pytest.raises(LoadError, match="missing-program could not be started: No such file"):
         call(["missing-program"], tmp_path / "log")
 
 
