@@ -131,8 +131,8 @@ def test_a_killed_supervisor_takes_its_namespaces_along(tmp_path: Path) -> None:
 
 
 def test_the_next_start_removes_the_groups_of_a_killed_supervisor(tmp_path: Path) -> None:
-    needs(Settings(sandbox=("cgroup",)))
-    blueprint = blueprint_for(tmp_path, arm(sandbox=("cgroup",)))
+    needs(Settings(sandbox=("namespaces", "cgroup")))
+    blueprint = blueprint_for(tmp_path, arm(sandbox=("namespaces", "cgroup")))
     own = {group for enclosure in blueprint.enclosures.values() for group in enclosure.groups}
     with stack_of(blueprint) as stack:
         assert own
