@@ -19,7 +19,7 @@ OTHERS = (
 # Its own network and temporary directories, $0 on a disk. Not its own pids: tests look for processes by theirs.
 APART = """
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm && mount -t tmpfs tmpfs /run && mount --bind "$0" /var/tmp &&
-python -P -c 'from harness.testbed.network.netlink import bring_up_loopback; bring_up_loopback()' && exec "$@"
+python -P -c 'from harness.testbed.network.namespace import bring_up_loopback; bring_up_loopback()' && exec "$@"
 """
 
 
@@ -29,19 +29,24 @@ def apart(disk: Path, command: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def can_be_apart(disk: Path) -> bool:
-    """Return whether this user may make the namespaces. Those of an ordinary user would make root of them."""
-    try:
-        tried = subprocess.run(apart(disk, (sys.executable, "-c", "")), capture_output=True, check=False)
-    except FileNotFoundError:
+    """Return whether parts can be apart here, and print why not. An ordinary user's namespaces would make it root."""
+    if os.geteuid() != 0:
         return False
-    return os.geteuid() == 0 and tried.returncode == 0
+    try:
+        trial = subprocess.run(apart(disk, ("true",)), capture_output=True, text=True, check=False)
+        reason = trial.stderr.strip()
+    except FileNotFoundError:
+        reason = "there is no unshare"
+    if reason:
+        print(f"test: parts run one after the other, because {reason}", file=sys.stderr, flush=True)
+    return not reason
 
 
 def run_tests(command: tuple[str, ...]) -> bool:
-    """Run one part, print what it said when it has ended, and return whether all of it passed."""
-    said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    print(said.stdout, flush=True)
-    return said.returncode == 0
+    """Run one part, print its output when it has ended, and return whether all of it passed."""
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    print(ended.stdout, flush=True)
+    return ended.returncode == 0
 
 
 def run_apart(part: tuple[str, ...]) -> bool:
