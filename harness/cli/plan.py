@@ -31,7 +31,7 @@ def plan(config: Path, overrides: tuple[str, ...], budget: float | None, boots: 
 
 
 def _render_boots(config: Path, overrides: tuple[str, ...]) -> str:
-    from harness.experiment.boots import boots_of, other_overrides
+    from harness.experiment.designs import boots_of, other_overrides
     from harness.experiment.document import read_document
     from harness.report.commands.plan import render_boots
 

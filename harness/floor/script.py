@@ -106,8 +106,8 @@ def _open_results(options: argparse.Namespace, render: Callable[[FloorResults], 
     if options.output or options.append:
         yield lambda: None
         return
-    from harness.floor.results import COMPLETE_FILE, FLOOR_DIRECTORY, PARTIAL_FILE, read_floor
     from harness.observe.host.facts import host_facts
+    from harness.store.history import COMPLETE_FILE, FLOOR_DIRECTORY, PARTIAL_FILE, read_floor
     from harness.store.store import Store, create_results_directory
     from harness.testbed.machine.pyperf import remove_names
 

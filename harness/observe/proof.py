@@ -1,13 +1,13 @@
-"""Proves what an arm is: which process answered on which CPUs, with which kernel values."""
+"""Proves what an arm is: which process answered, with which answer, on which CPUs, with which kernel values."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from harness.errors import StackError, raise_all
-from harness.model import Arm
+from harness.model import Arm, Reply
 from harness.model.facts import ArmProof, HopProof
-from harness.observe.answers import answer_proof
+from harness.model.http import AnswerShape, format_keys
 from harness.observe.listeners import listening_inodes, socket_inodes
 from harness.observe.rung_proof import rung_proof, sandbox_proof
 from harness.testbed.addresses import NGINX_CHAINS, Hop
@@ -18,6 +18,8 @@ from harness.testbed.machine.procfs import format_cpus, parse_cpus, read_text
 from harness.testbed.network.namespace import THREAD_NETWORK
 from harness.testbed.processes.process import read_attribute
 from harness.testbed.stack import Stack
+
+LENGTH_TOLERANCE = 0.1  # of answers other than JSON objects: dates and counters change some bytes
 
 
 def prove(stacks: Sequence[Stack]) -> dict[str, ArmProof]:
@@ -146,3 +148,42 @@ def _setting_problems(stack: Stack) -> list[str]:
         for pid in pids
         if (value := read_attribute(pid, change)) != wanted_value(change)
     ]
+
+
+def answer_proof(reply: Reply) -> ArmProof:
+    """Return the facts that a record holds of the answer that proved an arm ready."""
+    shape = reply.shape
+    return {"status": shape.status, "body_bytes": shape.body_bytes, "kind": shape.kind, "keys": shape.keys}
+
+
+def answer_changes(first: Mapping[str, AnswerShape], now: Mapping[str, AnswerShape]) -> Iterator[str]:
+    """Yield a sentence for each arm whose answer differs from its `first`."""
+    for arm, shape in now.items():
+        difference = first[arm].difference(shape) if arm in first else ""
+        if difference:
+            yield (
+                f"Arm {arm!r} does not answer as it did when the run began: {difference}. All answers of a run must be "
+                "alike: restore the application and continue with --resume, or start a new run."
+            )
+
+
+def answer_mismatches(pairs: Sequence[tuple[str, str]], replies: Mapping[str, Reply]) -> Iterator[str]:
+    """Yield a sentence for each pair whose answers are not of the same kind."""
+    for arm, reference in pairs:
+        first, second = replies[arm].shape, replies[reference].shape
+        if not _is_alike(first, second):
+            yield (
+                f"{arm!r} answers {_describe(first)} and {reference!r} {_describe(second)}: compared arms must answer "
+                "alike. Correct the url, or the path of the other."
+            )
+
+
+def _is_alike(first: AnswerShape, second: AnswerShape) -> bool:
+    same_kind = (first.kind, first.keys) == (second.kind, second.keys)
+    lengths = sorted((first.body_bytes, second.body_bytes))
+    return same_kind and (bool(first.keys) or lengths[1] - lengths[0] <= LENGTH_TOLERANCE * lengths[1])
+
+
+def _describe(answer: AnswerShape) -> str:
+    keys = f" with {format_keys(answer.keys)}" if answer.keys else ""
+    return f"{answer.body_bytes} bytes of {answer.kind or 'no content type'}{keys}"

@@ -10,7 +10,7 @@ from harness.experiment.constraints import OWN_CLIENT
 from harness.load.probe import probe_target
 from harness.model import Doubt, Experiment, Plan, Reply
 from harness.model.http import AnswerShape, answer_shape
-from harness.observe.answers import answer_changes
+from harness.observe.proof import answer_changes
 from harness.session.session import ResolvedTarget, RunningSession
 
 TOOL_ARM_PROBES = 3  # our client checks its answers itself

@@ -12,8 +12,7 @@ from harness.experiment.cost import has_long_visits, visit_lengths
 from harness.experiment.schedule import has_time_for_session, pilot_schedule, pilot_visiting_s, session_orders
 from harness.load.visits import Visitor, measure_round_s, run_visits
 from harness.model import Arm, Experiment, Pilot, Reply, Schedule, Visit
-from harness.observe.answers import answer_proof
-from harness.observe.proof import prove
+from harness.observe.proof import answer_proof, prove
 from harness.session.answers import check_answers, require_same_answers
 from harness.session.pace import Clock
 from harness.session.perf_pass import expected_perf_s

@@ -21,7 +21,6 @@ from harness.experiment.contrasts import left_out_sentences
 from harness.experiment.cost import nominal_cost
 from harness.experiment.document import read_text
 from harness.experiment.schedule import needs_pilot, plan_of, schedule_of
-from harness.floor.results import last_floor
 from harness.model import Experiment, Pilot, Plan, Schedule
 from harness.model.facts import HostFacts
 from harness.report.caveats import pilot_budget_warning, short_budget_warning
@@ -34,6 +33,7 @@ from harness.session.pace import Clock, Pace, current_slowness
 from harness.session.pilot import measure_capacities_per_s, relative_rate_arms, run_pilot, with_absolute_rates
 from harness.session.preflight import check_machine, check_services, run_facts, without_unavailable_arms
 from harness.session.summarize import check_results
+from harness.store.history import last_floor
 from harness.store.store import Store, create_results_directory
 from harness.testbed.blueprint import Machine, survey_machine
 from harness.testbed.servers.application import namesake_warnings

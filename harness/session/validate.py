@@ -6,13 +6,13 @@ from pathlib import Path
 from harness.analysis.validation.rows import service_arms
 from harness.analysis.validation.validate import BareRun, validate
 from harness.errors import ConfigError
-from harness.floor.results import last_floor
 from harness.imports.read import transport_of
 from harness.model import Summary
 from harness.model.imported import ImportedRun
 from harness.model.validation import Validation
 from harness.report.sections import seed
 from harness.session.summarize import read_results
+from harness.store.history import last_floor
 from harness.store.store import Store, open_store
 
 RESULTS = Path("results")

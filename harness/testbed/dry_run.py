@@ -14,14 +14,7 @@ from harness.testbed.kernel.apply import action_of
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.procfs import format_cpus
 from harness.testbed.network.build import NETWORK_RUNGS, building_commands, namespace_prefix
-from harness.testbed.sandbox.spec import (
-    NO_ENCLOSURE,
-    Enclosure,
-    case_branch,
-    sandbox_commands,
-    start_lines,
-    stop_lines,
-)
+from harness.testbed.sandbox.spec import NO_ENCLOSURE, Enclosure, case_branch, sandbox_commands, start_lines, stop_lines
 from harness.testbed.servers.gunicorn import REMOVED_VARIABLES
 from harness.testbed.standalone import listen as listen_program
 

@@ -46,8 +46,8 @@ PLUGIN_FOLDERS = (
     "harness/testbed/sandbox/rungs",
     "harness/testbed/transports",
 )
-MOST_FILES, MOST_LINES, LEAST_MEDIAN_LINES = 298, 37_450, 80
-MOST_ENTRIES, LEAST_LINES, MOST_FUNCTION_LINES = 15, 15, 40
+MOST_FILES, MOST_LINES, LEAST_MEDIAN_LINES = 291, 37_420, 80
+MOST_ENTRIES, LEAST_LINES, MOST_FUNCTION_LINES = 14, 15, 40
 PARTICIPLES = {
     "asked", "arranged", "averaged", "begun", "booted", "bound", "broken", "built", "called", "checked",
     "chosen", "compared", "counted", "decoded", "done", "drawn", "edited", "ended", "explained", "fitted",

@@ -12,7 +12,6 @@ from harness.model.metrics import Centre, capacity_per_s
 
 Series = NDArray[np.float64]
 
-
 ArmPair = tuple[str, str]  # (arm, against)
 
 TRIMMED_SHARE = 0.1  # at either end

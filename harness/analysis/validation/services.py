@@ -18,12 +18,7 @@ from harness.analysis.validation.rows import (
     mirror,
     service_arms,
 )
-from harness.analysis.validation.ruling import (
-    claim_numbers,
-    difference_from_comparison,
-    known_difference,
-    rule_claim,
-)
+from harness.analysis.validation.ruling import claim_numbers, difference_from_comparison, known_difference, rule_claim
 from harness.analysis.why.quantities import (
     CONFIDENCE,
     VisitValue,

@@ -8,8 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 from rich.console import RenderableType
 from rich.table import Table
 
-from harness.experiment.boots import Boot
-from harness.experiment.designs import short_names
+from harness.experiment.designs import Boot, short_names
 from harness.experiment.problems import to_toml
 from harness.experiment.schedule import orders_of
 from harness.model import Arm, Experiment, Pilot, Plan, Schedule, Settings

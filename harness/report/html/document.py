@@ -28,12 +28,7 @@ from harness.report.format import (
 )
 from harness.report.html.facts import machine_facts, method_facts, version_facts
 from harness.report.html.figures.distributions import distribution_figure, imported_figure, load_figure, tail_figure
-from harness.report.html.figures.intervals import (
-    claims_figure,
-    forest_figure,
-    half_normal_figure,
-    sessions_figure,
-)
+from harness.report.html.figures.intervals import claims_figure, forest_figure, half_normal_figure, sessions_figure
 from harness.report.html.figures.style import Figure, arm_styles, typeset_numbers
 from harness.report.html.figures.time import burst_lengths_figure, carry_over_figure, drift_figure, variability_sentence
 from harness.report.html.figures.waterfalls import ladder_figure, waterfall_figure

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError
-from harness.experiment.boots import boots_of, other_overrides
+from harness.experiment.designs import boots_of, other_overrides
 from harness.experiment.document import read_document
 from harness.experiment.read import build_experiment
 from harness.report.commands.plan import render_boots

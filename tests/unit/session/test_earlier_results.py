@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.floor.results import last_floor
 from harness.model.facts import HostFacts
 from harness.session.calibrate import last_calibration
+from harness.store.history import last_floor
 from tests.support.damaged_results import CALIBRATION
 
 HOST: HostFacts = {"kernel": {"release": "6.12.0", "machine": "x86_64"}, "cpus": {"models": [], "online": "0-1"}}
