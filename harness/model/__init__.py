@@ -62,9 +62,8 @@ from harness.model.http import DEFAULT_HOST, PLAIN_REQUEST, Request, request_for
 from harness.model.imported import FormatMarks, ImportedRun, ImportFormat
 from harness.model.knobs import Knob, KnobValue
 from harness.model.metrics import DESIGN_METRICS, HEADLINE_METRICS, METRICS, Metric, MetricName
-from harness.model.plugins import LoadTool, Reply, Target, ToolResult, Transport
+from harness.model.plugins import LoadTool, NetworkRung, Reply, SandboxRung, Target, ToolResult, Transport
 from harness.model.record import Doubt, GaugeSnapshot, Record, ThrottleCounts, Visit, VisitRow
-from harness.model.rungs import NetworkRung, SandboxRung
 from harness.model.settings import Chain, CpuNumbers, RoleCpuNumbers, Settings
 from harness.model.summary import ApplicationFile, ArmSummary, Comparison, NeededBudget, RunSeconds, Summary
 

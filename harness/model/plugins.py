@@ -1,4 +1,4 @@
-"""Plug-ins for transports and load tools: what each brings along."""
+"""Plug-ins as values: transports, load tools, and the rungs of the ladder."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from types import MappingProxyType
-from typing import Self
+from typing import Literal, Self
 
 from harness.model.base import AddressKind, TransportFamily
 from harness.model.http import MAX_BODY_BYTES, PLAIN_REQUEST, AnswerShape, Request, json_keys, media_type
@@ -19,6 +19,91 @@ MAX_TOOL_FILE_BYTES = 512 * 1024 * 1024  # of an output file of a tool
 TOOL_PERCENTILES = (*map(float, range(100)), 99.9, 100.0)  # that are computed from single times
 US_PER_UNIT = {"ns": 1e-3, "us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6, "m": 60e6, "h": 3600e6}
 TIME_PATTERN = r"-?[\d.]+(?:ns|us|µs|ms|s|m|h)"
+
+# Network namespaces on the path of a connection: of the connecting side, of the machine between, of the listening side.
+NamespacePlace = Literal["near", "middle", "far"]
+NAMESPACE_PLACES: tuple[NamespacePlace, ...] = ("near", "middle", "far")
+
+# These addresses are visible only inside these namespaces.
+LOOPBACK = "127.0.0.1"
+SUBNET, GATEWAY, NEAR_ADDRESS, FAR_ADDRESS = "10.213.0.0/24", "10.213.0.1", "10.213.0.2", "10.213.0.3"
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A bridge between the links `ports` of its namespace."""
+
+    place: NamespacePlace
+    name: str
+    ports: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConntrackFilter:
+    """A packet filter at `hooks` that matches connection states, so that the kernel tracks connections."""
+
+    place: NamespacePlace
+    hooks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkAddress:
+    """An address of a link, in SUBNET."""
+
+    place: NamespacePlace
+    link: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class NatBypass:
+    """Packets from `link` are not translated."""
+
+    place: NamespacePlace
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortMapping:
+    """NAT of connections to the ports of `address` to those of `to`, with masquerading."""
+
+    place: NamespacePlace
+    address: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortRelay:
+    """A process that listens on the ports of `address`, and connects to those of `to`."""
+
+    place: NamespacePlace
+    address: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class SysctlValue:
+    """A value of a file below /proc/sys. `optional`: skipped if the kernel has no such file."""
+
+    place: NamespacePlace
+    path: str
+    text: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VethPair:
+    """A veth pair."""
+
+    place: NamespacePlace
+    name: str
+    peer_place: NamespacePlace
+    peer: str
+
+
+NetworkStep = VethPair | Bridge | LinkAddress | SysctlValue | ConntrackFilter | PortMapping | NatBypass | PortRelay
+
+Namespace = Literal["user", "mount", "pid", "uts", "ipc", "cgroup"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,3 +322,37 @@ def _parts(text: str) -> tuple[str, str]:
     if match is None:
         raise ValueError(f"{text!r} is not a time with a unit, like 1.23ms.")
     return match[1], match[2]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRung:
+    """The network path of a connection. `below` is the rung that it extends and is compared with; "" for none.
+
+    It has everything of the rungs below it, and adds namespaces (`places`) and steps (`adds`). `links`, if given,
+    replace the links below; so do `listen_address` and `connect_address`. `stands_for` is its counterpart in
+    containers.
+    """
+
+    below: str
+    stands_for: str
+    places: tuple[NamespacePlace, ...] = ()
+    links: tuple[NetworkStep, ...] = ()
+    adds: tuple[NetworkStep, ...] = ()
+    listen_address: str = ""
+    connect_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxRung:
+    """A part of the sandbox of servers, independent of their network; several rungs add up.
+
+    `stands_for` is its counterpart in container tools. A seccomp filter comes with no_new_privs, a pid namespace with
+    its own /proc.
+    """
+
+    stands_for: str
+    cgroup: bool = False
+    namespaces: tuple[Namespace, ...] = ()
+    overlay: bool = False
+    has_seccomp_filter: bool = False
+    disables_store_bypass: bool = False

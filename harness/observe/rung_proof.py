@@ -10,7 +10,7 @@ from harness.errors import StackError, raise_all
 from harness.experiment.transports import is_tcp
 from harness.load.probe import probe_target
 from harness.model import Arm, Reply
-from harness.model.rungs import ConntrackFilter, NamespacePlace, VethPair
+from harness.model.plugins import ConntrackFilter, NamespacePlace, VethPair
 from harness.observe.counters import parse_net_table, received_packets
 from harness.observe.host.facts import cpu_limit
 from harness.observe.listeners import listening_inodes, socket_inodes

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.errors import MachineError
 from harness.experiment.transports import transports
 from harness.model import DEFAULT_HOST, AddressKind, Arm, Target, Transport, request_for
-from harness.model.rungs import PortRelay
+from harness.model.plugins import PortRelay
 from harness.testbed.machine.directories import private_name, socket_problem
 from harness.testbed.network.build import HOST_PATH, NetworkPath
 from harness.testbed.servers.nginx import Certificate

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness import plugins
 from harness.model import Arm, Target
 from harness.model.knobs import NETWORK_SCOPES
-from harness.model.rungs import NamespacePlace, NetworkRung
+from harness.model.plugins import NamespacePlace, NetworkRung
 from harness.testbed.blueprint import Blueprint, null_server_name
 from harness.testbed.kernel.apply import action_of
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting

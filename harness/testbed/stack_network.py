@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.errors import MachineError, raise_all
 from harness.model.knobs import NETWORK_SCOPES, FileText, KernelChange, LoAttribute
-from harness.model.rungs import NamespacePlace
+from harness.model.plugins import NamespacePlace
 from harness.testbed.kernel.apply import Action, action_of
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.procfs import read_int

@@ -9,7 +9,7 @@ from typing import Any, Literal, assert_never
 from harness import plugins
 from harness.errors import MachineError
 from harness.model import Settings
-from harness.model.rungs import (
+from harness.model.plugins import (
     LOOPBACK,
     NAMESPACE_PLACES,
     SUBNET,

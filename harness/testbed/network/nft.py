@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, assert_never
 
-from harness.model.rungs import SUBNET, ConntrackFilter, NatBypass, PortMapping
+from harness.model.plugins import SUBNET, ConntrackFilter, NatBypass, PortMapping
 from harness.testbed.network.namespace import open_netlink
 
 TRACKING_TABLE = "barehop"

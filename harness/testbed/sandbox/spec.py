@@ -11,7 +11,7 @@ from pathlib import Path
 from harness import plugins
 from harness.errors import MachineError
 from harness.model import Settings
-from harness.model.rungs import Namespace, SandboxRung
+from harness.model.plugins import Namespace, SandboxRung
 from harness.testbed.machine.cgroups import cgroup_parents, quota_writes
 from harness.testbed.machine.directories import private_name
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, mounts_on_root

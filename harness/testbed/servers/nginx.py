@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from harness.experiment.constraints import requested_bytes
 from harness.experiment.requests import header_bytes
 from harness.model import Settings
-from harness.model.rungs import FAR_ADDRESS, GATEWAY, LOOPBACK
+from harness.model.plugins import FAR_ADDRESS, GATEWAY, LOOPBACK
 from harness.testbed.servers.programs import NginxBuild
 
 DEFAULT_BODY = '{"hello":"world","utcnow":"2021-12-27T00:31:42.383861","random":0.5352573557347882}'

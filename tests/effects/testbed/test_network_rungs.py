@@ -16,7 +16,7 @@ import pytest
 from harness.errors import MachineError
 from harness.load.probe import probe_target
 from harness.model import Arm, Design, Experiment, Settings
-from harness.model.rungs import SysctlValue
+from harness.model.plugins import SysctlValue
 from harness.observe.proof import prove
 from harness.testbed.blueprint import blueprints_of
 from harness.testbed.dry_run import start_script

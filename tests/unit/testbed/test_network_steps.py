@@ -8,7 +8,7 @@ import pytest
 
 from harness import plugins
 from harness.model import AddressKind, Arm, Settings
-from harness.model.rungs import (
+from harness.model.plugins import (
     NAMESPACE_PLACES,
     Bridge,
     ConntrackFilter,

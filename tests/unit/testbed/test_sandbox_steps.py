@@ -8,7 +8,7 @@ import pytest
 
 from harness import plugins
 from harness.model import Settings
-from harness.model.rungs import SandboxRung
+from harness.model.plugins import SandboxRung
 from harness.testbed.sandbox.spec import (
     NO_ENCLOSURE,
     SANDBOX_RUNGS,

@@ -1,6 +1,6 @@
 """Both on a bridge, each by a pair of virtual links of its own, as on a container network."""
 
-from harness.model.rungs import Bridge, NetworkRung, SysctlValue, VethPair
+from harness.model.plugins import Bridge, NetworkRung, SysctlValue, VethPair
 
 PLUGIN = NetworkRung(
     below="veth",

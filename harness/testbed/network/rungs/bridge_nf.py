@@ -1,6 +1,6 @@
 """Frames on the bridge go through the packet filter (br_netfilter), which tracks their connections."""
 
-from harness.model.rungs import ConntrackFilter, NetworkRung, SysctlValue
+from harness.model.plugins import ConntrackFilter, NetworkRung, SysctlValue
 
 PLUGIN = NetworkRung(
     below="bridge",

@@ -1,6 +1,6 @@
 """Connection tracking in that namespace, as a firewall or a container runtime asks for it."""
 
-from harness.model.rungs import ConntrackFilter, NetworkRung
+from harness.model.plugins import ConntrackFilter, NetworkRung
 
 PLUGIN = NetworkRung(
     below="own",

@@ -1,6 +1,6 @@
 """The network that barehop is in: the bare hop."""
 
-from harness.model.rungs import LOOPBACK, NetworkRung
+from harness.model.plugins import LOOPBACK, NetworkRung
 
 PLUGIN = NetworkRung(
     below="",

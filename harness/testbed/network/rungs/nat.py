@@ -1,6 +1,6 @@
 """The app is reached at a published port: address translation there, masquerading on the way."""
 
-from harness.model.rungs import FAR_ADDRESS, GATEWAY, LinkAddress, NetworkRung, PortMapping, SysctlValue
+from harness.model.plugins import FAR_ADDRESS, GATEWAY, LinkAddress, NetworkRung, PortMapping, SysctlValue
 
 PLUGIN = NetworkRung(
     below="bridge-nf",

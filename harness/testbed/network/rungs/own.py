@@ -1,6 +1,6 @@
 """A network namespace of the stack's own, with the host's values."""
 
-from harness.model.rungs import NetworkRung
+from harness.model.plugins import NetworkRung
 
 PLUGIN = NetworkRung(
     below="host",

@@ -1,6 +1,6 @@
 """A process relays what comes to the published port, as docker-proxy does, instead of the translation."""
 
-from harness.model.rungs import FAR_ADDRESS, GATEWAY, NatBypass, NetworkRung, PortRelay
+from harness.model.plugins import FAR_ADDRESS, GATEWAY, NatBypass, NetworkRung, PortRelay
 
 PLUGIN = NetworkRung(
     below="nat",

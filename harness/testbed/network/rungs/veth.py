@@ -1,6 +1,6 @@
 """nginx and the app in a namespace each, joined by a pair of virtual links."""
 
-from harness.model.rungs import FAR_ADDRESS, NEAR_ADDRESS, LinkAddress, NetworkRung, VethPair
+from harness.model.plugins import FAR_ADDRESS, NEAR_ADDRESS, LinkAddress, NetworkRung, VethPair
 
 PLUGIN = NetworkRung(
     below="conntrack",

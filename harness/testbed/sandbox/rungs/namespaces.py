@@ -1,6 +1,6 @@
 """Pid, uts, ipc and cgroup namespaces of their own."""
 
-from harness.model.rungs import SandboxRung
+from harness.model.plugins import SandboxRung
 
 PLUGIN = SandboxRung(
     stands_for="what docker, podman and containerd make for every container, unless told --pid=host, --ipc=host; "

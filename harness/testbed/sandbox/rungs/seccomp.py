@@ -1,6 +1,6 @@
 """No new privileges, and a filter of system calls like containers' default."""
 
-from harness.model.rungs import SandboxRung
+from harness.model.plugins import SandboxRung
 
 PLUGIN = SandboxRung(
     stands_for="docker's and podman's default profile, with --security-opt no-new-privileges; in a pod "
