@@ -258,7 +258,7 @@ class LoadTool:
     """An outside load tool.
 
     `command(program, target, settings, directory)` is its command line, run in `directory` with standard output to
-    stdout.txt there; `outcome(directory)` reads its output, or raises ValueError with a sentence. `version` are the
+    stdout.txt there; `read_result(directory)` reads its output, or raises ValueError with a sentence. `version` are the
     arguments that print its version, if any. `files`, by name, are written to `directory` first. `setting_problems`
     yields a sentence for each setting that the tool does not support. `picks_request_count`: the tool chooses the
     number of requests itself. `start_s`: the approximate time of a run besides its requests.

@@ -23,7 +23,8 @@ STAT_BYTES = 1024
 MAX_ATTEMPTS = 20
 ROUNDING_TICKS = 4  # user and system time are each rounded down, before and after
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-MINOR_FAULTS, OWN_USER, OWN_SYSTEM, USER, SYSTEM = 8, 11, 12, 13, 14  # fields after the name, counted from the state
+# Fields of /proc/PID/stat after the name, counted from the state.
+CHILD_MINOR_FAULTS, OWN_USER, OWN_SYSTEM, CHILD_USER, CHILD_SYSTEM = 8, 11, 12, 13, 14
 CGROUPS = Path("/sys/fs/cgroup")
 # Directories of cgroups below it: version 2, and the hierarchies of version 1 that count CPU time.
 HIERARCHIES = ("", "cpu,cpuacct", "cpuacct", "unified")
@@ -34,7 +35,7 @@ ServiceCpuTimes = Callable[[], Mapping[str, int]]
 
 @dataclass(slots=True)
 class FamilyClock:
-    """The sum of the clocks of all living processes and of the times of ended children in their parents.
+    """CPU time of a family so far: clocks of living processes except supervisors, and times of ended children.
 
     The time of a process that ends moves to the parent that waits for it, in whole ticks. The clock looks for new
     processes only when the kernel has started one, anywhere, since the last reading.
@@ -146,9 +147,9 @@ class ReapedChildren:
         """Parse the content of /proc/PID/stat; zero where the process has ended."""
         text = stat.decode(errors="replace") if isinstance(stat, bytes) else stat or ""
         fields = text.rpartition(") ")[2].split()
-        if len(fields) <= SYSTEM:
+        if len(fields) <= CHILD_SYSTEM:
             return cls()
-        return cls(ticks=int(fields[USER]) + int(fields[SYSTEM]), faults=int(fields[MINOR_FAULTS]))
+        return cls(ticks=int(fields[CHILD_USER]) + int(fields[CHILD_SYSTEM]), faults=int(fields[CHILD_MINOR_FAULTS]))
 
     def __add__(self, other: Self) -> Self:
         return type(self)(self.ticks + other.ticks, self.faults + other.faults)

@@ -53,7 +53,7 @@ def _prove_arm(arm: Arm, stack: Stack, hops: Mapping[str, HopProof], front: set[
         proof["nginx_listens"] = _prove_listener(door, front, "nginx")
     if name in stack.null_servers:
         own = socket_inodes([stack.null_servers[name].main_pid()])
-        proof["hop"] = _prove_hop(blueprint.routes.null_servers[name], own, "bare server")
+        proof["hop"] = _prove_hop(blueprint.addresses.null_servers[name], own, "bare server")
     elif arm.settings.chain != "proxy-only":
         proof["hop"] = hops[arm.settings.transport]
     return proof
@@ -156,7 +156,7 @@ def answer_proof(reply: Reply) -> ArmProof:
     return {"status": shape.status, "body_bytes": shape.body_bytes, "kind": shape.kind, "keys": shape.keys}
 
 
-def answer_changes(first: Mapping[str, AnswerShape], now: Mapping[str, AnswerShape]) -> Iterator[str]:
+def answer_change_problems(first: Mapping[str, AnswerShape], now: Mapping[str, AnswerShape]) -> Iterator[str]:
     """Yield a sentence for each arm whose answer differs from its `first`."""
     for arm, shape in now.items():
         difference = first[arm].difference(shape) if arm in first else ""

@@ -10,7 +10,7 @@ from harness.experiment.constraints import OWN_CLIENT
 from harness.load.probe import probe_target
 from harness.model import Doubt, Experiment, Plan, Reply
 from harness.model.http import AnswerShape, answer_shape
-from harness.observe.proof import answer_changes
+from harness.observe.proof import answer_change_problems
 from harness.session.session import ResolvedTarget, RunningSession
 
 TOOL_ARM_PROBES = 3  # our client checks its answers itself
@@ -19,7 +19,7 @@ TOOL_ARM_PROBES = 3  # our client checks its answers itself
 def check_answers(first: Mapping[str, AnswerShape], arranged: RunningSession) -> None:
     """Raise StackError unless every arm answers as it did when the run began: `first`, by arm."""
     now = {arm: served.reply.shape for arm, served in arranged.targets.items()}
-    raise_all(answer_changes(first, now), StackError)
+    raise_all(answer_change_problems(first, now), StackError)
 
 
 def find_answer_changes(arranged: RunningSession) -> dict[str, str]:

@@ -65,7 +65,7 @@ class ResolvedTarget:
 
 @dataclass(frozen=True, slots=True)
 class RunningSession:
-    """A running session; visitors are in the order of the arms, `served` and `gauges` are by arm name."""
+    """A session whose servers are up: `visitors` in the order of the arms, `targets` and `gauges` by arm name."""
 
     stacks: Sequence[Stack]
     targets: Mapping[str, ResolvedTarget]
@@ -133,9 +133,9 @@ def start_session(
         _make_visitor(arm, targets, directory / "tool" / tool_directories[arm.name], seed, exit_stack, switch)
         for arm in experiment.arms
     ]
-    find_families = watch_families(stacks)
+    mark_families = family_marker(stacks)
     warm_up(visitors)
-    families = find_families()
+    families = mark_families()
     started = exit_stack.enter_context(open_child_clocks(stacks, families))
     gauges = _open_gauges(experiment, targets, started, exit_stack)  # now that every thread has been started
     counting = [_with_counters(visitor, gauges[visitor.arm], started.get(visitor.arm)) for visitor in visitors]
@@ -237,18 +237,18 @@ def _check_stacks(stacks: Iterable[Stack]) -> None:
         stack.check_workers()
 
 
-def watch_families(stacks: Sequence[Stack]) -> Callable[[], ProcessFamilies]:
+def family_marker(stacks: Sequence[Stack]) -> Callable[[], ProcessFamilies]:
     """Return a function to call after the warm-up; it marks each role with workers that have started a process."""
     cold = [stack.process_families for stack in stacks]
     faults = [{role: read_reaped(family, HOST_ROOTS).faults for role, family in own.items()} for own in cold]
 
-    def mark_families() -> ProcessFamilies:
+    def mark() -> ProcessFamilies:
         return [
             {role: replace(family, reads_others=_has_children(family, before[role])) for role, family in own.items()}
             for own, before in zip(cold, faults, strict=True)
         ]
 
-    return mark_families
+    return mark
 
 
 @contextmanager

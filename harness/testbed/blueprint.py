@@ -58,7 +58,7 @@ class Blueprint:
     directory: Path  # for nginx.conf, start.sh and logs
     arms: tuple[Arm, ...]
     placement: Placement
-    routes: Addresses
+    addresses: Addresses
     private_directories: tuple[Path, ...]  # directories that exist as long as the stack
     certificate: Certificate | None
     nginx_conf: str
@@ -72,7 +72,7 @@ class Blueprint:
     @property
     def hops(self) -> dict[str, Hop]:
         """The hops to the application, by transport."""
-        return self.routes.hops
+        return self.addresses.hops
 
     @property
     def start_timeout_s(self) -> float:
@@ -82,7 +82,7 @@ class Blueprint:
     @property
     def targets(self) -> dict[str, Target]:
         """The address and the request of each arm, as its client uses them."""
-        return self.routes.targets
+        return self.addresses.targets
 
     @property
     def listen_host(self) -> str:
@@ -120,7 +120,7 @@ class Blueprint:
 
     def expected_server(self, arm: str) -> str | None:
         """Return the upstream that nginx must name for `arm`; None where nginx takes no part."""
-        return self.routes.expected_server(self.arm(arm))
+        return self.addresses.expected_server(self.arm(arm))
 
 
 def survey_machine(results: Path) -> Machine:
@@ -162,7 +162,7 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
         directory=directory,
         arms=tuple(arms),
         placement=placement_of(settings.placement, machine.topology, settings.workers),
-        routes=routes,
+        addresses=routes,
         private_directories=(scratch, *routes.directories),
         certificate=certificate,
         nginx_conf=nginx_conf(nginx, sites, scratch, worker_user(), server_files(arms)),

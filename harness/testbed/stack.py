@@ -1,4 +1,4 @@
-"""A running stack as a context: inside it, every arm has answered through nginx over its own transport."""
+"""A running stack as a context: inside it every arm has answered, and nginx has named the upstream that served it."""
 
 import os
 import socket

@@ -19,8 +19,8 @@ from harness.analysis.between_runs.metadata import (
 from harness.analysis.comparisons import is_control_pair
 from harness.analysis.statistics.inference import (
     MIN_SESSIONS_FOR_INTERVAL,
+    CorrectedVerdict,
     Estimate,
-    Ruling,
     make_judgement,
     rulings,
     welch_difference,
@@ -113,7 +113,7 @@ def _comparison_within(run: RunData, pair: ArmPair, metric: str) -> Comparison |
     return next(comparisons, None)
 
 
-def _rulings(experiment: Experiment, steps: Mapping[PairInRun, EffectChange]) -> dict[PairInRun, Ruling]:
+def _rulings(experiment: Experiment, steps: Mapping[PairInRun, EffectChange]) -> dict[PairInRun, CorrectedVerdict]:
     """Return the rulings: all pairs of all runs share Holm's correction, but a control is judged alone."""
     margin = experiment.design.equivalence_percent
     controls = [key for key in steps if is_control_pair(experiment, key[0])]
@@ -133,7 +133,7 @@ def _excuse(runs: Sequence[RunData], pair: ArmPair, run: int, metric: str) -> st
     )
 
 
-def _judge_change(step: EffectChange, ruling: Ruling | None, excuse: str) -> Judgement:
+def _judge_change(step: EffectChange, ruling: CorrectedVerdict | None, excuse: str) -> Judgement:
     if ruling is None:
         return Judgement(verdict=None, why=excuse)
     per_run = replace(ruling, sessions_to_decide=step.sessions_of_each(ruling.sessions_to_decide))

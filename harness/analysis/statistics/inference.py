@@ -204,7 +204,7 @@ def sessions_to_decide(
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class CorrectedVerdict:
     """A verdict, p after the family's correction and, if undecided, the number of sessions that would decide."""
 
     p_adjusted: float | None
@@ -213,7 +213,7 @@ class Ruling:
 
 
 def _judge_member(
-    values: SessionValues, ruling: Ruling | None, excuse: str, error_rate: ErrorRate, margin_percent: float
+    values: SessionValues, ruling: CorrectedVerdict | None, excuse: str, error_rate: ErrorRate, margin_percent: float
 ) -> Judgement:
     """Return the judgement; with fewer than 2 sessions there is neither a number nor a verdict."""
     if ruling is None:
@@ -224,7 +224,7 @@ def _judge_member(
 
 def make_judgement(
     estimates: tuple[Estimate, Estimate],
-    ruling: Ruling,
+    ruling: CorrectedVerdict,
     excuse: str,
     confidence: float = CONFIDENCE,
     margin_percent: float | None = None,
@@ -260,7 +260,7 @@ def rulings(
     equivalence_percent: float,
     error_rate: ErrorRate = single_look_error_rate,
     correction: Correction | None = None,
-) -> list[Ruling]:
+) -> list[CorrectedVerdict]:
     """Return the rulings on mean log ratios that share a `correction` (default: Holm), in their order."""
     adjusted = (correction or holm)([estimate.p for estimate in family])
     verdicts = [
@@ -270,13 +270,16 @@ def rulings(
         sessions_to_decide(estimate, equivalence_percent, len(family), error_rate) if verdict == "undecided" else None
         for estimate, verdict in zip(family, verdicts, strict=True)
     ]
-    return list(map(Ruling, adjusted, verdicts, needed_sessions))
+    return list(map(CorrectedVerdict, adjusted, verdicts, needed_sessions))
 
 
 def judge(
     estimate: Estimate, p_adjusted: float, equivalence_percent: float, error_rate: ErrorRate = single_look_error_rate
 ) -> Verdict:
-    """Return equivalent, or faster or slower if the interval excludes 0 after the correction, or undecided."""
+    """Return equivalent, else faster or slower if the adjusted p is below the error rate of the look, else undecided.
+
+    The test of equivalence is not adjusted. The interval that is printed is not either.
+    """
     if is_equivalent(estimate, equivalence_percent, error_rate):
         return "equivalent"
     if p_adjusted >= error_rate(estimate.sessions):

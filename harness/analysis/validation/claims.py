@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.analysis.statistics.inference import Estimate, welch_difference
+from harness.analysis.statistics.inference import CONFIDENCE, Estimate, welch_difference
 from harness.analysis.validation.bounds import (
     BareEvidence,
     BoundCheck,
@@ -26,7 +26,6 @@ from harness.analysis.validation.rows import (
     runs_by_row,
 )
 from harness.analysis.validation.ruling import claim_numbers, difference_from_comparison, known_difference, rule_claim
-from harness.analysis.why.quantities import CONFIDENCE
 from harness.experiment.transports import IMPORTED_TCP
 from harness.model import Comparison
 from harness.model.imported import ImportedRun

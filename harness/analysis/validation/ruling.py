@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis.statistics.inference import Estimate, is_equivalent, to_percent
-from harness.analysis.why.quantities import CONFIDENCE
+from harness.analysis.statistics.inference import CONFIDENCE, Estimate, is_equivalent, to_percent
 from harness.model import Comparison
 from harness.model.validation import ClaimNumbers, ClaimReason, ClaimStatus
 

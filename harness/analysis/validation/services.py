@@ -7,7 +7,7 @@ from statistics import fmean
 
 import numpy as np
 
-from harness.analysis.statistics.inference import Estimate, estimate_mean
+from harness.analysis.statistics.inference import CONFIDENCE, Estimate, estimate_mean
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.validation.bounds import BareEvidence, ClaimedDifference, check_bound
 from harness.analysis.validation.rows import (
@@ -20,7 +20,6 @@ from harness.analysis.validation.rows import (
 )
 from harness.analysis.validation.ruling import claim_numbers, difference_from_comparison, known_difference, rule_claim
 from harness.analysis.why.quantities import (
-    CONFIDENCE,
     VisitValue,
     difference_by_session,
     level_by_session,

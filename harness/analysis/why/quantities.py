@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from harness.analysis.statistics.inference import estimate_mean
+from harness.analysis.statistics.inference import CONFIDENCE, estimate_mean
 from harness.analysis.statistics.series import ArmPair, centre_of_rounds
 from harness.model import ROLES, Interval, Record, VisitRow
 from harness.model.metrics import Centre
@@ -16,7 +16,6 @@ TICK_SUFFIXES = (
     "system_us",
     "steal_us",
 )  # in steps of 10 ms, so 0 in most visits: trimming would remove all
-CONFIDENCE = 0.95
 
 VisitValue = Callable[[VisitRow], float | None]
 ArmWeights = Mapping[str, float]

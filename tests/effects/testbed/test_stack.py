@@ -113,8 +113,8 @@ def another_listener_at(path: Path) -> Iterator[None]:
 def test_an_application_port_that_is_somebody_elses_is_never_proved(stack: Stack, unused_port: int) -> None:
     address = f"127.0.0.1:{unused_port}"
     hops = stack.blueprint.hops | {"tcp": replace(stack.blueprint.hops["tcp"], address=address)}
-    routes = replace(stack.blueprint.routes, hops=hops)
-    moved = replace(stack, blueprint=replace(stack.blueprint, routes=routes))
+    routes = replace(stack.blueprint.addresses, hops=hops)
+    moved = replace(stack, blueprint=replace(stack.blueprint, addresses=routes))
     with (
         impostor(address),
         pytest.raises(StackError, match=f"This run's gunicorn is not the only listener on {address}"),
@@ -127,8 +127,8 @@ def test_an_application_port_that_is_somebody_elses_is_never_proved(stack: Stack
 def test_a_front_port_that_is_somebody_elses_is_never_proved(stack: Stack, unused_port: int) -> None:
     name, target = next(iter(stack.blueprint.targets.items()))
     targets = stack.blueprint.targets | {name: replace(target, port=unused_port)}
-    routes = replace(stack.blueprint.routes, targets=targets)
-    moved = replace(stack, blueprint=replace(stack.blueprint, routes=routes))
+    routes = replace(stack.blueprint.addresses, targets=targets)
+    moved = replace(stack, blueprint=replace(stack.blueprint, addresses=routes))
     address = f"127.0.0.1:{unused_port}"
     with impostor(address), pytest.raises(StackError, match=f"This run's nginx is not the only listener on {address}"):
         prove([moved])

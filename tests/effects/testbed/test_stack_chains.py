@@ -58,10 +58,10 @@ def test_each_is_proved_by_who_listens(stack: Stack) -> None:
 
 def test_a_bare_server_that_is_somebody_elses_is_never_proved(stack: Stack) -> None:
     address = f"127.0.0.1:{next(free_ports())}"
-    bare = stack.blueprint.routes.null_servers
+    bare = stack.blueprint.addresses.null_servers
     moved = bare | {"floor tcp": replace(bare["floor tcp"], address=address)}
     other = replace(
-        stack, blueprint=replace(stack.blueprint, routes=replace(stack.blueprint.routes, null_servers=moved))
+        stack, blueprint=replace(stack.blueprint, addresses=replace(stack.blueprint.addresses, null_servers=moved))
     )
     with impostor(address), pytest.raises(StackError, match="This run's bare server is not the only listener"):
         prove([other])
