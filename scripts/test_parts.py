@@ -7,14 +7,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-PYTEST = (sys.executable, "-P", "-m", "pytest", "-q")
+PYTEST = (sys.executable, "-P", "-m", "pytest", "-q", "--durations=12")
 UNIT = ("tests/unit",)
-# The tests that change or compare values of the whole machine, of the kernel and of the ladder, are in one part.
-OTHERS = (
+AT_ONCE = 4  # more would wait for each other on two CPUs, and for so long that tests give up
+
+
+def e2e_files(letters: str) -> tuple[str, ...]:
+    return tuple(sorted(map(str, Path("tests/e2e").glob(f"test_[{letters}]*.py"))))
+
+
+# The longest begin first. What compares values of the whole machine, test_kernel and test_ladder, is in one part.
+PARTS = (
+    e2e_files("h-l"),
+    e2e_files("m-r"),
+    e2e_files("s-z"),
+    e2e_files("a-g"),
+    UNIT,
     ("tests/effects/testbed",),
     ("tests/effects", "--ignore=tests/effects/testbed"),
-    tuple(sorted(map(str, Path("tests/e2e").glob("test_[a-l]*.py")))),
-    tuple(sorted(map(str, Path("tests/e2e").glob("test_[m-z]*.py")))),
 )
 # Its own network and temporary directories, $0 on a disk. Not its own pids: tests look for processes by theirs.
 APART = """
@@ -60,8 +70,8 @@ def main() -> int:
     """Return the exit code: 1 where a test failed."""
     with TemporaryDirectory() as directory:
         if can_be_apart(Path(directory)):
-            with ThreadPoolExecutor(len(OTHERS) + 1) as pool:
-                return int(not all(list(pool.map(run_apart, (UNIT, *OTHERS)))))
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                return int(not all(list(pool.map(run_apart, PARTS))))
     with ThreadPoolExecutor(1) as beside:
         unit = beside.submit(run_tests, (*PYTEST, *UNIT))
         others = run_tests((*PYTEST, "tests/effects", "tests/e2e"))
