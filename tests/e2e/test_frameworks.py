@@ -101,4 +101,4 @@ def test_an_application_with_the_name_of_our_own_is_pointed_out(tmp_path: Path) 
     (tmp_path / "app/main.py").write_text("raise RuntimeError")
     ended = barehop(tmp_path, "run", "quick", *fixed(2, 2), *sets(app="app.main:app"))
     assert ended.code == 0, ended.err
-    assert "The application app.main:app is barehop's own. The current directory contains one of the same name" in ended.err
+    assert "The application app.main:app is barehop's own. The current directory contains one of" in ended.err
