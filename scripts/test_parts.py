@@ -35,8 +35,8 @@ python -P -c 'from harness.testbed.network.namespace import bring_up_loopback; b
 
 
 def apart(disk: Path, command: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the command that runs `command` in a network and mount namespace of its own."""
-    return ("unshare", "--net", "--mount", "sh", "-c", APART, str(disk), *command)
+    """Return the command that runs `command` in a network and mount namespace of its own; it ends with this process."""
+    return ("setpriv", "--pdeathsig", "TERM", "unshare", "--net", "--mount", "sh", "-c", APART, str(disk), *command)
 
 
 def can_be_apart(disk: Path) -> bool:
@@ -47,7 +47,7 @@ def can_be_apart(disk: Path) -> bool:
         trial = subprocess.run(apart(disk, ("true",)), capture_output=True, text=True, check=False)
         reason = trial.stderr.strip()
     except FileNotFoundError:
-        reason = "there is no unshare"
+        reason = "setpriv and unshare of util-linux are missing"
     if reason:
         print(f"test: parts run one after the other, because {reason}", file=sys.stderr, flush=True)
     return not reason

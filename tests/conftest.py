@@ -1,6 +1,7 @@
 """What tests share: golden files, which `--update-golden` writes anew; and the purity of unit tests."""
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Callable
@@ -24,6 +25,11 @@ FORBIDDEN = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write what was found as what is expected")
+
+
+def pytest_configure() -> None:
+    """Let SIGTERM end the tests as Ctrl-C does, so that each ends the processes that it has started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture

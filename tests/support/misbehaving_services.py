@@ -1,9 +1,11 @@
 """What the tests of services share: odd services, and who of them is still there."""
 
 import os
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -40,6 +42,17 @@ def marked(mark: str) -> set[int]:
     """The pids of the living processes with `mark` in their environment."""
     sought = f"{MARK}={mark}".encode()
     return {int(path.name) for path in Path("/proc").glob("[0-9]*") if sought in environment(path)}
+
+
+@contextmanager
+def end_marked(mark: str) -> Iterator[None]:
+    """Kill on leaving what still runs with `mark`: nothing but where a test fails or is interrupted."""
+    try:
+        yield
+    finally:
+        for pid in marked(mark):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def environment(process: Path) -> list[bytes]:

@@ -28,7 +28,7 @@ from harness.testbed.processes.process import Service, start_service
 from harness.testbed.stack import start_stacks
 from harness.testbed.stack_network import create_stack_network
 from harness.testbed.standalone import relay
-from tests.support.misbehaving_services import MARK, eventually, marked
+from tests.support.misbehaving_services import MARK, end_marked, eventually, marked
 from tests.support.networks import CHECKOUT, may_make_one, networks_in_use, of_the_host
 from tests.support.stacks import arm, blueprint_for, machine_of
 
@@ -138,20 +138,20 @@ def test_by_hand_the_same_commands_give_a_working_stack(tmp_path: Path, leg: str
     script.chmod(0o755)
     (blueprint.directory / "nginx.conf").write_text(blueprint.nginx_conf)
     mark = f"rung-{blueprint.private_directories[0].name}"
-    with subprocess.Popen(
-        [script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, MARK: mark}
-    ) as shell:
+    environment = {**os.environ, MARK: mark}
+    with (
+        subprocess.Popen([script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as shell,
+        end_marked(mark),
+    ):
         name = f"{blueprint.private_directories[0].name}-near"
         inside = ("nsenter", "--mount", f"--target={shell.pid}", "ip", "netns", "exec", name)
         question = (sys.executable, "-c", ASKING, blueprint.targets["relayed"].url)
         there = inside if leg == "front" else ()
-        try:
-            assert eventually(lambda: run([*there, *question]) == "200")
-        finally:
-            shell.send_signal(signal.SIGINT)
-            said = shell.communicate()
-    assert shell.returncode == 130, said
-    assert marked(mark) == set()
+        assert eventually(lambda: run([*there, *question]) == "200")
+        shell.send_signal(signal.SIGINT)
+        output = shell.communicate(timeout=60)
+        assert shell.returncode == 130, output
+        assert marked(mark) == set()
 
 
 ASKING = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=1).status)"

@@ -13,7 +13,7 @@ import pytest
 from harness.load.probe import probe_target
 from harness.model import Reply
 from harness.testbed.blueprint import Blueprint
-from tests.support.misbehaving_services import MARK, eventually, marked
+from tests.support.misbehaving_services import MARK, end_marked, eventually, marked
 from tests.support.stacks import TRANSPORTS, arm, blueprint_for, machine_of, stack_of
 
 
@@ -42,23 +42,24 @@ def test_the_script_brings_up_the_same_stack_and_ends_it(
     blueprint: Blueprint, interrupt: Callable[[subprocess.Popen[str]], None]
 ) -> None:
     mark = f"script-{blueprint.private_directories[0].name}"
-    script = subprocess.Popen(
-        [blueprint.directory / "start.sh"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, MARK: mark, "GUNICORN_CMD_ARGS": "--certfile=/absent"},
-        start_new_session=True,
-    )
-    try:
+    with (
+        subprocess.Popen(
+            [blueprint.directory / "start.sh"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, MARK: mark, "GUNICORN_CMD_ARGS": "--certfile=/absent"},
+            start_new_session=True,
+        ) as script,
+        end_marked(mark),
+    ):
         for target in blueprint.targets.values():
             assert eventually(lambda: is_right(probe_target(target, target.path)))  # noqa: B023 - is called at once
-    finally:
         interrupt(script)
-        said = script.communicate()[0]
-    assert script.returncode == 130
-    assert said == "".join(f"{name}: {target.url}\n" for name, target in blueprint.targets.items())
-    assert marked(mark) == set()
+        output = script.communicate(timeout=60)[0]
+        assert script.returncode == 130
+        assert output == "".join(f"{name}: {target.url}\n" for name, target in blueprint.targets.items())
+        assert marked(mark) == set()
     assert not any(directory.exists() for directory in blueprint.private_directories)
 
 
