@@ -24,7 +24,7 @@ from harness.analysis.statistics.series import (
     typical_round,
 )
 from harness.experiment.cost import is_capacity_search
-from harness.model import HEADLINE_METRICS, METRICS, Comparison, Effect, Experiment, Judgement, MetricName, Record
+from harness.model import HEADLINE_METRICS, METRICS, ArmEffect, Comparison, Experiment, Judgement, MetricName, Record
 from harness.model.http import answer_shape
 from harness.model.metrics import SEARCH_METRICS, TIME_RUN_METRICS
 
@@ -163,7 +163,7 @@ def _send_lags_us(record: Record, arm: str, against: str) -> Series:
     return np.array([late[arm, round_] - late[against, round_] for round_ in rounds])
 
 
-def should_stop(experiment: Experiment, looks: Sequence[int], sessions: int, effects: Sequence[Effect]) -> bool:
+def should_stop(experiment: Experiment, looks: Sequence[int], sessions: int, effects: Sequence[ArmEffect]) -> bool:
     """Whether a run may end after `sessions` sessions with these comparisons or main effects.
 
     Only the width of the intervals decides, at the confidence of the look, never their position. The control does not
@@ -176,11 +176,11 @@ def should_stop(experiment: Experiment, looks: Sequence[int], sessions: int, eff
     return sessions in looks and all(precise)
 
 
-def _is_of_control(experiment: Experiment, effect: Effect) -> bool:
+def _is_of_control(experiment: Experiment, effect: ArmEffect) -> bool:
     return isinstance(effect, Comparison) and is_control_pair(experiment, (effect.arm, effect.against))
 
 
-def _is_precise(effect: Effect, precision_percent: float) -> bool:
+def _is_precise(effect: ArmEffect, precision_percent: float) -> bool:
     if effect.percent_low is None or effect.percent_high is None:
         return False
     return effect.percent_high - effect.percent_low <= 2 * precision_percent

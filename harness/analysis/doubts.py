@@ -13,9 +13,9 @@ from harness.model import (
     HEADLINE_METRICS,
     METRICS,
     OUT_OF_TIME,
+    ArmEffect,
     Comparison,
     Doubt,
-    Effect,
     Experiment,
     LevelEffect,
     MainEffect,
@@ -37,7 +37,7 @@ MOVED: tuple[Verdict, ...] = ("faster", "slower")
 NULL_ADVICE = "Distrust the other effects: find out what else differed, and measure again."
 
 
-def percent_with_interval(effect: Effect) -> str:
+def percent_with_interval(effect: ArmEffect) -> str:
     """Return a text like `+3.00 % (95 % interval +1.00 to +5.00)`."""
     return (
         f"{effect.percent:+.2f} % "

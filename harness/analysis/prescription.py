@@ -11,7 +11,16 @@ from harness.analysis.statistics.group_sequential import error_rate_of
 from harness.analysis.statistics.inference import Estimate, judge
 from harness.experiment.cost import STARTING_S, Cost, nominal_cost, pilot_cost
 from harness.experiment.schedule import MAX_PILOT_VISITING_S, PILOT_SHARE, EffectSpread, needs_pilot, schedule_of
-from harness.model import HEADLINE_METRICS, Comparison, Effect, Experiment, MainEffect, NeededBudget, Schedule, Summary
+from harness.model import (
+    HEADLINE_METRICS,
+    ArmEffect,
+    Comparison,
+    Experiment,
+    MainEffect,
+    NeededBudget,
+    Schedule,
+    Summary,
+)
 
 MAX_BUDGET_S = 24 * 3600.0  # beyond a day, quiet the machine instead
 BUDGET_STEP = 1.05  # factor between the budgets that are tried
@@ -68,7 +77,7 @@ def _is_question(experiment: Experiment, effect: Comparison | MainEffect) -> boo
     return effect.metric in HEADLINE_METRICS and effect.percent_low is not None and not control
 
 
-def _half_width_percent(effect: Effect) -> float:
+def _half_width_percent(effect: ArmEffect) -> float:
     return ((effect.percent_high or 0.0) - (effect.percent_low or 0.0)) / 2
 
 
@@ -86,7 +95,7 @@ def _run_profile(experiment: Experiment, summary: Summary, schedule: Schedule) -
     return RunProfile(experiment, summary, schedule, cost, spread)
 
 
-def _suffices(run: RunProfile, undecided: Sequence[Effect], wide: Sequence[Effect], budget_s: float) -> bool:
+def _suffices(run: RunProfile, undecided: Sequence[ArmEffect], wide: Sequence[ArmEffect], budget_s: float) -> bool:
     schedule, sd_factor = run.at_budget(budget_s)
     error_rate = error_rate_of(schedule.looks)
     design = run.experiment.design
@@ -103,7 +112,7 @@ def _suffices(run: RunProfile, undecided: Sequence[Effect], wide: Sequence[Effec
     )
 
 
-def _scaled_estimate(effect: Effect, sessions: int, new_sessions: int, sd_factor: float) -> Estimate:
+def _scaled_estimate(effect: ArmEffect, sessions: int, new_sessions: int, sd_factor: float) -> Estimate:
     """Return the estimate with the same mean, for another number of sessions and rounds."""
     low, value, high = (math.log1p((x or 0.0) / 100) for x in (effect.percent_low, effect.percent, effect.percent_high))
     quantile = float(stdtrit(sessions - 1, (1 + effect.confidence) / 2))

@@ -13,6 +13,7 @@ from harness.model.base import (
 from harness.model.effects import (
     Additivity,
     Agreement,
+    ArmEffect,
     CombinedRungs,
     Effect,
     FactorInteraction,
@@ -83,6 +84,7 @@ __all__ = [
     "AllanPoint",
     "ApplicationFile",
     "Arm",
+    "ArmEffect",
     "ArmSummary",
     "ArmUtilisation",
     "Bottleneck",

@@ -44,17 +44,41 @@ class Judgement(EffectNumbers):
     verdict: Verdict | None
 
 
-class Effect(EffectNumbers, ComparedArms):
+class ArmEffect(EffectNumbers, ComparedArms):
     """The effect of an arm relative to `against`."""
 
 
-class JudgedEffect(Effect):
+class Effect(JsonModel):
+    """The effect of a contrast, whatever its kind: an entry of `effects`, the same shape for all of them.
+
+    `label` names it in words, `arms` are its weights. `percent` is the ratio, `us` the difference, at `confidence`;
+    None: not measured, or without a ratio. `verdict` is in the words of its kind; None: `why`.
+    """
+
+    kind: str  # "pair", "interaction", "ladder step", ...
+    label: str
+    metric: str
+    arms: dict[str, float]
+    percent: Interval | None = None
+    us: Interval | None = None
+    confidence: float = 0.95
+    sessions: int = 0
+    p: float | None = None
+    p_adjusted: float | None = None
+    family: str = ""  # the effects that share a correction; "" is judged alone
+    margin_percent: float | None = None
+    verdict: str | None = None
+    why: str = ""
+    sessions_to_decide: int | None = None
+
+
+class JudgedEffect(ArmEffect):
     """An effect with its verdict, whatever it is an effect of."""
 
     verdict: Verdict | None
 
 
-class Interaction(Effect):
+class Interaction(ArmEffect):
     """The interaction of the compared factor with `factor`.
 
     It is the effect of `arm` against `against`, with `factor` at `at`, relative to that of `base_arm` against
@@ -74,7 +98,7 @@ class Interaction(Effect):
     verdict: Agreement | None
 
 
-class LevelEffect(Effect):
+class LevelEffect(ArmEffect):
     """The effect of `factor` at `at` against `base`, with the compared factor at `level`, all else alike."""
 
     compared: str
@@ -86,7 +110,7 @@ class LevelEffect(Effect):
     verdict: Verdict | None
 
 
-class JointEffect(Effect):
+class JointEffect(ArmEffect):
     """The effect of changing two factors at once: the compared one to `level`, the other to `at`.
 
     `compared_alone` is the arm that differs from `against` only in the compared factor, `factor_alone` the one that
@@ -105,7 +129,7 @@ class JointEffect(Effect):
     verdict: Verdict | None
 
 
-class MainEffect(Effect):
+class MainEffect(ArmEffect):
     """The effect of `factor` at `at` against `base`, averaged over the arms of a screen with the levels in `where`.
 
     `arm` and `against` name the two levels: "tcp_sack=0", "tcp_sack=1". `mixed_with` are the interactions that are
@@ -121,7 +145,7 @@ class MainEffect(Effect):
     verdict: Verdict | None
 
 
-class FactorInteraction(Effect):
+class FactorInteraction(ArmEffect):
     """The effect of `factor` with `other` at `other_at`, relative to that at `other_base`, averaged over a screen."""
 
     factor: str
@@ -145,14 +169,14 @@ class ToolAgreement(JsonModel):
     why: tuple[str, ...] = ()
 
 
-class TailEffect(Effect):
+class TailEffect(ArmEffect):
     """The effect on a percentile, compared within each session."""
 
     percentile: float
     verdict: Verdict | None
 
 
-class RungEffect(Effect):
+class RungEffect(ArmEffect):
     """A higher arm relative to a lower one; `rungs` are those that only the higher one has."""
 
     rungs: tuple[str, ...]
@@ -169,7 +193,7 @@ class LadderStep(RungEffect):
     backing: dict[str, Interval] = Field(default_factory=dict)
 
 
-class NonAdditivity(Effect):
+class NonAdditivity(ArmEffect):
     """The effect of all rungs at once beyond the sum of their steps: a ratio of ratios in percent, and us."""
 
     verdict: Additivity | None

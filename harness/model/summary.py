@@ -6,6 +6,7 @@ from pydantic import Field
 
 from harness.model.base import JsonModel, Verdict
 from harness.model.effects import (
+    ArmEffect,
     Effect,
     FactorInteraction,
     Interaction,
@@ -61,7 +62,7 @@ class ApplicationFile(JsonModel):
     arms: tuple[str, ...]
 
 
-class Comparison(Effect):
+class Comparison(ArmEffect):
     """An arm relative to `against`, with its verdict."""
 
     verdict: Verdict | None
@@ -102,6 +103,7 @@ class Summary(JsonModel):
     seconds: RunSeconds
     arms: dict[str, ArmSummary]
     comparisons: tuple[Comparison, ...]
+    effects: tuple[Effect, ...] = ()  # every contrast in one shape
     doubts: tuple[Doubt, ...]
     interactions: tuple[Interaction, ...] = ()
     levels: tuple[LevelEffect, ...] = ()

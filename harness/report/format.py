@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import floor, isclose, log10
 
-from harness.model import Design, Effect, Interval
+from harness.model import ArmEffect, Design, Interval
 
 MAX_DECIMALS = 6
 VERDICTS = ("faster", "slower", "equivalent", "agree", "undecided", "differ", None)  # in the order of a report
@@ -30,14 +30,14 @@ class ReportedInterval:
         return self.low > 0 or self.high < 0
 
 
-def percent_interval(comparison: Effect) -> ReportedInterval | None:
+def percent_interval(comparison: ArmEffect) -> ReportedInterval | None:
     """Return the difference in percent, or None without an interval."""
     return _estimate(
         comparison.percent, comparison.percent_low, comparison.percent_high, getattr(comparison, "margin_percent", None)
     )
 
 
-def us_interval(comparison: Effect) -> ReportedInterval | None:
+def us_interval(comparison: ArmEffect) -> ReportedInterval | None:
     """Return the difference in microseconds, or None without an interval."""
     return _estimate(comparison.us, comparison.us_low, comparison.us_high)
 

@@ -17,7 +17,7 @@ from harness.report.select import group_by_root, is_kept_undecided_by_holm
 from harness.report.table import (
     ABSENT,
     TEXT_COLUMNS,
-    Section,
+    TextSection,
     cell_text,
     difference_cell,
     format_milliseconds,
@@ -124,7 +124,7 @@ def _notes(summary: Summary, design: Design | None) -> Iterator[str]:
     yield "\n".join(f"- {escape_markdown(note)}" for note in filter(None, notes))
 
 
-def markdown_sections(sections: Iterable[Section]) -> Iterator[str]:
+def markdown_sections(sections: Iterable[TextSection]) -> Iterator[str]:
     """Yield each section: heading, sentences, tables."""
     for section in sections:
         yield f"**{escape_markdown(section.heading)}**"

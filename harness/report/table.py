@@ -60,7 +60,7 @@ class DataTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class TextSection:
     """A heading with sentences and the tables that they explain."""
 
     heading: str
@@ -106,10 +106,10 @@ def is_undecided_by_correction(effect: ReportedEffect) -> bool:
 
 def make_section(
     heading: str, sentences: Sequence[str], tables: Sequence[DataTable], starred: str = STAR_NOTE
-) -> Section:
+) -> TextSection:
     """Return a section; `starred` explains the stars where a table has any."""
     stars = any(main.endswith(STAR) for table in tables for row in table.rows for main, _ in row)
-    return Section(heading, [*sentences, *([starred] if stars else [])], tables)
+    return TextSection(heading, [*sentences, *([starred] if stars else [])], tables)
 
 
 def cell_text(cell: TableCell) -> str:

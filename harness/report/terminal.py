@@ -19,7 +19,7 @@ from harness.report.sections.ladder import ladder_note
 from harness.report.sections.validation import validation_answer, validation_sections, validation_warning
 from harness.report.sections.why import cause_sentences, counter_rows, difference_tables, waterfall_rows
 from harness.report.select import PROGRAM_NAME, repeat_command, resume_command
-from harness.report.table import Section
+from harness.report.table import TextSection
 
 MAX_COUNTER_COLUMNS = 6  # of the counter table; with more arms, only the other formats show it
 
@@ -77,7 +77,7 @@ def _pilot_notes(summary: Summary) -> Iterator[str]:
         yield pilot_plan(summary.schedule, summary.pilot)
 
 
-def terminal_sections(sections: Iterable[Section]) -> Iterator[RenderableType]:
+def terminal_sections(sections: Iterable[TextSection]) -> Iterator[RenderableType]:
     """Yield each section: heading, sentences, tables."""
     for section in sections:
         yield ""

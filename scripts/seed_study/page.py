@@ -15,7 +15,7 @@ from harness.report.markdown import escape_markdown, markdown_sections, markdown
 from harness.report.sections.validation import place_sections, share_sections, spread_sentences
 from harness.report.sections.validation_reasons import bound_sentences, claim_explanation
 from harness.report.select import control_comparisons, main_comparisons
-from harness.report.table import Section, cell_text, difference_cell, format_milliseconds
+from harness.report.table import TextSection, cell_text, difference_cell, format_milliseconds
 from scripts.seed_study.singles import Singles, singles_of
 from scripts.seed_study.study import BASELINE, LADDER, QUOTA, RUNS, SEED, Study
 
@@ -120,7 +120,7 @@ def _singles(study: Study) -> Iterator[Singles]:
             yield found
 
 
-def _cell_by_cell(validation: Validation) -> Iterator[Section]:
+def _cell_by_cell(validation: Validation) -> Iterator[TextSection]:
     """Yield the sections of each place, without the sentences on Fargate's claims: these are above."""
     for section in place_sections(validation):
         yield replace(section, sentences=[]) if "fargate" in section.heading else section

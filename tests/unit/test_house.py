@@ -46,7 +46,7 @@ PLUGIN_FOLDERS = (
     "harness/testbed/sandbox/rungs",
     "harness/testbed/transports",
 )
-MOST_FILES, MOST_LINES, LEAST_MEDIAN_LINES = 290, 37_400, 80
+MOST_FILES, MOST_LINES, LEAST_MEDIAN_LINES = 292, 38_000, 80
 MOST_ENTRIES, LEAST_LINES, MOST_FUNCTION_LINES = 14, 15, 40
 PARTICIPLES = {
     "asked", "arranged", "averaged", "begun", "booted", "bound", "broken", "built", "called", "checked",

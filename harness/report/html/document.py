@@ -29,7 +29,7 @@ from harness.report.format import (
 from harness.report.html.facts import machine_facts, method_facts, version_facts
 from harness.report.html.figures.distributions import distribution_figure, imported_figure, load_figure, tail_figure
 from harness.report.html.figures.intervals import claims_figure, forest_figure, half_normal_figure, sessions_figure
-from harness.report.html.figures.style import Figure, arm_styles, typeset_numbers
+from harness.report.html.figures.style import PlotlyFigure, arm_styles, typeset_numbers
 from harness.report.html.figures.time import burst_lengths_figure, carry_over_figure, drift_figure, variability_sentence
 from harness.report.html.figures.waterfalls import ladder_figure, waterfall_figure
 from harness.report.sections import optional_sections, seed
@@ -91,7 +91,7 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
     )
 
 
-def _figures(summary: Summary, plan: Plan, exhibits: PlotData) -> Iterator[Figure]:
+def _figures(summary: Summary, plan: Plan, exhibits: PlotData) -> Iterator[PlotlyFigure]:
     design, pilot = plan.experiment.design, plan.pilot
     drawn = [
         forest_figure(summary, design, headline_metric(summary)),

@@ -7,10 +7,10 @@ from harness.report.sections.imported import imported_sections
 from harness.report.sections.ladder import ladder_sections
 from harness.report.sections.load import load_sections, tail_sections
 from harness.report.sections.screening import screen_sections
-from harness.report.table import Section
+from harness.report.table import TextSection
 
 
-def optional_sections(summary: Summary, design: Design | None, *, beyond_p90: bool = False) -> list[Section]:
+def optional_sections(summary: Summary, design: Design | None, *, beyond_p90: bool = False) -> list[TextSection]:
     """Return the sections that have content. `beyond_p90`: leave out tails that show p90 only."""
     return [
         *failure_sections(summary),

@@ -16,7 +16,7 @@ from harness.report.format import (
     us_with_interval,
     verdict_counts,
 )
-from harness.report.table import Section
+from harness.report.table import TextSection
 
 TOOL_FACTOR = "tool"
 
@@ -165,7 +165,7 @@ def _base_name(interaction: Interaction) -> str:
     return level_text(interaction.factor, interaction.base)
 
 
-def cross_validation_section(summary: Summary, design: Design | None) -> list[Section]:
+def cross_validation_section(summary: Summary, design: Design | None) -> list[TextSection]:
     """Return the section if only measurement methods, processes among them, are crossed with the compared factor."""
     interactions = [interaction for interaction in summary.interactions if interaction.metric == "latency"]
     factors = {interaction.factor for interaction in interactions}
@@ -175,7 +175,7 @@ def cross_validation_section(summary: Summary, design: Design | None) -> list[Se
         _validation_sentence(summary, effect, list(group), design)
         for effect, group in groupby(sorted(interactions, key=_effect_key), _effect_key)
     ]
-    return [Section("Does the result hold under different measurement methods?", [*sentences, METHODS_NOTE], [])]
+    return [TextSection("Does the result hold under different measurement methods?", [*sentences, METHODS_NOTE], [])]
 
 
 def _effect_key(interaction: Interaction) -> tuple[str, str, str]:

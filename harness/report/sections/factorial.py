@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from harness.experiment.transports import is_tcp
-from harness.model import Comparison, Design, Effect, Interaction, JointEffect, LevelEffect, Summary
+from harness.model import ArmEffect, Comparison, Design, Interaction, JointEffect, LevelEffect, Summary
 from harness.report.format import percent_interval, percent_with_interval, size_with_interval, us_interval
 from harness.report.sections.cross_validation import (
     TOOL_FACTOR,
@@ -20,9 +20,9 @@ from harness.report.table import (
     EMPTY_CELL,
     DataTable,
     ReportedEffect,
-    Section,
     TableCell,
     TableRow,
+    TextSection,
     difference_cell,
     difference_cells,
     make_section,
@@ -106,7 +106,7 @@ def _published_clause(both: JointEffect) -> str:
     return ", as the write-up's `combined` did" if combined else ""
 
 
-def factor_sections(summary: Summary, design: Design | None) -> list[Section]:
+def factor_sections(summary: Summary, design: Design | None) -> list[TextSection]:
     """Return the sections if there are interactions: more than one factor and more than one reference."""
     factors = dict.fromkeys(interaction.factor for interaction in summary.interactions)
     return [
@@ -115,7 +115,7 @@ def factor_sections(summary: Summary, design: Design | None) -> list[Section]:
     ]
 
 
-def _factor_section(summary: Summary, factor: str, design: Design | None) -> Section:
+def _factor_section(summary: Summary, factor: str, design: Design | None) -> TextSection:
     interactions, cpu_interactions = (
         interactions_by_effect(summary.interactions, factor, metric) for metric in ("latency", "cpu")
     )
@@ -197,7 +197,7 @@ def _effect_cell(level: str, interaction: Interaction, several: bool) -> TableCe
     return ", ".join([level, interaction.level, *(f"{key} {value}" for key, value in interaction.where.items())]), ""
 
 
-def _percent_cell(effect: Effect) -> TableCell:
+def _percent_cell(effect: ArmEffect) -> TableCell:
     main, _ = difference_cell(percent_interval(effect), 1, " %")
     return main, ""
 

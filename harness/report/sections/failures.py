@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from harness.experiment.transports import arm_transport, transport_label
 from harness.model import SERVER_ROLES, ApplicationFile, ArmSummary, Summary, ThrottleCounts
 from harness.report.format import format_significant, join_with_and
-from harness.report.table import ABSENT, DataTable, Section, TableCell, TableRow, make_section
+from harness.report.table import ABSENT, DataTable, TableCell, TableRow, TextSection, make_section
 
 HASH_DIGITS = 12  # enough to distinguish versions of a file
 
@@ -37,7 +37,7 @@ def _application_text(application: ApplicationFile) -> str:
     return f"{application.file} {place} ({application.app}, SHA-256 {application.sha256[:HASH_DIGITS]})"
 
 
-def failure_sections(summary: Summary) -> list[Section]:
+def failure_sections(summary: Summary) -> list[TextSection]:
     """Return a table of all arms if any request failed."""
     if not any(arm.failed for arm in summary.arms.values()):
         return []
@@ -78,7 +78,7 @@ def _failed_percent(arms: Sequence[ArmSummary]) -> str:
     return f"{format_significant(100 * failed / _sent_requests(arms), 2)} %" if failed else ABSENT
 
 
-def throttling_sections(summary: Summary) -> list[Section]:
+def throttling_sections(summary: Summary) -> list[TextSection]:
     """Return the section if an arm has a CPU quota and the kernel counts throttling."""
     if not summary.throttled:
         return []

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from harness.model import ArmSummary, ImportedRun, Summary
 from harness.report.format import join_with_and, pluralize
-from harness.report.table import ABSENT, DataTable, Section, TableCell, TableRow, format_milliseconds, format_rate
+from harness.report.table import ABSENT, DataTable, TableCell, TableRow, TextSection, format_milliseconds, format_rate
 
 IMPORTED_HEADING = "Imported results"
 UNNAMED_PLACES = HERE, ELSEWHERE = "here", "elsewhere"
@@ -43,7 +43,7 @@ class RunValues:
         return mean, " to ".join(ends) if len(self.values) > 1 else ""
 
 
-def imported_sections(summary: Summary) -> list[Section]:
+def imported_sections(summary: Summary) -> list[TextSection]:
     """Return a table of the arms here, and one for each place of imported results, if there are any."""
     if not summary.foreign:
         return []
@@ -55,7 +55,7 @@ def imported_sections(summary: Summary) -> list[Section]:
         DataTable(place.capitalize() if place in UNNAMED_PLACES else place, IMPORTED_HEADER, rows)
         for place, rows in places.items()
     ]
-    return [Section(IMPORTED_HEADING, list(_sentences(groups)), sheets)]
+    return [TextSection(IMPORTED_HEADING, list(_sentences(groups)), sheets)]
 
 
 def group_by_architecture(runs: Iterable[ImportedRun]) -> dict[str, list[ImportedRun]]:

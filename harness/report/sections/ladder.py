@@ -31,9 +31,9 @@ from harness.report.table import (
     ABSENT,
     EMPTY_CELL,
     DataTable,
-    Section,
     TableCell,
     TableRow,
+    TextSection,
     difference_cells,
     make_section,
 )
@@ -52,7 +52,7 @@ COUNTER_PHRASES = {
 }
 
 
-def ladder_sections(summary: Summary, design: Design | None) -> list[Section]:
+def ladder_sections(summary: Summary, design: Design | None) -> list[TextSection]:
     """Return a section for each ladder."""
     missing = unavailable_rungs(summary)
     return [

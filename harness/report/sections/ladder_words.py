@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from harness.model import CombinedRungs, Effect, Ladder, LadderStep, RungEffect
+from harness.model import ArmEffect, CombinedRungs, Ladder, LadderStep, RungEffect
 from harness.report.format import (
     format_signed,
     interval_numbers,
@@ -48,19 +48,19 @@ def summed_steps(ladder: Ladder) -> list[LadderStep]:
     return [step for step in ladder.steps if not (bundle and bundle.parts) or step.arm in bundle.parts]
 
 
-def us_text(effect: Effect) -> str:
+def us_text(effect: ArmEffect) -> str:
     """Return `+13 us (+10 to +16)`, or `no number` without an interval."""
     interval = us_interval(effect)
     return us_with_interval(interval) if interval else NO_NUMBER
 
 
-def percent_text(effect: Effect, *, named: bool = False) -> str:
+def percent_text(effect: ArmEffect, *, named: bool = False) -> str:
     """Return `+3.1 % (+2.6 to +3.6)`, or `no number` without an interval."""
     estimate = percent_interval(effect)
     return percent_with_interval(estimate, named=named) if estimate else NO_NUMBER
 
 
-def short_us_text(effect: Effect) -> str:
+def short_us_text(effect: ArmEffect) -> str:
     """Return `13 us`, or `-13 us` for a saving."""
     estimate = us_interval(effect)
     return f"{interval_numbers(estimate, 0)[0].lstrip('+')} us" if estimate else NO_NUMBER
@@ -71,7 +71,7 @@ def format_count(value: float) -> str:
     return format_signed(value, 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2)
 
 
-def share_text(part: Effect, total: Effect | None) -> str:
+def share_text(part: ArmEffect, total: ArmEffect | None) -> str:
     """Return `, 36 %`: the share of `total`; empty if either may be zero or the signs differ."""
     mine, whole_us = us_interval(part), us_interval(total) if total else None
     if not mine or not whole_us or not (mine.excludes_zero and whole_us.excludes_zero):

@@ -14,9 +14,9 @@ from harness.report.format import (
 from harness.report.table import (
     ABSENT,
     DataTable,
-    Section,
     TableCell,
     TableRow,
+    TextSection,
     difference_cells,
     format_milliseconds,
     make_section,
@@ -33,12 +33,12 @@ MAX_TAIL_SENTENCES = 3  # differences of a percentile in words; more are only co
 SHOWN_WHERE = "A percentile is shown if at least 10 requests of every session exceed it."
 
 
-def load_sections(summary: Summary) -> list[Section]:
+def load_sections(summary: Summary) -> list[TextSection]:
     """Return the sections on rates and capacities, if there are any."""
     return [*_paced_sections(summary), *_capacity_sections(summary)]
 
 
-def _paced_sections(summary: Summary) -> Iterator[Section]:
+def _paced_sections(summary: Summary) -> Iterator[TextSection]:
     arms = {name: arm.paced for name, arm in summary.arms.items() if arm.paced}
     if arms:
         header = (
@@ -102,7 +102,7 @@ def _closed_loop_arm(summary: Summary, paced: ArmSummary) -> str | None:
     return next(alike, None)
 
 
-def _capacity_sections(summary: Summary) -> Iterator[Section]:
+def _capacity_sections(summary: Summary) -> Iterator[TextSection]:
     if not summary.capacities:
         return
     header = ("arm", "requests/s\n95 % interval", "sessions")
@@ -145,7 +145,7 @@ def _capacity_sentences(summary: Summary) -> Iterator[str]:
         )
 
 
-def tail_sections(summary: Summary, *, beyond_p90: bool = False) -> list[Section]:
+def tail_sections(summary: Summary, *, beyond_p90: bool = False) -> list[TextSection]:
     """Return the section if any percentile can be shown; `beyond_p90`: if more than p90 can."""
     names = [name for name in SHOWN_PERCENTILES if any(name in arm.tails for arm in summary.arms.values())]
     if not names or (beyond_p90 and names == ["p90"]):

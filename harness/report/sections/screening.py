@@ -14,7 +14,7 @@ from harness.report.format import (
     verdict_counts,
 )
 from harness.report.select import main_effects
-from harness.report.table import STAR_NOTE_MANY_EFFECTS, DataTable, Section, difference_cells, make_section
+from harness.report.table import STAR_NOTE_MANY_EFFECTS, DataTable, TextSection, difference_cells, make_section
 
 EFFECT_HEADER = ("difference\n95 % interval", "us\n95 % interval", "verdict")
 MAX_INTERACTIONS = 20  # interactions in the table
@@ -25,7 +25,7 @@ SCREEN_NOTE = (
 )
 
 
-def screen_sections(summary: Summary, design: Design | None) -> list[Section]:
+def screen_sections(summary: Summary, design: Design | None) -> list[TextSection]:
     """Return the section if there are main effects."""
     effects, metric = main_effects(summary)
     if not effects:

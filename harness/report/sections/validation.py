@@ -23,9 +23,9 @@ from harness.report.table import (
     ABSENT,
     EMPTY_CELL,
     DataTable,
-    Section,
     TableCell,
     TableRow,
+    TextSection,
     amount_cell,
     difference_cell,
 )
@@ -85,7 +85,7 @@ def validation_warning(validation: Validation) -> str:
     )
 
 
-def validation_sections(validation: Validation) -> list[Section]:
+def validation_sections(validation: Validation) -> list[TextSection]:
     """Return all sections of the validation."""
     return [
         *place_sections(validation),
@@ -95,13 +95,13 @@ def validation_sections(validation: Validation) -> list[Section]:
     ]
 
 
-def place_sections(validation: Validation) -> Iterator[Section]:
+def place_sections(validation: Validation) -> Iterator[TextSection]:
     """Yield the claims of each place and their verdicts."""
     for where in dict.fromkeys(row.where for row in validation.rows):
         rows = [row for row in validation.rows if row.where == where]
         claims = [claim for claim in validation.claims if claim.where == where]
         sentences = [claim_explanation(claim, validation) for claim in claims] or list(_no_claim_sentences(rows))
-        yield Section(_place_heading(where, rows), [*sentences, *_remarks(rows)], list(_claim_sheets(rows, claims)))
+        yield TextSection(_place_heading(where, rows), [*sentences, *_remarks(rows)], list(_claim_sheets(rows, claims)))
 
 
 def _claim_sheets(rows: list[ImportedRow], claims: list[Claim]) -> Iterator[DataTable]:
@@ -163,13 +163,13 @@ def _claimed_cell(claim: Claim) -> TableCell:
     )
 
 
-def share_sections(validation: Validation) -> Iterator[Section]:
+def share_sections(validation: Validation) -> Iterator[TextSection]:
     """Yield a section on containers minus bare arms, if there are pairs of them."""
     if not validation.shares:
         return
     rows = [_share_row(share) for share in validation.shares]
     sentences = list(_share_explanations(validation.shares))
-    yield Section("What the runtime and the machine add", sentences, [DataTable("per request", SHARE_HEADER, rows)])
+    yield TextSection("What the runtime and the machine add", sentences, [DataTable("per request", SHARE_HEADER, rows)])
 
 
 def _share_row(share: RuntimeShare) -> TableRow:
@@ -203,11 +203,11 @@ def _share_explanations(shares: tuple[RuntimeShare, ...]) -> Iterator[str]:
         yield "From several runs: Student's t on the means of runs and of sessions (Welch 1947)."
 
 
-def _spread_section(validation: Validation) -> Iterator[Section]:
+def _spread_section(validation: Validation) -> Iterator[TextSection]:
     sentences = list(dict.fromkeys(text for spread in validation.spreads for text in spread_sentences(spread)))
     if sentences:
         cannot = "A single run does not show how much the next run on that machine would differ."
-        yield Section("What a single run can show", [*sentences, cannot], [])
+        yield TextSection("What a single run can show", [*sentences, cannot], [])
 
 
 def spread_sentences(spread: SingleRunSpread) -> Iterator[str]:
@@ -226,12 +226,12 @@ def spread_sentences(spread: SingleRunSpread) -> Iterator[str]:
             )
 
 
-def _bound_section(validation: Validation) -> Iterator[Section]:
+def _bound_section(validation: Validation) -> Iterator[TextSection]:
     heading = "The largest effect that a socket can have"
     if validation.bound:
-        yield Section(heading, list(bound_sentences(validation.bound)), [])
+        yield TextSection(heading, list(bound_sentences(validation.bound)), [])
     else:
-        yield Section(
+        yield TextSection(
             heading,
             [
                 "Unknown here, so no claim is called too large. Measure it with `barehop floor` and validate again, or "

@@ -11,7 +11,7 @@ import pytest
 from harness.analysis.plot_data import plot_data
 from harness.report.html.figures.distributions import distribution_figure, tail_figure
 from harness.report.html.figures.intervals import forest_figure, sessions_figure
-from harness.report.html.figures.style import Figure, arm_label, arm_styles, log_ticks, round_numbers
+from harness.report.html.figures.style import PlotlyFigure, arm_label, arm_styles, log_ticks, round_numbers
 from harness.report.html.figures.time import burst_lengths_figure, carry_over_figure, drift_figure, variability_sentence
 from tests.support.simulated_run import PILOT, Run, run_of
 
@@ -37,7 +37,7 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def figures_of(run: Run) -> dict[str, Figure]:
+def figures_of(run: Run) -> dict[str, PlotlyFigure]:
     shown, design = plot_data(run.plan.experiment, run.sessions), run.plan.experiment.design
     drawn = [
         forest_figure(run.summary, design, "latency"),
@@ -57,7 +57,7 @@ def few() -> Run:
 
 
 @pytest.fixture(scope="module")
-def drawn(few: Run) -> dict[str, Figure]:
+def drawn(few: Run) -> dict[str, PlotlyFigure]:
     return figures_of(few)
 
 
@@ -86,7 +86,7 @@ def test_plotly_accepts_every_figure(run: Run) -> None:
 
 
 @pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
-def test_every_color_is_known_in_both_schemes(drawn: dict[str, Figure], scheme: str) -> None:
+def test_every_color_is_known_in_both_schemes(drawn: dict[str, PlotlyFigure], scheme: str) -> None:
     used = set[str]().union(*(variables((figure.data, figure.layout)) for figure in drawn.values()))
     assert {"ink", "band", "arm-0"} <= used
     assert used <= set(colors(scheme))
@@ -111,18 +111,18 @@ def test_no_two_of_many_arms_look_the_same_even_without_color() -> None:
     assert len(set(without_color)) == 25
 
 
-def test_an_arm_has_one_color_in_all_figures(drawn: dict[str, Figure], few: Run) -> None:
+def test_an_arm_has_one_color_in_all_figures(drawn: dict[str, PlotlyFigure], few: Run) -> None:
     expected = {name: look.color for name, look in arm_styles(few.summary).items()}
     for name in ("drift", "most", "longest"):
         assert {line["legendgroup"]: line["line"]["color"] for line in drawn[name].data} == expected
 
 
-def test_the_band_is_the_margin_as_a_ratio(drawn: dict[str, Figure]) -> None:
+def test_the_band_is_the_margin_as_a_ratio(drawn: dict[str, PlotlyFigure]) -> None:
     (band,) = (shape for shape in drawn["forest-latency"].layout["shapes"] if shape["type"] == "rect")
     assert (1 + band["x0"] / 100) * (1 + band["x1"] / 100) == pytest.approx(1)
 
 
-def test_the_forest_shows_the_intervals_of_the_summary(drawn: dict[str, Figure], few: Run) -> None:
+def test_the_forest_shows_the_intervals_of_the_summary(drawn: dict[str, PlotlyFigure], few: Run) -> None:
     found = next(c for c in few.summary.comparisons if c.arm == "uds-tmpfs" and c.metric == "latency")
     row = drawn["forest-latency"].data[0]
     assert row["x"][0] == pytest.approx(found.percent, abs=1e-4)
@@ -140,7 +140,7 @@ def test_an_interval_that_knows_no_bounds_leaves_room_for_the_others() -> None:
     assert all(row["x"][0] + row["error_x"]["array"][0] > high for row in figure.data)
 
 
-def test_both_halves_of_the_drift_have_one_scale(drawn: dict[str, Figure]) -> None:
+def test_both_halves_of_the_drift_have_one_scale(drawn: dict[str, PlotlyFigure]) -> None:
     axes = [drawn["drift"].layout[name] for name in ("yaxis", "yaxis2")]
     (first, second) = (
         (high - low) / (top - bottom)
@@ -156,13 +156,15 @@ def test_how_steady_the_machine_was_is_told_from_the_data(few: Run) -> None:
     assert variability_sentence([]) == ""
 
 
-def test_the_longest_request_of_all_is_drawn(drawn: dict[str, Figure], few: Run) -> None:
+def test_the_longest_request_of_all_is_drawn(drawn: dict[str, PlotlyFigure], few: Run) -> None:
     longest_ms = max(session.requests.get_column("latency_ns").to_numpy().max() for session in few.sessions) / 1e6
     assert max(line["x"][-1] for line in drawn["longest"].data) == pytest.approx(longest_ms, rel=1e-5)
     assert min(line["y"][-1] for line in drawn["longest"].data) > 0
 
 
-def test_the_band_of_the_carry_over_ends_behind_the_last_untimed_request(drawn: dict[str, Figure], few: Run) -> None:
+def test_the_band_of_the_carry_over_ends_behind_the_last_untimed_request(
+    drawn: dict[str, PlotlyFigure], few: Run
+) -> None:
     figure, settle = drawn["carry-over"], few.plan.schedule.settle
     (band,) = figure.layout["shapes"]
     assert [place for place in figure.data[0]["x"] if place < band["x1"]] == list(range(1, settle + 1))

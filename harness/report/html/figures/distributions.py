@@ -9,8 +9,8 @@ from harness.report.format import join_with_and
 from harness.report.html.figures.style import (
     INK,
     ArmStyle,
-    Figure,
     Json,
+    PlotlyFigure,
     arm_label,
     arm_styles,
     axis,
@@ -39,7 +39,7 @@ class RunLine(NamedTuple):
     color: str
 
 
-def imported_figure(summary: Summary) -> Figure | None:
+def imported_figure(summary: Summary) -> PlotlyFigure | None:
     """Return the figure if any imported run has a mean or a p99."""
     lines = list(_run_lines(summary))
     times_us = [us for line in lines for us in (*line.means_us, *line.p99s_us) if us > 0]
@@ -56,7 +56,7 @@ def imported_figure(summary: Summary) -> Figure | None:
         RUN_AXIS_HEIGHT + RUN_LEGEND_HEIGHT + RUN_HEIGHT * len(lines), xaxis=xaxis, yaxis=yaxis, showlegend=True
     )
     alt = f"Mean and p99 of every run: {join_with_and([_run_text(line) for line in lines])}."
-    return Figure("elsewhere", alt, data, frame | {"shapes": _mean_marks(lines)})
+    return PlotlyFigure("elsewhere", alt, data, frame | {"shapes": _mean_marks(lines)})
 
 
 def _run_lines(summary: Summary) -> Iterator[RunLine]:
@@ -95,7 +95,7 @@ def _run_text(line: RunLine) -> str:
     return f"{line.name} {means} ms"
 
 
-def load_figure(summary: Summary) -> Figure | None:
+def load_figure(summary: Summary) -> PlotlyFigure | None:
     """Return the figure if an arm has two or more rates. A line connects arms that differ only in their rate."""
     lines = _load_lines(summary)
     if not any(len(points) >= MIN_LOAD_POINTS for points in lines.values()):
@@ -106,7 +106,7 @@ def load_figure(summary: Summary) -> Figure | None:
     yaxis = log_axis("ms per request", min(p.p50_us for p in points) / 1000, max(p.p99_us for p in points) / 1000)
     xaxis = axis("requests per second", rangemode="tozero")
     alt = f"p50 and p99 against the rate of requests, for {join_with_and(list(lines))}."
-    return Figure("load", alt, data, curves_layout(LOAD_HEIGHT, list(lines), xaxis=xaxis, yaxis=yaxis))
+    return PlotlyFigure("load", alt, data, curves_layout(LOAD_HEIGHT, list(lines), xaxis=xaxis, yaxis=yaxis))
 
 
 def _load_lines(summary: Summary) -> dict[str, list[LoadPoint]]:
@@ -133,7 +133,7 @@ def _load_curves(name: str, look: ArmStyle, points: Sequence[LoadPoint]) -> Iter
         yield curve(name, look, shorten_values(rates), ys, mode=mode, hovertemplate=hover, **own)
 
 
-def distribution_figure(summary: Summary, distributions: Sequence[Distribution]) -> Figure | None:
+def distribution_figure(summary: Summary, distributions: Sequence[Distribution]) -> PlotlyFigure | None:
     """Return the empirical distributions (CDF) up to p99 of the slowest arm; None without any."""
     if not distributions:
         return None
@@ -143,7 +143,7 @@ def distribution_figure(summary: Summary, distributions: Sequence[Distribution])
     return _distribution_curves("most", summary, distributions, shares, {"xaxis": xaxis, "yaxis": yaxis})
 
 
-def tail_figure(summary: Summary, distributions: Sequence[Distribution]) -> Figure | None:
+def tail_figure(summary: Summary, distributions: Sequence[Distribution]) -> PlotlyFigure | None:
     """Return the share of slower requests on logarithmic axes, up to the slowest request."""
     if not distributions:
         return None
@@ -158,7 +158,7 @@ def tail_figure(summary: Summary, distributions: Sequence[Distribution]) -> Figu
 
 def _distribution_curves(
     name: str, summary: Summary, distributions: Sequence[Distribution], shares: Sequence[Sequence[float]], axes: Json
-) -> Figure:
+) -> PlotlyFigure:
     drawn_as = arm_styles(summary)
     data = [
         curve(
@@ -173,7 +173,7 @@ def _distribution_curves(
     arms = [distribution.arm for distribution in distributions]
     what = axes["yaxis"]["title"]["text"]
     alt = f"Requests, in {what}, by latency: a curve for each of {join_with_and(arms)}."
-    return Figure(name, alt, data, curves_layout(DISTRIBUTION_HEIGHT, arms, **axes))
+    return PlotlyFigure(name, alt, data, curves_layout(DISTRIBUTION_HEIGHT, arms, **axes))
 
 
 def _latency_axis(distributions: Sequence[Distribution], high_us: float) -> Json:

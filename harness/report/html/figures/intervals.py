@@ -24,8 +24,8 @@ from harness.report.html.figures.style import (
     MUTED,
     NEUTRAL,
     ArmStyle,
-    Figure,
     Json,
+    PlotlyFigure,
     arm_label,
     arm_styles,
     axis,
@@ -52,7 +52,7 @@ SCREEN_HEIGHT = 360  # pixels
 EFFECT_SYMBOLS = {"faster": "triangle-down", "slower": "triangle-up"}
 
 
-def claims_figure(validation: Validation) -> Figure | None:
+def claims_figure(validation: Validation) -> PlotlyFigure | None:
     """Return each claim with its interval or the A/A spread, above the bare arms; None without consistent claims."""
     sound = [claim for claim in validation.claims if "does not add up" not in claim.reasons]
     rows = [claim for claim in sound if claim.percent is not None]
@@ -60,7 +60,7 @@ def claims_figure(validation: Validation) -> Figure | None:
         return None
     data = [trace for place, claim in enumerate(rows) for trace in _claim_traces(place, claim, validation)]
     alt = f"Time per request against TCP, claimed and here: {join_with_and([_claim_text(claim) for claim in rows])}."
-    return Figure("claims", alt, data, _claims_layout(rows, validation))
+    return PlotlyFigure("claims", alt, data, _claims_layout(rows, validation))
 
 
 def _claim_traces(row: int, claim: Claim, validation: Validation) -> Iterator[Json]:
@@ -147,7 +147,7 @@ class PairRow:
     alone: bool  # all rows have the same reference, so it need not be named
 
 
-def forest_figure(summary: Summary, design: Design, metric: str) -> Figure | None:
+def forest_figure(summary: Summary, design: Design, metric: str) -> PlotlyFigure | None:
     """Return the comparisons with their intervals and the equivalence band; None without intervals."""
     rows = list(_pair_rows(summary, metric))
     if not rows:
@@ -156,10 +156,12 @@ def forest_figure(summary: Summary, design: Design, metric: str) -> Figure | Non
     alt = (
         f"Difference in {METRICS[metric].label} with its interval: {join_with_and([_pair_text(row) for row in rows])}."
     )
-    return Figure(f"forest-{metric}", alt, data, _pairs_layout(rows, design, metric))
+    return PlotlyFigure(f"forest-{metric}", alt, data, _pairs_layout(rows, design, metric))
 
 
-def sessions_figure(summary: Summary, design: Design, metric: str, effects: Sequence[SessionEffects]) -> Figure | None:
+def sessions_figure(
+    summary: Summary, design: Design, metric: str, effects: Sequence[SessionEffects]
+) -> PlotlyFigure | None:
     """Return a dot for each session, the first on top, with the estimate and its interval."""
     of_pair = {(effect.arm, effect.against): effect for effect in effects if effect.metric == metric}
     rows = [row for row in _pair_rows(summary, metric) if (row.comparison.arm, row.comparison.against) in of_pair]
@@ -180,7 +182,7 @@ def sessions_figure(summary: Summary, design: Design, metric: str, effects: Sequ
     frame = _pairs_layout(
         rows, design, metric, dots=list(chain.from_iterable(effect.percent for effect in session_effects))
     )
-    return Figure(f"sessions-{metric}", alt, [*dots, *means], frame)
+    return PlotlyFigure(f"sessions-{metric}", alt, [*dots, *means], frame)
 
 
 def _pair_rows(summary: Summary, metric: str) -> Iterator[PairRow]:
@@ -267,7 +269,7 @@ def _session_range(effect: SessionEffects) -> str:
     return f"{effect.arm} between {min(effect.percent):+.1f} and {max(effect.percent):+.1f} %"
 
 
-def half_normal_figure(summary: Summary) -> Figure | None:
+def half_normal_figure(summary: Summary) -> PlotlyFigure | None:
     """Return absolute effects over half-normal quantiles (Daniel 1959); None for fewer than three effects."""
     main, _ = main_effects(summary)
     effects = sorted((effect for effect in main if percent_interval(effect)), key=_size)
@@ -279,7 +281,7 @@ def half_normal_figure(summary: Summary) -> Figure | None:
         "yaxis": axis("absolute effect", ticksuffix=" %", rangemode="tozero"),
     }
     alt = f"Effects from the smallest to the largest: {join_with_and([_effect_text(effect) for effect in effects])}."
-    return Figure(
+    return PlotlyFigure(
         "half-normal", alt, [_line(effects, quantiles), _points(effects, quantiles)], layout(SCREEN_HEIGHT, **own)
     )
 

@@ -41,7 +41,7 @@ def layout(height: int, **own: Any) -> Json:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class PlotlyFigure:
     """A plotly figure: `alt` describes it in words; `data` and `layout` are plotly's."""
 
     name: str

@@ -12,8 +12,8 @@ from harness.report.html.figures.style import (
     INK,
     MUTED,
     ArmStyle,
-    Figure,
     Json,
+    PlotlyFigure,
     annotation,
     arm_styles,
     axis,
@@ -39,7 +39,7 @@ LogRange = tuple[float, float]
 PILOT_HEIGHT = 300  # pixels
 
 
-def drift_figure(summary: Summary, stretches: Sequence[SessionDrift]) -> Figure | None:
+def drift_figure(summary: Summary, stretches: Sequence[SessionDrift]) -> PlotlyFigure | None:
     """Return each arm's time over the run, above its ratio to the reference on the same scale."""
     times_ms = {arm: _joined_sessions(_times_ms(stretch, arm) for stretch in stretches) for arm in summary.arms}
     ratios = {
@@ -55,7 +55,7 @@ def drift_figure(summary: Summary, stretches: Sequence[SessionDrift]) -> Figure 
         f"Time per request of {join_with_and(list(times_ms))} over the run, and beneath it the differences, "
         "to one scale."
     )
-    return Figure("drift", alt, [*above, *below], _drift_layout(list(times_ms), stretches, *ranges))
+    return PlotlyFigure("drift", alt, [*above, *below], _drift_layout(list(times_ms), stretches, *ranges))
 
 
 def variability_sentence(effects: Sequence[SessionEffects]) -> str:
@@ -151,7 +151,7 @@ def _session_numbers(stretches: Sequence[SessionDrift]) -> Iterator[Json]:
         yield annotation(str(stretch.session), x=(stretch.start_s + stretch.end_s) / 2, **between)
 
 
-def carry_over_figure(pilot: Pilot, schedule: Schedule) -> Figure | None:
+def carry_over_figure(pilot: Pilot, schedule: Schedule) -> PlotlyFigure | None:
     """Return how much longer the first requests after a switch take; the band covers the warm-up requests."""
     points = pilot.carry_over
     if not points:
@@ -175,10 +175,10 @@ def carry_over_figure(pilot: Pilot, schedule: Schedule) -> Figure | None:
         "annotations": [warm_up] if schedule.settle else [],
     }
     alt = f"The first request after a switch of arms takes {percents[0]:.1f} % longer than settled ones."
-    return Figure("carry-over", alt, [trace], layout(PILOT_HEIGHT, **own))
+    return PlotlyFigure("carry-over", alt, [trace], layout(PILOT_HEIGHT, **own))
 
 
-def burst_lengths_figure(pilot: Pilot, schedule: Schedule) -> Figure | None:
+def burst_lengths_figure(pilot: Pilot, schedule: Schedule) -> PlotlyFigure | None:
     """Return the expected half width by length of burst in the planned time, and the length that was used."""
     points = pilot.allan
     if not points:
@@ -201,4 +201,4 @@ def burst_lengths_figure(pilot: Pilot, schedule: Schedule) -> Figure | None:
     alt = (
         f"The half width of the interval for bursts of {bursts[0]} to {bursts[-1]} requests; {schedule.burst} was used."
     )
-    return Figure("burst-lengths", alt, [trace], layout(PILOT_HEIGHT, **own))
+    return PlotlyFigure("burst-lengths", alt, [trace], layout(PILOT_HEIGHT, **own))

@@ -11,8 +11,8 @@ from harness.report.html.figures.style import (
     INK,
     NEUTRAL,
     ArmStyle,
-    Figure,
     Json,
+    PlotlyFigure,
     arm_label,
     axis,
     layout,
@@ -44,12 +44,12 @@ class RungBar:
     color: str
 
 
-def ladder_figure(ladder: Ladder, number: int) -> Figure:
+def ladder_figure(ladder: Ladder, number: int) -> PlotlyFigure:
     """Return the steps that make up the whole, their sum, the whole, and the separate rungs."""
     bars = [bar for bar in _rung_bars(ladder) if us_interval(bar.climb)]
     texts = [_rung_text(bar) for bar in bars] or ["nothing is known"]
     alt = f"What each rung adds over {ladder_title(ladder)}: {join_with_and(texts)}."
-    return Figure(
+    return PlotlyFigure(
         f"ladder-{number}", alt, [_rung_trace(place, bar) for place, bar in enumerate(bars)], _ladder_layout(bars)
     )
 
@@ -122,7 +122,7 @@ def _rung_names(bars: Sequence[RungBar]) -> Iterator[Json]:
         yield row_heading(text, place - BAR_NAME_OFFSET)
 
 
-def waterfall_figure(parts: Waterfall, look: ArmStyle) -> Figure:
+def waterfall_figure(parts: Waterfall, look: ArmStyle) -> PlotlyFigure:
     """Return the parts from the floor at the top to the full chain; a negative rest goes to the left."""
     rows = [*parts.parts, WaterfallPart(name=TOTAL_NAME, us=parts.total_us)]
     starts = [*accumulate((part.us.value for part in parts.parts), initial=0.0)][:-1]
@@ -134,7 +134,7 @@ def waterfall_figure(parts: Waterfall, look: ArmStyle) -> Figure:
         f"Where the time of {parts.arm} goes: "
         f"{join_with_and([f'{part.name} {format_us_level(part.us)}' for part in rows])}."
     )
-    return Figure(f"waterfall-{parts.arm}", alt, bars, _waterfall_layout(rows))
+    return PlotlyFigure(f"waterfall-{parts.arm}", alt, bars, _waterfall_layout(rows))
 
 
 def _part_bar(place: int, amount: Interval, start: float, look: ArmStyle) -> Json:

@@ -1,0 +1,216 @@
+"""A report as data: what a command has to say, before any format. Renderers know these types and no subject."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from harness.model import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class TextCell:
+    """Words; `detail` is a lesser part that stands beside or below."""
+
+    text: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberCell:
+    """A number as text, aligned to the right; empty where there is none."""
+
+    text: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalCell:
+    """A value with its interval, rounded by its width; `unit` follows the value. No interval: absent."""
+
+    interval: Interval | None
+    unit: str = ""
+    least_decimals: int = 0
+    margin: float | None = None  # of equivalence: no number may be rounded to it
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictCell:
+    """A verdict; `is_starred` where only a correction keeps it undecided."""
+
+    verdict: str | None
+    is_starred: bool = False
+
+
+Cell = TextCell | NumberCell | IntervalCell | VerdictCell
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The head of a column. Where a table is too wide, columns of one `group` stay together."""
+
+    title: str
+    detail: str = ""
+    group: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row; its first cell names it. `arm` gives it that arm's color, `ends_group` a line below it."""
+
+    cells: Sequence[Cell]
+    arm: str = ""
+    ends_group: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table whose first column has names."""
+
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with sentences, tables and figures. `is_detail`: only pages show it, folded."""
+
+    heading: str
+    sentences: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    figures: Sequence["Figure"] = ()
+    is_detail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedDoubt:
+    """Doubts of one kind: where, the first observation, and the advice."""
+
+    kind: str
+    where: str
+    seen: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a command has to say, in the order of reading.
+
+    `next_steps` are (what, command). `facts` are (term, text), on the method and the machine; only pages show them.
+    """
+
+    title: str
+    answer: Sequence[str]
+    warning: str = ""
+    question: str = ""
+    certainty: Sequence[str] = ()
+    sections: Sequence[Section] = ()
+    doubts: Sequence[ReportedDoubt] = ()
+    next_steps: Sequence[tuple[str, str]] = ()
+    facts: Sequence[tuple[str, Sequence[tuple[str, str]]]] = field(default=())  # (heading, (term, text)...)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure as data: `alt` says in words what it shows; `caption` how to read it."""
+
+    name: str
+    title: str
+    alt: str
+    caption: str
+    height_px: int
+    x: "Axis"
+    y: "Axis"
+    marks: Sequence["Mark"]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """An axis from `low` to `high`. `labels` name rows; without them ticks are numbers with `suffix`."""
+
+    low: float
+    high: float
+    title: str = ""
+    suffix: str = ""
+    is_log: bool = False
+    labels: Sequence[tuple[float, str]] = ()
+    is_visible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """The look of a mark: a color's name in the style sheet, a symbol, a dash."""
+
+    color: str = "ink"
+    symbol: str = "circle"
+    dash: str = "solid"
+    is_faint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Points, each with its interval along x where `lows` and `highs` are given; `texts` appear when pointed at."""
+
+    xs: Sequence[float]
+    ys: Sequence[float]
+    style: Style = Style()
+    label: str = ""  # in the legend
+    lows: Sequence[float] = ()
+    highs: Sequence[float] = ()
+    texts: Sequence[str] = ()
+    size_px: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line through points; it breaks where a y is None."""
+
+    xs: Sequence[float]
+    ys: Sequence[float | None]
+    style: Style = Style()
+    label: str = ""
+    is_stepped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A horizontal bar from `start` to `end` in the row `y`."""
+
+    y: float
+    start: float
+    end: float
+    style: Style = Style()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A shaded stretch of the x axis over the whole height, or only over the rows from `y_low` to `y_high`."""
+
+    low: float
+    high: float
+    y_low: float | None = None
+    y_high: float | None = None
+    style: Style = Style(color="band")
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """A line over the whole height at x, or over the whole width at y."""
+
+    x: float | None = None
+    y: float | None = None
+    style: Style = Style(color="line")
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Words inside a figure; `anchor` says which end of them is at x."""
+
+    x: float
+    y: float
+    text: str
+    style: Style = Style()
+    anchor: str = "start"  # or middle, end
+
+
+Mark = Points | Line | Bar | Band | Guide | Label
