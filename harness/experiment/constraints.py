@@ -2,10 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from ipaddress import ip_address
-from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
 
 from harness import plugins
 from harness.experiment.ladder import rung_name_problems
@@ -13,9 +9,8 @@ from harness.experiment.problems import ConfigProblem, did_you_mean, to_toml, va
 from harness.experiment.requests import request_conflicts, request_problems
 from harness.experiment.transports import is_tcp, transports
 from harness.model import Arm, Knob, KnobValue, LoadTool, Settings
+from harness.model.http import parse_url, requested_bytes, url_problem
 from harness.model.knobs import sysctl_traffic
-from harness.model.plugins import DEFAULT_PORTS
-from harness.model.settings import PATH_PATTERN
 
 SYSCTL_NAME = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_:-]+)+")
 OWN_CLIENT = "client"
@@ -23,9 +18,6 @@ MAX_CONNECTIONS = 1000  # nginx has 8192 for all arms, and a request needs two
 TOOL_PACKAGE = "harness.load.tools"
 MIN_QUOTA_CPUS = 0.01  # the kernel's minimum: 1 ms of each 100
 MAX_NGINX_BODY_BYTES = 3000  # the longest parameter in nginx.conf
-UNIX_SCHEME = "http+unix"
-MAX_SOCKET_PATH_BYTES = 107  # man 7 unix: sun_path holds 108, the last of them the terminating zero
-_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 def all_knobs() -> Mapping[str, Knob]:
@@ -102,12 +94,6 @@ def _format_problems(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "rate", "must be more than 0 %. To send each request after the previous answer, write rate = 0."
     if settings.url and (text := url_problem(settings.url)):
         yield "url", text
-
-
-def requested_bytes(path: str) -> int | None:
-    """Return the size of the body that a path like /bytes/100 requests; None for other paths."""
-    match = re.fullmatch(r"/bytes/(\d{1,8})(?:\?.*)?", path)
-    return int(match[1]) if match else None
 
 
 def _setting_conflicts(settings: Settings) -> Iterator[str]:
@@ -216,82 +202,3 @@ def _load_conflicts(settings: Settings) -> Iterator[str]:
         yield f"{given[-1]} excludes tool = {to_toml(settings.tool)}: only barehop's own client supports rates."
     if settings.connections > MAX_CONNECTIONS:
         yield f"connections = {settings.connections} is more than nginx's limit here, which is {MAX_CONNECTIONS}."
-
-
-@dataclass(frozen=True, slots=True)
-class Url:
-    """A parsed url; `host` is a name, or an address without brackets; with a `socket`, host and port are unused."""
-
-    host: str
-    port: int
-    path: str
-    tls: bool = False
-    socket: Path | None = None
-
-
-def url_problem(text: str) -> str:
-    """Return why `text` is not a valid url, as the end of a sentence; "" if it is valid."""
-    try:
-        parse_url(text)
-    except ValueError as problem:
-        return str(problem)
-    return ""
-
-
-def parse_url(text: str) -> Url:
-    """Parse a url. Raises ValueError with the end of a sentence."""
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("a url has only visible ASCII characters; write a host with other letters as xn--....")
-    parts = urlsplit(_check_scheme(text))
-    path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-    if parts.fragment or not re.match(PATH_PATTERN, path):
-        raise ValueError(f"{parts.path}{parts.fragment and f'#{parts.fragment}'} cannot be requested as a path.")
-    if parts.scheme == UNIX_SCHEME:
-        return Url("localhost", 0, path, socket=_parse_socket(parts.netloc))
-    return Url(_parse_host(parts), _parse_port(parts), path, tls=parts.scheme == "https")
-
-
-def _check_scheme(text: str) -> str:
-    scheme = text.partition("://")[0]
-    if scheme not in (*DEFAULT_PORTS, UNIX_SCHEME):
-        raise ValueError("must begin with http://, https:// or http+unix://.")
-    try:
-        urlsplit(text)
-    except ValueError as error:
-        raise ValueError(f"is no url: {error}.") from None
-    return text
-
-
-def _parse_host(parts: SplitResult) -> str:
-    host = parts.hostname or ""
-    if "@" in parts.netloc or not (_is_address(host) or _HOST_NAME.fullmatch(host)):
-        raise ValueError("must name a host and perhaps a port, like http://127.0.0.1:8080/ or http://[::1]:8080/.")
-    return host
-
-
-def _is_address(host: str) -> bool:
-    try:
-        return not getattr(ip_address(host), "scope_id", None)
-    except ValueError:
-        return False
-
-
-def _parse_port(parts: SplitResult) -> int:
-    try:
-        port = DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
-    except ValueError:
-        port = 0
-    if port == 0:
-        raise ValueError("the port must be a number from 1 to 65535.")
-    return port
-
-
-def _parse_socket(quoted: str) -> Path:
-    path = unquote(quoted)
-    if not path.startswith("/"):
-        raise ValueError(
-            "begin with the absolute path of the socket, with %2F for each slash: http+unix://%2Frun%2Fapp.sock/."
-        )
-    if len(path.encode()) > MAX_SOCKET_PATH_BYTES:
-        raise ValueError(f"the socket's path is longer than the kernel's limit of {MAX_SOCKET_PATH_BYTES} bytes.")
-    return Path(path)

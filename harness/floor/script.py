@@ -11,12 +11,12 @@ from pathlib import Path
 import pyperf  # type: ignore[import-untyped] # it brings no types
 
 from harness.errors import ConfigError, raise_all
-from harness.experiment.constraints import requested_bytes
 from harness.experiment.read import read_experiment
 from harness.experiment.transports import transports
 from harness.floor.bench import KINDS, FloorBenchmark, TimeLoops, prepare_benchmark
 from harness.load.pyperf_runner import make_runner, parse_options, run_benchmark
 from harness.model import FloorResults, Settings
+from harness.model.http import requested_bytes
 from harness.testbed.addresses import transport_problem
 from harness.testbed.blueprint import Machine, survey_machine
 from harness.testbed.kernel.lock import hold_machine

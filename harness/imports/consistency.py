@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import isfinite
 
 from harness.model import ImportedRun
-from harness.model.imported import TOLERANCE, is_consistent
+from harness.model.tools import TOLERANCE, is_consistent
 
 ROUND_RATE_LOW, ROUND_RATE_HIGH = 0.998, 1.0005
 SHORT_RUN_US = 1e6  # such a short run ends before its last answers

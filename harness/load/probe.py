@@ -14,7 +14,6 @@ from threading import Thread
 from time import perf_counter_ns
 
 from harness.errors import ConfigError, HarnessError, LoadError, StackError
-from harness.experiment.constraints import parse_url
 from harness.load.answer import (
     BAD_CHUNK,
     BAD_CODING,
@@ -31,7 +30,7 @@ from harness.load.answer import (
 from harness.load.burst import TIMEOUT
 from harness.load.client import endpoint_of, fault_kind, receive, request_bytes
 from harness.model import Arm, Reply, Settings, Target, request_for
-from harness.model.http import MAX_BODY_BYTES
+from harness.model.http import MAX_BODY_BYTES, parse_url
 from harness.testbed.servers.failures import refusal_hint
 
 MAX_QUOTED_LENGTH = 80

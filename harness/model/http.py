@@ -1,13 +1,21 @@
-"""A request as all clients send it, and the shape of its answer."""
+"""A request as all clients send it, where it goes, and the shape of its answer."""
 
 import json
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
 
-from harness.model.settings import Settings
+from harness.model.settings import PATH_PATTERN, Settings
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+UNIX_SCHEME = "http+unix"
+MAX_SOCKET_PATH_BYTES = 107  # man 7 unix: sun_path holds 108, the last of them the terminating zero
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 MAX_BODY_BYTES = 256 * 1024 * 1024  # that are read of an answer
 MAX_JSON_KEYS = 200
 MAX_DECODED_BYTES = 1024 * 1024
@@ -149,3 +157,154 @@ def _content_type(body: bytes) -> str:
     except ValueError:
         is_json = False
     return "application/json" if is_json else "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The address that a client visits for an arm: nginx, the server behind it, or a service."""
+
+    host: str
+    port: int
+    path: str
+    ca_file: Path | None = None  # the certificate to trust, with TLS
+    keepalive: bool = False
+    socket: Path | None = None  # a Unix socket; then host and port do not matter
+    timeout_s: float = 10.0
+    tls: bool = False  # without an authority, the system's trust store is used
+    address: str = ""  # of `host` after name resolution; "": `host` is an address
+    expected_answer: AnswerShape | None = None  # the required shape of answers; None: any 2xx answer is correct
+    request: Request = PLAIN_REQUEST
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the client uses TLS."""
+        return self.tls or self.ca_file is not None
+
+    @property
+    def url_host(self) -> str:
+        """Host and port as in a URL."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        usual = DEFAULT_PORTS["https" if self.is_encrypted else "http"]
+        return host if self.socket or self.port == usual else f"{host}:{self.port}"
+
+    @property
+    def host_header(self) -> str:
+        """Host header of its requests."""
+        return self.request.host or self.url_host
+
+    @property
+    def host_override(self) -> tuple[str, ...]:
+        """`Host: NAME` for a tool to send instead of the host of the URL; empty if they are the same."""
+        return (f"Host: {self.request.host}",) if self.request.host not in ("", self.url_host) else ()
+
+    @property
+    def url(self) -> str:
+        """URL, or `unix:SOCKET:PATH`."""
+        if self.socket:
+            return f"unix:{self.socket}:{self.path}"
+        return f"{'https' if self.is_encrypted else 'http'}://{self.url_host}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to an untimed request; header names are in lower case.
+
+    `body` is the beginning of a body of `length_bytes`; None: it is the whole body.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    length_bytes: int | None = None
+
+    @property
+    def body_bytes(self) -> int:
+        """Size of the whole body."""
+        return len(self.body) if self.length_bytes is None else self.length_bytes
+
+    @property
+    def shape(self) -> AnswerShape:
+        """Shape that later answers must have."""
+        kind = media_type(self.headers.get("content-type", ""))
+        is_whole = self.body_bytes == len(self.body)
+        coding = self.headers.get("content-encoding", "").lower()
+        return AnswerShape(self.status, self.body_bytes, kind, json_keys(kind, coding, self.body) if is_whole else None)
+
+
+def requested_bytes(path: str) -> int | None:
+    """Return the size of the body that a path like /bytes/100 requests; None for other paths."""
+    match = re.fullmatch(r"/bytes/(\d{1,8})(?:\?.*)?", path)
+    return int(match[1]) if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A parsed url; `host` is a name, or an address without brackets; with a `socket`, host and port are unused."""
+
+    host: str
+    port: int
+    path: str
+    tls: bool = False
+    socket: Path | None = None
+
+
+def url_problem(text: str) -> str:
+    """Return why `text` is not a valid url, as the end of a sentence; "" if it is valid."""
+    try:
+        parse_url(text)
+    except ValueError as problem:
+        return str(problem)
+    return ""
+
+
+def parse_url(text: str) -> Url:
+    """Parse a url. Raises ValueError with the end of a sentence."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("a url has only visible ASCII characters; write a host with other letters as xn--....")
+    if text.partition("://")[0] not in (*DEFAULT_PORTS, UNIX_SCHEME):
+        raise ValueError("must begin with http://, https:// or http+unix://.")
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise ValueError(f"is no url: {error}.") from None
+    path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+    if parts.fragment or not re.match(PATH_PATTERN, path):
+        raise ValueError(f"{parts.path}{parts.fragment and f'#{parts.fragment}'} cannot be requested as a path.")
+    if parts.scheme == UNIX_SCHEME:
+        return Url("localhost", 0, path, socket=_parse_socket(parts.netloc))
+    return Url(_parse_host(parts), _parse_port(parts), path, tls=parts.scheme == "https")
+
+
+def _parse_host(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    if "@" in parts.netloc or not (_is_address(host) or _HOST_NAME.fullmatch(host)):
+        raise ValueError("must name a host and perhaps a port, like http://127.0.0.1:8080/ or http://[::1]:8080/.")
+    return host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return not getattr(ip_address(host), "scope_id", None)
+    except ValueError:
+        return False
+
+
+def _parse_port(parts: SplitResult) -> int:
+    try:
+        port = DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("the port must be a number from 1 to 65535.")
+    return port
+
+
+def _parse_socket(quoted: str) -> Path:
+    path = unquote(quoted)
+    if not path.startswith("/"):
+        raise ValueError(
+            "begin with the absolute path of the socket, with %2F for each slash: http+unix://%2Frun%2Fapp.sock/."
+        )
+    if len(path.encode()) > MAX_SOCKET_PATH_BYTES:
+        raise ValueError(f"the socket's path is longer than the kernel's limit of {MAX_SOCKET_PATH_BYTES} bytes.")
+    return Path(path)

@@ -1,14 +1,18 @@
-"""The record of a session: visits, doubts, proofs."""
+"""What is measured and seen: the record of a session, and the facts of the host, of an arm and of a calibration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import (
+    Any,
+    Literal,
+    Required,  # those of typing are enough for pydantic from Python 3.12 on
+)
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, with_config
+from typing_extensions import TypedDict
 
 from harness.model.base import JsonModel
 from harness.model.experiment import Schedule
-from harness.model.facts import ArmProof
 
 GaugeSnapshot = tuple[bytes, ...]  # the content of each file of a gauge at one moment
 
@@ -76,6 +80,161 @@ class VisitRow(JsonModel):
     late_us: float | None = None
     rate_per_s: float | None = None
     holds: bool | None = None
+
+
+TextTable = Mapping[str, str | None]
+
+
+@with_config(ConfigDict(strict=True, extra="allow", allow_inf_nan=False))
+class Facts(TypedDict, total=False):
+    """Facts as they were written: any key may be missing in earlier versions, and later ones may add others."""
+
+
+class CpuFacts(Facts, total=False):
+    """Facts about CPUs; `online` and `allowed` are lists like 0-3."""
+
+    models: list[dict[str, Any]] | None
+    online: Any
+    allowed: Any
+    topology: list[Any] | None
+    frequency: list[dict[str, Any]] | None
+    settings: Any
+    halt_poll: Any
+    mitigations: dict[str, str] | None
+
+
+class VirtualFacts(Facts, total=False):
+    """The hypervisor ("unknown", or None if bare), the container runtime, and the signs of both."""
+
+    machine: Any
+    container: Any
+    signs: Any
+
+
+class MemoryFacts(Facts, total=False):
+    """Facts about memory."""
+
+    total_bytes: int | None
+    available_bytes: Any
+    swap_bytes: Any
+    swap_free_bytes: Any
+    transparent_hugepages: TextTable | None
+
+
+class MountFacts(Facts, total=False):
+    """The file system of a directory that can hold a socket."""
+
+    kind: Required[str]
+    options: Required[list[str]]
+    mount_point: Any
+
+
+class CgroupFacts(Facts, total=False):
+    """Mount points of control groups, and the limits of ours; None where there is none."""
+
+    mounts: Any
+    cpu_limit: float | None
+    memory_limit_bytes: int | None
+
+
+class NetworkFacts(Facts, total=False):
+    """Interfaces, loaded modules, and tracked connections."""
+
+    interfaces: Any
+    loaded: list[str] | None
+    conntrack_entries: Any
+
+
+class PythonFacts(Facts, total=False):
+    """Facts about our Python and its packages."""
+
+    version: str | None
+    implementation: Any
+    compiler: Any
+    libc: Any
+    barehop: str | None
+    distributions: dict[str, str]
+
+
+class HostFacts(Facts, total=False):
+    """The content of host.json."""
+
+    kernel: TextTable
+    system: str | None
+    cpus: CpuFacts
+    virtual: VirtualFacts
+    clock: TextTable
+    memory: MemoryFacts
+    scheduler: Any
+    sysctls: TextTable
+    mounts: dict[str, MountFacts]
+    cgroup: CgroupFacts
+    network: NetworkFacts
+    python: PythonFacts
+    programs: dict[str, str]
+    pyperf: dict[str, str | int | float]
+    environment: Any
+    serving: Any
+
+
+class HopProof(Facts, total=False):
+    """The address of a hop, the inodes of the sockets that listen there, and their file system."""
+
+    address: Any
+    listener: Any
+    filesystem: Any
+    mount_point: Any
+    options: Any
+
+
+class ArmProof(Facts, total=False):
+    """What proves an arm: its answer, processes and CPUs by role, sockets of its hop, kernel values, rungs."""
+
+    url: Any
+    address: Any
+    status: int
+    body_bytes: int
+    kind: str | None
+    keys: Sequence[str] | None
+    pids: Any
+    cpus: dict[str, Sequence[int]]
+    upstream: Any
+    nginx_listens: Any
+    hop: HopProof
+    knobs: Any
+    network: Any
+    not_copied: Any
+    sandbox: Any
+    rung: Any
+
+
+class AlarmFacts(Facts):
+    """False alarms of a calibration."""
+
+    runs: int
+    alarms: int
+    percent_low: float
+    percent_high: float
+
+
+class SpikeFacts(Facts):
+    """Detection of a known spike."""
+
+    us: int
+    runs: int
+    covered: int
+    estimate_us: float
+
+
+class CalibrationFacts(Facts):
+    """The facts of calibration.json."""
+
+    aa: AlarmFacts
+    spikes: list[SpikeFacts]
+    floor_percent: float
+    floor_us: float
+    sessions_per_run: int
+    seconds_per_run: float
 
 
 class Record(JsonModel):

@@ -29,8 +29,8 @@ from harness.model.explanation import (
     OpenLoopTimes,
     Waterfall,
 )
-from harness.model.imported import ImportedRun
 from harness.model.record import Doubt, ThrottleCounts
+from harness.model.tools import ImportedRun
 
 
 class ArmSummary(JsonModel):

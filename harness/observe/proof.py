@@ -6,8 +6,8 @@ from typing import cast
 
 from harness.errors import StackError, raise_all
 from harness.model import Arm, Reply
-from harness.model.facts import ArmProof, HopProof
 from harness.model.http import AnswerShape, format_keys
+from harness.model.record import ArmProof, HopProof
 from harness.observe.listeners import listening_inodes, socket_inodes
 from harness.observe.rung_proof import rung_proof, sandbox_proof
 from harness.testbed.addresses import NGINX_CHAINS, Hop

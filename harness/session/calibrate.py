@@ -8,7 +8,7 @@ from harness.analysis.calibration import SESSIONS_PER_RUN, Calibration, calibrat
 from harness.experiment.cost import pilot_cost
 from harness.experiment.schedule import plan_of
 from harness.model import Arm, Design, Experiment, Pilot, Schedule, Settings
-from harness.model.facts import HostFacts
+from harness.model.record import HostFacts
 from harness.report.commands.plan import pilot_plan
 from harness.report.commands.progress import print_message
 from harness.session.measure import Run

@@ -8,7 +8,7 @@ from harness.errors import MachineError
 from harness.experiment.contrasts import left_out_sentences
 from harness.experiment.transports import transports
 from harness.model import Arm, Design, Experiment, LoadTool, Settings
-from harness.model.facts import HostFacts
+from harness.model.record import HostFacts
 from harness.observe.doubts.context import Context
 from harness.observe.doubts.cpus import noise_doubts
 from harness.observe.doubts.network import bare_network_doubts, read_bare_network

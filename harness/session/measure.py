@@ -10,7 +10,7 @@ from harness.analysis.statistics.series import SessionData
 from harness.experiment.schedule import orders_of
 from harness.load.visits import run_visits
 from harness.model import Doubt, Plan, Record, Schedule, Visit
-from harness.model.facts import ArmProof, HostFacts
+from harness.model.record import ArmProof, HostFacts
 from harness.observe.counters import ThrottlingCounts, watch_throttling
 from harness.observe.doubts.context import context_of
 from harness.observe.doubts.watch import start_watch

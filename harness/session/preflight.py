@@ -16,7 +16,7 @@ from harness.experiment.stacks import (
 )
 from harness.load.probe import service_errors
 from harness.model import Experiment, LoadTool, Settings
-from harness.model.facts import HostFacts
+from harness.model.record import HostFacts
 from harness.observe.cpu_time import service_machine_problems
 from harness.observe.host.environment import environment_facts
 from harness.observe.host.facts import host_facts

@@ -22,7 +22,7 @@ from harness.experiment.cost import nominal_cost
 from harness.experiment.document import read_text
 from harness.experiment.schedule import needs_pilot, plan_of, schedule_of
 from harness.model import Experiment, Pilot, Plan, Schedule
-from harness.model.facts import HostFacts
+from harness.model.record import HostFacts
 from harness.report.caveats import pilot_budget_warning, short_budget_warning
 from harness.report.commands.plan import pilot_plan
 from harness.report.commands.progress import Advance, print_message, show_progress

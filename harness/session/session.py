@@ -16,7 +16,7 @@ from harness.load.drivers import open_sender
 from harness.load.probe import probe_service, probe_target
 from harness.load.visits import CpuReader, Visitor, warm_up
 from harness.model import SERVICE_ROLE, Arm, Experiment, Reply, Target
-from harness.model.facts import ArmProof
+from harness.model.record import ArmProof
 from harness.observe.cpu_time import FamilyClock, cpu_reader, service_cpu_reader, service_pids
 from harness.observe.doubts.children import read_reaped
 from harness.observe.gauge import Gauge, open_gauge, uncounted_by

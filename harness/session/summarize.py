@@ -15,7 +15,7 @@ from harness.analysis.summary import summarise
 from harness.analysis.why.explain import add_causes
 from harness.errors import ConfigError, raise_all
 from harness.model import FloorResults, ImportedRun, Plan, Record, Summary
-from harness.model.facts import HostFacts
+from harness.model.record import HostFacts
 from harness.report.export.hdr_log import hdr_logs
 from harness.report.export.pyperf_file import has_values, render_pyperf
 from harness.store.integrity import read_finished_sessions

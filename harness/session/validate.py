@@ -8,7 +8,7 @@ from harness.analysis.validation.validate import BareRun, validate
 from harness.errors import ConfigError
 from harness.imports.read import transport_of
 from harness.model import Summary
-from harness.model.imported import ImportedRun
+from harness.model.tools import ImportedRun
 from harness.model.validation import Validation
 from harness.report.sections import seed
 from harness.session.summarize import read_results

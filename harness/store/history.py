@@ -10,7 +10,7 @@ import pyperf  # type: ignore[import-untyped] # it brings no types
 
 from harness.errors import ConfigError
 from harness.model import FloorResults, FloorRow
-from harness.model.facts import HostFacts
+from harness.model.record import HostFacts
 from harness.store.files import read_facts, read_file
 
 RUN_TIME_FORMAT = "%Y-%m-%dT%H-%M-%SZ"

@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from harness.errors import ConfigError, MachineError
 from harness.files import file_name, flush_directory, flush_file
 from harness.model import FloorResults, Plan, Record
-from harness.model.facts import CalibrationFacts, HostFacts
+from harness.model.record import CalibrationFacts, HostFacts
 from harness.store.files import Facts, check_numbers, parse_requests, read_facts, read_file, read_model
 from harness.store.history import RUN_TIME_FORMAT
 from harness.store.plan_check import plan_problems

@@ -8,7 +8,7 @@ import pytest
 
 from harness.experiment.read import read_experiment
 from harness.model import Record
-from harness.model.facts import ArmProof
+from harness.model.record import ArmProof
 from harness.testbed.servers.programs import find_nginx
 from tests.support.command import CHECKOUT, barehop, fixed, sets
 

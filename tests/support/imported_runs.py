@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.analysis.validation.validate import BareRun
 from harness.model import FloorResults, FloorRow
-from harness.model.imported import ImportedRun
+from harness.model.tools import ImportedRun
 from tests.support.simulated_run import run_of
 
 UNIX_US, TCP_US = (70.0, 74.0, 78.0), (110.0, 114.0, 118.0)

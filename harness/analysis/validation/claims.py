@@ -28,7 +28,7 @@ from harness.analysis.validation.rows import (
 from harness.analysis.validation.ruling import claim_numbers, difference_from_comparison, known_difference, rule_claim
 from harness.experiment.transports import IMPORTED_TCP
 from harness.model import Comparison
-from harness.model.imported import ImportedRun
+from harness.model.tools import ImportedRun
 from harness.model.validation import Claim, ClaimNumbers, ClaimReason, ImportedRow
 
 ASSUMED_REQUESTS = 1000  # of a run whose file does not record them

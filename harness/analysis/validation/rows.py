@@ -8,8 +8,8 @@ import numpy as np
 from harness.analysis.statistics.inference import Estimate, estimate_mean
 from harness.experiment.transports import arm_transport, imported_family, transports
 from harness.model import ArmSummary, Comparison, Interval, Summary, Verdict
-from harness.model.imported import TOLERANCE, ImportedRun, is_consistent
 from harness.model.settings import varying_keys
+from harness.model.tools import TOLERANCE, ImportedRun, is_consistent
 from harness.model.validation import ImportedRow, IntervalSource
 
 BATCH_COUNT, MIN_BATCH_SIZE = 20, 10

@@ -21,7 +21,7 @@ from harness.analysis.validation.rows import (
 from harness.analysis.validation.services import service_claims, service_rows, service_shares
 from harness.analysis.why.quantities import level_by_session, mean_interval, time_us
 from harness.model import Experiment, FloorResults, Interval, Record, Summary
-from harness.model.imported import ImportedRun
+from harness.model.tools import ImportedRun
 from harness.model.validation import Claim, RuntimeShare, SingleRunSpread, Validation
 
 

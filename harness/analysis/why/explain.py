@@ -19,7 +19,6 @@ from harness.analysis.why.quantities import (
     time_us,
 )
 from harness.analysis.why.waterfall import arm_with_chain, connection_setups, has_same_keepalive, waterfalls
-from harness.experiment.constraints import requested_bytes
 from harness.model import (
     ROLES,
     ArmSummary,
@@ -36,6 +35,7 @@ from harness.model import (
     Settings,
     Summary,
 )
+from harness.model.http import requested_bytes
 
 CLIENT_ROLE = "client"
 

@@ -8,8 +8,7 @@ from math import ceil
 from harness.imports.consistency import rate_contradiction
 from harness.imports.numbers import line_pattern
 from harness.model import FormatMarks, ImportedRun, ImportFormat
-from harness.model.imported import TOLERANCE
-from harness.model.plugins import TIME_PATTERN, parse_us, resolution_us
+from harness.model.tools import TIME_PATTERN, TOLERANCE, parse_us, resolution_us
 
 COUNTS = ("total", "started", "done", "succeeded", "failed", "errored", "timeout")
 CLASSES = ("2xx", "3xx", "4xx", "5xx")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from harness.imports.numbers import DecimalMark, count_decimals, decimal_mark, is_unknown, parse_number
 from harness.model import FormatMarks, ImportedRun, ImportFormat
-from harness.model.imported import is_consistent
+from harness.model.tools import is_consistent
 
 ARCHITECTURE = "architecture"
 NUMBERS = ("requests_per_s", "ms_per_request")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from harness.imports.consistency import rate_contradiction
 from harness.imports.numbers import line_pattern, match_line
 from harness.model import FormatMarks, ImportedRun, ImportFormat
-from harness.model.plugins import TIME_PATTERN, parse_us, resolution_us
+from harness.model.tools import TIME_PATTERN, parse_us, resolution_us
 
 BEGIN = re.compile(
     r"^Running \S+ test @ .*$(?!\n+\d+ (?:connections|goroutine))|^unable to connect to .*", re.MULTILINE

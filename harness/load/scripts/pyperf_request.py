@@ -7,12 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from harness.errors import LoadError
-from harness.experiment.constraints import parse_url
 from harness.load.burst import Exchange
 from harness.load.client import open_exchange
 from harness.load.pyperf_runner import make_runner, parse_options, run_benchmark, run_program
 from harness.model import PLAIN_REQUEST, Request, Target
-from harness.model.http import answer_shape
+from harness.model.http import answer_shape, parse_url
 from harness.testbed.machine.pyperf import remove_names
 
 BENCHMARK = "request"

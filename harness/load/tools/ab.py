@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.imports.formats.ab import parse_output, parse_percentiles_us
 from harness.imports.text import collapse_blanks
 from harness.model import LoadTool, Settings, Target, ToolResult
-from harness.model.plugins import read_tool_file
+from harness.model.tools import read_tool_file
 
 _PERCENTILES = "percentiles.csv"
 _BODY = "body"

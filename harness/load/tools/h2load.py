@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.imports.formats.h2load import parse_counts
 from harness.model import LoadTool, Settings, Target, ToolResult
-from harness.model.plugins import read_tool_file
+from harness.model.tools import read_tool_file
 
 _LOG, _BODY = "requests.tsv", "body"
 _RESOLUTION_US = 1.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.imports.formats.hey import MAX_RESULTS, parse_rows, result_of_rows
 from harness.model import LoadTool, Settings, Target, ToolResult
-from harness.model.plugins import read_tool_file
+from harness.model.tools import read_tool_file
 
 _REQUESTS_FILE, _BODY = "asked.json", "body"
 

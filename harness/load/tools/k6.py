@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.imports.formats.k6 import RESOLUTION_US, parse_trend
 from harness.model import LoadTool, Settings, Target, ToolResult
-from harness.model.plugins import read_tool_file
+from harness.model.tools import read_tool_file
 
 _REQUEST_FILE, _FILE = "asked.json", "outcome.json"
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "k6.js"

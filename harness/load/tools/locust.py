@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.model import LoadTool, Settings, Target, ToolResult
-from harness.model.plugins import script_input
+from harness.model.tools import script_input
 
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "locust_file.py"
 _RESOLUTION_US = 0.001

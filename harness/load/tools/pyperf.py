@@ -9,7 +9,7 @@ from statistics import fmean
 
 from harness.imports.formats.pyperf import RESOLUTION_US, load_benchmarks
 from harness.model import PLAIN_REQUEST, LoadTool, Settings, Target, ToolResult
-from harness.model.plugins import read_tool_file
+from harness.model.tools import read_tool_file
 from harness.start import module_command
 
 _REQUEST_FILE, _PROVED_FILE, _FILE = "asked.json", "proved.json", "pyperf.json"

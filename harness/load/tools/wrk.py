@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.model import LoadTool, Settings, Target, ToolResult
-from harness.model.plugins import read_tool_file
+from harness.model.tools import read_tool_file
 
 _BODY = "body"
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "wrk.lua"

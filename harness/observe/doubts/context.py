@@ -7,8 +7,8 @@ from pathlib import Path
 
 from harness.experiment.stacks import services_of
 from harness.model import Experiment
-from harness.model.facts import HostFacts
 from harness.model.knobs import FileText
+from harness.model.record import HostFacts
 from harness.observe.cpu_time import service_pids
 from harness.testbed.blueprint import Blueprint
 from harness.testbed.kernel.apply import SYSCTL_DIRECTORY

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.model import SERVER_ROLES, Doubt
-from harness.model.facts import HostFacts
+from harness.model.record import HostFacts
 from harness.observe.doubts.context import Context, StackProcesses
 from harness.observe.host.environment import disturbing_variables
 from harness.observe.host.facts import read_sysctls

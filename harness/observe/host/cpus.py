@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.model.facts import CpuFacts, VirtualFacts
+from harness.model.record import CpuFacts, VirtualFacts
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, format_cpus, parse_cpus, read_text, read_texts
 from harness.testbed.machine.topology import read_topology
 

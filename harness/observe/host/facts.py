@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from harness.model.facts import CgroupFacts, HostFacts, MemoryFacts, MountFacts, NetworkFacts
+from harness.model.record import CgroupFacts, HostFacts, MemoryFacts, MountFacts, NetworkFacts
 from harness.observe.host.cpus import cpu_facts, virtual_facts
 from harness.observe.host.versions import program_versions, python_facts
 from harness.testbed.machine.cgroups import cgroup_levels

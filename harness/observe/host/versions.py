@@ -15,7 +15,7 @@ from typing import Any
 import harness
 from harness.errors import HarnessError
 from harness.model import Arm, Settings
-from harness.model.facts import PythonFacts
+from harness.model.record import PythonFacts
 from harness.start import module_command
 from harness.testbed.processes.output import read_output
 from harness.testbed.servers.gunicorn import app_directory, hides_own_packages, server_environment

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.model import Summary
-from harness.model.imported import is_consistent
+from harness.model.tools import is_consistent
 from harness.report.format import format_signed
 from harness.report.rich_tables import Paragraph, bold_heading, empty_table
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from harness.errors import MachineError
-from harness.experiment.constraints import MAX_SOCKET_PATH_BYTES
+from harness.model.http import MAX_SOCKET_PATH_BYTES
 from harness.testbed.machine.cgroups import cgroup_parents
 from harness.testbed.machine.procfs import HOST_ROOTS, filesystem_of, is_tmpfs, read_int, read_text
 from harness.testbed.machine.resources import loopback_problem

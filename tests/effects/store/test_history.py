@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.model.facts import HostFacts
+from harness.model.record import HostFacts
 from harness.store.history import earlier_files
 
 HOST: HostFacts = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.analysis.validation.ruling import KnownDifference, rule_claim
 from harness.analysis.validation.validate import validate
 from harness.imports.read import read_runs
-from harness.model.imported import ImportedRun
+from harness.model.tools import ImportedRun
 from harness.model.validation import Claim, ClaimReason
 from harness.session.validate import seed_results
 from tests.support.imported_runs import bare, floor, foreign, repeated

@@ -8,7 +8,7 @@ import pytest
 from harness.analysis.validation.rows import batch_means_estimate
 from harness.analysis.validation.validate import BareRun, imported_shares, validate
 from harness.model import Record, Schedule, VisitRow
-from harness.model.imported import ImportedRun
+from harness.model.tools import ImportedRun
 from harness.model.validation import RuntimeShare
 from tests.support.imported_runs import bare, foreign, repeated
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from harness.experiment.constraints import arm_problems, requested_bytes
+from harness.experiment.constraints import arm_problems
 from harness.model import Arm, Settings
+from harness.model.http import requested_bytes
 
 
 @pytest.mark.parametrize(

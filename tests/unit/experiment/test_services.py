@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.experiment.constraints import Url, parse_url
+from harness.model.http import Url, parse_url
 from tests.support.experiment_files import arms, read, refusal, refusals
 
 BARE = "[arms.bare]\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.model.facts import HostFacts
+from harness.model.record import HostFacts
 from harness.session.calibrate import last_calibration
 from harness.store.history import last_floor
 from tests.support.damaged_results import CALIBRATION

@@ -1,0 +1,235 @@
+"""Load tools, and the formats of results made elsewhere: what each of them is, and what a run of it gave."""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import fmean
+from types import MappingProxyType
+from typing import Self
+
+from harness.model.http import MAX_BODY_BYTES, Target
+from harness.model.settings import Settings
+
+MAX_TOOL_FILE_BYTES = 512 * 1024 * 1024  # of an output file of a tool
+TOOL_PERCENTILES = (*map(float, range(100)), 99.9, 100.0)  # that are computed from single times
+US_PER_UNIT = {"ns": 1e-3, "us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6, "m": 60e6, "h": 3600e6}
+TIME_PATTERN = rf"-?[\d.]+(?:{'|'.join(US_PER_UNIT)})"
+TOLERANCE = 0.01  # of numbers that a tool calculates from each other: far above the rounding to three digits
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """The result of a run of an outside tool, at its own resolution. `percentiles_us` maps 50.0 to the median.
+
+    `sent` is the number of all requests, if more were sent than are counted. `latency_us` are the times of correctly
+    answered requests, in the tool's order, if it reports single times.
+    """
+
+    requests: int
+    failures: Mapping[str, int]
+    duration_s: float
+    mean_us: float
+    percentiles_us: Mapping[float, float]
+    resolution_us: float
+    sent: int = 0
+    latency_us: tuple[float, ...] = ()
+
+    @classmethod
+    def from_times(
+        cls, latency_us: Sequence[float], failures: Mapping[str, int], duration_s: float, resolution_us: float
+    ) -> Self:
+        """Return the result from single times; a percentile is the least time that so many requests do not exceed."""
+        return cls(
+            requests=len(latency_us),
+            failures={kind: count for kind, count in failures.items() if count},
+            duration_s=duration_s,
+            mean_us=fmean(latency_us) if latency_us else 0.0,
+            percentiles_us=_percentiles_us(sorted(latency_us)),
+            resolution_us=resolution_us,
+            latency_us=tuple(latency_us),
+        )
+
+    @classmethod
+    def from_script_output(cls, tool: str, path: Path, resolution_us: float) -> Self:
+        """Return the result that our script for `tool` wrote to `path` as JSON. Raise ValueError with a sentence."""
+        text = read_tool_file(tool, path)
+        try:
+            content = json.loads(text)
+            return cls.from_times(content["latency_us"], content["failures"], content["duration_s"], resolution_us)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path.name} is not what our script for {tool} writes: {error!r}.") from error
+
+
+def _percentiles_us(rising_us: Sequence[float]) -> dict[float, float]:
+    if not rising_us:
+        return {}
+    return {percent: rising_us[max(math.ceil(percent / 100 * len(rising_us)), 1) - 1] for percent in TOOL_PERCENTILES}
+
+
+def _no_files(_target: Target, _settings: Settings) -> Mapping[str, str]:
+    return {}
+
+
+def _no_problems(_settings: Settings) -> Iterable[str]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTool:
+    """An outside load tool.
+
+    `command(program, target, settings, directory)` is its command line, run in `directory` with standard output to
+    stdout.txt there; `read_result(directory)` reads its output, or raises ValueError with a sentence. `version` are the
+    arguments that print its version, if any. `files`, by name, are written to `directory` first. `setting_problems`
+    yields a sentence for each setting that the tool does not support. `picks_request_count`: the tool chooses the
+    number of requests itself. `start_s`: the approximate time of a run besides its requests.
+    """
+
+    program: str
+    version: tuple[str, ...]
+    install: str
+    command: Callable[[str, Target, Settings, Path], list[str]]
+    read_result: Callable[[Path], ToolResult]
+    picks_request_count: bool = False
+    start_s: float = 0.3
+    files: Callable[[Target, Settings], Mapping[str, str]] = _no_files
+    setting_problems: Callable[[Settings], Iterable[str]] = _no_problems
+
+
+def script_input(target: Target, amounts: Mapping[str, float] = MappingProxyType({})) -> Mapping[str, str]:
+    """Return the file asked.json for a script that sends the requests: the target, and how many requests to send."""
+    host = {"Host": target.host_header} if target.host_override else {}
+    content = {
+        "url": target.url,
+        "timeout_s": target.timeout_s,
+        "most_body_bytes": MAX_BODY_BYTES,
+        "status": target.expected_answer.status if target.expected_answer else None,
+        "keepalive": target.keepalive,
+        "method": target.request.method,
+        "headers": {**host, **dict(target.request.all_headers)},
+        "body": target.request.body.decode() if target.request.has_length else None,
+        "authority": str(target.ca_file.absolute()) if target.ca_file else None,
+        **amounts,
+    }
+    return {"asked.json": json.dumps(content)}
+
+
+def read_tool_file(tool: str, path: Path) -> str:
+    """Return the text that `tool` wrote to `path`. Raise ValueError with a sentence if it cannot be read."""
+    try:
+        if path.stat().st_size > MAX_TOOL_FILE_BYTES:
+            raise ValueError(
+                f"{tool} left a {path.name} of more than {MAX_TOOL_FILE_BYTES // 1024**2} MiB. Ask for less."
+            )
+        return path.read_text(errors="replace")
+    except OSError as error:
+        raise ValueError(f"{tool} left no {path.name} that can be read ({error.strerror}).") from error
+
+
+def resolution_us(*texts: str) -> float:
+    """Return the value of the last digit of the coarsest of `texts`. Raise ValueError."""
+    return max(10.0 ** -len(number.partition(".")[2]) * US_PER_UNIT[unit] for number, unit in map(_parts, texts))
+
+
+def parse_us(text: str) -> float:
+    """Return the microseconds of a text like "1.23ms". Raise ValueError."""
+    number, unit = _parts(text)
+    return float(number) * US_PER_UNIT[unit]
+
+
+def _parts(text: str) -> tuple[str, str]:
+    match = re.fullmatch(r"(-?\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a time with a unit, like 1.23ms.")
+    return match[1], match[2]
+
+
+def is_consistent(value: float, implied: float, rounding: float = 0.0) -> bool:
+    """Return whether two numbers of a run that must be equal are equal, within TOLERANCE and a relative `rounding`."""
+    return abs(value / implied - 1) <= TOLERANCE + rounding
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedRun:
+    """One run of a load tool against one architecture. Values that the file does not record are None or empty.
+
+    `where` and `architecture` name the row, from the file or from its name; `transport` is "tcp" or "uds" if the name
+    of the architecture contains it, or else "". Times are in microseconds, with the tool's `resolution_us`.
+    `latency_us` are single times, in the tool's order. `requests` were answered correctly, `failures` are the others by
+    kind. With `is_rate_asked` the rate was requested from the tool and does not describe the server, and times may
+    count from the scheduled send.
+    """
+
+    source: Path
+    format: str  # the reader's name: "ab-text", "wrk", ...
+    where: str = ""
+    architecture: str = ""
+    transport: str = ""
+    requests: int | None = None
+    failures: Mapping[str, int] = field(default_factory=dict)
+    connections: int | None = None
+    duration_s: float | None = None
+    requests_per_s: float | None = None
+    is_rate_asked: bool = False
+    mean_us: float | None = None
+    mean_resolution_us: float | None = None
+    percentiles_us: Mapping[float, float] = field(default_factory=dict)
+    resolution_us: float | None = None
+    latency_us: tuple[float, ...] = ()
+    remarks: tuple[str, ...] = ()  # sentences on inconsistencies in the file
+
+    @property
+    def in_flight(self) -> float | None:
+        """Return the mean number of requests in flight, by Little's law; None if unknown, or with a requested rate."""
+        if self.is_rate_asked or not (self.requests_per_s and self.mean_us):
+            return None
+        return self.requests_per_s * self.mean_us / 1e6
+
+    def with_result(self, result: ToolResult) -> Self:
+        """Return the run with the numbers of `result`."""
+        return replace(
+            self,
+            requests=result.requests,
+            failures=result.failures,
+            duration_s=result.duration_s or None,
+            mean_us=result.mean_us or None,
+            mean_resolution_us=result.resolution_us,
+            percentiles_us=result.percentiles_us,
+            resolution_us=result.resolution_us,
+            latency_us=result.latency_us,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FormatMarks:
+    """How to find a run of a format in a larger text: by one of the two fields.
+
+    `begins` matches the beginning of a run, in a text with tabs as blanks and without trailing blanks. `keys` are the
+    keys of its JSON document, each as a path ("summary.requestsPerSec"); any one of several sets is enough.
+    """
+
+    begins: re.Pattern[str] | None = None
+    keys: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImportFormat:
+    """A format of such files: a run is found by `marks`, and ends where the next one of any format begins.
+
+    `help` is one line on what is read. `read` takes the text of one run and a run with its file, and returns one or
+    more runs with the values of the text. It raises ValueError with sentences on why the text cannot be read, such as a
+    missing end. `knows` matches each line that the tool can print, to detect unread lines; None if `read` rejects them
+    itself. `has_tabs`: tabs separate columns. `is_by_line`: each line is a JSON document. `rate_option` is the tool's
+    option for a rate, if its output does not show whether a rate was requested.
+    """
+
+    help: str
+    marks: FormatMarks
+    read: Callable[[str, ImportedRun], Sequence[ImportedRun]]
+    knows: re.Pattern[str] | None = None
+    has_tabs: bool = False
+    is_by_line: bool = False
+    rate_option: str = ""
