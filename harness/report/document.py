@@ -111,21 +111,27 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure as data: `alt` says in words what it shows; `caption` how to read it."""
+    """A figure as data: `alt` says in words what it shows, `caption` how to read it.
+
+    `height_px` is that of the plot without its axes and legend.
+    """
 
     name: str
-    title: str
     alt: str
-    caption: str
-    height_px: int
+    height_px: float
     x: "Axis"
     y: "Axis"
     marks: Sequence["Mark"]
+    title: str = ""
+    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """An axis from `low` to `high`. `labels` name rows; without them ticks are numbers with `suffix`."""
+    """An axis from `low` at the left or bottom to `high`, which may be the lower number.
+
+    `labels` name places on it; without them its ticks are round numbers with `suffix`.
+    """
 
     low: float
     high: float
@@ -138,7 +144,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """The look of a mark: a color's name in the style sheet, a symbol, a dash."""
+    """The look of a mark: a color's name in the style sheet, a symbol ("" for none), a dash."""
 
     color: str = "ink"
     symbol: str = "circle"
@@ -148,7 +154,7 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """Points, each with its interval along x where `lows` and `highs` are given; `texts` appear when pointed at."""
+    """Points, each with an interval where `lows` and `highs` are given; `texts` are shown when pointed at."""
 
     xs: Sequence[float]
     ys: Sequence[float]
@@ -156,13 +162,14 @@ class Points:
     label: str = ""  # in the legend
     lows: Sequence[float] = ()
     highs: Sequence[float] = ()
+    interval_axis: str = "x"  # or y
     texts: Sequence[str] = ()
     size_px: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line through points; it breaks where a y is None."""
+    """A line through points, with a few symbols; it breaks where a y is None."""
 
     xs: Sequence[float]
     ys: Sequence[float | None]
@@ -173,7 +180,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A horizontal bar from `start` to `end` in the row `y`."""
+    """A horizontal bar from `start` to `end` in the row `y`; `text` is shown when pointed at."""
 
     y: float
     start: float
@@ -184,12 +191,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A shaded stretch of the x axis over the whole height, or only over the rows from `y_low` to `y_high`."""
+    """A shaded stretch of the x axis over the whole height."""
 
     low: float
     high: float
-    y_low: float | None = None
-    y_high: float | None = None
     style: Style = Style(color="band")
 
 
@@ -199,16 +204,17 @@ class Guide:
 
     x: float | None = None
     y: float | None = None
-    style: Style = Style(color="line")
+    style: Style = Style(color="muted", is_faint=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Words inside a figure; `anchor` says which end of them is at x."""
+    """Words inside a figure, `strong` ones first; `anchor` says which end of them is at x."""
 
     x: float
     y: float
     text: str
+    strong: str = ""
     style: Style = Style()
     anchor: str = "start"  # or middle, end
 

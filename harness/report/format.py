@@ -1,5 +1,6 @@
 """Numbers, intervals, verdicts, lists and counts as text."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import floor, isclose, log10
@@ -7,6 +8,10 @@ from math import floor, isclose, log10
 from harness.model import ArmEffect, Design, Interval
 
 MAX_DECIMALS = 6
+NO_BREAK = "\N{NO-BREAK SPACE}"
+SPACE_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:us|ms|s|min|h)\b)")
+MINUS_SIGN_PLACE = re.compile(r"(?<![\w.)-])-(?=\d)")
+MICROSECOND_UNIT = re.compile(rf"(?<=\d{NO_BREAK})us\b")
 VERDICTS = ("faster", "slower", "equivalent", "agree", "undecided", "differ", None)  # in the order of a report
 
 
@@ -180,3 +185,9 @@ def verdict_counts(verdicts: Sequence[str | None], design: Design | None) -> str
     """Return `11 are faster, 4 are equivalent within 1 % and 1 is undecided`."""
     numbers = {verdict: verdicts.count(verdict) for verdict in VERDICTS if verdict in verdicts}
     return join_with_and([f"{number} {verdict_phrase(verdict, number, design)}" for verdict, number in numbers.items()])
+
+
+def typeset_numbers(text: str) -> str:
+    """Return prose with minus and micro signs and no break before units. Not for text that is shown as code."""
+    kept_together = SPACE_BEFORE_UNIT.sub(NO_BREAK, MINUS_SIGN_PLACE.sub("\N{MINUS SIGN}", text))
+    return MICROSECOND_UNIT.sub("\N{MICRO SIGN}s", kept_together)

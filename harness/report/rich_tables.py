@@ -1,7 +1,6 @@
 """Tables for the terminal, by rich."""
 
 import io
-import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.model import HEADLINE_METRICS, ArmSummary, Comparison, Summary
-from harness.report.format import percent_interval, us_interval
+from harness.report.format import NO_BREAK, SPACE_BEFORE_UNIT, percent_interval, us_interval
 from harness.report.select import group_by_root, is_kept_undecided_by_holm
 from harness.report.table import (
     ABSENT,
@@ -30,8 +29,6 @@ from harness.report.table import (
 
 MAX_LINE_WIDTH = 100  # characters in a line of prose
 COLUMN_GAP = 2
-NO_BREAK = "\N{NO-BREAK SPACE}"
-SPACE_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:us|ms|s|min|h)\b)")
 
 VERDICT_STYLES: Mapping[str, str] = {
     "agree": "cyan",

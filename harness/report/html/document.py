@@ -24,12 +24,13 @@ from harness.report.format import (
     percent_interval,
     percent_with_interval,
     pluralize,
+    typeset_numbers,
     us_interval,
 )
 from harness.report.html.facts import machine_facts, method_facts, version_facts
 from harness.report.html.figures.distributions import distribution_figure, imported_figure, load_figure, tail_figure
 from harness.report.html.figures.intervals import claims_figure, forest_figure, half_normal_figure, sessions_figure
-from harness.report.html.figures.style import PlotlyFigure, arm_styles, typeset_numbers
+from harness.report.html.figures.style import PlotlyFigure, arm_styles
 from harness.report.html.figures.time import burst_lengths_figure, carry_over_figure, drift_figure, variability_sentence
 from harness.report.html.figures.waterfalls import ladder_figure, waterfall_figure
 from harness.report.sections import optional_sections, seed

@@ -2,9 +2,9 @@
 
 import pytest
 
+from harness.report.format import typeset_numbers
 from harness.report.html.document import certainty_sentences, doubt_summary
 from harness.report.html.facts import machine_facts, method_facts, version_facts
-from harness.report.html.figures.style import typeset_numbers
 from tests.support.simulated_run import HOST, run_of
 
 

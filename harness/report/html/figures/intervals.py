@@ -16,6 +16,7 @@ from harness.report.format import (
     join_with_and,
     percent_interval,
     percent_with_interval,
+    typeset_numbers,
 )
 from harness.report.html.figures.style import (
     BAND,
@@ -32,7 +33,6 @@ from harness.report.html.figures.style import (
     layout,
     row_heading,
     shorten_values,
-    typeset_numbers,
     vertical_band,
     vertical_line,
     whiskers,

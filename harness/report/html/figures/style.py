@@ -1,6 +1,5 @@
 """The style that figures share, and texts as HTML."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -8,7 +7,6 @@ from math import ceil, floor, log10
 from typing import Any
 
 from harness.model import Summary
-from harness.report.rich_tables import NO_BREAK, SPACE_BEFORE_UNIT
 
 Json = dict[str, Any]
 
@@ -19,8 +17,6 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 TEXT_SIZE, SMALL_TEXT, LEGEND_ROW_HEIGHT = 13, 12, 20  # pixels: text, small text, a row of the legend
 MAX_LABEL_LENGTH, LEGEND_LINE_WIDTH, MIN_PAGE_WIDTH = 26, 7, 32  # characters: a name, the line beside it, a phone
 TICK_STEPS, WIDE_DECADES, VERY_WIDE_DECADES, MAX_TICKS = (1, 2, 5), 0.7, 3.0, 9  # ticks of an axis; widths in decades
-MINUS_SIGN_PLACE = re.compile(r"(?<![\w.)-])-(?=\d)")
-MICROSECOND_UNIT = re.compile(rf"(?<=\d{NO_BREAK})us\b")
 
 
 def layout(height: int, **own: Any) -> Json:
@@ -187,9 +183,3 @@ def curves_layout(height: int, arms: Sequence[str], **own: Any) -> Json:
     """Return the layout of curves, with room for the legend above them on the narrowest page."""
     rows = ceil(sum(len(arm_label(arm)) + LEGEND_LINE_WIDTH for arm in arms) / MIN_PAGE_WIDTH)
     return layout(height + LEGEND_ROW_HEIGHT * rows, showlegend=len(arms) > 1, **own)
-
-
-def typeset_numbers(text: str) -> str:
-    """Return prose with minus and micro signs and no break before units. Not for text that is shown as code."""
-    kept_together = SPACE_BEFORE_UNIT.sub(NO_BREAK, MINUS_SIGN_PLACE.sub("\N{MINUS SIGN}", text))
-    return MICROSECOND_UNIT.sub("\N{MICRO SIGN}s", kept_together)

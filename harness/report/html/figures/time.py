@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.analysis.plot_data import GappedValues, SessionDrift, SessionEffects
 from harness.model import HEADLINE_METRICS, Pilot, Schedule, Summary
-from harness.report.format import format_signed, format_significant, join_with_and
+from harness.report.format import format_signed, format_significant, join_with_and, typeset_numbers
 from harness.report.html.figures.style import (
     INK,
     MUTED,
@@ -23,7 +23,6 @@ from harness.report.html.figures.style import (
     log_axis,
     log_ticks,
     shorten_values,
-    typeset_numbers,
     vertical_band,
     vertical_line,
     whiskers,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from harness.model import Interval, Ladder, LadderStep, RungEffect, Waterfall, WaterfallPart
-from harness.report.format import join_with_and, us_interval
+from harness.report.format import join_with_and, typeset_numbers, us_interval
 from harness.report.html.figures.style import (
     COLORS,
     INK,
@@ -18,7 +18,6 @@ from harness.report.html.figures.style import (
     layout,
     row_heading,
     shorten_values,
-    typeset_numbers,
     vertical_line,
     whiskers,
 )
