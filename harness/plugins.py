@@ -1,34 +1,56 @@
-"""Find the plug-ins of a package: a file is a plug-in with its docstring as help, or holds a table of plug-ins."""
+"""Find plug-ins by kind and name: a file is a plug-in with its docstring as help, or holds a table of plug-ins."""
 
 import pkgutil
+from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
-from typing import TypeVar
+from types import ModuleType
+from typing import Any, TypeVar
+
+from harness.model import ImportFormat, Knob, LoadTool, NetworkRung, SandboxRung, Transport
 
 T = TypeVar("T")
+PACKAGES: Mapping[type, str] = {
+    Transport: "harness.testbed.transports",
+    LoadTool: "harness.load.tools",
+    NetworkRung: "harness.testbed.network.rungs",
+    SandboxRung: "harness.testbed.sandbox.rungs",
+    Knob: "harness.testbed.kernel.knobs",  # tables
+    ImportFormat: "harness.imports.formats",  # tables
+}
 
 
-def names(package: str) -> list[str]:
-    """Return the names of the plug-ins of `package`; `uds_tmpfs.py` is called "uds-tmpfs"."""
-    modules = pkgutil.iter_modules(import_module(package).__path__)
-    return sorted(module.name.replace("_", "-") for module in modules)
+def names(kind: type) -> list[str]:
+    """Return the names of the files of a kind of plug-in; `uds_tmpfs.py` is called "uds-tmpfs"."""
+    return sorted(name.replace("_", "-") for name in _module_names(PACKAGES[kind]))
 
 
-def load(package: str, name: str, kind: type[T]) -> T:
+def load(kind: type[T], name: str) -> T:
     """Return `PLUGIN` of the plug-in's module. Raises TypeError unless it is a `kind`."""
-    return _require_kind(import_module(f"{package}.{name.replace('-', '_')}").PLUGIN, name, kind)
+    return _require_kind(_module(kind, name).PLUGIN, name, kind)
 
 
-def help_text(package: str, name: str) -> str:
-    """Return the first line of the plug-in's docstring."""
-    doc = import_module(f"{package}.{name.replace('-', '_')}").__doc__ or ""
-    return doc.strip().split("\n")[0]
+def help_text(kind: type, name: str) -> str:
+    """Return the first line of the docstring of the plug-in's module."""
+    return (_module(kind, name).__doc__ or "").strip().split("\n")[0]
 
 
-def table(package: str, kind: type[T]) -> dict[str, T]:
-    """Return the plug-ins by name of a package whose modules hold tables, `PLUGINS`. Raises TypeError as `load`."""
-    tables = [import_module(f"{package}.{module}").PLUGINS for module in names(package)]
-    plugins = {name: _require_kind(plugin, name, kind) for entries in tables for name, plugin in entries.items()}
-    return dict(sorted(plugins.items()))
+def table(kind: type[T]) -> dict[str, T]:
+    """Return all plug-ins of a kind by name, from files and from tables, `PLUGINS`. Raises TypeError as `load`."""
+    plugins: dict[str, Any] = {}
+    for name in names(kind):
+        module = _module(kind, name)
+        plugins |= getattr(module, "PLUGINS", None) or {name: module.PLUGIN}
+    return {name: _require_kind(plugins[name], name, kind) for name in sorted(plugins)}
+
+
+@cache
+def _module_names(package: str) -> tuple[str, ...]:
+    return tuple(module.name for module in pkgutil.iter_modules(import_module(package).__path__))
+
+
+def _module(kind: type, name: str) -> ModuleType:
+    return import_module(f"{PACKAGES[kind]}.{name.replace('-', '_')}")
 
 
 def _require_kind(plugin: object, name: str, kind: type[T]) -> T:

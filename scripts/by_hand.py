@@ -17,7 +17,6 @@ from harness.analysis.statistics.inference import judge_family
 from harness.analysis.statistics.series import Series, pair_values
 from harness.errors import LoadError
 from harness.exits import run_command
-from harness.experiment.constraints import TOOL_PACKAGE
 from harness.experiment.document import parse_document
 from harness.experiment.read import build_experiment
 from harness.load.client import open_client
@@ -34,9 +33,7 @@ from harness.testbed.stack import start_stacks
 
 MARGIN_PERCENT = 2.0
 PUBLISHED = Path(__file__).parents[1] / "results" / "published" / "by-hand" / "by-hand.md"
-ALL = tuple(
-    name for name in plugins.names(TOOL_PACKAGE) if name != "pyperf"
-)  # pyperf chooses the number of requests itself
+ALL = tuple(name for name in plugins.names(LoadTool) if name != "pyperf")  # pyperf chooses the number of requests
 WAYS = ("barehop", "by hand")
 Session = Mapping[str, Series]  # us per request over rounds, by way
 
@@ -97,7 +94,7 @@ def _order(tools: Sequence[str], rounds: int, chance: random.Random) -> Iterator
 
 def _run(name: str, way: str, target: Target, settings: Settings, directory: Path) -> ToolResult:
     """Run a tool once, right after a few warm-up requests that remove the effects of the previous tool."""
-    tool = plugins.load(TOOL_PACKAGE, name, LoadTool)
+    tool = plugins.load(LoadTool, name)
     program = find_program(tool.program)
     if program is None:
         raise LoadError(f"There is no program {tool.program!r}. {tool.install}")

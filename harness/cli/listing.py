@@ -6,12 +6,9 @@ import click
 
 from harness import plugins
 from harness.cli.common import packaged_configs
-from harness.experiment.constraints import all_knobs
-from harness.experiment.ladder import NETWORK_PACKAGE, SANDBOX_PACKAGE, network_rungs, sandbox_rungs
 from harness.experiment.read import read_experiment
-from harness.experiment.transports import TRANSPORT_PACKAGE
-from harness.imports.read import import_formats
-from harness.model import Knob
+from harness.experiment.transports import network_rungs
+from harness.model import ImportFormat, Knob, LoadTool, NetworkRung, SandboxRung, Transport
 
 ANY_KNOB = {"net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name."}
 
@@ -27,18 +24,18 @@ def list_plugins() -> None:
 def _help_by_kind() -> dict[str, dict[str, str]]:
     """Return name and help of all plug-ins and configurations, by kind."""
     return {
-        "transports": _help_texts(TRANSPORT_PACKAGE),
-        "network rungs": _help_texts(NETWORK_PACKAGE, network_rungs()),
-        "load tools": {"client": "barehop's own interleaving client."} | _help_texts("harness.load.tools"),
-        "knobs": {name: _knob_help(knob) for name, knob in all_knobs().items()} | ANY_KNOB,
-        "sandbox rungs": _help_texts(SANDBOX_PACKAGE, sandbox_rungs()),
-        "formats": {name: reader.help for name, reader in import_formats().items()},
+        "transports": _help_texts(Transport),
+        "network rungs": _help_texts(NetworkRung, network_rungs()),
+        "load tools": {"client": "barehop's own interleaving client."} | _help_texts(LoadTool),
+        "knobs": {name: _knob_help(knob) for name, knob in plugins.table(Knob).items()} | ANY_KNOB,
+        "sandbox rungs": _help_texts(SandboxRung),
+        "formats": {name: reader.help for name, reader in plugins.table(ImportFormat).items()},
         "configurations": {path.stem: read_experiment(path).question for path in packaged_configs()},
     }
 
 
-def _help_texts(package: str, names: Iterable[str] | None = None) -> dict[str, str]:
-    return {name: plugins.help_text(package, name) for name in names or plugins.names(package)}
+def _help_texts(kind: type, names: Iterable[str] | None = None) -> dict[str, str]:
+    return {name: plugins.help_text(kind, name) for name in names or plugins.names(kind)}
 
 
 def _knob_help(knob: Knob) -> str:

@@ -4,30 +4,23 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness import plugins
-from harness.experiment.ladder import rung_name_problems
 from harness.experiment.problems import ConfigProblem, did_you_mean, to_toml, valid_subset
 from harness.experiment.requests import request_conflicts, request_problems
-from harness.experiment.transports import is_tcp, transports
-from harness.model import Arm, Knob, KnobValue, LoadTool, Settings
+from harness.experiment.transports import is_tcp, network_rungs, transports
+from harness.model import Arm, Knob, KnobValue, LoadTool, SandboxRung, Settings
 from harness.model.http import parse_url, requested_bytes, url_problem
 from harness.model.knobs import sysctl_traffic
 
 SYSCTL_NAME = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_:-]+)+")
 OWN_CLIENT = "client"
 MAX_CONNECTIONS = 1000  # nginx has 8192 for all arms, and a request needs two
-TOOL_PACKAGE = "harness.load.tools"
 MIN_QUOTA_CPUS = 0.01  # the kernel's minimum: 1 ms of each 100
 MAX_NGINX_BODY_BYTES = 3000  # the longest parameter in nginx.conf
 
 
-def all_knobs() -> Mapping[str, Knob]:
-    """Return every knob by its name, without the sysctls."""
-    return plugins.table("harness.testbed.kernel.knobs", Knob)
-
-
 def knob_problems(knobs: Mapping[str, KnobValue]) -> Iterator[ConfigProblem]:
     """Yield unknown names and invalid values. Any name in the form of a sysctl is valid here."""
-    ours = all_knobs()
+    ours = plugins.table(Knob)
     for name, value in knobs.items():
         place = ("knobs", name)
         if name in ours:
@@ -40,7 +33,7 @@ def knob_problems(knobs: Mapping[str, KnobValue]) -> Iterator[ConfigProblem]:
 
 def tcp_only_knobs(names: Iterable[str]) -> Iterator[str]:
     """Yield the knobs that can affect only TCP connections."""
-    ours = all_knobs()
+    ours = plugins.table(Knob)
     for name in names:
         touches = ours[name].touches if name in ours else sysctl_traffic(name)
         if touches == "tcp":
@@ -75,10 +68,17 @@ def arm_problems(arms: Sequence[Arm]) -> Iterator[str]:
 def _unknown_name_problems(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.transport not in transports():
         yield "transport", f"there is no such transport.{did_you_mean(settings.transport, transports())}"
-    tools = [OWN_CLIENT, *plugins.names(TOOL_PACKAGE)]
+    tools = [OWN_CLIENT, *plugins.names(LoadTool)]
     if settings.tool not in tools:
         yield "tool", f"this version drives no such tool.{did_you_mean(settings.tool, tools)}"
-    yield from rung_name_problems(settings)
+    sandbox = plugins.names(SandboxRung)
+    if settings.network not in network_rungs():
+        yield "network", f"there is no such rung.{did_you_mean(settings.network, network_rungs())}"
+    for name in dict.fromkeys(settings.sandbox):
+        if name not in sandbox:
+            yield "sandbox", f"there is no such rung as {to_toml(name)}.{did_you_mean(name, sandbox)}"
+        elif settings.sandbox.count(name) > 1:
+            yield "sandbox", f"{to_toml(name)} is listed more than once. Once is enough."
 
 
 def _quota_problems(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -113,7 +113,7 @@ def _setting_conflicts(settings: Settings) -> Iterator[str]:
     yield from _rung_conflicts(settings)
     yield from _service_conflicts(settings)
     yield from _load_conflicts(settings)
-    if settings.tool in plugins.names(TOOL_PACKAGE):
+    if settings.tool in plugins.names(LoadTool):
         yield from _tool_conflicts(settings)
 
 
@@ -124,7 +124,7 @@ def _tool_conflicts(settings: Settings) -> Iterator[str]:
             f"connections = {settings.connections} excludes tool_requests = {settings.tool_requests}, because each "
             f"connection of {settings.tool} makes at least one request. Ask for more requests."
         )
-    yield from plugins.load(TOOL_PACKAGE, settings.tool, LoadTool).setting_problems(settings)
+    yield from plugins.load(LoadTool, settings.tool).setting_problems(settings)
 
 
 def _chain_conflicts(settings: Settings) -> Iterator[str]:

@@ -5,11 +5,13 @@ from typing import Any
 
 from harness.experiment.arms import CONTROL, level_name, merge_settings
 from harness.experiment.document import is_setting, level_problems, setting_table
-from harness.experiment.ladder import AGAINST_PATH, BELOW, is_ladder, ladder_problems, lower_arm
 from harness.experiment.problems import ConfigProblem, did_you_mean, to_toml
+from harness.experiment.transports import HOST_NETWORK, rungs_below
 from harness.model import Arm, Design, Experiment, Settings
 
 ArmAndReference = tuple[str, str]
+BELOW = "below"  # as design.against
+AGAINST_PATH = ("design", "against")
 SettingLevel = dict[str, Any]  # one setting and its value
 
 
@@ -165,3 +167,62 @@ def _level_of(arm: Arm, key: str) -> object:
     first, _, knob = key.partition(".")
     value = arm.settings.model_dump()[first]
     return value.get(knob) if knob else value
+
+
+def is_ladder(design: Design) -> bool:
+    """Return whether each arm is compared with the one a rung below."""
+    return design.against == BELOW
+
+
+def has_rung(settings: Settings) -> bool:
+    """Return whether the settings include a rung above the host's network."""
+    return settings.network != HOST_NETWORK or bool(settings.sandbox)
+
+
+def lower_arm(arm: Arm, arms: Sequence[Arm]) -> Arm | None:
+    """Return the arm that `arm` is compared with; None at the bottom, or if all other arms differ in more than rungs.
+
+    A network rung is compared with the nearest rung below it; one sandbox rung with the same network without it;
+    several sandbox rungs, which are compared with the sum of their parts, with the bottom.
+    """
+    settings = arm.settings
+    if not settings.sandbox:
+        return _first_match(arms, [_on_network(settings, rung) for rung in rungs_below(settings.network)])
+    return _first_match(arms, [_on_network(settings, HOST_NETWORK if len(settings.sandbox) > 1 else settings.network)])
+
+
+def ladder_problems(arms: Sequence[Arm], design: Design) -> Iterator[ConfigProblem]:
+    """Yield a problem for each arm on a rung without an arm below it."""
+    if not is_ladder(design):
+        return
+    if not any(has_rung(arm.settings) for arm in arms):
+        text = 'no arm is on a rung. Give arms a network or a sandbox, like network = "veth", or name an arm.'
+        yield ConfigProblem(AGAINST_PATH, BELOW, text)
+    for arm in arms:
+        if has_rung(arm.settings) and lower_arm(arm, arms) is None:
+            yield ConfigProblem(AGAINST_PATH, BELOW, _missing_lower_arm(arm))
+
+
+def _on_network(settings: Settings, network: str) -> Settings:
+    """Return `settings` on another network without a sandbox; the leg is the default on the host's network."""
+    leg = settings.network_leg if network != HOST_NETWORK else "hop"
+    return settings.model_copy(update={"network": network, "network_leg": leg, "sandbox": ()})
+
+
+def _first_match(arms: Sequence[Arm], wanted: Sequence[Settings]) -> Arm | None:
+    """Return the arm with the first of the `wanted` settings that any arm has."""
+    free = [arm for arm in arms if not arm.settings.sandbox]
+    matches = (
+        arm for settings in wanted for arm in free if _on_network(arm.settings, arm.settings.network) == settings
+    )
+    return next(matches, None)
+
+
+def _missing_lower_arm(arm: Arm) -> str:
+    settings = arm.settings
+    network = settings.network if len(settings.sandbox) == 1 else HOST_NETWORK
+    without = " and no sandbox" if settings.sandbox else ""
+    return (
+        f"there is no rung below {arm.name!r}: no arm with network = {to_toml(network)}{without} has the same other "
+        "settings. Add it, or name an arm."
+    )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from harness import plugins
-from harness.experiment.constraints import OWN_CLIENT, TOOL_PACKAGE
+from harness.experiment.constraints import OWN_CLIENT
 from harness.model import Experiment, LoadTool, Pilot, Settings
 
 NOMINAL_SESSION_S = 1.2
@@ -111,7 +111,7 @@ def _rate_per_s(rate: float | str) -> float:
 
 
 def _nominal_tool_s(settings: Settings) -> float:
-    tool = plugins.load(TOOL_PACKAGE, settings.tool, LoadTool)
+    tool = plugins.load(LoadTool, settings.tool)
     requests = 0 if tool.picks_request_count else settings.tool_requests
     return tool.start_s + (settings.tool_seconds or requests * NOMINAL_REQUEST_S)
 

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness import plugins
 from harness.errors import ConfigError
 from harness.experiment.arms import level_name, merge_settings
-from harness.experiment.constraints import all_knobs
 from harness.experiment.document import Document, setting_table
 from harness.experiment.problems import ConfigProblem, quote, to_toml
-from harness.model import Arm, Design
+from harness.model import Arm, Design, Knob
 
 if TYPE_CHECKING:
     import numpy as np
@@ -245,7 +245,7 @@ def other_overrides(overrides: Sequence[str]) -> list[str]:
 
 def _make_boot(levels: Mapping[str, object], others: Mapping[str, object]) -> Boot:
     names = {name: name.removeprefix("knobs.") for name in levels}
-    ours = all_knobs()
+    ours = plugins.table(Knob)
     parameters = tuple(f"{ours[names[name]].boot_parameter}={levels[name]}" for name in levels)
     knobs = (f"arm.knobs.{quote(names[name])}={to_toml(levels[name])}" for name in levels)
     return Boot(parameters, (f"{FACTORS}={to_toml(others)}", *knobs))

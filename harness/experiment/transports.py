@@ -1,20 +1,18 @@
-"""Facts of transports for rooms that only know their names, also names that no plug-in has any more."""
+"""Facts of transports and network rungs for rooms that know their names, also names that no plug-in has any more."""
 
 from collections.abc import Mapping
-from functools import cache
 
 from harness import plugins
-from harness.model import Settings, Transport, TransportFamily
+from harness.model import NetworkRung, Settings, Transport, TransportFamily
 
-TRANSPORT_PACKAGE = "harness.testbed.transports"
 DEFAULT_TRANSPORT = Settings().transport
+HOST_NETWORK = "host"  # the lowest network rung
 IMPORTED_TCP, IMPORTED_UNIX = "tcp", "uds"  # the families as results made elsewhere, and reports on them, name them
 
 
-@cache
 def transports() -> Mapping[str, Transport]:
     """Return every transport by its name."""
-    return {name: plugins.load(TRANSPORT_PACKAGE, name, Transport) for name in plugins.names(TRANSPORT_PACKAGE)}
+    return plugins.table(Transport)
 
 
 def transport_family(name: str) -> TransportFamily:
@@ -43,3 +41,14 @@ def transport_label(name: str) -> str:
 def arm_transport(settings: Mapping[str, object]) -> str:
     """Return the transport of an arm from its settings in a summary, which may leave out the default."""
     return str(settings.get("transport", DEFAULT_TRANSPORT))
+
+
+def network_rungs() -> list[str]:
+    """Return the network rungs from the bottom up; alphabetically on the same level."""
+    return sorted(plugins.names(NetworkRung), key=lambda rung: (len(rungs_below(rung)), rung))
+
+
+def rungs_below(network: str) -> list[str]:
+    """Return the rungs below `network`, the nearest first."""
+    below = plugins.load(NetworkRung, network).below
+    return [below, *rungs_below(below)] if below else []

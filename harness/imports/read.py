@@ -37,11 +37,6 @@ LIKELY_WORDS = {
 }
 
 
-def import_formats() -> dict[str, ImportFormat]:
-    """Return every format by its name."""
-    return plugins.table("harness.imports.formats", ImportFormat)
-
-
 def read_runs(spec: str | Path) -> tuple[ImportedRun, ...]:
     """Return the runs in a file, given as `[[WHERE/]ARCHITECTURE=]FILE`.
 
@@ -49,7 +44,7 @@ def read_runs(spec: str | Path) -> tuple[ImportedRun, ...]:
     the runs report contradictions and unread output. Raise ConfigError for a file that cannot be read.
     """
     where, architecture, file = parse_spec(str(spec))
-    readers = import_formats()
+    readers = plugins.table(ImportFormat)
     parts = split_parts(_read_text(file), [*_read_kinds(readers), *_unread_kinds()])
     runs = _all_runs(file, parts, readers)
     names = {run.architecture for run in runs}
@@ -140,7 +135,7 @@ def _unreadable(file: Path, parts: Sequence[TextPart]) -> str:
     unread = next((known[part.kind.name] for part in parts if part.kind), None)
     if unread:
         return f"{file} is {unread.what}, which is not read. Instead, {unread.instead}."
-    formats = ", ".join(import_formats())
+    formats = ", ".join(plugins.table(ImportFormat))
     first_line = _first_line("".join(part.text for part in parts))
     return (
         f"{file} begins with {first_line!r}, which is no known format, or too little of one. Give it as the tool "

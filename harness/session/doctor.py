@@ -73,7 +73,7 @@ def _kernel_finding(facts: HostFacts) -> MachineCheck:
 def _program_findings() -> Iterator[MachineCheck]:
     yield _program_finding("nginx", lambda: _version_text(find_nginx("nginx").path, find_nginx("nginx").version))
     yield _program_finding("gunicorn", lambda: f"runs in {find_python('', 'uvicorn')}")
-    ab = plugins.load("harness.load.tools", "ab", LoadTool)
+    ab = plugins.load(LoadTool, "ab")
     path = find_program(ab.program)
     missing = f"configs/seed.toml needs it. {ab.install}"
     yield MachineCheck("ab", "ok" if path else "doubt", path or "not installed", "" if path else missing)

@@ -85,7 +85,7 @@ def service_failures(experiment: Experiment) -> list[HarnessError]:
 
 def external_tool(settings: Settings) -> LoadTool | None:
     """Return the load tool of an arm; None for barehop's own client."""
-    return None if settings.tool == OWN_CLIENT else plugins.load("harness.load.tools", settings.tool, LoadTool)
+    return None if settings.tool == OWN_CLIENT else plugins.load(LoadTool, settings.tool)
 
 
 def run_facts(experiment: Experiment) -> HostFacts:

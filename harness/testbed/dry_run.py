@@ -13,7 +13,7 @@ from harness.testbed.blueprint import Blueprint, null_server_name
 from harness.testbed.kernel.apply import action_of
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.procfs import format_cpus
-from harness.testbed.network.build import NETWORK_RUNGS, building_commands, namespace_prefix
+from harness.testbed.network.build import building_commands, namespace_prefix
 from harness.testbed.sandbox.spec import NO_ENCLOSURE, Enclosure, case_branch, sandbox_commands, start_lines, stop_lines
 from harness.testbed.servers.gunicorn import REMOVED_VARIABLES
 from harness.testbed.standalone import listen as listen_program
@@ -172,10 +172,10 @@ def _rung_texts(blueprint: Blueprint) -> dict[str, str]:
     network_path = blueprint.network_path
     if not network_path.places:
         return {}
-    rung = plugins.load(NETWORK_RUNGS, network_path.rung, NetworkRung)
+    rung = plugins.load(NetworkRung, network_path.rung)
     relay = [_command_line(command_prefixes(blueprint).relay, blueprint.relay_argv)] if blueprint.relay_argv else []
     client = [f"{command_prefixes(blueprint).client} curl ..."] if command_prefixes(blueprint).client else []
-    texts = [plugins.help_text(NETWORK_RUNGS, network_path.rung), f"As with {rung.stands_for}."]
+    texts = [plugins.help_text(NetworkRung, network_path.rung), f"As with {rung.stands_for}."]
     lines = [*texts, *_network_lines(blueprint), *relay, *client]
     return {f"network rung {network_path.rung}": "\n".join(lines)}
 

@@ -11,18 +11,11 @@ from statistics import median
 import pytest
 
 from harness import plugins
-from harness.experiment.constraints import all_knobs
-from harness.imports.read import import_formats
 from harness.model import ImportFormat, Knob, LoadTool, NetworkRung, SandboxRung, Transport
 from tests.support.source_tree import functions, imports, imports_at_top, is_in, paths, tree_of
 
-PLUGINS = {
-    "harness.testbed.transports": Transport,
-    "harness.load.tools": LoadTool,
-    "harness.testbed.network.rungs": NetworkRung,
-    "harness.testbed.sandbox.rungs": SandboxRung,
-}
-KNOBS, FORMATS = "harness.testbed.kernel.knobs", "harness.imports.formats"
+FILES = (Transport, LoadTool, NetworkRung, SandboxRung)  # kinds of which each file is a plug-in
+FORMATS = plugins.PACKAGES[ImportFormat]
 READ_TOOLS = {  # what reads the output of a tool stands once, for the tool that we run and for files made elsewhere
     "harness.load.tools": (FORMATS, "harness.imports.text"),
     FORMATS: ("harness.imports.numbers", "harness.imports.consistency"),
@@ -48,8 +41,8 @@ def reachable(module: str, step: Callable[[str], frozenset[str]] = imports) -> s
     return reached
 
 
-def plugin_modules() -> list[tuple[str, str]]:
-    return [(package, name) for package in PLUGINS for name in plugins.names(package)]
+def plugin_files(*kinds: type) -> list[tuple[type, str]]:
+    return [(kind, name) for kind in kinds for name in plugins.names(kind)]
 
 
 def test_the_rules_are_about_something() -> None:
@@ -69,11 +62,9 @@ def test_the_experiment_room_is_pure(module: str) -> None:
     assert "subprocess" not in reachable(module)
 
 
-@pytest.mark.parametrize(
-    ("package", "name"),
-    [*plugin_modules(), *((table, name) for table in (KNOBS, FORMATS) for name in plugins.names(table))],
-)
-def test_plug_ins_import_the_model_and_the_tools_for_their_kind_only(package: str, name: str) -> None:
+@pytest.mark.parametrize(("kind", "name"), plugin_files(*plugins.PACKAGES))
+def test_plug_ins_import_the_model_and_the_tools_for_their_kind_only(kind: type, name: str) -> None:
+    package = plugins.PACKAGES[kind]
     used = {name for name in imports(f"{package}.{name.replace('-', '_')}") if is_in(name, "harness", "app")}
     assert not [name for name in used if not is_in(name, *FOR_PLUGINS, *READ_TOOLS.get(package, ()))]
 
@@ -100,13 +91,13 @@ def test_starting_the_command_imports_nothing_that_is_slow(module: str) -> None:
     assert not [name for name in reachable(module, imports_at_top) if is_in(name, *SLOW)]
 
 
-@pytest.mark.parametrize(("package", "name"), plugin_modules())
-def test_a_plug_in_brings_its_value_and_its_help(package: str, name: str) -> None:
-    plugins.load(package, name, PLUGINS[package])
-    assert plugins.help_text(package, name).endswith(".")
+@pytest.mark.parametrize(("kind", "name"), plugin_files(*FILES))
+def test_a_plug_in_brings_its_value_and_its_help(kind: type, name: str) -> None:
+    plugins.load(kind, name)
+    assert plugins.help_text(kind, name).endswith(".")
 
 
-@pytest.mark.parametrize(("name", "plugin"), [*all_knobs().items(), *import_formats().items()])
+@pytest.mark.parametrize(("name", "plugin"), [*plugins.table(Knob).items(), *plugins.table(ImportFormat).items()])
 def test_a_plug_in_of_a_table_brings_its_help(name: str, plugin: Knob | ImportFormat) -> None:
     assert name
     assert plugin.help.endswith(".")

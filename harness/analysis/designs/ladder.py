@@ -13,8 +13,9 @@ from harness.analysis.statistics.group_sequential import error_rate_of
 from harness.analysis.statistics.inference import judge_family
 from harness.analysis.statistics.series import ArmPair, Series, SessionData, SessionValues, round_times_us
 from harness.analysis.why.quantities import VisitValue, difference_by_session, mean_interval
+from harness.experiment.contrasts import is_ladder
 from harness.experiment.cost import is_capacity_search
-from harness.experiment.ladder import HOST_NETWORK, is_ladder
+from harness.experiment.transports import HOST_NETWORK
 from harness.model import (
     SERVER_ROLES,
     Additivity,

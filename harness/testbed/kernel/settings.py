@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import plugins
 from harness.errors import MachineError
-from harness.experiment.constraints import all_knobs
 from harness.model import Arm, KnobValue
 from harness.model.knobs import NETWORK_SCOPES, FileText, KernelChange, Knob, KnobScope, ServerAttribute, sysctl_traffic
 from harness.testbed.network.namespace import create_network
@@ -71,7 +71,7 @@ def kernel_configurations_of(groups: Sequence[Sequence[Arm]]) -> list[KernelConf
 
 def load_knobs(names: Iterable[str]) -> dict[str, Knob]:
     """Return each knob by its name, from a plug-in or else as a sysctl."""
-    ours, ordered = all_knobs(), sorted(names)
+    ours, ordered = plugins.table(Knob), sorted(names)
     sysctls = [name for name in ordered if name not in ours]
     return {name: ours[name] for name in ordered if name in ours} | {
         name: sysctl_knob(name, scope) for name, scope in _sysctl_scopes(sysctls).items()

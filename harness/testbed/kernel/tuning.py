@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.experiment.constraints import all_knobs
+from harness import plugins
 from harness.model import KnobValue
-from harness.model.knobs import KernelChange
+from harness.model.knobs import KernelChange, Knob
 from harness.testbed.kernel.apply import wanted_value
 from harness.testbed.kernel.entries import read_value
 from harness.testbed.kernel.host_values import change_refusals, changed_files, held_files, switch_host_values
@@ -49,7 +49,7 @@ class Tuning:
 
 def plan_tuning(roots: Roots = HOST_ROOTS) -> Tuning:
     """Examine this machine; write nothing."""
-    knobs = all_knobs()
+    knobs = plugins.table(Knob)
     all_settings = [KnobSetting(name, value, knobs[name]) for name, value in TUNED_VALUES.items()]
     refused = {setting.name: reason for setting in all_settings for reason, _ in change_refusals(setting, roots)}
     settings = tuple(_setting_here(setting, roots) for setting in all_settings if setting.name not in refused)

@@ -34,7 +34,6 @@ ADDRESSES = "addresses"
 VALUES = "this value in each network (bridge-nf: modprobe br_netfilter, Linux 5.3 or later)"
 TRACKING = "nf_tables with connection tracking"
 TRANSLATION = "nf_tables with address translation"
-NETWORK_RUNGS = "harness.testbed.network.rungs"
 HOST_RUNG = "host"
 PREFIX_BITS = ipaddress.ip_network(SUBNET).prefixlen
 NO_ADDRESSES = {"attrs": [("AF_INET6", {"attrs": [("IFLA_INET6_ADDR_GEN_MODE", 1)]})]}  # linux/if_link.h: NONE
@@ -223,7 +222,7 @@ def network_path_of(settings: Settings) -> NetworkPath:
 
 def _rungs_up_to(name: str) -> Iterator[NetworkRung]:
     """Yield the rungs below, then the rung itself."""
-    rung = plugins.load(NETWORK_RUNGS, name, NetworkRung)
+    rung = plugins.load(NetworkRung, name)
     if rung.below:
         yield from _rungs_up_to(rung.below)
     yield rung

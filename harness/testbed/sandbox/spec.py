@@ -20,7 +20,6 @@ from harness.testbed.standalone import enter
 from harness.testbed.standalone.supervisor import FORK_WORD
 
 NOTE_PID = 'pids="${pids:+$pids }$!"'
-SANDBOX_RUNGS = "harness.testbed.sandbox.rungs"
 SANDBOX_NAMESPACES: tuple[Namespace, ...] = ("user", "mount", "pid", "uts", "ipc", "cgroup")
 
 
@@ -97,9 +96,7 @@ class Sandbox:
 
 def sandbox_of(settings: Settings) -> Sandbox:
     """Return the sandbox of an arm."""
-    return merge_rungs(
-        [plugins.load(SANDBOX_RUNGS, name, SandboxRung) for name in settings.sandbox], settings.cpu_quota
-    )
+    return merge_rungs([plugins.load(SandboxRung, name) for name in settings.sandbox], settings.cpu_quota)
 
 
 def merge_rungs(rungs: Sequence[SandboxRung], quota_cpus: float) -> Sandbox:

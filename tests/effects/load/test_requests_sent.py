@@ -90,7 +90,7 @@ def by_crowd(target: Target, _directory: Path) -> None:
 
 def by_tool(name: str) -> Callable[[Target, Path], None]:
     def send(target: Target, directory: Path) -> None:
-        tool = plugins.load("harness.load.tools", name, LoadTool)
+        tool = plugins.load(LoadTool, name)
         program = sys.executable if name == "pyperf" else shutil.which(tool.program)
         if program is None:
             pytest.skip(f"{name} is not installed")

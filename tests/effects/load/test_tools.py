@@ -31,7 +31,7 @@ pytestmark = pytest.mark.needs_tools
 
 
 def visit(name: str, target: Target, directory: Path, **settings: object) -> ToolResult:
-    tool = plugins.load("harness.load.tools", name, LoadTool)
+    tool = plugins.load(LoadTool, name)
     program = shutil.which(tool.program)
     if program is None:
         pytest.skip(f"{name} is not installed")
@@ -111,7 +111,7 @@ def test_the_status_that_was_proved_is_right_and_no_other(name: str, tmp_path: P
 def test_pyperf_ends_at_another_status_than_the_one_that_was_proved(
     status: str, error: str | None, tmp_path: Path
 ) -> None:
-    tool = plugins.load("harness.load.tools", "pyperf", LoadTool)
+    tool = plugins.load(LoadTool, "pyperf")
     with serving(says(whole(status=status, fields=CLOSES))) as target:
         asked = replace(target, expected_answer=AnswerShape(404, 18), timeout_s=1)
         settings = Settings(tool="pyperf", tool_seconds=0.1)
@@ -141,7 +141,7 @@ def test_an_answer_that_never_ends_is_waited_for_as_long_as_asked(name: str, beg
 def test_a_body_that_is_longer_than_any_may_be_is_not_read_to_its_end(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.model.plugins.MAX_BODY_BYTES", 1 << 20)
+    monkeypatch.setattr("harness.model.tools.MAX_BODY_BYTES", 1 << 20)
     with serving(repeats(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536)) as target:
         outcome = visit(name, target, tmp_path)
 

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 
 import pytest
 
+from harness import plugins
 from harness.errors import MachineError, StackError
-from harness.experiment.constraints import all_knobs
 from harness.model.knobs import FileText, FirstExistingFile, Knob
 from harness.testbed.kernel import entries, host_values, journal
 from harness.testbed.kernel.host_values import HostValueSwitch
@@ -199,7 +199,9 @@ def test_what_a_killed_process_leaves_is_put_back(values: Path) -> None:
 def test_killed_at_random_moments_a_value_of_this_machine_is_put_back(values: Path) -> None:
     """A harmless one, which for a moment groups processes otherwise."""
     chance, before = random.Random(3), AUTOGROUP.read_text().strip()
-    other = KernelConfiguration((KnobSetting("sched.autogroup", 1 - int(before), all_knobs()["sched.autogroup"]),))
+    other = KernelConfiguration(
+        (KnobSetting("sched.autogroup", 1 - int(before), plugins.table(Knob)["sched.autogroup"]),)
+    )
     changed = 0
     for _ in range(20):
         child = os.fork()

@@ -15,7 +15,7 @@ import pytest
 
 from harness import plugins
 from harness.load.probe import probe_target
-from harness.model import Reply, Settings, Target
+from harness.model import Reply, SandboxRung, Settings, Target
 from harness.observe.counters import watch_throttling
 from harness.observe.proof import prove
 from harness.testbed.machine.cgroups import cgroup_parents
@@ -23,11 +23,11 @@ from harness.testbed.machine.directories import DIRECTORY_PREFIX, remove_leftove
 from harness.testbed.machine.procfs import Roots, read_mounts
 from harness.testbed.problems import rung_problems
 from harness.testbed.processes.process import Service, start_service
-from harness.testbed.sandbox.spec import SANDBOX_RUNGS, Sandbox, enclosure_of
+from harness.testbed.sandbox.spec import Sandbox, enclosure_of
 from tests.support.misbehaving_services import PROGRAMS, eventually, python_environment
 from tests.support.stacks import answer, arm, blueprint_for, stack_of
 
-EVERY = tuple(plugins.names(SANDBOX_RUNGS))
+EVERY = tuple(plugins.names(SandboxRung))
 
 
 def possible(*rungs: str) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.experiment.ladder import has_rung, lower_arm, sandbox_rungs
-from harness.experiment.ladder import network_rungs as rungs
-from harness.model import Arm, Settings
+from harness import plugins
+from harness.experiment.contrasts import has_rung, lower_arm
+from harness.experiment.transports import network_rungs as rungs
+from harness.model import Arm, SandboxRung, Settings
 from tests.support.experiment_files import read, refusal, refusals
 from tests.support.ladder_experiments import NETWORKS, climbing, networks, whole_ladder
 
@@ -14,7 +15,7 @@ BELOW = '[design]\nagainst = "below"'
 
 def test_the_rungs_stand_on_each_other_from_the_host_up() -> None:
     assert rungs() == ["host", "own", "conntrack", "veth", "bridge", "bridge-nf", "nat", "relay"]
-    assert {"cgroup", "mounts", "namespaces", "seccomp", "ssbd", "user"} <= set(sandbox_rungs())
+    assert {"cgroup", "mounts", "namespaces", "seccomp", "ssbd", "user"} <= set(plugins.names(SandboxRung))
 
 
 def test_each_arm_is_compared_with_the_one_a_rung_lower_over_the_same_transport() -> None:
@@ -77,7 +78,10 @@ def test_rungs_that_do_not_exist_are_refused_as_levels_too() -> None:
     ]
 
 
-@given(st.lists(st.sampled_from(rungs()[1:]), unique=True), st.sets(st.sampled_from(sandbox_rungs()), max_size=3))
+@given(
+    st.lists(st.sampled_from(rungs()[1:]), unique=True),
+    st.sets(st.sampled_from(plugins.names(SandboxRung)), max_size=3),
+)
 def test_who_climbs_down_comes_to_the_bottom(above: list[str], sandbox: set[str]) -> None:
     arms = [Arm(name=rung, settings=Settings(network=rung)) for rung in ["host", *above]]
     arms.append(Arm(name="safe", settings=Settings(network=above[0] if above else "host", sandbox=tuple(sandbox))))

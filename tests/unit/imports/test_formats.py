@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from harness import plugins
 from harness.errors import ConfigError
 from harness.imports.read import (
     INPUT_ADVICE,
     architecture_of,
-    import_formats,
     parse_spec,
     read_all_runs,
     read_runs,
     transport_of,
 )
 from harness.imports.text import decode_text
-from harness.model import ImportedRun
+from harness.model import ImportedRun, ImportFormat
 
 DATA = Path(__file__).parents[2] / "data" / "foreign"
 UNREADABLE = {  # what each says of itself
@@ -94,7 +94,7 @@ def test_a_file_without_a_finished_run_says_why(name: str) -> None:
     assert UNREADABLE[name] in str(caught.value)
 
 
-@pytest.mark.parametrize("name", sorted(import_formats()))
+@pytest.mark.parametrize("name", sorted(plugins.table(ImportFormat)))
 def test_every_format_has_a_sample(name: str) -> None:
     assert any(run.format == name for path in FILES for run in read_runs(path))
 

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness import plugins
 from harness.errors import ConfigError
-from harness.imports.read import import_formats, read_runs
+from harness.imports.read import read_runs
 from harness.imports.text import clean_text, collapse_blanks, decode_text
-from harness.model import ImportedRun
+from harness.model import ImportedRun, ImportFormat
 
 DATA = Path(__file__).parents[2] / "data" / "foreign"
 SAMPLES = {
@@ -258,7 +259,7 @@ def test_a_percentile_in_another_form_is_remarked_on(name: str, line: str, damag
 
 
 def test_the_samples_are_of_all_formats() -> None:
-    assert sorted(SAMPLES) == sorted(import_formats())
+    assert sorted(SAMPLES) == sorted(plugins.table(ImportFormat))
 
 
 def test_lines_that_docker_stores_or_gitlab_stamps_are_read() -> None:

@@ -22,7 +22,7 @@ LEFT = {"wrk": "stdout.txt", "hey": "stdout.txt", "h2load": "requests.tsv"}
 
 
 def tool(name: str) -> LoadTool:
-    return plugins.load("harness.load.tools", name, LoadTool)
+    return plugins.load(LoadTool, name)
 
 
 def command(name: str, target: Target, settings: Settings) -> str:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.experiment.constraints import all_knobs
-from harness.model import KnobValue
+from harness import plugins
+from harness.model import Knob, KnobValue
 from harness.testbed.kernel.apply import wanted_value
 from harness.testbed.kernel.host_values import changed_files
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting, sysctl_knob
@@ -40,7 +40,7 @@ def roots(tmp_path: Path) -> Roots:
 
 
 def setting(name: str, value: KnobValue) -> KnobSetting:
-    return KnobSetting(name, value, all_knobs().get(name) or sysctl_knob(name, "global"))
+    return KnobSetting(name, value, plugins.table(Knob).get(name) or sysctl_knob(name, "global"))
 
 
 def problems(roots: Roots, name: str, value: KnobValue, *, allow_global: bool = True) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.experiment.constraints import all_knobs
+from harness import plugins
 from harness.model import Knob, KnobValue
 from harness.model.knobs import FileText, ValueForm
 from harness.testbed.kernel.apply import action_of, normalized, wanted_value
@@ -26,10 +26,10 @@ BAD |= dict.fromkeys((name for name in GOOD if name.startswith("boot.")), "")
 
 
 def knob(name: str) -> Knob:
-    return all_knobs()[name]
+    return plugins.table(Knob)[name]
 
 
-@pytest.mark.parametrize("name", all_knobs())
+@pytest.mark.parametrize("name", plugins.table(Knob))
 def test_every_knob_knows_a_good_value_from_a_bad_one(name: str) -> None:
     assert knob(name).problem(GOOD[name]) is None
     problem = knob(name).problem(BAD[name])
@@ -38,7 +38,7 @@ def test_every_knob_knows_a_good_value_from_a_bad_one(name: str) -> None:
     assert problem.endswith(".")
 
 
-@pytest.mark.parametrize("name", [name for name in all_knobs() if not name.startswith("boot.")])
+@pytest.mark.parametrize("name", [name for name in plugins.table(Knob) if not name.startswith("boot.")])
 def test_every_change_can_be_made_by_hand(name: str) -> None:
     for change in knob(name).changes(GOOD[name]):
         assert (

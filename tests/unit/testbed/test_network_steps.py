@@ -21,7 +21,7 @@ from harness.model.plugins import (
 )
 from harness.observe.rung_proof import links_on_path, path_problems
 from harness.testbed.addresses import Addresses, addresses_of, relay_argv
-from harness.testbed.network.build import NETWORK_RUNGS, building_commands, network_path_of
+from harness.testbed.network.build import building_commands, network_path_of
 
 DATA = Path(__file__).parents[2] / "data/rungs"
 UPWARDS = ("host", "own", "conntrack", "veth", "bridge", "bridge-nf", "nat", "relay")
@@ -43,7 +43,7 @@ def routes(network: str, **others: object) -> Addresses:
 
 
 def test_each_rung_stands_on_the_one_below() -> None:
-    rungs = {name: plugins.load(NETWORK_RUNGS, name, NetworkRung) for name in plugins.names(NETWORK_RUNGS)}
+    rungs = plugins.table(NetworkRung)
     assert {name: rung.below for name, rung in rungs.items()} == dict(zip(UPWARDS, ("", *UPWARDS), strict=False))
     assert all(rung.stands_for for rung in rungs.values())
 

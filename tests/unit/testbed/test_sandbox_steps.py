@@ -11,7 +11,6 @@ from harness.model import Settings
 from harness.model.plugins import SandboxRung
 from harness.testbed.sandbox.spec import (
     NO_ENCLOSURE,
-    SANDBOX_RUNGS,
     Enclosure,
     Sandbox,
     SandboxPaths,
@@ -22,7 +21,7 @@ from harness.testbed.sandbox.spec import (
 )
 from harness.testbed.standalone import enter
 
-EVERY = tuple(plugins.names(SANDBOX_RUNGS))
+EVERY = tuple(plugins.names(SandboxRung))
 GROUP = Path("/sys/fs/cgroup/cpu/barehop-01234567")
 PLACES = SandboxPaths(
     scratch=Path("/dev/shm/barehop-89abcdef/root-app"),
@@ -83,7 +82,7 @@ def test_every_step_is_one_that_the_program_knows(name: str, as_root: bool) -> N
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_rung_says_what_it_stands_for(name: str) -> None:
-    assert re.search("docker|podman|containerd|container", plugins.load(SANDBOX_RUNGS, name, SandboxRung).stands_for)
+    assert re.search("docker|podman|containerd|container", plugins.load(SandboxRung, name).stands_for)
 
 
 def test_a_quota_takes_a_control_group_and_is_written_before_anybody_is_in_it() -> None:
