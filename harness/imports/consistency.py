@@ -64,8 +64,8 @@ def mean_contradiction(run: ImportedRun) -> Iterator[str]:
         yield f"{run.mean_us / 1000:g} ms per request is not {implied_us / 1000:.3f} ms, as the rate implies."
 
 
-def missing_runs(runs: Sequence[ImportedRun]) -> Mapping[tuple[str, str], str]:
-    """Return, by (where, architecture), a sentence where a place lacks runs that other places have.
+def missing_runs(runs: Sequence[ImportedRun]) -> Mapping[tuple[str, str], Sequence[str]]:
+    """Return, by (where, architecture), the sentence where a place lacks runs that other places have.
 
     Only architectures of at least half of the places are expected at all of them.
     """
@@ -73,13 +73,13 @@ def missing_runs(runs: Sequence[ImportedRun]) -> Mapping[tuple[str, str], str]:
     places = list(dict.fromkeys(run.where for run in runs))
     usual = [name for name in dict.fromkeys(run.architecture for run in runs) if _is_usual(name, places, counts)]
     max_runs = max(counts.values())
-    lacking: dict[tuple[str, str], str] = {}
+    lacking: dict[tuple[str, str], Sequence[str]] = {}
     for where in places:
         here = {architecture: counts[where, architecture] for architecture in usual}
         if min(here.values(), default=max_runs) < max_runs:
             listing = ", ".join(f"{count} of {architecture}" for architecture, count in here.items())
             sentence = f"Rows may be missing: {where or 'it'} has {listing}, and the maximum of all is {max_runs}."
-            lacking |= {(where, architecture): sentence for architecture, count in here.items() if count}
+            lacking |= {(where, architecture): (sentence,) for architecture, count in here.items() if count}
     return lacking
 
 

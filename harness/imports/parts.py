@@ -1,64 +1,46 @@
-"""Splits a file into the runs of the tools that wrote it, and finds text that no format has read."""
+"""Splits a text into the outputs of the tools that wrote it."""
 
 import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from harness.imports.text import collapse_blanks
-from harness.imports.unread import UNREAD
-from harness.model import FormatMarks, ImportedRun
+from harness.model import FormatMarks
 
 DECODER = json.JSONDecoder()
 DOCUMENT = re.compile(r"^[ \t]*(?=[\[{])", re.MULTILINE)
 ADJACENT = re.compile(r"\}(?=[^\s,:}\]\"])")
 COMMA_OBJECT = re.compile(r",?\s*\{")
 BLANK = re.compile(r"\s*")
-HAS_DIGIT = re.compile(r"\d")  # a line without a digit holds no result
-SHELL_LINE = re.compile(  # of shells, terminals, containers and spreadsheets
-    r"(?:[$#%>+] |PS [^>]*>|\S+@\S+[:~ ].*[$#%]|Script (?:started|done)|sep=|Attaching to |real\s|user\s|sys\s).*"
-    r"|\S+ exited with code \d+|COMMAND_EXIT_CODE=.*|##?\[.*"
-)
-MAX_SHOWN_CHARS = 60
+
+Marks = Mapping[str, FormatMarks]  # by the name of the format
 
 
-@dataclass(frozen=True, slots=True)
-class PartKind:
-    """What a part can be: a format, or a known kind of output that is not read."""
+class TextPart(NamedTuple):
+    """A stretch of the text, and the name of the format that begins it; "" for none."""
 
     name: str
-    marks: FormatMarks
-    has_tabs: bool = False
-    is_by_line: bool = False
-    is_read: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class TextPart:
-    """A stretch of the text; `kind` is None where no format begins it."""
-
-    kind: PartKind | None
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    kind: PartKind | None
+class _Span(NamedTuple):
+    name: str
     begin: int
     end: int | None  # None: up to the next one
 
 
-def split_parts(text: str, kinds: Sequence[PartKind]) -> list[TextPart]:
-    """Split all of a cleaned text, in order."""
+def split_parts(text: str, marks: Marks) -> list[TextPart]:
+    """Split all of a cleaned text, in order, where a format of `marks` begins or a JSON document ends."""
     text = _separate_documents(text)
     lines = collapse_blanks(text)
-    documents = _join_lines(_document_spans(lines, kinds))
-    starts = ((kind, position) for kind in kinds for position in _starts(kind, text, lines))
-    spans = sorted([*documents, *_printed_spans(starts, documents)], key=lambda span: span.begin)
-    complete = _fill_gaps(_without_repeats(spans), len(lines))
-    return [TextPart(span.kind, _text_of(span, text, lines)) for span in complete]
+    documents = _join_lines(_document_spans(lines, marks), marks)
+    spans = sorted([*documents, *_printed_spans(_starts(text, lines, marks), documents)], key=lambda span: span.begin)
+    return [
+        TextPart(name, _with_tabs(text, lines, begin, end) if name and marks[name].has_tabs else lines[begin:end])
+        for name, begin, end in _fill_gaps(spans, len(lines))
+    ]
 
 
 def _separate_documents(text: str) -> str:
@@ -76,43 +58,22 @@ def _separate_documents(text: str) -> str:
     return "\n".join(text[begin:end] for begin, end in zip(begins, [*ends, len(text)], strict=True))
 
 
-def _starts(kind: PartKind, text: str, lines: str) -> Iterator[int]:
-    """Yield positions in `lines` where a run begins; tabs between columns are in `text` only, with the same lines."""
-    if kind.marks.begins is None:
-        return
-    if not kind.has_tabs:
-        yield from (match.start() for match in kind.marks.begins.finditer(lines))
-        return
-    starts = [0, *(match.end() for match in re.finditer("\n", lines))] if kind.marks.begins.search(text) else []
-    yield from (starts[text.count("\n", 0, match.start())] for match in kind.marks.begins.finditer(text))
-
-
-def _printed_spans(starts: Iterable[tuple[PartKind, int]], documents: Sequence[_Span]) -> Iterator[_Span]:
-    """Yield the runs outside JSON documents; where two kinds match, the first counts."""
-    begins = [span.begin for span in documents]
-    ends = [span.end or span.begin for span in documents]
-    used = set(begins)
-    for kind, position in starts:
-        before = bisect_right(begins, position) - 1
-        if position not in used and (before < 0 or position >= ends[before]):
-            used.add(position)
-            yield _Span(kind, position, None)
-
-
-def _document_spans(text: str, kinds: Sequence[PartKind]) -> Iterator[_Span]:
-    """Yield each JSON object of the text; also a truncated one, where its keys or the line above show its kind."""
-    position, kind = _next_document(text, 0), None
+def _document_spans(text: str, marks: Marks) -> Iterator[_Span]:
+    """Yield each JSON object of the text; also a truncated one, where its keys or the line above show its format."""
+    position, name = _next_document(text, 0), ""
     while position is not None:
         try:
             value, end = DECODER.raw_decode(text, position)
         except (ValueError, RecursionError):
-            yield from _truncated_span(text, position, [kind] if kind and kind.is_by_line else kinds)
+            if truncated := _truncated_name(text[position:], name, marks):
+                yield _Span(truncated, position, None)
             position = _next_document(text, position + 1)
             continue
-        end = _skip_blanks(text, end)
+        blank = BLANK.match(text, end)
+        end = blank.end() if blank else end
         if isinstance(value, dict):
-            kind = next((kind for kind in kinds if _has_keys(value, kind.marks.keys)), None)
-            yield _Span(kind, position, end)
+            name = next((name for name, mark in marks.items() if _has_keys(value, mark)), "")
+            yield _Span(name, position, end)
         position = _next_start(text, position, end, value)
 
 
@@ -129,27 +90,21 @@ def _next_start(text: str, position: int, end: int, value: object) -> int | None
     return neighbour.end() - 1 if neighbour else _next_document(text, max(end, position + 1))
 
 
-def _skip_blanks(text: str, position: int) -> int:
-    match = BLANK.match(text, position)
-    return match.end() if match else position
+def _truncated_name(text: str, above: str, marks: Marks) -> str:
+    """Return the format of a truncated object: that of the line `above`, or the one whose keys it has; "" for none."""
+    if not text.startswith("{"):
+        return ""
+    if above and marks[above].is_by_line:
+        return above
+    return next((name for name, mark in marks.items() if _mentions_keys(text, mark)), "")
 
 
-def _truncated_span(text: str, position: int, kinds: Iterable[PartKind]) -> Iterator[_Span]:
-    if text[position] != "{":
-        return
-    rest = text[position:]
-    for kind in kinds:
-        if kind.marks.keys and (kind.is_by_line or any(_mentions(rest, keys) for keys in kind.marks.keys)):
-            yield _Span(kind, position, None)
-            return
+def _mentions_keys(text: str, mark: FormatMarks) -> bool:
+    return any(all(f'"{name}"' in text for key in keys for name in key.split(".")) for keys in mark.keys)
 
 
-def _mentions(text: str, keys: Sequence[str]) -> bool:
-    return all(f'"{name}"' in text for key in keys for name in key.split("."))
-
-
-def _has_keys(document: dict[str, Any], key_sets: Sequence[Sequence[str]]) -> bool:
-    return any(all(_has_path(document, key.split(".")) for key in keys) for keys in key_sets)
+def _has_keys(document: object, mark: FormatMarks) -> bool:
+    return any(all(_has_path(document, key.split(".")) for key in keys) for keys in mark.keys)
 
 
 def _has_path(document: object, path: Sequence[str]) -> bool:
@@ -160,82 +115,55 @@ def _has_path(document: object, path: Sequence[str]) -> bool:
     return True
 
 
-def _join_lines(spans: Iterable[_Span]) -> list[_Span]:
+def _join_lines(spans: Iterable[_Span], marks: Marks) -> list[_Span]:
     """Join the documents of a format with a document on each line, a truncated last line included."""
     joined: list[_Span] = []
     for span in spans:
         last = joined[-1] if joined else None
-        if last and last.kind and last.kind.is_by_line and span.kind is last.kind and span.begin == last.end:
-            joined[-1] = _Span(last.kind, last.begin, span.end)
+        if last and last.name and marks[last.name].is_by_line and last[::2] == (span.name, span.begin):
+            joined[-1] = last._replace(end=span.end)
         else:
             joined.append(span)
     return joined
 
 
-def _without_repeats(spans: Iterable[_Span]) -> Iterator[_Span]:
-    """Yield the spans, but only the first of several in a row of the same kind that is not read."""
-    last: _Span | None = None
-    for span in spans:
-        if last is None or span.end is not None or span.kind is not last.kind or (span.kind and span.kind.is_read):
-            yield span
-        last = span
+def _starts(text: str, lines: str, marks: Marks) -> Iterator[tuple[str, int]]:
+    """Yield where in `lines` a format begins; tabs between columns are in `text` only, which has the same lines."""
+    line_starts = [0, *(match.end() for match in re.finditer("\n", lines))]
+    for name, mark in marks.items():
+        if mark.begins and mark.has_tabs:
+            starts = (match.start() for match in mark.begins.finditer(text))
+            yield from ((name, line_starts[text.count("\n", 0, start)]) for start in starts)
+        elif mark.begins:
+            yield from ((name, match.start()) for match in mark.begins.finditer(lines))
 
 
-def _fill_gaps(spans: Iterable[_Span], size: int) -> Iterator[_Span]:
-    """Yield the spans with their ends, and spans without a kind between them."""
-    ordered = list(spans)
+def _printed_spans(starts: Iterable[tuple[str, int]], documents: Sequence[_Span]) -> Iterator[_Span]:
+    """Yield the outputs outside JSON documents; where two formats match, the first counts."""
+    begins = [span.begin for span in documents]
+    ends = [span.end or span.begin for span in documents]
+    used = set(begins)
+    for name, position in starts:
+        before = bisect_right(begins, position) - 1
+        if position not in used and (before < 0 or position >= ends[before]):
+            used.add(position)
+            yield _Span(name, position, None)
+
+
+def _fill_gaps(spans: Sequence[_Span], size: int) -> Iterator[tuple[str, int, int]]:
+    """Yield the spans with their ends, and spans without a name between them."""
     position = 0
-    for span, next_begin in zip(ordered, [*(span.begin for span in ordered[1:]), size], strict=False):
+    for span, next_begin in zip(spans, [*(span.begin for span in spans[1:]), size], strict=False):
         if position < span.begin:
-            yield _Span(None, position, span.begin)
+            yield "", position, span.begin
         position = next_begin if span.end is None else min(span.end, next_begin)
-        yield _Span(span.kind, span.begin, position)
+        yield span.name, span.begin, position
     if position < size:
-        yield _Span(None, position, size)
+        yield "", position, size
 
 
-def _text_of(span: _Span, text: str, lines: str) -> str:
-    """Return the text of a span; for formats with columns with its tabs, which `lines` lacks."""
-    if span.kind is None or not span.kind.has_tabs:
-        return lines[span.begin : span.end]
-    first = lines.count("\n", 0, span.begin)
-    last = first + lines.count("\n", span.begin, span.end)
-    *whole, rest = text.split("\n")[first : last + 1]
-    return "\n".join([*whole, rest if span.end == len(lines) else ""])
-
-
-def unread_output(parts: Sequence[TextPart]) -> Iterator[str]:
-    """Yield a sentence for each kind of output that is known but not read."""
-    known = {unread.what: unread for unread in UNREAD}
-    names = dict.fromkeys(part.kind.name for part in parts if part.kind and not part.kind.is_read)
-    for name in names:
-        yield f"The file also holds {name}, which is not read. Instead, {known[name].instead}."
-
-
-def unread_lines(parts: Sequence[TextPart], knows: Mapping[str, re.Pattern[str] | None]) -> Iterator[str]:
-    """Yield a sentence on all lines with numbers that belong to no run, or that its tool does not print."""
-    lines = [line for part in parts for line in _unknown_lines(part, knows)]
-    if lines:
-        first = lines[0] if len(lines[0]) <= MAX_SHOWN_CHARS else f"{lines[0][: MAX_SHOWN_CHARS - 3]}..."
-        yield f"Lines in no known form were not read: {len(lines)}, the first {first!r}."
-
-
-def mixed_tools(runs: Sequence[ImportedRun]) -> Iterator[str]:
-    """Yield a sentence where runs of several tools count as runs of one architecture."""
-    formats = list(dict.fromkeys(run.format for run in runs))
-    if len(formats) > 1 and len({run.architecture for run in runs}) == 1:
-        yield (
-            f"The file holds runs of {', '.join(formats)}, which count as runs of one architecture here. Use a file "
-            "for each tool."
-        )
-
-
-def _unknown_lines(part: TextPart, knows: Mapping[str, re.Pattern[str] | None]) -> Iterator[str]:
-    known = None
-    if part.kind:
-        known = knows.get(part.kind.name)
-        if known is None:  # not read, or its reader refuses such lines
-            return
-    for line in filter(None, part.text.split("\n")):
-        if HAS_DIGIT.search(line) and not SHELL_LINE.fullmatch(line) and not (known and known.fullmatch(line)):
-            yield line
+def _with_tabs(text: str, lines: str, begin: int, end: int) -> str:
+    """Return `lines[begin:end]` with the tabs of `text`."""
+    first = lines.count("\n", 0, begin)
+    *whole, rest = text.split("\n")[first : first + lines.count("\n", begin, end) + 1]
+    return "\n".join([*whole, rest if end == len(lines) else ""])

@@ -1,21 +1,18 @@
 """Reads results made elsewhere: a file, or several of one architecture, into runs."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
-
-from pydantic import ValidationError
 
 from harness import plugins
 from harness.errors import ConfigError, raise_all
 from harness.experiment.transports import IMPORTED_TCP, IMPORTED_UNIX
 from harness.files import read_regular_file
 from harness.imports.consistency import contradictions, impossible_numbers, missing_runs, round_rate_remark
-from harness.imports.parts import PartKind, TextPart, mixed_tools, split_parts, unread_lines, unread_output
+from harness.imports.parts import TextPart, split_parts
 from harness.imports.text import clean_text, decode_text
-from harness.imports.unread import UNREAD
+from harness.imports.unread import UNREAD, unread_remarks, unreadable
 from harness.model import ImportedRun, ImportFormat
 
 UNPACKERS = {
@@ -44,15 +41,28 @@ def read_runs(spec: str | Path) -> tuple[ImportedRun, ...]:
     the runs report contradictions and unread output. Raise ConfigError for a file that cannot be read.
     """
     where, architecture, file = parse_spec(str(spec))
-    readers = plugins.table(ImportFormat)
-    parts = split_parts(_read_text(file), [*_read_kinds(readers), *_unread_kinds()])
-    runs = _all_runs(file, parts, readers)
+    formats = plugins.table(ImportFormat)
+    parts = split_parts(_read_text(file), {name: kind.marks for name, kind in (formats | UNREAD).items()})
+    runs = _all_runs(file, parts, formats)
     names = {run.architecture for run in runs}
     if architecture and len(names) > 1:
         raise ConfigError(f"{file} has {', '.join(sorted(names))}, which cannot all be {architecture!r}. Give no name.")
-    runs = _with_mixed_remark([_without_unanswered(_with_names(run, where, architecture)) for run in runs])
+    runs = [_without_unanswered(_with_names(run, where, architecture)) for run in runs]
     raise_all((f"{file}: {sentence}" for run in runs for sentence in impossible_numbers(run)), ConfigError)
-    return tuple(_with_remarks(runs))
+    of_file = (*unread_remarks(parts, formats), *_mixed_tools(runs))
+    missing = missing_runs(runs)
+    return tuple(
+        replace(
+            run,
+            remarks=(
+                *run.remarks,
+                *(of_file if number == 0 else ()),
+                *contradictions(run),
+                *missing.get((run.where, run.architecture), ()),
+            ),
+        )
+        for number, run in enumerate(runs)
+    )
 
 
 def read_all_runs(specs: Iterable[str | Path]) -> tuple[ImportedRun, ...]:
@@ -68,16 +78,6 @@ def read_all_runs(specs: Iterable[str | Path]) -> tuple[ImportedRun, ...]:
     return tuple(runs)
 
 
-def _read_kinds(readers: dict[str, ImportFormat]) -> Iterator[PartKind]:
-    for name, reader in readers.items():
-        yield PartKind(name, reader.marks, has_tabs=reader.has_tabs, is_by_line=reader.is_by_line)
-
-
-def _unread_kinds() -> Iterator[PartKind]:
-    for unread in UNREAD:
-        yield PartKind(unread.what, unread.marks, is_by_line=unread.is_by_line, is_read=False)
-
-
 def _read_text(file: Path) -> str:
     raw = read_regular_file(file, MAX_IMPORT_BYTES, INPUT_ADVICE)
     if not raw.strip():
@@ -91,67 +91,30 @@ def _read_text(file: Path) -> str:
         raise ConfigError(f"{file} is not a text file: {error}. {FORMAT_ADVICE}") from error
 
 
-def _all_runs(file: Path, parts: Sequence[TextPart], readers: dict[str, ImportFormat]) -> list[ImportedRun]:
-    """Return the runs of every part with a format, with remarks on the other parts."""
-    readable = [part for part in parts if part.kind and part.kind.is_read]
+def _all_runs(file: Path, parts: Sequence[TextPart], formats: Mapping[str, ImportFormat]) -> list[ImportedRun]:
+    readable = [part for part in parts if part.name in formats]
     if not readable:
-        raise ConfigError(_unreadable(file, parts))
-    runs = [
-        run
-        for number, part in enumerate(readable, 1)
-        for run in _part_runs(file, part, readers, _position(number, len(readable)))
-    ]
+        raise ConfigError(f"{file} {unreadable(parts, formats)}")
+    runs: list[ImportedRun] = []
+    for number, (name, text) in enumerate(readable, start=1):
+        position = f" (run {number} of {len(readable)} in it)" if len(readable) > 1 else ""
+        try:
+            runs += _part_runs(text, ImportedRun(file, name), formats[name])
+        except ValueError as error:
+            raise ConfigError(f"{file}{position} cannot be read as {name}: {error}") from error
     if not runs:
-        names = ", ".join(dict.fromkeys(part.kind.name for part in readable if part.kind))
+        names = ", ".join(dict.fromkeys(part.name for part in readable))
         raise ConfigError(f"{file} holds no run of {names}. {FORMAT_ADVICE}")
-    remarks = [
-        *unread_output(parts),
-        *unread_lines(parts, {name: reader.knows for name, reader in readers.items()}),
-    ]
-    return [replace(runs[0], remarks=(*runs[0].remarks, *remarks)), *runs[1:]]
+    return runs
 
 
-def _part_runs(file: Path, part: TextPart, readers: dict[str, ImportFormat], position: str) -> list[ImportedRun]:
-    assert part.kind
-    name = part.kind.name
-    try:
-        runs = readers[name].read(part.text, ImportedRun(file, name))
-    except ValidationError as error:
-        raise ConfigError(
-            f"{file}{position} is not in the format {name}: {_first_error(error)}. {FORMAT_ADVICE}"
-        ) from error
-    except ValueError as error:
-        raise ConfigError(f"{file}{position} cannot be read as {name}: {error}") from error
-    option = readers[name].rate_option
-    return [replace(run, remarks=(*run.remarks, *round_rate_remark(run, option))) for run in runs]
-
-
-def _position(number: int, parts: int) -> str:
-    return f" (run {number} of {parts} in it)" if parts > 1 else ""
-
-
-def _unreadable(file: Path, parts: Sequence[TextPart]) -> str:
-    known = {unread.what: unread for unread in UNREAD}
-    unread = next((known[part.kind.name] for part in parts if part.kind), None)
-    if unread:
-        return f"{file} is {unread.what}, which is not read. Instead, {unread.instead}."
-    formats = ", ".join(plugins.table(ImportFormat))
-    first_line = _first_line("".join(part.text for part in parts))
-    return (
-        f"{file} begins with {first_line!r}, which is no known format, or too little of one. Give it as the tool "
-        f"wrote it; these formats can be read: {formats}."
-    )
-
-
-def _first_line(text: str) -> str:
-    first = text.strip().split("\n")[0]
-    return first if len(first) <= 60 else f"{first[:57]}..."
-
-
-def _first_error(error: ValidationError) -> str:
-    first = error.errors()[0]
-    key = ".".join(map(str, first["loc"]))
-    return f"{key}: {first['msg']}" if key else first["msg"]
+def _part_runs(text: str, run: ImportedRun, kind: ImportFormat) -> Iterator[ImportedRun]:
+    for parsed in kind.read(text, run):
+        yield replace(
+            parsed,
+            failures={failure: count for failure, count in parsed.failures.items() if count},
+            remarks=(*parsed.remarks, *round_rate_remark(parsed, kind.rate_option)),
+        )
 
 
 def _with_names(run: ImportedRun, where: str, architecture: str) -> ImportedRun:
@@ -169,33 +132,26 @@ def _without_unanswered(run: ImportedRun) -> ImportedRun:
     return replace(without, remarks=(*run.remarks, remark))
 
 
-def _with_mixed_remark(runs: list[ImportedRun]) -> list[ImportedRun]:
-    first, *others = runs
-    return [replace(first, remarks=(*first.remarks, *mixed_tools(runs))), *others]
+def _mixed_tools(runs: Sequence[ImportedRun]) -> Iterator[str]:
+    """Yield a sentence where runs of several tools count as runs of one architecture."""
+    formats = list(dict.fromkeys(run.format for run in runs))
+    if len(formats) > 1 and len({run.architecture for run in runs}) == 1:
+        yield (
+            f"The file holds runs of {', '.join(formats)}, which count as runs of one architecture here. Use a file "
+            "for each tool."
+        )
 
 
-def _with_remarks(runs: Sequence[ImportedRun]) -> Iterator[ImportedRun]:
-    missing = missing_runs(runs)
-    for run in runs:
-        lacking = filter(None, [missing.get((run.where, run.architecture))])
-        yield replace(run, remarks=(*run.remarks, *contradictions(run), *lacking))
+def parse_spec(spec: str) -> tuple[str, str, Path]:
+    """Return the place, the architecture and the file of `[[WHERE/]ARCHITECTURE=]FILE`; "" for a missing name.
 
-
-class ImportSpec(NamedTuple):
-    """A file, with the place and the architecture given on the command line; "" where none was."""
-
-    where: str
-    architecture: str
-    file: Path
-
-
-def parse_spec(spec: str) -> ImportSpec:
-    """Parse `[[WHERE/]ARCHITECTURE=]FILE`. Where a file with the whole name exists, it is the file."""
+    Where a file with the whole name exists, it is the file.
+    """
     name, equals, file = spec.partition("=")
     if not equals or Path(spec).exists():
-        return ImportSpec("", "", Path(spec))
+        return "", "", Path(spec)
     where, _, architecture = name.rpartition("/")
-    return ImportSpec(where, architecture, Path(file))
+    return where, architecture, Path(file)
 
 
 def architecture_of(file: Path) -> str:

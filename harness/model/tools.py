@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
-from types import MappingProxyType
 from typing import Self
 
 from harness.model.http import MAX_BODY_BYTES, Target
 from harness.model.settings import Settings
 
+BODY_FILE, SCRIPT_INPUT, SCRIPT_OUTPUT = "body", "asked.json", "outcome.json"  # in the directory of a tool
 MAX_TOOL_FILE_BYTES = 512 * 1024 * 1024  # of an output file of a tool
 TOOL_PERCENTILES = (*map(float, range(100)), 99.9, 100.0)  # that are computed from single times
 US_PER_UNIT = {"ns": 1e-3, "us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6, "m": 60e6, "h": 3600e6}
@@ -53,14 +53,14 @@ class ToolResult:
         )
 
     @classmethod
-    def from_script_output(cls, tool: str, path: Path, resolution_us: float) -> Self:
-        """Return the result that our script for `tool` wrote to `path` as JSON. Raise ValueError with a sentence."""
-        text = read_tool_file(tool, path)
+    def from_script_output(cls, tool: str, directory: Path) -> Self:
+        """Return the result that our script for `tool` wrote as JSON, with a resolution of 1 ns. Raise ValueError."""
+        text = read_tool_file(tool, directory / SCRIPT_OUTPUT)
         try:
             content = json.loads(text)
-            return cls.from_times(content["latency_us"], content["failures"], content["duration_s"], resolution_us)
+            return cls.from_times(content["latency_us"], content["failures"], content["duration_s"], 0.001)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path.name} is not what our script for {tool} writes: {error!r}.") from error
+            raise ValueError(f"{SCRIPT_OUTPUT} is not what our script for {tool} writes: {error!r}.") from error
 
 
 def _percentiles_us(rising_us: Sequence[float]) -> dict[float, float]:
@@ -69,8 +69,14 @@ def _percentiles_us(rising_us: Sequence[float]) -> dict[float, float]:
     return {percent: rising_us[max(math.ceil(percent / 100 * len(rising_us)), 1) - 1] for percent in TOOL_PERCENTILES}
 
 
-def _no_files(_target: Target, _settings: Settings) -> Mapping[str, str]:
-    return {}
+def body_file(target: Target, _settings: Settings) -> Mapping[str, str]:
+    """Return the body of the request as a file, if it has a length."""
+    return {BODY_FILE: target.request.body.decode()} if target.request.has_length else {}
+
+
+def header_options(*lines: str) -> list[str]:
+    """Return options that send each header line."""
+    return [word for line in lines for word in ("-H", line)]
 
 
 def _no_problems(_settings: Settings) -> Iterable[str]:
@@ -83,9 +89,10 @@ class LoadTool:
 
     `command(program, target, settings, directory)` is its command line, run in `directory` with standard output to
     stdout.txt there; `read_result(directory)` reads its output, or raises ValueError with a sentence. `version` are the
-    arguments that print its version, if any. `files`, by name, are written to `directory` first. `setting_problems`
-    yields a sentence for each setting that the tool does not support. `picks_request_count`: the tool chooses the
-    number of requests itself. `start_s`: the approximate time of a run besides its requests.
+    arguments that print its version, if any. `files`, by name, are written to `directory` first: by default the body of
+    the request. `setting_problems` yields a sentence for each setting that the tool does not support.
+    `picks_request_count`: the tool chooses the number of requests itself. `start_s`: the approximate time of a run
+    besides its requests.
     """
 
     program: str
@@ -95,12 +102,12 @@ class LoadTool:
     read_result: Callable[[Path], ToolResult]
     picks_request_count: bool = False
     start_s: float = 0.3
-    files: Callable[[Target, Settings], Mapping[str, str]] = _no_files
+    files: Callable[[Target, Settings], Mapping[str, str]] = body_file
     setting_problems: Callable[[Settings], Iterable[str]] = _no_problems
 
 
-def script_input(target: Target, amounts: Mapping[str, float] = MappingProxyType({})) -> Mapping[str, str]:
-    """Return the file asked.json for a script that sends the requests: the target, and how many requests to send."""
+def script_input(target: Target, settings: Settings) -> Mapping[str, str]:
+    """Return the file for a script that sends the requests: the target, and how many requests to send."""
     host = {"Host": target.host_header} if target.host_override else {}
     content = {
         "url": target.url,
@@ -112,9 +119,11 @@ def script_input(target: Target, amounts: Mapping[str, float] = MappingProxyType
         "headers": {**host, **dict(target.request.all_headers)},
         "body": target.request.body.decode() if target.request.has_length else None,
         "authority": str(target.ca_file.absolute()) if target.ca_file else None,
-        **amounts,
+        "connections": settings.connections,
+        "requests": settings.tool_requests,
+        "seconds": settings.tool_seconds,
     }
-    return {"asked.json": json.dumps(content)}
+    return {SCRIPT_INPUT: json.dumps(content)}
 
 
 def read_tool_file(tool: str, path: Path) -> str:
@@ -209,10 +218,13 @@ class FormatMarks:
 
     `begins` matches the beginning of a run, in a text with tabs as blanks and without trailing blanks. `keys` are the
     keys of its JSON document, each as a path ("summary.requestsPerSec"); any one of several sets is enough.
+    `has_tabs`: tabs separate columns. `is_by_line`: each line is a JSON document.
     """
 
     begins: re.Pattern[str] | None = None
     keys: tuple[tuple[str, ...], ...] = ()
+    has_tabs: bool = False
+    is_by_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,14 +234,11 @@ class ImportFormat:
     `help` is one line on what is read. `read` takes the text of one run and a run with its file, and returns one or
     more runs with the values of the text. It raises ValueError with sentences on why the text cannot be read, such as a
     missing end. `knows` matches each line that the tool can print, to detect unread lines; None if `read` rejects them
-    itself. `has_tabs`: tabs separate columns. `is_by_line`: each line is a JSON document. `rate_option` is the tool's
-    option for a rate, if its output does not show whether a rate was requested.
+    itself. `rate_option` is the tool's option for a rate, if its output does not show whether a rate was requested.
     """
 
     help: str
     marks: FormatMarks
     read: Callable[[str, ImportedRun], Sequence[ImportedRun]]
     knows: re.Pattern[str] | None = None
-    has_tabs: bool = False
-    is_by_line: bool = False
     rate_option: str = ""

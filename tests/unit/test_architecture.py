@@ -17,8 +17,8 @@ from tests.support.source_tree import functions, imports, imports_at_top, is_in,
 FILES = (Transport, LoadTool, NetworkRung, SandboxRung)  # kinds of which each file is a plug-in
 FORMATS = plugins.PACKAGES[ImportFormat]
 READ_TOOLS = {  # what reads the output of a tool stands once, for the tool that we run and for files made elsewhere
-    "harness.load.tools": (FORMATS, "harness.imports.text"),
-    FORMATS: ("harness.imports.numbers", "harness.imports.consistency"),
+    "harness.load.tools": (FORMATS, "harness.imports.text", "harness.imports.figures"),
+    FORMATS: ("harness.imports.figures", "harness.imports.consistency"),
 }
 STAND_ALONE = [module for module in paths() if module.startswith("harness.testbed.standalone.")]
 FOR_PLUGINS = ("harness.model", "harness.start")

@@ -6,28 +6,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from harness.imports.consistency import mean_contradiction, rate_contradiction
-from harness.imports.numbers import line_pattern, match_line
+from harness.imports.figures import label_patterns, line_pattern, read_lines, read_optional_line, whole_lines
 from harness.model import FormatMarks, ImportedRun, ImportFormat, ToolResult
 
 BEGIN = re.compile(r"^This is ApacheBench\b(?!.*<i>)", re.MULTILINE)
-LAST_PERCENTILE = re.compile(r"^100% +\d+ +\(longest request\)$", re.MULTILINE)
-PERCENTILE = re.compile(r"^(\d+)% +(\d+)(?: +\(longest request\))?$", re.MULTILINE)
+LAST_PERCENTILE = re.compile(r"^100% \d+ \(longest request\)$", re.MULTILINE)
+PERCENTILE = re.compile(r"^(\d+)% (\d+)(?: \(longest request\))?$", re.MULTILINE)
 PERCENTILES = "Percentage of the requests served"
-LONE_TIMES = re.compile(r"^Total:(?: +[\d.]+){3,5}\n", re.MULTILINE)
+LONE_TIMES = re.compile(r"^Total:(?: [\d.]+){3,5}\n", re.MULTILINE)
 NO_PERCENTILES = "It has no percentiles: ab ran with -d, or the end of its output is missing."
 MEAN_RESOLUTION_US, RESOLUTION_US = 1.0, 1000.0
 HALF_DIGIT_S = 0.0005  # of its duration
-UNITS = {  # label: the unit that must follow
-    "Time taken for tests": r" +seconds$",
-    "Requests per second": r" +\[#/sec\] +\(mean\)$",
-    "Time per request": r" +\[ms\] +\(mean\)$",
-    "Concurrency Level": "$",
-    "Complete requests": "$",
-    "Failed requests": "$",
-}
-KINDS = re.compile(r"\(Connect: +\d+(?:, +[\w ]+: +\d+)*\)")
-NOT_2XX = re.compile(r"Non-2xx responses: +(\d+)")
-WRITE = re.compile(r"Write errors: +(\d+)")
+LINES = label_patterns(
+    {
+        "Complete requests": r"(\d+)",
+        "Concurrency Level": r"(\d+)",
+        "Time taken for tests": r"([\d.]+) seconds",
+        "Failed requests": r"(\d+)",
+        "Requests per second": r"([\d.]+) \[#/sec\] \(mean\)",
+        "Time per request": r"([\d.]+) \[ms\] \(mean\)",
+    }
+)
+KINDS = r"\((Connect: \d+(?:, [\w ]+: \d+)*)\)"
 KNOWN = line_pattern(
     r"This is ApacheBench.*|Copyright .*|Licensed to .*|Benchmarking .*|(?:Completed|Finished|Total of) \d+ requests.*",
     r"(?:Server|SSL/TLS|TLS|Document|Concurrency|Time|Complete|Failed|Requests) [\w ]+:(?: .*)?|SSL/TLS Protocol: .*",
@@ -36,9 +36,10 @@ KNOWN = line_pattern(
     r"(?:Connect|Processing|Waiting|Total):(?: +[\d.]+){3,5}",
     r"WARNING: .*|ERROR: .*|(?:These results|apr_|SSL|ab: |Test aborted|Send request|\.\.).*",
     f"{PERCENTILES}.*",
-    KINDS.pattern,
+    KINDS,
     PERCENTILE.pattern,
 )
+ERROR = re.compile(r"^(?:apr_|ab: |Total of ).*", re.MULTILINE)
 
 E_BEGIN = re.compile("^Percentage served,Time in ms", re.MULTILINE)
 E_HEADER = ["Percentage served", "Time in ms"]
@@ -55,17 +56,21 @@ G_NO_COUNT = (
 
 def parse_output(text: str) -> ToolResult:
     """Return the result in ab's output. Raise ValueError if it is incomplete."""
-    complete, failures = int(_figure(text, "Complete requests")), _failures(text)
+    completed, _, seconds, failed, _, ms = _figures(text)
+    complete, failures = int(completed), _failures(text, int(failed))
     incomplete = sum(failures.get(kind, 0) for kind in ("connect", "exceptions", "write"))
     if not complete:
         raise ValueError("ab completed no request. Measure again.")
-    _check_complete(text, complete)
+    # With a single request, and with -d, ab ends before its percentiles.
+    ends_early = complete == 1 or (PERCENTILES not in text and not PERCENTILE.search(text))
+    if not (LONE_TIMES if ends_early else LAST_PERCENTILE).search(text):
+        raise ValueError("it is cut off before the time of the longest request. Give ab's whole output.")
     return ToolResult(
         requests=max(complete - sum(failures.values()) + incomplete, 0),  # a request can fail in two ways
         failures=failures,
-        duration_s=float(_figure(text, "Time taken for tests")),
-        mean_us=1000 * float(_figure(text, "Time per request")),
-        percentiles_us={float(percent): 1000 * float(ms) for percent, ms in PERCENTILE.findall(text)},
+        duration_s=float(seconds),
+        mean_us=1000 * float(ms),
+        percentiles_us={float(percent): 1000 * float(time_ms) for percent, time_ms in PERCENTILE.findall(text)},
         resolution_us=RESOLUTION_US,
         sent=complete,
     )
@@ -90,10 +95,11 @@ def parse_percentiles_us(text: str) -> dict[float, float]:
 
 def _read_output(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
     result = parse_output(text)
+    _, connections, _, _, rate, _ = _figures(text)
     parsed = replace(
         run.with_result(result),
-        connections=int(_figure(text, "Concurrency Level")),
-        requests_per_s=float(_figure(text, "Requests per second")),
+        connections=int(connections),
+        requests_per_s=float(rate),
         mean_resolution_us=MEAN_RESOLUTION_US,
     )
     missing = () if parsed.percentiles_us or result.sent == 1 else (NO_PERCENTILES,)
@@ -108,52 +114,30 @@ def _read_percentiles(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
 
 
 def _read_times(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
-    if not text.endswith("\n"):
-        raise ValueError("its last line is incomplete: it is cut off. Measure again.")
-    _, *rows = filter(None, text.split("\n"))
-    times_us = [1000.0 * _ttime_ms(row) for row in rows]
-    if not times_us:
+    _, *rows = whole_lines(text)
+    times_ms = [match and float(match[1]) for match in map(G_ROW.fullmatch, rows)]
+    if None in times_ms:
+        raise ValueError(f"its line {rows[times_ms.index(None)]!r} has no whole ttime. Measure again.")
+    if not times_ms:
         raise ValueError("it has no line but its header. Measure again.")
+    times_us = [1000 * ms for ms in times_ms if ms is not None]
     timed = run.with_result(ToolResult.from_times(times_us, {}, 0.0, RESOLUTION_US))
     return [replace(timed, remarks=(G_NO_COUNT.format(rows=len(rows)),))]
 
 
-def _ttime_ms(row: str) -> int:
-    match = G_ROW.fullmatch(row)
-    if match is None:
-        raise ValueError(f"its line {row!r} has no whole ttime. Measure again.")
-    return int(match[1])
+def _figures(text: str) -> list[str]:
+    error = ERROR.search(text)
+    return read_lines(text, LINES, f"ab ended with {error[0]!r}" if error else "it is cut off, or ab was stopped")
 
 
-def _check_complete(text: str, complete: int) -> None:
-    """Raise ValueError for a truncated output. With a single request, and with -d, ab ends before its percentiles."""
-    ends_early = complete == 1 or (PERCENTILES not in text and not PERCENTILE.search(text))
-    if not (LONE_TIMES if ends_early else LAST_PERCENTILE).search(text):
-        raise ValueError("it is cut off before the time of the longest request. Give ab's whole output.")
-
-
-def _figure(text: str, label: str) -> str:
-    line = re.search(rf"^{label}: *(.*)$", text, re.MULTILINE)
-    if line is None:
-        errors = re.findall(r"^(?:apr_|ab: |Total of ).*", text, re.MULTILINE)
-        reason = f"ab ended with {errors[0]!r}" if errors else "it is cut off, or ab was stopped"
-        raise ValueError(f"it has no line {label!r}: {reason}. Measure again.")
-    number = re.match(rf"([\d.]+){UNITS[label]}", line[1])
-    if number is None:
-        raise ValueError(f"{label} is {line[1]!r}, not a number in the unit that ab prints. Measure again.")
-    return number[1]
-
-
-def _failures(text: str) -> dict[str, int]:
+def _failures(text: str, failed: int) -> dict[str, int]:
     """Return the failures by kind: ab's own words in lower case, and its "Non-2xx responses"."""
-    failed = int(_figure(text, "Failed requests"))
-    kinds = match_line(text, "(Connect:", KINDS)
-    counts = {kind.lower(): int(n) for kind, n in re.findall(r"(\w+): +(\d+)", kinds[0])} if kinds else {}
+    kinds = "".join(read_optional_line(text, "(Connect:", KINDS))
     if failed and not kinds:
         raise ValueError(f"it counts {failed} failed requests but not their kinds: it is cut off.")
-    not_2xx, write = match_line(text, "Non-2xx", NOT_2XX), match_line(text, "Write errors", WRITE)
-    counts["write"] = int(write[1]) if write else 0
-    counts["status not 2xx"] = int(not_2xx[1]) if not_2xx else 0
+    counts = {kind.lower(): int(count) for kind, count in re.findall(r"(\w+): (\d+)", kinds)}
+    for kind, label in {"write": "Write errors", "status not 2xx": "Non-2xx responses"}.items():
+        counts[kind] = sum(map(int, read_optional_line(text, label, rf"{label}: (\d+)")))
     return {kind: count for kind, count in counts.items() if count}
 
 

@@ -2,23 +2,31 @@
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
-from harness.imports.numbers import line_pattern
-from harness.model import FormatMarks, ImportedRun, ImportFormat, ToolResult
+from harness.imports.figures import (
+    TimedAnswer,
+    label_patterns,
+    line_pattern,
+    read_lines,
+    result_of_answers,
+    split_statuses,
+    whole_lines,
+)
+from harness.model import FormatMarks, ImportedRun, ImportFormat
 
-LABELS = ("Total", "Slowest", "Fastest", "Average", "Requests/sec")
+LINES = label_patterns(
+    dict.fromkeys(("Total", "Slowest", "Fastest", "Average"), r"([\d.]+|NaN) secs")
+) | label_patterns({"Requests/sec": r"([\d.]+|NaN)"})
 RESOLUTION_US = 100.0  # it prints seconds with four digits after the point
 ROUNDING = 1e-4  # far above the rounding error with so many requests
 HALF_DIGIT_S = 0.00005  # the rounding error of a time
-BAR = re.compile(r"^[\d.]+ +\[(\d+)\] *\|.*", re.MULTILINE)
-PERCENTILE = re.compile(r"^([\d.]+)%{1,2} +in +([\d.]+) +secs$", re.MULTILINE)
-STATUS = re.compile(r"^\[(\d+)\] +(\d+) +responses$", re.MULTILINE)
+BAR = re.compile(r"^[\d.]+ \[(\d+)\] ?\|.*", re.MULTILINE)
+PERCENTILE = re.compile(r"^([\d.]+)%{1,2} in ([\d.]+) secs$", re.MULTILINE)
+STATUS = re.compile(r"^\[(\d+)\] (\d+) responses$", re.MULTILINE)
 ERRORS = "Error distribution:"
-ERROR = re.compile(r"^\[(\d+)\] +(?!\d+ +responses$).*", re.MULTILINE)
+ERROR = re.compile(r"^\[(\d+)\] (?!\d+ responses$).*", re.MULTILINE)
 MAX_RESULTS = 1_000_000  # further requests count in its rate only
 UNSURE = "It does not end as hey's output does, and its numbers are too large to detect whether errors were cut off."
 CAPPED = (
@@ -46,43 +54,25 @@ CSV_CAPPED = (
 )
 
 
-class HeyRow(NamedTuple):
-    """An answered request; `offset_s` is its start."""
-
-    time_s: float
-    status: int
-    offset_s: float
-
-
-def parse_rows(text: str) -> list[HeyRow]:
+def parse_rows(text: str) -> list[TimedAnswer]:
     """Return the rows of hey -o csv. Raise ValueError if they are incomplete."""
     if not CSV_BEGIN.match(text):
         raise ValueError(f"it does not begin with hey's header but with {text[:80]!r}. Measure again.")
-    if not text.endswith("\n"):
-        raise ValueError("its last line is incomplete: it is cut off. Measure again.")
+    lines = whole_lines(text)
     try:
         return [
-            HeyRow(float(row["response-time"]), int(row["status-code"]), float(row["offset"]))
-            for row in csv.DictReader(text.splitlines())
+            TimedAnswer(1e6 * float(row["offset"]), 1e6 * float(row["response-time"]), int(row["status-code"]))
+            for row in csv.DictReader(lines)
         ]
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"it has a line that is not a request: {error}. Measure again.") from error
-
-
-def result_of_rows(rows: Sequence[HeyRow], unanswered: int = 0) -> ToolResult:
-    """Return the result of the requests in `rows`, and of others without an answer, which have no row."""
-    succeeded_us = [1e6 * row.time_s for row in rows if 200 <= row.status < 300]
-    failures = Counter(f"status {row.status}" for row in rows if not 200 <= row.status < 300)
-    start_s = min((row.offset_s for row in rows), default=0.0)
-    end_s = max((row.time_s + row.offset_s for row in rows), default=0.0)
-    return ToolResult.from_times(succeeded_us, failures | {"no answer": unanswered}, end_s - start_s, RESOLUTION_US)
 
 
 def _read_rows(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
     rows = parse_rows(text)
     if not rows:
         raise ValueError("it has no line but its header: no request was answered, or it is cut off. Measure again.")
-    timed = run.with_result(result_of_rows(rows))
+    timed = run.with_result(result_of_answers(rows, RESOLUTION_US))
     is_capped = len(rows) == MAX_RESULTS
     return [
         replace(
@@ -95,45 +85,31 @@ def _read_rows(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
 
 
 def _read_output(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
-    total_s, slowest_s, fastest_s, average_s, rate = (_figure(text, label) for label in LABELS)
-    statuses = {int(status): int(count) for status, count in STATUS.findall(text)}
-    unanswered = sum(map(int, ERROR.findall(text.partition(ERRORS)[2])))
-    right = sum(count for status, count in statuses.items() if 200 <= status < 300)
-    failures = {f"status {status}": count for status, count in statuses.items() if not 200 <= status < 300}
-    answered = sum(statuses.values())
+    total_s, slowest_s, fastest_s, average_s, rate = map(float, read_lines(text, LINES))
+    statuses = {status: int(count) for status, count in STATUS.findall(text)}
+    answered, unanswered = sum(statuses.values()), sum(map(int, ERROR.findall(text.partition(ERRORS)[2])))
+    right, failures = split_statuses(statuses)
     is_capped = answered == MAX_RESULTS and rate * total_s > (MAX_RESULTS + unanswered) * (1 + ROUNDING)
     if is_capped:
         remarks: tuple[str, ...] = (CAPPED.format(sent=rate * total_s),)
     else:
         remarks = _check_complete(text, rate, total_s, answered, unanswered)
+    # hey prints 0 % for the percentiles that too few requests leave open.
+    between = {float(percent): 1e6 * float(time) for percent, time in PERCENTILE.findall(text) if float(percent)}
     return [
         replace(
             run,
             requests=right,
-            failures=failures | ({"no answer": unanswered} if unanswered else {}),
+            failures=failures | {"no answer": unanswered},
             duration_s=total_s,
             requests_per_s=rate,
             mean_us=1e6 * average_s if right and not is_capped else None,
             mean_resolution_us=RESOLUTION_US,
-            percentiles_us=_percentiles_us(text, fastest_s, slowest_s),
+            percentiles_us={0.0: 1e6 * fastest_s, **between, 100.0: 1e6 * slowest_s},
             resolution_us=RESOLUTION_US,
             remarks=remarks,
         )
     ]
-
-
-def _percentiles_us(text: str, fastest_s: float, slowest_s: float) -> dict[float, float]:
-    """Return the percentiles; hey prints 0 % for those that too few requests leave open."""
-    between = {float(percent): 1e6 * float(time) for percent, time in PERCENTILE.findall(text) if float(percent)}
-    return {0.0: 1e6 * fastest_s, **between, 100.0: 1e6 * slowest_s}
-
-
-def _figure(text: str, label: str) -> float:
-    unit = "" if label == "Requests/sec" else " +secs"
-    match = re.search(rf"^{label}: +([\d.]+|NaN){unit}$", text, re.MULTILINE)
-    if match is None:
-        raise ValueError(f"it has no line {label}{' in secs' if unit else ''}: it is cut off. Measure again.")
-    return float(match[1])
 
 
 def _check_complete(text: str, rate: float, total_s: float, answered: int, unanswered: int) -> tuple[str, ...]:

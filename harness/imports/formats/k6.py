@@ -1,162 +1,90 @@
 """File of k6 run --summary-export, or handleSummary's data: exact ms; excludes connect time."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from harness.imports.consistency import rate_contradiction
-from harness.imports.numbers import Count, Number
+from harness.imports.figures import JsonObject
 from harness.model import FormatMarks, ImportedRun, ImportFormat
 
 RESOLUTION_US = 0.001
 IDLE_SHARE = 0.5
 SLEEPING_SHARE = 0.1
 UNKNOWN_FAILURES = "It has no http_req_failed, so failed requests count as answered correctly."
-PERCENTILE = re.compile(r"p\(?([\d.]+)\)?")  # the machine-readable summary has no brackets
-STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+NAMES = {"min": 0.0, "med": 50.0, "max": 100.0}
+PERCENTILE = r"p\(?(\d+(?:\.\d+)?)\)?"  # the machine-readable summary has no brackets
+NOTHING = JsonObject({})
 
 
-class K6Metric(BaseModel):
-    """A metric of the machine-readable summary."""
-
-    name: str
-    contains: str = "time"
-    values: dict[str, Any]
-
-
-class K6Results(BaseModel):
-    """The metrics of the machine-readable summary."""
-
-    metrics: list[K6Metric]
-
-
-class K6Summary(BaseModel):
-    """Any form of summary: metrics by name, with values directly or under `values`; or a list of metrics."""
-
-    model_config = STRICT
-
-    metrics: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    results: K6Results | None = None
-    state: dict[str, Any] = Field(default_factory=dict)
-
-    def by_name(self) -> dict[str, dict[str, Any]]:
-        """Return all metrics by name."""
-        metrics = self.results.metrics if self.results else ()
-        return self.metrics | {
-            metric.name: {"contains": metric.contains, "values": metric.values} for metric in metrics
-        }
-
-
-class K6Counter(BaseModel):
-    """A counter of k6."""
-
-    model_config = STRICT
-
-    count: Count
-    rate: Number
-
-
-class K6Rate(BaseModel):
-    """A rate of k6: `passes`, or `matches`, count the requests for which "failed" is true."""
-
-    model_config = STRICT
-
-    passes: Count = 0
-    fails: Count = 0
-
-
-class K6Trend(BaseModel):
-    """A trend of k6 in ms; all are null where no request was answered."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="allow")
-    __pydantic_extra__: dict[str, Number | None]
-
-    avg: Number | None = None
-    min: Number | None = None
-    med: Number | None = None
-    max: Number | None = None
-
-    def percentiles_us(self) -> dict[float, float]:
-        """Return all percentiles, with the minimum and the maximum."""
-        between = {float(PERCENTILE.sub(r"\1", name)): ms for name, ms in (self.model_extra or {}).items()}
-        known = {0.0: self.min, 50.0: self.med, **between, 100.0: self.max}
-        return {percent: 1000 * ms for percent, ms in sorted(known.items()) if ms is not None}
-
-
-def parse_trend(statistics_ms: Mapping[str, Any]) -> K6Trend:
-    """Return the statistics of times in ms, as k6 names them. Raise ValueError."""
-    return K6Trend.model_validate({name: ms for name, ms in statistics_ms.items() if _is_statistic(name)})
+def percentiles_us(trend: JsonObject) -> dict[float, float]:
+    """Return the percentiles of a trend of k6, which is in ms."""
+    return trend.percentiles_us(1000, NAMES, PERCENTILE)
 
 
 def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
-    summary = K6Summary.model_validate_json(text)
-    return [_run(run, summary, summary.by_name())]
-
-
-def _run(run: ImportedRun, summary: K6Summary, by_name: Mapping[str, dict[str, Any]]) -> ImportedRun:
-    metrics = {name: metric.get("values", metric) for name, metric in by_name.items()}
-    requests = K6Counter.model_validate(metrics.get("http_reqs"))
-    times = parse_trend(_statistics_ms(by_name.get("http_req_duration", {})))
-    failed = _failed(metrics, requests.count)
-    users = metrics.get("vus", {}).get("max")
+    report = JsonObject.parse(text)
+    metrics = _metrics(report)
+    counter, trend = metrics.get("http_reqs", NOTHING), metrics.get("http_req_duration", NOTHING)
+    requests, rate = counter.count("count"), counter.number("rate")
+    failed, users = _failed(metrics, requests), metrics.get("vus", NOTHING).number_or_none("max")
     parsed = replace(
         run,
-        requests=requests.count - failed,
-        failures={"failed": failed} if failed else {},
-        connections=int(users) if isinstance(users, int | float) and users else None,
-        duration_s=requests.count / requests.rate if requests.rate else None,
-        requests_per_s=requests.rate or None,
+        requests=requests - failed,
+        failures={"failed": failed},
+        connections=int(users) if users else None,
+        duration_s=requests / rate if rate else None,
+        requests_per_s=rate or None,
         is_rate_asked=_is_rate_asked(metrics, users),
-        mean_us=1000 * times.avg if times.avg else None,
+        mean_us=1000 * (trend.number_or_none("avg") or 0) or None,
         mean_resolution_us=RESOLUTION_US,
-        percentiles_us=times.percentiles_us() if times.max else {},
+        percentiles_us=percentiles_us(trend),
         resolution_us=RESOLUTION_US,
     )
     unknown = () if "http_req_failed" in metrics else (UNKNOWN_FAILURES,)
-    return replace(parsed, remarks=(*unknown, *_remarks(parsed, summary, requests)))
+    ran_s = (report.number_or_none("state", "testRunDurationMs") or 0) / 1000
+    return [replace(parsed, remarks=(*unknown, *_remarks(parsed, ran_s, requests)))]
 
 
-def _failed(metrics: Mapping[str, dict[str, Any]], requests: int) -> int:
-    values = metrics.get("http_req_failed")
-    if values is None:
+def _metrics(report: JsonObject) -> dict[str, JsonObject]:
+    """Return the values of each metric by name, from any form of summary."""
+    listed = {metric.value("name"): metric for metric in report.objects("results", "metrics")}
+    if not all(isinstance(name, str) for name in listed):
+        raise ValueError("results.metrics has a metric without a name. Give the file that k6 wrote.")
+    named = report.object("metrics") if report.value("metrics") else NOTHING
+    metrics = {name: named.object(name) for name in named.content} | listed
+    contents = metrics.get("http_req_duration", NOTHING).value("contains") or "time"
+    if contents != "time":
+        raise ValueError(f"http_req_duration contains {contents!r}, not times in ms. Give the file that k6 wrote.")
+    return {name: metric.object("values") if metric.value("values") else metric for name, metric in metrics.items()}
+
+
+def _failed(metrics: Mapping[str, JsonObject], requests: int) -> int:
+    """Return the failed requests: `passes`, or `matches`, count those for which "failed" is true."""
+    if "http_req_failed" not in metrics:
         return 0
-    if "matches" in values:
-        values = {"passes": values["matches"], "fails": (values.get("total") or 0) - (values["matches"] or 0)}
-    failed = K6Rate.model_validate(values)
-    if failed.passes + failed.fails != requests:
-        raise ValueError(
-            f"it counts {requests} requests, but {failed.passes} failed and {failed.fails} did not. Measure again."
-        )
-    return failed.passes
+    rate = metrics["http_req_failed"]
+    if "matches" in rate.content:
+        failed = rate.count("matches", default=0)
+        others = rate.count("total", default=0) - failed
+    else:
+        failed, others = rate.count("passes", default=0), rate.count("fails", default=0)
+    if failed + others != requests:
+        raise ValueError(f"it counts {requests} requests, but {failed} failed and {others} did not. Measure again.")
+    return failed
 
 
-def _is_rate_asked(metrics: Mapping[str, dict[str, Any]], users: Any) -> bool:
+def _is_rate_asked(metrics: Mapping[str, JsonObject], users: float | None) -> bool:
     """Return whether k6 sent at a given rate: then it drops iterations, or users wait between them."""
     if "dropped_iterations" in metrics:
         return True
-    rate, avg_ms = metrics.get("iterations", {}).get("rate"), metrics.get("iteration_duration", {}).get("avg")
-    if not (isinstance(rate, int | float) and isinstance(avg_ms, int | float) and isinstance(users, int | float)):
+    rate = metrics.get("iterations", NOTHING).number_or_none("rate")
+    mean_ms = metrics.get("iteration_duration", NOTHING).number_or_none("avg")
+    if rate is None or mean_ms is None or users is None:
         return False
-    return rate * avg_ms / 1000 < IDLE_SHARE * users
+    return rate * mean_ms / 1000 < IDLE_SHARE * users
 
 
-def _statistics_ms(metric: dict[str, Any]) -> dict[str, Any]:
-    if metric.get("contains", "time") != "time":
-        raise ValueError(
-            f"http_req_duration contains {metric['contains']!r}, not times in ms. Give the file that k6 wrote."
-        )
-    statistics_ms: dict[str, Any] = metric.get("values", metric)
-    return statistics_ms
-
-
-def _is_statistic(name: str) -> bool:
-    return name in ("avg", "min", "med", "max") or bool(PERCENTILE.fullmatch(name))
-
-
-def _remarks(run: ImportedRun, summary: K6Summary, requests: K6Counter) -> Iterator[str]:
+def _remarks(run: ImportedRun, ran_s: float, requests: int) -> Iterator[str]:
     if run.is_rate_asked:
         yield (
             "Its users waited between iterations, as they do at a given arrival rate: its requests/s say nothing about "
@@ -167,9 +95,8 @@ def _remarks(run: ImportedRun, summary: K6Summary, requests: K6Counter) -> Itera
             f"Of {run.connections} users only {run.in_flight:.3f} waited for an answer on average: where the script "
             "sleeps, its requests/s say nothing about the server."
         )
-    ran_ms = summary.state.get("testRunDurationMs")
-    if ran_ms:
-        yield from rate_contradiction(replace(run, duration_s=ran_ms / 1000), requests.count)
+    if ran_s:
+        yield from rate_contradiction(replace(run, duration_s=ran_s), requests)
 
 
 PLUGINS = {

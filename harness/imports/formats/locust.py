@@ -8,14 +8,9 @@ from dataclasses import replace
 from harness.model import FormatMarks, ImportedRun, ImportFormat
 
 OLDER_COLUMNS = {  # column names of releases before 1.0
-    "Method": "Type",
     "# requests": "Request Count",
     "# failures": "Failure Count",
-    "Median response time": "Median Response Time",
     "Average response time": "Average Response Time",
-    "Min response time": "Min Response Time",
-    "Max response time": "Max Response Time",
-    "Requests Failed/s": "Failures/s",
 }
 TOTAL_NAMES = ("Aggregated", "Total")
 STATS_HEADING = r'"?(?:Type|Method)"?,"?Name"?,"?(?:Request Count|# requests)"?,'
@@ -47,44 +42,31 @@ def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
 
 def _run(rows: Sequence[Mapping[str, str]], run: ImportedRun) -> ImportedRun:
     *kinds, row = rows
-    requests, failed = int(row["Request Count"]), int(row["Failure Count"])
-    percentiles_us = _percentiles_us(row)
+    requests, failed, mean_ms = int(row["Request Count"]), int(row["Failure Count"]), row["Average Response Time"]
+    columns = {PERCENTILE.fullmatch(name): cell for name, cell in row.items() if cell not in UNKNOWN_CELLS}
+    percentiles_ms = {float(name[1]): float(cell) for name, cell in columns.items() if name}
+    # locust rounds times from 100 ms on to two digits, others to ms. Before 1.0, it wrote means in whole ms.
+    digits = len(str(int(max(percentiles_ms.values(), default=0.0))))
     return replace(
         run,
         requests=requests - failed,
-        failures={"failed": failed} if failed else {},
+        failures={"failed": failed},
         requests_per_s=float(row["Requests/s"]) or None,
-        mean_us=1000 * float(row["Average Response Time"]) or None,
-        mean_resolution_us=_mean_resolution_us(row["Average Response Time"]),
-        percentiles_us=percentiles_us,
-        resolution_us=_resolution_us(max(percentiles_us.values(), default=0.0)),
-        remarks=_remarks(kinds, requests),
+        mean_us=1000 * float(mean_ms) or None,
+        mean_resolution_us=0.001 if "." in mean_ms else 1000.0,
+        percentiles_us={percent: 1000 * ms for percent, ms in percentiles_ms.items()},
+        resolution_us=1000 * 10.0 ** max(digits - 2, 0),
+        remarks=_remarks([int(kind["Request Count"]) for kind in kinds], requests),
     )
 
 
-def _remarks(kinds: Sequence[Mapping[str, str]], requests: int) -> tuple[str, ...]:
-    total = sum(int(kind["Request Count"]) for kind in kinds)
-    used_kinds = sum(int(kind["Request Count"]) > 0 for kind in kinds)
+def _remarks(kinds: Sequence[int], requests: int) -> tuple[str, ...]:
+    """Return remarks on the number of requests of each kind."""
+    used_kinds = sum(count > 0 for count in kinds)
     remarks = (f"Its numbers are those of {used_kinds} kinds of requests together.",) if used_kinds > 1 else ()
-    if total == requests:
+    if sum(kinds) == requests:
         return remarks
-    return (*remarks, f"It counts {requests} requests, but the rows above have {total}: rows may be missing.")
-
-
-def _percentiles_us(row: Mapping[str, str]) -> dict[float, float]:
-    columns = {PERCENTILE.fullmatch(name): text for name, text in row.items()}
-    return {float(name[1]): 1000 * float(text) for name, text in columns.items() if name and text not in UNKNOWN_CELLS}
-
-
-def _mean_resolution_us(ms: str) -> float:
-    """Return the resolution of the mean: releases before 1.0 write whole milliseconds."""
-    return 0.001 if "." in ms else 1000.0
-
-
-def _resolution_us(max_us: float) -> float:
-    """Return the resolution of percentiles: locust rounds times from 100 ms on to two digits, others to ms."""
-    ms = 10.0 ** max(len(str(int(max_us / 1000))) - 2, 0)
-    return 1000 * ms
+    return (*remarks, f"It counts {requests} requests, but the rows above have {sum(kinds)}: rows may be missing.")
 
 
 PLUGINS = {

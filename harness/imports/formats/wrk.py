@@ -5,30 +5,31 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.imports.consistency import rate_contradiction
-from harness.imports.numbers import line_pattern, match_line
+from harness.imports.figures import line_pattern, read_lines, read_optional_line
 from harness.model import FormatMarks, ImportedRun, ImportFormat
 from harness.model.tools import TIME_PATTERN, parse_us, resolution_us
 
 BEGIN = re.compile(
     r"^Running \S+ test @ .*$(?!\n+\d+ (?:connections|goroutine))|^unable to connect to .*", re.MULTILINE
 )
-PARTS = {
-    "connections": re.compile(r"^\d+ +threads +and +(\d+) +connections$", re.MULTILINE),
-    "latency": re.compile(rf"^Latency +({TIME_PATTERN}) +{TIME_PATTERN} +({TIME_PATTERN}) +\S+%$", re.MULTILINE),
-    "total": re.compile(rf"^(\d+) +requests +in +({TIME_PATTERN}), +\S+ +read$", re.MULTILINE),
-    "rate": re.compile(r"^Requests/sec: +([\d.]+)$", re.MULTILINE),
-    "end": re.compile(r"^Transfer/sec: +([\d.]+[KMGTP]?B)$", re.MULTILINE),
+LINES = {
+    "threads and connections": r"\d+ threads and (\d+) connections",
+    "Latency": rf"Latency ({TIME_PATTERN}) {TIME_PATTERN} ({TIME_PATTERN}) \S+%",
+    "requests in": rf"(\d+) requests in ({TIME_PATTERN}), \S+ read",
+    "Requests/sec": r"Requests/sec: ([\d.]+)",
+    "Transfer/sec": r"Transfer/sec: ([\d.]+[KMGTP]?B)",
 }
-UNITLESS = re.compile(r"^Latency +[\d.]+ +[\d.]+ +[\d.]+ ", re.MULTILINE)
-PERCENTILE = re.compile(rf"^([\d.]+)% +({TIME_PATTERN})$", re.MULTILINE)
-SOCKET_ERRORS = re.compile(r"Socket errors: +connect +(\d+), +read +(\d+), +write +(\d+), +timeout +(\d+)")
-STATUS = re.compile(r"Non-2xx or 3xx responses: +(\d+)")
+UNITLESS = re.compile(r"^Latency [\d.]+ [\d.]+ [\d.]+ ", re.MULTILINE)
+PERCENTILE = re.compile(rf"^([\d.]+)% ({TIME_PATTERN})$", re.MULTILINE)
+KINDS = ("connect", "read", "write", "timeout")
+SOCKET_ERRORS = "Socket errors: " + ", ".join(rf"{kind} (\d+)" for kind in KINDS)
+STATUS = r"Non-2xx or 3xx responses: (\d+)"
 WRK2 = re.compile(r"^(?:Thread calibration:|Initialised \d+ threads|Latency Distribution \(HdrHistogram)", re.MULTILINE)
-UNCORRECTED = "Latency Distribution (HdrHistogram - Uncorrected"
+UNCORRECTED = "Latency Distribution (HdrHistogram - Uncorrected"  # of wrk2 -U: times from the actual send
 KNOWN = line_pattern(
     r"(?:Running|Thread Stats|Latency Distribution|Thread calibration:|Initialised|Detailed Percentile) .*",
     r"Latency .*%|Req/Sec +[\d.]+.*%|Value +Percentile .*|(?:[\d.]+ +){3}(?:[\d.]+|inf)|#\[.*\]|-+|Requests/sec: .*",
-    *(part.pattern for part in (*PARTS.values(), PERCENTILE, SOCKET_ERRORS, STATUS)),
+    *(*LINES.values(), PERCENTILE.pattern, SOCKET_ERRORS, STATUS),
 )
 IDLE_SHARE = 0.1
 NO_TIMES = "wrk measured no times: it prints 0 for all of them. Its mean and percentiles are left out."
@@ -43,51 +44,38 @@ def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
         raise ValueError(f"wrk printed only {text.strip()!r}. Measure again.")
     if UNITLESS.search(text):
         raise ValueError("its times have no unit, which wrk always prints. Measure again with a release of wrk.")
-    for label, name in (("Requests/sec:", "rate"), ("Transfer/sec:", "end")):
-        match_line(text, label, PARTS[name])
-    matches = {name: pattern.search(text) for name, pattern in PARTS.items()}
-    missing = [name for name, match in matches.items() if match is None]
-    if missing:
-        raise ValueError(f"it lacks wrk's lines for {', '.join(missing)}: it is cut off. Measure again.")
-    connections, latency, total, rate = (match.groups() for name, match in matches.items() if match and name != "end")
-    complete, failures = int(total[0]), _failures(text)
+    connections, mean, longest, complete, duration, rate, _ = read_lines(text, LINES)
+    failures = _failures(text)
     parsed = replace(
         run,
-        requests=max(complete - sum(failures.get(kind, 0) for kind in ("status over 399", "timeout")), 0),
+        requests=max(int(complete) - failures["status over 399"] - failures["timeout"], 0),
         failures=failures,
-        connections=int(connections[0]),
-        duration_s=parse_us(total[1]) / 1e6,
-        requests_per_s=float(rate[0]) or None,
+        connections=int(connections),
+        duration_s=parse_us(duration) / 1e6,
+        requests_per_s=float(rate) or None,
         is_rate_asked=bool(WRK2.search(text)),
     )
-    timed = _with_times(parsed, latency[0], _percentiles(text) | {100.0: latency[1]})
-    return [replace(timed, remarks=tuple(_remarks(timed, complete, resolution_us(total[1]) / 1e6)))]
+    timed = _with_times(parsed, mean, dict(PERCENTILE.findall(text.partition(UNCORRECTED)[0])) | {"100": longest})
+    return [replace(timed, remarks=tuple(_remarks(timed, int(complete), resolution_us(duration) / 1e6)))]
 
 
-def _percentiles(text: str) -> dict[float, str]:
-    """Return the percentiles, without the second distribution of wrk2 -U, of times from the actual send."""
-    return {float(percent): time for percent, time in PERCENTILE.findall(text.partition(UNCORRECTED)[0])}
-
-
-def _with_times(run: ImportedRun, mean: str, percentiles: dict[float, str]) -> ImportedRun:
+def _with_times(run: ImportedRun, mean: str, percentiles: dict[str, str]) -> ImportedRun:
     """Return the run with its times; where all are 0, wrk measured none."""
-    if not parse_us(mean) and not any(map(parse_us, percentiles.values())):
+    if not any(map(parse_us, (mean, *percentiles.values()))):
         return run
     return replace(
         run,
         mean_us=parse_us(mean) or None,
         mean_resolution_us=resolution_us(mean),
-        percentiles_us={percent: parse_us(time) for percent, time in percentiles.items() if parse_us(time)},
+        percentiles_us={float(percent): parse_us(time) for percent, time in percentiles.items() if parse_us(time)},
         resolution_us=resolution_us(*percentiles.values()),
     )
 
 
 def _failures(text: str) -> dict[str, int]:
-    errors, status = match_line(text, "Socket errors", SOCKET_ERRORS), match_line(text, "Non-2xx", STATUS)
-    kinds = ("connect", "read", "write", "timeout")
-    counts = dict(zip(kinds, map(int, errors.groups() if errors else ()), strict=False))
-    counts |= {"status over 399": int(status[1])} if status else {}
-    return {kind: count for kind, count in counts.items() if count}
+    errors = map(int, read_optional_line(text, "Socket errors", SOCKET_ERRORS))
+    status = sum(map(int, read_optional_line(text, "Non-2xx", STATUS)))
+    return dict.fromkeys(KINDS, 0) | dict(zip(KINDS, errors, strict=False)) | {"status over 399": status}
 
 
 def _remarks(run: ImportedRun, complete: int, resolution_s: float) -> Iterator[str]:

@@ -1,15 +1,15 @@
 """h2load over HTTP/1.1: us resolution; excludes connect time; drops a connection at its first failure."""
 
 import math
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
+from harness.imports.figures import TimedAnswer, result_of_answers
 from harness.imports.formats.h2load import parse_counts
 from harness.model import LoadTool, Settings, Target, ToolResult
-from harness.model.tools import read_tool_file
+from harness.model.tools import BODY_FILE, header_options, read_tool_file
 
-_LOG, _BODY = "requests.tsv", "body"
+_LOG = "requests.tsv"
 _RESOLUTION_US = 1.0
 
 
@@ -26,15 +26,11 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
 
 def _request(target: Target, directory: Path) -> list[str]:
     request = target.request
-    body = ["-d", str(directory / _BODY)] if request.body else []
+    body = ["-d", str(directory / BODY_FILE)] if request.body else []
     empty = ["content-length: 0"] if request.has_length and not body else []
     method = [f":method: {request.method}"] if request.method != "GET" else []
     host = [f":authority: {target.host_header}"] if target.host_override else []
-    return [*body, *(word for line in (*method, *host, *request.header_lines, *empty) for word in ("-H", line))]
-
-
-def _files(target: Target, settings: Settings) -> Mapping[str, str]:
-    return {_BODY: target.request.body.decode()} if target.request.body else {}
+    return [*body, *header_options(*method, *host, *request.header_lines, *empty)]
 
 
 def _refuses(settings: Settings) -> Iterator[str]:
@@ -50,33 +46,25 @@ def _read_result(directory: Path) -> ToolResult:
     rows = _rows(read_tool_file("h2load", directory / _LOG))
     if len(rows) != counts["done"]:
         raise ValueError(f"h2load says that {counts['done']} requests were done, but {_LOG} has {len(rows)}.")
-    right_us = [us for _, status, us in rows if 200 <= status < 300]
-    failures = Counter(f"status {status}" for _, status, _ in rows if not 200 <= status < 300)
-    began_us = min((begin_us for begin_us, _, _ in rows), default=0)
-    ended_us = max((begin_us + us for begin_us, _, us in rows), default=0)
-    return ToolResult.from_times(
-        right_us, failures + _failure_counts(counts), (ended_us - began_us) / 1e6, _RESOLUTION_US
-    )
+    return result_of_answers(rows, _RESOLUTION_US, _failure_counts(counts))
 
 
-def _failure_counts(counts: dict[str, int]) -> Counter[str]:
+def _failure_counts(counts: dict[str, int]) -> dict[str, int]:
     """Return the errored requests by kind: that on which a connection broke, and all pending ones on it."""
-    if not counts["errored"]:
-        return Counter()
     if not counts["started"]:
-        return Counter({"connect": counts["errored"]})
+        return {"connect": counts["errored"]}
     started = min(counts["started"] - counts["done"], counts["errored"])
     silent = min(counts["timeout"], started)
-    return Counter({"timeout": silent, "no whole answer": started - silent, "not sent": counts["errored"] - started})
+    return {"timeout": silent, "no whole answer": started - silent, "not sent": counts["errored"] - started}
 
 
-def _rows(text: str) -> list[tuple[int, int, int]]:
-    """Return (start in us since the epoch, status, time in us) of every answered request."""
+def _rows(text: str) -> list[TimedAnswer]:
+    """Return every answered request; it starts so many us after the epoch."""
     if text and not text.endswith("\n"):
         raise ValueError(f"{_LOG} ends within a line.")
     try:
         rows = [tuple(map(int, line.split("\t")[:3])) for line in text.splitlines()]
-        return [(begin_us, status, us) for begin_us, status, us in rows]
+        return [TimedAnswer(begin_us, us, status) for begin_us, status, us in rows]
     except ValueError as error:
         raise ValueError(f"{_LOG} has a line that is not three whole numbers: {error}.") from error
 
@@ -88,6 +76,5 @@ PLUGIN = LoadTool(
     "tools unpacks it.",
     command=_command,
     read_result=_read_result,
-    files=_files,
     setting_problems=_refuses,
 )

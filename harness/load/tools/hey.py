@@ -5,11 +5,12 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.imports.formats.hey import MAX_RESULTS, parse_rows, result_of_rows
+from harness.imports.figures import JsonObject, result_of_answers
+from harness.imports.formats.hey import MAX_RESULTS, RESOLUTION_US, parse_rows
 from harness.model import LoadTool, Settings, Target, ToolResult
-from harness.model.tools import read_tool_file
+from harness.model.tools import BODY_FILE, body_file, header_options, read_tool_file
 
-_REQUESTS_FILE, _BODY = "asked.json", "body"
+_REQUESTS_FILE = "asked.json"
 
 
 def _requests(settings: Settings) -> int:
@@ -29,14 +30,13 @@ def _request(target: Target, directory: Path) -> list[str]:
     request = target.request
     host = ["-host", target.host_header] if target.host_override else []
     method = ["-m", request.method] if request.method != "GET" else []
-    body = ["-D", str(directory / _BODY)] if request.body else []
-    return [*host, *method, *body, *(word for line in request.header_lines for word in ("-H", line))]
+    body = ["-D", str(directory / BODY_FILE)] if request.body else []
+    return [*host, *method, *body, *header_options(*request.header_lines)]
 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
     """Return the number of requests, because hey's rows omit those without an answer; and the body."""
-    body = {_BODY: target.request.body.decode()} if target.request.body else {}
-    return {_REQUESTS_FILE: json.dumps({"requests": _requests(settings)}), **body}
+    return {_REQUESTS_FILE: json.dumps({"requests": _requests(settings)}), **body_file(target, settings)}
 
 
 def _refuses(settings: Settings) -> Iterator[str]:
@@ -55,20 +55,11 @@ def _refuses(settings: Settings) -> Iterator[str]:
 
 
 def _read_result(directory: Path) -> ToolResult:
-    requests, rows = (
-        _read_requested(directory / _REQUESTS_FILE),
-        parse_rows(read_tool_file("hey", directory / "stdout.txt")),
-    )
+    requests = JsonObject.parse(read_tool_file("hey", directory / _REQUESTS_FILE)).count("requests")
+    rows = parse_rows(read_tool_file("hey", directory / "stdout.txt"))
     if len(rows) > requests:
         raise ValueError(f"hey printed {len(rows)} rows for {requests} requests.")
-    return result_of_rows(rows, unanswered=requests - len(rows))
-
-
-def _read_requested(path: Path) -> int:
-    try:
-        return int(json.loads(path.read_text(encoding="utf-8"))["requests"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path.name} does not have the number of requests for hey: {error}.") from error
+    return result_of_answers(rows, RESOLUTION_US, {"no answer": requests - len(rows)})
 
 
 PLUGIN = LoadTool(

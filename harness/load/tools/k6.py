@@ -5,11 +5,11 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.imports.formats.k6 import RESOLUTION_US, parse_trend
+from harness.imports.figures import JsonObject
+from harness.imports.formats.k6 import RESOLUTION_US, percentiles_us
 from harness.model import LoadTool, Settings, Target, ToolResult
-from harness.model.tools import read_tool_file
+from harness.model.tools import SCRIPT_INPUT, SCRIPT_OUTPUT, read_tool_file
 
-_REQUEST_FILE, _FILE = "asked.json", "outcome.json"
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "k6.js"
 _SHORTEST_S = 1.0
 
@@ -19,7 +19,7 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
     if settings.tool_seconds:
         amount = ["-d", f"{max(settings.tool_seconds, _SHORTEST_S):.9f}s"]
     variables = ["-e", f"URL={target.url}", "-e", f"TIMEOUT_MS={math.ceil(1000 * target.timeout_s)}"]
-    variables += ["-e", f"REQUEST={directory / _REQUEST_FILE}"]
+    variables += ["-e", f"REQUEST={directory / SCRIPT_INPUT}"]
     closing = [] if target.keepalive else ["--no-connection-reuse"]
     trusting = ["--insecure-skip-tls-verify"] if target.ca_file else []
     # --address=: k6 listens on no port.
@@ -35,24 +35,23 @@ def _files(target: Target, settings: Settings) -> Mapping[str, str]:
         "body": request.body.decode() or None,  # k6 would send an empty text in chunks
         "status": target.expected_answer.status if target.expected_answer else None,
     }
-    return {_REQUEST_FILE: json.dumps(content)}
+    return {SCRIPT_INPUT: json.dumps(content)}
 
 
 def _read_result(directory: Path) -> ToolResult:
-    text = read_tool_file("k6", directory / _FILE)
     try:
-        content = json.loads(text)
-        times = parse_trend(content["latency_ms"] or {})
+        outcome = JsonObject.parse(read_tool_file("k6", directory / SCRIPT_OUTPUT))
+        times = outcome.object("latency_ms") if outcome.value("latency_ms") else JsonObject({"count": 0, "avg": 0})
         return ToolResult(
-            requests=int((content["latency_ms"] or {"count": 0})["count"]),
-            failures={str(kind): int(count) for kind, count in content["failures"].items()},
-            duration_s=content["duration_ms"] / 1000,
-            mean_us=1000 * (times.avg or 0.0),
-            percentiles_us=times.percentiles_us(),
+            requests=times.count("count"),
+            failures=outcome.counts("failures"),
+            duration_s=outcome.number("duration_ms") / 1000,
+            mean_us=1000 * times.number("avg"),
+            percentiles_us=percentiles_us(times),
             resolution_us=RESOLUTION_US,
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{_FILE} is not what k6's script writes: {error!r}.") from error
+    except ValueError as error:
+        raise ValueError(f"{SCRIPT_OUTPUT} is not what k6's script writes: {error}") from error
 
 
 PLUGIN = LoadTool(

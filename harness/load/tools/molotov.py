@@ -1,14 +1,13 @@
 """molotov: us resolution by barehop's script, because molotov has no timer; includes connect time; high overhead."""
 
 import math
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from harness.model import LoadTool, Settings, Target, ToolResult
 from harness.model.tools import script_input
 
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "molotov_scenario.py"
-_RESOLUTION_US = 0.001
 
 
 def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
@@ -19,20 +18,12 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
     return [program, "--quiet", "--workers", str(settings.connections), *amount, str(_SCRIPT)]
 
 
-def _files(target: Target, settings: Settings) -> Mapping[str, str]:
-    return script_input(target)
-
-
-def _read_result(directory: Path) -> ToolResult:
-    return ToolResult.from_script_output("molotov", directory / "outcome.json", _RESOLUTION_US)
-
-
 PLUGIN = LoadTool(
     program="molotov",
     version=("--version",),
     install="pip install molotov, best into an environment of its own; in a checkout, scripts/setup tools installs it.",
     command=_command,
-    read_result=_read_result,
-    files=_files,
+    read_result=partial(ToolResult.from_script_output, "molotov"),
+    files=script_input,
     start_s=1.5,
 )

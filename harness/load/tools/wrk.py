@@ -5,19 +5,18 @@ is without these. The times include those of failed statuses. wrk has no timeout
 number of requests: our script ends the run, or its duration if answers are missing.
 """
 
-import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from harness.imports.figures import JsonObject
 from harness.model import LoadTool, Settings, Target, ToolResult
-from harness.model.tools import read_tool_file
+from harness.model.tools import BODY_FILE, header_options, read_tool_file
 
-_BODY = "body"
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "wrk.lua"
 _RESOLUTION_US = 1.0
+_FIGURES = ("connections", "limit", "sent", "complete", "duration_us", "timeout", "status", "connect", "read", "write")
 _SLOWEST_REQUEST_S = 0.1  # assumed for the duration of a run by count: wrk needs a duration
 _LONGEST_TIMEOUT_S = 100  # wrk has a counter for each microsecond of it
 
@@ -29,7 +28,7 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
     # One thread: wrk opens connections / threads by integer division in each.
     options = ["-t", "1", "-c", connections, "-d", str(math.ceil(settings.tool_seconds or by_count_s))]
     closing = [] if target.keepalive else ["-H", "Connection: close"]
-    lines = [word for line in (*target.host_override, *target.request.header_lines) for word in ("-H", line)]
+    lines = header_options(*target.host_override, *target.request.header_lines)
     script = ["--timeout", str(timeout_s), *closing, *lines, "-s", str(_SCRIPT)]
     return [program, *options, *script, target.url, "--", str(limit), connections, *_request(target, directory)]
 
@@ -37,12 +36,8 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
 def _request(target: Target, directory: Path) -> list[str]:
     """Return the third and fourth argument of the script: the method, and the file of the body."""
     request = target.request
-    body = [str(directory / _BODY)] if request.has_length else []
+    body = [str(directory / BODY_FILE)] if request.has_length else []
     return [request.method, *body] if body or request.method != "GET" else []
-
-
-def _files(target: Target, settings: Settings) -> Mapping[str, str]:
-    return {_BODY: target.request.body.decode()} if target.request.has_length else {}
 
 
 def _refuses(settings: Settings) -> Iterator[str]:
@@ -53,43 +48,29 @@ def _refuses(settings: Settings) -> Iterator[str]:
         )
 
 
-def _outcome(directory: Path) -> ToolResult:
+def _read_result(directory: Path) -> ToolResult:
+    """Return the result; its times include those of failed statuses, which wrk does not separate."""
+    *_, last = read_tool_file("wrk", directory / "stdout.txt").splitlines() or [""]
     try:
-        return _outcome_of(_figures(directory / "stdout.txt"))
-    except (KeyError, TypeError, ZeroDivisionError) as error:
-        raise ValueError(f"wrk's line of JSON is not what our script prints: {error!r}.") from error
-
-
-def _figures(path: Path) -> dict[str, Any]:
-    *_, last = read_tool_file("wrk", path).splitlines() or [""]
-    try:
-        figures = json.loads(last)
-    except ValueError as error:
-        raise ValueError(f"The last line of wrk's output is not JSON: {last[:80]!r}.") from error
-    if not isinstance(figures, dict):
-        raise ValueError(f"The last line of wrk's output is not a JSON object: {last[:80]!r}.")
-    return figures
-
-
-def _outcome_of(figures: dict[str, Any]) -> ToolResult:
-    """Return the outcome; its times include those of failed statuses, which wrk does not separate."""
-    complete, late, status = figures["complete"], figures["timeout"], figures["status"]
-    counts = _remove_added_samples(dict(map(tuple, figures["histogram"])), _expected_us(figures))
-    if sum(counts.values()) != complete - late:
-        raise ValueError(f"wrk's histogram holds {sum(counts.values())} answers in time of {complete} less {late}.")
-    broken = {kind: figures[kind] for kind in ("connect", "read", "write")}
-    unanswered = figures["sent"] - complete - figures["read"] - figures["write"] if figures["limit"] else 0
-    failures = {"status over 399": status, "timeout": late, "no answer": max(unanswered, 0), **broken}
-    right = max(complete - late - status, 0)
+        report = JsonObject.parse(last)
+        figures = {name: report.count(name) for name in _FIGURES}
+        histogram = {int(us): int(count) for us, count in report.value("histogram")}
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"wrk's line of JSON is not what our script prints: {error}.") from error
+    in_time = figures["complete"] - figures["timeout"]
+    per_connection = figures["complete"] // max(figures["connections"], 1)
+    # In integer arithmetic, as in wrk; with 0 it adds no samples.
+    expected_us = figures["duration_us"] // per_connection if per_connection else 0
+    counts = _remove_added_samples(histogram, expected_us)
+    if sum(counts.values()) != in_time:
+        raise ValueError(f"wrk's histogram holds {sum(counts.values())} answers in time instead of {in_time}.")
+    unanswered = figures["sent"] - figures["complete"] - figures["read"] - figures["write"] if figures["limit"] else 0
+    failures = {kind: figures[kind] for kind in ("timeout", "connect", "read", "write")}
+    failures |= {"status over 399": figures["status"], "no answer": max(unanswered, 0)}
+    right = max(in_time - figures["status"], 0)
     rising_us = [us for us, count in sorted(counts.items()) for _ in range(count)] if right else []
     of_all = ToolResult.from_times(rising_us, failures, figures["duration_us"] / 1e6, _RESOLUTION_US)
     return replace(of_all, requests=right, latency_us=())
-
-
-def _expected_us(figures: dict[str, Any]) -> int:
-    """Return wrk's expected time of a request, in integer arithmetic as in wrk; 0 if it adds no samples."""
-    per_connection = figures["complete"] // figures["connections"]
-    return int(figures["duration_us"] // per_connection) if per_connection else 0
 
 
 def _remove_added_samples(counts: dict[int, int], expected_us: int) -> dict[int, int]:
@@ -113,8 +94,7 @@ PLUGIN = LoadTool(
     version=("-v",),
     install="It is in the package wrk of most distributions; in a checkout, scripts/setup tools unpacks it.",
     command=_command,
-    read_result=_outcome,
+    read_result=_read_result,
     picks_request_count=True,
-    files=_files,
     setting_problems=_refuses,
 )

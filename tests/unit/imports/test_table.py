@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import ConfigError
-from harness.imports.numbers import decimal_mark, parse_number
+from harness.imports.formats.table import decimal_mark, parse_number
 from harness.imports.read import read_runs
 from harness.model import ImportedRun
 
