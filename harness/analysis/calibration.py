@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from scipy import stats
+from scipy.special import betaincinv, stdtrit  # the values of scipy.stats, which takes a second to import
 
 from harness.analysis.comparisons import compare_pairs, is_control_pair
 from harness.analysis.statistics.inference import Estimate, estimate_mean, to_percent
@@ -78,20 +78,29 @@ def _latency(run: Sequence[Comparison], arm: str) -> Comparison:
 
 def _alarms(twins: Sequence[Comparison]) -> FalseAlarms:
     alarms = sum(comparison.verdict in ("faster", "slower") for comparison in twins)
-    interval = stats.binomtest(alarms, len(twins)).proportion_ci(CONFIDENCE)
-    return FalseAlarms(
-        runs=len(twins), alarms=alarms, percent_low=100 * float(interval.low), percent_high=100 * float(interval.high)
-    )
+    low, high = clopper_pearson(alarms, len(twins))
+    return FalseAlarms(runs=len(twins), alarms=alarms, percent_low=100 * low, percent_high=100 * high)
+
+
+def clopper_pearson(successes: int, trials: int) -> tuple[float, float]:
+    """Return the exact 95 % interval of a rate (Clopper and Pearson 1934)."""
+    tail = (1 - CONFIDENCE) / 2
+    low = float(betaincinv(successes, trials - successes + 1, tail)) if successes else 0.0
+    high = float(betaincinv(successes + 1, trials - successes, 1 - tail)) if successes < trials else 1.0
+    return low, high
 
 
 def _spike(us: int, comparisons: Sequence[Comparison]) -> SpikeDetection:
-    intervals = [(comparison.us_low, comparison.us, comparison.us_high) for comparison in comparisons]
-    known = [(low, middle, high) for low, middle, high in intervals if None not in (low, middle, high)]
+    known = [
+        (comparison.us_low, comparison.us, comparison.us_high)
+        for comparison in comparisons
+        if comparison.us is not None and comparison.us_low is not None and comparison.us_high is not None
+    ]
     return SpikeDetection(
         us=us,
         runs=len(known),
-        covered=sum(low <= us <= high for low, _, high in known if low is not None and high is not None),
-        estimate_us=fmean(middle for _, middle, _ in known if middle is not None),
+        covered=sum(low <= us <= high for low, _, high in known),
+        estimate_us=fmean(middle for _, middle, _ in known),
     )
 
 
@@ -116,6 +125,5 @@ def _spread(sessions: CalibrationRun, pair: ArmPair) -> tuple[Estimate, Estimate
 
 def _floor(spread: Estimate) -> float:
     """Return the effect that a run detects with 80 % power: (t_0.975 + t_0.8) standard errors (Cohen 1988)."""
-    degrees_of_freedom = SESSIONS_PER_RUN - 1
-    factor = float(stats.t.ppf((1 + CONFIDENCE) / 2, degrees_of_freedom) + stats.t.ppf(POWER, degrees_of_freedom))
-    return factor * spread.sd / math.sqrt(SESSIONS_PER_RUN)
+    quantiles = [float(stdtrit(SESSIONS_PER_RUN - 1, share)) for share in ((1 + CONFIDENCE) / 2, POWER)]
+    return sum(quantiles) * spread.sd / math.sqrt(SESSIONS_PER_RUN)

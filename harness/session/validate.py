@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.analysis.validation.rows import service_arms
-from harness.analysis.validation.validate import BareRun, validate
+from harness.analysis.validation.bare_run import BareRun, service_arms
+from harness.analysis.validation.validate import validate
 from harness.errors import ConfigError
 from harness.imports.read import transport_of
 from harness.model import Summary

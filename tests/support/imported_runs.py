@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from harness.analysis.validation.validate import BareRun
+from harness.analysis.validation.bare_run import BareRun
 from harness.model import FloorResults, FloorRow
 from harness.model.tools import ImportedRun
 from tests.support.simulated_run import run_of

@@ -1,194 +1,188 @@
-"""The claim of each imported architecture against TCP at the same place, and whether it holds here."""
+"""From two architectures that were measured elsewhere to a claim: confirmed, contradicted, or not decidable."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from harness.analysis.statistics.inference import CONFIDENCE, Estimate, welch_difference
-from harness.analysis.validation.bounds import (
-    BareEvidence,
-    BoundCheck,
-    ClaimedDifference,
-    chance_beyond,
-    check_bound,
-    stretch_length,
-    stretch_logs,
-)
-from harness.analysis.validation.rows import (
-    bare_arm,
-    bare_comparison,
-    connection_count,
-    differing_settings_besides_transport,
-    full_chain_arms,
-    imported_rows,
-    run_means_us,
-    runs_by_row,
-)
-from harness.analysis.validation.ruling import claim_numbers, difference_from_comparison, known_difference, rule_claim
-from harness.experiment.transports import IMPORTED_TCP
+from harness.analysis.statistics.inference import CONFIDENCE, Estimate, is_equivalent, to_percent
+from harness.analysis.validation.bare_run import BareRun, bare_comparison, connection_count, differing_settings
+from harness.analysis.validation.bounds import max_socket_us
 from harness.model import Comparison
-from harness.model.tools import ImportedRun
-from harness.model.validation import Claim, ClaimNumbers, ClaimReason, ImportedRow
+from harness.model.validation import Claim, ClaimNumbers, ClaimReason, ClaimStatus
 
-ASSUMED_REQUESTS = 1000  # of a run whose file does not record them
+UNBOUNDED: tuple[ClaimReason, ...] = ("does not add up", "no time")  # of such a claim the size is not known
+
+
+@dataclass(frozen=True, slots=True)
+class TimeDifference:
+    """The difference of two times per request: in us, and as a log ratio; `level_us` is the first of the times."""
+
+    us: Estimate
+    ratio: Estimate
+    level_us: float
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimSides:
-    """An architecture and the one over TCP that it is compared with: their rows, and the times of their runs."""
+    """An architecture that is not over TCP and one that is, measured at the same place.
 
-    ours: ImportedRow
-    theirs: ImportedRow
-    our_times: Sequence[float]
-    their_times: Sequence[float]
+    `arms` are the bare arms that correspond to them. `us` and `percent` hold where `difference`, which has an interval,
+    is unknown. `obstacles` are the reasons in the data themselves why they cannot decide. `connections` are the known
+    numbers of connections, if they are to be those of the bare arm.
+    """
 
-    @property
-    def us(self) -> float | None:
-        """Difference of the mean times in the files."""
-        if not self.our_times or not self.their_times:
-            return None
-        return float(np.mean(self.our_times) - np.mean(self.their_times))
-
-    @property
-    def by_rate_us(self) -> float | None:
-        """Difference that the rates imply."""
-        ours, theirs = self.ours.by_rate_us, self.theirs.by_rate_us
-        return None if ours is None or theirs is None else ours - theirs
-
-    @property
-    def is_repeated(self) -> bool:
-        """Whether both sides have several runs."""
-        return min(len(self.our_times), len(self.their_times)) > 1
-
-    @property
-    def is_single(self) -> bool:
-        """Whether either side of the claim has a single run."""
-        runs = (
-            (len(self.our_times), len(self.their_times)) if self.us is not None else (self.ours.runs, self.theirs.runs)
-        )
-        return min(runs) == 1 and self.percent is not None
-
-    @property
-    def percent(self) -> float | None:
-        """Difference in percent, from the times or, without them, from the rates."""
-        if self.us is not None:
-            return 100 * self.us / float(np.mean(self.their_times))
-        if self.by_rate_us is None or not self.theirs.by_rate_us:
-            return None
-        return 100 * self.by_rate_us / self.theirs.by_rate_us
-
-    @property
-    def requests(self) -> int | None:
-        """Requests of the shorter run, if known."""
-        known = [row.requests for row in (self.ours, self.theirs) if row.requests]
-        return min(known) if known else None
+    where: str
+    architecture: str
+    against: str
+    arms: tuple[str | None, str | None]
+    difference: TimeDifference | None
+    us: float | None
+    percent: float | None
+    against_us: float | None
+    obstacles: tuple[ClaimReason, ...]
+    connections: tuple[int, ...] = ()
+    by_rate_us: float | None = None
+    requests: int | None = None
+    chance: float | None = None
 
 
-def imported_claims(ground: BareEvidence, foreign: Sequence[ImportedRun]) -> Iterator[Claim]:
-    """Yield a claim for each architecture that is not over TCP, at each place with one over TCP."""
-    runs = runs_by_row(foreign)
-    rows = imported_rows(foreign)
-    for theirs in filter(None, (_reference(rows, where) for where in dict.fromkeys(row.where for row in rows))):
-        for ours in rows:
-            if ours.where == theirs.where and ours.transport != IMPORTED_TCP:
-                keys = [(row.where, row.architecture) for row in (ours, theirs)]
-                yield _claim(ground, ClaimSides(ours, theirs, *(run_means_us(runs[key]) for key in keys)))
+@dataclass(frozen=True, slots=True)
+class KnownDifference:
+    """A known difference: its sign (0 if unknown) and its interval in us.
+
+    `is_equivalent`: it lies within the margin, whatever its sign.
+    """
+
+    sign: int
+    low_us: float
+    high_us: float
+    is_equivalent: bool
+
+    def overlaps(self, other: "KnownDifference") -> bool:
+        """Whether the intervals overlap."""
+        return self.low_us <= other.high_us and other.low_us <= self.high_us
 
 
-def _reference(rows: Sequence[ImportedRow], where: str) -> ImportedRow | None:
-    """Return the row over TCP at a place: the one named tcp, or else the first."""
-    over_tcp = [row for row in rows if row.where == where and row.transport == IMPORTED_TCP]
-    return min(over_tcp, key=lambda row: row.architecture != IMPORTED_TCP, default=None)
-
-
-def _claim(ground: BareEvidence, sides: ClaimSides) -> Claim:
-    against = bare_arm(ground.summary, sides.theirs.architecture, IMPORTED_TCP)
-    bare = bare_comparison(
-        ground.summary, bare_arm(ground.summary, sides.ours.architecture, sides.ours.transport), against
+def judge_claim(run: BareRun, sides: ClaimSides) -> Claim:
+    """Return the claim with its numbers, the bare arms' comparison, and its status."""
+    bare = bare_comparison(run.summary, *sides.arms)
+    besides = differing_settings(run.summary, bare)
+    obstacles = (*sides.obstacles, *_obstacles_here(run, sides, bare))
+    numbers = _numbers(sides)
+    slowness = _slowness(run, sides)
+    bound_us = None if set(UNBOUNDED) & set(obstacles) else _bound_us(run, numbers.us, slowness)
+    beyond = None if bound_us is None else _least_us(numbers) > bound_us
+    is_socket_to_blame = bool(obstacles) or not besides  # other settings may explain it
+    standing, reasons = decide_claim(
+        obstacles,
+        _claimed_difference(sides, run.experiment.design.equivalence_percent),
+        difference_of_comparison(bare),
+        beyond=bool(beyond) and is_socket_to_blame,
     )
-    ratio, in_us = _welch(sides)
-    obstacles = tuple(_obstacles(ground, sides, bare, against))
-    slowness = _slowness(ground, sides, against)
-    size = _bound_check(ground, sides, in_us, slowness)
-    claimed = known_difference(in_us, ratio, ground.equivalence_percent) if in_us and ratio else None
-    besides = differing_settings_besides_transport(ground.summary, bare)
-    too_large = bool(size.beyond) and (bool(obstacles) or not besides)  # other settings may explain it
-    standing, reasons = rule_claim(obstacles, claimed, difference_from_comparison(bare), beyond=too_large)
     return Claim(
-        where=sides.ours.where,
-        architecture=sides.ours.architecture,
-        against=sides.theirs.architecture,
-        **dict(_numbers(sides, ratio, in_us)),
+        where=sides.where,
+        architecture=sides.architecture,
+        against=sides.against,
+        **dict(numbers),
         by_rate_us=sides.by_rate_us,
         bare=bare,
         besides=besides,
         requests=sides.requests,
-        chance=_chance(ground, sides),
+        chance=sides.chance,
         slowness=slowness,
-        bound_us=size.bound_us,
-        beyond=size.beyond,
+        bound_us=bound_us,
+        beyond=beyond,
         standing=standing,
         reasons=reasons,
     )
 
 
-def _welch(sides: ClaimSides) -> tuple[Estimate | None, Estimate | None]:
-    """Return the log ratio and the difference in us; None without several runs on both sides."""
-    if not sides.is_repeated:
-        return None, None
-    ours, theirs = np.asarray(sides.our_times), np.asarray(sides.their_times)
-    return welch_difference(np.log(theirs), np.log(ours)), welch_difference(theirs, ours)
+def difference_of_comparison(comparison: Comparison | None) -> KnownDifference | None:
+    """Return the difference of a comparison; None if it has no verdict or is undecided."""
+    if comparison is None or comparison.verdict in (None, "undecided"):
+        return None
+    ends = (comparison.percent_low, comparison.percent_high, comparison.us_low, comparison.us_high)
+    low, high, low_us, high_us = (end or 0.0 for end in ends)  # a verdict has them all
+    return KnownDifference(_sign(low, high), low_us, high_us, comparison.verdict == "equivalent")
 
 
-def _numbers(sides: ClaimSides, ratio: Estimate | None, in_us: Estimate | None) -> ClaimNumbers:
-    return claim_numbers(in_us, ratio) if ratio and in_us else ClaimNumbers(us=sides.us, percent=sides.percent)
+def decide_claim(
+    obstacles: Sequence[ClaimReason], claim: KnownDifference | None, bare: KnownDifference | None, *, beyond: bool
+) -> tuple[ClaimStatus, tuple[ClaimReason, ...]]:
+    """Return the status of a claim and the reasons; `beyond`: it exceeds what a socket can cause.
+
+    Single runs never decide, however large their difference, because the variance between runs there is unknown.
+    """
+    size: tuple[ClaimReason, ...] = ("beyond a socket",) if beyond else ()
+    if obstacles or claim is None or bare is None:
+        return "cannot be decided", (*obstacles, *size)
+    if not claim.sign and not claim.is_equivalent:
+        return "cannot be decided", ("includes zero", *size)
+    if beyond:
+        return "contradicted", size
+    if claim.is_equivalent and bare.is_equivalent:
+        return "confirmed", ("agrees",)
+    if claim.sign and claim.sign == bare.sign:
+        return "confirmed", ("agrees",) if claim.overlaps(bare) else ("agrees", "other size")
+    if claim.sign * bare.sign == 0 and claim.overlaps(bare):
+        return "cannot be decided", ("too coarse",)
+    return "contradicted", ("disagrees",)
 
 
-def _obstacles(
-    ground: BareEvidence, sides: ClaimSides, bare: Comparison | None, against: str | None
-) -> Iterator[ClaimReason]:
-    """Yield the reasons why these data cannot decide, whatever their numbers."""
-    rows = (sides.ours, sides.theirs)
-    if not _add_up(sides):
-        yield "does not add up"
-    if any(row.failed for row in rows):
-        yield "failed requests"
-    if sides.us is None:
-        yield "no time"
-    if sides.is_single:
-        yield "single runs"
+def _obstacles_here(run: BareRun, sides: ClaimSides, bare: Comparison | None) -> Iterator[ClaimReason]:
     if bare is None:
         yield "no bare comparison"
-    elif difference_from_comparison(bare) is None:
+    elif difference_of_comparison(bare) is None:
         yield "bare undecided"
-    here = {connection_count(ground.summary.arms[against])} if against else set()
-    if any(here and row.connections not in (None, *here) for row in rows):
+    against = sides.arms[1]
+    if against and set(sides.connections) - {connection_count(run.summary.arms[against])}:
         yield "other connections"
 
 
-def _add_up(sides: ClaimSides) -> bool:
-    return sides.ours.adds_up and sides.theirs.adds_up
+def _numbers(sides: ClaimSides) -> ClaimNumbers:
+    if sides.difference is None:
+        return ClaimNumbers(us=sides.us, percent=sides.percent)
+    us, ratio = sides.difference.us, sides.difference.ratio
+    low_us, high_us = us.interval(CONFIDENCE)
+    low, high = map(to_percent, ratio.interval(CONFIDENCE))
+    return ClaimNumbers(
+        us=us.mean,
+        us_low=low_us,
+        us_high=high_us,
+        percent=to_percent(ratio.mean),
+        percent_low=low,
+        percent_high=high,
+    )
 
 
-def _slowness(ground: BareEvidence, sides: ClaimSides, against: str | None) -> float | None:
+def _slowness(run: BareRun, sides: ClaimSides) -> float | None:
     """Return how many times as long a request over TCP takes there as here."""
-    here_us = ground.summary.arms[against].mean_us if against else None
-    return float(np.mean(sides.their_times)) / here_us if here_us and sides.their_times else None
+    here_us = run.summary.arms[sides.arms[1]].mean_us if sides.arms[1] else None
+    return sides.against_us / here_us if here_us and sides.against_us else None
 
 
-def _bound_check(ground: BareEvidence, sides: ClaimSides, in_us: Estimate | None, slowness: float | None) -> BoundCheck:
-    if not _add_up(sides):
-        return BoundCheck()
-    ends = in_us.interval(CONFIDENCE) if in_us else ()
-    return check_bound(ground.bound, ClaimedDifference(sides.us, *ends), slowness)
-
-
-def _chance(ground: BareEvidence, sides: ClaimSides) -> float | None:
-    """Return the chance of a difference that large between runs of one arm; for single runs only."""
-    claimed = sides.percent
-    if not sides.is_single or claimed is None:
+def _bound_us(run: BareRun, us: float | None, slowness: float | None) -> float | None:
+    """Return the most that a socket can cost or save there; None if it is unknown."""
+    if run.socket_limit is None or slowness is None or not us:
         return None
-    arms = full_chain_arms(ground.summary)
-    requests = stretch_length(ground.records, arms, sides.requests or ASSUMED_REQUESTS)
-    return chance_beyond(stretch_logs(ground.records, arms, requests), claimed)
+    return max_socket_us(run.socket_limit, max(slowness, 1.0), slower=us > 0)
+
+
+def _least_us(numbers: ClaimNumbers) -> float:
+    """Return the least absolute value in the interval; 0 if it contains zero."""
+    low, high = ((numbers.us or 0.0) if end is None else end for end in (numbers.us_low, numbers.us_high))
+    return 0.0 if low * high <= 0 else min(map(math.fabs, (low, high)))
+
+
+def _claimed_difference(sides: ClaimSides, margin_percent: float) -> KnownDifference | None:
+    if sides.difference is None:
+        return None
+    us, ratio = sides.difference.us, sides.difference.ratio
+    return KnownDifference(
+        _sign(*ratio.interval(CONFIDENCE)), *us.interval(CONFIDENCE), is_equivalent(ratio, margin_percent)
+    )
+
+
+def _sign(low: float, high: float) -> int:
+    """Return the sign of an interval, or 0 if it contains zero."""
+    return (low > 0) - (high < 0)

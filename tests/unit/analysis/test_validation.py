@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.validation.ruling import KnownDifference, rule_claim
+from harness.analysis.validation.claims import KnownDifference, decide_claim
 from harness.analysis.validation.validate import validate
 from harness.imports.read import read_runs
 from harness.model.tools import ImportedRun
@@ -261,14 +261,14 @@ def test_exchanging_the_labels_on_both_sides_changes_no_verdict(
 ) -> None:
     swapped = [KnownDifference(-one.sign, -one.high_us, -one.low_us, one.is_equivalent) for one in (claim, here)]
 
-    assert rule_claim([], claim, here, beyond=beyond) == rule_claim([], swapped[0], swapped[1], beyond=beyond)
+    assert decide_claim([], claim, here, beyond=beyond) == decide_claim([], swapped[0], swapped[1], beyond=beyond)
 
 
 @given(st.lists(st.sampled_from(OBSTACLES), min_size=1), findings, findings, st.booleans())
 def test_an_obstacle_always_keeps_from_deciding(
     obstacles: list[ClaimReason], claim: KnownDifference, here: KnownDifference, beyond: bool
 ) -> None:
-    standing, reasons = rule_claim(obstacles, claim, here, beyond=beyond)
+    standing, reasons = decide_claim(obstacles, claim, here, beyond=beyond)
 
     assert standing == "cannot be decided"
     assert set(obstacles) <= set(reasons)
@@ -276,6 +276,6 @@ def test_an_obstacle_always_keeps_from_deciding(
 
 @given(findings, st.booleans())
 def test_what_agrees_with_itself_is_never_contradicted_but_for_its_size(claim: KnownDifference, beyond: bool) -> None:
-    standing, _ = rule_claim([], claim, claim, beyond=beyond)
+    standing, _ = decide_claim([], claim, claim, beyond=beyond)
 
     assert (standing == "contradicted") == (beyond and (bool(claim.sign) or claim.is_equivalent))

@@ -1,12 +1,14 @@
 """What a runtime adds is found within its interval; where there is no interval, none is given."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from harness.analysis.validation.rows import batch_means_estimate
-from harness.analysis.validation.validate import BareRun, imported_shares, validate
+from harness.analysis.validation.bare_run import BareRun
+from harness.analysis.validation.files import batch_means_estimate, imported_shares
+from harness.analysis.validation.validate import validate
 from harness.model import Record, Schedule, VisitRow
 from harness.model.tools import ImportedRun
 from harness.model.validation import RuntimeShare
@@ -17,7 +19,7 @@ EXPERIMENTS = 300
 
 
 def of(runs: Sequence[ImportedRun], here: BareRun) -> RuntimeShare:
-    (share,) = imported_shares(here.summary, here.records, runs)
+    (share,) = imported_shares(here, runs)
     return share
 
 
@@ -40,12 +42,11 @@ def records(times_us: Sequence[float]) -> list[Record]:
 
 def test_a_container_that_is_slower_by_a_known_100_us_is_found_to_be_that() -> None:
     rng = np.random.default_rng(7)
-    summary = bare().summary
     inside = 0
     for _ in range(EXPERIMENTS):
         here = records((400 + rng.normal(0, 12, 8)).tolist())
         runs = [foreign("tcp", time_us) for time_us in (400 + ADDED_US + rng.normal(0, 25, 10)).tolist()]
-        (share,) = imported_shares(summary, here, runs)
+        (share,) = imported_shares(replace(bare(), records=here), runs)
         assert share.interval == "runs"
         inside += (share.us.low or 0) <= ADDED_US <= (share.us.high or 0)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from harness.analysis.validation.bounds import chance_beyond, single_run_spread, stretch_length, stretch_logs
+from harness.analysis.validation.spread import chance_beyond, single_run_spread, stretch_length, stretch_logs
 from harness.model import Record, Schedule, VisitRow
 
 ARMS = ("tcp", "uds-dir")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.validation.rows import adds_up
+from harness.analysis.validation.files import imported_rows
 from harness.errors import ConfigError
 from harness.imports.read import read_runs
 from harness.model import ImportedRun
@@ -287,7 +287,8 @@ req/s       :     158.31      171.22      163.02      169.11      170.87      16
 
 def test_requests_on_one_connection_of_h2load_at_once_are_no_contradiction(tmp_path: Path) -> None:
     run = read(tmp_path, H2LOAD_STREAMS)
-    assert (run.connections, run.percentiles_us[99.0], adds_up(run, {})) == (1000, 187_440.0, True)
+    (row,) = imported_rows([run])
+    assert (run.connections, run.percentiles_us[99.0], row.adds_up) == (1000, 187_440.0, True)
     assert "each of its 100 connections had at least 10 requests in flight (h2load -m)" in all_remarks(run)
     assert len(run.remarks) == 1
 

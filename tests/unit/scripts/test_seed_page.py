@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from harness.analysis.validation.validate import BareRun, validate
+from harness.analysis.validation.bare_run import BareRun
+from harness.analysis.validation.validate import validate
 from harness.errors import ConfigError
 from harness.model import Summary
 from harness.session.validate import seed_results
