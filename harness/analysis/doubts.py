@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from harness.analysis.comparisons import answer_changes, describe_failures, is_control_pair
 from harness.analysis.statistics.inference import MIN_SESSIONS_FOR_INTERVAL
-from harness.experiment.contrasts import left_out_sentences
+from harness.experiment.constraints import sentences_on_arms
 from harness.experiment.schedule import MIN_SESSIONS
 from harness.experiment.transports import is_tcp
 from harness.model import (
@@ -128,7 +128,7 @@ def out_of_time_doubts(plan: Plan) -> Iterator[Doubt]:
 
 def left_out_doubts(experiment: Experiment) -> Iterator[Doubt]:
     """Yield a doubt for each reason why arms were left out."""
-    for sentence in left_out_sentences(experiment.left_out):
+    for sentence in sentences_on_arms(experiment.left_out.items()):
         yield Doubt(
             kind="left-out",
             seen=sentence,

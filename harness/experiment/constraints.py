@@ -1,204 +1,267 @@
-"""Which settings exclude each other, and which values an arm cannot have."""
+"""Which values a setting cannot have, and which settings exclude each other."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from harness import plugins
-from harness.experiment.problems import ConfigProblem, did_you_mean, to_toml, valid_subset
-from harness.experiment.requests import request_conflicts, request_problems
-from harness.experiment.transports import is_tcp, network_rungs, transports
+from harness.experiment.problems import ConfigProblem, did_you_mean, shorten, to_toml, valid_subset
+from harness.experiment.transports import HOST_NETWORK, is_tcp, network_rungs, transports
 from harness.model import Arm, Knob, KnobValue, LoadTool, SandboxRung, Settings
-from harness.model.http import parse_url, requested_bytes, url_problem
+from harness.model.http import header_bytes, parse_url, requested_bytes, url_problem
 from harness.model.knobs import sysctl_traffic
 
 SYSCTL_NAME = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_:-]+)+")
 OWN_CLIENT = "client"
+WITHOUT_NGINX = ("app-direct", "floor")  # chains
 MAX_CONNECTIONS = 1000  # nginx has 8192 for all arms, and a request needs two
 MIN_QUOTA_CPUS = 0.01  # the kernel's minimum: 1 ms of each 100
 MAX_NGINX_BODY_BYTES = 3000  # the longest parameter in nginx.conf
+MAX_HEADERS = 90  # gunicorn accepts 100, with those that clients and nginx add
+MAX_HEADER_BYTES = 48_000  # uvicorn accepts 65536, with the rest of the request's head
+MAX_REQUEST_BODY_BYTES = 1_000_000  # nginx accepts 1 MiB
+MAX_HOST_LENGTH = 255
+HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
+HEADER_VALUE = re.compile(r"[!-~]([ -~\t]*[!-~])?")
+HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?)(:\d{1,5})?")
+CLIENT_HEADERS = {
+    "host": "Set host instead",
+    "connection": "Set client_keepalive instead",
+    "keep-alive": "Set client_keepalive instead",
+    "proxy-connection": "Set client_keepalive instead",
+    "content-length": "Leave it out: it is set to the length of body",
+    "transfer-encoding": "Leave it out: body is sent with its length",
+    "expect": "Leave it out: clients send the body at once",
+    "upgrade": "Leave it out: each request is answered in HTTP/1.x",
+    "te": "Leave it out: trailers are ignored",
+    "trailer": "Leave it out: body is sent without trailers",
+    "x-barehop-upstream": "Leave it out: barehop proves by it which server answered",
+}
+KeyAndText = tuple[str, str]
+
+
+def setting_value_problems(table: Mapping[str, object]) -> Iterator[ConfigProblem]:
+    """Yield the problems of single settings of `table`, except those of a wrong type."""
+    settings = valid_subset(Settings, table)
+    for key, text in (*_unknown_names(settings), *_wrong_values(settings), *_wrong_sizes(settings)):
+        yield ConfigProblem((key,), table[key], text)
+    for name, value in settings.headers.items():
+        if text := _header_problem(name, value):
+            yield ConfigProblem(("headers", name), value, text)
+    yield from knob_problems(settings.knobs)
 
 
 def knob_problems(knobs: Mapping[str, KnobValue]) -> Iterator[ConfigProblem]:
     """Yield unknown names and invalid values. Any name in the form of a sysctl is valid here."""
     ours = plugins.table(Knob)
     for name, value in knobs.items():
-        place = ("knobs", name)
-        if name in ours:
-            if text := ours[name].problem(value):
-                yield ConfigProblem(place, value, text)
-        elif not SYSCTL_NAME.fullmatch(name):
-            known = [*ours, "any sysctl by its name"]
-            yield ConfigProblem(place, value, f"there is no such knob.{did_you_mean(name, known)}")
+        text = ours[name].problem(value) if name in ours else ""
+        if name not in ours and not SYSCTL_NAME.fullmatch(name):
+            text = f"there is no such knob.{did_you_mean(name, [*ours, 'any sysctl by its name'])}"
+        if text:
+            yield ConfigProblem(("knobs", name), value, text)
 
 
 def tcp_only_knobs(names: Iterable[str]) -> Iterator[str]:
     """Yield the knobs that can affect only TCP connections."""
     ours = plugins.table(Knob)
     for name in names:
-        touches = ours[name].touches if name in ours else sysctl_traffic(name)
-        if touches == "tcp":
+        if (ours[name].touches if name in ours else sysctl_traffic(name)) == "tcp":
             yield name
 
 
-def setting_value_problems(table: Mapping[str, object]) -> Iterator[ConfigProblem]:
-    """Yield the problems of single settings of `table`, except those of a wrong type."""
-    settings = valid_subset(Settings, table)
-    for key, text in (*_unknown_name_problems(settings), *_format_problems(settings), *_quota_problems(settings)):
-        yield ConfigProblem((key,), table[key], text)
-    yield from (ConfigProblem(*parts) for parts in request_problems(settings))
-    yield from knob_problems(settings.knobs)
+def _unknown_names(settings: Settings) -> Iterator[KeyAndText]:
+    tools, rungs = [OWN_CLIENT, *plugins.names(LoadTool)], plugins.names(SandboxRung)
+    if settings.transport not in transports():
+        yield "transport", f"there is no such transport.{did_you_mean(settings.transport, transports())}"
+    if settings.tool not in tools:
+        yield "tool", f"this version drives no such tool.{did_you_mean(settings.tool, tools)}"
+    if settings.network not in network_rungs():
+        yield "network", f"there is no such rung.{did_you_mean(settings.network, network_rungs())}"
+    for name in dict.fromkeys(settings.sandbox):
+        if name not in rungs:
+            yield "sandbox", f"there is no such rung as {to_toml(name)}.{did_you_mean(name, rungs)}"
+        elif settings.sandbox.count(name) > 1:
+            yield "sandbox", f"{to_toml(name)} is listed more than once. Once is enough."
+
+
+def _wrong_values(settings: Settings) -> Iterator[KeyAndText]:
+    if not re.fullmatch(r"[^:]+(:.+)?", settings.app):
+        yield "app", "write it as module:name, like app.main:app."
+    if isinstance(settings.rate, str) and not float(settings.rate.rstrip("%")):
+        yield "rate", "must be more than 0 %. To send each request after the previous answer, write rate = 0."
+    if settings.url and (text := url_problem(settings.url)):
+        yield "url", text
+    if 0 < settings.cpu_quota < MIN_QUOTA_CPUS:
+        yield "cpu_quota", f"the kernel's minimum is {MIN_QUOTA_CPUS}. Give more, or 0 for none."
+    if settings.host and (len(settings.host) > MAX_HOST_LENGTH or not HOST.fullmatch(settings.host)):
+        yield "host", 'must be a host name or an address, perhaps with a port, like "example.org:8080".'
+    if settings.connections > MAX_CONNECTIONS:
+        yield "connections", f"nginx has at most {MAX_CONNECTIONS} here. Give fewer."
+
+
+def _wrong_sizes(settings: Settings) -> Iterator[KeyAndText]:
+    names = [name.lower() for name in settings.headers]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        yield "headers", f"{twice[0]!r} is given twice: names ignore case. Keep one of them."
+    elif len(names) > MAX_HEADERS:
+        yield "headers", f"has {len(names)} headers; gunicorn accepts at most {MAX_HEADERS} here. Send fewer."
+    elif (size := header_bytes(settings)) > MAX_HEADER_BYTES:
+        yield "headers", f"has {size} bytes; servers accept at most {MAX_HEADER_BYTES} here. Send less."
+    if (size := len(settings.body.encode(errors="surrogatepass"))) > MAX_REQUEST_BODY_BYTES:
+        yield "body", f"has {size} bytes; nginx accepts at most {MAX_REQUEST_BODY_BYTES} here. Send less."
+
+
+def _header_problem(name: str, value: str) -> str:
+    if not HEADER_NAME.fullmatch(name):
+        return 'the name of a header has letters, digits and "-" only; nginx drops others.'
+    if name.lower() in CLIENT_HEADERS:
+        return f"clients set this header themselves. {CLIENT_HEADERS[name.lower()]}."
+    if not HEADER_VALUE.fullmatch(value):
+        return "the value of a header is visible ASCII on one line, without blanks at its ends."
+    return ""
 
 
 def arm_problems(arms: Sequence[Arm]) -> Iterator[str]:
     """Yield a sentence for each conflict between settings of an arm, with all arms that have it."""
-    arms_of: dict[str, list[str]] = {}
-    for arm in arms:
-        for problem in _setting_conflicts(arm.settings):
-            arms_of.setdefault(problem, []).append(arm.name)
     limited = [arm.name for arm in arms if arm.settings.p99_limit_ms]
     if 0 < len(limited) < len(arms):
         yield (
             f"p99_limit_ms is set for {', '.join(map(repr, limited))} only: a run searches the capacity of all arms "
             "or of none. Move it to [arm], or remove it."
         )
-    for problem, names in arms_of.items():
-        yield f"{'Arm' if len(names) == 1 else 'Arms'} {', '.join(map(repr, names))}: {problem}"
+    yield from sentences_on_arms((arm.name, text) for arm in arms for text in _setting_conflicts(arm.settings))
 
 
-def _unknown_name_problems(settings: Settings) -> Iterator[tuple[str, str]]:
-    if settings.transport not in transports():
-        yield "transport", f"there is no such transport.{did_you_mean(settings.transport, transports())}"
-    tools = [OWN_CLIENT, *plugins.names(LoadTool)]
-    if settings.tool not in tools:
-        yield "tool", f"this version drives no such tool.{did_you_mean(settings.tool, tools)}"
-    sandbox = plugins.names(SandboxRung)
-    if settings.network not in network_rungs():
-        yield "network", f"there is no such rung.{did_you_mean(settings.network, network_rungs())}"
-    for name in dict.fromkeys(settings.sandbox):
-        if name not in sandbox:
-            yield "sandbox", f"there is no such rung as {to_toml(name)}.{did_you_mean(name, sandbox)}"
-        elif settings.sandbox.count(name) > 1:
-            yield "sandbox", f"{to_toml(name)} is listed more than once. Once is enough."
+def sentences_on_arms(texts: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a sentence for each text of the pairs (arm, text), with all its arms."""
+    arms_of: dict[str, list[str]] = {}
+    for arm, text in texts:
+        arms_of.setdefault(text, []).append(repr(arm))
+    return [f"{'Arm' if len(arms) == 1 else 'Arms'} {', '.join(arms)}: {text}" for text, arms in arms_of.items()]
 
 
-def _quota_problems(settings: Settings) -> Iterator[tuple[str, str]]:
-    if 0 < settings.cpu_quota < MIN_QUOTA_CPUS:
-        yield "cpu_quota", f"the kernel's minimum is {MIN_QUOTA_CPUS}. Give more, or 0 for none."
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Settings that exclude the last of `keys` where `exists`; `why` ends the sentence that shows their values."""
 
+    keys: tuple[str, ...]
+    exists: Callable[[Settings], bool]
+    why: str
 
-def _format_problems(settings: Settings) -> Iterator[tuple[str, str]]:
-    module, colon, attribute = settings.app.partition(":")
-    if not (module and (attribute or not colon)):
-        yield "app", "write it as module:name, like app.main:app."
-    if isinstance(settings.rate, str) and not float(settings.rate.rstrip("%")):
-        yield "rate", "must be more than 0 %. To send each request after the previous answer, write rate = 0."
-    if settings.url and (text := url_problem(settings.url)):
-        yield "url", text
+    def sentence(self, settings: Settings) -> str:
+        """Return the sentence on the values of `settings`."""
+        *first, last = (f"{key} = {shorten(to_toml(getattr(settings, key)))}" for key in self.keys)
+        return f"{' with '.join(first)} excludes {last}{self.why}"
 
 
 def _setting_conflicts(settings: Settings) -> Iterator[str]:
-    if settings.worker_class == "sync" and settings.upstream_keepalive:
-        yield (
-            f"worker_class = {to_toml(settings.worker_class)} excludes upstream_keepalive = "
-            f"{to_toml(settings.upstream_keepalive)}, because gunicorn's sync worker closes every connection. "
-            'Set upstream_keepalive to 0, or worker_class to "uvicorn", "asgi" or "gthread".'
-        )
-    if settings.threads > 1 and settings.worker_class != "gthread":
-        yield (
-            f"worker_class = {to_toml(settings.worker_class)} excludes threads = {settings.threads}, because only "
-            'gunicorn\'s gthread worker has threads. Set worker_class to "gthread", or leave threads out.'
-        )
-    yield from request_conflicts(settings)
-    yield from _chain_conflicts(settings)
-    yield from _rung_conflicts(settings)
-    yield from _service_conflicts(settings)
-    yield from _load_conflicts(settings)
+    if settings.url and url_problem(settings.url):
+        settings = settings.model_copy(update={"url": ""})  # that is a problem by itself
+    for conflict in CONFLICTS:
+        if conflict.exists(settings):
+            yield conflict.sentence(settings)
     if settings.tool in plugins.names(LoadTool):
-        yield from _tool_conflicts(settings)
+        yield from plugins.load(LoadTool, settings.tool).setting_problems(settings)
 
 
-def _tool_conflicts(settings: Settings) -> Iterator[str]:
-    """Yield why an external tool does not support these settings."""
-    if not settings.tool_seconds and settings.connections > settings.tool_requests:
-        yield (
-            f"connections = {settings.connections} excludes tool_requests = {settings.tool_requests}, because each "
-            f"connection of {settings.tool} makes at least one request. Ask for more requests."
-        )
-    yield from plugins.load(LoadTool, settings.tool).setting_problems(settings)
+def _is_foreign(settings: Settings) -> bool:
+    """Return whether an outside tool sends the requests."""
+    return settings.tool != OWN_CLIENT
 
 
-def _chain_conflicts(settings: Settings) -> Iterator[str]:
-    """Yield conflicts of `chain` with other settings."""
-    without_nginx = settings.chain in ("app-direct", "floor")
-    chain = f"chain = {to_toml(settings.chain)}"
-    if without_nginx and settings.tls:
-        yield f"{chain} excludes tls = true, because it is nginx that terminates TLS. Leave one of them out."
-    if without_nginx and settings.tool != OWN_CLIENT and not is_tcp(settings.transport):
-        yield (
-            f"{chain} over transport = {to_toml(settings.transport)} excludes tool = {to_toml(settings.tool)}, which "
-            f"does not support Unix sockets. Set tool to {to_toml(OWN_CLIENT)}."
-        )
-    if settings.chain == "floor" and settings.tool != OWN_CLIENT and settings.client_keepalive:
-        yield (
-            f"{chain} with client_keepalive excludes tool = {to_toml(settings.tool)}, because the bare server "
-            "serves one "
-            f"connection at a time. Set client_keepalive to false, or tool to {to_toml(OWN_CLIENT)}."
-        )
-    if settings.chain == "app-direct" and settings.client_keepalive and settings.worker_class == "sync":
-        yield f'{chain} excludes client_keepalive with worker_class = "sync", which closes every connection.'
-    if settings.chain == "proxy-only" and (requested_bytes(settings.path) or 0) > MAX_NGINX_BODY_BYTES:
-        yield (
-            f"{chain} excludes path = {to_toml(settings.path)}, because nginx answers at most {MAX_NGINX_BODY_BYTES} "
-            "bytes by itself. Request less."
-        )
-
-
-def _rung_conflicts(settings: Settings) -> Iterator[str]:
-    """Yield a conflict of `network` with a chain that does not include its connection."""
-    needs = ("full", "proxy-only") if settings.network_leg == "front" else ("full",)
-    if settings.network != "host" and settings.chain not in needs:
-        between = "the client and nginx" if settings.network_leg == "front" else "nginx and the app"
-        yield (
-            f"chain = {to_toml(settings.chain)} excludes network = {to_toml(settings.network)}, which is between "
-            f"{between}. Leave one of them out."
-        )
-
-
-def _service_conflicts(settings: Settings) -> Iterator[str]:
-    """Yield conflicts of a valid `url` with other settings."""
-    if not settings.url or url_problem(settings.url):
-        return
-    url, given = parse_url(settings.url), f"url = {to_toml(settings.url)}"
-    if url.socket and settings.tool != OWN_CLIENT:
-        yield (
-            f"{given} excludes tool = {to_toml(settings.tool)}, which does not support Unix sockets. "
-            f"Set tool to {to_toml(OWN_CLIENT)}."
-        )
-    if settings.authority and not url.tls:
-        yield f"{given} excludes authority = {to_toml(settings.authority)}, which only https needs. Leave it out."
-    if settings.pids and settings.cgroup:
-        yield (
-            f"pids = {to_toml(settings.pids)} excludes cgroup = {to_toml(settings.cgroup)}: both select the processes "
-            "whose CPU time is read. Keep one of them."
-        )
-
-
-def _load_conflicts(settings: Settings) -> Iterator[str]:
-    """Yield conflicts of the settings that decide when requests are sent."""
-    modes = {
-        "connections": settings.connections if settings.connections > 1 else 0,
-        "rate": settings.rate,
-        "p99_limit_ms": settings.p99_limit_ms,
-    }
-    given = [f"{key} = {to_toml(value)}" for key, value in modes.items() if value]
-    if len(given) > 1:
-        yield (
-            f"{' excludes '.join(given)}: connections fixes the number of pending requests (closed loop), rate fixes "
-            "the number sent per second (open loop), and p99_limit_ms searches a rate. Keep one of them."
-        )
-    if given and settings.chain == "floor":
-        yield f'{given[0]} excludes chain = "floor", whose bare server serves one connection at a time.'
-    if (settings.rate or settings.p99_limit_ms) and settings.tool != OWN_CLIENT:
-        yield f"{given[-1]} excludes tool = {to_toml(settings.tool)}: only barehop's own client supports rates."
-    if settings.connections > MAX_CONNECTIONS:
-        yield f"connections = {settings.connections} is more than nginx's limit here, which is {MAX_CONNECTIONS}."
+NO_SOCKETS = ', which does not support Unix sockets. Set tool to "client".'
+ONE_CONNECTION = ", whose bare server serves one connection at a time."
+OWN_RATES = ': only barehop\'s own client sends at a rate. Set tool to "client".'
+ONE_LOAD = (
+    ": connections fixes the number of pending requests (closed loop), rate fixes the number sent per second (open "
+    "loop), and p99_limit_ms searches a rate. Keep one of them."
+)
+CONFLICTS = (
+    Conflict(
+        ("worker_class", "upstream_keepalive"),
+        lambda arm: arm.worker_class == "sync" and arm.upstream_keepalive > 0,
+        ", because gunicorn's sync worker closes every connection. Set upstream_keepalive to 0, or worker_class to "
+        '"uvicorn", "asgi" or "gthread".',
+    ),
+    Conflict(
+        ("worker_class", "threads"),
+        lambda arm: arm.worker_class != "gthread" and arm.threads > 1,
+        ', because only gunicorn\'s gthread worker has threads. Set worker_class to "gthread", or leave threads out.',
+    ),
+    Conflict(
+        ("body", "method"),
+        lambda arm: bool(arm.body) and arm.method == "GET",
+        ', whose requests have none. Set method to "POST".',
+    ),
+    Conflict(
+        ("body", "chain"),
+        lambda arm: bool(arm.body) and arm.chain == "floor",
+        ", whose bare server reads no body. Leave it out.",
+    ),
+    Conflict(
+        ("chain", "tls"),
+        lambda arm: arm.chain in WITHOUT_NGINX and arm.tls,
+        ", because it is nginx that terminates TLS. Leave one of them out.",
+    ),
+    Conflict(
+        ("chain", "transport", "tool"),
+        lambda arm: arm.chain in WITHOUT_NGINX and _is_foreign(arm) and not is_tcp(arm.transport),
+        NO_SOCKETS,
+    ),
+    Conflict(
+        ("chain", "client_keepalive", "tool"),
+        lambda arm: arm.chain == "floor" and arm.client_keepalive and _is_foreign(arm),
+        ", because the bare server serves one connection at a time. Set client_keepalive to false, or tool to "
+        '"client".',
+    ),
+    Conflict(
+        ("chain", "client_keepalive", "worker_class"),
+        lambda arm: arm.chain == "app-direct" and arm.client_keepalive and arm.worker_class == "sync",
+        ", which closes every connection.",
+    ),
+    Conflict(
+        ("chain", "path"),
+        lambda arm: arm.chain == "proxy-only" and (requested_bytes(arm.path) or 0) > MAX_NGINX_BODY_BYTES,
+        f", because nginx answers at most {MAX_NGINX_BODY_BYTES} bytes by itself. Request less.",
+    ),
+    Conflict(
+        ("chain", "network"),
+        lambda arm: arm.network != HOST_NETWORK and arm.network_leg == "hop" and arm.chain != "full",
+        ", which is between nginx and the app. Leave one of them out.",
+    ),
+    Conflict(
+        ("chain", "network"),
+        lambda arm: arm.network != HOST_NETWORK and arm.network_leg == "front" and arm.chain in WITHOUT_NGINX,
+        ", which is between the client and nginx. Leave one of them out.",
+    ),
+    Conflict(
+        ("url", "tool"),
+        lambda arm: bool(arm.url and parse_url(arm.url).socket) and _is_foreign(arm),
+        NO_SOCKETS,
+    ),
+    Conflict(
+        ("url", "authority"),
+        lambda arm: bool(arm.url and arm.authority) and not parse_url(arm.url).tls,
+        ", which only https needs. Leave it out.",
+    ),
+    Conflict(
+        ("pids", "cgroup"),
+        lambda arm: bool(arm.url and arm.pids and arm.cgroup),
+        ": both select the processes whose CPU time is read. Keep one of them.",
+    ),
+    Conflict(("connections", "rate"), lambda arm: arm.connections > 1 and bool(arm.rate), ONE_LOAD),
+    Conflict(("connections", "p99_limit_ms"), lambda arm: arm.connections > 1 and arm.p99_limit_ms > 0, ONE_LOAD),
+    Conflict(("rate", "p99_limit_ms"), lambda arm: bool(arm.rate) and arm.p99_limit_ms > 0, ONE_LOAD),
+    Conflict(("connections", "chain"), lambda arm: arm.connections > 1 and arm.chain == "floor", ONE_CONNECTION),
+    Conflict(("rate", "chain"), lambda arm: bool(arm.rate) and arm.chain == "floor", ONE_CONNECTION),
+    Conflict(("p99_limit_ms", "chain"), lambda arm: arm.p99_limit_ms > 0 and arm.chain == "floor", ONE_CONNECTION),
+    Conflict(("rate", "tool"), lambda arm: bool(arm.rate) and _is_foreign(arm), OWN_RATES),
+    Conflict(("p99_limit_ms", "tool"), lambda arm: arm.p99_limit_ms > 0 and _is_foreign(arm), OWN_RATES),
+    Conflict(
+        ("tool", "connections", "tool_requests"),
+        lambda arm: _is_foreign(arm) and not arm.tool_seconds and arm.connections > arm.tool_requests,
+        ", because each connection makes at least one request. Ask for more requests.",
+    ),
+)

@@ -23,23 +23,11 @@ def without_arms(experiment: Experiment, reasons: Mapping[str, str]) -> Experime
     arms = [arm for arm in experiment.arms if arm.name not in reasons]
     pairs = list(_remaining_pairs(experiment, reasons))
     if experiment.design.control and pairs and all(arm.control_of is None for arm in arms):
-        control = make_control(arms, pairs)
-        arms.append(control)
-        pairs.insert(0, (control.name, str(control.control_of)))
-    left_out = {arm.name: reasons[arm.name] for arm in experiment.arms if _is_left_out(arm, reasons)}
+        arms, pairs = with_control(arms, pairs)
+    left_out = {
+        arm.name: reasons[arm.name] for arm in experiment.arms if arm.name in reasons and arm.control_of is None
+    }
     return experiment.model_copy(update={"arms": tuple(arms), "pairs": tuple(pairs), "left_out": left_out})
-
-
-def left_out_sentences(left_out: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each reason, with all its arms."""
-    arms_of: dict[str, list[str]] = {}
-    for arm, reason in left_out.items():
-        arms_of.setdefault(reason, []).append(arm)
-    return [f"{_list_arms(arms)}: {reason}" for reason, arms in arms_of.items()]
-
-
-def _is_left_out(arm: Arm, reasons: Mapping[str, str]) -> bool:
-    return arm.name in reasons and arm.control_of is None
 
 
 def _remaining_pairs(experiment: Experiment, reasons: Mapping[str, str]) -> Iterator[ArmAndReference]:
@@ -51,10 +39,6 @@ def _remaining_pairs(experiment: Experiment, reasons: Mapping[str, str]) -> Iter
             reference = against[reference]
         if reference not in reasons:
             yield arm, reference
-
-
-def _list_arms(arms: Sequence[str]) -> str:
-    return f"{'Arm' if len(arms) == 1 else 'Arms'} {', '.join(map(repr, arms))}"
 
 
 def against_problems(arms: Sequence[Arm], design: Design) -> Iterator[ConfigProblem]:
@@ -143,10 +127,11 @@ def pairs_of(arms: Sequence[Arm], design: Design) -> list[ArmAndReference]:
     return [(arm.name, other.name) for arm, other in counterparts if other]
 
 
-def make_control(arms: Sequence[Arm], pairs: Sequence[ArmAndReference]) -> Arm:
-    """Return the control: a copy of the reference of the first comparison."""
+def with_control(arms: Sequence[Arm], pairs: Sequence[ArmAndReference]) -> tuple[list[Arm], list[ArmAndReference]]:
+    """Return arms and pairs with the control: a copy of the reference of the first comparison."""
     reference = next(arm for arm in arms if arm.name == pairs[0][1])
-    return Arm(name=CONTROL, settings=reference.settings, control_of=reference.name)
+    control = Arm(name=CONTROL, settings=reference.settings, control_of=reference.name)
+    return [*arms, control], [(control.name, reference.name), *pairs]
 
 
 def _counterpart(arm: Arm, arms: Sequence[Arm], against: SettingLevel) -> Arm | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.errors import ConfigError, raise_all
 from harness.experiment.arms import arms_of, name_problems, service_problems
 from harness.experiment.constraints import arm_problems, tcp_only_knobs
-from harness.experiment.contrasts import against_problems, counterpart_problems, make_control, pair_problems, pairs_of
+from harness.experiment.contrasts import against_problems, counterpart_problems, pair_problems, pairs_of, with_control
 from harness.experiment.cost import nominal_cost, timed_requests, visit_lengths
 from harness.experiment.designs import (
     MAX_FACTORS,
@@ -61,9 +61,7 @@ def build_experiment(document: Document) -> Experiment:
     raise_all(dict.fromkeys(_experiment_problems(document, arms, design)), ConfigError)
     pairs = pairs_of(arms, design)
     if design.control:
-        control = make_control(arms, pairs)
-        arms.append(control)
-        pairs.insert(0, (control.name, str(control.control_of)))
+        arms, pairs = with_control(arms, pairs)
     experiment = Experiment(
         name=document.name,
         question=document.question,

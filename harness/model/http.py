@@ -231,6 +231,11 @@ class Reply:
         return AnswerShape(self.status, self.body_bytes, kind, json_keys(kind, coding, self.body) if is_whole else None)
 
 
+def header_bytes(settings: Settings) -> int:
+    """Return the size of `headers` on the wire."""
+    return sum(len(name) + len(value) + len(": \r\n") for name, value in settings.headers.items())
+
+
 def requested_bytes(path: str) -> int | None:
     """Return the size of the body that a path like /bytes/100 requests; None for other paths."""
     match = re.fullmatch(r"/bytes/(\d{1,8})(?:\?.*)?", path)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from harness import plugins
 from harness.errors import MachineError
-from harness.experiment.contrasts import left_out_sentences
+from harness.experiment.constraints import sentences_on_arms
 from harness.experiment.transports import transports
 from harness.model import Arm, Design, Experiment, LoadTool, Settings
 from harness.model.record import HostFacts
@@ -209,7 +209,9 @@ def _experiment_findings(experiment: Experiment, machine: Machine) -> list[Machi
     rest = without_unavailable_arms(experiment, machine.parents)
     problems = [*machine_problems(rest, machine), *map(str, service_failures(rest))]
     missing = [MachineCheck(rest.name, MISSING, problem, "") for problem in problems]
-    left_out = [MachineCheck(rest.name, "doubt", sentence, LEFT_OUT) for sentence in left_out_sentences(rest.left_out)]
+    left_out = [
+        MachineCheck(rest.name, "doubt", sentence, LEFT_OUT) for sentence in sentences_on_arms(rest.left_out.items())
+    ]
     complete = MachineCheck(rest.name, "ok", "this machine has everything that the experiment needs", "")
     return [*left_out, *missing] or [complete]
 

@@ -17,7 +17,7 @@ from harness.analysis.summary import is_precise
 from harness.errors import ConfigError, MachineError
 from harness.exits import explain_interrupt, load_polars, machine_error
 from harness.experiment.budget import forecast_of
-from harness.experiment.contrasts import left_out_sentences
+from harness.experiment.constraints import sentences_on_arms
 from harness.experiment.cost import nominal_cost
 from harness.experiment.document import read_text
 from harness.experiment.schedule import needs_pilot, plan_of, schedule_of
@@ -152,7 +152,7 @@ def _end_early(run: Run) -> None:
 
 def _remarks(experiment: Experiment) -> Iterator[str]:
     """Yield what the user should know of a new run before it starts."""
-    yield from (f"Left out: {sentence}" for sentence in left_out_sentences(experiment.left_out))
+    yield from (f"Left out: {sentence}" for sentence in sentences_on_arms(experiment.left_out.items()))
     if names := removed_variables():
         yield f"Not passed on to the servers: {join_with_and(names)}. Use the settings of an arm instead."
     yield from namesake_warnings([arm.settings for arm in experiment.arms], Path.cwd())

@@ -9,8 +9,8 @@ from pathlib import Path
 import harness
 from harness.errors import MachineError
 from harness.experiment.problems import to_toml
-from harness.experiment.requests import header_bytes
 from harness.model import Settings
+from harness.model.http import header_bytes
 from harness.start import module_command
 from harness.testbed.standalone import application_path
 

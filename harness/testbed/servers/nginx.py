@@ -9,9 +9,8 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.experiment.requests import header_bytes
 from harness.model import Settings
-from harness.model.http import requested_bytes
+from harness.model.http import header_bytes, requested_bytes
 from harness.model.plugins import FAR_ADDRESS, GATEWAY, LOOPBACK
 from harness.testbed.servers.programs import NginxBuild
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.doubts import left_out_doubts
-from harness.experiment.contrasts import left_out_sentences, without_arms
+from harness.experiment.constraints import sentences_on_arms
+from harness.experiment.contrasts import without_arms
 from harness.model import AddressKind, Settings
 from harness.session import preflight
 from harness.session.preflight import without_unavailable_arms
@@ -67,7 +68,7 @@ def test_a_control_whose_reference_is_left_out_is_replaced() -> None:
 
 def test_arms_with_the_same_reason_share_a_sentence_and_a_doubt() -> None:
     rest = without_arms(read(LADDER), {"bridge-nf": "No such thing.", "nat": "No such thing."})
-    assert left_out_sentences(rest.left_out) == ["Arms 'bridge-nf', 'nat': No such thing."]
+    assert sentences_on_arms(rest.left_out.items()) == ["Arms 'bridge-nf', 'nat': No such thing."]
     assert [doubt.kind for doubt in left_out_doubts(rest)] == ["left-out"]
 
 
