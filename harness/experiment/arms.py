@@ -17,17 +17,38 @@ NOT_WITH_URL = names_in(StackSettings) | IMPLIED_BY_URL.keys()
 MAX_CHECKED_ARMS = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class ArmSource:
+    """The settings that the file gives to an arm, and the place of each of them there."""
+
+    name: str
+    table: str  # of [arms.*]; "" without one
+    settings: Settings
+    places: Mapping[str, KeyPath]
+
+
+def arm_sources(document: Document) -> Iterator[ArmSource]:
+    """Yield the product of `[arms.*]` and `[factors]`, each on top of `[arm]`, without invalid settings."""
+    numbered = [list(enumerate(levels)) for levels in document.factors.values()]
+    for name, table in (document.arms or {"": {}}).items():
+        places: dict[str, KeyPath] = {key: ("arm", key) for key in document.arm}
+        places |= {key: ("arms", name, key) for key in table}
+        for levels in itertools.product(*numbered):
+            factors = dict(zip(document.factors, levels, strict=True))
+            names = [name, *(level_name(level) for _, level in levels)]
+            tables = [setting_table(key, level) for key, (_, level) in factors.items()]
+            yield ArmSource(
+                name="/".join(filter(None, names)) or document.name,
+                table=name,
+                settings=merge_settings([document.arm, table, *tables]),
+                places=places
+                | {key.partition(".")[0]: ("factors", key, number) for key, (number, _) in factors.items()},
+            )
+
+
 def arms_of(document: Document) -> list[Arm]:
-    """Return the product of `[arms.*]` and `[factors]`, each on top of `[arm]`, without invalid settings."""
-    tables = document.arms or {"": {}}
-    return [
-        Arm(
-            name="/".join(part for part in (name, *map(level_name, levels)) if part) or document.name,
-            settings=merge_settings([document.arm, table, *map(setting_table, document.factors, levels)]),
-        )
-        for name, table in tables.items()
-        for levels in itertools.product(*document.factors.values())
-    ]
+    """Return the arms of a file without a screen."""
+    return [Arm(name=source.name, settings=source.settings) for source in arm_sources(document)]
 
 
 def merge_settings(tables: Iterable[TomlTable]) -> Settings:
@@ -74,68 +95,36 @@ def _is_valid_name(name: str) -> bool:
     return len(name) <= MAX_NAME_LENGTH and name.isprintable() and name == name.strip(" /") and ".." not in name
 
 
-@dataclass(frozen=True, slots=True)
-class _ArmWithPlaces:
-    """An arm with the place of each of its settings in the file."""
-
-    table: str
-    settings: Settings
-    places: Mapping[str, KeyPath]
-
-
 def service_problems(document: Document) -> Iterator[ConfigProblem]:
     """Yield one problem for each place of the file, for all arms made of it; skip invalid settings."""
+    keys = {*document.arm, *document.factors, *(key for table in document.arms.values() for key in table)}
+    if keys.isdisjoint(ServiceSettings.model_fields):
+        return
     by_place: dict[KeyPath, ConfigProblem] = {}
-    for arm in itertools.islice(_arms_with_places(document), MAX_CHECKED_ARMS) if _has_services(document) else ():
-        for problem in _arm_service_problems(arm):
+    for source in itertools.islice(arm_sources(document), MAX_CHECKED_ARMS):
+        for problem in _service_conflicts(source):
             by_place.setdefault(problem.place, problem)
     yield from by_place.values()
 
 
-def _arm_service_problems(arm: _ArmWithPlaces) -> Iterator[ConfigProblem]:
+def _service_conflicts(source: ArmSource) -> Iterator[ConfigProblem]:
     usual = Settings()
-    for key, place in arm.places.items():
-        value = getattr(arm.settings, key, None)
+    for key, place in source.places.items():
+        value = getattr(source.settings, key, None)
         if value == getattr(usual, key, None):
             continue
-        if arm.settings.url and key in NOT_WITH_URL:
-            yield ConfigProblem(place, value, _url_conflict(arm, key))
-        elif not arm.settings.url and key in ServiceSettings.model_fields:
-            yield ConfigProblem(
-                place, value, "is only for a service that is already running: give the arm a url, or leave it out."
-            )
+        if source.settings.url and key in NOT_WITH_URL:
+            yield ConfigProblem(place, value, _url_conflict(source.table, key))
+        elif not source.settings.url and key in ServiceSettings.model_fields:
+            text = "is only for a service that is already running: give the arm a url, or leave it out."
+            yield ConfigProblem(place, value, text)
 
 
-def _url_conflict(arm: _ArmWithPlaces, key: str) -> str:
-    name = f"arm {arm.table!r}" if arm.table else "this arm"
+def _url_conflict(table: str, key: str) -> str:
+    name = f"arm {table!r}" if table else "this arm"
     if key in IMPLIED_BY_URL:
         return f"{name} has a url, and {IMPLIED_BY_URL[key]}. Leave it out there."
     return (
         f"{name} has a url: barehop does not start or configure the service behind it. "
         "Leave it out there, or set it only for the other arms."
     )
-
-
-def _has_services(document: Document) -> bool:
-    keys = {*document.arm, *document.factors, *(key for table in document.arms.values() for key in table)}
-    return bool(keys & ServiceSettings.model_fields.keys())
-
-
-def _arms_with_places(document: Document) -> Iterator[_ArmWithPlaces]:
-    for name, table in (document.arms or {"": {}}).items():
-        of_tables = {key: ("arm", key) for key in document.arm} | {key: ("arms", name, key) for key in table}
-        for levels in itertools.product(*(list(enumerate(levels)) for levels in document.factors.values())):
-            yield _arm_with_places(document, name, [document.arm, table], of_tables, levels)
-
-
-def _arm_with_places(
-    document: Document,
-    name: str,
-    tables: Sequence[TomlTable],
-    places: Mapping[str, KeyPath],
-    levels: Sequence[tuple[int, object]],
-) -> _ArmWithPlaces:
-    factors = list(zip(document.factors, levels, strict=True))
-    of_factors: dict[str, KeyPath] = {key.partition(".")[0]: ("factors", key, number) for key, (number, _) in factors}
-    settings = merge_settings([*tables, *(setting_table(key, level) for key, (_, level) in factors)])
-    return _ArmWithPlaces(name, settings, {**places, **of_factors})

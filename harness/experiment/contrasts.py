@@ -100,17 +100,17 @@ def counterpart_problems(arms: Sequence[Arm], design: Design) -> Iterator[Config
     key = next(iter(against))
     having = [arm for arm in arms if _has_level(arm, against)]
     if not having:
-        levels = ", ".join(dict.fromkeys(to_toml(_level_of(arm, key)) for arm in arms))
+        levels = ", ".join(dict.fromkeys(to_toml(arm.settings.flatten().get(key)) for arm in arms))
         yield ConfigProblem(AGAINST_PATH, against, f"no arm has this level. The arms have: {levels}.")
     elif len(having) == len(arms):
         yield ConfigProblem(
             AGAINST_PATH, against, "all arms have this level. Name a setting in which they differ, or an arm."
         )
     else:
-        alone = [arm.name for arm in arms if _counterpart(arm, arms, against) is None]
-        for name in alone:
-            text = f"no arm with this level has all other settings of {name!r}. Add it, or name an arm."
-            yield ConfigProblem(AGAINST_PATH, against, text)
+        for arm in arms:
+            if _counterpart(arm, arms, against) is None:
+                text = f"no arm with this level has all other settings of {arm.name!r}. Add it, or name an arm."
+                yield ConfigProblem(AGAINST_PATH, against, text)
 
 
 def pairs_of(arms: Sequence[Arm], design: Design) -> list[ArmAndReference]:
@@ -148,12 +148,6 @@ def _with_level(arm: Arm, against: SettingLevel) -> Settings:
     return merge_settings([arm.settings.model_dump(), *(setting_table(key, level) for key, level in against.items())])
 
 
-def _level_of(arm: Arm, key: str) -> object:
-    first, _, knob = key.partition(".")
-    value = arm.settings.model_dump()[first]
-    return value.get(knob) if knob else value
-
-
 def is_ladder(design: Design) -> bool:
     """Return whether each arm is compared with the one a rung below."""
     return design.against == BELOW
@@ -170,10 +164,14 @@ def lower_arm(arm: Arm, arms: Sequence[Arm]) -> Arm | None:
     A network rung is compared with the nearest rung below it; one sandbox rung with the same network without it;
     several sandbox rungs, which are compared with the sum of their parts, with the bottom.
     """
-    settings = arm.settings
-    if not settings.sandbox:
-        return _first_match(arms, [_on_network(settings, rung) for rung in rungs_below(settings.network)])
-    return _first_match(arms, [_on_network(settings, HOST_NETWORK if len(settings.sandbox) > 1 else settings.network)])
+    settings, networks = arm.settings, rungs_below(arm.settings.network)
+    if settings.sandbox:
+        networks = [HOST_NETWORK if len(settings.sandbox) > 1 else settings.network]
+    bare = [
+        (other, _on_network(other.settings, other.settings.network)) for other in arms if not other.settings.sandbox
+    ]
+    lower = [_on_network(settings, network) for network in networks]
+    return next((other for wanted in lower for other, its_settings in bare if its_settings == wanted), None)
 
 
 def ladder_problems(arms: Sequence[Arm], design: Design) -> Iterator[ConfigProblem]:
@@ -192,15 +190,6 @@ def _on_network(settings: Settings, network: str) -> Settings:
     """Return `settings` on another network without a sandbox; the leg is the default on the host's network."""
     leg = settings.network_leg if network != HOST_NETWORK else "hop"
     return settings.model_copy(update={"network": network, "network_leg": leg, "sandbox": ()})
-
-
-def _first_match(arms: Sequence[Arm], wanted: Sequence[Settings]) -> Arm | None:
-    """Return the arm with the first of the `wanted` settings that any arm has."""
-    free = [arm for arm in arms if not arm.settings.sandbox]
-    matches = (
-        arm for settings in wanted for arm in free if _on_network(arm.settings, arm.settings.network) == settings
-    )
-    return next(matches, None)
 
 
 def _missing_lower_arm(arm: Arm) -> str:

@@ -128,19 +128,24 @@ def _remove_places(tables: TomlTable, places: Iterable[KeyPath]) -> TomlTable:
 
 
 def nesting_problems(tables: Mapping[str, object]) -> Iterator[str]:
-    """Yield a sentence for the first list or table that is too long or too deep, without recursion."""
-    waiting: list[tuple[KeyPath, object]] = [((), tables)]
-    while waiting:
-        place, value = waiting.pop()
-        entries = _entries(value)
-        where = path_text(place) or "The file"
-        if len(entries) > MAX_ENTRIES:
-            yield f"{where} has {len(entries)} entries; at most {MAX_ENTRIES} are read. Leave some out."
+    """Yield a sentence for the first list or table that is too long or too deep."""
+    for place, value in _walk(tables):
+        where, entries = path_text(place) or "The file", len(_entries(value))
+        if entries > MAX_ENTRIES:
+            yield f"{where} has {entries} entries; at most {MAX_ENTRIES} are read. Leave some out."
             return
         if len(place) > MAX_DEPTH:
             yield f"{where} is nested {len(place)} deep; at most {MAX_DEPTH} are read. An experiment needs no more."
             return
-        waiting += [((*place, key), inside) for key, inside in entries]
+
+
+def _walk(tables: Mapping[str, object]) -> Iterator[tuple[KeyPath, object]]:
+    """Yield every value with its place, outer ones first."""
+    waiting: list[tuple[KeyPath, object]] = [((), tables)]
+    while waiting:
+        place, value = waiting.pop()
+        yield place, value
+        waiting += [((*place, key), inside) for key, inside in reversed(_entries(value))]
 
 
 def _entries(value: object) -> list[tuple[str | int, object]]:
@@ -220,18 +225,12 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"{path} is not text in UTF-8: {byte}. Save it as UTF-8.") from None
 
 
-def value_problems(value: object, place: KeyPath = ()) -> Iterator[ConfigProblem]:
-    """Yield the problems of `value` at `place` of the file, and of all values inside it."""
-    match value:
-        case Mapping():
-            for key, inside in value.items():
-                yield from value_problems(inside, (*place, key))
-        case list() | tuple():
-            for index, inside in enumerate(value):
-                yield from value_problems(inside, (*place, index))
-        case int() if not -INTEGER_LIMIT <= value < INTEGER_LIMIT:
+def value_problems(tables: TomlTable) -> Iterator[ConfigProblem]:
+    """Yield the problems of all numbers and texts in `tables`, whatever they are for."""
+    for place, value in _walk(tables):
+        if isinstance(value, int) and not -INTEGER_LIMIT <= value < INTEGER_LIMIT:
             yield ConfigProblem(place, value, "a whole number has at most 64 bits. Write a smaller one.")
-        case str() if hidden := _invisible_character(value, place):
+        if isinstance(value, str) and (hidden := _invisible_character(value, place)):
             code = f"U+{ord(hidden):04X}"
             yield ConfigProblem(place, value, f"has {code}, an invisible character. Leave it out.")
 

@@ -2,11 +2,10 @@
 
 import difflib
 import json
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -71,40 +70,14 @@ class ConfigProblem:
 def table_problems(model: type[BaseModel], table: Mapping[str, object]) -> Iterator[ConfigProblem]:
     """Yield the problems of `table`, one for each key path; of nested problems only the innermost."""
     faults: dict[KeyPath, list[ValidationFault]] = {}
-    for fault in _validation_faults(model, table):
-        faults.setdefault(_key_path(fault["loc"]), []).append(fault)
-    faults |= {fault["loc"]: [fault] for fault in _non_numbers(model, table)}
-    for place in faults:
-        if not any(other[: len(place)] == place for other in faults if other != place):
-            yield _make_problem(place, faults[place], model)
-
-
-def _validation_faults(model: type[BaseModel], table: Mapping[str, object]) -> Sequence[ValidationFault]:
     try:
         model.model_validate(table)
     except ValidationError as error:
-        return error.errors()
-    return ()
-
-
-def _non_numbers(model: type[BaseModel], table: Mapping[str, object]) -> Iterator[ValidationFault]:
-    """Yield values that pydantic accepts as a float but are no amount: true, "60", inf."""
-    for key, value in table.items():
-        if key not in model.model_fields or not _takes_float(model.model_fields[key].annotation):
-            continue
-        if isinstance(value, bool) or (isinstance(value, str) and not _is_percentage(key, value)):
-            yield {"loc": (key,), "type": "float_type", "input": value}
-        elif isinstance(value, float) and not math.isfinite(value):
-            yield {"loc": (key,), "type": "finite_number", "input": value}
-
-
-def _takes_float(annotation: object) -> bool:
-    return annotation is float or any(map(_takes_float, get_args(annotation)))
-
-
-def _is_percentage(key: str, value: str) -> bool:
-    """Return whether `value` is a well-formed percentage of the key `rate`."""
-    return key == "rate" and re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?%", value) is not None
+        for fault in error.errors():
+            faults.setdefault(_key_path(fault["loc"]), []).append(fault)
+    for place in faults:
+        if not any(other[: len(place)] == place for other in faults if other != place):
+            yield _make_problem(place, faults[place], model)
 
 
 def _key_path(location: KeyPath) -> KeyPath:

@@ -29,9 +29,9 @@ class Design(JsonModel):
     against: str | dict[str, Any] = ""
     pairs: tuple[Annotated[tuple[str, ...], Field(strict=False)], ...] = Field((), strict=False)
     control: bool = True
-    precision_percent: float = Field(0.5, gt=0, strict=False)
-    budget_s: float = Field(60, gt=0, le=MAX_SECONDS, strict=False)
-    equivalence_percent: float = Field(1.0, gt=0, lt=100, strict=False)
+    precision_percent: float = Field(0.5, gt=0)
+    budget_s: float = Field(60, gt=0, le=MAX_SECONDS)
+    equivalence_percent: float = Field(1.0, gt=0, lt=100)
     screen: ScreenKind = ""
     expect_null: tuple[str, ...] = Field((), strict=False)
     seed: int = 1

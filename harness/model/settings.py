@@ -48,7 +48,7 @@ class HopSettings(SettingGroup):
         4, ge=4, le=1024, description="nginx's proxy buffer; it must hold all headers of an answer"
     )
     start_timeout_s: float = Field(
-        30.0, gt=0, le=3600, strict=False, description="time limit for the servers to answer after their start"
+        30.0, gt=0, le=3600, description="time limit for the servers to answer after their start"
     )
 
 
@@ -87,15 +87,13 @@ class ClientSettings(SettingGroup):
     """When the client sends requests."""
 
     connections: int = Field(1, ge=1, description="concurrent connections of the client")
-    rate: Annotated[float, Field(ge=0, strict=False)] | Annotated[str, Field(pattern=r"^\d{1,3}(\.\d+)?%$")] = Field(
+    rate: Annotated[float, Field(ge=0)] | Annotated[str, Field(pattern=r"^\d{1,3}(\.\d+)?%$")] = Field(
         0.0,
         description='requests per second, independent of answers (open loop); "70%": of the slowest arm\'s capacity; '
         "0: each request after the previous answer",
     )
-    p99_limit_ms: float = Field(
-        0.0, ge=0, strict=False, description="find the highest rate at which p99 stays below this; 0: do not"
-    )
-    timeout_s: float = Field(10.0, gt=0, le=3600, strict=False, description="time limit of a request")
+    p99_limit_ms: float = Field(0.0, ge=0, description="find the highest rate at which p99 stays below this; 0: do not")
+    timeout_s: float = Field(10.0, gt=0, le=3600, description="time limit of a request")
     client_keepalive: bool = Field(False, description="the client keeps its connection to nginx")
 
 
@@ -120,7 +118,7 @@ class RungSettings(SettingGroup):
 class SystemSettings(SettingGroup):
     """Limits and kernel settings of the servers of a stack, and who shares them."""
 
-    cpu_quota: float = Field(0.0, ge=0, strict=False, description="CFS quota per role, in CPUs; 0: none")
+    cpu_quota: float = Field(0.0, ge=0, description="CFS quota per role, in CPUs; 0: none")
     knobs: dict[str, int | str] = Field(default_factory=dict, description="kernel settings of the arm")
     processes: Literal["shared", "swapped", "separate"] = Field(
         "shared",
@@ -154,7 +152,7 @@ class ToolSettings(SettingGroup):
     tool_requests: int = Field(
         1000, ge=1, description="requests of a run of an outside tool; pyperf chooses them itself"
     )
-    tool_seconds: float = Field(0, ge=0, strict=False, description="run length in seconds, instead of tool_requests")
+    tool_seconds: float = Field(0, ge=0, description="run length in seconds, instead of tool_requests")
 
 
 class ProcessSettings(SystemSettings, RungSettings, PlacementSettings, ProgramSettings):
