@@ -5,9 +5,8 @@ from pathlib import Path
 import click
 
 from harness.cli.common import budget_option, config_argument, find_config, set_option, with_budget
-from harness.experiment.budget import forecast_of
 from harness.experiment.read import read_experiment
-from harness.experiment.schedule import plan_of
+from harness.experiment.schedule import forecast_of, plan_of
 
 
 @click.command()

@@ -66,13 +66,11 @@ class Cost:
 def nominal_cost(experiment: Experiment) -> Cost:
     """Return the cost on a small virtual machine, for use before a pilot."""
     settle, burst = visit_lengths(experiment)
-    round_s = sum(settle * NOMINAL_REQUEST_S + nominal_visit_s(arm.settings, burst) for arm in experiment.arms)
-    arms = len(experiment.arms)
     return Cost(
         session_s=NOMINAL_SESSION_S,
-        round_s=round_s,
+        round_s=sum(settle * NOMINAL_REQUEST_S + nominal_visit_s(arm.settings, burst) for arm in experiment.arms),
         source="estimate before the pilot",
-        analysis_s=ANALYSIS_S * arms,
+        analysis_s=ANALYSIS_S * len(experiment.arms),
         reporting_s=REPORTING_S,
     )
 
@@ -135,10 +133,7 @@ def visit_lengths(experiment: Experiment) -> tuple[int, int]:
     """Return (settle, burst) of the file, or defaults: our client's bursts are as long as the visits of other tools."""
     settle, burst = _default_lengths(experiment)
     design = experiment.design
-    return (
-        settle if design.settle is None else design.settle,
-        burst if design.burst is None else design.burst,
-    )
+    return settle if design.settle is None else design.settle, burst if design.burst is None else design.burst
 
 
 def _default_lengths(experiment: Experiment) -> tuple[int, int]:

@@ -1,21 +1,23 @@
-"""The seeded plan: sessions, rounds and the random order of visits; and that of the pilot."""
+"""The seeded plan: sessions, rounds and the random order of visits; that of the pilot; and what fits a budget."""
 
 import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, repeat
+from itertools import islice
 
 from harness.experiment.cost import (
     MIN_SEARCH_SESSIONS,
     MIN_SEARCH_STEPS,
     NOMINAL_SESSION_S,
+    STARTING_S,
     Cost,
     capacity_search_split,
     has_external_tools,
     has_long_visits,
     has_open_loop,
     is_capacity_search,
+    nominal_cost,
     pilot_cost,
     timed_requests,
     visit_lengths,
@@ -60,9 +62,7 @@ class EffectSpread:
 
 NOMINAL_SPREAD = EffectSpread(session_sd_percent=0.4, round_sd_percent=5.0)
 SPARE_ROUNDS_FACTOR = 3  # planned rounds / expected rounds, in case the machine turns out to be faster
-MAX_STORED_VISITS = (
-    50_000  # visits of a plan that is stored with its orders; those of a longer plan follow from the seed
-)
+MAX_STORED_VISITS = 50_000  # of a plan that is stored with its orders; those of a longer plan follow from the seed
 
 Order = tuple[int, ...]
 SessionOrders = tuple[Order, ...]
@@ -78,11 +78,13 @@ TARGET_PILOT_ROUNDS = 20
 # Positions of a visit: half of them for the carry-over's curve, and two bursts side by side for the Allan deviation.
 MIN_POSITIONS = 40
 MAX_POSITIONS = 160
+PROBE_S = 2.0  # to measure capacities, for rates in percent
+MIN_VISITING_SHARE = 0.5  # share of the planned visits, below which a session is dropped instead
 
 
 @dataclass(frozen=True, slots=True)
 class MinimalSchedule:
-    """The minimal schedule of an experiment, and the seconds that it takes with the report."""
+    """The smallest numbers of sessions and rounds, and the seconds that they take with the report."""
 
     sessions: int
     rounds: int
@@ -112,14 +114,12 @@ def schedule_of(
     if cost is None or (design.sessions and design.rounds):
         sessions, rounds = design.sessions or MIN_SESSIONS, design.rounds or MIN_ROUNDS
         looks = (sessions,) if design.sessions else look_sessions(sessions)
-        return Schedule(
-            sessions=sessions, rounds=rounds, burst=burst, settle=settle, reason="as the file says", looks=looks
-        )
+        reason = "as the file says"
+        return Schedule(sessions=sessions, rounds=rounds, burst=burst, settle=settle, reason=reason, looks=looks)
     time_s = design.budget_s - spent_s
     counted = cost.perf_sessions(time_s)
-    sessions, rounds = _sessions_and_rounds(
-        experiment, cost, pilot, time_s - cost.reporting_s - counted * cost.counting_s
-    )
+    left_s = time_s - cost.reporting_s - counted * cost.counting_s
+    sessions, rounds = _sessions_and_rounds(experiment, cost, pilot, left_s)
     least = minimal_schedule(experiment, cost, time_s)
     return Schedule(
         sessions=sessions,
@@ -166,7 +166,8 @@ def split_budget(
     wider = math.inf if has_open_loop(experiment) else WIDER_FOR_P99  # with a rate, tails matter most
     narrow = [numbers for numbers in splits if widths[numbers] <= wider * min(widths.values())]
     timed = min(timed_requests(arm.settings, burst) for arm in experiment.arms)
-    with_p99 = [(sessions, rounds) for sessions, rounds in narrow if rounds * timed >= _min_timed_requests(experiment)]
+    enough = 0 if has_external_tools(experiment) else TIMED_FOR_P99  # percentiles of tools are those of a single run
+    with_p99 = [(sessions, rounds) for sessions, rounds in narrow if rounds * timed >= enough]
     return min(with_p99 or splits, key=widths.__getitem__)
 
 
@@ -175,11 +176,6 @@ def look_sessions(sessions: int) -> tuple[int, ...]:
     looks = min(1 + max(sessions - MIN_SESSIONS, 0) // MIN_LOOK_DISTANCE, MAX_LOOKS)
     distance = (sessions - MIN_SESSIONS) / max(looks - 1, 1)
     return (*(round(MIN_SESSIONS + distance * earlier) for earlier in range(looks - 1)), sessions)
-
-
-def expected_schedule_s(schedule: Schedule, cost: Cost) -> float:
-    """Return the expected seconds of a schedule, with the report."""
-    return cost.total_s(schedule.sessions, schedule.rounds, schedule.counted_sessions)
 
 
 def _session_counts(design: Design, cost: Cost, time_s: float) -> Sequence[int]:
@@ -195,11 +191,6 @@ def _session_counts(design: Design, cost: Cost, time_s: float) -> Sequence[int]:
 
 def _fitting_rounds(session_s: float, cost: Cost, fewest: int) -> int:
     return max(int((session_s - cost.session_s) / (cost.round_s + cost.analysis_s)), fewest)
-
-
-def _min_timed_requests(experiment: Experiment) -> int:
-    """Return how many timed requests a session needs for p99; 0 with tools: their percentiles are of a single run."""
-    return 0 if has_external_tools(experiment) else TIMED_FOR_P99
 
 
 def _schedule_reason(cost: Cost, total_s: float, spent_s: float, budget_s: float) -> str:
@@ -234,10 +225,11 @@ def session_orders(experiment: Experiment, session: int, rounds: int) -> Session
 
 
 def draw_orders(experiment: Experiment, session: int) -> Iterator[Order]:
-    """Yield a uniformly random order of the arms for each round; it depends only on seed and session."""
+    """Yield a uniformly random order of the arms for each round, without end; it depends only on seed and session."""
     source = random.Random(f"{experiment.design.seed}/{session}")  # noqa: S311 - chance, not secrecy
     places = range(len(experiment.arms))
-    return (tuple(source.sample(places, len(places))) for _ in repeat(None))
+    while True:
+        yield tuple(source.sample(places, len(places)))
 
 
 def needs_pilot(experiment: Experiment) -> bool:
@@ -254,10 +246,8 @@ def has_time_for_session(sessions: int, spent_s: float, budget_s: float) -> bool
 def pilot_visiting_s(experiment: Experiment) -> float:
     """Return the seconds of visits in a session of the pilot."""
     budget_s = experiment.design.budget_s
-    return min(
-        max(PILOT_SHARE * budget_s / _pilot_sessions(experiment) - NOMINAL_SESSION_S, MIN_PILOT_VISITING_S),
-        MAX_PILOT_VISITING_S,
-    )
+    session_s = PILOT_SHARE * budget_s / _pilot_sessions(experiment)
+    return min(max(session_s - NOMINAL_SESSION_S, MIN_PILOT_VISITING_S), MAX_PILOT_VISITING_S)
 
 
 def pilot_schedule(experiment: Experiment, round_s: float) -> Schedule:
@@ -288,3 +278,72 @@ def pilot_schedule(experiment: Experiment, round_s: float) -> Schedule:
 
 def _pilot_sessions(experiment: Experiment) -> int:
     return 2 if has_long_visits(experiment) or experiment.design.budget_s < SHORT_BUDGET_S else 3
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The expected schedule, the seconds of the whole command, and the same for the minimal schedule."""
+
+    schedule: Schedule
+    seconds: float
+    min_sessions: int
+    min_s: float
+
+
+def forecast_of(experiment: Experiment, slowness: float = 1.0) -> Forecast:
+    """Return the forecast for a small virtual machine that is slower by the factor `slowness`."""
+    cost, budget_s = nominal_cost(experiment).scale(slowness), experiment.design.budget_s
+    probes = any(isinstance(arm.settings.rate, str) for arm in experiment.arms)
+    starting_s = STARTING_S * slowness + (cost.session_s + PROBE_S if probes else 0.0)
+    fewest_s = starting_s + _min_pilot_s(experiment, cost)
+    least = minimal_schedule(experiment, cost, budget_s - fewest_s)
+    pilot_s = PILOT_SHARE * budget_s if needs_pilot(experiment) else 0.0
+    roomy = fewest_s + least.seconds + pilot_s <= budget_s
+    before_s = max(fewest_s, starting_s + pilot_s) if roomy else fewest_s
+    schedule = schedule_of(experiment, cost, spent_s=before_s)
+    scheduled_s = cost.total_s(schedule.sessions, schedule.rounds, schedule.counted_sessions)
+    return Forecast(schedule, before_s + scheduled_s, least.sessions, fewest_s + least.seconds)
+
+
+def _min_pilot_s(experiment: Experiment, cost: Cost) -> float:
+    """Return the seconds of a pilot of one session."""
+    if not needs_pilot(experiment):
+        return 0.0
+    pacing_s = 0.0 if has_long_visits(experiment) else cost.round_s
+    return cost.session_s + pacing_s + max(cost.round_s, MIN_PILOT_VISITING_S)
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """The progress of a run: finished sessions, seconds left, and the seconds of a session without visits and a round.
+
+    At least `guaranteed_sessions` sessions are made, however long they take.
+    """
+
+    done: int
+    left_s: float
+    session_s: float
+    round_s: float
+    guaranteed_sessions: int = 0
+
+
+def next_schedule(schedule: Schedule, at: RunProgress) -> Schedule | None:
+    """Return the schedule of the next session; None if it would not end in time.
+
+    The decision depends only on time, never on the results.
+    """
+    least_s = schedule.fewest_rounds * at.round_s
+    if at.left_s < at.session_s + least_s and at.done >= at.guaranteed_sessions:
+        return None
+    if schedule.visiting_s is None:
+        return schedule
+    visiting_s = min(at.left_s / _remaining_sessions(schedule, at) - at.session_s, schedule.visiting_s)
+    return schedule.model_copy(update={"visiting_s": max(visiting_s, least_s)})
+
+
+def _remaining_sessions(schedule: Schedule, at: RunProgress) -> int:
+    """Return how many more sessions fit with half of their visits: at most those planned, at least 8 in the run."""
+    assert schedule.visiting_s is not None
+    fitting = int(at.left_s / (at.session_s + MIN_VISITING_SHARE * schedule.visiting_s))
+    fewest = min(max(MIN_SESSIONS, at.guaranteed_sessions), schedule.sessions)
+    return max(min(fitting, schedule.sessions - at.done), fewest - at.done, 1)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.experiment.budget import Forecast
+from harness.experiment.schedule import Forecast
 from harness.model import METRICS, OUT_OF_TIME, Comparison, Design, Doubt, Experiment, Schedule, Summary
 from harness.report.format import (
     ReportedInterval,

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-from harness.experiment.budget import RunProgress, next_schedule
 from harness.experiment.cost import Cost, nominal_cost, pilot_cost
-from harness.experiment.schedule import minimal_schedule
+from harness.experiment.schedule import RunProgress, minimal_schedule, next_schedule
 from harness.model import Plan, Schedule
 
 RECENT_SESSIONS = 3  # sessions from which the duration of the next one is estimated

@@ -16,11 +16,10 @@ from harness.analysis.between_runs.metadata import changes_since, describe_chang
 from harness.analysis.summary import is_precise
 from harness.errors import ConfigError, MachineError
 from harness.exits import explain_interrupt, load_polars, machine_error
-from harness.experiment.budget import forecast_of
 from harness.experiment.constraints import sentences_on_arms
 from harness.experiment.cost import nominal_cost
 from harness.experiment.document import read_text
-from harness.experiment.schedule import needs_pilot, plan_of, schedule_of
+from harness.experiment.schedule import forecast_of, needs_pilot, plan_of, schedule_of
 from harness.model import Experiment, Pilot, Plan, Schedule
 from harness.model.record import HostFacts
 from harness.report.caveats import pilot_budget_warning, short_budget_warning

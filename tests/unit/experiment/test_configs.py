@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness.experiment.budget import forecast_of
 from harness.experiment.read import read_experiment
-from harness.experiment.schedule import plan_of
+from harness.experiment.schedule import forecast_of, plan_of
 from harness.report.caveats import short_budget_warning
 from harness.report.commands.plan import render_plan
 

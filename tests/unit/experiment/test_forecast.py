@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.experiment.budget import forecast_of
+from harness.experiment.schedule import forecast_of
 from harness.report.caveats import short_budget_warning
 from tests.support.experiment_files import TWO_ARMS, read
 

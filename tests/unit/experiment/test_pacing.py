@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.experiment.budget import RunProgress, next_schedule
 from harness.experiment.cost import Cost, pilot_cost
-from harness.experiment.schedule import plan_of, schedule_of
+from harness.experiment.schedule import RunProgress, next_schedule, plan_of, schedule_of
 from harness.model import Experiment, Pilot, Plan, Schedule
 from harness.session.pace import Clock, Pace
 from tests.support.experiment_files import TWO_ARMS, read
