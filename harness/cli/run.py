@@ -60,7 +60,7 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
     experiment = read_experiment(path, overrides) if path and not resume else None
     with ExitStack() as exit_stack, hold_machine():
         clean_up()
-        stored = open_store(resume).read_plan_to_resume() if resume else None
+        stored = open_store(resume).read_plan(resumes=True) if resume else None
         gain_rights_for(stored.experiment if stored else experiment)
         from harness.session.run_experiment import RunOptions, create_run, measure_run, resume_run
 

@@ -1,4 +1,4 @@
-"""Counts system calls and hardware events of processes with `perf stat`, without stopping the processes."""
+"""Counts system calls and hardware events with `perf stat`, in extra bursts after a session's visits; not timed."""
 
 import os
 import re
@@ -10,8 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError, MachineError
+from harness.experiment.cost import has_external_tools, perf_pass_s
+from harness.experiment.stacks import stacks_of
+from harness.load.visits import Visitor
+from harness.model import Experiment, VisitRow
 from harness.testbed.machine.procfs import read_int, read_text
 from harness.testbed.processes.process import RunningService, Service, log_excerpt, start_service
+from harness.testbed.servers.programs import find_program
 
 PERF_TIMEOUT_S = 5.0
 MAX_OUTPUT_BYTES = 64 << 20  # a line of 80 bytes for each event of each thread
@@ -29,6 +34,10 @@ RIGHTS_ADVICE = (
 UNSUPPORTED = "<not supported>"
 TRACEFS_EVENTS = Path("/sys/kernel/tracing/events")
 MOUNT_AND_RUN = 'mount -t tracefs none /sys/kernel/tracing && exec "$@"'
+MAX_ARMS = 8
+MAX_REQUESTS, MIN_REQUESTS = 200, 5
+BURST_S = 0.5  # of an arm, where its requests are slow
+NOT_KNOWN = "System calls per request are not known:"
 INSTALL_ADVICE = "It is in the package linux-perf (Debian), linux-tools (Ubuntu) or perf (others)."
 
 Pids = Mapping[str, Sequence[int]]
@@ -59,15 +68,12 @@ class Perf:
     def read_counts(self) -> tuple[dict[str, int], tuple[str, ...]]:
         """Wait until perf has ended; return the counts by names like "nginx.syscalls", and the unsupported events."""
         self.running.wait(PERF_TIMEOUT_S)
-        output = self._read()
-        return parse_counts(output, tasks_of(self.pids)), unsupported_events(output)
-
-    def _read(self) -> str:
         with self.output.open("rb") as file:
-            output = file.read(MAX_OUTPUT_BYTES + 1)
-        if len(output) > MAX_OUTPUT_BYTES:
+            content = file.read(MAX_OUTPUT_BYTES + 1)
+        if len(content) > MAX_OUTPUT_BYTES:
             raise MachineError(f"perf wrote more than {MAX_OUTPUT_BYTES} bytes. Count fewer threads.")
-        return output.decode(errors="replace")
+        output = content.decode(errors="replace")
+        return parse_counts(output, tasks_of(self.pids)), unsupported_events(output)
 
     def _send(self, command: bytes) -> None:
         os.write(self.control, command)
@@ -109,12 +115,8 @@ def perf_argv(program: str, tasks: Mapping[int, str], control: Path, answers: Pa
 
 def tasks_of(pids: Pids) -> dict[int, str]:
     """Return the role of each thread."""
-    tasks = ((path.name, role) for role, role_pids in pids.items() for pid in role_pids for path in _tasks(pid))
-    return {int(name): role for name, role in tasks}
-
-
-def _tasks(pid: int) -> Iterator[Path]:
-    return Path(f"/proc/{pid}/task").glob("[0-9]*")
+    processes = ((Path(f"/proc/{pid}/task"), role) for role, role_pids in pids.items() for pid in role_pids)
+    return {int(task.name): role for tasks, role in processes for task in tasks.glob("[0-9]*")}
 
 
 def parse_counts(output: str, tasks: Mapping[int, str]) -> dict[str, int]:
@@ -159,4 +161,67 @@ def explain_failure(error: HarnessError, directory: Path) -> str:
     logs = [log for log in sorted(directory.glob("*/perf.log")) if log.stat().st_size]
     text = log_excerpt(logs[0], 3) if logs else str(error).partition(" Its log")[0]
     rights = "" if can_count() else f" {RIGHTS_ADVICE}"
-    return f"System calls per request are not known: perf said {' '.join(text.split())[:200]!r}.{rights}"
+    return f"{NOT_KNOWN} perf said {' '.join(text.split())[:200]!r}.{rights}"
+
+
+@dataclass(frozen=True, slots=True)
+class PerfPass:
+    """The counts per request, a row for each arm, and sentences on what could not be counted."""
+
+    visits: tuple[VisitRow, ...] = ()
+    unseen: tuple[str, ...] = ()
+
+
+def perf_obstacle(experiment: Experiment) -> str | None:
+    """Return why perf cannot count the bursts of `experiment`; "" where there is nothing to count, None if it can."""
+    if find_program("perf") is None:
+        return f"there is no program 'perf'. {INSTALL_ADVICE}"
+    if has_external_tools(experiment):
+        return "they are counted only with barehop's own client, and these arms have an external tool."
+    if not stacks_of(experiment):
+        return ""
+    if len(experiment.arms) > MAX_ARMS:
+        return f"they are counted only in experiments of at most {MAX_ARMS} arms."
+    return None
+
+
+def expected_perf_s(experiment: Experiment) -> float:
+    """Return the approximate seconds of the perf pass of a session; 0 if perf cannot count."""
+    return perf_pass_s(len(experiment.arms)) if perf_obstacle(experiment) is None else 0.0
+
+
+def fitting_requests(time_s: float, request_s: float) -> int:
+    """Return how many requests of a counted burst fit into `time_s`: 5 to 200."""
+    return min(max(int(time_s / request_s), MIN_REQUESTS), MAX_REQUESTS) if request_s > 0 else MAX_REQUESTS
+
+
+def count_bursts(visitors: Sequence[tuple[Visitor, Pids]], directory: Path, request_s: float) -> PerfPass:
+    """Count one burst of each arm, or return a sentence on why perf could not. `request_s`: roughly, of a request."""
+    try:
+        return _count_bursts(visitors, directory, fitting_requests(BURST_S, request_s))
+    except HarnessError as error:
+        return PerfPass(unseen=(explain_failure(error, directory),))
+
+
+def _count_bursts(visitors: Sequence[tuple[Visitor, Pids]], directory: Path, requests: int) -> PerfPass:
+    """Count the bursts. Each arm has its own perf, so that all start and stop together, which is slow."""
+    program = find_program("perf") or "perf"
+    with ExitStack() as exit_stack:
+        perfs = [
+            exit_stack.enter_context(perf_stat(program, pids, directory / f"{number:02}"))
+            for number, (_, pids) in enumerate(visitors)
+        ]
+        for (visitor, _), perf in zip(visitors, perfs, strict=True):
+            perf.enable()
+            visitor.send(requests, 0)
+            perf.disable()
+        for perf in perfs:
+            perf.ask_to_end()
+        results = [perf.read_counts() for perf in perfs]
+    rows = []
+    for (visitor, _), (counts, _) in zip(visitors, results, strict=True):
+        per_request = {name: count / requests for name, count in counts.items()}
+        rows.append(VisitRow(round=0, order=0, arm=visitor.arm, requests=requests, mean_us=None, counters=per_request))
+    unsupported = ", ".join(dict.fromkeys(name for _, names in results for name in names))
+    missing = (f"perf hardware counters ({unsupported}) are not available on this machine.",) if unsupported else ()
+    return PerfPass(tuple(rows), missing)

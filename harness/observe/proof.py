@@ -1,25 +1,38 @@
-"""Proves what an arm is: which process answered, with which answer, on which CPUs, with which kernel values."""
+"""Proves what an arm is: which process answered, with which answer, on which CPUs, with which kernel and rungs."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from harness.errors import StackError, raise_all
+from harness.experiment.transports import is_tcp
+from harness.load.probe import probe_target
 from harness.model import Arm, Reply
-from harness.model.http import AnswerShape, format_keys
-from harness.model.record import ArmProof, HopProof
-from harness.observe.listeners import listening_inodes, socket_inodes
-from harness.observe.rung_proof import rung_proof, sandbox_proof
+from harness.model.facts import ArmProof, HopProof
+from harness.model.plugins import ConntrackFilter, NamespacePlace, VethPair
+from harness.observe.counters import parse_net_table, received_packets
+from harness.observe.host.facts import cpu_limit
+from harness.observe.processes import (
+    Confinement,
+    listening_inodes,
+    read_confinement,
+    socket_inodes,
+    stray_threads,
+)
 from harness.testbed.addresses import NGINX_CHAINS, Hop
 from harness.testbed.kernel.apply import wanted_value
 from harness.testbed.machine.directories import filesystem_facts
-from harness.testbed.machine.placement import Placement
-from harness.testbed.machine.procfs import format_cpus, parse_cpus, read_text
-from harness.testbed.network.namespace import THREAD_NETWORK
+from harness.testbed.machine.procfs import read_int
+from harness.testbed.network.build import NetworkPath
+from harness.testbed.network.namespace import THREAD_NETWORK, NetworkNamespace
 from harness.testbed.processes.process import read_attribute
+from harness.testbed.sandbox.spec import Enclosure
 from harness.testbed.stack import Stack
 
-LENGTH_TOLERANCE = 0.1  # of answers other than JSON objects: dates and counters change some bytes
+NET = Path("/proc/thread-self/net")
+TRACKED_COUNT = Path("/proc/sys/net/netfilter/nf_conntrack_count")
+PROC_NAMES = {"mount": "mnt"}  # as /proc/PID/ns has them, where that differs
 
 
 def prove(stacks: Sequence[Stack]) -> dict[str, ArmProof]:
@@ -32,13 +45,14 @@ def prove(stacks: Sequence[Stack]) -> dict[str, ArmProof]:
 def _prove_stack(stack: Stack) -> dict[str, ArmProof]:
     blueprint = stack.blueprint
     raise_all(stray_threads(stack.pids, blueprint.placement), StackError)
-    kernel = {**kernel_proof(stack), **sandbox_proof(stack)}
+    kernel = {**_kernel_proof(stack), **_sandbox_proof(stack)}
     with stack.network.app.enter():
-        hops = {name: _prove_hop(hop, _app_inodes(stack)) for name, hop in blueprint.hops.items()}
+        own = socket_inodes((stack.app.main_pid(), *stack.pids["app"]))
+        hops = {name: _prove_hop(hop, own) for name, hop in blueprint.hops.items()}
     with stack.network.listen_network.enter():
-        front = _process_inodes(stack.nginx.main_pid(), stack.pids["nginx"])
+        front = socket_inodes((stack.nginx.main_pid(), *stack.pids["nginx"]))
         proofs = {arm.name: {**_prove_arm(arm, stack, hops, front), **kernel} for arm in blueprint.arms}
-    return {arm.name: cast("ArmProof", {**proofs[arm.name], **rung_proof(stack, arm)}) for arm in blueprint.arms}
+    return {arm.name: cast("ArmProof", {**proofs[arm.name], **_rung_proof(stack, arm)}) for arm in blueprint.arms}
 
 
 def _prove_arm(arm: Arm, stack: Stack, hops: Mapping[str, HopProof], front: set[str]) -> ArmProof:
@@ -59,15 +73,16 @@ def _prove_arm(arm: Arm, stack: Stack, hops: Mapping[str, HopProof], front: set[
     return proof
 
 
-def _app_inodes(stack: Stack) -> set[str]:
-    return _process_inodes(stack.app.main_pid(), stack.pids["app"])
+def answer_proof(reply: Reply) -> ArmProof:
+    """Return the facts that a record holds of the answer that proved an arm ready."""
+    shape = reply.shape
+    return {"status": shape.status, "body_bytes": shape.body_bytes, "kind": shape.kind, "keys": shape.keys}
 
 
 def _prove_hop(hop: Hop, own: set[str], server: str = "gunicorn") -> HopProof:
     filesystem = filesystem_facts(hop.directory, hop.transport.address_kind) if hop.directory else {}
-    return cast(
-        "HopProof", {"address": hop.address, "listener": _prove_listener(hop.address, own, server), **filesystem}
-    )
+    listener = _prove_listener(hop.address, own, server)
+    return cast("HopProof", {"address": hop.address, "listener": listener, **filesystem})
 
 
 def _prove_listener(address: str, own: set[str], server: str) -> str:
@@ -79,10 +94,6 @@ def _prove_listener(address: str, own: set[str], server: str) -> str:
             f"This run's {server} is not the only listener on {address}: other sockets: {others}. Stop that server."
         )
     return ", ".join(sorted(inodes))
-
-
-def _process_inodes(main: int, workers: Iterable[int]) -> set[str]:
-    return socket_inodes((main, *workers))
 
 
 def _answer_problems(stacks: Sequence[Stack]) -> Iterable[str]:
@@ -100,39 +111,15 @@ def _answer_problems(stacks: Sequence[Stack]) -> Iterable[str]:
                 yield f"Arms {other!r} and {arm.name!r} send the same request but get different answers."
 
 
-def stray_threads(
-    pids_by_role: Mapping[str, Collection[int]], placement: Placement, proc: Path = Path("/proc")
-) -> list[str]:
-    """Return a sentence for each thread whose allowed CPUs are not all CPUs of its role; ended ones are skipped."""
-    return [
-        f"Thread {task} ({name}) of {role} may run on CPUs {format_cpus(allowed)}, but the placement "
-        f"pins {role} to {format_cpus(placement.cpus[role])}."
-        for role, pids in pids_by_role.items()
-        for pid in pids
-        for task, name, allowed in _threads(proc / str(pid))
-        if not set(allowed) <= set(placement.cpus[role])
-    ]
-
-
-def _threads(process: Path) -> Iterator[tuple[int, str, tuple[int, ...]]]:
-    """Yield the id, the name and the allowed CPUs of each thread."""
-    for task in sorted(process.glob("task/[0-9]*")):
-        lines = (read_text(task / "status") or "").splitlines()
-        fields = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
-        if allowed := parse_cpus(fields.get("Cpus_allowed_list", "")):
-            yield int(task.name), fields["Name"], allowed
-
-
-def kernel_proof(stack: Stack) -> ArmProof:
+def _kernel_proof(stack: Stack) -> ArmProof:
     """Return the network namespace, the knobs with the values read back, and host values that could not be copied.
 
     Empty for a stack without a network of its own and without knobs. Raise StackError for a process with other values.
     """
     kernel = stack.blueprint.kernel
     raise_all(_setting_problems(stack), StackError)
-    of_servers = {setting.name: str(setting.value) for setting in kernel.of_scopes("process")}
-    booted = {setting.name: str(setting.value) for setting in kernel.of_scopes("boot")}
-    knobs = {**of_servers, **booted, **stack.host_values}
+    of_servers = {setting.name: str(setting.value) for setting in kernel.of_scopes("process", "boot")}
+    knobs = {**of_servers, **stack.host_values}
     if not kernel.own_network:
         return {"knobs": knobs} if knobs else {}
     with stack.enter_network():
@@ -140,50 +127,144 @@ def kernel_proof(stack: Stack) -> ArmProof:
     return {"knobs": values | knobs, "network": namespace, "not_copied": stack.network.not_copied}
 
 
-def _setting_problems(stack: Stack) -> list[str]:
-    pids = [pid for role_pids in stack.pids.values() for pid in role_pids]
-    return [
-        f"Process {pid} has {change.name} {value} instead of {wanted_value(change)}, with which it was started."
-        for change in stack.blueprint.kernel.server_attributes
-        for pid in pids
-        if (value := read_attribute(pid, change)) != wanted_value(change)
+def _setting_problems(stack: Stack) -> Iterator[str]:
+    for change in stack.blueprint.kernel.server_attributes:
+        for pid in (pid for role_pids in stack.pids.values() for pid in role_pids):
+            value, wanted = read_attribute(pid, change), wanted_value(change)
+            if value != wanted:
+                yield f"Process {pid} has {change.name} {value} instead of {wanted}, with which it was started."
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceCounts:
+    """Counts of one namespace: packets received by each link, TCP connections opened, connections tracked."""
+
+    packets: Mapping[str, int]
+    tcp_opens: int
+    tracked_connections: int | None  # None: unknown
+
+
+def _rung_proof(stack: Stack, arm: Arm) -> dict[str, Any]:
+    """Send one more request of `arm` and return its path; empty without a rung. Raise StackError for another path."""
+    way, places = stack.network.path, stack.network.places
+    if not places:
+        return {}
+    before = {place: _read_counts(network) for place, network in places.items()}
+    target = stack.blueprint.targets[arm.name]
+    with stack.enter_network():
+        reply = probe_target(target, target.path)
+    if not isinstance(reply, Reply):
+        raise StackError(f"Arm {arm.name!r} does not answer any more: {reply}.")
+    after = {place: _read_counts(network) for place, network in places.items()}
+    grown = {
+        f"{place} {link}": count - before[place].packets.get(link, 0)
+        for place in places
+        for link, count in after[place].packets.items()
+    }
+    tracked = {place: counts.tracked_connections for place, counts in after.items()}
+    if way.leg == "front" or is_tcp(arm.settings.transport):
+        raise_all((f"Arm {arm.name!r}: {problem}" for problem in path_problems(way, grown, tracked)), StackError)
+    elif opened := after["near"].tcp_opens - before["near"].tcp_opens:
+        raise StackError(f"Arm {arm.name!r} opened {opened} TCP connections, though its hop is a Unix socket.")
+    return {
+        "rung": {
+            "network": way.rung,
+            "namespaces": {place: _namespace_name(network) for place, network in places.items()},
+            "packets": {link: count for link, count in grown.items() if count},
+            "tracked": {place: tracked[place] for place in _tracking_places(way)},
+            "not_copied": stack.network.not_copied,
+            **_prove_relay(stack),
+        }
+    }
+
+
+def path_problems(
+    way: NetworkPath, grown: Mapping[str, int], tracked: Mapping[NamespacePlace, int | None]
+) -> Iterator[str]:
+    """Yield each trace of a request that is missing: packets on a link, entries of a tracking filter."""
+    for link in links_on_path(way):
+        if not grown.get(link):
+            yield f"{link} received no packet, so its connection does not take the path of network = {way.rung!r}."
+    for place in _tracking_places(way):
+        if tracked[place] == 0:
+            yield f"the kernel tracks no connection in {place}, although network = {way.rung!r} requires it."
+
+
+def links_on_path(way: NetworkPath) -> list[str]:
+    """Return every link that receives the request or its answer."""
+    pairs = [step for step in way.steps if isinstance(step, VethPair)]
+    ends = [end for pair in pairs for end in (f"{pair.place} {pair.name}", f"{pair.peer_place} {pair.peer}")]
+    return ends or ["near lo"]
+
+
+def _tracking_places(way: NetworkPath) -> Iterable[NamespacePlace]:
+    return dict.fromkeys(step.place for step in way.steps if isinstance(step, ConntrackFilter))
+
+
+def _read_counts(network: NetworkNamespace) -> NamespaceCounts:
+    with network.enter():
+        opened = parse_net_table((NET / "snmp").read_text())["Tcp.ActiveOpens"]
+        return NamespaceCounts(received_packets((NET / "dev").read_text()), opened, read_int(TRACKED_COUNT))
+
+
+def _namespace_name(network: NetworkNamespace) -> str:
+    with network.enter():
+        return str(Path(THREAD_NETWORK).readlink())
+
+
+def _prove_relay(stack: Stack) -> dict[str, Any]:
+    """Return the relay's process id. Raise StackError where another process listens on its address."""
+    relayed = stack.blueprint.network_path.relay
+    if stack.relay is None or relayed is None:
+        return {}
+    pid, ports = stack.relay.main_pid(), stack.blueprint.far_ports
+    with stack.network.places[relayed.place].enter():
+        inodes = [listening_inodes(f"{relayed.address}:{port}") for port in ports]
+    if not all(inodes) or not set().union(*inodes) <= socket_inodes([pid]):
+        raise StackError(f"The relay, process {pid}, does not listen on {relayed.address} alone.")
+    return {"relay": pid}
+
+
+def _sandbox_proof(stack: Stack) -> dict[str, Any]:
+    """Return the confinement of each role; empty without a sandbox. Raise StackError where it is not as configured."""
+    null_servers = {server.service.log.stem: (server.main_pid(),) for server in stack.null_servers.values()}
+    enclosures, own = stack.blueprint.enclosures, read_confinement("self")
+    by_role = {
+        role: {pid: read_confinement(pid) for pid in pids}
+        for role, pids in {**stack.pids, **null_servers}.items()
+        if enclosures[role].supervisor_words
+    }
+    problems = [
+        problem
+        for role, processes in by_role.items()
+        for pid, confinement in processes.items()
+        for problem in _confinement_problems(pid, confinement, own, enclosures[role])
     ]
+    quota_cpus = stack.blueprint.arms[0].settings.cpu_quota
+    groups = [enclosures[role].limited for role in by_role]
+    limits = {group: cpu_limit(group) for group in groups if group}
+    problems += [
+        f"The control group {group} allows {limit} CPUs instead of {quota_cpus}."
+        for group, limit in limits.items()
+        if limit != quota_cpus
+    ]
+    raise_all(problems, StackError)
+    return (
+        {"sandbox": {role: asdict(next(iter(by_pid.values()))) for role, by_pid in by_role.items()}} if by_role else {}
+    )
 
 
-def answer_proof(reply: Reply) -> ArmProof:
-    """Return the facts that a record holds of the answer that proved an arm ready."""
-    shape = reply.shape
-    return {"status": shape.status, "body_bytes": shape.body_bytes, "kind": shape.kind, "keys": shape.keys}
-
-
-def answer_change_problems(first: Mapping[str, AnswerShape], now: Mapping[str, AnswerShape]) -> Iterator[str]:
-    """Yield a sentence for each arm whose answer differs from its `first`."""
-    for arm, shape in now.items():
-        difference = first[arm].difference(shape) if arm in first else ""
-        if difference:
-            yield (
-                f"Arm {arm!r} does not answer as it did when the run began: {difference}. All answers of a run must be "
-                "alike: restore the application and continue with --resume, or start a new run."
-            )
-
-
-def answer_mismatches(pairs: Sequence[tuple[str, str]], replies: Mapping[str, Reply]) -> Iterator[str]:
-    """Yield a sentence for each pair whose answers are not of the same kind."""
-    for arm, reference in pairs:
-        first, second = replies[arm].shape, replies[reference].shape
-        if not _is_alike(first, second):
-            yield (
-                f"{arm!r} answers {_describe(first)} and {reference!r} {_describe(second)}: compared arms must answer "
-                "alike. Correct the url, or the path of the other."
-            )
-
-
-def _is_alike(first: AnswerShape, second: AnswerShape) -> bool:
-    same_kind = (first.kind, first.keys) == (second.kind, second.keys)
-    lengths = sorted((first.body_bytes, second.body_bytes))
-    return same_kind and (bool(first.keys) or lengths[1] - lengths[0] <= LENGTH_TOLERANCE * lengths[1])
-
-
-def _describe(answer: AnswerShape) -> str:
-    keys = f" with {format_keys(answer.keys)}" if answer.keys else ""
-    return f"{answer.body_bytes} bytes of {answer.kind or 'no content type'}{keys}"
+def _confinement_problems(pid: int, confinement: Confinement, own: Confinement, wanted: Enclosure) -> Iterator[str]:
+    for kind in wanted.namespaces:
+        name = PROC_NAMES.get(kind, kind)
+        if confinement.namespaces[name] == own.namespaces[name]:
+            yield f"Process {pid} has no {kind} namespace of its own."
+    groups = " ".join(confinement.cgroups)
+    yield from (f"Process {pid} is not in the control group {g}." for g in wanted.groups if g.name not in groups)
+    words, status, root = wanted.final_words, confinement.status, confinement.root
+    if "seccomp" in words and (status.get("Seccomp"), status.get("NoNewPrivs")) != ("2", "1"):
+        yield f"Process {pid} has no system call filter: {status}."
+    if "no-store-bypass" in words and "mitigated" not in status.get("Speculation_Store_Bypass", ""):
+        yield f"Process {pid} has no mitigation of speculative store bypass: {status}."
+    if any("pivot" in step.words for step in wanted.mount_steps) and root != "overlay":
+        yield f"The root of process {pid} is on {root}, not on an overlay."

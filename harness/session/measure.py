@@ -1,7 +1,8 @@
 """Measure the sessions of a run: arrange, start, prove, visit, count and record each of them."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -9,26 +10,23 @@ from datetime import UTC, datetime
 from harness.analysis.statistics.series import SessionData
 from harness.experiment.schedule import orders_of
 from harness.load.visits import run_visits
-from harness.model import Doubt, Plan, Record, Schedule, Visit
-from harness.model.record import ArmProof, HostFacts
-from harness.observe.counters import ThrottlingCounts, watch_throttling
+from harness.model import Doubt, Plan, Record, Schedule, Visit, VisitRow
+from harness.model.facts import HostFacts
+from harness.observe.counters import Gauge, ThrottlingCounts, watch_throttling
 from harness.observe.doubts.context import context_of
 from harness.observe.doubts.watch import start_watch
+from harness.observe.perf import NOT_KNOWN, PerfPass, count_bursts, perf_obstacle
 from harness.observe.proof import prove
-from harness.session.answers import (
-    answer_doubts,
-    check_answers,
-    failures_with_changes,
-    find_answer_changes,
-    first_answers,
-)
 from harness.session.pace import Clock
-from harness.session.perf_pass import PerfPass, run_perf_pass
 from harness.session.session import RunningSession, require_same_servers, start_session
-from harness.store.record import failures_of, requests_table, visit_rows
+from harness.session.targets import answer_doubts, check_first_answers, find_answer_changes, first_answers
+from harness.store.files import requests_table
 from harness.store.store import Store
 from harness.testbed.blueprint import Machine
 from harness.testbed.processes.output import make_log_trimmer
+
+CONNECTION_COUNTERS = ("active_opens", "passive_opens")
+DECIMALS = 4  # of numbers per request: enough for a count of 1 in a long visit
 
 
 @dataclass(slots=True)
@@ -54,69 +52,122 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionResult:
-    """The results of one session."""
+class SessionVisits:
+    """The visits of a session, and what was watched meanwhile."""
 
-    proofs: Mapping[str, ArmProof]
     visits: Sequence[Visit]
-    visiting_s: float
-    doubts: tuple[Doubt, ...]
-    running: RunningSession
-    counted: PerfPass
-    counting_s: float
+    seconds: float
     throttled: ThrottlingCounts
-    answer_changes: Mapping[str, str]  # by arm
+    doubts: tuple[Doubt, ...]
 
 
 def run_session(session: int, run: Run, schedule: Schedule) -> float:
     """Measure and record a session; return its seconds without the visits and the perf pass."""
     run.store.follow()
-    started_utc = datetime.now(UTC).isoformat(timespec="seconds")
-    began = time.monotonic()
-    result = _measure_session(session, run, schedule)
+    started_utc, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    with ExitStack() as exit_stack:
+        running = start_session(session, run.plan.experiment, run.store, run.machine, exit_stack)
+        exit_stack.enter_context(require_same_servers(running.stacks))
+        proofs = prove(running.stacks) | running.service_proofs
+        check_first_answers(first_answers(run.plan, run.finished_sessions()), running.targets)
+        visited = _visit_arms(session, run, schedule, running)
+        changes = find_answer_changes(running.targets)
+        counting_began = time.monotonic()
+        counted = _count_system_calls(session, schedule, running, visited.visits)
+        counting_s = time.monotonic() - counting_began
     total_s = time.monotonic() - began
     record = Record(
         run_id=run.plan.run_id,
         session=session,
         started_utc=started_utc,
-        seconds={"total": total_s, "visiting": result.visiting_s, "other": total_s - result.visiting_s},
+        seconds={"total": total_s, "visiting": visited.seconds, "other": total_s - visited.seconds},
         schedule=schedule,
-        proofs=dict(result.proofs),
-        failures=failures_with_changes(failures_of(result.visits), result.answer_changes),
-        visits=visit_rows(result.visits, result.running.gauges),
-        counted=result.counted.visits,
-        unseen=(*result.running.unseen, *result.counted.unseen),
-        throttled=result.throttled,
-        doubts=(*result.doubts, *answer_doubts(result.answer_changes)),
+        proofs=proofs,
+        failures=_failures(visited.visits, changes),
+        visits=visit_rows(visited.visits, running.gauges),
+        counted=counted.visits,
+        unseen=(*running.unseen, *counted.unseen),
+        throttled=visited.throttled,
+        doubts=(*visited.doubts, *answer_doubts(changes)),
     )
-    requests = requests_table(result.visits)
+    requests = requests_table(visited.visits)
     run.sessions[session] = SessionData(run.store.write_session(record, requests), requests)
-    return time.monotonic() - began - result.visiting_s - result.counting_s
+    return time.monotonic() - began - visited.seconds - counting_s
 
 
-def _measure_session(session: int, run: Run, schedule: Schedule) -> SessionResult:
-    plan = run.plan
-    with ExitStack() as exit_stack:
-        running = start_session(session, plan.experiment, run.store, run.machine, exit_stack)
-        exit_stack.enter_context(require_same_servers(running.stacks))
-        proofs = prove(running.stacks) | running.service_proofs
-        check_answers(first_answers(plan, run.finished_sessions()), running)
-        context = context_of(running.stacks, plan.experiment, run.host, running.families)
-        end_watch = start_watch(replace(context, changes=run.changes))
-        end_throttling = watch_throttling(running.stacks)
-        visiting_began = time.monotonic()
-        trim_logs = make_log_trimmer([log.path for log in context.logs])
-        visits = run_visits(running.group_orders(orders_of(plan, session)), running.visitors, schedule, trim_logs)
-        visiting_s = time.monotonic() - visiting_began
-        throttled = end_throttling()
-        doubts = end_watch(sum(visit.cpu_requests for visit in visits))
-        changes = find_answer_changes(running)
-        counting_began = time.monotonic()
-        counted = run_perf_pass(session, schedule, running, _mean_request_s(visits))
-        counting_s = time.monotonic() - counting_began
-    return SessionResult(proofs, visits, visiting_s, doubts, running, counted, counting_s, throttled, changes)
+def _visit_arms(session: int, run: Run, schedule: Schedule, running: RunningSession) -> SessionVisits:
+    context = context_of(running.stacks, run.plan.experiment, run.host, running.families)
+    end_watch = start_watch(replace(context, changes=run.changes))
+    end_throttling = watch_throttling(running.stacks)
+    began = time.monotonic()
+    trim_logs = make_log_trimmer([log.path for log in context.logs])
+    visits = run_visits(running.group_orders(orders_of(run.plan, session)), running.visitors, schedule, trim_logs)
+    visiting_s = time.monotonic() - began
+    throttled = end_throttling()
+    return SessionVisits(visits, visiting_s, throttled, end_watch(sum(visit.cpu_requests for visit in visits)))
 
 
-def _mean_request_s(visits: Sequence[Visit]) -> float:
-    """Return the mean seconds of a request, roughly."""
-    return sum(visit.wall_ns for visit in visits) / max(1, sum(visit.cpu_requests for visit in visits)) / 1e9
+def _count_system_calls(session: int, schedule: Schedule, running: RunningSession, visits: Sequence[Visit]) -> PerfPass:
+    """Count a burst of each arm with perf in the first sessions, or return a sentence on why not."""
+    if session > max(schedule.counted_sessions, 1):
+        return PerfPass()
+    obstacle = perf_obstacle(running.experiment)
+    if not schedule.counted_sessions:
+        obstacle = "the budget leaves no time for perf. Give a longer --budget."
+    if obstacle is not None:
+        return PerfPass(unseen=(f"{NOT_KNOWN} {obstacle}",) if obstacle else ())
+    request_s = sum(visit.wall_ns for visit in visits) / max(1, sum(visit.cpu_requests for visit in visits)) / 1e9
+    pids = ((visitor, running.pids_of(visitor.arm)) for visitor in running.visitors)
+    return count_bursts([pair for pair in pids if pair[1]], running.scratch_directory / "perf", request_s)
+
+
+def _failures(visits: Iterable[Visit], answer_changes: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """Return the failed requests of each arm, by kind. A changed answer is one more: the arm gets no verdict."""
+    failures: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for visit in visits:
+        if visit.failures:
+            failures[visit.arm].update(visit.failures)
+    for arm, change in answer_changes.items():
+        failures[arm][f"{change}, after the visits"] += 1
+    return {arm: dict(kinds) for arm, kinds in failures.items()}
+
+
+def visit_rows(visits: Iterable[Visit], gauges: Mapping[str, Gauge]) -> tuple[VisitRow, ...]:
+    """Return the rows of a record; `gauges` parse the counters of each arm."""
+    return tuple(
+        VisitRow(
+            round=visit.round,
+            order=visit.order,
+            arm=visit.arm,
+            requests=visit.requests,
+            mean_us=visit.mean_us,
+            percentiles_us=dict(visit.percentiles_us),
+            cpu_us={role: _per_request(used / 1000, visit) for role, used in visit.cpu_ns.items()},
+            wall_us=_per_request(visit.wall_ns / 1000, visit) if visit.wall_ns else None,
+            counters=_request_counters(visit, gauges[visit.arm].growth(*visit.snapshots)) if visit.snapshots else {},
+            interval_us=visit.interval_us,
+            late_us=visit.late_us,
+            rate_per_s=visit.rate_per_s,
+            holds=visit.holds,
+        )
+        for visit in visits
+    )
+
+
+def _request_counters(visit: Visit, grown: Mapping[str, int]) -> dict[str, float]:
+    """Return the counters per request, times in us; and the hop's connections, which are those not of the client."""
+    counters: dict[str, float] = {}
+    for name, value in grown.items():
+        is_ns = name.endswith("_ns")
+        our_name = f"{name.removesuffix('_ns')}_us" if is_ns else name
+        counters[our_name] = _per_request(value / 1000 if is_ns else value, visit)
+    if visit.front_connections is not None:
+        own = _per_request(visit.front_connections, visit)
+        counters |= {
+            f"hop.{kind}": counters[f"net.{kind}"] - own for kind in CONNECTION_COUNTERS if f"net.{kind}" in counters
+        }
+    return counters
+
+
+def _per_request(value: float, visit: Visit) -> float:
+    return round(value / max(1, visit.cpu_requests), DECIMALS)

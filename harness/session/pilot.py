@@ -12,11 +12,11 @@ from harness.experiment.cost import has_long_visits, visit_lengths
 from harness.experiment.schedule import has_time_for_session, pilot_schedule, pilot_visiting_s, session_orders
 from harness.load.visits import Visitor, measure_round_s, run_visits
 from harness.model import Arm, Experiment, Pilot, Reply, Schedule, Visit
+from harness.observe.perf import expected_perf_s
 from harness.observe.proof import answer_proof, prove
-from harness.session.answers import check_answers, require_same_answers
 from harness.session.pace import Clock
-from harness.session.perf_pass import expected_perf_s
 from harness.session.session import require_same_servers, start_session
+from harness.session.targets import check_first_answers, check_last_answers
 from harness.store.store import Store
 from harness.testbed.blueprint import Machine
 
@@ -61,15 +61,16 @@ def _run_pilot_session(
         arranged = start_session(0, experiment, store, machine, exit_stack)
         visitors = arranged.visitors
         answers.update({arm: served.reply for arm, served in arranged.targets.items() if arm not in answers})
-        with require_same_servers(arranged.stacks), require_same_answers(arranged):
+        with require_same_servers(arranged.stacks):
             prove(arranged.stacks)  # fail now, not after the pilot
-            check_answers({arm: reply.shape for arm, reply in answers.items()}, arranged)
+            check_first_answers({arm: reply.shape for arm, reply in answers.items()}, arranged.targets)
             pacing_began = time.monotonic()
             schedule = pilot_schedule(experiment, _ordinary_round_s(experiment, visitors))
             visits_began = time.monotonic()
             orders = arranged.group_orders(session_orders(experiment, -number, schedule.rounds))
             session_visits = run_visits(orders, visitors, schedule)
             visits_ended = time.monotonic()
+            check_last_answers(arranged.targets)
     session_s = pacing_began - began + time.monotonic() - visits_ended
     return schedule, PilotSession(visits=session_visits, visiting_s=visits_ended - visits_began, session_s=session_s)
 
@@ -99,9 +100,10 @@ def measure_capacities_per_s(experiment: Experiment, store: Store, machine: Mach
     schedule = _probe_schedule(experiment)
     with ExitStack() as exit_stack:
         arranged = start_session(0, saturated, store, machine, exit_stack)
-        with require_same_servers(arranged.stacks), require_same_answers(arranged):
+        with require_same_servers(arranged.stacks):
             prove(arranged.stacks)
             probe = run_visits(session_orders(saturated, 0, schedule.rounds), arranged.visitors, schedule)
+            check_last_answers(arranged.targets)
     per_s = {
         key: _capacity_per_s(arm.name, [visit for visit in probe if visit.arm == arm.name])
         for key, arm in by_key.items()

@@ -18,7 +18,6 @@ from harness.model import FloorResults, ImportedRun, Plan, Record, Summary
 from harness.model.record import HostFacts
 from harness.report.export.hdr_log import hdr_logs
 from harness.report.export.pyperf_file import has_values, render_pyperf
-from harness.store.integrity import read_finished_sessions
 from harness.store.store import Store, open_store
 
 T = TypeVar("T")
@@ -74,7 +73,7 @@ def read_run(directory: Path) -> RunData:
 
 def read_sessions(store: Store, plan: Plan) -> list[SessionData]:
     """Return the finished sessions. Raises ConfigError that names all damaged ones and those of another run."""
-    return [SessionData(record, requests) for record, requests in read_finished_sessions(store, plan)]
+    return [SessionData(record, requests) for record, requests in store.read_sessions(plan)]
 
 
 def check_results(store: Store, plan: Plan) -> list[SessionData]:

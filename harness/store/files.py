@@ -1,6 +1,6 @@
-"""Reads the files of a results directory, and refuses what cannot be theirs."""
+"""The formats of the files of a results directory: JSON and the table of requests; what cannot be theirs is refused."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
@@ -9,7 +9,7 @@ from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 
 from harness.errors import ConfigError
 from harness.files import read_regular_file
-from harness.store.record import ADDED_COLUMNS, REQUEST_COLUMNS
+from harness.model import Visit
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 4 * 2**30
 SHORT_CHARACTERS = 60
 HUGE = 1e24  # larger than any counter, and small enough to be squared
+
+# The columns of the table of requests, and their polars types.
+REQUEST_COLUMNS = {
+    "round": "Int32",
+    "order": "Int32",
+    "arm": "String",
+    "position": "Int32",
+    "start_ns": "Int64",
+    "latency_ns": "Int64",
+    "late_ns": "Int64",  # delay of the request against its schedule
+}
+ADDED_COLUMNS = {"late_ns": 0}  # columns that older files lack, with their value there
 
 T = TypeVar("T", bound=BaseModel)
 Facts = TypeVar("Facts")
@@ -87,24 +99,38 @@ def _short_text(text: object) -> str:
     return printable if len(printable) <= 3 * SHORT_CHARACTERS else f"{printable[:SHORT_CHARACTERS]} ..."
 
 
+def requests_table(visits: Sequence[Visit]) -> "DataFrame":
+    """Return a row for each timed request, in the order of sending."""
+    import polars
+
+    rows = [
+        (visit.round, visit.order, visit.arm, *request)
+        for visit in visits
+        for request in zip(
+            visit.positions,
+            visit.start_ns,
+            visit.latency_ns,
+            visit.late_ns or (0,) * len(visit.positions),
+            strict=True,
+        )
+    ]
+    schema = {name: getattr(polars, kind) for name, kind in REQUEST_COLUMNS.items()}
+    return polars.DataFrame(rows, schema=schema, orient="row")
+
+
 def parse_requests(path: Path, content: bytes) -> "DataFrame":
     """Parse `content`, the bytes of `path`. Raise ConfigError."""
     import polars
 
+    of_polars = (polars.exceptions.PolarsError, polars.exceptions.PanicException)
     try:
         table = polars.read_parquet(BytesIO(content))
-    except (
-        OSError,
-        ValueError,
-        OverflowError,
-        polars.exceptions.PolarsError,
-        polars.exceptions.PanicException,
-    ) as error:
+    except (OSError, ValueError, OverflowError, *of_polars) as error:
         first_line = str(error).partition("\n")[0]
         raise ConfigError(f"{path} cannot be read: {first_line or type(error).__name__}.") from None
-    is_older = {*table.columns, *ADDED_COLUMNS} == REQUEST_COLUMNS.keys()
-    missing = {name: value for name, value in ADDED_COLUMNS.items() if is_older and name not in table.columns}
-    table = table.with_columns(**{name: polars.lit(value, polars.Int64) for name, value in missing.items()})
+    if {*table.columns, *ADDED_COLUMNS} == REQUEST_COLUMNS.keys():
+        missing = {name: value for name, value in ADDED_COLUMNS.items() if name not in table.columns}
+        table = table.with_columns(**{name: polars.lit(value, polars.Int64) for name, value in missing.items()})
     columns = {name: str(kind) for name, kind in table.schema.items()}
     if columns != REQUEST_COLUMNS:
         raise ConfigError(f"{path} is not what barehop wrote: its columns are {', '.join(columns)}.")

@@ -1,62 +1,134 @@
-"""Reads the sessions of a run, and refuses those that are damaged or belong to another run."""
+"""Checks plan and sessions of a run for contradictions, and refuses what is damaged or belongs to another run."""
 
 import hashlib
 import shlex
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import ConfigError
 from harness.experiment.constraints import OWN_CLIENT
-from harness.model import Experiment, Plan, Record, VisitRow
-from harness.model.experiment import MAX_SECONDS
-from harness.store.files import is_huge, parse_requests, read_file
-from harness.store.plan_check import short_repr
-from harness.store.store import Store
+from harness.model import Experiment, Plan, Record, Schedule, VisitRow
+from harness.model.experiment import MAX_PER_SESSION, MAX_SECONDS, MAX_SESSIONS
+from harness.store.files import is_huge, parse_requests, read_file, read_model
 
 if TYPE_CHECKING:
     from polars import DataFrame
 
 
+SCHEDULE_LIMITS = {
+    "sessions": (1, MAX_SESSIONS),
+    "rounds": (1, MAX_PER_SESSION),
+    "burst": (0, MAX_PER_SESSION),
+    "settle": (0, MAX_PER_SESSION),
+}
 MAX_SHOWN = 12
-CountsAndMeans = dict[tuple[int, int, str], tuple[int, float]]  # requests and their mean in us, by round, order and arm
-
+MAX_LISTED = 3
 SESSION_SLACK_S = 1.0
 MEAN_TOLERANCE = 1e-3  # earlier versions may have rounded means
 
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """The sentences on everything that is wrong with one session."""
-
-    session: int
-    sentences: tuple[str, ...]
+VisitKey = tuple[int, int, str]  # round, order, arm
 
 
-def read_finished_sessions(store: Store, plan: Plan) -> "list[tuple[Record, DataFrame]]":
+def short_repr(value: object) -> str:
+    """Return `value` on one short line; Python refuses to print numbers of thousands of digits."""
+    if isinstance(value, int) and value.bit_length() > 64:
+        return "a huge number"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:50]} ..."
+
+
+def plan_problems(plan: Plan) -> Iterator[str]:
+    """Yield a phrase for each contradiction in `plan`."""
+    yield from _experiment_problems(plan.experiment)
+    yield from _schedule_problems(plan.schedule)
+    last = plan.out_of_time_after
+    if last is not None and not 1 <= last <= plan.schedule.sessions:
+        yield f"out_of_time_after is {short_repr(last)}, which is not from 1 to {short_repr(plan.schedule.sessions)}"
+    yield from _unknown_arms("capacities_per_s", plan.capacities_per_s, plan.experiment)
+    if any(capacity <= 0 for capacity in plan.capacities_per_s.values()):
+        yield "capacities_per_s has a capacity of 0 or less"
+    if plan.orders:
+        yield from _order_problems(plan)
+
+
+def _experiment_problems(experiment: Experiment) -> Iterator[str]:
+    names = [arm.name for arm in experiment.arms]
+    if not names:
+        yield "it has no arms"
+    if len(set(names)) < len(names):
+        yield f"two arms have the name {next(name for name in names if names.count(name) > 1)!r}"
+    if not experiment.pairs:
+        yield "it compares no pairs of arms"
+    yield from _unknown_arms("pairs", (name for pair in experiment.pairs for name in pair), experiment)
+    yield from (f"pairs compares {arm!r} with itself" for arm, against in experiment.pairs if arm == against)
+    yield from _unknown_arms("control_of", filter(None, (arm.control_of for arm in experiment.arms)), experiment)
+    yield from _unknown_arms("levels", experiment.levels, experiment)
+    if len({frozenset(levels) for levels in experiment.levels.values()}) > 1:
+        yield "levels has other factors for one arm than for another"
+
+
+def _schedule_problems(schedule: Schedule) -> Iterator[str]:
+    for name, (least, most) in SCHEDULE_LIMITS.items():
+        value = getattr(schedule, name)
+        if not least <= value <= most:
+            yield f"schedule.{name} is {short_repr(value)}, which is not from {least} to {most}"
+    looks = schedule.looks
+    rising = all(earlier < later for earlier, later in pairwise(looks))
+    if looks and (not rising or looks[0] < 1 or looks[-1] != schedule.sessions):
+        yield f"schedule.looks does not rise to the {short_repr(schedule.sessions)} sessions"
+    if schedule.visiting_s is not None and schedule.visiting_s <= 0:
+        yield f"schedule.visiting_s is {schedule.visiting_s:g}, which is not more than 0"
+
+
+def _order_problems(plan: Plan) -> Iterator[str]:
+    if len(plan.orders) != plan.schedule.sessions:
+        yield f"orders has {len(plan.orders)} sessions, schedule {short_repr(plan.schedule.sessions)}"
+    places = list(range(len(plan.experiment.arms)))
+    for number, rounds in enumerate(plan.orders, 1):
+        if not rounds or any(sorted(order) != places for order in rounds):
+            yield f"orders does not visit every arm once in each round of session {number}"
+            return
+
+
+def _unknown_arms(where: str, names: Iterable[str], experiment: Experiment) -> Iterator[str]:
+    known = {arm.name for arm in experiment.arms}
+    if missing := [name for name in dict.fromkeys(names) if name not in known]:
+        more = f" and {len(missing) - MAX_LISTED} more" if len(missing) > MAX_LISTED else ""
+        yield f"{where} names an arm that is not there: {', '.join(map(short_repr, missing[:MAX_LISTED]))}{more}"
+
+
+def session_paths(directory: Path, number: int) -> tuple[Path, Path]:
+    """Return the paths of a session's record and of its table of requests."""
+    return (directory / f"sessions/{number:04}.json", directory / f"sessions/{number:04}.parquet")
+
+
+def read_sessions(directory: Path, numbers: Sequence[int], plan: Plan) -> "list[tuple[Record, DataFrame]]":
     """Return the record and the table of requests of every finished session.
 
     Raise ConfigError that names each damaged file and each file of another run, and how to go on.
     """
     sessions: dict[int, tuple[Record, DataFrame]] = {}
-    damages: list[Damage] = []
-    for number in store.session_numbers():
+    damages: dict[int, str] = {}
+    for number in numbers:
         try:
-            sessions[number] = _read_session(store, plan, number)
+            sessions[number] = _read_session(directory, number, plan)
         except ConfigError as problem:
-            damages.append(Damage(number, tuple(str(problem).split("\n"))))
-    damages += _repeated_sessions(store, sessions)
+            damages[number] = str(problem)
+    for number, earlier in _repeated_sessions(sessions).items():
+        path, _ = session_paths(directory, number)
+        damages[number] = f"{path} repeats session {earlier}: the times of both are the same."
     if damages:
-        raise ConfigError(_message(store.directory, sorted(damages, key=lambda damage: damage.session)))
+        raise ConfigError(_message(directory, dict(sorted(damages.items()))))
     return list(sessions.values())
 
 
-def _read_session(store: Store, plan: Plan, number: int) -> "tuple[Record, DataFrame]":
-    record = store.read_record(number)
-    path = store.requests_path(number)
-    _raise_problems(path.with_suffix(".json"), record_problems(record, number, plan))
+def _read_session(directory: Path, number: int, plan: Plan) -> "tuple[Record, DataFrame]":
+    record_path, path = session_paths(directory, number)
+    record = read_model(record_path, Record)
+    _raise_problems(record_path, record_problems(record, number, plan))
     content = read_file(path)
     if record.requests_sha256 not in ("", hashlib.sha256(content).hexdigest()):
         raise ConfigError(f"{path} is not the file that was written with its record: its checksum differs.")
@@ -70,16 +142,16 @@ def _raise_problems(path: Path, problems: Iterator[str]) -> None:
         raise ConfigError(f"{path} {text}.")
 
 
-def _repeated_sessions(store: Store, sessions: "Mapping[int, tuple[Record, DataFrame]]") -> Iterator[Damage]:
-    """Yield each session with exactly the times of an earlier one, which cannot be chance."""
+def _repeated_sessions(sessions: "Mapping[int, tuple[Record, DataFrame]]") -> dict[int, int]:
+    """Return each session with exactly the times of an earlier one, which cannot be chance, and that one."""
     first: dict[bytes, int] = {}
+    repeated: dict[int, int] = {}
     for number, (record, requests) in sessions.items():
-        for times in _fingerprints(record, requests):
-            earlier = first.setdefault(times, number)
+        for fingerprint in _fingerprints(record, requests):
+            earlier = first.setdefault(fingerprint, number)
             if earlier != number:
-                path = store.requests_path(number).with_suffix(".json")
-                yield Damage(number, (f"{path} repeats session {earlier}: the times of both are the same.",))
-                break
+                repeated.setdefault(number, earlier)
+    return repeated
 
 
 def _fingerprints(record: Record, requests: "DataFrame") -> Iterator[bytes]:
@@ -90,16 +162,15 @@ def _fingerprints(record: Record, requests: "DataFrame") -> Iterator[bytes]:
         yield hashlib.sha256(repr(record.visits).encode()).digest()
 
 
-def _message(directory: Path, damages: list[Damage]) -> str:
-    sentences = [sentence for damage in damages[:MAX_SHOWN] for sentence in damage.sentences]
+def _message(directory: Path, damages: Mapping[int, str]) -> str:
+    sentences = list(damages.values())[:MAX_SHOWN]
     if len(damages) > MAX_SHOWN:
         sentences.append(f"{len(damages) - MAX_SHOWN} more sessions are damaged or of another run.")
-    numbers = sorted({damage.session for damage in damages})
-    remove = " ".join(f"{shlex.quote(str(directory / 'sessions' / f'{number:04}'))}.*" for number in numbers)
+    remove = " ".join(f"{shlex.quote(str(directory / 'sessions' / f'{number:04}'))}.*" for number in damages)
     return "\n".join(
         [
             *sentences,
-            f"Remove the two files of {'each' if len(numbers) > 1 else 'that'} session, then complete the run:",
+            f"Remove the two files of {'each' if len(damages) > 1 else 'that'} session, then complete the run:",
             f"rm -r {remove}",
             f"barehop run --resume {shlex.quote(str(directory))}",
         ]
@@ -114,27 +185,20 @@ def record_problems(record: Record, number: int, plan: Plan) -> Iterator[str]:
     if record.session != number:
         yield f"has the record of session {short_repr(record.session)}"
     if record.run_id != plan.run_id:
-        yield (
-            f"is of another run: its run_id is {short_repr(record.run_id)}, in plan.json it is "
-            f"{short_repr(plan.run_id)}"
-        )
+        own, planned = short_repr(record.run_id), short_repr(plan.run_id)
+        yield f"is of another run: its run_id is {own}, in plan.json it is {planned}"
     elif (record.schedule.burst, record.schedule.settle) != (plan.schedule.burst, plan.schedule.settle):
         yield "was measured with other bursts than those of plan.json"
-    yield from _arm_problems(record, plan)
-    yield from _visit_problems(record, plan)
-    yield from _record_time_problems(record)
-
-
-def _arm_problems(record: Record, plan: Plan) -> Iterator[str]:
     known = {arm.name for arm in plan.experiment.arms}
     of_visits = (visit.arm for visit in (*record.visits, *record.counted))
     of_doubts = filter(None, (doubt.arm for doubt in record.doubts))
-    arms = (*of_visits, *of_doubts, *record.proofs, *record.failures)
-    if unknown := sorted(set(arms) - known):
-        yield f"names arms that plan.json does not have: {', '.join(map(short_repr, unknown[:3]))}"
+    if unknown := sorted({*of_visits, *of_doubts, *record.proofs, *record.failures} - known):
+        yield f"names arms that plan.json does not have: {', '.join(map(short_repr, unknown[:MAX_LISTED]))}"
+    yield from _visit_problems(record, sorted(known))
+    yield from _record_time_problems(record)
 
 
-def _visit_problems(record: Record, plan: Plan) -> Iterator[str]:
+def _visit_problems(record: Record, arms: Sequence[str]) -> Iterator[str]:
     """Yield problems of the rounds, each of which must visit every arm once."""
     rounds: dict[int, list[VisitRow]] = {}
     for visit in record.visits:
@@ -145,7 +209,6 @@ def _visit_problems(record: Record, plan: Plan) -> Iterator[str]:
         yield "has no visits"
     if sorted(rounds) != list(range(len(rounds))):
         yield "lacks a round between others"
-    arms = sorted(arm.name for arm in plan.experiment.arms)
     positions = list(range(len(arms)))
     for number, visits in rounds.items():
         if sorted(visit.arm for visit in visits) != arms or sorted(visit.order for visit in visits) != positions:
@@ -193,7 +256,8 @@ def requests_problems(requests: "DataFrame", record: Record, experiment: Experim
     yield from _request_time_problems(requests, record, own_arms)
 
 
-def _count_and_mean(requests: "DataFrame") -> CountsAndMeans:
+def _count_and_mean(requests: "DataFrame") -> dict[VisitKey, tuple[int, float]]:
+    """Return the number of requests of each visit, and their mean in us."""
     import polars
 
     time_us = (polars.col("latency_ns") + polars.col("late_ns")) / 1000
@@ -202,22 +266,17 @@ def _count_and_mean(requests: "DataFrame") -> CountsAndMeans:
 
 
 def _count_problems(
-    visits: dict[tuple[int, int, str], VisitRow], counts: CountsAndMeans, own_arms: set[str]
+    visits: Mapping[VisitKey, VisitRow], counts: Mapping[VisitKey, tuple[int, float]], own_arms: set[str]
 ) -> Iterator[str]:
-    """Compare counts and means. Some load tools, and the search for a capacity, write no single times."""
+    """Yield the first wrong count or mean. Some load tools, and the search for a capacity, write no single times."""
     for key, visit in visits.items():
         count, mean_us = counts.get(key, (0, 0.0))
+        where = f"in round {visit.round} of {short_repr(visit.arm)}, where its record has"
         if count != visit.requests and (count or visit.arm in own_arms):
-            yield (
-                f"has {count} requests in round {visit.round} of {short_repr(visit.arm)}, "
-                f"where its record has {short_repr(visit.requests)}"
-            )
+            yield f"has {count} requests {where} {short_repr(visit.requests)}"
             return
         if count and visit.arm in own_arms and visit.mean_us and abs(mean_us / visit.mean_us - 1) > MEAN_TOLERANCE:
-            yield (
-                f"has a mean of {mean_us:.1f} us in round {visit.round} of {short_repr(visit.arm)}, "
-                f"where its record has {visit.mean_us:.1f} us"
-            )
+            yield f"has a mean of {mean_us:.1f} us {where} {visit.mean_us:.1f} us"
             return
 
 
@@ -231,7 +290,5 @@ def _request_time_problems(requests: "DataFrame", record: Record, own_arms: set[
     wrong = requests.filter((latency < min_ns) | (latency > max_ns) | (polars.col("late_ns").abs() > max_ns))
     if wrong.height:
         first = wrong.row(0, named=True)
-        yield (
-            f"has a time that cannot be: {first['latency_ns']} ns in round {first['round']} of "
-            f"{short_repr(first['arm'])}"
-        )
+        where = f"in round {first['round']} of {short_repr(first['arm'])}"
+        yield f"has a time that cannot be: {first['latency_ns']} ns {where}"

@@ -13,9 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
-from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -25,7 +24,7 @@ from harness.model import FloorResults, Plan, Record
 from harness.model.record import CalibrationFacts, HostFacts
 from harness.store.files import Facts, check_numbers, parse_requests, read_facts, read_file, read_model
 from harness.store.history import RUN_TIME_FORMAT
-from harness.store.plan_check import plan_problems
+from harness.store.integrity import plan_problems, read_sessions, session_paths
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -38,32 +37,12 @@ NO_REPLACE_ERRORS = (errno.EEXIST, errno.EPERM, errno.ENOTSUP)
 MAX_TRIES = 100
 
 
-class HeldDirectory:
-    """A directory that is kept open until the process ends, so that it can be followed."""
-
-    def __init__(self, path: Path) -> None:
-        self.first_path = path
-        self._descriptor = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-
-    def path(self) -> Path | None:
-        """Return the current path of the directory; None after it was removed, or moved out of reach."""
-        try:
-            path = Path(os.readlink(f"/proc/self/fd/{self._descriptor}"))  # noqa: PTH115 - `path` is no link
-        except OSError:  # without /proc there is nothing to follow
-            path = self.first_path
-        try:
-            is_same = os.path.samestat(path.stat(), os.fstat(self._descriptor))
-        except OSError:
-            return None
-        return path if is_same else None
-
-
 @dataclass(slots=True)
 class Store:
     """The results directory of a run; after `hold` it is followed when renamed, and rescued when removed."""
 
     directory: Path
-    _held: HeldDirectory | None = None
+    _descriptor: int | None = None  # of the directory, kept open until the process ends
     _contents: dict[str, bytes] = field(default_factory=dict)
 
     @property
@@ -77,7 +56,7 @@ class Store:
 
     def hold(self) -> None:
         """Keep the directory open, and its files in memory, except reports."""
-        self._held = HeldDirectory(self.directory)
+        self._descriptor = os.open(self.directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         sessions = [f"sessions/{number:04}.{kind}" for number in self.session_numbers() for kind in ("parquet", "json")]
         names = [name for name in (*RUN_FILES, *sessions) if os.path.lexists(self.directory / name)]
         self._contents.update({name: read_file(self.directory / name) for name in names})
@@ -87,13 +66,13 @@ class Store:
 
         When it, or a file in it, was removed, write all files into a new directory and raise MachineError.
         """
-        if self._held is None:
+        if self._descriptor is None:
             return
-        path = self._held.path()
+        path = _current_path(self._descriptor, self.directory)
         if path is not None and self._contents.keys() - set(before_writing) <= _present_files(path):
             self.directory = path
             return
-        lost, self._held = self.directory, None
+        lost, self._descriptor = self.directory, None
         self.directory, problem = rescue(self._contents, lost)
         raise problem
 
@@ -137,16 +116,12 @@ class Store:
         self._write({f"{name}.parquet": content, f"{name}.json": text.encode()}, keep=True)
         return Record.model_validate_json(text)
 
-    def read_plan(self) -> Plan:
-        """Return the plan. Raise ConfigError, as all reading methods do."""
-        return self._read_plan("ignore")
+    def read_plan(self, *, resumes: bool = False) -> Plan:
+        """Return the plan. Raise ConfigError, as all reading methods do.
 
-    def read_plan_to_resume(self) -> Plan:
-        """Return the plan for a resumed run: unknown keys are an error, because the sessions would differ."""
-        return self._read_plan("forbid")
-
-    def _read_plan(self, unknown_keys: Literal["ignore", "forbid"]) -> Plan:
-        plan = read_model(self.plan_path, Plan, unknown_keys)
+        In a plan to resume unknown keys are an error, because the sessions would differ.
+        """
+        plan = read_model(self.plan_path, Plan, "forbid" if resumes else "ignore")
         check_numbers(self.plan_path, plan.model_dump(exclude={"orders"}))
         if problems := list(plan_problems(plan)):
             raise ConfigError(
@@ -175,22 +150,22 @@ class Store:
         path = self.directory / name
         return read_facts(path, shape) if os.path.lexists(path) else None
 
+    def read_sessions(self, plan: Plan) -> "list[tuple[Record, DataFrame]]":
+        """Return record and requests of the finished sessions. The error names all damaged ones and those of others."""
+        return read_sessions(self.directory, self.session_numbers(), plan)
+
     def read_record(self, session: int) -> Record:
         """Return the record of a session."""
-        return read_model(self.directory / "sessions" / f"{session:04}.json", Record)
+        return read_model(session_paths(self.directory, session)[0], Record)
 
     def read_requests(self, session: int) -> "DataFrame":
         """Return the table of single requests of a session."""
-        path = self.requests_path(session)
+        path = session_paths(self.directory, session)[1]
         return parse_requests(path, read_file(path))
-
-    def requests_path(self, session: int) -> Path:
-        """Return the path of the table of single requests of a session."""
-        return self.directory / "sessions" / f"{session:04}.parquet"
 
     def _write(self, contents: Mapping[str, bytes], *, keep: bool = False) -> None:
         """Write files in this order; with `keep`, a rescue includes them, unless they could not be written."""
-        if keep and self._held:
+        if keep and self._descriptor is not None:
             self._contents.update(contents)
         self.follow(before_writing=contents)
         try:
@@ -209,7 +184,7 @@ class Store:
         path = self.directory / name
         temporary = path.with_name(f".{path.name}.part")
         try:
-            path.parent.mkdir(parents=self._held is None, exist_ok=True)
+            path.parent.mkdir(parents=self._descriptor is None, exist_ok=True)
             yield temporary
             flush_file(temporary)
             _replace_file(temporary, path)
@@ -249,16 +224,26 @@ def open_store(directory: Path) -> Store:
     return store
 
 
+def _current_path(descriptor: int, last_path: Path) -> Path | None:
+    """Return the path of the open directory; None after it was removed, or moved out of reach."""
+    try:
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))  # noqa: PTH115 - `path` is no link
+    except OSError:  # without /proc there is nothing to follow
+        path = last_path
+    try:
+        is_same = os.path.samestat(path.stat(), os.fstat(descriptor))
+    except OSError:
+        return None
+    return path if is_same else None
+
+
 def _present_files(directory: Path) -> set[str]:
     """Return the names of the files in a results directory, those of its sessions included."""
-    return {*_entries(directory), *(f"sessions/{name}" for name in _entries(directory / "sessions"))}
-
-
-def _entries(directory: Path) -> list[str]:
-    try:
-        return [path.name for path in directory.iterdir()]
-    except OSError:
-        return []
+    names: set[str] = set()
+    for folder in (directory, directory / "sessions"):
+        with suppress(OSError):
+            names.update(str(path.relative_to(directory)) for path in folder.iterdir())
+    return names
 
 
 def _replace_file(source: Path, path: Path) -> None:
@@ -285,9 +270,12 @@ def rescue(contents: Mapping[str, bytes], lost: Path) -> tuple[Path, MachineErro
     reason = f"{lost}, or a file in it, was removed or moved to another file system while barehop was measuring."
     if not sessions:
         return lost, MachineError(f"{reason} No session had been finished. Run the experiment again.")
-    for parent in _parents(lost):
+    for parent in (lost.parent, Path.cwd(), Path(tempfile.gettempdir())):  # the likeliest to be writable first
         try:
-            directory = _write_files(contents, _create_directory(parent, lost.name))
+            directory = _create_directory(parent, lost.name)
+            (directory / "sessions").mkdir()
+            for name, content in contents.items():
+                (directory / name).write_bytes(content)
         except OSError:
             continue
         finished = f"{sessions} finished session{'s are' if sessions > 1 else ' is'} now in {directory}"
@@ -296,28 +284,10 @@ def rescue(contents: Mapping[str, bytes], lost: Path) -> tuple[Path, MachineErro
     return lost, MachineError(f"{reason} Its {sessions} finished sessions could not be written anywhere else.")
 
 
-def _parents(lost: Path) -> Iterator[Path]:
-    """Yield directories to try, the likeliest to be writable first."""
-    yield lost.parent
-    yield Path.cwd()
-    yield Path(tempfile.gettempdir())
-
-
 def _create_directory(parent: Path, name: str) -> Path:
-    for number in count(1):
+    for number in range(1, MAX_TRIES + 1):
         directory = parent / f"{name}-rescued{f'-{number}' if number > 1 else ''}"
-        try:
+        with suppress(FileExistsError):
             directory.mkdir()
-        except FileExistsError:
-            if number == MAX_TRIES:
-                raise
-        else:
-            break
-    return directory
-
-
-def _write_files(contents: Mapping[str, bytes], directory: Path) -> Path:
-    (directory / "sessions").mkdir()
-    for name, content in contents.items():
-        (directory / name).write_bytes(content)
-    return directory
+            return directory
+    raise FileExistsError(parent)

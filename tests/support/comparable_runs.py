@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.analysis.between_runs.changes import RunData
 from harness.model import Plan, Visit, VisitRow
-from harness.store.record import requests_table
+from harness.store.files import requests_table
 from harness.store.store import Store
 from tests.support.simulated_run import HOST, Run, run_of
 

@@ -77,7 +77,7 @@ def validate(directory: Path) -> None:
 def check_before_resuming(directory: Path) -> None:
     """What `run --resume` does before it measures, and what it does after it."""
     store = open_store(directory)
-    check_results(store, store.read_plan_to_resume())
+    check_results(store, store.read_plan(resumes=True))
 
 
 def places(value: Any, place: Place = ()) -> Iterator[Place]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.observe.proof import stray_threads
+from harness.observe.processes import stray_threads
 from harness.testbed.machine.placement import Placement
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import ConfigError, MachineError
 from harness.model import Visit, VisitRow
-from harness.store.record import requests_table
+from harness.store.files import requests_table
 from harness.store.store import Store, create_results_directory, open_store
 from tests.support.small_results import plan, record, visit
 
@@ -21,7 +21,7 @@ PRELUDE = """
 import os, resource, signal, sys
 from pathlib import Path
 from harness.errors import MachineError
-from harness.store.record import requests_table
+from harness.store.files import requests_table
 from harness.store.store import Store
 from tests.support.small_results import record, visit
 """
@@ -217,7 +217,7 @@ def test_a_plan_with_a_setting_of_another_version_is_read_but_not_gone_on_with(s
 
     assert store.read_plan() == plan()
     with pytest.raises(ConfigError, match=r"plan\.json is not what .*: experiment\.arms\.0\.settings\.colour"):
-        store.read_plan_to_resume()
+        store.read_plan(resumes=True)
 
 
 def test_a_directory_without_a_plan_holds_no_run(tmp_path: Path) -> None:

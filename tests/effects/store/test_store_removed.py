@@ -12,7 +12,7 @@ import pytest
 
 from harness.errors import MachineError
 from harness.files import flush_directory, flush_file
-from harness.store.record import requests_table
+from harness.store.files import requests_table
 from harness.store.store import Store, create_results_directory, open_store
 from tests.support.small_results import plan, record, visit
 
@@ -158,7 +158,7 @@ def test_sessions_are_written_where_fsync_of_a_directory_gives_einval(tmp_path: 
     subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "shim.so", tmp_path / "shim.c"], check=True)
     code = (
         "import os, sys; from pathlib import Path; from harness.files import _flush\n"
-        "from harness.store.record import requests_table\n"
+        "from harness.store.files import requests_table\n"
         "from harness.store.store import Store, create_results_directory\n"
         "from tests.support.small_results import record, visit\n"
         "store = Store(create_results_directory(Path('.'), 'x', Path(sys.argv[1])))\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.session.perf_pass import fitting_requests
+from harness.observe.perf import fitting_requests
 
 
 @pytest.mark.parametrize(("request_s", "requests"), [(0.0, 200), (0.0004, 200), (0.01, 50), (0.1, 5), (20.0, 5)])

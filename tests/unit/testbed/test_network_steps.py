@@ -19,7 +19,7 @@ from harness.model.plugins import (
     SysctlValue,
     VethPair,
 )
-from harness.observe.rung_proof import links_on_path, path_problems
+from harness.observe.proof import links_on_path, path_problems
 from harness.testbed.addresses import Addresses, addresses_of, relay_argv
 from harness.testbed.network.build import building_commands, network_path_of
 

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.model import Reply
-from harness.observe.proof import answer_mismatches
+from harness.session.targets import answer_mismatches
 
 HELLO = b'{"hello": "world", "utcnow": "2021-12-27T00:31:42.383861", "random": 0.5}'
 
