@@ -9,8 +9,8 @@ from harness.errors import StackError, raise_all
 from harness.experiment.transports import is_tcp
 from harness.load.probe import probe_target
 from harness.model import Arm, Reply
-from harness.model.facts import ArmProof, HopProof
 from harness.model.plugins import ConntrackFilter, NamespacePlace, VethPair
+from harness.model.record import ArmProof, HopProof
 from harness.observe.counters import parse_net_table, received_packets
 from harness.observe.host.facts import cpu_limit
 from harness.observe.processes import (

@@ -11,7 +11,7 @@ from harness.analysis.statistics.series import SessionData
 from harness.experiment.schedule import orders_of
 from harness.load.visits import run_visits
 from harness.model import Doubt, Plan, Record, Schedule, Visit, VisitRow
-from harness.model.facts import HostFacts
+from harness.model.record import HostFacts
 from harness.observe.counters import Gauge, ThrottlingCounts, watch_throttling
 from harness.observe.doubts.context import context_of
 from harness.observe.doubts.watch import start_watch

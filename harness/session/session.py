@@ -16,7 +16,7 @@ from harness.load.drivers import open_sender
 from harness.load.probe import probe_target
 from harness.load.visits import Visitor, warm_up
 from harness.model import Experiment
-from harness.model.facts import ArmProof
+from harness.model.record import ArmProof
 from harness.observe.counters import Gauge, open_gauge, uncounted_by
 from harness.observe.cpu_time import FamilyClock, cpu_reader, read_reaped
 from harness.session.preflight import external_tool

@@ -9,8 +9,8 @@ from harness.experiment.constraints import OWN_CLIENT
 from harness.load.probe import probe_service, probe_target
 from harness.load.visits import CpuReader
 from harness.model import SERVICE_ROLE, Arm, Doubt, Experiment, Plan, Reply, Target
-from harness.model.facts import ArmProof
 from harness.model.http import AnswerShape, answer_shape, format_keys
+from harness.model.record import ArmProof
 from harness.observe.cpu_time import cpu_reader, service_cpu_reader, service_pids
 from harness.observe.doubts.kinds import doubt
 from harness.observe.proof import answer_proof
