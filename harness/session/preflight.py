@@ -18,9 +18,8 @@ from harness.load.probe import service_errors
 from harness.model import Experiment, LoadTool, Settings
 from harness.model.record import HostFacts
 from harness.observe.cpu_time import service_machine_problems
-from harness.observe.host.environment import environment_facts
 from harness.observe.host.facts import host_facts
-from harness.observe.host.versions import serving_facts
+from harness.observe.host.serving import environment_facts, serving_facts
 from harness.testbed.addresses import ParentDirectories, transport_problem
 from harness.testbed.blueprint import Machine, stack_problems
 from harness.testbed.kernel.settings import KernelConfiguration, kernel_configurations_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from harness.model import SERVER_ROLES, Doubt
 from harness.observe.doubts.context import Context
 from harness.observe.doubts.kinds import doubt
-from harness.observe.host.environment import disturbing_variables
 from harness.observe.host.facts import read_sysctls
+from harness.observe.host.serving import disturbing_variables
 from harness.observe.processes import stray_threads
 from harness.testbed.kernel.lock import LOCK_VARIABLE, holds_lock, machine_lock
 from harness.testbed.machine.procfs import filesystem_of, read_text

@@ -1,7 +1,8 @@
 """Facts of the CPUs: model, topology, frequency, virtualization."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 from harness.model.record import CpuFacts, VirtualFacts
@@ -9,47 +10,26 @@ from harness.testbed.machine.procfs import HOST_ROOTS, Roots, format_cpus, parse
 from harness.testbed.machine.topology import read_topology
 
 _POLICY_FILES = (
-    "scaling_driver",
-    "scaling_governor",
-    "scaling_min_freq",
-    "scaling_max_freq",
-    "cpuinfo_min_freq",
-    "cpuinfo_max_freq",
-    "base_frequency",
-    "energy_performance_preference",
-)
+    "scaling_driver", "scaling_governor", "scaling_min_freq", "scaling_max_freq", "cpuinfo_min_freq",
+    "cpuinfo_max_freq", "base_frequency", "energy_performance_preference",
+)  # fmt: skip
 _SETTING_FILES = (
-    "smt/control",
-    "smt/active",
-    "isolated",
-    "nohz_full",
-    "cpufreq/boost",
-    "intel_pstate/status",
-    "intel_pstate/no_turbo",
-    "amd_pstate/status",
-    "cpuidle/current_driver",
-    "cpuidle/current_governor",
-)
+    "smt/control", "smt/active", "isolated", "nohz_full", "cpufreq/boost", "intel_pstate/status",
+    "intel_pstate/no_turbo", "amd_pstate/status", "cpuidle/current_driver", "cpuidle/current_governor",
+)  # fmt: skip
 # aarch64 has no model name: implementer and part identify the core there.
 _MODEL_FIELDS = ("vendor_id", "model name", "microcode", "CPU implementer", "CPU part", "CPU variant", "CPU revision")
 
-# Words in hypervisors' names of machines, clocks and device trees; the first match counts.
+# Words for hypervisors in the names of machines, clocks and device trees; the first match counts.
 _HYPERVISORS = {
-    "kvm": "kvm",
-    "qemu": "kvm",
-    "firecracker": "kvm",
-    "google compute": "kvm",
-    "amazon ec2": "kvm",
-    "openstack": "kvm",
-    "vmware": "vmware",
-    "virtualbox": "virtualbox",
-    "innotek": "virtualbox",
-    "xen": "xen",
-    "hyperv": "hyper-v",
-    "microsoft corporation": "hyper-v",
-    "parallels": "parallels",
-    "apple virtualization": "apple",
-    "bochs": "bochs",
+    "kvm": ("kvm", "qemu", "firecracker", "google compute", "amazon ec2", "openstack"),
+    "vmware": ("vmware",),
+    "virtualbox": ("virtualbox", "innotek"),
+    "xen": ("xen",),
+    "hyper-v": ("hyperv", "microsoft corporation"),
+    "parallels": ("parallels",),
+    "apple": ("apple virtualization",),
+    "bochs": ("bochs",),
 }
 _RUNTIMES = ("kubepods", "docker", "libpod", "containerd", "crio", "lxc", "garden", "systemd-nspawn")
 _FIRMWARE_FILES = ("sys_vendor", "product_name", "product_version", "bios_vendor")
@@ -58,7 +38,8 @@ _FIRMWARE_FILES = ("sys_vendor", "product_name", "product_version", "bios_vendor
 def cpu_facts(roots: Roots = HOST_ROOTS) -> CpuFacts:
     """Return models, topology, frequency policies (kHz), SMT, idle states and mitigations."""
     cpus = roots.sys / "devices/system/cpu"
-    topology = read_topology(roots.sys, _allowed_cpus(roots.proc))
+    allowed = parse_cpus(_fields(read_text(roots.proc / "self/status") or "").get("Cpus_allowed_list", ""))
+    topology = read_topology(roots.sys, allowed or None)
     return {
         "models": _cpu_models(roots.proc),
         "online": format_cpus(topology.online),
@@ -73,7 +54,7 @@ def cpu_facts(roots: Roots = HOST_ROOTS) -> CpuFacts:
     }
 
 
-def read_cpuinfo(proc: Path) -> list[dict[str, str]]:
+def _read_cpuinfo(proc: Path) -> list[dict[str, str]]:
     """Return the fields of each CPU of /proc/cpuinfo."""
     blocks = (read_text(proc / "cpuinfo") or "").split("\n\n")
     return [_fields(block) for block in blocks if "processor" in block]
@@ -84,14 +65,10 @@ def _fields(block: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def _allowed_cpus(proc: Path) -> tuple[int, ...] | None:
-    fields = _fields(read_text(proc / "self/status") or "")
-    return parse_cpus(fields.get("Cpus_allowed_list", "")) or None
-
-
 def _cpu_models(proc: Path) -> list[dict[str, str]]:
     """Return the distinct models; hybrid CPUs have more than one."""
-    return _distinct({key: cpu[key] for key in _MODEL_FIELDS if key in cpu} for cpu in read_cpuinfo(proc))
+    models = (tuple((key, cpu[key]) for key in _MODEL_FIELDS if key in cpu) for cpu in _read_cpuinfo(proc))
+    return [dict(model) for model in dict.fromkeys(models)]
 
 
 def _frequency_policies(cpufreq: Path) -> list[dict[str, str]]:
@@ -102,10 +79,6 @@ def _frequency_policies(cpufreq: Path) -> list[dict[str, str]]:
         related = parse_cpus((read_text(policy / "related_cpus") or "").replace(" ", ","))
         members.setdefault(settings, []).extend(related)
     return [{"cpus": format_cpus(cpus), **dict(settings)} for settings, cpus in members.items()]
-
-
-def _distinct(entries: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
-    return [dict(items) for items in dict.fromkeys(tuple(entry.items()) for entry in entries)]
 
 
 def virtual_facts(roots: Roots = HOST_ROOTS) -> VirtualFacts:
@@ -126,11 +99,11 @@ def _first_known(signs: list[tuple[str, str]]) -> str | None:
 
 def _machine_signs(roots: Roots) -> Iterator[tuple[str, str]]:
     """Yield (hypervisor, sign)."""
-    flags = {flag for cpu in read_cpuinfo(roots.proc) for flag in cpu.get("flags", "").split()}
+    flags = {flag for cpu in _read_cpuinfo(roots.proc) for flag in cpu.get("flags", "").split()}
     if "hypervisor" in flags:
         yield "unknown", "CPU flag hypervisor"
     # Clouds rent bare machines under the same name. On x86 the flag distinguishes them; aarch64 has no flags.
-    firmware = _firmware_text(roots)
+    firmware = " ".join(read_text(roots.sys / "class/dmi/id" / name) or "" for name in _FIRMWARE_FILES)
     if "hypervisor" in flags or (not flags and ".metal" not in firmware):
         yield from _hypervisor_sign(firmware, "firmware")
     if kind := read_text(roots.sys / "hypervisor/type"):
@@ -142,15 +115,10 @@ def _machine_signs(roots: Roots) -> Iterator[tuple[str, str]]:
         yield "wsl", "kernel release"
 
 
-def _firmware_text(roots: Roots) -> str:
-    directory = roots.sys / "class/dmi/id"
-    return " ".join(read_text(directory / name) or "" for name in _FIRMWARE_FILES)
-
-
 def _hypervisor_sign(text: str, source: str) -> Iterator[tuple[str, str]]:
-    word = next((word for word in _HYPERVISORS if word in text.lower()), None)
-    if word:
-        yield _HYPERVISORS[word], f"{source} names {word}"
+    matches = ((name, word) for name, words in _HYPERVISORS.items() for word in words if word in text.lower())
+    for name, word in islice(matches, 1):
+        yield name, f"{source} names {word}"
 
 
 def _container_signs(roots: Roots) -> Iterator[tuple[str, str]]:

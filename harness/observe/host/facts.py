@@ -5,18 +5,17 @@ import hashlib
 import platform
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from harness.model.record import CgroupFacts, HostFacts, MemoryFacts, MountFacts, NetworkFacts
 from harness.observe.host.cpus import cpu_facts, virtual_facts
-from harness.observe.host.versions import program_versions, python_facts
+from harness.observe.host.serving import program_versions, python_facts
 from harness.testbed.machine.cgroups import cgroup_levels
 from harness.testbed.machine.procfs import (
     HOST_ROOTS,
-    Filesystem,
     Roots,
     filesystem_of,
     idle_states,
@@ -31,16 +30,8 @@ SERVICES = ("irqbalance", "tuned", "dockerd", "containerd", "podman", "firewalld
 # Results are shared, so nothing here may name a host or a user: no node name, no builder of the kernel, no
 # sources of mounts, no addresses, no paths of a home directory, none of these boot parameters.
 _IDENTIFYING_PARAMETERS = (
-    "ip",
-    "nfsroot",
-    "root",
-    "resume",
-    "init",
-    "rdinit",
-    "hostname",
-    "systemd.hostname",
-    "systemd.machine_id",
-)
+    "ip", "nfsroot", "root", "resume", "init", "rdinit", "hostname", "systemd.hostname", "systemd.machine_id",
+)  # fmt: skip
 
 _SOCKET_DIRECTORIES = ("/", "/dev/shm", "/tmp", "/var/tmp")  # noqa: S108 - described, never used
 _MEMORY_FIELDS = {
@@ -65,30 +56,12 @@ _NETWORK_MODULES = {
 }
 
 _SYSCTL_PATTERNS = (
-    "net/core/*",
-    "net/ipv4/tcp_*",
-    "net/ipv4/ip_*",
-    "net/ipv4/inet_peer_*",
-    "net/unix/*",
-    "net/bridge/*",
-    "net/netfilter/nf_conntrack_*",
-    "kernel/sched_*",
-    "kernel/numa_balancing",
-    "kernel/randomize_va_space",
-    "kernel/timer_migration",
-    "kernel/*watchdog*",
-    "kernel/perf_*",
-    "kernel/pid_max",
-    "kernel/threads-max",
-    "kernel/task_delayacct",
-    "vm/swappiness",
-    "vm/stat_interval",
-    "vm/overcommit_memory",
-    "vm/zone_reclaim_mode",
-    "vm/compaction_proactiveness",
-    "fs/file-max",
-    "fs/nr_open",
-)
+    "net/core/*", "net/ipv4/tcp_*", "net/ipv4/ip_*", "net/ipv4/inet_peer_*", "net/unix/*", "net/bridge/*",
+    "net/netfilter/nf_conntrack_*", "kernel/sched_*", "kernel/numa_balancing", "kernel/randomize_va_space",
+    "kernel/timer_migration", "kernel/*watchdog*", "kernel/perf_*", "kernel/pid_max", "kernel/threads-max",
+    "kernel/task_delayacct", "vm/swappiness", "vm/stat_interval", "vm/overcommit_memory", "vm/zone_reclaim_mode",
+    "vm/compaction_proactiveness", "fs/file-max", "fs/nr_open",
+)  # fmt: skip
 # Secrets (tcp_fastopen_key), keys of hashes, and values that change by themselves.
 _EXCLUDED_SYSCTLS = ("_key", "_seed", "nf_conntrack_count")
 
@@ -107,8 +80,8 @@ class SystemState:
 
 def read_system_state(roots: Roots = HOST_ROOTS) -> SystemState:
     """Read the settings from /proc and /sys."""
-    config = kernel_config(roots)
-    hertz = re.search(r"^CONFIG_HZ=(\d+)$", config or "", re.MULTILINE)
+    hertz = re.search(r"^CONFIG_HZ=(\d+)$", _kernel_config(roots) or "", re.MULTILINE)
+    names = {read_text(path) for path in roots.proc.glob("[0-9]*/comm")}  # the kernel cuts them to 15 characters
     pages = re.search(r"\[(.+?)\]", read_text(roots.sys / "kernel/mm/transparent_hugepage/enabled") or "")
     return SystemState(
         clock=read_text(roots.sys / "devices/system/clocksource/clocksource0/current_clocksource"),
@@ -116,24 +89,17 @@ def read_system_state(roots: Roots = HOST_ROOTS) -> SystemState:
         idle_exit_us=idle_states(roots),
         halt_poll_ns=read_int(roots.sys / "module/haltpoll/parameters/guest_halt_poll_ns"),
         huge_pages=pages[1] if pages else None,
-        services=tuple(name for name in SERVICES if name in set(_process_names(roots))),
+        services=tuple(name for name in SERVICES if name in names),
     )
 
 
-def kernel_config(roots: Roots = HOST_ROOTS) -> str | None:
+def _kernel_config(roots: Roots = HOST_ROOTS) -> str | None:
     """Return the configuration of the running kernel as text, from /proc/config.gz or /boot."""
     try:
         return gzip.decompress((roots.proc / "config.gz").read_bytes()).decode(errors="replace").strip()
     except (OSError, EOFError):
         release = read_text(roots.proc / "sys/kernel/osrelease") or ""
         return read_text(roots.top / f"boot/config-{release}")
-
-
-def _process_names(roots: Roots) -> Iterator[str]:
-    """Yield the names of running processes, which the kernel cuts to 15 characters."""
-    for path in roots.proc.glob("[0-9]*/comm"):
-        if name := read_text(path):
-            yield name
 
 
 def host_facts(programs: Mapping[str, Sequence[str]], roots: Roots = HOST_ROOTS) -> HostFacts:
@@ -159,14 +125,14 @@ def host_facts(programs: Mapping[str, Sequence[str]], roots: Roots = HOST_ROOTS)
 
 
 def _kernel_facts(roots: Roots) -> dict[str, str | None]:
-    release = read_text(roots.proc / "sys/kernel/osrelease") or ""
     builder = r"\([^()\s]+@[^()\s]+\) "
+    config = _kernel_config(roots)
     return {
-        "release": release,
+        "release": read_text(roots.proc / "sys/kernel/osrelease") or "",
         "machine": platform.machine(),
         "version": re.sub(builder, "", read_text(roots.proc / "version") or ""),
         "command_line": _command_line(read_text(roots.proc / "cmdline") or ""),
-        "config_sha256": _config_hash(roots),
+        "config_sha256": hashlib.sha256(config.encode()).hexdigest() if config else None,
     }
 
 
@@ -174,11 +140,6 @@ def _command_line(text: str) -> str:
     """Return the kernel's own parameters, without those after `--`, which are for init."""
     own = text.partition(" -- ")[0].split()
     return " ".join(word for word in own if word.partition("=")[0] not in _IDENTIFYING_PARAMETERS)
-
-
-def _config_hash(roots: Roots) -> str | None:
-    text = kernel_config(roots)
-    return hashlib.sha256(text.encode()).hexdigest() if text else None
 
 
 def _distribution(etc: Path) -> str | None:
@@ -198,18 +159,14 @@ def _memory_facts(roots: Roots) -> MemoryFacts:
 
 
 def _socket_mounts(proc: Path) -> dict[str, MountFacts]:
-    """Return the file systems of the directories that can hold a socket."""
-    mounts = {directory: filesystem_of(Path(directory), proc) for directory in _SOCKET_DIRECTORIES}
-    return {
-        directory: {"kind": mount.kind, "mount_point": mount.mount_point, "options": _public_options(mount)}
-        for directory, mount in mounts.items()
-    }
-
-
-def _public_options(mount: Filesystem) -> list[str]:
-    """Return the mount options without directories, addresses and user names."""
+    """Return the file systems of the directories that can hold a socket, without options that name users or places."""
     identifying = re.compile(r"/|addr=|user(name)?=|domain=")
-    return [option for option in mount.options if not identifying.search(option)]
+    facts: dict[str, MountFacts] = {}
+    for directory in _SOCKET_DIRECTORIES:
+        mount = filesystem_of(Path(directory), proc)
+        options = [option for option in mount.options if not identifying.search(option)]
+        facts[directory] = {"kind": mount.kind, "mount_point": mount.mount_point, "options": options}
+    return facts
 
 
 def limit_facts(roots: Roots = HOST_ROOTS) -> CgroupFacts:
@@ -219,12 +176,15 @@ def limit_facts(roots: Roots = HOST_ROOTS) -> CgroupFacts:
     recorded: it can contain a user's name.
     """
     mounts = read_mounts(roots.proc)
-    cpu = [cpu_limit(level) for level in cgroup_levels("cpu", mounts, roots)]
-    memory = [_memory_limit(level) for level in cgroup_levels("memory", mounts, roots)]
+    cpu = (cpu_limit(level) for level in cgroup_levels("cpu", mounts, roots))
+    memory = (
+        read_int(level / "memory.max") or read_int(level / "memory.limit_in_bytes")
+        for level in cgroup_levels("memory", mounts, roots)
+    )
     return {
         "mounts": {mount.mount_point: mount.kind for mount in mounts if mount.kind in ("cgroup", "cgroup2")},
         "cpu_limit": min((limit for limit in cpu if limit is not None), default=None),
-        "memory_limit_bytes": min((limit for limit in memory if limit is not None), default=None),
+        "memory_limit_bytes": min((limit for limit in memory if limit and limit < _UNLIMITED_BYTES), default=None),
     }
 
 
@@ -242,11 +202,6 @@ def cpu_limit(level: Path) -> float | None:
     quota = quota or read_text(level / "cpu.cfs_quota_us") or "-1"
     period = period or read_text(level / "cpu.cfs_period_us") or "100000"
     return None if quota in ("max", "-1") else int(quota) / int(period)
-
-
-def _memory_limit(level: Path) -> int | None:
-    limit = read_int(level / "memory.max") or read_int(level / "memory.limit_in_bytes")
-    return limit if limit is not None and limit < _UNLIMITED_BYTES else None
 
 
 def network_facts(roots: Roots = HOST_ROOTS) -> NetworkFacts:
@@ -288,9 +243,6 @@ def read_sysctls(proc: Path = Path("/proc")) -> dict[str, str]:
     """Return readable values by name ("net.ipv4.tcp_sack"), their parts separated by one space."""
     root = proc / "sys"
     paths = sorted({path for pattern in _SYSCTL_PATTERNS for path in root.glob(pattern)})
-    texts = {".".join(path.relative_to(root).parts): read_text(path) for path in paths if _is_recorded(path)}
+    recorded = (path for path in paths if not path.name.endswith(_EXCLUDED_SYSCTLS))
+    texts = {".".join(path.relative_to(root).parts): read_text(path) for path in recorded}
     return {name: " ".join(text.split()) for name, text in texts.items() if text is not None}
-
-
-def _is_recorded(path: Path) -> bool:
-    return not path.name.endswith(_EXCLUDED_SYSCTLS)

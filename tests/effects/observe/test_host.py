@@ -10,7 +10,7 @@ import pytest
 
 from harness.observe.host.cpus import virtual_facts
 from harness.observe.host.facts import host_facts, limit_facts, network_facts, read_sysctls
-from harness.observe.host.versions import hide_home, program_versions
+from harness.observe.host.serving import hide_home, program_versions
 from harness.testbed.machine.procfs import Roots
 
 

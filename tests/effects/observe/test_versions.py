@@ -10,7 +10,7 @@ import pytest
 
 from harness.analysis.between_runs.changes import compare_runs
 from harness.model import Arm, Settings
-from harness.observe.host.versions import parse_nginx_version, serving_facts
+from harness.observe.host.serving import parse_nginx_version, serving_facts
 from tests.support.comparable_runs import run_data
 from tests.support.simulated_run import HOST
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.observe.host.environment import disturbing_variables, environment_facts
+from harness.observe.host.serving import disturbing_variables, environment_facts
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
-"""Versions of the programs and packages that serve, and the files of the application."""
+"""What serves: versions of programs and packages, files of the application, environment variables that matter."""
 
+import hashlib
 import json
 import os
 import platform
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -24,9 +24,7 @@ from harness.testbed.standalone import application_path, describe_interpreter
 
 _NGINX_LABEL = "nginx version:"  # under whatever name nginx is called
 PYPERF_TIMEOUT_S = 20.0
-SECTIONS = {"System state": "state", "Advices": "advice", "Warnings": "warning", "Errors": "warning"}
-
-SystemLine = tuple[str, str, str]  # section, subject, text
+PYPERF_SECTIONS = {"System state": "state", "Advices": "advice", "Warnings": "warning", "Errors": "warning"}
 INTERPRETER_TIMEOUT_S = 30.0  # it imports the application's packages
 PACKAGES = (
     "gunicorn", "uvicorn", "uvicorn-worker", "uvloop", "httptools", "h11", "starlette", "fastapi", "flask", "django",
@@ -34,6 +32,51 @@ PACKAGES = (
 )  # fmt: skip
 APPLICATION_FACTS = ("module", "file", "sha256", "files", "files_sha256")
 PROGRAM = Path(describe_interpreter.__file__)
+
+SYSTEM_PREFIXES = (
+    "PYTHON", "MALLOC_", "LD_", "GLIBC_TUNABLES", "UVICORN_", "HYPERCORN_", "GUNICORN_", "WEB_CONCURRENCY", "OMP_",
+    "OPENBLAS_", "MKL_", "NUMEXPR_", "BLIS_", "GOTO_", "VECLIB_", "TZ", "LANG", "LC_", "SSL_", "SSLKEYLOGFILE",
+    "OPENSSL_", "UVLOOP_", "AIOHTTP_", "GEVENT_", "EVENTLET_", "MIMALLOC_", "TCMALLOC_", "_RJEM_", "COVERAGE_",
+    "COV_CORE_", "NGINX",
+)  # fmt: skip
+APPLICATION_PREFIXES = (
+    "DJANGO_", "FLASK_", "STARLETTE_", "FASTAPI_", "QUART_", "WERKZEUG_", "OTEL_", "DD_", "NEW_RELIC_", "SENTRY_",
+    "ELASTIC_APM_", "APP_", "DEBUG", "LOG_LEVEL", "LOGLEVEL", "ENV", "ENVIRONMENT",
+)  # fmt: skip
+SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASS|CREDENTIAL|AUTH|DSN|LICENSE|USER|HOST|EMAIL|URL", re.IGNORECASE)
+PLAIN_VALUE = re.compile(r"[\w.,:=+-]{0,80}")
+SWITCH_VALUE = re.compile(
+    r"[0-9.]*|true|false|yes|no|on|off|debug|info|warning|error|critical|[a-z_]+\.settings", re.IGNORECASE
+)
+TIME_ZONE = re.compile(r":?[A-Za-z_]+(/[A-Za-z_+-]+){0,2}[0-9+-]*")
+SYSTEM_PATHS = re.compile(r"((^|[: ])/(usr|lib|lib64|opt|etc)/[\w./+-]*)+")
+HASH_DIGITS = 16
+
+# Variables that slow down a server, or load other code into it.
+DISTURBING = {
+    "PYTHONASYNCIODEBUG": "asyncio checks and times every step",
+    "PYTHONDEVMODE": "Python's development mode checks memory, warnings and asyncio",
+    "PYTHONTRACEMALLOC": "Python keeps a traceback of each allocation",
+    "PYTHONPROFILEIMPORTTIME": "Python times and logs its imports",
+    "PYTHONMALLOCSTATS": "Python logs its allocator",
+    "PYTHONMALLOC": "Python uses another allocator",
+    "PYTHONDEBUG": "Python logs its parser",
+    "PYTHONVERBOSE": "Python logs its imports",
+    "PYTHONPERFSUPPORT": "Python leaves names of functions for perf at each call",
+    "PYTHON_PERF_JIT_SUPPORT": "Python leaves names of functions for perf at each call",
+    "LD_PRELOAD": "other libraries come before the system's",
+    "LD_AUDIT": "a library watches each symbol that is bound",
+    "LD_DEBUG": "the dynamic linker logs",
+    "LD_PROFILE": "the dynamic linker counts calls",
+    "MALLOC_CHECK_": "glibc checks each allocation",
+    "MALLOC_PERTURB_": "glibc overwrites freed memory",
+    "MALLOC_TRACE": "glibc logs each allocation",
+    "COVERAGE_PROCESS_START": "coverage counts each line",
+    "COVERAGE_PROCESS_CONFIG": "coverage counts each line",
+    "COV_CORE_SOURCE": "coverage counts each line",
+}
+OFF_VALUES = ("", "0")
+OFF_VALUES_OF = {"PYTHONMALLOC": ("", "default", "pymalloc")}
 
 ServingFacts = dict[str, Any]
 
@@ -61,14 +104,8 @@ def program_versions(commands: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
     For a missing or failing program, or one without an option that prints its version, the value is a sentence.
     """
-    return {name: _version(command) for name, command in commands.items()}
-
-
-def _version(command: Sequence[str]) -> str:
-    if len(command) == 1:
-        return f"{command[0]} has no option that prints a version."
-    text = hide_home(_version_output(command))
-    return text if _NGINX_LABEL in text else text.partition("\n")[0]
+    texts = {name: hide_home(_version_output(command)) for name, command in commands.items()}
+    return {name: text if _NGINX_LABEL in text else text.partition("\n")[0] for name, text in texts.items()}
 
 
 def hide_home(text: str) -> str:
@@ -81,6 +118,8 @@ def hide_home(text: str) -> str:
 def _version_output(command: Sequence[str]) -> str:
     """Return standard output and standard error; nginx writes to the latter."""
     command_line = " ".join(command)
+    if len(command) == 1:
+        return f"{command_line} has no option that prints a version."
     try:
         output = ask_program(tuple(command))
     except TimeoutError:
@@ -91,54 +130,35 @@ def _version_output(command: Sequence[str]) -> str:
     return f"{command_line} failed with exit code {output.code}: {text[-200:]}" if output.code else text
 
 
-@dataclass(frozen=True, slots=True)
-class PyperfSubject:
-    """The states, warnings and advice of pyperf on one subject, like "ASLR"."""
-
-    name: str
-    states: tuple[str, ...]
-    warnings: tuple[str, ...]
-    advices: tuple[str, ...]
-
-
-def read_pyperf_system() -> list[PyperfSubject]:
+def read_pyperf_system() -> dict[str, dict[str, list[str]]]:
     """Return the subjects of `pyperf system show`; empty where pyperf does not answer."""
     command = [sys.executable, *module_command("pyperf"), "system", "show"]
     try:
-        return parse_subjects(read_output(command, PYPERF_TIMEOUT_S).out)
+        return parse_pyperf_system(read_output(command, PYPERF_TIMEOUT_S).out)
     except OSError:
-        return []
+        return {}
 
 
-def parse_subjects(text: str) -> list[PyperfSubject]:
-    """Parse the sections, which have lines `Subject: text`."""
-    lines = list(_system_lines(text))
-    names = dict.fromkeys(name for _, name, _ in lines)
-    return [
-        PyperfSubject(name, _texts(lines, name, "state"), _texts(lines, name, "warning"), _texts(lines, name, "advice"))
-        for name in names
-    ]
-
-
-def _system_lines(text: str) -> Iterator[SystemLine]:
+def parse_pyperf_system(text: str) -> dict[str, dict[str, list[str]]]:
+    """Return the texts on each subject, like "ASLR", by section, from lines `Subject: text` below the name of one."""
+    subjects: dict[str, dict[str, list[str]]] = {}
     section = ""
     for line in text.splitlines():
-        section = SECTIONS.get(line.strip(), section)
-        name, colon, text = line.partition(": ")
-        if section and colon and line.strip() not in SECTIONS:
-            yield section, name.strip(), text.strip()
-
-
-def _texts(lines: list[SystemLine], name: str, section: str) -> tuple[str, ...]:
-    return tuple(text for line_section, subject, text in lines if (line_section, subject) == (section, name))
+        section = PYPERF_SECTIONS.get(line.strip(), section)
+        name, colon, rest = line.partition(": ")
+        if section and colon:
+            subjects.setdefault(name.strip(), {}).setdefault(section, []).append(rest.strip())
+    return subjects
 
 
 def serving_facts(arms: Sequence[Arm], programs: Mapping[str, str]) -> list[ServingFacts]:
     """Return an entry for each combination of servers and application, with its arms. `programs`: `nginx -V` output."""
     groups: dict[tuple[str, ...], list[Arm]] = {}
     for arm in arms:
-        if not arm.settings.url:
-            groups.setdefault(_serving_key(arm.settings), []).append(arm)
+        settings = arm.settings
+        if not settings.url:
+            key = (settings.nginx, settings.python, settings.worker_class, settings.app, settings.app_dir)
+            groups.setdefault(key, []).append(arm)
     return [_group_facts(group, programs) for group in groups.values()]
 
 
@@ -153,20 +173,15 @@ def parse_nginx_version(text: str) -> ServingFacts:
     return {name: match[1].strip() for name, match in matches.items() if match}
 
 
-def _serving_key(settings: Settings) -> tuple[str, ...]:
-    return settings.nginx, settings.python, settings.worker_class, settings.app, settings.app_dir
-
-
 def _group_facts(arms: Sequence[Arm], programs: Mapping[str, str]) -> ServingFacts:
     settings = arms[0].settings
     answer = _interpreter_facts(settings)
     application = {name: answer[name] for name in APPLICATION_FACTS if answer.get(name) is not None}
-    directory = hide_home(settings.app_dir)
     return {
         "arms": [arm.name for arm in arms],
         "nginx": parse_nginx_version(programs.get(settings.nginx, "")),
         "python": {name: fact for name, fact in answer.items() if name not in APPLICATION_FACTS},
-        "application": {"app": settings.app, "directory": directory, **application},
+        "application": {"app": settings.app, "directory": hide_home(settings.app_dir), **application},
     }
 
 
@@ -177,7 +192,7 @@ def _interpreter_facts(settings: Settings) -> ServingFacts:
     except HarnessError as error:
         return {"problem": hide_home(str(error))}
     finder = application_path.__file__ if hides_own_packages(settings) else ""
-    return dict(_run_interpreter(python, settings.app, str(app_directory(settings)), finder))
+    return _run_interpreter(python, settings.app, str(app_directory(settings)), finder)
 
 
 @cache
@@ -191,3 +206,26 @@ def _run_interpreter(python: str, app: str, directory: str, finder: str) -> Serv
     except (OSError, ValueError) as error:
         return {"problem": f"The interpreter could not be run: {type(error).__name__}."}
     return answer if isinstance(answer, dict) else {"problem": "The interpreter gave no answer."}
+
+
+def environment_facts(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that change how servers behave: their values, or hashes of values that may be private."""
+    names = sorted(name for name in environment if name.startswith((*SYSTEM_PREFIXES, *APPLICATION_PREFIXES)))
+    return {name: _public_value(name, environment[name]) for name in names}
+
+
+def disturbing_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the name and the effect of each active variable that slows down servers or changes their code."""
+    for name, effect in DISTURBING.items():
+        if environment.get(name, "") not in OFF_VALUES_OF.get(name, OFF_VALUES):
+            yield name, effect
+
+
+def _public_value(name: str, value: str) -> str:
+    """Return `value`, or its hash where it may name a person, a machine or a secret."""
+    harmless = PLAIN_VALUE if name.startswith(SYSTEM_PREFIXES) else SWITCH_VALUE
+    is_public = not SECRET_NAME.search(name) and (
+        harmless.fullmatch(value) or (name == "TZ" and TIME_ZONE.fullmatch(value)) or SYSTEM_PATHS.fullmatch(value)
+    )
+    digest = hashlib.sha256(value.encode(errors="surrogateescape")).hexdigest()
+    return value if is_public else f"sha256:{digest[:HASH_DIGITS]}"
