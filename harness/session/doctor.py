@@ -64,15 +64,15 @@ def exit_code(findings: Sequence[MachineCheck]) -> int:
     return MachineError.exit_code if any(finding.state == "missing" for finding in findings) else 0
 
 
-def check(subject: str, seen: str, advice: str = "") -> MachineCheck:
+def check(subject: str, text: str, advice: str = "") -> MachineCheck:
     """Return a finding that is a doubt if there is `advice`."""
-    return MachineCheck(subject, "doubt" if advice else "ok", seen, advice)
+    return MachineCheck(subject, "doubt" if advice else "ok", text, advice)
 
 
 def missing(subject: str, problem: str, separator: str = ". ") -> MachineCheck:
     """Return a finding on a `problem` that names what is missing, then the advice."""
-    seen, _, advice = problem.partition(separator)
-    return MachineCheck(subject, "missing", seen, advice)
+    text, _, advice = problem.partition(separator)
+    return MachineCheck(subject, "missing", text, advice)
 
 
 def _kernel_finding(facts: HostFacts) -> MachineCheck:
