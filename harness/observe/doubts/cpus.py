@@ -268,7 +268,7 @@ def child_doubts(before: tuple[Children, ...], after: tuple[Children, ...]) -> I
         if started or now.reaped_faults > was.reaped_faults:
             used_ms = (now.reaped_ticks - was.reaped_ticks) * TICK_NS // 1_000_000
             what = "processes between requests" if now.is_counted else "its first processes after the warm-up"
-            ending = "" if now.is_counted else ". The CPU time of these processes is not counted"
+            ending = "" if now.is_counted else ". Their CPU time, waiting and context switches are not counted"
             running = f", {started} of them still running" if started else ""
             text = f"{what}: those that ended used {used_ms} ms of CPU time{running}{ending}."
             yield doubt("children", f"{SERVER_NAMES[now.role]} started {text}")

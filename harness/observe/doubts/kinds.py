@@ -1,6 +1,7 @@
 """The kinds of doubts about a session, with the advice on each."""
 
 from harness.model import Doubt
+from harness.observe.cpu_time import TICK_NS
 
 ADVICE = {
     "affinity": (
@@ -16,8 +17,9 @@ ADVICE = {
     "changed": "If that matters to your question, measure from the beginning: `barehop run` without --resume.",
     "children": (
         "The CPU time of child processes counts if they exist before the visits: start them with the application or "
-        "with its first requests. Of those that end it is counted in clock ticks, so only the mean of many visits is "
-        "exact, and not at all if SIGCHLD is ignored. Their waiting, context switches and migrations are not counted."
+        f"with its first requests. Of those that end it is counted in steps of {TICK_NS // 1_000_000} ms, so only the "
+        "mean of many visits is exact, and not at all if SIGCHLD is ignored. Their waiting, context switches and "
+        "migrations are not counted."
     ),
     "client-bound": (
         "Do not use the throughput of this session: send smaller answers, use a faster load tool, or give the client "
