@@ -241,7 +241,7 @@ def _pyperf_findings() -> Iterator[MachineCheck]:
 def _experiment_findings(experiment: Experiment, machine: Machine) -> list[MachineCheck]:
     rest = without_unavailable_arms(experiment, machine.parents)
     problems = [*machine_problems(rest, machine), *map(str, service_failures(rest))]
-    left_out = [check(rest.name, sentence, LEFT_OUT) for sentence in left_out_sentences(rest.left_out)]
+    left_out = [check(rest.name, sentence, LEFT_OUT) for sentence in sentences_on_arms(rest.left_out.items())]
     complete = check(rest.name, "this machine has everything that the experiment needs")
     return [*left_out, *(MachineCheck(rest.name, "missing", problem) for problem in problems)] or [complete]
 
