@@ -1,31 +1,21 @@
-"""Compares each arm with its reference, unless requests failed or the client was late; decides when a run may stop."""
+"""Compares each arm with its reference, unless the client was late; decides when a run may stop."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from harness.analysis.statistics.group_sequential import ErrorRate, error_rate_of
-from harness.analysis.statistics.inference import (
-    MIN_SESSIONS_FOR_INTERVAL,
-    Estimate,
-    estimate_mean,
-    judge_family,
-    robustness_checks,
+from harness.analysis.contrasts import (
+    Contrast,
+    JudgedContrast,
+    RunEvidence,
+    judge_contrasts,
+    pair_contrast,
+    without_verdict,
 )
-from harness.analysis.statistics.series import (
-    ArmPair,
-    Series,
-    SessionData,
-    SessionValues,
-    pair_values,
-    round_times_us,
-    typical_round,
-)
+from harness.analysis.statistics.inference import MIN_SESSIONS_FOR_INTERVAL, Estimate, estimate_mean, robustness_checks
+from harness.analysis.statistics.series import ArmPair, Series, centre_of_rounds
 from harness.experiment.cost import is_capacity_search
-from harness.model import HEADLINE_METRICS, METRICS, ArmEffect, Comparison, Experiment, Judgement, MetricName, Record
-from harness.model.http import answer_shape
+from harness.model import HEADLINE_METRICS, METRICS, ArmEffect, Comparison, Experiment, Record
 from harness.model.metrics import SEARCH_METRICS, TIME_RUN_METRICS
 
 MAX_LAG_SHARE = 0.5  # of the difference
@@ -35,28 +25,28 @@ MAX_LAG_SHARE = 0.5  # of the difference
 FALSE_ALARMS_PERCENT: Mapping[int, float] = {1: 5.0, 2: 4.5, 3: 4.3, 4: 4.3}
 
 
-def compare_pairs(
-    experiment: Experiment,
-    sessions: Sequence[SessionData],
-    looks: Sequence[int] = (),
-    only: Collection[MetricName] = (),
-) -> tuple[Comparison, ...]:
-    """Return the comparisons pair by pair: latency, mean and, if measured, cpu and throughput; or capacity and cpu.
+def compare_pairs(evidence: RunEvidence, metrics: Sequence[str] = ()) -> list[JudgedContrast]:
+    """Return the pairs in turn: latency, mean and, if measured, cpu and throughput; or capacity and cpu.
 
-    `looks` are the numbers of sessions after which the run could have stopped; intervals and verdicts allow for them.
-    A pair with failed requests has numbers but no verdict; with fewer than 2 sessions it has neither. `only` limits the
-    metrics.
+    `metrics` limits them. Intervals and verdicts allow for the looks of the run. A pair with failed requests has
+    numbers but no verdict; with fewer than 2 sessions it has neither.
     """
-    error_rate = error_rate_of(looks)
-    metrics = SEARCH_METRICS if is_capacity_search(experiment) else TIME_RUN_METRICS
-    by_metric = [
-        _on_metric(experiment, sessions, metric, error_rate) for metric in metrics if not only or metric in only
+    known = SEARCH_METRICS if is_capacity_search(evidence.experiment) else TIME_RUN_METRICS
+    contrasts = [
+        pair_contrast(pair, metric)
+        for pair in evidence.experiment.pairs
+        for metric in known
+        if not metrics or metric in metrics
     ]
-    comparisons = (of_metric[pair] for pair in experiment.pairs for of_metric in by_metric if pair in of_metric)
-    return tuple(
-        drop_verdict_if_late(comparison, sessions) if METRICS[comparison.metric].is_time else comparison
-        for comparison in comparisons
-    )
+    judged = judge_contrasts(evidence, contrasts, is_alone=lambda contrast: is_control(evidence.experiment, contrast))
+    return [_drop_verdict_if_late(pair, evidence.records) for pair in judged]
+
+
+def comparison_of(judged: JudgedContrast) -> Comparison:
+    """Return the pair as a summary has it, with the robustness checks of its interval."""
+    numbers = judged.judgement
+    checks = {} if numbers.percent is None else robustness_checks(judged.values.log_ratio, numbers.confidence)
+    return Comparison.model_validate(judged.fields | {"checks": checks})
 
 
 def is_control_pair(experiment: Experiment, pair: ArmPair) -> bool:
@@ -65,95 +55,35 @@ def is_control_pair(experiment: Experiment, pair: ArmPair) -> bool:
     return experiment.arm(arm).control_of == against
 
 
-def _on_metric(
-    experiment: Experiment, sessions: Sequence[SessionData], metric: str, error_rate: ErrorRate
-) -> dict[ArmPair, Comparison]:
-    series = [round_times_us(session.record, metric) for session in sessions]
-    values = {pair: pair_values(series, pair, metric) for pair in experiment.pairs}
-    failed = count_failures(session.record for session in sessions)
-    judgements = judge_family(
-        values,
-        experiment.design.equivalence_percent,
-        error_rate,
-        excuse=partial(failure_reason, failed=failed),
-        alone=partial(is_control_pair, experiment),
-    )
-    return {
-        pair: Comparison(
-            arm=pair[0], against=pair[1], metric=metric, **dict(judgement), checks=_checks(values[pair], judgement)
-        )
-        for pair, judgement in judgements.items()
-        if not METRICS[metric].is_optional or values[pair].log_ratio.size
-    }
+def is_control(experiment: Experiment, effect: Contrast | ArmEffect) -> bool:
+    """Whether the effect compares an arm with its control."""
+    return is_control_pair(experiment, (effect.arm, effect.against))
 
 
-def _checks(values: SessionValues, judgement: Judgement) -> dict[str, float]:
-    """Return the robustness checks of an interval; none without one."""
-    return {} if judgement.percent is None else robustness_checks(values.log_ratio, judgement.confidence)
-
-
-def count_failures(records: Iterable[Record]) -> dict[str, Counter[str]]:
-    """Return the number of failed requests by kind, for each arm that had any.
-
-    The readiness request of an arm counts as failed if its answer differs from that in the first session.
-    """
-    kinds_by_arm: dict[str, Counter[str]] = {}
-    every = sorted(records, key=lambda record: record.session)
-    for arm, session, change in answer_changes(every):
-        kinds_by_arm.setdefault(arm, Counter())[f"{change}, from session {session} on"] += 1
-    for record in every:
-        for arm, kinds in record.failures.items():
-            kinds_by_arm.setdefault(arm, Counter()).update(kinds)
-    return {arm: kinds for arm, kinds in kinds_by_arm.items() if kinds.total()}
-
-
-def answer_changes(records: Sequence[Record]) -> Iterator[tuple[str, int, str]]:
-    """Yield (arm, session, difference) for the first session in which the answer of an arm had changed."""
-    proofs = [(record.session, record.proofs) for record in records]
-    for arm in dict.fromkeys(arm for _, of_arms in proofs for arm in of_arms):
-        shapes = [(session, answer_shape(of_arms.get(arm, {}))) for session, of_arms in proofs]
-        known = [(session, shape) for session, shape in shapes if shape]
-        for session, shape in known[1:]:
-            if difference := known[0][1].difference(shape):
-                yield arm, session, difference
-                break
-
-
-def describe_failures(kinds: Mapping[str, int]) -> str:
-    """Return a text like `3 failed requests (502: 2, short: 1)`."""
-    total = sum(kinds.values())
-    listed = ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items()))
-    return f"{total} failed {'request' if total == 1 else 'requests'} ({listed})"
-
-
-def failure_reason(arms: Iterable[str], failed: Mapping[str, Mapping[str, int]]) -> str:
-    """Return why an effect of `arms` gets no verdict: failed requests; "" if there are none."""
-    counts = " and ".join(f"{arm} had {describe_failures(failed[arm])}" for arm in dict.fromkeys(arms) if arm in failed)
-    return f"{counts}; throughput of errors is not throughput." if counts else ""
-
-
-def drop_verdict_if_late(comparison: Comparison, sessions: Sequence[SessionData]) -> Comparison:
-    """Return the comparison, without its verdict if send lag may explain half the difference or more."""
-    if comparison.verdict not in ("faster", "slower") or comparison.us is None:
-        return comparison
-    lag_us = send_lag_us([session.record for session in sessions], comparison.arm, comparison.against)
+def _drop_verdict_if_late(judged: JudgedContrast, records: Sequence[Record]) -> JudgedContrast:
+    """Return the pair, without its verdict if send lag may explain half the difference or more."""
+    contrast, numbers = judged.contrast, judged.judgement
+    if not METRICS[contrast.metric].is_time or numbers.verdict not in ("faster", "slower") or numbers.us is None:
+        return judged
+    lag_us = send_lag_us(records, contrast.arm, contrast.against)
     if lag_us is None:
-        return comparison
-    low_us, high_us = lag_us.interval(comparison.confidence)
-    if max(abs(low_us), abs(high_us)) < MAX_LAG_SHARE * abs(comparison.us):
-        return comparison
+        return judged
+    low_us, high_us = lag_us.interval(numbers.confidence)
+    if max(abs(low_us), abs(high_us)) < MAX_LAG_SHARE * abs(numbers.us):
+        return judged
     why = (
-        f"the client sent requests of {comparison.arm} later than meant by {lag_us.mean:+.0f} us ({low_us:+.0f} to "
-        f"{high_us:+.0f}) compared with {comparison.against}, which could explain half of the difference of "
-        f"{comparison.us:+.0f} us or more; give the client a CPU of its own with placement, or lower the rate."
+        f"the client sent requests of {contrast.arm} later than meant by {lag_us.mean:+.0f} us ({low_us:+.0f} to "
+        f"{high_us:+.0f}) compared with {contrast.against}, which could explain half of the difference of "
+        f"{numbers.us:+.0f} us or more; give the client a CPU of its own with placement, or lower the rate."
     )
-    return comparison.model_copy(update={"verdict": None, "why": why, "sessions_to_decide": None})
+    return without_verdict(judged, why)
 
 
 def send_lag_us(records: Sequence[Record], arm: str, against: str) -> Estimate | None:
     """Return how much later than `against` the requests of `arm` were sent; None if not sent at a rate."""
     per_session = [_send_lags_us(record, arm, against) for record in records]
-    known = [float(typical_round(differences, "mean")) for differences in per_session if differences.size]
+    centre = METRICS["mean"].centre
+    known = [float(centre_of_rounds(differences, centre)) for differences in per_session if differences.size]
     return estimate_mean(np.array(known)) if len(known) >= MIN_SESSIONS_FOR_INTERVAL else None
 
 
@@ -163,24 +93,23 @@ def _send_lags_us(record: Record, arm: str, against: str) -> Series:
     return np.array([late[arm, round_] - late[against, round_] for round_ in rounds])
 
 
-def should_stop(experiment: Experiment, looks: Sequence[int], sessions: int, effects: Sequence[ArmEffect]) -> bool:
-    """Whether a run may end after `sessions` sessions with these comparisons or main effects.
+def should_stop(
+    experiment: Experiment, looks: Sequence[int], sessions: int, widths_percent: Iterable[float | None]
+) -> bool:
+    """Whether a run may end after `sessions` sessions with intervals of these widths, None without an interval.
 
-    Only the width of the intervals decides, at the confidence of the look, never their position. The control does not
-    count.
+    Only the width decides, at the confidence of the look, never the position.
     """
-    headline = [
-        effect for effect in effects if effect.metric in HEADLINE_METRICS and not _is_of_control(experiment, effect)
+    widest = 2 * experiment.design.precision_percent
+    return sessions in looks and all(width is not None and width <= widest for width in widths_percent)
+
+
+def deciding_widths_percent(judged: Iterable[JudgedContrast]) -> list[float | None]:
+    """Return the widths of the intervals that a run is to narrow: in the headline metric, without the control's."""
+    decisive = [effect.judgement for effect in judged if effect.contrast.metric in HEADLINE_METRICS and effect.family]
+    return [
+        None
+        if numbers.percent_low is None or numbers.percent_high is None
+        else numbers.percent_high - numbers.percent_low
+        for numbers in decisive
     ]
-    precise = (_is_precise(effect, experiment.design.precision_percent) for effect in headline)
-    return sessions in looks and all(precise)
-
-
-def _is_of_control(experiment: Experiment, effect: ArmEffect) -> bool:
-    return isinstance(effect, Comparison) and is_control_pair(experiment, (effect.arm, effect.against))
-
-
-def _is_precise(effect: ArmEffect, precision_percent: float) -> bool:
-    if effect.percent_low is None or effect.percent_high is None:
-        return False
-    return effect.percent_high - effect.percent_low <= 2 * precision_percent

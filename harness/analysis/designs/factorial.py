@@ -1,86 +1,27 @@
 """Effects of factors in a factorial design: levels, interactions, and two factors at once."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
-import numpy as np
-
-from harness.analysis.comparisons import count_failures, failure_reason, is_control_pair
-from harness.analysis.statistics.group_sequential import error_rate_of
-from harness.analysis.statistics.inference import judge_family
-from harness.analysis.statistics.series import ArmPair, Series, SessionData, SessionValues, pair_values, round_times_us
-from harness.model import (
-    DESIGN_METRICS,
-    METRICS,
-    Agreement,
-    Experiment,
-    Interaction,
-    JointEffect,
-    JudgedEffect,
-    LevelEffect,
-    Settings,
-    Verdict,
+from harness.analysis.comparisons import is_control_pair
+from harness.analysis.contrasts import (
+    Contrast,
+    JudgedContrast,
+    RunEvidence,
+    judge_contrasts,
+    pair_contrast,
+    pair_terms,
 )
+from harness.analysis.statistics.series import ArmPair
+from harness.model import DESIGN_METRICS, Experiment, Interaction, JointEffect, LevelEffect, Settings
 
-AGREEMENT_BY_VERDICT: Mapping[Verdict | None, Agreement | None] = {
-    "equivalent": "agree",
-    "faster": "differ",
-    "slower": "differ",
-    "undecided": "undecided",
-    None: None,
-}
-
-SeriesBySession = Mapping[int, Mapping[str, Series]]  # by session number, results of `round_times_us`
-PairContrast = tuple[ArmPair, ArmPair | None]  # an effect, and the one that is subtracted from it
-ContrastJudge = Callable[[Iterable[PairContrast]], Iterable[tuple[PairContrast, JudgedEffect]]]
 SettingLevels = Mapping[str, str]  # of an arm: each setting as text
 UNSET = "unset"  # the level of a knob that an arm does not set
 
 
-def contrast_judge(experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()) -> ContrastJudge:
-    """Return a judge of families of contrasts, each under Holm's correction, by the margin of the experiment."""
-    series = {
-        metric: {session.record.session: round_times_us(session.record, metric) for session in sessions}
-        for metric in DESIGN_METRICS
-    }
-    failed = count_failures(session.record for session in sessions)
-
-    def judge(family: Iterable[PairContrast]) -> Iterable[tuple[PairContrast, JudgedEffect]]:
-        contrasts = list(dict.fromkeys(family))
-        for metric in DESIGN_METRICS:
-            values = {key: pair_contrast(series[metric], key, metric) for key in contrasts}
-            judgements = judge_family(
-                values, experiment.design.equivalence_percent, error_rate_of(looks), partial(_excuse, failed=failed)
-            )
-            yield from (
-                (key, JudgedEffect(arm=key[0][0], against=key[0][1], metric=metric, **dict(judgement)))
-                for key, judgement in judgements.items()
-                if not METRICS[metric].is_optional or values[key].log_ratio.size
-            )
-
-    return judge
-
-
-def pair_contrast(sessions: SeriesBySession, pairs: PairContrast, metric: str) -> SessionValues:
-    """Return the effect of a pair, or the difference of the effects of two pairs, for each session that has them."""
-    pair, base = pairs
-    values_by_session = pair_by_session(sessions, pair, metric)
-    if base is not None:
-        base_values = pair_by_session(sessions, base, metric)
-        values_by_session = {
-            number: values_by_session[number] - base_values[number]
-            for number in values_by_session
-            if number in base_values
-        }
-    values = np.array(list(values_by_session.values())).reshape(-1, 2)
-    return SessionValues(log_ratio=values[:, 0], difference_us=values[:, 1])
-
-
 @dataclass(frozen=True, slots=True)
-class FactorialInteraction:
+class FactorialCorner:
     """A comparison with `factor` at `at` (`pair`), and the same with it at its first level, `base` (`base_pair`).
 
     Both compare `level` of the compared factor with `reference`. `where` has the levels of all other factors.
@@ -96,73 +37,82 @@ class FactorialInteraction:
     pair: ArmPair
     base_pair: ArmPair
 
-
-def interactions(corners: Sequence[FactorialInteraction], judge: ContrastJudge) -> tuple[Interaction, ...]:
-    """Return how each comparison differs from that at the first level of the factor."""
-    corner_of: dict[PairContrast, FactorialInteraction] = {
-        (corner.pair, corner.base_pair): corner for corner in corners
-    }
-    return tuple(
-        Interaction(
-            **dict(effect) | {"verdict": AGREEMENT_BY_VERDICT[effect.verdict]},
-            base_arm=corner.base_pair[0],
-            base_against=corner.base_pair[1],
-            **_interaction_fields(corner, "compared", "level", "reference", "factor", "at", "base", "where"),
-        )
-        for contrast, effect in judge(corner_of)
-        for corner in [corner_of[contrast]]
-    )
+    @property
+    def factors(self) -> dict[str, object]:
+        """The fields that each effect of these factors has."""
+        names = ("compared", "factor", "at", "base", "where")
+        return {name: getattr(self, name) for name in names}
 
 
-def level_effects(corners: Sequence[FactorialInteraction], judge: ContrastJudge) -> tuple[LevelEffect, ...]:
-    """Return each level of the factor against its first one, at the reference and levels of the compared factor."""
-    at_reference = {_plain_pair(corner.pair[1], corner.base_pair[1]): (corner, corner.reference) for corner in corners}
-    at_levels = {_plain_pair(corner.pair[0], corner.base_pair[0]): (corner, corner.level) for corner in corners}
-    place_of = at_reference | at_levels
-    return tuple(
-        LevelEffect(
-            **dict(effect), level=level, **_interaction_fields(corner, "compared", "factor", "at", "base", "where")
-        )
-        for contrast, effect in judge(place_of)
-        for corner, level in [place_of[contrast]]
-    )
+CornerLevel = tuple[FactorialCorner, str]  # with a level of the compared factor
+JudgedCorner = tuple[FactorialCorner, str, JudgedContrast]
 
 
-def joint_effects(corners: Sequence[FactorialInteraction], judge: ContrastJudge) -> tuple[JointEffect, ...]:
-    """Return the effects of changing both factors at once."""
-    corner_of = {_plain_pair(corner.pair[0], corner.base_pair[1]): corner for corner in corners}
-    return tuple(
-        JointEffect(
-            **dict(effect),
-            compared_alone=corner.base_pair[0],
-            factor_alone=corner.pair[1],
-            **_interaction_fields(corner, "compared", "level", "reference", "factor", "at", "base", "where"),
-        )
-        for contrast, effect in judge(corner_of)
-        for corner in [corner_of[contrast]]
-    )
+def factorial_effects(evidence: RunEvidence) -> dict[str, list[JudgedCorner]]:
+    """Return interactions, effects of levels and joint effects by their key of a summary.
 
-
-def pair_by_session(sessions: SeriesBySession, pair: ArmPair, metric: str) -> dict[int, Series]:
-    """Return (log ratio, difference in us) for each session that has the pair."""
-    effects_by_session = {number: pair_values([series], pair, metric) for number, series in sessions.items()}
+    Each kind is a family under Holm's correction; a contrast that several corners have is judged once.
+    """
+    corners = factorial_corners(evidence.experiment)
+    at_reference = {(corner.pair[1], corner.base_pair[1]): (corner, corner.reference) for corner in corners}
+    at_level = {(corner.pair[0], corner.base_pair[0]): (corner, corner.level) for corner in corners}
+    joint = {(corner.pair[0], corner.base_pair[1]): (corner, corner.level) for corner in corners}
+    interactions = {(corner.pair, corner.base_pair): corner for corner in corners}
     return {
-        number: np.array([effect.log_ratio[0], effect.difference_us[0]])
-        for number, effect in effects_by_session.items()
-        if effect.log_ratio.size
+        "interactions": _judge(
+            evidence,
+            {
+                _interaction(corner, metric): (corner, corner.level)
+                for metric in DESIGN_METRICS
+                for corner in interactions.values()
+            },
+        ),
+        "levels": _judge(evidence, _pair_contrasts(at_reference | at_level, "level")),
+        "both_at_once": _judge(evidence, _pair_contrasts(joint, "both at once")),
     }
 
 
-def _excuse(contrast: PairContrast, failed: Mapping[str, Mapping[str, int]]) -> str:
-    return failure_reason((arm for pair in contrast if pair for arm in pair), failed)
+def _interaction(corner: FactorialCorner, metric: str) -> Contrast:
+    """Return how the comparison differs from that at the first level of the factor."""
+    return Contrast(
+        kind="interaction",
+        arm=corner.pair[0],
+        against=corner.pair[1],
+        metric=metric,
+        terms=(*pair_terms(corner.pair, metric), *pair_terms(corner.base_pair, metric, -1.0)),
+        words="agreement",
+        label=f"{' against '.join(corner.pair)}, beyond {' against '.join(corner.base_pair)}",
+    )
 
 
-def _plain_pair(arm: str, against: str) -> PairContrast:
-    return ((arm, against), None)
+def _pair_contrasts(places: Mapping[ArmPair, CornerLevel], kind: str) -> dict[Contrast, CornerLevel]:
+    return {pair_contrast(pair, metric, kind): place for metric in DESIGN_METRICS for pair, place in places.items()}
 
 
-def _interaction_fields(corner: FactorialInteraction, *keys: str) -> dict[str, Any]:
-    return {key: getattr(corner, key) for key in keys}
+def _judge(evidence: RunEvidence, places: Mapping[Contrast, CornerLevel]) -> list[JudgedCorner]:
+    return [(*places[judged.contrast], judged) for judged in judge_contrasts(evidence, places)]
+
+
+def interaction_of(judged: JudgedCorner) -> Interaction:
+    """Return the interaction as a summary has it."""
+    corner, level, effect = judged
+    base = {"base_arm": corner.base_pair[0], "base_against": corner.base_pair[1]}
+    own = {"level": level, "reference": corner.reference}
+    return Interaction.model_validate(effect.fields | base | corner.factors | own)
+
+
+def level_effect_of(judged: JudgedCorner) -> LevelEffect:
+    """Return the effect of a level as a summary has it."""
+    corner, level, effect = judged
+    return LevelEffect.model_validate(effect.fields | corner.factors | {"level": level})
+
+
+def joint_effect_of(judged: JudgedCorner) -> JointEffect:
+    """Return the effect of both factors at once as a summary has it."""
+    corner, level, effect = judged
+    alone = {"compared_alone": corner.base_pair[0], "factor_alone": corner.pair[1]}
+    own = {"level": level, "reference": corner.reference}
+    return JointEffect.model_validate(effect.fields | alone | corner.factors | own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +133,7 @@ class FactorialTable:
     factors: Sequence[Factor]
 
 
-def factorial_interactions(experiment: Experiment) -> list[FactorialInteraction]:
+def factorial_corners(experiment: Experiment) -> list[FactorialCorner]:
     """Return them factor by factor, in the order of the settings; none if all arms are compared with one named arm.
 
     Arms are matched by their settings alone, without the control.
@@ -196,7 +146,7 @@ def factorial_interactions(experiment: Experiment) -> list[FactorialInteraction]
     table = FactorialTable(arms, compared, varying_factors(list(arms.values()), compared))
     pairs = [pair for pair in experiment.pairs if not is_control_pair(experiment, pair)]
     return [
-        _interaction(table, factor, pair, base_pair)
+        _corner(table, factor, pair, base_pair)
         for factor in table.factors
         for pair in pairs
         for base_pair in _at_first_level(table, factor, pair, pairs)
@@ -262,9 +212,9 @@ def _alike(levels: SettingLevels, others: SettingLevels, factor: Factor) -> bool
     return differing <= {factor.name, *factor.followers}
 
 
-def _interaction(table: FactorialTable, factor: Factor, pair: ArmPair, base_pair: ArmPair) -> FactorialInteraction:
+def _corner(table: FactorialTable, factor: Factor, pair: ArmPair, base_pair: ArmPair) -> FactorialCorner:
     arm, against = (table.arms[name] for name in pair)
-    return FactorialInteraction(
+    return FactorialCorner(
         compared=table.compared,
         level=_level(arm, table.compared),
         reference=_level(against, table.compared),

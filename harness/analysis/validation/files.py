@@ -5,12 +5,13 @@ from statistics import fmean, median
 
 import numpy as np
 
+from harness.analysis.contrasts import RunSeries, mean_interval
 from harness.analysis.statistics.inference import Estimate, difference_of_estimates, estimate_mean, welch_difference
 from harness.analysis.statistics.series import Series
 from harness.analysis.validation.bare_run import BareRun, bare_arm, connection_count, full_chain_arms
 from harness.analysis.validation.claims import ClaimSides, TimeDifference
 from harness.analysis.validation.spread import chance_beyond, stretch_length, stretch_logs
-from harness.analysis.why.quantities import level_by_session, mean_interval, time_us
+from harness.analysis.why.quantities import MEAN_TIME_US, level
 from harness.experiment.transports import IMPORTED_TCP
 from harness.model import Interval
 from harness.model.tools import TOLERANCE, ImportedRun, is_consistent
@@ -47,14 +48,14 @@ def imported_shares(run: BareRun, foreign: Sequence[ImportedRun]) -> Iterator[Ru
         arm = bare_arm(run.summary, architecture, runs[0].transport)
         if arm is None or not _means_us(runs) or not _are_comparable(runs, connection_count(run.summary.arms[arm])):
             continue
-        by_session = level_by_session(run.records, arm, time_us, "mean")
-        bare_us = mean_interval(by_session)
+        levels_us = level(RunSeries(run.records), arm, MEAN_TIME_US)
+        bare_us = mean_interval(levels_us)
         if bare_us:
             container, interval = _row_estimate(runs)
             mean_us = float(np.mean(_means_us(runs)))
             us = Interval(value=mean_us - bare_us.value)
-            if container and len(by_session) > 1:
-                bare = estimate_mean(np.array(list(by_session.values())))
+            if container and len(levels_us.sessions) > 1:
+                bare = estimate_mean(levels_us.difference)
                 us = difference_of_estimates(bare, container).with_interval()
             yield RuntimeShare(
                 where=where,

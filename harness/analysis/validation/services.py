@@ -5,15 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import numpy as np
-
-from harness.analysis.statistics.inference import Estimate, estimate_mean
+from harness.analysis.contrasts import RunSeries, estimate_effect, mean_interval
+from harness.analysis.statistics.inference import Estimate
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.validation.bare_run import BareRun, bare_arms, connection_count, mirror, service_arms
 from harness.analysis.validation.claims import ClaimSides, TimeDifference, difference_of_comparison
-from harness.analysis.why.quantities import VisitValue, difference_by_session, level_by_session, mean_interval, time_us
+from harness.analysis.why.quantities import TIME_US, difference, level
 from harness.experiment.transports import IMPORTED_TCP, arm_transport, imported_family
-from harness.model import Comparison, Interval, Record, Summary, VisitRow
+from harness.model import Comparison, Interval, Record, Summary
 from harness.model.settings import LoadSettings
 from harness.model.validation import ClaimReason, ImportedRow, RuntimeShare
 
@@ -66,9 +65,9 @@ def service_sides(run: BareRun) -> Iterator[ClaimSides]:
 def service_shares(run: BareRun) -> Iterator[RuntimeShare]:
     """Yield the time of each service less that of its bare arm, round by round."""
     for service, match in bare_matches(run.summary).items():
-        difference = paired_difference(run.records, (service, match.arm))
+        share = paired_difference(run.records, (service, match.arm))
         container_us, bare_us = (_typical_us(run.records, name) for name in (service, match.arm))
-        if difference and container_us and bare_us and not service_remark(run.summary, service, match):
+        if share and container_us and bare_us and not service_remark(run.summary, service, match):
             yield RuntimeShare(
                 where=IN_TURN,
                 architecture=service,
@@ -76,7 +75,7 @@ def service_shares(run: BareRun) -> Iterator[RuntimeShare]:
                 arm=match.arm,
                 container_us=container_us,
                 bare_us=bare_us,
-                us=widen_for_starts(difference, [difference]).us.with_interval(),
+                us=widen_for_starts(share, [share]).us.with_interval(),
                 interval="pairs",
             )
 
@@ -119,9 +118,10 @@ def service_remark(summary: Summary, service: str, match: BareMatch | None) -> s
 
 def paired_difference(records: Sequence[Record], pair: ArmPair) -> TimeDifference | None:
     """Return arm - against, paired by round; None with fewer than 2 sessions that have both."""
-    in_us, ratio = (_estimate(records, pair, value) for value in (time_us, _log_us))
-    levels_us = level_by_session(records, pair[0], time_us, "median").values()
-    return TimeDifference(in_us, ratio, fmean(levels_us)) if in_us and ratio else None
+    series = RunSeries(records)
+    estimate = estimate_effect(difference(series, pair, TIME_US))
+    levels_us = level(series, pair[0], TIME_US).difference
+    return TimeDifference(estimate.difference_us, estimate.log_ratio, fmean(levels_us)) if estimate else None
 
 
 def widen_for_starts(difference: TimeDifference, alone: Sequence[TimeDifference]) -> TimeDifference:
@@ -195,16 +195,7 @@ def _unmatched_remark(summary: Summary, service: str) -> str:
 
 
 def _typical_us(records: Sequence[Record], arm: str) -> Interval | None:
-    return mean_interval(level_by_session(records, arm, time_us, "median"))
-
-
-def _estimate(records: Sequence[Record], pair: ArmPair, value: VisitValue) -> Estimate | None:
-    per_session = list(difference_by_session(records, pair, value, "median").values())
-    return estimate_mean(np.asarray(per_session)) if len(per_session) > 1 else None
-
-
-def _log_us(visit: VisitRow) -> float | None:
-    return math.log(visit.mean_us) if visit.mean_us else None
+    return mean_interval(level(RunSeries(records), arm, TIME_US))
 
 
 def _widen(estimate: Estimate, deviations: Sequence[float]) -> Estimate:
