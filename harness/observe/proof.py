@@ -18,6 +18,7 @@ from harness.testbed.machine.procfs import format_cpus, parse_cpus, read_text
 from harness.testbed.network.namespace import THREAD_NETWORK
 from harness.testbed.processes.process import read_attribute
 from harness.testbed.stack import Stack
+from harness.testbed.stack_network import network_knob_values
 
 LENGTH_TOLERANCE = 0.1  # of answers other than JSON objects: dates and counters change some bytes
 
@@ -33,9 +34,9 @@ def _prove_stack(stack: Stack) -> dict[str, ArmProof]:
     blueprint = stack.blueprint
     raise_all(stray_threads(stack.pids, blueprint.placement), StackError)
     kernel = {**kernel_proof(stack), **sandbox_proof(stack)}
-    with stack.network.app.enter():
+    with stack.network.of("app").enter():
         hops = {name: _prove_hop(hop, _app_inodes(stack)) for name, hop in blueprint.hops.items()}
-    with stack.network.listen_network.enter():
+    with stack.network.of("listen").enter():
         front = _process_inodes(stack.nginx.main_pid(), stack.pids["nginx"])
         proofs = {arm.name: {**_prove_arm(arm, stack, hops, front), **kernel} for arm in blueprint.arms}
     return {arm.name: cast("ArmProof", {**proofs[arm.name], **rung_proof(stack, arm)}) for arm in blueprint.arms}
@@ -136,7 +137,7 @@ def kernel_proof(stack: Stack) -> ArmProof:
     if not kernel.own_network:
         return {"knobs": knobs} if knobs else {}
     with stack.enter_network():
-        values, namespace = stack.network.values(), str(Path(THREAD_NETWORK).readlink())
+        values, namespace = network_knob_values(kernel), str(Path(THREAD_NETWORK).readlink())
     return {"knobs": values | knobs, "network": namespace, "not_copied": stack.network.not_copied}
 
 
