@@ -54,12 +54,24 @@ def service_rows(run: BareRun) -> Iterator[ImportedRow]:
 
 def service_sides(run: BareRun) -> Iterator[ClaimSides]:
     """Yield each pair of services whose bare arms are over a Unix socket and over TCP."""
-    matches = bare_matches(run.summary)
+    matches, rows = bare_matches(run.summary), {row.architecture: row for row in service_rows(run)}
     for comparison in typical_comparisons(run.summary):
         for directed in (comparison, mirror(comparison)):
             ours, theirs = matches.get(directed.arm), matches.get(directed.against)
             if ours and theirs and theirs.transport == IMPORTED_TCP != ours.transport:
-                yield _sides(run, directed, ours, theirs)
+                difference = _difference_with_starts(
+                    run.records, (directed.arm, ours.arm), (directed.against, theirs.arm)
+                )
+                yield ClaimSides(
+                    ours=rows[directed.arm],
+                    theirs=rows[directed.against],
+                    arms=(ours.arm, theirs.arm),
+                    difference=difference,
+                    us=directed.us,
+                    percent=directed.percent,
+                    their_us=run.summary.arms[directed.against].mean_us,
+                    obstacles=tuple(_obstacles(run.summary, directed, (ours, theirs), has_time=difference is not None)),
+                )
 
 
 def service_shares(run: BareRun) -> Iterator[RuntimeShare]:
@@ -136,31 +148,16 @@ def widen_for_starts(difference: TimeDifference, alone: Sequence[TimeDifference]
     return TimeDifference(_widen(difference.us, in_us), _widen(difference.ratio, ratios), difference.level_us)
 
 
-def _sides(run: BareRun, comparison: Comparison, ours: BareMatch, theirs: BareMatch) -> ClaimSides:
-    names = (comparison.arm, comparison.against)
-    between, *alone = (
-        paired_difference(run.records, pair) for pair in (names, (names[0], ours.arm), (names[1], theirs.arm))
-    )
+def _difference_with_starts(records: Sequence[Record], ours: ArmPair, theirs: ArmPair) -> TimeDifference | None:
+    """Return one service less the other, with the variance of both starts; each is given with its bare arm."""
+    between, *alone = (paired_difference(records, pair) for pair in ((ours[0], theirs[0]), ours, theirs))
     starts = [difference for difference in alone if difference]
-    difference = widen_for_starts(between, starts) if between and len(starts) == len(alone) else None
-    return ClaimSides(
-        where=IN_TURN,
-        architecture=comparison.arm,
-        against=comparison.against,
-        arms=(ours.arm, theirs.arm),
-        difference=difference,
-        us=comparison.us,
-        percent=comparison.percent,
-        against_us=run.summary.arms[comparison.against].mean_us,
-        obstacles=tuple(_obstacles(run.summary, comparison, (ours, theirs), has_time=difference is not None)),
-    )
+    return widen_for_starts(between, starts) if between and len(starts) == len(alone) else None
 
 
 def _obstacles(
     summary: Summary, comparison: Comparison, matches: Sequence[BareMatch], *, has_time: bool
 ) -> Iterator[ClaimReason]:
-    if any(summary.arms[name].failed for name in (comparison.arm, comparison.against)):
-        yield "failed requests"
     if _differing_client_settings(summary, comparison.arm, comparison.against) or any(
         match.differing_settings for match in matches
     ):
