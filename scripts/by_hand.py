@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from harness import plugins
-from harness.analysis.contrasts import RunSeries, estimate_effect, pair_terms, session_values
+from harness.analysis.contrasts.engine import RunSeries, estimate_effect, pair_terms, session_values
 from harness.analysis.statistics.group_sequential import single_look_error_rate
 from harness.analysis.statistics.inference import EffectEstimate, judge_family
 from harness.analysis.statistics.series import Series

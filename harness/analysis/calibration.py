@@ -6,8 +6,8 @@ from statistics import fmean
 
 from scipy.special import betaincinv, stdtrit  # the values of scipy.stats, which takes a second to import
 
-from harness.analysis.comparisons import compare_pairs, comparison_of, is_control_pair
-from harness.analysis.contrasts import RunEvidence, RunSeries, SessionValues, pair_terms, session_values
+from harness.analysis.contrasts.engine import RunEvidence, RunSeries, SessionValues, pair_terms, session_values
+from harness.analysis.contrasts.pairs import compare_pairs, comparison_of, is_control_pair
 from harness.analysis.statistics.inference import Estimate, estimate_mean, to_percent
 from harness.analysis.statistics.series import ArmPair, SessionData
 from harness.model import Comparison, Experiment, JsonModel

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from harness.analysis.contrasts import RunSeries, pair_terms, session_values
+from harness.analysis.contrasts.engine import RunSeries, pair_terms, session_values
 from harness.analysis.statistics.inference import to_percent
 from harness.analysis.statistics.series import ArmPair, Series, SessionData, values_by_arm
 from harness.model import METRICS, Experiment

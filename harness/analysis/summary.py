@@ -1,20 +1,21 @@
 """The summary of a run: the content of `summary.json`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.analysis.arms import arm_summaries, throttle_counts
-from harness.analysis.comparisons import compare_pairs, comparison_of, deciding_widths_percent, should_stop
-from harness.analysis.contrasts import JudgedContrast, RunEvidence, effect_of
-from harness.analysis.designs.factorial import (
+from harness.analysis.contrasts.engine import JudgedContrast, RunEvidence, effect_of
+from harness.analysis.contrasts.factorial import (
     JudgedCorner,
     factorial_effects,
     interaction_of,
     joint_effect_of,
     level_effect_of,
 )
-from harness.analysis.designs.ladder import JudgedSums, judge_sums, ladders
-from harness.analysis.designs.screening import (
+from harness.analysis.contrasts.ladder import JudgedSums, judge_sums, ladders
+from harness.analysis.contrasts.pairs import compare_pairs, comparison_of, deciding_widths_percent, should_stop
+from harness.analysis.contrasts.screening import (
     ScreenInteraction,
     ScreenMainEffect,
     factor_interaction_of,
@@ -23,7 +24,8 @@ from harness.analysis.designs.screening import (
     judge_screen_interactions,
     main_effect_of,
 )
-from harness.analysis.designs.tool_agreement import tool_agreements
+from harness.analysis.contrasts.tails import judge_tails, tail_effect_of
+from harness.analysis.contrasts.tool_agreement import tool_agreements
 from harness.analysis.doubts import (
     changed_doubts,
     control_doubts,
@@ -38,8 +40,7 @@ from harness.analysis.doubts import (
 )
 from harness.analysis.load import arm_capacities, load_points
 from harness.analysis.statistics.series import SessionData
-from harness.analysis.tails import judge_tails, tail_effect_of
-from harness.model import HEADLINE_METRICS, Experiment, Record, RunSeconds, Schedule, Summary
+from harness.model import HEADLINE_METRICS, Doubt, Experiment, Record, RunSeconds, Schedule, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +91,11 @@ def summarise(
     """
     evidence = RunEvidence(experiment, sessions, schedule.looks)
     judged, records = judge_run(evidence), evidence.records
-    comparisons = tuple(map(comparison_of, judged.pairs))
-    levels = tuple(map(level_effect_of, judged.factorial.get("levels", ())))
-    main_effects = tuple(main_effect_of(*effect) for effect in judged.main_effects)
     decisive = [effect for _, effect in judged.main_effects] or judged.pairs
     is_complete = should_stop(experiment, schedule.looks, len(records), deciding_widths_percent(decisive))
     planned_sessions = len(records) if is_complete else schedule.sessions
-    differing = differing_controls(experiment, comparisons)
+    effects = _effects_by_kind(judged)
+    differing = differing_controls(experiment, effects["comparisons"])
     faults = [
         *failed_doubts(evidence.failed),
         *changed_doubts(records),
@@ -111,29 +110,42 @@ def summarise(
         valid=not faults and all(control.metric not in HEADLINE_METRICS for control in differing),
         seconds=RunSeconds(total=seconds_total, measuring=_measuring_s(records)),
         arms=arm_summaries(experiment, sessions, evidence.failed, schedule.looks),
-        comparisons=comparisons,
         effects=tuple(map(effect_of, judged)),
-        interactions=tuple(map(interaction_of, judged.factorial.get("interactions", ()))),
-        levels=levels,
-        both_at_once=tuple(map(joint_effect_of, judged.factorial.get("both_at_once", ()))),
-        main_effects=main_effects,
-        factor_interactions=tuple(factor_interaction_of(*effect) for effect in judged.factor_interactions),
-        tool_signs=tool_agreements(experiment, comparisons, records),
+        **effects,
+        tool_signs=tool_agreements(experiment, effects["comparisons"], records),
         ladders=ladders(evidence, judged.pairs, judged.sums),
         throttled=throttle_counts(experiment, records),
-        tails=tuple(tail_effect_of(*effect) for effect in judged.tails),
         capacities=arm_capacities(experiment, sessions, schedule.looks),
         load_points=load_points(experiment, sessions),
         doubts=(
             *control_doubts(differing),
-            *negative_control_doubts(experiment, comparisons, levels, main_effects),
-            *rung_doubts(experiment, comparisons, levels),
+            *_null_doubts(experiment, effects),
             *faults,
             *left_out_doubts(experiment),
             *service_doubts(experiment),
             *session_doubts(records),
         ),
     )
+
+
+def _null_doubts(experiment: Experiment, effects: Mapping[str, Any]) -> Iterator[Doubt]:
+    """Yield the doubts from effects where none is expected."""
+    pairs, levels = effects["comparisons"], effects["levels"]
+    yield from negative_control_doubts(experiment, pairs, levels, effects["main_effects"])
+    yield from rung_doubts(experiment, pairs, levels)
+
+
+def _effects_by_kind(judged: JudgedRun) -> dict[str, Any]:
+    """Return the effects under the keys of format 1."""
+    return {
+        "comparisons": tuple(map(comparison_of, judged.pairs)),
+        "interactions": tuple(map(interaction_of, judged.factorial.get("interactions", ()))),
+        "levels": tuple(map(level_effect_of, judged.factorial.get("levels", ()))),
+        "both_at_once": tuple(map(joint_effect_of, judged.factorial.get("both_at_once", ()))),
+        "main_effects": tuple(main_effect_of(*effect) for effect in judged.main_effects),
+        "factor_interactions": tuple(factor_interaction_of(*effect) for effect in judged.factor_interactions),
+        "tails": tuple(tail_effect_of(*effect) for effect in judged.tails),
+    }
 
 
 def is_precise(experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int]) -> bool:

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.comparisons import is_control_pair, should_stop
+from harness.analysis.contrasts.pairs import is_control_pair, should_stop
 from harness.analysis.statistics.group_sequential import ErrorRate, error_rate_of
 from harness.analysis.statistics.inference import Estimate, rulings, to_percent
 from harness.model import Experiment, Verdict

@@ -14,8 +14,8 @@ from harness.analysis.between_runs.metadata import (
     serving_trees,
     settings_tree,
 )
-from harness.analysis.comparisons import is_control_pair
-from harness.analysis.contrasts import RunSeries, SessionValues, pair_contrast, session_values
+from harness.analysis.contrasts.engine import RunSeries, SessionValues, pair_contrast, session_values
+from harness.analysis.contrasts.pairs import is_control_pair
 from harness.analysis.statistics.group_sequential import single_look_error_rate
 from harness.analysis.statistics.inference import (
     MIN_SESSIONS_FOR_INTERVAL,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from harness.analysis.contrasts import RunSeries
+from harness.analysis.contrasts.engine import RunSeries
 from harness.analysis.statistics.inference import welch_difference
 from harness.analysis.statistics.series import Series
 from harness.analysis.why.quantities import TIME_US, level

@@ -5,7 +5,7 @@ from statistics import fmean, median
 
 import numpy as np
 
-from harness.analysis.contrasts import RunSeries, mean_interval
+from harness.analysis.contrasts.engine import RunSeries, mean_interval
 from harness.analysis.statistics.inference import Estimate, difference_of_estimates, estimate_mean, welch_difference
 from harness.analysis.statistics.series import Series
 from harness.analysis.validation.bare_run import BareRun, bare_arm, connection_count, full_chain_arms

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from harness.analysis.contrasts import RunSeries, estimate_effect, mean_interval
+from harness.analysis.contrasts.engine import RunSeries, estimate_effect, mean_interval
 from harness.analysis.statistics.inference import Estimate
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.validation.bare_run import BareRun, bare_arms, connection_count, mirror, service_arms

@@ -6,7 +6,7 @@ from statistics import fmean
 
 import numpy as np
 
-from harness.analysis.contrasts import RunSeries, mean_interval
+from harness.analysis.contrasts.engine import RunSeries, mean_interval
 from harness.analysis.statistics.inference import CONFIDENCE, estimate_mean, to_percent
 from harness.analysis.statistics.series import ArmPair, Series
 from harness.analysis.why.quantities import TIME_US, WALL_US, counter_names, counter_quantity, difference, level

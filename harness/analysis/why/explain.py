@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis.contrasts import RunSeries, mean_interval, session_values
+from harness.analysis.contrasts.engine import RunSeries, mean_interval, session_values
 from harness.analysis.statistics.inference import welch_difference
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.why.counters import arm_utilisations, counter_summaries, counting_overhead_percent

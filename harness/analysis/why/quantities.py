@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.analysis.contrasts import RunSeries, SessionValues, Term, session_values
+from harness.analysis.contrasts.engine import RunSeries, SessionValues, WeightedSum, session_values
 from harness.analysis.statistics.series import ArmPair
 from harness.model import ROLES, Record
 from harness.model.metrics import Centre, Quantity, visit_quantity
@@ -47,7 +47,7 @@ def counter_names(records: Sequence[Record]) -> list[str]:
 
 def level(series: RunSeries, arm: str, quantity: Quantity) -> SessionValues:
     """Return the level of an arm in each session that has it."""
-    return session_values(series, [Term(quantity, {arm: 1.0})])
+    return session_values(series, [WeightedSum(quantity, {arm: 1.0})])
 
 
 def difference(series: RunSeries, pair: ArmPair, quantity: Quantity) -> SessionValues:
@@ -55,6 +55,6 @@ def difference(series: RunSeries, pair: ArmPair, quantity: Quantity) -> SessionV
     return session_values(series, difference_terms(pair, quantity))
 
 
-def difference_terms(pair: ArmPair, *quantities: Quantity, factor: float = 1.0) -> list[Term]:
+def difference_terms(pair: ArmPair, *quantities: Quantity, factor: float = 1.0) -> list[WeightedSum]:
     """Return the terms of arm - against, summed over the quantities."""
-    return [Term(quantity, {pair[0]: 1.0, pair[1]: -1.0}, factor) for quantity in quantities]
+    return [WeightedSum(quantity, {pair[0]: 1.0, pair[1]: -1.0}, factor) for quantity in quantities]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.analysis.contrasts import RunSeries, Term, Weights, mean_interval, session_values
+from harness.analysis.contrasts.engine import RunSeries, WeightedSum, Weights, mean_interval, session_values
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.why.quantities import (
     CPU_TOTAL_US,
@@ -53,7 +53,7 @@ def _waterfall(arm: Arm, experiment: Experiment, records: Sequence[Record], seri
         REST: {arm.name: 1, direct.name: -1, proxy.name: -1},
     }
     intervals = {
-        name: mean_interval(session_values(series, [Term(TRIMMED_TIME_US, of_arms)]))
+        name: mean_interval(session_values(series, [WeightedSum(TRIMMED_TIME_US, of_arms)]))
         for name, of_arms in weights.items()
     }
     total = mean_interval(level(series, arm.name, TRIMMED_TIME_US))

@@ -8,7 +8,7 @@ import pytest
 
 from harness.analysis.between_runs.changes import RunChange, RunComparison, RunData, change_estimate, compare_runs
 from harness.analysis.between_runs.metadata import MetadataDifference
-from harness.analysis.contrasts import SessionValues
+from harness.analysis.contrasts.engine import SessionValues
 from harness.errors import ConfigError
 from tests.support.comparable_runs import run_data
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from harness.analysis.comparisons import FALSE_ALARMS_PERCENT, should_stop
+from harness.analysis.contrasts.pairs import FALSE_ALARMS_PERCENT, should_stop
 from harness.analysis.statistics.group_sequential import confidence_at
 from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import summarise

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from harness.analysis.contrasts import RunSeries, SessionValues, pair_terms, session_values
+from harness.analysis.contrasts.engine import RunSeries, SessionValues, pair_terms, session_values
 from harness.analysis.statistics.series import Series, values_by_arm
 from harness.model import METRICS, Record, VisitRow
 from tests.support.simulated_sessions import session_of

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.contrasts import RunSeries, pair_terms, session_values
-from harness.analysis.designs.factorial import factorial_corners
+from harness.analysis.contrasts.engine import RunSeries, pair_terms, session_values
+from harness.analysis.contrasts.factorial import factorial_corners
 from harness.analysis.statistics.inference import Estimate, estimate_mean, rulings
 from harness.analysis.statistics.series import ArmPair
 from harness.model import Summary

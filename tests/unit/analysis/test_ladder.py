@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from harness.analysis.contrasts import RunSeries, pair_terms, session_values
-from harness.analysis.designs.ladder import ladder_structures
+from harness.analysis.contrasts.engine import RunSeries, pair_terms, session_values
+from harness.analysis.contrasts.ladder import ladder_structures
 from harness.analysis.statistics.series import SessionData
 from harness.model import Experiment, Ladder, LadderStep, Summary
 from tests.support.factorial_sessions import summary_of

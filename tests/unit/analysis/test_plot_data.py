@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.comparisons import compare_pairs, comparison_of
-from harness.analysis.contrasts import RunEvidence
+from harness.analysis.contrasts.engine import RunEvidence
+from harness.analysis.contrasts.pairs import compare_pairs, comparison_of
 from harness.analysis.plot_data import MAX_LINE_POINTS, PlotData, plot_data, thinned_indices
 from harness.analysis.statistics.series import SessionData
 from tests.support.simulated_run import CPUS, run_of

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from harness.analysis.contrasts import RunEvidence
-from harness.analysis.designs.screening import (
+from harness.analysis.contrasts.engine import RunEvidence
+from harness.analysis.contrasts.screening import (
     judge_main_effects,
     main_effect_of,
     screen_interactions,

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from harness.analysis.contrasts import RunEvidence
+from harness.analysis.contrasts.engine import RunEvidence
+from harness.analysis.contrasts.tails import judge_tails, tail_effect_of
 from harness.analysis.statistics.series import Series, SessionData
-from harness.analysis.tails import judge_tails, tail_effect_of
 from harness.model import Experiment, Summary, TailEffect, VisitRow
 from tests.support.factorial_sessions import summary_of
 from tests.support.simulated_sessions import experiment_of, session_of

@@ -8,7 +8,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.contrasts import Contrast, JudgedContrast, RunEvidence, Term, Weights, judge_contrasts
+from harness.analysis.contrasts.engine import (
+    Contrast,
+    JudgedContrast,
+    RunEvidence,
+    WeightedSum,
+    Weights,
+    judge_contrasts,
+)
 from harness.analysis.statistics.inference import benjamini_hochberg
 from harness.experiment.cost import is_capacity_search
 from harness.experiment.designs import short_names
@@ -111,7 +118,7 @@ def _judge(
             arm=f"{short[effect.change.factor]}={effect.change.at}",
             against=f"{short[effect.change.factor]}={effect.change.base}",
             metric=metric,
-            terms=(Term(METRICS[metric], effect.weights),),
+            terms=(WeightedSum(METRICS[metric], effect.weights),),
             words=words,
             label=effect.label(all_short),
         ): effect

@@ -32,7 +32,7 @@ VERDICT_WORDS: Mapping[str, Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class WeightedSum:
     """A weighted sum over arms of a quantity, round by round; its typical round is the value of a session."""
 
     quantity: Quantity
@@ -51,7 +51,7 @@ class Contrast:
     arm: str
     against: str
     metric: str
-    terms: tuple[Term, ...]
+    terms: tuple[WeightedSum, ...]
     words: str = ""
     label: str = ""
 
@@ -65,9 +65,9 @@ class Contrast:
         return total
 
 
-def pair_terms(pair: ArmPair, metric: str, factor: float = 1.0) -> tuple[Term, ...]:
+def pair_terms(pair: ArmPair, metric: str, factor: float = 1.0) -> tuple[WeightedSum, ...]:
     """Return the term of one arm against another."""
-    return (Term(METRICS[metric], {pair[0]: 1.0, pair[1]: -1.0}, factor),)
+    return (WeightedSum(METRICS[metric], {pair[0]: 1.0, pair[1]: -1.0}, factor),)
 
 
 def pair_contrast(pair: ArmPair, metric: str, kind: str = "pair") -> Contrast:
@@ -108,7 +108,7 @@ class RunSeries:
         return self._values[quantity.name]
 
 
-def session_values(series: RunSeries, terms: Iterable[Term]) -> SessionValues:
+def session_values(series: RunSeries, terms: Iterable[WeightedSum]) -> SessionValues:
     """Return the sum of the terms for each session.
 
     A round without a value for each arm of a term is left out, and so is a session without any other round of a term.
@@ -119,7 +119,7 @@ def session_values(series: RunSeries, terms: Iterable[Term]) -> SessionValues:
     return SessionValues(sessions, sums[:, 0], sums[:, 1])
 
 
-def _term_values(sessions: Mapping[int, Mapping[str, Series]], term: Term) -> dict[int, Series]:
+def _term_values(sessions: Mapping[int, Mapping[str, Series]], term: WeightedSum) -> dict[int, Series]:
     """Return (log, value) of the typical round by session."""
     vector = np.array(list(term.weights.values()))
     by_session = {}

@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from harness.analysis.comparisons import is_control
-from harness.analysis.contrasts import (
+from harness.analysis.contrasts.engine import (
     Contrast,
     JudgedContrast,
     RunEvidence,
     RunSeries,
     SessionValues,
-    Term,
+    WeightedSum,
     judge_contrasts,
     session_values,
 )
+from harness.analysis.contrasts.pairs import is_control
 from harness.analysis.statistics.group_sequential import confidence_at
 from harness.analysis.statistics.inference import estimate_mean
 from harness.analysis.statistics.percentiles import resolution_step_us, session_percentiles_us
@@ -81,7 +81,7 @@ def _contrasts(evidence: RunEvidence) -> Iterator[tuple[Contrast, float]]:
     for arm, against in evidence.experiment.pairs:
         for percentile in TAIL_PERCENTILES:
             name = percentile_name(percentile)
-            terms = (Term(Quantity(name, lambda _: {}, "mean"), {arm: 1.0, against: -1.0}),)
+            terms = (WeightedSum(Quantity(name, lambda _: {}, "mean"), {arm: 1.0, against: -1.0}),)
             label = f"{name} of {arm} against {against}"
             yield Contrast("percentile", arm, against, "latency", terms, label=label), percentile
 

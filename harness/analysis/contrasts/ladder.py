@@ -4,18 +4,18 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.analysis.contrasts import (
+from harness.analysis.contrasts.engine import (
     Contrast,
     JudgedContrast,
     RunEvidence,
-    Term,
+    WeightedSum,
     judge_contrasts,
     mean_interval,
     pair_contrast,
     pair_terms,
     session_values,
 )
-from harness.analysis.designs.factorial import setting_levels
+from harness.analysis.contrasts.factorial import setting_levels
 from harness.analysis.statistics.series import ArmPair
 from harness.experiment.contrasts import is_ladder
 from harness.experiment.cost import is_capacity_search
@@ -172,7 +172,7 @@ def _step_counters(evidence: RunEvidence, pair: ArmPair) -> dict[str, Interval]:
     """Return the differences by name, in the order of the report, without those that were not counted."""
     weights = {pair[0]: 1.0, pair[1]: -1.0}
     intervals = {
-        name: mean_interval(session_values(evidence.series, [Term(quantity, weights)]))
+        name: mean_interval(session_values(evidence.series, [WeightedSum(quantity, weights)]))
         for name, quantity in STEP_QUANTITIES.items()
     }
     return {name: interval for name, interval in intervals.items() if interval}

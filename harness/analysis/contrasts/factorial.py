@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.comparisons import is_control_pair
-from harness.analysis.contrasts import (
+from harness.analysis.contrasts.engine import (
     Contrast,
     JudgedContrast,
     RunEvidence,
@@ -13,6 +12,7 @@ from harness.analysis.contrasts import (
     pair_contrast,
     pair_terms,
 )
+from harness.analysis.contrasts.pairs import is_control_pair
 from harness.analysis.statistics.series import ArmPair
 from harness.model import DESIGN_METRICS, Experiment, Interaction, JointEffect, LevelEffect, Settings
 

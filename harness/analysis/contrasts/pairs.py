@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from harness.analysis.contrasts import (
+from harness.analysis.contrasts.engine import (
     Contrast,
     JudgedContrast,
     RunEvidence,
