@@ -96,11 +96,8 @@ def summarise(
     planned_sessions = len(records) if is_complete else schedule.sessions
     effects = _effects_by_kind(judged)
     differing = differing_controls(experiment, effects["comparisons"])
-    faults = [
-        *failed_doubts(evidence.failed),
-        *changed_doubts(records),
-        *incomplete_doubts(len(records), planned_sessions, directory),
-    ]
+    missing = incomplete_doubts(len(records), planned_sessions, directory)
+    faults = [*failed_doubts(evidence.failed), *changed_doubts(records), *missing]
     return Summary(
         experiment=experiment.name,
         question=experiment.question,
