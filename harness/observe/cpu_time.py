@@ -14,6 +14,7 @@ import psutil
 
 from harness.errors import MachineError, StackError
 from harness.model import SERVICE_ROLE, Arm, Settings
+from harness.testbed.machine.procfs import read_text
 from harness.testbed.processes.process import PROC, ProcessFamily
 
 # Clock ids hold the inverted process number, and 2 for "scheduled time" (include/linux/posix-timers.h). The clock sums
@@ -153,6 +154,12 @@ class ReapedChildren:
 
     def __add__(self, other: Self) -> Self:
         return type(self)(self.ticks + other.ticks, self.faults + other.faults)
+
+
+def read_reaped(family: ProcessFamily, proc: Path = PROC) -> ReapedChildren:
+    """Return the resources used by ended children of the family, as the kernel adds them up in their parents."""
+    stats = (read_text(proc / str(pid) / "stat") for pid in family.all_pids(proc))
+    return sum(map(ReapedChildren.from_stat, stats), ReapedChildren())
 
 
 def own_ticks(stat: str | None) -> int:

@@ -11,7 +11,7 @@ from harness.model import Arm, Design, Experiment, LoadTool, Settings
 from harness.model.record import HostFacts
 from harness.observe.doubts.context import Context
 from harness.observe.doubts.cpus import noise_doubts
-from harness.observe.doubts.network import bare_network_doubts, read_bare_network
+from harness.observe.doubts.network import bare_network_doubts
 from harness.observe.host.facts import SystemState, host_facts, read_system_state
 from harness.observe.host.noise import Noise, OsNoise, measure_noise, measure_osnoise
 from harness.observe.host.versions import read_pyperf_system
@@ -181,8 +181,7 @@ def _port_findings(facts: HostFacts) -> Iterator[MachineCheck]:
 
 
 def _packet_filter_findings() -> Iterator[MachineCheck]:
-    bare = read_bare_network(Context())
-    for doubt in bare_network_doubts(bare, bare):
+    for doubt in bare_network_doubts(Context()):
         yield MachineCheck(doubt.kind, "doubt", doubt.seen, doubt.advice)
 
 

@@ -16,9 +16,8 @@ from harness.load.drivers import open_sender
 from harness.load.probe import probe_service, probe_target
 from harness.load.visits import CpuReader, Visitor, warm_up
 from harness.model import SERVICE_ROLE, Arm, Experiment, Reply, Target
-from harness.model.record import ArmProof
-from harness.observe.cpu_time import FamilyClock, cpu_reader, service_cpu_reader, service_pids
-from harness.observe.doubts.children import read_reaped
+from harness.model.facts import ArmProof
+from harness.observe.cpu_time import FamilyClock, cpu_reader, read_reaped, service_cpu_reader, service_pids
 from harness.observe.gauge import Gauge, open_gauge, uncounted_by
 from harness.observe.proof import answer_mismatches, answer_proof
 from harness.session.preflight import external_tool
@@ -28,7 +27,6 @@ from harness.testbed.blueprint import Machine, blueprints_of
 from harness.testbed.kernel.host_values import HostValueSwitch, order_in_blocks, switch_host_values
 from harness.testbed.kernel.settings import UNCHANGED_KERNEL, KernelConfiguration
 from harness.testbed.machine.placement import CpuSet, move_process, pin_process, placement_of
-from harness.testbed.machine.procfs import HOST_ROOTS
 from harness.testbed.machine.resources import raise_file_limit
 from harness.testbed.network.namespace import HOST_NETWORK, NetworkNamespace
 from harness.testbed.processes.process import ProcessFamily
@@ -240,7 +238,7 @@ def _check_stacks(stacks: Iterable[Stack]) -> None:
 def family_marker(stacks: Sequence[Stack]) -> Callable[[], ProcessFamilies]:
     """Return a function to call after the warm-up; it marks each role with workers that have started a process."""
     cold = [stack.process_families for stack in stacks]
-    faults = [{role: read_reaped(family, HOST_ROOTS).faults for role, family in own.items()} for own in cold]
+    faults = [{role: read_reaped(family).faults for role, family in own.items()} for own in cold]
 
     def mark() -> ProcessFamilies:
         return [
@@ -267,7 +265,7 @@ def open_child_clocks(stacks: Sequence[Stack], families: ProcessFamilies) -> Ite
 
 
 def _has_children(family: ProcessFamily, faults_before: int) -> bool:
-    return bool(family.other_pids()) or read_reaped(family, HOST_ROOTS).faults > faults_before
+    return bool(family.other_pids()) or read_reaped(family).faults > faults_before
 
 
 def _child_processes(stack: Stack, arm: str, clocks: Mapping[str, FamilyClock]) -> ChildProcesses:

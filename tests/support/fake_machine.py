@@ -69,3 +69,11 @@ def doubted(
     before = read(scene)
     meanwhile()
     return list(doubts(before, read(after or scene)))
+
+
+def doubted_after(
+    doubts: Callable[[Context], Iterator[Doubt]], scene: Context, meanwhile: Callable[[], None] = lambda: None
+) -> list[Doubt]:
+    """The doubts about the state of the machine after `meanwhile`."""
+    meanwhile()
+    return list(doubts(scene))

@@ -1,7 +1,7 @@
 """The context of a session that doubts look at: processes by role, their CPUs, their files, the host."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,11 @@ class StackProcesses:
         family = self.families.get(role)
         return (*self.pids[role], *(family.other_pids(proc) if family else ()))
 
+    def has_own_cpus(self, role: str) -> bool:
+        """Return whether no other role may run on the CPUs of `role`."""
+        others = (cpus for other, cpus in self.placement.cpus.items() if other != role)
+        return set(self.placement.cpus[role]).isdisjoint(cpu for cpus in others for cpu in cpus)
+
 
 @dataclass(frozen=True, slots=True)
 class ServerLog:
@@ -44,24 +49,19 @@ class ServerLog:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Everything that a session's doubts are derived from.
-
-    `host` is host.json at the start of the run; `knobs` are settings that the run itself changes. `requests` counts
-    those sent so far, including settling ones. `services` are the known processes behind urls. `changes` are sentences
-    on changes of the machine since the first session of a resumed run.
-    """
+    """Everything that a session's doubts are derived from."""
 
     processes: tuple[StackProcesses, ...] = ()
     nginx_logs: tuple[Path, ...] = ()
     logs: tuple[ServerLog, ...] = ()
     socket_directories: tuple[Path, ...] = ()
-    host: HostFacts = field(default_factory=HostFacts)
-    knobs: frozenset[str] = frozenset()
+    host: HostFacts = field(default_factory=HostFacts)  # at the start of the run
+    knobs: frozenset[str] = frozenset()  # settings that the run itself changes
     bare: bool = True  # no container networking is expected
     networks: tuple[NetworkNamespace, ...] = (HOST_NETWORK,)  # those with servers
-    services: frozenset[int] = frozenset()
-    requests: int = 0
-    changes: tuple[str, ...] = ()
+    services: frozenset[int] = frozenset()  # the known processes behind urls
+    requests: int = 0  # sent so far, including settling ones
+    changes: tuple[str, ...] = ()  # sentences on changes of the machine since the first session of a resumed run
     roots: Roots = HOST_ROOTS
 
 
@@ -82,7 +82,11 @@ def context_of(
             StackProcesses({"client": (os.getpid(),), **stack.pids}, stack.blueprint.placement, by_role)
             for stack, by_role in zip(stacks, families or [stack.process_families for stack in stacks], strict=True)
         ),
-        logs=tuple(log for stack in stacks for log in _server_logs(stack)),
+        logs=tuple(
+            ServerLog(", ".join(arm.name for arm in stack.blueprint.arms), server.service.name, server.service.log)
+            for stack in stacks
+            for server in (stack.app, stack.nginx)
+        ),
         nginx_logs=tuple(stack.nginx.service.log for stack in stacks),
         socket_directories=tuple(hop.directory for hop in hops if hop.directory),
         host=host,
@@ -91,12 +95,6 @@ def context_of(
         networks=networks,
         services=frozenset[int]().union(*(service_pids(arm.settings) for arm in services_of(experiment))),
     )
-
-
-def _server_logs(stack: Stack) -> Iterator[ServerLog]:
-    arms = ", ".join(arm.name for arm in stack.blueprint.arms)
-    for running in (stack.app, stack.nginx):
-        yield ServerLog(arms, running.service.name, running.service.log)
 
 
 def _sysctls_of_knobs(blueprints: Sequence[Blueprint]) -> frozenset[str]:

@@ -1,17 +1,21 @@
-"""Doubts about CPUs: noise, quotas, frequency, context switches, a client that is too slow."""
+"""Doubts about CPUs: noise, quotas, frequency, preemption, child processes, a client that is too slow."""
 
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from harness.model import Doubt
-from harness.observe.cpu_time import TICK_NS, ReapedChildren, own_ticks
+from harness.observe.cpu_time import TICK_NS, ReapedChildren, own_ticks, read_reaped
 from harness.observe.doubts.context import Context, StackProcesses
+from harness.observe.doubts.kinds import doubt
 from harness.observe.host.facts import throttled_periods
 from harness.observe.host.noise import MachineSnapshot, Noise, noise_between, read_snapshot, with_descendants
 from harness.testbed.machine.procfs import format_cpus, parse_cpus, read_int, read_text
+from harness.testbed.processes.process import ProcessFamily
 
 # In a closed loop client and servers take turns: a client that is always busy leaves the servers idle.
 SATURATED_PERCENT = 90.0
@@ -27,19 +31,19 @@ ALL_OTHERS_PERCENT = 20.0
 PRESSURE_PERCENT = 25.0
 AT_WORK_PERCENT = 10.0
 
-_STOP_ADVICE = "Stop the other processes on this machine, or wait until they have ended."
-
 # Turbo alone varies a frequency by about 10 %; a change of governor, power source or temperature by more.
 CHANGED_PERCENT = 20.0
 # Some drivers sleep 10 ms to read the frequency of an idle CPU, and servers that are not pinned may use 100 CPUs.
 CPUS_READ = 8
-
 _THROTTLE_COUNTERS = ("core_throttle_count", "package_throttle_count")
 
 # A process alone on its CPU blocks voluntarily, once a request; on a quiet machine it is preempted in 4 % of requests.
 PREEMPTED_PER_REQUEST = 0.5
 # A task with less than this share of the busiest task's CPU time cannot have preempted that task so often.
 BUSY_SHARE = 0.05
+
+SIGCHLD_BIT = 1 << 16  # SIGCHLD is signal 17
+SERVER_NAMES = {"app": "The application", "nginx": "nginx"}
 
 ProcessKey = tuple[str, str, int]  # role, its CPUs, pid
 RoleKey = tuple[str, str]  # role, its CPUs
@@ -68,19 +72,11 @@ def read_client(context: Context) -> ClientTime:
 
 def client_doubts(before: ClientTime, after: ClientTime) -> Iterator[Doubt]:
     """Yield a doubt where the client, or a load tool on all its CPUs, was busy nearly all the time."""
-    elapsed_s = max(1e-9, after.clock_s - before.clock_s)
-    own = (after.own_s - before.own_s) / elapsed_s
-    tools = (after.tools_s - before.tools_s) / elapsed_s / after.cpus
-    percent = 100 * max(own, tools)
+    busy_s = max(after.own_s - before.own_s, (after.tools_s - before.tools_s) / after.cpus)
+    percent = 100 * busy_s / max(1e-9, after.clock_s - before.clock_s)
     if percent > SATURATED_PERCENT:
-        yield Doubt(
-            kind="client-bound",
-            seen=f"The client was busy {percent:.0f} % of the time, so the client was the bottleneck, not the servers.",
-            advice=(
-                "Do not use the throughput of this session: send smaller answers, use a faster load tool, "
-                "or give the client more CPUs with placement."
-            ),
-        )
+        text = f"The client was busy {percent:.0f} % of the time, so the client was the bottleneck, not the servers."
+        yield doubt("client-bound", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,44 +99,21 @@ def other_doubts(before: OtherProcesses, after: OtherProcesses) -> Iterator[Doub
 
 
 def noise_doubts(noise: Noise) -> Iterator[Doubt]:
-    """Yield the doubts about an interval with this noise."""
-    yield from _steal_doubts(noise)
-    yield from _busy_doubts(noise)
-    yield from _pressure_doubts(noise)
-
-
-def _steal_doubts(noise: Noise) -> Iterator[Doubt]:
-    if noise.steal_percent > _beyond_chance(STEAL_PERCENT, noise):
-        yield Doubt(
-            kind="steal",
-            seen=f"{noise.steal_percent:.1f} % of CPU time was stolen by the hypervisor.",
-            advice="Other guests compete for this machine's CPUs: measure longer, at another time, or elsewhere.",
-        )
-
-
-def _busy_doubts(noise: Noise) -> Iterator[Doubt]:
-    busy = [process for process in noise.top if process.percent > _beyond_chance(BUSY_PERCENT, noise)]
+    """Yield the doubts about an interval with this noise: stolen time, busy processes, waiting for a CPU."""
+    chance_percent = CHANCE_TICKS * noise.tick_percent
+    if noise.steal_percent > max(STEAL_PERCENT, chance_percent):
+        yield doubt("steal", f"{noise.steal_percent:.1f} % of CPU time was stolen by the hypervisor.")
+    busy = [process for process in noise.top if process.percent > max(BUSY_PERCENT, chance_percent)]
     for process in busy:
-        text = f"{process.name} (pid {process.pid}) used {process.percent:.0f} % of a CPU."
-        yield Doubt(kind="busy", seen=text, advice=_STOP_ADVICE)
+        yield doubt("busy", f"{process.name} (pid {process.pid}) used {process.percent:.0f} % of a CPU.")
     if not busy and noise.others_percent > ALL_OTHERS_PERCENT:
         text = f"Other processes, each small or short-lived, used {noise.others_percent:.0f} % of a CPU."
-        yield Doubt(kind="busy", seen=text, advice=_STOP_ADVICE)
-
-
-def _beyond_chance(percent: float, noise: Noise) -> float:
-    return max(percent, CHANCE_TICKS * noise.tick_percent)
-
-
-def _pressure_doubts(noise: Noise) -> Iterator[Doubt]:
+        yield doubt("busy", text)
     if (noise.pressure_percent or 0) > PRESSURE_PERCENT and noise.others_percent > AT_WORK_PERCENT:
-        yield Doubt(
-            kind="pressure",
-            seen=(
-                f"Tasks were stalled for a CPU {noise.pressure_percent:.0f} % of the time (PSI), while other processes "
-                f"used {noise.others_percent:.0f} % of one CPU."
-            ),
-            advice="Requests of every transport waited for a CPU: keep other processes off the servers' CPUs.",
+        yield doubt(
+            "pressure",
+            f"Tasks were stalled for a CPU {noise.pressure_percent:.0f} % of the time (PSI), while other processes "
+            f"used {noise.others_percent:.0f} % of one CPU.",
         )
 
 
@@ -152,14 +125,8 @@ def read_quota(context: Context) -> int:
 def quota_doubts(before: int, after: int) -> Iterator[Doubt]:
     """Yield a doubt for any throttled period: without CPU time for up to 100 ms, hundreds of requests are late."""
     if after > before:
-        yield Doubt(
-            kind="quota",
-            seen=f"The kernel throttled this run {after - before} times, because its cgroup had used up its CPU quota.",
-            advice=(
-                "Measure outside this cgroup (a container's or service's CPU limit), or remove its limit; "
-                "to measure under a limit, give every role its own with cpu_quota."
-            ),
-        )
+        text = f"The kernel throttled this run {after - before} times, because its cgroup had used up its CPU quota."
+        yield doubt("quota", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +141,8 @@ def read_speeds(context: Context) -> CpuSpeeds:
     """Read frequencies and throttle counters of the first CPUs that the stacks use."""
     cpus = sorted({cpu for stack in context.processes for role in stack.placement.cpus.values() for cpu in role})
     places = {cpu: context.roots.sys / f"devices/system/cpu/cpu{cpu}" for cpu in islice(cpus, CPUS_READ)}
-    frequencies = {cpu: read_int(place / "cpufreq/scaling_cur_freq") for cpu, place in places.items()}
     return CpuSpeeds(
-        khz={cpu: khz for cpu, khz in frequencies.items() if khz},
+        khz={cpu: khz for cpu, place in places.items() if (khz := read_int(place / "cpufreq/scaling_cur_freq"))},
         throttled={
             (cpu, name): read_int(place / "thermal_throttle" / name) or 0
             for cpu, place in places.items()
@@ -186,31 +152,19 @@ def read_speeds(context: Context) -> CpuSpeeds:
 
 
 def speed_doubts(before: CpuSpeeds, after: CpuSpeeds) -> Iterator[Doubt]:
-    """Yield a doubt each for a changed frequency and for throttling."""
-    yield from _frequency_doubts(before.khz, after.khz)
-    yield from _throttle_doubts(before.throttled, after.throttled)
-
-
-def _frequency_doubts(before: Mapping[int, int], after: Mapping[int, int]) -> Iterator[Doubt]:
-    """Yield a doubt about the CPU with the largest change."""
-    changes = {cpu: 100 * abs(before[cpu] - khz) / max(before[cpu], khz) for cpu, khz in after.items() if cpu in before}
+    """Yield a doubt each for the CPU with the largest change of frequency and for throttling."""
+    changes = {
+        cpu: 100 * abs(before.khz[cpu] - khz) / max(before.khz[cpu], khz)
+        for cpu, khz in after.khz.items()
+        if cpu in before.khz
+    }
     cpu = max(changes, key=changes.__getitem__, default=None)
     if cpu is not None and changes[cpu] > CHANGED_PERCENT:
-        yield Doubt(
-            kind="frequency",
-            seen=f"CPU {cpu} ran at {before[cpu] / 1000:.0f} MHz first and at {after[cpu] / 1000:.0f} MHz at the end.",
-            advice="Set the frequency governor to performance, and turbo off if times must not depend on temperature.",
-        )
-
-
-def _throttle_doubts(before: Mapping[tuple[int, str], int], after: Mapping[tuple[int, str], int]) -> Iterator[Doubt]:
-    times = max((count - before.get(counter, count) for counter, count in after.items()), default=0)
+        first_mhz, last_mhz = before.khz[cpu] / 1000, after.khz[cpu] / 1000
+        yield doubt("frequency", f"CPU {cpu} ran at {first_mhz:.0f} MHz first and at {last_mhz:.0f} MHz at the end.")
+    times = max((count - before.throttled.get(counter, count) for counter, count in after.throttled.items()), default=0)
     if times > 0:
-        yield Doubt(
-            kind="throttled",
-            seen=f"The CPUs were throttled {times} times because they were too hot.",
-            advice="Cool the machine, or turn off turbo, and measure again.",
-        )
+        yield doubt("throttled", f"The CPUs were throttled {times} times because they were too hot.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,27 +182,33 @@ class Preemptions:
 
 def read_preemptions(context: Context) -> Preemptions:
     """Read the roles that have CPUs of their own: roles that share CPUs preempt each other."""
-    alone = [(role, stack) for stack in context.processes for role in stack.pids if _has_own_cpus(role, stack)]
-    processes = [(role, _cpu_list(role, stack), pid) for role, stack in alone for pid in stack.pids[role]]
-    involuntary = {process: _involuntary_switches(context, process[2]) for process in processes}
-    return Preemptions(
-        {process: count for process, count in involuntary.items() if count is not None},
-        context.requests,
-        {(role, _cpu_list(role, stack)): _work_by_task_ns(role, stack, context) for role, stack in alone},
-    )
+    proc = context.roots.proc
+    involuntary: dict[ProcessKey, int] = {}
+    work_ns: dict[RoleKey, dict[int, int]] = {}
+    for stack in context.processes:
+        for role in filter(stack.has_own_cpus, stack.pids):
+            key = role, format_cpus(stack.placement.cpus[role])
+            counts = {pid: _involuntary_switches(proc / str(pid)) for pid in stack.pids[role]}
+            involuntary |= {(*key, pid): count for pid, count in counts.items() if count is not None}
+            work_ns[key] = _work_by_task_ns(role, stack, proc)
+    return Preemptions(involuntary, context.requests, work_ns)
 
 
 def preemption_doubts(before: Preemptions, after: Preemptions) -> Iterator[Doubt]:
     """Yield a doubt for each role that was preempted often, and not by its own tasks."""
     requests = max(1, after.requests - before.requests)
-    for role in dict.fromkeys((name, cpus) for name, cpus, _ in after.involuntary):
-        preemptions = sum(
-            count - before.involuntary.get(process, count)
-            for process, count in after.involuntary.items()
-            if process[:2] == role
-        )
-        if preemptions > PREEMPTED_PER_REQUEST * requests and not _preempts_itself(role, before, after):
-            yield _preemption_doubt(*role, preemptions / requests)
+    preemptions: dict[RoleKey, int] = {}
+    for process, count in after.involuntary.items():
+        role = process[:2]
+        preemptions[role] = preemptions.get(role, 0) + count - before.involuntary.get(process, count)
+    for role, times in preemptions.items():
+        if times > PREEMPTED_PER_REQUEST * requests and not _preempts_itself(role, before, after):
+            name, cpus = role
+            yield doubt(
+                "preempted",
+                f"{name} was preempted on CPU {cpus} {times / requests:.1f} times per request, although it is the only "
+                "role pinned there.",
+            )
 
 
 def _preempts_itself(role: RoleKey, before: Preemptions, after: Preemptions) -> bool:
@@ -259,47 +219,75 @@ def _preempts_itself(role: RoleKey, before: Preemptions, after: Preemptions) -> 
     return len(busy) > len(parse_cpus(role[1]))
 
 
-def _preemption_doubt(role: str, cpus: str, per_request: float) -> Doubt:
-    return Doubt(
-        kind="preempted",
-        seen=(
-            f"{role} was preempted on CPU {cpus} {per_request:.1f} times per request, although it is the only role "
-            "pinned there."
-        ),
-        advice=(
-            f"Something outside the experiment runs on CPU {cpus}, perhaps an interrupt or a timer: "
-            "/proc/interrupts and `ps -eo psr,comm` show it. Keep it away, or choose other CPUs with placement."
-        ),
-    )
-
-
-def _has_own_cpus(role: str, stack: StackProcesses) -> bool:
-    cpus = stack.placement.cpus
-    others = {cpu for other, theirs in cpus.items() if other != role for cpu in theirs}
-    return not others & set(cpus[role])
-
-
-def _cpu_list(role: str, stack: StackProcesses) -> str:
-    return format_cpus(stack.placement.cpus[role])
-
-
-def _involuntary_switches(context: Context, pid: int) -> int | None:
+def _involuntary_switches(process: Path) -> int | None:
     """Return the count of the main thread, which serves the requests or waits for those that do."""
-    text = read_text(context.roots.proc / str(pid) / "status") or ""
-    _, label, rest = text.partition("nonvoluntary_ctxt_switches:")
-    return int(rest.split()[0]) if label else None
+    match = re.search(r"^nonvoluntary_ctxt_switches:\s*(\d+)", read_text(process / "status") or "", re.MULTILINE)
+    return int(match[1]) if match else None
 
 
-def _work_by_task_ns(role: str, stack: StackProcesses, context: Context) -> dict[int, int]:
+def _work_by_task_ns(role: str, stack: StackProcesses, proc: Path) -> dict[int, int]:
     work_ns: dict[int, int] = {}
-    for pid in stack.pids_of(role, context.roots.proc):
-        process = context.roots.proc / str(pid)
-        threads = {int(task.name): _run_time_ns(read_text(task / "schedstat")) for task in process.glob("task/[0-9]*")}
+    for pid in stack.pids_of(role, proc):
+        process = proc / str(pid)
+        threads = {
+            int(task.name): int((read_text(task / "schedstat") or "0").split()[0])
+            for task in process.glob("task/[0-9]*")
+        }
         stat = read_text(process / "stat")
         ended_threads_ns = max(0, own_ticks(stat) * TICK_NS - sum(threads.values()))
         work_ns |= {**threads, -pid: ReapedChildren.from_stat(stat).ticks * TICK_NS + ended_threads_ns}
     return work_ns
 
 
-def _run_time_ns(schedstat: str | None) -> int:
-    return int((schedstat or "0").split()[0])
+@dataclass(frozen=True, slots=True)
+class Children:
+    """The processes that one role of a stack has started, and the resources used by those that have ended.
+
+    `living` holds process number and start time. `is_counted`: their CPU time is measured. `ignores_sigchld`: the
+    kernel forgets ended children at once.
+    """
+
+    role: str
+    is_counted: bool
+    living: frozenset[tuple[int, int]]
+    reaped: ReapedChildren
+    ignores_sigchld: bool
+
+
+def read_children(context: Context) -> tuple[Children, ...]:
+    """Read the children of each role of each stack."""
+    families = ((role, family) for stack in context.processes for role, family in stack.families.items())
+    return tuple(_read_role(role, family, context.roots.proc) for role, family in families)
+
+
+def child_doubts(before: tuple[Children, ...], after: tuple[Children, ...]) -> Iterator[Doubt]:
+    """Yield a doubt for each role that started processes, or that ignores SIGCHLD."""
+    for was, now in zip(before, after, strict=True):
+        started = len(now.living - was.living)
+        if started or now.reaped.faults > was.reaped.faults:
+            used_ms = (now.reaped.ticks - was.reaped.ticks) * TICK_NS // 1_000_000
+            what = "processes between requests" if now.is_counted else "its first processes after the warm-up"
+            ending = "" if now.is_counted else ". The CPU time of these processes is not counted"
+            running = f", {started} of them still running" if started else ""
+            text = f"{what}: those that ended used {used_ms} ms of CPU time{running}{ending}."
+            yield doubt("children", f"{SERVER_NAMES[now.role]} started {text}")
+        if now.ignores_sigchld:
+            text = "ignores SIGCHLD, so the kernel does not add up the CPU time of its ended children."
+            yield doubt("children", f"{SERVER_NAMES[now.role]} {text}")
+
+
+def _read_role(role: str, family: ProcessFamily, proc: Path) -> Children:
+    others = [(pid, read_text(proc / str(pid) / "stat")) for pid in family.other_pids(proc)]
+    pids = (*family.workers, *(pid for pid, _ in others))
+    return Children(
+        role=role,
+        is_counted=family.reads_others,
+        living=frozenset((pid, int(stat.rpartition(") ")[2].split()[19])) for pid, stat in others if stat),
+        reaped=read_reaped(family, proc),
+        ignores_sigchld=any(_ignores_sigchld(proc / str(pid)) for pid in pids),
+    )
+
+
+def _ignores_sigchld(process: Path) -> bool:
+    match = re.search(r"^SigIgn:\s*([0-9a-f]+)", read_text(process / "status") or "", re.MULTILINE)
+    return bool(match and int(match[1], 16) & SIGCHLD_BIT)

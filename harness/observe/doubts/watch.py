@@ -1,90 +1,55 @@
-"""Watches a session: reads every subject before the first visit and after the last, then raises the doubts."""
+"""Watches a session: reads counters before the first visit and after the last, then looks at the machine's state."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
 from harness.model import Doubt
-from harness.observe.doubts.children import child_doubts, read_children
+from harness.observe.doubts import cpus, network, system
 from harness.observe.doubts.context import Context
-from harness.observe.doubts.cpus import (
-    client_doubts,
-    other_doubts,
-    preemption_doubts,
-    quota_doubts,
-    read_client,
-    read_others,
-    read_preemptions,
-    read_quota,
-    read_speeds,
-    speed_doubts,
-)
-from harness.observe.doubts.network import (
-    bare_network_doubts,
-    network_doubts,
-    read_bare_network,
-    read_networks,
-    read_upstream_errors,
-    upstream_doubts,
-)
-from harness.observe.doubts.system import (
-    change_doubts,
-    environment_doubts,
-    lock_doubts,
-    log_doubts,
-    read_changes,
-    read_environment,
-    read_lock,
-    read_logs,
-    read_settings,
-    read_socket_mounts,
-    read_strays,
-    read_swap,
-    setting_doubts,
-    stray_doubts,
-    strictatime_doubts,
-    swap_doubts,
-)
 
 Reading = TypeVar("Reading")
-EndWatch = Callable[[Context], tuple[Doubt, ...]]
+Doubts = Callable[[Context], Iterator[Doubt]]
+
+STATES: tuple[Doubts, ...] = (
+    system.stray_doubts,
+    system.strictatime_doubts,
+    network.bare_network_doubts,
+    system.environment_doubts,
+    system.change_doubts,
+    system.lock_doubts,
+    system.setting_doubts,
+)
 
 
 def start_watch(context: Context) -> Callable[[int], tuple[Doubt, ...]]:
-    """Read every subject, and return a function that reads it again and returns the doubts.
+    """Read all counters, and return a function that reads them again and returns the doubts.
 
     The function takes the number of requests sent since. It reads in the opposite order, so that the readings of the
-    last subject are closest to the visits.
+    last counters are closest to the visits.
     """
     watches = [
-        _start_watch(context, read_settings, setting_doubts),
-        _start_watch(context, read_lock, lock_doubts),
-        _start_watch(context, read_changes, change_doubts),
-        _start_watch(context, read_environment, environment_doubts),
-        _start_watch(context, read_bare_network, bare_network_doubts),
-        _start_watch(context, read_socket_mounts, strictatime_doubts),
-        _start_watch(context, read_upstream_errors, upstream_doubts),
-        _start_watch(context, read_logs, log_doubts),
-        _start_watch(context, read_strays, stray_doubts),
-        _start_watch(context, read_quota, quota_doubts),
-        _start_watch(context, read_swap, swap_doubts),
-        _start_watch(context, read_networks, network_doubts),
-        _start_watch(context, read_speeds, speed_doubts),
-        _start_watch(context, read_others, other_doubts),
-        _start_watch(context, read_preemptions, preemption_doubts),
-        _start_watch(context, read_children, child_doubts),
-        _start_watch(context, read_client, client_doubts),
+        _start_watch(context, network.read_upstream_errors, network.upstream_doubts),
+        _start_watch(context, system.read_logs, system.log_doubts),
+        _start_watch(context, cpus.read_quota, cpus.quota_doubts),
+        _start_watch(context, system.read_swap, system.swap_doubts),
+        _start_watch(context, network.read_networks, network.network_doubts),
+        _start_watch(context, cpus.read_speeds, cpus.speed_doubts),
+        _start_watch(context, cpus.read_others, cpus.other_doubts),
+        _start_watch(context, cpus.read_preemptions, cpus.preemption_doubts),
+        _start_watch(context, cpus.read_children, cpus.child_doubts),
+        _start_watch(context, cpus.read_client, cpus.client_doubts),
     ]
 
     def end(requests: int) -> tuple[Doubt, ...]:
-        context_after = replace(context, requests=requests)
-        return tuple(doubt for end_watch in reversed(watches) for doubt in end_watch(context_after))
+        after = replace(context, requests=requests)
+        return tuple(doubt for doubts in (*reversed(watches), *STATES) for doubt in doubts(after))
 
     return end
 
 
 def _start_watch(
     context: Context, read: Callable[[Context], Reading], doubts: Callable[[Reading, Reading], Iterator[Doubt]]
-) -> EndWatch:
+) -> Doubts:
     before = read(context)
-    return lambda context_after: tuple(doubts(before, read(context_after)))
+    return lambda after: doubts(before, read(after))

@@ -10,9 +10,10 @@ from harness.load.probe import probe_target
 from harness.model import Arm, Design, Experiment, Settings
 from harness.observe.doubts.context import Context, context_of
 from harness.observe.doubts.cpus import read_preemptions
-from harness.observe.doubts.system import read_socket_mounts, read_strays, stray_doubts
+from harness.observe.doubts.system import stray_doubts
 from harness.testbed.blueprint import Machine, blueprint_of, survey_machine
 from harness.testbed.machine.directories import free_ports
+from harness.testbed.machine.procfs import filesystem_of
 from harness.testbed.stack import start_stacks
 
 KNOB = "net.ipv4.tcp_sack"
@@ -49,7 +50,7 @@ def test_logs_and_sockets_are_where_the_scene_says(scene: Context) -> None:
     assert [path.name for path in scene.nginx_logs] == ["nginx.log"]
     assert all(path.is_file() for path in scene.nginx_logs)
     assert [(path / "hop.sock").is_socket() for path in scene.socket_directories] == [True]
-    assert [mount.kind for mount in read_socket_mounts(scene)] == ["tmpfs"]
+    assert [filesystem_of(directory).kind for directory in scene.socket_directories] == ["tmpfs"]
 
 
 def test_switches_are_counted_where_a_role_has_its_cpus_to_itself(scene: Context) -> None:
@@ -60,11 +61,11 @@ def test_switches_are_counted_where_a_role_has_its_cpus_to_itself(scene: Context
 def test_a_worker_that_is_moved_to_other_cpus_is_doubted(scene: Context, machine: Machine) -> None:
     worker = psutil.Process(scene.processes[0].pids["app"][0])
     placed = worker.cpu_affinity()
-    before = read_strays(scene)
+    before = list(stray_doubts(scene))
     worker.cpu_affinity(list(machine.topology.numbers))
-    (doubt,) = stray_doubts(before, read_strays(scene))
+    (doubt,) = stray_doubts(scene)
     worker.cpu_affinity(placed)
-    assert before == read_strays(scene) == ()
+    assert before == list(stray_doubts(scene)) == []
     assert f"Thread {worker.pid}" in doubt.seen
 
 

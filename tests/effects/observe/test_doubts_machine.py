@@ -8,11 +8,11 @@ import pytest
 from harness.model import Doubt
 from harness.observe.doubts.context import Context
 from harness.observe.doubts.cpus import read_speeds, speed_doubts
-from harness.observe.doubts.network import bare_network_doubts, read_bare_network
-from harness.observe.doubts.system import read_settings, setting_doubts
+from harness.observe.doubts.network import bare_network_doubts
+from harness.observe.doubts.system import setting_doubts
 from harness.observe.host.facts import host_facts
 from harness.testbed.machine.procfs import Roots
-from tests.support.fake_machine import Machine, doubted, quiet_machine
+from tests.support.fake_machine import Machine, doubted, doubted_after, quiet_machine
 
 CPU0, CPU1 = "sys/devices/system/cpu/cpu0", "sys/devices/system/cpu/cpu1"
 
@@ -28,11 +28,11 @@ def begun(machine: Machine) -> Context:
 
 
 def settings_doubted(machine: Machine, scene: Context, name: str, value: str) -> list[Doubt]:
-    return doubted(read_settings, setting_doubts, scene, lambda: machine.write(name, value))
+    return doubted_after(setting_doubts, scene, lambda: machine.write(name, value))
 
 
 def test_settings_that_stay_are_no_doubt(machine: Machine) -> None:
-    assert doubted(read_settings, setting_doubts, begun(machine), lambda: None) == []
+    assert doubted_after(setting_doubts, begun(machine)) == []
 
 
 def test_a_kernel_setting_that_somebody_changed_is_named_with_both_values(machine: Machine) -> None:
@@ -44,13 +44,13 @@ def test_a_kernel_setting_that_somebody_changed_is_named_with_both_values(machin
 def test_a_change_between_two_sessions_is_seen_by_the_second(machine: Machine) -> None:
     scene = begun(machine)
     machine.write("proc/sys/net/core/somaxconn", "128\n")
-    assert len(doubted(read_settings, setting_doubts, scene, lambda: None)) == 1
+    assert len(doubted_after(setting_doubts, scene)) == 1
 
 
 def test_a_setting_that_vanished_is_doubted(machine: Machine) -> None:
     scene = begun(machine)
     (machine.top / "proc/sys/vm/swappiness").unlink()
-    (doubt,) = doubted(read_settings, setting_doubts, scene, lambda: None)
+    (doubt,) = doubted_after(setting_doubts, scene)
     assert doubt.seen.endswith("is not readable now.")
 
 
@@ -101,7 +101,7 @@ def test_other_cpus_than_ours_may_run_as_they_like(machine: Machine) -> None:
 
 
 def bare_doubted(machine: Machine) -> list[Doubt]:
-    return doubted(read_bare_network, bare_network_doubts, machine.scene, lambda: None)
+    return doubted_after(bare_network_doubts, machine.scene)
 
 
 def interface(machine: Machine, name: str, index: int, link: int, state: str) -> None:
@@ -139,4 +139,4 @@ def test_packet_filters_are_named(machine: Machine) -> None:
 def test_who_asks_for_a_network_of_containers_is_not_told_that_it_is_none_of_a_bare_machine(machine: Machine) -> None:
     machine.write("proc/sys/net/netfilter/nf_conntrack_count", "100\n")
     scene = replace(machine.scene, bare=False)
-    assert doubted(read_bare_network, bare_network_doubts, scene, lambda: None) == []
+    assert doubted_after(bare_network_doubts, scene) == []

@@ -16,9 +16,9 @@ from harness.observe.doubts.cpus import (
     read_preemptions,
     read_quota,
 )
-from harness.observe.doubts.system import read_strays, read_swap, stray_doubts, swap_doubts
+from harness.observe.doubts.system import read_swap, stray_doubts, swap_doubts
 from harness.testbed.processes.process import ProcessFamily
-from tests.support.fake_machine import APP, CLIENT, NGINX, Machine, doubted, quiet_machine
+from tests.support.fake_machine import APP, CLIENT, NGINX, Machine, doubted, doubted_after, quiet_machine
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_a_server_thread_that_was_moved_is_doubted(machine: Machine) -> None:
     def meanwhile() -> None:
         machine.change(f"proc/{APP}/task/{APP}/status", r"^Cpus_allowed_list:.*$", "Cpus_allowed_list:\t0-1")
 
-    (doubt,) = doubted(read_strays, stray_doubts, machine.scene, meanwhile)
+    (doubt,) = doubted_after(stray_doubts, machine.scene, meanwhile)
     assert doubt.kind == "affinity"
     assert f"Thread {APP} (python) of app may run on CPUs 0-1" in doubt.seen
 
@@ -46,15 +46,15 @@ def test_a_child_of_the_app_that_moved_itself_is_doubted(machine: Machine) -> No
     def meanwhile() -> None:
         machine.change(f"proc/{child}/task/{child}/status", r"^Cpus_allowed_list:.*$", "Cpus_allowed_list:\t1")
 
-    assert doubted(read_strays, stray_doubts, scene, lambda: None) == []
-    (doubt,) = doubted(read_strays, stray_doubts, scene, meanwhile)
+    assert doubted_after(stray_doubts, scene) == []
+    (doubt,) = doubted_after(stray_doubts, scene, meanwhile)
     assert doubt.kind == "affinity"
     assert doubt.seen == (f"Thread {child} (resizer) of app may run on CPUs 1, but the placement pins app to 0.")
 
 
 def test_threads_that_stayed_and_idle_threads_of_the_client_are_no_doubt(machine: Machine) -> None:
     machine.write(f"proc/{CLIENT}/task/{CLIENT + 5}/status", "Name:\tpolars-0\nCpus_allowed_list:\t0-1\n")
-    assert doubted(read_strays, stray_doubts, machine.scene, lambda: None) == []
+    assert doubted_after(stray_doubts, machine.scene, lambda: None) == []
 
 
 def switches_doubted(machine: Machine, pid: int, times: int, requests: int) -> list[Doubt]:

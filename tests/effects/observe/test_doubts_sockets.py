@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from harness.model import Doubt
-from harness.observe.doubts.network import read_sockets, read_upstream_errors, socket_doubts, upstream_doubts
-from harness.observe.doubts.system import read_socket_mounts, strictatime_doubts
+from harness.observe.doubts.network import network_doubts, read_networks, read_upstream_errors, upstream_doubts
+from harness.observe.doubts.system import strictatime_doubts
 from harness.testbed.machine.procfs import Roots
-from tests.support.fake_machine import Machine, doubted, quiet_machine
+from tests.support.fake_machine import Machine, doubted, doubted_after, quiet_machine
 
 PORTS = 60999 - 32768 + 1
 
@@ -41,7 +41,7 @@ def sockets_doubted(machine: Machine, table: str = "", counter: str = "", by: in
         elif table:
             machine.count_up("proc/self/net/snmp", table, counter, by)
 
-    return doubted(read_sockets, socket_doubts, machine.scene, meanwhile)
+    return doubted(read_networks, network_doubts, machine.scene, meanwhile)
 
 
 @pytest.mark.parametrize("counter", ["ListenOverflows", "ListenDrops"])
@@ -56,7 +56,7 @@ def test_an_overflow_that_is_counted_as_a_drop_too_is_told_once(machine: Machine
         machine.count_up("proc/self/net/netstat", "TcpExt", "ListenOverflows", 3)
         machine.count_up("proc/self/net/netstat", "TcpExt", "ListenDrops", 3)
 
-    (doubt,) = doubted(read_sockets, socket_doubts, machine.scene, meanwhile)
+    (doubt,) = doubted(read_networks, network_doubts, machine.scene, meanwhile)
     assert doubt.seen.startswith("3 TCP connections")
 
 
@@ -93,7 +93,7 @@ def test_ports_that_may_be_used_again_do_not_run_out(machine: Machine, reuse: st
 
 def test_a_machine_that_shows_no_sockets_raises_no_doubt(tmp_path: Path) -> None:
     scene = replace(Machine(tmp_path).scene, roots=Roots(tmp_path))
-    assert doubted(read_sockets, socket_doubts, scene, lambda: None) == []
+    assert doubted(read_networks, network_doubts, scene, lambda: None) == []
 
 
 def log_doubted(machine: Machine, before: str, after: str) -> list[Doubt]:
@@ -145,11 +145,11 @@ def test_a_socket_is_doubted_where_every_connect_is_noted_on_a_disk(
     with (machine.top / "proc/self/mountinfo").open("a") as table:
         table.write(f"63 27 254:0 /x {directory} {options} - {kind} /dev/vda rw,discard\n")
     scene = replace(machine.scene, socket_directories=(directory,))
-    found = doubted(read_socket_mounts, strictatime_doubts, scene, lambda: None)
+    found = doubted_after(strictatime_doubts, scene)
     assert [doubt.kind for doubt in found] == kinds
     assert all(str(directory) in doubt.seen for doubt in found)
 
 
 def test_without_a_mount_table_no_socket_is_doubted(tmp_path: Path) -> None:
     scene = replace(Machine(tmp_path).scene, socket_directories=(tmp_path,))
-    assert doubted(read_socket_mounts, strictatime_doubts, scene, lambda: None) == []
+    assert doubted_after(strictatime_doubts, scene) == []

@@ -12,10 +12,11 @@ import pytest
 
 from harness.errors import MachineError
 from harness.observe.doubts.context import Context
-from harness.observe.doubts.system import LockState, lock_doubts, read_lock
+from harness.observe.doubts.system import lock_doubts
 from harness.testbed.kernel.lock import (
     LOCK_VARIABLE,
     NAMESPACE_FILES,
+    MachineLock,
     hold_machine,
     hold_run_lock,
     is_measuring_command,
@@ -139,7 +140,7 @@ def test_an_ordinary_user_who_sits_on_the_lock_costs_root_a_doubt_and_no_more(tm
             with hold_run_lock(environment(tmp_path)) as open_point:
                 assert f"is held by process {squatter.pid} (" in open_point
                 assert "which is no run of barehop" in open_point
-                assert [doubt.kind for doubt in lock_doubts(read_lock(Context()), read_lock(Context()))] == ["lock"]
+                assert [doubt.kind for doubt in lock_doubts(Context())] == ["lock"]
                 second = tried(environment(tmp_path))
                 assert second.startswith("Another run of barehop is measuring")
             said: list[str] = []
@@ -155,15 +156,15 @@ def test_a_held_machine_is_no_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     lock = machine_lock()
     assert lock
     with hold_run_lock(environment(tmp_path)):
-        assert read_lock(Context()) == LockState(is_held=True, is_whole=lock.is_whole, other="")
+        assert [doubt.kind for doubt in lock_doubts(Context())] == ([] if lock.is_whole else ["lock"])
         assert [holder.pid for holder in lock_holders(lock.inode)] == [os.getpid()]
-    assert read_lock(Context()).is_held is False
+    assert "could not hold" in next(lock_doubts(Context())).seen
 
 
 def test_another_lock_is_a_doubt_and_leaves_the_machine_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LOCK_VARIABLE, str(tmp_path / "lock"))
     with hold_run_lock():
-        [doubt] = lock_doubts(read_lock(Context()), read_lock(Context()))
+        [doubt] = lock_doubts(Context())
         assert "BAREHOP_LOCK named another lock" in doubt.seen
 
 
@@ -204,9 +205,14 @@ def test_an_older_kernel_has_another_file_and_a_private_namespace_is_not_the_who
     ("is_held", "is_whole", "kinds"),
     [(True, True, 0), (True, False, 1), (False, True, 1), (None, True, 0)],
 )
-def test_only_the_lock_of_the_whole_machine_leaves_no_doubt(is_held: bool | None, is_whole: bool, kinds: int) -> None:
-    lock = LockState(is_held, is_whole, other="")
-    assert len(list(lock_doubts(lock, lock))) == kinds
+def test_only_the_lock_of_the_whole_machine_leaves_no_doubt(
+    is_held: bool | None, is_whole: bool, kinds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = MachineLock(Path("lock"), 1, is_whole)
+    monkeypatch.delenv(LOCK_VARIABLE, raising=False)
+    monkeypatch.setattr("harness.observe.doubts.system.machine_lock", lambda _roots: lock)
+    monkeypatch.setattr("harness.observe.doubts.system.holds_lock", lambda _inode, _roots: is_held)
+    assert len(list(lock_doubts(Context()))) == kinds
 
 
 @pytest.mark.parametrize(
