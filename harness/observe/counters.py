@@ -1,18 +1,22 @@
-"""Reads the kernel's counters of the machine, of networks and of processes."""
+"""Reads the kernel's counters between bursts: as bytes while measuring, and as numbers afterwards."""
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.model import GaugeSnapshot
 from harness.testbed.machine.cgroups import throttling_counts
-from harness.testbed.machine.procfs import read_text
+from harness.testbed.machine.procfs import HOST_ROOTS, Roots, read_text
+from harness.testbed.network.namespace import HOST_NETWORK, NetworkNamespace
 from harness.testbed.stack import Stack
 
 TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
-INTERRUPTS_MAX_BYTES = 4096 - 256  # the kernel writes this file line by line: a page, and room to grow
-RESCHEDULING = re.compile(r"^ *(?:RES|IPI0): +((?:\d+ +)+)[Rr]escheduling interrupts", re.MULTILINE)
+CHUNK_BYTES = 1 << 16
+# Reading between bursts must be fast. The kernel writes `interrupts` line by line: a page, without room to grow.
+MAX_BYTES = {"interrupts": 4096 - 256}
 
 TCP_SEGMENTS = {
     "Tcp.ActiveOpens": "active_opens",
@@ -26,197 +30,54 @@ TCP_EVENTS = {
     "TcpExt.TW": "time_wait",
     "TcpExt.ListenOverflows": "listen_overflows",
 }
-SWITCHES = {"voluntary_ctxt_switches": "voluntary", "nonvoluntary_ctxt_switches": "involuntary"}
-MIGRATIONS = {"se.nr_migrations": "migrations"}
 Parse = Callable[[str], Mapping[str, int]]
 ThrottlingCounts = dict[str, dict[str, dict[str, int]]]  # as in `Record.throttled`
 
 
-@dataclass(frozen=True, slots=True)
-class CounterFile:
-    """One file of counters, and how to read it.
+def parser(unit: int = 1, **patterns: str) -> Parse:
+    """Return a function that parses counters: each is `unit` times the sum of the numbers in the groups of its pattern.
 
-    `parse` returns the counters by name; the prefix of the name is `owner`, as in "nginx.wait_ns". `unknown` is the
-    sentence for a file that does not exist, or is longer than `max_bytes`: reading it between bursts must be fast.
+    Counters whose pattern does not match are left out.
     """
+    compiled = {name: re.compile(pattern, re.MULTILINE) for name, pattern in patterns.items()}
 
-    path: Path
-    owner: str
-    parse: Parse
-    unknown: str
-    max_bytes: int = 1 << 16
-    is_lasting: bool = True  # False: it may vanish, as a thread does, and then counts nothing more
-    is_inherited: bool = False  # another source takes over its counts when it vanishes
+    def parse(text: str) -> dict[str, int]:
+        matches = {name: pattern.search(text) for name, pattern in compiled.items()}
+        numbers = {name: " ".join(match.groups()).split() for name, match in matches.items() if match}
+        return {name: unit * sum(map(int, words)) for name, words in numbers.items()}
 
-
-def machine_sources(proc: Path) -> list[CounterFile]:
-    """Return the sources of the whole machine."""
-    interrupts = "Rescheduling interrupts are not known."
-    return [
-        CounterFile(proc / "interrupts", "host", rescheduling_interrupts, interrupts, INTERRUPTS_MAX_BYTES),
-        CounterFile(proc / "softirqs", "host", net_rx_softirqs, "Network softirqs are not known."),
-        CounterFile(proc / "pressure/cpu", "host", cpu_pressure, "How long tasks waited for a CPU (PSI) is not known."),
-        CounterFile(proc / "stat", "host", stolen_time, "Stolen CPU time is not known."),
-    ]
+    return parse
 
 
-def rescheduling_interrupts(interrupts: str) -> dict[str, int]:
-    """Return the sum over all CPUs of `RES:  6334  6934   Rescheduling interrupts`, or IPI0 on aarch64."""
-    match = RESCHEDULING.search(interrupts)
-    return {"rescheduling": sum(map(int, match[1].split()))} if match else {}
-
-
-def net_rx_softirqs(softirqs: str) -> dict[str, int]:
-    """Return the sum over all CPUs of `NET_RX:`."""
-    line = next((line for line in softirqs.splitlines() if line.strip().startswith("NET_RX:")), None)
-    return {"net_rx": sum(map(int, line.split()[1:]))} if line else {}
-
-
-def cpu_pressure(psi: str) -> dict[str, int]:
-    """Return the total of `some avg10=5.92 avg60=5.64 avg300=4.33 total=31045178`, in microseconds."""
-    match = re.search(r"^some .*total=(\d+)", psi, re.MULTILINE)
-    return {"pressure_us": int(match[1])} if match else {}
-
-
-def stolen_time(stat: str) -> dict[str, int]:
-    """Return the eighth number of the first line."""
-    fields = stat.partition("\n")[0].split()
-    return {"steal_us": int(fields[8]) * TICK_US} if len(fields) > 8 else {}
-
-
-def network_sources(net: Path) -> list[CounterFile]:
-    """Return the sources of the namespace of a process; `net` is its /proc/PID/net."""
-    return [
-        CounterFile(net / "snmp", "net", tcp_segments, "TCP connections and segments are not known."),
-        CounterFile(net / "netstat", "net", tcp_events, "Delayed acknowledgements and TIME_WAIT are not known."),
-        CounterFile(net / "dev", "net", loopback_packets, "Packets on the loopback interface are not known."),
-    ]
-
-
-def rung_sources(net: Path) -> list[CounterFile]:
-    """Return the sources of a namespace that a rung adds, where all packets belong to one connection."""
-    *tcp, _ = network_sources(net)
-    return [*tcp, CounterFile(net / "dev", "net", rung_packets, "Packets on the rung's links are not known.")]
+# Sums over all CPUs; the line of interrupts is called IPI0 on aarch64.
+rescheduling_interrupts = parser(rescheduling=r"^ *(?:RES|IPI0): +((?:\d+ +)+)[Rr]escheduling interrupts")
+net_rx_softirqs = parser(net_rx=r"^ *NET_RX:((?: +\d+)+)")
+cpu_pressure = parser(pressure_us=r"^some .*total=(\d+)")
+stolen_time = parser(TICK_US, steal_us=r"\Acpu +(?:\d+ +){7}(\d+)")
+# Processes and threads. The name in /proc/PID/stat may contain brackets and spaces, but not so many numbers. Times are
+# in steps of the clock tick: only the sum of many visits is exact. All of schedstat is 0 without CONFIG_SCHED_INFO.
+cpu_times = parser(TICK_US, user_us=r"\) \S (?:-?\d+ ){10}(\d+)", system_us=r"\) \S (?:-?\d+ ){11}(\d+)")
+cpu_times_with_children = parser(
+    TICK_US,
+    user_us=r"\) \S (?:-?\d+ ){10}(\d+) \d+ (\d+)",
+    system_us=r"\) \S (?:-?\d+ ){11}(\d+) \d+ (\d+)",
+)
+cpu_migrations = parser(migrations=r"^se\.nr_migrations\s*:\s*(\d+)$")
+context_switches = parser(
+    voluntary=r"^voluntary_ctxt_switches:\s*(\d+)", involuntary=r"^nonvoluntary_ctxt_switches:\s*(\d+)"
+)
+wait_time = parser(wait_ns=r"\A(?!0 0 0$)\d+ (\d+) \d+$")
+loopback_packets = parser(lo_packets=r"^ *lo: *\d+ +(\d+)")  # lo receives what it sends
 
 
 def tcp_segments(snmp: str) -> dict[str, int]:
     """Return opened connections, and segments in, out and retransmitted."""
-    return select_counters(parse_net_table(snmp), TCP_SEGMENTS)
+    return _select(parse_net_table(snmp), TCP_SEGMENTS)
 
 
 def tcp_events(netstat: str) -> dict[str, int]:
     """Return delayed acknowledgements, connections in TIME_WAIT and full accept queues."""
-    return select_counters(parse_net_table(netstat), TCP_EVENTS)
-
-
-def loopback_packets(dev: str) -> dict[str, int]:
-    """Return the packets on lo, which receives what it sends."""
-    by_interface = received_packets(dev)
-    return {"lo_packets": by_interface["lo"]} if "lo" in by_interface else {}
-
-
-def rung_packets(dev: str) -> dict[str, int]:
-    """Return the packets on lo and on virtual links; each link and bridge that a packet enters counts it."""
-    links = sum(count for name, count in received_packets(dev).items() if name != "lo")
-    return loopback_packets(dev) | {"link_packets": links}
-
-
-def received_packets(dev: str) -> dict[str, int]:
-    """Return the received packets by interface, from lines `lo: bytes packets errs drop ...` below two header lines."""
-    rows = (line.partition(":") for line in dev.splitlines() if "|" not in line)
-    return {name.strip(): int(counts.split()[1]) for name, _, counts in rows if counts}
-
-
-def process_sources(
-    pids: Mapping[str, Sequence[int]], proc: Path, started: Mapping[str, Sequence[int]] | None = None
-) -> list[CounterFile]:
-    """Return the sources of processes by role; the client's come last, so that its counts include little reading.
-
-    `started` are processes that servers have started: they may end.
-    """
-    roles = sorted(pids, key=lambda role: role == "client")
-    others = [
-        source
-        for role, started_pids in (started or {}).items()
-        for pid in started_pids
-        for source in _process_sources(role, proc / str(pid), is_lasting=False)
-    ]
-    return [
-        *others,
-        *(source for role in roles for pid in pids[role] for source in _process_sources(role, proc / str(pid))),
-    ]
-
-
-def _process_sources(role: str, process: Path, *, is_lasting: bool = True) -> list[CounterFile]:
-    """Return the sources of all threads; of the client only the first, which sends the requests."""
-    main = process / "task" / process.name
-    tasks = {main, *(process.glob("task/[0-9]*") if role != "client" else ())}
-    return [
-        source
-        for task in sorted(tasks)
-        for source in _task_sources(role, task, main=task == main, is_lasting=is_lasting)
-    ]
-
-
-def _task_sources(role: str, task: Path, *, main: bool, is_lasting: bool) -> list[CounterFile]:
-    counts_children = main and role != "client"
-    kinds: dict[str, tuple[Parse, str]] = {
-        "stat": (
-            cpu_times_with_children if counts_children else cpu_times,
-            "User and system time of processes are not known.",
-        ),
-        "sched": (cpu_migrations, "Migrations between CPUs are not known."),
-        "status": (context_switches, "Context context_switches are not known."),
-        "schedstat": (wait_time, "The time that processes wait for a CPU is not known."),
-    }
-    is_inherited = not is_lasting and main  # to the process that waits for it
-    return [
-        CounterFile(
-            task / name,
-            role,
-            parse,
-            unknown,
-            is_lasting=is_lasting and main,
-            is_inherited=is_inherited and name == "stat",
-        )
-        for name, (parse, unknown) in kinds.items()
-    ]
-
-
-def wait_time(schedstat: str) -> dict[str, int]:
-    """Return the second of `CPU-time-ns wait-ns timeslices`; all are 0 without CONFIG_SCHED_INFO."""
-    fields = schedstat.split()
-    return {"wait_ns": int(fields[1])} if len(fields) == 3 and fields != ["0", "0", "0"] else {}
-
-
-def context_switches(status: str) -> dict[str, int]:
-    """Return voluntary and involuntary context switches."""
-    return select_counters(_fields(status), SWITCHES)
-
-
-def cpu_migrations(sched: str) -> dict[str, int]:
-    """Return the number in a line like `se.nr_migrations                             :                    3`."""
-    return select_counters(_fields(sched), MIGRATIONS)
-
-
-def cpu_times(stat: str) -> dict[str, int]:
-    """Return user and system time, in steps of the clock tick: only the sum of many visits is exact."""
-    fields = stat.rpartition(")")[2].split()
-    return {"user_us": int(fields[11]) * TICK_US, "system_us": int(fields[12]) * TICK_US} if len(fields) > 12 else {}
-
-
-def cpu_times_with_children(stat: str) -> dict[str, int]:
-    """Return user and system time including those of ended children, which each thread of a process shows."""
-    fields = stat.rpartition(")")[2].split()
-    if len(fields) <= 14:
-        return cpu_times(stat)
-    user, system = (int(fields[index]) + int(fields[index + 2]) for index in (11, 12))
-    return {"user_us": user * TICK_US, "system_us": system * TICK_US}
-
-
-def _fields(text: str) -> dict[str, int]:
-    pairs = (line.partition(":") for line in text.splitlines())
-    return {name.strip(): int(value) for name, _, value in pairs if value.strip().isdigit()}
+    return _select(parse_net_table(netstat), TCP_EVENTS)
 
 
 def parse_net_table(text: str) -> dict[str, int]:
@@ -229,34 +90,221 @@ def parse_net_table(text: str) -> dict[str, int]:
     }
 
 
-def select_counters(values: Mapping[str, int], names: Mapping[str, str]) -> dict[str, int]:
-    """Return the `values` that `names` maps from the kernel's names to ours."""
+def _select(values: Mapping[str, int], names: Mapping[str, str]) -> dict[str, int]:
     return {name: values[kernel_name] for kernel_name, name in names.items() if kernel_name in values}
+
+
+def rung_packets(dev: str) -> dict[str, int]:
+    """Return the packets on lo and on virtual links; each link and bridge that a packet enters counts it."""
+    links = sum(count for name, count in received_packets(dev).items() if name != "lo")
+    return {**loopback_packets(dev), "link_packets": links}
+
+
+def received_packets(dev: str) -> dict[str, int]:
+    """Return the received packets by interface, from lines `lo: bytes packets errs drop ...` below two header lines."""
+    rows = (line.partition(":") for line in dev.splitlines() if "|" not in line)
+    return {name.strip(): int(counts.split()[1]) for name, _, counts in rows if counts}
+
+
+# Files, how to read them, and the sentence for a file that does not exist or is too long.
+MACHINE_FILES = (
+    ("interrupts", rescheduling_interrupts, "Rescheduling interrupts are not known."),
+    ("softirqs", net_rx_softirqs, "Network softirqs are not known."),
+    ("pressure/cpu", cpu_pressure, "How long tasks waited for a CPU (PSI) is not known."),
+    ("stat", stolen_time, "Stolen CPU time is not known."),
+)
+NETWORK_FILES = (
+    ("snmp", tcp_segments, "TCP connections and segments are not known."),
+    ("netstat", tcp_events, "Delayed acknowledgements and TIME_WAIT are not known."),
+)
+LOOPBACK_FILE = ("dev", loopback_packets, "Packets on the loopback interface are not known.")
+RUNG_FILE = ("dev", rung_packets, "Packets on the rung's links are not known.")
+TASK_FILES = (
+    ("stat", cpu_times, "User and system time of processes are not known."),
+    ("sched", cpu_migrations, "Migrations between CPUs are not known."),
+    ("status", context_switches, "Context switches are not known."),
+    ("schedstat", wait_time, "The time that processes wait for a CPU is not known."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CounterFile:
+    """One file of counters; their names begin with `owner`, as in "nginx.wait_ns"."""
+
+    path: Path
+    owner: str
+    parse: Parse
+    unknown: str
+    network: NetworkNamespace = HOST_NETWORK  # in which to open the file
+    is_lasting: bool = True  # False: it may vanish, as a thread does, and then counts nothing more
+    is_inherited: bool = False  # another file takes over its counts when it vanishes
+
+    def problem(self, text: bytes) -> str | None:
+        """Return why the file, with this `text`, counts nothing."""
+        path = _generic_path(self.path)
+        if len(text) > MAX_BYTES.get(self.path.name, CHUNK_BYTES):
+            return f"{self.unknown} {path} is too long to be read so often: {len(text)} bytes."
+        if self.is_lasting and not self.parse(text.decode(errors="replace")):
+            return f"{self.unknown} {path} does not count it on this kernel."
+        return None
+
+
+def _generic_path(path: Path) -> str:
+    """Return /proc/N/task/N/sched for /proc/123/task/123/sched: one sentence for all processes."""
+    return "/" + "/".join("N" if part.isdigit() else part for part in path.parts[1:])
+
+
+def _network_files(
+    pids: Mapping[str, Sequence[int]], proc: Path, networks: Sequence[NetworkNamespace]
+) -> Iterator[CounterFile]:
+    """Yield the files of each namespace, by default that of a server; those after the first are added by a rung."""
+    servers = [pid for role, role_pids in pids.items() if role != "client" for pid in role_pids]
+    places = [(proc / "thread-self/net", network) for network in networks]
+    places = places or [(proc / f"{pid}/net", HOST_NETWORK) for pid in servers[:1]]
+    for number, (net, network) in enumerate(places):
+        for name, parse, unknown in (*NETWORK_FILES, RUNG_FILE if number else LOOPBACK_FILE):
+            yield CounterFile(net / name, "net", parse, unknown, network)
+
+
+def _process_files(role: str, process: Path, *, is_lasting: bool) -> Iterator[CounterFile]:
+    """Yield the files of all threads; of the client only those of the first, which sends the requests."""
+    main = process / "task" / process.name
+    for task in sorted({main, *(process.glob("task/[0-9]*") if role != "client" else ())}):
+        for name, parse, unknown in TASK_FILES:
+            counts_children = (name, task) == ("stat", main) and role != "client"  # each thread shows the same
+            yield CounterFile(
+                task / name,
+                role,
+                cpu_times_with_children if counts_children else parse,
+                unknown,
+                is_lasting=is_lasting and task == main,
+                is_inherited=not is_lasting and (name, task) == ("stat", main),  # by the process that waits for it
+            )
+
+
+def _all_files(
+    pids: Mapping[str, Sequence[int]],
+    proc: Path,
+    networks: Sequence[NetworkNamespace],
+    started: Mapping[str, Sequence[int]],
+) -> Iterator[CounterFile]:
+    """Yield every file to read; the client's come last, so that its counts include little reading."""
+    yield from (CounterFile(proc / name, "host", parse, unknown) for name, parse, unknown in MACHINE_FILES)
+    yield from _network_files(pids, proc, networks)
+    for role, role_pids in started.items():
+        for pid in role_pids:
+            yield from _process_files(role, proc / str(pid), is_lasting=False)
+    for role in sorted(pids, key=lambda role: role == "client"):
+        for pid in pids[role]:
+            yield from _process_files(role, proc / str(pid), is_lasting=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """Counter files that stay open, and sentences on what is not counted, and why."""
+
+    sources: tuple[CounterFile, ...]
+    descriptors: tuple[int, ...]
+    uncounted: tuple[str, ...]
+
+    def read_before(self) -> GaugeSnapshot:
+        """Read every file, the client's last. Raise OSError when a process has ended; a thread may end."""
+        return tuple(map(_read, self.descriptors, self.sources))
+
+    def read_after(self) -> GaugeSnapshot:
+        """Read every file in the opposite order, so that the client's counts do not include the reading."""
+        return tuple(map(_read, reversed(self.descriptors), reversed(self.sources)))[::-1]
+
+    def growth(self, before: GaugeSnapshot, after: GaugeSnapshot) -> dict[str, int]:
+        """Return the growth of each counter, summed over all files that have it."""
+        growth: dict[str, int] = {}
+        for source, old, new in zip(self.sources, before, after, strict=True):
+            if not new and not (old and source.is_inherited):
+                continue  # a thread that has ended
+            first, last = source.parse(old.decode(errors="replace")), source.parse(new.decode(errors="replace"))
+            for name in last or first:
+                counter = f"{source.owner}.{name}"
+                growth[counter] = growth.get(counter, 0) + last.get(name, 0) - first.get(name, 0)
+        return growth
+
+
+def _read(descriptor: int, source: CounterFile) -> bytes:
+    try:
+        return os.pread(descriptor, CHUNK_BYTES, 0)
+    except ProcessLookupError:
+        if source.is_lasting:
+            raise
+        return b""
+
+
+@contextmanager
+def open_gauge(
+    pids: Mapping[str, Sequence[int]],
+    roots: Roots = HOST_ROOTS,
+    networks: Sequence[NetworkNamespace] = (),
+    started: Mapping[str, Sequence[int]] | None = None,
+) -> Iterator[Gauge]:
+    """Open the counters of the machine, of processes by role, and of `networks`, by default a server's namespace.
+
+    `started` are processes that servers have started, which may end while the gauge is open.
+    """
+    with ExitStack() as exit_stack:
+        opened: list[tuple[CounterFile, int]] = []
+        problems: list[str] = []
+        for source in _all_files(pids, roots.proc, networks, started or {}):
+            try:
+                with source.network.enter():  # an open file stays that of the namespace it was opened in
+                    descriptor = os.open(source.path, os.O_RDONLY)
+                exit_stack.callback(os.close, descriptor)
+                text = _read_whole(descriptor)
+            except OSError as error:  # PSI that is switched off can be opened and not read
+                if source.is_lasting:
+                    problems.append(f"{source.unknown} {_generic_path(source.path)} cannot be read: {error.strerror}.")
+                continue
+            if problem := source.problem(text):
+                problems.append(problem)
+            else:
+                opened.append((source, descriptor))
+        sources, descriptors = zip(*opened, strict=True) if opened else ((), ())
+        yield Gauge(sources, descriptors, tuple(dict.fromkeys(problems)))
+
+
+def _read_whole(descriptor: int) -> bytes:
+    """Read all chunks: files of /proc have no size until they are read."""
+    text = b""
+    while chunk := os.pread(descriptor, CHUNK_BYTES, len(text)):
+        text += chunk
+    return text
+
+
+def uncounted_by(gauges: Mapping[str, Gauge]) -> tuple[str, ...]:
+    """Return the sentences of all gauges on what is not counted, without repetitions."""
+    return tuple(dict.fromkeys(sentence for gauge in gauges.values() for sentence in gauge.uncounted))
 
 
 def watch_throttling(stacks: Sequence[Stack]) -> Callable[[], ThrottlingCounts]:
     """Return a function that returns the counts since now, of each stack whose servers have a quota."""
-    limited = {stack.blueprint.arms[0].name: groups for stack in stacks if (groups := _limited_groups(stack))}
-    before = _read_counts(limited)
+    before = _throttling(stacks)
 
     def count() -> ThrottlingCounts:
-        after = _read_counts(limited)
-        return {arm: {role: _growth(before[arm][role], after[arm][role]) for role in after[arm]} for arm in after}
+        return {
+            arm: {
+                role: {name: value - before[arm][role].get(name, 0) for name, value in counts.items()}
+                for role, counts in roles.items()
+            }
+            for arm, roles in _throttling(stacks).items()
+        }
 
     return count
 
 
-def _limited_groups(stack: Stack) -> Mapping[str, Path]:
-    enclosures = stack.blueprint.enclosures.items()
-    return {server: enclosure.limited for server, enclosure in enclosures if enclosure.limited}
-
-
-def _growth(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
-    return {name: value - before.get(name, 0) for name, value in after.items()}
-
-
-def _read_counts(limited: Mapping[str, Mapping[str, Path]]) -> ThrottlingCounts:
-    return {
-        arm: {role: throttling_counts(read_text(group / "cpu.stat") or "") for role, group in groups.items()}
-        for arm, groups in limited.items()
+def _throttling(stacks: Sequence[Stack]) -> ThrottlingCounts:
+    by_arm = {
+        stack.blueprint.arms[0].name: {
+            server: throttling_counts(read_text(enclosure.limited / "cpu.stat") or "")
+            for server, enclosure in stack.blueprint.enclosures.items()
+            if enclosure.limited
+        }
+        for stack in stacks
     }
+    return {arm: counts for arm, counts in by_arm.items() if counts}

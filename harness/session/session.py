@@ -17,8 +17,8 @@ from harness.load.probe import probe_service, probe_target
 from harness.load.visits import CpuReader, Visitor, warm_up
 from harness.model import SERVICE_ROLE, Arm, Experiment, Reply, Target
 from harness.model.facts import ArmProof
+from harness.observe.counters import Gauge, open_gauge, uncounted_by
 from harness.observe.cpu_time import FamilyClock, cpu_reader, read_reaped, service_cpu_reader, service_pids
-from harness.observe.gauge import Gauge, open_gauge, uncounted_by
 from harness.observe.proof import answer_mismatches, answer_proof
 from harness.session.preflight import external_tool
 from harness.store.store import Store

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.model import Visit, VisitRow
-from harness.observe.gauge import Gauge
+from harness.observe.counters import Gauge
 
 if TYPE_CHECKING:
     from polars import DataFrame

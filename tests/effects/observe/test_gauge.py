@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.observe.gauge import open_gauge, uncounted_by
+from harness.observe.counters import open_gauge, uncounted_by
 from harness.testbed.machine.procfs import Roots
 
 SCHEDSTAT = "self/task/77/schedstat"
