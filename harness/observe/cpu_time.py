@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 import psutil
 
@@ -25,7 +24,7 @@ MAX_ATTEMPTS = 20
 ROUNDING_TICKS = 4  # user and system time are each rounded down, before and after
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 # Fields of /proc/PID/stat after the name, counted from the state.
-CHILD_MINOR_FAULTS, OWN_USER, OWN_SYSTEM, CHILD_USER, CHILD_SYSTEM = 8, 11, 12, 13, 14
+PARENT, CHILD_MINOR_FAULTS, OWN_USER, OWN_SYSTEM, CHILD_USER, CHILD_SYSTEM, STARTED = 1, 8, 11, 12, 13, 14, 19
 CGROUPS = Path("/sys/fs/cgroup")
 # Directories of cgroups below it: version 2, and the hierarchies of version 1 that count CPU time.
 HIERARCHIES = ("", "cpu,cpuacct", "cpuacct", "unified")
@@ -92,10 +91,8 @@ class FamilyClock:
     def _sum_ns(self) -> int:
         read_ns = time.clock_gettime_ns
         clocks_ns = sum(read_ns(cpu_clock_id(pid)) for pid in self.stats if pid not in self.family.supervisors)
-        ticks = sum(
-            ReapedChildren.from_stat(os.pread(descriptor, STAT_BYTES, 0)).ticks for descriptor in self.stats.values()
-        )
-        return clocks_ns + ticks * TICK_NS
+        stats = (os.pread(descriptor, STAT_BYTES, 0).decode(errors="replace") for descriptor in self.stats.values())
+        return clocks_ns + TICK_NS * sum(parse_stat(stat).reaped_ticks for stat in stats)
 
 
 def cpu_reader(
@@ -137,35 +134,44 @@ def _has_process(descriptor: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class ReapedChildren:
-    """CPU time in clock ticks, and minor page faults, which reveal even children with less than a tick."""
+class ProcessTime:
+    """The CPU time of one process, in clock ticks. The start time distinguishes it from a later one with the same pid.
 
-    ticks: int = 0
-    faults: int = 0
+    `reaped_ticks` and `reaped_faults` are those of ended children: minor page faults reveal even children with less
+    than a tick.
+    """
 
-    @classmethod
-    def from_stat(cls, stat: str | bytes | None) -> Self:
-        """Parse the content of /proc/PID/stat; zero where the process has ended."""
-        text = stat.decode(errors="replace") if isinstance(stat, bytes) else stat or ""
-        fields = text.rpartition(") ")[2].split()
-        if len(fields) <= CHILD_SYSTEM:
-            return cls()
-        return cls(ticks=int(fields[CHILD_USER]) + int(fields[CHILD_SYSTEM]), faults=int(fields[CHILD_MINOR_FAULTS]))
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(self.ticks + other.ticks, self.faults + other.faults)
+    name: str = ""
+    started_ticks: int = 0
+    cpu_ticks: int = 0  # of all threads, also ended ones, without children
+    parent: int = 0
+    reaped_ticks: int = 0
+    reaped_faults: int = 0
 
 
-def read_reaped(family: ProcessFamily, proc: Path = PROC) -> ReapedChildren:
-    """Return the resources used by ended children of the family, as the kernel adds them up in their parents."""
-    stats = (read_text(proc / str(pid) / "stat") for pid in family.all_pids(proc))
-    return sum(map(ReapedChildren.from_stat, stats), ReapedChildren())
+def parse_stat(stat: str | None) -> ProcessTime:
+    """Parse /proc/PID/stat: `pid (name) state parent ...`; all is 0 where the process has ended. man 5 proc.
+
+    A name may contain spaces and brackets.
+    """
+    head, _, tail = (stat or "").rpartition(") ")
+    fields = tail.split()
+    if len(fields) <= STARTED:
+        return ProcessTime()
+    return ProcessTime(
+        name=head.partition(" (")[2],
+        started_ticks=int(fields[STARTED]),
+        cpu_ticks=int(fields[OWN_USER]) + int(fields[OWN_SYSTEM]),
+        parent=int(fields[PARENT]),
+        reaped_ticks=int(fields[CHILD_USER]) + int(fields[CHILD_SYSTEM]),
+        reaped_faults=int(fields[CHILD_MINOR_FAULTS]),
+    )
 
 
-def own_ticks(stat: str | None) -> int:
-    """Return the CPU time in clock ticks of all threads of a process, also ended ones, without its children."""
-    fields = (stat or "").rpartition(") ")[2].split()
-    return sum(map(int, fields[OWN_USER : OWN_SYSTEM + 1]))
+def read_reaped(family: ProcessFamily, proc: Path = PROC) -> tuple[int, int]:
+    """Return the clock ticks and page faults of ended children of the family, as the kernel adds them up in parents."""
+    times = [parse_stat(read_text(proc / str(pid) / "stat")) for pid in family.all_pids(proc)]
+    return sum(time.reaped_ticks for time in times), sum(time.reaped_faults for time in times)
 
 
 def service_cpu_reader(arm: Arm) -> ServiceCpuTimes:

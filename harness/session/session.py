@@ -238,7 +238,7 @@ def _check_stacks(stacks: Iterable[Stack]) -> None:
 def family_marker(stacks: Sequence[Stack]) -> Callable[[], ProcessFamilies]:
     """Return a function to call after the warm-up; it marks each role with workers that have started a process."""
     cold = [stack.process_families for stack in stacks]
-    faults = [{role: read_reaped(family).faults for role, family in own.items()} for own in cold]
+    faults = [{role: read_reaped(family)[1] for role, family in own.items()} for own in cold]
 
     def mark() -> ProcessFamilies:
         return [
@@ -265,7 +265,7 @@ def open_child_clocks(stacks: Sequence[Stack], families: ProcessFamilies) -> Ite
 
 
 def _has_children(family: ProcessFamily, faults_before: int) -> bool:
-    return bool(family.other_pids()) or read_reaped(family).faults > faults_before
+    return bool(family.other_pids()) or read_reaped(family)[1] > faults_before
 
 
 def _child_processes(stack: Stack, arm: str, clocks: Mapping[str, FamilyClock]) -> ChildProcesses:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from harness.model import Doubt
-from harness.observe.cpu_time import TICK_NS, ReapedChildren, own_ticks, read_reaped
+from harness.observe.cpu_time import TICK_NS, parse_stat, read_reaped
 from harness.observe.doubts.context import Context, StackProcesses
 from harness.observe.doubts.kinds import doubt
 from harness.observe.host.facts import throttled_periods
@@ -233,9 +233,9 @@ def _work_by_task_ns(role: str, stack: StackProcesses, proc: Path) -> dict[int, 
             int(task.name): int((read_text(task / "schedstat") or "0").split()[0])
             for task in process.glob("task/[0-9]*")
         }
-        stat = read_text(process / "stat")
-        ended_threads_ns = max(0, own_ticks(stat) * TICK_NS - sum(threads.values()))
-        work_ns |= {**threads, -pid: ReapedChildren.from_stat(stat).ticks * TICK_NS + ended_threads_ns}
+        times = parse_stat(read_text(process / "stat"))
+        ended_threads_ns = max(0, times.cpu_ticks * TICK_NS - sum(threads.values()))
+        work_ns |= {**threads, -pid: times.reaped_ticks * TICK_NS + ended_threads_ns}
     return work_ns
 
 
@@ -250,7 +250,8 @@ class Children:
     role: str
     is_counted: bool
     living: frozenset[tuple[int, int]]
-    reaped: ReapedChildren
+    reaped_ticks: int
+    reaped_faults: int
     ignores_sigchld: bool
 
 
@@ -264,8 +265,8 @@ def child_doubts(before: tuple[Children, ...], after: tuple[Children, ...]) -> I
     """Yield a doubt for each role that started processes, or that ignores SIGCHLD."""
     for was, now in zip(before, after, strict=True):
         started = len(now.living - was.living)
-        if started or now.reaped.faults > was.reaped.faults:
-            used_ms = (now.reaped.ticks - was.reaped.ticks) * TICK_NS // 1_000_000
+        if started or now.reaped_faults > was.reaped_faults:
+            used_ms = (now.reaped_ticks - was.reaped_ticks) * TICK_NS // 1_000_000
             what = "processes between requests" if now.is_counted else "its first processes after the warm-up"
             ending = "" if now.is_counted else ". The CPU time of these processes is not counted"
             running = f", {started} of them still running" if started else ""
@@ -279,11 +280,13 @@ def child_doubts(before: tuple[Children, ...], after: tuple[Children, ...]) -> I
 def _read_role(role: str, family: ProcessFamily, proc: Path) -> Children:
     others = [(pid, read_text(proc / str(pid) / "stat")) for pid in family.other_pids(proc)]
     pids = (*family.workers, *(pid for pid, _ in others))
+    reaped_ticks, reaped_faults = read_reaped(family, proc)
     return Children(
         role=role,
         is_counted=family.reads_others,
-        living=frozenset((pid, int(stat.rpartition(") ")[2].split()[19])) for pid, stat in others if stat),
-        reaped=read_reaped(family, proc),
+        living=frozenset((pid, parse_stat(stat).started_ticks) for pid, stat in others if stat),
+        reaped_ticks=reaped_ticks,
+        reaped_faults=reaped_faults,
         ignores_sigchld=any(_ignores_sigchld(proc / str(pid)) for pid in pids),
     )
 

@@ -17,8 +17,6 @@ QUIET = Noise(
     others_percent=0,
     top=(),
     pressure_percent=8,
-    pressure_avg10=8,
-    load_1min=1,
 )
 
 

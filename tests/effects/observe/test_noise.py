@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.observe.cpu_time import ProcessTime
 from harness.observe.host.noise import (
     BusyProcess,
     MachineSnapshot,
-    ProcessTime,
     measure_noise,
     noise_between,
     read_snapshot,
@@ -23,8 +23,6 @@ BEFORE = MachineSnapshot(
     steal_ticks=10,
     processes={1: ProcessTime("init", 5, 40), 7: ProcessTime("ours", 9, 100), 8: ProcessTime("gone", 9, 1)},
     pressure_us=1_000_000,
-    pressure_avg10=0.5,
-    load_1min=0.1,
 )
 AFTER = MachineSnapshot(
     taken_ns=1_000_000_000,
@@ -34,8 +32,6 @@ AFTER = MachineSnapshot(
     steal_ticks=14,
     processes={1: ProcessTime("init", 5, 45), 7: ProcessTime("ours", 9, 190), 9: ProcessTime("cc1", 90, 20)},
     pressure_us=1_100_000,
-    pressure_avg10=2.5,
-    load_1min=0.7,
 )
 
 
@@ -46,7 +42,6 @@ def test_the_difference_of_two_snapshots_is_the_noise() -> None:
     assert noise.others_percent == pytest.approx(30)
     assert noise.top == (BusyProcess(9, "cc1", 20), BusyProcess(1, "init", 5))
     assert noise.pressure_percent == pytest.approx(10)
-    assert (noise.pressure_avg10, noise.load_1min) == (2.5, 0.7)
 
 
 def test_own_processes_count_as_others_when_they_are_not_named() -> None:
@@ -71,14 +66,13 @@ def test_a_kernel_without_pressure_says_none() -> None:
 
 def test_a_snapshot_reads_names_with_brackets_and_counts_guests_once(tmp_path: Path) -> None:
     (tmp_path / "stat").write_text("cpu  10 1 20 300 5 6 7 8 9 0\ncpu0 0 0 0\ncpu1 0 0 0\nintr 5\n")
-    (tmp_path / "loadavg").write_text("0.25 0.1 0.1 1/2 3\n")
     (tmp_path / "42").mkdir()
     (tmp_path / "42/stat").write_text(f"42 (a) b (c) S 1 {'0 ' * 9}11 22 0 0 20 0 1 0 777 0\n")
     (tmp_path / "43").mkdir()
     snapshot = read_snapshot(tmp_path)
     assert (snapshot.cpus, snapshot.total_ticks, snapshot.cpu_ticks, snapshot.steal_ticks) == (2, 357, 31, 8)
     assert snapshot.processes == {42: ProcessTime("a) b (c", 777, 33, parent=1)}
-    assert (snapshot.pressure_us, snapshot.load_1min) == (None, 0.25)
+    assert snapshot.pressure_us is None
 
 
 def test_a_busy_process_is_seen_unless_it_is_ours() -> None:
