@@ -3,9 +3,7 @@
 import sys
 from typing import NoReturn
 
-from harness.start import prefer_own_packages
-
-INTERRUPTED = 130
+from harness.start import INTERRUPTED, prefer_own_packages
 
 
 def main() -> NoReturn:

@@ -1,4 +1,4 @@
-"""Find plug-ins by kind and name: a file is a plug-in with its docstring as help, or holds a table of plug-ins."""
+"""Find plug-ins by kind and name: a file is a plug-in with its docstring as help, or holds a table of them."""
 
 import pkgutil
 from collections.abc import Mapping
@@ -13,21 +13,24 @@ T = TypeVar("T")
 PACKAGES: Mapping[type, str] = {
     Transport: "harness.testbed.transports",
     LoadTool: "harness.load.tools",
-    NetworkRung: "harness.testbed.network.rungs",
-    SandboxRung: "harness.testbed.sandbox.rungs",
-    Knob: "harness.testbed.kernel.knobs",  # tables
+    NetworkRung: "harness.testbed.network.rungs",  # a table
+    SandboxRung: "harness.testbed.sandbox.rungs",  # a table
+    Knob: "harness.testbed.kernel.knobs",  # a table
     ImportFormat: "harness.imports.formats",  # tables
 }
 
 
 def names(kind: type) -> list[str]:
-    """Return the names of the files of a kind of plug-in; `uds_tmpfs.py` is called "uds-tmpfs"."""
+    """Return the names in the table of a kind of plug-in, or those of its files; `uds_tmpfs.py` is "uds-tmpfs"."""
+    if entries := _entries(kind):
+        return sorted(entries)
     return sorted(name.replace("_", "-") for name in _module_names(PACKAGES[kind]))
 
 
 def load(kind: type[T], name: str) -> T:
-    """Return `PLUGIN` of the plug-in's module. Raises TypeError unless it is a `kind`."""
-    return _require_kind(_module(kind, name).PLUGIN, name, kind)
+    """Return the plug-in `name`. Raises TypeError unless it is a `kind`."""
+    entries = _entries(kind)
+    return _require_kind(entries[name] if entries else _module(kind, name).PLUGIN, name, kind)
 
 
 def help_text(kind: type, name: str) -> str:
@@ -37,11 +40,16 @@ def help_text(kind: type, name: str) -> str:
 
 def table(kind: type[T]) -> dict[str, T]:
     """Return all plug-ins of a kind by name, from files and from tables, `PLUGINS`. Raises TypeError as `load`."""
-    plugins: dict[str, Any] = {}
-    for name in names(kind):
+    plugins = dict(_entries(kind))
+    for name in [] if plugins else names(kind):
         module = _module(kind, name)
         plugins |= getattr(module, "PLUGINS", None) or {name: module.PLUGIN}
     return {name: _require_kind(plugins[name], name, kind) for name in sorted(plugins)}
+
+
+def _entries(kind: type) -> Mapping[str, Any]:
+    """Return the table of a kind that has a single one; {} for others."""
+    return getattr(import_module(PACKAGES[kind]), "PLUGINS", {})
 
 
 @cache

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Collection, Sequence
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - imports as little as can be
+INTERRUPTED = 130  # the exit code
 SITE_DIRECTORIES = ("site-packages", "dist-packages")
 
 
@@ -40,7 +41,10 @@ def main() -> None:
     called = sys.argv[2] if sys.argv[1] == "--as" else ""
     module, *arguments = sys.argv[3:] if called else sys.argv[1:]
     sys.argv[:] = [called or module, *arguments]
-    runpy.run_module(module, run_name="__main__")
+    try:
+        runpy.run_module(module, run_name="__main__")
+    except KeyboardInterrupt:  # also during slow imports
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

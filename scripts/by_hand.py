@@ -12,9 +12,10 @@ import click
 import numpy as np
 
 from harness import plugins
+from harness.analysis.contrasts.engine import RunSeries, estimate_effect, pair_terms, session_values
 from harness.analysis.statistics.group_sequential import single_look_error_rate
-from harness.analysis.statistics.inference import judge_family
-from harness.analysis.statistics.series import Series, pair_values
+from harness.analysis.statistics.inference import EffectEstimate, judge_family
+from harness.analysis.statistics.series import Series
 from harness.errors import LoadError
 from harness.exits import run_command
 from harness.experiment.document import parse_document
@@ -134,12 +135,21 @@ def _us_per_request(outcome: ToolResult) -> float:
 def _rows(found: Mapping[str, Sequence[Session]], requests: int) -> dict[str, str]:
     """Return one line of the table per tool."""
     judgements = judge_family(
-        {name: pair_values(sessions, WAYS, "latency") for name, sessions in found.items()},
+        [_estimate(sessions) for sessions in found.values()],
         MARGIN_PERCENT,
         single_look_error_rate,
-        excuse=lambda _name: "",
+        excuses=[""] * len(found),
+        alone=[False] * len(found),
     )
-    return {name: _row(name, found[name], requests, judgement) for name, judgement in judgements.items()}
+    return {
+        name: _row(name, sessions, requests, judgement)
+        for (name, sessions), judgement in zip(found.items(), judgements, strict=True)
+    }
+
+
+def _estimate(sessions: Sequence[Session]) -> EffectEstimate | None:
+    series = RunSeries([], {"latency": dict(enumerate(sessions))})
+    return estimate_effect(session_values(series, pair_terms(WAYS, "latency")))
 
 
 def _row(name: str, sessions: Sequence[Session], requests: int, effect: Judgement) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from harness.analysis.load import arm_capacities, arm_percentiles, open_loop_times
+from harness.analysis.contrasts.tails import arm_percentiles
+from harness.analysis.load import arm_capacities, open_loop_times
 from harness.analysis.statistics.percentiles import percentile_us
 from harness.analysis.statistics.series import SessionData
 from harness.experiment.stacks import stacks_of

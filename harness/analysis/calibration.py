@@ -6,9 +6,10 @@ from statistics import fmean
 
 from scipy.special import betaincinv, stdtrit  # the values of scipy.stats, which takes a second to import
 
-from harness.analysis.comparisons import compare_pairs, is_control_pair
+from harness.analysis.contrasts.engine import RunEvidence, RunSeries, SessionValues, pair_terms, session_values
+from harness.analysis.contrasts.pairs import compare_pairs, comparison_of, is_control_pair
 from harness.analysis.statistics.inference import Estimate, estimate_mean, to_percent
-from harness.analysis.statistics.series import ArmPair, SessionData, pair_values, round_times_us
+from harness.analysis.statistics.series import ArmPair, SessionData
 from harness.model import Comparison, Experiment, JsonModel
 
 SESSIONS_PER_RUN = 8
@@ -59,15 +60,19 @@ class Calibration(JsonModel):
 def calibration_of(experiment: Experiment, sessions: CalibrationRun, spikes_us: dict[str, int]) -> Calibration:
     """Return the calibration from `sessions`, cut into runs of 8; `spikes_us` is the true spike by arm."""
     runs = [sessions[start : start + SESSIONS_PER_RUN] for start in range(0, len(sessions), SESSIONS_PER_RUN)]
-    compared = [compare_pairs(experiment, run) for run in runs if len(run) == SESSIONS_PER_RUN]
+    compared = [
+        [comparison_of(judged) for judged in compare_pairs(RunEvidence(experiment, run), ("latency",))]
+        for run in runs
+        if len(run) == SESSIONS_PER_RUN
+    ]
     twins = next(pair for pair in experiment.pairs if is_control_pair(experiment, pair))
-    ratio, difference_us = _spread(sessions, twins)
+    spread = _values(sessions, twins)
     return Calibration(
         aa=_alarms([_latency(run, twins[0]) for run in compared]),
         spikes=tuple(_spike(us, [_latency(run, arm) for run in compared]) for arm, us in spikes_us.items()),
         swap=_swap(experiment, runs[: len(compared)]),
-        floor_percent=to_percent(_floor(ratio)),
-        floor_us=_floor(difference_us),
+        floor_percent=to_percent(_floor(estimate_mean(spread.log_ratio))),
+        floor_us=_floor(estimate_mean(spread.difference)),
         seconds_per_run=SESSIONS_PER_RUN * fmean(session.record.seconds["total"] for session in sessions),
     )
 
@@ -111,16 +116,13 @@ def _swap(experiment: Experiment, runs: Sequence[CalibrationRun]) -> LabelSwap:
 
 
 def _flips(run: CalibrationRun, pair: ArmPair) -> bool:
-    series = [round_times_us(session.record, "latency") for session in run]
-    forward = estimate_mean(pair_values(series, pair, "latency").log_ratio)
-    back = estimate_mean(pair_values(series, (pair[1], pair[0]), "latency").log_ratio)
+    forward, back = (estimate_mean(_values(run, swapped).log_ratio) for swapped in (pair, (pair[1], pair[0])))
     return math.isclose(forward.mean, -back.mean, abs_tol=1e-12) and math.isclose(forward.sd, back.sd, abs_tol=1e-12)
 
 
-def _spread(sessions: CalibrationRun, pair: ArmPair) -> tuple[Estimate, Estimate]:
-    """Return the A/A effect over sessions: as a log ratio, and in microseconds."""
-    values = pair_values([round_times_us(session.record, "latency") for session in sessions], pair, "latency")
-    return estimate_mean(values.log_ratio), estimate_mean(values.difference_us)
+def _values(sessions: CalibrationRun, pair: ArmPair) -> SessionValues:
+    """Return the effect of a pair in each session."""
+    return session_values(RunSeries([session.record for session in sessions]), pair_terms(pair, "latency"))
 
 
 def _floor(spread: Estimate) -> float:

@@ -4,7 +4,8 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from harness.analysis.comparisons import answer_changes, describe_failures, is_control_pair
+from harness.analysis.contrasts.pairs import is_control_pair
+from harness.analysis.failures import answer_changes, describe_failures
 from harness.analysis.statistics.inference import MIN_SESSIONS_FOR_INTERVAL
 from harness.experiment.constraints import sentences_on_arms
 from harness.experiment.schedule import MIN_SESSIONS

@@ -1,4 +1,4 @@
-"""Latency against load, capacities, and the tails of the distributions."""
+"""Latency against load, and capacities."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -6,28 +6,15 @@ from itertools import chain
 from statistics import fmean
 
 import numpy as np
-import polars as pl
 
-from harness.analysis.comparisons import count_failures, failure_reason, is_control_pair
-from harness.analysis.statistics.group_sequential import confidence_at, error_rate_of
-from harness.analysis.statistics.inference import MIN_SESSIONS_FOR_INTERVAL, estimate_mean, judge_family
-from harness.analysis.statistics.percentiles import percentile_us, resolution_step_us, session_percentiles_us
-from harness.analysis.statistics.series import (
-    ArmPair,
-    Series,
-    SessionData,
-    SessionValues,
-    search_steps,
-    session_capacities,
-)
-from harness.analysis.why.quantities import mean_interval
-from harness.model import Arm, Capacity, Experiment, Interval, LoadPoint, OpenLoopTimes, TailEffect, VisitRow
+from harness.analysis.statistics.group_sequential import confidence_at
+from harness.analysis.statistics.inference import MIN_SESSIONS_FOR_INTERVAL, estimate_mean
+from harness.analysis.statistics.percentiles import percentile_us
+from harness.analysis.statistics.series import Series, SessionData, search_steps, session_capacities
+from harness.model import Arm, Capacity, Experiment, Interval, LoadPoint, OpenLoopTimes, VisitRow
 
 PERCENTILES = (50, 90, 99)
 MAX_LATE_SHARE = 0.1  # of the limit: a client with a higher mean lag determines p99 itself
-TAIL_PERCENTILES = (90.0, 99.0, 99.9)
-
-PairPercentile = tuple[ArmPair, float]  # a pair, and a percentile
 
 
 def open_loop_times(arm: Arm, sessions: Sequence[SessionData]) -> OpenLoopTimes | None:
@@ -108,10 +95,10 @@ def _amount(per_s: Sequence[float], looks: Sequence[int]) -> Interval:
 
 def _columns_us(session: SessionData, arm: str) -> tuple[Series, Series]:
     """Return (latency from the actual send, lag of the send behind its schedule), each (requests,)."""
-    if session.requests.is_empty():
+    requests = session.requests_of(arm)
+    if requests.is_empty():
         return np.empty(0), np.empty(0)
-    of_arm = session.requests.filter(pl.col("arm") == arm)
-    return of_arm.get_column("latency_ns").to_numpy() / 1000, of_arm.get_column("late_ns").to_numpy() / 1000
+    return requests.get_column("latency_ns").to_numpy() / 1000, requests.get_column("late_ns").to_numpy() / 1000
 
 
 def _mean(sessions: Sequence[Series]) -> float:
@@ -121,81 +108,3 @@ def _mean(sessions: Sequence[Series]) -> float:
 def _percentile(sessions: Sequence[Series], percentile: int) -> float:
     """Return the mean of the percentiles of the sessions."""
     return fmean(float(np.percentile(times_us, percentile)) for times_us in sessions)
-
-
-def percentile_name(percentile: float) -> str:
-    """Return the name of a percentile: `p90`, `p999`."""
-    return f"p{percentile:g}".replace(".", "")
-
-
-def arm_percentiles(sessions: Sequence[SessionData], arm: str, looks: Sequence[int] = ()) -> dict[str, Interval]:
-    """Return each percentile that has enough requests, in us: the mean over sessions with its interval.
-
-    Of the times, not of their logarithms, so that the value equals `p99_us`.
-    """
-    confidence = 1 - error_rate_of(looks)(len(sessions))
-    values_by_name = {
-        percentile_name(percentile): session_percentiles_us(sessions, arm, percentile)
-        for percentile in TAIL_PERCENTILES
-    }
-    known = {name: [value for value in values if value is not None] for name, values in values_by_name.items()}
-    amounts = {name: mean_interval(dict(enumerate(values)), confidence) for name, values in known.items()}
-    return {name: interval for name, interval in amounts.items() if interval}
-
-
-def tail_effects(
-    experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()
-) -> tuple[TailEffect, ...]:
-    """Return the effect of each pair on each percentile that both arms have, session by session.
-
-    They are one family under Holm, separate from the comparisons; the control is judged alone.
-    """
-    family = dict(_percentile_family(experiment, sessions))
-    failed = count_failures(session.record for session in sessions)
-    margin = experiment.design.equivalence_percent
-
-    def excuse(asked: PairPercentile) -> str:
-        return failure_reason(asked[0], failed) or _too_coarse(sessions, asked, family[asked], margin)
-
-    judgements = judge_family(
-        family, margin, error_rate_of(looks), excuse, alone=lambda asked: is_control_pair(experiment, asked[0])
-    )
-    return tuple(
-        TailEffect(arm=pair[0], against=pair[1], metric="latency", percentile=percentile, **dict(judgement))
-        for (pair, percentile), judgement in judgements.items()
-    )
-
-
-def _percentile_family(
-    experiment: Experiment, sessions: Sequence[SessionData]
-) -> Iterator[tuple[PairPercentile, SessionValues]]:
-    arms = dict.fromkeys(name for pair in experiment.pairs for name in pair)
-    values = {
-        (arm, percentile): session_percentiles_us(sessions, arm, percentile)
-        for arm in arms
-        for percentile in TAIL_PERCENTILES
-    }
-    for pair in experiment.pairs:
-        for percentile in TAIL_PERCENTILES:
-            both = zip(*(values[name, percentile] for name in pair), strict=True)
-            values_us = [(arm, against) for arm, against in both if arm and against]
-            if values_us:
-                yield (pair, percentile), _percentile_values(values_us)
-
-
-def _percentile_values(values_us: Sequence[tuple[float, float]]) -> SessionValues:
-    arm, against = np.array(values_us).T
-    return SessionValues(log_ratio=np.log(arm) - np.log(against), difference_us=arm - against)
-
-
-def _too_coarse(
-    sessions: Sequence[SessionData], asked: PairPercentile, values: SessionValues, margin_percent: float
-) -> str:
-    """Return why an outside tool's percentiles do not decide: its steps may be wider than the difference."""
-    pair, percentile = asked
-    visits = [visit for session in sessions for visit in session.record.visits if visit.arm in pair]
-    step = resolution_step_us(visit.percentiles_us.get(percentile) for visit in visits)
-    level_us = step and float(np.mean([visit.percentiles_us.get(percentile, 0) for visit in visits]))
-    if step <= level_us * margin_percent / 100 or abs(float(np.mean(values.difference_us))) > step:
-        return ""
-    return f"The tool reports this percentile in steps of {step:g} us, and the difference is no larger."

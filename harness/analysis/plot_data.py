@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from harness.analysis.contrasts.engine import RunSeries, pair_terms, session_values
 from harness.analysis.statistics.inference import to_percent
-from harness.analysis.statistics.series import ArmPair, Series, SessionData, pair_values, round_times_us
+from harness.analysis.statistics.series import ArmPair, Series, SessionData, values_by_arm
 from harness.model import METRICS, Experiment
 
 MAX_LINE_POINTS = 400  # of a line: about the resolution of a screen
@@ -119,7 +120,7 @@ def _drift(experiment: Experiment, sessions: Sequence[SessionData]) -> Iterator[
 
 def _stretch(experiment: Experiment, session: SessionData, start_s: float, max_points: int) -> SessionDrift:
     """Return the drift of a session in at most `max_points` points, each of a group of rounds."""
-    logs = {arm: np.log(times_us) for arm, times_us in round_times_us(session.record, "latency").items()}
+    logs = {arm: np.log(times_us) for arm, times_us in values_by_arm(session.record, METRICS["latency"]).items()}
     rounds = max((series.size for series in logs.values()), default=0)
     number = min(max_points, max(rounds // ROUNDS_PER_POINT, min(rounds, MIN_POINTS_PER_SESSION)))
     groups = np.array_split(np.arange(rounds), number) if rounds else []
@@ -153,12 +154,10 @@ def _values(series: Series) -> GappedValues:
 
 
 def _effects(pair: ArmPair, metric: str, sessions: Sequence[SessionData]) -> SessionEffects:
-    series = {session.record.session: round_times_us(session.record, metric) for session in sessions}
-    log_ratio = {
-        number: pair_values([session_series], pair, metric).log_ratio for number, session_series in series.items()
-    }
-    value_by_session = {number: float(values[0]) for number, values in log_ratio.items() if values.size}
-    levels = [_median(np.log(series[number][pair[1]])) for number in value_by_session]
+    series = RunSeries([session.record for session in sessions])
+    values = session_values(series, pair_terms(pair, metric))
+    value_by_session = dict(zip(values.sessions, values.log_ratio.tolist(), strict=True))
+    levels = [_median(np.log(series.values(METRICS[metric])[number][pair[1]])) for number in values.sessions]
     return SessionEffects(
         arm=pair[0],
         against=pair[1],

@@ -1,20 +1,31 @@
 """The summary of a run: the content of `summary.json`."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis.arms import arm_summaries, throttle_counts
-from harness.analysis.comparisons import compare_pairs, count_failures, should_stop
-from harness.analysis.designs.factorial import (
-    contrast_judge,
-    factorial_interactions,
-    interactions,
-    joint_effects,
-    level_effects,
+from harness.analysis.contrasts.engine import JudgedContrast, RunEvidence, effect_of
+from harness.analysis.contrasts.factorial import (
+    JudgedCorner,
+    factorial_effects,
+    interaction_of,
+    joint_effect_of,
+    level_effect_of,
 )
-from harness.analysis.designs.ladder import ladders
-from harness.analysis.designs.screening import factor_interactions, is_averaging_screen, main_effects
-from harness.analysis.designs.tool_agreement import tool_agreements
+from harness.analysis.contrasts.ladder import JudgedSums, judge_sums, ladders
+from harness.analysis.contrasts.pairs import compare_pairs, comparison_of, deciding_widths_percent, should_stop
+from harness.analysis.contrasts.screening import (
+    ScreenInteraction,
+    ScreenMainEffect,
+    factor_interaction_of,
+    is_averaging_screen,
+    judge_main_effects,
+    judge_screen_interactions,
+    main_effect_of,
+)
+from harness.analysis.contrasts.tails import judge_tails, tail_effect_of
+from harness.analysis.contrasts.tool_agreement import tool_agreements
 from harness.analysis.doubts import (
     changed_doubts,
     control_doubts,
@@ -27,9 +38,42 @@ from harness.analysis.doubts import (
     service_doubts,
     session_doubts,
 )
-from harness.analysis.load import arm_capacities, load_points, tail_effects
+from harness.analysis.load import arm_capacities, load_points
 from harness.analysis.statistics.series import SessionData
-from harness.model import HEADLINE_METRICS, Comparison, Doubt, Experiment, Record, RunSeconds, Schedule, Summary
+from harness.model import HEADLINE_METRICS, Doubt, Experiment, Record, RunSeconds, Schedule, Summary
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRun:
+    """All contrasts of a run, by kind. A screen that averages has main effects, other designs factorial effects."""
+
+    pairs: list[JudgedContrast]
+    factorial: dict[str, list[JudgedCorner]]
+    main_effects: list[tuple[ScreenMainEffect, JudgedContrast]]
+    factor_interactions: list[tuple[ScreenInteraction, JudgedContrast]]
+    tails: list[tuple[float, JudgedContrast]]
+    sums: JudgedSums
+
+    def __iter__(self) -> Iterator[JudgedContrast]:
+        yield from self.pairs
+        yield from (effect for effects in self.factorial.values() for *_, effect in effects)
+        yield from (effect for _, effect in self.main_effects)
+        yield from (effect for _, effect in self.factor_interactions)
+        yield from (effect for _, effect in self.tails)
+        yield from self.sums.values()
+
+
+def judge_run(evidence: RunEvidence) -> JudgedRun:
+    """Return all contrasts that the experiment asks for."""
+    is_screen = is_averaging_screen(evidence.experiment)
+    return JudgedRun(
+        pairs=compare_pairs(evidence),
+        factorial={} if is_screen else factorial_effects(evidence),
+        main_effects=judge_main_effects(evidence) if is_screen else [],
+        factor_interactions=judge_screen_interactions(evidence) if is_screen else [],
+        tails=judge_tails(evidence),
+        sums=judge_sums(evidence),
+    )
 
 
 def summarise(
@@ -45,16 +89,15 @@ def summarise(
     A run that was precise enough at a look is complete: its planned sessions are those that it has. A run is not valid
     with failed requests, a control that differs in the headline metric, or fewer sessions than planned or than 2.
     """
-    records = [session.record for session in sessions]
-    failed = count_failures(records)
-    comparisons = compare_pairs(experiment, sessions, schedule.looks)
-    factors = _factors(experiment, sessions, schedule.looks)
-    is_complete = should_stop(experiment, schedule.looks, len(records), factors.get("main_effects") or comparisons)
+    evidence = RunEvidence(experiment, sessions, schedule.looks)
+    judged, records = judge_run(evidence), evidence.records
+    decisive = [effect for _, effect in judged.main_effects] or judged.pairs
+    is_complete = should_stop(experiment, schedule.looks, len(records), deciding_widths_percent(decisive))
     planned_sessions = len(records) if is_complete else schedule.sessions
-    differing = differing_controls(experiment, comparisons)
-    nulls = _nulls(experiment, comparisons, factors)
-    incomplete = incomplete_doubts(len(records), planned_sessions, directory)
-    faults = [*failed_doubts(failed), *changed_doubts(records), *incomplete]
+    effects = _effects_by_kind(judged)
+    differing = differing_controls(experiment, effects["comparisons"])
+    missing = incomplete_doubts(len(records), planned_sessions, directory)
+    faults = [*failed_doubts(evidence.failed), *changed_doubts(records), *missing]
     return Summary(
         experiment=experiment.name,
         question=experiment.question,
@@ -63,14 +106,43 @@ def summarise(
         planned_sessions=planned_sessions,
         valid=not faults and all(control.metric not in HEADLINE_METRICS for control in differing),
         seconds=RunSeconds(total=seconds_total, measuring=_measuring_s(records)),
-        arms=arm_summaries(experiment, sessions, failed, schedule.looks),
-        comparisons=comparisons,
-        tool_signs=tool_agreements(experiment, comparisons, records),
-        doubts=(*control_doubts(differing), *nulls, *faults, *_arm_doubts(experiment), *session_doubts(records)),
-        **factors,
-        **_load(experiment, sessions, schedule.looks),
-        **_rungs(experiment, sessions, comparisons, schedule.looks),
+        arms=arm_summaries(experiment, sessions, evidence.failed, schedule.looks),
+        effects=tuple(map(effect_of, judged)),
+        **effects,
+        tool_signs=tool_agreements(experiment, effects["comparisons"], records),
+        ladders=ladders(evidence, judged.pairs, judged.sums),
+        throttled=throttle_counts(experiment, records),
+        capacities=arm_capacities(experiment, sessions, schedule.looks),
+        load_points=load_points(experiment, sessions),
+        doubts=(
+            *control_doubts(differing),
+            *_null_doubts(experiment, effects),
+            *faults,
+            *left_out_doubts(experiment),
+            *service_doubts(experiment),
+            *session_doubts(records),
+        ),
     )
+
+
+def _null_doubts(experiment: Experiment, effects: Mapping[str, Any]) -> Iterator[Doubt]:
+    """Yield the doubts from effects where none is expected."""
+    pairs, levels = effects["comparisons"], effects["levels"]
+    yield from negative_control_doubts(experiment, pairs, levels, effects["main_effects"])
+    yield from rung_doubts(experiment, pairs, levels)
+
+
+def _effects_by_kind(judged: JudgedRun) -> dict[str, Any]:
+    """Return the effects under the keys of format 1."""
+    return {
+        "comparisons": tuple(map(comparison_of, judged.pairs)),
+        "interactions": tuple(map(interaction_of, judged.factorial.get("interactions", ()))),
+        "levels": tuple(map(level_effect_of, judged.factorial.get("levels", ()))),
+        "both_at_once": tuple(map(joint_effect_of, judged.factorial.get("both_at_once", ()))),
+        "main_effects": tuple(main_effect_of(*effect) for effect in judged.main_effects),
+        "factor_interactions": tuple(factor_interaction_of(*effect) for effect in judged.factor_interactions),
+        "tails": tuple(tail_effect_of(*effect) for effect in judged.tails),
+    }
 
 
 def is_precise(experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int]) -> bool:
@@ -78,59 +150,10 @@ def is_precise(experiment: Experiment, sessions: Sequence[SessionData], looks: S
 
     Makes these intervals only, and nothing else of a summary.
     """
-    averages = main_effects(experiment, sessions, looks) if is_averaging_screen(experiment) else ()
-    effects = averages or compare_pairs(experiment, sessions, looks, HEADLINE_METRICS)
-    return should_stop(experiment, looks, len(sessions), effects)
-
-
-def _factors(experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int]) -> dict[str, Any]:
-    """Return main effects and interactions of an averaging screen, or the factorial effects of other designs."""
-    if is_averaging_screen(experiment):
-        return {
-            "main_effects": main_effects(experiment, sessions, looks),
-            "factor_interactions": factor_interactions(experiment, sessions, looks),
-        }
-    contrasts, judge = factorial_interactions(experiment), contrast_judge(experiment, sessions, looks)
-    return {
-        "interactions": interactions(contrasts, judge),
-        "levels": level_effects(contrasts, judge),
-        "both_at_once": joint_effects(contrasts, judge),
-    }
-
-
-def _nulls(experiment: Experiment, comparisons: Sequence[Comparison], factors: Mapping[str, Any]) -> list[Doubt]:
-    """Return the doubts from negative controls."""
-    levels = factors.get("levels", ())
-    return [
-        *negative_control_doubts(experiment, comparisons, levels, factors.get("main_effects", ())),
-        *rung_doubts(experiment, comparisons, levels),
-    ]
-
-
-def _arm_doubts(experiment: Experiment) -> Iterator[Doubt]:
-    """Yield the doubts about arms that were left out or are services."""
-    yield from left_out_doubts(experiment)
-    yield from service_doubts(experiment)
-
-
-def _rungs(
-    experiment: Experiment,
-    sessions: Sequence[SessionData],
-    comparisons: Sequence[Comparison],
-    looks: Sequence[int],
-) -> dict[str, Any]:
-    return {
-        "ladders": ladders(experiment, sessions, comparisons, looks),
-        "throttled": throttle_counts(experiment, [session.record for session in sessions]),
-    }
-
-
-def _load(experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int]) -> dict[str, Any]:
-    return {
-        "tails": tail_effects(experiment, sessions, looks),
-        "capacities": arm_capacities(experiment, sessions, looks),
-        "load_points": load_points(experiment, sessions),
-    }
+    evidence = RunEvidence(experiment, sessions, looks)
+    averages = [effect for _, effect in judge_main_effects(evidence)] if is_averaging_screen(experiment) else []
+    widths_percent = deciding_widths_percent(averages or compare_pairs(evidence, HEADLINE_METRICS))
+    return should_stop(experiment, looks, len(sessions), widths_percent)
 
 
 def _measuring_s(records: Sequence[Record]) -> float:

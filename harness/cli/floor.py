@@ -14,7 +14,7 @@ def floor(arguments: tuple[str, ...]) -> None:
 
     Takes the options of pyperf's Runner, like --fast, --rigorous, --affinity and -o. CONFIG gives the payload sizes.
     """
-    from harness.floor.script import measure_floor
+    from harness.floor.bench import measure_floor
     from harness.report.commands.machine import render_floor
 
     words = [str(find_config(Path(word))) if is_config_name(word) else word for word in arguments]

@@ -1,7 +1,5 @@
 """barehop list: list everything that an experiment file can name."""
 
-from collections.abc import Iterable
-
 import click
 
 from harness import plugins
@@ -23,19 +21,20 @@ def list_plugins() -> None:
 
 def _help_by_kind() -> dict[str, dict[str, str]]:
     """Return name and help of all plug-ins and configurations, by kind."""
+    rungs = plugins.table(NetworkRung)
     return {
         "transports": _help_texts(Transport),
-        "network rungs": _help_texts(NetworkRung, network_rungs()),
+        "network rungs": {name: rungs[name].help for name in network_rungs()},
         "load tools": {"client": "barehop's own interleaving client."} | _help_texts(LoadTool),
         "knobs": {name: _knob_help(knob) for name, knob in plugins.table(Knob).items()} | ANY_KNOB,
-        "sandbox rungs": _help_texts(SandboxRung),
+        "sandbox rungs": {name: rung.help for name, rung in plugins.table(SandboxRung).items()},
         "formats": {name: reader.help for name, reader in plugins.table(ImportFormat).items()},
         "configurations": {path.stem: read_experiment(path).question for path in packaged_configs()},
     }
 
 
-def _help_texts(kind: type, names: Iterable[str] | None = None) -> dict[str, str]:
-    return {name: plugins.help_text(kind, name) for name in names or plugins.names(kind)}
+def _help_texts(kind: type) -> dict[str, str]:
+    return {name: plugins.help_text(kind, name) for name in plugins.names(kind)}
 
 
 def _knob_help(knob: Knob) -> str:

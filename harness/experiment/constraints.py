@@ -9,7 +9,6 @@ from harness.experiment.problems import ConfigProblem, did_you_mean, shorten, to
 from harness.experiment.transports import HOST_NETWORK, is_tcp, network_rungs, transports
 from harness.model import Arm, Knob, KnobValue, LoadTool, SandboxRung, Settings
 from harness.model.http import header_bytes, parse_url, requested_bytes, url_problem
-from harness.model.knobs import sysctl_traffic
 
 SYSCTL_NAME = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_:-]+)+")
 OWN_CLIENT = "client"
@@ -60,14 +59,6 @@ def knob_problems(knobs: Mapping[str, KnobValue]) -> Iterator[ConfigProblem]:
             text = f"there is no such knob.{did_you_mean(name, [*ours, 'any sysctl by its name'])}"
         if text:
             yield ConfigProblem(("knobs", name), value, text)
-
-
-def tcp_only_knobs(names: Iterable[str]) -> Iterator[str]:
-    """Yield the knobs that can affect only TCP connections."""
-    ours = plugins.table(Knob)
-    for name in names:
-        if (ours[name].touches if name in ours else sysctl_traffic(name)) == "tcp":
-            yield name
 
 
 def _unknown_names(settings: Settings) -> Iterator[KeyAndText]:

@@ -1,9 +1,10 @@
 """Designs: which combinations of levels a screen runs, and which boots a factor of the kernel needs."""
 
 import itertools
+import math
 import os
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,11 +26,8 @@ if TYPE_CHECKING:
 THREADS_VARIABLE = "OPENBLAS_NUM_THREADS"
 
 MAX_FACTORS = 23  # pyDOE3 lacks some larger sizes
-Factors = Mapping[str, Sequence[Any]]
 
 BASE = "base"
-TWO_LEVELS = ("plackett-burman", "resolution-iv")
-MIN_FACTORS = {"one-at-a-time": 1, "factorial": 2, "plackett-burman": 2, "resolution-iv": 4}
 SCREEN_PATH = ("design", "screen")
 FACTORS = "factors"
 BOOT_FACTOR_PREFIX = "knobs.boot."
@@ -57,11 +55,9 @@ def resolution_iv(factors: int) -> "Signs":
 
 def one_at_a_time(levels: Sequence[int]) -> list[tuple[int, ...]]:
     """Return rows of level indexes, given the number of levels per factor: the base, then one change per row."""
-    base = [0] * len(levels)
-    changed = (
-        [*base[:factor], level, *base[factor + 1 :]] for factor, count in enumerate(levels) for level in range(1, count)
-    )
-    return list(map(tuple, [base, *changed]))
+    base = (0,) * len(levels)
+    changes = [(factor, level) for factor, count in enumerate(levels) for level in range(1, count)]
+    return [base, *((*base[:factor], level, *base[factor + 1 :]) for factor, level in changes)]
 
 
 def _low_first(design: "Signs") -> "Signs":
@@ -84,6 +80,38 @@ def _without_threads() -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
+class Screen:
+    """A kind of screen: from the number of levels of each factor, the level indexes of each run, and how many runs."""
+
+    min_factors: int
+    rows: Callable[[Sequence[int]], Sequence[Sequence[int]]]
+    run_count: Callable[[Sequence[int]], int]
+    two_levels: bool = False  # only
+
+
+def _plackett_burman_runs(factors: int) -> int:
+    return 4 * (factors // 4 + 1)
+
+
+SCREENS = {
+    "one-at-a-time": Screen(1, one_at_a_time, lambda levels: 1 + sum(levels) - len(levels)),
+    "factorial": Screen(2, lambda levels: list(itertools.product(*map(range, levels))), math.prod),
+    "plackett-burman": Screen(
+        2,
+        lambda levels: (plackett_burman(len(levels)) > 0).astype(int).tolist(),
+        lambda levels: _plackett_burman_runs(len(levels)),
+        two_levels=True,
+    ),
+    "resolution-iv": Screen(
+        4,
+        lambda levels: (resolution_iv(len(levels)) > 0).astype(int).tolist(),
+        lambda levels: 2 * _plackett_burman_runs(len(levels) - 1),
+        two_levels=True,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class DesignRun:
     """A run of a screen: the name of its arm, and the level of each factor."""
 
@@ -103,19 +131,29 @@ def screen_arms(document: Document, runs: Sequence[DesignRun]) -> list[Arm]:
 
 
 def screen_runs(document: Document, design: Design) -> list[DesignRun]:
-    """Return the runs of the screen; each is repeated at all levels of a factor that `against` compares."""
+    """Return the runs of the screen, each at all levels of a factor that `against` compares; none without a screen."""
+    if not design.screen or any(screen_problems(document, design)):
+        return []
     screened, compared = split_factors(document, design)
-    runs = [
-        DesignRun(_run_name(number, indexes, design, screened), _levels_at(screened, indexes))
-        for number, indexes in _level_indexes(screened, design)
-    ]
-    return [
-        DesignRun(
-            "/".join([run.name, *map(level_name, levels)]), {**run.levels, **dict(zip(compared, levels, strict=True))}
-        )
-        for run in runs
-        for levels in itertools.product(*compared.values())
-    ]
+    counts, runs = [len(levels) for levels in screened.values()], []
+    for number, indexes in enumerate(SCREENS[design.screen].rows(counts), start=1):
+        levels = {key: screened[key][index] for key, index in zip(screened, indexes, strict=True)}
+        changed = [key for key, index in zip(screened, indexes, strict=True) if index]
+        name = _run_name(number, design.screen, levels, changed)
+        for others in itertools.product(*compared.values()):
+            all_levels = levels | dict(zip(compared, others, strict=True))
+            runs.append(DesignRun("/".join([name, *map(level_name, others)]), all_levels))
+    return runs
+
+
+def _run_name(number: int, screen: str, levels: Mapping[str, Any], changed: Sequence[str]) -> str:
+    """Return the name of a run: all levels (factorial), the changed level (one at a time), or else its number."""
+    if SCREENS[screen].two_levels:
+        return f"run-{number:02}"
+    if screen == "factorial":
+        return "/".join(map(level_name, levels.values()))
+    names = short_names(list(levels))
+    return "".join(f"{names[key]}={level_name(levels[key])}" for key in changed) or BASE
 
 
 def level_names(runs: Sequence[DesignRun]) -> dict[str, dict[str, str]]:
@@ -145,16 +183,15 @@ def screen_problems(document: Document, design: Design) -> Iterator[ConfigProble
 
 
 def _number_problems(screen: str, factors: int) -> Iterator[ConfigProblem]:
-    fewest = MIN_FACTORS[screen]
+    fewest = SCREENS[screen].min_factors
     if factors < fewest:
         text = (
             f"needs at least {fewest} in [factors], without the one that design.against compares; there are {factors}."
         )
         yield ConfigProblem(SCREEN_PATH, screen, text)
-    elif screen in TWO_LEVELS and factors > MAX_FACTORS:
-        yield ConfigProblem(
-            SCREEN_PATH, screen, f"has at most {MAX_FACTORS} factors; there are {factors}. Remove some."
-        )
+    elif SCREENS[screen].two_levels and factors > MAX_FACTORS:
+        text = f"has at most {MAX_FACTORS} factors; there are {factors}. Remove some."
+        yield ConfigProblem(SCREEN_PATH, screen, text)
 
 
 def _level_problem(screen: str, levels: Sequence[Any], *, is_compared: bool) -> str:
@@ -162,7 +199,7 @@ def _level_problem(screen: str, levels: Sequence[Any], *, is_compared: bool) -> 
         return "the levels of a factor must differ."
     if len(levels) < 2:
         return "a factor of a screen needs at least two levels, the usual one first."
-    if screen in TWO_LEVELS and len(levels) > 2 and not is_compared:
+    if SCREENS[screen].two_levels and len(levels) > 2 and not is_compared:
         return f'"{screen}" needs two levels of each factor. Keep two, or choose "one-at-a-time" or "factorial".'
     return ""
 
@@ -174,37 +211,6 @@ def split_factors(document: Document, design: Design) -> tuple[dict[str, list[An
     for key, levels in document.factors.items():
         parts[key in compared][key] = levels
     return parts
-
-
-def _level_indexes(factors: Factors, design: Design) -> Iterator[tuple[int, Sequence[int]]]:
-    """Yield the number of each run, from 1, and the level index of each factor."""
-    numbers = list(map(len, factors.values()))
-    match design.screen:
-        case "one-at-a-time":
-            rows: Sequence[Sequence[int]] = one_at_a_time(numbers)
-        case "plackett-burman":
-            rows = (plackett_burman(len(numbers)) > 0).astype(int).tolist()
-        case "resolution-iv":
-            rows = (resolution_iv(len(numbers)) > 0).astype(int).tolist()
-        case _:
-            rows = list(itertools.product(*map(range, numbers)))
-    yield from enumerate(rows, start=1)
-
-
-def _levels_at(factors: Factors, indexes: Sequence[int]) -> dict[str, Any]:
-    return {key: levels[index] for (key, levels), index in zip(factors.items(), indexes, strict=True)}
-
-
-def _run_name(number: int, indexes: Sequence[int], design: Design, factors: Factors) -> str:
-    """Return the name of a run: all levels (factorial), the changed level (one at a time), or else its number."""
-    levels = _levels_at(factors, indexes)
-    if design.screen in TWO_LEVELS:
-        return f"run-{number:02}"
-    if design.screen == "factorial":
-        return "/".join(map(level_name, levels.values()))
-    names = short_names(list(factors))
-    changed = [f"{names[key]}={level_name(levels[key])}" for key, index in zip(factors, indexes, strict=True) if index]
-    return "".join(changed) or BASE
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,15 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from harness import plugins
 from harness.errors import ConfigError, raise_all
 from harness.experiment.arms import arms_of, name_problems, service_problems
-from harness.experiment.constraints import arm_problems, tcp_only_knobs
+from harness.experiment.constraints import arm_problems
 from harness.experiment.contrasts import against_problems, counterpart_problems, pair_problems, pairs_of, with_control
 from harness.experiment.cost import nominal_cost, timed_requests, visit_lengths
 from harness.experiment.designs import (
     MAX_FACTORS,
-    MIN_FACTORS,
-    TWO_LEVELS,
-    DesignRun,
+    SCREENS,
     level_names,
     screen_arms,
     screen_problems,
@@ -23,8 +22,9 @@ from harness.experiment.designs import (
 from harness.experiment.document import Document, design_problems, read_document, setting_problems
 from harness.experiment.problems import ConfigProblem, did_you_mean, valid_subset
 from harness.experiment.stacks import stacks_of
-from harness.model import Arm, Design, Experiment, Settings
+from harness.model import Arm, Design, Experiment, Knob, Settings
 from harness.model.experiment import MAX_SECONDS
+from harness.model.knobs import sysctl_traffic
 from harness.model.settings import IS_PATH, KNOB_PREFIX, varying_keys
 
 PATH_SETTINGS = [name for name, field in Settings.model_fields.items() if IS_PATH in field.metadata]
@@ -56,7 +56,7 @@ def build_experiment(document: Document) -> Experiment:
     design = valid_subset(Design, document.design)
     if too_many := list(count_problems(document, design)):
         raise_all([*too_many, *map(str, setting_problems(document)), *map(str, design_problems(document))], ConfigError)
-    runs = _screen_runs(document, design)
+    runs = screen_runs(document, design)
     arms = screen_arms(document, runs) if design.screen else arms_of(document)
     raise_all(dict.fromkeys(_experiment_problems(document, arms, design)), ConfigError)
     pairs = pairs_of(arms, design)
@@ -73,11 +73,6 @@ def build_experiment(document: Document) -> Experiment:
     )
     raise_all(effort_problems(experiment), ConfigError)
     return experiment
-
-
-def _screen_runs(document: Document, design: Design) -> list[DesignRun]:
-    """Return the runs of a screen; an empty list without a valid screen."""
-    return screen_runs(document, design) if design.screen and not list(screen_problems(document, design)) else []
 
 
 def _experiment_problems(document: Document, arms: Sequence[Arm], design: Design) -> Iterator[str]:
@@ -113,17 +108,17 @@ def full_setting_name(name: str) -> str:
 
 def tcp_only_settings(arms: Sequence[Arm]) -> tuple[str, ...]:
     """Return the knobs of the arms that can affect only TCP, named as in `[factors]`."""
+    traffic = {name: knob.touches for name, knob in plugins.table(Knob).items()}
     names = dict.fromkeys(name for arm in arms for name in arm.settings.knobs)
-    return tuple(f"{KNOB_PREFIX}{name}" for name in tcp_only_knobs(names))
+    return tuple(f"{KNOB_PREFIX}{name}" for name in names if (traffic.get(name) or sysctl_traffic(name)) == "tcp")
 
 
 def arm_count(document: Document, design: Design) -> int:
     """Return the number of arms of the tables, without making them."""
     if not design.screen:
         return max(len(document.arms), 1) * math.prod(map(len, document.factors.values()))
-    screened, compared = split_factors(document, design)
-    runs = _run_count(design.screen, list(map(len, screened.values())))
-    return runs * math.prod(map(len, compared.values()))
+    screened, compared = (list(map(len, factors.values())) for factors in split_factors(document, design))
+    return SCREENS[design.screen].run_count(screened) * math.prod(compared)
 
 
 def count_problems(document: Document, design: Design) -> Iterator[str]:
@@ -148,8 +143,7 @@ def effort_problems(experiment: Experiment) -> Iterator[str]:
     if requests > MAX_SESSION_REQUESTS:
         yield (
             f"design.rounds and design.burst make {requests} requests per session; the limit is "
-            f"{MAX_SESSION_REQUESTS}. Set "
-            "more design.sessions with fewer design.rounds."
+            f"{MAX_SESSION_REQUESTS}. Set more design.sessions with fewer design.rounds."
         )
     least_s = (design.sessions or 1) * (design.rounds or 1) * nominal_cost(experiment).round_s
     if least_s > MAX_SECONDS:
@@ -168,28 +162,11 @@ def _alternatives(document: Document, design: Design) -> str:
 
 
 def _fitting_screens(document: Document, design: Design) -> Iterator[tuple[str, int]]:
-    screened, compared = split_factors(document, design)
-    levels = list(map(len, screened.values()))
-    for screen, fewest in MIN_FACTORS.items():
-        allowed = (max(levels, default=0) <= 2 and len(levels) <= MAX_FACTORS) or screen not in TWO_LEVELS
-        if screen == design.screen or len(levels) < fewest or not allowed:
+    levels = [len(levels) for levels in split_factors(document, design)[0].values()]
+    is_two_level = max(levels, default=0) <= 2 and len(levels) <= MAX_FACTORS
+    for name, screen in SCREENS.items():
+        if name == design.screen or len(levels) < screen.min_factors or (screen.two_levels and not is_two_level):
             continue
-        count = _run_count(screen, levels) * math.prod(map(len, compared.values()))
+        count = arm_count(document, design.model_copy(update={"screen": name}))
         if count <= MAX_ARMS:
-            yield screen, count
-
-
-def _run_count(screen: str, levels: Sequence[int]) -> int:
-    match screen:
-        case "one-at-a-time":
-            return 1 + sum(level - 1 for level in levels)
-        case "plackett-burman":
-            return _plackett_burman_runs(len(levels))
-        case "resolution-iv":
-            return 2 * _plackett_burman_runs(len(levels) - 1)
-    return math.prod(levels)
-
-
-def _plackett_burman_runs(factors: int) -> int:
-    """Return the number of runs: the next multiple of 4."""
-    return 4 * (factors // 4 + 1)
+            yield name, count

@@ -1,31 +1,48 @@
-"""Benchmarks the bare transport: one request and its answer over a socket pair of each kind."""
+"""Benchmarks the bare transport with pyperf: one request and its answer over a socket pair of each kind."""
 
+import argparse
 import os
+import shutil
 import signal
 import socket
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Literal
 
 import psutil
+import pyperf  # type: ignore[import-untyped] # it brings no types
 
-from harness.errors import LoadError, StackError
+from harness.errors import ConfigError, LoadError, StackError, raise_all
+from harness.experiment.read import read_experiment
+from harness.experiment.transports import transports
 from harness.load.answer import MAX_HEAD_BYTES
-from harness.load.client import Endpoint, endpoint_of, request_bytes
+from harness.load.client import Endpoint, endpoint_of
 from harness.load.probe import probe_target
-from harness.model import Reply, Target
-from harness.model.http import MAX_BODY_BYTES
-from harness.testbed.addresses import direct_target, hop_of, null_server_argv
-from harness.testbed.blueprint import Machine
+from harness.load.pyperf_runner import make_runner, parse_options, run_benchmark, run_program
+from harness.model import FloorResults, Reply, Settings, Target
+from harness.model.http import MAX_BODY_BYTES, requested_bytes
+from harness.testbed.addresses import direct_target, hop_of, null_server_argv, transport_problem
+from harness.testbed.blueprint import Machine, survey_machine
+from harness.testbed.kernel.lock import hold_machine
 from harness.testbed.machine.directories import free_ports
 from harness.testbed.machine.placement import placement_of
+from harness.testbed.machine.procfs import format_cpus, parse_cpus
 from harness.testbed.processes.process import RunningService, Service, start_service
+from harness.testbed.standalone import null_server
+
+MODULE = "harness.floor.bench"  # what pyperf's worker processes run
+RESULTS = Path("results")
+# As many worker processes as leave a minute for three transports, two kinds of exchange and one size.
+PROCESSES, VALUES, WARMUPS = 6, 3, 1
+# With these, the result cannot serve as the floor of other runs.
+UNUSUAL_OPTIONS = ("affinity", "debug_single_value", "hook", "profile", "track_memory", "tracemalloc")
 
 ExchangeKind = Literal["connect", "ping-pong"]
 KINDS: tuple[ExchangeKind, ...] = ("connect", "ping-pong")
@@ -51,6 +68,72 @@ class FloorBenchmark:
         return f"{self.kind} {self.transport} {self.payload_bytes}"
 
 
+def measure_floor(arguments: Sequence[str], say: Callable[[str], None], render: Callable[[FloorResults], str]) -> None:
+    """Run all benchmarks, write the floor as `render` returns it, and report limits of the machine's lock by `say`.
+
+    Raises HarnessError.
+    """
+    runner = _make_runner()
+    options = parse_options(runner, arguments)
+    machine = survey_machine(RESULTS)
+    raise_all(_option_problems(options, machine.topology.reachable), ConfigError)
+    benches = make_benchmarks(options.config, machine)
+    with ExitStack() as exit_stack:
+        exit_stack.enter_context(hold_machine(say))
+        keep = exit_stack.enter_context(_open_results(options, render))
+        _run_benchmarks(runner, benches, machine, exit_stack)
+        keep()
+
+
+def run_worker(arguments: Sequence[str]) -> None:
+    """Run as a worker process of pyperf."""
+    runner = _make_runner()
+    options = runner.parse_args(list(arguments))
+    machine = survey_machine(RESULTS)
+    with ExitStack() as exit_stack:
+        _run_benchmarks(runner, make_benchmarks(options.config, machine), machine, exit_stack)
+
+
+def make_benchmarks(config: str | None, machine: Machine) -> list[FloorBenchmark]:
+    """Return a benchmark of each kind over each available transport, for each payload size of the experiment."""
+    arms = read_experiment(Path(config)).arms if config else ()
+    paths = dict.fromkeys(arm.settings.path for arm in arms) or {Settings().path: None}
+    sizes = {len(null_server.DEFAULT_BODY) if (size := requested_bytes(path)) is None else size: path for path in paths}
+    return [
+        FloorBenchmark(kind, transport, path, size)
+        for size, path in sizes.items()
+        for kind in KINDS
+        for transport in transports()
+        if transport_problem(transport, machine.parents) is None
+    ]
+
+
+def _make_runner() -> pyperf.Runner:
+    runner = make_runner(MODULE, _worker_arguments, values=VALUES, processes=PROCESSES, warmups=WARMUPS)
+    runner.argparser.prog = "barehop floor"
+    runner.argparser.description = "Measure the bare transport between two pinned processes, without nginx and the app."
+    runner.argparser.add_argument("config", nargs="?", metavar="CONFIG", help="the experiment with the payload sizes")
+    return runner
+
+
+def _worker_arguments(options: argparse.Namespace) -> list[str]:
+    return [options.config] if options.config else []
+
+
+def _run_benchmarks(
+    runner: pyperf.Runner, benches: Sequence[FloorBenchmark], machine: Machine, exit_stack: ExitStack
+) -> None:
+    """Run the benchmarks in turn; a worker prepares only its own, when pyperf first calls it."""
+    pin = runner.args.affinity is None
+    for bench in benches:
+        prepare = cache(partial(prepare_benchmark, bench, machine, exit_stack, pin=pin))
+        run_benchmark(runner, bench.name, partial(_time_loops, prepare))
+
+
+def _time_loops(prepare: Callable[[], TimeLoops], loops: int) -> float:
+    return prepare()(loops)
+
+
 def prepare_benchmark(bench: FloorBenchmark, machine: Machine, exit_stack: ExitStack, *, pin: bool) -> TimeLoops:
     """Start the server on the app's CPUs, with `pin` move this process to nginx's; return the function to time."""
     placement = placement_of("auto", machine.topology, 1)
@@ -67,8 +150,7 @@ def prepare_benchmark(bench: FloorBenchmark, machine: Machine, exit_stack: ExitS
     _wait_until_ready(target, server)
     if pin:
         psutil.Process().cpu_affinity(list(placement.cpus["nginx"]))
-    exchange = time_connections if bench.kind == "connect" else time_round_trips
-    return exchange(target, request_bytes(target))
+    return time_exchanges(target)
 
 
 def _wait_until_ready(target: Target, server: RunningService) -> None:
@@ -81,25 +163,22 @@ def _wait_until_ready(target: Target, server: RunningService) -> None:
         time.sleep(POLL_S)
 
 
-def time_connections(target: Target, request: bytes) -> TimeLoops:
-    """Return a function that times exchanges on separate connections, from socket() to close()."""
-    endpoint = endpoint_of(target)
-    expected = _answer_bytes(endpoint, request)
+def time_exchanges(target: Target) -> TimeLoops:
+    """Return a function that times exchanges: over a connection that is opened beforehand if the target keeps it.
 
-    def exchange() -> int:
+    Otherwise each is on a connection of its own, from socket() to close().
+    """
+    endpoint = endpoint_of(target)
+    request, expected = endpoint.request, _answer_bytes(endpoint)
+
+    def exchange_on_own() -> int:
         with _connect(endpoint) as sock:
             sock.sendall(request)
             return _receive_bytes(sock, expected + 1)  # to read the end of the connection, or an excess byte
 
-    return partial(_loops_s, target.timeout_s, exchange, expected)
-
-
-def time_round_trips(target: Target, request: bytes) -> TimeLoops:
-    """Return a function that times exchanges over one connection, which is opened beforehand."""
-    endpoint = endpoint_of(target)
-    expected = _answer_bytes(endpoint, request)
-
     def seconds(loops: int) -> float:
+        if not target.keepalive:
+            return _loops_s(target.timeout_s, exchange_on_own, expected, loops)
         with time_limit(target.timeout_s):
             connected = _connect(endpoint)
         with connected as sock:
@@ -129,11 +208,10 @@ def _loops_s(limit_s: float, exchange: Callable[[], int], expected: int, loops: 
     return loops * median(times_s)
 
 
-def _answer_bytes(endpoint: Endpoint, request: bytes) -> int:
+def _answer_bytes(endpoint: Endpoint) -> int:
     """Return the size of an answer with its head. Raises LoadError if it is too large, or too late."""
-    closing = request.replace(b"keep-alive", b"close")
     with time_limit(endpoint.timeout_s), _connect(endpoint) as sock:
-        sock.sendall(closing)
+        sock.sendall(endpoint.request.replace(b"keep-alive", b"close"))
         received = _receive_bytes(sock, MAX_ANSWER_BYTES + 1)
     if received > MAX_ANSWER_BYTES:
         raise LoadError(f"The bare server answers with more than {MAX_ANSWER_BYTES} bytes. Run it again.")
@@ -172,3 +250,61 @@ def time_limit(limit_s: float, finished: Callable[[], int] = lambda: 0) -> Itera
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
+
+
+@contextmanager
+def _open_results(options: argparse.Namespace, render: Callable[[FloorResults], str]) -> Iterator[Callable[[], None]]:
+    """Create a results directory unless the options name a file; yield a function to call after the last benchmark.
+
+    Incomplete results, and those with unusual options, are kept under another name and never serve as a floor.
+    """
+    if options.output or options.append:
+        yield lambda: None
+        return
+    from harness.observe.host.facts import host_facts
+    from harness.store.history import COMPLETE_FILE, FLOOR_DIRECTORY, PARTIAL_FILE, read_floor
+    from harness.store.store import Store, create_results_directory
+    from harness.testbed.machine.pyperf import remove_names
+
+    directory = create_results_directory(RESULTS, FLOOR_DIRECTORY, None)
+    (directory / "sessions").rmdir()
+    Store(directory).write_json("host.json", host_facts({}))
+    partial_file, complete_file = directory / PARTIAL_FILE, directory / COMPLETE_FILE
+    options.output = str(partial_file)
+
+    def keep() -> None:
+        sys.stdout.write(f"\n{render(read_floor(partial_file))}")
+        if not any(getattr(options, name, None) for name in UNUSUAL_OPTIONS):
+            remove_names(partial_file)
+            partial_file.rename(complete_file)
+        sys.stdout.write(f"\nResults  {directory}\n")
+
+    try:
+        yield keep
+    finally:
+        if not partial_file.exists() and not complete_file.exists():
+            shutil.rmtree(directory)
+
+
+def _option_problems(options: argparse.Namespace, cpus: Sequence[int]) -> Iterator[str]:
+    if options.worker:
+        yield "--worker is internal to pyperf. Leave it out."
+    if options.compare_to or options.python != sys.executable:
+        yield "--compare-to and --python need another Python with barehop, and there is none. Leave them out."
+    if options.pipe is not None:
+        yield "--pipe is internal to pyperf; -o FILE writes the results to a file."
+    for name in filter(None, (options.output, options.append)):
+        if not Path(name).absolute().parent.is_dir():
+            yield f"{name} cannot be written: there is no such directory. Create it, or give another file."
+    try:
+        missing = set(parse_cpus(options.affinity or "")) - set(cpus)
+    except ValueError:
+        yield f"--affinity={options.affinity} is not a list of CPUs. Write it like --affinity=0-2,8."
+        return
+    if missing:
+        available = f"is not available. Choose from {format_cpus(cpus)}."
+        yield f"--affinity={options.affinity}: CPU {format_cpus(missing)} {available}"
+
+
+if __name__ == "__main__":
+    run_program(run_worker)

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 from harness.model.http import MAX_BODY_BYTES, AnswerShape, json_keys, media_type
 
@@ -45,7 +45,7 @@ class Answer:
     """An answer that is parsed piece by piece.
 
     `to_close`: the server closes the connection after it, which marks its end. Then the pieces are only collected while
-    the clock runs, up to GATHERED_BYTES.
+    the clock runs, up to UNPARSED_BYTES.
     """
 
     __slots__ = ("_body", "_interim", "_unread", "head", "kept_bytes", "raw_head", "received_bytes", "to_close")
@@ -82,12 +82,12 @@ class Answer:
     @property
     def body_bytes(self) -> int:
         """Return the size of the body so far."""
-        return self._body.content.size_bytes if self._body else 0
+        return self._body.size_bytes if self._body else 0
 
     @property
     def body(self) -> bytes:
         """Return the beginning of the body, up to `kept_bytes`."""
-        return bytes(self._body.content.kept) if self._body else b""
+        return bytes(self._body.kept) if self._body else b""
 
     @property
     def violation(self) -> str | None:
@@ -103,12 +103,12 @@ class Answer:
         unless announced, and which has the proved media type and about the proved size.
         """
         self._read()
-        if self.head is None:
-            return self.violation or _missing_head_fault(self.received_bytes)
+        if self.head is None or self._body is None:
+            return self.violation or ("short head" if self.received_bytes else "no answer")
         status = self.head.status
         if status != proved.status if proved else not 200 <= status < 300:
             return f"status {status}"
-        fault = self.violation or self._fault_of_body()
+        fault = self.violation or self._body.shortage
         return fault or (proved.mismatch(self.head.kind, self.body_bytes) if proved else None)
 
     def has_other_keys(self, proved: AnswerShape) -> bool:
@@ -140,7 +140,7 @@ class Answer:
         if 100 <= head.status < 200 and head.status != _SWITCHING:
             self._interim += 1
             return True
-        self.head, self._body = head, _make_body(head, Content(self.kept_bytes))
+        self.head, self._body = head, Body(head.chunked, head.body_bytes, self.kept_bytes)
         return True
 
     def _breach_of_head(self) -> str | None:
@@ -151,15 +151,6 @@ class Answer:
         if not _BEGINNING.startswith(beginning) or (end >= 0 and not _STATUS.match(self._unread)):
             return NOT_HTTP
         return LONG_HEAD if (end if end >= 0 else len(self._unread)) > MAX_HEAD_BYTES else None
-
-    def _fault_of_body(self) -> str | None:
-        if isinstance(self._body, UntilCloseBody | ChunkedBody) and not self.body_bytes:
-            return "empty body" if self.is_whole or isinstance(self._body, UntilCloseBody) else "short body"
-        return None if self.is_whole or isinstance(self._body, UntilCloseBody) else "short body"
-
-
-def _missing_head_fault(received_bytes: int) -> str:
-    return "short head" if received_bytes else "no answer"
 
 
 def _parse_head(text: bytes) -> Head:
@@ -197,104 +188,61 @@ def _parse_length(values: list[bytes]) -> tuple[int | None, str | None]:
 
 
 @dataclass(slots=True)
-class Content:
-    """The content of a body: its size, and its first bytes, up to `most_kept_bytes`."""
+class Body:
+    """A body that is parsed piece by piece: of the announced size, in chunks, or up to the end of its connection.
 
+    A chunk follows its size; the last has size 0, and perhaps trailers. `fault` is a violation of HTTP or of a limit.
+    """
+
+    chunked: bool
+    announced_bytes: int | None
     most_kept_bytes: int
     size_bytes: int = 0
-    kept: bytearray = field(default_factory=bytearray)
-
-    def take(self, data: bytearray, start: int, end: int) -> None:
-        """Add `data[start:end]`."""
-        self.size_bytes += end - start
-        room_bytes = self.most_kept_bytes - len(self.kept)
-        if room_bytes > 0:
-            self.kept += data[start : min(end, start + room_bytes)]
-
-
-class Body(Protocol):
-    """A body that is parsed piece by piece. `fault` is a violation of HTTP or of a limit."""
-
-    content: Content
-    fault: str | None
-    excess_bytes: int  # that came after its end
-
-    @property
-    def is_whole(self) -> bool:
-        """Return whether the body is complete according to its length or its last chunk."""
-        ...
-
-    def add(self, data: bytearray) -> None:
-        """Add the next bytes."""
-        ...
-
-
-def _make_body(head: Head, content: Content) -> Body:
-    if head.chunked:
-        return ChunkedBody(content)
-    return UntilCloseBody(content) if head.body_bytes is None else SizedBody(content, head.body_bytes)
-
-
-@dataclass(slots=True)
-class SizedBody:
-    """A body with a size announced in the head."""
-
-    content: Content
-    announced_bytes: int
+    kept: bytearray = field(default_factory=bytearray)  # its first bytes
+    is_whole: bool = False  # according to its length or its last chunk
+    excess_bytes: int = 0  # that came after its end
     fault: str | None = None
-    excess_bytes: int = 0
-
-    @property
-    def is_whole(self) -> bool:
-        """Return whether all announced bytes have come."""
-        return self.content.size_bytes == self.announced_bytes
-
-    def add(self, data: bytearray) -> None:
-        """Add the next bytes."""
-        own_bytes = min(len(data), self.announced_bytes - self.content.size_bytes)
-        self.content.take(data, 0, own_bytes)
-        self.excess_bytes += len(data) - own_bytes
-
-
-@dataclass(slots=True)
-class UntilCloseBody:
-    """A body of any size that ends with its connection."""
-
-    content: Content
-    fault: str | None = None
-    excess_bytes: int = 0
-    is_whole: bool = False
-
-    def add(self, data: bytearray) -> None:
-        """Add the next bytes."""
-        self.content.take(data, 0, len(data))
-        if self.content.size_bytes > MAX_BODY_BYTES:
-            self.fault = LONG_BODY
-
-
-@dataclass(slots=True)
-class ChunkedBody:
-    """A chunked body: each chunk after its size, the last of size 0, perhaps with trailers."""
-
-    content: Content
-    fault: str | None = None
-    excess_bytes: int = 0
-    is_whole: bool = False
     _expects: Literal["size", "line end", "trailer"] = "size"
     _left_bytes: int = 0
     _line: bytearray = field(default_factory=bytearray)
     _trailers_bytes: int = 0
 
+    def __post_init__(self) -> None:
+        self.is_whole = self.announced_bytes == 0 and not self.chunked
+
+    @property
+    def shortage(self) -> str | None:
+        """Return what is missing of the body, when no more bytes come."""
+        if not self.chunked and self.announced_bytes is None:
+            return None if self.size_bytes else "empty body"
+        if not self.is_whole:
+            return "short body"
+        return "empty body" if self.chunked and not self.size_bytes else None
+
     def add(self, data: bytearray) -> None:
         """Add the next bytes."""
         place = 0
-        while place < len(data) and not (self.is_whole or self.fault):
-            place = self._add_content(data, place) if self._left_bytes else self._add_to_line(data, place)
+        if self.chunked:
+            while place < len(data) and not (self.is_whole or self.fault):
+                place = self._add_of_chunk(data, place) if self._left_bytes else self._add_to_line(data, place)
+        else:
+            left_bytes = len(data) if self.announced_bytes is None else self.announced_bytes - self.size_bytes
+            place = self._take(data, 0, left_bytes)
+            self.is_whole = self.size_bytes == self.announced_bytes
+            self.fault = LONG_BODY if self.size_bytes > MAX_BODY_BYTES else None
         self.excess_bytes += len(data) - place
 
-    def _add_content(self, data: bytearray, place: int) -> int:
-        end = min(len(data), place + self._left_bytes)
-        self.content.take(data, place, end)
+    def _take(self, data: bytearray, start: int, most_bytes: int) -> int:
+        """Add up to `most_bytes` from `start` on to the content; return where they end."""
+        end = min(len(data), start + most_bytes)
+        self.size_bytes += end - start
+        room_bytes = self.most_kept_bytes - len(self.kept)
+        if room_bytes > 0:
+            self.kept += data[start : min(end, start + room_bytes)]
+        return end
+
+    def _add_of_chunk(self, data: bytearray, place: int) -> int:
+        end = self._take(data, place, self._left_bytes)
         self._left_bytes -= end - place
         return end
 
@@ -313,10 +261,10 @@ class ChunkedBody:
             self._read_size(line)
         elif self._expects == "line end":
             self._expects = "size"
-            self.fault = None if line == b"\r\n" else BAD_CHUNK
+            self.fault = None if line == _LINE_END else BAD_CHUNK
         else:
             self._trailers_bytes += len(line)
-            self.is_whole = line == b"\r\n"
+            self.is_whole = line == _LINE_END
             self.fault = BAD_CHUNK if self._trailers_bytes > MAX_TRAILERS_BYTES else None
 
     def _read_size(self, line: bytes) -> None:
@@ -326,5 +274,5 @@ class ChunkedBody:
             return
         self._left_bytes = int(size[1], 16)
         self._expects = "line end" if self._left_bytes else "trailer"
-        if self.content.size_bytes + self._left_bytes > MAX_BODY_BYTES:
+        if self.size_bytes + self._left_bytes > MAX_BODY_BYTES:
             self.fault = LONG_BODY

@@ -50,6 +50,7 @@ class BurstRecorder:
     """Records the requests of a visit. Tickets below 0 are settling; those from `timed` on only keep the load up."""
 
     timed: int
+    proved: AnswerShape | None = None  # the last right answer must have its keys
     opening_counts: bool = False  # whether requests that had to open a kept connection are timed
     missing: int = field(init=False)
     good: list[tuple[int, int, int]] = field(default_factory=list)  # ticket, start, end
@@ -79,13 +80,10 @@ class BurstRecorder:
         if is_timed and (exchange.comparable or self.opening_counts):
             self.good.append((ticket, exchange.start_ns, exchange.end_ns))
 
-    def burst(self, interval_ns: float = 0.0, meant_ns: Sequence[int] = (), proved: AnswerShape | None = None) -> Burst:
-        """Return the burst; the last right answer must have the keys of `proved`.
-
-        `meant_ns` are the intended send times of the timed requests, if they have any.
-        """
+    def burst(self, interval_ns: float = 0.0, meant_ns: Sequence[int] = ()) -> Burst:
+        """Return the burst; `meant_ns` are the intended send times of the timed requests, if they have any."""
         in_order = sorted(self.good)
-        if self.last and proved and self.last.has_other_keys(proved):  # too slow to check for each answer
+        if self.last and self.proved and self.last.has_other_keys(self.proved):  # too slow to check for each answer
             self.failures[OTHER_KEYS] += 1
         return Burst(
             positions=tuple(ticket for ticket, _, _ in in_order),

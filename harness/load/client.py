@@ -34,20 +34,16 @@ def open_client(target: Target) -> Iterator[Callable[[int, int], Burst]]:
 
 
 def _send_burst(exchange: Callable[[], Exchange], proved: AnswerShape | None, settle: int, timed: int) -> Burst:
-    recorder = BurstRecorder(timed)
+    recorder = BurstRecorder(timed, proved)
     for position in range(-settle, timed):
-        result = _try_exchange(exchange)
+        try:
+            result = exchange()
+        except OSError as error:
+            result = Exchange(0, 0, fault_kind(error))
         recorder.add(position, result)
         if result.fault == TIMEOUT:
             break
-    return recorder.burst(proved=proved)
-
-
-def _try_exchange(exchange: Callable[[], Exchange]) -> Exchange:
-    try:
-        return exchange()
-    except OSError as error:
-        return Exchange(0, 0, fault_kind(error))
+    return recorder.burst()
 
 
 @contextmanager
@@ -56,11 +52,11 @@ def open_exchange(target: Target) -> Iterator[Callable[[], Exchange]]:
 
     The time includes connecting (and the TLS handshake) unless the target keeps its connection.
     """
-    endpoint, request = endpoint_of(target), request_bytes(target)
+    endpoint = endpoint_of(target)
     if not target.keepalive:
-        yield partial(_exchange_once, endpoint, request)
+        yield partial(_exchange_once, endpoint)
         return
-    with closing(KeptConnection(endpoint, request)) as connection:
+    with closing(KeptConnection(endpoint)) as connection:
         yield connection.exchange
 
 
@@ -82,11 +78,12 @@ class Endpoint:
     """The other end of a connection: `address` is an IP address and a port, or the path of a Unix socket.
 
     `timeout_s` limits a whole exchange. With `tls`, the certificate must be for `name`. `proved` is the shape of a
-    right answer.
+    right answer to `request`.
     """
 
     family: socket.AddressFamily
     address: tuple[str, int] | str
+    request: bytes
     timeout_s: float
     tls: ssl.SSLContext | None
     name: str = ""
@@ -124,12 +121,17 @@ class Endpoint:
 
 def endpoint_of(target: Target) -> Endpoint:
     """Return the endpoint of `target`. Raises LoadError if the CA bundle cannot be read."""
-    tls = _tls_context(target.ca_file) if target.is_encrypted else None
-    if target.socket:
-        return Endpoint(socket.AF_UNIX, str(target.socket), target.timeout_s, tls, target.host, target.expected_answer)
     host = target.address or target.host
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return Endpoint(family, (host, target.port), target.timeout_s, tls, target.host, target.expected_answer)
+    family = socket.AF_UNIX if target.socket else socket.AF_INET6 if ":" in host else socket.AF_INET
+    return Endpoint(
+        family=family,
+        address=str(target.socket) if target.socket else (host, target.port),
+        request=request_bytes(target),
+        timeout_s=target.timeout_s,
+        tls=_tls_context(target.ca_file) if target.is_encrypted else None,
+        name=target.host,
+        proved=target.expected_answer,
+    )
 
 
 def _tls_context(authority: Path | None) -> ssl.SSLContext:
@@ -170,9 +172,9 @@ def set_wait_limit(sock: socket.socket, timeout_s: float) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
 
 
-def _exchange_once(endpoint: Endpoint, request: bytes) -> Exchange:
+def _exchange_once(endpoint: Endpoint) -> Exchange:
     """Connect, send, read until the server closes. The time is from before connect() to the last byte."""
-    answer = Answer(to_close=True)
+    answer, request = Answer(to_close=True), endpoint.request
     with endpoint.open_socket() as sock:
         start_ns = perf_counter_ns()
         sock.connect(endpoint.address)
@@ -184,9 +186,9 @@ def _exchange_once(endpoint: Endpoint, request: bytes) -> Exchange:
 class Connection:
     """A connection to `endpoint`, and what its exchanges gave. It is opened when needed."""
 
-    def __init__(self, endpoint: Endpoint, request: bytes) -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._request = request
+        self._request = endpoint.request
         self.sock: socket.socket | None = None
 
     def close(self) -> None:
@@ -220,7 +222,11 @@ class KeptConnection(Connection):
         """Send a request and read its answer. The time is from before send() to the last byte."""
         try:
             kept = self._exchange_on(self.sock) if self.sock else None
-            return kept or self._judge_opening(self._exchange_on(self._open()))
+            if kept:
+                return kept
+            self.sock = self._endpoint.open_socket()
+            self.sock.connect(self._endpoint.address)
+            return self._judge_opening(self._exchange_on(self.sock))
         except OSError:
             self.close()
             raise
@@ -235,11 +241,6 @@ class KeptConnection(Connection):
             if answer.received_bytes:
                 raise
         return self._judge(start_ns, end_ns, answer)
-
-    def _open(self) -> socket.socket:
-        self.sock = self._endpoint.open_socket()
-        self.sock.connect(self._endpoint.address)
-        return self.sock
 
 
 def receive(sock: socket.socket, answer: Answer, endpoint: Endpoint, start_ns: int) -> int:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from select import EPOLLIN, EPOLLOUT
 from time import perf_counter_ns
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from harness.load.answer import Answer
 from harness.load.burst import TIMEOUT, Exchange
@@ -21,10 +21,8 @@ from harness.load.client import (
     Endpoint,
     endpoint_of,
     fault_kind,
-    request_bytes,
 )
 from harness.model import Target
-from harness.model.http import AnswerShape
 
 T = TypeVar("T")
 PendingExchange = Generator[int, None, Exchange]  # yields the event to wait for: EPOLLIN or EPOLLOUT
@@ -33,10 +31,7 @@ PendingExchange = Generator[int, None, Exchange]  # yields the event to wait for
 class PooledConnection(Connection):
     """A connection whose exchanges are generators. The pool closes it when one raises OSError."""
 
-    def __init__(self, endpoint: Endpoint, request: bytes, *, kept: bool) -> None:
-        super().__init__(endpoint, request)
-        self._kept = kept
-        self.watched = 0  # the events that the loop waits for
+    watched = 0  # the events that the loop waits for
 
     @property
     def descriptor(self) -> int:
@@ -48,12 +43,8 @@ class PooledConnection(Connection):
         super().close()
         self.watched = 0
 
-    def exchange(self) -> PendingExchange:
-        """Send one request and read its answer; the timing is the same as in the sequential client."""
-        return self._exchange_on_kept() if self._kept else self._exchange_on_own()
-
-    def _exchange_on_own(self) -> PendingExchange:
-        """Exchange over a new connection; the time is from before connecting to the last byte."""
+    def exchange_once(self) -> PendingExchange:
+        """Exchange over a new connection; the time is from before connecting to the last byte, as in the client."""
         answer = Answer(to_close=True)
         sock = self._open()
         start_ns = perf_counter_ns()
@@ -62,7 +53,7 @@ class PooledConnection(Connection):
         self.close()
         return Exchange(start_ns, end_ns, answer.fault(self._endpoint.proved), answer=answer)
 
-    def _exchange_on_kept(self) -> PendingExchange:
+    def exchange(self) -> PendingExchange:
         """Exchange over the kept connection; the time of a request that has to open it includes that."""
         start_ns = perf_counter_ns()
         exchange = (yield from self._exchange_on(self.sock)) if self.sock else None
@@ -133,17 +124,10 @@ class PendingRequest:
     deadline_ns: int
 
 
-class CompletedRequest(NamedTuple):
-    """A completed request; `ticket` is the caller's number for it."""
-
-    ticket: int
-    exchange: Exchange
-
-
 @contextmanager
 def open_pool(target: Target) -> Iterator["ConnectionPool"]:
     """Yield a pool of connections to `target`, and close them in the end."""
-    pool = ConnectionPool(endpoint_of(target), request_bytes(target), kept=target.keepalive)
+    pool = ConnectionPool(endpoint_of(target), kept=target.keepalive)
     try:
         yield pool
     finally:
@@ -153,23 +137,17 @@ def open_pool(target: Target) -> Iterator["ConnectionPool"]:
 class ConnectionPool:
     """A pool of connections; if they are kept, the most recently used one serves the next request."""
 
-    def __init__(self, endpoint: Endpoint, request: bytes, *, kept: bool) -> None:
-        self._endpoint = endpoint
-        self._request = request
+    def __init__(self, endpoint: Endpoint, *, kept: bool) -> None:
+        self.endpoint = endpoint
         self._kept = kept
         self._epoll = select.epoll()
         self._idle: list[PooledConnection] = []
         self._pending: dict[int, PendingRequest] = {}  # by descriptor; the oldest first
-        self._completed: list[CompletedRequest] = []
+        self._completed: list[tuple[int, Exchange]] = []  # with their ticket
 
     def __len__(self) -> int:
         """Return the number of pending requests."""
         return len(self._pending)
-
-    @property
-    def proved_shape(self) -> AnswerShape | None:
-        """Return the shape of a right answer."""
-        return self._endpoint.proved
 
     def close(self) -> None:
         """Close all connections."""
@@ -193,20 +171,18 @@ class ConnectionPool:
 
     def start_request(self, ticket: int) -> None:
         """Start a request."""
-        line = self._idle.pop() if self._idle else PooledConnection(self._endpoint, self._request, kept=self._kept)
-        self._advance(PendingRequest(ticket, line, line.exchange(), perf_counter_ns() + self._endpoint.timeout_ns))
+        line = self._idle.pop() if self._idle else PooledConnection(self.endpoint)
+        waiting = line.exchange() if self._kept else line.exchange_once()
+        self._advance(PendingRequest(ticket, line, waiting, perf_counter_ns() + self.endpoint.timeout_ns))
 
-    def wait_for_completed(self, until_ns: int | None = None) -> list[CompletedRequest]:
-        """Wait for completed requests and return them; none at `until_ns`, or if no request is pending."""
-        while not self._completed and self._may_wait(until_ns):
+    def wait_for_completed(self, until_ns: int | None = None) -> list[tuple[int, Exchange]]:
+        """Wait for completed requests; return them with their tickets. None at `until_ns`, or if none is pending."""
+        while not self._completed and (self._pending if until_ns is None else perf_counter_ns() < until_ns):
             for descriptor, _ in self._events(until_ns):
                 self._wake(descriptor)
             self._end_overdue()
-        ended, self._completed = self._completed, []
-        return ended
-
-    def _may_wait(self, until_ns: int | None) -> bool:
-        return bool(self._pending) if until_ns is None else perf_counter_ns() < until_ns
+        completed, self._completed = self._completed, []
+        return completed
 
     def _events(self, until_ns: int | None) -> list[tuple[int, int]]:
         """Return the ready descriptors. epoll waits for whole milliseconds only, so select waits on the epoll."""
@@ -219,7 +195,7 @@ class ConnectionPool:
     def _patience_s(self) -> float:
         """Return the seconds until the oldest pending request times out."""
         oldest = next(iter(self._pending.values()), None)
-        return max(oldest.deadline_ns - perf_counter_ns(), 0) / 1e9 if oldest else self._endpoint.timeout_s
+        return max(oldest.deadline_ns - perf_counter_ns(), 0) / 1e9 if oldest else self.endpoint.timeout_s
 
     def _wake(self, descriptor: int) -> None:
         if descriptor in self._pending:
@@ -254,7 +230,7 @@ class ConnectionPool:
 
     def _end(self, request: PendingRequest, descriptor: int, exchange: Exchange) -> None:
         self._pending.pop(descriptor, None)
-        self._completed.append(CompletedRequest(request.ticket, exchange))
+        self._completed.append((request.ticket, exchange))
         if request.connection.sock:
             self._idle.append(request.connection)
 

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from statistics import fmean
-from typing import Any, Protocol
+from typing import Protocol
 
 from harness.errors import LoadError, MachineError
 from harness.load.burst import Burst
 from harness.load.client import open_client
-from harness.load.connections import open_pool
+from harness.load.connections import ConnectionPool, open_pool
 from harness.load.loops import (
     CapacitySearch,
     SearchStep,
@@ -23,7 +22,6 @@ from harness.load.loops import (
     poisson_arrivals_ns,
 )
 from harness.model import Arm, LoadTool, Settings, Target, ToolResult
-from harness.model.http import is_changed_answer
 from harness.testbed.processes.output import read_log_end
 from harness.testbed.processes.process import run_program
 from harness.testbed.servers.programs import find_program
@@ -31,7 +29,6 @@ from harness.testbed.servers.programs import find_program
 _MAX_START_S = 30.0
 _SLOWEST_REQUEST_S = 0.1
 RequestsResult = Burst | ToolResult | SearchStep
-SendSequentially = Callable[[int, int], Burst]
 SendTimed = Callable[[int, int, int], RequestsResult]
 
 
@@ -48,11 +45,15 @@ def run_tool(  # noqa: PLR0913 - a tool, its input, and when
     `just_before` is called as late as possible before it starts.
     """
     directory = directory.absolute()
-    _clear_directory(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in filter(Path.is_file, directory.iterdir()):  # some tools append to files, some may end without writing
+        path.unlink()
     for name, text in tool.files(target, settings).items():
         (directory / name).write_text(text, encoding="utf-8")
     argv = tool.command(program, target, settings, directory)
-    exit_code = run_program(argv, directory, _time_limit_s(settings) + target.timeout_s, just_before)
+    # Only a hanging tool exceeds this limit.
+    limit_s = _MAX_START_S + (2 * settings.tool_seconds or _SLOWEST_REQUEST_S * settings.tool_requests)
+    exit_code = run_program(argv, directory, limit_s + target.timeout_s, just_before)
     if exit_code:
         message = _last_line(directory / "stderr.txt")
         raise LoadError(f"{program} ended with exit code {exit_code}: {message}. {_advice(argv, directory)}")
@@ -60,22 +61,12 @@ def run_tool(  # noqa: PLR0913 - a tool, its input, and when
         outcome = tool.read_result(directory)
     except ValueError as error:
         raise LoadError(f"The output of {program} cannot be read: {error} {_advice(argv, directory)}") from error
-    if not tool.picks_request_count:
-        _check_complete(outcome, settings, program, directory)
+    made = outcome.requests + sum(outcome.failures.values())
+    if made < settings.tool_requests and not (tool.picks_request_count or settings.tool_seconds):
+        raise LoadError(
+            f"{program} made only {made} of {settings.tool_requests} requests. See its output in {directory}."
+        )
     return outcome
-
-
-def _clear_directory(directory: Path) -> None:
-    """Create `directory`, without the files of an earlier run: some tools append, some may end without writing."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for path in directory.iterdir():
-        if path.is_file():
-            path.unlink()
-
-
-def _time_limit_s(settings: Settings) -> float:
-    """Return a time limit that only a hanging tool exceeds."""
-    return _MAX_START_S + (2 * settings.tool_seconds or _SLOWEST_REQUEST_S * settings.tool_requests)
 
 
 def _last_line(path: Path) -> str:
@@ -85,14 +76,6 @@ def _last_line(path: Path) -> str:
 
 def _advice(argv: list[str], directory: Path) -> str:
     return f"Its output is in {directory}; to reproduce it while the servers run: {shlex.join(argv)}"
-
-
-def _check_complete(outcome: ToolResult, settings: Settings, program: str, directory: Path) -> None:
-    done = outcome.requests + sum(outcome.failures.values())
-    if not settings.tool_seconds and done < settings.tool_requests:
-        raise LoadError(
-            f"{program} made only {done} of {settings.tool_requests} requests. See its output in {directory}."
-        )
 
 
 class Send(Protocol):
@@ -109,44 +92,42 @@ def open_sender(arm: Arm, target: Target, tool: LoadTool | None, directory: Path
 
     A tool writes its files to `directory`.
     """
-    with open_client(target) as burst:
+    with open_client(target) as burst, open_pool(target) as pool:
+
+        def send_sequentially(settle: int, timed: int, _round: int) -> Burst:
+            return burst(settle, timed)
+
+        send_timed: SendTimed = send_sequentially
         if tool:
-            yield _make_send(burst, _tool_sender(tool, burst, arm.settings, target, directory))
-        elif arm.settings.is_sequential:
-            yield _make_send(burst, lambda settle, timed, _: burst(settle, timed))
-        else:
-            with _open_concurrent_sender(arm.settings, target, seed) as timed:
-                yield _make_send(burst, timed)
+            send_timed = _tool_sender(tool, burst, arm.settings, target, directory)
+        elif not arm.settings.is_sequential:
+            send_timed = _pool_sender(pool, arm.settings, seed)
+
+        def send(settle: int, timed: int, round_: int = 0) -> RequestsResult:
+            return send_timed(settle, timed, round_) if timed else burst(settle, 0)
+
+        yield send
 
 
-def _make_send(burst: SendSequentially, by_settings: SendTimed) -> Send:
-    def send(settle: int, timed: int, round_: int = 0) -> RequestsResult:
-        return by_settings(settle, timed, round_) if timed else burst(settle, 0)
+def _pool_sender(pool: ConnectionPool, settings: Settings, seed: str) -> SendTimed:
+    search = CapacitySearch(pool, settings.p99_limit_ms)
 
-    return send
+    def search_capacity(_settle: int, _timed: int, round_: int) -> RequestsResult:
+        return search.run_step(f"{seed}/{round_}")
 
+    def send_closed_loop(settle: int, timed: int, _round: int) -> RequestsResult:
+        return closed_loop_burst(pool, settings.connections, settle, timed)
 
-@contextmanager
-def _open_concurrent_sender(settings: Settings, target: Target, seed: str) -> Iterator[SendTimed]:
-    with open_pool(target) as pool:
-        search = CapacitySearch(pool, settings.p99_limit_ms)
+    def send_open_loop(settle: int, timed: int, round_: int) -> RequestsResult:
+        rate_per_s = float(settings.rate)
+        settle, timed = open_loop_lengths(rate_per_s, settle, timed)
+        return open_loop_burst(pool, poisson_arrivals_ns(rate_per_s, settle + timed, f"{seed}/{round_}"), settle)
 
-        def search_capacity(_settle: int, _timed: int, round_: int) -> RequestsResult:
-            return search.run_step(f"{seed}/{round_}")
-
-        def send_closed_loop(settle: int, timed: int, _round: int) -> RequestsResult:
-            return closed_loop_burst(pool, settings.connections, settle, timed)
-
-        def send_open_loop(settle: int, timed: int, round_: int) -> RequestsResult:
-            rate_per_s = float(settings.rate)
-            settle, timed = open_loop_lengths(rate_per_s, settle, timed)
-            return open_loop_burst(pool, poisson_arrivals_ns(rate_per_s, settle + timed, f"{seed}/{round_}"), settle)
-
-        yield search_capacity if settings.p99_limit_ms else send_open_loop if settings.rate else send_closed_loop
+    return search_capacity if settings.p99_limit_ms else send_open_loop if settings.rate else send_closed_loop
 
 
 def _tool_sender(
-    tool: LoadTool, burst: SendSequentially, settings: Settings, target: Target, directory: Path
+    tool: LoadTool, burst: Callable[[int, int], Burst], settings: Settings, target: Target, directory: Path
 ) -> SendTimed:
     """Return a function that settles with our client and then runs the tool once, whatever the length of a burst."""
     program = find_program(tool.program)
@@ -164,65 +145,3 @@ def _tool_sender(
         return replace(outcome, failures=failures + Counter(outcome.failures))
 
     return run
-
-
-def visit_fields(result: RequestsResult, settle: int) -> dict[str, Any]:
-    """Return the fields of `model.Visit` that depend on the requests; `settle` of these preceded a tool."""
-    if isinstance(result, ToolResult):
-        return _outcome_fields(result, settle)
-    return _step_fields(result) if isinstance(result, SearchStep) else _burst_fields(result)
-
-
-def _burst_fields(burst: Burst) -> dict[str, Any]:
-    """Return the fields of a burst; in an open loop the mean is from the intended send times."""
-    late_us = fmean(burst.late_ns) / 1000 if burst.late_ns else None
-    return {
-        "requests": len(burst.latency_ns),
-        "mean_us": fmean(burst.latency_ns) / 1000 + (late_us or 0) if burst.latency_ns else None,
-        "failures": burst.failures,
-        "positions": burst.positions,
-        "start_ns": burst.start_ns,
-        "latency_ns": burst.latency_ns,
-        "late_ns": burst.late_ns,
-        "late_us": late_us,
-        "interval_us": burst.interval_ns / 1000 or None,
-        "cpu_requests": burst.sent,
-    }
-
-
-def _step_fields(step: SearchStep) -> dict[str, Any]:
-    """Return the fields of a search step, without a mean, because rates differ from step to step.
-
-    Requests that fail at a rate that is too high are no failures of the arm; changed answers are.
-    """
-    fields = _burst_fields(step.burst)
-    return {
-        **{name: fields[name] for name in ("requests", "late_us", "interval_us")},
-        "mean_us": None,
-        "failures": {
-            kind: count
-            for kind, count in step.burst.failures.items()
-            if step.rate_per_s is None or is_changed_answer(kind)
-        },
-        "percentiles_us": step.percentiles_us,
-        "rate_per_s": step.rate_per_s,
-        "cpu_requests": step.sent,
-        "holds": step.holds,
-    }
-
-
-def _outcome_fields(outcome: ToolResult, settle: int) -> dict[str, Any]:
-    """Return the fields of a tool's run; `wall_ns` is without the start of the tool."""
-    sent = max(outcome.sent, outcome.requests + sum(outcome.failures.values()))
-    return {
-        "requests": outcome.requests,
-        "mean_us": outcome.mean_us if outcome.requests else None,
-        "failures": outcome.failures,
-        "positions": tuple(range(len(outcome.latency_us))),
-        "start_ns": (0,) * len(outcome.latency_us),  # unknown
-        "latency_ns": tuple(round(1000 * us) for us in outcome.latency_us),
-        "percentiles_us": outcome.percentiles_us,
-        "interval_us": 1e6 * outcome.duration_s / outcome.requests if outcome.requests else None,
-        "wall_ns": round(1e9 * outcome.duration_s * (settle + sent) / max(1, sent)),
-        "cpu_requests": settle + sent,
-    }

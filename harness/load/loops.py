@@ -4,13 +4,12 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate, count
 from pathlib import Path
 from time import perf_counter_ns
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.experiment.cost import MIN_PER_CONNECTION, OPEN_LOOP_S
 from harness.experiment.stacks import MAX_IDLE_CONNECTIONS, MAX_PENDING_REQUESTS
@@ -45,7 +44,7 @@ def closed_loop_burst(pool: ConnectionPool, connections: int, settle: int, timed
     `settle` untimed requests precede them, at least one per connection, and enough follow to keep the load up. A
     timeout ends the burst, because the next requests would wait as long.
     """
-    recorder = BurstRecorder(max(timed, MIN_PER_CONNECTION * connections))
+    recorder = BurstRecorder(max(timed, MIN_PER_CONNECTION * connections), pool.endpoint.proved)
     start_ns: dict[int, int] = {}
     tickets = count(-max(settle, connections))
 
@@ -63,7 +62,7 @@ def closed_loop_burst(pool: ConnectionPool, connections: int, settle: int, timed
     wait_for_pending(pool, recorder)
     is_complete = recorder.timed in start_ns
     interval_ns = (start_ns[recorder.timed] - start_ns[0]) / recorder.timed if is_complete else 0.0
-    return recorder.burst(interval_ns, proved=pool.proved_shape)
+    return recorder.burst(interval_ns)
 
 
 def wait_for_pending(pool: ConnectionPool, recorder: BurstRecorder) -> None:
@@ -81,11 +80,13 @@ def open_loop_burst(pool: ConnectionPool, arrivals_ns: Sequence[int], settle: in
     busy opens another one, which is timed. If too many are pending, or after a timeout, the rest is not sent and counts
     as failed.
     """
-    recorder = BurstRecorder(len(arrivals_ns) - settle, opening_counts=True)
+    recorder = BurstRecorder(len(arrivals_ns) - settle, pool.endpoint.proved, opening_counts=True)
     began_ns = perf_counter_ns()
     with exact_timers():
         for number, arrival_ns in enumerate(arrivals_ns):
-            _record_until(began_ns + arrival_ns, pool, recorder)
+            while perf_counter_ns() < began_ns + arrival_ns:
+                for completed in pool.wait_for_completed(began_ns + arrival_ns):
+                    recorder.add(*completed)
             if len(pool) >= MAX_PENDING_REQUESTS or recorder.timed_out:
                 recorder.failures[NOT_SENT] += len(arrivals_ns) - number
                 break
@@ -93,18 +94,8 @@ def open_loop_burst(pool: ConnectionPool, arrivals_ns: Sequence[int], settle: in
         wait_for_pending(pool, recorder)
     pool.trim_idle(MAX_IDLE_CONNECTIONS)
     intended_ns = [began_ns + arrival_ns for arrival_ns in arrivals_ns[settle:]]
-    return recorder.burst(_mean_interval_ns(arrivals_ns, settle), intended_ns, pool.proved_shape)
-
-
-def _record_until(moment_ns: int, pool: ConnectionPool, recorder: BurstRecorder) -> None:
-    """Record the requests that complete before `moment_ns`."""
-    while perf_counter_ns() < moment_ns:
-        for completed in pool.wait_for_completed(moment_ns):
-            recorder.add(*completed)
-
-
-def _mean_interval_ns(arrivals_ns: Sequence[int], settle: int) -> float:
-    return (arrivals_ns[-1] - arrivals_ns[settle]) / max(1, len(arrivals_ns) - settle - 1)
+    interval_ns = (arrivals_ns[-1] - arrivals_ns[settle]) / max(1, len(arrivals_ns) - settle - 1)
+    return recorder.burst(interval_ns, intended_ns)
 
 
 @contextmanager
@@ -129,16 +120,6 @@ class SearchStep:
     holds: bool | None = None
     sent: int = 0
 
-    @property
-    def percentiles_us(self) -> dict[float, float]:
-        """Return the percentiles of response times in microseconds."""
-        times_us = response_us(self.burst)
-        return (
-            dict(zip(STEP_PERCENTILES, np.percentile(times_us, STEP_PERCENTILES).tolist(), strict=True))
-            if times_us.size
-            else {}
-        )
-
 
 @dataclass(slots=True)
 class CapacitySearch:
@@ -152,25 +133,22 @@ class CapacitySearch:
     closed_loop_requests: int = CLOSED_LOOP_REQUESTS
     step_requests: int = STEP_REQUESTS
     low_per_s: float = 0.0
-    high_per_s: float = field(default=math.inf)
+    high_per_s: float = math.inf
 
     def run_step(self, seed: str) -> SearchStep:
         """Run the next step; `seed` determines the times of its requests."""
         if math.isinf(self.high_per_s):
             return self._run_closed_loop()
-        rate_per_s = math.sqrt(self.low_per_s * self.high_per_s)
+        rate_per_s, sent, holds = math.sqrt(self.low_per_s * self.high_per_s), 0, False
         settle, timed = open_loop_lengths(rate_per_s, 0, self.step_requests)
-        burst = open_loop_burst(self.pool, poisson_arrivals_ns(rate_per_s, settle + timed, seed), settle)
-        sent = burst.sent
-        if not self._holds(burst):
-            burst = open_loop_burst(self.pool, poisson_arrivals_ns(rate_per_s, settle + timed, f"{seed}/again"), settle)
+        for attempt in (seed, f"{seed}/again"):
+            burst = open_loop_burst(self.pool, poisson_arrivals_ns(rate_per_s, settle + timed, attempt), settle)
             sent += burst.sent
-        holds = self._holds(burst)
+            holds = not burst.failures and percentiles_us(burst)[99.0] <= 1000 * self.limit_ms
+            if holds:
+                break
         self.low_per_s, self.high_per_s = (rate_per_s, self.high_per_s) if holds else (self.low_per_s, rate_per_s)
         return SearchStep(burst, rate_per_s, holds, sent)
-
-    def _holds(self, burst: Burst) -> bool:
-        return not burst.failures and float(np.percentile(response_us(burst), 99)) <= 1000 * self.limit_ms
 
     def _run_closed_loop(self) -> SearchStep:
         burst = closed_loop_burst(
@@ -182,7 +160,9 @@ class CapacitySearch:
         return SearchStep(burst, sent=burst.sent)
 
 
-def response_us(burst: Burst) -> NDArray[np.float64]:
-    """Return the response times in microseconds, from the intended send times."""
-    response_ns = np.array(burst.latency_ns, dtype=np.float64)
-    return (response_ns + burst.late_ns if burst.late_ns else response_ns) / 1000
+def percentiles_us(burst: Burst) -> dict[float, float]:
+    """Return percentiles of the times from the intended send to the answer; none without times."""
+    if not burst.latency_ns:
+        return {}
+    response_us = (np.array(burst.latency_ns, dtype=np.float64) + (burst.late_ns or 0)) / 1000
+    return dict(zip(STEP_PERCENTILES, np.percentile(response_us, STEP_PERCENTILES).tolist(), strict=True))

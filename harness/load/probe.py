@@ -28,7 +28,7 @@ from harness.load.answer import (
     Answer,
 )
 from harness.load.burst import TIMEOUT
-from harness.load.client import endpoint_of, fault_kind, receive, request_bytes
+from harness.load.client import endpoint_of, fault_kind, receive
 from harness.model import Arm, Reply, Settings, Target, request_for
 from harness.model.http import MAX_BODY_BYTES, parse_url
 from harness.testbed.servers.failures import refusal_hint
@@ -42,25 +42,36 @@ _UNCLEAR = ("timeout", "reset", "no answer", "not http")
 MAX_ADDRESSES = 8  # addresses of a name to try
 MIN_ADDRESS_S = 0.05  # minimum timeout of each address
 
-# Codes of X509_verify_cert_error_string(3).
-_NOT_YET, _EXPIRED, _SELF_SIGNED = 9, 10, 18
-_OTHER_NAMES = (62, 64)
-
-NAME_ADVICE = "Use the name of the certificate in the url, or create a certificate for this name."
-RENEW_ADVICE = "Renew the certificate, or correct the clock of this machine."
-AUTHORITY_ADVICE = "Set authority to the certificate of its CA."
-SELF_SIGNED_ADVICE = "Set authority to that certificate."
 PLAIN_HTTP = "plain http"
-_VERSIONS = ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE", "VERSION_TOO_LOW")
-_CIPHERS = ("SSLV3_ALERT_HANDSHAKE_FAILURE", "NO_SHARED_CIPHER", "HANDSHAKE_FAILURE_ON_CLIENT_HELLO")
-_CLIENT = ("TLSV13_ALERT_CERTIFICATE_REQUIRED",)
-_NO_TLS_REASONS = (
-    "WRONG_VERSION_NUMBER",
-    "HTTP_REQUEST",
-    "RECORD_LAYER_FAILURE",
-    "PACKET_LENGTH_TOO_LONG",
-    "UNEXPECTED_MESSAGE",
-)
+AUTHORITY_ADVICE = "Set authority to the certificate of its CA."
+_RENEW_ADVICE = "Renew the certificate, or correct the clock of this machine."
+_NAME_ADVICE = "Use the name of the certificate in the url, or create a certificate for this name."
+_TRUST_ADVICE = {  # by the code of X509_verify_cert_error_string(3)
+    9: _RENEW_ADVICE,  # not yet valid
+    10: _RENEW_ADVICE,  # expired
+    18: "Set authority to that certificate.",  # self-signed
+    62: _NAME_ADVICE,
+    64: _NAME_ADVICE,
+}
+_ENABLE_TLS = "Enable TLS 1.2 or 1.3 in the server."
+_NO_VERSION = f"the server offers no TLS version that this Python accepts. {_ENABLE_TLS}"
+_NO_CIPHER = f"the server and this Python have no common cipher or protocol. {_ENABLE_TLS}"
+_HANDSHAKE_FAULTS = {  # by OpenSSL's reason
+    "UNSUPPORTED_PROTOCOL": _NO_VERSION,
+    "TLSV1_ALERT_PROTOCOL_VERSION": _NO_VERSION,
+    "NO_PROTOCOLS_AVAILABLE": _NO_VERSION,
+    "VERSION_TOO_LOW": _NO_VERSION,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": _NO_CIPHER,
+    "NO_SHARED_CIPHER": _NO_CIPHER,
+    "HANDSHAKE_FAILURE_ON_CLIENT_HELLO": _NO_CIPHER,
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the server requires a client certificate, which barehop does not have. "
+    "Use plain http.",
+    "WRONG_VERSION_NUMBER": PLAIN_HTTP,
+    "HTTP_REQUEST": PLAIN_HTTP,
+    "RECORD_LAYER_FAILURE": PLAIN_HTTP,
+    "PACKET_LENGTH_TOO_LONG": PLAIN_HTTP,
+    "UNEXPECTED_MESSAGE": PLAIN_HTTP,
+}
 
 
 def probe_target(target: Target, path: str, timeout_s: float | None = None) -> Reply | str:
@@ -72,7 +83,12 @@ def probe_target(target: Target, path: str, timeout_s: float | None = None) -> R
     limited = replace(target, path=path, timeout_s=timeout_s or target.timeout_s, expected_answer=None)
     answer = Answer(to_close=not target.keepalive)
     try:
-        _send_request(limited, answer)
+        endpoint = endpoint_of(limited)
+        start_ns = perf_counter_ns()
+        with endpoint.open_socket() as sock:
+            sock.connect(endpoint.address)
+            sock.sendall(endpoint.request)
+            receive(sock, answer, endpoint, start_ns)
     except OSError as error:
         if answer.received_bytes:
             raise StackError(
@@ -85,15 +101,6 @@ def probe_target(target: Target, path: str, timeout_s: float | None = None) -> R
     if fault and (answer.head is None or 200 <= answer.head.status < 300):
         raise StackError(f"{target.url} {_fault_text(fault, answer)}")
     return _make_reply(answer)
-
-
-def _send_request(target: Target, answer: Answer) -> None:
-    endpoint, request = endpoint_of(target), request_bytes(target)
-    start_ns = perf_counter_ns()
-    with endpoint.open_socket() as sock:
-        sock.connect(endpoint.address)
-        sock.sendall(request)
-        receive(sock, answer, endpoint, start_ns)
 
 
 def _make_reply(answer: Answer) -> Reply:
@@ -170,8 +177,9 @@ def scheme_problem(target: Target, reply: Reply | str) -> str:
 
 
 def _speaks_plain_http(target: Target) -> bool:
+    plain = replace(target, tls=False, ca_file=None)
     try:
-        return isinstance(probe_target(replace(target, tls=False, ca_file=None), target.path, _limit_s(target)), Reply)
+        return isinstance(probe_target(plain, target.path, min(target.timeout_s, MAX_SCHEME_PROBE_S)), Reply)
     except StackError:
         return True
 
@@ -182,7 +190,9 @@ def _speaks_tls(target: Target) -> bool:
     unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
     endpoint = endpoint_of(target)
     try:
-        with replace(endpoint, timeout_s=_limit_s(target), tls=unverified).open_socket() as sock:
+        with replace(
+            endpoint, timeout_s=min(target.timeout_s, MAX_SCHEME_PROBE_S), tls=unverified
+        ).open_socket() as sock:
             sock.connect(endpoint.address)
     except OSError:
         return False
@@ -192,31 +202,14 @@ def _speaks_tls(target: Target) -> bool:
 def _handshake_fault_text(error: ssl.SSLError) -> str:
     """Return in few words why there is no connection, and what to do; PLAIN_HTTP if the server does not speak TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate verify failed: {error.verify_message.rstrip('.')}. {_trust_advice(error.verify_code)}"
+        advice = _TRUST_ADVICE.get(error.verify_code, AUTHORITY_ADVICE)
+        return f"certificate verify failed: {error.verify_message.rstrip('.')}. {advice}"
     reason = error.reason or ""
-    if reason in _NO_TLS_REASONS:
-        return PLAIN_HTTP
-    if reason in _VERSIONS:
-        return "the server offers no TLS version that this Python accepts. Enable TLS 1.2 or 1.3 in the server."
-    if reason in _CIPHERS:
-        return "the server and this Python have no common cipher or protocol. Enable TLS 1.2 or 1.3 in the server."
-    if reason in _CLIENT:
-        return "the server requires a client certificate, which barehop does not have. Use plain http."
+    if reason in _HANDSHAKE_FAULTS:
+        return _HANDSHAKE_FAULTS[reason]
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return "the server closed the connection during the handshake. Write http:// if it does not speak TLS."
     return f"{(reason or str(error)).lower().replace('_', ' ')}. Correct the url, or the server."
-
-
-def _trust_advice(code: int) -> str:
-    if code in (_NOT_YET, _EXPIRED):
-        return RENEW_ADVICE
-    if code in _OTHER_NAMES:
-        return NAME_ADVICE
-    return SELF_SIGNED_ADVICE if code == _SELF_SIGNED else AUTHORITY_ADVICE
-
-
-def _limit_s(target: Target) -> float:
-    return min(target.timeout_s, MAX_SCHEME_PROBE_S)
 
 
 def probe_service(arm: Arm) -> tuple[Target, Reply]:
@@ -281,18 +274,9 @@ def _first_answer(name: str, settings: Settings) -> tuple[Target, Reply | str]:
 
 
 def _resolve_host(name: str, target: Target) -> list[str]:
+    """Return the addresses of the host. A thread waits for them, because the resolver has no timeout."""
     if target.socket:
         return [""]
-    addresses = _query_resolver(target)
-    if isinstance(addresses, str):
-        raise LoadError(
-            f"{name}: the host of {target.url} has no address: {addresses}. Correct the url, or the name resolution."
-        )
-    return addresses
-
-
-def _query_resolver(target: Target) -> list[str] | str:
-    """Return the addresses of the host, or why there are none. A thread waits, because the resolver has no timeout."""
     answers: Queue[list[str] | str] = Queue()
 
     def resolve() -> None:
@@ -304,9 +288,14 @@ def _query_resolver(target: Target) -> list[str] | str:
 
     Thread(target=resolve, daemon=True).start()
     try:
-        return answers.get(timeout=target.timeout_s)
+        addresses = answers.get(timeout=target.timeout_s)
     except Empty:
-        return f"the name servers did not answer within {target.timeout_s:g} s"
+        addresses = f"the name servers did not answer within {target.timeout_s:g} s"
+    if isinstance(addresses, str):
+        raise LoadError(
+            f"{name}: the host of {target.url} has no address: {addresses}. Correct the url, or the name resolution."
+        )
+    return addresses
 
 
 def _no_answer_text(name: str, settings: Settings, why: str) -> str:
@@ -322,15 +311,11 @@ def _no_answer_text(name: str, settings: Settings, why: str) -> str:
         return f"{url} does not answer over TLS: {why.removeprefix('tls ')}"
     if why == os.strerror(EACCES).lower():
         return f"{url} cannot be reached: {why}. Run barehop as a user with write permission for that socket."
+    path = parse_url(settings.url).socket
+    if path and path.exists():
+        why = f"{why}: no server listens on that socket" if path.is_socket() else f"{path} is not a socket"
     start = f"Start it: {settings.start}" if settings.start else "Start it, or correct the url."
-    return f"{url} does not answer: {_socket_text(parse_url(settings.url).socket, why)}. {start}"
-
-
-def _socket_text(path: Path | None, why: str) -> str:
-    """Return `why`, with what is at the path of a Unix socket."""
-    if path is None or not path.exists():
-        return why
-    return f"{why}: no server listens on that socket" if path.is_socket() else f"{path} is not a socket"
+    return f"{url} does not answer: {why}. {start}"
 
 
 def _status_error(name: str, settings: Settings, target: Target, reply: Reply) -> HarnessError:

@@ -4,13 +4,16 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
+from statistics import fmean
 
+from harness.load.burst import Burst
 from harness.load.client import gc_disabled
-from harness.load.drivers import RequestsResult, Send, visit_fields
-from harness.load.loops import SearchStep
-from harness.model import GaugeSnapshot, Schedule, Visit
+from harness.load.drivers import Send
+from harness.load.loops import SearchStep, percentiles_us
+from harness.model import GaugeSnapshot, Schedule, ToolResult, Visit
+from harness.model.http import is_changed_answer
 
 WARM_UP_REQUESTS = 40
 WARM_UP_PIECE = 5
@@ -113,21 +116,78 @@ def _visit_arm(visitor: Visitor, schedule: Schedule, round_: int, place: int) ->
     wall_ns = time.monotonic_ns() - started_ns
     time.sleep(AFTERMATH_S)
     after = visitor.cpu()
-    return Visit(
+    visit = Visit(
         round=round_,
         order=place,
         arm=visitor.arm,
+        requests=0,
+        mean_us=None,
         cpu_ns={role: after[role] - before[role] for role in after},
+        wall_ns=wall_ns,
         snapshots=(counters_before, counters[1]()) if counters else None,
-        front_connections=_front_connections(visitor, result),
-        **{"wall_ns": wall_ns, **visit_fields(result, schedule.settle)},
+        front_connections=None if visitor.to_nginx else 0,
+    )
+    if isinstance(result, ToolResult):
+        return _add_tool_result(visit, result, schedule.settle)
+    return _add_step(visit, result) if isinstance(result, SearchStep) else _add_burst(visit, result)
+
+
+def _add_burst(visit: Visit, burst: Burst) -> Visit:
+    """Return the visit with a burst; in an open loop the mean is from the intended send times."""
+    late_us = fmean(burst.late_ns) / 1000 if burst.late_ns else None
+    return replace(
+        visit,
+        requests=len(burst.latency_ns),
+        mean_us=fmean(burst.latency_ns) / 1000 + (late_us or 0) if burst.latency_ns else None,
+        failures=burst.failures,
+        positions=burst.positions,
+        start_ns=burst.start_ns,
+        latency_ns=burst.latency_ns,
+        late_ns=burst.late_ns,
+        late_us=late_us,
+        interval_us=burst.interval_ns / 1000 or None,
+        cpu_requests=burst.sent,
+        front_connections=burst.connections if visit.front_connections is None else 0,
     )
 
 
-def _front_connections(visitor: Visitor, result: RequestsResult) -> int | None:
-    if not visitor.to_nginx:
-        return 0
-    return result.burst.connections if isinstance(result, SearchStep) else getattr(result, "connections", None)
+def _add_step(visit: Visit, step: SearchStep) -> Visit:
+    """Return the visit with a search step, without a mean and single times, because rates differ from step to step.
+
+    Requests that fail at a rate that is too high are no failures of the arm; changed answers are.
+    """
+    failures = step.burst.failures.items()
+    return replace(
+        _add_burst(visit, step.burst),
+        mean_us=None,
+        failures={kind: count for kind, count in failures if step.rate_per_s is None or is_changed_answer(kind)},
+        positions=(),
+        start_ns=(),
+        latency_ns=(),
+        late_ns=(),
+        percentiles_us=percentiles_us(step.burst),
+        rate_per_s=step.rate_per_s,
+        cpu_requests=step.sent,
+        holds=step.holds,
+    )
+
+
+def _add_tool_result(visit: Visit, result: ToolResult, settle: int) -> Visit:
+    """Return the visit with a run of a tool, before which `settle` requests were sent; `wall_ns` without its start."""
+    sent = max(result.sent, result.requests + sum(result.failures.values()))
+    return replace(
+        visit,
+        requests=result.requests,
+        mean_us=result.mean_us if result.requests else None,
+        failures=result.failures,
+        positions=tuple(range(len(result.latency_us))),
+        start_ns=(0,) * len(result.latency_us),  # unknown
+        latency_ns=tuple(round(1000 * us) for us in result.latency_us),
+        percentiles_us=result.percentiles_us,
+        interval_us=1e6 * result.duration_s / result.requests if result.requests else None,
+        wall_ns=round(1e9 * result.duration_s * (settle + sent) / max(1, sent)),
+        cpu_requests=settle + sent,
+    )
 
 
 def is_counted(round_: int) -> bool:

@@ -15,29 +15,50 @@ TimesByRound = Mapping[int, float]  # us, NaN where nothing was measured
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
-    """A metric: how the visits of an arm in a session give its times, and how reports name it.
+class Quantity:
+    """What the visits of an arm in a session give per request, by round: NaN for a missing value.
 
-    `centre` is the typical round of a session. `lower` and `higher` are clauses on an arm with less or more of it than
-    its reference; `opposed` explains why it may contradict the headline. `in_times` and `in_search`: whether runs with
-    times, or searches for a capacity, compare it. `in_designs`: whether factors, screens and changes between runs do.
-    `is_time`: send lag of the client may explain a difference. `is_optional`: it is shown only where it was measured.
+    `centre` is the typical round of a session. Without `has_ratio` a value may be 0, so only differences are formed.
     """
 
     name: str
     of_visits: Callable[[Sequence[VisitRow]], TimesByRound]
+    centre: Centre = "trimmed"
+    has_ratio: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric(Quantity):
+    """A quantity that arms are compared by, and how reports name it.
+
+    `lower` and `higher` are clauses on an arm with less or more of it than its reference; `opposed` explains why it may
+    contradict the headline. `in_times` and `in_search`: whether runs with times, or searches for a capacity, compare
+    it. `in_designs`: whether factors, screens and changes between runs do. `is_time`: send lag of the client may
+    explain a difference. `is_optional`: it is shown only where it was measured.
+    """
+
     label: str
     title: str
     lower: str
     higher: str
     opposed: str = ""
-    centre: Centre = "trimmed"
     in_times: bool = True
     in_search: bool = False
     in_designs: bool = False
     is_headline: bool = False  # each run has exactly one of them
     is_time: bool = False
     is_optional: bool = False
+
+
+def visit_quantity(
+    name: str, value: Callable[[VisitRow], float | None], centre: Centre, *, has_ratio: bool = False
+) -> Quantity:
+    """Return the quantity that each visit gives by `value`, None where it was not measured."""
+    return Quantity(name, lambda visits: {visit.round: _or_nan(value(visit)) for visit in visits}, centre, has_ratio)
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def visit_metric_us(value_us: Callable[[VisitRow], float]) -> Callable[[Sequence[VisitRow]], TimesByRound]:

@@ -89,6 +89,7 @@ class VethPair:
 NetworkStep = VethPair | Bridge | LinkAddress | SysctlValue | ConntrackFilter | PortMapping | NatBypass | PortRelay
 
 Namespace = Literal["user", "mount", "pid", "uts", "ipc", "cgroup"]
+SandboxPart = Namespace | Literal["control group", "overlay", "seccomp filter", "no store bypass"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class NetworkRung:
     containers.
     """
 
+    help: str
     below: str
     stands_for: str
     places: tuple[NamespacePlace, ...] = ()
@@ -130,15 +132,12 @@ class NetworkRung:
 
 @dataclass(frozen=True, slots=True)
 class SandboxRung:
-    """A part of the sandbox of servers, independent of their network; several rungs add up.
+    """Parts of the sandbox of servers, independent of their network; several rungs add up.
 
     `stands_for` is its counterpart in container tools. A seccomp filter comes with no_new_privs, a pid namespace with
     its own /proc.
     """
 
+    help: str
     stands_for: str
-    cgroup: bool = False
-    namespaces: tuple[Namespace, ...] = ()
-    overlay: bool = False
-    has_seccomp_filter: bool = False
-    disables_store_bypass: bool = False
+    parts: tuple[SandboxPart, ...]

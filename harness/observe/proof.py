@@ -29,6 +29,7 @@ from harness.testbed.network.namespace import THREAD_NETWORK, NetworkNamespace
 from harness.testbed.processes.process import read_attribute
 from harness.testbed.sandbox.spec import Enclosure
 from harness.testbed.stack import Stack
+from harness.testbed.stack_network import network_knob_values
 
 NET = Path("/proc/thread-self/net")
 TRACKED_COUNT = Path("/proc/sys/net/netfilter/nf_conntrack_count")
@@ -46,10 +47,10 @@ def _prove_stack(stack: Stack) -> dict[str, ArmProof]:
     blueprint = stack.blueprint
     raise_all(stray_threads(stack.pids, blueprint.placement), StackError)
     kernel = {**_kernel_proof(stack), **_sandbox_proof(stack)}
-    with stack.network.app.enter():
+    with stack.network.of("app").enter():
         own = socket_inodes((stack.app.main_pid(), *stack.pids["app"]))
         hops = {name: _prove_hop(hop, own) for name, hop in blueprint.hops.items()}
-    with stack.network.listen_network.enter():
+    with stack.network.of("listen").enter():
         front = socket_inodes((stack.nginx.main_pid(), *stack.pids["nginx"]))
         proofs = {arm.name: {**_prove_arm(arm, stack, hops, front), **kernel} for arm in blueprint.arms}
     return {arm.name: cast("ArmProof", {**proofs[arm.name], **_rung_proof(stack, arm)}) for arm in blueprint.arms}
@@ -123,7 +124,7 @@ def _kernel_proof(stack: Stack) -> ArmProof:
     if not kernel.own_network:
         return {"knobs": knobs} if knobs else {}
     with stack.enter_network():
-        values, namespace = stack.network.values(), str(Path(THREAD_NETWORK).readlink())
+        values, namespace = network_knob_values(kernel), str(Path(THREAD_NETWORK).readlink())
     return {"knobs": values | knobs, "network": namespace, "not_copied": stack.network.not_copied}
 
 

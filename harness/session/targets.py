@@ -72,7 +72,7 @@ def _stack_target(arm: Arm, stack: Stack) -> ResolvedTarget:
         cpu=cpu_reader(pids),
         pids=pids,
         kernel=stack.blueprint.kernel,
-        network=stack.network.client,
+        network=stack.network.of("client"),
         networks=stack.network.all_networks if stack.network.places else (),
     )
 

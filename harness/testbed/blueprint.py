@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.errors import MachineError, raise_all
 from harness.experiment.stacks import server_files, stacks_of
 from harness.model import SERVER_ROLES, Arm, Experiment, Settings, Target
+from harness.model.plugins import NamespacePlace
 from harness.testbed.addresses import (
     NGINX_CHAINS,
     Addresses,
@@ -24,19 +25,15 @@ from harness.testbed.machine.placement import Placement, placement_of
 from harness.testbed.machine.resources import require_proc
 from harness.testbed.machine.topology import Topology, read_topology
 from harness.testbed.network.build import HOST_PATH, NetworkPath, network_path_of
-from harness.testbed.sandbox.spec import Enclosure, enclosure_of, sandbox_of
+from harness.testbed.sandbox.spec import NO_ENCLOSURE, Enclosure, enclosure_of, sandbox_of
 from harness.testbed.servers.gunicorn import gunicorn_argv, require_app_directory
 from harness.testbed.servers.nginx import (
     Certificate,
     Site,
-    body_kb,
-    body_of,
     build_problems,
     certificate_paths,
-    head_kb,
     nginx_argv,
     nginx_conf,
-    read_timeout_s,
     worker_user,
 )
 from harness.testbed.servers.programs import find_nginx, find_python, gunicorn_version
@@ -52,6 +49,22 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """A server of a stack: `title` is its name in messages, `cpus` are those of its role.
+
+    It runs in the network of `place`; None: that of the stack.
+    """
+
+    name: str
+    title: str
+    argv: tuple[str, ...]
+    log: Path
+    cpus: tuple[int, ...]
+    place: NamespacePlace | None
+    enclosure: Enclosure
+
+
+@dataclass(frozen=True, slots=True)
 class Blueprint:
     """Everything that is decided about one stack before it starts."""
 
@@ -64,10 +77,9 @@ class Blueprint:
     nginx_conf: str
     nginx_argv: tuple[str, ...]
     gunicorn_argv: tuple[str, ...]
-    null_server_argvs: dict[str, tuple[str, ...]]  # of null servers in the application's place, by arm
     kernel: KernelConfiguration = UNCHANGED_KERNEL
     network_path: NetworkPath = HOST_PATH
-    enclosures: dict[str, Enclosure] = field(default_factory=dict)  # by role, and by name of a null server
+    enclosures: dict[str, Enclosure] = field(default_factory=dict)  # by name of the server
 
     @property
     def hops(self) -> dict[str, Hop]:
@@ -98,21 +110,39 @@ class Blueprint:
     @property
     def far_ports(self) -> tuple[int, ...]:
         """The ports at the far end of the network path."""
-        addresses = (hop.address for hop in self.hops.values() if not hop.directory)
-        return tuple(
-            int(address.rpartition(":")[2])
-            for address in (addresses if self.network_path.leg == "hop" else self.listen_addresses)
-        )
-
-    @property
-    def relay_argv(self) -> tuple[str, ...]:
-        """The command line of the relay on the network path; empty without one."""
-        return relay_argv(self.network_path.relay, self.far_ports) if self.network_path.relay else ()
+        hops = (hop.address for hop in self.hops.values() if not hop.directory)
+        addresses = hops if self.network_path.leg == "hop" else self.listen_addresses
+        return tuple(int(address.rpartition(":")[2]) for address in addresses)
 
     @property
     def relay_role(self) -> str:
-        """The role of the server behind the relay: the relay runs on its CPUs and is counted with it."""
+        """The role of the server behind the relay, which runs on its CPUs, as docker-proxy does, and counts with it."""
         return "nginx" if self.network_path.leg == "front" else "app"
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Its servers in the order of their start; the application comes first, because it has the directories."""
+        place_of, relay = self.network_path.place_of, self.network_path.relay
+        null_servers = [
+            self._server(null_server_name(number), "bare server", null_server_argv(hop))
+            for number, hop in enumerate(self.addresses.null_servers.values())
+        ]
+        return (
+            self._server("app", "gunicorn", self.gunicorn_argv, place=place_of("app")),
+            *null_servers,
+            self._server("nginx", "nginx", self.nginx_argv, role="nginx", place=place_of("nginx")),
+            *([self._relay(relay_argv(relay, self.far_ports), relay.place)] if relay else []),
+        )
+
+    def _relay(self, argv: tuple[str, ...], place: NamespacePlace) -> Server:
+        return self._server("relay", "relay", argv, role=self.relay_role, place=place)
+
+    def _server(
+        self, name: str, title: str, argv: tuple[str, ...], role: str = "app", place: NamespacePlace | None = None
+    ) -> Server:
+        log = self.directory / f"{'gunicorn' if name == 'app' else name}.log"
+        enclosure = self.enclosures.get(name, NO_ENCLOSURE)
+        return Server(name, title, argv, log, self.placement.cpus[role], place, enclosure)
 
     def arm(self, name: str) -> Arm:
         """Return the arm called `name`."""
@@ -126,19 +156,17 @@ class Blueprint:
 def survey_machine(results: Path) -> Machine:
     """Examine what stacks are built from. Raises MachineError where /proc is not mounted."""
     require_proc()
-    disk = disk_parent(results)
-    tmpfs = tmpfs_parent()
-    return Machine(topology=read_topology(), parents={"tmpfs": tmpfs, "directory": disk})
+    return Machine(topology=read_topology(), parents={"tmpfs": tmpfs_parent(), "directory": disk_parent(results)})
 
 
 def blueprints_of(experiment: Experiment, directory: Path, machine: Machine) -> list[Blueprint]:
     """Return the stacks of one session. Their files go to `directory`; several stacks have a folder each in it."""
     groups, ports = stacks_of(experiment), free_ports()
     directories = [directory / str(number) for number in range(1, len(groups) + 1)] if len(groups) != 1 else [directory]
-    blueprints = (blueprint_of(arms, path, machine, ports) for arms, path in zip(groups, directories, strict=True))
+    kernels = kernel_configurations_of(groups)
     return [
-        replace(blueprint, kernel=kernel)
-        for blueprint, kernel in zip(blueprints, kernel_configurations_of(groups), strict=True)
+        replace(blueprint_of(arms, path, machine, ports), kernel=kernel)
+        for arms, path, kernel in zip(groups, directories, kernels, strict=True)
     ]
 
 
@@ -150,27 +178,21 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
     scratch = _scratch_parent(machine) / private_name()
     certificate = certificate_paths(directory) if any(arm.settings.tls for arm in arms) else None
     network_path = network_path_of(settings)
-    routes = addresses_of(arms, machine.parents, certificate, ports, network_path)
-    listen_address = network_path.on("front").listen_host
-    sites = [
-        _site_of(number, arm, routes, listen_address)
-        for number, arm in enumerate(arms)
-        if arm.settings.chain in NGINX_CHAINS
-    ]
-    binds = [hop.transport.uri(hop.address) for hop in routes.hops.values()]
+    addresses = addresses_of(arms, machine.parents, certificate, ports, network_path)
+    binds = [hop.transport.uri(hop.address) for hop in addresses.hops.values()]
+    private = (scratch, *addresses.directories)
     return Blueprint(
         directory=directory,
         arms=tuple(arms),
         placement=placement_of(settings.placement, machine.topology, settings.workers),
-        addresses=routes,
-        private_directories=(scratch, *routes.directories),
+        addresses=addresses,
+        private_directories=private,
         certificate=certificate,
-        nginx_conf=nginx_conf(nginx, sites, scratch, worker_user(), server_files(arms)),
+        nginx_conf=nginx_conf(nginx, _sites(arms, addresses, network_path), scratch, worker_user(), server_files(arms)),
         nginx_argv=nginx_argv(nginx, directory / "nginx.conf", scratch),
         gunicorn_argv=gunicorn_argv(python, gunicorn_version(python), [arm.settings for arm in arms], binds, scratch),
-        null_server_argvs={arm: null_server_argv(hop) for arm, hop in routes.null_servers.items()},
         network_path=network_path,
-        enclosures=_enclosures_of(settings, routes, (scratch, *routes.directories, directory)),
+        enclosures=_enclosures_of(settings, addresses, (*private, directory)),
     )
 
 
@@ -199,35 +221,25 @@ def stack_problems(arms: Sequence[Arm], machine: Machine) -> Iterator[str]:
 
 
 def _scratch_parent(machine: Machine) -> Path:
-    parent = (
-        machine.parents["tmpfs"] or machine.parents["directory"]
-    )  # memory, so that no disk disturbs the measurement
+    """Return the parent of scratch files: memory, so that no disk disturbs the measurement, or else a disk."""
+    parent = machine.parents["tmpfs"] or machine.parents["directory"]
     if parent is None:
         raise MachineError("There is no directory to put scratch files in. Set TMPDIR to one that you may write to.")
     return parent
 
 
-def _enclosures_of(settings: Settings, routes: Addresses, shared: Sequence[Path]) -> dict[str, Enclosure]:
-    servers = (*SERVER_ROLES, *map(null_server_name, range(len(routes.null_servers))))
+def _enclosures_of(settings: Settings, addresses: Addresses, shared: Sequence[Path]) -> dict[str, Enclosure]:
+    servers = (*SERVER_ROLES, *map(null_server_name, range(len(addresses.null_servers))))
     return {server: enclosure_of(sandbox_of(settings), server, shared[0], shared) for server in servers}
 
 
-def _site_of(number: int, arm: Arm, routes: Addresses, listen_address: str) -> Site:
-    return Site(
-        arm=arm.name,
-        upstream=f"hop_{number:02}",
-        server=routes.expected_server(arm) or "",
-        port=routes.targets[arm.name].port,
-        path=arm.settings.path,
-        keepalive=arm.settings.upstream_keepalive,
-        tls=arm.settings.tls,
-        body=body_of(arm.settings.path) if arm.settings.chain == "proxy-only" else None,
-        listens=listen_address,
-        head_kb=head_kb(arm.settings),
-        body_kb=body_kb(arm.settings),
-        answer_kb=arm.settings.proxy_buffer_kb,
-        read_timeout_s=read_timeout_s(arm.settings),
-    )
+def _sites(arms: Sequence[Arm], addresses: Addresses, network_path: NetworkPath) -> list[Site]:
+    host, targets = network_path.on("front").listen_host, addresses.targets
+    return [
+        Site(arm, f"hop_{number:02}", addresses.expected_server(arm) or "", f"{host}:{targets[arm.name].port}")
+        for number, arm in enumerate(arms)
+        if arm.settings.chain in NGINX_CHAINS
+    ]
 
 
 def _require_nginx_build(nginx: str, arms: Sequence[Arm]) -> None:

@@ -2,55 +2,49 @@
 
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 from harness import plugins
 from harness.model import Arm, Target
 from harness.model.knobs import NETWORK_SCOPES
 from harness.model.plugins import NamespacePlace, NetworkRung
-from harness.testbed.blueprint import Blueprint, null_server_name
+from harness.testbed.blueprint import Blueprint, Server, null_server_name
 from harness.testbed.kernel.apply import action_of
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.procfs import format_cpus
 from harness.testbed.network.build import building_commands, namespace_prefix
-from harness.testbed.sandbox.spec import NO_ENCLOSURE, Enclosure, case_branch, sandbox_commands, start_lines, stop_lines
+from harness.testbed.sandbox.spec import NO_ENCLOSURE, Enclosure
 from harness.testbed.servers.gunicorn import REMOVED_VARIABLES
+from harness.testbed.standalone import enter
 from harness.testbed.standalone import listen as listen_program
 
 OWN_NETWORK_TEXT = "in a network namespace of its own, with the host's values otherwise"
 ENTER_OUR_NETWORK = "nsenter --net=/proc/$$/ns/net"  # back from a namespace to that of the shell
+NOTE_PID = 'pids="${pids:+$pids }$!"'
 
 
 def describe_arm(blueprint: Blueprint, arm: str) -> dict[str, str]:
     """Return what serves `arm`, by subject, with every command in full."""
     cpus = "\n".join(f"{role}: {format_cpus(cpus)}" for role, cpus in blueprint.placement.cpus.items())
-    chain = blueprint.arm(arm).settings.chain
-    nginx = {
-        "nginx": _command_line(command_prefixes(blueprint).nginx, blueprint.nginx_argv),
-        "nginx.conf": blueprint.nginx_conf,
-    }
-    gunicorn = {"gunicorn": _command_line(command_prefixes(blueprint).app, blueprint.gunicorn_argv)}
-    servers = {"full": nginx | gunicorn, "proxy-only": nginx, "app-direct": gunicorn}
-    if arm in blueprint.null_server_argvs:
-        servers["floor"] = {"bare server": shlex.join(blueprint.null_server_argvs[arm])}
+    servers = {server.name: server for server in blueprint.servers}
+    nginx = {"nginx": _command_line(blueprint, servers["nginx"]), "nginx.conf": blueprint.nginx_conf}
+    gunicorn = {"gunicorn": _command_line(blueprint, servers["app"])}
+    texts = {"full": nginx | gunicorn, "proxy-only": nginx, "app-direct": gunicorn}
+    if arm in blueprint.addresses.null_servers:
+        number = list(blueprint.addresses.null_servers).index(arm)
+        texts["floor"] = {"bare server": shlex.join(servers[null_server_name(number)].argv)}
     return {
         "request path": " -> ".join(filter(None, (blueprint.targets[arm].url, blueprint.expected_server(arm)))),
         "request": curl_command(blueprint.targets[arm]),
         "CPUs": f"{cpus}\n{blueprint.placement.reason}",
         "kernel settings": _knob_text(blueprint),
         **_rung_texts(blueprint),
-        **servers[chain],
-        **_sandbox_texts(blueprint),
-    }
-
-
-def _sandbox_texts(blueprint: Blueprint) -> dict[str, str]:
-    """Return the commands that start each sandboxed server in its sandbox."""
-    return {
-        f"{name} in its sandbox": "\n".join(sandbox_commands(_enclosure_of(blueprint, name), argv))
-        for name, _, argv in _services(blueprint)
-        if _enclosure_of(blueprint, name) != NO_ENCLOSURE
+        **texts[blueprint.arm(arm).settings.chain],
+        **{
+            f"{server.name} in its sandbox": "\n".join(sandbox_commands(server.enclosure, server.argv))
+            for server in blueprint.servers
+            if server.enclosure != NO_ENCLOSURE
+        },
     }
 
 
@@ -79,11 +73,12 @@ def describe_service(arm: Arm) -> dict[str, str]:
 def start_script(blueprint: Blueprint) -> str:
     """Return a shell script that brings the same stack up without barehop."""
     private = shlex.join(map(str, blueprint.private_directories))
+    targets = blueprint.targets.items()
     lines = [
         "#!/bin/sh",
         "# Brings up the same stack as barehop did. Ctrl-C stops it.",
         "set -e",
-        *_script_cases(blueprint),
+        *_sandbox_cases(blueprint.servers),
         *_reentry_lines(blueprint),
         *_knob_lines(blueprint.kernel),
         f"cd {shlex.quote(str(blueprint.directory))}",
@@ -91,18 +86,14 @@ def start_script(blueprint: Blueprint) -> str:
         f"mkdir -m 700 {private}",
         "pids=",
         "end() {",
-        *(f"    {line}" for line in (*stop_lines(blueprint.enclosures.values()), f"rm -r {private}")),
+        *_indent([*_stop_lines(blueprint.servers), f"rm -r {private}"]),
         "}",
         "trap end EXIT",
         "trap 'exit 130' INT TERM",
         *_network_lines(blueprint),
-        *(
-            line
-            for name, prefix, argv in _services(blueprint)
-            for line in start_lines(name, _enclosure_of(blueprint, name), prefix, argv)
-        ),
-        *(f"echo {shlex.quote(f'{arm}: {target.url}')}" for arm, target in blueprint.targets.items()),
-        *(f"# {arm}: {curl_command(target)}" for arm, target in blueprint.targets.items() if target.request.has_extras),
+        *(line for server in blueprint.servers for line in _start_lines(blueprint, server)),
+        *(f"echo {shlex.quote(f'{arm}: {target.url}')}" for arm, target in targets),
+        *(f"# {arm}: {curl_command(target)}" for arm, target in targets if target.request.has_extras),
         "wait ${pids%% *}",
     ]
     return "\n".join(lines) + "\n"
@@ -113,78 +104,109 @@ def namespace_names(blueprint: Blueprint) -> Mapping[NamespacePlace, str]:
     return {place: f"{blueprint.private_directories[0].name}-{place}" for place in blueprint.network_path.places}
 
 
-@dataclass(frozen=True, slots=True)
-class CommandPrefixes:
-    """The prefixes of command lines that start a process in another network; "" for ours."""
-
-    app: str = ""
-    nginx: str = ""
-    client: str = ""
-    relay: str = ""
+def _entering(blueprint: Blueprint, place: NamespacePlace | None) -> str:
+    """Return the prefix of a command that runs in the network of `place`; "" for ours."""
+    return namespace_prefix(namespace_names(blueprint)[place]) if place else ""
 
 
-def command_prefixes(blueprint: Blueprint) -> CommandPrefixes:
-    """Return the prefix of each command line of the stack."""
-    names, network_path = namespace_names(blueprint), blueprint.network_path
-    if not names:
-        return CommandPrefixes()
-    near, far = namespace_prefix(names["near"]), namespace_prefix(names.get("far", names["near"]))
-    relay = namespace_prefix(names[network_path.relay.place]) if network_path.relay else ""
-    listen = f"{shlex.join((sys.executable, '-I', '-S', listen_program.__file__, *blueprint.listen_addresses))} --"
-    if network_path.leg == "front":
-        return CommandPrefixes(nginx=f"{far} {listen} {ENTER_OUR_NETWORK}", client=near, relay=relay)
-    return CommandPrefixes(app=far, nginx=f"{listen} {near}", relay=relay)
+def _prefix_of(blueprint: Blueprint, server: Server) -> str:
+    """Return the prefix of a server's command: nginx may listen in another network than the one it connects from."""
+    listens, entering = blueprint.network_path.place_of("listen"), _entering(blueprint, server.place)
+    if server.name != "nginx" or listens == server.place:
+        return entering
+    listen = shlex.join((sys.executable, "-I", "-S", listen_program.__file__, *blueprint.listen_addresses, "--"))
+    return _join(_entering(blueprint, listens), listen, entering or ENTER_OUR_NETWORK)
 
 
-def _services(blueprint: Blueprint) -> Iterator[tuple[str, str, Sequence[str]]]:
-    """Yield (name, prefix, command line) of each server in the order of their start."""
-    cpus = {role: f"taskset -c {format_cpus(blueprint.placement.cpus[role])}" for role in ("nginx", "app")}
-    yield "app", _command_line(command_prefixes(blueprint).app, (), cpus["app"]), blueprint.gunicorn_argv
-    for number, argv in enumerate(blueprint.null_server_argvs.values()):
-        yield null_server_name(number), cpus["app"], argv
-    yield "nginx", _command_line(command_prefixes(blueprint).nginx, (), cpus["nginx"]), blueprint.nginx_argv
-    if blueprint.relay_argv:
-        yield (
-            "relay",
-            _command_line(command_prefixes(blueprint).relay, (), cpus[blueprint.relay_role]),
-            blueprint.relay_argv,
-        )
+def _command_line(blueprint: Blueprint, server: Server) -> str:
+    return _join(_prefix_of(blueprint, server), shlex.join(server.argv))
 
 
-def _enclosure_of(blueprint: Blueprint, name: str) -> Enclosure:
-    return blueprint.enclosures.get(name, NO_ENCLOSURE)
+def _join(*words: str) -> str:
+    return " ".join(filter(None, words))
 
 
-def _script_cases(blueprint: Blueprint) -> list[str]:
+def _indent(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def sandbox_commands(enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
+    """Return the commands from making the control groups to the server itself."""
+    shell = [f"{unshare_command(enclosure)} /bin/sh  # and in there:"] if enclosure.namespaces else []
+    joining = [step.shell for step in enclosure.cgroup_steps]
+    return [*_group_lines(enclosure), *joining, *shell, *_inner_commands(enclosure, argv)]
+
+
+def _group_lines(enclosure: Enclosure) -> list[str]:
+    return [f"mkdir {shlex.quote(str(group))}" for group in enclosure.groups]
+
+
+def unshare_command(enclosure: Enclosure) -> str:
+    """Return the unshare command (util-linux 2.36 or later). Root enters its user namespace in `_inner_commands`."""
+    user = [] if enclosure.as_root else ["--user", "--map-current-user", "--keep-caps"]
+    kinds = [f"--{kind}" for kind in enclosure.namespaces if kind != "user"]
+    fork = ["--fork", "--kill-child"] if enclosure.is_forked else []
+    return " ".join(["unshare", *user, *kinds, *fork]) if user or kinds else ""
+
+
+def _inner_commands(enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
+    """Return the commands inside the namespaces, up to the server; enter.py takes the steps that have no command.
+
+    For an ordinary user these include mounts: mount(8) checks the user, not the capabilities.
+    """
+    mounts = [step.shell for step in enclosure.mount_steps] if enclosure.as_root else []
+    last = enclosure.final_words if enclosure.as_root else (*enclosure.mount_words, *enclosure.final_words)
+    entering = [sys.executable, "-I", "-S", enter.__file__, *last, "--"] if last else []
+    return [*mounts, f"exec {shlex.join([*entering, *argv])}"]
+
+
+def _sandbox_cases(servers: Iterable[Server]) -> list[str]:
     """Return the shell `case` that runs one server when the script calls itself inside that server's sandbox."""
-    services = ((name, _enclosure_of(blueprint, name), argv) for name, _, argv in _services(blueprint))
-    branches = [case_branch(name, enclosure, argv) for name, enclosure, argv in services if enclosure != NO_ENCLOSURE]
-    cases = ['self=$(readlink -f "$0")', 'case "$1" in', *(line for lines in branches for line in lines), "esac"]
+    sandboxed = [server for server in servers if server.enclosure != NO_ENCLOSURE]
+    branches = [
+        [f"{server.name})", *_indent(_inner_commands(server.enclosure, server.argv)), "    ;;"] for server in sandboxed
+    ]
+    cases = ['self=$(readlink -f "$0")', 'case "$1" in', *(line for branch in branches for line in branch), "esac"]
     return cases if branches else []
 
 
-def _command_line(prefix: str, argv: tuple[str, ...], pinned: str = "") -> str:
-    return " ".join(filter(None, (prefix, pinned, shlex.join(argv))))
+def _start_lines(blueprint: Blueprint, server: Server) -> list[str]:
+    """Return lines that start a server; to get inside its sandbox, the script calls itself."""
+    prefix, enclosure = _join(_prefix_of(blueprint, server), f"taskset -c {format_cpus(server.cpus)}"), server.enclosure
+    if enclosure == NO_ENCLOSURE:
+        return [f"{prefix} {shlex.join(server.argv)} &", NOTE_PID]
+    entering = _join("exec", prefix, unshare_command(enclosure), f'/bin/sh -e "$self" {server.name}')
+    joining = [step.shell for step in enclosure.cgroup_steps]
+    note_forked = ['held="$held $!"'] if enclosure.is_forked else []  # unshare keeps SIGTERM from its child
+    return [*_group_lines(enclosure), "(", *_indent([*joining, entering]), ") &", NOTE_PID, *note_forked]
+
+
+def _stop_lines(servers: Sequence[Server]) -> list[str]:
+    """Return lines that stop the servers and remove their control groups, which takes a moment."""
+    groups = shlex.join(str(group) for server in servers for group in server.enclosure.groups)
+    is_forked = any(server.enclosure.is_forked for server in servers)
+    kill = ["sleep 0.5", "kill -KILL $held 2>/dev/null || true"] if is_forked else []
+    remove = [f"for _ in 1 2 3 4 5; do rmdir {groups} 2>/dev/null && break; sleep 0.2; done"] if groups else []
+    # Twice, because an nginx that is still starting handles a signal only when the next one comes.
+    stop = ["kill $pids 2>/dev/null || true", "sleep 0.5", "kill $pids 2>/dev/null || true"]
+    return [*stop, *kill, "wait", *remove]
 
 
 def _rung_texts(blueprint: Blueprint) -> dict[str, str]:
     """Return the network rung's help, where containers have it, and the commands that build it."""
-    network_path = blueprint.network_path
-    if not network_path.places:
+    name = blueprint.network_path.rung
+    if not blueprint.network_path.places:
         return {}
-    rung = plugins.load(NetworkRung, network_path.rung)
-    relay = [_command_line(command_prefixes(blueprint).relay, blueprint.relay_argv)] if blueprint.relay_argv else []
-    client = [f"{command_prefixes(blueprint).client} curl ..."] if command_prefixes(blueprint).client else []
-    texts = [plugins.help_text(NetworkRung, network_path.rung), f"As with {rung.stands_for}."]
-    lines = [*texts, *_network_lines(blueprint), *relay, *client]
-    return {f"network rung {network_path.rung}": "\n".join(lines)}
+    rung, client = plugins.load(NetworkRung, name), _entering(blueprint, blueprint.network_path.place_of("client"))
+    relay = [_command_line(blueprint, server) for server in blueprint.servers if server.name == "relay"]
+    requests = [f"{client} curl ..."] if client else []
+    lines = [rung.help, f"As with {rung.stands_for}.", *_network_lines(blueprint), *relay, *requests]
+    return {f"network rung {name}": "\n".join(lines)}
 
 
 def _network_lines(blueprint: Blueprint) -> list[str]:
     """Return the commands that build the namespaces and links, and set the knobs of each network."""
     names = namespace_names(blueprint)
-    if not names:
-        return []
     lines = _commands(blueprint.kernel.of_scopes(*NETWORK_SCOPES))
     knobs = [f"{namespace_prefix(name)} sh -c {shlex.quote(line)}" for name in names.values() for line in lines]
     return [*building_commands(blueprint.network_path, names, blueprint.far_ports), *knobs]
@@ -194,25 +216,22 @@ def _knob_text(blueprint: Blueprint) -> str:
     """Return each knob with its scope and the commands that set it."""
     own = [OWN_NETWORK_TEXT] if blueprint.kernel.own_network else []
     lines = [
-        f"{setting.name} = {setting.value} ({setting.knob.scope}): {action_of(change).command}"
+        f"{setting.name} = {setting.value} ({setting.knob.scope}): {command}"
         for setting in blueprint.kernel.settings
-        for change in setting.changes
+        for command in _commands([setting])
     ]
     return "\n".join([*own, *lines]) or "no changes"
 
 
 def _reentry_lines(blueprint: Blueprint) -> list[str]:
     """Return lines that run the script again in new namespaces, with a /run/netns of its own for `ip netns`."""
-    own_network, rung, client = (
-        blueprint.kernel.own_network,
-        blueprint.network_path.places,
-        command_prefixes(blueprint).client,
-    )
+    own_network, rung = blueprint.kernel.own_network, blueprint.network_path.places
+    client = _entering(blueprint, blueprint.network_path.place_of("client"))
     kinds = [kind for kind, wanted in (("--net", own_network), ("--mount", rung)) if wanted]
     lines = [f'[ -n "$INSIDE" ] || exec env INSIDE=1 unshare {" ".join(kinds)} "$0"'] if kinds else []
     lines += ["ip link set lo up"] if own_network else []
     lines += ["mkdir -p /run/netns", "mount -t tmpfs none /run/netns"] if rung else []
-    client_command = " ".join(filter(None, ("nsenter", *kinds, "--target $$", client, "curl ...")))
+    client_command = _join("nsenter", *kinds, "--target $$", client, "curl ...")
     return [*lines, f'echo "send requests from inside: {client_command}"'] if own_network or client else lines
 
 

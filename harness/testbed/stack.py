@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from harness.errors import MachineError, StackError
 from harness.model import SERVER_ROLES, Reply, Target
-from harness.testbed.blueprint import Blueprint, null_server_name
+from harness.testbed.blueprint import Blueprint, Server, null_server_name
 from harness.testbed.dry_run import start_script
 from harness.testbed.kernel.host_values import HostValueSwitch
-from harness.testbed.network.namespace import NetworkNamespace
 from harness.testbed.processes.output import read_log_end
 from harness.testbed.processes.process import ProcessFamily, RunningService, Service, log_excerpt, start_service
 from harness.testbed.servers.failures import application_problem, lasting_502, refusal_hint
@@ -42,39 +41,40 @@ class Stack:
     blueprint: Blueprint
     nginx: RunningService
     app: RunningService
-    pids: dict[str, tuple[int, ...]]  # by role: the workers
     null_servers: dict[str, RunningService]  # null servers in the application's place, by arm
-    replies: dict[str, Reply]  # by arm: the answer that showed it ready
     relay: RunningService | None = None  # of the network rung
     network: StackNetwork = field(default_factory=StackNetwork)
+    pids: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by role: the workers
+    replies: dict[str, Reply] = field(default_factory=dict)  # by arm: the answer that showed it ready
     host_values: Mapping[str, str] = field(default_factory=dict)  # of its global knobs, read back before the start
 
     def enter_network(self) -> AbstractContextManager[None]:
         """Enter the client's network: sockets made inside can reach the stack."""
-        return self.network.client.enter()
+        return self.network.of("client").enter()
 
     def pids_of(self, arm: str) -> dict[str, tuple[int, ...]]:
-        """Return the processes that serve `arm`, by role; a relay counts as part of the server behind it."""
+        """Return the processes that serve `arm`, by role."""
         if arm in self.null_servers:
             return {"app": (self.null_servers[arm].main_pid(),)}
         roles = ROLES_OF_CHAIN[self.blueprint.arm(arm).settings.chain]
-        relay = {self.blueprint.relay_role: (self.relay.main_pid(),)} if self.relay else {}
-        return {role: (*self.pids[role], *relay.get(role, ())) for role in roles}
+        return {role: self._serving_pids(role) for role in roles}
 
     @property
     def process_families(self) -> dict[str, ProcessFamily]:
-        """Return the processes of nginx and of the application, by role; a relay counts with the server behind it."""
-        servers = {"nginx": self.nginx, "app": self.app}
-        relay = {self.blueprint.relay_role: (self.relay.main_pid(),)} if self.relay else {}
+        """Return the processes of nginx and of the application, by role."""
         return {
-            role: ProcessFamily((*self.pids[role], *relay.get(role, ())), (server.supervisor.pid, server.main_pid()))
-            for role, server in servers.items()
+            role: ProcessFamily(self._serving_pids(role), (server.supervisor.pid, server.main_pid()))
+            for role, server in (("nginx", self.nginx), ("app", self.app))
         }
+
+    def check_services(self) -> None:
+        """Raise StackError with the end of its log for a service that has ended."""
+        for service in (self.app, self.nginx, *self.null_servers.values(), *filter(None, [self.relay])):
+            service.check()
 
     def check_workers(self) -> None:
         """Raise StackError unless the workers are the same as when the stack became ready."""
-        for service in (*self.null_servers.values(), *filter(None, [self.relay])):
-            service.check()
+        self.check_services()
         for role, server in (("nginx", self.nginx), ("app", self.app)):
             pids = server.worker_pids()
             if pids != self.pids[role]:
@@ -83,6 +83,11 @@ class Stack:
                     f"{server.service.name}: the workers {_pid_list(self.pids[role])} of this session's start are now "
                     f"{_pid_list(pids)}. Its log, {log}, ends:\n{log_excerpt(log)}"
                 )
+
+    def _serving_pids(self, role: str) -> tuple[int, ...]:
+        """Return the workers of a role; a relay counts with the server behind it."""
+        is_relayed = self.relay and role == self.blueprint.relay_role
+        return (*self.pids[role], self.relay.main_pid()) if self.relay and is_relayed else self.pids[role]
 
 
 @contextmanager
@@ -95,62 +100,46 @@ def start_stacks(
     machine: a process or a socket takes some of these when it is created.
     """
     with ExitStack() as exit_stack:
-        if switch and not switch.is_idle:
-            yield [_start_under(switch, blueprint, ask, exit_stack) for blueprint in blueprints]
+        if not switch or switch.is_idle:
+            started = [exit_stack.enter_context(_start_servers(blueprint)) for blueprint in blueprints]
+            yield [_await_stack(stack, ask) for stack in started]
             return
-        started = [exit_stack.enter_context(_start_services(blueprint)) for blueprint in blueprints]
-        yield [_await_stack(blueprint, services, ask) for blueprint, services in zip(blueprints, started, strict=True)]
-
-
-def _start_under(switch: HostValueSwitch, blueprint: Blueprint, ask: Probe, exit_stack: ExitStack) -> Stack:
-    values = switch.switch_to(blueprint.kernel)
-    return replace(
-        _await_stack(blueprint, exit_stack.enter_context(_start_services(blueprint)), ask), host_values=values
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Services:
-    app: RunningService
-    nginx: RunningService
-    null_servers: dict[str, RunningService]
-    relay: RunningService | None
-    network: StackNetwork
-
-    @property
-    def all_services(self) -> tuple[RunningService, ...]:
-        return (self.app, self.nginx, *self.null_servers.values(), *filter(None, [self.relay]))
+        stacks = []
+        for blueprint in blueprints:
+            host_values = switch.switch_to(blueprint.kernel)
+            stack = _await_stack(exit_stack.enter_context(_start_servers(blueprint)), ask)
+            stacks.append(replace(stack, host_values=host_values))
+        yield stacks
 
 
 @contextmanager
-def _start_services(blueprint: Blueprint) -> Iterator[_Services]:
-    """Start the servers of a stack. The application's supervisor makes the directories: it is first in and last out."""
+def _start_servers(blueprint: Blueprint) -> Iterator[Stack]:
+    """Start the servers of a stack, which are not ready yet. The first is the last out, and has the directories."""
     _write_files(blueprint)
     with ExitStack() as exit_stack:
         network = exit_stack.enter_context(
             create_stack_network(blueprint.kernel, blueprint.network_path, blueprint.far_ports)
         )
-
-        def start(service: Service, place: NetworkNamespace) -> RunningService:
-            with place.enter():
-                return exit_stack.enter_context(start_service(service))
-
-        app = start(_app_service(blueprint), network.app)
-        with _listen_sockets(blueprint, network) as sockets:
-            nginx = start(_nginx_service(blueprint, sockets), network.nginx)
-        bare = {arm: start(_null_server_service(blueprint, arm), network.base) for arm in blueprint.null_server_argvs}
-        relayed = blueprint.network_path.relay
-        relay = start(_relay_service(blueprint), network.places[relayed.place]) if relayed else None
-        yield _Services(app, nginx, bare, relay, network)
+        services: dict[str, RunningService] = {}
+        for server in blueprint.servers:
+            with _listening_sockets(blueprint, server, network) as sockets, network.at(server.place).enter():
+                service = _service_of(blueprint, server, sockets)
+                services[server.name] = exit_stack.enter_context(start_service(service))
+        null_servers = {
+            arm: services[null_server_name(number)] for number, arm in enumerate(blueprint.addresses.null_servers)
+        }
+        yield Stack(blueprint, services["nginx"], services["app"], null_servers, services.get("relay"), network)
 
 
 @contextmanager
-def _listen_sockets(blueprint: Blueprint, network: StackNetwork) -> Iterator[Sequence[socket.socket]]:
+def _listening_sockets(
+    blueprint: Blueprint, server: Server, network: StackNetwork
+) -> Iterator[Sequence[socket.socket]]:
     """Yield the sockets that nginx takes over, where it listens in another network than the one it runs in."""
-    if network.listen_network is network.nginx:
+    if server.name != "nginx" or network.of("listen") is network.of("nginx"):
         yield ()
         return
-    with network.listen_network.enter():
+    with network.of("listen").enter():
         sockets = open_sockets(blueprint.listen_addresses)
     try:
         yield sockets
@@ -159,73 +148,31 @@ def _listen_sockets(blueprint: Blueprint, network: StackNetwork) -> Iterator[Seq
             listener.close()
 
 
-def _await_stack(blueprint: Blueprint, services: _Services, ask: Probe) -> Stack:
-    app, nginx = services.app, services.nginx
-    with _explain_failure(blueprint), services.network.client.enter():
-        replies = _await_replies(blueprint, ask, services)
-        workers = _await_workers(app, blueprint.arms[0].settings.workers, blueprint.start_timeout_s)
-    return Stack(
-        blueprint=blueprint,
-        nginx=nginx,
-        app=app,
-        pids={"nginx": _await_workers(nginx, 1, blueprint.start_timeout_s), "app": workers},
-        null_servers=services.null_servers,
-        replies=replies,
-        relay=services.relay,
-        network=services.network,
-    )
-
-
-def _app_service(blueprint: Blueprint) -> Service:
+def _service_of(blueprint: Blueprint, server: Server, sockets: Sequence[socket.socket]) -> Service:
+    is_app = server.name == "app"
+    environment = os.environ | socket_environment(sockets) if sockets else None
     return Service(
-        name="gunicorn",
-        argv=blueprint.gunicorn_argv,
-        log=blueprint.directory / "gunicorn.log",
-        cpus=blueprint.placement.cpus["app"],
-        cwd=blueprint.directory,  # where no foreign gunicorn.conf.py lies
-        env=server_environment(),
-        directories=(*blueprint.private_directories, *blueprint.enclosures["app"].groups),
-        attributes=blueprint.kernel.server_attributes,
-        sandbox_steps=blueprint.enclosures["app"].supervisor_words,
-    )
-
-
-def _nginx_service(blueprint: Blueprint, sockets: Sequence[socket.socket]) -> Service:
-    return Service(
-        name="nginx",
-        argv=blueprint.nginx_argv,
-        log=blueprint.directory / "nginx.log",
-        cpus=blueprint.placement.cpus["nginx"],
-        directories=blueprint.enclosures["nginx"].groups,
-        env=os.environ | socket_environment(sockets) if sockets else None,
+        name=server.title,
+        argv=server.argv,
+        log=server.log,
+        cpus=server.cpus,
+        cwd=blueprint.directory if is_app else None,  # where no foreign gunicorn.conf.py lies
+        env=server_environment() if is_app else environment,
+        directories=(*(blueprint.private_directories if is_app else ()), *server.enclosure.groups),
         attributes=blueprint.kernel.server_attributes,
         inherited_descriptors=tuple(listener.fileno() for listener in sockets),
-        sandbox_steps=blueprint.enclosures["nginx"].supervisor_words,
+        sandbox_steps=server.enclosure.supervisor_words,
     )
 
 
-def _relay_service(blueprint: Blueprint) -> Service:
-    """Describe the relay: it shares the CPUs of the server behind it, as docker-proxy does."""
-    return Service(
-        name="relay",
-        argv=blueprint.relay_argv,
-        log=blueprint.directory / "relay.log",
-        cpus=blueprint.placement.cpus[blueprint.relay_role],
-        attributes=blueprint.kernel.server_attributes,
-    )
-
-
-def _null_server_service(blueprint: Blueprint, arm: str) -> Service:
-    name = null_server_name(list(blueprint.null_server_argvs).index(arm))
-    return Service(
-        name="bare server",
-        argv=blueprint.null_server_argvs[arm],
-        log=blueprint.directory / f"{name}.log",
-        cpus=blueprint.placement.cpus["app"],
-        directories=blueprint.enclosures[name].groups,
-        attributes=blueprint.kernel.server_attributes,
-        sandbox_steps=blueprint.enclosures[name].supervisor_words,
-    )
+def _await_stack(stack: Stack, ask: Probe) -> Stack:
+    """Return the stack with its answers and its workers, once it has them."""
+    blueprint = stack.blueprint
+    with _explain_failure(blueprint), stack.enter_network():
+        replies = _await_replies(stack, ask)
+        workers = _await_workers(stack.app, blueprint.arms[0].settings.workers, blueprint.start_timeout_s)
+    pids = {"nginx": _await_workers(stack.nginx, 1, blueprint.start_timeout_s), "app": workers}
+    return replace(stack, pids=pids, replies=replies)
 
 
 def _write_files(blueprint: Blueprint) -> None:
@@ -257,16 +204,16 @@ def _explain_failure(blueprint: Blueprint) -> Iterator[None]:
         raise StackError(f"{cause}\n{error}" if cause else str(error)) from None
 
 
-def _await_replies(blueprint: Blueprint, ask: Probe, services: _Services) -> dict[str, Reply]:
+def _await_replies(stack: Stack, ask: Probe) -> dict[str, Reply]:
     """Return the correct answer of each arm. Raises StackError at once for a wrong answer, at the deadline for none."""
+    blueprint = stack.blueprint
     deadline = time.monotonic() + blueprint.start_timeout_s
     replies: dict[str, Reply] = {}
     workers: set[int] = set()
     for arm, target in blueprint.targets.items():
         while arm not in replies:
-            for service in services.all_services:
-                service.check()
-            workers.update(services.app.worker_pids())
+            stack.check_services()
+            workers.update(stack.app.worker_pids())
             _check_restarts(workers, blueprint)
             probed = replace(target, timeout_s=min(target.timeout_s, blueprint.start_timeout_s))
             reply = _probe_arm(arm, probed, blueprint.expected_server(arm), ask)

@@ -8,10 +8,10 @@ from pathlib import Path
 from harness.errors import MachineError, raise_all
 from harness.model.knobs import NETWORK_SCOPES, FileText, KernelChange, LoAttribute
 from harness.model.plugins import NamespacePlace
-from harness.testbed.kernel.apply import Action, action_of
+from harness.testbed.kernel.apply import action_of
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.procfs import read_int
-from harness.testbed.network.build import HOST_PATH, NetworkPath, build_path
+from harness.testbed.network.build import HOST_PATH, ConnectionEnd, NetworkPath, build_path
 from harness.testbed.network.namespace import (
     HOST_NETWORK,
     NetworkNamespace,
@@ -28,55 +28,28 @@ RPS = "/sys/class/net/lo/queues/rx-0/rps_cpus"
 
 @dataclass(frozen=True, slots=True)
 class StackNetwork:
-    """`network` holds everything that the rung does not move; `places` are the rung's networks.
+    """`base` holds everything that the rung does not move; `places` are the rung's networks.
 
     `not_copied` are values of the host that a new network did not take, with its own ones.
     """
 
     base: NetworkNamespace = HOST_NETWORK
-    kernel: KernelConfiguration = field(default_factory=KernelConfiguration)
-    not_copied: SysctlValues = field(default_factory=dict)
     path: NetworkPath = HOST_PATH
     places: Mapping[NamespacePlace, NetworkNamespace] = field(default_factory=dict)
+    not_copied: SysctlValues = field(default_factory=dict)
 
-    @property
-    def near(self) -> NetworkNamespace:
-        """The connecting end of the network path."""
-        return self.places.get("near", self.base)
+    def at(self, place: NamespacePlace | None) -> NetworkNamespace:
+        """Return the network of `place`; None: the base."""
+        return self.places[place] if place else self.base
 
-    @property
-    def far(self) -> NetworkNamespace:
-        """The listening end of the network path; on lo both ends are in one network."""
-        return self.places.get("far", self.near)
-
-    @property
-    def client(self) -> NetworkNamespace:
-        """The network of the client."""
-        return self.near if self.path.leg == "front" else self.base
-
-    @property
-    def listen_network(self) -> NetworkNamespace:
-        """The network of nginx's listening sockets."""
-        return self.far if self.path.leg == "front" else self.base
-
-    @property
-    def nginx(self) -> NetworkNamespace:
-        """The network of nginx's own connections."""
-        return self.near if self.path.leg == "hop" else self.base
-
-    @property
-    def app(self) -> NetworkNamespace:
-        """The network of the application."""
-        return self.far if self.path.leg == "hop" else self.base
+    def of(self, end: ConnectionEnd) -> NetworkNamespace:
+        """Return the network of an end of a connection."""
+        return self.at(self.path.place_of(end))
 
     @property
     def all_networks(self) -> tuple[NetworkNamespace, ...]:
         """All networks of the stack."""
         return (self.base, *self.places.values())
-
-    def values(self) -> SysctlValues:
-        """Return the present value of each network knob by name; call it inside the network."""
-        return {setting.name: knob_value(setting) for setting in self.kernel.of_scopes(*NETWORK_SCOPES)}
 
 
 @contextmanager
@@ -87,42 +60,30 @@ def create_stack_network(
     if not kernel.own_network and not network_path.places:
         yield StackNetwork()
         return
-    host = _Host(read_network_values(), _lo_values(), _packet_filter())
+    host_values, host_lo, not_copied = read_network_values(), _lo_values(), _packet_filter()
+
+    def create_like_host() -> NetworkNamespace:
+        """Create a network with lo up, the host's values and the knobs set."""
+        network = exit_stack.enter_context(create_network())
+        with network.enter():
+            not_copied.update(copy_network_values(host_values))
+            bring_up_loopback()
+            not_copied.update(_copy_lo(host_lo))
+            raise_all(filter(None, map(set_knob, kernel.of_scopes(*NETWORK_SCOPES))), MachineError)
+        return network
+
     with ExitStack() as exit_stack:
-        network, not_copied = _create_like_host(host, kernel, exit_stack) if kernel.own_network else (HOST_NETWORK, {})
-        places: dict[NamespacePlace, NetworkNamespace] = {}
-        for place in network_path.places:
-            places[place], differing = _create_like_host(host, kernel, exit_stack)
-            not_copied |= differing
+        base = create_like_host() if kernel.own_network else HOST_NETWORK
+        places = {place: create_like_host() for place in network_path.places}
         build_path(network_path, places, ports)
-        yield StackNetwork(network, kernel, not_copied, network_path, places)
-
-
-@dataclass(frozen=True, slots=True)
-class _Host:
-    """What a new network copies."""
-
-    sysctls: SysctlValues
-    lo: Sequence[KernelChange]
-    filtered: SysctlValues  # what it cannot copy
-
-
-def _create_like_host(
-    host: _Host, kernel: KernelConfiguration, exit_stack: ExitStack
-) -> tuple[NetworkNamespace, SysctlValues]:
-    """Create a network with lo up, the host's values and the knobs set; return also what it could not copy."""
-    network = exit_stack.enter_context(create_network())
-    with network.enter():
-        not_copied = copy_network_values(host.sysctls)
-        bring_up_loopback()
-        not_copied |= _copy_lo(host.lo)
-        raise_all(filter(None, map(set_knob, kernel.of_scopes(*NETWORK_SCOPES))), MachineError)
-    return network, host.filtered | not_copied
+        yield StackNetwork(base, network_path, places, not_copied)
 
 
 def set_knob(setting: KnobSetting) -> str | None:
     """Set the knob in this thread's network; return a sentence where the kernel does not take the value, else None."""
-    for action in map(_network_action, setting.changes):
+    for change in setting.changes:
+        assert not isinstance(change, FileText) or change.path.startswith(NETWORK_DIRECTORIES), change
+        action = action_of(change)
         try:
             action.apply()
             result = action.read()
@@ -134,15 +95,12 @@ def set_knob(setting: KnobSetting) -> str | None:
     return None
 
 
-def knob_value(setting: KnobSetting) -> str:
-    """Return the present value of the knob in this thread's network."""
-    return " ".join(_network_action(change).read() for change in setting.changes)
-
-
-def _network_action(change: KernelChange) -> Action:
-    """Return how `change`, which must not be a file of the whole machine, is made."""
-    assert not isinstance(change, FileText) or change.path.startswith(NETWORK_DIRECTORIES), change
-    return action_of(change)
+def network_knob_values(kernel: KernelConfiguration) -> SysctlValues:
+    """Return the present value of each network knob by name, in this thread's network."""
+    return {
+        setting.name: " ".join(action_of(change).read() for change in setting.changes)
+        for setting in kernel.of_scopes(*NETWORK_SCOPES)
+    }
 
 
 def _packet_filter() -> SysctlValues:
@@ -151,13 +109,13 @@ def _packet_filter() -> SysctlValues:
     return {"packet filter that tracks connections": "none"} if connections else {}
 
 
-def _lo_values() -> tuple[KernelChange, ...]:
+def _lo_values() -> list[KernelChange]:
     """Return the values of lo here; root of a user namespace may not see its packet steering."""
     size, offload = (int(loopback_attribute(name)) for name in ("mtu", "gso_max_size"))
     values: list[KernelChange] = [LoAttribute("mtu", size), LoAttribute("gso_max_size", offload)]
     with suppress(OSError):
         values.append(FileText(RPS, action_of(FileText(RPS, "0", "mask")).read(), "mask"))
-    return tuple(values)
+    return values
 
 
 def _copy_lo(values: Sequence[KernelChange]) -> SysctlValues:

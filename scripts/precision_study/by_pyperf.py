@@ -34,7 +34,7 @@ def run_means_s(file: Path) -> list[float]:
 def sample(target: Target, file: Path, processes: int) -> None:
     """Append the values of `processes` worker processes to `file`. Raises LoadError."""
     where = [f"--url={target.url}", f"--append={file}", f"--processes={processes}"]
-    call([*python_module("harness.load.scripts.pyperf_request"), *where, *LENGTHS], file.with_suffix(".log"))
+    call([*python_module("harness.load.pyperf_runner"), *where, *LENGTHS], file.with_suffix(".log"))
 
 
 def _benchmark(target: Target, file: Path, end: float) -> None:

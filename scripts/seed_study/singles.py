@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.analysis.statistics.series import Series, round_times_us
-from harness.model import Record
+from harness.analysis.statistics.series import Series, values_by_arm
+from harness.model import METRICS, Record
 
 FAR_PERCENT = 5.0
 WANTED_PERCENT = 1.0
@@ -50,7 +50,7 @@ def singles_of(records: Sequence[Record], arm: str, against: str) -> Singles | N
 def _ratios(records: Sequence[Record], arm: str, against: str) -> Series:
     found = [np.empty(0)]
     for record in records:
-        series = round_times_us(record, "latency")
+        series = values_by_arm(record, METRICS["latency"])
         if arm in series and against in series:
             found.append(np.log(series[arm]) - np.log(series[against]))
     ratios = np.concatenate(found)

@@ -7,11 +7,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.comparisons import is_control_pair, should_stop
+from harness.analysis.contrasts.pairs import is_control_pair, should_stop
 from harness.analysis.statistics.group_sequential import ErrorRate, error_rate_of
 from harness.analysis.statistics.inference import Estimate, rulings, to_percent
-from harness.analysis.statistics.series import ArmPair
-from harness.model import Comparison, Experiment, Verdict
+from harness.model import Experiment, Verdict
 
 Floats = NDArray[np.float64]
 
@@ -33,12 +32,11 @@ def ending_of(experiment: Experiment, looks: Sequence[int]) -> Callable[[Floats]
 def _ended(experiment: Experiment, looks: Sequence[int], error_rate: ErrorRate, effects: Floats) -> Ending:
     for sessions in looks:
         estimates = _estimates(effects[:, :sessions])
-        seen = [_comparison(*each, error_rate) for each in zip(experiment.pairs, estimates, strict=True)]
-        if should_stop(experiment, looks, sessions, seen):
+        questions = [
+            one for pair, one in zip(experiment.pairs, estimates, strict=True) if not is_control_pair(experiment, pair)
+        ]
+        if should_stop(experiment, looks, sessions, [_width_percent(one, error_rate) for one in questions]):
             break
-    questions = [
-        one for pair, one in zip(experiment.pairs, estimates, strict=True) if not is_control_pair(experiment, pair)
-    ]
     ruled = rulings(questions, experiment.design.equivalence_percent, error_rate)
     return Ending(
         sessions=sessions,
@@ -53,18 +51,6 @@ def _estimates(effects: Floats) -> list[Estimate]:
     return [Estimate(mean=mean, sd=sd, sessions=effects.shape[1]) for mean, sd in zip(means, sds, strict=True)]
 
 
-def _comparison(pair: ArmPair, seen: Estimate, error_rate: ErrorRate) -> Comparison:
-    low, high = map(to_percent, seen.interval(1 - error_rate(seen.sessions)))
-    return Comparison(
-        arm=pair[0],
-        against=pair[1],
-        metric="latency",
-        percent=to_percent(seen.mean),
-        percent_low=low,
-        percent_high=high,
-        us=None,
-        us_low=None,
-        us_high=None,
-        p=seen.p,
-        verdict=None,
-    )
+def _width_percent(estimate: Estimate, error_rate: ErrorRate) -> float:
+    low, high = map(to_percent, estimate.interval(1 - error_rate(estimate.sessions)))
+    return high - low

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from harness.analysis.statistics.inference import Estimate, estimate_mean
-from harness.analysis.statistics.series import SessionData, typical_round
-from harness.model import Arm, Design, Doubt, Experiment, Record, Schedule, Settings, VisitRow
+from harness.analysis.statistics.series import SessionData, centre_of_rounds
+from harness.model import METRICS, Arm, Design, Doubt, Experiment, Record, Schedule, Settings, VisitRow
 
 Floats = NDArray[np.float64]
 Times = Mapping[str, Sequence[float | None]]  # per arm, over rounds
@@ -46,12 +46,12 @@ class World:
 def log_estimates(times_us: Floats, metric: str, arm: int = 1, against: int = 0) -> list[Estimate]:
     """The estimate of every experiment in what `World.times_us` gave."""
     ratios = np.log(times_us[..., arm]) - np.log(times_us[..., against])
-    return [estimate_mean(per_session) for per_session in typical_round(ratios, metric)]
+    return [estimate_mean(per_session) for per_session in centre_of_rounds(ratios, METRICS[metric].centre)]
 
 
 def us_estimates(times_us: Floats, metric: str, arm: int = 1, against: int = 0) -> list[Estimate]:
     differences_us = times_us[..., arm] - times_us[..., against]
-    return [estimate_mean(per_session) for per_session in typical_round(differences_us, metric)]
+    return [estimate_mean(per_session) for per_session in centre_of_rounds(differences_us, METRICS[metric].centre)]
 
 
 def experiment_of(*arms: str, control: bool = True, equivalence_percent: float = 1.0) -> Experiment:

@@ -14,7 +14,8 @@ from harness import plugins
 from harness.model import ImportFormat, Knob, LoadTool, NetworkRung, SandboxRung, Transport
 from tests.support.source_tree import functions, imports, imports_at_top, is_in, paths, tree_of
 
-FILES = (Transport, LoadTool, NetworkRung, SandboxRung)  # kinds of which each file is a plug-in
+FILES = (Transport, LoadTool)  # kinds of which each file is a plug-in
+TABLES = (NetworkRung, SandboxRung, Knob)  # kinds that are in one file
 FORMATS = plugins.PACKAGES[ImportFormat]
 READ_TOOLS = {  # what reads the output of a tool stands once, for the tool that we run and for files made elsewhere
     "harness.load.tools": (FORMATS, "harness.imports.text", "harness.imports.figures"),
@@ -62,10 +63,16 @@ def test_the_experiment_room_is_pure(module: str) -> None:
     assert "subprocess" not in reachable(module)
 
 
-@pytest.mark.parametrize(("kind", "name"), plugin_files(*plugins.PACKAGES))
-def test_plug_ins_import_the_model_and_the_tools_for_their_kind_only(kind: type, name: str) -> None:
-    package = plugins.PACKAGES[kind]
-    used = {name for name in imports(f"{package}.{name.replace('-', '_')}") if is_in(name, "harness", "app")}
+@pytest.mark.parametrize(
+    "module",
+    [
+        *(plugins.PACKAGES[kind] for kind in TABLES),
+        *(f"{plugins.PACKAGES[kind]}.{name.replace('-', '_')}" for kind, name in plugin_files(*FILES, ImportFormat)),
+    ],
+)
+def test_plug_ins_import_the_model_and_the_tools_for_their_kind_only(module: str) -> None:
+    package = module.rpartition(".")[0]
+    used = {name for name in imports(module) if is_in(name, "harness", "app")}
     assert not [name for name in used if not is_in(name, *FOR_PLUGINS, *READ_TOOLS.get(package, ()))]
 
 
@@ -97,8 +104,12 @@ def test_a_plug_in_brings_its_value_and_its_help(kind: type, name: str) -> None:
     assert plugins.help_text(kind, name).endswith(".")
 
 
-@pytest.mark.parametrize(("name", "plugin"), [*plugins.table(Knob).items(), *plugins.table(ImportFormat).items()])
-def test_a_plug_in_of_a_table_brings_its_help(name: str, plugin: Knob | ImportFormat) -> None:
+@pytest.mark.parametrize(
+    ("name", "plugin"), [item for kind in (*TABLES, ImportFormat) for item in plugins.table(kind).items()]
+)
+def test_a_plug_in_of_a_table_brings_its_help(
+    name: str, plugin: Knob | ImportFormat | NetworkRung | SandboxRung
+) -> None:
     assert name
     assert plugin.help.endswith(".")
 

@@ -1,9 +1,7 @@
 """Compares runs with each other: what has changed from the first to each later one."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.analysis.between_runs.metadata import (
@@ -16,22 +14,20 @@ from harness.analysis.between_runs.metadata import (
     serving_trees,
     settings_tree,
 )
-from harness.analysis.comparisons import is_control_pair
+from harness.analysis.contrasts.engine import RunSeries, SessionValues, pair_contrast, session_values
+from harness.analysis.contrasts.pairs import is_control_pair
+from harness.analysis.statistics.group_sequential import single_look_error_rate
 from harness.analysis.statistics.inference import (
     MIN_SESSIONS_FOR_INTERVAL,
-    CorrectedVerdict,
-    Estimate,
-    make_judgement,
-    rulings,
+    EffectEstimate,
+    judge_family,
     welch_difference,
 )
-from harness.analysis.statistics.series import ArmPair, SessionValues, pair_values, round_times_us
+from harness.analysis.statistics.series import ArmPair
 from harness.errors import ConfigError, raise_all
-from harness.model import DESIGN_METRICS, Comparison, Design, Experiment, JsonModel, Judgement, Plan, Record, Summary
+from harness.model import DESIGN_METRICS, Comparison, Design, Experiment, JsonModel, Plan, Record, Summary
 
 BASE_RUN = 0
-
-PairInRun = tuple[ArmPair, int]  # a pair, and the index of a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,52 +51,47 @@ class RunChange(Comparison):
     run: int
 
 
-@dataclass(frozen=True, slots=True)
-class EffectChange:
-    """The effects of a pair in the base run and in another run."""
-
-    base: SessionValues
-    other: SessionValues
-
-    @property
-    def has_enough_sessions(self) -> bool:
-        """Whether both runs have enough sessions for an interval."""
-        return min(self.base.log_ratio.size, self.other.log_ratio.size) >= MIN_SESSIONS_FOR_INTERVAL
-
-    @property
-    def log_ratio(self) -> Estimate:
-        """Change of the log ratio."""
-        return welch_difference(self.base.log_ratio, self.other.log_ratio)
-
-    @property
-    def difference_us(self) -> Estimate:
-        """Change of the difference."""
-        return welch_difference(self.base.difference_us, self.other.difference_us)
-
-    def sessions_of_each(self, sessions: int | None) -> int | None:
-        """Return the sessions per run, from those of a single run with the same precision."""
-        larger = max(self.base.log_ratio.size, self.other.log_ratio.size)
-        return sessions and math.ceil(sessions * larger / self.log_ratio.sessions)
+def change_estimate(base: SessionValues, other: SessionValues) -> EffectEstimate | None:
+    """Return the change of an effect between two runs by Welch's t; None unless both have enough sessions."""
+    sizes = (len(base.sessions), len(other.sessions))
+    if min(sizes) < MIN_SESSIONS_FOR_INTERVAL:
+        return None
+    log_ratio = welch_difference(base.log_ratio, other.log_ratio)
+    return EffectEstimate(
+        log_ratio,
+        welch_difference(base.difference, other.difference),
+        sessions_factor=max(sizes) / log_ratio.sessions,  # of each run, for one run with the same precision
+    )
 
 
-def run_changes(runs: Sequence[RunData], metric: str) -> Iterator[RunChange]:
-    """Yield the change of each pair in each run after the base, if both runs measured the metric."""
+def run_changes(runs: Sequence[RunData], metric: str) -> list[RunChange]:
+    """Return the change of each pair in each run after the base, if both runs measured the metric.
+
+    All pairs of all runs share Holm's correction, but a control is judged alone.
+    """
     experiment = runs[BASE_RUN].plan.experiment
-    effects_by_run = [_effects(run, experiment.pairs, metric) for run in runs]
-    steps = {
-        (pair, run): EffectChange(effects_by_run[BASE_RUN][pair], effects_by_run[run][pair])
-        for pair, run in product(experiment.pairs, range(1, len(runs)))
+    series = [RunSeries(run.records) for run in runs]
+    places = [
+        (pair, run)
+        for pair in experiment.pairs
+        for run in range(1, len(runs))
         if all(_comparison_within(runs[index], pair, metric) for index in (BASE_RUN, run))
-    }
-    ruling_by_key = _rulings(experiment, {key: step for key, step in steps.items() if step.has_enough_sessions})
-    for (pair, run), step in steps.items():
-        judgement = _judge_change(step, ruling_by_key.get((pair, run)), _excuse(runs, pair, run, metric))
-        yield RunChange(run=run + 1, arm=pair[0], against=pair[1], metric=metric, **dict(judgement))
-
-
-def _effects(run: RunData, pairs: Sequence[ArmPair], metric: str) -> dict[ArmPair, SessionValues]:
-    series = [round_times_us(record, metric) for record in run.records]
-    return {pair: pair_values(series, pair, metric) for pair in pairs}
+    ]
+    terms = {pair: pair_contrast(pair, metric).terms for pair in experiment.pairs}
+    judgements = judge_family(
+        [
+            change_estimate(*(session_values(series[index], terms[pair]) for index in (BASE_RUN, run)))
+            for pair, run in places
+        ],
+        experiment.design.equivalence_percent,
+        single_look_error_rate,
+        excuses=[_excuse(runs, pair, run, metric) for pair, run in places],
+        alone=[is_control_pair(experiment, pair) for pair, _ in places],
+    )
+    return [
+        RunChange(run=run + 1, arm=pair[0], against=pair[1], metric=metric, **dict(judgement))
+        for (pair, run), judgement in zip(places, judgements, strict=True)
+    ]
 
 
 def _comparison_within(run: RunData, pair: ArmPair, metric: str) -> Comparison | None:
@@ -113,16 +104,6 @@ def _comparison_within(run: RunData, pair: ArmPair, metric: str) -> Comparison |
     return next(comparisons, None)
 
 
-def _rulings(experiment: Experiment, steps: Mapping[PairInRun, EffectChange]) -> dict[PairInRun, CorrectedVerdict]:
-    """Return the rulings: all pairs of all runs share Holm's correction, but a control is judged alone."""
-    margin = experiment.design.equivalence_percent
-    controls = [key for key in steps if is_control_pair(experiment, key[0])]
-    questions = [key for key in steps if key not in controls]
-    together = rulings([steps[key].log_ratio for key in questions], margin)
-    alone = {key: replace(*rulings([steps[key].log_ratio], margin), p_adjusted=None) for key in controls}
-    return dict(zip(questions, together, strict=True)) | alone
-
-
 def _excuse(runs: Sequence[RunData], pair: ArmPair, run: int, metric: str) -> str:
     """Return why there is no verdict: the reasons of both runs; "" if both have one."""
     comparisons = {index + 1: _comparison_within(runs[index], pair, metric) for index in (BASE_RUN, run)}
@@ -131,13 +112,6 @@ def _excuse(runs: Sequence[RunData], pair: ArmPair, run: int, metric: str) -> st
         for number, comparison in comparisons.items()
         if comparison and comparison.verdict is None
     )
-
-
-def _judge_change(step: EffectChange, ruling: CorrectedVerdict | None, excuse: str) -> Judgement:
-    if ruling is None:
-        return Judgement(verdict=None, why=excuse)
-    per_run = replace(ruling, sessions_to_decide=step.sessions_of_each(ruling.sessions_to_decide))
-    return make_judgement((step.log_ratio, step.difference_us), per_run, excuse)
 
 
 class RunComparison(JsonModel):

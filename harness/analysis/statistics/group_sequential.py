@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
-from scipy.stats import norm
+
+from harness.analysis.statistics.series import Series
 
 ALPHA = 0.05
+BOUND_TOLERANCE = 1e-13
 QUADRATURE_NODES = 32  # 80 give the same bound to 1e-12,
 QUADRATURE_NODES_PER_SD = 12  # except for looks so close together that the density is narrow
 
@@ -54,8 +55,12 @@ def confidence_at(looks: Sequence[int], sessions: int) -> float:
 def stopping_bound(looks: Sequence[int]) -> float:
     """Return the bound that |B| exceeds at any of the `looks` in 5 % of cases; 2.024 for four equally spaced."""
     times = [sessions / looks[-1] for sessions in looks]
-    single = float(ndtri(1 - ALPHA / 2))
-    return float(brentq(lambda bound: crossing_probability(times, bound) - ALPHA, single, 2 * single))
+    low = float(ndtri(1 - ALPHA / 2))
+    high = 2 * low
+    while high - low > BOUND_TOLERANCE:
+        middle = (low + high) / 2
+        low, high = (middle, high) if crossing_probability(times, middle) > ALPHA else (low, middle)
+    return (low + high) / 2
 
 
 def crossing_probability(times: Sequence[float], bound: float) -> float:
@@ -65,8 +70,12 @@ def crossing_probability(times: Sequence[float], bound: float) -> float:
         max(QUADRATURE_NODES, math.ceil(QUADRATURE_NODES_PER_SD / narrowest))
     )
     points = bound * nodes
-    density = norm.pdf(points, scale=math.sqrt(times[0]))
+    density = _normal_density(points, times[0])
     for before, after in pairwise(times):
-        step = norm.pdf(points[:, None] - points, scale=math.sqrt(after - before))
+        step = _normal_density(points[:, None] - points, after - before)
         density = step @ (density * bound * weights)
     return 1 - float(density @ (bound * weights))
+
+
+def _normal_density(values: Series, variance: float) -> Series:
+    return np.asarray(np.exp(-(values**2) / (2 * variance)) / math.sqrt(2 * math.pi * variance))

@@ -2,29 +2,26 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from statistics import fmean, stdev
-from typing import TypeVar
 
 import numpy as np
-from scipy import stats
-from scipy.special import stdtr, stdtrit  # the same values as scipy.stats.t, many times faster
-from scipy.stats import false_discovery_control
+from scipy.special import stdtr, stdtrit  # not scipy.stats, which takes longer to import than a report to make
 
 from harness.analysis.statistics.group_sequential import ErrorRate, single_look_error_rate
-from harness.analysis.statistics.series import Series, SessionValues
+from harness.analysis.statistics.series import Series
 from harness.model import Interval, Judgement, Verdict
 
 FREEDOM_TOLERANCE = 1e-9  # keeps whole degrees of freedom from being rounded down by one
 BOOTSTRAP_RESAMPLES = 9_999
 MAX_SIGN_FLIPS = 2**12  # up to 12 sessions all sign patterns are tried, beyond that a sample of them
 RESAMPLING_SEED = 1
+TIE_TOLERANCE = 100 * np.finfo(float).eps  # relative, of means that are equal but for rounding
 MAX_LOG_RATIO = 700.0
 MIN_SESSIONS_FOR_INTERVAL = 2
 CONFIDENCE = 0.95
-
-FamilyKey = TypeVar("FamilyKey")
 MAX_SESSIONS_TO_DECIDE = 100_000
 
 Correction = Callable[[Sequence[float]], list[float]]  # from the p values of a family to adjusted ones
@@ -102,32 +99,30 @@ def robustness_checks(log_ratios: Series, confidence: float = 0.95) -> dict[str,
 
 
 def bootstrap_interval(values: Series, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the percentile interval of the mean over resampled sessions; narrower than t's when they are few."""
+    """Return the percentile interval of the mean over resampled sessions (Efron 1979); narrower than t's when few."""
     oriented, sign = _canonical(values)
-    result = stats.bootstrap(
-        (oriented,),
-        np.mean,
-        n_resamples=BOOTSTRAP_RESAMPLES,
-        confidence_level=confidence,
-        method="percentile",
-        rng=RESAMPLING_SEED,
-    )
-    low, high = sorted(sign * float(bound) for bound in result.confidence_interval)
+    chosen = np.random.default_rng(RESAMPLING_SEED).integers(0, values.size, (BOOTSTRAP_RESAMPLES, values.size))
+    tail = (1 - confidence) / 2
+    low, high = sorted(sign * float(end) for end in np.quantile(oriented[chosen].mean(axis=-1), [tail, 1 - tail]))
     return low, high
 
 
 def sign_flip_p(values: Series) -> float:
     """Return the two-sided p of the mean if the sign of each session is random: at least 2 / 2**sessions."""
     oriented, _ = _canonical(values)
-    result = stats.permutation_test(
-        (oriented,),
-        np.mean,
-        permutation_type="samples",
-        n_resamples=MAX_SIGN_FLIPS,
-        vectorized=True,
-        rng=RESAMPLING_SEED,
-    )
-    return float(result.pvalue)
+    signs, is_sample = _sign_patterns(values.size)
+    means, mean = (signs * oriented).mean(axis=-1), float(oriented.mean())
+    tolerance = TIE_TOLERANCE * abs(mean)
+    as_far = min(np.count_nonzero(means <= mean + tolerance), np.count_nonzero(means >= mean - tolerance))
+    return min(2 * float(as_far + is_sample) / (len(means) + is_sample), 1.0)
+
+
+def _sign_patterns(sessions: int) -> tuple[Series, bool]:
+    """Return (patterns, sessions), all of them or a sample, and whether it is a sample."""
+    if 2**sessions <= MAX_SIGN_FLIPS:
+        return np.array(list(product((1.0, -1.0), repeat=sessions))), False
+    both = np.tile(np.arange(2), (MAX_SIGN_FLIPS, sessions, 1))
+    return 1.0 - 2.0 * np.random.default_rng(RESAMPLING_SEED).permuted(both, axis=-1)[..., 0], True
 
 
 def _canonical(values: Series) -> tuple[Series, float]:
@@ -147,43 +142,43 @@ def to_percent(log_ratio: float) -> float:
     return 100 * math.expm1(min(log_ratio, MAX_LOG_RATIO))
 
 
-def never(_key: object) -> bool:
-    """Return False: no member of the family is judged alone."""
-    return False
+@dataclass(frozen=True, slots=True)
+class EffectEstimate:
+    """An effect as a log ratio and in us. `sessions_factor`: sessions of each run for one of these estimates."""
+
+    log_ratio: Estimate
+    difference_us: Estimate
+    sessions_factor: float = 1.0
 
 
 def judge_family(  # noqa: PLR0913 - everything that a verdict depends on
-    family: Mapping[FamilyKey, SessionValues],
+    family: Sequence[EffectEstimate | None],
     equivalence_percent: float,
     error_rate: ErrorRate,
-    excuse: Callable[[FamilyKey], str],
-    alone: Callable[[FamilyKey], bool] = never,
+    *,
+    excuses: Sequence[str],
+    alone: Sequence[bool],
     correction: Correction | None = None,
-) -> dict[FamilyKey, Judgement]:
-    """Return the numbers and the verdict of each member.
+) -> list[Judgement]:
+    """Return the numbers and the verdict of each member, in their order; None has neither.
 
-    `excuse` is the reason why a member gets no verdict whatever its numbers, or "". A member that is judged `alone`,
+    `excuses` are reasons why a member gets no verdict whatever its numbers, or "". A member that is judged `alone`,
     like a control, takes no part in the `correction` (default: Holm).
     """
-    estimates = _estimates(family)
-    together = {key: estimate for key, estimate in estimates.items() if not alone(key)}
-    shared_rulings = rulings(list(together.values()), equivalence_percent, error_rate, correction)
-    ruling_by_key = dict(zip(together, shared_rulings, strict=True))
-    for key in estimates.keys() - together.keys():
-        ruling_by_key[key] = replace(*rulings([estimates[key]], equivalence_percent, error_rate), p_adjusted=None)
-    return {
-        key: _judge_member(values, ruling_by_key.get(key), excuse(key), error_rate, equivalence_percent)
-        for key, values in family.items()
-    }
-
-
-def _estimates(family: Mapping[FamilyKey, SessionValues]) -> dict[FamilyKey, Estimate]:
-    """Return the estimates of the members with enough sessions for an interval."""
-    return {
-        key: estimate_mean(values.log_ratio)
-        for key, values in family.items()
-        if values.log_ratio.size >= MIN_SESSIONS_FOR_INTERVAL
-    }
+    together = [index for index, estimate in enumerate(family) if estimate is not None and not alone[index]]
+    ratios = [estimate.log_ratio for index in together if (estimate := family[index])]
+    shared = dict(zip(together, rulings(ratios, equivalence_percent, error_rate, correction), strict=True))
+    judgements = []
+    for index, (estimate, excuse) in enumerate(zip(family, excuses, strict=True)):
+        if estimate is None:
+            judgements.append(Judgement(verdict=None, why=excuse))
+            continue
+        ruling = shared.get(index) or replace(
+            *rulings([estimate.log_ratio], equivalence_percent, error_rate), p_adjusted=None
+        )
+        confidence = 1 - error_rate(estimate.log_ratio.sessions)
+        judgements.append(make_judgement(estimate, ruling, excuse, confidence, equivalence_percent))
+    return judgements
 
 
 def sessions_to_decide(
@@ -212,25 +207,11 @@ class CorrectedVerdict:
     sessions_to_decide: int | None
 
 
-def _judge_member(
-    values: SessionValues, ruling: CorrectedVerdict | None, excuse: str, error_rate: ErrorRate, margin_percent: float
-) -> Judgement:
-    """Return the judgement; with fewer than 2 sessions there is neither a number nor a verdict."""
-    if ruling is None:
-        return Judgement(verdict=None, why=excuse or _too_few(values.log_ratio.size))
-    estimates = (estimate_mean(values.log_ratio), estimate_mean(values.difference_us))
-    return make_judgement(estimates, ruling, excuse, 1 - error_rate(estimates[0].sessions), margin_percent)
-
-
 def make_judgement(
-    estimates: tuple[Estimate, Estimate],
-    ruling: CorrectedVerdict,
-    excuse: str,
-    confidence: float = CONFIDENCE,
-    margin_percent: float | None = None,
+    estimate: EffectEstimate, ruling: CorrectedVerdict, excuse: str, confidence: float, margin_percent: float | None
 ) -> Judgement:
-    """Return the judgement on the `estimates` of the log ratio and of the difference in us; none with an `excuse`."""
-    ratio, difference_us = estimates
+    """Return the judgement on an estimate; with an `excuse`, numbers without a verdict."""
+    ratio, difference_us, sessions = estimate.log_ratio, estimate.difference_us, ruling.sessions_to_decide
     low, high = ratio.interval(confidence)
     us_low, us_high = difference_us.interval(confidence)
     return Judgement(
@@ -245,14 +226,9 @@ def make_judgement(
         p_adjusted=ruling.p_adjusted,
         margin_percent=margin_percent,
         why=excuse,
-        sessions_to_decide=None if excuse else ruling.sessions_to_decide,
+        sessions_to_decide=None if excuse or not sessions else math.ceil(sessions * estimate.sessions_factor),
         verdict=None if excuse else ruling.verdict,
     )
-
-
-def _too_few(sessions: int) -> str:
-    have = "1 session has" if sessions == 1 else f"{sessions} sessions have"
-    return f"{have} times of both arms; an interval needs {MIN_SESSIONS_FOR_INTERVAL}."
 
 
 def rulings(
@@ -310,4 +286,8 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 def benjamini_hochberg(ps: Sequence[float]) -> list[float]:
     """Return p values adjusted to bound the false discovery rate (1995), in the order given."""
-    return [float(p) for p in false_discovery_control(ps, method="bh")] if len(ps) else []
+    order = np.argsort(ps)[::-1]
+    steps = np.asarray(ps)[order] * len(ps) / np.arange(len(ps), 0, -1)
+    adjusted = np.empty(len(ps))
+    adjusted[order] = np.minimum(np.minimum.accumulate(steps), 1)
+    return [float(p) for p in adjusted]

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 import numpy as np
-import polars as pl
 
-from harness.analysis.statistics.series import Series, SessionData
+from harness.analysis.statistics.series import SessionData
 from harness.model import VisitRow
 
 MIN_REQUESTS_BEYOND = 10
@@ -30,7 +29,7 @@ def session_percentiles_us(sessions: Sequence[SessionData], arm: str, percentile
 
 
 def _session_percentile_us(session: SessionData, arm: str, percentile: float) -> float | None:
-    times_us = _times_us(session, arm)
+    times_us = session.times_us(arm)
     if times_us.size == 0:
         return _tool_percentile_us(_answered_visits(session, arm), percentile)
     return float(np.percentile(times_us, percentile)) if _has_enough_beyond(times_us.size, percentile) else None
@@ -49,13 +48,6 @@ def _tool_percentile_us(visits: Sequence[VisitRow], percentile: float) -> float 
 def _answered_visits(session: SessionData, arm: str) -> list[VisitRow]:
     """Return the visits with answers, without the steps of a search: their rates differ."""
     return [visit for visit in session.record.visits if visit.arm == arm and visit.requests > 0 and visit.holds is None]
-
-
-def _times_us(session: SessionData, arm: str) -> Series:
-    if session.requests.is_empty():
-        return np.empty(0)
-    of_arm = session.requests.filter(pl.col("arm") == arm)
-    return of_arm.select(pl.col("latency_ns") + pl.col("late_ns")).to_series().to_numpy() / 1000
 
 
 def _has_enough_beyond(requests: int, percentile: float) -> bool:

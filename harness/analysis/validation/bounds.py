@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from harness.analysis.contrasts.engine import RunSeries
 from harness.analysis.statistics.inference import welch_difference
 from harness.analysis.statistics.series import Series
-from harness.analysis.why.quantities import level_by_session, time_us
+from harness.analysis.why.quantities import TIME_US, level
 from harness.experiment.transports import arm_transport, is_tcp, transport_family
 from harness.model import Comparison, FloorResults, Interval, Record, Summary, TransportFamily
 from harness.model.validation import BoundSource, SocketBound
@@ -79,12 +80,13 @@ def _bound_of(runs: ExchangeTimes, found_in: BoundSource) -> SocketBound | None:
 
 def _times_of_arms(summary: Summary, records: Sequence[Record]) -> ExchangeTimes:
     """Return one value for each session of the floor arms."""
+    series = RunSeries(records)
     levels = {
-        arm_transport(arm.settings): level_by_session(records, name, time_us, "median")
+        arm_transport(arm.settings): level(series, name, TIME_US).difference
         for name, arm in summary.arms.items()
         if arm.settings.get("chain") == "floor" and arm.control_of is None and not arm.failed
     }
-    return {transport: np.array(list(by_session.values())) for transport, by_session in levels.items() if by_session}
+    return {transport: values for transport, values in levels.items() if values.size}
 
 
 def _times_of_floor(floor: FloorResults | None) -> ExchangeTimes:

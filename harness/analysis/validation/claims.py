@@ -8,7 +8,7 @@ from harness.analysis.statistics.inference import CONFIDENCE, Estimate, is_equiv
 from harness.analysis.validation.bare_run import BareRun, bare_comparison, connection_count, differing_settings
 from harness.analysis.validation.bounds import max_socket_us
 from harness.model import Comparison
-from harness.model.validation import Claim, ClaimNumbers, ClaimReason, ClaimStatus
+from harness.model.validation import Claim, ClaimNumbers, ClaimReason, ClaimStatus, ImportedRow
 
 UNBOUNDED: tuple[ClaimReason, ...] = ("does not add up", "no time")  # of such a claim the size is not known
 
@@ -27,23 +27,29 @@ class ClaimSides:
     """An architecture that is not over TCP and one that is, measured at the same place.
 
     `arms` are the bare arms that correspond to them. `us` and `percent` hold where `difference`, which has an interval,
-    is unknown. `obstacles` are the reasons in the data themselves why they cannot decide. `connections` are the known
-    numbers of connections, if they are to be those of the bare arm.
+    is unknown. `obstacles` are further reasons in the data themselves why they cannot decide.
     """
 
-    where: str
-    architecture: str
-    against: str
+    ours: ImportedRow
+    theirs: ImportedRow
     arms: tuple[str | None, str | None]
     difference: TimeDifference | None
     us: float | None
     percent: float | None
-    against_us: float | None
+    their_us: float | None
     obstacles: tuple[ClaimReason, ...]
-    connections: tuple[int, ...] = ()
-    by_rate_us: float | None = None
-    requests: int | None = None
     chance: float | None = None
+
+    @property
+    def rows(self) -> tuple[ImportedRow, ImportedRow]:
+        """Both rows."""
+        return self.ours, self.theirs
+
+    @property
+    def by_rate_us(self) -> float | None:
+        """The difference that their rates imply."""
+        ours_us, theirs_us = self.ours.by_rate_us, self.theirs.by_rate_us
+        return ours_us - theirs_us if ours_us and theirs_us else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def judge_claim(run: BareRun, sides: ClaimSides) -> Claim:
     """Return the claim with its numbers, the bare arms' comparison, and its status."""
     bare = bare_comparison(run.summary, *sides.arms)
     besides = differing_settings(run.summary, bare)
-    obstacles = (*sides.obstacles, *_obstacles_here(run, sides, bare))
+    obstacles = tuple(_obstacles(run, sides, bare))
     numbers = _numbers(sides)
     slowness = _slowness(run, sides)
     bound_us = None if set(UNBOUNDED) & set(obstacles) else _bound_us(run, numbers.us, slowness)
@@ -80,14 +86,14 @@ def judge_claim(run: BareRun, sides: ClaimSides) -> Claim:
         beyond=bool(beyond) and is_socket_to_blame,
     )
     return Claim(
-        where=sides.where,
-        architecture=sides.architecture,
-        against=sides.against,
+        where=sides.ours.where,
+        architecture=sides.ours.architecture,
+        against=sides.theirs.architecture,
         **dict(numbers),
         by_rate_us=sides.by_rate_us,
         bare=bare,
         besides=besides,
-        requests=sides.requests,
+        requests=min((row.requests for row in sides.rows if row.requests and not is_in_turn(row)), default=None),
         chance=sides.chance,
         slowness=slowness,
         bound_us=bound_us,
@@ -95,6 +101,11 @@ def judge_claim(run: BareRun, sides: ClaimSides) -> Claim:
         standing=standing,
         reasons=reasons,
     )
+
+
+def is_in_turn(row: ImportedRow) -> bool:
+    """Whether the row is a service of the run itself."""
+    return row.interval == "pairs"
 
 
 def difference_of_comparison(comparison: Comparison | None) -> KnownDifference | None:
@@ -129,13 +140,19 @@ def decide_claim(
     return "contradicted", ("disagrees",)
 
 
-def _obstacles_here(run: BareRun, sides: ClaimSides, bare: Comparison | None) -> Iterator[ClaimReason]:
+def _obstacles(run: BareRun, sides: ClaimSides, bare: Comparison | None) -> Iterator[ClaimReason]:
+    if not all(row.adds_up for row in sides.rows):
+        yield "does not add up"
+    if any(row.failed for row in sides.rows):
+        yield "failed requests"
+    yield from sides.obstacles
     if bare is None:
         yield "no bare comparison"
     elif difference_of_comparison(bare) is None:
         yield "bare undecided"
     against = sides.arms[1]
-    if against and set(sides.connections) - {connection_count(run.summary.arms[against])}:
+    connections = {row.connections for row in sides.rows if not is_in_turn(row)} - {None}
+    if against and connections - {connection_count(run.summary.arms[against])}:
         yield "other connections"
 
 
@@ -158,7 +175,7 @@ def _numbers(sides: ClaimSides) -> ClaimNumbers:
 def _slowness(run: BareRun, sides: ClaimSides) -> float | None:
     """Return how many times as long a request over TCP takes there as here."""
     here_us = run.summary.arms[sides.arms[1]].mean_us if sides.arms[1] else None
-    return sides.against_us / here_us if here_us and sides.against_us else None
+    return sides.their_us / here_us if here_us and sides.their_us else None
 
 
 def _bound_us(run: BareRun, us: float | None, slowness: float | None) -> float | None:

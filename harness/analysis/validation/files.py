@@ -5,12 +5,13 @@ from statistics import fmean, median
 
 import numpy as np
 
+from harness.analysis.contrasts.engine import RunSeries, mean_interval
 from harness.analysis.statistics.inference import Estimate, difference_of_estimates, estimate_mean, welch_difference
 from harness.analysis.statistics.series import Series
 from harness.analysis.validation.bare_run import BareRun, bare_arm, connection_count, full_chain_arms
 from harness.analysis.validation.claims import ClaimSides, TimeDifference
 from harness.analysis.validation.spread import chance_beyond, stretch_length, stretch_logs
-from harness.analysis.why.quantities import level_by_session, mean_interval, time_us
+from harness.analysis.why.quantities import MEAN_TIME_US, level
 from harness.experiment.transports import IMPORTED_TCP
 from harness.model import Interval
 from harness.model.tools import TOLERANCE, ImportedRun, is_consistent
@@ -47,14 +48,14 @@ def imported_shares(run: BareRun, foreign: Sequence[ImportedRun]) -> Iterator[Ru
         arm = bare_arm(run.summary, architecture, runs[0].transport)
         if arm is None or not _means_us(runs) or not _are_comparable(runs, connection_count(run.summary.arms[arm])):
             continue
-        by_session = level_by_session(run.records, arm, time_us, "mean")
-        bare_us = mean_interval(by_session)
+        levels_us = level(RunSeries(run.records), arm, MEAN_TIME_US)
+        bare_us = mean_interval(levels_us)
         if bare_us:
             container, interval = _row_estimate(runs)
             mean_us = float(np.mean(_means_us(runs)))
             us = Interval(value=mean_us - bare_us.value)
-            if container and len(by_session) > 1:
-                bare = estimate_mean(np.array(list(by_session.values())))
+            if container and len(levels_us.sessions) > 1:
+                bare = estimate_mean(levels_us.difference)
                 us = difference_of_estimates(bare, container).with_interval()
             yield RuntimeShare(
                 where=where,
@@ -167,16 +168,17 @@ def _usual_connections(foreign: Iterable[ImportedRun]) -> dict[str, int]:
 
 def _sides(run: BareRun, rows: RowPair, our_us: Series, their_us: Series) -> ClaimSides:
     ours, theirs = rows
-    us = float(our_us.mean() - their_us.mean()) if our_us.size and their_us.size else None
-    by_rate_us = ours.by_rate_us - theirs.by_rate_us if ours.by_rate_us and theirs.by_rate_us else None
-    percent = _percent(us, float(their_us.mean())) if us is not None else _percent(by_rate_us, theirs.by_rate_us)
-    requests = min((row.requests for row in rows if row.requests), default=None)
-    runs = (ours.runs, theirs.runs) if us is None else (our_us.size, their_us.size)
+    us, percent, runs = None, None, (ours.runs, theirs.runs)
+    if our_us.size and their_us.size:
+        us, runs = float(our_us.mean() - their_us.mean()), (our_us.size, their_us.size)
+        percent = 100 * us / float(their_us.mean())
+    elif ours.by_rate_us and theirs.by_rate_us:
+        percent = 100 * (ours.by_rate_us - theirs.by_rate_us) / theirs.by_rate_us
     is_single = min(runs) == 1 and percent is not None
+    obstacles: dict[ClaimReason, bool] = {"no time": us is None, "single runs": is_single}
     return ClaimSides(
-        where=ours.where,
-        architecture=ours.architecture,
-        against=theirs.architecture,
+        ours=ours,
+        theirs=theirs,
         arms=(
             bare_arm(run.summary, ours.architecture, ours.transport),
             bare_arm(run.summary, theirs.architecture, IMPORTED_TCP),
@@ -184,17 +186,10 @@ def _sides(run: BareRun, rows: RowPair, our_us: Series, their_us: Series) -> Cla
         difference=_welch(our_us, their_us),
         us=us,
         percent=percent,
-        against_us=float(their_us.mean()) if their_us.size else None,
-        obstacles=tuple(_obstacles(rows, has_time=us is not None, is_single=is_single)),
-        connections=tuple(row.connections for row in rows if row.connections is not None),
-        by_rate_us=by_rate_us,
-        requests=requests,
-        chance=_chance(run, percent, requests or ASSUMED_REQUESTS) if is_single else None,
+        their_us=float(their_us.mean()) if their_us.size else None,
+        obstacles=tuple(reason for reason, applies in obstacles.items() if applies),
+        chance=_chance(run, rows, percent) if is_single else None,
     )
-
-
-def _percent(difference_us: float | None, base_us: float | None) -> float | None:
-    return None if difference_us is None or not base_us else 100 * difference_us / base_us
 
 
 def _welch(our_us: Series, their_us: Series) -> TimeDifference | None:
@@ -205,20 +200,10 @@ def _welch(our_us: Series, their_us: Series) -> TimeDifference | None:
     return TimeDifference(welch_difference(their_us, our_us), ratio, float(our_us.mean()))
 
 
-def _obstacles(rows: RowPair, *, has_time: bool, is_single: bool) -> Iterator[ClaimReason]:
-    if not all(row.adds_up for row in rows):
-        yield "does not add up"
-    if any(row.failed for row in rows):
-        yield "failed requests"
-    if not has_time:
-        yield "no time"
-    if is_single:
-        yield "single runs"
-
-
-def _chance(run: BareRun, percent: float | None, requests: int) -> float | None:
+def _chance(run: BareRun, rows: RowPair, percent: float | None) -> float | None:
     """Return the chance of a difference that large between single runs of one arm here."""
     arms = full_chain_arms(run.summary)
+    requests = min((row.requests for row in rows if row.requests), default=ASSUMED_REQUESTS)
     stretches = stretch_logs(run.records, arms, stretch_length(run.records, arms, requests))
     return None if percent is None else chance_beyond(stretches, percent)
 

@@ -5,15 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import numpy as np
-
-from harness.analysis.statistics.inference import Estimate, estimate_mean
+from harness.analysis.contrasts.engine import RunSeries, estimate_effect, mean_interval
+from harness.analysis.statistics.inference import Estimate
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.validation.bare_run import BareRun, bare_arms, connection_count, mirror, service_arms
 from harness.analysis.validation.claims import ClaimSides, TimeDifference, difference_of_comparison
-from harness.analysis.why.quantities import VisitValue, difference_by_session, level_by_session, mean_interval, time_us
+from harness.analysis.why.quantities import TIME_US, difference, level
 from harness.experiment.transports import IMPORTED_TCP, arm_transport, imported_family
-from harness.model import Comparison, Interval, Record, Summary, VisitRow
+from harness.model import Comparison, Interval, Record, Summary
 from harness.model.settings import LoadSettings
 from harness.model.validation import ClaimReason, ImportedRow, RuntimeShare
 
@@ -55,20 +54,32 @@ def service_rows(run: BareRun) -> Iterator[ImportedRow]:
 
 def service_sides(run: BareRun) -> Iterator[ClaimSides]:
     """Yield each pair of services whose bare arms are over a Unix socket and over TCP."""
-    matches = bare_matches(run.summary)
+    matches, rows = bare_matches(run.summary), {row.architecture: row for row in service_rows(run)}
     for comparison in typical_comparisons(run.summary):
         for directed in (comparison, mirror(comparison)):
             ours, theirs = matches.get(directed.arm), matches.get(directed.against)
             if ours and theirs and theirs.transport == IMPORTED_TCP != ours.transport:
-                yield _sides(run, directed, ours, theirs)
+                difference = _difference_with_starts(
+                    run.records, (directed.arm, ours.arm), (directed.against, theirs.arm)
+                )
+                yield ClaimSides(
+                    ours=rows[directed.arm],
+                    theirs=rows[directed.against],
+                    arms=(ours.arm, theirs.arm),
+                    difference=difference,
+                    us=directed.us,
+                    percent=directed.percent,
+                    their_us=run.summary.arms[directed.against].mean_us,
+                    obstacles=tuple(_obstacles(run.summary, directed, (ours, theirs), has_time=difference is not None)),
+                )
 
 
 def service_shares(run: BareRun) -> Iterator[RuntimeShare]:
     """Yield the time of each service less that of its bare arm, round by round."""
     for service, match in bare_matches(run.summary).items():
-        difference = paired_difference(run.records, (service, match.arm))
+        share = paired_difference(run.records, (service, match.arm))
         container_us, bare_us = (_typical_us(run.records, name) for name in (service, match.arm))
-        if difference and container_us and bare_us and not service_remark(run.summary, service, match):
+        if share and container_us and bare_us and not service_remark(run.summary, service, match):
             yield RuntimeShare(
                 where=IN_TURN,
                 architecture=service,
@@ -76,7 +87,7 @@ def service_shares(run: BareRun) -> Iterator[RuntimeShare]:
                 arm=match.arm,
                 container_us=container_us,
                 bare_us=bare_us,
-                us=widen_for_starts(difference, [difference]).us.with_interval(),
+                us=widen_for_starts(share, [share]).us.with_interval(),
                 interval="pairs",
             )
 
@@ -119,9 +130,10 @@ def service_remark(summary: Summary, service: str, match: BareMatch | None) -> s
 
 def paired_difference(records: Sequence[Record], pair: ArmPair) -> TimeDifference | None:
     """Return arm - against, paired by round; None with fewer than 2 sessions that have both."""
-    in_us, ratio = (_estimate(records, pair, value) for value in (time_us, _log_us))
-    levels_us = level_by_session(records, pair[0], time_us, "median").values()
-    return TimeDifference(in_us, ratio, fmean(levels_us)) if in_us and ratio else None
+    series = RunSeries(records)
+    estimate = estimate_effect(difference(series, pair, TIME_US))
+    levels_us = level(series, pair[0], TIME_US).difference
+    return TimeDifference(estimate.difference_us, estimate.log_ratio, fmean(levels_us)) if estimate else None
 
 
 def widen_for_starts(difference: TimeDifference, alone: Sequence[TimeDifference]) -> TimeDifference:
@@ -136,31 +148,16 @@ def widen_for_starts(difference: TimeDifference, alone: Sequence[TimeDifference]
     return TimeDifference(_widen(difference.us, in_us), _widen(difference.ratio, ratios), difference.level_us)
 
 
-def _sides(run: BareRun, comparison: Comparison, ours: BareMatch, theirs: BareMatch) -> ClaimSides:
-    names = (comparison.arm, comparison.against)
-    between, *alone = (
-        paired_difference(run.records, pair) for pair in (names, (names[0], ours.arm), (names[1], theirs.arm))
-    )
+def _difference_with_starts(records: Sequence[Record], ours: ArmPair, theirs: ArmPair) -> TimeDifference | None:
+    """Return one service less the other, with the variance of both starts; each is given with its bare arm."""
+    between, *alone = (paired_difference(records, pair) for pair in ((ours[0], theirs[0]), ours, theirs))
     starts = [difference for difference in alone if difference]
-    difference = widen_for_starts(between, starts) if between and len(starts) == len(alone) else None
-    return ClaimSides(
-        where=IN_TURN,
-        architecture=comparison.arm,
-        against=comparison.against,
-        arms=(ours.arm, theirs.arm),
-        difference=difference,
-        us=comparison.us,
-        percent=comparison.percent,
-        against_us=run.summary.arms[comparison.against].mean_us,
-        obstacles=tuple(_obstacles(run.summary, comparison, (ours, theirs), has_time=difference is not None)),
-    )
+    return widen_for_starts(between, starts) if between and len(starts) == len(alone) else None
 
 
 def _obstacles(
     summary: Summary, comparison: Comparison, matches: Sequence[BareMatch], *, has_time: bool
 ) -> Iterator[ClaimReason]:
-    if any(summary.arms[name].failed for name in (comparison.arm, comparison.against)):
-        yield "failed requests"
     if _differing_client_settings(summary, comparison.arm, comparison.against) or any(
         match.differing_settings for match in matches
     ):
@@ -195,16 +192,7 @@ def _unmatched_remark(summary: Summary, service: str) -> str:
 
 
 def _typical_us(records: Sequence[Record], arm: str) -> Interval | None:
-    return mean_interval(level_by_session(records, arm, time_us, "median"))
-
-
-def _estimate(records: Sequence[Record], pair: ArmPair, value: VisitValue) -> Estimate | None:
-    per_session = list(difference_by_session(records, pair, value, "median").values())
-    return estimate_mean(np.asarray(per_session)) if len(per_session) > 1 else None
-
-
-def _log_us(visit: VisitRow) -> float | None:
-    return math.log(visit.mean_us) if visit.mean_us else None
+    return mean_interval(level(RunSeries(records), arm, TIME_US))
 
 
 def _widen(estimate: Estimate, deviations: Sequence[float]) -> Estimate:

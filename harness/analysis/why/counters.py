@@ -1,26 +1,15 @@
 """Counts per request and how they differ between two arms; loads of the processes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import numpy as np
 
-from harness.analysis.statistics.inference import to_percent
-from harness.analysis.statistics.series import ArmPair
-from harness.analysis.why.quantities import (
-    BySession,
-    counter_centre,
-    counter_names,
-    counter_value,
-    difference_by_session,
-    level_by_session,
-    mean_interval,
-    role_cpu_us,
-    time_us,
-    values_by_arm_and_round,
-    wall_us,
-)
+from harness.analysis.contrasts.engine import RunSeries, mean_interval
+from harness.analysis.statistics.inference import CONFIDENCE, estimate_mean, to_percent
+from harness.analysis.statistics.series import ArmPair, Series
+from harness.analysis.why.quantities import TIME_US, WALL_US, counter_names, counter_quantity, difference, level
 from harness.experiment.constraints import OWN_CLIENT
 from harness.model import ROLES, Arm, ArmUtilisation, Bottleneck, CounterSummary, Experiment, Interval, Record
 
@@ -31,38 +20,40 @@ RoleCpus = Mapping[str, Sequence[int]]  # by role
 
 
 @dataclass(frozen=True, slots=True)
-class CounterRecords:
-    """The records, and the same with the bursts under perf instead of the visits."""
+class CounterSeries:
+    """The values of the visits, and those of the bursts under perf."""
 
-    records: Sequence[Record]
-    under_perf: Sequence[Record]
+    visits: RunSeries
+    under_perf: RunSeries
+    names_in_visits: frozenset[str]
 
-    def with_counter(self, name: str) -> Sequence[Record]:
-        """Return the records whose visits have the counter."""
-        in_visits = any(name in visit.counters for visit in self.records[0].visits) or name.endswith(".cpu_us")
-        return self.records if in_visits else self.under_perf
+    def with_counter(self, name: str) -> RunSeries:
+        """Return the values that have the counter."""
+        return self.visits if name in self.names_in_visits or name.endswith(".cpu_us") else self.under_perf
 
 
-def counter_records(records: Sequence[Record]) -> CounterRecords:
-    """Return the records with their bursts under perf beside them."""
-    return CounterRecords(records, [record.model_copy(update={"visits": record.counted}) for record in records])
+def counter_series(records: Sequence[Record]) -> CounterSeries:
+    """Return the values of the visits, and of the bursts under perf."""
+    return CounterSeries(
+        RunSeries(records),
+        RunSeries([record.model_copy(update={"visits": record.counted}) for record in records]),
+        frozenset(name for visit in records[0].visits for name in visit.counters),
+    )
 
 
 def counter_summaries(experiment: Experiment, records: Sequence[Record]) -> tuple[CounterSummary, ...]:
     """Return a summary of each counter; none without sessions."""
-    return tuple(_counter_summaries(experiment, counter_records(records))) if records else ()
+    return tuple(_counter_summaries(experiment, records)) if records else ()
 
 
-def _counter_summaries(experiment: Experiment, records_by_kind: CounterRecords) -> Iterator[CounterSummary]:
-    for name in counter_names(records_by_kind.records):
-        records, value, centre = records_by_kind.with_counter(name), counter_value(name), counter_centre(name)
-        arm_centre = "mean" if name.endswith(".cpu_us") else centre  # as in the table of arms
-        arms = {
-            arm.name: mean_interval(level_by_session(records, arm.name, value, arm_centre)) for arm in experiment.arms
-        }
-        differences = {
-            pair[0]: mean_interval(_difference(pair, records_by_kind, name)) for pair in _first_pairs(experiment)
-        }
+def _counter_summaries(experiment: Experiment, records: Sequence[Record]) -> Iterator[CounterSummary]:
+    by_kind = counter_series(records)
+    for name in counter_names(records):
+        quantity, series = counter_quantity(name), by_kind.with_counter(name)
+        # CPU time as in the table of arms
+        of_arm = replace(quantity, centre="mean") if name.endswith(".cpu_us") else quantity
+        arms = {arm.name: mean_interval(level(series, arm.name, of_arm)) for arm in experiment.arms}
+        differences = {pair[0]: mean_interval(difference(series, pair, quantity)) for pair in _first_pairs(experiment)}
         yield CounterSummary(
             name=name,
             arms={arm: interval for arm, interval in arms.items() if interval},
@@ -76,27 +67,28 @@ def _first_pairs(experiment: Experiment) -> Iterator[ArmPair]:
     return (pair for pair in experiment.pairs if first[pair[0]] == pair[1])
 
 
-def _difference(pair: ArmPair, records_by_kind: CounterRecords, name: str) -> BySession:
-    return difference_by_session(records_by_kind.with_counter(name), pair, counter_value(name), counter_centre(name))
-
-
 def counting_overhead_percent(records: Sequence[Record]) -> Interval | None:
     """Return how much longer a request takes in rounds with counters, in percent; None without such rounds."""
-    per_session = {record.session: list(_log_ratios(record)) for record in records}
-    log_ratio = mean_interval({session: float(np.median(ratios)) for session, ratios in per_session.items() if ratios})
-    if log_ratio is None or log_ratio.low is None or log_ratio.high is None:
+    times = RunSeries(records).values(TIME_US)
+    ratios = [_counting_log_ratios(record, times[record.session]) for record in records]
+    medians = [float(np.median(of_session)) for of_session in ratios if of_session]
+    if len(medians) < 2:
         return None
-    return Interval(value=to_percent(log_ratio.value), low=to_percent(log_ratio.low), high=to_percent(log_ratio.high))
+    log_ratio = estimate_mean(np.array(medians))
+    low, high = log_ratio.interval(CONFIDENCE)
+    return Interval(value=to_percent(log_ratio.mean), low=to_percent(low), high=to_percent(high))
 
 
-def _log_ratios(record: Record) -> Iterator[float]:
-    """Yield the mean log ratio over arms of each round with counters to its neighbour."""
-    series = values_by_arm_and_round(record.visits, time_us)
-    for counted in sorted({visit.round for visit in record.visits if visit.counters}):
-        other = counted ^ 1  # the other round of the two
-        both = [of_arm for of_arm in series.values() if counted in of_arm and other in of_arm]
-        if both:
-            yield float(np.mean([np.log(of_arm[counted]) - np.log(of_arm[other]) for of_arm in both]))
+def _counting_log_ratios(record: Record, times_us: Mapping[str, Series]) -> list[float]:
+    """Return the mean log ratio over arms of each round with counters to its neighbour."""
+    place = {round_: index for index, round_ in enumerate(sorted({visit.round for visit in record.visits}))}
+    logs = np.log(np.array(list(times_us.values())))
+    ratios = [
+        logs[:, place[counted]] - logs[:, place[counted ^ 1]]  # the other round of the two
+        for counted in sorted({visit.round for visit in record.visits if visit.counters})
+        if counted ^ 1 in place
+    ]
+    return [float(np.nanmean(of_arms)) for of_arms in ratios if np.isfinite(of_arms).any()]
 
 
 def arm_utilisations(experiment: Experiment, records: Sequence[Record]) -> tuple[ArmUtilisation, ...]:
@@ -105,16 +97,17 @@ def arm_utilisations(experiment: Experiment, records: Sequence[Record]) -> tuple
     The time of an outside tool includes its start, and not all processes of a service are known.
     """
     arms = [arm for arm in experiment.arms if arm.settings.tool == OWN_CLIENT and not arm.settings.url]
-    candidates = (_arm_utilisation(arm, records) for arm in arms)
+    series = RunSeries(records)
+    candidates = (_arm_utilisation(arm, records, series) for arm in arms)
     return tuple(load for load in candidates if load)
 
 
-def _arm_utilisation(arm: Arm, records: Sequence[Record]) -> ArmUtilisation | None:
-    wall_us_ = level_by_session(records, arm.name, wall_us, "trimmed").values()
-    used = {role: level_by_session(records, arm.name, role_cpu_us(role), "trimmed").values() for role in ROLES}
-    if not wall_us_:
+def _arm_utilisation(arm: Arm, records: Sequence[Record], series: RunSeries) -> ArmUtilisation | None:
+    wall_us = level(series, arm.name, WALL_US).difference
+    used_us = {role: level(series, arm.name, counter_quantity(f"{role}.cpu_us")).difference for role in ROLES}
+    if not wall_us.size:
         return None
-    per_second = {role: fmean(values) / fmean(wall_us_) for role, values in used.items() if values}
+    per_second = {role: fmean(values) / fmean(wall_us) for role, values in used_us.items() if values.size}
     placed: RoleCpus = records[0].proofs.get(arm.name, {}).get("cpus", {})
     busy = {role: cpus / _usable_cpus(role, arm, placed) for role, cpus in per_second.items()}
     bound, together = bottleneck(busy, per_second, placed)

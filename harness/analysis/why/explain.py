@@ -1,23 +1,16 @@
 """Explains a difference: its evidence, its causes, and whether its size is plausible."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from harness.analysis.contrasts.engine import RunSeries, mean_interval, session_values
 from harness.analysis.statistics.inference import welch_difference
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.why.counters import arm_utilisations, counter_summaries, counting_overhead_percent
-from harness.analysis.why.quantities import (
-    BySession,
-    counter_value,
-    difference_by_session,
-    level_by_session,
-    mean_interval,
-    subtract_by_session,
-    sum_by_session,
-    time_us,
-)
+from harness.analysis.why.quantities import TIME_US, counter_quantity, difference, difference_terms, level
 from harness.analysis.why.waterfall import arm_with_chain, connection_setups, has_same_keepalive, waterfalls
 from harness.model import (
     ROLES,
@@ -104,21 +97,22 @@ def explanations(
 ) -> tuple[Explanation, ...]:
     """Return an explanation of each latency comparison with an interval and CPU time."""
     by_name = {counter.name: counter for counter in counters}
-    return tuple(_explanations([counter for counter in comparisons if counter.us_low is not None], by_name, records))
+    known = [comparison for comparison in comparisons if comparison.us_low is not None]
+    return tuple(_explanations(known, by_name, RunSeries(records)))
 
 
 def _explanations(
-    comparisons: Sequence[Comparison], counters: Mapping[str, CounterSummary], records: Sequence[Record]
+    comparisons: Sequence[Comparison], counters: Mapping[str, CounterSummary], series: RunSeries
 ) -> Iterator[Explanation]:
     cpu = {(comparison.arm, comparison.against): comparison for comparison in comparisons if comparison.metric == "cpu"}
     for latency in comparisons:
         pair = (latency.arm, latency.against)
         if latency.metric == "latency" and pair in cpu:
-            yield _explanation(latency, cpu[pair], counters, records)
+            yield _explanation(latency, cpu[pair], counters, series)
 
 
 def _explanation(
-    latency: Comparison, cpu: Comparison, counters: Mapping[str, CounterSummary], records: Sequence[Record]
+    latency: Comparison, cpu: Comparison, counters: Mapping[str, CounterSummary], series: RunSeries
 ) -> Explanation:
     agree, oppose = _counts(latency, counters)
     cpu_agrees = _cpu_agrees(latency, cpu)
@@ -126,7 +120,7 @@ def _explanation(
     return Explanation(
         arm=latency.arm,
         against=latency.against,
-        **_parts(latency, records),
+        **_parts(latency, series),
         cpu_agrees=cpu_agrees,
         counts_agree=counts_agree,
         agree=tuple(agree),
@@ -135,28 +129,22 @@ def _explanation(
     )
 
 
-def _parts(latency: Comparison, records: Sequence[Record]) -> dict[str, Any]:
+def _parts(latency: Comparison, series: RunSeries) -> dict[str, Any]:
     """Return the parts of the difference, in the sessions that have them; totals are over roles."""
     pair, confidence = (latency.arm, latency.against), latency.confidence
-    time = difference_by_session(records, pair, time_us, "median")
-    cpu = _by_role(records, pair, "cpu_us")
-    waiting = _by_role(records, pair, "wait_us")
-    cpu_total, waiting_total = sum_by_session(list(cpu.values())), sum_by_session(list(waiting.values()))
-    return {
-        "time_us": mean_interval(time, confidence),
-        "cpu_us": {role: mean_interval(values, confidence) for role, values in cpu.items()},
-        "waiting_us": {role: mean_interval(values, confidence) for role, values in waiting.items()},
-        "cpu_total_us": mean_interval(cpu_total, confidence),
-        "waiting_total_us": mean_interval(waiting_total, confidence),
-        "rest_us": mean_interval(subtract_by_session(time, *filter(None, (cpu_total, waiting_total))), confidence),
-    }
-
-
-def _by_role(records: Sequence[Record], pair: ArmPair, what: str) -> dict[str, BySession]:
-    differences = {
-        role: difference_by_session(records, pair, counter_value(f"{role}.{what}"), "trimmed") for role in ROLES
-    }
-    return {role: values for role, values in differences.items() if values}
+    parts: dict[str, Any] = {"time_us": mean_interval(difference(series, pair, TIME_US), confidence)}
+    rest = difference_terms(pair, TIME_US)
+    for part, counter in (("cpu", "cpu_us"), ("waiting", "wait_us")):
+        quantities = {role: counter_quantity(f"{role}.{counter}") for role in ROLES}
+        values = {role: difference(series, pair, quantity) for role, quantity in quantities.items()}
+        known = [role for role in ROLES if values[role].sessions]
+        terms = difference_terms(pair, *(quantities[role] for role in known))
+        parts[f"{part}_us"] = {role: mean_interval(values[role], confidence) for role in known}
+        total = mean_interval(session_values(series, terms), confidence) if terms else None
+        parts[f"{part}_total_us"] = total
+        rest += [replace(term, factor=-1.0) for term in terms] if total else []
+    parts["rest_us"] = mean_interval(session_values(series, rest), confidence)
+    return parts
 
 
 def _cpu_agrees(latency: Comparison, cpu: Comparison) -> bool | None:
@@ -274,10 +262,9 @@ def _floor_in_run(
     arm_floor, against_floor = (arm_with_chain(experiment.arm(name), experiment, "floor") for name in pair)
     if arm_floor is None or against_floor is None or not has_same_keepalive(experiment.arm(pair[0])):
         return None, None
-    floor_us = mean_interval(difference_by_session(records, (arm_floor.name, against_floor.name), time_us, "median"))
-    levels = [
-        mean_interval(level_by_session(records, arm.name, time_us, "median")) for arm in (arm_floor, against_floor)
-    ]
+    series = RunSeries(records)
+    floor_us = mean_interval(difference(series, (arm_floor.name, against_floor.name), TIME_US))
+    levels = [mean_interval(level(series, arm.name, TIME_US)) for arm in (arm_floor, against_floor)]
     return floor_us, max((interval.value for interval in levels if interval), default=None)
 
 

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness.analysis.contrasts.engine import RunSeries, WeightedSum, Weights, mean_interval, session_values
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.why.quantities import (
-    ArmWeights,
-    VisitValue,
-    contrast_by_session,
-    cpu_total_us,
-    difference_by_session,
-    level_by_session,
-    mean_interval,
-    subtract_by_session,
-    time_us,
+    CPU_TOTAL_US,
+    TIME_US,
+    TRIMMED_TIME_US,
+    difference,
+    difference_terms,
+    level,
 )
 from harness.model import (
     Arm,
@@ -25,7 +23,7 @@ from harness.model import (
     Waterfall,
     WaterfallPart,
 )
-from harness.model.metrics import Centre
+from harness.model.metrics import Quantity
 
 HOP = "the floor: the bare transport of the hop"
 APP = "the app behind it"
@@ -36,27 +34,31 @@ OPENS_COUNTER = "hop.active_opens"
 
 def waterfalls(experiment: Experiment, records: Sequence[Record]) -> tuple[Waterfall, ...]:
     """Return a waterfall for each arm with the full chain whose parts are arms that differ in chain alone."""
-    candidates = (_waterfall(arm, experiment, records) for arm in experiment.arms if arm.control_of is None)
+    series = RunSeries(records)
+    candidates = (_waterfall(arm, experiment, records, series) for arm in experiment.arms if arm.control_of is None)
     return tuple(waterfall for waterfall in candidates if waterfall)
 
 
-def _waterfall(arm: Arm, experiment: Experiment, records: Sequence[Record]) -> Waterfall | None:
+def _waterfall(arm: Arm, experiment: Experiment, records: Sequence[Record], series: RunSeries) -> Waterfall | None:
     direct, floor = arm_with_chain(arm, experiment, "app-direct"), arm_with_chain(arm, experiment, "floor")
     proxy = arm_with_chain(arm, experiment, "proxy-only", any_hop=True)
     if arm.settings.chain != "full" or not (direct and floor and proxy) or not has_same_keepalive(arm):
         return None
     if any(record.failures.get(part.name) for record in records for part in (arm, direct, floor, proxy)):
         return None
-    weights: dict[str, ArmWeights] = {
+    weights: dict[str, Weights] = {
         HOP: {floor.name: 1},
         APP: {direct.name: 1, floor.name: -1},
         PROXY: {proxy.name: 1},
         REST: {arm.name: 1, direct.name: -1, proxy.name: -1},
     }
-    parts = [_part(name, of_arms, records) for name, of_arms in weights.items()]
-    total = mean_interval(level_by_session(records, arm.name, time_us, "trimmed"))
-    known = [part for part in parts if part]
-    if total is None or len(known) < len(parts):
+    intervals = {
+        name: mean_interval(session_values(series, [WeightedSum(TRIMMED_TIME_US, of_arms)]))
+        for name, of_arms in weights.items()
+    }
+    total = mean_interval(level(series, arm.name, TRIMMED_TIME_US))
+    known = [WaterfallPart(name=name, us=interval) for name, interval in intervals.items() if interval]
+    if total is None or len(known) < len(intervals):
         return None
     return Waterfall(
         transport=arm.settings.transport,
@@ -65,11 +67,6 @@ def _waterfall(arm: Arm, experiment: Experiment, records: Sequence[Record]) -> W
         sum_us=sum(part.us.value for part in known),
         total_us=total,
     )
-
-
-def _part(name: str, of_arms: ArmWeights, records: Sequence[Record]) -> WaterfallPart | None:
-    interval = mean_interval(contrast_by_session(records, of_arms, time_us, "trimmed"))
-    return WaterfallPart(name=name, us=interval) if interval else None
 
 
 def has_same_keepalive(arm: Arm) -> bool:
@@ -96,7 +93,8 @@ def connection_setups(
 ) -> tuple[ConnectionSetup, ...]:
     """Return the set-up cost for each two comparisons that differ only in upstream_keepalive."""
     opens = next((counter.arms for counter in counters if counter.name == OPENS_COUNTER), {})
-    candidates = (_setup(without, kept, records, opens) for without, kept in _couples(experiment))
+    series = RunSeries(records)
+    candidates = (_setup(without, kept, series, opens) for without, kept in _couples(experiment))
     return tuple(setup for setup in candidates if setup)
 
 
@@ -116,13 +114,11 @@ def _adds_keepalive(plain: Arm, other: Arm) -> bool:
     return keeps and of_plain == of_other
 
 
-def _setup(
-    without: ArmPair, kept: ArmPair, records: Sequence[Record], opens: Mapping[str, Interval]
-) -> ConnectionSetup | None:
-    time = _difference_triple(without, kept, records, time_us, "median")
+def _setup(without: ArmPair, kept: ArmPair, series: RunSeries, opens: Mapping[str, Interval]) -> ConnectionSetup | None:
+    time = _difference_triple(without, kept, series, TIME_US)
     if time is None:
         return None
-    cpu = _difference_triple(without, kept, records, cpu_total_us, "trimmed") or (None, None, None)
+    cpu = _difference_triple(without, kept, series, CPU_TOTAL_US) or (None, None, None)
     return ConnectionSetup(
         arm=without[0],
         against=without[1],
@@ -140,16 +136,17 @@ def _setup(
 
 
 def _difference_triple(
-    without: ArmPair, kept: ArmPair, records: Sequence[Record], value: VisitValue, centre: Centre
+    without: ArmPair, kept: ArmPair, series: RunSeries, quantity: Quantity
 ) -> tuple[Interval, Interval, Interval] | None:
     """Return the difference without kept connections, that with them, and the first less the second."""
-    before, after = (difference_by_session(records, pair, value, centre) for pair in (without, kept))
-    without_us, kept_us, shrunk = (
-        mean_interval(before),
-        mean_interval(after),
-        mean_interval(subtract_by_session(before, after)),
+    shrunk = [*difference_terms(without, quantity), *difference_terms(kept, quantity, factor=-1.0)]
+    values = (
+        difference(series, without, quantity),
+        difference(series, kept, quantity),
+        session_values(series, shrunk),
     )
-    return (without_us, kept_us, shrunk) if without_us and kept_us and shrunk else None
+    without_us, kept_us, shrunk_us = map(mean_interval, values)
+    return (without_us, kept_us, shrunk_us) if without_us and kept_us and shrunk_us else None
 
 
 def _most(pair: ArmPair, opens: Mapping[str, Interval]) -> Interval | None:

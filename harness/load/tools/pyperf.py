@@ -31,7 +31,7 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
         options.append(f"--proved={directory / _PROVED_FILE}")
     if target.request != PLAIN_REQUEST:
         options.append(f"--request={directory / _REQUEST_FILE}")
-    return [program, *module_command("harness.load.scripts.pyperf_request"), f"--url={target.url}", *options]
+    return [program, *module_command("harness.load.pyperf_runner"), f"--url={target.url}", *options]
 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:

@@ -23,7 +23,7 @@ RUN_LOCK = "run.lock"
 NAMESPACE_FILES = {"time": 0xEFFFFFFA, "cgroup": 0xEFFFFFFB}
 TRIES, PAUSE_S = 3, 0.1  # a holder may end during the search
 COMMAND_NAME = "barehop"
-MEASURING_MODULES = ("harness", "harness.floor", "scripts.by_hand", "scripts.precision_study")
+MEASURING_MODULES = ("harness", "harness.floor.bench", "scripts.by_hand", "scripts.precision_study")
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,12 +36,11 @@ def cgroup_parents(roots: Roots = HOST_ROOTS) -> list[Path]:
     """
     mounts = read_mounts(roots.proc)
     hierarchies = [own for controller in ACCOUNTING_CONTROLLERS if (own := cgroup_levels(controller, mounts, roots))]
-    return list(dict.fromkeys(_v2_parent(groups) if is_v2(groups[0]) else groups[0] for groups in hierarchies))
-
-
-def _v2_parent(levels_up: Sequence[Path]) -> Path:
-    """Return the level that delegates most; the first of equal levels is the nearest."""
-    return max(levels_up, key=lambda level: len(delegated_controllers(level)))
+    parents = (
+        max(levels, key=lambda level: len(delegated_controllers(level))) if is_v2(levels[0]) else levels[0]
+        for levels in hierarchies
+    )
+    return list(dict.fromkeys(parents))
 
 
 def is_v2(directory: Path) -> bool:
@@ -65,10 +64,15 @@ def quota_writes(parent: Path, group: Path, quota_cpus: float) -> Iterator[tuple
         yield group / "cpu.cfs_quota_us", str(quota_us)
 
 
+def parse_statistics(text: str) -> dict[str, int]:
+    """Return the numbers of a file like cpu.stat by name."""
+    rows = [line.split() for line in text.splitlines()]
+    return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+
+
 def throttling_counts(cpu_stat: str) -> dict[str, int]:
     """Return the periods, the throttled periods and the throttled time from the text of cpu.stat; {} without limits."""
-    rows = [line.split() for line in cpu_stat.splitlines()]
-    values = {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+    values = parse_statistics(cpu_stat)
     throttled_us = values.get("throttled_usec", values.get("throttled_time", 0) // 1000)
     periods, throttled = values.get("nr_periods"), values.get("nr_throttled")
     return {} if periods is None or throttled is None else {

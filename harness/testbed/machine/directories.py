@@ -48,14 +48,15 @@ def disk_parent(results: Path) -> Path | None:
 
 def remove_leftovers() -> None:
     """Remove leftovers of killed runs: our directories that no process names or locks."""
-    parent_paths = {parent for parent in (tmpfs_parent(), disk_parent(Path.cwd())) if parent}
+    parents = {parent for parent in (tmpfs_parent(), disk_parent(Path.cwd())) if parent}
     leftovers = [
         path
-        for parent in (*parent_paths, *cgroup_parents())
+        for parent in (*parents, *cgroup_parents())
         for path in parent.glob(f"{DIRECTORY_PREFIX}{'[0-9a-f]' * 8}")
-        if _is_ours(path)
+        if path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid()
     ]
-    command_lines = " ".join(_command_lines()) if leftovers else ""
+    processes = psutil.process_iter(["cmdline"]) if leftovers else ()
+    command_lines = " ".join(word for process in processes for word in process.info["cmdline"] or ())
     for path in leftovers:
         if path.name not in command_lines and not _is_locked(path):
             remove_directory(path)
@@ -109,10 +110,6 @@ def _has_room(path: Path) -> bool:
     )
 
 
-def _is_ours(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid()
-
-
 def _is_locked(path: Path) -> bool:
     """Return whether a supervisor locks `path`: in another PID namespace its command line is not visible."""
     try:
@@ -121,23 +118,20 @@ def _is_locked(path: Path) -> bool:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
     finally:
         os.close(descriptor)
     return False
 
 
-def _command_lines() -> Iterator[str]:
-    for process in psutil.process_iter(["cmdline"]):
-        yield from process.info["cmdline"] or ()
-
-
 def free_ports(proc: Path = Path("/proc")) -> Iterator[int]:
     """Yield different free ports outside the kernel's ephemeral range. Raises MachineError when none is left."""
-    yield from filter(_is_free_port, _candidate_ports(proc))
+    low, high = map(int, (proc / "sys/net/ipv4/ip_local_port_range").read_text().split())
+    outside = [port for port in range(FIRST_PORT, LAST_PORT + 1) if not low <= port <= high]
+    ports = outside or list(range(low, high + 1))
+    random.shuffle(ports)
+    yield from filter(_is_free_port, ports)
     raise MachineError("No further TCP port is free on 127.0.0.1. End some servers.")
 
 
@@ -150,14 +144,6 @@ def _is_free_port(port: int) -> bool:
                 raise MachineError(problem) from None
             return False
         return True
-
-
-def _candidate_ports(proc: Path) -> list[int]:
-    low, high = map(int, (proc / "sys/net/ipv4/ip_local_port_range").read_text().split())
-    outside = [port for port in range(FIRST_PORT, LAST_PORT + 1) if not low <= port <= high]
-    ports = outside or list(range(low, high + 1))
-    random.shuffle(ports)
-    return ports
 
 
 class UnsafeError(MachineError):

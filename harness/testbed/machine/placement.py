@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby, product
+from itertools import product
 from typing import Literal
 
 import psutil
@@ -43,17 +43,15 @@ def placement_of(wanted: PlacementPolicy | RoleCpuNumbers, topology: Topology, a
         everywhere = format_cpus(topology.numbers)
         reason = f"No process is pinned: the scheduler chooses among the allowed CPUs ({everywhere})."
         return Placement(dict.fromkeys(ROLES, topology.numbers), reason)
-    cpus = _policy_cpus(wanted, topology, app_workers)
-    return Placement(cpus, placement_reason(cpus, topology))
-
-
-def _policy_cpus(wanted: PlacementPolicy, topology: Topology, app_workers: int) -> dict[str, CpuSet]:
     if len(topology.cpus) == 1 and wanted != "split":
-        return dict.fromkeys(ROLES, topology.numbers)
-    split = _split_cpus(topology, app_workers)
+        cpus = dict.fromkeys(ROLES, topology.numbers)
+    else:
+        cpus = _split_cpus(topology, app_workers)
     if wanted == "same-cpu":
-        return dict.fromkeys(ROLES, split["app"][:1])
-    return _shared_cpus(split) if wanted == "shared" else split
+        cpus = dict.fromkeys(ROLES, cpus["app"][:1])
+    if wanted == "shared":
+        cpus = _shared_cpus(cpus)
+    return Placement(cpus, placement_reason(cpus, topology))
 
 
 def _given_placement(lists: RoleCpuNumbers, topology: Topology) -> Placement:
@@ -89,7 +87,7 @@ def _split_cpus(topology: Topology, app_workers: int) -> dict[str, CpuSet]:
     app = others[: max(1, min(app_workers, len(others) - 1))]
     beside_nginx = [cpu for cpu in topology.cpus if cpu.core == nginx.core and cpu not in (nginx, *app)]
     client, *_ = [*others[len(app) :], *beside_nginx, nginx]
-    return {"client": _cpu_numbers([client]), "nginx": _cpu_numbers([nginx]), "app": _cpu_numbers(app)}
+    return {"client": (client.number,), "nginx": (nginx.number,), "app": tuple(sorted(cpu.number for cpu in app))}
 
 
 def _shared_cpus(split: Mapping[str, CpuSet]) -> dict[str, CpuSet]:
@@ -98,28 +96,20 @@ def _shared_cpus(split: Mapping[str, CpuSet]) -> dict[str, CpuSet]:
     return {"client": split["client"] if alone else both, "nginx": both, "app": both}
 
 
-def _cpu_numbers(cpus: Sequence[Cpu]) -> CpuSet:
-    return tuple(sorted(cpu.number for cpu in cpus))
-
-
 def _near_cores(topology: Topology, count: int) -> list[Cpu]:
     """Return one CPU of each of the `count` best cores (or all cores), CPU 0's core last.
 
     On a machine with one core, return its threads instead.
     """
-    cores = _cores(topology)
-    if len(cores) == 1:
-        return sorted(topology.cpus, key=_cpu_rank)
-    count = min(count, len(cores))
-    return next(group[:count] for group in _neighbourhoods(cores) if len(group) >= count)
-
-
-def _cores(topology: Topology) -> list[Cpu]:
-    """Return one CPU of each core; CPU 0 only where it is the only one."""
-    first: dict[int, Cpu] = {}
-    for cpu in sorted(topology.cpus, key=_cpu_rank):
-        first.setdefault(cpu.core, cpu)
-    return list(first.values())
+    ranked = sorted(topology.cpus, key=_cpu_rank)
+    first_of_core: dict[int, Cpu] = {}
+    for cpu in ranked:
+        first_of_core.setdefault(cpu.core, cpu)
+    if len(first_of_core) == 1:
+        return ranked
+    count = min(count, len(first_of_core))
+    groups = _neighbourhoods(list(first_of_core.values()))
+    return next(group[:count] for group in groups if len(group) >= count)
 
 
 def _cpu_rank(cpu: Cpu) -> tuple[object, ...]:
@@ -130,15 +120,11 @@ def _cpu_rank(cpu: Cpu) -> tuple[object, ...]:
 def _neighbourhoods(cores: Sequence[Cpu]) -> Iterator[list[Cpu]]:
     """Yield ever larger groups: equal cores before mixed ones, then the nearest, then those without CPU 0."""
     for kind, nearness, without_zero in product(_speed_kinds(cores), (3, 2, 1, 0), (True, False)):
-        yield from _nearness_groups([cpu for cpu in kind if not (without_zero and cpu.core == 0)], nearness)
-
-
-def _nearness_groups(cpus: Sequence[Cpu], nearness: int) -> Iterator[list[Cpu]]:
-    def home(cpu: Cpu) -> tuple[int, ...]:
-        return cpu.home[:nearness]
-
-    ordered = sorted(cpus, key=lambda cpu: (home(cpu), _cpu_rank(cpu)))
-    return (list(group) for _, group in groupby(ordered, home))
+        groups: dict[tuple[int, ...], list[Cpu]] = {}
+        for cpu in sorted(kind, key=lambda cpu: (cpu.home, _cpu_rank(cpu))):
+            if cpu.core or not without_zero:
+                groups.setdefault(cpu.home[:nearness], []).append(cpu)
+        yield from (sorted(group, key=_cpu_rank) for group in groups.values())
 
 
 def _speed_kinds(cores: Sequence[Cpu]) -> list[list[Cpu]]:
@@ -156,21 +142,19 @@ def placement_reason(cpus: Mapping[str, Sequence[int]], topology: Topology) -> s
     """Return one sentence about `cpus`, which maps roles to CPU numbers."""
     used = {number for numbers in cpus.values() for number in numbers}
     members = [cpu for cpu in topology.all_cpus if cpu.number in used]
-    remarks = [
-        _nearness_text(members),
-        *_speed_remarks(members),
-        *_isolation_remarks(used, topology),
-        *_cpu0_remarks(used, topology),
-    ]
-    return f"{_roles_text(cpus)}: {'; '.join(remarks)}."
-
-
-def _roles_text(cpus: Mapping[str, Sequence[int]]) -> str:
-    """Name each role's CPUs; roles with the same CPUs are named together."""
     together: dict[tuple[int, ...], list[str]] = {}
     for role, name in _ROLE_NAMES.items():
         together.setdefault(tuple(cpus[role]), []).append(name)
-    return ", ".join(f"{_join_words(roles)} on {_cpus_text(numbers)}" for numbers, roles in together.items())
+    roles = ", ".join(f"{_join_words(names)} on {_cpus_text(numbers)}" for numbers, names in together.items())
+    remarks = [_nearness_text(members)]
+    fastest = max(members, key=lambda cpu: cpu.speed)
+    if not all(map(fastest.is_equal_speed, members)):
+        remarks.append("not all of the same speed")
+    if isolated := used & topology.isolated:
+        remarks.append(f"isolated from other processes: {_cpus_text(isolated)}")
+    if 0 in topology.numbers and 0 not in used:
+        remarks.append("CPU 0 is left to interrupts")
+    return f"{roles}: {'; '.join(remarks)}."
 
 
 def _join_words(words: Sequence[str]) -> str:
@@ -203,21 +187,6 @@ def _shared_level(members: Sequence[Cpu]) -> str:
     if len({cpu.llc for cpu in members}) > 1:
         return "without a shared cache"
     return "with a shared last-level cache"
-
-
-def _speed_remarks(members: Sequence[Cpu]) -> list[str]:
-    fastest = max(members, key=lambda cpu: cpu.speed)
-    return [] if all(map(fastest.is_equal_speed, members)) else ["not all of the same speed"]
-
-
-def _isolation_remarks(used: set[int], topology: Topology) -> list[str]:
-    isolated = used & topology.isolated
-    return [f"isolated from other processes: {_cpus_text(isolated)}"] if isolated else []
-
-
-def _cpu0_remarks(used: set[int], topology: Topology) -> list[str]:
-    is_spare = 0 in topology.numbers and 0 not in used
-    return ["CPU 0 is left to interrupts"] if is_spare else []
 
 
 @contextmanager

@@ -36,35 +36,16 @@ HOST_ROOTS = Roots()
 
 # linux/magic.h
 FILESYSTEM_NAMES = {
-    0x01021994: "tmpfs",
-    0x858458F6: "ramfs",
-    0xEF53: "ext4",
-    0x58465342: "xfs",
-    0x9123683E: "btrfs",
-    0x2FC12FC1: "zfs",
-    0xF2F52010: "f2fs",
-    0xCA451A4E: "bcachefs",
-    0x794C7630: "overlay",
-    0x73717368: "squashfs",
-    0xE0F5E1E2: "erofs",
-    0x6969: "nfs",
-    0xFF534D42: "cifs",
-    0x01021997: "9p",
-    0x65735546: "fuse",
-    0x4D44: "vfat",
-    0x9FA0: "proc",
-    0x62656572: "sysfs",
-}
+    0x01021994: "tmpfs", 0x858458F6: "ramfs", 0xEF53: "ext4", 0x58465342: "xfs", 0x9123683E: "btrfs",
+    0x2FC12FC1: "zfs", 0xF2F52010: "f2fs", 0xCA451A4E: "bcachefs", 0x794C7630: "overlay", 0x73717368: "squashfs",
+    0xE0F5E1E2: "erofs", 0x6969: "nfs", 0xFF534D42: "cifs", 0x01021997: "9p", 0x65735546: "fuse", 0x4D44: "vfat",
+    0x9FA0: "proc", 0x62656572: "sysfs",
+}  # fmt: skip
 MEMORY_KINDS = ("tmpfs", "devtmpfs", "ramfs", "rootfs")
 MOUNT_FLAG_NAMES = {
-    os.ST_RDONLY: "ro",
-    os.ST_NOSUID: "nosuid",
-    os.ST_NODEV: "nodev",
-    os.ST_NOEXEC: "noexec",
-    os.ST_NOATIME: "noatime",
-    os.ST_NODIRATIME: "nodiratime",
-    os.ST_RELATIME: "relatime",
-}
+    os.ST_RDONLY: "ro", os.ST_NOSUID: "nosuid", os.ST_NODEV: "nodev", os.ST_NOEXEC: "noexec",
+    os.ST_NOATIME: "noatime", os.ST_NODIRATIME: "nodiratime", os.ST_RELATIME: "relatime",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,24 +113,18 @@ def format_cpus(numbers: Iterable[int]) -> str:
 def filesystem_of(path: Path, proc: Path = Path("/proc")) -> Filesystem:
     """Return the mount of `path`; where it does not exist yet, that of its nearest parent.
 
-    Walks down the tree of mounts as the kernel does, so that mounts hidden by later ones are never met. In a chroot the
-    mount of "/" may be missing from the table; then statfs alone tells its file system.
+    In a chroot the mount of "/" may be missing from the table; then statfs alone tells its file system.
     """
     target = path.resolve()
-    mounts = read_mounts(proc)
-    mount = _root_mount(mounts)
-    if mount is None:
-        mount, mounts = UNSEEN_ROOT, _attach_to_unseen(mounts)
-    while next_mount := _next_mount(mount, target, mounts):
-        mount = next_mount
+    mount = _mount_of(target, _mount_tree(proc))
     return filesystem_by_statfs(target) if mount == UNSEEN_ROOT else mount
 
 
 def mounts_on_root(proc: Path = Path("/proc")) -> list[Filesystem]:
     """Return the mounts that lie directly on the file system of "/"."""
-    mounts, root = read_mounts(proc), filesystem_of(Path("/"), proc)
-    visible = _attach_to_unseen(mounts) if root.mount_id == UNSEEN_ROOT.mount_id else mounts
-    return [mount for mount in visible if mount.parent_id == root.mount_id != mount.mount_id]
+    mounts = _mount_tree(proc)
+    root = _mount_of(Path("/"), mounts)
+    return [mount for mount in mounts if mount.parent_id == root.mount_id]
 
 
 def is_tmpfs(path: Path) -> bool:
@@ -191,20 +166,18 @@ def _unescape(text: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
-def _root_mount(mounts: list[Filesystem]) -> Filesystem | None:
-    """Return the root mount that lies on no other mount of the table."""
-    others = {mount.mount_id for mount in mounts if mount.mount_id != mount.parent_id}
-    return next((m for m in mounts if m.mount_point == "/" and m.parent_id not in others), None)
+def _mount_tree(proc: Path) -> list[Filesystem]:
+    """Return the mounts; the root mount, and others whose parent the table does not show, lie on UNSEEN_ROOT."""
+    mounts = read_mounts(proc)
+    ids, unseen = {mount.mount_id for mount in mounts}, UNSEEN_ROOT.mount_id
+    return [
+        mount if mount.parent_id in ids - {mount.mount_id} else replace(mount, parent_id=unseen) for mount in mounts
+    ]
 
 
-def _attach_to_unseen(mounts: list[Filesystem]) -> list[Filesystem]:
-    """Return the mounts; a mount without a parent in the table becomes a mount on UNSEEN_ROOT."""
-    ids = {mount.mount_id for mount in mounts}
-    return [mount if mount.parent_id in ids else replace(mount, parent_id=UNSEEN_ROOT.mount_id) for mount in mounts]
-
-
-def _next_mount(mount: Filesystem, target: Path, mounts: list[Filesystem]) -> Filesystem | None:
-    """Return the mount that the walk to `target` meets first after `mount`."""
-    candidates = [m for m in mounts if m.parent_id == mount.mount_id != m.mount_id]
-    candidates = [m for m in candidates if target.is_relative_to(m.mount_point)]
-    return min(candidates, key=lambda m: len(m.mount_point), default=None)
+def _mount_of(target: Path, mounts: list[Filesystem]) -> Filesystem:
+    """Walk down the tree of mounts to `target`, as the kernel does: mounts hidden by later ones are never met."""
+    mount = UNSEEN_ROOT
+    while above := [m for m in mounts if m.parent_id == mount.mount_id and target.is_relative_to(m.mount_point)]:
+        mount = min(above, key=lambda m: len(m.mount_point))
+    return mount

@@ -1,12 +1,10 @@
 """What every stack needs of the machine: /proc, loopback, processes, open files, memory."""
 
 import errno
-import fcntl
 import os
 import resource
 import socket
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +12,10 @@ from pathlib import Path
 import psutil
 
 from harness.errors import MachineError
-from harness.testbed.machine.cgroups import cgroup_levels
+from harness.testbed.machine.cgroups import cgroup_levels, parse_statistics
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, read_int, read_mounts, read_text
 
 MOST_DESCRIPTORS = 65536
-SIOCGIFFLAGS = 0x8913  # linux/sockios.h
-IFF_UP = 1
 LOOPBACK_ADDRESS = "127.0.0.1"
 MIB = 1 << 20
 
@@ -60,13 +56,12 @@ def require_proc(roots: Roots = HOST_ROOTS) -> None:
 
 def loopback_problem() -> str | None:
     """Return why 127.0.0.1 is not usable in this network namespace, with the command that repairs it; else None."""
+    loopback = psutil.net_if_stats().get("lo")
+    if loopback is None:
+        return "There is no interface lo. Create it, or leave this network namespace."
+    if not loopback.isup:
+        return "lo is down: ip link set lo up"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            flags = fcntl.ioctl(probe, SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0))
-        except OSError as error:
-            return f"The interface lo cannot be used: {error.strerror}. Create it, or leave this network namespace."
-        if not struct.unpack("16xH14x", flags)[0] & IFF_UP:
-            return "lo is down: ip link set lo up"
         try:
             probe.bind((LOOPBACK_ADDRESS, 0))
         except OSError as error:
@@ -77,13 +72,6 @@ def loopback_problem() -> str | None:
 
 def resource_problems(demand: ResourceDemand, roots: Roots = HOST_ROOTS) -> Iterator[str]:
     """Yield which limits of this process and its control groups are too low for `demand`, with the numbers needed."""
-    yield from _files_problem(demand)
-    yield from _user_problem(demand)
-    yield from _pids_problems(demand.processes, roots)
-    yield from _memory_problems(demand.memory_bytes, roots)
-
-
-def _files_problem(demand: ResourceDemand) -> Iterator[str]:
     allowed = max_open_files()
     if demand.files > allowed:
         connections = f"{demand.connections} connection{'s' if demand.connections > 1 else ''}"
@@ -92,6 +80,10 @@ def _files_problem(demand: ResourceDemand) -> Iterator[str]:
             f"(ulimit -n). Allow more: ulimit -n {demand.files}; where the shell refuses, root may raise the hard "
             "limit. Or ask for fewer connections."
         )
+    yield from _user_problem(demand)
+    mounts = read_mounts(roots.proc)
+    yield from _pids_problems(demand.processes, cgroup_levels("pids", mounts, roots))
+    yield from _memory_problems(demand.memory_bytes, cgroup_levels("memory", mounts, roots))
 
 
 def _user_problem(demand: ResourceDemand) -> Iterator[str]:
@@ -116,8 +108,8 @@ def _threads_of_user(user: int) -> Iterator[int]:
             continue
 
 
-def _pids_problems(needed: int, roots: Roots) -> Iterator[str]:
-    for level in _levels("pids", roots):
+def _pids_problems(needed: int, levels: Iterable[Path]) -> Iterator[str]:
+    for level in levels:
         most, now = read_int(level / "pids.max"), read_int(level / "pids.current")
         if most is not None and now is not None and most - now < needed:
             yield (
@@ -126,8 +118,8 @@ def _pids_problems(needed: int, roots: Roots) -> Iterator[str]:
             )
 
 
-def _memory_problems(needed: int, roots: Roots) -> Iterator[str]:
-    for level in _levels("memory", roots):
+def _memory_problems(needed: int, levels: Iterable[Path]) -> Iterator[str]:
+    for level in levels:
         left = _memory_left(level)
         if left is not None and left < needed:
             yield (
@@ -142,10 +134,5 @@ def _memory_left(level: Path) -> int | None:
     used = read_int(level / "memory.current") or read_int(level / "memory.usage_in_bytes")
     if limit is None or used is None:
         return None
-    rows = [line.split() for line in (read_text(level / "memory.stat") or "").splitlines()]
-    statistics = {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+    statistics = parse_statistics(read_text(level / "memory.stat") or "")
     return limit - used + statistics.get("total_inactive_file", statistics.get("inactive_file", 0))
-
-
-def _levels(controller: str, roots: Roots) -> Sequence[Path]:
-    return cgroup_levels(controller, read_mounts(roots.proc), roots)

@@ -107,8 +107,10 @@ def cpus_of_cpuset(online: Collection[int]) -> frozenset[int]:
 
 
 def _cpu(directory: Path, number: int, nodes: Mapping[int, int], speeds: Mapping[int, float]) -> Cpu:
-    siblings = _siblings(directory / "topology") or (number,)
-    package = read_int(directory / "topology/physical_package_id")
+    topology = directory / "topology"  # core_cpus_list is the name since Linux 5.3
+    threads = read_text(topology / "core_cpus_list") or read_text(topology / "thread_siblings_list") or ""
+    siblings = parse_cpus(threads) or (number,)
+    package = read_int(topology / "physical_package_id")
     return Cpu(
         number,
         core=siblings[0],
@@ -118,11 +120,6 @@ def _cpu(directory: Path, number: int, nodes: Mapping[int, int], speeds: Mapping
         siblings=siblings,
         speed=speeds[number],
     )
-
-
-def _siblings(topology: Path) -> tuple[int, ...]:
-    """Return the threads of the core; core_cpus_list is the name since Linux 5.3."""
-    return parse_cpus(read_text(topology / "core_cpus_list") or read_text(topology / "thread_siblings_list") or "")
 
 
 def _last_level_cache(cache: Path) -> int:

@@ -8,6 +8,8 @@ from typing import Any, Literal, assert_never
 
 from harness import plugins
 from harness.errors import MachineError
+from harness.experiment.transports import HOST_NETWORK as HOST_RUNG
+from harness.experiment.transports import rungs_below
 from harness.model import Settings
 from harness.model.plugins import (
     LOOPBACK,
@@ -34,7 +36,6 @@ ADDRESSES = "addresses"
 VALUES = "this value in each network (bridge-nf: modprobe br_netfilter, Linux 5.3 or later)"
 TRACKING = "nf_tables with connection tracking"
 TRANSLATION = "nf_tables with address translation"
-HOST_RUNG = "host"
 PREFIX_BITS = ipaddress.ip_network(SUBNET).prefixlen
 NO_ADDRESSES = {"attrs": [("AF_INET6", {"attrs": [("IFLA_INET6_ADDR_GEN_MODE", 1)]})]}  # linux/if_link.h: NONE
 NAMESPACE_COMMANDS = (
@@ -45,6 +46,8 @@ NAMESPACE_COMMANDS = (
 
 Networks = Mapping[NamespacePlace, NetworkNamespace]
 NamespaceNames = Mapping[NamespacePlace, str]  # as `ip netns` has them
+# Where the client and the app are, where nginx's listening sockets are, and where it connects from.
+ConnectionEnd = Literal["client", "listen", "nginx", "app"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,15 @@ class NetworkPath:
     def on(self, leg: Literal["hop", "front"]) -> "NetworkPath":
         """Return the path of the connection `leg`: the host's where this path is of the other connection."""
         return self if self.leg == leg else HOST_PATH
+
+    def place_of(self, end: ConnectionEnd) -> NamespacePlace | None:
+        """Return where an end of a connection is; None: this path does not move it."""
+        if not self.places:
+            return None
+        far: NamespacePlace = "far" if "far" in self.places else "near"  # on lo both ends are in one network
+        ends: dict[ConnectionEnd, NamespacePlace]
+        ends = {"nginx": "near", "app": far} if self.leg == "hop" else {"client": "near", "listen": far}
+        return ends.get(end)
 
     @property
     def relay(self) -> PortRelay | None:
@@ -110,8 +122,9 @@ def build_path(network_path: NetworkPath, networks: Networks, ports: Sequence[in
                 with networks[operation.place].enter():
                     operation.perform(networks)
             except OSError as error:
+                name = step.path.replace("/", ".") if isinstance(step, SysctlValue) else type(step).__name__.lower()
                 raise MachineError(
-                    f"network = {network_path.rung!r} is not available here: {_step_name(step)}: {error.strerror}. "
+                    f"network = {network_path.rung!r} is not available here: {name}: {error.strerror}. "
                     f"Use a kernel that has {operation.needs}, or leave the rung out."
                 ) from None
 
@@ -201,33 +214,22 @@ def _write_value(value: SysctlValue) -> None:
         raise OSError(0, f"the kernel changes it to {result}")
 
 
-def _step_name(step: NetworkStep) -> str:
-    return step.path.replace("/", ".") if isinstance(step, SysctlValue) else type(step).__name__.lower()
-
-
 def network_path_of(settings: Settings) -> NetworkPath:
     """Return the network path of an arm."""
-    rungs = list(_rungs_up_to(settings.network))
+    names = [*reversed(rungs_below(settings.network)), settings.network]
+    rungs = [plugins.load(NetworkRung, name) for name in names]
     links = next((rung.links for rung in reversed(rungs) if rung.links), ())
-    below = (step for rung in rungs[:-1] for step in rung.adds)
+    # A kernel that lacks a value misses it on the rung that adds it, and not on those above.
+    below = (
+        replace(step, optional=True) if isinstance(step, SysctlValue) else step
+        for rung in rungs[:-1]
+        for step in rung.adds
+    )
     return NetworkPath(
         rung=settings.network,
         leg=settings.network_leg,
         places=tuple(place for place in NAMESPACE_PLACES if any(place in rung.places for rung in rungs)),
-        steps=(*links, *map(_made_optional, below), *rungs[-1].adds),
+        steps=(*links, *below, *rungs[-1].adds),
         listen_host=next(rung.listen_address for rung in reversed(rungs) if rung.listen_address),
         connect_host=next(rung.connect_address for rung in reversed(rungs) if rung.connect_address),
     )
-
-
-def _rungs_up_to(name: str) -> Iterator[NetworkRung]:
-    """Yield the rungs below, then the rung itself."""
-    rung = plugins.load(NetworkRung, name)
-    if rung.below:
-        yield from _rungs_up_to(rung.below)
-    yield rung
-
-
-def _made_optional(step: NetworkStep) -> NetworkStep:
-    """Make a value optional: a kernel that lacks it misses it on the rung that adds it, and not on those above."""
-    return replace(step, optional=True) if isinstance(step, SysctlValue) else step

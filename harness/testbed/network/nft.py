@@ -26,18 +26,17 @@ DNAT = 1
 TCP = 6
 NAME_BYTES = 16
 WORD_BYTES = 4
-REGISTER = 1  # holds the value that an expression works on
+VERDICT_REGISTER, REGISTER = 0, 1  # REGISTER holds the value that an expression works on
 
 Expression = tuple[str, dict[str, Any]]  # name and attributes
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A part of a rule: its text, and its expressions in the kernel or the code of its verdict."""
+    """A part of a rule: its text, and its expressions in the kernel."""
 
     text: str
-    expressions: tuple[Expression, ...] = ()
-    verdict: int | None = None
+    expressions: tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +72,10 @@ class Rule:
 
     def add(self, nft: Any, table: str) -> None:
         """Add the rule."""
-        from pyroute2.nftables.expressions import genex, verdict
+        from pyroute2.nftables.expressions import genex
 
         expressions = [genex(name, values) for term in self.terms for name, values in term.expressions]
-        verdicts = [verdict(term.verdict) for term in self.terms if term.verdict is not None]
-        nft.rule(self.verb, table=table, chain=self.chain, expressions=(expressions, *verdicts))
+        nft.rule(self.verb, table=table, chain=self.chain, expressions=(expressions,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +114,16 @@ def rules_of(step: ConntrackFilter | PortMapping | NatBypass, ports: Iterable[in
         case ConntrackFilter():
             return _tracking_rules(RUNG_TRACKING_TABLE, step.hooks)
         case PortMapping():
-            return _mapping_rules(step, ports)
+            chains = (Chain("prerouting", "nat", -100), Chain("postrouting", "nat", 100))
+            rules = [rule for port in ports for rule in _mapping_rules(step, port)]
+            return Ruleset("ip", NAT_TABLE, (*chains, *rules))
         case NatBypass():
-            return _bypass_rules(step)
+            name = step.link.encode().ljust(NAME_BYTES, b"\0")
+            from_link = Term(f"iifname {step.link}", (_meta(META_IIFNAME), _compare(name)))
+            rule = Rule("prerouting", (from_link, _verdict("return", RETURN)), verb="insert")
+            return Ruleset("ip", NAT_TABLE, (rule,), is_new=False)
         case _:
             assert_never(step)
-
-
-def _tracking_rules(table: str, hooks: Iterable[str]) -> Ruleset:
-    accept = (_established(), Term("accept", verdict=ACCEPT))
-    return Ruleset("inet", table, tuple(entry for hook in hooks for entry in (Chain(hook), Rule(hook, accept))))
 
 
 def knob_tracking_rules() -> Ruleset:
@@ -151,53 +149,38 @@ def is_tracking() -> bool:
         return sorted(rule.get_attr("NFTA_RULE_CHAIN") for rule in rules) == sorted(TRACKING_HOOKS)
 
 
-def _mapping_rules(mapping: PortMapping, ports: Iterable[int]) -> Ruleset:
-    rules = [
-        rule
-        for port in ports
-        for rule in (
-            Rule("prerouting", (_to_address(mapping.address), _to_port(port), _dnat(mapping.to))),
-            Rule(
-                "postrouting",
-                (_from_subnet(), _to_address(mapping.to), _to_port(port), Term("masquerade", (("masq", {}),))),
-            ),
-        )
-    ]
-    return Ruleset("ip", NAT_TABLE, (Chain("prerouting", "nat", -100), Chain("postrouting", "nat", 100), *rules))
-
-
-def _bypass_rules(bypass: NatBypass) -> Ruleset:
-    name = bypass.link.encode().ljust(NAME_BYTES, b"\0")
-    from_link = Term(f"iifname {bypass.link}", (_meta(META_IIFNAME), _compare(name)))
-    rule = Rule("prerouting", (from_link, Term("return", verdict=RETURN)), verb="insert")
-    return Ruleset("ip", NAT_TABLE, (rule,), is_new=False)
-
-
-def _established() -> Term:
+def _tracking_rules(table: str, hooks: Iterable[str]) -> Ruleset:
     state, none = ESTABLISHED.to_bytes(WORD_BYTES, sys.byteorder), bytes(WORD_BYTES)
     loaded = ("ct", {"dreg": REGISTER, "key": CT_STATE})
-    return Term("ct state established", (loaded, _mask(state), _compare(none, NOT_EQUAL)))
+    established = Term("ct state established", (loaded, _mask(state), _compare(none, NOT_EQUAL)))
+    terms = (established, _verdict("accept", ACCEPT))
+    return Ruleset("inet", table, tuple(entry for hook in hooks for entry in (Chain(hook), Rule(hook, terms))))
+
+
+def _mapping_rules(mapping: PortMapping, port: int) -> tuple[Rule, Rule]:
+    """Return the translation of connections to `port`, and their masquerading."""
+    network = IPv4Network(SUBNET)
+    masked = (_load(NETWORK_HEADER, SOURCE, 4), _mask(network.netmask.packed))
+    from_subnet = Term(f"ip saddr {SUBNET}", (*masked, _compare(network.network_address.packed)))
+    of_tcp = (_meta(META_L4PROTO), _compare(bytes([TCP])))
+    port_bytes = port.to_bytes(2, "big")
+    to_port = Term(f"tcp dport {port}", (*of_tcp, _load(TRANSPORT_HEADER, PORT, 2), _compare(port_bytes)))
+    target = ("immediate", {"dreg": REGISTER, "data": _constant(IPv4Address(mapping.to).packed)})
+    nat = ("nat", {"type": DNAT, "family": FAMILIES["ip"], "reg_addr_min": REGISTER})
+    masquerade = Term("masquerade", (("masq", {}),))
+    return (
+        Rule("prerouting", (_to_address(mapping.address), to_port, Term(f"dnat to {mapping.to}", (target, nat)))),
+        Rule("postrouting", (from_subnet, _to_address(mapping.to), to_port, masquerade)),
+    )
 
 
 def _to_address(address: str) -> Term:
     return Term(f"ip daddr {address}", (_load(NETWORK_HEADER, DESTINATION, 4), _compare(IPv4Address(address).packed)))
 
 
-def _from_subnet() -> Term:
-    network = IPv4Network(SUBNET)
-    masked = (_load(NETWORK_HEADER, SOURCE, 4), _mask(network.netmask.packed))
-    return Term(f"ip saddr {SUBNET}", (*masked, _compare(network.network_address.packed)))
-
-
-def _to_port(port: int) -> Term:
-    of_tcp = (_meta(META_L4PROTO), _compare(bytes([TCP])))
-    return Term(f"tcp dport {port}", (*of_tcp, _load(TRANSPORT_HEADER, PORT, 2), _compare(port.to_bytes(2, "big"))))
-
-
-def _dnat(address: str) -> Term:
-    target = ("immediate", {"dreg": REGISTER, "data": _constant(IPv4Address(address).packed)})
-    nat = ("nat", {"type": DNAT, "family": FAMILIES["ip"], "reg_addr_min": REGISTER})
-    return Term(f"dnat to {address}", (target, nat))
+def _verdict(text: str, code: int) -> Term:
+    verdict = {"attrs": [("NFTA_DATA_VERDICT", {"attrs": [("NFTA_VERDICT_CODE", code)]})]}
+    return Term(text, (("immediate", {"dreg": VERDICT_REGISTER, "data": verdict}),))
 
 
 def _meta(key: int) -> Expression:

@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-import selectors
+import resource
 import signal
 import subprocess
 import time
@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAX_OUTPUT_BYTES = 1024 * 1024
-PIECE_BYTES = 65536
-POLL_S = 0.05  # whether the program has ended while a child of it holds its output open
 KEPT_BYTES = 256 << 10  # of the beginning, and as many of the end
 MAX_LOG_BYTES = 16 << 20  # on disk, of a log that is still being written
 TRIM_INTERVAL_S = 10.0
@@ -41,56 +39,27 @@ def read_output(
 ) -> ProgramOutput:
     """Run `command` and return what it printed. Raises OSError, and TimeoutError after `timeout_s`.
 
-    Processes that it started in its group are killed with it.
+    Processes that it started in its group are killed with it. Files in memory take its output, so that nothing waits
+    for a child that holds it open.
     """
-    with subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as process:
-        try:
-            texts = _read_streams(process, time.monotonic() + timeout_s)
-            process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            raise TimeoutError from None
-        finally:
-            process.kill()  # it may have left its group
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-    out, err = (text.decode(errors="replace") for text in texts)
-    return ProgramOutput(process.returncode, out, err)
-
-
-def _read_streams(process: subprocess.Popen[bytes], deadline_s: float) -> tuple[bytearray, bytearray]:
-    assert process.stdout is not None
-    assert process.stderr is not None
-    texts: Mapping[int, bytearray] = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
-    with selectors.DefaultSelector() as selector:
-        for descriptor in texts:
-            selector.register(descriptor, selectors.EVENT_READ)
-        while selector.get_map():
-            if time.monotonic() > deadline_s:
-                raise TimeoutError
-            ready = selector.select(POLL_S)
-            if not ready and process.poll() is not None:
-                break
-            for key, _ in ready:
-                _read_piece(key.fd, texts[key.fd], selector)
-    out, err = texts.values()
-    return out, err
-
-
-def _read_piece(descriptor: int, text: bytearray, selector: selectors.BaseSelector) -> None:
-    piece = os.read(descriptor, PIECE_BYTES)
-    text += piece
-    if not piece:
-        selector.unregister(descriptor)
-    if len(text) > MAX_OUTPUT_BYTES:
+    with os.fdopen(os.memfd_create("out"), "w+b") as out, os.fdopen(os.memfd_create("err"), "w+b") as err:
+        with subprocess.Popen(
+            command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+        ) as process:
+            try:
+                with suppress(ProcessLookupError, PermissionError):
+                    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (MAX_OUTPUT_BYTES + 1, MAX_OUTPUT_BYTES + 1))
+                process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                raise TimeoutError from None
+            finally:
+                process.kill()  # it may have left its group
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+        texts = [os.pread(file.fileno(), MAX_OUTPUT_BYTES + 1, 0) for file in (out, err)]
+    if any(len(text) > MAX_OUTPUT_BYTES for text in texts):
         raise TooMuchOutputError
+    return ProgramOutput(process.returncode, *(text.decode(errors="replace") for text in texts))
 
 
 def make_log_trimmer(logs: Sequence[Path], each_s: float = TRIM_INTERVAL_S) -> Callable[[], None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from harness.model import Settings
+from harness.model import Arm, Settings
 from harness.model.http import header_bytes, requested_bytes
 from harness.model.plugins import FAR_ADDRESS, GATEWAY, LOOPBACK
 from harness.testbed.servers.programs import NginxBuild
@@ -41,24 +41,12 @@ def read_timeout_s(settings: Settings) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What nginx does for one arm: listen on `listens`:`port`, pass `path` on to `server`, or answer with `body`.
+    """What nginx does for an arm: listen on the address `listens`, pass requests on to `server`, or answer itself."""
 
-    `head_kb` and `body_kb` are buffers for the client's request, `answer_kb` those for the server's answer.
-    """
-
-    arm: str
+    arm: Arm
     upstream: str
     server: str
-    port: int
-    path: str
-    keepalive: int
-    tls: bool
-    body: str | None = None
-    listens: str = LOOPBACK
-    head_kb: int = DEFAULT_HEAD_KB
-    body_kb: int = DEFAULT_BODY_KB
-    answer_kb: int = DEFAULT_ANSWER_KB
-    read_timeout_s: int = DEFAULT_READ_TIMEOUT_S
+    listens: str
 
 
 def nginx_conf(nginx: NginxBuild, sites: Sequence[Site], scratch: Path, user: str, files: int = DEFAULT_FILES) -> str:
@@ -84,9 +72,13 @@ def nginx_conf(nginx: NginxBuild, sites: Sequence[Site], scratch: Path, user: st
         usual_files=DEFAULT_FILES,
         user=user,
         scratch=scratch,
-        tls=any(site.tls for site in sites),
+        tls=any(site.arm.settings.tls for site in sites),
         certificate=CHAIN_AND_KEY,
         sites=sites,
+        head_kb=head_kb,
+        body_kb=body_kb,
+        body_of=body_of,
+        read_timeout_s=read_timeout_s,
         check_path=CHECK_PATH,
         check_header=CHECK_HEADER,
     )

@@ -18,10 +18,8 @@ from harness.floor.bench import (
     FloorBenchmark,
     TimeLoops,
     prepare_benchmark,
-    time_connections,
-    time_round_trips,
+    time_exchanges,
 )
-from harness.load.client import request_bytes
 from harness.model import Target
 from harness.testbed.blueprint import Machine, survey_machine
 from tests.support.scripted_server import Answer, repeats, serving, stays_silent, whole
@@ -76,12 +74,11 @@ def test_nobody_is_left_of_a_bench(machine: Machine) -> None:
 
 def test_an_answer_of_another_length_is_an_error_and_no_time() -> None:
     with serving(Longer()) as target, pytest.raises(LoadError, match="bytes instead of"):
-        time_connections(target, request_bytes(target))(3)
+        time_exchanges(target)(3)
 
 
 def floor_of(target: Target, kind: ExchangeKind) -> TimeLoops:
-    exchange = time_connections if kind == "connect" else time_round_trips
-    return exchange(replace(target, timeout_s=0.2), request_bytes(target))
+    return time_exchanges(replace(target, timeout_s=0.2, keepalive=kind == "ping-pong"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -141,4 +138,4 @@ def test_an_answer_that_is_larger_than_any_is_an_error(monkeypatch: pytest.Monke
         serving(repeats(b"", b"x" * 65536)) as target,
         pytest.raises(LoadError, match="answers with more than 1048576 bytes"),
     ):
-        time_connections(target, request_bytes(target))
+        time_exchanges(target)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -22,7 +23,7 @@ from harness.testbed.blueprint import blueprints_of
 from harness.testbed.dry_run import start_script
 from harness.testbed.kernel.settings import UNCHANGED_KERNEL
 from harness.testbed.machine.directories import free_ports
-from harness.testbed.network.build import NetworkPath, build_path, network_path_of
+from harness.testbed.network.build import ConnectionEnd, NetworkPath, build_path, network_path_of
 from harness.testbed.network.namespace import create_network
 from harness.testbed.processes.process import Service, start_service
 from harness.testbed.stack import start_stacks
@@ -211,4 +212,4 @@ def test_a_relay_whose_server_is_gone_closes_and_goes_on(tmp_path: Path) -> None
 def test_without_a_rung_there_is_no_namespace() -> None:
     with create_stack_network(UNCHANGED_KERNEL, network_path_of(Settings())) as stack:
         assert len(stack.all_networks) == 1
-        assert stack.client is stack.nginx is stack.app is stack.listen_network
+        assert {stack.path.place_of(end) for end in get_args(ConnectionEnd)} == {None}

@@ -26,7 +26,7 @@ from harness.testbed.network.namespace import create_network
 from harness.testbed.network.sysctl_copy import read_network_values
 from harness.testbed.problems import knob_problems
 from harness.testbed.stack import start_stacks
-from harness.testbed.stack_network import create_stack_network
+from harness.testbed.stack_network import create_stack_network, network_knob_values
 from tests.support.networks import CHECKOUT, link_target, may_make_one, networks_in_use, of_the_host
 from tests.support.stacks import arm, machine_of
 
@@ -70,9 +70,13 @@ def test_each_knob_is_turned_inside_and_read_back() -> None:
     knobs: dict[str, KnobValue] = {
         "conntrack": "on", "lo.mtu": 1500, "lo.gso": 3000, "route.quickack": 1, "route.congctl": "reno",
     }  # fmt: skip
-    with create_stack_network(kernel("net.ipv4.tcp_sack", 0, **knobs)) as stack:
+    wanted = kernel("net.ipv4.tcp_sack", 0, **knobs)
+    with create_stack_network(wanted) as stack:
         with stack.base.enter():
-            assert stack.values() == {"net.ipv4.tcp_sack": "0", **{name: str(knobs[name]) for name in knobs}}
+            assert network_knob_values(wanted) == {
+                "net.ipv4.tcp_sack": "0",
+                **{name: str(knobs[name]) for name in knobs},
+            }
             assert of_a_connection() == b"reno"
             assert int(Path("/proc/sys/net/netfilter/nf_conntrack_count").read_text()) > 0
         assert namespace.loopback_attribute("mtu") != "1500"
@@ -80,8 +84,9 @@ def test_each_knob_is_turned_inside_and_read_back() -> None:
 
 @pytest.mark.needs_root
 def test_packets_of_lo_are_steered_inside_only() -> None:
-    with create_stack_network(kernel("lo.rps", "0")) as stack, stack.base.enter():
-        assert stack.values() == {"lo.rps": "1"}
+    wanted = kernel("lo.rps", "0")
+    with create_stack_network(wanted) as stack, stack.base.enter():
+        assert network_knob_values(wanted) == {"lo.rps": "1"}
 
 
 @pytest.mark.usefixtures("host_like")
@@ -282,7 +287,7 @@ from pathlib import Path
 import pyroute2, pyroute2.nftables.main, pyroute2.nftables.expressions
 from harness.testbed.kernel.settings import kernel_configurations_of
 from harness.testbed.network.namespace import THREAD_NETWORK, create_network
-from harness.testbed.stack_network import create_stack_network
+from harness.testbed.stack_network import create_stack_network, network_knob_values
 from harness.testbed.network.sysctl_copy import gain_network_rights, may_make_networks
 from harness.model import Arm, Settings
 if os.geteuid() == 0:
@@ -300,7 +305,7 @@ with create_stack_network(kernel) as stack:
     for _ in range(2):
         with stack.base.enter():
             assert Path(THREAD_NETWORK).readlink() != home
-            print(stack.values())
+            print(network_knob_values(kernel))
         assert Path(THREAD_NETWORK).readlink() == home
     print(stack.not_copied)
 """

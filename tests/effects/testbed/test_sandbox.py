@@ -144,7 +144,7 @@ def test_the_next_start_removes_the_groups_of_a_killed_supervisor(tmp_path: Path
 
 def test_the_next_start_removes_a_group_that_nobody_names(tmp_path: Path) -> None:
     needs(Settings(sandbox=("cgroup",)))
-    left = enclosure_of(Sandbox(cgroup=True), "app", tmp_path, (tmp_path,)).groups
+    left = enclosure_of(Sandbox(frozenset({"control group"})), "app", tmp_path, (tmp_path,)).groups
     for group in left:
         group.mkdir()
     remove_leftovers()
@@ -160,7 +160,7 @@ def test_in_version_2_of_control_groups_it_is_the_same(tmp_path: Path) -> None:
     (tmp_path / "proc/self/mountinfo").write_text("41 31 0:38 / /two rw - cgroup2 cgroup2 rw\n")
     (tmp_path / "proc/self/cgroup").write_text("0::/\n")
     (tmp_path / "two").symlink_to(real)
-    made = enclosure_of(Sandbox(cgroup=True), "app", tmp_path, (tmp_path,), Roots(tmp_path))
+    made = enclosure_of(Sandbox(frozenset({"control group"})), "app", tmp_path, (tmp_path,), Roots(tmp_path))
     (group,) = made.groups
     service = Service(
         "idle", ("/bin/sleep", "60"), tmp_path / "log", directories=made.groups, sandbox_steps=made.supervisor_words

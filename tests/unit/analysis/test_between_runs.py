@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from harness.analysis.between_runs.changes import EffectChange, RunChange, RunComparison, RunData, compare_runs
+from harness.analysis.between_runs.changes import RunChange, RunComparison, RunData, change_estimate, compare_runs
 from harness.analysis.between_runs.metadata import MetadataDifference
-from harness.analysis.statistics.series import SessionValues
+from harness.analysis.contrasts.engine import SessionValues
 from harness.errors import ConfigError
 from tests.support.comparable_runs import run_data
 
@@ -103,10 +103,12 @@ def test_an_undecided_change_says_how_many_sessions_each_run_would_need() -> Non
 
 def test_sessions_of_a_single_run_are_shared_out_to_two() -> None:
     values = np.random.default_rng(1).normal(0, 0.01, 8)  # two such runs are as sure as one of 15 sessions
-    step = EffectChange(SessionValues(values, values), SessionValues(values + 0.1, values))
+    sessions = tuple(range(8))
 
-    assert step.sessions_of_each(30) == 16
-    assert step.sessions_of_each(None) is None
+    change = change_estimate(SessionValues(sessions, values, values), SessionValues(sessions, values + 0.1, values))
+
+    assert change is not None
+    assert (change.log_ratio.sessions, change.sessions_factor) == (15, 8 / 15)
 
 
 def test_cpu_time_is_compared_too() -> None:

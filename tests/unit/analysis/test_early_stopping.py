@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from harness.analysis.comparisons import FALSE_ALARMS_PERCENT, should_stop
+from harness.analysis.contrasts.pairs import FALSE_ALARMS_PERCENT, should_stop
 from harness.analysis.statistics.group_sequential import confidence_at
 from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import summarise
@@ -91,7 +91,7 @@ def test_precise_means_plus_and_minus_what_was_asked_at_the_confidence_of_the_lo
     assert found.percent_low is not None
     half_width = (found.percent_high - found.percent_low) / 2
     for precision, enough in ((half_width * 1.001, True), (half_width * 0.999, False)):
-        assert should_stop(asking(precision), LOOKS, 8, summary.comparisons) is enough
+        assert should_stop(asking(precision), LOOKS, 8, [2 * half_width]) is enough
 
 
 def test_what_is_undecided_at_an_early_look_is_told_a_number_that_is_yet_to_come() -> None:

@@ -13,7 +13,7 @@ from harness.analysis.statistics.inference import (
     sign_flip_p,
     to_percent,
 )
-from harness.analysis.statistics.series import typical_round
+from harness.analysis.statistics.series import centre_of_rounds
 from tests.support.simulated_sessions import World, log_estimates
 
 
@@ -52,7 +52,7 @@ def test_log_ratios_read_as_percent() -> None:
 def test_bootstrap_and_sign_flip_agree_with_t_on_a_simulated_experiment() -> None:
     times_us = World(sessions=30).times_us(np.random.default_rng(7), 1, factors=[1, 1.02])
     by_t = log_estimates(times_us, "latency")[0]
-    values = typical_round(np.log(times_us[0, ..., 1]) - np.log(times_us[0, ..., 0]), "latency")
+    values = centre_of_rounds(np.log(times_us[0, ..., 1]) - np.log(times_us[0, ..., 0]), "median")
     assert bootstrap_interval(values) == pytest.approx(by_t.interval(0.95), abs=0.15 * by_t.half_width(0.95))
     assert sign_flip_p(values) < 0.001
     assert by_t.p < 0.001

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.designs.factorial import factorial_interactions, pair_contrast
+from harness.analysis.contrasts.engine import RunSeries, pair_terms, session_values
+from harness.analysis.contrasts.factorial import factorial_corners
 from harness.analysis.statistics.inference import Estimate, estimate_mean, rulings
 from harness.analysis.statistics.series import ArmPair
 from harness.model import Summary
@@ -161,13 +162,13 @@ def test_another_reference_flips_the_sign_and_nothing_else(sessions: list[dict[s
 
 def test_against_an_arm_or_with_one_factor_there_are_none() -> None:
     factors = {"placement": ["split", "shared"], "transport": ["tcp", "uds-tmpfs"]}
-    assert not factorial_interactions(factorial(factors, against="split/tcp"))
-    assert not factorial_interactions(factorial({"transport": ["tcp", "uds-tmpfs"]}))
+    assert not factorial_corners(factorial(factors, against="split/tcp"))
+    assert not factorial_corners(factorial({"transport": ["tcp", "uds-tmpfs"]}))
 
 
 def test_the_control_takes_no_part() -> None:
     assert "control" in [arm.name for arm in PLACEMENTS.arms]
-    assert [(corner.pair, corner.base_pair) for corner in factorial_interactions(PLACEMENTS)] == [(SHARED, SPLIT)]
+    assert [(corner.pair, corner.base_pair) for corner in factorial_corners(PLACEMENTS)] == [(SHARED, SPLIT)]
 
 
 def test_with_three_factors_each_is_seen_at_each_level_of_the_third() -> None:
@@ -176,7 +177,7 @@ def test_with_three_factors_each_is_seen_at_each_level_of_the_third() -> None:
         "upstream_keepalive": [0, 16],
         "transport": ["tcp", "uds-tmpfs"],
     }
-    found = [(one.factor, one.at, one.where) for one in factorial_interactions(factorial(factors))]
+    found = [(one.factor, one.at, one.where) for one in factorial_corners(factorial(factors))]
     assert found == [
         ("upstream_keepalive", "16", {"placement": "split"}),
         ("upstream_keepalive", "16", {"placement": "shared"}),
@@ -187,14 +188,14 @@ def test_with_three_factors_each_is_seen_at_each_level_of_the_third() -> None:
 
 def test_any_setting_can_be_compared() -> None:
     factors = {"placement": ["split", "shared"], "transport": ["tcp", "uds-tmpfs"]}
-    (one,) = factorial_interactions(factorial(factors, against={"placement": "split"}))
+    (one,) = factorial_corners(factorial(factors, against={"placement": "split"}))
     assert (one.compared, one.level, one.reference) == ("placement", "shared", "split")
     assert (one.factor, one.at, one.base) == ("transport", "uds-tmpfs", "tcp")
 
 
 def test_a_setting_that_follows_another_is_no_factor_of_its_own() -> None:
     arms: dict[str, dict[str, object]] = {"client": {}, "ab": {"tool": "ab", "tool_requests": 300}}
-    found = factorial_interactions(factorial({"transport": ["tcp", "uds-tmpfs"]}, arms=arms))
+    found = factorial_corners(factorial({"transport": ["tcp", "uds-tmpfs"]}, arms=arms))
     assert [(one.factor, one.at, one.base) for one in found] == [("tool", "ab", "client")]
 
 
@@ -206,7 +207,7 @@ def test_a_table_with_a_hole_says_what_it_can() -> None:
         "shared-uds": {"placement": "shared", "transport": "uds-tmpfs"},
         "same-cpu": {"placement": "same-cpu"},
     }
-    found = factorial_interactions(factorial({}, arms=arms))
+    found = factorial_corners(factorial({}, arms=arms))
     assert [one.pair for one in found] == [("shared-uds", "shared")]
 
 
@@ -214,10 +215,11 @@ def simulated(factors: Sequence[float], seed: int, arms: Sequence[str]) -> list[
     """Of each experiment the interactions of each later pair of `arms` with the first."""
     times_us = World(rounds=30).times_us(np.random.default_rng(seed), EXPERIMENTS, factors=factors)
     base, *pairs = [(arms[place + 1], arms[place]) for place in range(0, len(arms), 2)]
+    less_base = pair_terms(base, "latency", -1.0)
     experiments = [{n: dict(zip(arms, session.T, strict=True)) for n, session in enumerate(one)} for one in times_us]
     return [
-        [estimate_mean(pair_contrast(sessions, (pair, base), "latency").log_ratio) for pair in pairs]
-        for sessions in experiments
+        [estimate_mean(session_values(series, [*pair_terms(pair, "latency"), *less_base]).log_ratio) for pair in pairs]
+        for series in (RunSeries([], {"latency": sessions}) for sessions in experiments)
     ]
 
 

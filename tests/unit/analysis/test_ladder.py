@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from harness.analysis.designs.ladder import PairSum, ladder_structures, sum_values
+from harness.analysis.contrasts.engine import RunSeries, pair_terms, session_values
+from harness.analysis.contrasts.ladder import ladder_structures
 from harness.analysis.statistics.series import SessionData
 from harness.model import Experiment, Ladder, LadderStep, Summary
 from tests.support.factorial_sessions import summary_of
@@ -200,17 +201,21 @@ def test_failed_requests_leave_no_verdict_on_any_sum() -> None:
 def test_the_sum_and_what_goes_beyond_it_make_the_whole(times_us: NDArray[np.float64]) -> None:
     """Times of three sessions, four arms, five rounds."""
     sessions = {number: dict(zip("abcd", of_arms, strict=True)) for number, of_arms in enumerate(times_us)}
-    whole, parts = (("d", "a"),), (("b", "a"), ("c", "b"))
+    whole, steps = pair_terms(("d", "a"), "latency"), (("b", "a"), ("c", "b"))
+    parts, less_parts = (
+        [term for step in steps for term in pair_terms(step, "latency", factor)] for factor in (1.0, -1.0)
+    )
     measured, total, beyond = (
-        sum_values(sessions, one, "latency") for one in (PairSum(whole), PairSum(parts), PairSum(whole, parts))
+        session_values(RunSeries([], {"latency": sessions}), terms) for terms in (whole, parts, [*whole, *less_parts])
     )
     assert measured.log_ratio == pytest.approx(total.log_ratio + beyond.log_ratio)
-    assert measured.difference_us == pytest.approx(total.difference_us + beyond.difference_us, abs=1e-6)
+    assert measured.difference == pytest.approx(total.difference + beyond.difference, abs=1e-6)
 
 
 def test_a_session_that_lacks_an_arm_has_no_sum() -> None:
     sessions = {1: {"a": np.ones(2), "b": np.ones(2)}, 2: {"a": np.ones(2), "b": np.ones(2), "c": np.ones(2)}}
-    assert sum_values(sessions, PairSum((("b", "a"), ("c", "b"))), "latency").log_ratio.size == 1
+    steps = [*pair_terms(("b", "a"), "latency"), *pair_terms(("c", "b"), "latency")]
+    assert session_values(RunSeries([], {"latency": sessions}), steps).sessions == (2,)
 
 
 def test_what_is_no_ladder_has_none() -> None:

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from pydantic import ValidationError
 
-from harness.analysis.statistics.series import round_times_us, typical_round
+from harness.analysis.statistics.series import centre_of_rounds, values_by_arm
 from harness.model import DESIGN_METRICS, HEADLINE_METRICS, METRICS
 from harness.model.base import JsonModel
 from harness.model.metrics import SEARCH_METRICS, TIME_RUN_METRICS, MetricName, visit_metric_us
@@ -36,7 +36,7 @@ def test_a_metric_that_is_added_needs_its_record_only(monkeypatch: pytest.Monkey
     monkeypatch.setitem(METRICS, "wall", wall)  # type: ignore[misc, arg-type, unused-ignore]
     record = session_of({"a": [1.0, 2.0], "b": [3.0, 4.0]}).record
     visits = tuple(visit.model_copy(update={"wall_us": 2 * (visit.mean_us or 0)}) for visit in record.visits)
-    times_us = round_times_us(record.model_copy(update={"visits": visits}), "wall")
+    times_us = values_by_arm(record.model_copy(update={"visits": visits}), wall)
     assert [times.tolist() for times in times_us.values()] == [[2.0, 4.0], [6.0, 8.0]]
-    assert float(typical_round(times_us["b"], "wall")) == 7.0
+    assert float(centre_of_rounds(times_us["b"], wall.centre)) == 7.0
     assert Named(metric="wall").metric == "wall"

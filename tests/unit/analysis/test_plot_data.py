@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.comparisons import compare_pairs
+from harness.analysis.contrasts.engine import RunEvidence
+from harness.analysis.contrasts.pairs import compare_pairs, comparison_of
 from harness.analysis.plot_data import MAX_LINE_POINTS, PlotData, plot_data, thinned_indices
 from harness.analysis.statistics.series import SessionData
 from tests.support.simulated_run import CPUS, run_of
@@ -104,7 +105,7 @@ def test_a_session_without_any_visit_is_drawn_as_nothing() -> None:
 def test_the_dots_of_the_sessions_average_to_the_estimate() -> None:
     run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, raw=False)
     dots = {(each.arm, each.metric): each for each in plot_data(run.plan.experiment, run.sessions).effects}
-    for found in compare_pairs(run.plan.experiment, run.sessions):
+    for found in map(comparison_of, compare_pairs(RunEvidence(run.plan.experiment, run.sessions))):
         drawn = dots[found.arm, found.metric]
         assert drawn.sessions == tuple(range(1, 9))
         mean = np.mean(np.log1p(np.array(drawn.percent) / 100))

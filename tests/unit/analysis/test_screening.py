@@ -5,7 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from harness.analysis.designs.screening import main_effects, screen_interactions, screen_main_effects
+from harness.analysis.contrasts.engine import RunEvidence
+from harness.analysis.contrasts.screening import (
+    judge_main_effects,
+    main_effect_of,
+    screen_interactions,
+    screen_main_effects,
+)
 from harness.analysis.statistics.inference import benjamini_hochberg
 from harness.analysis.statistics.series import SessionData
 from harness.model import Experiment, MainEffect, Summary
@@ -42,6 +48,10 @@ def _session(experiment: Experiment, truth: Mapping[str, float], rng: np.random.
     return {arm: (mean_us * np.exp(rng.normal(0, 0.01, 3))).tolist() for arm, mean_us in means_us.items()}
 
 
+def judged_effects(experiment: Experiment, sessions: Sequence[SessionData]) -> list[MainEffect]:
+    return [main_effect_of(*effect) for effect in judge_main_effects(RunEvidence(experiment, sessions))]
+
+
 def called(effects: Sequence[MainEffect]) -> list[str]:
     return [
         effect.factor for effect in effects if effect.metric == "latency" and effect.verdict in ("faster", "slower")
@@ -51,7 +61,7 @@ def called(effects: Sequence[MainEffect]) -> list[str]:
 def test_two_true_effects_are_found_and_false_ones_are_as_few_as_promised() -> None:
     experiment, rng = screened("plackett-burman", 11, equivalence_percent=0.01), np.random.default_rng(1)
     truth = {A: 1.03, B: 0.96}
-    found = [called(main_effects(experiment, drawn_sessions(experiment, truth, rng))) for _ in range(EXPERIMENTS)]
+    found = [called(judged_effects(experiment, drawn_sessions(experiment, truth, rng))) for _ in range(EXPERIMENTS)]
     shares = [len([one for one in names if one not in (A, B)]) / len(names) for names in found]
     assert all({A, B} <= set(names) for names in found)
     assert 0 < np.mean(shares) < 0.05 + 3 * np.std(shares) / np.sqrt(EXPERIMENTS)

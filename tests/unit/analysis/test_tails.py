@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from harness.analysis.load import tail_effects
+from harness.analysis.contrasts.engine import RunEvidence
+from harness.analysis.contrasts.tails import judge_tails, tail_effect_of
 from harness.analysis.statistics.series import Series, SessionData
 from harness.model import Experiment, Summary, TailEffect, VisitRow
 from tests.support.factorial_sessions import summary_of
@@ -135,6 +136,6 @@ def test_the_interval_of_a_tail_covers_the_truth_as_often_as_it_says() -> None:
         level = np.exp(rng.normal(0, 0.2, 8))
         times_us = [400 * one * np.exp(rng.gamma(1, 0.3, (2, 1100))) * [[1], [1.2]] for one in level]
         sessions = [timed(number, a=a, b=b) for number, (a, b) in enumerate(times_us)]
-        found = tail_of(tail_effects(TWO, sessions), 99)
+        found = tail_of([tail_effect_of(*tail) for tail in judge_tails(RunEvidence(TWO, sessions))], 99)
         inside.append((found.percent_low or 0) <= 20 <= (found.percent_high or 0))
     assert abs(np.mean(inside) - 0.95) <= CHANCE

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from harness.analysis.statistics.inference import Estimate, judge, welch_difference
-from harness.analysis.statistics.series import Series, typical_round
+from harness.analysis.statistics.series import Series, centre_of_rounds
 from tests.support.simulated_sessions import World
 
 RUNS = 1000
@@ -17,7 +17,7 @@ BUSY = World(sessions=15, rounds=20, session_sd=0.02)
 def session_effects(world: World, seed: int, factor: float) -> Series:
     """Log ratios of an arm that takes `factor` times its reference, (runs, sessions)."""
     times_us = world.times_us(np.random.default_rng(seed), RUNS, factors=[1, factor])
-    return np.asarray(typical_round(np.log(times_us[..., 1]) - np.log(times_us[..., 0]), "latency"))
+    return np.asarray(centre_of_rounds(np.log(times_us[..., 1]) - np.log(times_us[..., 0]), "median"))
 
 
 def steps(base: float, other: float) -> list[Estimate]:

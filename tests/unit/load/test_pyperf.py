@@ -66,7 +66,7 @@ def test_the_command_line_names_the_target_and_how_to_reach_it() -> None:
     assert plain[1:3] == ["-P", start.__file__]
     assert plain[:1] + plain[3:5] == [
         "/bin/python",
-        "harness.load.scripts.pyperf_request",
+        "harness.load.pyperf_runner",
         "--url=http://127.0.0.1:8080/a?b=c",
     ]
     kept = Target("127.0.0.1", 8443, "/", ca_file=Path("/d/ca.pem"), keepalive=True)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.plot_data import plot_data
-from harness.analysis.statistics.series import round_times_us
+from harness.analysis.statistics.series import values_by_arm
 from harness.experiment.read import read_experiment
 from harness.experiment.stacks import services_of
 from harness.load.client import request_bytes
-from harness.model import Arm, Design, Experiment, Settings, Summary, Target
+from harness.model import METRICS, Arm, Design, Experiment, Settings, Summary, Target
 from harness.report.commands.plan import render_plan
 from harness.report.html.document import render_html
 from harness.report.markdown import render_markdown
@@ -89,7 +89,7 @@ def test_the_cpu_time_of_a_service_counts_as_that_of_servers() -> None:
         visit.model_copy(update={"cpu_us": {"client": 9.0, "service": 50.0}}) if visit.arm == "docker" else visit
         for visit in record.visits
     )
-    assert set(round_times_us(record.model_copy(update={"visits": visits}), "cpu")["docker"]) == {50.0}
+    assert set(values_by_arm(record.model_copy(update={"visits": visits}), METRICS["cpu"])["docker"]) == {50.0}
 
 
 def test_unknown_cpu_time_is_told_with_what_would_tell_it() -> None:

@@ -17,15 +17,9 @@ SOCKET = "unix:/dev/shm/barehop-89abcdef/hop.sock"
 
 
 def site(number: int = 0, server: str = "127.0.0.1:12000", keepalive: int = 0, tls: bool = False) -> Site:
-    return Site(
-        arm=f"arm-{number}",
-        upstream=f"hop_{number:02}",
-        server=server,
-        port=13_000 + number,
-        path="/bytes/100?x=1",
-        keepalive=keepalive,
-        tls=tls,
-    )
+    settings = Settings(path="/bytes/100?x=1", upstream_keepalive=keepalive, tls=tls)
+    arm = Arm(name=f"arm-{number}", settings=settings)
+    return Site(arm, upstream=f"hop_{number:02}", server=server, listens=f"127.0.0.1:{13_000 + number}")
 
 
 def nginx(*version: int, flags: tuple[str, ...] = ()) -> NginxBuild:
@@ -84,7 +78,7 @@ def test_nginx_keeps_its_usual_limit_where_that_is_enough() -> None:
 
 @pytest.mark.parametrize("module", ["fastcgi", "uwsgi", "scgi", "proxy", "upstream_keepalive"])
 def test_no_directive_is_of_a_module_that_is_not_there(module: str) -> None:
-    itself = Site(arm="a", upstream="hop_00", server="", port=2, path="/", keepalive=0, tls=False, body="{}")
+    itself = Site(Arm(name="a", settings=Settings(chain="proxy-only")), "hop_00", server="", listens="127.0.0.1:2")
     for sites in ([itself],) if module == "proxy" else ([itself], [site()]):
         text = nginx_conf(nginx(1, 29, 7, flags=(f"--without-http_{module}_module",)), sites, SCRATCH, "")
         assert {"upstream_keepalive": " keepalive 0;"}.get(module, f" {module}_") not in text
@@ -115,11 +109,9 @@ def test_what_an_arm_needs_and_nginx_was_built_without_is_refused(
 def test_buffers_fit_what_an_arm_sends() -> None:
     usual = Settings()
     assert (head_kb(usual), body_kb(usual), read_timeout_s(usual)) == (8, 16, 30)
-    large = Settings(headers={"X": "y" * 30_000}, method="POST", body="ä" * 100_000, timeout_s=60)
+    large = Settings(headers={"X": "y" * 30_000}, method="POST", body="ä" * 100_000, timeout_s=60, proxy_buffer_kb=64)
     assert (head_kb(large), body_kb(large), read_timeout_s(large)) == (31, 196, 65)
-    asked = Site(
-        "a", "hop_00", "127.0.0.1:1", 2, "/", 0, False, head_kb=31, body_kb=196, answer_kb=64, read_timeout_s=65
-    )
+    asked = Site(Arm(name="a", settings=large), "hop_00", "127.0.0.1:1", "127.0.0.1:2")
     text = nginx_conf(nginx(1, 28, 0), [asked], SCRATCH, "")
     for line in (
         "large_client_header_buffers 4 31k;",
@@ -132,7 +124,7 @@ def test_buffers_fit_what_an_arm_sends() -> None:
 
 
 def test_a_name_of_two_lines_stays_in_its_comment() -> None:
-    odd = Site(arm="a\n}\r\nb", upstream="hop_00", server="127.0.0.1:1", port=2, path="/", keepalive=0, tls=False)
+    odd = Site(Arm(name="a\n}\r\nb", settings=Settings()), "hop_00", "127.0.0.1:1", "127.0.0.1:2")
     assert "    # arm a } b\n" in nginx_conf(nginx(1, 22, 1), [odd], SCRATCH, "")
 
 

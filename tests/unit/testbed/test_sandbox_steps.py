@@ -9,15 +9,14 @@ import pytest
 from harness import plugins
 from harness.model import Settings
 from harness.model.plugins import SandboxRung
+from harness.testbed.dry_run import sandbox_commands, unshare_command
 from harness.testbed.sandbox.spec import (
     NO_ENCLOSURE,
     Enclosure,
     Sandbox,
     SandboxPaths,
     assemble_enclosure,
-    sandbox_commands,
     sandbox_of,
-    unshare_command,
 )
 from harness.testbed.standalone import enter
 

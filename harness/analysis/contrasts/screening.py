@@ -1,22 +1,25 @@
 """Main effects and two-factor interactions of a screening design, averaged over all other factors."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.comparisons import count_failures, failure_reason
-from harness.analysis.designs.factorial import AGREEMENT_BY_VERDICT
-from harness.analysis.statistics.group_sequential import error_rate_of
-from harness.analysis.statistics.inference import benjamini_hochberg, judge_family
-from harness.analysis.statistics.series import Series, SessionData, SessionValues, round_times_us, typical_round
+from harness.analysis.contrasts.engine import (
+    Contrast,
+    JudgedContrast,
+    RunEvidence,
+    WeightedSum,
+    Weights,
+    judge_contrasts,
+)
+from harness.analysis.statistics.inference import benjamini_hochberg
 from harness.experiment.cost import is_capacity_search
 from harness.experiment.designs import short_names
-from harness.model import DESIGN_METRICS, METRICS, Experiment, FactorInteraction, JudgedEffect, MainEffect
+from harness.model import DESIGN_METRICS, METRICS, Experiment, FactorInteraction, MainEffect
 from harness.model.metrics import SEARCH_METRICS
 
 
@@ -27,9 +30,6 @@ class LevelChange:
     factor: str
     at: str
     base: str
-
-
-Weights = Mapping[str, float]  # by arm, with sum 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,11 @@ class ScreenInteraction:
         """Return a name like `a x b` from the short names of the factors."""
         return f"{short[self.change.factor]} x {short[self.other.factor]}"
 
+    def label(self, short: Mapping[str, str]) -> str:
+        """Return a text like `a=1 against a=0, at b=1 beyond b=0`."""
+        other = short[self.other.factor]
+        return f"{_change_text(self.change, short)}, at {other}={self.other.at} beyond {other}={self.other.base}"
+
 
 @dataclass(frozen=True, slots=True)
 class ScreenMainEffect:
@@ -55,6 +60,15 @@ class ScreenMainEffect:
     weights: Weights
     mixed_with: tuple[str, ...] = ()
     partly_mixed_with: int = 0
+
+    def label(self, short: Mapping[str, str]) -> str:
+        """Return a text like `a=1 against a=0, transport=tcp`."""
+        return ", ".join([_change_text(self.change, short), *(f"{key}={level}" for key, level in self.where.items())])
+
+
+def _change_text(change: LevelChange, short: Mapping[str, str]) -> str:
+    name = short[change.factor]
+    return f"{name}={change.at} against {name}={change.base}"
 
 
 ScreenEffect = TypeVar("ScreenEffect", ScreenMainEffect, ScreenInteraction)
@@ -68,94 +82,51 @@ SHARE_TOLERANCE = 1e-9
 ArmLevels = Mapping[str, Mapping[str, str]]  # arm, factor, level
 
 
-def main_effects(
-    experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()
-) -> tuple[MainEffect, ...]:
+def judge_main_effects(evidence: RunEvidence) -> list[tuple[ScreenMainEffect, JudgedContrast]]:
     """Return the main effects of an averaging screen, each metric under Benjamini and Hochberg's correction."""
-    return tuple(
-        MainEffect(
-            **dict(judged),
-            **_change_fields(effect.change),
-            where=dict(effect.where),
-            mixed_with=effect.mixed_with,
-            partly_mixed_with=effect.partly_mixed_with,
-        )
-        for effect, judged in _judge_screen_effects(experiment, screen_main_effects(experiment), sessions, looks)
-    )
+    return _judge(evidence, "main effect", screen_main_effects(evidence.experiment))
 
 
-def factor_interactions(
-    experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()
-) -> tuple[FactorInteraction, ...]:
+def judge_screen_interactions(evidence: RunEvidence) -> list[tuple[ScreenInteraction, JudgedContrast]]:
     """Return the interactions that the design resolves, each metric under Benjamini and Hochberg's correction."""
-    return tuple(
-        FactorInteraction(
-            **dict(judged) | {"verdict": AGREEMENT_BY_VERDICT[judged.verdict]},
-            **_change_fields(interaction.change),
-            other=interaction.other.factor,
-            other_at=interaction.other.at,
-            other_base=interaction.other.base,
-            mixed_with=interaction.mixed_with,
-        )
-        for interaction, judged in _judge_screen_effects(experiment, screen_interactions(experiment), sessions, looks)
+    return _judge(evidence, "factor interaction", screen_interactions(evidence.experiment), "agreement")
+
+
+def main_effect_of(effect: ScreenMainEffect, judged: JudgedContrast) -> MainEffect:
+    """Return the main effect as a summary has it."""
+    confounding = {"mixed_with": effect.mixed_with, "partly_mixed_with": effect.partly_mixed_with}
+    return MainEffect.model_validate(judged.fields | asdict(effect.change) | {"where": effect.where} | confounding)
+
+
+def factor_interaction_of(effect: ScreenInteraction, judged: JudgedContrast) -> FactorInteraction:
+    """Return the interaction as a summary has it."""
+    other = {"other": effect.other.factor, "other_at": effect.other.at, "other_base": effect.other.base}
+    return FactorInteraction.model_validate(
+        judged.fields | asdict(effect.change) | other | {"mixed_with": effect.mixed_with}
     )
 
 
-def weighted_contrast(sessions: Iterable[Mapping[str, Series]], weights: Weights, metric: str) -> SessionValues:
-    """Return the weighted sum over arms of log times, and of times, for each session that has all arms.
-
-    Sums are taken round by round. A round without a value for each arm is left out.
-    """
-    times_us = [_whole_rounds(series, weights) for series in sessions if weights.keys() <= series.keys()]
-    usable = [of_session for of_session in times_us if of_session.size]
-    vector = np.array(list(weights.values()))
-    return SessionValues(
-        log_ratio=np.array([typical_round(vector @ np.log(of_session), metric) for of_session in usable]),
-        difference_us=np.array([typical_round(vector @ of_session, metric) for of_session in usable]),
-    )
-
-
-def _whole_rounds(session: Mapping[str, Series], weights: Weights) -> Series:
-    """Return the times of the rounds with all arms, (arms, rounds)."""
-    times_us = np.array([session[arm] for arm in weights])
-    return np.asarray(times_us[:, np.isfinite(times_us).all(axis=0)])
-
-
-def _judge_screen_effects(
-    experiment: Experiment,
-    screen_effects: Sequence[ScreenEffect],
-    sessions: Sequence[SessionData],
-    looks: Sequence[int],
-) -> Iterator[tuple[ScreenEffect, JudgedEffect]]:
-    failed = count_failures(session.record for session in sessions)
-    short = short_names(list(dict.fromkeys(effect.change.factor for effect in screen_effects)))
-    for metric in SEARCH_METRICS if is_capacity_search(experiment) else DESIGN_METRICS:
-        series = [round_times_us(session.record, metric) for session in sessions]
-        values = {
-            index: weighted_contrast(series, effect.weights, metric) for index, effect in enumerate(screen_effects)
-        }
-        judgements = judge_family(
-            values,
-            experiment.design.equivalence_percent,
-            error_rate_of(looks),
-            partial(_excuse, screen_effects=screen_effects, failed=failed),
-            correction=benjamini_hochberg,
-        )
-        for index, judgement in judgements.items():
-            if not METRICS[metric].is_optional or values[index].log_ratio.size:
-                change = screen_effects[index].change
-                arm, against = (f"{short[change.factor]}={level}" for level in (change.at, change.base))
-                yield screen_effects[index], JudgedEffect(arm=arm, against=against, metric=metric, **dict(judgement))
-
-
-def _excuse(
-    index: int, screen_effects: Sequence[ScreenMainEffect | ScreenInteraction], failed: Mapping[str, Mapping[str, int]]
-) -> str:
-    return failure_reason(screen_effects[index].weights, failed)
-
-
-def _change_fields(change: LevelChange) -> dict[str, str]:
-    return {"factor": change.factor, "at": change.at, "base": change.base}
+def _judge(
+    evidence: RunEvidence, kind: str, effects: Sequence[ScreenEffect], words: str = ""
+) -> list[tuple[ScreenEffect, JudgedContrast]]:
+    short = short_names(list(dict.fromkeys(effect.change.factor for effect in effects)))
+    all_short = short_names(_factors(evidence.experiment.levels))
+    metrics = SEARCH_METRICS if is_capacity_search(evidence.experiment) else DESIGN_METRICS
+    effect_of = {
+        Contrast(
+            kind=kind,
+            arm=f"{short[effect.change.factor]}={effect.change.at}",
+            against=f"{short[effect.change.factor]}={effect.change.base}",
+            metric=metric,
+            terms=(WeightedSum(METRICS[metric], effect.weights),),
+            words=words,
+            label=effect.label(all_short),
+        ): effect
+        for metric in metrics
+        for effect in effects
+    }
+    judged = judge_contrasts(evidence, effect_of, correction=benjamini_hochberg)
+    return [(effect_of[effect.contrast], effect) for effect in judged]
 
 
 def is_averaging_screen(experiment: Experiment) -> bool:

@@ -1,43 +1,43 @@
 """The ladder: what each rung adds to the one below, and whether the steps add up."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
-import numpy as np
-
-from harness.analysis.comparisons import count_failures, failure_reason
-from harness.analysis.designs.factorial import pair_by_session, setting_levels
-from harness.analysis.statistics.group_sequential import error_rate_of
-from harness.analysis.statistics.inference import judge_family
-from harness.analysis.statistics.series import ArmPair, Series, SessionData, SessionValues, round_times_us
-from harness.analysis.why.quantities import VisitValue, difference_by_session, mean_interval
+from harness.analysis.contrasts.engine import (
+    Contrast,
+    JudgedContrast,
+    RunEvidence,
+    WeightedSum,
+    judge_contrasts,
+    mean_interval,
+    pair_contrast,
+    pair_terms,
+    session_values,
+)
+from harness.analysis.contrasts.factorial import setting_levels
+from harness.analysis.statistics.series import ArmPair
 from harness.experiment.contrasts import is_ladder
 from harness.experiment.cost import is_capacity_search
 from harness.experiment.transports import HOST_NETWORK
 from harness.model import (
     SERVER_ROLES,
-    Additivity,
     Arm,
     CombinedRungs,
-    Comparison,
     Experiment,
     Interval,
-    Judgement,
     Ladder,
     LadderStep,
     NonAdditivity,
-    Record,
     RungEffect,
     Settings,
-    Verdict,
     VisitRow,
 )
-from harness.model.metrics import Centre
+from harness.model.metrics import visit_quantity
 from harness.model.settings import RungSettings
 
 LINK_PACKETS = "net.link_packets"
+LADDER_METRIC = "latency"
 
 
 def _cpu_us(visit: VisitRow) -> float | None:
@@ -50,86 +50,22 @@ def _link_packets(visit: VisitRow) -> float | None:
     return visit.counters.get(LINK_PACKETS, 0.0) if "net.segments_out" in visit.counters else None
 
 
-def _counter_sum(names: Sequence[str], visit: VisitRow) -> float | None:
+def _sum_of(*names: str) -> Callable[[VisitRow], float | None]:
     """Return the sum of counters if all of them were read."""
-    return sum(visit.counters[name] for name in names) if set(names) <= visit.counters.keys() else None
+    return lambda visit: sum(visit.counters[name] for name in names) if {*names} <= visit.counters.keys() else None
 
 
-def _sum_of(*names: str) -> VisitValue:
-    return partial(_counter_sum, names)
-
-
-STEP_QUANTITIES: Mapping[str, tuple[Callable[[VisitRow], float | None], Centre]] = {
-    "cpu_us": (_cpu_us, "trimmed"),
-    "waiting_us": (_sum_of(*(f"{role}.wait_us" for role in SERVER_ROLES)), "trimmed"),
-    "switches": (_sum_of(*(f"{role}.voluntary" for role in SERVER_ROLES)), "mean"),
-    "segments": (_sum_of("net.segments_out"), "mean"),
-    "lo_packets": (_sum_of("net.lo_packets"), "mean"),
-    "link_packets": (_link_packets, "mean"),
-    "softirqs": (_sum_of("host.net_rx"), "mean"),
+STEP_QUANTITIES = {
+    "cpu_us": visit_quantity("step cpu_us", _cpu_us, "trimmed"),
+    "waiting_us": visit_quantity("step waiting_us", _sum_of(*(f"{role}.wait_us" for role in SERVER_ROLES)), "trimmed"),
+    "switches": visit_quantity("step switches", _sum_of(*(f"{role}.voluntary" for role in SERVER_ROLES)), "mean"),
+    "segments": visit_quantity("step segments", _sum_of("net.segments_out"), "mean"),
+    "lo_packets": visit_quantity("step lo_packets", _sum_of("net.lo_packets"), "mean"),
+    "link_packets": visit_quantity("step link_packets", _link_packets, "mean"),
+    "softirqs": visit_quantity("step softirqs", _sum_of("host.net_rx"), "mean"),
 }
-LADDER_METRIC = "latency"
-ADDITIVITY_BY_VERDICT: Mapping[Verdict | None, Additivity | None] = {
-    "equivalent": "additive",
-    "slower": "more",
-    "faster": "less",
-    "undecided": "undecided",
-    None: None,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class PairSum:
-    """The effects of `plus` added up, less those of `minus`."""
-
-    plus: tuple[ArmPair, ...]
-    minus: tuple[ArmPair, ...] = ()
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        """All arms of the pairs."""
-        return tuple(dict.fromkeys(name for pair in (*self.plus, *self.minus) for name in pair))
-
-
-JudgementBySum = Mapping[PairSum, Judgement]
 
 LadderSettings = Mapping[str, str]
-
-
-def step_counters(records: Sequence[Record], pair: ArmPair) -> dict[str, Interval]:
-    """Return the differences by name, in the order of the report, without those that were not counted."""
-    intervals = {
-        name: mean_interval(difference_by_session(records, pair, value, centre))
-        for name, (value, centre) in STEP_QUANTITIES.items()
-    }
-    return {name: interval for name, interval in intervals.items() if interval}
-
-
-def ladders(
-    experiment: Experiment,
-    sessions: Sequence[SessionData],
-    comparisons: Sequence[Comparison],
-    looks: Sequence[int] = (),
-) -> tuple[Ladder, ...]:
-    """Return the ladders; none for a search for capacities, whose steps are no times.
-
-    Steps are the comparisons. Tops, sums, and excesses over sums are each a family under Holm's correction.
-    """
-    candidates = [] if is_capacity_search(experiment) else ladder_structures(experiment)
-    compared = {
-        (comparison.arm, comparison.against): comparison
-        for comparison in comparisons
-        if comparison.metric == LADDER_METRIC
-    }
-    judge = partial(_judge_sums, experiment, sessions, looks)
-    wholes = [whole for structure in candidates for whole in structure.wholes if whole.parts]
-    judgement_by_sum = {
-        **judge([_single_pair(structure.top) for structure in candidates if structure.top]),
-        **judge([PairSum(whole.parts) for whole in wholes]),
-        **judge([_excess(whole) for whole in wholes]),
-    }
-    records = [session.record for session in sessions]
-    return tuple(_ladder(experiment, structure, compared, judgement_by_sum, records) for structure in candidates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,64 +98,106 @@ class LadderStructure:
     top: ArmPair | None
 
 
+JudgedSums = Mapping[Hashable, JudgedContrast]  # by the pair of a top, the parts of a sum, or both for its excess
+
+
+def judge_sums(evidence: RunEvidence) -> JudgedSums:
+    """Return tops, sums of steps, and excesses over the sums; each kind is a family under Holm's correction."""
+    structures = ladder_structures(evidence.experiment)
+    wholes = [whole for structure in structures for whole in structure.wholes if whole.parts]
+    families: list[dict[Hashable, Contrast]] = [
+        {
+            structure.top: pair_contrast(structure.top, LADDER_METRIC, "ladder top")
+            for structure in structures
+            if structure.top
+        },
+        {whole.parts: _sum_contrast(whole) for whole in wholes},
+        {(whole.pair, whole.parts): _excess_contrast(whole) for whole in wholes},
+    ]
+    return {
+        key: judged
+        for family in families
+        for key, judged in zip(family, judge_contrasts(evidence, family.values()), strict=True)
+    }
+
+
+def _sum_contrast(whole: RungBundle) -> Contrast:
+    """Return the sum of the steps: each is the typical round of its session, so the rows of a table add up to it."""
+    terms = tuple(term for part in whole.parts for term in pair_terms(part, LADDER_METRIC))
+    return Contrast("sum of steps", *whole.pair, LADDER_METRIC, terms, label=f"sum of the steps to {whole.pair[0]}")
+
+
+def _excess_contrast(whole: RungBundle) -> Contrast:
+    steps = tuple(term for part in whole.parts for term in pair_terms(part, LADDER_METRIC, -1.0))
+    terms = (*pair_terms(whole.pair, LADDER_METRIC), *steps)
+    label = f"{whole.pair[0]} beyond the sum of its steps"
+    return Contrast("beyond the sum", *whole.pair, LADDER_METRIC, terms, "additivity", label)
+
+
+def ladders(evidence: RunEvidence, pairs: Sequence[JudgedContrast], sums: JudgedSums) -> tuple[Ladder, ...]:
+    """Return the ladders; none for a search for capacities, whose steps are no times. Steps are among the `pairs`."""
+    compared = {
+        (pair.contrast.arm, pair.contrast.against): pair for pair in pairs if pair.contrast.metric == LADDER_METRIC
+    }
+    return tuple(_ladder(evidence, structure, compared, sums) for structure in ladder_structures(evidence.experiment))
+
+
 def _ladder(
-    experiment: Experiment,
+    evidence: RunEvidence,
     structure: LadderStructure,
-    compared: Mapping[ArmPair, Comparison],
-    judgement_by_sum: JudgementBySum,
-    records: Sequence[Record],
+    compared: Mapping[ArmPair, JudgedContrast],
+    sums: JudgedSums,
 ) -> Ladder:
+    kinds: tuple[tuple[Literal["network", "sandbox"], tuple[ArmPair, ...]], ...] = (
+        ("network", structure.network),
+        ("sandbox", structure.sandbox),
+    )
     return Ladder(
         transport=structure.transport,
         where=dict(structure.where),
         bottom=structure.bottom,
-        steps=(
-            *(_step(experiment, compared[pair], "network", records) for pair in structure.network),
-            *(_step(experiment, compared[pair], "sandbox", records) for pair in structure.sandbox),
+        steps=tuple(
+            LadderStep.model_validate(
+                _rung_fields(evidence, compared[pair]) | {"kind": kind, "backing": _step_counters(evidence, pair)}
+            )
+            for kind, pairs in kinds
+            for pair in pairs
         ),
-        top=_rung_effect(experiment, structure.top, judgement_by_sum[_single_pair(structure.top)])
-        if structure.top
-        else None,
-        together=tuple(_combined_rungs(experiment, whole, compared, judgement_by_sum) for whole in structure.wholes),
+        top=_rung_effect(evidence, sums[structure.top]) if structure.top else None,
+        together=tuple(_combined_rungs(evidence, whole, compared, sums) for whole in structure.wholes),
     )
 
 
-def _step(
-    experiment: Experiment, comparison: Comparison, kind: Literal["network", "sandbox"], records: Sequence[Record]
-) -> LadderStep:
-    pair = (comparison.arm, comparison.against)
-    effect = _rung_effect_of(experiment, comparison)
-    return LadderStep(**dict(effect), kind=kind, backing=step_counters(records, pair))
+def _step_counters(evidence: RunEvidence, pair: ArmPair) -> dict[str, Interval]:
+    """Return the differences by name, in the order of the report, without those that were not counted."""
+    weights = {pair[0]: 1.0, pair[1]: -1.0}
+    intervals = {
+        name: mean_interval(session_values(evidence.series, [WeightedSum(quantity, weights)]))
+        for name, quantity in STEP_QUANTITIES.items()
+    }
+    return {name: interval for name, interval in intervals.items() if interval}
 
 
-def _rung_effect_of(experiment: Experiment, comparison: Comparison) -> RungEffect:
-    pair = (comparison.arm, comparison.against)
-    return RungEffect(**comparison.model_dump(exclude={"checks"}), rungs=_rungs(experiment, pair))
+def _rung_fields(evidence: RunEvidence, judged: JudgedContrast) -> dict[str, object]:
+    pair = (judged.contrast.arm, judged.contrast.against)
+    return judged.fields | {"rungs": _rungs(evidence.experiment, pair)}
 
 
-def _rung_effect(experiment: Experiment, pair: ArmPair, judgement: Judgement) -> RungEffect:
-    return RungEffect(
-        arm=pair[0], against=pair[1], metric=LADDER_METRIC, rungs=_rungs(experiment, pair), **dict(judgement)
-    )
+def _rung_effect(evidence: RunEvidence, judged: JudgedContrast) -> RungEffect:
+    return RungEffect.model_validate(_rung_fields(evidence, judged))
 
 
 def _combined_rungs(
-    experiment: Experiment, whole: RungBundle, compared: Mapping[ArmPair, Comparison], judgement_by_sum: JudgementBySum
+    evidence: RunEvidence, whole: RungBundle, compared: Mapping[ArmPair, JudgedContrast], sums: JudgedSums
 ) -> CombinedRungs:
-    measured = _rung_effect_of(experiment, compared[whole.pair])
+    measured = _rung_effect(evidence, compared[whole.pair])
     if not whole.parts:
         return CombinedRungs(measured=measured, missing=whole.missing)
-    beyond = judgement_by_sum[_excess(whole)]
     return CombinedRungs(
         measured=measured,
         parts=tuple(arm for arm, _ in whole.parts),
-        sum=_rung_effect(experiment, whole.pair, judgement_by_sum[PairSum(whole.parts)]),
-        beyond=NonAdditivity(
-            arm=whole.pair[0],
-            against=whole.pair[1],
-            metric=LADDER_METRIC,
-            **dict(beyond) | {"verdict": ADDITIVITY_BY_VERDICT[beyond.verdict]},
-        ),
+        sum=_rung_effect(evidence, sums[whole.parts]),
+        beyond=NonAdditivity.model_validate(sums[whole.pair, whole.parts].fields),
     )
 
 
@@ -233,30 +211,9 @@ def _all_rungs(settings: Settings) -> list[str]:
     return [*([] if settings.network == HOST_NETWORK else [settings.network]), *settings.sandbox]
 
 
-def _single_pair(pair: ArmPair) -> PairSum:
-    return PairSum((pair,))
-
-
-def _excess(whole: RungBundle) -> PairSum:
-    return PairSum((whole.pair,), whole.parts)
-
-
-def _judge_sums(
-    experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int], family: Iterable[PairSum]
-) -> dict[PairSum, Judgement]:
-    series = {session.record.session: round_times_us(session.record, LADDER_METRIC) for session in sessions}
-    failed = count_failures(session.record for session in sessions)
-    return judge_family(
-        {pair_sum: sum_values(series, pair_sum, LADDER_METRIC) for pair_sum in family},
-        experiment.design.equivalence_percent,
-        error_rate_of(looks),
-        excuse=lambda pair_sum: failure_reason(pair_sum.arms, failed),
-    )
-
-
 def ladder_structures(experiment: Experiment) -> list[LadderStructure]:
     """Return a structure for each combination of the other settings and each leg; none without a ladder."""
-    if not is_ladder(experiment.design):
+    if not is_ladder(experiment.design) or is_capacity_search(experiment):
         return []
     groups = _groups([arm for arm in experiment.arms if arm.control_of is None])
     levels = [where for where, _ in groups]
@@ -351,17 +308,3 @@ def _is_bundle(arm: Arm, sandbox: Sequence[str]) -> bool:
 def _arms_down(name: str, against: Mapping[str, str]) -> list[str]:
     """Return the arms from `name` down, without the bottom."""
     return [name, *_arms_down(against[name], against)] if name in against else []
-
-
-def sum_values(sessions: Mapping[int, Mapping[str, Series]], pair_sum: PairSum, metric: str) -> SessionValues:
-    """Return the sum for each session that has every pair; `sessions` are results of `round_times_us`, by number.
-
-    Each step is the typical round of its session, so the rows of the report's table add up to its sum.
-    """
-    signs = np.array([1.0] * len(pair_sum.plus) + [-1.0] * len(pair_sum.minus))
-    by_pair = [pair_by_session(sessions, pair, metric) for pair in (*pair_sum.plus, *pair_sum.minus)]
-    complete = [number for number in sessions if all(number in values_by_session for values_by_session in by_pair)]
-    values = np.array(
-        [signs @ np.array([values_by_session[number] for values_by_session in by_pair]) for number in complete]
-    ).reshape(-1, 2)
-    return SessionValues(log_ratio=values[:, 0], difference_us=values[:, 1])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from harness.analysis.designs.factorial import setting_levels
+from harness.analysis.contrasts.factorial import setting_levels
 from harness.analysis.statistics.percentiles import resolution_step_us
 from harness.analysis.statistics.series import ArmPair
 from harness.experiment.constraints import OWN_CLIENT

@@ -1,0 +1,273 @@
+"""Contrasts: weighted sums over arms, formed session by session, then judged together with their family.
+
+Pairs, interactions, main effects, ladder sums and percentiles differ in their terms, quantities and words, not in code.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from harness.analysis.failures import count_failures, failure_reason
+from harness.analysis.statistics.group_sequential import ErrorRate, error_rate_of
+from harness.analysis.statistics.inference import (
+    MIN_SESSIONS_FOR_INTERVAL,
+    Correction,
+    EffectEstimate,
+    estimate_mean,
+    holm,
+    judge_family,
+)
+from harness.analysis.statistics.series import ArmPair, Series, SessionData, centre_of_rounds, values_by_arm
+from harness.model import METRICS, Effect, Experiment, Interval, Judgement, Record
+from harness.model.metrics import Quantity
+
+Weights = Mapping[str, float]  # by arm
+
+VERDICT_WORDS: Mapping[str, Mapping[str, str]] = {
+    "agreement": {"equivalent": "agree", "faster": "differ", "slower": "differ"},
+    "additivity": {"equivalent": "additive", "slower": "more", "faster": "less"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedSum:
+    """A weighted sum over arms of a quantity, round by round; its typical round is the value of a session."""
+
+    quantity: Quantity
+    weights: Weights
+    factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contrast:
+    """The sum of `terms` in each session, as the effect of `arm` relative to `against` in `metric`.
+
+    `words` names the words of its verdicts: "" for faster and slower, or a key of VERDICT_WORDS.
+    """
+
+    kind: str
+    arm: str
+    against: str
+    metric: str
+    terms: tuple[WeightedSum, ...]
+    words: str = ""
+    label: str = ""
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of each arm over all terms, in order of appearance."""
+        total: dict[str, float] = {}
+        for term in self.terms:
+            for arm, weight in term.weights.items():
+                total[arm] = total.get(arm, 0.0) + term.factor * weight
+        return total
+
+
+def pair_terms(pair: ArmPair, metric: str, factor: float = 1.0) -> tuple[WeightedSum, ...]:
+    """Return the term of one arm against another."""
+    return (WeightedSum(METRICS[metric], {pair[0]: 1.0, pair[1]: -1.0}, factor),)
+
+
+def pair_contrast(pair: ArmPair, metric: str, kind: str = "pair") -> Contrast:
+    """Return the contrast of one arm against another."""
+    return Contrast(kind, *pair, metric, pair_terms(pair, metric))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionValues:
+    """One value for each session that has every term, (sessions,): of logs (NaN without a ratio), and of values."""
+
+    sessions: tuple[int, ...]
+    log_ratio: Series
+    difference: Series
+
+    @property
+    def by_session(self) -> dict[int, float]:
+        """Difference by the number of its session."""
+        return dict(zip(self.sessions, self.difference.tolist(), strict=True))
+
+
+class RunSeries:
+    """The values of a run by quantity, read from the visits when first asked for.
+
+    `given` has those that visits do not have, by the name of the quantity: for each session a value by arm and round.
+    """
+
+    def __init__(
+        self, records: Sequence[Record], given: Mapping[str, Mapping[int, Mapping[str, Series]]] | None = None
+    ) -> None:
+        self._records = records
+        self._values = dict(given or {})
+
+    def values(self, quantity: Quantity) -> Mapping[int, Mapping[str, Series]]:
+        """Return the values by session and arm, (rounds,)."""
+        if quantity.name not in self._values:
+            self._values[quantity.name] = {record.session: values_by_arm(record, quantity) for record in self._records}
+        return self._values[quantity.name]
+
+
+def session_values(series: RunSeries, terms: Iterable[WeightedSum]) -> SessionValues:
+    """Return the sum of the terms for each session.
+
+    A round without a value for each arm of a term is left out, and so is a session without any other round of a term.
+    """
+    by_term = [_term_values(series.values(term.quantity), term) for term in terms]
+    sessions = tuple(number for number in by_term[0] if all(number in values for values in by_term))
+    sums = np.array([sum(values[number] for values in by_term) for number in sessions]).reshape(-1, 2)
+    return SessionValues(sessions, sums[:, 0], sums[:, 1])
+
+
+def _term_values(sessions: Mapping[int, Mapping[str, Series]], term: WeightedSum) -> dict[int, Series]:
+    """Return (log, value) of the typical round by session."""
+    vector = np.array(list(term.weights.values()))
+    by_session = {}
+    for number, by_arm in sessions.items():
+        if term.weights.keys() <= by_arm.keys():
+            values = np.array([by_arm[arm] for arm in term.weights])
+            values = values[:, np.isfinite(values).all(axis=0)]
+            if values.size:
+                logs = vector @ np.log(values) if term.quantity.has_ratio else np.full(values.shape[1], np.nan)
+                rounds = np.stack([logs, vector @ values])
+                by_session[number] = term.factor * centre_of_rounds(rounds, term.quantity.centre)
+    return by_session
+
+
+def estimate_effect(values: SessionValues) -> EffectEstimate | None:
+    """Return the estimates over sessions; None with fewer than 2."""
+    if len(values.sessions) < MIN_SESSIONS_FOR_INTERVAL:
+        return None
+    return EffectEstimate(estimate_mean(values.log_ratio), estimate_mean(values.difference))
+
+
+def mean_interval(values: SessionValues, confidence: float = 0.95) -> Interval | None:
+    """Return the mean difference over sessions with its interval by Student's t; None without sessions."""
+    if len(values.sessions) < MIN_SESSIONS_FOR_INTERVAL:
+        return Interval(value=float(values.difference[0])) if values.sessions else None
+    return estimate_mean(values.difference).with_interval(confidence)
+
+
+@dataclass(frozen=True)
+class RunEvidence:
+    """What the contrasts of a run are judged by; `looks` are the numbers of sessions after which it could stop."""
+
+    experiment: Experiment
+    sessions: Sequence[SessionData]
+    looks: Sequence[int] = ()
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """Records of the sessions."""
+        return [session.record for session in self.sessions]
+
+    @cached_property
+    def series(self) -> RunSeries:
+        """Values of the visits."""
+        return RunSeries(self.records)
+
+    @cached_property
+    def failed(self) -> Mapping[str, Mapping[str, int]]:
+        """Number of failed requests by arm and kind."""
+        return count_failures(self.records)
+
+    @cached_property
+    def error_rate(self) -> ErrorRate:
+        """Error rate of a test, by the number of sessions that it rests on."""
+        return error_rate_of(self.looks)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedContrast:
+    """A contrast with its values, numbers and verdict; `family` is "" where it was judged alone."""
+
+    contrast: Contrast
+    values: SessionValues
+    judgement: Judgement
+    family: str
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """Return the fields that each kind of effect has in a summary."""
+        fields = dict(self.judgement)
+        words = VERDICT_WORDS.get(self.contrast.words, {})
+        verdict = words.get(str(self.judgement.verdict), self.judgement.verdict)
+        named = {"arm": self.contrast.arm, "against": self.contrast.against, "metric": self.contrast.metric}
+        return named | fields | {"verdict": verdict}
+
+
+def judge_contrasts(  # noqa: PLR0913 - everything in which kinds of contrast differ
+    evidence: RunEvidence,
+    contrasts: Iterable[Contrast],
+    *,
+    correction: Correction = holm,
+    is_alone: Callable[[Contrast], bool] = lambda _: False,
+    excuse: Callable[[Contrast, SessionValues], str] = lambda _contrast, _values: "",
+    series: RunSeries | None = None,
+) -> list[JudgedContrast]:
+    """Return the judged contrasts in their order; those of one metric are a family that shares the correction.
+
+    A contrast that `is_alone`, like a control, takes no part in it. Failed requests of any arm, and an `excuse`, leave
+    numbers but no verdict. A contrast in an optional metric that no session has is left out.
+    """
+    source = series or evidence.series
+    members = [(contrast, session_values(source, contrast.terms)) for contrast in contrasts]
+    members = [(contrast, values) for contrast, values in members if values.sessions or not _is_optional(contrast)]
+    judged: dict[int, JudgedContrast] = {}
+    for metric in dict.fromkeys(contrast.metric for contrast, _ in members):
+        family = [(index, *member) for index, member in enumerate(members) if member[0].metric == metric]
+        judgements = judge_family(
+            [estimate_effect(values) for _, _, values in family],
+            evidence.experiment.design.equivalence_percent,
+            evidence.error_rate,
+            excuses=[
+                failure_reason(contrast.weights, evidence.failed) or excuse(contrast, values) or too_few(values)
+                for _, contrast, values in family
+            ],
+            alone=[is_alone(contrast) for _, contrast, _ in family],
+            correction=correction,
+        )
+        for (index, contrast, values), judgement in zip(family, judgements, strict=True):
+            name = "" if is_alone(contrast) else f"{contrast.kind}, {metric}"
+            judged[index] = JudgedContrast(contrast, values, judgement, name)
+    return [judged[index] for index in range(len(members))]
+
+
+def _is_optional(contrast: Contrast) -> bool:
+    return contrast.metric in METRICS and METRICS[contrast.metric].is_optional
+
+
+def too_few(values: SessionValues) -> str:
+    """Return why there is no interval; "" with enough sessions."""
+    number = len(values.sessions)
+    if number >= MIN_SESSIONS_FOR_INTERVAL:
+        return ""
+    have = "1 session has" if number == 1 else f"{number} sessions have"
+    return f"{have} times of both arms; an interval needs {MIN_SESSIONS_FOR_INTERVAL}."
+
+
+def without_verdict(judged: JudgedContrast, why: str) -> JudgedContrast:
+    """Return the contrast with its numbers, and why they have no verdict."""
+    update = {"verdict": None, "why": why, "sessions_to_decide": None}
+    return replace(judged, judgement=judged.judgement.model_copy(update=update))
+
+
+def effect_of(judged: JudgedContrast) -> Effect:
+    """Return the effect in the one shape that `effects` of a summary has for all kinds."""
+    contrast, numbers = judged.contrast, judged.judgement
+    return Effect(
+        kind=contrast.kind,
+        label=contrast.label or f"{contrast.arm} against {contrast.against}",
+        metric=contrast.metric,
+        arms=contrast.weights,
+        percent=_interval(numbers.percent, numbers.percent_low, numbers.percent_high),
+        us=_interval(numbers.us, numbers.us_low, numbers.us_high),
+        sessions=len(judged.values.sessions),
+        family=judged.family,
+        verdict=judged.fields["verdict"],
+        **numbers.model_dump(include={"confidence", "p", "p_adjusted", "margin_percent", "why", "sessions_to_decide"}),
+    )
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> Interval | None:
+    return None if value is None else Interval(value=value, low=low, high=high)

@@ -1,1 +1,0 @@
-"""Effects of several factors: factorial designs, screens, ladders, and agreement of tools."""

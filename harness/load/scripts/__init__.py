@@ -1,1 +1,0 @@
-"""Scripts that external tools run, each in the language of its tool."""

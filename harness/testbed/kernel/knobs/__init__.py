@@ -1,1 +1,0 @@
-"""Knobs by subject: a table in each file."""

@@ -1,1 +1,0 @@
-"""The rungs of the ladder: kernel mechanisms of containers, a file each."""
