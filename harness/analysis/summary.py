@@ -91,13 +91,12 @@ def summarise(
     """
     evidence = RunEvidence(experiment, sessions, schedule.looks)
     judged, records = judge_run(evidence), evidence.records
-    decisive = [effect for _, effect in judged.main_effects] or judged.pairs
-    is_complete = should_stop(experiment, schedule.looks, len(records), deciding_widths_percent(decisive))
-    planned_sessions = len(records) if is_complete else schedule.sessions
+    planned_sessions = len(records) if _is_complete(judged, experiment, schedule, len(records)) else schedule.sessions
     effects = _effects_by_kind(judged)
     differing = differing_controls(experiment, effects["comparisons"])
     missing = incomplete_doubts(len(records), planned_sessions, directory)
     faults = [*failed_doubts(evidence.failed), *changed_doubts(records), *missing]
+    doubts = [*control_doubts(differing), *_null_doubts(experiment, effects), *faults]
     return Summary(
         experiment=experiment.name,
         question=experiment.question,
@@ -114,15 +113,14 @@ def summarise(
         throttled=throttle_counts(experiment, records),
         capacities=arm_capacities(experiment, sessions, schedule.looks),
         load_points=load_points(experiment, sessions),
-        doubts=(
-            *control_doubts(differing),
-            *_null_doubts(experiment, effects),
-            *faults,
-            *left_out_doubts(experiment),
-            *service_doubts(experiment),
-            *session_doubts(records),
-        ),
+        doubts=(*doubts, *_observed_doubts(experiment, records)),
     )
+
+
+def _is_complete(judged: JudgedRun, experiment: Experiment, schedule: Schedule, sessions: int) -> bool:
+    """Whether the run was precise enough at this look."""
+    decisive = [effect for _, effect in judged.main_effects] or judged.pairs
+    return should_stop(experiment, schedule.looks, sessions, deciding_widths_percent(decisive))
 
 
 def _null_doubts(experiment: Experiment, effects: Mapping[str, Any]) -> Iterator[Doubt]:
@@ -130,6 +128,13 @@ def _null_doubts(experiment: Experiment, effects: Mapping[str, Any]) -> Iterator
     pairs, levels = effects["comparisons"], effects["levels"]
     yield from negative_control_doubts(experiment, pairs, levels, effects["main_effects"])
     yield from rung_doubts(experiment, pairs, levels)
+
+
+def _observed_doubts(experiment: Experiment, records: Sequence[Record]) -> Iterator[Doubt]:
+    """Yield the doubts about arms that were left out or are services, and those of the sessions."""
+    yield from left_out_doubts(experiment)
+    yield from service_doubts(experiment)
+    yield from session_doubts(records)
 
 
 def _effects_by_kind(judged: JudgedRun) -> dict[str, Any]:
