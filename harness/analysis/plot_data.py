@@ -1,5 +1,6 @@
 """The data of the plots of a report: measured times, thinned without a visible loss."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import stdev
@@ -14,10 +15,7 @@ from harness.analysis.statistics.series import ArmPair, Series, SessionData, val
 from harness.model import METRICS, Experiment
 
 MAX_LINE_POINTS = 400  # of a line: about the resolution of a screen
-ROUNDS_PER_POINT, MIN_POINTS_PER_SESSION = (
-    5,
-    8,
-)  # rounds per point (their median), unless a session would get too few points
+ROUNDS_PER_POINT, MIN_POINTS_PER_SESSION = 5, 8  # a point is a median of rounds
 
 GappedValues = tuple[float | None, ...]  # None: not measured
 Indices = NDArray[np.intp]
@@ -37,7 +35,7 @@ class Distribution:
 class SessionDrift:
     """The times of a session along the run: one value for each of `time_s`, the median of a few rounds.
 
-    Time runs on from session to session and counts only while requests were sent.
+    Time goes on from session to session and counts only while requests were sent.
     """
 
     session: int
@@ -45,7 +43,7 @@ class SessionDrift:
     end_s: float
     time_s: tuple[float, ...]
     latency_us: Mapping[str, GappedValues]
-    difference_percent: Mapping[ArmPair, GappedValues]
+    ratio: Mapping[ArmPair, GappedValues]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +76,17 @@ class PlotData:
 def plot_data(experiment: Experiment, sessions: Sequence[SessionData]) -> PlotData:
     """Return the plot data of at least one session, in any order, without arms and pairs that were not measured."""
     ordered = sorted(sessions, key=lambda session: session.record.session)
+    proofs = ordered[0].record.proofs
+    series = RunSeries([session.record for session in ordered])
     distributions = [_distribution(arm.name, ordered) for arm in experiment.arms]
-    session_effects = [_effects(pair, metric, ordered) for metric in METRICS for pair in experiment.pairs]
     return PlotData(
         started_utc=min(session.record.started_utc for session in ordered),
         distributions=tuple(distribution for distribution in distributions if distribution.requests),
         drift=tuple(_drift(experiment, ordered)),
-        effects=tuple(effect for effect in session_effects if effect.sessions),
-        cpus=_cpus(ordered[0]),
+        effects=tuple(effect for metric in METRICS for effect in _effects(experiment, metric, series)),
+        cpus={
+            arm: {role: tuple(cpus) for role, cpus in proof.get("cpus", {}).items()} for arm, proof in proofs.items()
+        },
     )
 
 
@@ -93,10 +94,11 @@ def _distribution(arm: str, sessions: Sequence[SessionData]) -> Distribution:
     """Return the distribution; empty if an outside tool reported no single times."""
     tables = [session.requests for session in sessions if not session.requests.is_empty()]
     times_ns = [table.filter(pl.col("arm") == arm).get_column("latency_ns").to_numpy() for table in tables]
-    times_us = np.sort(np.concatenate([np.empty(0), *times_ns])) / 1000
-    plotted_us = times_us[thinned_indices(times_us.size)]
-    shares = np.searchsorted(times_us, plotted_us, side="right") / max(times_us.size, 1)
-    return Distribution(arm, times_us.size, tuple(plotted_us.tolist()), tuple(shares.tolist()))
+    ascending_ns = np.concatenate([np.empty(0), *times_ns])  # one copy of what may be ten million times
+    ascending_ns.sort()
+    plotted_ns = ascending_ns[thinned_indices(ascending_ns.size)]
+    shares = np.searchsorted(ascending_ns, plotted_ns, side="right") / max(ascending_ns.size, 1)
+    return Distribution(arm, ascending_ns.size, tuple((plotted_ns / 1000).tolist()), tuple(shares.tolist()))
 
 
 def thinned_indices(size: int) -> Indices:
@@ -110,15 +112,14 @@ def thinned_indices(size: int) -> Indices:
 
 
 def _drift(experiment: Experiment, sessions: Sequence[SessionData]) -> Iterator[SessionDrift]:
-    max_points = max(MAX_LINE_POINTS // len(sessions), 1)
     start_s = 0.0
     for session in sessions:
-        stretch = _stretch(experiment, session, start_s, max_points)
-        start_s = stretch.end_s
-        yield stretch
+        drift = _session_drift(experiment, session, start_s, max(MAX_LINE_POINTS // len(sessions), 1))
+        start_s = drift.end_s
+        yield drift
 
 
-def _stretch(experiment: Experiment, session: SessionData, start_s: float, max_points: int) -> SessionDrift:
+def _session_drift(experiment: Experiment, session: SessionData, start_s: float, max_points: int) -> SessionDrift:
     """Return the drift of a session in at most `max_points` points, each of a group of rounds."""
     logs = {arm: np.log(times_us) for arm, times_us in values_by_arm(session.record, METRICS["latency"]).items()}
     rounds = max((series.size for series in logs.values()), default=0)
@@ -131,48 +132,39 @@ def _stretch(experiment: Experiment, session: SessionData, start_s: float, max_p
         start_s=start_s,
         end_s=start_s + visiting_s,
         time_s=tuple(start_s + visiting_s * float(group.mean() + 0.5) / rounds for group in groups),
-        latency_us={arm: _values(np.exp(_medians(series, groups))) for arm, series in logs.items()},
-        difference_percent={
-            (arm, against): _values(100 * np.expm1(_medians(logs[arm] - logs[against], groups)))
-            for arm, against in pairs
-        },
+        latency_us={arm: _typical_times(series, groups) for arm, series in logs.items()},
+        ratio={(arm, against): _typical_times(logs[arm] - logs[against], groups) for arm, against in pairs},
     )
 
 
-def _medians(series: Series, groups: Sequence[Indices]) -> Series:
-    return np.array([_median(series[group]) for group in groups])
+def _typical_times(logs: Series, groups: Sequence[Indices]) -> GappedValues:
+    """Return the median of each group of rounds, from logarithms."""
+    medians = [_median(logs[group]) for group in groups]
+    return tuple(None if math.isnan(median) else math.exp(median) for median in medians)
 
 
 def _median(series: Series) -> float:
     """Return the median of the finite values; NaN without any."""
     finite = series[np.isfinite(series)]
-    return float(np.median(finite)) if finite.size else np.nan
+    return float(np.median(finite)) if finite.size else math.nan
 
 
-def _values(series: Series) -> GappedValues:
-    return tuple(value if np.isfinite(value) else None for value in series.tolist())
-
-
-def _effects(pair: ArmPair, metric: str, sessions: Sequence[SessionData]) -> SessionEffects:
-    series = RunSeries([session.record for session in sessions])
-    values = session_values(series, pair_terms(pair, metric))
-    value_by_session = dict(zip(values.sessions, values.log_ratio.tolist(), strict=True))
-    levels = [_median(np.log(series.values(METRICS[metric])[number][pair[1]])) for number in values.sessions]
-    return SessionEffects(
-        arm=pair[0],
-        against=pair[1],
-        metric=metric,
-        sessions=tuple(value_by_session),
-        percent=tuple(to_percent(value) for value in value_by_session.values()),
-        sd_percent=_sd_percent(list(value_by_session.values())),
-        level_sd_percent=_sd_percent(levels),
-    )
+def _effects(experiment: Experiment, metric: str, series: RunSeries) -> Iterator[SessionEffects]:
+    """Yield the effects of the pairs that were measured in `metric`."""
+    for arm, against in experiment.pairs:
+        values = session_values(series, pair_terms((arm, against), metric))
+        if values.sessions:
+            levels = [_median(np.log(series.values(METRICS[metric])[number][against])) for number in values.sessions]
+            yield SessionEffects(
+                arm=arm,
+                against=against,
+                metric=metric,
+                sessions=values.sessions,
+                percent=tuple(to_percent(value) for value in values.log_ratio.tolist()),
+                sd_percent=_sd_percent(values.log_ratio.tolist()),
+                level_sd_percent=_sd_percent(levels),
+            )
 
 
 def _sd_percent(logs: Sequence[float]) -> float | None:
     return 100 * stdev(logs) if len(logs) > 1 else None
-
-
-def _cpus(session: SessionData) -> dict[str, dict[str, tuple[int, ...]]]:
-    proofs = session.record.proofs
-    return {arm: {role: tuple(cpus) for role, cpus in proof.get("cpus", {}).items()} for arm, proof in proofs.items()}

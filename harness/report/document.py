@@ -130,7 +130,8 @@ class Figure:
 class Axis:
     """An axis from `low` at the left or bottom to `high`, which may be the lower number.
 
-    `labels` name places on it; without them its ticks are round numbers with `suffix`.
+    `labels` name places on it; without them its ticks are round numbers with `suffix`, and on an axis that `is_ratio`
+    the differences in percent that such ratios are.
     """
 
     low: float
@@ -138,7 +139,9 @@ class Axis:
     title: str = ""
     suffix: str = ""
     is_log: bool = False
+    is_ratio: bool = False
     labels: Sequence[tuple[float, str]] = ()
+    has_grid: bool = True
     is_visible: bool = True
 
 

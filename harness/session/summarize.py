@@ -129,7 +129,7 @@ def write_reports(results: RunResults) -> Path:
 
 def html_report(results: RunResults) -> str:
     """Return the text of report.html."""
-    from harness.report.html.document import render_html  # imports plotly, which is slow
+    from harness.report.html.document import render_html  # jinja2 is loaded only for a page
 
     plots = plot_data(results.plan.experiment, results.sessions)
     return render_html(results.summary, results.plan, results.host, plots)

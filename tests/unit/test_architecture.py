@@ -23,7 +23,7 @@ READ_TOOLS = {  # what reads the output of a tool stands once, for the tool that
 }
 STAND_ALONE = [module for module in paths() if module.startswith("harness.testbed.standalone.")]
 FOR_PLUGINS = ("harness.model", "harness.start")
-SLOW = ("pyroute2", "scipy", "polars", "plotly", "trustme")
+SLOW = ("pyroute2", "scipy", "polars", "trustme")
 MEDIAN_FUNCTION_LINES = 10
 
 

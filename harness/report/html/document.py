@@ -1,23 +1,31 @@
 """Writes report.html and validation.html."""
 
-import base64
-import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
-from plotly.offline import get_plotlyjs  # type: ignore[import-untyped] # plotly brings no types
 
 from harness.analysis.plot_data import PlotData
-from harness.model import METRICS, Design, Plan, Summary
+from harness.model import Design, Plan, Summary
 from harness.model.validation import Validation
 from harness.report import answer, caveats
 from harness.report.caveats import group_doubts
+from harness.report.document import Figure
+from harness.report.figures.distributions import (
+    distribution_figures,
+    half_normal_figure,
+    imported_figure,
+    load_figure,
+)
+from harness.report.figures.intervals import claims_figure, forest_figure, sessions_figure
+from harness.report.figures.style import arm_styles
+from harness.report.figures.time import burst_lengths_figure, carry_over_figure, drift_figures, variability_sentence
+from harness.report.figures.waterfalls import ladder_figure, waterfall_figure
 from harness.report.format import (
     interval_numbers,
     join_with_and,
@@ -28,15 +36,10 @@ from harness.report.format import (
     us_interval,
 )
 from harness.report.html.facts import machine_facts, method_facts, version_facts
-from harness.report.html.figures.distributions import distribution_figure, imported_figure, load_figure, tail_figure
-from harness.report.html.figures.intervals import claims_figure, forest_figure, half_normal_figure, sessions_figure
-from harness.report.html.figures.style import PlotlyFigure, arm_styles
-from harness.report.html.figures.time import burst_lengths_figure, carry_over_figure, drift_figure, variability_sentence
-from harness.report.html.figures.waterfalls import ladder_figure, waterfall_figure
+from harness.report.html.svg import draw_figure
 from harness.report.sections import optional_sections, seed
 from harness.report.sections.failures import application_note
 from harness.report.sections.ladder import ladder_note
-from harness.report.sections.ladder_words import ladder_title
 from harness.report.sections.validation import validation_answer, validation_sections, validation_warning
 from harness.report.sections.why import cause_sentences, counter_rows, difference_tables
 from harness.report.select import (
@@ -56,18 +59,14 @@ CODE_TEXT = re.compile(r"`([^`]*)`")
 def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits: PlotData) -> str:
     """Return the page. `host` is the content of host.json, or {} if it is unknown."""
     design = plan.experiment.design
-    drawing = drawing_scripts()
     page = template_environment().get_template("report.html.j2")
     return page.render(
         summary=summary,
         plan=plan,
-        scripts=drawing,
-        policy=content_security_policy(drawing),
         styles=Markup(packaged_text("report.css")),  # noqa: S704 - ours
         first_line=caveats.reliability_warning(summary),
         answer=answer.summary_answer(summary, design),
         headline=headline_metric(summary),
-        what={name: metric.label for name, metric in METRICS.items()},
         certainty=certainty_sentences(summary, design),
         doubtful=doubt_summary(summary),
         notes=list(_table_notes(summary)),
@@ -79,7 +78,6 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
         steadiness=variability_sentence(exhibits.effects),
         published=_published_cells(summary),
         sections=optional_sections(summary, design),
-        ladder_titles=[f"Over {ladder_title(ladder)}" for ladder in summary.ladders],
         why=cause_sentences(summary),
         differences=list(difference_tables(summary)),
         counters=counter_rows(summary),
@@ -92,7 +90,7 @@ def render_html(summary: Summary, plan: Plan, host: Mapping[str, Any], exhibits:
     )
 
 
-def _figures(summary: Summary, plan: Plan, exhibits: PlotData) -> Iterator[PlotlyFigure]:
+def _figures(summary: Summary, plan: Plan, exhibits: PlotData) -> Iterator[Figure]:
     design, pilot = plan.experiment.design, plan.pilot
     drawn = [
         forest_figure(summary, design, headline_metric(summary)),
@@ -102,9 +100,8 @@ def _figures(summary: Summary, plan: Plan, exhibits: PlotData) -> Iterator[Plotl
         imported_figure(summary),
         half_normal_figure(summary),
         *(ladder_figure(ladder, number) for number, ladder in enumerate(summary.ladders)),
-        drift_figure(summary, exhibits.drift),
-        distribution_figure(summary, exhibits.distributions),
-        tail_figure(summary, exhibits.distributions),
+        *drift_figures(summary, exhibits.drift),
+        *distribution_figures(summary, exhibits.distributions),
         carry_over_figure(pilot, plan.schedule) if pilot else None,
         burst_lengths_figure(pilot, plan.schedule) if pilot else None,
         *(waterfall_figure(parts, arm_styles(summary)[parts.arm]) for parts in summary.waterfalls),
@@ -150,7 +147,6 @@ def template_environment() -> Environment:
         lstrip_blocks=True,
         autoescape=True,
     )
-    templates.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     templates.globals["words"] = TEXT_COLUMNS
     templates.filters |= {
         "typeset": typeset_numbers,
@@ -160,6 +156,7 @@ def template_environment() -> Environment:
         "us_of": us_interval,
         "numbers": interval_numbers,
         "with_code": _code_markup,
+        "draw": draw_figure,
     }
     return templates
 
@@ -167,18 +164,6 @@ def template_environment() -> Environment:
 def _code_markup(text: str) -> Markup:
     """Return `text` with the parts between backticks as code."""
     return Markup(CODE_TEXT.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped right here
-
-
-def drawing_scripts() -> list[Markup]:
-    """Return the scripts that draw the figures: plotly and our own."""
-    return [Markup(get_plotlyjs()), Markup(packaged_text("report.js"))]  # noqa: S704 - ours, and as plotly ships it
-
-
-def content_security_policy(scripts: Sequence[str]) -> str:
-    """Return a content security policy that allows only these scripts and the styles of the page."""
-    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
 
 
 def packaged_text(name: str) -> str:
@@ -208,14 +193,11 @@ def _equivalent_controls(summary: Summary) -> Iterator[str]:
 
 
 def render_validation_html(validation: Validation) -> str:
-    """Return the page. Without a claim to draw, it has no figure and no script."""
+    """Return the page; without a claim to draw, it has no figure."""
     figure = claims_figure(validation)
-    scripts = drawing_scripts() if figure else []
     page = template_environment().get_template("validation.html.j2")
     return page.render(
         validation=validation,
-        scripts=scripts,
-        policy=content_security_policy(scripts),
         styles=Markup(packaged_text("report.css")),  # noqa: S704 - ours
         warning=validation_warning(validation),
         answer=validation_answer(validation),

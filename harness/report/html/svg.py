@@ -11,14 +11,13 @@ from harness.report.document import Axis, Band, Bar, Figure, Guide, Label, Line,
 from harness.report.format import typeset_numbers
 
 WIDTH = 480  # all sizes are in pixels of the view box, which scales to the width of the page
-TEXT_SIZE, SMALL_TEXT_SIZE, LETTER_WIDTH, BOLD_LETTER_WIDTH = 13, 12, 0.56, 0.62  # widths in parts of the text size
+TEXT_SIZE, SMALL_TEXT_SIZE, LETTER_WIDTH, BOLD_LETTER_WIDTH = 13, 12, 0.62, 0.7  # widths in parts of the text size
 LINE_HEIGHT, MARGIN, RIGHT_MARGIN, LEGEND_SAMPLE, LEGEND_GAP = 19, 6, 14, 26, 16
 MOST_LABEL_WIDTH = 0.4 * WIDTH
-MOST_X_TICKS, MIN_TICK_DISTANCE, MIN_LOG_TICKS = 8, 34, 3
+X_TICK_DISTANCE, Y_TICK_DISTANCE, MIN_TICKS = 54, 28, 3
 BAR_THICKNESS = 0.4  # of a row
 LINE_SYMBOLS = 12  # on a line, at most
-FAINT, STRONG = "0.4", "0.9"  # opacities
-OUTSIDE = 2 * WIDTH  # no line goes on farther beyond the plot
+FAINT, STRONG = "0.5", "0.9"  # opacities
 
 DASHES = {"solid": "", "dash": "7 4", "dot": "2 3", "dashdot": "7 3 2 3"}
 POLYGONS = {
@@ -69,7 +68,7 @@ class _Scale:
         """Return the place of `value`; not far outside even for endless intervals."""
         low, high, here = (log10(v) if self.axis.is_log else v for v in (self.axis.low, self.axis.high, value))
         place = self.low_px + (self.high_px - self.low_px) * (here - low) / ((high - low) or 1)
-        return min(max(place, -OUTSIDE), OUTSIDE)
+        return min(max(place, -WIDTH), max(self.low_px, self.high_px) + WIDTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,31 +91,34 @@ def tick_values(axis: Axis, most: int) -> list[float]:
         for steps, stride in (((1, 2, 5), 1), ((1,), 1), ((1,), 2), ((1,), 3)):
             ticks = [step * 10.0**decade for decade in decades[::stride] for step in steps]
             ticks = [tick for tick in ticks if low <= tick <= high]
-            if MIN_LOG_TICKS <= len(ticks) <= most:
+            if MIN_TICKS <= len(ticks) <= most:
                 return ticks
     widest = 10.0 ** ceil(log10(high - low))
     step = next((widest / by for by in (50, 20, 10, 5, 2) if (high - low) * by / widest < most), widest)
     return [step * place for place in range(ceil(low / step), floor(high / step) + 1)]
 
 
-def _ticks(axis: Axis, length: float) -> list[tuple[float, str]]:
+def _ticks(axis: Axis, most: float) -> list[tuple[float, str]]:
     """Return the ticks of an axis with their texts."""
     if axis.labels or not axis.is_visible:
         return [(place, typeset_numbers(text)) for place, text in axis.labels]
-    most = max(min(int(length / MIN_TICK_DISTANCE), MOST_X_TICKS), 3)
-    return [(tick, typeset_numbers(f"{tick:.6g}{axis.suffix}")) for tick in tick_values(axis, most)]
+    ticks = tick_values(axis, max(int(most), MIN_TICKS))
+    if axis.is_ratio:
+        return [(tick, typeset_numbers(f"{100 * (tick - 1):+.3g} %" if tick != 1 else "0 %")) for tick in ticks]
+    return [(tick, typeset_numbers(f"{tick:.6g}{axis.suffix}")) for tick in ticks]
 
 
 def _left_margin(figure: Figure) -> float:
-    widths = [_text_width(text, SMALL_TEXT_SIZE) for _, text in _ticks(figure.y, figure.height_px)]
-    return min(max(widths, default=0), MOST_LABEL_WIDTH) + MARGIN if figure.y.is_visible else 1
+    widths = [_text_width(text, SMALL_TEXT_SIZE) for _, text in _ticks(figure.y, figure.height_px / Y_TICK_DISTANCE)]
+    return min(max(widths, default=0), MOST_LABEL_WIDTH) + 2 * MARGIN if figure.y.is_visible else 1
 
 
 def _draw_x_axis(plot: _Plot) -> None:
     axis, length, below = plot.x.axis, plot.x.high_px, plot.top + plot.y.low_px + LINE_HEIGHT * 0.6
-    for value, text in _ticks(axis, length):
+    for value, text in _ticks(axis, length / X_TICK_DISTANCE):
         place = plot.x.px(value)
-        _element(plot.panel, "path", "grid", d=f"M{_px(place)} 0V{_px(plot.y.low_px)}")
+        if axis.has_grid:
+            _element(plot.panel, "path", "grid", d=f"M{_px(place)} 0V{_px(plot.y.low_px)}")
         half = _text_width(text, SMALL_TEXT_SIZE) / 2
         middle = min(max(plot.left + place, half), WIDTH - half)
         _text(plot.root, text, (middle, below), "axis", "middle")
@@ -126,10 +128,11 @@ def _draw_x_axis(plot: _Plot) -> None:
 
 
 def _draw_y_axis(plot: _Plot) -> None:
-    axis, length = plot.y.axis, plot.y.low_px
-    for value, text in _ticks(axis, length):
+    axis = plot.y.axis
+    for value, text in _ticks(axis, plot.y.low_px / Y_TICK_DISTANCE):
         place = plot.y.px(value)
-        _element(plot.panel, "path", "grid", d=f"M0 {_px(place)}H{_px(plot.x.high_px)}")
+        if axis.has_grid:
+            _element(plot.panel, "path", "grid", d=f"M0 {_px(place)}H{_px(plot.x.high_px)}")
         shown = _shorten(text, MOST_LABEL_WIDTH, SMALL_TEXT_SIZE)
         _text(plot.root, shown, (plot.left - MARGIN, plot.top + place), "axis", "end")
     if axis.title:
@@ -234,7 +237,7 @@ def _draw_label(plot: _Plot, mark: Label) -> None:
     """Draw the words, shortened to the room between their start and the right end of the plot."""
     x = plot.x.px(mark.x)
     room = plot.x.high_px - x if mark.anchor == "start" else plot.x.high_px
-    text = _text(plot.panel, "", (x, plot.y.px(mark.y)), "label", mark.anchor)
+    text = _text(plot.panel, "", (x, plot.y.px(mark.y)), "words", mark.anchor)
     text.set("fill", _color(mark.style))
     strong = f"{mark.strong}\N{NO-BREAK SPACE} " if mark.strong else ""
     if strong:

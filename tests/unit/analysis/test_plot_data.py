@@ -74,21 +74,21 @@ def test_a_stolen_round_does_not_show_in_the_drift() -> None:
     times = {"a": [100.0, 100, 9000, 100, 100] * 8, "b": [110.0] * 40}
     (drawn,) = exhibited(session_of(times)).drift
     assert drawn.latency_us["a"] == pytest.approx([100.0] * 8)
-    assert drawn.difference_percent["b", "a"] == pytest.approx([10.0] * 8)
+    assert drawn.ratio["b", "a"] == pytest.approx([1.1] * 8)
 
 
 def test_every_line_of_the_drift_has_a_value_or_a_gap_for_each_of_its_times() -> None:
     (drawn,) = exhibited(session_of({"a": [100.0, None, 100], "b": [None, None, 120.0]})).drift
-    seen = (drawn.latency_us["a"], drawn.latency_us["b"], drawn.difference_percent["b", "a"])
+    seen = (drawn.latency_us["a"], drawn.latency_us["b"], drawn.ratio["b", "a"])
     rounded = [[value and round(value, 6) for value in line] for line in seen]
-    assert rounded == [[100, None, 100], [None, None, 120], [None, None, 20]]
+    assert rounded == [[100, None, 100], [None, None, 120], [None, None, 1.2]]
     assert len(drawn.time_s) == 3
 
 
 def test_an_arm_that_a_session_lacks_is_no_line_of_it() -> None:
     (drawn,) = exhibited(session_of({"a": [100.0]})).drift
     assert set(drawn.latency_us) == {"a"}
-    assert not drawn.difference_percent
+    assert not drawn.ratio
 
 
 @pytest.mark.parametrize(("sessions", "rounds"), [(1, 5000), (3, 700), (30, 300), (50, 2)])

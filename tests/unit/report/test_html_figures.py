@@ -1,18 +1,20 @@
-"""Figures as plotly takes them: valid, consistent, and legible in both color schemes."""
+"""Figures as data: true to what was measured, and legible in both color schemes."""
 
 import re
 from dataclasses import replace
 from importlib.resources import files
-from typing import Any
 
-import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly brings no types
 import pytest
 
+from harness.analysis.between_runs.changes import compare_runs
 from harness.analysis.plot_data import plot_data
-from harness.report.html.figures.distributions import distribution_figure, tail_figure
-from harness.report.html.figures.intervals import forest_figure, sessions_figure
-from harness.report.html.figures.style import PlotlyFigure, arm_label, arm_styles, log_ticks, round_numbers
-from harness.report.html.figures.time import burst_lengths_figure, carry_over_figure, drift_figure, variability_sentence
+from harness.report.document import Band, Figure, Guide, Label, Line, Points
+from harness.report.figures.distributions import distribution_figures
+from harness.report.figures.intervals import changes_figure, forest_figure, sessions_figure
+from harness.report.figures.style import arm_styles, short_name
+from harness.report.figures.time import burst_lengths_figure, carry_over_figure, drift_figures, variability_sentence
+from harness.report.html.svg import draw_figure
+from tests.support.comparable_runs import run_data
 from tests.support.simulated_run import PILOT, Run, run_of
 
 STYLES = files("harness.report.html").joinpath("templates/report.css").read_text(encoding="utf-8")
@@ -37,18 +39,30 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def figures_of(run: Run) -> dict[str, PlotlyFigure]:
-    shown, design = plot_data(run.plan.experiment, run.sessions), run.plan.experiment.design
-    drawn = [
+def figures_of(run: Run) -> dict[str, Figure]:
+    data, design = plot_data(run.plan.experiment, run.sessions), run.plan.experiment.design
+    figures = [
         forest_figure(run.summary, design, "latency"),
-        sessions_figure(run.summary, design, "cpu", shown.effects),
-        drift_figure(run.summary, shown.drift),
-        distribution_figure(run.summary, shown.distributions),
-        tail_figure(run.summary, shown.distributions),
+        sessions_figure(run.summary, design, "cpu", data.effects),
+        *drift_figures(run.summary, data.drift),
+        *distribution_figures(run.summary, data.distributions),
         carry_over_figure(PILOT, run.plan.schedule),
         burst_lengths_figure(PILOT, run.plan.schedule),
     ]
-    return {figure.name: figure for figure in drawn if figure}
+    return {figure.name: figure for figure in figures if figure}
+
+
+def points_of(figure: Figure) -> list[Points]:
+    return [mark for mark in figure.marks if isinstance(mark, Points)]
+
+
+def lines_of(figure: Figure) -> list[Line]:
+    return [mark for mark in figure.marks if isinstance(mark, Line)]
+
+
+def band_of(figure: Figure) -> Band:
+    (band,) = (mark for mark in figure.marks if isinstance(mark, Band))
+    return band
 
 
 @pytest.fixture(scope="module")
@@ -57,37 +71,32 @@ def few() -> Run:
 
 
 @pytest.fixture(scope="module")
-def drawn(few: Run) -> dict[str, PlotlyFigure]:
+def drawn(few: Run) -> dict[str, Figure]:
     return figures_of(few)
-
-
-def resolved(value: Any) -> Any:
-    """What the page's script makes of it, as far as plotly cares."""
-    if isinstance(value, dict):
-        return {key: resolved(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [resolved(inner) for inner in value]
-    return "#123456" if isinstance(value, str) and VARIABLE.fullmatch(value) else value
-
-
-def variables(value: Any) -> set[str]:
-    return set(VARIABLE.findall(repr(value)))
 
 
 @pytest.mark.parametrize(
     "run",
     [run_of({"tcp": 1.0, "uds-tmpfs": 0.9}), run_of(dict.fromkeys([*PAIRS, *PAIRS.values()], 1.0), against=PAIRS)],
 )
-def test_plotly_accepts_every_figure(run: Run) -> None:
-    found = figures_of(run)
-    assert len(found) == 7
-    for figure in found.values():
-        go.Figure(data=resolved(figure.data), layout=resolved(figure.layout))
+def test_a_run_has_every_figure_in_words_too(run: Run) -> None:
+    figures = figures_of(run)
+    assert list(figures) == [
+        "forest-latency",
+        "sessions-cpu",
+        "drift",
+        "drift-differences",
+        "most",
+        "longest",
+        "carry-over",
+        "burst-lengths",
+    ]
+    assert all(len(figure.alt) > 30 and figure.title for figure in figures.values())
 
 
 @pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
-def test_every_color_is_known_in_both_schemes(drawn: dict[str, PlotlyFigure], scheme: str) -> None:
-    used = set[str]().union(*(variables((figure.data, figure.layout)) for figure in drawn.values()))
+def test_every_color_is_known_in_both_schemes(drawn: dict[str, Figure], scheme: str) -> None:
+    used = set(VARIABLE.findall("".join(map(draw_figure, drawn.values()))))
     assert {"ink", "band", "arm-0"} <= used
     assert used <= set(colors(scheme))
 
@@ -111,23 +120,32 @@ def test_no_two_of_many_arms_look_the_same_even_without_color() -> None:
     assert len(set(without_color)) == 25
 
 
-def test_an_arm_has_one_color_in_all_figures(drawn: dict[str, PlotlyFigure], few: Run) -> None:
-    expected = {name: look.color for name, look in arm_styles(few.summary).items()}
+def test_an_arm_has_one_color_in_all_figures(drawn: dict[str, Figure], few: Run) -> None:
     for name in ("drift", "most", "longest"):
-        assert {line["legendgroup"]: line["line"]["color"] for line in drawn[name].data} == expected
+        assert {line.label: line.style for line in lines_of(drawn[name])} == arm_styles(few.summary)
 
 
-def test_the_band_is_the_margin_as_a_ratio(drawn: dict[str, PlotlyFigure]) -> None:
-    (band,) = (shape for shape in drawn["forest-latency"].layout["shapes"] if shape["type"] == "rect")
-    assert (1 + band["x0"] / 100) * (1 + band["x1"] / 100) == pytest.approx(1)
+def test_the_band_is_the_margin_as_a_ratio(drawn: dict[str, Figure]) -> None:
+    band = band_of(drawn["forest-latency"])
+    assert (1 + band.low / 100) * (1 + band.high / 100) == pytest.approx(1)
 
 
-def test_the_forest_shows_the_intervals_of_the_summary(drawn: dict[str, PlotlyFigure], few: Run) -> None:
+def test_the_forest_shows_the_intervals_of_the_summary(drawn: dict[str, Figure], few: Run) -> None:
     found = next(c for c in few.summary.comparisons if c.arm == "uds-tmpfs" and c.metric == "latency")
-    row = drawn["forest-latency"].data[0]
-    assert row["x"][0] == pytest.approx(found.percent, abs=1e-4)
-    assert row["x"][0] + row["error_x"]["array"][0] == pytest.approx(found.percent_high, abs=1e-4)
-    assert row["x"][0] - row["error_x"]["arrayminus"][0] == pytest.approx(found.percent_low, abs=1e-4)
+    row = points_of(drawn["forest-latency"])[0]
+    assert [*row.xs, *row.lows, *row.highs] == [found.percent, found.percent_low, found.percent_high]
+
+
+def test_the_changes_between_runs_have_a_row_for_each_pair_and_later_run() -> None:
+    runs = [run_data(), run_data("results/2", factors={"uds-tmpfs": 1.08}), run_data("results/3")]
+    figure = changes_figure(compare_runs(runs))
+    assert figure is not None
+    changes = [change for change in compare_runs(runs).changes if change.metric == "latency"]
+    assert [mark.xs[0] for mark in points_of(figure)] == [change.percent for change in changes]
+    headings = [mark for mark in figure.marks if isinstance(mark, Label)]
+    assert len(headings) == len(changes)
+    assert any(heading.strong == "uds-tmpfs" and " in run 2, against " in heading.text for heading in headings)
+    assert "uds-tmpfs against" in figure.alt
 
 
 def test_an_interval_that_knows_no_bounds_leaves_room_for_the_others() -> None:
@@ -135,18 +153,16 @@ def test_an_interval_that_knows_no_bounds_leaves_room_for_the_others() -> None:
     boundless = [one.model_copy(update={"percent_high": 1e6}) for one in run.summary.comparisons]
     summary = run.summary.model_copy(update={"comparisons": tuple(boundless)})
     figure = figures_of(replace(run, summary=summary))["forest-latency"]
-    low, high = figure.layout["xaxis"]["range"]
-    assert high - low < 300
-    assert all(row["x"][0] + row["error_x"]["array"][0] > high for row in figure.data)
+    assert figure.x.high - figure.x.low < 300
+    assert all(row.highs[0] > figure.x.high for row in points_of(figure))
 
 
-def test_both_halves_of_the_drift_have_one_scale(drawn: dict[str, PlotlyFigure]) -> None:
-    axes = [drawn["drift"].layout[name] for name in ("yaxis", "yaxis2")]
-    (first, second) = (
-        (high - low) / (top - bottom)
-        for (low, high), (bottom, top) in ((axis["range"], axis["domain"]) for axis in axes)
-    )
-    assert first == pytest.approx(second)
+def test_times_and_differences_drift_on_one_scale(drawn: dict[str, Figure]) -> None:
+    times, ratios = drawn["drift"], drawn["drift-differences"]
+    assert times.y.high / times.y.low == pytest.approx(ratios.y.high / ratios.y.low)
+    assert (times.height_px, times.x) == (ratios.height_px, ratios.x)
+    assert times.y.is_log
+    assert ratios.y.is_log
 
 
 def test_how_steady_the_machine_was_is_told_from_the_data(few: Run) -> None:
@@ -156,18 +172,30 @@ def test_how_steady_the_machine_was_is_told_from_the_data(few: Run) -> None:
     assert variability_sentence([]) == ""
 
 
-def test_the_longest_request_of_all_is_drawn(drawn: dict[str, PlotlyFigure], few: Run) -> None:
+def test_the_longest_request_of_all_is_drawn(drawn: dict[str, Figure], few: Run) -> None:
     longest_ms = max(session.requests.get_column("latency_ns").to_numpy().max() for session in few.sessions) / 1e6
-    assert max(line["x"][-1] for line in drawn["longest"].data) == pytest.approx(longest_ms, rel=1e-5)
-    assert min(line["y"][-1] for line in drawn["longest"].data) > 0
+    lines = lines_of(drawn["longest"])
+    assert max(line.xs[-1] for line in lines) == pytest.approx(longest_ms)
+    assert all(line.ys[-1] for line in lines)
+    assert drawn["longest"].x.high > longest_ms
 
 
-def test_the_band_of_the_carry_over_ends_behind_the_last_untimed_request(
-    drawn: dict[str, PlotlyFigure], few: Run
-) -> None:
+def test_the_band_of_the_carry_over_ends_behind_the_last_untimed_request(drawn: dict[str, Figure], few: Run) -> None:
     figure, settle = drawn["carry-over"], few.plan.schedule.settle
-    (band,) = figure.layout["shapes"]
-    assert [place for place in figure.data[0]["x"] if place < band["x1"]] == list(range(1, settle + 1))
+    (points,) = points_of(figure)
+    assert [place for place in points.xs if place < band_of(figure).high] == list(range(1, settle + 1))
+    assert points.interval_axis == "y"
+
+
+def test_every_session_has_a_point_that_says_which_it_is(drawn: dict[str, Figure], few: Run) -> None:
+    *sessions, _, _ = points_of(drawn["sessions-cpu"])
+    assert [len(points.xs) for points in sessions] == [few.summary.sessions] * 2
+    assert sessions[0].texts[-1].startswith(f"session {few.summary.sessions}: ")
+
+
+def test_sessions_are_kept_apart_in_the_drift(drawn: dict[str, Figure], few: Run) -> None:
+    assert sum(isinstance(mark, Guide) for mark in drawn["drift"].marks) == few.summary.sessions - 1
+    assert all(line.ys.count(None) == few.summary.sessions for line in lines_of(drawn["drift"]))
 
 
 def test_without_an_interval_there_is_no_forest() -> None:
@@ -176,20 +204,7 @@ def test_without_an_interval_there_is_no_forest() -> None:
 
 
 @pytest.mark.parametrize("name", ["tcp", "a" * 64, "<b>&"])
-def test_labels_are_short_and_no_markup(name: str) -> None:
-    assert len(arm_label(name)) <= 30
-    assert "<" not in arm_label(name)
-
-
-@pytest.mark.parametrize(("low", "high"), [(0.31, 0.52), (-13.0, 24.0), (99.0, 101.0), (0.0, 1.0), (2e-3, 9e3)])
-def test_round_numbers_lie_within_and_are_neither_few_nor_many(low: float, high: float) -> None:
-    found = round_numbers(low, high)
-    assert 3 <= len(found) <= 10
-    assert low <= min(found)
-    assert max(found) <= high
-
-
-@pytest.mark.parametrize("bounds", [(-0.51, -0.28), (-1.0, 0.1), (-0.6, 1.7), (-4.0, 2.0)])
-def test_a_logarithmic_axis_has_a_few_labels(bounds: tuple[float, float]) -> None:
-    low, high = (10**bound for bound in bounds)
-    assert 3 <= sum(low <= tick <= high for tick in log_ticks(bounds)["tickvals"]) <= 10
+def test_names_are_short(name: str) -> None:
+    assert len(short_name(name)) <= 27
+    assert short_name(name)[0] == name[0]
+    assert short_name(name)[-1] == name[-1]

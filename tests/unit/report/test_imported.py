@@ -7,8 +7,9 @@ import pytest
 
 from harness.imports.read import read_all_runs
 from harness.model import ImportedRun, Summary
+from harness.report.document import Points
 from harness.report.export.csv_table import render_csv
-from harness.report.html.figures.distributions import imported_figure
+from harness.report.figures.distributions import imported_figure
 from harness.report.markdown import render_markdown
 from harness.report.sections.imported import imported_sections
 from harness.report.terminal import render_terminal
@@ -87,8 +88,9 @@ def test_the_figure_has_a_point_for_each_run_and_each_arm() -> None:
     summary = beside(*THREE)
     figure = imported_figure(summary)
     assert figure
-    means, p99s = figure.data
-    assert len(means["x"]) == len(summary.arms) + 4
-    assert means["x"][-4:] == pytest.approx([0.207, 1.36, 0.3, 0.2])
-    assert p99s["y"][-3:] == [len(summary.arms)] * 3
+    points = [mark for mark in figure.marks if isinstance(mark, Points) and not mark.label]
+    means, p99s = points[::2], points[1::2]
+    assert sum(len(mark.xs) for mark in means) == len(summary.arms) + 4
+    assert means[-1].xs == pytest.approx([0.207, 1.36, 0.3, 0.2])
+    assert p99s[-1].ys == [len(summary.arms)] * 3
     assert "cloud: tcp 0.207, 1.36, 0.3, 0.2 ms" in figure.alt

@@ -10,8 +10,9 @@ from hdrh.log import HistogramLogReader  # type: ignore[import-untyped] # it bri
 
 from harness.experiment.schedule import plan_of
 from harness.model import Summary
+from harness.report.document import Points
 from harness.report.export.hdr_log import hdr_logs
-from harness.report.html.figures.distributions import load_figure
+from harness.report.figures.distributions import load_figure
 from harness.report.markdown import render_markdown
 from harness.report.sections.load import load_sections
 from harness.report.terminal import render_terminal
@@ -67,8 +68,10 @@ def test_the_figure_has_both_percentiles_of_each_arm() -> None:
     figure = load_figure(summary_of(SEARCH, searched(lambda _arm, number: 1500 + number)))
 
     assert figure is not None
-    assert [one["name"] for one in figure.data] == ["tcp", "tcp", "uds-tmpfs", "uds-tmpfs", "control", "control"]
-    assert all(len(one["x"]) == 8 * 8 for one in figure.data)
+    points = [mark for mark in figure.marks if isinstance(mark, Points)]
+    assert [mark.label for mark in points] == ["tcp", "", "uds-tmpfs", "", "control", ""]
+    assert all(len(mark.xs) == 8 * 8 for mark in points)
+    assert len(points) == len(figure.marks)  # steps of a search are not connected
 
 
 def test_a_search_has_every_report_but_a_file_for_pyperf(tmp_path: Path) -> None:

@@ -5,16 +5,16 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-import plotly.graph_objects as go  # type: ignore[import-untyped] # plotly brings no types
 import pytest
 
 from harness.analysis.plot_data import plot_data
 from harness.model import Design, Experiment
 from harness.report.commands.plan import render_plan
+from harness.report.document import Label, Points
 from harness.report.export.csv_table import render_csv
+from harness.report.figures.distributions import half_normal_figure
 from harness.report.html.document import render_html
 from harness.report.html.facts import method_facts
-from harness.report.html.figures.intervals import half_normal_figure
 from harness.report.markdown import render_markdown
 from harness.report.terminal import render_terminal
 from tests.support.factorial_experiments import factorial
@@ -49,10 +49,10 @@ def test_a_plan_reads_as_expected(run: Run, golden: Callable[[Path, str], None])
 def test_what_stands_out_is_named_in_the_half_normal_plot(run: Run) -> None:
     figure = half_normal_figure(run.summary)
     assert figure is not None
-    go.Figure(data=list(figure.data), layout=figure.layout)
-    named = [text for text in figure.data[1]["text"] if text]
-    assert named == ["ip_early_demux=0"]
-    assert figure.data[1]["y"] == sorted(figure.data[1]["y"])
+    assert [mark.text for mark in figure.marks if isinstance(mark, Label)] == ["ip_early_demux=0"]
+    sizes = [mark.ys[0] for mark in figure.marks if isinstance(mark, Points)]
+    assert len(sizes) == len(KNOBS)
+    assert sizes == sorted(sizes)
 
 
 def test_a_table_for_spreadsheets_has_the_effects(run: Run) -> None:

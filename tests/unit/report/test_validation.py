@@ -9,8 +9,8 @@ import pytest
 
 from harness.analysis.validation.validate import validate
 from harness.model.validation import Claim, Validation
+from harness.report.figures.intervals import claims_figure
 from harness.report.html.document import render_validation_html
-from harness.report.html.figures.intervals import claims_figure
 from harness.report.markdown import render_validation_markdown
 from harness.report.sections.validation import validation_answer
 from harness.report.terminal import render_validation
@@ -58,7 +58,7 @@ def test_the_page_has_every_verdict_and_its_figure_is_told_in_words(case: str) -
     assert all(f">{claim.standing}</td>" in page for claim in seen.claims)
     assert all(f"{claim.where} {claim.architecture} " in figure.alt for claim in drawn(seen))
     assert page.count("<table>") == page.count("<caption>")
-    assert page.count('class="drawing"') == 1
+    assert page.count('class="plot"') == 1
 
 
 def test_a_claim_that_does_not_add_up_is_not_drawn() -> None:
@@ -70,10 +70,10 @@ def test_a_claim_that_does_not_add_up_is_not_drawn() -> None:
     assert "docker-desktop-macos combined" not in figure.alt
 
 
-def test_without_a_claim_there_is_no_figure_and_no_script() -> None:
+def test_without_a_claim_there_is_no_figure() -> None:
     page = render_validation_html(validate(bare(), [foreign("vol", 380.0)]))
 
-    assert "<script" not in page
+    assert "<figure" not in page
 
 
 def test_what_is_printed_as_json_says_its_format_and_can_be_read_again() -> None:

@@ -1,0 +1,1 @@
+"""Figures as data: what to draw, without how."""

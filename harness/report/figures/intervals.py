@@ -1,0 +1,212 @@
+"""Figures of intervals in rows: pairs, sessions, changes between runs, claims."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+
+from harness.analysis.between_runs.changes import RunComparison
+from harness.analysis.plot_data import SessionEffects
+from harness.model import METRICS, Comparison, Design, Summary
+from harness.model.validation import Claim, Validation
+from harness.report.document import Band, Figure, Guide, Mark, Points, Style
+from harness.report.figures.style import (
+    COLORS,
+    NEUTRAL_COLOR,
+    arm_styles,
+    axis_around,
+    row_axis,
+    row_heading,
+    short_name,
+)
+from harness.report.format import (
+    ReportedInterval,
+    capitalize_first,
+    format_percent,
+    join_with_and,
+    percent_interval,
+    percent_with_interval,
+)
+from harness.report.select import control_comparisons, group_by_root, headline_metric, main_comparisons
+
+ROW_HEIGHT, SESSIONS_ROW_HEIGHT, CLAIM_ROW_HEIGHT = 44, 62, 58  # pixels
+MAX_DRAWN_PERCENT = 100.0  # of an interval from its value: with two sessions it can be very wide
+MAX_SPREAD_PERCENT = 60.0  # of the A/A spread that is drawn
+DOT_SPREAD, CLAIM_OFFSET = 0.22, 0.13  # of a row, to either side of its middle
+CLAIM_STYLE, HERE_STYLE = Style(COLORS[1], "diamond"), Style(COLORS[0])
+LESS_AND_MORE = "\N{LEFTWARDS ARROW} {}\N{EM SPACE}{}\N{EM SPACE}{} \N{RIGHTWARDS ARROW}"
+READING = (
+    "Left of zero: faster. The line is the 95 % interval. An interval (90 %) inside the grey ±{:g} % band counts as "
+    "equivalent."
+)
+CLAIMS_CAPTION = (
+    "For a claim without an interval, the grey line is the A/A spread: 95 % of pairs of single runs of the same arm "
+    f"differ by less than this (clipped at {MAX_SPREAD_PERCENT:g} %)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRow:
+    """An effect as a row of a figure; `where` ends its heading."""
+
+    effect: Comparison
+    interval: ReportedInterval
+    style: Style
+    where: str
+
+    @property
+    def alt(self) -> str:
+        """Return the row in words."""
+        pair = f"{self.effect.arm} against {self.effect.against}"
+        return f"{pair} {percent_with_interval(self.interval, named=False)}, {self.effect.verdict or 'no verdict'}"
+
+
+def forest_figure(summary: Summary, design: Design, metric: str) -> Figure | None:
+    """Return the comparisons with their intervals; None without any."""
+    rows = _comparison_rows(summary, metric)
+    if not rows:
+        return None
+    label, references = METRICS[metric].label, list(group_by_root(row.effect for row in rows))
+    named = join_with_and([short_name(name) for name in references]) if len(references) < 3 else "each reference"
+    return replace(
+        _effect_figure(rows, design, metric),
+        name=f"forest-{metric}",
+        alt=f"Difference in {label} with its interval: {join_with_and([row.alt for row in rows])}.",
+        title=f"{capitalize_first(label)}, against {'the rung below' if summary.ladders else named}",
+        caption=READING.format(design.equivalence_percent),
+    )
+
+
+def changes_figure(comparison: RunComparison, metric: str = "") -> Figure | None:
+    """Return the changes from run 1 in `metric` (default: the headline metric); None without intervals."""
+    metric = metric or headline_metric(comparison.runs[0])
+    styles, label = arm_styles(comparison.runs[0]), METRICS[metric].label
+    rows, texts = [], []
+    for change in comparison.changes:
+        interval = percent_interval(change)
+        if change.metric == metric and interval:
+            where = f" in run {change.run}, against {short_name(change.against)}"
+            rows.append(EffectRow(change, interval, styles[change.arm], where))
+            texts.append(f"{rows[-1].alt} in run {change.run}")
+    if not rows:
+        return None
+    return replace(
+        _effect_figure(rows, comparison.design, metric),
+        name=f"changes-{metric}",
+        alt=f"Change in {label} from run 1 with its interval: {join_with_and(texts)}.",
+        title=f"{capitalize_first(label)}, change from run 1",
+        caption=READING.format(comparison.design.equivalence_percent),
+    )
+
+
+def sessions_figure(summary: Summary, design: Design, metric: str, effects: Sequence[SessionEffects]) -> Figure | None:
+    """Return a point for each session, the first on top, with the effect over sessions; None without intervals."""
+    of_pair = {(effect.arm, effect.against): effect for effect in effects if effect.metric == metric}
+    rows = [row for row in _comparison_rows(summary, metric) if (row.effect.arm, row.effect.against) in of_pair]
+    if not rows:
+        return None
+    of_rows = [of_pair[row.effect.arm, row.effect.against] for row in rows]
+    ranges = [f"{of_row.arm} between {min(of_row.percent):+.1f} and {max(of_row.percent):+.1f} %" for of_row in of_rows]
+    points = [_session_points(place, of_row, rows[place].style) for place, of_row in enumerate(of_rows)]
+    means = [replace(row, style=Style(symbol="bar")) for row in rows]
+    return replace(
+        _effect_figure(means, design, metric, points),
+        name=f"sessions-{metric}",
+        alt=f"Difference in {METRICS[metric].label}, session by session: {join_with_and(ranges)}.",
+        height_px=SESSIONS_ROW_HEIGHT * len(rows),
+        title=METRICS[metric].title,
+    )
+
+
+def _comparison_rows(summary: Summary, metric: str) -> list[EffectRow]:
+    """Return the comparisons and then the controls, by reference, which is named unless all have the same."""
+    groups = group_by_root([*main_comparisons(summary, metric), *control_comparisons(summary, metric)])
+    has_one_reference = len(groups) == 1 and not summary.ladders
+    styles = arm_styles(summary)
+    return [
+        EffectRow(
+            effect, interval, styles[effect.arm], "" if has_one_reference else f", against {short_name(effect.against)}"
+        )
+        for effect in chain.from_iterable(groups.values())
+        if (interval := percent_interval(effect))
+    ]
+
+
+def _effect_figure(rows: Sequence[EffectRow], design: Design, metric: str, behind: Sequence[Points] = ()) -> Figure:
+    """Return the rows with the margin of equivalence, the line at zero, and `behind` the intervals other points."""
+    margin = Band(-design.equivalence_percent / (1 + design.equivalence_percent / 100), design.equivalence_percent)
+    ends = [margin.low, margin.high, *chain.from_iterable(points.xs for points in behind)]
+    for row in rows:
+        ends.append(max(row.interval.low, row.interval.value - MAX_DRAWN_PERCENT))
+        ends.append(min(row.interval.high, row.interval.value + MAX_DRAWN_PERCENT))
+    x = axis_around(ends, LESS_AND_MORE.format("less", METRICS[metric].label, "more"), " %")
+    headings, intervals = [], []
+    for place, row in enumerate(rows):
+        result = f"{format_percent(row.interval)} {row.effect.verdict or 'no verdict'}"
+        headings.append(row_heading(place, x, short_name(row.effect.arm), result + row.where))
+        intervals.append(_interval_point(place, row.interval, row.style, format_percent(row.interval)))
+    marks: list[Mark] = [margin, Guide(0), *headings, *behind, *intervals]
+    return Figure("", "", ROW_HEIGHT * len(rows), x, row_axis(len(rows)), marks)
+
+
+def _interval_point(y: float, interval: ReportedInterval, style: Style, text: str) -> Points:
+    return Points([interval.value], [y], style, lows=[interval.low], highs=[interval.high], texts=[text], size_px=5)
+
+
+def _session_points(place: int, effect: SessionEffects, style: Style) -> Points:
+    heights = np.linspace(place - DOT_SPREAD, place + DOT_SPREAD, len(effect.percent)).tolist()
+    numbered = zip(effect.sessions, effect.percent, strict=True)
+    texts = [f"session {session}: {percent:+.2f} %" for session, percent in numbered]
+    return Points(effect.percent, heights, replace(style, is_faint=True), texts=texts, size_px=3.5)
+
+
+# Claims
+
+
+def claims_figure(validation: Validation) -> Figure | None:
+    """Return each claim with its interval or the A/A spread, above the bare arms; None without consistent claims."""
+    sound = [claim for claim in validation.claims if "does not add up" not in claim.reasons]
+    claims = [claim for claim in sound if claim.percent is not None]
+    if not claims:
+        return None
+    pairs = [
+        (_claim_interval(claim, validation), percent_interval(claim.bare) if claim.bare else None) for claim in claims
+    ]
+    ends = [end for interval in chain.from_iterable(pairs) if interval for end in (interval.low, interval.high)]
+    x = axis_around([0, *ends], LESS_AND_MORE.format("faster", "than over TCP", "slower"), " %")
+    marks: list[Mark] = [Guide(0), Points((), (), CLAIM_STYLE, "claimed"), Points((), (), HERE_STYLE, "here")]
+    texts = []
+    for place, (claim, (interval, here)) in enumerate(zip(claims, pairs, strict=True)):
+        name = f"{claim.where} {claim.architecture}".strip()
+        numbers = f"{interval.value:+.1f} %{f', here {here.value:+.1f} %' if here else ''}"
+        texts.append(f"{name} {numbers}, {claim.standing}")
+        marks.append(row_heading(place, x, short_name(name), numbers))
+        marks += _claim_points(place - CLAIM_OFFSET, claim, interval)
+        marks += [_interval_point(place + CLAIM_OFFSET, here, HERE_STYLE, f"{here.value:+.1f} %")] if here else []
+    return Figure(
+        "claims",
+        f"Time per request against TCP, claimed and here: {join_with_and(texts)}.",
+        CLAIM_ROW_HEIGHT * len(claims),
+        x,
+        row_axis(len(claims)),
+        marks,
+        caption=CLAIMS_CAPTION,
+    )
+
+
+def _claim_interval(claim: Claim, validation: Validation) -> ReportedInterval:
+    """Return the claim with its own interval, or with the A/A spread of single runs here."""
+    value = claim.percent or 0.0
+    if claim.percent_low is not None and claim.percent_high is not None:
+        return ReportedInterval(value, claim.percent_low, claim.percent_high)
+    apart = [pairs.most_percent for spread in validation.spreads for pairs in [spread.apart or spread.next] if pairs]
+    reach = min([MAX_SPREAD_PERCENT, *apart]) if apart else 0.0
+    return ReportedInterval(value, value - reach, value + reach)
+
+
+def _claim_points(y: float, claim: Claim, interval: ReportedInterval) -> Iterator[Points]:
+    """Yield the interval, grey if it is the A/A spread, and the claim upon it."""
+    color = NEUTRAL_COLOR if claim.percent_low is None else CLAIM_STYLE.color
+    yield Points([interval.value], [y], Style(color, ""), lows=[interval.low], highs=[interval.high])
+    yield Points([interval.value], [y], CLAIM_STYLE, texts=[f"{interval.value:+.1f} %"], size_px=5)

@@ -1,0 +1,158 @@
+"""Figures over time: drift through a run, and the pilot."""
+
+from collections.abc import Iterable, Sequence
+from math import ceil
+
+import numpy as np
+
+from harness.analysis.plot_data import SessionDrift, SessionEffects
+from harness.model import HEADLINE_METRICS, Pilot, Schedule, Summary
+from harness.report.document import Axis, Band, Figure, Guide, Label, Line, Mark, Points, Style
+from harness.report.figures.style import BOUNDARY, arm_styles, axis_around, axis_from_zero, log_axis, short_name
+from harness.report.format import format_duration, format_significant, join_with_and
+
+HEIGHT = 220  # pixels
+MAX_SESSION_NUMBERS = 10
+SCALE_PERCENTILES = (1, 99)  # that the scale covers: a single outlier would flatten everything else
+SCALE_ROOM, MIN_DECADES = 1.15, 0.01
+LABEL_HEIGHT = 0.94  # of an axis: where a band is named
+
+
+def drift_figures(summary: Summary, sessions: Sequence[SessionDrift]) -> list[Figure]:
+    """Return each arm's time over the run, and its ratio to the reference on the same scale; none without times."""
+    styles = arm_styles(summary)
+    pairs = [(c.arm, c.against) for c in summary.comparisons if c.metric in HEADLINE_METRICS]
+    times = [_line(sessions, [_times_ms(s, arm) for s in sessions], styles[arm], arm) for arm in summary.arms]
+    ratios = [_line(sessions, [s.ratio.get(pair) for s in sessions], styles[pair[0]], pair[0]) for pair in pairs]
+    scales = _equal_scales(times, ratios)
+    if not scales:
+        return []
+    x, bounds = _session_axis(sessions), [Guide(session.end_s, style=BOUNDARY) for session in sessions[:-1]]
+    return [
+        Figure(
+            "drift",
+            f"Time per request of {join_with_and(list(summary.arms))} over the run.",
+            HEIGHT,
+            x,
+            Axis(*scales[0], "ms per request", is_log=True),
+            [*bounds, *times],
+            "Time per request",
+            "The speed of a machine drifts, for all arms alike.",
+        ),
+        Figure(
+            "drift-differences",
+            f"Differences of {join_with_and([arm for arm, _ in pairs])} over the run, to the same scale.",
+            HEIGHT,
+            x,
+            Axis(*scales[1], "difference", is_log=True, is_ratio=True),
+            [*bounds, Guide(y=1), *ratios],
+            "Differences, to the same scale",
+            "Comparisons use visits that are neighbours in time.",
+        ),
+    ]
+
+
+def variability_sentence(effects: Sequence[SessionEffects]) -> str:
+    """Return the session-to-session standard deviations of references and differences; empty for one session."""
+    varying = [
+        effect
+        for effect in effects
+        if effect.metric in HEADLINE_METRICS and effect.level_sd_percent and effect.sd_percent
+    ]
+    if not varying:
+        return ""
+    references = list(dict.fromkeys(effect.against for effect in varying))
+    subject = references[0] if len(references) == 1 else "references up to"
+    level = max(effect.level_sd_percent or 0 for effect in varying)
+    difference = max(effect.sd_percent or 0 for effect in varying)
+    no_gain = "" if difference < level else " (here pairing did not help)"
+    return (
+        f"Session-to-session standard deviation: {subject} {format_significant(level, 2)} %, "
+        f"largest paired difference {format_significant(difference, 2)} %{no_gain}."
+    )
+
+
+def _times_ms(session: SessionDrift, arm: str) -> list[float | None]:
+    return [us and us / 1000 for us in session.latency_us.get(arm, ())]
+
+
+def _line(
+    sessions: Sequence[SessionDrift], values: Iterable[Sequence[float | None] | None], style: Style, arm: str
+) -> Line:
+    """Return a line that breaks after each session."""
+    xs: list[float] = []
+    ys: list[float | None] = []
+    for session, of_session in zip(sessions, values, strict=True):
+        xs += [*session.time_s, session.end_s]
+        ys += [*(of_session or [None] * len(session.time_s)), None]
+    return Line(xs, ys, style, short_name(arm))
+
+
+def _equal_scales(*panels: Sequence[Line]) -> list[tuple[float, float]]:
+    """Return the ends of logarithmic axes that span the same factor; none if a panel has no values."""
+    logs = [np.log10([y for line in lines for y in line.ys if y]) for lines in panels]
+    if any(values.size == 0 for values in logs):
+        return []
+    ends = [np.percentile(values, SCALE_PERCENTILES) for values in logs]
+    half = SCALE_ROOM / 2 * max(MIN_DECADES, *(high - low for low, high in ends))
+    return [(10 ** float((low + high) / 2 - half), 10 ** float((low + high) / 2 + half)) for low, high in ends]
+
+
+def _session_axis(sessions: Sequence[SessionDrift]) -> Axis:
+    numbered = sessions[:: ceil(len(sessions) / MAX_SESSION_NUMBERS)]
+    labels = [((session.start_s + session.end_s) / 2, str(session.session)) for session in numbered]
+    end_s = sessions[-1].end_s
+    return Axis(0, end_s, f"session ({format_duration(end_s)} of measuring)", labels=labels, has_grid=False)
+
+
+def carry_over_figure(pilot: Pilot, schedule: Schedule) -> Figure | None:
+    """Return how much longer the first requests after a switch take; the band covers the warm-up requests."""
+    points = pilot.carry_over
+    if not points:
+        return None
+    x = Axis(0.5, points[-1].position + 1.5, "request after the switch")
+    lows, highs = [point.percent_low for point in points], [point.percent_high for point in points]
+    y = axis_around([*lows, *highs], "longer than settled", " %")
+    xs, percents = [point.position + 1 for point in points], [point.percent for point in points]
+    texts = [f"request {place}: {percent:+.2f} %" for place, percent in zip(xs, percents, strict=True)]
+    marks: list[Mark] = [
+        Band(0.5, schedule.settle + 0.5),
+        Guide(y=0),
+        Line(xs, percents, Style(symbol="")),
+        Points(xs, percents, lows=lows, highs=highs, interval_axis="y", texts=texts),
+    ]
+    if schedule.settle:
+        marks.append(Label(0.6, y.low + LABEL_HEIGHT * (y.high - y.low), "warm-up", style=Style("muted")))
+    return Figure(
+        "carry-over",
+        f"The first request after a switch of arms takes {percents[0]:.1f} % longer than settled ones.",
+        HEIGHT,
+        x,
+        y,
+        marks,
+        "After a switch of arms",
+        f"The first requests after a switch find cold caches; {schedule.settle} of them are warm-up and not timed.",
+    )
+
+
+def burst_lengths_figure(pilot: Pilot, schedule: Schedule) -> Figure | None:
+    """Return the expected half width by length of burst in the planned time, and the length that was used."""
+    if not pilot.allan:
+        return None
+    bursts = [point.burst for point in pilot.allan]
+    percents = [point.half_width_percent for point in pilot.allan]
+    texts = [f"bursts of {burst}: ±{percent:.2f} %" for burst, percent in zip(bursts, percents, strict=True)]
+    return Figure(
+        "burst-lengths",
+        f"The half width of the interval for bursts of {bursts[0]} to {bursts[-1]} requests; {schedule.burst} is used.",
+        HEIGHT,
+        log_axis(bursts, "timed requests in a burst"),
+        axis_from_zero(percents, "half width of the interval", " %"),
+        [
+            Guide(schedule.burst, style=BOUNDARY),
+            Line(bursts, percents, Style(symbol="")),
+            Points(bursts, percents, texts=texts),
+        ],
+        "Length of a burst",
+        f"Expected interval by length of burst in the planned time; the run uses {schedule.burst}.",
+    )
