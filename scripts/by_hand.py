@@ -16,8 +16,8 @@ from harness.analysis.contrasts.engine import RunSeries, estimate_effect, pair_t
 from harness.analysis.statistics.group_sequential import single_look_error_rate
 from harness.analysis.statistics.inference import EffectEstimate, judge_family
 from harness.analysis.statistics.series import Series
+from harness.console import run_command
 from harness.errors import LoadError
-from harness.exits import run_command
 from harness.experiment.document import parse_document
 from harness.experiment.read import build_experiment
 from harness.load.client import open_client

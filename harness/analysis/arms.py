@@ -8,7 +8,7 @@ from harness.analysis.contrasts.tails import arm_percentiles
 from harness.analysis.load import arm_capacities, open_loop_times
 from harness.analysis.statistics.percentiles import percentile_us
 from harness.analysis.statistics.series import SessionData
-from harness.experiment.stacks import stacks_of
+from harness.experiment.arms import stacks_of
 from harness.model import (
     SERVER_ROLES,
     SERVICE_ROLE,

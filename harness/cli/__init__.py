@@ -6,7 +6,7 @@ import click
 
 import harness
 from harness.cli import calibrate, compare, doctor, floor, listing, plan, report, restore, run, show, tune, validate
-from harness.exits import run_command
+from harness.console import run_command
 from harness.experiment.problems import suggest
 
 NAME = "barehop"

@@ -18,8 +18,8 @@ from harness.cli.common import (
     set_option,
     with_budget,
 )
+from harness.console import explain_interrupt
 from harness.errors import ConfigError, HarnessError, Interrupted
-from harness.exits import explain_interrupt
 from harness.experiment.read import read_experiment
 from harness.session.pace import command_clock
 from harness.store.store import open_store

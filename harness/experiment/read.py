@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness import plugins
 from harness.errors import ConfigError, raise_all
-from harness.experiment.arms import arms_of, name_problems, service_problems
+from harness.experiment.arms import arms_of, name_problems, service_problems, stacks_of
 from harness.experiment.constraints import arm_problems
 from harness.experiment.contrasts import against_problems, counterpart_problems, pair_problems, pairs_of, with_control
 from harness.experiment.cost import nominal_cost, timed_requests, visit_lengths
@@ -21,10 +21,9 @@ from harness.experiment.designs import (
 )
 from harness.experiment.document import Document, design_problems, read_document, setting_problems
 from harness.experiment.problems import ConfigProblem, did_you_mean, valid_subset
-from harness.experiment.stacks import stacks_of
 from harness.model import Arm, Design, Experiment, Knob, Settings
 from harness.model.experiment import MAX_SECONDS
-from harness.model.knobs import sysctl_traffic
+from harness.model.plugins import sysctl_traffic
 from harness.model.settings import IS_PATH, KNOB_PREFIX, varying_keys
 
 PATH_SETTINGS = [name for name, field in Settings.model_fields.items() if IS_PATH in field.metadata]

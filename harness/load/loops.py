@@ -11,8 +11,8 @@ from time import perf_counter_ns
 
 import numpy as np
 
+from harness.experiment.arms import MAX_IDLE_CONNECTIONS, MAX_PENDING_REQUESTS
 from harness.experiment.cost import MIN_PER_CONNECTION, OPEN_LOOP_S
-from harness.experiment.stacks import MAX_IDLE_CONNECTIONS, MAX_PENDING_REQUESTS
 from harness.load.burst import Burst, BurstRecorder
 from harness.load.connections import ConnectionPool
 

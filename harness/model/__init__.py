@@ -60,9 +60,8 @@ from harness.model.explanation import (
     WaterfallPart,
 )
 from harness.model.http import DEFAULT_HOST, PLAIN_REQUEST, Reply, Request, Target, request_for
-from harness.model.knobs import Knob, KnobValue
 from harness.model.metrics import DESIGN_METRICS, HEADLINE_METRICS, METRICS, Metric, MetricName
-from harness.model.plugins import NetworkRung, SandboxRung, Transport
+from harness.model.plugins import Knob, KnobValue, NetworkRung, SandboxRung, Transport
 from harness.model.record import Doubt, GaugeSnapshot, Record, ThrottleCounts, Visit, VisitRow
 from harness.model.settings import Chain, CpuNumbers, RoleCpuNumbers, Settings
 from harness.model.summary import ApplicationFile, ArmSummary, Comparison, NeededBudget, RunSeconds, Summary

@@ -1,5 +1,7 @@
-"""Plug-ins as values: transports, and the rungs of the ladder."""
+"""Plug-ins as values: transports, knobs, and the rungs of the ladder."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -141,3 +143,112 @@ class SandboxRung:
     help: str
     stands_for: str
     parts: tuple[SandboxPart, ...]
+
+
+# network: a network namespace; device: its loopback interface; process: the servers' own; global: this machine.
+KnobScope = Literal["network", "device", "process", "global", "boot"]
+AffectedTraffic = Literal["tcp", "both"]
+KnobValue = int | str
+ValueForm = Literal["words", "choice", "mask", "cpus"]  # of a value in a file: "a b", "a [b] c", "0000,000f", "0-3"
+
+UNIX_SOCKET_SYSCTLS = ("net.core.somaxconn", "net.core.wmem", "net.core.rmem", "net.unix.")
+CPU_RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+MAX_CPU = 8191  # the last CPU that a kernel can support
+NETWORK_SCOPES: tuple[KnobScope, ...] = ("network", "device")
+
+
+@dataclass(frozen=True, slots=True)
+class FileText:
+    """A file of /proc or /sys with the value `text` in the kernel's `form`. `path` may be a pattern for many files.
+
+    `choices` is a file next to it that lists the possible values. With `refusable`, files that reject it are skipped.
+    """
+
+    path: str
+    text: str
+    form: ValueForm = "words"
+    choices: str = ""
+    refusable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FirstExistingFile:
+    """The first of these files that exists: drivers differ in names."""
+
+    files: tuple[FileText, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoAttribute:
+    """An attribute of the loopback interface, by its name in ip-link(8)."""
+
+    name: Literal["mtu", "gso_max_size"]
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoRoute:
+    """An option of the route to 127.0.0.0/8, by its name in ip-route(8)."""
+
+    name: Literal["quickack", "congctl"]
+    value: KnobValue
+
+
+@dataclass(frozen=True, slots=True)
+class ConntrackSwitch:
+    """Whether a packet filter matches connection states, so that the kernel tracks connections."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAttribute:
+    """An attribute that every server process starts with."""
+
+    name: Literal["nice", "scheduling", "timer_slack_ns"]
+    value: KnobValue
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOpenFile:
+    """A file that keeps `number` while it is open (Documentation/power/pm_qos_interface.rst)."""
+
+    path: str
+    number: int
+
+
+KernelChange = FileText | FirstExistingFile | LoAttribute | LoRoute | ConntrackSwitch | ServerAttribute | HeldOpenFile
+
+
+def _no_changes(_value: KnobValue) -> tuple[KernelChange, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """A kernel setting. `problem` returns why a value is invalid, or None; `changes` returns the changes of a value.
+
+    `touches` is the traffic that it can affect: "tcp" is every TCP connection, including the client's. `boot_parameter`
+    is the parameter of the kernel's command line, for a knob that cannot be changed at run time.
+    """
+
+    help: str
+    scope: KnobScope
+    problem: Callable[[KnobValue], str | None]
+    changes: Callable[[KnobValue], tuple[KernelChange, ...]] = _no_changes
+    touches: AffectedTraffic = "both"
+    boot_parameter: str = ""
+
+
+def parse_cpu_list(text: str) -> tuple[int, ...]:
+    """Return the CPUs of a kernel list: "0-2,8" is (0, 1, 2, 8). Raise ValueError."""
+    bounds = [CPU_RANGE.fullmatch(part) for part in text.split(",")]
+    ranges = [range(int(match[1]), int(match[2] or match[1]) + 1) for match in bounds if match]
+    if len(ranges) < len(bounds) or not all(ranges) or any(numbers[-1] > MAX_CPU for numbers in ranges):
+        raise ValueError(text)
+    return tuple(sorted({number for numbers in ranges for number in numbers}))
+
+
+def sysctl_traffic(name: str) -> AffectedTraffic:
+    """Return the traffic that a sysctl can affect, by its name."""
+    return "tcp" if name.startswith("net.") and not name.startswith(UNIX_SOCKET_SYSCTLS) else "both"

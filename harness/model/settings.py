@@ -206,8 +206,3 @@ def varying_keys(tables: Sequence[Mapping[str, object]]) -> list[str]:
     """Return the keys in whose values flat settings differ, in their order."""
     keys = dict.fromkeys(key for table in tables for key in table)
     return [key for key in keys if any(table.get(key) != tables[0].get(key) for table in tables)]
-
-
-def names_in(*groups: type[SettingGroup]) -> set[str]:
-    """Return the names of the settings in the groups."""
-    return {name for group in groups for name in group.model_fields}

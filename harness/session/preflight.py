@@ -4,9 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from harness import plugins
 from harness.errors import HarnessError, MachineError, raise_all
-from harness.experiment.constraints import OWN_CLIENT
-from harness.experiment.contrasts import without_arms
-from harness.experiment.stacks import (
+from harness.experiment.arms import (
     SERVER_FILES,
     max_pending_requests,
     open_connections,
@@ -14,6 +12,8 @@ from harness.experiment.stacks import (
     services_of,
     stacks_of,
 )
+from harness.experiment.constraints import OWN_CLIENT
+from harness.experiment.contrasts import without_arms
 from harness.load.probe import service_errors
 from harness.model import Experiment, LoadTool, Settings
 from harness.model.record import HostFacts

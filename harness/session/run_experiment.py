@@ -14,8 +14,8 @@ from pathlib import Path
 
 from harness.analysis.between_runs.metadata import changes_since, describe_changes, is_decisive
 from harness.analysis.summary import is_precise
+from harness.console import explain_interrupt, load_polars, machine_error
 from harness.errors import ConfigError, MachineError
-from harness.exits import explain_interrupt, load_polars, machine_error
 from harness.experiment.constraints import sentences_on_arms
 from harness.experiment.cost import nominal_cost
 from harness.experiment.document import read_text

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from harness.errors import ConfigError, LoadError, raise_all
+from harness.experiment.arms import services_of
 from harness.experiment.constraints import OWN_CLIENT
 from harness.experiment.cost import has_external_tools
-from harness.experiment.stacks import services_of
 from harness.files import file_names
 from harness.load.drivers import open_sender
 from harness.load.probe import probe_target

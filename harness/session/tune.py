@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
 
+from harness.console import ENDING_SIGNALS
 from harness.errors import MachineError
-from harness.exits import ENDING_SIGNALS
 from harness.testbed.kernel.apply import wanted_value
 from harness.testbed.kernel.tuning import Tuning, plan_tuning, tune_machine, tuning_directory
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.errors import MachineError, raise_all
-from harness.experiment.stacks import server_files, stacks_of
+from harness.experiment.arms import server_files, stacks_of
 from harness.model import SERVER_ROLES, Arm, Experiment, Settings, Target
 from harness.model.plugins import NamespacePlace
 from harness.testbed.addresses import (

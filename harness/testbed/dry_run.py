@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harness import plugins
 from harness.model import Arm, Target
-from harness.model.knobs import NETWORK_SCOPES
-from harness.model.plugins import NamespacePlace, NetworkRung
+from harness.model.plugins import NETWORK_SCOPES, NamespacePlace, NetworkRung
 from harness.testbed.blueprint import Blueprint, Server, null_server_name
 from harness.testbed.kernel.apply import action_of
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from harness.errors import MachineError, StackError
 from harness.model import Settings
-from harness.model.knobs import NETWORK_SCOPES, FileText
+from harness.model.plugins import NETWORK_SCOPES, FileText
 from harness.testbed.kernel.apply import SYSCTL_DIRECTORY
 from harness.testbed.kernel.entries import exclusive_groups, make_entries, restore_problem
 from harness.testbed.kernel.host_values import change_refusals, changed_files

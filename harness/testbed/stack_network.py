@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import MachineError, raise_all
-from harness.model.knobs import NETWORK_SCOPES, FileText, KernelChange, LoAttribute
-from harness.model.plugins import NamespacePlace
+from harness.model.plugins import NETWORK_SCOPES, FileText, KernelChange, LoAttribute, NamespacePlace
 from harness.testbed.kernel.apply import action_of
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.procfs import read_int

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli.common import FiniteRange
-from harness.exits import run_command
+from harness.console import run_command
 from scripts.precision_study.methods import METHODS
 from scripts.precision_study.stand import CHECKOUT
 from scripts.precision_study.study import FILES, Design, study

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from harness.cli.common import FiniteRange
+from harness.console import run_command
 from harness.errors import ConfigError
-from harness.exits import run_command
 from scripts.seed_study.page import page_of
 from scripts.seed_study.study import CHECKOUT, PAGE, RUNS, configured, measure, publish, read_study
 from scripts.study_door import made

@@ -18,7 +18,7 @@ from tests.support.command import CHECKOUT, Ended, barehop, fixed, started
 
 FREEING = """
 import os, signal, time, weakref
-from harness.exits import raise_on_signals
+from harness.console import raise_on_signals
 from harness.errors import Interrupted
 
 class Thing:

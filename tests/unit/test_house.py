@@ -35,7 +35,7 @@ MAY_IMPORT = {  # beside ANYWHERE; nobody imports the command line
     "analysis": {"experiment"},
     "report": {"experiment", "analysis"},
     "floor": {"experiment", "testbed", "load", "observe", "store"},
-    "session": {*ROOMS, "exits", "console"},
+    "session": {*ROOMS, "console"},
 }
 PLUGIN_FOLDERS = (
     "harness/cli",  # a file for each command
@@ -127,7 +127,7 @@ def test_no_folder_is_a_heap() -> None:
 
 
 def test_the_top_of_the_harness_holds_the_rooms_and_what_all_of_them_need() -> None:
-    files = {"__main__.py", "console.py", "errors.py", "exits.py", "files.py", "plugins.py", "start.py"}
+    files = {"__main__.py", "console.py", "errors.py", "files.py", "plugins.py", "start.py"}
     assert folders()[Path("harness")] == {*ROOMS, "cli", *files}
 
 

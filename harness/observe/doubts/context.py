@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.experiment.stacks import services_of
+from harness.experiment.arms import services_of
 from harness.model import Experiment
-from harness.model.knobs import FileText
+from harness.model.plugins import FileText
 from harness.model.record import HostFacts
 from harness.observe.cpu_time import service_pids
 from harness.testbed.blueprint import Blueprint

@@ -12,7 +12,7 @@ from harness.experiment.designs import Boot, short_names
 from harness.experiment.problems import to_toml
 from harness.experiment.schedule import orders_of
 from harness.model import Arm, Experiment, Pilot, Plan, Schedule, Settings
-from harness.model.settings import ServiceSettings, StackSettings, names_in, varying_keys
+from harness.model.settings import ServiceSettings, StackSettings, varying_keys
 from harness.report import rich_tables
 from harness.report.format import format_duration, join_with_and, pluralize
 from harness.report.rich_tables import Paragraph, bold_heading, empty_table, verbatim
@@ -20,8 +20,8 @@ from harness.report.rich_tables import Paragraph, bold_heading, empty_table, ver
 ROUNDS_SHOWN = 3
 OUR_CLIENT = "client"
 MIN_GAIN = 1.1  # of interleaving, that is worth mentioning
-HIDDEN_FOR_SERVICES = names_in(StackSettings) | {"start"}
-HIDDEN_FOR_STACKS = names_in(ServiceSettings)
+HIDDEN_FOR_SERVICES = StackSettings.model_fields.keys() | {"start"}
+HIDDEN_FOR_STACKS = ServiceSettings.model_fields.keys()
 
 
 def render_plan(

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn, assert_never
 
-from harness.model.knobs import (
+from harness.model.plugins import (
     ConntrackSwitch,
     FileText,
     FirstExistingFile,

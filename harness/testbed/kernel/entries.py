@@ -6,7 +6,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from harness.model.base import JsonModel
-from harness.model.knobs import FileText, ValueForm
+from harness.model.plugins import FileText, ValueForm
 from harness.testbed.kernel.apply import normalized
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots
 

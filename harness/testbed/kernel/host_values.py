@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from harness.errors import MachineError
-from harness.model.knobs import FileText, FirstExistingFile, HeldOpenFile
+from harness.model.plugins import FileText, FirstExistingFile, HeldOpenFile
 from harness.testbed.kernel.apply import choices_of, normalized, wanted_value
 from harness.testbed.kernel.entries import (
     EntryGroup,

@@ -1,9 +1,11 @@
 """The knobs by subject: CPUs and interrupts, scheduling and processes, memory, the network, the boot."""
 
+import json
+import re
 from collections.abc import Callable
 
-from harness.model.knobs import (
-    Check,
+from harness.model.plugins import (
+    MAX_CPU,
     ConntrackSwitch,
     FileText,
     FirstExistingFile,
@@ -13,12 +15,7 @@ from harness.model.knobs import (
     LoAttribute,
     LoRoute,
     ServerAttribute,
-    boot_cpus_problem,
-    cpu_list,
-    one_of,
     parse_cpu_list,
-    text_like,
-    whole_number,
 )
 
 CPUFREQ = "/sys/devices/system/cpu/cpufreq"
@@ -26,6 +23,54 @@ DMA_LATENCY = "/dev/cpu_dma_latency"  # Documentation/power/pm_qos_interface.rst
 BASE_SLICE = "/sys/kernel/debug/sched/base_slice_ns"  # Documentation/scheduler/sched-eevdf.rst
 HUGE_PAGES = "/sys/kernel/mm/transparent_hugepage"
 RPS_CPUS = "/sys/class/net/lo/queues/rx-0/rps_cpus"  # Documentation/networking/scaling.rst
+
+Check = Callable[[KnobValue], str | None]  # returns why a value is invalid, or None
+
+
+def one_of(*choices: KnobValue) -> Check:
+    """Return a check that a value is one of `choices`."""
+    *first, last = map(json.dumps, choices)
+    return lambda value: None if value in choices else f"must be {', '.join(first)} or {last}."
+
+
+def whole_number(least: int, most: int | None = None) -> Check:
+    """Return a check that a value is a whole number of at least `least`, and at most `most` where that is given."""
+    bounds = f"of {least} or more" if most is None else f"from {least} to {most}"
+
+    def check(value: KnobValue) -> str | None:
+        is_valid = isinstance(value, int) and least <= value and (most is None or value <= most)
+        return None if is_valid else f"must be a whole number {bounds}."
+
+    return check
+
+
+def text_like(example: str) -> Check:
+    """Return a check that a value is text that is not empty."""
+    return lambda value: None if isinstance(value, str) and value else f"must be text like {json.dumps(example)}."
+
+
+def cpu_list(*words: str) -> Check:
+    """Return a check that a value is a list of CPUs, or one of `words`."""
+
+    def check(value: KnobValue) -> str | None:
+        try:
+            is_valid = value in words or bool(parse_cpu_list(str(value)))
+        except ValueError:
+            is_valid = False
+        return None if is_valid else " or ".join(['must be a list of CPUs like "0-1"', *map(json.dumps, words)]) + "."
+
+    return check
+
+
+def boot_cpus_problem(value: KnobValue) -> str | None:
+    """Return why `value` is no CPU list of the kernel's command line, with flags like "nohz,domain,"; None if it is."""
+    parts = str(value).split(",")
+    numbers = ",".join(part for part in parts if not re.fullmatch("[a-z_]+", part))
+    try:
+        is_valid = not numbers or bool(parse_cpu_list(re.sub(r":[0-9]+/[0-9]+", "", numbers)))
+    except ValueError:
+        is_valid = False
+    return None if is_valid and value != "" else f'must be a list of CPUs like "2,3" or "2-7", up to {MAX_CPU}.'
 
 
 def boost_files(value: KnobValue) -> tuple[FirstExistingFile]:

@@ -8,7 +8,15 @@ from pathlib import Path
 from harness import plugins
 from harness.errors import MachineError
 from harness.model import Arm, KnobValue
-from harness.model.knobs import NETWORK_SCOPES, FileText, KernelChange, Knob, KnobScope, ServerAttribute, sysctl_traffic
+from harness.model.plugins import (
+    NETWORK_SCOPES,
+    FileText,
+    KernelChange,
+    Knob,
+    KnobScope,
+    ServerAttribute,
+    sysctl_traffic,
+)
 from harness.testbed.network.namespace import create_network
 
 

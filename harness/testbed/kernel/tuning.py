@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness import plugins
 from harness.model import KnobValue
-from harness.model.knobs import KernelChange, Knob
+from harness.model.plugins import KernelChange, Knob
 from harness.testbed.kernel.apply import wanted_value
 from harness.testbed.kernel.entries import read_value
 from harness.testbed.kernel.host_values import change_refusals, changed_files, held_files, switch_host_values

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.model.knobs import parse_cpu_list
+from harness.model.plugins import parse_cpu_list
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from harness.errors import MachineError
-from harness.model.knobs import LoAttribute, LoRoute
+from harness.model.plugins import LoAttribute, LoRoute
 
 CLONE_NEWNET = 0x40000000
 THREAD_NETWORK = "/proc/thread-self/ns/net"

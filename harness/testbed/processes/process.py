@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from harness.errors import LoadError, MachineError, StackError
-from harness.model.knobs import KnobValue, ServerAttribute
+from harness.model.plugins import KnobValue, ServerAttribute
 from harness.testbed.machine.directories import remove_directory
 from harness.testbed.machine.procfs import read_text
 from harness.testbed.processes.output import read_log_end, shorten_log

@@ -27,7 +27,7 @@ TUNED = {GOVERNOR: "performance", POLL: "200000", PAGES: "madvise"}
 MAIN = """
 import sys
 from pathlib import Path
-from harness.exits import raise_on_signals
+from harness.console import raise_on_signals
 from harness.testbed.kernel.apply import normalized
 from harness.testbed.machine.procfs import Roots
 from harness.session.tune import find_command, run_tuned

@@ -17,7 +17,7 @@ import pytest
 
 from harness import plugins
 from harness.errors import MachineError, StackError
-from harness.model.knobs import FileText, FirstExistingFile, Knob
+from harness.model.plugins import FileText, FirstExistingFile, Knob
 from harness.testbed.kernel import entries, host_values, journal
 from harness.testbed.kernel.host_values import HostValueSwitch
 from harness.testbed.kernel.host_values import switch_host_values as turned

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.model.knobs import FileText
+from harness.model.plugins import FileText
 from harness.testbed.kernel.entries import (
     JournalEntry,
     entries_to_write,

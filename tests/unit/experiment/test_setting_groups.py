@@ -9,14 +9,13 @@ from harness.model.settings import (
     ServiceSettings,
     StackSettings,
     flatten_tables,
-    names_in,
     varying_keys,
 )
 
 
 def test_every_setting_is_of_the_stack_of_the_service_of_the_load_or_of_both() -> None:
     groups = (StackSettings, ServiceSettings, LoadSettings, AddressSettings, PlacementSettings)
-    assert names_in(*groups) == set(Settings.model_fields)
+    assert {name for group in groups for name in group.model_fields} == set(Settings.model_fields)
     assert sum(len(group.model_fields) for group in groups) == len(Settings.model_fields)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.experiment.stacks import services_of, stacks_of
+from harness.experiment.arms import services_of, stacks_of
 from harness.model import Arm, Design, Experiment, Settings
 from harness.model.settings import ProcessSettings
 from tests.support.experiment_files import read

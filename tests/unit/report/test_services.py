@@ -7,8 +7,8 @@ import pytest
 
 from harness.analysis.plot_data import plot_data
 from harness.analysis.statistics.series import values_by_arm
+from harness.experiment.arms import services_of
 from harness.experiment.read import read_experiment
-from harness.experiment.stacks import services_of
 from harness.load.client import request_bytes
 from harness.model import METRICS, Arm, Design, Experiment, Settings, Summary, Target
 from harness.report.commands.plan import render_plan

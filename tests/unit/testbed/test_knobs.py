@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness import plugins
 from harness.model import Knob, KnobValue
-from harness.model.knobs import FileText, ValueForm
+from harness.model.plugins import FileText, ValueForm
 from harness.testbed.kernel.apply import action_of, normalized, wanted_value
 from harness.testbed.kernel.host_values import order_in_blocks
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting, sysctl_file, sysctl_knob

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.experiment.stacks import server_files
+from harness.experiment.arms import server_files
 from harness.model import Arm, Settings
 from harness.testbed.servers.nginx import Site, body_kb, build_problems, head_kb, nginx_argv, nginx_conf, read_timeout_s
 from harness.testbed.servers.programs import NginxBuild

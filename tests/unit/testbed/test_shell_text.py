@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from harness.model.knobs import FileText, LoRoute
+from harness.model.plugins import FileText, LoRoute
 from harness.testbed.kernel.apply import action_of
 
 VALUES = ["0;touch x", "a'b", "$(id)", "a b", "`id`", '"', "\\"]
