@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError, MachineError
+from harness.experiment.arms import stacks_of
 from harness.experiment.cost import has_external_tools, perf_pass_s
-from harness.experiment.stacks import stacks_of
 from harness.load.visits import Visitor
 from harness.model import Experiment, VisitRow
 from harness.testbed.machine.procfs import read_int, read_text
