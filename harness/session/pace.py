@@ -9,7 +9,7 @@ from statistics import fmean
 
 from harness.experiment.cost import Cost, nominal_cost, pilot_cost
 from harness.experiment.schedule import RunProgress, minimal_schedule, next_schedule
-from harness.model import Plan, Schedule
+from harness.model import Experiment, Plan, Schedule
 
 RECENT_SESSIONS = 3  # sessions from which the duration of the next one is estimated
 MAX_SLOWNESS = 10.0
@@ -48,7 +48,8 @@ class Pace:
         schedule = self.plan.schedule
         if self.clock is None or schedule.limit_s is None:
             return schedule
-        cost = plan_cost(self.plan)
+        experiment, pilot = self.plan.experiment, self.plan.pilot
+        cost = pilot_cost(experiment, pilot) if pilot else nominal_cost(experiment)
         session_s = fmean(self.sessions_s[-RECENT_SESSIONS:]) if self.sessions_s else cost.session_s
         slower = max(session_s / cost.session_s, 1.0)
         counting_s = max(schedule.counted_sessions - self.done, 0) * cost.counting_s
@@ -58,26 +59,17 @@ class Pace:
             left_s=schedule.limit_s - self.clock.spent_s() - counting_s - ending_s,
             session_s=session_s,
             round_s=slower * cost.round_s,
-            guaranteed_sessions=guaranteed_sessions(self.plan, cost),
+            guaranteed_sessions=_guaranteed_sessions(experiment, schedule.limit_s, cost),
         )
         return next_schedule(schedule, position)
 
 
-def plan_cost(plan: Plan) -> Cost:
-    """Return the cost from the pilot, or the nominal one if there was no pilot."""
-    return pilot_cost(plan.experiment, plan.pilot) if plan.pilot else nominal_cost(plan.experiment)
-
-
-def guaranteed_sessions(plan: Plan, cost: Cost) -> int:
-    """Return how many sessions are made however long they take.
-
-    These are the sessions that the file fixes; if the budget is too short for the minimum, they are that minimum.
-    """
-    design, limit_s = plan.experiment.design, plan.schedule.limit_s
-    if design.sessions:
-        return design.sessions
-    too_short = limit_s is not None and limit_s > design.budget_s
-    return minimal_schedule(plan.experiment, cost, 0.0).sessions if too_short else 0
+def _guaranteed_sessions(experiment: Experiment, limit_s: float, cost: Cost) -> int:
+    """Return how many sessions are made however long they take: those of the file, or a short budget's minimum."""
+    if experiment.design.sessions:
+        return experiment.design.sessions
+    is_short = limit_s > experiment.design.budget_s
+    return minimal_schedule(experiment, cost, 0.0).sessions if is_short else 0
 
 
 def command_clock() -> Clock:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from statistics import median
-from typing import Any
 
 from harness.analysis.pilot import PilotSession, pilot_of
 from harness.errors import StackError
@@ -23,11 +22,10 @@ from harness.testbed.blueprint import Machine
 ROUND_PROBE_S = 0.1
 MAX_LONG_ROUNDS = 100
 
-FirstReplies = dict[str, Reply]
 PROBE_CONNECTIONS = 16  # enough to saturate any stack of this kind
 PROBE_ROUNDS, PROBE_BURST, PROBE_SETTLE = 5, 300, 20
-ROUND_FROM_PER_S = 10  # lower rates keep two digits
 PROBE_SHARE = 0.05  # of the budget, for the visits
+ROUND_FROM_PER_S = 10  # lower rates keep two digits
 
 
 def run_pilot(experiment: Experiment, store: Store, machine: Machine, clock: Clock, slowness: float = 1.0) -> Pilot:
@@ -35,22 +33,23 @@ def run_pilot(experiment: Experiment, store: Store, machine: Machine, clock: Clo
 
     `slowness` is how many times slower than on an idle machine the command has run so far.
     """
-    began_s, sessions = clock.spent_s(), list[PilotSession]()
-    budget_s = experiment.design.budget_s
-    wanted, answers = 1, FirstReplies()
+    began_s, budget_s = clock.spent_s(), experiment.design.budget_s
+    sessions: list[PilotSession] = []
+    answers: dict[str, Reply] = {}
+    wanted = 1
     while len(sessions) < wanted and (
         not sessions or has_time_for_session(len(sessions), clock.spent_s() - began_s, budget_s)
     ):
         schedule, session = _run_pilot_session(len(sessions), experiment, store, machine, answers)
         wanted = schedule.sessions
         sessions.append(session)
-    costs = {"counting_s": expected_perf_s(experiment), "slowness": slowness}
-    pilot = pilot_of(experiment, sessions, clock.spent_s(), **costs)
+    counting_s = expected_perf_s(experiment)
+    pilot = pilot_of(experiment, sessions, clock.spent_s(), counting_s=counting_s, slowness=slowness)
     return pilot.model_copy(update={"answers": {arm: answer_proof(reply) for arm, reply in answers.items()}})
 
 
 def _run_pilot_session(
-    number: int, experiment: Experiment, store: Store, machine: Machine, answers: FirstReplies
+    number: int, experiment: Experiment, store: Store, machine: Machine, answers: dict[str, Reply]
 ) -> tuple[Schedule, PilotSession]:
     """Run a pilot session; return its schedule and its visits. The time to choose the schedule is not counted.
 
@@ -58,19 +57,19 @@ def _run_pilot_session(
     """
     began = time.monotonic()
     with ExitStack() as exit_stack:
-        arranged = start_session(0, experiment, store, machine, exit_stack)
-        visitors = arranged.visitors
-        answers.update({arm: served.reply for arm, served in arranged.targets.items() if arm not in answers})
-        with require_same_servers(arranged.stacks):
-            prove(arranged.stacks)  # fail now, not after the pilot
-            check_first_answers({arm: reply.shape for arm, reply in answers.items()}, arranged.targets)
+        running = start_session(0, experiment, store, machine, exit_stack)
+        visitors = running.visitors
+        answers.update({arm: served.reply for arm, served in running.targets.items() if arm not in answers})
+        with require_same_servers(running.stacks):
+            prove(running.stacks)  # fail now, not after the pilot
+            check_first_answers({arm: reply.shape for arm, reply in answers.items()}, running.targets)
             pacing_began = time.monotonic()
             schedule = pilot_schedule(experiment, _ordinary_round_s(experiment, visitors))
             visits_began = time.monotonic()
-            orders = arranged.group_orders(session_orders(experiment, -number, schedule.rounds))
+            orders = running.group_orders(session_orders(experiment, -number, schedule.rounds))
             session_visits = run_visits(orders, visitors, schedule)
             visits_ended = time.monotonic()
-            check_last_answers(arranged.targets)
+            check_last_answers(running.targets)
     session_s = pacing_began - began + time.monotonic() - visits_ended
     return schedule, PilotSession(visits=session_visits, visiting_s=visits_ended - visits_began, session_s=session_s)
 
@@ -97,34 +96,7 @@ def measure_capacities_per_s(experiment: Experiment, store: Store, machine: Mach
     relative = relative_rate_arms(experiment)
     by_key = saturating_arms(relative)
     saturated = experiment.model_copy(update={"arms": tuple(by_key.values())})
-    schedule = _probe_schedule(experiment)
-    with ExitStack() as exit_stack:
-        arranged = start_session(0, saturated, store, machine, exit_stack)
-        with require_same_servers(arranged.stacks):
-            prove(arranged.stacks)
-            probe = run_visits(session_orders(saturated, 0, schedule.rounds), arranged.visitors, schedule)
-            check_last_answers(arranged.targets)
-    per_s = {
-        key: _capacity_per_s(arm.name, [visit for visit in probe if visit.arm == arm.name])
-        for key, arm in by_key.items()
-    }
-    return {arm.name: per_s[_capacity_key(arm)] for arm in relative}
-
-
-def saturating_arms(arms: Sequence[Arm]) -> dict[str, Arm]:
-    """Return one saturating arm for all arms that differ only in their rate, by a key of the other settings."""
-    first: dict[str, Arm] = {}
-    for arm in arms:
-        first.setdefault(_capacity_key(arm), _saturating_arm(arm))
-    return first
-
-
-def _capacity_key(arm: Arm) -> str:
-    return _saturating_arm(arm).settings.model_dump_json()
-
-
-def _probe_schedule(experiment: Experiment) -> Schedule:
-    return Schedule(
+    schedule = Schedule(
         sessions=1,
         rounds=PROBE_ROUNDS,
         burst=PROBE_BURST,
@@ -133,14 +105,56 @@ def _probe_schedule(experiment: Experiment) -> Schedule:
         visiting_s=PROBE_SHARE * experiment.design.budget_s,
         fewest_rounds=1,
     )
+    with ExitStack() as exit_stack:
+        running = start_session(0, saturated, store, machine, exit_stack)
+        with require_same_servers(running.stacks):
+            prove(running.stacks)
+            probe = run_visits(session_orders(saturated, 0, schedule.rounds), running.visitors, schedule)
+            check_last_answers(running.targets)
+    per_s = {
+        key: _capacity_per_s(arm.name, [visit for visit in probe if visit.arm == arm.name])
+        for key, arm in by_key.items()
+    }
+    return {arm.name: per_s[_settings_key(_saturating_arm(arm))] for arm in relative}
+
+
+def saturating_arms(arms: Sequence[Arm]) -> dict[str, Arm]:
+    """Return one saturating arm for all arms that differ only in their rate, by a key of the other settings."""
+    first: dict[str, Arm] = {}
+    for arm in map(_saturating_arm, arms):
+        first.setdefault(_settings_key(arm), arm)
+    return first
+
+
+def _saturating_arm(arm: Arm) -> Arm:
+    return _with_settings(arm, {"rate": 0.0, "connections": PROBE_CONNECTIONS})
+
+
+def _settings_key(arm: Arm) -> str:
+    return arm.settings.model_dump_json()
+
+
+def _with_settings(arm: Arm, changed: dict[str, float]) -> Arm:
+    return arm.model_copy(update={"settings": arm.settings.model_copy(update=changed)})
+
+
+def _capacity_per_s(arm: str, visits: list[Visit]) -> float:
+    failed = {kind for visit in visits for kind in visit.failures}
+    intervals_us = [visit.interval_us for visit in visits if visit.interval_us]
+    if failed or not intervals_us:
+        raise StackError(
+            f"The capacity of {arm} cannot be measured: with {PROBE_CONNECTIONS} connections requests failed "
+            f"({', '.join(sorted(failed)) or 'none was answered'}). Give the rate in requests per second, or fix the "
+            "arm."
+        )
+    return 1e6 / median(intervals_us)
 
 
 def with_absolute_rates(experiment: Experiment, capacities: Mapping[str, float]) -> Experiment:
     """Return the experiment with percentage rates replaced by requests/s, relative to the slowest arm."""
     slowest_per_s = min(capacities.values())
-    arms = tuple(
-        _with_settings(arm, {"rate": _absolute_rate(arm.settings.rate, slowest_per_s)}) for arm in experiment.arms
-    )
+    rates = {arm.name: _absolute_rate(arm.settings.rate, slowest_per_s) for arm in experiment.arms}
+    arms = tuple(_with_settings(arm, {"rate": rates[arm.name]}) for arm in experiment.arms)
     return experiment.model_copy(update={"arms": arms})
 
 
@@ -150,22 +164,3 @@ def _absolute_rate(rate: float | str, slowest_per_s: float) -> float:
         return rate
     exact = float(rate.rstrip("%")) / 100 * slowest_per_s
     return float(round(exact)) if exact >= ROUND_FROM_PER_S else float(f"{exact:.2g}")
-
-
-def _saturating_arm(arm: Arm) -> Arm:
-    return _with_settings(arm, {"rate": 0.0, "connections": PROBE_CONNECTIONS})
-
-
-def _with_settings(arm: Arm, changed: dict[str, Any]) -> Arm:
-    return arm.model_copy(update={"settings": arm.settings.model_copy(update=changed)})
-
-
-def _capacity_per_s(arm: str, visits: list[Visit]) -> float:
-    failed = {kind: count for visit in visits for kind, count in visit.failures.items()}
-    intervals_us = [visit.interval_us for visit in visits if visit.interval_us]
-    if failed or not intervals_us:
-        raise StackError(
-            f"The capacity of {arm} cannot be measured: with {PROBE_CONNECTIONS} connections requests failed "
-            f"({', '.join(failed) or 'none was answered'}). Give the rate in requests per second, or fix the arm."
-        )
-    return 1e6 / median(intervals_us)

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
 
@@ -45,15 +45,11 @@ class Command:
     @contextmanager
     def forward_signals(self) -> Iterator[None]:
         """Forward signals while the body runs; signals that are ignored when we start stay ignored."""
-        handlers = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
-        forwarded = {number: handler for number, handler in handlers.items() if handler is not signal.SIG_IGN}
-        for number in forwarded:
-            signal.signal(number, self.forward_signal)
-        try:
+        forwarded = [number for number in ENDING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        with ExitStack() as exit_stack:
+            for number in forwarded:
+                exit_stack.callback(signal.signal, number, signal.signal(number, self.forward_signal))
             yield
-        finally:
-            for number, handler in forwarded.items():
-                signal.signal(number, handler)
 
 
 def find_command(words: Sequence[str]) -> Command:
@@ -94,10 +90,6 @@ def _failed_settings(tuning: Tuning, values: dict[str, str]) -> Iterator[str]:
 
 def _is_foreground() -> bool:
     """Return whether the terminal sends Ctrl-C to the command as well."""
-    with suppress(OSError):
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return os.tcgetpgrp(terminal) == os.getpgrp()
-        finally:
-            os.close(terminal)
+    with suppress(OSError), open("/dev/tty", "rb", buffering=0) as terminal:  # noqa: PTH123 - a terminal cannot seek
+        return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
     return False

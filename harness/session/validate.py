@@ -38,20 +38,34 @@ def validate_run(directory: Path, foreign: Sequence[ImportedRun] | None, ladder:
 
 def seed_results() -> tuple[ImportedRun, ...]:
     """Return the write-up's table: each cell is a run of `ab -n 1000 -c 1`, with means in thousandths of a ms."""
-    return tuple(map(_seed_result, seed.published_cells()))
+    return tuple(
+        ImportedRun(
+            source=Path(seed.SEED_TABLE),
+            format="csv",
+            where=cell.where,
+            architecture=cell.architecture,
+            transport=transport_of(cell.architecture),
+            requests=seed.SEED_REQUESTS,
+            connections=1,
+            requests_per_s=cell.requests_per_s,
+            mean_us=None if cell.ms_per_request is None else 1000 * cell.ms_per_request,
+            mean_resolution_us=1.0,
+            percentiles_us={} if cell.p99_ms is None else {99.0: 1000 * cell.p99_ms},
+            resolution_us=1000.0,
+        )
+        for cell in seed.published_cells()
+    )
 
 
 def write_validation(directory: Path, validation: Validation, out: Path | None = None) -> Path:
     """Write validation.json and .html into `directory`, or only the page as `out`; return the path of the page."""
     from harness.report.html.document import render_validation_html
 
-    if out:
-        Store(out.parent).write_text(out.name, render_validation_html(validation))
-        return out
-    store = open_store(directory)
-    store.write_json("validation.json", validation)
-    store.write_text("validation.html", render_validation_html(validation))
-    return store.directory / "validation.html"
+    page = out or directory.resolve() / "validation.html"
+    if not out:
+        open_store(directory).write_json("validation.json", validation)
+    Store(page.parent).write_text(page.name, render_validation_html(validation))
+    return page
 
 
 def _read_ladder(directory: Path) -> Summary:
@@ -59,20 +73,3 @@ def _read_ladder(directory: Path) -> Summary:
     if not any({"network", "sandbox"} & arm.settings.keys() for arm in summary.arms.values()):
         raise ConfigError(f"{directory} is not a ladder run: no arm has a rung. Run ladder, or leave out --ladder.")
     return summary
-
-
-def _seed_result(cell: seed.PublishedCell) -> ImportedRun:
-    return ImportedRun(
-        source=Path(seed.SEED_TABLE),
-        format="csv",
-        where=cell.where,
-        architecture=cell.architecture,
-        transport=transport_of(cell.architecture),
-        requests=seed.SEED_REQUESTS,
-        connections=1,
-        requests_per_s=cell.requests_per_s,
-        mean_us=None if cell.ms_per_request is None else 1000 * cell.ms_per_request,
-        mean_resolution_us=1.0,
-        percentiles_us={} if cell.p99_ms is None else {99.0: 1000 * cell.p99_ms},
-        resolution_us=1000.0,
-    )
