@@ -50,7 +50,8 @@ class FamilyClock:
 
     def read_ns(self) -> int:
         """Return the CPU time so far. Raise OSError when a worker has ended."""
-        if (newest := self._newest_process()) != self.newest:
+        newest = (self.proc / "loadavg").read_bytes().rpartition(b" ")[2]  # the latest process number of the machine
+        if newest != self.newest:
             self.newest = newest
             self._find_processes()
         total_ns = self._total_ns()
@@ -63,10 +64,6 @@ class FamilyClock:
         """Close all files."""
         while self.stats:
             os.close(self.stats.popitem()[1])
-
-    def _newest_process(self) -> bytes:
-        """Return the latest process number of the machine: the last word of /proc/loadavg."""
-        return (self.proc / "loadavg").read_bytes().rpartition(b" ")[2]
 
     def _find_processes(self) -> None:
         """Open new processes. A process stays until it has ended, also when it changes its parent."""
@@ -103,22 +100,16 @@ def cpu_reader(
     For roles in `families` it counts every process, also those that come and go; for the others exactly `pids`.
     """
     changing = families or {}
-    fixed = [
-        (role, [cpu_clock_id(pid) for pid in role_pids]) for role, role_pids in pids.items() if role not in changing
-    ]
+    fixed = {role: list(map(cpu_clock_id, role_pids)) for role, role_pids in pids.items() if role not in changing}
     read_ns = time.clock_gettime_ns
 
     def read() -> Mapping[str, int]:
-        fixed_ns = {role: sum(map(read_ns, clocks)) for role, clocks in fixed}
-        return {"client": client_cpu_ns(), **fixed_ns, **{role: clock.read_ns() for role, clock in changing.items()}}
+        tools = resource.getrusage(resource.RUSAGE_CHILDREN)  # every load tool that has ended, with its supervisor
+        client_ns = time.process_time_ns() + round((tools.ru_utime + tools.ru_stime) * 1e9)
+        fixed_ns = {role: sum(map(read_ns, clocks)) for role, clocks in fixed.items()}
+        return {"client": client_ns, **fixed_ns, **{role: clock.read_ns() for role, clock in changing.items()}}
 
     return read
-
-
-def client_cpu_ns() -> int:
-    """Return the CPU time of this process and of every load tool that has ended, with its supervisor."""
-    tools = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time_ns() + round((tools.ru_utime + tools.ru_stime) * 1e9)
 
 
 def cpu_clock_id(pid: int) -> int:
@@ -180,17 +171,25 @@ def service_cpu_reader(arm: Arm) -> ServiceCpuTimes:
     The function raises StackError when the service has ended.
     """
     settings = arm.settings
-    if settings.cgroup:
-        path, parse = _cgroup_usage(settings.cgroup)
-        return _report_end(arm, lambda: {"client": client_cpu_ns(), SERVICE_ROLE: parse(path.read_bytes())})
-    return _report_end(arm, cpu_reader({SERVICE_ROLE: process_tree(settings.pids)} if settings.pids else {}))
+    read = cpu_reader({SERVICE_ROLE: process_tree(settings.pids)} if settings.pids else {})
+    usage = _usage_file(settings.cgroup) if settings.cgroup else None
+
+    def read_or_raise() -> Mapping[str, int]:
+        try:
+            return {**read(), SERVICE_ROLE: _usage_ns(usage)} if usage else read()
+        except OSError as error:
+            raise StackError(
+                f"Arm {arm.name!r}: a process or the cgroup behind {settings.url} has ended since the session began "
+                f"({error.strerror}). Where processes come and go, give their cgroup, which counts them all."
+            ) from None
+
+    return read_or_raise
 
 
 def service_pids(settings: Settings) -> frozenset[int]:
     """Return the process ids of the service at this moment. Raise MachineError where it does not exist."""
     if settings.cgroup:
-        path, _ = _cgroup_usage(settings.cgroup)
-        texts = [file.read_text() for file in path.parent.rglob("cgroup.procs")]
+        texts = [file.read_text() for file in _usage_file(settings.cgroup).parent.rglob("cgroup.procs")]
         return frozenset(int(pid) for text in texts for pid in text.split())
     return frozenset(process_tree(settings.pids))
 
@@ -220,36 +219,20 @@ def process_tree(pids: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(tree)
 
 
-def _report_end(arm: Arm, read: ServiceCpuTimes) -> ServiceCpuTimes:
-    """Return `read` with a StackError for an ended process or cgroup."""
-
-    def read_or_raise() -> Mapping[str, int]:
-        try:
-            return read()
-        except OSError as error:
-            raise StackError(
-                f"Arm {arm.name!r}: a process or the cgroup behind {arm.settings.url} has ended since the session "
-                f"began ({error.strerror}). Where processes come and go, give their cgroup, which counts them all."
-            ) from None
-
-    return read_or_raise
-
-
-def _cgroup_usage(cgroup: str) -> tuple[Path, Callable[[bytes], int]]:
-    """Return the file with the CPU time of a cgroup, and a function that parses it to nanoseconds."""
+def _usage_file(cgroup: str) -> Path:
+    """Return the file with the CPU time of a cgroup: cpuacct.usage, or cpu.stat if it counts the time."""
     directories = [CGROUPS / hierarchy / cgroup for hierarchy in HIERARCHIES]  # an absolute path stays as it is
-    for directory in dict.fromkeys(directories):
-        for name, parse in (("cpuacct.usage", int), ("cpu.stat", _usage_ns)):
-            path = directory / name
-            if path.is_file() and not (name == "cpu.stat" and not _USAGE.search(path.read_bytes())):
-                return path, parse
+    for path in (directory / name for directory in directories for name in ("cpuacct.usage", "cpu.stat")):
+        if path.is_file() and (path.name == "cpuacct.usage" or _USAGE.search(path.read_bytes())):
+            return path
     raise MachineError(
         f"The cgroup {cgroup} counts no CPU time here: there is neither cpuacct.usage nor usage_usec in cpu.stat. Give "
         "its directory, absolute or below /sys/fs/cgroup; /proc/PID/cgroup shows it."
     )
 
 
-def _usage_ns(text: bytes) -> int:
-    match = _USAGE.search(text)
-    assert match
-    return 1000 * int(match[1])
+def _usage_ns(path: Path) -> int:
+    content = path.read_bytes()
+    if path.name == "cpuacct.usage":
+        return int(content)
+    return 1000 * sum(map(int, _USAGE.findall(content)))
