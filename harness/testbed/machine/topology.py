@@ -42,7 +42,7 @@ class Cpu:
 class Topology:
     """The online CPUs of a machine: `cpus` are those that are allowed, in order of their numbers; `online` are all.
 
-    `outside_affinity` but can be asked for by number: taskset and isolcpus= narrow the affinity mask
+    `outside_affinity` can be asked for by number, too: taskset and isolcpus= narrow the affinity mask
     only, while a cpuset is a limit. `present` can be set online.
     """
 
