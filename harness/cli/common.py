@@ -11,10 +11,10 @@ from typing import Any
 import click
 
 import harness
-from harness.console import invocation, is_color_terminal
+from harness.console import is_color_terminal
 from harness.errors import ConfigError, MachineError
 from harness.experiment.problems import shorten, suggest
-from harness.model import Experiment, Plan, Summary
+from harness.model import Experiment
 from harness.testbed.kernel import lock
 from harness.testbed.kernel.journal import BusyError, Recovery, restore_journal, state_directory
 from harness.testbed.kernel.tuning import restore_tuning, tuning_directory
@@ -136,15 +136,3 @@ def print_message(text: str) -> None:
 def is_color_output() -> bool:
     """Return whether to print results in color."""
     return is_color_terminal(os.environ)
-
-
-def print_summary(summary: Summary, plan: Plan, as_json: bool) -> None:
-    """Print the report of a run, or its summary as JSON."""
-    if as_json:
-        click.echo(summary.model_dump_json(indent=1))
-        return
-    from harness.report.terminal import render_terminal
-
-    click.echo(
-        render_terminal(summary, plan.experiment.design, command=invocation(), color=is_color_output()), nl=False
-    )

@@ -14,11 +14,11 @@ from harness.cli.common import (
     find_config,
     gain_rights_for,
     hold_machine,
-    print_summary,
     set_option,
     with_budget,
 )
-from harness.console import explain_interrupt
+from harness.cli.formats import FormatOptions, print_report
+from harness.console import explain_interrupt, invocation
 from harness.errors import ConfigError, HarnessError, Interrupted
 from harness.experiment.read import read_experiment
 from harness.session.pace import command_clock
@@ -92,13 +92,18 @@ def _report_at_end(current: "Run", as_json: bool) -> Iterator[None]:
 
 def _report(current: "Run", as_json: bool) -> bool:
     """Report all finished sessions and write the files, even if printing fails; return whether the result is valid."""
+    from harness.report.run import report_of
     from harness.session.summarize import summarize, write_reports
 
     if not current.sessions:
         return True
     results = summarize(current.store, current.plan, current.finished_sessions())
     try:
-        print_summary(results.summary, results.plan, as_json)
+        print_report(
+            report_of(results.summary, results.plan.experiment.design, command=invocation()),
+            results.summary,
+            FormatOptions("json" if as_json else "text"),
+        )
     finally:
         write_reports(results)
     return results.summary.valid

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from harness.cli.common import check_exclusive, check_out_option, is_color_output
+from harness.cli.common import check_exclusive, check_out_option
+from harness.cli.formats import FormatOptions, print_report
 
 
 @click.command()
@@ -33,8 +34,7 @@ def validate(  # noqa: PLR0913 - click gives a parameter for each option
 ) -> None:
     """Compare results made elsewhere, or the url arms of RESULTS, with the bare arms in RESULTS."""
     from harness.imports.read import read_all_runs
-    from harness.report.markdown import render_validation_markdown
-    from harness.report.terminal import render_validation
+    from harness.report.sections.validation import validation_report
     from harness.session.validate import validate_run, write_validation
 
     check_exclusive(json=as_json, markdown=as_markdown, html=as_html)
@@ -42,9 +42,6 @@ def validate(  # noqa: PLR0913 - click gives a parameter for each option
     validation = validate_run(results, read_all_runs(files) if files else None, ladder)
     if as_html:
         click.echo(write_validation(results, validation, out))
-    elif as_json:
-        click.echo(validation.model_dump_json(indent=1))
-    elif as_markdown:
-        click.echo(render_validation_markdown(validation), nl=False)
     else:
-        click.echo(render_validation(validation, color=is_color_output()), nl=False)
+        options = FormatOptions("json" if as_json else "markdown" if as_markdown else "text")
+        print_report(validation_report(validation), validation, options)

@@ -21,7 +21,7 @@ from harness.observe.processes import (
     stray_threads,
 )
 from harness.testbed.addresses import NGINX_CHAINS, Hop
-from harness.testbed.kernel.apply import wanted_value
+from harness.testbed.kernel.apply import action_of
 from harness.testbed.machine.directories import filesystem_facts
 from harness.testbed.machine.procfs import read_int
 from harness.testbed.network.build import NetworkPath
@@ -131,7 +131,7 @@ def _kernel_proof(stack: Stack) -> ArmProof:
 def _setting_problems(stack: Stack) -> Iterator[str]:
     for change in stack.blueprint.kernel.server_attributes:
         for pid in (pid for role_pids in stack.pids.values() for pid in role_pids):
-            value, wanted = read_attribute(pid, change), wanted_value(change)
+            value, wanted = read_attribute(pid, change), action_of(change).wanted
             if value != wanted:
                 yield f"Process {pid} has {change.name} {value} instead of {wanted}, with which it was started."
 

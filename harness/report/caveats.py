@@ -1,10 +1,10 @@
 """What limits an answer: doubts, undecided comparisons, and the budget that would decide."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from harness.experiment.schedule import Forecast
 from harness.model import METRICS, OUT_OF_TIME, Comparison, Design, Doubt, Experiment, Schedule, Summary
+from harness.report.document import ReportedDoubt
 from harness.report.format import (
     ReportedInterval,
     format_duration,
@@ -208,17 +208,7 @@ def pilot_budget_warning(experiment: Experiment, schedule: Schedule) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class DoubtGroup:
-    """Doubts of one kind: in which arms and sessions, the first observation, and the advice."""
-
-    kind: str
-    where: str
-    seen: str
-    advice: str
-
-
-def group_doubts(summary: Summary) -> list[DoubtGroup]:
+def group_doubts(summary: Summary) -> list[ReportedDoubt]:
     """Return the doubts of the whole run first, then those of sessions, the most frequent first."""
     kinds = dict.fromkeys(doubt.kind for doubt in summary.doubts)
     groups = [[doubt for doubt in summary.doubts if doubt.kind == kind] for kind in kinds]
@@ -226,12 +216,12 @@ def group_doubts(summary: Summary) -> list[DoubtGroup]:
     return [_doubt_group(group, summary) for group in groups]
 
 
-def _doubt_group(group: Sequence[Doubt], summary: Summary) -> DoubtGroup:
+def _doubt_group(group: Sequence[Doubt], summary: Summary) -> ReportedDoubt:
     first = group[0]
     are_alike = all(doubt.seen == first.seen for doubt in group)
     where = ", ".join(filter(None, (_arm_names(group), _session_phrase(_session_numbers(group), summary.sessions))))
     text = first.seen.rstrip(".")
-    return DoubtGroup(
+    return ReportedDoubt(
         first.kind, where, text if are_alike else f"{text}; first of {pluralize(len(group), 'case')}", first.advice
     )
 

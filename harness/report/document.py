@@ -1,7 +1,7 @@
 """A report as data: what a command has to say, before any format. Renderers know these types and no subject."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from harness.model import Interval
 
@@ -45,20 +45,24 @@ Cell = TextCell | NumberCell | IntervalCell | VerdictCell
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The head of a column. Where a table is too wide, columns of one `group` stay together."""
+    """The head of a column. Columns of one `group` stay together, under its name, where a table has to be divided."""
 
     title: str
     detail: str = ""
-    group: int = 0
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row; its first cell names it. `arm` gives it that arm's color, `ends_group` a line below it."""
+    """A row; its first cell names it. A row with only that cell is the heading of the inner rows below it.
+
+    `color` is a color's name in the style sheet: "arm-0". `ends_group`: a line stands below it.
+    """
 
     cells: Sequence[Cell]
-    arm: str = ""
+    color: str = ""
     ends_group: bool = False
+    is_inner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +74,24 @@ class Table:
     rows: Sequence[Row]
 
 
+Fact = tuple[str, str]  # term, text
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading with sentences, tables and figures. `is_detail`: only pages show it, folded."""
+    """A heading, and below it what is said, in the order of the fields. Without a heading it continues the one before.
+
+    Text between backticks is code. `listing` is preformatted text. `is_detail`: a terminal leaves it out, and
+    pages fold it.
+    """
 
     heading: str
     sentences: Sequence[str] = ()
     tables: Sequence[Table] = ()
-    figures: Sequence["Figure"] = ()
+    notes: Sequence[str] = ()
+    figures: Sequence["Figure"] = ()  # only pages show them
+    facts: Sequence[Fact] = ()
+    listing: str = ""
     is_detail: bool = False
 
 
@@ -95,18 +109,21 @@ class ReportedDoubt:
 class Report:
     """What a command has to say, in the order of reading.
 
-    `next_steps` are (what, command). `facts` are (term, text), on the method and the machine; only pages show them.
+    `warning` begins with what is wrong, as a short sentence. `figure` stands beside the answer. `next_steps` are (what,
+    command or path). `background`, on the method and the machine, is for pages only.
     """
 
     title: str
     answer: Sequence[str]
     warning: str = ""
+    is_valid: bool = True  # the result as a whole, whatever the warning
     question: str = ""
     certainty: Sequence[str] = ()
+    figure: "Figure | None" = None
     sections: Sequence[Section] = ()
     doubts: Sequence[ReportedDoubt] = ()
-    next_steps: Sequence[tuple[str, str]] = ()
-    facts: Sequence[tuple[str, Sequence[tuple[str, str]]]] = field(default=())  # (heading, (term, text)...)
+    background: Sequence[Section] = ()
+    next_steps: Sequence[Fact] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""Parts of a report as plain data: sections of sentences and tables, which each format renders in its own way."""
+"""The tables of a report: cells of effects, what a cell reads as, tables divided by their groups of columns."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from harness.model import (
     Comparison,
@@ -14,6 +14,17 @@ from harness.model import (
     NonAdditivity,
     RungEffect,
     TailEffect,
+)
+from harness.report.document import (
+    Cell,
+    Column,
+    IntervalCell,
+    NumberCell,
+    Row,
+    Section,
+    Table,
+    TextCell,
+    VerdictCell,
 )
 from harness.report.format import (
     ReportedInterval,
@@ -66,6 +77,7 @@ class TextSection:
     heading: str
     sentences: Sequence[str]
     tables: Sequence[DataTable]
+    is_detail: bool = False
 
 
 def difference_cell(estimate: ReportedInterval | None, least: int, unit: str) -> TableCell:
@@ -110,6 +122,121 @@ def make_section(
     """Return a section; `starred` explains the stars where a table has any."""
     stars = any(main.endswith(STAR) for table in tables for row in table.rows for main, _ in row)
     return TextSection(heading, [*sentences, *([starred] if stars else [])], tables)
+
+
+def percent_cell(effect: ReportedEffect) -> IntervalCell:
+    """Return the difference in percent."""
+    interval = _interval(effect.percent, effect.percent_low, effect.percent_high)
+    return IntervalCell(interval, " %", 1, effect.margin_percent)
+
+
+def us_cell(effect: ReportedEffect) -> IntervalCell:
+    """Return the difference in microseconds."""
+    return IntervalCell(_interval(effect.us, effect.us_low, effect.us_high))
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> Interval | None:
+    return None if value is None else Interval(value=value, low=low, high=high)
+
+
+def verdict_cell(effect: ReportedEffect) -> VerdictCell:
+    """Return the verdict, with a star where only a correction keeps it undecided."""
+    return VerdictCell(effect.verdict, is_undecided_by_correction(effect))
+
+
+def effect_cells(effect: ReportedEffect) -> tuple[Cell, ...]:
+    """Return the difference in percent, in microseconds, and the verdict."""
+    return percent_cell(effect), us_cell(effect), verdict_cell(effect)
+
+
+EFFECT_COLUMNS = (Column("difference", "95 % interval"), Column("us", "95 % interval"), Column("verdict"))
+
+
+def star_notes(tables: Iterable[Table], note: str = STAR_NOTE) -> tuple[str, ...]:
+    """Return the `note` that explains stars, if a table has any."""
+    cells = (cell for table in tables for row in table.rows for cell in row.cells)
+    return (note,) if any(isinstance(cell, VerdictCell) and cell.is_starred for cell in cells) else ()
+
+
+def cell_parts(cell: Cell) -> tuple[str, str]:
+    """Return the text of a cell, and the lesser text that stands beside or below it."""
+    if isinstance(cell, VerdictCell):
+        return verdict_text(cell.verdict, starred=cell.is_starred), ""
+    if not isinstance(cell, IntervalCell):
+        return cell.text, cell.detail
+    interval = cell.interval
+    if interval is None:
+        return ABSENT, ""
+    if interval.low is None or interval.high is None:
+        return f"{format_signed(interval.value, cell.least_decimals, cell.margin)}{cell.unit}", ""
+    reported = ReportedInterval(interval.value, interval.low, interval.high, cell.margin)
+    return difference_cell(reported, cell.least_decimals, cell.unit)
+
+
+def line_text(parts: tuple[str, str]) -> str:
+    """Return a text and its lesser part on one line."""
+    text, detail = parts
+    return f"{text} ({detail})" if detail else text
+
+
+def are_numeric(table: Table) -> list[bool]:
+    """Return for each column whether it has numbers, which are aligned to the right. The first has names."""
+    texts = {
+        index
+        for row in table.rows
+        for index, cell in enumerate(row.cells)
+        if index == 0 or isinstance(cell, VerdictCell) or (isinstance(cell, TextCell) and cell.text)
+    }
+    return [index not in texts for index in range(len(table.columns))]
+
+
+def pad_rows(table: Table) -> Table:
+    """Return the table with as many cells in each row as it has columns."""
+    width = len(table.columns)
+    rows = [replace(row, cells=(*row.cells, *[TextCell("")] * (width - len(row.cells)))) for row in table.rows]
+    return replace(table, rows=rows)
+
+
+def divide_by_groups(table: Table) -> list[Table]:
+    """Return a table for each group of columns, each with the names of the rows; without groups, the table itself."""
+    groups = dict.fromkeys(column.group for column in table.columns[1:])
+    if len(groups) < 2:
+        return [table]
+    return [
+        replace(
+            select_columns(table, [i for i, column in enumerate(table.columns) if i and column.group == group]),
+            caption=group or table.caption,
+        )
+        for group in groups
+    ]
+
+
+def select_columns(table: Table, indices: Iterable[int]) -> Table:
+    """Return the table with its names and the columns at `indices`."""
+    kept = [0, *indices]
+    rows = [replace(row, cells=[row.cells[index] for index in kept]) for row in pad_rows(table).rows]
+    return replace(table, columns=[table.columns[index] for index in kept], rows=rows)
+
+
+def new_section(old: TextSection) -> Section:
+    """Return a section of the old types in the new ones."""
+    return Section(old.heading, old.sentences, [new_table(table) for table in old.tables], is_detail=old.is_detail)
+
+
+def new_table(old: DataTable) -> Table:
+    """Return a table of the old types in the new ones."""
+    columns = [Column(title, detail) for title, _, detail in (header.partition("\n") for header in old.header)]
+    return Table(old.caption, columns, [Row(list(_new_cells(old.header, row))) for row in old.rows])
+
+
+def _new_cells(header: Sequence[str], row: TableRow) -> Iterator[Cell]:
+    for index, (name, (text, detail)) in enumerate(zip(header, row, strict=True)):
+        if name == "verdict":
+            yield VerdictCell(text.removesuffix(STAR), text.endswith(STAR))
+        elif index == 0 or name in TEXT_COLUMNS:
+            yield TextCell(text, detail)
+        else:
+            yield NumberCell(text, detail)
 
 
 def cell_text(cell: TableCell) -> str:

@@ -1,153 +1,220 @@
-"""Writes reports to the terminal."""
+"""Renders a report as text for the terminal, by rich."""
 
-import shlex
-from collections.abc import Iterable, Iterator
+import io
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from rich.console import RenderableType
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderableType, RenderResult
+from rich.table import Table as RichTable
+from rich.text import Text
 
-from harness.analysis.calibration import Calibration
-from harness.model import Design, Summary
-from harness.model.validation import Validation
-from harness.report import answer, caveats, rich_tables
-from harness.report.caveats import DoubtGroup, group_doubts
-from harness.report.commands.machine import calibration_note
-from harness.report.commands.plan import pilot_plan
-from harness.report.rich_tables import ArmTables, Paragraph, SectionTable, TextTableView, bold_heading, verbatim
-from harness.report.sections import optional_sections, seed
-from harness.report.sections.failures import application_lines
-from harness.report.sections.ladder import ladder_note
-from harness.report.sections.validation import validation_answer, validation_sections, validation_warning
-from harness.report.sections.why import cause_sentences, counter_rows, difference_tables, waterfall_rows
-from harness.report.select import PROGRAM_NAME, repeat_command, resume_command
-from harness.report.table import TextSection
+from harness.report.document import Cell, Report, ReportedDoubt, Section, Table, VerdictCell
+from harness.report.format import NO_BREAK, SPACE_BEFORE_UNIT
+from harness.report.table import (
+    are_numeric,
+    cell_parts,
+    divide_by_groups,
+    line_text,
+    pad_rows,
+    select_columns,
+)
 
-MAX_COUNTER_COLUMNS = 6  # of the counter table; with more arms, only the other formats show it
+MAX_LINE_WIDTH = 100  # characters in a line of prose
+COLUMN_GAP = 2
 
-
-def render_terminal(
-    summary: Summary,
-    design: Design | None,
-    *,
-    command: str = PROGRAM_NAME,
-    width: int | None = None,
-    color: bool = False,
-) -> str:
-    """Return the whole report as text; the commands at its end begin with `command`.
-
-    `width` None is the width of the terminal; without `color` there are no escape codes.
-    """
-    parts = [
-        *_summary_head(summary, design),
-        ArmTables(summary),
-        *_notes(summary, design),
-        *terminal_sections(optional_sections(summary, design, beyond_p90=True)),
-        *_why(summary),
-        *seed.seed_section(summary),
-        *_doubts(summary),
-        *_next_steps(summary, command),
-    ]
-    return rich_tables.render_parts(parts, width=width, color=color)
+VERDICT_STYLES: Mapping[str, str] = {
+    "agree": "cyan",
+    "differ": "red",
+    "faster": "green",
+    "slower": "red",
+    "equivalent": "cyan",
+    "undecided": "yellow",
+    "none": "bold red",
+}
+MIN_TEXT_WIDTH = 9  # characters of a column with words, which wrap where the terminal is narrow
+INNER_INDENT = "  "
 
 
-def _summary_head(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
-    first = caveats.reliability_warning(summary)
-    if first:
-        yield Paragraph(first, style="bold yellow" if summary.valid else "bold red")
-        yield ""
-    if summary.question:
-        yield Paragraph(summary.question, style="italic")
-        yield ""
-    yield Paragraph(answer.summary_answer(summary, design), style="bold")
-    yield ""
+def render_terminal(report: Report, *, width: int | None = None, color: bool = False) -> str:
+    """Return the report as text. `width` None is the width of the terminal; without `color`: no escape codes."""
+    blocks = [*_head(report), *_sections(report.sections), *_doubts(report.doubts), *_next_steps(report)]
+    parts: list[RenderableType] = []
+    for block in blocks:
+        parts += ["", *block] if parts and block else block
+    return render_parts(parts, width=width, color=color)
 
 
-def _notes(summary: Summary, design: Design | None) -> Iterator[RenderableType]:
-    holm = caveats.holm_note(summary)
-    starred = [f"* {holm}"] if holm else []
-    notes = [*starred, ladder_note(summary), *caveats.missing_numbers(summary), *caveats.contradictions(summary)]
-    notes += [answer.cpu_sentence(summary), answer.throughput_sentence(summary)]
-    yield ""
-    calibrated = [calibration_note(Calibration.model_validate(summary.calibration))] if summary.calibration else []
-    for note in [*filter(None, notes), caveats.effort_note(summary, design), *_pilot_notes(summary), *calibrated]:
-        yield Paragraph(note, indent="  ")
+def _head(report: Report) -> Iterator[list[RenderableType]]:
+    yield [Paragraph(report.warning, style="bold yellow" if report.is_valid else "bold red")] if report.warning else []
+    yield [Paragraph(report.question, style="italic")] if report.question else []
+    yield [Paragraph(sentence, style="bold") for sentence in report.answer]
+    yield [Paragraph(sentence) for sentence in report.certainty]
 
 
-def _pilot_notes(summary: Summary) -> Iterator[str]:
-    if summary.schedule and summary.pilot:
-        yield pilot_plan(summary.schedule, summary.pilot)
-
-
-def terminal_sections(sections: Iterable[TextSection]) -> Iterator[RenderableType]:
-    """Yield each section: heading, sentences, tables."""
+def _sections(sections: Sequence[Section]) -> Iterator[list[RenderableType]]:
     for section in sections:
-        yield ""
-        yield bold_heading(section.heading)
-        for sentence in section.sentences:
-            yield Paragraph(sentence, first_indent="- ", indent="  ")
-        for sheet in section.tables:
-            yield ""
-            yield Paragraph(sheet.caption, style="italic")
-            yield SectionTable(sheet)
+        if section.is_detail:
+            continue
+        blocks = list(_section_blocks(section))
+        if blocks and section.heading:
+            blocks[0].insert(0, bold_heading(section.heading))
+        yield from blocks
 
 
-def _why(summary: Summary) -> Iterator[RenderableType]:
-    """Yield the parts of the differences, a paragraph for each cause, the waterfalls and the main counters."""
-    sentences = cause_sentences(summary)
-    if sentences:
-        yield ""
-        yield bold_heading("Why")
-    for header, rows in difference_tables(summary):
-        yield TextTableView(header, rows)
-        yield ""
-    for sentence in sentences:
-        yield Paragraph(sentence, first_indent="- ", indent="  ")
-    for waterfall in summary.waterfalls:
-        yield ""
-        yield TextTableView((f"where the time of {waterfall.arm} goes", "us per request"), waterfall_rows(waterfall))
-    header, rows = counter_rows(summary, chief=True)
-    if rows and len(header) <= MAX_COUNTER_COLUMNS:
-        yield ""
-        yield TextTableView(header, rows)
+def _section_blocks(section: Section) -> Iterator[list[RenderableType]]:
+    """Yield what stands between empty lines."""
+    if section.sentences:
+        yield [_bullet(sentence) for sentence in section.sentences]
+    for table in section.tables:
+        yield [*([Paragraph(table.caption, style="italic")] if table.caption else []), FittedTable(table)]
+    if section.notes:
+        yield [_bullet(note) for note in section.notes]
+    if section.facts:
+        yield list(_fact_lines(section.facts))
+    if section.listing:
+        yield [verbatim(section.listing)]
 
 
-def _doubts(summary: Summary) -> Iterator[RenderableType]:
-    folds = group_doubts(summary)
-    if not folds:
-        return
-    yield ""
-    yield bold_heading("Doubts")
-    for fold in folds:
-        yield from _doubt(fold)
+def _bullet(sentence: str) -> "Paragraph":
+    return Paragraph(sentence, first_indent="- ", indent="  ")
 
 
-def _doubt(fold: DoubtGroup) -> Iterator[RenderableType]:
-    where = f" ({fold.where})" if fold.where else ""
-    yield Paragraph(f"{fold.kind}{where}: {fold.seen}.", first_indent="- ", indent="  ")
-    yield Paragraph(fold.advice, style="dim", first_indent="  ", indent="  ")
+def _fact_lines(facts: Sequence[tuple[str, str]]) -> Iterator["Paragraph"]:
+    width = max(len(term) for term, _ in facts) + COLUMN_GAP
+    yield from (Paragraph(text, first_indent=term.ljust(width), indent=" " * width) for term, text in facts)
 
 
-def _next_steps(summary: Summary, command: str) -> Iterator[RenderableType]:
-    directory = summary.directory
-    yield ""
-    yield from (verbatim(f"Application    {line}") for line in application_lines(summary))
-    yield verbatim(f"Results        {directory}")
-    yield verbatim(f"Report (HTML)  {directory}/report.html")
-    if summary.sessions < summary.planned_sessions:
-        yield verbatim(f"Resume         {resume_command(summary, directory, command)}")
-    yield verbatim(f"Repeat         {repeat_command(summary, f'{directory}/experiment.toml', command)}")
-    yield verbatim(f"Re-print       {command} report {shlex.quote(directory)}")
+def _doubts(doubts: Sequence[ReportedDoubt]) -> Iterator[list[RenderableType]]:
+    parts: list[RenderableType] = [bold_heading("Doubts")]
+    for doubt in doubts:
+        where = f" ({doubt.where})" if doubt.where else ""
+        parts.append(_bullet(f"{doubt.kind}{where}: {doubt.seen}."))
+        parts.append(Paragraph(doubt.advice, style="dim", first_indent="  ", indent="  "))
+    yield parts if doubts else []
 
 
-def render_validation(validation: Validation, *, width: int | None = None, color: bool = False) -> str:
-    """Return the validation as text. `width` None is the width of the terminal; without `color`: no escape codes."""
-    parts = [*_validation_head(validation), *terminal_sections(validation_sections(validation))]
-    return rich_tables.render_parts(parts, width=width, color=color)
+def _next_steps(report: Report) -> Iterator[list[RenderableType]]:
+    width = max((len(what) for what, _ in report.next_steps), default=0) + COLUMN_GAP
+    yield [verbatim(f"{what:{width}}{command}") for what, command in report.next_steps]
 
 
-def _validation_head(validation: Validation) -> Iterator[RenderableType]:
-    text = validation_warning(validation)
-    if text:
-        yield Paragraph(text, style="bold red")
-        yield ""
-    yield Paragraph(validation_answer(validation), style="bold")
-    yield Paragraph(f"Compared with {validation.experiment} in {validation.directory}.", style="dim")
+class FittedTable:
+    """A table that adapts to the width: first divided by its groups, then with details below, then in more parts."""
+
+    def __init__(self, table: Table) -> None:
+        """Take the table."""
+        self.table = pad_rows(table)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = options.max_width
+        parts = [self.table] if _width(self.table) <= width else divide_by_groups(self.table)
+        for index, table in enumerate(fitting for part in parts for fitting in _fit(part, width)):
+            yield from [""] if index else []
+            yield _rich_table(table, is_stacked=_width(table) > width)
+
+
+def _fit(table: Table, width: int) -> Iterator[Table]:
+    """Yield the table, or parts of its columns that fit, at least one at a time."""
+    names, *widths = _column_widths(table, is_stacked=True)
+    columns: list[int] = []
+    for index, column in enumerate(widths, start=1):
+        if columns and names + sum(widths[i - 1] for i in columns) + column - COLUMN_GAP > width:
+            yield select_columns(table, columns)
+            columns = []
+        columns.append(index)
+    yield select_columns(table, columns)
+
+
+def _width(table: Table) -> int:
+    return sum(_column_widths(table, is_stacked=False)) - COLUMN_GAP
+
+
+def _column_widths(table: Table, *, is_stacked: bool) -> list[int]:
+    """Return the width of each column with its gap; `is_stacked`: details stand below, and words wrap."""
+    columns = zip(*(row.cells for row in table.rows), strict=True) if table.rows else [()] * len(table.columns)
+    widths = []
+    for index, (head, cells, is_numeric) in enumerate(zip(table.columns, columns, are_numeric(table), strict=True)):
+        indent = INNER_INDENT if index == 0 and any(row.is_inner for row in table.rows) else ""
+        texts = [f"{head.title}\n{head.detail}", *(indent + _text(cell, is_stacked=is_stacked) for cell in cells)]
+        width = max(len(line) for text in texts for line in text.split("\n"))
+        widths.append((min(width, MIN_TEXT_WIDTH) if is_stacked and not is_numeric else width) + COLUMN_GAP)
+    return widths
+
+
+def _text(cell: Cell, *, is_stacked: bool) -> str:
+    return "\n".join(filter(None, cell_parts(cell))) if is_stacked else line_text(cell_parts(cell))
+
+
+def _rich_table(table: Table, *, is_stacked: bool) -> RichTable:
+    rich_table = empty_table()
+    for column, is_numeric in zip(table.columns, are_numeric(table), strict=True):
+        justify: JustifyMethod = "right" if is_numeric else "left"
+        head = "\n".join(filter(None, (column.title, column.detail)))
+        rich_table.add_column(head, justify=justify, no_wrap=is_numeric, overflow="fold")
+    for row in table.rows:
+        texts = [_styled(cell, is_stacked=is_stacked) for cell in row.cells]
+        texts[0] = Text(INNER_INDENT * row.is_inner) + texts[0]
+        rich_table.add_row(*texts, end_section=row.ends_group)
+    return rich_table
+
+
+def _styled(cell: Cell, *, is_stacked: bool) -> Text:
+    style = VERDICT_STYLES.get(cell.verdict or "none", "") if isinstance(cell, VerdictCell) else ""
+    return Text(_text(cell, is_stacked=is_stacked), style=style)
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Prose that wraps between words, but never between a number and its unit."""
+
+    text: str
+    style: str = ""
+    first_indent: str = ""
+    indent: str = ""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = textwrap.fill(
+            SPACE_BEFORE_UNIT.sub(NO_BREAK, self.text),
+            min(options.max_width, MAX_LINE_WIDTH),
+            initial_indent=self.first_indent,
+            subsequent_indent=self.indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        yield Text(lines.replace(NO_BREAK, " "), style=self.style, no_wrap=True, overflow="ignore")
+
+
+def verbatim(text: str) -> Group:
+    """Return text that never wraps, so that a command line can be copied."""
+    return Group(Text(text, no_wrap=True, overflow="ignore"))
+
+
+def bold_heading(text: str) -> Text:
+    """Return a bold heading."""
+    return Text(text, style="bold")
+
+
+def empty_table() -> RichTable:
+    """Return an empty table in the common style, with GAP characters between columns."""
+    return RichTable(
+        box=box.SIMPLE_HEAD, padding=(0, COLUMN_GAP - 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold"
+    )
+
+
+def render_parts(parts: Iterable[RenderableType], *, width: int | None, color: bool) -> str:
+    """Return the `parts` below each other; `width` None is the width of the terminal, or 80 without one."""
+    stream = io.StringIO()
+    console = Console(
+        file=stream,
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    for part in parts:
+        console.print(part, crop=False)
+    return "\n".join(line.rstrip() for line in stream.getvalue().split("\n"))

@@ -11,7 +11,7 @@ from types import FrameType
 
 from harness.console import ENDING_SIGNALS
 from harness.errors import MachineError
-from harness.testbed.kernel.apply import wanted_value
+from harness.testbed.kernel.apply import action_of
 from harness.testbed.kernel.tuning import Tuning, plan_tuning, tune_machine, tuning_directory
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots
 
@@ -84,7 +84,7 @@ def _failed_settings(tuning: Tuning, values: dict[str, str]) -> Iterator[str]:
     for name, reason in tuning.refused.items():
         yield f"{name} not changed: {reason}."
     for setting in tuning.settings:
-        if values[setting.name] not in {wanted_value(change) for change in setting.changes}:
+        if values[setting.name] not in {action_of(change).wanted for change in setting.changes}:
             yield f"{setting.name} is {values[setting.name]}: the kernel rejected {setting.value}, at least in part."
 
 

@@ -10,7 +10,7 @@ from harness.imports.read import transport_of
 from harness.model import Summary
 from harness.model.tools import ImportedRun
 from harness.model.validation import Validation
-from harness.report.sections import seed
+from harness.report.sections import imported
 from harness.session.summarize import read_results
 from harness.store.history import last_floor
 from harness.store.store import Store, open_store
@@ -40,12 +40,12 @@ def seed_results() -> tuple[ImportedRun, ...]:
     """Return the write-up's table: each cell is a run of `ab -n 1000 -c 1`, with means in thousandths of a ms."""
     return tuple(
         ImportedRun(
-            source=Path(seed.SEED_TABLE),
+            source=Path(imported.SEED_TABLE),
             format="csv",
             where=cell.where,
             architecture=cell.architecture,
             transport=transport_of(cell.architecture),
-            requests=seed.SEED_REQUESTS,
+            requests=imported.SEED_REQUESTS,
             connections=1,
             requests_per_s=cell.requests_per_s,
             mean_us=None if cell.ms_per_request is None else 1000 * cell.ms_per_request,
@@ -53,7 +53,7 @@ def seed_results() -> tuple[ImportedRun, ...]:
             percentiles_us={} if cell.p99_ms is None else {99.0: 1000 * cell.p99_ms},
             resolution_us=1000.0,
         )
-        for cell in seed.published_cells()
+        for cell in imported.published_cells()
     )
 
 

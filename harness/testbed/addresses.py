@@ -72,10 +72,10 @@ def addresses_of(
     names = dict.fromkeys(arm.settings.transport for arm in arms)
     hops = {name: hop_of(name, parents, ports, network_path.on("hop")) for name in names}
     bare = {arm.name: hop_of(arm.settings.transport, parents, ports) for arm in arms if arm.settings.chain == "floor"}
-    routes = Addresses(hops, bare, {})
-    nginx_address = network_path.on("front").connect_host
-    targets = {arm.name: _target(arm, routes.last_hop(arm), certificate, ports, nginx_address) for arm in arms}
-    return Addresses(hops, bare, targets)
+    addresses = Addresses(hops, bare, {})
+    for arm in arms:
+        addresses.targets[arm.name] = _target(arm, addresses, certificate, ports, network_path.on("front").connect_host)
+    return addresses
 
 
 def hop_of(name: str, parents: ParentDirectories, ports: Iterator[int], network_path: NetworkPath = HOST_PATH) -> Hop:
@@ -121,18 +121,13 @@ def direct_target(hop: Hop, path: str, *, keepalive: bool) -> Target:
     return Target(host=host, port=int(port), path=path, keepalive=keepalive)
 
 
-def _target(arm: Arm, last: Hop, certificate: Certificate | None, ports: Iterator[int], nginx_address: str) -> Target:
+def _target(
+    arm: Arm, addresses: Addresses, certificate: Certificate | None, ports: Iterator[int], nginx_address: str
+) -> Target:
     settings = arm.settings
-    request = request_for(settings, DEFAULT_HOST)
-    if settings.chain not in NGINX_CHAINS:
-        target = direct_target(last, settings.path, keepalive=settings.client_keepalive)
-        return replace(target, timeout_s=settings.timeout_s, request=request)
-    return Target(
-        host=nginx_address,
-        port=next(ports),
-        path=settings.path,
-        ca_file=certificate.authority if certificate and settings.tls else None,
-        keepalive=settings.client_keepalive,
-        timeout_s=settings.timeout_s,
-        request=request,
-    )
+    if settings.chain in NGINX_CHAINS:
+        authority = certificate.authority if certificate and settings.tls else None
+        target = Target(nginx_address, next(ports), settings.path, authority, settings.client_keepalive)
+    else:
+        target = direct_target(addresses.last_hop(arm), settings.path, keepalive=settings.client_keepalive)
+    return replace(target, timeout_s=settings.timeout_s, request=request_for(settings, DEFAULT_HOST))

@@ -49,18 +49,14 @@ def knob_problems(
             yield from _boot_problems(setting, roots)
         if setting.knob.scope == "global":
             yield from _global_problems(setting, roots, allow_global=allow_global)
-    yield from _contradiction_problems(kernels)
-    yield from _network_refusals(kernels, set(missing))
-    yield from _process_refusals(existing)
-
-
-def _contradiction_problems(kernels: Sequence[KernelConfiguration]) -> Iterator[str]:
     for kernel in kernels:
         for names in exclusive_groups(setting.name for setting in kernel.of_scopes("global")):
             yield (
                 f"{' and '.join(f'knobs.{json.dumps(name)}' for name in names)} exclude each other in one arm: the "
                 "kernel sets one to 0 when the other is written. Keep one of them."
             )
+    yield from _network_refusals(kernels, set(missing))
+    yield from _process_refusals(existing)
 
 
 def _missing_sysctl(setting: KnobSetting, roots: Roots) -> str | None:
@@ -86,15 +82,15 @@ def _boot_problems(setting: KnobSetting, roots: Roots) -> Iterator[str]:
 
 
 def _global_problems(setting: KnobSetting, roots: Roots, *, allow_global: bool) -> Iterator[str]:
-    problems = list(change_refusals(setting, roots))
-    yield from (f"{setting}: {reason}. {advice}" for reason, advice in problems)
-    if not problems and allow_global and (problem := _restore_problem(changed_files(setting, roots), roots)):
-        yield f"{setting}: it could not be restored: {problem}. Leave it out, or set it yourself before the run."
-    if not problems and not allow_global:
+    if problems := list(change_refusals(setting, roots)):
+        yield from (f"{setting}: {reason}. {advice}" for reason, advice in problems)
+    elif not allow_global:
         yield (
             f"{setting}: this changes a value of the whole machine. Allow it with run --allow-global: it is restored "
             "afterwards, however the run ends."
         )
+    elif problem := _restore_problem(changed_files(setting, roots), roots):
+        yield f"{setting}: it could not be restored: {problem}. Leave it out, or set it yourself before the run."
 
 
 def _restore_problem(files: Sequence[FileText], roots: Roots) -> str | None:
@@ -131,16 +127,19 @@ def _process_refusals(settings: Iterable[KnobSetting]) -> Iterator[str]:
 
 
 def rung_problems(settings: Settings) -> Iterator[str]:
-    """Yield why an arm's rungs are not available here; its other settings do not matter."""
-    yield from network_rung_problems(settings)
-    yield from sandbox_problems(settings)
+    """Yield why an arm's network rung or its sandbox is not available here; its other settings do not matter.
 
-
-def network_rung_problems(settings: Settings) -> Iterator[str]:
-    """Yield why the network rung of an arm is not available here, if it is not."""
+    A sandbox is tried for each rung, or else for all of them together.
+    """
     network_path = network_path_of(settings)
-    if problem := _probe_path(network_path) if network_path.places else None:
+    if network_path.places and (problem := _probe_path(network_path)):
         yield problem
+    parts = [Settings(sandbox=(name,)) for name in settings.sandbox]
+    parts += [Settings(cpu_quota=settings.cpu_quota)] if settings.cpu_quota else []
+    problems = [text for part in parts if (text := _sandbox_problem(part))]
+    if len(parts) > 1 and not problems:
+        problems = [_sandbox_problem(settings)]
+    yield from filter(None, dict.fromkeys(problems))
 
 
 @cache
@@ -158,17 +157,7 @@ def _probe_path(network_path: NetworkPath) -> str | None:
     return None
 
 
-def sandbox_problems(settings: Settings) -> Iterator[str]:
-    """Yield why the sandbox of an arm is not available here, for each rung, or else for all of them together."""
-    alone = [Settings(sandbox=(name,)) for name in settings.sandbox]
-    quota = [Settings(cpu_quota=settings.cpu_quota)] if settings.cpu_quota else []
-    parts = [*alone, *quota]
-    problems = [text for part in parts if (text := _problem_sentence(part))]
-    together = [_problem_sentence(settings)] if len(parts) > 1 and not problems else []
-    yield from filter(None, dict.fromkeys([*problems, *together]))
-
-
-def _problem_sentence(settings: Settings) -> str:
+def _sandbox_problem(settings: Settings) -> str:
     problem = _probe_sandbox(sandbox_of(settings))
     quota = f"cpu_quota = {settings.cpu_quota:g}" if settings.cpu_quota else ""
     rungs = f"sandbox = {json.dumps(settings.sandbox)}" if settings.sandbox else ""
@@ -178,6 +167,7 @@ def _problem_sentence(settings: Settings) -> str:
 @cache
 def _probe_sandbox(sandbox: Sandbox) -> str:
     """Try the sandbox once and return the problem, or ""."""
+    advice = "Leave it out." if os.geteuid() == 0 else "Run barehop as root, or leave it out."
     with TemporaryDirectory() as directory:
         path = Path(directory)
         scratch = (tmpfs_parent() or path) / private_name()
@@ -185,30 +175,16 @@ def _probe_sandbox(sandbox: Sandbox) -> str:
             enclosure = enclosure_of(sandbox, "trial", scratch, (scratch, path))
             for file, content in enclosure.files:
                 file.write_bytes(content)
-            service = Service(
-                "a trial",
-                PROBE_COMMAND,
-                path / "log",
-                directories=(scratch, *enclosure.groups),
-                sandbox_steps=enclosure.supervisor_words,
-            )
+            directories = (scratch, *enclosure.groups)
+            words = enclosure.supervisor_words
+            service = Service("a trial", PROBE_COMMAND, path / "log", directories=directories, sandbox_steps=words)
             with start_service(service) as started:
                 started.wait(PROBE_TIMEOUT_S)
                 is_refused = started.supervisor.returncode != 0
         except (MachineError, StackError) as error:
-            return _sentence(str(error))
-        return _refusal_sentence(log_excerpt(service.log).strip()) if is_refused else ""
-
-
-def _refusal_sentence(log: str) -> str:
-    reason = next((reason for step, reason in REASONS.items() if log.startswith(step)), "")
-    return f"{log}. {reason}{_advice()}"
-
-
-def _sentence(text: str) -> str:
-    sentence = " ".join(text.split())
-    return sentence if sentence.endswith(".") else f"{sentence}. {_advice()}"
-
-
-def _advice() -> str:
-    return "Leave it out." if os.geteuid() == 0 else "Run barehop as root, or leave it out."
+            sentence = " ".join(str(error).split())
+            return sentence if sentence.endswith(".") else f"{sentence}. {advice}"
+        if not is_refused:
+            return ""
+        log = log_excerpt(service.log).strip()
+        return f"{log}. {next((reason for step, reason in REASONS.items() if log.startswith(step)), '')}{advice}"

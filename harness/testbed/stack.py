@@ -210,13 +210,12 @@ def _await_replies(stack: Stack, ask: Probe) -> dict[str, Reply]:
     deadline = time.monotonic() + blueprint.start_timeout_s
     replies: dict[str, Reply] = {}
     workers: set[int] = set()
-    for arm, target in blueprint.targets.items():
+    for arm in blueprint.targets:
         while arm not in replies:
             stack.check_services()
             workers.update(stack.app.worker_pids())
             _check_restarts(workers, blueprint)
-            probed = replace(target, timeout_s=min(target.timeout_s, blueprint.start_timeout_s))
-            reply = _probe_arm(arm, probed, blueprint.expected_server(arm), ask)
+            reply = _probe_arm(arm, blueprint, ask)
             if isinstance(reply, Reply) and reply.status not in STARTUP_STATUSES:
                 replies[arm] = _verify_reply(arm, reply, blueprint)
             elif time.monotonic() > deadline:
@@ -246,10 +245,12 @@ def _check_lasting_502(arm: str, reply: Reply | str, blueprint: Blueprint) -> No
             raise StackError(f"Arm {arm!r}: nginx answers {blueprint.targets[arm].path} with status 502. {reason}")
 
 
-def _probe_arm(arm: str, target: Target, server: str | None, ask: Probe) -> Reply | str:
+def _probe_arm(arm: str, blueprint: Blueprint, ask: Probe) -> Reply | str:
     """Send one request: to nginx's check path where nginx names the server, else the arm's own request."""
+    target = blueprint.targets[arm]
+    target = replace(target, timeout_s=min(target.timeout_s, blueprint.start_timeout_s))
     try:
-        return ask(target, CHECK_PATH if server else target.path)
+        return ask(target, CHECK_PATH if blueprint.expected_server(arm) else target.path)
     except StackError as error:
         raise StackError(f"Arm {arm!r}: {error}") from None
 

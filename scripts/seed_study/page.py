@@ -1,6 +1,6 @@
 """Renders the page that answers the write-up, from a template and the numbers of a study."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +9,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from harness.model import Comparison, Summary
 from harness.model.validation import SocketBound, Validation
 from harness.report import answer, caveats
-from harness.report.format import format_duration, join_with_and, percent_interval, us_interval
+from harness.report.document import Column, NumberCell, Row, Table, TextCell
+from harness.report.format import format_duration, join_with_and
 from harness.report.html.facts import machine_facts, version_facts
 from harness.report.markdown import escape_markdown, markdown_sections, markdown_table
 from harness.report.sections.validation import place_sections, share_sections, spread_sentences
 from harness.report.sections.validation_reasons import bound_sentences, claim_explanation
 from harness.report.select import control_comparisons, main_comparisons
-from harness.report.table import TextSection, cell_text, difference_cell, format_milliseconds
+from harness.report.table import TextSection, format_milliseconds, new_section, percent_cell, us_cell, verdict_cell
 from scripts.seed_study.singles import Singles, singles_of
 from scripts.seed_study.study import BASELINE, LADDER, QUOTA, RUNS, SEED, Study
 
@@ -60,27 +61,29 @@ def page_of(study: Study) -> str:
         so=list(_so(summaries, validation.bound)),
         losses=[claim for claim in validation.claims if _is_fargate(claim.where) and (claim.us or 0) > 0],
         validation=validation,
-        whole="\n\n".join(markdown_sections(_cell_by_cell(validation))),
+        whole="\n\n".join(markdown_sections(map(new_section, _cell_by_cell(validation)))),
         precision={row.method: row for row in study.precision},
     )
 
 
 def _table(summary: Summary) -> str:
     """Return the table of all latency comparisons, the control's first."""
-    return markdown_table(
-        HEAD, [_row(summary, one) for one in [*control_comparisons(summary), *main_comparisons(summary)]]
-    )
+    comparisons = [*control_comparisons(summary), *main_comparisons(summary)]
+    return markdown_table(Table("", [Column(title) for title in HEAD], [_row(summary, one) for one in comparisons]))
 
 
-def _row(summary: Summary, one: Comparison) -> Sequence[str]:
-    return (
-        one.arm,
-        format_milliseconds(summary.arms[one.arm].mean_us),
-        format_milliseconds(summary.arms[one.arm].p99_us),
-        f"{one.against} ({format_milliseconds(summary.arms[one.against].mean_us)})",
-        cell_text(difference_cell(percent_interval(one), 1, "")),
-        cell_text(difference_cell(us_interval(one), 0, "")),
-        one.verdict or "none",
+def _row(summary: Summary, one: Comparison) -> Row:
+    arm, against = summary.arms[one.arm], summary.arms[one.against]
+    return Row(
+        (
+            TextCell(one.arm),
+            NumberCell(format_milliseconds(arm.mean_us)),
+            NumberCell(format_milliseconds(arm.p99_us)),
+            NumberCell(f"{one.against} ({format_milliseconds(against.mean_us)})"),
+            replace(percent_cell(one), unit=""),
+            us_cell(one),
+            verdict_cell(one),
+        )
     )
 
 

@@ -9,11 +9,10 @@ from typing import Any
 
 from harness.report.export.csv_table import render_csv
 from harness.report.export.pyperf_file import has_values, render_pyperf
-from harness.report.markdown import render_markdown
-from harness.report.terminal import render_terminal
 from harness.session.summarize import check_results, html_report, read_results, read_run
 from harness.session.validate import validate_run
 from harness.store.store import Store, open_store
+from tests.support.run_reports import render_markdown, render_terminal
 
 FIRST_FORMAT = Path(__file__).parents[1] / "data" / "results" / "first"  # no run id, no checksums
 CALIBRATION: dict[str, Any] = {

@@ -138,7 +138,8 @@ def estimate_effect(values: SessionValues) -> EffectEstimate | None:
     """Return the estimates over sessions; None with fewer than 2."""
     if len(values.sessions) < MIN_SESSIONS_FOR_INTERVAL:
         return None
-    return EffectEstimate(estimate_mean(values.log_ratio), estimate_mean(values.difference))
+    has_ratio = bool(np.isfinite(values.log_ratio).all())
+    return EffectEstimate(estimate_mean(values.log_ratio) if has_ratio else None, estimate_mean(values.difference))
 
 
 def mean_interval(values: SessionValues, confidence: float = 0.95) -> Interval | None:

@@ -144,11 +144,19 @@ def to_percent(log_ratio: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class EffectEstimate:
-    """An effect as a log ratio and in us. `sessions_factor`: sessions of each run for one of these estimates."""
+    """An effect as a log ratio, None for a quantity without one, and as a difference (of times, in us).
 
-    log_ratio: Estimate
+    `sessions_factor`: sessions of each run for one of these estimates.
+    """
+
+    log_ratio: Estimate | None
     difference_us: Estimate
     sessions_factor: float = 1.0
+
+    @property
+    def deciding(self) -> Estimate:
+        """The estimate that the verdict rests on."""
+        return self.log_ratio or self.difference_us
 
 
 def judge_family(  # noqa: PLR0913 - everything that a verdict depends on
@@ -162,22 +170,25 @@ def judge_family(  # noqa: PLR0913 - everything that a verdict depends on
 ) -> list[Judgement]:
     """Return the numbers and the verdict of each member, in their order; None has neither.
 
+    Without ratios there is no margin, so nothing is equivalent.
     `excuses` are reasons why a member gets no verdict whatever its numbers, or "". A member that is judged `alone`,
     like a control, takes no part in the `correction` (default: Holm).
     """
+    has_ratio = all(estimate is None or estimate.log_ratio for estimate in family)
+    margin_percent = equivalence_percent if has_ratio else 0.0
     together = [index for index, estimate in enumerate(family) if estimate is not None and not alone[index]]
-    ratios = [estimate.log_ratio for index in together if (estimate := family[index])]
-    shared = dict(zip(together, rulings(ratios, equivalence_percent, error_rate, correction), strict=True))
+    deciding = [estimate.deciding for index in together if (estimate := family[index])]
+    shared = dict(zip(together, rulings(deciding, margin_percent, error_rate, correction), strict=True))
     judgements = []
     for index, (estimate, excuse) in enumerate(zip(family, excuses, strict=True)):
         if estimate is None:
             judgements.append(Judgement(verdict=None, why=excuse))
             continue
         ruling = shared.get(index) or replace(
-            *rulings([estimate.log_ratio], equivalence_percent, error_rate), p_adjusted=None
+            *rulings([estimate.deciding], margin_percent, error_rate), p_adjusted=None
         )
-        confidence = 1 - error_rate(estimate.log_ratio.sessions)
-        judgements.append(make_judgement(estimate, ruling, excuse, confidence, equivalence_percent))
+        confidence = 1 - error_rate(estimate.deciding.sessions)
+        judgements.append(make_judgement(estimate, ruling, excuse, confidence, margin_percent if has_ratio else None))
     return judgements
 
 
@@ -211,18 +222,20 @@ def make_judgement(
     estimate: EffectEstimate, ruling: CorrectedVerdict, excuse: str, confidence: float, margin_percent: float | None
 ) -> Judgement:
     """Return the judgement on an estimate; with an `excuse`, numbers without a verdict."""
-    ratio, difference_us, sessions = estimate.log_ratio, estimate.difference_us, ruling.sessions_to_decide
-    low, high = ratio.interval(confidence)
-    us_low, us_high = difference_us.interval(confidence)
+    sessions = ruling.sessions_to_decide
+    us_low, us_high = estimate.difference_us.interval(confidence)
+    percent = {}
+    if estimate.log_ratio:
+        low, high = estimate.log_ratio.interval(confidence)
+        ends = {"percent": estimate.log_ratio.mean, "percent_low": low, "percent_high": high}
+        percent = {name: to_percent(end) for name, end in ends.items()}
     return Judgement(
-        percent=to_percent(ratio.mean),
-        percent_low=to_percent(low),
-        percent_high=to_percent(high),
-        us=difference_us.mean,
+        **percent,
+        us=estimate.difference_us.mean,
         us_low=us_low,
         us_high=us_high,
         confidence=confidence,
-        p=ratio.p,
+        p=estimate.deciding.p,
         p_adjusted=ruling.p_adjusted,
         margin_percent=margin_percent,
         why=excuse,

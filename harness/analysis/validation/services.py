@@ -133,7 +133,9 @@ def paired_difference(records: Sequence[Record], pair: ArmPair) -> TimeDifferenc
     series = RunSeries(records)
     estimate = estimate_effect(difference(series, pair, TIME_US))
     levels_us = level(series, pair[0], TIME_US).difference
-    return TimeDifference(estimate.difference_us, estimate.log_ratio, fmean(levels_us)) if estimate else None
+    if estimate is None or estimate.log_ratio is None:
+        return None
+    return TimeDifference(estimate.difference_us, estimate.log_ratio, fmean(levels_us))
 
 
 def widen_for_starts(difference: TimeDifference, alone: Sequence[TimeDifference]) -> TimeDifference:

@@ -12,7 +12,7 @@ from harness.analysis.between_runs.changes import RunChange, RunComparison
 from harness.analysis.between_runs.metadata import MetadataDifference
 from harness.analysis.statistics.series import ArmPair
 from harness.model import DESIGN_METRICS, HEADLINE_METRICS, METRICS, Comparison, Summary
-from harness.report import caveats, rich_tables
+from harness.report import caveats
 from harness.report.answer import MAX_GROUPED, counted_answer, grouped_answer
 from harness.report.format import (
     format_duration,
@@ -23,9 +23,9 @@ from harness.report.format import (
     pluralize,
     size_with_interval,
 )
-from harness.report.rich_tables import VERDICT_STYLES, Paragraph, bold_heading, empty_table
 from harness.report.select import is_control
 from harness.report.table import ABSENT, verdict_text
+from harness.report.terminal import VERDICT_STYLES, Paragraph, bold_heading, empty_table, render_parts
 
 UNBOUNDED_WIDTH = 1000
 MAX_VALUE_LENGTH = 40  # of a value; of a longer one, only the words that differ between runs are shown
@@ -160,7 +160,7 @@ def render_comparison(comparison: RunComparison, *, width: int | None = None, co
         *_environment_section("Differences in measurement", comparison.measuring, _experiment_names(comparison)),
         *_environment_section("Differences between the hosts", comparison.host),
     ]
-    return rich_tables.render_parts(parts, width=width, color=color)
+    return render_parts(parts, width=width, color=color)
 
 
 def _comparison_head(comparison: RunComparison) -> Iterator[RenderableType]:

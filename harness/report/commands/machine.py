@@ -13,10 +13,9 @@ from harness.analysis.calibration import Calibration, SpikeDetection
 from harness.analysis.why.explain import floor_difference
 from harness.experiment.transports import DEFAULT_TRANSPORT
 from harness.model import FloorResults, FloorRow
-from harness.report import rich_tables
 from harness.report.format import format_duration, pluralize
-from harness.report.rich_tables import Paragraph, bold_heading, empty_table
 from harness.report.sections.why import format_us_amount
+from harness.report.terminal import Paragraph, bold_heading, empty_table, render_parts
 
 NOMINAL_PERCENT = 5.0
 MIN_AA_RUNS = 10  # A/A runs; with fewer, a rate of one third would be compatible with no false alarm at all
@@ -38,7 +37,7 @@ def render_calibration(calibration: Calibration, *, width: int | None = None, co
     ]
     claims = [Paragraph(line, first_indent="- ", indent="  ") for line in lines]
     parts: list[RenderableType] = [Paragraph(_answer(calibration), style="bold"), "", *claims]
-    return rich_tables.render_parts(parts, width=width, color=color)
+    return render_parts(parts, width=width, color=color)
 
 
 def noise_floor_sentence(calibration: Calibration) -> str:
@@ -127,7 +126,7 @@ def render_doctor(
     if conclusions:
         parts += ["", bold_heading("What can be concluded here")]
         parts += [Paragraph(line, first_indent="- ", indent="  ") for line in conclusions]
-    return rich_tables.render_parts(parts, width=width, color=color)
+    return render_parts(parts, width=width, color=color)
 
 
 def _checklist(findings: Sequence[MachineCheck]) -> Table:
@@ -163,7 +162,7 @@ def render_floor(floor: FloorResults, *, width: int | None = None, color: bool =
         table.add_row(
             EXCHANGE_NAMES[row.kind], str(row.payload_bytes), row.transport, mean_us, _difference_text(row, floor)
         )
-    return rich_tables.render_parts([table, "", *map(Paragraph, _floor_notes())], width=width, color=color)
+    return render_parts([table, "", *map(Paragraph, _floor_notes())], width=width, color=color)
 
 
 def _difference_text(row: FloorRow, floor: FloorResults) -> str:

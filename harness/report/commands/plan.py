@@ -13,9 +13,8 @@ from harness.experiment.problems import to_toml
 from harness.experiment.schedule import orders_of
 from harness.model import Arm, Experiment, Pilot, Plan, Schedule, Settings
 from harness.model.settings import ServiceSettings, StackSettings, varying_keys
-from harness.report import rich_tables
 from harness.report.format import format_duration, join_with_and, pluralize
-from harness.report.rich_tables import Paragraph, bold_heading, empty_table, verbatim
+from harness.report.terminal import Paragraph, bold_heading, empty_table, render_parts, verbatim
 
 ROUNDS_SHOWN = 3
 OUR_CLIENT = "client"
@@ -46,7 +45,7 @@ def render_plan(
         "",
         Paragraph(too_short or _expected_duration(expected_s, experiment.design.budget_s)),
     ]
-    return rich_tables.render_parts(parts, width=width, color=color)
+    return render_parts(parts, width=width, color=color)
 
 
 def pilot_plan(schedule: Schedule, pilot: Pilot) -> str:
@@ -65,7 +64,7 @@ def render_stack(arm: str, parts: Mapping[str, str], *, width: int | None = None
     blocks: list[RenderableType] = [bold_heading(f"What {arm} runs")]
     for title, text in parts.items():
         blocks += ["", bold_heading(title), verbatim(text.rstrip())]
-    return rich_tables.render_parts(blocks, width=width, color=color)
+    return render_parts(blocks, width=width, color=color)
 
 
 def render_list(plugins: Mapping[str, Mapping[str, str]], *, width: int | None = None, color: bool = False) -> str:
@@ -73,7 +72,7 @@ def render_list(plugins: Mapping[str, Mapping[str, str]], *, width: int | None =
     parts: list[RenderableType] = [bold_heading("Settings of an arm"), _settings_table()]
     for kind, help_texts in plugins.items():
         parts += ["", bold_heading(kind.capitalize()), _text_table(("name", "what it is"), help_texts.items())]
-    return rich_tables.render_parts(parts, width=width, color=color)
+    return render_parts(parts, width=width, color=color)
 
 
 def _arm_table(experiment: Experiment) -> Table:
@@ -206,4 +205,4 @@ def render_boots(
         parts += ["", bold_heading(f"Boot {number}"), Paragraph("On the kernel command line (check in /proc/cmdline):")]
         parts += [verbatim(" ".join(boot.parameters)), Paragraph("Then:"), verbatim(shlex.join(words))]
     parts += ["", bold_heading("After the last boot"), verbatim(shlex.join(["barehop", "compare", *directories]))]
-    return rich_tables.render_parts(parts, width=width, color=False)
+    return render_parts(parts, width=width, color=False)

@@ -16,8 +16,11 @@ from harness.model import (
     Summary,
     TailEffect,
 )
+from harness.report.document import Cell, IntervalCell, Report, VerdictCell
 from harness.report.sections.screening import effect_name
+from harness.report.table import cell_parts
 
+TABLE_HEADER = ("section", "table", "row", "column", "value", "low", "high", "unit")
 ARM_QUANTITIES = ("requests", "failed", "requests_per_s", "mean_us", "p50_us", "p90_us", "p99_us", "p999_us")
 CSV_HEADER = (
     "experiment",
@@ -35,6 +38,29 @@ CSV_HEADER = (
 )
 
 CsvRow = dict[str, Any]
+
+
+def render_tables(report: Report) -> str:
+    """Return all tables of a report in tidy form: a line for each cell. `low` and `high` are of the 95 % interval."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, TABLE_HEADER, restval="", lineterminator="\n")
+    writer.writeheader()
+    for section in report.sections:
+        for table in section.tables:
+            for row in table.rows:
+                name = cell_parts(row.cells[0])[0]
+                place = {"section": section.heading, "table": table.caption, "row": name}
+                writer.writerows(
+                    {**place, "column": column.title, **_cell_values(cell)}
+                    for column, cell in zip(table.columns[1:], row.cells[1:], strict=False)
+                )
+    return stream.getvalue()
+
+
+def _cell_values(cell: Cell) -> CsvRow:
+    if isinstance(cell, IntervalCell):
+        return {**(cell.interval.model_dump() if cell.interval else {}), "unit": cell.unit.strip()}
+    return {"value": cell.verdict if isinstance(cell, VerdictCell) else cell_parts(cell)[0]}
 
 
 def render_csv(*summaries: Summary) -> str:

@@ -37,7 +37,7 @@ from harness.report.format import (
 )
 from harness.report.html.facts import machine_facts, method_facts, version_facts
 from harness.report.html.svg import draw_figure
-from harness.report.sections import optional_sections, seed
+from harness.report.sections import imported, optional_sections
 from harness.report.sections.failures import application_note
 from harness.report.sections.ladder import ladder_note
 from harness.report.sections.validation import validation_answer, validation_sections, validation_warning
@@ -122,10 +122,10 @@ def _table_notes(summary: Summary) -> Iterator[str]:
 
 def _published_cells(summary: Summary) -> dict[str, Any]:
     """Return the numbers of the write-up beside these by place; empty if the experiment is another one."""
-    cells = seed.cells_beside(summary)
-    rows = [(cell, seed.percent_against_first(cell, cells)) for cell in cells]
+    cells = imported.cells_beside(summary)
+    rows = [(cell, imported.percent_against_first(cell, cells)) for cell in cells]
     places = {place: list(group) for place, group in groupby(rows, lambda row: row[0].where)}
-    return {"places": places, "misfits": list(seed.inconsistent_cells(cells))}
+    return {"places": places, "misfits": list(imported.inconsistent_cells(cells))}
 
 
 def _next_commands(summary: Summary) -> dict[str, str]:

@@ -10,8 +10,8 @@ from harness.report.sections.screening import screen_sections
 from harness.report.table import TextSection
 
 
-def optional_sections(summary: Summary, design: Design | None, *, beyond_p90: bool = False) -> list[TextSection]:
-    """Return the sections that have content. `beyond_p90`: leave out tails that show p90 only."""
+def optional_sections(summary: Summary, design: Design | None) -> list[TextSection]:
+    """Return the sections that have content."""
     return [
         *failure_sections(summary),
         *load_sections(summary),
@@ -19,6 +19,6 @@ def optional_sections(summary: Summary, design: Design | None, *, beyond_p90: bo
         *screen_sections(summary, design),
         *factor_sections(summary, design),
         *throttling_sections(summary),
-        *tail_sections(summary, beyond_p90=beyond_p90),
+        *tail_sections(summary),
         *imported_sections(summary),
     ]

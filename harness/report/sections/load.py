@@ -1,6 +1,7 @@
 """The sections on load, capacities and tails."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from harness.model import ArmSummary, Capacity, Interval, OpenLoopTimes, Summary, TailEffect
 from harness.report.format import (
@@ -145,13 +146,14 @@ def _capacity_sentences(summary: Summary) -> Iterator[str]:
         )
 
 
-def tail_sections(summary: Summary, *, beyond_p90: bool = False) -> list[TextSection]:
-    """Return the section if any percentile can be shown; `beyond_p90`: if more than p90 can."""
+def tail_sections(summary: Summary) -> list[TextSection]:
+    """Return the section if any percentile can be shown."""
     names = [name for name in SHOWN_PERCENTILES if any(name in arm.tails for arm in summary.arms.values())]
-    if not names or (beyond_p90 and names == ["p90"]):
+    if not names:
         return []
     sheets = [_percentile_sheet(summary, names), *([_tail_difference_sheet(summary.tails)] if summary.tails else [])]
-    return [make_section("Tail latency", [*_tail_sentences(summary), SHOWN_WHERE], sheets)]
+    section = make_section("Tail latency", [*_tail_sentences(summary), SHOWN_WHERE], sheets)
+    return [replace(section, is_detail=names == ["p90"])]
 
 
 def _percentile_sheet(summary: Summary, names: Sequence[str]) -> DataTable:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from harness.model import Interval
 from harness.model.validation import Claim, ClaimStatus, ImportedRow, RuntimeShare, SingleRunSpread, Validation
+from harness.report.document import Report
 from harness.report.format import (
     amount_interval,
     format_signed,
@@ -28,6 +29,7 @@ from harness.report.table import (
     TextSection,
     amount_cell,
     difference_cell,
+    new_section,
 )
 
 UNDECIDED: ClaimStatus = "cannot be decided"
@@ -36,6 +38,18 @@ CLAIM_HEADER = ("architecture", "ms per\nrequest", "claimed us\n95 % interval", 
 SHARE_HEADER = ("architecture", "container\nms", "bare ms\narm", "difference us\n95 % interval")
 REFERENCE_VERDICT = "reference"
 MIN_PAIRS = 20  # to estimate the 95th percentile
+
+
+def validation_report(validation: Validation) -> Report:
+    """Return the report of a validation."""
+    return Report(
+        title=f"Imported results, compared with {validation.experiment}",
+        warning=validation_warning(validation),
+        is_valid=validation.valid,
+        answer=[validation_answer(validation)],
+        certainty=[f"Compared with {validation.experiment} in {validation.directory}."],
+        sections=list(map(new_section, validation_sections(validation))),
+    )
 
 
 def validation_answer(validation: Validation) -> str:

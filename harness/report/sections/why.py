@@ -15,6 +15,7 @@ from harness.model import (
     Summary,
     Waterfall,
 )
+from harness.report.document import Column, NumberCell, Row, Section, Table, TextCell
 from harness.report.format import amount_interval, format_signed, join_with_and, percent_with_interval, us_with_interval
 
 REST_NOTE = (
@@ -34,6 +35,7 @@ EVIDENCE_PHRASES: Mapping[Evidence, str] = {
 }
 NEGLIGIBLE_PERCENT = 1.0
 NO_VALUE = "-"
+MAX_COUNTER_COLUMNS = 6  # of the main counters; a terminal does not show more
 # Counters that the terminal shows; the other formats show all.
 TERMINAL_COUNTERS = (
     "client.cpu_us", "nginx.cpu_us", "app.cpu_us", "client.wait_us", "nginx.wait_us", "app.wait_us",
@@ -74,6 +76,41 @@ ROLE_COUNTER_NAMES = {
     "instructions": "instructions",
     "cache_misses": "cache misses",
 }
+
+
+def why_sections(summary: Summary) -> list[Section]:
+    """Return the parts of the differences, the causes, the waterfalls and the main counters."""
+    sentences = cause_sentences(summary)
+    tables = [_table(*table) for table in difference_tables(summary)]
+    waterfalls = [
+        _table((f"where the time of {waterfall.arm} goes", "us per request"), waterfall_rows(waterfall))
+        for waterfall in summary.waterfalls
+    ]
+    counters = _table(*counter_rows(summary, chief=True))
+    sections = [
+        Section("Why", tables=tables, notes=sentences),
+        Section("", tables=waterfalls),
+        Section("", tables=[counters] if counters.rows else [], is_detail=len(counters.columns) > MAX_COUNTER_COLUMNS),
+    ]
+    return [section for section in sections if section.tables or section.notes]
+
+
+def counter_section(summary: Summary) -> Section:
+    """Return all counters."""
+    caption = "Per request, mean over sessions; TCP and interrupts of the whole machine"
+    table = _table(*counter_rows(summary), caption)
+    return Section("All counters", tables=[table] if table.rows else [], is_detail=True)
+
+
+def _table(header: TextRow, rows: Sequence[TextRow], caption: str = "") -> Table:
+    return Table(
+        caption,
+        [Column(title) for title in header],
+        [
+            Row([TextCell(name.strip()), *map(NumberCell, numbers)], is_inner=name.startswith(" "))
+            for name, *numbers in rows
+        ],
+    )
 
 
 def cause_sentences(summary: Summary) -> list[str]:

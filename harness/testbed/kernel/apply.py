@@ -59,7 +59,7 @@ def action_of(change: KernelChange) -> Action:
             wanted = normalized(change.text, change.form)
             return Action(_file_command(change), wanted, partial(_write_file, change), partial(_read_file, change))
         case FirstExistingFile():
-            return Action(" || ".join(map(_file_command, change.files)), wanted_value(change.files[0]))
+            return Action(" || ".join(map(_file_command, change.files)), action_of(change.files[0]).wanted)
         case LoAttribute() | LoRoute():
             return _loopback_action(change)
         case ConntrackSwitch():
@@ -74,32 +74,22 @@ def action_of(change: KernelChange) -> Action:
             assert_never(change)
 
 
-def wanted_value(change: KernelChange) -> str:
-    """Return the value that `change` asks for."""
-    return action_of(change).wanted
-
-
 def _loopback_action(change: LoAttribute | LoRoute) -> Action:
-    option = f"{change.name} {shlex.quote(str(change.value))}"
+    option, wanted = f"{change.name} {shlex.quote(str(change.value))}", str(change.value)
     if isinstance(change, LoAttribute):
         apply, read = partial(set_loopback_attribute, change), partial(loopback_attribute, change.name)
-        return Action(f"ip link set lo {option}", str(change.value), apply, read)
+        return Action(f"ip link set lo {option}", wanted, apply, read)
     command = f"ip route change local 127.0.0.1 dev lo table local proto kernel src 127.0.0.1 {option}"
-    apply_route, read_route = partial(set_loopback_route, change), partial(loopback_route_option, change.name)
-    return Action(command, str(change.value), apply_route, read_route)
+    return Action(command, wanted, partial(set_loopback_route, change), partial(loopback_route_option, change.name))
 
 
 def _file_command(file: FileText) -> str:
     if file.path.startswith(SYSCTL_DIRECTORY):
-        return f"sysctl -w {file.path.removeprefix(SYSCTL_DIRECTORY).replace('/', '.')}={_quote(file.text)}"
+        quoted = "'" + file.text.replace("'", "'\\''") + "'"  # in any case: many sysctls hold several numbers
+        return f"sysctl -w {file.path.removeprefix(SYSCTL_DIRECTORY).replace('/', '.')}={quoted}"
     if "*" in file.path:
         return f"for file in {file.path}; do echo {shlex.quote(file.text)} >$file; done"
     return f"echo {shlex.quote(file.text)} >{shlex.quote(file.path)}"
-
-
-def _quote(text: str) -> str:
-    """Quote `text` even where no shell needs it: many sysctls hold several numbers."""
-    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def _write_file(file: FileText) -> None:

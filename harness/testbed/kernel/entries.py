@@ -26,6 +26,22 @@ class JournalEntry(JsonModel):
     ours: tuple[str, ...]
     group: str = ""
 
+    @property
+    def old_value(self) -> str:
+        """The value before the change, normalized."""
+        return normalized(self.before, self.form)
+
+    def read(self) -> str:
+        """Return the present value, normalized. Raises OSError."""
+        return normalized(Path(self.path).read_text(), self.form)
+
+    def is_restored(self) -> bool:
+        """Return whether the file has its old value again."""
+        try:
+            return self.read() == self.old_value
+        except OSError:
+            return False
+
 
 EntryGroup = list[JournalEntry]
 
@@ -84,16 +100,28 @@ def make_entries(given: Mapping[str, Sequence[FileText]], roots: Roots = HOST_RO
     """
     entries: dict[str, JournalEntry] = {}
     for path, files in given.items():
-        linked = linked_values(sysctl_name(path, roots))
+        name = sysctl_name(path, roots)
+        linked = next((linked for linked in LINKED_VALUES if name in linked.names), None)
         if linked:
             entries |= {entry.path: entry for entry in _linked_entries(linked, given, roots)}
         else:
-            entries[path] = make_entry(path, files[0].form, [file.text for file in files])
+            entries[path] = _make_entry(path, files[0].form, [file.text for file in files])
     return list(entries.values())
 
 
-def make_entry(path: str, form: ValueForm, texts: Iterable[str], group: str = "") -> JournalEntry:
-    """Return the entry of a file as it is now; `texts` are what it may be given. Raises OSError."""
+def _linked_entries(
+    linked: LinkedValues, given: Mapping[str, Sequence[FileText]], roots: Roots
+) -> Iterator[JournalEntry]:
+    """Yield the entries of a linked group in its order; a kernel may lack some of them."""
+    paths = [roots.proc / "sys" / name.replace(".", "/") for name in linked.names]
+    texts = {str(path): [file.text for file in given.get(str(path), ())] for path in paths if path.exists()}
+    all_texts = [text for values in texts.values() for text in values]
+    for path, values in texts.items():
+        own = [*values, "0"] if linked.exclusive else [*all_texts, *SWITCH_VALUES]
+        yield _make_entry(path, "words", own, group=linked.names[0])
+
+
+def _make_entry(path: str, form: ValueForm, texts: Iterable[str], group: str = "") -> JournalEntry:
     text = Path(path).read_text().strip()
     before = normalized(text, form) if form == "choice" else text
     ours = tuple(dict.fromkeys(normalized(value, form) for value in texts))
@@ -110,28 +138,47 @@ def group_entries(entries: Iterable[JournalEntry]) -> list[EntryGroup]:
 
 def entries_to_write(group: EntryGroup) -> EntryGroup:
     """Return the entries of a group to write; for an exclusive group, only the one in force."""
-    exclusive = any(linked.exclusive for linked in LINKED_VALUES if linked.names[0] == group[0].group)
-    if not exclusive:
+    if not any(linked.exclusive for linked in LINKED_VALUES if linked.names[0] == group[0].group):
         return group
     return [entry for entry in group if entry.before != "0"] or group[:1]
-
-
-def read_value(path: str, form: ValueForm) -> str:
-    """Return the present value of a file, normalized. Raises OSError."""
-    return normalized(Path(path).read_text(), form)
-
-
-def is_restored(entry: JournalEntry) -> bool:
-    """Return whether the file has its old value again."""
-    try:
-        return read_value(entry.path, entry.form) == normalized(entry.before, entry.form)
-    except OSError:
-        return False
 
 
 def restore_entries(entries: Sequence[JournalEntry]) -> list[RestoreProblem]:
     """Restore the entries in reverse order, and read every value again."""
     return [problem for group in reversed(group_entries(entries)) for problem in _restore_group(group)]
+
+
+def _restore_group(group: EntryGroup) -> list[RestoreProblem]:
+    try:
+        now = {entry.path: entry.read() for entry in group}
+        if all(now[entry.path] == entry.old_value for entry in group):
+            return []
+        if foreign := [entry for entry in group if now[entry.path] not in (*entry.ours, entry.old_value)]:
+            return [RestoreProblem(_foreign_sentence(entry, now[entry.path]), must_stay=False) for entry in foreign]
+        for entry in entries_to_write(group):
+            Path(entry.path).write_text(entry.before)
+    except OSError as error:
+        entry = next((entry for entry in group if entry.path == error.filename), group[0])
+        return [RestoreProblem(_stuck_sentence(entry, error.strerror or str(error)), must_stay=True)]
+    return [
+        RestoreProblem(_stuck_sentence(entry, "the kernel changes it to another value"), must_stay=True)
+        for entry in group
+        if not entry.is_restored()
+    ]
+
+
+def _foreign_sentence(entry: JournalEntry, now: str) -> str:
+    return (
+        f"Another process has set {entry.path} to {now}; it was {entry.old_value} before this run, which never set it "
+        "to that. It is left as it is."
+    )
+
+
+def _stuck_sentence(entry: JournalEntry, reason: str) -> str:
+    return (
+        f"{entry.path} cannot be set back to {entry.before}: {reason}. Run as root: echo '{entry.before}' > "
+        f"{entry.path}; then run barehop restore."
+    )
 
 
 def restore_problem(entries: Sequence[JournalEntry]) -> str | None:
@@ -145,9 +192,10 @@ def restore_problem(entries: Sequence[JournalEntry]) -> str | None:
                 Path(entry.path).write_text(f"{entry.before}\n")
             except OSError as error:
                 return f"{entry.path} does not even take the value that it has, {entry.before}: {error.strerror}"
-        for entry in _entries_not_restored(group):
-            now = read_value(entry.path, entry.form)
-            return f"{entry.path} was {entry.before}, and is {now} after {entry.before} was written to it"
+        for entry in group:
+            if not entry.is_restored():
+                now = f"{entry.path} was {entry.before}, and is {entry.read()}"
+                return f"{now} after {entry.before} was written to it"
     return None
 
 
@@ -160,77 +208,15 @@ def entry_fault(entry: JournalEntry, roots: Roots = HOST_ROOTS) -> str | None:
     texts = (entry.before, *entry.ours)
     if any(len(text) > MAX_TEXT or not text.replace("\t", " ").isprintable() for text in texts):
         return f"what {entry.path} is to be given is not one line of text"
-    name = sysctl_name(str(real), roots)
-    if reason := irreversible_reason(name, entry.before):
+    if reason := irreversible_reason(sysctl_name(str(real), roots), entry.before):
         return f"{entry.path} is never changed by a run: {reason}"
     return None
 
 
-def _linked_entries(
-    linked: LinkedValues, given: Mapping[str, Sequence[FileText]], roots: Roots
-) -> Iterable[JournalEntry]:
-    """Yield the entries of a linked group in its order; a kernel may lack some of them."""
-    paths = [roots.proc / "sys" / name.replace(".", "/") for name in linked.names]
-    existing = [str(path) for path in paths if path.exists()]
-    texts = {path: [file.text for file in given.get(path, ())] for path in existing}
-    all_texts = [text for values in texts.values() for text in values]
-    for path in existing:
-        own = [*texts[path], "0"] if linked.exclusive else [*all_texts, *SWITCH_VALUES]
-        yield make_entry(path, "words", own, group=linked.names[0])
-
-
-def _restore_group(group: EntryGroup) -> list[RestoreProblem]:
-    try:
-        now = {entry.path: read_value(entry.path, entry.form) for entry in group}
-        if all(now[entry.path] == normalized(entry.before, entry.form) for entry in group):
-            return []
-        if foreign := [entry for entry in group if now[entry.path] not in _known_values(entry)]:
-            return [RestoreProblem(_foreign_sentence(entry, now[entry.path]), must_stay=False) for entry in foreign]
-        for entry in entries_to_write(group):
-            Path(entry.path).write_text(entry.before)
-    except OSError as error:
-        entry = next((entry for entry in group if entry.path == error.filename), group[0])
-        return [RestoreProblem(_stuck_sentence(entry, error.strerror or str(error)), must_stay=True)]
-    return [
-        RestoreProblem(_stuck_sentence(entry, "the kernel changes it to another value"), must_stay=True)
-        for entry in _entries_not_restored(group)
-    ]
-
-
-def _entries_not_restored(group: EntryGroup) -> EntryGroup:
-    return [entry for entry in group if not is_restored(entry)]
-
-
-def _known_values(entry: JournalEntry) -> set[str]:
-    return {*entry.ours, normalized(entry.before, entry.form)}
-
-
-def _foreign_sentence(entry: JournalEntry, now: str) -> str:
-    return (
-        f"Another process has set {entry.path} to {now}; it was {normalized(entry.before, entry.form)} before "
-        "this run, "
-        "which never set it to that. It is left as it is."
-    )
-
-
-def _stuck_sentence(entry: JournalEntry, reason: str) -> str:
-    return (
-        f"{entry.path} cannot be set back to {entry.before}: {reason}. Run as root: echo '{entry.before}' > "
-        f"{entry.path}; then run barehop restore."
-    )
-
-
 def sysctl_name(path: str, roots: Roots = HOST_ROOTS) -> str:
     """Return the name of the sysctl of this file, or ""."""
-    try:
-        return ".".join(Path(path).relative_to(roots.proc / "sys").parts)
-    except ValueError:
-        return ""
-
-
-def linked_values(name: str) -> LinkedValues | None:
-    """Return the group of values that change together with this one, or None."""
-    return next((linked for linked in LINKED_VALUES if name in linked.names), None)
+    root = roots.proc / "sys"
+    return ".".join(Path(path).relative_to(root).parts) if Path(path).is_relative_to(root) else ""
 
 
 def irreversible_reason(name: str, text: str) -> str | None:

@@ -3,14 +3,14 @@
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from harness.errors import MachineError
 from harness.model.plugins import FileText, FirstExistingFile, HeldOpenFile
-from harness.testbed.kernel.apply import choices_of, normalized, wanted_value
+from harness.testbed.kernel.apply import action_of, choices_of, normalized
 from harness.testbed.kernel.entries import (
     EntryGroup,
     JournalEntry,
@@ -18,7 +18,6 @@ from harness.testbed.kernel.entries import (
     group_entries,
     irreversible_reason,
     make_entries,
-    read_value,
     sysctl_name,
 )
 from harness.testbed.kernel.journal import open_journal, state_directory
@@ -102,10 +101,10 @@ class HostValueSwitch:
     def _read_group(self, group: EntryGroup) -> None:
         """Read what a change of one value has made of the others."""
         if len(group) > 1:
-            self.current |= {entry.path: read_value(entry.path, entry.form) for entry in group}
+            self.current |= {entry.path: entry.read() for entry in group}
 
     def _write(self, entry: JournalEntry, text: str, *, refusable: bool) -> None:
-        actual, expected = read_value(entry.path, entry.form), normalized(self.current[entry.path], entry.form)
+        actual, expected = entry.read(), normalized(self.current[entry.path], entry.form)
         if actual != expected:
             raise MachineError(
                 f"Another process has set {entry.path} to {actual}, while a run had set it to {expected}. Find that "
@@ -120,7 +119,7 @@ class HostValueSwitch:
             raise MachineError(
                 f"{entry.path} = {text}: the kernel refuses it: {error.strerror}. Give a value that it takes."
             ) from None
-        result = read_value(entry.path, entry.form)
+        result = entry.read()
         if result != normalized(text, entry.form):
             Path(entry.path).write_text(self.current[entry.path])
             raise MachineError(f"{entry.path} = {text}: the kernel changes it to {result}. Give that or another value.")
@@ -143,15 +142,16 @@ def switch_host_values(
     The journal is in `directory`, by default in the state directory.
     """
     settings = [setting for kernel in kernels for setting in kernel.of_scopes("global")]
-    entries = _entries_by_path(settings, roots)
-    switch = HostValueSwitch(
-        dict(entries), {path: entry.before for path, entry in entries.items()}, is_idle=not settings
-    )
+    given: dict[str, list[FileText]] = {}  # a file that several knobs change has one entry
+    for setting in settings:
+        for file in changed_files(setting):
+            given.setdefault(file.path, []).append(file)
+    entries = make_entries(given, roots)
+    by_path, current = ({entry.path: entry for entry in entries}, {entry.path: entry.before for entry in entries})
+    switch = HostValueSwitch(by_path, current, is_idle=not settings)
+    journal = open_journal(directory or state_directory(os.environ), entries, roots) if entries else nullcontext()
     try:
-        if entries:
-            with open_journal(directory or state_directory(os.environ), list(entries.values()), roots):
-                yield switch
-        else:
+        with journal:
             yield switch
     finally:
         switch.release()
@@ -168,17 +168,8 @@ def order_in_blocks(order: Sequence[int], kernels: Sequence[KernelConfiguration]
     return [place for block in blocks.values() for place in block]
 
 
-def _entries_by_path(settings: Sequence[KnobSetting], roots: Roots) -> dict[str, JournalEntry]:
-    """Return the entry of each file; a file that several knobs change has one entry."""
-    given: dict[str, list[FileText]] = {}
-    for setting in settings:
-        for file in changed_files(setting):
-            given.setdefault(file.path, []).append(file)
-    return {entry.path: entry for entry in make_entries(given, roots)}
-
-
 def _value_text(setting: KnobSetting) -> str:
-    values = [read_value(file.path, file.form) for file in changed_files(setting)]
+    values = [action_of(file).read() for file in changed_files(setting)]
     return " ".join(dict.fromkeys(values)) or " ".join(str(holder.number) for holder in held_files(setting))
 
 
@@ -197,7 +188,7 @@ def change_refusals(setting: KnobSetting, roots: Roots = HOST_ROOTS) -> Iterator
         yield reason, "Run barehop as root, and not in a container."
     for file in files:
         choices = choices_of(file)
-        if choices and wanted_value(file) not in choices:
+        if choices and action_of(file).wanted not in choices:
             yield f"{file.path} takes one of {', '.join(choices)}", "Choose from these."
 
 

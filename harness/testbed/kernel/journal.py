@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from harness.errors import HarnessError, MachineError, raise_all
 from harness.files import flush_directory
 from harness.model.base import JsonModel
-from harness.testbed.kernel.entries import JournalEntry, RestoreProblem, entry_fault, is_restored, restore_entries
+from harness.testbed.kernel.entries import JournalEntry, RestoreProblem, entry_fault, restore_entries
 from harness.testbed.machine.directories import (
     STATE_VARIABLE,
     UnsafeError,
@@ -105,12 +105,16 @@ def restore_journal(directory: Path, roots: Roots = HOST_ROOTS) -> Recovery:
         if journal.boot != _boot_id(roots):
             _remove_journal(directory)
             return Recovery(restored=(REBOOTED,))
-        _check_entries(directory / JOURNAL_FILE, journal, roots)
+        if faults := [fault for entry in journal.entries if (fault := entry_fault(entry, roots))]:
+            raise UnsafeError(
+                f"{directory / JOURNAL_FILE} was not written by a run of barehop: {'; '.join(faults)}. Nothing was "
+                "changed. Examine it, then remove it."
+            )
         problems = restore_entries(journal.entries)
         back = [
             f"{entry.path} is {entry.before} again, as it was before a run that was killed."
             for entry in journal.entries
-            if is_restored(entry)
+            if entry.is_restored()
         ]
         return Recovery(tuple(back), tuple(_finish(directory, problems)))
 
@@ -125,16 +129,6 @@ def _finish(directory: Path, problems: Sequence[RestoreProblem]) -> list[str]:
         *sentences,
         f"To leave these values and continue without the journal: rm {shlex.quote(str(directory / JOURNAL_FILE))}",
     ]
-
-
-def _check_entries(path: Path, journal: Journal, roots: Roots) -> None:
-    """Raise UnsafeError with everything in the journal that no run writes; nothing is changed then."""
-    faults = [fault for entry in journal.entries if (fault := entry_fault(entry, roots))]
-    if faults:
-        raise UnsafeError(
-            f"{path} was not written by a run of barehop: {'; '.join(faults)}. Nothing was changed. Examine it, then "
-            "remove it."
-        )
 
 
 @contextmanager

@@ -36,31 +36,39 @@ class MachineLock:
 
 
 @contextmanager
-def hold_machine(say: Callable[[str], None], environment: Mapping[str, str] = os.environ) -> Iterator[None]:
-    """Hold this machine; `say` what the lock does not cover, if anything. Raises MachineError where it is held."""
-    with hold_run_lock(environment) as open_point:
-        if open_point:
-            say(open_point)
-        yield
-
-
-@contextmanager
-def hold_run_lock(environment: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """Hold this machine; yield a sentence on what the lock does not cover, or "". Raises MachineError where it is held.
+def hold_machine(
+    say: Callable[[str], object] = lambda _: None, environment: Mapping[str, str] = os.environ
+) -> Iterator[str]:
+    """Hold this machine; `say` and yield what the lock does not cover, or "". Raises MachineError where it is held.
 
     BAREHOP_LOCK names another lock file, which keeps apart only the runs that name it.
     """
     with ExitStack() as exit_stack:
-        if other := environment.get(LOCK_VARIABLE):
-            _take_other(Path(other), exit_stack)
-            yield ""
-            return
-        lock = machine_lock()
-        open_point = _take_machine(lock, exit_stack) if lock else "This kernel shows no file to lock"
-        own = _take_own(state_directory(environment), exit_stack)
-        if open_point and not own:
-            open_point += ", and the state directory cannot be used either"
-        yield f"{open_point}: another run of barehop may be measuring at the same time." if open_point else ""
+        open_point = _take_locks(environment, exit_stack)
+        if open_point:
+            open_point += ": another run of barehop may be measuring at the same time."
+            say(open_point)
+        yield open_point
+
+
+def _take_locks(environment: Mapping[str, str], exit_stack: ExitStack) -> str:
+    """Take the lock that the environment names, or those of the machine and of the state directory."""
+    if other := environment.get(LOCK_VARIABLE):
+        try:
+            _take_file(Path(other), exit_stack)
+        except OSError as error:
+            raise MachineError(
+                f"{LOCK_VARIABLE} = {other}: this file cannot be opened: {error.strerror}. Name another, or unset "
+                f"{LOCK_VARIABLE}."
+            ) from None
+        return ""
+    lock = machine_lock()
+    open_point = _take_machine(lock, exit_stack) if lock else "This kernel shows no file to lock"
+    try:
+        _take_file(make_private_directory(state_directory(environment)) / RUN_LOCK, exit_stack)
+    except (OSError, UnsafeError):
+        return f"{open_point}, and the state directory cannot be used either" if open_point else ""
+    return open_point
 
 
 def machine_lock(roots: Roots = HOST_ROOTS) -> MachineLock | None:
@@ -79,11 +87,8 @@ def _take_machine(lock: MachineLock, exit_stack: ExitStack) -> str:
     exit_stack.callback(os.close, descriptor)
     for _ in range(TRIES):
         if _try_lock(descriptor):
-            return (
-                ""
-                if lock.is_whole
-                else "This process is in a namespace of its own, and its lock is not visible outside"
-            )
+            alone = "This process is in a namespace of its own, and its lock is not visible outside"
+            return "" if lock.is_whole else alone
         holders = lock_holders(lock.inode)
         if any(holder.is_run for holder in holders):
             break
@@ -92,25 +97,6 @@ def _take_machine(lock: MachineLock, exit_stack: ExitStack) -> str:
     if runs or not holders:
         raise MachineError(_refusal(*runs[:1]))
     return f"The lock of this machine is held by {holders[0]}, which is no run of barehop"
-
-
-def _take_own(directory: Path, exit_stack: ExitStack) -> bool:
-    """Return whether the lock in the state directory is usable. Raises MachineError where another run holds it."""
-    try:
-        _take_file(make_private_directory(directory) / RUN_LOCK, exit_stack)
-    except (OSError, UnsafeError):
-        return False
-    return True
-
-
-def _take_other(path: Path, exit_stack: ExitStack) -> None:
-    try:
-        _take_file(path, exit_stack)
-    except OSError as error:
-        raise MachineError(
-            f"{LOCK_VARIABLE} = {path}: this file cannot be opened: {error.strerror}. Name another, or unset "
-            f"{LOCK_VARIABLE}."
-        ) from None
 
 
 def _take_file(path: Path, exit_stack: ExitStack) -> None:
@@ -143,13 +129,10 @@ class LockHolder:
 
 
 def _refusal(holder: LockHolder | None = None) -> str:
+    holder_text = "Its process is not visible from here: it is in another container or process namespace"
+    advice = ""
     if holder:
         holder_text, advice = f"It is {holder}", f", or end it: kill {holder.pid}"
-    else:
-        holder_text, advice = (
-            "Its process is not visible from here: it is in another container or process namespace",
-            "",
-        )
     return (
         f"Another run of barehop is measuring on this machine. {holder_text}. Wait until it has ended{advice}. Where "
         f"timing does not matter, {LOCK_VARIABLE}=FILE uses another lock, and the results carry a doubt."
@@ -158,8 +141,7 @@ def _refusal(holder: LockHolder | None = None) -> str:
 
 def lock_holders(inode: int) -> list[LockHolder]:
     """Return the processes visible here with a flock on `inode`."""
-    holders = (_holder(pid) for pid in pids_with_lock(inode))
-    return [holder for holder in holders if holder]
+    return list(filter(None, map(_holder, pids_with_lock(inode))))
 
 
 def pids_with_lock(inode: int, roots: Roots = HOST_ROOTS) -> list[int]:

@@ -57,8 +57,6 @@ class KernelConfiguration:
 
 
 UNCHANGED_KERNEL = KernelConfiguration()
-SYSCTL_ROOT = Path("/proc/sys")
-NETWORK_PREFIXES = ("net.", "net/")
 
 
 def kernel_configurations_of(groups: Sequence[Sequence[Arm]]) -> list[KernelConfiguration]:
@@ -80,9 +78,9 @@ def kernel_configurations_of(groups: Sequence[Sequence[Arm]]) -> list[KernelConf
 def load_knobs(names: Iterable[str]) -> dict[str, Knob]:
     """Return each knob by its name, from a plug-in or else as a sysctl."""
     ours, ordered = plugins.table(Knob), sorted(names)
-    sysctls = [name for name in ordered if name not in ours]
+    scopes = _sysctl_scopes([name for name in ordered if name not in ours])
     return {name: ours[name] for name in ordered if name in ours} | {
-        name: sysctl_knob(name, scope) for name, scope in _sysctl_scopes(sysctls).items()
+        name: sysctl_knob(name, scope) for name, scope in scopes.items()
     }
 
 
@@ -92,14 +90,22 @@ def _sysctl_scopes(sysctls: Sequence[str]) -> dict[str, KnobScope]:
         return dict.fromkeys(sysctls, "global")
     try:
         with create_network() as network, network.enter():
-            return {name: "network" if is_per_network(name) else "global" for name in sysctls}
+            return {name: "network" if _is_per_network(name) else "global" for name in sysctls}
     except MachineError:
         return {name: "network" if name.startswith("net.") else "global" for name in sysctls}
 
 
+def _is_per_network(name: str) -> bool:
+    """Return whether this thread's network, a new one, has its own writable value of the sysctl."""
+    try:
+        return name.startswith(("net.", "net/")) and bool(sysctl_file(name).stat().st_mode & 0o222)
+    except OSError:
+        return False
+
+
 def sysctl_file(name: str) -> Path:
     """Return its file. A slash in the name, as sysctl(8) writes a dot inside a part, stays a dot in the path."""
-    return SYSCTL_ROOT / name.replace(".", "\0").replace("/", ".").replace("\0", "/")
+    return Path("/proc/sys", name.translate(str.maketrans("./", "/.")))
 
 
 def sysctl_knob(name: str, scope: KnobScope) -> Knob:
@@ -111,11 +117,3 @@ def sysctl_knob(name: str, scope: KnobScope) -> Knob:
         problem=lambda _: None,
         changes=lambda value: (FileText(str(sysctl_file(name)), str(value)),),
     )
-
-
-def is_per_network(name: str) -> bool:
-    """Return whether this thread's network, a new one, has its own writable value of the sysctl."""
-    try:
-        return name.startswith(NETWORK_PREFIXES) and bool(sysctl_file(name).stat().st_mode & 0o222)
-    except OSError:
-        return False

@@ -9,8 +9,7 @@ from pathlib import Path
 from harness import plugins
 from harness.model import KnobValue
 from harness.model.plugins import KernelChange, Knob
-from harness.testbed.kernel.apply import wanted_value
-from harness.testbed.kernel.entries import read_value
+from harness.testbed.kernel.apply import action_of
 from harness.testbed.kernel.host_values import change_refusals, changed_files, held_files, switch_host_values
 from harness.testbed.kernel.journal import BusyError, Recovery, restore_journal, state_directory
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
@@ -90,7 +89,5 @@ def _change_text(setting: KnobSetting, deepest_us: int) -> str | None:
     if not files:
         slow = deepest_us > NEGLIGIBLE_EXIT_US and any(deepest_us > holder.number for holder in held_files(setting))
         return f"{setting.name} from up to {deepest_us} to {setting.value}" if slow else None
-    now = sorted({read_value(file.path, file.form) for file in files})
-    if now == [wanted_value(files[0])]:
-        return None
-    return f"{setting.name} from {', '.join(now)} to {wanted_value(files[0])}"
+    wanted, now = action_of(files[0]).wanted, sorted({action_of(file).read() for file in files})
+    return f"{setting.name} from {', '.join(now)} to {wanted}" if now != [wanted] else None

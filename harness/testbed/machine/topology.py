@@ -42,7 +42,7 @@ class Cpu:
 class Topology:
     """The online CPUs of a machine: `cpus` are those that are allowed, in order of their numbers; `online` are all.
 
-    `beyond` are outside our affinity but can be asked for by number: taskset and isolcpus= narrow the affinity mask
+    `outside_affinity` can be asked for by number, too: taskset and isolcpus= narrow the affinity mask
     only, while a cpuset is a limit. `present` can be set online.
     """
 
@@ -82,7 +82,9 @@ def read_topology(
     online = frozenset(parse_cpus(read_text(devices / "cpu/online") or "")) or own
     usable = (cpus_of_cpuset(online) if allowed is None else own) if reachable is None else reachable
     numbers = sorted(online & (own | frozenset(usable)))
-    nodes, speeds = _node_of_cpus(devices / "node"), _speed_of_cpus(devices / "cpu", numbers)
+    lists = {int(node.name[4:]): read_text(node / "cpulist") or "" for node in devices.glob("node/node[0-9]*")}
+    nodes = {cpu: node for node, text in lists.items() for cpu in parse_cpus(text)}
+    speeds = _speed_of_cpus(devices / "cpu", numbers)
     cpus = [_cpu(devices / f"cpu/cpu{number}", number, nodes, speeds) for number in numbers]
     return Topology(
         cpus=tuple(cpu for cpu in cpus if cpu.number in own),
@@ -129,12 +131,6 @@ def _last_level_cache(cache: Path) -> int:
         return UNKNOWN
     _, last = max(levels)
     return next(iter(parse_cpus(read_text(last / "shared_cpu_list") or "")), UNKNOWN)
-
-
-def _node_of_cpus(directory: Path) -> dict[int, int]:
-    """Return the NUMA node of each CPU."""
-    lists = {int(node.name[4:]): read_text(node / "cpulist") or "" for node in directory.glob("node[0-9]*")}
-    return {cpu: node for node, text in lists.items() for cpu in parse_cpus(text)}
 
 
 def _speed_of_cpus(directory: Path, numbers: Collection[int]) -> dict[int, float]:

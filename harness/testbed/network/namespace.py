@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -14,6 +13,7 @@ from harness.model.plugins import LoAttribute, LoRoute
 
 CLONE_NEWNET = 0x40000000
 THREAD_NETWORK = "/proc/thread-self/ns/net"
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,27 +21,26 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class NetworkNamespace:
-    """A network that this thread can enter, held by `descriptor`; without `enter`, the present one."""
+    """A network that this thread can enter, held by `descriptor`, from the one of `outside`; -1: the present one."""
 
-    enter_namespace: Callable[[], None] | None = None
-    leave_namespace: Callable[[], None] | None = None
     descriptor: int = -1
+    outside: int = -1
 
     @contextmanager
     def enter(self) -> Iterator[None]:
         """Enter this network: sockets and processes made inside belong to it."""
-        if self.enter_namespace is None or self.leave_namespace is None:
+        if self.descriptor < 0:
             yield
             return
-        self.enter_namespace()
+        _enter(self.descriptor)
         try:
             yield
         finally:
-            self.leave_namespace()
+            _enter(self.outside)
 
     def wrap(self, function: Callable[P, R]) -> Callable[P, R]:
         """Return `function`, called in this network."""
-        if self.enter_namespace is None:
+        if self.descriptor < 0:
             return function
 
         def call_inside(*arguments: P.args, **named: P.kwargs) -> R:
@@ -70,36 +69,28 @@ def create_network() -> Iterator[NetworkNamespace]:
 
     Processes and sockets in it keep it alive; it is gone with the last of them, so it needs no removal.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
     outside = os.open(THREAD_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        leave = partial(_enter, libc, outside)
-        inside = _create(libc, leave)
-        try:
-            yield NetworkNamespace(
-                enter_namespace=partial(_enter, libc, inside), leave_namespace=leave, descriptor=inside
+        if LIBC.unshare(CLONE_NEWNET):
+            raise MachineError(
+                f"The kernel gives no network namespace of its own to this user: {_errno_text()}. Run barehop as root, "
+                "or allow user namespaces (sysctl user.max_user_namespaces, "
+                "kernel.apparmor_restrict_unprivileged_userns)."
             )
+        try:
+            inside = os.open(THREAD_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            _enter(outside)
+        try:
+            yield NetworkNamespace(inside, outside)
         finally:
             os.close(inside)
     finally:
         os.close(outside)
 
 
-def _create(libc: ctypes.CDLL, leave: Callable[[], None]) -> int:
-    """Return a descriptor of a new namespace; this thread is in it for a moment only."""
-    if libc.unshare(CLONE_NEWNET):
-        raise MachineError(
-            f"The kernel gives no network namespace of its own to this user: {_errno_text()}. Run barehop as root, or "
-            "allow user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)."
-        )
-    try:
-        return os.open(THREAD_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
-    finally:
-        leave()
-
-
-def _enter(libc: ctypes.CDLL, descriptor: int) -> None:
-    if libc.setns(descriptor, CLONE_NEWNET):
+def _enter(descriptor: int) -> None:
+    if LIBC.setns(descriptor, CLONE_NEWNET):
         raise MachineError(f"The kernel does not let this process enter a network namespace: {_errno_text()}.")
 
 
@@ -126,11 +117,10 @@ def own_sysfs_path(path: str) -> Iterator[Path]:
 
 
 def _call(number: int, *arguments: object) -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
     converted = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
-    result = int(libc.syscall(ctypes.c_long(number), *converted))
+    result = int(LIBC.syscall(ctypes.c_long(number), *converted))
     if result < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        raise OSError(ctypes.get_errno(), _errno_text())
     return result
 
 

@@ -38,25 +38,17 @@ def copy_network_values(wanted: Mapping[str, str]) -> SysctlValues:
     """Write what differs from `wanted` to this thread's network; return what still differs, with its present value."""
     different = _differences(wanted)
     for _ in range(MAX_PASSES):
-        if not different:
-            break
-        paths = dict(_sysctl_files(NET_SYSCTLS))
+        paths = dict(_sysctl_files(NET_SYSCTLS)) if different else {}
         for name in different:
-            _write_sysctl(paths[name], wanted[name])
-        different = _differences(wanted)
+            with suppress(OSError):  # it is reported as different afterwards
+                paths[name].write_text(wanted[name])
+        different = _differences(wanted) if different else {}
     return different
 
 
 def _differences(wanted: Mapping[str, str]) -> SysctlValues:
     present = read_network_values()
     return {name: present[name] for name in wanted if name in present and present[name] != wanted[name]}
-
-
-def _write_sysctl(path: Path, text: str) -> None:
-    try:
-        path.write_text(text)
-    except OSError:
-        return  # it is reported as different afterwards
 
 
 def _sysctl_files(root: Path) -> Iterator[tuple[str, Path]]:
@@ -75,10 +67,8 @@ def may_make_networks() -> bool:
 
 def can_gain_network_rights() -> bool:
     """Return whether this process may make network namespaces, now or after `gain_network_rights`; a child tries."""
-    return may_make_networks() or _probe_succeeds()
-
-
-def _probe_succeeds() -> bool:
+    if may_make_networks():
+        return True
     try:
         return read_output(PROBE_COMMAND, PROBE_S).code == 0
     except TimeoutError:

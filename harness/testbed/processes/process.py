@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -33,12 +32,8 @@ UNINFORMATIVE = (" ", "Traceback (", "During handling of the above", "The above 
 PROC = Path("/proc")
 
 POLICIES = {
-    "other": os.SCHED_OTHER,
-    "batch": os.SCHED_BATCH,
-    "idle": os.SCHED_IDLE,
-    "fifo": os.SCHED_FIFO,
-    "rr": os.SCHED_RR,
-}
+    "other": os.SCHED_OTHER, "batch": os.SCHED_BATCH, "idle": os.SCHED_IDLE, "fifo": os.SCHED_FIFO, "rr": os.SCHED_RR,
+}  # fmt: skip
 REAL_TIME_POLICIES = ("fifo", "rr")
 LOWEST_PRIORITY = 1
 
@@ -69,7 +64,7 @@ class RunningService:
 
     service: Service
     supervisor: subprocess.Popen[bytes] = field(repr=False)
-    pid: int
+    pid: int  # 0 when the supervisor has been killed
 
     def main_pid(self) -> int:
         """Return the pid of the service's first process. Raises StackError when it has ended."""
@@ -114,7 +109,10 @@ def start_service(service: Service, just_before: Callable[[], object] = lambda: 
         for change in service.attributes:
             apply_attribute(supervisor.pid, change)
         just_before()
-        yield RunningService(service, supervisor, _release(service, supervisor))
+        assert supervisor.stdin is not None
+        with suppress(BrokenPipeError):
+            supervisor.stdin.write(b"g")
+        yield RunningService(service, supervisor, pid=int(_read_line(service, supervisor) or 0))
     finally:
         try:
             _shut_down(supervisor, made)
@@ -133,12 +131,7 @@ def run_program(
     """
     limit = f"ulimit -f {MAX_FILE_BYTES // 512}"  # its output must not fill the disk
     redirected = ("/bin/sh", "-c", f'{limit}; exec "$@" >stdout.txt', "sh", *argv)
-    service = Service(
-        name=argv[0],
-        argv=redirected,
-        log=directory / "stderr.txt",
-        cwd=directory,
-    )
+    service = Service(name=argv[0], argv=redirected, log=directory / "stderr.txt", cwd=directory)
     with start_service(service, just_before) as started:
         if not _is_ended_within(timeout_s, started.supervisor):
             raise LoadError(f"{argv[0]} did not end within {timeout_s:g} s. See {directory}.")
@@ -193,14 +186,6 @@ def _read_line(service: Service, process: subprocess.Popen[bytes]) -> bytes:
     return process.stdout.readline(MAX_LINE_BYTES)
 
 
-def _release(service: Service, process: subprocess.Popen[bytes]) -> int:
-    """Let the supervisor start its service; return the service's pid, or 0 when the supervisor has been killed."""
-    assert process.stdin is not None
-    with suppress(BrokenPipeError):
-        process.stdin.write(b"g")
-    return int(_read_line(service, process) or 0)
-
-
 def _is_ended_within(timeout_s: float, process: subprocess.Popen[bytes]) -> bool:
     """Return whether the supervisor ends in time: only it holds its standard output, which is closed then."""
     assert process.stdout is not None
@@ -214,20 +199,15 @@ def _shut_down(process: subprocess.Popen[bytes], made: Iterable[Path]) -> None:
     process.stdin.close()
     if not _is_ended_within(STOP_S, process):
         process.kill()
-    if process.wait() < 0:
-        _kill_group(process.pid)
+    if process.wait() < 0:  # kill its process group until no process of it is left
+        deadline = time.monotonic() + KILL_GROUP_S
+        with suppress(ProcessLookupError):
+            while time.monotonic() < deadline:
+                os.killpg(process.pid, signal.SIGKILL)
+                time.sleep(0.002)
         for directory in made:
             remove_directory(directory)
     process.stdout.close()
-
-
-def _kill_group(group: int) -> None:
-    """Send SIGKILL to the process group of the supervisor until no process of it is left."""
-    deadline = time.monotonic() + KILL_GROUP_S
-    with suppress(ProcessLookupError):
-        while time.monotonic() < deadline:
-            os.killpg(group, signal.SIGKILL)
-            time.sleep(0.002)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,33 +236,31 @@ class ProcessFamily:
 def descendant_pids(pid: int, proc: Path = PROC) -> tuple[int, ...]:
     """Return all processes below `pid`, zombies too; none where `pid` has ended."""
     has_files = (proc / f"{pid}/task/{pid}/children").exists()
-    children = partial(_children_in_files, proc) if has_files else _children_by_scan(proc)
+    by_parent = {} if has_files else _children_by_parent(proc)
     pids: dict[int, None] = {}
     waiting = [pid]
     while waiting:
-        new = [child for child in children(waiting.pop()) if child not in pids]
+        parent = waiting.pop()
+        children = _listed_children(proc / str(parent)) if has_files else by_parent.get(parent, [])
+        new = [child for child in children if child not in pids]
         pids |= dict.fromkeys(new)
         waiting += new
     return tuple(pids)
 
 
-def _children_in_files(proc: Path, pid: int) -> list[int]:
-    """Return the children of each thread of `pid` (man 5 proc: children), without a scan of all processes."""
-    tasks = (proc / f"{pid}/task").glob("[0-9]*")
+def _listed_children(process: Path) -> list[int]:
+    """Return the children of each thread of a process (man 5 proc: children), without a scan of all processes."""
+    tasks = (process / "task").glob("[0-9]*")
     return [int(child) for task in tasks for child in (read_text(task / "children") or "").split()]
 
 
-def _children_by_scan(proc: Path) -> Callable[[int], list[int]]:
-    """Return the same function for a kernel without CONFIG_PROC_CHILDREN."""
-    children_of: dict[int, list[int]] = {}
+def _children_by_parent(proc: Path) -> dict[int, list[int]]:
+    """Return the children of each process, for a kernel without CONFIG_PROC_CHILDREN."""
+    children: dict[int, list[int]] = {}
     for path in proc.glob("[0-9]*"):
-        children_of.setdefault(parent_pid(read_text(path / "stat")), []).append(int(path.name))
-    return lambda pid: children_of.get(pid, [])
-
-
-def parent_pid(stat: str | None) -> int:
-    """Return the parent's pid from the text of /proc/PID/stat; 0 where the process has ended."""
-    return int(stat.rpartition(") ")[2].split()[1]) if stat else 0
+        if stat := read_text(path / "stat"):
+            children.setdefault(int(stat.rpartition(") ")[2].split()[1]), []).append(int(path.name))
+    return children
 
 
 def _set_policy(pid: int, value: KnobValue) -> None:

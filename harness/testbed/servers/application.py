@@ -32,7 +32,9 @@ def missing_module_problem(settings: Settings, python: str, missing: str, place:
             f"The application {settings.app} imports the module {missing!r}, which is not in {owner} ({place}). "
             f"Correct that name, or {'add the module' if owner == directory else 'install a release that has it'}."
         )
-    if (better := _better_place(settings, missing)) is not None:
+    places = [*_inner_places(settings), *_outer_places(settings, missing)]
+    better = next(((directory, app) for directory, app in places if has_module(missing, directory)), None)
+    if better:
         return (
             f"The application {settings.app} imports {missing!r}, which is in {better[0]} ({place}). "
             f"Set app_dir to {to_toml(str(better[0]))} and app to {to_toml(better[1])}."
@@ -54,12 +56,6 @@ def _other_directory(settings: Settings) -> str:
     if not settings.app_dir and has_module(module, here):
         return f"There is one in the current directory: set app_dir to {to_toml(str(here))}."
     return "Correct app, or set app_dir to the directory that it is imported from."
-
-
-def _better_place(settings: Settings, missing: str) -> tuple[Path, str] | None:
-    """Return the directory near the application that contains `missing`, and the application's name from there."""
-    places = [*_inner_places(settings), *_outer_places(settings, missing)]
-    return next(((directory, app) for directory, app in places if has_module(missing, directory)), None)
 
 
 def _inner_places(settings: Settings) -> Iterator[tuple[Path, str]]:

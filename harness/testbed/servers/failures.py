@@ -1,9 +1,9 @@
 """Why an application does not serve or an answer is refused, and the setting that may change it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from html.parser import HTMLParser
+from html import unescape
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,24 +25,20 @@ _FRAME = re.compile(r'[\s|+]*File "(?P<file>.+)", line (?P<line>\d+)')
 _RAISED = re.compile(r"(?:  )*(?:\| )?(?P<kind>[A-Za-z_][\w.]*)(?:: (?P<text>.*))?$")
 MAX_QUOTED = 160
 MOST_READ_BYTES = 65536
-HIDDEN_ELEMENTS = ("head", "script", "style")  # elements whose text a browser does not show
-HINT_OF_STATUS = {
-    400: "host",
-    401: "headers",
-    403: "headers",
-    404: "host",
-    405: "method",
-    411: "body",
-    415: "headers",
-    421: "host",
-    422: "body",
-}
+# What a browser does not show: comments, these elements (a body ends a head that nothing closed), and tags.
+HIDDEN_TEXT = re.compile(
+    r"<!--.*?-->|<(head|script|style)\b.*?(?:</\1\s*>|(?=<body\b)|$)|<[^>]*>", re.IGNORECASE | re.DOTALL
+)
 HINTS = {
     "host": "If it serves certain hosts only, set host to one of them; the request's was {host}.",
     "headers": "If it needs a header, like Authorization, set headers.",
     "method": "If it answers to another method than {method}, set method.",
     "body": "If it needs a body of another kind, set method, headers and body.",
 }
+HINT_OF_STATUS = {
+    400: "host", 401: "headers", 403: "headers", 404: "host", 405: "method", 411: "body", 415: "headers", 421: "host",
+    422: "body",
+}  # fmt: skip
 CSRF_HINT = (
     "If it checks for a CSRF token, exempt the view or send one: Django takes any 32 letters T as headers = "
     '{ Cookie = "csrftoken=T", X-CSRFToken = "T" }.'
@@ -86,11 +82,8 @@ class LoggedException:
     def is_call_error(self) -> bool:
         """Whether the server could not call the application with its own interface."""
         about_call = re.search(r"positional argument|'coroutine' object is not iterable|'await' expression", self.text)
-        return (
-            self.kind == "TypeError"
-            and self.file.endswith(CALLERS)
-            and (bool(about_call) or self.file.endswith(CALLERS[0]))
-        )
+        is_raised_by_caller = self.kind == "TypeError" and self.file.endswith(CALLERS)
+        return is_raised_by_caller and bool(about_call or self.file.endswith(CALLERS[0]))
 
 
 def application_problem(settings: Settings, python: str, log: str) -> str:
@@ -118,22 +111,18 @@ def application_problem(settings: Settings, python: str, log: str) -> str:
 
 
 def last_exception(log: str) -> LoggedException | None:
-    """Return the exception that the last traceback in `log` ends with."""
-    exceptions = list(_exceptions(log.splitlines()))
-    return exceptions[-1] if exceptions else None
-
-
-def _exceptions(lines: list[str]) -> Iterator[LoggedException]:
-    """Yield each exception: the first line after a traceback's frames that is not indented like them."""
+    """Return the exception of the last traceback in `log`: the first line after its frames that is not indented so."""
+    exception = None
     places: list[tuple[str, int]] = []
-    for line in lines:
+    for line in log.splitlines():
         if "Traceback (most recent call last)" in line:
             places = []
         elif frame := _FRAME.match(line):
             places.append((frame["file"], int(frame["line"])))
         elif places and not re.match(r"[\s|+]*\s{2,}\S", line) and (raised := _RAISED.match(line)):
-            yield LoggedException(raised["kind"], raised["text"] or "", tuple(places))
+            exception = LoggedException(raised["kind"], raised["text"] or "", tuple(places))
             places = []
+    return exception
 
 
 def _loading_problem(settings: Settings, log: str) -> str:
@@ -209,41 +198,13 @@ def lasting_502(settings: Settings, nginx_log: str) -> str:
 
 
 def _quoted_text(reply: Reply) -> str:
-    """The beginning of an answer that is text for a reader."""
+    """Return the beginning of an answer that is text for a reader; of a page, what a browser shows."""
     kind = reply.headers.get("content-type", "")
     if not kind.startswith(("text/plain", "text/html", "application/json", "application/problem+json")):
         return ""
-    body = reply.body[:MOST_READ_BYTES].decode(errors="replace")
-    text = " ".join((_visible_text(body) if kind.startswith("text/html") else body).split())
+    text = reply.body[:MOST_READ_BYTES].decode(errors="replace")
+    if kind.startswith("text/html"):
+        text = unescape(HIDDEN_TEXT.sub(" ", text))
+    text = " ".join(text.split())
     short = text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 4]} ..."
     return f"It says: {short!r}." if short.isprintable() and short else ""
-
-
-def _visible_text(page: str) -> str:
-    """Return the text that a browser shows of `page`."""
-    reader = _TextParser()
-    reader.feed(page)
-    return " ".join(reader.pieces)
-
-
-class _TextParser(HTMLParser):
-    """Collects the text of a page outside hidden elements."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.pieces: list[str] = []
-        self._inside: list[str] = []
-
-    def handle_starttag(self, tag: str, _attributes: object) -> None:
-        if tag in HIDDEN_ELEMENTS:
-            self._inside.append(tag)
-        elif tag == "body":  # ends a head that nothing closed
-            self._inside.clear()
-
-    def handle_endtag(self, tag: str) -> None:
-        if self._inside and tag == self._inside[-1]:
-            self._inside.pop()
-
-    def handle_data(self, data: str) -> None:
-        if not self._inside and data.strip():
-            self.pieces.append(data)

@@ -29,6 +29,8 @@ def gunicorn_argv(
 ) -> tuple[str, ...]:
     """Return the command line of one gunicorn for `arms` on all `binds`, with its heartbeat files in `scratch`."""
     settings = arms[0]
+    is_own = python == sys.executable and not settings.app_dir  # our application in our interpreter
+    has_long_fields = any(header_bytes(arm) > DEFAULT_FIELD_BYTES for arm in arms)
     options = {
         "workers": str(settings.workers),
         "worker-class": WORKER_CLASSES[settings.worker_class],
@@ -38,20 +40,19 @@ def gunicorn_argv(
         "timeout": str(_timeout_s(arms)),
         "worker-tmp-dir": str(scratch),
         "log-level": "warning",
-        **({"limit-request-field_size": str(MAX_FIELD_BYTES)} if _has_long_fields(arms) else {}),
+        **({"limit-request-field_size": str(MAX_FIELD_BYTES)} if has_long_fields else {}),
         **({"forwarded-allow-ips": "*"} if _has_forwarded_headers(arms) else {}),
-        **_application_options(settings),
+        "chdir": str(app_directory(settings)),
+        **({"config": f"file:{application_path.__file__}"} if hides_own_packages(settings) else {}),
     }
-    arguments = [f"--{name}={value}" for name, value in options.items()]
-    bound = [f"--bind={bind}" for bind in binds]
-    control = ["--no-control-socket"] if version >= CONTROL_SOCKET_SINCE else []
-    return (python, *_module_arguments(python, settings), *bound, *arguments, *control, settings.app)
-
-
-def _module_arguments(python: str, settings: Settings) -> Sequence[str]:
-    """Return what runs gunicorn; our own application in our own interpreter is out of reach of PYTHONPATH."""
-    own = python == sys.executable and not settings.app_dir
-    return module_command("gunicorn") if own else ("-m", "gunicorn")
+    return (
+        python,
+        *(module_command("gunicorn") if is_own else ("-m", "gunicorn")),  # ours is out of reach of PYTHONPATH
+        *(f"--bind={bind}" for bind in binds),
+        *(f"--{name}={value}" for name, value in options.items()),
+        *(["--no-control-socket"] if version >= CONTROL_SOCKET_SINCE else []),
+        settings.app,
+    )
 
 
 def app_directory(settings: Settings) -> Path:
@@ -66,9 +67,8 @@ def require_app_directory(settings: Settings) -> None:
         return
     if directory.is_file():
         raise MachineError(
-            f"app_dir = {to_toml(settings.app_dir)} is a file. Set app_dir to its directory, "
-            f"{directory.parent}, and app "
-            f'to what is in it, like "{directory.stem}:app".'
+            f"app_dir = {to_toml(settings.app_dir)} is a file. Set app_dir to its directory, {directory.parent}, and "
+            f'app to what is in it, like "{directory.stem}:app".'
         )
     raise MachineError(f"There is no directory {directory}. Set app_dir to the directory of the application.")
 
@@ -88,20 +88,10 @@ def server_environment() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if name not in REMOVED_VARIABLES}
 
 
-def _application_options(settings: Settings) -> dict[str, str]:
-    """Return where gunicorn finds the application; a user's application must not see barehop's packages."""
-    hiding = {"config": f"file:{application_path.__file__}"} if hides_own_packages(settings) else {}
-    return {"chdir": str(app_directory(settings)), **hiding}
-
-
 def _timeout_s(arms: Sequence[Settings]) -> int:
     """Return the time after which gunicorn kills a silent worker, longer than a start or a request may take."""
     longest_s = max(max(settings.start_timeout_s, settings.timeout_s) for settings in arms)
     return max(DEFAULT_TIMEOUT_S, math.ceil(longest_s) + CLIENT_MARGIN_S)
-
-
-def _has_long_fields(arms: Sequence[Settings]) -> bool:
-    return any(header_bytes(settings) > DEFAULT_FIELD_BYTES for settings in arms)
 
 
 def _has_forwarded_headers(arms: Sequence[Settings]) -> bool:

@@ -26,12 +26,12 @@ CHAIN_AND_KEY = "server.pem"
 
 def body_kb(settings: Settings) -> int:
     """Return the buffer size that keeps a request's body in memory."""
-    return max(DEFAULT_BODY_KB, _kib(len(settings.body.encode())))
+    return max(DEFAULT_BODY_KB, math.ceil(len(settings.body.encode()) / 1024))
 
 
 def head_kb(settings: Settings) -> int:
     """Return the buffer size for the longest line of a request."""
-    return max(DEFAULT_HEAD_KB, _kib(header_bytes(settings) + len(settings.path)) + 1)
+    return max(DEFAULT_HEAD_KB, math.ceil((header_bytes(settings) + len(settings.path)) / 1024) + 1)
 
 
 def read_timeout_s(settings: Settings) -> int:
@@ -86,26 +86,18 @@ def nginx_conf(nginx: NginxBuild, sites: Sequence[Site], scratch: Path, user: st
 
 def build_problems(nginx: NginxBuild, settings: Settings) -> Iterator[str]:
     """Yield why this build of nginx cannot serve an arm with `settings`."""
+    lacks = f"{settings.nginx} was built without"
     if settings.tls and not nginx.tls:
-        yield f"{settings.nginx} was built without TLS. Set tls = false, or name another nginx."
+        yield f"{lacks} TLS. Set tls = false, or name another nginx."
     if settings.chain == "full" and not nginx.has("proxy"):
         yield (
-            f"{settings.nginx} was built without its proxy module, so it cannot ask an application. Name another "
-            'nginx, or set chain to "proxy-only" or "app-direct".'
+            f"{lacks} its proxy module, so it cannot ask an application. Name another nginx, or set chain to "
+            '"proxy-only" or "app-direct".'
         )
     if settings.chain == "proxy-only" and not nginx.has("rewrite"):
-        yield (
-            f"{settings.nginx} was built without its rewrite module, so it cannot answer by itself. Name another nginx."
-        )
+        yield f"{lacks} its rewrite module, so it cannot answer by itself. Name another nginx."
     if settings.upstream_keepalive and not nginx.has("upstream_keepalive"):
-        yield (
-            f"{settings.nginx} was built without its upstream_keepalive module. Set upstream_keepalive to 0, or name "
-            "another nginx."
-        )
-
-
-def _kib(size_bytes: int) -> int:
-    return math.ceil(size_bytes / 1024)
+        yield f"{lacks} its upstream_keepalive module. Set upstream_keepalive to 0, or name another nginx."
 
 
 def body_of(path: str) -> str:

@@ -62,7 +62,7 @@ def find_nginx(name: str) -> NginxBuild:
     version = tuple(map(int, match.groups()))
     if version < (1, 18):
         raise MachineError(f"{path} is nginx {'.'.join(match.groups())}; 1.18.0 or later is needed.")
-    return NginxBuild(path=path, version=version, flags=frozenset(re.findall(r"--with(?:out)?-[\w-]+", text)))
+    return NginxBuild(path, version, frozenset(re.findall(r"--with(?:out)?-[\w-]+", text)))
 
 
 def find_python(python: str, worker_class: str) -> str:

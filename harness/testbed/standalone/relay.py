@@ -12,27 +12,6 @@ BACKLOG = 2048
 BUFFER = memoryview(bytearray(65536))
 
 
-class Direction:
-    """One direction of a connection: what `source` sends goes to `sink`."""
-
-    def __init__(self, source: socket.socket, sink: socket.socket) -> None:
-        self.source, self.sink = source, sink
-        self.ended = False
-        self.back: Direction | None = None
-
-    def carry(self) -> None:
-        """Copy what has arrived. `sink` blocks, so a fast sender waits for a slow receiver."""
-        try:
-            count = self.source.recv_into(BUFFER)
-            if count:
-                self.sink.sendall(BUFFER[:count])
-                return
-            self.ended = True
-            self.sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.ended = True  # one side has closed
-
-
 def main(arguments: list[str]) -> None:
     """Listen on each first address and relay its connections to the second one."""
     listeners = {}
@@ -41,19 +20,23 @@ def main(arguments: list[str]) -> None:
         listener = listen(address_of(listens))
         listeners[listener.fileno()] = (listener, address_of(to))
         events.register(listener, select.EPOLLIN)
-    directions: dict[int, Direction] = {}
+    directions: dict[int, tuple[socket.socket, socket.socket]] = {}  # source and sink, by descriptor of the source
     while True:
         for descriptor, _ in events.poll():
             if descriptor in listeners:
-                accept(*listeners[descriptor], events, directions)
-            elif descriptor in directions:
-                relay(descriptor, events, directions)
+                for source, sink in accept(*listeners[descriptor]):
+                    directions[source.fileno()] = (source, sink)
+                    events.register(source, select.EPOLLIN)
+            elif descriptor in directions and not carry(*directions[descriptor]):
+                events.unregister(descriptor)
+                source, sink = directions.pop(descriptor)
+                if sink.fileno() not in directions:  # both directions have ended
+                    source.close()
+                    sink.close()
 
 
-def accept(
-    listener: socket.socket, to: tuple[str, int], events: select.epoll, directions: dict[int, Direction]
-) -> None:
-    """Accept a connection, connect to `to`, and register both directions."""
+def accept(listener: socket.socket, to: tuple[str, int]) -> list[tuple[socket.socket, socket.socket]]:
+    """Accept a connection and connect to `to`; return both directions, or none where nothing listens there."""
     client, _ = listener.accept()
     server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
@@ -62,25 +45,24 @@ def accept(
     except OSError:
         client.close()
         server.close()
-        return
-    request, answer = Direction(client, server), Direction(server, client)
-    request.back, answer.back = answer, request
-    for direction in (request, answer):
-        directions[direction.source.fileno()] = direction
-        events.register(direction.source, select.EPOLLIN)
+        return []
+    return [(client, server), (server, client)]
 
 
-def relay(descriptor: int, events: select.epoll, directions: dict[int, Direction]) -> None:
-    """Copy what the source of `descriptor` has sent; close the connection when both directions have ended."""
-    direction = directions[descriptor]
-    direction.carry()
-    if not direction.ended:
-        return
-    events.unregister(descriptor)
-    del directions[descriptor]
-    if direction.back and direction.back.ended:
-        direction.source.close()
-        direction.sink.close()
+def carry(source: socket.socket, sink: socket.socket) -> bool:
+    """Copy what has arrived; return whether the direction goes on.
+
+    `sink` blocks, so a fast sender waits for a slow receiver.
+    """
+    try:
+        count = source.recv_into(BUFFER)
+        if count:
+            sink.sendall(BUFFER[:count])
+            return True
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        return False  # one side has closed
+    return False
 
 
 def listen(address: tuple[str, int]) -> socket.socket:

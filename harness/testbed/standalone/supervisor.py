@@ -155,28 +155,20 @@ def kill_descendants() -> None:
     """Send SIGKILL to all descendants: children of a killed child become ours, so repeat until there is none."""
     while True:
         for pid in children():
-            kill(pid)
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except PermissionError:  # it runs as another user; go on with the others
+                continue
         try:
             os.waitpid(-1, 0)
         except ChildProcessError:
             return
 
 
-def kill(pid: int) -> None:
-    """Send SIGKILL to `pid`."""
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except PermissionError:  # it runs as another user; go on with the others
-        return
-
-
 def children() -> list[int]:
     """Return the pids of this process's children."""
-    pids = []
-    for name in os.listdir("/proc"):  # noqa: PTH208 - see above
-        if name.isdigit() and parent_of(name) == os.getpid():
-            pids.append(int(name))
-    return pids
+    names = os.listdir("/proc")  # noqa: PTH208 - see above
+    return [int(name) for name in names if name.isdigit() and parent_of(name) == os.getpid()]
 
 
 def parent_of(pid: str) -> int:

@@ -18,7 +18,6 @@ from harness.testbed.kernel.lock import (
     NAMESPACE_FILES,
     MachineLock,
     hold_machine,
-    hold_run_lock,
     is_measuring_command,
     lock_holders,
     machine_lock,
@@ -28,16 +27,16 @@ from tests.support.misbehaving_services import eventually, python_environment
 
 HOLD = """
 import os, sys, threading
-from harness.testbed.kernel.lock import hold_run_lock
-with hold_run_lock() as open_point:
+from harness.testbed.kernel.lock import hold_machine
+with hold_machine() as open_point:
     print("held", open_point, flush=True)
     threading.Event().wait()
 """
 TRY = """
 from harness.errors import MachineError
-from harness.testbed.kernel.lock import hold_run_lock
+from harness.testbed.kernel.lock import hold_machine
 try:
-    with hold_run_lock() as open_point:
+    with hold_machine() as open_point:
         print("held", open_point)
 except MachineError as refusal:
     print(refusal)
@@ -90,9 +89,9 @@ def test_a_second_run_is_refused_until_the_first_has_ended_even_by_sigkill(lock_
 
 
 def test_a_run_that_failed_holds_nothing(lock_of_a_test: dict[str, str]) -> None:
-    with pytest.raises(ZeroDivisionError), hold_run_lock(lock_of_a_test):
+    with pytest.raises(ZeroDivisionError), hold_machine(environment=lock_of_a_test):
         raise ZeroDivisionError
-    with hold_run_lock(lock_of_a_test) as open_point:
+    with hold_machine(environment=lock_of_a_test) as open_point:
         assert open_point == ""
 
 
@@ -137,7 +136,7 @@ def test_an_ordinary_user_who_sits_on_the_lock_costs_root_a_doubt_and_no_more(tm
         try:
             assert squatter.stdout is not None
             assert squatter.stdout.readline() == "held\n"
-            with hold_run_lock(environment(tmp_path)) as open_point:
+            with hold_machine(environment=environment(tmp_path)) as open_point:
                 assert f"is held by process {squatter.pid} (" in open_point
                 assert "which is no run of barehop" in open_point
                 assert [doubt.kind for doubt in lock_doubts(Context())] == ["lock"]
@@ -155,7 +154,7 @@ def test_a_held_machine_is_no_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv(LOCK_VARIABLE, raising=False)
     lock = machine_lock()
     assert lock
-    with hold_run_lock(environment(tmp_path)):
+    with hold_machine(environment=environment(tmp_path)):
         assert [doubt.kind for doubt in lock_doubts(Context())] == ([] if lock.is_whole else ["lock"])
         assert [holder.pid for holder in lock_holders(lock.inode)] == [os.getpid()]
     assert "could not hold" in next(lock_doubts(Context())).seen
@@ -163,7 +162,7 @@ def test_a_held_machine_is_no_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_another_lock_is_a_doubt_and_leaves_the_machine_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LOCK_VARIABLE, str(tmp_path / "lock"))
-    with hold_run_lock():
+    with hold_machine():
         [doubt] = lock_doubts(Context())
         assert "BAREHOP_LOCK named another lock" in doubt.seen
 
@@ -180,7 +179,7 @@ def test_a_lock_file_that_somebody_prepared_is_not_followed(tmp_path: Path, plan
         os.mkfifo(path)
     else:
         path.hardlink_to(victim)
-    with pytest.raises(MachineError), hold_run_lock(environment(tmp_path, other=str(path))):
+    with pytest.raises(MachineError), hold_machine(environment=environment(tmp_path, other=str(path))):
         pytest.fail("it was let in")
     assert victim.read_text() == "kept"
 

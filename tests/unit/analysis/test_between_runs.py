@@ -108,7 +108,7 @@ def test_sessions_of_a_single_run_are_shared_out_to_two() -> None:
     change = change_estimate(SessionValues(sessions, values, values), SessionValues(sessions, values + 0.1, values))
 
     assert change is not None
-    assert (change.log_ratio.sessions, change.sessions_factor) == (15, 8 / 15)
+    assert (change.deciding.sessions, change.sessions_factor) == (15, 8 / 15)
 
 
 def test_cpu_time_is_compared_too() -> None:

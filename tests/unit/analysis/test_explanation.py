@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from harness.model import Explanation
-from harness.report.terminal import render_terminal
 from tests.support.known_causes import TCP, TWO, UNIX, Truth, records, summary
+from tests.support.run_reports import render_terminal
 
 
 def explained(unix: Truth, tcp: Truth = TCP) -> Explanation:

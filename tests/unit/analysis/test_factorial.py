@@ -8,21 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.contrasts.engine import RunSeries, pair_terms, session_values
 from harness.analysis.contrasts.factorial import factorial_corners
-from harness.analysis.statistics.inference import Estimate, estimate_mean, rulings
 from harness.analysis.statistics.series import ArmPair
 from harness.model import Summary
 from tests.support.factorial_experiments import by_transport, factorial
 from tests.support.factorial_sessions import interaction, sessions_of, summary_of
-from tests.support.simulated_sessions import Times, World, session_of
+from tests.support.simulated_sessions import Times, session_of
 
 SPLIT: ArmPair = ("split/uds-tmpfs", "split/tcp")
 SHARED: ArmPair = ("shared/uds-tmpfs", "shared/tcp")
 PLACEMENTS = by_transport("placement", ["split", "shared"])
 ARMS = ("split/tcp", "split/uds-tmpfs", "shared/tcp", "shared/uds-tmpfs")
-EXPERIMENTS = 1000
-CHANCE = 3 * np.sqrt(0.05 * 0.95 / EXPERIMENTS)  # how far a true rate of 5 % strays
 
 
 def taking(*times_us: float | Sequence[float | None]) -> Times:
@@ -209,29 +205,3 @@ def test_a_table_with_a_hole_says_what_it_can() -> None:
     }
     found = factorial_corners(factorial({}, arms=arms))
     assert [one.pair for one in found] == [("shared-uds", "shared")]
-
-
-def simulated(factors: Sequence[float], seed: int, arms: Sequence[str]) -> list[list[Estimate]]:
-    """Of each experiment the interactions of each later pair of `arms` with the first."""
-    times_us = World(rounds=30).times_us(np.random.default_rng(seed), EXPERIMENTS, factors=factors)
-    base, *pairs = [(arms[place + 1], arms[place]) for place in range(0, len(arms), 2)]
-    less_base = pair_terms(base, "latency", -1.0)
-    experiments = [{n: dict(zip(arms, session.T, strict=True)) for n, session in enumerate(one)} for one in times_us]
-    return [
-        [estimate_mean(session_values(series, [*pair_terms(pair, "latency"), *less_base]).log_ratio) for pair in pairs]
-        for series in (RunSeries([], {"latency": sessions}) for sessions in experiments)
-    ]
-
-
-def test_the_interval_of_an_interaction_covers_the_truth_in_93_to_97_percent() -> None:
-    found = simulated([1, 0.9, 1.3, 1.3 * 0.95], 1, ARMS)
-    truth = math.log(0.95 / 0.9)
-    inside = [low <= truth <= high for (one,) in found for low, high in [one.interval(0.95)]]
-    assert 0.93 <= np.mean(inside) <= 0.97
-
-
-def test_effects_that_are_the_same_are_called_different_in_5_percent_of_experiments_at_most() -> None:
-    arms = [f"{place}{level}" for level in range(4) for place in ("tcp", "uds")]
-    found = simulated([1, 0.9] * 4, 2, arms)
-    alarms = [any(one.verdict in ("faster", "slower") for one in rulings(family, 1e-9)) for family in found]
-    assert 0.01 < np.mean(alarms) <= 0.05 + CHANCE

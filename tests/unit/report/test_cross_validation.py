@@ -6,8 +6,8 @@ import pytest
 
 from harness.model import Design, Experiment, Summary
 from harness.report.sections.factorial import factor_sections
-from harness.report.terminal import render_terminal
 from tests.support.factorial_experiments import factorial
+from tests.support.run_reports import render_terminal
 from tests.support.simulated_run import run_of
 
 DESIGN = Design(equivalence_percent=5)

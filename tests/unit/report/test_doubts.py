@@ -1,7 +1,8 @@
 """Many doubts of one kind read as one."""
 
 from harness.model import Doubt, RunSeconds, Summary
-from harness.report.caveats import DoubtGroup, group_doubts
+from harness.report.caveats import group_doubts
+from harness.report.document import ReportedDoubt
 
 
 def summary(*doubts: Doubt, sessions: int = 10) -> Summary:
@@ -24,7 +25,7 @@ def doubt(kind: str, session: int | None = None, seen: str = "seen.", arm: str |
 
 
 def test_a_lone_doubt_stands_as_it_is() -> None:
-    assert group_doubts(summary(doubt("steal", 3))) == [DoubtGroup("steal", "in session 3", "seen", "Do this.")]
+    assert group_doubts(summary(doubt("steal", 3))) == [ReportedDoubt("steal", "in session 3", "seen", "Do this.")]
 
 
 def test_equal_doubts_are_told_once_with_their_sessions() -> None:

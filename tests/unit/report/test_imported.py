@@ -10,9 +10,8 @@ from harness.model import ImportedRun, Summary
 from harness.report.document import Points
 from harness.report.export.csv_table import render_csv
 from harness.report.figures.distributions import imported_figure
-from harness.report.markdown import render_markdown
 from harness.report.sections.imported import imported_sections
-from harness.report.terminal import render_terminal
+from tests.support.run_reports import render_markdown, render_terminal
 
 DATA = Path(__file__).parents[2] / "data"
 SEED = read_all_runs([DATA / "foreign/table/seed.csv"])

@@ -13,12 +13,11 @@ from harness.model import Summary
 from harness.report.document import Points
 from harness.report.export.hdr_log import hdr_logs
 from harness.report.figures.distributions import load_figure
-from harness.report.markdown import render_markdown
 from harness.report.sections.load import load_sections
-from harness.report.terminal import render_terminal
 from harness.session.summarize import RunResults, write_reports
 from harness.store.store import Store
 from tests.support.load_runs import PACED, SCHEDULE, SEARCH, experiment, paced, searched, summary_of
+from tests.support.run_reports import render_markdown, render_terminal
 
 
 def said(summary: Summary) -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from harness.model import Design, Summary
-from harness.report.markdown import ARM_COLUMNS, escape_markdown, render_markdown
+from harness.report.markdown import escape_markdown
+from harness.report.run import ARM_COLUMNS
+from tests.support.run_reports import render_markdown
 
 DATA = Path(__file__).parents[2] / "data" / "report"
 CASES = sorted(path.stem for path in DATA.glob("*.json"))
@@ -23,7 +25,8 @@ def test_a_report_reads_as_expected(case: str, golden: Callable[[Path, str], Non
 
 def before_sections(case: str) -> list[str]:
     """With the table of the arms alone."""
-    return render_markdown(summary(case), Design()).split("**Failed requests**")[0].splitlines()
+    text = render_markdown(summary(case), Design())
+    return text.split("**Failed requests**")[0].split("**Compared with the write-up")[0].splitlines()
 
 
 @pytest.mark.parametrize("case", CASES)

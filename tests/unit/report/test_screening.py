@@ -15,9 +15,8 @@ from harness.report.export.csv_table import render_csv
 from harness.report.figures.distributions import half_normal_figure
 from harness.report.html.document import render_html
 from harness.report.html.facts import method_facts
-from harness.report.markdown import render_markdown
-from harness.report.terminal import render_terminal
 from tests.support.factorial_experiments import factorial
+from tests.support.run_reports import render_markdown, render_terminal
 from tests.support.simulated_run import Run, run_of
 
 DATA = Path(__file__).parents[2] / "data" / "report" / "screen"

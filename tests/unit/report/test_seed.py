@@ -3,7 +3,13 @@
 from pathlib import Path
 
 from harness.model import Summary
-from harness.report.sections.seed import HERE, cells_beside, inconsistent_cells, percent_against_first, published_cells
+from harness.report.sections.imported import (
+    HERE,
+    cells_beside,
+    inconsistent_cells,
+    percent_against_first,
+    published_cells,
+)
 
 DATA = Path(__file__).parents[2] / "data" / "report"
 

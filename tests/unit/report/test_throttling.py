@@ -4,8 +4,8 @@ import pytest
 
 from harness.analysis.arms import throttle_counts
 from harness.model import Arm, Design, Experiment, Settings, Summary
-from harness.report.markdown import render_markdown
 from harness.report.sections.failures import throttling_sections
+from tests.support.run_reports import render_markdown
 from tests.support.simulated_run import run_of
 
 FREE = {"periods": 120, "throttled_periods": 0, "throttled_us": 0}

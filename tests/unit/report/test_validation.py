@@ -9,11 +9,10 @@ import pytest
 
 from harness.analysis.validation.validate import validate
 from harness.model.validation import Claim, Validation
+from harness.report import markdown, terminal
 from harness.report.figures.intervals import claims_figure
 from harness.report.html.document import render_validation_html
-from harness.report.markdown import render_validation_markdown
-from harness.report.sections.validation import validation_answer
-from harness.report.terminal import render_validation
+from harness.report.sections.validation import validation_answer, validation_report
 from tests.support.imported_runs import bare, foreign, repeated
 
 DATA = Path(__file__).parents[2] / "data" / "validation"
@@ -23,6 +22,10 @@ WIDTHS = [60, 80, 120]
 
 def validation(name: str) -> Validation:
     return Validation.model_validate_json((DATA / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def render_validation(seen: Validation, width: int) -> str:
+    return terminal.render_terminal(validation_report(seen), width=width)
 
 
 def drawn(seen: Validation) -> list[Claim]:
@@ -37,7 +40,7 @@ def test_a_validation_reads_as_expected(case: str, width: int, golden: Callable[
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_validation_reads_as_expected_in_a_pull_request(case: str, golden: Callable[[Path, str], None]) -> None:
-    golden(DATA / f"{case}.md", render_validation_markdown(validation(case)))
+    golden(DATA / f"{case}.md", markdown.render_markdown(validation_report(validation(case))))
 
 
 @pytest.mark.parametrize("width", WIDTHS)

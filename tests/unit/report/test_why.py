@@ -4,7 +4,6 @@ import pytest
 
 from harness.model import Design, Interval
 from harness.report.export.csv_table import render_csv
-from harness.report.markdown import render_markdown
 from harness.report.sections.why import (
     cause_sentences,
     counter_name,
@@ -13,7 +12,6 @@ from harness.report.sections.why import (
     format_us_amount,
     share_clause,
 )
-from harness.report.terminal import render_terminal
 from tests.support.known_causes import (
     FLOOR,
     FULL,
@@ -29,6 +27,7 @@ from tests.support.known_causes import (
     summary,
     times,
 )
+from tests.support.run_reports import render_markdown, render_terminal
 
 
 def test_a_difference_is_shown_as_the_sum_of_its_parts() -> None:

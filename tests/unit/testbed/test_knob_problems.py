@@ -6,7 +6,7 @@ import pytest
 
 from harness import plugins
 from harness.model import Knob, KnobValue
-from harness.testbed.kernel.apply import wanted_value
+from harness.testbed.kernel.apply import action_of
 from harness.testbed.kernel.host_values import changed_files
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting, sysctl_knob
 from harness.testbed.machine.procfs import Roots
@@ -107,13 +107,13 @@ def test_a_governor_is_refused_for_every_cpu_that_does_not_know_it(roots: Roots)
 
 def test_drivers_differ_in_names_and_in_what_is_on(roots: Roots) -> None:
     assert [
-        (Path(file.path).name, wanted_value(file)) for file in changed_files(setting("cpu.boost", "off"), roots)
+        (Path(file.path).name, action_of(file).wanted) for file in changed_files(setting("cpu.boost", "off"), roots)
     ] == [("boost", "0")]
     turbo = roots.sys / "devices/system/cpu/intel_pstate/no_turbo"
     turbo.parent.mkdir()
     turbo.write_text("0")
     assert [
-        (Path(file.path).name, wanted_value(file)) for file in changed_files(setting("cpu.boost", "off"), roots)
+        (Path(file.path).name, action_of(file).wanted) for file in changed_files(setting("cpu.boost", "off"), roots)
     ] == [("no_turbo", "1")]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness import plugins
 from harness.model import Knob, KnobValue
 from harness.model.plugins import FileText, ValueForm
-from harness.testbed.kernel.apply import action_of, normalized, wanted_value
+from harness.testbed.kernel.apply import action_of, normalized
 from harness.testbed.kernel.host_values import order_in_blocks
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting, sysctl_file, sysctl_knob
 
@@ -43,7 +43,7 @@ def test_every_change_can_be_made_by_hand(name: str) -> None:
     for change in knob(name).changes(GOOD[name]):
         assert (
             str(GOOD[name]) in action_of(change).command
-            or wanted_value(change) in action_of(change).command
+            or action_of(change).wanted in action_of(change).command
             or name == "conntrack"
         )
 

@@ -1,0 +1,23 @@
+"""The report of a run in each format, from its summary."""
+
+from harness.model import Design, Summary
+from harness.report import markdown, terminal
+from harness.report.run import report_of
+from harness.report.select import PROGRAM_NAME
+
+
+def render_terminal(
+    summary: Summary,
+    design: Design | None,
+    *,
+    command: str = PROGRAM_NAME,
+    width: int | None = None,
+    color: bool = False,
+) -> str:
+    """Return the report of a run as text."""
+    return terminal.render_terminal(report_of(summary, design, command=command), width=width, color=color)
+
+
+def render_markdown(summary: Summary, design: Design | None) -> str:
+    """Return the report of a run in Markdown."""
+    return markdown.render_markdown(report_of(summary, design))
