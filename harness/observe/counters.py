@@ -35,10 +35,7 @@ ThrottlingCounts = dict[str, dict[str, dict[str, int]]]  # as in `Record.throttl
 
 
 def parser(unit: int = 1, **patterns: str) -> Parse:
-    """Return a function that parses counters: each is `unit` times the sum of the numbers in the groups of its pattern.
-
-    Counters whose pattern does not match are left out.
-    """
+    """Return a function that parses counters: `unit` times the sum of the numbers in the groups of each pattern."""
     compiled = {name: re.compile(pattern, re.MULTILINE) for name, pattern in patterns.items()}
 
     def parse(text: str) -> dict[str, int]:
@@ -244,10 +241,7 @@ def open_gauge(
     networks: Sequence[NetworkNamespace] = (),
     started: Mapping[str, Sequence[int]] | None = None,
 ) -> Iterator[Gauge]:
-    """Open the counters of the machine, of processes by role, and of `networks`, by default a server's namespace.
-
-    `started` are processes that servers have started, which may end while the gauge is open.
-    """
+    """Open the counters of the machine, of processes by role, and of processes `started` by them, which may end."""
     with ExitStack() as exit_stack:
         opened: list[tuple[CounterFile, int]] = []
         problems: list[str] = []

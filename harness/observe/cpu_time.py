@@ -126,25 +126,18 @@ def _has_process(descriptor: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ProcessTime:
-    """The CPU time of one process, in clock ticks. The start time distinguishes it from a later one with the same pid.
-
-    `reaped_ticks` and `reaped_faults` are those of ended children: minor page faults reveal even children with less
-    than a tick.
-    """
+    """The CPU time of one process. The start time distinguishes it from a later one with the same pid."""
 
     name: str = ""
     started_ticks: int = 0
     cpu_ticks: int = 0  # of all threads, also ended ones, without children
     parent: int = 0
-    reaped_ticks: int = 0
-    reaped_faults: int = 0
+    reaped_ticks: int = 0  # of ended children
+    reaped_faults: int = 0  # minor page faults reveal even children with less than a tick
 
 
 def parse_stat(stat: str | None) -> ProcessTime:
-    """Parse /proc/PID/stat: `pid (name) state parent ...`; all is 0 where the process has ended. man 5 proc.
-
-    A name may contain spaces and brackets.
-    """
+    """Parse `pid (a name with spaces and brackets) state parent ...`; all is 0 if the process has ended. man 5 proc."""
     head, _, tail = (stat or "").rpartition(") ")
     fields = tail.split()
     if len(fields) <= STARTED:
@@ -166,10 +159,7 @@ def read_reaped(family: ProcessFamily, proc: Path = PROC) -> tuple[int, int]:
 
 
 def service_cpu_reader(arm: Arm) -> ServiceCpuTimes:
-    """Return a function that reads the CPU time of the client and of the named service.
-
-    The function raises StackError when the service has ended.
-    """
+    """Return a function that reads the CPU time of the client and of a service; StackError if the service has ended."""
     settings = arm.settings
     read = cpu_reader({SERVICE_ROLE: process_tree(settings.pids)} if settings.pids else {})
     usage = _usage_file(settings.cgroup) if settings.cgroup else None

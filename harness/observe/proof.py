@@ -113,10 +113,7 @@ def _answer_problems(stacks: Sequence[Stack]) -> Iterable[str]:
 
 
 def _kernel_proof(stack: Stack) -> ArmProof:
-    """Return the network namespace, the knobs with the values read back, and host values that could not be copied.
-
-    Empty for a stack without a network of its own and without knobs. Raise StackError for a process with other values.
-    """
+    """Return the network namespace, and the knobs with the values read back. Raise StackError for other values."""
     kernel = stack.blueprint.kernel
     raise_all(_setting_problems(stack), StackError)
     of_servers = {setting.name: str(setting.value) for setting in kernel.of_scopes("process", "boot")}
@@ -138,8 +135,9 @@ def _setting_problems(stack: Stack) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class NamespaceCounts:
-    """Counts of one namespace: packets received by each link, TCP connections opened, connections tracked."""
+    """The name of a namespace, packets received by each link, TCP connections opened, and connections tracked."""
 
+    name: str
     packets: Mapping[str, int]
     tcp_opens: int
     tracked_connections: int | None  # None: unknown
@@ -170,7 +168,7 @@ def _rung_proof(stack: Stack, arm: Arm) -> dict[str, Any]:
     return {
         "rung": {
             "network": way.rung,
-            "namespaces": {place: _namespace_name(network) for place, network in places.items()},
+            "namespaces": {place: counts.name for place, counts in after.items()},
             "packets": {link: count for link, count in grown.items() if count},
             "tracked": {place: tracked[place] for place in _tracking_places(way)},
             "not_copied": stack.network.not_copied,
@@ -205,12 +203,8 @@ def _tracking_places(way: NetworkPath) -> Iterable[NamespacePlace]:
 def _read_counts(network: NetworkNamespace) -> NamespaceCounts:
     with network.enter():
         opened = parse_net_table((NET / "snmp").read_text())["Tcp.ActiveOpens"]
-        return NamespaceCounts(received_packets((NET / "dev").read_text()), opened, read_int(TRACKED_COUNT))
-
-
-def _namespace_name(network: NetworkNamespace) -> str:
-    with network.enter():
-        return str(Path(THREAD_NETWORK).readlink())
+        packets, name = received_packets((NET / "dev").read_text()), str(Path(THREAD_NETWORK).readlink())
+        return NamespaceCounts(name, packets, opened, read_int(TRACKED_COUNT))
 
 
 def _prove_relay(stack: Stack) -> dict[str, Any]:

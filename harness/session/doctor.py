@@ -36,9 +36,10 @@ LONG_GAP_US = 10_000  # a whole time slice of the scheduler or the hypervisor
 
 def examine(experiment: Experiment | None, machine: Machine, seconds: float) -> tuple[list[MachineCheck], list[str]]:
     """Return findings and conclusions, after watching each CPU for `seconds` (0: not at all)."""
-    facts = host_facts({})
+    facts, tuning = host_facts({}), plan_tuning()
+    kernel = facts["kernel"]
     findings = [
-        _kernel_finding(facts),
+        check("kernel", f"Linux {kernel['release']} on {kernel['machine']}, {facts['system']}"),
         *_program_findings(),
         rights_finding("root" if os.geteuid() == 0 else "an ordinary user", own_networks=can_gain_network_rights()),
         _placement_finding(machine),
@@ -50,7 +51,7 @@ def examine(experiment: Experiment | None, machine: Machine, seconds: float) -> 
         *system_state_findings(read_system_state()),
         *_port_findings(facts),
         *(check(doubt.kind, doubt.seen, doubt.advice) for doubt in bare_network_doubts(Context())),
-        _tune_finding(),
+        tuning_finding(tuning.changes(), tuning.refused),
         _perf_finding(),
         *_pyperf_findings(),
     ]
@@ -73,11 +74,6 @@ def missing(subject: str, problem: str, separator: str = ". ") -> MachineCheck:
     """Return a finding on a `problem` that names what is missing, then the advice."""
     text, _, advice = problem.partition(separator)
     return MachineCheck(subject, "missing", text, advice)
-
-
-def _kernel_finding(facts: HostFacts) -> MachineCheck:
-    kernel = facts["kernel"]
-    return check("kernel", f"Linux {kernel['release']} on {kernel['machine']}, {facts['system']}")
 
 
 def _program_findings() -> Iterator[MachineCheck]:
@@ -205,11 +201,6 @@ def _port_findings(facts: HostFacts) -> Iterator[MachineCheck]:
     for name in ("net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_timestamps"):
         if str(facts["sysctls"].get(name)) == "0":
             yield check(name, "0", advice)
-
-
-def _tune_finding() -> MachineCheck:
-    tuning = plan_tuning()
-    return tuning_finding(tuning.changes(), tuning.refused)
 
 
 def tuning_finding(changes: Sequence[str], refused: dict[str, str]) -> MachineCheck:

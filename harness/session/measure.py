@@ -31,19 +31,15 @@ DECIMALS = 4  # of numbers per request: enough for a count of 1 in a long visit
 
 @dataclass(slots=True)
 class Run:
-    """A run in progress: its plan, where it is measured and stored, and the sessions measured so far, by number.
-
-    With a `clock` the run ends when its time is over. `changes` are sentences on what has changed on this machine since
-    the run began.
-    """
+    """A run in progress: its plan, where it is measured and stored, and the sessions measured so far, by number."""
 
     plan: Plan
     store: Store
     machine: Machine
     host: HostFacts
     sessions: dict[int, SessionData] = field(default_factory=dict)
-    clock: Clock | None = None
-    changes: tuple[str, ...] = ()
+    clock: Clock | None = None  # with one, the run ends when its time is over
+    changes: tuple[str, ...] = ()  # sentences on what has changed on this machine since the run began
     quiet: bool = False
 
     def finished_sessions(self) -> list[SessionData]:

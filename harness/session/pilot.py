@@ -51,10 +51,7 @@ def run_pilot(experiment: Experiment, store: Store, machine: Machine, clock: Clo
 def _run_pilot_session(
     number: int, experiment: Experiment, store: Store, machine: Machine, answers: dict[str, Reply]
 ) -> tuple[Schedule, PilotSession]:
-    """Run a pilot session; return its schedule and its visits. The time to choose the schedule is not counted.
-
-    The first session adds its answers to `answers`; later sessions must answer the same.
-    """
+    """Run a pilot session that answers like `answers`, or adds to them; return its schedule and its visits."""
     began = time.monotonic()
     with ExitStack() as exit_stack:
         running = start_session(0, experiment, store, machine, exit_stack)
@@ -70,7 +67,7 @@ def _run_pilot_session(
             session_visits = run_visits(orders, visitors, schedule)
             visits_ended = time.monotonic()
             check_last_answers(running.targets)
-    session_s = pacing_began - began + time.monotonic() - visits_ended
+    session_s = pacing_began - began + time.monotonic() - visits_ended  # without the choice of the schedule
     return schedule, PilotSession(visits=session_visits, visiting_s=visits_ended - visits_began, session_s=session_s)
 
 
@@ -89,10 +86,7 @@ def relative_rate_arms(experiment: Experiment) -> list[Arm]:
 
 
 def measure_capacities_per_s(experiment: Experiment, store: Store, machine: Machine) -> dict[str, float]:
-    """Return the requests/s of each arm with a percentage rate, measured in a closed loop of 16 connections.
-
-    Raises HarnessError like a session, and StackError if requests of an arm fail.
-    """
+    """Return the requests/s of each arm with a percentage rate, measured in a closed loop. Raises HarnessError."""
     relative = relative_rate_arms(experiment)
     by_key = saturating_arms(relative)
     saturated = experiment.model_copy(update={"arms": tuple(by_key.values())})

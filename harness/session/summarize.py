@@ -113,10 +113,7 @@ def summarize(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> RunR
 
 
 def write_reports(results: RunResults) -> Path:
-    """Write summary.json, report.html, and, of bursts with times, pyperf.json; return the path of report.html.
-
-    Arms with a rate have their times in hdr/ too.
-    """
+    """Write summary.json, report.html, pyperf.json and, of arms with a rate, hdr/; return the path of report.html."""
     store, plan = results.store, results.plan
     store.write_json("summary.json", results.summary)
     store.write_text("report.html", html_report(results))

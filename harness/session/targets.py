@@ -26,21 +26,17 @@ TOOL_ARM_PROBES = 3  # our client checks its answers itself
 
 @dataclass(frozen=True, slots=True)
 class ResolvedTarget:
-    """The target of an arm, the reply that proved it ready, and its processes.
-
-    `pids` are the processes whose counters may be read, by role. `network` is the client's; `networks` are all networks
-    that a request crosses, if there is more than one.
-    """
+    """The target of an arm, the reply that proved it ready, and its processes."""
 
     arm: Arm
     target: Target
     reply: Reply
     client_cpus: CpuSet
     cpu: CpuReader
-    pids: Mapping[str, tuple[int, ...]]
+    pids: Mapping[str, tuple[int, ...]]  # the processes whose counters may be read, by role
     kernel: KernelConfiguration = UNCHANGED_KERNEL
-    network: NetworkNamespace = HOST_NETWORK
-    networks: tuple[NetworkNamespace, ...] = ()
+    network: NetworkNamespace = HOST_NETWORK  # the client's
+    networks: tuple[NetworkNamespace, ...] = ()  # all that a request crosses, if there is more than one
 
     @property
     def service_proof(self) -> ArmProof:

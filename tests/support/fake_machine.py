@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.model import Doubt
-from harness.observe.doubts.context import Context, StackProcesses
+from harness.observe.doubts.context import Context, ServerLog, StackProcesses
 from harness.testbed.machine.placement import Placement
 from harness.testbed.machine.procfs import Roots
 
@@ -56,6 +56,10 @@ class Machine:
 
 def quiet_machine(directory: Path) -> Machine:
     return Machine(Path(shutil.copytree(QUIET, directory / "machine")))
+
+
+def nginx_logs(machine: Machine, *names: str) -> tuple[ServerLog, ...]:
+    return tuple(ServerLog("a", "nginx", machine.top / name) for name in names)
 
 
 def doubted(

@@ -52,7 +52,6 @@ class Context:
     """Everything that a session's doubts are derived from."""
 
     processes: tuple[StackProcesses, ...] = ()
-    nginx_logs: tuple[Path, ...] = ()
     logs: tuple[ServerLog, ...] = ()
     socket_directories: tuple[Path, ...] = ()
     host: HostFacts = field(default_factory=HostFacts)  # at the start of the run
@@ -73,9 +72,7 @@ def context_of(
 ) -> Context:
     """Return the context of `stacks` with their `families`, in the same order; by default those of the start."""
     blueprints = [stack.blueprint for stack in stacks]
-    networks = tuple(dict.fromkeys(network for stack in stacks for network in stack.network.all_networks)) or (
-        HOST_NETWORK,
-    )
+    networks = tuple(dict.fromkeys(network for stack in stacks for network in stack.network.all_networks))
     hops = [hop for blueprint in blueprints for hop in blueprint.hops.values()]
     return Context(
         processes=tuple(
@@ -87,12 +84,11 @@ def context_of(
             for stack in stacks
             for server in (stack.app, stack.nginx)
         ),
-        nginx_logs=tuple(stack.nginx.service.log for stack in stacks),
         socket_directories=tuple(hop.directory for hop in hops if hop.directory),
         host=host,
         knobs=frozenset(name for arm in experiment.arms for name in arm.settings.knobs) | _sysctls_of_knobs(blueprints),
-        bare=all(arm.settings.network == "host" for arm in experiment.arms) and networks == (HOST_NETWORK,),
-        networks=networks,
+        bare=all(arm.settings.network == "host" for arm in experiment.arms) and set(networks) <= {HOST_NETWORK},
+        networks=networks or (HOST_NETWORK,),
         services=frozenset[int]().union(*(service_pids(arm.settings) for arm in services_of(experiment))),
     )
 

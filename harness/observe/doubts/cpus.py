@@ -4,7 +4,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -169,15 +169,11 @@ def speed_doubts(before: CpuSpeeds, after: CpuSpeeds) -> Iterator[Doubt]:
 
 @dataclass(frozen=True, slots=True)
 class Preemptions:
-    """The involuntary context switches of each process after so many requests. man 5 proc: status.
-
-    `work_ns` is the CPU time of each thread of a role and of its child processes, by thread id; under the negative
-    process id, the CPU time of threads and children that have ended.
-    """
+    """The involuntary context switches of each process after so many requests. man 5 proc: status."""
 
     involuntary: Mapping[ProcessKey, int]
     requests: int
-    work_ns: Mapping[RoleKey, Mapping[int, int]] = field(default_factory=dict)
+    work_ns: Mapping[RoleKey, Mapping[int, int]]  # CPU time by thread, and of ended threads and children by -pid
 
 
 def read_preemptions(context: Context) -> Preemptions:
@@ -241,18 +237,14 @@ def _work_by_task_ns(role: str, stack: StackProcesses, proc: Path) -> dict[int, 
 
 @dataclass(frozen=True, slots=True)
 class Children:
-    """The processes that one role of a stack has started, and the resources used by those that have ended.
-
-    `living` holds process number and start time. `is_counted`: their CPU time is measured. `ignores_sigchld`: the
-    kernel forgets ended children at once.
-    """
+    """The processes that one role of a stack has started, and the resources used by those that have ended."""
 
     role: str
-    is_counted: bool
-    living: frozenset[tuple[int, int]]
+    is_counted: bool  # their CPU time is measured
+    living: frozenset[tuple[int, int]]  # pid and start time
     reaped_ticks: int
     reaped_faults: int
-    ignores_sigchld: bool
+    ignores_sigchld: bool  # the kernel forgets ended children at once
 
 
 def read_children(context: Context) -> tuple[Children, ...]:

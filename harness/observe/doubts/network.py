@@ -115,7 +115,8 @@ def _socket_doubts(before: SocketCounters, after: SocketCounters) -> Iterator[Do
 
 def read_upstream_errors(context: Context) -> Counter[int]:
     """Return the number of failed connect() calls so far, by errno; a lower bound for very long logs."""
-    lines = (line for log in context.nginx_logs if log.is_file() for line in _log_lines(log))
+    logs = (log.path for log in context.logs if log.server == "nginx" and log.path.is_file())
+    lines = (line for log in logs for line in _log_lines(log))
     return Counter(int(number) for line in lines for number in _CONNECT_FAILED.findall(line))
 
 

@@ -82,10 +82,7 @@ ServingFacts = dict[str, Any]
 
 
 def python_facts() -> PythonFacts:
-    """Return the facts about our interpreter, and all distributions in its environment.
-
-    Not only the required ones: uvloop or httptools change the results when they are installed.
-    """
+    """Return the facts about our interpreter, and all distributions in its environment, also those not required."""
     packages = [distribution.metadata for distribution in metadata.distributions()]
     return {
         "version": platform.python_version(),

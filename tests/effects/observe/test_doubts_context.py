@@ -47,8 +47,8 @@ def test_every_role_has_processes_and_the_client_is_this_one(scene: Context) -> 
 
 
 def test_logs_and_sockets_are_where_the_scene_says(scene: Context) -> None:
-    assert [path.name for path in scene.nginx_logs] == ["nginx.log"]
-    assert all(path.is_file() for path in scene.nginx_logs)
+    assert [(log.server, log.path.name) for log in scene.logs] == [("gunicorn", "gunicorn.log"), ("nginx", "nginx.log")]
+    assert all(log.path.is_file() for log in scene.logs)
     assert [(path / "hop.sock").is_socket() for path in scene.socket_directories] == [True]
     assert [filesystem_of(directory).kind for directory in scene.socket_directories] == ["tmpfs"]
 

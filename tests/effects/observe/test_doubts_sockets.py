@@ -9,7 +9,7 @@ from harness.model import Doubt
 from harness.observe.doubts.network import network_doubts, read_networks, read_upstream_errors, upstream_doubts
 from harness.observe.doubts.system import strictatime_doubts
 from harness.testbed.machine.procfs import Roots
-from tests.support.fake_machine import Machine, doubted, doubted_after, quiet_machine
+from tests.support.fake_machine import Machine, doubted, doubted_after, nginx_logs, quiet_machine
 
 PORTS = 60999 - 32768 + 1
 
@@ -98,7 +98,7 @@ def test_a_machine_that_shows_no_sockets_raises_no_doubt(tmp_path: Path) -> None
 
 def log_doubted(machine: Machine, before: str, after: str) -> list[Doubt]:
     machine.write("nginx.log", before)
-    scene = replace(machine.scene, nginx_logs=(machine.top / "nginx.log", machine.top / "missing.log"))
+    scene = replace(machine.scene, logs=nginx_logs(machine, "nginx.log", "missing.log"))
     return doubted(read_upstream_errors, upstream_doubts, scene, lambda: machine.write("nginx.log", before + after))
 
 
@@ -119,7 +119,7 @@ def test_each_full_backlog_of_a_unix_socket_is_counted(machine: Machine) -> None
 def test_a_long_log_is_read_up_to_a_limit_line_by_line(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.observe.doubts.network.MAX_LOG_BYTES", 1 << 20)
     machine.write("nginx.log", FULL + "x" * (2 << 20) + "\n" + FULL)
-    scene = replace(machine.scene, nginx_logs=(machine.top / "nginx.log",))
+    scene = replace(machine.scene, logs=nginx_logs(machine, "nginx.log"))
     assert read_upstream_errors(scene).total() == 1
 
 

@@ -11,7 +11,7 @@ from harness.observe.doubts.context import Context
 from harness.observe.doubts.watch import start_watch
 from harness.observe.host.facts import host_facts
 from harness.testbed.machine.procfs import Roots
-from tests.support.fake_machine import APP, STRANGER, Machine, quiet_machine
+from tests.support.fake_machine import APP, STRANGER, Machine, nginx_logs, quiet_machine
 
 EVERY_KIND = {
     "affinity",
@@ -45,7 +45,7 @@ def no_other_lock(monkeypatch: pytest.MonkeyPatch) -> None:
 def scene_on(machine: Machine) -> Context:
     return replace(
         machine.scene,
-        nginx_logs=(machine.top / "nginx.log",),
+        logs=nginx_logs(machine, "nginx.log"),
         socket_directories=(machine.top,),
         host=host_facts({}, Roots(machine.top)),
     )
