@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Protocol
 
 from harness.errors import LoadError, MachineError
 from harness.load.burst import Burst
@@ -29,7 +28,8 @@ from harness.testbed.servers.programs import find_program
 _MAX_START_S = 30.0
 _SLOWEST_REQUEST_S = 0.1
 RequestsResult = Burst | ToolResult | SearchStep
-SendTimed = Callable[[int, int, int], RequestsResult]
+# Sends `settle` untimed and then `timed` requests in a round; if `timed` is 0, one after the other.
+Send = Callable[[int, int, int], RequestsResult]
 
 
 def run_tool(  # noqa: PLR0913 - a tool, its input, and when
@@ -78,14 +78,6 @@ def _advice(argv: list[str], directory: Path) -> str:
     return f"Its output is in {directory}; to reproduce it while the servers run: {shlex.join(argv)}"
 
 
-class Send(Protocol):
-    """A function that sends `settle` untimed and then `timed` requests; if `timed` is 0, one after the other."""
-
-    def __call__(self, settle: int, timed: int, round_: int = 0) -> RequestsResult:
-        """Send the requests and return the result."""
-        ...
-
-
 @contextmanager
 def open_sender(arm: Arm, target: Target, tool: LoadTool | None, directory: Path, seed: str) -> Iterator[Send]:
     """Yield the function that sends the requests of an arm; `seed` and the round determine the times of an open loop.
@@ -94,22 +86,18 @@ def open_sender(arm: Arm, target: Target, tool: LoadTool | None, directory: Path
     """
     with open_client(target) as burst, open_pool(target) as pool:
 
-        def send_sequentially(settle: int, timed: int, _round: int) -> Burst:
-            return burst(settle, timed)
+        def send(settle: int, timed: int, round_: int) -> RequestsResult:
+            return send_timed(settle, timed, round_) if send_timed and timed else burst(settle, timed)
 
-        send_timed: SendTimed = send_sequentially
+        send_timed: Send | None = None  # else one request after the other
         if tool:
             send_timed = _tool_sender(tool, burst, arm.settings, target, directory)
         elif not arm.settings.is_sequential:
             send_timed = _pool_sender(pool, arm.settings, seed)
-
-        def send(settle: int, timed: int, round_: int = 0) -> RequestsResult:
-            return send_timed(settle, timed, round_) if timed else burst(settle, 0)
-
         yield send
 
 
-def _pool_sender(pool: ConnectionPool, settings: Settings, seed: str) -> SendTimed:
+def _pool_sender(pool: ConnectionPool, settings: Settings, seed: str) -> Send:
     search = CapacitySearch(pool, settings.p99_limit_ms)
 
     def search_capacity(_settle: int, _timed: int, round_: int) -> RequestsResult:
@@ -128,7 +116,7 @@ def _pool_sender(pool: ConnectionPool, settings: Settings, seed: str) -> SendTim
 
 def _tool_sender(
     tool: LoadTool, burst: Callable[[int, int], Burst], settings: Settings, target: Target, directory: Path
-) -> SendTimed:
+) -> Send:
     """Return a function that settles with our client and then runs the tool once, whatever the length of a burst."""
     program = find_program(tool.program)
     if program is None:

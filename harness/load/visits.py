@@ -49,7 +49,7 @@ def warm_up(visitors: Sequence[Visitor]) -> None:
     for visitor in visitors:
         ends, sent = time.monotonic() + WARM_UP_S, 0
         while sent < WARM_UP_REQUESTS and (not sent or time.monotonic() < ends):
-            visitor.send(WARM_UP_PIECE, 0)
+            visitor.send(WARM_UP_PIECE, 0, 0)
             sent += WARM_UP_PIECE
 
 
