@@ -13,7 +13,6 @@ from harness.model.validation import Validation
 from harness.report.sections import imported
 from harness.session.summarize import read_results
 from harness.store.history import last_floor
-from harness.store.store import Store, open_store
 
 RESULTS = Path("results")
 
@@ -39,19 +38,6 @@ def validate_run(directory: Path, foreign: Sequence[ImportedRun] | None, ladder:
 def seed_results() -> tuple[ImportedRun, ...]:
     """Return the write-up's table: each cell is a run of `ab -n 1000 -c 1`, with means in thousandths of a ms."""
     return tuple(map(_seed_result, imported.published_cells()))
-
-
-def write_validation(directory: Path, validation: Validation, out: Path | None = None) -> Path:
-    """Write validation.json and .html into `directory`, or only the page as `out`; return the path of the page."""
-    from harness.report.html.document import render_validation_html
-
-    if out:
-        Store(out.parent).write_text(out.name, render_validation_html(validation))
-        return out
-    store = open_store(directory)
-    store.write_json("validation.json", validation)
-    store.write_text("validation.html", render_validation_html(validation))
-    return store.directory / "validation.html"
 
 
 def _read_ladder(directory: Path) -> Summary:
