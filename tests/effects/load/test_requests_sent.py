@@ -15,9 +15,9 @@ import pytest
 from harness import plugins
 from harness.load.client import open_client
 from harness.load.connections import open_pool
-from harness.load.drivers import run_tool
 from harness.load.loops import closed_loop_burst
 from harness.load.probe import probe_target
+from harness.load.visits import run_tool
 from harness.model import LoadTool, Reply, Request, Settings, Target
 
 TOOLS = ("ab", "wrk", "hey", "h2load", "k6", "locust", "molotov", "pyperf")
