@@ -1,12 +1,5 @@
 """The errors that end a run early: one class per exit code.
 
-HarnessError            1   measured, but invalid or incomplete
-  ConfigError           2   the experiment makes no sense; nothing was started
-  MachineError          3   the machine lacks a program, a right, room or quiet
-  StackError            4   a stack did not start, answered wrongly, or ended early
-  LoadError             5   a load tool failed, or its output cannot be read
-Interrupted           130   Ctrl-C or SIGTERM; what was measured is kept
-
 A message has full sentences: what happened, with the value observed, then what to do.
 """
 

@@ -21,9 +21,8 @@ from harness.errors import LoadError
 from harness.experiment.document import parse_document
 from harness.experiment.read import build_experiment
 from harness.load.client import open_client
-from harness.load.drivers import run_tool
 from harness.load.probe import probe_target
-from harness.load.visits import WARM_UP_REQUESTS
+from harness.load.visits import WARM_UP_REQUESTS, run_tool
 from harness.model import Judgement, LoadTool, Settings, Target, ToolResult
 from harness.observe.host.facts import host_facts
 from harness.testbed.blueprint import blueprints_of, survey_machine

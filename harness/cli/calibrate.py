@@ -11,9 +11,9 @@ from harness.cli.common import (
     find_config,
     gain_rights_for,
     hold_machine,
-    is_color_output,
     set_option,
 )
+from harness.cli.formats import FormatOptions, format_options, print_report
 from harness.errors import ConfigError
 from harness.experiment.read import read_experiment
 from harness.model import Experiment, Settings
@@ -25,10 +25,15 @@ from harness.session.pace import command_clock
 @set_option
 @click.option("--budget", type=FiniteRange(min=1), default=240.0, show_default=True, metavar="SECONDS")
 @click.option("--out", type=click.Path(path_type=Path), help="Results directory; must be new or empty.")
-@click.option("--json", "as_json", is_flag=True, help="Print the calibration as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
+@format_options("json", "markdown", "html", has_out=False)
 def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
-    config: Path | None, overrides: tuple[str, ...], budget: float, out: Path | None, as_json: bool, quiet: bool
+    config: Path | None,
+    overrides: tuple[str, ...],
+    budget: float,
+    out: Path | None,
+    quiet: bool,
+    options: FormatOptions,
 ) -> None:
     """Check that an A/A comparison shows no difference and that injected spikes are detected.
 
@@ -37,7 +42,7 @@ def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
     clock = command_clock()
     experiment = read_experiment(find_config(config), overrides) if config else None
     gain_rights_for(experiment)
-    from harness.report.commands.machine import render_calibration
+    from harness.report.commands.machine import calibration_report
     from harness.session import calibrate as calibration
     from harness.session.run_experiment import measure_run
 
@@ -48,8 +53,7 @@ def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
         run = calibration.prepare_calibration(spiked, RESULTS, out, clock, quiet=quiet)
         measure_run(run)
     result = calibration.write_calibration(run)
-    text = result.model_dump_json(indent=1) if as_json else render_calibration(result, color=is_color_output())
-    click.echo(text, nl=as_json)
+    print_report(calibration_report(result), result, options, run.store.directory / "calibration.html")
 
 
 def _reference_settings(experiment: Experiment) -> Settings:

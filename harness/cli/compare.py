@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import FiniteRange, is_color_output, print_message
+from harness.cli.common import FiniteRange, print_message
+from harness.cli.formats import FormatOptions, format_options, print_report
 from harness.errors import HarnessError, raise_all
 
 if TYPE_CHECKING:
@@ -21,18 +22,15 @@ if TYPE_CHECKING:
     help="Exit with code 1 if an arm, relative to its reference, regressed by more than PERCENT (95 % CI entirely "
     "above).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
-def compare(directories: tuple[Path, ...], gate: float | None, as_json: bool) -> None:
+@format_options()
+def compare(directories: tuple[Path, ...], gate: float | None, options: FormatOptions) -> None:
     """Compare runs of one experiment, from other times, machines or kernels, with the first one."""
     from harness.analysis.between_runs.changes import compare_runs
-    from harness.report.commands.compare import render_comparison
+    from harness.report.commands.compare import comparison_report
     from harness.session.summarize import read_directories, read_run
 
     comparison = compare_runs(read_directories(read_run, directories))
-    if as_json:
-        click.echo(comparison.model_dump_json(indent=1))
-    else:
-        click.echo(render_comparison(comparison, color=is_color_output()), nl=False)
+    print_report(comparison_report(comparison), comparison, options)
     if gate is not None:
         _check_gate(comparison, gate)
 

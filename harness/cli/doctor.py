@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli.common import RESULTS, FiniteRange, find_config, gain_rights_for, set_option
+from harness.cli.formats import FormatOptions, format_options, print_report
 from harness.experiment.read import read_experiment
 from harness.testbed.blueprint import survey_machine
 
@@ -21,13 +22,14 @@ from harness.testbed.blueprint import survey_machine
     show_default=True,
     help="Seconds to watch each CPU for noise; 0: do not watch.",
 )
-def doctor(config: Path | None, overrides: tuple[str, ...], seconds: float) -> None:
+@format_options("json", "markdown", "html")
+def doctor(config: Path | None, overrides: tuple[str, ...], seconds: float, options: FormatOptions) -> None:
     """Report what can be concluded on this machine (with CONFIG: from that experiment); change nothing."""
     experiment = read_experiment(find_config(config), overrides) if config else None
     gain_rights_for(experiment)
-    from harness.report.commands.machine import render_doctor
+    from harness.report.commands.machine import doctor_report
     from harness.session.doctor import examine, exit_code
 
-    findings, conclusions = examine(experiment, replace(survey_machine(RESULTS), allows_host_values=True), seconds)
-    click.echo(render_doctor(findings, conclusions), nl=False)
-    sys.exit(exit_code(findings))
+    diagnosis = examine(experiment, replace(survey_machine(RESULTS), allows_host_values=True), seconds)
+    print_report(doctor_report(diagnosis), diagnosis, options)
+    sys.exit(exit_code(diagnosis))

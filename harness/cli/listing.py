@@ -4,6 +4,7 @@ import click
 
 from harness import plugins
 from harness.cli.common import packaged_configs
+from harness.cli.formats import report_text
 from harness.experiment.read import read_experiment
 from harness.experiment.transports import network_rungs
 from harness.model import ImportFormat, Knob, LoadTool, NetworkRung, SandboxRung, Transport
@@ -14,9 +15,9 @@ ANY_KNOB = {"net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name
 @click.command("list")
 def list_plugins() -> None:
     """List the settings of an arm and all transports, load tools, knobs and rungs."""
-    from harness.report.commands.plan import render_list
+    from harness.report.commands.plan import list_report
 
-    click.echo(render_list(_help_by_kind()), nl=False)
+    click.echo(report_text(list_report(_help_by_kind()), "text"), nl=False)
 
 
 def _help_by_kind() -> dict[str, dict[str, str]]:

@@ -1,12 +1,18 @@
 """barehop plan: show the arms, their order and the expected time, or what to boot."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.common import budget_option, config_argument, find_config, set_option, with_budget
+from harness.cli.formats import FormatOptions, format_options, print_report
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import forecast_of, plan_of
+from harness.model import Experiment
+
+if TYPE_CHECKING:
+    from harness.report.commands.plan import PlannedBoots
 
 
 @click.command()
@@ -14,27 +20,32 @@ from harness.experiment.schedule import forecast_of, plan_of
 @set_option
 @budget_option
 @click.option("--boots", is_flag=True, help="Show the kernel parameters and commands of each boot, for boot knobs.")
-def plan(config: Path, overrides: tuple[str, ...], budget: float | None, boots: bool) -> None:
+@format_options("json", "markdown", "html")
+def plan(config: Path, overrides: tuple[str, ...], budget: float | None, boots: bool, options: FormatOptions) -> None:
     """Show the arms, their order and the expected time; start nothing."""
-    overrides = with_budget(overrides, budget)
-    if boots:
-        click.echo(_render_boots(config, overrides), nl=False)
-        return
     from harness.report.caveats import short_budget_warning
-    from harness.report.commands.plan import render_plan
+    from harness.report.commands.plan import PlannedRun, boots_report, plan_report
 
+    overrides = with_budget(overrides, budget)
     experiment = read_experiment(find_config(config), overrides)
+    if boots:
+        planned_boots = _plan_boots(experiment, config, overrides)
+        print_report(boots_report(planned_boots), planned_boots, options)
+        return
     forecast = forecast_of(experiment)
-    planned = plan_of(experiment, forecast.schedule)
-    click.echo(render_plan(planned, forecast.seconds, short_budget_warning(experiment, forecast)), nl=False)
+    planned = PlannedRun(
+        plan=plan_of(experiment, forecast.schedule),
+        expected_s=forecast.seconds,
+        too_short=short_budget_warning(experiment, forecast),
+    )
+    print_report(plan_report(planned), planned, options)
 
 
-def _render_boots(config: Path, overrides: tuple[str, ...]) -> str:
+def _plan_boots(experiment: Experiment, config: Path, overrides: tuple[str, ...]) -> "PlannedBoots":
     from harness.experiment.designs import boots_of, other_overrides
     from harness.experiment.document import read_document
-    from harness.report.commands.plan import render_boots
+    from harness.report.commands.plan import plan_boots
 
-    experiment = read_experiment(find_config(config), overrides)
     document = read_document(find_config(config), overrides)
     boots = boots_of(document, experiment.design.seed)
-    return render_boots(boots, str(config), document.name, other_overrides(overrides))
+    return plan_boots(boots, str(config), document.name, other_overrides(overrides))

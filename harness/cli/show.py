@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from harness.cli.common import RESULTS, config_argument, find_config, gain_rights_for, set_option
+from harness.cli.formats import report_text
 from harness.errors import ConfigError, MachineError
 from harness.experiment.problems import did_you_mean
 from harness.experiment.read import read_experiment
@@ -21,7 +22,7 @@ from harness.testbed.dry_run import describe_arm, describe_service
 @set_option
 def show(config: Path, arm: str, overrides: tuple[str, ...]) -> None:
     """Show exactly what ARM of CONFIG would run: nginx.conf, command lines, CPUs; start nothing."""
-    from harness.report.commands.plan import render_stack
+    from harness.report.commands.plan import stack_report
 
     experiment = read_experiment(find_config(config), overrides)
     _check_arm(experiment, arm)
@@ -33,11 +34,11 @@ def show(config: Path, arm: str, overrides: tuple[str, ...]) -> None:
     check_machine(experiment, machine)
     directory = (RESULTS / experiment.name / "UTC-TIME" / "stack" / "0001").resolve()
     if experiment.arm(arm).settings.url:
-        click.echo(render_stack(arm, describe_service(experiment.arm(arm))), nl=False)
-        return
-    blueprints = blueprints_of(experiment, directory, machine)
-    blueprint = next(blueprint for blueprint in blueprints if arm in blueprint.targets)
-    click.echo(render_stack(arm, describe_arm(blueprint, arm)), nl=False)
+        parts = describe_service(experiment.arm(arm))
+    else:
+        blueprints = blueprints_of(experiment, directory, machine)
+        parts = describe_arm(next(blueprint for blueprint in blueprints if arm in blueprint.targets), arm)
+    click.echo(report_text(stack_report(arm, parts), "text"), nl=False)
 
 
 def _check_arm(experiment: Experiment, name: str) -> None:

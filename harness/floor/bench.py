@@ -26,7 +26,7 @@ from harness.load.answer import MAX_HEAD_BYTES
 from harness.load.client import Endpoint, endpoint_of
 from harness.load.probe import probe_target
 from harness.load.pyperf_runner import make_runner, parse_options, run_benchmark, run_program
-from harness.model import FloorResults, Reply, Settings, Target
+from harness.model import Reply, Settings, Target
 from harness.model.http import MAX_BODY_BYTES, requested_bytes
 from harness.testbed.addresses import direct_target, hop_of, null_server_argv, transport_problem
 from harness.testbed.blueprint import Machine, survey_machine
@@ -68,11 +68,16 @@ class FloorBenchmark:
         return f"{self.kind} {self.transport} {self.payload_bytes}"
 
 
-def measure_floor(arguments: Sequence[str], say: Callable[[str], None], render: Callable[[FloorResults], str]) -> None:
-    """Run all benchmarks, write the floor as `render` returns it, and report limits of the machine's lock by `say`.
+@dataclass(frozen=True, slots=True)
+class FloorFile:
+    """The file with the results, and their directory; None if the options name a file."""
 
-    Raises HarnessError.
-    """
+    file: Path
+    directory: Path | None = None
+
+
+def measure_floor(arguments: Sequence[str], say: Callable[[str], None]) -> FloorFile:
+    """Run all benchmarks, report limits of the machine's lock by `say`, and return the results. Raises HarnessError."""
     runner = _make_runner()
     options = parse_options(runner, arguments)
     machine = survey_machine(RESULTS)
@@ -80,9 +85,9 @@ def measure_floor(arguments: Sequence[str], say: Callable[[str], None], render: 
     benches = make_benchmarks(options.config, machine)
     with ExitStack() as exit_stack:
         exit_stack.enter_context(hold_machine(say))
-        keep = exit_stack.enter_context(_open_results(options, render))
+        keep = exit_stack.enter_context(_open_results(options))
         _run_benchmarks(runner, benches, machine, exit_stack)
-        keep()
+        return keep()
 
 
 def run_worker(arguments: Sequence[str]) -> None:
@@ -253,16 +258,17 @@ def time_limit(limit_s: float, finished: Callable[[], int] = lambda: 0) -> Itera
 
 
 @contextmanager
-def _open_results(options: argparse.Namespace, render: Callable[[FloorResults], str]) -> Iterator[Callable[[], None]]:
+def _open_results(options: argparse.Namespace) -> Iterator[Callable[[], FloorFile]]:
     """Create a results directory unless the options name a file; yield a function to call after the last benchmark.
 
-    Incomplete results, and those with unusual options, are kept under another name and never serve as a floor.
+    It returns the file. Incomplete results, and those with unusual options, are kept under another name and never serve
+    as a floor.
     """
     if options.output or options.append:
-        yield lambda: None
+        yield lambda: FloorFile(Path(options.output or options.append))
         return
     from harness.observe.host.facts import host_facts
-    from harness.store.history import COMPLETE_FILE, FLOOR_DIRECTORY, PARTIAL_FILE, read_floor
+    from harness.store.history import COMPLETE_FILE, FLOOR_DIRECTORY, PARTIAL_FILE
     from harness.store.store import Store, create_results_directory
     from harness.testbed.machine.pyperf import remove_names
 
@@ -272,12 +278,11 @@ def _open_results(options: argparse.Namespace, render: Callable[[FloorResults], 
     partial_file, complete_file = directory / PARTIAL_FILE, directory / COMPLETE_FILE
     options.output = str(partial_file)
 
-    def keep() -> None:
-        sys.stdout.write(f"\n{render(read_floor(partial_file))}")
-        if not any(getattr(options, name, None) for name in UNUSUAL_OPTIONS):
-            remove_names(partial_file)
-            partial_file.rename(complete_file)
-        sys.stdout.write(f"\nResults  {directory}\n")
+    def keep() -> FloorFile:
+        if any(getattr(options, name, None) for name in UNUSUAL_OPTIONS):
+            return FloorFile(partial_file, directory)
+        remove_names(partial_file)
+        return FloorFile(partial_file.rename(complete_file), directory)
 
     try:
         yield keep

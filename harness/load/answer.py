@@ -48,11 +48,10 @@ class Answer:
     the clock runs, up to UNPARSED_BYTES.
     """
 
-    __slots__ = ("_body", "_interim", "_unread", "head", "kept_bytes", "raw_head", "received_bytes", "to_close")
+    __slots__ = ("_body", "_interim", "_unread", "head", "raw_head", "received_bytes", "to_close")
 
-    def __init__(self, *, to_close: bool = False, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, *, to_close: bool = False) -> None:
         self.to_close = to_close
-        self.kept_bytes = kept_bytes
         self.received_bytes = 0
         self.head: Head | None = None
         self.raw_head = b""
@@ -86,7 +85,7 @@ class Answer:
 
     @property
     def body(self) -> bytes:
-        """Return the beginning of the body, up to `kept_bytes`."""
+        """Return the beginning of the body, up to KEPT_BYTES."""
         return bytes(self._body.kept) if self._body else b""
 
     @property
@@ -113,7 +112,7 @@ class Answer:
 
     def has_other_keys(self, proved: AnswerShape) -> bool:
         """Return whether the answer is JSON with other keys than the proved one."""
-        if self.head is None or proved.keys is None or self.body_bytes > self.kept_bytes:
+        if self.head is None or proved.keys is None or self.body_bytes > KEPT_BYTES:
             return False
         return json_keys(self.head.kind, self.header("content-encoding"), self.body) != proved.keys
 
@@ -140,7 +139,7 @@ class Answer:
         if 100 <= head.status < 200 and head.status != _SWITCHING:
             self._interim += 1
             return True
-        self.head, self._body = head, Body(head.chunked, head.body_bytes, self.kept_bytes)
+        self.head, self._body = head, Body(head.chunked, head.body_bytes)
         return True
 
     def _breach_of_head(self) -> str | None:
@@ -196,7 +195,6 @@ class Body:
 
     chunked: bool
     announced_bytes: int | None
-    most_kept_bytes: int
     size_bytes: int = 0
     kept: bytearray = field(default_factory=bytearray)  # its first bytes
     is_whole: bool = False  # according to its length or its last chunk
@@ -236,7 +234,7 @@ class Body:
         """Add up to `most_bytes` from `start` on to the content; return where they end."""
         end = min(len(data), start + most_bytes)
         self.size_bytes += end - start
-        room_bytes = self.most_kept_bytes - len(self.kept)
+        room_bytes = KEPT_BYTES - len(self.kept)
         if room_bytes > 0:
             self.kept += data[start : min(end, start + room_bytes)]
         return end

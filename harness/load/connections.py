@@ -7,7 +7,6 @@ import socket
 import ssl
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from select import EPOLLIN, EPOLLOUT
 from time import perf_counter_ns
 from typing import TypeVar
@@ -31,6 +30,9 @@ PendingExchange = Generator[int, None, Exchange]  # yields the event to wait for
 class PooledConnection(Connection):
     """A connection whose exchanges are generators. The pool closes it when one raises OSError."""
 
+    waiting: PendingExchange  # of the pending request
+    ticket = 0  # the caller's number for it
+    deadline_ns = 0
     watched = 0  # the events that the loop waits for
 
     @property
@@ -114,16 +116,6 @@ def _wait_for(event: int, act: Callable[..., T], *arguments: object) -> Generato
             yield EPOLLOUT
 
 
-@dataclass(slots=True)
-class PendingRequest:
-    """A pending request; `ticket` is the caller's number for it."""
-
-    ticket: int
-    connection: PooledConnection
-    waiting: PendingExchange
-    deadline_ns: int
-
-
 @contextmanager
 def open_pool(target: Target) -> Iterator["ConnectionPool"]:
     """Yield a pool of connections to `target`, and close them in the end."""
@@ -142,7 +134,7 @@ class ConnectionPool:
         self._kept = kept
         self._epoll = select.epoll()
         self._idle: list[PooledConnection] = []
-        self._pending: dict[int, PendingRequest] = {}  # by descriptor; the oldest first
+        self._pending: dict[int, PooledConnection] = {}  # by descriptor; the oldest first
         self._completed: list[tuple[int, Exchange]] = []  # with their ticket
 
     def __len__(self) -> int:
@@ -158,8 +150,8 @@ class ConnectionPool:
 
     def cancel_pending(self) -> None:
         """Cancel the pending requests, and close their connections."""
-        for request in self._pending.values():
-            request.connection.close()
+        for line in self._pending.values():
+            line.close()
         self._pending.clear()
         self._completed.clear()
 
@@ -172,8 +164,9 @@ class ConnectionPool:
     def start_request(self, ticket: int) -> None:
         """Start a request."""
         line = self._idle.pop() if self._idle else PooledConnection(self.endpoint)
-        waiting = line.exchange() if self._kept else line.exchange_once()
-        self._advance(PendingRequest(ticket, line, waiting, perf_counter_ns() + self.endpoint.timeout_ns))
+        line.ticket, line.waiting = ticket, line.exchange() if self._kept else line.exchange_once()
+        line.deadline_ns = perf_counter_ns() + self.endpoint.timeout_ns
+        self._advance(line)
 
     def wait_for_completed(self, until_ns: int | None = None) -> list[tuple[int, Exchange]]:
         """Wait for completed requests; return them with their tickets. None at `until_ns`, or if none is pending."""
@@ -205,34 +198,33 @@ class ConnectionPool:
             self._idle.remove(line)
             line.close()
 
-    def _advance(self, request: PendingRequest) -> None:
-        before = request.connection.descriptor
+    def _advance(self, line: PooledConnection) -> None:
+        before = line.descriptor
         try:
-            mask = next(request.waiting)
+            mask = next(line.waiting)
         except StopIteration as end:
-            self._end(request, before, end.value)
+            self._end(line, before, end.value)
         except OSError as error:
-            request.connection.close()
-            self._end(request, before, Exchange(0, 0, fault_kind(error)))
+            line.close()
+            self._end(line, before, Exchange(0, 0, fault_kind(error)))
         else:
-            self._watch(request, before, mask)
+            self._watch(line, before, mask)
 
-    def _watch(self, request: PendingRequest, before: int, mask: int) -> None:
-        line = request.connection
+    def _watch(self, line: PooledConnection, before: int, mask: int) -> None:
         if line.descriptor != before:
             self._pending.pop(before, None)
-        self._pending[line.descriptor] = request
+        self._pending[line.descriptor] = line
         if line.watched == 0:
             self._epoll.register(line.descriptor, mask)
         elif line.watched != mask:
             self._epoll.modify(line.descriptor, mask)
         line.watched = mask
 
-    def _end(self, request: PendingRequest, descriptor: int, exchange: Exchange) -> None:
+    def _end(self, line: PooledConnection, descriptor: int, exchange: Exchange) -> None:
         self._pending.pop(descriptor, None)
-        self._completed.append((request.ticket, exchange))
-        if request.connection.sock:
-            self._idle.append(request.connection)
+        self._completed.append((line.ticket, exchange))
+        if line.sock:
+            self._idle.append(line)
 
     def _end_overdue(self) -> None:
         now_ns = perf_counter_ns()
@@ -240,5 +232,5 @@ class ConnectionPool:
             descriptor, oldest = next(iter(self._pending.items()))
             if oldest.deadline_ns > now_ns:
                 return
-            oldest.connection.close()
+            oldest.close()
             self._end(oldest, descriptor, Exchange(0, 0, TIMEOUT))

@@ -238,16 +238,11 @@ def service_errors(arm: Arm) -> Iterator[HarnessError]:
 
 def service_target(settings: Settings) -> Target:
     """Return the target of `settings.url`, not yet resolved."""
-    url = parse_url(settings.url)
-    return Target(
-        host=url.host,
-        port=url.port,
-        path=url.path,
+    return replace(
+        parse_url(settings.url),
         ca_file=Path(settings.authority) if settings.authority else None,
         keepalive=settings.client_keepalive,
-        socket=url.socket,
         timeout_s=settings.timeout_s,
-        tls=url.tls,
         request=request_for(settings, ""),
     )
 

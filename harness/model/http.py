@@ -242,17 +242,6 @@ def requested_bytes(path: str) -> int | None:
     return int(match[1]) if match else None
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
-    """A parsed url; `host` is a name, or an address without brackets; with a `socket`, host and port are unused."""
-
-    host: str
-    port: int
-    path: str
-    tls: bool = False
-    socket: Path | None = None
-
-
 def url_problem(text: str) -> str:
     """Return why `text` is not a valid url, as the end of a sentence; "" if it is valid."""
     try:
@@ -262,8 +251,8 @@ def url_problem(text: str) -> str:
     return ""
 
 
-def parse_url(text: str) -> Url:
-    """Parse a url. Raises ValueError with the end of a sentence."""
+def parse_url(text: str) -> Target:
+    """Return the target that a url names, with defaults for the rest. Raises ValueError with the end of a sentence."""
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("a url has only visible ASCII characters; write a host with other letters as xn--....")
     if text.partition("://")[0] not in (*DEFAULT_PORTS, UNIX_SCHEME):
@@ -276,8 +265,8 @@ def parse_url(text: str) -> Url:
     if parts.fragment or not re.match(PATH_PATTERN, path):
         raise ValueError(f"{parts.path}{parts.fragment and f'#{parts.fragment}'} cannot be requested as a path.")
     if parts.scheme == UNIX_SCHEME:
-        return Url("localhost", 0, path, socket=_parse_socket(parts.netloc))
-    return Url(_parse_host(parts), _parse_port(parts), path, tls=parts.scheme == "https")
+        return Target("localhost", 0, path, socket=_parse_socket(parts.netloc))
+    return Target(_parse_host(parts), _parse_port(parts), path, tls=parts.scheme == "https")
 
 
 def _parse_host(parts: SplitResult) -> str:

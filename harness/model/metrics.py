@@ -11,20 +11,21 @@ from harness.model.base import SERVER_ROLES, SERVICE_ROLE
 from harness.model.record import VisitRow
 
 Centre = Literal["median", "trimmed", "mean"]
-TimesByRound = Mapping[int, float]  # us, NaN where nothing was measured
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What the visits of an arm in a session give per request, by round: NaN for a missing value.
+    """What a visit gives per request, None for a missing value; `centre` is the typical round of a session.
 
-    `centre` is the typical round of a session. Without `has_ratio` a value may be 0, so only differences are formed.
+    Without `has_ratio` a value may be 0, so only differences are formed; with it, 0 was not measured. A quantity of a
+    whole session has `of_session` instead of values by round.
     """
 
     name: str
-    of_visits: Callable[[Sequence[VisitRow]], TimesByRound]
+    value: Callable[[VisitRow], float | None]
     centre: Centre = "trimmed"
-    has_ratio: bool = True
+    has_ratio: bool = False
+    of_session: Callable[[Sequence[VisitRow]], float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Metric(Quantity):
     explain a difference. `is_optional`: it is shown only where it was measured.
     """
 
+    has_ratio: bool = True
     label: str
     title: str
     lower: str
@@ -50,29 +52,13 @@ class Metric(Quantity):
     is_optional: bool = False
 
 
-def visit_quantity(
-    name: str, value: Callable[[VisitRow], float | None], centre: Centre, *, has_ratio: bool = False
-) -> Quantity:
-    """Return the quantity that each visit gives by `value`, None where it was not measured."""
-    return Quantity(name, lambda visits: {visit.round: _or_nan(value(visit)) for visit in visits}, centre, has_ratio)
-
-
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
-def visit_metric_us(value_us: Callable[[VisitRow], float]) -> Callable[[Sequence[VisitRow]], TimesByRound]:
-    """Return how visits give a metric with one value each: no request takes no time, so 0 was not measured."""
-    return lambda visits: {visit.round: value if (value := value_us(visit)) > 0 else math.nan for visit in visits}
-
-
 def _cpu_us(visit: VisitRow) -> float:
     return sum(visit.cpu_us.get(role, 0) for role in (*SERVER_ROLES, SERVICE_ROLE))
 
 
-def _interval_us(visit: VisitRow) -> float:
-    """Return 0 for requests at a rate: their interval is that of the rate, not of the arm."""
-    return 0 if visit.late_us is not None else visit.interval_us or 0
+def _interval_us(visit: VisitRow) -> float | None:
+    """Return None for requests at a rate: their interval is that of the rate, not of the arm."""
+    return None if visit.late_us is not None else visit.interval_us
 
 
 def capacity_per_s(visits: Sequence[VisitRow]) -> float | None:
@@ -87,10 +73,9 @@ def capacity_per_s(visits: Sequence[VisitRow]) -> float | None:
     return math.sqrt(max(held) * min(failed)) if failed else max(held)
 
 
-def _capacity_us(visits: Sequence[VisitRow]) -> TimesByRound:
-    """Return one value for the session."""
+def _capacity_us(visits: Sequence[VisitRow]) -> float | None:
     per_s = capacity_per_s(visits)
-    return {0: 1e6 / per_s} if per_s else {}
+    return 1e6 / per_s if per_s else None
 
 
 METRICS: Mapping[str, Metric] = {
@@ -98,7 +83,7 @@ METRICS: Mapping[str, Metric] = {
     for metric in (
         Metric(
             name="latency",
-            of_visits=visit_metric_us(lambda visit: visit.mean_us or 0),
+            value=lambda visit: visit.mean_us,
             label="median time per request",
             title="The typical request",
             lower="its typical request is faster",
@@ -110,7 +95,8 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             name="capacity",
-            of_visits=_capacity_us,
+            value=lambda _: None,
+            of_session=_capacity_us,
             label="time per request at capacity",
             title="Capacity (as time per request)",
             lower="its capacity is higher",
@@ -121,7 +107,7 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             name="mean",
-            of_visits=visit_metric_us(lambda visit: visit.mean_us or 0),
+            value=lambda visit: visit.mean_us,
             label="mean time per request",
             title="The mean request",
             lower="its mean is faster",
@@ -134,7 +120,7 @@ METRICS: Mapping[str, Metric] = {
         # that leaks into the next visit shrinks all three by the leaked share.
         Metric(
             name="cpu",
-            of_visits=visit_metric_us(_cpu_us),
+            value=_cpu_us,
             label="CPU time per request",
             title="CPU time per request (nginx + app)",
             lower="it takes less CPU time",
@@ -145,7 +131,7 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             name="throughput",
-            of_visits=visit_metric_us(_interval_us),
+            value=_interval_us,
             label="time from one request to the next",
             title="Throughput (as time from one request to the next)",
             lower="its throughput is higher",

@@ -2,14 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import (
-    Any,
-    Literal,
-    Required,  # those of typing are enough for pydantic from Python 3.12 on
-)
+from typing import Any, Literal, Required
 
 from pydantic import ConfigDict, Field, with_config
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict  # that of typing is enough for pydantic from Python 3.12 on
 
 from harness.model.base import JsonModel
 from harness.model.experiment import Schedule

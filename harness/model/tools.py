@@ -239,6 +239,6 @@ class ImportFormat:
 
     help: str
     marks: FormatMarks
-    read: Callable[[str, ImportedRun], Sequence[ImportedRun]]
+    read: Callable[[str, ImportedRun], Iterable[ImportedRun]]
     knows: re.Pattern[str] | None = None
     rate_option: str = ""

@@ -213,7 +213,7 @@ def _count_bursts(visitors: Sequence[tuple[Visitor, Pids]], directory: Path, req
         ]
         for (visitor, _), perf in zip(visitors, perfs, strict=True):
             perf.enable()
-            visitor.send(requests, 0)
+            visitor.send(requests, 0, 0)
             perf.disable()
         for perf in perfs:
             perf.ask_to_end()

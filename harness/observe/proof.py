@@ -256,10 +256,10 @@ def _confinement_problems(pid: int, confinement: Confinement, own: Confinement, 
             yield f"Process {pid} has no {kind} namespace of its own."
     groups = " ".join(confinement.cgroups)
     yield from (f"Process {pid} is not in the control group {g}." for g in wanted.groups if g.name not in groups)
-    words, status, root = wanted.final_words, confinement.status, confinement.root
+    words, status, root = wanted.supervisor_words, confinement.status, confinement.root
     if "seccomp" in words and (status.get("Seccomp"), status.get("NoNewPrivs")) != ("2", "1"):
         yield f"Process {pid} has no system call filter: {status}."
     if "no-store-bypass" in words and "mitigated" not in status.get("Speculation_Store_Bypass", ""):
         yield f"Process {pid} has no mitigation of speculative store bypass: {status}."
-    if any("pivot" in step.words for step in wanted.mount_steps) and root != "overlay":
+    if any("pivot" in step for step in wanted.mount_steps) and root != "overlay":
         yield f"The root of process {pid} is on {root}, not on an overlay."

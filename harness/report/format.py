@@ -156,8 +156,8 @@ def pluralize(number: int, noun: str) -> str:
 
 
 def join_with_and(names: Sequence[str]) -> str:
-    """Return `a`, `a and b` or `a, b and c`."""
-    *most, last = names
+    """Return `a`, `a and b` or `a, b and c`; "" without names."""
+    *most, last = names or [""]
     return f"{', '.join(most)} and {last}" if most else last
 
 

@@ -32,6 +32,12 @@ VERDICT_STYLES: Mapping[str, str] = {
     "equivalent": "cyan",
     "undecided": "yellow",
     "none": "bold red",
+    "confirmed": "green",
+    "contradicted": "red",
+    "cannot be decided": "yellow",
+    "ok": "green",
+    "doubt": "yellow",
+    "missing": "bold red",
 }
 MIN_TEXT_WIDTH = 9  # characters of a column with words, which wrap where the terminal is narrow
 INNER_INDENT = "  "

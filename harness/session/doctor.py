@@ -16,7 +16,7 @@ from harness.observe.host.facts import SystemState, host_facts, read_system_stat
 from harness.observe.host.noise import Noise, OsNoise, measure_noise, measure_osnoise
 from harness.observe.host.serving import read_pyperf_system
 from harness.observe.perf import INSTALL_ADVICE, RIGHTS_ADVICE, can_count
-from harness.report.commands.machine import MachineCheck
+from harness.report.commands.machine import Diagnosis, MachineCheck
 from harness.report.format import format_duration
 from harness.session.preflight import machine_problems, service_failures, system_problems, without_unavailable_arms
 from harness.testbed.blueprint import Machine
@@ -34,8 +34,8 @@ MAX_LOST_PERCENT = 1.0
 LONG_GAP_US = 10_000  # a whole time slice of the scheduler or the hypervisor
 
 
-def examine(experiment: Experiment | None, machine: Machine, seconds: float) -> tuple[list[MachineCheck], list[str]]:
-    """Return findings and conclusions, after watching each CPU for `seconds` (0: not at all)."""
+def examine(experiment: Experiment | None, machine: Machine, seconds: float) -> Diagnosis:
+    """Return checks and conclusions, after watching each CPU for `seconds` (0: not at all)."""
     facts, tuning = host_facts({}), plan_tuning()
     kernel = facts["kernel"]
     findings = [
@@ -57,12 +57,12 @@ def examine(experiment: Experiment | None, machine: Machine, seconds: float) -> 
     ]
     if experiment:
         findings += _experiment_findings(experiment, machine)
-    return findings, list(_conclusions(findings, facts))
+    return Diagnosis(checks=tuple(findings), conclusions=tuple(_conclusions(findings, facts)))
 
 
-def exit_code(findings: Sequence[MachineCheck]) -> int:
+def exit_code(diagnosis: Diagnosis) -> int:
     """Return the exit code of the command: not 0 if something is missing."""
-    return MachineError.exit_code if any(finding.state == "missing" for finding in findings) else 0
+    return MachineError.exit_code if any(check.state == "missing" for check in diagnosis.checks) else 0
 
 
 def check(subject: str, text: str, advice: str = "") -> MachineCheck:

@@ -35,7 +35,7 @@ from harness.session.summarize import check_results
 from harness.store.history import last_floor
 from harness.store.store import Store, create_results_directory
 from harness.testbed.blueprint import Machine, survey_machine
-from harness.testbed.servers.application import namesake_warnings
+from harness.testbed.servers.failures import namesake_warnings
 from harness.testbed.servers.gunicorn import removed_variables
 
 

@@ -12,9 +12,8 @@ from harness.experiment.arms import services_of
 from harness.experiment.constraints import OWN_CLIENT
 from harness.experiment.cost import has_external_tools
 from harness.files import file_names
-from harness.load.drivers import open_sender
 from harness.load.probe import probe_target
-from harness.load.visits import Visitor, warm_up
+from harness.load.visits import Visitor, open_sender, warm_up
 from harness.model import Experiment
 from harness.model.record import ArmProof
 from harness.observe.counters import Gauge, open_gauge, uncounted_by

@@ -13,7 +13,6 @@ from harness.model.validation import Validation
 from harness.report.sections import imported
 from harness.session.summarize import read_results
 from harness.store.history import last_floor
-from harness.store.store import Store, open_store
 
 RESULTS = Path("results")
 
@@ -55,17 +54,6 @@ def seed_results() -> tuple[ImportedRun, ...]:
         )
         for cell in imported.published_cells()
     )
-
-
-def write_validation(directory: Path, validation: Validation, out: Path | None = None) -> Path:
-    """Write validation.json and .html into `directory`, or only the page as `out`; return the path of the page."""
-    from harness.report.html.document import render_validation_html
-
-    page = out or directory.resolve() / "validation.html"
-    if not out:
-        open_store(directory).write_json("validation.json", validation)
-    Store(page.parent).write_text(page.name, render_validation_html(validation))
-    return page
 
 
 def _read_ladder(directory: Path) -> Summary:

@@ -159,7 +159,7 @@ def _fingerprints(record: Record, requests: "DataFrame") -> Iterator[bytes]:
         times = requests.select("start_ns", "latency_ns").to_numpy().tobytes()
         yield hashlib.sha256(times).digest()
     if any(visit.mean_us or visit.interval_us for visit in record.visits):
-        yield hashlib.sha256(repr(record.visits).encode()).digest()
+        yield hashlib.sha256(record.model_dump_json(include={"visits"}).encode()).digest()
 
 
 def _message(directory: Path, damages: Mapping[int, str]) -> str:

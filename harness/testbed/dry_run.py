@@ -12,7 +12,7 @@ from harness.testbed.kernel.apply import action_of
 from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.procfs import format_cpus
 from harness.testbed.network.build import building_commands, namespace_prefix
-from harness.testbed.sandbox.spec import NO_ENCLOSURE, Enclosure
+from harness.testbed.sandbox.spec import NO_ENCLOSURE, Enclosure, shell_command
 from harness.testbed.servers.gunicorn import REMOVED_VARIABLES
 from harness.testbed.standalone import enter
 from harness.testbed.standalone import listen as listen_program
@@ -132,7 +132,7 @@ def _indent(lines: Iterable[str]) -> list[str]:
 def sandbox_commands(enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
     """Return the commands from making the control groups to the server itself."""
     shell = [f"{unshare_command(enclosure)} /bin/sh  # and in there:"] if enclosure.namespaces else []
-    joining = [step.shell for step in enclosure.cgroup_steps]
+    joining = map(shell_command, enclosure.cgroup_steps)
     return [*_group_lines(enclosure), *joining, *shell, *_inner_commands(enclosure, argv)]
 
 
@@ -153,10 +153,10 @@ def _inner_commands(enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
 
     For an ordinary user these include mounts: mount(8) checks the user, not the capabilities.
     """
-    mounts = [step.shell for step in enclosure.mount_steps] if enclosure.as_root else []
-    last = enclosure.final_words if enclosure.as_root else (*enclosure.mount_words, *enclosure.final_words)
+    mounts = enclosure.mount_steps if enclosure.as_root else ()
+    last = [word for step in (*enclosure.mount_steps[len(mounts) :], *enclosure.final_steps) for word in step]
     entering = [sys.executable, "-I", "-S", enter.__file__, *last, "--"] if last else []
-    return [*mounts, f"exec {shlex.join([*entering, *argv])}"]
+    return [*map(shell_command, mounts), f"exec {shlex.join([*entering, *argv])}"]
 
 
 def _sandbox_cases(servers: Iterable[Server]) -> list[str]:
@@ -175,7 +175,7 @@ def _start_lines(blueprint: Blueprint, server: Server) -> list[str]:
     if enclosure == NO_ENCLOSURE:
         return [f"{prefix} {shlex.join(server.argv)} &", NOTE_PID]
     entering = _join("exec", prefix, unshare_command(enclosure), f'/bin/sh -e "$self" {server.name}')
-    joining = [step.shell for step in enclosure.cgroup_steps]
+    joining = map(shell_command, enclosure.cgroup_steps)
     note_forked = ['held="$held $!"'] if enclosure.is_forked else []  # unshare keeps SIGTERM from its child
     return [*_group_lines(enclosure), "(", *_indent([*joining, entering]), ") &", NOTE_PID, *note_forked]
 

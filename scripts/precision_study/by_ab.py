@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from harness.errors import LoadError, MachineError
-from harness.load.drivers import run_tool
 from harness.load.tools.ab import PLUGIN
+from harness.load.visits import run_tool
 from harness.model import Settings, Target
 from harness.testbed.servers.programs import find_program
 from scripts.precision_study.intervals import independent, paired

@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import fmean
 
 import pyperf  # type: ignore[import-untyped] # it brings no types
+from pydantic import TypeAdapter
 
 from harness.model import Target
 from scripts.precision_study.intervals import independent
@@ -33,7 +34,9 @@ def run_means_s(file: Path) -> list[float]:
 
 def sample(target: Target, file: Path, processes: int) -> None:
     """Append the values of `processes` worker processes to `file`. Raises LoadError."""
-    where = [f"--url={target.url}", f"--append={file}", f"--processes={processes}"]
+    target_file = file.with_suffix(".target")
+    target_file.write_bytes(TypeAdapter(Target).dump_json(target))
+    where = [f"--target={target_file}", f"--append={file}", f"--processes={processes}"]
     call([*python_module("harness.load.pyperf_runner"), *where, *LENGTHS], file.with_suffix(".log"))
 
 

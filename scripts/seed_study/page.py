@@ -9,14 +9,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from harness.model import Comparison, Summary
 from harness.model.validation import SocketBound, Validation
 from harness.report import answer, caveats
-from harness.report.document import Column, NumberCell, Row, Table, TextCell
+from harness.report.commands.validation import (
+    bound_sentences,
+    claim_explanation,
+    place_sections,
+    share_sections,
+    spread_sentences,
+)
+from harness.report.document import Column, NumberCell, Row, Section, Table, TextCell
 from harness.report.format import format_duration, join_with_and
 from harness.report.html.facts import machine_facts, version_facts
 from harness.report.markdown import escape_markdown, markdown_sections, markdown_table
-from harness.report.sections.validation import place_sections, share_sections, spread_sentences
-from harness.report.sections.validation_reasons import bound_sentences, claim_explanation
 from harness.report.select import control_comparisons, main_comparisons
-from harness.report.table import TextSection, format_milliseconds, new_section, percent_cell, us_cell, verdict_cell
+from harness.report.table import format_milliseconds, percent_cell, us_cell, verdict_cell
 from scripts.seed_study.singles import Singles, singles_of
 from scripts.seed_study.study import BASELINE, LADDER, QUOTA, RUNS, SEED, Study
 
@@ -61,7 +66,7 @@ def page_of(study: Study) -> str:
         so=list(_so(summaries, validation.bound)),
         losses=[claim for claim in validation.claims if _is_fargate(claim.where) and (claim.us or 0) > 0],
         validation=validation,
-        whole="\n\n".join(markdown_sections(map(new_section, _cell_by_cell(validation)))),
+        whole="\n\n".join(markdown_sections(_cell_by_cell(validation))),
         precision={row.method: row for row in study.precision},
     )
 
@@ -123,7 +128,7 @@ def _singles(study: Study) -> Iterator[Singles]:
             yield found
 
 
-def _cell_by_cell(validation: Validation) -> Iterator[TextSection]:
+def _cell_by_cell(validation: Validation) -> Iterator[Section]:
     """Yield the sections of each place, without the sentences on Fargate's claims: these are above."""
     for section in place_sections(validation):
         yield replace(section, sentences=[]) if "fargate" in section.heading else section

@@ -35,7 +35,7 @@ def changing(  # noqa: PLR0913 - what the application does
         "EACH": str(each),
         "STARTS": str(directory / "starts"),
     }
-    words = more or ("quick", *fixed(3, 4), *odd("changes:app"), "--out", "out")
+    words = more or ("quick", *fixed(2, 4), *odd("changes:app"), "--out", "out")
     return barehop(directory, "run", *words, env=env)
 
 
@@ -47,7 +47,7 @@ def sessions_of(directory: Path) -> list[str]:
     return sorted(path.stem for path in (directory / "out/sessions").glob("*.json"))
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", ["status", "html", "empty"])
 def test_an_answer_that_is_another_from_session_to_session_ends_the_run_and_keeps_what_is_there(
     tmp_path: Path, change: str
 ) -> None:
@@ -55,15 +55,19 @@ def test_an_answer_that_is_another_from_session_to_session_ends_the_run_and_keep
     assert ended.code == 4
     assert f"does not answer as it did when the run began: {CHANGES[change][0]}" in ended.err
     assert sessions_of(tmp_path) == ["0001"]
-    resumed = changing(tmp_path, change, spared=1, requests=0, more=("--resume", "out"))
-    assert resumed.code == 4
-    assert CHANGES[change][0] in resumed.err
+
+
+def test_a_run_that_another_answer_ended_is_resumed_when_the_answer_is_as_it_was(tmp_path: Path) -> None:
+    for more in ((), ("--resume", "out")):
+        ended = changing(tmp_path, "keys", spared=1, requests=0, more=more)
+        assert ended.code == 4
+        assert f"does not answer as it did when the run began: {CHANGES['keys'][0]}" in ended.err
+        assert sessions_of(tmp_path) == ["0001"]
     assert changing(tmp_path, "", spared=99, requests=0, more=("--resume", "out")).code == 0
-    assert sessions_of(tmp_path) == ["0001", "0002", "0003"]
+    assert sessions_of(tmp_path) == ["0001", "0002"]
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("each", [1, 2])
+@pytest.mark.parametrize(("change", "each"), [*((change, 1) for change in CHANGES), ("keys", 2)])
 def test_an_answer_that_changes_within_a_session_is_a_failed_request(tmp_path: Path, change: str, each: int) -> None:
     ended = changing(tmp_path, change, spared=0, requests=150, each=each)
     assert ended.code == 1, ended.err
@@ -76,14 +80,14 @@ def test_an_answer_that_changes_within_a_session_is_a_failed_request(tmp_path: P
 
 def test_a_pilot_whose_answers_change_ends_before_anything_is_measured(tmp_path: Path) -> None:
     more = ("quick", "--budget", "8", *odd("changes:app"), "--out", "out")
-    ended = changing(tmp_path, "keys", spared=0, requests=300, more=more)
+    ended = changing(tmp_path, "keys", spared=0, requests=60, more=more)
     assert ended.code == 4
     assert "JSON keys error instead of hello" in ended.err
     assert sessions_of(tmp_path) == []
 
 
 def test_an_old_directory_whose_proofs_contradict_each_other_says_so(tmp_path: Path) -> None:
-    assert barehop(tmp_path, "run", "quick", *fixed(3, 2), "--out", "out").code in (0, 1)
+    assert barehop(tmp_path, "run", "quick", *fixed(2, 2), "--out", "out").code in (0, 1)
     path = tmp_path / "out/sessions/0002.json"
     record = Record.model_validate_json(path.read_bytes())
     proofs = {

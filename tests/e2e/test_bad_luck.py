@@ -189,9 +189,10 @@ def test_a_results_directory_that_is_removed_in_mid_run_ends_it_and_nothing_is_l
     assert summary_in(rescued).sessions >= 1
 
 
+@pytest.mark.needs_ab
 def test_long_names_of_many_bytes_are_measured_by_a_tool(tmp_path: Path) -> None:
     names = ["\u6f22" * 100, "\u6f22" * 99 + "\u5b57"]
-    arms = "".join(f'[arms."{name}"]\ntool = "pyperf"\n' for name in names)
+    arms = "".join(f'[arms."{name}"]\ntool = "ab"\ntool_requests = 20\n' for name in names)
     (tmp_path / "long.toml").write_text(f'{arms}[design]\nagainst = "{names[0]}"\ncontrol = false\n', encoding="utf-8")
     ended = barehop(tmp_path, "run", "long.toml", *fixed(2, 1), "--out", "out")
     assert ended.code == 0

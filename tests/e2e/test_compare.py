@@ -3,14 +3,11 @@
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import CHECKOUT, Ended
+from tests.support.command import barehop
 from tests.support.comparable_runs import run_data, write_run
 
 
@@ -22,15 +19,6 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_run(run_data(rounds=36, host={"kernel": {"release": "6.18.0"}}), directory / "again")
     write_run(run_data(rounds=36, factors={"uds-tmpfs": 1.08}, paths={"uds-tmpfs": "/spike/30"}), directory / "spiked")
     return directory
-
-
-def barehop(cwd: Path, *arguments: str | Path) -> Ended:
-    """A command that starts nothing, so that nothing needs to be watched."""
-    environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
-    command = [sys.executable, "-m", "harness", *arguments]
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    assert "Traceback" not in done.stderr
-    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 def test_the_same_at_another_time_is_not_called_different(results: Path, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_doctor_looks_at_the_machine_and_at_an_experiment(tmp_path: Path) -> Non
     assert "s other processes used" in words
     assert "a 0.1 s busy loop" in words
     assert "barehop tune would" in words
-    assert "rights runs as" in words
+    assert "rights ok runs as" in words
 
 
 def test_plan_says_what_to_boot(tmp_path: Path) -> None:

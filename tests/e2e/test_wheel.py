@@ -90,22 +90,28 @@ def put_astray(directory: Path, kind: str) -> None:
         path.write_text("raise SystemExit(0)")
 
 
-@pytest.mark.parametrize("called", ["bin/barehop", "bin/python -m harness"])
+def call(command: Path, cwd: Path, *words: str, named: bool = True) -> subprocess.CompletedProcess[str]:
+    """The command in a directory, which is `named` on PYTHONPATH or is the current one only."""
+    surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    surroundings |= {"PYTHONPATH": str(cwd)} if named else {}
+    start = [command, "-m", "harness"] if command.name == "python" else [command]
+    return subprocess.run([*start, *words], cwd=cwd, env=surroundings, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("called", ["bin/barehop", "bin/python"])
 @pytest.mark.parametrize("named", [False, True], ids=["current", "on-PYTHONPATH"])
 @pytest.mark.parametrize("kind", ["modules", "packages"])
 def test_the_installed_command_works_among_modules_and_packages_with_the_names_of_ours(
     environment: Path, tmp_path: Path, kind: str, called: str, *, named: bool
 ) -> None:
     put_astray(tmp_path, kind)
-    surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    surroundings |= {"PYTHONPATH": str(tmp_path)} if named else {}
+    assert "uds-tmpfs" in call(environment / called, tmp_path, "plan", "quick", named=named).stdout
 
-    def call(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [str(environment / called.split()[0]), *called.split()[1:], *words]
-        return subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=False)
 
-    assert "uds-tmpfs" in call("plan", "quick").stdout
-    gate = call("compare", "missing", "missing", "--gate", "2")
+@pytest.mark.parametrize("called", ["bin/barehop", "bin/python"])
+def test_a_gate_among_them_does_not_end_with_0(environment: Path, tmp_path: Path, called: str) -> None:
+    put_astray(tmp_path, "modules")
+    gate = call(environment / called, tmp_path, "compare", "missing", "missing", "--gate", "2")
     assert gate.returncode == 2
     assert "missing" in gate.stderr
 

@@ -1,12 +1,15 @@
 """Runs barehop as a user does, and sees that nothing of it is left."""
 
 import ctypes
+import functools
+import json
 import os
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +17,9 @@ import psutil
 
 from harness.model import Record
 
-APPS = Path(__file__).parent / "applications"
 CHECKOUT = Path(__file__).parents[2]
+PRELOADED = Path(__file__).parent / "programs/preloaded.py"
+APPS = Path(__file__).parent / "applications"
 PR_SET_CHILD_SUBREAPER = 36
 LOCK = "barehop-tests.lock"  # tests time nothing, and may run beside a real run
 PRIVATE_PARENTS = ("/dev/shm", "/var/tmp", "/tmp")
@@ -34,13 +38,13 @@ class Ended:
 class Started:
     """A command that may still run, with what it has said so far."""
 
-    process: subprocess.Popen[bytes]
+    process: psutil.Process
     output: Path
     errors: Path
 
     def says(self, text: str) -> None:
         """Wait until `text` stands on its standard error."""
-        seen = eventually(lambda: text in self.errors.read_text() or self.process.poll() is not None)
+        seen = eventually(lambda: text in self.errors.read_text() or has_ended(self.process))
         assert seen, self.errors.read_text()
         assert text in self.errors.read_text()
 
@@ -67,20 +71,42 @@ def started(
     """A command in the directory `cwd`, perhaps after other words like `nohup`; at the end nothing of it is left."""
     number = len(list(cwd.glob("*.stdout")))
     output, errors = cwd / f"{number}.stdout", cwd / f"{number}.stderr"
+    full = {**os.environ, "PYTHONPATH": str(CHECKOUT), "BAREHOP_LOCK": str(cwd.parent / LOCK), **(env or {})}
+    preloaded()
     with nothing_left(), output.open("wb") as out, errors.open("wb") as err:
-        process = subprocess.Popen(
-            [*before, sys.executable, "-m", "harness", *arguments],
-            cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT), "BAREHOP_LOCK": str(cwd.parent / LOCK), **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-        )
+        process: psutil.Process
+        if before:
+            words: list[str | Path] = [*before, sys.executable, "-m", "harness", *arguments]
+            process = psutil.Popen(words, cwd=cwd, env=full, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        else:
+            process = fork(cwd, arguments, full, (out.fileno(), err.fileno()))
         try:
             yield Started(process, output, errors)
         finally:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
             process.wait()
+
+
+@functools.cache
+def preloaded() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """A process that has imported barehop and forks when asked, and the socket on which it is; it ends with us."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        number = theirs.fileno()
+        words: list[str | Path] = [sys.executable, "-P", PRELOADED, CHECKOUT / "harness/__main__.py", str(number)]
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+        return subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, pass_fds=[number]), ours
+
+
+def fork(
+    cwd: Path, words: Sequence[str | Path], environment: Mapping[str, str], outputs: tuple[int, int]
+) -> psutil.Process:
+    """Start `python -m harness WORDS` without its imports: a process of its own, which we adopt."""
+    request = {"cwd": str(cwd), "words": [str(word) for word in words], "environment": dict(environment)}
+    _, requests = preloaded()
+    socket.send_fds(requests, [json.dumps(request).encode()], outputs)
+    return psutil.Process(int(requests.recv(16)))
 
 
 @contextmanager
@@ -116,6 +142,11 @@ def descendants(process: psutil.Process) -> set[psutil.Process]:
         return set(process.children(recursive=True))
     except psutil.NoSuchProcess:
         return set()
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether it does not run any more, though nobody may have waited for it."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def bury(process: psutil.Process) -> bool:

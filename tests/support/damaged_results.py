@@ -61,10 +61,10 @@ def report_all(directory: Path) -> None:
 
 def compare_with(other: Path) -> Callable[[Path], None]:
     from harness.analysis.between_runs.changes import compare_runs
-    from harness.report.commands.compare import render_comparison
+    from harness.report.commands.compare import comparison_report
 
     def compare(directory: Path) -> None:
-        render_comparison(compare_runs([read_run(other), read_run(directory)]), color=False)
+        comparison_report(compare_runs([read_run(other), read_run(directory)]))
 
     return compare
 

@@ -1,7 +1,8 @@
 """The report of a run in each format, from its summary."""
 
-from harness.model import Design, Summary
+from harness.model import Design, Plan, Summary
 from harness.report import markdown, terminal
+from harness.report.commands.plan import PlannedRun, plan_report
 from harness.report.run import report_of
 from harness.report.select import PROGRAM_NAME
 
@@ -21,3 +22,8 @@ def render_terminal(
 def render_markdown(summary: Summary, design: Design | None) -> str:
     """Return the report of a run in Markdown."""
     return markdown.render_markdown(report_of(summary, design))
+
+
+def render_plan(plan: Plan, expected_s: float | None, *, width: int) -> str:
+    """Return what `barehop plan` prints."""
+    return terminal.render_terminal(plan_report(PlannedRun(plan=plan, expected_s=expected_s)), width=width)

@@ -19,7 +19,7 @@ from harness.analysis.statistics.inference import (
     holm,
     judge_family,
 )
-from harness.analysis.statistics.series import ArmPair, Series, SessionData, centre_of_rounds, values_by_arm
+from harness.analysis.statistics.series import ArmPair, ArmVisits, Series, SessionData, centre_of_rounds, visits_by_arm
 from harness.model import METRICS, Effect, Experiment, Interval, Judgement, Record
 from harness.model.metrics import Quantity
 
@@ -98,13 +98,20 @@ class RunSeries:
     def __init__(
         self, records: Sequence[Record], given: Mapping[str, Mapping[int, Mapping[str, Series]]] | None = None
     ) -> None:
-        self._records = records
+        self.records = records
         self._values = dict(given or {})
+
+    @cached_property
+    def _visits(self) -> Mapping[int, Mapping[str, ArmVisits]]:
+        return {record.session: visits_by_arm(record) for record in self.records}
 
     def values(self, quantity: Quantity) -> Mapping[int, Mapping[str, Series]]:
         """Return the values by session and arm, (rounds,)."""
         if quantity.name not in self._values:
-            self._values[quantity.name] = {record.session: values_by_arm(record, quantity) for record in self._records}
+            self._values[quantity.name] = {
+                session: {arm: visits.values(quantity) for arm, visits in by_arm.items()}
+                for session, by_arm in self._visits.items()
+            }
         return self._values[quantity.name]
 
 

@@ -33,7 +33,7 @@ from harness.model import (
     Settings,
     VisitRow,
 )
-from harness.model.metrics import visit_quantity
+from harness.model.metrics import Quantity
 from harness.model.settings import RungSettings
 
 LINK_PACKETS = "net.link_packets"
@@ -56,13 +56,13 @@ def _sum_of(*names: str) -> Callable[[VisitRow], float | None]:
 
 
 STEP_QUANTITIES = {
-    "cpu_us": visit_quantity("step cpu_us", _cpu_us, "trimmed"),
-    "waiting_us": visit_quantity("step waiting_us", _sum_of(*(f"{role}.wait_us" for role in SERVER_ROLES)), "trimmed"),
-    "switches": visit_quantity("step switches", _sum_of(*(f"{role}.voluntary" for role in SERVER_ROLES)), "mean"),
-    "segments": visit_quantity("step segments", _sum_of("net.segments_out"), "mean"),
-    "lo_packets": visit_quantity("step lo_packets", _sum_of("net.lo_packets"), "mean"),
-    "link_packets": visit_quantity("step link_packets", _link_packets, "mean"),
-    "softirqs": visit_quantity("step softirqs", _sum_of("host.net_rx"), "mean"),
+    "cpu_us": Quantity("step cpu_us", _cpu_us, "trimmed"),
+    "waiting_us": Quantity("step waiting_us", _sum_of(*(f"{role}.wait_us" for role in SERVER_ROLES)), "trimmed"),
+    "switches": Quantity("step switches", _sum_of(*(f"{role}.voluntary" for role in SERVER_ROLES)), "mean"),
+    "segments": Quantity("step segments", _sum_of("net.segments_out"), "mean"),
+    "lo_packets": Quantity("step lo_packets", _sum_of("net.lo_packets"), "mean"),
+    "link_packets": Quantity("step link_packets", _link_packets, "mean"),
+    "softirqs": Quantity("step softirqs", _sum_of("host.net_rx"), "mean"),
 }
 
 LadderSettings = Mapping[str, str]

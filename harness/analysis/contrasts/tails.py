@@ -19,7 +19,7 @@ from harness.analysis.statistics.group_sequential import confidence_at
 from harness.analysis.statistics.inference import estimate_mean
 from harness.analysis.statistics.percentiles import resolution_step_us, session_percentiles_us
 from harness.analysis.statistics.series import Series, SessionData
-from harness.model import Interval, TailEffect
+from harness.model import Interval, TailEffect, VisitRow
 from harness.model.metrics import Quantity
 
 TAIL_PERCENTILES = (90.0, 99.0, 99.9)
@@ -56,17 +56,19 @@ def judge_tails(evidence: RunEvidence) -> list[tuple[float, JudgedContrast]]:
 
     They are one family under Holm, separate from the comparisons; the control is judged alone.
     """
-    series = RunSeries(evidence.records, _percentile_series(evidence))
+    series = RunSeries((), _percentile_series(evidence))
     percentile_of = {
         contrast: percentile
         for contrast, percentile in _contrasts(evidence)
         if session_values(series, contrast.terms).sessions
     }
+    visits = [visit for record in evidence.records for visit in record.visits if visit.percentiles_us]
+    margin_percent = evidence.experiment.design.equivalence_percent
     judged = judge_contrasts(
         evidence,
         percentile_of,
         is_alone=lambda contrast: is_control(evidence.experiment, contrast),
-        excuse=lambda contrast, values: _too_coarse(evidence, contrast, percentile_of[contrast], values),
+        excuse=lambda contrast, values: _too_coarse(visits, contrast, percentile_of[contrast], values, margin_percent),
         series=series,
     )
     return [(percentile_of[effect.contrast], effect) for effect in judged]
@@ -81,7 +83,7 @@ def _contrasts(evidence: RunEvidence) -> Iterator[tuple[Contrast, float]]:
     for arm, against in evidence.experiment.pairs:
         for percentile in TAIL_PERCENTILES:
             name = percentile_name(percentile)
-            terms = (WeightedSum(Quantity(name, lambda _: {}, "mean"), {arm: 1.0, against: -1.0}),)
+            terms = (WeightedSum(Quantity(name, lambda _: None, "mean", has_ratio=True), {arm: 1.0, against: -1.0}),)
             label = f"{name} of {arm} against {against}"
             yield Contrast("percentile", arm, against, "latency", terms, label=label), percentile
 
@@ -99,13 +101,13 @@ def _percentile_series(evidence: RunEvidence) -> dict[str, dict[int, dict[str, S
     return series
 
 
-def _too_coarse(evidence: RunEvidence, contrast: Contrast, percentile: float, values: SessionValues) -> str:
+def _too_coarse(
+    visits: Sequence[VisitRow], contrast: Contrast, percentile: float, values: SessionValues, margin_percent: float
+) -> str:
     """Return why an outside tool's percentiles do not decide: its steps may be wider than the difference."""
-    pair = (contrast.arm, contrast.against)
-    visits = [visit for record in evidence.records for visit in record.visits if visit.arm in pair]
-    step = resolution_step_us(visit.percentiles_us.get(percentile) for visit in visits)
-    level_us = step and float(np.mean([visit.percentiles_us.get(percentile, 0) for visit in visits]))
-    margin = evidence.experiment.design.equivalence_percent / 100
-    if step <= level_us * margin or abs(float(np.mean(values.difference))) > step:
+    of_tool = [visit for visit in visits if visit.arm in (contrast.arm, contrast.against)]
+    step = resolution_step_us(visit.percentiles_us.get(percentile) for visit in of_tool)
+    level_us = step and float(np.mean([visit.percentiles_us.get(percentile, 0) for visit in of_tool]))
+    if step <= level_us * margin_percent / 100 or abs(float(np.mean(values.difference))) > step:
         return ""
     return f"The tool reports this percentile in steps of {step:g} us, and the difference is no larger."

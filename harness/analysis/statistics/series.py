@@ -1,6 +1,6 @@
 """Reads the visits of a session as series: values by round, and capacities."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -54,14 +54,40 @@ class SessionData:
         return {}
 
 
-def values_by_arm(record: Record, quantity: Quantity) -> dict[str, Series]:
-    """Return the values of each arm, (rounds,): NaN for a missing value."""
+@dataclass(frozen=True, slots=True)
+class ArmVisits:
+    """The visits of an arm in a session; `places` are those of their rounds among all rounds of the session."""
+
+    visits: Sequence[VisitRow]
+    places: Sequence[int]
+    rounds: int
+
+    def values(self, quantity: Quantity) -> Series:
+        """Return the values, (rounds,): NaN for a missing one."""
+        if quantity.of_session:
+            return np.array([quantity.of_session(self.visits)], dtype=np.float64)
+        values = np.full(self.rounds, np.nan)
+        values[self.places] = np.array([quantity.value(visit) for visit in self.visits], dtype=np.float64)
+        if quantity.has_ratio:
+            values[values <= 0] = np.nan
+        return values
+
+
+def visits_by_arm(record: Record) -> dict[str, ArmVisits]:
+    """Return the visits of each arm."""
+    place_of = {round_: place for place, round_ in enumerate(sorted({visit.round for visit in record.visits}))}
     visits: dict[str, list[VisitRow]] = {}
     for visit in record.visits:
         visits.setdefault(visit.arm, []).append(visit)
-    values = {arm: quantity.of_visits(of_arm) for arm, of_arm in visits.items()}
-    rounds = sorted({round_ for of_arm in values.values() for round_ in of_arm})
-    return {arm: np.array([of_arm.get(round_, np.nan) for round_ in rounds]) for arm, of_arm in values.items()}
+    return {
+        arm: ArmVisits(of_arm, [place_of[visit.round] for visit in of_arm], len(place_of))
+        for arm, of_arm in visits.items()
+    }
+
+
+def values_by_arm(record: Record, quantity: Quantity) -> dict[str, Series]:
+    """Return the values of each arm, (rounds,): NaN for a missing value."""
+    return {arm: visits.values(quantity) for arm, visits in visits_by_arm(record).items()}
 
 
 def session_capacities(record: Record) -> Mapping[str, float]:

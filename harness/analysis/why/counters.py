@@ -32,23 +32,23 @@ class CounterSeries:
         return self.visits if name in self.names_in_visits or name.endswith(".cpu_us") else self.under_perf
 
 
-def counter_series(records: Sequence[Record]) -> CounterSeries:
+def counter_series(visits: RunSeries) -> CounterSeries:
     """Return the values of the visits, and of the bursts under perf."""
     return CounterSeries(
-        RunSeries(records),
-        RunSeries([record.model_copy(update={"visits": record.counted}) for record in records]),
-        frozenset(name for visit in records[0].visits for name in visit.counters),
+        visits,
+        RunSeries([record.model_copy(update={"visits": record.counted}) for record in visits.records]),
+        frozenset(name for visit in visits.records[0].visits for name in visit.counters),
     )
 
 
-def counter_summaries(experiment: Experiment, records: Sequence[Record]) -> tuple[CounterSummary, ...]:
+def counter_summaries(experiment: Experiment, visits: RunSeries) -> tuple[CounterSummary, ...]:
     """Return a summary of each counter; none without sessions."""
-    return tuple(_counter_summaries(experiment, records)) if records else ()
+    return tuple(_counter_summaries(experiment, visits)) if visits.records else ()
 
 
-def _counter_summaries(experiment: Experiment, records: Sequence[Record]) -> Iterator[CounterSummary]:
-    by_kind = counter_series(records)
-    for name in counter_names(records):
+def _counter_summaries(experiment: Experiment, visits: RunSeries) -> Iterator[CounterSummary]:
+    by_kind = counter_series(visits)
+    for name in counter_names(visits.records):
         quantity, series = counter_quantity(name), by_kind.with_counter(name)
         # CPU time as in the table of arms
         of_arm = replace(quantity, centre="mean") if name.endswith(".cpu_us") else quantity
@@ -67,10 +67,10 @@ def _first_pairs(experiment: Experiment) -> Iterator[ArmPair]:
     return (pair for pair in experiment.pairs if first[pair[0]] == pair[1])
 
 
-def counting_overhead_percent(records: Sequence[Record]) -> Interval | None:
+def counting_overhead_percent(series: RunSeries) -> Interval | None:
     """Return how much longer a request takes in rounds with counters, in percent; None without such rounds."""
-    times = RunSeries(records).values(TIME_US)
-    ratios = [_counting_log_ratios(record, times[record.session]) for record in records]
+    times = series.values(TIME_US)
+    ratios = [_counting_log_ratios(record, times[record.session]) for record in series.records]
     medians = [float(np.median(of_session)) for of_session in ratios if of_session]
     if len(medians) < 2:
         return None
@@ -91,24 +91,23 @@ def _counting_log_ratios(record: Record, times_us: Mapping[str, Series]) -> list
     return [float(np.nanmean(of_arms)) for of_arms in ratios if np.isfinite(of_arms).any()]
 
 
-def arm_utilisations(experiment: Experiment, records: Sequence[Record]) -> tuple[ArmUtilisation, ...]:
+def arm_utilisations(experiment: Experiment, series: RunSeries) -> tuple[ArmUtilisation, ...]:
     """Return the utilisation of each arm that our client visited, without services.
 
     The time of an outside tool includes its start, and not all processes of a service are known.
     """
     arms = [arm for arm in experiment.arms if arm.settings.tool == OWN_CLIENT and not arm.settings.url]
-    series = RunSeries(records)
-    candidates = (_arm_utilisation(arm, records, series) for arm in arms)
+    candidates = (_arm_utilisation(arm, series) for arm in arms)
     return tuple(load for load in candidates if load)
 
 
-def _arm_utilisation(arm: Arm, records: Sequence[Record], series: RunSeries) -> ArmUtilisation | None:
+def _arm_utilisation(arm: Arm, series: RunSeries) -> ArmUtilisation | None:
     wall_us = level(series, arm.name, WALL_US).difference
     used_us = {role: level(series, arm.name, counter_quantity(f"{role}.cpu_us")).difference for role in ROLES}
     if not wall_us.size:
         return None
     per_second = {role: fmean(values) / fmean(wall_us) for role, values in used_us.items() if values.size}
-    placed: RoleCpus = records[0].proofs.get(arm.name, {}).get("cpus", {})
+    placed: RoleCpus = series.records[0].proofs.get(arm.name, {}).get("cpus", {})
     busy = {role: cpus / _usable_cpus(role, arm, placed) for role, cpus in per_second.items()}
     bound, together = bottleneck(busy, per_second, placed)
     return ArmUtilisation(arm=arm.name, utilisation=busy, bound=bound, together=together)

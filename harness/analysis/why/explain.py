@@ -49,17 +49,18 @@ def add_causes(
     summary: Summary, experiment: Experiment, records: Sequence[Record], floor: FloorResults | None = None
 ) -> Summary:
     """Return the summary with the causes from `records` and, with a `floor`, the plausibility of effects."""
-    all_counters, utilisations = counter_summaries(experiment, records), arm_utilisations(experiment, records)
-    all_explanations = explanations(_explicable(summary, experiment), all_counters, records)
+    series = RunSeries(records)
+    all_counters, utilisations = counter_summaries(experiment, series), arm_utilisations(experiment, series)
+    all_explanations = explanations(_explicable(summary, experiment), all_counters, series)
     return summary.model_copy(
         update={
             "arms": _arms(summary, utilisations),
             "counters": all_counters,
-            "explanations": add_floor(all_explanations, experiment, records, floor),
+            "explanations": add_floor(all_explanations, experiment, series, floor),
             "loads": utilisations,
-            "waterfalls": waterfalls(experiment, records),
-            "setups": connection_setups(experiment, all_counters, records),
-            "counting_percent": counting_overhead_percent(records),
+            "waterfalls": waterfalls(experiment, series),
+            "setups": connection_setups(experiment, all_counters, series),
+            "counting_percent": counting_overhead_percent(series),
             "unseen": tuple(dict.fromkeys(sentence for record in records for sentence in record.unseen)),
         }
     )
@@ -93,12 +94,12 @@ def _arms(summary: Summary, utilisations: Sequence[ArmUtilisation]) -> dict[str,
 
 
 def explanations(
-    comparisons: Sequence[Comparison], counters: Sequence[CounterSummary], records: Sequence[Record]
+    comparisons: Sequence[Comparison], counters: Sequence[CounterSummary], series: RunSeries
 ) -> tuple[Explanation, ...]:
     """Return an explanation of each latency comparison with an interval and CPU time."""
     by_name = {counter.name: counter for counter in counters}
     known = [comparison for comparison in comparisons if comparison.us_low is not None]
-    return tuple(_explanations(known, by_name, RunSeries(records)))
+    return tuple(_explanations(known, by_name, series))
 
 
 def _explanations(
@@ -186,19 +187,19 @@ def _evidence(latency: Comparison, cpu_agrees: bool | None, counts_agree: bool |
 
 
 def add_floor(
-    explanations: Sequence[Explanation], experiment: Experiment, records: Sequence[Record], floor: FloorResults | None
+    explanations: Sequence[Explanation], experiment: Experiment, series: RunSeries, floor: FloorResults | None
 ) -> tuple[Explanation, ...]:
     """Return the explanations with the floor of the same run if it has such arms, or else the earlier `floor`."""
-    return tuple(_add_floor(explanation, experiment, records, floor) for explanation in explanations)
+    return tuple(_add_floor(explanation, experiment, series, floor) for explanation in explanations)
 
 
 def _add_floor(
-    explanation: Explanation, experiment: Experiment, records: Sequence[Record], floor: FloorResults | None
+    explanation: Explanation, experiment: Experiment, series: RunSeries, floor: FloorResults | None
 ) -> Explanation:
     pair = (explanation.arm, explanation.against)
     if not _differ_in_transport(pair, experiment):
         return explanation
-    floor_us, exchange_us = _floor_in_run(pair, experiment, records)
+    floor_us, exchange_us = _floor_in_run(pair, experiment, series)
     earlier = floor_us is None and floor is not None
     if floor_us is None and floor:
         floor_us, exchange_us = _earlier_floor(pair, experiment, floor)
@@ -255,14 +256,11 @@ def _differ_in_transport(pair: ArmPair, experiment: Experiment) -> bool:
     return alike and settings.chain == "full" and settings.transport != others.transport
 
 
-def _floor_in_run(
-    pair: ArmPair, experiment: Experiment, records: Sequence[Record]
-) -> tuple[Interval | None, float | None]:
+def _floor_in_run(pair: ArmPair, experiment: Experiment, series: RunSeries) -> tuple[Interval | None, float | None]:
     """Return the difference of the two floor arms of this run, and the longer exchange; None without them."""
     arm_floor, against_floor = (arm_with_chain(experiment.arm(name), experiment, "floor") for name in pair)
     if arm_floor is None or against_floor is None or not has_same_keepalive(experiment.arm(pair[0])):
         return None, None
-    series = RunSeries(records)
     floor_us = mean_interval(difference(series, (arm_floor.name, against_floor.name), TIME_US))
     levels = [mean_interval(level(series, arm.name, TIME_US)) for arm in (arm_floor, against_floor)]
     return floor_us, max((interval.value for interval in levels if interval), default=None)

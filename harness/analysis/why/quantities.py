@@ -6,7 +6,7 @@ from dataclasses import replace
 from harness.analysis.contrasts.engine import RunSeries, SessionValues, WeightedSum, session_values
 from harness.analysis.statistics.series import ArmPair
 from harness.model import ROLES, Record
-from harness.model.metrics import Centre, Quantity, visit_quantity
+from harness.model.metrics import Centre, Quantity
 
 TIME_SUFFIX = "_us"
 TICK_SUFFIXES = (
@@ -15,11 +15,11 @@ TICK_SUFFIXES = (
     "steal_us",
 )  # in steps of 10 ms, so 0 in most visits
 
-TIME_US = visit_quantity("mean_us", lambda visit: visit.mean_us or None, "median", has_ratio=True)
+TIME_US = Quantity("mean_us", lambda visit: visit.mean_us, "median", has_ratio=True)
 TRIMMED_TIME_US = replace(TIME_US, centre="trimmed")
 MEAN_TIME_US = replace(TIME_US, centre="mean")
-WALL_US = visit_quantity("wall_us", lambda visit: visit.wall_us, "trimmed")
-CPU_TOTAL_US = visit_quantity(  # of the client and the servers together
+WALL_US = Quantity("wall_us", lambda visit: visit.wall_us, "trimmed")
+CPU_TOTAL_US = Quantity(  # of the client and the servers together
     "cpu_total_us", lambda visit: sum(visit.cpu_us.values()) if visit.cpu_us else None, "trimmed"
 )
 
@@ -33,8 +33,8 @@ def counter_quantity(name: str) -> Quantity:
     is_time = name.endswith(TIME_SUFFIX) and not name.endswith(TICK_SUFFIXES)
     centre: Centre = "trimmed" if is_time else "mean"
     if what == "cpu_us" and role in ROLES:
-        return visit_quantity(name, lambda visit: visit.cpu_us.get(role), centre)
-    return visit_quantity(name, lambda visit: visit.counters.get(name), centre)
+        return Quantity(name, lambda visit: visit.cpu_us.get(role), centre)
+    return Quantity(name, lambda visit: visit.counters.get(name), centre)
 
 
 def counter_names(records: Sequence[Record]) -> list[str]:

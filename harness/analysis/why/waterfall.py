@@ -19,7 +19,6 @@ from harness.model import (
     CounterSummary,
     Experiment,
     Interval,
-    Record,
     Waterfall,
     WaterfallPart,
 )
@@ -32,19 +31,18 @@ REST = "the rest: nginx asking the app, less one client"
 OPENS_COUNTER = "hop.active_opens"
 
 
-def waterfalls(experiment: Experiment, records: Sequence[Record]) -> tuple[Waterfall, ...]:
+def waterfalls(experiment: Experiment, series: RunSeries) -> tuple[Waterfall, ...]:
     """Return a waterfall for each arm with the full chain whose parts are arms that differ in chain alone."""
-    series = RunSeries(records)
-    candidates = (_waterfall(arm, experiment, records, series) for arm in experiment.arms if arm.control_of is None)
+    candidates = (_waterfall(arm, experiment, series) for arm in experiment.arms if arm.control_of is None)
     return tuple(waterfall for waterfall in candidates if waterfall)
 
 
-def _waterfall(arm: Arm, experiment: Experiment, records: Sequence[Record], series: RunSeries) -> Waterfall | None:
+def _waterfall(arm: Arm, experiment: Experiment, series: RunSeries) -> Waterfall | None:
     direct, floor = arm_with_chain(arm, experiment, "app-direct"), arm_with_chain(arm, experiment, "floor")
     proxy = arm_with_chain(arm, experiment, "proxy-only", any_hop=True)
     if arm.settings.chain != "full" or not (direct and floor and proxy) or not has_same_keepalive(arm):
         return None
-    if any(record.failures.get(part.name) for record in records for part in (arm, direct, floor, proxy)):
+    if any(record.failures.get(part.name) for record in series.records for part in (arm, direct, floor, proxy)):
         return None
     weights: dict[str, Weights] = {
         HOP: {floor.name: 1},
@@ -89,11 +87,10 @@ def arm_with_chain(arm: Arm, experiment: Experiment, chain: Chain, *, any_hop: b
 
 
 def connection_setups(
-    experiment: Experiment, counters: Sequence[CounterSummary], records: Sequence[Record]
+    experiment: Experiment, counters: Sequence[CounterSummary], series: RunSeries
 ) -> tuple[ConnectionSetup, ...]:
     """Return the set-up cost for each two comparisons that differ only in upstream_keepalive."""
     opens = next((counter.arms for counter in counters if counter.name == OPENS_COUNTER), {})
-    series = RunSeries(records)
     candidates = (_setup(without, kept, series, opens) for without, kept in _couples(experiment))
     return tuple(setup for setup in candidates if setup)
 

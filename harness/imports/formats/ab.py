@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from harness.imports.consistency import mean_contradiction, rate_contradiction
@@ -93,7 +93,7 @@ def parse_percentiles_us(text: str) -> dict[float, float]:
     return percentiles_us
 
 
-def _read_output(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+def _read_output(text: str, run: ImportedRun) -> Iterator[ImportedRun]:
     result = parse_output(text)
     _, connections, _, _, rate, _ = _figures(text)
     parsed = replace(
@@ -104,16 +104,16 @@ def _read_output(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
     )
     missing = () if parsed.percentiles_us or result.sent == 1 else (NO_PERCENTILES,)
     contradictions = (*rate_contradiction(parsed, result.sent, HALF_DIGIT_S), *mean_contradiction(parsed))
-    return [replace(parsed, remarks=(*missing, *_length_remarks(result.failures), *contradictions))]
+    yield replace(parsed, remarks=(*missing, *_length_remarks(result.failures), *contradictions))
 
 
-def _read_percentiles(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+def _read_percentiles(text: str, run: ImportedRun) -> Iterator[ImportedRun]:
     percentiles_us = parse_percentiles_us(text)
     remarks = () if 100 in percentiles_us else (E_OLDER,)
-    return [replace(run, percentiles_us=percentiles_us, resolution_us=1.0, remarks=remarks)]
+    yield replace(run, percentiles_us=percentiles_us, resolution_us=1.0, remarks=remarks)
 
 
-def _read_times(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+def _read_times(text: str, run: ImportedRun) -> Iterator[ImportedRun]:
     _, *rows = whole_lines(text)
     times_ms = [match and float(match[1]) for match in map(G_ROW.fullmatch, rows)]
     if None in times_ms:
@@ -122,7 +122,7 @@ def _read_times(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
         raise ValueError("it has no line but its header. Measure again.")
     times_us = [1000 * ms for ms in times_ms if ms is not None]
     timed = run.with_result(ToolResult.from_times(times_us, {}, 0.0, RESOLUTION_US))
-    return [replace(timed, remarks=(G_NO_COUNT.format(rows=len(rows)),))]
+    yield replace(timed, remarks=(G_NO_COUNT.format(rows=len(rows)),))
 
 
 def _figures(text: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Output of h2load: times to about three digits; excludes connect time."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
 
@@ -38,7 +38,7 @@ def parse_counts(text: str) -> dict[str, int]:
     return dict(zip(COUNTS, map(int, read_lines(text, REQUESTS)), strict=True))
 
 
-def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+def _read(text: str, run: ImportedRun) -> Iterator[ImportedRun]:
     finished, rate, names, times, *statuses = read_lines(text, LINES)
     counts = parse_counts(text)
     right, failures = split_statuses(dict(zip(CLASSES, map(int, statuses), strict=True)))
@@ -59,7 +59,7 @@ def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
         resolution_us=resolution_us(*percentiles.values()),
     )
     remarks = rate_contradiction(parsed, counts["done"], resolution_us(finished) / 1e6)
-    return [_with_streams(replace(parsed, remarks=tuple(remarks)))]
+    yield _with_streams(replace(parsed, remarks=tuple(remarks)))
 
 
 def _with_streams(run: ImportedRun) -> ImportedRun:
@@ -76,12 +76,4 @@ def _with_streams(run: ImportedRun) -> ImportedRun:
     return replace(run, connections=streams * run.connections, remarks=(*run.remarks, remark))
 
 
-PLUGINS = {
-    "h2load": ImportFormat(
-        "Output of h2load: times to about three digits; excludes connect time.",
-        FormatMarks(begins=BEGIN),
-        _read,
-        KNOWN,
-        rate_option="--rps",
-    )
-}
+PLUGINS = {"h2load": ImportFormat(__doc__, FormatMarks(BEGIN), _read, KNOWN, rate_option="--rps")}

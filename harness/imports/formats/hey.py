@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.imports.figures import (
@@ -68,23 +68,21 @@ def parse_rows(text: str) -> list[TimedAnswer]:
         raise ValueError(f"it has a line that is not a request: {error}. Measure again.") from error
 
 
-def _read_rows(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+def _read_rows(text: str, run: ImportedRun) -> Iterator[ImportedRun]:
     rows = parse_rows(text)
     if not rows:
         raise ValueError("it has no line but its header: no request was answered, or it is cut off. Measure again.")
     timed = run.with_result(result_of_answers(rows, RESOLUTION_US))
     is_capped = len(rows) == MAX_RESULTS
-    return [
-        replace(
-            timed,
-            requests_per_s=len(rows) / timed.duration_s if timed.duration_s else None,
-            mean_us=None if is_capped else timed.mean_us,
-            remarks=(CSV_CAPPED if is_capped else CSV_NO_COUNT.format(rows=len(rows)),),
-        )
-    ]
+    yield replace(
+        timed,
+        requests_per_s=len(rows) / timed.duration_s if timed.duration_s else None,
+        mean_us=None if is_capped else timed.mean_us,
+        remarks=(CSV_CAPPED if is_capped else CSV_NO_COUNT.format(rows=len(rows)),),
+    )
 
 
-def _read_output(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+def _read_output(text: str, run: ImportedRun) -> Iterator[ImportedRun]:
     total_s, slowest_s, fastest_s, average_s, rate = map(float, read_lines(text, LINES))
     statuses = {status: int(count) for status, count in STATUS.findall(text)}
     answered, unanswered = sum(statuses.values()), sum(map(int, ERROR.findall(text.partition(ERRORS)[2])))
@@ -96,20 +94,18 @@ def _read_output(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
         remarks = _check_complete(text, rate, total_s, answered, unanswered)
     # hey prints 0 % for the percentiles that too few requests leave open.
     between = {float(percent): 1e6 * float(time) for percent, time in PERCENTILE.findall(text) if float(percent)}
-    return [
-        replace(
-            run,
-            requests=right,
-            failures=failures | {"no answer": unanswered},
-            duration_s=total_s,
-            requests_per_s=rate,
-            mean_us=1e6 * average_s if right and not is_capped else None,
-            mean_resolution_us=RESOLUTION_US,
-            percentiles_us={0.0: 1e6 * fastest_s, **between, 100.0: 1e6 * slowest_s},
-            resolution_us=RESOLUTION_US,
-            remarks=remarks,
-        )
-    ]
+    yield replace(
+        run,
+        requests=right,
+        failures=failures | {"no answer": unanswered},
+        duration_s=total_s,
+        requests_per_s=rate,
+        mean_us=1e6 * average_s if right and not is_capped else None,
+        mean_resolution_us=RESOLUTION_US,
+        percentiles_us={0.0: 1e6 * fastest_s, **between, 100.0: 1e6 * slowest_s},
+        resolution_us=RESOLUTION_US,
+        remarks=remarks,
+    )
 
 
 def _check_complete(text: str, rate: float, total_s: float, answered: int, unanswered: int) -> tuple[str, ...]:

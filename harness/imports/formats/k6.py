@@ -1,12 +1,13 @@
 """File of k6 run --summary-export, or handleSummary's data: exact ms; excludes connect time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from harness.imports.consistency import rate_contradiction
 from harness.imports.figures import JsonObject
 from harness.model import FormatMarks, ImportedRun, ImportFormat
 
+MARKS = FormatMarks(keys=(("metrics.http_reqs",), ("results.metrics", "version")))
 RESOLUTION_US = 0.001
 IDLE_SHARE = 0.5
 SLEEPING_SHARE = 0.1
@@ -21,7 +22,7 @@ def percentiles_us(trend: JsonObject) -> dict[float, float]:
     return trend.percentiles_us(1000, NAMES, PERCENTILE)
 
 
-def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+def _read(text: str, run: ImportedRun) -> Iterator[ImportedRun]:
     report = JsonObject.parse(text)
     metrics = _metrics(report)
     counter, trend = metrics.get("http_reqs", NOTHING), metrics.get("http_req_duration", NOTHING)
@@ -42,7 +43,7 @@ def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
     )
     unknown = () if "http_req_failed" in metrics else (UNKNOWN_FAILURES,)
     ran_s = (report.number_or_none("state", "testRunDurationMs") or 0) / 1000
-    return [replace(parsed, remarks=(*unknown, *_remarks(parsed, ran_s, requests)))]
+    yield replace(parsed, remarks=(*unknown, *_remarks(parsed, ran_s, requests)))
 
 
 def _metrics(report: JsonObject) -> dict[str, JsonObject]:
@@ -99,10 +100,4 @@ def _remarks(run: ImportedRun, ran_s: float, requests: int) -> Iterator[str]:
         yield from rate_contradiction(replace(run, duration_s=ran_s), requests)
 
 
-PLUGINS = {
-    "k6": ImportFormat(
-        "File of k6 run --summary-export, or handleSummary's data: exact ms; excludes connect time.",
-        FormatMarks(keys=(("metrics.http_reqs",), ("results.metrics", "version"))),
-        _read,
-    )
-}
+PLUGINS = {"k6": ImportFormat(__doc__, MARKS, _read)}

@@ -20,6 +20,7 @@ OTHER_HEADINGS = (
     r'"?(?:Count|Error)"?,"?Message"?,"?Traceback',
     r'"?Name"?,"?# requests"?,"?50%',  # percentiles only, of releases before 1.0
 )
+BEGIN = re.compile("|".join(f"^{heading}" for heading in (STATS_HEADING, *OTHER_HEADINGS)), re.MULTILINE)
 PERCENTILE = re.compile(r"(\d+(?:\.\d+)?)%?")
 UNKNOWN_CELLS = ("N/A", "")
 
@@ -69,12 +70,4 @@ def _remarks(kinds: Sequence[int], requests: int) -> tuple[str, ...]:
     return (*remarks, f"It counts {requests} requests, but the rows above have {sum(kinds)}: rows may be missing.")
 
 
-PLUGINS = {
-    "locust": ImportFormat(
-        "File ..._stats.csv of locust --csv: exact mean, percentiles rounded to two digits.",
-        FormatMarks(
-            begins=re.compile("|".join(f"^{heading}" for heading in (STATS_HEADING, *OTHER_HEADINGS)), re.MULTILINE)
-        ),
-        _read,
-    )
-}
+PLUGINS = {"locust": ImportFormat(__doc__, FormatMarks(BEGIN), _read)}

@@ -1,6 +1,6 @@
 """A pyperf file, such as barehop's own pyperf.json: a run for each process with values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -25,19 +25,16 @@ def load_benchmarks(text: str) -> list["Benchmark"]:
     return benchmarks
 
 
-def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
-    return [imported for benchmark in load_benchmarks(text) for imported in _runs(benchmark, run)]
-
-
-def _runs(benchmark: "Benchmark", run: ImportedRun) -> Iterator[ImportedRun]:
+def _read(text: str, run: ImportedRun) -> Iterator[ImportedRun]:
     """Yield the runs; pyperf's values are means over many requests, so there are no percentiles."""
-    if benchmark.get_unit() != "second":
-        raise ValueError(f"{benchmark.get_name()} is in {benchmark.get_unit()}s, not in seconds. Give a file of times.")
-    for process in benchmark.get_runs():
-        if process.values:
+    for benchmark in load_benchmarks(text):
+        name, unit = benchmark.get_name() or "", benchmark.get_unit()
+        if unit != "second":
+            raise ValueError(f"{name} is in {unit}s, not in seconds. Give a file of times.")
+        for process in filter(lambda process: process.values, benchmark.get_runs()):
             yield replace(
                 run,
-                architecture=benchmark.get_name() or "",
+                architecture=name,
                 requests=process.get_total_loops() * len(process.values),
                 connections=1,
                 mean_us=1e6 * fmean(process.values),
@@ -45,10 +42,4 @@ def _runs(benchmark: "Benchmark", run: ImportedRun) -> Iterator[ImportedRun]:
             )
 
 
-PLUGINS = {
-    "pyperf": ImportFormat(
-        "A pyperf file, such as barehop's own pyperf.json: a run for each process with values.",
-        FormatMarks(keys=(("benchmarks",),)),
-        _read,
-    )
-}
+PLUGINS = {"pyperf": ImportFormat(__doc__, FormatMarks(keys=(("benchmarks",),)), _read)}

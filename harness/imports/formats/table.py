@@ -192,10 +192,4 @@ def _contradiction(run: ImportedRun) -> Iterator[str]:
         )
 
 
-PLUGINS = {
-    "table": ImportFormat(
-        "A CSV table with a row for each run: where, architecture, requests_per_s, ms_per_request, p99_ms, and others.",
-        FormatMarks(begins=HEADING, has_tabs=True),
-        _read,
-    )
-}
+PLUGINS = {"table": ImportFormat(__doc__, FormatMarks(HEADING, has_tabs=True), _read)}

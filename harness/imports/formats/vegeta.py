@@ -17,7 +17,7 @@ NO_COUNT = (
 )
 
 
-def _read_report(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+def _read_report(text: str, run: ImportedRun) -> Iterator[ImportedRun]:
     report = JsonObject.parse(text)
     requests, statuses, latencies = report.count("requests"), report.counts("status_codes"), report.object("latencies")
     mean_us = latencies.count("mean", default=0) / 1000
@@ -29,21 +29,19 @@ def _read_report(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
         raise ValueError("its mean is 0: vegeta's metrics were written before they were closed. Make the report again.")
     right, failures = split_statuses(statuses)
     rate = report.number("rate") if report.value("throughput") is None else report.number("throughput")
-    return [
-        replace(
-            run,
-            requests=right,
-            failures=failures,
-            duration_s=(report.count("duration") + report.count("wait")) / 1e9 or None,
-            is_rate_asked=True,
-            requests_per_s=rate or None,
-            mean_us=mean_us or None,
-            mean_resolution_us=RESOLUTION_US,
-            percentiles_us=latencies.percentiles_us(0.001, PERCENTILES),
-            resolution_us=RESOLUTION_US,
-            remarks=tuple(_remarks(latencies, requests, sum(failures.values()))),
-        )
-    ]
+    yield replace(
+        run,
+        requests=right,
+        failures=failures,
+        duration_s=(report.count("duration") + report.count("wait")) / 1e9 or None,
+        is_rate_asked=True,
+        requests_per_s=rate or None,
+        mean_us=mean_us or None,
+        mean_resolution_us=RESOLUTION_US,
+        percentiles_us=latencies.percentiles_us(0.001, PERCENTILES),
+        resolution_us=RESOLUTION_US,
+        remarks=tuple(_remarks(latencies, requests, sum(failures.values()))),
+    )
 
 
 def _remarks(latencies: JsonObject, requests: int, failed: int) -> Iterator[str]:

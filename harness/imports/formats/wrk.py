@@ -1,7 +1,7 @@
 """Output of wrk or wrk2, with or without --latency: times to three or four digits; excludes connect time."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.imports.consistency import rate_contradiction
@@ -39,7 +39,7 @@ RATE_REMARK = (
 )
 
 
-def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
+def _read(text: str, run: ImportedRun) -> Iterator[ImportedRun]:
     if not text.startswith("Running"):
         raise ValueError(f"wrk printed only {text.strip()!r}. Measure again.")
     if UNITLESS.search(text):
@@ -56,7 +56,7 @@ def _read(text: str, run: ImportedRun) -> Sequence[ImportedRun]:
         is_rate_asked=bool(WRK2.search(text)),
     )
     timed = _with_times(parsed, mean, dict(PERCENTILE.findall(text.partition(UNCORRECTED)[0])) | {"100": longest})
-    return [replace(timed, remarks=tuple(_remarks(timed, int(complete), resolution_us(duration) / 1e6)))]
+    yield replace(timed, remarks=tuple(_remarks(timed, int(complete), resolution_us(duration) / 1e6)))
 
 
 def _with_times(run: ImportedRun, mean: str, percentiles: dict[str, str]) -> ImportedRun:
@@ -91,11 +91,4 @@ def _remarks(run: ImportedRun, complete: int, resolution_s: float) -> Iterator[s
         )
 
 
-PLUGINS = {
-    "wrk": ImportFormat(
-        "Output of wrk or wrk2, with or without --latency: times to three or four digits; excludes connect time.",
-        FormatMarks(begins=BEGIN),
-        _read,
-        KNOWN,
-    )
-}
+PLUGINS = {"wrk": ImportFormat(__doc__, FormatMarks(BEGIN), _read, KNOWN)}

@@ -8,9 +8,7 @@ from pathlib import Path
 from harness.imports.figures import JsonObject, result_of_answers
 from harness.imports.formats.hey import MAX_RESULTS, RESOLUTION_US, parse_rows
 from harness.model import LoadTool, Settings, Target, ToolResult
-from harness.model.tools import BODY_FILE, body_file, header_options, read_tool_file
-
-_REQUESTS_FILE = "asked.json"
+from harness.model.tools import BODY_FILE, SCRIPT_INPUT, body_file, header_options, read_tool_file
 
 
 def _requests(settings: Settings) -> int:
@@ -19,24 +17,20 @@ def _requests(settings: Settings) -> int:
 
 
 def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
-    amount = ["-n", str(_requests(settings)), "-c", str(settings.connections)]
-    closing = [] if target.keepalive else ["-disable-keepalive"]
-    timeout = ["-t", str(math.ceil(target.timeout_s))]
-    options = [*amount, *timeout, *closing, *_request(target, directory)]
-    return [program, *options, "-disable-redirects", "-o", "csv", target.url]
-
-
-def _request(target: Target, directory: Path) -> list[str]:
     request = target.request
+    amount = ["-n", str(_requests(settings)), "-c", str(settings.connections)]
+    timeout = ["-t", str(math.ceil(target.timeout_s))]
+    closing = [] if target.keepalive else ["-disable-keepalive"]
     host = ["-host", target.host_header] if target.host_override else []
     method = ["-m", request.method] if request.method != "GET" else []
     body = ["-D", str(directory / BODY_FILE)] if request.body else []
-    return [*host, *method, *body, *header_options(*request.header_lines)]
+    options = [*amount, *timeout, *closing, *host, *method, *body, *header_options(*request.header_lines)]
+    return [program, *options, "-disable-redirects", "-o", "csv", target.url]
 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
     """Return the number of requests, because hey's rows omit those without an answer; and the body."""
-    return {_REQUESTS_FILE: json.dumps({"requests": _requests(settings)}), **body_file(target, settings)}
+    return {SCRIPT_INPUT: json.dumps({"requests": _requests(settings)}), **body_file(target, settings)}
 
 
 def _refuses(settings: Settings) -> Iterator[str]:
@@ -55,7 +49,7 @@ def _refuses(settings: Settings) -> Iterator[str]:
 
 
 def _read_result(directory: Path) -> ToolResult:
-    requests = JsonObject.parse(read_tool_file("hey", directory / _REQUESTS_FILE)).count("requests")
+    requests = JsonObject.parse(read_tool_file("hey", directory / SCRIPT_INPUT)).count("requests")
     rows = parse_rows(read_tool_file("hey", directory / "stdout.txt"))
     if len(rows) > requests:
         raise ValueError(f"hey printed {len(rows)} rows for {requests} requests.")

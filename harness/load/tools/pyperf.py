@@ -1,47 +1,30 @@
 """pyperf's Runner with barehop's client: worker processes calibrate, warm up and measure one request per loop."""
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 
+from pydantic import TypeAdapter
+
 from harness.imports.formats.pyperf import RESOLUTION_US, load_benchmarks
-from harness.model import PLAIN_REQUEST, LoadTool, Settings, Target, ToolResult
+from harness.model import LoadTool, Settings, Target, ToolResult
 from harness.model.tools import read_tool_file
 from harness.start import module_command
 
-_REQUEST_FILE, _PROVED_FILE, _FILE = "asked.json", "proved.json", "pyperf.json"
+_TARGET_FILE, _FILE = "target.json", "pyperf.json"
 _PROCESSES = 1  # a run is one of many, in random order; another process calibrates first
 
 
 def _command(program: str, target: Target, settings: Settings, directory: Path) -> list[str]:
     options = [f"--processes={_PROCESSES}", f"--output={directory / _FILE}", "--quiet"]
-    options.append(f"--patience={target.timeout_s}")
     if settings.tool_seconds:
         options.append(f"--min-time={settings.tool_seconds / (4 * _PROCESSES):.3f}")
-    if target.ca_file:
-        options.append(f"--authority={target.ca_file}")
-    if target.address:
-        options.append(f"--address={target.address}")
-    if target.keepalive:
-        options.append("--keepalive")
-    if target.expected_answer:
-        options.append(f"--proved={directory / _PROVED_FILE}")
-    if target.request != PLAIN_REQUEST:
-        options.append(f"--request={directory / _REQUEST_FILE}")
-    return [program, *module_command("harness.load.pyperf_runner"), f"--url={target.url}", *options]
+    return [program, *module_command("harness.load.pyperf_runner"), f"--target={directory / _TARGET_FILE}", *options]
 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
-    request, proved = target.request, target.expected_answer
-    content = (
-        {}
-        if request == PLAIN_REQUEST
-        else {_REQUEST_FILE: json.dumps(asdict(request) | {"body": request.body.decode()})}
-    )
-    return content | ({_PROVED_FILE: json.dumps(asdict(proved))} if proved else {})
+    return {_TARGET_FILE: TypeAdapter(Target).dump_json(target).decode()}
 
 
 def _refuses(settings: Settings) -> Iterator[str]:

@@ -1,43 +1,70 @@
-"""Reports on a machine: `barehop calibrate`, `doctor` and `floor`."""
+"""The reports on a machine: `barehop calibrate`, `doctor` and `floor`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
-from harness.analysis.calibration import Calibration, SpikeDetection
+from harness.analysis.calibration import Calibration
 from harness.analysis.why.explain import floor_difference
 from harness.experiment.transports import DEFAULT_TRANSPORT
-from harness.model import FloorResults, FloorRow
-from harness.report.format import format_duration, pluralize
-from harness.report.sections.why import format_us_amount
-from harness.report.terminal import Paragraph, bold_heading, empty_table, render_parts
+from harness.model import FloorResults, FloorRow, JsonModel
+from harness.report.document import (
+    Cell,
+    Column,
+    Fact,
+    IntervalCell,
+    NumberCell,
+    Report,
+    Row,
+    Section,
+    Table,
+    TextCell,
+    VerdictCell,
+)
+from harness.report.format import capitalize_first, format_duration, pluralize
+from harness.report.table import ABSENT
 
 NOMINAL_PERCENT = 5.0
 MIN_AA_RUNS = 10  # A/A runs; with fewer, a rate of one third would be compatible with no false alarm at all
-CheckState = Literal["ok", "doubt", "missing"]
-STATE_STYLES: Mapping[CheckState, str] = {"ok": "green", "doubt": "yellow", "missing": "bold red"}
+MIN_COVERAGE = 0.9  # of the intervals of a known spike
 EXCHANGE_NAMES = {
     "connect": "connect, request, response, close",
     "ping-pong": "request and response on an open connection",
 }
+FLOOR_NOTE = (
+    "Measured between two pinned Python processes: the times are higher than those of a C program, the differences are "
+    "caused by the kernel. pyperf runs one transport after the other, so the differences include drift."
+)
+CheckState = Literal["ok", "doubt", "missing"]
 
 
-def render_calibration(calibration: Calibration, *, width: int | None = None, color: bool = False) -> str:
-    """Return the answer, then false alarms, coverage of the spikes, label swap and noise floor."""
-    lines = [
-        _alarms_line(calibration),
-        *map(_spike_line, calibration.spikes),
-        _swap_line(calibration),
-        noise_floor_sentence(calibration),
-    ]
-    claims = [Paragraph(line, first_indent="- ", indent="  ") for line in lines]
-    parts: list[RenderableType] = [Paragraph(_answer(calibration), style="bold"), "", *claims]
-    return render_parts(parts, width=width, color=color)
+def calibration_report(calibration: Calibration) -> Report:
+    """Return the report of a calibration: false alarms, coverage of the spikes, label swap and noise floor."""
+    aa, swap = calibration.aa, calibration.swap
+    return Report(
+        title="Calibration of this machine",
+        question="Does the harness tell the truth on this machine?",
+        answer=list(_calibration_answer(calibration)),
+        sections=[
+            Section(
+                "What was measured",
+                [
+                    f"A/A comparison: false alarms in {aa.alarms} of {pluralize(aa.runs, 'run')} (95 % interval of the "
+                    f"rate {aa.percent_low:.1f} to {aa.percent_high:.1f} %; nominal {NOMINAL_PERCENT:.0f} %).",
+                    *(
+                        f"Injected {spike.us} us of CPU time in the app: measured {spike.estimate_us:.1f} us on "
+                        f"average; the interval contains the true value in {spike.covered} of "
+                        f"{pluralize(spike.runs, 'run')}."
+                        for spike in calibration.spikes
+                    ),
+                    f"Swapped labels: only the sign changed in {swap.flipped} of {pluralize(swap.runs, 'run')}.",
+                    noise_floor_sentence(calibration),
+                ],
+            )
+        ],
+    )
 
 
 def noise_floor_sentence(calibration: Calibration) -> str:
@@ -55,57 +82,29 @@ def calibration_note(calibration: Calibration) -> str:
     return f"Last calibration of this host: {alarms}. {noise_floor_sentence(calibration)}"
 
 
-def _answer(calibration: Calibration) -> str:
-    sentences = [*_cautions(calibration), *_too_few_runs(calibration)]
-    if not sentences:
-        return "Calibrated: no more false alarms than expected by chance, and injected spikes are detected."
-    return " ".join(sentences)
-
-
-def _cautions(calibration: Calibration) -> Iterator[str]:
-    if reasons := list(_objections(calibration)):
-        yield f"Treat results of this machine with care: {'; '.join(reasons)}."
-
-
-def _too_few_runs(calibration: Calibration) -> Iterator[str]:
+def _calibration_answer(calibration: Calibration) -> Iterator[str]:
+    objections = list(_objections(calibration))
+    if objections:
+        yield f"Treat results of this machine with care: {'; '.join(objections)}."
     if calibration.aa.runs < MIN_AA_RUNS:
         yield (
             f"Too few A/A runs ({calibration.aa.runs}) to check the rate of false alarms: at least {MIN_AA_RUNS} are "
             "needed. Use a longer --budget."
         )
+    elif not objections:
+        yield "Calibrated: no more false alarms than expected by chance, and injected spikes are detected."
 
 
 def _objections(calibration: Calibration) -> Iterator[str]:
-    if calibration.aa.percent_low > NOMINAL_PERCENT:
-        yield (
-            f"A/A comparisons showed a difference in {calibration.aa.alarms} of {pluralize(calibration.aa.runs, 'run')}"
-        )
+    aa = calibration.aa
+    if aa.percent_low > NOMINAL_PERCENT:
+        yield f"A/A comparisons showed a difference in {aa.alarms} of {pluralize(aa.runs, 'run')}"
     for spike in calibration.spikes:
-        if spike.covered < 0.9 * spike.runs:
+        if spike.covered < MIN_COVERAGE * spike.runs:
             missed = spike.runs - spike.covered
             yield f"{missed} of {spike.runs} intervals do not contain the injected spike of {spike.us} us"
     if calibration.swap.flipped < calibration.swap.runs:
         yield "swapping the labels changed more than the sign"
-
-
-def _alarms_line(calibration: Calibration) -> str:
-    aa = calibration.aa
-    return (
-        f"A/A comparison: false alarms in {aa.alarms} of {pluralize(aa.runs, 'run')} (95 % interval of the rate "
-        f"{aa.percent_low:.1f} to {aa.percent_high:.1f} %; nominal {NOMINAL_PERCENT:.0f} %)."
-    )
-
-
-def _spike_line(spike: SpikeDetection) -> str:
-    return (
-        f"Injected {spike.us} us of CPU time in the app: measured {spike.estimate_us:.1f} us on average; the interval "
-        f"contains the true value in {spike.covered} of {pluralize(spike.runs, 'run')}."
-    )
-
-
-def _swap_line(calibration: Calibration) -> str:
-    runs = f"{calibration.swap.flipped} of {pluralize(calibration.swap.runs, 'run')}"
-    return f"Swapped labels: only the sign changed in {runs}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,62 +117,76 @@ class MachineCheck:
     advice: str = ""
 
 
-def render_doctor(
-    findings: Sequence[MachineCheck], conclusions: Sequence[str], *, width: int | None = None, color: bool = False
-) -> str:
-    """Return the checklist, the number of doubts and missing items, then `conclusions`, one line each."""
-    parts: list[RenderableType] = [_checklist(findings), "", Paragraph(_count_sentence(findings))]
-    if conclusions:
-        parts += ["", bold_heading("What can be concluded here")]
-        parts += [Paragraph(line, first_indent="- ", indent="  ") for line in conclusions]
-    return render_parts(parts, width=width, color=color)
+class Diagnosis(JsonModel):
+    """The output of `barehop doctor --json`: all checks, and what can be concluded on this machine."""
+
+    format: Literal[1] = 1
+    checks: tuple[MachineCheck, ...]
+    conclusions: tuple[str, ...]
 
 
-def _checklist(findings: Sequence[MachineCheck]) -> Table:
-    table = empty_table()
-    for header in ("state", "subject", "observed"):
-        table.add_column(header, overflow="fold")
-    for finding in findings:
-        table.add_row(Text(finding.state, style=STATE_STYLES[finding.state]), finding.subject, _observation(finding))
-    return table
-
-
-def _observation(finding: MachineCheck) -> RenderableType:
-    if not finding.advice or finding.state == "ok":
-        return Paragraph(finding.seen)
-    return Group(Paragraph(finding.seen), Paragraph(finding.advice, style="dim", first_indent="-> ", indent="   "))
-
-
-def _count_sentence(findings: Sequence[MachineCheck]) -> str:
-    states = [finding.state for finding in findings]
-    doubts, missing = states.count("doubt"), states.count("missing")
-    if not doubts and not missing:
-        return "No doubts, nothing missing."
-    return f"{pluralize(doubts, 'doubt')}, {missing} missing."
-
-
-def render_floor(floor: FloorResults, *, width: int | None = None, color: bool = False) -> str:
-    """Return one line for each exchange, transport and payload size."""
-    table = empty_table()
-    for header in ("exchange", "bytes", "transport", "us", f"against {DEFAULT_TRANSPORT}"):
-        table.add_column(header, justify="right" if header in ("bytes", "us") else "left")
-    for row in floor.rows:
-        mean_us = f"{fmean(row.runs_us):.1f}" if row.runs_us else "-"
-        table.add_row(
-            EXCHANGE_NAMES[row.kind], str(row.payload_bytes), row.transport, mean_us, _difference_text(row, floor)
-        )
-    return render_parts([table, "", *map(Paragraph, _floor_notes())], width=width, color=color)
-
-
-def _difference_text(row: FloorRow, floor: FloorResults) -> str:
-    if row.transport == DEFAULT_TRANSPORT:
-        return ""
-    difference_us = floor_difference(floor, row.kind, (row.transport, DEFAULT_TRANSPORT), row.payload_bytes)
-    return format_us_amount(difference_us) if difference_us else "-"
-
-
-def _floor_notes() -> Iterator[str]:
-    yield (
-        "Measured between two pinned Python processes: the times are higher than those of a C program, the differences "
-        "are caused by the kernel. pyperf runs one transport after the other, so the differences include drift."
+def doctor_report(diagnosis: Diagnosis) -> Report:
+    """Return the report of a diagnosis: the number of doubts and missing items, the conclusions, and the checklist."""
+    states = Counter(check.state for check in diagnosis.checks)
+    doubts = f"{pluralize(states['doubt'], 'doubt')}, {states['missing']} missing."
+    columns = [Column("subject"), Column("state"), Column("observed")]
+    rows = [
+        Row([TextCell(check.subject), VerdictCell(check.state), TextCell(check.seen, _advice(check))])
+        for check in diagnosis.checks
+    ]
+    return Report(
+        title="What this machine is good for",
+        answer=[doubts if states.keys() - {"ok"} else "No doubts, nothing missing."],
+        sections=[
+            *([Section("What can be concluded here", diagnosis.conclusions)] if diagnosis.conclusions else []),
+            Section("Checks", tables=[Table("", columns, rows)]),
+        ],
     )
+
+
+def _advice(check: MachineCheck) -> str:
+    return "" if check.state == "ok" else check.advice
+
+
+def floor_report(floor: FloorResults, next_steps: Sequence[Fact] = ()) -> Report:
+    """Return the report of the bare transport: for each exchange a row for each transport and payload size."""
+    columns = [
+        Column("transport"),
+        Column("bytes"),
+        Column("us"),
+        Column(f"us against {DEFAULT_TRANSPORT}", "95 % interval"),
+    ]
+    rows = {kind: [row for row in floor.rows if row.kind == kind] for kind in EXCHANGE_NAMES}
+    return Report(
+        title="The bare transport between two pinned processes",
+        question="What does an exchange cost over each transport, without nginx and the app?",
+        answer=[f"{capitalize_first(EXCHANGE_NAMES[kind])}: {_mean_times(rows[kind])}." for kind in rows if rows[kind]],
+        sections=[
+            Section(
+                "Time of an exchange",
+                tables=[
+                    Table(EXCHANGE_NAMES[kind], columns, [_floor_row(row, floor) for row in rows[kind]])
+                    for kind in rows
+                    if rows[kind]
+                ],
+                notes=[FLOOR_NOTE],
+            )
+        ],
+        next_steps=next_steps,
+    )
+
+
+def _mean_times(rows: Sequence[FloorRow]) -> str:
+    """Return `tcp 114 us, uds-dir 74 us`, of the smallest payload."""
+    smallest = min(row.payload_bytes for row in rows)
+    return ", ".join(
+        f"{row.transport} {fmean(row.runs_us):.0f} us" for row in rows if row.payload_bytes == smallest and row.runs_us
+    )
+
+
+def _floor_row(row: FloorRow, floor: FloorResults) -> Row:
+    against: Cell = NumberCell()
+    if row.transport != DEFAULT_TRANSPORT:
+        against = IntervalCell(floor_difference(floor, row.kind, (row.transport, DEFAULT_TRANSPORT), row.payload_bytes))
+    mean_us = f"{fmean(row.runs_us):.1f}" if row.runs_us else ABSENT
+    return Row([TextCell(row.transport), NumberCell(str(row.payload_bytes)), NumberCell(mean_us), against])

@@ -49,9 +49,9 @@ def render_tables(report: Report) -> str:
         for table in section.tables:
             for row in table.rows:
                 name = cell_parts(row.cells[0])[0]
-                place = {"section": section.heading, "table": table.caption, "row": name}
+                place = {"section": section.heading, "row": name}
                 writer.writerows(
-                    {**place, "column": column.title, **_cell_values(cell)}
+                    {**place, "table": column.group or table.caption, "column": column.title, **_cell_values(cell)}
                     for column, cell in zip(table.columns[1:], row.cells[1:], strict=False)
                 )
     return stream.getvalue()

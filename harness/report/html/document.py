@@ -1,4 +1,4 @@
-"""Writes report.html and validation.html."""
+"""Writes report.html."""
 
 import json
 import re
@@ -12,7 +12,6 @@ from markupsafe import Markup, escape
 
 from harness.analysis.plot_data import PlotData
 from harness.model import Design, Plan, Summary
-from harness.model.validation import Validation
 from harness.report import answer, caveats
 from harness.report.caveats import group_doubts
 from harness.report.document import Figure
@@ -22,7 +21,7 @@ from harness.report.figures.distributions import (
     imported_figure,
     load_figure,
 )
-from harness.report.figures.intervals import claims_figure, forest_figure, sessions_figure
+from harness.report.figures.intervals import forest_figure, sessions_figure
 from harness.report.figures.style import arm_styles
 from harness.report.figures.time import burst_lengths_figure, carry_over_figure, drift_figures, variability_sentence
 from harness.report.figures.waterfalls import ladder_figure, waterfall_figure
@@ -40,7 +39,6 @@ from harness.report.html.svg import draw_figure
 from harness.report.sections import imported, optional_sections
 from harness.report.sections.failures import application_note
 from harness.report.sections.ladder import ladder_note
-from harness.report.sections.validation import validation_answer, validation_sections, validation_warning
 from harness.report.sections.why import cause_sentences, counter_rows, difference_tables
 from harness.report.select import (
     control_comparisons,
@@ -190,17 +188,3 @@ def _equivalent_controls(summary: Summary) -> Iterator[str]:
         if estimate and control.verdict == "equivalent":
             name = control.against
             yield f"The A/A control ({name} vs. {name}) shows no difference: {percent_with_interval(estimate)}."
-
-
-def render_validation_html(validation: Validation) -> str:
-    """Return the page; without a claim to draw, it has no figure."""
-    figure = claims_figure(validation)
-    page = template_environment().get_template("validation.html.j2")
-    return page.render(
-        validation=validation,
-        styles=Markup(packaged_text("report.css")),  # noqa: S704 - ours
-        warning=validation_warning(validation),
-        answer=validation_answer(validation),
-        figures={figure.name: figure} if figure else {},
-        sections=validation_sections(validation),
-    )

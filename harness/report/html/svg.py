@@ -10,8 +10,9 @@ from markupsafe import Markup
 from harness.report.document import Axis, Band, Bar, Figure, Guide, Label, Line, Mark, Points, Style
 from harness.report.format import typeset_numbers
 
-WIDTH = 480  # all sizes are in pixels of the view box, which scales to the width of the page
-TEXT_SIZE, SMALL_TEXT_SIZE, LETTER_WIDTH, BOLD_LETTER_WIDTH = 13, 12, 0.62, 0.7  # widths in parts of the text size
+WIDTH = 440  # all sizes are in pixels of the view box, which scales to the width of the page
+TEXT_SIZE, SMALL_TEXT_SIZE = 13, 12
+LETTER_WIDTH, WIDE_LETTER_WIDTH = 0.57, 0.68  # of words; of bold words and numbers; in parts of the text size
 LINE_HEIGHT, MARGIN, RIGHT_MARGIN, LEGEND_SAMPLE, LEGEND_GAP = 19, 6, 14, 26, 16
 MOST_LABEL_WIDTH = 0.4 * WIDTH
 X_TICK_DISTANCE, Y_TICK_DISTANCE, MIN_TICKS = 54, 28, 3
@@ -109,8 +110,11 @@ def _ticks(axis: Axis, most: float) -> list[tuple[float, str]]:
 
 
 def _left_margin(figure: Figure) -> float:
-    widths = [_text_width(text, SMALL_TEXT_SIZE) for _, text in _ticks(figure.y, figure.height_px / Y_TICK_DISTANCE)]
-    return min(max(widths, default=0), MOST_LABEL_WIDTH) + 2 * MARGIN if figure.y.is_visible else 1
+    widths = [
+        _text_width(text, SMALL_TEXT_SIZE, WIDE_LETTER_WIDTH)
+        for _, text in _ticks(figure.y, figure.height_px / Y_TICK_DISTANCE)
+    ]
+    return min(max(widths, default=0), MOST_LABEL_WIDTH) + MARGIN if figure.y.is_visible else 1
 
 
 def _draw_x_axis(plot: _Plot) -> None:
@@ -119,7 +123,7 @@ def _draw_x_axis(plot: _Plot) -> None:
         place = plot.x.px(value)
         if axis.has_grid:
             _element(plot.panel, "path", "grid", d=f"M{_px(place)} 0V{_px(plot.y.low_px)}")
-        half = _text_width(text, SMALL_TEXT_SIZE) / 2
+        half = _text_width(text, SMALL_TEXT_SIZE, WIDE_LETTER_WIDTH) / 2
         middle = min(max(plot.left + place, half), WIDTH - half)
         _text(plot.root, text, (middle, below), "axis", "middle")
     if axis.title:
@@ -241,8 +245,8 @@ def _draw_label(plot: _Plot, mark: Label) -> None:
     text.set("fill", _color(mark.style))
     strong = f"{mark.strong}\N{NO-BREAK SPACE} " if mark.strong else ""
     if strong:
-        _element(text, "tspan", "strong").text = _shorten(typeset_numbers(strong), room, TEXT_SIZE, BOLD_LETTER_WIDTH)
-    used = _text_width(strong, TEXT_SIZE, BOLD_LETTER_WIDTH)
+        _element(text, "tspan", "strong").text = _shorten(typeset_numbers(strong), room, TEXT_SIZE, WIDE_LETTER_WIDTH)
+    used = _text_width(strong, TEXT_SIZE, WIDE_LETTER_WIDTH)
     _element(text, "tspan").text = _shorten(typeset_numbers(mark.text), room - used, TEXT_SIZE)
 
 

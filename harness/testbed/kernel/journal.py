@@ -99,9 +99,14 @@ def restore_journal(directory: Path, roots: Roots = HOST_ROOTS) -> Recovery:
     if not os.path.lexists(directory / JOURNAL_FILE):
         return Recovery()
     with _hold_directory(directory):
-        journal = _read_journal(directory / JOURNAL_FILE)
-        if journal is None:
+        try:
+            journal = Journal.model_validate_json(read_private(directory / JOURNAL_FILE))
+        except FileNotFoundError:  # another process has just restored everything
             return Recovery()
+        except ValidationError:
+            raise MachineError(
+                f"{directory / JOURNAL_FILE} is not a journal of barehop. Examine it, then remove it."
+            ) from None
         if journal.boot != _boot_id(roots):
             _remove_journal(directory)
             return Recovery(restored=(REBOOTED,))
@@ -111,12 +116,11 @@ def restore_journal(directory: Path, roots: Roots = HOST_ROOTS) -> Recovery:
                 "changed. Examine it, then remove it."
             )
         problems = restore_entries(journal.entries)
-        back = [
-            f"{entry.path} is {entry.before} again, as it was before a run that was killed."
-            for entry in journal.entries
-            if entry.is_restored()
-        ]
-        return Recovery(tuple(back), tuple(_finish(directory, problems)))
+        restored = [entry for entry in journal.entries if entry.is_restored()]
+        sentences = (
+            f"{entry.path} is {entry.before} again, as it was before a run that was killed." for entry in restored
+        )
+        return Recovery(tuple(sentences), tuple(_finish(directory, problems)))
 
 
 def _finish(directory: Path, problems: Sequence[RestoreProblem]) -> list[str]:
@@ -167,16 +171,6 @@ def _write_journal(directory: Path, journal: Journal) -> None:
 def _remove_journal(directory: Path) -> None:
     (directory / JOURNAL_FILE).unlink(missing_ok=True)
     flush_directory(directory)
-
-
-def _read_journal(path: Path) -> Journal | None:
-    """Return the journal; None where another process has just restored everything."""
-    try:
-        return Journal.model_validate_json(read_private(path))
-    except FileNotFoundError:
-        return None
-    except ValidationError:
-        raise MachineError(f"{path} is not a journal of barehop. Examine it, then remove it.") from None
 
 
 def _unwritable(directory: Path, error: OSError) -> str:

@@ -15,12 +15,12 @@ from harness.model.plugins import (
     LoAttribute,
     LoRoute,
     ServerAttribute,
+    ValueForm,
     parse_cpu_list,
 )
 
 CPUFREQ = "/sys/devices/system/cpu/cpufreq"
 DMA_LATENCY = "/dev/cpu_dma_latency"  # Documentation/power/pm_qos_interface.rst
-BASE_SLICE = "/sys/kernel/debug/sched/base_slice_ns"  # Documentation/scheduler/sched-eevdf.rst
 HUGE_PAGES = "/sys/kernel/mm/transparent_hugepage"
 RPS_CPUS = "/sys/class/net/lo/queues/rx-0/rps_cpus"  # Documentation/networking/scaling.rst
 
@@ -90,14 +90,9 @@ def cpu_mask(value: KnobValue) -> str:
     return ",".join(reversed(groups))
 
 
-def write_to(path: str) -> Callable[[KnobValue], tuple[FileText]]:
-    """Return the change of a knob whose value is the text of a file."""
-    return lambda value: (FileText(path, str(value)),)
-
-
-def huge_pages_knob(file: str, help_text: str) -> Knob:
-    """Return a knob of transparent huge pages: a choice that its file lists."""
-    return Knob(help_text, "global", text_like("madvise"), lambda value: (FileText(file, str(value), "choice"),))
+def file_knob(path: str, help_text: str, problem: Check, form: ValueForm = "words") -> Knob:
+    """Return a knob whose value is the text of a file of the whole machine."""
+    return Knob(help_text, "global", problem, lambda value: (FileText(path, str(value), form),))
 
 
 def boot_knob(parameter: str, help_text: str, problem: Check = boot_cpus_problem) -> Knob:
@@ -126,17 +121,13 @@ PLUGINS = {
             FileText(f"{CPUFREQ}/policy*/scaling_governor", str(value), choices="scaling_available_governors"),
         ),
     ),
-    "cpu.haltpoll_ns": Knob(
-        help="Nanoseconds that an idle CPU of a virtual machine polls for work before it halts.",
-        scope="global",
-        problem=whole_number(0),
-        changes=write_to("/sys/module/haltpoll/parameters/guest_halt_poll_ns"),
+    "cpu.haltpoll_ns": file_knob(
+        "/sys/module/haltpoll/parameters/guest_halt_poll_ns",
+        "Nanoseconds that an idle CPU of a virtual machine polls for work before it halts.",
+        whole_number(0),
     ),
-    "cpu.smt": Knob(
-        help="Whether cores run two threads: on or off.",
-        scope="global",
-        problem=one_of("on", "off"),
-        changes=write_to("/sys/devices/system/cpu/smt/control"),
+    "cpu.smt": file_knob(
+        "/sys/devices/system/cpu/smt/control", "Whether cores run two threads: on or off.", one_of("on", "off")
     ),
     "irq.affinity": Knob(
         help="CPUs that take interrupts, like 0-1; interrupts bound to one CPU stay there.",
@@ -150,17 +141,15 @@ PLUGINS = {
         problem=whole_number(-20, 19),
         changes=lambda value: (ServerAttribute("nice", value),),
     ),
-    "sched.autogroup": Knob(
-        help="1: terminal sessions share the CPUs equally, whatever their number of processes; 0: processes do.",
-        scope="global",
-        problem=one_of(0, 1),
-        changes=write_to("/proc/sys/kernel/sched_autogroup_enabled"),
+    "sched.autogroup": file_knob(
+        "/proc/sys/kernel/sched_autogroup_enabled",
+        "1: terminal sessions share the CPUs equally, whatever their number of processes; 0: processes do.",
+        one_of(0, 1),
     ),
-    "sched.base_slice_ns": Knob(
-        help="Nanoseconds that a process runs before a waiting one may take its CPU (EEVDF); needs debugfs.",
-        scope="global",
-        problem=whole_number(100_000, 1_000_000_000),
-        changes=write_to(BASE_SLICE),
+    "sched.base_slice_ns": file_knob(
+        "/sys/kernel/debug/sched/base_slice_ns",  # Documentation/scheduler/sched-eevdf.rst
+        "Nanoseconds that a process runs before a waiting one may take its CPU (EEVDF); needs debugfs.",
+        whole_number(100_000, 1_000_000_000),
     ),
     "sched.policy": Knob(
         help="Scheduling class of the servers: other (the default), batch, idle; fifo and rr (real time) need root.",
@@ -174,11 +163,18 @@ PLUGINS = {
         problem=whole_number(1),
         changes=lambda value: (ServerAttribute("timer_slack_ns", value),),
     ),
-    "thp.defrag": huge_pages_knob(
+    "thp.defrag": file_knob(
         f"{HUGE_PAGES}/defrag",
         "When a process waits for memory to become a huge page: always, defer, defer+madvise, madvise, never.",
+        text_like("madvise"),
+        "choice",
     ),
-    "thp.enabled": huge_pages_knob(f"{HUGE_PAGES}/enabled", "Which memory uses huge pages: always, madvise or never."),
+    "thp.enabled": file_knob(
+        f"{HUGE_PAGES}/enabled",
+        "Which memory uses huge pages: always, madvise or never.",
+        text_like("madvise"),
+        "choice",
+    ),
     "conntrack": Knob(
         help="on: the kernel tracks every TCP connection over lo, as for a firewall or containers; off by default.",
         scope="network",

@@ -34,6 +34,7 @@ PROC = Path("/proc")
 POLICIES = {
     "other": os.SCHED_OTHER, "batch": os.SCHED_BATCH, "idle": os.SCHED_IDLE, "fifo": os.SCHED_FIFO, "rr": os.SCHED_RR,
 }  # fmt: skip
+POLICY_NAMES = {number: name for name, number in POLICIES.items()}
 REAL_TIME_POLICIES = ("fifo", "rr")
 LOWEST_PRIORITY = 1
 
@@ -268,11 +269,6 @@ def _set_policy(pid: int, value: KnobValue) -> None:
     os.sched_setscheduler(pid, POLICIES[str(value)], os.sched_param(priority))
 
 
-def _policy_of(pid: int) -> str:
-    number = os.sched_getscheduler(pid)
-    return next((name for name, policy in POLICIES.items() if policy == number), str(number))
-
-
 @dataclass(frozen=True, slots=True)
 class AttributeKind:
     """How an attribute of a process is set, by a pid and by a command for the shell itself, and how it is read."""
@@ -291,7 +287,7 @@ ATTRIBUTE_KINDS: Mapping[str, AttributeKind] = {
     "scheduling": AttributeKind(
         command=lambda value: f"chrt --{shlex.quote(str(value))} -p {int(value in REAL_TIME_POLICIES)} $$",
         set=_set_policy,
-        read=_policy_of,
+        read=lambda pid: POLICY_NAMES.get(number := os.sched_getscheduler(pid), str(number)),
     ),
     "timer_slack_ns": AttributeKind(
         command=lambda value: f"echo {shlex.quote(str(value))} > /proc/$$/timerslack_ns",

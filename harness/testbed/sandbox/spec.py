@@ -1,10 +1,11 @@
-"""What a sandbox is made of: steps for the program that enters it, and the same steps as shell commands."""
+"""What a sandbox is made of: the steps for the program that enters it, which a shell can take too."""
 
 import os
 import platform
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from harness import plugins
@@ -26,12 +27,7 @@ SHELL_MOUNTS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxStep:
-    """One step: `words` for standalone/enter.py, and the `shell` command that does the same."""
-
-    words: tuple[str, ...]
-    shell: str
+SandboxStep = tuple[str, ...]  # the name of a function of standalone/enter.py, and its arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,35 +35,31 @@ class Enclosure:
     """How one server is enclosed.
 
     `groups` are control groups, made before and removed after. The server joins them, enters the `namespaces`, arranges
-    its mounts there, and last drops its privileges: `final_words` are steps that no ordinary command does. `files` must
-    exist before.
+    its mounts there, and last drops its privileges. `files` must exist before.
     """
 
     groups: tuple[Path, ...] = ()
     cgroup_steps: tuple[SandboxStep, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
     mount_steps: tuple[SandboxStep, ...] = ()
-    final_words: tuple[str, ...] = ()
+    final_steps: tuple[SandboxStep, ...] = ()  # which no ordinary command does
     files: tuple[tuple[Path, bytes], ...] = ()
     limited: Path | None = None  # the one of `groups` with a CPU quota
     as_root: bool = True
 
     @property
     def supervisor_words(self) -> tuple[str, ...]:
-        """The steps for the supervisor. A PID namespace begins with a child; without root, a user namespace is first.
+        """The words of all steps. A PID namespace begins with a child; without root, a user namespace is first.
 
         Root enters the user namespace last, because there it may not change what belongs to the outer one.
         """
         first = {"pid"} if self.as_root else {"user", "pid"}
         outside = [kind for kind in self.namespaces if kind in first]
         inside = [kind for kind in self.namespaces if kind not in ("user", "pid")]
-        before = (*_unshare_words(outside), FORK_WORD) if outside else ()
-        return (*before, *_words_of(self.cgroup_steps), *_unshare_words(inside), *self.mount_words, *self.final_words)
-
-    @property
-    def mount_words(self) -> tuple[str, ...]:
-        """The steps that arrange mounts."""
-        return _words_of(self.mount_steps)
+        before: list[SandboxStep] = [("unshare", ",".join(outside)), (FORK_WORD,)] if outside else []
+        entering: list[SandboxStep] = [("unshare", ",".join(inside))] if inside else []
+        steps = (*before, *self.cgroup_steps, *entering, *self.mount_steps, *self.final_steps)
+        return tuple(chain.from_iterable(steps))
 
     @property
     def is_forked(self) -> bool:
@@ -145,12 +137,10 @@ def assemble_enclosure(sandbox: Sandbox, paths: SandboxPaths, program: bytes, *,
     writes = [*paths.writes, *((group / "cgroup.procs", "0") for group in groups)]
     return Enclosure(
         groups=groups,
-        cgroup_steps=tuple(
-            SandboxStep(("write", str(path), text), f"echo {text} > {shlex.quote(str(path))}") for path, text in writes
-        ),
+        cgroup_steps=tuple(("write", str(path), text) for path, text in writes),
         namespaces=kinds,
         mount_steps=tuple(_mount_steps(sandbox, paths)),
-        final_words=tuple(_final_words(sandbox, paths.program, as_root=as_root)),
+        final_steps=tuple(_final_steps(sandbox, paths.program, as_root=as_root)),
         files=((paths.program, program),) if "seccomp filter" in sandbox.parts else (),
         limited=next((path.parent for path, _ in paths.writes), None),
         as_root=as_root,
@@ -188,54 +178,51 @@ def _filter_program() -> bytes:
 
 def _mount_steps(sandbox: Sandbox, paths: SandboxPaths) -> Iterator[SandboxStep]:
     if "mount" in sandbox.parts:
-        yield _mount_step("none", "/", "", "rec,private")
+        yield "mount", "none", "/", "", "rec,private"
     if "overlay" in sandbox.parts:
         yield from _overlay_steps(paths)
     if "pid" in sandbox.parts:
-        yield _mount_step("proc", "/proc", "proc", "nosuid,nodev,noexec")
+        yield "mount", "proc", "/proc", "proc", "nosuid,nodev,noexec"
 
 
 def _overlay_steps(paths: SandboxPaths) -> Iterator[SandboxStep]:
     """Yield the steps of an overlay in memory as root; all other mounts are bound into it, except the overlay's own."""
-    base = paths.scratch
-    merged = base / "merged"
-    yield _mkdir_step(base)
-    yield _mount_step("tmpfs", str(base), "tmpfs", "mode=755")
-    yield from map(_mkdir_step, (base / "upper", base / "work", merged))
-    yield _mount_step("overlay", str(merged), "overlay", f"lowerdir=/,upperdir={base}/upper,workdir={base}/work")
-    yield _mount_step("none", str(base), "", "unbindable")
+    base, merged = str(paths.scratch), f"{paths.scratch}/merged"
+    yield "mkdir", base
+    yield "mount", "tmpfs", base, "tmpfs", "mode=755"
+    for name in ("upper", "work", "merged"):
+        yield "mkdir", f"{base}/{name}"
+    yield "mount", "overlay", merged, "overlay", f"lowerdir=/,upperdir={base}/upper,workdir={base}/work"
+    yield "mount", "none", base, "", "unbindable"
     for other in paths.others:
-        yield _mount_step(str(other), f"{merged}{other}", "", "bind,rec")
+        yield "mount", str(other), f"{merged}{other}", "", "bind,rec"
     for directory in paths.shared:
-        yield _mount_step(str(directory), f"{merged}{directory}", "", "bind")
-    yield SandboxStep(
-        ("pivot", str(merged)), f'here=$PWD; cd {shlex.quote(str(merged))}; pivot_root . .; umount -l .; cd "$here"'
-    )
+        yield "mount", str(directory), f"{merged}{directory}", "", "bind"
+    yield "pivot", merged
 
 
-def _final_words(sandbox: Sandbox, program: Path, *, as_root: bool) -> Iterator[str]:
-    """Yield the words of the last steps; the filter follows all that it would forbid."""
+def _final_steps(sandbox: Sandbox, program: Path, *, as_root: bool) -> Iterator[SandboxStep]:
+    """Yield the last steps; the filter follows all that it would forbid."""
     if as_root and "user" in sandbox.parts:
-        yield from _unshare_words(["user"])
+        yield "unshare", "user"
     if "no store bypass" in sandbox.parts:
-        yield "no-store-bypass"
+        yield ("no-store-bypass",)
     if "seccomp filter" in sandbox.parts:
-        yield from ("no-new-privs", "seccomp", str(program))
+        yield ("no-new-privs",)
+        yield "seccomp", str(program)
 
 
-def _mkdir_step(path: Path) -> SandboxStep:
-    return SandboxStep(("mkdir", str(path)), f"mkdir -p -m 700 {shlex.quote(str(path))}")
-
-
-def _mount_step(source: str, target: str, kind: str, options: str) -> SandboxStep:
-    sources = () if source == "none" else (source,)
-    command = SHELL_MOUNTS.get(options, f"mount -t {kind} -o {shlex.quote(options)}")
-    return SandboxStep(("mount", source, target, kind, options), f"{command} {shlex.join([*sources, target])}")
-
-
-def _unshare_words(kinds: Sequence[str]) -> tuple[str, ...]:
-    return ("unshare", ",".join(kinds)) if kinds else ()
-
-
-def _words_of(steps: Iterable[SandboxStep]) -> tuple[str, ...]:
-    return tuple(word for step in steps for word in step.words)
+def shell_command(step: SandboxStep) -> str:
+    """Return the command for a step on control groups or mounts."""
+    match step:
+        case ("write", path, text):
+            return f"echo {text} > {shlex.quote(path)}"
+        case ("mkdir", path):
+            return f"mkdir -p -m 700 {shlex.quote(path)}"
+        case ("mount", source, target, kind, options):
+            command = SHELL_MOUNTS.get(options, f"mount -t {kind} -o {shlex.quote(options)}")
+            return f"{command} {shlex.join([source, target] if source != 'none' else [target])}"
+        case ("pivot", root):
+            return f'here=$PWD; cd {shlex.quote(root)}; pivot_root . .; umount -l .; cd "$here"'
+        case _:
+            raise ValueError(step)

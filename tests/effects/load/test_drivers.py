@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import LoadError
-from harness.load.drivers import run_tool
 from harness.load.tools import ab
+from harness.load.visits import run_tool
 from harness.model import LoadTool, Settings, Target, ToolResult
 from tests.support.scripted_server import says, serving, whole
 

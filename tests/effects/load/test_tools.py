@@ -14,7 +14,7 @@ import trustme
 
 from harness import plugins
 from harness.errors import LoadError
-from harness.load.drivers import run_tool
+from harness.load.visits import run_tool
 from harness.model import LoadTool, Settings, Target, ToolResult
 from harness.model.http import AnswerShape
 from tests.support.scripted_server import repeats, says, serving, stays_silent, whole

@@ -76,14 +76,7 @@ def ready(checkout: Path, tools: Path) -> Path:
     return checkout
 
 
-def test_a_real_environment_finds_the_project(checkout: Path, tools: Path) -> None:
-    program(tools / "python3", f"exec '{sys.executable}' \"$@\"")
-    (checkout / "harness/__main__.py").write_text("import sys; print('barehop', *sys.argv[1:])")
-    bench = call(checkout / "scripts/bench", "--set", "a b", path=f"{tools}:{os.environ['PATH']}")
-    assert bench.stdout == "barehop run configs/baseline.toml --set a b\n", bench.stderr
-
-
-def test_a_real_environment_is_made_where_the_path_has_an_apostrophe_and_pip_is_led_elsewhere(
+def test_a_real_environment_finds_the_project_where_the_path_has_an_apostrophe_and_pip_is_led_elsewhere(
     checkout: Path, tools: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in led_elsewhere(tools).items():
@@ -91,8 +84,8 @@ def test_a_real_environment_is_made_where_the_path_has_an_apostrophe_and_pip_is_
     program(tools / "python3", f"exec '{sys.executable}' \"$@\"")
     odd = checkout.rename(checkout.with_name("it's here"))
     (odd / "harness/__main__.py").write_text("import sys; print('barehop', *sys.argv[1:])")
-    done = call(odd / "scripts/setup", "runtime", path=f"{tools}:{os.environ['PATH']}")
-    assert done.returncode == 0, done.stderr
+    bench = call(odd / "scripts/bench", "--set", "a b", path=f"{tools}:{os.environ['PATH']}")
+    assert bench.stdout == "barehop run configs/baseline.toml --set a b\n", bench.stderr
     left = call(odd / ".venv/bin/barehop", "plan", "a b", path=tools)
     assert (left.returncode, left.stdout) == (0, "barehop plan a b\n"), left.stderr
     assert not (tools / "target").exists()

@@ -9,7 +9,7 @@ import pytest
 from harness.analysis.calibration import SESSIONS_PER_RUN, Calibration, calibration_of
 from harness.analysis.statistics.series import SessionData
 from harness.model import Pilot, Settings
-from harness.report.commands.machine import calibration_note, render_calibration
+from harness.report.commands.machine import calibration_note, calibration_report
 from harness.session.calibrate import SPIKES_US, calibration_experiment, calibration_schedule
 from tests.support.simulated_sessions import World, session_of
 
@@ -31,8 +31,8 @@ def _session(number: int, times_us: np.ndarray) -> SessionData:
     return session_of({arm: list(times_us[:, place]) for place, arm in enumerate(ARMS)}, number=number + 1)
 
 
-def on_one_line(found: Calibration) -> str:
-    return " ".join(render_calibration(found).split())
+def answer(found: Calibration) -> str:
+    return " ".join(calibration_report(found).answer)
 
 
 def test_the_sessions_are_cut_into_runs_of_eight() -> None:
@@ -46,19 +46,19 @@ def test_an_honest_machine_raises_alarms_at_the_promised_rate() -> None:
 def test_a_twin_that_is_slower_is_an_alarm_in_every_run() -> None:
     lying = calibration((0, 20, 50, 30))
     assert lying.aa.alarms == lying.aa.runs
-    assert render_calibration(lying).startswith("Treat results")
+    assert answer(lying).startswith("Treat results")
 
 
 def test_an_honest_machine_is_believed_after_ten_runs_and_not_before() -> None:
     short, enough = (calibration(world=replace(QUIET, sessions=runs * SESSIONS_PER_RUN)) for runs in (9, 10))
-    assert on_one_line(short).startswith("Too few A/A runs (9) to check the rate of false alarms: at least 10")
-    assert "Use a longer --budget." in on_one_line(short)
-    assert on_one_line(enough).startswith("Calibrated: no more false alarms")
-    assert "Too few" not in on_one_line(enough)
+    assert answer(short).startswith("Too few A/A runs (9) to check the rate of false alarms: at least 10")
+    assert "Use a longer --budget." in answer(short)
+    assert answer(enough).startswith("Calibrated: no more false alarms")
+    assert "Too few" not in answer(enough)
 
 
 def test_an_objection_after_few_runs_stands_before_their_number() -> None:
-    lying = on_one_line(calibration((0, 20, 50, 30), replace(QUIET, sessions=2 * SESSIONS_PER_RUN)))
+    lying = answer(calibration((0, 20, 50, 30), replace(QUIET, sessions=2 * SESSIONS_PER_RUN)))
     assert lying.startswith("Treat results of this machine with care: A/A comparisons showed a difference in 2")
     assert lying.index("Treat results") < lying.index("Too few A/A runs (2)")
 

@@ -19,14 +19,14 @@ from harness.analysis.statistics.inference import (
     judge_family,
 )
 from harness.model import METRICS
-from harness.model.metrics import visit_quantity
+from harness.model.metrics import Quantity
 from tests.support.simulated_sessions import Floats, World
 
 EXPERIMENTS = 1000
 CHANCE = 3 * math.sqrt(0.05 * 0.95 / EXPERIMENTS)  # how far a true rate of 5 % strays
 NEGLIGIBLE = 1e-9  # a margin so narrow that no equivalence hides a false alarm
 WORLD = World(sessions=8, rounds=16)
-LATENCY, CPU, COUNT = METRICS["latency"], METRICS["cpu"], visit_quantity("count", lambda _: None, "mean")
+LATENCY, CPU, COUNT = METRICS["latency"], METRICS["cpu"], Quantity("count", lambda _: None, "mean")
 Terms = Sequence[WeightedSum]
 
 

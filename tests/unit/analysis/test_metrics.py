@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from harness.analysis.statistics.series import centre_of_rounds, values_by_arm
 from harness.model import DESIGN_METRICS, HEADLINE_METRICS, METRICS
 from harness.model.base import JsonModel
-from harness.model.metrics import SEARCH_METRICS, TIME_RUN_METRICS, MetricName, visit_metric_us
+from harness.model.metrics import SEARCH_METRICS, TIME_RUN_METRICS, MetricName
 from tests.support.simulated_sessions import session_of
 
 
@@ -30,9 +30,7 @@ def test_a_name_without_a_metric_is_an_error() -> None:
 
 
 def test_a_metric_that_is_added_needs_its_record_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    wall = dataclasses.replace(
-        METRICS["cpu"], name="wall", of_visits=visit_metric_us(lambda visit: visit.wall_us or 0), centre="median"
-    )
+    wall = dataclasses.replace(METRICS["cpu"], name="wall", value=lambda visit: visit.wall_us, centre="median")
     monkeypatch.setitem(METRICS, "wall", wall)  # type: ignore[misc, arg-type, unused-ignore]
     record = session_of({"a": [1.0, 2.0], "b": [3.0, 4.0]}).record
     visits = tuple(visit.model_copy(update={"wall_us": 2 * (visit.mean_us or 0)}) for visit in record.visits)

@@ -12,7 +12,7 @@ from harness.analysis.validation.services import paired_difference, widen_for_st
 from harness.analysis.validation.validate import validate
 from harness.model import Arm, Design, Experiment, Record, Schedule, Settings, VisitRow
 from harness.model.validation import Claim, RuntimeShare, Validation
-from harness.report.sections.validation import validation_answer, validation_sections
+from harness.report.commands.validation import validation_answer, validation_report
 from tests.support.imported_runs import floor, foreign
 from tests.support.simulated_run import LEVEL_US, run_of
 
@@ -166,7 +166,7 @@ def test_a_loss_that_no_socket_can_cost_is_named() -> None:
 
 def test_services_that_were_asked_otherwise_are_neither_held_against_each_other_nor_against_bare_arms() -> None:
     found = held((1.0, 0.9), connections=4)
-    said = " ".join(sentence for section in validation_sections(found) for sentence in section.sentences)
+    said = " ".join(sentence for section in validation_report(found).sections for sentence in section.sentences)
 
     assert claim(found).standing == "cannot be decided"
     assert "asked otherwise" in claim(found).reasons
@@ -195,7 +195,7 @@ def test_requests_that_failed_decide_nothing() -> None:
 
 def test_a_service_without_a_bare_arm_beside_it_has_no_share_and_is_told_how_to_get_one() -> None:
     found = held((SLOWER, 0.9), PAIRS[:2])
-    said = " ".join(sentence for section in validation_sections(found) for sentence in section.sentences)
+    said = " ".join(sentence for section in validation_report(found).sections for sentence in section.sentences)
 
     assert not found.shares
     assert not found.claims
@@ -210,18 +210,18 @@ def test_the_answer_says_what_the_runtime_adds_before_what_became_of_claims() ->
 
 
 def test_the_start_of_a_service_is_said_to_be_in_the_interval() -> None:
-    said = [sentence for section in validation_sections(held((SLOWER, 0.9))) for sentence in section.sentences]
+    said = [sentence for section in validation_report(held((SLOWER, 0.9))).sections for sentence in section.sentences]
 
     assert any("widened for the variance between starts" in sentence for sentence in said)
     assert not any(sentence.startswith("From files") for sentence in said)
 
 
 def test_files_beside_services_are_told_apart() -> None:
-    headings = [section.heading for section in validation_sections(held((SLOWER, 0.9)))]
+    headings = [section.heading for section in validation_report(held((SLOWER, 0.9))).sections]
 
-    assert headings[0] == "Services interleaved with the bare arms"
+    assert headings[:2] == ["Claimed and here", "Services interleaved with the bare arms"]
     assert all(one != other for one, other in pairwise(headings))
-    assert foreign("tcp", 500.0).where not in headings[0]
+    assert foreign("tcp", 500.0).where not in headings[1]
 
 
 def test_a_comparison_seen_from_its_reference_and_back_is_the_same() -> None:

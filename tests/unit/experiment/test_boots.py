@@ -9,7 +9,8 @@ from harness.errors import ConfigError
 from harness.experiment.designs import boots_of, other_overrides
 from harness.experiment.document import read_document
 from harness.experiment.read import build_experiment
-from harness.report.commands.plan import render_boots
+from harness.report.commands.plan import boots_report, plan_boots
+from harness.report.terminal import render_terminal
 
 STUDY = """
 name = "booted"
@@ -51,7 +52,7 @@ def test_the_runs_of_all_boots_have_arms_of_the_same_names_with_that_boots_knobs
 def test_the_commands_can_be_typed_as_they_are_printed(tmp_path: Path) -> None:
     path = study(tmp_path, STUDY)
     boots = boots_of(read_document(path, ()), 1)
-    text = render_boots(boots, str(path), "booted", ["design.budget_s=9"], width=100)
+    text = render_terminal(boots_report(plan_boots(boots, str(path), "booted", ["design.budget_s=9"])), width=100)
     commands = [shlex.split(line) for line in text.splitlines() if line.strip().startswith("barehop run")]
     assert [[word for word in words if "arm.knobs" in word] for words in commands] == [
         [override for override in boot.overrides if "arm.knobs" in override] for boot in boots

@@ -8,7 +8,7 @@ import harness
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import forecast_of, plan_of
 from harness.report.caveats import short_budget_warning
-from harness.report.commands.plan import render_plan
+from tests.support.run_reports import render_plan
 
 CONFIGS = sorted((Path(harness.__file__).parents[1] / "configs").glob("*.toml"))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.model.http import Url, parse_url
+from harness.model.http import Target, parse_url
 from tests.support.experiment_files import arms, read, refusal, refusals
 
 BARE = "[arms.bare]\n"
@@ -12,17 +12,17 @@ DOCKER = '[arms.docker]\nurl = "http://127.0.0.1:8080/"\n'
 
 
 @pytest.mark.parametrize(
-    ("text", "url"),
+    ("text", "target"),
     [
-        ("http://127.0.0.1:8080/", Url("127.0.0.1", 8080, "/")),
-        ("http://localhost", Url("localhost", 80, "/")),
-        ("https://example.org/a/b?c=1", Url("example.org", 443, "/a/b?c=1", tls=True)),
-        ("http://[::1]:81/x", Url("::1", 81, "/x")),
-        ("http+unix://%2Frun%2Fapp.sock/p?q=1", Url("localhost", 0, "/p?q=1", socket=Path("/run/app.sock"))),
+        ("http://127.0.0.1:8080/", Target("127.0.0.1", 8080, "/")),
+        ("http://localhost", Target("localhost", 80, "/")),
+        ("https://example.org/a/b?c=1", Target("example.org", 443, "/a/b?c=1", tls=True)),
+        ("http://[::1]:81/x", Target("::1", 81, "/x")),
+        ("http+unix://%2Frun%2Fapp.sock/p?q=1", Target("localhost", 0, "/p?q=1", socket=Path("/run/app.sock"))),
     ],
 )
-def test_a_url_says_whom_to_ask_for_what(text: str, url: Url) -> None:
-    assert parse_url(text) == url
+def test_a_url_says_whom_to_ask_for_what(text: str, target: Target) -> None:
+    assert parse_url(text) == target
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from harness import start
 from harness.load.tools.pyperf import PLUGIN
-from harness.model import Settings, Target
+from harness.model import Request, Settings, Target
+from harness.model.http import AnswerShape
 
 TARGET = Target("127.0.0.1", 8080, "/a?b=c")
 # As pyperf 2 writes it: a worker that only calibrated, then two that measured.
@@ -61,14 +63,13 @@ def test_without_a_file_that_is_said(tmp_path: Path) -> None:
         PLUGIN.read_result(tmp_path)
 
 
-def test_the_command_line_names_the_target_and_how_to_reach_it() -> None:
+def test_the_command_line_names_a_file_with_the_target_and_how_to_reach_it() -> None:
     plain = PLUGIN.command("/bin/python", TARGET, Settings(), Path("/d"))
     assert plain[1:3] == ["-P", start.__file__]
-    assert plain[:1] + plain[3:5] == [
-        "/bin/python",
-        "harness.load.pyperf_runner",
-        "--url=http://127.0.0.1:8080/a?b=c",
-    ]
-    kept = Target("127.0.0.1", 8443, "/", ca_file=Path("/d/ca.pem"), keepalive=True)
-    options = PLUGIN.command("/bin/python", kept, Settings(tool_seconds=2), Path("/d"))
-    assert {"--keepalive", "--authority=/d/ca.pem", "--min-time=0.500"} <= set(options)
+    assert plain[:1] + plain[3:5] == ["/bin/python", "harness.load.pyperf_runner", "--target=/d/target.json"]
+    assert "--min-time=0.500" in PLUGIN.command("/bin/python", TARGET, Settings(tool_seconds=2), Path("/d"))
+    request = Request("POST", "localhost", (("X-A", "1"),), b"a\r\n")
+    proved = AnswerShape(404, 18, "text/plain", ("a", "b"))
+    kept = Target("127.0.0.1", 8443, "/", Path("/d/ca.pem"), keepalive=True, expected_answer=proved, request=request)
+    (text,) = PLUGIN.files(kept, Settings()).values()
+    assert TypeAdapter(Target).validate_json(text) == kept

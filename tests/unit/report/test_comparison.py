@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.between_runs.changes import RunComparison
-from harness.report.commands.compare import render_comparison, run_values
+from harness.report.commands.compare import comparison_report, run_values
+from harness.report.terminal import render_terminal
 
 DATA = Path(__file__).parents[2] / "data" / "comparison"
 CASES = sorted(path.stem for path in DATA.glob("*.json"))
@@ -18,34 +19,38 @@ def comparison(name: str) -> RunComparison:
     return RunComparison.model_validate_json((DATA / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def render(compared: RunComparison, *, width: int, color: bool = False) -> str:
+    return render_terminal(comparison_report(compared), width=width, color=color)
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("case", CASES)
 def test_a_comparison_reads_as_expected(case: str, width: int, golden: Callable[[Path, str], None]) -> None:
-    golden(DATA / f"{case}.{width}.txt", render_comparison(comparison(case), width=width))
+    golden(DATA / f"{case}.{width}.txt", render(comparison(case), width=width))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("case", CASES)
 def test_nothing_is_cut_short_or_longer_than_the_line(case: str, width: int) -> None:
-    text = render_comparison(comparison(case), width=width)
+    text = render(comparison(case), width=width)
 
     assert "…" not in text
     assert all(len(line) <= width for line in text.splitlines())
 
 
 def test_color_adds_escape_codes_and_its_absence_none() -> None:
-    assert ESCAPE in render_comparison(comparison("spiked"), width=80, color=True)
-    assert ESCAPE not in render_comparison(comparison("spiked"), width=80)
+    assert ESCAPE in render(comparison("spiked"), width=80, color=True)
+    assert ESCAPE not in render(comparison("spiked"), width=80)
 
 
 def test_settings_that_differ_stand_before_the_numbers() -> None:
-    text = render_comparison(comparison("spiked"), width=80)
+    text = render(comparison("spiked"), width=80)
 
     assert text.index("/spike/30") < text.index("The typical request")
 
 
 def test_a_run_that_is_not_valid_is_named_in_the_first_line() -> None:
-    text = render_comparison(comparison("three-runs"), width=80)
+    text = render(comparison("three-runs"), width=80)
 
     assert text.startswith("Run 3 is not valid. Requests failed: 37 of uds-dir.")
 
@@ -59,7 +64,7 @@ def test_a_control_that_changed_is_a_warning() -> None:
         for change in seen.changes
     )
 
-    text = render_comparison(seen.model_copy(update={"changes": changes}), width=80)
+    text = render(seen.model_copy(update={"changes": changes}), width=80)
 
     assert text.startswith("The A/A control changed: tcp, measured again as control, is slower in")
 
@@ -71,18 +76,18 @@ def test_runs_of_different_experiments_are_told_where_it_is_said_what_was_measur
     runs = tuple(run.model_copy(update={"experiment": name}) for run, name in named)
     found = () if measuring == "the same" else seen.measuring
 
-    text = render_comparison(seen.model_copy(update={"runs": runs, "measuring": found}), width=80)
+    text = render(seen.model_copy(update={"runs": runs, "measuring": found}), width=80)
 
-    assert "Differences in measurement\n  Different experiments: quick and slowed.\n" in text
+    assert "Differences in measurement\n- Different experiments: quick and slowed.\n" in text
     assert ("schedule.rounds" in text) == (measuring == "another")
 
 
 def test_runs_of_one_experiment_are_not_said_to_differ_in_it() -> None:
-    assert "Different experiments" not in render_comparison(comparison("three-runs"), width=80)
+    assert "Different experiments" not in render(comparison("three-runs"), width=80)
 
 
 def test_runs_on_the_same_machine_have_no_section_on_hosts() -> None:
-    assert "between the hosts" not in render_comparison(comparison("three-runs"), width=80)
+    assert "between the hosts" not in render(comparison("three-runs"), width=80)
 
 
 def test_of_long_values_only_the_words_that_differ_are_told() -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.model import Arm, Design, Experiment, Plan, Schedule, Settings
-from harness.report.commands.plan import render_list, render_plan, render_stack
+from harness.report.commands.plan import list_report, stack_report
+from harness.report.terminal import render_terminal
+from tests.support.run_reports import render_plan
 
 DATA = Path(__file__).parents[2] / "data" / "report"
 
@@ -42,8 +44,7 @@ def test_a_plan_reads_as_expected(golden: Callable[[Path, str], None]) -> None:
 def test_a_short_plan_shows_all_its_rounds() -> None:
     text = render_plan(plan(arm("a"), arm("b", tls=True), rounds=2), None, width=80)
 
-    assert "  1  a, b\n  2  a, b\n" in text
-    assert "..." not in text
+    assert text.endswith("\n1  a, b\n2  a, b\n\n") or text.endswith("\n1  a, b\n2  a, b\n")
 
 
 def test_a_plan_without_a_pilot_promises_no_time() -> None:
@@ -67,7 +68,7 @@ def test_brackets_are_not_taken_for_markup() -> None:
 
 
 def test_the_list_has_every_setting_with_its_default_and_every_plug_in() -> None:
-    text = render_list({"transports": {"tcp": "TCP over loopback."}}, width=200)
+    text = render_terminal(list_report({"transports": {"tcp": "TCP over loopback."}}), width=200)
 
     for name, field in Settings.model_fields.items():
         assert f"\n{name}  " in text
@@ -81,7 +82,7 @@ def test_what_an_arm_runs_is_shown_unchanged() -> None:
     conf = "http {\n    server unix:/run/[a].sock;\n}\n"
     line = "gunicorn " + "--option value " * 20
 
-    text = render_stack("tcp", {"nginx.conf": conf, "gunicorn": line}, width=60)
+    text = render_terminal(stack_report("tcp", {"nginx.conf": conf, "gunicorn": line}), width=60)
 
     assert f"nginx.conf\n{conf}" in text
     assert line.rstrip() in text

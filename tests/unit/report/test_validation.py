@@ -10,9 +10,9 @@ import pytest
 from harness.analysis.validation.validate import validate
 from harness.model.validation import Claim, Validation
 from harness.report import markdown, terminal
+from harness.report.commands.validation import validation_answer, validation_report
 from harness.report.figures.intervals import claims_figure
-from harness.report.html.document import render_validation_html
-from harness.report.sections.validation import validation_answer, validation_report
+from harness.report.html.page import render_page
 from tests.support.imported_runs import bare, foreign, repeated
 
 DATA = Path(__file__).parents[2] / "data" / "validation"
@@ -55,7 +55,7 @@ def test_nothing_is_cut_short_or_longer_than_the_line(case: str, width: int) -> 
 @pytest.mark.parametrize("case", CASES)
 def test_the_page_has_every_verdict_and_its_figure_is_told_in_words(case: str) -> None:
     seen = validation(case)
-    page, figure = render_validation_html(seen), claims_figure(seen)
+    page, figure = render_page(validation_report(seen)), claims_figure(seen)
 
     assert figure is not None
     assert all(f">{claim.standing}</td>" in page for claim in seen.claims)
@@ -74,7 +74,7 @@ def test_a_claim_that_does_not_add_up_is_not_drawn() -> None:
 
 
 def test_without_a_claim_there_is_no_figure() -> None:
-    page = render_validation_html(validate(bare(), [foreign("vol", 380.0)]))
+    page = render_page(validation_report(validate(bare(), [foreign("vol", 380.0)])))
 
     assert "<figure" not in page
 

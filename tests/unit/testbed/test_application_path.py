@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness.model import Settings
-from harness.testbed.servers.application import namesake_warnings
+from harness.testbed.servers.failures import namesake_warnings
 from harness.testbed.standalone.application_path import OWN_ROOT
 
 

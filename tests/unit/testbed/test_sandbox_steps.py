@@ -90,7 +90,7 @@ def test_a_quota_takes_a_control_group_and_is_written_before_anybody_is_in_it() 
     limited = assemble_enclosure(asked, places, b"", as_root=True)
     assert limited.groups == (GROUP,)
     assert limited.limited == GROUP
-    assert [step.words[1:] for step in limited.cgroup_steps] == [
+    assert [step[1:] for step in limited.cgroup_steps] == [
         (f"{GROUP}/cpu.max", "50000 100000"),
         (f"{GROUP}/cgroup.procs", "0"),
     ]
