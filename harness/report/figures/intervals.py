@@ -122,12 +122,10 @@ def sessions_figure(summary: Summary, design: Design, metric: str, effects: Sequ
 def _comparison_rows(summary: Summary, metric: str) -> list[EffectRow]:
     """Return the comparisons and then the controls, by reference, which is named unless all have the same."""
     groups = group_by_root([*main_comparisons(summary, metric), *control_comparisons(summary, metric)])
-    has_one_reference = len(groups) == 1 and not summary.ladders
+    where = "" if len(groups) == 1 and not summary.ladders else ", against {}"
     styles = arm_styles(summary)
     return [
-        EffectRow(
-            effect, interval, styles[effect.arm], "" if has_one_reference else f", against {short_name(effect.against)}"
-        )
+        EffectRow(effect, interval, styles[effect.arm], where.format(short_name(effect.against)))
         for effect in chain.from_iterable(groups.values())
         if (interval := percent_interval(effect))
     ]
@@ -184,15 +182,9 @@ def claims_figure(validation: Validation) -> Figure | None:
         marks.append(row_heading(place, x, short_name(name), numbers))
         marks += _claim_points(place - CLAIM_OFFSET, claim, interval)
         marks += [_interval_point(place + CLAIM_OFFSET, here, HERE_STYLE, f"{here.value:+.1f} %")] if here else []
-    return Figure(
-        "claims",
-        f"Time per request against TCP, claimed and here: {join_with_and(texts)}.",
-        CLAIM_ROW_HEIGHT * len(claims),
-        x,
-        row_axis(len(claims)),
-        marks,
-        caption=CLAIMS_CAPTION,
-    )
+    alt = f"Time per request against TCP, claimed and here: {join_with_and(texts)}."
+    height_px = CLAIM_ROW_HEIGHT * len(claims)
+    return Figure("claims", alt, height_px, x, row_axis(len(claims)), marks, caption=CLAIMS_CAPTION)
 
 
 def _claim_interval(claim: Claim, validation: Validation) -> ReportedInterval:

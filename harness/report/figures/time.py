@@ -15,6 +15,8 @@ HEIGHT = 220  # pixels
 MAX_SESSION_NUMBERS = 10
 SCALE_PERCENTILES = (1, 99)  # that the scale covers: a single outlier would flatten everything else
 SCALE_ROOM, MIN_DECADES = 1.15, 0.01
+DRIFT_WORDS = "Time per request", "The speed of a machine drifts, for all arms alike."
+DIFFERENCES_WORDS = "Differences, to the same scale", "Comparisons use visits that are neighbours in time."
 LABEL_HEIGHT = 0.94  # of an axis: where a band is named
 
 
@@ -28,27 +30,13 @@ def drift_figures(summary: Summary, sessions: Sequence[SessionDrift]) -> list[Fi
     if not scales:
         return []
     x, bounds = _session_axis(sessions), [Guide(session.end_s, style=BOUNDARY) for session in sessions[:-1]]
+    y = Axis(*scales[0], "ms per request", is_log=True)
+    y_ratio = Axis(*scales[1], "difference", is_log=True, is_ratio=True)
+    alt = f"Time per request of {join_with_and(list(summary.arms))} over the run."
+    ratio_alt = f"Differences of {join_with_and([arm for arm, _ in pairs])} over the run, to the same scale."
     return [
-        Figure(
-            "drift",
-            f"Time per request of {join_with_and(list(summary.arms))} over the run.",
-            HEIGHT,
-            x,
-            Axis(*scales[0], "ms per request", is_log=True),
-            [*bounds, *times],
-            "Time per request",
-            "The speed of a machine drifts, for all arms alike.",
-        ),
-        Figure(
-            "drift-differences",
-            f"Differences of {join_with_and([arm for arm, _ in pairs])} over the run, to the same scale.",
-            HEIGHT,
-            x,
-            Axis(*scales[1], "difference", is_log=True, is_ratio=True),
-            [*bounds, Guide(y=1), *ratios],
-            "Differences, to the same scale",
-            "Comparisons use visits that are neighbours in time.",
-        ),
+        Figure("drift", alt, HEIGHT, x, y, [*bounds, *times], *DRIFT_WORDS),
+        Figure("drift-differences", ratio_alt, HEIGHT, x, y_ratio, [*bounds, Guide(y=1), *ratios], *DIFFERENCES_WORDS),
     ]
 
 
@@ -110,49 +98,37 @@ def carry_over_figure(pilot: Pilot, schedule: Schedule) -> Figure | None:
     points = pilot.carry_over
     if not points:
         return None
-    x = Axis(0.5, points[-1].position + 1.5, "request after the switch")
+    places, percents = [point.position + 1 for point in points], [point.percent for point in points]
     lows, highs = [point.percent_low for point in points], [point.percent_high for point in points]
+    x = Axis(0.5, places[-1] + 0.5, "request after the switch")
     y = axis_around([*lows, *highs], "longer than settled", " %")
-    xs, percents = [point.position + 1 for point in points], [point.percent for point in points]
-    texts = [f"request {place}: {percent:+.2f} %" for place, percent in zip(xs, percents, strict=True)]
+    texts = [f"request {place}: {percent:+.2f} %" for place, percent in zip(places, percents, strict=True)]
     marks: list[Mark] = [
         Band(0.5, schedule.settle + 0.5),
         Guide(y=0),
-        Line(xs, percents, Style(symbol="")),
-        Points(xs, percents, lows=lows, highs=highs, interval_axis="y", texts=texts),
+        Line(places, percents, Style(symbol="")),
+        Points(places, percents, lows=lows, highs=highs, interval_axis="y", texts=texts),
     ]
     if schedule.settle:
         marks.append(Label(0.6, y.low + LABEL_HEIGHT * (y.high - y.low), "warm-up", style=Style("muted")))
-    return Figure(
-        "carry-over",
-        f"The first request after a switch of arms takes {percents[0]:.1f} % longer than settled ones.",
-        HEIGHT,
-        x,
-        y,
-        marks,
-        "After a switch of arms",
-        f"The first requests after a switch find cold caches; {schedule.settle} of them are warm-up and not timed.",
+    alt = f"The first request after a switch of arms takes {percents[0]:.1f} % longer than settled ones."
+    caption = (
+        f"The first requests after a switch find cold caches; {schedule.settle} of them are warm-up and not timed."
     )
+    return Figure("carry-over", alt, HEIGHT, x, y, marks, "After a switch of arms", caption)
 
 
 def burst_lengths_figure(pilot: Pilot, schedule: Schedule) -> Figure | None:
     """Return the expected half width by length of burst in the planned time, and the length that was used."""
     if not pilot.allan:
         return None
-    bursts = [point.burst for point in pilot.allan]
-    percents = [point.half_width_percent for point in pilot.allan]
+    bursts, percents = [point.burst for point in pilot.allan], [point.half_width_percent for point in pilot.allan]
     texts = [f"bursts of {burst}: ±{percent:.2f} %" for burst, percent in zip(bursts, percents, strict=True)]
-    return Figure(
-        "burst-lengths",
-        f"The half width of the interval for bursts of {bursts[0]} to {bursts[-1]} requests; {schedule.burst} is used.",
-        HEIGHT,
-        log_axis(bursts, "timed requests in a burst"),
-        axis_from_zero(percents, "half width of the interval", " %"),
-        [
-            Guide(schedule.burst, style=BOUNDARY),
-            Line(bursts, percents, Style(symbol="")),
-            Points(bursts, percents, texts=texts),
-        ],
-        "Length of a burst",
-        f"Expected interval by length of burst in the planned time; the run uses {schedule.burst}.",
-    )
+    x = log_axis(bursts, "timed requests in a burst")
+    y = axis_from_zero(percents, "half width of the interval", " %")
+    line, points = Line(bursts, percents, Style(symbol="")), Points(bursts, percents, texts=texts)
+    marks: list[Mark] = [Guide(schedule.burst, style=BOUNDARY), line, points]
+    lengths = f"{bursts[0]} to {bursts[-1]} requests; {schedule.burst} was used."
+    caption = f"Expected interval by length of burst in the planned time; the run uses {schedule.burst}."
+    alt = f"The half width of the interval for bursts of {lengths}"
+    return Figure("burst-lengths", alt, HEIGHT, x, y, marks, "Length of a burst", caption)
