@@ -18,18 +18,6 @@ CHUNK_BYTES = 1 << 16
 # Reading between bursts must be fast. The kernel writes `interrupts` line by line: a page, without room to grow.
 MAX_BYTES = {"interrupts": 4096 - 256}
 
-TCP_SEGMENTS = {
-    "Tcp.ActiveOpens": "active_opens",
-    "Tcp.PassiveOpens": "passive_opens",
-    "Tcp.InSegs": "segments_in",
-    "Tcp.OutSegs": "segments_out",
-    "Tcp.RetransSegs": "retransmits",
-}
-TCP_EVENTS = {
-    "TcpExt.DelayedACKs": "delayed_acks",
-    "TcpExt.TW": "time_wait",
-    "TcpExt.ListenOverflows": "listen_overflows",
-}
 Parse = Callable[[str], Mapping[str, int]]
 ThrottlingCounts = dict[str, dict[str, dict[str, int]]]  # as in `Record.throttled`
 
@@ -67,16 +55,6 @@ wait_time = parser(wait_ns=r"\A(?!0 0 0$)\d+ (\d+) \d+$")
 loopback_packets = parser(lo_packets=r"^ *lo: *\d+ +(\d+)")  # lo receives what it sends
 
 
-def tcp_segments(snmp: str) -> dict[str, int]:
-    """Return opened connections, and segments in, out and retransmitted."""
-    return _select(parse_net_table(snmp), TCP_SEGMENTS)
-
-
-def tcp_events(netstat: str) -> dict[str, int]:
-    """Return delayed acknowledgements, connections in TIME_WAIT and full accept queues."""
-    return _select(parse_net_table(netstat), TCP_EVENTS)
-
-
 def parse_net_table(text: str) -> dict[str, int]:
     """Parse /proc/net/snmp or netstat: `Tcp: InSegs` above `Tcp: 10` is {"Tcp.InSegs": 10}."""
     lines = [line.split() for line in text.splitlines()]
@@ -87,8 +65,26 @@ def parse_net_table(text: str) -> dict[str, int]:
     }
 
 
-def _select(values: Mapping[str, int], names: Mapping[str, str]) -> dict[str, int]:
-    return {name: values[kernel_name] for kernel_name, name in names.items() if kernel_name in values}
+def net_table_parser(**kernel_names: str) -> Parse:
+    """Return a function that parses the counters of a table that are there."""
+
+    def parse(text: str) -> dict[str, int]:
+        table = parse_net_table(text)
+        return {name: table[of_kernel] for name, of_kernel in kernel_names.items() if of_kernel in table}
+
+    return parse
+
+
+tcp_segments = net_table_parser(
+    active_opens="Tcp.ActiveOpens",
+    passive_opens="Tcp.PassiveOpens",
+    segments_in="Tcp.InSegs",
+    segments_out="Tcp.OutSegs",
+    retransmits="Tcp.RetransSegs",
+)
+tcp_events = net_table_parser(
+    delayed_acks="TcpExt.DelayedACKs", time_wait="TcpExt.TW", listen_overflows="TcpExt.ListenOverflows"
+)
 
 
 def rung_packets(dev: str) -> dict[str, int]:

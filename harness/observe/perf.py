@@ -88,14 +88,14 @@ def perf_stat(program: str, pids: Pids, directory: Path) -> Iterator[Perf]:
     """Start perf for every thread of `pids`. Where it may not or cannot count, `enable` raises HarnessError."""
     directory.mkdir(parents=True, exist_ok=True)
     control, answers, output = (directory / name for name in ("control", "answers", "counts.csv"))
+    descriptors = []
     with ExitStack() as exit_stack:
         for path in (control, answers):
             path.unlink(missing_ok=True)
             os.mkfifo(path)
             exit_stack.callback(path.unlink)
-        descriptors = [os.open(path, os.O_RDWR) for path in (control, answers)]
-        for descriptor in descriptors:
-            exit_stack.callback(os.close, descriptor)
+            descriptors.append(os.open(path, os.O_RDWR))
+            exit_stack.callback(os.close, descriptors[-1])
         argv = perf_argv(program, tasks_of(pids), control, answers, output)
         service = Service(name="perf", argv=argv, log=directory / "perf.log", env={**os.environ, "LC_ALL": "C"})
         yield Perf(exit_stack.enter_context(start_service(service)), descriptors[0], descriptors[1], output, pids)

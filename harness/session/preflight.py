@@ -41,10 +41,7 @@ def check_machine(experiment: Experiment, machine: Machine) -> None:
 
 
 def without_unavailable_arms(experiment: Experiment, parents: ParentDirectories) -> Experiment:
-    """Return the experiment without arms that are unavailable here, if the rest can be compared.
-
-    Otherwise, and for a screen, return it unchanged: `check_machine` reports the problems.
-    """
+    """Return the experiment without arms that are unavailable here; unchanged if the rest cannot be compared."""
     all_reasons = {arm.name: " ".join(_unavailability_reasons(arm.settings, parents)) for arm in experiment.arms}
     reasons = {arm: reason for arm, reason in all_reasons.items() if reason}
     rest = without_arms(experiment, reasons) if reasons and not experiment.levels else experiment

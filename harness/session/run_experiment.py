@@ -104,7 +104,9 @@ def measure_run(run: Run) -> None:
         with show_progress(run.plan.actual_schedule.sessions, len(run.sessions), quiet=run.quiet) as advance:
             has_enough = _measure_sessions(run, advance)
         if not has_enough:
-            _end_early(run)
+            done, planned = len(run.sessions), pluralize(run.plan.schedule.sessions, "planned session")
+            run.plan = run.store.write_plan(run.plan.model_copy(update={"out_of_time_after": done}))
+            print_message(f"{done} of {planned} fit the budget; the run ends here.", quiet=run.quiet)
     except OSError as error:
         raise machine_error(error) from None
     finally:
@@ -140,13 +142,6 @@ def _is_complete(run: Run) -> bool:
     done = len(run.sessions)
     is_gapless = sorted(run.sessions) == list(range(1, done + 1))
     return is_gapless and (done == run.plan.actual_schedule.sessions or _has_enough(run))
-
-
-def _end_early(run: Run) -> None:
-    """Record in the plan that the run ends with the sessions measured so far."""
-    done, of = len(run.sessions), run.plan.schedule.sessions
-    run.plan = run.store.write_plan(run.plan.model_copy(update={"out_of_time_after": done}))
-    print_message(f"{done} of {pluralize(of, 'planned session')} fit the budget; the run ends here.", quiet=run.quiet)
 
 
 def _remarks(experiment: Experiment) -> Iterator[str]:

@@ -16,12 +16,12 @@ from harness.store.files import read_facts, read_file
 RUN_TIME_FORMAT = "%Y-%m-%dT%H-%M-%SZ"
 NEVER = datetime.max.replace(tzinfo=UTC)
 
-T = TypeVar("T")
 FLOOR_DIRECTORY = "floor"
 COMPLETE_FILE = "floor.pyperf.json"  # complete, with ordinary options
 PARTIAL_FILE = "other.pyperf.json"  # interrupted, or with options that make it incomparable
 
-SECONDS_UNIT = "second"
+
+T = TypeVar("T")
 
 
 def read_latest(
@@ -46,9 +46,8 @@ def earlier_files(directory: Path, name: str, host: HostFacts) -> Iterator[Path]
     """
     now = datetime.now(UTC)
     times = {path: _measured_at(path, now) for path in directory.glob(f"*/{name}")}
-    past = {path: time for path, time in times.items() if time <= now}
-    for path in sorted(past, key=lambda path: past[path], reverse=True):
-        if _host_kind(_read_host_facts(path.with_name("host.json"))) == _host_kind(host):
+    for path in sorted(times, key=lambda path: times[path], reverse=True):
+        if times[path] <= now and _host_kind(_read_host(path.with_name("host.json"))) == _host_kind(host):
             yield path
 
 
@@ -60,7 +59,7 @@ def _measured_at(path: Path, now: datetime) -> datetime:
     return time if time <= now else datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
-def _read_host_facts(path: Path) -> HostFacts:
+def _read_host(path: Path) -> HostFacts:
     """Return the facts of host.json; empty where the file is missing, or not what barehop wrote."""
     try:
         return read_facts(path, HostFacts)
@@ -91,7 +90,7 @@ def read_floor(path: Path) -> FloorResults:
 
 def _rows(suite: pyperf.BenchmarkSuite) -> Iterator[FloorRow]:
     for benchmark in suite.get_benchmarks():
-        if benchmark.get_unit() == SECONDS_UNIT:
+        if benchmark.get_unit() == "second":
             kind, transport, payload_bytes = benchmark.get_name().split(" ")
             runs_us = [1e6 * fmean(run.values) for run in benchmark.get_runs() if run.values]
             yield FloorRow(kind=kind, transport=transport, payload_bytes=int(payload_bytes), runs_us=tuple(runs_us))

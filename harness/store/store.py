@@ -62,10 +62,7 @@ class Store:
         self._contents.update({name: read_file(self.directory / name) for name in names})
 
     def follow(self, before_writing: Collection[str] = ()) -> None:
-        """Follow the directory when it was renamed.
-
-        When it, or a file in it, was removed, write all files into a new directory and raise MachineError.
-        """
+        """Follow the directory when it was renamed; rescue all files and raise MachineError when one was removed."""
         if self._descriptor is None:
             return
         path = _current_path(self._descriptor, self.directory)
