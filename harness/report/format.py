@@ -12,7 +12,10 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 SPACE_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:us|ms|s|min|h)\b)")
 MINUS_SIGN_PLACE = re.compile(r"(?<![\w.)-])-(?=\d)")
 MICROSECOND_UNIT = re.compile(rf"(?<=\d{NO_BREAK})us\b")
-VERDICTS = ("faster", "slower", "equivalent", "agree", "undecided", "differ", None)  # in the order of a report
+VERDICTS = (  # in the order of a report
+    *("faster", "slower", "equivalent", "agree", "undecided", "differ", None),
+    *("confirmed", "contradicted", "cannot be decided"),  # of claims
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,8 @@ def verdict_phrase(verdict: str | None, number: int, design: Design | None) -> s
     """Return a verdict on `number` effects: `is faster`, `are equivalent within 1 %`, `agree`, `has no verdict`."""
     if verdict is None:
         return "has no verdict" if number == 1 else "have no verdict"
+    if verdict == "cannot be decided":
+        return verdict
     if verdict in ("agree", "differ"):
         return f"{verdict}s" if number == 1 else verdict
     margin = margin_phrase(design) if verdict == "equivalent" else ""
