@@ -17,13 +17,13 @@ from harness.report.document import Column, IntervalCell, NumberCell, Report, Ro
 from harness.report.figures.intervals import claims_figure
 from harness.report.format import (
     format_significant,
+    format_us_amount,
     join_with_and,
     pluralize,
     us_interval,
     verdict_counts,
     verdict_phrase,
 )
-from harness.report.sections.why import format_us_amount
 from harness.report.table import ABSENT, format_milliseconds, us_cell
 
 UNDECIDED: ClaimStatus = "cannot be decided"

@@ -17,7 +17,7 @@ from harness.model import (
     TailEffect,
 )
 from harness.report.document import Cell, IntervalCell, Report, VerdictCell
-from harness.report.sections.screening import effect_name
+from harness.report.select import effect_name
 from harness.report.table import cell_parts
 
 TABLE_HEADER = ("section", "table", "row", "column", "value", "low", "high", "unit")

@@ -9,8 +9,7 @@ import pytest
 
 from harness.analysis.plot_data import plot_data
 from harness.model import Doubt
-from harness.report.html.document import render_html
-from tests.support.run_reports import render_terminal
+from tests.support.run_reports import render_html, render_terminal
 from tests.support.simulated_run import PILOT, Run, run_of
 
 DOUBTS = [
