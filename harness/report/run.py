@@ -19,6 +19,7 @@ from harness.report.sections.background import PageData, background_sections
 from harness.report.sections.failures import application_note
 from harness.report.sections.imported import seed_sections
 from harness.report.sections.ladder import ladder_note
+from harness.report.sections.other_contrasts import other_contrast_sections
 from harness.report.sections.why import why_sections
 from harness.report.select import (
     PROGRAM_NAME,
@@ -61,6 +62,7 @@ def report_of(
             Section("The numbers", tables=[arm_table(summary)], notes=list(_notes(summary))),
             *figure_sections(summary),
             *map(new_section, optional_sections(summary, design)),
+            *other_contrast_sections(summary, design),
             *why_sections(summary),
             *seed_sections(summary),
         ],
