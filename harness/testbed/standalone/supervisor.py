@@ -2,7 +2,7 @@
 
 A stand-alone program: `python -I -S supervisor.py DIRECTORY... -- STEP... -- COMMAND...`. Its standard input is the
 lifeline, a pipe whose other end the parent holds. It makes the directories (mode 0700; one may be a control group),
-writes "ready" to standard output, waits for one byte, takes the steps of sandbox/enter.py, starts the command, writes
+writes "ready" to standard output, waits for one byte, takes the steps of enter.py, starts the command, writes
 its pid, and ends everything when the lifeline closes, also when the parent was killed with SIGKILL. Standard error is
 the service's log. Its exit code is the service's, or 128 plus the signal that ended it.
 
