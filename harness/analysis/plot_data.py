@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from harness.analysis.contrasts.engine import RunSeries, pair_terms, session_values
 from harness.analysis.statistics.inference import to_percent
-from harness.analysis.statistics.series import ArmPair, Series, SessionData, values_by_arm
+from harness.analysis.statistics.series import ArmPair, Series, SessionData
 from harness.model import METRICS, Experiment
+from harness.model.metrics import Metric
 
 MAX_LINE_POINTS = 400  # of a line: about the resolution of a screen
 ROUNDS_PER_POINT, MIN_POINTS_PER_SESSION = 5, 8  # a point is a median of rounds
@@ -82,8 +83,8 @@ def plot_data(experiment: Experiment, sessions: Sequence[SessionData]) -> PlotDa
     return PlotData(
         started_utc=min(session.record.started_utc for session in ordered),
         distributions=tuple(distribution for distribution in distributions if distribution.requests),
-        drift=tuple(_drift(experiment, ordered)),
-        effects=tuple(effect for metric in METRICS for effect in _effects(experiment, metric, series)),
+        drift=tuple(_drift(experiment, ordered, series)),
+        effects=tuple(effect for metric in METRICS.values() for effect in _effects(experiment, metric, series)),
         cpus={
             arm: {role: tuple(cpus) for role, cpus in proof.get("cpus", {}).items()} for arm, proof in proofs.items()
         },
@@ -111,30 +112,25 @@ def thinned_indices(size: int) -> Indices:
     return np.unique(indices.round().astype(np.intp))
 
 
-def _drift(experiment: Experiment, sessions: Sequence[SessionData]) -> Iterator[SessionDrift]:
-    start_s = 0.0
-    for session in sessions:
-        drift = _session_drift(experiment, session, start_s, max(MAX_LINE_POINTS // len(sessions), 1))
-        start_s = drift.end_s
-        yield drift
-
-
-def _session_drift(experiment: Experiment, session: SessionData, start_s: float, max_points: int) -> SessionDrift:
-    """Return the drift of a session in at most `max_points` points, each of a group of rounds."""
-    logs = {arm: np.log(times_us) for arm, times_us in values_by_arm(session.record, METRICS["latency"]).items()}
-    rounds = max((series.size for series in logs.values()), default=0)
-    number = min(max_points, max(rounds // ROUNDS_PER_POINT, min(rounds, MIN_POINTS_PER_SESSION)))
-    groups = np.array_split(np.arange(rounds), number) if rounds else []
-    visiting_s = session.record.seconds.get("visiting", 0.0)
-    pairs = [(arm, against) for arm, against in experiment.pairs if arm in logs and against in logs]
-    return SessionDrift(
-        session=session.record.session,
-        start_s=start_s,
-        end_s=start_s + visiting_s,
-        time_s=tuple(start_s + visiting_s * float(group.mean() + 0.5) / rounds for group in groups),
-        latency_us={arm: _typical_times(series, groups) for arm, series in logs.items()},
-        ratio={(arm, against): _typical_times(logs[arm] - logs[against], groups) for arm, against in pairs},
-    )
+def _drift(experiment: Experiment, sessions: Sequence[SessionData], series: RunSeries) -> Iterator[SessionDrift]:
+    """Yield the drift of each session, in at most 400 points together, each of a group of rounds."""
+    most, start_s = max(MAX_LINE_POINTS // len(sessions), 1), 0.0
+    for record in (session.record for session in sessions):
+        logs = {arm: np.log(of_arm) for arm, of_arm in series.values(METRICS["latency"])[record.session].items()}
+        rounds = max((of_arm.size for of_arm in logs.values()), default=0)
+        number = min(most, max(rounds // ROUNDS_PER_POINT, min(rounds, MIN_POINTS_PER_SESSION)))
+        groups = np.array_split(np.arange(rounds), number) if rounds else []
+        visiting_s = record.seconds.get("visiting", 0.0)
+        pairs = [(arm, against) for arm, against in experiment.pairs if arm in logs and against in logs]
+        yield SessionDrift(
+            session=record.session,
+            start_s=start_s,
+            end_s=start_s + visiting_s,
+            time_s=tuple(start_s + visiting_s * float(group.mean() + 0.5) / rounds for group in groups),
+            latency_us={arm: _typical_times(of_arm, groups) for arm, of_arm in logs.items()},
+            ratio={(arm, against): _typical_times(logs[arm] - logs[against], groups) for arm, against in pairs},
+        )
+        start_s += visiting_s
 
 
 def _typical_times(logs: Series, groups: Sequence[Indices]) -> GappedValues:
@@ -149,16 +145,16 @@ def _median(series: Series) -> float:
     return float(np.median(finite)) if finite.size else math.nan
 
 
-def _effects(experiment: Experiment, metric: str, series: RunSeries) -> Iterator[SessionEffects]:
-    """Yield the effects of the pairs that were measured in `metric`."""
-    for arm, against in experiment.pairs:
-        values = session_values(series, pair_terms((arm, against), metric))
+def _effects(experiment: Experiment, metric: Metric, series: RunSeries) -> Iterator[SessionEffects]:
+    """Yield the effects of the pairs that were measured in `metric`; only headlines and designs have figures."""
+    for arm, against in experiment.pairs if metric.is_headline or metric.in_designs else ():
+        values = session_values(series, pair_terms((arm, against), metric.name))
         if values.sessions:
-            levels = [_median(np.log(series.values(METRICS[metric])[number][against])) for number in values.sessions]
+            levels = [_median(np.log(series.values(metric)[number][against])) for number in values.sessions]
             yield SessionEffects(
                 arm=arm,
                 against=against,
-                metric=metric,
+                metric=metric.name,
                 sessions=values.sessions,
                 percent=tuple(to_percent(value) for value in values.log_ratio.tolist()),
                 sd_percent=_sd_percent(values.log_ratio.tolist()),

@@ -73,44 +73,46 @@ class Effect(JsonModel):
 
 
 class JudgedEffect(ArmEffect):
-    """An effect with its verdict, whatever it is an effect of."""
+    """The effect of an arm with its verdict."""
 
     verdict: Verdict | None
 
 
-class Interaction(ArmEffect):
-    """The interaction of the compared factor with `factor`.
+class FactorEffect(ArmEffect):
+    """An effect of `factor` at `at` against `base`; `where` has the levels of the other factors."""
 
-    It is the effect of `arm` against `against`, with `factor` at `at`, relative to that of `base_arm` against
-    `base_against`, with it at `base`: a ratio of ratios in percent, and a difference of differences in us. Negative:
-    the arm gains more, or loses less, at `at`. `where` has the levels of the other factors.
-    """
-
-    base_arm: str
-    base_against: str
-    compared: str  # a setting: "transport"
-    level: str  # of the compared factor: what arm and base_arm have, "uds-tmpfs"
-    reference: str  # and what the others have, "tcp"
-    factor: str  # another setting: "tool"
-    at: str
-    base: str
-    where: dict[str, str] = Field(default_factory=dict)
-    verdict: Agreement | None
-
-
-class LevelEffect(ArmEffect):
-    """The effect of `factor` at `at` against `base`, with the compared factor at `level`, all else alike."""
-
-    compared: str
-    level: str
     factor: str
     at: str
     base: str
     where: dict[str, str] = Field(default_factory=dict)
-    verdict: Verdict | None
 
 
-class JointEffect(ArmEffect):
+class CrossedEffect(FactorEffect):
+    """An effect of two factors: `compared`, a setting like "transport", has `level`, and another factor varies."""
+
+    compared: str
+    level: str
+
+
+class Interaction(CrossedEffect):
+    """The interaction of the compared factor with `factor`.
+
+    It is the effect of `arm` against `against`, with `factor` at `at`, relative to that of `base_arm` against
+    `base_against`, with it at `base`: a ratio of ratios in percent, and a difference of differences in us. Negative:
+    the arm gains more, or loses less, at `at`. The arms have `level`, the others `reference`.
+    """
+
+    base_arm: str
+    base_against: str
+    reference: str
+    verdict: Agreement | None
+
+
+class LevelEffect(CrossedEffect, JudgedEffect):
+    """The effect of `factor` at `at` against `base`, with the compared factor at `level`, all else alike."""
+
+
+class JointEffect(CrossedEffect, JudgedEffect):
     """The effect of changing two factors at once: the compared one to `level`, the other to `at`.
 
     `compared_alone` is the arm that differs from `against` only in the compared factor, `factor_alone` the one that
@@ -119,30 +121,18 @@ class JointEffect(ArmEffect):
 
     compared_alone: str
     factor_alone: str
-    compared: str
-    level: str
     reference: str
-    factor: str
-    at: str
-    base: str
-    where: dict[str, str] = Field(default_factory=dict)
-    verdict: Verdict | None
 
 
-class MainEffect(ArmEffect):
+class MainEffect(FactorEffect, JudgedEffect):
     """The effect of `factor` at `at` against `base`, averaged over the arms of a screen with the levels in `where`.
 
     `arm` and `against` name the two levels: "tcp_sack=0", "tcp_sack=1". `mixed_with` are the interactions that are
     confounded with it in this design, `partly_mixed_with` the number of partly confounded ones.
     """
 
-    factor: str
-    at: str
-    base: str
-    where: dict[str, str] = Field(default_factory=dict)
     mixed_with: tuple[str, ...] = ()
     partly_mixed_with: int = 0
-    verdict: Verdict | None
 
 
 class FactorInteraction(ArmEffect):
@@ -169,18 +159,16 @@ class ToolAgreement(JsonModel):
     why: tuple[str, ...] = ()
 
 
-class TailEffect(ArmEffect):
+class TailEffect(JudgedEffect):
     """The effect on a percentile, compared within each session."""
 
     percentile: float
-    verdict: Verdict | None
 
 
-class RungEffect(ArmEffect):
+class RungEffect(JudgedEffect):
     """A higher arm relative to a lower one; `rungs` are those that only the higher one has."""
 
     rungs: tuple[str, ...]
-    verdict: Verdict | None
 
 
 class LadderStep(RungEffect):

@@ -4,13 +4,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from harness.model.base import JsonModel, Verdict
+from harness.model.base import JsonModel
 from harness.model.effects import (
-    ArmEffect,
     Effect,
     FactorInteraction,
     Interaction,
     JointEffect,
+    JudgedEffect,
     Ladder,
     LevelEffect,
     MainEffect,
@@ -62,10 +62,9 @@ class ApplicationFile(JsonModel):
     arms: tuple[str, ...]
 
 
-class Comparison(ArmEffect):
+class Comparison(JudgedEffect):
     """An arm relative to `against`, with its verdict."""
 
-    verdict: Verdict | None
     checks: dict[str, float] = Field(
         default_factory=dict
     )  # other methods' answers: bootstrap_low, bootstrap_high (percent), sign_flip_p

@@ -59,6 +59,15 @@ def _differing_controls(summary: Summary) -> Iterator[str]:
             )
 
 
+def equivalent_controls(summary: Summary) -> Iterator[str]:
+    """Yield a sentence for each control that shows no difference."""
+    for control in control_comparisons(summary):
+        estimate = percent_interval(control)
+        if estimate and control.verdict == "equivalent":
+            name = control.against
+            yield f"The A/A control ({name} vs. {name}) shows no difference: {percent_with_interval(estimate)}."
+
+
 def _open_controls(summary: Summary) -> Iterator[str]:
     for control in control_comparisons(summary):
         estimate = percent_interval(control)

@@ -8,11 +8,15 @@ from math import floor, isclose, log10
 from harness.model import ArmEffect, Design, Interval
 
 MAX_DECIMALS = 6
+NO_NUMBER = "no number"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 SPACE_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:us|ms|s|min|h)\b)")
 MINUS_SIGN_PLACE = re.compile(r"(?<![\w.)-])-(?=\d)")
 MICROSECOND_UNIT = re.compile(rf"(?<=\d{NO_BREAK})us\b")
-VERDICTS = ("faster", "slower", "equivalent", "agree", "undecided", "differ", None)  # in the order of a report
+VERDICTS = (  # in the order of a report
+    *("faster", "slower", "equivalent", "agree", "undecided", "differ", None),
+    *("confirmed", "contradicted", "cannot be decided"),  # of claims
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,29 @@ def us_with_interval(interval: ReportedInterval) -> str:
     return f"{value} us ({low} to {high})"
 
 
+def format_us_amount(amount: Interval) -> str:
+    """Return `-13 us (-16 to -10)`, without an interval `-13 us`."""
+    interval = amount_interval(amount)
+    return us_with_interval(interval) if interval else f"{format_signed(amount.value, 0)} us"
+
+
+def format_us_level(amount: Interval) -> str:
+    """Return `70 us (67 to 72)`, for an amount that is not a difference."""
+    return format_us_amount(amount).replace("+", "")
+
+
+def us_text(effect: ArmEffect) -> str:
+    """Return `+13 us (+10 to +16)`, or `no number` without an interval."""
+    interval = us_interval(effect)
+    return us_with_interval(interval) if interval else NO_NUMBER
+
+
+def percent_text(effect: ArmEffect, *, named: bool = False) -> str:
+    """Return `+3.1 % (+2.6 to +3.6)`, or `no number` without an interval."""
+    estimate = percent_interval(effect)
+    return percent_with_interval(estimate, named=named) if estimate else NO_NUMBER
+
+
 def format_significant(value: float, digits: int) -> str:
     """Return `value` with `digits` significant digits and without an exponent: `452`, `0.0931`, `12300`."""
     if value == 0:
@@ -175,6 +202,8 @@ def verdict_phrase(verdict: str | None, number: int, design: Design | None) -> s
     """Return a verdict on `number` effects: `is faster`, `are equivalent within 1 %`, `agree`, `has no verdict`."""
     if verdict is None:
         return "has no verdict" if number == 1 else "have no verdict"
+    if verdict == "cannot be decided":
+        return verdict
     if verdict in ("agree", "differ"):
         return f"{verdict}s" if number == 1 else verdict
     margin = margin_phrase(design) if verdict == "equivalent" else ""

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 
 from harness.analysis.calibration import Calibration
 from harness.model import HEADLINE_METRICS, ArmSummary, Comparison, Design, Summary
@@ -9,12 +10,25 @@ from harness.report import answer, caveats
 from harness.report.commands.machine import calibration_note
 from harness.report.commands.plan import pilot_plan
 from harness.report.document import Cell, Column, Fact, NumberCell, Report, Row, Section, Table, TextCell, VerdictCell
+from harness.report.figures.distributions import half_normal_figure, load_figure
+from harness.report.figures.intervals import forest_figure
+from harness.report.figures.style import arm_styles
+from harness.report.figures.waterfalls import ladder_figure
 from harness.report.sections import optional_sections
-from harness.report.sections.failures import application_lines
+from harness.report.sections.background import PageData, background_sections
+from harness.report.sections.failures import application_note
 from harness.report.sections.imported import seed_sections
 from harness.report.sections.ladder import ladder_note
-from harness.report.sections.why import counter_section, why_sections
-from harness.report.select import PROGRAM_NAME, group_by_root, is_kept_undecided_by_holm, repeat_command, resume_command
+from harness.report.sections.other_contrasts import other_contrast_sections
+from harness.report.sections.why import why_sections
+from harness.report.select import (
+    PROGRAM_NAME,
+    group_by_root,
+    headline_metric,
+    is_kept_undecided_by_holm,
+    repeat_command,
+    resume_command,
+)
 from harness.report.table import ABSENT, format_milliseconds, format_rate, new_section, percent_cell, us_cell
 
 MEASUREMENTS, COMPARISONS = "Measurements", "Comparisons"
@@ -30,9 +44,14 @@ ARM_COLUMNS = (
 )
 
 
-def report_of(summary: Summary, design: Design | None, *, command: str = PROGRAM_NAME) -> Report:
-    """Return the report. Without `design` it names no margin; the commands at its end begin with `command`."""
-    return Report(
+def report_of(
+    summary: Summary, design: Design | None, *, command: str = PROGRAM_NAME, page: PageData | None = None
+) -> Report:
+    """Return the report. Without `design` it names no margin; the commands at its end begin with `command`.
+
+    With the data of a `page` it has figures and the background, and its commands are for the directory of the page.
+    """
+    report = Report(
         title=summary.experiment,
         warning=caveats.reliability_warning(summary),
         is_valid=summary.valid,
@@ -40,18 +59,48 @@ def report_of(summary: Summary, design: Design | None, *, command: str = PROGRAM
         answer=[answer.summary_answer(summary, design)],
         certainty=list(_certainty(summary, design)),
         sections=[
-            Section("", tables=[arm_table(summary)], notes=list(_notes(summary))),
+            Section("The numbers", tables=[arm_table(summary)], notes=list(_notes(summary))),
+            *figure_sections(summary),
             *map(new_section, optional_sections(summary, design)),
+            *other_contrast_sections(summary, design),
             *why_sections(summary),
             *seed_sections(summary),
         ],
         doubts=caveats.group_doubts(summary),
-        background=[counter_section(summary)],
         next_steps=list(_next_steps(summary, command)),
+    )
+    return _with_page(report, summary, page) if page else report
+
+
+def _with_page(report: Report, summary: Summary, page: PageData) -> Report:
+    started = page.plots.started_utc[:16].replace("T", " ")
+    repeat = [("Repeat", f"`{repeat_command(summary, 'experiment.toml')}`"), ("Re-print", "`barehop report .`")]
+    resume = [("Resume", f"`{resume_command(summary, '.')}`")] if summary.sessions < summary.planned_sessions else []
+    next_steps = Section("Next steps", ["In the directory of this report:"], facts=[*resume, *repeat])
+    return replace(
+        report,
+        title=f"{summary.experiment}, measured {started} UTC by barehop",
+        question=summary.question or summary.experiment,
+        figure=forest_figure(summary, page.plan.experiment.design, headline_metric(summary)),
+        background=[*background_sections(summary, page), next_steps],
+        next_steps=(),
     )
 
 
+def figure_sections(summary: Summary) -> Iterator[Section]:
+    """Yield sections with only a figure."""
+    for heading, figures in (
+        ("Latency against load", [load_figure(summary)]),
+        ("Significant effects", [half_normal_figure(summary)]),
+        ("Rung by rung", [ladder_figure(ladder, number) for number, ladder in enumerate(summary.ladders)]),
+    ):
+        drawn = [figure for figure in figures if figure]
+        if drawn:
+            yield Section(heading, figures=drawn)
+
+
 def _certainty(summary: Summary, design: Design | None) -> Iterator[str]:
+    yield from caveats.equivalent_controls(summary)
     yield caveats.effort_note(summary, design)
     if summary.schedule and summary.pilot:
         yield pilot_plan(summary.schedule, summary.pilot)
@@ -63,7 +112,8 @@ def _notes(summary: Summary) -> Iterator[str]:
     holm = caveats.holm_note(summary)
     notes = [f"* {holm}" if holm else "", ladder_note(summary)]
     notes += [*caveats.missing_numbers(summary), *caveats.contradictions(summary)]
-    yield from filter(None, [*notes, answer.cpu_sentence(summary), answer.throughput_sentence(summary)])
+    notes += [answer.cpu_sentence(summary), answer.throughput_sentence(summary), application_note(summary)]
+    yield from filter(None, notes)
 
 
 def arm_table(summary: Summary) -> Table:
@@ -77,13 +127,17 @@ def _arm_rows(summary: Summary) -> Iterator[Row]:
         yield _uncompared_row(summary, reference, VerdictCell("reference"))
         for comparison in group:
             cells = (*_measured_cells(summary, comparison.arm), *_compared_cells(summary, comparison))
-            yield Row(cells, ends_group=comparison is group[-1])
+            yield Row(cells, _color(summary, comparison.arm), ends_group=comparison is group[-1])
     compared = {name for comparison in comparisons for name in (comparison.arm, comparison.against)}
     yield from (_uncompared_row(summary, name, TextCell(ABSENT)) for name in summary.arms if name not in compared)
 
 
 def _uncompared_row(summary: Summary, name: str, verdict: Cell) -> Row:
-    return Row((*_measured_cells(summary, name), NumberCell(), NumberCell(), verdict))
+    return Row((*_measured_cells(summary, name), NumberCell(), NumberCell(), verdict), _color(summary, name))
+
+
+def _color(summary: Summary, name: str) -> str:
+    return arm_styles(summary)[name].color
 
 
 def _compared_cells(summary: Summary, comparison: Comparison) -> tuple[Cell, ...]:
@@ -110,7 +164,6 @@ def _cpu_cell(arm: ArmSummary) -> NumberCell:
 
 def _next_steps(summary: Summary, command: str) -> Iterator[Fact]:
     directory = summary.directory
-    yield from (("Application", line) for line in application_lines(summary))
     yield "Results", directory
     yield "Report (HTML)", f"{directory}/report.html"
     if summary.sessions < summary.planned_sessions:

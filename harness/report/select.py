@@ -3,11 +3,25 @@
 import shlex
 from collections.abc import Iterable
 
-from harness.model import HEADLINE_METRICS, Comparison, MainEffect, Summary
+from harness.model import (
+    HEADLINE_METRICS,
+    CombinedRungs,
+    Comparison,
+    Ladder,
+    LadderStep,
+    MainEffect,
+    RungEffect,
+    Summary,
+)
+from harness.model.tools import ImportedRun
 from harness.report.format import percent_interval
 from harness.report.table import is_undecided_by_correction
 
 PROGRAM_NAME = "barehop"
+ELSEWHERE = "elsewhere"  # imported runs without a place
+P99 = 99.0
+MIN_GAIN = 1.1  # of interleaving, that is worth mentioning
+OUR_CLIENT = "client"
 
 
 def resume_command(summary: Summary, directory: str, command: str = PROGRAM_NAME) -> str:
@@ -91,3 +105,47 @@ def main_effects(summary: Summary) -> tuple[list[MainEffect], str]:
     """Return the main effects in the headline metric, and that metric."""
     metric = next((effect.metric for effect in summary.main_effects), "latency")
     return [effect for effect in summary.main_effects if effect.metric == metric], metric
+
+
+def effect_name(effect: MainEffect) -> str:
+    """Return `tcp_sack=0`, followed by the levels of other compared factors."""
+    return ", ".join([effect.arm, *effect.where.values()])
+
+
+def ladder_title(ladder: Ladder) -> str:
+    """Return `tcp` or `tcp, upstream_keepalive 16`."""
+    return ", ".join([ladder.transport, *(f"{key} {level}" for key, level in ladder.where.items())])
+
+
+def rung_name(climb: RungEffect) -> str:
+    """Return the name of the rung, or of the arm if it has several rungs."""
+    return climb.rungs[0] if len(climb.rungs) == 1 else climb.arm
+
+
+def largest_bundle(ladder: Ladder) -> CombinedRungs | None:
+    """Return the arm with the most rungs at once, which is closest to a container."""
+    return max(ladder.together, key=lambda bundle: len(bundle.measured.rungs), default=None)
+
+
+def summed_steps(ladder: Ladder) -> list[LadderStep]:
+    """Return the steps that make up the whole; all steps if there is no whole or no sum."""
+    bundle = largest_bundle(ladder)
+    return [step for step in ladder.steps if not (bundle and bundle.parts) or step.arm in bundle.parts]
+
+
+def group_by_architecture(runs: Iterable[ImportedRun]) -> dict[str, list[ImportedRun]]:
+    """Return the runs by "place: architecture"."""
+    groups: dict[str, list[ImportedRun]] = {}
+    for run in runs:
+        groups.setdefault(run_name(run), []).append(run)
+    return groups
+
+
+def run_name(run: ImportedRun) -> str:
+    """Return "place: architecture" of a run."""
+    return f"{run.where or ELSEWHERE}: {run.architecture}"
+
+
+def known_values(values: Iterable[float | None]) -> list[float]:
+    """Return the values that are known."""
+    return [value for value in values if value is not None]

@@ -126,7 +126,10 @@ def write_reports(results: RunResults) -> Path:
 
 def html_report(results: RunResults) -> str:
     """Return the text of report.html."""
-    from harness.report.html.document import render_html  # jinja2 is loaded only for a page
+    from harness.report.html.page import render_page  # jinja2 is loaded only for a page
+    from harness.report.run import report_of
+    from harness.report.sections.background import PageData
 
     plots = plot_data(results.plan.experiment, results.sessions)
-    return render_html(results.summary, results.plan, results.host, plots)
+    page = PageData(results.plan, results.host, plots)
+    return render_page(report_of(results.summary, results.plan.experiment.design, page=page))

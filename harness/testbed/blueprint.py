@@ -122,20 +122,20 @@ class Blueprint:
     @property
     def servers(self) -> tuple[Server, ...]:
         """Its servers in the order of their start; the application comes first, because it has the directories."""
-        place_of, relay = self.network_path.place_of, self.network_path.relay
-        null_servers = [
+        path = self.network_path
+        null_servers = (
             self._server(null_server_name(number), "bare server", null_server_argv(hop))
             for number, hop in enumerate(self.addresses.null_servers.values())
-        ]
-        return (
-            self._server("app", "gunicorn", self.gunicorn_argv, place=place_of("app")),
-            *null_servers,
-            self._server("nginx", "nginx", self.nginx_argv, role="nginx", place=place_of("nginx")),
-            *([self._relay(relay_argv(relay, self.far_ports), relay.place)] if relay else []),
         )
-
-    def _relay(self, argv: tuple[str, ...], place: NamespacePlace) -> Server:
-        return self._server("relay", "relay", argv, role=self.relay_role, place=place)
+        servers = [
+            self._server("app", "gunicorn", self.gunicorn_argv, place=path.place_of("app")),
+            *null_servers,
+            self._server("nginx", "nginx", self.nginx_argv, "nginx", path.place_of("nginx")),
+        ]
+        if path.relay:
+            argv = relay_argv(path.relay, self.far_ports)
+            servers.append(self._server("relay", "relay", argv, self.relay_role, path.relay.place))
+        return tuple(servers)
 
     def _server(
         self, name: str, title: str, argv: tuple[str, ...], role: str = "app", place: NamespacePlace | None = None

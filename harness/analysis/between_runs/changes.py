@@ -10,7 +10,6 @@ from harness.analysis.between_runs.metadata import (
     have_serving_facts,
     host_tree,
     metadata_differences,
-    metadata_differences_by_part,
     serving_trees,
     settings_tree,
 )
@@ -147,7 +146,7 @@ def compare_runs(runs: Sequence[RunData]) -> RunComparison:
 def _hosts(runs: Sequence[RunData]) -> Iterator[MetadataDifference]:
     hosts = [run.host for run in runs]
     apart = have_serving_facts(hosts)
-    yield from metadata_differences_by_part([host_tree(run.host, run.records, servers_apart=apart) for run in runs])
+    yield from metadata_differences([host_tree(run.host, run.records, servers_apart=apart) for run in runs])
     yield from metadata_differences(serving_trees(hosts))
 
 

@@ -91,25 +91,16 @@ class MetadataDifference(JsonModel):
 
 
 def metadata_differences(trees: Sequence[Mapping[str, object]]) -> tuple[MetadataDifference, ...]:
-    """Return the fields in which `trees` differ. An empty tree is unknown and differs from none."""
-    flat = [flatten(tree) for tree in trees]
-    fields = dict.fromkeys(field for facts in flat for field in facts)
-    candidates = [MetadataDifference(field=field, values=tuple(facts.get(field) for facts in flat)) for field in fields]
-    known = [index for index, facts in enumerate(flat) if facts]
-    return tuple(candidate for candidate in candidates if len({candidate.values[index] for index in known}) > 1)
-
-
-def metadata_differences_by_part(trees: Sequence[Mapping[str, object]]) -> tuple[MetadataDifference, ...]:
     """Return the fields in which `trees` differ. A part that a tree lacks is unknown and differs from none."""
-    parts = dict.fromkeys(part for tree in trees for part in tree)
-    return tuple(contrast for part in parts for contrast in _part_differences(part, trees))
+    return tuple(_differences(trees))
 
 
-def _part_differences(part: str, trees: Sequence[Mapping[str, object]]) -> Iterator[MetadataDifference]:
-    flat = [flatten(tree[part], part) if part in tree else None for tree in trees]
-    for field in dict.fromkeys(field for facts in flat for field in facts or ()):
-        if len({facts.get(field) for facts in flat if facts is not None}) > 1:
-            yield MetadataDifference(field=field, values=tuple((facts or {}).get(field) for facts in flat))
+def _differences(trees: Sequence[Mapping[str, object]]) -> Iterator[MetadataDifference]:
+    for part in dict.fromkeys(part for tree in trees for part in tree):
+        flat = [flatten(tree[part], part) if part in tree else None for tree in trees]
+        for field in dict.fromkeys(field for facts in flat for field in facts or ()):
+            if len({facts.get(field) for facts in flat if facts is not None}) > 1:
+                yield MetadataDifference(field=field, values=tuple((facts or {}).get(field) for facts in flat))
 
 
 def flatten(value: object, name: str = "") -> dict[str, str]:
@@ -176,7 +167,7 @@ def _group_name(arms: Sequence[str]) -> str:
 
 def changes_since(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[MetadataDifference, ...]:
     """Return the lasting facts of host.json that changed; a fact that was not recorded has not changed."""
-    machine = metadata_differences_by_part(
+    machine = metadata_differences(
         [lasting_facts(host, servers_apart=have_serving_facts([then, now])) for host in (then, now)]
     )
     differences = [*machine, *metadata_differences(serving_trees([then, now]))]

@@ -12,10 +12,9 @@ from harness.model import Arm, Experiment, JsonModel, Pilot, Plan, Schedule, Set
 from harness.model.settings import ServiceSettings, StackSettings, varying_keys
 from harness.report.document import Column, Report, Row, Section, Table, TextCell
 from harness.report.format import format_duration, join_with_and, pluralize
+from harness.report.select import MIN_GAIN, OUR_CLIENT
 
 ROUNDS_SHOWN = 3
-OUR_CLIENT = "client"
-MIN_GAIN = 1.1  # of interleaving, that is worth mentioning
 HIDDEN_FOR_SERVICES = StackSettings.model_fields.keys() | {"start"}
 HIDDEN_FOR_STACKS = ServiceSettings.model_fields.keys()
 

@@ -18,13 +18,30 @@ def show_progress(sessions: int, done: int, *, quiet: bool, console: Console | N
     No thread refreshes the bar. `console` is standard error by default.
     """
     console = console or standard_error()
-    if quiet:
-        yield _silent
-    elif console.is_terminal and not console.is_dumb_terminal:
-        with _progress_bar(console) as bar:
-            yield _advance_bar(bar, sessions, done)
-    else:
-        yield _advance_lines(console, sessions)
+    has_bar = console.is_terminal and not console.is_dumb_terminal and not quiet
+    bar = Progress(
+        TextColumn("session"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        auto_refresh=False,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not has_bar,
+    )
+
+    def advance(session: int, left_s: float) -> None:
+        left = f"about {format_duration(left_s)} left" if left_s > 0 else ""
+        bar.update(task, advance=1, description=left, refresh=True)
+        if not has_bar and not quiet:
+            console.print(", ".join(filter(None, [f"session {session} of {sessions}", left])), soft_wrap=True)
+
+    with bar:
+        task = bar.add_task("", total=sessions, completed=done)
+        bar.refresh()
+        yield advance
 
 
 def print_message(text: str, *, quiet: bool, console: Console | None = None) -> None:
@@ -36,42 +53,3 @@ def print_message(text: str, *, quiet: bool, console: Console | None = None) -> 
 def standard_error() -> Console:
     """Return a plain console on standard error."""
     return Console(stderr=True, highlight=False, markup=False, emoji=False)
-
-
-def _silent(_session: int, _left_s: float) -> None:
-    pass
-
-
-def _advance_lines(console: Console, sessions: int) -> Advance:
-    def advance(session: int, left_s: float) -> None:
-        console.print(f"session {session} of {sessions}{_time_left(left_s)}", soft_wrap=True)
-
-    return advance
-
-
-def _progress_bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("session"),
-        MofNCompleteColumn(),
-        BarColumn(),
-        TextColumn("{task.description}"),
-        console=console,
-        auto_refresh=False,
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
-
-
-def _advance_bar(bar: Progress, sessions: int, done: int) -> Advance:
-    task = bar.add_task("", total=sessions, completed=done)
-    bar.refresh()
-
-    def advance(_session: int, left_s: float) -> None:
-        bar.update(task, advance=1, description=_time_left(left_s).removeprefix(", "), refresh=True)
-
-    return advance
-
-
-def _time_left(left_s: float) -> str:
-    return f", about {format_duration(left_s)} left" if left_s > 0 else ""

@@ -1,6 +1,5 @@
 """The report of `barehop validate`: each claim, its status and the reasons, what the runtime adds, and the limits."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.model import Comparison, Interval
@@ -18,15 +17,30 @@ from harness.report.document import Column, IntervalCell, NumberCell, Report, Ro
 from harness.report.figures.intervals import claims_figure
 from harness.report.format import (
     format_significant,
+    format_us_amount,
     join_with_and,
     pluralize,
     us_interval,
+    verdict_counts,
+    verdict_phrase,
 )
-from harness.report.sections.why import format_us_amount
 from harness.report.table import ABSENT, format_milliseconds, us_cell
 
 UNDECIDED: ClaimStatus = "cannot be decided"
-STANDINGS: tuple[ClaimStatus, ...] = ("confirmed", "contradicted", UNDECIDED)
+NO_SERVICE_CLAIM = (
+    "No service over a Unix socket is compared with one over TCP, so there is no claim about the transport."
+)
+CANNOT_SHOW = "A single run does not show how much the next run on that machine would differ."
+UNKNOWN_BOUND = (
+    "Unknown here, so no claim is called too large. Measure it with `barehop floor` and validate again, or use a run "
+    "of `decompose`."
+)
+GENEROUS_BOUND = (
+    "The limit: a Unix socket can cost at most its whole exchange, as if TCP were free, and save at most the whole "
+    "exchange of TCP. That is generous, because most of an exchange is wake-ups and the work of the programs, which "
+    "both need. On a machine that is n times slower, n times the difference is allowed, if that is more: a slower "
+    "machine does not change its sign."
+)
 MIN_PAIRS = 20  # to estimate the 95th percentile
 CLAIM_COLUMNS = (
     Column("architecture"),
@@ -77,22 +91,22 @@ SHARE_SOURCES = {
 def validation_report(validation: Validation) -> Report:
     """Return the report of a validation."""
     figure = claims_figure(validation)
+    spreads = dict.fromkeys(text for spread in validation.spreads for text in spread_sentences(spread))
+    reasons = f"barehop report {validation.directory}"
+    warning = f"The bare run is not valid, so the results below are doubtful. Reasons: {reasons}"
     return Report(
         title=f"Imported results, compared with {validation.experiment}",
-        warning=""
-        if validation.valid
-        else "The bare run is not valid, so the results below are doubtful. Reasons: "
-        f"barehop report {validation.directory}",
+        warning="" if validation.valid else warning,
         is_valid=validation.valid,
         answer=[validation_answer(validation)],
-        certainty=[f"Compared with {validation.experiment} in {validation.directory}."],
         sections=[
             *([Section("Claimed and here", figures=[figure])] if figure else []),
             *place_sections(validation),
             *share_sections(validation),
-            *_spread_section(validation),
-            _bound_section(validation),
+            *([Section("What a single run can show", [*spreads, CANNOT_SHOW])] if spreads else []),
+            Section("The largest effect that a socket can have", list(bound_sentences(validation.bound))),
         ],
+        next_steps=[(f"Compared with {validation.experiment}", validation.directory)],
     )
 
 
@@ -111,20 +125,11 @@ def validation_answer(validation: Validation) -> str:
 
 def _standings_sentence(claims: Sequence[Claim]) -> str:
     standings = [claim.standing for claim in claims]
+    data = " from these data" if set(standings) == {UNDECIDED} else ""
     if len(claims) == 1:
-        (standing,) = standings
-        return f"The only claim {f'{standing} from these data' if standing == UNDECIDED else f'is {standing}'}."
-    if set(standings) == {UNDECIDED}:
-        return f"Of {len(claims)} claims, none can be decided from these data."
-    number = Counter(standings)
-    clauses = [_standing_clause(standing, number[standing]) for standing in STANDINGS if number[standing]]
-    return f"Of {len(claims)} claims, {join_with_and(clauses)}."
-
-
-def _standing_clause(standing: ClaimStatus, number: int) -> str:
-    """Return `1 is confirmed`, `2 are contradicted` or `3 cannot be decided`."""
-    are = "" if standing == UNDECIDED else "is " if number == 1 else "are "
-    return f"{number} {are}{standing}"
+        return f"The only claim {verdict_phrase(standings[0], 1, None)}{data}."
+    counts = "none can be decided" if data else verdict_counts(standings, None)
+    return f"Of {len(claims)} claims, {counts}{data}."
 
 
 # Claims
@@ -135,38 +140,26 @@ def place_sections(validation: Validation) -> Iterator[Section]:
     for where in dict.fromkeys(row.where for row in validation.rows):
         rows = [row for row in validation.rows if row.where == where]
         claims = [claim for claim in validation.claims if claim.where == where]
-        is_interleaved = all(row.interval == "pairs" for row in rows)
-        sentences = [claim_explanation(claim, validation) for claim in claims] or list(
-            _no_claim_sentences(rows, is_interleaved=is_interleaved)
-        )
-        place = f"Claimed at {where}" if where else "Claimed elsewhere"
-        yield Section(
-            "Services interleaved with the bare arms" if is_interleaved else place,
-            # inconsistent rows have their own sentence
-            [*sentences, *dict.fromkeys(remark for row in rows if row.adds_up for remark in row.remarks)],
-            list(_claim_tables(rows, claims)),
-        )
-
-
-def _no_claim_sentences(rows: Sequence[ImportedRow], *, is_interleaved: bool) -> Iterator[str]:
-    if is_interleaved:
-        yield "No service over a Unix socket is compared with one over TCP, so there is no claim about the transport."
-    else:
-        where = rows[0].where or "elsewhere"
-        yield f"No claim at {where}: a claim needs an architecture over TCP and another one."
-    yield from (_inconsistency(row) for row in rows if not row.adds_up)
+        heading = f"Claimed at {where}" if where else "Claimed elsewhere"
+        no_claim = f"No claim at {where or 'elsewhere'}: a claim needs an architecture over TCP and another one."
+        if all(row.interval == "pairs" for row in rows):
+            heading, no_claim = "Services interleaved with the bare arms", NO_SERVICE_CLAIM
+        remarks = dict.fromkeys(remark for row in rows if row.adds_up for remark in row.remarks)
+        explanations = [claim_explanation(claim, validation) for claim in claims] or [
+            no_claim,
+            *(_inconsistency(row) for row in rows if not row.adds_up),
+        ]
+        yield Section(heading, [*explanations, *remarks], list(_claim_tables(rows, claims)))
 
 
 def _claim_tables(rows: Sequence[ImportedRow], claims: Sequence[Claim]) -> Iterator[Table]:
     """Yield a table for each reference, with the rows that are compared with it."""
-    references = list(dict.fromkeys(claim.against for claim in claims))
-    if not references:
-        yield Table("as measured", CLAIM_COLUMNS, [_claim_row(row, None, "") for row in rows])
+    references = dict.fromkeys(claim.against for claim in claims) or {"": None}
     for against in references:
         by_architecture = {claim.architecture: claim for claim in claims if claim.against == against}
         shown = [row for row in rows if len(references) == 1 or row.architecture in (against, *by_architecture)]
         cells = [_claim_row(row, by_architecture.get(row.architecture), against) for row in shown]
-        yield Table(f"against {against}", CLAIM_COLUMNS, cells)
+        yield Table(f"against {against}" if against else "as measured", CLAIM_COLUMNS, cells)
 
 
 def _claim_row(row: ImportedRow, claim: Claim | None, against: str) -> Row:
@@ -290,20 +283,10 @@ def _share_row(share: RuntimeShare) -> Row:
     return Row([TextCell(name), NumberCell(container), NumberCell(bare, share.arm), IntervalCell(share.us)])
 
 
-def _spread_section(validation: Validation) -> Iterator[Section]:
-    sentences = list(dict.fromkeys(text for spread in validation.spreads for text in spread_sentences(spread)))
-    if sentences:
-        cannot = "A single run does not show how much the next run on that machine would differ."
-        yield Section("What a single run can show", [*sentences, cannot])
-
-
 def spread_sentences(spread: SingleRunSpread) -> Iterator[str]:
     """Yield how much runs of the same arm differ here."""
     short = f" (not every session has {spread.wanted})" if spread.requests < spread.wanted else ""
-    kinds = {
-        "one after the other": spread.next,
-        "with a restart of everything between them": spread.apart,
-    }
+    kinds = {"one after the other": spread.next, "with a restart of everything between them": spread.apart}
     for kind, pairs in kinds.items():
         if pairs:
             most = f", 5 % of them by more than {pairs.most_percent:.1f} %" if pairs.pairs >= MIN_PAIRS else ""
@@ -313,29 +296,18 @@ def spread_sentences(spread: SingleRunSpread) -> Iterator[str]:
             )
 
 
-def _bound_section(validation: Validation) -> Section:
-    unknown = (
-        "Unknown here, so no claim is called too large. Measure it with `barehop floor` and validate again, or use a "
-        "run of `decompose`."
-    )
-    sentences = list(bound_sentences(validation.bound)) if validation.bound else [unknown]
-    return Section("The largest effect that a socket can have", sentences)
-
-
-def bound_sentences(bound: SocketBound) -> Iterator[str]:
+def bound_sentences(bound: SocketBound | None) -> Iterator[str]:
     """Yield how the limit on the effect of a socket is derived, and why it is generous."""
+    if bound is None:
+        yield UNKNOWN_BOUND
+        return
     difference = bound.difference_us.value
     yield (
         f"A whole exchange (connect, close, the work of both programs, wake-ups) takes {bound.unix_us:.0f} us over "
         f"the Unix socket and {bound.tcp_us:.0f} us over TCP here ({bound.found_in}); the Unix socket takes "
         f"{abs(difference):.0f} us {'more' if difference > 0 else 'less'}."
     )
-    yield (
-        "The limit: a Unix socket can cost at most its whole exchange, as if TCP were free, and save at most the "
-        "whole exchange of TCP. That is generous, because most of an exchange is wake-ups and the work of the "
-        "programs, which both need. On a machine that is n times slower, n times the difference is allowed, if that "
-        "is more: a slower machine does not change its sign."
-    )
+    yield GENEROUS_BOUND
     if bound.ladder:
         yield (
             f"The rungs in {bound.ladder} with the verdict slower add at most {bound.unix_rungs_us:.0f} us to the Unix "

@@ -17,7 +17,8 @@ from harness.model import (
     TailEffect,
 )
 from harness.report.document import Cell, IntervalCell, Report, VerdictCell
-from harness.report.sections.screening import effect_name
+from harness.report.sections.other_contrasts import other_effect_rows
+from harness.report.select import effect_name
 from harness.report.table import cell_parts
 
 TABLE_HEADER = ("section", "table", "row", "column", "value", "low", "high", "unit")
@@ -93,6 +94,7 @@ def _summary_rows(summary: Summary) -> Iterator[CsvRow]:
     for tail in summary.tails:
         percentile = f"p{tail.percentile:g}".replace(".", "")
         yield from ({**run, **row} for row in _effect_rows(tail, f"{percentile}_difference"))
+    yield from ({**run, **row} for row in other_effect_rows(summary))
     for ladder in summary.ladders:
         yield from ({**run, **row} for row in _ladder_rows(ladder))
 

@@ -9,9 +9,7 @@ from harness.model import LoadPoint, MainEffect, Summary
 from harness.report.document import Axis, Figure, Guide, Label, Line, Mark, Points, Style
 from harness.report.figures.style import BOUNDARY, arm_styles, axis_from_zero, log_axis, short_name
 from harness.report.format import format_percent, join_with_and, percent_interval
-from harness.report.sections.imported import HERE, P99, group_by_architecture, known_values
-from harness.report.sections.screening import effect_name
-from harness.report.select import main_effects
+from harness.report.select import P99, effect_name, group_by_architecture, known_values, main_effects
 
 HEIGHT, RUN_HEIGHT = 260, 28  # pixels: of a figure, and of a row of runs
 MIN_LOAD_POINTS, MIN_EFFECTS = 2, 3
@@ -127,7 +125,7 @@ def imported_figure(summary: Summary) -> Figure | None:
     """Return mean and p99 of each arm here and of each imported run; None if no imported run has either."""
     styles = arm_styles(summary)
     rows = [
-        (f"{HERE}: {name}", styles[name].color, known_values([arm.mean_us]), known_values([arm.p99_us]))
+        (f"here: {name}", styles[name].color, known_values([arm.mean_us]), known_values([arm.p99_us]))
         for name, arm in summary.arms.items()
     ]
     here = len(rows)

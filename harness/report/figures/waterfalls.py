@@ -7,9 +7,8 @@ from itertools import accumulate, chain
 from harness.model import Interval, Ladder, LadderStep, RungEffect, Waterfall, WaterfallPart
 from harness.report.document import Bar, Figure, Guide, Mark, Points, Style
 from harness.report.figures.style import COLORS, NEUTRAL_COLOR, WHISKER, axis_around, row_axis, row_heading, short_name
-from harness.report.format import join_with_and
-from harness.report.sections.ladder_words import ladder_title, percent_text, rung_name, summed_steps, us_text
-from harness.report.sections.why import format_us_level
+from harness.report.format import format_us_level, join_with_and, percent_text, us_text
+from harness.report.select import ladder_title, rung_name, summed_steps
 
 ROW_HEIGHT = 44  # pixels
 KIND_COLORS = {"network": COLORS[0], "sandbox": COLORS[2]}

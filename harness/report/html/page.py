@@ -15,6 +15,7 @@ from harness.report.table import are_numeric, cell_parts, divide_by_groups
 
 CODE_TEXT = re.compile(r"`([^`]*)`")
 STYLE_SHEETS = ("page.css", "figures.css")
+HEAD_UNIT = re.compile(r"\bus\b")
 LONG_ANSWER = 200  # characters
 
 
@@ -33,6 +34,7 @@ def render_page(report: Report) -> str:
     templates.filters |= {
         "typeset": typeset_numbers,
         "prose": prose,
+        "head": typeset_head,
         "parts": cell_parts,
         "numeric": are_numeric,
         "by_groups": divide_by_groups,
@@ -52,6 +54,11 @@ def content_security_policy(styles: str) -> str:
     """Return a content security policy that allows only these styles, and no script."""
     digest = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def typeset_head(text: str) -> str:
+    """Return the head of a column, where a unit may stand alone."""
+    return HEAD_UNIT.sub("\N{MICRO SIGN}s", typeset_numbers(text))
 
 
 def prose(text: str) -> Markup:

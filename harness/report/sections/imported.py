@@ -12,10 +12,12 @@ from harness.model import ArmSummary, ImportedRun, Summary
 from harness.model.tools import is_consistent
 from harness.report.document import Column, NumberCell, Row, Section, Table, TextCell
 from harness.report.format import format_signed, join_with_and, pluralize
+from harness.report.select import ELSEWHERE, P99, group_by_architecture, known_values
 from harness.report.table import ABSENT, DataTable, TableCell, TableRow, TextSection, format_milliseconds, format_rate
 
 IMPORTED_HEADING = "Imported results"
-UNNAMED_PLACES = HERE, ELSEWHERE = "here", "elsewhere"
+HERE = "here"
+UNNAMED_PLACES = HERE, ELSEWHERE
 IMPORTED_HEADER = (
     "architecture",
     "runs",
@@ -29,7 +31,6 @@ NOT_COMPARABLE = (
     "arms here is not the cost of the hop. `barehop validate` reports what can be concluded from them."
 )
 SINGLE_RUNS = "Single runs give no estimate of the variation between runs: {}."
-P99 = 99.0
 MAX_NAMED = 3
 SEED_TABLE = "seed_results.csv"
 SEED_REQUESTS = 1000  # of each cell: ab -n 1000 -c 1
@@ -65,24 +66,6 @@ def imported_sections(summary: Summary) -> list[TextSection]:
         for place, rows in places.items()
     ]
     return [TextSection(IMPORTED_HEADING, list(_sentences(groups)), sheets)]
-
-
-def group_by_architecture(runs: Iterable[ImportedRun]) -> dict[str, list[ImportedRun]]:
-    """Return the runs by "place: architecture"."""
-    groups: dict[str, list[ImportedRun]] = {}
-    for run in runs:
-        groups.setdefault(run_name(run), []).append(run)
-    return groups
-
-
-def run_name(run: ImportedRun) -> str:
-    """Return "place: architecture" of a run."""
-    return f"{run.where or ELSEWHERE}: {run.architecture}"
-
-
-def known_values(values: Iterable[float | None]) -> list[float]:
-    """Return the values that are known."""
-    return [value for value in values if value is not None]
 
 
 def _sentences(groups: Mapping[str, Sequence[ImportedRun]]) -> Iterator[str]:

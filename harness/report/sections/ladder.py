@@ -10,23 +10,20 @@ from harness.report.format import (
     format_significant,
     join_with_and,
     margin_phrase,
+    percent_text,
     pluralize,
+    us_text,
     verdict_counts,
 )
 from harness.report.sections.ladder_words import (
     NETWORK_COUNTERS,
     SERVER_COUNTERS,
     format_count,
-    ladder_title,
-    largest_bundle,
-    percent_text,
-    rung_name,
     share_text,
     short_us_text,
     sort_by_size,
-    summed_steps,
-    us_text,
 )
+from harness.report.select import ladder_title, largest_bundle, rung_name, summed_steps
 from harness.report.table import (
     ABSENT,
     EMPTY_CELL,

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-from harness.model import ArmEffect, CombinedRungs, Ladder, LadderStep, RungEffect
+from harness.model import ArmEffect, LadderStep
 from harness.report.format import (
+    NO_NUMBER,
     format_signed,
     interval_numbers,
-    percent_interval,
-    percent_with_interval,
     us_interval,
-    us_with_interval,
 )
 
 SERVER_COUNTERS = {
@@ -23,41 +21,6 @@ NETWORK_COUNTERS = {
     "link_packets": "packets\non links",
     "softirqs": "network\nsoftirqs",
 }
-
-NO_NUMBER = "no number"
-
-
-def ladder_title(ladder: Ladder) -> str:
-    """Return `tcp` or `tcp, upstream_keepalive 16`."""
-    return ", ".join([ladder.transport, *(f"{key} {level}" for key, level in ladder.where.items())])
-
-
-def rung_name(climb: RungEffect) -> str:
-    """Return the name of the rung, or of the arm if it has several rungs."""
-    return climb.rungs[0] if len(climb.rungs) == 1 else climb.arm
-
-
-def largest_bundle(ladder: Ladder) -> CombinedRungs | None:
-    """Return the arm with the most rungs at once, which is closest to a container."""
-    return max(ladder.together, key=lambda bundle: len(bundle.measured.rungs), default=None)
-
-
-def summed_steps(ladder: Ladder) -> list[LadderStep]:
-    """Return the steps that make up the whole; all steps if there is no whole or no sum."""
-    bundle = largest_bundle(ladder)
-    return [step for step in ladder.steps if not (bundle and bundle.parts) or step.arm in bundle.parts]
-
-
-def us_text(effect: ArmEffect) -> str:
-    """Return `+13 us (+10 to +16)`, or `no number` without an interval."""
-    interval = us_interval(effect)
-    return us_with_interval(interval) if interval else NO_NUMBER
-
-
-def percent_text(effect: ArmEffect, *, named: bool = False) -> str:
-    """Return `+3.1 % (+2.6 to +3.6)`, or `no number` without an interval."""
-    estimate = percent_interval(effect)
-    return percent_with_interval(estimate, named=named) if estimate else NO_NUMBER
 
 
 def short_us_text(effect: ArmEffect) -> str:

@@ -13,7 +13,7 @@ from harness.report.format import (
     size_with_interval,
     verdict_counts,
 )
-from harness.report.select import main_effects
+from harness.report.select import effect_name, main_effects
 from harness.report.table import STAR_NOTE_MANY_EFFECTS, DataTable, TextSection, difference_cells, make_section
 
 EFFECT_HEADER = ("difference\n95 % interval", "us\n95 % interval", "verdict")
@@ -59,11 +59,6 @@ def screen_answer(summary: Summary, design: Design | None) -> str:
     return (
         f"Of {pluralize(len(effects), 'effect')}, {len(significant) or 'none'} {verb} significant: {'; '.join(parts)}."
     )
-
-
-def effect_name(effect: MainEffect) -> str:
-    """Return `tcp_sack=0`, followed by the levels of other compared factors."""
-    return ", ".join([effect.arm, *effect.where.values()])
 
 
 def _size(effect: MainEffect) -> str:

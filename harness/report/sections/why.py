@@ -16,7 +16,16 @@ from harness.model import (
     Waterfall,
 )
 from harness.report.document import Column, NumberCell, Row, Section, Table, TextCell
-from harness.report.format import amount_interval, format_signed, join_with_and, percent_with_interval, us_with_interval
+from harness.report.figures.style import arm_styles
+from harness.report.figures.waterfalls import waterfall_figure
+from harness.report.format import (
+    amount_interval,
+    format_signed,
+    format_us_amount,
+    format_us_level,
+    join_with_and,
+    percent_with_interval,
+)
 
 REST_NOTE = (
     "The rest is the part of the difference that CPU time and waiting for a CPU do not explain. Negative: fewer "
@@ -81,25 +90,27 @@ ROLE_COUNTER_NAMES = {
 def why_sections(summary: Summary) -> list[Section]:
     """Return the parts of the differences, the causes, the waterfalls and the main counters."""
     sentences = cause_sentences(summary)
-    tables = [_table(*table) for table in difference_tables(summary)]
+    tables = [_table(*table, "The difference, part by part") for table in difference_tables(summary)]
     waterfalls = [
-        _table((f"where the time of {waterfall.arm} goes", "us per request"), waterfall_rows(waterfall))
+        _table(("part", "us per request"), waterfall_rows(waterfall), f"Where the time of {waterfall.arm} goes")
         for waterfall in summary.waterfalls
     ]
-    counters = _table(*counter_rows(summary, chief=True))
+    styles = arm_styles(summary)
+    figures = [waterfall_figure(waterfall, styles[waterfall.arm]) for waterfall in summary.waterfalls]
+    counters = _table(*counter_rows(summary, chief=True), "Counters, mean over sessions")
     sections = [
         Section("Why", tables=tables, notes=sentences),
-        Section("", tables=waterfalls),
+        Section("", tables=waterfalls, figures=figures),
         Section("", tables=[counters] if counters.rows else [], is_detail=len(counters.columns) > MAX_COUNTER_COLUMNS),
     ]
     return [section for section in sections if section.tables or section.notes]
 
 
-def counter_section(summary: Summary) -> Section:
-    """Return all counters."""
+def counter_sections(summary: Summary) -> list[Section]:
+    """Return all counters, folded, if any were read."""
     caption = "Per request, mean over sessions; TCP and interrupts of the whole machine"
     table = _table(*counter_rows(summary), caption)
-    return Section("All counters", tables=[table] if table.rows else [], is_detail=True)
+    return [Section("All counters", tables=[table], is_detail=True)] if table.rows else []
 
 
 def _table(header: TextRow, rows: Sequence[TextRow], caption: str = "") -> Table:
@@ -354,17 +365,6 @@ def counter_name(name: str) -> str:
     if name in COUNTER_NAMES:
         return COUNTER_NAMES[name]
     return f"{role}: {ROLE_COUNTER_NAMES.get(what) or what.removeprefix('syscalls.') + '()'}"
-
-
-def format_us_amount(amount: Interval) -> str:
-    """Return `-13 us (-16 to -10)`, without an interval `-13 us`."""
-    interval = amount_interval(amount)
-    return us_with_interval(interval) if interval else f"{format_signed(amount.value, 0)} us"
-
-
-def format_us_level(amount: Interval) -> str:
-    """Return `70 us (67 to 72)`, for an amount that is not a difference."""
-    return format_us_amount(amount).replace("+", "")
 
 
 def format_per_request(value: float) -> str:

@@ -3,7 +3,6 @@
 It is written whole (beside, fsync, rename, fsync of the directory). After a crash the next start restores from it.
 """
 
-import fcntl
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from harness.testbed.machine.directories import (
     make_private_directory,
     open_private_file,
     read_private,
+    try_lock,
 )
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, read_text
 
@@ -144,12 +144,8 @@ def _hold_directory(directory: Path) -> Iterator[None]:
             lock = exit_stack.enter_context(open_private_file(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT))
         except OSError as error:
             raise MachineError(_unwritable(directory, error)) from None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(
-                "Another run of barehop is changing values of this machine. Wait until it has ended."
-            ) from None
+        if not try_lock(lock):
+            raise BusyError("Another run of barehop is changing values of this machine. Wait until it has ended.")
         yield
 
 

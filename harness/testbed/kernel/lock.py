@@ -1,6 +1,5 @@
 """One run on a machine at a time: the lock, and which processes hold it."""
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ import psutil
 
 from harness.errors import MachineError
 from harness.testbed.kernel.journal import state_directory
-from harness.testbed.machine.directories import UnsafeError, make_private_directory, open_private_file
+from harness.testbed.machine.directories import UnsafeError, make_private_directory, open_private_file, try_lock
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, read_text
 
 LOCK_VARIABLE = "BAREHOP_LOCK"
@@ -86,7 +85,7 @@ def _take_machine(lock: MachineLock, exit_stack: ExitStack) -> str:
     descriptor = os.open(lock.path, os.O_RDONLY | os.O_CLOEXEC)
     exit_stack.callback(os.close, descriptor)
     for _ in range(TRIES):
-        if _try_lock(descriptor):
+        if try_lock(descriptor):
             alone = "This process is in a namespace of its own, and its lock is not visible outside"
             return "" if lock.is_whole else alone
         holders = lock_holders(lock.inode)
@@ -101,16 +100,8 @@ def _take_machine(lock: MachineLock, exit_stack: ExitStack) -> str:
 
 def _take_file(path: Path, exit_stack: ExitStack) -> None:
     descriptor = exit_stack.enter_context(open_private_file(path, os.O_RDWR | os.O_CREAT))
-    if not _try_lock(descriptor):
+    if not try_lock(descriptor):
         raise MachineError(_refusal(next(iter(lock_holders(os.fstat(descriptor).st_ino)), None)))
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)

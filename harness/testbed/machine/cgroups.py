@@ -11,7 +11,8 @@ PERIOD_US = 100_000
 
 def cgroup_levels(controller: str, mounts: Sequence[Filesystem], roots: Roots = HOST_ROOTS) -> list[Path]:
     """Return the directories of our cgroup under `controller`, from our own up to the mount."""
-    paths = own_cgroup_paths(roots.proc)
+    lines = [line.split(":", 2) for line in (read_text(roots.proc / "self/cgroup") or "").splitlines()]
+    paths = {name: path for _, names, path in lines for name in names.split(",")}  # version 2 is under ""
     v1 = [mount for mount in mounts if mount.kind == "cgroup" and controller in mount.options]
     v2 = [mount for mount in mounts if mount.kind == "cgroup2"]
     hierarchy, path = (v1, paths[controller]) if controller in paths else (v2, paths.get("", "/"))
@@ -20,12 +21,6 @@ def cgroup_levels(controller: str, mounts: Sequence[Filesystem], roots: Roots = 
     top = roots.top / hierarchy[0].mount_point.lstrip("/")
     own = top / path.removeprefix(hierarchy[0].root).lstrip("/")
     return [level for level in (own, *own.parents) if level.is_relative_to(top)]
-
-
-def own_cgroup_paths(proc: Path) -> dict[str, str]:
-    """Return our cgroup under each controller, version 2 under "". A line is `hierarchy:controllers:path`."""
-    lines = [line.split(":", 2) for line in (read_text(proc / "self/cgroup") or "").splitlines()]
-    return {name: path for _, names, path in lines for name in names.split(",")}
 
 
 def cgroup_parents(roots: Roots = HOST_ROOTS) -> list[Path]:

@@ -117,12 +117,20 @@ def _is_locked(path: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return isinstance(error, BlockingIOError)
+        return not try_lock(descriptor)
+    except OSError:
+        return False
     finally:
         os.close(descriptor)
-    return False
+
+
+def try_lock(descriptor: int) -> bool:
+    """Lock a file until `descriptor` is closed; return False where another process has locked it. Raises OSError."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def free_ports(proc: Path = Path("/proc")) -> Iterator[int]:

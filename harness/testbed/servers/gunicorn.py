@@ -30,6 +30,8 @@ def gunicorn_argv(
     """Return the command line of one gunicorn for `arms` on all `binds`, with its heartbeat files in `scratch`."""
     settings = arms[0]
     is_own = python == sys.executable and not settings.app_dir  # our application in our interpreter
+    longest_s = max(max(arm.start_timeout_s, arm.timeout_s) for arm in arms)
+    timeout_s = max(DEFAULT_TIMEOUT_S, math.ceil(longest_s) + CLIENT_MARGIN_S)  # longer than a start or a request
     has_long_fields = any(header_bytes(arm) > DEFAULT_FIELD_BYTES for arm in arms)
     options = {
         "workers": str(settings.workers),
@@ -37,7 +39,7 @@ def gunicorn_argv(
         **({"threads": str(settings.threads)} if settings.worker_class == "gthread" else {}),
         "backlog": "2048",
         "keep-alive": "75",  # longer than any pause between two visits of an arm
-        "timeout": str(_timeout_s(arms)),
+        "timeout": str(timeout_s),
         "worker-tmp-dir": str(scratch),
         "log-level": "warning",
         **({"limit-request-field_size": str(MAX_FIELD_BYTES)} if has_long_fields else {}),
@@ -86,12 +88,6 @@ def removed_variables() -> list[str]:
 def server_environment() -> Mapping[str, str]:
     """Return the environment of the servers."""
     return {name: value for name, value in os.environ.items() if name not in REMOVED_VARIABLES}
-
-
-def _timeout_s(arms: Sequence[Settings]) -> int:
-    """Return the time after which gunicorn kills a silent worker, longer than a start or a request may take."""
-    longest_s = max(max(settings.start_timeout_s, settings.timeout_s) for settings in arms)
-    return max(DEFAULT_TIMEOUT_S, math.ceil(longest_s) + CLIENT_MARGIN_S)
 
 
 def _has_forwarded_headers(arms: Sequence[Settings]) -> bool:

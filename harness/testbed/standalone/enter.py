@@ -171,16 +171,10 @@ def seccomp(path: str) -> None:
     check(libc.syscall(number, SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(program)))
 
 
-STEPS: dict[str, Callable[..., None]] = {
-    "write": write,
-    "mkdir": mkdir,
-    "mount": mount,
-    "pivot": pivot,
-    "unshare": unshare,
-    "no-new-privs": no_new_privs,
-    "no-store-bypass": no_store_bypass,
-    "seccomp": seccomp,
-}
+FUNCTIONS: tuple[Callable[..., None], ...] = (
+    write, mkdir, mount, pivot, unshare, no_new_privs, no_store_bypass, seccomp,
+)  # fmt: skip
+STEPS = {function.__name__.replace("_", "-"): function for function in FUNCTIONS}
 
 
 if __name__ == "__main__":

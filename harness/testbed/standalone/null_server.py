@@ -1,8 +1,8 @@
 """A null server: a request to it costs only the kernel and two small programs.
 
-A stand-alone program: `python -I -S bare.py ADDRESS`, which is HOST:PORT or the path of a Unix socket. It serves one
-connection at a time, and closes it after its answer when the request says `Connection: close`, else after the client.
-The body has as many bytes as the path asks for, /bytes/100, or is the application's ordinary answer.
+A stand-alone program: `python -I -S null_server.py ADDRESS`, which is HOST:PORT or the path of a Unix socket. It serves
+one connection at a time, and closes it after its answer when the request says `Connection: close`, else after the
+client. The body has as many bytes as the path asks for, /bytes/100, or is the application's ordinary answer.
 """
 
 import socket

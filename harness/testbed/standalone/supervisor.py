@@ -2,7 +2,7 @@
 
 A stand-alone program: `python -I -S supervisor.py DIRECTORY... -- STEP... -- COMMAND...`. Its standard input is the
 lifeline, a pipe whose other end the parent holds. It makes the directories (mode 0700; one may be a control group),
-writes "ready" to standard output, waits for one byte, takes the steps of sandbox/enter.py, starts the command, writes
+writes "ready" to standard output, waits for one byte, takes the steps of enter.py, starts the command, writes
 its pid, and ends everything when the lifeline closes, also when the parent was killed with SIGKILL. Standard error is
 the service's log. Its exit code is the service's, or 128 plus the signal that ended it.
 
@@ -181,24 +181,19 @@ def parent_of(pid: str) -> int:
 
 
 def remove(directory: str) -> None:
-    """Remove the tree; retry, because another supervisor's service may still write its last file there."""
+    """Remove the tree; retry, because another supervisor's service may still write its last file there.
+
+    The files of a control group belong to the kernel and go with it.
+    """
+    import shutil  # only now: the service need not wait for it
+
+    is_cgroup = os.path.exists(os.path.join(directory, "cgroup.procs"))  # noqa: PTH110, PTH118 - see above
     deadline = time.monotonic() + REMOVE_S
     while os.path.isdir(directory) and time.monotonic() < deadline:  # noqa: PTH112 - see above
         try:
-            remove_once(directory)
+            (os.rmdir if is_cgroup else shutil.rmtree)(directory)
         except OSError:
             time.sleep(0.01)
-
-
-def remove_once(directory: str) -> None:
-    """Remove the tree; the files of a control group belong to the kernel and go with it."""
-    is_cgroup = os.path.exists(os.path.join(directory, "cgroup.procs"))  # noqa: PTH110, PTH118 - see above
-    for entry in [] if is_cgroup else list(os.scandir(directory)):
-        if entry.is_dir(follow_symlinks=False):
-            remove_once(entry.path)
-        else:
-            os.unlink(entry.path)  # noqa: PTH108 - see above
-    os.rmdir(directory)  # noqa: PTH106 - see above
 
 
 if __name__ == "__main__":

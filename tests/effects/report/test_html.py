@@ -10,9 +10,9 @@ import pytest
 
 from harness.analysis.plot_data import plot_data
 from harness.model import Doubt, ImportedRun
-from harness.report.html.document import render_html
 from tests.support.browser import Page, find_browser, opened
 from tests.support.ladder_experiments import whole_ladder
+from tests.support.run_reports import render_html
 from tests.support.simulated_run import PILOT, Run, run_of
 
 DOUBT = Doubt(kind="busy", seen="python used 49 % of a CPU", advice="End what else runs on this machine.")

@@ -10,7 +10,6 @@ from harness.analysis.between_runs.metadata import (
     describe_changes,
     is_decisive,
     metadata_differences,
-    metadata_differences_by_part,
     serving_trees,
 )
 
@@ -83,9 +82,9 @@ def test_arms_that_are_served_differently_stand_under_their_names() -> None:
 
 
 def test_an_empty_part_is_known_and_a_missing_one_is_not() -> None:
-    (found,) = metadata_differences_by_part([{"environment": {}}, {"environment": {"TZ": "UTC"}}, {}])
+    (found,) = metadata_differences([{"environment": {}}, {"environment": {"TZ": "UTC"}}, {}])
     assert found.values == (None, "UTC", None)
-    assert metadata_differences_by_part([{}, {"environment": {"TZ": "UTC"}}]) == ()
+    assert metadata_differences([{}, {"environment": {"TZ": "UTC"}}]) == ()
 
 
 def test_each_application_is_named_once_with_all_its_arms() -> None:

@@ -40,7 +40,9 @@ def test_only_fields_that_differ_are_contrasted() -> None:
 
 
 def test_a_field_that_a_run_lacks_differs() -> None:
-    assert metadata_differences([{"a": 1}, {"a": 1, "b": ""}]) == (MetadataDifference(field="b", values=(None, "")),)
+    assert metadata_differences([{"p": {"a": 1}}, {"p": {"a": 1, "b": ""}}]) == (
+        MetadataDifference(field="p.b", values=(None, "")),
+    )
 
 
 def test_a_run_of_which_nothing_is_known_differs_in_nothing() -> None:

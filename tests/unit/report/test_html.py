@@ -1,7 +1,9 @@
 """The HTML report as text: complete, self-contained, and safe whatever arms are called."""
 
 import re
+from base64 import b64encode
 from dataclasses import dataclass, field
+from hashlib import sha256
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -9,8 +11,7 @@ import pytest
 
 from harness.analysis.plot_data import plot_data
 from harness.model import Doubt
-from harness.report.html.document import render_html
-from tests.support.run_reports import render_terminal
+from tests.support.run_reports import render_html, render_terminal
 from tests.support.simulated_run import PILOT, Run, run_of
 
 DOUBTS = [
@@ -93,7 +94,9 @@ def test_nothing_outside_the_file_is_referred_to(page: str) -> None:
 
 def test_a_browser_is_told_to_run_and_to_load_nothing(page: str) -> None:
     (policy,) = (each.attributes["content"] for each in elements(page) if "http-equiv" in each.attributes)
-    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+    styles = next(each for each in elements(page) if each.tag == "style").texts
+    digest = b64encode(sha256("".join(styles).encode()).digest()).decode()
+    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     assert not [each for each in elements(page) if each.tag == "script"]
 
 

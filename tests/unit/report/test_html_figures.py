@@ -17,7 +17,7 @@ from harness.report.html.svg import draw_figure
 from tests.support.comparable_runs import run_data
 from tests.support.simulated_run import PILOT, Run, run_of
 
-STYLES = files("harness.report.html").joinpath("templates/report.css").read_text(encoding="utf-8")
+STYLES = files("harness.report.html").joinpath("templates/page.css").read_text(encoding="utf-8")
 LIGHT, DARK = re.findall(r":root[^{]*\{([^}]*)\}", STYLES)[:2]
 VARIABLE = re.compile(r"var\(--([\w-]+)\)")
 PAIRS = {f"b/{kept}": f"a/{kept}" for kept in range(6)}

@@ -3,8 +3,9 @@
 import pytest
 
 from harness.report.format import typeset_numbers
-from harness.report.html.document import certainty_sentences, doubt_summary
-from harness.report.html.facts import machine_facts, method_facts, version_facts
+from harness.report.html.page import doubt_summary
+from harness.report.run import report_of
+from harness.report.sections.background import machine_facts, method_facts, version_facts
 from tests.support.simulated_run import HOST, run_of
 
 
@@ -44,10 +45,11 @@ def test_what_a_host_does_not_tell_is_left_out(host: dict[str, dict[str, object]
 
 def test_certainty_begins_with_the_control() -> None:
     run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, raw=False)
-    control, effort = certainty_sentences(run.summary, run.plan.experiment.design)
+    report = report_of(run.summary, run.plan.experiment.design)
+    control, effort = report.certainty
     assert control.startswith("The A/A control (tcp vs. tcp) shows no difference: ")
     assert effort.startswith("8 sessions, 12 s of measuring in 20 s.")
-    assert doubt_summary(run.summary) == "No doubts."
+    assert doubt_summary(report) == "No doubts."
 
 
 def test_an_outside_tool_s_run_is_the_visit() -> None:

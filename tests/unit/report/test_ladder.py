@@ -15,10 +15,9 @@ from harness.report.answer import summary_answer
 from harness.report.document import Bar
 from harness.report.export.csv_table import render_csv
 from harness.report.figures.waterfalls import ladder_figure
-from harness.report.html.document import render_html
 from harness.report.sections.ladder import ladder_sections
 from tests.support.ladder_experiments import climbing, networks, whole_ladder
-from tests.support.run_reports import render_markdown, render_plan, render_terminal
+from tests.support.run_reports import render_html, render_markdown, render_plan, render_terminal
 from tests.support.simulated_run import Run, run_of
 
 DATA = Path(__file__).parents[2] / "data" / "report" / "ladder"

@@ -12,10 +12,9 @@ from harness.model import Design, Experiment
 from harness.report.document import Label, Points
 from harness.report.export.csv_table import render_csv
 from harness.report.figures.distributions import half_normal_figure
-from harness.report.html.document import render_html
-from harness.report.html.facts import method_facts
+from harness.report.sections.background import method_facts
 from tests.support.factorial_experiments import factorial
-from tests.support.run_reports import render_markdown, render_plan, render_terminal
+from tests.support.run_reports import render_html, render_markdown, render_plan, render_terminal
 from tests.support.simulated_run import Run, run_of
 
 DATA = Path(__file__).parents[2] / "data" / "report" / "screen"

@@ -11,9 +11,8 @@ from harness.experiment.arms import services_of
 from harness.experiment.read import read_experiment
 from harness.load.client import request_bytes
 from harness.model import METRICS, Arm, Design, Experiment, Settings, Summary, Target
-from harness.report.html.document import render_html
 from harness.testbed.dry_run import describe_service
-from tests.support.run_reports import render_markdown, render_plan, render_terminal
+from tests.support.run_reports import render_html, render_markdown, render_plan, render_terminal
 from tests.support.simulated_run import run_of
 
 ROOT = Path(__file__).parents[3]

@@ -4,12 +4,12 @@ import pytest
 
 from harness.model import Design, Interval
 from harness.report.export.csv_table import render_csv
+from harness.report.format import format_us_amount
 from harness.report.sections.why import (
     cause_sentences,
     counter_name,
     difference_tables,
     format_per_request,
-    format_us_amount,
     share_clause,
 )
 from tests.support.known_causes import (

@@ -1,19 +1,103 @@
-"""What report.html tells about the machine and the method."""
+"""The background of a result, which only pages show: sessions, drift, single requests, the method, the machine."""
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from harness.model import Pilot, Plan, Schedule, Summary
-from harness.report.commands.plan import MIN_GAIN, OUR_CLIENT
+from harness.analysis.plot_data import PlotData
+from harness.model import ArmSummary, Pilot, Plan, Schedule, Summary
+from harness.report.document import Column, Figure, NumberCell, Row, Section, Table, TextCell
+from harness.report.figures.distributions import distribution_figures
+from harness.report.figures.intervals import sessions_figure
+from harness.report.figures.style import arm_styles
+from harness.report.figures.time import burst_lengths_figure, carry_over_figure, drift_figures, variability_sentence
 from harness.report.format import capitalize_first, join_with_and, pluralize
+from harness.report.sections.why import counter_sections
+from harness.report.select import MIN_GAIN, OUR_CLIENT, headline_metric
 
 HostJson = Mapping[str, Any]
+SESSIONS_NOTE = (
+    "Each dot is one session, the first on top; the whole stack is restarted for each. The line is the interval over "
+    "sessions, the band is the margin of equivalence."
+)
+REQUESTS_NOTE = (
+    "All timed requests of all sessions. These curves include the drift between sessions, which cancels out of the "
+    "differences above."
+)
 
 SERVING_PACKAGES = (
     "gunicorn", "uvicorn", "uvicorn-worker", "uvloop", "httptools", "h11", "starlette", "fastapi", "flask", "django",
 )  # fmt: skip
 CpusByArm = Mapping[str, Mapping[str, Sequence[int]]]  # CPUs by arm and role
+
+
+@dataclass(frozen=True, slots=True)
+class PageData:
+    """What only the page of a run shows, beside its summary; `host` is the content of host.json, {} if unknown."""
+
+    plan: Plan
+    host: HostJson
+    plots: PlotData
+
+
+def background_sections(summary: Summary, data: PageData) -> list[Section]:
+    """Return the sections that have content."""
+    design, plots, pilot = data.plan.experiment.design, data.plots, data.plan.pilot
+    metrics = dict.fromkeys((headline_metric(summary), "cpu"))
+    sessions = [sessions_figure(summary, design, metric, plots.effects) for metric in metrics]
+    visits = [draw(pilot, data.plan.schedule) for draw in (carry_over_figure, burst_lengths_figure)] if pilot else []
+    steadiness = variability_sentence(plots.effects)
+    return [
+        *_figure_section("Session by session", [SESSIONS_NOTE], sessions),
+        *_figure_section(
+            "Drift, and why visits are compared in pairs",
+            [steadiness] if steadiness else [],
+            drift_figures(summary, plots.drift),
+        ),
+        *_figure_section("Single requests", [REQUESTS_NOTE], distribution_figures(summary, plots.distributions)),
+        *_figure_section("Pilot", [], visits),
+        *_method_sections(summary, data),
+        *_machine_sections(data.host),
+    ]
+
+
+def _figure_section(heading: str, sentences: Sequence[str], figures: Iterable[Figure | None]) -> list[Section]:
+    drawn = [figure for figure in figures if figure]
+    return [Section(heading, sentences, figures=drawn)] if drawn else []
+
+
+def _method_sections(summary: Summary, data: PageData) -> Iterator[Section]:
+    columns = [Column("arm"), Column("settings"), Column("requests"), Column("failed")]
+    rows = [
+        Row(
+            [TextCell(name), TextCell(_settings_text(arm)), NumberCell(str(arm.requests)), NumberCell(str(arm.failed))],
+            color=arm_styles(summary)[name].color,
+        )
+        for name, arm in summary.arms.items()
+    ]
+    facts = method_facts(summary, data.plan, data.plots.cpus)
+    yield Section("How it was measured", tables=[Table("The arms", columns, rows)], facts=facts)
+    experiment = data.plan.experiment.model_dump_json(indent=1)
+    yield Section("The experiment in full", listing=experiment, is_detail=True)
+    yield from counter_sections(summary)
+
+
+def _settings_text(arm: ArmSummary) -> str:
+    if arm.control_of:
+        return f"A/A control of {arm.control_of}"
+    return ", ".join(f"`{key} = {json.dumps(value, ensure_ascii=False)}`" for key, value in arm.settings.items())
+
+
+def _machine_sections(host: HostJson) -> Iterator[Section]:
+    machine, versions = machine_facts(host), version_facts(host)
+    if not machine and not versions:
+        yield Section("The machine", ["Unknown: host.json is missing."])
+        return
+    programs = ", ".join(f"{name} {version}" for name, version in versions)
+    yield Section("The machine", facts=[*machine, ("Versions", programs)])
+    yield Section("host.json in full", listing=json.dumps(host, indent=1, ensure_ascii=False), is_detail=True)
 
 
 def machine_facts(host: HostJson) -> list[tuple[str, str]]:
