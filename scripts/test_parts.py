@@ -1,4 +1,4 @@
-"""Runs all tests: in parts side by side, or where none can be apart from the others the unit tests beside the rest."""
+"""Runs mypy and all tests: in parts side by side, or where none can be apart the unit tests beside the rest."""
 
 import os
 import subprocess
@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-PYTEST = (sys.executable, "-P", "-m", "pytest", "-q", "--durations=12")
-UNIT = ("tests/unit",)
+RUN = (sys.executable, "-P", "-m")
+TYPES = (*RUN, "mypy")
+PYTEST = (*RUN, "pytest", "-q", "--durations=12")
 AT_ONCE = 4  # more would wait for each other on two CPUs, and for so long that tests give up
 
 
@@ -18,14 +19,16 @@ def e2e_files(letters: str) -> tuple[str, ...]:
 
 # The longest begin first. What compares values of the whole machine, test_kernel and test_ladder, is in one part.
 PARTS = (
-    e2e_files("a-b"),
+    ("tests/unit/analysis",),
+    ("tests/unit", "--ignore=tests/unit/analysis"),
     e2e_files("c-g"),
-    e2e_files("m-r"),
-    UNIT,
-    e2e_files("h-l"),
-    e2e_files("s-z"),
-    ("tests/effects/testbed",),
     ("tests/effects", "--ignore=tests/effects/testbed"),
+    e2e_files("a-b"),
+    e2e_files("t-z"),
+    ("tests/effects/testbed",),
+    e2e_files("m-r"),
+    e2e_files("s"),
+    e2e_files("h-l"),
 )
 # Its own network and temporary directories, $0 on a disk. Not its own pids: tests look for processes by theirs.
 APART = """
@@ -53,8 +56,8 @@ def can_be_apart(disk: Path) -> bool:
     return not reason
 
 
-def run_tests(command: tuple[str, ...]) -> bool:
-    """Run one part, print its output when it has ended, and return whether all of it passed."""
+def run_checks(command: tuple[str, ...]) -> bool:
+    """Run one command, print its output when it has ended, and return whether all of it passed."""
     ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     print(ended.stdout, flush=True)
     return ended.returncode == 0
@@ -64,19 +67,21 @@ def run_apart(part: tuple[str, ...]) -> bool:
     with TemporaryDirectory(dir="/var/tmp", prefix="barehop-tests.") as directory:
         disk = Path(directory)
         disk.chmod(0o1777)
-        return run_tests(apart(disk, ("env", "XDG_STATE_HOME=/var/tmp/state", *PYTEST, *part)))
+        return run_checks(apart(disk, ("env", "XDG_STATE_HOME=/var/tmp/state", *PYTEST, *part)))
 
 
 def main() -> int:
-    """Return the exit code: 1 where a test failed."""
+    """Return the exit code: 1 where a check or a test failed."""
     with TemporaryDirectory() as directory:
         if can_be_apart(Path(directory)):
             with ThreadPoolExecutor(AT_ONCE) as pool:
-                return int(not all(list(pool.map(run_apart, PARTS))))
+                types = pool.submit(run_checks, TYPES)
+                passed = list(pool.map(run_apart, PARTS))
+                return int(not all((types.result(), *passed)))
     with ThreadPoolExecutor(1) as beside:
-        unit = beside.submit(run_tests, (*PYTEST, *UNIT))
-        others = run_tests((*PYTEST, "tests/effects", "tests/e2e"))
-        return int(not (unit.result() and others))
+        light = [beside.submit(run_checks, command) for command in (TYPES, (*PYTEST, "tests/unit"))]
+        heavy = run_checks((*PYTEST, "tests/effects", "tests/e2e"))
+        return int(not all((heavy, *(one.result() for one in light))))
 
 
 if __name__ == "__main__":

@@ -30,18 +30,14 @@ MIN_SEARCH_SESSIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds of the parts of a run.
+    """Seconds of the parts of a run."""
 
-    `session_s`: start and stop of a session; `round_s`: a round of visits; `analysis_s`: a round in the report;
-    `counting_s`: the perf pass of a session; `reporting_s`: the end of the command.
-    """
-
-    session_s: float
-    round_s: float
+    session_s: float  # start and stop of a session
+    round_s: float  # a round of visits
     source: str
-    analysis_s: float = 0.0
-    counting_s: float = 0.0
-    reporting_s: float = 0.0
+    analysis_s: float = 0.0  # a round in the report
+    counting_s: float = 0.0  # the perf pass of a session
+    reporting_s: float = 0.0  # the end of the command
 
     def scale(self, slowness: float) -> "Cost":
         """Return the cost on a machine that is slower by the factor `slowness`."""

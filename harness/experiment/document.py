@@ -55,11 +55,11 @@ def parse_document(tables: TomlTable) -> Document:
     problems = list(value_problems(tables))
     rest = _remove_places(tables, [problem.place for problem in problems])
     wrong_tables = list(table_problems(Document, rest))
+    document = Document.model_validate(_remove_places(rest, [problem.place for problem in wrong_tables]))
     if problems or wrong_tables:
-        document = Document.model_validate(_remove_places(rest, [problem.place for problem in wrong_tables]))
         inside = [*setting_problems(document), *design_problems(document)]
         raise ConfigError("\n".join(map(str, problems + wrong_tables + inside)))
-    return Document.model_validate(tables)
+    return document
 
 
 def setting_problems(document: Document) -> Iterator[ConfigProblem]:

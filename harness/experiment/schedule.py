@@ -315,16 +315,13 @@ def _min_pilot_s(experiment: Experiment, cost: Cost) -> float:
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """The progress of a run: finished sessions, seconds left, and the seconds of a session without visits and a round.
+    """The progress of a run."""
 
-    At least `guaranteed_sessions` sessions are made, however long they take.
-    """
-
-    done: int
+    done: int  # sessions
     left_s: float
-    session_s: float
+    session_s: float  # of a session without visits
     round_s: float
-    guaranteed_sessions: int = 0
+    guaranteed_sessions: int = 0  # are made however long they take
 
 
 def next_schedule(schedule: Schedule, at: RunProgress) -> Schedule | None:

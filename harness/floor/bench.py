@@ -114,15 +114,12 @@ def make_benchmarks(config: str | None, machine: Machine) -> list[FloorBenchmark
 
 
 def _make_runner() -> pyperf.Runner:
-    runner = make_runner(MODULE, _worker_arguments, values=VALUES, processes=PROCESSES, warmups=WARMUPS)
+    lengths = {"values": VALUES, "processes": PROCESSES, "warmups": WARMUPS}
+    runner = make_runner(MODULE, lambda options: [options.config] if options.config else [], **lengths)
     runner.argparser.prog = "barehop floor"
     runner.argparser.description = "Measure the bare transport between two pinned processes, without nginx and the app."
     runner.argparser.add_argument("config", nargs="?", metavar="CONFIG", help="the experiment with the payload sizes")
     return runner
-
-
-def _worker_arguments(options: argparse.Namespace) -> list[str]:
-    return [options.config] if options.config else []
 
 
 def _run_benchmarks(

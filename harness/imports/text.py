@@ -4,7 +4,6 @@ import codecs
 import html
 import json
 import re
-from collections.abc import Iterator
 from itertools import count
 from operator import itemgetter
 
@@ -75,7 +74,8 @@ def decode_text(raw: bytes) -> str:
     text = raw.decode("utf-8", "surrogateescape")
     lone = [ord(letter) - 0xDC00 for letter in LONE_BYTES.findall(text)]
     if len(lone) > NON_UTF8_SHARE * len(raw) or CP1252_UNDEFINED.intersection(lone) or CONTROLS.intersection(raw):
-        position = next(_bad_bytes(raw, text))
+        first = LONE_BYTES.search(text)  # else a control character
+        position = len(text[: first.start()].encode()) if first else next(filter(lambda i: raw[i] in CONTROLS, count()))
         raise ValueError(f"byte {position} is {raw[position]:#04x}")
     return text.translate(CP1252) if lone else text
 
@@ -89,14 +89,6 @@ def _utf_16(raw: bytes) -> str:
     if sample[1::2].count(0) > UTF16_ZERO_SHARE * half and not sample[::2].count(0):
         return "utf-16-le"
     return "utf-16-be" if sample[::2].count(0) > UTF16_ZERO_SHARE * half and not sample[1::2].count(0) else ""
-
-
-def _bad_bytes(raw: bytes, text: str) -> Iterator[int]:
-    """Yield the positions of bytes that are not text, the first one that is not UTF-8 first."""
-    first = LONE_BYTES.search(text)
-    if first:
-        yield len(text[: first.start()].encode("utf-8"))
-    yield from (position for position, byte in enumerate(raw) if byte in CONTROLS)
 
 
 def clean_text(text: str) -> str:

@@ -48,14 +48,14 @@ class Answer:
     the clock runs, up to UNPARSED_BYTES.
     """
 
-    __slots__ = ("_body", "_interim", "_unread", "head", "raw_head", "received_bytes", "to_close")
+    __slots__ = ("_interim", "_unread", "body", "head", "raw_head", "received_bytes", "to_close")
 
     def __init__(self, *, to_close: bool = False) -> None:
         self.to_close = to_close
         self.received_bytes = 0
         self.head: Head | None = None
         self.raw_head = b""
-        self._body: Body | None = None
+        self.body = NO_BODY
         self._interim = 0
         self._unread = bytearray()
 
@@ -66,12 +66,7 @@ class Answer:
         if self.to_close and len(self._unread) < UNPARSED_BYTES:
             return False
         self._read()
-        return self.violation is not None or (not self.to_close and self.is_whole)
-
-    @property
-    def is_whole(self) -> bool:
-        """Return whether the answer is complete according to its length or its last chunk."""
-        return self._body is not None and self._body.is_whole
+        return self.violation is not None or (not self.to_close and self.body.is_whole)
 
     @property
     def closes(self) -> bool:
@@ -79,21 +74,11 @@ class Answer:
         return self.head is not None and self.head.closes
 
     @property
-    def body_bytes(self) -> int:
-        """Return the size of the body so far."""
-        return self._body.size_bytes if self._body else 0
-
-    @property
-    def body(self) -> bytes:
-        """Return the beginning of the body, up to KEPT_BYTES."""
-        return bytes(self._body.kept) if self._body else b""
-
-    @property
     def violation(self) -> str | None:
         """Return the violation of HTTP or of a limit so far, if any."""
-        if self.head is None or self._body is None:
+        if self.head is None:
             return self._breach_of_head()
-        return self.head.fault or self._body.fault or ("excess bytes" if self._body.excess_bytes else None)
+        return self.head.fault or self.body.fault or ("excess bytes" if self.body.excess_bytes else None)
 
     def fault(self, proved: AnswerShape | None = None) -> str | None:
         """Return what is wrong with the answer, after its last piece; None if it is right.
@@ -102,19 +87,19 @@ class Answer:
         unless announced, and which has the proved media type and about the proved size.
         """
         self._read()
-        if self.head is None or self._body is None:
+        if self.head is None:
             return self.violation or ("short head" if self.received_bytes else "no answer")
         status = self.head.status
         if status != proved.status if proved else not 200 <= status < 300:
             return f"status {status}"
-        fault = self.violation or self._body.shortage
-        return fault or (proved.mismatch(self.head.kind, self.body_bytes) if proved else None)
+        fault = self.violation or self.body.shortage
+        return fault or (proved.mismatch(self.head.kind, self.body.size_bytes) if proved else None)
 
     def has_other_keys(self, proved: AnswerShape) -> bool:
         """Return whether the answer is JSON with other keys than the proved one."""
-        if self.head is None or proved.keys is None or self.body_bytes > KEPT_BYTES:
+        if self.head is None or proved.keys is None or self.body.size_bytes > KEPT_BYTES:
             return False
-        return json_keys(self.head.kind, self.header("content-encoding"), self.body) != proved.keys
+        return json_keys(self.head.kind, self.header("content-encoding"), bytes(self.body.kept)) != proved.keys
 
     def header(self, name: str) -> str:
         """Return the value of a header in lower case; "" if there is none."""
@@ -124,8 +109,8 @@ class Answer:
         while self.head is None and self.violation is None:
             if not self._read_head():
                 return
-        if self._body and self._unread:
-            self._body.add(self._unread)
+        if self.head and self._unread:
+            self.body.add(self._unread)
             self._unread = bytearray()
 
     def _read_head(self) -> bool:
@@ -139,7 +124,7 @@ class Answer:
         if 100 <= head.status < 200 and head.status != _SWITCHING:
             self._interim += 1
             return True
-        self.head, self._body = head, Body(head.chunked, head.body_bytes)
+        self.head, self.body = head, Body(head.chunked, head.body_bytes)
         return True
 
     def _breach_of_head(self) -> str | None:
@@ -196,7 +181,7 @@ class Body:
     chunked: bool
     announced_bytes: int | None
     size_bytes: int = 0
-    kept: bytearray = field(default_factory=bytearray)  # its first bytes
+    kept: bytearray = field(default_factory=bytearray)  # its first bytes, up to KEPT_BYTES
     is_whole: bool = False  # according to its length or its last chunk
     excess_bytes: int = 0  # that came after its end
     fault: str | None = None
@@ -274,3 +259,6 @@ class Body:
         self._expects = "line end" if self._left_bytes else "trailer"
         if self.size_bytes + self._left_bytes > MAX_BODY_BYTES:
             self.fault = LONG_BODY
+
+
+NO_BODY = Body(chunked=False, announced_bytes=None)  # of an answer without a head so far

@@ -108,7 +108,7 @@ def _make_reply(answer: Answer) -> Reply:
     lines = answer.raw_head.decode("latin-1").split("\r\n")[1:]
     fields = (line.partition(":") for line in lines if ":" in line)
     headers = {name.strip().lower(): value.strip() for name, _, value in fields}
-    return Reply(answer.head.status, headers, answer.body, answer.body_bytes)
+    return Reply(answer.head.status, headers, bytes(answer.body.kept), answer.body.size_bytes)
 
 
 def quote_server_text(text: str) -> str:
@@ -126,21 +126,21 @@ def _unfinished_answer_text(answer: Answer, kind: str, timeout_s: float) -> str:
     within = f"within {timeout_s:g} s, its timeout_s"
     if answer.head is None:
         return f"did not send a complete head {within}; {answer.received_bytes} bytes came. Fix the application."
-    if answer.is_whole:
+    if answer.body.is_whole:
         return (
             f"answers, but did not close its connection {within}, although the request has Connection: close. "
             "Set client_keepalive = true, or fix the server."
         )
     kind = f" of {quote_server_text(answer.head.kind)}" if answer.head.kind else ""
     return (
-        f"did not end its answer {within}; {answer.body_bytes} bytes{kind} came. barehop cannot measure endless "
+        f"did not end its answer {within}; {answer.body.size_bytes} bytes{kind} came. barehop cannot measure endless "
         "streams. Request another path, or set a longer timeout_s if it is only slow."
     )
 
 
 def _fault_text(fault: str, answer: Answer) -> str:
     """Return the end of a sentence that begins with the url."""
-    body, mib = answer.body_bytes, 1024 * 1024
+    body, mib = answer.body.size_bytes, 1024 * 1024
     announced = answer.header("content-length")
     too_long = f"announces {announced[:40]}" if announced else f"sends {body} and more"
     sentences = {

@@ -43,21 +43,17 @@ class Design(JsonModel):
 
 
 class Experiment(JsonModel):
-    """An experiment. `arms` includes the control; `pairs` are (arm, against), the control's pair first.
-
-    `levels`, of a screen, has the level of each factor in each arm, as in the names; in the first arm all are at their
-    first level. `tcp_only`: settings of the arms that can affect only TCP. `design.expect_null` has full names.
-    `left_out` has the reasons why arms of the file are not available on this machine.
-    """
+    """An experiment: the arms of a file, what is compared, and the design."""
 
     name: str
     question: str
-    arms: tuple[Arm, ...]
-    pairs: tuple[tuple[str, str], ...]
-    design: Design
+    arms: tuple[Arm, ...]  # with the control
+    pairs: tuple[tuple[str, str], ...]  # (arm, against), the control's pair first
+    design: Design  # `expect_null` has full names
+    # Of a screen, by arm: the level of each factor, as in the names; in the first arm all are at their first level.
     levels: dict[str, dict[str, str]] = Field(default_factory=dict)
-    tcp_only: tuple[str, ...] = ()
-    left_out: dict[str, str] = Field(default_factory=dict)
+    tcp_only: tuple[str, ...] = ()  # settings of the arms that can affect only TCP
+    left_out: dict[str, str] = Field(default_factory=dict)  # by arm of the file: why this machine does not have it
 
     def arm(self, name: str) -> Arm:
         """Return the arm of that name."""
@@ -65,24 +61,18 @@ class Experiment(JsonModel):
 
 
 class Schedule(JsonModel):
-    """The lengths of a run, from the file or from the pilot.
-
-    `looks` are the numbers of sessions after which the run may stop, the last of them `sessions`. With `visiting_s`, a
-    session makes as many rounds as fit into that time, and `rounds` is the expected number. It makes at least
-    `fewest_rounds`. The first `counted_sessions` sessions have a pass under perf. `limit_s` is the time after its start
-    at which the command ends at the latest; None: no limit.
-    """
+    """The lengths of a run, from the file or from the pilot."""
 
     sessions: int
-    rounds: int
+    rounds: int  # with `visiting_s`, the expected number
     burst: int
     settle: int
     reason: str
-    looks: tuple[int, ...] = ()
-    visiting_s: float | None = None
-    fewest_rounds: int = 2
-    counted_sessions: int = 4
-    limit_s: float | None = None
+    looks: tuple[int, ...] = ()  # numbers of sessions after which the run may stop, the last of them `sessions`
+    visiting_s: float | None = None  # a session makes as many rounds as fit into this time
+    fewest_rounds: int = 2  # but at least these
+    counted_sessions: int = 4  # first sessions, which have a pass under perf
+    limit_s: float | None = None  # from the start of the command to its latest end
 
 
 class CarryOverPoint(JsonModel):
@@ -103,11 +93,7 @@ class AllanPoint(JsonModel):
 
 
 class Pilot(JsonModel):
-    """The result of the pilot sessions, and the lengths that follow from it.
-
-    `gain` is how many times wider the interval would be, in the same time, with one arm after the other. `answers`, by
-    arm, are the first answers of the run, like the proofs of a record.
-    """
+    """The result of the pilot sessions, and the lengths that follow from it."""
 
     requests: int
     carry_over: tuple[CarryOverPoint, ...]
@@ -119,32 +105,26 @@ class Pilot(JsonModel):
     session_s: float
     round_s: float
     half_width_percent: float
-    gain: float
+    gain: float  # how many times wider the interval would be, in the same time, with one arm after the other
     counting_s: float = 0.0  # of the perf pass of a session
     slowness: float = 1.0  # factor by which other users of the CPUs slow everything down
-    answers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    answers: dict[str, dict[str, Any]] = Field(default_factory=dict)  # by arm: the first answers, as in the proofs
 
 
 class Plan(JsonModel):
-    """`plan.json`: all that is needed to run, resume and analyse.
-
-    `orders[session][round]` are indices into `experiment.arms`; a long plan has none, they follow from the seed.
-    `out_of_time_after`: the number of sessions of a run that its time limit ended. `overrides` are the --set options,
-    already applied to `experiment`. `capacities_per_s`, by arm, are the capacities that rates in percent refer to;
-    `experiment` has these rates in requests per second. `allow_global`: whether knobs may change values of the whole
-    machine. `run_id` is in every record of the run; runs of earlier versions have none.
-    """
+    """`plan.json`: all that is needed to run, resume and analyse."""
 
     format: Literal[1] = 1
-    run_id: str = ""
-    overrides: tuple[str, ...] = ()
-    experiment: Experiment
+    run_id: str = ""  # in every record of the run; runs of earlier versions have none
+    overrides: tuple[str, ...] = ()  # the --set options, already applied to `experiment`
+    experiment: Experiment  # with rates in percent as requests per second
     schedule: Schedule
+    # By session and round: indices into `experiment.arms`. A long plan has none: they follow from the seed.
     orders: tuple[tuple[tuple[int, ...], ...], ...]
     pilot: Pilot | None = None
-    capacities_per_s: dict[str, float] = Field(default_factory=dict)
-    allow_global: bool = False
-    out_of_time_after: int | None = None
+    capacities_per_s: dict[str, float] = Field(default_factory=dict)  # by arm: what rates in percent refer to
+    allow_global: bool = False  # whether knobs may change values of the whole machine
+    out_of_time_after: int | None = None  # sessions of a run that its time limit ended
 
     @property
     def actual_schedule(self) -> Schedule:

@@ -96,16 +96,12 @@ SandboxPart = Namespace | Literal["control group", "overlay", "seccomp filter", 
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """A transport of the hop. `label` is its name in reports.
-
-    `address_kind` is what it listens on: a port, or a socket in a private directory of that kind. `needs` and `advice`
-    complete the message where a machine has no such directory.
-    """
+    """A transport of the hop."""
 
     family: TransportFamily
-    label: str
-    address_kind: AddressKind
-    needs: str = ""
+    label: str  # in reports
+    address_kind: AddressKind  # what it listens on: a port, or a socket in a private directory of that kind
+    needs: str = ""  # with `advice`, completes the message where a machine has no such directory
     advice: str = ""
 
     def uri(self, address: str) -> str:
@@ -115,18 +111,13 @@ class Transport:
 
 @dataclass(frozen=True, slots=True)
 class NetworkRung:
-    """The network path of a connection. `below` is the rung that it extends and is compared with; "" for none.
-
-    It has everything of the rungs below it, and adds namespaces (`places`) and steps (`adds`). `links`, if given,
-    replace the links below; so do `listen_address` and `connect_address`. `stands_for` is its counterpart in
-    containers.
-    """
+    """The network path of a connection. It has everything of the rungs below it, and adds namespaces and steps."""
 
     help: str
-    below: str
-    stands_for: str
-    places: tuple[NamespacePlace, ...] = ()
-    links: tuple[NetworkStep, ...] = ()
+    below: str  # the rung that it extends and is compared with; "" for none
+    stands_for: str  # its counterpart in containers
+    places: tuple[NamespacePlace, ...] = ()  # namespaces that it adds
+    links: tuple[NetworkStep, ...] = ()  # if given, they replace the links below; so do the addresses
     adds: tuple[NetworkStep, ...] = ()
     listen_address: str = ""
     connect_address: str = ""
@@ -134,15 +125,11 @@ class NetworkRung:
 
 @dataclass(frozen=True, slots=True)
 class SandboxRung:
-    """Parts of the sandbox of servers, independent of their network; several rungs add up.
-
-    `stands_for` is its counterpart in container tools. A seccomp filter comes with no_new_privs, a pid namespace with
-    its own /proc.
-    """
+    """Parts of the sandbox of servers, independent of their network; several rungs add up."""
 
     help: str
-    stands_for: str
-    parts: tuple[SandboxPart, ...]
+    stands_for: str  # its counterpart in container tools
+    parts: tuple[SandboxPart, ...]  # a seccomp filter comes with no_new_privs, a pid namespace with its own /proc
 
 
 # network: a network namespace; device: its loopback interface; process: the servers' own; global: this machine.
@@ -159,16 +146,13 @@ NETWORK_SCOPES: tuple[KnobScope, ...] = ("network", "device")
 
 @dataclass(frozen=True, slots=True)
 class FileText:
-    """A file of /proc or /sys with the value `text` in the kernel's `form`. `path` may be a pattern for many files.
+    """A file of /proc or /sys with the value `text` in the kernel's `form`."""
 
-    `choices` is a file next to it that lists the possible values. With `refusable`, files that reject it are skipped.
-    """
-
-    path: str
+    path: str  # or a pattern for many files
     text: str
     form: ValueForm = "words"
-    choices: str = ""
-    refusable: bool = False
+    choices: str = ""  # file next to it that lists the possible values
+    refusable: bool = False  # files that reject it are skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,18 +210,14 @@ def _no_changes(_value: KnobValue) -> tuple[KernelChange, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """A kernel setting. `problem` returns why a value is invalid, or None; `changes` returns the changes of a value.
-
-    `touches` is the traffic that it can affect: "tcp" is every TCP connection, including the client's. `boot_parameter`
-    is the parameter of the kernel's command line, for a knob that cannot be changed at run time.
-    """
+    """A kernel setting."""
 
     help: str
     scope: KnobScope
-    problem: Callable[[KnobValue], str | None]
-    changes: Callable[[KnobValue], tuple[KernelChange, ...]] = _no_changes
-    touches: AffectedTraffic = "both"
-    boot_parameter: str = ""
+    problem: Callable[[KnobValue], str | None]  # returns why a value is invalid, or None
+    changes: Callable[[KnobValue], tuple[KernelChange, ...]] = _no_changes  # returns the changes that a value makes
+    touches: AffectedTraffic = "both"  # "tcp": every TCP connection, including the client's
+    boot_parameter: str = ""  # of the kernel's command line, for a knob that cannot be changed at run time
 
 
 def parse_cpu_list(text: str) -> tuple[int, ...]:

@@ -15,12 +15,7 @@ GaugeSnapshot = tuple[bytes, ...]  # the content of each file of a gauge at one 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One visit of one arm. Times are in order of sending; failed requests have none.
-
-    Percentiles come only from an outside tool; our client keeps every time in `latency_ns`. `cpu_ns` is the CPU time by
-    role of the visit, settling included, and `wall_ns` its duration; both over `cpu_requests` requests. `snapshots` are
-    the counters before and after, in rounds with counters. `late_ns` is per request; the rest is as in `VisitRow`.
-    """
+    """One visit of one arm. Times are in order of sending; failed requests have none. The rest is as in `VisitRow`."""
 
     round: int
     order: int
@@ -30,18 +25,18 @@ class Visit:
     failures: Mapping[str, int] = field(default_factory=dict)
     positions: tuple[int, ...] = ()
     start_ns: tuple[int, ...] = ()
-    latency_ns: tuple[int, ...] = ()
-    percentiles_us: Mapping[float, float] = field(default_factory=dict)
-    cpu_ns: Mapping[str, int] = field(default_factory=dict)
+    latency_ns: tuple[int, ...] = ()  # all times, with our client
+    percentiles_us: Mapping[float, float] = field(default_factory=dict)  # with an outside tool only
+    cpu_ns: Mapping[str, int] = field(default_factory=dict)  # by role, settling included, over `cpu_requests`
     cpu_requests: int = 0
-    wall_ns: int = 0
-    late_ns: tuple[int, ...] = ()
+    wall_ns: int = 0  # duration, over `cpu_requests` as well
+    late_ns: tuple[int, ...] = ()  # by request
     late_us: float | None = None
     interval_us: float | None = None
     rate_per_s: float | None = None
     holds: bool | None = None
     front_connections: int | None = None  # that the client opened to nginx; None: unknown, with an outside tool
-    snapshots: tuple[GaugeSnapshot, GaugeSnapshot] | None = None
+    snapshots: tuple[GaugeSnapshot, GaugeSnapshot] | None = None  # before and after, in rounds with counters
 
 
 class Doubt(JsonModel):
@@ -55,27 +50,21 @@ class Doubt(JsonModel):
 
 
 class VisitRow(JsonModel):
-    """A visit in the record of a session; `cpu_us`, `wall_us` and `counters` are per request.
-
-    A counter is named by its owner and quantity: "nginx.wait_us", "net.active_opens", "host.net_rx". `interval_us` is
-    the mean time from one request to the next, the inverse of throughput. For requests at a rate, `mean_us` counts from
-    the scheduled send, and `late_us` is the mean send lag. `rate_per_s` and `holds` are a step of the search for a
-    capacity: the rate, and whether p99 stayed below the limit.
-    """
+    """A visit in the record of a session; `cpu_us`, `wall_us` and `counters` are per request."""
 
     round: int
     order: int
     arm: str
     requests: int
-    mean_us: float | None
+    mean_us: float | None  # at a rate, from the scheduled send
     percentiles_us: dict[float, float] = Field(default_factory=dict)
     cpu_us: dict[str, float] = Field(default_factory=dict)
     wall_us: float | None = None
-    counters: dict[str, float] = Field(default_factory=dict)
-    interval_us: float | None = None
-    late_us: float | None = None
-    rate_per_s: float | None = None
-    holds: bool | None = None
+    counters: dict[str, float] = Field(default_factory=dict)  # by owner and quantity: "nginx.wait_us", "host.net_rx"
+    interval_us: float | None = None  # mean time from one request to the next, the inverse of throughput
+    late_us: float | None = None  # at a rate, the mean send lag
+    rate_per_s: float | None = None  # in the search for a capacity, the rate of a step
+    holds: bool | None = None  # and whether p99 stayed below the limit
 
 
 TextTable = Mapping[str, str | None]
@@ -236,15 +225,13 @@ class CalibrationFacts(Facts):
 class Record(JsonModel):
     """`sessions/0001.json`: all results of a session, except the raw times in a file of their own.
 
-    `counted` are separate bursts under perf, whose times do not count; `unseen` are sentences on counters that are not
-    available, and why. `throttled` has the throttling of servers with a CPU quota, by role and by the first of the arms
-    that they serve. `run_id` is that of plan.json, and `requests_sha256` identifies the raw times of this session;
-    earlier versions wrote neither, and in `throttled` the names of all these arms, joined with ", ".
+    `throttled` has the throttling of servers with a CPU quota, by the first of the arms that they serve and by role;
+    earlier versions wrote the names of all these arms, joined with ", ", and neither `run_id` nor `requests_sha256`.
     """
 
     format: Literal[1] = 1
-    run_id: str = ""
-    requests_sha256: str = ""
+    run_id: str = ""  # as in plan.json
+    requests_sha256: str = ""  # of the file with the raw times
     session: int
     started_utc: str
     seconds: dict[str, float]  # arranging, visiting, total
@@ -252,8 +239,8 @@ class Record(JsonModel):
     proofs: dict[str, ArmProof]  # by arm, from before it was measured
     failures: dict[str, dict[str, int]]
     visits: tuple[VisitRow, ...]
-    counted: tuple[VisitRow, ...] = ()
-    unseen: tuple[str, ...] = ()
+    counted: tuple[VisitRow, ...] = ()  # separate bursts under perf, whose times do not count
+    unseen: tuple[str, ...] = ()  # sentences on counters that are not available, and why
     throttled: dict[str, dict[str, dict[str, int]]] = Field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
 

@@ -22,20 +22,16 @@ TOLERANCE = 0.01  # of numbers that a tool calculates from each other: far above
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """The result of a run of an outside tool, at its own resolution. `percentiles_us` maps 50.0 to the median.
-
-    `sent` is the number of all requests, if more were sent than are counted. `latency_us` are the times of correctly
-    answered requests, in the tool's order, if it reports single times.
-    """
+    """The result of a run of an outside tool, at its own resolution."""
 
     requests: int
     failures: Mapping[str, int]
     duration_s: float
     mean_us: float
-    percentiles_us: Mapping[float, float]
+    percentiles_us: Mapping[float, float]  # 50.0: the median
     resolution_us: float
-    sent: int = 0
-    latency_us: tuple[float, ...] = ()
+    sent: int = 0  # all requests, if more were sent than are counted
+    latency_us: tuple[float, ...] = ()  # single times of correct answers in the tool's order, if it reports them
 
     @classmethod
     def from_times(
@@ -88,22 +84,18 @@ class LoadTool:
     """An outside load tool.
 
     `command(program, target, settings, directory)` is its command line, run in `directory` with standard output to
-    stdout.txt there; `read_result(directory)` reads its output, or raises ValueError with a sentence. `version` are the
-    arguments that print its version, if any. `files`, by name, are written to `directory` first: by default the body of
-    the request. `setting_problems` yields a sentence for each setting that the tool does not support.
-    `picks_request_count`: the tool chooses the number of requests itself. `start_s`: the approximate time of a run
-    besides its requests.
+    stdout.txt there; `read_result(directory)` reads its output, or raises ValueError with a sentence.
     """
 
     program: str
-    version: tuple[str, ...]
+    version: tuple[str, ...]  # arguments that print its version, if any
     install: str
     command: Callable[[str, Target, Settings, Path], list[str]]
     read_result: Callable[[Path], ToolResult]
-    picks_request_count: bool = False
-    start_s: float = 0.3
-    files: Callable[[Target, Settings], Mapping[str, str]] = body_file
-    setting_problems: Callable[[Settings], Iterable[str]] = _no_problems
+    picks_request_count: bool = False  # the tool chooses the number of requests itself
+    start_s: float = 0.3  # approximate time of a run besides its requests
+    files: Callable[[Target, Settings], Mapping[str, str]] = body_file  # by name: written to `directory` first
+    setting_problems: Callable[[Settings], Iterable[str]] = _no_problems  # a sentence for each unsupported setting
 
 
 def script_input(target: Target, settings: Settings) -> Mapping[str, str]:
@@ -165,20 +157,17 @@ def is_consistent(value: float, implied: float, rounding: float = 0.0) -> bool:
 class ImportedRun:
     """One run of a load tool against one architecture. Values that the file does not record are None or empty.
 
-    `where` and `architecture` name the row, from the file or from its name; `transport` is "tcp" or "uds" if the name
-    of the architecture contains it, or else "". Times are in microseconds, with the tool's `resolution_us`.
-    `latency_us` are single times, in the tool's order. `requests` were answered correctly, `failures` are the others by
-    kind. With `is_rate_asked` the rate was requested from the tool and does not describe the server, and times may
-    count from the scheduled send.
+    With `is_rate_asked` the rate was requested from the tool and does not describe the server, and times may count from
+    the scheduled send.
     """
 
     source: Path
     format: str  # the reader's name: "ab-text", "wrk", ...
-    where: str = ""
+    where: str = ""  # with `architecture`, the name of the row, from the file or from its name
     architecture: str = ""
-    transport: str = ""
-    requests: int | None = None
-    failures: Mapping[str, int] = field(default_factory=dict)
+    transport: str = ""  # "tcp" or "uds", if the name of the architecture contains it
+    requests: int | None = None  # answered correctly
+    failures: Mapping[str, int] = field(default_factory=dict)  # the other requests, by kind
     connections: int | None = None
     duration_s: float | None = None
     requests_per_s: float | None = None
@@ -187,7 +176,7 @@ class ImportedRun:
     mean_resolution_us: float | None = None
     percentiles_us: Mapping[float, float] = field(default_factory=dict)
     resolution_us: float | None = None
-    latency_us: tuple[float, ...] = ()
+    latency_us: tuple[float, ...] = ()  # single times, in the tool's order
     remarks: tuple[str, ...] = ()  # sentences on inconsistencies in the file
 
     @property
@@ -214,31 +203,24 @@ class ImportedRun:
 
 @dataclass(frozen=True, slots=True)
 class FormatMarks:
-    """How to find a run of a format in a larger text: by one of the two fields.
+    """How to find a run of a format in a larger text: by `begins` or `keys`."""
 
-    `begins` matches the beginning of a run, in a text with tabs as blanks and without trailing blanks. `keys` are the
-    keys of its JSON document, each as a path ("summary.requestsPerSec"); any one of several sets is enough.
-    `has_tabs`: tabs separate columns. `is_by_line`: each line is a JSON document.
-    """
-
-    begins: re.Pattern[str] | None = None
-    keys: tuple[tuple[str, ...], ...] = ()
-    has_tabs: bool = False
-    is_by_line: bool = False
+    begins: re.Pattern[str] | None = None  # its beginning, in a text with tabs as blanks and without trailing blanks
+    keys: tuple[tuple[str, ...], ...] = ()  # of its JSON document, like "summary.requestsPerSec"; one set is enough
+    has_tabs: bool = False  # tabs separate columns
+    is_by_line: bool = False  # each line is a JSON document
 
 
 @dataclass(frozen=True, slots=True)
 class ImportFormat:
     """A format of such files: a run is found by `marks`, and ends where the next one of any format begins.
 
-    `help` is one line on what is read. `read` takes the text of one run and a run with its file, and returns one or
-    more runs with the values of the text. It raises ValueError with sentences on why the text cannot be read, such as a
-    missing end. `knows` matches each line that the tool can print, to detect unread lines; None if `read` rejects them
-    itself. `rate_option` is the tool's option for a rate, if its output does not show whether a rate was requested.
+    `read` takes the text of one run and a run with its file, and returns one or more runs with the values of the text.
+    It raises ValueError with sentences on why the text cannot be read, such as a missing end.
     """
 
-    help: str
+    help: str  # one line on what is read
     marks: FormatMarks
     read: Callable[[str, ImportedRun], Iterable[ImportedRun]]
-    knows: re.Pattern[str] | None = None
-    rate_option: str = ""
+    knows: re.Pattern[str] | None = None  # each line that the tool can print; None if `read` rejects unknown lines
+    rate_option: str = ""  # of the tool, if its output does not show whether a rate was requested

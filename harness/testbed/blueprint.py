@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.errors import MachineError, raise_all
 from harness.experiment.arms import server_files, stacks_of
-from harness.model import SERVER_ROLES, Arm, Experiment, Settings, Target
+from harness.model import SERVER_ROLES, Arm, Experiment, Target
 from harness.model.plugins import NamespacePlace
 from harness.testbed.addresses import (
     NGINX_CHAINS,
@@ -181,6 +181,8 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
     addresses = addresses_of(arms, machine.parents, certificate, ports, network_path)
     binds = [hop.transport.uri(hop.address) for hop in addresses.hops.values()]
     private = (scratch, *addresses.directories)
+    sandbox = sandbox_of(settings)
+    sandboxed = (*SERVER_ROLES, *map(null_server_name, range(len(addresses.null_servers))))
     return Blueprint(
         directory=directory,
         arms=tuple(arms),
@@ -192,7 +194,7 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
         nginx_argv=nginx_argv(nginx, directory / "nginx.conf", scratch),
         gunicorn_argv=gunicorn_argv(python, gunicorn_version(python), [arm.settings for arm in arms], binds, scratch),
         network_path=network_path,
-        enclosures=_enclosures_of(settings, addresses, (*private, directory)),
+        enclosures={name: enclosure_of(sandbox, name, scratch, (*private, directory)) for name in sandboxed},
     )
 
 
@@ -226,11 +228,6 @@ def _scratch_parent(machine: Machine) -> Path:
     if parent is None:
         raise MachineError("There is no directory to put scratch files in. Set TMPDIR to one that you may write to.")
     return parent
-
-
-def _enclosures_of(settings: Settings, addresses: Addresses, shared: Sequence[Path]) -> dict[str, Enclosure]:
-    servers = (*SERVER_ROLES, *map(null_server_name, range(len(addresses.null_servers))))
-    return {server: enclosure_of(sandbox_of(settings), server, shared[0], shared) for server in servers}
 
 
 def _sites(arms: Sequence[Arm], addresses: Addresses, network_path: NetworkPath) -> list[Site]:

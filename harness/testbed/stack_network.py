@@ -59,7 +59,9 @@ def create_stack_network(
     if not kernel.own_network and not network_path.places:
         yield StackNetwork()
         return
-    host_values, host_lo, not_copied = read_network_values(), _lo_values(), _packet_filter()
+    host_values, host_lo = read_network_values(), _lo_values()
+    is_tracking = bool(read_int(CONNTRACK_COUNT))  # a packet filter here does; a new network has none
+    not_copied = {"packet filter that tracks connections": "none"} if is_tracking else {}
 
     def create_like_host() -> NetworkNamespace:
         """Create a network with lo up, the host's values and the knobs set."""
@@ -100,12 +102,6 @@ def network_knob_values(kernel: KernelConfiguration) -> SysctlValues:
         setting.name: " ".join(action_of(change).read() for change in setting.changes)
         for setting in kernel.of_scopes(*NETWORK_SCOPES)
     }
-
-
-def _packet_filter() -> SysctlValues:
-    """Return what a packet filter does here; a new network has none."""
-    connections = read_int(CONNTRACK_COUNT)
-    return {"packet filter that tracks connections": "none"} if connections else {}
 
 
 def _lo_values() -> list[KernelChange]:

@@ -4,6 +4,7 @@ import copy
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +101,13 @@ def with_value(value: Any, place: Place, new: Any) -> Any:
     return changed
 
 
-def mutations(path: Path) -> Iterator[tuple[str, str]]:
-    """(what was done, the new text) for every key of the JSON in `path` and every kind of value."""
+def mutations(path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """(what is done, how to make it) for every key of the JSON in `path` and every kind of value."""
     whole = json.loads(path.read_text())
     for place in places(whole):
-        yield f"{path.name}: without {place}", json.dumps(without(whole, place))
+        yield f"{path.name}: without {place}", partial(without, whole, place)
         for new in VALUES:
-            yield f"{path.name}: {place} = {new!r}", json.dumps(with_value(whole, place, new))
+            yield f"{path.name}: {place} = {new!r}", partial(with_value, whole, place, new)
 
 
 def _holder(value: Any, place: Place) -> Any:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import NormalDist, median
 
+import numpy as np
+
 from harness.analysis.plot_data import Distribution
 from harness.model import LoadPoint, MainEffect, Summary
 from harness.report.document import Axis, Figure, Guide, Label, Line, Mark, Points, Style
@@ -15,62 +17,41 @@ HEIGHT, RUN_HEIGHT = 260, 28  # pixels: of a figure, and of a row of runs
 MIN_LOAD_POINTS, MIN_EFFECTS = 2, 3
 NEARLY_ALL = 0.99
 EFFECT_SYMBOLS = {"faster": "triangle-down", "slower": "triangle-up"}
+RUN_SYMBOLS = {"mean": "circle", "p99": "bar"}
 LABEL_GAP = 0.03  # of an axis, between a point and its name
+MS_PER_REQUEST = "ms per request"
+LOAD_CAPTION = "Upper points: p99; fainter points: p50; both timed from the intended send time."
+SCREEN_CAPTION = (
+    "Each point is a setting, the largest effects on the right. Settings without effect lie along the line through the "
+    "smaller ones; points above the line have an effect."
+)
+RUNS_CAPTION = "Each point is a run. Dotted lines are the means of the arms here."
 
 
 def distribution_figures(summary: Summary, distributions: Sequence[Distribution]) -> list[Figure]:
     """Return the distribution of requests up to p99 of the slowest arm, and its tail on logarithmic axes."""
     if not distributions:
         return []
-    fastest_ms = min(distribution.latency_us[0] for distribution in distributions) / 1000
-    nearly_all_ms = max(_nearly_all_us(distribution) for distribution in distributions) / 1000
-    slowest_ms = max(distribution.latency_us[-1] for distribution in distributions) / 1000
-    most = [[100 * share for share in distribution.share] for distribution in distributions]
-    rest = [
-        [100 * (1 + 1 / distribution.requests - share) for share in distribution.share]
-        for distribution in distributions
-    ]
-    y = Axis(-2, 102, "% of requests that are at most this slow")
-    y_rest = log_axis([100, *(share for shares in rest for share in shares)], "% of requests that are slower")
-    arms = join_with_and([distribution.arm for distribution in distributions])
-    return [
-        Figure(
-            name,
-            f"Requests, in {axis.title}, by latency: a curve for each of {arms}.",
-            HEIGHT,
-            log_axis([fastest_ms, end_ms], "ms per request"),
-            axis,
-            list(_distribution_lines(summary, distributions, shares)),
-            title,
-        )
-        for name, title, end_ms, axis, shares in (
-            ("most", "Distribution (CDF)", nearly_all_ms, y, most),
-            ("longest", "Tail (log scale)", slowest_ms, y_rest, rest),
-        )
-    ]
-
-
-def _distribution_lines(
-    summary: Summary, distributions: Sequence[Distribution], shares: Sequence[Sequence[float]]
-) -> Iterator[Line]:
     styles = arm_styles(summary)
-    for distribution, of_arm in zip(distributions, shares, strict=True):
-        yield Line(
-            [us / 1000 for us in distribution.latency_us],
-            of_arm,
-            styles[distribution.arm],
-            short_name(distribution.arm),
-            is_stepped=True,
-        )
+    most = [_curve(of_arm, 0, 1, styles[of_arm.arm]) for of_arm in distributions]
+    rest = [_curve(of_arm, 1 + 1 / of_arm.requests, -1, styles[of_arm.arm]) for of_arm in distributions]
+    fastest_ms, slowest_ms = min(line.xs[0] for line in most), max(line.xs[-1] for line in most)
+    nearly_all_us = max(of_arm.latency_us[np.searchsorted(of_arm.share, NEARLY_ALL)] for of_arm in distributions)
+    x = log_axis([fastest_ms, nearly_all_us / 1000], MS_PER_REQUEST)
+    x_rest = log_axis([fastest_ms, slowest_ms], MS_PER_REQUEST)
+    y = Axis(-2, 102, "% of requests that are at most this slow")
+    y_rest = log_axis([100, *(100 / of_arm.requests for of_arm in distributions)], "% of requests that are slower")
+    curves = f"by latency: a curve for each of {join_with_and([of_arm.arm for of_arm in distributions])}."
+    return [
+        Figure("most", f"Requests, in {y.title}, {curves}", HEIGHT, x, y, most, "Distribution (CDF)"),
+        Figure("longest", f"Requests, in {y_rest.title}, {curves}", HEIGHT, x_rest, y_rest, rest, "Tail (log scale)"),
+    ]
 
 
-def _nearly_all_us(distribution: Distribution) -> float:
-    return next(
-        us for us, share in zip(distribution.latency_us, distribution.share, strict=True) if share >= NEARLY_ALL
-    )
-
-
-# Load
+def _curve(of_arm: Distribution, start: float, sign: int, style: Style) -> Line:
+    """Return start + sign * the share of requests, in percent, by milliseconds."""
+    times_ms, percents = np.array(of_arm.latency_us) / 1000, 100 * (start + sign * np.array(of_arm.share))
+    return Line(times_ms.tolist(), percents.tolist(), style, short_name(of_arm.arm), is_stepped=True)
 
 
 def load_figure(summary: Summary) -> Figure | None:
@@ -78,17 +59,17 @@ def load_figure(summary: Summary) -> Figure | None:
     lines = _load_lines(summary)
     if not any(len(points) >= MIN_LOAD_POINTS for points in lines.values()):
         return None
-    points = [point for line in lines.values() for point in line]
-    times_ms = [us / 1000 for point in points for us in (point.p50_us, point.p99_us)]
-    return Figure(
-        "load",
-        f"p50 and p99 against the rate of requests, for {join_with_and(list(lines))}.",
-        HEIGHT,
-        axis_from_zero([point.rate_per_s for point in points], "requests per second"),
-        log_axis(times_ms, "ms per request"),
-        list(_load_marks(summary, lines)),
-        caption="Upper points: p99; fainter points: p50; both timed from the intended send time.",
-    )
+    styles = arm_styles(summary)
+    marks: list[Mark] = []
+    for name, points in lines.items():
+        p99s_us, p50s_us = [point.p99_us for point in points], [point.p50_us for point in points]
+        marks += _load_marks("p99", p99s_us, points, styles[points[0].arm], short_name(name))
+        marks += _load_marks("p50", p50s_us, points, replace(styles[points[0].arm], is_faint=True), "")
+    measured = [mark for mark in marks if isinstance(mark, Points)]
+    x = axis_from_zero([rate for mark in measured for rate in mark.xs], "requests per second")
+    y = log_axis([ms for mark in measured for ms in mark.ys], MS_PER_REQUEST)
+    alt = f"p50 and p99 against the rate of requests, for {join_with_and(list(lines))}."
+    return Figure("load", alt, HEIGHT, x, y, marks, caption=LOAD_CAPTION)
 
 
 def _load_lines(summary: Summary) -> dict[str, list[LoadPoint]]:
@@ -102,23 +83,16 @@ def _load_lines(summary: Summary) -> dict[str, list[LoadPoint]]:
     return lines
 
 
-def _load_marks(summary: Summary, lines: dict[str, list[LoadPoint]]) -> Iterator[Mark]:
-    """Yield points and, unless they are steps of a capacity search, the line through them."""
-    styles = arm_styles(summary)
-    for name, points in lines.items():
-        rates = [point.rate_per_s for point in points]
-        for percentile, times_us in (("p99", [p.p99_us for p in points]), ("p50", [p.p50_us for p in points])):
-            style = replace(styles[points[0].arm], is_faint=percentile == "p50")
-            times_ms = [us / 1000 for us in times_us]
-            texts = [
-                f"{percentile} {ms:.3g} ms at {rate:.4g} requests/s" for ms, rate in zip(times_ms, rates, strict=True)
-            ]
-            if points[0].session is None:
-                yield Line(rates, times_ms, replace(style, symbol=""))
-            yield Points(rates, times_ms, style, "" if style.is_faint else short_name(name), texts=texts)
-
-
-# Imported runs
+def _load_marks(
+    percentile: str, times_us: Sequence[float], points: Sequence[LoadPoint], style: Style, label: str
+) -> Iterator[Mark]:
+    """Yield the points and, unless they are steps of a capacity search, the line through them."""
+    rates, times_ms = [point.rate_per_s for point in points], [us / 1000 for us in times_us]
+    numbers = zip(times_ms, rates, strict=True)
+    if points[0].session is None:
+        yield Line(rates, times_ms, replace(style, symbol=""))
+    texts = [f"{percentile} {ms:.3g} ms at {rate:.4g} requests/s" for ms, rate in numbers]
+    yield Points(rates, times_ms, style, label, texts=texts)
 
 
 def imported_figure(summary: Summary) -> Figure | None:
@@ -128,37 +102,30 @@ def imported_figure(summary: Summary) -> Figure | None:
         (f"here: {name}", styles[name].color, known_values([arm.mean_us]), known_values([arm.p99_us]))
         for name, arm in summary.arms.items()
     ]
-    here = len(rows)
     for name, runs in group_by_architecture(summary.foreign).items():
         p99s_us = known_values(run.percentiles_us.get(P99) for run in runs)
         rows.append((name, "ink", known_values(run.mean_us for run in runs), p99s_us))
-    times_us = [us for _, _, means_us, p99s_us in rows for us in (*means_us, *p99s_us) if us > 0]
-    if not summary.foreign or not times_us:
-        return None
-    marks: list[Mark] = [Guide(means_us[0] / 1000, style=BOUNDARY) for _, _, means_us, _ in rows[:here] if means_us]
-    for quantity, symbol in (("mean", "circle"), ("p99", "bar")):
-        marks.append(Points((), (), Style(symbol=symbol), quantity))
+    marks: list[Mark] = [Points((), (), Style(symbol=symbol), name) for name, symbol in RUN_SYMBOLS.items()]
+    times_ms, texts = [], []
     for place, (name, color, means_us, p99s_us) in enumerate(rows):
-        for quantity, symbol, values_us in (("mean", "circle", means_us), ("p99", "bar", p99s_us)):
+        if place < len(summary.arms) and means_us:
+            marks.append(Guide(means_us[0] / 1000, style=BOUNDARY))
+        for quantity, values_us in (("mean", means_us), ("p99", p99s_us)):
             values_ms = [us / 1000 for us in values_us if us > 0]
-            texts = [f"{name}: {quantity} {ms:.4g} ms" for ms in values_ms]
-            marks.append(Points(values_ms, [place] * len(values_ms), Style(color, symbol), texts=texts, size_px=5))
-    texts_of_rows = [
-        f"{name} {', '.join(f'{us / 1000:.3g}' for us in means) or 'no mean'} ms" for name, _, means, _ in rows
-    ]
-    return Figure(
-        "elsewhere",
-        f"Mean and p99 of every run: {join_with_and(texts_of_rows)}.",
-        RUN_HEIGHT * len(rows),
-        log_axis([us / 1000 for us in times_us], "ms per request"),
-        Axis(len(rows) - 0.5, -0.5, labels=[(place, short_name(row[0])) for place, row in enumerate(rows)]),
-        marks,
-        "Here and imported",
-        "Each point is a run. Dotted lines are the means of the arms here.",
-    )
+            times_ms += values_ms
+            marks.append(_run_points(place, f"{name}: {quantity}", values_ms, Style(color, RUN_SYMBOLS[quantity])))
+        texts.append(f"{name} {', '.join(f'{us / 1000:.3g}' for us in means_us) or 'no mean'} ms")
+    if not summary.foreign or not times_ms:
+        return None
+    x = log_axis(times_ms, MS_PER_REQUEST)
+    y = Axis(len(rows) - 0.5, -0.5, labels=[(place, short_name(row[0])) for place, row in enumerate(rows)])
+    alt = f"Mean and p99 of every run: {join_with_and(texts)}."
+    return Figure("elsewhere", alt, RUN_HEIGHT * len(rows), x, y, marks, "Here and imported", RUNS_CAPTION)
 
 
-# Screens
+def _run_points(place: int, name: str, values_ms: Sequence[float], style: Style) -> Points:
+    texts = [f"{name} {ms:.4g} ms" for ms in values_ms]
+    return Points(values_ms, [place] * len(values_ms), style, texts=texts, size_px=5)
 
 
 def half_normal_figure(summary: Summary) -> Figure | None:
@@ -170,29 +137,19 @@ def half_normal_figure(summary: Summary) -> Figure | None:
     quantiles = [NormalDist().inv_cdf(0.5 + (place + 0.5) / len(effects) / 2) for place in range(len(effects))]
     slope = median(map(_size, effects)) / NormalDist().inv_cdf(0.75)
     x = axis_from_zero(quantiles, "expected by chance, in standard deviations")
+    y = axis_from_zero(map(_size, effects), "absolute effect", " %")
     marks: list[Mark] = [Line([0, x.high], [0, slope * x.high], Style("muted", "", "dash"))]
+    texts = []
     for quantile, effect in zip(quantiles, effects, strict=True):
+        interval, name = percent_interval(effect), effect_name(effect)
+        texts.append(f"{name} {format_percent(interval) if interval else ''}")
         symbol = EFFECT_SYMBOLS.get(effect.verdict or "", "circle-open")
-        marks.append(Points([quantile], [_size(effect)], Style(symbol=symbol), texts=[_effect_text(effect)]))
+        marks.append(Points([quantile], [_size(effect)], Style(symbol=symbol), texts=[texts[-1]]))
         if effect.verdict in EFFECT_SYMBOLS:
-            name = short_name(effect_name(effect))
-            marks.append(Label(quantile - LABEL_GAP * x.high, _size(effect), name, anchor="end"))
-    return Figure(
-        "half-normal",
-        f"Effects from the smallest to the largest: {join_with_and([_effect_text(effect) for effect in effects])}.",
-        HEIGHT,
-        x,
-        axis_from_zero(map(_size, effects), "absolute effect", " %"),
-        marks,
-        caption="Each point is a setting, the largest effects on the right. Settings without effect lie along the line "
-        "through the smaller ones; points above the line have an effect.",
-    )
+            marks.append(Label(quantile - LABEL_GAP * x.high, _size(effect), short_name(name), anchor="end"))
+    alt = f"Effects from the smallest to the largest: {join_with_and(texts)}."
+    return Figure("half-normal", alt, HEIGHT, x, y, marks, caption=SCREEN_CAPTION)
 
 
 def _size(effect: MainEffect) -> float:
     return abs(effect.percent or 0.0)
-
-
-def _effect_text(effect: MainEffect) -> str:
-    interval = percent_interval(effect)
-    return f"{effect_name(effect)} {format_percent(interval) if interval else ''}".rstrip()

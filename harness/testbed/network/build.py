@@ -30,12 +30,16 @@ from harness.model.plugins import (
 from harness.testbed.network.namespace import NetworkNamespace, open_routing
 from harness.testbed.network.nft import rules_of
 
-LINKS = "virtual links (veth)"
-BRIDGES = "bridges"
-ADDRESSES = "addresses"
-VALUES = "this value in each network (bridge-nf: modprobe br_netfilter, Linux 5.3 or later)"
-TRACKING = "nf_tables with connection tracking"
-TRANSLATION = "nf_tables with address translation"
+# What a kernel must have for a step.
+NEEDS: Mapping[type[NetworkStep], str] = {
+    VethPair: "virtual links (veth)",
+    Bridge: "bridges",
+    LinkAddress: "addresses",
+    SysctlValue: "this value in each network (bridge-nf: modprobe br_netfilter, Linux 5.3 or later)",
+    ConntrackFilter: "nf_tables with connection tracking",
+    PortMapping: "nf_tables with address translation",
+    NatBypass: "nf_tables with address translation",
+}
 PREFIX_BITS = ipaddress.ip_network(SUBNET).prefixlen
 NO_ADDRESSES = {"attrs": [("AF_INET6", {"attrs": [("IFLA_INET6_ADDR_GEN_MODE", 1)]})]}  # linux/if_link.h: NONE
 NAMESPACE_COMMANDS = (
@@ -91,11 +95,10 @@ HOST_PATH = NetworkPath()
 class NetworkOperation:
     """A change of the network of `place`: its shell commands, and what makes it there, which raises OSError.
 
-    `needs` is what the kernel must have. `new_in`: the command ends with the namespace of that place.
+    `new_in`: the command ends with the namespace of that place.
     """
 
     place: NamespacePlace
-    needs: str
     commands: tuple[str, ...]
     perform: Callable[[Networks], None]
     new_in: NamespacePlace | None = None
@@ -125,7 +128,7 @@ def build_path(network_path: NetworkPath, networks: Networks, ports: Sequence[in
                 name = step.path.replace("/", ".") if isinstance(step, SysctlValue) else type(step).__name__.lower()
                 raise MachineError(
                     f"network = {network_path.rung!r} is not available here: {name}: {error.strerror}. "
-                    f"Use a kernel that has {operation.needs}, or leave the rung out."
+                    f"Use a kernel that has {NEEDS[type(step)]}, or leave the rung out."
                 ) from None
 
 
@@ -145,14 +148,14 @@ def operations_of(step: NetworkStep, ports: Sequence[int]) -> Iterator[NetworkOp
             yield from _bridge_operations(step)
         case LinkAddress():
             command = f"ip addr add {step.address}/{PREFIX_BITS} dev {step.link}"
-            yield NetworkOperation(step.place, ADDRESSES, (command,), lambda _: _add_address(step))
+            yield NetworkOperation(step.place, (command,), lambda _: _add_address(step))
         case SysctlValue():
             ignored = " 2>/dev/null || true" if step.optional else ""
             command = f"sysctl -q -w {step.path.replace('/', '.')}={step.text}{ignored}"
-            yield NetworkOperation(step.place, VALUES, (command,), lambda _: _write_value(step))
+            yield NetworkOperation(step.place, (command,), lambda _: _write_value(step))
         case ConntrackFilter() | PortMapping() | NatBypass():
-            rules, needs = rules_of(step, ports), TRACKING if isinstance(step, ConntrackFilter) else TRANSLATION
-            yield NetworkOperation(step.place, needs, tuple(rules.commands()), lambda _: rules.add())
+            rules = rules_of(step, ports)
+            yield NetworkOperation(step.place, tuple(rules.commands()), lambda _: rules.add())
         case PortRelay():
             pass  # a process, started with the servers
         case _:
@@ -166,9 +169,9 @@ def _veth_operations(pair: VethPair) -> Iterator[NetworkOperation]:
             ip.link("add", ifname=pair.name, kind="veth", peer=peer)
 
     command = f"ip link add {pair.name} type veth peer name {pair.peer} netns"
-    yield NetworkOperation(pair.place, LINKS, (command,), add, new_in=pair.peer_place)
-    yield _up_operation(pair.place, LINKS, pair.name)
-    yield _up_operation(pair.peer_place, LINKS, pair.peer)
+    yield NetworkOperation(pair.place, (command,), add, new_in=pair.peer_place)
+    yield _up_operation(pair.place, pair.name)
+    yield _up_operation(pair.peer_place, pair.peer)
 
 
 def _bridge_operations(bridge: Bridge) -> Iterator[NetworkOperation]:
@@ -179,11 +182,11 @@ def _bridge_operations(bridge: Bridge) -> Iterator[NetworkOperation]:
                 ip.link("set", index=_index(ip, port), master=_index(ip, bridge.name))
 
     ports = (f"ip link set {port} master {bridge.name}" for port in bridge.ports)
-    yield NetworkOperation(bridge.place, BRIDGES, (f"ip link add {bridge.name} type bridge", *ports), add)
-    yield _up_operation(bridge.place, BRIDGES, bridge.name)
+    yield NetworkOperation(bridge.place, (f"ip link add {bridge.name} type bridge", *ports), add)
+    yield _up_operation(bridge.place, bridge.name)
 
 
-def _up_operation(place: NamespacePlace, needs: str, link: str) -> NetworkOperation:
+def _up_operation(place: NamespacePlace, link: str) -> NetworkOperation:
     """Return what sets a link up without an IPv6 address, for which the kernel would send packets at any time."""
 
     def bring_up(_: Networks) -> None:
@@ -191,7 +194,7 @@ def _up_operation(place: NamespacePlace, needs: str, link: str) -> NetworkOperat
             ip.link("set", index=_index(ip, link), IFLA_AF_SPEC=NO_ADDRESSES)
             ip.link("set", index=_index(ip, link), state="up")
 
-    return NetworkOperation(place, needs, (f"ip link set {link} addrgenmode none", f"ip link set {link} up"), bring_up)
+    return NetworkOperation(place, (f"ip link set {link} addrgenmode none", f"ip link set {link} up"), bring_up)
 
 
 def _add_address(address: LinkAddress) -> None:

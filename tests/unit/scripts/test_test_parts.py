@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from scripts import test_parts
 from scripts.test_parts import PARTS
 
 TESTS = Path(__file__).parents[2]
@@ -17,3 +20,11 @@ def files_of(part: tuple[str, ...]) -> set[Path]:
 def test_every_test_file_is_in_one_part() -> None:
     files = [file for part in PARTS for file in files_of(part)]
     assert sorted(files) == sorted(TESTS.rglob("test_*.py"))
+
+
+@pytest.mark.parametrize("apart", [True, False])
+@pytest.mark.parametrize("failing", ["mypy", "tests/unit", "tests/effects", ""])
+def test_whatever_fails_makes_the_whole_fail(monkeypatch: pytest.MonkeyPatch, failing: str, *, apart: bool) -> None:
+    monkeypatch.setattr(test_parts, "can_be_apart", lambda _disk: apart)
+    monkeypatch.setattr(test_parts, "run_checks", lambda command: failing not in command)
+    assert test_parts.main() == (1 if failing else 0)

@@ -254,8 +254,8 @@ def test_a_changed_file_gives_a_sentence_that_names_it_or_a_result(run: Path, tm
     chance = random.Random(f"{name}/{(run / 'plan.json').stat().st_size}")
     chosen = chance.sample(list(mutations(path)), 5)
     said = {}
-    for what, text in chosen:
-        path.write_text(text)
+    for what, make in chosen:
+        path.write_text(json.dumps(make()))
         try:
             chance.choice(commands)(run)
         except HarnessError as problem:
