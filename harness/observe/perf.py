@@ -122,19 +122,23 @@ def tasks_of(pids: Pids) -> dict[int, str]:
 def parse_counts(output: str, tasks: Mapping[int, str]) -> dict[str, int]:
     """Return sums by role of lines `nginx-123;4512;;syscalls:sys_enter_connect;...` for each thread and event."""
     sums: dict[str, int] = {}
-    for line in output.splitlines():
-        fields = line.split(";")
-        task = re.search(r"-(\d+)$", fields[0])
-        if task and int(task[1]) in tasks and len(fields) > 3 and fields[1].isdigit():
-            name = f"{tasks[int(task[1])]}.{_event(fields[3])}"
-            sums[name] = sums.get(name, 0) + int(fields[1])
+    for thread, count, event in _count_rows(output):
+        task = re.search(r"-(\d+)$", thread)
+        if task and int(task[1]) in tasks and count.isdigit():
+            name = f"{tasks[int(task[1])]}.{event}"
+            sums[name] = sums.get(name, 0) + int(count)
     return sums
 
 
 def unsupported_events(output: str) -> tuple[str, ...]:
     """Return the events that perf does not support on this machine."""
-    lines = [line.split(";") for line in output.splitlines()]
-    return tuple(dict.fromkeys(_event(line[3]) for line in lines if len(line) > 3 and line[1] == UNSUPPORTED))
+    return tuple(dict.fromkeys(event for _, count, event in _count_rows(output) if count == UNSUPPORTED))
+
+
+def _count_rows(output: str) -> Iterator[tuple[str, str, str]]:
+    """Yield thread, count and event of each line."""
+    fields = (line.split(";") for line in output.splitlines())
+    return ((line[0], line[1], _event(line[3])) for line in fields if len(line) > 3)
 
 
 def _event(name: str) -> str:

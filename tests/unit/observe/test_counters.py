@@ -19,7 +19,7 @@ from harness.observe.counters import (
     tcp_segments,
     wait_time,
 )
-from harness.observe.perf import parse_counts, unsupported_events
+from harness.observe.perf import fitting_requests, parse_counts, unsupported_events
 
 TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
 
@@ -155,3 +155,8 @@ def test_what_perf_does_not_support_is_named() -> None:
 def test_hybrid_cpus_name_their_events_otherwise() -> None:
     line = "nginx-4242;77;;cpu_core/cycles/;1;100.00;;"
     assert parse_counts(line, {4242: "nginx"}) == {"nginx.cycles": 77}
+
+
+@pytest.mark.parametrize(("request_s", "requests"), [(0.0, 200), (0.0004, 200), (0.01, 50), (0.1, 5), (20.0, 5)])
+def test_slow_requests_are_fewer_under_perf(request_s: float, requests: int) -> None:
+    assert fitting_requests(0.5, request_s) == requests
