@@ -22,9 +22,9 @@ from harness.errors import ConfigError, MachineError
 from harness.files import file_name, flush_directory, flush_file
 from harness.model import FloorResults, Plan, Record
 from harness.model.record import CalibrationFacts, HostFacts
-from harness.store.files import Facts, check_numbers, parse_requests, read_facts, read_file, read_model
+from harness.store.files import Facts, check_numbers, read_facts, read_file, read_model
 from harness.store.history import RUN_TIME_FORMAT
-from harness.store.integrity import plan_problems, read_sessions, session_paths
+from harness.store.integrity import plan_problems, read_sessions
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -150,15 +150,6 @@ class Store:
     def read_sessions(self, plan: Plan) -> "list[tuple[Record, DataFrame]]":
         """Return record and requests of the finished sessions. The error names all damaged ones and those of others."""
         return read_sessions(self.directory, self.session_numbers(), plan)
-
-    def read_record(self, session: int) -> Record:
-        """Return the record of a session."""
-        return read_model(session_paths(self.directory, session)[0], Record)
-
-    def read_requests(self, session: int) -> "DataFrame":
-        """Return the table of single requests of a session."""
-        path = session_paths(self.directory, session)[1]
-        return parse_requests(path, read_file(path))
 
     def _write(self, contents: Mapping[str, bytes], *, keep: bool = False) -> None:
         """Write files in this order; with `keep`, a rescue includes them, unless they could not be written."""

@@ -14,6 +14,7 @@ from harness.session.summarize import check_results, html_report, read_results, 
 from harness.session.validate import validate_run
 from harness.store.store import Store, open_store
 from tests.support.run_reports import render_markdown, render_terminal
+from tests.support.stored_sessions import read_record, read_requests
 
 FIRST_FORMAT = Path(__file__).parents[1] / "data" / "results" / "first"  # no run id, no checksums
 CALIBRATION: dict[str, Any] = {
@@ -44,8 +45,8 @@ def new_run(directory: Path) -> Path:
     store.write_json("host.json", old.read_host())
     store.write_text("experiment.toml", (FIRST_FORMAT / "experiment.toml").read_text())
     for number in old.session_numbers():
-        record = old.read_record(number).model_copy(update={"run_id": store.read_plan().run_id})
-        store.write_session(record, old.read_requests(number))
+        record = read_record(old, number).model_copy(update={"run_id": store.read_plan().run_id})
+        store.write_session(record, read_requests(old, number))
     return directory
 
 

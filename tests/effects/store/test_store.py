@@ -16,6 +16,7 @@ from harness.model import Visit, VisitRow
 from harness.store.files import requests_table
 from harness.store.store import Store, create_results_directory, open_store
 from tests.support.small_results import plan, record, visit
+from tests.support.stored_sessions import read_record, read_requests
 
 PRELUDE = """
 import os, resource, signal, sys
@@ -41,8 +42,8 @@ def test_a_session_that_was_written_is_read_as_it_was(store: Store) -> None:
     store.write_session(record(1), requests)
     assert store.session_numbers() == [1]
     parquet = (store.directory / "sessions/0001.parquet").read_bytes()
-    assert store.read_record(1) == record(1).model_copy(update={"requests_sha256": sha256(parquet).hexdigest()})
-    assert store.read_requests(1).equals(requests)
+    assert read_record(store, 1) == record(1).model_copy(update={"requests_sha256": sha256(parquet).hexdigest()})
+    assert read_requests(store, 1).equals(requests)
     assert everything(store) == {"sessions/0001.json", "sessions/0001.parquet"}
 
 
@@ -55,7 +56,7 @@ def test_sessions_come_in_their_order_beyond_any_number_of_digits(store: Store) 
     for session in (10_000, 2, 9_999):
         store.write_session(record(session), requests_table([]))
     assert store.session_numbers() == [2, 9_999, 10_000]
-    assert [store.read_record(session).session for session in store.session_numbers()] == [2, 9_999, 10_000]
+    assert [read_record(store, session).session for session in store.session_numbers()] == [2, 9_999, 10_000]
 
 
 def test_only_finished_sessions_count(store: Store) -> None:
@@ -87,7 +88,7 @@ store.write_session(record(1), requests_table([visit()]))
     assert store.session_numbers() == []
     store.write_session(record(1), requests_table([visit(3)]))
     assert store.session_numbers() == [1]
-    assert len(store.read_requests(1)) == 3
+    assert len(read_requests(store, 1)) == 3
 
 
 def test_a_run_killed_in_the_middle_of_a_file_leaves_none_and_the_next_one_tidies_up(store: Store) -> None:
@@ -194,7 +195,7 @@ def test_a_record_that_is_not_ours_is_a_sentence(store: Store, content: bytes) -
     path = store.directory / "sessions/0001.json"
     path.write_bytes(content)
     with pytest.raises(ConfigError) as foreign:
-        store.read_record(1)
+        read_record(store, 1)
     assert str(foreign.value).startswith(f"{path} is not what barehop wrote: ")
     assert "()" not in str(foreign.value)
     assert "\n" not in str(foreign.value)
@@ -207,7 +208,7 @@ def test_what_another_version_wrote_besides_is_passed_over_when_it_is_read(store
     path = store.directory / "sessions/0001.json"
     path.write_text(json.dumps({**known.model_dump(mode="json"), "visits": visits, "new": {"a": 1}}))
 
-    assert store.read_record(1) == known
+    assert read_record(store, 1) == known
 
 
 def test_a_plan_with_a_setting_of_another_version_is_read_but_not_gone_on_with(store: Store) -> None:
@@ -233,13 +234,13 @@ def test_a_session_without_its_times_is_a_sentence(store: Store) -> None:
     for content in (b"", b"PAR1", whole[:-8], whole[: len(whole) // 2], b"x" * len(whole)):
         path.write_bytes(content)
         with pytest.raises(ConfigError, match=r"0001\.parquet cannot be read: "):
-            store.read_requests(1)
+            read_requests(store, 1)
     path.unlink()
     with pytest.raises(ConfigError, match=r"0001\.parquet cannot be read: No such file"):
-        store.read_requests(1)
+        read_requests(store, 1)
 
 
 def test_a_table_of_something_else_is_a_sentence(store: Store) -> None:
     requests_table([visit()]).select("arm", "round").write_parquet(store.directory / "sessions/0001.parquet")
     with pytest.raises(ConfigError, match=r"0001\.parquet is not what barehop wrote: its columns are arm, round\."):
-        store.read_requests(1)
+        read_requests(store, 1)
