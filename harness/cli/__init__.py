@@ -1,39 +1,51 @@
-"""The command line interface: one file per command."""
+"""The command line interface: one file per command, imported only when it is needed."""
 
+from importlib import import_module
 from typing import NoReturn
 
 import click
 
 import harness
-from harness.cli import calibrate, compare, doctor, floor, listing, plan, report, restore, run, show, tune, validate
 from harness.console import run_command
 from harness.experiment.problems import suggest
 
 NAME = "barehop"
-COMMANDS = (
-    run.run,
-    plan.plan,
-    show.show,
-    report.report,
-    compare.compare,
-    validate.validate,
-    calibrate.calibrate,
-    floor.floor,
-    restore.restore,
-    tune.tune,
-    listing.list_plugins,
-    doctor.doctor,
-)
+COMMANDS = {  # name: its file and function
+    "run": ("run", "run"),
+    "plan": ("plan", "plan"),
+    "show": ("show", "show"),
+    "report": ("report", "report"),
+    "compare": ("compare", "compare"),
+    "validate": ("validate", "validate"),
+    "calibrate": ("calibrate", "calibrate"),
+    "floor": ("floor", "floor"),
+    "restore": ("restore", "restore"),
+    "tune": ("tune", "tune"),
+    "list": ("listing", "list_plugins"),
+    "doctor": ("doctor", "doctor"),
+}
 
 
 class Commands(click.Group):
-    """A group that suggests the most similar command for a misspelt one."""
+    """The commands, in their order; a misspelt one gets a suggestion."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
+        """Return the names of the commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """Return the command; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, function = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"harness.cli.{module}"), function)
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command; exit with a suggestion if there is no such command."""
-        if args and not self.get_command(ctx, args[0]) and (near := suggest(args[0], self.commands)):
+        if args and args[0] not in COMMANDS and (near := suggest(args[0], COMMANDS)):
             ctx.fail(f"No such command {args[0]!r}.{near}")
         return super().resolve_command(ctx, args)
 
@@ -42,10 +54,6 @@ class Commands(click.Group):
 @click.version_option(harness.__version__, prog_name=NAME)
 def cli() -> None:
     """Measure what the hop from a web server to its application costs on this Linux machine."""
-
-
-for command in COMMANDS:
-    cli.add_command(command)
 
 
 def main() -> NoReturn:

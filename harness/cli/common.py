@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 import harness
-from harness.console import is_color_terminal
 from harness.errors import ConfigError, MachineError
 from harness.experiment.problems import shorten, suggest
 from harness.model import Experiment
@@ -110,29 +109,11 @@ class FiniteRange(click.FloatRange):
         return number
 
 
-def check_exclusive(**forms: bool) -> None:
-    """Raise ConfigError if more than one of the options is given."""
-    if sum(forms.values()) > 1:
-        names = [f"--{name}" for name in forms]
-        raise ConfigError(f"{', '.join(names[:-1])} and {names[-1]} exclude each other. Give one of them.")
-
-
 def with_budget(overrides: tuple[str, ...], budget_s: float | None) -> tuple[str, ...]:
     """Return the overrides, with that of --budget if it was given."""
     return overrides if budget_s is None else (*overrides, f"design.budget_s={budget_s}")
 
 
-def check_out_option(out: Path | None, *, as_html: bool, directories: int = 1) -> None:
-    """Raise ConfigError unless --out names the page of exactly one directory."""
-    if out and (not as_html or directories > 1):
-        raise ConfigError("--out names the page that --html writes: give it with --html and one results directory.")
-
-
 def print_message(text: str) -> None:
     """Print a message to standard error."""
     click.echo(text, err=True)
-
-
-def is_color_output() -> bool:
-    """Return whether to print results in color."""
-    return is_color_terminal(os.environ)

@@ -1,17 +1,21 @@
 """The formats of reports: their options, the same for every command, and how a report is printed."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import BaseModel
 
-from harness.cli.common import check_exclusive, is_color_output
+from harness.console import invocation, is_color_terminal
 from harness.errors import ConfigError
 from harness.report.document import Report
+
+if TYPE_CHECKING:
+    from harness.session.summarize import RunResults
 
 Command = Callable[..., Any]
 
@@ -43,7 +47,7 @@ def format_options(*formats: str, has_out: bool = True) -> Callable[[Command], C
         def call_with_options(*args: Any, **kwargs: Any) -> Any:
             chosen = {name: kwargs.pop(f"as_{name}") for name in formats or FORMAT_HELP}
             out = kwargs.pop("out") if has_out else None
-            check_exclusive(**chosen)
+            _check_exclusive(chosen)
             if out and not chosen.get("html"):
                 raise ConfigError("--out names the page that --html writes: give it with --html.")
             name = next((name for name, is_chosen in chosen.items() if is_chosen), "text")
@@ -59,6 +63,12 @@ def format_options(*formats: str, has_out: bool = True) -> Callable[[Command], C
     return decorate
 
 
+def _check_exclusive(chosen: Mapping[str, bool]) -> None:
+    if sum(chosen.values()) > 1:
+        *most, last = (f"--{name}" for name in chosen)
+        raise ConfigError(f"{', '.join(most)} and {last} exclude each other. Give one of them.")
+
+
 def print_report(report: Report, data: BaseModel, options: FormatOptions, page: Path | None = None) -> None:
     """Print the report in its format; `data` is what --json prints.
 
@@ -68,29 +78,44 @@ def print_report(report: Report, data: BaseModel, options: FormatOptions, page: 
     if options.format == "json":
         click.echo(data.model_dump_json(indent=1))
     elif options.format == "html" and path:
-        from harness.report.html.page import render_page
         from harness.store.store import Store
 
-        Store(path.parent).write_text(path.name, render_page(report))
+        Store(path.parent).write_text(path.name, report_text(report, "html"))
         click.echo(path)
     else:
         click.echo(report_text(report, options.format), nl=False)
 
 
+def print_results(runs: "Sequence[RunResults]", options: FormatOptions) -> None:
+    """Print the reports of runs; their pages are files, which this does not write."""
+    if options.format == "csv":
+        from harness.report.export.csv_table import render_csv
+
+        click.echo(render_csv(*(run.summary for run in runs)), nl=False)
+    elif options.format != "html":
+        from harness.report.run import report_of
+
+        for run in runs:
+            report = report_of(run.summary, run.plan.experiment.design, command=invocation())
+            print_report(report, run.summary, options)
+
+
 def report_text(report: Report, form: str) -> str:
-    """Return the report as text, Markdown, CSV or a page."""
-    if form == "html":
-        from harness.report.html.page import render_page
+    """Return the report in a format; each loads what it needs."""
+    match form:
+        case "html":
+            from harness.report.html.page import render_page
 
-        return render_page(report)
-    if form == "markdown":
-        from harness.report.markdown import render_markdown
+            return render_page(report)
+        case "markdown":
+            from harness.report.markdown import render_markdown
 
-        return render_markdown(report)
-    if form == "csv":
-        from harness.report.export.csv_table import render_tables
+            return render_markdown(report)
+        case "csv":
+            from harness.report.export.csv_table import render_tables
 
-        return render_tables(report)
-    from harness.report.terminal import render_terminal
+            return render_tables(report)
+        case _:
+            from harness.report.terminal import render_terminal
 
-    return render_terminal(report, color=is_color_output())
+            return render_terminal(report, color=is_color_terminal(os.environ))

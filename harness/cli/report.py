@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.formats import FormatOptions, format_options, print_report
-from harness.console import invocation
+from harness.cli.formats import FormatOptions, format_options, print_results
 from harness.errors import ConfigError
 
 
@@ -23,25 +22,17 @@ from harness.errors import ConfigError
 def report(directories: tuple[Path, ...], options: FormatOptions, beside: tuple[str, ...]) -> None:
     """Report the results in one or more directories again from their records."""
     from harness.imports.read import read_all_runs
-    from harness.report.export.csv_table import render_csv
-    from harness.report.run import report_of
     from harness.session.summarize import html_report, read_directories, read_results, write_reports
     from harness.store.store import Store
 
     if options.out and len(directories) > 1:
         raise ConfigError("--out names one page: give it with one results directory.")
     read = partial(read_results, foreign=read_all_runs(beside))
-    if options.format == "html":
-        for directory in directories:
-            results = read(directory)
-            if options.out:  # the directory may be read-only
-                Store(options.out.parent).write_text(options.out.name, html_report(results))
-            click.echo(options.out or write_reports(results))
+    if options.format != "html":
+        print_results(read_directories(read, directories), options)
         return
-    runs = read_directories(read, directories)
-    if options.format == "csv":
-        click.echo(render_csv(*(run.summary for run in runs)), nl=False)
-        return
-    for run in runs:
-        command = invocation()
-        print_report(report_of(run.summary, run.plan.experiment.design, command=command), run.summary, options)
+    for directory in directories:
+        results = read(directory)
+        if options.out:  # the directory may be read-only
+            Store(options.out.parent).write_text(options.out.name, html_report(results))
+        click.echo(options.out or write_reports(results))

@@ -17,8 +17,8 @@ from harness.cli.common import (
     set_option,
     with_budget,
 )
-from harness.cli.formats import FormatOptions, print_report
-from harness.console import explain_interrupt, invocation
+from harness.cli.formats import FormatOptions, format_options, print_results
+from harness.console import explain_interrupt
 from harness.errors import ConfigError, HarnessError, Interrupted
 from harness.experiment.read import read_experiment
 from harness.session.pace import command_clock
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path), help="Results directory; must be new or empty.")
 @click.option("--resume", type=click.Path(path_type=Path), help="Resume the interrupted run in this directory.")
 @click.option("--allow-global", is_flag=True, help="Let knobs change host-wide settings; restored at the end.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON instead of the report.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
+@format_options(has_out=False)
 def run(  # noqa: PLR0913 - click gives a parameter for each option
     config: Path | None,
     overrides: tuple[str, ...],
@@ -44,8 +44,8 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
     out: Path | None,
     resume: Path | None,
     allow_global: bool,
-    as_json: bool,
     quiet: bool,
+    options: FormatOptions,
 ) -> None:
     """Measure the experiment CONFIG and report the result.
 
@@ -67,43 +67,39 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
         if resume and stored:
             current = resume_run(open_store(resume), stored, path, allow_global=allow_global, quiet=quiet)
         elif path and experiment:
-            options = RunOptions(path, overrides, RESULTS, out, clock, quiet, allow_global)
-            current = create_run(experiment, options)
+            current = create_run(experiment, RunOptions(path, overrides, RESULTS, out, clock, quiet, allow_global))
         else:
             raise ConfigError(
                 "No experiment given. Give the path of a file, or a name like baseline; see barehop list."
             )
-        exit_stack.enter_context(_report_at_end(current, as_json))  # after the machine is free again
+        exit_stack.enter_context(_report_at_end(current, options))  # after the machine is free again
         measure_run(current)
 
 
 @contextmanager
-def _report_at_end(current: "Run", as_json: bool) -> Iterator[None]:
+def _report_at_end(current: "Run", options: FormatOptions) -> Iterator[None]:
     """Report the finished sessions after the body, also if it fails. Raises HarnessError if the result is not valid."""
     with explain_interrupt(current.store):
         try:
             yield
         except (HarnessError, KeyboardInterrupt, Interrupted):
-            _report(current, as_json)
+            _report(current, options)
             raise
-        if not _report(current, as_json):
+        if not _report(current, options):
             raise HarnessError("The result is not valid; see its first line and its doubts.")
 
 
-def _report(current: "Run", as_json: bool) -> bool:
+def _report(current: "Run", options: FormatOptions) -> bool:
     """Report all finished sessions and write the files, even if printing fails; return whether the result is valid."""
-    from harness.report.run import report_of
     from harness.session.summarize import summarize, write_reports
 
     if not current.sessions:
         return True
     results = summarize(current.store, current.plan, current.finished_sessions())
     try:
-        print_report(
-            report_of(results.summary, results.plan.experiment.design, command=invocation()),
-            results.summary,
-            FormatOptions("json" if as_json else "text"),
-        )
+        print_results([results], options)
     finally:
-        write_reports(results)
+        page = write_reports(results)
+    if options.format == "html":
+        click.echo(page)
     return results.summary.valid

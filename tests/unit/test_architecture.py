@@ -23,7 +23,7 @@ READ_TOOLS = {  # what reads the output of a tool stands once, for the tool that
 }
 STAND_ALONE = [module for module in paths() if module.startswith("harness.testbed.standalone.")]
 FOR_PLUGINS = ("harness.model", "harness.start")
-SLOW = ("pyroute2", "scipy", "polars", "trustme")
+SLOW = ("pyroute2", "scipy", "polars", "trustme", "rich")
 MEDIAN_FUNCTION_LINES = 10
 
 
@@ -49,7 +49,7 @@ def plugin_files(*kinds: type) -> list[tuple[type, str]]:
 def test_the_rules_are_about_something() -> None:
     assert {"harness", "harness.cli", "harness.testbed.standalone.supervisor", "app.main"} <= set(paths())
     assert "subprocess" in reachable("harness.testbed.stack")
-    assert "harness.testbed.blueprint.survey_machine" in reachable("harness.cli")
+    assert "harness.testbed.blueprint.survey_machine" in reachable("harness.cli.doctor")
 
 
 @pytest.mark.parametrize("module", in_rooms("harness.analysis", "harness.report"))
@@ -93,9 +93,13 @@ def test_a_stand_alone_program_needs_the_standard_library_only(program: str) -> 
     assert {name.partition(".")[0] for name in imports(program)} <= sys.stdlib_module_names
 
 
-@pytest.mark.parametrize("module", ["harness.cli", "harness.__main__"])
+@pytest.mark.parametrize("module", ["harness.__main__", *in_rooms("harness.cli")])
 def test_starting_the_command_imports_nothing_that_is_slow(module: str) -> None:
     assert not [name for name in reachable(module, imports_at_top) if is_in(name, *SLOW)]
+
+
+def test_a_report_as_data_needs_no_renderer() -> None:
+    assert not [name for name in reachable("harness.report.run", imports_at_top) if is_in(name, "jinja2", "rich")]
 
 
 @pytest.mark.parametrize(("kind", "name"), plugin_files(*FILES))

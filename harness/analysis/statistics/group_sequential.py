@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -66,15 +67,20 @@ def stopping_bound(looks: Sequence[int]) -> float:
 def crossing_probability(times: Sequence[float], bound: float) -> float:
     """Return the probability of |B(t)| > `bound` at any of `times`: Armitage, McPherson and Rowe (1969)."""
     narrowest = math.sqrt(min(later - earlier for earlier, later in pairwise([0.0, *times])))
-    nodes, weights = np.polynomial.legendre.leggauss(
-        max(QUADRATURE_NODES, math.ceil(QUADRATURE_NODES_PER_SD / narrowest))
-    )
+    nodes, weights = _quadrature(max(QUADRATURE_NODES, math.ceil(QUADRATURE_NODES_PER_SD / narrowest)))
     points = bound * nodes
     density = _normal_density(points, times[0])
     for before, after in pairwise(times):
         step = _normal_density(points[:, None] - points, after - before)
         density = step @ (density * bound * weights)
     return 1 - float(density @ (bound * weights))
+
+
+@cache
+def _quadrature(number: int) -> tuple[Series, Series]:
+    """Return the nodes in [-1, 1] and the weights of Gauss and Legendre, which take longer than all the rest."""
+    nodes, weights = np.polynomial.legendre.leggauss(number)
+    return nodes, weights
 
 
 def _normal_density(values: Series, variance: float) -> Series:

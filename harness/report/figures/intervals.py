@@ -37,7 +37,7 @@ DOT_SPREAD, CLAIM_OFFSET = 0.22, 0.13  # of a row, to either side of its middle
 CLAIM_STYLE, HERE_STYLE = Style(COLORS[1], "diamond"), Style(COLORS[0])
 LESS_AND_MORE = "\N{LEFTWARDS ARROW} {}\N{EM SPACE}{}\N{EM SPACE}{} \N{RIGHTWARDS ARROW}"
 READING = (
-    "Left of zero: faster. The line is the 95 % interval. An interval (90 %) inside the grey ±{:g} % band counts as "
+    "Left of zero: {}. The line is the 95 % interval. An interval (90 %) inside the grey ±{:g} % band counts as "
     "equivalent."
 )
 CLAIMS_CAPTION = (
@@ -74,7 +74,7 @@ def forest_figure(summary: Summary, design: Design, metric: str) -> Figure | Non
         name=f"forest-{metric}",
         alt=f"Difference in {label} with its interval: {join_with_and([row.alt for row in rows])}.",
         title=f"{capitalize_first(label)}, against {'the rung below' if summary.ladders else named}",
-        caption=READING.format(design.equivalence_percent),
+        caption=READING.format("faster", design.equivalence_percent),
     )
 
 
@@ -86,7 +86,8 @@ def changes_figure(comparison: RunComparison, metric: str = "") -> Figure | None
     for change in comparison.changes:
         interval = percent_interval(change)
         if change.metric == metric and interval:
-            where = f" in run {change.run}, against {short_name(change.against)}"
+            run = f" in run {change.run}" if len(comparison.runs) > 2 else ""
+            where = f"{run}, against {short_name(change.against)}"
             rows.append(EffectRow(change, interval, styles[change.arm], where))
             texts.append(f"{rows[-1].alt} in run {change.run}")
     if not rows:
@@ -96,7 +97,7 @@ def changes_figure(comparison: RunComparison, metric: str = "") -> Figure | None
         name=f"changes-{metric}",
         alt=f"Change in {label} from run 1 with its interval: {join_with_and(texts)}.",
         title=f"{capitalize_first(label)}, change from run 1",
-        caption=READING.format(comparison.design.equivalence_percent),
+        caption=READING.format("faster than in run 1", comparison.design.equivalence_percent),
     )
 
 

@@ -54,7 +54,7 @@ def _existing(file: FileText, roots: Roots) -> list[FileText]:
 
 @dataclass(slots=True)
 class HostValueSwitch:
-    """Changes only the values that differ. `now` is the text that each file was given last, by path."""
+    """Changes only the values that differ. `current` is the text that each file was given last, by path."""
 
     entries: dict[str, JournalEntry]
     current: dict[str, str]
@@ -67,7 +67,7 @@ class HostValueSwitch:
         wanted = {file.path: file for setting in settings for file in changed_files(setting)}
         for group in group_entries(self.entries.values()):
             self._set_group(group, {entry.path: wanted[entry.path] for entry in group if entry.path in wanted})
-        self._hold({holder for setting in settings for holder in held_files(setting)})
+        self.hold({holder for setting in settings for holder in held_files(setting)})
         return {setting.name: _value_text(setting) for setting in settings}
 
     def wrap(self, kernel: KernelConfiguration, function: Callable[P, R]) -> Callable[P, R]:
@@ -80,10 +80,6 @@ class HostValueSwitch:
             return function(*arguments, **named)
 
         return call_switched
-
-    def release(self) -> None:
-        """Close the files that are held open."""
-        self._hold(set())
 
     def _set_group(self, group: EntryGroup, given: Mapping[str, FileText]) -> None:
         """Write the texts of a group. Linked values are restored first, so that none keeps an effect of another."""
@@ -125,7 +121,8 @@ class HostValueSwitch:
             raise MachineError(f"{entry.path} = {text}: the kernel changes it to {result}. Give that or another value.")
         self.current[entry.path] = text
 
-    def _hold(self, wanted: set[HeldOpenFile]) -> None:
+    def hold(self, wanted: set[HeldOpenFile]) -> None:
+        """Hold the `wanted` files open, and no others."""
         for holder in set(self.held) - wanted:
             os.close(self.held.pop(holder))
         for holder in wanted - set(self.held):
@@ -147,14 +144,17 @@ def switch_host_values(
         for file in changed_files(setting):
             given.setdefault(file.path, []).append(file)
     entries = make_entries(given, roots)
-    by_path, current = ({entry.path: entry for entry in entries}, {entry.path: entry.before for entry in entries})
-    switch = HostValueSwitch(by_path, current, is_idle=not settings)
+    switch = HostValueSwitch(
+        entries={entry.path: entry for entry in entries},
+        current={entry.path: entry.before for entry in entries},
+        is_idle=not settings,
+    )
     journal = open_journal(directory or state_directory(os.environ), entries, roots) if entries else nullcontext()
     try:
         with journal:
             yield switch
     finally:
-        switch.release()
+        switch.hold(set())
 
 
 def order_in_blocks(order: Sequence[int], kernels: Sequence[KernelConfiguration]) -> list[int]:

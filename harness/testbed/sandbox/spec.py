@@ -31,27 +31,61 @@ SandboxStep = tuple[str, ...]  # the name of a function of standalone/enter.py, 
 
 
 @dataclass(frozen=True, slots=True)
-class Enclosure:
-    """How one server is enclosed.
+class Sandbox:
+    """The parts of a sandbox, and the CPUs that each server may use; 0 for no limit."""
 
-    `groups` are control groups, made before and removed after. The server joins them, enters the `namespaces`, arranges
-    its mounts there, and last drops its privileges. `files` must exist before.
+    parts: frozenset[SandboxPart] = frozenset()
+    quota_cpus: float = 0.0
+
+    @property
+    def has_group(self) -> bool:
+        """Whether each server is in a control group of its own."""
+        return "control group" in self.parts
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """How one server is enclosed by a sandbox.
+
+    It joins its control groups, enters its namespaces, arranges its mounts there, and last drops its privileges.
     """
 
-    groups: tuple[Path, ...] = ()
-    cgroup_steps: tuple[SandboxStep, ...] = ()
-    namespaces: tuple[Namespace, ...] = ()
-    mount_steps: tuple[SandboxStep, ...] = ()
-    final_steps: tuple[SandboxStep, ...] = ()  # which no ordinary command does
-    files: tuple[tuple[Path, bytes], ...] = ()
-    limited: Path | None = None  # the one of `groups` with a CPU quota
+    sandbox: Sandbox = Sandbox()
+    scratch: Path = Path()  # for its root
+    shared: tuple[Path, ...] = ()  # directories that are the same inside; the last of them holds our files
+    others: tuple[Path, ...] = ()  # mount points below the root's
+    quota: tuple[tuple[Path, str], ...] = ()  # files of control groups and their texts, before a process is in them
+    groups: tuple[Path, ...] = ()  # control groups, made before and removed after
+    filter_code: bytes = b""  # of system calls
     as_root: bool = True
 
     @property
-    def supervisor_words(self) -> tuple[str, ...]:
-        """The words of all steps. A PID namespace begins with a child; without root, a user namespace is first.
+    def files(self) -> tuple[tuple[Path, bytes], ...]:
+        """Files that must exist before, with their content."""
+        return ((self._filter_file, self.filter_code),) if "seccomp filter" in self.sandbox.parts else ()
 
-        Root enters the user namespace last, because there it may not change what belongs to the outer one.
+    @property
+    def limited(self) -> Path | None:
+        """The control group with a CPU quota."""
+        return next((path.parent for path, _ in self.quota), None)
+
+    @property
+    def namespaces(self) -> tuple[Namespace, ...]:
+        """Its namespaces. Other users than root make them inside a user namespace only."""
+        kinds = tuple(kind for kind in SANDBOX_NAMESPACES if kind in self.sandbox.parts)
+        return ("user", *kinds) if kinds and not self.as_root and "user" not in kinds else kinds
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether the server is a child of the started process."""
+        return "pid" in self.namespaces
+
+    @property
+    def supervisor_words(self) -> tuple[str, ...]:
+        """The words of all steps, in the one order that works.
+
+        A PID namespace begins with a child; without root, a user namespace is first. Root enters it last, because there
+        it may not change what belongs to the outer one.
         """
         first = {"pid"} if self.as_root else {"user", "pid"}
         outside = [kind for kind in self.namespaces if kind in first]
@@ -62,36 +96,50 @@ class Enclosure:
         return tuple(chain.from_iterable(steps))
 
     @property
-    def is_forked(self) -> bool:
-        """Whether the server is a child of the started process."""
-        return "pid" in self.namespaces
+    def cgroup_steps(self) -> list[SandboxStep]:
+        """The steps into its control groups."""
+        writes = [*self.quota, *((group / "cgroup.procs", "0") for group in self.groups)]
+        return [("write", str(path), text) for path, text in writes]
+
+    @property
+    def mount_steps(self) -> list[SandboxStep]:
+        """The steps that arrange its mounts."""
+        parts = self.sandbox.parts
+        private = [("mount", "none", "/", "", "rec,private")] if "mount" in parts else []
+        overlay = self._overlay_steps() if "overlay" in parts else ()
+        proc = [("mount", "proc", "/proc", "proc", "nosuid,nodev,noexec")] if "pid" in parts else []
+        return [*private, *overlay, *proc]
+
+    @property
+    def final_steps(self) -> list[SandboxStep]:
+        """The steps that no ordinary command does; the filter follows all that it would forbid."""
+        parts = self.sandbox.parts
+        user: list[SandboxStep] = [("unshare", "user")] if self.as_root and "user" in parts else []
+        bypass: list[SandboxStep] = [("no-store-bypass",)] if "no store bypass" in parts else []
+        calls: list[SandboxStep] = [("no-new-privs",), ("seccomp", str(self._filter_file))] if self.files else []
+        return [*user, *bypass, *calls]
+
+    @property
+    def _filter_file(self) -> Path:
+        return self.shared[-1] / "seccomp.bpf"
+
+    def _overlay_steps(self) -> Iterator[SandboxStep]:
+        """Yield the steps of an overlay in memory as root; all other mounts are bound into it, but for its own."""
+        base, merged = str(self.scratch), f"{self.scratch}/merged"
+        yield "mkdir", base
+        yield "mount", "tmpfs", base, "tmpfs", "mode=755"
+        for name in ("upper", "work", "merged"):
+            yield "mkdir", f"{base}/{name}"
+        yield "mount", "overlay", merged, "overlay", f"lowerdir=/,upperdir={base}/upper,workdir={base}/work"
+        yield "mount", "none", base, "", "unbindable"
+        for other in self.others:
+            yield "mount", str(other), f"{merged}{other}", "", "bind,rec"
+        for directory in self.shared:
+            yield "mount", str(directory), f"{merged}{directory}", "", "bind"
+        yield "pivot", merged
 
 
 NO_ENCLOSURE = Enclosure()
-
-
-@dataclass(frozen=True, slots=True)
-class Sandbox:
-    """The parts of a sandbox, and the CPUs that each server may use; 0 for no limit."""
-
-    parts: frozenset[SandboxPart] = frozenset()
-    quota_cpus: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxPaths:
-    """Paths of a sandbox: `scratch` is for its root, `shared` directories are the same inside.
-
-    `others` are mount points below the root's; `writes` are (file, text) of control groups, before a process is in
-    them; `program` is the filter's file.
-    """
-
-    scratch: Path
-    shared: tuple[Path, ...]
-    others: tuple[Path, ...]
-    writes: tuple[tuple[Path, str], ...]
-    groups: tuple[Path, ...]
-    program: Path
 
 
 def sandbox_of(settings: Settings) -> Sandbox:
@@ -110,45 +158,19 @@ def enclosure_of(
     """
     if sandbox == Sandbox():
         return NO_ENCLOSURE
-    groups = {parent: parent / private_name() for parent in cgroup_parents(roots)} if _has_group(sandbox) else {}
-    if _has_group(sandbox) and not groups:
+    groups = {parent: parent / private_name() for parent in cgroup_parents(roots)} if sandbox.has_group else {}
+    if sandbox.has_group and not groups:
         raise MachineError("No control groups are mounted here. Mount them at /sys/fs/cgroup, or leave this out.")
-    paths = SandboxPaths(
+    return Enclosure(
+        sandbox=sandbox,
         scratch=scratch / f"root-{server}",
         shared=tuple(shared),
         others=_other_mounts(roots) if "overlay" in sandbox.parts else (),
-        writes=_quota_writes(sandbox.quota_cpus, groups),
+        quota=_quota_writes(sandbox.quota_cpus, groups),
         groups=tuple(groups.values()),
-        program=shared[-1] / "seccomp.bpf",
+        filter_code=_filter_program() if "seccomp filter" in sandbox.parts else b"",
+        as_root=os.geteuid() == 0,
     )
-    program = _filter_program() if "seccomp filter" in sandbox.parts else b""
-    return assemble_enclosure(sandbox, paths, program, as_root=os.geteuid() == 0)
-
-
-def assemble_enclosure(sandbox: Sandbox, paths: SandboxPaths, program: bytes, *, as_root: bool) -> Enclosure:
-    """Return everything that `sandbox` needs, in the one order that works.
-
-    Other users than root make namespaces inside a user namespace only.
-    """
-    kinds = tuple(kind for kind in SANDBOX_NAMESPACES if kind in sandbox.parts)
-    if kinds and not as_root and "user" not in kinds:
-        kinds = ("user", *kinds)
-    groups = paths.groups if _has_group(sandbox) else ()
-    writes = [*paths.writes, *((group / "cgroup.procs", "0") for group in groups)]
-    return Enclosure(
-        groups=groups,
-        cgroup_steps=tuple(("write", str(path), text) for path, text in writes),
-        namespaces=kinds,
-        mount_steps=tuple(_mount_steps(sandbox, paths)),
-        final_steps=tuple(_final_steps(sandbox, paths.program, as_root=as_root)),
-        files=((paths.program, program),) if "seccomp filter" in sandbox.parts else (),
-        limited=next((path.parent for path, _ in paths.writes), None),
-        as_root=as_root,
-    )
-
-
-def _has_group(sandbox: Sandbox) -> bool:
-    return "control group" in sandbox.parts
 
 
 def _other_mounts(roots: Roots) -> tuple[Path, ...]:
@@ -174,42 +196,6 @@ def _filter_program() -> bytes:
     if machine not in AUDIT_ARCH:
         raise MachineError(f"The filter of system calls is known for x86_64 and aarch64, not for {machine}.")
     return filter_program(machine)
-
-
-def _mount_steps(sandbox: Sandbox, paths: SandboxPaths) -> Iterator[SandboxStep]:
-    if "mount" in sandbox.parts:
-        yield "mount", "none", "/", "", "rec,private"
-    if "overlay" in sandbox.parts:
-        yield from _overlay_steps(paths)
-    if "pid" in sandbox.parts:
-        yield "mount", "proc", "/proc", "proc", "nosuid,nodev,noexec"
-
-
-def _overlay_steps(paths: SandboxPaths) -> Iterator[SandboxStep]:
-    """Yield the steps of an overlay in memory as root; all other mounts are bound into it, except the overlay's own."""
-    base, merged = str(paths.scratch), f"{paths.scratch}/merged"
-    yield "mkdir", base
-    yield "mount", "tmpfs", base, "tmpfs", "mode=755"
-    for name in ("upper", "work", "merged"):
-        yield "mkdir", f"{base}/{name}"
-    yield "mount", "overlay", merged, "overlay", f"lowerdir=/,upperdir={base}/upper,workdir={base}/work"
-    yield "mount", "none", base, "", "unbindable"
-    for other in paths.others:
-        yield "mount", str(other), f"{merged}{other}", "", "bind,rec"
-    for directory in paths.shared:
-        yield "mount", str(directory), f"{merged}{directory}", "", "bind"
-    yield "pivot", merged
-
-
-def _final_steps(sandbox: Sandbox, program: Path, *, as_root: bool) -> Iterator[SandboxStep]:
-    """Yield the last steps; the filter follows all that it would forbid."""
-    if as_root and "user" in sandbox.parts:
-        yield "unshare", "user"
-    if "no store bypass" in sandbox.parts:
-        yield ("no-store-bypass",)
-    if "seccomp filter" in sandbox.parts:
-        yield ("no-new-privs",)
-        yield "seccomp", str(program)
 
 
 def shell_command(step: SandboxStep) -> str:

@@ -33,6 +33,8 @@ def gunicorn_argv(
     longest_s = max(max(arm.start_timeout_s, arm.timeout_s) for arm in arms)
     timeout_s = max(DEFAULT_TIMEOUT_S, math.ceil(longest_s) + CLIENT_MARGIN_S)  # longer than a start or a request
     has_long_fields = any(header_bytes(arm) > DEFAULT_FIELD_BYTES for arm in arms)
+    names = [name.lower() for arm in arms for name in arm.headers]
+    has_forwarded = any(name.startswith("x-forwarded-") or name == "forwarded" for name in names)
     options = {
         "workers": str(settings.workers),
         "worker-class": WORKER_CLASSES[settings.worker_class],
@@ -43,7 +45,7 @@ def gunicorn_argv(
         "worker-tmp-dir": str(scratch),
         "log-level": "warning",
         **({"limit-request-field_size": str(MAX_FIELD_BYTES)} if has_long_fields else {}),
-        **({"forwarded-allow-ips": "*"} if _has_forwarded_headers(arms) else {}),
+        **({"forwarded-allow-ips": "*"} if has_forwarded else {}),  # a Unix socket has no address to trust
         "chdir": str(app_directory(settings)),
         **({"config": f"file:{application_path.__file__}"} if hides_own_packages(settings) else {}),
     }
@@ -88,9 +90,3 @@ def removed_variables() -> list[str]:
 def server_environment() -> Mapping[str, str]:
     """Return the environment of the servers."""
     return {name: value for name, value in os.environ.items() if name not in REMOVED_VARIABLES}
-
-
-def _has_forwarded_headers(arms: Sequence[Settings]) -> bool:
-    """Return whether requests name a proxy before nginx; a peer on a Unix socket has no address to trust."""
-    names = [name.lower() for settings in arms for name in settings.headers]
-    return any(name.startswith("x-forwarded-") or name == "forwarded" for name in names)

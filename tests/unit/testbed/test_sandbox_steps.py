@@ -14,32 +14,30 @@ from harness.testbed.sandbox.spec import (
     NO_ENCLOSURE,
     Enclosure,
     Sandbox,
-    SandboxPaths,
-    assemble_enclosure,
     sandbox_of,
 )
 from harness.testbed.standalone import enter
 
 EVERY = tuple(plugins.names(SandboxRung))
 GROUP = Path("/sys/fs/cgroup/cpu/barehop-01234567")
-PLACES = SandboxPaths(
-    scratch=Path("/dev/shm/barehop-89abcdef/root-app"),
-    shared=(Path("/run/hop"), Path("/results/stack")),
-    others=(Path("/proc"), Path("/dev")),
-    writes=(),
-    groups=(GROUP,),
-    program=Path("/results/stack/seccomp.bpf"),
-)
 
 
 def made(*rungs: str, as_root: bool = True) -> Enclosure:
-    return assemble_enclosure(sandbox_of(Settings(sandbox=rungs)), PLACES, b"program", as_root=as_root)
+    sandbox = sandbox_of(Settings(sandbox=rungs))
+    return Enclosure(
+        sandbox=sandbox,
+        scratch=Path("/dev/shm/barehop-89abcdef/root-app"),
+        shared=(Path("/run/hop"), Path("/results/stack")),
+        others=(Path("/proc"), Path("/dev")),
+        groups=(GROUP,) if sandbox.has_group else (),
+        as_root=as_root,
+    )
 
 
 def test_nothing_asked_for_is_nothing_done() -> None:
     assert sandbox_of(Settings()) == Sandbox()
-    assert NO_ENCLOSURE.supervisor_words == ()
-    assert made() == Enclosure()
+    for enclosure in (NO_ENCLOSURE, made()):
+        assert (enclosure.supervisor_words, enclosure.files, enclosure.limited) == ((), (), None)
 
 
 def test_the_order_in_which_rungs_are_named_does_not_matter() -> None:
@@ -86,9 +84,8 @@ def test_a_rung_says_what_it_stands_for(name: str) -> None:
 
 def test_a_quota_takes_a_control_group_and_is_written_before_anybody_is_in_it() -> None:
     asked = sandbox_of(Settings(cpu_quota=0.5))
-    places = SandboxPaths(PLACES.scratch, (), (), ((GROUP / "cpu.max", "50000 100000"),), (GROUP,), PLACES.program)
-    limited = assemble_enclosure(asked, places, b"", as_root=True)
-    assert limited.groups == (GROUP,)
+    assert asked.has_group
+    limited = Enclosure(asked, quota=((GROUP / "cpu.max", "50000 100000"),), groups=(GROUP,))
     assert limited.limited == GROUP
     assert [step[1:] for step in limited.cgroup_steps] == [
         (f"{GROUP}/cpu.max", "50000 100000"),
