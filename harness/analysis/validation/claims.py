@@ -4,36 +4,28 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.statistics.inference import CONFIDENCE, Estimate, is_equivalent, to_percent
+from harness.analysis.statistics.group_sequential import single_look_error_rate
+from harness.analysis.statistics.inference import EffectEstimate, judge_family
 from harness.analysis.validation.bare_run import BareRun, bare_comparison, connection_count, differing_settings
 from harness.analysis.validation.bounds import max_socket_us
-from harness.model import Comparison
+from harness.model import Comparison, Judgement
 from harness.model.validation import Claim, ClaimNumbers, ClaimReason, ClaimStatus, ImportedRow
 
 UNBOUNDED: tuple[ClaimReason, ...] = ("does not add up", "no time")  # of such a claim the size is not known
 
 
 @dataclass(frozen=True, slots=True)
-class TimeDifference:
-    """The difference of two times per request: in us, and as a log ratio; `level_us` is the first of the times."""
-
-    us: Estimate
-    ratio: Estimate
-    level_us: float
-
-
-@dataclass(frozen=True, slots=True)
 class ClaimSides:
     """An architecture that is not over TCP and one that is, measured at the same place.
 
-    `arms` are the bare arms that correspond to them. `us` and `percent` hold where `difference`, which has an interval,
-    is unknown. `obstacles` are further reasons in the data themselves why they cannot decide.
+    `arms` are the bare arms that correspond to them. `us` and `percent` hold where there is no `estimate`. `obstacles`
+    are further reasons in the data themselves why they cannot decide.
     """
 
     ours: ImportedRow
     theirs: ImportedRow
     arms: tuple[str | None, str | None]
-    difference: TimeDifference | None
+    estimate: EffectEstimate | None
     us: float | None
     percent: float | None
     their_us: float | None
@@ -74,22 +66,22 @@ def judge_claim(run: BareRun, sides: ClaimSides) -> Claim:
     bare = bare_comparison(run.summary, *sides.arms)
     besides = differing_settings(run.summary, bare)
     obstacles = tuple(_obstacles(run, sides, bare))
-    numbers = _numbers(sides)
+    claimed = _judgement(sides, run.experiment.design.equivalence_percent)
     slowness = _slowness(run, sides)
-    bound_us = None if set(UNBOUNDED) & set(obstacles) else _bound_us(run, numbers.us, slowness)
-    beyond = None if bound_us is None else _least_us(numbers) > bound_us
+    bound_us = None if set(UNBOUNDED) & set(obstacles) else _bound_us(run, claimed.us, slowness)
+    beyond = None if bound_us is None else _least_us(claimed) > bound_us
     is_socket_to_blame = bool(obstacles) or not besides  # other settings may explain it
     standing, reasons = decide_claim(
         obstacles,
-        _claimed_difference(sides, run.experiment.design.equivalence_percent),
-        difference_of_comparison(bare),
+        known_difference(claimed) if sides.estimate else None,
+        known_difference(bare) if bare and is_decided(bare) else None,
         beyond=bool(beyond) and is_socket_to_blame,
     )
     return Claim(
         where=sides.ours.where,
         architecture=sides.ours.architecture,
         against=sides.theirs.architecture,
-        **dict(numbers),
+        **claimed.model_dump(include=set(ClaimNumbers.model_fields)),
         by_rate_us=sides.by_rate_us,
         bare=bare,
         besides=besides,
@@ -108,13 +100,16 @@ def is_in_turn(row: ImportedRow) -> bool:
     return row.interval == "pairs"
 
 
-def difference_of_comparison(comparison: Comparison | None) -> KnownDifference | None:
-    """Return the difference of a comparison; None if it has no verdict or is undecided."""
-    if comparison is None or comparison.verdict in (None, "undecided"):
-        return None
-    ends = (comparison.percent_low, comparison.percent_high, comparison.us_low, comparison.us_high)
-    low, high, low_us, high_us = (end or 0.0 for end in ends)  # a verdict has them all
-    return KnownDifference(_sign(low, high), low_us, high_us, comparison.verdict == "equivalent")
+def known_difference(effect: Judgement | Comparison) -> KnownDifference:
+    """Return the difference of an effect that has an interval."""
+    ends = (effect.percent_low, effect.percent_high, effect.us_low, effect.us_high)
+    low, high, low_us, high_us = (end or 0.0 for end in ends)
+    return KnownDifference((low > 0) - (high < 0), low_us, high_us, effect.verdict == "equivalent")
+
+
+def is_decided(comparison: Comparison) -> bool:
+    """Whether the comparison has a verdict other than undecided."""
+    return comparison.verdict not in (None, "undecided")
 
 
 def decide_claim(
@@ -148,7 +143,7 @@ def _obstacles(run: BareRun, sides: ClaimSides, bare: Comparison | None) -> Iter
     yield from sides.obstacles
     if bare is None:
         yield "no bare comparison"
-    elif difference_of_comparison(bare) is None:
+    elif not is_decided(bare):
         yield "bare undecided"
     against = sides.arms[1]
     connections = {row.connections for row in sides.rows if not is_in_turn(row)} - {None}
@@ -156,20 +151,12 @@ def _obstacles(run: BareRun, sides: ClaimSides, bare: Comparison | None) -> Iter
         yield "other connections"
 
 
-def _numbers(sides: ClaimSides) -> ClaimNumbers:
-    if sides.difference is None:
-        return ClaimNumbers(us=sides.us, percent=sides.percent)
-    us, ratio = sides.difference.us, sides.difference.ratio
-    low_us, high_us = us.interval(CONFIDENCE)
-    low, high = map(to_percent, ratio.interval(CONFIDENCE))
-    return ClaimNumbers(
-        us=us.mean,
-        us_low=low_us,
-        us_high=high_us,
-        percent=to_percent(ratio.mean),
-        percent_low=low,
-        percent_high=high,
-    )
+def _judgement(sides: ClaimSides, margin_percent: float) -> Judgement:
+    """Return the numbers of the claim; without an estimate they have neither interval nor verdict."""
+    if sides.estimate is None:
+        return Judgement(us=sides.us, percent=sides.percent, verdict=None)
+    (judgement,) = judge_family([sides.estimate], margin_percent, single_look_error_rate, excuses=[""], alone=[True])
+    return judgement
 
 
 def _slowness(run: BareRun, sides: ClaimSides) -> float | None:
@@ -185,21 +172,7 @@ def _bound_us(run: BareRun, us: float | None, slowness: float | None) -> float |
     return max_socket_us(run.socket_limit, max(slowness, 1.0), slower=us > 0)
 
 
-def _least_us(numbers: ClaimNumbers) -> float:
+def _least_us(claimed: Judgement) -> float:
     """Return the least absolute value in the interval; 0 if it contains zero."""
-    low, high = ((numbers.us or 0.0) if end is None else end for end in (numbers.us_low, numbers.us_high))
+    low, high = ((claimed.us or 0.0) if end is None else end for end in (claimed.us_low, claimed.us_high))
     return 0.0 if low * high <= 0 else min(map(math.fabs, (low, high)))
-
-
-def _claimed_difference(sides: ClaimSides, margin_percent: float) -> KnownDifference | None:
-    if sides.difference is None:
-        return None
-    us, ratio = sides.difference.us, sides.difference.ratio
-    return KnownDifference(
-        _sign(*ratio.interval(CONFIDENCE)), *us.interval(CONFIDENCE), is_equivalent(ratio, margin_percent)
-    )
-
-
-def _sign(low: float, high: float) -> int:
-    """Return the sign of an interval, or 0 if it contains zero."""
-    return (low > 0) - (high < 0)

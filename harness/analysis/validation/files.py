@@ -6,10 +6,16 @@ from statistics import fmean, median
 import numpy as np
 
 from harness.analysis.contrasts.engine import RunSeries, mean_interval
-from harness.analysis.statistics.inference import Estimate, difference_of_estimates, estimate_mean, welch_difference
+from harness.analysis.statistics.inference import (
+    EffectEstimate,
+    Estimate,
+    difference_of_estimates,
+    estimate_mean,
+    welch_difference,
+)
 from harness.analysis.statistics.series import Series
 from harness.analysis.validation.bare_run import BareRun, bare_arm, connection_count, full_chain_arms
-from harness.analysis.validation.claims import ClaimSides, TimeDifference
+from harness.analysis.validation.claims import ClaimSides
 from harness.analysis.validation.spread import chance_beyond, stretch_length, stretch_logs
 from harness.analysis.why.quantities import MEAN_TIME_US, level
 from harness.experiment.transports import IMPORTED_TCP
@@ -183,7 +189,7 @@ def _sides(run: BareRun, rows: RowPair, our_us: Series, their_us: Series) -> Cla
             bare_arm(run.summary, ours.architecture, ours.transport),
             bare_arm(run.summary, theirs.architecture, IMPORTED_TCP),
         ),
-        difference=_welch(our_us, their_us),
+        estimate=_welch(our_us, their_us),
         us=us,
         percent=percent,
         their_us=float(their_us.mean()) if their_us.size else None,
@@ -192,12 +198,11 @@ def _sides(run: BareRun, rows: RowPair, our_us: Series, their_us: Series) -> Cla
     )
 
 
-def _welch(our_us: Series, their_us: Series) -> TimeDifference | None:
+def _welch(our_us: Series, their_us: Series) -> EffectEstimate | None:
     """Return the difference of the means of runs; None without several runs on both sides."""
     if min(our_us.size, their_us.size) < 2:
         return None
-    ratio = welch_difference(np.log(their_us), np.log(our_us))
-    return TimeDifference(welch_difference(their_us, our_us), ratio, float(our_us.mean()))
+    return EffectEstimate(welch_difference(np.log(their_us), np.log(our_us)), welch_difference(their_us, our_us))
 
 
 def _chance(run: BareRun, rows: RowPair, percent: float | None) -> float | None:

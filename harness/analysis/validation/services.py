@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from harness.analysis.contrasts.engine import RunSeries, estimate_effect, mean_interval
-from harness.analysis.statistics.inference import Estimate
+from harness.analysis.statistics.inference import EffectEstimate, Estimate
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.validation.bare_run import BareRun, bare_arms, connection_count, mirror, service_arms
-from harness.analysis.validation.claims import ClaimSides, TimeDifference, difference_of_comparison
+from harness.analysis.validation.claims import ClaimSides, is_decided
 from harness.analysis.why.quantities import TIME_US, difference, level
 from harness.experiment.transports import IMPORTED_TCP, arm_transport, imported_family
 from harness.model import Comparison, Interval, Record, Summary
@@ -59,25 +59,23 @@ def service_sides(run: BareRun) -> Iterator[ClaimSides]:
         for directed in (comparison, mirror(comparison)):
             ours, theirs = matches.get(directed.arm), matches.get(directed.against)
             if ours and theirs and theirs.transport == IMPORTED_TCP != ours.transport:
-                difference = _difference_with_starts(
-                    run.records, (directed.arm, ours.arm), (directed.against, theirs.arm)
-                )
+                estimate = _effect_with_starts(run.records, (directed.arm, ours.arm), (directed.against, theirs.arm))
                 yield ClaimSides(
                     ours=rows[directed.arm],
                     theirs=rows[directed.against],
                     arms=(ours.arm, theirs.arm),
-                    difference=difference,
+                    estimate=estimate,
                     us=directed.us,
                     percent=directed.percent,
                     their_us=run.summary.arms[directed.against].mean_us,
-                    obstacles=tuple(_obstacles(run.summary, directed, (ours, theirs), has_time=difference is not None)),
+                    obstacles=tuple(_obstacles(run.summary, directed, (ours, theirs), has_time=estimate is not None)),
                 )
 
 
 def service_shares(run: BareRun) -> Iterator[RuntimeShare]:
     """Yield the time of each service less that of its bare arm, round by round."""
     for service, match in bare_matches(run.summary).items():
-        share = paired_difference(run.records, (service, match.arm))
+        share = effect_with_start(run.records, (service, match.arm))
         container_us, bare_us = (_typical_us(run.records, name) for name in (service, match.arm))
         if share and container_us and bare_us and not service_remark(run.summary, service, match):
             yield RuntimeShare(
@@ -87,7 +85,7 @@ def service_shares(run: BareRun) -> Iterator[RuntimeShare]:
                 arm=match.arm,
                 container_us=container_us,
                 bare_us=bare_us,
-                us=widen_for_starts(share, [share]).us.with_interval(),
+                us=share.difference_us.with_interval(),
                 interval="pairs",
             )
 
@@ -128,33 +126,45 @@ def service_remark(summary: Summary, service: str, match: BareMatch | None) -> s
     return ""
 
 
-def paired_difference(records: Sequence[Record], pair: ArmPair) -> TimeDifference | None:
-    """Return arm - against, paired by round; None with fewer than 2 sessions that have both."""
-    series = RunSeries(records)
-    estimate = estimate_effect(difference(series, pair, TIME_US))
-    levels_us = level(series, pair[0], TIME_US).difference
-    if estimate is None or estimate.log_ratio is None:
-        return None
-    return TimeDifference(estimate.difference_us, estimate.log_ratio, fmean(levels_us))
+def paired_effect(records: Sequence[Record], pair: ArmPair) -> EffectEstimate | None:
+    """Return the effect of an arm against another, paired by round; None with fewer than 2 sessions that have both."""
+    return estimate_effect(difference(RunSeries(records), pair, TIME_US))
 
 
-def widen_for_starts(difference: TimeDifference, alone: Sequence[TimeDifference]) -> TimeDifference:
-    """Return the difference with the variance of one start added for each of `alone`, a service less its bare arm.
+def effect_with_start(records: Sequence[Record], pair: ArmPair) -> EffectEstimate | None:
+    """Return the effect of a service against its bare arm, with the variance of the one start of the service."""
+    effect = paired_effect(records, pair)
+    return effect and _widen(effect, [_start_deviations(records, pair[0], effect)])
 
-    The variance of such a difference over sessions contains that of the starts of the bare arm. The one start of the
-    service is assumed to vary as much. Its variance is not divided by the number of sessions, as in a prediction
-    interval. In us it is at least the same proportion of a slower time.
+
+def _effect_with_starts(records: Sequence[Record], ours: ArmPair, theirs: ArmPair) -> EffectEstimate | None:
+    """Return the effect of a service against another, with the variance of both starts; each is given with its arm."""
+    between = paired_effect(records, (ours[0], theirs[0]))
+    alone = {pair[0]: paired_effect(records, pair) for pair in (ours, theirs)}
+    starts = [_start_deviations(records, service, effect) for service, effect in alone.items() if effect]
+    return _widen(between, starts) if between and len(starts) == len(alone) else None
+
+
+def _start_deviations(records: Sequence[Record], service: str, effect: EffectEstimate) -> tuple[float, float]:
+    """Return the deviation of one start, as a log and in us, from the effect of a service against its bare arm.
+
+    The variance of such an effect over sessions contains that of the starts of the bare arm. The one start of the
+    service is assumed to vary as much. In us it is at least the same proportion of a slower time.
     """
-    in_us = [max(other.us.sd, other.ratio.sd * other.level_us) for other in alone]
-    ratios = [other.ratio.sd for other in alone]
-    return TimeDifference(_widen(difference.us, in_us), _widen(difference.ratio, ratios), difference.level_us)
+    level_us = fmean(level(RunSeries(records), service, TIME_US).difference)
+    log_sd = effect.log_ratio.sd if effect.log_ratio else 0.0
+    return log_sd, max(effect.difference_us.sd, log_sd * level_us)
 
 
-def _difference_with_starts(records: Sequence[Record], ours: ArmPair, theirs: ArmPair) -> TimeDifference | None:
-    """Return one service less the other, with the variance of both starts; each is given with its bare arm."""
-    between, *alone = (paired_difference(records, pair) for pair in ((ours[0], theirs[0]), ours, theirs))
-    starts = [difference for difference in alone if difference]
-    return widen_for_starts(between, starts) if between and len(starts) == len(alone) else None
+def _widen(effect: EffectEstimate, starts: Sequence[tuple[float, float]]) -> EffectEstimate:
+    """Return the effect with the variance of the starts, which more sessions do not reduce: a prediction interval."""
+
+    def widen(estimate: Estimate, deviations: Sequence[float]) -> Estimate:
+        variance = estimate.sd**2 + estimate.sessions * sum(deviation**2 for deviation in deviations)
+        return replace(estimate, sd=math.sqrt(variance))
+
+    logs, us = zip(*starts, strict=True)
+    return EffectEstimate(effect.log_ratio and widen(effect.log_ratio, logs), widen(effect.difference_us, us))
 
 
 def _obstacles(
@@ -166,7 +176,7 @@ def _obstacles(
         yield "asked otherwise"
     if not has_time:
         yield "no time"
-    elif difference_of_comparison(comparison) is None:
+    elif not is_decided(comparison):
         yield "undecided"
 
 
@@ -195,8 +205,3 @@ def _unmatched_remark(summary: Summary, service: str) -> str:
 
 def _typical_us(records: Sequence[Record], arm: str) -> Interval | None:
     return mean_interval(level(RunSeries(records), arm, TIME_US))
-
-
-def _widen(estimate: Estimate, deviations: Sequence[float]) -> Estimate:
-    variance = estimate.sd**2 + estimate.sessions * sum(deviation**2 for deviation in deviations)
-    return Estimate(estimate.mean, math.sqrt(variance), estimate.sessions)

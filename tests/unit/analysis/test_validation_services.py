@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.validation.bare_run import BareRun, mirror
-from harness.analysis.validation.services import paired_difference, widen_for_starts
+from harness.analysis.validation.services import effect_with_start, paired_effect
 from harness.analysis.validation.validate import validate
 from harness.model import Arm, Design, Experiment, Record, Schedule, Settings, VisitRow
 from harness.model.validation import Claim, RuntimeShare, Validation
@@ -113,10 +113,12 @@ def test_the_luck_of_a_service_s_one_start_is_in_its_share_s_interval_and_in_no_
     rng = np.random.default_rng(3)
     inside, inside_plain = 0, 0
     for _ in range(EXPERIMENTS):
-        seen = paired_difference(started(rng, added_us), ("box", "tcp"))
+        records = started(rng, added_us)
+        seen, plain = effect_with_start(records, ("box", "tcp")), paired_effect(records, ("box", "tcp"))
         assert seen is not None
-        low, high = widen_for_starts(seen, [seen]).us.interval(0.95)
-        plain_low, plain_high = seen.us.interval(0.95)
+        assert plain is not None
+        low, high = seen.difference_us.interval(0.95)
+        plain_low, plain_high = plain.difference_us.interval(0.95)
         inside += low <= added_us <= high
         inside_plain += plain_low <= added_us <= plain_high
 
@@ -125,7 +127,7 @@ def test_the_luck_of_a_service_s_one_start_is_in_its_share_s_interval_and_in_no_
 
 
 def test_a_single_session_has_no_interval() -> None:
-    assert paired_difference(started(np.random.default_rng(1))[:1], ("box", "tcp")) is None
+    assert paired_effect(started(np.random.default_rng(1))[:1], ("box", "tcp")) is None
 
 
 def test_each_transport_is_held_against_its_own_arm() -> None:
