@@ -10,17 +10,12 @@ from harness.report import answer, caveats
 from harness.report.commands.machine import calibration_note
 from harness.report.commands.plan import pilot_plan
 from harness.report.document import Cell, Column, Fact, NumberCell, Report, Row, Section, Table, TextCell, VerdictCell
-from harness.report.figures.distributions import half_normal_figure, load_figure
 from harness.report.figures.intervals import forest_figure
 from harness.report.figures.style import arm_styles
-from harness.report.figures.waterfalls import ladder_figure
-from harness.report.sections import optional_sections
+from harness.report.sections import run_sections
 from harness.report.sections.background import PageData, background_sections
 from harness.report.sections.failures import application_note
-from harness.report.sections.imported import seed_sections
 from harness.report.sections.ladder import ladder_note
-from harness.report.sections.other_contrasts import other_contrast_sections
-from harness.report.sections.why import why_sections
 from harness.report.select import (
     PROGRAM_NAME,
     group_by_root,
@@ -29,7 +24,7 @@ from harness.report.select import (
     repeat_command,
     resume_command,
 )
-from harness.report.table import ABSENT, format_milliseconds, format_rate, new_section, percent_cell, us_cell
+from harness.report.table import ABSENT, format_milliseconds, format_rate, percent_cell, us_cell
 
 MEASUREMENTS, COMPARISONS = "Measurements", "Comparisons"
 ARM_COLUMNS = (
@@ -60,11 +55,7 @@ def report_of(
         certainty=list(_certainty(summary, design)),
         sections=[
             Section("The numbers", tables=[arm_table(summary)], notes=list(_notes(summary))),
-            *figure_sections(summary),
-            *map(new_section, optional_sections(summary, design)),
-            *other_contrast_sections(summary, design),
-            *why_sections(summary),
-            *seed_sections(summary),
+            *run_sections(summary, design),
         ],
         doubts=caveats.group_doubts(summary),
         next_steps=list(_next_steps(summary, command)),
@@ -85,18 +76,6 @@ def _with_page(report: Report, summary: Summary, page: PageData) -> Report:
         background=[*background_sections(summary, page), next_steps],
         next_steps=(),
     )
-
-
-def figure_sections(summary: Summary) -> Iterator[Section]:
-    """Yield sections with only a figure."""
-    for heading, figures in (
-        ("Latency against load", [load_figure(summary)]),
-        ("Significant effects", [half_normal_figure(summary)]),
-        ("Rung by rung", [ladder_figure(ladder, number) for number, ladder in enumerate(summary.ladders)]),
-    ):
-        drawn = [figure for figure in figures if figure]
-        if drawn:
-            yield Section(heading, figures=drawn)
 
 
 def _certainty(summary: Summary, design: Design | None) -> Iterator[str]:

@@ -1,24 +1,47 @@
-"""Optional sections of a report, in the order that every format uses."""
+"""The sections of a run's report after its numbers, in the order that every format uses."""
+
+from collections.abc import Iterator
 
 from harness.model import Design, Summary
+from harness.report.document import Section
+from harness.report.figures.distributions import half_normal_figure, load_figure
+from harness.report.figures.waterfalls import ladder_figure
 from harness.report.sections.factorial import factor_sections
 from harness.report.sections.failures import failure_sections, throttling_sections
-from harness.report.sections.imported import imported_sections
+from harness.report.sections.imported import imported_sections, seed_sections
 from harness.report.sections.ladder import ladder_sections
 from harness.report.sections.load import load_sections, tail_sections
+from harness.report.sections.other_contrasts import other_contrast_sections
 from harness.report.sections.screening import screen_sections
-from harness.report.table import TextSection
+from harness.report.sections.why import why_sections
+from harness.report.table import new_section
 
 
-def optional_sections(summary: Summary, design: Design | None) -> list[TextSection]:
+def run_sections(summary: Summary, design: Design | None) -> list[Section]:
     """Return the sections that have content."""
     return [
         *failure_sections(summary),
-        *load_sections(summary),
-        *ladder_sections(summary, design),
-        *screen_sections(summary, design),
-        *factor_sections(summary, design),
+        *_figure_sections(summary),
+        *map(new_section, load_sections(summary)),
+        *map(new_section, ladder_sections(summary, design)),
+        *map(new_section, screen_sections(summary, design)),
+        *map(new_section, factor_sections(summary, design)),
         *throttling_sections(summary),
-        *tail_sections(summary),
+        *map(new_section, tail_sections(summary)),
+        *other_contrast_sections(summary, design),
         *imported_sections(summary),
+        *why_sections(summary),
+        *seed_sections(summary),
     ]
+
+
+def _figure_sections(summary: Summary) -> Iterator[Section]:
+    """Yield sections with only a figure."""
+    for heading, figures in (
+        ("Latency against load", [load_figure(summary)]),
+        ("Significant effects", [half_normal_figure(summary)]),
+        ("Rung by rung", [ladder_figure(ladder, number) for number, ladder in enumerate(summary.ladders)]),
+    ):
+        drawn = [figure for figure in figures if figure]
+        if drawn:
+            yield Section(heading, figures=drawn)

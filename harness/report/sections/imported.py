@@ -11,49 +11,31 @@ from statistics import fmean
 from harness.model import ArmSummary, ImportedRun, Summary
 from harness.model.tools import is_consistent
 from harness.report.document import Column, NumberCell, Row, Section, Table, TextCell
+from harness.report.figures.distributions import imported_figure
 from harness.report.format import format_signed, join_with_and, pluralize
 from harness.report.select import ELSEWHERE, P99, group_by_architecture, known_values
-from harness.report.table import ABSENT, DataTable, TableCell, TableRow, TextSection, format_milliseconds, format_rate
+from harness.report.table import ABSENT, format_milliseconds, format_rate
 
-IMPORTED_HEADING = "Imported results"
 HERE = "here"
-UNNAMED_PLACES = HERE, ELSEWHERE
-IMPORTED_HEADER = (
-    "architecture",
-    "runs",
-    "requests/s\nleast to most",
-    "ms/request\nleast to most",
-    "p99 ms\nleast to most",
-    "failed",
+IMPORTED_COLUMNS = (
+    Column("architecture"),
+    Column("runs"),
+    Column("requests/s", "least to most"),
+    Column("ms/request", "least to most"),
+    Column("p99 ms", "least to most"),
+    Column("failed"),
 )
 NOT_COMPARABLE = (
     "These were measured at another time, with another tool, perhaps on another machine: their difference from the "
     "arms here is not the cost of the hop. `barehop validate` reports what can be concluded from them."
 )
-SINGLE_RUNS = "Single runs give no estimate of the variation between runs: {}."
 MAX_NAMED = 3
 SEED_TABLE = "seed_results.csv"
 SEED_REQUESTS = 1000  # of each cell: ab -n 1000 -c 1
-SEED_HEADING = "Compared with the write-up that this project starts from"
 SEED_COLUMNS = (Column("architecture"), Column("requests", "per s"), Column("ms", "per request"), Column("p99", "ms"))
 
 
-@dataclass(frozen=True, slots=True)
-class RunValues:
-    """One quantity of several runs, with the decimals that their resolution deserves."""
-
-    values: Sequence[float]
-    places: int
-
-    def cell(self) -> TableCell:
-        """Return the mean, with the lowest and highest value of several runs."""
-        if not self.values:
-            return ABSENT, ""
-        mean, *ends = (f"{value:.{self.places}f}" for value in (fmean(self.values), min(self.values), max(self.values)))
-        return mean, " to ".join(ends) if len(self.values) > 1 else ""
-
-
-def imported_sections(summary: Summary) -> list[TextSection]:
+def imported_sections(summary: Summary) -> list[Section]:
     """Return a table of the arms here, and one for each place of imported results, if there are any."""
     if not summary.foreign:
         return []
@@ -61,53 +43,66 @@ def imported_sections(summary: Summary) -> list[TextSection]:
     places = {HERE: [_arm_row(name, arm) for name, arm in summary.arms.items()]}
     for runs in groups.values():
         places.setdefault(runs[0].where or ELSEWHERE, []).append(_runs_row(runs))
-    sheets = [
-        DataTable(place.capitalize() if place in UNNAMED_PLACES else place, IMPORTED_HEADER, rows)
+    tables = [
+        Table(place.capitalize() if place in (HERE, ELSEWHERE) else place, IMPORTED_COLUMNS, rows)
         for place, rows in places.items()
     ]
-    return [TextSection(IMPORTED_HEADING, list(_sentences(groups)), sheets)]
+    figure = imported_figure(summary)
+    return [Section("Imported results", list(_sentences(groups)), tables, figures=[figure] if figure else [])]
 
 
 def _sentences(groups: Mapping[str, Sequence[ImportedRun]]) -> Iterator[str]:
     yield NOT_COMPARABLE
     single = [name for name, runs in groups.items() if len(runs) == 1]
     if single:
-        yield SINGLE_RUNS.format(
-            join_with_and(single) if len(single) <= MAX_NAMED else pluralize(len(single), "architecture")
-        )
+        names = join_with_and(single) if len(single) <= MAX_NAMED else pluralize(len(single), "architecture")
+        yield f"Single runs give no estimate of the variation between runs: {names}."
     for name, runs in groups.items():
         yield from (f"{name}: {remark}" for remark in dict.fromkeys(r for run in runs for r in run.remarks))
 
 
-def _arm_row(name: str, arm: ArmSummary) -> TableRow:
-    cells = (
-        format_rate(arm.requests_per_s),
-        format_milliseconds(arm.mean_us),
-        format_milliseconds(arm.p99_us),
-        str(arm.failed),
-    )
-    return ((name, ""), ("", ""), *((text, "") for text in cells))
+def _arm_row(name: str, arm: ArmSummary) -> Row:
+    times = (format_milliseconds(us) for us in (arm.mean_us, arm.p99_us))
+    return Row([TextCell(name), *map(NumberCell, ("", format_rate(arm.requests_per_s), *times, str(arm.failed)))])
 
 
-def _runs_row(runs: Sequence[ImportedRun]) -> TableRow:
-    means_us, p99s_us = (known_values(r.mean_us for r in runs), known_values(r.percentiles_us.get(P99) for r in runs))
+def _runs_row(runs: Sequence[ImportedRun]) -> Row:
     failed = sum(count for run in runs for count in run.failures.values())
-    return (
-        (runs[0].architecture, ""),
-        (str(len(runs)), ""),
-        RunValues(known_values(run.requests_per_s for run in runs), 1).cell(),
-        RunValues(
-            [us / 1000 for us in means_us], _milliseconds_decimals(run.mean_resolution_us for run in runs)
-        ).cell(),
-        RunValues([us / 1000 for us in p99s_us], _milliseconds_decimals(run.resolution_us for run in runs)).cell(),
-        (str(failed), "") if any(run.requests is not None for run in runs) or failed else (ABSENT, ""),
+    is_known = failed or any(run.requests is not None for run in runs)
+    return Row(
+        [
+            TextCell(runs[0].architecture),
+            NumberCell(str(len(runs))),
+            _range_cell((run.requests_per_s for run in runs), 1),
+            _range_cell(_ms(run.mean_us for run in runs), _ms_decimals(run.mean_resolution_us for run in runs)),
+            _range_cell(
+                _ms(run.percentiles_us.get(P99) for run in runs), _ms_decimals(run.resolution_us for run in runs)
+            ),
+            NumberCell(str(failed) if is_known else ABSENT),
+        ]
     )
 
 
-def _milliseconds_decimals(resolutions_us: Iterable[float | None]) -> int:
+def _range_cell(values: Iterable[float | None], decimals: int) -> NumberCell:
+    """Return the mean, with the lowest and highest value of several runs."""
+    known = known_values(values)
+    if not known:
+        return NumberCell(ABSENT)
+    mean, *ends = (f"{value:.{decimals}f}" for value in (fmean(known), min(known), max(known)))
+    return NumberCell(mean, " to ".join(ends) if len(known) > 1 else "")
+
+
+def _ms(values_us: Iterable[float | None]) -> list[float]:
+    return [us / 1000 for us in known_values(values_us)]
+
+
+def _ms_decimals(resolutions_us: Iterable[float | None]) -> int:
     """Return the decimals of milliseconds, at most three, that the coarsest resolution allows."""
     coarsest_us = max(known_values(resolutions_us), default=1.0)
     return min(max(ceil(3 - log10(coarsest_us)), 0), 3)
+
+
+# The write-up that the project starts from
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +120,8 @@ def published_cells() -> list[PublishedCell]:
     """Return the numbers of the write-up: each cell is one run."""
     text = files("harness.report.sections").joinpath(SEED_TABLE).read_text(encoding="utf-8")
     return [
-        PublishedCell(
-            row["where"],
-            row["architecture"],
-            float(row["requests_per_s"]),
-            float(row["ms_per_request"]),
-            float(row["p99_ms"]),
-        )
-        for row in csv.DictReader(text.splitlines())
+        PublishedCell(where, architecture, *map(float, numbers))
+        for where, architecture, *numbers in list(csv.reader(text.splitlines()))[1:]
     ]
 
 
@@ -142,16 +131,12 @@ def cells_beside(summary: Summary) -> list[PublishedCell]:
     architectures = list(dict.fromkeys(cell.architecture for cell in cells))
     if not set(architectures) <= summary.arms.keys():
         return []
-    return [*(_measured_cell(summary, name) for name in architectures), *cells]
+    return [*(_cell_of_arm(name, summary.arms[name]) for name in architectures), *cells]
 
 
-def _measured_cell(summary: Summary, name: str) -> PublishedCell:
-    arm = summary.arms[name]
-    return PublishedCell(HERE, name, arm.requests_per_s, _optional_ms(arm.mean_us), _optional_ms(arm.p99_us))
-
-
-def _optional_ms(us: float | None) -> float | None:
-    return None if us is None else us / 1000
+def _cell_of_arm(name: str, arm: ArmSummary) -> PublishedCell:
+    mean_ms, p99_ms = (us and us / 1000 for us in (arm.mean_us, arm.p99_us))
+    return PublishedCell(HERE, name, arm.requests_per_s, mean_ms, p99_ms)
 
 
 def percent_against_first(cell: PublishedCell, cells: Sequence[PublishedCell]) -> float | None:
@@ -180,29 +165,21 @@ def seed_sections(summary: Summary) -> list[Section]:
     cells = cells_beside(summary)
     if not cells:
         return []
-    note = (
-        f"Each published row is a single run. Last column: time per request against {cells[0].architecture} "
-        "at the same place, computed from requests/s."
-    )
-    return [Section(SEED_HEADING, tables=[_seed_table(cells)], notes=[note, *inconsistent_cells(cells)])]
-
-
-def _seed_table(cells: Sequence[PublishedCell]) -> Table:
-    rows: list[Row] = []
+    reference, rows = cells[0].architecture, list[Row]()
     for where, group in groupby(cells, lambda cell: cell.where):
         rows += [Row([TextCell(where)]), *(_seed_row(cell, percent_against_first(cell, cells)) for cell in group)]
-    return Table("Here, and as published", [*SEED_COLUMNS, Column("against", cells[0].architecture)], rows)
+    note = (
+        f"Each published row is a single run. Last column: time per request against {reference} at the same place, "
+        "computed from requests/s."
+    )
+    table = Table("Here, and as published", [*SEED_COLUMNS, Column("against", reference)], rows)
+    heading = "Compared with the write-up that this project starts from"
+    return [Section(heading, tables=[table], notes=[note, *inconsistent_cells(cells)])]
 
 
 def _seed_row(cell: PublishedCell, percent: float | None) -> Row:
-    texts = (
-        _optional_text(cell.requests_per_s, ".2f"),
-        _optional_text(cell.ms_per_request, ".3f"),
-        _optional_text(cell.p99_ms, ".3f" if cell.where == HERE else "g"),
-        "" if percent is None else f"{format_signed(percent, 1)} %",
-    )
-    return Row([TextCell(cell.architecture), *map(NumberCell, texts)], is_inner=True)
-
-
-def _optional_text(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
+    p99_form = ".3f" if cell.where == HERE else "g"
+    numbers = ((cell.requests_per_s, ".2f"), (cell.ms_per_request, ".3f"), (cell.p99_ms, p99_form))
+    texts = [ABSENT if value is None else format(value, form) for value, form in numbers]
+    against = "" if percent is None else f"{format_signed(percent, 1)} %"
+    return Row([TextCell(cell.architecture), *map(NumberCell, (*texts, against))], is_inner=True)

@@ -11,6 +11,7 @@ from harness.report.document import Points
 from harness.report.export.csv_table import render_csv
 from harness.report.figures.distributions import imported_figure
 from harness.report.sections.imported import imported_sections
+from harness.report.table import cell_parts
 from tests.support.run_reports import render_markdown, render_terminal
 
 DATA = Path(__file__).parents[2] / "data"
@@ -25,8 +26,9 @@ def beside(*runs: ImportedRun) -> Summary:
 
 def cells(summary: Summary, architecture: str, where: str) -> list[str]:
     (section,) = imported_sections(summary)
-    rows = next(sheet.rows for sheet in section.tables if sheet.caption == where)
-    return next([" ".join(filter(None, cell)) for cell in row] for row in rows if row[0][0] == architecture)
+    rows = next(table.rows for table in section.tables if table.caption == where)
+    texts = [[" ".join(filter(None, cell_parts(cell))) for cell in row.cells] for row in rows]
+    return next(row for row in texts if row[0] == architecture)
 
 
 def test_without_foreign_results_nothing_is_said_of_them() -> None:
@@ -40,7 +42,7 @@ def test_the_arms_here_stand_above_what_the_files_say() -> None:
     (section,) = imported_sections(summary)
     captions = [sheet.caption for sheet in section.tables]
     assert captions == ["Here", "docker-desktop-macos", "fargate-x86_64", "fargate-arm64"]
-    assert [row[0][0] for row in section.tables[0].rows] == list(summary.arms)
+    assert [cell_parts(row.cells[0])[0] for row in section.tables[0].rows] == list(summary.arms)
     assert cells(summary, "tcp", "fargate-arm64")[1:] == ["1", "475.0", "2.105", "3", "-"]
 
 
