@@ -1,7 +1,7 @@
 """The tables of a report: cells of effects, what a cell reads as, tables divided by their groups of columns."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
 from harness.model import (
     Comparison,
@@ -19,25 +19,19 @@ from harness.report.document import (
     Cell,
     Column,
     IntervalCell,
-    NumberCell,
-    Row,
-    Section,
     Table,
     TextCell,
     VerdictCell,
 )
 from harness.report.format import (
     ReportedInterval,
-    amount_interval,
     format_signed,
     format_significant,
     interval_numbers,
     percent_interval,
-    us_interval,
 )
 
 ABSENT = "-"
-TEXT_COLUMNS = ("verdict", "changed", "how")  # columns with words, not numbers
 
 STAR = " *"
 STAR_NOTE = "* The interval excludes zero, but Holm's correction leaves the verdict undecided."
@@ -56,52 +50,6 @@ ReportedEffect = (
     | RungEffect
     | NonAdditivity
 )
-TableCell = tuple[str, str]  # the main part, and a lesser one that stands beside or below it
-EMPTY_CELL: TableCell = ("", "")
-TableRow = tuple[TableCell, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DataTable:
-    """A table whose first column has names."""
-
-    caption: str
-    header: Sequence[str]
-    rows: Sequence[TableRow]
-
-
-@dataclass(frozen=True, slots=True)
-class TextSection:
-    """A heading with sentences and the tables that they explain."""
-
-    heading: str
-    sentences: Sequence[str]
-    tables: Sequence[DataTable]
-    is_detail: bool = False
-
-
-def difference_cell(estimate: ReportedInterval | None, least: int, unit: str) -> TableCell:
-    """Return a value and its interval, with the decimals that it deserves but no fewer than `least`."""
-    if estimate is None:
-        return (ABSENT, "")
-    value, low, high = interval_numbers(estimate, least)
-    return (f"{value}{unit}", f"{low} to {high}")
-
-
-def difference_cells(effect: ReportedEffect) -> TableRow:
-    """Return the difference in percent, in microseconds, and the verdict."""
-    verdict = verdict_text(effect.verdict, starred=is_undecided_by_correction(effect))
-    return (
-        difference_cell(percent_interval(effect), 1, " %"),
-        difference_cell(us_interval(effect), 0, ""),
-        (verdict, ""),
-    )
-
-
-def amount_cell(amount: Interval) -> TableCell:
-    """Return microseconds with their interval, if there is one."""
-    interval = amount_interval(amount)
-    return difference_cell(interval, 0, "") if interval else (format_signed(amount.value, 0), "")
 
 
 def verdict_text(verdict: str | None, *, starred: bool) -> str:
@@ -114,14 +62,6 @@ def is_undecided_by_correction(effect: ReportedEffect) -> bool:
     estimate = percent_interval(effect)
     is_open = effect.verdict == "undecided" and (effect.p_adjusted or 0) >= 1 - effect.confidence
     return is_open and estimate is not None and estimate.excludes_zero
-
-
-def make_section(
-    heading: str, sentences: Sequence[str], tables: Sequence[DataTable], starred: str = STAR_NOTE
-) -> TextSection:
-    """Return a section; `starred` explains the stars where a table has any."""
-    stars = any(main.endswith(STAR) for table in tables for row in table.rows for main, _ in row)
-    return TextSection(heading, [*sentences, *([starred] if stars else [])], tables)
 
 
 def percent_cell(effect: ReportedEffect) -> IntervalCell:
@@ -170,7 +110,8 @@ def cell_parts(cell: Cell) -> tuple[str, str]:
     if interval.low is None or interval.high is None:
         return f"{format_signed(interval.value, cell.least_decimals, cell.margin)}{cell.unit}", ""
     reported = ReportedInterval(interval.value, interval.low, interval.high, cell.margin)
-    return difference_cell(reported, cell.least_decimals, cell.unit)
+    value, low, high = interval_numbers(reported, cell.least_decimals)
+    return f"{value}{cell.unit}", f"{low} to {high}"
 
 
 def line_text(parts: tuple[str, str]) -> str:
@@ -216,33 +157,6 @@ def select_columns(table: Table, indices: Iterable[int]) -> Table:
     kept = [0, *indices]
     rows = [replace(row, cells=[row.cells[index] for index in kept]) for row in pad_rows(table).rows]
     return replace(table, columns=[table.columns[index] for index in kept], rows=rows)
-
-
-def new_section(old: TextSection) -> Section:
-    """Return a section of the old types in the new ones."""
-    return Section(old.heading, old.sentences, [new_table(table) for table in old.tables], is_detail=old.is_detail)
-
-
-def new_table(old: DataTable) -> Table:
-    """Return a table of the old types in the new ones."""
-    columns = [Column(title, detail) for title, _, detail in (header.partition("\n") for header in old.header)]
-    return Table(old.caption, columns, [Row(list(_new_cells(old.header, row))) for row in old.rows])
-
-
-def _new_cells(header: Sequence[str], row: TableRow) -> Iterator[Cell]:
-    for index, (name, (text, detail)) in enumerate(zip(header, row, strict=True)):
-        if name == "verdict":
-            yield VerdictCell(text.removesuffix(STAR), text.endswith(STAR))
-        elif index == 0 or name in TEXT_COLUMNS:
-            yield TextCell(text, detail)
-        else:
-            yield NumberCell(text, detail)
-
-
-def cell_text(cell: TableCell) -> str:
-    """Return both parts of a cell on one line."""
-    main, lesser = cell
-    return f"{main} ({lesser})" if lesser else main
 
 
 def format_rate(requests_per_s: float | None) -> str:

@@ -76,7 +76,7 @@ def test_the_arms_of_a_round_are_asked_at_the_same_times(tmp_path: Path) -> None
 
 
 def test_a_stall_is_seen_by_an_open_loop_and_hidden_by_a_closed_one(tmp_path: Path) -> None:
-    summary = run(tmp_path, STALLS, *fixed(2, 8, burst=70, control=False))
+    summary = run(tmp_path, STALLS, *fixed(2, 16, burst=70, control=False))
     p99_us = {name: arm.p99_us for name, arm in summary.arms.items()}
 
     for transport in ("tcp", "uds-tmpfs"):

@@ -14,7 +14,6 @@ from harness.report.sections.load import load_sections, tail_sections
 from harness.report.sections.other_contrasts import other_contrast_sections
 from harness.report.sections.screening import screen_sections
 from harness.report.sections.why import why_sections
-from harness.report.table import new_section
 
 
 def run_sections(summary: Summary, design: Design | None) -> list[Section]:
@@ -22,12 +21,12 @@ def run_sections(summary: Summary, design: Design | None) -> list[Section]:
     return [
         *failure_sections(summary),
         *_figure_sections(summary),
-        *map(new_section, load_sections(summary)),
-        *map(new_section, ladder_sections(summary, design)),
-        *map(new_section, screen_sections(summary, design)),
-        *map(new_section, factor_sections(summary, design)),
+        *load_sections(summary),
+        *ladder_sections(summary, design),
+        *screen_sections(summary, design),
+        *factor_sections(summary, design),
         *throttling_sections(summary),
-        *map(new_section, tail_sections(summary)),
+        *tail_sections(summary),
         *other_contrast_sections(summary, design),
         *imported_sections(summary),
         *why_sections(summary),

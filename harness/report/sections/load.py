@@ -1,9 +1,9 @@
 """The sections on load, capacities and tails."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from harness.model import ArmSummary, Capacity, Interval, OpenLoopTimes, Summary, TailEffect
+from harness.report.document import Column, NumberCell, Row, Section, Table, TextCell
 from harness.report.format import (
     format_significant,
     join_with_and,
@@ -14,13 +14,10 @@ from harness.report.format import (
 )
 from harness.report.table import (
     ABSENT,
-    DataTable,
-    TableCell,
-    TableRow,
-    TextSection,
-    difference_cells,
+    EFFECT_COLUMNS,
+    effect_cells,
     format_milliseconds,
-    make_section,
+    star_notes,
 )
 
 MUCH_LONGER = 2.0  # times p99 of the closed loop
@@ -34,33 +31,34 @@ MAX_TAIL_SENTENCES = 3  # differences of a percentile in words; more are only co
 SHOWN_WHERE = "A percentile is shown if at least 10 requests of every session exceed it."
 
 
-def load_sections(summary: Summary) -> list[TextSection]:
+def load_sections(summary: Summary) -> list[Section]:
     """Return the sections on rates and capacities, if there are any."""
     return [*_paced_sections(summary), *_capacity_sections(summary)]
 
 
-def _paced_sections(summary: Summary) -> Iterator[TextSection]:
-    arms = {name: arm.paced for name, arm in summary.arms.items() if arm.paced}
-    if arms:
-        header = (
-            "arm",
-            "requests/s",
-            "p50 ms\nfrom actual send",
-            "p99 ms\nfrom actual send",
-            "send lag, us\nmean, p99",
+def _paced_sections(summary: Summary) -> Iterator[Section]:
+    rows = [_paced_row(name, arm, arm.paced) for name, arm in summary.arms.items() if arm.paced]
+    if rows:
+        columns = (
+            Column("arm"),
+            Column("requests/s"),
+            Column("p50 ms", "from actual send"),
+            Column("p99 ms", "from actual send"),
+            Column("send lag, us", "mean, p99"),
         )
-        rows = [_paced_row(name, summary.arms[name], paced) for name, paced in arms.items()]
-        sheet = DataTable("Timed from the intended send time and, in brackets, from the actual send", header, rows)
-        yield make_section("Requests at a rate", list(_paced_sentences(summary)), [sheet])
+        caption = "Timed from the intended send time and, in brackets, from the actual send"
+        yield Section("Requests at a rate", list(_paced_sentences(summary)), [Table(caption, columns, rows)])
 
 
-def _paced_row(name: str, arm: ArmSummary, paced: OpenLoopTimes) -> TableRow:
-    return (
-        (name, ""),
-        (format_significant(paced.rate_per_s, 4), ""),
-        (format_milliseconds(arm.p50_us), format_milliseconds(paced.from_sending["p50"])),
-        (format_milliseconds(arm.p99_us), format_milliseconds(paced.from_sending["p99"])),
-        (f"{paced.late['mean']:.0f}", f"{paced.late['p99']:.0f}"),
+def _paced_row(name: str, arm: ArmSummary, paced: OpenLoopTimes) -> Row:
+    return Row(
+        (
+            TextCell(name),
+            NumberCell(format_significant(paced.rate_per_s, 4)),
+            NumberCell(format_milliseconds(arm.p50_us), format_milliseconds(paced.from_sending["p50"])),
+            NumberCell(format_milliseconds(arm.p99_us), format_milliseconds(paced.from_sending["p99"])),
+            NumberCell(f"{paced.late['mean']:.0f}", f"{paced.late['p99']:.0f}"),
+        )
     )
 
 
@@ -103,28 +101,22 @@ def _closed_loop_arm(summary: Summary, paced: ArmSummary) -> str | None:
     return next(alike, None)
 
 
-def _capacity_sections(summary: Summary) -> Iterator[TextSection]:
-    if not summary.capacities:
-        return
-    header = ("arm", "requests/s\n95 % interval", "sessions")
-    rows = [_capacity_row(capacity) for capacity in summary.capacities]
-    limit_ms = summary.capacities[0].p99_limit_ms
-    caption = f"Highest rate with p99 below {limit_ms:g} ms"
-    yield make_section("Capacity", list(_capacity_sentences(summary)), [DataTable(caption, header, rows)])
+def _capacity_sections(summary: Summary) -> Iterator[Section]:
+    if summary.capacities:
+        columns = (Column("arm"), Column("requests/s", "95 % interval"), Column("sessions"))
+        rows = [_capacity_row(capacity) for capacity in summary.capacities]
+        caption = f"Highest rate with p99 below {summary.capacities[0].p99_limit_ms:g} ms"
+        yield Section("Capacity", list(_capacity_sentences(summary)), [Table(caption, columns, rows)])
 
 
-def _capacity_row(capacity: Capacity) -> TableRow:
-    return (capacity.arm, ""), _capacity_cell(capacity), (str(capacity.sessions), "")
+def _capacity_row(capacity: Capacity) -> Row:
+    value, *ends = (format_significant(number, 4) for number in _value_and_ends(capacity.per_s))
+    return Row((TextCell(capacity.arm), NumberCell(value, " to ".join(ends)), NumberCell(str(capacity.sessions))))
 
 
-def _capacity_cell(capacity: Capacity) -> TableCell:
-    value = format_significant(capacity.per_s.value, 4)
-    low, high = capacity.per_s.low, capacity.per_s.high
-    return (
-        (value, "")
-        if low is None or high is None
-        else (value, f"{format_significant(low, 4)} to {format_significant(high, 4)}")
-    )
+def _value_and_ends(amount: Interval) -> list[float]:
+    """Return the value, followed by the ends of its interval if there is one."""
+    return [number for number in (amount.value, amount.low, amount.high) if number is not None]
 
 
 def _capacity_sentences(summary: Summary) -> Iterator[str]:
@@ -146,40 +138,35 @@ def _capacity_sentences(summary: Summary) -> Iterator[str]:
         )
 
 
-def tail_sections(summary: Summary) -> list[TextSection]:
+def tail_sections(summary: Summary) -> list[Section]:
     """Return the section if any percentile can be shown."""
     names = [name for name in SHOWN_PERCENTILES if any(name in arm.tails for arm in summary.arms.values())]
     if not names:
         return []
-    sheets = [_percentile_sheet(summary, names), *([_tail_difference_sheet(summary.tails)] if summary.tails else [])]
-    section = make_section("Tail latency", [*_tail_sentences(summary), SHOWN_WHERE], sheets)
-    return [replace(section, is_detail=names == ["p90"])]
+    tables = [_percentile_table(summary, names)]
+    if summary.tails:
+        rows = [Row((TextCell(f"{tail.arm}, p{tail.percentile:g}"), *effect_cells(tail))) for tail in summary.tails]
+        caption = "Differences of the percentiles, session by session"
+        tables.append(Table(caption, (Column("arm"), *EFFECT_COLUMNS), rows))
+    sentences = [*_tail_sentences(summary), SHOWN_WHERE, *star_notes(tables)]
+    return [Section("Tail latency", sentences, tables, is_detail=names == ["p90"])]
 
 
-def _percentile_sheet(summary: Summary, names: Sequence[str]) -> DataTable:
-    header = ("ms, 95 % interval", *(f"p{SHOWN_PERCENTILES[name]:g}" for name in names))
+def _percentile_table(summary: Summary, names: Sequence[str]) -> Table:
+    columns = [Column("ms, 95 % interval"), *(Column(f"p{SHOWN_PERCENTILES[name]:g}") for name in names)]
     rows = [
-        ((arm, ""), *(_percentile_cell(summary_of_arm.tails.get(name)) for name in names))
-        for arm, summary_of_arm in summary.arms.items()
-        if summary_of_arm.tails
+        Row((TextCell(name), *(_percentile_cell(arm.tails.get(percentile)) for percentile in names)))
+        for name, arm in summary.arms.items()
+        if arm.tails
     ]
-    return DataTable("Percentiles: the mean over sessions", header, rows)
+    return Table("Percentiles: the mean over sessions", columns, rows)
 
 
-def _percentile_cell(us: Interval | None) -> TableCell:
+def _percentile_cell(us: Interval | None) -> NumberCell:
     if us is None:
-        return ABSENT, ""
-    value = f"{us.value / 1000:.3f}"
-    return (value, "") if us.low is None or us.high is None else (value, f"{us.low / 1000:.3f} to {us.high / 1000:.3f}")
-
-
-def _tail_difference_sheet(tails: Sequence[TailEffect]) -> DataTable:
-    header = ("arm", "difference\n95 % interval", "us\n95 % interval", "verdict")
-    return DataTable("Differences of the percentiles, session by session", header, [_tail_row(tail) for tail in tails])
-
-
-def _tail_row(tail: TailEffect) -> TableRow:
-    return (f"{tail.arm}, p{tail.percentile:g}", ""), *difference_cells(tail)
+        return NumberCell(ABSENT)
+    value, *ends = (f"{number / 1000:.3f}" for number in _value_and_ends(us))
+    return NumberCell(value, " to ".join(ends))
 
 
 def _tail_sentences(summary: Summary) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.model import Design, FactorInteraction, MainEffect, Summary
+from harness.report.document import Column, Row, Section, Table, TextCell
 from harness.report.format import (
     join_with_and,
     margin_phrase,
@@ -14,9 +15,8 @@ from harness.report.format import (
     verdict_counts,
 )
 from harness.report.select import effect_name, main_effects
-from harness.report.table import STAR_NOTE_MANY_EFFECTS, DataTable, TextSection, difference_cells, make_section
+from harness.report.table import EFFECT_COLUMNS, STAR_NOTE_MANY_EFFECTS, effect_cells, star_notes
 
-EFFECT_HEADER = ("difference\n95 % interval", "us\n95 % interval", "verdict")
 MAX_INTERACTIONS = 20  # interactions in the table
 SCREEN_NOTE = (
     "An effect is the difference between the mean of the arms with a level and the mean of the arms with the first "
@@ -25,27 +25,24 @@ SCREEN_NOTE = (
 )
 
 
-def screen_sections(summary: Summary, design: Design | None) -> list[TextSection]:
+def screen_sections(summary: Summary, design: Design | None) -> list[Section]:
     """Return the section if there are main effects."""
     effects, metric = main_effects(summary)
     if not effects:
         return []
     interactions = [effect for effect in summary.factor_interactions if effect.metric == metric]
     cpu_effects = [effect for effect in summary.main_effects if effect.metric == "cpu"]
-    sheets = [_main_effect_sheet("Each setting, averaged over the others", effects)]
-    sheets += [_main_effect_sheet("The same in CPU time", cpu_effects)] if cpu_effects else []
-    sheets += [_interaction_sheet(interactions)] if interactions else []
+    tables = [_main_effect_table("Each setting, averaged over the others", effects)]
+    tables += [_main_effect_table("The same in CPU time", cpu_effects)] if cpu_effects else []
+    tables += [_interaction_table(interactions)] if interactions else []
     sentences = [
         screen_answer(summary, design),
         SCREEN_NOTE,
         *_confounding_sentences(effects, interactions),
         *_dependence_sentences(interactions, design),
+        *star_notes(tables, STAR_NOTE_MANY_EFFECTS),
     ]
-    return [
-        make_section(
-            "Which settings matter?", sentences, [*sheets, _run_sheet(summary, effects)], STAR_NOTE_MANY_EFFECTS
-        )
-    ]
+    return [Section("Which settings matter?", sentences, [*tables, _arm_table(summary, effects)])]
 
 
 def screen_answer(summary: Summary, design: Design | None) -> str:
@@ -66,27 +63,22 @@ def _size(effect: MainEffect) -> str:
     return size_with_interval(estimate) if estimate else ""
 
 
-def _main_effect_sheet(caption: str, effects: Sequence[MainEffect]) -> DataTable:
-    rows = [((effect_name(effect), f"for {effect.base}"), *difference_cells(effect)) for effect in effects]
-    return DataTable(caption, ("setting", *EFFECT_HEADER), rows)
+def _main_effect_table(caption: str, effects: Sequence[MainEffect]) -> Table:
+    rows = [Row((TextCell(effect_name(effect), f"for {effect.base}"), *effect_cells(effect))) for effect in effects]
+    return Table(caption, (Column("setting"), *EFFECT_COLUMNS), rows)
 
 
-def _interaction_sheet(interactions: Sequence[FactorInteraction]) -> DataTable:
+def _interaction_table(interactions: Sequence[FactorInteraction]) -> Table:
     """Return the interactions with the smallest p; all that differ are among them or in a sentence."""
-    largest = sorted(
-        interactions, key=lambda interaction: interaction.p_adjusted if interaction.p_adjusted is not None else 2
-    )[:MAX_INTERACTIONS]
+    by_p = sorted(interactions, key=lambda effect: 2 if effect.p_adjusted is None else effect.p_adjusted)
+    smallest = by_p[:MAX_INTERACTIONS]
     rows = [
-        ((_interaction_name(interaction), ""), *difference_cells(interaction))
-        for interaction in interactions
-        if interaction in largest
+        Row((TextCell(f"{effect.arm} with {effect.other.rpartition('.')[2]}={effect.other_at}"), *effect_cells(effect)))
+        for effect in interactions
+        if effect in smallest
     ]
     more = f": {MAX_INTERACTIONS} of {len(interactions)}" if len(interactions) > MAX_INTERACTIONS else ""
-    return DataTable(f"Interactions of two settings{more}", ("settings", *EFFECT_HEADER), rows)
-
-
-def _interaction_name(interaction: FactorInteraction) -> str:
-    return f"{interaction.arm} with {interaction.other.rpartition('.')[2]}={interaction.other_at}"
+    return Table(f"Interactions of two settings{more}", (Column("settings"), *EFFECT_COLUMNS), rows)
 
 
 def _confounding_sentences(effects: Sequence[MainEffect], interactions: Sequence[FactorInteraction]) -> Iterator[str]:
@@ -126,23 +118,19 @@ def _dependence_sentences(interactions: Sequence[FactorInteraction], design: Des
         )
 
 
-def _run_sheet(summary: Summary, effects: Sequence[MainEffect]) -> DataTable:
-    """Return a table of the arms with the settings that differ from the first arm."""
-    keys = list(
-        dict.fromkeys([effect.factor for effect in effects] + [key for effect in effects for key in effect.where])
-    )
+def _arm_table(summary: Summary, effects: Sequence[MainEffect]) -> Table:
+    """Return the arms with the settings that differ from the first arm."""
+    keys = dict.fromkeys([effect.factor for effect in effects] + [key for effect in effects for key in effect.where])
     arms = {name: arm.settings for name, arm in summary.arms.items() if not arm.control_of}
     first = next(iter(arms.values()), {})
-    rows = [((name, ""), (_changed_settings(settings, first, keys), "")) for name, settings in arms.items()]
-    return DataTable("Changed settings of each arm", ("arm", "changed"), rows)
-
-
-def _changed_settings(settings: Mapping[str, Any], first: Mapping[str, Any], keys: Sequence[str]) -> str:
-    values = {key: _setting_value(settings, key) for key in keys}
-    changed = [
-        f"{key.rpartition('.')[2]}={value}" for key, value in values.items() if value != _setting_value(first, key)
-    ]
-    return ", ".join(changed) or "nothing"
+    rows = []
+    for name, settings in arms.items():
+        values = {key: _setting_value(settings, key) for key in keys}
+        changed = [
+            f"{key.rpartition('.')[2]}={value}" for key, value in values.items() if value != _setting_value(first, key)
+        ]
+        rows.append(Row((TextCell(name), TextCell(", ".join(changed) or "nothing"))))
+    return Table("Changed settings of each arm", (Column("arm"), Column("changed")), rows)
 
 
 def _setting_value(settings: Mapping[str, Any], key: str) -> Any:

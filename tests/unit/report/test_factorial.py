@@ -8,8 +8,7 @@ import pytest
 from harness.analysis.plot_data import plot_data
 from harness.model import Design, Summary, ToolAgreement
 from harness.report.export.csv_table import render_csv
-from harness.report.sections.cross_validation import sign_sentences
-from harness.report.sections.factorial import factor_sections
+from harness.report.sections.factorial import factor_sections, sign_sentences
 from harness.report.sections.load import tail_sections
 from tests.support.factorial_experiments import by_transport
 from tests.support.run_reports import render_html, render_markdown, render_terminal
