@@ -163,7 +163,7 @@ def _is_foreign(settings: Settings) -> bool:
 
 
 NO_SOCKETS = ', which does not support Unix sockets. Set tool to "client".'
-ONE_CONNECTION = ", whose bare server serves one connection at a time."
+ONE_CONNECTION = ", whose null server serves one connection at a time."
 OWN_RATES = ': only barehop\'s own client sends at a rate. Set tool to "client".'
 ONE_LOAD = (
     ": connections fixes the number of pending requests (closed loop), rate fixes the number sent per second (open "
@@ -189,7 +189,7 @@ CONFLICTS = (
     Conflict(
         ("body", "chain"),
         lambda arm: bool(arm.body) and arm.chain == "floor",
-        ", whose bare server reads no body. Leave it out.",
+        ", whose null server reads no body. Leave it out.",
     ),
     Conflict(
         ("chain", "tls"),
@@ -204,7 +204,7 @@ CONFLICTS = (
     Conflict(
         ("chain", "client_keepalive", "tool"),
         lambda arm: arm.chain == "floor" and arm.client_keepalive and _is_foreign(arm),
-        ", because the bare server serves one connection at a time. Set client_keepalive to false, or tool to "
+        ", because the null server serves one connection at a time. Set client_keepalive to false, or tool to "
         '"client".',
     ),
     Conflict(

@@ -141,7 +141,7 @@ def prepare_benchmark(bench: FloorBenchmark, machine: Machine, exit_stack: ExitS
     placement = placement_of("auto", machine.topology, 1)
     hop = hop_of(bench.transport, machine.parents, free_ports())
     service = Service(
-        name="bare server",
+        name="null server",
         argv=null_server_argv(hop),
         log=Path(os.devnull),
         cpus=placement.cpus["app"],
@@ -161,7 +161,7 @@ def _wait_until_ready(target: Target, server: RunningService) -> None:
     while not isinstance(reply := probe_target(target, target.path), Reply):
         server.check()
         if time.monotonic() > deadline:
-            raise StackError(f"The bare server did not answer within {READY_S:g} s: {reply}.")
+            raise StackError(f"The null server did not answer within {READY_S:g} s: {reply}.")
         time.sleep(POLL_S)
 
 
@@ -206,7 +206,7 @@ def _loops_s(limit_s: float, exchange: Callable[[], int], expected: int, loops: 
             received = exchange()
             times_s.append(perf_counter() - began)
             if received != expected:
-                raise LoadError(f"The bare server answered with {received} bytes instead of {expected}. Run it again.")
+                raise LoadError(f"The null server answered with {received} bytes instead of {expected}. Run it again.")
     return loops * median(times_s)
 
 
@@ -216,7 +216,7 @@ def _answer_bytes(endpoint: Endpoint) -> int:
         sock.sendall(endpoint.request.replace(b"keep-alive", b"close"))
         received = _receive_bytes(sock, MAX_ANSWER_BYTES + 1)
     if received > MAX_ANSWER_BYTES:
-        raise LoadError(f"The bare server answers with more than {MAX_ANSWER_BYTES} bytes. Run it again.")
+        raise LoadError(f"The null server answers with more than {MAX_ANSWER_BYTES} bytes. Run it again.")
     return received
 
 
@@ -242,7 +242,7 @@ def time_limit(limit_s: float, finished: Callable[[], int] = lambda: 0) -> Itera
     def check_progress(*_: object) -> None:
         nonlocal before
         if finished() == before:
-            raise LoadError(f"The bare server did not finish an answer within {limit_s:g} s. Run it again.")
+            raise LoadError(f"The null server did not finish an answer within {limit_s:g} s. Run it again.")
         before = finished()
 
     handler = signal.signal(signal.SIGALRM, check_progress)

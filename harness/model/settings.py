@@ -38,7 +38,7 @@ class HopSettings(SettingGroup):
     chain: Chain = Field(
         "full",
         description="which part of the chain is measured: full; proxy-only (nginx answers); app-direct (no nginx); "
-        "floor (a bare server, no nginx)",
+        "floor (a null server, no nginx)",
     )
     upstream_keepalive: int = Field(
         0, ge=0, description="idle connections nginx keeps to the app; 0: a connection per request"

@@ -68,7 +68,7 @@ def _prove_arm(arm: Arm, stack: Stack, hops: Mapping[str, HopProof], front: set[
         proof["nginx_listens"] = _prove_listener(door, front, "nginx")
     if name in stack.null_servers:
         own = socket_inodes([stack.null_servers[name].main_pid()])
-        proof["hop"] = _prove_hop(blueprint.addresses.null_servers[name], own, "bare server")
+        proof["hop"] = _prove_hop(blueprint.addresses.null_servers[name], own, "null server")
     elif arm.settings.chain != "proxy-only":
         proof["hop"] = hops[arm.settings.transport]
     return proof

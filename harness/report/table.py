@@ -92,6 +92,11 @@ def effect_cells(effect: ReportedEffect) -> tuple[Cell, ...]:
 EFFECT_COLUMNS = (Column("difference", "95 % interval"), Column("us", "95 % interval"), Column("verdict"))
 
 
+def text_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Return a table of words."""
+    return Table("", list(map(Column, titles)), [Row(list(map(TextCell, row))) for row in rows])
+
+
 def star_notes(tables: Iterable[Table], note: str = STAR_NOTE) -> tuple[str, ...]:
     """Return the `note` that explains stars, if a table has any."""
     cells = (cell for table in tables for row in table.rows for cell in row.cells)

@@ -124,7 +124,7 @@ class Blueprint:
         """Its servers in the order of their start; the application comes first, because it has the directories."""
         path = self.network_path
         null_servers = (
-            self._server(null_server_name(number), "bare server", null_server_argv(hop))
+            self._server(null_server_name(number), "null server", null_server_argv(hop))
             for number, hop in enumerate(self.addresses.null_servers.values())
         )
         servers = [

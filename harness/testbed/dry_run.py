@@ -31,7 +31,7 @@ def describe_arm(blueprint: Blueprint, arm: str) -> dict[str, str]:
     texts = {"full": nginx | gunicorn, "proxy-only": nginx, "app-direct": gunicorn}
     if arm in blueprint.addresses.null_servers:
         number = list(blueprint.addresses.null_servers).index(arm)
-        texts["floor"] = {"bare server": shlex.join(servers[null_server_name(number)].argv)}
+        texts["floor"] = {"null server": shlex.join(servers[null_server_name(number)].argv)}
     return {
         "request path": " -> ".join(filter(None, (blueprint.targets[arm].url, blueprint.expected_server(arm)))),
         "request": curl_command(blueprint.targets[arm]),

@@ -132,7 +132,7 @@ def bottleneck(
 
 
 def _usable_cpus(role: str, arm: Arm, placed: RoleCpus) -> int:
-    """Return the CPUs that a role can use: 1 for nginx and a bare server, the number of workers for the app."""
+    """Return the CPUs that a role can use: 1 for nginx and a null server, the number of workers for the app."""
     if role != "app" or arm.settings.chain == "floor":
         return 1
     return max(1, min(arm.settings.workers, len(placed.get(role, ())) or 1))

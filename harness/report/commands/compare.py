@@ -20,7 +20,7 @@ from harness.report.format import (
     size_with_interval,
 )
 from harness.report.select import is_control
-from harness.report.table import percent_cell
+from harness.report.table import percent_cell, text_table
 
 MAX_VALUE_LENGTH = 40  # of a value; of a longer one, only the words that differ between runs are shown
 BLIND_SPOT = (
@@ -146,14 +146,11 @@ def _percent(effect: Comparison | None) -> IntervalCell:
 
 def _metadata_section(title: str, differences: Sequence[MetadataDifference], note: str = "") -> Iterator[Section]:
     """Yield the sentence `note` and a table with a row for each field; nothing if there is neither."""
+    runs = len(differences[0].values) if differences else 0
+    titles = ["what differs", *(f"run {run}" for run in range(1, runs + 1))]
+    table = text_table(titles, [(difference.field, *run_values(difference.values)) for difference in differences])
     if differences or note:
-        runs = len(differences[0].values) if differences else 0
-        columns = [Column("what differs"), *(Column(f"run {run}") for run in range(1, runs + 1))]
-        rows = [
-            Row([TextCell(difference.field), *map(TextCell, run_values(difference.values))])
-            for difference in differences
-        ]
-        yield Section(title, [note] if note else [], [Table("", columns, rows)] if rows else [])
+        yield Section(title, [note] if note else [], [table] if differences else [])
 
 
 def run_values(values: Sequence[str | None]) -> list[str]:

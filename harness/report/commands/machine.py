@@ -23,7 +23,7 @@ from harness.report.document import (
     TextCell,
     VerdictCell,
 )
-from harness.report.format import capitalize_first, format_duration, pluralize
+from harness.report.format import capitalize_first, format_duration, format_significant, pluralize
 from harness.report.table import ABSENT
 
 NOMINAL_PERCENT = 5.0
@@ -69,10 +69,11 @@ def calibration_report(calibration: Calibration) -> Report:
 
 def noise_floor_sentence(calibration: Calibration) -> str:
     """Return the smallest difference that is detected here, in a sentence."""
+    percent, us = (format_significant(value, 2) for value in (calibration.floor_percent, calibration.floor_us))
     run = f"{pluralize(calibration.sessions_per_run, 'session')} ({format_duration(calibration.seconds_per_run)})"
     return (
-        f"Noise floor: a difference of {calibration.floor_percent:.2g} % ({calibration.floor_us:.2g} us) is detected "
-        f"in 80 % of runs of {run}; four times the time halves it."
+        f"Noise floor: a difference of {percent} % ({us} us) is detected in 80 % of runs of {run}; four times the time "
+        "halves it."
     )
 
 

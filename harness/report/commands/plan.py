@@ -1,7 +1,7 @@
 """The reports on what would run: `barehop plan`, `show` and `list`."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal, get_args, get_origin
 
@@ -10,9 +10,10 @@ from harness.experiment.problems import to_toml
 from harness.experiment.schedule import orders_of
 from harness.model import Arm, Experiment, JsonModel, Pilot, Plan, Schedule, Settings
 from harness.model.settings import ServiceSettings, StackSettings, varying_keys
-from harness.report.document import Column, Report, Row, Section, Table, TextCell
+from harness.report.document import Report, Section, Table
 from harness.report.format import format_duration, join_with_and, pluralize
 from harness.report.select import MIN_GAIN, OUR_CLIENT
+from harness.report.table import text_table
 
 ROUNDS_SHOWN = 3
 HIDDEN_FOR_SERVICES = StackSettings.model_fields.keys() | {"start"}
@@ -87,9 +88,9 @@ def list_report(plugins: Mapping[str, Mapping[str, str]]) -> Report:
         title="What an experiment file can name",
         answer=[],
         sections=[
-            Section("Settings of an arm", tables=[_text_table(("setting", "default", "what it is"), settings)]),
+            Section("Settings of an arm", tables=[text_table(("setting", "default", "what it is"), settings)]),
             *(
-                Section(kind.capitalize(), tables=[_text_table(("name", "what it is"), help_texts.items())])
+                Section(kind.capitalize(), tables=[text_table(("name", "what it is"), help_texts.items())])
                 for kind, help_texts in plugins.items()
             ),
         ],
@@ -141,7 +142,7 @@ def _arm_table(experiment: Experiment) -> Table:
         if arm.control_of is not None:
             differences = f"nothing: A/A control of {arm.control_of}"
         rows.append((arm.name, differences, against.get(arm.name, "")))
-    return _text_table(("arm", "what is changed" if levels else "what differs", "compared with"), rows)
+    return text_table(("arm", "what is changed" if levels else "what differs", "compared with"), rows)
 
 
 def _changed_factors(arm: Arm, levels: Mapping[str, Mapping[str, str]]) -> str:
@@ -198,7 +199,3 @@ def _expected_duration(expected_s: float | None, budget_s: float) -> str:
 
 def _choices(annotation: Any) -> str:
     return f": {', '.join(get_args(annotation))}" if get_origin(annotation) is Literal else ""
-
-
-def _text_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    return Table("", list(map(Column, titles)), [Row(list(map(TextCell, row))) for row in rows])

@@ -1,4 +1,4 @@
-"""Less than the whole chain: nginx by itself, the app without nginx, a bare server in the app's place."""
+"""Less than the whole chain: nginx by itself, the app without nginx, a null server in the app's place."""
 
 import os
 import signal
@@ -63,7 +63,7 @@ def test_a_bare_server_that_is_somebody_elses_is_never_proved(stack: Stack) -> N
     other = replace(
         stack, blueprint=replace(stack.blueprint, addresses=replace(stack.blueprint.addresses, null_servers=moved))
     )
-    with impostor(address), pytest.raises(StackError, match="This run's bare server is not the only listener"):
+    with impostor(address), pytest.raises(StackError, match="This run's null server is not the only listener"):
         prove([other])
 
 
@@ -77,12 +77,12 @@ def test_a_bare_server_that_ends_ends_the_session(tmp_path: Path) -> None:
     with stack_of(blueprint_for(tmp_path, arm(chain="floor"))) as up:
         os.kill(up.null_servers["tcp"].main_pid(), signal.SIGKILL)
         up.null_servers["tcp"].wait(5)
-        with pytest.raises(StackError, match="bare server ended"):
+        with pytest.raises(StackError, match="null server ended"):
             up.check_workers()
 
 
 def test_show_names_the_bare_server_in_the_place_of_nginx_and_gunicorn(stack: Stack) -> None:
-    assert "null_server.py" in describe_arm(stack.blueprint, "floor tcp")["bare server"]
+    assert "null_server.py" in describe_arm(stack.blueprint, "floor tcp")["null server"]
     assert "return 200" in describe_arm(stack.blueprint, "proxy-only tcp")["nginx.conf"]
     assert "gunicorn" not in describe_arm(stack.blueprint, "proxy-only tcp")
     assert "nginx" not in describe_arm(stack.blueprint, "app-direct tcp")
