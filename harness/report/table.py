@@ -1,6 +1,6 @@
 """The tables of a report: cells of effects, what a cell reads as, tables divided by their groups of columns."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from harness.model import (
@@ -19,6 +19,7 @@ from harness.report.document import (
     Cell,
     Column,
     IntervalCell,
+    Row,
     Table,
     TextCell,
     VerdictCell,
