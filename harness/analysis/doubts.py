@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeVar
 
 from harness.analysis.contrasts.pairs import is_control_pair
 from harness.analysis.failures import answer_changes, describe_failures
@@ -31,7 +30,6 @@ RUNG_ADVICE = (
     "Something other than the network differs between these stacks, and may differ between those over TCP too: trust "
     "no step of this size, quiet the machine and measure again."
 )
-SomeEffect = TypeVar("SomeEffect", Comparison, LevelEffect, MainEffect)
 
 BARE_CHAINS = ("app-direct", "floor")  # without nginx, which the client reaches by TCP
 MOVED: tuple[Verdict, ...] = ("faster", "slower")
@@ -46,35 +44,28 @@ def percent_with_interval(effect: ArmEffect) -> str:
     )
 
 
-def _higher_or_lower(comparison: Comparison) -> str:
-    return "lower" if comparison.verdict == "faster" else "higher"
-
-
 def differing_controls(experiment: Experiment, comparisons: Sequence[Comparison]) -> list[Comparison]:
     """Return the comparisons in which a control differs from its arm."""
     return [
         comparison
         for comparison in comparisons
-        if comparison.verdict in ("faster", "slower")
-        and is_control_pair(experiment, (comparison.arm, comparison.against))
+        if comparison.verdict in MOVED and is_control_pair(experiment, (comparison.arm, comparison.against))
     ]
 
 
 def control_doubts(differing: Sequence[Comparison]) -> Iterator[Doubt]:
     """Yield a doubt for each metric on which the control differs."""
     for comparison in differing:
+        label = METRICS[comparison.metric].label
+        direction = "lower" if comparison.verdict == "faster" else "higher"
         yield Doubt(
             kind="control",
             arm=comparison.arm,
             seen=(
-                f"The control is {comparison.against} a second time (an A/A test), but its "
-                f"{METRICS[comparison.metric].label} is {_higher_or_lower(comparison)}: "
+                f"The control is {comparison.against} a second time (an A/A test), but its {label} is {direction}: "
                 f"{percent_with_interval(comparison)}."
             ),
-            advice=(
-                f"Trust no difference of this size in {METRICS[comparison.metric].label}; quiet the machine and "
-                "measure again."
-            ),
+            advice=f"Trust no difference of this size in {label}; quiet the machine and measure again.",
         )
 
 
@@ -161,80 +152,53 @@ def session_doubts(records: Sequence[Record]) -> Iterator[Doubt]:
             yield doubt.model_copy(update={"session": record.session})
 
 
-def rung_doubts(
-    experiment: Experiment, comparisons: Sequence[Comparison], levels: Sequence[LevelEffect] = ()
-) -> Iterator[Doubt]:
-    """Yield a doubt for each network rung on the hop with the verdict faster or slower for a Unix socket."""
-    effects: list[Comparison | LevelEffect] = [*comparisons, *levels]
-    for effect in effects:
-        moved = effect.verdict in MOVED and effect.metric in HEADLINE_METRICS
-        if (
-            moved
-            and not is_control_pair(experiment, (effect.arm, effect.against))
-            and _differ_in_network(experiment, effect)
-        ):
-            yield _rung_doubt(effect)
-
-
-def _differ_in_network(experiment: Experiment, effect: Comparison | LevelEffect) -> bool:
-    arms = [experiment.arm(name).settings for name in (effect.arm, effect.against)]
-    return all(map(_has_socket, arms)) and differing_settings(*arms) in ({"network"}, {"network", "network_leg"})
-
-
-def _has_socket(settings: Settings) -> bool:
-    """Whether the hop is a Unix socket and the rung lies on the hop."""
-    return not is_tcp(settings.transport) and settings.network_leg == "hop"
-
-
-def _rung_doubt(effect: Comparison | LevelEffect) -> Doubt:
-    return Doubt(
-        kind="rung-moved-uds",
-        arm=effect.arm,
-        seen=(
-            f"{effect.arm} is {effect.verdict} than {effect.against} by {percent_with_interval(effect)}, "
-            "although a Unix socket sends no packets through the network."
-        ),
-        advice=RUNG_ADVICE,
-    )
-
-
-def negative_control_doubts(
+def moved_doubts(
     experiment: Experiment,
-    comparisons: Sequence[Comparison],
-    levels: Sequence[LevelEffect],
+    compared: Sequence[Comparison | LevelEffect],
     averaged: Sequence[MainEffect],
 ) -> Iterator[Doubt]:
     """Yield a doubt for each verdict faster or slower where no effect is expected or possible."""
-    effects: list[Comparison | LevelEffect] = [*_moved_effects(comparisons), *_moved_effects(levels)]
-    for effect in effects:
-        if not is_control_pair(experiment, (effect.arm, effect.against)):
-            arms = [experiment.arm(name).settings for name in (effect.arm, effect.against)]
-            yield from _doubts(experiment, effect, differing_settings(*arms), arms)
-    for main_effect in _moved_effects(averaged):
-        arms = [
-            experiment.arm(name).settings
-            for name, at in experiment.levels.items()
-            if main_effect.where.items() <= at.items()
-        ]
-        yield from _doubts(experiment, main_effect, {main_effect.factor}, arms)
+    moved = [
+        (effect, [experiment.arm(name).settings for name in (effect.arm, effect.against)])
+        for effect in compared
+        if _has_moved(effect) and not is_control_pair(experiment, (effect.arm, effect.against))
+    ]
+    for effect, arms in moved:
+        yield from _null_doubts(experiment, effect, differing_settings(*arms), arms)
+    for main_effect in filter(_has_moved, averaged):
+        where = main_effect.where.items()
+        arms = [experiment.arm(name).settings for name, at in experiment.levels.items() if where <= at.items()]
+        yield from _null_doubts(experiment, main_effect, {main_effect.factor}, arms)
+    for effect, arms in moved:
+        in_network_only = differing_settings(*arms) in ({"network"}, {"network", "network_leg"})
+        if in_network_only and not any(is_tcp(arm.transport) or arm.network_leg != "hop" for arm in arms):
+            yield Doubt(
+                kind="rung-moved-uds",
+                arm=effect.arm,
+                seen=(
+                    f"{effect.arm} is {effect.verdict} than {effect.against} by {percent_with_interval(effect)}, "
+                    "although a Unix socket sends no packets through the network."
+                ),
+                advice=RUNG_ADVICE,
+            )
 
 
-def _moved_effects(effects: Sequence[SomeEffect]) -> list[SomeEffect]:
-    return [effect for effect in effects if effect.verdict in MOVED and effect.metric in HEADLINE_METRICS]
+def _has_moved(effect: Comparison | LevelEffect | MainEffect) -> bool:
+    return effect.verdict in MOVED and effect.metric in HEADLINE_METRICS
 
 
-def _doubts(
+def _null_doubts(
     experiment: Experiment, effect: Comparison | LevelEffect | MainEffect, differing: set[str], arms: Sequence[Settings]
 ) -> Iterator[Doubt]:
+    """Yield the doubt about an effect of `differing` settings, if they were declared or known to have none."""
     if differing <= set(experiment.design.expect_null):
-        yield _null_doubt(effect, "was declared to have no effect")
+        why = "was declared to have no effect"
     elif differing <= set(experiment.tcp_only) and not any(map(_has_tcp, arms)):
-        yield _null_doubt(effect, "affects only TCP, and neither arm uses TCP")
-
-
-def _null_doubt(effect: Comparison | LevelEffect | MainEffect, why: str) -> Doubt:
+        why = "affects only TCP, and neither arm uses TCP"
+    else:
+        return
     where = "".join(f", {key} = {level}" for key, level in getattr(effect, "where", {}).items())
-    return Doubt(
+    yield Doubt(
         kind="null-moved",
         arm=None if isinstance(effect, MainEffect) else effect.arm,
         seen=(

@@ -33,8 +33,7 @@ from harness.analysis.doubts import (
     failed_doubts,
     incomplete_doubts,
     left_out_doubts,
-    negative_control_doubts,
-    rung_doubts,
+    moved_doubts,
     service_doubts,
     session_doubts,
 )
@@ -96,7 +95,15 @@ def summarise(
     differing = differing_controls(experiment, effects["comparisons"])
     missing = incomplete_doubts(len(records), planned_sessions, directory)
     faults = [*failed_doubts(evidence.failed), *changed_doubts(records), *missing]
-    doubts = [*control_doubts(differing), *_null_doubts(experiment, effects), *faults]
+    compared = (*effects["comparisons"], *effects["levels"])
+    doubts = (
+        *control_doubts(differing),
+        *moved_doubts(experiment, compared, effects["main_effects"]),
+        *faults,
+        *left_out_doubts(experiment),
+        *service_doubts(experiment),
+        *session_doubts(records),
+    )
     return Summary(
         experiment=experiment.name,
         question=experiment.question,
@@ -104,7 +111,9 @@ def summarise(
         sessions=len(records),
         planned_sessions=planned_sessions,
         valid=not faults and all(control.metric not in HEADLINE_METRICS for control in differing),
-        seconds=RunSeconds(total=seconds_total, measuring=_measuring_s(records)),
+        seconds=RunSeconds(
+            total=seconds_total, measuring=sum(record.seconds.get("visiting", 0.0) for record in records)
+        ),
         arms=arm_summaries(experiment, sessions, evidence.failed, schedule.looks),
         effects=tuple(map(effect_of, judged)),
         **effects,
@@ -113,7 +122,7 @@ def summarise(
         throttled=throttle_counts(experiment, records),
         capacities=arm_capacities(experiment, sessions, schedule.looks),
         load_points=load_points(experiment, sessions),
-        doubts=(*doubts, *_observed_doubts(experiment, records)),
+        doubts=doubts,
     )
 
 
@@ -121,20 +130,6 @@ def _is_complete(judged: JudgedRun, experiment: Experiment, schedule: Schedule, 
     """Whether the run was precise enough at this look."""
     decisive = [effect for _, effect in judged.main_effects] or judged.pairs
     return should_stop(experiment, schedule.looks, sessions, deciding_widths_percent(decisive))
-
-
-def _null_doubts(experiment: Experiment, effects: Mapping[str, Any]) -> Iterator[Doubt]:
-    """Yield the doubts from effects where none is expected."""
-    pairs, levels = effects["comparisons"], effects["levels"]
-    yield from negative_control_doubts(experiment, pairs, levels, effects["main_effects"])
-    yield from rung_doubts(experiment, pairs, levels)
-
-
-def _observed_doubts(experiment: Experiment, records: Sequence[Record]) -> Iterator[Doubt]:
-    """Yield the doubts about arms that were left out or are services, and those of the sessions."""
-    yield from left_out_doubts(experiment)
-    yield from service_doubts(experiment)
-    yield from session_doubts(records)
 
 
 def _effects_by_kind(judged: JudgedRun) -> dict[str, Any]:
@@ -159,7 +154,3 @@ def is_precise(experiment: Experiment, sessions: Sequence[SessionData], looks: S
     averages = [effect for _, effect in judge_main_effects(evidence)] if is_averaging_screen(experiment) else []
     widths_percent = deciding_widths_percent(averages or compare_pairs(evidence, HEADLINE_METRICS))
     return should_stop(experiment, looks, len(sessions), widths_percent)
-
-
-def _measuring_s(records: Sequence[Record]) -> float:
-    return sum(record.seconds.get("visiting", 0.0) for record in records)

@@ -53,7 +53,10 @@ class Metric(Quantity):
 
 
 def _cpu_us(visit: VisitRow) -> float:
-    return sum(visit.cpu_us.get(role, 0) for role in (*SERVER_ROLES, SERVICE_ROLE))
+    cpu_us = 0.0
+    for role in (*SERVER_ROLES, SERVICE_ROLE):
+        cpu_us += visit.cpu_us.get(role, 0)
+    return cpu_us
 
 
 def _interval_us(visit: VisitRow) -> float | None:

@@ -1,8 +1,10 @@
 """Checks plan and sessions of a run for contradictions, and refuses what is damaged or belongs to another run."""
 
+import gc
 import hashlib
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +14,7 @@ from harness.errors import ConfigError
 from harness.experiment.constraints import OWN_CLIENT
 from harness.model import Experiment, Plan, Record, Schedule, VisitRow
 from harness.model.experiment import MAX_PER_SESSION, MAX_SECONDS, MAX_SESSIONS
-from harness.store.files import is_huge, parse_requests, read_file, read_model
+from harness.store.files import HUGE, is_huge, parse_requests, read_file, read_model
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -29,7 +31,7 @@ MAX_LISTED = 3
 SESSION_SLACK_S = 1.0
 MEAN_TOLERANCE = 1e-3  # earlier versions may have rounded means
 
-VisitKey = tuple[int, int, str]  # round, order, arm
+VISIT_KEY = ("round", "order", "arm")
 
 
 def short_repr(value: object) -> str:
@@ -112,17 +114,30 @@ def read_sessions(directory: Path, numbers: Sequence[int], plan: Plan) -> "list[
     """
     sessions: dict[int, tuple[Record, DataFrame]] = {}
     damages: dict[int, str] = {}
-    for number in numbers:
-        try:
-            sessions[number] = _read_session(directory, number, plan)
-        except ConfigError as problem:
-            damages[number] = str(problem)
+    with _pause_garbage_collection():
+        for number in numbers:
+            try:
+                sessions[number] = _read_session(directory, number, plan)
+            except ConfigError as problem:
+                damages[number] = str(problem)
     for number, earlier in _repeated_sessions(sessions).items():
         path, _ = session_paths(directory, number)
         damages[number] = f"{path} repeats session {earlier}: the times of both are the same."
     if damages:
         raise ConfigError(_message(directory, dict(sorted(damages.items()))))
     return list(sessions.values())
+
+
+@contextmanager
+def _pause_garbage_collection() -> Iterator[None]:
+    """Keep the collector from searching a hundred thousand new visits for garbage, again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _read_session(directory: Path, number: int, plan: Plan) -> "tuple[Record, DataFrame]":
@@ -144,7 +159,7 @@ def _raise_problems(path: Path, problems: Iterator[str]) -> None:
 
 def _repeated_sessions(sessions: "Mapping[int, tuple[Record, DataFrame]]") -> dict[int, int]:
     """Return each session with exactly the times of an earlier one, which cannot be chance, and that one."""
-    first: dict[bytes, int] = {}
+    first: dict[Hashable, int] = {}
     repeated: dict[int, int] = {}
     for number, (record, requests) in sessions.items():
         for fingerprint in _fingerprints(record, requests):
@@ -154,12 +169,15 @@ def _repeated_sessions(sessions: "Mapping[int, tuple[Record, DataFrame]]") -> di
     return repeated
 
 
-def _fingerprints(record: Record, requests: "DataFrame") -> Iterator[bytes]:
+def _fingerprints(record: Record, requests: "DataFrame") -> Iterator[Hashable]:
     if requests.height:
         times = requests.select("start_ns", "latency_ns").to_numpy().tobytes()
         yield hashlib.sha256(times).digest()
     if any(visit.mean_us or visit.interval_us for visit in record.visits):
-        yield hashlib.sha256(record.model_dump_json(include={"visits"}).encode()).digest()
+        yield tuple(
+            (visit.arm, visit.mean_us, visit.interval_us, *visit.cpu_us.values(), *visit.counters.values())
+            for visit in record.visits
+        )
 
 
 def _message(directory: Path, damages: Mapping[int, str]) -> str:
@@ -233,10 +251,10 @@ def _record_time_problems(record: Record) -> Iterator[str]:
 
 def _is_absurd(visit: VisitRow) -> bool:
     """Return whether a time, a count or a rate is negative or huge; counters are differences and may be negative."""
-    times = filter(None, (visit.mean_us, visit.interval_us, visit.wall_us, visit.rate_per_s))
-    unsigned = (visit.requests, *times, *visit.percentiles_us.values(), *visit.cpu_us.values())
-    signed = (*filter(None, (visit.late_us,)), *visit.counters.values())
-    return any(number < 0 or is_huge(number) for number in unsigned) or any(map(is_huge, signed))
+    scalars = (visit.requests, visit.mean_us or 0, visit.interval_us or 0, visit.wall_us or 0, visit.rate_per_s or 0)
+    unsigned = (*scalars, *visit.percentiles_us.values(), *visit.cpu_us.values())
+    signed = (visit.late_us or 0, *visit.counters.values())
+    return min(unsigned) < 0 or max(unsigned) > HUGE or min(signed) < -HUGE or max(signed) > HUGE
 
 
 def requests_problems(requests: "DataFrame", record: Record, experiment: Experiment) -> Iterator[str]:
@@ -244,40 +262,49 @@ def requests_problems(requests: "DataFrame", record: Record, experiment: Experim
     if sum(requests.null_count().row(0)):
         yield "has empty cells"
         return
-    counts = _count_and_mean(requests)
-    visits = {(visit.round, visit.order, visit.arm): visit for visit in record.visits}
-    if unknown := counts.keys() - visits.keys():
-        round_, order, arm = min(unknown)
-        yield f"has requests of a visit that its record does not have: round {round_}, place {order}, {short_repr(arm)}"
     own_arms = {
         arm.name for arm in experiment.arms if arm.settings.tool == OWN_CLIENT and not arm.settings.p99_limit_ms
     }
-    yield from _count_problems(visits, counts, own_arms)
+    yield from _count_problems(requests, record, own_arms)
     yield from _request_time_problems(requests, record, own_arms)
 
 
-def _count_and_mean(requests: "DataFrame") -> dict[VisitKey, tuple[int, float]]:
-    """Return the number of requests of each visit, and their mean in us."""
+def _count_problems(requests: "DataFrame", record: Record, own_arms: set[str]) -> Iterator[str]:
+    """Yield requests of an unknown visit, and the first wrong count or mean of a visit.
+
+    Some load tools, and the search for a capacity, write no single times.
+    """
+    import polars
+    from polars import col
+
+    time_us = (col("latency_ns") + col("late_ns")) / 1000
+    by_visit = requests.group_by(VISIT_KEY).agg(polars.len().alias("count"), time_us.mean().alias("table_us"))
+    visits = _visit_table(record)
+    unknown = by_visit.join(visits, on=VISIT_KEY, how="anti").sort(VISIT_KEY)
+    if unknown.height:
+        round_, order, arm = unknown.select(VISIT_KEY).row(0)
+        yield f"has requests of a visit that its record does not have: round {round_}, place {order}, {short_repr(arm)}"
+    counted = visits.join(by_visit, on=VISIT_KEY, how="left").with_columns(col("count").fill_null(0))
+    is_own, count = col("arm").is_in(list(own_arms)), col("count")
+    wrong_count = (count != col("requests")) & ((count > 0) | is_own)
+    wrong_mean = is_own & (col("mean_us") != 0) & ((col("table_us") / col("mean_us") - 1).abs() > MEAN_TOLERANCE)
+    for row in counted.filter(wrong_count | wrong_mean).sort("place").head(1).iter_rows(named=True):
+        visit = record.visits[row["place"]]
+        where = f"in round {visit.round} of {short_repr(visit.arm)}, where its record has"
+        if row["count"] != visit.requests:
+            yield f"has {row['count']} requests {where} {short_repr(visit.requests)}"
+        else:
+            yield f"has a mean of {row['table_us']:.1f} us {where} {visit.mean_us:.1f} us"
+
+
+def _visit_table(record: Record) -> "DataFrame":
+    """Return a row for each visit, with the columns that the table of requests shares or confirms."""
     import polars
 
-    time_us = (polars.col("latency_ns") + polars.col("late_ns")) / 1000
-    rows = requests.group_by("round", "order", "arm").agg(polars.len(), time_us.mean().alias("mean_us")).rows()
-    return {(round_, order, arm): (count, mean_us) for round_, order, arm, count, mean_us in rows}
-
-
-def _count_problems(
-    visits: Mapping[VisitKey, VisitRow], counts: Mapping[VisitKey, tuple[int, float]], own_arms: set[str]
-) -> Iterator[str]:
-    """Yield the first wrong count or mean. Some load tools, and the search for a capacity, write no single times."""
-    for key, visit in visits.items():
-        count, mean_us = counts.get(key, (0, 0.0))
-        where = f"in round {visit.round} of {short_repr(visit.arm)}, where its record has"
-        if count != visit.requests and (count or visit.arm in own_arms):
-            yield f"has {count} requests {where} {short_repr(visit.requests)}"
-            return
-        if count and visit.arm in own_arms and visit.mean_us and abs(mean_us / visit.mean_us - 1) > MEAN_TOLERANCE:
-            yield f"has a mean of {mean_us:.1f} us {where} {visit.mean_us:.1f} us"
-            return
+    key = {"round": polars.Int32, "order": polars.Int32, "arm": polars.String}
+    schema = key | {"requests": polars.Float64, "mean_us": polars.Float64}
+    columns = {name: [getattr(visit, name) for visit in record.visits] for name in schema}
+    return polars.DataFrame(columns, schema=schema).with_row_index("place")
 
 
 def _request_time_problems(requests: "DataFrame", record: Record, own_arms: set[str]) -> Iterator[str]:
