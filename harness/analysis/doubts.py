@@ -69,38 +69,35 @@ def control_doubts(differing: Sequence[Comparison]) -> Iterator[Doubt]:
         )
 
 
-def failed_doubts(failed: Mapping[str, Mapping[str, int]]) -> Iterator[Doubt]:
-    """Yield a doubt for each arm with failed requests."""
-    for arm, kinds in failed.items():
-        yield Doubt(
+def fault_doubts(
+    failed: Mapping[str, Mapping[str, int]], records: Sequence[Record], planned_sessions: int, directory: str
+) -> list[Doubt]:
+    """Return the doubts that make a run invalid: failed requests, changed answers, missing sessions."""
+    doubts = [
+        Doubt(
             kind="failed",
             arm=arm,
             seen=f"{describe_failures(kinds)}.",
             advice="Read the logs of its stack and fix the cause: an arm with failed requests has no verdict.",
         )
-
-
-def changed_doubts(records: Sequence[Record]) -> Iterator[Doubt]:
-    """Yield a doubt for each arm whose answer changed between sessions."""
-    for arm, session, change in answer_changes(sorted(records, key=lambda record: record.session)):
-        yield Doubt(
+        for arm, kinds in failed.items()
+    ]
+    doubts += [
+        Doubt(
             kind="answers",
             session=session,
             arm=arm,
             seen=f"Its answer changed since the run began: {change}.",
             advice="Find out what changed it, and measure again: sessions with different answers have no common mean.",
         )
-
-
-def incomplete_doubts(sessions: int, planned_sessions: int, directory: str) -> Iterator[Doubt]:
-    """Yield a doubt if sessions are missing."""
+        for arm, session, change in answer_changes(sorted(records, key=lambda record: record.session))
+    ]
     needed = max(planned_sessions, MIN_SESSIONS_FOR_INTERVAL)
-    if sessions < needed:
-        yield Doubt(
-            kind="incomplete",
-            seen=f"{sessions} of {needed} sessions were measured.",
-            advice=f"Continue with barehop run --resume {shlex.quote(directory)}.",
-        )
+    if len(records) < needed:
+        advice = f"Continue with barehop run --resume {shlex.quote(directory)}."
+        shortage = f"{len(records)} of {needed} sessions were measured."
+        doubts.append(Doubt(kind="incomplete", seen=shortage, advice=advice))
+    return doubts
 
 
 def out_of_time_doubts(plan: Plan) -> Iterator[Doubt]:
@@ -118,18 +115,14 @@ def out_of_time_doubts(plan: Plan) -> Iterator[Doubt]:
         )
 
 
-def left_out_doubts(experiment: Experiment) -> Iterator[Doubt]:
-    """Yield a doubt for each reason why arms were left out."""
+def arm_doubts(experiment: Experiment) -> Iterator[Doubt]:
+    """Yield a doubt for each reason why arms were left out, and one if any arm has a url."""
     for sentence in sentences_on_arms(experiment.left_out.items()):
         yield Doubt(
             kind="left-out",
             seen=sentence,
             advice="The other arms were measured. Arms above a missing rung are compared with the rung below it.",
         )
-
-
-def service_doubts(experiment: Experiment) -> Iterator[Doubt]:
-    """Yield a doubt if any arm has a url."""
     names = [arm.name for arm in experiment.arms if arm.settings.url and arm.control_of is None]
     if names:
         yield Doubt(

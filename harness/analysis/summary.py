@@ -1,6 +1,6 @@
 """The summary of a run: the content of `summary.json`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,19 +27,16 @@ from harness.analysis.contrasts.screening import (
 from harness.analysis.contrasts.tails import judge_tails, tail_effect_of
 from harness.analysis.contrasts.tool_agreement import tool_agreements
 from harness.analysis.doubts import (
-    changed_doubts,
+    arm_doubts,
     control_doubts,
     differing_controls,
-    failed_doubts,
-    incomplete_doubts,
-    left_out_doubts,
+    fault_doubts,
     moved_doubts,
-    service_doubts,
     session_doubts,
 )
 from harness.analysis.load import arm_capacities, load_points
 from harness.analysis.statistics.series import SessionData
-from harness.model import HEADLINE_METRICS, Doubt, Experiment, Record, RunSeconds, Schedule, Summary
+from harness.model import HEADLINE_METRICS, Experiment, RunSeconds, Schedule, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +90,10 @@ def summarise(
     planned_sessions = len(records) if _is_complete(judged, experiment, schedule, len(records)) else schedule.sessions
     effects = _effects_by_kind(judged)
     differing = differing_controls(experiment, effects["comparisons"])
-    missing = incomplete_doubts(len(records), planned_sessions, directory)
-    faults = [*failed_doubts(evidence.failed), *changed_doubts(records), *missing]
-    compared = (*effects["comparisons"], *effects["levels"])
-    doubts = (
-        *control_doubts(differing),
-        *moved_doubts(experiment, compared, effects["main_effects"]),
-        *faults,
-        *left_out_doubts(experiment),
-        *service_doubts(experiment),
-        *session_doubts(records),
-    )
+    faults = fault_doubts(evidence.failed, records, planned_sessions, directory)
+    unexpected = moved_doubts(experiment, (*effects["comparisons"], *effects["levels"]), effects["main_effects"])
+    measuring_s = sum(record.seconds.get("visiting", 0.0) for record in records)
+    observed = (*arm_doubts(experiment), *session_doubts(records))
     return Summary(
         experiment=experiment.name,
         question=experiment.question,
@@ -111,9 +101,7 @@ def summarise(
         sessions=len(records),
         planned_sessions=planned_sessions,
         valid=not faults and all(control.metric not in HEADLINE_METRICS for control in differing),
-        seconds=RunSeconds(
-            total=seconds_total, measuring=sum(record.seconds.get("visiting", 0.0) for record in records)
-        ),
+        seconds=RunSeconds(total=seconds_total, measuring=measuring_s),
         arms=arm_summaries(experiment, sessions, evidence.failed, schedule.looks),
         effects=tuple(map(effect_of, judged)),
         **effects,
@@ -122,7 +110,7 @@ def summarise(
         throttled=throttle_counts(experiment, records),
         capacities=arm_capacities(experiment, sessions, schedule.looks),
         load_points=load_points(experiment, sessions),
-        doubts=doubts,
+        doubts=(*control_doubts(differing), *unexpected, *faults, *observed),
     )
 
 

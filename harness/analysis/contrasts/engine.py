@@ -12,6 +12,7 @@ import numpy as np
 from harness.analysis.failures import count_failures, failure_reason
 from harness.analysis.statistics.group_sequential import ErrorRate, error_rate_of
 from harness.analysis.statistics.inference import (
+    CONFIDENCE,
     MIN_SESSIONS_FOR_INTERVAL,
     Correction,
     EffectEstimate,
@@ -65,9 +66,14 @@ class Contrast:
         return total
 
 
+def difference(pair: ArmPair, quantity: Quantity, factor: float = 1.0) -> WeightedSum:
+    """Return the term of one arm less another."""
+    return WeightedSum(quantity, {pair[0]: 1.0, pair[1]: -1.0}, factor)
+
+
 def pair_terms(pair: ArmPair, metric: str, factor: float = 1.0) -> tuple[WeightedSum, ...]:
-    """Return the term of one arm against another."""
-    return (WeightedSum(METRICS[metric], {pair[0]: 1.0, pair[1]: -1.0}, factor),)
+    """Return the terms of one arm against another in a metric."""
+    return (difference(pair, METRICS[metric], factor),)
 
 
 def pair_contrast(pair: ArmPair, metric: str, kind: str = "pair") -> Contrast:
@@ -141,6 +147,11 @@ def _term_values(sessions: Mapping[int, Mapping[str, Series]], term: WeightedSum
     return by_session
 
 
+def interval_of(series: RunSeries, *terms: WeightedSum, confidence: float = CONFIDENCE) -> Interval | None:
+    """Return the mean sum of the terms over sessions with its interval; None without terms or sessions."""
+    return mean_interval(session_values(series, terms), confidence) if terms else None
+
+
 def estimate_effect(values: SessionValues) -> EffectEstimate | None:
     """Return the estimates over sessions; None with fewer than 2."""
     if len(values.sessions) < MIN_SESSIONS_FOR_INTERVAL:
@@ -149,7 +160,7 @@ def estimate_effect(values: SessionValues) -> EffectEstimate | None:
     return EffectEstimate(estimate_mean(values.log_ratio) if has_ratio else None, estimate_mean(values.difference))
 
 
-def mean_interval(values: SessionValues, confidence: float = 0.95) -> Interval | None:
+def mean_interval(values: SessionValues, confidence: float = CONFIDENCE) -> Interval | None:
     """Return the mean difference over sessions with its interval by Student's t; None without sessions."""
     if len(values.sessions) < MIN_SESSIONS_FOR_INTERVAL:
         return Interval(value=float(values.difference[0])) if values.sessions else None

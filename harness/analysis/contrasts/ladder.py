@@ -8,12 +8,11 @@ from harness.analysis.contrasts.engine import (
     Contrast,
     JudgedContrast,
     RunEvidence,
-    WeightedSum,
+    difference,
+    interval_of,
     judge_contrasts,
-    mean_interval,
     pair_contrast,
     pair_terms,
-    session_values,
 )
 from harness.analysis.contrasts.factorial import setting_levels
 from harness.analysis.statistics.series import ArmPair
@@ -170,10 +169,8 @@ def _ladder(
 
 def _step_counters(evidence: RunEvidence, pair: ArmPair) -> dict[str, Interval]:
     """Return the differences by name, in the order of the report, without those that were not counted."""
-    weights = {pair[0]: 1.0, pair[1]: -1.0}
     intervals = {
-        name: mean_interval(session_values(evidence.series, [WeightedSum(quantity, weights)]))
-        for name, quantity in STEP_QUANTITIES.items()
+        name: interval_of(evidence.series, difference(pair, quantity)) for name, quantity in STEP_QUANTITIES.items()
     }
     return {name: interval for name, interval in intervals.items() if interval}
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from harness.analysis.contrasts.engine import RunSeries, estimate_effect, mean_interval
+from harness.analysis.contrasts.engine import RunSeries, difference, estimate_effect, mean_interval, session_values
 from harness.analysis.statistics.inference import EffectEstimate, Estimate
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.validation.bare_run import BareRun, bare_arms, connection_count, mirror, service_arms
 from harness.analysis.validation.claims import ClaimSides, is_decided
-from harness.analysis.why.quantities import TIME_US, difference, level
+from harness.analysis.why.quantities import TIME_US, level
 from harness.experiment.transports import IMPORTED_TCP, arm_transport, imported_family
 from harness.model import Comparison, Interval, Record, Summary
 from harness.model.settings import LoadSettings
@@ -128,7 +128,7 @@ def service_remark(summary: Summary, service: str, match: BareMatch | None) -> s
 
 def paired_effect(records: Sequence[Record], pair: ArmPair) -> EffectEstimate | None:
     """Return the effect of an arm against another, paired by round; None with fewer than 2 sessions that have both."""
-    return estimate_effect(difference(RunSeries(records), pair, TIME_US))
+    return estimate_effect(session_values(RunSeries(records), [difference(pair, TIME_US)]))
 
 
 def effect_with_start(records: Sequence[Record], pair: ArmPair) -> EffectEstimate | None:

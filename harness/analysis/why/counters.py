@@ -1,15 +1,15 @@
 """Counts per request and how they differ between two arms; loads of the processes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
 
-from harness.analysis.contrasts.engine import RunSeries, mean_interval
+from harness.analysis.contrasts.engine import RunSeries, WeightedSum, difference, interval_of
 from harness.analysis.statistics.inference import CONFIDENCE, estimate_mean, to_percent
 from harness.analysis.statistics.series import ArmPair, Series
-from harness.analysis.why.quantities import TIME_US, WALL_US, counter_names, counter_quantity, difference, level
+from harness.analysis.why.quantities import TIME_US, WALL_US, counter_names, counter_quantity, level
 from harness.experiment.constraints import OWN_CLIENT
 from harness.model import ROLES, Arm, ArmUtilisation, Bottleneck, CounterSummary, Experiment, Interval, Record
 
@@ -19,46 +19,26 @@ BOUNDS: dict[str, Bottleneck] = {"client": "client-bound", "nginx": "proxy-bound
 RoleCpus = Mapping[str, Sequence[int]]  # by role
 
 
-@dataclass(frozen=True, slots=True)
-class CounterSeries:
-    """The values of the visits, and those of the bursts under perf."""
-
-    visits: RunSeries
-    under_perf: RunSeries
-    names_in_visits: frozenset[str]
-
-    def with_counter(self, name: str) -> RunSeries:
-        """Return the values that have the counter."""
-        return self.visits if name in self.names_in_visits or name.endswith(".cpu_us") else self.under_perf
-
-
-def counter_series(visits: RunSeries) -> CounterSeries:
-    """Return the values of the visits, and of the bursts under perf."""
-    return CounterSeries(
-        visits,
-        RunSeries([record.model_copy(update={"visits": record.counted}) for record in visits.records]),
-        frozenset(name for visit in visits.records[0].visits for name in visit.counters),
-    )
-
-
 def counter_summaries(experiment: Experiment, visits: RunSeries) -> tuple[CounterSummary, ...]:
-    """Return a summary of each counter; none without sessions."""
-    return tuple(_counter_summaries(experiment, visits)) if visits.records else ()
-
-
-def _counter_summaries(experiment: Experiment, visits: RunSeries) -> Iterator[CounterSummary]:
-    by_kind = counter_series(visits)
+    """Return a summary of each counter, from the bursts under perf where visits do not have it."""
+    under_perf = RunSeries([record.model_copy(update={"visits": record.counted}) for record in visits.records])
+    in_visits = {name for record in visits.records[:1] for visit in record.visits for name in visit.counters}
+    first_pairs = list(_first_pairs(experiment))
+    summaries = []
     for name in counter_names(visits.records):
-        quantity, series = counter_quantity(name), by_kind.with_counter(name)
-        # CPU time as in the table of arms
-        of_arm = replace(quantity, centre="mean") if name.endswith(".cpu_us") else quantity
-        arms = {arm.name: mean_interval(level(series, arm.name, of_arm)) for arm in experiment.arms}
-        differences = {pair[0]: mean_interval(difference(series, pair, quantity)) for pair in _first_pairs(experiment)}
-        yield CounterSummary(
-            name=name,
-            arms={arm: interval for arm, interval in arms.items() if interval},
-            differences={arm: interval for arm, interval in differences.items() if interval},
+        quantity, is_cpu = counter_quantity(name), name.endswith(".cpu_us")
+        series = visits if is_cpu or name in in_visits else under_perf
+        of_arm = replace(quantity, centre="mean") if is_cpu else quantity  # as in the table of arms
+        arms = {arm.name: interval_of(series, WeightedSum(of_arm, {arm.name: 1.0})) for arm in experiment.arms}
+        differences = {pair[0]: interval_of(series, difference(pair, quantity)) for pair in first_pairs}
+        summaries.append(
+            CounterSummary(
+                name=name,
+                arms={arm: interval for arm, interval in arms.items() if interval},
+                differences={arm: interval for arm, interval in differences.items() if interval},
+            )
         )
+    return tuple(summaries)
 
 
 def _first_pairs(experiment: Experiment) -> Iterator[ArmPair]:
@@ -103,9 +83,9 @@ def arm_utilisations(experiment: Experiment, series: RunSeries) -> tuple[ArmUtil
 
 def _arm_utilisation(arm: Arm, series: RunSeries) -> ArmUtilisation | None:
     wall_us = level(series, arm.name, WALL_US).difference
-    used_us = {role: level(series, arm.name, counter_quantity(f"{role}.cpu_us")).difference for role in ROLES}
     if not wall_us.size:
         return None
+    used_us = {role: level(series, arm.name, counter_quantity(f"{role}.cpu_us")).difference for role in ROLES}
     per_second = {role: fmean(values) / fmean(wall_us) for role, values in used_us.items() if values.size}
     placed: RoleCpus = series.records[0].proofs.get(arm.name, {}).get("cpus", {})
     busy = {role: cpus / _usable_cpus(role, arm, placed) for role, cpus in per_second.items()}

@@ -1,16 +1,16 @@
 """Explains a difference: its evidence, its causes, and whether its size is plausible."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from harness.analysis.contrasts.engine import RunSeries, mean_interval, session_values
+from harness.analysis.contrasts.engine import RunSeries, WeightedSum, difference, interval_of
 from harness.analysis.statistics.inference import welch_difference
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.why.counters import arm_utilisations, counter_summaries, counting_overhead_percent
-from harness.analysis.why.quantities import TIME_US, counter_quantity, difference, difference_terms, level
+from harness.analysis.why.quantities import TIME_US, counter_quantity
 from harness.analysis.why.waterfall import arm_with_chain, connection_setups, has_same_keepalive, waterfalls
 from harness.model import (
     ROLES,
@@ -56,7 +56,9 @@ def add_causes(
         update={
             "arms": _arms(summary, utilisations),
             "counters": all_counters,
-            "explanations": add_floor(all_explanations, experiment, series, floor),
+            "explanations": tuple(
+                _add_floor(explanation, experiment, series, floor) for explanation in all_explanations
+            ),
             "loads": utilisations,
             "waterfalls": waterfalls(experiment, series),
             "setups": connection_setups(experiment, all_counters, series),
@@ -98,18 +100,16 @@ def explanations(
 ) -> tuple[Explanation, ...]:
     """Return an explanation of each latency comparison with an interval and CPU time."""
     by_name = {counter.name: counter for counter in counters}
-    known = [comparison for comparison in comparisons if comparison.us_low is not None]
-    return tuple(_explanations(known, by_name, series))
-
-
-def _explanations(
-    comparisons: Sequence[Comparison], counters: Mapping[str, CounterSummary], series: RunSeries
-) -> Iterator[Explanation]:
-    cpu = {(comparison.arm, comparison.against): comparison for comparison in comparisons if comparison.metric == "cpu"}
-    for latency in comparisons:
-        pair = (latency.arm, latency.against)
-        if latency.metric == "latency" and pair in cpu:
-            yield _explanation(latency, cpu[pair], counters, series)
+    known = {
+        (comparison.metric, comparison.arm, comparison.against): comparison
+        for comparison in comparisons
+        if comparison.us_low is not None
+    }
+    return tuple(
+        _explanation(latency, known["cpu", arm, against], by_name, series)
+        for (metric, arm, against), latency in known.items()
+        if metric == "latency" and ("cpu", arm, against) in known
+    )
 
 
 def _explanation(
@@ -133,18 +133,16 @@ def _explanation(
 def _parts(latency: Comparison, series: RunSeries) -> dict[str, Any]:
     """Return the parts of the difference, in the sessions that have them; totals are over roles."""
     pair, confidence = (latency.arm, latency.against), latency.confidence
-    parts: dict[str, Any] = {"time_us": mean_interval(difference(series, pair, TIME_US), confidence)}
-    rest = difference_terms(pair, TIME_US)
+    rest = [difference(pair, TIME_US)]
+    parts: dict[str, Any] = {"time_us": interval_of(series, *rest, confidence=confidence)}
     for part, counter in (("cpu", "cpu_us"), ("waiting", "wait_us")):
-        quantities = {role: counter_quantity(f"{role}.{counter}") for role in ROLES}
-        values = {role: difference(series, pair, quantity) for role, quantity in quantities.items()}
-        known = [role for role in ROLES if values[role].sessions]
-        terms = difference_terms(pair, *(quantities[role] for role in known))
-        parts[f"{part}_us"] = {role: mean_interval(values[role], confidence) for role in known}
-        total = mean_interval(session_values(series, terms), confidence) if terms else None
-        parts[f"{part}_total_us"] = total
-        rest += [replace(term, factor=-1.0) for term in terms] if total else []
-    parts["rest_us"] = mean_interval(session_values(series, rest), confidence)
+        terms = {role: difference(pair, counter_quantity(f"{role}.{counter}")) for role in ROLES}
+        intervals = {role: interval_of(series, term, confidence=confidence) for role, term in terms.items()}
+        parts[f"{part}_us"] = {role: interval for role, interval in intervals.items() if interval}
+        known = [terms[role] for role in parts[f"{part}_us"]]
+        total = parts[f"{part}_total_us"] = interval_of(series, *known, confidence=confidence)
+        rest += [replace(term, factor=-1.0) for term in known] if total else []
+    parts["rest_us"] = interval_of(series, *rest, confidence=confidence)
     return parts
 
 
@@ -186,16 +184,10 @@ def _evidence(latency: Comparison, cpu_agrees: bool | None, counts_agree: bool |
     return "timing, CPU and counts" if counts_agree else "timing and CPU"
 
 
-def add_floor(
-    explanations: Sequence[Explanation], experiment: Experiment, series: RunSeries, floor: FloorResults | None
-) -> tuple[Explanation, ...]:
-    """Return the explanations with the floor of the same run if it has such arms, or else the earlier `floor`."""
-    return tuple(_add_floor(explanation, experiment, series, floor) for explanation in explanations)
-
-
 def _add_floor(
     explanation: Explanation, experiment: Experiment, series: RunSeries, floor: FloorResults | None
 ) -> Explanation:
+    """Return the explanation with the floor of the same run if it has such arms, or else the earlier `floor`."""
     pair = (explanation.arm, explanation.against)
     if not _differ_in_transport(pair, experiment):
         return explanation
@@ -261,8 +253,8 @@ def _floor_in_run(pair: ArmPair, experiment: Experiment, series: RunSeries) -> t
     arm_floor, against_floor = (arm_with_chain(experiment.arm(name), experiment, "floor") for name in pair)
     if arm_floor is None or against_floor is None or not has_same_keepalive(experiment.arm(pair[0])):
         return None, None
-    floor_us = mean_interval(difference(series, (arm_floor.name, against_floor.name), TIME_US))
-    levels = [mean_interval(level(series, arm.name, TIME_US)) for arm in (arm_floor, against_floor)]
+    floor_us = interval_of(series, difference((arm_floor.name, against_floor.name), TIME_US))
+    levels = [interval_of(series, WeightedSum(TIME_US, {arm.name: 1.0})) for arm in (arm_floor, against_floor)]
     return floor_us, max((interval.value for interval in levels if interval), default=None)
 
 
@@ -275,6 +267,5 @@ def _earlier_floor(pair: ArmPair, experiment: Experiment, floor: FloorResults) -
     payload_bytes = DEFAULT_PAYLOAD_BYTES if path_bytes is None else path_bytes
     runs = [_runs(floor, kind, transport, payload_bytes) for transport in (settings.transport, others.transport)]
     levels = [sum(times) / len(times) for times in runs if times]
-    return floor_difference(floor, kind, (settings.transport, others.transport), payload_bytes), max(
-        levels, default=None
-    )
+    floor_us = floor_difference(floor, kind, (settings.transport, others.transport), payload_bytes)
+    return floor_us, max(levels, default=None)

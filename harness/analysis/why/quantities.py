@@ -4,16 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.analysis.contrasts.engine import RunSeries, SessionValues, WeightedSum, session_values
-from harness.analysis.statistics.series import ArmPair
 from harness.model import ROLES, Record
 from harness.model.metrics import Centre, Quantity
 
 TIME_SUFFIX = "_us"
-TICK_SUFFIXES = (
-    "user_us",
-    "system_us",
-    "steal_us",
-)  # in steps of 10 ms, so 0 in most visits
+TICK_SUFFIXES = ("user_us", "system_us", "steal_us")  # in steps of 10 ms, so 0 in most visits
 
 TIME_US = Quantity("mean_us", lambda visit: visit.mean_us, "median", has_ratio=True)
 TRIMMED_TIME_US = replace(TIME_US, centre="trimmed")
@@ -48,13 +43,3 @@ def counter_names(records: Sequence[Record]) -> list[str]:
 def level(series: RunSeries, arm: str, quantity: Quantity) -> SessionValues:
     """Return the level of an arm in each session that has it."""
     return session_values(series, [WeightedSum(quantity, {arm: 1.0})])
-
-
-def difference(series: RunSeries, pair: ArmPair, quantity: Quantity) -> SessionValues:
-    """Return arm - against for each session that has a round with both."""
-    return session_values(series, difference_terms(pair, quantity))
-
-
-def difference_terms(pair: ArmPair, *quantities: Quantity, factor: float = 1.0) -> list[WeightedSum]:
-    """Return the terms of arm - against, summed over the quantities."""
-    return [WeightedSum(quantity, {pair[0]: 1.0, pair[1]: -1.0}, factor) for quantity in quantities]

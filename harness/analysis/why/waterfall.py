@@ -1,27 +1,12 @@
 """Splits a difference in latency into CPU time, waiting and the rest; and the share of connection set-up."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from harness.analysis.contrasts.engine import RunSeries, WeightedSum, Weights, mean_interval, session_values
+from harness.analysis.contrasts.engine import RunSeries, WeightedSum, Weights, difference, interval_of
 from harness.analysis.statistics.series import ArmPair
-from harness.analysis.why.quantities import (
-    CPU_TOTAL_US,
-    TIME_US,
-    TRIMMED_TIME_US,
-    difference,
-    difference_terms,
-    level,
-)
-from harness.model import (
-    Arm,
-    Chain,
-    ConnectionSetup,
-    CounterSummary,
-    Experiment,
-    Interval,
-    Waterfall,
-    WaterfallPart,
-)
+from harness.analysis.why.quantities import CPU_TOTAL_US, TIME_US, TRIMMED_TIME_US
+from harness.model import Arm, Chain, ConnectionSetup, CounterSummary, Experiment, Interval, Waterfall, WaterfallPart
 from harness.model.metrics import Quantity
 
 HOP = "the floor: the bare transport of the hop"
@@ -50,11 +35,8 @@ def _waterfall(arm: Arm, experiment: Experiment, series: RunSeries) -> Waterfall
         PROXY: {proxy.name: 1},
         REST: {arm.name: 1, direct.name: -1, proxy.name: -1},
     }
-    intervals = {
-        name: mean_interval(session_values(series, [WeightedSum(TRIMMED_TIME_US, of_arms)]))
-        for name, of_arms in weights.items()
-    }
-    total = mean_interval(level(series, arm.name, TRIMMED_TIME_US))
+    intervals = {name: interval_of(series, WeightedSum(TRIMMED_TIME_US, of_arms)) for name, of_arms in weights.items()}
+    total = interval_of(series, WeightedSum(TRIMMED_TIME_US, {arm.name: 1}))
     known = [WaterfallPart(name=name, us=interval) for name, interval in intervals.items() if interval]
     if total is None or len(known) < len(intervals):
         return None
@@ -136,13 +118,9 @@ def _difference_triple(
     without: ArmPair, kept: ArmPair, series: RunSeries, quantity: Quantity
 ) -> tuple[Interval, Interval, Interval] | None:
     """Return the difference without kept connections, that with them, and the first less the second."""
-    shrunk = [*difference_terms(without, quantity), *difference_terms(kept, quantity, factor=-1.0)]
-    values = (
-        difference(series, without, quantity),
-        difference(series, kept, quantity),
-        session_values(series, shrunk),
-    )
-    without_us, kept_us, shrunk_us = map(mean_interval, values)
+    of_without, of_kept = difference(without, quantity), difference(kept, quantity)
+    without_us, kept_us = interval_of(series, of_without), interval_of(series, of_kept)
+    shrunk_us = interval_of(series, of_without, replace(of_kept, factor=-1.0))
     return (without_us, kept_us, shrunk_us) if without_us and kept_us and shrunk_us else None
 
 

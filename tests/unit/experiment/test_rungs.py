@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.doubts import left_out_doubts
+from harness.analysis.doubts import arm_doubts
 from harness.experiment.constraints import sentences_on_arms
 from harness.experiment.contrasts import without_arms
 from harness.model import AddressKind, Settings
@@ -69,7 +69,7 @@ def test_a_control_whose_reference_is_left_out_is_replaced() -> None:
 def test_arms_with_the_same_reason_share_a_sentence_and_a_doubt() -> None:
     rest = without_arms(read(LADDER), {"bridge-nf": "No such thing.", "nat": "No such thing."})
     assert sentences_on_arms(rest.left_out.items()) == ["Arms 'bridge-nf', 'nat': No such thing."]
-    assert [doubt.kind for doubt in left_out_doubts(rest)] == ["left-out"]
+    assert [doubt.kind for doubt in arm_doubts(rest)] == ["left-out"]
 
 
 PLACES: dict[AddressKind, Path | None] = {"tmpfs": Path("/dev/shm"), "directory": Path("/var/tmp")}
