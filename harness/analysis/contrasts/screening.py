@@ -73,11 +73,8 @@ def _change_text(change: LevelChange, short: Mapping[str, str]) -> str:
 
 ScreenEffect = TypeVar("ScreenEffect", ScreenMainEffect, ScreenInteraction)
 
-AVERAGING_SCREENS = (
-    "factorial",
-    "plackett-burman",
-    "resolution-iv",
-)  # in a one-at-a-time screen each effect is a comparison
+# In a one-at-a-time screen each effect is a comparison.
+AVERAGING_SCREENS = ("factorial", "plackett-burman", "resolution-iv")
 SHARE_TOLERANCE = 1e-9
 ArmLevels = Mapping[str, Mapping[str, str]]  # arm, factor, level
 
@@ -250,11 +247,9 @@ def _confounded(
     arms = list(weights)
     own = _direction(weights, arms)
     shares = [abs(float(own @ _direction(other.weights, arms))) for other in others]
-    fully = [other for other, share in zip(others, shares, strict=True) if share > 1 - SHARE_TOLERANCE]
-    partly = [
-        other for other, share in zip(others, shares, strict=True) if SHARE_TOLERANCE < share <= 1 - SHARE_TOLERANCE
-    ]
-    return fully, partly
+    correlated = [(other, share) for other, share in zip(others, shares, strict=True) if share > SHARE_TOLERANCE]
+    fully = [other for other, share in correlated if share > 1 - SHARE_TOLERANCE]
+    return fully, [other for other, share in correlated if share <= 1 - SHARE_TOLERANCE]
 
 
 def _direction(weights: Weights, arms: Sequence[str]) -> NDArray[np.float64]:

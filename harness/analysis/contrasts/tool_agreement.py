@@ -106,13 +106,12 @@ def _coarse_times_reasons(
 def _fewer_requests_reasons(
     names: Sequence[str], comparison: Comparison, reference: Comparison, records: Sequence[Record]
 ) -> Iterator[str]:
-    own, others = (_requests(records, (either.arm, either.against)) for either in (comparison, reference))
+    own, others = (
+        sum(visit.requests for visit in _visits(records, (either.arm, either.against)))
+        for either in (comparison, reference)
+    )
     if own < others:
         yield f"{names[0]} sent {own} requests over both arms where {names[1]} sent {others}."
-
-
-def _requests(records: Iterable[Record], pair: ArmPair) -> int:
-    return sum(visit.requests for visit in _visits(records, pair))
 
 
 def _visits(records: Iterable[Record], pair: ArmPair) -> Iterator[VisitRow]:

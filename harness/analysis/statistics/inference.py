@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from statistics import fmean, stdev
 
@@ -158,6 +158,16 @@ class EffectEstimate:
         """The estimate that the verdict rests on."""
         return self.log_ratio or self.difference_us
 
+    def numbers(self, confidence: float) -> dict[str, float]:
+        """Return the values with their intervals at `confidence`, by their fields of a judgement."""
+        us_low, us_high = self.difference_us.interval(confidence)
+        numbers = {"us": self.difference_us.mean, "us_low": us_low, "us_high": us_high, "confidence": confidence}
+        if self.log_ratio:
+            low, high = self.log_ratio.interval(confidence)
+            ends = {"percent": self.log_ratio.mean, "percent_low": low, "percent_high": high}
+            numbers |= {name: to_percent(end) for name, end in ends.items()}
+        return numbers
+
 
 def judge_family(  # noqa: PLR0913 - everything that a verdict depends on
     family: Sequence[EffectEstimate | None],
@@ -184,11 +194,20 @@ def judge_family(  # noqa: PLR0913 - everything that a verdict depends on
         if estimate is None:
             judgements.append(Judgement(verdict=None, why=excuse))
             continue
-        ruling = shared.get(index) or replace(
-            *rulings([estimate.deciding], margin_percent, error_rate), p_adjusted=None
+        ruling = shared.get(index)
+        p_adjusted = ruling.p_adjusted if ruling else None
+        ruling = ruling or rulings([estimate.deciding], margin_percent, error_rate)[0]
+        sessions = ruling.sessions_to_decide
+        judgement = Judgement(
+            **estimate.numbers(1 - error_rate(estimate.deciding.sessions)),
+            p=estimate.deciding.p,
+            p_adjusted=p_adjusted,
+            margin_percent=margin_percent if has_ratio else None,
+            why=excuse,
+            sessions_to_decide=None if excuse or not sessions else math.ceil(sessions * estimate.sessions_factor),
+            verdict=None if excuse else ruling.verdict,
         )
-        confidence = 1 - error_rate(estimate.deciding.sessions)
-        judgements.append(make_judgement(estimate, ruling, excuse, confidence, margin_percent if has_ratio else None))
+        judgements.append(judgement)
     return judgements
 
 
@@ -213,35 +232,9 @@ def sessions_to_decide(
 class CorrectedVerdict:
     """A verdict, p after the family's correction and, if undecided, the number of sessions that would decide."""
 
-    p_adjusted: float | None
+    p_adjusted: float
     verdict: Verdict
     sessions_to_decide: int | None
-
-
-def make_judgement(
-    estimate: EffectEstimate, ruling: CorrectedVerdict, excuse: str, confidence: float, margin_percent: float | None
-) -> Judgement:
-    """Return the judgement on an estimate; with an `excuse`, numbers without a verdict."""
-    sessions = ruling.sessions_to_decide
-    us_low, us_high = estimate.difference_us.interval(confidence)
-    percent = {}
-    if estimate.log_ratio:
-        low, high = estimate.log_ratio.interval(confidence)
-        ends = {"percent": estimate.log_ratio.mean, "percent_low": low, "percent_high": high}
-        percent = {name: to_percent(end) for name, end in ends.items()}
-    return Judgement(
-        **percent,
-        us=estimate.difference_us.mean,
-        us_low=us_low,
-        us_high=us_high,
-        confidence=confidence,
-        p=estimate.deciding.p,
-        p_adjusted=ruling.p_adjusted,
-        margin_percent=margin_percent,
-        why=excuse,
-        sessions_to_decide=None if excuse or not sessions else math.ceil(sessions * estimate.sessions_factor),
-        verdict=None if excuse else ruling.verdict,
-    )
 
 
 def rulings(
