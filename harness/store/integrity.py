@@ -174,9 +174,11 @@ def _fingerprints(record: Record, requests: "DataFrame") -> Iterator[Hashable]:
         times = requests.select("start_ns", "latency_ns").to_numpy().tobytes()
         yield hashlib.sha256(times).digest()
     if any(visit.mean_us or visit.interval_us for visit in record.visits):
-        yield tuple(
-            (visit.arm, visit.mean_us, visit.interval_us, *visit.cpu_us.values(), *visit.counters.values())
-            for visit in record.visits
+        yield (
+            *[visit.mean_us for visit in record.visits],
+            *[visit.interval_us for visit in record.visits],
+            *[us for visit in record.visits for us in visit.cpu_us.values()],
+            *[number for visit in record.visits for number in visit.counters.values()],
         )
 
 
@@ -251,10 +253,11 @@ def _record_time_problems(record: Record) -> Iterator[str]:
 
 def _is_absurd(visit: VisitRow) -> bool:
     """Return whether a time, a count or a rate is negative or huge; counters are differences and may be negative."""
-    scalars = (visit.requests, visit.mean_us or 0, visit.interval_us or 0, visit.wall_us or 0, visit.rate_per_s or 0)
-    unsigned = (*scalars, *visit.percentiles_us.values(), *visit.cpu_us.values())
-    signed = (visit.late_us or 0, *visit.counters.values())
-    return min(unsigned) < 0 or max(unsigned) > HUGE or min(signed) < -HUGE or max(signed) > HUGE
+    unsigned = [visit.requests, visit.mean_us or 0, visit.interval_us or 0, visit.wall_us or 0, visit.rate_per_s or 0]
+    unsigned += visit.cpu_us.values()
+    unsigned += visit.percentiles_us.values()
+    signed = [visit.late_us or 0, *visit.counters.values()]
+    return min(unsigned) < 0 or max(*unsigned, *signed) > HUGE or min(signed) < -HUGE
 
 
 def requests_problems(requests: "DataFrame", record: Record, experiment: Experiment) -> Iterator[str]:
