@@ -1,9 +1,10 @@
 """What limits an answer: doubts, undecided comparisons, and the budget that would decide."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.experiment.schedule import Forecast
-from harness.model import METRICS, OUT_OF_TIME, Comparison, Design, Doubt, Experiment, Schedule, Summary
+from harness.model import METRICS, OUT_OF_TIME, Comparison, Design, Doubt, Experiment, MainEffect, Schedule, Summary
+from harness.model.base import Verdict
 from harness.report.document import ReportedDoubt
 from harness.report.format import (
     ReportedInterval,
@@ -26,6 +27,16 @@ from harness.report.select import (
     main_effects,
 )
 
+CONTROL_DIFFERS = (
+    "The A/A control differs: {{name}}, measured again as {{arm}}, is {} than itself {{size}}, so a difference of that "
+    "size means nothing here."
+)
+CONTROL_SENTENCES: Mapping[Verdict | None, str] = {
+    "faster": CONTROL_DIFFERS.format("faster"),
+    "slower": CONTROL_DIFFERS.format("slower"),
+    "equivalent": "The A/A control ({name} vs. {name}) shows no difference: {interval}.",
+    "undecided": "The A/A control ({name} vs. {name}) could not be shown equal: {interval}.",
+}
 MAX_LISTED_SESSIONS = 4  # sessions that are listed by number
 NOISE_DOUBTS = ("steal", "busy", "preempted", "pressure", "throttled", "frequency", "swap", "containers")
 OUT_OF_REACH = "out of reach at this noise level"
@@ -41,56 +52,35 @@ def reliability_warning(summary: Summary) -> str:
 
     A result is not reliable if its control could not be shown equal, or if the run ended before its plan was done.
     """
-    reasons = [*_faults(summary), *_early_end(summary), *_open_controls(summary)] or validity_warnings(summary)
+    early_end = [doubt.seen for doubt in summary.doubts if doubt.kind == OUT_OF_TIME]
+    reasons = [*_faults(summary), *early_end, *control_sentences(summary, "undecided")] or validity_warnings(summary)
     return " ".join(["Not reliable." if summary.valid else "Not valid.", *reasons]) if reasons else ""
 
 
 def _faults(summary: Summary) -> list[str]:
-    return [*_differing_controls(summary), *_failed_requests(summary), *_missing_sessions(summary)]
-
-
-def _differing_controls(summary: Summary) -> Iterator[str]:
-    for control in control_comparisons(summary):
-        estimate = percent_interval(control)
-        if estimate and control.verdict in ("faster", "slower"):
-            yield (
-                f"The A/A control differs: {control.against}, measured again as {control.arm}, is {control.verdict} "
-                f"than itself {size_with_interval(estimate)}, so a difference of that size means nothing here."
-            )
-
-
-def equivalent_controls(summary: Summary) -> Iterator[str]:
-    """Yield a sentence for each control that shows no difference."""
-    for control in control_comparisons(summary):
-        estimate = percent_interval(control)
-        if estimate and control.verdict == "equivalent":
-            name = control.against
-            yield f"The A/A control ({name} vs. {name}) shows no difference: {percent_with_interval(estimate)}."
-
-
-def _open_controls(summary: Summary) -> Iterator[str]:
-    for control in control_comparisons(summary):
-        estimate = percent_interval(control)
-        name = control.against
-        if estimate and control.verdict == "undecided":
-            yield f"The A/A control ({name} vs. {name}) could not be shown equal: {percent_with_interval(estimate)}."
-
-
-def _early_end(summary: Summary) -> Iterator[str]:
-    yield from (doubt.seen for doubt in summary.doubts if doubt.kind == OUT_OF_TIME)
-
-
-def _failed_requests(summary: Summary) -> Iterator[str]:
+    faults = control_sentences(summary, "faster", "slower")
     failed = [f"{arm.failed} of {name}" for name, arm in summary.arms.items() if arm.failed]
     if failed:
-        yield f"Requests failed: {join_with_and(failed)}. An arm with failed requests has no verdict."
-
-
-def _missing_sessions(summary: Summary) -> Iterator[str]:
+        faults.append(f"Requests failed: {join_with_and(failed)}. An arm with failed requests has no verdict.")
     if not summary.valid and summary.sessions < summary.planned_sessions:
         were = "was" if summary.sessions == 1 else "were"
         planned = pluralize(summary.planned_sessions, "session")
-        yield f"Only {summary.sessions} of {planned} {were} measured. Resume the run to measure the rest."
+        faults.append(f"Only {summary.sessions} of {planned} {were} measured. Resume the run to measure the rest.")
+    return faults
+
+
+def control_sentences(summary: Summary, *verdicts: Verdict) -> list[str]:
+    """Return a sentence for each control with one of the `verdicts`."""
+    return [
+        CONTROL_SENTENCES[control.verdict].format(
+            arm=control.arm,
+            name=control.against,
+            size=size_with_interval(estimate),
+            interval=percent_with_interval(estimate),
+        )
+        for control in control_comparisons(summary)
+        if control.verdict in verdicts and (estimate := percent_interval(control))
+    ]
 
 
 def contradictions(summary: Summary) -> list[str]:
@@ -106,8 +96,7 @@ def contradictions(summary: Summary) -> list[str]:
 
 
 def _contradiction(other: Comparison, estimate: ReportedInterval) -> str:
-    size = f"{percent_with_interval(estimate)} against {other.against}"
-    metric = METRICS[other.metric]
+    metric, size = METRICS[other.metric], f"{percent_with_interval(estimate)} against {other.against}"
     return f"{metric.higher if estimate.value > 0 else metric.lower}: {size}{metric.opposed}"
 
 
@@ -153,41 +142,29 @@ def holm_note(summary: Summary) -> str:
 
 def effort_note(summary: Summary, design: Design | None) -> str:
     """Return sessions and time, the achieved precision, the margin and the corrections."""
-    seconds = summary.seconds
-    spent = f"{format_duration(seconds.measuring)} of measuring in {format_duration(seconds.total)}"
-    parts = [
-        f"{_session_count(summary)}, {spent}.",
-        *_precision(summary, design),
-        *filter(None, [budget_sentence(summary)]),
+    seconds, planned = summary.seconds, pluralize(summary.planned_sessions, "session")
+    is_short = summary.sessions < summary.planned_sessions
+    sessions = f"{summary.sessions} of {planned}" if is_short else pluralize(summary.sessions, "session")
+    effects, _ = main_effects(summary)
+    comparisons = holm_comparison_count(summary)
+    sentences = [
+        f"{sessions}, {format_duration(seconds.measuring)} of measuring in {format_duration(seconds.total)}.",
+        _precision(effects or main_comparisons(summary), design),
+        budget_sentence(summary),
+        f"Margin of equivalence: {design.equivalence_percent:g} %." if design else "",
+        f"Holm's correction for {comparisons} comparisons." if comparisons > 1 else "",
+        f"Benjamini and Hochberg's correction for {len(effects)} effects." if len(effects) > 1 else "",
     ]
-    if design:
-        parts.append(f"Margin of equivalence: {design.equivalence_percent:g} %.")
-    return " ".join([*parts, *_corrections(summary)])
+    return " ".join(filter(None, sentences))
 
 
-def _corrections(summary: Summary) -> Iterator[str]:
-    if holm_comparison_count(summary) > 1:
-        yield f"Holm's correction for {pluralize(holm_comparison_count(summary), 'comparison')}."
-    effects, _ = main_effects(summary)
-    if len(effects) > 1:
-        yield f"Benjamini and Hochberg's correction for {pluralize(len(effects), 'effect')}."
-
-
-def _session_count(summary: Summary) -> str:
-    planned = pluralize(summary.planned_sessions, "session")
-    missing = summary.sessions < summary.planned_sessions
-    return f"{summary.sessions} of {planned}" if missing else pluralize(summary.sessions, "session")
-
-
-def _precision(summary: Summary, design: Design | None) -> Iterator[str]:
-    """Yield the widest interval of a screen's effects, or else of the comparisons without the controls."""
-    effects, _ = main_effects(summary)
-    estimates = [percent_interval(effect) for effect in effects or main_comparisons(summary) if has_verdict(effect)]
-    widths = [estimate.half_width for estimate in estimates if estimate]
-    if not widths:
-        return
+def _precision(effects: Sequence[Comparison | MainEffect], design: Design | None) -> str:
+    """Return the widest interval; empty without any."""
+    widths = [
+        estimate.half_width for effect in effects if has_verdict(effect) and (estimate := percent_interval(effect))
+    ]
     target = f" (target ±{design.precision_percent:g} %)" if design else ""
-    yield f"Achieved precision: ±{format_significant(max(widths), 2)} %{target}."
+    return f"Achieved precision: ±{format_significant(max(widths), 2)} %{target}." if widths else ""
 
 
 def short_budget_warning(experiment: Experiment, forecast: Forecast) -> str:

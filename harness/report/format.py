@@ -13,6 +13,13 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 SPACE_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:us|ms|s|min|h)\b)")
 MINUS_SIGN_PLACE = re.compile(r"(?<![\w.)-])-(?=\d)")
 MICROSECOND_UNIT = re.compile(rf"(?<=\d{NO_BREAK})us\b")
+VERDICT_CLAUSES = {
+    "faster": "{subject} is faster{than} {size}",
+    "slower": "{subject} is slower{than} {size}",
+    "equivalent": "{subject} is equivalent{to}{margin}: {interval}",
+    "undecided": "whether {subject} is faster or slower{than} is undecided: {interval}",
+    None: "no verdict on {subject} against {against}: {why}",
+}
 VERDICTS = (  # in the order of a report
     *("faster", "slower", "equivalent", "agree", "undecided", "differ", None),
     *("confirmed", "contradicted", "cannot be decided"),  # of claims
@@ -208,6 +215,27 @@ def verdict_phrase(verdict: str | None, number: int, design: Design | None) -> s
         return f"{verdict}s" if number == 1 else verdict
     margin = margin_phrase(design) if verdict == "equivalent" else ""
     return f"{'is' if number == 1 else 'are'} {verdict}{margin}"
+
+
+def verdict_clause(
+    effect: ArmEffect, design: Design | None, subject: str, against: str = "", named: bool = True
+) -> str:
+    """Return the verdict on an effect with its size, as a clause. Without `against` the reference goes without saying.
+
+    `named`: the interval is called so.
+    """
+    verdict, interval = getattr(effect, "verdict", None), percent_interval(effect)
+    words = VERDICT_CLAUSES[verdict if interval else None]
+    return words.format(
+        subject=subject,
+        than=f" than {against}" if against else "",
+        to=f" to {against}" if against else "",
+        against=against or effect.against,
+        margin=margin_phrase(design),
+        size=size_with_interval(interval, named=named) if interval else "",
+        interval=percent_with_interval(interval, named=named) if interval else "",
+        why=effect.why.rstrip("."),
+    )
 
 
 def verdict_counts(verdicts: Sequence[str | None], design: Design | None) -> str:

@@ -79,7 +79,7 @@ def _with_page(report: Report, summary: Summary, page: PageData) -> Report:
 
 
 def _certainty(summary: Summary, design: Design | None) -> Iterator[str]:
-    yield from caveats.equivalent_controls(summary)
+    yield from caveats.control_sentences(summary, "equivalent")
     yield caveats.effort_note(summary, design)
     if summary.schedule and summary.pilot:
         yield pilot_plan(summary.schedule, summary.pilot)
@@ -91,7 +91,8 @@ def _notes(summary: Summary) -> Iterator[str]:
     holm = caveats.holm_note(summary)
     notes = [f"* {holm}" if holm else "", ladder_note(summary)]
     notes += [*caveats.missing_numbers(summary), *caveats.contradictions(summary)]
-    notes += [answer.cpu_sentence(summary), answer.throughput_sentence(summary), application_note(summary)]
+    metrics = ("throughput",) if summary.ladders else ("cpu", "throughput")
+    notes += [*(answer.metric_sentence(summary, metric) for metric in metrics), application_note(summary)]
     yield from filter(None, notes)
 
 

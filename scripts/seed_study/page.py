@@ -52,7 +52,7 @@ def page_of(study: Study) -> str:
         what=RUNS,
         answer=lambda summary: answer.summary_answer(summary, None),
         first_line=caveats.reliability_warning,
-        cpu=answer.cpu_sentence,
+        cpu=lambda summary: answer.metric_sentence(summary, "cpu"),
         table=_table,
         effort=_effort,
         singles=list(_singles(study)),

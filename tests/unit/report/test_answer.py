@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 
 from harness.model import ArmSummary, Comparison, Design, Doubt, NeededBudget, RunSeconds, Summary, Verdict
-from harness.report.answer import cpu_sentence, summary_answer
+from harness.report.answer import metric_sentence, summary_answer
 from harness.report.caveats import (
     contradictions,
     effort_note,
@@ -306,7 +306,7 @@ def test_cpu_time_is_told_reference_by_reference() -> None:
         found("y", -3.4, 1.2, "faster", metric="cpu", against="tcp/16"),
     )
 
-    assert cpu_sentence(seen) == (
+    assert metric_sentence(seen, "cpu") == (
         "CPU time per request (nginx + app) against tcp: x -15.4 % (-16.8 to -14.0); "
         "against tcp/16: y -3.4 % (-4.6 to -2.2)."
     )
