@@ -74,10 +74,10 @@ def test_host_json_has_what_serves_and_names_no_home(complete: Path) -> None:
 
 
 def test_runs_that_were_served_differently_are_told_apart(complete: Path) -> None:
-    shown = " ".join(barehop(complete, "compare", "run", "other").out.split())
-    assert "serving.application.sha256: " in shown
-    assert "environment.PYTHONASYNCIODEBUG: (absent) -> 1" in shown
-    assert "environment.MALLOC_ARENA_MAX: (absent) -> 2" in shown
+    shown = barehop(complete, "compare", "run", "other", "--markdown").out.replace("\\", "")
+    assert "| serving.application.sha256 | " in shown
+    assert "| environment.PYTHONASYNCIODEBUG | (absent) | 1 |" in shown
+    assert "| environment.MALLOC_ARENA_MAX | (absent) | 2 |" in shown
 
 
 def test_variables_that_slow_servers_down_are_doubted_and_others_only_recorded(complete: Path) -> None:

@@ -30,8 +30,7 @@ def test_a_run_reads_everything_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     count(command, "read_experiment")
     count(run_experiment, "survey_machine")
-    for name in ("read_record", "read_requests"):
-        count(Store, name)
+    count(Store, "read_sessions")
     overrides = [word for override in FIXED for word in ("--set", override)]
 
     CliRunner().invoke(
