@@ -33,7 +33,7 @@ from harness.report.format import (
 )
 
 ABSENT = "-"
-EFFECT_COLUMNS = (Column("difference", "95 % interval"), Column("us", "95 % interval"), Column("verdict"))
+
 STAR = " *"
 STAR_NOTE = "* The interval excludes zero, but Holm's correction leaves the verdict undecided."
 STAR_NOTE_MANY_EFFECTS = (
@@ -51,6 +51,11 @@ ReportedEffect = (
     | RungEffect
     | NonAdditivity
 )
+
+
+def verdict_text(verdict: str | None, *, starred: bool) -> str:
+    """Return the verdict for a table, `none` without one, with a star where only a correction keeps it undecided."""
+    return f"{verdict or 'none'}{STAR if starred else ''}"
 
 
 def is_undecided_by_correction(effect: ReportedEffect) -> bool:
@@ -85,6 +90,9 @@ def effect_cells(effect: ReportedEffect) -> tuple[Cell, ...]:
     return percent_cell(effect), us_cell(effect), verdict_cell(effect)
 
 
+EFFECT_COLUMNS = (Column("difference", "95 % interval"), Column("us", "95 % interval"), Column("verdict"))
+
+
 def text_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Return a table of words."""
     return Table("", list(map(Column, titles)), [Row(list(map(TextCell, row))) for row in rows])
@@ -99,7 +107,7 @@ def star_notes(tables: Iterable[Table], note: str = STAR_NOTE) -> tuple[str, ...
 def cell_parts(cell: Cell) -> tuple[str, str]:
     """Return the text of a cell, and the lesser text that stands beside or below it."""
     if isinstance(cell, VerdictCell):
-        return f"{cell.verdict or 'none'}{STAR if cell.is_starred else ''}", ""
+        return verdict_text(cell.verdict, starred=cell.is_starred), ""
     if not isinstance(cell, IntervalCell):
         return cell.text, cell.detail
     interval = cell.interval

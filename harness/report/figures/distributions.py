@@ -148,7 +148,7 @@ def half_normal_figure(summary: Summary) -> Figure | None:
         if effect.verdict in EFFECT_SYMBOLS:
             marks.append(Label(quantile - LABEL_GAP * x.high, _size(effect), short_name(name), anchor="end"))
     alt = f"Effects from the smallest to the largest: {join_with_and(texts)}."
-    return Figure("half-normal", alt, HEIGHT, x, y, marks, "Significant effects", SCREEN_CAPTION)
+    return Figure("half-normal", alt, HEIGHT, x, y, marks, caption=SCREEN_CAPTION)
 
 
 def _size(effect: MainEffect) -> float:

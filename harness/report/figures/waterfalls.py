@@ -1,7 +1,7 @@
 """Waterfalls: parts of a difference, steps of a ladder."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, chain
 
 from harness.model import Interval, Ladder, LadderStep, RungEffect, Waterfall, WaterfallPart
@@ -12,10 +12,6 @@ from harness.report.select import ladder_title, rung_name, summed_steps
 
 ROW_HEIGHT = 44  # pixels
 KIND_COLORS = {"network": COLORS[0], "sandbox": COLORS[2]}
-LADDER_CAPTION = (
-    "A bar begins at the end of the rung below and is as long as the time that its rung adds; the line is the 95 % "
-    "interval. Pale bars are equivalent to zero or undecided. Grey bars are several rungs, from the bottom."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +44,9 @@ def ladder_figure(ladder: Ladder, number: int) -> Figure | None:
         return None
     title = ladder_title(ladder)
     alt = f"What each rung adds over {title}: {join_with_and([row.alt for row in rows])}."
-    unit = "\N{MICRO SIGN}s per request more than at the bottom"
-    figure = _waterfall(f"ladder-{number}", f"Rung by rung over {title}", alt, rows, unit)
-    return replace(figure, caption="" if number else LADDER_CAPTION)
+    return _waterfall(
+        f"ladder-{number}", f"Over {title}", alt, rows, "\N{MICRO SIGN}s per request more than at the bottom"
+    )
 
 
 def _rungs(ladder: Ladder) -> Iterator[tuple[str, RungEffect, float, str]]:

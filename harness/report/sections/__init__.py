@@ -1,10 +1,9 @@
 """The sections of a run's report after its numbers, in the order that every format uses."""
 
-from dataclasses import replace
-from itertools import count
+from collections.abc import Iterator
 
 from harness.model import Design, Summary
-from harness.report.document import Figure, Section
+from harness.report.document import Section
 from harness.report.figures.distributions import half_normal_figure, load_figure
 from harness.report.figures.waterfalls import ladder_figure
 from harness.report.sections.factorial import factor_sections
@@ -21,9 +20,10 @@ def run_sections(summary: Summary, design: Design | None) -> list[Section]:
     """Return the sections that have content."""
     return [
         *failure_sections(summary),
-        *_with_figures(load_sections(summary), load_figure(summary)),
-        *_with_figures(ladder_sections(summary, design), *map(ladder_figure, summary.ladders, count())),
-        *_with_figures(screen_sections(summary, design), half_normal_figure(summary)),
+        *_figure_sections(summary),
+        *load_sections(summary),
+        *ladder_sections(summary, design),
+        *screen_sections(summary, design),
         *factor_sections(summary, design),
         *throttling_sections(summary),
         *tail_sections(summary),
@@ -34,7 +34,13 @@ def run_sections(summary: Summary, design: Design | None) -> list[Section]:
     ]
 
 
-def _with_figures(sections: list[Section], *figures: Figure | None) -> list[Section]:
-    """Return the sections, the first with those figures that there are."""
-    drawn = [figure for figure in figures if figure]
-    return [replace(sections[0], figures=drawn), *sections[1:]] if sections else []
+def _figure_sections(summary: Summary) -> Iterator[Section]:
+    """Yield sections with only a figure."""
+    for heading, figures in (
+        ("Latency against load", [load_figure(summary)]),
+        ("Significant effects", [half_normal_figure(summary)]),
+        ("Rung by rung", [ladder_figure(ladder, number) for number, ladder in enumerate(summary.ladders)]),
+    ):
+        drawn = [figure for figure in figures if figure]
+        if drawn:
+            yield Section(heading, figures=drawn)
