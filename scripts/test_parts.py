@@ -1,6 +1,7 @@
 """Runs mypy and all tests: in parts side by side, or where none can be apart the unit tests beside the rest."""
 
 import os
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -72,6 +73,9 @@ def run_apart(part: tuple[str, ...]) -> bool:
 
 def main() -> int:
     """Return the exit code: 1 where a check or a test failed."""
+    # nohup, and shells that start it in the background, ignore these, and so would all that the tests start.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with TemporaryDirectory() as directory:
         if can_be_apart(Path(directory)):
             with ThreadPoolExecutor(AT_ONCE) as pool:
