@@ -89,11 +89,6 @@ class SessionValues:
     log_ratio: Series
     difference: Series
 
-    @property
-    def by_session(self) -> dict[int, float]:
-        """Difference by the number of its session."""
-        return dict(zip(self.sessions, self.difference.tolist(), strict=True))
-
 
 class RunSeries:
     """The values of a run by quantity, read from the visits when first asked for.
@@ -149,7 +144,7 @@ def _term_values(sessions: Mapping[int, Mapping[str, Series]], term: WeightedSum
 
 def interval_of(series: RunSeries, *terms: WeightedSum, confidence: float = CONFIDENCE) -> Interval | None:
     """Return the mean sum of the terms over sessions with its interval; None without terms or sessions."""
-    return mean_interval(session_values(series, terms), confidence) if terms else None
+    return mean_interval(session_values(series, terms).difference, confidence) if terms else None
 
 
 def estimate_effect(values: SessionValues) -> EffectEstimate | None:
@@ -160,11 +155,11 @@ def estimate_effect(values: SessionValues) -> EffectEstimate | None:
     return EffectEstimate(estimate_mean(values.log_ratio) if has_ratio else None, estimate_mean(values.difference))
 
 
-def mean_interval(values: SessionValues, confidence: float = CONFIDENCE) -> Interval | None:
-    """Return the mean difference over sessions with its interval by Student's t; None without sessions."""
-    if len(values.sessions) < MIN_SESSIONS_FOR_INTERVAL:
-        return Interval(value=float(values.difference[0])) if values.sessions else None
-    return estimate_mean(values.difference).with_interval(confidence)
+def mean_interval(values: Series, confidence: float = CONFIDENCE) -> Interval | None:
+    """Return the mean over sessions with its interval by Student's t; None without sessions."""
+    if values.size < MIN_SESSIONS_FOR_INTERVAL:
+        return Interval(value=float(values[0])) if values.size else None
+    return estimate_mean(values).with_interval(confidence)
 
 
 @dataclass(frozen=True)

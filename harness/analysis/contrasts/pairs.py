@@ -2,23 +2,25 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-
 from harness.analysis.contrasts.engine import (
     Contrast,
     JudgedContrast,
     RunEvidence,
+    RunSeries,
+    difference,
+    interval_of,
     judge_contrasts,
     pair_contrast,
     without_verdict,
 )
-from harness.analysis.statistics.inference import MIN_SESSIONS_FOR_INTERVAL, Estimate, estimate_mean, robustness_checks
-from harness.analysis.statistics.series import ArmPair, Series, centre_of_rounds
+from harness.analysis.statistics.inference import CONFIDENCE, robustness_checks
+from harness.analysis.statistics.series import ArmPair
 from harness.experiment.cost import is_capacity_search
-from harness.model import HEADLINE_METRICS, METRICS, ArmEffect, Comparison, Experiment, Record
-from harness.model.metrics import SEARCH_METRICS, TIME_RUN_METRICS
+from harness.model import HEADLINE_METRICS, METRICS, ArmEffect, Comparison, Experiment, Interval
+from harness.model.metrics import SEARCH_METRICS, TIME_RUN_METRICS, Quantity
 
 MAX_LAG_SHARE = 0.5  # of the difference
+SEND_LAG_US = Quantity("late_us", lambda visit: visit.late_us)
 
 # False alarms for two equal arms at the worst precision, by the number of looks; simulated in
 # tests/unit/analysis/test_early_stopping.py.
@@ -39,7 +41,7 @@ def compare_pairs(evidence: RunEvidence, metrics: Sequence[str] = ()) -> list[Ju
         if not metrics or metric in metrics
     ]
     judged = judge_contrasts(evidence, contrasts, is_alone=lambda contrast: is_control(evidence.experiment, contrast))
-    return [_drop_verdict_if_late(pair, evidence.records) for pair in judged]
+    return [_drop_verdict_if_late(pair, evidence.series) for pair in judged]
 
 
 def comparison_of(judged: JudgedContrast) -> Comparison:
@@ -60,37 +62,27 @@ def is_control(experiment: Experiment, effect: Contrast | ArmEffect) -> bool:
     return is_control_pair(experiment, (effect.arm, effect.against))
 
 
-def _drop_verdict_if_late(judged: JudgedContrast, records: Sequence[Record]) -> JudgedContrast:
+def _drop_verdict_if_late(judged: JudgedContrast, series: RunSeries) -> JudgedContrast:
     """Return the pair, without its verdict if send lag may explain half the difference or more."""
     contrast, numbers = judged.contrast, judged.judgement
     if not METRICS[contrast.metric].is_time or numbers.verdict not in ("faster", "slower") or numbers.us is None:
         return judged
-    lag_us = send_lag_us(records, contrast.arm, contrast.against)
-    if lag_us is None:
+    lag_us = send_lag_us(series, (contrast.arm, contrast.against), numbers.confidence)
+    if lag_us is None or lag_us.low is None or lag_us.high is None:
         return judged
-    low_us, high_us = lag_us.interval(numbers.confidence)
-    if max(abs(low_us), abs(high_us)) < MAX_LAG_SHARE * abs(numbers.us):
+    if max(abs(lag_us.low), abs(lag_us.high)) < MAX_LAG_SHARE * abs(numbers.us):
         return judged
     why = (
-        f"the client sent requests of {contrast.arm} later than meant by {lag_us.mean:+.0f} us ({low_us:+.0f} to "
-        f"{high_us:+.0f}) compared with {contrast.against}, which could explain half of the difference of "
+        f"the client sent requests of {contrast.arm} later than meant by {lag_us.value:+.0f} us ({lag_us.low:+.0f} to "
+        f"{lag_us.high:+.0f}) compared with {contrast.against}, which could explain half of the difference of "
         f"{numbers.us:+.0f} us or more; give the client a CPU of its own with placement, or lower the rate."
     )
     return without_verdict(judged, why)
 
 
-def send_lag_us(records: Sequence[Record], arm: str, against: str) -> Estimate | None:
-    """Return how much later than `against` the requests of `arm` were sent; None if not sent at a rate."""
-    per_session = [_send_lags_us(record, arm, against) for record in records]
-    centre = METRICS["mean"].centre
-    known = [float(centre_of_rounds(differences, centre)) for differences in per_session if differences.size]
-    return estimate_mean(np.array(known)) if len(known) >= MIN_SESSIONS_FOR_INTERVAL else None
-
-
-def _send_lags_us(record: Record, arm: str, against: str) -> Series:
-    late = {(visit.arm, visit.round): visit.late_us for visit in record.visits if visit.late_us is not None}
-    rounds = sorted(round_ for name, round_ in late if name == arm and (against, round_) in late)
-    return np.array([late[arm, round_] - late[against, round_] for round_ in rounds])
+def send_lag_us(series: RunSeries, pair: ArmPair, confidence: float = CONFIDENCE) -> Interval | None:
+    """Return how much later than those of its reference an arm's requests were sent; None if not sent at a rate."""
+    return interval_of(series, difference(pair, SEND_LAG_US), confidence=confidence)
 
 
 def should_stop(

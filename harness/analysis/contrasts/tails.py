@@ -12,11 +12,11 @@ from harness.analysis.contrasts.engine import (
     SessionValues,
     WeightedSum,
     judge_contrasts,
+    mean_interval,
     session_values,
 )
 from harness.analysis.contrasts.pairs import is_control
 from harness.analysis.statistics.group_sequential import confidence_at
-from harness.analysis.statistics.inference import estimate_mean
 from harness.analysis.statistics.percentiles import resolution_step_us, session_percentiles_us
 from harness.analysis.statistics.series import Series, SessionData
 from harness.model import Interval, TailEffect, VisitRow
@@ -42,13 +42,8 @@ def arm_percentiles(sessions: Sequence[SessionData], arm: str, looks: Sequence[i
         ]
         for percentile in TAIL_PERCENTILES
     }
-    return {name: _mean_interval(values, confidence) for name, values in values_by_name.items() if values}
-
-
-def _mean_interval(values: Sequence[float], confidence: float) -> Interval:
-    if len(values) < 2:
-        return Interval(value=values[0])
-    return estimate_mean(np.asarray(values)).with_interval(confidence)
+    intervals = {name: mean_interval(np.asarray(values), confidence) for name, values in values_by_name.items()}
+    return {name: interval for name, interval in intervals.items() if interval}
 
 
 def judge_tails(evidence: RunEvidence) -> list[tuple[float, JudgedContrast]]:

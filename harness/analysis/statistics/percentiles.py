@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
-import numpy as np
-
 from harness.analysis.statistics.series import SessionData
 from harness.model import VisitRow
 
@@ -32,7 +30,7 @@ def _session_percentile_us(session: SessionData, arm: str, percentile: float) ->
     times_us = session.times_us(arm)
     if times_us.size == 0:
         return _tool_percentile_us(_answered_visits(session, arm), percentile)
-    return float(np.percentile(times_us, percentile)) if _has_enough_beyond(times_us.size, percentile) else None
+    return session.percentile_us(arm, percentile) if _has_enough_beyond(times_us.size, percentile) else None
 
 
 def _tool_percentile_us(visits: Sequence[VisitRow], percentile: float) -> float | None:

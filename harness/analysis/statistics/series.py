@@ -43,6 +43,12 @@ class SessionData:
             )
         return self._times_us[arm]
 
+    def percentile_us(self, arm: str, percentile: float) -> float:
+        """Return a percentile of the times of an arm that has any."""
+        if (arm, percentile) not in self._percentiles_us:
+            self._percentiles_us[arm, percentile] = float(np.percentile(self.times_us(arm), percentile))
+        return self._percentiles_us[arm, percentile]
+
     @cached_property
     def _requests_by_arm(self) -> dict[str, pl.DataFrame]:
         if self.requests.is_empty():
@@ -51,6 +57,10 @@ class SessionData:
 
     @cached_property
     def _times_us(self) -> dict[str, Series]:
+        return {}
+
+    @cached_property
+    def _percentiles_us(self) -> dict[tuple[str, float], float]:
         return {}
 
 

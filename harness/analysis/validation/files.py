@@ -55,7 +55,7 @@ def imported_shares(run: BareRun, foreign: Sequence[ImportedRun]) -> Iterator[Ru
         if arm is None or not _means_us(runs) or not _are_comparable(runs, connection_count(run.summary.arms[arm])):
             continue
         levels_us = level(RunSeries(run.records), arm, MEAN_TIME_US)
-        bare_us = mean_interval(levels_us)
+        bare_us = mean_interval(levels_us.difference)
         if bare_us:
             container, interval = _row_estimate(runs)
             mean_us = float(np.mean(_means_us(runs)))

@@ -204,4 +204,4 @@ def _unmatched_remark(summary: Summary, service: str) -> str:
 
 
 def _typical_us(records: Sequence[Record], arm: str) -> Interval | None:
-    return mean_interval(level(RunSeries(records), arm, TIME_US))
+    return mean_interval(level(RunSeries(records), arm, TIME_US).difference)

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.analysis.contrasts.engine import RunSeries, SessionValues, WeightedSum, session_values
-from harness.model import ROLES, Record
+from harness.model import METRICS, ROLES, Record
 from harness.model.metrics import Centre, Quantity
 
 TIME_SUFFIX = "_us"
 TICK_SUFFIXES = ("user_us", "system_us", "steal_us")  # in steps of 10 ms, so 0 in most visits
 
-TIME_US = Quantity("mean_us", lambda visit: visit.mean_us, "median", has_ratio=True)
-TRIMMED_TIME_US = replace(TIME_US, centre="trimmed")
+TIME_US, TRIMMED_TIME_US = METRICS["latency"], METRICS["mean"]
 MEAN_TIME_US = replace(TIME_US, centre="mean")
 WALL_US = Quantity("wall_us", lambda visit: visit.wall_us, "trimmed")
 CPU_TOTAL_US = Quantity(  # of the client and the servers together

@@ -54,9 +54,6 @@ def draw_figure(figure: Figure) -> Markup:
     return Markup(tostring(root, encoding="unicode"))  # noqa: S704 - ElementTree escapes what it writes
 
 
-# Scales, ticks and axes
-
-
 @dataclass(frozen=True, slots=True)
 class _Scale:
     """Maps an axis to pixels."""
@@ -143,9 +140,6 @@ def _draw_y_axis(plot: _Plot) -> None:
         _text(plot.root, typeset_numbers(axis.title), (0, plot.top - (LINE_HEIGHT + MARGIN) / 2), "axis")
 
 
-# The legend
-
-
 def _legend_rows(marks: Sequence[Mark]) -> Iterator[list[tuple[float, Points | Line]]]:
     """Yield rows of labelled marks with their places from the left; one mark alone needs no legend."""
     labelled = {mark.label: mark for mark in reversed(marks) if isinstance(mark, Points | Line) and mark.label}
@@ -168,9 +162,6 @@ def _draw_legend_row(root: Element, row: Sequence[tuple[float, Points | Line]], 
             _stroke(root, f"M{_px(x)} {_px(y)}h{LEGEND_SAMPLE - 6}", mark.style, 2)
         _draw_symbols(root, [(x + LEGEND_SAMPLE / 2 - 3, y)], mark.style, 4)
         _text(root, typeset_numbers(mark.label), (x + LEGEND_SAMPLE, y))
-
-
-# Marks
 
 
 def _draw_mark(plot: _Plot, mark: Mark) -> None:
@@ -271,9 +262,6 @@ def _symbol_path(symbol: str, x: float, y: float, size: float) -> str:
         return STROKES[shape].format(**{name: _px(place) for name, place in ends.items()})
     half = f"a{_px(size)} {_px(size)} 0 1 0 "
     return f"M{_px(x - size)} {_px(y)}{half}{_px(2 * size)} 0{half}{_px(-2 * size)} 0"
-
-
-# Elements and texts
 
 
 def _element(parent: Element, name: str, css_class: str = "", **sizes: float | str) -> Element:
