@@ -101,6 +101,8 @@ def packaged_configs() -> list[Path]:
 class FiniteRange(click.FloatRange):
     """A range of numbers without nan and infinity, which click.FloatRange accepts."""
 
+    name = "number"  # in messages
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number; fail if it is not finite or out of range."""
         number = float(super().convert(value, param, ctx))

@@ -121,12 +121,14 @@ def _change_table(runs: Sequence[Summary], changes: Sequence[RunChange]) -> Tabl
     }
     levels = {f"{100 * effect.confidence:.3g} % interval" for effect in effects.values()}
     detail = levels.pop() if len(levels) == 1 else "interval"
-    columns = [Column("arm"), Column("run 1", detail, "run 1")]
-    for title in (f"run {run}" for run in range(2, len(runs) + 1)):
+    groups = [f"run {number}" for number in range(1, len(runs) + 1)]
+    shown = groups if len(runs) > 2 else ["", ""]  # two runs stand in one table
+    columns = [Column("arm"), Column(groups[0], detail, shown[0])]
+    for title, group in zip(groups[1:], shown[1:], strict=True):
         columns += [
-            Column(title, detail, title),
-            Column("change", "95 % interval", title),
-            Column("verdict", "", title),
+            Column(title, detail, group),
+            Column("change", "95 % interval", group),
+            Column("verdict", "", group),
         ]
     by_run = {(change.arm, change.against, change.run): change for change in changes}
     rows = []
