@@ -4,7 +4,6 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
 from statistics import fmean, stdev
 
 import numpy as np
@@ -120,7 +119,8 @@ def sign_flip_p(values: Series) -> float:
 def _sign_patterns(sessions: int) -> tuple[Series, bool]:
     """Return (patterns, sessions), all of them or a sample, and whether it is a sample."""
     if 2**sessions <= MAX_SIGN_FLIPS:
-        return np.array(list(product((1.0, -1.0), repeat=sessions))), False
+        bits = np.arange(2**sessions)[:, None] >> np.arange(sessions)[::-1] & 1
+        return np.asarray(1.0 - 2.0 * bits, dtype=np.float64), False
     both = np.tile(np.arange(2), (MAX_SIGN_FLIPS, sessions, 1))
     return 1.0 - 2.0 * np.random.default_rng(RESAMPLING_SEED).permuted(both, axis=-1)[..., 0], True
 

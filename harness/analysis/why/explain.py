@@ -1,6 +1,6 @@
 """Explains a difference: its evidence, its causes, and whether its size is plausible."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -121,7 +121,7 @@ def _explanation(
     return Explanation(
         arm=latency.arm,
         against=latency.against,
-        **_parts(latency, series),
+        **_parts(latency, series, counters),
         cpu_agrees=cpu_agrees,
         counts_agree=counts_agree,
         agree=tuple(agree),
@@ -130,13 +130,14 @@ def _explanation(
     )
 
 
-def _parts(latency: Comparison, series: RunSeries) -> dict[str, Any]:
-    """Return the parts of the difference, in the sessions that have them; totals are over roles."""
+def _parts(latency: Comparison, series: RunSeries, counters: Collection[str]) -> dict[str, Any]:
+    """Return the parts of the difference, in the sessions that have them; totals are over roles with `counters`."""
     pair, confidence = (latency.arm, latency.against), latency.confidence
     rest = [difference(pair, TIME_US)]
     parts: dict[str, Any] = {"time_us": interval_of(series, *rest, confidence=confidence)}
     for part, counter in (("cpu", "cpu_us"), ("waiting", "wait_us")):
-        terms = {role: difference(pair, counter_quantity(f"{role}.{counter}")) for role in ROLES}
+        names = {role: f"{role}.{counter}" for role in ROLES}
+        terms = {role: difference(pair, counter_quantity(name)) for role, name in names.items() if name in counters}
         intervals = {role: interval_of(series, term, confidence=confidence) for role, term in terms.items()}
         parts[f"{part}_us"] = {role: interval for role, interval in intervals.items() if interval}
         known = [terms[role] for role in parts[f"{part}_us"]]
