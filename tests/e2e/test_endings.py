@@ -43,7 +43,8 @@ PILOTED = TWO[:4]
 def files(directory: Path) -> dict[str, tuple[int, bytes]]:
     """The plan and the finished sessions: when each file was last changed, and what it holds."""
     found = [directory / "plan.json", directory / "host.json", directory / "experiment.toml"]
-    found += (directory / "sessions").glob("[0-9]*")
+    for record in (directory / "sessions").glob("[0-9]*.json"):  # without it, times are of a session that was killed
+        found += [record, record.with_suffix(".parquet")]
     return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in found}
 
 
