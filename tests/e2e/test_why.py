@@ -102,11 +102,11 @@ def chains(tmp_path_factory: pytest.TempPathFactory) -> Summary:
     return summary_of(here / "out")
 
 
-def test_every_part_of_the_chain_takes_less_than_the_whole(chains: Summary) -> None:
-    for over in ("tcp", "uds-tmpfs"):
-        times_us = [chains.arms[name].p50_us or 0 for name in (f"floor-{over}", f"app-{over}", over)]
-        assert times_us == sorted(times_us)
-    assert (chains.arms["nginx-alone"].p50_us or 0) < (chains.arms["tcp"].p50_us or 0)
+def test_the_floor_and_an_nginx_without_an_app_take_far_less_than_the_chain(chains: Summary) -> None:
+    """The app alone is not among them: on a machine at work it may come out slower than the chain around it."""
+    parts = (("floor-tcp", "tcp"), ("floor-uds-tmpfs", "uds-tmpfs"), ("nginx-alone", "tcp"))
+    for part, chain in parts:
+        assert 0 < (chains.arms[part].p50_us or 0) < (chains.arms[chain].p50_us or 0)
 
 
 def test_the_waterfall_of_each_transport_adds_up(chains: Summary) -> None:
