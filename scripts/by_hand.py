@@ -29,7 +29,7 @@ from harness.testbed.blueprint import blueprints_of, survey_machine
 from harness.testbed.kernel.lock import hold_machine
 from harness.testbed.machine.placement import pin_process
 from harness.testbed.servers.programs import find_program
-from harness.testbed.stack import start_stacks
+from harness.testbed.stack.start import start_stacks
 
 MARGIN_PERCENT = 2.0
 PUBLISHED = Path(__file__).parents[1] / "results" / "published" / "by-hand" / "by-hand.md"

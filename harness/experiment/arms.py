@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from harness.experiment.document import Document, setting_table
 from harness.experiment.problems import ConfigProblem, KeyPath, TomlTable, to_toml, valid_subset
 from harness.model import Arm, Design, Experiment, Settings
-from harness.model.settings import ProcessSettings, ServiceSettings, StackSettings
+from harness.model.settings import (
+    AppProcessSettings,
+    NetworkSettings,
+    ProcessSettings,
+    ServiceSettings,
+    SettingGroup,
+    StackSettings,
+)
 
 CONTROL = "control"
 MAX_NAME_LENGTH = 100
@@ -151,9 +158,24 @@ def services_of(experiment: Experiment) -> tuple[Arm, ...]:
     return tuple(arm for arm in experiment.arms if arm.settings.url)
 
 
+def app_settings_key(arm: Arm, design: Design) -> str:
+    """Return a text that is equal for arms whose stacks may share a gunicorn, as far as settings decide that.
+
+    A CPU quota counts for each stack, so that its throttling can be told apart.
+    """
+    groups: list[type[SettingGroup]] = [AppProcessSettings, *([NetworkSettings] if arm.settings.cpu_quota else [])]
+    return _settings_key(arm, design, groups)
+
+
 def _process_key(arm: Arm, design: Design) -> str:
+    return _settings_key(arm, design, [ProcessSettings])
+
+
+def _settings_key(arm: Arm, design: Design, groups: Iterable[type[SettingGroup]]) -> str:
+    """Return the settings of `groups` as text; the arm's name if its processes are its own."""
     alone = "separate" in (design.processes, arm.settings.processes)
-    return arm.name if alone else repr(arm.settings.model_dump(include=set(ProcessSettings.model_fields)))
+    keys = {key for group in groups for key in group.model_fields}
+    return arm.name if alone else repr(arm.settings.model_dump(include=keys))
 
 
 def _order_arms(arms: Sequence[Arm]) -> tuple[Arm, ...]:

@@ -52,8 +52,8 @@ class HopSettings(SettingGroup):
     )
 
 
-class ProgramSettings(SettingGroup):
-    """The programs of a stack."""
+class AppSettings(SettingGroup):
+    """The application and the gunicorn that serves it."""
 
     app: str = Field("app.main:app", min_length=1, description="the ASGI or WSGI application, module:name")
     app_dir: LocalPath = Field("", description='where the application is imported from; "": where barehop is')
@@ -62,8 +62,13 @@ class ProgramSettings(SettingGroup):
     )
     workers: int = Field(1, ge=1, le=256, description="gunicorn's worker processes")
     threads: int = Field(1, ge=1, le=256, description="threads of each worker process, with gthread")
-    nginx: str = Field("nginx", min_length=1, description="nginx binary: a name or a path")
     python: str = Field("", description='Python that runs gunicorn; "": the Python of barehop')
+
+
+class ProgramSettings(AppSettings):
+    """The programs of a stack."""
+
+    nginx: str = Field("nginx", min_length=1, description="nginx binary: a name or a path")
 
 
 class AddressSettings(SettingGroup):
@@ -105,26 +110,40 @@ class PlacementSettings(SettingGroup):
     )
 
 
-class RungSettings(SettingGroup):
-    """The rungs of the ladder that an arm has."""
+class NetworkSettings(SettingGroup):
+    """The network rung of the ladder that an arm has."""
 
     network: str = Field("host", description="rung of the ladder: the network path of the hop")
     network_leg: Literal["hop", "front"] = Field(
         "hop", description="connection with the rung: nginx to the app (hop), or client to nginx (front)"
     )
+
+
+class SandboxSettings(SettingGroup):
+    """The sandbox rungs of the ladder that an arm has."""
+
     sandbox: tuple[str, ...] = Field((), strict=False, description="rungs of the ladder: the sandbox of both servers")
 
 
-class SystemSettings(SettingGroup):
-    """Limits and kernel settings of the servers of a stack, and who shares them."""
+class RungSettings(SandboxSettings, NetworkSettings):
+    """The rungs of the ladder that an arm has."""
+
+
+class LimitSettings(SettingGroup):
+    """Limits of the servers of a stack, and whether arms share them."""
 
     cpu_quota: float = Field(0.0, ge=0, description="CFS quota per role, in CPUs; 0: none")
-    knobs: dict[str, int | str] = Field(default_factory=dict, description="kernel settings of the arm")
     processes: Literal["shared", "swapped", "separate"] = Field(
         "shared",
         description="nginx and gunicorn of the arm: shared with other arms; swapped, shared by arms with the opposite "
         "order in every list; or separate",
     )
+
+
+class SystemSettings(LimitSettings):
+    """Limits and kernel settings of the servers of a stack."""
+
+    knobs: dict[str, int | str] = Field(default_factory=dict, description="kernel settings of the arm")
 
 
 class ServiceSettings(SettingGroup):
@@ -157,6 +176,10 @@ class ToolSettings(SettingGroup):
 
 class ProcessSettings(SystemSettings, RungSettings, PlacementSettings, ProgramSettings):
     """The settings of processes: arms share a stack if these are equal, all others can differ from visit to visit."""
+
+
+class AppProcessSettings(LimitSettings, SandboxSettings, PlacementSettings, AppSettings):
+    """The settings of gunicorn's processes: stacks share a gunicorn if these and the knobs of processes are equal."""
 
 
 class StackSettings(SystemSettings, RungSettings, ProgramSettings, HopSettings):

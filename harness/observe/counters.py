@@ -11,7 +11,7 @@ from harness.model import GaugeSnapshot
 from harness.testbed.machine.cgroups import throttling_counts
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, read_text
 from harness.testbed.network.namespace import HOST_NETWORK, NetworkNamespace
-from harness.testbed.stack import Stack
+from harness.testbed.stack.stack import Stack
 
 TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
 CHUNK_BYTES = 1 << 16
@@ -292,7 +292,7 @@ def _throttling(stacks: Sequence[Stack]) -> ThrottlingCounts:
     by_arm = {
         stack.blueprint.arms[0].name: {
             server: throttling_counts(read_text(enclosure.limited / "cpu.stat") or "")
-            for server, enclosure in stack.blueprint.enclosures.items()
+            for server, enclosure in stack.enclosures.items()
             if enclosure.limited
         }
         for stack in stacks

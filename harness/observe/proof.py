@@ -28,8 +28,8 @@ from harness.testbed.network.build import NetworkPath
 from harness.testbed.network.namespace import THREAD_NETWORK, NetworkNamespace
 from harness.testbed.processes.process import read_attribute
 from harness.testbed.sandbox.spec import Enclosure
-from harness.testbed.stack import Stack
-from harness.testbed.stack_network import network_knob_values
+from harness.testbed.stack.network import network_knob_values
+from harness.testbed.stack.stack import Stack
 
 NET = Path("/proc/thread-self/net")
 TRACKED_COUNT = Path("/proc/sys/net/netfilter/nf_conntrack_count")
@@ -223,7 +223,7 @@ def _prove_relay(stack: Stack) -> dict[str, Any]:
 def _sandbox_proof(stack: Stack) -> dict[str, Any]:
     """Return the confinement of each role; empty without a sandbox. Raise StackError where it is not as configured."""
     null_servers = {server.service.log.stem: (server.main_pid(),) for server in stack.null_servers.values()}
-    enclosures, own = stack.blueprint.enclosures, read_confinement("self")
+    enclosures, own = stack.enclosures, read_confinement("self")
     by_role = {
         role: {pid: read_confinement(pid) for pid in pids}
         for role, pids in {**stack.pids, **null_servers}.items()

@@ -27,7 +27,8 @@ from harness.testbed.kernel.host_values import HostValueSwitch, order_in_blocks,
 from harness.testbed.machine.placement import move_process, pin_process
 from harness.testbed.machine.resources import raise_file_limit
 from harness.testbed.processes.process import ProcessFamily
-from harness.testbed.stack import Stack, start_stacks
+from harness.testbed.stack.stack import Stack
+from harness.testbed.stack.start import start_stacks
 
 SERVICE_BLIND_SPOT = (
     "Behind a url only CPU time is counted, and only if pids or cgroup name the processes: waits, context switches, "

@@ -18,7 +18,7 @@ from harness.testbed.blueprint import Machine
 from harness.testbed.kernel.settings import UNCHANGED_KERNEL, KernelConfiguration
 from harness.testbed.machine.placement import CpuSet, placement_of
 from harness.testbed.network.namespace import HOST_NETWORK, NetworkNamespace
-from harness.testbed.stack import Stack
+from harness.testbed.stack.stack import Stack
 
 LENGTH_TOLERANCE = 0.1  # of answers other than JSON objects: dates and counters change some bytes
 TOOL_ARM_PROBES = 3  # our client checks its answers itself

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from harness.errors import MachineError, raise_all
-from harness.experiment.arms import server_files, stacks_of
+from harness.experiment.arms import app_settings_key, server_files, stacks_of
 from harness.model import SERVER_ROLES, Arm, Experiment, Target
-from harness.model.plugins import NamespacePlace
+from harness.model.plugins import NETWORK_SCOPES, NamespacePlace
 from harness.testbed.addresses import (
     NGINX_CHAINS,
     Addresses,
@@ -26,7 +26,7 @@ from harness.testbed.machine.resources import require_proc
 from harness.testbed.machine.topology import Topology, read_topology
 from harness.testbed.network.build import HOST_PATH, NetworkPath, network_path_of
 from harness.testbed.sandbox.spec import NO_ENCLOSURE, Enclosure, enclosure_of, sandbox_of
-from harness.testbed.servers.gunicorn import gunicorn_argv, require_app_directory
+from harness.testbed.servers.gunicorn import Gunicorn, require_app_directory
 from harness.testbed.servers.nginx import (
     Certificate,
     Site,
@@ -76,7 +76,8 @@ class Blueprint:
     certificate: Certificate | None
     nginx_conf: str
     nginx_argv: tuple[str, ...]
-    gunicorn_argv: tuple[str, ...]
+    gunicorn: Gunicorn
+    app_arms: tuple[str, ...]  # all arms that its gunicorn serves, those of other stacks too
     kernel: KernelConfiguration = UNCHANGED_KERNEL
     network_path: NetworkPath = HOST_PATH
     enclosures: dict[str, Enclosure] = field(default_factory=dict)  # by name of the server
@@ -128,7 +129,7 @@ class Blueprint:
             for number, hop in enumerate(self.addresses.null_servers.values())
         )
         servers = [
-            self._server("app", "gunicorn", self.gunicorn_argv, place=path.place_of("app")),
+            self.app,
             *null_servers,
             self._server("nginx", "nginx", self.nginx_argv, "nginx", path.place_of("nginx")),
         ]
@@ -136,6 +137,19 @@ class Blueprint:
             argv = relay_argv(path.relay, self.far_ports)
             servers.append(self._server("relay", "relay", argv, self.relay_role, path.relay.place))
         return tuple(servers)
+
+    @property
+    def app(self) -> Server:
+        """Its gunicorn, where it serves this stack alone."""
+        binds = (hop.transport.uri(hop.address) for hop in self.hops.values())
+        return self._server("app", "gunicorn", self.gunicorn.argv(binds), place=self.network_path.place_of("app"))
+
+    def shared_app(self, group: Sequence["Blueprint"], first_descriptor: int) -> Server:
+        """Return its gunicorn, where it serves all stacks of `group` on sockets that it inherits, in their order."""
+        arms = tuple(settings for blueprint in group for settings in blueprint.gunicorn.arms)
+        sockets = sum(len(blueprint.hops) for blueprint in group)
+        binds = (f"fd://{first_descriptor + number}" for number in range(sockets))
+        return replace(self.app, argv=replace(self.gunicorn, arms=arms).argv(binds))
 
     def _server(
         self, name: str, title: str, argv: tuple[str, ...], role: str = "app", place: NamespacePlace | None = None
@@ -164,9 +178,17 @@ def blueprints_of(experiment: Experiment, directory: Path, machine: Machine) -> 
     groups, ports = stacks_of(experiment), free_ports()
     directories = [directory / str(number) for number in range(1, len(groups) + 1)] if len(groups) != 1 else [directory]
     kernels = kernel_configurations_of(groups)
+    keys = [
+        (app_settings_key(arms[0], experiment.design), kernel.without_scopes(*NETWORK_SCOPES))
+        for arms, kernel in zip(groups, kernels, strict=True)
+    ]
+    app_arms = [
+        tuple(arm.name for arms, other in zip(groups, keys, strict=True) if other == key for arm in arms)
+        for key in keys
+    ]
     return [
-        replace(blueprint_of(arms, path, machine, ports), kernel=kernel)
-        for arms, path, kernel in zip(groups, directories, kernels, strict=True)
+        replace(blueprint_of(arms, path, machine, ports), kernel=kernel, app_arms=of_app)
+        for arms, path, kernel, of_app in zip(groups, directories, kernels, app_arms, strict=True)
     ]
 
 
@@ -179,7 +201,6 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
     certificate = certificate_paths(directory) if any(arm.settings.tls for arm in arms) else None
     network_path = network_path_of(settings)
     addresses = addresses_of(arms, machine.parents, certificate, ports, network_path)
-    binds = [hop.transport.uri(hop.address) for hop in addresses.hops.values()]
     private = (scratch, *addresses.directories)
     sandbox = sandbox_of(settings)
     sandboxed = (*SERVER_ROLES, *map(null_server_name, range(len(addresses.null_servers))))
@@ -192,7 +213,8 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
         certificate=certificate,
         nginx_conf=nginx_conf(nginx, _sites(arms, addresses, network_path), scratch, worker_user(), server_files(arms)),
         nginx_argv=nginx_argv(nginx, directory / "nginx.conf", scratch),
-        gunicorn_argv=gunicorn_argv(python, gunicorn_version(python), [arm.settings for arm in arms], binds, scratch),
+        gunicorn=Gunicorn(python, gunicorn_version(python), tuple(arm.settings for arm in arms), scratch),
+        app_arms=tuple(arm.name for arm in arms),
         network_path=network_path,
         enclosures={name: enclosure_of(sandbox, name, scratch, (*private, directory)) for name in sandboxed},
     )

@@ -27,7 +27,7 @@ def describe_arm(blueprint: Blueprint, arm: str) -> dict[str, str]:
     cpus = "\n".join(f"{role}: {format_cpus(cpus)}" for role, cpus in blueprint.placement.cpus.items())
     servers = {server.name: server for server in blueprint.servers}
     nginx = {"nginx": _command_line(blueprint, servers["nginx"]), "nginx.conf": blueprint.nginx_conf}
-    gunicorn = {"gunicorn": _command_line(blueprint, servers["app"])}
+    gunicorn = {"gunicorn": _command_line(blueprint, servers["app"]), **_sharing_text(blueprint)}
     texts = {"full": nginx | gunicorn, "proxy-only": nginx, "app-direct": gunicorn}
     if arm in blueprint.addresses.null_servers:
         number = list(blueprint.addresses.null_servers).index(arm)
@@ -45,6 +45,19 @@ def describe_arm(blueprint: Blueprint, arm: str) -> dict[str, str]:
             if server.enclosure != NO_ENCLOSURE
         },
     }
+
+
+def _sharing_text(blueprint: Blueprint) -> dict[str, str]:
+    """Return who else is served by the stack's gunicorn, if it is shared among networks."""
+    others = [name for name in blueprint.app_arms if name not in blueprint.targets]
+    if not others:
+        return {}
+    arms = ", ".join(others)
+    text = (
+        f"In a run, one gunicorn serves this arm and {arms}. It inherits its sockets (--bind=fd://3, ...), each made "
+        "in the network of its arm. The command above starts the same gunicorn for this network alone."
+    )
+    return {"gunicorn is shared": text}
 
 
 def curl_command(target: Target) -> str:

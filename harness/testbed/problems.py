@@ -23,7 +23,7 @@ from harness.testbed.network.build import NetworkPath, build_path, network_path_
 from harness.testbed.network.namespace import bring_up_loopback, create_network
 from harness.testbed.processes.process import Service, log_excerpt, start_service
 from harness.testbed.sandbox.spec import Sandbox, enclosure_of, sandbox_of
-from harness.testbed.stack_network import create_stack_network, set_knob
+from harness.testbed.stack.network import create_stack_network, set_knob
 
 PROBE_PORT = 10_000
 PROBE_TIMEOUT_S = 10.0

@@ -20,7 +20,7 @@ from harness.testbed.blueprint import blueprints_of, survey_machine
 from harness.testbed.kernel.lock import hold_machine
 from harness.testbed.machine.placement import pin_process
 from harness.testbed.processes.process import log_excerpt
-from harness.testbed.stack import start_stacks
+from harness.testbed.stack.start import start_stacks
 from scripts.precision_study.method import Task
 from scripts.study_door import ending_with_us
 

@@ -14,7 +14,8 @@ from harness.load.probe import probe_target
 from harness.model import Arm, Comparison, Record, Settings, Summary
 from harness.testbed.blueprint import blueprint_of, survey_machine
 from harness.testbed.machine.directories import free_ports
-from harness.testbed.stack import Stack, start_stacks
+from harness.testbed.stack.stack import Stack
+from harness.testbed.stack.start import start_stacks
 from harness.testbed.standalone import null_server
 from tests.support.command import barehop, eventually, fixed, started
 

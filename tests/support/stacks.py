@@ -14,7 +14,8 @@ from harness.load.probe import probe_target
 from harness.model import Arm, Reply, Settings, Target
 from harness.testbed.blueprint import Blueprint, Machine, blueprint_of, survey_machine
 from harness.testbed.machine.directories import free_ports
-from harness.testbed.stack import Stack, start_stacks
+from harness.testbed.stack.stack import Stack
+from harness.testbed.stack.start import start_stacks
 
 APPLICATIONS = Path(__file__).parent / "applications"
 TRANSPORTS = tuple(transports())

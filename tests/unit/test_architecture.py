@@ -48,7 +48,7 @@ def plugin_files(*kinds: type) -> list[tuple[type, str]]:
 
 def test_the_rules_are_about_something() -> None:
     assert {"harness", "harness.cli", "harness.testbed.standalone.supervisor", "app.main"} <= set(paths())
-    assert "subprocess" in reachable("harness.testbed.stack")
+    assert "subprocess" in reachable("harness.testbed.stack.start")
     assert "harness.testbed.blueprint.survey_machine" in reachable("harness.cli.doctor")
 
 

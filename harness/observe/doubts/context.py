@@ -1,7 +1,7 @@
 """The context of a session that doubts look at: processes by role, their CPUs, their files, the host."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from harness.testbed.machine.placement import Placement
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots
 from harness.testbed.network.namespace import HOST_NETWORK, NetworkNamespace
 from harness.testbed.processes.process import ProcessFamily
-from harness.testbed.stack import Stack
+from harness.testbed.stack.stack import Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,7 @@ def context_of(
             StackProcesses({"client": (os.getpid(),), **stack.pids}, stack.blueprint.placement, by_role)
             for stack, by_role in zip(stacks, families or [stack.process_families for stack in stacks], strict=True)
         ),
-        logs=tuple(
-            ServerLog(", ".join(arm.name for arm in stack.blueprint.arms), server.service.name, server.service.log)
-            for stack in stacks
-            for server in (stack.app, stack.nginx)
-        ),
+        logs=tuple(dict.fromkeys(_logs_of(stacks))),
         socket_directories=tuple(hop.directory for hop in hops if hop.directory),
         host=host,
         knobs=frozenset(name for arm in experiment.arms for name in arm.settings.knobs) | _sysctls_of_knobs(blueprints),
@@ -91,6 +87,14 @@ def context_of(
         networks=networks or (HOST_NETWORK,),
         services=frozenset[int]().union(*(service_pids(arm.settings) for arm in services_of(experiment))),
     )
+
+
+def _logs_of(stacks: Sequence[Stack]) -> Iterator[ServerLog]:
+    """Yield the log of each server with the arms that it serves; stacks may share a gunicorn."""
+    for stack in stacks:
+        yield ServerLog(", ".join(stack.blueprint.app_arms), stack.app.service.name, stack.app_log)
+        nginx = stack.nginx.service
+        yield ServerLog(", ".join(arm.name for arm in stack.blueprint.arms), nginx.name, nginx.log)
 
 
 def _sysctls_of_knobs(blueprints: Sequence[Blueprint]) -> frozenset[str]:

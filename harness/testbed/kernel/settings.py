@@ -49,6 +49,10 @@ class KernelConfiguration:
         """Return the settings of these scopes."""
         return tuple(setting for setting in self.settings if setting.knob.scope in scopes)
 
+    def without_scopes(self, *scopes: KnobScope) -> tuple[KnobSetting, ...]:
+        """Return the settings of all other scopes."""
+        return tuple(setting for setting in self.settings if setting.knob.scope not in scopes)
+
     @property
     def server_attributes(self) -> tuple[ServerAttribute, ...]:
         """The attributes that server processes start with."""

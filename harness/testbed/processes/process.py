@@ -43,8 +43,8 @@ LOWEST_PRIORITY = 1
 class Service:
     """A command to run. `directories` are made before its start and removed after its end; one can be a control group.
 
-    `inherited_descriptors` are descriptors of ours that it keeps under the same numbers. `sandbox_steps` are
-    those of standalone/enter.py that put it into a sandbox.
+    It inherits `descriptors` of ours as 3, 4, ... `sandbox_steps` are those of standalone/enter.py that put it into a
+    sandbox.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Service:
     env: Mapping[str, str] | None = None
     directories: tuple[Path, ...] = ()
     attributes: tuple[ServerAttribute, ...] = ()
-    inherited_descriptors: tuple[int, ...] = ()
+    descriptors: tuple[int, ...] = ()
     sandbox_steps: tuple[str, ...] = ()
 
 
@@ -158,7 +158,8 @@ def log_excerpt(log: Path, lines: int = LOG_LINES) -> str:
 
 
 def _start_supervisor(service: Service) -> subprocess.Popen[bytes]:
-    arguments = [*map(str, service.directories), "--", *service.sandbox_steps, "--", *service.argv]
+    inheriting = ("descriptors", ",".join(map(str, service.descriptors))) if service.descriptors else ()
+    arguments = [*map(str, service.directories), "--", *service.sandbox_steps, *inheriting, "--", *service.argv]
     try:
         with service.log.open("wb") as log:
             return subprocess.Popen(
@@ -169,7 +170,7 @@ def _start_supervisor(service: Service) -> subprocess.Popen[bytes]:
                 stderr=log,
                 cwd=service.cwd,
                 env=service.env,
-                pass_fds=service.inherited_descriptors,
+                pass_fds=service.descriptors,
                 start_new_session=True,
             )
     except OSError as error:

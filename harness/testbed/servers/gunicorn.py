@@ -3,7 +3,8 @@
 import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import harness
@@ -24,8 +25,22 @@ MAX_FIELD_BYTES = 65536  # more than all headers of an arm may have; 0 does not 
 REMOVED_VARIABLES = ("GUNICORN_CMD_ARGS", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "PYTHONHASHSEED")
 
 
+@dataclass(frozen=True, slots=True)
+class Gunicorn:
+    """A gunicorn for `arms`, which agree in its own settings; its heartbeat files are in `scratch`."""
+
+    python: str
+    version: tuple[int, ...]
+    arms: tuple[Settings, ...]
+    scratch: Path
+
+    def argv(self, binds: Iterable[str]) -> tuple[str, ...]:
+        """Return its command line, to listen on all `binds`."""
+        return gunicorn_argv(self.python, self.version, self.arms, binds, self.scratch)
+
+
 def gunicorn_argv(
-    python: str, version: tuple[int, ...], arms: Sequence[Settings], binds: Sequence[str], scratch: Path
+    python: str, version: tuple[int, ...], arms: Sequence[Settings], binds: Iterable[str], scratch: Path
 ) -> tuple[str, ...]:
     """Return the command line of one gunicorn for `arms` on all `binds`, with its heartbeat files in `scratch`."""
     settings = arms[0]

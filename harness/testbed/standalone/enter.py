@@ -5,6 +5,7 @@ function has. The supervisor, which runs with -I -S too, takes the same steps wi
 """
 
 import ctypes
+import fcntl
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ PR_SPEC_STORE_BYPASS = 0
 PR_SPEC_DISABLE = 4
 SECCOMP_SET_MODE_FILTER = 1
 SECCOMP_FILTER_FLAG_SPEC_ALLOW = 4  # the filter alone, without speculative store bypass disabled (rung ssbd)
+FIRST_DESCRIPTOR = 3  # of those that a service inherits, as systemd numbers them
 SYS_SECCOMP = {"x86_64": 317, "aarch64": 277}
 INSTRUCTION_BYTES = 8
 
@@ -171,8 +173,20 @@ def seccomp(path: str) -> None:
     check(libc.syscall(number, SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(program)))
 
 
+def descriptors(numbers: str) -> None:
+    """Let the command inherit the descriptors of a list like `9,7`: they become 3, 4, ... in this order."""
+    given = [int(number) for number in numbers.split(",")]
+    free = FIRST_DESCRIPTOR + len(given)
+    moved = [fcntl.fcntl(number, fcntl.F_DUPFD, max(free, *given) + 1) for number in given]
+    for number in given:
+        os.close(number)
+    for place, number in enumerate(moved):
+        os.dup2(number, FIRST_DESCRIPTOR + place)
+        os.close(number)
+
+
 FUNCTIONS: tuple[Callable[..., None], ...] = (
-    write, mkdir, mount, pivot, unshare, no_new_privs, no_store_bypass, seccomp,
+    write, mkdir, mount, pivot, unshare, no_new_privs, no_store_bypass, seccomp, descriptors,
 )  # fmt: skip
 STEPS = {function.__name__.replace("_", "-"): function for function in FUNCTIONS}
 

@@ -14,7 +14,7 @@ from harness.observe.doubts.system import stray_doubts
 from harness.testbed.blueprint import Machine, blueprint_of, survey_machine
 from harness.testbed.machine.directories import free_ports
 from harness.testbed.machine.procfs import filesystem_of
-from harness.testbed.stack import start_stacks
+from harness.testbed.stack.start import start_stacks
 
 KNOB = "net.ipv4.tcp_sack"
 

@@ -26,8 +26,8 @@ from harness.testbed.machine.directories import free_ports
 from harness.testbed.network.build import ConnectionEnd, NetworkPath, build_path, network_path_of
 from harness.testbed.network.namespace import create_network
 from harness.testbed.processes.process import Service, start_service
-from harness.testbed.stack import start_stacks
-from harness.testbed.stack_network import create_stack_network
+from harness.testbed.stack.network import create_stack_network
+from harness.testbed.stack.start import start_stacks
 from harness.testbed.standalone import relay
 from tests.support.misbehaving_services import MARK, end_marked, eventually, marked
 from tests.support.networks import CHECKOUT, may_make_one, networks_in_use, of_the_host
@@ -76,6 +76,8 @@ def test_the_hop_and_nothing_else_goes_over_each_rung(tmp_path: Path) -> None:
         assert set(proofs["nat tcp"]["rung"]["tracked"]) == {"near", "middle"}
         assert proofs["front"]["url"].startswith("https://10.213.0.1:")
         assert proofs["front"]["upstream"].startswith("127.0.0.1:")
+        assert len({stack.app.main_pid() for stack in stacks}) == 1
+        assert len({stack.nginx.main_pid() for stack in stacks}) == len(stacks) == len(RUNGS) + 1
         [last] = [stack for stack in stacks if "front" in stack.blueprint.targets]
         assert last.relay is not None
         assert last.relay.main_pid() in last.pids_of("front")["nginx"]
@@ -94,7 +96,7 @@ HOLDER = """
 import os
 import sys
 from harness.testbed.kernel.settings import UNCHANGED_KERNEL
-from harness.testbed.stack_network import create_stack_network
+from harness.testbed.stack.network import create_stack_network
 from harness.testbed.network.sysctl_copy import gain_network_rights
 from harness.testbed.network.build import network_path_of
 from harness.model import Settings

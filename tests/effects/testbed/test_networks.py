@@ -25,8 +25,9 @@ from harness.testbed.network import nft as nft_module
 from harness.testbed.network.namespace import create_network
 from harness.testbed.network.sysctl_copy import read_network_values
 from harness.testbed.problems import knob_problems
-from harness.testbed.stack import start_stacks
-from harness.testbed.stack_network import create_stack_network, network_knob_values
+from harness.testbed.processes.process import own_pids
+from harness.testbed.stack.network import create_stack_network, network_knob_values
+from harness.testbed.stack.start import start_stacks
 from tests.support.networks import CHECKOUT, link_target, may_make_one, networks_in_use, of_the_host
 from tests.support.stacks import arm, machine_of
 
@@ -192,6 +193,26 @@ def test_servers_start_inside_and_only_those_who_enter_reach_them(tmp_path: Path
             assert {psutil.Process(pid).nice() for pid in pids} == {3 if name == "tuned" else psutil.Process().nice()}
 
 
+def test_networks_with_other_values_share_a_gunicorn_that_listens_in_each(tmp_path: Path) -> None:
+    arms = [
+        arm(f"{name}/{transport}", transport=transport, knobs=knobs)
+        for name, knobs in (("plain", {}), ("tuned", {"net.ipv4.tcp_sack": 0}), ("nice", {"nice": 3}))
+        for transport in ("tcp", "uds-tmpfs", "uds-dir")
+    ]
+    blueprints = blueprints_of(experiment(*arms), tmp_path / "stack", machine_of(tmp_path))
+    before = own_pids()
+    with start_stacks(blueprints, probe_target) as stacks:
+        proofs = prove(stacks)
+        plain, tuned, nice = (stack.pids["app"] for stack in stacks)
+        assert plain == tuned != nice
+        assert proofs["plain/tcp"]["network"] != proofs["tuned/tcp"]["network"]
+        assert len({proof["hop"]["listener"] for proof in proofs.values()}) == len(arms)
+        descriptors = [int(path.name) for path in Path(f"/proc/{stacks[0].app.main_pid()}/fd").iterdir()]
+        assert max(descriptors) < 32
+    assert own_pids() == before
+    assert not any(directory.exists() for blueprint in blueprints for directory in blueprint.private_directories)
+
+
 def test_doubts_of_tcp_are_looked_for_where_the_servers_are(tmp_path: Path) -> None:
     arms = (arm("plain"), arm("tuned", knobs={"net.ipv4.tcp_tw_reuse": 0, "sched.autogroup": 1}))
     wanted = experiment(*arms)
@@ -208,7 +229,7 @@ HOLDER = """
 import os
 import sys
 from harness.testbed.kernel.settings import kernel_configurations_of
-from harness.testbed.stack_network import create_stack_network
+from harness.testbed.stack.network import create_stack_network
 from harness.model import Arm, Settings
 [kernel] = kernel_configurations_of([[Arm(name="a", settings=Settings(knobs={"net.ipv4.tcp_sack": 0}))]])
 with create_stack_network(kernel) as stack:
@@ -287,7 +308,7 @@ from pathlib import Path
 import pyroute2, pyroute2.nftables.main, pyroute2.nftables.expressions
 from harness.testbed.kernel.settings import kernel_configurations_of
 from harness.testbed.network.namespace import THREAD_NETWORK, create_network
-from harness.testbed.stack_network import create_stack_network, network_knob_values
+from harness.testbed.stack.network import create_stack_network, network_knob_values
 from harness.testbed.network.sysctl_copy import gain_network_rights, may_make_networks
 from harness.model import Arm, Settings
 if os.geteuid() == 0:

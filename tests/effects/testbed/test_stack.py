@@ -15,7 +15,7 @@ import pytest
 from harness.errors import StackError
 from harness.observe.proof import prove
 from harness.testbed.processes.process import own_pids
-from harness.testbed.stack import Stack
+from harness.testbed.stack.stack import Stack
 from tests.support.stacks import TRANSPORTS, answer, arm, blueprint_for, impostor, stack_of
 
 

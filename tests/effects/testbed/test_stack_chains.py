@@ -14,7 +14,7 @@ from harness.model import Chain
 from harness.observe.proof import prove
 from harness.testbed.dry_run import describe_arm
 from harness.testbed.machine.directories import free_ports
-from harness.testbed.stack import Stack
+from harness.testbed.stack.stack import Stack
 from tests.support.stacks import TRANSPORTS, arm, blueprint_for, impostor, stack_of
 
 CHAINS: tuple[Chain, ...] = ("full", "proxy-only", "app-direct", "floor")

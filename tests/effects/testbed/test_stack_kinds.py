@@ -14,7 +14,7 @@ from harness.model import Design, Experiment
 from harness.observe.proof import prove
 from harness.testbed.blueprint import blueprints_of
 from harness.testbed.processes.process import own_pids
-from harness.testbed.stack import start_stacks
+from harness.testbed.stack.start import start_stacks
 from tests.support.stacks import TRANSPORTS, answer, arm, blueprint_for, machine_of, stack_of
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.testbed.stack import Stack
+from harness.testbed.stack.stack import Stack
 from tests.support.stacks import APPLICATIONS, answer, blueprint_for, odd_arm, stack_of
 
 PATH = "/a%20b/c?x=1&y=%2F"

@@ -9,7 +9,7 @@ from harness.load.probe import probe_target
 from harness.model import Arm, Settings
 from harness.testbed.blueprint import blueprint_of, survey_machine
 from harness.testbed.machine.directories import free_ports
-from harness.testbed.stack import start_stacks
+from harness.testbed.stack.start import start_stacks
 
 if __name__ == "__main__":
     directory, rungs = Path(sys.argv[1]), json.loads(sys.argv[2])

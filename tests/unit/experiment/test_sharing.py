@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.experiment.arms import services_of, stacks_of
+from harness.experiment.arms import app_settings_key, services_of, stacks_of
 from harness.model import Arm, Design, Experiment, Settings
 from harness.model.settings import ProcessSettings
 from tests.support.experiment_files import read
@@ -104,6 +104,20 @@ def two_arms(setting: str) -> Experiment:
 def test_every_setting_is_either_of_the_processes_or_of_the_arm(setting: str) -> None:
     assert (setting in ProcessSettings.model_fields) != (setting in PER_ARM)
     assert len(groups(two_arms(setting))) == (1 if setting in PER_ARM else 2)
+
+
+@pytest.mark.parametrize("setting", list(ProcessSettings.model_fields))
+def test_stacks_share_a_gunicorn_unless_its_own_processes_differ(setting: str) -> None:
+    """What knobs change depends on their scope, which the machine knows."""
+    first, second = (app_settings_key(arm, Design()) for arm in two_arms(setting).arms)
+    assert (first == second) == (setting in {"nginx", "network", "network_leg", "knobs"})
+
+
+def test_a_gunicorn_with_a_quota_serves_one_network_and_a_separate_one_its_arm_only() -> None:
+    arms = [Arm(name=name, settings=Settings(network=name, cpu_quota=0.5)) for name in ("own", "veth")]
+    assert len({app_settings_key(arm, Design()) for arm in arms}) == 2
+    alone = [Arm(name=name, settings=Settings(network=name)) for name in ("own", "veth")]
+    assert len({app_settings_key(arm, Design(processes="separate")) for arm in alone}) == 2
 
 
 settings = st.fixed_dictionaries(

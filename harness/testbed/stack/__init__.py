@@ -1,0 +1,1 @@
+"""Stacks: their networks, their start, and what runs then."""

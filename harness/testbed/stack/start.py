@@ -1,0 +1,178 @@
+"""Starts the stacks of a session as a context: inside it every arm has answered, through the intended server."""
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from harness.errors import MachineError
+from harness.testbed.blueprint import Blueprint, Server, null_server_name
+from harness.testbed.dry_run import start_script
+from harness.testbed.kernel.host_values import HostValueSwitch
+from harness.testbed.network.namespace import NetworkNamespace
+from harness.testbed.processes.process import RunningService, Service, start_service
+from harness.testbed.sandbox.spec import Enclosure
+from harness.testbed.servers.gunicorn import server_environment
+from harness.testbed.servers.nginx import write_certificate
+from harness.testbed.stack.network import StackNetwork, create_stack_network
+from harness.testbed.stack.readiness import Probe, await_stack
+from harness.testbed.stack.stack import Stack
+from harness.testbed.standalone.enter import FIRST_DESCRIPTOR
+from harness.testbed.standalone.listen import BACKLOG, bind_socket, create_socket, nginx_environment
+
+PlacedAddress = tuple[str, NetworkNamespace]  # of a listening socket, and its network
+
+
+@contextmanager
+def start_stacks(
+    blueprints: Sequence[Blueprint], ask: Probe, switch: HostValueSwitch | None = None
+) -> Iterator[list[Stack]]:
+    """Start all stacks of a session side by side and yield them. Raises StackError where an arm answers wrongly or not.
+
+    With a `switch` that has values to set, start them one after the other, each under its own values of the whole
+    machine: a process or a socket takes some of these when it is created.
+    """
+    groups = _groups_by_app(blueprints)
+    with ExitStack() as exit_stack:
+        if not switch or switch.is_idle:
+            started = [stack for group in groups for stack in exit_stack.enter_context(_start_group(group))]
+            stacks = [await_stack(stack, ask) for stack in started]
+        else:
+            stacks = []
+            for group in groups:
+                host_values = switch.switch_to(group[0].kernel)
+                started = exit_stack.enter_context(_start_group(group))
+                stacks += [replace(await_stack(stack, ask), host_values=host_values) for stack in started]
+        yield sorted(stacks, key=lambda stack: blueprints.index(stack.blueprint))
+
+
+def _groups_by_app(blueprints: Sequence[Blueprint]) -> list[list[Blueprint]]:
+    """Return the blueprints in groups that share a gunicorn."""
+    groups: dict[tuple[str, ...], list[Blueprint]] = {}
+    for blueprint in blueprints:
+        groups.setdefault(blueprint.app_arms, []).append(blueprint)
+    return list(groups.values())
+
+
+@contextmanager
+def _start_group(group: Sequence[Blueprint]) -> Iterator[list[Stack]]:
+    """Start the servers of stacks that share a gunicorn, which are not ready yet."""
+    for blueprint in group:
+        _write_files(blueprint)
+    with ExitStack() as exit_stack:
+        networks = [
+            exit_stack.enter_context(
+                create_stack_network(blueprint.kernel, blueprint.network_path, blueprint.far_ports)
+            )
+            for blueprint in group
+        ]
+        app = _start_app(group, networks, exit_stack)
+        yield [
+            exit_stack.enter_context(_start_stack(blueprint, network, app, group[0].app.enclosure))
+            for blueprint, network in zip(group, networks, strict=True)
+        ]
+
+
+def _start_app(group: Sequence[Blueprint], networks: Sequence[StackNetwork], exit_stack: ExitStack) -> RunningService:
+    """Start the gunicorn of a group on `exit_stack`. It is the last out, and has the directories of all stacks.
+
+    Alone it binds its sockets itself. A gunicorn of several stacks inherits them: a socket belongs to the network in
+    which it was made, so one process can listen in several networks.
+    """
+    first, is_shared = group[0], len(group) > 1
+    addresses = [
+        (hop.address, network.of("app"))
+        for blueprint, network in zip(group, networks, strict=True)
+        for hop in blueprint.hops.values()
+    ]
+    server = first.shared_app(group, FIRST_DESCRIPTOR) if is_shared else first.app
+    directories = [directory for blueprint in group for directory in blueprint.private_directories]
+    with _sockets_of(addresses if is_shared else []) as sockets, networks[0].at(server.place).enter():
+        service = _service_of(first, server, sockets, directories)
+        return exit_stack.enter_context(start_service(service, partial(_bind_sockets, sockets, addresses)))
+
+
+@contextmanager
+def _start_stack(
+    blueprint: Blueprint, network: StackNetwork, app: RunningService, app_enclosure: Enclosure
+) -> Iterator[Stack]:
+    """Start the servers of a stack beside its gunicorn, which are not ready yet."""
+    with ExitStack() as exit_stack:
+        services: dict[str, RunningService] = {}
+        for server in blueprint.servers[1:]:
+            with _nginx_sockets(blueprint, server, network) as sockets, network.at(server.place).enter():
+                service = _service_of(blueprint, server, sockets)
+                services[server.name] = exit_stack.enter_context(start_service(service))
+        null_servers = {
+            arm: services[null_server_name(number)] for number, arm in enumerate(blueprint.addresses.null_servers)
+        }
+        yield Stack(blueprint, services["nginx"], app, app_enclosure, null_servers, services.get("relay"), network)
+
+
+@contextmanager
+def _nginx_sockets(blueprint: Blueprint, server: Server, network: StackNetwork) -> Iterator[Sequence[socket.socket]]:
+    """Yield the sockets that nginx takes over, where it listens in another network than the one it runs in."""
+    inherits = server.name == "nginx" and network.of("listen") is not network.of("nginx")
+    addresses = [(address, network.of("listen")) for address in blueprint.listen_addresses if inherits]
+    with _sockets_of(addresses) as sockets:
+        _bind_sockets(sockets, addresses)
+        for listener in sockets:
+            listener.listen(BACKLOG)
+        yield sockets
+
+
+@contextmanager
+def _sockets_of(addresses: Sequence[PlacedAddress]) -> Iterator[list[socket.socket]]:
+    """Yield a socket for each address, made in its network and not bound yet."""
+    with ExitStack() as exit_stack:
+        sockets = []
+        for address, network in addresses:
+            with network.enter():
+                sockets.append(exit_stack.enter_context(create_socket(address)))
+        yield sockets
+
+
+def _bind_sockets(sockets: Sequence[socket.socket], addresses: Sequence[PlacedAddress]) -> None:
+    for listener, (address, _) in zip(sockets, addresses, strict=False):
+        bind_socket(listener, address)
+
+
+def _service_of(
+    blueprint: Blueprint, server: Server, sockets: Sequence[socket.socket], directories: Sequence[Path] = ()
+) -> Service:
+    is_app = server.name == "app"
+    inherited = range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + len(sockets))
+    environment = os.environ | nginx_environment(inherited) if sockets else None
+    return Service(
+        name=server.title,
+        argv=server.argv,
+        log=server.log,
+        cpus=server.cpus,
+        cwd=blueprint.directory if is_app else None,  # where no foreign gunicorn.conf.py lies
+        env=server_environment() if is_app else environment,
+        directories=(*directories, *server.enclosure.groups),
+        attributes=blueprint.kernel.server_attributes,
+        descriptors=tuple(listener.fileno() for listener in sockets),
+        sandbox_steps=server.enclosure.supervisor_words,
+    )
+
+
+def _write_files(blueprint: Blueprint) -> None:
+    directory = blueprint.directory
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "nginx.conf").write_text(blueprint.nginx_conf)
+        (directory / "start.sh").write_text(start_script(blueprint))
+        with suppress(PermissionError):  # a file system without modes; sh start.sh works too
+            (directory / "start.sh").chmod(0o755)
+        for path, content in {file for enclosure in blueprint.enclosures.values() for file in enclosure.files}:
+            path.write_bytes(content)
+        if blueprint.certificate:
+            write_certificate(blueprint.certificate)
+    except OSError as error:
+        raise MachineError(
+            f"{directory} cannot be written: {error.strerror}. Free some space, or choose another place with --out."
+        ) from None
