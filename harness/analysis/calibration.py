@@ -6,7 +6,7 @@ from statistics import fmean
 
 from scipy.special import betaincinv, stdtrit  # the values of scipy.stats, which takes a second to import
 
-from harness.analysis.contrasts.engine import RunEvidence, RunSeries, SessionValues, pair_terms, session_values
+from harness.analysis.contrasts.engine import RunEvidence, SessionValues, pair_terms, session_values
 from harness.analysis.contrasts.pairs import compare_pairs, comparison_of, is_control_pair
 from harness.analysis.statistics.inference import Estimate, estimate_mean, to_percent
 from harness.analysis.statistics.series import ArmPair, SessionData
@@ -66,7 +66,7 @@ def calibration_of(experiment: Experiment, sessions: CalibrationRun, spikes_us: 
         if len(run) == SESSIONS_PER_RUN
     ]
     twins = next(pair for pair in experiment.pairs if is_control_pair(experiment, pair))
-    spread = _values(sessions, twins)
+    spread = _values(experiment, sessions, twins)
     return Calibration(
         aa=_alarms([_latency(run, twins[0]) for run in compared]),
         spikes=tuple(_spike(us, [_latency(run, arm) for run in compared]) for arm, us in spikes_us.items()),
@@ -111,18 +111,19 @@ def _spike(us: int, comparisons: Sequence[Comparison]) -> SpikeDetection:
 
 def _swap(experiment: Experiment, runs: Sequence[CalibrationRun]) -> LabelSwap:
     """Return how many runs flip with swapped labels in every pair."""
-    flipped = [all(_flips(run, pair) for pair in experiment.pairs) for run in runs]
+    flipped = [all(_flips(experiment, run, pair) for pair in experiment.pairs) for run in runs]
     return LabelSwap(runs=len(flipped), flipped=sum(flipped))
 
 
-def _flips(run: CalibrationRun, pair: ArmPair) -> bool:
-    forward, back = (estimate_mean(_values(run, swapped).log_ratio) for swapped in (pair, (pair[1], pair[0])))
+def _flips(experiment: Experiment, run: CalibrationRun, pair: ArmPair) -> bool:
+    both_ways = (pair, (pair[1], pair[0]))
+    forward, back = (estimate_mean(_values(experiment, run, swapped).log_ratio) for swapped in both_ways)
     return math.isclose(forward.mean, -back.mean, abs_tol=1e-12) and math.isclose(forward.sd, back.sd, abs_tol=1e-12)
 
 
-def _values(sessions: CalibrationRun, pair: ArmPair) -> SessionValues:
+def _values(experiment: Experiment, sessions: CalibrationRun, pair: ArmPair) -> SessionValues:
     """Return the effect of a pair in each session."""
-    return session_values(RunSeries([session.record for session in sessions]), pair_terms(pair, "latency"))
+    return session_values(RunEvidence(experiment, sessions).series, pair_terms(pair, "latency"))
 
 
 def _floor(spread: Estimate) -> float:

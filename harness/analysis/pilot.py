@@ -11,10 +11,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from harness.analysis.statistics.group_sequential import confidence_at
 from harness.analysis.statistics.inference import Estimate, to_percent
-from harness.analysis.statistics.series import ArmPair, Series
+from harness.analysis.statistics.series import ArmPair, Series, centre_of_rounds, typical_times
 from harness.experiment.cost import has_long_visits, visit_lengths
-from harness.experiment.schedule import MEDIAN_VARIANCE, NOMINAL_SPREAD, STARTING_SHARE, EffectSpread, schedule_of
+from harness.experiment.schedule import NOMINAL_SPREAD, ROUNDS_VARIANCE, STARTING_SHARE, EffectSpread, schedule_of
 from harness.model import AllanPoint, CarryOverPoint, Experiment, Pilot, Schedule, Visit
+from harness.model.metrics import CURRENT_ESTIMATOR, typical_time
 
 NORMAL_MAD = 0.6745  # the median distance from the centre, in standard deviations of normal values
 Z_95 = 1.96
@@ -32,12 +33,12 @@ STRETCHES_PER_SESSION = 4  # of a session, to estimate its drift
 
 
 def allan_deviation(stretches: Iterable[Series], length: int) -> float:
-    """Return the Allan deviation of means of `length` values, as a log ratio.
+    """Return the Allan deviation of typical times of `length` values, as a log ratio.
 
     Each stretch has no gap and at least 2 * `length` values. The scale is robust (a MAD), because the effects are
-    medians over rounds.
+    the middle third of the rounds.
     """
-    means = [np.log(sliding_window_view(stretch, length).mean(axis=-1)) for stretch in stretches]
+    means = [np.log(typical_times(sliding_window_view(stretch, length))) for stretch in stretches]
     steps = np.concatenate([of_stretch[length:] - of_stretch[:-length] for of_stretch in means])
     return float(np.median(np.abs(steps))) / NORMAL_MAD / math.sqrt(2)
 
@@ -45,8 +46,8 @@ def allan_deviation(stretches: Iterable[Series], length: int) -> float:
 def allan_curve(times: Series, rounds_of: Callable[[int], float]) -> tuple[AllanPoint, ...]:
     """Return the curve for bursts of 1, 2, 4, ... requests that fit twice into the settled (visits, positions).
 
-    `rounds_of(burst)` is the number of rounds in the planned time, settling included. The variance of the median effect
-    is pi/2 * 2 * sigma^2 / rounds, which is Var = 4 * tau * sigma^2 / T for the mean of two arms.
+    `rounds_of(burst)` is the number of rounds in the planned time, settling included. The variance of the effect
+    is 1.29 * 2 * sigma^2 / rounds, which is Var = 4 * tau * sigma^2 / T for the mean of two arms.
     """
     if not times.size:
         return ()
@@ -65,7 +66,7 @@ def best_burst(points: Sequence[AllanPoint]) -> int:
 
 
 def _allan_point(length: int, deviation: float, rounds: float) -> AllanPoint:
-    half_width = Z_95 * math.sqrt(MEDIAN_VARIANCE * 2 / rounds) * deviation
+    half_width = Z_95 * math.sqrt(ROUNDS_VARIANCE * 2 / rounds) * deviation
     return AllanPoint(burst=length, deviation_percent=100 * deviation, half_width_percent=100 * half_width)
 
 
@@ -179,7 +180,7 @@ def _spread(
     experiment: Experiment, sessions: Sequence[PilotSession], settle: int, point: AllanPoint | None
 ) -> EffectSpread:
     """Return the spread. Two bursts of a round are neighbours, so their difference is sqrt(2) Allan deviations."""
-    series = [round_means_us(session, settle) for session in sessions]
+    series = [round_times_us(session, settle) for session in sessions]
     round_sd = round_sd_percent(series, experiment.pairs) if point is None else math.sqrt(2) * point.deviation_percent
     return EffectSpread(
         session_sd_percent=session_sd_percent(series, experiment.pairs),
@@ -203,9 +204,11 @@ def session_sd_percent(sessions: Sequence[Mapping[str, Series]], pairs: Iterable
     `sessions` are times by arm over rounds. The result is at least 0.3 %, also with too few sessions.
     """
     ratios = [_log_ratios(sessions, pair) for pair in pairs]
-    effects = [[float(np.median(of_session)) for of_session in pair] for pair in ratios]
+    effects = [
+        [float(centre_of_rounds(of_session, CURRENT_ESTIMATOR.centre)) for of_session in pair] for pair in ratios
+    ]
     between = [np.var(of_pair, ddof=1) for of_pair in effects if len(of_pair) > 1]
-    within = [MEDIAN_VARIANCE * _scale(ratio) ** 2 / ratio.size for pair in ratios for ratio in pair]
+    within = [ROUNDS_VARIANCE * _scale(ratio) ** 2 / ratio.size for pair in ratios for ratio in pair]
     if not between or np.mean(between) < EXCESS_VARIANCE_RATIO * np.mean(within):
         return MIN_SESSION_SD_PERCENT
     return max(100 * math.sqrt(np.mean(between) - np.mean(within)), MIN_SESSION_SD_PERCENT)
@@ -266,24 +269,24 @@ def times_by_position(sessions: Sequence[PilotSession]) -> Series:
     return np.array([times[:positions] for times in visits], dtype=np.float64).reshape(len(visits), positions)
 
 
-def round_means_us(session: PilotSession, settle: int) -> dict[str, Series]:
-    """Return the mean time of each arm's visits without their first `settle` requests, (rounds,): NaN if missing.
+def round_times_us(session: PilotSession, settle: int) -> dict[str, Series]:
+    """Return the typical time of each arm's visits without their first `settle` requests, (rounds,): NaN if missing.
 
     For an outside tool, and for concurrent requests, it is the mean of the whole visit.
     """
     rounds = 1 + max((visit.round for visit in session.visits), default=-1)
     series = {visit.arm: np.full(rounds, np.nan) for visit in session.visits}
     for visit in session.visits:
-        series[visit.arm][visit.round] = _mean_us(visit, settle)
+        series[visit.arm][visit.round] = _visit_us(visit, settle)
     return series
 
 
 def relative_times(session: PilotSession, settle: int) -> Series:
-    """Return the mean times in the order of the visits, relative to the median of their arm: (visits,)."""
+    """Return the typical times in the order of the visits, relative to the median of their arm: (visits,)."""
     medians = {
-        arm: np.nanmedian(times) for arm, times in round_means_us(session, settle).items() if np.isfinite(times).any()
+        arm: np.nanmedian(times) for arm, times in round_times_us(session, settle).items() if np.isfinite(times).any()
     }
-    ratios = [_mean_us(visit, settle) / medians[visit.arm] for visit in session.visits if visit.arm in medians]
+    ratios = [_visit_us(visit, settle) / medians[visit.arm] for visit in session.visits if visit.arm in medians]
     return np.array([ratio for ratio in ratios if np.isfinite(ratio)])
 
 
@@ -306,11 +309,11 @@ def _full_visits(session: PilotSession) -> list[Visit]:
     return [visit for visit in one_by_one if positions and len(visit.latency_ns) == positions]
 
 
-def _mean_us(visit: Visit, settle: int) -> float:
+def _visit_us(visit: Visit, settle: int) -> float:
     if not visit.latency_ns or visit.interval_us:
         return visit.mean_us or np.nan
     settled = [ns for position, ns in zip(visit.positions, visit.latency_ns, strict=True) if position >= settle]
-    return fmean(settled) / 1000 if settled else np.nan
+    return typical_time(settled) / 1000 if settled else np.nan
 
 
 def _request_s(visits: Sequence[Visit]) -> float:

@@ -78,7 +78,7 @@ def plot_data(experiment: Experiment, sessions: Sequence[SessionData]) -> PlotDa
     """Return the plot data of at least one session, in any order, without arms and pairs that were not measured."""
     ordered = sorted(sessions, key=lambda session: session.record.session)
     proofs = ordered[0].record.proofs
-    series = RunSeries([session.record for session in ordered])
+    series = RunSeries([session.record for session in ordered], experiment=experiment)
     distributions = [_distribution(arm.name, ordered) for arm in experiment.arms]
     return PlotData(
         started_utc=min(session.record.started_utc for session in ordered),

@@ -1,13 +1,16 @@
-"""Which arms are compared with which, and which pairs cannot be had."""
+"""Which arms are compared with which and by which estimator, and which pairs cannot be had."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.experiment.arms import CONTROL, level_name, merge_settings
+from harness.experiment.cost import is_capacity_search
 from harness.experiment.document import is_setting, level_problems, setting_table
 from harness.experiment.problems import ConfigProblem, did_you_mean, to_toml
 from harness.experiment.transports import HOST_NETWORK, rungs_below
 from harness.model import Arm, Design, Experiment, Settings
+from harness.model.experiment import EstimatorName
+from harness.model.metrics import CURRENT_ESTIMATOR, OLDEST_ESTIMATOR
 
 ArmAndReference = tuple[str, str]
 BELOW = "below"  # as design.against
@@ -200,3 +203,9 @@ def _missing_lower_arm(arm: Arm) -> str:
         f"there is no rung below {arm.name!r}: no arm with network = {to_toml(network)}{without} has the same other "
         "settings. Add it, or name an arm."
     )
+
+
+def estimator_of(experiment: Experiment) -> EstimatorName:
+    """Return the name of the estimator: of means where load tools are compared, some of which give no single times."""
+    tools = {arm.settings.tool for arm in experiment.arms}
+    return OLDEST_ESTIMATOR if is_capacity_search(experiment) or len(tools) > 1 else CURRENT_ESTIMATOR.name

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from harness.experiment.contrasts import estimator_of
 from harness.experiment.cost import (
     MIN_SEARCH_SESSIONS,
     MIN_SEARCH_STEPS,
@@ -35,7 +36,7 @@ MIN_LOOK_DISTANCE = 2  # minimum distance of looks in sessions
 # pilot. For p99 the interval may become wider by the factor WIDER_FOR_P99.
 TIMED_FOR_P99 = 1150
 WIDER_FOR_P99 = 1.15
-MEDIAN_VARIANCE = math.pi / 2  # variance of the median / variance of the mean, for normal values
+ROUNDS_VARIANCE = 1.29  # variance of the mean of the middle third / variance of the mean, for normal values
 LONGEST_SESSION_S = 120.0  # longer sessions add less than more sessions, and their raw times fill the memory
 
 
@@ -47,9 +48,9 @@ class EffectSpread:
     round_sd_percent: float
 
     def sd_percent(self, rounds: int) -> float:
-        """Return the standard deviation of the effect of a session, which is the median of its rounds."""
-        of_median = MEDIAN_VARIANCE * self.round_sd_percent**2 / rounds
-        return math.sqrt(self.session_sd_percent**2 + of_median)
+        """Return the standard deviation of the effect of a session, the mean of the middle third of its rounds."""
+        of_rounds = ROUNDS_VARIANCE * self.round_sd_percent**2 / rounds
+        return math.sqrt(self.session_sd_percent**2 + of_rounds)
 
     def half_width(self, sessions: int, rounds: int) -> float:
         """Return the expected half width of the interval, up to a constant factor.
@@ -155,8 +156,8 @@ def split_budget(
     """Return the (sessions, rounds) that fill the time and make the interval narrowest, within what the file fixes.
 
     For many sessions the best number of rounds is sqrt(session_s / round_s) * round_sd / session_sd (Kalibera and
-    Jones 2013), and sqrt(pi / 2) times that for medians; for few sessions Student's t matters as well. A split with
-    enough requests for p99 is preferred, if its interval is not much wider.
+    Jones 2013), and sqrt(1.29) times that for the middle third of the rounds; for few sessions Student's t matters as
+    well. A split with enough requests for p99 is preferred, if its interval is not much wider.
     """
     design = experiment.design
     fewest = minimal_schedule(experiment, cost, time_s + cost.reporting_s).rounds
@@ -204,7 +205,8 @@ def _schedule_reason(cost: Cost, total_s: float, spent_s: float, budget_s: float
 def plan_of(
     experiment: Experiment, schedule: Schedule, overrides: Sequence[str] = (), pilot: Pilot | None = None
 ) -> Plan:
-    """Return the plan, with the orders of its sessions unless there are too many."""
+    """Return the plan, with its estimator, and with the orders of its sessions unless there are too many."""
+    schedule = schedule.model_copy(update={"estimator": estimator_of(experiment)})
     rounds = schedule.rounds * SPARE_ROUNDS_FACTOR if schedule.visiting_s else schedule.rounds
     written = schedule.sessions if schedule.sessions * rounds * len(experiment.arms) <= MAX_STORED_VISITS else 0
     orders = (session_orders(experiment, session, rounds) for session in range(1, written + 1))

@@ -3,14 +3,17 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
 from harness.model.base import SERVER_ROLES, SERVICE_ROLE
+from harness.model.experiment import EstimatorName
 from harness.model.record import VisitRow
 
-Centre = Literal["median", "trimmed", "mean"]
+Centre = Literal["median", "middle third", "trimmed", "mean"]
+SLOWEST_PARTS = 4  # of the requests of a visit, the slowest of 4 parts is left out of its typical time
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Quantity:
     value: Callable[[VisitRow], float | None]
     centre: Centre = "trimmed"
     has_ratio: bool = False
+    is_typical: bool = False  # its value and its centre are those of the run's estimator
     of_session: Callable[[Sequence[VisitRow]], float | None] | None = None
 
 
@@ -50,6 +54,54 @@ class Metric(Quantity):
     is_headline: bool = False  # each run has exactly one of them
     is_time: bool = False
     is_optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Estimator:
+    """How the typical request of a session is estimated. The schedule of a run names it, so old results keep theirs.
+
+    `value` is that of a visit, `centre` that of the rounds, `text` explains both. With `pools_controls` an arm is
+    compared with its reference and with the control, which are the same arm; the effect is the mean of both
+    comparisons. The mean of both arms in each round would not do: with skewed noise it shifts the typical round.
+    """
+
+    name: EstimatorName
+    value: Callable[[VisitRow], float | None]
+    centre: Centre
+    pools_controls: bool
+    text: str
+
+
+def typical_time(times: Sequence[float]) -> float:
+    """Return the mean without the slowest quarter, which has the stolen CPU time; `times` are not empty."""
+    return fmean(sorted(times)[: len(times) - len(times) // SLOWEST_PARTS])
+
+
+def _typical_us(visit: VisitRow) -> float | None:
+    return visit.mean_us if visit.typical_us is None else visit.typical_us
+
+
+CURRENT_ESTIMATOR = Estimator(
+    name="middle third",
+    value=_typical_us,
+    centre="middle third",
+    pools_controls=True,
+    text="Ratio of two visits of a round, each the mean of its requests without the slowest quarter; the mean of the "
+    "middle third of the rounds of a session, then the mean over sessions with Student's t. Where the reference has a "
+    "control, an arm is compared with both, and the difference is the mean of the two. Negative is faster.",
+)
+OLDEST_ESTIMATOR: EstimatorName = "median of means"  # which every run can be analysed by
+ESTIMATORS: Mapping[EstimatorName, Estimator] = {
+    CURRENT_ESTIMATOR.name: CURRENT_ESTIMATOR,
+    OLDEST_ESTIMATOR: Estimator(
+        name=OLDEST_ESTIMATOR,
+        value=lambda visit: visit.mean_us,
+        centre="median",
+        pools_controls=False,
+        text="Ratio of two neighbouring visits: the median over the rounds of a session, then the mean over sessions "
+        "with Student's t. Negative is faster.",
+    ),
+}
 
 
 def _cpu_us(visit: VisitRow) -> float:
@@ -86,12 +138,13 @@ METRICS: Mapping[str, Metric] = {
     for metric in (
         Metric(
             name="latency",
-            value=lambda visit: visit.mean_us,
-            label="median time per request",
+            value=CURRENT_ESTIMATOR.value,
+            label="typical time per request",
             title="The typical request",
             lower="its typical request is faster",
             higher="its typical request is slower",
-            centre="median",
+            centre=CURRENT_ESTIMATOR.centre,
+            is_typical=True,
             in_designs=True,
             is_headline=True,
             is_time=True,

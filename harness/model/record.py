@@ -57,6 +57,7 @@ class VisitRow(JsonModel):
     arm: str
     requests: int
     mean_us: float | None  # at a rate, from the scheduled send
+    typical_us: float | None = None  # mean without the slowest quarter of the requests; None without single times
     percentiles_us: dict[float, float] = Field(default_factory=dict)
     cpu_us: dict[str, float] = Field(default_factory=dict)
     wall_us: float | None = None

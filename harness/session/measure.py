@@ -11,6 +11,7 @@ from harness.analysis.statistics.series import SessionData
 from harness.experiment.schedule import orders_of
 from harness.load.visits import run_visits
 from harness.model import Doubt, Plan, Record, Schedule, Visit, VisitRow
+from harness.model.metrics import typical_time
 from harness.model.record import HostFacts
 from harness.observe.counters import Gauge, ThrottlingCounts, watch_throttling
 from harness.observe.doubts.context import context_of
@@ -137,6 +138,7 @@ def visit_rows(visits: Iterable[Visit], gauges: Mapping[str, Gauge]) -> tuple[Vi
             arm=visit.arm,
             requests=visit.requests,
             mean_us=visit.mean_us,
+            typical_us=_typical_us(visit),
             percentiles_us=dict(visit.percentiles_us),
             cpu_us={role: _per_request(used / 1000, visit) for role, used in visit.cpu_ns.items()},
             wall_us=_per_request(visit.wall_ns / 1000, visit) if visit.wall_ns else None,
@@ -148,6 +150,13 @@ def visit_rows(visits: Iterable[Visit], gauges: Mapping[str, Gauge]) -> tuple[Vi
         )
         for visit in visits
     )
+
+
+def _typical_us(visit: Visit) -> float | None:
+    """Return the typical time, from the scheduled send; None without single times."""
+    late_ns = visit.late_ns or (0,) * len(visit.latency_ns)
+    times_ns = [latency + late for latency, late in zip(visit.latency_ns, late_ns, strict=True)]
+    return typical_time(times_ns) / 1000 if times_ns else None
 
 
 def _request_counters(visit: Visit, grown: Mapping[str, int]) -> dict[str, float]:

@@ -209,6 +209,8 @@ def record_problems(record: Record, number: int, plan: Plan) -> Iterator[str]:
         yield f"is of another run: its run_id is {own}, in plan.json it is {planned}"
     elif (record.schedule.burst, record.schedule.settle) != (plan.schedule.burst, plan.schedule.settle):
         yield "was measured with other bursts than those of plan.json"
+    elif record.schedule.estimator != plan.schedule.estimator:
+        yield "names another estimator than plan.json"
     known = {arm.name for arm in plan.experiment.arms}
     of_visits = (visit.arm for visit in (*record.visits, *record.counted))
     of_doubts = filter(None, (doubt.arm for doubt in record.doubts))

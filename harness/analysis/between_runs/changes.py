@@ -25,6 +25,7 @@ from harness.analysis.statistics.inference import (
 from harness.analysis.statistics.series import ArmPair
 from harness.errors import ConfigError, raise_all
 from harness.model import DESIGN_METRICS, Comparison, Design, Experiment, JsonModel, Plan, Record, Summary
+from harness.model.metrics import ESTIMATORS, OLDEST_ESTIMATOR
 
 BASE_RUN = 0
 
@@ -69,7 +70,9 @@ def run_changes(runs: Sequence[RunData], metric: str) -> list[RunChange]:
     All pairs of all runs share Holm's correction, but a control is judged alone.
     """
     experiment = runs[BASE_RUN].plan.experiment
-    series = [RunSeries(run.records) for run in runs]
+    names = {run.records[0].schedule.estimator for run in runs}
+    estimator = ESTIMATORS[names.pop() if len(names) == 1 else OLDEST_ESTIMATOR]  # one for all runs
+    series = [RunSeries(run.records, experiment=run.plan.experiment, estimator=estimator) for run in runs]
     places = [
         (pair, run)
         for pair in experiment.pairs

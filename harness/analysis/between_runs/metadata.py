@@ -37,7 +37,7 @@ def settings_tree(plan: Plan) -> FactTree:
 def design_tree(plan: Plan) -> FactTree:
     """Return the design, and the schedule that follows from it."""
     design = plan.experiment.design.model_dump(mode="json", exclude=SCHEDULE_KEYS)
-    return {"design": design, "schedule": plan.schedule.model_dump(include=SCHEDULE_KEYS)}
+    return {"design": design, "schedule": plan.schedule.model_dump(include={*SCHEDULE_KEYS, "estimator"})}
 
 
 def host_tree(host: Mapping[str, Any], records: Sequence[Record], *, servers_apart: bool = False) -> FactTree:

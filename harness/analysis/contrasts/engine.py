@@ -6,6 +6,7 @@ Pairs, interactions, main effects, ladder sums and percentiles differ in their t
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from harness.analysis.statistics.inference import (
 )
 from harness.analysis.statistics.series import ArmPair, ArmVisits, Series, SessionData, centre_of_rounds, visits_by_arm
 from harness.model import METRICS, Effect, Experiment, Interval, Judgement, Record
-from harness.model.metrics import Quantity
+from harness.model.metrics import CURRENT_ESTIMATOR, ESTIMATORS, Estimator, Quantity
 
 Weights = Mapping[str, float]  # by arm
 
@@ -94,13 +95,21 @@ class RunSeries:
     """The values of a run by quantity, read from the visits when first asked for.
 
     `given` has those that visits do not have, by the name of the quantity: for each session a value by arm and round.
+    The `experiment` tells which arms have a control. The estimator is that of the records unless it is given.
     """
 
     def __init__(
-        self, records: Sequence[Record], given: Mapping[str, Mapping[int, Mapping[str, Series]]] | None = None
+        self,
+        records: Sequence[Record],
+        given: Mapping[str, Mapping[int, Mapping[str, Series]]] | None = None,
+        experiment: Experiment | None = None,
+        estimator: Estimator | None = None,
     ) -> None:
         self.records = records
         self._values = dict(given or {})
+        self._experiment = experiment
+        of_records = ESTIMATORS[records[0].schedule.estimator] if records else CURRENT_ESTIMATOR
+        self._estimator = estimator or of_records
 
     @cached_property
     def _visits(self) -> Mapping[int, Mapping[str, ArmVisits]]:
@@ -109,11 +118,58 @@ class RunSeries:
     def values(self, quantity: Quantity) -> Mapping[int, Mapping[str, Series]]:
         """Return the values by session and arm, (rounds,)."""
         if quantity.name not in self._values:
+            resolved = self._resolve(quantity)
             self._values[quantity.name] = {
-                session: {arm: visits.values(quantity) for arm, visits in by_arm.items()}
+                session: {arm: visits.values(resolved) for arm, visits in by_arm.items()}
                 for session, by_arm in self._visits.items()
             }
         return self._values[quantity.name]
+
+    def _resolve(self, quantity: Quantity) -> Quantity:
+        """Return the quantity with the value and the centre of the estimator, where that decides them."""
+        if not quantity.is_typical or self._estimator is CURRENT_ESTIMATOR:
+            return quantity
+        return replace(quantity, value=self._estimator.value, centre=self._estimator.centre)
+
+    @cached_property
+    def _copies(self) -> Mapping[str, tuple[str, ...]]:
+        """Return each arm with those of its controls that had no failed requests; empty without pooling."""
+        if self._experiment is None or not self._estimator.pools_controls:
+            return {}
+        failed = count_failures(self.records)
+        controls = [arm for arm in self._experiment.arms if arm.control_of and arm.name not in failed]
+        references = dict.fromkeys(arm.control_of for arm in controls if arm.control_of)
+        return {
+            reference: (reference, *(arm.name for arm in controls if arm.control_of == reference))
+            for reference in references
+        }
+
+    def split(self, term: WeightedSum) -> list[WeightedSum]:
+        """Return the terms whose sum is the estimate of `term`.
+
+        A difference of two arms, one of which has a control, is the mean of the differences with each. That of an arm
+        and its control stays what it is.
+        """
+        arms = sorted(term.weights, key=term.weights.__getitem__, reverse=True)
+        is_control_pair = any({*arms} <= {*copies} for copies in self._copies.values())
+        if is_control_pair or [term.weights[arm] for arm in arms] != [1, -1]:
+            return [term]
+        pairs = list(product(*(self._copies.get(arm, (arm,)) for arm in arms)))
+        return [difference((arm, against), term.quantity, term.factor / len(pairs)) for arm, against in pairs]
+
+    def term_values(self, term: WeightedSum) -> dict[int, Series]:
+        """Return (log, value) of the typical round by session."""
+        vector = np.array(list(term.weights.values()))
+        quantity, by_session = self._resolve(term.quantity), {}
+        for number, by_arm in self.values(quantity).items():
+            if term.weights.keys() <= by_arm.keys():
+                values = np.array([by_arm[arm] for arm in term.weights])
+                values = values[:, np.isfinite(values).all(axis=0)]
+                if values.size:
+                    logs = vector @ np.log(values) if quantity.has_ratio else np.full(values.shape[1], np.nan)
+                    rounds = np.stack([logs, vector @ values])
+                    by_session[number] = term.factor * centre_of_rounds(rounds, quantity.centre)
+        return by_session
 
 
 def session_values(series: RunSeries, terms: Iterable[WeightedSum]) -> SessionValues:
@@ -121,25 +177,10 @@ def session_values(series: RunSeries, terms: Iterable[WeightedSum]) -> SessionVa
 
     A round without a value for each arm of a term is left out, and so is a session without any other round of a term.
     """
-    by_term = [_term_values(series.values(term.quantity), term) for term in terms]
+    by_term = [series.term_values(part) for term in terms for part in series.split(term)]
     sessions = tuple(number for number in by_term[0] if all(number in values for values in by_term))
     sums = np.array([sum(values[number] for values in by_term) for number in sessions]).reshape(-1, 2)
     return SessionValues(sessions, sums[:, 0], sums[:, 1])
-
-
-def _term_values(sessions: Mapping[int, Mapping[str, Series]], term: WeightedSum) -> dict[int, Series]:
-    """Return (log, value) of the typical round by session."""
-    vector = np.array(list(term.weights.values()))
-    by_session = {}
-    for number, by_arm in sessions.items():
-        if term.weights.keys() <= by_arm.keys():
-            values = np.array([by_arm[arm] for arm in term.weights])
-            values = values[:, np.isfinite(values).all(axis=0)]
-            if values.size:
-                logs = vector @ np.log(values) if term.quantity.has_ratio else np.full(values.shape[1], np.nan)
-                rounds = np.stack([logs, vector @ values])
-                by_session[number] = term.factor * centre_of_rounds(rounds, term.quantity.centre)
-    return by_session
 
 
 def interval_of(series: RunSeries, *terms: WeightedSum, confidence: float = CONFIDENCE) -> Interval | None:
@@ -178,7 +219,7 @@ class RunEvidence:
     @cached_property
     def series(self) -> RunSeries:
         """Values of the visits."""
-        return RunSeries(self.records)
+        return RunSeries(self.records, experiment=self.experiment)
 
     @cached_property
     def failed(self) -> Mapping[str, Mapping[str, int]]:

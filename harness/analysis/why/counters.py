@@ -21,7 +21,8 @@ RoleCpus = Mapping[str, Sequence[int]]  # by role
 
 def counter_summaries(experiment: Experiment, visits: RunSeries) -> tuple[CounterSummary, ...]:
     """Return a summary of each counter, from the bursts under perf where visits do not have it."""
-    under_perf = RunSeries([record.model_copy(update={"visits": record.counted}) for record in visits.records])
+    counted = [record.model_copy(update={"visits": record.counted}) for record in visits.records]
+    under_perf = RunSeries(counted, experiment=experiment)
     in_visits = {name for record in visits.records[:1] for visit in record.visits for name in visit.counters}
     first_pairs = list(_first_pairs(experiment))
     summaries = []

@@ -49,7 +49,7 @@ def add_causes(
     summary: Summary, experiment: Experiment, records: Sequence[Record], floor: FloorResults | None = None
 ) -> Summary:
     """Return the summary with the causes from `records` and, with a `floor`, the plausibility of effects."""
-    series = RunSeries(records)
+    series = RunSeries(records, experiment=experiment)
     all_counters, utilisations = counter_summaries(experiment, series), arm_utilisations(experiment, series)
     all_explanations = explanations(_explicable(summary, experiment), all_counters, series)
     return summary.model_copy(

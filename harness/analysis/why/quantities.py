@@ -11,7 +11,7 @@ TIME_SUFFIX = "_us"
 TICK_SUFFIXES = ("user_us", "system_us", "steal_us")  # in steps of 10 ms, so 0 in most visits
 
 TIME_US, TRIMMED_TIME_US = METRICS["latency"], METRICS["mean"]
-MEAN_TIME_US = replace(TIME_US, centre="mean")
+MEAN_TIME_US = replace(TRIMMED_TIME_US, centre="mean")
 WALL_US = Quantity("wall_us", lambda visit: visit.wall_us, "trimmed")
 CPU_TOTAL_US = Quantity(  # of the client and the servers together
     "cpu_total_us", lambda visit: sum(visit.cpu_us.values()) if visit.cpu_us else None, "trimmed"

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.analysis.plot_data import PlotData
 from harness.model import ArmSummary, Pilot, Plan, Schedule, Summary
+from harness.model.metrics import ESTIMATORS
 from harness.report.document import Column, Figure, NumberCell, Row, Section, Table, TextCell
 from harness.report.figures.distributions import distribution_figures
 from harness.report.figures.intervals import sessions_figure
@@ -236,8 +237,7 @@ def method_facts(summary: Summary, plan: Plan, cpus: CpusByArm) -> list[tuple[st
         "Pilot": _pilot_text(plan.pilot) if plan.pilot else "",
         "Stopping": _stopping_text(summary, plan),
         "CPUs": "; ".join(_placements(cpus)),
-        "Difference": "Ratio of two neighbouring visits: the median over the rounds of a session, then the mean over "
-        "sessions with Student's t. Negative is faster.",
+        "Difference": ESTIMATORS[schedule.estimator].text,
         "Verdict": f"Equivalent if the 90 % interval lies within {design.equivalence_percent:g} %; faster or slower "
         f"if the interval excludes zero, after {_correction_name(summary)}; otherwise undecided.",
     }

@@ -36,7 +36,7 @@ def test_cpu_time_is_the_sum_over_roles_and_missing_where_none_was_read() -> Non
     np.testing.assert_array_equal(values_by_arm(record, METRICS["cpu"])["a"], [7.5, np.nan, np.nan])
 
 
-def test_the_latency_effect_is_the_median_round_and_ignores_a_stolen_one() -> None:
+def test_the_latency_effect_is_the_middle_round_and_ignores_a_stolen_one() -> None:
     series = {"a": np.array([110.0, 120, 9000]), "b": np.array([100.0, 100, 100])}
     seen = pair_values([series], "latency")
     np.testing.assert_allclose(seen.log_ratio, [np.log(1.2)])

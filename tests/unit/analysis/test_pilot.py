@@ -13,9 +13,9 @@ from harness.analysis.pilot import (
     interleaving_gain,
     pilot_of,
     relative_times,
-    round_means_us,
     round_s,
     round_sd_percent,
+    round_times_us,
     session_sd_percent,
     times_by_position,
 )
@@ -156,7 +156,7 @@ def test_the_session_with_the_shortest_visits_sets_the_positions() -> None:
 def test_a_series_leaves_out_what_settles_and_marks_what_is_missing() -> None:
     tool = Visit(round=1, order=0, arm="b", requests=1000, mean_us=77.0)
     visits = [visit(0, "a", 400, 300, 200), visit(1, "a", 400), visit(0, "b"), tool]
-    series = round_means_us(PilotSession(visits, 1, 1), settle=1)
+    series = round_times_us(PilotSession(visits, 1, 1), settle=1)
     assert series["a"] == pytest.approx([250, np.nan], nan_ok=True)
     assert series["b"] == pytest.approx([np.nan, 77], nan_ok=True)
 
@@ -217,8 +217,8 @@ def test_drift_is_what_quarters_of_a_session_differ_by_beyond_chance() -> None:
 
 
 def test_a_gain_worked_by_hand() -> None:
-    """Sessions without spread of their own; 100 rounds of 5 %: pi / 2 * 25 / 100 in a session, a fourth of it in 4."""
+    """Sessions without spread of their own; 100 rounds of 5 %: 1.29 * 25 / 100 in a session, a fourth of it in 4."""
     schedule = Schedule(sessions=4, rounds=100, burst=8, settle=2, reason="")
     found = interleaving_gain(0.03, EffectSpread(session_sd_percent=0, round_sd_percent=5), schedule)
-    assert found == pytest.approx(np.sqrt(2 * 9 / (np.pi / 2 * 25 / 100 / 4)))
+    assert found == pytest.approx(np.sqrt(2 * 9 / (1.29 * 25 / 100 / 4)))
     assert interleaving_gain(0.0, EffectSpread(session_sd_percent=0, round_sd_percent=5), schedule) == 1

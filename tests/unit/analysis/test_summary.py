@@ -172,7 +172,7 @@ def test_a_control_that_differs_is_doubted_and_makes_the_run_invalid() -> None:
     assert comparison(summary, "control").verdict == "slower"
     assert kinds(summary) == ["control", "control"]
     assert summary.doubts[0].seen.startswith(
-        "The control is a a second time (an A/A test), but its median time per request is higher: +10.00 % "
+        "The control is a a second time (an A/A test), but its typical time per request is higher: +10.00 % "
     )
     assert "in mean time per request" in summary.doubts[1].advice
     assert not summary.valid

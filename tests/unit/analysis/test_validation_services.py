@@ -37,7 +37,7 @@ def held(
         question="How much of it is the container?",
         arms=(*arms, control),
         pairs=(("control", "tcp"), *pairs),
-        design=Design(pairs=pairs),
+        design=Design(pairs=pairs, equivalence_percent=0.2),
     )
     failures = {"box-tcp": failed} if failed else {}
     run = run_of(truth, experiment=experiment, sessions=8, rounds=40, raw=False, failures=failures)
@@ -144,7 +144,7 @@ def test_each_transport_is_held_against_its_own_arm() -> None:
     [
         ((1.0, 0.9), "confirmed", "agrees"),
         ((1.0, 1.1), "contradicted", "disagrees"),
-        ((1.0, 1.01), "cannot be decided", "undecided"),
+        ((1.0, 1.003), "cannot be decided", "undecided"),
     ],
 )
 def test_a_socket_s_gain_in_containers_is_held_against_that_of_the_bare_arms(
