@@ -35,11 +35,15 @@ VERDICT_WORDS: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class WeightedSum:
-    """A weighted sum over arms of a quantity, round by round; its typical round is the value of a session."""
+    """A weighted sum over arms of a quantity, round by round; its typical round is the value of a session.
+
+    In the `comparison` of an arm with another the control of either may stand for it.
+    """
 
     quantity: Quantity
     weights: Weights
     factor: float = 1.0
+    comparison: ArmPair | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +73,7 @@ class Contrast:
 
 def difference(pair: ArmPair, quantity: Quantity, factor: float = 1.0) -> WeightedSum:
     """Return the term of one arm less another."""
-    return WeightedSum(quantity, {pair[0]: 1.0, pair[1]: -1.0}, factor)
+    return WeightedSum(quantity, {pair[0]: 1.0, pair[1]: -1.0}, factor, comparison=pair)
 
 
 def pair_terms(pair: ArmPair, metric: str, factor: float = 1.0) -> tuple[WeightedSum, ...]:
@@ -147,12 +151,11 @@ class RunSeries:
     def split(self, term: WeightedSum) -> list[WeightedSum]:
         """Return the terms whose sum is the estimate of `term`.
 
-        A difference of two arms, one of which has a control, is the mean of the differences with each. That of an arm
-        and its control stays what it is.
+        A comparison of two arms, one of which has a control, is the mean of those with each. That of an arm and its
+        control stays what it is.
         """
-        arms = sorted(term.weights, key=term.weights.__getitem__, reverse=True)
-        is_control_pair = any({*arms} <= {*copies} for copies in self._copies.values())
-        if is_control_pair or [term.weights[arm] for arm in arms] != [1, -1]:
+        arms = term.comparison or ()
+        if not arms or any({*arms} <= {*copies} for copies in self._copies.values()):
             return [term]
         pairs = list(product(*(self._copies.get(arm, (arm,)) for arm in arms)))
         return [difference((arm, against), term.quantity, term.factor / len(pairs)) for arm, against in pairs]

@@ -8,12 +8,19 @@ import numpy as np
 import pytest
 
 from harness.analysis.between_runs.changes import run_changes
-from harness.analysis.contrasts.engine import RunEvidence, RunSeries, estimate_effect, pair_terms, session_values
+from harness.analysis.contrasts.engine import (
+    RunEvidence,
+    RunSeries,
+    WeightedSum,
+    estimate_effect,
+    pair_terms,
+    session_values,
+)
 from harness.analysis.contrasts.pairs import compare_pairs
 from harness.analysis.statistics.inference import EffectEstimate, Estimate
 from harness.analysis.statistics.series import SessionData, typical_times
 from harness.experiment.contrasts import estimator_of
-from harness.model import Experiment, Schedule, Visit
+from harness.model import METRICS, Experiment, Schedule, Visit
 from harness.model.experiment import EstimatorName
 from harness.model.metrics import typical_time
 from harness.session.measure import visit_rows
@@ -151,6 +158,13 @@ def effects_us(sessions: Sequence[SessionData], experiment: Experiment = EXPERIM
 def test_an_arm_is_compared_with_both_arms_of_its_reference_and_the_control_with_one() -> None:
     sessions = [session(number, "middle third") for number in (1, 2)]
     assert effects_us(sessions) == pytest.approx({"control": 4.0, "b": (14.0 + 10.0) / 2})
+
+
+def test_a_part_of_a_whole_rests_on_its_own_arm_alone() -> None:
+    """So that the bars of a waterfall add up."""
+    evidence = RunEvidence(EXPERIMENT, [session(number, "middle third") for number in (1, 2)])
+    part = WeightedSum(METRICS["latency"], {"b": 1, "a": -1})
+    assert session_values(evidence.series, [part]).difference == pytest.approx([14.0, 14.0])
 
 
 def test_the_control_does_not_count_as_reference_where_its_requests_failed() -> None:
