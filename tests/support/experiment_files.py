@@ -5,15 +5,19 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from harness import plugins
 from harness.errors import ConfigError
 from harness.experiment.read import read_experiment
-from harness.model import Arm, Experiment
+from harness.experiment.transports import transports
+from harness.model import Arm, Experiment, LoadTool
 
 TWO_ARMS = """
 [arms.tcp]
 [arms.uds-tmpfs]
 transport = "uds-tmpfs"
 """
+TRANSPORT_NAMES = ", ".join(sorted(transports()))
+TOOL_NAMES = ", ".join(["client", *plugins.names(LoadTool)])
 
 
 def read(text: str | bytes, *overrides: str) -> Experiment:

@@ -4,7 +4,7 @@ import pytest
 
 from harness.experiment.arms import arms_of, level_name
 from harness.experiment.document import Document
-from tests.support.experiment_files import TWO_ARMS, arms, names, read, refusal, refusals
+from tests.support.experiment_files import TRANSPORT_NAMES, TWO_ARMS, arms, names, read, refusal, refusals
 
 GOOD_NAME = (
     "Choose a name of at most 100 printable characters, "
@@ -84,7 +84,7 @@ def test_a_level_reads_well_in_an_arms_name(level: object, name: str) -> None:
         ("workrs = [1, 2]", "factors.workrs = [1, 2]: there is no such setting. Did you mean 'workers'?"),
         (
             'transport = ["tcp", "udp"]',
-            'factors.transport[1] = "udp": there is no such transport. Choose from: tcp, uds-dir, uds-tmpfs.',
+            f'factors.transport[1] = "udp": there is no such transport. Choose from: {TRANSPORT_NAMES}.',
         ),
         (
             'placement = ["auto", { client = [0], nginx = [1], app = [-2] }]',

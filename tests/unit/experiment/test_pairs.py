@@ -6,7 +6,7 @@ from harness.experiment.arms import arms_of
 from harness.experiment.contrasts import counterpart_problems, pairs_of
 from harness.experiment.document import Document
 from harness.model import Design
-from tests.support.experiment_files import TWO_ARMS, arms, names, read, refusal, refusals
+from tests.support.experiment_files import TRANSPORT_NAMES, TWO_ARMS, arms, names, read, refusal, refusals
 
 THREE_ARMS = f'{TWO_ARMS}[arms.uds-dir]\ntransport = "uds-dir"\n'
 PRODUCT = '[factors]\nupstream_keepalive = [0, 16]\ntransport = ["uds-dir", "tcp"]\n'
@@ -92,7 +92,7 @@ ONE_SETTING = 'give exactly one setting and its level, like { transport = "tcp" 
         ),
         (
             '{ transport = "udp" }',
-            'design.against.transport = "udp": there is no such transport. Choose from: tcp, uds-dir, uds-tmpfs.',
+            f'design.against.transport = "udp": there is no such transport. Choose from: {TRANSPORT_NAMES}.',
         ),
         ("{ tls = 0 }", "design.against.tls = 0: must be true or false."),
         (

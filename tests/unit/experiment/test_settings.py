@@ -5,7 +5,7 @@ import pytest
 from harness.errors import ConfigError
 from harness.experiment.document import parse_document
 from harness.model import RoleCpuNumbers, Settings
-from tests.support.experiment_files import TWO_ARMS, arms, read, refusal, refusals
+from tests.support.experiment_files import TOOL_NAMES, TRANSPORT_NAMES, TWO_ARMS, arms, read, refusal, refusals
 
 PATH = 'must be a path that begins with "/" and has no characters that a URL must escape, like "/bytes/100".'
 PLACEMENT = 'must be "auto", "split", "shared", "same-cpu" or "none", or a table of CPU lists, one for each role.'
@@ -177,16 +177,15 @@ def test_a_long_value_is_cut_short() -> None:
     [
         (
             'transport = "udp"',
-            'arm.transport = "udp": there is no such transport. Choose from: tcp, uds-dir, uds-tmpfs.',
+            f'arm.transport = "udp": there is no such transport. Choose from: {TRANSPORT_NAMES}.',
         ),
         (
             'transport = "uds-tmps"',
             "arm.transport = \"uds-tmps\": there is no such transport. Did you mean 'uds-tmpfs'?",
         ),
         (
-            'tool = "siege"',
-            'arm.tool = "siege": this version drives no such tool. Choose from: client, ab, h2load, hey, k6, locust, '
-            "molotov, pyperf, wrk.",
+            'tool = "browser"',
+            f'arm.tool = "browser": this version drives no such tool. Choose from: {TOOL_NAMES}.',
         ),
         ('tool = "clinet"', "arm.tool = \"clinet\": this version drives no such tool. Did you mean 'client'?"),
         ('network = "vet"', "arm.network = \"vet\": there is no such rung. Did you mean 'veth'?"),
