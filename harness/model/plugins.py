@@ -101,7 +101,9 @@ class Transport:
     family: TransportFamily
     label: str  # in reports
     address_kind: AddressKind  # what it listens on: a port, or a socket in a private directory of that kind
-    needs: str = ""  # with `advice`, completes the message where a machine has no such directory
+    host: str = LOOPBACK  # of its ports on the loopback interface, like 127.0.0.2 or [::1]; other rungs have their own
+    parent: str = ""  # the directory that holds its private directories; "": any of that kind that is usable
+    needs: str = ""  # with `advice`, completes the message where a machine has no such directory or host
     advice: str = ""
 
     def uri(self, address: str) -> str:

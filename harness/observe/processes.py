@@ -21,7 +21,7 @@ STATUS_LINES = ("NoNewPrivs", "Seccomp", "Speculation_Store_Bypass")
 
 
 def listening_inodes(address: str, proc: Path = PROC) -> set[str]:
-    """Return the inodes of the sockets that listen on "127.0.0.1:8000" or on the path of a Unix socket."""
+    """Return the inodes of the sockets that listen on "127.0.0.1:8000", "[::1]:8000" or the path of a Unix socket."""
     return _unix_inodes(address, proc) if address.startswith("/") else _tcp_inodes(address, proc)
 
 
@@ -33,9 +33,10 @@ def socket_inodes(pids: Iterable[int], proc: Path = PROC) -> set[str]:
 
 def _tcp_inodes(address: str, proc: Path) -> set[str]:
     host, _, port = address.rpartition(":")
-    packed = ipaddress.IPv4Address(host).packed
-    local = f"{int.from_bytes(packed, sys.byteorder):08X}:{int(port):04X}"
-    with (proc / "self/net/tcp").open() as table:
+    ip = ipaddress.ip_address(host.strip("[]"))
+    words = (int.from_bytes(ip.packed[begin : begin + 4], sys.byteorder) for begin in range(0, len(ip.packed), 4))
+    local = f"{''.join(f'{word:08X}' for word in words)}:{int(port):04X}"
+    with (proc / ("self/net/tcp" if ip.version == 4 else "self/net/tcp6")).open() as table:
         next(table)
         # Listening sockets come first (tcp_get_idx in net/ipv4/tcp_ipv4.c); many thousands in TIME_WAIT may follow.
         listening = takewhile(lambda row: row[3] == TCP_LISTEN, map(str.split, table))

@@ -19,6 +19,7 @@ from harness.observe.perf import INSTALL_ADVICE, RIGHTS_ADVICE, can_count
 from harness.report.commands.machine import Diagnosis, MachineCheck
 from harness.report.format import format_duration
 from harness.session.preflight import machine_problems, service_failures, system_problems, without_unavailable_arms
+from harness.testbed.addresses import socket_parent
 from harness.testbed.blueprint import Machine
 from harness.testbed.kernel.settings import UNCHANGED_KERNEL
 from harness.testbed.kernel.tuning import plan_tuning
@@ -110,7 +111,7 @@ def _placement_finding(machine: Machine) -> MachineCheck:
 def _directory_findings(machine: Machine) -> Iterator[MachineCheck]:
     for name, transport in transports().items():
         if transport.address_kind != "port":
-            if parent := machine.parents[transport.address_kind]:
+            if parent := socket_parent(transport, machine.parents):
                 yield check(name, f"sockets are created in a private directory in {parent}")
             else:
                 yield check(name, "no directory of the right kind", "Leave this transport out.")

@@ -8,8 +8,8 @@ from pathlib import Path
 from harness.errors import MachineError
 from harness.experiment.transports import transports
 from harness.model import DEFAULT_HOST, AddressKind, Arm, Target, Transport, request_for
-from harness.model.plugins import PortRelay
-from harness.testbed.machine.directories import private_name, socket_problem
+from harness.model.plugins import LOOPBACK, PortRelay
+from harness.testbed.machine.directories import has_loopback_address, named_parent, private_name, socket_problem
 from harness.testbed.network.build import HOST_PATH, NetworkPath
 from harness.testbed.servers.nginx import Certificate
 from harness.testbed.standalone import null_server as null_server
@@ -83,8 +83,10 @@ def hop_of(name: str, parents: ParentDirectories, ports: Iterator[int], network_
     transport = transports()[name]
     if transport.address_kind == "port":
         port = next(ports)
-        return Hop(transport, f"{network_path.listen_host}:{port}", None, f"{network_path.connect_host}:{port}")
-    parent = parents[transport.address_kind]
+        hosts = (network_path.listen_host, network_path.connect_host)
+        listen, connect = (transport.host if host == LOOPBACK else host for host in hosts)
+        return Hop(transport, f"{listen}:{port}", None, f"{connect}:{port}")
+    parent = socket_parent(transport, parents)
     if parent is None:
         raise MachineError(transport_problem(name, parents) or "")
     directory = parent / private_name()
@@ -95,11 +97,19 @@ def hop_of(name: str, parents: ParentDirectories, ports: Iterator[int], network_
 
 
 def transport_problem(name: str, parents: ParentDirectories) -> str | None:
-    """Return why no directory on this machine suits the sockets of transport `name`, or None."""
+    """Return why this machine has no place for the sockets of transport `name`, or None."""
     transport = transports()[name]
-    if transport.address_kind == "port" or parents[transport.address_kind]:
+    has_host = transport.host == LOOPBACK or has_loopback_address(transport.host)
+    if has_host if transport.address_kind == "port" else socket_parent(transport, parents):
         return None
     return f"{name} needs {transport.needs}, and there is none. {transport.advice}"
+
+
+def socket_parent(transport: Transport, parents: ParentDirectories) -> Path | None:
+    """Return the directory in which the sockets of a Unix transport get a private directory, or None."""
+    if not transport.parent:
+        return parents[transport.address_kind]
+    return named_parent(transport.parent, on_tmpfs=transport.address_kind == "tmpfs")
 
 
 def null_server_argv(hop: Hop) -> tuple[str, ...]:
@@ -118,7 +128,7 @@ def direct_target(hop: Hop, path: str, *, keepalive: bool) -> Target:
     if hop.directory:
         return Target(host="localhost", port=0, path=path, keepalive=keepalive, socket=Path(hop.address))
     host, _, port = hop.address.rpartition(":")
-    return Target(host=host, port=int(port), path=path, keepalive=keepalive)
+    return Target(host=host.strip("[]"), port=int(port), path=path, keepalive=keepalive)
 
 
 def _target(

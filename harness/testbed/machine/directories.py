@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from harness.errors import MachineError
+from harness.experiment.transports import transports
 from harness.model.http import MAX_SOCKET_PATH_BYTES
 from harness.testbed.machine.cgroups import cgroup_parents
 from harness.testbed.machine.procfs import HOST_ROOTS, filesystem_of, is_tmpfs, read_int, read_text
@@ -46,9 +47,15 @@ def disk_parent(results: Path) -> Path | None:
     return next((path for path in _usable_directories((*candidates, results)) if not is_tmpfs(path)), None)
 
 
+def named_parent(path: str, *, on_tmpfs: bool) -> Path | None:
+    """Return the directory `path` if we may make another in it and it is on tmpfs or is not, as asked for; or None."""
+    return next((parent for parent in _usable_directories([path]) if is_tmpfs(parent) == on_tmpfs), None)
+
+
 def remove_leftovers() -> None:
     """Remove leftovers of killed runs: our directories that no process names or locks."""
-    parents = {parent for parent in (tmpfs_parent(), disk_parent(Path.cwd())) if parent}
+    named = (Path(transport.parent).resolve() for transport in transports().values() if transport.parent)
+    parents = {parent for parent in (tmpfs_parent(), disk_parent(Path.cwd()), *named) if parent}
     leftovers = [
         path
         for parent in (*parents, *cgroup_parents())
@@ -152,6 +159,14 @@ def _is_free_port(port: int) -> bool:
                 raise MachineError(problem) from None
             return False
         return True
+
+
+def has_loopback_address(host: str) -> bool:
+    """Return whether a server can listen on ports of `host`."""
+    with suppress(OSError), socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host.strip("[]"), 0))
+        return True
+    return False
 
 
 class UnsafeError(MachineError):

@@ -16,9 +16,9 @@ SOCKET_MODE = 0o777  # gunicorn's own; its directory is private
 
 def create_socket(address: str) -> socket.socket:
     """Return a socket of this network for `address`, HOST:PORT or a path, with nginx's own options; not bound yet."""
-    family = socket.AF_UNIX if address.startswith("/") else socket.AF_INET
+    family = socket.AF_UNIX if address.startswith("/") else socket.AF_INET6 if "]" in address else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
-    if family == socket.AF_INET:
+    if family != socket.AF_UNIX:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setblocking(False)
     return listener
@@ -31,7 +31,7 @@ def bind_socket(listener: socket.socket, address: str) -> None:
         os.chmod(address, SOCKET_MODE)  # noqa: PTH101 - without pathlib it starts twice as fast
         return
     host, _, port = address.rpartition(":")
-    listener.bind((host, int(port)))
+    listener.bind((host.strip("[]"), int(port)))
 
 
 def nginx_environment(descriptors: Iterable[int]) -> dict[str, str]:

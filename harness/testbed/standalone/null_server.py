@@ -28,10 +28,10 @@ def listen(address: str) -> socket.socket:
     """Return a socket that listens on `address`."""
     host, _, port = address.rpartition(":")
     if host and port.isdigit():
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
-        listener.bind((host, int(port)))
+        listener.bind((host.strip("[]"), int(port)))
     else:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(address)

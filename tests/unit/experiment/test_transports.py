@@ -4,13 +4,15 @@ import pytest
 
 from harness.experiment.transports import arm_transport, imported_family, is_tcp, transport_label, transports
 from harness.model import Transport
+from harness.model.plugins import LOOPBACK
 
 
 @pytest.mark.parametrize(("name", "transport"), transports().items())
 def test_a_transport_brings_what_reports_and_messages_need(name: str, transport: Transport) -> None:
     assert transport_label(name) == transport.label != ""
     assert is_tcp(name) == (transport.family == "tcp") == (transport.address_kind == "port")
-    assert bool(transport.needs) == bool(transport.advice) == (transport.address_kind != "port")
+    is_everywhere = transport.address_kind == "port" and transport.host == LOOPBACK
+    assert bool(transport.needs) == bool(transport.advice) == (not is_everywhere)
     assert transport.uri("ADDRESS") == ("ADDRESS" if is_tcp(name) else "unix:ADDRESS")
 
 

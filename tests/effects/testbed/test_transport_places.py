@@ -1,0 +1,87 @@
+"""A transport says where its sockets are: on another loopback address, or in a directory that it names."""
+
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from harness.experiment import transports as names
+from harness.model import AddressKind, Settings, Transport
+from harness.observe.processes import listening_inodes
+from harness.observe.proof import prove
+from harness.testbed.addresses import hop_of, transport_problem
+from harness.testbed.machine import directories
+from harness.testbed.machine.directories import has_loopback_address, remove_leftovers
+from harness.testbed.network.build import network_path_of
+from tests.support.stacks import arm, blueprint_for, stack_of
+
+NOWHERE: Mapping[AddressKind, Path | None] = {"tmpfs": None, "directory": None}
+
+
+@pytest.fixture
+def named() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture(autouse=True)
+def added(monkeypatch: pytest.MonkeyPatch, named: Path) -> None:
+    needs = {"needs": "a place", "advice": "Make it."}
+    kinds = {
+        **names.transports(),
+        "second": Transport("tcp", "127.0.0.2", "port", "127.0.0.2", **needs),
+        "six": Transport("tcp", "IPv6", "port", "[::1]", **needs),
+        "elsewhere": Transport("tcp", "elsewhere", "port", "192.0.2.1", **needs),
+        "named": Transport("unix", "named", "directory", parent=str(named), **needs),
+        "absent": Transport("unix", "absent", "directory", parent="/absent", **needs),
+        "not-tmpfs": Transport("unix", "not on tmpfs", "tmpfs", parent=str(named), **needs),
+    }
+    for module in ("harness.experiment.transports", "harness.testbed.addresses", directories.__name__):
+        monkeypatch.setattr(f"{module}.transports", lambda: kinds)
+
+
+@pytest.mark.parametrize("name", ["second", "six", "named"])
+def test_a_stack_serves_over_a_transport_at_its_own_place(name: str, tmp_path: Path, named: Path) -> None:
+    if name == "six" and not has_loopback_address("[::1]"):
+        pytest.skip("this machine has no IPv6")
+    place = {"second": "127.0.0.2:", "six": "[::1]:", "named": f"{named}/barehop-"}[name]
+    stack_arms = [arm("full", transport=name), arm("floor", transport=name, chain="floor")]
+    with stack_of(blueprint_for(tmp_path, *stack_arms)) as stack:
+        proofs = prove([stack])
+    assert all(proof["hop"]["address"].startswith(place) for proof in proofs.values())
+    assert list(named.iterdir()) == []
+
+
+def test_a_place_that_is_not_there_is_a_problem() -> None:
+    assert transport_problem("second", NOWHERE) is None
+    assert transport_problem("named", NOWHERE) is None
+    for name in ("elsewhere", "absent", "not-tmpfs"):
+        assert transport_problem(name, NOWHERE) == f"{name} needs a place, and there is none. Make it."
+
+
+def test_on_a_rung_with_addresses_of_its_own_those_are_used() -> None:
+    hops = {
+        rung: hop_of("second", NOWHERE, count(8000), network_path_of(Settings(network=rung))) for rung in ("own", "nat")
+    }
+    assert hops["own"].server == hops["own"].address == "127.0.0.2:8000"
+    assert (hops["nat"].address, hops["nat"].server) == ("10.213.0.3:8000", "10.213.0.1:8000")
+
+
+def test_what_a_killed_run_left_in_a_named_directory_is_removed(named: Path) -> None:
+    (named / "barehop-01234567").mkdir()
+    remove_leftovers()
+    assert list(named.iterdir()) == []
+
+
+def test_a_socket_on_ipv6_is_found() -> None:
+    if not has_loopback_address("[::1]"):
+        pytest.skip("this machine has no IPv6")
+    with socket.socket(socket.AF_INET6) as listener:
+        listener.bind(("::1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        assert len(listening_inodes(f"[::1]:{port}")) == 1
+        assert listening_inodes(f"127.0.0.1:{port}") == set()
