@@ -37,6 +37,7 @@ class Design(JsonModel):
     expect_null: tuple[str, ...] = Field((), strict=False)
     seed: int = 1
     processes: Literal["shared", "separate"] = "shared"
+    layout: Literal["random", "matched"] = "random"
     sessions: int | None = Field(None, ge=2, le=MAX_SESSIONS)
     rounds: int | None = Field(None, ge=1, le=MAX_PER_SESSION)
     burst: int | None = Field(None, ge=1, le=MAX_PER_SESSION)

@@ -173,8 +173,17 @@ class HopProof(Facts, total=False):
     options: Any
 
 
+class LayoutProof(Facts, total=False):
+    """The memory layout of an arm's servers: its setting, and by role whether addresses are fixed or random."""
+
+    setting: str
+    addresses: dict[str, str]
+    hash_seed: Any
+    stack_shift_bytes: Any
+
+
 class ArmProof(Facts, total=False):
-    """What proves an arm: its answer, processes and CPUs by role, sockets of its hop, kernel values, rungs."""
+    """What proves an arm: its answer, processes and CPUs by role, sockets of its hop, layout, kernel values, rungs."""
 
     url: Any
     address: Any
@@ -187,6 +196,7 @@ class ArmProof(Facts, total=False):
     upstream: Any
     nginx_listens: Any
     hop: HopProof
+    layout: LayoutProof
     knobs: Any
     network: Any
     not_copied: Any
@@ -212,11 +222,19 @@ class SpikeFacts(Facts):
     estimate_us: float
 
 
+class SwapFacts(Facts):
+    """Runs of a calibration in which swapping two labels only flips the sign."""
+
+    runs: int
+    flipped: int
+
+
 class CalibrationFacts(Facts):
     """The facts of calibration.json."""
 
     aa: AlarmFacts
     spikes: list[SpikeFacts]
+    swap: SwapFacts
     floor_percent: float
     floor_us: float
     sessions_per_run: int

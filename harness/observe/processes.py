@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.errors import MachineError
 from harness.testbed.machine.placement import Placement
 from harness.testbed.machine.procfs import format_cpus, parse_cpus, read_text
+from harness.testbed.standalone.enter import ADDR_NO_RANDOMIZE
 
 PROC = Path("/proc")
 
@@ -93,6 +94,13 @@ def stray_threads(pids_by_role: Mapping[str, Collection[int]], placement: Placem
 def _status_lines(process: Path) -> dict[str, str]:
     lines = (read_text(process / "status") or "").splitlines()
     return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+def read_addresses(pids: Iterable[int], proc: Path = PROC) -> str:
+    """Return whether the addresses of `pids` are fixed or random (man 5 proc: personality); what is known counts."""
+    texts = (read_text(proc / str(pid) / "personality") for pid in pids)
+    kinds = {"fixed" if int(text, 16) & ADDR_NO_RANDOMIZE else "random" for text in texts if text}
+    return " and ".join(sorted(kinds)) or "unknown"
 
 
 @dataclass(frozen=True, slots=True)

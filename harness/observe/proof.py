@@ -10,12 +10,13 @@ from harness.experiment.transports import is_tcp
 from harness.load.probe import probe_target
 from harness.model import Arm, Reply
 from harness.model.plugins import ConntrackFilter, NamespacePlace, VethPair
-from harness.model.record import ArmProof, HopProof
+from harness.model.record import ArmProof, HopProof, LayoutProof
 from harness.observe.counters import parse_net_table, received_packets
 from harness.observe.host.facts import cpu_limit
 from harness.observe.processes import (
     Confinement,
     listening_inodes,
+    read_addresses,
     read_confinement,
     socket_inodes,
     stray_threads,
@@ -53,7 +54,10 @@ def _prove_stack(stack: Stack) -> dict[str, ArmProof]:
     with stack.network.of("listen").enter():
         front = socket_inodes((stack.nginx.main_pid(), *stack.pids["nginx"]))
         proofs = {arm.name: {**_prove_arm(arm, stack, hops, front), **kernel} for arm in blueprint.arms}
-    return {arm.name: cast("ArmProof", {**proofs[arm.name], **_rung_proof(stack, arm)}) for arm in blueprint.arms}
+    return {
+        arm.name: cast("ArmProof", {**proofs[arm.name], "layout": _layout_proof(stack, arm), **_rung_proof(stack, arm)})
+        for arm in blueprint.arms
+    }
 
 
 def _prove_arm(arm: Arm, stack: Stack, hops: Mapping[str, HopProof], front: set[str]) -> ArmProof:
@@ -110,6 +114,21 @@ def _answer_problems(stacks: Sequence[Stack]) -> Iterable[str]:
             other, expected = first.setdefault(question, (arm.name, kind))
             if kind != expected:
                 yield f"Arms {other!r} and {arm.name!r} send the same request but get different answers."
+
+
+def _layout_proof(stack: Stack, arm: Arm) -> LayoutProof:
+    """Return the memory layout of an arm's servers. Only root may read that of nginx's workers; it is the master's."""
+    layout, masters = stack.blueprint.layout, {"nginx": stack.nginx, "app": stack.app}
+    pids = stack.pids_of(arm.name)
+    addresses = {role: read_addresses((*pids[role], masters[role].main_pid())) for role in pids}
+    if not layout.is_matched:
+        return {"setting": "random", "addresses": addresses}
+    return {
+        "setting": "matched",
+        "addresses": addresses,
+        "hash_seed": layout.hash_seed,
+        "stack_shift_bytes": layout.stack_shift_bytes,
+    }
 
 
 def _kernel_proof(stack: Stack) -> ArmProof:

@@ -15,6 +15,7 @@ from harness.model.metrics import typical_time
 from harness.model.record import HostFacts
 from harness.observe.counters import Gauge, ThrottlingCounts, watch_throttling
 from harness.observe.doubts.context import context_of
+from harness.observe.doubts.system import layout_doubts
 from harness.observe.doubts.watch import start_watch
 from harness.observe.perf import NOT_KNOWN, PerfPass, count_bursts, perf_obstacle
 from harness.observe.proof import prove
@@ -85,7 +86,7 @@ def run_session(session: int, run: Run, schedule: Schedule) -> float:
         counted=counted.visits,
         unseen=(*running.unseen, *counted.unseen),
         throttled=visited.throttled,
-        doubts=(*visited.doubts, *answer_doubts(changes)),
+        doubts=(*visited.doubts, *layout_doubts(proofs), *answer_doubts(changes)),
     )
     requests = requests_table(visited.visits)
     run.sessions[session] = SessionData(run.store.write_session(record, requests), requests)

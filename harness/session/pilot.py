@@ -54,7 +54,7 @@ def _run_pilot_session(
     """Run a pilot session that answers like `answers`, or adds to them; return its schedule and its visits."""
     began = time.monotonic()
     with ExitStack() as exit_stack:
-        running = start_session(0, experiment, store, machine, exit_stack)
+        running = start_session(-number, experiment, store, machine, exit_stack)
         visitors = running.visitors
         answers.update({arm: served.reply for arm, served in running.targets.items() if arm not in answers})
         with require_same_servers(running.stacks):

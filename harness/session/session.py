@@ -91,13 +91,13 @@ class RunningSession:
 def start_session(
     session: int, experiment: Experiment, store: Store, machine: Machine, exit_stack: ExitStack
 ) -> RunningSession:
-    """Start the stacks of a session on `exit_stack`, warm them up and prepare the visitors.
+    """Start the stacks of a session on `exit_stack`, warm them up and prepare the visitors. A pilot's numbers are <= 0.
 
     Raises HarnessError if a stack does not start, or if a service does not answer like its reference.
     """
-    directory, seed = store.stack_directory(session), f"{experiment.design.seed}/{session}"
+    directory, seed = store.stack_directory(max(session, 0)), f"{experiment.design.seed}/{session}"
     exit_stack.enter_context(raise_file_limit())
-    blueprints = blueprints_of(experiment, directory, machine)
+    blueprints = blueprints_of(experiment, directory, machine, session)
     switch = exit_stack.enter_context(switch_host_values([blueprint.kernel for blueprint in blueprints]))
     stacks = exit_stack.enter_context(start_stacks(blueprints, probe_target, switch))
     targets = resolve_targets(experiment, stacks, machine)

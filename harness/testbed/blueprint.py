@@ -25,6 +25,7 @@ from harness.testbed.machine.placement import Placement, placement_of
 from harness.testbed.machine.resources import require_proc
 from harness.testbed.machine.topology import Topology, read_topology
 from harness.testbed.network.build import HOST_PATH, NetworkPath, network_path_of
+from harness.testbed.processes.layout import RANDOM_LAYOUT, Layout, layout_of
 from harness.testbed.sandbox.spec import NO_ENCLOSURE, Enclosure, enclosure_of, sandbox_of
 from harness.testbed.servers.gunicorn import Gunicorn, require_app_directory
 from harness.testbed.servers.nginx import (
@@ -81,6 +82,7 @@ class Blueprint:
     kernel: KernelConfiguration = UNCHANGED_KERNEL
     network_path: NetworkPath = HOST_PATH
     enclosures: dict[str, Enclosure] = field(default_factory=dict)  # by name of the server
+    layout: Layout = RANDOM_LAYOUT
 
     @property
     def hops(self) -> dict[str, Hop]:
@@ -173,9 +175,9 @@ def survey_machine(results: Path) -> Machine:
     return Machine(topology=read_topology(), parents={"tmpfs": tmpfs_parent(), "directory": disk_parent(results)})
 
 
-def blueprints_of(experiment: Experiment, directory: Path, machine: Machine) -> list[Blueprint]:
+def blueprints_of(experiment: Experiment, directory: Path, machine: Machine, session: int = 1) -> list[Blueprint]:
     """Return the stacks of one session. Their files go to `directory`; several stacks have a folder each in it."""
-    groups, ports = stacks_of(experiment), free_ports()
+    groups, ports, layout = stacks_of(experiment), free_ports(), layout_of(experiment.design, session)
     directories = [directory / str(number) for number in range(1, len(groups) + 1)] if len(groups) != 1 else [directory]
     kernels = kernel_configurations_of(groups)
     keys = [
@@ -187,7 +189,7 @@ def blueprints_of(experiment: Experiment, directory: Path, machine: Machine) -> 
         for key in keys
     ]
     return [
-        replace(blueprint_of(arms, path, machine, ports), kernel=kernel, app_arms=of_app)
+        replace(blueprint_of(arms, path, machine, ports), kernel=kernel, app_arms=of_app, layout=layout)
         for arms, path, kernel, of_app in zip(groups, directories, kernels, app_arms, strict=True)
     ]
 

@@ -16,6 +16,7 @@ from harness.testbed.sandbox.spec import NO_ENCLOSURE, Enclosure, shell_command
 from harness.testbed.servers.gunicorn import REMOVED_VARIABLES
 from harness.testbed.standalone import enter
 from harness.testbed.standalone import listen as listen_program
+from harness.testbed.standalone.enter import FIRST_DESCRIPTOR
 
 OWN_NETWORK_TEXT = "in a network namespace of its own, with the host's values otherwise"
 ENTER_OUR_NETWORK = "nsenter --net=/proc/$$/ns/net"  # back from a namespace to that of the shell
@@ -40,7 +41,9 @@ def describe_arm(blueprint: Blueprint, arm: str) -> dict[str, str]:
         **_rung_texts(blueprint),
         **texts[blueprint.arm(arm).settings.chain],
         **{
-            f"{server.name} in its sandbox": "\n".join(sandbox_commands(server.enclosure, server.argv))
+            f"{server.name} in its sandbox": "\n".join(
+                sandbox_commands(server.enclosure, server.argv, _layout_of(blueprint, server))
+            )
             for server in blueprint.servers
             if server.enclosure != NO_ENCLOSURE
         },
@@ -90,7 +93,7 @@ def start_script(blueprint: Blueprint) -> str:
         "#!/bin/sh",
         "# Brings up the same stack as barehop did. Ctrl-C stops it.",
         "set -e",
-        *_sandbox_cases(blueprint.servers),
+        *_sandbox_cases(blueprint),
         *_reentry_lines(blueprint),
         *_knob_lines(blueprint.kernel),
         f"cd {shlex.quote(str(blueprint.directory))}",
@@ -130,8 +133,17 @@ def _prefix_of(blueprint: Blueprint, server: Server) -> str:
     return _join(_entering(blueprint, listens), listen, entering or ENTER_OUR_NETWORK)
 
 
+def _layout_of(blueprint: Blueprint, server: Server) -> str:
+    """Return the prefix of a server's command that gives it the session's memory layout; "" for a random one."""
+    path, extra = blueprint.network_path, {}
+    if server.name == "nginx" and path.place_of("listen") != server.place:
+        last = FIRST_DESCRIPTOR + len(blueprint.listen_addresses)
+        extra = listen_program.nginx_environment(range(FIRST_DESCRIPTOR, last))
+    return blueprint.layout.command_prefix(server.argv, extra)
+
+
 def _command_line(blueprint: Blueprint, server: Server) -> str:
-    return _join(_prefix_of(blueprint, server), shlex.join(server.argv))
+    return _join(_prefix_of(blueprint, server), _layout_of(blueprint, server), shlex.join(server.argv))
 
 
 def _join(*words: str) -> str:
@@ -142,11 +154,11 @@ def _indent(lines: Iterable[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
-def sandbox_commands(enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
-    """Return the commands from making the control groups to the server itself."""
+def sandbox_commands(enclosure: Enclosure, argv: Sequence[str], layout: str = "") -> list[str]:
+    """Return the commands from making the control groups to the server itself, with the prefix `layout`."""
     shell = [f"{unshare_command(enclosure)} /bin/sh  # and in there:"] if enclosure.namespaces else []
     joining = map(shell_command, enclosure.cgroup_steps)
-    return [*_group_lines(enclosure), *joining, *shell, *_inner_commands(enclosure, argv)]
+    return [*_group_lines(enclosure), *joining, *shell, *_inner_commands(enclosure, argv, layout)]
 
 
 def _group_lines(enclosure: Enclosure) -> list[str]:
@@ -161,7 +173,7 @@ def unshare_command(enclosure: Enclosure) -> str:
     return " ".join(["unshare", *user, *kinds, *fork]) if user or kinds else ""
 
 
-def _inner_commands(enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
+def _inner_commands(enclosure: Enclosure, argv: Sequence[str], layout: str) -> list[str]:
     """Return the commands inside the namespaces, up to the server; enter.py takes the steps that have no command.
 
     For an ordinary user these include mounts: mount(8) checks the user, not the capabilities.
@@ -169,15 +181,17 @@ def _inner_commands(enclosure: Enclosure, argv: Sequence[str]) -> list[str]:
     mounts = enclosure.mount_steps if enclosure.as_root else ()
     last = [word for step in (*enclosure.mount_steps[len(mounts) :], *enclosure.final_steps) for word in step]
     entering = [sys.executable, "-I", "-S", enter.__file__, *last, "--"] if last else []
-    return [*map(shell_command, mounts), f"exec {shlex.join([*entering, *argv])}"]
+    return [*map(shell_command, mounts), _join("exec", layout, shlex.join([*entering, *argv]))]
 
 
-def _sandbox_cases(servers: Iterable[Server]) -> list[str]:
+def _sandbox_cases(blueprint: Blueprint) -> list[str]:
     """Return the shell `case` that runs one server when the script calls itself inside that server's sandbox."""
-    sandboxed = [server for server in servers if server.enclosure != NO_ENCLOSURE]
-    branches = [
-        [f"{server.name})", *_indent(_inner_commands(server.enclosure, server.argv)), "    ;;"] for server in sandboxed
-    ]
+    commands = {
+        server.name: _inner_commands(server.enclosure, server.argv, _layout_of(blueprint, server))
+        for server in blueprint.servers
+        if server.enclosure != NO_ENCLOSURE
+    }
+    branches = [[f"{name})", *_indent(lines), "    ;;"] for name, lines in commands.items()]
     cases = ['self=$(readlink -f "$0")', 'case "$1" in', *(line for branch in branches for line in branch), "esac"]
     return cases if branches else []
 
@@ -186,7 +200,7 @@ def _start_lines(blueprint: Blueprint, server: Server) -> list[str]:
     """Return lines that start a server; to get inside its sandbox, the script calls itself."""
     prefix, enclosure = _join(_prefix_of(blueprint, server), f"taskset -c {format_cpus(server.cpus)}"), server.enclosure
     if enclosure == NO_ENCLOSURE:
-        return [f"{prefix} {shlex.join(server.argv)} &", NOTE_PID]
+        return [_join(prefix, _layout_of(blueprint, server), shlex.join(server.argv), "&"), NOTE_PID]
     entering = _join("exec", prefix, unshare_command(enclosure), f'/bin/sh -e "$self" {server.name}')
     joining = map(shell_command, enclosure.cgroup_steps)
     note_forked = ['held="$held $!"'] if enclosure.is_forked else []  # unshare keeps SIGTERM from its child

@@ -33,6 +33,10 @@ ADVICE = {
     "environment": "It affects all arms. Unset the variable to measure the application without it.",
     "filter": "Each rule slows down every TCP segment, also on lo, but no Unix socket: remove them if you can.",
     "frequency": "Set the frequency governor to performance, and turbo off if times must not depend on temperature.",
+    "layout": (
+        'Each start draws a layout, as with layout = "random": intervals may be wider. Allow the call personality '
+        "(docker forbids it without --security-opt seccomp=unconfined), and use servers without file capabilities."
+    ),
     "lock": "Another run of barehop may have used the CPUs meanwhile: make sure that none ran, or repeat this run.",
     "logging": (
         "Times and CPU time include writing the log. Raise the log level of the application (no DEBUG, no access log) "

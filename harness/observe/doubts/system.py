@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.model import SERVER_ROLES, Doubt
+from harness.model.record import ArmProof
 from harness.observe.doubts.context import Context
 from harness.observe.doubts.kinds import doubt
 from harness.observe.host.facts import read_sysctls
@@ -43,6 +44,18 @@ def environment_doubts(context: Context) -> Iterator[Doubt]:
     pairs = (pair.partition("=") for text in texts for pair in text.split("\0"))
     for name, effect in disturbing_variables({name: value for name, separator, value in pairs if separator}):
         yield doubt("environment", f"{name} is set for the servers: {effect}.")
+
+
+def layout_doubts(proofs: Mapping[str, ArmProof]) -> Iterator[Doubt]:
+    """Yield a doubt where servers that should have the same memory layout have random addresses."""
+    layouts = {arm: proof["layout"] for arm, proof in proofs.items() if "layout" in proof}
+    arms = [
+        arm
+        for arm, layout in layouts.items()
+        if layout["setting"] == "matched" and any("random" in kind for kind in layout["addresses"].values())
+    ]
+    if arms:
+        yield doubt("layout", f"The kernel refused the same memory layout for the servers of {', '.join(arms)}.")
 
 
 def lock_doubts(context: Context) -> Iterator[Doubt]:

@@ -3,7 +3,7 @@
 import math
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +102,6 @@ def removed_variables() -> list[str]:
     return [name for name in REMOVED_VARIABLES if name in os.environ]
 
 
-def server_environment() -> Mapping[str, str]:
+def server_environment() -> dict[str, str]:
     """Return the environment of the servers."""
     return {name: value for name, value in os.environ.items() if name not in REMOVED_VARIABLES}

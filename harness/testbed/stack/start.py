@@ -145,18 +145,19 @@ def _service_of(
 ) -> Service:
     is_app = server.name == "app"
     inherited = range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + len(sockets))
-    environment = os.environ | nginx_environment(inherited) if sockets else None
+    extra = nginx_environment(inherited) if sockets and not is_app else {}
+    environment = (server_environment() if is_app else os.environ) | extra
     return Service(
         name=server.title,
         argv=server.argv,
         log=server.log,
         cpus=server.cpus,
         cwd=blueprint.directory if is_app else None,  # where no foreign gunicorn.conf.py lies
-        env=server_environment() if is_app else environment,
+        env=environment | blueprint.layout.variables(server.argv, extra),
         directories=(*directories, *server.enclosure.groups),
         attributes=blueprint.kernel.server_attributes,
         descriptors=tuple(listener.fileno() for listener in sockets),
-        sandbox_steps=server.enclosure.supervisor_words,
+        sandbox_steps=(*blueprint.layout.steps, *server.enclosure.supervisor_words),
     )
 
 

@@ -20,6 +20,9 @@ MOUNT_FLAGS = {
     "nosuid": 2, "nodev": 4, "noexec": 8, "bind": 1 << 12, "rec": 1 << 14, "unbindable": 1 << 17, "private": 1 << 18,
 }  # fmt: skip
 MNT_DETACH = 2
+# sys/personality.h
+ADDR_NO_RANDOMIZE = 0x0040000
+CURRENT_PERSONALITY = 0xFFFFFFFF  # as an argument: change nothing
 # linux/prctl.h, linux/seccomp.h
 PR_SET_NO_NEW_PRIVS = 38
 PR_SET_SPECULATION_CTRL = 53
@@ -153,6 +156,12 @@ def write_maps(process: str, maps: Sequence[tuple[str, str]]) -> None:
         write(f"/proc/{process}/{name}", text)
 
 
+def fix_addresses() -> None:
+    """Switch off random addresses for the programs that follow; where that is forbidden, leave them as they are."""
+    current = libc.personality(ctypes.c_ulong(CURRENT_PERSONALITY))
+    libc.personality(ctypes.c_ulong(max(current, 0) | ADDR_NO_RANDOMIZE))
+
+
 def no_new_privs() -> None:
     """Forbid to gain privileges by execve (man 2 prctl)."""
     check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
@@ -186,7 +195,7 @@ def descriptors(numbers: str) -> None:
 
 
 FUNCTIONS: tuple[Callable[..., None], ...] = (
-    write, mkdir, mount, pivot, unshare, no_new_privs, no_store_bypass, seccomp, descriptors,
+    fix_addresses, write, mkdir, mount, pivot, unshare, no_new_privs, no_store_bypass, seccomp, descriptors,
 )  # fmt: skip
 STEPS = {function.__name__.replace("_", "-"): function for function in FUNCTIONS}
 
