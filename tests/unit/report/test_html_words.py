@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.model import Doubt
 from harness.report.format import typeset_numbers
 from harness.report.html.page import doubt_summary
 from harness.report.run import report_of
@@ -67,3 +68,17 @@ def test_arms_that_are_placed_differently_are_told_apart() -> None:
     cpus = {"tcp": {"app": [0]}, "uds-tmpfs": {"app": [0, 1]}, "control": {"app": [0]}}
     placed = dict(method_facts(run.summary, run.plan, cpus))["CPUs"]
     assert placed == "tcp and control: app on CPU 0; uds-tmpfs: app on CPUs 0 and 1"
+
+
+def test_the_memory_layout_of_the_servers_is_named_and_what_was_refused() -> None:
+    run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, raw=False)
+    experiment = run.plan.experiment
+    matched = experiment.model_copy(update={"design": experiment.design.model_copy(update={"layout": "matched"})})
+    plan = run.plan.model_copy(update={"experiment": matched})
+    doubt = Doubt(kind="layout", seen="The kernel refused it.", advice="Allow it.")
+    refused = run.summary.model_copy(update={"doubts": (doubt,)})
+    texts = [
+        dict(method_facts(summary, of_run, {}))["Memory layout"].partition(":")[0]
+        for summary, of_run in ((run.summary, run.plan), (run.summary, plan), (refused, plan))
+    ]
+    assert texts == ["Random", "Matched", "Matched in part"]
