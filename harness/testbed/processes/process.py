@@ -89,6 +89,11 @@ class RunningService:
                 f"{log_excerpt(log)}"
             )
 
+    def ask_to_end(self) -> None:
+        """Let the supervisor end the service and remove its directories; does not wait."""
+        assert self.supervisor.stdin is not None
+        self.supervisor.stdin.close()
+
     def wait(self, patience_s: float) -> None:
         """Wait until the service ends by itself. Raises MachineError when it does not within `patience_s`."""
         if not _is_ended_within(patience_s, self.supervisor):

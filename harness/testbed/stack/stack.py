@@ -46,6 +46,11 @@ class Stack:
         return {role: self._serving_pids(role) for role in roles}
 
     @property
+    def services(self) -> tuple[RunningService, ...]:
+        """Its servers."""
+        return (self.app, self.nginx, *self.null_servers.values(), *filter(None, [self.relay]))
+
+    @property
     def app_log(self) -> Path:
         """The log of its gunicorn."""
         return self.app.service.log
@@ -65,7 +70,7 @@ class Stack:
 
     def check_services(self) -> None:
         """Raise StackError with the end of its log for a service that has ended."""
-        for service in (self.app, self.nginx, *self.null_servers.values(), *filter(None, [self.relay])):
+        for service in self.services:
             service.check()
 
     def check_workers(self) -> None:

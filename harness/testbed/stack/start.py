@@ -46,7 +46,11 @@ def start_stacks(
                 host_values = switch.switch_to(group[0].kernel)
                 started = exit_stack.enter_context(_start_group(group))
                 stacks += [replace(await_stack(stack, ask), host_values=host_values) for stack in started]
-        yield sorted(stacks, key=lambda stack: blueprints.index(stack.blueprint))
+        try:
+            yield sorted(stacks, key=lambda stack: blueprints.index(stack.blueprint))
+        finally:
+            for service in (service for stack in stacks for service in stack.services):
+                service.ask_to_end()  # all side by side; the context of each waits for it
 
 
 def _groups_by_app(blueprints: Sequence[Blueprint]) -> list[list[Blueprint]]:
