@@ -32,7 +32,7 @@ def can_fix_addresses() -> bool:
 
 def libc_start(pid: int) -> str:
     lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
-    return next(line.split("-")[0] for line in lines if "libc" in line)
+    return next(line.split("-")[0] for line in lines if "/libc.so" in line or "/libc-" in line)
 
 
 def stack_start(pid: int) -> int:
