@@ -87,14 +87,15 @@ def _start_app(group: Sequence[Blueprint], networks: Sequence[StackNetwork], exi
     which it was made, so one process can listen in several networks.
     """
     first, is_shared = group[0], len(group) > 1
+    server = first.shared_app(group, FIRST_DESCRIPTOR) if is_shared else first.app
     addresses = [
         (hop.address, network.of("app"))
         for blueprint, network in zip(group, networks, strict=True)
         for hop in blueprint.hops.values()
+        if is_shared
     ]
-    server = first.shared_app(group, FIRST_DESCRIPTOR) if is_shared else first.app
     directories = [directory for blueprint in group for directory in blueprint.private_directories]
-    with _sockets_of(addresses if is_shared else []) as sockets, networks[0].at(server.place).enter():
+    with _sockets_of(addresses) as sockets, networks[0].at(server.place).enter():
         service = _service_of(first, server, sockets, directories)
         return exit_stack.enter_context(start_service(service, partial(_bind_sockets, sockets, addresses)))
 
@@ -140,7 +141,7 @@ def _sockets_of(addresses: Sequence[PlacedAddress]) -> Iterator[list[socket.sock
 
 
 def _bind_sockets(sockets: Sequence[socket.socket], addresses: Sequence[PlacedAddress]) -> None:
-    for listener, (address, _) in zip(sockets, addresses, strict=False):
+    for listener, (address, _) in zip(sockets, addresses, strict=True):
         bind_socket(listener, address)
 
 

@@ -9,14 +9,18 @@ from pathlib import Path
 import pytest
 
 from harness.experiment import transports as names
-from harness.model import AddressKind, Settings, Transport
+from harness.load.probe import probe_target
+from harness.model import AddressKind, Design, Experiment, Settings, Transport
 from harness.observe.processes import listening_inodes
 from harness.observe.proof import prove
 from harness.testbed.addresses import hop_of, transport_problem
+from harness.testbed.blueprint import blueprints_of
 from harness.testbed.machine import directories
 from harness.testbed.machine.directories import has_loopback_address, remove_leftovers
 from harness.testbed.network.build import network_path_of
-from tests.support.stacks import arm, blueprint_for, stack_of
+from harness.testbed.stack.start import start_stacks
+from tests.support.networks import may_make_one
+from tests.support.stacks import arm, blueprint_for, machine_of, stack_of
 
 NOWHERE: Mapping[AddressKind, Path | None] = {"tmpfs": None, "directory": None}
 
@@ -52,6 +56,18 @@ def test_a_stack_serves_over_a_transport_at_its_own_place(name: str, tmp_path: P
     with stack_of(blueprint_for(tmp_path, *stack_arms)) as stack:
         proofs = prove([stack])
     assert all(proof["hop"]["address"].startswith(place) for proof in proofs.values())
+    assert list(named.iterdir()) == []
+
+
+@pytest.mark.skipif(not may_make_one(), reason="needs the right to make network namespaces")
+def test_a_gunicorn_of_several_networks_listens_at_the_places_of_its_transports(tmp_path: Path, named: Path) -> None:
+    kinds = ["second", "named", *(["six"] if has_loopback_address("[::1]") else [])]
+    arms = tuple(arm(f"{net} {kind}", network=net, transport=kind) for net in ("own", "conntrack") for kind in kinds)
+    experiment = Experiment(name="x", question="?", arms=arms, pairs=((arms[1].name, arms[0].name),), design=Design())
+    with start_stacks(blueprints_of(experiment, tmp_path / "stack", machine_of(tmp_path)), probe_target) as stacks:
+        proofs = prove(stacks)
+        assert len({stack.app.main_pid() for stack in stacks}) == 1
+    assert len({proof["hop"]["listener"] for proof in proofs.values()}) == len(arms)
     assert list(named.iterdir()) == []
 
 
