@@ -9,8 +9,8 @@ import click
 import numpy as np
 import polars as pl
 
+from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
-from harness.experiment.schedule import plan_of
 from harness.model import Plan, Record, Schedule, VisitRow
 from harness.session.summarize import read_results
 from harness.store.files import REQUEST_COLUMNS

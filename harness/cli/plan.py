@@ -7,8 +7,9 @@ import click
 
 from harness.cli.common import budget_option, config_argument, find_config, set_option, with_budget
 from harness.cli.formats import FormatOptions, format_options, print_report
+from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
-from harness.experiment.schedule import forecast_of, plan_of
+from harness.experiment.schedule import forecast_of
 from harness.model import Experiment
 
 if TYPE_CHECKING:

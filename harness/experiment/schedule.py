@@ -1,12 +1,9 @@
-"""The seeded plan: sessions, rounds and the random order of visits; that of the pilot; and what fits a budget."""
+"""The schedule: sessions, rounds and lengths of visits; that of the pilot; and what fits a budget."""
 
 import math
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
-from harness.experiment.contrasts import estimator_of
 from harness.experiment.cost import (
     MIN_SEARCH_SESSIONS,
     MIN_SEARCH_STEPS,
@@ -23,7 +20,7 @@ from harness.experiment.cost import (
     timed_requests,
     visit_lengths,
 )
-from harness.model import Design, Experiment, Pilot, Plan, Schedule
+from harness.model import Design, Experiment, Pilot, Schedule
 
 # At least 8 sessions, because they are the samples of the interval; starting them may take a fifth of the time.
 MIN_SESSIONS = 8
@@ -62,11 +59,7 @@ class EffectSpread:
 
 
 NOMINAL_SPREAD = EffectSpread(session_sd_percent=0.4, round_sd_percent=5.0)
-SPARE_ROUNDS_FACTOR = 3  # planned rounds / expected rounds, in case the machine turns out to be faster
-MAX_STORED_VISITS = 50_000  # of a plan that is stored with its orders; those of a longer plan follow from the seed
 
-Order = tuple[int, ...]
-SessionOrders = tuple[Order, ...]
 PILOT_SHARE = 0.15  # of the budget, with starting
 MAX_PILOT_SHARE = 0.25  # of the budget; beyond, no further session of the pilot begins
 MIN_PILOT_VISITING_S = 0.6  # per session of the pilot, even if the budget is small
@@ -200,38 +193,6 @@ def _schedule_reason(cost: Cost, total_s: float, spent_s: float, budget_s: float
         f"total {total_s:.0f} s of the {budget_s:g} s budget"
     )
     return f"{text}, of which {spent_s:.0f} s are spent before the first session" if spent_s else text
-
-
-def plan_of(
-    experiment: Experiment, schedule: Schedule, overrides: Sequence[str] = (), pilot: Pilot | None = None
-) -> Plan:
-    """Return the plan, with its estimator, and with the orders of its sessions unless there are too many."""
-    schedule = schedule.model_copy(update={"estimator": estimator_of(experiment)})
-    rounds = schedule.rounds * SPARE_ROUNDS_FACTOR if schedule.visiting_s else schedule.rounds
-    written = schedule.sessions if schedule.sessions * rounds * len(experiment.arms) <= MAX_STORED_VISITS else 0
-    orders = (session_orders(experiment, session, rounds) for session in range(1, written + 1))
-    return Plan(experiment=experiment, schedule=schedule, orders=tuple(orders), overrides=tuple(overrides), pilot=pilot)
-
-
-def orders_of(plan: Plan, session: int) -> Iterator[Order]:
-    """Yield the order of each round of `session`: from the plan, or else from its seed."""
-    if plan.orders:
-        return iter(plan.orders[session - 1])
-    endless = draw_orders(plan.experiment, session)
-    return endless if plan.schedule.visiting_s else islice(endless, plan.schedule.rounds)
-
-
-def session_orders(experiment: Experiment, session: int, rounds: int) -> SessionOrders:
-    """Return the orders of the first `rounds` rounds of a session."""
-    return tuple(islice(draw_orders(experiment, session), rounds))
-
-
-def draw_orders(experiment: Experiment, session: int) -> Iterator[Order]:
-    """Yield a uniformly random order of the arms for each round, without end; it depends only on seed and session."""
-    source = random.Random(f"{experiment.design.seed}/{session}")  # noqa: S311 - chance, not secrecy
-    places = range(len(experiment.arms))
-    while True:
-        yield tuple(source.sample(places, len(places)))
 
 
 def needs_pilot(experiment: Experiment) -> bool:

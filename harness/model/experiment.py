@@ -9,6 +9,8 @@ from harness.model.settings import Settings
 
 ScreenKind = Literal["", "one-at-a-time", "factorial", "plackett-burman", "resolution-iv"]
 EstimatorName = Literal["median of means", "middle third"]  # see harness/model/metrics.py
+Ordering = Literal["uniform", "neighbours"]  # see harness/experiment/plan.py
+CURRENT_ORDERING: Ordering = "neighbours"
 MAX_SECONDS = 7 * 24 * 3600
 MAX_SESSIONS = 10_000
 MAX_PER_SESSION = 1_000_000
@@ -76,6 +78,7 @@ class Schedule(JsonModel):
     counted_sessions: int = 4  # first sessions, which have a pass under perf
     limit_s: float | None = None  # from the start of the command to its latest end
     estimator: EstimatorName = "median of means"  # of the typical request; that of files that do not name one
+    ordering: Ordering = "uniform"  # of the visits of a round; that of files that do not name one
 
 
 class CarryOverPoint(JsonModel):

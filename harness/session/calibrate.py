@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.analysis.calibration import SESSIONS_PER_RUN, Calibration, calibration_of
 from harness.experiment.cost import pilot_cost
-from harness.experiment.schedule import plan_of
+from harness.experiment.plan import plan_of
 from harness.model import Arm, Design, Experiment, Pilot, Schedule, Settings
 from harness.model.record import HostFacts
 from harness.report.commands.plan import pilot_plan

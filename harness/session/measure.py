@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from harness.analysis.statistics.series import SessionData
-from harness.experiment.schedule import orders_of
+from harness.experiment.plan import orders_of
 from harness.load.visits import run_visits
 from harness.model import Doubt, Plan, Record, Schedule, Visit, VisitRow
 from harness.model.metrics import typical_time

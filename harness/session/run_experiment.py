@@ -19,7 +19,8 @@ from harness.errors import ConfigError, MachineError
 from harness.experiment.constraints import sentences_on_arms
 from harness.experiment.cost import nominal_cost
 from harness.experiment.document import read_text
-from harness.experiment.schedule import forecast_of, needs_pilot, plan_of, schedule_of
+from harness.experiment.plan import plan_of
+from harness.experiment.schedule import forecast_of, needs_pilot, schedule_of
 from harness.model import Experiment, Pilot, Plan, Schedule
 from harness.model.record import HostFacts
 from harness.report.caveats import pilot_budget_warning, short_budget_warning

@@ -8,8 +8,8 @@ import polars as pl
 from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import summarise
 from harness.experiment.document import parse_document
+from harness.experiment.plan import plan_of
 from harness.experiment.read import build_experiment
-from harness.experiment.schedule import plan_of
 from harness.model import Experiment, Record, Schedule, Summary, VisitRow
 
 SEARCH: Mapping[str, object] = {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import summarise
-from harness.experiment.schedule import plan_of
+from harness.experiment.plan import plan_of
 from harness.model import (
     AllanPoint,
     Arm,

@@ -1,6 +1,6 @@
 """A plan, a record and a visit that are as small as they can be."""
 
-from harness.experiment.schedule import plan_of
+from harness.experiment.plan import plan_of
 from harness.model import Arm, Design, Experiment, Plan, Record, Schedule, Settings, Visit
 
 SCHEDULE = Schedule(sessions=2, rounds=1, burst=2, settle=1, reason="as the test says")

@@ -6,8 +6,8 @@ from itertools import islice
 from typing import Any, Literal, get_args, get_origin
 
 from harness.experiment.designs import Boot, short_names
+from harness.experiment.plan import orders_of
 from harness.experiment.problems import to_toml
-from harness.experiment.schedule import orders_of
 from harness.model import Arm, Experiment, JsonModel, Pilot, Plan, Schedule, Settings
 from harness.model.settings import ServiceSettings, StackSettings, varying_keys
 from harness.report.document import Report, Section, Table

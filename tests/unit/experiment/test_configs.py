@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
-from harness.experiment.schedule import forecast_of, plan_of
+from harness.experiment.schedule import forecast_of
 from harness.report.caveats import short_budget_warning
 from tests.support.run_reports import render_plan
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
+from harness.experiment.plan import SessionOrders, plan_of, session_orders
 from harness.experiment.read import read_experiment
-from harness.experiment.schedule import SessionOrders, plan_of, schedule_of, session_orders
+from harness.experiment.schedule import schedule_of
 from harness.model import Arm, Design, Experiment, Plan, Schedule, Settings
 
 DATA = Path(__file__).parents[2] / "data" / "experiment"

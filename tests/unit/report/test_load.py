@@ -8,7 +8,7 @@ import pytest
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped] # it brings no types
 from hdrh.log import HistogramLogReader  # type: ignore[import-untyped] # it brings no types
 
-from harness.experiment.schedule import plan_of
+from harness.experiment.plan import plan_of
 from harness.model import Summary
 from harness.report.document import Points
 from harness.report.export.hdr_log import hdr_logs

@@ -1,0 +1,107 @@
+"""The seeded plan of a run: the schedule, and the random order in which each round visits the arms."""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+
+from harness.experiment.contrasts import estimator_of
+from harness.model import Experiment, Pilot, Plan, Schedule
+from harness.model.experiment import CURRENT_ORDERING, Ordering
+
+SPARE_ROUNDS_FACTOR = 3  # planned rounds / expected rounds, in case the machine turns out to be faster
+MAX_STORED_VISITS = 50_000  # of a plan that is stored with its orders; those of a longer plan follow from the seed
+
+Order = tuple[int, ...]  # indices of the arms
+SessionOrders = tuple[Order, ...]
+Comparisons = Mapping[int, Sequence[int]]  # of each arm, the arms that it is compared with
+
+
+def plan_of(
+    experiment: Experiment, schedule: Schedule, overrides: Sequence[str] = (), pilot: Pilot | None = None
+) -> Plan:
+    """Return the plan, with its estimator, and with the orders of its sessions unless there are too many."""
+    rules = {"estimator": estimator_of(experiment), "ordering": CURRENT_ORDERING}
+    schedule = schedule.model_copy(update=rules)
+    rounds = schedule.rounds * SPARE_ROUNDS_FACTOR if schedule.visiting_s else schedule.rounds
+    written = schedule.sessions if schedule.sessions * rounds * len(experiment.arms) <= MAX_STORED_VISITS else 0
+    orders = (session_orders(experiment, session, rounds) for session in range(1, written + 1))
+    return Plan(experiment=experiment, schedule=schedule, orders=tuple(orders), overrides=tuple(overrides), pilot=pilot)
+
+
+def orders_of(plan: Plan, session: int) -> Iterator[Order]:
+    """Yield the order of each round of `session`: from the plan, or else from its seed."""
+    if plan.orders:
+        return iter(plan.orders[session - 1])
+    endless = draw_orders(plan.experiment, session, plan.schedule.ordering)
+    return endless if plan.schedule.visiting_s else islice(endless, plan.schedule.rounds)
+
+
+def session_orders(experiment: Experiment, session: int, rounds: int) -> SessionOrders:
+    """Return the orders of the first `rounds` rounds of a session."""
+    return tuple(islice(draw_orders(experiment, session), rounds))
+
+
+def draw_orders(experiment: Experiment, session: int, ordering: Ordering = CURRENT_ORDERING) -> Iterator[Order]:
+    """Yield a random order of the arms for each round, without end; it depends only on seed, session and pairs.
+
+    Every arm is equally often in every position, and of two arms each is equally often the first.
+    """
+    source = random.Random(f"{experiment.design.seed}/{session}")  # noqa: S311 - chance, not secrecy
+    comparisons = _comparisons(experiment) if ordering == "neighbours" else {}
+    groups = list(_group_centres(range(len(experiment.arms)), comparisons))
+    while True:
+        order = [
+            arm for centre in source.sample(groups, len(groups)) for arm in _visit_group(centre, comparisons, source)
+        ]
+        start = source.randrange(len(order))
+        yield (*order[start:], *order[:start])
+
+
+def _comparisons(experiment: Experiment) -> Comparisons:
+    """Return the arms that each arm is compared with."""
+    places = {arm.name: place for place, arm in enumerate(experiment.arms)}
+    comparisons: dict[int, list[int]] = {}
+    for pair in experiment.pairs:
+        first, second = (places[name] for name in pair)
+        comparisons.setdefault(first, []).append(second)
+        comparisons.setdefault(second, []).append(first)
+    return comparisons
+
+
+def _group_centres(arms: Iterable[int], comparisons: Comparisons) -> Iterator[int]:
+    """Yield, of each group of arms that comparisons connect, the arm with the most of them."""
+    reached: set[int] = set()
+    for arm in sorted(arms, key=lambda arm: -len(comparisons.get(arm, ()))):
+        if arm not in reached:
+            yield arm
+            reached.update(_walk([arm], comparisons, list, set()))
+
+
+def _visit_group(centre: int, comparisons: Comparisons, source: random.Random) -> Iterator[int]:
+    """Yield the arms of a group in a random order in which compared arms are near to each other.
+
+    Machines drift within milliseconds, so the difference of two visits has the less noise the closer they are.
+    """
+
+    def shuffle(arms: Sequence[int]) -> list[int]:
+        return source.sample(arms, len(arms))
+
+    sides: tuple[list[int], list[int]] = ([], [])
+    for arm in comparisons.get(centre, ()):
+        source.choice(sides).append(arm)
+    reached = {centre}
+    before, after = (list(_walk(side, comparisons, shuffle, reached)) for side in sides)
+    return chain(reversed(before), (centre,), after)
+
+
+def _walk(
+    starts: Sequence[int], comparisons: Comparisons, shuffle: Callable[[Sequence[int]], list[int]], reached: set[int]
+) -> Iterator[int]:
+    """Yield `starts`, each followed by the arms that are compared with it, without the arms that are `reached`."""
+    waiting = shuffle(starts)
+    while waiting:
+        arm = waiting.pop()
+        if arm not in reached:
+            reached.add(arm)
+            yield arm
+            waiting += shuffle(comparisons.get(arm, ()))
