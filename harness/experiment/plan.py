@@ -44,17 +44,21 @@ def session_orders(experiment: Experiment, session: int, rounds: int) -> Session
 def draw_orders(experiment: Experiment, session: int, ordering: Ordering = CURRENT_ORDERING) -> Iterator[Order]:
     """Yield a random order of the arms for each round, without end; it depends only on seed, session and pairs.
 
-    Every arm is equally often in every position, and of two arms each is equally often the first.
+    Every arm is equally often in every position, and of two arms each is equally often the first. With "neighbours"
+    compared arms are near to each other, with "uniform" all orders are equally probable.
     """
     source = random.Random(f"{experiment.design.seed}/{session}")  # noqa: S311 - chance, not secrecy
-    comparisons = _comparisons(experiment) if ordering == "neighbours" else {}
-    groups = list(_group_centres(range(len(experiment.arms)), comparisons))
+    arms = range(len(experiment.arms))
+    comparisons = _comparisons(experiment)
+    centres = list(_group_centres(arms, comparisons))
     while True:
-        order = [
-            arm for centre in source.sample(groups, len(groups)) for arm in _visit_group(centre, comparisons, source)
-        ]
-        start = source.randrange(len(order))
-        yield (*order[start:], *order[:start])
+        if ordering == "uniform":
+            yield tuple(source.sample(arms, len(arms)))
+            continue
+        groups = (_draw_group_order(centre, comparisons, source) for centre in source.sample(centres, len(centres)))
+        order = tuple(chain.from_iterable(groups))
+        start = source.randrange(len(arms))
+        yield order[start:] + order[:start]
 
 
 def _comparisons(experiment: Experiment) -> Comparisons:
@@ -77,8 +81,8 @@ def _group_centres(arms: Iterable[int], comparisons: Comparisons) -> Iterator[in
             reached.update(_walk([arm], comparisons, list, set()))
 
 
-def _visit_group(centre: int, comparisons: Comparisons, source: random.Random) -> Iterator[int]:
-    """Yield the arms of a group in a random order in which compared arms are near to each other.
+def _draw_group_order(centre: int, comparisons: Comparisons, source: random.Random) -> Order:
+    """Return the arms of a group in a random order in which compared arms are near to each other.
 
     Machines drift within milliseconds, so the difference of two visits has the less noise the closer they are.
     """
@@ -86,12 +90,10 @@ def _visit_group(centre: int, comparisons: Comparisons, source: random.Random) -
     def shuffle(arms: Sequence[int]) -> list[int]:
         return source.sample(arms, len(arms))
 
-    sides: tuple[list[int], list[int]] = ([], [])
-    for arm in comparisons.get(centre, ()):
-        source.choice(sides).append(arm)
-    reached = {centre}
-    before, after = (list(_walk(side, comparisons, shuffle, reached)) for side in sides)
-    return chain(reversed(before), (centre,), after)
+    compared, reached = shuffle(comparisons.get(centre, ())), {centre}
+    before, after = (list(_walk(side, comparisons, shuffle, reached)) for side in (compared[::2], compared[1::2]))
+    order = (*reversed(before), centre, *after)
+    return source.choice((order, order[::-1]))
 
 
 def _walk(

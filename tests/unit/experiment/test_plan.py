@@ -1,29 +1,32 @@
 """The plan: what is promised of the order of visits, and one plan in full."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise, permutations
 from pathlib import Path
+from statistics import fmean
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import chisquare
+from scipy.stats import binomtest, chisquare
 
-from harness.experiment.plan import SessionOrders, plan_of, session_orders
+from harness.experiment.plan import SessionOrders, orders_of, plan_of, session_orders
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import schedule_of
 from harness.model import Arm, Design, Experiment, Plan, Schedule, Settings
 
 DATA = Path(__file__).parents[2] / "data" / "experiment"
+UNIFORM_ORDERS = ((3, 0, 2, 1), (1, 2, 0, 3), (2, 3, 1, 0))  # of 4 arms with seed 1 in session 1
 LEAST_P = 0.001  # with fixed seeds: it holds always or never
 
 
-def experiment_with(arms: int, seed: int = 1) -> Experiment:
+def experiment_with(arms: int, seed: int = 1, pairs: Iterable[tuple[int, int]] = ()) -> Experiment:
     return Experiment(
         name="trial",
         question="",
         arms=tuple(Arm(name=str(number), settings=Settings()) for number in range(arms)),
-        pairs=(),
+        pairs=tuple((str(arm), str(reference)) for arm, reference in pairs),
         design=Design(seed=seed),
     )
 
@@ -86,9 +89,11 @@ def test_more_rounds_come_after_those_there_are(arms: int, seed: int, few: int, 
     assert session_orders(experiment, 3, few) == session_orders(experiment, 3, many)[:few]
 
 
-def test_nothing_but_the_seed_and_the_number_of_arms_decides() -> None:
+def test_nothing_but_the_seed_and_the_comparisons_decides() -> None:
     experiment = read_experiment(DATA / "product.toml")
-    plain = experiment_with(len(experiment.arms), seed=experiment.design.seed)
+    places = {arm.name: place for place, arm in enumerate(experiment.arms)}
+    pairs = [(places[arm], places[reference]) for arm, reference in experiment.pairs]
+    plain = experiment_with(len(experiment.arms), experiment.design.seed, pairs)
     assert plan_of(experiment, schedule(2, 5)).orders == plan_of(plain, schedule(2, 5)).orders
 
 
@@ -97,12 +102,49 @@ def test_no_two_sessions_are_alike() -> None:
     assert len(set(found)) == 40
 
 
-def test_every_arm_is_equally_often_in_every_position() -> None:
-    for seed in range(5):
-        rounds = [order for session in orders(5, seed, sessions=20, rounds=100) for order in session]
-        for arm in range(5):
+LADDER = [(1, 0), (2, 1), (3, 2), (4, 3), (5, 0)]  # (arm, reference)
+STAR = [(1, 0), (2, 0), (3, 0), (4, 0), (5, 0)]
+TWO_GROUPS = [(1, 0), (2, 1), (4, 3), (5, 4)]
+RING = [(1, 0), (2, 1), (0, 2), (4, 3)]
+
+
+@pytest.mark.parametrize("pairs", [[], LADDER, STAR, TWO_GROUPS, RING])
+def test_every_arm_is_equally_often_in_every_position(pairs: list[tuple[int, int]]) -> None:
+    for seed in range(3):
+        rounds = session_orders(experiment_with(6, seed, pairs), 1, 2000)
+        for arm in range(6):
             positions = Counter(order.index(arm) for order in rounds)
-            assert chisquare([positions[place] for place in range(5)]).pvalue > LEAST_P
+            assert chisquare([positions[place] for place in range(6)]).pvalue > LEAST_P
+
+
+@pytest.mark.parametrize("pairs", [LADDER, STAR, TWO_GROUPS, RING])
+def test_each_of_two_compared_arms_is_equally_often_the_first(pairs: list[tuple[int, int]]) -> None:
+    rounds = session_orders(experiment_with(6, pairs=pairs), 1, 4000)
+    for arm, reference in pairs:
+        first = sum(order.index(arm) < order.index(reference) for order in rounds)
+        assert binomtest(first, len(rounds)).pvalue > LEAST_P
+
+
+@pytest.mark.parametrize(("pairs", "most"), [(LADDER, 0.8), (TWO_GROUPS, 0.8), (STAR, 1.02)])
+def test_compared_arms_are_visited_near_to_each_other(pairs: list[tuple[int, int]], most: float) -> None:
+    """A uniformly random order of 6 arms has a mean distance of 7/3. A reference of all arms cannot be nearer."""
+    rounds = session_orders(experiment_with(6, pairs=pairs), 1, 2000)
+    distances = [abs(order.index(arm) - order.index(other)) for order in rounds for arm, other in pairs]
+    assert fmean(distances) < most * 7 / 3
+
+
+@given(sizes, seeds, st.data())
+def test_every_round_visits_every_arm_whatever_is_compared(arms: int, seed: int, data: st.DataObject) -> None:
+    places = st.integers(0, arms - 1)
+    pairs = data.draw(st.lists(st.tuples(places, places).filter(lambda pair: pair[0] != pair[1]), max_size=12))
+    for order in session_orders(experiment_with(arms, seed, pairs), 1, 20):
+        assert sorted(order) == list(range(arms))
+
+
+def test_a_plan_that_names_no_ordering_keeps_the_uniform_orders_of_its_seed() -> None:
+    experiment = experiment_with(4, seed=1, pairs=[(1, 0), (2, 1), (3, 2)])
+    older = Plan(experiment=experiment, schedule=schedule(1, 3), orders=())
+    assert tuple(orders_of(older, 1)) == UNIFORM_ORDERS
 
 
 def test_every_order_is_equally_frequent() -> None:
