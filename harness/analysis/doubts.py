@@ -31,6 +31,7 @@ RUNG_ADVICE = (
     "no step of this size, quiet the machine and measure again."
 )
 
+LEAST_VISITING_SHARE = 2 / 3  # of the time of sessions
 BARE_CHAINS = ("app-direct", "floor")  # without nginx, which the client reaches by TCP
 MOVED: tuple[Verdict, ...] = ("faster", "slower")
 NULL_ADVICE = "Distrust the other effects: find out what else differed, and measure again."
@@ -112,6 +113,24 @@ def out_of_time_doubts(plan: Plan) -> Iterator[Doubt]:
                 "unusual session determines the interval."
             ),
             advice="Allow more time with --budget, and measure again.",
+        )
+
+
+def starting_doubts(experiment: Experiment, records: Sequence[Record]) -> Iterator[Doubt]:
+    """Yield a doubt if the file fixes so many sessions that most of their time is not spent in visits."""
+    design = experiment.design
+    total_s, visiting_s = (sum(record.seconds.get(part, 0.0) for record in records) for part in ("total", "visiting"))
+    if design.sessions and design.rounds is None and visiting_s < LEAST_VISITING_SHARE * total_s:
+        yield Doubt(
+            kind="starting",
+            seen=(
+                f"Only {visiting_s:.0f} of {total_s:.0f} s of sessions were visits: design.sessions is "
+                f"{design.sessions}, and each session starts and ends all servers."
+            ),
+            advice=(
+                f"Use fewer sessions (at least {MIN_SESSIONS}), or leave design.sessions out: barehop then chooses how "
+                "many make the intervals narrowest. Or give a longer --budget."
+            ),
         )
 
 

@@ -33,6 +33,7 @@ from harness.analysis.doubts import (
     fault_doubts,
     moved_doubts,
     session_doubts,
+    starting_doubts,
 )
 from harness.analysis.load import arm_capacities, load_points
 from harness.analysis.statistics.series import SessionData
@@ -93,7 +94,7 @@ def summarise(
     faults = fault_doubts(evidence.failed, records, planned_sessions, directory)
     unexpected = moved_doubts(experiment, (*effects["comparisons"], *effects["levels"]), effects["main_effects"])
     measuring_s = sum(record.seconds.get("visiting", 0.0) for record in records)
-    observed = (*arm_doubts(experiment), *session_doubts(records))
+    observed = (*arm_doubts(experiment), *starting_doubts(experiment, records), *session_doubts(records))
     return Summary(
         experiment=experiment.name,
         question=experiment.question,

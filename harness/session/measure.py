@@ -20,7 +20,7 @@ from harness.observe.doubts.watch import start_watch
 from harness.observe.perf import NOT_KNOWN, PerfPass, count_bursts, perf_obstacle
 from harness.observe.proof import prove
 from harness.session.pace import Clock
-from harness.session.session import RunningSession, require_same_servers, start_session
+from harness.session.session import Arrangement, RunningSession, require_same_servers, start_session
 from harness.session.targets import answer_doubts, check_first_answers, find_answer_changes, first_answers
 from harness.store.files import requests_table
 from harness.store.store import Store
@@ -43,6 +43,7 @@ class Run:
     clock: Clock | None = None  # with one, the run ends when its time is over
     changes: tuple[str, ...] = ()  # sentences on what has changed on this machine since the run began
     quiet: bool = False
+    ending: ExitStack = field(default_factory=ExitStack)  # the servers of the last session, until they are gone
 
     def finished_sessions(self) -> list[SessionData]:
         """Return the sessions measured so far, in the order of their numbers."""
@@ -63,8 +64,9 @@ def run_session(session: int, run: Run, schedule: Schedule) -> float:
     """Measure and record a session; return its seconds without the visits and the perf pass."""
     run.store.follow()
     started_utc, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    arrangement = Arrangement(run.plan.experiment, run.store, run.machine, run.ending)
     with ExitStack() as exit_stack:
-        running = start_session(session, run.plan.experiment, run.store, run.machine, exit_stack)
+        running = start_session(session, arrangement, exit_stack)
         exit_stack.enter_context(require_same_servers(running.stacks))
         proofs = prove(running.stacks) | running.service_proofs
         check_first_answers(first_answers(run.plan, run.finished_sessions()), running.targets)

@@ -15,7 +15,7 @@ from harness.model import Arm, Experiment, Pilot, Reply, Schedule, Visit
 from harness.observe.perf import expected_perf_s
 from harness.observe.proof import answer_proof, prove
 from harness.session.pace import Clock
-from harness.session.session import require_same_servers, start_session
+from harness.session.session import Arrangement, require_same_servers, start_session
 from harness.session.targets import check_first_answers, check_last_answers
 from harness.store.store import Store
 from harness.testbed.blueprint import Machine
@@ -38,24 +38,26 @@ def run_pilot(experiment: Experiment, store: Store, machine: Machine, clock: Clo
     sessions: list[PilotSession] = []
     answers: dict[str, Reply] = {}
     wanted = 1
-    while len(sessions) < wanted and (
-        not sessions or has_time_for_session(len(sessions), clock.spent_s() - began_s, budget_s)
-    ):
-        schedule, session = _run_pilot_session(len(sessions), experiment, store, machine, answers)
-        wanted = schedule.sessions
-        sessions.append(session)
+    arrangement = Arrangement(experiment, store, machine)
+    with arrangement.ending:
+        while len(sessions) < wanted and (
+            not sessions or has_time_for_session(len(sessions), clock.spent_s() - began_s, budget_s)
+        ):
+            schedule, session = _run_pilot_session(len(sessions), arrangement, answers)
+            wanted = schedule.sessions
+            sessions.append(session)
     counting_s = expected_perf_s(experiment)
     pilot = pilot_of(experiment, sessions, clock.spent_s(), counting_s=counting_s, slowness=slowness)
     return pilot.model_copy(update={"answers": {arm: answer_proof(reply) for arm, reply in answers.items()}})
 
 
 def _run_pilot_session(
-    number: int, experiment: Experiment, store: Store, machine: Machine, answers: dict[str, Reply]
+    number: int, arrangement: Arrangement, answers: dict[str, Reply]
 ) -> tuple[Schedule, PilotSession]:
     """Run a pilot session that answers like `answers`, or adds to them; return its schedule and its visits."""
-    began = time.monotonic()
+    experiment, began = arrangement.experiment, time.monotonic()
     with ExitStack() as exit_stack:
-        running = start_session(-number, experiment, store, machine, exit_stack)
+        running = start_session(-number, arrangement, exit_stack)
         visitors = running.visitors
         answers.update({arm: served.reply for arm, served in running.targets.items() if arm not in answers})
         with require_same_servers(running.stacks):
@@ -100,8 +102,9 @@ def measure_capacities_per_s(experiment: Experiment, store: Store, machine: Mach
         visiting_s=PROBE_SHARE * experiment.design.budget_s,
         fewest_rounds=1,
     )
-    with ExitStack() as exit_stack:
-        running = start_session(0, saturated, store, machine, exit_stack)
+    arrangement = Arrangement(saturated, store, machine)
+    with arrangement.ending, ExitStack() as exit_stack:
+        running = start_session(0, arrangement, exit_stack)
         with require_same_servers(running.stacks):
             prove(running.stacks)
             probe = run_visits(session_orders(saturated, 0, schedule.rounds), running.visitors, schedule)

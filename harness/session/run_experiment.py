@@ -102,7 +102,8 @@ def measure_run(run: Run) -> None:
     """
     load_polars()
     try:
-        with show_progress(run.plan.actual_schedule.sessions, len(run.sessions), quiet=run.quiet) as advance:
+        progress = show_progress(run.plan.actual_schedule.sessions, len(run.sessions), quiet=run.quiet)
+        with run.ending, progress as advance:
             has_enough = _measure_sessions(run, advance)
         if not has_enough:
             done, planned = len(run.sessions), pluralize(run.plan.schedule.sessions, "planned session")

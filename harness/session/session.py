@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -88,21 +88,32 @@ class RunningSession:
         }
 
 
-def start_session(
-    session: int, experiment: Experiment, store: Store, machine: Machine, exit_stack: ExitStack
-) -> RunningSession:
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """What all sessions of an experiment need; `ending` has the servers of the last one until they are gone."""
+
+    experiment: Experiment
+    store: Store
+    machine: Machine
+    ending: ExitStack = field(default_factory=ExitStack)
+
+
+def start_session(session: int, arrangement: Arrangement, exit_stack: ExitStack) -> RunningSession:
     """Start the stacks of a session on `exit_stack`, warm them up and prepare the visitors. A pilot's numbers are <= 0.
 
+    They end while those of the next session start: who starts the last session closes `arrangement.ending`.
     Raises HarnessError if a stack does not start, or if a service does not answer like its reference.
     """
-    directory, seed = store.stack_directory(max(session, 0)), f"{experiment.design.seed}/{session}"
+    experiment, machine = arrangement.experiment, arrangement.machine
+    directory = arrangement.store.stack_directory(max(session, 0))
     exit_stack.enter_context(raise_file_limit())
     blueprints = blueprints_of(experiment, directory, machine, session)
     switch = exit_stack.enter_context(switch_host_values([blueprint.kernel for blueprint in blueprints]))
-    stacks = exit_stack.enter_context(start_stacks(blueprints, probe_target, switch))
+    stacks = exit_stack.enter_context(start_stacks(blueprints, probe_target, switch, arrangement.ending))
     targets = resolve_targets(experiment, stacks, machine)
     raise_all(_service_mismatches(experiment, targets), ConfigError)
     exit_stack.enter_context(pin_process(targets[experiment.arms[0].name].client_cpus))
+    seed = f"{experiment.design.seed}/{session}"
     visitors = _make_visitors(targets, directory / "tool", seed, switch, exit_stack)
     cold_faults = _reaped_faults(stacks)
     warm_up(visitors)

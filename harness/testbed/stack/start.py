@@ -28,16 +28,23 @@ PlacedAddress = tuple[str, NetworkNamespace]  # of a listening socket, and its n
 
 @contextmanager
 def start_stacks(
-    blueprints: Sequence[Blueprint], ask: Probe, switch: HostValueSwitch | None = None
+    blueprints: Sequence[Blueprint],
+    ask: Probe,
+    switch: HostValueSwitch | None = None,
+    ending: ExitStack | None = None,
 ) -> Iterator[list[Stack]]:
     """Start all stacks of a session side by side and yield them. Raises StackError where an arm answers wrongly or not.
 
     With a `switch` that has values to set, start them one after the other, each under its own values of the whole
     machine: a process or a socket takes some of these when it is created.
+
+    `ending` has the servers of the session before, which are gone when the new ones are ready. It gets those of this
+    session, so that they can end while the next ones start.
     """
     groups = _groups_by_app(blueprints)
+    is_switching = switch is not None and not switch.is_idle
     with ExitStack() as exit_stack:
-        if not switch or switch.is_idle:
+        if switch is None or not is_switching:
             started = [stack for group in groups for stack in exit_stack.enter_context(_start_group(group))]
             stacks = [await_stack(stack, ask) for stack in started]
         else:
@@ -46,11 +53,15 @@ def start_stacks(
                 host_values = switch.switch_to(group[0].kernel)
                 started = exit_stack.enter_context(_start_group(group))
                 stacks += [replace(await_stack(stack, ask), host_values=host_values) for stack in started]
+        if ending is not None:
+            ending.close()
         try:
             yield sorted(stacks, key=lambda stack: blueprints.index(stack.blueprint))
         finally:
             for service in (service for stack in stacks for service in stack.services):
                 service.ask_to_end()  # all side by side; the context of each waits for it
+        if ending is not None and not is_switching:
+            ending.push(exit_stack.pop_all())
 
 
 def _groups_by_app(blueprints: Sequence[Blueprint]) -> list[list[Blueprint]]:

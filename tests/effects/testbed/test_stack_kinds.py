@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,27 @@ def test_separate_stacks_are_up_at_the_same_time_and_share_nothing(tmp_path: Pat
         for stack in stacks:
             stack.check_workers()
     assert not any(directory.exists() for blueprint in blueprints for directory in blueprint.private_directories)
+
+
+def test_servers_of_a_session_end_while_the_next_ones_start(tmp_path: Path) -> None:
+    before = own_pids()
+    with ExitStack() as ending:
+        with start_stacks([blueprint_for(tmp_path / "first", arm())], probe_target, ending=ending):
+            first = own_pids() - before
+        with start_stacks([blueprint_for(tmp_path / "second", arm())], probe_target, ending=ending) as stacks:
+            assert not first & own_pids()
+            assert prove(stacks)
+            second = own_pids() - before
+    assert len(first) == len(second) > 2
+    assert not second & own_pids()
+
+
+def test_servers_of_a_session_that_failed_end_at_once(tmp_path: Path) -> None:
+    before, blueprint = own_pids(), blueprint_for(tmp_path, arm())
+    with ExitStack() as ending:
+        with pytest.raises(ZeroDivisionError), start_stacks([blueprint], probe_target, ending=ending):
+            raise ZeroDivisionError
+        assert own_pids() <= before
 
 
 def test_a_stack_comes_up_in_directories_with_odd_names(tmp_path: Path, odd_directory: Path) -> None:

@@ -210,6 +210,20 @@ def test_doubts_of_sessions_are_kept_with_their_number_and_drop_no_data() -> Non
     assert summary.comparisons == summary_of(three_sessions()).comparisons
 
 
+@pytest.mark.parametrize(
+    ("design", "doubts"), [({"sessions": 3}, ["starting"]), ({"sessions": 3, "rounds": 3}, []), ({}, [])]
+)
+def test_a_number_of_sessions_in_the_file_that_leaves_little_time_for_visits_is_doubted(
+    design: dict[str, int], doubts: list[str]
+) -> None:
+    """The sessions of these tests have 2 s of visits in 3.5 s."""
+    experiment = experiment_of("a", "b")
+    given = experiment.model_copy(update={"design": experiment.design.model_copy(update=design)})
+    summary = summary_of(three_sessions(), given)
+    assert kinds(summary) == doubts
+    assert all("6 of 10 s" in doubt.seen for doubt in summary.doubts)  # of 10.5 s, to the even number
+
+
 def test_an_experiment_without_a_control_has_nothing_to_say_of_one() -> None:
     summary = summary_of(three_sessions(), experiment_of("a", "b", control=False))
     assert [found.arm for found in summary.comparisons] == ["b"] * 3
