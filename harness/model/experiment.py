@@ -1,5 +1,6 @@
 """An experiment and its arms; and the plan made of it."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -11,6 +12,10 @@ ScreenKind = Literal["", "one-at-a-time", "factorial", "plackett-burman", "resol
 EstimatorName = Literal["median of means", "middle third"]  # see harness/model/metrics.py
 Ordering = Literal["uniform", "neighbours"]  # see harness/experiment/plan.py
 CURRENT_ORDERING: Ordering = "neighbours"
+ORDERING_TEXTS: Mapping[Ordering, str] = {
+    "uniform": "in random order",
+    "neighbours": "in a random order that keeps compared arms near to each other",
+}
 MAX_SECONDS = 7 * 24 * 3600
 MAX_SESSIONS = 10_000
 MAX_PER_SESSION = 1_000_000

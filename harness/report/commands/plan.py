@@ -9,6 +9,7 @@ from harness.experiment.designs import Boot, short_names
 from harness.experiment.plan import orders_of
 from harness.experiment.problems import to_toml
 from harness.model import Arm, Experiment, JsonModel, Pilot, Plan, Schedule, Settings
+from harness.model.experiment import ORDERING_TEXTS
 from harness.model.settings import ServiceSettings, StackSettings, varying_keys
 from harness.report.document import Report, Section, Table
 from harness.report.format import format_duration, join_with_and, pluralize
@@ -178,7 +179,7 @@ def _schedule_sentences(plan: Plan) -> Iterator[str]:
     schedule, seed = plan.schedule, plan.experiment.design.seed
     about = "about " if schedule.visiting_s else ""
     rounds = f"{pluralize(schedule.sessions, 'session')} of {about}{pluralize(schedule.rounds, 'round')}"
-    yield f"{rounds}; each round visits every arm once, in random order (seed {seed})."
+    yield f"{rounds}; each round visits every arm once, {ORDERING_TEXTS[schedule.ordering]} (seed {seed})."
     tools = dict.fromkeys(arm.settings.tool for arm in plan.experiment.arms)
     yield f"A visit is {' or '.join(_visit_of_tool(tool, schedule) for tool in tools)}."
     yield f"Reason: {schedule.reason}."

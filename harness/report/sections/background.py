@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.analysis.plot_data import PlotData
 from harness.model import ArmSummary, Experiment, Pilot, Plan, Schedule, Summary
+from harness.model.experiment import ORDERING_TEXTS
 from harness.model.metrics import ESTIMATORS
 from harness.report.document import Column, Figure, NumberCell, Row, Section, Table, TextCell
 from harness.report.figures.distributions import distribution_figures
@@ -229,9 +230,10 @@ def _first_line(output: str) -> str:
 def method_facts(summary: Summary, plan: Plan, cpus: CpusByArm) -> list[tuple[str, str]]:
     """Return (term, explanation) in the order of the run."""
     schedule, design = plan.schedule, plan.experiment.design
+    order = ORDERING_TEXTS[schedule.ordering]
     facts = {
         "Session": f"A restart of the whole stack: the unit of the statistics. {schedule.sessions} were planned.",
-        "Round": f"Every arm is visited once, in random order (seed {design.seed}). A session has {schedule.rounds}.",
+        "Round": f"Every arm is visited once, {order} (seed {design.seed}). A session has {schedule.rounds}.",
         "Visit": f"{_visit_text(plan)}.",
         "Lengths": f"{capitalize_first(schedule.reason)}.",
         "Pilot": _pilot_text(plan.pilot) if plan.pilot else "",
