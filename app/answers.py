@@ -1,6 +1,7 @@
 """Make the answers of both applications: JSON, at once or after a known time, or a known number of bytes."""
 
 import random
+import re
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -20,11 +21,22 @@ def hello() -> dict[str, str | float]:
 
 
 def spike(us: str) -> dict[str, str | float]:
-    """Return `hello()` after using `us` microseconds of this thread's CPU time."""
-    end_ns = time.thread_time_ns() + 1000 * _number(us, MAX_SPIKE_US)
-    while time.thread_time_ns() < end_ns:
-        pass
+    """Return `hello()` after using `us` microseconds of this thread's CPU time, such as "20" or "3.5".
+
+    Reading the CPU time takes up to a microsecond, so the wall clock tells when: a spike is exact to 0.2 us.
+    """
+    wanted_ns = round(1000 * _decimal(us, MAX_SPIKE_US))
+    end_ns = time.thread_time_ns() + wanted_ns
+    _spin(wanted_ns)
+    while (left_ns := end_ns - time.thread_time_ns()) > 0:  # another thread ran meanwhile
+        _spin(left_ns)
     return hello()
+
+
+def _spin(wall_ns: int) -> None:
+    end_ns = time.perf_counter_ns() + wall_ns
+    while time.perf_counter_ns() < end_ns:
+        pass
 
 
 def stall(ms: str) -> dict[str, str | float]:
@@ -42,6 +54,13 @@ def sized(size_bytes: str) -> bytes:
 @lru_cache(maxsize=4)
 def _filler(size_bytes: int) -> bytes:
     return b"x" * size_bytes
+
+
+def _decimal(text: str, most: int) -> float:
+    """Return the number with at most one decimal in a path. Raises ValueError with a sentence."""
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9])?", text) and float(text) <= most:
+        return float(text)
+    raise ValueError(f"The path ends in {text!r}; it must end in a number from 0 to {most}, with one decimal at most.")
 
 
 def _number(text: str, most: int) -> int:

@@ -2,12 +2,14 @@
 
 import math
 import shutil
+import sys
 from pathlib import Path
 
 import click
 
 from harness.cli.common import FiniteRange
 from harness.console import run_command
+from scripts.precision_study.headline.command import headline
 from scripts.precision_study.methods import METHODS
 from scripts.precision_study.stand import CHECKOUT
 from scripts.precision_study.study import FILES, Design, study
@@ -17,6 +19,7 @@ from scripts.study_door import made
 RESULTS = CHECKOUT / "results"
 PUBLISHED = RESULTS / "published" / "precision"
 ALL = tuple(METHODS)
+HEADLINE = "--headline"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -27,6 +30,7 @@ ALL = tuple(METHODS)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="A new or empty directory.  [default: results/precision/<UTC>]"
 )
+@click.option(HEADLINE, is_flag=True, expose_value=False, help=f"Another study; see {HEADLINE} --help.")
 @click.option("--publish", is_flag=True, help="Write the table and the host facts to results/published/precision.")
 def precision(  # noqa: PLR0913 - click gives a parameter for each option
     seconds: float, repeats: int, seed: int, methods: tuple[str, ...], out: Path | None, publish: bool
@@ -56,4 +60,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    run_command(precision, "scripts/precision")
+    run_command(headline if HEADLINE in sys.argv[1:] else precision, "scripts/precision")

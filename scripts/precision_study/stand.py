@@ -45,24 +45,35 @@ def stand(task: Task) -> Iterator[dict[str, Target]]:
 def call(argv: Sequence[str], log: Path, good: Sequence[int] = (0,)) -> str:
     """Run `argv` in the checkout; return its output and append it to `log`. Raises LoadError."""
     try:
-        ended = subprocess.run(
+        process = subprocess.Popen(
             ending_with_us(argv),
             cwd=CHECKOUT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
         )
     except OSError as error:
         raise LoadError(f"{shlex.join(argv)} could not be started: {error.strerror}. Reinstall it.") from error
+    output = _output_of(process)
     with log.open("a", encoding="utf-8") as file:
-        file.write(ended.stdout)
-    if ended.returncode not in good:
+        file.write(output)
+    if process.returncode not in good:
         raise LoadError(
-            f"{shlex.join(argv)} ended with exit code {ended.returncode}. End of {log}:\n{log_excerpt(log)}"
+            f"{shlex.join(argv)} ended with exit code {process.returncode}. End of {log}:\n{log_excerpt(log)}"
         )
-    return ended.stdout
+    return output
+
+
+def _output_of(process: subprocess.Popen[str]) -> str:
+    """Return all output of a program; an interrupt ends it with SIGTERM, so that it can clean up, and waits for it."""
+    with process:
+        try:
+            return process.communicate()[0]
+        except BaseException:
+            process.terminate()
+            process.communicate()
+            raise
 
 
 def python_module(name: str) -> list[str]:

@@ -102,6 +102,13 @@ def test_a_spike_burns_at_least_its_cpu_time_and_then_answers_the_json(ask: Ask)
 
 
 @both
+def test_a_spike_may_have_a_decimal(ask: Ask) -> None:
+    before_ns = time.thread_time_ns()
+    assert ask("/spike/30000.5")[0] == 200
+    assert time.thread_time_ns() - before_ns >= 30_000_500
+
+
+@both
 @pytest.mark.parametrize("size", [0, 1, 4096, 1_000_003])
 def test_bytes_answers_exactly_as_many_as_asked_for(ask: Ask, size: int) -> None:
     status, body = ask(f"/bytes/{size}")
@@ -109,7 +116,7 @@ def test_bytes_answers_exactly_as_many_as_asked_for(ask: Ask, size: int) -> None
 
 
 @both
-@pytest.mark.parametrize("number", ["", "many", "-1", "1.5", "1/2", "1000000000", "9" * 5000])
+@pytest.mark.parametrize("number", ["", "many", "-1", "1.55", "1.", ".5", "1/2", "1000000000", "9" * 5000])
 @pytest.mark.parametrize("kind", ["spike", "bytes"])
 def test_a_bad_number_is_refused_with_the_number_and_the_range(ask: Ask, kind: str, number: str) -> None:
     status, body = ask(f"/{kind}/{number}")

@@ -1,0 +1,58 @@
+"""The tally in plain English: shares with their intervals, and no claim that an interval does not support."""
+
+import math
+
+from scripts.precision_study.headline.tally import Share, Tally
+
+CLAIM = 0.9  # "nine in ten"
+ALARM_RATE = 0.05  # of a verdict of equal arms, by its definition
+COVERAGE = 0.95
+
+
+def answer(tally: Tally, budget_s: float) -> str:
+    """Return the answer in one sentence."""
+    return (
+        f"With a budget of {budget_s:g} s per run, barehop found {tally.burn_percent:.2g} % more work "
+        f"({tally.burn_us:g} us per request) in {share_text(tally.found, named=True)}, and called two equal arms "
+        f"different in {share_text(tally.alarms)}."
+    )
+
+
+def claim(found: Share) -> str:
+    """Return what the share of found differences says about nine in ten."""
+    if found.low >= CLAIM:
+        return "So at least nine in ten such runs find it."
+    if found.high < CLAIM:
+        return "So fewer than nine in ten such runs find it."
+    fewest = fewest_to_show(CLAIM)
+    more_runs = f"; even without a miss, that takes {fewest} runs" if found.runs < fewest else ""
+    return f"Whether nine in ten such runs find it is not decided: the interval contains 90 %{more_runs}."
+
+
+def alarm_claim(alarms: Share) -> str:
+    """Return what the share of false alarms says about the 5 % of a verdict."""
+    if alarms.low > ALARM_RATE:
+        return "That is more often than the 5 % that a verdict allows: the verdicts are not reliable here."
+    if alarms.high < ALARM_RATE:
+        return "That is less often than the 5 % that a verdict allows."
+    return "The interval contains the 5 % that a verdict allows."
+
+
+def coverage_claim(covered: Share) -> str:
+    """Return how often the true difference lay in the interval, and what this says about 95 %."""
+    text = f"The true difference lay in the run's interval in {share_text(covered)}."
+    if covered.high < COVERAGE:
+        return f"{text} That is less often than the 95 % that the intervals promise."
+    return text
+
+
+def share_text(share: Share, *, named: bool = False) -> str:
+    """Return `19 of 20 runs, 95 % (95 % interval 75.1 to 99.9)`; the interval is rounded outwards."""
+    low, high = math.floor(1000 * share.low) / 10, math.ceil(1000 * share.high) / 10
+    runs = f"{share.count} of {share.runs} run{'s' if share.runs > 1 else ''}"
+    return f"{runs}, {100 * share.value:.3g} % ({'95 % interval ' if named else ''}{low:g} to {high:g})"
+
+
+def fewest_to_show(share: float) -> int:
+    """Return the fewest runs, all of them hits, whose exact 95 % interval lies above `share`."""
+    return math.ceil(math.log(0.025) / math.log(share))
