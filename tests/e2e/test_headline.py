@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from harness.start import module_command
 from tests.support.command import CHECKOUT, LOCK, eventually, fixed, nothing_left
 
+TINY = ("--runs", "2", "--budget", "3", "--seed", "4", *fixed(2, 3, control=True))
 FILES = {"headline.md", "headline.json", "headline.csv"}
 
 
@@ -39,17 +38,21 @@ def says(here: Path, text: str, process: subprocess.Popen[bytes]) -> None:
     assert text in (here / "said").read_text()
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_study_that_is_ended_in_the_middle_continues_where_it_was(tmp_path: Path, how: signal.Signals) -> None:
+def test_a_study_that_is_interrupted_leaves_nothing_and_says_how_to_continue(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    tiny = ["--runs", "2", "--budget", "3", "--seed", "4", *fixed(2, 3, control=True), "--out", str(out)]
-    with study(tmp_path, *tiny) as process:
+    with study(tmp_path, *TINY, "--out", out) as process:
+        assert eventually(lambda: (out / "runs/00/stack").exists())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert f"Continue it  scripts/precision --headline --resume {out}" in (tmp_path / "said").read_text()
+
+
+def test_a_study_that_is_killed_in_the_middle_continues_where_it_was(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with study(tmp_path, *TINY, "--out", out) as process:
         says(tmp_path, "run 2 of 4", process)
         assert eventually(lambda: (out / "runs/03").exists())
-        process.send_signal(how)
-        assert process.wait(60) == (130 if how == signal.SIGINT else -how)
-    if how == signal.SIGINT:
-        assert f"--headline --resume {out}" in (tmp_path / "said").read_text()
+        process.kill()
     finished = {path: path.read_bytes() for path in (out / "01.json", out / "02.json", out / "trial.json")}
     kept = [(path, path.stat().st_mtime_ns) for path in sorted(out.glob("runs/0[012]/plan.json"))]
     assert not FILES & {path.name for path in out.iterdir()}

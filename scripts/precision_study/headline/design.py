@@ -1,4 +1,4 @@
-"""What the study of the headline asks: runs in random order, and the burn that is one percent of a request."""
+"""What the study of the headline asks: runs in random order, and a burn of one percent of a request's time."""
 
 import random
 from typing import Literal, get_args
@@ -12,7 +12,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 MORE, EQUAL = KINDS
 EXTRA_SHARE = 0.01  # the burn, as a share of a request's time
 LEAST_BURN_US = 0.1
-TRIAL_SHARE = 1 / 3  # the time of the trial that chooses the burn, as a share of a run's
+TRIAL_SHARE = 1 / 3  # the trial chooses the burn of the first run; its time as a share of a run's
 
 
 class Design(JsonModel):
@@ -46,16 +46,11 @@ class Design(JsonModel):
 
 
 class Trial(JsonModel):
-    """The time of a request in the trial, and the burn that follows from it."""
+    """The typical time of a request in the trial."""
 
     request_us: float
-    burn_us: float
-
-    def burn_of(self, kind: Kind) -> float:
-        """Return how many microseconds more the app burns in a run of this kind."""
-        return self.burn_us if kind == MORE else 0.0
 
 
-def trial_of(request_us: float) -> Trial:
-    """Return the trial with a burn of one percent of a request's time, to 0.1 us."""
-    return Trial(request_us=request_us, burn_us=max(round(EXTRA_SHARE * request_us, 1), LEAST_BURN_US))
+def burn_us(kind: Kind, request_us: float) -> float:
+    """Return what the app of a run burns: one percent of `request_us`, to 0.1 us; 0 for equal arms."""
+    return max(round(EXTRA_SHARE * request_us, 1), LEAST_BURN_US) if kind == MORE else 0.0

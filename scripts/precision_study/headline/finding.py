@@ -7,7 +7,7 @@ from harness.analysis.contrasts.engine import RunSeries
 from harness.analysis.why.quantities import level
 from harness.model import METRICS, Comparison, JsonModel, Record, Summary, Verdict
 from harness.session.summarize import RunResults
-from scripts.precision_study.headline.design import Kind
+from scripts.precision_study.headline.design import EQUAL, MORE, Kind
 
 REFERENCE, ARM, CONTROL = "tcp", "more", "control"
 METRIC = "latency"
@@ -53,13 +53,13 @@ class Finding(JsonModel):
         return 100 * self.burn_us / self.request_us
 
 
-def finding_of(run: int, kind: Kind, burn_us: float, results: RunResults, seconds: float) -> Finding:
+def finding_of(run: int, burn_us: float, results: RunResults, seconds: float) -> Finding:
     """Return what the results of a run say; `seconds`: of the whole command."""
     summary = results.summary
     effect = _comparison(summary, ARM)
     return Finding(
         run=run,
-        kind=kind,
+        kind=MORE if burn_us else EQUAL,
         burn_us=burn_us,
         request_us=request_us(results.records),
         verdict=effect.verdict,

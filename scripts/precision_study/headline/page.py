@@ -17,7 +17,7 @@ from harness.report.sections.background import machine_facts, version_facts
 from scripts.precision_study.headline.design import KINDS, Design, Trial
 from scripts.precision_study.headline.finding import Finding
 from scripts.precision_study.headline.sentences import alarm_claim, answer, claim, coverage_claim, share_text
-from scripts.precision_study.headline.tally import NO_VERDICT, UNDECIDED, VERDICTS, Tally
+from scripts.precision_study.headline.tally import NO_VERDICT, UNDECIDED, VERDICTS, Spread, Tally
 
 README_WIDTH = 120
 README_PLACE = re.compile(r"(?<=<!-- headline -->\n).*?(?=<!-- end of headline -->\n)", re.DOTALL)
@@ -79,13 +79,17 @@ def _method(result: Result) -> str:
     precision_percent = ModelDesign().precision_percent
     return (
         f"{2 * design.runs} runs in random order, {design.runs} of each kind: the arm `more` is `tcp` again, or `tcp` "
-        f"with an app that burns {trial.burn_us:g} us more CPU time per request. The burn is 1 % of the "
-        f"{trial.request_us:.0f} us that a request took in a trial before; in the runs it was "
-        f"{tally.burn_percent:.2f} % ({tally.burn_percent_least:.2f} to {tally.burn_percent_most:.2f}). As in every "
-        f"run of barehop, the end comes when the interval is as narrow as by default (+-{precision_percent:g} %), or "
-        f"with the budget of {design.budget_s:g} s; 8 sessions may take longer than a small budget. To measure again: "
-        f"`{command(design)}`."
+        f"with an app that burns more CPU time per request. The burn is 1 % of a request's time in the run before, to "
+        f"0.1 us; a trial before the first run gave {trial.request_us:.0f} us. The median burn was "
+        f"{_spread_text(tally.burn_us, '.1f')} us, or {_spread_text(tally.burn_percent, '.2f')} % of a request's time "
+        f"in the same run. As in every run of barehop, the end comes when the interval is as narrow as by default "
+        f"(+-{precision_percent:g} %), or with the budget of {design.budget_s:g} s; 8 sessions may take longer than a "
+        f"small budget. To measure again: `{command(design)}`."
     )
+
+
+def _spread_text(spread: Spread, form: str) -> str:
+    return f"{spread.median:{form}} ({spread.least:{form}} to {spread.most:{form}})"
 
 
 def command(design: Design) -> str:
@@ -109,7 +113,7 @@ def _tally_table(tally: Tally) -> str:
         ("control called different", *(str(kind.control_differed) for kind in kinds)),
         ("report warns", *(str(kind.warned) for kind in kinds)),
     ]
-    titles = ("", f"{tally.burn_percent:.2g} % more work", "equal arms")
+    titles = ("", f"{tally.burn_percent.median:.2g} % more work", "equal arms")
     return _table(titles, lines)
 
 

@@ -11,10 +11,10 @@ COVERAGE = 0.95
 
 def answer(tally: Tally, budget_s: float) -> str:
     """Return the answer in one sentence."""
+    work = f"{tally.burn_percent.median:.2g} % more work ({tally.burn_us.median:.1f} us per request)"
     return (
-        f"With a budget of {budget_s:g} s per run, barehop found {tally.burn_percent:.2g} % more work "
-        f"({tally.burn_us:g} us per request) in {share_text(tally.found, named=True)}, and called two equal arms "
-        f"different in {share_text(tally.alarms)}."
+        f"With a budget of {budget_s:g} s per run, barehop found {work} in {share_text(tally.found, named=True)}, "
+        f"and called two equal arms different in {share_text(tally.alarms)}."
     )
 
 
@@ -32,10 +32,10 @@ def claim(found: Share) -> str:
 def alarm_claim(alarms: Share) -> str:
     """Return what the share of false alarms says about the 5 % of a verdict."""
     if alarms.low > ALARM_RATE:
-        return "That is more often than the 5 % that a verdict allows: the verdicts are not reliable here."
+        return "Equal arms are called different in more than the 5 % of runs that a verdict allows: here, verdicts are not reliable."
     if alarms.high < ALARM_RATE:
-        return "That is less often than the 5 % that a verdict allows."
-    return "The interval contains the 5 % that a verdict allows."
+        return "Equal arms are called different in less than the 5 % of runs that a verdict allows."
+    return "For equal arms, the interval contains the 5 % that a verdict allows."
 
 
 def coverage_claim(covered: Share) -> str:

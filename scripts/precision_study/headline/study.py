@@ -15,7 +15,7 @@ from harness.session.summarize import RunResults, read_results
 from harness.store.files import read_model
 from harness.store.store import Store
 from scripts.precision_study.by_barehop import MEASURED
-from scripts.precision_study.headline.design import EQUAL, Design, Kind, Trial, trial_of
+from scripts.precision_study.headline.design import EQUAL, Design, Trial, burn_us
 from scripts.precision_study.headline.finding import ARM, Finding, finding_of, request_us
 from scripts.precision_study.headline.page import Result, csv_text, markdown, result_of
 from scripts.precision_study.headline.tally import tally_of
@@ -43,14 +43,15 @@ def measure(design: Design, directory: Path, say: Callable[[str], object]) -> Re
     store = Store(directory)
     store.write_json(DESIGN, design)
     trial = _kept(store, TRIAL, Trial) or _measure_trial(design, store, say)
-    say(f"a request takes {trial.request_us:.0f} us; more work is {trial.burn_us:g} us")
+    request_before_us = trial.request_us
     findings: list[Finding] = []
     for number, kind in enumerate(design.order, start=1):
         finding = _kept(store, f"{number:02}.json", Finding)
         if finding is None:
-            finding = _measure_run(number, kind, trial, design, store)
+            finding = _measure_run(number, burn_us(kind, request_before_us), design, store)
             say(f"run {number} of {len(design.order)}, {_line(finding)}")
         findings.append(finding)
+        request_before_us = finding.request_us
     host = read_results(_run_directory(store, 1)).host
     result = result_of(design, trial, findings, tally_of(findings), host)
     for name, text in zip(FILES, (markdown(result), None, csv_text(findings)), strict=True):
@@ -68,27 +69,27 @@ def _kept(store: Store, name: str, model: type[Model]) -> Model | None:
 
 
 def _measure_trial(design: Design, store: Store, say: Callable[[str], object]) -> Trial:
-    say("a trial chooses the burn")
-    trial = trial_of(request_us(_run(0, NO_WORK_US, design.trial_s, design, store).records))
+    say("a trial measures the time of a request")
+    trial = Trial(request_us=request_us(_run(0, NO_WORK_US, design.trial_s, design, store).records))
     store.write_json(TRIAL, trial)
+    say(f"a request takes {trial.request_us:.0f} us")
     return trial
 
 
-def _measure_run(number: int, kind: Kind, trial: Trial, design: Design, store: Store) -> Finding:
+def _measure_run(number: int, extra_us: float, design: Design, store: Store) -> Finding:
     began_s = time.monotonic()
-    burn_us = trial.burn_of(kind)
-    results = _run(number, burn_us, design.budget_s, design, store)
-    finding = finding_of(number, kind, burn_us, results, time.monotonic() - began_s)
+    results = _run(number, extra_us, design.budget_s, design, store)
+    finding = finding_of(number, extra_us, results, time.monotonic() - began_s)
     store.write_json(f"{number:02}.json", finding)
     return finding
 
 
-def _run(number: int, burn_us: float, budget_s: float, design: Design, store: Store) -> RunResults:
+def _run(number: int, extra_us: float, budget_s: float, design: Design, store: Store) -> RunResults:
     """Run barehop in a new results directory, and return its results. Raises HarnessError."""
     out = _run_directory(store, number)
     shutil.rmtree(out, ignore_errors=True)  # of an interrupted run
     out.parent.mkdir(exist_ok=True)
-    own = [f"arms.{ARM}.path=/spike/{burn_us:g}", f"design.seed={design.run_seed(number)}"]
+    own = [f"arms.{ARM}.path=/spike/{extra_us:g}", f"design.seed={design.run_seed(number)}"]
     words = [f"--set={text}" for text in (*own, *design.overrides)]
     argv = [*python_module("harness"), "run", str(EXPERIMENT), f"--budget={budget_s:g}", *words, f"--out={out}"]
     call([*argv, "--quiet"], store.directory / LOG, MEASURED)

@@ -26,6 +26,14 @@ class Share(JsonModel):
         return self.count / self.runs
 
 
+class Spread(JsonModel):
+    """The median and the range of a number over some runs."""
+
+    median: float
+    least: float
+    most: float
+
+
 class KindTally(JsonModel):
     """The runs of a kind. `verdicts`: how many had each; `warned`: whose report warns in its first line."""
 
@@ -41,7 +49,7 @@ class KindTally(JsonModel):
 class Tally(JsonModel):
     """All runs. `found`: of those with more work, called slower; `alarms`: of equal ones, called slower or faster.
 
-    `burn_percent`: the median over the runs with more work, `burn_percent_least` and `_most` their range.
+    `burn_us` and `burn_percent` (of a request's time in the same run): over the runs with more work.
     """
 
     found: Share
@@ -49,10 +57,8 @@ class Tally(JsonModel):
     covered: Share
     half_width_percent: float | None
     seconds: float
-    burn_us: float
-    burn_percent: float
-    burn_percent_least: float
-    burn_percent_most: float
+    burn_us: Spread
+    burn_percent: Spread
     kinds: dict[Kind, KindTally]
 
 
@@ -67,17 +73,14 @@ def tally_of(findings: Sequence[Finding]) -> Tally:
     by_kind = {kind: [finding for finding in findings if finding.kind == kind] for kind in KINDS}
     kinds = {kind: _kind_tally(runs) for kind, runs in by_kind.items()}
     more, equal = kinds[MORE], kinds[EQUAL]
-    burns = [finding.burn_percent for finding in by_kind[MORE]]
     return Tally(
         found=share_of(more.verdicts[SLOWER], more.runs),
         alarms=share_of(equal.verdicts[SLOWER] + equal.verdicts[FASTER], equal.runs),
         covered=share_of(sum(finding.covers_truth for finding in findings), len(findings)),
         half_width_percent=_half_width(findings),
         seconds=median(finding.seconds for finding in findings),
-        burn_us=by_kind[MORE][0].burn_us,
-        burn_percent=median(burns),
-        burn_percent_least=min(burns),
-        burn_percent_most=max(burns),
+        burn_us=_spread([finding.burn_us for finding in by_kind[MORE]]),
+        burn_percent=_spread([finding.burn_percent for finding in by_kind[MORE]]),
         kinds=kinds,
     )
 
@@ -93,6 +96,10 @@ def _kind_tally(findings: Sequence[Finding]) -> KindTally:
         control_differed=sum(finding.control_verdict in (SLOWER, FASTER) for finding in findings),
         warned=sum(not finding.is_valid for finding in findings),
     )
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(median=median(values), least=min(values), most=max(values))
 
 
 def _half_width(findings: Iterable[Finding]) -> float | None:

@@ -14,7 +14,7 @@ from harness.model.record import HostFacts
 from harness.session.summarize import RunResults
 from harness.store.store import Store
 from scripts.precision_study.headline.command import README, headline
-from scripts.precision_study.headline.design import EQUAL, MORE, Design, Kind, Trial, trial_of
+from scripts.precision_study.headline.design import EQUAL, MORE, Design, Kind, Trial, burn_us
 from scripts.precision_study.headline.finding import ARM, CONTROL, REFERENCE, Finding, finding_of, request_us
 from scripts.precision_study.headline.page import Result, csv_text, fill_readme, markdown, result_of
 from scripts.precision_study.headline.sentences import alarm_claim, answer, claim, coverage_claim, fewest_to_show
@@ -23,17 +23,17 @@ from scripts.precision_study.headline.tally import Tally, share_of, tally_of
 from tests.support.simulated_run import HOST, LEVEL_US, run_of
 
 DESIGN = Design(runs=20, budget_s=60, seed=1)
-TRIAL = Trial(request_us=348.2, burn_us=3.5)
+TRIAL = Trial(request_us=348.2)
 
 
 def finding(run: int, kind: Kind, verdict: Verdict | None, *, off_us: float = 0.0) -> Finding:
     """A run whose interval of 1 us to either side is `off_us` away from the truth."""
-    burn_us = TRIAL.burn_of(kind)
-    us = burn_us + off_us
+    truth_us = burn_us(kind, TRIAL.request_us)
+    us = truth_us + off_us
     return Finding(
         run=run,
         kind=kind,
-        burn_us=burn_us,
+        burn_us=truth_us,
         request_us=350,
         verdict=verdict,
         percent=us / 3.5,
@@ -88,11 +88,9 @@ def test_no_two_runs_have_the_same_seed() -> None:
     assert len({design.run_seed(number) for design in designs for number in range(41)}) == 82
 
 
-@pytest.mark.parametrize(("request_us", "burn_us"), [(348.2, 3.5), (1000, 10), (52, 0.5), (2, 0.1)])
-def test_the_burn_is_one_percent_of_the_request_and_never_nothing(request_us: float, burn_us: float) -> None:
-    trial = trial_of(request_us)
-    assert trial.burn_us == burn_us
-    assert (trial.burn_of(MORE), trial.burn_of(EQUAL)) == (burn_us, 0)
+@pytest.mark.parametrize(("request_us", "expected_us"), [(348.2, 3.5), (1000, 10), (52, 0.5), (2, 0.1)])
+def test_the_burn_is_one_percent_of_the_request_and_never_nothing(request_us: float, expected_us: float) -> None:
+    assert (burn_us(MORE, request_us), burn_us(EQUAL, request_us)) == (expected_us, 0)
 
 
 def test_the_experiment_is_the_same_arm_three_times_but_for_the_burn() -> None:
@@ -122,7 +120,7 @@ def test_a_finding_has_the_numbers_of_the_arm_and_the_time_of_a_request_of_the_r
     run = run_of({REFERENCE: 1.0, ARM: 1.05}, sessions=8, rounds=12, raw=False)
     results = RunResults(Store(EXPERIMENT.parent), run.plan, run.sessions, HostFacts(), None, run.summary)
     records = results.records
-    found = finding_of(7, MORE, 20.0, results, 58.5)
+    found = finding_of(7, 20.0, results, 58.5)
     assert (found.run, found.kind, found.verdict, found.sessions) == (7, MORE, "slower", 8)
     assert found.percent == pytest.approx(5, abs=2)
     assert found.request_us == request_us(records) == pytest.approx(LEVEL_US, rel=0.1)
@@ -147,7 +145,7 @@ def test_a_good_outcome_is_told_with_its_intervals_and_twenty_hits_do_not_show_n
     assert sentences(tally) == [
         "Whether nine in ten such runs find it is not decided: the interval contains 90 %; even without a miss, that "
         "takes 36 runs.",
-        "The interval contains the 5 % that a verdict allows.",
+        "For equal arms, the interval contains the 5 % that a verdict allows.",
         "The true difference lay in the run's interval in 39 of 40 runs, 97.5 % (86.8 to 100).",
     ]
 
@@ -157,7 +155,7 @@ def test_a_bad_outcome_is_told_as_plainly() -> None:
     assert "in 9 of 20 runs, 45 % (95 % interval 23 to 68.5)" in answer(tally, 60)
     assert sentences(tally) == [
         "So fewer than nine in ten such runs find it.",
-        "That is more often than the 5 % that a verdict allows: the verdicts are not reliable here.",
+        "Equal arms are called different in more than the 5 % of runs that a verdict allows: here, verdicts are not reliable.",
         "The true difference lay in the run's interval in 31 of 40 runs, 77.5 % (61.5 to 89.2). That is less often "
         "than the 95 % that the intervals promise.",
     ]
@@ -171,8 +169,11 @@ def test_nine_in_ten_is_said_where_the_whole_interval_is_above_it() -> None:
 
 
 def test_few_false_alarms_are_told_as_fewer_only_where_the_interval_says_so() -> None:
-    assert alarm_claim(share_of(0, 20)) == "The interval contains the 5 % that a verdict allows."
-    assert alarm_claim(share_of(0, 100)) == "That is less often than the 5 % that a verdict allows."
+    assert alarm_claim(share_of(0, 20)) == "For equal arms, the interval contains the 5 % that a verdict allows."
+    assert (
+        alarm_claim(share_of(0, 100))
+        == "Equal arms are called different in less than the 5 % of runs that a verdict allows."
+    )
 
 
 def test_the_page_has_the_answer_the_command_and_every_run() -> None:
