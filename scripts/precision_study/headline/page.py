@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import shlex
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -95,7 +96,9 @@ def _spread_text(spread: Spread, form: str) -> str:
 def command(design: Design) -> str:
     """Return the command line that measures the study again."""
     options = [f"--runs {design.runs} --budget {design.budget_s:g} --seed {design.seed}"]
-    return " ".join(["scripts/precision --headline", *options, *(f"--set {text}" for text in design.overrides)])
+    return " ".join(
+        ["scripts/precision --headline", *options, *(shlex.quote(f"--set={text}") for text in design.overrides)]
+    )
 
 
 def _tally_table(tally: Tally) -> str:

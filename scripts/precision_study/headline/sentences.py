@@ -32,7 +32,7 @@ def claim(found: Share) -> str:
 def alarm_claim(alarms: Share) -> str:
     """Return what the share of false alarms says about the 5 % of a verdict."""
     if alarms.low > ALARM_RATE:
-        return "Equal arms are called different in more than the 5 % of runs that a verdict allows: here, verdicts are not reliable."
+        return "Equal arms are called different in more than the 5 % of runs that a verdict allows: do not rely on it."
     if alarms.high < ALARM_RATE:
         return "Equal arms are called different in less than the 5 % of runs that a verdict allows."
     return "For equal arms, the interval contains the 5 % that a verdict allows."

@@ -155,7 +155,7 @@ def test_a_bad_outcome_is_told_as_plainly() -> None:
     assert "in 9 of 20 runs, 45 % (95 % interval 23 to 68.5)" in answer(tally, 60)
     assert sentences(tally) == [
         "So fewer than nine in ten such runs find it.",
-        "Equal arms are called different in more than the 5 % of runs that a verdict allows: here, verdicts are not reliable.",
+        "Equal arms are called different in more than the 5 % of runs that a verdict allows: do not rely on it.",
         "The true difference lay in the run's interval in 31 of 40 runs, 77.5 % (61.5 to 89.2). That is less often "
         "than the 95 % that the intervals promise.",
     ]
