@@ -47,7 +47,7 @@ def arm_summary(
 
     Each average is a mean of session means. Times are averaged, and the rate is computed from them last.
     """
-    visits = [_visits(session, arm.name) for session in sessions]
+    visits = [session.visits_of(arm.name) for session in sessions]
     tails = arm_percentiles(sessions, arm.name, looks)
     mean_us = _mean([visit.mean_us for visit in of_session if visit.mean_us] for of_session in visits)
     request_us = _interval_us(visits) or mean_us
@@ -77,10 +77,6 @@ def _interval_us(visits: Sequence[Sequence[VisitRow]]) -> float | None:
 def _is_client_bound(sessions: Sequence[SessionData]) -> bool:
     """Whether the client limited a session. Then no rate describes the servers."""
     return any(doubt.kind == "client-bound" for session in sessions for doubt in session.record.doubts)
-
-
-def _visits(session: SessionData, arm: str) -> list[VisitRow]:
-    return [visit for visit in session.record.visits if visit.arm == arm]
 
 
 def _cpu_us(visits: Sequence[Sequence[VisitRow]]) -> dict[str, float]:

@@ -62,8 +62,10 @@ def load_points(experiment: Experiment, sessions: Sequence[SessionData]) -> tupl
 
 def _arms(experiment: Experiment, sessions: Sequence[SessionData]) -> Iterator[LoadPoint]:
     for arm in experiment.arms:
+        if not isinstance(arm.settings.rate, float) or not arm.settings.rate:
+            continue
         p50_us, p99_us = percentile_us(sessions, arm.name, 50), percentile_us(sessions, arm.name, 99)
-        if isinstance(arm.settings.rate, float) and arm.settings.rate and p50_us and p99_us:
+        if p50_us and p99_us:
             yield LoadPoint(arm=arm.name, rate_per_s=arm.settings.rate, p50_us=p50_us, p99_us=p99_us)
 
 

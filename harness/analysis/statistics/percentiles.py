@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
+import numpy as np
+
 from harness.analysis.statistics.series import SessionData
 from harness.model import VisitRow
 
@@ -30,7 +32,7 @@ def _session_percentile_us(session: SessionData, arm: str, percentile: float) ->
     times_us = session.times_us(arm)
     if times_us.size == 0:
         return _tool_percentile_us(_answered_visits(session, arm), percentile)
-    return session.percentile_us(arm, percentile) if _has_enough_beyond(times_us.size, percentile) else None
+    return float(np.percentile(times_us, percentile)) if _has_enough_beyond(times_us.size, percentile) else None
 
 
 def _tool_percentile_us(visits: Sequence[VisitRow], percentile: float) -> float | None:
@@ -45,7 +47,7 @@ def _tool_percentile_us(visits: Sequence[VisitRow], percentile: float) -> float 
 
 def _answered_visits(session: SessionData, arm: str) -> list[VisitRow]:
     """Return the visits with answers, without the steps of a search: their rates differ."""
-    return [visit for visit in session.record.visits if visit.arm == arm and visit.requests > 0 and visit.holds is None]
+    return [visit for visit in session.visits_of(arm) if visit.requests > 0 and visit.holds is None]
 
 
 def _has_enough_beyond(requests: int, percentile: float) -> bool:

@@ -30,38 +30,30 @@ class SessionData:
 
     def requests_of(self, arm: str) -> pl.DataFrame:
         """Return the raw times of an arm; an empty table without any."""
-        return self._requests_by_arm.get(arm, self.requests.clear())
+        return self.requests if self.requests.is_empty() else self.requests.filter(pl.col("arm") == arm)
+
+    def visits_of(self, arm: str) -> Sequence[VisitRow]:
+        """Return the visits of an arm, in their order."""
+        return self._visits_by_arm.get(arm, ())
 
     def times_us(self, arm: str) -> Series:
-        """Return the times of an arm, (requests,), from the scheduled send."""
-        if arm not in self._times_us:
-            requests = self.requests_of(arm)
-            self._times_us[arm] = (
-                np.empty(0)
-                if requests.is_empty()
-                else (requests.get_column("latency_ns") + requests.get_column("late_ns")).to_numpy() / 1000
-            )
-        return self._times_us[arm]
-
-    def percentile_us(self, arm: str, percentile: float) -> float:
-        """Return a percentile of the times of an arm that has any."""
-        if (arm, percentile) not in self._percentiles_us:
-            self._percentiles_us[arm, percentile] = float(np.percentile(self.times_us(arm), percentile))
-        return self._percentiles_us[arm, percentile]
+        """Return the times of an arm, (requests,), from the scheduled send, in ascending order."""
+        return self._times_by_arm.get(arm, np.empty(0))
 
     @cached_property
-    def _requests_by_arm(self) -> dict[str, pl.DataFrame]:
+    def _visits_by_arm(self) -> dict[str, list[VisitRow]]:
+        visits: dict[str, list[VisitRow]] = {}
+        for visit in self.record.visits:
+            visits.setdefault(visit.arm, []).append(visit)
+        return visits
+
+    @cached_property
+    def _times_by_arm(self) -> dict[str, Series]:
         if self.requests.is_empty():
             return {}
-        return {str(arm): requests for (arm,), requests in self.requests.partition_by("arm", as_dict=True).items()}
-
-    @cached_property
-    def _times_us(self) -> dict[str, Series]:
-        return {}
-
-    @cached_property
-    def _percentiles_us(self) -> dict[tuple[str, float], float]:
-        return {}
+        time_ns = pl.col("latency_ns") + pl.col("late_ns")
+        tables = self.requests.select("arm", time_ns).partition_by("arm", as_dict=True, include_key=False)
+        return {str(arm): np.sort(table.to_series().to_numpy() / 1000) for (arm,), table in tables.items()}
 
 
 @dataclass(frozen=True, slots=True)
