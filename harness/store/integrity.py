@@ -284,20 +284,21 @@ def _count_problems(requests: "DataFrame", record: Record, own_arms: set[str]) -
     """
     from polars import col
 
-    by_visit, visits = _times_by_visit(requests), _visit_table(record)
-    unknown = by_visit.join(visits, on=VISIT_KEY, how="anti").sort(VISIT_KEY)
-    if unknown.height:
-        round_, order, arm = unknown.select(VISIT_KEY).row(0)
-        yield f"has requests of a visit that its record does not have: round {round_}, place {order}, {short_repr(arm)}"
-    counted = visits.join(by_visit, on=VISIT_KEY, how="left").with_columns(col("count").fill_null(0))
-    is_own, count = col("arm").is_in(list(own_arms)), col("count")
+    is_own, count = col("arm").is_in(list(own_arms)), col("count").fill_null(0)
     wrong_count = (count != col("requests")) & ((count > 0) | is_own)
     wrong_mean = is_own & (col("mean_us") != 0) & ((col("table_us") / col("mean_us") - 1).abs() > MEAN_TOLERANCE)
-    for row in counted.filter(wrong_count | wrong_mean).sort("place").head(1).iter_rows(named=True):
+    is_unknown = col("place").is_null()
+    visits = _visit_table(record).join(_times_by_visit(requests), on=VISIT_KEY, how="full", coalesce=True)
+    wrong = visits.filter(is_unknown | wrong_count | wrong_mean)
+    if wrong.is_empty():
+        return
+    for round_, order, arm in wrong.filter(is_unknown).select(VISIT_KEY).sort(VISIT_KEY).head(1).iter_rows():
+        yield f"has requests of a visit that its record does not have: round {round_}, place {order}, {short_repr(arm)}"
+    for row in wrong.filter(~is_unknown).sort("place").head(1).iter_rows(named=True):
         visit = record.visits[row["place"]]
         where = f"in round {visit.round} of {short_repr(visit.arm)}, where its record has"
-        if row["count"] != visit.requests:
-            yield f"has {row['count']} requests {where} {short_repr(visit.requests)}"
+        if (row["count"] or 0) != visit.requests:
+            yield f"has {row['count'] or 0} requests {where} {short_repr(visit.requests)}"
         else:
             yield f"has a mean of {row['table_us']:.1f} us {where} {visit.mean_us:.1f} us"
 
