@@ -173,8 +173,8 @@ def _repeated_sessions(sessions: "Mapping[int, tuple[Record, DataFrame]]") -> di
 
 def _fingerprints(record: Record, requests: "DataFrame") -> Iterator[Hashable]:
     if requests.height:
-        times = hashlib.sha256(requests.get_column("start_ns").to_numpy())
-        times.update(requests.get_column("latency_ns").to_numpy())
+        times = hashlib.sha256(requests.get_column("start_ns").to_numpy().data)
+        times.update(requests.get_column("latency_ns").to_numpy().data)
         yield times.digest()
     if any(visit.mean_us or visit.interval_us for visit in record.visits):
         yield (
