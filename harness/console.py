@@ -69,7 +69,7 @@ def program_on_path(words: Sequence[str]) -> str | None:
 
 
 def invocation_words(called: str, interpreter: str, on_path: str | None) -> tuple[str, ...]:
-    """Return the words of the command: `called` is argv[0], `on_path` the path that a shell runs for the bare name."""
+    """Return the words of the command; `called` is argv[0], `on_path` the path that a shell runs for the name alone."""
     directory, name = os.path.split(called)
     if name == "__main__.py":
         return (interpreter, "-m", "harness")
@@ -155,8 +155,8 @@ def run_command(command: click.Command, name: str, interrupted: str = INTERRUPTE
 def raise_on_signals() -> Iterator[None]:
     """Raise Interrupted in the body on SIGINT, SIGTERM or SIGHUP, so that everything is restored and reported.
 
-    Another signal within DEAF_S is ignored, because the run is ending; after the body all are. Signals that are ignored
-    when we start, as under nohup, stay ignored.
+    A further signal within IGNORE_REPEATS_S is ignored, because the run is ending; after the body all are. Signals that
+    are ignored when we start, as under nohup, stay ignored.
     """
     heeded = [number for number in ENDING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     deaf_until_s = 0.0
@@ -216,7 +216,7 @@ def discard_output() -> None:
 
 @contextmanager
 def explain_interrupt(store: Store) -> Iterator[None]:
-    """Turn an interrupt in the body into one that describes what the run in `store` has saved."""
+    """Raise an interrupt in the body again, with a message on what the run in `store` has saved."""
     try:
         yield
     except (KeyboardInterrupt, Interrupted):

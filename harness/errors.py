@@ -42,7 +42,7 @@ class Interrupted(BaseException):
     exit_code = 130
 
 
-def raise_all(problems: Iterable[str], error: type[HarnessError]) -> None:
-    """Raise one `error` that lists all `problems`; return if there are none."""
+def raise_if_any(problems: Iterable[str], error: type[HarnessError]) -> None:
+    """Raise one `error` that lists all `problems`, if there are any."""
     if message := "\n".join(problems):
         raise error(message)

@@ -1,4 +1,4 @@
-"""Find plug-ins by kind and name: a file is a plug-in with its docstring as help, or holds a table of them."""
+"""Find plug-ins by kind and name: a file is one plug-in, with its docstring as help, or has a table of plug-ins."""
 
 import pkgutil
 from collections.abc import Mapping

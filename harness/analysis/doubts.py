@@ -70,7 +70,7 @@ def control_doubts(differing: Sequence[Comparison]) -> Iterator[Doubt]:
         )
 
 
-def fault_doubts(
+def validity_doubts(
     failed: Mapping[str, Mapping[str, int]], records: Sequence[Record], planned_sessions: int, directory: str
 ) -> list[Doubt]:
     """Return the doubts that make a run invalid: failed requests, changed answers, missing sessions."""
@@ -164,7 +164,7 @@ def session_doubts(records: Sequence[Record]) -> Iterator[Doubt]:
             yield doubt.model_copy(update={"session": record.session})
 
 
-def moved_doubts(
+def null_effect_doubts(
     experiment: Experiment,
     compared: Sequence[Comparison | LevelEffect],
     averaged: Sequence[MainEffect],

@@ -1,4 +1,4 @@
-"""Failed requests, and answers that changed during a run: what leaves an effect without a verdict."""
+"""Failed requests and answers that changed during a run; both leave an effect without a verdict."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence

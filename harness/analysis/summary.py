@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.analysis.arms import arm_summaries, throttle_counts
+from harness.analysis.arm_summaries import arm_summaries, throttle_counts
 from harness.analysis.contrasts.engine import JudgedContrast, RunEvidence, effect_of
 from harness.analysis.contrasts.factorial import (
     JudgedCorner,
@@ -30,12 +30,12 @@ from harness.analysis.doubts import (
     arm_doubts,
     control_doubts,
     differing_controls,
-    fault_doubts,
-    moved_doubts,
+    null_effect_doubts,
     session_doubts,
     starting_doubts,
+    validity_doubts,
 )
-from harness.analysis.load import arm_capacities, load_points
+from harness.analysis.latency_by_load import arm_capacities, load_points
 from harness.analysis.statistics.series import SessionData
 from harness.model import HEADLINE_METRICS, Experiment, RunSeconds, Schedule, Summary
 
@@ -73,7 +73,7 @@ def judge_run(evidence: RunEvidence) -> JudgedRun:
     )
 
 
-def summarise(
+def run_summary(
     experiment: Experiment,
     sessions: Sequence[SessionData],
     *,
@@ -91,8 +91,8 @@ def summarise(
     planned_sessions = len(records) if _is_complete(judged, experiment, schedule, len(records)) else schedule.sessions
     effects = _effects_by_kind(judged)
     differing = differing_controls(experiment, effects["comparisons"])
-    faults = fault_doubts(evidence.failed, records, planned_sessions, directory)
-    unexpected = moved_doubts(experiment, (*effects["comparisons"], *effects["levels"]), effects["main_effects"])
+    faults = validity_doubts(evidence.failed, records, planned_sessions, directory)
+    unexpected = null_effect_doubts(experiment, (*effects["comparisons"], *effects["levels"]), effects["main_effects"])
     measuring_s = sum(record.seconds.get("visiting", 0.0) for record in records)
     observed = (*arm_doubts(experiment), *starting_doubts(experiment, records), *session_doubts(records))
     return Summary(

@@ -10,14 +10,14 @@ from harness.cli.common import (
     clean_up,
     find_config,
     gain_rights_for,
-    hold_machine,
+    lock_machine,
     set_option,
 )
 from harness.cli.formats import FormatOptions, format_options, print_report
 from harness.errors import ConfigError
 from harness.experiment.read import read_experiment
 from harness.model import Experiment, Settings
-from harness.session.pace import command_clock
+from harness.session.time_budget import command_clock
 
 
 @click.command()
@@ -47,7 +47,7 @@ def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
     from harness.session.run_experiment import measure_run
 
     settings = _reference_settings(experiment) if experiment else Settings()
-    with hold_machine():
+    with lock_machine():
         clean_up()
         spiked = calibration.calibration_experiment(settings, budget)
         run = calibration.prepare_calibration(spiked, RESULTS, out, clock, quiet=quiet)

@@ -33,7 +33,7 @@ budget_option = click.option(
 
 
 @contextmanager
-def hold_machine() -> Iterator[None]:
+def lock_machine() -> Iterator[None]:
     """Lock the machine for the body. Raises MachineError if another run measures; prints the limits of the lock."""
     require_proc()
     with lock.hold_machine(print_message):
@@ -41,7 +41,7 @@ def hold_machine() -> Iterator[None]:
 
 
 def gain_rights_for(experiment: Experiment | None) -> None:
-    """Gain the rights that knobs and rungs need; call it before slow imports, because these start threads."""
+    """Gain the rights that knobs and rungs need. Call it before slow imports: they start threads, which prevent it."""
     if experiment and any(arm.settings.knobs or arm.settings.network != "host" for arm in experiment.arms):
         gain_network_rights()
 

@@ -7,7 +7,7 @@ import click
 
 from harness.cli.common import FiniteRange, print_message
 from harness.cli.formats import FormatOptions, format_options, print_report
-from harness.errors import HarnessError, raise_all
+from harness.errors import HarnessError, raise_if_any
 
 if TYPE_CHECKING:
     from harness.analysis.between_runs.changes import RunComparison
@@ -41,4 +41,4 @@ def _check_gate(comparison: "RunComparison", gate: float) -> None:
 
     for sentence in gate_remarks(comparison, gate):
         print_message(sentence)
-    raise_all(gate_failures(comparison, gate), HarnessError)
+    raise_if_any(gate_failures(comparison, gate), HarnessError)

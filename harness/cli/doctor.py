@@ -28,8 +28,8 @@ def doctor(config: Path | None, overrides: tuple[str, ...], seconds: float, opti
     experiment = read_experiment(find_config(config), overrides) if config else None
     gain_rights_for(experiment)
     from harness.report.commands.machine import doctor_report
-    from harness.session.doctor import examine, exit_code
+    from harness.session.doctor import diagnose, exit_code
 
-    diagnosis = examine(experiment, replace(survey_machine(RESULTS), allows_host_values=True), seconds)
+    diagnosis = diagnose(experiment, replace(survey_machine(RESULTS), allows_host_values=True), seconds)
     print_report(doctor_report(diagnosis), diagnosis, options)
     sys.exit(exit_code(diagnosis))

@@ -93,7 +93,7 @@ def print_results(runs: "Sequence[RunResults]", options: FormatOptions) -> None:
 
         click.echo(render_csv(*(run.summary for run in runs)), nl=False)
     elif options.format != "html":
-        from harness.report.run import report_of
+        from harness.report.run_report import report_of
 
         for run in runs:
             report = report_of(run.summary, run.plan.experiment.design, command=invocation())

@@ -2,15 +2,15 @@
 
 import click
 
-from harness.cli.common import hold_machine, print_message, restore_machine
-from harness.errors import MachineError, raise_all
+from harness.cli.common import lock_machine, print_message, restore_machine
+from harness.errors import MachineError, raise_if_any
 
 
 @click.command()
 def restore() -> None:
     """Clean up after a killed run: restore kernel settings, remove directories; exit code 3 if that fails."""
-    with hold_machine():
+    with lock_machine():
         recovery = restore_machine()
-        raise_all(recovery.problems, MachineError)
+        raise_if_any(recovery.problems, MachineError)
         if not recovery.restored:
             print_message("Nothing to restore.")

@@ -13,7 +13,7 @@ from harness.cli.common import (
     clean_up,
     find_config,
     gain_rights_for,
-    hold_machine,
+    lock_machine,
     set_option,
     with_budget,
 )
@@ -21,7 +21,7 @@ from harness.cli.formats import FormatOptions, format_options, print_results
 from harness.console import explain_interrupt
 from harness.errors import ConfigError, HarnessError, Interrupted
 from harness.experiment.read import read_experiment
-from harness.session.pace import command_clock
+from harness.session.time_budget import command_clock
 from harness.store.store import open_store
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
     path = find_config(config) if config else None
     # Report mistakes at once: before slow imports, and while other runs measure.
     experiment = read_experiment(path, overrides) if path and not resume else None
-    with ExitStack() as exit_stack, hold_machine():
+    with ExitStack() as exit_stack, lock_machine():
         clean_up()
         stored = open_store(resume).read_plan(resumes=True) if resume else None
         gain_rights_for(stored.experiment if stored else experiment)

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from harness.cli.common import clean_up, hold_machine, print_message
+from harness.cli.common import clean_up, lock_machine, print_message
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -18,6 +18,6 @@ def tune(command: tuple[str, ...]) -> None:
     from harness.session.tune import find_command, run_tuned
 
     checked_command = find_command(command)
-    with hold_machine():
+    with lock_machine():
         clean_up()
     sys.exit(run_tuned(checked_command, print_message))

@@ -159,7 +159,7 @@ def services_of(experiment: Experiment) -> tuple[Arm, ...]:
 
 
 def app_settings_key(arm: Arm, design: Design) -> str:
-    """Return a text that is equal for arms whose stacks may share a gunicorn, as far as settings decide that.
+    """Return a text that is equal for arms whose settings allow their stacks to share a gunicorn.
 
     A CPU quota counts for each stack, so that its throttling can be told apart.
     """
@@ -191,7 +191,7 @@ def server_files(arms: Sequence[Arm]) -> int:
 
 
 def open_connections(arms: Sequence[Arm]) -> int:
-    """Return the connections that all arms keep from visit to visit, with those that one arm opens beside them."""
+    """Return the most open connections: those that all arms keep between visits, plus those that one arm adds."""
     kept = sum(_client_keeps(arm.settings) + arm.settings.upstream_keepalive for arm in arms)
     return kept + max((max_pending_requests(arm.settings) - _client_keeps(arm.settings) for arm in arms), default=0)
 

@@ -11,7 +11,7 @@ from unicodedata import category
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.errors import ConfigError, raise_all
+from harness.errors import ConfigError, raise_if_any
 from harness.experiment.constraints import setting_value_problems
 from harness.experiment.problems import ConfigProblem, KeyPath, TomlTable, did_you_mean, path_text, table_problems
 from harness.files import read_regular_file
@@ -46,7 +46,7 @@ def read_document(path: Path, overrides: Iterable[str]) -> Document:
     """Read the file at `path` and apply the `overrides` (KEY.PATH=VALUE). Raises ConfigError."""
     tables = {"name": path.stem, **read_toml(path)}
     apply_overrides(tables, overrides)
-    raise_all(nesting_problems(tables), ConfigError)
+    raise_if_any(nesting_problems(tables), ConfigError)
     return parse_document(tables)
 
 
@@ -157,7 +157,9 @@ def _entries(value: object) -> list[tuple[str | int, object]]:
 def apply_overrides(tables: TomlTable, overrides: Iterable[str]) -> None:
     """Apply each KEY.PATH=VALUE to `tables`. Raises ConfigError with all that do not have this form."""
     assignments = {text: _parse_assignment(text) for text in overrides}
-    raise_all((_override_problem(text) for text, assignment in assignments.items() if assignment is None), ConfigError)
+    raise_if_any(
+        (_override_problem(text) for text, assignment in assignments.items() if assignment is None), ConfigError
+    )
     for keys, value in filter(None, assignments.values()):
         _assign(tables, keys, value)
 

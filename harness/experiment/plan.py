@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
-from harness.experiment.contrasts import estimator_of
+from harness.experiment.pairs import estimator_of
 from harness.model import Experiment, Pilot, Plan, Schedule
 from harness.model.experiment import CURRENT_ORDERING, Ordering
 

@@ -1,4 +1,4 @@
-"""Words the problems of an experiment file, all in one message, with the place of each."""
+"""Describes the problems of an experiment file in words, all in one message, each with its place in the file."""
 
 import difflib
 import json

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from harness import plugins
-from harness.errors import ConfigError, raise_all
+from harness.errors import ConfigError, raise_if_any
 from harness.experiment.arms import arms_of, name_problems, service_problems, stacks_of
 from harness.experiment.constraints import arm_problems
-from harness.experiment.contrasts import against_problems, counterpart_problems, pair_problems, pairs_of, with_control
 from harness.experiment.cost import nominal_cost, timed_requests, visit_lengths
 from harness.experiment.designs import (
     MAX_FACTORS,
@@ -20,6 +19,7 @@ from harness.experiment.designs import (
     split_factors,
 )
 from harness.experiment.document import Document, design_problems, read_document, setting_problems
+from harness.experiment.pairs import against_problems, counterpart_problems, pair_problems, pairs_of, with_control
 from harness.experiment.problems import ConfigProblem, did_you_mean, valid_subset
 from harness.model import Arm, Design, Experiment, Knob, Settings
 from harness.model.experiment import MAX_SECONDS
@@ -54,10 +54,12 @@ def build_experiment(document: Document) -> Experiment:
     """Build the experiment. Raises ConfigError with all problems inside the tables of `document`."""
     design = valid_subset(Design, document.design)
     if too_many := list(count_problems(document, design)):
-        raise_all([*too_many, *map(str, setting_problems(document)), *map(str, design_problems(document))], ConfigError)
+        raise_if_any(
+            [*too_many, *map(str, setting_problems(document)), *map(str, design_problems(document))], ConfigError
+        )
     runs = screen_runs(document, design)
     arms = screen_arms(document, runs) if design.screen else arms_of(document)
-    raise_all(dict.fromkeys(_experiment_problems(document, arms, design)), ConfigError)
+    raise_if_any(dict.fromkeys(_experiment_problems(document, arms, design)), ConfigError)
     pairs = pairs_of(arms, design)
     if design.control:
         arms, pairs = with_control(arms, pairs)
@@ -70,7 +72,7 @@ def build_experiment(document: Document) -> Experiment:
         levels=level_names(runs),
         tcp_only=tcp_only_settings(arms),
     )
-    raise_all(effort_problems(experiment), ConfigError)
+    raise_if_any(effort_problems(experiment), ConfigError)
     return experiment
 
 

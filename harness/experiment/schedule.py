@@ -196,7 +196,7 @@ def _schedule_reason(cost: Cost, total_s: float, spent_s: float, budget_s: float
 
 
 def needs_pilot(experiment: Experiment) -> bool:
-    """Return whether the file leaves anything open that a pilot chooses."""
+    """Return whether the file leaves a value open that a pilot chooses."""
     design = experiment.design
     return not is_capacity_search(experiment) and None in (design.sessions, design.rounds, design.burst, design.settle)
 

@@ -1,4 +1,4 @@
-"""Facts of transports and network rungs for rooms that know their names, also names that no plug-in has any more."""
+"""Facts of transports and network rungs by name, also for names in old results that no plug-in has any more."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ def transports() -> Mapping[str, Transport]:
 
 
 def transport_family(name: str) -> TransportFamily:
-    """Return the family of a transport. In old results, names without a plug-in are of Unix sockets if they say so."""
+    """Return the family of a transport. A name without a plug-in (old results) is of a Unix socket if it says so."""
     transport = transports().get(name)
     if transport is not None:
         return transport.family

@@ -19,11 +19,11 @@ from typing import Literal
 import psutil
 import pyperf  # type: ignore[import-untyped] # it brings no types
 
-from harness.errors import ConfigError, LoadError, StackError, raise_all
+from harness.errors import ConfigError, LoadError, StackError, raise_if_any
 from harness.experiment.read import read_experiment
 from harness.experiment.transports import transports
-from harness.load.answer import MAX_HEAD_BYTES
 from harness.load.client import Endpoint, endpoint_of
+from harness.load.http_answer import MAX_HEAD_BYTES
 from harness.load.probe import probe_target
 from harness.load.pyperf_runner import make_runner, parse_options, run_benchmark, run_program
 from harness.model import Reply, Settings, Target
@@ -34,7 +34,7 @@ from harness.testbed.kernel.lock import hold_machine
 from harness.testbed.machine.directories import free_ports
 from harness.testbed.machine.placement import placement_of
 from harness.testbed.machine.procfs import format_cpus, parse_cpus
-from harness.testbed.processes.process import RunningService, Service, start_service
+from harness.testbed.processes.process import SupervisedCommand, SupervisedProcess, start_command
 from harness.testbed.standalone import null_server
 
 MODULE = "harness.floor.bench"  # what pyperf's worker processes run
@@ -81,7 +81,7 @@ def measure_floor(arguments: Sequence[str], say: Callable[[str], None]) -> Floor
     runner = _make_runner()
     options = parse_options(runner, arguments)
     machine = survey_machine(RESULTS)
-    raise_all(_option_problems(options, machine.topology.reachable), ConfigError)
+    raise_if_any(_option_problems(options, machine.topology.reachable), ConfigError)
     benches = make_benchmarks(options.config, machine)
     with ExitStack() as exit_stack:
         exit_stack.enter_context(hold_machine(say))
@@ -140,14 +140,14 @@ def prepare_benchmark(bench: FloorBenchmark, machine: Machine, exit_stack: ExitS
     """Start the server on the app's CPUs, with `pin` move this process to nginx's; return the function to time."""
     placement = placement_of("auto", machine.topology, 1)
     hop = hop_of(bench.transport, machine.parents, free_ports())
-    service = Service(
+    command = SupervisedCommand(
         name="null server",
         argv=null_server_argv(hop),
         log=Path(os.devnull),
         cpus=placement.cpus["app"],
         directories=(hop.directory,) if hop.directory else (),
     )
-    server = exit_stack.enter_context(start_service(service))
+    server = exit_stack.enter_context(start_command(command))
     target = direct_target(hop, bench.path, keepalive=bench.kind == "ping-pong")
     _wait_until_ready(target, server)
     if pin:
@@ -155,7 +155,7 @@ def prepare_benchmark(bench: FloorBenchmark, machine: Machine, exit_stack: ExitS
     return time_exchanges(target)
 
 
-def _wait_until_ready(target: Target, server: RunningService) -> None:
+def _wait_until_ready(target: Target, server: SupervisedProcess) -> None:
     """Wait until the server answers. Raises StackError."""
     deadline = time.monotonic() + READY_S
     while not isinstance(reply := probe_target(target, target.path), Reply):
@@ -181,7 +181,7 @@ def time_exchanges(target: Target) -> TimeLoops:
     def seconds(loops: int) -> float:
         if not target.keepalive:
             return _loops_s(target.timeout_s, exchange_on_own, expected, loops)
-        with time_limit(target.timeout_s):
+        with require_progress(target.timeout_s):
             connected = _connect(endpoint)
         with connected as sock:
 
@@ -200,7 +200,7 @@ def _loops_s(limit_s: float, exchange: Callable[[], int], expected: int, loops: 
     The timeout of each exchange is between `limit_s` and twice that.
     """
     times_s: list[float] = []
-    with time_limit(limit_s, lambda: len(times_s)):
+    with require_progress(limit_s, lambda: len(times_s)):
         for _ in range(loops):
             began = perf_counter()
             received = exchange()
@@ -212,7 +212,7 @@ def _loops_s(limit_s: float, exchange: Callable[[], int], expected: int, loops: 
 
 def _answer_bytes(endpoint: Endpoint) -> int:
     """Return the size of an answer with its head. Raises LoadError if it is too large, or too late."""
-    with time_limit(endpoint.timeout_s), _connect(endpoint) as sock:
+    with require_progress(endpoint.timeout_s), _connect(endpoint) as sock:
         sock.sendall(endpoint.request.replace(b"keep-alive", b"close"))
         received = _receive_bytes(sock, MAX_ANSWER_BYTES + 1)
     if received > MAX_ANSWER_BYTES:
@@ -235,8 +235,8 @@ def _connect(endpoint: Endpoint) -> socket.socket:
 
 
 @contextmanager
-def time_limit(limit_s: float, finished: Callable[[], int] = lambda: 0) -> Iterator[None]:
-    """Raise LoadError if `finished()` has not grown for `limit_s`. Only for the main thread, and not nested."""
+def require_progress(limit_s: float, finished: Callable[[], int] = lambda: 0) -> Iterator[None]:
+    """Raise LoadError in the body if `finished()` does not grow for `limit_s`. Main thread only; not nested."""
     before = finished()
 
     def check_progress(*_: object) -> None:
@@ -267,7 +267,7 @@ def _open_results(options: argparse.Namespace) -> Iterator[Callable[[], FloorFil
     from harness.observe.host.facts import host_facts
     from harness.store.history import COMPLETE_FILE, FLOOR_DIRECTORY, PARTIAL_FILE
     from harness.store.store import Store, create_results_directory
-    from harness.testbed.machine.pyperf import remove_names
+    from harness.testbed.machine.pyperf_metadata import remove_names
 
     directory = create_results_directory(RESULTS, FLOOR_DIRECTORY, None)
     (directory / "sessions").rmdir()

@@ -128,7 +128,7 @@ def _join_lines(spans: Iterable[_Span], marks: Marks) -> list[_Span]:
 
 
 def _starts(text: str, lines: str, marks: Marks) -> Iterator[tuple[str, int]]:
-    """Yield where in `lines` a format begins; tabs between columns are in `text` only, which has the same lines."""
+    """Yield where in `lines` a format begins; only `text`, with the same lines, has the tabs between columns."""
     line_starts = [0, *(match.end() for match in re.finditer("\n", lines))]
     for name, mark in marks.items():
         if mark.begins and mark.has_tabs:

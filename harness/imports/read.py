@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness import plugins
-from harness.errors import ConfigError, raise_all
+from harness.errors import ConfigError, raise_if_any
 from harness.experiment.transports import IMPORTED_TCP, IMPORTED_UNIX
 from harness.files import read_regular_file
 from harness.imports.consistency import contradictions, impossible_numbers, missing_runs, round_rate_remark
@@ -48,7 +48,7 @@ def read_runs(spec: str | Path) -> tuple[ImportedRun, ...]:
     if architecture and len(names) > 1:
         raise ConfigError(f"{file} has {', '.join(sorted(names))}, which cannot all be {architecture!r}. Give no name.")
     runs = [_without_unanswered(_with_names(run, where, architecture)) for run in runs]
-    raise_all((f"{file}: {sentence}" for run in runs for sentence in impossible_numbers(run)), ConfigError)
+    raise_if_any((f"{file}: {sentence}" for run in runs for sentence in impossible_numbers(run)), ConfigError)
     of_file = (*unread_remarks(parts, formats), *_mixed_tools(runs))
     missing = missing_runs(runs)
     return tuple(
@@ -74,7 +74,7 @@ def read_all_runs(specs: Iterable[str | Path]) -> tuple[ImportedRun, ...]:
             runs += read_runs(spec)
         except ConfigError as error:
             problems.append(str(error))
-    raise_all(problems, ConfigError)
+    raise_if_any(problems, ConfigError)
     return tuple(runs)
 
 

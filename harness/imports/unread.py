@@ -1,4 +1,4 @@
-"""What a file holds beside runs: known output that is not read, with what to use instead, and unknown lines."""
+"""The parts of a file that are not read: known output, with what to use instead, and unknown lines."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,11 +1,11 @@
-"""What a request and a burst of requests gave, and the recorder that turns the one into the other."""
+"""The results of a request and of a burst, and the recorder that makes a burst from requests."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from harness.load.answer import Answer
+from harness.load.http_answer import Answer
 from harness.model.http import OTHER_KEYS, AnswerShape
 
 TIMEOUT = "timeout"
@@ -47,7 +47,7 @@ class Burst:
 
 @dataclass(slots=True)
 class BurstRecorder:
-    """Records the requests of a visit. Tickets below 0 are settling; those from `timed` on only keep the load up."""
+    """Records the requests of a visit. Tickets below 0 are warm-up requests; those from `timed` on keep the load up."""
 
     timed: int
     proved: AnswerShape | None = None  # the last right answer must have its keys

@@ -13,8 +13,8 @@ from pathlib import Path
 from time import perf_counter_ns
 
 from harness.errors import LoadError
-from harness.load.answer import Answer
 from harness.load.burst import TIMEOUT, Burst, BurstRecorder, Exchange
+from harness.load.http_answer import Answer
 from harness.model import Target
 from harness.model.http import AnswerShape
 
@@ -208,7 +208,7 @@ class Connection:
         return Exchange(start_ns, end_ns, fault, connected=False, answer=answer) if answer.received_bytes else None
 
     def _judge_opening(self, exchange: Exchange | None) -> Exchange:
-        """Return the exchange of a request that had to open its kept connection: not comparable with the others."""
+        """Return the exchange of a request that had to open its connection; it is not comparable with the others."""
         if exchange is None:
             return Exchange(0, 0, "no answer", comparable=False)
         closed = None if self.sock else "connection not kept"

@@ -11,7 +11,6 @@ from select import EPOLLIN, EPOLLOUT
 from time import perf_counter_ns
 from typing import TypeVar
 
-from harness.load.answer import Answer
 from harness.load.burst import TIMEOUT, Exchange
 from harness.load.client import (
     CLOSED_BY_SERVER,
@@ -21,6 +20,7 @@ from harness.load.client import (
     endpoint_of,
     fault_kind,
 )
+from harness.load.http_answer import Answer
 from harness.model import Target
 
 T = TypeVar("T")

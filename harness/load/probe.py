@@ -1,4 +1,4 @@
-"""Asks a target once before it is measured, and says what is wrong where it does not answer as it must."""
+"""Sends a target one request before it is measured, and explains a missing or wrong answer."""
 
 import json
 import os
@@ -14,7 +14,9 @@ from threading import Thread
 from time import perf_counter_ns
 
 from harness.errors import ConfigError, HarnessError, LoadError, StackError
-from harness.load.answer import (
+from harness.load.burst import TIMEOUT
+from harness.load.client import endpoint_of, fault_kind, receive
+from harness.load.http_answer import (
     BAD_CHUNK,
     BAD_CODING,
     BAD_LENGTH,
@@ -27,8 +29,6 @@ from harness.load.answer import (
     NOT_HTTP,
     Answer,
 )
-from harness.load.burst import TIMEOUT
-from harness.load.client import endpoint_of, fault_kind, receive
 from harness.model import Arm, Reply, Settings, Target, request_for
 from harness.model.http import MAX_BODY_BYTES, parse_url
 from harness.testbed.servers.failures import refusal_hint

@@ -1,4 +1,4 @@
-"""Runs benchmarks of ours under pyperf's Runner, in worker processes: one request of our client, and the floor."""
+"""Runs our benchmarks (a request of our client, the floor) in worker processes of pyperf's Runner."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ from harness.load.burst import Exchange
 from harness.load.client import open_exchange
 from harness.model import Target
 from harness.start import module_command
-from harness.testbed.machine.pyperf import remove_names
+from harness.testbed.machine.pyperf_metadata import remove_names
 
 MODULE = "harness.load.pyperf_runner"  # what the worker processes of the request's benchmark run
 BENCHMARK = "request"

@@ -25,7 +25,7 @@ from harness.load.loops import (
     percentiles_us,
     poisson_arrivals_ns,
 )
-from harness.model import Arm, GaugeSnapshot, LoadTool, Schedule, Settings, Target, ToolResult, Visit
+from harness.model import Arm, CounterSnapshot, LoadTool, Schedule, Settings, Target, ToolResult, Visit
 from harness.model.http import is_changed_answer
 from harness.testbed.processes.output import read_log_end
 from harness.testbed.processes.process import run_program
@@ -46,7 +46,7 @@ RequestsResult = Burst | ToolResult | SearchStep
 Send = Callable[[int, int, int], RequestsResult]
 RoundOrders = Iterable[Sequence[int]]
 CpuReader = Callable[[], Mapping[str, int]]
-Counters = tuple[Callable[[], GaugeSnapshot], Callable[[], GaugeSnapshot]]  # read before a visit, and after it
+Counters = tuple[Callable[[], CounterSnapshot], Callable[[], CounterSnapshot]]  # read before a visit, and after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _visit_round(order: Sequence[int], visitors: Sequence[Visitor], schedule: Sc
 def _visit_arm(visitor: Visitor, schedule: Schedule, round_: int, place: int) -> Visit:
     if visitor.before_visit:
         visitor.before_visit()
-    counters = visitor.counters if is_counted(round_) else None
+    counters = visitor.counters if reads_counters(round_) else None
     counters_before = counters[0]() if counters else ()
     before = visitor.cpu()
     started_ns = time.monotonic_ns()
@@ -211,8 +211,8 @@ def _add_tool_result(visit: Visit, result: ToolResult, settle: int) -> Visit:
     )
 
 
-def is_counted(round_: int) -> bool:
-    """Return whether counters are read: in round 0, then in one of each two rounds at random."""
+def reads_counters(round_: int) -> bool:
+    """Return whether counters are read in this round: in round 0, then in a random one of every two rounds."""
     couple = round_ // 2
     return round_ % 2 == (random.Random(couple).getrandbits(1) if couple else 0)  # noqa: S311 - chance, not secrecy
 
@@ -302,7 +302,7 @@ def _pool_sender(pool: ConnectionPool, settings: Settings, seed: str) -> Send:
 def _tool_sender(
     tool: LoadTool, burst: Callable[[int, int], Burst], settings: Settings, target: Target, directory: Path
 ) -> Send:
-    """Return a function that settles with our client and then runs the tool once, whatever the length of a burst."""
+    """Return a function that sends warm-up requests, then runs the tool once; it ignores the length of a burst."""
     program = find_program(tool.program)
     if program is None:
         raise MachineError(f"There is no program {tool.program!r} any more. {tool.install}")

@@ -14,7 +14,7 @@ Additivity = Literal["additive", "more", "less", "undecided"]
 
 
 class ComparedArms(JsonModel):
-    """What an effect is about: `arm` relative to `against`, in `metric`."""
+    """The subject of an effect: `arm` relative to `against`, in `metric`."""
 
     arm: str
     against: str

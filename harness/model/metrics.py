@@ -1,4 +1,4 @@
-"""What arms are compared by: one record for each metric. All are times per request in us, so negative is better."""
+"""The metrics that arms are compared by. All are times per request in us, so a negative difference is better."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ SLOWEST_PARTS = 4  # of the requests of a visit, the slowest of 4 parts is left 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What a visit gives per request, None for a missing value; `centre` is the typical round of a session.
+    """A value per request of a visit, None if missing; `centre` says how a session's typical round is computed.
 
     Without `has_ratio` a value may be 0, so only differences are formed; with it, 0 was not measured. A quantity of a
     whole session has `of_session` instead of values by round.

@@ -1,4 +1,4 @@
-"""What is measured and seen: the record of a session, and the facts of the host, of an arm and of a calibration."""
+"""The types of recorded data: the record of a session, and the facts of the host, of an arm and of a calibration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from typing_extensions import TypedDict  # that of typing is enough for pydantic
 from harness.model.base import JsonModel
 from harness.model.experiment import Schedule
 
-GaugeSnapshot = tuple[bytes, ...]  # the content of each file of a gauge at one moment
+CounterSnapshot = tuple[bytes, ...]  # the content of each file of a counter reader at one moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Visit:
     rate_per_s: float | None = None
     holds: bool | None = None
     front_connections: int | None = None  # that the client opened to nginx; None: unknown, with an outside tool
-    snapshots: tuple[GaugeSnapshot, GaugeSnapshot] | None = None  # before and after, in rounds with counters
+    snapshots: tuple[CounterSnapshot, CounterSnapshot] | None = None  # before and after, in rounds with counters
 
 
 class Doubt(JsonModel):
@@ -183,7 +183,7 @@ class LayoutProof(Facts, total=False):
 
 
 class ArmProof(Facts, total=False):
-    """What proves an arm: its answer, processes and CPUs by role, sockets of its hop, layout, kernel values, rungs."""
+    """The proof of an arm: its answer, processes and CPUs by role, sockets of its hop, layout, kernel values, rungs."""
 
     url: Any
     address: Any

@@ -32,7 +32,7 @@ class SettingGroup(JsonModel):
 
 
 class HopSettings(SettingGroup):
-    """How the servers of barehop are joined: each arm of a stack may have its own."""
+    """The hop between the servers of a stack; its arms may differ in these settings."""
 
     transport: str = Field("tcp", description="how nginx reaches the application")
     chain: Chain = Field(
@@ -175,7 +175,7 @@ class ToolSettings(SettingGroup):
 
 
 class ProcessSettings(SystemSettings, RungSettings, PlacementSettings, ProgramSettings):
-    """The settings of processes: arms share a stack if these are equal, all others can differ from visit to visit."""
+    """The settings of processes. Arms share a stack if these are equal; other settings can differ within it."""
 
 
 class AppProcessSettings(LimitSettings, SandboxSettings, PlacementSettings, AppSettings):

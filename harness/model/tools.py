@@ -1,4 +1,4 @@
-"""Load tools, and the formats of results made elsewhere: what each of them is, and what a run of it gave."""
+"""The types of load tools, of import formats, and of their results."""
 
 import json
 import math

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.model import GaugeSnapshot
+from harness.model import CounterSnapshot
 from harness.testbed.machine.cgroups import throttling_counts
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, read_text
 from harness.testbed.network.namespace import HOST_NETWORK, NetworkNamespace
@@ -193,22 +193,22 @@ def _all_files(
 
 
 @dataclass(frozen=True, slots=True)
-class Gauge:
-    """Counter files that stay open, and sentences on what is not counted, and why."""
+class CounterReader:
+    """Counter files that stay open, and a sentence for each counter that is missing, with the reason."""
 
     sources: tuple[CounterFile, ...]
     descriptors: tuple[int, ...]
     uncounted: tuple[str, ...]
 
-    def read_before(self) -> GaugeSnapshot:
+    def read_before(self) -> CounterSnapshot:
         """Read every file, the client's last. Raise OSError when a process has ended; a thread may end."""
         return tuple(map(_read, self.descriptors, self.sources))
 
-    def read_after(self) -> GaugeSnapshot:
+    def read_after(self) -> CounterSnapshot:
         """Read every file in the opposite order, so that the client's counts do not include the reading."""
         return tuple(map(_read, reversed(self.descriptors), reversed(self.sources)))[::-1]
 
-    def growth(self, before: GaugeSnapshot, after: GaugeSnapshot) -> dict[str, int]:
+    def growth(self, before: CounterSnapshot, after: CounterSnapshot) -> dict[str, int]:
         """Return the growth of each counter, summed over all files that have it."""
         growth: dict[str, int] = {}
         for source, old, new in zip(self.sources, before, after, strict=True):
@@ -231,12 +231,12 @@ def _read(descriptor: int, source: CounterFile) -> bytes:
 
 
 @contextmanager
-def open_gauge(
+def open_counters(
     pids: Mapping[str, Sequence[int]],
     roots: Roots = HOST_ROOTS,
     networks: Sequence[NetworkNamespace] = (),
     started: Mapping[str, Sequence[int]] | None = None,
-) -> Iterator[Gauge]:
+) -> Iterator[CounterReader]:
     """Open the counters of the machine, of processes by role, and of processes `started` by them, which may end."""
     with ExitStack() as exit_stack:
         opened: list[tuple[CounterFile, int]] = []
@@ -256,7 +256,7 @@ def open_gauge(
             else:
                 opened.append((source, descriptor))
         sources, descriptors = zip(*opened, strict=True) if opened else ((), ())
-        yield Gauge(sources, descriptors, tuple(dict.fromkeys(problems)))
+        yield CounterReader(sources, descriptors, tuple(dict.fromkeys(problems)))
 
 
 def _read_whole(descriptor: int) -> bytes:
@@ -267,9 +267,9 @@ def _read_whole(descriptor: int) -> bytes:
     return text
 
 
-def uncounted_by(gauges: Mapping[str, Gauge]) -> tuple[str, ...]:
-    """Return the sentences of all gauges on what is not counted, without repetitions."""
-    return tuple(dict.fromkeys(sentence for gauge in gauges.values() for sentence in gauge.uncounted))
+def uncounted_by(counter_readers: Mapping[str, CounterReader]) -> tuple[str, ...]:
+    """Return the sentences of all readers on missing counters, without repetitions."""
+    return tuple(dict.fromkeys(sentence for reader in counter_readers.values() for sentence in reader.uncounted))
 
 
 def watch_throttling(stacks: Sequence[Stack]) -> Callable[[], ThrottlingCounts]:

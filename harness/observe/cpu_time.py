@@ -35,7 +35,7 @@ ServiceCpuTimes = Callable[[], Mapping[str, int]]
 
 @dataclass(slots=True)
 class FamilyClock:
-    """CPU time of a family so far: clocks of living processes except supervisors, and times of ended children.
+    """CPU time of a process family: clocks of living processes except supervisors, plus times of ended children.
 
     The time of a process that ends moves to the parent that waits for it, in whole ticks. The clock looks for new
     processes only when the kernel has started one, anywhere, since the last reading.

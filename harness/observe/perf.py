@@ -17,7 +17,7 @@ from harness.experiment.cost import has_external_tools, perf_pass_s
 from harness.load.visits import Visitor
 from harness.model import Experiment, VisitRow
 from harness.testbed.machine.procfs import read_int, read_text
-from harness.testbed.processes.process import RunningService, Service, log_excerpt, start_service
+from harness.testbed.processes.process import SupervisedCommand, SupervisedProcess, log_excerpt, start_command
 from harness.testbed.servers.programs import find_program
 
 PERF_TIMEOUT_S = 5.0
@@ -56,7 +56,7 @@ Pids = Mapping[str, Sequence[int]]
 class Perf:
     """A running `perf stat` that counts between `enable` and `disable`."""
 
-    running: RunningService
+    running: SupervisedProcess
     control: int
     answers: int
     output: Path
@@ -106,8 +106,10 @@ def perf_stat(program: str, pids: Pids, directory: Path) -> Iterator[Perf]:
             descriptors.append(os.open(path, os.O_RDWR))
             exit_stack.callback(os.close, descriptors[-1])
         argv = perf_argv(program, tasks_of(pids), control, answers, output)
-        service = Service(name="perf", argv=argv, log=directory / "perf.log", env={**os.environ, "LC_ALL": "C"})
-        yield Perf(exit_stack.enter_context(start_service(service)), descriptors[0], descriptors[1], output, pids)
+        command = SupervisedCommand(
+            name="perf", argv=argv, log=directory / "perf.log", env={**os.environ, "LC_ALL": "C"}
+        )
+        yield Perf(exit_stack.enter_context(start_command(command)), descriptors[0], descriptors[1], output, pids)
 
 
 def perf_argv(program: str, tasks: Mapping[int, str], control: Path, answers: Path, output: Path) -> tuple[str, ...]:
@@ -123,7 +125,7 @@ def perf_argv(program: str, tasks: Mapping[int, str], control: Path, answers: Pa
 
 
 def system_calls() -> Mapping[str, int]:
-    """Return the calls that are told apart on this machine, with their numbers; none on another architecture."""
+    """Return the system calls that are counted separately, with their numbers; none on an unknown architecture."""
     return SYSTEM_CALLS.get(platform.machine(), {})
 
 

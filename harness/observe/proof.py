@@ -1,11 +1,11 @@
-"""Proves what an arm is: which process answered, with which answer, on which CPUs, with which kernel and rungs."""
+"""Proves that an arm is as configured: the process that answered, its answer, CPUs, kernel values and rungs."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from harness.errors import StackError, raise_all
+from harness.errors import StackError, raise_if_any
 from harness.experiment.transports import is_tcp
 from harness.load.probe import probe_target
 from harness.model import Arm, Reply
@@ -22,7 +22,7 @@ from harness.observe.processes import (
     stray_threads,
 )
 from harness.testbed.addresses import NGINX_CHAINS, Hop
-from harness.testbed.kernel.apply import action_of
+from harness.testbed.kernel.actions import action_of
 from harness.testbed.machine.directories import filesystem_facts
 from harness.testbed.machine.procfs import read_int
 from harness.testbed.network.build import NetworkPath
@@ -40,13 +40,13 @@ PROC_NAMES = {"mount": "mnt"}  # as /proc/PID/ns has them, where that differs
 def prove(stacks: Sequence[Stack]) -> dict[str, ArmProof]:
     """Return the proof of each arm by name. Raise StackError, or MachineError for a wrong file system."""
     proofs = {arm: proof for stack in stacks for arm, proof in _prove_stack(stack).items()}
-    raise_all(_answer_problems(stacks), StackError)
+    raise_if_any(_answer_problems(stacks), StackError)
     return proofs
 
 
 def _prove_stack(stack: Stack) -> dict[str, ArmProof]:
     blueprint = stack.blueprint
-    raise_all(stray_threads(stack.pids, blueprint.placement), StackError)
+    raise_if_any(stray_threads(stack.pids, blueprint.placement), StackError)
     kernel = {**_kernel_proof(stack), **_sandbox_proof(stack)}
     with stack.network.of("app").enter():
         own = socket_inodes((stack.app.main_pid(), *stack.pids["app"]))
@@ -134,7 +134,7 @@ def _layout_proof(stack: Stack, arm: Arm) -> LayoutProof:
 def _kernel_proof(stack: Stack) -> ArmProof:
     """Return the network namespace, and the knobs with the values read back. Raise StackError for other values."""
     kernel = stack.blueprint.kernel
-    raise_all(_setting_problems(stack), StackError)
+    raise_if_any(_setting_problems(stack), StackError)
     of_servers = {setting.name: str(setting.value) for setting in kernel.of_scopes("process", "boot")}
     knobs = {**of_servers, **stack.host_values}
     if not kernel.own_network:
@@ -181,7 +181,7 @@ def _rung_proof(stack: Stack, arm: Arm) -> dict[str, Any]:
     }
     tracked = {place: counts.tracked_connections for place, counts in after.items()}
     if way.leg == "front" or is_tcp(arm.settings.transport):
-        raise_all((f"Arm {arm.name!r}: {problem}" for problem in path_problems(way, grown, tracked)), StackError)
+        raise_if_any((f"Arm {arm.name!r}: {problem}" for problem in path_problems(way, grown, tracked)), StackError)
     elif opened := after["near"].tcp_opens - before["near"].tcp_opens:
         raise StackError(f"Arm {arm.name!r} opened {opened} TCP connections, though its hop is a Unix socket.")
     return {
@@ -241,7 +241,7 @@ def _prove_relay(stack: Stack) -> dict[str, Any]:
 
 def _sandbox_proof(stack: Stack) -> dict[str, Any]:
     """Return the confinement of each role; empty without a sandbox. Raise StackError where it is not as configured."""
-    null_servers = {server.service.log.stem: (server.main_pid(),) for server in stack.null_servers.values()}
+    null_servers = {server.command.log.stem: (server.main_pid(),) for server in stack.null_servers.values()}
     enclosures, own = stack.enclosures, read_confinement("self")
     by_role = {
         role: {pid: read_confinement(pid) for pid in pids}
@@ -262,7 +262,7 @@ def _sandbox_proof(stack: Stack) -> dict[str, Any]:
         for group, limit in limits.items()
         if limit != quota_cpus
     ]
-    raise_all(problems, StackError)
+    raise_if_any(problems, StackError)
     return (
         {"sandbox": {role: asdict(next(iter(by_pid.values()))) for role, by_pid in by_role.items()}} if by_role else {}
     )

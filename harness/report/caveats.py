@@ -129,7 +129,7 @@ def missing_numbers(summary: Summary) -> list[str]:
 
 
 def holm_note(summary: Summary) -> str:
-    """Return a sentence on what only Holm's correction keeps undecided, or nothing."""
+    """Return a sentence on comparisons that are undecided only because of Holm's correction, or nothing."""
     kept = [c for c in main_comparisons(summary) if is_kept_undecided_by_holm(summary, c)]
     if not kept:
         return ""

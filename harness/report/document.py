@@ -1,4 +1,4 @@
-"""A report as data: what a command has to say, before any format. Renderers know these types and no subject."""
+"""A report as data, independent of any format. Renderers know these types, but not what a report is about."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ Fact = tuple[str, str]  # term, text
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading, and below it what is said, in the order of the fields. Without a heading it continues the one before.
+    """A heading and its content, in the order of the fields. Without a heading, the section continues the one before.
 
     Text between backticks is code. `listing` is preformatted text. `is_detail`: a terminal leaves it out, and
     pages fold it.
@@ -107,7 +107,7 @@ class ReportedDoubt:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a command has to say, in the order of reading.
+    """The report of a command, in the order of reading.
 
     `warning` begins with what is wrong, as a short sentence. `figure` stands beside the answer. `next_steps` are (what,
     command or path). `background`, on the method and the machine, is for pages only.

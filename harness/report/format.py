@@ -88,7 +88,7 @@ def format_signed(value: float, places: int, margin: float | None = None) -> str
 
 
 def format_unsigned(value: float, places: int, margin: float | None = None) -> str:
-    """Return the same as `signed` for a value that is not negative, without the plus."""
+    """Return the same as `format_signed` for a value that is not negative, without the plus."""
     return format_signed(value, places, margin).lstrip("+")
 
 

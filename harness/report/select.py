@@ -1,4 +1,4 @@
-"""Which comparisons a report tells, and the commands at its end."""
+"""Selects and groups the comparisons of a report; names of effects; the commands at its end."""
 
 import shlex
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The tables of a report: cells of effects, what a cell reads as, tables divided by their groups of columns."""
+"""The tables of a report: cells of effects, the text of a cell, tables divided by their groups of columns."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

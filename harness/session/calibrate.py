@@ -12,9 +12,9 @@ from harness.model.record import HostFacts
 from harness.report.commands.plan import pilot_plan
 from harness.report.commands.progress import print_message
 from harness.session.measure import Run
-from harness.session.pace import Clock
 from harness.session.pilot import run_pilot
 from harness.session.preflight import check_machine, run_facts
+from harness.session.time_budget import Clock
 from harness.store.files import read_model
 from harness.store.history import read_latest
 from harness.store.store import Store, create_results_directory

@@ -1,4 +1,4 @@
-"""What this machine is good for, before anything is measured: `barehop doctor`."""
+"""What can be measured on this machine: `barehop doctor`."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ from harness.report.format import format_duration
 from harness.session.preflight import machine_problems, service_failures, system_problems, without_unavailable_arms
 from harness.testbed.addresses import socket_parent
 from harness.testbed.blueprint import Machine
-from harness.testbed.kernel.settings import UNCHANGED_KERNEL
+from harness.testbed.kernel.knob_settings import UNCHANGED_KERNEL
 from harness.testbed.kernel.tuning import plan_tuning
 from harness.testbed.machine.placement import placement_of
 from harness.testbed.network.sysctl_copy import can_gain_network_rights
@@ -35,12 +35,12 @@ MAX_LOST_PERCENT = 1.0
 LONG_GAP_US = 10_000  # a whole time slice of the scheduler or the hypervisor
 
 
-def examine(experiment: Experiment | None, machine: Machine, seconds: float) -> Diagnosis:
+def diagnose(experiment: Experiment | None, machine: Machine, seconds: float) -> Diagnosis:
     """Return checks and conclusions, after watching each CPU for `seconds` (0: not at all)."""
     facts, tuning = host_facts({}), plan_tuning()
     kernel = facts["kernel"]
     findings = [
-        check("kernel", f"Linux {kernel['release']} on {kernel['machine']}, {facts['system']}"),
+        finding("kernel", f"Linux {kernel['release']} on {kernel['machine']}, {facts['system']}"),
         *_program_findings(),
         rights_finding("root" if os.geteuid() == 0 else "an ordinary user", own_networks=can_gain_network_rights()),
         _placement_finding(machine),
@@ -51,7 +51,7 @@ def examine(experiment: Experiment | None, machine: Machine, seconds: float) -> 
         _frequency_finding(facts),
         *system_state_findings(read_system_state()),
         *_port_findings(facts),
-        *(check(doubt.kind, doubt.seen, doubt.advice) for doubt in bare_network_doubts(Context())),
+        *(finding(doubt.kind, doubt.seen, doubt.advice) for doubt in bare_network_doubts(Context())),
         tuning_finding(tuning.changes(), tuning.refused),
         _perf_finding(),
         *_pyperf_findings(),
@@ -66,12 +66,12 @@ def exit_code(diagnosis: Diagnosis) -> int:
     return MachineError.exit_code if any(check.state == "missing" for check in diagnosis.checks) else 0
 
 
-def check(subject: str, text: str, advice: str = "") -> MachineCheck:
+def finding(subject: str, text: str, advice: str = "") -> MachineCheck:
     """Return a finding that is a doubt if there is `advice`."""
     return MachineCheck(subject, "doubt" if advice else "ok", text, advice)
 
 
-def missing(subject: str, problem: str, separator: str = ". ") -> MachineCheck:
+def missing_finding(subject: str, problem: str, separator: str = ". ") -> MachineCheck:
     """Return a finding on a `problem` that names what is missing, then the advice."""
     text, _, advice = problem.partition(separator)
     return MachineCheck(subject, "missing", text, advice)
@@ -80,41 +80,41 @@ def missing(subject: str, problem: str, separator: str = ". ") -> MachineCheck:
 def _program_findings() -> Iterator[MachineCheck]:
     try:
         nginx = find_nginx("nginx")
-        yield check("nginx", f"{nginx.path}, version {'.'.join(map(str, nginx.version))}")
+        yield finding("nginx", f"{nginx.path}, version {'.'.join(map(str, nginx.version))}")
     except MachineError as problem:
-        yield missing("nginx", str(problem))
+        yield missing_finding("nginx", str(problem))
     try:
-        yield check("gunicorn", f"runs in {find_python('', 'uvicorn')}")
+        yield finding("gunicorn", f"runs in {find_python('', 'uvicorn')}")
     except MachineError as problem:
-        yield missing("gunicorn", str(problem))
+        yield missing_finding("gunicorn", str(problem))
     ab = plugins.load(LoadTool, "ab")
     path = find_program(ab.program)
-    yield check("ab", path) if path else check("ab", "not installed", f"configs/seed.toml needs it. {ab.install}")
+    yield finding("ab", path) if path else finding("ab", "not installed", f"configs/seed.toml needs it. {ab.install}")
 
 
 def rights_finding(who: str, *, own_networks: bool) -> MachineCheck:
     """Return which kernel settings user `who` may change here."""
     if not own_networks:
         advice = "Run as root, or allow user namespaces (sysctl user.max_user_namespaces); all else can be measured."
-        return check("rights", f"runs as {who} without network namespaces: no TCP settings, no conntrack", advice)
+        return finding("rights", f"runs as {who} without network namespaces: no TCP settings, no conntrack", advice)
     if who == "root":
-        return check("rights", "runs as root: all settings; host-wide settings need run --allow-global")
-    return check("rights", f"runs as {who}: TCP settings in its own user namespace, no host-wide settings")
+        return finding("rights", "runs as root: all settings; host-wide settings need run --allow-global")
+    return finding("rights", f"runs as {who}: TCP settings in its own user namespace, no host-wide settings")
 
 
 def _placement_finding(machine: Machine) -> MachineCheck:
     shared = "Client and servers share CPUs: differences are valid, throughput does not carry over to larger machines."
     reason = placement_of("auto", machine.topology, 1).reason
-    return check("placement", reason, "" if len(machine.topology.cpus) >= 3 else shared)
+    return finding("placement", reason, "" if len(machine.topology.cpus) >= 3 else shared)
 
 
 def _directory_findings(machine: Machine) -> Iterator[MachineCheck]:
     for name, transport in transports().items():
         if transport.address_kind != "port":
             if parent := socket_parent(transport, machine.parents):
-                yield check(name, f"sockets are created in a private directory in {parent}")
+                yield finding(name, f"sockets are created in a private directory in {parent}")
             else:
-                yield check(name, "no directory of the right kind", "Leave this transport out.")
+                yield finding(name, "no directory of the right kind", "Leave this transport out.")
 
 
 def _resource_findings() -> Iterator[MachineCheck]:
@@ -123,9 +123,9 @@ def _resource_findings() -> Iterator[MachineCheck]:
     ordinary = Experiment(name="ordinary", question="", arms=(arm,), pairs=(), design=Design())
     problems = list(system_problems(ordinary, [UNCHANGED_KERNEL]))
     for problem in problems:
-        yield missing("surroundings", problem, ": " if problem.startswith("lo ") else ". ")
+        yield missing_finding("surroundings", problem, ": " if problem.startswith("lo ") else ". ")
     if not problems:
-        yield check("surroundings", "lo is up; files, processes and memory suffice for one stack")
+        yield finding("surroundings", "lo is up; files, processes and memory suffice for one stack")
 
 
 def _noise_findings(machine: Machine, seconds: float) -> Iterator[MachineCheck]:
@@ -140,7 +140,7 @@ def _noise_finding(noise: Noise) -> MachineCheck:
         f"in {format_duration(noise.seconds)} other processes used {noise.others_percent:.0f} % of a CPU"
         f"{f' ({busiest})' if busiest else ''}, {noise.steal_percent:.1f} % was stolen"
     )
-    return check(
+    return finding(
         "noise", text, "Stop other programs; otherwise intervals become wider." if any(noise_doubts(noise)) else ""
     )
 
@@ -154,72 +154,72 @@ def osnoise_findings(gaps: Sequence[OsNoise]) -> Iterator[MachineCheck]:
             f"gaps (longest {cpu.longest_us / 1000:.2g} ms)"
         )
         is_noisy = cpu.lost_percent > MAX_LOST_PERCENT or cpu.longest_us > LONG_GAP_US
-        yield check("gaps", text, advice if is_noisy else "")
+        yield finding("gaps", text, advice if is_noisy else "")
 
 
 def _hardware_finding(facts: HostFacts) -> MachineCheck:
     signs = {"a virtual machine": facts["virtual"]["machine"], "a container": facts["virtual"]["container"]}
     if text := " and ".join(f"{sign} ({name})" for sign, name in signs.items() if name):
-        return check("hardware", text, "Absolute times drift by tens of percent here; paired differences do not.")
-    return check("hardware", "no sign of a hypervisor or a container")
+        return finding("hardware", text, "Absolute times drift by tens of percent here; paired differences do not.")
+    return finding("hardware", "no sign of a hypervisor or a container")
 
 
 def _frequency_finding(facts: HostFacts) -> MachineCheck:
     governors = {policy.get("scaling_governor", "unknown") for policy in facts["cpus"]["frequency"] or ()}
     if not governors:
-        return check("frequency", "not shown by the kernel", "Rely on differences, not on absolute times.")
+        return finding("frequency", "not shown by the kernel", "Rely on differences, not on absolute times.")
     advice = "" if governors == {"performance"} else "Set the governor to performance."
-    return check("frequency", f"governor {', '.join(sorted(governors))}", advice)
+    return finding("frequency", f"governor {', '.join(sorted(governors))}", advice)
 
 
 def system_state_findings(state: SystemState) -> Iterator[MachineCheck]:
     """Yield the findings on the settings of the machine."""
     if state.clock:
         slow = "Each reading is a system call or slower, in every timing program."
-        yield check("clock", state.clock, "" if state.clock in FAST_CLOCKS else slow)
+        yield finding("clock", state.clock, "" if state.clock in FAST_CLOCKS else slow)
     if state.timer_hz:
-        yield check("timer", f"{state.timer_hz} ticks a second (CONFIG_HZ)")
+        yield finding("timer", f"{state.timer_hz} ticks a second (CONFIG_HZ)")
     if state.idle_exit_us:
         states = ", ".join(f"{name} {latency_us} us" for name, latency_us in state.idle_exit_us.items())
         deep = "A request that wakes a CPU waits this long: barehop tune disables deep idle states."
         is_deep = max(state.idle_exit_us.values()) > DEEP_IDLE_US
-        yield check("idle states", f"wake-up latencies: {states}", deep if is_deep else "")
+        yield finding("idle states", f"wake-up latencies: {states}", deep if is_deep else "")
     if state.halt_poll_ns == 0:
         advice = "Every wake-up may be an exit to the hypervisor: barehop tune enables polling if it may."
-        yield check("halt polling", "an idle CPU halts at once", advice)
+        yield finding("halt polling", "an idle CPU halts at once", advice)
     elif state.halt_poll_ns:
-        yield check("halt polling", f"an idle CPU polls for work for up to {state.halt_poll_ns} ns")
+        yield finding("halt polling", f"an idle CPU polls for work for up to {state.halt_poll_ns} ns")
     if state.huge_pages:
         advice = "The kernel may compact memory at any time: madvise is steadier."
-        yield check("huge pages", state.huge_pages, advice if state.huge_pages == "always" else "")
+        yield finding("huge pages", state.huge_pages, advice if state.huge_pages == "always" else "")
     if state.services:
         advice = "They move interrupts, change settings or filter packets: stop them for a bare baseline."
-        yield check("services", f"running: {', '.join(state.services)}", advice)
+        yield finding("services", f"running: {', '.join(state.services)}", advice)
 
 
 def _port_findings(facts: HostFacts) -> Iterator[MachineCheck]:
     advice = "Without keep-alive the TCP arm runs out of ports at about 470 connections/s: set it to 1."
     for name in ("net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_timestamps"):
         if str(facts["sysctls"].get(name)) == "0":
-            yield check(name, "0", advice)
+            yield finding(name, "0", advice)
 
 
 def tuning_finding(changes: Sequence[str], refused: dict[str, str]) -> MachineCheck:
     """Return what barehop tune would change here, and what it cannot change."""
     cannot = f"; cannot set {', '.join(refused)}" if refused else ""
     if not changes:
-        return check("tune", f"barehop tune would change nothing{cannot}")
+        return finding("tune", f"barehop tune would change nothing{cannot}")
     advice = "To measure on the tuned machine: barehop tune -- barehop run CONFIG. It restores everything."
-    return check("tune", f"barehop tune would set {', '.join(changes)}{cannot}", advice)
+    return finding("tune", f"barehop tune would set {', '.join(changes)}{cannot}", advice)
 
 
 def _perf_finding() -> MachineCheck:
     path = find_program("perf")
     if path is None:
-        return check("perf", "not installed, so no system calls per request", INSTALL_ADVICE)
+        return finding("perf", "not installed, so no system calls per request", INSTALL_ADVICE)
     if not can_count():
-        return check("perf", f"{path}, but it may not count system calls of other processes", RIGHTS_ADVICE)
-    return check("perf", path)
+        return finding("perf", f"{path}, but it may not count system calls of other processes", RIGHTS_ADVICE)
+    return finding("perf", path)
 
 
 def _pyperf_findings() -> Iterator[MachineCheck]:
@@ -233,8 +233,8 @@ def _pyperf_findings() -> Iterator[MachineCheck]:
 def _experiment_findings(experiment: Experiment, machine: Machine) -> list[MachineCheck]:
     rest = without_unavailable_arms(experiment, machine.parents)
     problems = [*machine_problems(rest, machine), *map(str, service_failures(rest))]
-    left_out = [check(rest.name, sentence, LEFT_OUT) for sentence in sentences_on_arms(rest.left_out.items())]
-    complete = check(rest.name, "this machine has everything that the experiment needs")
+    left_out = [finding(rest.name, sentence, LEFT_OUT) for sentence in sentences_on_arms(rest.left_out.items())]
+    complete = finding(rest.name, "this machine has everything that the experiment needs")
     return [*left_out, *(MachineCheck(rest.name, "missing", problem) for problem in problems)] or [complete]
 
 

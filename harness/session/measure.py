@@ -13,15 +13,15 @@ from harness.load.visits import run_visits
 from harness.model import Doubt, Plan, Record, Schedule, Visit, VisitRow
 from harness.model.metrics import typical_time
 from harness.model.record import HostFacts
-from harness.observe.counters import Gauge, ThrottlingCounts, watch_throttling
+from harness.observe.counters import CounterReader, ThrottlingCounts, watch_throttling
 from harness.observe.doubts.context import context_of
 from harness.observe.doubts.system import layout_doubts
 from harness.observe.doubts.watch import start_watch
 from harness.observe.perf import NOT_KNOWN, PerfPass, count_bursts, perf_obstacle
 from harness.observe.proof import prove
-from harness.session.pace import Clock
 from harness.session.session import Arrangement, RunningSession, require_same_servers, start_session
 from harness.session.targets import answer_doubts, check_first_answers, find_answer_changes, first_answers
+from harness.session.time_budget import Clock
 from harness.store.files import requests_table
 from harness.store.store import Store
 from harness.testbed.blueprint import Machine
@@ -84,7 +84,7 @@ def run_session(session: int, run: Run, schedule: Schedule) -> float:
         schedule=schedule,
         proofs=proofs,
         failures=_failures(visited.visits, changes),
-        visits=visit_rows(visited.visits, running.gauges),
+        visits=visit_rows(visited.visits, running.counter_readers),
         counted=counted.visits,
         unseen=(*running.unseen, *counted.unseen),
         throttled=visited.throttled,
@@ -122,7 +122,7 @@ def _count_system_calls(session: int, schedule: Schedule, running: RunningSessio
 
 
 def _failures(visits: Iterable[Visit], answer_changes: Mapping[str, str]) -> dict[str, dict[str, int]]:
-    """Return the failed requests of each arm, by kind. A changed answer is one more: the arm gets no verdict."""
+    """Return the failed requests of each arm, by kind. A changed answer counts as a failed request."""
     failures: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for visit in visits:
         if visit.failures:
@@ -132,8 +132,8 @@ def _failures(visits: Iterable[Visit], answer_changes: Mapping[str, str]) -> dic
     return {arm: dict(kinds) for arm, kinds in failures.items()}
 
 
-def visit_rows(visits: Iterable[Visit], gauges: Mapping[str, Gauge]) -> tuple[VisitRow, ...]:
-    """Return the rows of a record; `gauges` parse the counters of each arm."""
+def visit_rows(visits: Iterable[Visit], counter_readers: Mapping[str, CounterReader]) -> tuple[VisitRow, ...]:
+    """Return the rows of a record; `counter_readers` parse the counters of each arm."""
     return tuple(
         VisitRow(
             round=visit.round,
@@ -145,7 +145,9 @@ def visit_rows(visits: Iterable[Visit], gauges: Mapping[str, Gauge]) -> tuple[Vi
             percentiles_us=dict(visit.percentiles_us),
             cpu_us={role: _per_request(used / 1000, visit) for role, used in visit.cpu_ns.items()},
             wall_us=_per_request(visit.wall_ns / 1000, visit) if visit.wall_ns else None,
-            counters=_request_counters(visit, gauges[visit.arm].growth(*visit.snapshots)) if visit.snapshots else {},
+            counters=_request_counters(visit, counter_readers[visit.arm].growth(*visit.snapshots))
+            if visit.snapshots
+            else {},
             interval_us=visit.interval_us,
             late_us=visit.late_us,
             rate_per_s=visit.rate_per_s,

@@ -1,4 +1,4 @@
-"""Runs the pilot, and finds out which rates the arms can serve."""
+"""Runs the pilot, and measures which request rates the arms can serve."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ from harness.load.visits import Visitor, measure_round_s, run_visits
 from harness.model import Arm, Experiment, Pilot, Reply, Schedule, Visit
 from harness.observe.perf import expected_perf_s
 from harness.observe.proof import answer_proof, prove
-from harness.session.pace import Clock
 from harness.session.session import Arrangement, require_same_servers, start_session
 from harness.session.targets import check_first_answers, check_last_answers
+from harness.session.time_budget import Clock
 from harness.store.store import Store
 from harness.testbed.blueprint import Machine
 
@@ -54,7 +54,7 @@ def run_pilot(experiment: Experiment, store: Store, machine: Machine, clock: Clo
 def _run_pilot_session(
     number: int, arrangement: Arrangement, answers: dict[str, Reply]
 ) -> tuple[Schedule, PilotSession]:
-    """Run a pilot session that answers like `answers`, or adds to them; return its schedule and its visits."""
+    """Run a pilot session; return its schedule and visits. Its answers must match `answers`, or are added to it."""
     experiment, began = arrangement.experiment, time.monotonic()
     with ExitStack() as exit_stack:
         running = start_session(-number, arrangement, exit_stack)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from harness import plugins
-from harness.errors import HarnessError, MachineError, raise_all
+from harness.errors import HarnessError, MachineError, raise_if_any
 from harness.experiment.arms import (
     SERVER_FILES,
     max_pending_requests,
@@ -13,7 +13,7 @@ from harness.experiment.arms import (
     stacks_of,
 )
 from harness.experiment.constraints import OWN_CLIENT
-from harness.experiment.contrasts import without_arms
+from harness.experiment.pairs import without_arms
 from harness.load.probe import service_errors
 from harness.model import Experiment, LoadTool, Settings
 from harness.model.record import HostFacts
@@ -22,9 +22,9 @@ from harness.observe.host.facts import host_facts
 from harness.observe.host.serving import environment_facts, serving_facts
 from harness.testbed.addresses import ParentDirectories, transport_problem
 from harness.testbed.blueprint import Machine, stack_problems
-from harness.testbed.kernel.settings import KernelConfiguration, kernel_configurations_of
+from harness.testbed.kernel.knob_settings import KernelConfiguration, kernel_configurations_of
 from harness.testbed.machine.placement import placement_of
-from harness.testbed.machine.pyperf import pyperf_facts
+from harness.testbed.machine.pyperf_metadata import pyperf_facts
 from harness.testbed.machine.resources import MIB, ResourceDemand, loopback_problem, resource_problems
 from harness.testbed.problems import knob_problems, rung_problems
 from harness.testbed.servers.gunicorn import server_environment
@@ -37,7 +37,7 @@ STACK_MEMORY_BYTES, WORKER_MEMORY_BYTES = 32 * MIB, 48 * MIB  # a worker with uv
 
 def check_machine(experiment: Experiment, machine: Machine) -> None:
     """Raise MachineError with every problem of this machine for `experiment`."""
-    raise_all(machine_problems(experiment, machine), MachineError)
+    raise_if_any(machine_problems(experiment, machine), MachineError)
 
 
 def without_unavailable_arms(experiment: Experiment, parents: ParentDirectories) -> Experiment:

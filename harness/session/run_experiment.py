@@ -1,4 +1,4 @@
-"""Runs an experiment: preflight, pilot, then session after session until the intervals are narrow or time is over.
+"""Runs an experiment: preflight, pilot, then sessions until the intervals are narrow enough or time is over.
 
 A command creates or resumes a run, measures it, and summarizes it:
     create_run    preflight: survey and check the machine, create the results directory; pilot: choose the schedule
@@ -29,10 +29,10 @@ from harness.report.commands.progress import Advance, print_message, show_progre
 from harness.report.format import join_with_and, pluralize
 from harness.session.calibrate import last_calibration
 from harness.session.measure import Run, run_session
-from harness.session.pace import Clock, Pace, current_slowness
 from harness.session.pilot import measure_capacities_per_s, relative_rate_arms, run_pilot, with_absolute_rates
 from harness.session.preflight import check_machine, check_services, run_facts, without_unavailable_arms
 from harness.session.summarize import check_results
+from harness.session.time_budget import Clock, TimeBudget, current_slowness
 from harness.store.history import last_floor
 from harness.store.store import Store, create_results_directory
 from harness.testbed.blueprint import Machine, survey_machine
@@ -119,13 +119,13 @@ def _measure_sessions(run: Run, advance: Advance) -> bool:
     """Measure the missing sessions; return whether there are enough, False if time was over before."""
     done_before, began = len(run.sessions), time.monotonic()
     sessions = run.plan.actual_schedule.sessions
-    pace = Pace(run.plan, done_before, run.clock)
+    time_budget = TimeBudget(run.plan, done_before, run.clock)
     for session in range(1, sessions + 1):
         if session not in run.sessions:
-            schedule = pace.next_session_schedule()
+            schedule = time_budget.next_session_schedule()
             if schedule is None:
                 return False
-            pace.add(run_session(session, run, schedule))
+            time_budget.add(run_session(session, run, schedule))
             done = len(run.sessions)
             advance(session, (time.monotonic() - began) / (done - done_before) * (sessions - done))
         if session == len(run.sessions) and _has_enough(run):

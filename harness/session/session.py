@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from harness.errors import ConfigError, LoadError, raise_all
+from harness.errors import ConfigError, LoadError, raise_if_any
 from harness.experiment.arms import services_of
 from harness.experiment.constraints import OWN_CLIENT
 from harness.experiment.cost import has_external_tools
@@ -16,7 +16,7 @@ from harness.load.probe import probe_target
 from harness.load.visits import Visitor, open_sender, warm_up
 from harness.model import Experiment
 from harness.model.record import ArmProof
-from harness.observe.counters import Gauge, open_gauge, uncounted_by
+from harness.observe.counters import CounterReader, open_counters, uncounted_by
 from harness.observe.cpu_time import FamilyClock, cpu_reader, read_reaped
 from harness.session.preflight import external_tool
 from harness.session.targets import ResolvedTarget, answer_mismatches, resolve_targets
@@ -45,12 +45,12 @@ ChildClocks = Mapping[str, Mapping[str, FamilyClock]]  # by arm and role, where 
 
 @dataclass(frozen=True, slots=True)
 class RunningSession:
-    """A session whose servers are up: `visitors` in the order of the arms, `targets` and `gauges` by arm name."""
+    """A session whose servers are up: `visitors` in the order of the arms; `targets` and `counter_readers` by arm."""
 
     stacks: Sequence[Stack]
     targets: Targets
     visitors: Sequence[Visitor]
-    gauges: Mapping[str, Gauge]
+    counter_readers: Mapping[str, CounterReader]
     experiment: Experiment
     families: ProcessFamilies
 
@@ -69,7 +69,7 @@ class RunningSession:
         """Return a sentence for each counter that is not available."""
         tools, services = has_external_tools(self.experiment), services_of(self.experiment)
         blind = {TOOL_BLIND_SPOT: tools, SERVICE_BLIND_SPOT: bool(services)}
-        return (*uncounted_by(self.gauges), *(sentence for sentence, holds in blind.items() if holds))
+        return (*uncounted_by(self.counter_readers), *(sentence for sentence, holds in blind.items() if holds))
 
     def group_orders(self, orders: Iterable[Sequence[int]]) -> Iterator[Sequence[int]]:
         """Yield rounds in which arms with equal host-wide kernel values follow each other: switching takes time."""
@@ -111,7 +111,7 @@ def start_session(session: int, arrangement: Arrangement, exit_stack: ExitStack)
     switch = exit_stack.enter_context(switch_host_values([blueprint.kernel for blueprint in blueprints]))
     stacks = exit_stack.enter_context(start_stacks(blueprints, probe_target, switch, arrangement.ending))
     targets = resolve_targets(experiment, stacks, machine)
-    raise_all(_service_mismatches(experiment, targets), ConfigError)
+    raise_if_any(_service_mismatches(experiment, targets), ConfigError)
     exit_stack.enter_context(pin_process(targets[experiment.arms[0].name].client_cpus))
     seed = f"{experiment.design.seed}/{session}"
     visitors = _make_visitors(targets, directory / "tool", seed, switch, exit_stack)
@@ -119,9 +119,9 @@ def start_session(session: int, arrangement: Arrangement, exit_stack: ExitStack)
     warm_up(visitors)
     families = _families_with_children(stacks, cold_faults)
     clocks = _open_child_clocks(stacks, families, exit_stack)
-    gauges = _open_gauges(targets, clocks, exit_stack)  # now that every thread has been started
-    counting = [_with_counters(visitor, targets, gauges, clocks) for visitor in visitors]
-    return RunningSession(stacks, targets, counting, gauges, experiment, families)
+    counter_readers = _open_counters(targets, clocks, exit_stack)  # now that every thread has been started
+    counting = [_with_counters(visitor, targets, counter_readers, clocks) for visitor in visitors]
+    return RunningSession(stacks, targets, counting, counter_readers, experiment, families)
 
 
 @contextmanager
@@ -153,7 +153,7 @@ def _service_mismatches(experiment: Experiment, targets: Targets) -> Iterator[st
 def _make_visitors(
     targets: Targets, tool_directory: Path, seed: str, switch: HostValueSwitch, exit_stack: ExitStack
 ) -> list[Visitor]:
-    """Open a sender for each arm. The client moves before each visit if it does not have the same CPUs for all arms."""
+    """Return a visitor for each arm. The client moves before each visit unless it has the same CPUs for all arms."""
     moves_client = len({served.client_cpus for served in targets.values()}) > 1
     directories = file_names(targets)
     visitors = []
@@ -180,7 +180,7 @@ def _reaped_faults(stacks: Sequence[Stack]) -> list[dict[str, int]]:
 
 
 def _families_with_children(stacks: Sequence[Stack], cold_faults: Sequence[Mapping[str, int]]) -> ProcessFamilies:
-    """Return the families of each stack; those that have started a process since the warm-up began read others too."""
+    """Return the families of each stack; `reads_others` if a process was started since the warm-up began."""
     return [
         {
             role: replace(own, reads_others=bool(own.other_pids()) or read_reaped(own)[1] > faults[role])
@@ -204,23 +204,25 @@ def _open_child_clocks(stacks: Sequence[Stack], families: ProcessFamilies, exit_
     return clocks
 
 
-def _open_gauges(targets: Targets, clocks: ChildClocks, exit_stack: ExitStack) -> dict[str, Gauge]:
-    """Open one gauge for each set of processes, shared by the arms of these processes; return them by arm."""
-    gauges: dict[str, Gauge] = {}
-    by_pids: dict[str, Gauge] = {}
+def _open_counters(targets: Targets, clocks: ChildClocks, exit_stack: ExitStack) -> dict[str, CounterReader]:
+    """Open one counter reader for each set of processes, shared by the arms of these processes; return them by arm."""
+    counter_readers: dict[str, CounterReader] = {}
+    by_pids: dict[str, CounterReader] = {}
     for name, served in targets.items():
         client = {"client": (os.getpid(),)} if served.arm.settings.tool == OWN_CLIENT else {}
         pids = {**served.pids, **client}
         if repr(pids) not in by_pids:
             children = {role: clock.family.other_pids() for role, clock in clocks.get(name, {}).items()}
-            gauge = exit_stack.enter_context(open_gauge(pids, networks=served.networks, started=children))
-            by_pids[repr(pids)] = gauge
-        gauges[name] = by_pids[repr(pids)]
-    return gauges
+            reader = exit_stack.enter_context(open_counters(pids, networks=served.networks, started=children))
+            by_pids[repr(pids)] = reader
+        counter_readers[name] = by_pids[repr(pids)]
+    return counter_readers
 
 
-def _with_counters(visitor: Visitor, targets: Targets, gauges: Mapping[str, Gauge], clocks: ChildClocks) -> Visitor:
+def _with_counters(
+    visitor: Visitor, targets: Targets, counter_readers: Mapping[str, CounterReader], clocks: ChildClocks
+) -> Visitor:
     """Return the visitor with its counters, and with a CPU reader that includes child processes if there are any."""
-    gauge, own = gauges[visitor.arm], clocks.get(visitor.arm)
+    reader, own = counter_readers[visitor.arm], clocks.get(visitor.arm)
     cpu = cpu_reader(targets[visitor.arm].pids, own) if own else visitor.cpu
-    return replace(visitor, counters=(gauge.read_before, gauge.read_after), cpu=cpu)
+    return replace(visitor, counters=(reader.read_before, reader.read_after), cpu=cpu)

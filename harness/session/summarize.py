@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from harness.analysis.arms import application_files
+from harness.analysis.arm_summaries import application_files
 from harness.analysis.between_runs.changes import RunData
 from harness.analysis.doubts import out_of_time_doubts
+from harness.analysis.needed_budget import needed_budget
 from harness.analysis.plot_data import plot_data
-from harness.analysis.prescription import needed_budget
 from harness.analysis.statistics.series import SessionData
-from harness.analysis.summary import summarise
+from harness.analysis.summary import run_summary
 from harness.analysis.why.explain import add_causes
-from harness.errors import ConfigError, raise_all
+from harness.errors import ConfigError, raise_if_any
 from harness.model import FloorResults, ImportedRun, Plan, Record, Summary
 from harness.model.record import HostFacts
 from harness.report.export.hdr_log import hdr_logs
@@ -61,7 +61,7 @@ def read_directories(read: Callable[[Path], T], directories: Sequence[Path]) -> 
             results.append(read(directory))
         except ConfigError as problem:
             problems.append(str(problem))
-    raise_all(problems, ConfigError)
+    raise_if_any(problems, ConfigError)
     return results
 
 
@@ -90,7 +90,7 @@ def check_results(store: Store, plan: Plan) -> list[SessionData]:
 def summarize(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> RunResults:
     """Return the results of a run whose `sessions` are at hand. Raises ConfigError."""
     host, floor = store.read_host(), store.read_floor()
-    verdicts = summarise(
+    verdicts = run_summary(
         plan.experiment,
         sessions,
         directory=str(store.directory),
@@ -127,7 +127,7 @@ def write_reports(results: RunResults) -> Path:
 def html_report(results: RunResults) -> str:
     """Return the text of report.html."""
     from harness.report.html.page import render_page  # jinja2 is loaded only for a page
-    from harness.report.run import report_of
+    from harness.report.run_report import report_of
     from harness.report.sections.background import PageData
 
     plots = plot_data(results.plan.experiment, results.sessions)

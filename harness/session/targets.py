@@ -1,10 +1,10 @@
-"""Resolves what serves each arm, and checks that its answers stay the same, between sessions and within one."""
+"""Finds what serves each arm, and checks that its answers stay the same during a session and between sessions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.statistics.series import SessionData
-from harness.errors import StackError, raise_all
+from harness.errors import StackError, raise_if_any
 from harness.experiment.constraints import OWN_CLIENT
 from harness.load.probe import probe_service, probe_target
 from harness.load.visits import CpuReader
@@ -15,7 +15,7 @@ from harness.observe.cpu_time import cpu_reader, service_cpu_reader, service_pid
 from harness.observe.doubts.kinds import doubt
 from harness.observe.proof import answer_proof
 from harness.testbed.blueprint import Machine
-from harness.testbed.kernel.settings import UNCHANGED_KERNEL, KernelConfiguration
+from harness.testbed.kernel.knob_settings import UNCHANGED_KERNEL, KernelConfiguration
 from harness.testbed.machine.placement import CpuSet, placement_of
 from harness.testbed.network.namespace import HOST_NETWORK, NetworkNamespace
 from harness.testbed.stack.stack import Stack
@@ -120,7 +120,7 @@ def check_first_answers(first: Mapping[str, AnswerShape], targets: Mapping[str, 
         for arm, change in changes.items()
         if change
     )
-    raise_all(problems, StackError)
+    raise_if_any(problems, StackError)
 
 
 def check_last_answers(targets: Mapping[str, ResolvedTarget]) -> None:
@@ -130,7 +130,7 @@ def check_last_answers(targets: Mapping[str, ResolvedTarget]) -> None:
         "answer: find out why the application changes it, and start again."
         for arm, change in find_answer_changes(targets).items()
     )
-    raise_all(problems, StackError)
+    raise_if_any(problems, StackError)
 
 
 def find_answer_changes(targets: Mapping[str, ResolvedTarget]) -> dict[str, str]:

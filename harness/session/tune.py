@@ -11,7 +11,7 @@ from types import FrameType
 
 from harness.console import ENDING_SIGNALS
 from harness.errors import MachineError
-from harness.testbed.kernel.apply import action_of
+from harness.testbed.kernel.actions import action_of
 from harness.testbed.kernel.tuning import Tuning, plan_tuning, tune_machine, tuning_directory
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots
 

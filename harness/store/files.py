@@ -1,4 +1,4 @@
-"""The formats of the files of a results directory: JSON and the table of requests; what cannot be theirs is refused."""
+"""The file formats of a results directory: JSON and the table of requests; invalid content is refused."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO

@@ -39,7 +39,7 @@ MAX_TRIES = 100
 
 @dataclass(slots=True)
 class Store:
-    """The results directory of a run; after `hold` it is followed when renamed, and rescued when removed."""
+    """The results directory of a run. After `hold`, it is found again when renamed, and rescued when removed."""
 
     directory: Path
     _descriptor: int | None = None  # of the directory, kept open until the process ends

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from harness.errors import MachineError, raise_all
+from harness.errors import MachineError, raise_if_any
 from harness.experiment.arms import app_settings_key, server_files, stacks_of
 from harness.model import SERVER_ROLES, Arm, Experiment, Target
 from harness.model.plugins import NETWORK_SCOPES, NamespacePlace
@@ -19,7 +19,7 @@ from harness.testbed.addresses import (
     null_server_argv,
     relay_argv,
 )
-from harness.testbed.kernel.settings import UNCHANGED_KERNEL, KernelConfiguration, kernel_configurations_of
+from harness.testbed.kernel.knob_settings import UNCHANGED_KERNEL, KernelConfiguration, kernel_configurations_of
 from harness.testbed.machine.directories import disk_parent, free_ports, private_name, tmpfs_parent
 from harness.testbed.machine.placement import Placement, placement_of
 from harness.testbed.machine.resources import require_proc
@@ -53,7 +53,7 @@ class Machine:
 class Server:
     """A server of a stack: `title` is its name in messages, `cpus` are those of its role.
 
-    It runs in the network of `place`; None: that of the stack.
+    It runs in the network of `place`, or for None in that of the stack.
     """
 
     name: str
@@ -119,7 +119,7 @@ class Blueprint:
 
     @property
     def relay_role(self) -> str:
-        """The role of the server behind the relay, which runs on its CPUs, as docker-proxy does, and counts with it."""
+        """The role of the server behind the relay; like docker-proxy, the relay uses its CPUs and counts with it."""
         return "nginx" if self.network_path.leg == "front" else "app"
 
     @property
@@ -142,12 +142,12 @@ class Blueprint:
 
     @property
     def app(self) -> Server:
-        """Its gunicorn, where it serves this stack alone."""
+        """Its gunicorn, if no other stack shares it."""
         binds = (hop.transport.uri(hop.address) for hop in self.hops.values())
         return self._server("app", "gunicorn", self.gunicorn.argv(binds), place=self.network_path.place_of("app"))
 
     def shared_app(self, group: Sequence["Blueprint"], first_descriptor: int) -> Server:
-        """Return its gunicorn, where it serves all stacks of `group` on sockets that it inherits, in their order."""
+        """Return the gunicorn that all stacks of `group` share; it inherits its sockets in the order of the stacks."""
         arms = tuple(settings for blueprint in group for settings in blueprint.gunicorn.arms)
         sockets = sum(len(blueprint.hops) for blueprint in group)
         binds = (f"fd://{first_descriptor + number}" for number in range(sockets))
@@ -267,4 +267,4 @@ def _require_nginx_build(nginx: str, arms: Sequence[Arm]) -> None:
     """Raise MachineError where there is no program `nginx`, or where its build lacks what an arm needs."""
     build = find_nginx(nginx)
     problems = (problem for arm in arms for problem in build_problems(build, arm.settings))
-    raise_all(dict.fromkeys(problems), MachineError)
+    raise_if_any(dict.fromkeys(problems), MachineError)

@@ -8,8 +8,8 @@ from harness import plugins
 from harness.model import Arm, Target
 from harness.model.plugins import NETWORK_SCOPES, NamespacePlace, NetworkRung
 from harness.testbed.blueprint import Blueprint, Server, null_server_name
-from harness.testbed.kernel.apply import action_of
-from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
+from harness.testbed.kernel.actions import action_of
+from harness.testbed.kernel.knob_settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.procfs import format_cpus
 from harness.testbed.network.build import building_commands, namespace_prefix
 from harness.testbed.sandbox.spec import NO_ENCLOSURE, Enclosure, shell_command

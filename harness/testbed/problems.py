@@ -1,4 +1,4 @@
-"""Which knobs and rungs this machine cannot have: tried where that leaves no trace, else only looked at."""
+"""Which knobs and rungs are not available here. Each is tried if that leaves no trace, otherwise only examined."""
 
 import json
 import os
@@ -13,15 +13,15 @@ from tempfile import TemporaryDirectory
 from harness.errors import MachineError, StackError
 from harness.model import Settings
 from harness.model.plugins import NETWORK_SCOPES, FileText
-from harness.testbed.kernel.apply import SYSCTL_DIRECTORY
-from harness.testbed.kernel.entries import exclusive_groups, make_entries, restore_problem
+from harness.testbed.kernel.actions import SYSCTL_DIRECTORY
 from harness.testbed.kernel.host_values import change_refusals, changed_files
-from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
+from harness.testbed.kernel.knob_settings import KernelConfiguration, KnobSetting
+from harness.testbed.kernel.restore import exclusive_groups, make_entries, restore_problem
 from harness.testbed.machine.directories import private_name, tmpfs_parent
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, read_text
 from harness.testbed.network.build import NetworkPath, build_path, network_path_of
 from harness.testbed.network.namespace import bring_up_loopback, create_network
-from harness.testbed.processes.process import Service, log_excerpt, start_service
+from harness.testbed.processes.process import SupervisedCommand, log_excerpt, start_command
 from harness.testbed.sandbox.spec import Sandbox, enclosure_of, sandbox_of
 from harness.testbed.stack.network import create_stack_network, set_knob
 
@@ -72,7 +72,7 @@ def _missing_sysctl(setting: KnobSetting, roots: Roots) -> str | None:
 
 
 def _boot_problems(setting: KnobSetting, roots: Roots) -> Iterator[str]:
-    """Yield why a boot setting is not in force."""
+    """Yield a sentence for each boot setting that is not in force."""
     parameter = f"{setting.knob.boot_parameter}={setting.value}"
     if parameter not in (read_text(roots.proc / "cmdline") or "").split():
         yield (
@@ -101,7 +101,7 @@ def _restore_problem(files: Sequence[FileText], roots: Roots) -> str | None:
 
 
 def _network_refusals(kernels: Iterable[KernelConfiguration], missing: set[str]) -> Iterator[str]:
-    """Try the settings in networks that are thrown away."""
+    """Try the settings in temporary networks."""
     for kernel in kernels:
         settings = [setting for setting in kernel.of_scopes(*NETWORK_SCOPES) if setting.name not in missing]
         if not settings:
@@ -120,7 +120,7 @@ def _process_refusals(settings: Iterable[KnobSetting]) -> Iterator[str]:
             continue
         kernel = KernelConfiguration((setting,))
         try:
-            with start_service(Service("a trial", (), Path(os.devnull), attributes=kernel.server_attributes)):
+            with start_command(SupervisedCommand("a trial", (), Path(os.devnull), attributes=kernel.server_attributes)):
                 continue
         except MachineError as error:
             yield f"{setting}: {error}"
@@ -177,8 +177,10 @@ def _probe_sandbox(sandbox: Sandbox) -> str:
                 file.write_bytes(content)
             directories = (scratch, *enclosure.groups)
             words = enclosure.supervisor_words
-            service = Service("a trial", PROBE_COMMAND, path / "log", directories=directories, sandbox_steps=words)
-            with start_service(service) as started:
+            command = SupervisedCommand(
+                "a trial", PROBE_COMMAND, path / "log", directories=directories, sandbox_steps=words
+            )
+            with start_command(command) as started:
                 started.wait(PROBE_TIMEOUT_S)
                 is_refused = started.supervisor.returncode != 0
         except (MachineError, StackError) as error:
@@ -186,5 +188,5 @@ def _probe_sandbox(sandbox: Sandbox) -> str:
             return sentence if sentence.endswith(".") else f"{sentence}. {advice}"
         if not is_refused:
             return ""
-        log = log_excerpt(service.log).strip()
+        log = log_excerpt(command.log).strip()
         return f"{log}. {next((reason for step, reason in REASONS.items() if log.startswith(step)), '')}{advice}"

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from harness.analysis.statistics.series import SessionData
-from harness.analysis.summary import summarise
+from harness.analysis.summary import run_summary
 from harness.model import Experiment, Interaction, Summary
 from tests.support.simulated_sessions import Times, schedule_of, session_of
 
 
 def summary_of(experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int] = ()) -> Summary:
     """As it is read from its file."""
-    summary = summarise(
+    summary = run_summary(
         experiment, sessions, directory="d", schedule=schedule_of(len(sessions), looks), seconds_total=1.0
     )
     return Summary.model_validate_json(summary.model_dump_json())

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from harness.analysis.contrasts.pairs import is_control_pair, should_stop
 from harness.analysis.statistics.group_sequential import ErrorRate, error_rate_of
-from harness.analysis.statistics.inference import Estimate, rulings, to_percent
+from harness.analysis.statistics.inference import Estimate, corrected_verdicts, to_percent
 from harness.model import Experiment, Verdict
 
 Floats = NDArray[np.float64]
@@ -37,7 +37,7 @@ def _ended(experiment: Experiment, looks: Sequence[int], error_rate: ErrorRate, 
         ]
         if should_stop(experiment, looks, sessions, [_width_percent(one, error_rate) for one in questions]):
             break
-    ruled = rulings(questions, experiment.design.equivalence_percent, error_rate)
+    ruled = corrected_verdicts(questions, experiment.design.equivalence_percent, error_rate)
     return Ending(
         sessions=sessions,
         intervals=tuple(one.interval(1 - error_rate(sessions)) for one in estimates),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from harness.analysis.summary import summarise
+from harness.analysis.summary import run_summary
 from harness.analysis.why.explain import add_causes
 from harness.model import (
     Arm,
@@ -98,7 +98,7 @@ def summary(of: Experiment, seen: list[Record], floor: FloorResults | None = Non
     from harness.analysis.statistics.series import SessionData
 
     sessions = [SessionData(record, pl.DataFrame()) for record in seen]
-    verdicts = summarise(of, sessions, directory="results/known", schedule=SCHEDULE, seconds_total=16.0)
+    verdicts = run_summary(of, sessions, directory="results/known", schedule=SCHEDULE, seconds_total=16.0)
     return add_causes(verdicts, of, seen, floor)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from harness.analysis.statistics.series import SessionData
-from harness.analysis.summary import summarise
+from harness.analysis.summary import run_summary
 from harness.experiment.document import parse_document
 from harness.experiment.plan import plan_of
 from harness.experiment.read import build_experiment
@@ -103,6 +103,6 @@ def _session(number: int, rows: Sequence[VisitRow], requests: pl.DataFrame) -> S
 
 def summary_of(table: Mapping[str, object], sessions: Sequence[SessionData]) -> Summary:
     asked = experiment(table)
-    return summarise(
+    return run_summary(
         asked, sessions, directory="results/loaded", schedule=plan_of(asked, SCHEDULE).schedule, seconds_total=20.0
     )

@@ -9,17 +9,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from harness.testbed.processes.process import Service
+from harness.testbed.processes.process import SupervisedCommand
 
 PROGRAMS = Path(__file__).parent / "programs"
 MARK = "BAREHOP_TEST_MARK"
 
 
-def odd_service(directory: Path, *habits: str, name: str = "odd", directories: tuple[Path, ...] = ()) -> Service:
-    """A service that tells its mark to all its descendants."""
+def odd_command(
+    directory: Path, *habits: str, name: str = "odd", directories: tuple[Path, ...] = ()
+) -> SupervisedCommand:
+    """A command that tells its mark to all its descendants."""
     own = {MARK: f"{name}-{uuid4().hex}", "NAME": name, "JOURNAL": str(directory / "journal")}
     untidy = {"UNTIDY": str(directories[0])} if directories else {}
-    return Service(
+    return SupervisedCommand(
         name=name,
         argv=(sys.executable, "-I", str(PROGRAMS / "misbehaving_service.py"), *habits),
         log=directory / f"{name}.log",
@@ -33,9 +35,9 @@ def python_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
-def mark_of(service: Service) -> str:
-    assert service.env is not None
-    return service.env[MARK]
+def mark_of(command: SupervisedCommand) -> str:
+    assert command.env is not None
+    return command.env[MARK]
 
 
 def marked(mark: str) -> set[int]:
@@ -72,5 +74,5 @@ def eventually(holds: Callable[[], object], within_s: float = 20.0) -> bool:
     return bool(holds())
 
 
-def is_up(service: Service) -> bool:
-    return service.log.exists() and service.log.read_text().endswith("up\n")
+def is_up(command: SupervisedCommand) -> bool:
+    return command.log.exists() and command.log.read_text().endswith("up\n")

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from harness.analysis.statistics.series import SessionData
-from harness.analysis.summary import summarise
+from harness.analysis.summary import run_summary
 from harness.experiment.plan import plan_of
 from harness.model import (
     AllanPoint,
@@ -110,7 +110,7 @@ def run_of(  # noqa: PLR0913 - all that runs may differ in
     plan = _plan(imagined, sessions, rounds).model_copy(update={"pilot": pilot})
     scene, rng = Scene(truth, failures or {}, doubts, raw), np.random.default_rng(1)
     seen = tuple(_session(number, scene, plan, rng) for number in range(1, sessions + 1))
-    summary = summarise(
+    summary = run_summary(
         plan.experiment,
         seen,
         directory="results/imagined",

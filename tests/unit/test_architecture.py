@@ -18,8 +18,8 @@ FILES = (Transport, LoadTool)  # kinds of which each file is a plug-in
 TABLES = (NetworkRung, SandboxRung, Knob)  # kinds that are in one file
 FORMATS = plugins.PACKAGES[ImportFormat]
 READ_TOOLS = {  # what reads the output of a tool stands once, for the tool that we run and for files made elsewhere
-    "harness.load.tools": (FORMATS, "harness.imports.text", "harness.imports.figures"),
-    FORMATS: ("harness.imports.figures", "harness.imports.consistency"),
+    "harness.load.tools": (FORMATS, "harness.imports.text", "harness.imports.numbers"),
+    FORMATS: ("harness.imports.numbers", "harness.imports.consistency"),
 }
 STAND_ALONE = [module for module in paths() if module.startswith("harness.testbed.standalone.")]
 FOR_PLUGINS = ("harness.model", "harness.start")
@@ -99,7 +99,9 @@ def test_starting_the_command_imports_nothing_that_is_slow(module: str) -> None:
 
 
 def test_a_report_as_data_needs_no_renderer() -> None:
-    assert not [name for name in reachable("harness.report.run", imports_at_top) if is_in(name, "jinja2", "rich")]
+    assert not [
+        name for name in reachable("harness.report.run_report", imports_at_top) if is_in(name, "jinja2", "rich")
+    ]
 
 
 @pytest.mark.parametrize(("kind", "name"), plugin_files(*FILES))

@@ -23,7 +23,7 @@ from harness.analysis.statistics.inference import (
     welch_difference,
 )
 from harness.analysis.statistics.series import ArmPair
-from harness.errors import ConfigError, raise_all
+from harness.errors import ConfigError, raise_if_any
 from harness.model import DESIGN_METRICS, Comparison, Design, Experiment, JsonModel, Plan, Record, Summary
 from harness.model.metrics import ESTIMATORS, OLDEST_ESTIMATOR
 
@@ -134,7 +134,7 @@ def compare_runs(runs: Sequence[RunData]) -> RunComparison:
 
     Settings may differ between the runs. Raise ConfigError if arms or pairs differ.
     """
-    raise_all(_incomparable(runs), ConfigError)
+    raise_if_any(_incomparable(runs), ConfigError)
     return RunComparison(
         design=runs[BASE_RUN].plan.experiment.design,
         runs=tuple(run.summary for run in runs),

@@ -208,7 +208,7 @@ def mean_interval(values: Series, confidence: float = CONFIDENCE) -> Interval | 
 
 @dataclass(frozen=True)
 class RunEvidence:
-    """What the contrasts of a run are judged by; `looks` are the numbers of sessions after which it could stop."""
+    """The data that the contrasts of a run are judged by. `looks`: numbers of sessions after which it could stop."""
 
     experiment: Experiment
     sessions: Sequence[SessionData]
@@ -263,7 +263,7 @@ def judge_contrasts(  # noqa: PLR0913 - everything in which kinds of contrast di
     excuse: Callable[[Contrast, SessionValues], str] = lambda _contrast, _values: "",
     series: RunSeries | None = None,
 ) -> list[JudgedContrast]:
-    """Return the judged contrasts in their order; those of one metric are a family that shares the correction.
+    """Return the judged contrasts in their order; the contrasts of one metric are a family that shares a correction.
 
     A contrast that `is_alone`, like a control, takes no part in it. Failed requests of any arm, and an `excuse`, leave
     numbers but no verdict. A contrast in an optional metric that no session has is left out.
@@ -279,7 +279,9 @@ def judge_contrasts(  # noqa: PLR0913 - everything in which kinds of contrast di
             evidence.experiment.design.equivalence_percent,
             evidence.error_rate,
             excuses=[
-                failure_reason(contrast.weights, evidence.failed) or excuse(contrast, values) or too_few(values)
+                failure_reason(contrast.weights, evidence.failed)
+                or excuse(contrast, values)
+                or missing_interval_reason(values)
                 for _, contrast, values in family
             ],
             alone=[is_alone(contrast) for _, contrast, _ in family],
@@ -295,7 +297,7 @@ def _is_optional(contrast: Contrast) -> bool:
     return contrast.metric in METRICS and METRICS[contrast.metric].is_optional
 
 
-def too_few(values: SessionValues) -> str:
+def missing_interval_reason(values: SessionValues) -> str:
     """Return why there is no interval; "" with enough sessions."""
     number = len(values.sessions)
     if number >= MIN_SESSIONS_FOR_INTERVAL:

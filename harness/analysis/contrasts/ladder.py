@@ -16,8 +16,8 @@ from harness.analysis.contrasts.engine import (
 )
 from harness.analysis.contrasts.factorial import setting_levels
 from harness.analysis.statistics.series import ArmPair
-from harness.experiment.contrasts import is_ladder
 from harness.experiment.cost import is_capacity_search
+from harness.experiment.pairs import is_ladder
 from harness.experiment.transports import HOST_NETWORK
 from harness.model import (
     SERVER_ROLES,

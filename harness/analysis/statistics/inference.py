@@ -1,4 +1,4 @@
-"""From one value a session to an estimate, its interval, p-value, robustness checks and verdict."""
+"""From one value per session to an estimate, its interval, p-value, robustness checks and verdict."""
 
 import math
 from bisect import bisect_left
@@ -188,7 +188,7 @@ def judge_family(  # noqa: PLR0913 - everything that a verdict depends on
     margin_percent = equivalence_percent if has_ratio else 0.0
     together = [index for index, estimate in enumerate(family) if estimate is not None and not alone[index]]
     deciding = [estimate.deciding for index in together if (estimate := family[index])]
-    shared = dict(zip(together, rulings(deciding, margin_percent, error_rate, correction), strict=True))
+    shared = dict(zip(together, corrected_verdicts(deciding, margin_percent, error_rate, correction), strict=True))
     judgements = []
     for index, (estimate, excuse) in enumerate(zip(family, excuses, strict=True)):
         if estimate is None:
@@ -196,7 +196,7 @@ def judge_family(  # noqa: PLR0913 - everything that a verdict depends on
             continue
         ruling = shared.get(index)
         p_adjusted = ruling.p_adjusted if ruling else None
-        ruling = ruling or rulings([estimate.deciding], margin_percent, error_rate)[0]
+        ruling = ruling or corrected_verdicts([estimate.deciding], margin_percent, error_rate)[0]
         sessions = ruling.sessions_to_decide
         judgement = Judgement(
             **estimate.numbers(1 - error_rate(estimate.deciding.sessions)),
@@ -237,13 +237,13 @@ class CorrectedVerdict:
     sessions_to_decide: int | None
 
 
-def rulings(
+def corrected_verdicts(
     family: Sequence[Estimate],
     equivalence_percent: float,
     error_rate: ErrorRate = single_look_error_rate,
     correction: Correction | None = None,
 ) -> list[CorrectedVerdict]:
-    """Return the rulings on mean log ratios that share a `correction` (default: Holm), in their order."""
+    """Return the verdicts on mean log ratios that share a `correction` (default: Holm), in their order."""
     adjusted = (correction or holm)([estimate.p for estimate in family])
     verdicts = [
         judge(estimate, p, equivalence_percent, error_rate) for estimate, p in zip(family, adjusted, strict=True)
@@ -260,7 +260,7 @@ def judge(
 ) -> Verdict:
     """Return equivalent, else faster or slower if the adjusted p is below the error rate of the look, else undecided.
 
-    The test of equivalence is not adjusted. The interval that is printed is not either.
+    Neither the test of equivalence nor the printed interval is adjusted.
     """
     if is_equivalent(estimate, equivalence_percent, error_rate):
         return "equivalent"

@@ -1,4 +1,4 @@
-"""Reads the visits of a session as series: values by round, and capacities."""
+"""The visits of a session as arrays: values by round, and capacities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

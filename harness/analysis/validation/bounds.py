@@ -1,4 +1,4 @@
-"""How large a difference can be that a socket makes: at most a whole exchange over the null server, and the rungs."""
+"""The largest difference that a socket can cause: a whole exchange with a null server, plus the rungs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -85,7 +85,7 @@ def judge_claim(run: BareRun, sides: ClaimSides) -> Claim:
         by_rate_us=sides.by_rate_us,
         bare=bare,
         besides=besides,
-        requests=min((row.requests for row in sides.rows if row.requests and not is_in_turn(row)), default=None),
+        requests=min((row.requests for row in sides.rows if row.requests and not is_own_service(row)), default=None),
         chance=sides.chance,
         slowness=slowness,
         bound_us=bound_us,
@@ -95,8 +95,8 @@ def judge_claim(run: BareRun, sides: ClaimSides) -> Claim:
     )
 
 
-def is_in_turn(row: ImportedRow) -> bool:
-    """Whether the row is a service of the run itself."""
+def is_own_service(row: ImportedRow) -> bool:
+    """Whether the row is a service that the run itself visited."""
     return row.interval == "pairs"
 
 
@@ -146,7 +146,7 @@ def _obstacles(run: BareRun, sides: ClaimSides, bare: Comparison | None) -> Iter
     elif not is_decided(bare):
         yield "bare undecided"
     against = sides.arms[1]
-    connections = {row.connections for row in sides.rows if not is_in_turn(row)} - {None}
+    connections = {row.connections for row in sides.rows if not is_own_service(row)} - {None}
     if against and connections - {connection_count(run.summary.arms[against])}:
         yield "other connections"
 

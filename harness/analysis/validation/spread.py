@@ -1,4 +1,4 @@
-"""How far single runs scatter here: stretches of requests of the same arms, compared with each other."""
+"""The spread of single runs on this machine, from stretches of requests of the same arms."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -30,7 +30,7 @@ def single_run_spread(records: Sequence[Record], arms: Collection[str], wanted: 
 
 
 def chance_beyond(sessions: Sequence[Series], difference_percent: float) -> float | None:
-    """Return the share of pairs of stretches, between sessions if there are several, that differ by more."""
+    """Return the share of pairs of stretches that differ by more; from different sessions if there are several."""
     ratios = _ratios_between_sessions(sessions)
     if not ratios.size:
         ratios = _ratios_within_sessions(sessions)

@@ -69,7 +69,7 @@ def add_causes(
 
 
 def _explicable(summary: Summary, experiment: Experiment) -> list[Comparison]:
-    """Return the comparisons that can be taken apart: one request at a time, no url, the first reference of an arm.
+    """Return the comparisons that can be split: one request at a time, no url, the first reference of an arm.
 
     With many requests in flight, most of the time of a request is queueing behind others.
     """

@@ -1,1 +1,1 @@
-"""What each outside tool writes, one file per tool: `PLUGINS`, a table of formats. Load tools use the same parsers."""
+"""Parsers of tools' output, one file per tool: `PLUGINS` are the formats of `--beside`. `load.tools` runs tools."""

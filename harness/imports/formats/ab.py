@@ -1,4 +1,4 @@
-"""Reads what ab writes: its output, its file of percentiles (-e) and its file of single times (-g)."""
+"""Parses files that ab wrote: its output, its percentiles (-e) and its single times (-g). `load.tools.ab` runs ab."""
 
 import csv
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from harness.imports.consistency import mean_contradiction, rate_contradiction
-from harness.imports.figures import label_patterns, line_pattern, read_lines, read_optional_line, whole_lines
+from harness.imports.numbers import label_patterns, line_pattern, read_lines, read_optional_line, whole_lines
 from harness.model import FormatMarks, ImportedRun, ImportFormat, ToolResult
 
 BEGIN = re.compile(r"^This is ApacheBench\b(?!.*<i>)", re.MULTILINE)

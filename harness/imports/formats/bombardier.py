@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from harness.imports.figures import JsonObject, split_statuses
+from harness.imports.numbers import JsonObject, split_statuses
 from harness.model import FormatMarks, ImportedRun, ImportFormat
 
 MARKS = FormatMarks(keys=(("spec", "result.req2xx", "result.timeTakenSeconds"),))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import ceil
 
 from harness.imports.consistency import rate_contradiction
-from harness.imports.figures import line_pattern, read_lines, split_statuses
+from harness.imports.numbers import line_pattern, read_lines, split_statuses
 from harness.model import FormatMarks, ImportedRun, ImportFormat
 from harness.model.tools import TIME_PATTERN, TOLERANCE, parse_us, resolution_us
 
@@ -34,7 +34,7 @@ KNOWN = line_pattern(
 
 
 def parse_counts(text: str) -> dict[str, int]:
-    """Return the numbers of requests in h2load's output by what became of them. Raise ValueError if it is cut off."""
+    """Return the numbers of requests in h2load's output by their outcome. Raise ValueError if it is cut off."""
     return dict(zip(COUNTS, map(int, read_lines(text, REQUESTS)), strict=True))
 
 

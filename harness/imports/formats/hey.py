@@ -1,11 +1,11 @@
-"""Reads what hey writes: its output, and its rows of requests (-o csv)."""
+"""Parses files that hey wrote: its output, and its rows of requests (-o csv)."""
 
 import csv
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from harness.imports.figures import (
+from harness.imports.numbers import (
     TimedAnswer,
     label_patterns,
     line_pattern,

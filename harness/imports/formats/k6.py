@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from harness.imports.consistency import rate_contradiction
-from harness.imports.figures import JsonObject
+from harness.imports.numbers import JsonObject
 from harness.model import FormatMarks, ImportedRun, ImportFormat
 
 MARKS = FormatMarks(keys=(("metrics.http_reqs",), ("results.metrics", "version")))

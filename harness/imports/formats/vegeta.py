@@ -1,11 +1,11 @@
-"""Reads what vegeta writes: its report in JSON, and its results, one for each request."""
+"""Parses files that vegeta wrote: its report in JSON, and its results, one for each request."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from harness.imports.figures import JsonObject, TimedAnswer, result_of_answers, split_statuses, whole_lines
+from harness.imports.numbers import JsonObject, TimedAnswer, result_of_answers, split_statuses, whole_lines
 from harness.model import FormatMarks, ImportedRun, ImportFormat
 
 RESOLUTION_US = 0.001

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.imports.consistency import rate_contradiction
-from harness.imports.figures import line_pattern, read_lines, read_optional_line
+from harness.imports.numbers import line_pattern, read_lines, read_optional_line
 from harness.model import FormatMarks, ImportedRun, ImportFormat
 from harness.model.tools import TIME_PATTERN, parse_us, resolution_us
 

@@ -1,1 +1,1 @@
-"""External load tools, one per file: the command line, and how its result is read (output: `imports.formats`)."""
+"""Load tools that barehop runs, one per file: command line and result. `imports.formats` parses their output."""

@@ -39,7 +39,7 @@ def _request(target: Target, directory: Path) -> list[str]:
     return [*body, *method, *header_options(*target.host_override, *lines, *empty)]
 
 
-def _refuses(settings: Settings) -> Iterator[str]:
+def _setting_problems(settings: Settings) -> Iterator[str]:
     head_bytes = len(settings.path) + sum(len(name) + len(value) + 4 for name, value in settings.headers.items())
     if head_bytes > _MAX_HEAD_BYTES:
         yield (
@@ -66,5 +66,5 @@ PLUGIN = LoadTool(
     "scripts/setup tools unpacks it.",
     command=_command,
     read_result=_read_result,
-    setting_problems=_refuses,
+    setting_problems=_setting_problems,
 )

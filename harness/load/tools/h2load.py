@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.imports.figures import TimedAnswer, result_of_answers
 from harness.imports.formats.h2load import parse_counts
+from harness.imports.numbers import TimedAnswer, result_of_answers
 from harness.model import LoadTool, Settings, Target, ToolResult
 from harness.model.tools import BODY_FILE, header_options, read_tool_file
 
@@ -33,7 +33,7 @@ def _request(target: Target, directory: Path) -> list[str]:
     return [*body, *header_options(*method, *host, *request.header_lines, *empty)]
 
 
-def _refuses(settings: Settings) -> Iterator[str]:
+def _setting_problems(settings: Settings) -> Iterator[str]:
     if settings.tool_seconds and not settings.client_keepalive:
         yield (
             f'tool = "h2load" excludes tool_seconds = {settings.tool_seconds:g} without client_keepalive, because a '
@@ -76,5 +76,5 @@ PLUGIN = LoadTool(
     "tools unpacks it.",
     command=_command,
     read_result=_read_result,
-    setting_problems=_refuses,
+    setting_problems=_setting_problems,
 )

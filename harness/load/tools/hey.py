@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.imports.figures import JsonObject, result_of_answers
 from harness.imports.formats.hey import MAX_RESULTS, RESOLUTION_US, parse_rows
+from harness.imports.numbers import JsonObject, result_of_answers
 from harness.model import LoadTool, Settings, Target, ToolResult
 from harness.model.tools import BODY_FILE, SCRIPT_INPUT, body_file, header_options, read_tool_file
 
@@ -29,11 +29,11 @@ def _command(program: str, target: Target, settings: Settings, directory: Path) 
 
 
 def _files(target: Target, settings: Settings) -> Mapping[str, str]:
-    """Return the number of requests, because hey's rows omit those without an answer; and the body."""
+    """Return files with the body, and with the number of requests, because hey's rows omit those without an answer."""
     return {SCRIPT_INPUT: json.dumps({"requests": _requests(settings)}), **body_file(target, settings)}
 
 
-def _refuses(settings: Settings) -> Iterator[str]:
+def _setting_problems(settings: Settings) -> Iterator[str]:
     if any(name.lower() == "user-agent" for name in settings.headers):
         yield 'tool = "hey" excludes a header "User-Agent", because hey sends its own. Leave it out.'
     if settings.tool_seconds:
@@ -63,5 +63,5 @@ PLUGIN = LoadTool(
     command=_command,
     read_result=_read_result,
     files=_files,
-    setting_problems=_refuses,
+    setting_problems=_setting_problems,
 )

@@ -5,8 +5,8 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.imports.figures import JsonObject
 from harness.imports.formats.k6 import RESOLUTION_US, percentiles_us
+from harness.imports.numbers import JsonObject
 from harness.model import LoadTool, Settings, Target, ToolResult
 from harness.model.tools import SCRIPT_INPUT, SCRIPT_OUTPUT, read_tool_file
 

@@ -27,7 +27,7 @@ def _files(target: Target, settings: Settings) -> Mapping[str, str]:
     return {_TARGET_FILE: TypeAdapter(Target).dump_json(target).decode()}
 
 
-def _refuses(settings: Settings) -> Iterator[str]:
+def _setting_problems(settings: Settings) -> Iterator[str]:
     if settings.connections > 1:
         yield (
             f'tool = "pyperf" excludes connections = {settings.connections}, because it makes one request at a time. '
@@ -65,5 +65,5 @@ PLUGIN = LoadTool(
     picks_request_count=True,
     start_s=1.5,  # with what it measures: it calibrates to 0.1 s for each of four values
     files=_files,
-    setting_problems=_refuses,
+    setting_problems=_setting_problems,
 )

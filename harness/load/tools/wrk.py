@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from harness.imports.figures import JsonObject
+from harness.imports.numbers import JsonObject
 from harness.model import LoadTool, Settings, Target, ToolResult
 from harness.model.tools import BODY_FILE, header_options, read_tool_file
 
@@ -40,7 +40,7 @@ def _request(target: Target, directory: Path) -> list[str]:
     return [request.method, *body] if body or request.method != "GET" else []
 
 
-def _refuses(settings: Settings) -> Iterator[str]:
+def _setting_problems(settings: Settings) -> Iterator[str]:
     if settings.timeout_s > _LONGEST_TIMEOUT_S:
         yield (
             f'tool = "wrk" excludes timeout_s = {settings.timeout_s:g}, because wrk needs memory for each microsecond '
@@ -96,5 +96,5 @@ PLUGIN = LoadTool(
     command=_command,
     read_result=_read_result,
     picks_request_count=True,
-    setting_problems=_refuses,
+    setting_problems=_setting_problems,
 )

@@ -11,7 +11,7 @@ from harness.model.plugins import FileText
 from harness.model.record import HostFacts
 from harness.observe.cpu_time import service_pids
 from harness.testbed.blueprint import Blueprint
-from harness.testbed.kernel.apply import SYSCTL_DIRECTORY
+from harness.testbed.kernel.actions import SYSCTL_DIRECTORY
 from harness.testbed.machine.placement import Placement
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots
 from harness.testbed.network.namespace import HOST_NETWORK, NetworkNamespace
@@ -92,8 +92,8 @@ def context_of(
 def _logs_of(stacks: Sequence[Stack]) -> Iterator[ServerLog]:
     """Yield the log of each server with the arms that it serves; stacks may share a gunicorn."""
     for stack in stacks:
-        yield ServerLog(", ".join(stack.blueprint.app_arms), stack.app.service.name, stack.app_log)
-        nginx = stack.nginx.service
+        yield ServerLog(", ".join(stack.blueprint.app_arms), stack.app.command.name, stack.app_log)
+        nginx = stack.nginx.command
         yield ServerLog(", ".join(arm.name for arm in stack.blueprint.arms), nginx.name, nginx.log)
 
 

@@ -80,20 +80,20 @@ def client_doubts(before: ClientTime, after: ClientTime) -> Iterator[Doubt]:
 
 
 @dataclass(frozen=True, slots=True)
-class OtherProcesses:
-    """A snapshot of the machine, and our own processes: those below this one, and those of measured services."""
+class ProcessSnapshot:
+    """The CPU times of all processes, and which are `own`: descendants of this process, and measured services."""
 
     snapshot: MachineSnapshot
     own: frozenset[int]
 
 
-def read_others(context: Context) -> OtherProcesses:
+def read_others(context: Context) -> ProcessSnapshot:
     """Read the CPU times of all processes."""
     snapshot = read_snapshot(context.roots.proc)
-    return OtherProcesses(snapshot, with_descendants({os.getpid(), *context.services}, snapshot))
+    return ProcessSnapshot(snapshot, with_descendants({os.getpid(), *context.services}, snapshot))
 
 
-def other_doubts(before: OtherProcesses, after: OtherProcesses) -> Iterator[Doubt]:
+def other_doubts(before: ProcessSnapshot, after: ProcessSnapshot) -> Iterator[Doubt]:
     """Yield the doubts about the noise between two readings."""
     return noise_doubts(noise_between(before.snapshot, after.snapshot, after.own, before.own))
 
@@ -191,7 +191,7 @@ def read_preemptions(context: Context) -> Preemptions:
 
 
 def preemption_doubts(before: Preemptions, after: Preemptions) -> Iterator[Doubt]:
-    """Yield a doubt for each role that was preempted often, and not by its own tasks."""
+    """Yield a doubt for each role that was often preempted by tasks of others."""
     requests = max(1, after.requests - before.requests)
     preemptions: dict[RoleKey, int] = {}
     for process, count in after.involuntary.items():

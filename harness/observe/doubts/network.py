@@ -1,4 +1,4 @@
-"""Doubts about the network: bare machines, sockets, errors of the upstream."""
+"""Doubts about the network: packet filters on the host, full queues, retransmissions, upstream errors."""
 
 import errno
 import re

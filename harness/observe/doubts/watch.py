@@ -25,8 +25,8 @@ STATES: tuple[Doubts, ...] = (
 def start_watch(context: Context) -> Callable[[int], tuple[Doubt, ...]]:
     """Read all counters, and return a function that reads them again and returns the doubts.
 
-    The function takes the number of requests sent since. It reads in the opposite order, so that the readings of the
-    last counters are closest to the visits.
+    The function takes the number of requests sent since. It reads in the opposite order: the counters at the end of
+    the list are read closest to the visits, before and after them.
     """
     watches = [
         _start_watch(context, network.read_upstream_errors, network.upstream_doubts),

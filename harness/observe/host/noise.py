@@ -1,4 +1,4 @@
-"""Measures the noise of CPUs: gaps in a busy loop, and what other processes use."""
+"""Measures the noise on CPUs: gaps in a busy loop, and the CPU time of other processes."""
 
 import os
 import re

@@ -1,1 +1,1 @@
-"""What commands other than report print: plan, compare, doctor, calibrate, floor, progress."""
+"""Reports of the other commands (plan, compare, validate, doctor, calibrate, floor, ...), and progress of a run."""

@@ -1,1 +1,1 @@
-"""Figures as data: what to draw, without how."""
+"""Figures as data; report/html/svg.py draws them."""

@@ -1,4 +1,4 @@
-"""What figures share: the looks of arms, axes with room around their values, rows with a heading."""
+"""Parts that figures share: colors and symbols of arms, axes with room around their values, headings of rows."""
 
 from collections.abc import Iterable
 from math import log10

@@ -1,4 +1,4 @@
-"""Renders a report as a page: one file with its styles and figures, without scripts, that loads nothing."""
+"""Renders a report as one HTML file, without scripts or external files; templates/page.html.j2 has the markup."""
 
 import base64
 import hashlib

@@ -13,8 +13,13 @@ from harness.model.metrics import ESTIMATORS
 from harness.report.document import Column, Figure, NumberCell, Row, Section, Table, TextCell
 from harness.report.figures.distributions import distribution_figures
 from harness.report.figures.intervals import sessions_figure
+from harness.report.figures.over_time import (
+    burst_lengths_figure,
+    carry_over_figure,
+    drift_figures,
+    variability_sentence,
+)
 from harness.report.figures.style import arm_styles
-from harness.report.figures.time import burst_lengths_figure, carry_over_figure, drift_figures, variability_sentence
 from harness.report.format import capitalize_first, join_with_and, pluralize
 from harness.report.sections.why import counter_sections
 from harness.report.select import MIN_GAIN, OUR_CLIENT, headline_metric

@@ -199,7 +199,7 @@ def _effect_text(interaction: Interaction) -> str:
 def _agreement_sentences(
     interactions: Sequence[Interaction], effects: EffectsByPair, design: Design | None
 ) -> Iterator[str]:
-    """Yield sentences for each effect: where it is the same, and each level where it is not."""
+    """Yield sentences for each effect: the levels at which it is the same, and each level at which it differs."""
     for what, effect_group in groupby(interactions, _effect_text):
         group = list(effect_group)
         first, number = group[0], len(group) + 1

@@ -125,7 +125,7 @@ def published_cells() -> list[PublishedCell]:
     ]
 
 
-def cells_beside(summary: Summary) -> list[PublishedCell]:
+def own_and_published_cells(summary: Summary) -> list[PublishedCell]:
     """Return this result, then the published ones; empty unless every published architecture is an arm."""
     cells = published_cells()
     architectures = list(dict.fromkeys(cell.architecture for cell in cells))
@@ -162,7 +162,7 @@ def inconsistent_cells(cells: Sequence[PublishedCell]) -> Iterator[str]:
 
 def seed_sections(summary: Summary) -> list[Section]:
     """Return the table with its explanation; nothing if the experiment is another one."""
-    cells = cells_beside(summary)
+    cells = own_and_published_cells(summary)
     if not cells:
         return []
     reference, rows = cells[0].architecture, list[Row]()

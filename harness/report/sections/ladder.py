@@ -1,4 +1,4 @@
-"""The section on the ladder: its table, and what it says."""
+"""The section on the ladder: its table, and sentences on it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

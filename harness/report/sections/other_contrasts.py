@@ -1,4 +1,4 @@
-"""The contrasts that no other section shows: whatever else is in the effects of a summary, of any kind or metric."""
+"""The contrasts that no other section shows, of any kind or metric."""
 
 from collections.abc import Iterator, Mapping
 
@@ -76,7 +76,7 @@ def metric_label(metric: str) -> str:
 
 
 def _sentence(effect: Effect, design: Design | None) -> str:
-    """Return what the verdict on the effect says, in percent or else in microseconds."""
+    """Return the verdict on the effect as a sentence, with its size in percent, or else in microseconds."""
     percent = amount_interval(effect.percent) if effect.percent else None
     us = amount_interval(effect.us) if effect.us else None
     numbers = percent_with_interval(percent) if percent else us_with_interval(us) if us else "not measured"

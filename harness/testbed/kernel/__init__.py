@@ -1,1 +1,1 @@
-"""Kernel settings: the knobs of a stack, how they are applied, and how values of the whole machine are restored."""
+"""Kernel settings: knobs, the actions that change a value, and how values of the whole machine are restored."""

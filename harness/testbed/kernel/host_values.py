@@ -1,4 +1,4 @@
-"""Values of the whole machine: why one cannot be changed, changing them, and putting them back."""
+"""Values of the whole machine: why one cannot be changed, and the switch that changes and restores them."""
 
 import os
 import sys
@@ -10,8 +10,10 @@ from typing import ParamSpec, TypeVar
 
 from harness.errors import MachineError
 from harness.model.plugins import FileText, FirstExistingFile, HeldOpenFile
-from harness.testbed.kernel.apply import action_of, choices_of, normalized
-from harness.testbed.kernel.entries import (
+from harness.testbed.kernel.actions import action_of, choices_of, normalize
+from harness.testbed.kernel.journal import open_journal, state_directory
+from harness.testbed.kernel.knob_settings import KernelConfiguration, KnobSetting
+from harness.testbed.kernel.restore import (
     EntryGroup,
     JournalEntry,
     entries_to_write,
@@ -20,8 +22,6 @@ from harness.testbed.kernel.entries import (
     make_entries,
     sysctl_name,
 )
-from harness.testbed.kernel.journal import open_journal, state_directory
-from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, read_text
 
 P = ParamSpec("P")
@@ -82,7 +82,7 @@ class HostValueSwitch:
         return call_switched
 
     def _set_group(self, group: EntryGroup, given: Mapping[str, FileText]) -> None:
-        """Write the texts of a group. Linked values are restored first, so that none keeps an effect of another."""
+        """Write the texts of a group. Its linked values are restored first, so that no earlier change remains."""
         if (len(group) > 1 and any(self.current[path] != file.text for path, file in given.items())) or not given:
             for entry in entries_to_write(group):
                 if self.current[entry.path] != entry.before:
@@ -95,12 +95,12 @@ class HostValueSwitch:
                 self._read_group(group)
 
     def _read_group(self, group: EntryGroup) -> None:
-        """Read what a change of one value has made of the others."""
+        """Read all values of a group after one of them was changed."""
         if len(group) > 1:
             self.current |= {entry.path: entry.read() for entry in group}
 
     def _write(self, entry: JournalEntry, text: str, *, refusable: bool) -> None:
-        actual, expected = entry.read(), normalized(self.current[entry.path], entry.form)
+        actual, expected = entry.read(), normalize(self.current[entry.path], entry.form)
         if actual != expected:
             raise MachineError(
                 f"Another process has set {entry.path} to {actual}, while a run had set it to {expected}. Find that "
@@ -116,7 +116,7 @@ class HostValueSwitch:
                 f"{entry.path} = {text}: the kernel refuses it: {error.strerror}. Give a value that it takes."
             ) from None
         result = entry.read()
-        if result != normalized(text, entry.form):
+        if result != normalize(text, entry.form):
             Path(entry.path).write_text(self.current[entry.path])
             raise MachineError(f"{entry.path} = {text}: the kernel changes it to {result}. Give that or another value.")
         self.current[entry.path] = text

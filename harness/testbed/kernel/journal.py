@@ -12,10 +12,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.errors import HarnessError, MachineError, raise_all
+from harness.errors import HarnessError, MachineError, raise_if_any
 from harness.files import flush_directory
 from harness.model.base import JsonModel
-from harness.testbed.kernel.entries import JournalEntry, RestoreProblem, entry_fault, restore_entries
+from harness.testbed.kernel.restore import JournalEntry, RestoreProblem, entry_fault, restore_entries
 from harness.testbed.machine.directories import (
     STATE_VARIABLE,
     UnsafeError,
@@ -66,7 +66,7 @@ def state_directory(environment: Mapping[str, str]) -> Path:
 
 @contextmanager
 def open_journal(directory: Path, entries: Sequence[JournalEntry], roots: Roots = HOST_ROOTS) -> Iterator[None]:
-    """Allow to change the files of `entries` inside; restore them afterwards.
+    """Write the journal, let the body change the files of `entries`, restore them afterwards.
 
     Raises MachineError before any change where the journal cannot be written or an earlier one is left; afterwards
     where another process has changed a value, which is left alone.
@@ -88,7 +88,7 @@ def open_journal(directory: Path, entries: Sequence[JournalEntry], roots: Roots 
                     _remove_journal(directory)
         except HarnessError as error:
             raise type(error)("\n".join([str(error), *_finish(directory, problems)])) from error
-        raise_all(_finish(directory, problems), MachineError)
+        raise_if_any(_finish(directory, problems), MachineError)
 
 
 def restore_journal(directory: Path, roots: Roots = HOST_ROOTS) -> Recovery:
@@ -124,7 +124,7 @@ def restore_journal(directory: Path, roots: Roots = HOST_ROOTS) -> Recovery:
 
 
 def _finish(directory: Path, problems: Sequence[RestoreProblem]) -> list[str]:
-    """Return the problems in words. Remove the journal unless a value must still be restored."""
+    """Return a sentence for each problem. Remove the journal unless a value must still be restored."""
     sentences = [problem.sentence for problem in problems]
     if not any(problem.must_stay for problem in problems):
         _remove_journal(directory)

@@ -81,7 +81,7 @@ def machine_lock(roots: Roots = HOST_ROOTS) -> MachineLock | None:
 
 
 def _take_machine(lock: MachineLock, exit_stack: ExitStack) -> str:
-    """Return what this lock does not cover, or "". Raises MachineError where a run or an invisible process holds it."""
+    """Lock; return what is not covered, or "". Raises MachineError if a run or an invisible process holds it."""
     descriptor = os.open(lock.path, os.O_RDONLY | os.O_CLOEXEC)
     exit_stack.callback(os.close, descriptor)
     for _ in range(TRIES):

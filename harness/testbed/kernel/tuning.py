@@ -1,4 +1,4 @@
-"""The settings of a machine tuned for measuring: which this machine takes, and why it does not take the others."""
+"""The settings of a tuned machine: which of them this machine accepts, and why it does not accept the others."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -9,10 +9,10 @@ from pathlib import Path
 from harness import plugins
 from harness.model import KnobValue
 from harness.model.plugins import KernelChange, Knob
-from harness.testbed.kernel.apply import action_of
+from harness.testbed.kernel.actions import action_of
 from harness.testbed.kernel.host_values import change_refusals, changed_files, held_files, switch_host_values
 from harness.testbed.kernel.journal import BusyError, Recovery, restore_journal, state_directory
-from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
+from harness.testbed.kernel.knob_settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, idle_states
 
 # Steady rather than fast: boost depends on temperature and on the number of busy cores, so it is off. For virtual
@@ -69,7 +69,7 @@ def tuning_directory() -> Path:
 
 
 def restore_tuning(directory: Path, roots: Roots = HOST_ROOTS) -> Recovery:
-    """Restore what a killed tuning has left; one that goes on does so itself."""
+    """Restore what a killed `tune` has left; a `tune` that still runs restores its own values."""
     try:
         return restore_journal(directory, roots)
     except BusyError:
@@ -77,7 +77,7 @@ def restore_tuning(directory: Path, roots: Roots = HOST_ROOTS) -> Recovery:
 
 
 def _setting_here(setting: KnobSetting, roots: Roots) -> KnobSetting:
-    """Return the setting with this machine's paths; files that refuse a value stay as they are."""
+    """Return the setting with this machine's paths, without files that refuse the value."""
     files = [replace(file, refusable=True) for file in changed_files(setting, roots)]
     holders = [replace(holder, path=str(roots.top / holder.path.lstrip("/"))) for holder in held_files(setting)]
     changes: tuple[KernelChange, ...] = (*files, *holders)

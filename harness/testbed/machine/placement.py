@@ -9,7 +9,7 @@ from typing import Literal
 
 import psutil
 
-from harness.errors import MachineError, raise_all
+from harness.errors import MachineError, raise_if_any
 from harness.model import ROLES, RoleCpuNumbers
 from harness.testbed.machine.procfs import format_cpus
 from harness.testbed.machine.topology import UNKNOWN, Cpu, Topology
@@ -56,7 +56,7 @@ def placement_of(wanted: PlacementPolicy | RoleCpuNumbers, topology: Topology, a
 
 def _given_placement(lists: RoleCpuNumbers, topology: Topology) -> Placement:
     cpus = {role: tuple(sorted(set(getattr(lists, role)))) for role in ROLES}
-    raise_all(
+    raise_if_any(
         (
             f"The placement gives {role} CPU {number}, which {_unavailability(number, topology)}. "
             f"Choose among the CPUs {format_cpus(topology.reachable)}."
@@ -191,7 +191,7 @@ def _shared_level(members: Sequence[Cpu]) -> str:
 
 @contextmanager
 def pin_process(cpus: Sequence[int]) -> Iterator[None]:
-    """Run this process on `cpus` inside, and on its former CPUs afterwards."""
+    """Run this process on `cpus` during the body, and on its former CPUs afterwards."""
     process = psutil.Process()
     before = process.cpu_affinity()
     process.cpu_affinity(list(cpus))

@@ -176,7 +176,7 @@ def _mount_tree(proc: Path) -> list[Filesystem]:
 
 
 def _mount_of(target: Path, mounts: list[Filesystem]) -> Filesystem:
-    """Walk down the tree of mounts to `target`, as the kernel does: mounts hidden by later ones are never met."""
+    """Walk down the tree of mounts to `target`, as the kernel does, so mounts hidden by later ones do not count."""
     mount = UNSEEN_ROOT
     while above := [m for m in mounts if m.parent_id == mount.mount_id and target.is_relative_to(m.mount_point)]:
         mount = min(above, key=lambda m: len(m.mount_point))

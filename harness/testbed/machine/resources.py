@@ -22,7 +22,7 @@ MIB = 1 << 20
 
 @contextmanager
 def raise_file_limit() -> Iterator[None]:
-    """Allow up to 65536 open files inside, also for processes started there; restore the limit afterwards."""
+    """Allow up to 65536 open files in the body, also for processes started there; restore the limit afterwards."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft if soft == resource.RLIM_INFINITY else max_open_files(), hard))
     try:

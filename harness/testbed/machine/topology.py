@@ -42,8 +42,8 @@ class Cpu:
 class Topology:
     """The online CPUs of a machine: `cpus` are those that are allowed, in order of their numbers; `online` are all.
 
-    `outside_affinity` can be asked for by number, too: taskset and isolcpus= narrow the affinity mask
-    only, while a cpuset is a limit. `present` can be set online.
+    A placement may also name CPUs in `outside_affinity`: taskset and isolcpus= narrow only the affinity mask, while a
+    cpuset is a limit. CPUs in `present` can be set online.
     """
 
     cpus: tuple[Cpu, ...]

@@ -88,7 +88,7 @@ class Ruleset:
     is_new: bool = True
 
     def commands(self) -> list[str]:
-        """Return the commands that add it."""
+        """Return the commands that add the rules."""
         table = [f"add table {self.family} {self.table}"] if self.is_new else []
         return [f"nft {text}" for text in (*table, *(entry.text(self.family, self.table) for entry in self.entries))]
 

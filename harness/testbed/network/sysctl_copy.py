@@ -76,9 +76,9 @@ def can_gain_network_rights() -> bool:
 
 
 def gain_network_rights() -> None:
-    """Enter a user namespace and a network like the host's, the only place from which others can be entered and left.
+    """Enter a user namespace and a network like the host's. Only from there can this process enter and leave others.
 
-    Does nothing where nothing is gained or where the kernel refuses. User, group and the rights to everything outside
+    Does nothing if there is nothing to gain or if the kernel refuses. User, group and the rights to everything outside
     stay the same; programs that this process starts get none of the new rights. The kernel wants a process of one
     thread.
     """

@@ -1,9 +1,9 @@
 """The memory layout of servers: random at each start, or the same for all servers of a session.
 
-What a start draws by chance makes one process of a program faster than the next: the addresses of its libraries, heap
-and stack, and the order of Python's hash tables. With `layout = "matched"` no address is random (man 2 personality),
+Two starts of the same program differ in speed because some values are random: the addresses of libraries, heap and
+stack, and the order of Python's hash tables. With `layout = "matched"` no address is random (man 2 personality),
 and all servers of a session have one hash seed. The kernel puts arguments and environment at the top of the stack. A
-variable fills both up to a length that all servers of a session have, and that another session has not: so no result
+variable fills both up to a length that all servers of a session share and that differs between sessions, so no result
 depends on one layout (Mytkowicz et al. 2009).
 """
 

@@ -1,4 +1,4 @@
-"""Starts servers under a supervisor, sets their scheduling, and knows their descendants."""
+"""Starts commands under a supervisor, sets their scheduling, and finds their descendants."""
 
 import os
 import select
@@ -40,7 +40,7 @@ LOWEST_PRIORITY = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class SupervisedCommand:
     """A command to run. `directories` are made before its start and removed after its end; one can be a control group.
 
     It inherits `descriptors` of ours as 3, 4, ... `sandbox_steps` are those of standalone/enter.py that put it into a
@@ -60,20 +60,20 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class RunningService:
-    """A service that has been started through its supervisor."""
+class SupervisedProcess:
+    """A command that has been started through its supervisor."""
 
-    service: Service
+    command: SupervisedCommand
     supervisor: subprocess.Popen[bytes] = field(repr=False)
     pid: int  # 0 when the supervisor has been killed
 
     def main_pid(self) -> int:
-        """Return the pid of the service's first process. Raises StackError when it has ended."""
+        """Return the pid of the command's first process. Raises StackError when it has ended."""
         self.check()
         return self.pid
 
     def worker_pids(self) -> tuple[int, ...]:
-        """Return the living children of the service's first process, lowest first."""
+        """Return the living children of the command's first process, lowest first."""
         try:
             children = psutil.Process(self.main_pid()).children()
             return tuple(sorted(child.pid for child in children if child.status() != psutil.STATUS_ZOMBIE))
@@ -81,51 +81,53 @@ class RunningService:
             return ()
 
     def check(self) -> None:
-        """Raise StackError with the end of its log when the service has ended."""
+        """Raise StackError with the end of its log when the command has ended."""
         if self.supervisor.poll() is not None:
-            log = self.service.log
+            log = self.command.log
             raise StackError(
-                f"{self.service.name} ended with exit code {self.supervisor.returncode}. Its log, {log}, ends:\n"
+                f"{self.command.name} ended with exit code {self.supervisor.returncode}. Its log, {log}, ends:\n"
                 f"{log_excerpt(log)}"
             )
 
     def ask_to_end(self) -> None:
-        """Let the supervisor end the service and remove its directories; does not wait."""
+        """Let the supervisor end the command and remove its directories; does not wait."""
         assert self.supervisor.stdin is not None
         self.supervisor.stdin.close()
 
     def wait(self, patience_s: float) -> None:
-        """Wait until the service ends by itself. Raises MachineError when it does not within `patience_s`."""
+        """Wait until the command ends by itself. Raises MachineError when it does not within `patience_s`."""
         if not _is_ended_within(patience_s, self.supervisor):
-            raise MachineError(f"{self.service.name} did not end within {patience_s:g} s of being asked to.")
+            raise MachineError(f"{self.command.name} did not end within {patience_s:g} s of being asked to.")
         self.supervisor.wait()  # its output is closed a moment before it has ended
 
 
 @contextmanager
-def start_service(service: Service, just_before: Callable[[], object] = lambda: None) -> Iterator[RunningService]:
-    """Start `service` on its CPUs. On leaving, SIGTERM, then SIGKILL for all its descendants."""
-    supervisor = _start_supervisor(service)
+def start_command(
+    command: SupervisedCommand, just_before: Callable[[], object] = lambda: None
+) -> Iterator[SupervisedProcess]:
+    """Run `command` on its CPUs during the body; then send SIGTERM, and SIGKILL to all remaining descendants."""
+    supervisor = _start_supervisor(command)
     made: tuple[Path, ...] = ()
     try:
-        if _read_line(service, supervisor) != b"ready\n":
-            raise StackError(f"{service.name} could not be prepared:\n{log_excerpt(service.log)}")
-        made = service.directories
-        if service.cpus:
-            psutil.Process(supervisor.pid).cpu_affinity(list(service.cpus))
-        for change in service.attributes:
+        if _read_line(command, supervisor) != b"ready\n":
+            raise StackError(f"{command.name} could not be prepared:\n{log_excerpt(command.log)}")
+        made = command.directories
+        if command.cpus:
+            psutil.Process(supervisor.pid).cpu_affinity(list(command.cpus))
+        for change in command.attributes:
             apply_attribute(supervisor.pid, change)
         just_before()
         assert supervisor.stdin is not None
         with suppress(BrokenPipeError):
             supervisor.stdin.write(b"g")
-        yield RunningService(service, supervisor, pid=int(_read_line(service, supervisor) or 0))
+        yield SupervisedProcess(command, supervisor, pid=int(_read_line(command, supervisor) or 0))
     finally:
         try:
             _shut_down(supervisor, made)
         finally:
             if supervisor.returncode is None:  # a signal interrupted it
                 _shut_down(supervisor, made)
-            shorten_log(service.log)
+            shorten_log(command.log)
 
 
 def run_program(
@@ -137,8 +139,8 @@ def run_program(
     """
     limit = f"ulimit -f {MAX_FILE_BYTES // 512}"  # its output must not fill the disk
     redirected = ("/bin/sh", "-c", f'{limit}; exec "$@" >stdout.txt', "sh", *argv)
-    service = Service(name=argv[0], argv=redirected, log=directory / "stderr.txt", cwd=directory)
-    with start_service(service, just_before) as started:
+    command = SupervisedCommand(name=argv[0], argv=redirected, log=directory / "stderr.txt", cwd=directory)
+    with start_command(command, just_before) as started:
         if not _is_ended_within(timeout_s, started.supervisor):
             raise LoadError(f"{argv[0]} did not end within {timeout_s:g} s. See {directory}.")
         exit_code = started.supervisor.wait()
@@ -162,33 +164,33 @@ def log_excerpt(log: Path, lines: int = LOG_LINES) -> str:
     return "\n".join(f"  {line}" for line in reversed(last)) or "  (nothing was logged)"
 
 
-def _start_supervisor(service: Service) -> subprocess.Popen[bytes]:
-    inheriting = ("descriptors", ",".join(map(str, service.descriptors))) if service.descriptors else ()
-    arguments = [*map(str, service.directories), "--", *service.sandbox_steps, *inheriting, "--", *service.argv]
+def _start_supervisor(command: SupervisedCommand) -> subprocess.Popen[bytes]:
+    inheriting = ("descriptors", ",".join(map(str, command.descriptors))) if command.descriptors else ()
+    arguments = [*map(str, command.directories), "--", *command.sandbox_steps, *inheriting, "--", *command.argv]
     try:
-        with service.log.open("wb") as log:
+        with command.log.open("wb") as log:
             return subprocess.Popen(
                 [sys.executable, "-I", "-S", supervisor_program.__file__, *arguments],
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,  # two short lines; it is closed when the supervisor ends
                 stderr=log,
-                cwd=service.cwd,
-                env=service.env,
-                pass_fds=service.descriptors,
+                cwd=command.cwd,
+                env=command.env,
+                pass_fds=command.descriptors,
                 start_new_session=True,
             )
     except OSError as error:
-        raise MachineError(f"{service.name} cannot be started: {error.filename}: {error.strerror}.") from None
+        raise MachineError(f"{command.name} cannot be started: {error.filename}: {error.strerror}.") from None
 
 
-def _read_line(service: Service, process: subprocess.Popen[bytes]) -> bytes:
+def _read_line(command: SupervisedCommand, process: subprocess.Popen[bytes]) -> bytes:
     """Return the supervisor's next line, b"" when it has ended. Raises MachineError when none comes."""
     assert process.stdout is not None
     if not select.select([process.stdout], [], [], MAX_PREPARE_S)[0]:
         raise MachineError(
-            f"{service.name} was not started within {MAX_PREPARE_S:g} s. Check its directories and its CPUs. "
-            f"Its log, {service.log}, ends:\n{log_excerpt(service.log)}"
+            f"{command.name} was not started within {MAX_PREPARE_S:g} s. Check its directories and its CPUs. "
+            f"Its log, {command.log}, ends:\n{log_excerpt(command.log)}"
         )
     return process.stdout.readline(MAX_LINE_BYTES)
 
@@ -222,7 +224,7 @@ class ProcessFamily:
     """The processes of one role of a stack.
 
     `supervisors` start and watch the others, the topmost first; their own CPU time serves no request. `reads_others`:
-    whether other processes than `workers` are read between bursts.
+    whether the CPU time of processes other than `workers` is read too.
     """
 
     workers: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""What a sandbox is made of: the steps for the program that enters it, which a shell can take too."""
+"""The parts of a sandbox, as steps that enter.py takes and that are shown as shell commands."""
 
 import os
 import platform
@@ -45,7 +45,7 @@ class Sandbox:
 
 @dataclass(frozen=True, slots=True)
 class Enclosure:
-    """How one server is enclosed by a sandbox.
+    """The sandbox of one server.
 
     It joins its control groups, enters its namespaces, arranges its mounts there, and last drops its privileges.
     """
@@ -61,7 +61,7 @@ class Enclosure:
 
     @property
     def files(self) -> tuple[tuple[Path, bytes], ...]:
-        """Files that must exist before, with their content."""
+        """Files that must exist before the server starts, with their content."""
         return ((self._filter_file, self.filter_code),) if "seccomp filter" in self.sandbox.parts else ()
 
     @property
@@ -112,7 +112,7 @@ class Enclosure:
 
     @property
     def final_steps(self) -> list[SandboxStep]:
-        """The steps that no ordinary command does; the filter follows all that it would forbid."""
+        """The last steps, without a shell command each. The filter is the very last: it may forbid the others."""
         parts = self.sandbox.parts
         user: list[SandboxStep] = [("unshare", "user")] if self.as_root and "user" in parts else []
         bypass: list[SandboxStep] = [("no-store-bypass",)] if "no store bypass" in parts else []
@@ -124,7 +124,7 @@ class Enclosure:
         return self.shared[-1] / "seccomp.bpf"
 
     def _overlay_steps(self) -> Iterator[SandboxStep]:
-        """Yield the steps of an overlay in memory as root; all other mounts are bound into it, but for its own."""
+        """Yield the steps that make an overlay in memory the root; all mounts but its own are bound into it."""
         base, merged = str(self.scratch), f"{self.scratch}/merged"
         yield "mkdir", base
         yield "mount", "tmpfs", base, "tmpfs", "mode=755"

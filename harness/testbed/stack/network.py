@@ -5,10 +5,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.errors import MachineError, raise_all
+from harness.errors import MachineError, raise_if_any
 from harness.model.plugins import NETWORK_SCOPES, FileText, KernelChange, LoAttribute, NamespacePlace
-from harness.testbed.kernel.apply import action_of
-from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
+from harness.testbed.kernel.actions import action_of
+from harness.testbed.kernel.knob_settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.procfs import read_int
 from harness.testbed.network.build import HOST_PATH, ConnectionEnd, NetworkPath, build_path
 from harness.testbed.network.namespace import (
@@ -70,7 +70,7 @@ def create_stack_network(
             not_copied.update(copy_network_values(host_values))
             bring_up_loopback()
             not_copied.update(_copy_lo(host_lo))
-            raise_all(filter(None, map(set_knob, kernel.of_scopes(*NETWORK_SCOPES))), MachineError)
+            raise_if_any(filter(None, map(set_knob, kernel.of_scopes(*NETWORK_SCOPES))), MachineError)
         return network
 
     with ExitStack() as exit_stack:

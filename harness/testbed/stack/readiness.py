@@ -9,7 +9,7 @@ from harness.errors import StackError
 from harness.model import Reply, Target
 from harness.testbed.blueprint import Blueprint
 from harness.testbed.processes.output import read_log_end
-from harness.testbed.processes.process import RunningService, log_excerpt
+from harness.testbed.processes.process import SupervisedProcess, log_excerpt
 from harness.testbed.servers.failures import application_problem, lasting_502, refusal_hint
 from harness.testbed.servers.nginx import CHECK_HEADER, CHECK_PATH
 from harness.testbed.stack.stack import Stack
@@ -23,7 +23,7 @@ Probe = Callable[[Target, str], Reply | str]
 
 
 def await_stack(stack: Stack, ask: Probe) -> Stack:
-    """Return the stack with its answers and its workers, once it has them."""
+    """Wait for the answers and the workers of the stack, and return the stack with them."""
     blueprint = stack.blueprint
     with _explain_failure(stack), stack.enter_network():
         replies = _await_replies(stack, ask)
@@ -38,7 +38,7 @@ def _explain_failure(stack: Stack) -> Iterator[None]:
     try:
         yield
     except StackError as error:
-        settings, python = stack.blueprint.arms[0].settings, stack.app.service.argv[0]
+        settings, python = stack.blueprint.arms[0].settings, stack.app.command.argv[0]
         cause = application_problem(settings, python, read_log_end(stack.app_log))
         raise StackError(f"{cause}\n{error}" if cause else str(error)) from None
 
@@ -51,7 +51,7 @@ def _await_replies(stack: Stack, ask: Probe) -> dict[str, Reply]:
     workers: set[int] = set()
     for arm in blueprint.targets:
         while arm not in replies:
-            stack.check_services()
+            stack.check_servers()
             workers.update(stack.app.worker_pids())
             _check_restarts(workers, stack)
             reply = _probe_arm(arm, blueprint, ask)
@@ -66,7 +66,7 @@ def _await_replies(stack: Stack, ask: Probe) -> dict[str, Reply]:
 
 
 def _check_restarts(workers: set[int], stack: Stack) -> None:
-    """Raise StackError when `workers`, all pids so far, are so many that workers must end before they answer."""
+    """Raise StackError if `workers`, all pids so far, are so many that workers must have ended before an answer."""
     restarts = len(workers) - stack.blueprint.arms[0].settings.workers
     if restarts > MAX_RESTARTS:
         raise StackError(
@@ -113,7 +113,7 @@ def _verify_reply(arm: str, reply: Reply, stack: Stack) -> Reply:
 
 def _timeout_message(arm: str, reply: Reply | str, stack: Stack) -> str:
     last = f"status {reply.status}" if isinstance(reply, Reply) else reply
-    logs = "\n".join(map(log_excerpt, (stack.app_log, stack.nginx.service.log)))
+    logs = "\n".join(map(log_excerpt, (stack.app_log, stack.nginx.command.log)))
     return (
         f"Arm {arm!r} did not answer within {stack.blueprint.start_timeout_s:g} s, its start_timeout_s; the last "
         f"attempt gave {last}. Set start_timeout_s to more if the application takes longer to start. "
@@ -121,10 +121,10 @@ def _timeout_message(arm: str, reply: Reply | str, stack: Stack) -> str:
     )
 
 
-def _await_workers(service: RunningService, count: int, limit_s: float) -> tuple[int, ...]:
+def _await_workers(gunicorn: SupervisedProcess, count: int, limit_s: float) -> tuple[int, ...]:
     """Return the pids of the workers once there are `count`: gunicorn starts them one after the other, with pauses."""
-    deadline, name = time.monotonic() + limit_s, service.service.name
-    while len(pids := service.worker_pids()) < count:
+    deadline, name = time.monotonic() + limit_s, gunicorn.command.name
+    while len(pids := gunicorn.worker_pids()) < count:
         if time.monotonic() > deadline:
             raise StackError(f"{name} has {len(pids)} of its {count} workers after {limit_s:g} s, its start_timeout_s.")
         time.sleep(POLL_S)

@@ -1,4 +1,4 @@
-"""A running stack: its servers, networks and processes, and the answers that showed it ready."""
+"""A running stack: its servers, networks and processes, and the answers that proved it ready."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.errors import StackError
 from harness.model import SERVER_ROLES, Reply
 from harness.testbed.blueprint import Blueprint
-from harness.testbed.processes.process import ProcessFamily, RunningService, log_excerpt
+from harness.testbed.processes.process import ProcessFamily, SupervisedProcess, log_excerpt
 from harness.testbed.sandbox.spec import Enclosure
 from harness.testbed.stack.network import StackNetwork
 
@@ -24,11 +24,11 @@ class Stack:
     """A stack that is up, with the pids that it had when it became ready."""
 
     blueprint: Blueprint
-    nginx: RunningService
-    app: RunningService  # other stacks may have the same one
+    nginx: SupervisedProcess
+    app: SupervisedProcess  # other stacks may have the same one
     app_enclosure: Enclosure
-    null_servers: dict[str, RunningService]  # null servers in the application's place, by arm
-    relay: RunningService | None = None  # of the network rung
+    null_servers: dict[str, SupervisedProcess]  # null servers in the application's place, by arm
+    relay: SupervisedProcess | None = None  # of the network rung
     network: StackNetwork = field(default_factory=StackNetwork)
     pids: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by role: the workers
     replies: dict[str, Reply] = field(default_factory=dict)  # by arm: the answer that showed it ready
@@ -46,14 +46,14 @@ class Stack:
         return {role: self._serving_pids(role) for role in roles}
 
     @property
-    def services(self) -> tuple[RunningService, ...]:
+    def servers(self) -> tuple[SupervisedProcess, ...]:
         """Its servers."""
         return (self.app, self.nginx, *self.null_servers.values(), *filter(None, [self.relay]))
 
     @property
     def app_log(self) -> Path:
         """The log of its gunicorn."""
-        return self.app.service.log
+        return self.app.command.log
 
     @property
     def enclosures(self) -> dict[str, Enclosure]:
@@ -68,20 +68,20 @@ class Stack:
             for role, server in (("nginx", self.nginx), ("app", self.app))
         }
 
-    def check_services(self) -> None:
-        """Raise StackError with the end of its log for a service that has ended."""
-        for service in self.services:
-            service.check()
+    def check_servers(self) -> None:
+        """Raise StackError with the end of its log for a server that has ended."""
+        for server in self.servers:
+            server.check()
 
     def check_workers(self) -> None:
         """Raise StackError unless the workers are the same as when the stack became ready."""
-        self.check_services()
+        self.check_servers()
         for role, server in (("nginx", self.nginx), ("app", self.app)):
             pids = server.worker_pids()
             if pids != self.pids[role]:
-                log = server.service.log
+                log = server.command.log
                 raise StackError(
-                    f"{server.service.name}: the workers {_pid_list(self.pids[role])} of this session's start are now "
+                    f"{server.command.name}: the workers {_pid_list(self.pids[role])} of this session's start are now "
                     f"{_pid_list(pids)}. Its log, {log}, ends:\n{log_excerpt(log)}"
                 )
 

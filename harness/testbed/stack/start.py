@@ -13,7 +13,7 @@ from harness.testbed.blueprint import Blueprint, Server, null_server_name
 from harness.testbed.dry_run import start_script
 from harness.testbed.kernel.host_values import HostValueSwitch
 from harness.testbed.network.namespace import NetworkNamespace
-from harness.testbed.processes.process import RunningService, Service, start_service
+from harness.testbed.processes.process import SupervisedCommand, SupervisedProcess, start_command
 from harness.testbed.sandbox.spec import Enclosure
 from harness.testbed.servers.gunicorn import server_environment
 from harness.testbed.servers.nginx import write_certificate
@@ -33,7 +33,7 @@ def start_stacks(
     switch: HostValueSwitch | None = None,
     ending: ExitStack | None = None,
 ) -> Iterator[list[Stack]]:
-    """Start all stacks of a session side by side and yield them. Raises StackError where an arm answers wrongly or not.
+    """Start all stacks of a session side by side and yield them. Raises StackError for a wrong or missing answer.
 
     With a `switch` that has values to set, start them one after the other, each under its own values of the whole
     machine: a process or a socket takes some of these when it is created.
@@ -58,8 +58,8 @@ def start_stacks(
         try:
             yield sorted(stacks, key=lambda stack: blueprints.index(stack.blueprint))
         finally:
-            for service in (service for stack in stacks for service in stack.services):
-                service.ask_to_end()  # all side by side; the context of each waits for it
+            for server in (server for stack in stacks for server in stack.servers):
+                server.ask_to_end()  # all side by side; the context of each waits for it
         if ending is not None and not is_switching:
             ending.push(exit_stack.pop_all())
 
@@ -91,11 +91,13 @@ def _start_group(group: Sequence[Blueprint]) -> Iterator[list[Stack]]:
         ]
 
 
-def _start_app(group: Sequence[Blueprint], networks: Sequence[StackNetwork], exit_stack: ExitStack) -> RunningService:
-    """Start the gunicorn of a group on `exit_stack`. It is the last out, and has the directories of all stacks.
+def _start_app(
+    group: Sequence[Blueprint], networks: Sequence[StackNetwork], exit_stack: ExitStack
+) -> SupervisedProcess:
+    """Start the gunicorn of a group on `exit_stack`. It ends last, because it holds the directories of all stacks.
 
-    Alone it binds its sockets itself. A gunicorn of several stacks inherits them: a socket belongs to the network in
-    which it was made, so one process can listen in several networks.
+    The gunicorn of a single stack binds its sockets itself. That of several stacks inherits them: a socket belongs to
+    the network in which it was made, so one process can listen in several networks.
     """
     first, is_shared = group[0], len(group) > 1
     server = first.shared_app(group, FIRST_DESCRIPTOR) if is_shared else first.app
@@ -107,25 +109,25 @@ def _start_app(group: Sequence[Blueprint], networks: Sequence[StackNetwork], exi
     ]
     directories = [directory for blueprint in group for directory in blueprint.private_directories]
     with _sockets_of(addresses) as sockets, networks[0].at(server.place).enter():
-        service = _service_of(first, server, sockets, directories)
-        return exit_stack.enter_context(start_service(service, partial(_bind_sockets, sockets, addresses)))
+        command = _command_of(first, server, sockets, directories)
+        return exit_stack.enter_context(start_command(command, partial(_bind_sockets, sockets, addresses)))
 
 
 @contextmanager
 def _start_stack(
-    blueprint: Blueprint, network: StackNetwork, app: RunningService, app_enclosure: Enclosure
+    blueprint: Blueprint, network: StackNetwork, app: SupervisedProcess, app_enclosure: Enclosure
 ) -> Iterator[Stack]:
     """Start the servers of a stack beside its gunicorn, which are not ready yet."""
     with ExitStack() as exit_stack:
-        services: dict[str, RunningService] = {}
+        processes: dict[str, SupervisedProcess] = {}
         for server in blueprint.servers[1:]:
             with _nginx_sockets(blueprint, server, network) as sockets, network.at(server.place).enter():
-                service = _service_of(blueprint, server, sockets)
-                services[server.name] = exit_stack.enter_context(start_service(service))
+                command = _command_of(blueprint, server, sockets)
+                processes[server.name] = exit_stack.enter_context(start_command(command))
         null_servers = {
-            arm: services[null_server_name(number)] for number, arm in enumerate(blueprint.addresses.null_servers)
+            arm: processes[null_server_name(number)] for number, arm in enumerate(blueprint.addresses.null_servers)
         }
-        yield Stack(blueprint, services["nginx"], app, app_enclosure, null_servers, services.get("relay"), network)
+        yield Stack(blueprint, processes["nginx"], app, app_enclosure, null_servers, processes.get("relay"), network)
 
 
 @contextmanager
@@ -156,14 +158,14 @@ def _bind_sockets(sockets: Sequence[socket.socket], addresses: Sequence[PlacedAd
         bind_socket(listener, address)
 
 
-def _service_of(
+def _command_of(
     blueprint: Blueprint, server: Server, sockets: Sequence[socket.socket], directories: Sequence[Path] = ()
-) -> Service:
+) -> SupervisedCommand:
     is_app = server.name == "app"
     inherited = range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + len(sockets))
     extra = nginx_environment(inherited) if sockets and not is_app else {}
     environment = (server_environment() if is_app else os.environ) | extra
-    return Service(
+    return SupervisedCommand(
         name=server.title,
         argv=server.argv,
         log=server.log,

@@ -30,7 +30,7 @@ PR_SPEC_STORE_BYPASS = 0
 PR_SPEC_DISABLE = 4
 SECCOMP_SET_MODE_FILTER = 1
 SECCOMP_FILTER_FLAG_SPEC_ALLOW = 4  # the filter alone, without speculative store bypass disabled (rung ssbd)
-FIRST_DESCRIPTOR = 3  # of those that a service inherits, as systemd numbers them
+FIRST_DESCRIPTOR = 3  # of those that a command inherits, as systemd numbers them
 SYS_SECCOMP = {"x86_64": 317, "aarch64": 277}
 INSTRUCTION_BYTES = 8
 
@@ -123,7 +123,7 @@ def unshare(kinds: str) -> None:
 def unshare_with_all_ids(flags: int) -> None:
     """Enter a user namespace with all ids: only root outside may map them, so a child that stays outside does it."""
     pid = os.readlink("/proc/self")  # noqa: PTH115 - see above; our pid as the /proc here has it
-    maps = tuple((name, same_ids(name)) for name in ("uid_map", "gid_map"))
+    maps = tuple((name, identity_map(name)) for name in ("uid_map", "gid_map"))
     reading, writing = os.pipe()
     helper = os.fork()
     if not helper:
@@ -143,7 +143,7 @@ def unshare_with_all_ids(flags: int) -> None:
         raise OSError(code or 1, os.strerror(code or 1))
 
 
-def same_ids(name: str) -> str:
+def identity_map(name: str) -> str:
     """Return the identity mapping of every id of this namespace, in the form of uid_map."""
     with open(f"/proc/self/{name}", encoding="ascii") as file:  # noqa: PTH123 - see above
         rows = [line.split() for line in file]
@@ -163,7 +163,7 @@ def fix_addresses() -> None:
 
 
 def no_new_privs() -> None:
-    """Forbid to gain privileges by execve (man 2 prctl)."""
+    """Disable new privileges by execve (man 2 prctl)."""
     check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 

@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> None:
                 for source, sink in accept(*listeners[descriptor]):
                     directions[source.fileno()] = (source, sink)
                     events.register(source, select.EPOLLIN)
-            elif descriptor in directions and not carry(*directions[descriptor]):
+            elif descriptor in directions and not forward(*directions[descriptor]):
                 events.unregister(descriptor)
                 source, sink = directions.pop(descriptor)
                 if sink.fileno() not in directions:  # both directions have ended
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
 
 
 def accept(listener: socket.socket, to: tuple[str, int]) -> list[tuple[socket.socket, socket.socket]]:
-    """Accept a connection and connect to `to`; return both directions, or none where nothing listens there."""
+    """Accept a connection and connect to `to`; return both directions, or none if nothing listens there."""
     client, _ = listener.accept()
     server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
@@ -49,8 +49,8 @@ def accept(listener: socket.socket, to: tuple[str, int]) -> list[tuple[socket.so
     return [(client, server), (server, client)]
 
 
-def carry(source: socket.socket, sink: socket.socket) -> bool:
-    """Copy what has arrived; return whether the direction goes on.
+def forward(source: socket.socket, sink: socket.socket) -> bool:
+    """Forward what has arrived; return whether the direction is still open.
 
     `sink` blocks, so a fast sender waits for a slow receiver.
     """

@@ -1,12 +1,12 @@
-"""Supervises one service and its directories as long as a lifeline holds; then removes everything.
+"""Supervises one command and its directories while a lifeline is open; then ends and removes everything.
 
 A stand-alone program: `python -I -S supervisor.py DIRECTORY... -- STEP... -- COMMAND...`. Its standard input is the
 lifeline, a pipe whose other end the parent holds. It makes the directories (mode 0700; one may be a control group),
 writes "ready" to standard output, waits for one byte, takes the steps of enter.py, starts the command, writes
 its pid, and ends everything when the lifeline closes, also when the parent was killed with SIGKILL. Standard error is
-the service's log. Its exit code is the service's, or 128 plus the signal that ended it.
+the command's log. Its exit code is the command's, or 128 plus the signal that ended it.
 
-It is a subreaper, so orphans of the service become its children; and the kernel sends SIGTERM to a service that loses
+It is a subreaper, so orphans of the command become its children; and the kernel sends SIGTERM to a command that loses
 its supervisor. Steps before the word "fork" apply to the supervisor itself: a PID namespace begins with the next child,
 and when its first process ends, the kernel ends all others in it.
 """
@@ -79,16 +79,16 @@ def watch_signals() -> int:
 
 def supervise(command: list[str], steps: list[str], libc: ctypes.CDLL, wakeup: int) -> int:
     """Start the command, write its pid, and wait until it ends or must stop; return the exit code."""
-    service = start(command, steps, libc) if command else 0
-    os.write(1, b"%d\n" % service)
+    command_pid = start(command, steps, libc) if command else 0
+    os.write(1, b"%d\n" % command_pid)
     is_stopping = False
     while not is_stopping:
         readable, _, _ = select.select([0, wakeup], [], [])
         is_stopping = 0 in readable or set(os.read(wakeup, 512)) != {signal.SIGCHLD}
-        ended, code = reap(service)
+        ended, code = reap(command_pid)
         if ended:
             return exit_code(code)
-    return exit_code(stop(service)) if service else 0
+    return exit_code(stop(command_pid)) if command_pid else 0
 
 
 def exit_code(code: int) -> int:
@@ -97,13 +97,13 @@ def exit_code(code: int) -> int:
 
 
 def start(command: list[str], steps: list[str], libc: ctypes.CDLL) -> int:
-    """Start the service and return its pid. The first process of a PID namespace may ignore SIGTERM."""
+    """Start the command and return its pid. The first process of a PID namespace may ignore SIGTERM."""
     supervisor = os.getpid()
     outside, inside = split_at(steps, FORK_WORD)
     take_steps(outside)
-    service = os.fork()
-    if service:
-        return service
+    command_pid = os.fork()
+    if command_pid:
+        return command_pid
     try:
         for number in (*HANDLED_SIGNALS, *IGNORED_BY_PYTHON):
             signal.signal(number, signal.SIG_DFL)
@@ -126,25 +126,25 @@ def take_steps(steps: list[str]) -> None:
         importlib.import_module("enter").take_steps(steps)
 
 
-def reap(service: int) -> tuple[bool, int]:
-    """Collect every ended child; return whether the service is one of them, and its exit code."""
+def reap(command_pid: int) -> tuple[bool, int]:
+    """Collect every ended child; return whether the command is one of them, and its exit code."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return bool(service), 1
+            return bool(command_pid), 1
         if pid == 0:
             return False, 0
-        if pid == service:
+        if pid == command_pid:
             return True, os.waitstatus_to_exitcode(status)
 
 
-def stop(service: int) -> int:
+def stop(command_pid: int) -> int:
     """Send SIGTERM and wait; `kill_descendants` ends what is left after that."""
-    os.kill(service, signal.SIGTERM)
+    os.kill(command_pid, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_S
     while time.monotonic() < deadline:
-        ended, code = reap(service)
+        ended, code = reap(command_pid)
         if ended:
             return code
         time.sleep(0.002)
@@ -181,11 +181,11 @@ def parent_of(pid: str) -> int:
 
 
 def remove(directory: str) -> None:
-    """Remove the tree; retry, because another supervisor's service may still write its last file there.
+    """Remove the tree; retry, because another supervisor's command may still write its last file there.
 
     The files of a control group belong to the kernel and go with it.
     """
-    import shutil  # only now: the service need not wait for it
+    import shutil  # only now: the command need not wait for it
 
     is_cgroup = os.path.exists(os.path.join(directory, "cgroup.procs"))  # noqa: PTH110, PTH118 - see above
     deadline = time.monotonic() + REMOVE_S

@@ -1,1 +1,1 @@
-"""Transports: how nginx reaches the application. To add one, add a file with its `PLUGIN`; `uds_dir.py` is uds-dir."""
+"""Transports: how nginx reaches the application. One per file: docstring (help) and `PLUGIN`; uds_dir.py is uds-dir."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.model import Doubt
-from harness.observe.doubts.cpus import OtherProcesses, noise_doubts, other_doubts, read_others
+from harness.observe.doubts.cpus import ProcessSnapshot, noise_doubts, other_doubts, read_others
 from harness.observe.host.noise import BusyProcess, Noise
 from tests.support.fake_machine import STRANGER, Machine, doubted, quiet_machine
 
@@ -138,5 +138,5 @@ def test_waiting_is_read_as_time_and_compared_with_the_clock(tmp_path: Path) -> 
 
 
 def test_a_machine_that_shows_nothing_raises_no_doubt(tmp_path: Path) -> None:
-    found: list[OtherProcesses] = [read_others(Machine(tmp_path).scene) for _ in range(2)]
+    found: list[ProcessSnapshot] = [read_others(Machine(tmp_path).scene) for _ in range(2)]
     assert list(other_doubts(*found)) == []

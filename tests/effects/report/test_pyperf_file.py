@@ -11,7 +11,7 @@ import pytest
 from harness.analysis.between_runs.changes import RunData
 from harness.errors import HarnessError
 from harness.report.export.pyperf_file import render_pyperf
-from harness.testbed.machine.pyperf import pyperf_facts
+from harness.testbed.machine.pyperf_metadata import pyperf_facts
 from tests.support.comparable_runs import run_data
 
 ROUNDS, SESSIONS, BURST = 8, 8, 6
@@ -137,7 +137,7 @@ def test_what_pyperf_collects_describes_the_machine_and_names_nobody() -> None:
 
 def test_pyperf_is_not_imported_before_it_is_needed() -> None:
     code = (
-        "import sys, harness.report.export.pyperf_file, harness.testbed.machine.pyperf; sys.exit('pyperf' "
+        "import sys, harness.report.export.pyperf_file, harness.testbed.machine.pyperf_metadata; sys.exit('pyperf' "
         "in sys.modules)"
     )
 

@@ -13,7 +13,7 @@ import pytest
 from harness.errors import MachineError
 from harness.session.tune import find_command, run_tuned
 from harness.testbed.kernel import journal
-from harness.testbed.kernel.apply import normalized
+from harness.testbed.kernel.actions import normalize
 from harness.testbed.kernel.journal import Recovery
 from harness.testbed.kernel.tuning import plan_tuning, restore_tuning, tuning_directory
 from harness.testbed.machine.directories import STATE_VARIABLE
@@ -28,7 +28,7 @@ MAIN = """
 import sys
 from pathlib import Path
 from harness.console import raise_on_signals
-from harness.testbed.kernel.apply import normalized
+from harness.testbed.kernel.actions import normalize
 from harness.testbed.machine.procfs import Roots
 from harness.session.tune import find_command, run_tuned
 with raise_on_signals():
@@ -48,7 +48,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def now(machine: Path) -> dict[str, str]:
-    return {name: normalized((machine / name).read_text(), "choice") for name in BEFORE}
+    return {name: normalize((machine / name).read_text(), "choice") for name in BEFORE}
 
 
 def eventually(condition: Callable[[], bool]) -> bool:

@@ -18,11 +18,11 @@ import pytest
 from harness import plugins
 from harness.errors import MachineError, StackError
 from harness.model.plugins import FileText, FirstExistingFile, Knob
-from harness.testbed.kernel import entries, host_values, journal
+from harness.testbed.kernel import host_values, journal, restore
 from harness.testbed.kernel.host_values import HostValueSwitch
 from harness.testbed.kernel.host_values import switch_host_values as turned
 from harness.testbed.kernel.journal import JOURNAL_FILE, open_journal, restore_journal, state_directory
-from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting
+from harness.testbed.kernel.knob_settings import KernelConfiguration, KnobSetting
 from harness.testbed.machine.directories import STATE_VARIABLE
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots
 
@@ -97,7 +97,7 @@ def a_run(values: Path) -> None:
 @contextmanager
 def at_every_line(act: Callable[[int], None]) -> Iterator[None]:
     """`act` before each line of the journal and of the switch, told how many that makes."""
-    files, numbers = (journal.__file__, entries.__file__, host_values.__file__), count(1)
+    files, numbers = (journal.__file__, restore.__file__, host_values.__file__), count(1)
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         if frame.f_code.co_filename not in files:

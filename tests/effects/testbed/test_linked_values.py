@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.model.plugins import FileText
-from harness.testbed.kernel.entries import (
+from harness.testbed.kernel.host_values import switch_host_values
+from harness.testbed.kernel.journal import JOURNAL_FILE, restore_journal
+from harness.testbed.kernel.knob_settings import KernelConfiguration, KnobSetting, sysctl_knob
+from harness.testbed.kernel.restore import (
     JournalEntry,
     entries_to_write,
     exclusive_groups,
@@ -20,9 +23,6 @@ from harness.testbed.kernel.entries import (
     restore_entries,
     restore_problem,
 )
-from harness.testbed.kernel.host_values import switch_host_values
-from harness.testbed.kernel.journal import JOURNAL_FILE, restore_journal
-from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting, sysctl_knob
 from harness.testbed.machine.procfs import Roots
 from harness.testbed.problems import knob_problems
 

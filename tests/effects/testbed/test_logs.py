@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.testbed.processes.output import KEPT_BYTES, MAX_LOG_BYTES, make_log_trimmer, read_log_end, shorten_log
-from harness.testbed.processes.process import Service, start_service
+from harness.testbed.processes.process import SupervisedCommand, start_command
 
 
 def test_a_long_log_keeps_both_ends_and_says_what_is_missing(tmp_path: Path) -> None:
@@ -37,11 +37,11 @@ def test_the_end_of_a_log_is_read_without_the_rest(tmp_path: Path) -> None:
 
 
 def test_what_a_service_has_logged_is_shortened_when_it_has_ended(tmp_path: Path) -> None:
-    service = Service("loud", ("/bin/sh", "-c", "yes | head -c 4000000 >&2; sleep 60"), tmp_path / "log")
-    with start_service(service) as started:
-        while service.log.stat().st_size < 4_000_000:
+    command = SupervisedCommand("loud", ("/bin/sh", "-c", "yes | head -c 4000000 >&2; sleep 60"), tmp_path / "log")
+    with start_command(command) as started:
+        while command.log.stat().st_size < 4_000_000:
             started.check()
-    assert service.log.stat().st_size < 2 * KEPT_BYTES + 100
+    assert command.log.stat().st_size < 2 * KEPT_BYTES + 100
 
 
 def on_disk_bytes(path: Path) -> int:

@@ -21,11 +21,11 @@ from harness.model.plugins import SysctlValue
 from harness.observe.proof import prove
 from harness.testbed.blueprint import blueprints_of
 from harness.testbed.dry_run import start_script
-from harness.testbed.kernel.settings import UNCHANGED_KERNEL
+from harness.testbed.kernel.knob_settings import UNCHANGED_KERNEL
 from harness.testbed.machine.directories import free_ports
 from harness.testbed.network.build import ConnectionEnd, NetworkPath, build_path, network_path_of
 from harness.testbed.network.namespace import create_network
-from harness.testbed.processes.process import Service, start_service
+from harness.testbed.processes.process import SupervisedCommand, start_command
 from harness.testbed.stack.network import create_stack_network
 from harness.testbed.stack.start import start_stacks
 from harness.testbed.standalone import relay
@@ -95,7 +95,7 @@ def test_what_this_kernel_lacks_is_a_sentence() -> None:
 HOLDER = """
 import os
 import sys
-from harness.testbed.kernel.settings import UNCHANGED_KERNEL
+from harness.testbed.kernel.knob_settings import UNCHANGED_KERNEL
 from harness.testbed.stack.network import create_stack_network
 from harness.testbed.network.sysctl_copy import gain_network_rights
 from harness.testbed.network.build import network_path_of
@@ -170,7 +170,7 @@ def relaying(directory: Path, server: socket.socket) -> Iterator[tuple[str, int]
     host, port = "127.0.0.1", next(free_ports())
     to = f"127.0.0.1:{server.getsockname()[1]}"
     argv = (sys.executable, "-I", "-S", relay.__file__, f"{host}:{port}", to)
-    with start_service(Service("relay", argv, directory / "relay.log")) as service:
+    with start_command(SupervisedCommand("relay", argv, directory / "relay.log")) as service:
         assert eventually(lambda: connects(host, port))
         yield host, port
         service.check()

@@ -19,7 +19,7 @@ from harness.observe.doubts.context import context_of
 from harness.observe.doubts.network import read_networks
 from harness.observe.proof import prove
 from harness.testbed.blueprint import blueprints_of
-from harness.testbed.kernel.settings import KernelConfiguration, kernel_configurations_of, load_knobs
+from harness.testbed.kernel.knob_settings import KernelConfiguration, kernel_configurations_of, load_knobs
 from harness.testbed.network import namespace
 from harness.testbed.network import nft as nft_module
 from harness.testbed.network.namespace import create_network
@@ -228,7 +228,7 @@ def test_doubts_of_tcp_are_looked_for_where_the_servers_are(tmp_path: Path) -> N
 HOLDER = """
 import os
 import sys
-from harness.testbed.kernel.settings import kernel_configurations_of
+from harness.testbed.kernel.knob_settings import kernel_configurations_of
 from harness.testbed.stack.network import create_stack_network
 from harness.model import Arm, Settings
 [kernel] = kernel_configurations_of([[Arm(name="a", settings=Settings(knobs={"net.ipv4.tcp_sack": 0}))]])
@@ -306,7 +306,7 @@ ORDINARY = """
 import os
 from pathlib import Path
 import pyroute2, pyroute2.nftables.main, pyroute2.nftables.expressions
-from harness.testbed.kernel.settings import kernel_configurations_of
+from harness.testbed.kernel.knob_settings import kernel_configurations_of
 from harness.testbed.network.namespace import THREAD_NETWORK, create_network
 from harness.testbed.stack.network import create_stack_network, network_knob_values
 from harness.testbed.network.sysctl_copy import gain_network_rights, may_make_networks

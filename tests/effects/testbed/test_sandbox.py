@@ -22,7 +22,7 @@ from harness.testbed.machine.cgroups import cgroup_parents
 from harness.testbed.machine.directories import DIRECTORY_PREFIX, remove_leftovers
 from harness.testbed.machine.procfs import Roots, read_mounts
 from harness.testbed.problems import rung_problems
-from harness.testbed.processes.process import Service, start_service
+from harness.testbed.processes.process import SupervisedCommand, start_command
 from harness.testbed.sandbox.spec import Sandbox, enclosure_of
 from tests.support.misbehaving_services import PROGRAMS, eventually, python_environment
 from tests.support.stacks import answer, arm, blueprint_for, stack_of
@@ -162,10 +162,10 @@ def test_in_version_2_of_control_groups_it_is_the_same(tmp_path: Path) -> None:
     (tmp_path / "two").symlink_to(real)
     made = enclosure_of(Sandbox(frozenset({"control group"})), "app", tmp_path, (tmp_path,), Roots(tmp_path))
     (group,) = made.groups
-    service = Service(
+    service = SupervisedCommand(
         "idle", ("/bin/sleep", "60"), tmp_path / "log", directories=made.groups, sandbox_steps=made.supervisor_words
     )
-    with start_service(service) as started:
+    with start_command(service) as started:
         assert eventually(lambda: str(started.main_pid()) in (group / "cgroup.procs").read_text().split())
     assert not group.exists()
 

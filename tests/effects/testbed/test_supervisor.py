@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from harness.errors import StackError
-from harness.testbed.processes.process import start_service
+from harness.testbed.processes.process import start_command
 from tests.support.misbehaving_services import (
     PROGRAMS,
     eventually,
     is_up,
     mark_of,
     marked,
-    odd_service,
+    odd_command,
     python_environment,
 )
 
@@ -117,8 +117,8 @@ def test_a_service_whose_keeper_is_killed_gets_sigterm(tmp_path: Path) -> None:
 
 
 def test_leaving_ends_what_a_killed_keeper_could_not(tmp_path: Path) -> None:
-    service = odd_service(tmp_path, "deaf", directories=(tmp_path / "private",))
-    with start_service(service) as started:
+    service = odd_command(tmp_path, "deaf", directories=(tmp_path / "private",))
+    with start_command(service) as started:
         assert eventually(lambda: is_up(service))
         started.supervisor.kill()
         assert eventually(lambda: len(marked(mark_of(service))) == 1)
@@ -129,10 +129,10 @@ def test_leaving_ends_what_a_killed_keeper_could_not(tmp_path: Path) -> None:
 
 
 def test_a_keeper_hears_signals_that_its_maker_had_blocked(tmp_path: Path) -> None:
-    service = odd_service(tmp_path, "journal")
+    service = odd_command(tmp_path, "journal")
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})
     try:
-        with start_service(service):
+        with start_command(service):
             assert eventually(lambda: is_up(service))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -140,8 +140,8 @@ def test_a_keeper_hears_signals_that_its_maker_had_blocked(tmp_path: Path) -> No
 
 
 def test_a_service_begins_with_no_signal_ignored_or_blocked(tmp_path: Path) -> None:
-    service = replace(odd_service(tmp_path), argv=("/bin/sh", "-c", "echo up; exec sleep 3600"))
-    with start_service(service) as started:
+    service = replace(odd_command(tmp_path), argv=("/bin/sh", "-c", "echo up; exec sleep 3600"))
+    with start_command(service) as started:
         assert eventually(lambda: is_up(service))
         for field in ("SigIgn", "SigBlk"):
             assert eventually(lambda: signals_of(started.main_pid(), field) == 0)  # noqa: B023 - is called at once

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.testbed.machine.directories import private_name, remove_leftovers, tmpfs_parent
-from harness.testbed.processes.process import Service, start_service
+from harness.testbed.processes.process import SupervisedCommand, start_command
 from tests.support.misbehaving_services import python_environment
 
 
@@ -46,7 +46,7 @@ def test_a_run_in_another_process_namespace_keeps_its_directories(tmp_path: Path
     directory = parent / private_name()
     sweeping = "from harness.testbed.machine.directories import remove_leftovers; remove_leftovers()"
     aside = ("unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", sweeping)
-    with start_service(Service("a holder", (), tmp_path / "log", directories=(directory,))):
+    with start_command(SupervisedCommand("a holder", (), tmp_path / "log", directories=(directory,))):
         subprocess.run(aside, env=python_environment(), check=True)
         assert directory.exists()
     assert not directory.exists()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.arms import application_files
+from harness.analysis.arm_summaries import application_files
 from harness.analysis.between_runs.metadata import (
     changes_since,
     describe_changes,

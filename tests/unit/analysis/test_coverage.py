@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from harness.analysis.statistics.inference import Estimate, rulings
+from harness.analysis.statistics.inference import Estimate, corrected_verdicts
 from tests.support.simulated_sessions import World, log_estimates, us_estimates
 
 EXPERIMENTS = 1000
@@ -52,7 +52,8 @@ def test_the_same_thing_under_four_names_alarms_in_5_percent_of_experiments_at_m
     times_us = World(rounds=30).times_us(np.random.default_rng(4), EXPERIMENTS, factors=[1, 1, 1, 1])
     families = zip(*(log_estimates(times_us, metric, arm) for arm in (1, 2, 3)), strict=True)
     alarms = [
-        any(ruling.verdict in ("faster", "slower") for ruling in rulings(family, NEGLIGIBLE)) for family in families
+        any(ruling.verdict in ("faster", "slower") for ruling in corrected_verdicts(family, NEGLIGIBLE))
+        for family in families
     ]
     assert 0.01 < np.mean(alarms) <= 0.05 + CHANCE
 
@@ -60,14 +61,14 @@ def test_the_same_thing_under_four_names_alarms_in_5_percent_of_experiments_at_m
 def test_a_difference_as_large_as_the_margin_is_called_equivalent_in_5_percent_at_most() -> None:
     world = World(session_sd=0.003, noise=0.02)
     times_us = world.times_us(np.random.default_rng(5), EXPERIMENTS, factors=[1, 1.01])
-    judged = [rulings([estimate], 1.0)[0].verdict for estimate in log_estimates(times_us, "latency")]
+    judged = [corrected_verdicts([estimate], 1.0)[0].verdict for estimate in log_estimates(times_us, "latency")]
     assert 0.02 < judged.count("equivalent") / EXPERIMENTS <= 0.05 + CHANCE
 
 
 def test_large_differences_are_found_and_absent_ones_called_equivalent() -> None:
     world = World(session_sd=0.001, noise=0.01)
     times_us = world.times_us(np.random.default_rng(6), 100, factors=[1, 0.9, 1])
-    found = [rulings([estimate], 1.0)[0].verdict for estimate in log_estimates(times_us, "latency", arm=1)]
-    absent = [rulings([estimate], 1.0)[0].verdict for estimate in log_estimates(times_us, "latency", arm=2)]
+    found = [corrected_verdicts([estimate], 1.0)[0].verdict for estimate in log_estimates(times_us, "latency", arm=1)]
+    absent = [corrected_verdicts([estimate], 1.0)[0].verdict for estimate in log_estimates(times_us, "latency", arm=2)]
     assert found.count("faster") == 100
     assert absent.count("equivalent") >= 95

@@ -8,7 +8,7 @@ import pytest
 from harness.analysis.contrasts.pairs import FALSE_ALARMS_PERCENT, should_stop
 from harness.analysis.statistics.group_sequential import confidence_at
 from harness.analysis.statistics.series import SessionData
-from harness.analysis.summary import summarise
+from harness.analysis.summary import run_summary
 from harness.experiment.schedule import look_sessions
 from harness.model import Comparison, Design, Experiment, Summary
 from tests.support.group_sequential_runs import ending_of
@@ -39,7 +39,7 @@ def near(b_us: float, count: int, spread_us: float) -> list[float]:
 
 def summary_of(sessions: Sequence[SessionData], precision_percent: float) -> Summary:
     schedule = schedule_of(12, LOOKS)
-    return summarise(asking(precision_percent), sessions, directory="d", schedule=schedule, seconds_total=1)
+    return run_summary(asking(precision_percent), sessions, directory="d", schedule=schedule, seconds_total=1)
 
 
 def latency(summary: Summary, arm: str) -> Comparison:

@@ -19,7 +19,7 @@ from harness.analysis.contrasts.engine import (
 from harness.analysis.contrasts.pairs import compare_pairs
 from harness.analysis.statistics.inference import EffectEstimate, Estimate
 from harness.analysis.statistics.series import SessionData, typical_times
-from harness.experiment.contrasts import estimator_of
+from harness.experiment.pairs import estimator_of
 from harness.model import METRICS, Experiment, Schedule, Visit
 from harness.model.experiment import EstimatorName
 from harness.model.metrics import typical_time

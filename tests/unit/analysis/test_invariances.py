@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.summary import summarise
+from harness.analysis.summary import run_summary
 from harness.model import Comparison, Summary
 from tests.support.simulated_sessions import Times, experiment_of, schedule_of, session_of
 
@@ -25,7 +25,7 @@ def summary_of(sessions: Sequence[Times], first: str = "a", second: str = "b") -
     cpu_us = {arm: {"nginx": 10.0 + place, "app": 30.0} for place, arm in enumerate(ARMS)}
     data = [session_of(times_us, number=n, cpu_us=cpu_us) for n, times_us in enumerate(sessions, start=1)]
     experiment = experiment_of(first, second)
-    return summarise(experiment, data, directory="d", schedule=schedule_of(len(data)), seconds_total=1.0)
+    return run_summary(experiment, data, directory="d", schedule=schedule_of(len(data)), seconds_total=1.0)
 
 
 def of_question(summary: Summary) -> list[Comparison]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.statistics.series import SessionData
-from harness.analysis.summary import summarise
+from harness.analysis.summary import run_summary
 from harness.model import Comparison, Doubt, Experiment, Settings, Summary
 from tests.support.simulated_sessions import Times, experiment_of, schedule_of, session_of
 
@@ -25,7 +25,7 @@ def three_sessions() -> list[SessionData]:
 
 
 def summary_of(sessions: list[SessionData], experiment: Experiment | None = None, planned: int = 3) -> Summary:
-    summary = summarise(
+    summary = run_summary(
         experiment or experiment_of("a", "b"),
         sessions,
         directory="results/example",
@@ -240,7 +240,7 @@ def test_a_session_without_any_visit_is_counted_and_says_nothing() -> None:
 def test_a_session_that_the_client_limited_leaves_no_claim_of_throughput() -> None:
     bound = Doubt(kind="client-bound", session=1, seen="seen", advice="advice")
     sessions = [session_of({"a": [400.0] * 3, "b": [390.0] * 3}, number=number, doubts=[bound]) for number in (1, 2)]
-    found = summarise(
+    found = run_summary(
         experiment_of("a", "b", control=False), sessions, directory="d", schedule=schedule_of(2), seconds_total=1
     )
     assert found.arms["a"].requests_per_s is None

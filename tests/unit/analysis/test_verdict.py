@@ -7,10 +7,10 @@ import pytest
 from harness.analysis.statistics.inference import (
     MAX_SESSIONS_TO_DECIDE,
     Estimate,
+    corrected_verdicts,
     holm,
     is_equivalent,
     judge,
-    rulings,
     sessions_to_decide,
 )
 
@@ -65,8 +65,8 @@ def test_a_difference_needs_a_95_percent_interval_that_excludes_zero(
 
 def test_what_one_comparison_decides_many_may_leave_open() -> None:
     narrow = ten_sessions(5, 4.5, T_95)
-    assert rulings([narrow], 1.0)[0].verdict == "slower"
-    together = rulings([narrow, ten_sessions(0, 9, T_95), ten_sessions(0, 9, T_95)], 1.0)
+    assert corrected_verdicts([narrow], 1.0)[0].verdict == "slower"
+    together = corrected_verdicts([narrow, ten_sessions(0, 9, T_95), ten_sessions(0, 9, T_95)], 1.0)
     assert [ruling.verdict for ruling in together] == ["undecided"] * 3
     assert together[0].p_adjusted == pytest.approx(3 * narrow.p)
 
@@ -83,7 +83,7 @@ def test_the_named_number_of_sessions_decides_and_one_less_does_not() -> None:
 
 
 def test_only_the_undecided_get_a_number_of_sessions() -> None:
-    found = rulings([ten_sessions(5, 1, T_95), ten_sessions(0, 0.5, T_95), ten_sessions(0, 5, T_95)], 1.0)
+    found = corrected_verdicts([ten_sessions(5, 1, T_95), ten_sessions(0, 0.5, T_95), ten_sessions(0, 5, T_95)], 1.0)
     assert [ruling.sessions_to_decide is None for ruling in found] == [True, True, False]
 
 
@@ -94,7 +94,7 @@ def test_no_number_of_sessions_is_named_when_it_is_out_of_reach() -> None:
 
 @pytest.mark.parametrize(("mean", "verdict"), [(0.0, "equivalent"), (0.5, "equivalent"), (5, "slower"), (-5, "faster")])
 def test_sessions_without_any_spread_are_decided(mean: float, verdict: str) -> None:
-    assert rulings([Estimate(mean / 100, 0.0, 3)], 1.0)[0].verdict == verdict
+    assert corrected_verdicts([Estimate(mean / 100, 0.0, 3)], 1.0)[0].verdict == verdict
 
 
 @pytest.mark.parametrize(("ratio", "equivalent"), [(1.0099, True), (1.01002, False)])

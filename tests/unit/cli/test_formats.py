@@ -29,7 +29,7 @@ def commands(runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """Each command with its arguments; doctor and floor find what they would measure."""
     monkeypatch.setattr("harness.floor.bench.measure_floor", lambda *_: FloorFile(tmp_path / "floor.json", tmp_path))
     monkeypatch.setattr("harness.store.history.read_floor", lambda _: floor())
-    monkeypatch.setattr("harness.session.doctor.examine", lambda *_: CHECKS)
+    monkeypatch.setattr("harness.session.doctor.diagnose", lambda *_: CHECKS)
     return {
         "compare": ["compare", *runs],
         "validate": ["validate", runs[0]],

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import plugins
-from harness.experiment.contrasts import has_rung, lower_arm
+from harness.experiment.pairs import has_rung, lower_arm
 from harness.experiment.transports import network_rungs as rungs
 from harness.model import Arm, NetworkRung, SandboxRung, Settings
 from tests.support.experiment_files import read, refusal, refusals

@@ -3,8 +3,8 @@
 import pytest
 
 from harness.experiment.arms import arms_of
-from harness.experiment.contrasts import counterpart_problems, pairs_of
 from harness.experiment.document import Document
+from harness.experiment.pairs import counterpart_problems, pairs_of
 from harness.model import Design
 from tests.support.experiment_files import TRANSPORT_NAMES, TWO_ARMS, arms, names, read, refusal, refusals
 

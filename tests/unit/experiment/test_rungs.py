@@ -7,7 +7,7 @@ import pytest
 
 from harness.analysis.doubts import arm_doubts
 from harness.experiment.constraints import sentences_on_arms
-from harness.experiment.contrasts import without_arms
+from harness.experiment.pairs import without_arms
 from harness.model import AddressKind, Settings
 from harness.session import preflight
 from harness.session.preflight import without_unavailable_arms

@@ -11,8 +11,13 @@ from harness.analysis.plot_data import plot_data
 from harness.report.document import Band, Figure, Guide, Label, Line, Points
 from harness.report.figures.distributions import distribution_figures
 from harness.report.figures.intervals import changes_figure, forest_figure, sessions_figure
+from harness.report.figures.over_time import (
+    burst_lengths_figure,
+    carry_over_figure,
+    drift_figures,
+    variability_sentence,
+)
 from harness.report.figures.style import arm_styles, short_name
-from harness.report.figures.time import burst_lengths_figure, carry_over_figure, drift_figures, variability_sentence
 from harness.report.html.svg import draw_figure
 from tests.support.comparable_runs import run_data
 from tests.support.simulated_run import PILOT, Run, run_of

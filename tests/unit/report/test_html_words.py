@@ -5,7 +5,7 @@ import pytest
 from harness.model import Doubt
 from harness.report.format import typeset_numbers
 from harness.report.html.page import doubt_summary
-from harness.report.run import report_of
+from harness.report.run_report import report_of
 from harness.report.sections.background import machine_facts, method_facts, version_facts
 from tests.support.simulated_run import HOST, run_of
 

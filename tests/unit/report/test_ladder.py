@@ -8,7 +8,7 @@ import pytest
 
 from harness.analysis.plot_data import plot_data
 from harness.analysis.statistics.series import SessionData
-from harness.analysis.summary import summarise
+from harness.analysis.summary import run_summary
 from harness.analysis.why.explain import add_causes
 from harness.model import Design, Doubt, Experiment, Summary
 from harness.report.answer import summary_answer
@@ -63,7 +63,7 @@ def counted(run: Run) -> Run:
         )
         for one in run.sessions
     ]
-    summary = summarise(
+    summary = run_summary(
         run.plan.experiment, sessions, directory="results/ladder", schedule=run.plan.schedule, seconds_total=30.0
     )
     records = [one.record for one in sessions]

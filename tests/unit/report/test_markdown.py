@@ -7,7 +7,7 @@ import pytest
 
 from harness.model import Design, Summary
 from harness.report.markdown import escape_markdown
-from harness.report.run import ARM_COLUMNS
+from harness.report.sections.arm_table import ARM_COLUMNS
 from tests.support.run_reports import render_markdown
 
 DATA = Path(__file__).parents[2] / "data" / "report"

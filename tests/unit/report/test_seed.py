@@ -5,8 +5,8 @@ from pathlib import Path
 from harness.model import Summary
 from harness.report.sections.imported import (
     HERE,
-    cells_beside,
     inconsistent_cells,
+    own_and_published_cells,
     percent_against_first,
     published_cells,
 )
@@ -23,14 +23,14 @@ def test_three_places_published_three_architectures() -> None:
 
 
 def test_a_result_with_the_seeds_architectures_stands_beside_them() -> None:
-    cells = cells_beside(summary("seed"))
+    cells = own_and_published_cells(summary("seed"))
 
     assert [cell.architecture for cell in cells if cell.where == HERE] == ["tcp", "sharedvolume", "combined"]
     assert cells[3:] == published_cells()
 
 
 def test_another_experiment_is_not_compared_with_the_seed() -> None:
-    assert cells_beside(summary("baseline")) == []
+    assert own_and_published_cells(summary("baseline")) == []
 
 
 def test_percents_follow_from_the_rates() -> None:
@@ -48,4 +48,4 @@ def test_the_one_row_that_does_not_add_up_is_noted() -> None:
 
 
 def test_our_own_numbers_are_never_called_a_misfit() -> None:
-    assert len(list(inconsistent_cells(cells_beside(summary("seed"))))) == 1
+    assert len(list(inconsistent_cells(own_and_published_cells(summary("seed"))))) == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.analysis.arms import throttle_counts
+from harness.analysis.arm_summaries import throttle_counts
 from harness.model import Arm, Design, Experiment, Settings, Summary
 from harness.report.sections.failures import throttling_sections
 from tests.support.run_reports import render_markdown

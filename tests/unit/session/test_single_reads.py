@@ -81,7 +81,7 @@ def test_whether_a_run_may_stop_takes_the_widths_and_no_file(
     width_percent: float, stops: bool, reads: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, made = run_in_progress(tmp_path, width_percent), list[str]()
-    for name in ("summarise", "ladders", "judge_tails", "load_points", "arm_summaries", "joint_effect_of"):
+    for name in ("run_summary", "ladders", "judge_tails", "load_points", "arm_summaries", "joint_effect_of"):
         monkeypatch.setattr(analysis, name, _note(made, name))
 
     assert run_experiment._has_enough(run) is stops

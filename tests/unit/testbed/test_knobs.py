@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from harness import plugins
 from harness.model import Knob, KnobValue
 from harness.model.plugins import FileText, ValueForm
-from harness.testbed.kernel.apply import action_of, normalized
+from harness.testbed.kernel.actions import action_of, normalize
 from harness.testbed.kernel.host_values import order_in_blocks
-from harness.testbed.kernel.settings import KernelConfiguration, KnobSetting, sysctl_file, sysctl_knob
+from harness.testbed.kernel.knob_settings import KernelConfiguration, KnobSetting, sysctl_file, sysctl_knob
 
 GOOD: dict[str, KnobValue] = {
     "boot.isolcpus": "2,3", "boot.mitigations": "off", "boot.nohz_full": "1", "boot.rcu_nocbs": "1",
@@ -60,7 +60,7 @@ def test_every_change_can_be_made_by_hand(name: str) -> None:
     ],
 )
 def test_one_spelling_for_all_that_mean_the_same(text: str, form: ValueForm, same: str) -> None:
-    assert normalized(text, form) == same
+    assert normalize(text, form) == same
 
 
 def test_steering_is_written_as_the_kernel_reads_masks() -> None:

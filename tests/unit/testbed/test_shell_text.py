@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from harness.model.plugins import FileText, LoRoute
-from harness.testbed.kernel.apply import action_of
+from harness.testbed.kernel.actions import action_of
 
 VALUES = ["0;touch x", "a'b", "$(id)", "a b", "`id`", '"', "\\"]
 

@@ -1,4 +1,4 @@
-"""A gauge keeps its files open, reads them as bytes, and says what it cannot read."""
+"""A counter reader keeps its files open, reads them as bytes, and says what it cannot read."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.observe.counters import open_gauge, uncounted_by
+from harness.observe.counters import open_counters, uncounted_by
 from harness.testbed.machine.procfs import Roots
 
 SCHEDSTAT = "self/task/77/schedstat"
@@ -36,7 +36,7 @@ def fake_machine(top: Path) -> Roots:
 
 def test_counters_are_grown_between_two_readings(tmp_path: Path) -> None:
     roots = fake_machine(tmp_path)
-    with open_gauge({"nginx": [77]}, roots) as found:
+    with open_counters({"nginx": [77]}, roots) as found:
         before = found.read_before()
         (tmp_path / "proc/77/net/snmp").write_text(
             "Tcp: ActiveOpens PassiveOpens InSegs OutSegs RetransSegs\nTcp: 8 9 133 166 0\n"
@@ -56,7 +56,7 @@ def test_counters_are_grown_between_two_readings(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_a_sentence_and_not_a_zero(tmp_path: Path) -> None:
     roots = fake_machine(tmp_path)
-    with open_gauge({"nginx": [77]}, roots) as found:
+    with open_counters({"nginx": [77]}, roots) as found:
         grown = found.growth(found.read_before(), found.read_after())
         sentences = uncounted_by({"a": found, "b": found})
     assert "nginx.wait_us" not in grown
@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_a_sentence_and_not_a_zero(tmp_path: Path) -> Non
 
 
 def test_a_real_process_and_its_network_are_read(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, open_gauge({"app": [os.getpid()]}) as found:
+    with socket.create_server(("127.0.0.1", 0)) as server, open_counters({"app": [os.getpid()]}) as found:
         before = found.read_before()
         with socket.create_connection(server.getsockname()), server.accept()[0]:
             grown = found.growth(before, found.read_after())
@@ -85,7 +85,7 @@ def test_the_work_of_another_process_is_seen_in_the_same_open_files() -> None:
     ) as worker:
         assert worker.stdin
         assert worker.stdout
-        with open_gauge({"app": [worker.pid]}) as found:
+        with open_counters({"app": [worker.pid]}) as found:
             before = found.read_before()
             for _ in range(5):
                 worker.stdin.write("work\n")
@@ -96,7 +96,7 @@ def test_the_work_of_another_process_is_seen_in_the_same_open_files() -> None:
 
 
 def test_a_process_that_has_ended_is_an_error_and_not_a_zero() -> None:
-    with subprocess.Popen(["sleep", "60"]) as process, open_gauge({"app": [process.pid]}) as found:
+    with subprocess.Popen(["sleep", "60"]) as process, open_counters({"app": [process.pid]}) as found:
         process.kill()
         process.wait()
         with pytest.raises(OSError, match="No such process"):
@@ -105,7 +105,7 @@ def test_a_process_that_has_ended_is_an_error_and_not_a_zero() -> None:
 
 def test_no_file_stays_open_afterwards() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
-    with open_gauge({"app": [os.getpid()]}):
+    with open_counters({"app": [os.getpid()]}):
         assert len(list(Path("/proc/self/fd").iterdir())) > before
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
@@ -114,21 +114,21 @@ def test_a_file_that_opens_and_cannot_be_read_is_a_sentence(tmp_path: Path) -> N
     """PSI that is switched off at boot, as a directory here: reading fails, opening does not."""
     roots = fake_machine(tmp_path)
     (tmp_path / "proc/pressure/cpu").mkdir(parents=True)
-    with open_gauge({"nginx": [77]}, roots) as found:
+    with open_counters({"nginx": [77]}, roots) as found:
         assert any("PSI) is not known. " in sentence for sentence in found.uncounted)
 
 
 def test_a_kernel_that_counts_no_waiting_says_so(tmp_path: Path) -> None:
     roots = fake_machine(tmp_path)
     (tmp_path / "proc/77/task/77/schedstat").write_text("0 0 0\n")
-    with open_gauge({"nginx": [77]}, roots) as found:
+    with open_counters({"nginx": [77]}, roots) as found:
         assert any(sentence.endswith("schedstat does not count it on this kernel.") for sentence in found.uncounted)
 
 
 def test_a_list_of_interrupts_that_is_too_long_to_be_read_so_often_is_left_alone(tmp_path: Path) -> None:
     roots = fake_machine(tmp_path)
     (tmp_path / "proc/interrupts").write_text("RES: 4 Rescheduling interrupts\n" * 200)
-    with open_gauge({"nginx": [77]}, roots) as found:
+    with open_counters({"nginx": [77]}, roots) as found:
         assert any("too long to be read so often: 6200 bytes" in sentence for sentence in found.uncounted)
 
 
@@ -141,7 +141,7 @@ def test_the_client_is_read_last_before_a_visit_and_first_after_it(monkeypatch: 
         read.append(descriptor)
         return pread(descriptor, size, offset)
 
-    with open_gauge({"app": [os.getppid()], "client": [os.getpid()]}) as found:
+    with open_counters({"app": [os.getppid()], "client": [os.getpid()]}) as found:
         whose = dict(zip(found.descriptors, (source.owner for source in found.sources), strict=True))
         monkeypatch.setattr(os, "pread", noting)
         before, after = found.read_before(), found.read_after()
@@ -159,7 +159,7 @@ def test_a_thread_that_ends_counts_nothing_more(tmp_path: Path) -> None:
         assert process.stdin
         assert process.stdout
         process.stdout.readline()
-        with open_gauge({"app": [process.pid]}) as found:
+        with open_counters({"app": [process.pid]}) as found:
             before = found.read_before()
             process.stdin.write("\n")
             process.stdout.readline()

@@ -1,4 +1,4 @@
-"""Which arms are compared with which and by which estimator, and which pairs cannot be had."""
+"""The pairs of arms that are compared, their estimator, and why a pair is not possible."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.experiment.cost import Cost, pilot_cost
 from harness.experiment.schedule import RunProgress, next_schedule, schedule_of
 from harness.model import Design, Experiment, Pilot, Plan, Schedule
-from harness.session.pace import Clock, Pace
+from harness.session.time_budget import Clock, TimeBudget
 from tests.support.experiment_files import TWO_ARMS, read
 
 PILOT = Pilot.model_validate(
@@ -41,14 +41,14 @@ class Simulation:
     sessions: int = 0
 
     def run(self, planned: Plan, slower: Callable[[int], float]) -> "Simulation":
-        pace = Pace(planned, 0, Clock(0.0, lambda: self.now_s))
+        time_budget = TimeBudget(planned, 0, Clock(0.0, lambda: self.now_s))
         cost = pilot_cost(planned.experiment, planned.pilot or PILOT)
-        while self.sessions < planned.schedule.sessions and (schedule := pace.next_session_schedule()):
+        while self.sessions < planned.schedule.sessions and (schedule := time_budget.next_session_schedule()):
             factor = slower(self.sessions)
             self.now_s += factor * cost.session_s + max(schedule.visiting_s or 0, factor * 2 * cost.round_s)
             self.now_s += factor * cost.counting_s if self.sessions < schedule.counted_sessions else 0
             self.sessions += 1
-            pace.add(factor * cost.session_s)
+            time_budget.add(factor * cost.session_s)
         self.now_s += slower(self.sessions) * cost.ending_s(self.sessions, planned.schedule.rounds)
         return self
 
@@ -91,7 +91,7 @@ def test_sessions_that_the_file_fixes_are_all_made() -> None:
 
 def test_without_a_clock_as_when_a_run_is_resumed_all_that_was_planned_is_measured() -> None:
     planned = plan(experiment(60))
-    assert Pace(planned, 11).next_session_schedule() == planned.schedule
+    assert TimeBudget(planned, 11).next_session_schedule() == planned.schedule
 
 
 SCHEDULE = Schedule(sessions=20, rounds=50, burst=8, settle=2, reason="", visiting_s=1.0, looks=(8, 12, 16, 20))

@@ -1,4 +1,4 @@
-"""Keeps a run within its time: the clock of the command, and the schedule of the next session."""
+"""Keeps a run within its time budget: the clock of the command, and the schedule of the next session."""
 
 import os
 import time
@@ -30,8 +30,8 @@ class Clock:
 
 
 @dataclass(slots=True)
-class Pace:
-    """The pace of a run with `done` sessions so far. Without a clock all planned sessions are measured."""
+class TimeBudget:
+    """The time budget of a run with `done` sessions so far. Without a clock all planned sessions are measured."""
 
     plan: Plan
     done: int
@@ -65,7 +65,7 @@ class Pace:
 
 
 def _guaranteed_sessions(experiment: Experiment, limit_s: float, cost: Cost) -> int:
-    """Return how many sessions are made however long they take: those of the file, or a short budget's minimum."""
+    """Return the number of sessions that are measured however long they take: that of the file, or the minimum."""
     if experiment.design.sessions:
         return experiment.design.sessions
     is_short = limit_s > experiment.design.budget_s
@@ -95,7 +95,7 @@ def slowness(elapsed_s: float, cpu_s: float) -> float:
 def current_slowness() -> float:
     """Return the slowness of a short computation made now.
 
-    The start-up of the command is no substitute: the first one on a machine waits for the disk.
+    The start-up time of the command does not show it: the first start on a machine waits for the disk.
     """
     began_s, began_cpu_s = time.monotonic(), time.thread_time()
     while time.thread_time() - began_cpu_s < PROBE_CPU_S:

@@ -1,4 +1,4 @@
-"""Finds figures in what tools write: in JSON by their path, in label_patterns lines, and in single answers."""
+"""Finds numbers in the output of tools: in JSON by their path, in labelled lines, and in rows of single requests."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Changes of kernel values: each as a shell command, as what makes it, and as what reads it back."""
+"""The action for each change of a kernel value: its shell command, and functions that make it and read it back."""
 
 import re
 import shlex
@@ -40,10 +40,10 @@ def _needs_process() -> NoReturn:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """How a change is made: by `command` in a shell, or by `apply` in this thread's network, where it belongs to one.
+    """How a change is made: by `command` in a shell, or by `apply`, for a network in that of this thread.
 
-    `read` returns the present value, comparable with `wanted`. Both raise OSError; a change that lasts as long as a
-    process has neither.
+    `read` returns the present value, in the same form as `wanted`. `apply` and `read` raise OSError. An attribute of a
+    process and a file held open have neither. Nothing here restores a value.
     """
 
     command: str
@@ -53,10 +53,10 @@ class Action:
 
 
 def action_of(change: KernelChange) -> Action:
-    """Return how `change` is made."""
+    """Return the action that makes `change`."""
     match change:
         case FileText():
-            wanted = normalized(change.text, change.form)
+            wanted = normalize(change.text, change.form)
             return Action(_file_command(change), wanted, partial(_write_file, change), partial(_read_file, change))
         case FirstExistingFile():
             return Action(" || ".join(map(_file_command, change.files)), action_of(change.files[0]).wanted)
@@ -99,11 +99,11 @@ def _write_file(file: FileText) -> None:
 
 def _read_file(file: FileText) -> str:
     with own_sysfs_path(file.path) as path:
-        return normalized(path.read_text(), file.form)
+        return normalize(path.read_text(), file.form)
 
 
-def normalized(text: str, form: ValueForm) -> str:
-    """Return one spelling for all equivalent ones."""
+def normalize(text: str, form: ValueForm) -> str:
+    """Return `text` in the one form that all equivalent texts have."""
     words = " ".join(text.split())
     if form == "choice":
         chosen = re.search(r"\[(.+?)\]", words)
@@ -114,7 +114,7 @@ def normalized(text: str, form: ValueForm) -> str:
 
 
 def choices_of(file: FileText) -> list[str]:
-    """Return the values that the file takes, where it or one beside it lists them."""
+    """Return the values that the file accepts; empty unless it, or the file `choices`, lists them."""
     if not file.choices and file.form != "choice":
         return []
     path = Path(file.path)

@@ -66,8 +66,8 @@ UNCHANGED_KERNEL = KernelConfiguration()
 def kernel_configurations_of(groups: Sequence[Sequence[Arm]]) -> list[KernelConfiguration]:
     """Return the kernel settings of each group of arms with the same knobs.
 
-    Once an arm needs a network of its own, all get one: a new network has less in the packets' path than the host's, so
-    an arm in it would differ from an arm on the host in more than its knobs.
+    If one arm needs a network of its own, all arms get one: packets take a shorter path in a new network than in the
+    host's, so an arm in a new network would differ from an arm in the host's network in more than its knobs.
     """
     knobs = load_knobs({name for arms in groups for name in arms[0].settings.knobs})
     own_networks = any(knob.scope in NETWORK_SCOPES for knob in knobs.values())
@@ -89,7 +89,7 @@ def load_knobs(names: Iterable[str]) -> dict[str, Knob]:
 
 
 def _sysctl_scopes(sysctls: Sequence[str]) -> dict[str, KnobScope]:
-    """Return the scope of each sysctl: a new network shows which it has for itself. Without one, the name decides."""
+    """Return the scope of each sysctl, as seen in a new network. If none can be made, the name decides."""
     if not any(name.startswith("net.") for name in sysctls):
         return dict.fromkeys(sysctls, "global")
     try:
@@ -108,7 +108,7 @@ def _is_per_network(name: str) -> bool:
 
 
 def sysctl_file(name: str) -> Path:
-    """Return its file. A slash in the name, as sysctl(8) writes a dot inside a part, stays a dot in the path."""
+    """Return the file of a sysctl. A slash in the name becomes a dot in the path, as in sysctl(8)."""
     return Path("/proc/sys", name.translate(str.maketrans("./", "/.")))
 
 

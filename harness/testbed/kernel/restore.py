@@ -1,4 +1,4 @@
-"""The values of the host that a run changes, and those that change with them."""
+"""Restores values of the host: entries of the journal, values linked to them, and why one cannot be restored."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.model.base import JsonModel
 from harness.model.plugins import FileText, ValueForm
-from harness.testbed.kernel.apply import normalized
+from harness.testbed.kernel.actions import normalize
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots
 
 MAX_TEXT = 4096  # a page, the limit of one write to such a file
@@ -29,11 +29,11 @@ class JournalEntry(JsonModel):
     @property
     def old_value(self) -> str:
         """The value before the change, normalized."""
-        return normalized(self.before, self.form)
+        return normalize(self.before, self.form)
 
     def read(self) -> str:
         """Return the present value, normalized. Raises OSError."""
-        return normalized(Path(self.path).read_text(), self.form)
+        return normalize(Path(self.path).read_text(), self.form)
 
     def is_restored(self) -> bool:
         """Return whether the file has its old value again."""
@@ -50,8 +50,8 @@ EntryGroup = list[JournalEntry]
 class LinkedValues:
     """Sysctls that change when one of them is written, in the order in which they are restored.
 
-    `exclusive`: one is in force and the others read 0, which they do not take: only the one in force is written back,
-    and the kernel sets the others to 0 again.
+    `exclusive`: only one of them is in force. The others read 0, but 0 cannot be written to them. So only the one in
+    force is written back, and the kernel sets the others to 0 again.
     """
 
     names: tuple[str, ...]
@@ -87,7 +87,7 @@ ONE_WAY_VALUES = {
 
 @dataclass(frozen=True, slots=True)
 class RestoreProblem:
-    """Why a value is not as it was. `must_stay`: it still has a value of ours and must be restored later."""
+    """The reason why a value was not restored. `must_stay`: it still has a value of ours and must be restored later."""
 
     sentence: str
     must_stay: bool
@@ -96,7 +96,7 @@ class RestoreProblem:
 def make_entries(given: Mapping[str, Sequence[FileText]], roots: Roots = HOST_ROOTS) -> list[JournalEntry]:
     """Return the entries of files as they are now, and of those linked to them. Raises OSError.
 
-    `given` maps each path to what it may be given.
+    `given` maps each path to the values that a run may write to it.
     """
     entries: dict[str, JournalEntry] = {}
     for path, files in given.items():
@@ -123,8 +123,8 @@ def _linked_entries(
 
 def _make_entry(path: str, form: ValueForm, texts: Iterable[str], group: str = "") -> JournalEntry:
     text = Path(path).read_text().strip()
-    before = normalized(text, form) if form == "choice" else text
-    ours = tuple(dict.fromkeys(normalized(value, form) for value in texts))
+    before = normalize(text, form) if form == "choice" else text
+    ours = tuple(dict.fromkeys(normalize(value, form) for value in texts))
     return JournalEntry(path=path, form=form, before=before, ours=ours, group=group)
 
 
@@ -184,7 +184,7 @@ def _stuck_sentence(entry: JournalEntry, reason: str) -> str:
 def restore_problem(entries: Sequence[JournalEntry]) -> str | None:
     """Return why the values could not be restored: write each file's present text to it, which must change nothing.
 
-    A choice lists what it takes, so there is nothing to try.
+    Files that list their choices need no such test.
     """
     for group in group_entries(entry for entry in entries if entry.form != "choice"):
         for entry in entries_to_write(group):

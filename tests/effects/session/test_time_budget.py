@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.session.pace import MAX_SLOWNESS, Clock, command_clock, current_slowness, process_age_s, slowness
+from harness.session.time_budget import MAX_SLOWNESS, Clock, command_clock, current_slowness, process_age_s, slowness
 
 
 def test_the_clock_of_a_command_counts_from_the_start_of_its_process() -> None:
     script = (
-        "import time; time.sleep(0.3); from harness.session.pace import command_clock; print(command_clock().spent_s())"
+        "import time; time.sleep(0.3)\n"
+        "from harness.session.time_budget import command_clock; print(command_clock().spent_s())"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert float(ended.stdout) >= 0.25

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.analysis.load import arm_capacities
+from harness.analysis.latency_by_load import arm_capacities
 from harness.analysis.statistics.series import session_capacities
 from harness.model import Comparison, Summary, VisitRow
 from tests.support.load_runs import PACED, SEARCH, experiment, paced, searched, steps, summary_of

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from harness.analysis.needed_budget import MAX_BUDGET_S, needed_budget
 from harness.analysis.pilot import pilot_of
-from harness.analysis.prescription import MAX_BUDGET_S, needed_budget
 from harness.experiment.cost import visit_lengths
 from harness.experiment.schedule import pilot_schedule, schedule_of
 from harness.model import (

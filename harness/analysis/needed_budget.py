@@ -1,4 +1,4 @@
-"""The budget that would decide on this machine, from the variance and the cost of the run itself."""
+"""The budget that would decide undecided effects here, from the variance and the cost of the run itself."""
 
 import math
 from bisect import bisect_left

@@ -1,42 +1,22 @@
-"""The report of a run."""
+"""The report of a run: warning, answer, table of arms, sections, doubts, next steps."""
 
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.analysis.calibration import Calibration
-from harness.model import HEADLINE_METRICS, ArmSummary, Comparison, Design, Summary
+from harness.model import Design, Summary
 from harness.report import answer, caveats
 from harness.report.commands.machine import calibration_note
 from harness.report.commands.plan import pilot_plan
-from harness.report.document import Cell, Column, Fact, NumberCell, Report, Row, Section, Table, TextCell, VerdictCell
+from harness.report.document import Fact, Report, Section
 from harness.report.figures.intervals import forest_figure
-from harness.report.figures.style import arm_styles
 from harness.report.sections import run_sections
+from harness.report.sections.arm_table import arm_table
 from harness.report.sections.background import PageData, background_sections
 from harness.report.sections.failures import application_note
 from harness.report.sections.ladder import ladder_note
-from harness.report.select import (
-    PROGRAM_NAME,
-    group_by_root,
-    headline_metric,
-    is_kept_undecided_by_holm,
-    repeat_command,
-    resume_command,
-)
-from harness.report.table import ABSENT, format_milliseconds, format_rate, percent_cell, us_cell
-
-MEASUREMENTS, COMPARISONS = "Measurements", "Comparisons"
-ARM_COLUMNS = (
-    Column("arm"),
-    Column("requests/s", group=MEASUREMENTS),
-    Column("ms/request", group=MEASUREMENTS),
-    Column("p99 ms", group=MEASUREMENTS),
-    Column("CPU us", "nginx + app", MEASUREMENTS),
-    Column("difference", "95 % interval", COMPARISONS),
-    Column("us", "95 % interval", COMPARISONS),
-    Column("verdict", group=COMPARISONS),
-)
+from harness.report.select import PROGRAM_NAME, headline_metric, repeat_command, resume_command
 
 
 def report_of(
@@ -94,52 +74,6 @@ def _notes(summary: Summary) -> Iterator[str]:
     metrics = ("throughput",) if summary.ladders else ("cpu", "throughput")
     notes += [*(answer.metric_sentence(summary, metric) for metric in metrics), application_note(summary)]
     yield from filter(None, notes)
-
-
-def arm_table(summary: Summary) -> Table:
-    """Return what was measured of each arm, and its difference from its reference; a reference stands on top."""
-    return Table("", ARM_COLUMNS, list(_arm_rows(summary)))
-
-
-def _arm_rows(summary: Summary) -> Iterator[Row]:
-    comparisons = [comparison for comparison in summary.comparisons if comparison.metric in HEADLINE_METRICS]
-    for reference, group in group_by_root(comparisons).items():
-        yield _uncompared_row(summary, reference, VerdictCell("reference"))
-        for comparison in group:
-            cells = (*_measured_cells(summary, comparison.arm), *_compared_cells(summary, comparison))
-            yield Row(cells, _color(summary, comparison.arm), ends_group=comparison is group[-1])
-    compared = {name for comparison in comparisons for name in (comparison.arm, comparison.against)}
-    yield from (_uncompared_row(summary, name, TextCell(ABSENT)) for name in summary.arms if name not in compared)
-
-
-def _uncompared_row(summary: Summary, name: str, verdict: Cell) -> Row:
-    return Row((*_measured_cells(summary, name), NumberCell(), NumberCell(), verdict), _color(summary, name))
-
-
-def _color(summary: Summary, name: str) -> str:
-    return arm_styles(summary)[name].color
-
-
-def _compared_cells(summary: Summary, comparison: Comparison) -> tuple[Cell, ...]:
-    verdict = VerdictCell(comparison.verdict, is_kept_undecided_by_holm(summary, comparison))
-    return percent_cell(comparison), us_cell(comparison), verdict
-
-
-def _measured_cells(summary: Summary, name: str) -> tuple[Cell, ...]:
-    arm = summary.arms[name]
-    return (
-        TextCell(name),
-        NumberCell(format_rate(arm.requests_per_s)),
-        NumberCell(format_milliseconds(arm.mean_us)),
-        NumberCell(format_milliseconds(arm.p99_us)),
-        _cpu_cell(arm),
-    )
-
-
-def _cpu_cell(arm: ArmSummary) -> NumberCell:
-    if not arm.cpu_us:
-        return NumberCell(ABSENT)
-    return NumberCell(f"{sum(arm.cpu_us.values()):.0f}", " + ".join(f"{us:.0f}" for us in arm.cpu_us.values()))
 
 
 def _next_steps(summary: Summary, command: str) -> Iterator[Fact]:

@@ -1,4 +1,4 @@
-"""Reads an HTTP answer: its head, its body, and whether it is the right one."""
+"""Parses an HTTP answer: its head, its body, and whether it is right."""
 
 import re
 from dataclasses import dataclass, field
@@ -44,8 +44,8 @@ class Head(NamedTuple):
 class Answer:
     """An answer that is parsed piece by piece.
 
-    `to_close`: the server closes the connection after it, which marks its end. Then the pieces are only collected while
-    the clock runs, up to UNPARSED_BYTES.
+    `to_close`: the answer ends where the server closes the connection. Then pieces are only collected while the clock
+    runs, up to UNPARSED_BYTES, and parsed afterwards.
     """
 
     __slots__ = ("_interim", "_unread", "body", "head", "raw_head", "received_bytes", "to_close")

@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import Any
 
 from harness.analysis.contrasts.tails import arm_percentiles
-from harness.analysis.load import arm_capacities, open_loop_times
+from harness.analysis.latency_by_load import arm_capacities, open_loop_times
 from harness.analysis.statistics.percentiles import percentile_us
 from harness.analysis.statistics.series import SessionData
 from harness.experiment.arms import stacks_of

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from harness.load.answer import KEPT_BYTES, MAX_HEAD_BYTES, MAX_LINE_BYTES, Answer
+from harness.load.http_answer import KEPT_BYTES, MAX_HEAD_BYTES, MAX_LINE_BYTES, Answer
 from harness.model.http import MAX_BODY_BYTES, AnswerShape
 
 STATUSES = st.sampled_from(["200 OK", "201 Created", "206 "])

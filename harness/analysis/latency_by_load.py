@@ -1,4 +1,4 @@
-"""Latency against load, and capacities."""
+"""Latency by request rate, and capacities."""
 
 import math
 from collections.abc import Iterator, Sequence

@@ -1,0 +1,67 @@
+"""The table of arms, the main table of a run's report: what was measured, and the difference from the reference."""
+
+from collections.abc import Iterator
+
+from harness.model import HEADLINE_METRICS, ArmSummary, Comparison, Summary
+from harness.report.document import Cell, Column, NumberCell, Row, Table, TextCell, VerdictCell
+from harness.report.figures.style import arm_styles
+from harness.report.select import group_by_root, is_kept_undecided_by_holm
+from harness.report.table import ABSENT, format_milliseconds, format_rate, percent_cell, us_cell
+
+MEASUREMENTS, COMPARISONS = "Measurements", "Comparisons"
+ARM_COLUMNS = (
+    Column("arm"),
+    Column("requests/s", group=MEASUREMENTS),
+    Column("ms/request", group=MEASUREMENTS),
+    Column("p99 ms", group=MEASUREMENTS),
+    Column("CPU us", "nginx + app", MEASUREMENTS),
+    Column("difference", "95 % interval", COMPARISONS),
+    Column("us", "95 % interval", COMPARISONS),
+    Column("verdict", group=COMPARISONS),
+)
+
+
+def arm_table(summary: Summary) -> Table:
+    """Return a row for each arm, below the row of its reference."""
+    return Table("", ARM_COLUMNS, list(_arm_rows(summary)))
+
+
+def _arm_rows(summary: Summary) -> Iterator[Row]:
+    comparisons = [comparison for comparison in summary.comparisons if comparison.metric in HEADLINE_METRICS]
+    for reference, group in group_by_root(comparisons).items():
+        yield _uncompared_row(summary, reference, VerdictCell("reference"))
+        for comparison in group:
+            cells = (*_measured_cells(summary, comparison.arm), *_compared_cells(summary, comparison))
+            yield Row(cells, _color(summary, comparison.arm), ends_group=comparison is group[-1])
+    compared = {name for comparison in comparisons for name in (comparison.arm, comparison.against)}
+    yield from (_uncompared_row(summary, name, TextCell(ABSENT)) for name in summary.arms if name not in compared)
+
+
+def _uncompared_row(summary: Summary, name: str, verdict: Cell) -> Row:
+    return Row((*_measured_cells(summary, name), NumberCell(), NumberCell(), verdict), _color(summary, name))
+
+
+def _color(summary: Summary, name: str) -> str:
+    return arm_styles(summary)[name].color
+
+
+def _compared_cells(summary: Summary, comparison: Comparison) -> tuple[Cell, ...]:
+    verdict = VerdictCell(comparison.verdict, is_kept_undecided_by_holm(summary, comparison))
+    return percent_cell(comparison), us_cell(comparison), verdict
+
+
+def _measured_cells(summary: Summary, name: str) -> tuple[Cell, ...]:
+    arm = summary.arms[name]
+    return (
+        TextCell(name),
+        NumberCell(format_rate(arm.requests_per_s)),
+        NumberCell(format_milliseconds(arm.mean_us)),
+        NumberCell(format_milliseconds(arm.p99_us)),
+        _cpu_cell(arm),
+    )
+
+
+def _cpu_cell(arm: ArmSummary) -> NumberCell:
+    if not arm.cpu_us:
+        return NumberCell(ABSENT)
+    return NumberCell(f"{sum(arm.cpu_us.values()):.0f}", " + ".join(f"{us:.0f}" for us in arm.cpu_us.values()))
