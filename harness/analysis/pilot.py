@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from harness.analysis.statistics.group_sequential import confidence_at
 from harness.analysis.statistics.inference import Estimate, to_percent
 from harness.analysis.statistics.series import ArmPair, Series, centre_of_rounds, typical_times
+from harness.experiment.arms import shares_processes
 from harness.experiment.cost import has_long_visits, visit_lengths
 from harness.experiment.schedule import NOMINAL_SPREAD, ROUNDS_VARIANCE, STARTING_SHARE, EffectSpread, schedule_of
 from harness.model import AllanPoint, CarryOverPoint, Experiment, Pilot, Schedule, Visit
@@ -26,8 +27,9 @@ SETTLED_BURST = 8  # whose mean must have settled: in a longer burst the first r
 TOLERANCE_PERCENT = 0.25
 MAX_SETTLE = 16  # what has not settled by then is noise
 
-# Every restart adds some variance; 2 or 3 sessions seldom show how much.
+# Every restart adds some variance; 2 or 3 sessions seldom show how much. Arms with the same processes share most of it.
 MIN_SESSION_SD_PERCENT = 0.3
+MIN_SHARED_SESSION_SD_PERCENT = 0.1
 EXCESS_VARIANCE_RATIO = 2.0  # times the variance that rounds explain; by chance in a tenth of pilots
 STRETCHES_PER_SESSION = 4  # of a session, to estimate its drift
 
@@ -183,7 +185,7 @@ def _spread(
     series = [round_times_us(session, settle) for session in sessions]
     round_sd = round_sd_percent(series, experiment.pairs) if point is None else math.sqrt(2) * point.deviation_percent
     return EffectSpread(
-        session_sd_percent=session_sd_percent(series, experiment.pairs),
+        session_sd_percent=max(session_sd_percent(series, experiment.pairs), least_session_sd_percent(experiment)),
         round_sd_percent=NOMINAL_SPREAD.round_sd_percent if round_sd is None else round_sd,
     )
 
@@ -201,7 +203,7 @@ def _expected_precision(
 def session_sd_percent(sessions: Sequence[Mapping[str, Series]], pairs: Iterable[ArmPair]) -> float:
     """Return the standard deviation between sessions that rounds do not explain: the effect of restarts.
 
-    `sessions` are times by arm over rounds. The result is at least 0.3 %, also with too few sessions.
+    `sessions` are times by arm over rounds. The result is 0 where it cannot be told from chance.
     """
     ratios = [_log_ratios(sessions, pair) for pair in pairs]
     effects = [
@@ -210,8 +212,13 @@ def session_sd_percent(sessions: Sequence[Mapping[str, Series]], pairs: Iterable
     between = [np.var(of_pair, ddof=1) for of_pair in effects if len(of_pair) > 1]
     within = [ROUNDS_VARIANCE * _scale(ratio) ** 2 / ratio.size for pair in ratios for ratio in pair]
     if not between or np.mean(between) < EXCESS_VARIANCE_RATIO * np.mean(within):
-        return MIN_SESSION_SD_PERCENT
-    return max(100 * math.sqrt(np.mean(between) - np.mean(within)), MIN_SESSION_SD_PERCENT)
+        return 0.0
+    return 100 * math.sqrt(np.mean(between) - np.mean(within))
+
+
+def least_session_sd_percent(experiment: Experiment) -> float:
+    """Return the standard deviation between sessions that is assumed whatever the pilot sees."""
+    return MIN_SHARED_SESSION_SD_PERCENT if shares_processes(experiment) else MIN_SESSION_SD_PERCENT
 
 
 def round_sd_percent(sessions: Sequence[Mapping[str, Series]], pairs: Iterable[ArmPair]) -> float | None:

@@ -153,6 +153,12 @@ def stacks_of(experiment: Experiment) -> tuple[tuple[Arm, ...], ...]:
     return tuple(map(_order_arms, groups.values()))
 
 
+def shares_processes(experiment: Experiment) -> bool:
+    """Return whether the arms of each comparison are served by the same processes of ours."""
+    stacks = [{arm.name for arm in stack} for stack in stacks_of(experiment)]
+    return all(any({*pair} <= stack for stack in stacks) for pair in experiment.pairs)
+
+
 def services_of(experiment: Experiment) -> tuple[Arm, ...]:
     """Return the arms with a url."""
     return tuple(arm for arm in experiment.arms if arm.settings.url)

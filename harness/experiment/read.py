@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness import plugins
 from harness.errors import ConfigError, raise_if_any
-from harness.experiment.arms import arms_of, name_problems, service_problems, stacks_of
+from harness.experiment.arms import arms_of, name_problems, service_problems, shares_processes, stacks_of
 from harness.experiment.constraints import arm_problems
 from harness.experiment.cost import nominal_cost, timed_requests, visit_lengths
 from harness.experiment.designs import (
@@ -73,7 +73,13 @@ def build_experiment(document: Document) -> Experiment:
         tcp_only=tcp_only_settings(arms),
     )
     raise_if_any(effort_problems(experiment), ConfigError)
-    return experiment
+    return experiment if "layout" in design.model_fields_set else _with_usual_layout(experiment)
+
+
+def _with_usual_layout(experiment: Experiment) -> Experiment:
+    """Return the experiment with a matched layout if it compares arms with processes of their own."""
+    layout = "random" if shares_processes(experiment) else "matched"
+    return experiment.model_copy(update={"design": experiment.design.model_copy(update={"layout": layout})})
 
 
 def _experiment_problems(document: Document, arms: Sequence[Arm], design: Design) -> Iterator[str]:

@@ -33,6 +33,7 @@ MIN_LOOK_DISTANCE = 2  # minimum distance of looks in sessions
 # pilot. For p99 the interval may become wider by the factor WIDER_FOR_P99.
 TIMED_FOR_P99 = 1150
 WIDER_FOR_P99 = 1.15
+WIDER_FOR_FEWER_SESSIONS = 1.04  # of two splits with about the same interval, the one with fewer starts is more robust
 ROUNDS_VARIANCE = 1.29  # variance of the mean of the middle third / variance of the mean, for normal values
 LONGEST_SESSION_S = 120.0  # longer sessions add less than more sessions, and their raw times fill the memory
 
@@ -150,7 +151,8 @@ def split_budget(
 
     For many sessions the best number of rounds is sqrt(session_s / round_s) * round_sd / session_sd (Kalibera and
     Jones 2013), and sqrt(1.29) times that for the middle third of the rounds; for few sessions Student's t matters as
-    well. A split with enough requests for p99 is preferred, if its interval is not much wider.
+    well. A split with enough requests for p99 is preferred, and of the rest the one with the fewest sessions, if the
+    interval is not much wider.
     """
     design = experiment.design
     fewest = minimal_schedule(experiment, cost, time_s + cost.reporting_s).rounds
@@ -162,7 +164,9 @@ def split_budget(
     timed = min(timed_requests(arm.settings, burst) for arm in experiment.arms)
     enough = 0 if has_external_tools(experiment) else TIMED_FOR_P99  # percentiles of tools are those of a single run
     with_p99 = [(sessions, rounds) for sessions, rounds in narrow if rounds * timed >= enough]
-    return min(with_p99 or splits, key=widths.__getitem__)
+    candidates = with_p99 or splits
+    narrowest = min(widths[numbers] for numbers in candidates)
+    return min(numbers for numbers in candidates if widths[numbers] <= WIDER_FOR_FEWER_SESSIONS * narrowest)
 
 
 def look_sessions(sessions: int) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ import pytest
 
 from harness.analysis.pilot import (
     MIN_SESSION_SD_PERCENT,
+    MIN_SHARED_SESSION_SD_PERCENT,
     PilotSession,
     drift,
     interleaving_gain,
@@ -91,7 +92,7 @@ def test_time_that_is_gone_makes_the_expected_interval_wider() -> None:
 
 
 def test_the_expected_half_width_is_what_runs_turn_out_to_have() -> None:
-    machine = replace(PLAIN, session_sd=MIN_SESSION_SD_PERCENT / 100 / np.sqrt(2), drift=0.001)
+    machine = replace(PLAIN, session_sd=MIN_SHARED_SESSION_SD_PERCENT / 100 / np.sqrt(2), drift=0.001)
     experiment = asking(budget_s=30)
     pilot = pilot_of(experiment, sessions_of(machine))
     schedule = schedule_of(experiment, None, pilot)
@@ -134,7 +135,7 @@ def test_a_pilot_in_which_everything_failed_leaves_the_usual_lengths() -> None:
     pilot = pilot_of(BASE, [PilotSession(visits, visiting_s=0.5, session_s=1.0)] * 2)
     assert (pilot.settle, pilot.burst, pilot.requests, pilot.carry_over, pilot.allan) == (2, 8, 0, (), ())
     assert pilot.round_s == 0.5
-    assert (pilot.session_sd_percent, pilot.round_sd_percent) == (MIN_SESSION_SD_PERCENT, 5.0)
+    assert (pilot.session_sd_percent, pilot.round_sd_percent) == (MIN_SHARED_SESSION_SD_PERCENT, 5.0)
 
 
 def test_the_same_visits_always_give_the_same_pilot() -> None:
@@ -198,12 +199,18 @@ def test_the_spread_of_rounds_is_seldom_taken_for_one_of_sessions() -> None:
     found = [
         session_sd_percent(series(3, 50, session_sd=0, round_sd=0.05, seed=seed), [("b", "a")]) for seed in range(200)
     ]
-    assert found.count(MIN_SESSION_SD_PERCENT) > 0.8 * 200
+    assert found.count(0.0) > 0.8 * 200
 
 
 def test_a_single_session_shows_no_spread_of_sessions() -> None:
     seen = series(1, 50, session_sd=0.1, round_sd=0.05, seed=1)
-    assert session_sd_percent(seen, [("b", "a")]) == MIN_SESSION_SD_PERCENT
+    assert session_sd_percent(seen, [("b", "a")]) == 0
+
+
+def test_a_start_is_assumed_to_tell_on_arms_with_processes_of_their_own_more_than_on_others() -> None:
+    separate = asking().model_copy(update={"design": Design(processes="separate")})
+    spreads = [pilot_of(experiment, sessions_of(PLAIN)).session_sd_percent for experiment in (BASE, separate)]
+    assert spreads == [MIN_SHARED_SESSION_SD_PERCENT, MIN_SESSION_SD_PERCENT]
 
 
 def test_drift_is_what_quarters_of_a_session_differ_by_beyond_chance() -> None:

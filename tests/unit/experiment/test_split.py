@@ -32,7 +32,7 @@ def pilot(**numbers: float) -> Pilot:
 def test_more_spread_between_sessions_asks_for_more_of_them() -> None:
     counts = [split_budget(BASE, COST, EffectSpread(session_sd, 5.0), 8, 100)[0] for session_sd in (0.0, 0.3, 1.0, 3.0)]
     assert counts == sorted(counts)
-    assert counts[0] < counts[-1] == 20  # more would spend over a fifth of the time on starting
+    assert counts[0] < 17 < counts[-1] <= 20  # more would spend over a fifth of the time on starting
 
 
 def test_more_spread_between_rounds_asks_for_more_of_those() -> None:
@@ -42,12 +42,12 @@ def test_more_spread_between_rounds_asks_for_more_of_those() -> None:
 
 
 def test_the_split_is_near_the_optimum_of_kalibera_and_jones() -> None:
-    """Sessions a little more than theirs, because Student's t is wide where they are few."""
+    """Rounds may be more than theirs: the fewest sessions are taken of those that give about the same interval."""
     cost, spread = Cost(session_s=1.0, round_s=0.5, source=""), EffectSpread(0.2, 4.0)
     sessions, rounds = split_budget(BASE, cost, spread, 1000, 400)
     best_rounds = math.sqrt(cost.session_s / cost.round_s * 1.29) * 4.0 / 0.2
     assert 8 < sessions < 30
-    assert 0.8 * best_rounds <= rounds <= best_rounds
+    assert 0.8 * best_rounds <= rounds <= 1.8 * best_rounds
 
 
 @given(st.floats(0, 5), st.floats(0.1, 50), st.floats(20, 1000), st.integers(1, 64))
