@@ -39,7 +39,8 @@ class Metric(Quantity):
     `lower` and `higher` are clauses on an arm with less or more of it than its reference; `opposed` explains why it may
     contradict the headline. `in_times` and `in_search`: whether runs with times, or searches for a capacity, compare
     it. `in_designs`: whether factors, screens and changes between runs do. `is_time`: send lag of the client may
-    explain a difference. `is_optional`: it is shown only where it was measured.
+    explain a difference. `is_optional`: it is shown only where it was measured. `is_rate`: reports show its
+    inverse, a rate, so more is better.
     """
 
     has_ratio: bool = True
@@ -54,6 +55,7 @@ class Metric(Quantity):
     is_headline: bool = False  # each run has exactly one of them
     is_time: bool = False
     is_optional: bool = False
+    is_rate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +155,14 @@ METRICS: Mapping[str, Metric] = {
             name="capacity",
             value=lambda _: None,
             of_session=_capacity_us,
-            label="time per request at capacity",
-            title="Capacity (as time per request)",
+            label="capacity",
+            title="Capacity",
             lower="its capacity is higher",
             higher="its capacity is lower",
             in_times=False,
             in_search=True,
             is_headline=True,
+            is_rate=True,
         ),
         Metric(
             name="mean",

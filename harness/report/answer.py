@@ -89,7 +89,8 @@ def _verdict_clauses(group: Sequence[Comparison], design: Design | None, decide:
             continue
         reasons = "; ".join(dict.fromkeys(c.why.rstrip(".") for c in same if verdict is None and c.why))
         after = f" ({reasons})" if reasons else decide if verdict == "undecided" else ""
-        yield f"{join_with_and(list(map(_brief, same)))} {verdict_phrase(verdict, len(same), design)}{after}"
+        phrase = verdict_phrase(verdict, len(same), design, same[0].metric)
+        yield f"{join_with_and(list(map(_brief, same)))} {phrase}{after}"
 
 
 def _brief(comparison: Comparison) -> str:
@@ -122,7 +123,7 @@ def _clause(summary: Summary, design: Design | None, comparison: Comparison, *, 
         return clause + budget_clause(summary)
     us = us_interval(comparison)
     if us is None or comparison.verdict == "equivalent":
-        return clause
+        return f"{clause}{_rates_clause(summary, comparison)}"
     amount = f"{clause}, {interval_numbers(us, 0)[0].lstrip('+-')} us"
     reference = summary.arms[comparison.against]
     typical_us = reference.p50_us or reference.mean_us  # stolen time is in the mean, not in the difference
@@ -130,6 +131,14 @@ def _clause(summary: Summary, design: Design | None, comparison: Comparison, *, 
         return amount
     joint = "of" if us.value < 0 else "on top of"
     return f"{amount} {joint} {format_significant(typical_us, 3)} us per request"
+
+
+def _rates_clause(summary: Summary, comparison: Comparison) -> str:
+    """Return `, 4812 instead of 3360 requests/s` if both arms have a capacity."""
+    rates = {capacity.arm: format_significant(capacity.per_s.value, 4) for capacity in summary.capacities}
+    if not {comparison.arm, comparison.against} <= rates.keys():
+        return ""
+    return f", {rates[comparison.arm]} instead of {rates[comparison.against]} requests/s"
 
 
 def _subject(summary: Summary, comparison: Comparison) -> str:
@@ -167,7 +176,8 @@ def _uniform_answer(summary: Summary, comparisons: Sequence[Comparison]) -> str:
         return ""
     least, *_, most = sorted(comparisons, key=lambda comparison: abs(comparison.percent or 0.0))
     sizes = f"{_size_in_case(least, named=True)} to {_size_in_case(most, named=False).removeprefix('by ')}"
-    return f"{change[0]} is {verdict} than {change[1]} in all {len(comparisons)} cases, {sizes}."
+    is_so = verdict_phrase(verdict, 1, None, comparisons[0].metric)
+    return f"{change[0]} {is_so} than {change[1]} in all {len(comparisons)} cases, {sizes}."
 
 
 def _setting_change(arms: Mapping[str, ArmSummary], comparison: Comparison) -> tuple[str, str] | None:

@@ -5,19 +5,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import floor, isclose, log10
 
-from harness.model import ArmEffect, Design, Interval
+from harness.model import METRICS, ArmEffect, Design, Interval
 
 MAX_DECIMALS = 6
 NO_NUMBER = "no number"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 SPACE_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:us|ms|s|min|h)\b)")
 MINUS_SIGN_PLACE = re.compile(r"(?<![\w.)-])-(?=\d)")
-MICROSECOND_UNIT = re.compile(rf"(?<=\d{NO_BREAK})us\b")
 VERDICT_CLAUSES = {
-    "faster": "{subject} is faster{than} {size}",
-    "slower": "{subject} is slower{than} {size}",
+    "faster": "{subject} is {faster}{than} {size}",
+    "slower": "{subject} is {slower}{than} {size}",
     "equivalent": "{subject} is equivalent{to}{margin}: {interval}",
-    "undecided": "whether {subject} is faster or slower{than} is undecided: {interval}",
+    "undecided": "whether {subject} is {faster} or {slower}{than} is undecided: {interval}",
     None: "no verdict on {subject} against {against}: {why}",
 }
 VERDICTS = (  # in the order of a report
@@ -205,7 +204,14 @@ def margin_phrase(design: Design | None) -> str:
     return f" within {design.equivalence_percent:g} %" if design else ""
 
 
-def verdict_phrase(verdict: str | None, number: int, design: Design | None) -> str:
+def direction_word(verdict: str, metric: str = "") -> str:
+    """Return `faster` or `slower`; for a rate `higher in capacity` or `lower in capacity`. Other verdicts stay."""
+    if metric in METRICS and METRICS[metric].is_rate and verdict in ("faster", "slower"):
+        return f"{'higher' if verdict == 'faster' else 'lower'} in {METRICS[metric].label}"
+    return verdict
+
+
+def verdict_phrase(verdict: str | None, number: int, design: Design | None, metric: str = "") -> str:
     """Return a verdict on `number` effects: `is faster`, `are equivalent within 1 %`, `agree`, `has no verdict`."""
     if verdict is None:
         return "has no verdict" if number == 1 else "have no verdict"
@@ -214,7 +220,7 @@ def verdict_phrase(verdict: str | None, number: int, design: Design | None) -> s
     if verdict in ("agree", "differ"):
         return f"{verdict}s" if number == 1 else verdict
     margin = margin_phrase(design) if verdict == "equivalent" else ""
-    return f"{'is' if number == 1 else 'are'} {verdict}{margin}"
+    return f"{'is' if number == 1 else 'are'} {direction_word(verdict, metric)}{margin}"
 
 
 def verdict_clause(
@@ -228,6 +234,8 @@ def verdict_clause(
     words = VERDICT_CLAUSES[verdict if interval else None]
     return words.format(
         subject=subject,
+        faster=direction_word("faster", effect.metric),
+        slower=direction_word("slower", effect.metric),
         than=f" than {against}" if against else "",
         to=f" to {against}" if against else "",
         against=against or effect.against,
@@ -245,6 +253,5 @@ def verdict_counts(verdicts: Sequence[str | None], design: Design | None) -> str
 
 
 def typeset_numbers(text: str) -> str:
-    """Return prose with minus and micro signs and no break before units. Not for text that is shown as code."""
-    kept_together = SPACE_BEFORE_UNIT.sub(NO_BREAK, MINUS_SIGN_PLACE.sub("\N{MINUS SIGN}", text))
-    return MICROSECOND_UNIT.sub("\N{MICRO SIGN}s", kept_together)
+    """Return prose with minus signs and no break before units. Not for text that is shown as code."""
+    return SPACE_BEFORE_UNIT.sub(NO_BREAK, MINUS_SIGN_PLACE.sub("\N{MINUS SIGN}", text))

@@ -16,7 +16,7 @@ from harness.report.sections.arm_table import arm_table
 from harness.report.sections.background import PageData, background_sections
 from harness.report.sections.failures import application_note
 from harness.report.sections.ladder import ladder_note
-from harness.report.select import PROGRAM_NAME, headline_metric, repeat_command, resume_command
+from harness.report.select import PROGRAM_NAME, headline_metric, repeat_command, resume_command, with_rates
 
 
 def report_of(
@@ -26,6 +26,7 @@ def report_of(
 
     With the data of a `page` it has figures and the background, and its commands are for the directory of the page.
     """
+    summary = with_rates(summary)
     report = Report(
         title=summary.experiment,
         warning=caveats.reliability_warning(summary),

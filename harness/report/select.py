@@ -2,9 +2,12 @@
 
 import shlex
 from collections.abc import Iterable
+from dataclasses import replace
 
+from harness.analysis.plot_data import SessionEffects
 from harness.model import (
     HEADLINE_METRICS,
+    METRICS,
     CombinedRungs,
     Comparison,
     Ladder,
@@ -112,9 +115,16 @@ def effect_name(effect: MainEffect) -> str:
     return ", ".join([effect.arm, *effect.where.values()])
 
 
+def level_with_unit(factor: str, level: object) -> str:
+    """Return the level of a factor, with its unit unless the factor's name has it: `3150 requests/s`."""
+    return f"{level} requests/s" if factor == "rate" else str(level)
+
+
 def ladder_title(ladder: Ladder) -> str:
     """Return `tcp` or `tcp, upstream_keepalive 16`."""
-    return ", ".join([ladder.transport, *(f"{key} {level}" for key, level in ladder.where.items())])
+    return ", ".join(
+        [ladder.transport, *(f"{key} {level_with_unit(key, level)}" for key, level in ladder.where.items())]
+    )
 
 
 def rung_name(climb: RungEffect) -> str:
@@ -149,3 +159,34 @@ def run_name(run: ImportedRun) -> str:
 def known_values(values: Iterable[float | None]) -> list[float]:
     """Return the values that are known."""
     return [value for value in values if value is not None]
+
+
+# Differences in capacity: measured as times per request, told as rates, where more is better
+
+
+def with_rates(summary: Summary) -> Summary:
+    """Return the summary with its differences of capacities in percent of the rate, without microseconds."""
+    return summary.model_copy(update={"comparisons": tuple(map(_in_rates, summary.comparisons))})
+
+
+def session_rates(effect: SessionEffects) -> SessionEffects:
+    """Return the effect in each session in percent of the rate, if its metric is a rate."""
+    if not METRICS[effect.metric].is_rate:
+        return effect
+    return replace(effect, percent=tuple(_inverse_percent(percent) for percent in effect.percent))
+
+
+def _in_rates(comparison: Comparison) -> Comparison:
+    if not METRICS[comparison.metric].is_rate:
+        return comparison
+    percent, low, high = (
+        None if percent is None else _inverse_percent(percent)
+        for percent in (comparison.percent, comparison.percent_high, comparison.percent_low)
+    )
+    numbers = {"percent": percent, "percent_low": low, "percent_high": high}
+    return comparison.model_copy(update=numbers | dict.fromkeys(("us", "us_low", "us_high")))
+
+
+def _inverse_percent(percent: float) -> float:
+    """Return the difference of rates that belongs to a difference of times."""
+    return 100 * (1 / (1 + percent / 100) - 1)

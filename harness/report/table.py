@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from math import ceil
 
 from harness.model import (
     Comparison,
@@ -156,6 +157,15 @@ def divide_by_groups(table: Table) -> list[Table]:
         )
         for group in groups
     ]
+
+
+def divide_columns(table: Table, most: int) -> list[Table]:
+    """Return tables of about the same width with at most `most` columns beside the names of the rows."""
+    count = len(table.columns) - 1
+    if count <= most:
+        return [table]
+    width = ceil(count / ceil(count / most))
+    return [select_columns(table, range(start, min(start + width, count + 1))) for start in range(1, count + 1, width)]
 
 
 def select_columns(table: Table, indices: Iterable[int]) -> Table:

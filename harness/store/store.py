@@ -245,7 +245,7 @@ def _replace_file(source: Path, path: Path) -> None:
 
 
 def _write_error(path: Path, error: OSError) -> MachineError:
-    advice = "Free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Choose another place with --out"
+    advice = "Free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Choose another place for it"
     return MachineError(f"{path} cannot be written: {error.strerror or error}. {advice}; finished sessions are kept.")
 
 

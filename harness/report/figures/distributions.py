@@ -61,9 +61,10 @@ def load_figure(summary: Summary) -> Figure | None:
         return None
     styles = arm_styles(summary)
     marks: list[Mark] = []
-    for name, points in lines.items():
+    for points in lines.values():
         p99s_us, p50s_us = [point.p99_us for point in points], [point.p50_us for point in points]
-        marks += _load_marks("p99", p99s_us, points, styles[points[0].arm], short_name(name))
+        label = short_name(_common_name([point.arm for point in points]))
+        marks += _load_marks("p99", p99s_us, points, styles[points[0].arm], label)
         marks += _load_marks("p50", p50s_us, points, replace(styles[points[0].arm], is_faint=True), "")
     measured = [mark for mark in marks if isinstance(mark, Points)]
     x = axis_from_zero([rate for mark in measured for rate in mark.xs], "requests per second")
@@ -81,6 +82,13 @@ def _load_lines(summary: Summary) -> dict[str, list[LoadPoint]]:
         key = repr((arm.control_of, {key: value for key, value in arm.settings.items() if key != "rate"}))
         lines.setdefault(names.setdefault(key, point.arm), []).append(point)
     return lines
+
+
+def _common_name(arms: Sequence[str]) -> str:
+    """Return the parts that the names of all arms have: `tcp` of `tcp/20%` and `tcp/40%`."""
+    parts = [name.split("/") for name in arms]
+    common = [part for part in parts[0] if all(part in others for others in parts)]
+    return "/".join(common) or arms[0]
 
 
 def _load_marks(

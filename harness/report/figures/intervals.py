@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.analysis.between_runs.changes import RunComparison
 from harness.analysis.plot_data import SessionEffects
-from harness.model import METRICS, Comparison, Design, Summary
+from harness.model import METRICS, Comparison, Design, MainEffect, Summary
 from harness.model.validation import Claim, Validation
 from harness.report.document import Band, Figure, Guide, Mark, Points, Style
 from harness.report.figures.style import (
@@ -16,6 +16,7 @@ from harness.report.figures.style import (
     NEUTRAL_COLOR,
     arm_styles,
     axis_around,
+    reference_name,
     row_axis,
     row_heading,
     short_name,
@@ -28,7 +29,14 @@ from harness.report.format import (
     percent_interval,
     percent_with_interval,
 )
-from harness.report.select import control_comparisons, group_by_root, headline_metric, main_comparisons
+from harness.report.select import (
+    control_comparisons,
+    group_by_root,
+    headline_metric,
+    main_comparisons,
+    main_effects,
+    session_rates,
+)
 
 ROW_HEIGHT, SESSIONS_ROW_HEIGHT, CLAIM_ROW_HEIGHT = 44, 62, 58  # pixels
 MAX_DRAWN_PERCENT = 100.0  # of an interval from its value: with two sessions it can be very wide
@@ -37,7 +45,7 @@ DOT_SPREAD, CLAIM_OFFSET = 0.22, 0.13  # of a row, to either side of its middle
 CLAIM_STYLE, HERE_STYLE = Style(COLORS[1], "diamond"), Style(COLORS[0])
 LESS_AND_MORE = "\N{LEFTWARDS ARROW} {}\N{EM SPACE}{}\N{EM SPACE}{} \N{RIGHTWARDS ARROW}"
 READING = (
-    "Left of zero: {}. The line is the 95 % interval. An interval (90 %) inside the grey ±{:g} % band counts as "
+    "{} of zero: {}. The line is the 95 % interval. An interval (90 %) inside the grey ±{:g} % band counts as "
     "equivalent."
 )
 CLAIMS_CAPTION = (
@@ -50,7 +58,7 @@ CLAIMS_CAPTION = (
 class EffectRow:
     """An effect as a row of a figure; `where` ends its heading."""
 
-    effect: Comparison
+    effect: Comparison | MainEffect
     interval: ReportedInterval
     style: Style
     where: str
@@ -63,19 +71,29 @@ class EffectRow:
 
 
 def forest_figure(summary: Summary, design: Design, metric: str) -> Figure | None:
-    """Return the comparisons with their intervals; None without any."""
-    rows = _comparison_rows(summary, metric)
+    """Return the comparisons, or the effects of a screen's settings, with their intervals; None without any."""
+    effects, _ = main_effects(summary)
+    rows = _setting_rows(effects) if effects else _comparison_rows(summary, metric)
     if not rows:
         return None
-    label, references = METRICS[metric].label, list(group_by_root(row.effect for row in rows))
-    named = join_with_and([short_name(name) for name in references]) if len(references) < 3 else "each reference"
+    label = METRICS[metric].label
     return replace(
         _effect_figure(rows, design, metric),
         name=f"forest-{metric}",
         alt=f"Difference in {label} with its interval: {join_with_and([row.alt for row in rows])}.",
-        title=f"{capitalize_first(label)}, against {'the rung below' if summary.ladders else named}",
-        caption=READING.format("faster", design.equivalence_percent),
+        title=f"{capitalize_first(label)}, against {_references(summary, rows)}",
+        caption=READING.format(*_better_side(metric), design.equivalence_percent),
     )
+
+
+def _references(summary: Summary, rows: Sequence[EffectRow]) -> str:
+    """Return what the rows are compared with."""
+    if summary.main_effects:
+        return "the first level of each setting"
+    if summary.ladders:
+        return "the rung below"
+    names = list(group_by_root(row.effect for row in rows if isinstance(row.effect, Comparison)))
+    return join_with_and([short_name(name) for name in names]) if len(names) < 3 else "each reference"
 
 
 def changes_figure(comparison: RunComparison, metric: str = "") -> Figure | None:
@@ -87,7 +105,7 @@ def changes_figure(comparison: RunComparison, metric: str = "") -> Figure | None
         interval = percent_interval(change)
         if change.metric == metric and interval:
             run = f" in run {change.run}" if len(comparison.runs) > 2 else ""
-            where = f"{run}, against {short_name(change.against)}"
+            where = f"{run}, against {reference_name(change.arm, change.against)}"
             rows.append(EffectRow(change, interval, styles[change.arm], where))
             texts.append(f"{rows[-1].alt} in run {change.run}")
     if not rows:
@@ -97,7 +115,7 @@ def changes_figure(comparison: RunComparison, metric: str = "") -> Figure | None
         name=f"changes-{metric}",
         alt=f"Change in {label} from run 1 with its interval: {join_with_and(texts)}.",
         title=f"{capitalize_first(label)}, change from run 1",
-        caption=READING.format("faster than in run 1", comparison.design.equivalence_percent),
+        caption=READING.format("Left", "faster than in run 1", comparison.design.equivalence_percent),
     )
 
 
@@ -107,7 +125,7 @@ def sessions_figure(summary: Summary, design: Design, metric: str, effects: Sequ
     rows = [row for row in _comparison_rows(summary, metric) if (row.effect.arm, row.effect.against) in of_pair]
     if not rows:
         return None
-    of_rows = [of_pair[row.effect.arm, row.effect.against] for row in rows]
+    of_rows = [session_rates(of_pair[row.effect.arm, row.effect.against]) for row in rows]
     ranges = [f"{of_row.arm} between {min(of_row.percent):+.1f} and {max(of_row.percent):+.1f} %" for of_row in of_rows]
     points = [_session_points(place, of_row, rows[place].style) for place, of_row in enumerate(of_rows)]
     means = [replace(row, style=Style(symbol="bar")) for row in rows]
@@ -120,13 +138,26 @@ def sessions_figure(summary: Summary, design: Design, metric: str, effects: Sequ
     )
 
 
+def _better_side(metric: str) -> tuple[str, str]:
+    return ("Right", "higher") if METRICS[metric].is_rate else ("Left", "faster")
+
+
+def _setting_rows(effects: Sequence[MainEffect]) -> list[EffectRow]:
+    """Return a row for each setting of a screen."""
+    return [
+        EffectRow(effect, interval, Style(), "".join(f", with {level}" for level in effect.where.values()))
+        for effect in effects
+        if (interval := percent_interval(effect))
+    ]
+
+
 def _comparison_rows(summary: Summary, metric: str) -> list[EffectRow]:
     """Return the comparisons and then the controls, by reference, which is named unless all have the same."""
     groups = group_by_root([*main_comparisons(summary, metric), *control_comparisons(summary, metric)])
     where = "" if len(groups) == 1 and not summary.ladders else ", against {}"
     styles = arm_styles(summary)
     return [
-        EffectRow(effect, interval, styles[effect.arm], where.format(short_name(effect.against)))
+        EffectRow(effect, interval, styles[effect.arm], where.format(reference_name(effect.arm, effect.against)))
         for effect in chain.from_iterable(groups.values())
         if (interval := percent_interval(effect))
     ]

@@ -9,7 +9,7 @@ from harness.analysis.plot_data import SessionDrift, SessionEffects
 from harness.model import HEADLINE_METRICS, Pilot, Schedule, Summary
 from harness.report.document import Axis, Band, Figure, Guide, Label, Line, Mark, Points, Style
 from harness.report.figures.style import BOUNDARY, arm_styles, axis_around, axis_from_zero, log_axis, short_name
-from harness.report.format import format_duration, format_significant, join_with_and
+from harness.report.format import format_duration, format_significant, join_with_and, pluralize
 
 HEIGHT = 220  # pixels
 MAX_SESSION_NUMBERS = 10
@@ -113,7 +113,8 @@ def carry_over_figure(pilot: Pilot, schedule: Schedule) -> Figure | None:
         marks.append(Label(0.6, y.low + LABEL_HEIGHT * (y.high - y.low), "warm-up", style=Style("muted")))
     alt = f"The first request after a switch of arms takes {percents[0]:.1f} % longer than settled ones."
     caption = (
-        f"The first requests after a switch find cold caches; {schedule.settle} of them are warm-up and not timed."
+        "The first requests after a switch find cold caches; "
+        f"{pluralize(schedule.settle, 'request')} of warm-up {'is' if schedule.settle == 1 else 'are'} not timed."
     )
     return Figure("carry-over", alt, HEIGHT, x, y, marks, "After a switch of arms", caption)
 

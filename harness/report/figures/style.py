@@ -37,6 +37,13 @@ def short_name(name: str) -> str:
     return name if len(name) <= MAX_NAME_LENGTH else f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half:]}"
 
 
+def reference_name(arm: str, against: str) -> str:
+    """Return what sets the reference apart from the arm: `tcp` of `wrk/tcp` for `wrk/uds-tmpfs`."""
+    ours, theirs = arm.split("/"), against.split("/")
+    differing = [their for our, their in zip(ours, theirs, strict=False) if our != their]
+    return short_name("/".join(differing) if len(ours) == len(theirs) and differing else against)
+
+
 def axis_around(values: Iterable[float], title: str, suffix: str = "") -> Axis:
     """Return an axis on which all `values` lie, with some room."""
     low, high = _ends(values)

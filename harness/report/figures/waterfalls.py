@@ -44,9 +44,7 @@ def ladder_figure(ladder: Ladder, number: int) -> Figure | None:
         return None
     title = ladder_title(ladder)
     alt = f"What each rung adds over {title}: {join_with_and([row.alt for row in rows])}."
-    return _waterfall(
-        f"ladder-{number}", f"Over {title}", alt, rows, "\N{MICRO SIGN}s per request more than at the bottom"
-    )
+    return _waterfall(f"ladder-{number}", f"Over {title}", alt, rows, "us per request more than at the bottom")
 
 
 def _rungs(ladder: Ladder) -> Iterator[tuple[str, RungEffect, float, str]]:
@@ -86,7 +84,7 @@ def waterfall_figure(parts: Waterfall, style: Style) -> Figure:
     ]
     title = f"Where the time of {parts.arm} goes"
     alt = f"{title}: {join_with_and([row.alt for row in rows])}."
-    return _waterfall(f"waterfall-{parts.arm}", title, alt, rows, "\N{MICRO SIGN}s per request")
+    return _waterfall(f"waterfall-{parts.arm}", title, alt, rows, "us per request")
 
 
 def _waterfall(name: str, title: str, alt: str, rows: Sequence[BarRow], unit: str) -> Figure:

@@ -8,15 +8,19 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from harness.report.document import Report
+from harness.report.document import Report, Table
 from harness.report.format import join_with_and, pluralize, typeset_numbers
 from harness.report.html.svg import draw_figure
-from harness.report.table import are_numeric, cell_parts, divide_by_groups
+from harness.report.table import are_numeric, cell_parts, divide_by_groups, divide_columns
 
 CODE_TEXT = re.compile(r"`([^`]*)`")
+LONG_NAME = re.compile(r"[\w./=:%-]{13,}")
+NAME_JOINT = re.compile(r"(?<=[/=._:])(?=[^\W\d])")
+COMMAND_OPTION = re.compile(r"(?<!\S)--[a-z][\w-]*(?: \d+)?")
 STYLE_SHEETS = ("page.css", "figures.css")
-HEAD_UNIT = re.compile(r"\bus\b")
 LONG_ANSWER = 200  # characters
+MOST_NUMBERS = 5  # columns of a table beside its names: more do not fit paper
+MOST_BESIDE_NAMES = 2  # columns that stand beside the names on a narrow screen: more stand below them
 
 
 def render_page(report: Report) -> str:
@@ -34,10 +38,11 @@ def render_page(report: Report) -> str:
     templates.filters |= {
         "typeset": typeset_numbers,
         "prose": prose,
-        "head": typeset_head,
+        "breakable": escape_with_breaks,
         "parts": cell_parts,
         "numeric": are_numeric,
-        "by_groups": divide_by_groups,
+        "stacks": stacks_when_narrow,
+        "pieces": fitting_pieces,
         "drawn": draw_figure,
     }
     page = templates.get_template("page.html.j2").render(
@@ -56,18 +61,35 @@ def content_security_policy(styles: str) -> str:
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
-def typeset_head(text: str) -> str:
-    """Return the head of a column, where a unit may stand alone."""
-    return HEAD_UNIT.sub("\N{MICRO SIGN}s", typeset_numbers(text))
+def fitting_pieces(table: Table) -> list[Table]:
+    """Return the table in pieces that fit paper, each with the names of the rows."""
+    return [piece for group in divide_by_groups(table) for piece in divide_columns(group, MOST_NUMBERS)]
+
+
+def stacks_when_narrow(table: Table) -> bool:
+    """Return whether the names stand above their numbers on a narrow screen."""
+    return len(table.columns) > MOST_BESIDE_NAMES + 1 and any(are_numeric(table))
 
 
 def prose(text: str) -> Markup:
-    """Return typeset prose; parts between backticks are code, which stays as it is."""
+    """Return typeset prose; parts between backticks are code, which stays as it is. An option stays on one line."""
     parts = (
-        f"<code>{escape(part)}</code>" if index % 2 else escape(typeset_numbers(part))
+        f"<code>{escape_with_breaks(part)}</code>"
+        if index % 2
+        else _keep_options(escape_with_breaks(part, typeset=True))
         for index, part in enumerate(CODE_TEXT.split(text))
     )
     return Markup("".join(parts))  # noqa: S704 - escaped right here
+
+
+def escape_with_breaks(text: str, *, typeset: bool = False) -> Markup:
+    """Return the text with places in its long names where a line may end: `net.` `ipv4.` `tcp_` `sack=0`."""
+    escaped = str(escape(typeset_numbers(text) if typeset else text))
+    return Markup(LONG_NAME.sub(lambda name: NAME_JOINT.sub("<wbr>", name[0]), escaped))  # noqa: S704 - escaped above
+
+
+def _keep_options(text: Markup) -> str:
+    return COMMAND_OPTION.sub(r'<span class="option">\g<0></span>', str(text))
 
 
 def doubt_summary(report: Report) -> str:

@@ -1,12 +1,13 @@
 """The table of arms, the main table of a run's report: what was measured, and the difference from the reference."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from harness.model import HEADLINE_METRICS, ArmSummary, Comparison, Summary
+from harness.model import HEADLINE_METRICS, METRICS, ArmSummary, Comparison, Summary
 from harness.report.document import Cell, Column, NumberCell, Row, Table, TextCell, VerdictCell
 from harness.report.figures.style import arm_styles
-from harness.report.select import group_by_root, is_kept_undecided_by_holm
-from harness.report.table import ABSENT, format_milliseconds, format_rate, percent_cell, us_cell
+from harness.report.select import group_by_root, headline_metric, is_kept_undecided_by_holm
+from harness.report.table import ABSENT, format_milliseconds, format_rate, percent_cell, select_columns, us_cell
 
 MEASUREMENTS, COMPARISONS = "Measurements", "Comparisons"
 ARM_COLUMNS = (
@@ -19,11 +20,17 @@ ARM_COLUMNS = (
     Column("us", "95 % interval", COMPARISONS),
     Column("verdict", group=COMPARISONS),
 )
+TIME_COLUMNS = ("ms/request", "p99 ms", "us")  # which a search for a capacity leaves empty
 
 
 def arm_table(summary: Summary) -> Table:
     """Return a row for each arm, below the row of its reference."""
-    return Table("", ARM_COLUMNS, list(_arm_rows(summary)))
+    table = Table("", ARM_COLUMNS, list(_arm_rows(summary)))
+    if not METRICS[headline_metric(summary)].is_rate:
+        return table
+    columns = [replace(column, title="capacity") if column.title == "difference" else column for column in ARM_COLUMNS]
+    shown = [place for place, column in enumerate(columns) if place and column.title not in TIME_COLUMNS]
+    return select_columns(replace(table, columns=columns), shown)
 
 
 def _arm_rows(summary: Summary) -> Iterator[Row]:

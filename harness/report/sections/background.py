@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis.plot_data import PlotData
-from harness.model import ArmSummary, Experiment, Pilot, Plan, Schedule, Summary
+from harness.model import ArmSummary, Experiment, Pilot, Plan, Schedule, Settings, Summary
 from harness.model.experiment import ORDERING_TEXTS
 from harness.model.metrics import ESTIMATORS
 from harness.report.document import Column, Figure, NumberCell, Row, Section, Table, TextCell
@@ -253,15 +253,21 @@ def method_facts(summary: Summary, plan: Plan, cpus: CpusByArm) -> list[tuple[st
 
 
 def _visit_text(plan: Plan) -> str:
-    tools = dict.fromkeys(arm.settings.tool for arm in plan.experiment.arms)
-    return " or ".join(_visit_of_tool(tool, plan.schedule) for tool in tools)
+    visits = dict.fromkeys(_visit_of_arm(arm.settings, plan.schedule) for arm in plan.experiment.arms)
+    return f"{pluralize(plan.schedule.settle, 'warm-up request')}, then {' or '.join(visits)}"
 
 
-def _visit_of_tool(tool: str, schedule: Schedule) -> str:
-    warm_up = pluralize(schedule.settle, "warm-up request")
-    if tool == OUR_CLIENT:
-        return f"{warm_up}, then {pluralize(schedule.burst, 'timed request')}, one after the other"
-    return f"{warm_up}, then one run of {tool}"
+def _visit_of_arm(settings: Settings, schedule: Schedule) -> str:
+    timed = pluralize(schedule.burst, "timed request")
+    if settings.tool != OUR_CLIENT:
+        return f"one run of {settings.tool}"
+    if settings.p99_limit_ms:
+        return "requests at one rate of the search"
+    if settings.rate:
+        return f"{timed} at the rate of the arm"
+    if settings.connections > 1:
+        return f"{timed} over {settings.connections} connections"
+    return f"{timed}, one after the other"
 
 
 def _pilot_text(pilot: Pilot) -> str:

@@ -19,6 +19,7 @@ from harness.report.format import (
     us_with_interval,
     verdict_counts,
 )
+from harness.report.select import level_with_unit
 from harness.report.table import ABSENT, EFFECT_COLUMNS, ReportedEffect, effect_cells, star_notes
 
 TOOL_FACTOR, CLIENT_TOOL = "tool", "client"
@@ -38,6 +39,7 @@ METHODS_NOTE = (
 )
 METHOD_PHRASES = {"tool": "by {}", "processes": "on {} processes"}  # settings of the method, not of the system
 MAX_LEVEL_SENTENCES = 6  # main effects of a factor in words; more are in the table only
+NO_RATE = ("rate", "0")  # the factor and its level in a closed loop
 VALUES_OF_FACTORS = ("true", "false", "null", "unset")  # which mean nothing without their factor
 
 EffectsByPair = Mapping[tuple[str, str], Comparison]
@@ -106,8 +108,8 @@ def _interaction_table(effects: EffectsByPair, interactions: Sequence[Interactio
 
 
 def _level_and_place(at: str, effect: Interaction | LevelEffect, *, shown: bool = True) -> str:
-    places = [effect.level, *(f"{key} {value}" for key, value in effect.where.items())]
-    return ", ".join([at, *(places if shown else [])])
+    places = [effect.level, *(f"{key} {level_with_unit(key, value)}" for key, value in effect.where.items())]
+    return ", ".join([level_with_unit(effect.factor, at), *(places if shown else [])])
 
 
 def _percent_cell(effect: ArmEffect) -> NumberCell:
@@ -129,7 +131,10 @@ def _level_sentences(levels: Sequence[LevelEffect]) -> Iterator[str]:
         estimate, us = percent_interval(effect), us_interval(effect)
         if effect.verdict in ("faster", "slower") and estimate and us:
             subject, base = (_level_text(effect.factor, level) for level in (effect.at, effect.base))
-            at = ", ".join(f"{key} = {level}" for key, level in {effect.compared: effect.level, **effect.where}.items())
+            at = ", ".join(
+                f"{key} = {level_with_unit(key, level)}"
+                for key, level in {effect.compared: effect.level, **effect.where}.items()
+            )
             size = f"{size_with_interval(estimate)}, {abs(us.value):.0f} us"
             yield f"With {at}, {subject} is {effect.verdict} than {base} {size}."
 
@@ -179,7 +184,10 @@ def _both_sentence(summary: Summary, both: JointEffect) -> str:
 
 def _level_text(factor: str, level: str) -> str:
     """Return a level, with its factor if the level is no word: `split`, but `workers 2`, `tls true`."""
-    return level if level[:1].isalpha() and level not in VALUES_OF_FACTORS else f"{factor} {level}"
+    if (factor, level) == NO_RATE:
+        return "the closed loop"
+    is_word = level[:1].isalpha() and level not in VALUES_OF_FACTORS
+    return level if is_word else f"{factor} {level_with_unit(factor, level)}"
 
 
 def _level_name(interaction: Interaction) -> str:
@@ -192,7 +200,7 @@ def _base_name(interaction: Interaction) -> str:
 
 def _effect_text(interaction: Interaction) -> str:
     """Return `the effect of transport (uds-tmpfs against tcp, connections = 8)`."""
-    where = "".join(f", {key} = {level}" for key, level in interaction.where.items())
+    where = "".join(f", {key} = {level_with_unit(key, level)}" for key, level in interaction.where.items())
     return f"the effect of {interaction.compared} ({interaction.level} against {interaction.reference}{where})"
 
 

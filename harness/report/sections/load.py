@@ -46,7 +46,7 @@ def _paced_sections(summary: Summary) -> Iterator[Section]:
             Column("p99 ms", "from actual send"),
             Column("send lag, us", "mean, p99"),
         )
-        caption = "Timed from the intended send time and, in brackets, from the actual send"
+        caption = "Timed from the intended send time and from the actual send"
         yield Section("Requests at a rate", list(_paced_sentences(summary)), [Table(caption, columns, rows)])
 
 
@@ -121,8 +121,8 @@ def _value_and_ends(amount: Interval) -> list[float]:
 
 def _capacity_sentences(summary: Summary) -> Iterator[str]:
     yield (
-        "Each session finds the capacity by bisection, arm by arm in random order. Differences between arms are in "
-        "time per request at that rate: -10 % means a capacity higher by one ninth."
+        "Each session finds the capacity by bisection, arm by arm in random order. A difference of +10 % means that "
+        "the arm answers a tenth more requests per second."
     )
     bound = [capacity.arm for capacity in summary.capacities if capacity.client_bound]
     if bound:

@@ -1,6 +1,7 @@
 """The section that explains differences, and the names of counters in words."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from harness.model import (
     ROLES,
@@ -118,10 +119,16 @@ def _table(header: TextRow, rows: Sequence[TextRow], caption: str = "") -> Table
         caption,
         [Column(title) for title in header],
         [
-            Row([TextCell(name.strip()), *map(NumberCell, numbers)], is_inner=name.startswith(" "))
+            Row([TextCell(name.strip()), *map(_number_cell, numbers)], is_inner=name.startswith(" "))
             for name, *numbers in rows
         ],
     )
+
+
+def _number_cell(text: str) -> NumberCell:
+    """Return the cell of `-34 (-48 to -19)` or `20.1 ±0.3`; the interval is its lesser part."""
+    number, _, interval = text.partition(" ")
+    return NumberCell(number, interval.strip("()"))
 
 
 def cause_sentences(summary: Summary) -> list[str]:
@@ -133,7 +140,7 @@ def cause_sentences(summary: Summary) -> list[str]:
         *(_explanation_text(explanation, counters) for explanation in explanations),
         *map(_setup_sentence, summary.setups),
         *([WATERFALL_NOTE] if summary.waterfalls else []),
-        *_bottleneck_sentences(summary.loads, arms=len(summary.arms)),
+        *_bottleneck_sentences(summary),
         *_counting_cost(summary),
         *summary.unseen,
     ]
@@ -235,16 +242,26 @@ def share_clause(part: Interval, whole: Interval) -> str:
     return f", {100 * share:.0f} % of it" if share > 0 else ""
 
 
-def _bottleneck_sentences(loads: Sequence[ArmUtilisation], arms: int) -> Iterator[str]:
+def _bottleneck_sentences(summary: Summary) -> Iterator[str]:
     """Yield one sentence for all arms with the same bottleneck, without those that external tools visited."""
-    for bound, together in dict.fromkeys((load.bound, load.together) for load in loads):
-        same = [load for load in loads if (load.bound, load.together) == (bound, together)]
-        subject = "all arms" if len(same) == arms else join_with_and([load.arm for load in same])
+    groups: dict[tuple[Bottleneck, tuple[str, ...], str], list[ArmUtilisation]] = {}
+    for load in summary.loads:
+        meaning = _bound_meaning(load, summary.arms[load.arm].settings)
+        groups.setdefault((load.bound, tuple(load.together), meaning), []).append(load)
+    for (bound, together, meaning), same in groups.items():
+        subject = "all arms" if len(same) == len(summary.arms) else join_with_and([load.arm for load in same])
         sharing = f" {join_with_and(together)} share saturated CPUs." if together else ""
-        yield f"Bottleneck of {subject}: {bound} ({_utilisation(same)}).{sharing}{_bound_meaning(bound, together)}"
+        yield f"Bottleneck of {subject}: {bound} ({_utilisation(same)}).{sharing}{meaning}"
 
 
-def _bound_meaning(bound: Bottleneck, together: Sequence[str]) -> str:
+def _bound_meaning(load: ArmUtilisation, settings: Mapping[str, Any]) -> str:
+    bound, together = load.bound, load.together
+    if bound == "latency-bound" and settings.get("p99_limit_ms"):
+        return " No CPU is saturated on average over the rates of the search."
+    if bound == "latency-bound" and settings.get("rate"):
+        return " No CPU is saturated: the rate is below what the servers can answer."
+    if bound == "latency-bound" and settings.get("connections", 1) > 1:
+        return " No CPU is saturated, so requests/s does not indicate capacity."
     if bound == "latency-bound":
         return " No CPU is saturated because requests run one at a time, so requests/s does not indicate capacity."
     if bound == "client-bound" or "client" in together:

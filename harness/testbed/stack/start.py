@@ -193,5 +193,6 @@ def _write_files(blueprint: Blueprint) -> None:
             write_certificate(blueprint.certificate)
     except OSError as error:
         raise MachineError(
-            f"{directory} cannot be written: {error.strerror}. Free some space, or choose another place with --out."
+            f"{directory} cannot be written: {error.strerror}. Free some space, or choose another place for the "
+            "results."
         ) from None

@@ -11,6 +11,7 @@ import pytest
 from harness.analysis.plot_data import plot_data
 from harness.model import Doubt, ImportedRun
 from tests.support.browser import Page, find_browser, opened
+from tests.support.factorial_experiments import factorial
 from tests.support.ladder_experiments import whole_ladder
 from tests.support.run_reports import render_html
 from tests.support.simulated_run import PILOT, Run, run_of
@@ -18,6 +19,11 @@ from tests.support.simulated_run import PILOT, Run, run_of
 DOUBT = Doubt(kind="busy", seen="python used 49 % of a CPU", advice="End what else runs on this machine.")
 PAIRS = {f"uds-tmpfs/{kept}": f"tcp/{kept}" for kept in (0, 16, 32, 64, 128, 256)}
 LADDER = whole_ladder()
+SCREEN = factorial(
+    {f"knobs.net.ipv4.tcp_{name}": [1, 0] for name in ("sack", "slow_start_after_idle", "autocorking")},
+    against="",
+    design={"screen": "plackett-burman"},
+)
 RUNGS = [arm.name for arm in LADDER.arms]
 ELSEWHERE = [
     ImportedRun(
@@ -38,6 +44,7 @@ RUNS: Mapping[str, Callable[[], Run]] = {
     "many": lambda: run_of(dict.fromkeys([*PAIRS, *PAIRS.values()], 1.0), against=PAIRS, rounds=20),
     "one-session": lambda: run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, sessions=1, failures={"tcp": 3}, raw=False),
     "ladder": lambda: run_of(dict.fromkeys(RUNGS, 1.0), experiment=LADDER, rounds=4),
+    "screen": lambda: run_of(dict.fromkeys(SCREEN.levels, 1.0), experiment=SCREEN, rounds=4),
     "long-names": lambda: run_of({"tcp": 1.0, "uds-tmpfs/net.ipv4.tcp_congestion_control=cubic/" + "0" * 40: 0.9}),
 }
 SCREENS = [(1280, 800), (390, 844)]
@@ -49,6 +56,22 @@ CUT = """[...document.querySelectorAll('.plot text')].filter(text => {
   const [inner, outer] = [text, text.ownerSVGElement].map(element => element.getBoundingClientRect());
   return inner.left < outer.left - 1 || inner.right > outer.right + 1;
 }).map(text => text.textContent)"""
+CUT_TABLES = """[...document.querySelectorAll('.wide')].filter(box => box.scrollWidth > box.clientWidth)
+  .map(box => box.textContent)"""
+# Two letters of a cell, side by side in its text, that stand on two lines.
+BROKEN_WORDS = """[...document.querySelectorAll('th, td')].flatMap(cell => {
+  const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), range = document.createRange(), broken = [];
+  const line = (text, place) => {
+    range.setStart(text, place);
+    range.setEnd(text, place + 1);
+    return range.getBoundingClientRect().top;
+  };
+  for (let text; (text = texts.nextNode());)
+    for (let place = 1; place < text.length; place++)
+      if (/^[a-z]{2}$/i.test(text.data.slice(place - 1, place + 1)) && line(text, place - 1) < line(text, place))
+        broken.push(text.data);
+  return broken;
+})"""
 BOTTOMS = "['h1', '.answer', '.certainty'].map(what => document.querySelector(what).getBoundingClientRect().bottom)"
 
 
@@ -105,14 +128,42 @@ def test_the_first_screen_holds_what_was_asked_and_found_and_how_sure_it_is(
     assert max(page.evaluate(BOTTOMS)) <= screen[1]
 
 
-@pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("name", ["few", "long-names", "ladder"])
+@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("name", RUNS)
 def test_no_screen_must_be_scrolled_sideways(page: Page, reports: dict[str, Path], name: str, width: int) -> None:
     page.show(width, 800)
 
     page.open(reports[name])
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [1280, 1000, 375])
+@pytest.mark.parametrize("name", sorted(RUNS.keys() - {"long-names"}))
+def test_no_table_is_cut_and_no_word_of_it_is_broken(
+    page: Page, reports: dict[str, Path], name: str, width: int
+) -> None:
+    page.show(width, 800)
+
+    page.open(reports[name])
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+
+    assert page.evaluate(CUT_TABLES) == []
+    assert page.evaluate(BROKEN_WORDS) == []
+
+
+def test_paper_has_no_box_that_scrolls_and_no_row_on_two_pages(page: Page, reports: dict[str, Path]) -> None:
+    page.show(*SCREENS[0])
+    page.open(reports["many"])
+
+    page.call("Emulation.setEmulatedMedia", media="print")
+    looks = page.evaluate(
+        "[['.wide', 'overflowX'], ['tbody tr', 'breakInside'], ['h2', 'breakAfter'], ['caption', 'breakAfter']]"
+        ".map(([what, property]) => getComputedStyle(document.querySelector(what))[property])"
+    )
+    page.call("Emulation.setEmulatedMedia", media="")
+
+    assert looks == ["visible", "avoid", "avoid", "avoid"]
 
 
 def test_figures_follow_the_scheme_while_the_page_is_open(page: Page, reports: dict[str, Path]) -> None:

@@ -93,7 +93,7 @@ def test_a_directory_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> Non
     blueprint = replace(blueprint_for(tmp_path), directory=tmp_path / "file/stack")
     assert failure(blueprint, MachineError) == (
         f"{tmp_path}/file/stack cannot be written: Not a directory. "
-        "Free some space, or choose another place with --out."
+        "Free some space, or choose another place for the results."
     )
 
 

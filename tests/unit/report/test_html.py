@@ -18,7 +18,7 @@ DOUBTS = [
     Doubt(kind="steal", seen="2.1 % of CPU time was stolen", advice="Ask for dedicated CPUs; see `lscpu`."),
     Doubt(kind="busy", seen="python used 49 % of a CPU", advice="End what else runs on this machine."),
 ]
-VOID = {"meta", "br", "link", "img", "hr", "input"}
+VOID = {"meta", "br", "link", "img", "hr", "input", "wbr"}
 ADDRESSES = {"src", "href", "srcset", "action", "data", "poster"}
 NUMBER = re.compile(r"[-+]?\d+\.\d+")
 

@@ -14,7 +14,7 @@ from tests.support.simulated_run import HOST, run_of
     ("typed", "set_"),
     [
         ("faster by 9.6 % (-10.1 to -9.2)", "faster by 9.6\u00a0% (\u221210.1 to \u22129.2)"),
-        ("42 us of 437 us", "42\u00a0\u00b5s of 437\u00a0\u00b5s"),
+        ("42 us of 437 us", "42\u00a0us of 437\u00a0us"),
         ("uds-tmpfs/net-1 and --budget 58", "uds-tmpfs/net-1 and --budget 58"),
         ("CPUs 0-1 on 2026-03-01", "CPUs 0-1 on 2026-03-01"),
     ],

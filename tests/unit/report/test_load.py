@@ -9,11 +9,14 @@ from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped] # it bri
 from hdrh.log import HistogramLogReader  # type: ignore[import-untyped] # it brings no types
 
 from harness.experiment.plan import plan_of
-from harness.model import Summary
+from harness.model import ArmUtilisation, LoadPoint, Summary
 from harness.report.document import Points
 from harness.report.export.hdr_log import hdr_logs
 from harness.report.figures.distributions import load_figure
+from harness.report.figures.intervals import forest_figure
 from harness.report.sections.load import load_sections
+from harness.report.sections.why import cause_sentences
+from harness.report.select import with_rates
 from harness.session.summarize import RunResults, write_reports
 from harness.store.store import Store
 from tests.support.load_runs import PACED, SCHEDULE, SEARCH, experiment, paced, searched, summary_of
@@ -55,12 +58,67 @@ def test_a_search_tells_its_capacities_and_what_was_not_found() -> None:
     assert "p99 for any arm" not in text
 
 
+def test_a_search_is_answered_in_requests_and_not_in_times() -> None:
+    sessions = searched(lambda arm, number: (2000 if arm == "uds-tmpfs" else 1000) + 20 * number)
+    summary = summary_of(SEARCH, sessions)
+    design = experiment(SEARCH).design
+    figure = forest_figure(with_rates(summary), design, "capacity")
+    text = " ".join(render_terminal(summary, design).split())
+
+    assert "A Unix socket on tmpfs (uds-tmpfs) is higher in capacity than tcp by" in text
+    assert "+92.0 % (+88.5 to +95.5) faster" in text
+    assert re.search(r"instead of \d+ requests/s", text)
+    assert "us per request" not in text
+    assert figure is not None
+    assert figure.caption.startswith("Right of zero: higher.")
+
+
+def test_requests_at_a_rate_are_not_said_to_run_one_at_a_time() -> None:
+    summary = summary_of(PACED, paced(lambda _arm: 500.0, lambda _arm: 1.0))
+    loads = [
+        ArmUtilisation(arm=arm, utilisation={"app": 0.3}, bound="latency-bound", together=()) for arm in summary.arms
+    ]
+    closed, at_rate = (
+        sentence
+        for sentence in cause_sentences(summary.model_copy(update={"loads": tuple(loads)}))
+        if sentence.startswith("Bottleneck")
+    )
+
+    assert "because requests run one at a time" in closed
+    assert "Bottleneck of tcp/1000 and uds-tmpfs/1000" in at_rate
+    assert "one at a time" not in at_rate
+
+
+def test_a_rate_has_its_unit_and_none_is_a_closed_loop() -> None:
+    summary = summary_of(PACED, paced(lambda arm: 800.0 if arm.endswith("1000") else 500.0, lambda _arm: 1.0))
+    text = " ".join(render_terminal(summary, experiment(PACED).design, width=200).split())
+
+    assert "rate 1000 requests/s" in text
+    assert not re.search(r"rate 1000(?! requests/s)", text)
+    assert "rate 0" not in text
+
+
 def test_other_experiments_have_no_such_section_and_no_such_figure() -> None:
     summary = summary_of(SEARCH, searched(lambda _arm, number: 1500 + number))
     plain = summary.model_copy(update={"capacities": (), "load_points": ()})
 
     assert load_sections(plain) == []
     assert load_figure(plain) is None
+
+
+def test_a_line_has_the_name_of_what_all_its_arms_share() -> None:
+    rates_per_s = {"tcp/1000": 1000.0, "tcp/2000": 2000.0, "uds-tmpfs/1000": 1000.0}
+    points = tuple(
+        LoadPoint(arm=arm, rate_per_s=rate_per_s, p50_us=400.0, p99_us=900.0) for arm, rate_per_s in rates_per_s.items()
+    )
+    summary = summary_of(PACED, paced(lambda _arm: 500.0, lambda _arm: 1.0))
+    slower = summary.arms["tcp/1000"]
+    faster = slower.model_copy(update={"settings": {**slower.settings, "rate": 2000.0}})
+    arms = {**summary.arms, "tcp/2000": faster}
+    figure = load_figure(summary.model_copy(update={"arms": arms, "load_points": points}))
+
+    assert figure is not None
+    assert {mark.label for mark in figure.marks if isinstance(mark, Points) and mark.label} == {"tcp", "uds-tmpfs/1000"}
 
 
 def test_the_figure_has_both_percentiles_of_each_arm() -> None:

@@ -12,6 +12,7 @@ from harness.model import Design, Experiment
 from harness.report.document import Label, Points
 from harness.report.export.csv_table import render_csv
 from harness.report.figures.distributions import half_normal_figure
+from harness.report.figures.intervals import forest_figure
 from harness.report.sections.background import method_facts
 from tests.support.factorial_experiments import factorial
 from tests.support.run_reports import render_html, render_markdown, render_plan, render_terminal
@@ -32,6 +33,15 @@ def run() -> Run:
     key = "knobs.net.ipv4.ip_early_demux"
     truth = {arm: 1.05 if of[key] == "0" else 1.0 for arm, of in asked.levels.items()}
     return run_of(truth, experiment=asked)
+
+
+def test_the_first_figure_names_settings_and_not_runs(run: Run) -> None:
+    figure = forest_figure(run.summary, run.plan.experiment.design, "latency")
+
+    assert figure is not None
+    names = [mark.strong for mark in figure.marks if isinstance(mark, Label)]
+    assert sorted(names) == sorted(f"{name}=0" for name in KNOBS)
+    assert figure.title == "Typical time per request, against the first level of each setting"
 
 
 def test_a_report_reads_as_expected(run: Run, golden: Callable[[Path, str], None]) -> None:

@@ -60,7 +60,7 @@ def test_the_page_has_every_verdict_and_its_figure_is_told_in_words(case: str) -
     assert figure is not None
     assert all(f">{claim.standing}</td>" in page for claim in seen.claims)
     assert all(f"{claim.where} {claim.architecture} " in figure.alt for claim in drawn(seen))
-    assert page.count("<table>") == page.count("<caption>")
+    assert page.count("<table") == page.count("<caption>")
     assert page.count('class="plot"') == 1
 
 
