@@ -14,7 +14,7 @@ from harness.report.html.svg import draw_figure
 from harness.report.table import are_numeric, cell_parts, divide_by_groups, divide_columns
 
 CODE_TEXT = re.compile(r"`([^`]*)`")
-LONG_NAME = re.compile(r"[\w./=:%-]{13,}")
+LONG_NAME = re.compile(r"[\w./=:%-]{16,}")
 NAME_JOINT = re.compile(r"(?<=[/=._:])(?=[^\W\d])")
 COMMAND_OPTION = re.compile(r"(?<!\S)--[a-z][\w-]*(?: \d+)?")
 STYLE_SHEETS = ("page.css", "figures.css")
