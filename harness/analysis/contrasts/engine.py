@@ -64,11 +64,16 @@ class Contrast:
     @property
     def weights(self) -> dict[str, float]:
         """Weight of each arm over all terms, in order of appearance."""
-        total: dict[str, float] = {}
-        for term in self.terms:
-            for arm, weight in term.weights.items():
-                total[arm] = total.get(arm, 0.0) + term.factor * weight
-        return total
+        return total_weights(self.terms)
+
+
+def total_weights(terms: Iterable[WeightedSum]) -> dict[str, float]:
+    """Return the weight of each arm over all terms, in order of appearance."""
+    total: dict[str, float] = {}
+    for term in terms:
+        for arm, weight in term.weights.items():
+            total[arm] = total.get(arm, 0.0) + term.factor * weight
+    return total
 
 
 def difference(pair: ArmPair, quantity: Quantity, factor: float = 1.0) -> WeightedSum:
@@ -237,9 +242,13 @@ class RunEvidence:
 
 @dataclass(frozen=True, slots=True)
 class JudgedContrast:
-    """A contrast with its values, numbers and verdict; `family` is "" where it was judged alone."""
+    """A contrast with its values, numbers and verdict; `family` is "" where it was judged alone.
+
+    `weights` are those of all arms that the estimate rests on: controls may stand for the arms of the contrast.
+    """
 
     contrast: Contrast
+    weights: Weights
     values: SessionValues
     judgement: Judgement
     family: str
@@ -289,7 +298,8 @@ def judge_contrasts(  # noqa: PLR0913 - everything in which kinds of contrast di
         )
         for (index, contrast, values), judgement in zip(family, judgements, strict=True):
             name = "" if is_alone(contrast) else f"{contrast.kind}, {metric}"
-            judged[index] = JudgedContrast(contrast, values, judgement, name)
+            weights = total_weights(part for term in contrast.terms for part in source.split(term))
+            judged[index] = JudgedContrast(contrast, weights, values, judgement, name)
     return [judged[index] for index in range(len(members))]
 
 
@@ -319,7 +329,7 @@ def effect_of(judged: JudgedContrast) -> Effect:
         kind=contrast.kind,
         label=contrast.label or f"{contrast.arm} against {contrast.against}",
         metric=contrast.metric,
-        arms=contrast.weights,
+        arms=dict(judged.weights),
         percent=_interval(numbers.percent, numbers.percent_low, numbers.percent_high),
         us=_interval(numbers.us, numbers.us_low, numbers.us_high),
         sessions=len(judged.values.sessions),

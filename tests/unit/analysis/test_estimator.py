@@ -12,6 +12,7 @@ from harness.analysis.contrasts.engine import (
     RunEvidence,
     RunSeries,
     WeightedSum,
+    effect_of,
     estimate_effect,
     pair_terms,
     session_values,
@@ -158,6 +159,12 @@ def effects_us(sessions: Sequence[SessionData], experiment: Experiment = EXPERIM
 def test_an_arm_is_compared_with_both_arms_of_its_reference_and_the_control_with_one() -> None:
     sessions = [session(number, "middle third") for number in (1, 2)]
     assert effects_us(sessions) == pytest.approx({"control": 4.0, "b": (14.0 + 10.0) / 2})
+
+
+def test_an_effect_names_all_arms_that_it_rests_on() -> None:
+    evidence = RunEvidence(EXPERIMENT, [session(number, "middle third") for number in (1, 2)])
+    arms = {judged.contrast.arm: effect_of(judged).arms for judged in compare_pairs(evidence, ("latency",))}
+    assert arms == {"control": {"control": 1.0, "a": -1.0}, "b": {"b": 1.0, "a": -0.5, "control": -0.5}}
 
 
 def test_a_part_of_a_whole_rests_on_its_own_arm_alone() -> None:
