@@ -57,7 +57,7 @@ def differing_controls(experiment: Experiment, comparisons: Sequence[Comparison]
 def control_doubts(differing: Sequence[Comparison]) -> Iterator[Doubt]:
     """Yield a doubt for each metric on which the control differs."""
     for comparison in differing:
-        label = METRICS[comparison.metric].label
+        label = METRICS[comparison.metric].time_label
         direction = "lower" if comparison.verdict == "faster" else "higher"
         yield Doubt(
             kind="control",

@@ -57,6 +57,11 @@ class Metric(Quantity):
     is_optional: bool = False
     is_rate: bool = False
 
+    @property
+    def time_label(self) -> str:
+        """Return what the time is called that is measured: a rate's own label is that of its inverse."""
+        return f"time per request at {self.label}" if self.is_rate else self.label
+
 
 @dataclass(frozen=True, slots=True)
 class Estimator:

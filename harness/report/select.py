@@ -3,11 +3,13 @@
 import shlex
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 from harness.analysis.plot_data import SessionEffects
 from harness.model import (
     HEADLINE_METRICS,
     METRICS,
+    ArmEffect,
     CombinedRungs,
     Comparison,
     Ladder,
@@ -21,6 +23,7 @@ from harness.report.format import percent_interval
 from harness.report.table import is_undecided_by_correction
 
 PROGRAM_NAME = "barehop"
+AnyEffect = TypeVar("AnyEffect", bound=ArmEffect)
 ELSEWHERE = "elsewhere"  # imported runs without a place
 P99 = 99.0
 MIN_GAIN = 1.1  # of interleaving, that is worth mentioning
@@ -117,7 +120,9 @@ def effect_name(effect: MainEffect) -> str:
 
 def level_with_unit(factor: str, level: object) -> str:
     """Return the level of a factor, with its unit unless the factor's name has it: `3150 requests/s`."""
-    return f"{level} requests/s" if factor == "rate" else str(level)
+    if factor != "rate":
+        return str(level)
+    return "closed loop" if level == "0" else f"{level} requests/s"
 
 
 def ladder_title(ladder: Ladder) -> str:
@@ -166,7 +171,12 @@ def known_values(values: Iterable[float | None]) -> list[float]:
 
 def with_rates(summary: Summary) -> Summary:
     """Return the summary with its differences of capacities in percent of the rate, without microseconds."""
-    return summary.model_copy(update={"comparisons": tuple(map(_in_rates, summary.comparisons))})
+    effects = {
+        "comparisons": tuple(map(_in_rates, summary.comparisons)),
+        "main_effects": tuple(map(_in_rates, summary.main_effects)),
+        "factor_interactions": tuple(map(_in_rates, summary.factor_interactions)),
+    }
+    return summary.model_copy(update=effects)
 
 
 def session_rates(effect: SessionEffects) -> SessionEffects:
@@ -176,15 +186,15 @@ def session_rates(effect: SessionEffects) -> SessionEffects:
     return replace(effect, percent=tuple(_inverse_percent(percent) for percent in effect.percent))
 
 
-def _in_rates(comparison: Comparison) -> Comparison:
-    if not METRICS[comparison.metric].is_rate:
-        return comparison
+def _in_rates(effect: AnyEffect) -> AnyEffect:
+    if not METRICS[effect.metric].is_rate:
+        return effect
     percent, low, high = (
         None if percent is None else _inverse_percent(percent)
-        for percent in (comparison.percent, comparison.percent_high, comparison.percent_low)
+        for percent in (effect.percent, effect.percent_high, effect.percent_low)
     )
     numbers = {"percent": percent, "percent_low": low, "percent_high": high}
-    return comparison.model_copy(update=numbers | dict.fromkeys(("us", "us_low", "us_high")))
+    return effect.model_copy(update=numbers | dict.fromkeys(("us", "us_low", "us_high")))
 
 
 def _inverse_percent(percent: float) -> float:

@@ -39,7 +39,6 @@ METHODS_NOTE = (
 )
 METHOD_PHRASES = {"tool": "by {}", "processes": "on {} processes"}  # settings of the method, not of the system
 MAX_LEVEL_SENTENCES = 6  # main effects of a factor in words; more are in the table only
-NO_RATE = ("rate", "0")  # the factor and its level in a closed loop
 VALUES_OF_FACTORS = ("true", "false", "null", "unset")  # which mean nothing without their factor
 
 EffectsByPair = Mapping[tuple[str, str], Comparison]
@@ -184,7 +183,7 @@ def _both_sentence(summary: Summary, both: JointEffect) -> str:
 
 def _level_text(factor: str, level: str) -> str:
     """Return a level, with its factor if the level is no word: `split`, but `workers 2`, `tls true`."""
-    if (factor, level) == NO_RATE:
+    if (factor, level) == ("rate", "0"):
         return "the closed loop"
     is_word = level[:1].isalpha() and level not in VALUES_OF_FACTORS
     return level if is_word else f"{factor} {level_with_unit(factor, level)}"

@@ -72,7 +72,7 @@ def _row(effect: Effect) -> Row:
 
 def metric_label(metric: str) -> str:
     """Return what reports call the metric, or its own name."""
-    return METRICS[metric].label if metric in METRICS else metric
+    return METRICS[metric].time_label if metric in METRICS else metric
 
 
 def _sentence(effect: Effect, design: Design | None) -> str:

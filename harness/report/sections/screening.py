@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.model import Design, FactorInteraction, MainEffect, Summary
+from harness.model import METRICS, Design, FactorInteraction, MainEffect, Summary
 from harness.report.document import Column, Row, Section, Table, TextCell
 from harness.report.format import (
     join_with_and,
@@ -49,13 +49,21 @@ def screen_answer(summary: Summary, design: Design | None) -> str:
     """Return the significant effects with their numbers, and the number of the others by verdict."""
     effects, _ = main_effects(summary)
     significant = [effect for effect in effects if effect.verdict in ("faster", "slower")]
-    parts = [f"{effect_name(effect)} makes requests {effect.verdict} {_size(effect)}" for effect in significant]
+    parts = [f"{effect_name(effect)} makes {_direction(effect)} {_size(effect)}" for effect in significant]
     others = [effect.verdict for effect in effects if effect not in significant]
     parts += [f"{'of the others ' if significant else ''}{verdict_counts(others, design)}"] if others else []
     verb = "is" if len(significant) == 1 else "are"
     return (
         f"Of {pluralize(len(effects), 'effect')}, {len(significant) or 'none'} {verb} significant: {'; '.join(parts)}."
     )
+
+
+def _direction(effect: MainEffect) -> str:
+    """Return `requests faster`, or for a rate `the capacity higher`."""
+    metric = METRICS[effect.metric]
+    if metric.is_rate:
+        return f"the {metric.label} {'higher' if effect.verdict == 'faster' else 'lower'}"
+    return f"requests {effect.verdict}"
 
 
 def _size(effect: MainEffect) -> str:

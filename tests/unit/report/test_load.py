@@ -9,7 +9,7 @@ from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped] # it bri
 from hdrh.log import HistogramLogReader  # type: ignore[import-untyped] # it brings no types
 
 from harness.experiment.plan import plan_of
-from harness.model import ArmUtilisation, LoadPoint, Summary
+from harness.model import METRICS, ArmUtilisation, LoadPoint, Summary
 from harness.report.document import Points
 from harness.report.export.hdr_log import hdr_logs
 from harness.report.figures.distributions import load_figure
@@ -71,6 +71,12 @@ def test_a_search_is_answered_in_requests_and_not_in_times() -> None:
     assert "us per request" not in text
     assert figure is not None
     assert figure.caption.startswith("Right of zero: higher.")
+
+
+def test_a_control_that_differs_in_capacity_is_told_as_the_time_that_was_measured() -> None:
+    capacity = METRICS["capacity"]
+    assert (capacity.label, capacity.time_label) == ("capacity", "time per request at capacity")
+    assert all(metric.time_label == metric.label for metric in METRICS.values() if metric is not capacity)
 
 
 def test_requests_at_a_rate_are_not_said_to_run_one_at_a_time() -> None:
