@@ -16,7 +16,7 @@ from harness.report.table import are_numeric, cell_parts, divide_by_groups, divi
 CODE_TEXT = re.compile(r"`([^`]*)`")
 LONG_NAME = re.compile(r"[\w./=:%-]{16,}")
 NAME_JOINT = re.compile(r"(?<=[/=._:])(?=[^\W\d])")
-COMMAND_OPTION = re.compile(r"(?<!\S)--[a-z][\w-]*(?: \d+)?")
+OPTION, OPTION_ELEMENT = re.compile(r"(?<!\S)--[a-z][\w-]*(?: \d+)?"), r'<span class="option">\g<0></span>'
 STYLE_SHEETS = ("page.css", "figures.css")
 LONG_ANSWER = 200  # characters
 MOST_NUMBERS = 5  # columns of a table beside its names: more do not fit paper
@@ -38,7 +38,7 @@ def render_page(report: Report) -> str:
     templates.filters |= {
         "typeset": typeset_numbers,
         "prose": prose,
-        "breakable": escape_with_breaks,
+        "breakable": lambda text: Markup(escape_with_breaks(text)),  # noqa: S704 - it is escaped
         "parts": cell_parts,
         "numeric": are_numeric,
         "stacks": stacks_when_narrow,
@@ -73,23 +73,15 @@ def stacks_when_narrow(table: Table) -> bool:
 
 def prose(text: str) -> Markup:
     """Return typeset prose; parts between backticks are code, which stays as it is. An option stays on one line."""
-    parts = (
-        f"<code>{escape_with_breaks(part)}</code>"
-        if index % 2
-        else _keep_options(escape_with_breaks(part, typeset=True))
-        for index, part in enumerate(CODE_TEXT.split(text))
-    )
+    parts = CODE_TEXT.split(text)
+    parts[::2] = (OPTION.sub(OPTION_ELEMENT, escape_with_breaks(typeset_numbers(part))) for part in parts[::2])
+    parts[1::2] = (f"<code>{escape_with_breaks(part)}</code>" for part in parts[1::2])
     return Markup("".join(parts))  # noqa: S704 - escaped right here
 
 
-def escape_with_breaks(text: str, *, typeset: bool = False) -> Markup:
+def escape_with_breaks(text: str) -> str:
     """Return the text with places in its long names where a line may end: `net.` `ipv4.` `tcp_` `sack=0`."""
-    escaped = str(escape(typeset_numbers(text) if typeset else text))
-    return Markup(LONG_NAME.sub(lambda name: NAME_JOINT.sub("<wbr>", name[0]), escaped))  # noqa: S704 - escaped above
-
-
-def _keep_options(text: Markup) -> str:
-    return COMMAND_OPTION.sub(r'<span class="option">\g<0></span>', str(text))
+    return LONG_NAME.sub(lambda name: NAME_JOINT.sub("<wbr>", name[0]), str(escape(text)))
 
 
 def doubt_summary(report: Report) -> str:
