@@ -6,7 +6,6 @@ from typing import Any
 
 from harness.analysis.contrasts.tails import arm_percentiles
 from harness.analysis.latency_by_load import arm_capacities, open_loop_times
-from harness.analysis.statistics.percentiles import percentile_us
 from harness.analysis.statistics.series import SessionData
 from harness.experiment.arms import stacks_of
 from harness.model import (
@@ -16,12 +15,14 @@ from harness.model import (
     Arm,
     ArmSummary,
     Experiment,
+    Interval,
     Record,
     Settings,
     ThrottleCounts,
     VisitRow,
 )
 
+ARM_PERCENTILES = ("p50", "p90", "p99", "p999")
 THROTTLE_FIELDS = ("periods", "throttled_periods", "throttled_us")
 
 
@@ -48,7 +49,8 @@ def arm_summary(
     Each average is a mean of session means. Times are averaged, and the rate is computed from them last.
     """
     visits = [session.visits_of(arm.name) for session in sessions]
-    tails = arm_percentiles(sessions, arm.name, looks)
+    percentiles = arm_percentiles(sessions, arm.name, looks)
+    tails = {name: value for name, value in percentiles.items() if name != "p50" and not value.pooled}
     mean_us = _mean([visit.mean_us for visit in of_session if visit.mean_us] for of_session in visits)
     request_us = _interval_us(visits) or mean_us
     return ArmSummary(
@@ -57,9 +59,9 @@ def arm_summary(
         failed_by_kind=dict(failed),
         requests_per_s=1e6 / request_us if request_us and not _is_client_bound(sessions) else None,
         mean_us=mean_us,
-        p50_us=percentile_us(sessions, arm.name, 50),
-        **{f"{name}_us": tails[name].value if name in tails else None for name in ("p90", "p99", "p999")},
-        tails=tails,
+        **{f"{name}_us": percentiles[name].value if name in percentiles else None for name in ARM_PERCENTILES},
+        percentiles=percentiles,
+        tails={name: Interval(value=value.value, low=value.low, high=value.high) for name, value in tails.items()},
         cpu_us=_cpu_us(visits),
         paced=open_loop_times(arm, sessions),
         control_of=arm.control_of,

@@ -55,6 +55,7 @@ from harness.model.explanation import (
     Interval,
     LoadPoint,
     OpenLoopTimes,
+    PercentileValue,
     Plausibility,
     Waterfall,
     WaterfallPart,

@@ -160,9 +160,10 @@ class ToolAgreement(JsonModel):
 
 
 class TailEffect(JudgedEffect):
-    """The effect on a percentile, compared within each session."""
+    """The effect on a percentile, compared within each session or, if `pooled`, over all sessions together."""
 
     percentile: float
+    pooled: bool = False
 
 
 class RungEffect(JudgedEffect):

@@ -33,6 +33,13 @@ class Interval(JsonModel):
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
+class PercentileValue(Interval):
+    """A percentile of the times of an arm: the mean over sessions, or, if `pooled`, that of all sessions together."""
+
+    pooled: bool = False
+    why: str = ""  # why there is no interval of a pooled one
+
+
 class Capacity(JsonModel):
     """The highest rate at which p99 stays below the limit, from the `sessions` that found one."""
 

@@ -27,6 +27,7 @@ from harness.model.explanation import (
     Interval,
     LoadPoint,
     OpenLoopTimes,
+    PercentileValue,
     Waterfall,
 )
 from harness.model.record import Doubt, ThrottleCounts
@@ -45,7 +46,8 @@ class ArmSummary(JsonModel):
     p90_us: float | None
     p99_us: float | None
     p999_us: float | None = None
-    tails: dict[str, Interval] = Field(default_factory=dict)  # "p99": the mean over sessions with its interval
+    percentiles: dict[str, PercentileValue] = Field(default_factory=dict)  # "p99", in us
+    tails: dict[str, Interval] = Field(default_factory=dict)  # those above the median that are means over sessions
     cpu_us: dict[str, float]
     control_of: str | None
     paced: OpenLoopTimes | None = None

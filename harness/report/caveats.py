@@ -111,7 +111,7 @@ def missing_numbers(summary: Summary) -> list[str]:
         "requests/s not shown for {}: the client was the bottleneck, not the servers.": [
             name for name, arm in measured.items() if arm.requests_per_s is None
         ],
-        "p99 not shown for {}: fewer than 10 requests per session exceed it.": [
+        "p99 not shown for {}: fewer than 10 requests exceed it.": [
             name for name, arm in measured.items() if arm.p99_us is None
         ],
         "CPU time not shown for {}: its processes could not be read.": [

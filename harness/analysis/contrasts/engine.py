@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,10 +18,12 @@ from harness.analysis.statistics.inference import (
     MIN_SESSIONS_FOR_INTERVAL,
     Correction,
     EffectEstimate,
+    Estimate,
     estimate_mean,
     holm,
     judge_family,
 )
+from harness.analysis.statistics.resampling import MIN_RESAMPLED_SESSIONS, ResampledEstimate
 from harness.analysis.statistics.series import ArmPair, ArmVisits, Series, SessionData, centre_of_rounds, visits_by_arm
 from harness.model import METRICS, Effect, Experiment, Interval, Judgement, Record
 from harness.model.metrics import CURRENT_ESTIMATOR, ESTIMATORS, Estimator, Quantity
@@ -50,7 +53,8 @@ class WeightedSum:
 class Contrast:
     """The sum of `terms` in each session, as the effect of `arm` relative to `against` in `metric`.
 
-    `words` names the words of its verdicts: "" for faster and slower, or a key of VERDICT_WORDS.
+    `words` names the words of its verdicts: "" for faster and slower, or a key of VERDICT_WORDS. `quantity` names what
+    is compared where that is not the metric itself: `p99`.
     """
 
     kind: str
@@ -60,6 +64,7 @@ class Contrast:
     terms: tuple[WeightedSum, ...]
     words: str = ""
     label: str = ""
+    quantity: str = ""
 
     @property
     def weights(self) -> dict[str, float]:
@@ -98,6 +103,22 @@ class SessionValues:
     sessions: tuple[int, ...]
     log_ratio: Series
     difference: Series
+    min_sessions: ClassVar[int] = MIN_SESSIONS_FOR_INTERVAL
+
+    def estimate(self, values: Series) -> Estimate:
+        """Return the estimate over sessions from either of the values."""
+        return estimate_mean(values)
+
+
+@dataclass(frozen=True, slots=True)
+class ResampledValues(SessionValues):
+    """The values of all `sessions` together, followed by those of their resamples, (1 + resamples,)."""
+
+    min_sessions: ClassVar[int] = MIN_RESAMPLED_SESSIONS
+
+    def estimate(self, values: Series) -> Estimate:
+        """Return the estimate from the resamples of either of the values."""
+        return ResampledEstimate.of(values, len(self.sessions))
 
 
 class RunSeries:
@@ -197,11 +218,11 @@ def interval_of(series: RunSeries, *terms: WeightedSum, confidence: float = CONF
 
 
 def estimate_effect(values: SessionValues) -> EffectEstimate | None:
-    """Return the estimates over sessions; None with fewer than 2."""
-    if len(values.sessions) < MIN_SESSIONS_FOR_INTERVAL:
+    """Return the estimates over sessions; None with too few."""
+    if len(values.sessions) < values.min_sessions:
         return None
     has_ratio = bool(np.isfinite(values.log_ratio).all())
-    return EffectEstimate(estimate_mean(values.log_ratio) if has_ratio else None, estimate_mean(values.difference))
+    return EffectEstimate(values.estimate(values.log_ratio) if has_ratio else None, values.estimate(values.difference))
 
 
 def mean_interval(values: Series, confidence: float = CONFIDENCE) -> Interval | None:
@@ -270,15 +291,16 @@ def judge_contrasts(  # noqa: PLR0913 - everything in which kinds of contrast di
     correction: Correction = holm,
     is_alone: Callable[[Contrast], bool] = lambda _: False,
     excuse: Callable[[Contrast, SessionValues], str] = lambda _contrast, _values: "",
-    series: RunSeries | None = None,
+    values_of: Callable[[Contrast], SessionValues] | None = None,
 ) -> list[JudgedContrast]:
     """Return the judged contrasts in their order; the contrasts of one metric are a family that shares a correction.
 
     A contrast that `is_alone`, like a control, takes no part in it. Failed requests of any arm, and an `excuse`, leave
-    numbers but no verdict. A contrast in an optional metric that no session has is left out.
+    numbers but no verdict. A contrast in an optional metric that no session has is left out. `values_of` a contrast are
+    those of its sessions, unless it is given.
     """
-    source = series or evidence.series
-    members = [(contrast, session_values(source, contrast.terms)) for contrast in contrasts]
+    values_of = values_of or (lambda contrast: session_values(evidence.series, contrast.terms))
+    members = [(contrast, values_of(contrast)) for contrast in contrasts]
     members = [(contrast, values) for contrast, values in members if values.sessions or not _is_optional(contrast)]
     judged: dict[int, JudgedContrast] = {}
     for metric in dict.fromkeys(contrast.metric for contrast, _ in members):
@@ -310,10 +332,10 @@ def _is_optional(contrast: Contrast) -> bool:
 def missing_interval_reason(values: SessionValues) -> str:
     """Return why there is no interval; "" with enough sessions."""
     number = len(values.sessions)
-    if number >= MIN_SESSIONS_FOR_INTERVAL:
+    if number >= values.min_sessions:
         return ""
     have = "1 session has" if number == 1 else f"{number} sessions have"
-    return f"{have} times of both arms; an interval needs {MIN_SESSIONS_FOR_INTERVAL}."
+    return f"{have} times of both arms; an interval needs {values.min_sessions}."
 
 
 def without_verdict(judged: JudgedContrast, why: str) -> JudgedContrast:
@@ -328,7 +350,7 @@ def effect_of(judged: JudgedContrast) -> Effect:
     return Effect(
         kind=contrast.kind,
         label=contrast.label or f"{contrast.arm} against {contrast.against}",
-        metric=contrast.metric,
+        metric=contrast.quantity or contrast.metric,
         arms=dict(judged.weights),
         percent=_interval(numbers.percent, numbers.percent_low, numbers.percent_high),
         us=_interval(numbers.us, numbers.us_low, numbers.us_high),

@@ -1,4 +1,4 @@
-"""High percentiles of the arms, and how they differ between two arms."""
+"""Percentiles of the arms, and how high ones differ between two arms."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,6 +7,7 @@ import numpy as np
 from harness.analysis.contrasts.engine import (
     Contrast,
     JudgedContrast,
+    ResampledValues,
     RunEvidence,
     RunSeries,
     SessionValues,
@@ -17,9 +18,11 @@ from harness.analysis.contrasts.engine import (
 )
 from harness.analysis.contrasts.pairs import is_control
 from harness.analysis.statistics.group_sequential import confidence_at
-from harness.analysis.statistics.percentiles import resolution_step_us, session_percentiles_us
-from harness.analysis.statistics.series import Series, SessionData
-from harness.model import Interval, TailEffect, VisitRow
+from harness.analysis.statistics.percentiles import pooled_sessions, resolution_step_us, session_percentiles_us
+from harness.analysis.statistics.pooled import pooled_percentile, resampled_percentile
+from harness.analysis.statistics.resampling import draw_sessions
+from harness.analysis.statistics.series import ArmPair, Series, SessionData
+from harness.model import PercentileValue, TailEffect, VisitRow
 from harness.model.metrics import Quantity
 
 TAIL_PERCENTILES = (90.0, 99.0, 99.9)
@@ -30,48 +33,61 @@ def percentile_name(percentile: float) -> str:
     return f"p{percentile:g}".replace(".", "")
 
 
-def arm_percentiles(sessions: Sequence[SessionData], arm: str, looks: Sequence[int] = ()) -> dict[str, Interval]:
-    """Return each percentile that has enough requests, in us: the mean over sessions with its interval.
+def arm_percentiles(sessions: Sequence[SessionData], arm: str, looks: Sequence[int] = ()) -> dict[str, PercentileValue]:
+    """Return the median and each higher percentile that has enough requests, in us, with its interval.
 
-    Of the times, not of their logarithms, so that the value equals `p99_us`.
+    Where every session has enough, it is the mean over sessions: of the times, not of their logarithms, so that the
+    value equals `p99_us`. Otherwise it is the percentile of all sessions together.
     """
     confidence = confidence_at(looks, len(sessions))
-    values_by_name = {
-        percentile_name(percentile): [
-            value for value in session_percentiles_us(sessions, arm, percentile) if value is not None
-        ]
-        for percentile in TAIL_PERCENTILES
+    values = {
+        percentile_name(percentile): _arm_percentile(sessions, arm, percentile, confidence)
+        for percentile in (50.0, *TAIL_PERCENTILES)
     }
-    intervals = {name: mean_interval(np.asarray(values), confidence) for name, values in values_by_name.items()}
-    return {name: interval for name, interval in intervals.items() if interval}
+    return {name: value for name, value in values.items() if value}
+
+
+def _arm_percentile(
+    sessions: Sequence[SessionData], arm: str, percentile: float, confidence: float
+) -> PercentileValue | None:
+    own = [value for value in session_percentiles_us(sessions, arm, percentile) if value is not None]
+    if interval := mean_interval(np.asarray(own), confidence):
+        return PercentileValue(**interval.model_dump())
+    times_us = [session.times_us(arm) for session in pooled_sessions(sessions, [arm], percentile)]
+    return pooled_percentile(times_us, percentile, confidence) if times_us else None
 
 
 def judge_tails(evidence: RunEvidence) -> list[tuple[float, JudgedContrast]]:
-    """Return the effect of each pair on each percentile that both arms have, session by session.
+    """Return the effect of each pair on each high percentile that both arms have.
 
-    They are one family under Holm, separate from the comparisons; the control is judged alone.
+    It is compared session by session where every session has enough requests, otherwise over all sessions together.
+    The effects are one family under Holm, separate from the comparisons; the control is judged alone.
     """
-    series = RunSeries((), _percentile_series(evidence))
-    percentile_of = {
-        contrast: percentile
-        for contrast, percentile in _contrasts(evidence)
-        if session_values(series, contrast.terms).sessions
+    own, pooled = RunSeries((), _percentile_series(evidence)), _PooledPercentiles(evidence.sessions)
+    percentile_of = dict(_contrasts(evidence))
+    in_sessions = {contrast: session_values(own, contrast.terms) for contrast in percentile_of}
+    values_of = {
+        contrast: values
+        if values.sessions
+        else pooled.values((contrast.arm, contrast.against), percentile_of[contrast])
+        for contrast, values in in_sessions.items()
     }
     visits = [visit for record in evidence.records for visit in record.visits if visit.percentiles_us]
     margin_percent = evidence.experiment.design.equivalence_percent
     judged = judge_contrasts(
         evidence,
-        percentile_of,
+        [contrast for contrast, values in values_of.items() if values.sessions],
         is_alone=lambda contrast: is_control(evidence.experiment, contrast),
         excuse=lambda contrast, values: _too_coarse(visits, contrast, percentile_of[contrast], values, margin_percent),
-        series=series,
+        values_of=values_of.__getitem__,
     )
     return [(percentile_of[effect.contrast], effect) for effect in judged]
 
 
 def tail_effect_of(percentile: float, judged: JudgedContrast) -> TailEffect:
     """Return the effect on a percentile as a summary has it."""
-    return TailEffect.model_validate(judged.fields | {"percentile": percentile})
+    pooled = isinstance(judged.values, ResampledValues)
+    return TailEffect.model_validate(judged.fields | {"percentile": percentile, "pooled": pooled})
 
 
 def _contrasts(evidence: RunEvidence) -> Iterator[tuple[Contrast, float]]:
@@ -80,7 +96,31 @@ def _contrasts(evidence: RunEvidence) -> Iterator[tuple[Contrast, float]]:
             name = percentile_name(percentile)
             terms = (WeightedSum(Quantity(name, lambda _: None, "mean", has_ratio=True), {arm: 1.0, against: -1.0}),)
             label = f"{name} of {arm} against {against}"
-            yield Contrast("percentile", arm, against, "latency", terms, label=label), percentile
+            yield Contrast("percentile", arm, against, "latency", terms, label=label, quantity=name), percentile
+
+
+class _PooledPercentiles:
+    """Percentiles of all sessions together and of their resamples, each made once."""
+
+    def __init__(self, sessions: Sequence[SessionData]) -> None:
+        self._sessions = sessions
+        self._known: dict[tuple[str, float, tuple[int, ...]], Series] = {}
+
+    def values(self, pair: ArmPair, percentile: float) -> ResampledValues:
+        """Return what a pair differs by, from the sessions with times of both; without sessions if these are few."""
+        sessions = pooled_sessions(self._sessions, pair, percentile)
+        if not sessions:
+            return ResampledValues((), np.empty(0), np.empty(0))
+        arm_us, against_us = (self._resampled(sessions, arm, percentile) for arm in pair)
+        numbers = tuple(session.record.session for session in sessions)
+        return ResampledValues(numbers, np.log(arm_us) - np.log(against_us), arm_us - against_us)
+
+    def _resampled(self, sessions: Sequence[SessionData], arm: str, percentile: float) -> Series:
+        key = (arm, percentile, tuple(session.record.session for session in sessions))
+        if key not in self._known:
+            times_us = [session.times_us(arm) for session in sessions]
+            self._known[key] = resampled_percentile(times_us, percentile, draw_sessions(len(sessions)))
+        return self._known[key]
 
 
 def _percentile_series(evidence: RunEvidence) -> dict[str, dict[int, dict[str, Series]]]:

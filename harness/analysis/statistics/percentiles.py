@@ -28,6 +28,17 @@ def session_percentiles_us(sessions: Sequence[SessionData], arm: str, percentile
     return [None] * len(values) if has_gap else values
 
 
+def pooled_sessions(sessions: Sequence[SessionData], arms: Sequence[str], percentile: float) -> list[SessionData]:
+    """Return the sessions with single times of all `arms`, in order; none if fewer than 10 requests lie beyond in all.
+
+    They are for a percentile of all sessions together.
+    """
+    shared = [session for session in sessions if all(session.times_us(arm).size for arm in arms)]
+    totals = [sum(session.times_us(arm).size for session in shared) for arm in arms]
+    is_enough = all(_has_enough_beyond(total, percentile) for total in totals)
+    return sorted(shared, key=lambda session: session.record.session) if is_enough else []
+
+
 def _session_percentile_us(session: SessionData, arm: str, percentile: float) -> float | None:
     times_us = session.times_us(arm)
     if times_us.size == 0:

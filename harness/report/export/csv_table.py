@@ -31,7 +31,7 @@ CSV_HEADER = (
     "against",  # the reference; empty for a quantity of the arm itself
     "quantity",  # mean_us, cpu_nginx_us, latency_difference_percent, latency_main_effect_us, ...: the unit is last
     "value",  # empty where there is none
-    "low",  # of the 95 % interval, of comparisons only
+    "low",  # of the 95 % interval, of percentiles and comparisons only
     "high",
     "p",  # before any correction
     "p_adjusted",  # by Holm; effects of a screen by Benjamini and Hochberg; empty for a control
@@ -111,7 +111,8 @@ def _ladder_rows(ladder: Ladder) -> Iterator[CsvRow]:
 
 def _arm_quantities(arm: ArmSummary) -> Iterable[CsvRow]:
     values = arm.model_dump(include=set(ARM_QUANTITIES)) | {f"cpu_{role}_us": us for role, us in arm.cpu_us.items()}
-    return ({"quantity": quantity, "value": value} for quantity, value in values.items())
+    ends = {f"{name}_us": {"low": value.low, "high": value.high} for name, value in arm.percentiles.items()}
+    return ({"quantity": quantity, "value": value} | ends.get(quantity, {}) for quantity, value in values.items())
 
 
 def _effect_rows(

@@ -1,6 +1,6 @@
 """The sections on load, capacities and tails."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from harness.model import ArmSummary, Capacity, Interval, OpenLoopTimes, Summary, TailEffect
 from harness.report.document import Column, NumberCell, Row, Section, Table, TextCell
@@ -26,9 +26,13 @@ COORDINATED_OMISSION = (
     "A closed loop sends nothing while it waits, so a stall is charged to one request only (coordinated omission). "
     "At a rate, requests are sent during the stall as well, and each is timed from its intended send time."
 )
-SHOWN_PERCENTILES = {"p90": 90.0, "p99": 99.0, "p999": 99.9}
+SHOWN_PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p999": 99.9}
 MAX_TAIL_SENTENCES = 3  # differences of a percentile in words; more are only counted
-SHOWN_WHERE = "A percentile is shown if at least 10 requests of every session exceed it."
+MAX_TERMINAL_TAILS = 12  # rows of differences that a terminal shows
+SHOWN_WHERE = (
+    "A percentile is shown if at least 10 requests exceed it: the mean over sessions if each session has that many, "
+    "otherwise the percentile of all sessions together."
+)
 
 
 def load_sections(summary: Summary) -> list[Section]:
@@ -139,27 +143,35 @@ def _capacity_sentences(summary: Summary) -> Iterator[str]:
 
 
 def tail_sections(summary: Summary) -> list[Section]:
-    """Return the section if any percentile can be shown."""
-    names = [name for name in SHOWN_PERCENTILES if any(name in arm.tails for arm in summary.arms.values())]
-    if not names:
+    """Return the section if any percentile above the median can be shown."""
+    names = [name for name in SHOWN_PERCENTILES if any(name in arm.percentiles for arm in summary.arms.values())]
+    if not {*names} - {"p50"}:
         return []
-    tables = [_percentile_table(summary, names)]
-    if summary.tails:
-        rows = [Row((TextCell(f"{tail.arm}, p{tail.percentile:g}"), *effect_cells(tail))) for tail in summary.tails]
-        caption = "Differences of the percentiles, session by session"
-        tables.append(Table(caption, (Column("arm"), *EFFECT_COLUMNS), rows))
-    sentences = [*_tail_sentences(summary), SHOWN_WHERE, *star_notes(tables)]
-    return [Section("Tail latency", sentences, tables, is_detail=names == ["p90"])]
+    differences = _tail_table(summary)
+    sentences = [*_tail_sentences(summary), *_pooling_sentences(summary, names), SHOWN_WHERE]
+    is_detail = "p99" not in names
+    is_long = any(len(table.rows) > MAX_TERMINAL_TAILS for table in differences)
+    return [
+        Section("Tail latency", sentences, [_percentile_table(summary, names)], is_detail=is_detail),
+        *(Section("", star_notes([table]), [table], is_detail=is_detail or is_long) for table in differences),
+    ]
+
+
+def _tail_table(summary: Summary) -> list[Table]:
+    """Return the table of the differences, if there are any."""
+    rows = [Row((TextCell(f"{tail.arm}, p{tail.percentile:g}"), *effect_cells(tail))) for tail in summary.tails]
+    columns = (Column("arm"), *EFFECT_COLUMNS)
+    return [Table("Differences of the percentiles", columns, rows)] if rows else []
 
 
 def _percentile_table(summary: Summary, names: Sequence[str]) -> Table:
     columns = [Column("ms, 95 % interval"), *(Column(f"p{SHOWN_PERCENTILES[name]:g}") for name in names)]
     rows = [
-        Row((TextCell(name), *(_percentile_cell(arm.tails.get(percentile)) for percentile in names)))
+        Row((TextCell(name), *(_percentile_cell(arm.percentiles.get(percentile)) for percentile in names)))
         for name, arm in summary.arms.items()
-        if arm.tails
+        if arm.percentiles
     ]
-    return Table("Percentiles: the mean over sessions", columns, rows)
+    return Table("Percentiles", columns, rows)
 
 
 def _percentile_cell(us: Interval | None) -> NumberCell:
@@ -167,6 +179,26 @@ def _percentile_cell(us: Interval | None) -> NumberCell:
         return NumberCell(ABSENT)
     value, *ends = (f"{number / 1000:.3f}" for number in _value_and_ends(us))
     return NumberCell(value, " to ".join(ends))
+
+
+def _pooling_sentences(summary: Summary, names: Sequence[str]) -> Iterator[str]:
+    """Yield which percentiles are of all sessions together, and why some of them have no interval."""
+    for name in names:
+        title = f"p{SHOWN_PERCENTILES[name]:g}"
+        pooled = {arm: of_arm.percentiles[name] for arm, of_arm in summary.arms.items() if _is_pooled(of_arm, name)}
+        if pooled:
+            yield f"{title} of {_arm_names(summary, pooled)}: all sessions together."
+        for why in dict.fromkeys(value.why for value in pooled.values() if value.why):
+            arms = [arm for arm, value in pooled.items() if value.why == why]
+            yield f"{title} of {_arm_names(summary, arms)} has no interval: {why}."
+
+
+def _is_pooled(arm: ArmSummary, name: str) -> bool:
+    return name in arm.percentiles and arm.percentiles[name].pooled
+
+
+def _arm_names(summary: Summary, names: Collection[str]) -> str:
+    return "every arm" if len(names) == len(summary.arms) else join_with_and([*names])
 
 
 def _tail_sentences(summary: Summary) -> Iterator[str]:

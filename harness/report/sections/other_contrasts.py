@@ -18,7 +18,7 @@ KINDS_WITH_SECTIONS = {
     "pair", "percentile", "interaction", "level", "both at once", "main effect", "factor interaction", "ladder top",
     "sum of steps", "beyond the sum",
 }  # fmt: skip
-METRICS_WITH_SECTIONS = {"latency", "capacity", "mean", "cpu", "throughput"}
+METRICS_WITH_SECTIONS = {"latency", "capacity", "mean", "cpu", "throughput", "p90", "p99", "p999"}
 VERDICT_CLAUSES: Mapping[str | None, str] = {
     "faster": "less, {size}",
     "slower": "more, {size}",

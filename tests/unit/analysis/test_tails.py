@@ -70,14 +70,25 @@ def test_an_arms_tail_is_the_mean_of_its_sessions_with_students_t() -> None:
 
 
 @pytest.mark.parametrize(("requests", "shown"), [(99, []), (100, [90]), (1000, [90, 99]), (10_000, [90, 99, 99.9])])
-def test_a_percentile_is_shown_with_ten_requests_beyond_it_in_every_session(requests: int, shown: list[float]) -> None:
-    found = summary(timed(1, a=spread(9, 20_000), b=spread(9, 20_000)), timed(2, a=spread(9), b=spread(9, requests)))
-    few = [one.percentile for one in found.tails]
+def test_a_percentile_is_that_of_sessions_with_ten_requests_beyond_it_in_every_one(
+    requests: int, shown: list[float]
+) -> None:
+    uneven = summary(timed(1, a=spread(9, 20_000), b=spread(9, 20_000)), timed(2, a=spread(9), b=spread(9, requests)))
     enough = summary(*(timed(n, a=spread(9, requests), b=spread(9, requests)) for n in (1, 2)))
-    assert [one.percentile for one in enough.tails] == shown
-    assert few == [percentile for percentile in shown if percentile < 99.5]
-    assert list(enough.arms["b"].tails) == [f"p{one:g}".replace(".", "") for one in shown]
-    assert (enough.arms["b"].p999_us is None) == (99.9 not in shown)
+    assert [effect.percentile for effect in enough.tails if not effect.pooled] == shown
+    assert [effect.percentile for effect in uneven.tails if not effect.pooled] == [
+        each for each in shown if each < 99.5
+    ]
+    assert list(enough.arms["b"].tails) == [f"p{each:g}".replace(".", "") for each in shown]
+
+
+@pytest.mark.parametrize(("requests", "shown"), [(49, []), (50, [90]), (499, [90]), (500, [90, 99])])
+def test_otherwise_it_is_that_of_all_sessions_if_ten_requests_lie_beyond_in_all(
+    requests: int, shown: list[float]
+) -> None:
+    found = summary(*(timed(n, a=spread(9, requests), b=spread(9, requests)) for n in (1, 2)))
+    assert [name for name in found.arms["a"].percentiles if name != "p50"] == [f"p{each:g}" for each in shown]
+    assert [effect.percentile for effect in found.tails] == shown
 
 
 def test_with_a_single_session_there_is_a_value_and_nothing_else() -> None:

@@ -322,7 +322,7 @@ def test_an_absent_number_is_explained_for_the_arms_that_lack_it() -> None:
     seen = summary(arms={"x": arm(p99_us=None), "y": arm(cpu_us={})})
 
     assert missing_numbers(seen) == [
-        "p99 not shown for x: fewer than 10 requests per session exceed it.",
+        "p99 not shown for x: fewer than 10 requests exceed it.",
         "CPU time not shown for y: its processes could not be read.",
     ]
 
