@@ -28,6 +28,9 @@ class ResampledEstimate(Estimate):
 
     The interval is Efron's percentile interval (1979), expanded as Student's t is wider than the normal distribution
     and as the spread of so few sessions is too narrow (Hesterberg 2015). Beyond `FARTHEST_SD` it goes on in proportion.
+
+    Simulated for the difference in p99 of two arms, in the worlds of `pooled_percentile` and in worse ones, from 8
+    sessions and 10 requests beyond: it covers the truth in 93 to 99 %, where plain percentiles of resamples give 88 %.
     """
 
     resamples: Series
