@@ -320,7 +320,7 @@ def judge_contrasts(  # noqa: PLR0913 - everything in which kinds of contrast di
         )
         for (index, contrast, values), judgement in zip(family, judgements, strict=True):
             name = "" if is_alone(contrast) else f"{contrast.kind}, {metric}"
-            weights = total_weights(part for term in contrast.terms for part in source.split(term))
+            weights = total_weights(part for term in contrast.terms for part in evidence.series.split(term))
             judged[index] = JudgedContrast(contrast, weights, values, judgement, name)
     return [judged[index] for index in range(len(members))]
 
