@@ -7,12 +7,16 @@ This program therefore imports only the standard library, and is started by its 
 """
 
 import os
+import resource
 import runpy
 import sys
+import threading
 from collections.abc import Collection, Sequence
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - imports as little as can be
 INTERRUPTED = 130  # the exit code
+MATCHED_LAYOUT = "BAREHOP_PADDING"  # a variable of servers with a matched layout
+USUAL_STACK_BYTES = 8 << 20  # _STK_LIM in linux/resource.h
 SITE_DIRECTORIES = ("site-packages", "dist-packages")
 
 
@@ -35,8 +39,17 @@ def order_path(path: Sequence[str], others: Collection[str], root: str) -> list[
     return [*inside[:index], root, *inside[index:], *(entry for entry in path if entry in others and entry != root)]
 
 
+def restore_stack_limit() -> None:
+    """Give threads and child processes the usual stack: with a matched layout the limit only moves libraries."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    if MATCHED_LAYOUT in os.environ and soft > USUAL_STACK_BYTES:
+        resource.setrlimit(resource.RLIMIT_STACK, (USUAL_STACK_BYTES, hard))
+        threading.stack_size(USUAL_STACK_BYTES)
+
+
 def main() -> None:
     """Run the module named on the command line as `__main__`."""
+    restore_stack_limit()
     prefer_own_packages()
     called = sys.argv[2] if sys.argv[1] == "--as" else ""
     module, *arguments = sys.argv[3:] if called else sys.argv[1:]

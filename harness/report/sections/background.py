@@ -307,7 +307,7 @@ def _layout_text(summary: Summary, experiment: Experiment) -> str:
         return "Matched in part: servers of a session have the same hash seed, but random addresses (see the doubts)."
     return (
         "Matched: all servers of a session have the same addresses and the same hash seed. The next session has "
-        "another hash seed, and its stacks begin at another address."
+        "another hash seed and other addresses."
     )
 
 

@@ -3,8 +3,9 @@
 Two starts of the same program differ in speed because some values are random: the addresses of libraries, heap and
 stack, and the order of Python's hash tables. With `layout = "matched"` no address is random (man 2 personality),
 and all servers of a session have one hash seed. The kernel puts arguments and environment at the top of the stack. A
-variable fills both up to a length that all servers of a session share and that differs between sessions, so no result
-depends on one layout (Mytkowicz et al. 2009).
+variable fills both up to a length that all servers of a session share. They share the limit of the stack too, which
+says how far below it libraries and most of the heap begin (mmap_base in the kernel's mm/util.c). Seed, length and limit
+differ between sessions, so no result depends on one layout (Mytkowicz et al. 2009).
 """
 
 import random
@@ -17,6 +18,8 @@ HASH_SEED, PADDING = "PYTHONHASHSEED", "BAREHOP_PADDING"
 MOST_HASH_SEEDS = 1 << 32
 ARGUMENT_BYTES = 16 << 10  # more than the arguments of most servers
 PAGE_BYTES, ALIGNMENT_BYTES, POINTER_BYTES = 4096, 16, 8
+LEAST_STACK_LIMIT_BYTES = 128 << 20  # lower ones move nothing
+MOST_SHIFT_PAGES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Layout:
 
     hash_seed: int | None = None
     stack_shift_bytes: int = 0
+    library_shift_pages: int = 0
 
     @property
     def is_matched(self) -> bool:
@@ -34,7 +38,11 @@ class Layout:
     @property
     def steps(self) -> tuple[str, ...]:
         """The step of standalone/enter.py for it; the first, because a system call filter may forbid it."""
-        return ("fix-addresses",) if self.is_matched else ()
+        return ("fix-addresses", str(self._stack_limit_bytes)) if self.is_matched else ()
+
+    @property
+    def _stack_limit_bytes(self) -> int:
+        return LEAST_STACK_LIMIT_BYTES + self.library_shift_pages * PAGE_BYTES
 
     def variables(self, argv: Sequence[str], extra: Mapping[str, str]) -> dict[str, str]:
         """Return the variables of a server with these arguments; `extra` are those that other servers do not have."""
@@ -51,7 +59,7 @@ class Layout:
             return ""
         padding = self.variables(argv, extra)[PADDING]
         variables = f"{HASH_SEED}={self.hash_seed} {PADDING}=$(printf %0{len(padding)}d 0)"
-        return f"env {variables} setarch $(uname -m) -R"
+        return f"env {variables} prlimit --stack={self._stack_limit_bytes}: setarch $(uname -m) -R"
 
 
 RANDOM_LAYOUT = Layout()
@@ -62,4 +70,8 @@ def layout_of(design: Design, session: int) -> Layout:
     if design.layout == "random":
         return RANDOM_LAYOUT
     source = random.Random(f"{design.seed}/{session}/layout")  # noqa: S311 - chance, not secrecy
-    return Layout(source.randrange(1, MOST_HASH_SEEDS), source.randrange(0, PAGE_BYTES, ALIGNMENT_BYTES))
+    return Layout(
+        hash_seed=source.randrange(1, MOST_HASH_SEEDS),
+        stack_shift_bytes=source.randrange(0, PAGE_BYTES, ALIGNMENT_BYTES),
+        library_shift_pages=source.randrange(1, MOST_SHIFT_PAGES),
+    )

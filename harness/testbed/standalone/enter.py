@@ -7,6 +7,7 @@ function has. The supervisor, which runs with -I -S too, takes the same steps wi
 import ctypes
 import fcntl
 import os
+import resource
 import sys
 from collections.abc import Callable, Sequence
 
@@ -156,8 +157,14 @@ def write_maps(process: str, maps: Sequence[tuple[str, str]]) -> None:
         write(f"/proc/{process}/{name}", text)
 
 
-def fix_addresses() -> None:
-    """Switch off random addresses for the programs that follow; where that is forbidden, leave them as they are."""
+def fix_addresses(stack_limit: str) -> None:
+    """Switch off random addresses for the programs that follow, and lay out their memory below a stack of this limit.
+
+    What is forbidden stays as it is.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    if hard == resource.RLIM_INFINITY or hard >= int(stack_limit):
+        resource.setrlimit(resource.RLIMIT_STACK, (int(stack_limit), hard))
     current = libc.personality(ctypes.c_ulong(CURRENT_PERSONALITY))
     libc.personality(ctypes.c_ulong(max(current, 0) | ADDR_NO_RANDOMIZE))
 

@@ -39,6 +39,7 @@ def test_seed_and_session_determine_a_matched_layout() -> None:
     layouts = [layout_of(MATCHED, session) for session in range(-2, 40)]
     assert layouts == [layout_of(MATCHED, session) for session in range(-2, 40)]
     assert len({layout.hash_seed for layout in layouts}) == len(layouts)
+    assert len({layout.steps for layout in layouts}) == len(layouts)
     shifts = {layout.stack_shift_bytes for layout in layouts}
     assert len(shifts) > 20
     assert all(0 <= shift < PAGE_BYTES and shift % ALIGNMENT_BYTES == 0 for shift in shifts)
