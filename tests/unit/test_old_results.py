@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,17 +14,22 @@ from harness.model import METRICS
 
 OLD = Path(__file__).parents[1] / "data/old_results"
 FIRST, SECOND = str(OLD / "first"), str(OLD / "second")
+PERCENTILE = re.compile(r"/arms/[^/]+(/[^/]+)?/p[0-9]+_us$")  # of too few requests a session, for earlier versions
 OLD_METRICS = {"latency", "capacity", "mean", "cpu", "throughput"}
 
 
 def of_old_metrics(entries: list[object]) -> list[object]:
-    """Return the entries without those on metrics that the earlier version did not have."""
+    """Return the entries without those on new metrics and on percentiles of all sessions together."""
     new = METRICS.keys() - OLD_METRICS
-    return [entry for entry in entries if not (isinstance(entry, dict) and entry.get("metric") in new)]
+    return [
+        entry
+        for entry in entries
+        if not (isinstance(entry, dict) and (entry.get("metric") in new or entry.get("pooled")))
+    ]
 
 
 def differences(old: object, new: object, place: str = "") -> Iterator[str]:
-    """Yield each place whose old value is gone or another; keys and entries on new metrics may have been added."""
+    """Yield each place whose old value is gone or another; keys, new metrics and percentiles may be added."""
     if isinstance(old, dict) and isinstance(new, dict):
         yield from (f"{place}/{key} is gone" for key in old.keys() - new.keys())
         for key in old.keys() & new.keys():
@@ -34,7 +40,7 @@ def differences(old: object, new: object, place: str = "") -> Iterator[str]:
     elif isinstance(old, float) and isinstance(new, float):
         if not math.isclose(old, new, rel_tol=1e-9, abs_tol=1e-12):
             yield f"{place} was {old} and is {new}"
-    elif old != new:
+    elif old != new and not (old is None and PERCENTILE.search(place)):
         yield f"{place} was {old!r} and is {new!r}"
 
 
