@@ -62,11 +62,10 @@ def draw_orders(experiment: Experiment, session: int, ordering: Ordering = CURRE
 
 
 def _comparisons(experiment: Experiment) -> Comparisons:
-    """Return the arms that each arm is compared with."""
+    """Return the arms that each arm is compared with. A probe has the arms of some pairs only."""
     places = {arm.name: place for place, arm in enumerate(experiment.arms)}
     comparisons: dict[int, list[int]] = {}
-    for pair in experiment.pairs:
-        first, second = (places[name] for name in pair)
+    for first, second in ((places[arm], places[other]) for arm, other in experiment.pairs if {arm, other} <= {*places}):
         comparisons.setdefault(first, []).append(second)
         comparisons.setdefault(second, []).append(first)
     return comparisons

@@ -141,6 +141,12 @@ def test_every_round_visits_every_arm_whatever_is_compared(arms: int, seed: int,
         assert sorted(order) == list(range(arms))
 
 
+def test_a_probe_of_some_arms_visits_those_alone() -> None:
+    whole = experiment_with(4, pairs=[(1, 0), (2, 0), (3, 2)])
+    probe = whole.model_copy(update={"arms": whole.arms[1:3]})
+    assert {tuple(sorted(order)) for order in session_orders(probe, 0, 20)} == {(0, 1)}
+
+
 def test_a_plan_that_names_no_ordering_keeps_the_uniform_orders_of_its_seed() -> None:
     experiment = experiment_with(4, seed=1, pairs=[(1, 0), (2, 1), (3, 2)])
     older = Plan(experiment=experiment, schedule=schedule(1, 3), orders=())
