@@ -9,6 +9,9 @@ from harness.experiment.read import read_experiment
 from harness.experiment.transports import network_rungs
 from harness.model import ImportFormat, Knob, LoadTool, NetworkRung, SandboxRung, Transport
 
+COUNTERS = {
+    'NAME = "EVENT"': "a perf event or tracepoint to count per request, like skb:consume_skb; perf list has all."
+}
 ANY_KNOB = {"net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name."}
 
 
@@ -28,6 +31,7 @@ def _help_by_kind() -> dict[str, dict[str, str]]:
         "network rungs": {name: rungs[name].help for name in network_rungs()},
         "load tools": {"client": "barehop's own interleaving client."} | _help_texts(LoadTool),
         "knobs": {name: _knob_help(knob) for name, knob in plugins.table(Knob).items()} | ANY_KNOB,
+        "counters": COUNTERS,
         "sandbox rungs": {name: rung.help for name, rung in plugins.table(SandboxRung).items()},
         "formats": {name: reader.help for name, reader in plugins.table(ImportFormat).items()},
         "configurations": {path.stem: read_experiment(path).question for path in packaged_configs()},

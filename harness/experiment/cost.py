@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from harness import plugins
+from harness.experiment.arms import stacks_of
 from harness.experiment.constraints import OWN_CLIENT
 from harness.model import Experiment, LoadTool, Pilot, Settings
 
@@ -17,7 +18,9 @@ PERF_SESSION_S = 0.1  # start and stop of perf, per session
 PERF_ARM_S = 0.15  # perf of one arm, per session
 PERF_SESSIONS = 4  # sessions with perf: system calls hardly differ between sessions
 COST_FIELDS = ("session_s", "round_s", "analysis_s", "counting_s", "reporting_s")  # fields of Cost that scale
-PERF_SHARE = 0.1  # largest share of the time for perf
+PERF_COUNTER_S = 0.05  # an event of [counters] for one arm, per session
+MAX_PERF_ARMS = 8
+PERF_SHARE, OWN_PERF_SHARE = 0.1, 0.25  # largest share of the time for perf; with [counters], which need intervals
 MIN_PER_CONNECTION = 4  # timed requests of a visit with many connections
 OPEN_LOOP_S = 0.25  # shortest timed part of a visit at a rate
 NOMINAL_OPEN_LOOP_REQUESTS = 300  # requests of a visit at a rate
@@ -53,10 +56,10 @@ class Cost:
         """Return the seconds from the end of the last session to the exit of the command."""
         return sessions * rounds * self.analysis_s + self.reporting_s
 
-    def perf_sessions(self, time_s: float) -> int:
-        """Return how many sessions perf counts in a run of `time_s`."""
-        affordable = PERF_SESSIONS * self.counting_s <= PERF_SHARE * time_s
-        return PERF_SESSIONS if affordable or not self.counting_s else int(PERF_SHARE * time_s / self.counting_s)
+    def perf_sessions(self, time_s: float, share: float = PERF_SHARE) -> int:
+        """Return how many sessions perf counts in `share` of a run of `time_s`."""
+        affordable = PERF_SESSIONS * self.counting_s <= share * time_s
+        return PERF_SESSIONS if affordable or not self.counting_s else int(share * time_s / self.counting_s)
 
 
 def nominal_cost(experiment: Experiment) -> Cost:
@@ -83,9 +86,20 @@ def pilot_cost(experiment: Experiment, pilot: Pilot) -> Cost:
     )
 
 
-def perf_pass_s(arms: int) -> float:
-    """Return the approximate seconds of the perf pass of a session."""
-    return PERF_SESSION_S + arms * PERF_ARM_S
+def perf_pass_s(arms: int, counters: int) -> float:
+    """Return the approximate seconds of the perf pass of a session, with the number of `[counters]`."""
+    return PERF_SESSION_S + arms * (PERF_ARM_S + counters * PERF_COUNTER_S)
+
+
+def counting_obstacle(experiment: Experiment) -> str | None:
+    """Return why no machine counts events of these arms; "" where there is nothing to count, None if it can."""
+    if has_external_tools(experiment):
+        return "they are counted only with barehop's own client, and these arms have an external tool."
+    if not stacks_of(experiment):
+        return ""
+    if len(experiment.arms) > MAX_PERF_ARMS:
+        return f"they are counted only in experiments of at most {MAX_PERF_ARMS} arms."
+    return None
 
 
 def nominal_visit_s(settings: Settings, burst: int) -> float:

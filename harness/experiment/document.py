@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import ConfigError, raise_if_any
 from harness.experiment.constraints import setting_value_problems
+from harness.experiment.events import counter_problems
 from harness.experiment.problems import ConfigProblem, KeyPath, TomlTable, did_you_mean, path_text, table_problems
 from harness.files import read_regular_file
 from harness.model import Design, Settings
@@ -40,6 +41,7 @@ class Document(BaseModel):
     arms: dict[str, TomlTable] = {}
     factors: dict[str, list[Any]] = {}
     design: TomlTable = {}
+    counters: dict[str, str] = {}
 
 
 def read_document(path: Path, overrides: Iterable[str]) -> Document:
@@ -63,12 +65,13 @@ def parse_document(tables: TomlTable) -> Document:
 
 
 def setting_problems(document: Document) -> Iterator[ConfigProblem]:
-    """Yield the problems of each setting by itself, in the order of the file format."""
+    """Yield the problems of each setting and each counter by itself, in the order of the file format."""
     yield from _prefix_places(("arm",), _arm_table_problems(document.arm))
     for name, table in document.arms.items():
         yield from _prefix_places(("arms", name), _arm_table_problems(table))
     for key, levels in document.factors.items():
         yield from _factor_problems(key, levels)
+    yield from counter_problems(document.counters)
 
 
 def design_problems(document: Document) -> Iterator[ConfigProblem]:

@@ -8,7 +8,7 @@ from harness import plugins
 from harness.errors import ConfigError, raise_if_any
 from harness.experiment.arms import arms_of, name_problems, service_problems, shares_processes, stacks_of
 from harness.experiment.constraints import arm_problems
-from harness.experiment.cost import nominal_cost, timed_requests, visit_lengths
+from harness.experiment.cost import counting_obstacle, nominal_cost, timed_requests, visit_lengths
 from harness.experiment.designs import (
     MAX_FACTORS,
     SCREENS,
@@ -71,6 +71,7 @@ def build_experiment(document: Document) -> Experiment:
         design=design.model_copy(update={"expect_null": tuple(map(full_setting_name, design.expect_null))}),
         levels=level_names(runs),
         tcp_only=tcp_only_settings(arms),
+        counters=document.counters,
     )
     raise_if_any(effort_problems(experiment), ConfigError)
     return experiment if "layout" in design.model_fields_set else _with_usual_layout(experiment)
@@ -137,8 +138,10 @@ def count_problems(document: Document, design: Design) -> Iterator[str]:
 
 
 def effort_problems(experiment: Experiment) -> Iterator[str]:
-    """Yield a sentence for each limit that is exceeded: stacks, requests of a session, seconds."""
+    """Yield a sentence for each limit that is exceeded: stacks, requests of a session, seconds; what is countable."""
     stacks = len(stacks_of(experiment))
+    if experiment.counters and (obstacle := counting_obstacle(experiment)) is not None:
+        yield f"[counters] needs other arms: {obstacle or 'what answers behind a url is not known.'}"
     if stacks > MAX_STACKS:
         yield (
             f"The arms need {stacks} stacks at the same time; a run has at most {MAX_STACKS}. Let arms share "

@@ -8,6 +8,8 @@ from harness.experiment.cost import (
     MIN_SEARCH_SESSIONS,
     MIN_SEARCH_STEPS,
     NOMINAL_SESSION_S,
+    OWN_PERF_SHARE,
+    PERF_SHARE,
     STARTING_S,
     Cost,
     capacity_search_split,
@@ -112,7 +114,7 @@ def schedule_of(
         reason = "as the file says"
         return Schedule(sessions=sessions, rounds=rounds, burst=burst, settle=settle, reason=reason, looks=looks)
     time_s = design.budget_s - spent_s
-    counted = cost.perf_sessions(time_s)
+    counted = cost.perf_sessions(time_s, OWN_PERF_SHARE if experiment.counters else PERF_SHARE)
     left_s = time_s - cost.reporting_s - counted * cost.counting_s
     sessions, rounds = _sessions_and_rounds(experiment, cost, pilot, left_s)
     least = minimal_schedule(experiment, cost, time_s)

@@ -62,6 +62,7 @@ class Experiment(JsonModel):
     # Of a screen, by arm: the level of each factor, as in the names; in the first arm all are at their first level.
     levels: dict[str, dict[str, str]] = Field(default_factory=dict)
     tcp_only: tuple[str, ...] = ()  # settings of the arms that can affect only TCP
+    counters: dict[str, str] = Field(default_factory=dict)  # perf events by name
     left_out: dict[str, str] = Field(default_factory=dict)  # by arm of the file: why this machine does not have it
 
     def arm(self, name: str) -> Arm:

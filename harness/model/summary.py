@@ -122,6 +122,7 @@ class Summary(JsonModel):
     loads: tuple[ArmUtilisation, ...] = ()
     waterfalls: tuple[Waterfall, ...] = ()
     setups: tuple[ConnectionSetup, ...] = ()
+    counted_events: dict[str, str] = Field(default_factory=dict)  # perf events by name; `counters` has their counts
     counting_percent: Interval | None = None  # overhead of reading counters
     capacities: tuple[Capacity, ...] = ()
     load_points: tuple[LoadPoint, ...] = ()

@@ -17,7 +17,7 @@ from harness.observe.counters import CounterReader, ThrottlingCounts, watch_thro
 from harness.observe.doubts.context import context_of
 from harness.observe.doubts.system import layout_doubts
 from harness.observe.doubts.watch import start_watch
-from harness.observe.perf import NOT_KNOWN, PerfPass, count_bursts, perf_obstacle
+from harness.observe.perf import PerfPass, count_bursts, perf_obstacle, unknown_counts
 from harness.observe.proof import prove
 from harness.session.session import Arrangement, RunningSession, require_same_servers, start_session
 from harness.session.targets import answer_doubts, check_first_answers, find_answer_changes, first_answers
@@ -111,14 +111,14 @@ def _count_system_calls(session: int, schedule: Schedule, running: RunningSessio
     """Count a burst of each arm with perf in the first sessions, or return a sentence on why not."""
     if session > max(schedule.counted_sessions, 1):
         return PerfPass()
-    obstacle = perf_obstacle(running.experiment)
+    obstacle, counters = perf_obstacle(running.experiment), running.experiment.counters
     if not schedule.counted_sessions:
         obstacle = "the budget leaves no time for perf. Give a longer --budget."
     if obstacle is not None:
-        return PerfPass(unseen=(f"{NOT_KNOWN} {obstacle}",) if obstacle else ())
+        return PerfPass(unseen=(f"{unknown_counts(counters)} {obstacle}",) if obstacle else ())
     request_s = sum(visit.wall_ns for visit in visits) / max(1, sum(visit.cpu_requests for visit in visits)) / 1e9
     pids = ((visitor, running.pids_of(visitor.arm)) for visitor in running.visitors)
-    return count_bursts([pair for pair in pids if pair[1]], running.scratch_directory / "perf", request_s)
+    return count_bursts([pair for pair in pids if pair[1]], running.scratch_directory / "perf", request_s, counters)
 
 
 def _failures(visits: Iterable[Visit], answer_changes: Mapping[str, str]) -> dict[str, dict[str, int]]:

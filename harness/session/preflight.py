@@ -18,6 +18,7 @@ from harness.load.probe import service_errors
 from harness.model import Experiment, LoadTool, Settings
 from harness.model.record import HostFacts
 from harness.observe.cpu_time import service_machine_problems
+from harness.observe.events import event_problems
 from harness.observe.host.facts import host_facts
 from harness.observe.host.serving import environment_facts, serving_facts
 from harness.testbed.addresses import ParentDirectories, transport_problem
@@ -57,7 +58,8 @@ def machine_problems(experiment: Experiment, machine: Machine) -> list[str]:
     rungs = (problem for arms in groups for problem in rung_problems(arms[0].settings))
     knobs = knob_problems(kernels, allow_global=machine.allows_host_values)
     services = _service_problems(experiment, machine)
-    return list(dict.fromkeys([*around, *missing, *rungs, *knobs, *services, *_tool_problems(experiment)]))
+    programs = [*_tool_problems(experiment), *event_problems(experiment.counters)]
+    return list(dict.fromkeys([*around, *missing, *rungs, *knobs, *services, *programs]))
 
 
 def system_problems(experiment: Experiment, kernels: Sequence[KernelConfiguration]) -> Iterator[str]:

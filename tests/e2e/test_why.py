@@ -73,6 +73,37 @@ def test_system_calls_are_counted_in_bursts_of_their_own(baseline: Path) -> None
             assert value(summary_of(baseline), f"{role}.syscalls.{call}", "tcp") >= 0.99
 
 
+@pytest.mark.needs_root
+@pytest.mark.skipif(shutil.which("perf") is None, reason="there is no perf")
+def test_events_of_the_file_are_counted_of_each_role_and_of_the_machine_and_told(tmp_path: Path) -> None:
+    """It needs root, perf and the kernel's tracepoints."""
+    arms = 'transport = ["tcp", "uds-tmpfs"]'
+    events = 'freed = "skb:consume_skb"\nswitches = "context-switches"'
+    (tmp_path / "c.toml").write_text(f"[factors]\n{arms}\n[counters]\n{events}\n")
+    ended = barehop(tmp_path, "run", "c.toml", *fixed(2, 2), "--out", "out")
+    assert ended.code in (0, 1), ended.err
+    summary = summary_of(tmp_path / "out")
+    for role in ("nginx", "app", "host"):
+        for name in ("freed", "switches"):
+            (counter,) = (counter for counter in summary.counters if counter.name == f"{role}.counters.{name}")
+            assert set(counter.arms) == {"tcp", "uds-tmpfs"}
+            assert counter.differences["uds-tmpfs"].low is not None
+    assert value(summary, "nginx.counters.freed", "tcp") > 1
+    assert value(summary, "host.counters.freed", "tcp") >= value(summary, "nginx.counters.freed", "tcp")
+    assert value(summary, "nginx.syscalls", "tcp") > 1
+    assert "nginx: freed" in ended.out
+    assert "freed counts skb:consume_skb" in (tmp_path / "out/report.html").read_text()
+    assert json.loads((tmp_path / "out/plan.json").read_text())["experiment"]["counters"]["freed"] == "skb:consume_skb"
+
+
+def test_an_event_that_nobody_counts_ends_the_command_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text('[arms.a]\n[arms.b]\n[counters]\nx = "nonsense:none"\n')
+    ended = barehop(tmp_path, "run", "c.toml", *fixed(2, 2), "--out", "out")
+    assert ended.code == 3
+    assert "counters" in ended.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_page_and_the_terminal_say_why(baseline: Path) -> None:
     told = barehop(baseline.parent, "report", "out").out
     assert "\nWhy\n" in told

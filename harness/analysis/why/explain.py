@@ -62,6 +62,7 @@ def add_causes(
             "loads": utilisations,
             "waterfalls": waterfalls(experiment, series),
             "setups": connection_setups(experiment, all_counters, series),
+            "counted_events": experiment.counters,
             "counting_percent": counting_overhead_percent(series),
             "unseen": tuple(dict.fromkeys(sentence for record in records for sentence in record.unseen)),
         }

@@ -9,6 +9,7 @@ from harness.model.metrics import Centre, Quantity
 
 TIME_SUFFIX = "_us"
 TICK_SUFFIXES = ("user_us", "system_us", "steal_us")  # in steps of 10 ms, so 0 in most visits
+OWN_PREFIX = "counters."  # of events that the experiment names
 
 TIME_US, TRIMMED_TIME_US = METRICS["latency"], METRICS["mean"]
 MEAN_TIME_US = replace(TRIMMED_TIME_US, centre="mean")
@@ -24,7 +25,8 @@ def counter_quantity(name: str) -> Quantity:
     "nginx.cpu_us" is the CPU time of that role.
     """
     role, _, what = name.partition(".")
-    is_time = name.endswith(TIME_SUFFIX) and not name.endswith(TICK_SUFFIXES)
+    is_own = what.startswith(OWN_PREFIX)  # a number of events, whatever its name
+    is_time = name.endswith(TIME_SUFFIX) and not name.endswith(TICK_SUFFIXES) and not is_own
     centre: Centre = "trimmed" if is_time else "mean"
     if what == "cpu_us" and role in ROLES:
         return Quantity(name, lambda visit: visit.cpu_us.get(role), centre)

@@ -182,6 +182,9 @@ def _schedule_sentences(plan: Plan) -> Iterator[str]:
     yield f"{rounds}; each round visits every arm once, {ORDERING_TEXTS[schedule.ordering]} (seed {seed})."
     tools = dict.fromkeys(arm.settings.tool for arm in plan.experiment.arms)
     yield f"A visit is {' or '.join(_visit_of_tool(tool, schedule) for tool in tools)}."
+    if counters := plan.experiment.counters:
+        listed = ", ".join(f"{name} ({event})" for name, event in counters.items())
+        yield f"Counted per request, in bursts that are not timed: {listed}."
     yield f"Reason: {schedule.reason}."
 
 

@@ -43,6 +43,7 @@ EVIDENCE_PHRASES: Mapping[Evidence, str] = {
     "timing and CPU": "supported by timing and CPU time",
     "timing, CPU and counts": "supported by timing, CPU time and counters",
 }
+OWN_COUNTER = ".counters."  # in the names of counters of the experiment
 NEGLIGIBLE_PERCENT = 1.0
 NO_VALUE = "-"
 MAX_COUNTER_COLUMNS = 6  # of the main counters; a terminal does not show more
@@ -349,7 +350,7 @@ def counter_rows(summary: Summary, *, chief: bool = False) -> tuple[TextRow, lis
     arms = [name for name, arm in summary.arms.items() if not chief or arm.control_of is None]
     by_name = {counter.name: counter for counter in summary.counters}
     counters = [by_name[name] for name in TERMINAL_COUNTERS if name in by_name] if chief else list(summary.counters)
-    cell = _rate_cell if chief else _rate_cell_with_interval
+    cell = _rate_cell if chief else rate_cell_with_interval
     return ("per request", *arms), [
         (counter_name(counter.name), *(cell(counter.arms.get(arm)) for arm in arms))
         for counter in counters
@@ -361,7 +362,8 @@ def _rate_cell(amount: Interval | None) -> str:
     return format_per_request(amount.value) if amount else NO_VALUE
 
 
-def _rate_cell_with_interval(amount: Interval | None) -> str:
+def rate_cell_with_interval(amount: Interval | None) -> str:
+    """Return `10.4 ±0.2`, or a dash."""
     if amount is None or amount.low is None or amount.high is None:
         return _rate_cell(amount)
     return f"{format_per_request(amount.value)} ±{format_per_request((amount.high - amount.low) / 2)}"
@@ -377,10 +379,12 @@ def waterfall_rows(waterfall: Waterfall) -> list[TextRow]:
 
 
 def counter_name(name: str) -> str:
-    """Return `nginx: waiting for a CPU, us` or `app: recvfrom()`."""
+    """Return `nginx: waiting for a CPU, us`, `app: recvfrom()` or `whole machine: retransmits`."""
     role, _, what = name.partition(".")
     if name in COUNTER_NAMES:
         return COUNTER_NAMES[name]
+    if OWN_COUNTER in name:
+        return name.replace(OWN_COUNTER, ": ").replace("host: ", "whole machine: ")
     return f"{role}: {ROLE_COUNTER_NAMES.get(what) or what.removeprefix('syscalls.') + '()'}"
 
 

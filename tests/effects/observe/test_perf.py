@@ -42,7 +42,7 @@ def exchange(process: subprocess.Popen[bytes], times: int) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may count the system calls of others")
 def test_only_calls_between_enable_and_disable_are_counted(echo: subprocess.Popen[bytes], tmp_path: Path) -> None:
     assert PERF
-    with perf_stat(PERF, {"app": [echo.pid]}, tmp_path) as perf:
+    with perf_stat(PERF, {"app": [echo.pid]}, tmp_path, {}) as perf:
         exchange(echo, 5)
         perf.enable()
         exchange(echo, 20)
@@ -57,11 +57,33 @@ def test_only_calls_between_enable_and_disable_are_counted(echo: subprocess.Pope
 
 @needs_perf
 @pytest.mark.needs_root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may count what others do")
+@pytest.mark.parametrize(("pids", "role"), [(True, "app"), (False, "host")])
+def test_events_of_the_experiment_are_counted_of_processes_or_of_the_machine(
+    echo: subprocess.Popen[bytes], tmp_path: Path, pids: bool, role: str
+) -> None:
+    assert PERF
+    counters = {"calls": "raw_syscalls:sys_enter", "writes": "syscalls:sys_enter_write"}
+    with perf_stat(PERF, {"app": [echo.pid]} if pids else None, tmp_path, counters) as perf:
+        perf.enable()
+        exchange(echo, 20)
+        perf.disable()
+        perf.ask_to_end()
+        counted, unsupported = perf.read_counts()
+    most = 21 if pids else 1_000_000
+    assert 19 <= counted[f"{role}.counters.writes"] <= most
+    assert counted[f"{role}.counters.calls"] >= 2 * 19
+    assert ("app.syscalls" in counted) == pids
+    assert not set(unsupported) & set(counters.values())
+
+
+@needs_perf
+@pytest.mark.needs_root
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has mounts of its own")
 def test_the_machine_has_no_more_mounts_afterwards(echo: subprocess.Popen[bytes], tmp_path: Path) -> None:
     assert PERF
     before = tracing_mounts()
-    with perf_stat(PERF, {"app": [echo.pid]}, tmp_path) as perf:
+    with perf_stat(PERF, {"app": [echo.pid]}, tmp_path, {}) as perf:
         perf.enable()
         assert tracing_mounts() == before
     assert tracing_mounts() == before
@@ -77,7 +99,7 @@ def test_a_perf_that_refuses_becomes_a_sentence_with_what_it_said(tmp_path: Path
     refusing.write_text("#!/bin/sh\necho 'Error: No permission to enable tracepoints' >&2\nexit 255\n")
     refusing.chmod(0o755)
     directory = tmp_path / "out" / "00"
-    with pytest.raises(HarnessError) as raised, perf_stat(str(refusing), {"app": [os.getpid()]}, directory) as perf:
+    with pytest.raises(HarnessError) as raised, perf_stat(str(refusing), {"app": [os.getpid()]}, directory, {}) as perf:
         perf.enable()
     sentence = explain_failure(raised.value, tmp_path / "out")
     assert sentence.startswith("System calls per request are not known: perf said 'Error: No permission")
@@ -96,7 +118,7 @@ def test_an_output_of_perf_that_is_too_long_becomes_a_sentence(tmp_path: Path, m
     endless.write_text(COUNTS_WITHOUT_AN_END)
     endless.chmod(0o755)
     with (
-        perf_stat(str(endless), {"app": [os.getpid()]}, tmp_path / "out/00") as perf,
+        perf_stat(str(endless), {"app": [os.getpid()]}, tmp_path / "out/00", {}) as perf,
         pytest.raises(HarnessError, match="perf wrote more than 1048576 bytes"),
     ):
         perf.read_counts()
@@ -114,6 +136,6 @@ def test_who_may_count_is_a_matter_of_capabilities_and_not_of_being_root(
 
 
 def test_every_thread_is_named_and_counting_begins_when_told() -> None:
-    argv = perf_argv("/usr/bin/perf", {11: "nginx", 12: "app"}, Path("c"), Path("a"), Path("o"))
+    argv = perf_argv("/usr/bin/perf", {11: "nginx", 12: "app"}, Path("c"))
     assert argv[-2:] == ("-t", "11,12")
     assert argv[argv.index("-D") + 1] == "-1"

@@ -19,6 +19,7 @@ from harness.observe.counters import (
     tcp_segments,
     wait_time,
 )
+from harness.observe.events import count_problem
 from harness.observe.perf import fitting_requests, parse_counts, unsupported_events
 
 TICK_US = 1_000_000 // os.sysconf("SC_CLK_TCK")
@@ -73,6 +74,28 @@ gunicorn: worke-4300;<not counted>;;raw_syscalls:sys_enter;0;100.00;;
 nginx-4242;<not supported>;;cycles;0;100.00;;
 gunicorn: worke-4300;991122;;instructions:u;99000;100.00;;
 somebody-77;5;;raw_syscalls:sys_enter;99000;100.00;;
+"""
+PERF_OWN = """# started on Mon Nov 30 03:46:02 2026
+
+bash-12537;1;;context-switches;41673;100.00;;
+sleep-12543;<not counted>;;context-switches;0;100.00;;
+bash-12537;7;;skb:consume_skb;41673;100.00;;
+sleep-12543;<not counted>;;skb:consume_skb;0;100.00;;
+bash-12537;3;;raw_syscalls:sys_enter;41673;100.00;;
+sleep-12543;<not counted>;;raw_syscalls:sys_enter;0;100.00;;
+bash-12537;25;;raw_syscalls:sys_enter;41673;100.00;;
+sleep-12543;<not counted>;;raw_syscalls:sys_enter;0;100.00;;
+bash-12537;2;;raw_syscalls:sys_enter;41673;100.00;;
+sleep-12543;<not counted>;;raw_syscalls:sys_enter;0;100.00;;
+bash-12537;<not supported>;;cycles;0;100.00;;
+sleep-12543;<not supported>;;cycles;0;100.00;;
+"""
+PERF_MACHINE = """CPU0;1108;;context-switches;291217205;100.00;;
+CPU1;4849;;context-switches;290309538;100.00;;
+CPU0;1057;;skb:consume_skb;291217535;100.00;;
+CPU1;1899;;skb:consume_skb;290308927;100.00;;
+CPU0;<not supported>;;cycles;0;100.00;;
+CPU1;<not supported>;;cycles;0;100.00;;
 """
 
 
@@ -147,6 +170,43 @@ def test_what_perf_counts_goes_to_roles_and_what_it_cannot_count_is_left_out() -
         "app.syscalls": 3800,
         "app.instructions": 991122,
     }
+
+
+def test_events_of_the_experiment_come_first_and_keep_their_names_even_where_they_are_system_calls() -> None:
+    counters = ["switches", "freed", "calls"]
+    assert parse_counts(PERF_OWN, {12537: "nginx", 12543: "app"}, ["connect"], counters) == {
+        "nginx.counters.switches": 1,
+        "nginx.counters.freed": 7,
+        "nginx.counters.calls": 3,
+        "nginx.syscalls": 25,
+        "nginx.syscalls.connect": 2,
+    }
+
+
+def test_events_of_the_whole_machine_are_sums_over_its_cpus() -> None:
+    assert parse_counts(PERF_MACHINE, {}, (), ["switches", "freed", "cycles"]) == {
+        "host.counters.switches": 1108 + 4849,
+        "host.counters.freed": 1057 + 1899,
+    }
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("0;;context-switches;549162;100.00;0.000;/sec", ""),
+        ("<not supported>;;cycles;0;100.00;;", "this machine does not support it; virtual machines often"),
+        ("0.53;msec;task-clock;527396;100.00;0.429;CPUs utilized", "it is measured in msec, and a counter is a number"),
+        (
+            "7;;cpu_core/cycles/;1;100.00;;\n9;;cpu_atom/cycles/;1;100.00;;",
+            "counts 2 events by this name (cpu_core/cycles/,",
+        ),
+        ("", "perf counts 0 events by this name"),
+    ],
+)
+def test_an_event_is_counted_if_perf_gives_one_number_without_a_unit(lines: str, problem: str) -> None:
+    text = count_problem([line.split(";") for line in lines.splitlines()])
+    assert problem in text
+    assert bool(text) == bool(problem)
 
 
 def test_what_perf_does_not_support_is_named() -> None:
