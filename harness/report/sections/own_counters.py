@@ -20,7 +20,7 @@ def own_counter_sections(summary: Summary) -> list[Section]:
     rows = [row for counter in counters for row in _rows(counter, summary)]
     events = join_with_and([f"{name} counts {event}" for name, event in summary.counted_events.items()])
     notes = [f"{NOTE} {events}."]
-    table = Table("Counters of this experiment, mean over sessions", columns, rows)
+    table = Table("Mean over sessions", columns, rows)
     if all(amount.low is None for counter in counters for amount in counter.arms.values()):
         notes.append(ONE_SESSION_NOTE)
     is_wide = len(columns) > MAX_COUNTER_COLUMNS

@@ -144,7 +144,7 @@ def test_a_wrong_design_is_refused_with_its_place_and_value(line: str, sentence:
         ("[desing]", "desing = {}: there is no such key. Did you mean 'design'?"),
         (
             "[xyz]",
-            "xyz = {}: there is no such key. Choose from: name, question, arm, arms, factors, design.",
+            "xyz = {}: there is no such key. Choose from: name, question, arm, arms, factors, design, counters.",
         ),
         ('name = "-x y"', f'name = "-x y": {NAME}'),
         ("name = 3", "name = 3: must be text in quotes."),
