@@ -54,3 +54,12 @@ def test_the_table_of_numbers_has_them_with_their_intervals(counted: Summary) ->
 def test_without_such_counters_no_report_speaks_of_them() -> None:
     text = render_terminal(summary(TWO, records({"tcp": TCP, "unix": UNIX})), Design())
     assert "own counters" not in text
+
+
+def test_counts_of_one_session_are_said_to_have_no_interval() -> None:
+    experiment = TWO.model_copy(update={"counters": EVENTS})
+    both = records({"tcp": TCP, "unix": UNIX}, under_perf={"tcp": counts(12.5), "unix": counts(2.0)})
+    once = [record if record.session == 1 else record.model_copy(update={"counted": ()}) for record in both]
+    text = " ".join(render_terminal(summary(experiment, once), Design()).split())
+    assert "nginx: freed 12.5 2.00 less tcp - -10.5" in text
+    assert "Counted in one session, so without intervals: give a longer --budget." in text
