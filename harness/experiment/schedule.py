@@ -1,4 +1,4 @@
-"""The schedule: sessions, rounds and lengths of visits; that of the pilot; and what fits a budget."""
+"""Chooses the numbers of a run and of its pilot: sessions, rounds and lengths of visits that fit the budget."""
 
 import math
 from collections.abc import Sequence

@@ -28,8 +28,8 @@ from harness.load.probe import probe_target
 from harness.load.pyperf_runner import make_runner, parse_options, run_benchmark, run_program
 from harness.model import Reply, Settings, Target
 from harness.model.http import MAX_BODY_BYTES, requested_bytes
-from harness.testbed.addresses import direct_target, hop_of, null_server_argv, transport_problem
 from harness.testbed.blueprint import Machine, survey_machine
+from harness.testbed.hop_addresses import direct_target, hop_of, null_server_argv, transport_problem
 from harness.testbed.kernel.lock import hold_machine
 from harness.testbed.machine.directories import free_ports
 from harness.testbed.machine.placement import placement_of

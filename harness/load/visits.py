@@ -1,4 +1,4 @@
-"""Visits the arms in the order of the plan, each with its client or tool; meanwhile the harness does nothing else."""
+"""Visits the arms in the order of the plan, each with its client or tool; in a burst barehop does nothing else."""
 
 import math
 import random

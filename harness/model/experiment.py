@@ -10,7 +10,7 @@ from harness.model.settings import Settings
 
 ScreenKind = Literal["", "one-at-a-time", "factorial", "plackett-burman", "resolution-iv"]
 EstimatorName = Literal["median of means", "middle third"]  # see harness/model/metrics.py
-Ordering = Literal["uniform", "neighbours"]  # see harness/experiment/plan.py
+Ordering = Literal["uniform", "neighbours"]  # see harness/experiment/visit_order.py
 CURRENT_ORDERING: Ordering = "neighbours"
 ORDERING_TEXTS: Mapping[Ordering, str] = {
     "uniform": "in random order",

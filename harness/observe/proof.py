@@ -21,7 +21,7 @@ from harness.observe.processes import (
     socket_inodes,
     stray_threads,
 )
-from harness.testbed.addresses import NGINX_CHAINS, Hop
+from harness.testbed.hop_addresses import NGINX_CHAINS, Hop
 from harness.testbed.kernel.actions import action_of
 from harness.testbed.machine.directories import filesystem_facts
 from harness.testbed.machine.procfs import read_int

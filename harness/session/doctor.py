@@ -19,8 +19,8 @@ from harness.observe.perf import INSTALL_ADVICE, RIGHTS_ADVICE, can_count
 from harness.report.commands.machine import Diagnosis, MachineCheck
 from harness.report.format import format_duration
 from harness.session.preflight import machine_problems, service_failures, system_problems, without_unavailable_arms
-from harness.testbed.addresses import socket_parent
 from harness.testbed.blueprint import Machine
+from harness.testbed.hop_addresses import socket_parent
 from harness.testbed.kernel.knob_settings import UNCHANGED_KERNEL
 from harness.testbed.kernel.tuning import plan_tuning
 from harness.testbed.machine.placement import placement_of

@@ -8,8 +8,8 @@ from statistics import median
 from harness.analysis.pilot import PilotSession, pilot_of
 from harness.errors import StackError
 from harness.experiment.cost import has_long_visits, visit_lengths
-from harness.experiment.plan import session_orders
 from harness.experiment.schedule import has_time_for_session, pilot_schedule, pilot_visiting_s
+from harness.experiment.visit_order import session_orders
 from harness.load.visits import Visitor, measure_round_s, run_visits
 from harness.model import Arm, Experiment, Pilot, Reply, Schedule, Visit
 from harness.observe.perf import expected_perf_s

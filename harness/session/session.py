@@ -21,8 +21,8 @@ from harness.observe.cpu_time import FamilyClock, cpu_reader, read_reaped
 from harness.session.preflight import external_tool
 from harness.session.targets import ResolvedTarget, answer_mismatches, resolve_targets
 from harness.store.store import Store
-from harness.testbed.addresses import NGINX_CHAINS
 from harness.testbed.blueprint import Machine, blueprints_of
+from harness.testbed.hop_addresses import NGINX_CHAINS
 from harness.testbed.kernel.host_values import HostValueSwitch, order_in_blocks, switch_host_values
 from harness.testbed.machine.placement import move_process, pin_process
 from harness.testbed.machine.resources import raise_file_limit

@@ -9,7 +9,7 @@ from harness.errors import MachineError, raise_if_any
 from harness.experiment.arms import app_settings_key, server_files, stacks_of
 from harness.model import SERVER_ROLES, Arm, Experiment, Target
 from harness.model.plugins import NETWORK_SCOPES, NamespacePlace
-from harness.testbed.addresses import (
+from harness.testbed.hop_addresses import (
     NGINX_CHAINS,
     Addresses,
     Hop,

@@ -5,7 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from harness.analysis.statistics.inference import Estimate, estimate_mean, to_percent, welch_difference
+from harness.analysis.statistics.inference import (
+    Estimate,
+    estimate_mean,
+    to_percent,
+    welch_difference,
+)
 from harness.model import JsonModel
 
 CONFIDENCE = 0.95

@@ -16,15 +16,13 @@ from harness.analysis.statistics.group_sequential import ErrorRate, error_rate_o
 from harness.analysis.statistics.inference import (
     CONFIDENCE,
     MIN_SESSIONS_FOR_INTERVAL,
-    Correction,
     EffectEstimate,
     Estimate,
     estimate_mean,
-    holm,
-    judge_family,
 )
 from harness.analysis.statistics.resampling import MIN_RESAMPLED_SESSIONS, ResampledEstimate
 from harness.analysis.statistics.series import ArmPair, ArmVisits, Series, SessionData, centre_of_rounds, visits_by_arm
+from harness.analysis.statistics.verdict import Correction, holm, judge_family
 from harness.model import METRICS, Effect, Experiment, Interval, Judgement, Record
 from harness.model.metrics import CURRENT_ESTIMATOR, ESTIMATORS, Estimator, Quantity
 

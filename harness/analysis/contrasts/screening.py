@@ -16,7 +16,7 @@ from harness.analysis.contrasts.engine import (
     Weights,
     judge_contrasts,
 )
-from harness.analysis.statistics.inference import benjamini_hochberg
+from harness.analysis.statistics.verdict import benjamini_hochberg
 from harness.experiment.cost import is_capacity_search
 from harness.experiment.designs import short_names
 from harness.model import DESIGN_METRICS, METRICS, Experiment, FactorInteraction, MainEffect

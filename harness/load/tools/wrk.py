@@ -1,4 +1,4 @@
-"""wrk: us resolution; excludes connect time, and the samples that wrk adds for slow requests.
+"""wrk: times in whole microseconds, without the time to connect and without the samples that wrk adds itself.
 
 Before it prints, wrk adds samples to its histogram to correct for coordinated omission (`stats_correct`); the outcome
 is without these. The times include those of failed statuses. wrk has no timeouts, except for late answers, and no

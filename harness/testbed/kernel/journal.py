@@ -1,6 +1,7 @@
 """The undo log of kernel values: on disk before the first change, removed after the last value is restored.
 
-It is written whole (beside, fsync, rename, fsync of the directory). After a crash the next start restores from it.
+It is written whole (beside, fsync, rename, fsync of the directory). After a crash the next start restores from it
+(restore.py writes the values).
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Restores values of the host: entries of the journal, values linked to them, and why one cannot be restored."""
+"""Writes the values in the journal back to the host, with those linked to them; says why a value cannot be restored."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Network namespaces: create and enter them, their loopback interface, and /sys as they have it."""
+"""Network namespaces: create and enter them, their loopback interface, and their view of /sys."""
 
 import ctypes
 import os
@@ -21,7 +21,10 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class NetworkNamespace:
-    """A network that this thread can enter, held by `descriptor`, from the one of `outside`; -1: the present one."""
+    """A network that this thread can enter: an open `descriptor` of it, and one of the network `outside` to return to.
+
+    Both are -1 for the network that the thread is in.
+    """
 
     descriptor: int = -1
     outside: int = -1

@@ -13,8 +13,8 @@ from harness.load.probe import probe_target
 from harness.model import AddressKind, Design, Experiment, Settings, Transport
 from harness.observe.processes import listening_inodes
 from harness.observe.proof import prove
-from harness.testbed.addresses import hop_of, transport_problem
 from harness.testbed.blueprint import blueprints_of
+from harness.testbed.hop_addresses import hop_of, transport_problem
 from harness.testbed.machine import directories
 from harness.testbed.machine.directories import has_loopback_address, remove_leftovers
 from harness.testbed.network.build import network_path_of
@@ -43,7 +43,7 @@ def added(monkeypatch: pytest.MonkeyPatch, named: Path) -> None:
         "absent": Transport("unix", "absent", "directory", parent="/absent", **needs),
         "not-tmpfs": Transport("unix", "not on tmpfs", "tmpfs", parent=str(named), **needs),
     }
-    for module in ("harness.experiment.transports", "harness.testbed.addresses", directories.__name__):
+    for module in ("harness.experiment.transports", "harness.testbed.hop_addresses", directories.__name__):
         monkeypatch.setattr(f"{module}.transports", lambda: kinds)
 
 

@@ -12,8 +12,8 @@ from harness.analysis.contrasts.screening import (
     screen_interactions,
     screen_main_effects,
 )
-from harness.analysis.statistics.inference import benjamini_hochberg
 from harness.analysis.statistics.series import SessionData
+from harness.analysis.statistics.verdict import benjamini_hochberg
 from harness.model import Experiment, MainEffect, Summary
 from tests.support.factorial_experiments import factorial
 from tests.support.factorial_sessions import sessions_of, summary_of

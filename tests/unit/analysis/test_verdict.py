@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from harness.analysis.statistics.inference import (
+from harness.analysis.statistics.inference import Estimate
+from harness.analysis.statistics.verdict import (
     MAX_SESSIONS_TO_DECIDE,
-    Estimate,
     corrected_verdicts,
     holm,
     is_equivalent,

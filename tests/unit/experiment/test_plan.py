@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, chisquare
 
-from harness.experiment.plan import SessionOrders, orders_of, plan_of, session_orders
+from harness.experiment.plan import orders_of, plan_of
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import schedule_of
+from harness.experiment.visit_order import SessionOrders, session_orders
 from harness.model import Arm, Design, Experiment, Plan, Schedule, Settings
 
 DATA = Path(__file__).parents[2] / "data" / "experiment"

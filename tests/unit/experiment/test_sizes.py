@@ -6,9 +6,10 @@ import pytest
 
 from harness.experiment.cost import nominal_cost
 from harness.experiment.document import parse_document
-from harness.experiment.plan import MAX_STORED_VISITS, orders_of, plan_of, session_orders
+from harness.experiment.plan import MAX_STORED_VISITS, orders_of, plan_of
 from harness.experiment.read import arm_count
 from harness.experiment.schedule import schedule_of
+from harness.experiment.visit_order import session_orders
 from harness.model import Design, Plan
 from tests.support.experiment_files import TWO_ARMS, read, refusal, refusals
 

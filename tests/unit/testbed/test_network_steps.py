@@ -21,7 +21,7 @@ from harness.model.plugins import (
     VethPair,
 )
 from harness.observe.proof import links_on_path, path_problems
-from harness.testbed.addresses import Addresses, addresses_of, relay_argv
+from harness.testbed.hop_addresses import Addresses, addresses_of, relay_argv
 from harness.testbed.network.build import building_commands, network_path_of
 
 DATA = Path(__file__).parents[2] / "data/rungs"

@@ -1,4 +1,4 @@
-"""Addresses of a stack: where each hop's server listens, and where the client of each arm connects."""
+"""Chooses the addresses of a stack: ports and socket paths of the hops, and where the client of each arm connects."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
