@@ -59,7 +59,10 @@ def _separate_documents(text: str) -> str:
 
 
 def _document_spans(text: str, marks: Marks) -> Iterator[_Span]:
-    """Yield each JSON object of the text; also a truncated one, where its keys or the line above show its format."""
+    """Yield each JSON object of the text; also a truncated one, where its keys or the line above show its format.
+
+    Lines of a log have one format: a truncated object is taken for one like the object before it, `name`.
+    """
     position, name = _next_document(text, 0), ""
     while position is not None:
         try:

@@ -50,11 +50,13 @@ class FamilyClock:
 
     def read_ns(self) -> int:
         """Return the CPU time so far. Raise OSError when a worker has ended."""
-        newest = (self.proc / "loadavg").read_bytes().rpartition(b" ")[2]  # the latest process number of the machine
+        # The last field is the number of the latest process of the machine: unless it changed, no process is new.
+        newest = (self.proc / "loadavg").read_bytes().rpartition(b" ")[2]
         if newest != self.newest:
             self.newest = newest
             self._find_processes()
         total_ns = self._total_ns()
+        # A process without a waiting parent takes its time along when it ends, and the sum of clocks falls.
         if total_ns + self.lost_ns + ROUNDING_TICKS * TICK_NS < self.total_ns:
             self.lost_ns = self.total_ns - total_ns
         self.total_ns = total_ns + self.lost_ns

@@ -82,16 +82,20 @@ class HostValueSwitch:
         return call_switched
 
     def _set_group(self, group: EntryGroup, given: Mapping[str, FileText]) -> None:
-        """Write the texts of a group. Its linked values are restored first, so that no earlier change remains."""
-        if (len(group) > 1 and any(self.current[path] != file.text for path, file in given.items())) or not given:
-            for entry in entries_to_write(group):
-                if self.current[entry.path] != entry.before:
-                    self._write(entry, entry.before, refusable=False)
-                    self._read_group(group)
+        """Write the texts of a group; without any, restore it."""
+        changes_linked_values = len(group) > 1 and any(self.current[path] != file.text for path, file in given.items())
+        if changes_linked_values or not given:
+            self._restore_group(group)  # first, so that no earlier change of a linked value remains
         for entry in group:
             file = given.get(entry.path)
             if file and self.current[entry.path] != file.text:
                 self._write(entry, file.text, refusable=file.refusable)
+                self._read_group(group)
+
+    def _restore_group(self, group: EntryGroup) -> None:
+        for entry in entries_to_write(group):
+            if self.current[entry.path] != entry.before:
+                self._write(entry, entry.before, refusable=False)
                 self._read_group(group)
 
     def _read_group(self, group: EntryGroup) -> None:
