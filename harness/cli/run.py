@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path), help="Results directory; must be new or empty.")
 @click.option("--resume", type=click.Path(path_type=Path), help="Resume the interrupted run in this directory.")
 @click.option("--allow-global", is_flag=True, help="Let knobs change host-wide settings; restored at the end.")
+@click.option("--profile", is_flag=True, help="Name the functions that make the difference, with perf.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
 @format_options(has_out=False)
 def run(  # noqa: PLR0913 - click gives a parameter for each option
@@ -44,6 +45,7 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
     out: Path | None,
     resume: Path | None,
     allow_global: bool,
+    profile: bool,
     quiet: bool,
     options: FormatOptions,
 ) -> None:
@@ -52,9 +54,9 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
     CONFIG is a file, or the name of a packaged one, like baseline.
     """
     clock = command_clock()
-    overrides = with_budget(overrides, budget)
+    overrides = (*with_budget(overrides, budget), *(("design.profile=true",) if profile else ()))
     if resume and (overrides or out):
-        raise ConfigError("--resume continues a run as planned: leave out --set, --budget and --out.")
+        raise ConfigError("--resume continues a run as planned: leave out --set, --budget and --out, and --profile.")
     path = find_config(config) if config else None
     # Report mistakes at once: before slow imports, and while other runs measure.
     experiment = read_experiment(path, overrides) if path and not resume else None

@@ -21,6 +21,8 @@ COST_FIELDS = ("session_s", "round_s", "analysis_s", "counting_s", "reporting_s"
 PERF_COUNTER_S = 0.05  # an event of [counters] for one arm, per session
 MAX_PERF_ARMS = 8
 PERF_SHARE, OWN_PERF_SHARE = 0.1, 0.25  # largest share of the time for perf; with [counters], which need intervals
+PROFILE_SESSION_S = 1.5  # start of the profiler, per session
+PROFILE_ARM_S = 1.1  # profile of one arm, per session
 MIN_PER_CONNECTION = 4  # timed requests of a visit with many connections
 OPEN_LOOP_S = 0.25  # shortest timed part of a visit at a rate
 NOMINAL_OPEN_LOOP_REQUESTS = 300  # requests of a visit at a rate
@@ -66,7 +68,7 @@ def nominal_cost(experiment: Experiment) -> Cost:
     """Return the cost on a small virtual machine, for use before a pilot."""
     settle, burst = visit_lengths(experiment)
     return Cost(
-        session_s=NOMINAL_SESSION_S,
+        session_s=NOMINAL_SESSION_S + profile_s(experiment),
         round_s=sum(settle * NOMINAL_REQUEST_S + nominal_visit_s(arm.settings, burst) for arm in experiment.arms),
         source="estimate before the pilot",
         analysis_s=ANALYSIS_S * len(experiment.arms),
@@ -77,7 +79,7 @@ def nominal_cost(experiment: Experiment) -> Cost:
 def pilot_cost(experiment: Experiment, pilot: Pilot) -> Cost:
     """Return the cost that the pilot measured; the report is scaled by the slowness of the machine."""
     return Cost(
-        session_s=pilot.session_s,
+        session_s=pilot.session_s + profile_s(experiment),
         round_s=pilot.round_s,
         source="measured by the pilot",
         analysis_s=ANALYSIS_S * len(experiment.arms) * pilot.slowness,
@@ -100,6 +102,11 @@ def counting_obstacle(experiment: Experiment) -> str | None:
     if len(experiment.arms) > MAX_PERF_ARMS:
         return f"they are counted only in experiments of at most {MAX_PERF_ARMS} arms."
     return None
+
+
+def profile_s(experiment: Experiment) -> float:
+    """Return the approximate seconds of the profile of a session; 0 where none is asked for."""
+    return PROFILE_SESSION_S + len(experiment.arms) * PROFILE_ARM_S if experiment.design.profile else 0.0
 
 
 def nominal_visit_s(settings: Settings, burst: int) -> float:

@@ -49,6 +49,7 @@ class Design(JsonModel):
     rounds: int | None = Field(None, ge=1, le=MAX_PER_SESSION)
     burst: int | None = Field(None, ge=1, le=MAX_PER_SESSION)
     settle: int | None = Field(None, ge=0, le=MAX_PER_SESSION)
+    profile: bool = False
 
 
 class Experiment(JsonModel):

@@ -241,6 +241,17 @@ class CalibrationFacts(Facts):
     seconds_per_run: float
 
 
+class SessionProfile(JsonModel):
+    """The profile of a session: its bursts under perf, whose CPU time is not that of others, and perf's event.
+
+    The samples are in a file of their own, with the checksum `sha256`.
+    """
+
+    event: str  # "cycles", or "cpu-clock" without a PMU
+    bursts: tuple[VisitRow, ...]
+    sha256: str = ""
+
+
 class Record(JsonModel):
     """`sessions/0001.json`: all results of a session, except the raw times in a file of their own.
 
@@ -259,9 +270,15 @@ class Record(JsonModel):
     failures: dict[str, dict[str, int]]
     visits: tuple[VisitRow, ...]
     counted: tuple[VisitRow, ...] = ()  # separate bursts under perf, whose times do not count
+    profile: SessionProfile | None = None
     unseen: tuple[str, ...] = ()  # sentences on counters that are not available, and why
     throttled: dict[str, dict[str, dict[str, int]]] = Field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def all_visits(self) -> tuple[VisitRow, ...]:
+        """Return the visits, and the bursts under perf."""
+        return (*self.visits, *self.counted, *(self.profile.bursts if self.profile else ()))
 
     def throttled_servers(self, arms: Sequence[str]) -> dict[str, dict[str, int]]:
         """Return the throttling by role of the servers that serve `arms`; empty if unknown."""

@@ -30,6 +30,7 @@ from harness.model.explanation import (
     PercentileValue,
     Waterfall,
 )
+from harness.model.profile import ProfileComparison
 from harness.model.record import Doubt, ThrottleCounts
 from harness.model.tools import ImportedRun
 
@@ -126,6 +127,7 @@ class Summary(JsonModel):
     counting_percent: Interval | None = None  # overhead of reading counters
     capacities: tuple[Capacity, ...] = ()
     load_points: tuple[LoadPoint, ...] = ()
+    profiles: tuple[ProfileComparison, ...] = ()
     unseen: tuple[str, ...] = ()  # counters that are not available, and why
     calibration: dict[str, Any] | None = None  # the last one of this host, in the format of `calibrate --json`
     needed: NeededBudget | None = None

@@ -1,5 +1,6 @@
 """Measure the sessions of a run: arrange, start, prove, visit, count and record each of them."""
 
+import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,11 +19,12 @@ from harness.observe.doubts.context import context_of
 from harness.observe.doubts.system import layout_doubts
 from harness.observe.doubts.watch import start_watch
 from harness.observe.perf import PerfPass, count_bursts, perf_obstacle, unknown_counts
+from harness.observe.profile import UNKNOWN_PROFILE, ProfilePass, profile_bursts, profile_obstacle
 from harness.observe.proof import prove
 from harness.session.session import Arrangement, RunningSession, require_same_servers, start_session
 from harness.session.targets import answer_doubts, check_first_answers, find_answer_changes, first_answers
 from harness.session.time_budget import Clock
-from harness.store.files import requests_table
+from harness.store.files import requests_table, stacks_table
 from harness.store.store import Store
 from harness.testbed.blueprint import Machine
 from harness.testbed.processes.output import make_log_trimmer
@@ -75,6 +77,7 @@ def run_session(session: int, run: Run, schedule: Schedule) -> float:
         counting_began = time.monotonic()
         counted = _count_system_calls(session, schedule, running, visited.visits)
         counting_s = time.monotonic() - counting_began
+        profiled = _profile_functions(session, running, visited.visits)
     total_s = time.monotonic() - began
     record = Record(
         run_id=run.plan.run_id,
@@ -86,12 +89,14 @@ def run_session(session: int, run: Run, schedule: Schedule) -> float:
         failures=_failures(visited.visits, changes),
         visits=visit_rows(visited.visits, running.counter_readers),
         counted=counted.visits,
-        unseen=(*running.unseen, *counted.unseen),
+        profile=profiled.profile,
+        unseen=(*running.unseen, *counted.unseen, *profiled.unseen),
         throttled=visited.throttled,
         doubts=(*visited.doubts, *layout_doubts(proofs), *answer_doubts(changes)),
     )
     requests = requests_table(visited.visits)
-    run.sessions[session] = SessionData(run.store.write_session(record, requests), requests)
+    stacks = None if profiled.stacks is None else stacks_table(profiled.stacks)
+    run.sessions[session] = SessionData(run.store.write_session(record, requests, stacks), requests, stacks)
     return time.monotonic() - began - visited.seconds - counting_s
 
 
@@ -116,9 +121,28 @@ def _count_system_calls(session: int, schedule: Schedule, running: RunningSessio
         obstacle = "the budget leaves no time for perf. Give a longer --budget."
     if obstacle is not None:
         return PerfPass(unseen=(f"{unknown_counts(counters)} {obstacle}",) if obstacle else ())
-    request_s = sum(visit.wall_ns for visit in visits) / max(1, sum(visit.cpu_requests for visit in visits)) / 1e9
+    pids = [(visitor, running.pids_of(visitor.arm)) for visitor in running.visitors]
+    directory = running.scratch_directory / "perf"
+    return count_bursts([pair for pair in pids if pair[1]], directory, _request_s(visits), counters)
+
+
+def _profile_functions(session: int, running: RunningSession, visits: Sequence[Visit]) -> ProfilePass:
+    """Profile the arms where the experiment asks for it, or return a sentence on why not."""
+    design = running.experiment.design
+    if not design.profile:
+        return ProfilePass()
+    if obstacle := profile_obstacle(running.experiment):
+        return ProfilePass(unseen=(f"{UNKNOWN_PROFILE} {obstacle}",))
+    client = {"client": (os.getpid(),)}
     pids = ((visitor, running.pids_of(visitor.arm)) for visitor in running.visitors)
-    return count_bursts([pair for pair in pids if pair[1]], running.scratch_directory / "perf", request_s, counters)
+    visitors = [(visitor, {**client, **of_arm}) for visitor, of_arm in pids if of_arm]
+    directory = running.scratch_directory / "profile"
+    return profile_bursts(visitors, directory, _request_s(visits), f"{design.seed}/{session}/profile")
+
+
+def _request_s(visits: Sequence[Visit]) -> float:
+    """Return the mean seconds of a request."""
+    return sum(visit.wall_ns for visit in visits) / max(1, sum(visit.cpu_requests for visit in visits)) / 1e9
 
 
 def _failures(visits: Iterable[Visit], answer_changes: Mapping[str, str]) -> dict[str, dict[str, int]]:

@@ -7,15 +7,18 @@ from typing import TypeVar
 
 from harness.analysis.arm_summaries import application_files
 from harness.analysis.between_runs.changes import RunData
+from harness.analysis.contrasts.engine import RunEvidence
 from harness.analysis.doubts import out_of_time_doubts
 from harness.analysis.needed_budget import needed_budget
 from harness.analysis.plot_data import plot_data
 from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import run_summary
 from harness.analysis.why.explain import add_causes
+from harness.analysis.why.profile import profile_comparisons, profile_gaps
 from harness.errors import ConfigError, raise_if_any
 from harness.model import FloorResults, ImportedRun, Plan, Record, Summary
 from harness.model.record import HostFacts
+from harness.report.export.folded import folded_stacks
 from harness.report.export.hdr_log import hdr_logs
 from harness.report.export.pyperf_file import has_values, render_pyperf
 from harness.store.store import Store, open_store
@@ -73,7 +76,7 @@ def read_run(directory: Path) -> RunData:
 
 def read_sessions(store: Store, plan: Plan) -> list[SessionData]:
     """Return the finished sessions. Raises ConfigError that names all damaged ones and those of another run."""
-    return [SessionData(record, requests) for record, requests in store.read_sessions(plan)]
+    return [SessionData(record, requests, store.read_stacks(record)) for record, requests in store.read_sessions(plan)]
 
 
 def check_results(store: Store, plan: Plan) -> list[SessionData]:
@@ -107,17 +110,24 @@ def summarize(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> RunR
         "applications": application_files(host),
     }
     explained = add_causes(verdicts, plan.experiment, [session.record for session in sessions], floor)
-    summary = explained.model_copy(update=context)
+    evidence = RunEvidence(plan.experiment, sessions, plan.actual_schedule.looks)
+    profiles = {
+        "profiles": profile_comparisons(evidence),
+        "unseen": (*explained.unseen, *profile_gaps(sessions)),
+    }
+    summary = explained.model_copy(update=context | profiles)
     summary = summary.model_copy(update={"needed": needed_budget(plan.experiment, summary)})
     return RunResults(store, plan, sessions, host, floor, summary)
 
 
 def write_reports(results: RunResults) -> Path:
-    """Write summary.json, report.html, pyperf.json and, of arms with a rate, hdr/; return the path of report.html."""
+    """Write summary.json, report.html, pyperf.json, hdr/ of arms with a rate, profile/; return the path of the page."""
     store, plan = results.store, results.plan
     store.write_json("summary.json", results.summary)
     store.write_text("report.html", html_report(results))
     for name, text in hdr_logs(plan.experiment, results.sessions):
+        store.write_text(name, text)
+    for name, text in folded_stacks(results.sessions):
         store.write_text(name, text)
     if has_values(plan, results.records):
         store.write_text("pyperf.json", render_pyperf(plan, results.records, results.host))

@@ -31,6 +31,8 @@ REQUEST_COLUMNS = {
 }
 ADDED_COLUMNS = {"late_ns": 0}  # columns that older files lack, with their value there
 
+STACK_COLUMNS = {"arm": "String", "role": "String", "stack": "String", "samples": "Int64"}
+
 T = TypeVar("T", bound=BaseModel)
 Facts = TypeVar("Facts")
 
@@ -118,20 +120,44 @@ def requests_table(visits: Sequence[Visit]) -> "DataFrame":
     return polars.DataFrame(rows, schema=schema, orient="row")
 
 
+def stacks_table(stacks: Mapping[tuple[str, str, str], int]) -> "DataFrame":
+    """Return a row for each arm, role and stack of a profile, with its number of samples."""
+    import polars
+
+    schema = {name: getattr(polars, kind) for name, kind in STACK_COLUMNS.items()}
+    return polars.DataFrame([(*stack, samples) for stack, samples in stacks.items()], schema=schema, orient="row")
+
+
 def parse_requests(path: Path, content: bytes) -> "DataFrame":
-    """Parse `content`, the bytes of `path`. Raise ConfigError."""
+    """Return the table of requests in `content`, the bytes of `path`. Raise ConfigError."""
+    import polars
+
+    table = _parse_parquet(path, content)
+    if {*table.columns, *ADDED_COLUMNS} == REQUEST_COLUMNS.keys():
+        missing = {name: value for name, value in ADDED_COLUMNS.items() if name not in table.columns}
+        table = table.with_columns(**{name: polars.lit(value, polars.Int64) for name, value in missing.items()})
+    return _with_columns(path, table, REQUEST_COLUMNS)
+
+
+def parse_stacks(path: Path, content: bytes) -> "DataFrame":
+    """Return the table of stacks in `content`, the bytes of `path`. Raise ConfigError."""
+    return _with_columns(path, _parse_parquet(path, content), STACK_COLUMNS)
+
+
+def _parse_parquet(path: Path, content: bytes) -> "DataFrame":
     import polars
 
     of_polars = (polars.exceptions.PolarsError, polars.exceptions.PanicException)
     try:
-        table = polars.read_parquet(BytesIO(content))
+        return polars.read_parquet(BytesIO(content))
     except (OSError, ValueError, OverflowError, *of_polars) as error:
         first_line = str(error).partition("\n")[0]
         raise ConfigError(f"{path} cannot be read: {first_line or type(error).__name__}.") from None
-    if {*table.columns, *ADDED_COLUMNS} == REQUEST_COLUMNS.keys():
-        missing = {name: value for name, value in ADDED_COLUMNS.items() if name not in table.columns}
-        table = table.with_columns(**{name: polars.lit(value, polars.Int64) for name, value in missing.items()})
+
+
+def _with_columns(path: Path, table: "DataFrame", expected: Mapping[str, str]) -> "DataFrame":
+    """Return the table. Raise ConfigError where its columns are not the `expected` ones."""
     columns = {name: str(kind) for name, kind in table.schema.items()}
-    if columns != REQUEST_COLUMNS:
+    if columns != expected:
         raise ConfigError(f"{path} is not what barehop wrote: its columns are {', '.join(columns)}.")
     return table

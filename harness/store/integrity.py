@@ -15,7 +15,7 @@ from harness.errors import ConfigError
 from harness.experiment.constraints import OWN_CLIENT
 from harness.model import Experiment, Plan, Record, Schedule, VisitRow
 from harness.model.experiment import MAX_PER_SESSION, MAX_SECONDS, MAX_SESSIONS
-from harness.store.files import HUGE, is_huge, parse_requests, read_file, read_model
+from harness.store.files import HUGE, is_huge, parse_requests, parse_stacks, read_file, read_model
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -151,7 +151,19 @@ def _read_session(directory: Path, number: int, plan: Plan) -> "tuple[Record, Da
         raise ConfigError(f"{path} is not the file that was written with its record: its checksum differs.")
     requests = parse_requests(path, content)
     _raise_problems(path, requests_problems(requests, record, plan.experiment))
+    read_stacks(directory, record)
     return record, requests
+
+
+def read_stacks(directory: Path, record: Record) -> "DataFrame | None":
+    """Return the samples of a session by stack; None without a profile. Raise ConfigError."""
+    if record.profile is None:
+        return None
+    path = directory / f"sessions/{record.session:04}.profile.parquet"
+    content = read_file(path)
+    if record.profile.sha256 != hashlib.sha256(content).hexdigest():
+        raise ConfigError(f"{path} is not the file that was written with its record: its checksum differs.")
+    return parse_stacks(path, content)
 
 
 def _raise_problems(path: Path, problems: Iterator[str]) -> None:
@@ -215,7 +227,7 @@ def record_problems(record: Record, number: int, plan: Plan) -> Iterator[str]:
     elif record.schedule.estimator != plan.schedule.estimator:
         yield "names another estimator than plan.json"
     known = {arm.name for arm in plan.experiment.arms}
-    of_visits = (visit.arm for visit in (*record.visits, *record.counted))
+    of_visits = (visit.arm for visit in record.all_visits)
     of_doubts = filter(None, (doubt.arm for doubt in record.doubts))
     if unknown := sorted({*of_visits, *of_doubts, *record.proofs, *record.failures} - known):
         yield f"names arms that plan.json does not have: {', '.join(map(short_repr, unknown[:MAX_LISTED]))}"
@@ -252,7 +264,7 @@ def _record_time_problems(record: Record) -> Iterator[str]:
         yield "has seconds below 0, or more than a run may take"
     if any(count < 0 or is_huge(count) for kinds in record.failures.values() for count in kinds.values()):
         yield "counts less than 0 failures, or more than can be"
-    if wrong := next(filter(_is_absurd, (*record.visits, *record.counted)), None):
+    if wrong := next(filter(_is_absurd, record.all_visits), None):
         yield f"has a time or a count that cannot be in round {short_repr(wrong.round)} of {short_repr(wrong.arm)}"
 
 

@@ -24,13 +24,14 @@ from harness.model import FloorResults, Plan, Record
 from harness.model.record import CalibrationFacts, HostFacts
 from harness.store.files import Facts, check_numbers, read_facts, read_file, read_model
 from harness.store.history import RUN_TIME_FORMAT
-from harness.store.integrity import plan_problems, read_sessions
+from harness.store.integrity import plan_problems, read_sessions, read_stacks
 
 if TYPE_CHECKING:
     from polars import DataFrame
 
 
 RUN_FILES = ("experiment.toml", "host.json", "calibration.json", "floor.json", "plan.json")
+SESSION_KINDS = ("parquet", "profile.parquet", "json")
 SESSION_FILE = re.compile(r"([0-9]{4}|[1-9][0-9]{4,8})\.json")
 # Errors of file systems that cannot replace a file by renaming another.
 NO_REPLACE_ERRORS = (errno.EEXIST, errno.EPERM, errno.ENOTSUP)
@@ -57,7 +58,7 @@ class Store:
     def hold(self) -> None:
         """Keep the directory open, and its files in memory, except reports."""
         self._descriptor = os.open(self.directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        sessions = [f"sessions/{number:04}.{kind}" for number in self.session_numbers() for kind in ("parquet", "json")]
+        sessions = [f"sessions/{number:04}.{kind}" for number in self.session_numbers() for kind in SESSION_KINDS]
         names = [name for name in (*RUN_FILES, *sessions) if os.path.lexists(self.directory / name)]
         self._contents.update({name: read_file(self.directory / name) for name in names})
 
@@ -103,14 +104,20 @@ class Store:
         self._write({"plan.json": f"{identified.model_dump_json()}\n".encode()}, keep=True)
         return identified
 
-    def write_session(self, record: Record, requests: "DataFrame") -> Record:
-        """Write the table, then the record: a session with a record is complete. Return the record as read again."""
-        parquet = BytesIO()  # polars would not tell a full disk from other errors
-        requests.write_parquet(parquet)
-        name, content = f"sessions/{record.session:04}", parquet.getvalue()
+    def write_session(self, record: Record, requests: "DataFrame", stacks: "DataFrame | None" = None) -> Record:
+        """Write the tables, then the record: a session with a record is complete. Return the record as read again.
+
+        `stacks` are those of its profile, if it has one.
+        """
+        name, content = f"sessions/{record.session:04}", _parquet(requests)
+        contents = {f"{name}.parquet": content}
         whole = record.model_copy(update={"requests_sha256": hashlib.sha256(content).hexdigest()})
+        if record.profile and stacks is not None:
+            content = contents[f"{name}.profile.parquet"] = _parquet(stacks)
+            profile = record.profile.model_copy(update={"sha256": hashlib.sha256(content).hexdigest()})
+            whole = whole.model_copy(update={"profile": profile})
         text = f"{whole.model_dump_json()}\n"
-        self._write({f"{name}.parquet": content, f"{name}.json": text.encode()}, keep=True)
+        self._write({**contents, f"{name}.json": text.encode()}, keep=True)
         return Record.model_validate_json(text)
 
     def read_plan(self, *, resumes: bool = False) -> Plan:
@@ -151,6 +158,10 @@ class Store:
         """Return record and requests of the finished sessions. The error names all damaged ones and those of others."""
         return read_sessions(self.directory, self.session_numbers(), plan)
 
+    def read_stacks(self, record: Record) -> "DataFrame | None":
+        """Return the samples of a session by stack; None without a profile."""
+        return read_stacks(self.directory, record)
+
     def _write(self, contents: Mapping[str, bytes], *, keep: bool = False) -> None:
         """Write files in this order; with `keep`, a rescue includes them, unless they could not be written."""
         if keep and self._descriptor is not None:
@@ -182,6 +193,12 @@ class Store:
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def _parquet(table: "DataFrame") -> bytes:
+    content = BytesIO()  # polars would not tell a full disk from other errors
+    table.write_parquet(content)
+    return content.getvalue()
 
 
 def create_results_directory(base: Path, experiment: str, chosen: Path | None) -> Path:

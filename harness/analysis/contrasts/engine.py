@@ -30,6 +30,7 @@ Weights = Mapping[str, float]  # by arm
 
 VERDICT_WORDS: Mapping[str, Mapping[str, str]] = {
     "agreement": {"equivalent": "agree", "faster": "differ", "slower": "differ"},
+    "amount": {"faster": "less", "slower": "more"},
     "additivity": {"equivalent": "additive", "slower": "more", "faster": "less"},
 }
 

@@ -22,11 +22,13 @@ TRIMMED_SHARES: Mapping[Centre, float] = {"middle third": 1 / 3, "trimmed": 0.1,
 class SessionData:
     """A session's record and its raw times: columns round, order, arm, position, start_ns, latency_ns, late_ns.
 
-    `requests` is empty if an outside tool reported no single times.
+    `requests` is empty if an outside tool reported no single times. `stacks` has the samples of a profile: columns arm,
+    role, stack, samples.
     """
 
     record: Record
     requests: pl.DataFrame
+    stacks: pl.DataFrame | None = None
 
     def requests_of(self, arm: str) -> pl.DataFrame:
         """Return the raw times of an arm; an empty table without any."""

@@ -77,6 +77,7 @@ def render_csv(*summaries: Summary) -> str:
     for summary in summaries:
         writer.writerows(_summary_rows(summary))
         writer.writerows(_counter_rows(summary))
+        writer.writerows(_profile_rows(summary))
     for run in summaries[0].foreign if summaries else ():  # the same beside each
         writer.writerows(_imported_rows(run))
     return stream.getvalue()
@@ -154,3 +155,15 @@ def _counter_rows(summary: Summary) -> Iterator[CsvRow]:
         for arm, amount in counter.differences.items():
             quantity = f"{counter.name}_difference"
             yield {**run, "arm": arm, "against": against.get(arm, ""), "quantity": quantity, **amount.model_dump()}
+
+
+def _profile_rows(summary: Summary) -> Iterator[CsvRow]:
+    """Yield the differences of functions and subsystems: `profile app: tcp_ack_us`, `profile subsystem app: TCP_us`."""
+    run = {"experiment": summary.experiment, "directory": summary.directory}
+    for profile in summary.profiles:
+        row = {**run, "sessions": profile.sessions, "arm": profile.arm, "against": profile.against}
+        for kind, parts in (("profile", profile.functions), ("profile subsystem", profile.subsystems)):
+            for part in parts:
+                judged = part.model_dump(include={"p", "p_adjusted", "verdict"})
+                quantity = f"{kind} {part.role}: {part.name}_us"
+                yield {**row, "quantity": quantity, **part.us.model_dump(), **judged}

@@ -13,6 +13,7 @@ from harness.report.sections.ladder import ladder_sections
 from harness.report.sections.load import load_sections, tail_sections
 from harness.report.sections.other_contrasts import other_contrast_sections
 from harness.report.sections.own_counters import own_counter_sections
+from harness.report.sections.profile import profile_sections
 from harness.report.sections.screening import screen_sections
 from harness.report.sections.why import why_sections
 
@@ -32,6 +33,7 @@ def run_sections(summary: Summary, design: Design | None) -> list[Section]:
         *imported_sections(summary),
         *why_sections(summary),
         *own_counter_sections(summary),
+        *profile_sections(summary),
         *seed_sections(summary),
     ]
 

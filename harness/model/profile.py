@@ -1,0 +1,41 @@
+"""Where a difference is made: functions and subsystems with their CPU time per request."""
+
+from typing import Literal
+
+from harness.model.base import JsonModel
+from harness.model.explanation import Interval
+
+KERNEL_SUFFIX = "_[k]"  # of the functions of the kernel in folded stacks, as flamegraph.pl knows it
+AmountVerdict = Literal["less", "more", "undecided"]
+
+
+class ProfilePart(JsonModel):
+    """A function or a subsystem of a role: its own CPU time per request in both arms, and the difference."""
+
+    role: str
+    name: str
+    us: Interval
+    arm_us: float
+    against_us: float
+    samples: int  # of both arms
+    p: float | None = None
+    p_adjusted: float | None = None  # by Benjamini and Hochberg, over the functions or the subsystems of the pair
+    verdict: AmountVerdict | None = None
+
+
+class ProfileComparison(JsonModel):
+    """The functions with at least `least_samples`, and all subsystems, the largest differences first.
+
+    Their CPU time is their share of the samples times the CPU time of the role in the timed bursts. `cpu_us` is the
+    difference in CPU time by role, from the counters, `profiled_cpu_us` the same in the bursts under perf.
+    """
+
+    arm: str
+    against: str
+    event: str
+    sessions: int
+    least_samples: int
+    functions: tuple[ProfilePart, ...]
+    subsystems: tuple[ProfilePart, ...]
+    cpu_us: dict[str, Interval]
+    profiled_cpu_us: dict[str, Interval]

@@ -1,0 +1,72 @@
+"""A run with a profile names functions; without perf it says why not, and has the rest."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.model import Record, Summary
+from tests.support.command import barehop, fixed
+
+SESSIONS = 5
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    here = tmp_path_factory.mktemp("profile")
+    ended = barehop(here, "run", "quick", "--profile", *fixed(SESSIONS, 4), "--out", "out")
+    assert ended.code in (0, 1), ended.err
+    return here / "out"
+
+
+needs_perf = pytest.mark.skipif(
+    shutil.which("perf") is None or os.geteuid() != 0, reason="there is no perf, or no right to sample the kernel"
+)
+
+
+@needs_perf
+@pytest.mark.needs_root
+def test_the_report_names_the_functions_of_each_transport(results: Path) -> None:
+    summary = Summary.model_validate_json((results / "summary.json").read_bytes())
+    (profile,) = summary.profiles
+    levels = {(part.role, part.name): (part.arm_us, part.against_us) for part in profile.functions}
+    unix, tcp = levels["app", "tcp_ack"]
+    assert tcp > 3 * unix, "the app has no TCP connection over a Unix socket"
+    subsystems = {(part.role, part.name): part.us for part in profile.subsystems}
+    assert subsystems["app", "TCP"].value < 0 < subsystems["app", "Unix socket"].value
+    told = barehop(results.parent, "report", "out").out
+    assert "Where the difference is made" in told
+    assert "app: " in told
+    assert "Where the difference is made" in (results / "report.html").read_text()
+
+
+@needs_perf
+@pytest.mark.needs_root
+def test_stacks_are_stored_with_the_session_and_beside_the_report(results: Path) -> None:
+    record = Record.model_validate_json((results / "sessions/0001.json").read_bytes())
+    assert record.profile
+    assert {burst.arm for burst in record.profile.bursts} == {"tcp", "uds-tmpfs"}
+    assert "do_syscall_64_[k]" in (results / "profile/tcp.folded").read_text()
+    stacks = results / "sessions/0002.profile.parquet"
+    whole = stacks.read_bytes()
+    stacks.write_bytes(whole[:-1])
+    refused = barehop(results.parent, "report", "out")
+    stacks.write_bytes(whole)
+    assert refused.code == 2
+    assert "its checksum differs" in refused.err
+
+
+def test_without_perf_a_sentence_says_so_and_the_rest_is_there(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("nginx", "sh"):
+        program = shutil.which(name)
+        assert program
+        (programs / name).symlink_to(program)
+    arguments = ("run", "quick", "--profile", *fixed(2, 4), "--out", "out")
+    ended = barehop(tmp_path, *arguments, env={"PATH": str(programs)})
+    assert ended.code in (0, 1), ended.err
+    words = " ".join(ended.out.split())
+    assert "The functions that make the difference are not known: there is no program 'perf'." in words
+    assert "faster" in words or "undecided" in words or "equivalent" in words

@@ -1,0 +1,55 @@
+"""How the functions and subsystems of a difference are told, in every format."""
+
+import json
+
+from harness.analysis.summary import run_summary
+from harness.analysis.why.profile import profile_comparisons
+from harness.model import Design, Summary
+from harness.report.export.csv_table import render_csv
+from harness.report.export.folded import folded_stacks
+from tests.support.profiled_sessions import profiled_run
+from tests.support.run_reports import render_markdown, render_terminal
+from tests.support.simulated_sessions import schedule_of
+
+TRUTH = {
+    "tcp": {"tcp_ack_[k]": 20.0, "_raw_spin_unlock_irqrestore_[k]": 30.0, "main (python3.11)": 200.0},
+    "unix": {"unix_poll_[k]": 8.0, "_raw_spin_unlock_irqrestore_[k]": 22.0, "main (python3.11)": 200.0},
+}
+RUN = profiled_run(TRUTH)
+
+
+def summary() -> Summary:
+    plain = run_summary(RUN.experiment, RUN.sessions, directory="d", schedule=schedule_of(8), seconds_total=9.0)
+    return plain.model_copy(update={"profiles": profile_comparisons(RUN)})
+
+
+def test_functions_and_subsystems_are_told_with_what_is_left() -> None:
+    for text in (render_terminal(summary(), Design()), render_markdown(summary(), Design())):
+        plain = text.replace("\\", "")
+        for words in (
+            *("Where the difference is made", "app: tcp_ack", "app: unix_poll", "app: _raw_spin_unlock_irqrestore *"),
+            *("all other functions", "CPU time, from the counters", "interrupts off *", "Unix socket", ".folded"),
+        ):
+            assert words in plain
+
+
+def test_tables_have_functions_too() -> None:
+    lines = render_csv(summary()).splitlines()
+    (line,) = [line for line in lines if "profile app: tcp_ack_us" in line]
+    assert line.endswith("less")
+    assert any("profile subsystem app: TCP_us" in line for line in lines)
+    assert json.loads(summary().model_dump_json())["profiles"][0]["functions"][0]["name"] == "tcp_ack"
+
+
+def test_a_run_without_a_profile_says_nothing_of_it() -> None:
+    plain = summary().model_copy(update={"profiles": ()})
+    assert "Where the difference is made" not in render_terminal(plain, Design())
+
+
+def test_stacks_are_lines_that_flame_graphs_are_made_of() -> None:
+    files = dict(folded_stacks(RUN.sessions))
+    assert set(files) == {"profile/tcp.folded", "profile/unix.folded"}
+    stack, _, count = files["profile/tcp.folded"].splitlines()[0].rpartition(" ")
+    assert stack == "app;main (app);_raw_spin_unlock_irqrestore_[k]"
+    assert int(count) > 1000
+    assert list(folded_stacks([])) == []
