@@ -14,7 +14,7 @@ import numpy as np
 from harness import plugins
 from harness.analysis.contrasts.engine import RunSeries, estimate_effect, pair_terms, session_values
 from harness.analysis.statistics.group_sequential import single_look_error_rate
-from harness.analysis.statistics.inference import EffectEstimate
+from harness.analysis.statistics.intervals import EffectEstimate
 from harness.analysis.statistics.series import Series
 from harness.analysis.statistics.verdict import judge_family
 from harness.console import run_command

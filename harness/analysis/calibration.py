@@ -8,7 +8,7 @@ from scipy.special import betaincinv, stdtrit  # the values of scipy.stats, whic
 
 from harness.analysis.contrasts.engine import RunEvidence, SessionValues, pair_terms, session_values
 from harness.analysis.contrasts.pairs import compare_pairs, comparison_of, is_control_pair
-from harness.analysis.statistics.inference import Estimate, estimate_mean, to_percent
+from harness.analysis.statistics.intervals import Estimate, estimate_mean, to_percent
 from harness.analysis.statistics.series import ArmPair, SessionData
 from harness.model import Comparison, Experiment, JsonModel
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from harness.analysis.contrasts.pairs import is_control_pair
 from harness.analysis.failures import answer_changes, describe_failures
-from harness.analysis.statistics.inference import MIN_SESSIONS_FOR_INTERVAL
+from harness.analysis.statistics.intervals import MIN_SESSIONS_FOR_INTERVAL
 from harness.experiment.constraints import sentences_on_arms
 from harness.experiment.schedule import MIN_SESSIONS
 from harness.experiment.transports import is_tcp

@@ -8,7 +8,7 @@ from statistics import fmean
 import numpy as np
 
 from harness.analysis.statistics.group_sequential import confidence_at
-from harness.analysis.statistics.inference import MIN_SESSIONS_FOR_INTERVAL, estimate_mean
+from harness.analysis.statistics.intervals import MIN_SESSIONS_FOR_INTERVAL, estimate_mean
 from harness.analysis.statistics.percentiles import percentile_us
 from harness.analysis.statistics.series import Series, SessionData, search_steps, session_capacities
 from harness.model import Arm, Capacity, Experiment, Interval, LoadPoint, OpenLoopTimes, VisitRow

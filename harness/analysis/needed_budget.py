@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scipy.special import stdtrit
 
 from harness.analysis.statistics.group_sequential import error_rate_of
-from harness.analysis.statistics.inference import Estimate
+from harness.analysis.statistics.intervals import Estimate
 from harness.analysis.statistics.verdict import judge
 from harness.experiment.cost import STARTING_S, Cost, nominal_cost, pilot_cost
 from harness.experiment.schedule import MAX_PILOT_VISITING_S, PILOT_SHARE, EffectSpread, needs_pilot, schedule_of

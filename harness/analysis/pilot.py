@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from harness.analysis.statistics.group_sequential import confidence_at
-from harness.analysis.statistics.inference import Estimate, to_percent
+from harness.analysis.statistics.intervals import Estimate, to_percent
 from harness.analysis.statistics.series import ArmPair, Series, centre_of_rounds, typical_times
 from harness.experiment.arms import shares_processes
 from harness.experiment.cost import has_long_visits, visit_lengths

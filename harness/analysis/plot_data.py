@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from harness.analysis.contrasts.engine import RunSeries, pair_terms, session_values
-from harness.analysis.statistics.inference import to_percent
+from harness.analysis.statistics.intervals import to_percent
 from harness.analysis.statistics.series import ArmPair, Series, SessionData
 from harness.model import METRICS, Experiment
 from harness.model.metrics import Metric

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from harness.analysis.statistics.inference import (
+from harness.analysis.statistics.intervals import (
     Estimate,
     estimate_mean,
     to_percent,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from harness.analysis.contrasts.pairs import is_control_pair, should_stop
 from harness.analysis.statistics.group_sequential import ErrorRate, error_rate_of
-from harness.analysis.statistics.inference import Estimate, to_percent
+from harness.analysis.statistics.intervals import Estimate, to_percent
 from harness.analysis.statistics.verdict import corrected_verdicts
 from harness.model import Experiment, Verdict
 

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from harness.analysis.statistics.inference import Estimate, estimate_mean
+from harness.analysis.statistics.intervals import Estimate, estimate_mean
 from harness.analysis.statistics.series import SessionData, centre_of_rounds
 from harness.model import METRICS, Arm, Design, Doubt, Experiment, Record, Schedule, Settings, VisitRow
 

@@ -16,7 +16,7 @@ from harness.analysis.between_runs.metadata import (
 from harness.analysis.contrasts.engine import RunSeries, SessionValues, pair_contrast, session_values
 from harness.analysis.contrasts.pairs import is_control_pair
 from harness.analysis.statistics.group_sequential import single_look_error_rate
-from harness.analysis.statistics.inference import MIN_SESSIONS_FOR_INTERVAL, EffectEstimate, welch_difference
+from harness.analysis.statistics.intervals import MIN_SESSIONS_FOR_INTERVAL, EffectEstimate, welch_difference
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.statistics.verdict import judge_family
 from harness.errors import ConfigError, raise_if_any

@@ -1,1 +1,1 @@
-"""Contrasts of a run: the engine that forms and judges them, and the kinds of effect that it is given."""
+"""Contrasts of a run: engine.py forms and judges them; each other file has a kind of effect."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.analysis.failures import count_failures, failure_reason
 from harness.analysis.statistics.group_sequential import ErrorRate, error_rate_of
-from harness.analysis.statistics.inference import (
+from harness.analysis.statistics.intervals import (
     CONFIDENCE,
     MIN_SESSIONS_FOR_INTERVAL,
     EffectEstimate,

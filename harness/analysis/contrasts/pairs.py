@@ -13,7 +13,7 @@ from harness.analysis.contrasts.engine import (
     pair_contrast,
     without_verdict,
 )
-from harness.analysis.statistics.inference import CONFIDENCE, robustness_checks
+from harness.analysis.statistics.intervals import CONFIDENCE, robustness_checks
 from harness.analysis.statistics.series import ArmPair
 from harness.experiment.cost import is_capacity_search
 from harness.model import HEADLINE_METRICS, METRICS, ArmEffect, Comparison, Experiment, Interval

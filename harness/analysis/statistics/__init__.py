@@ -1,1 +1,1 @@
-"""Statistics of sessions: series, estimates and verdicts, stopping bounds, percentiles."""
+"""Statistics of sessions: estimates with their intervals, verdicts, stopping bounds (group_sequential), percentiles."""

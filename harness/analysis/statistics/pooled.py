@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtri, stdtrit
 
-from harness.analysis.statistics.inference import estimate_mean
+from harness.analysis.statistics.intervals import estimate_mean
 from harness.analysis.statistics.series import Series
 from harness.model import PercentileValue
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from harness.analysis.statistics.inference import RESAMPLING_SEED, Estimate
+from harness.analysis.statistics.intervals import RESAMPLING_SEED, Estimate
 from harness.analysis.statistics.series import Series
 
 RESAMPLES = 4_999

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.analysis.statistics.group_sequential import ErrorRate, single_look_error_rate
-from harness.analysis.statistics.inference import EffectEstimate, Estimate
+from harness.analysis.statistics.intervals import EffectEstimate, Estimate
 from harness.model import Judgement, Verdict
 
 MAX_SESSIONS_TO_DECIDE = 100_000

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from harness.analysis.contrasts.engine import RunSeries
-from harness.analysis.statistics.inference import welch_difference
+from harness.analysis.statistics.intervals import welch_difference
 from harness.analysis.statistics.series import Series
 from harness.analysis.why.quantities import TIME_US, level
 from harness.experiment.transports import arm_transport, is_tcp, transport_family

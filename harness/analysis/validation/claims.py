@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.statistics.group_sequential import single_look_error_rate
-from harness.analysis.statistics.inference import EffectEstimate
+from harness.analysis.statistics.intervals import EffectEstimate
 from harness.analysis.statistics.verdict import judge_family
 from harness.analysis.validation.bare_run import BareRun, bare_comparison, connection_count, differing_settings
 from harness.analysis.validation.bounds import max_socket_us

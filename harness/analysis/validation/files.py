@@ -6,7 +6,7 @@ from statistics import fmean, median
 import numpy as np
 
 from harness.analysis.contrasts.engine import RunSeries, mean_interval
-from harness.analysis.statistics.inference import (
+from harness.analysis.statistics.intervals import (
     EffectEstimate,
     Estimate,
     difference_of_estimates,

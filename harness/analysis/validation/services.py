@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from harness.analysis.contrasts.engine import RunSeries, difference, estimate_effect, mean_interval, session_values
-from harness.analysis.statistics.inference import EffectEstimate, Estimate
+from harness.analysis.statistics.intervals import EffectEstimate, Estimate
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.validation.bare_run import BareRun, bare_arms, connection_count, mirror, service_arms
 from harness.analysis.validation.claims import ClaimSides, is_decided

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from harness.analysis.statistics.inference import to_percent
+from harness.analysis.statistics.intervals import to_percent
 from harness.analysis.statistics.series import Series
 from harness.model import Record, VisitRow
 from harness.model.validation import PairSpread, SingleRunSpread

@@ -7,7 +7,7 @@ from statistics import fmean
 import numpy as np
 
 from harness.analysis.contrasts.engine import RunSeries, WeightedSum, difference, interval_of
-from harness.analysis.statistics.inference import CONFIDENCE, estimate_mean, to_percent
+from harness.analysis.statistics.intervals import CONFIDENCE, estimate_mean, to_percent
 from harness.analysis.statistics.series import ArmPair, Series
 from harness.analysis.why.quantities import TIME_US, WALL_US, counter_names, counter_quantity, level
 from harness.experiment.constraints import OWN_CLIENT

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.contrasts.engine import RunSeries, WeightedSum, difference, interval_of
-from harness.analysis.statistics.inference import welch_difference
+from harness.analysis.statistics.intervals import welch_difference
 from harness.analysis.statistics.series import ArmPair
 from harness.analysis.why.counters import arm_utilisations, counter_summaries, counting_overhead_percent
 from harness.analysis.why.quantities import TIME_US, counter_quantity

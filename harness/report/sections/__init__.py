@@ -1,4 +1,4 @@
-"""The sections of a run's report after its numbers, in the order that every format uses."""
+"""The sections of a run's report: the table of arms (arm_table.py), then the others in the order of every format."""
 
 from collections.abc import Iterator
 

@@ -1,1 +1,1 @@
-"""nginx and gunicorn: how they are found, configured and started, and why they fail."""
+"""The servers: nginx.py and gunicorn.py configure them, programs.py finds them, failures.py says why they fail."""

@@ -10,7 +10,7 @@ import pytest
 from harness.analysis.between_runs.changes import change_estimate
 from harness.analysis.contrasts.engine import RunSeries, WeightedSum, estimate_effect, pair_terms, session_values
 from harness.analysis.statistics.group_sequential import single_look_error_rate
-from harness.analysis.statistics.inference import EffectEstimate, Estimate
+from harness.analysis.statistics.intervals import EffectEstimate, Estimate
 from harness.analysis.statistics.verdict import (
     Correction,
     benjamini_hochberg,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from harness.analysis.statistics.inference import Estimate
+from harness.analysis.statistics.intervals import Estimate
 from harness.analysis.statistics.verdict import corrected_verdicts
 from tests.support.simulated_sessions import World, log_estimates, us_estimates
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.analysis.statistics.inference import (
+from harness.analysis.statistics.intervals import (
     bootstrap_interval,
     estimate_mean,
     robustness_checks,

@@ -18,7 +18,7 @@ from harness.analysis.contrasts.engine import (
     session_values,
 )
 from harness.analysis.contrasts.pairs import compare_pairs
-from harness.analysis.statistics.inference import EffectEstimate, Estimate
+from harness.analysis.statistics.intervals import EffectEstimate, Estimate
 from harness.analysis.statistics.series import SessionData, typical_times
 from harness.experiment.pairs import estimator_of
 from harness.model import METRICS, Experiment, Schedule, Visit

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from harness.analysis.statistics.inference import Estimate
+from harness.analysis.statistics.intervals import Estimate
 from harness.analysis.statistics.verdict import (
     MAX_SESSIONS_TO_DECIDE,
     corrected_verdicts,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.analysis.statistics.inference import welch_difference
+from harness.analysis.statistics.intervals import welch_difference
 
 
 @pytest.mark.parametrize("sizes", [(8, 8), (2, 30), (12, 9)])

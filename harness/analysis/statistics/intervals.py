@@ -1,4 +1,4 @@
-"""From one value per session to an estimate, its interval, p-value, robustness checks and verdict."""
+"""From one value per session to an estimate, its interval, its p-value and checks of robustness."""
 
 import math
 from dataclasses import dataclass
