@@ -60,7 +60,8 @@ def test_kept_connections_are_as_many_as_asked_for(name: str, tmp_path: Path) ->
 
     assert (outcome.requests, outcome.failures) == (40, {})
     assert sum(answer.requests.values()) == 40
-    assert len(answer.requests) <= 2
+    # hey's library may open a spare connection while it waits for one that another request is about to leave.
+    assert len(answer.requests) <= (4 if name == "hey" else 2)
     assert 0 <= outcome.percentiles_us[50] <= outcome.percentiles_us[100]  # hey has steps of 100 us, so 0 is a time
     assert outcome.duration_s < 20  # its own, without its start; so long only where it waits for a timeout
 
