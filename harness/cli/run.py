@@ -56,7 +56,7 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
     clock = command_clock()
     overrides = (*with_budget(overrides, budget), *(("design.profile=true",) if profile else ()))
     if resume and (overrides or out):
-        raise ConfigError("--resume continues a run as planned: leave out --set, --budget and --out, and --profile.")
+        raise ConfigError("--resume continues a run as planned: leave out --set, --budget, --profile and --out.")
     path = find_config(config) if config else None
     # Report mistakes at once: before slow imports, and while other runs measure.
     experiment = read_experiment(path, overrides) if path and not resume else None

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from harness import plugins
 from harness.experiment.problems import ConfigProblem, did_you_mean, shorten, to_toml, valid_subset
 from harness.experiment.transports import HOST_NETWORK, is_tcp, network_rungs, transports
-from harness.model import Arm, Knob, KnobValue, LoadTool, SandboxRung, Settings
+from harness.model import Arm, Experiment, Knob, KnobValue, LoadTool, SandboxRung, Settings
 from harness.model.http import header_bytes, parse_url, requested_bytes, url_problem
 
 SYSCTL_NAME = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_:-]+)+")
+MAX_PERF_ARMS = 8  # perf counts events of at most so many
 OWN_CLIENT = "client"
 WITHOUT_NGINX = ("app-direct", "floor")  # chains
 MAX_CONNECTIONS = 1000  # nginx has 8192 for all arms, and a request needs two
@@ -256,3 +257,19 @@ CONFLICTS = (
         ", because each connection makes at least one request. Ask for more requests.",
     ),
 )
+
+
+def has_external_tools(experiment: Experiment) -> bool:
+    """Return whether any arm has an external load tool."""
+    return any(arm.settings.tool != OWN_CLIENT for arm in experiment.arms)
+
+
+def counting_obstacle(experiment: Experiment) -> str | None:
+    """Return why no machine counts events of these arms; "" where there is nothing to count, None if it can."""
+    if has_external_tools(experiment):
+        return "they are counted only with barehop's own client, and these arms have an external tool."
+    if all(arm.settings.url for arm in experiment.arms):
+        return ""
+    if len(experiment.arms) > MAX_PERF_ARMS:
+        return f"they are counted only in experiments of at most {MAX_PERF_ARMS} arms."
+    return None

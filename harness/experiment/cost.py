@@ -3,8 +3,7 @@
 from dataclasses import dataclass, replace
 
 from harness import plugins
-from harness.experiment.arms import stacks_of
-from harness.experiment.constraints import OWN_CLIENT
+from harness.experiment.constraints import OWN_CLIENT, has_external_tools
 from harness.model import Experiment, LoadTool, Pilot, Settings
 
 NOMINAL_SESSION_S = 1.2
@@ -19,7 +18,6 @@ PERF_ARM_S = 0.15  # perf of one arm, per session
 PERF_SESSIONS = 4  # sessions with perf: system calls hardly differ between sessions
 COST_FIELDS = ("session_s", "round_s", "analysis_s", "counting_s", "reporting_s")  # fields of Cost that scale
 PERF_COUNTER_S = 0.05  # an event of [counters] for one arm, per session
-MAX_PERF_ARMS = 8
 PERF_SHARE, OWN_PERF_SHARE = 0.1, 0.25  # largest share of the time for perf; with [counters], which need intervals
 PROFILE_SESSION_S = 1.5  # start of the profiler, per session
 PROFILE_ARM_S = 1.1  # profile of one arm, per session
@@ -93,17 +91,6 @@ def perf_pass_s(arms: int, counters: int) -> float:
     return PERF_SESSION_S + arms * (PERF_ARM_S + counters * PERF_COUNTER_S)
 
 
-def counting_obstacle(experiment: Experiment) -> str | None:
-    """Return why no machine counts events of these arms; "" where there is nothing to count, None if it can."""
-    if has_external_tools(experiment):
-        return "they are counted only with barehop's own client, and these arms have an external tool."
-    if not stacks_of(experiment):
-        return ""
-    if len(experiment.arms) > MAX_PERF_ARMS:
-        return f"they are counted only in experiments of at most {MAX_PERF_ARMS} arms."
-    return None
-
-
 def profile_s(experiment: Experiment) -> float:
     """Return the approximate seconds of the profile of a session; 0 where none is asked for."""
     return PROFILE_SESSION_S + len(experiment.arms) * PROFILE_ARM_S if experiment.design.profile else 0.0
@@ -129,11 +116,6 @@ def _nominal_tool_s(settings: Settings) -> float:
     tool = plugins.load(LoadTool, settings.tool)
     requests = 0 if tool.picks_request_count else settings.tool_requests
     return tool.start_s + (settings.tool_seconds or requests * NOMINAL_REQUEST_S)
-
-
-def has_external_tools(experiment: Experiment) -> bool:
-    """Return whether any arm has an external load tool."""
-    return any(arm.settings.tool != OWN_CLIENT for arm in experiment.arms)
 
 
 def has_open_loop(experiment: Experiment) -> bool:

@@ -7,8 +7,12 @@ from pathlib import Path
 from harness import plugins
 from harness.errors import ConfigError, raise_if_any
 from harness.experiment.arms import arms_of, name_problems, service_problems, shares_processes, stacks_of
-from harness.experiment.constraints import arm_problems
-from harness.experiment.cost import counting_obstacle, nominal_cost, timed_requests, visit_lengths
+from harness.experiment.constraints import arm_problems, counting_obstacle
+from harness.experiment.cost import (
+    nominal_cost,
+    timed_requests,
+    visit_lengths,
+)
 from harness.experiment.designs import (
     MAX_FACTORS,
     SCREENS,
@@ -73,7 +77,7 @@ def build_experiment(document: Document) -> Experiment:
         tcp_only=tcp_only_settings(arms),
         counters=document.counters,
     )
-    raise_if_any(effort_problems(experiment), ConfigError)
+    raise_if_any([*counting_problems(experiment), *effort_problems(experiment)], ConfigError)
     return experiment if "layout" in design.model_fields_set else _with_usual_layout(experiment)
 
 
@@ -137,11 +141,16 @@ def count_problems(document: Document, design: Design) -> Iterator[str]:
         yield f"{source} make {count} arms; a run has at most {MAX_ARMS}. {_alternatives(document, design)}"
 
 
-def effort_problems(experiment: Experiment) -> Iterator[str]:
-    """Yield a sentence for each limit that is exceeded: stacks, requests of a session, seconds; what is countable."""
-    stacks = len(stacks_of(experiment))
-    if experiment.counters and (obstacle := counting_obstacle(experiment)) is not None:
+def counting_problems(experiment: Experiment) -> Iterator[str]:
+    """Yield a sentence if the events of `[counters]` cannot be counted for these arms on any machine."""
+    obstacle = counting_obstacle(experiment)
+    if experiment.counters and obstacle is not None:
         yield f"[counters] needs other arms: {obstacle or 'what answers behind a url is not known.'}"
+
+
+def effort_problems(experiment: Experiment) -> Iterator[str]:
+    """Yield a sentence for each limit that is exceeded: stacks, requests of a session, seconds."""
+    stacks = len(stacks_of(experiment))
     if stacks > MAX_STACKS:
         yield (
             f"The arms need {stacks} stacks at the same time; a run has at most {MAX_STACKS}. Let arms share "

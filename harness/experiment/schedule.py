@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.experiment.constraints import has_external_tools
 from harness.experiment.cost import (
     MIN_SEARCH_SESSIONS,
     MIN_SEARCH_STEPS,
@@ -13,7 +14,6 @@ from harness.experiment.cost import (
     STARTING_S,
     Cost,
     capacity_search_split,
-    has_external_tools,
     has_long_visits,
     has_open_loop,
     is_capacity_search,

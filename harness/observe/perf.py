@@ -13,7 +13,10 @@ from itertools import chain
 from pathlib import Path
 
 from harness.errors import HarnessError, MachineError
-from harness.experiment.cost import counting_obstacle, perf_pass_s
+from harness.experiment.constraints import counting_obstacle
+from harness.experiment.cost import (
+    perf_pass_s,
+)
 from harness.load.visits import Visitor
 from harness.model import Experiment, VisitRow
 from harness.testbed.machine.procfs import read_int, read_text

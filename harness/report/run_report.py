@@ -11,12 +11,18 @@ from harness.report.commands.machine import calibration_note
 from harness.report.commands.plan import pilot_plan
 from harness.report.document import Fact, Report, Section
 from harness.report.figures.intervals import forest_figure
+from harness.report.rates import with_rates
 from harness.report.sections import run_sections
 from harness.report.sections.arm_table import arm_table
 from harness.report.sections.background import PageData, background_sections
 from harness.report.sections.failures import application_note
 from harness.report.sections.ladder import ladder_note
-from harness.report.select import PROGRAM_NAME, headline_metric, repeat_command, resume_command, with_rates
+from harness.report.select import (
+    PROGRAM_NAME,
+    headline_metric,
+    repeat_command,
+    resume_command,
+)
 
 
 def report_of(

@@ -2,14 +2,9 @@
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import TypeVar
 
-from harness.analysis.plot_data import SessionEffects
 from harness.model import (
     HEADLINE_METRICS,
-    METRICS,
-    ArmEffect,
     CombinedRungs,
     Comparison,
     Ladder,
@@ -23,7 +18,6 @@ from harness.report.format import percent_interval
 from harness.report.table import is_undecided_by_correction
 
 PROGRAM_NAME = "barehop"
-AnyEffect = TypeVar("AnyEffect", bound=ArmEffect)
 ELSEWHERE = "elsewhere"  # imported runs without a place
 P99 = 99.0
 MIN_GAIN = 1.1  # of interleaving, that is worth mentioning
@@ -164,39 +158,3 @@ def run_name(run: ImportedRun) -> str:
 def known_values(values: Iterable[float | None]) -> list[float]:
     """Return the values that are known."""
     return [value for value in values if value is not None]
-
-
-# Differences in capacity: measured as times per request, told as rates, where more is better
-
-
-def with_rates(summary: Summary) -> Summary:
-    """Return the summary with its differences of capacities in percent of the rate, without microseconds."""
-    effects = {
-        "comparisons": tuple(map(_in_rates, summary.comparisons)),
-        "main_effects": tuple(map(_in_rates, summary.main_effects)),
-        "factor_interactions": tuple(map(_in_rates, summary.factor_interactions)),
-    }
-    return summary.model_copy(update=effects)
-
-
-def session_rates(effect: SessionEffects) -> SessionEffects:
-    """Return the effect in each session in percent of the rate, if its metric is a rate."""
-    if not METRICS[effect.metric].is_rate:
-        return effect
-    return replace(effect, percent=tuple(_inverse_percent(percent) for percent in effect.percent))
-
-
-def _in_rates(effect: AnyEffect) -> AnyEffect:
-    if not METRICS[effect.metric].is_rate:
-        return effect
-    percent, low, high = (
-        None if percent is None else _inverse_percent(percent)
-        for percent in (effect.percent, effect.percent_high, effect.percent_low)
-    )
-    numbers = {"percent": percent, "percent_low": low, "percent_high": high}
-    return effect.model_copy(update=numbers | dict.fromkeys(("us", "us_low", "us_high")))
-
-
-def _inverse_percent(percent: float) -> float:
-    """Return the difference of rates that belongs to a difference of times."""
-    return 100 * (1 / (1 + percent / 100) - 1)

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from harness.errors import ConfigError, LoadError, raise_if_any
 from harness.experiment.arms import services_of
-from harness.experiment.constraints import OWN_CLIENT
-from harness.experiment.cost import has_external_tools
+from harness.experiment.constraints import OWN_CLIENT, has_external_tools
 from harness.files import file_names
 from harness.load.probe import probe_target
 from harness.load.visits import Visitor, open_sender, warm_up

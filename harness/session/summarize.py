@@ -76,7 +76,7 @@ def read_run(directory: Path) -> RunData:
 
 def read_sessions(store: Store, plan: Plan) -> list[SessionData]:
     """Return the finished sessions. Raises ConfigError that names all damaged ones and those of another run."""
-    return [SessionData(record, requests, store.read_stacks(record)) for record, requests in store.read_sessions(plan)]
+    return [SessionData(*stored) for stored in store.read_sessions(plan)]
 
 
 def check_results(store: Store, plan: Plan) -> list[SessionData]:

@@ -20,6 +20,9 @@ from harness.store.files import HUGE, is_huge, parse_requests, parse_stacks, rea
 if TYPE_CHECKING:
     from polars import DataFrame
 
+    # The record, the table of requests, and the samples by stack if the session has a profile.
+    StoredSession = tuple[Record, DataFrame, DataFrame | None]
+
 
 SCHEDULE_LIMITS = {
     "sessions": (1, MAX_SESSIONS),
@@ -108,12 +111,12 @@ def session_paths(directory: Path, number: int) -> tuple[Path, Path]:
     return (directory / f"sessions/{number:04}.json", directory / f"sessions/{number:04}.parquet")
 
 
-def read_sessions(directory: Path, numbers: Sequence[int], plan: Plan) -> "list[tuple[Record, DataFrame]]":
-    """Return the record and the table of requests of every finished session.
+def read_sessions(directory: Path, numbers: Sequence[int], plan: Plan) -> "list[StoredSession]":
+    """Return every finished session.
 
     Raise ConfigError that names each damaged file and each file of another run, and how to go on.
     """
-    sessions: dict[int, tuple[Record, DataFrame]] = {}
+    sessions: dict[int, StoredSession] = {}
     damages: dict[int, str] = {}
     with _keep_from_garbage_collection():
         for number in numbers:
@@ -142,7 +145,7 @@ def _keep_from_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _read_session(directory: Path, number: int, plan: Plan) -> "tuple[Record, DataFrame]":
+def _read_session(directory: Path, number: int, plan: Plan) -> "StoredSession":
     record_path, path = session_paths(directory, number)
     record = read_model(record_path, Record)
     _raise_problems(record_path, record_problems(record, number, plan))
@@ -151,12 +154,10 @@ def _read_session(directory: Path, number: int, plan: Plan) -> "tuple[Record, Da
         raise ConfigError(f"{path} is not the file that was written with its record: its checksum differs.")
     requests = parse_requests(path, content)
     _raise_problems(path, requests_problems(requests, record, plan.experiment))
-    read_stacks(directory, record)
-    return record, requests
+    return record, requests, _read_stacks(directory, record)
 
 
-def read_stacks(directory: Path, record: Record) -> "DataFrame | None":
-    """Return the samples of a session by stack; None without a profile. Raise ConfigError."""
+def _read_stacks(directory: Path, record: Record) -> "DataFrame | None":
     if record.profile is None:
         return None
     path = directory / f"sessions/{record.session:04}.profile.parquet"
@@ -171,11 +172,11 @@ def _raise_problems(path: Path, problems: Iterator[str]) -> None:
         raise ConfigError(f"{path} {text}.")
 
 
-def _repeated_sessions(sessions: "Mapping[int, tuple[Record, DataFrame]]") -> dict[int, int]:
+def _repeated_sessions(sessions: "Mapping[int, StoredSession]") -> dict[int, int]:
     """Return each session with exactly the times of an earlier one, which cannot be chance, and that one."""
     first: dict[Hashable, int] = {}
     repeated: dict[int, int] = {}
-    for number, (record, requests) in sessions.items():
+    for number, (record, requests, _) in sessions.items():
         for fingerprint in _fingerprints(record, requests):
             earlier = first.setdefault(fingerprint, number)
             if earlier != number:

@@ -24,10 +24,12 @@ from harness.model import FloorResults, Plan, Record
 from harness.model.record import CalibrationFacts, HostFacts
 from harness.store.files import Facts, check_numbers, read_facts, read_file, read_model
 from harness.store.history import RUN_TIME_FORMAT
-from harness.store.integrity import plan_problems, read_sessions, read_stacks
+from harness.store.integrity import plan_problems, read_sessions
 
 if TYPE_CHECKING:
     from polars import DataFrame
+
+    from harness.store.integrity import StoredSession
 
 
 RUN_FILES = ("experiment.toml", "host.json", "calibration.json", "floor.json", "plan.json")
@@ -154,13 +156,9 @@ class Store:
         path = self.directory / name
         return read_facts(path, shape) if os.path.lexists(path) else None
 
-    def read_sessions(self, plan: Plan) -> "list[tuple[Record, DataFrame]]":
-        """Return record and requests of the finished sessions. The error names all damaged ones and those of others."""
+    def read_sessions(self, plan: Plan) -> "list[StoredSession]":
+        """Return the finished sessions. The error names all damaged ones and those of another run."""
         return read_sessions(self.directory, self.session_numbers(), plan)
-
-    def read_stacks(self, record: Record) -> "DataFrame | None":
-        """Return the samples of a session by stack; None without a profile."""
-        return read_stacks(self.directory, record)
 
     def _write(self, contents: Mapping[str, bytes], *, keep: bool = False) -> None:
         """Write files in this order; with `keep`, a rescue includes them, unless they could not be written."""
@@ -262,7 +260,7 @@ def _replace_file(source: Path, path: Path) -> None:
 
 
 def _write_error(path: Path, error: OSError) -> MachineError:
-    advice = "Free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Choose another place for it"
+    advice = "Free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Choose another directory"
     return MachineError(f"{path} cannot be written: {error.strerror or error}. {advice}; finished sessions are kept.")
 
 

@@ -80,7 +80,7 @@ def test_a_report_goes_elsewhere_where_its_directory_cannot_be_written(tmp_path:
     (tmp_path / "out/report.html").mkdir()  # root writes past any permission, but not over a directory
     refused = barehop(tmp_path, "report", "out", "--html")
     assert refused.code == 3
-    assert "Choose another place for it" in refused.err
+    assert "Choose another directory" in refused.err
     written = barehop(tmp_path, "report", "out", "--html", "--out", "page.html")
     assert (written.code, written.out) == (0, "page.html\n")
     assert "<html" in (tmp_path / "page.html").read_text()

@@ -30,7 +30,8 @@ class ResampledEstimate(Estimate):
     and as the spread of so few sessions is too narrow (Hesterberg 2015). Beyond `FARTHEST_SD` it goes on in proportion.
 
     Simulated for the difference in p99 of two arms, in the worlds of `pooled_percentile` and in worse ones, from 8
-    sessions and 10 requests beyond: it covers the truth in 93 to 99 %, where plain percentiles of resamples give 88 %.
+    sessions and 10 requests beyond: it covers the truth in 92 to 99 % of 300 runs. Plain percentiles of resamples cover
+    it in 88 %.
     """
 
     resamples: Series

@@ -29,13 +29,13 @@ from harness.report.format import (
     percent_interval,
     percent_with_interval,
 )
+from harness.report.rates import session_rates
 from harness.report.select import (
     control_comparisons,
     group_by_root,
     headline_metric,
     main_comparisons,
     main_effects,
-    session_rates,
 )
 
 ROW_HEIGHT, SESSIONS_ROW_HEIGHT, CLAIM_ROW_HEIGHT = 44, 62, 58  # pixels

@@ -113,7 +113,7 @@ big = record(1).model_copy(update={{"started_utc": "x" * 9000}})
 try:
     store.write_session(big, requests_table([visit()]))
 except MachineError as error:
-    sys.exit(7 if "cannot be written: File too large. Choose another place" in str(error) else str(error))
+    sys.exit(7 if "cannot be written: File too large. Choose another directory" in str(error) else str(error))
 """
     assert in_a_child(store.directory, limited) == 7
     assert everything(store) == left

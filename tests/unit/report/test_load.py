@@ -14,9 +14,9 @@ from harness.report.document import Points
 from harness.report.export.hdr_log import hdr_logs
 from harness.report.figures.distributions import load_figure
 from harness.report.figures.intervals import forest_figure
+from harness.report.rates import with_rates
 from harness.report.sections.load import load_sections
 from harness.report.sections.why import cause_sentences
-from harness.report.select import with_rates
 from harness.session.summarize import RunResults, write_reports
 from harness.store.store import Store
 from tests.support.load_runs import PACED, SCHEDULE, SEARCH, experiment, paced, searched, summary_of
