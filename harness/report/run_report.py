@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.analysis.calibration import Calibration
+from harness.analysis.contrasts.rates import with_rates
 from harness.model import Design, Summary
 from harness.report import answer, caveats
 from harness.report.commands.machine import calibration_note
 from harness.report.commands.plan import pilot_plan
 from harness.report.document import Fact, Report, Section
 from harness.report.figures.intervals import forest_figure
-from harness.report.rates import with_rates
 from harness.report.sections import run_sections
 from harness.report.sections.arm_table import arm_table
 from harness.report.sections.background import PageData, background_sections

@@ -50,7 +50,7 @@ def test_the_configuration_may_be_given_again_when_it_is_the_same(here: Path) ->
         (["baseline", "--resume", "run"], "baseline.toml is not the experiment of "),
         (["/bin/sh", "--resume", "run"], "/bin/sh is not text in UTF-8"),
         (["--resume", "run", "--set", "design.seed=2"], "leave out --set"),
-        (["--resume", "run", "--out", "elsewhere"], "leave out --set, --budget and --out"),
+        (["--resume", "run", "--out", "elsewhere"], "leave out --set, --budget, --profile and --out"),
         (["--resume", "."], "holds no run of barehop"),
     ],
 )

@@ -7,6 +7,7 @@ from itertools import chain
 import numpy as np
 
 from harness.analysis.between_runs.changes import RunComparison
+from harness.analysis.contrasts.rates import rate_percent
 from harness.analysis.plot_data import SessionEffects
 from harness.model import METRICS, Comparison, Design, MainEffect, Summary
 from harness.model.validation import Claim, Validation
@@ -29,7 +30,6 @@ from harness.report.format import (
     percent_interval,
     percent_with_interval,
 )
-from harness.report.rates import session_rates
 from harness.report.select import (
     control_comparisons,
     group_by_root,
@@ -125,7 +125,7 @@ def sessions_figure(summary: Summary, design: Design, metric: str, effects: Sequ
     rows = [row for row in _comparison_rows(summary, metric) if (row.effect.arm, row.effect.against) in of_pair]
     if not rows:
         return None
-    of_rows = [session_rates(of_pair[row.effect.arm, row.effect.against]) for row in rows]
+    of_rows = [_session_rates(of_pair[row.effect.arm, row.effect.against]) for row in rows]
     ranges = [f"{of_row.arm} between {min(of_row.percent):+.1f} and {max(of_row.percent):+.1f} %" for of_row in of_rows]
     points = [_session_points(place, of_row, rows[place].style) for place, of_row in enumerate(of_rows)]
     means = [replace(row, style=Style(symbol="bar")) for row in rows]
@@ -234,3 +234,10 @@ def _claim_points(y: float, claim: Claim, interval: ReportedInterval) -> Iterato
     color = NEUTRAL_COLOR if claim.percent_low is None else CLAIM_STYLE.color
     yield Points([interval.value], [y], Style(color, ""), lows=[interval.low], highs=[interval.high])
     yield Points([interval.value], [y], CLAIM_STYLE, texts=[f"{interval.value:+.1f} %"], size_px=5)
+
+
+def _session_rates(effect: SessionEffects) -> SessionEffects:
+    """Return the effect in each session in percent of the rate, if its metric is a rate."""
+    if not METRICS[effect.metric].is_rate:
+        return effect
+    return replace(effect, percent=tuple(rate_percent(percent) for percent in effect.percent))

@@ -8,13 +8,13 @@ import pytest
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped] # it brings no types
 from hdrh.log import HistogramLogReader  # type: ignore[import-untyped] # it brings no types
 
+from harness.analysis.contrasts.rates import with_rates
 from harness.experiment.plan import plan_of
 from harness.model import METRICS, ArmUtilisation, LoadPoint, Summary
 from harness.report.document import Points
 from harness.report.export.hdr_log import hdr_logs
 from harness.report.figures.distributions import load_figure
 from harness.report.figures.intervals import forest_figure
-from harness.report.rates import with_rates
 from harness.report.sections.load import load_sections
 from harness.report.sections.why import cause_sentences
 from harness.session.summarize import RunResults, write_reports

@@ -1,9 +1,7 @@
 """Differences in capacity as differences of rates, where more is better: they are measured as times per request."""
 
-from dataclasses import replace
 from typing import TypeVar
 
-from harness.analysis.plot_data import SessionEffects
 from harness.model import METRICS, ArmEffect, Summary
 
 AnyEffect = TypeVar("AnyEffect", bound=ArmEffect)
@@ -19,24 +17,17 @@ def with_rates(summary: Summary) -> Summary:
     return summary.model_copy(update=effects)
 
 
-def session_rates(effect: SessionEffects) -> SessionEffects:
-    """Return the effect in each session in percent of the rate, if its metric is a rate."""
-    if not METRICS[effect.metric].is_rate:
-        return effect
-    return replace(effect, percent=tuple(_inverse_percent(percent) for percent in effect.percent))
+def rate_percent(percent: float) -> float:
+    """Return the difference of rates that belongs to a difference of times."""
+    return 100 * (1 / (1 + percent / 100) - 1)
 
 
 def _in_rates(effect: AnyEffect) -> AnyEffect:
     if not METRICS[effect.metric].is_rate:
         return effect
     percent, low, high = (
-        None if percent is None else _inverse_percent(percent)
+        None if percent is None else rate_percent(percent)
         for percent in (effect.percent, effect.percent_high, effect.percent_low)
     )
     numbers = {"percent": percent, "percent_low": low, "percent_high": high}
     return effect.model_copy(update=numbers | dict.fromkeys(("us", "us_low", "us_high")))
-
-
-def _inverse_percent(percent: float) -> float:
-    """Return the difference of rates that belongs to a difference of times."""
-    return 100 * (1 / (1 + percent / 100) - 1)
