@@ -89,7 +89,7 @@ def print_report(report: Report, data: BaseModel, options: FormatOptions, page: 
 def print_results(runs: "Sequence[RunResults]", options: FormatOptions) -> None:
     """Print the reports of runs; their pages are files, which this does not write."""
     if options.format == "csv":
-        from harness.report.export.csv_table import render_csv
+        from harness.report.export.csv_file import render_csv
 
         click.echo(render_csv(*(run.summary for run in runs)), nl=False)
     elif options.format != "html":
@@ -112,7 +112,7 @@ def report_text(report: Report, form: str) -> str:
 
             return render_markdown(report)
         case "csv":
-            from harness.report.export.csv_table import render_tables
+            from harness.report.export.csv_file import render_tables
 
             return render_tables(report)
         case _:

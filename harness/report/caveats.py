@@ -8,6 +8,7 @@ from harness.model.base import Verdict
 from harness.report.document import ReportedDoubt
 from harness.report.format import (
     ReportedInterval,
+    direction_phrase,
     format_duration,
     format_p,
     format_significant,
@@ -16,6 +17,7 @@ from harness.report.format import (
     percent_with_interval,
     pluralize,
     size_with_interval,
+    verdict_word,
 )
 from harness.report.select import (
     control_comparisons,
@@ -28,12 +30,12 @@ from harness.report.select import (
 )
 
 CONTROL_DIFFERS = (
-    "The A/A control differs: {{name}}, measured again as {{arm}}, is {} than itself {{size}}, so a difference of that "
-    "size means nothing here."
+    "The A/A control differs: {name}, measured again as {arm}, is {direction} than itself {size}, so a difference of "
+    "that size means nothing here."
 )
 CONTROL_SENTENCES: Mapping[Verdict | None, str] = {
-    "faster": CONTROL_DIFFERS.format("faster"),
-    "slower": CONTROL_DIFFERS.format("slower"),
+    "faster": CONTROL_DIFFERS,
+    "slower": CONTROL_DIFFERS,
     "equivalent": "The A/A control ({name} vs. {name}) shows no difference: {interval}.",
     "undecided": "The A/A control ({name} vs. {name}) could not be shown equal: {interval}.",
 }
@@ -75,6 +77,7 @@ def control_sentences(summary: Summary, *verdicts: Verdict) -> list[str]:
         CONTROL_SENTENCES[control.verdict].format(
             arm=control.arm,
             name=control.against,
+            direction=direction_phrase(control.verdict or "", control.metric),
             size=size_with_interval(estimate),
             interval=percent_with_interval(estimate),
         )
@@ -86,7 +89,8 @@ def control_sentences(summary: Summary, *verdicts: Verdict) -> list[str]:
 def contradictions(summary: Summary) -> list[str]:
     """Return a sentence for each arm whose mean or CPU time contradicts its typical request."""
     return [
-        f"The typical request of {latency.arm} is {latency.verdict}, but {_contradiction(other, estimate)}."
+        f"{METRICS[latency.metric].title} of {latency.arm} is {verdict_word(latency.verdict or '', latency.metric)}, "
+        f"but {_contradiction(other, estimate)}."
         for latency in main_comparisons(summary)
         for other in summary.comparisons
         if (other.arm, other.against) == (latency.arm, latency.against)

@@ -34,10 +34,11 @@ class IntervalCell:
 
 @dataclass(frozen=True, slots=True)
 class VerdictCell:
-    """A verdict; `is_starred` where only a correction keeps it undecided."""
+    """A verdict on `metric`, which its wording depends on; `is_starred` where only a correction keeps it undecided."""
 
     verdict: str | None
     is_starred: bool = False
+    metric: str = ""
 
 
 Cell = TextCell | NumberCell | IntervalCell | VerdictCell

@@ -19,6 +19,7 @@ VERDICT_CLAUSES = {
     "undecided": "whether {subject} is {faster} or {slower}{than} is undecided: {interval}",
     None: "no verdict on {subject} against {against}: {why}",
 }
+RATE_WORDS = {"faster": "higher", "slower": "lower"}  # verdicts are on times; of a rate, more is better
 VERDICTS = (  # in the order of a report
     *("faster", "slower", "equivalent", "agree", "undecided", "differ", None),
     *("confirmed", "contradicted", "cannot be decided"),  # of claims
@@ -204,11 +205,16 @@ def margin_phrase(design: Design | None) -> str:
     return f" within {design.equivalence_percent:g} %" if design else ""
 
 
-def direction_word(verdict: str, metric: str = "") -> str:
-    """Return `faster` or `slower`; for a rate `higher in capacity` or `lower in capacity`. Other verdicts stay."""
-    if metric in METRICS and METRICS[metric].is_rate and verdict in ("faster", "slower"):
-        return f"{'higher' if verdict == 'faster' else 'lower'} in {METRICS[metric].label}"
-    return verdict
+def verdict_word(verdict: str, metric: str) -> str:
+    """Return the verdict; where the metric is a rate, `higher` for faster and `lower` for slower."""
+    is_rate = metric in METRICS and METRICS[metric].is_rate
+    return RATE_WORDS.get(verdict, verdict) if is_rate else verdict
+
+
+def direction_phrase(verdict: str, metric: str) -> str:
+    """Return the verdict; where the metric is a rate, `higher in capacity` for faster."""
+    word = verdict_word(verdict, metric)
+    return word if word == verdict else f"{word} in {METRICS[metric].label}"
 
 
 def verdict_phrase(verdict: str | None, number: int, design: Design | None, metric: str = "") -> str:
@@ -220,7 +226,7 @@ def verdict_phrase(verdict: str | None, number: int, design: Design | None, metr
     if verdict in ("agree", "differ"):
         return f"{verdict}s" if number == 1 else verdict
     margin = margin_phrase(design) if verdict == "equivalent" else ""
-    return f"{'is' if number == 1 else 'are'} {direction_word(verdict, metric)}{margin}"
+    return f"{'is' if number == 1 else 'are'} {direction_phrase(verdict, metric)}{margin}"
 
 
 def verdict_clause(
@@ -234,8 +240,8 @@ def verdict_clause(
     words = VERDICT_CLAUSES[verdict if interval else None]
     return words.format(
         subject=subject,
-        faster=direction_word("faster", effect.metric),
-        slower=direction_word("slower", effect.metric),
+        faster=direction_phrase("faster", effect.metric),
+        slower=direction_phrase("slower", effect.metric),
         than=f" than {against}" if against else "",
         to=f" to {against}" if against else "",
         against=against or effect.against,

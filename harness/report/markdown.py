@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from harness.report.cells import are_numeric, cell_parts, line_text, pad_rows
 from harness.report.document import Report, ReportedDoubt, Section, Table
-from harness.report.table import are_numeric, cell_parts, line_text, pad_rows
 
 CODE_SPAN = re.compile(r"(`[^`]*`)")
 SPECIAL_CHARACTERS = re.compile(r"([\\*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_]))")  # not an underscore inside a word

@@ -14,8 +14,8 @@ from harness.model import (
     Summary,
 )
 from harness.model.tools import ImportedRun
+from harness.report.cells import is_undecided_by_correction
 from harness.report.format import percent_interval
-from harness.report.table import is_undecided_by_correction
 
 PROGRAM_NAME = "barehop"
 ELSEWHERE = "elsewhere"  # imported runs without a place

@@ -10,9 +10,7 @@ from rich.console import Console, ConsoleOptions, Group, JustifyMethod, Renderab
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from harness.report.document import Cell, Report, ReportedDoubt, Section, Table, VerdictCell
-from harness.report.format import NO_BREAK, SPACE_BEFORE_UNIT
-from harness.report.table import (
+from harness.report.cells import (
     are_numeric,
     cell_parts,
     divide_by_groups,
@@ -20,6 +18,8 @@ from harness.report.table import (
     pad_rows,
     select_columns,
 )
+from harness.report.document import Cell, Report, ReportedDoubt, Section, Table, VerdictCell
+from harness.report.format import NO_BREAK, SPACE_BEFORE_UNIT
 
 MAX_LINE_WIDTH = 100  # characters in a line of prose
 COLUMN_GAP = 2

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from harness.model import Comparison, Summary
 from harness.model.validation import SocketBound, Validation
 from harness.report import answer, caveats
+from harness.report.cells import format_milliseconds, percent_cell, us_cell, verdict_cell
 from harness.report.commands.validation import (
     bound_sentences,
     claim_explanation,
@@ -21,7 +22,6 @@ from harness.report.format import format_duration, join_with_and
 from harness.report.markdown import escape_markdown, markdown_sections, markdown_table
 from harness.report.sections.background import machine_facts, version_facts
 from harness.report.select import control_comparisons, main_comparisons
-from harness.report.table import format_milliseconds, percent_cell, us_cell, verdict_cell
 from scripts.seed_study.singles import Singles, singles_of
 from scripts.seed_study.study import BASELINE, LADDER, QUOTA, RUNS, SEED, Study
 

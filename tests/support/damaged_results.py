@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.report.export.csv_table import render_csv
+from harness.report.export.csv_file import render_csv
 from harness.report.export.pyperf_file import has_values, render_pyperf
 from harness.session.summarize import check_results, html_report, read_results, read_run
 from harness.session.validate import validate_run

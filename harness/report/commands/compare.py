@@ -8,6 +8,7 @@ from harness.analysis.between_runs.metadata import MetadataDifference
 from harness.model import DESIGN_METRICS, HEADLINE_METRICS, METRICS, Comparison, Summary
 from harness.report import caveats
 from harness.report.answer import MAX_GROUPED, counted_answer, grouped_answer
+from harness.report.cells import percent_cell, text_table
 from harness.report.document import Cell, Column, Fact, IntervalCell, Report, Row, Section, Table, TextCell, VerdictCell
 from harness.report.figures.intervals import changes_figure
 from harness.report.format import (
@@ -20,7 +21,6 @@ from harness.report.format import (
     size_with_interval,
 )
 from harness.report.select import is_control
-from harness.report.table import percent_cell, text_table
 
 MAX_VALUE_LENGTH = 40  # of a value; of a longer one, only the words that differ between runs are shown
 BLIND_SPOT = (
@@ -137,7 +137,7 @@ def _change_table(runs: Sequence[Summary], changes: Sequence[RunChange]) -> Tabl
         for run in range(2, len(runs) + 1):
             step = by_run.get((*pair, run))
             cells += [_percent(effects.get((*pair, run))), _percent(step)]
-            cells.append(VerdictCell(step.verdict) if step else TextCell(""))
+            cells.append(VerdictCell(step.verdict, metric=step.metric) if step else TextCell(""))
         rows.append(Row(cells))
     return Table("", columns, rows)
 

@@ -10,6 +10,7 @@ from harness.analysis.calibration import Calibration
 from harness.analysis.why.explain import floor_difference
 from harness.experiment.transports import DEFAULT_TRANSPORT
 from harness.model import FloorResults, FloorRow, JsonModel
+from harness.report.cells import ABSENT
 from harness.report.document import (
     Cell,
     Column,
@@ -24,7 +25,6 @@ from harness.report.document import (
     VerdictCell,
 )
 from harness.report.format import capitalize_first, format_duration, format_significant, pluralize
-from harness.report.table import ABSENT
 
 NOMINAL_PERCENT = 5.0
 MIN_AA_RUNS = 10  # A/A runs; with fewer, a rate of one third would be compatible with no false alarm at all

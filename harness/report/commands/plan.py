@@ -11,10 +11,10 @@ from harness.experiment.problems import to_toml
 from harness.model import Arm, Experiment, JsonModel, Pilot, Plan, Schedule, Settings
 from harness.model.experiment import ORDERING_TEXTS
 from harness.model.settings import ServiceSettings, StackSettings, varying_keys
+from harness.report.cells import text_table
 from harness.report.document import Report, Section, Table
 from harness.report.format import format_duration, join_with_and, pluralize
 from harness.report.select import MIN_GAIN, OUR_CLIENT
-from harness.report.table import text_table
 
 ROUNDS_SHOWN = 3
 HIDDEN_FOR_SERVICES = StackSettings.model_fields.keys() | {"start"}

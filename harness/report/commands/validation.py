@@ -13,6 +13,7 @@ from harness.model.validation import (
     SocketBound,
     Validation,
 )
+from harness.report.cells import ABSENT, format_milliseconds, us_cell
 from harness.report.document import Column, IntervalCell, NumberCell, Report, Row, Section, Table, TextCell, VerdictCell
 from harness.report.figures.intervals import claims_figure
 from harness.report.format import (
@@ -24,7 +25,6 @@ from harness.report.format import (
     verdict_counts,
     verdict_phrase,
 )
-from harness.report.table import ABSENT, format_milliseconds, us_cell
 
 UNDECIDED: ClaimStatus = "cannot be decided"
 NO_SERVICE_CLAIM = (

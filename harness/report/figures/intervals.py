@@ -29,6 +29,7 @@ from harness.report.format import (
     join_with_and,
     percent_interval,
     percent_with_interval,
+    verdict_word,
 )
 from harness.report.select import (
     control_comparisons,
@@ -67,7 +68,12 @@ class EffectRow:
     def alt(self) -> str:
         """Return the row in words."""
         pair = f"{self.effect.arm} against {self.effect.against}"
-        return f"{pair} {percent_with_interval(self.interval, named=False)}, {self.effect.verdict or 'no verdict'}"
+        return f"{pair} {percent_with_interval(self.interval, named=False)}, {self.verdict}"
+
+    @property
+    def verdict(self) -> str:
+        """Return the verdict in words."""
+        return verdict_word(self.effect.verdict or "no verdict", self.effect.metric)
 
 
 def forest_figure(summary: Summary, design: Design, metric: str) -> Figure | None:
@@ -173,8 +179,8 @@ def _effect_figure(rows: Sequence[EffectRow], design: Design, metric: str, behin
     x = axis_around(ends, LESS_AND_MORE.format("less", METRICS[metric].label, "more"), " %")
     headings, intervals = [], []
     for place, row in enumerate(rows):
-        result = f"{format_percent(row.interval)} {row.effect.verdict or 'no verdict'}"
-        headings.append(row_heading(place, x, short_name(row.effect.arm), result + row.where))
+        result = f"{format_percent(row.interval)} {row.verdict}{row.where}"
+        headings.append(row_heading(place, x, short_name(row.effect.arm), result))
         intervals.append(_interval_point(place, row.interval, row.style, format_percent(row.interval)))
     marks: list[Mark] = [margin, Guide(0), *headings, *behind, *intervals]
     return Figure("", "", ROW_HEIGHT * len(rows), x, row_axis(len(rows)), marks)

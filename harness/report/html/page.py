@@ -8,10 +8,10 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from harness.report.cells import are_numeric, cell_parts, divide_by_groups, divide_columns
 from harness.report.document import Report, Table
 from harness.report.format import join_with_and, pluralize, typeset_numbers
 from harness.report.html.svg import draw_figure
-from harness.report.table import are_numeric, cell_parts, divide_by_groups, divide_columns
 
 CODE_TEXT = re.compile(r"`([^`]*)`")
 LONG_NAME = re.compile(r"[\w./=:%-]{16,}")

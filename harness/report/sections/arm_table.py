@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.model import HEADLINE_METRICS, METRICS, ArmSummary, Comparison, Summary
+from harness.report.cells import ABSENT, format_milliseconds, format_rate, percent_cell, select_columns, us_cell
 from harness.report.document import Cell, Column, NumberCell, Row, Table, TextCell, VerdictCell
 from harness.report.figures.style import arm_styles
 from harness.report.select import group_by_root, headline_metric, is_kept_undecided_by_holm
-from harness.report.table import ABSENT, format_milliseconds, format_rate, percent_cell, select_columns, us_cell
 
 MEASUREMENTS, COMPARISONS = "Measurements", "Comparisons"
 ARM_COLUMNS = (
@@ -53,7 +53,7 @@ def _color(summary: Summary, name: str) -> str:
 
 
 def _compared_cells(summary: Summary, comparison: Comparison) -> tuple[Cell, ...]:
-    verdict = VerdictCell(comparison.verdict, is_kept_undecided_by_holm(summary, comparison))
+    verdict = VerdictCell(comparison.verdict, is_kept_undecided_by_holm(summary, comparison), comparison.metric)
     return percent_cell(comparison), us_cell(comparison), verdict
 
 

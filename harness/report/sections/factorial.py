@@ -5,6 +5,7 @@ from itertools import groupby
 
 from harness.experiment.transports import is_tcp
 from harness.model import ArmEffect, Comparison, Design, Interaction, JointEffect, LevelEffect, Summary, ToolAgreement
+from harness.report.cells import ABSENT, EFFECT_COLUMNS, ReportedEffect, effect_cells, star_notes
 from harness.report.document import Column, NumberCell, Row, Section, Table, TextCell, VerdictCell
 from harness.report.format import (
     capitalize_first,
@@ -20,7 +21,6 @@ from harness.report.format import (
     verdict_counts,
 )
 from harness.report.select import level_with_unit
-from harness.report.table import ABSENT, EFFECT_COLUMNS, ReportedEffect, effect_cells, star_notes
 
 TOOL_FACTOR, CLIENT_TOOL = "tool", "client"
 INTERACTION_MEANING = {

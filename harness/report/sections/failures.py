@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from harness.experiment.transports import arm_transport, transport_label
 from harness.model import SERVER_ROLES, ApplicationFile, ArmSummary, Summary, ThrottleCounts
+from harness.report.cells import ABSENT
 from harness.report.document import Column, NumberCell, Row, Section, Table, TextCell
 from harness.report.format import format_significant, join_with_and
-from harness.report.table import ABSENT
 
 HASH_DIGITS = 12  # enough to distinguish versions of a file
 FAILURE_COLUMNS = [Column(title) for title in ("arm", "answered", "failed", "of all", "how")]

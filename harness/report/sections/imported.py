@@ -10,11 +10,11 @@ from statistics import fmean
 
 from harness.model import ArmSummary, ImportedRun, Summary
 from harness.model.tools import is_consistent
+from harness.report.cells import ABSENT, format_milliseconds, format_rate
 from harness.report.document import Column, NumberCell, Row, Section, Table, TextCell
 from harness.report.figures.distributions import imported_figure
 from harness.report.format import format_signed, join_with_and, pluralize
 from harness.report.select import ELSEWHERE, P99, group_by_architecture, known_values
-from harness.report.table import ABSENT, format_milliseconds, format_rate
 
 HERE = "here"
 IMPORTED_COLUMNS = (

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.experiment.transports import is_tcp
 from harness.model import ArmEffect, CombinedRungs, Design, Ladder, LadderStep, RungEffect, Summary
 from harness.report.caveats import budget_clause
+from harness.report.cells import ABSENT, EFFECT_COLUMNS, effect_cells, star_notes
 from harness.report.document import Cell, Column, NumberCell, Row, Section, Table, TextCell, VerdictCell
 from harness.report.format import (
     NO_NUMBER,
@@ -21,7 +22,6 @@ from harness.report.format import (
     verdict_counts,
 )
 from harness.report.select import ladder_title, largest_bundle, rung_name, summed_steps
-from harness.report.table import ABSENT, EFFECT_COLUMNS, effect_cells, star_notes
 
 MAX_NAMED = 3  # mechanisms that the answer names
 UNAVAILABLE = "left-out"

@@ -3,6 +3,13 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from harness.model import ArmSummary, Capacity, Interval, OpenLoopTimes, Summary, TailEffect
+from harness.report.cells import (
+    ABSENT,
+    EFFECT_COLUMNS,
+    effect_cells,
+    format_milliseconds,
+    star_notes,
+)
 from harness.report.document import Column, NumberCell, Row, Section, Table, TextCell
 from harness.report.format import (
     format_significant,
@@ -11,13 +18,6 @@ from harness.report.format import (
     percent_with_interval,
     size_with_interval,
     verdict_counts,
-)
-from harness.report.table import (
-    ABSENT,
-    EFFECT_COLUMNS,
-    effect_cells,
-    format_milliseconds,
-    star_notes,
 )
 
 MUCH_LONGER = 2.0  # times p99 of the closed loop

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from harness.model import METRICS, Design, Effect, Summary
+from harness.report.cells import EFFECT_COLUMNS, STAR_NOTE_MANY_EFFECTS, star_notes
 from harness.report.document import Column, IntervalCell, Row, Section, Table, TextCell, VerdictCell
 from harness.report.format import (
     amount_interval,
@@ -12,7 +13,6 @@ from harness.report.format import (
     size_with_interval,
     us_with_interval,
 )
-from harness.report.table import EFFECT_COLUMNS, STAR_NOTE_MANY_EFFECTS, star_notes
 
 KINDS_WITH_SECTIONS = {
     "pair", "percentile", "interaction", "level", "both at once", "main effect", "factor interaction", "ladder top",

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.model import METRICS, Design, FactorInteraction, MainEffect, Summary
+from harness.report.cells import EFFECT_COLUMNS, STAR_NOTE_MANY_EFFECTS, effect_cells, star_notes
 from harness.report.document import Column, Row, Section, Table, TextCell
 from harness.report.format import (
     join_with_and,
@@ -13,9 +14,9 @@ from harness.report.format import (
     pluralize,
     size_with_interval,
     verdict_counts,
+    verdict_word,
 )
 from harness.report.select import effect_name, main_effects
-from harness.report.table import EFFECT_COLUMNS, STAR_NOTE_MANY_EFFECTS, effect_cells, star_notes
 
 MAX_INTERACTIONS = 20  # interactions in the table
 SCREEN_NOTE = (
@@ -61,9 +62,8 @@ def screen_answer(summary: Summary, design: Design | None) -> str:
 def _direction(effect: MainEffect) -> str:
     """Return `requests faster`, or for a rate `the capacity higher`."""
     metric = METRICS[effect.metric]
-    if metric.is_rate:
-        return f"the {metric.label} {'higher' if effect.verdict == 'faster' else 'lower'}"
-    return f"requests {effect.verdict}"
+    subject = f"the {metric.label}" if metric.is_rate else "requests"
+    return f"{subject} {verdict_word(effect.verdict or '', effect.metric)}"
 
 
 def _size(effect: MainEffect) -> str:

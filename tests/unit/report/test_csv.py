@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.model import Summary
-from harness.report.export.csv_table import CSV_HEADER, render_csv
+from harness.report.export.csv_file import CSV_HEADER, render_csv
 
 DATA = Path(__file__).parents[2] / "data" / "report"
 

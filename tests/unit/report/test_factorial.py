@@ -7,7 +7,7 @@ import pytest
 
 from harness.analysis.plot_data import plot_data
 from harness.model import Design, Summary, ToolAgreement
-from harness.report.export.csv_table import render_csv
+from harness.report.export.csv_file import render_csv
 from harness.report.sections.factorial import factor_sections, sign_sentences
 from harness.report.sections.load import tail_sections
 from tests.support.factorial_experiments import by_transport

@@ -7,11 +7,11 @@ import pytest
 
 from harness.imports.read import read_all_runs
 from harness.model import ImportedRun, Summary
+from harness.report.cells import cell_parts
 from harness.report.document import Points
-from harness.report.export.csv_table import render_csv
+from harness.report.export.csv_file import render_csv
 from harness.report.figures.distributions import imported_figure
 from harness.report.sections.imported import imported_sections
-from harness.report.table import cell_parts
 from tests.support.run_reports import render_markdown, render_terminal
 
 DATA = Path(__file__).parents[2] / "data"

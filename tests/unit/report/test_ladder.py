@@ -13,7 +13,7 @@ from harness.analysis.why.explain import add_causes
 from harness.model import Design, Doubt, Experiment, Summary
 from harness.report.answer import summary_answer
 from harness.report.document import Bar
-from harness.report.export.csv_table import render_csv
+from harness.report.export.csv_file import render_csv
 from harness.report.figures.waterfalls import ladder_figure
 from harness.report.sections.ladder import ladder_sections
 from tests.support.ladder_experiments import climbing, networks, whole_ladder

@@ -66,11 +66,13 @@ def test_a_search_is_answered_in_requests_and_not_in_times() -> None:
     text = " ".join(render_terminal(summary, design).split())
 
     assert "A Unix socket on tmpfs (uds-tmpfs) is higher in capacity than tcp by" in text
-    assert "+92.0 % (+88.5 to +95.5) faster" in text
+    assert "+92.0 % (+88.5 to +95.5) higher" in text
     assert re.search(r"instead of \d+ requests/s", text)
     assert "us per request" not in text
     assert figure is not None
     assert figure.caption.startswith("Right of zero: higher.")
+    assert ", higher" in figure.alt
+    assert "faster" not in f"{text}{figure}{render_markdown(summary, design)}"
 
 
 def test_a_control_that_differs_in_capacity_is_told_as_the_time_that_was_measured() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.model import Design, Effect, Interval, Summary
-from harness.report.export.csv_table import render_csv
+from harness.report.export.csv_file import render_csv
 from harness.report.html.page import render_page
 from harness.report.run_report import report_of
 from tests.support.run_reports import render_markdown, render_terminal

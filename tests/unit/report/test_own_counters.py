@@ -6,7 +6,7 @@ import io
 import pytest
 
 from harness.model import Design, Summary
-from harness.report.export.csv_table import render_csv
+from harness.report.export.csv_file import render_csv
 from tests.support.known_causes import TCP, TWO, UNIX, Truth, records, summary
 from tests.support.run_reports import render_markdown, render_terminal
 

@@ -5,7 +5,7 @@ import json
 from harness.analysis.summary import run_summary
 from harness.analysis.why.profile import profile_comparisons
 from harness.model import Design, Summary
-from harness.report.export.csv_table import render_csv
+from harness.report.export.csv_file import render_csv
 from harness.report.export.folded import folded_stacks
 from tests.support.profiled_sessions import profiled_run
 from tests.support.run_reports import render_markdown, render_terminal

@@ -10,7 +10,7 @@ import pytest
 from harness.analysis.plot_data import plot_data
 from harness.model import Design, Experiment
 from harness.report.document import Label, Points
-from harness.report.export.csv_table import render_csv
+from harness.report.export.csv_file import render_csv
 from harness.report.figures.distributions import half_normal_figure
 from harness.report.figures.intervals import forest_figure
 from harness.report.sections.background import method_facts

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.model import Design, Interval
-from harness.report.export.csv_table import render_csv
+from harness.report.export.csv_file import render_csv
 from harness.report.format import format_us_amount
 from harness.report.sections.why import (
     cause_sentences,

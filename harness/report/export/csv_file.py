@@ -16,10 +16,10 @@ from harness.model import (
     Summary,
     TailEffect,
 )
+from harness.report.cells import cell_parts
 from harness.report.document import Cell, IntervalCell, Report, VerdictCell
 from harness.report.sections.other_contrasts import other_effect_rows
 from harness.report.select import effect_name
-from harness.report.table import cell_parts
 
 TABLE_HEADER = ("section", "table", "row", "column", "value", "low", "high", "unit")
 ARM_QUANTITIES = ("requests", "failed", "requests_per_s", "mean_us", "p50_us", "p90_us", "p99_us", "p999_us")

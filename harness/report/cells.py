@@ -1,4 +1,4 @@
-"""The tables of a report: cells of effects, the text of a cell, tables divided by their groups of columns."""
+"""The cells of tables: those of an effect, the text of each, and tables divided into columns that fit."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -31,6 +31,7 @@ from harness.report.format import (
     format_significant,
     interval_numbers,
     percent_interval,
+    verdict_word,
 )
 
 ABSENT = "-"
@@ -52,11 +53,6 @@ ReportedEffect = (
     | RungEffect
     | NonAdditivity
 )
-
-
-def verdict_text(verdict: str | None, *, starred: bool) -> str:
-    """Return the verdict for a table, `none` without one, with a star where only a correction keeps it undecided."""
-    return f"{verdict or 'none'}{STAR if starred else ''}"
 
 
 def is_undecided_by_correction(effect: ReportedEffect) -> bool:
@@ -83,7 +79,7 @@ def _interval(value: float | None, low: float | None, high: float | None) -> Int
 
 def verdict_cell(effect: ReportedEffect) -> VerdictCell:
     """Return the verdict, with a star where only a correction keeps it undecided."""
-    return VerdictCell(effect.verdict, is_undecided_by_correction(effect))
+    return VerdictCell(effect.verdict, is_undecided_by_correction(effect), effect.metric)
 
 
 def effect_cells(effect: ReportedEffect) -> tuple[Cell, ...]:
@@ -108,7 +104,7 @@ def star_notes(tables: Iterable[Table], note: str = STAR_NOTE) -> tuple[str, ...
 def cell_parts(cell: Cell) -> tuple[str, str]:
     """Return the text of a cell, and the lesser text that stands beside or below it."""
     if isinstance(cell, VerdictCell):
-        return verdict_text(cell.verdict, starred=cell.is_starred), ""
+        return f"{verdict_word(cell.verdict or 'none', cell.metric)}{STAR if cell.is_starred else ''}", ""
     if not isinstance(cell, IntervalCell):
         return cell.text, cell.detail
     interval = cell.interval
