@@ -119,6 +119,7 @@ class Report:
     warning: str = ""
     is_valid: bool = True  # the result as a whole, whatever the warning
     question: str = ""
+    answer_label: str = "Found"  # stands between the question and the answer on a page
     certainty: Sequence[str] = ()
     figure: "Figure | None" = None
     sections: Sequence[Section] = ()

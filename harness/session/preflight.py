@@ -21,13 +21,13 @@ from harness.observe.cpu_time import service_machine_problems
 from harness.observe.events import event_problems
 from harness.observe.host.facts import host_facts
 from harness.observe.host.serving import environment_facts, serving_facts
+from harness.testbed.availability import knob_problems, rung_problems
 from harness.testbed.blueprint import Machine, stack_problems
 from harness.testbed.hop_addresses import ParentDirectories, transport_problem
 from harness.testbed.kernel.knob_settings import KernelConfiguration, kernel_configurations_of
 from harness.testbed.machine.placement import placement_of
 from harness.testbed.machine.pyperf_metadata import pyperf_facts
 from harness.testbed.machine.resources import MIB, ResourceDemand, loopback_problem, resource_problems
-from harness.testbed.problems import knob_problems, rung_problems
 from harness.testbed.servers.gunicorn import server_environment
 from harness.testbed.servers.programs import find_program, find_python
 

@@ -53,6 +53,7 @@ def plan_report(planned: PlannedRun) -> Report:
     return Report(
         title=f"Plan of {experiment.name}",
         question=experiment.question,
+        answer_label="Planned",
         answer=[planned.too_short or _expected_duration(planned.expected_s, experiment.design.budget_s)],
         sections=[
             Section("Arms", tables=[_arm_table(experiment)], notes=list(_arm_notes(experiment))),

@@ -5,16 +5,29 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from click.testing import CliRunner
+from pydantic import BaseModel
 
+from harness.analysis.between_runs.changes import RunComparison
 from harness.analysis.plot_data import plot_data
+from harness.cli import cli
 from harness.model import Doubt, ImportedRun
+from harness.model.validation import Validation
+from harness.report.commands.compare import comparison_report
+from harness.report.commands.machine import floor_report
+from harness.report.commands.validation import validation_report
+from harness.report.html.page import render_page
 from tests.support.browser import Page, find_browser, opened
 from tests.support.factorial_experiments import factorial
+from tests.support.imported_runs import floor
 from tests.support.ladder_experiments import whole_ladder
 from tests.support.run_reports import render_html
 from tests.support.simulated_run import PILOT, Run, run_of
+
+Stored = TypeVar("Stored", bound=BaseModel)
 
 DOUBT = Doubt(kind="busy", seen="python used 49 % of a CPU", advice="End what else runs on this machine.")
 PAIRS = {f"uds-tmpfs/{kept}": f"tcp/{kept}" for kept in (0, 16, 32, 64, 128, 256)}
@@ -47,7 +60,22 @@ RUNS: Mapping[str, Callable[[], Run]] = {
     "screen": lambda: run_of(dict.fromkeys(SCREEN.levels, 1.0), experiment=SCREEN, rounds=4),
     "long-names": lambda: run_of({"tcp": 1.0, "uds-tmpfs/net.ipv4.tcp_congestion_control=cubic/" + "0" * 40: 0.9}),
 }
+DATA = Path(__file__).parents[2] / "data"
+OLD_RUNS = [str(DATA / "old_results" / name) for name in ("first", "second")]
+PAGES: Mapping[str, Callable[[], str]] = {  # of the other commands
+    "compare": lambda: page_of("compare", *OLD_RUNS),
+    "compare-three": lambda: render_page(comparison_report(stored(RunComparison, "comparison/three-runs.json"))),
+    "validate": lambda: render_page(validation_report(stored(Validation, "validation/repeated.json"))),
+    "validate-seed": lambda: render_page(validation_report(stored(Validation, "validation/seed.json"))),
+    "doctor": lambda: page_of("doctor", "--seconds", "0"),
+    "floor": lambda: render_page(floor_report(floor())),
+    "plan": lambda: page_of("plan", "ladder"),
+    "plan-screen": lambda: page_of("plan", "kernel-screen"),
+}
+NAMES = [*RUNS, *PAGES]
+WITHOUT_FIGURES = {"doctor", "floor", "plan", "plan-screen"}
 SCREENS = [(1280, 800), (390, 844)]
+WIDTHS = [1280, 1000, 375]
 DRAWN = (
     "[...document.querySelectorAll('figure')].map(figure => figure.querySelectorAll('svg svg > :not(.grid)').length)"
 )
@@ -87,23 +115,36 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     directory = tmp_path_factory.mktemp("reports")
-    return {name: written(run(), directory / f"{name}.html") for name, run in RUNS.items()}
+    pages = {name: run_page(run()) for name, run in RUNS.items()} | {name: page() for name, page in PAGES.items()}
+    paths = {name: directory / f"{name}.html" for name in pages}
+    for name, page in pages.items():
+        paths[name].write_text(page, encoding="utf-8")
+    return paths
 
 
-def written(run: Run, path: Path) -> Path:
-    shown = plot_data(run.plan.experiment, run.sessions)
-    path.write_text(render_html(run.summary, run.plan, run.host, shown), encoding="utf-8")
-    return path
+def run_page(run: Run) -> str:
+    return render_html(run.summary, run.plan, run.host, plot_data(run.plan.experiment, run.sessions))
 
 
-@pytest.mark.parametrize("name", RUNS)
+def page_of(*arguments: str) -> str:
+    """Return the page that a command prints."""
+    result = CliRunner().invoke(cli, [*arguments, "--html"], standalone_mode=False)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    return result.stdout
+
+
+def stored(model: type[Stored], name: str) -> Stored:
+    return model.model_validate_json((DATA / name).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_figure_is_drawn_and_the_console_stays_silent(page: Page, reports: dict[str, Path], name: str) -> None:
     page.show(*SCREENS[0])
 
     page.open(reports[name])
 
     drawn = page.evaluate(DRAWN)
-    assert drawn
+    assert bool(drawn) == (name not in WITHOUT_FIGURES)
     assert all(drawn)
     assert not page.complaints()
 
@@ -128,8 +169,8 @@ def test_the_first_screen_holds_what_was_asked_and_found_and_how_sure_it_is(
     assert max(page.evaluate(BOTTOMS)) <= screen[1]
 
 
-@pytest.mark.parametrize("width", [1280, 375])
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", NAMES)
 def test_no_screen_must_be_scrolled_sideways(page: Page, reports: dict[str, Path], name: str, width: int) -> None:
     page.show(width, 800)
 
@@ -138,8 +179,8 @@ def test_no_screen_must_be_scrolled_sideways(page: Page, reports: dict[str, Path
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("width", [1280, 1000, 375])
-@pytest.mark.parametrize("name", sorted(RUNS.keys() - {"long-names"}))
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "long-names"])
 def test_no_table_is_cut_and_no_word_of_it_is_broken(
     page: Page, reports: dict[str, Path], name: str, width: int
 ) -> None:
@@ -190,8 +231,8 @@ def test_paper_is_light_even_when_the_screen_is_dark(page: Page, reports: dict[s
     assert printed == light != page.evaluate(TEXT_COLOR)
 
 
-@pytest.mark.parametrize("name", RUNS)
-@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("width", WIDTHS)
 def test_no_words_of_a_figure_are_cut(page: Page, reports: dict[str, Path], name: str, width: int) -> None:
     page.show(width, 800)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.model.plugins import FileText
+from harness.testbed.availability import knob_problems
 from harness.testbed.kernel.host_values import switch_host_values
 from harness.testbed.kernel.journal import JOURNAL_FILE, restore_journal
 from harness.testbed.kernel.knob_settings import KernelConfiguration, KnobSetting, sysctl_knob
@@ -24,7 +25,6 @@ from harness.testbed.kernel.restore import (
     restore_problem,
 )
 from harness.testbed.machine.procfs import Roots
-from harness.testbed.problems import knob_problems
 
 RATIO, KBYTES = Path("/proc/sys/vm/overcommit_ratio"), Path("/proc/sys/vm/overcommit_kbytes")
 DIRTY_RATIO, DIRTY_BYTES = Path("/proc/sys/vm/dirty_background_ratio"), Path("/proc/sys/vm/dirty_background_bytes")

@@ -18,13 +18,13 @@ from harness.model import Arm, Design, Experiment, KnobValue, Reply
 from harness.observe.doubts.context import context_of
 from harness.observe.doubts.network import read_networks
 from harness.observe.proof import prove
+from harness.testbed.availability import knob_problems
 from harness.testbed.blueprint import blueprints_of
 from harness.testbed.kernel.knob_settings import KernelConfiguration, kernel_configurations_of, load_knobs
 from harness.testbed.network import namespace
 from harness.testbed.network import nft as nft_module
 from harness.testbed.network.namespace import create_network
 from harness.testbed.network.sysctl_copy import read_network_values
-from harness.testbed.problems import knob_problems
 from harness.testbed.processes.process import own_pids
 from harness.testbed.stack.network import create_stack_network, network_knob_values
 from harness.testbed.stack.start import start_stacks

@@ -18,10 +18,10 @@ from harness.load.probe import probe_target
 from harness.model import Reply, SandboxRung, Settings, Target
 from harness.observe.counters import watch_throttling
 from harness.observe.proof import prove
+from harness.testbed.availability import rung_problems
 from harness.testbed.machine.cgroups import cgroup_parents
 from harness.testbed.machine.directories import DIRECTORY_PREFIX, remove_leftovers
 from harness.testbed.machine.procfs import Roots, read_mounts
-from harness.testbed.problems import rung_problems
 from harness.testbed.processes.process import SupervisedCommand, start_command
 from harness.testbed.sandbox.spec import Sandbox, enclosure_of
 from tests.support.misbehaving_services import PROGRAMS, eventually, python_environment

@@ -6,11 +6,11 @@ import pytest
 
 from harness import plugins
 from harness.model import Knob, KnobValue
+from harness.testbed.availability import knob_problems
 from harness.testbed.kernel.actions import action_of
 from harness.testbed.kernel.host_values import changed_files
 from harness.testbed.kernel.knob_settings import KernelConfiguration, KnobSetting, sysctl_knob
 from harness.testbed.machine.procfs import Roots
-from harness.testbed.problems import knob_problems
 
 FILES = {
     "proc/cmdline": "quiet isolcpus=2,3",
