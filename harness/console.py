@@ -136,8 +136,7 @@ def run_command(command: click.Command, name: str, interrupted: str = INTERRUPTE
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.ClickException as problem:
-        problem.show()
-        sys.exit(ConfigError.exit_code)
+        _exit_with(usage_message(problem), ConfigError.exit_code)
     except HarnessError as problem:
         _exit_with(str(problem), problem.exit_code)
     except (click.Abort, KeyboardInterrupt, Interrupted) as ended:
@@ -149,6 +148,14 @@ def run_command(command: click.Command, name: str, interrupted: str = INTERRUPTE
         discard_output()
         _exit_with(str(machine_error(error)), MachineError.exit_code)
     sys.exit(0)
+
+
+def usage_message(problem: click.ClickException) -> str:
+    """Return the message of click in one line, with the command that shows the usage."""
+    message = " ".join(problem.format_message().split())
+    context = problem.ctx if isinstance(problem, click.UsageError) else None
+    message = message if message.endswith((".", "?")) else f"{message}."
+    return f"{message} See {context.command_path} --help." if context else message
 
 
 @contextmanager

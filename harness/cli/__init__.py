@@ -11,6 +11,7 @@ from harness.experiment.problems import suggest
 
 NAME = "barehop"
 COMMANDS = {  # name: its file and function
+    "init": ("init", "init"),
     "run": ("run", "run"),
     "plan": ("plan", "plan"),
     "show": ("show", "show"),
@@ -22,6 +23,7 @@ COMMANDS = {  # name: its file and function
     "restore": ("restore", "restore"),
     "tune": ("tune", "tune"),
     "list": ("listing", "list_plugins"),
+    "schema": ("schema", "schema"),
     "doctor": ("doctor", "doctor"),
 }
 

@@ -4,16 +4,9 @@ from pathlib import Path
 
 import click
 
-from harness.cli.common import (
-    RESULTS,
-    FiniteRange,
-    clean_up,
-    find_config,
-    gain_rights_for,
-    lock_machine,
-    set_option,
-)
+from harness.cli.common import RESULTS, clean_up, find_config, gain_rights_for, lock_machine
 from harness.cli.formats import FormatOptions, format_options, print_report
+from harness.cli.parameters import FiniteRange, optional_config_argument, set_option
 from harness.errors import ConfigError
 from harness.experiment.read import read_experiment
 from harness.model import Experiment, Settings
@@ -21,7 +14,7 @@ from harness.session.time_budget import command_clock
 
 
 @click.command()
-@click.argument("config", type=click.Path(path_type=Path), required=False)
+@optional_config_argument
 @set_option
 @click.option("--budget", type=FiniteRange(min=1), default=240.0, show_default=True, metavar="SECONDS")
 @click.option("--out", type=click.Path(path_type=Path), help="Results directory; must be new or empty.")
@@ -35,9 +28,10 @@ def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
     quiet: bool,
     options: FormatOptions,
 ) -> None:
-    """Check that an A/A comparison shows no difference and that injected spikes are detected.
+    """Check this machine: an A/A test and injected spikes.
 
-    The arm is the default one, or the reference of CONFIG with barehop's own application.
+    Equal arms must show no difference, and spikes must be detected. The arm is the default one, or the reference of
+    CONFIG with barehop's own application.
     """
     clock = command_clock()
     experiment = read_experiment(find_config(config), overrides) if config else None

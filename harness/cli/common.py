@@ -1,12 +1,10 @@
-"""What several commands share: options, configurations by name, checks before a run, printing."""
+"""What several commands share: configurations by name, checks before a run, printing."""
 
-import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -23,13 +21,6 @@ from harness.testbed.network.sysctl_copy import gain_network_rights
 
 RESULTS = Path("results")
 CONFIG_DIRECTORY = Path(harness.__file__).parents[1] / "configs"
-config_argument = click.argument("config", type=click.Path(path_type=Path))
-set_option = click.option(
-    "--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Override a key of the experiment file."
-)
-budget_option = click.option(
-    "--budget", type=float, metavar="SECONDS", help="Time limit of the whole run: --set design.budget_s=SECONDS."
-)
 
 
 @contextmanager
@@ -96,24 +87,6 @@ def is_config_name(word: str) -> bool:
 def packaged_configs() -> list[Path]:
     """Return the paths of all packaged configurations."""
     return sorted(CONFIG_DIRECTORY.glob("*.toml"))
-
-
-class FiniteRange(click.FloatRange):
-    """A range of numbers without nan and infinity, which click.FloatRange accepts."""
-
-    name = "number"  # in messages
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number; fail if it is not finite or out of range."""
-        number = float(super().convert(value, param, ctx))
-        if not math.isfinite(number):
-            self.fail(f"{value} is not in this range.", param, ctx)
-        return number
-
-
-def with_budget(overrides: tuple[str, ...], budget_s: float | None) -> tuple[str, ...]:
-    """Return the overrides, with that of --budget if it was given."""
-    return overrides if budget_s is None else (*overrides, f"design.budget_s={budget_s}")
 
 
 def print_message(text: str) -> None:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import FiniteRange, print_message
+from harness.cli.common import print_message
 from harness.cli.formats import FormatOptions, format_options, print_report
+from harness.cli.parameters import FiniteRange, results_argument
 from harness.errors import HarnessError, raise_if_any
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path))
+@results_argument
 @click.option(
     "--gate",
     type=FiniteRange(min=0),
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 )
 @format_options()
 def compare(directories: tuple[Path, ...], gate: float | None, options: FormatOptions) -> None:
-    """Compare runs of one experiment, from other times, machines or kernels, with the first one."""
+    """Compare runs of one experiment with the first one.
+
+    They may be from other times, machines or kernels.
+    """
     from harness.analysis.between_runs.changes import compare_runs
     from harness.report.commands.compare import comparison_report
     from harness.session.summarize import read_directories, read_run

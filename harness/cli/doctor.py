@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
-from harness.cli.common import RESULTS, FiniteRange, find_config, gain_rights_for, set_option
+from harness.cli.common import RESULTS, find_config, gain_rights_for
 from harness.cli.formats import FormatOptions, format_options, print_report
+from harness.cli.parameters import FiniteRange, optional_config_argument, set_option
 from harness.experiment.read import read_experiment
 from harness.testbed.blueprint import survey_machine
 
 
 @click.command()
-@click.argument("config", required=False, type=click.Path(path_type=Path))
+@optional_config_argument
 @set_option
 @click.option(
     "--seconds",
@@ -24,7 +25,10 @@ from harness.testbed.blueprint import survey_machine
 )
 @format_options("json", "markdown", "html")
 def doctor(config: Path | None, overrides: tuple[str, ...], seconds: float, options: FormatOptions) -> None:
-    """Report what can be concluded on this machine (with CONFIG: from that experiment); change nothing."""
+    """Report what can be concluded on this machine. Change nothing.
+
+    With CONFIG, report what can be concluded from that experiment.
+    """
     experiment = read_experiment(find_config(config), overrides) if config else None
     gain_rights_for(experiment)
     from harness.report.commands.machine import doctor_report

@@ -14,10 +14,10 @@ from harness.cli.formats import FormatOptions, format_options, print_report
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @format_options(has_out=False)
 def floor(arguments: tuple[str, ...], options: FormatOptions) -> None:
-    """Measure the bare transport between two pinned processes, without nginx and the app.
+    """Measure the bare transport between two pinned processes.
 
-    Takes the options of pyperf's Runner, like --fast, --rigorous, --affinity and -o, and --json, --markdown, --csv or
-    --html for the report. CONFIG gives the payload sizes.
+    nginx and the app take no part. Takes the options of pyperf's Runner, like --fast, --rigorous, --affinity and
+    -o, and --json, --markdown, --csv or --html for the report. CONFIG gives the payload sizes.
     """
     from harness.floor.bench import measure_floor
     from harness.report.commands.machine import floor_report

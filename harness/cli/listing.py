@@ -15,27 +15,46 @@ COUNTERS = {
 ANY_KNOB = {"net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name."}
 
 
+KINDS = ("settings", "transports", "rungs", "tools", "knobs", "counters", "formats", "configs")
+
+
 @click.command("list")
-def list_plugins() -> None:
-    """List the settings of an arm and all transports, load tools, knobs and rungs."""
+@click.argument("kind", metavar="[KIND]", type=click.Choice(list(KINDS)), required=False)
+def list_plugins(kind: str | None) -> None:
+    """List what an experiment file can name.
+
+    With KIND only that: settings, transports, rungs, tools, knobs, counters, formats or configs.
+    """
     from harness.report.commands.plan import list_report
 
-    click.echo(report_text(list_report(_help_by_kind()), "text"), nl=False)
+    chosen = [kind] if kind else list(KINDS)
+    tables = {title: texts for kind in chosen for title, texts in _help_by_kind(kind).items()}
+    click.echo(report_text(list_report(tables, has_settings="settings" in chosen), "text"), nl=False)
 
 
-def _help_by_kind() -> dict[str, dict[str, str]]:
-    """Return name and help of all plug-ins and configurations, by kind."""
-    rungs = plugins.table(NetworkRung)
-    return {
-        "transports": _help_texts(Transport),
-        "network rungs": {name: rungs[name].help for name in network_rungs()},
-        "load tools": {"client": "barehop's own interleaving client."} | _help_texts(LoadTool),
-        "knobs": {name: _knob_help(knob) for name, knob in plugins.table(Knob).items()} | ANY_KNOB,
-        "counters": COUNTERS,
-        "sandbox rungs": {name: rung.help for name, rung in plugins.table(SandboxRung).items()},
-        "formats": {name: reader.help for name, reader in plugins.table(ImportFormat).items()},
-        "configurations": {path.stem: read_experiment(path).question for path in packaged_configs()},
-    }
+def _help_by_kind(kind: str) -> dict[str, dict[str, str]]:
+    """Return the tables of a kind by title, each with the help by name; settings have a table of their own."""
+    match kind:
+        case "transports":
+            return {"transports": _help_texts(Transport)}
+        case "rungs":
+            rungs = plugins.table(NetworkRung)
+            sandboxes = plugins.table(SandboxRung)
+            return {
+                "network rungs": {name: rungs[name].help for name in network_rungs()},
+                "sandbox rungs": {name: rung.help for name, rung in sandboxes.items()},
+            }
+        case "tools":
+            return {"load tools": {"client": "barehop's own interleaving client."} | _help_texts(LoadTool)}
+        case "knobs":
+            return {"knobs": {name: _knob_help(knob) for name, knob in plugins.table(Knob).items()} | ANY_KNOB}
+        case "counters":
+            return {"counters": COUNTERS}
+        case "formats":
+            return {"formats": {name: reader.help for name, reader in plugins.table(ImportFormat).items()}}
+        case "configs":
+            return {"configurations": {path.stem: read_experiment(path).question for path in packaged_configs()}}
+    return {}
 
 
 def _help_texts(kind: type) -> dict[str, str]:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import budget_option, config_argument, find_config, set_option, with_budget
+from harness.cli.common import find_config
 from harness.cli.formats import FormatOptions, format_options, print_report
+from harness.cli.parameters import budget_option, config_argument, set_option, with_budget
 from harness.experiment.plan import plan_of
 from harness.experiment.read import read_experiment
 from harness.experiment.schedule import forecast_of
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--boots", is_flag=True, help="Show the kernel parameters and commands of each boot, for boot knobs.")
 @format_options("json", "markdown", "html")
 def plan(config: Path, overrides: tuple[str, ...], budget: float | None, boots: bool, options: FormatOptions) -> None:
-    """Show the arms, their order and the expected time; start nothing."""
+    """Show the arms, their order and the expected time. Start nothing."""
     from harness.report.caveats import short_budget_warning
     from harness.report.commands.plan import PlannedRun, boots_report, plan_report
 

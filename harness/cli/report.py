@@ -6,11 +6,12 @@ from pathlib import Path
 import click
 
 from harness.cli.formats import FormatOptions, format_options, print_results
+from harness.cli.parameters import results_argument
 from harness.errors import ConfigError
 
 
 @click.command()
-@click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path))
+@results_argument
 @format_options()
 @click.option(
     "--beside",
@@ -20,7 +21,7 @@ from harness.errors import ConfigError
     "repeated runs.",
 )
 def report(directories: tuple[Path, ...], options: FormatOptions, beside: tuple[str, ...]) -> None:
-    """Report the results in one or more directories again from their records."""
+    """Report results again from their records."""
     from harness.imports.read import read_all_runs
     from harness.session.summarize import html_report, read_directories, read_results, write_reports
     from harness.store.store import Store

@@ -8,7 +8,10 @@ from harness.errors import MachineError, raise_if_any
 
 @click.command()
 def restore() -> None:
-    """Clean up after a killed run: restore kernel settings, remove directories; exit code 3 if that fails."""
+    """Clean up after a killed run.
+
+    Restore kernel settings and remove directories. The exit code is 3 if that fails.
+    """
     with lock_machine():
         recovery = restore_machine()
         raise_if_any(recovery.problems, MachineError)

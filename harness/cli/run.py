@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import (
-    RESULTS,
-    budget_option,
-    clean_up,
-    find_config,
-    gain_rights_for,
-    lock_machine,
-    set_option,
-    with_budget,
-)
+from harness.cli.common import RESULTS, clean_up, find_config, gain_rights_for, lock_machine
 from harness.cli.formats import FormatOptions, format_options, print_results
+from harness.cli.parameters import budget_option, optional_config_argument, set_option, with_budget
 from harness.console import explain_interrupt
 from harness.errors import ConfigError, HarnessError, Interrupted
 from harness.experiment.read import read_experiment
@@ -29,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("config", type=click.Path(path_type=Path), required=False)
+@optional_config_argument
 @set_option
 @budget_option
 @click.option("--out", type=click.Path(path_type=Path), help="Results directory; must be new or empty.")

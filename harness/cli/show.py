@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from harness.cli.common import RESULTS, config_argument, find_config, gain_rights_for, set_option
+from harness.cli.common import RESULTS, find_config, gain_rights_for
 from harness.cli.formats import report_text
+from harness.cli.parameters import complete_arm, config_argument, set_option
 from harness.errors import ConfigError, MachineError
 from harness.experiment.problems import did_you_mean
 from harness.experiment.read import read_experiment
@@ -18,10 +19,13 @@ from harness.testbed.dry_run import describe_arm, describe_service
 
 @click.command()
 @config_argument
-@click.argument("arm")
+@click.argument("arm", shell_complete=complete_arm)
 @set_option
 def show(config: Path, arm: str, overrides: tuple[str, ...]) -> None:
-    """Show exactly what ARM of CONFIG would run: nginx.conf, command lines, CPUs; start nothing."""
+    """Show exactly what ARM of CONFIG would run. Start nothing.
+
+    The output has nginx.conf, the command lines and the CPUs.
+    """
     from harness.report.commands.plan import stack_report
 
     experiment = read_experiment(find_config(config), overrides)

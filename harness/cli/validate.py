@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from harness.cli.formats import FormatOptions, format_options, print_report
+from harness.cli.parameters import PATH, complete_results
 
 
 @click.command()
-@click.argument("results", type=click.Path(path_type=Path))
+@click.argument("results", type=PATH, shell_complete=complete_results)
 @click.option(
     "--against",
     "files",
@@ -20,8 +21,9 @@ from harness.cli.formats import FormatOptions, format_options, print_report
 @click.option("--ladder", type=click.Path(path_type=Path), help="Results of the ladder: what its rungs can add.")
 @format_options()
 def validate(results: Path, files: tuple[str, ...], ladder: Path | None, options: FormatOptions) -> None:
-    """Compare results made elsewhere, or the url arms of RESULTS, with the bare arms in RESULTS.
+    """Compare results made elsewhere with the bare arms of RESULTS.
 
+    Without --against these are the url arms of RESULTS, or the table of the write-up of 2021.
     --html writes validation.html and validation.json into RESULTS.
     """
     from harness.imports.read import read_all_runs

@@ -43,6 +43,11 @@ RESULTS = Path("results")
 PROCESSES, VALUES, WARMUPS = 6, 3, 1
 # With these, the result cannot serve as the floor of other runs.
 UNUSUAL_OPTIONS = ("affinity", "debug_single_value", "hook", "profile", "track_memory", "tracemalloc")
+# Options by which pyperf calls itself, or that help to debug it; --help leaves them out.
+INNER_OPTIONS = (
+    "debug_single_value", "pipe", "worker", "worker_task", "calibrate_loops", "recalibrate_loops", "calibrate_warmups",
+    "recalibrate_warmups", "copy_env", "compare_to", "python_names", "hook", "profile", "tracemalloc", "track_memory",
+)  # fmt: skip
 
 ExchangeKind = Literal["connect", "ping-pong"]
 KINDS: tuple[ExchangeKind, ...] = ("connect", "ping-pong")
@@ -119,6 +124,9 @@ def _make_runner() -> pyperf.Runner:
     runner.argparser.prog = "barehop floor"
     runner.argparser.description = "Measure the bare transport between two pinned processes, without nginx and the app."
     runner.argparser.add_argument("config", nargs="?", metavar="CONFIG", help="the experiment with the payload sizes")
+    for action in runner.argparser._actions:
+        if action.dest in INNER_OPTIONS:
+            action.help = argparse.SUPPRESS
     return runner
 
 

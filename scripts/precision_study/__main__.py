@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.common import FiniteRange
+from harness.cli.parameters import FiniteRange
 from harness.console import run_command
 from scripts.precision_study.headline.command import headline
 from scripts.precision_study.methods import METHODS

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.common import FiniteRange
+from harness.cli.parameters import FiniteRange
 from harness.console import run_command
 from harness.errors import ConfigError
 from scripts.seed_study.page import page_of

@@ -80,23 +80,24 @@ def stack_report(arm: str, parts: Mapping[str, str]) -> Report:
     return Report(title=f"What {arm} runs", answer=[f"What {arm} runs"], sections=sections)
 
 
-def list_report(plugins: Mapping[str, Mapping[str, str]]) -> Report:
-    """Return the settings of an arm and a table for each kind of plug-in: `plugins` maps kind to name to help text."""
+def list_report(plugins: Mapping[str, Mapping[str, str]], *, has_settings: bool = True) -> Report:
+    """Return a table for each kind of plug-in, after one of settings: `plugins` maps kind to name to help text."""
+    sections = [
+        Section(kind.capitalize(), tables=[text_table(("name", "what it is"), help_texts.items())])
+        for kind, help_texts in plugins.items()
+    ]
+    if has_settings:
+        sections.insert(0, Section("Settings of an arm", tables=[_setting_table()]))
+    return Report(title="What an experiment file can name", answer=[], sections=sections)
+
+
+def _setting_table() -> Table:
+    """Return the table of all settings of an arm, with their defaults."""
     settings = []
     for name, field in Settings.model_fields.items():
         default = to_toml(field.get_default(call_default_factory=True))
         settings.append((name, default, f"{field.description}{_choices(field.annotation)}"))
-    return Report(
-        title="What an experiment file can name",
-        answer=[],
-        sections=[
-            Section("Settings of an arm", tables=[text_table(("setting", "default", "what it is"), settings)]),
-            *(
-                Section(kind.capitalize(), tables=[text_table(("name", "what it is"), help_texts.items())])
-                for kind, help_texts in plugins.items()
-            ),
-        ],
-    )
+    return text_table(("setting", "default", "what it is"), settings)
 
 
 def plan_boots(boots: Sequence[Boot], config: str, name: str, cli_overrides: Sequence[str]) -> PlannedBoots:

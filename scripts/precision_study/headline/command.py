@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.common import FiniteRange, set_option
+from harness.cli.parameters import FiniteRange, set_option
 from harness.errors import ConfigError, HarnessError, Interrupted
 from scripts.precision_study.headline.design import MORE, Design
 from scripts.precision_study.headline.page import Result, fill_readme
