@@ -18,6 +18,7 @@ COMMANDS = {  # name: its file and function
     "report": ("report", "report"),
     "compare": ("compare", "compare"),
     "validate": ("validate", "validate"),
+    "verify": ("verify", "verify"),
     "calibrate": ("calibrate", "calibrate"),
     "floor": ("floor", "floor"),
     "restore": ("restore", "restore"),

@@ -94,6 +94,7 @@ class Summary(JsonModel):
     """`summary.json`, format 1: keys may be added, never renamed."""
 
     format: Literal[1] = 1
+    id: str = ""  # a hash over what was measured; see harness/store/identity.py
     experiment: str
     question: str
     directory: str

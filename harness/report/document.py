@@ -126,6 +126,7 @@ class Report:
     doubts: Sequence[ReportedDoubt] = ()
     background: Sequence[Section] = ()
     next_steps: Sequence[Fact] = ()
+    identity: str = ""  # a sentence with the id of the results, for citations
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ SPECIAL_CHARACTERS = re.compile(r"([\\*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_]))")  # 
 def render_markdown(report: Report) -> str:
     """Return the report in Markdown."""
     blocks = [*_head(report), *markdown_sections(report.sections), *_doubts(report.doubts)]
+    blocks.append(escape_markdown(report.identity))
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 

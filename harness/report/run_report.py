@@ -46,6 +46,7 @@ def report_of(
         ],
         doubts=caveats.group_doubts(summary),
         next_steps=list(_next_steps(summary, command)),
+        identity=f"Results {summary.id}, which {PROGRAM_NAME} verify checks." if summary.id else "",
     )
     return _with_page(report, summary, page) if page else report
 

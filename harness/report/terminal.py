@@ -104,6 +104,7 @@ def _doubts(doubts: Sequence[ReportedDoubt]) -> Iterator[list[RenderableType]]:
 def _next_steps(report: Report) -> Iterator[list[RenderableType]]:
     width = max((len(what) for what, _ in report.next_steps), default=0) + COLUMN_GAP
     yield [verbatim(f"{what:{width}}{command}") for what, command in report.next_steps]
+    yield [Paragraph(report.identity, style="dim")] if report.identity else []
 
 
 class FittedTable:

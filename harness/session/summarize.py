@@ -21,6 +21,7 @@ from harness.model.record import HostFacts
 from harness.report.export.folded import folded_stacks
 from harness.report.export.hdr_log import hdr_logs
 from harness.report.export.pyperf_file import has_values, render_pyperf
+from harness.store.identity import content_id
 from harness.store.store import Store, open_store
 
 T = TypeVar("T")
@@ -102,6 +103,7 @@ def summarize(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> RunR
     )
     verdicts = verdicts.model_copy(update={"doubts": (*out_of_time_doubts(plan), *verdicts.doubts)})
     context = {
+        "id": content_id(store.directory),
         "overrides": plan.overrides,
         "allow_global": plan.allow_global,
         "schedule": plan.actual_schedule,

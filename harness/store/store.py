@@ -156,6 +156,11 @@ class Store:
         path = self.directory / name
         return read_facts(path, shape) if os.path.lexists(path) else None
 
+    def read_summary_id(self) -> str:
+        """Return the id in summary.json; empty if there is none."""
+        facts = self._read_facts("summary.json", dict[str, Any]) or {}
+        return str(facts.get("id") or "")
+
     def read_sessions(self, plan: Plan) -> "list[StoredSession]":
         """Return the finished sessions. The error names all damaged ones and those of another run."""
         return read_sessions(self.directory, self.session_numbers(), plan)

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from importlib.resources import files
+from itertools import chain, count
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -18,6 +19,7 @@ LONG_NAME = re.compile(r"[\w./=:%-]{16,}")
 NAME_JOINT = re.compile(r"(?<=[/=._:])(?=[^\W\d])")
 OPTION, OPTION_ELEMENT = re.compile(r"(?<!\S)--[a-z][\w-]*(?: \d+)?"), r'<span class="option">\g<0></span>'
 STYLE_SHEETS = ("page.css", "figures.css")
+NO_WORD = re.compile(r"[^a-z0-9]+")
 LONG_ANSWER = 200  # characters
 MOST_NUMBERS = 5  # columns of a table beside its names: more do not fit paper
 MOST_BESIDE_NAMES = 2  # columns that stand beside the names on a narrow screen: more stand below them
@@ -44,6 +46,7 @@ def render_page(report: Report) -> str:
         "stacks": stacks_when_narrow,
         "pieces": fitting_pieces,
         "drawn": draw_figure,
+        "anchor": Anchors(report).name,
     }
     page = templates.get_template("page.html.j2").render(
         report=report,
@@ -53,6 +56,24 @@ def render_page(report: Report) -> str:
         doubtful=doubt_summary(report),
     )
     return f"{page.lstrip()}\n"
+
+
+class Anchors:
+    """Names the sections and rows of a page, each once, by which links refer to them."""
+
+    def __init__(self, report: Report) -> None:
+        """Reserve the names that the page itself gives."""
+        sections = (*report.sections, *report.background)
+        figures = [figure.name for section in sections for figure in section.figures]
+        self._taken = {"doubts", *figures, *([report.figure.name] if report.figure else [])}
+
+    def name(self, *words: str) -> str:
+        """Return a name made of the letters and digits of `words`, with a number where it was given before."""
+        base = NO_WORD.sub("-", " ".join(words).lower()).strip("-") or "part"
+        numbered = (f"{base}-{number}" for number in count(2))
+        name = next(name for name in chain([base], numbered) if name not in self._taken)
+        self._taken.add(name)
+        return name
 
 
 def content_security_policy(styles: str) -> str:
