@@ -144,7 +144,8 @@ def _url_conflict(table: str, key: str) -> str:
 def stacks_of(experiment: Experiment) -> tuple[tuple[Arm, ...], ...]:
     """Return the arms of each stack: those with equal process settings, or each arm alone if `processes` is "separate".
 
-    Arms with a url have no stack. The order of arms in a stack is that of its ports, upstreams and sockets.
+    A server other than gunicorn listens on one address, so its arms have the same transport, too. Arms with a url have
+    no stack. The order of arms in a stack is that of its ports, upstreams and sockets.
     """
     groups: dict[str, list[Arm]] = {}
     for arm in experiment.arms:
@@ -167,14 +168,17 @@ def services_of(experiment: Experiment) -> tuple[Arm, ...]:
 def app_settings_key(arm: Arm, design: Design) -> str:
     """Return a text that is equal for arms whose settings allow their stacks to share a gunicorn.
 
-    A CPU quota counts for each stack, so that its throttling can be told apart.
+    A CPU quota counts for each stack, so that its throttling can be told apart. Other servers belong to one stack.
     """
+    if not arm.settings.has_gunicorn:
+        return _process_key(arm, design)
     groups: list[type[SettingGroup]] = [AppProcessSettings, *([NetworkSettings] if arm.settings.cpu_quota else [])]
     return _settings_key(arm, design, groups)
 
 
 def _process_key(arm: Arm, design: Design) -> str:
-    return _settings_key(arm, design, [ProcessSettings])
+    address = "" if arm.settings.has_gunicorn else arm.settings.transport
+    return f"{_settings_key(arm, design, [ProcessSettings])} {address}"
 
 
 def _settings_key(arm: Arm, design: Design, groups: Iterable[type[SettingGroup]]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness import plugins
+from harness.experiment.own_command import address_conflict, command_problem
 from harness.experiment.problems import ConfigProblem, did_you_mean, shorten, to_toml, valid_subset
 from harness.experiment.transports import HOST_NETWORK, is_tcp, network_rungs, transports
 from harness.model import Arm, Experiment, Knob, KnobValue, LoadTool, SandboxRung, Settings
@@ -80,6 +81,8 @@ def _unknown_names(settings: Settings) -> Iterator[KeyAndText]:
 def _wrong_values(settings: Settings) -> Iterator[KeyAndText]:
     if not re.fullmatch(r"[^:]+(:.+)?", settings.app):
         yield "app", "write it as module:name, like app.main:app."
+    if settings.command and (text := command_problem(settings.command)):
+        yield "command", text
     if isinstance(settings.rate, str) and not float(settings.rate.rstrip("%")):
         yield "rate", "must be more than 0 %. To send each request after the previous answer, write rate = 0."
     if settings.url and (text := url_problem(settings.url)):
@@ -154,6 +157,8 @@ def _setting_conflicts(settings: Settings) -> Iterator[str]:
     for conflict in CONFLICTS:
         if conflict.exists(settings):
             yield conflict.sentence(settings)
+    if settings.transport in transports() and (text := address_conflict(settings)):
+        yield f"command = {shorten(to_toml(settings.command))} with transport = {to_toml(settings.transport)}: {text}"
     if settings.tool in plugins.names(LoadTool):
         yield from plugins.load(LoadTool, settings.tool).setting_problems(settings)
 
@@ -171,6 +176,26 @@ ONE_LOAD = (
     "loop), and p99_limit_ms searches a rate. Keep one of them."
 )
 CONFLICTS = (
+    Conflict(
+        ("command", "server"),
+        lambda arm: bool(arm.command) and arm.server != "gunicorn",
+        ": a command starts its own server. Leave one of them out.",
+    ),
+    Conflict(
+        ("command", "worker_class"),
+        lambda arm: bool(arm.command) and arm.worker_class != "uvicorn",
+        ", which is a setting of gunicorn. Leave one of them out.",
+    ),
+    Conflict(
+        ("server", "worker_class"),
+        lambda arm: arm.server != "gunicorn" and arm.worker_class != "uvicorn",
+        ", which is a setting of gunicorn. Leave one of them out.",
+    ),
+    Conflict(
+        ("server", "app"),
+        lambda arm: arm.server == "uvicorn" and not arm.command and "(" in arm.app and not arm.app.endswith("()"),
+        ", because uvicorn calls a factory without arguments. Name a function that needs none.",
+    ),
     Conflict(
         ("worker_class", "upstream_keepalive"),
         lambda arm: arm.worker_class == "sync" and arm.upstream_keepalive > 0,

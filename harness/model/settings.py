@@ -53,16 +53,23 @@ class HopSettings(SettingGroup):
 
 
 class AppSettings(SettingGroup):
-    """The application and the gunicorn that serves it."""
+    """The application and the server that runs it."""
 
     app: str = Field("app.main:app", min_length=1, description="the ASGI or WSGI application, module:name")
-    app_dir: LocalPath = Field("", description='where the application is imported from; "": where barehop is')
+    app_dir: LocalPath = Field(
+        "", description='where the application is imported from and a command runs; "": where barehop is'
+    )
+    server: Literal["gunicorn", "uvicorn"] = Field("gunicorn", description="application server; uvicorn serves ASGI")
+    command: str = Field(
+        "",
+        description="your own server instead: its command line with {socket}, {host} and {port}, or {bind}; no shell",
+    )
     worker_class: Literal["uvicorn", "asgi", "sync", "gthread"] = Field(
         "uvicorn", description="gunicorn's worker: uvicorn and asgi serve ASGI, sync and gthread serve WSGI"
     )
-    workers: int = Field(1, ge=1, le=256, description="gunicorn's worker processes")
+    workers: int = Field(1, ge=1, le=256, description="worker processes of the application server")
     threads: int = Field(1, ge=1, le=256, description="threads of each worker process, with gthread")
-    python: str = Field("", description='Python that runs gunicorn; "": the Python of barehop')
+    python: str = Field("", description='Python that runs the server; "": the Python of barehop')
 
 
 class ProgramSettings(AppSettings):
@@ -208,6 +215,11 @@ class Settings(
     def is_sequential(self) -> bool:
         """Whether our client sends each request after the answer to the one before."""
         return self.tool == "client" and self.connections == 1 and not self.rate and not self.p99_limit_ms
+
+    @property
+    def has_gunicorn(self) -> bool:
+        """Whether gunicorn serves the application. It alone listens on several addresses, so that arms share it."""
+        return self.server == "gunicorn" and not self.command
 
     def flatten(self) -> dict[str, object]:
         """Return the settings by name, each knob under its dotted name."""

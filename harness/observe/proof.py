@@ -15,15 +15,14 @@ from harness.observe.counters import parse_net_table, received_packets
 from harness.observe.host.facts import cpu_limit
 from harness.observe.processes import (
     Confinement,
-    listening_inodes,
     read_addresses,
     read_confinement,
-    socket_inodes,
     stray_threads,
 )
 from harness.testbed.hop_addresses import NGINX_CHAINS, Hop
 from harness.testbed.kernel.actions import action_of
 from harness.testbed.machine.directories import filesystem_facts
+from harness.testbed.machine.listeners import listening_inodes, socket_inodes
 from harness.testbed.machine.procfs import read_int
 from harness.testbed.network.build import NetworkPath
 from harness.testbed.network.namespace import THREAD_NETWORK, NetworkNamespace
@@ -50,7 +49,7 @@ def _prove_stack(stack: Stack) -> dict[str, ArmProof]:
     kernel = {**_kernel_proof(stack), **_sandbox_proof(stack)}
     with stack.network.of("app").enter():
         own = socket_inodes((stack.app.main_pid(), *stack.pids["app"]))
-        hops = {name: _prove_hop(hop, own) for name, hop in blueprint.hops.items()}
+        hops = {name: _prove_hop(hop, own, blueprint.app_server.title) for name, hop in blueprint.hops.items()}
     with stack.network.of("listen").enter():
         front = socket_inodes((stack.nginx.main_pid(), *stack.pids["nginx"]))
         proofs = {arm.name: {**_prove_arm(arm, stack, hops, front), **kernel} for arm in blueprint.arms}
@@ -84,7 +83,7 @@ def answer_proof(reply: Reply) -> ArmProof:
     return {"status": shape.status, "body_bytes": shape.body_bytes, "kind": shape.kind, "keys": shape.keys}
 
 
-def _prove_hop(hop: Hop, own: set[str], server: str = "gunicorn") -> HopProof:
+def _prove_hop(hop: Hop, own: set[str], server: str) -> HopProof:
     filesystem = filesystem_facts(hop.directory, hop.transport.address_kind) if hop.directory else {}
     listener = _prove_listener(hop.address, own, server)
     return cast("HopProof", {"address": hop.address, "listener": listener, **filesystem})
@@ -108,7 +107,7 @@ def _answer_problems(stacks: Sequence[Stack]) -> Iterable[str]:
         for arm in stack.blueprint.arms:
             settings = arm.settings
             answering = "app" if settings.chain in ("full", "app-direct") else settings.chain
-            question = (answering, settings.app, settings.app_dir, settings.path)
+            question = (answering, settings.app, settings.app_dir, settings.command, settings.path)
             shape = stack.replies[arm.name].shape
             kind = (shape.status, shape.kind, shape.keys)
             other, expected = first.setdefault(question, (arm.name, kind))

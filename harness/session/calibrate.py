@@ -31,7 +31,7 @@ FEWEST_RUNS = 2
 def calibration_experiment(settings: Settings, budget_s: float) -> Experiment:
     """Return an experiment of an arm with `settings`, its twin, and the arm with 20 and 50 us more CPU time."""
     request = {"path": "/spike/0", "method": "GET", "body": ""}
-    base = settings.model_copy(update={"app": APPS[settings.worker_class], "app_dir": "", **request})
+    base = settings.model_copy(update={"app": APPS[settings.worker_class], "app_dir": "", "command": "", **request})
     spikes = [
         Arm(name=name, settings=base.model_copy(update={"path": f"/spike/{us}"})) for name, us in SPIKES_US.items()
     ]

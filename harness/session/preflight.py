@@ -28,8 +28,9 @@ from harness.testbed.kernel.knob_settings import KernelConfiguration, kernel_con
 from harness.testbed.machine.placement import placement_of
 from harness.testbed.machine.pyperf_metadata import pyperf_facts
 from harness.testbed.machine.resources import MIB, ResourceDemand, loopback_problem, resource_problems
+from harness.testbed.servers.application import find_app_python
 from harness.testbed.servers.gunicorn import server_environment
-from harness.testbed.servers.programs import find_program, find_python
+from harness.testbed.servers.programs import find_program
 
 WORKER_FILES = 16  # opened by this process to read a worker's counters
 RUN_PROCESSES, STACK_PROCESSES = 8, 8  # a stack: 2 supervisors, 2 masters, nginx's worker, a relay, 2 spare
@@ -96,9 +97,9 @@ def run_facts(experiment: Experiment) -> HostFacts:
     }
     programs |= {name: (find_program(tool.program) or tool.program, *tool.version) for name, tool in tools.items()}
     pythons = {
-        settings.python: (find_python(settings.python, settings.worker_class), "--version")
+        settings.python: (python, "--version")
         for settings in of_stacks
-        if settings.python
+        if settings.python and (python := find_app_python(settings))
     }
     facts = host_facts(programs | pythons)
     facts["pyperf"], facts["environment"] = pyperf_facts(), environment_facts(server_environment())

@@ -143,9 +143,9 @@ def _check_stacks(stacks: Iterable[Stack]) -> None:
 
 
 def _service_mismatches(experiment: Experiment, targets: Targets) -> Iterator[str]:
-    """Yield why a service answers differently from its reference; `prove` compares the answers of our stacks."""
-    services = {arm.name for arm in services_of(experiment)}
-    pairs = [pair for pair in experiment.pairs if services & set(pair) and set(pair) <= targets.keys()]
+    """Yield why a service, or a command, answers differently from its reference; `prove` compares all other answers."""
+    foreign = {arm.name for arm in experiment.arms if arm.settings.url or arm.settings.command}
+    pairs = [pair for pair in experiment.pairs if foreign & set(pair) and set(pair) <= targets.keys()]
     return answer_mismatches(pairs, {name: served.reply for name, served in targets.items()})
 
 

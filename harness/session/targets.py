@@ -89,7 +89,7 @@ def answer_mismatches(pairs: Sequence[tuple[str, str]], replies: Mapping[str, Re
         if not _is_alike(first, second):
             yield (
                 f"{arm!r} answers {_describe(first)} and {reference!r} {_describe(second)}: compared arms must answer "
-                "alike. Correct the url, or the path of the other."
+                "alike. Correct the url or the command, or the path of the other."
             )
 
 

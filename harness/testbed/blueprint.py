@@ -27,7 +27,8 @@ from harness.testbed.machine.topology import Topology, read_topology
 from harness.testbed.network.build import HOST_PATH, NetworkPath, network_path_of
 from harness.testbed.processes.layout import RANDOM_LAYOUT, Layout, layout_of
 from harness.testbed.sandbox.spec import NO_ENCLOSURE, Enclosure, enclosure_of, sandbox_of
-from harness.testbed.servers.gunicorn import Gunicorn, require_app_directory
+from harness.testbed.servers.application import AppServer, OwnCommand, app_server_checks, app_server_of
+from harness.testbed.servers.gunicorn import Gunicorn
 from harness.testbed.servers.nginx import (
     Certificate,
     Site,
@@ -37,7 +38,7 @@ from harness.testbed.servers.nginx import (
     nginx_conf,
     worker_user,
 )
-from harness.testbed.servers.programs import find_nginx, find_python, gunicorn_version
+from harness.testbed.servers.programs import find_nginx
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class Machine:
 class Server:
     """A server of a stack: `title` is its name in messages, `cpus` are those of its role.
 
-    It runs in the network of `place`, or for None in that of the stack.
+    It runs in the network of `place`, or for None in that of the stack; `cwd`: in this directory, or for None in that
+    of its caller.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Server:
     cpus: tuple[int, ...]
     place: NamespacePlace | None
     enclosure: Enclosure
+    cwd: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,8 @@ class Blueprint:
     certificate: Certificate | None
     nginx_conf: str
     nginx_argv: tuple[str, ...]
-    gunicorn: Gunicorn
-    app_arms: tuple[str, ...]  # all arms that its gunicorn serves, those of other stacks too
+    app_server: AppServer
+    app_arms: tuple[str, ...]  # all arms that its application server serves, those of other stacks too
     kernel: KernelConfiguration = UNCHANGED_KERNEL
     network_path: NetworkPath = HOST_PATH
     enclosures: dict[str, Enclosure] = field(default_factory=dict)  # by name of the server
@@ -88,6 +91,11 @@ class Blueprint:
     def hops(self) -> dict[str, Hop]:
         """The hops to the application, by transport."""
         return self.addresses.hops
+
+    @property
+    def has_gunicorn(self) -> bool:
+        """Whether its application server is gunicorn, whose workers are known."""
+        return isinstance(self.app_server, Gunicorn)
 
     @property
     def start_timeout_s(self) -> float:
@@ -142,23 +150,30 @@ class Blueprint:
 
     @property
     def app(self) -> Server:
-        """Its gunicorn, if no other stack shares it."""
+        """Its application server, if no other stack shares it."""
         binds = (hop.transport.uri(hop.address) for hop in self.hops.values())
-        return self._server("app", "gunicorn", self.gunicorn.argv(binds), place=self.network_path.place_of("app"))
+        argv, place = self.app_server.argv(binds), self.network_path.place_of("app")
+        return self._server("app", self.app_server.title, argv, place=place)
 
     def shared_app(self, group: Sequence["Blueprint"], first_descriptor: int) -> Server:
         """Return the gunicorn that all stacks of `group` share; it inherits its sockets in the order of the stacks."""
-        arms = tuple(settings for blueprint in group for settings in blueprint.gunicorn.arms)
+        servers = [blueprint.app_server for blueprint in group if isinstance(blueprint.app_server, Gunicorn)]
+        arms = tuple(settings for server in servers for settings in server.arms)
         sockets = sum(len(blueprint.hops) for blueprint in group)
         binds = (f"fd://{first_descriptor + number}" for number in range(sockets))
-        return replace(self.app, argv=replace(self.gunicorn, arms=arms).argv(binds))
+        return replace(self.app, argv=replace(servers[0], arms=arms).argv(binds))
 
     def _server(
         self, name: str, title: str, argv: tuple[str, ...], role: str = "app", place: NamespacePlace | None = None
     ) -> Server:
-        log = self.directory / f"{'gunicorn' if name == 'app' else name}.log"
-        enclosure = self.enclosures.get(name, NO_ENCLOSURE)
-        return Server(name, title, argv, log, self.placement.cpus[role], place, enclosure)
+        log = self.directory / f"{self.app_kind if name == 'app' else name}.log"
+        enclosure, cwd = self.enclosures.get(name, NO_ENCLOSURE), self.app_server.directory if name == "app" else None
+        return Server(name, title, argv, log, self.placement.cpus[role], place, enclosure, cwd)
+
+    @property
+    def app_kind(self) -> str:
+        """What the application server is: gunicorn, uvicorn or a command."""
+        return "command" if isinstance(self.app_server, OwnCommand) else self.app_server.title
 
     def arm(self, name: str) -> Arm:
         """Return the arm called `name`."""
@@ -198,7 +213,6 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
     """Return the plan of the stack that serves `arms`, which agree in all process settings. Raises MachineError."""
     settings = arms[0].settings
     nginx = find_nginx(settings.nginx)
-    python = find_python(settings.python, settings.worker_class)
     scratch = _scratch_parent(machine) / private_name()
     certificate = certificate_paths(directory) if any(arm.settings.tls for arm in arms) else None
     network_path = network_path_of(settings)
@@ -215,7 +229,7 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
         certificate=certificate,
         nginx_conf=nginx_conf(nginx, _sites(arms, addresses, network_path), scratch, worker_user(), server_files(arms)),
         nginx_argv=nginx_argv(nginx, directory / "nginx.conf", scratch),
-        gunicorn=Gunicorn(python, gunicorn_version(python), tuple(arm.settings for arm in arms), scratch),
+        app_server=app_server_of([arm.settings for arm in arms], scratch),
         app_arms=tuple(arm.name for arm in arms),
         network_path=network_path,
         enclosures={name: enclosure_of(sandbox, name, scratch, (*private, directory)) for name in sandboxed},
@@ -233,8 +247,7 @@ def stack_problems(arms: Sequence[Arm], machine: Machine) -> Iterator[str]:
     transports = dict.fromkeys(arm.settings.transport for arm in arms)
     checks: list[Callable[[], object]] = [
         partial(_require_nginx_build, settings.nginx, arms),
-        partial(find_python, settings.python, settings.worker_class),
-        partial(require_app_directory, settings),
+        *app_server_checks(settings),
         partial(placement_of, settings.placement, machine.topology, settings.workers),
         partial(_scratch_parent, machine),
         *(partial(hop_of, transport, machine.parents, free_ports()) for transport in transports),

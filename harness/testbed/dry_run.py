@@ -28,8 +28,8 @@ def describe_arm(blueprint: Blueprint, arm: str) -> dict[str, str]:
     cpus = "\n".join(f"{role}: {format_cpus(cpus)}" for role, cpus in blueprint.placement.cpus.items())
     servers = {server.name: server for server in blueprint.servers}
     nginx = {"nginx": _command_line(blueprint, servers["nginx"]), "nginx.conf": blueprint.nginx_conf}
-    gunicorn = {"gunicorn": _command_line(blueprint, servers["app"]), **_sharing_text(blueprint)}
-    texts = {"full": nginx | gunicorn, "proxy-only": nginx, "app-direct": gunicorn}
+    app = {blueprint.app_kind: _command_line(blueprint, servers["app"]), **_sharing_text(blueprint)}
+    texts = {"full": nginx | app, "proxy-only": nginx, "app-direct": app}
     if arm in blueprint.addresses.null_servers:
         number = list(blueprint.addresses.null_servers).index(arm)
         texts["floor"] = {"null server": shlex.join(servers[null_server_name(number)].argv)}
@@ -134,12 +134,13 @@ def _prefix_of(blueprint: Blueprint, server: Server) -> str:
 
 
 def _layout_of(blueprint: Blueprint, server: Server) -> str:
-    """Return the prefix of a server's command that gives it the session's memory layout; "" for a random one."""
+    """Return the prefix of a server's command that gives it its directory and the session's memory layout."""
     path, extra = blueprint.network_path, {}
     if server.name == "nginx" and path.place_of("listen") != server.place:
         last = FIRST_DESCRIPTOR + len(blueprint.listen_addresses)
         extra = listen_program.nginx_environment(range(FIRST_DESCRIPTOR, last))
-    return blueprint.layout.command_prefix(server.argv, extra)
+    directory = shlex.join(("env", "-C", str(server.cwd))) if server.cwd else ""
+    return _join(directory, blueprint.layout.command_prefix(server.argv, extra))
 
 
 def _command_line(blueprint: Blueprint, server: Server) -> str:

@@ -14,12 +14,14 @@ from typing import Any
 
 import harness
 from harness.errors import HarnessError
+from harness.experiment.own_command import command_words
 from harness.model import Arm, Settings
 from harness.model.record import PythonFacts
 from harness.start import module_command
 from harness.testbed.processes.output import read_output
+from harness.testbed.servers.application import find_app_python, find_command_program
 from harness.testbed.servers.gunicorn import app_directory, hides_own_packages, server_environment
-from harness.testbed.servers.programs import PROBE_TIMEOUT_S, ask_program, find_python
+from harness.testbed.servers.programs import PROBE_TIMEOUT_S, ask_program
 from harness.testbed.standalone import application_path, describe_interpreter
 
 _NGINX_LABEL = "nginx version:"  # under whatever name nginx is called
@@ -154,7 +156,8 @@ def serving_facts(arms: Sequence[Arm], programs: Mapping[str, str]) -> list[Serv
     for arm in arms:
         settings = arm.settings
         if not settings.url:
-            key = (settings.nginx, settings.python, settings.worker_class, settings.app, settings.app_dir)
+            server = (settings.server, settings.command, settings.worker_class)
+            key = (settings.nginx, settings.python, *server, settings.app, settings.app_dir)
             groups.setdefault(key, []).append(arm)
     return [_group_facts(group, programs) for group in groups.values()]
 
@@ -172,20 +175,37 @@ def parse_nginx_version(text: str) -> ServingFacts:
 
 def _group_facts(arms: Sequence[Arm], programs: Mapping[str, str]) -> ServingFacts:
     settings = arms[0].settings
+    names, nginx = [arm.name for arm in arms], parse_nginx_version(programs.get(settings.nginx, ""))
+    if settings.command:
+        return {"arms": names, "nginx": nginx, "application": _command_facts(settings)}
     answer = _interpreter_facts(settings)
     application = {name: answer[name] for name in APPLICATION_FACTS if answer.get(name) is not None}
     return {
-        "arms": [arm.name for arm in arms],
-        "nginx": parse_nginx_version(programs.get(settings.nginx, "")),
+        "arms": names,
+        "nginx": nginx,
         "python": {name: fact for name, fact in answer.items() if name not in APPLICATION_FACTS},
         "application": {"app": settings.app, "directory": hide_home(settings.app_dir), **application},
+    }
+
+
+def _command_facts(settings: Settings) -> ServingFacts:
+    """Return the command with its program, and the hash of the first file among its words, else of the program."""
+    directory, program = app_directory(settings), Path(find_command_program(settings))
+    arguments = (directory / word for word in command_words(settings.command)[1:])
+    file = next((path for path in arguments if path.is_file()), program)
+    return {
+        "app": hide_home(settings.command),
+        "directory": hide_home(str(directory)),
+        "program": hide_home(str(program)),
+        "file": hide_home(str(file.relative_to(directory) if file.is_relative_to(directory) else file)),
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
     }
 
 
 def _interpreter_facts(settings: Settings) -> ServingFacts:
     """Return the interpreter's own facts, or {"problem": a sentence}."""
     try:
-        python = find_python(settings.python, settings.worker_class)
+        python = find_app_python(settings)
     except HarnessError as error:
         return {"problem": hide_home(str(error))}
     finder = application_path.__file__ if hides_own_packages(settings) else ""

@@ -74,11 +74,12 @@ class SupervisedProcess:
 
     def worker_pids(self) -> tuple[int, ...]:
         """Return the living children of the command's first process, lowest first."""
-        try:
-            children = psutil.Process(self.main_pid()).children()
-            return tuple(sorted(child.pid for child in children if child.status() != psutil.STATUS_ZOMBIE))
-        except psutil.NoSuchProcess:
-            return ()
+        return _living_children(self.main_pid(), recursive=False)
+
+    def family_pids(self) -> tuple[int, ...]:
+        """Return the command's living processes, lowest first, those that have lost their parent too."""
+        self.check()
+        return _living_children(self.supervisor.pid, recursive=True)
 
     def check(self) -> None:
         """Raise StackError with the end of its log when the command has ended."""
@@ -270,6 +271,15 @@ def _children_by_parent(proc: Path) -> dict[int, list[int]]:
         if stat := read_text(path / "stat"):
             children.setdefault(int(stat.rpartition(") ")[2].split()[1]), []).append(int(path.name))
     return children
+
+
+def _living_children(pid: int, *, recursive: bool) -> tuple[int, ...]:
+    pids = []
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(pid).children(recursive=recursive):
+            with suppress(psutil.NoSuchProcess):
+                pids += [child.pid] if child.status() != psutil.STATUS_ZOMBIE else []
+    return tuple(sorted(pids))
 
 
 def _set_policy(pid: int, value: KnobValue) -> None:

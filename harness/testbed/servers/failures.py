@@ -58,7 +58,12 @@ PACKAGE_OF_MODULE = {
     "multipart": "python-multipart", "psycopg2": "psycopg2-binary", "rest_framework": "djangorestframework",
     "sklearn": "scikit-learn", "yaml": "PyYAML",
 }  # fmt: skip
-GUNICORN_CHAINS = ("full", "app-direct")
+LOADING_ERROR = re.compile(
+    r"^(?:.*AppImportError: )?(Failed to \w+|Application object|Function)"
+    r"|Error loading ASGI app\. (Could not import module|Attribute)",
+    re.MULTILINE,
+)
+APP_CHAINS = ("full", "app-direct")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,11 @@ class LoggedException:
     def file(self) -> str:
         """The file of the innermost place."""
         return self.places[-1][0]
+
+    @property
+    def is_import_error(self) -> bool:
+        """Whether uvicorn was importing the application; gunicorn says so itself."""
+        return any(file.endswith("uvicorn/importer.py") for file, _ in self.places)
 
     @property
     def is_missing_variable(self) -> bool:
@@ -114,7 +124,7 @@ def application_problem(settings: Settings, python: str, log: str) -> str:
     what = f"{raised.kind}: {raised.text}".removesuffix(": ")
     if "Application startup failed" in log:
         return f"The application {settings.app} failed in its start-up: {what} ({place})."
-    if "Worker failed to boot" in log:
+    if "Worker failed to boot" in log or raised.is_import_error:
         return f"The application {settings.app} cannot be imported: {what} ({place})."
     return ""
 
@@ -135,18 +145,21 @@ def last_exception(log: str) -> LoggedException | None:
 
 
 def _loading_problem(settings: Settings, log: str) -> str:
-    """Return what gunicorn itself reports where it finds no application; "" otherwise."""
+    """Return what gunicorn or uvicorn itself reports where it finds no application; "" otherwise."""
     module, name = settings.app.partition(":")[::2]
     app = f"app = {to_toml(settings.app)}"
-    error = re.search(r"^(?:.*AppImportError: )?(Failed to \w+|Application object|Function)", log, re.MULTILINE)
+    error = LOADING_ERROR.search(log)
     if error is None:
         return ""
-    if error[1] == "Failed to find":
+    kind = error[1] or error[2]
+    if kind == "Could not import module":
+        return f"There is no module {module!r} in {app_directory(settings)}. {_other_directory(settings)}"
+    if kind in ("Failed to find", "Attribute"):
         return (
             f"{app}: the module {module} in {app_directory(settings)} has no {name or 'application'!r}. Name the "
             'application in it, like "module:app", or the function that makes it, like "module:create_app()".'
         )
-    if error[1] == "Application object":
+    if kind == "Application object":
         return f"{app} is no application: it cannot be called. Name the application object of the module {module}."
     return f'{app} cannot be read. Write it as "module:name", or "module:function()" for a function that makes it.'
 
@@ -155,6 +168,11 @@ def _wrong_call(settings: Settings, raised: LoggedException) -> str:
     if re.search(r"takes (from )?0 ", raised.text) and not settings.app.endswith(")"):
         return f'{settings.app} is a function that makes an application. Set app to "{settings.app}()".'
     kind, serves, instead = ("WSGI", "ASGI", '"sync" or "gthread"')
+    if settings.server == "uvicorn":
+        return (
+            f'{settings.app} is a WSGI application, and uvicorn serves ASGI. Set server to "gunicorn" and worker_class '
+            f"to {instead}."
+        )
     if settings.worker_class not in ASGI_WORKERS:
         kind, serves, instead = ("ASGI", "WSGI", '"uvicorn"')
     own_app = f', or app to "{OWN_WSGI_APP}"' if settings.app == OWN_ASGI_APP and not settings.app_dir else ""
@@ -285,7 +303,7 @@ def namesake_warnings(arms: Iterable[Settings], directory: Path) -> Iterator[str
     apps = (
         settings.app
         for settings in arms
-        if not settings.url and not settings.app_dir and settings.chain in GUNICORN_CHAINS
+        if not settings.url and not settings.app_dir and not settings.command and settings.chain in APP_CHAINS
     )
     for app in dict.fromkeys(apps):
         module = app.partition(":")[0]

@@ -17,6 +17,8 @@ from harness.testbed.standalone import application_path
 
 WORKER_CLASSES = {"uvicorn": "uvicorn_worker.UvicornWorker", "asgi": "asgi", "sync": "sync", "gthread": "gthread"}
 CONTROL_SOCKET_SINCE = (25, 1)
+BACKLOG = "2048"
+KEEP_ALIVE_S = "75"  # longer than any pause between two visits of an arm
 DEFAULT_TIMEOUT_S = 60
 CLIENT_MARGIN_S = 30  # clients time out first, so gunicorn kills only a worker that hangs
 DEFAULT_FIELD_BYTES = 8000  # of gunicorn's 8190
@@ -33,6 +35,8 @@ class Gunicorn:
     version: tuple[int, ...]
     arms: tuple[Settings, ...]
     scratch: Path
+    title = "gunicorn"
+    directory = None  # that of the stack, where no foreign gunicorn.conf.py lies
 
     def argv(self, binds: Iterable[str]) -> tuple[str, ...]:
         """Return its command line, to listen on all `binds`."""
@@ -48,19 +52,17 @@ def gunicorn_argv(
     longest_s = max(max(arm.start_timeout_s, arm.timeout_s) for arm in arms)
     timeout_s = max(DEFAULT_TIMEOUT_S, math.ceil(longest_s) + CLIENT_MARGIN_S)  # longer than a start or a request
     has_long_fields = any(header_bytes(arm) > DEFAULT_FIELD_BYTES for arm in arms)
-    names = [name.lower() for arm in arms for name in arm.headers]
-    has_forwarded = any(name.startswith("x-forwarded-") or name == "forwarded" for name in names)
     options = {
         "workers": str(settings.workers),
         "worker-class": WORKER_CLASSES[settings.worker_class],
         **({"threads": str(settings.threads)} if settings.worker_class == "gthread" else {}),
-        "backlog": "2048",
-        "keep-alive": "75",  # longer than any pause between two visits of an arm
+        "backlog": BACKLOG,
+        "keep-alive": KEEP_ALIVE_S,
         "timeout": str(timeout_s),
         "worker-tmp-dir": str(scratch),
         "log-level": "warning",
         **({"limit-request-field_size": str(MAX_FIELD_BYTES)} if has_long_fields else {}),
-        **({"forwarded-allow-ips": "*"} if has_forwarded else {}),  # a Unix socket has no address to trust
+        **({"forwarded-allow-ips": "*"} if has_forwarded_headers(arms) else {}),
         "chdir": str(app_directory(settings)),
         **({"config": f"file:{application_path.__file__}"} if hides_own_packages(settings) else {}),
     }
@@ -72,6 +74,12 @@ def gunicorn_argv(
         *(["--no-control-socket"] if version >= CONTROL_SOCKET_SINCE else []),
         settings.app,
     )
+
+
+def has_forwarded_headers(arms: Iterable[Settings]) -> bool:
+    """Return whether a request tells the client of a proxy: the server must trust it, also on a Unix socket."""
+    names = [name.lower() for arm in arms for name in arm.headers]
+    return any(name.startswith("x-forwarded-") or name == "forwarded" for name in names)
 
 
 def app_directory(settings: Settings) -> Path:

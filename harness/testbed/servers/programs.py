@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -20,6 +21,7 @@ SETUP_HINT = f", run {shlex.quote(str(SETUP))} runtime," if SETUP.exists() else 
 NGINX_PACKAGES = "apt-get install nginx-light, dnf install nginx, pacman -S nginx, apk add nginx"
 # Modules of gunicorn's workers, with the package that contains each.
 WORKER_MODULES = {"uvicorn": {"uvicorn": "uvicorn", "uvicorn_worker": "uvicorn-worker"}}
+NO_MODULES: Mapping[str, str] = {}
 ASGI_SINCE = (24, 0)
 
 
@@ -67,22 +69,31 @@ def find_nginx(name: str) -> NginxBuild:
 
 def find_python(python: str, worker_class: str) -> str:
     """Return the interpreter for gunicorn; "" is our own. Raises MachineError where a module is missing there."""
+    needed = {"gunicorn": "gunicorn", **WORKER_MODULES.get(worker_class, {})}
+    path = find_interpreter(python, needed, f"worker_class = {worker_class!r}")
+    if worker_class == "asgi" and (version := gunicorn_version(path)) < ASGI_SINCE:
+        raise MachineError(
+            f"{path} has gunicorn {'.'.join(map(str, version))}, whose workers are older than worker_class = 'asgi'. "
+            f"Upgrade it: {path} -m pip install --upgrade gunicorn. Or set worker_class to 'uvicorn'."
+        )
+    return path
+
+
+def find_interpreter(python: str, needed: Mapping[str, str] = NO_MODULES, user: str = "") -> str:
+    """Return the path of `python`; "" is our own. `needed` are the packages of the modules that `user` needs.
+
+    Raises MachineError where the program or a module is missing.
+    """
     path = find_program(python) if python else sys.executable
     if path is None:
         candidate = find_program(str(Path(python) / "bin/python"))
         advice = f"Set python to {candidate}." if candidate else "Correct the setting python, or leave it out."
         raise MachineError(f"There is no program {python!r}. {advice}")
-    needed = {"gunicorn": "gunicorn", **WORKER_MODULES.get(worker_class, {})}
     missing = {module: package for module, package in needed.items() if not _has_module(path, module)}
     if missing:
         raise MachineError(
-            f"{path} has no module {' and no module '.join(missing)}, which worker_class = {worker_class!r} needs. "
+            f"{path} has no module {' and no module '.join(missing)}, which {user} needs. "
             f"Install {'it' if len(missing) == 1 else 'them'}: {path} -m pip install {' '.join(missing.values())}."
-        )
-    if worker_class == "asgi" and (version := gunicorn_version(path)) < ASGI_SINCE:
-        raise MachineError(
-            f"{path} has gunicorn {'.'.join(map(str, version))}, whose workers are older than worker_class = 'asgi'. "
-            f"Upgrade it: {path} -m pip install --upgrade gunicorn. Or set worker_class to 'uvicorn'."
         )
     return path
 

@@ -12,6 +12,7 @@ from harness.testbed.processes.output import read_log_end
 from harness.testbed.processes.process import SupervisedProcess, log_excerpt
 from harness.testbed.servers.failures import application_problem, lasting_502, refusal_hint
 from harness.testbed.servers.nginx import CHECK_HEADER, CHECK_PATH
+from harness.testbed.stack.listening import await_listeners, listener_problem, require_own_listener
 from harness.testbed.stack.stack import Stack
 
 POLL_S = 0.03
@@ -27,19 +28,20 @@ def await_stack(stack: Stack, ask: Probe) -> Stack:
     blueprint = stack.blueprint
     with _explain_failure(stack), stack.enter_network():
         replies = _await_replies(stack, ask)
-        workers = _await_workers(stack.app, blueprint.arms[0].settings.workers, blueprint.start_timeout_s)
+        workers = _await_app(stack)
     pids = {"nginx": _await_workers(stack.nginx, 1, blueprint.start_timeout_s), "app": workers}
     return replace(stack, pids=pids, replies=replies)
 
 
 @contextmanager
 def _explain_failure(stack: Stack) -> Iterator[None]:
-    """Put the application's own error, where gunicorn's log shows one, before the failure that follows from it."""
+    """Put the application's own error, where its server's log shows one, before the failure that follows from it."""
     try:
         yield
     except StackError as error:
         settings, python = stack.blueprint.arms[0].settings, stack.app.command.argv[0]
-        cause = application_problem(settings, python, read_log_end(stack.app_log))
+        log = read_log_end(stack.app_log)
+        cause = _command_end(stack) if settings.command else application_problem(settings, python, log)
         raise StackError(f"{cause}\n{error}" if cause else str(error)) from None
 
 
@@ -52,17 +54,26 @@ def _await_replies(stack: Stack, ask: Probe) -> dict[str, Reply]:
     for arm in blueprint.targets:
         while arm not in replies:
             stack.check_servers()
-            workers.update(stack.app.worker_pids())
-            _check_restarts(workers, stack)
+            if blueprint.has_gunicorn:
+                workers.update(stack.app.worker_pids())
+                _check_restarts(workers, stack)
             reply = _probe_arm(arm, blueprint, ask)
             if isinstance(reply, Reply) and reply.status not in STARTUP_STATUSES:
+                require_own_listener(stack, arm)
                 replies[arm] = _verify_reply(arm, reply, stack)
             elif time.monotonic() > deadline:
-                raise StackError(_timeout_message(arm, reply, stack))
+                raise StackError(listener_problem(stack, arm) or _timeout_message(arm, reply, stack))
             else:
                 _check_lasting_502(arm, reply, blueprint)
                 time.sleep(POLL_S)
     return replies
+
+
+def _command_end(stack: Stack) -> str:
+    """Return why a command that has ended without an error serves nothing; "" otherwise."""
+    if stack.app.supervisor.poll() != 0:
+        return ""
+    return "A command must stay in the foreground: barehop ends what it leaves behind."
 
 
 def _check_restarts(workers: set[int], stack: Stack) -> None:
@@ -119,6 +130,14 @@ def _timeout_message(arm: str, reply: Reply | str, stack: Stack) -> str:
         f"attempt gave {last}. Set start_timeout_s to more if the application takes longer to start. "
         f"The logs end:\n{logs}"
     )
+
+
+def _await_app(stack: Stack) -> tuple[int, ...]:
+    """Return the processes that serve the application."""
+    blueprint = stack.blueprint
+    if not blueprint.has_gunicorn:
+        return await_listeners(stack)
+    return _await_workers(stack.app, blueprint.arms[0].settings.workers, blueprint.start_timeout_s)
 
 
 def _await_workers(gunicorn: SupervisedProcess, count: int, limit_s: float) -> tuple[int, ...]:

@@ -52,7 +52,7 @@ class Stack:
 
     @property
     def app_log(self) -> Path:
-        """The log of its gunicorn."""
+        """The log of its application server."""
         return self.app.command.log
 
     @property
@@ -62,9 +62,15 @@ class Stack:
 
     @property
     def process_families(self) -> dict[str, ProcessFamily]:
-        """Return the processes of nginx and of the application, by role."""
+        """Return the processes of nginx and of the application, by role.
+
+        The master of nginx and of gunicorn serves no request; what the first process of another server does is unknown.
+        """
         return {
-            role: ProcessFamily(self._serving_pids(role), (server.supervisor.pid, server.main_pid()))
+            role: ProcessFamily(
+                self._serving_pids(role),
+                (server.supervisor.pid, *([server.main_pid()] if self._has_master(role) else [])),
+            )
             for role, server in (("nginx", self.nginx), ("app", self.app))
         }
 
@@ -77,13 +83,22 @@ class Stack:
         """Raise StackError unless the workers are the same as when the stack became ready."""
         self.check_servers()
         for role, server in (("nginx", self.nginx), ("app", self.app)):
-            pids = server.worker_pids()
+            pids = server.worker_pids() if self._has_master(role) else self._lasting_pids(role, server)
             if pids != self.pids[role]:
                 log = server.command.log
                 raise StackError(
                     f"{server.command.name}: the workers {_pid_list(self.pids[role])} of this session's start are now "
                     f"{_pid_list(pids)}. Its log, {log}, ends:\n{log_excerpt(log)}"
                 )
+
+    def _has_master(self, role: str) -> bool:
+        """Return whether the workers of a role are the children of its first process."""
+        return role == "nginx" or self.blueprint.has_gunicorn
+
+    def _lasting_pids(self, role: str, server: SupervisedProcess) -> tuple[int, ...]:
+        """Return the processes of the start that still run; others may come and go."""
+        living = server.family_pids()
+        return tuple(pid for pid in self.pids[role] if pid in living)
 
     def _serving_pids(self, role: str) -> tuple[int, ...]:
         """Return the workers of a role; a relay counts with the server behind it."""

@@ -65,7 +65,7 @@ def start_stacks(
 
 
 def _groups_by_app(blueprints: Sequence[Blueprint]) -> list[list[Blueprint]]:
-    """Return the blueprints in groups that share a gunicorn."""
+    """Return the blueprints in groups that share an application server."""
     groups: dict[tuple[str, ...], list[Blueprint]] = {}
     for blueprint in blueprints:
         groups.setdefault(blueprint.app_arms, []).append(blueprint)
@@ -74,7 +74,7 @@ def _groups_by_app(blueprints: Sequence[Blueprint]) -> list[list[Blueprint]]:
 
 @contextmanager
 def _start_group(group: Sequence[Blueprint]) -> Iterator[list[Stack]]:
-    """Start the servers of stacks that share a gunicorn, which are not ready yet."""
+    """Start the servers of stacks that share an application server, which are not ready yet."""
     for blueprint in group:
         _write_files(blueprint)
     with ExitStack() as exit_stack:
@@ -94,9 +94,9 @@ def _start_group(group: Sequence[Blueprint]) -> Iterator[list[Stack]]:
 def _start_app(
     group: Sequence[Blueprint], networks: Sequence[StackNetwork], exit_stack: ExitStack
 ) -> SupervisedProcess:
-    """Start the gunicorn of a group on `exit_stack`. It ends last, because it holds the directories of all stacks.
+    """Start the application server of a group on `exit_stack`. It ends last: it has the directories of all stacks.
 
-    The gunicorn of a single stack binds its sockets itself. That of several stacks inherits them: a socket belongs to
+    That of a single stack binds its sockets itself. A gunicorn of several stacks inherits them: a socket belongs to
     the network in which it was made, so one process can listen in several networks.
     """
     first, is_shared = group[0], len(group) > 1
@@ -117,7 +117,7 @@ def _start_app(
 def _start_stack(
     blueprint: Blueprint, network: StackNetwork, app: SupervisedProcess, app_enclosure: Enclosure
 ) -> Iterator[Stack]:
-    """Start the servers of a stack beside its gunicorn, which are not ready yet."""
+    """Start the servers of a stack beside the application's, which are not ready yet."""
     with ExitStack() as exit_stack:
         processes: dict[str, SupervisedProcess] = {}
         for server in blueprint.servers[1:]:
@@ -170,7 +170,7 @@ def _command_of(
         argv=server.argv,
         log=server.log,
         cpus=server.cpus,
-        cwd=blueprint.directory if is_app else None,  # where no foreign gunicorn.conf.py lies
+        cwd=server.cwd or (blueprint.directory if is_app else None),
         env=environment | blueprint.layout.variables(server.argv, extra),
         directories=(*directories, *server.enclosure.groups),
         attributes=blueprint.kernel.server_attributes,

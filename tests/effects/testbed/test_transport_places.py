@@ -11,12 +11,12 @@ import pytest
 from harness.experiment import transports as names
 from harness.load.probe import probe_target
 from harness.model import AddressKind, Design, Experiment, Settings, Transport
-from harness.observe.processes import listening_inodes
 from harness.observe.proof import prove
 from harness.testbed.blueprint import blueprints_of
 from harness.testbed.hop_addresses import hop_of, transport_problem
 from harness.testbed.machine import directories
 from harness.testbed.machine.directories import has_loopback_address, remove_leftovers
+from harness.testbed.machine.listeners import listening_inodes
 from harness.testbed.network.build import network_path_of
 from harness.testbed.stack.start import start_stacks
 from tests.support.networks import may_make_one

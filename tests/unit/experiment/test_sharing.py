@@ -51,6 +51,8 @@ OTHER_VALUES = {
     "upstream_keepalive": 1,
     "app": "app.wsgi:app",
     "app_dir": "/srv",
+    "server": "uvicorn",
+    "command": "serve {bind}",
     "worker_class": "asgi",
     "workers": 2,
     "threads": 2,
@@ -111,6 +113,17 @@ def test_stacks_share_a_gunicorn_unless_its_own_processes_differ(setting: str) -
     """What knobs change depends on their scope, which the machine knows."""
     first, second = (app_settings_key(arm, Design()) for arm in two_arms(setting).arms)
     assert (first == second) == (setting in {"nginx", "network", "network_leg", "knobs"})
+
+
+@pytest.mark.parametrize("server", [{"server": "uvicorn"}, {"command": "serve {bind}"}], ids=["uvicorn", "command"])
+def test_a_server_that_listens_on_one_address_serves_one_transport_of_one_stack(server: dict[str, str]) -> None:
+    others: list[dict[str, str]] = [{}, {"transport": "uds-dir"}, {"network": "veth"}, {"path": "/b"}]
+    arms = [Arm(name="a", settings=Settings.model_validate(server | other)) for other in others]
+    keys = [app_settings_key(arm, Design()) for arm in arms]
+    assert len(set(keys)) == 3
+    assert keys[0] == keys[3]
+    experiment = Experiment(name="trial", question="", arms=tuple(arms), pairs=(), design=Design())
+    assert list(map(len, stacks_of(experiment))) == [2, 1, 1]
 
 
 def test_a_gunicorn_with_a_quota_serves_one_network_and_a_separate_one_its_arm_only() -> None:

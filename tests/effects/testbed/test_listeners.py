@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import MachineError
-from harness.observe.processes import listening_inodes, socket_inodes
+from harness.testbed.machine.listeners import listening_inodes, socket_inodes
 
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
