@@ -41,4 +41,6 @@ def test_a_packaged_experiment_is_expected_to_take_its_budget(path: Path) -> Non
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_a_packaged_experiment_says_first_what_it_is_for(path: Path) -> None:
-    assert path.read_text(encoding="utf-8").startswith("# ")
+    schema, text, *_ = path.read_text(encoding="utf-8").splitlines()
+    assert schema.startswith("#:schema ")  # for editors
+    assert text.startswith("# ")
