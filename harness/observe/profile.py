@@ -1,40 +1,27 @@
 """Samples the functions that run while an arm is served, with `perf record`, in bursts of their own; not timed."""
 
 import os
-import random
 import re
-import signal
-import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError, MachineError
 from harness.experiment.arms import stacks_of
-from harness.load.visits import AFTERMATH_S, Visitor
-from harness.model import Experiment, VisitRow
+from harness.load.visits import Visitor
+from harness.model import Experiment
 from harness.model.profile import KERNEL_SUFFIX
 from harness.model.record import SessionProfile
 from harness.observe.perf import INSTALL_ADVICE, Pids, tasks_of
+from harness.observe.recording import Turns, Window, failure_text, read_events, record_turns
 from harness.testbed.machine.procfs import read_int
-from harness.testbed.processes.output import read_log_end
-from harness.testbed.processes.process import (
-    SupervisedCommand,
-    SupervisedProcess,
-    log_excerpt,
-    run_program,
-    start_command,
-)
 from harness.testbed.servers.programs import find_program
 
 FREQUENCY_PER_S = 9999
-TURNS = 4  # of each arm in a session
 TURN_S = 0.2
 MIN_REQUESTS, MAX_REQUESTS = 5, 2000  # of a turn
-START_S, POLL_S, END_S, SCRIPT_S = 10.0, 0.01, 30.0, 120.0
 PMU_NAMES = ("cpu", "cpu_core", "armv8_*")
 DEVICES = Path("/sys/bus/event_source/devices")
 MAX_PARANOID = 1  # at which a user may profile the kernel
@@ -51,15 +38,6 @@ HEADER = re.compile(r"\s*(\d+)/\d+\s+(\d+)\.(\d{9}):\s*$")
 FRAME = re.compile(r"\s*([0-9a-f]+) (.+) \((.*)\)\s*$")
 
 Stack = tuple[str, str, str]  # arm, role, and the folded stack: its functions from the outermost, joined with ";"
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The time of a burst, in nanoseconds of the monotonic clock."""
-
-    arm: str
-    start_ns: int
-    end_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,72 +84,22 @@ def profile_bursts(
     try:
         return _profile_bursts(visitors, directory, min(max(fitting, MIN_REQUESTS), MAX_REQUESTS), seed)
     except HarnessError as error:
-        log = directory / "perf.log"
-        has_log = log.exists() and log.stat().st_size
-        text = f"perf said {' '.join(log_excerpt(log, 3).split())[:200]!r}." if has_log else str(error)
         rights = f" {RIGHTS_ADVICE}" if _is_paranoid() else ""
-        return ProfilePass(unseen=(f"{UNKNOWN_PROFILE} {text}{rights}",))
+        return ProfilePass(unseen=(f"{UNKNOWN_PROFILE} {failure_text(error, directory)}{rights}",))
 
 
 def _profile_bursts(visitors: Sequence[tuple[Visitor, Pids]], directory: Path, requests: int, seed: str) -> ProfilePass:
-    program, event = find_program("perf") or "perf", sampling_event()
+    event = sampling_event()
     roles = {pid: role for _, pids in visitors for role, role_pids in pids.items() for pid in role_pids}
-    with _start_perf(program, event, tasks_of({"all": list(roles)}), directory) as perf:
-        chance = random.Random(seed)  # noqa: S311 - chance, not secrecy
-        bursts = list(_visit_in_turns([visitor for visitor, _ in visitors], requests, chance))
-        os.kill(perf.main_pid(), signal.SIGINT)
-        perf.wait(END_S)
-    windows, rows = [window for window, _ in bursts], tuple(row for _, row in bursts)
-    stacks = _read_stacks(program, directory, roles, windows)
+    tasks = ",".join(map(str, tasks_of({"all": list(roles)})))
+    options = ("-e", event, "-F", str(FREQUENCY_PER_S), "-g", "-t", tasks)
+    bursts = record_turns(options, [visitor for visitor, _ in visitors], Turns(requests, 0, seed), directory)
+    with read_events(directory, "pid,tid,time,ip,sym,dso", "--no-inline") as lines:
+        stacks = fold_stacks(lines, roles.get, [burst.window for burst in bursts])
     if not stacks:
         raise MachineError("perf took no samples.")
-    profile = SessionProfile(event=event, bursts=rows)
+    profile = SessionProfile(event=event, bursts=tuple(burst.row for burst in bursts))
     return ProfilePass(profile, stacks, (NAMELESS,) if is_nameless(stacks) else ())
-
-
-@contextmanager
-def _start_perf(program: str, event: str, tasks: Iterable[int], directory: Path) -> Iterator[SupervisedProcess]:
-    """Start perf for `tasks`, and wait until it takes samples: it then starts its own command, which says so."""
-    directory.mkdir(parents=True, exist_ok=True)
-    argv = (
-        program, "record", "-e", event, "-F", str(FREQUENCY_PER_S), "-g", "-k", "mono", "-B", "-N", "--no-bpf-event",
-        "-o", "perf.data", "-t", ",".join(map(str, tasks)), "sh", "-c", "touch started && exec sleep 3600",
-    )  # fmt: skip
-    log, env = directory / "perf.log", {**os.environ, "LC_ALL": "C"}
-    with start_command(SupervisedCommand(name="perf", argv=argv, log=log, cwd=directory, env=env)) as perf:
-        deadline = time.monotonic() + START_S
-        while not (directory / "started").exists():
-            perf.check()
-            if time.monotonic() > deadline:
-                raise MachineError(f"perf took no samples within {START_S:g} s.")
-            time.sleep(POLL_S)
-        yield perf
-
-
-def _visit_in_turns(
-    visitors: Sequence[Visitor], requests: int, chance: random.Random
-) -> Iterator[tuple[Window, VisitRow]]:
-    """Send the bursts of each turn; yield the time of each of them, and its CPU time per request under perf."""
-    for turn in range(TURNS):
-        for place, visitor in enumerate(chance.sample(visitors, len(visitors))):
-            if visitor.before_visit:
-                visitor.before_visit()
-            before, start_ns = visitor.cpu(), time.monotonic_ns()
-            visitor.send(requests, 0, 0)
-            time.sleep(AFTERMATH_S)
-            end_ns, after = time.monotonic_ns(), visitor.cpu()
-            cpu_us = {role: round((after[role] - before[role]) / 1000 / requests, 4) for role in after}
-            row = VisitRow(round=turn, order=place, arm=visitor.arm, requests=requests, mean_us=None, cpu_us=cpu_us)
-            yield Window(visitor.arm, start_ns, end_ns), row
-
-
-def _read_stacks(program: str, directory: Path, roles: Mapping[int, str], windows: Sequence[Window]) -> Counter[Stack]:
-    """Return the samples of perf.data in `directory` by stack."""
-    argv = (program, "script", "-i", "perf.data", "--no-inline", "--ns", "-F", "pid,tid,time,ip,sym,dso")
-    if run_program(argv, directory, SCRIPT_S):
-        raise MachineError(read_log_end(directory / "stderr.txt"))
-    with (directory / "stdout.txt").open(encoding="utf-8", errors="replace") as lines:
-        return fold_stacks(lines, roles.get, windows)
 
 
 def fold_stacks(

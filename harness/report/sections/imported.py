@@ -118,7 +118,7 @@ class PublishedCell:
 
 def published_cells() -> list[PublishedCell]:
     """Return the numbers of the write-up: each cell is one run."""
-    text = files("harness.report.sections").joinpath(SEED_TABLE).read_text(encoding="utf-8")
+    text = files("harness.imports").joinpath(SEED_TABLE).read_text(encoding="utf-8")
     return [
         PublishedCell(where, architecture, *map(float, numbers))
         for where, architecture, *numbers in list(csv.reader(text.splitlines()))[1:]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.observe.profile import Window, fold_stacks, frame_name, is_nameless, sampling_event
+from harness.observe.profile import fold_stacks, frame_name, is_nameless, sampling_event
+from harness.observe.recording import Window
 
 # perf 6.1 on Linux 6.18: nginx 812 sends, gunicorn 815 runs Python, then a process of somebody else.
 SCRIPT = """\
