@@ -68,3 +68,4 @@ from harness.model.record import CounterSnapshot, Doubt, Record, ThrottleCounts,
 from harness.model.settings import Chain, CpuNumbers, RoleCpuNumbers, Settings
 from harness.model.summary import ApplicationFile, ArmSummary, Comparison, NeededBudget, RunSeconds, Summary
 from harness.model.tools import FormatMarks, ImportedRun, ImportFormat, LoadTool, ToolResult
+from harness.model.waiting import ChainPart, RequestChain, WaitingComparison, WaitingDifference

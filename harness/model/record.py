@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal, Required
 
 from pydantic import ConfigDict, Field, with_config
@@ -9,6 +10,7 @@ from typing_extensions import TypedDict  # that of typing is enough for pydantic
 
 from harness.model.base import JsonModel
 from harness.model.experiment import Schedule
+from harness.model.waiting import ArmWaiting
 
 CounterSnapshot = tuple[bytes, ...]  # the content of each file of a counter reader at one moment
 
@@ -252,6 +254,13 @@ class SessionProfile(JsonModel):
     sha256: str = ""
 
 
+class SessionWaiting(JsonModel):
+    """The waiting of a session: its bursts with scheduler events traced, whose times are not those of others."""
+
+    bursts: tuple[VisitRow, ...]
+    arms: tuple[ArmWaiting, ...]
+
+
 class Record(JsonModel):
     """`sessions/0001.json`: all results of a session, except the raw times in a file of their own.
 
@@ -271,6 +280,7 @@ class Record(JsonModel):
     visits: tuple[VisitRow, ...]
     counted: tuple[VisitRow, ...] = ()  # separate bursts under perf, whose times do not count
     profile: SessionProfile | None = None
+    waiting: SessionWaiting | None = None
     unseen: tuple[str, ...] = ()  # sentences on counters that are not available, and why
     throttled: dict[str, dict[str, dict[str, int]]] = Field(default_factory=dict)
     doubts: tuple[Doubt, ...] = ()
@@ -278,7 +288,8 @@ class Record(JsonModel):
     @property
     def all_visits(self) -> tuple[VisitRow, ...]:
         """Return the visits, and the bursts under perf."""
-        return (*self.visits, *self.counted, *(self.profile.bursts if self.profile else ()))
+        under_perf = [perf_pass.bursts for perf_pass in (self.profile, self.waiting) if perf_pass]
+        return (*self.visits, *self.counted, *chain(*under_perf))
 
     def throttled_servers(self, arms: Sequence[str]) -> dict[str, dict[str, int]]:
         """Return the throttling by role of the servers that serve `arms`; empty if unknown."""

@@ -33,6 +33,7 @@ from harness.model.explanation import (
 from harness.model.profile import ProfileComparison
 from harness.model.record import Doubt, ThrottleCounts
 from harness.model.tools import ImportedRun
+from harness.model.waiting import RequestChain, WaitingComparison
 
 
 class ArmSummary(JsonModel):
@@ -129,6 +130,8 @@ class Summary(JsonModel):
     capacities: tuple[Capacity, ...] = ()
     load_points: tuple[LoadPoint, ...] = ()
     profiles: tuple[ProfileComparison, ...] = ()
+    chains: tuple[RequestChain, ...] = ()
+    waiting: tuple[WaitingComparison, ...] = ()
     unseen: tuple[str, ...] = ()  # counters that are not available, and why
     calibration: dict[str, Any] | None = None  # the last one of this host, in the format of `calibrate --json`
     needed: NeededBudget | None = None

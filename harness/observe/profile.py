@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError, MachineError
-from harness.experiment.arms import stacks_of
 from harness.load.visits import Visitor
 from harness.model import Experiment
 from harness.model.profile import KERNEL_SUFFIX
 from harness.model.record import SessionProfile
-from harness.observe.perf import INSTALL_ADVICE, Pids, tasks_of
-from harness.observe.recording import Turns, Window, failure_text, read_events, record_turns
+from harness.observe.perf import Pids, tasks_of
+from harness.observe.recording import Turns, Window, failure_text, read_events, record_turns, recording_obstacle
 from harness.testbed.machine.procfs import read_int
-from harness.testbed.servers.programs import find_program
 
 FREQUENCY_PER_S = 9999
 TURN_S = 0.2
@@ -51,12 +49,8 @@ class ProfilePass:
 
 def profile_obstacle(experiment: Experiment, proc: Path = Path("/proc")) -> str | None:
     """Return why `experiment` cannot be profiled here; None if it can."""
-    if find_program("perf") is None:
-        return f"there is no program 'perf'. {INSTALL_ADVICE}"
-    if not stacks_of(experiment):
-        return "only servers that barehop starts are profiled."
-    if not all(arm.settings.is_sequential for arm in experiment.arms):
-        return "only arms that barehop's own client asks one request at a time are profiled."
+    if obstacle := recording_obstacle(experiment):
+        return obstacle
     if _is_paranoid(proc) and os.geteuid() != 0:
         return f"this user may not profile the kernel. {RIGHTS_ADVICE}"
     return None

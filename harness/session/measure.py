@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from harness.analysis.statistics.series import SessionData
 from harness.experiment.plan import orders_of
-from harness.load.visits import run_visits
+from harness.load.visits import Visitor, run_visits
 from harness.model import Doubt, Plan, Record, Schedule, Visit, VisitRow
 from harness.model.metrics import typical_time
 from harness.model.record import HostFacts
@@ -18,9 +18,10 @@ from harness.observe.counters import CounterReader, ThrottlingCounts, watch_thro
 from harness.observe.doubts.context import context_of
 from harness.observe.doubts.system import layout_doubts
 from harness.observe.doubts.watch import start_watch
-from harness.observe.perf import PerfPass, count_bursts, perf_obstacle, unknown_counts
+from harness.observe.perf import PerfPass, Pids, count_bursts, perf_obstacle, unknown_counts
 from harness.observe.profile import UNKNOWN_PROFILE, ProfilePass, profile_bursts, profile_obstacle
 from harness.observe.proof import prove
+from harness.observe.wakeups import UNKNOWN_WAITING, WaitingPass, trace_bursts, waiting_obstacle
 from harness.session.session import Arrangement, RunningSession, require_same_servers, start_session
 from harness.session.targets import answer_doubts, check_first_answers, find_answer_changes, first_answers
 from harness.session.time_budget import Clock
@@ -78,6 +79,7 @@ def run_session(session: int, run: Run, schedule: Schedule) -> float:
         counted = _count_system_calls(session, schedule, running, visited.visits)
         counting_s = time.monotonic() - counting_began
         profiled = _profile_functions(session, running, visited.visits)
+        traced = _trace_wakeups(session, running, visited.visits)
     total_s = time.monotonic() - began
     record = Record(
         run_id=run.plan.run_id,
@@ -90,7 +92,8 @@ def run_session(session: int, run: Run, schedule: Schedule) -> float:
         visits=visit_rows(visited.visits, running.counter_readers),
         counted=counted.visits,
         profile=profiled.profile,
-        unseen=(*running.unseen, *counted.unseen, *profiled.unseen),
+        waiting=traced.waiting,
+        unseen=(*running.unseen, *counted.unseen, *profiled.unseen, *traced.unseen),
         throttled=visited.throttled,
         doubts=(*visited.doubts, *layout_doubts(proofs), *answer_doubts(changes)),
     )
@@ -133,11 +136,27 @@ def _profile_functions(session: int, running: RunningSession, visits: Sequence[V
         return ProfilePass()
     if obstacle := profile_obstacle(running.experiment):
         return ProfilePass(unseen=(f"{UNKNOWN_PROFILE} {obstacle}",))
-    client = {"client": (os.getpid(),)}
-    pids = ((visitor, running.pids_of(visitor.arm)) for visitor in running.visitors)
-    visitors = [(visitor, {**client, **of_arm}) for visitor, of_arm in pids if of_arm]
     directory = running.scratch_directory / "profile"
-    return profile_bursts(visitors, directory, _request_s(visits), f"{design.seed}/{session}/profile")
+    seed = f"{design.seed}/{session}/profile"
+    return profile_bursts(_visitors_with_pids(running), directory, _request_s(visits), seed)
+
+
+def _trace_wakeups(session: int, running: RunningSession, visits: Sequence[Visit]) -> WaitingPass:
+    """Trace who wakes whom where the experiment asks for a profile, or return a sentence on why not."""
+    design = running.experiment.design
+    if not design.profile:
+        return WaitingPass()
+    if obstacle := waiting_obstacle(running.experiment):
+        return WaitingPass(unseen=(f"{UNKNOWN_WAITING} {obstacle}",))
+    directory = running.scratch_directory / "waiting"
+    seed = f"{design.seed}/{session}/waiting"
+    return trace_bursts(_visitors_with_pids(running), directory, _request_s(visits), seed)
+
+
+def _visitors_with_pids(running: RunningSession) -> list[tuple[Visitor, Pids]]:
+    """Return the visitors of the arms whose servers barehop started, each with the pids by role."""
+    pids = ((visitor, running.pids_of(visitor.arm)) for visitor in running.visitors)
+    return [(visitor, {"client": (os.getpid(),), **of_arm}) for visitor, of_arm in pids if of_arm]
 
 
 def _request_s(visits: Sequence[Visit]) -> float:

@@ -15,6 +15,7 @@ from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import run_summary
 from harness.analysis.why.explain import add_causes
 from harness.analysis.why.profile import profile_comparisons, profile_gaps
+from harness.analysis.why.waiting import waiting_results
 from harness.errors import ConfigError, raise_if_any
 from harness.model import FloorResults, ImportedRun, Plan, Record, Summary
 from harness.model.record import HostFacts
@@ -113,7 +114,10 @@ def summarize(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> RunR
     }
     explained = add_causes(verdicts, plan.experiment, [session.record for session in sessions], floor)
     evidence = RunEvidence(plan.experiment, sessions, plan.actual_schedule.looks)
+    chains, waiting = waiting_results(evidence)
     profiles = {
+        "chains": chains,
+        "waiting": waiting,
         "profiles": profile_comparisons(evidence),
         "unseen": (*explained.unseen, *profile_gaps(sessions)),
     }

@@ -1,4 +1,4 @@
-"""A run with a profile names functions; without perf it says why not, and has the rest."""
+"""A run with a profile names functions and wake-ups; without perf it says why not, and has the rest."""
 
 import os
 import shutil
@@ -43,6 +43,28 @@ def test_the_report_names_the_functions_of_each_transport(results: Path) -> None
 
 @needs_perf
 @pytest.mark.needs_root
+def test_the_report_tells_who_wakes_whom_and_what_is_left(results: Path) -> None:
+    summary = Summary.model_validate_json((results / "summary.json").read_bytes())
+    assert [chain.arm for chain in summary.chains] == ["tcp", "uds-tmpfs"]
+    for chain in summary.chains:
+        wakeups = {(part.waker, part.name): part.us.value for part in chain.parts if part.kind == "wake-up"}
+        assert wakeups.keys() >= {("nginx", "app"), ("app", "nginx"), ("nginx", "client")}
+        assert min(wakeups.values()) >= 0
+        assert chain.incomplete < 0.05 * chain.requests
+        assert sum(part.us.value for part in chain.parts) == pytest.approx(chain.sum_us.value, rel=1e-6)
+        assert chain.sum_us.value + chain.left_us.value == pytest.approx(chain.request_us.value, rel=1e-6)
+        cpu_us = [part.us.value for part in chain.parts if part.kind == "cpu"]
+        assert 0.2 * chain.request_us.value < sum(cpu_us) < 2 * chain.request_us.value
+    (comparison,) = summary.waiting
+    assert {difference.role for difference in comparison.differences} == {"client", "nginx", "app"}
+    told = " ".join(barehop(results.parent, "report", "out").out.split())
+    assert "What a request waits for" in told
+    assert "nginx wakes app" in told
+    assert "Tracing takes time itself" in told
+
+
+@needs_perf
+@pytest.mark.needs_root
 def test_stacks_are_stored_with_the_session_and_beside_the_report(results: Path) -> None:
     record = Record.model_validate_json((results / "sessions/0001.json").read_bytes())
     assert record.profile
@@ -69,4 +91,5 @@ def test_without_perf_a_sentence_says_so_and_the_rest_is_there(tmp_path: Path) -
     assert ended.code in (0, 1), ended.err
     words = " ".join(ended.out.split())
     assert "The functions that make the difference are not known: there is no program 'perf'." in words
+    assert "What a request waits for is not known: there is no program 'perf'." in words
     assert "faster" in words or "undecided" in words or "equivalent" in words

@@ -19,6 +19,7 @@ from harness.model import (
 from harness.report.cells import cell_parts
 from harness.report.document import Cell, IntervalCell, Report, VerdictCell
 from harness.report.sections.other_contrasts import other_effect_rows
+from harness.report.sections.waiting import part_name
 from harness.report.select import effect_name
 
 TABLE_HEADER = ("section", "table", "row", "column", "value", "low", "high", "unit")
@@ -78,6 +79,7 @@ def render_csv(*summaries: Summary) -> str:
         writer.writerows(_summary_rows(summary))
         writer.writerows(_counter_rows(summary))
         writer.writerows(_profile_rows(summary))
+        writer.writerows(_waiting_rows(summary))
     for run in summaries[0].foreign if summaries else ():  # the same beside each
         writer.writerows(_imported_rows(run))
     return stream.getvalue()
@@ -167,3 +169,22 @@ def _profile_rows(summary: Summary) -> Iterator[CsvRow]:
                 judged = part.model_dump(include={"p", "p_adjusted", "verdict"})
                 quantity = f"{kind} {part.role}: {part.name}_us"
                 yield {**row, "quantity": quantity, **part.us.model_dump(), **judged}
+
+
+def _waiting_rows(summary: Summary) -> Iterator[CsvRow]:
+    """Yield the parts of each chain, what is left, and the differences: `waiting client wakes nginx_us`."""
+    run = {"experiment": summary.experiment, "directory": summary.directory}
+    for chain in summary.chains:
+        amounts = {part_name(part): part.us for part in chain.parts}
+        totals = {"sum": chain.sum_us, "left": chain.left_us, "while traced": chain.traced_us}
+        for name, amount in (amounts | totals).items():
+            row = {**run, "sessions": chain.sessions, "arm": chain.arm}
+            yield {**row, "quantity": f"waiting {name}_us", **amount.model_dump()}
+    for pair in summary.waiting:
+        row = {**run, "sessions": pair.sessions, "arm": pair.arm, "against": pair.against}
+        for difference in pair.differences:
+            judged = difference.model_dump(include={"p", "p_adjusted", "verdict"})
+            quantity = f"waiting {difference.role} {difference.quantity} difference_us"
+            yield {**row, "quantity": quantity, **difference.us.model_dump(), **judged}
+        for name, amount in pair.rest_parts.items():
+            yield {**row, "quantity": f"waiting the rest: {name}_us", **amount.model_dump()}

@@ -15,6 +15,7 @@ from harness.report.sections.other_contrasts import other_contrast_sections
 from harness.report.sections.own_counters import own_counter_sections
 from harness.report.sections.profile import profile_sections
 from harness.report.sections.screening import screen_sections
+from harness.report.sections.waiting import waiting_sections
 from harness.report.sections.why import why_sections
 
 
@@ -34,6 +35,7 @@ def run_sections(summary: Summary, design: Design | None) -> list[Section]:
         *why_sections(summary),
         *own_counter_sections(summary),
         *profile_sections(summary),
+        *waiting_sections(summary),
         *seed_sections(summary),
     ]
 

@@ -2,44 +2,25 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from harness.experiment.read import read_experiment
-from harness.load.visits import Visitor
-from harness.observe import profile
+from harness.observe import recording
 from harness.observe.profile import profile_bursts, profile_obstacle
 from harness.testbed.servers.programs import find_program
+from tests.support.echo_visitor import start_echo, visitor_of
 
-ECHO = "import os, zlib\nwhile line := os.read(0, 1): zlib.crc32(bytes(1_000_000)), os.write(1, line)"
 PERF = find_program("perf")
 QUICK = Path(__file__).parents[3] / "configs/quick.toml"
 
 
 @pytest.fixture
 def echo() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(
-        [sys.executable, "-c", ECHO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-    ) as process:
+    with start_echo() as process:
         yield process
-        assert process.stdin
-        process.stdin.close()
-
-
-def visitor_of(process: subprocess.Popen[bytes], arm: str) -> Visitor:
-    def send(settle: int, _timed: int, _round: int) -> SimpleNamespace:
-        assert process.stdin
-        assert process.stdout
-        for _ in range(settle):
-            process.stdin.write(b"x")
-            process.stdout.read(1)
-        return SimpleNamespace()
-
-    return Visitor(arm=arm, send=send, cpu=lambda: {"app": 0})  # type: ignore[arg-type] # nobody reads the burst
 
 
 @pytest.mark.needs_root
@@ -51,7 +32,7 @@ def test_each_arm_has_the_samples_of_its_own_bursts(echo: subprocess.Popen[bytes
     assert result.profile is not None, result.unseen
     assert result.stacks
     assert {(arm, role) for arm, role, _ in result.stacks} == {("tcp", "app"), ("unix", "app")}
-    assert [burst.arm for burst in result.profile.bursts].count("tcp") == profile.TURNS
+    assert [burst.arm for burst in result.profile.bursts].count("tcp") == recording.TURNS
     assert any("crc32" in stack or "libz" in stack or "zlib" in stack for _, _, stack in result.stacks)
 
 
@@ -61,7 +42,7 @@ def test_a_perf_that_refuses_becomes_a_sentence_with_what_it_said(
     refusing = tmp_path / "perf"
     refusing.write_text("#!/bin/sh\necho 'Error: No permission to enable cpu-clock event.' >&2\nexit 255\n")
     refusing.chmod(0o755)
-    monkeypatch.setattr(profile, "find_program", lambda _: str(refusing))
+    monkeypatch.setattr(recording, "find_program", lambda _: str(refusing))
     result = profile_bursts([(visitor_of(echo, "tcp"), {"app": [echo.pid]})], tmp_path / "profile", 0.005, "1")
     assert result.profile is None
     (sentence,) = result.unseen
@@ -73,12 +54,12 @@ def test_no_perf_and_no_rights_are_sentences_with_the_way_out(tmp_path: Path, mo
     paranoid = tmp_path / "sys/kernel/perf_event_paranoid"
     paranoid.parent.mkdir(parents=True)
     paranoid.write_text("3\n")
-    monkeypatch.setattr(profile, "find_program", lambda _: "/usr/bin/perf")
+    monkeypatch.setattr(recording, "find_program", lambda _: "/usr/bin/perf")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert "sysctl kernel.perf_event_paranoid=1" in (profile_obstacle(experiment, tmp_path) or "")
     paranoid.write_text("1\n")
     assert profile_obstacle(experiment, tmp_path) is None
     many = read_experiment(QUICK, ["arm.connections=16"])
     assert "one request at a time" in (profile_obstacle(many, tmp_path) or "")
-    monkeypatch.setattr(profile, "find_program", lambda _: None)
+    monkeypatch.setattr(recording, "find_program", lambda _: None)
     assert "linux-perf" in (profile_obstacle(experiment, tmp_path) or "")
