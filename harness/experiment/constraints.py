@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from harness import plugins
 from harness.experiment.own_command import address_conflict, command_problem
 from harness.experiment.problems import ConfigProblem, did_you_mean, shorten, to_toml, valid_subset
-from harness.experiment.transports import HOST_NETWORK, is_tcp, network_rungs, transports
+from harness.experiment.transports import HOST_NETWORK, is_tcp, keeps_loopback, network_rungs, transports
 from harness.model import Arm, Experiment, Knob, KnobValue, LoadTool, SandboxRung, Settings
 from harness.model.http import header_bytes, parse_url, requested_bytes, url_problem
+from harness.model.plugins import LOOPBACK
 
 SYSCTL_NAME = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_:-]+)+")
 MAX_PERF_ARMS = 8  # perf counts events of at most so many
@@ -163,6 +164,17 @@ def _setting_conflicts(settings: Settings) -> Iterator[str]:
         yield from plugins.load(LoadTool, settings.tool).setting_problems(settings)
 
 
+def _needs_loopback(transport: str) -> bool:
+    """Return whether the transport is a certain address of the loopback interface."""
+    return transport in transports() and transports()[transport].host != LOOPBACK
+
+
+def _leaves_loopback(settings: Settings) -> bool:
+    """Return whether the hop has the addresses of a rung."""
+    on_hop = settings.network in network_rungs() and settings.network_leg == "hop"
+    return on_hop and not keeps_loopback(settings.network)
+
+
 def _is_foreign(settings: Settings) -> bool:
     """Return whether an outside tool sends the requests."""
     return settings.tool != OWN_CLIENT
@@ -252,6 +264,11 @@ CONFLICTS = (
         ("chain", "network"),
         lambda arm: arm.network != HOST_NETWORK and arm.network_leg == "front" and arm.chain in WITHOUT_NGINX,
         ", which is between the client and nginx. Leave one of them out.",
+    ),
+    Conflict(
+        ("transport", "network"),
+        lambda arm: _needs_loopback(arm.transport) and _leaves_loopback(arm),
+        ', which has addresses of its own. Set transport to "tcp" there.',
     ),
     Conflict(
         ("url", "tool"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from harness import plugins
 from harness.model import NetworkRung, Settings, Transport, TransportFamily
+from harness.model.plugins import LOOPBACK
 
 DEFAULT_TRANSPORT = Settings().transport
 HOST_NETWORK = "host"  # the lowest network rung
@@ -46,6 +47,17 @@ def arm_transport(settings: Mapping[str, object]) -> str:
 def network_rungs() -> list[str]:
     """Return the network rungs from the bottom up; alphabetically on the same level."""
     return sorted(plugins.names(NetworkRung), key=lambda rung: (len(rungs_below(rung)), rung))
+
+
+def keeps_loopback(network: str) -> bool:
+    """Return whether a hop with this rung stays on the loopback interface; higher rungs have their own addresses."""
+    rungs = [plugins.load(NetworkRung, rung) for rung in (network, *rungs_below(network))]
+    return all(rung.listen_address in ("", LOOPBACK) for rung in rungs)
+
+
+def is_ipv6(name: str) -> bool:
+    """Return whether connections over the transport use IPv6."""
+    return name in transports() and ":" in transports()[name].host
 
 
 def rungs_below(network: str) -> list[str]:

@@ -39,7 +39,7 @@ from harness.testbed.standalone import null_server
 
 MODULE = "harness.floor.bench"  # what pyperf's worker processes run
 RESULTS = Path("results")
-# As many worker processes as leave a minute for three transports, two kinds of exchange and one size.
+# As many worker processes as take 20 s for each transport, with two kinds of exchange and one size.
 PROCESSES, VALUES, WARMUPS = 6, 3, 1
 # With these, the result cannot serve as the floor of other runs.
 UNUSUAL_OPTIONS = ("affinity", "debug_single_value", "hook", "profile", "track_memory", "tracemalloc")

@@ -52,7 +52,8 @@ context_switches = parser(
     voluntary=r"^voluntary_ctxt_switches:\s*(\d+)", involuntary=r"^nonvoluntary_ctxt_switches:\s*(\d+)"
 )
 wait_time = parser(wait_ns=r"\A(?!0 0 0$)\d+ (\d+) \d+$")
-loopback_packets = parser(lo_packets=r"^ *lo: *\d+ +(\d+)")  # lo receives what it sends
+loopback_packets = parser(lo_bytes=r"^ *lo: *(\d+)", lo_packets=r"^ *lo: *\d+ +(\d+)")  # lo receives what it sends
+ip6_packets = parser(ip6_packets=r"^Ip6InReceives\s+(\d+)")
 
 
 def parse_net_table(text: str) -> dict[str, int]:
@@ -110,6 +111,7 @@ NETWORK_FILES = (
     ("snmp", tcp_segments, "TCP connections and segments are not known."),
     ("netstat", tcp_events, "Delayed acknowledgements and TIME_WAIT are not known."),
 )
+IPV6_FILE = ("snmp6", ip6_packets, "IPv6 packets are not known.")
 LOOPBACK_FILE = ("dev", loopback_packets, "Packets on the loopback interface are not known.")
 RUNG_FILE = ("dev", rung_packets, "Packets on the rung's links are not known.")
 TASK_FILES = (
@@ -148,14 +150,15 @@ def _generic_path(path: Path) -> str:
 
 
 def _network_files(
-    pids: Mapping[str, Sequence[int]], proc: Path, networks: Sequence[NetworkNamespace]
+    pids: Mapping[str, Sequence[int]], proc: Path, networks: Sequence[NetworkNamespace], *, with_ipv6: bool
 ) -> Iterator[CounterFile]:
     """Yield the files of each namespace, by default that of a server; those after the first are added by a rung."""
     servers = [pid for role, role_pids in pids.items() if role != "client" for pid in role_pids]
     places = [(proc / "thread-self/net", network) for network in networks]
     places = places or [(proc / f"{pid}/net", HOST_NETWORK) for pid in servers[:1]]
+    ipv6 = (IPV6_FILE,) if with_ipv6 else ()
     for number, (net, network) in enumerate(places):
-        for name, parse, unknown in (*NETWORK_FILES, RUNG_FILE if number else LOOPBACK_FILE):
+        for name, parse, unknown in (*NETWORK_FILES, RUNG_FILE if number else LOOPBACK_FILE, *ipv6):
             yield CounterFile(net / name, "net", parse, unknown, network)
 
 
@@ -180,10 +183,12 @@ def _all_files(
     proc: Path,
     networks: Sequence[NetworkNamespace],
     started: Mapping[str, Sequence[int]],
+    *,
+    with_ipv6: bool,
 ) -> Iterator[CounterFile]:
     """Yield every file to read; the client's come last, so that its counts include little reading."""
     yield from (CounterFile(proc / name, "host", parse, unknown) for name, parse, unknown in MACHINE_FILES)
-    yield from _network_files(pids, proc, networks)
+    yield from _network_files(pids, proc, networks, with_ipv6=with_ipv6)
     for role, role_pids in started.items():
         for pid in role_pids:
             yield from _process_files(role, proc / str(pid), is_lasting=False)
@@ -236,12 +241,14 @@ def open_counters(
     roots: Roots = HOST_ROOTS,
     networks: Sequence[NetworkNamespace] = (),
     started: Mapping[str, Sequence[int]] | None = None,
+    *,
+    with_ipv6: bool = False,
 ) -> Iterator[CounterReader]:
     """Open the counters of the machine, of processes by role, and of processes `started` by them, which may end."""
     with ExitStack() as exit_stack:
         opened: list[tuple[CounterFile, int]] = []
         problems: list[str] = []
-        for source in _all_files(pids, roots.proc, networks, started or {}):
+        for source in _all_files(pids, roots.proc, networks, started or {}, with_ipv6=with_ipv6):
             try:
                 with source.network.enter():  # an open file stays that of the namespace it was opened in
                     descriptor = os.open(source.path, os.O_RDONLY)

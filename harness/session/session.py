@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.errors import ConfigError, LoadError, raise_if_any
 from harness.experiment.arms import services_of
 from harness.experiment.constraints import OWN_CLIENT, has_external_tools
+from harness.experiment.transports import is_ipv6
 from harness.files import file_names
 from harness.load.probe import probe_target
 from harness.load.visits import Visitor, open_sender, warm_up
@@ -207,12 +208,15 @@ def _open_counters(targets: Targets, clocks: ChildClocks, exit_stack: ExitStack)
     """Open one counter reader for each set of processes, shared by the arms of these processes; return them by arm."""
     counter_readers: dict[str, CounterReader] = {}
     by_pids: dict[str, CounterReader] = {}
+    with_ipv6 = any(is_ipv6(served.arm.settings.transport) for served in targets.values())
     for name, served in targets.items():
         client = {"client": (os.getpid(),)} if served.arm.settings.tool == OWN_CLIENT else {}
         pids = {**served.pids, **client}
         if repr(pids) not in by_pids:
             children = {role: clock.family.other_pids() for role, clock in clocks.get(name, {}).items()}
-            reader = exit_stack.enter_context(open_counters(pids, networks=served.networks, started=children))
+            reader = exit_stack.enter_context(
+                open_counters(pids, networks=served.networks, started=children, with_ipv6=with_ipv6)
+            )
             by_pids[repr(pids)] = reader
         counter_readers[name] = by_pids[repr(pids)]
     return counter_readers

@@ -4,12 +4,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from harness.errors import MachineError
 from harness.experiment.transports import transports
 from harness.model import DEFAULT_HOST, AddressKind, Arm, Target, Transport, request_for
 from harness.model.plugins import LOOPBACK, PortRelay
-from harness.testbed.machine.directories import has_loopback_address, named_parent, private_name, socket_problem
+from harness.testbed.machine.directories import can_listen, named_parent, private_name, socket_problem
 from harness.testbed.network.build import HOST_PATH, NetworkPath
 from harness.testbed.servers.nginx import Certificate
 from harness.testbed.standalone import null_server as null_server
@@ -79,17 +80,16 @@ def addresses_of(
 
 
 def hop_of(name: str, parents: ParentDirectories, ports: Iterator[int], network_path: NetworkPath = HOST_PATH) -> Hop:
-    """Return a hop; TCP's is at the far end of the path. Raises MachineError where no directory suits the transport."""
+    """Return a hop; TCP's is at the far end of the path. Raises MachineError where the transport has no place here."""
     transport = transports()[name]
+    if problem := transport_problem(name, parents):
+        raise MachineError(problem)
     if transport.address_kind == "port":
-        port = next(ports)
+        port = next(port for port in ports if transport.host == LOOPBACK or can_listen(transport.host, port))
         hosts = (network_path.listen_host, network_path.connect_host)
         listen, connect = (transport.host if host == LOOPBACK else host for host in hosts)
         return Hop(transport, f"{listen}:{port}", None, f"{connect}:{port}")
-    parent = socket_parent(transport, parents)
-    if parent is None:
-        raise MachineError(transport_problem(name, parents) or "")
-    directory = parent / private_name()
+    directory = cast("Path", socket_parent(transport, parents)) / private_name()
     problem = socket_problem(directory / "hop.sock")
     if problem:
         raise MachineError(f"{name}: {problem} Set TMPDIR to a shorter path.")
@@ -99,7 +99,7 @@ def hop_of(name: str, parents: ParentDirectories, ports: Iterator[int], network_
 def transport_problem(name: str, parents: ParentDirectories) -> str | None:
     """Return why this machine has no place for the sockets of transport `name`, or None."""
     transport = transports()[name]
-    has_host = transport.host == LOOPBACK or has_loopback_address(transport.host)
+    has_host = transport.host == LOOPBACK or can_listen(transport.host)
     if has_host if transport.address_kind == "port" else socket_parent(transport, parents):
         return None
     return f"{name} needs {transport.needs}, and there is none. {transport.advice}"

@@ -51,7 +51,7 @@ MAX_COUNTER_COLUMNS = 6  # of the main counters; a terminal does not show more
 TERMINAL_COUNTERS = (
     "client.cpu_us", "nginx.cpu_us", "app.cpu_us", "client.wait_us", "nginx.wait_us", "app.wait_us",
     "nginx.voluntary", "app.voluntary", "nginx.syscalls", "app.syscalls",
-    "hop.active_opens", "hop.passive_opens", "net.segments_out", "host.net_rx", "host.rescheduling",
+    "hop.active_opens", "hop.passive_opens", "net.segments_out", "net.ip6_packets", "host.net_rx", "host.rescheduling",
 )  # fmt: skip
 
 TextRow = tuple[str, ...]
@@ -68,6 +68,8 @@ COUNTER_NAMES = {
     "net.time_wait": "connections in TIME_WAIT",
     "net.listen_overflows": "listen queue overflows",
     "net.lo_packets": "packets on the loopback interface",
+    "net.lo_bytes": "bytes on the loopback interface",
+    "net.ip6_packets": "IPv6 packets",
     "net.link_packets": "packets on the rung's links and bridge",
     "host.net_rx": "network softirqs",
     "host.rescheduling": "rescheduling interrupts",

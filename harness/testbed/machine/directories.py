@@ -161,10 +161,10 @@ def _is_free_port(port: int) -> bool:
         return True
 
 
-def has_loopback_address(host: str) -> bool:
-    """Return whether a server can listen on ports of `host`."""
+def can_listen(host: str, port: int = 0) -> bool:
+    """Return whether a server can listen on `port` of `host`; 0: on any port."""
     with suppress(OSError), socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host.strip("[]"), 0))
+        probe.bind((host.strip("[]"), port))
         return True
     return False
 

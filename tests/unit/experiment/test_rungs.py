@@ -11,7 +11,7 @@ from harness.experiment.pairs import without_arms
 from harness.model import AddressKind, Settings
 from harness.session import preflight
 from harness.session.preflight import without_unavailable_arms
-from tests.support.experiment_files import names, read, refusal
+from tests.support.experiment_files import names, read, refusal, refusals
 
 LADDER = """
 [arms.host]
@@ -98,3 +98,15 @@ def test_a_transport_without_a_place_is_left_out_like_a_rung(monkeypatch: pytest
     assert "mount -t tmpfs" in rest.left_out["tmpfs"]
     two = read('[arms.tcp]\n[arms.tmpfs]\ntransport = "uds-tmpfs"\n')
     assert without_unavailable_arms(two, {**PLACES, "tmpfs": None}) == two
+
+
+@pytest.mark.parametrize("transport", ["tcp6", "tcp-alias"])
+def test_an_address_of_the_loopback_interface_excludes_rungs_with_addresses_of_their_own(transport: str) -> None:
+    text = f'[arm]\ntransport = "{transport}"\n[factors]\nnetwork = ["host", "own", "conntrack", "veth", "relay"]'
+    sentences = refusals(text)
+    assert [sentence.partition(":")[0] for sentence in sentences] == ["Arm 'veth'", "Arm 'relay'"]
+    assert sentences[0].endswith(
+        f'transport = "{transport}" excludes network = "veth", which has addresses of its own. Set transport to '
+        '"tcp" there.'
+    )
+    assert len(names(read(f"{text}\nnetwork_leg = ['front']\n"))) == 6

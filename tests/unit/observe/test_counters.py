@@ -9,6 +9,7 @@ from harness.observe.counters import (
     cpu_migrations,
     cpu_pressure,
     cpu_times,
+    ip6_packets,
     loopback_packets,
     net_rx_softirqs,
     received_packets,
@@ -126,8 +127,13 @@ def test_connections_segments_and_what_went_wrong() -> None:
         "retransmits": 7,
     }
     assert tcp_events(NETSTAT) == {"time_wait": 499, "delayed_acks": 41, "listen_overflows": 2}
-    assert loopback_packets(DEV) == {"lo_packets": 16021}
-    assert rung_packets(DEV) == {"lo_packets": 16021, "link_packets": 21}
+    assert loopback_packets(DEV) == {"lo_bytes": 8012345, "lo_packets": 16021}
+    assert rung_packets(DEV) == {"lo_bytes": 8012345, "lo_packets": 16021, "link_packets": 21}
+
+
+def test_ipv6_packets_are_those_received() -> None:
+    text = "Ip6InReceives                   \t70\nIp6OutRequests                  \t71\nIcmp6InMsgs       \t5\n"
+    assert ip6_packets(text) == {"ip6_packets": 70}
 
 
 @pytest.mark.parametrize(("text", "total"), [(INTERRUPTS_X86, 13268), (INTERRUPTS_ARM, 300)])
@@ -150,6 +156,7 @@ def test_softirqs_pressure_and_stolen_time_of_the_machine() -> None:
         wait_time,
         tcp_segments,
         tcp_events,
+        ip6_packets,
         loopback_packets,
         received_packets,
         rescheduling_interrupts,
