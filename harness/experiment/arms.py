@@ -144,8 +144,9 @@ def _url_conflict(table: str, key: str) -> str:
 def stacks_of(experiment: Experiment) -> tuple[tuple[Arm, ...], ...]:
     """Return the arms of each stack: those with equal process settings, or each arm alone if `processes` is "separate".
 
-    A server other than gunicorn listens on one address, so its arms have the same transport, too. Arms with a url have
-    no stack. The order of arms in a stack is that of its ports, upstreams and sockets.
+    A server other than gunicorn listens on one address, so its arms have the same transport, too. What the app speaks
+    on the hop is the same. Arms with a url have no stack. The order of arms in a stack is that of its ports, upstreams
+    and sockets.
     """
     groups: dict[str, list[Arm]] = {}
     for arm in experiment.arms:
@@ -182,10 +183,10 @@ def _process_key(arm: Arm, design: Design) -> str:
 
 
 def _settings_key(arm: Arm, design: Design, groups: Iterable[type[SettingGroup]]) -> str:
-    """Return the settings of `groups` as text; the arm's name if its processes are its own."""
+    """Return the settings of `groups` and what the app speaks; the arm's name if its processes are its own."""
     alone = "separate" in (design.processes, arm.settings.processes)
     keys = {key for group in groups for key in group.model_fields}
-    return arm.name if alone else repr(arm.settings.model_dump(include=keys))
+    return arm.name if alone else f"{arm.settings.app_speaks} {arm.settings.model_dump(include=keys)}"
 
 
 def _order_arms(arms: Sequence[Arm]) -> tuple[Arm, ...]:

@@ -15,6 +15,7 @@ from harness.model.plugins import LOOPBACK
 SYSCTL_NAME = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_:-]+)+")
 MAX_PERF_ARMS = 8  # perf counts events of at most so many
 OWN_CLIENT = "client"
+WSGI_WORKERS = ("sync", "gthread")
 WITHOUT_NGINX = ("app-direct", "floor")  # chains
 MAX_CONNECTIONS = 1000  # nginx has 8192 for all arms, and a request needs two
 MIN_QUOTA_CPUS = 0.01  # the kernel's minimum: 1 ms of each 100
@@ -207,6 +208,67 @@ CONFLICTS = (
         ("server", "app"),
         lambda arm: arm.server == "uvicorn" and not arm.command and "(" in arm.app and not arm.app.endswith("()"),
         ", because uvicorn calls a factory without arguments. Name a function that needs none.",
+    ),
+    Conflict(
+        ("chain", "protocol"),
+        lambda arm: arm.chain != "full" and arm.protocol != "auto",
+        ", which is between nginx and the app. Leave one of them out.",
+    ),
+    Conflict(
+        ("chain", "hop_tls"),
+        lambda arm: arm.chain != "full" and arm.hop_tls != "off",
+        ", which is between nginx and the app. Leave one of them out.",
+    ),
+    Conflict(
+        ("worker_class", "protocol"),
+        lambda arm: arm.has_gunicorn and arm.worker_class == "uvicorn" and arm.protocol in ("uwsgi", "h2c"),
+        ', because that worker speaks HTTP/1 only. Set worker_class to "asgi" or "gthread", also in the other arms.',
+    ),
+    Conflict(
+        ("server", "protocol"),
+        lambda arm: arm.server == "uvicorn" and not arm.command and arm.protocol in ("uwsgi", "h2c"),
+        ', because uvicorn speaks HTTP/1 only. Set server to "gunicorn", with worker_class "asgi".',
+    ),
+    Conflict(
+        ("server", "hop_tls"),
+        lambda arm: arm.server != "gunicorn" and not arm.command and arm.hop_tls != "off",
+        ', because only gunicorn gets a certificate. Set server to "gunicorn".',
+    ),
+    Conflict(
+        ("command", "hop_tls"),
+        lambda arm: bool(arm.command) and arm.hop_tls != "off",
+        ", because only gunicorn gets a certificate. Leave one of them out.",
+    ),
+    Conflict(
+        ("worker_class", "protocol"),
+        lambda arm: arm.worker_class == "sync" and arm.protocol == "h2c",
+        ', which gunicorn\'s sync worker does not speak. Set worker_class to "asgi" or "gthread".',
+    ),
+    Conflict(
+        ("protocol", "upstream_keepalive"),
+        lambda arm: arm.protocol == "uwsgi" and arm.upstream_keepalive > 0,
+        ", because nginx keeps no uwsgi connections. Set upstream_keepalive to 0.",
+    ),
+    Conflict(
+        ("protocol", "upstream_keepalive"),
+        lambda arm: arm.protocol == "http/1.0" and arm.upstream_keepalive > 0,
+        ', because nginx keeps connections with HTTP/1.1. Set protocol to "http/1.1", or upstream_keepalive to 0.',
+    ),
+    Conflict(
+        ("protocol", "path"),
+        lambda arm: arm.protocol == "uwsgi" and "%" in arm.path,
+        ", because uwsgi carries a path without its escapes. Request another path.",
+    ),
+    Conflict(
+        ("protocol", "hop_tls"),
+        lambda arm: arm.protocol == "h2c" and arm.hop_tls != "off",
+        ", because h2c is HTTP/2 without TLS. Leave one of them out.",
+    ),
+    Conflict(
+        ("worker_class", "hop_tls"),
+        lambda arm: arm.worker_class in WSGI_WORKERS and arm.hop_tls == "resumed",
+        ", because that worker makes a TLS context for each connection and so resumes no session. Set hop_tls to "
+        '"full", or worker_class to "uvicorn" or "asgi".',
     ),
     Conflict(
         ("worker_class", "upstream_keepalive"),

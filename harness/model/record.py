@@ -166,10 +166,13 @@ class HostFacts(Facts, total=False):
 
 
 class HopProof(Facts, total=False):
-    """The address of a hop, the inodes of the sockets that listen there, and their file system."""
+    """The address of a hop, the inodes of the sockets that listen there, their file system, and what is spoken."""
 
     address: Any
     listener: Any
+    speaks: Any
+    tls: Any
+    resumes_sessions: Any
     filesystem: Any
     mount_point: Any
     options: Any

@@ -8,6 +8,8 @@ from pydantic import ConfigDict, Field
 from harness.model.base import JsonModel
 
 Chain = Literal["full", "proxy-only", "app-direct", "floor"]
+HopProtocol = Literal["http/1.0", "http/1.1", "uwsgi", "h2c"]
+HTTP1: tuple[HopProtocol, ...] = ("http/1.0", "http/1.1")
 CpuNumbers = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, strict=False)]
 KNOB_PREFIX = "knobs."
 IS_PATH = "path"  # marks a setting that names a file or directory
@@ -42,6 +44,16 @@ class HopSettings(SettingGroup):
     )
     upstream_keepalive: int = Field(
         0, ge=0, description="idle connections nginx keeps to the app; 0: a connection per request"
+    )
+    protocol: HopProtocol | Literal["auto"] = Field(
+        "auto",
+        description="what nginx speaks to the application: http/1.0, http/1.1, uwsgi, h2c (HTTP/2 without TLS); auto: "
+        "http/1.1 if it keeps connections, else http/1.0",
+    )
+    hop_tls: Literal["off", "full", "resumed"] = Field(
+        "off",
+        description="TLS between nginx and the application: off; full (a full handshake for each connection); resumed "
+        "(a connection resumes the session of an earlier one)",
     )
     tls: bool = Field(False, description="nginx terminates TLS")
     proxy_buffer_kb: int = Field(
@@ -220,6 +232,19 @@ class Settings(
     def has_gunicorn(self) -> bool:
         """Whether gunicorn serves the application. It alone listens on several addresses, so that arms share it."""
         return self.server == "gunicorn" and not self.command
+
+    @property
+    def hop_protocol(self) -> HopProtocol:
+        """What nginx speaks to the application."""
+        if self.protocol == "auto":
+            return "http/1.1" if self.upstream_keepalive else "http/1.0"
+        return self.protocol
+
+    @property
+    def app_speaks(self) -> str:
+        """What the application's server speaks on its hop; servers that speak something else have other processes."""
+        protocol = "http/1" if self.hop_protocol in HTTP1 else self.hop_protocol
+        return protocol if self.hop_tls == "off" else f"{protocol} over TLS"
 
     def flatten(self) -> dict[str, object]:
         """Return the settings by name, each knob under its dotted name."""

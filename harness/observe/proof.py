@@ -12,6 +12,7 @@ from harness.model import Arm, Reply
 from harness.model.plugins import ConntrackFilter, NamespacePlace, VethPair
 from harness.model.record import ArmProof, HopProof, LayoutProof
 from harness.observe.counters import parse_net_table, received_packets
+from harness.observe.hop_speech import PLAIN, prove_speech
 from harness.observe.host.facts import cpu_limit
 from harness.observe.processes import (
     Confinement,
@@ -50,9 +51,14 @@ def _prove_stack(stack: Stack) -> dict[str, ArmProof]:
     with stack.network.of("app").enter():
         own = socket_inodes((stack.app.main_pid(), *stack.pids["app"]))
         hops = {name: _prove_hop(hop, own, blueprint.app_server.title) for name, hop in blueprint.hops.items()}
+    with stack.network.of("nginx").enter():
+        speech = {arm.name: _prove_speech(arm, stack) for arm in blueprint.arms}
     with stack.network.of("listen").enter():
         front = socket_inodes((stack.nginx.main_pid(), *stack.pids["nginx"]))
         proofs = {arm.name: {**_prove_arm(arm, stack, hops, front), **kernel} for arm in blueprint.arms}
+    for name, spoken in speech.items():
+        if spoken:
+            proofs[name]["hop"] = {**proofs[name]["hop"], **spoken}
     return {
         arm.name: cast("ArmProof", {**proofs[arm.name], "layout": _layout_proof(stack, arm), **_rung_proof(stack, arm)})
         for arm in blueprint.arms
@@ -75,6 +81,15 @@ def _prove_arm(arm: Arm, stack: Stack, hops: Mapping[str, HopProof], front: set[
     elif arm.settings.chain != "proxy-only":
         proof["hop"] = hops[arm.settings.transport]
     return proof
+
+
+def _prove_speech(arm: Arm, stack: Stack) -> HopProof:
+    """Return what the application's server speaks to nginx, where the arm's own answer does not show it."""
+    blueprint, settings = stack.blueprint, arm.settings
+    if settings.app_speaks == PLAIN:
+        return {}
+    authority = blueprint.certificate.authority if blueprint.certificate else None
+    return prove_speech(blueprint.hops[settings.transport], settings, blueprint.targets[arm.name], authority)
 
 
 def answer_proof(reply: Reply) -> ArmProof:

@@ -22,7 +22,7 @@ from harness.observe.events import event_problems
 from harness.observe.host.facts import host_facts
 from harness.observe.host.serving import environment_facts, serving_facts
 from harness.testbed.availability import knob_problems, rung_problems
-from harness.testbed.blueprint import Machine, stack_problems
+from harness.testbed.blueprint import Machine, protocol_problems, stack_problems
 from harness.testbed.hop_addresses import ParentDirectories, transport_problem
 from harness.testbed.kernel.knob_settings import KernelConfiguration, kernel_configurations_of
 from harness.testbed.machine.placement import placement_of
@@ -112,6 +112,8 @@ def _unavailability_reasons(settings: Settings, parents: ParentDirectories) -> I
     yield from rung_problems(settings)
     if not settings.url and (problem := transport_problem(settings.transport, parents)):
         yield problem
+    if settings.protocol != "auto":
+        yield from protocol_problems(settings)
 
 
 def _service_problems(experiment: Experiment, machine: Machine) -> Iterator[str]:

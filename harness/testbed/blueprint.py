@@ -1,13 +1,14 @@
 """The plan of a stack, complete before anything starts: placement, addresses, configuration files, command lines."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from harness.errors import MachineError, raise_if_any
 from harness.experiment.arms import app_settings_key, server_files, stacks_of
-from harness.model import SERVER_ROLES, Arm, Experiment, Target
+from harness.model import SERVER_ROLES, Arm, Experiment, Settings, Target
 from harness.model.plugins import NETWORK_SCOPES, NamespacePlace
 from harness.testbed.hop_addresses import (
     NGINX_CHAINS,
@@ -34,11 +35,12 @@ from harness.testbed.servers.nginx import (
     Site,
     build_problems,
     certificate_paths,
+    h2c_problems,
     nginx_argv,
     nginx_conf,
     worker_user,
 )
-from harness.testbed.servers.programs import find_nginx
+from harness.testbed.servers.programs import find_nginx, require_protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,8 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
     settings = arms[0].settings
     nginx = find_nginx(settings.nginx)
     scratch = _scratch_parent(machine) / private_name()
-    certificate = certificate_paths(directory) if any(arm.settings.tls for arm in arms) else None
+    has_tls = any(arm.settings.tls or arm.settings.hop_tls != "off" for arm in arms)
+    certificate = certificate_paths(directory) if has_tls else None
     network_path = network_path_of(settings)
     addresses = addresses_of(arms, machine.parents, certificate, ports, network_path)
     private = (scratch, *addresses.directories)
@@ -229,7 +232,7 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
         certificate=certificate,
         nginx_conf=nginx_conf(nginx, _sites(arms, addresses, network_path), scratch, worker_user(), server_files(arms)),
         nginx_argv=nginx_argv(nginx, directory / "nginx.conf", scratch),
-        app_server=app_server_of([arm.settings for arm in arms], scratch),
+        app_server=app_server_of([arm.settings for arm in arms], scratch, certificate),
         app_arms=tuple(arm.name for arm in arms),
         network_path=network_path,
         enclosures={name: enclosure_of(sandbox, name, scratch, (*private, directory)) for name in sandboxed},
@@ -248,6 +251,7 @@ def stack_problems(arms: Sequence[Arm], machine: Machine) -> Iterator[str]:
     checks: list[Callable[[], object]] = [
         partial(_require_nginx_build, settings.nginx, arms),
         *app_server_checks(settings),
+        partial(require_protocol, settings),
         partial(placement_of, settings.placement, machine.topology, settings.workers),
         partial(_scratch_parent, machine),
         *(partial(hop_of, transport, machine.parents, free_ports()) for transport in transports),
@@ -257,6 +261,16 @@ def stack_problems(arms: Sequence[Arm], machine: Machine) -> Iterator[str]:
             check()
         except MachineError as error:
             yield str(error)
+
+
+def protocol_problems(settings: Settings) -> Iterator[str]:
+    """Yield why the nginx or the gunicorn of this machine does not speak the protocol of an arm."""
+    with suppress(MachineError):  # a program that is missing is another problem
+        yield from h2c_problems(find_nginx(settings.nginx), settings)
+    try:
+        require_protocol(settings)
+    except MachineError as error:
+        yield str(error)
 
 
 def _scratch_parent(machine: Machine) -> Path:

@@ -13,12 +13,13 @@ from harness.experiment.transports import transports
 from harness.load.probe import probe_target
 from harness.model import Arm, Reply, Settings, Target
 from harness.testbed.blueprint import Blueprint, Machine, blueprint_of, survey_machine
-from harness.testbed.machine.directories import free_ports
+from harness.testbed.machine.directories import can_listen, free_ports
 from harness.testbed.stack.stack import Stack
 from harness.testbed.stack.start import start_stacks
 
 APPLICATIONS = Path(__file__).parent / "applications"
-TRANSPORTS = tuple(transports())
+# All that this machine has: one in a container may have no IPv6.
+TRANSPORTS = tuple(name for name, kind in transports().items() if kind.family == "unix" or can_listen(kind.host))
 
 
 def machine_of(directory: Path) -> Machine:

@@ -32,9 +32,13 @@ from harness.model.http import requested_bytes
 
 CLIENT_ROLE = "client"
 
-# Counters of the work of a request. The first group that differs decides: TCP events on the hop follow from the
-# transport, and all of them show the same thing; system calls may change in either direction.
-COUNTER_GROUPS = (("hop.active_opens", "net.segments_out"), ("nginx.syscalls", "app.syscalls"))
+# Counters of the work of a request. The first group that differs decides: IPv6 packets and TCP events on the hop follow
+# from the transport, and all of a group show the same thing; system calls may change in either direction.
+COUNTER_GROUPS = (
+    ("net.ip6_packets",),
+    ("hop.active_opens", "net.segments_out"),
+    ("nginx.syscalls", "app.syscalls"),
+)
 WORK_COUNTERS = tuple(name for group in COUNTER_GROUPS for name in group)
 # Events per request: smaller differences are chance, or other processes.
 MIN_EVENTS_PER_REQUEST = 0.1

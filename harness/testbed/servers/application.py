@@ -11,6 +11,7 @@ from harness.experiment.own_command import fill_words, placeholders_of
 from harness.experiment.problems import to_toml
 from harness.model import Settings
 from harness.testbed.servers.gunicorn import Gunicorn, app_directory, require_app_directory
+from harness.testbed.servers.nginx import Certificate
 from harness.testbed.servers.programs import find_interpreter, find_program, find_python, gunicorn_version
 from harness.testbed.servers.uvicorn import WITH_UVICORN, Uvicorn, listening_options
 
@@ -45,14 +46,15 @@ class OwnCommand:
 AppServer = Gunicorn | Uvicorn | OwnCommand
 
 
-def app_server_of(arms: Sequence[Settings], scratch: Path) -> AppServer:
+def app_server_of(arms: Sequence[Settings], scratch: Path, certificate: Certificate | None = None) -> AppServer:
     """Return the server for `arms`, which agree in its settings. Raises MachineError for a missing program."""
     settings, python = arms[0], find_app_python(arms[0])
     if settings.command:
         return OwnCommand(settings, python, find_command_program(settings))
     if settings.server == "uvicorn":
         return Uvicorn(python, tuple(arms))
-    return Gunicorn(python, gunicorn_version(python), tuple(arms), scratch)
+    chain_and_key = certificate.chain_and_key if certificate else None
+    return Gunicorn(python, gunicorn_version(python), tuple(arms), scratch, chain_and_key)
 
 
 def app_server_checks(settings: Settings) -> Iterator[Callable[[], object]]:

@@ -3,7 +3,7 @@
 import math
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,18 +35,18 @@ class Gunicorn:
     version: tuple[int, ...]
     arms: tuple[Settings, ...]
     scratch: Path
+    certificate: Path | None = None  # PEM file with its key, for TLS on the hop
     title = "gunicorn"
     directory = None  # that of the stack, where no foreign gunicorn.conf.py lies
 
     def argv(self, binds: Iterable[str]) -> tuple[str, ...]:
         """Return its command line, to listen on all `binds`."""
-        return gunicorn_argv(self.python, self.version, self.arms, binds, self.scratch)
+        return gunicorn_argv(self, binds)
 
 
-def gunicorn_argv(
-    python: str, version: tuple[int, ...], arms: Sequence[Settings], binds: Iterable[str], scratch: Path
-) -> tuple[str, ...]:
-    """Return the command line of one gunicorn for `arms` on all `binds`, with its heartbeat files in `scratch`."""
+def gunicorn_argv(gunicorn: Gunicorn, binds: Iterable[str]) -> tuple[str, ...]:
+    """Return the command line of one gunicorn on all `binds`."""
+    python, arms = gunicorn.python, gunicorn.arms
     settings = arms[0]
     is_own = python == sys.executable and not settings.app_dir  # our application in our interpreter
     longest_s = max(max(arm.start_timeout_s, arm.timeout_s) for arm in arms)
@@ -59,10 +59,11 @@ def gunicorn_argv(
         "backlog": BACKLOG,
         "keep-alive": KEEP_ALIVE_S,
         "timeout": str(timeout_s),
-        "worker-tmp-dir": str(scratch),
+        "worker-tmp-dir": str(gunicorn.scratch),
         "log-level": "warning",
         **({"limit-request-field_size": str(MAX_FIELD_BYTES)} if has_long_fields else {}),
         **({"forwarded-allow-ips": "*"} if has_forwarded_headers(arms) else {}),
+        **_hop_options(settings, gunicorn.certificate),
         "chdir": str(app_directory(settings)),
         **({"config": f"file:{application_path.__file__}"} if hides_own_packages(settings) else {}),
     }
@@ -71,7 +72,7 @@ def gunicorn_argv(
         *(module_command("gunicorn") if is_own else ("-m", "gunicorn")),  # ours is out of reach of PYTHONPATH
         *(f"--bind={bind}" for bind in binds),
         *(f"--{name}={value}" for name, value in options.items()),
-        *(["--no-control-socket"] if version >= CONTROL_SOCKET_SINCE else []),
+        *(["--no-control-socket"] if gunicorn.version >= CONTROL_SOCKET_SINCE else []),
         settings.app,
     )
 
@@ -80,6 +81,16 @@ def has_forwarded_headers(arms: Iterable[Settings]) -> bool:
     """Return whether a request tells the client of a proxy: the server must trust it, also on a Unix socket."""
     names = [name.lower() for arm in arms for name in arm.headers]
     return any(name.startswith("x-forwarded-") or name == "forwarded" for name in names)
+
+
+def _hop_options(settings: Settings, certificate: Path | None) -> dict[str, str]:
+    """Return the options for what gunicorn speaks on the hop; both protocols would trust certain addresses only."""
+    protocols = {
+        "uwsgi": {"protocol": "uwsgi", "uwsgi-allow-from": "*"},
+        "h2c": {"http-protocols": "h2,h1", "http2-cleartext": "prior-knowledge", "forwarded-allow-ips": "*"},
+    }
+    tls = {"certfile": str(certificate), "keyfile": str(certificate)} if settings.hop_tls != "off" else {}
+    return protocols.get(settings.hop_protocol, {}) | tls
 
 
 def app_directory(settings: Settings) -> Path:

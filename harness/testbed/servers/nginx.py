@@ -21,7 +21,27 @@ DEFAULT_HEAD_KB, DEFAULT_BODY_KB, DEFAULT_ANSWER_KB = 8, 16, 4  # nginx's defaul
 DEFAULT_READ_TIMEOUT_S = 30
 DEFAULT_FILES = 8192  # default limit of open files of a worker
 CLIENT_MARGIN_S = 5  # so that the client's timeout comes first
-CHAIN_AND_KEY = "server.pem"
+CHAIN_AND_KEY, AUTHORITY = "server.pem", "authority.pem"
+APP_NAME = "localhost"  # in the application's certificate: nginx compares it with names only, not with addresses
+H2C_SINCE, H2C_MODULE = (1, 29, 4), "--with-http_v2_module"
+# nginx's own file uwsgi_params; each connection serves one request, as over HTTP/1.0.
+UWSGI_PARAMETERS = {
+    "QUERY_STRING": "$query_string",
+    "REQUEST_METHOD": "$request_method",
+    "CONTENT_TYPE": "$content_type",
+    "CONTENT_LENGTH": "$content_length",
+    "REQUEST_URI": "$request_uri",
+    "PATH_INFO": "$document_uri",
+    "DOCUMENT_ROOT": "$document_root",
+    "SERVER_PROTOCOL": "$server_protocol",
+    "REQUEST_SCHEME": "$scheme",
+    "HTTPS": "$https if_not_empty",
+    "REMOTE_ADDR": "$remote_addr",
+    "REMOTE_PORT": "$remote_port",
+    "SERVER_PORT": "$server_port",
+    "SERVER_NAME": "$server_name",
+    "HTTP_CONNECTION": "close",
+}
 
 
 def body_kb(settings: Settings) -> int:
@@ -74,10 +94,15 @@ def nginx_conf(nginx: NginxBuild, sites: Sequence[Site], scratch: Path, user: st
         scratch=scratch,
         tls=any(site.arm.settings.tls for site in sites),
         certificate=CHAIN_AND_KEY,
+        authority=AUTHORITY,
+        app_name=APP_NAME,
+        uwsgi_parameters=uwsgi_parameters,
+        http_version=http_version,
         sites=sites,
         head_kb=head_kb,
         body_kb=body_kb,
         body_of=body_of,
+        passing_module=passing_module,
         read_timeout_s=read_timeout_s,
         check_path=CHECK_PATH,
         check_header=CHECK_HEADER,
@@ -89,15 +114,49 @@ def build_problems(nginx: NginxBuild, settings: Settings) -> Iterator[str]:
     lacks = f"{settings.nginx} was built without"
     if settings.tls and not nginx.tls:
         yield f"{lacks} TLS. Set tls = false, or name another nginx."
-    if settings.chain == "full" and not nginx.has("proxy"):
+    passing = passing_module(settings)
+    if settings.chain == "full" and not nginx.has(passing):
         yield (
-            f"{lacks} its proxy module, so it cannot ask an application. Name another nginx, or set chain to "
+            f"{lacks} its {passing} module, so it cannot ask an application. Name another nginx, or set chain to "
             '"proxy-only" or "app-direct".'
         )
+    if settings.hop_tls != "off" and not nginx.tls:
+        yield f'{lacks} TLS. Set hop_tls to "off", or name another nginx.'
+    yield from h2c_problems(nginx, settings)
     if settings.chain == "proxy-only" and not nginx.has("rewrite"):
         yield f"{lacks} its rewrite module, so it cannot answer by itself. Name another nginx."
     if settings.upstream_keepalive and not nginx.has("upstream_keepalive"):
         yield f"{lacks} its upstream_keepalive module. Set upstream_keepalive to 0, or name another nginx."
+
+
+def h2c_problems(nginx: NginxBuild, settings: Settings) -> Iterator[str]:
+    """Yield why this nginx does not speak HTTP/2 to an application, if an arm wants that."""
+    if settings.protocol != "h2c" or (nginx.version >= H2C_SINCE and H2C_MODULE in nginx.flags):
+        return
+    version = ".".join(map(str, nginx.version))
+    since = ".".join(map(str, H2C_SINCE))
+    yield (
+        f'{settings.nginx} is nginx {version}, but protocol = "h2c" needs {since} or later, built {H2C_MODULE}. Name '
+        'another nginx, or set protocol to "http/1.1".'
+    )
+
+
+def passing_module(settings: Settings) -> str:
+    """Return the module of nginx that passes requests on, with which its directives begin."""
+    return "uwsgi" if settings.hop_protocol == "uwsgi" else "proxy"
+
+
+def http_version(settings: Settings) -> str:
+    """Return the version of HTTP in nginx's words."""
+    return {"http/1.0": "1.0", "http/1.1": "1.1", "h2c": "2"}[settings.hop_protocol]
+
+
+def uwsgi_parameters(path: str) -> dict[str, str]:
+    """Return the parameters of a request for `path` instead of the client's, unless that is ""."""
+    if not path:
+        return UWSGI_PARAMETERS
+    document, _, query = path.partition("?")
+    return UWSGI_PARAMETERS | {"QUERY_STRING": f'"{query}"', "REQUEST_URI": path, "PATH_INFO": document}
 
 
 def body_of(path: str) -> str:
@@ -127,15 +186,18 @@ class Certificate:
 
 def certificate_paths(directory: Path) -> Certificate:
     """Return the paths of a certificate's files in `directory`."""
-    return Certificate(authority=directory / "authority.pem", chain_and_key=directory / CHAIN_AND_KEY)
+    return Certificate(authority=directory / AUTHORITY, chain_and_key=directory / CHAIN_AND_KEY)
 
 
-def write_certificate(paths: Certificate) -> None:
-    """Write both files; their directory must exist."""
+def write_certificate(copies: Sequence[Certificate]) -> None:
+    """Make one certificate and write its files to all of `copies`; their directories must exist."""
+    if not copies:
+        return
     import trustme  # takes 250 ms, and few experiments need it
 
     authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(paths.authority))
-    paths.chain_and_key.touch(mode=0o600)
-    certificate = authority.issue_cert(LOOPBACK, GATEWAY, FAR_ADDRESS)
-    certificate.private_key_and_cert_chain_pem.write_to_path(str(paths.chain_and_key))
+    certificate = authority.issue_cert(APP_NAME, LOOPBACK, GATEWAY, FAR_ADDRESS)
+    for paths in copies:
+        authority.cert_pem.write_to_path(str(paths.authority))
+        paths.chain_and_key.touch(mode=0o600)
+        certificate.private_key_and_cert_chain_pem.write_to_path(str(paths.chain_and_key))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import harness
 from harness.errors import MachineError
+from harness.model import Settings
 from harness.testbed.processes.output import ProgramOutput, read_output
 
 PROBE_TIMEOUT_S = 10
@@ -23,6 +24,12 @@ NGINX_PACKAGES = "apt-get install nginx-light, dnf install nginx, pacman -S ngin
 WORKER_MODULES = {"uvicorn": {"uvicorn": "uvicorn", "uvicorn_worker": "uvicorn-worker"}}
 NO_MODULES: Mapping[str, str] = {}
 ASGI_SINCE = (24, 0)
+# The gunicorn since which a worker class speaks a protocol behind nginx.
+PROTOCOL_SINCE = {
+    "uwsgi": {"sync": (24, 0), "asgi": (25, 0), "gthread": (25, 2)},
+    "h2c": {"asgi": (26, 2), "gthread": (26, 2)},
+}
+PROTOCOL_MODULES = {"h2c": {"h2": "h2"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,26 @@ def find_interpreter(python: str, needed: Mapping[str, str] = NO_MODULES, user: 
             f"Install {'it' if len(missing) == 1 else 'them'}: {path} -m pip install {' '.join(missing.values())}."
         )
     return path
+
+
+def require_protocol(settings: Settings) -> None:
+    """Raise MachineError where the gunicorn of an arm does not speak its protocol; a missing one is no problem here."""
+    path, protocol = find_program(settings.python) if settings.python else sys.executable, settings.hop_protocol
+    needed = PROTOCOL_SINCE.get(protocol, {}).get(settings.worker_class)
+    if not settings.has_gunicorn or needed is None or path is None or not _has_module(path, "gunicorn"):
+        return
+    if (version := gunicorn_version(path)) < needed:
+        raise MachineError(
+            f"{path} has gunicorn {'.'.join(map(str, version))}, but protocol = {protocol!r} with worker_class = "
+            f"{settings.worker_class!r} needs {'.'.join(map(str, needed))} or later. Upgrade it: {path} -m pip install "
+            "--upgrade gunicorn."
+        )
+    for module, package in PROTOCOL_MODULES.get(protocol, {}).items():
+        if not _has_module(path, module):
+            raise MachineError(
+                f"{path} has no module {module}, which protocol = {protocol!r} needs. Install it: {path} -m pip "
+                f"install {package}."
+            )
 
 
 def gunicorn_version(python: str) -> tuple[int, ...]:

@@ -75,8 +75,7 @@ def _groups_by_app(blueprints: Sequence[Blueprint]) -> list[list[Blueprint]]:
 @contextmanager
 def _start_group(group: Sequence[Blueprint]) -> Iterator[list[Stack]]:
     """Start the servers of stacks that share an application server, which are not ready yet."""
-    for blueprint in group:
-        _write_files(blueprint)
+    _write_files(group)
     with ExitStack() as exit_stack:
         networks = [
             exit_stack.enter_context(
@@ -179,20 +178,25 @@ def _command_of(
     )
 
 
-def _write_files(blueprint: Blueprint) -> None:
-    directory = blueprint.directory
+def _write_files(group: Sequence[Blueprint]) -> None:
+    """Write the files of stacks that share a gunicorn, and so a certificate. Raises MachineError."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "nginx.conf").write_text(blueprint.nginx_conf)
-        (directory / "start.sh").write_text(start_script(blueprint))
-        with suppress(PermissionError):  # a file system without modes; sh start.sh works too
-            (directory / "start.sh").chmod(0o755)
-        for path, content in {file for enclosure in blueprint.enclosures.values() for file in enclosure.files}:
-            path.write_bytes(content)
-        if blueprint.certificate:
-            write_certificate(blueprint.certificate)
+        for blueprint in group:
+            _write_stack_files(blueprint)
+        write_certificate([blueprint.certificate for blueprint in group if blueprint.certificate])
     except OSError as error:
         raise MachineError(
-            f"{directory} cannot be written: {error.strerror}. Free some space, or choose another place for the "
-            "results."
+            f"{group[0].directory} cannot be written: {error.strerror}. Free some space, or choose another place for "
+            "the results."
         ) from None
+
+
+def _write_stack_files(blueprint: Blueprint) -> None:
+    directory = blueprint.directory
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "nginx.conf").write_text(blueprint.nginx_conf)
+    (directory / "start.sh").write_text(start_script(blueprint))
+    with suppress(PermissionError):  # a file system without modes; sh start.sh works too
+        (directory / "start.sh").chmod(0o755)
+    for path, content in {file for enclosure in blueprint.enclosures.values() for file in enclosure.files}:
+        path.write_bytes(content)

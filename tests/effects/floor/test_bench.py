@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from harness.errors import LoadError
-from harness.experiment.transports import transports
 from harness.floor.bench import (
     KINDS,
     ExchangeKind,
@@ -23,6 +22,7 @@ from harness.floor.bench import (
 from harness.model import Target
 from harness.testbed.blueprint import Machine, survey_machine
 from tests.support.scripted_server import Answer, repeats, serving, stays_silent, whole
+from tests.support.stacks import TRANSPORTS
 
 
 class Longer:
@@ -48,7 +48,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("transport", transports())
+@pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("size", [0, 83, 200_000])
 def test_every_exchange_takes_its_time(
     kind: ExchangeKind, transport: str, size: int, machine: Machine, until_the_end: ExitStack

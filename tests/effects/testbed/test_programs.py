@@ -3,11 +3,15 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.errors import MachineError
-from harness.testbed.servers.programs import find_nginx, find_program, find_python, gunicorn_version
+from harness.model import Settings
+from harness.session.preflight import without_unavailable_arms
+from harness.testbed.servers.programs import find_nginx, find_program, find_python, gunicorn_version, require_protocol
+from tests.support.experiment_files import names, read
 from tests.support.misbehaving_services import python_environment
 
 
@@ -137,9 +141,39 @@ def test_a_gunicorn_that_has_no_asgi_worker_is_too_old_for_it(tmp_path: Path) ->
         find_python(path, "asgi")
 
 
+@pytest.mark.parametrize(
+    ("version", "settings", "sentence"),
+    [
+        ("23.0.0", {"protocol": "uwsgi", "worker_class": "sync"}, "needs 24.0 or later. Upgrade it: "),
+        ("24.1.1", {"protocol": "uwsgi", "worker_class": "asgi"}, "needs 25.0 or later. Upgrade it: "),
+        ("25.1.0", {"protocol": "uwsgi", "worker_class": "gthread"}, "needs 25.2 or later. Upgrade it: "),
+        ("26.1.0", {"protocol": "h2c", "worker_class": "asgi"}, "needs 26.2 or later. Upgrade it: "),
+        ("26.2.0", {"protocol": "h2c", "worker_class": "asgi"}, "has no module h2, which protocol = 'h2c' needs."),
+    ],
+)
+def test_a_gunicorn_that_does_not_speak_the_protocol_is_told(
+    tmp_path: Path, version: str, settings: dict[str, Any], sentence: str
+) -> None:
+    (tmp_path / "gunicorn.py").write_text(f"__version__ = {version!r}\n")
+    path = program(tmp_path / "python", f'PYTHONPATH={tmp_path} exec {sys.executable} -S "$@"')
+    with pytest.raises(MachineError) as found:
+        require_protocol(Settings(python=path, **settings))
+    assert sentence in str(found.value)
+    require_protocol(Settings(python=path, worker_class="sync"))
+
+
 @pytest.mark.parametrize("worker_class", ["uvicorn", "asgi", "sync", "gthread"])
 def test_our_own_python_has_all_that_workers_need(tmp_path: Path, worker_class: str) -> None:
     other = program(tmp_path / "python", f'exec {sys.executable} "$@"')
     assert find_python("", worker_class) == sys.executable
     assert find_python(other, worker_class) == other
     assert gunicorn_version(other) == gunicorn_version(sys.executable) >= (20, 0)
+
+
+def test_a_protocol_that_nginx_does_not_speak_is_left_out_with_a_sentence(tmp_path: Path) -> None:
+    nginx = program(tmp_path / "nginx", "echo nginx version: nginx/1.22.1")
+    arms = '[arms.tcp]\n[arms.kept]\nupstream_keepalive = 4\n[arms.h2c]\nprotocol = "h2c"\n'
+    three = read(f'[arm]\nworker_class = "asgi"\nnginx = "{nginx}"\n{arms}')
+    rest = without_unavailable_arms(three, {})
+    assert names(rest) == ["tcp", "kept", "control"]
+    assert rest.left_out["h2c"].startswith(f'{nginx} is nginx 1.22.1, but protocol = "h2c" needs 1.29.4 or later')

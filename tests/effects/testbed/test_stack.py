@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 
 import psutil
@@ -51,7 +52,9 @@ def test_everything_listens_on_loopback_or_in_a_private_directory(stack: Stack) 
     processes = [psutil.Process(pid) for pid in own_pids() - {os.getpid()}]
     tcp = [each for process in processes for each in process.net_connections("inet")]
     unix = [str(each.laddr) for process in processes for each in process.net_connections("unix")]
-    assert {each.laddr.ip for each in tcp if each.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+    addresses = {each.laddr.ip for each in tcp if each.status == psutil.CONN_LISTEN}
+    assert "127.0.0.1" in addresses
+    assert all(ip_address(address).is_loopback for address in addresses)
     assert {Path(path).parent for path in unix if path} == set(private[1:])
     assert {directory.stat().st_mode & 0o7777 for directory in private} == {0o700}
 

@@ -65,6 +65,8 @@ OTHER_VALUES = {
     "nginx": "/usr/sbin/nginx",
     "python": "/usr/bin/python3",
     "tls": True,
+    "protocol": "http/1.1",
+    "hop_tls": "full",
     "path": "/x",
     "connections": 2,
     "rate": 100.0,
@@ -88,8 +90,8 @@ OTHER_VALUES = {
 }
 # What an nginx server, a socket of gunicorn's or the client decides for each arm by itself.
 PER_ARM = {
-    "transport", "chain", "upstream_keepalive", "tls", "path", "connections", "rate", "p99_limit_ms", "timeout_s",
-    "start_timeout_s", "proxy_buffer_kb", "method", "host", "headers", "body",
+    "transport", "chain", "upstream_keepalive", "protocol", "tls", "path", "connections", "rate", "p99_limit_ms",
+    "timeout_s", "start_timeout_s", "proxy_buffer_kb", "method", "host", "headers", "body",
     "client_keepalive", "authority", "pids", "cgroup", "start", "tool", "tool_requests", "tool_seconds",
 }  # fmt: skip
 
@@ -104,7 +106,7 @@ def two_arms(setting: str) -> Experiment:
 
 @pytest.mark.parametrize("setting", [name for name in Settings.model_fields if name != "url"])
 def test_every_setting_is_either_of_the_processes_or_of_the_arm(setting: str) -> None:
-    assert (setting in ProcessSettings.model_fields) != (setting in PER_ARM)
+    assert (setting in (*ProcessSettings.model_fields, "hop_tls")) != (setting in PER_ARM)
     assert len(groups(two_arms(setting))) == (1 if setting in PER_ARM else 2)
 
 
@@ -124,6 +126,22 @@ def test_a_server_that_listens_on_one_address_serves_one_transport_of_one_stack(
     assert keys[0] == keys[3]
     experiment = Experiment(name="trial", question="", arms=tuple(arms), pairs=(), design=Design())
     assert list(map(len, stacks_of(experiment))) == [2, 1, 1]
+
+
+def test_what_gunicorn_speaks_divides_arms_and_how_nginx_asks_does_not() -> None:
+    tables: list[dict[str, object]] = [
+        {"protocol": "http/1.0"},
+        {"protocol": "http/1.1", "upstream_keepalive": 4},
+        {"protocol": "uwsgi"},
+        {"protocol": "h2c"},
+        {"hop_tls": "full"},
+        {"hop_tls": "resumed", "upstream_keepalive": 4},
+        {"hop_tls": "full", "protocol": "uwsgi"},
+    ]
+    arms = tuple(Arm(name=str(n), settings=Settings.model_validate(table)) for n, table in enumerate(tables))
+    experiment = Experiment(name="trial", question="", arms=arms, pairs=(), design=Design())
+    assert groups(experiment) == [["0", "1"], ["2"], ["3"], ["4", "5"], ["6"]]
+    assert len({app_settings_key(arm, Design()) for arm in arms}) == 5
 
 
 def test_a_gunicorn_with_a_quota_serves_one_network_and_a_separate_one_its_arm_only() -> None:

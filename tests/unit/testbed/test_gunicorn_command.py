@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import MachineError
 from harness.model import Settings
-from harness.testbed.servers.gunicorn import app_directory, gunicorn_argv, require_app_directory, server_environment
+from harness.testbed.servers.gunicorn import Gunicorn, app_directory, require_app_directory, server_environment
 
 DATA = Path(__file__).parents[2] / "data/lab"
 CHECKOUT = Path(__file__).parents[3]
@@ -21,6 +21,9 @@ BINDS = ["127.0.0.1:12000", "unix:/dev/shm/barehop-89abcdef/hop.sock"]
         ("gunicorn-23", (23, 0, 0), {}),
         ("gunicorn-25.1", (25, 1, 0), {}),
         ("gunicorn-sync", (25, 1, 0), {"worker_class": "sync", "app": "app.wsgi:app", "workers": 4}),
+        ("gunicorn-uwsgi", (27, 0, 1), {"worker_class": "asgi", "protocol": "uwsgi"}),
+        ("gunicorn-h2c", (27, 0, 1), {"worker_class": "asgi", "protocol": "h2c", "upstream_keepalive": 4}),
+        ("gunicorn-hop-tls", (27, 0, 1), {"hop_tls": "resumed"}),
         ("gunicorn-gthread", (25, 1, 0), {"worker_class": "gthread", "app": "shop:create_app()", "threads": 8}),
     ],
 )
@@ -32,7 +35,8 @@ def test_gunicorn_command(
 
 
 def command(*arms: Settings, version: tuple[int, ...] = (25, 1, 0)) -> tuple[str, ...]:
-    return gunicorn_argv("/usr/bin/python3", version, arms, BINDS, Path("/var/tmp/barehop-01234567"))
+    scratch, certificate = Path("/var/tmp/barehop-01234567"), Path("/results/server.pem")
+    return Gunicorn("/usr/bin/python3", version, arms, scratch, certificate).argv(BINDS)
 
 
 @pytest.mark.parametrize(

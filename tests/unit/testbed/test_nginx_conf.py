@@ -16,8 +16,8 @@ SCRATCH = Path("/var/tmp/barehop-01234567")
 SOCKET = "unix:/dev/shm/barehop-89abcdef/hop.sock"
 
 
-def site(number: int = 0, server: str = "127.0.0.1:12000", keepalive: int = 0, tls: bool = False) -> Site:
-    settings = Settings(path="/bytes/100?x=1", upstream_keepalive=keepalive, tls=tls)
+def site(number: int = 0, server: str = "127.0.0.1:12000", keepalive: int = 0, **others: Any) -> Site:
+    settings = Settings(path="/bytes/100?x=1", upstream_keepalive=keepalive, **others)
     arm = Arm(name=f"arm-{number}", settings=settings)
     return Site(arm, upstream=f"hop_{number:02}", server=server, listens=f"127.0.0.1:{13_000 + number}")
 
@@ -33,6 +33,10 @@ def nginx(*version: int, flags: tuple[str, ...] = ()) -> NginxBuild:
         ("nginx-1.29.7", (1, 29, 7), [site(), site(1, SOCKET)], ""),
         ("nginx-keepalive", (1, 29, 7), [site(keepalive=16), site(1, SOCKET, keepalive=16)], ""),
         ("nginx-tls", (1, 22, 1), [site(tls=True), site(1, SOCKET)], ""),
+        ("nginx-http-1.1", (1, 22, 1), [site(protocol="http/1.1")], ""),
+        ("nginx-uwsgi", (1, 22, 1), [site(protocol="uwsgi"), site(1, SOCKET, protocol="uwsgi", hop_tls="full")], ""),
+        ("nginx-hop-tls", (1, 22, 1), [site(hop_tls="full"), site(1, SOCKET, keepalive=4, hop_tls="resumed")], ""),
+        ("nginx-h2c", (1, 29, 7), [site(protocol="h2c"), site(1, SOCKET, keepalive=16, protocol="h2c")], ""),
         ("nginx-root", (1, 22, 1), [site()], "root"),
     ],
 )
@@ -95,6 +99,8 @@ def problems(*flags: str, **settings: Any) -> list[str]:
         ("--without-http_proxy_module", {}, "was built without its proxy module"),
         ("--without-http_rewrite_module", {"chain": "proxy-only"}, "was built without its rewrite module"),
         ("--without-http_upstream_keepalive_module", {"upstream_keepalive": 4}, "its upstream_keepalive module"),
+        ("--without-http_uwsgi_module", {"protocol": "uwsgi"}, "was built without its uwsgi module"),
+        ("", {"hop_tls": "full"}, "was built without TLS. Set hop_tls to"),
     ],
 )
 def test_what_an_arm_needs_and_nginx_was_built_without_is_refused(
@@ -104,6 +110,29 @@ def test_what_an_arm_needs_and_nginx_was_built_without_is_refused(
     assert sentence in problem
     assert problem.endswith(".")
     assert problems("--with-http_ssl_module", **settings) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "flags", "speaks"),
+    [
+        ((1, 22, 1), ("--with-http_v2_module",), False),
+        ((1, 29, 3), ("--with-http_v2_module",), False),
+        ((1, 29, 4), (), False),
+        ((1, 29, 4), ("--with-http_v2_module",), True),
+    ],
+)
+def test_http_2_to_the_application_needs_a_late_nginx_with_its_module(
+    version: tuple[int, ...], flags: tuple[str, ...], speaks: bool
+) -> None:
+    sentences = list(build_problems(nginx(*version, flags=flags), Settings(protocol="h2c")))
+    assert sentences == (
+        []
+        if speaks
+        else [
+            f'nginx is nginx {".".join(map(str, version))}, but protocol = "h2c" needs 1.29.4 or later, built '
+            '--with-http_v2_module. Name another nginx, or set protocol to "http/1.1".'
+        ]
+    )
 
 
 def test_buffers_fit_what_an_arm_sends() -> None:

@@ -1,0 +1,97 @@
+"""Asks the application's server without nginx what it speaks on its hop: the protocol, TLS, resumed sessions."""
+
+import re
+import ssl
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from harness.errors import StackError
+from harness.load.client import Endpoint, endpoint_of
+from harness.model import Settings, Target
+from harness.model.record import HopProof
+from harness.testbed.hop_addresses import Hop, direct_target
+from harness.testbed.servers.nginx import APP_NAME
+
+PLAIN = "http/1"  # what readiness shows by itself
+RECEIVE_BYTES = 65536
+SUCCESS = re.compile(rb"HTTP/1\.[01] 2")
+H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113, section 3.4
+SETTINGS_FRAME = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # an empty one: length, type, flags, stream (section 4.1)
+H2_BEGINNING = re.compile(rb"...\x04", re.DOTALL)
+QUOTED_BYTES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class HopAnswer:
+    """The beginning of an answer, and the TLS with which it came."""
+
+    text: bytes
+    tls: str
+    session: ssl.SSLSession | None
+    is_resumed: bool
+
+
+def prove_speech(hop: Hop, settings: Settings, target: Target, authority: Path | None) -> HopProof:
+    """Return what the server at `hop` speaks; `target` has the arm's request. Raises StackError for anything else."""
+    has_tls = settings.hop_tls != "off"
+    own = direct_target(replace(hop, address=hop.connect_address or hop.address), target.path, keepalive=False)
+    own = replace(own, tls=has_tls, ca_file=authority if has_tls else None)
+    endpoint = endpoint_of(replace(own, request=target.request, timeout_s=target.timeout_s))
+    question = _question(settings, target, endpoint)
+    try:
+        answers = [_ask(endpoint, question)]
+        answers += [_ask(endpoint, question, answers[0].session)] if endpoint.tls else []
+    except OSError as error:
+        raise StackError(f"{hop.server} does not speak {settings.app_speaks}: {error}.") from None
+    beginning = H2_BEGINNING if settings.protocol == "h2c" else SUCCESS
+    for answer in answers:
+        if not beginning.match(answer.text):
+            text = repr(answer.text[:QUOTED_BYTES])
+            raise StackError(f"{hop.server} does not speak {settings.app_speaks}: its answer begins {text}.")
+    if settings.hop_tls == "resumed" and not answers[-1].is_resumed:
+        raise StackError(f'{hop.server} resumes no TLS session. Set hop_tls to "full".')
+    tls = {"tls": answers[0].tls, "resumes_sessions": answers[-1].is_resumed} if endpoint.tls else {}
+    return cast("HopProof", {"speaks": settings.app_speaks, **tls})
+
+
+def _ask(endpoint: Endpoint, question: bytes, session: ssl.SSLSession | None = None) -> HopAnswer:
+    """Send the question and return the answer's beginning. Raises OSError, also for a wrong certificate."""
+    with endpoint.new_socket() as sock:
+        sock.settimeout(endpoint.timeout_s)
+        sock.connect(endpoint.address)
+        if endpoint.tls is None:
+            sock.sendall(question)
+            return HopAnswer(sock.recv(RECEIVE_BYTES), "", None, is_resumed=False)
+        with endpoint.tls.wrap_socket(sock, server_hostname=APP_NAME, session=session) as encrypted:
+            encrypted.sendall(question)
+            text, cipher = encrypted.recv(RECEIVE_BYTES), encrypted.cipher()
+            tls = f"{encrypted.version()}, {cipher[0] if cipher else 'no cipher'}"
+            return HopAnswer(text, tls, encrypted.session, encrypted.session_reused is True)
+
+
+def _question(settings: Settings, target: Target, endpoint: Endpoint) -> bytes:
+    if settings.hop_protocol == "h2c":
+        return H2_PREFACE + SETTINGS_FRAME
+    return _uwsgi_packet(target) if settings.hop_protocol == "uwsgi" else endpoint.request
+
+
+def _uwsgi_packet(target: Target) -> bytes:
+    """Return the request of `target` as nginx sends it (uwsgi-docs: Protocol): a head, variables, the body."""
+    request, (path, _, query) = target.request, target.path.partition("?")
+    headers = dict(line.split(": ", 1) for line in request.header_lines)
+    variables = {
+        "REQUEST_METHOD": request.method,
+        "REQUEST_URI": target.path,
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_LENGTH": str(len(request.body)) if request.has_length else "",
+        "CONTENT_TYPE": headers.pop("Content-Type", ""),
+        "HTTP_HOST": target.host_header,
+        "HTTP_CONNECTION": "close",
+        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()},
+    }
+    words = (word.encode("latin-1") for pair in variables.items() for word in pair)
+    block = b"".join(len(word).to_bytes(2, "little") + word for word in words)
+    return bytes([0]) + len(block).to_bytes(2, "little") + bytes([0]) + block + request.body

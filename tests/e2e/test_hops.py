@@ -1,0 +1,48 @@
+"""Several hops in one experiment: each is proved to be what it says, and the counters tell them apart."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.model import Summary
+from harness.testbed.machine.directories import can_listen
+from tests.support.command import barehop, first_record, fixed
+
+EXPERIMENT = """
+name = "several"
+arm = { worker_class = "asgi" }
+[arms.tcp]
+[arms.tcp6]
+transport = "tcp6"
+[arms.alias]
+transport = "tcp-alias"
+protocol = "http/1.1"
+[arms.uwsgi]
+transport = "uds-tmpfs"
+protocol = "uwsgi"
+[arms.full]
+hop_tls = "full"
+[arms.resumed]
+hop_tls = "resumed"
+"""
+SPOKEN = {"uwsgi": "uwsgi", "full": "http/1 over TLS", "resumed": "http/1 over TLS"}
+
+
+@pytest.mark.skipif(not can_listen("[::1]"), reason="this machine has no IPv6")
+def test_every_hop_is_what_it_says_and_counters_show_it(tmp_path: Path) -> None:
+    (tmp_path / "several.toml").write_text(EXPERIMENT, encoding="utf-8")
+
+    ended = barehop(tmp_path, "run", "several.toml", *fixed(2, 4, burst=20), "--out", "out")
+
+    assert ended.code in (0, 1), ended.err
+    hops = {arm: proof["hop"] for arm, proof in first_record(tmp_path).proofs.items()}
+    assert {arm: hop["speaks"] for arm, hop in hops.items() if "speaks" in hop} == SPOKEN
+    assert (hops["tcp6"]["address"][:6], hops["alias"]["address"][:10]) == ("[::1]:", "127.0.0.2:")
+    assert hops["resumed"]["resumes_sessions"] is True
+    summary = Summary.model_validate_json((tmp_path / "out/summary.json").read_bytes())
+    counters = {counter.name: counter.arms for counter in summary.counters}
+    opens, packets, sizes = (counters[name] for name in ("hop.active_opens", "net.ip6_packets", "net.lo_bytes"))
+    assert {arm for arm, value in opens.items() if value.value > 0.5} == set(hops) - {"uwsgi"}
+    assert packets["tcp6"].value > packets["tcp"].value + 5
+    assert sizes["full"].value > sizes["resumed"].value + 300  # a certificate and its signature
+    assert sizes["resumed"].value > sizes["tcp"].value + 300  # a handshake without them
