@@ -8,9 +8,8 @@ import pytest
 
 from harness.model import Record, Summary
 from tests.support.command import barehop, eventually, first_record, fixed, sets, started
-from tests.support.stacks import impostor
+from tests.support.stacks import TEN_LINE_SERVER, impostor
 
-SERVER = Path(__file__).parents[1] / "support/programs/ten_line_server.py"
 UVICORN = "{python} -P -m uvicorn --app-dir {app_dir} --uds {socket} --log-level warning --no-access-log {app}"
 EXPERIMENT = f"""
 [arms.gunicorn]
@@ -21,7 +20,7 @@ transport = "uds-tmpfs"
 command = "{UVICORN}"
 transport = "uds-tmpfs"
 [arms.ten-lines]
-command = "{{python}} {SERVER} {{host}} {{port}}"
+command = "{{python}} {TEN_LINE_SERVER} {{host}} {{port}}"
 [design]
 against = "gunicorn"
 """
@@ -30,7 +29,7 @@ against = "gunicorn"
 def misbehaving(directory: Path, *habit: object) -> list[str]:
     """The arguments of a run whose application is the server of ten lines with such a habit."""
     (directory / "trial.toml").write_text("[arms.own]\n[arms.kept]\nupstream_keepalive = 1\n")
-    command = " ".join(["{python}", str(SERVER), "{host}", "{port}", *map(str, habit)])
+    command = " ".join(["{python}", str(TEN_LINE_SERVER), "{host}", "{port}", *map(str, habit)])
     return ["run", "trial.toml", *fixed(2, 1), *sets(command=command, start_timeout_s=2), "--out", "out"]
 
 

@@ -10,12 +10,10 @@ import pytest
 from harness.errors import StackError
 from harness.observe.cpu_time import FamilyClock
 from harness.observe.proof import prove
-from harness.testbed.dry_run import start_script
 from tests.support.misbehaving_services import eventually
-from tests.support.stacks import TRANSPORTS, answer, arm, blueprint_for, stack_of
+from tests.support.stacks import TEN_LINE_SERVER, TRANSPORTS, answer, arm, blueprint_for, stack_of
 
-SERVER = Path(__file__).parents[2] / "support/programs/ten_line_server.py"
-TEN_LINES = f"{{python}} {SERVER} {{host}} {{port}}"
+TEN_LINES = f"{{python}} {TEN_LINE_SERVER} {{host}} {{port}}"
 WRAPPED = "sh -c '\"$@\"; exit' sh " + TEN_LINES  # the shell is the first process, and its child listens
 ASGI = """
 async def app(scope, receive, send):
@@ -102,8 +100,3 @@ def test_a_command_is_confined_like_gunicorn(tmp_path: Path, settings: dict[str,
     with stack_of(blueprint_for(tmp_path, arm(command=TEN_LINES, **settings))) as stack:
         proof = prove([stack])["tcp"]
     assert proof["sandbox" if "sandbox" in settings else "rung"]
-
-
-def test_the_script_of_a_stack_starts_a_command_in_its_directory(tmp_path: Path) -> None:
-    script = start_script(blueprint_for(tmp_path, arm(command=TEN_LINES, app_dir=str(tmp_path))))
-    assert f"env -C {tmp_path}" in script

@@ -1,6 +1,7 @@
 """`start.sh` brings the stack up by hand, and Ctrl-C leaves nothing of it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -14,7 +15,7 @@ from harness.load.probe import probe_target
 from harness.model import Reply
 from harness.testbed.blueprint import Blueprint
 from tests.support.misbehaving_services import MARK, end_marked, eventually, marked
-from tests.support.stacks import TRANSPORTS, arm, blueprint_for, machine_of, stack_of
+from tests.support.stacks import TEN_LINE_SERVER, TRANSPORTS, arm, blueprint_for, machine_of, stack_of
 
 
 @pytest.fixture
@@ -41,6 +42,19 @@ def press_control_c(script: subprocess.Popen[str]) -> None:
 def test_the_script_brings_up_the_same_stack_and_ends_it(
     blueprint: Blueprint, interrupt: Callable[[subprocess.Popen[str]], None]
 ) -> None:
+    bring_up(blueprint, interrupt)
+
+
+def test_the_script_starts_a_command_in_its_directory(tmp_path: Path) -> None:
+    shutil.copy(TEN_LINE_SERVER, tmp_path / "server.py")
+    blueprint = blueprint_for(tmp_path, arm(command="{python} server.py {host} {port}", app_dir=str(tmp_path)))
+    with stack_of(blueprint):
+        pass
+    bring_up(blueprint, interrupt_the_shell)
+
+
+def bring_up(blueprint: Blueprint, interrupt: Callable[[subprocess.Popen[str]], None]) -> None:
+    """Run the script of a stack until every arm has answered, then end it, and see that nothing is left."""
     mark = f"script-{blueprint.private_directories[0].name}"
     with (
         subprocess.Popen(
