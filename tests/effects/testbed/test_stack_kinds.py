@@ -50,8 +50,8 @@ def test_separate_stacks_are_up_at_the_same_time_and_share_nothing(tmp_path: Pat
     with start_stacks(blueprints, probe_target) as stacks:
         assert prove(stacks).keys() == set(TRANSPORTS)
         pids = [pid for stack in stacks for role in stack.pids.values() for pid in role]
-        assert len(set(pids)) == len(pids) == 6
-        assert len({stack.blueprint.directory for stack in stacks}) == 3
+        assert len(set(pids)) == len(pids) == 2 * len(TRANSPORTS)
+        assert len({stack.blueprint.directory for stack in stacks}) == len(TRANSPORTS)
         for stack in stacks:
             stack.check_workers()
     assert not any(directory.exists() for blueprint in blueprints for directory in blueprint.private_directories)
