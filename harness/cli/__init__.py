@@ -17,6 +17,7 @@ COMMANDS = {  # name: its file and function
     "show": ("show", "show"),
     "report": ("report", "report"),
     "compare": ("compare", "compare"),
+    "pool": ("pool", "pool"),
     "validate": ("validate", "validate"),
     "verify": ("verify", "verify"),
     "calibrate": ("calibrate", "calibrate"),

@@ -144,9 +144,17 @@ class PythonFacts(Facts, total=False):
     distributions: dict[str, str]
 
 
+class IdentityFacts(Facts, total=False):
+    """Which machine and which boot of it this is, as hashes that name neither; None if unknown."""
+
+    machine: str | None
+    boot: str | None
+
+
 class HostFacts(Facts, total=False):
     """The content of host.json."""
 
+    identity: IdentityFacts
     kernel: TextTable
     system: str | None
     cpus: CpuFacts

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.command import barehop
 from tests.support.comparable_runs import run_data, write_run
+from tests.support.fleets import write_fleet
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,19 @@ def test_what_cannot_be_compared_is_refused(results: Path, tmp_path: Path) -> No
 
     assert (ended.code, ended.out) == (2, "")
     assert "is only one run" in ended.err
+
+
+def test_a_fleet_is_pooled_and_what_cannot_be_is_refused_in_one_message(results: Path, tmp_path: Path) -> None:
+    fleet = write_fleet(tmp_path / "fleet")
+    pooled = barehop(tmp_path, "pool", fleet, "--by", "kernel.release", "--json")
+    refused = barehop(tmp_path, "pool", fleet, fleet / "web1", tmp_path / "nowhere")
+
+    effects = {effect["label"]: effect for effect in json.loads(pooled.out)["effects"] if effect["metric"] == "latency"}
+    assert (pooled.code, pooled.err) == (0, "")
+    assert effects["uds-dir against tcp"]["prediction_percent"]["low"] < -10
+    assert effects["uds-dir against tcp"]["hosts"] == 5
+    assert (refused.code, refused.out) == (2, "")
+    assert len(refused.err.splitlines()) == 2
 
 
 def test_a_result_is_reported_as_markdown(results: Path, tmp_path: Path) -> None:

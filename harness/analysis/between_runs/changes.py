@@ -153,12 +153,9 @@ def _incomparable(runs: Sequence[RunData]) -> Iterator[str]:
     base = runs[BASE_RUN]
     if len(runs) < 2:
         yield f"{base.summary.directory} is only one run. Give the directories of two or more runs."
-    directories = [run.summary.directory for run in runs]
-    for directory in dict.fromkeys(directories):
-        if directories.count(directory) > 1:
-            yield f"{directory} is given twice. Give each run once."
+    yield from repeated_directories([run.summary.directory for run in runs])
     for run in runs[1:]:
-        differences = list(_other_question(base.plan.experiment, run.plan.experiment))
+        differences = list(differing_questions(base.plan.experiment, run.plan.experiment))
         if differences:
             yield (
                 f"{run.summary.directory} is a run of another experiment than {base.summary.directory}: "
@@ -166,7 +163,14 @@ def _incomparable(runs: Sequence[RunData]) -> Iterator[str]:
             )
 
 
-def _other_question(base: Experiment, other: Experiment) -> Iterator[str]:
+def repeated_directories(directories: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence for each directory that is there more than once."""
+    for directory in dict.fromkeys(directories):
+        if directories.count(directory) > 1:
+            yield f"{directory} is given twice. Give each run once."
+
+
+def differing_questions(base: Experiment, other: Experiment) -> Iterator[str]:
     """Yield the differences in arms and pairs of `other` from `base`."""
     ours, theirs = ([arm.name for arm in experiment.arms] for experiment in (base, other))
     if missing := [name for name in ours if name not in theirs]:

@@ -7,7 +7,11 @@ from typing import Any
 from harness.model import JsonModel, Plan, Record
 
 # Facts that change all the time, and those that host.json repeats in another form.
-TRANSIENT_FACTS = {"memory": ("available_bytes", "swap_free_bytes"), "network": ("conntrack_entries",)}
+TRANSIENT_FACTS = {
+    "identity": ("boot",),
+    "memory": ("available_bytes", "swap_free_bytes"),
+    "network": ("conntrack_entries",),
+}
 REPEATED_PARTS = ("pyperf",)
 SERVER_VERSION_PREFIXES = ("nginx version:", "Python ")  # the beginning of their version texts
 FILE_SYSTEM_KEYS = ("filesystem", "options")
@@ -18,8 +22,8 @@ MAX_LISTED_ARMS = 3  # arms listed by name; of more, only the number
 
 # A run cannot continue after a change of these.
 DECISIVE_FIELDS = (
-    "kernel.", "cpus.models", "cpus.online", "cpus.allowed", "cpus.topology", "cgroup.cpu_limit", "virtual.machine",
-    "python.version", "python.implementation", "programs.", "environment.", "serving.",
+    "identity.", "kernel.", "cpus.models", "cpus.online", "cpus.allowed", "cpus.topology", "cgroup.cpu_limit",
+    "virtual.machine", "python.version", "python.implementation", "programs.", "environment.", "serving.",
 )  # fmt: skip
 # Except these: they belong to the shell, or affect no server.
 HARMLESS_FIELDS = ("environment.LANG", "environment.LC_", "environment.TZ")

@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from harness.model import METRICS, ArmEffect, Summary
+from harness.model import METRICS, ArmEffect, Interval, Summary
 
 AnyEffect = TypeVar("AnyEffect", bound=ArmEffect)
 
@@ -20,6 +20,16 @@ def with_rates(summary: Summary) -> Summary:
 def rate_percent(percent: float) -> float:
     """Return the difference of rates that belongs to a difference of times."""
     return 100 * (1 / (1 + percent / 100) - 1)
+
+
+def shown_percent(interval: Interval | None, metric: str) -> Interval | None:
+    """Return an interval in percent as reports show it: of the rate, if that is what the metric is."""
+    if interval is None or metric not in METRICS or not METRICS[metric].is_rate:
+        return interval
+    value, low, high = (
+        None if percent is None else rate_percent(percent) for percent in (interval.value, interval.high, interval.low)
+    )
+    return Interval(value=value or 0.0, low=low, high=high)
 
 
 def _in_rates(effect: AnyEffect) -> AnyEffect:

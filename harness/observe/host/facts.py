@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import hmac
 import platform
 import re
 import shlex
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from harness.model.record import CgroupFacts, HostFacts, MemoryFacts, MountFacts, NetworkFacts
+from harness.model.record import CgroupFacts, HostFacts, IdentityFacts, MemoryFacts, MountFacts, NetworkFacts
 from harness.observe.host.cpus import cpu_facts, virtual_facts
 from harness.observe.host.serving import program_versions, python_facts
 from harness.testbed.machine.cgroups import cgroup_levels
@@ -32,6 +33,9 @@ SERVICES = ("irqbalance", "tuned", "dockerd", "containerd", "podman", "firewalld
 _IDENTIFYING_PARAMETERS = (
     "ip", "nfsroot", "root", "resume", "init", "rdinit", "hostname", "systemd.hostname", "systemd.machine_id",
 )  # fmt: skip
+
+# An id is the key, and this the message of its hash, as in sd_id128_get_machine_app_specific.
+_IDENTITY_PURPOSE, _IDENTITY_DIGITS = b"barehop host", 16
 
 _SOCKET_DIRECTORIES = ("/", "/dev/shm", "/tmp", "/var/tmp")  # noqa: S108 - described, never used
 _MEMORY_FIELDS = {
@@ -105,6 +109,7 @@ def _kernel_config(roots: Roots = HOST_ROOTS) -> str | None:
 def host_facts(programs: Mapping[str, Sequence[str]], roots: Roots = HOST_ROOTS) -> HostFacts:
     """Return the content of host.json. `programs` are the commands that print versions, by name."""
     return {
+        "identity": identity_facts(roots),
         "kernel": _kernel_facts(roots),
         "system": _distribution(roots.etc),
         "cpus": cpu_facts(roots),
@@ -122,6 +127,24 @@ def host_facts(programs: Mapping[str, Sequence[str]], roots: Roots = HOST_ROOTS)
         "python": python_facts(),
         "programs": program_versions(programs),
     }
+
+
+def identity_facts(roots: Roots = HOST_ROOTS) -> IdentityFacts:
+    """Return a hash of the machine id, and one of the boot id.
+
+    man 5 machine-id: it must not be published, but may be the key of a hash. In a container it is that of the image, or
+    is new with each container, so none is recorded; the boot id is that of the kernel, which all containers share.
+    """
+    machine = None if virtual_facts(roots).get("container") else read_text(roots.etc / "machine-id")
+    return {"machine": _hashed_id(machine), "boot": _hashed_id(read_text(roots.proc / "sys/kernel/random/boot_id"))}
+
+
+def _hashed_id(text: str | None) -> str | None:
+    """Return the hash of a 128-bit id; None for any other text, such as the `uninitialized` of a first boot."""
+    digits = (text or "").strip().replace("-", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{32}", digits):
+        return None
+    return hmac.digest(bytes.fromhex(digits), _IDENTITY_PURPOSE, "sha256").hex()[:_IDENTITY_DIGITS]
 
 
 def _kernel_facts(roots: Roots) -> dict[str, str | None]:

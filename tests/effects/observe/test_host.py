@@ -66,6 +66,32 @@ def test_the_kernels_configuration_has_one_hash_wherever_it_lies(tmp_path: Path)
     assert hashes != {None}
 
 
+def identity(root: Path, machine_id: str, files: Mapping[str, str] | None = None) -> Mapping[str, object]:
+    boot = {"proc/sys/kernel/random/boot_id": "0bd7b4f4-4b7c-4204-af78-9f978ffc7d8e"}
+    return host_facts({}, machine(root, {"etc/machine-id": machine_id, **boot, **(files or {})}))["identity"]
+
+
+def test_the_identity_of_a_machine_is_the_same_each_time_another_elsewhere_and_does_not_tell_its_id(
+    tmp_path: Path,
+) -> None:
+    ids = ["3d1219c7c4c5404aaa1f6d2a48adfda4", "4d1219c7c4c5404aaa1f6d2a48adfda4"]
+    first, again, other = (identity(tmp_path / str(i), ids[i == 2]) for i in range(3))
+
+    assert first == again
+    assert first["machine"] != other["machine"]
+    assert first["boot"] == other["boot"]
+    assert not any(str(value) in ids[0] for value in first.values())
+    assert all(len(str(value)) == 16 for value in first.values())
+
+
+def test_a_container_or_an_unset_id_is_no_identity_of_the_machine(tmp_path: Path) -> None:
+    contained = identity(tmp_path / "a", "3d1219c7c4c5404aaa1f6d2a48adfda4", {".dockerenv": ""})
+    unset = identity(tmp_path / "b", "uninitialized")
+
+    assert (contained["machine"], unset["machine"]) == (None, None)
+    assert contained["boot"] == unset["boot"] is not None
+
+
 def test_memory_is_in_bytes(tmp_path: Path) -> None:
     roots = machine(tmp_path, {"proc/meminfo": "MemTotal:  2048 kB\nSwapTotal: 1 kB\nHugePages_Total: 0"})
     memory = host_facts({}, roots)["memory"]

@@ -32,6 +32,7 @@ def commands(runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("harness.session.doctor.diagnose", lambda *_: CHECKS)
     return {
         "compare": ["compare", *runs],
+        "pool": ["pool", *(f"host{number}={run}" for number, run in enumerate(runs))],
         "validate": ["validate", runs[0]],
         "doctor": ["doctor", "--seconds", "0"],
         "plan": ["plan", "quick"],
@@ -46,7 +47,7 @@ def output(arguments: list[str]) -> str:
     return result.stdout
 
 
-@pytest.mark.parametrize("command", ["compare", "validate", "doctor", "plan", "floor"])
+@pytest.mark.parametrize("command", ["compare", "pool", "validate", "doctor", "plan", "floor"])
 def test_a_report_has_the_same_answer_in_text_and_markdown_and_its_data_as_json(
     commands: dict[str, list[str]], command: str
 ) -> None:
@@ -58,15 +59,15 @@ def test_a_report_has_the_same_answer_in_text_and_markdown_and_its_data_as_json(
     assert isinstance(json.loads(output([*commands[command], "--json"])), dict)
 
 
-@pytest.mark.parametrize("command", ["compare", "validate", "doctor", "plan", "floor"])
+@pytest.mark.parametrize("command", ["compare", "pool", "validate", "doctor", "plan", "floor"])
 def test_a_page_is_written_where_the_command_has_a_directory_and_printed_where_it_has_none(
     commands: dict[str, list[str]], command: str
 ) -> None:
     printed = output([*commands[command], "--html"])
-    page = printed if command in ("compare", "doctor", "plan") else Path(printed.strip()).read_text()
+    page = printed if command in ("compare", "pool", "doctor", "plan") else Path(printed.strip()).read_text()
 
     assert page.startswith("<!doctype html>")
-    assert page.count("<figure") == (command in ("compare", "validate"))
+    assert page.count("<figure") == {"compare": 1, "pool": 2, "validate": 1}.get(command, 0)
 
 
 @pytest.mark.parametrize("command", ["compare", "validate", "floor"])
