@@ -7,6 +7,7 @@ from harness.analysis.between_runs.pool import HostEffect, Pool, PooledEffect
 from harness.analysis.contrasts.rates import shown_percent
 from harness.model import HEADLINE_METRICS, Comparison, Interval
 from harness.report.answer import MAX_DETAILED
+from harness.report.cells import text_table
 from harness.report.document import (
     Fact,
     Report,
@@ -25,7 +26,6 @@ from harness.report.format import (
 )
 from harness.report.sections.hosts import asked_effects, effect_sections, host_sections, strata_sections
 from harness.report.sections.other_contrasts import metric_label
-from harness.report.table import text_table
 
 MAX_VALUES = 6  # of a fact that are listed with their hosts
 

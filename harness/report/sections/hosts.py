@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from harness.analysis.between_runs.pool import HostEffect, Pool, PooledEffect
 from harness.analysis.contrasts.rates import shown_percent
 from harness.model import DESIGN_METRICS, HEADLINE_METRICS, METRICS, Interval
+from harness.report.cells import ABSENT, STAR_NOTE, star_notes
 from harness.report.document import Cell, Column, IntervalCell, NumberCell, Row, Section, Table, TextCell, VerdictCell
 from harness.report.format import capitalize_first, format_significant, join_with_and
 from harness.report.sections.other_contrasts import metric_label
-from harness.report.table import ABSENT, STAR_NOTE, star_notes
 
 FACTS_BESIDE = {  # the facts that stand beside the effects where they differ, and their titles
     "kernel.release": "kernel",
@@ -82,7 +82,7 @@ def _effect_cells(effect: PooledEffect, detail: str = "") -> tuple[Cell, ...]:
     return (
         TextCell(effect.label, metric_label(effect.metric) if detail else ""),
         _interval_cell(effect, mean, has_ratio=has_ratio),
-        VerdictCell(effect.verdict, is_starred),
+        VerdictCell(effect.verdict, is_starred, effect.metric),
         _interval_cell(effect, prediction, has_ratio=has_ratio),
         _tau_cell(tau, "%" if has_ratio else "us", effect.i2_percent),
         NumberCell(str(effect.hosts)),
