@@ -85,7 +85,7 @@ def _key_path(location: KeyPath) -> KeyPath:
     match location:
         case ("knobs" | "rate" as key, name, *_):
             return ("knobs", name) if key == "knobs" else (key,)
-        case ("placement" | "against" as key, _, *inside):
+        case ("placement" | "against" | "profile" as key, _, *inside):
             return (key, *inside)
     return location
 
@@ -111,7 +111,7 @@ def _expected_value(fault: ValidationFault) -> str:
 
 def _sentence_end(value: object, wanted: Sequence[str]) -> str:
     """Return the end of the sentence, with a hint for a common mistake."""
-    if isinstance(value, str) and NON_TEXT_VALUES.intersection(wanted):
+    if isinstance(value, str) and NON_TEXT_VALUES.issuperset(wanted):
         return ", not text."
     if isinstance(value, str):
         choices = re.findall(r'"([a-z]+)"', " ".join(wanted))

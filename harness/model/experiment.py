@@ -49,7 +49,7 @@ class Design(JsonModel):
     rounds: int | None = Field(None, ge=1, le=MAX_PER_SESSION)
     burst: int | None = Field(None, ge=1, le=MAX_PER_SESSION)
     settle: int | None = Field(None, ge=0, le=MAX_PER_SESSION)
-    profile: bool = False
+    profile: bool | Literal["dwarf"] = False  # "dwarf": with the whole stacks of programs without frame pointers
 
 
 class Experiment(JsonModel):

@@ -10,7 +10,7 @@ AmountVerdict = Literal["less", "more", "undecided"]
 
 
 class ProfilePart(JsonModel):
-    """A function or a subsystem of a role: its own CPU time per request in both arms, and the difference."""
+    """A function or a subsystem of a role: its CPU time per request in both arms, and the difference."""
 
     role: str
     name: str
@@ -19,14 +19,16 @@ class ProfilePart(JsonModel):
     against_us: float
     samples: int  # of both arms
     p: float | None = None
-    p_adjusted: float | None = None  # by Benjamini and Hochberg, over the functions or the subsystems of the pair
+    p_adjusted: float | None = None  # by Benjamini and Hochberg, over all of its kind in the pair
     verdict: AmountVerdict | None = None
+    overlaps: bool = False  # of `inclusive`: undecided, or most of its samples are also of functions before it
 
 
 class ProfileComparison(JsonModel):
     """The functions with at least `least_samples`, and all subsystems, the largest differences first.
 
-    Their CPU time is their share of the samples times the CPU time of the role in the timed bursts. `cpu_us` is the
+    `functions` have their own time; `inclusive` are those that call others, with the time of all that they call. Their
+    CPU time is their share of the samples times the CPU time of the role in the timed bursts. `cpu_us` is the
     difference in CPU time by role, from the counters, `profiled_cpu_us` the same in the bursts under perf.
     """
 
@@ -36,6 +38,7 @@ class ProfileComparison(JsonModel):
     sessions: int
     least_samples: int
     functions: tuple[ProfilePart, ...]
+    inclusive: tuple[ProfilePart, ...] = ()
     subsystems: tuple[ProfilePart, ...]
     cpu_us: dict[str, Interval]
     profiled_cpu_us: dict[str, Interval]

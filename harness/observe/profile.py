@@ -17,7 +17,8 @@ from harness.observe.perf import Pids, tasks_of
 from harness.observe.recording import Turns, Window, failure_text, read_events, record_turns, recording_obstacle
 from harness.testbed.machine.procfs import read_int
 
-FREQUENCY_PER_S = 9999
+FRAME_POINTERS = ("-F", "9999", "--call-graph", "fp")
+DWARF = ("-F", "1999", "--call-graph", "dwarf")  # a sample copies 8 KiB of stack: fewer samples, or the app is slowed
 TURN_S = 0.2
 MIN_REQUESTS, MAX_REQUESTS = 5, 2000  # of a turn
 PMU_NAMES = ("cpu", "cpu_core", "armv8_*")
@@ -68,26 +69,33 @@ def sampling_event(devices: Path = DEVICES) -> str:
 
 
 def profile_bursts(
-    visitors: Sequence[tuple[Visitor, Pids]], directory: Path, request_s: float, seed: str
+    visitors: Sequence[tuple[Visitor, Pids]],
+    directory: Path,
+    request_s: float,
+    seed: str,
+    sampling: Sequence[str] = FRAME_POINTERS,
 ) -> ProfilePass:
     """Profile the arms in turns in random order, or return a sentence on why perf could not.
 
-    `request_s` is roughly the time of a request.
+    `request_s` is roughly the time of a request; `sampling` are options of perf.
     """
     fitting = int(TURN_S / request_s) if request_s > 0 else MAX_REQUESTS
     try:
-        return _profile_bursts(visitors, directory, min(max(fitting, MIN_REQUESTS), MAX_REQUESTS), seed)
+        requests = min(max(fitting, MIN_REQUESTS), MAX_REQUESTS)
+        return _profile_bursts(visitors, directory, Turns(requests, 0, seed), sampling)
     except HarnessError as error:
         rights = f" {RIGHTS_ADVICE}" if _is_paranoid() else ""
         return ProfilePass(unseen=(f"{UNKNOWN_PROFILE} {failure_text(error, directory)}{rights}",))
 
 
-def _profile_bursts(visitors: Sequence[tuple[Visitor, Pids]], directory: Path, requests: int, seed: str) -> ProfilePass:
+def _profile_bursts(
+    visitors: Sequence[tuple[Visitor, Pids]], directory: Path, turns: Turns, sampling: Sequence[str]
+) -> ProfilePass:
     event = sampling_event()
     roles = {pid: role for _, pids in visitors for role, role_pids in pids.items() for pid in role_pids}
     tasks = ",".join(map(str, tasks_of({"all": list(roles)})))
-    options = ("-e", event, "-F", str(FREQUENCY_PER_S), "-g", "-t", tasks)
-    bursts = record_turns(options, [visitor for visitor, _ in visitors], Turns(requests, 0, seed), directory)
+    options = ("-e", event, *sampling, "-t", tasks)
+    bursts = record_turns(options, [visitor for visitor, _ in visitors], turns, directory)
     with read_events(directory, "pid,tid,time,ip,sym,dso", "--no-inline") as lines:
         stacks = fold_stacks(lines, roles.get, [burst.window for burst in bursts])
     if not stacks:

@@ -213,6 +213,18 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """A box from `start` to `end` that fills the row `y`; its label is cut to fit, `text` is shown when pointed at."""
+
+    y: float
+    start: float
+    end: float
+    style: Style
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Band:
     """A shaded stretch of the x axis over the whole height."""
 
@@ -242,4 +254,4 @@ class Label:
     anchor: str = "start"  # or middle, end
 
 
-Mark = Points | Line | Bar | Band | Guide | Label
+Mark = Points | Line | Bar | Frame | Band | Guide | Label

@@ -42,7 +42,7 @@ def report_of(
         certainty=list(_certainty(summary, design)),
         sections=[
             Section("The numbers", tables=[arm_table(summary)], notes=list(_notes(summary))),
-            *run_sections(summary, design),
+            *run_sections(summary, design, page.flames if page else ()),
         ],
         doubts=caveats.group_doubts(summary),
         next_steps=list(_next_steps(summary, command)),

@@ -19,7 +19,14 @@ from harness.observe.doubts.context import context_of
 from harness.observe.doubts.system import layout_doubts
 from harness.observe.doubts.watch import start_watch
 from harness.observe.perf import PerfPass, Pids, count_bursts, perf_obstacle, unknown_counts
-from harness.observe.profile import UNKNOWN_PROFILE, ProfilePass, profile_bursts, profile_obstacle
+from harness.observe.profile import (
+    DWARF,
+    FRAME_POINTERS,
+    UNKNOWN_PROFILE,
+    ProfilePass,
+    profile_bursts,
+    profile_obstacle,
+)
 from harness.observe.proof import prove
 from harness.observe.wakeups import UNKNOWN_WAITING, WaitingPass, trace_bursts, waiting_obstacle
 from harness.session.session import Arrangement, RunningSession, require_same_servers, start_session
@@ -138,7 +145,8 @@ def _profile_functions(session: int, running: RunningSession, visits: Sequence[V
         return ProfilePass(unseen=(f"{UNKNOWN_PROFILE} {obstacle}",))
     directory = running.scratch_directory / "profile"
     seed = f"{design.seed}/{session}/profile"
-    return profile_bursts(_visitors_with_pids(running), directory, _request_s(visits), seed)
+    sampling = DWARF if design.profile == "dwarf" else FRAME_POINTERS
+    return profile_bursts(_visitors_with_pids(running), directory, _request_s(visits), seed, sampling)
 
 
 def _trace_wakeups(session: int, running: RunningSession, visits: Sequence[Visit]) -> WaitingPass:

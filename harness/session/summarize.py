@@ -14,6 +14,7 @@ from harness.analysis.plot_data import plot_data
 from harness.analysis.statistics.series import SessionData
 from harness.analysis.summary import run_summary
 from harness.analysis.why.explain import add_causes
+from harness.analysis.why.flame import flame_graphs
 from harness.analysis.why.profile import profile_comparisons, profile_gaps
 from harness.analysis.why.waiting import waiting_results
 from harness.errors import ConfigError, raise_if_any
@@ -113,7 +114,7 @@ def summarize(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> RunR
         "applications": application_files(host),
     }
     explained = add_causes(verdicts, plan.experiment, [session.record for session in sessions], floor)
-    evidence = RunEvidence(plan.experiment, sessions, plan.actual_schedule.looks)
+    evidence = _evidence(plan, sessions)
     chains, waiting = waiting_results(evidence)
     profiles = {
         "chains": chains,
@@ -124,6 +125,10 @@ def summarize(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> RunR
     summary = explained.model_copy(update=context | profiles)
     summary = summary.model_copy(update={"needed": needed_budget(plan.experiment, summary)})
     return RunResults(store, plan, sessions, host, floor, summary)
+
+
+def _evidence(plan: Plan, sessions: Sequence[SessionData]) -> RunEvidence:
+    return RunEvidence(plan.experiment, sessions, plan.actual_schedule.looks)
 
 
 def write_reports(results: RunResults) -> Path:
@@ -147,5 +152,6 @@ def html_report(results: RunResults) -> str:
     from harness.report.sections.background import PageData
 
     plots = plot_data(results.plan.experiment, results.sessions)
-    page = PageData(results.plan, results.host, plots)
+    flames = flame_graphs(_evidence(results.plan, results.sessions))
+    page = PageData(results.plan, results.host, plots, flames)
     return render_page(report_of(results.summary, results.plan.experiment.design, page=page))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.model import Record, Summary
-from tests.support.command import barehop, fixed
+from tests.support.command import APPS, CHECKOUT, barehop, fixed
 
 SESSIONS = 5
 
@@ -38,7 +38,9 @@ def test_the_report_names_the_functions_of_each_transport(results: Path) -> None
     told = barehop(results.parent, "report", "out").out
     assert "Where the difference is made" in told
     assert "app: " in told
-    assert "Where the difference is made" in (results / "report.html").read_text()
+    page = (results / "report.html").read_text()
+    assert "Where the difference is made" in page
+    assert "flame-uds-tmpfs-tcp-app" in page
 
 
 @needs_perf
@@ -77,6 +79,18 @@ def test_stacks_are_stored_with_the_session_and_beside_the_report(results: Path)
     stacks.write_bytes(whole)
     assert refused.code == 2
     assert "its checksum differs" in refused.err
+
+
+@needs_perf
+@pytest.mark.needs_root
+def test_a_c_function_that_takes_longer_in_one_arm_is_among_those_that_differ(tmp_path: Path) -> None:
+    experiment = CHECKOUT / "tests/support/burns_in_zlib.toml"
+    own = ("--set", f"arm.app_dir={APPS}", "--set", "arms.burn.path=/burn/100")
+    ended = barehop(tmp_path, "run", experiment, *own, *fixed(6, 4), "--out", "out")
+    assert ended.code in (0, 1), ended.err
+    (profile,) = Summary.model_validate_json((tmp_path / "out/summary.json").read_bytes()).profiles
+    more = [part.name for part in profile.functions if (part.role, part.verdict) == ("app", "more")]
+    assert [name for name in more if "crc32" in name or "libz" in name], more
 
 
 def test_without_perf_a_sentence_says_so_and_the_rest_is_there(tmp_path: Path) -> None:

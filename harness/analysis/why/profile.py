@@ -1,30 +1,24 @@
-"""From samples to microseconds per request: the functions and subsystems that a difference is made of."""
+"""The functions and subsystems that a difference is made of, each with its CPU time per request."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
-from typing import Any
 
-import numpy as np
 import polars as pl
 
-from harness.analysis.contrasts.engine import (
-    Contrast,
-    JudgedContrast,
-    RunEvidence,
-    RunSeries,
-    difference,
-    interval_of,
-    judge_contrasts,
-    session_values,
+from harness.analysis.contrasts.engine import RunEvidence, RunSeries, difference, interval_of
+from harness.analysis.statistics.series import ArmPair, SessionData
+from harness.analysis.why.quantities import counter_quantity
+from harness.analysis.why.samples import (
+    Part,
+    PartValues,
+    all_samples,
+    count_samples,
+    judge_parts,
+    largest_first,
+    part_values,
 )
-from harness.analysis.statistics.series import ArmPair, Series, SessionData
-from harness.analysis.statistics.verdict import benjamini_hochberg
-from harness.analysis.why.quantities import counter_quantity, level
 from harness.analysis.why.subsystems import subsystem_of
 from harness.model import ROLES, Interval
-from harness.model.metrics import Quantity
 from harness.model.profile import KERNEL_SUFFIX, ProfileComparison, ProfilePart
 
 # A function with fewer samples in a session, in both arms together, is not judged. Counts are whole numbers: where they
@@ -33,27 +27,20 @@ from harness.model.profile import KERNEL_SUFFIX, ProfileComparison, ProfilePart
 # sessions of 8, and in 5 % from 5 sessions of 5 samples on.
 LEAST_SAMPLES_PER_SESSION = 5
 LEAST_SESSIONS = 5
-METRIC = "profile"
-
-Part = tuple[str, str]  # role, and the name of a function or a subsystem
-
-
-@dataclass(frozen=True, slots=True)
-class PartValues:
-    """The CPU time per request of each part, by session and arm, and the samples of each arm."""
-
-    us: Mapping[Part, Mapping[int, Mapping[str, Series]]]
-    samples: Mapping[Part, Mapping[str, int]]
+MOST_SHARED = 0.5  # of the samples of a function with those of another that differs more
 
 
 def profile_comparisons(evidence: RunEvidence) -> tuple[ProfileComparison, ...]:
     """Return the comparison of each pair of arms by functions and subsystems; empty without enough profiles."""
-    sessions = [session for session in evidence.sessions if session.stacks is not None]
-    if len(sessions) < LEAST_SESSIONS:
+    sessions = profiled_sessions(evidence.sessions)
+    if not sessions:
         return ()
-    scales = _us_per_sample(evidence.series, sessions)
-    functions = _part_values(sessions, scales, lambda function: function)
-    subsystems = _part_values(sessions, scales, subsystem_of)
+    samples = all_samples(sessions)
+    functions, inclusive, subsystems = (
+        part_values(evidence.series, samples, count_samples(samples, parts_of))
+        for parts_of in (_own_function, _functions, _subsystem)
+    )
+    callers = _callers(functions, inclusive)
     profiled = [
         record.model_copy(update={"visits": record.profile.bursts}) for record in evidence.records if record.profile
     ]
@@ -66,13 +53,20 @@ def profile_comparisons(evidence: RunEvidence) -> tuple[ProfileComparison, ...]:
             event=next(record.profile.event for record in profiled if record.profile),
             sessions=len(sessions),
             least_samples=least,
-            functions=_judged_parts(evidence, pair, functions, least),
-            subsystems=_judged_parts(evidence, pair, subsystems, 0),
+            functions=_parts_in_order(judge_parts(evidence, pair, functions, least)),
+            inclusive=_mark_overlaps(_parts_in_order(judge_parts(evidence, pair, callers, least)), samples, pair),
+            subsystems=_parts_in_order(judge_parts(evidence, pair, subsystems, 0)),
             cpu_us=_cpu_differences(evidence.series, pair),
             profiled_cpu_us=_cpu_differences(under_perf, pair),
         )
         for pair in evidence.experiment.pairs
     )
+
+
+def profiled_sessions(sessions: Iterable[SessionData]) -> list[SessionData]:
+    """Return the sessions with a profile; none if they are too few to be compared."""
+    profiled = [session for session in sessions if session.stacks is not None]
+    return profiled if len(profiled) >= LEAST_SESSIONS else []
 
 
 def profile_gaps(sessions: Sequence[SessionData]) -> tuple[str, ...]:
@@ -89,87 +83,63 @@ def _cpu_differences(series: RunSeries, pair: ArmPair) -> dict[str, Interval]:
     return {role: interval for role, interval in intervals.items() if interval}
 
 
-Scales = Mapping[tuple[int, str, str], float]  # by session, arm and role
+def _functions(stack: str) -> list[str]:
+    return stack.split(";")
 
 
-def _us_per_sample(series: RunSeries, sessions: Iterable[SessionData]) -> Scales:
-    """Return the CPU time of a request without a profiler / the samples of the arm, by session, arm and role."""
-    samples: Counter[tuple[int, str, str]] = Counter()
-    for session in sessions:
-        for arm, role, count in _sums(session, ["arm", "role"]):
-            samples[session.record.session, arm, role] = count
-    cpu_us: dict[tuple[int, str, str], float] = {}
-    for arm, role in {(arm, role) for _, arm, role in samples}:
-        values = level(series, arm, counter_quantity(f"{role}.cpu_us"))
-        cpu_us |= {
-            (number, arm, role): float(us) for number, us in zip(values.sessions, values.difference, strict=True)
-        }
-    return {key: cpu_us[key] / count for key, count in samples.items() if count and key in cpu_us}
+def _own_function(stack: str) -> list[str]:
+    return _functions(stack)[-1:]
 
 
-def _sums(session: SessionData, keys: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Return the keys and the samples of each group; `function` is the innermost of a stack."""
-    assert session.stacks is not None
-    table = session.stacks.with_columns(function=pl.col("stack").str.split(";").list.last())
-    return table.group_by(keys, maintain_order=True).agg(pl.col("samples").sum()).rows()
+def _subsystem(stack: str) -> list[str]:
+    return [subsystem_of(name) for name in _own_function(stack)]
 
 
-def _part_values(sessions: Sequence[SessionData], scales: Scales, name_of: Callable[[str], str]) -> PartValues:
-    """Return the values of the parts that `name_of` makes of functions; 0 where a part has no samples."""
-    counts: dict[Part, Counter[tuple[int, str]]] = {}
-    for session in sessions:
-        for arm, role, function, count in _sums(session, ["arm", "role", "function"]):
-            counts.setdefault((role, name_of(function)), Counter())[session.record.session, arm] += count
-    us: dict[Part, dict[int, dict[str, Series]]] = {part: {} for part in counts}
-    samples: dict[Part, Counter[str]] = {part: Counter() for part in counts}
-    for (number, arm, role), scale in scales.items():
-        for part, by_place in counts.items():
-            if part[0] == role:
-                us[part].setdefault(number, {})[arm] = np.array([scale * by_place[number, arm]])
-                samples[part][arm] += by_place[number, arm]
-    return PartValues(us, samples)
+def _callers(functions: PartValues, inclusive: PartValues) -> PartValues:
+    """Return the functions that call others: without them, a function's own time is all of its time."""
+    callers = [part for part, samples in inclusive.samples.items() if samples != functions.samples.get(part)]
+    return PartValues({part: inclusive.us[part] for part in callers}, {p: inclusive.samples[p] for p in callers})
 
 
-def _judged_parts(evidence: RunEvidence, pair: ArmPair, values: PartValues, least: int) -> tuple[ProfilePart, ...]:
-    """Return the parts with at least `least` samples in both arms together, the largest difference first."""
-    parts = {
-        f"{role} {name}": (role, name)
-        for (role, name), samples in values.samples.items()
-        if sum(samples[arm] for arm in pair) >= max(least, 1)
-    }
-    given = {key: values.us[part] for key, part in parts.items()}
-    series = RunSeries(evidence.records, given, experiment=evidence.experiment)
-    contrasts = [
-        Contrast(METRIC, *pair, METRIC, (difference(pair, Quantity(key, lambda _: None, "mean")),), "amount", key)
-        for key in parts
-    ]
-    judged = judge_contrasts(
-        evidence,
-        contrasts,
-        correction=benjamini_hochberg,
-        values_of=lambda contrast: session_values(series, contrast.terms),
+def _parts_in_order(parts: Mapping[Part, ProfilePart]) -> tuple[ProfilePart, ...]:
+    """Return the parts as they are told, the largest difference first."""
+    named = (part.model_copy(update={"name": part.name.removesuffix(KERNEL_SUFFIX)}) for part in parts.values())
+    return tuple(largest_first(named))
+
+
+def _mark_overlaps(parts: Sequence[ProfilePart], samples: pl.DataFrame, pair: ArmPair) -> tuple[ProfilePart, ...]:
+    """Mark what is undecided, and what calls or is called by a function before it in most samples of either."""
+    tables = samples.filter(pl.col("arm").is_in(pair)).partition_by("role", as_dict=True, include_key=False)
+    stacks = {role: _Stacks.of(table) for (role,), table in tables.items()}
+    return tuple(
+        part.model_copy(
+            update={"overlaps": part.verdict == "undecided" or not stacks[part.role].keep(part.name)},
+        )
+        for part in parts
     )
-    with_numbers = [
-        _part(effect, parts[effect.contrast.label], values) for effect in judged if effect.judgement.us is not None
-    ]
-    return tuple(sorted(with_numbers, key=lambda part: -abs(part.us.value)))
 
 
-def _part(effect: JudgedContrast, part: Part, values: PartValues) -> ProfilePart:
-    pair, numbers = (effect.contrast.arm, effect.contrast.against), effect.judgement
-    arm_us, against_us = (
-        fmean(float(by_arm[arm][0]) for by_arm in values.us[part].values() if arm in by_arm) for arm in pair
-    )
-    return ProfilePart.model_validate(
-        {
-            "role": part[0],
-            "name": part[1].removesuffix(KERNEL_SUFFIX),
-            "us": Interval(value=numbers.us or 0.0, low=numbers.us_low, high=numbers.us_high),
-            "arm_us": arm_us,
-            "against_us": against_us,
-            "samples": sum(values.samples[part][arm] for arm in pair),
-            "p": numbers.p,
-            "p_adjusted": numbers.p_adjusted,
-            "verdict": effect.fields["verdict"],
-        }
-    )
+@dataclass(slots=True)
+class _Stacks:
+    """The stacks of a role; `kept` says of functions that do not overlap which of the stacks have them."""
+
+    functions: pl.Series
+    counts: pl.Series
+    kept: list[pl.Series]
+
+    @classmethod
+    def of(cls, samples: pl.DataFrame) -> "_Stacks":
+        names = samples["stack"].str.replace_all(KERNEL_SUFFIX, "", literal=True)
+        return cls(names.str.split(";"), samples["samples"], [])
+
+    def keep(self, function: str) -> bool:
+        """Keep `function` unless it overlaps with those kept before; return whether it was kept."""
+        has_it = self.functions.list.contains(function)
+        overlaps = any(
+            self._sum(has_it & other) > MOST_SHARED * min(self._sum(has_it), self._sum(other)) for other in self.kept
+        )
+        self.kept += [] if overlaps else [has_it]
+        return not overlaps
+
+    def _sum(self, are_in: pl.Series) -> int:
+        return int(self.counts.filter(are_in).sum())

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from harness.model.profile import KERNEL_SUFFIX
 
 INTERRUPTS_OFF = "interrupts off"
+PYTHON = "Python interpreter"
 OTHER_KERNEL, OTHER_USER = "other kernel code", "other user code"
 
 # Interrupts are switched on again in these functions. A timer, which is an interrupt, sees there what ran before.
@@ -81,7 +82,7 @@ KERNEL_SUBSYSTEMS: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 USER_SUBSYSTEMS: Mapping[str, tuple[str, ...]] = {  # by the name of the file
-    "Python interpreter": ("python", "libpython"),
+    PYTHON: ("python", "libpython"),
     "nginx": ("nginx", "ngx_"),
     OTHER_USER: ("unknown",),
 }
@@ -105,7 +106,7 @@ def subsystem_of(function: str) -> str:
     match = FILE.search(function)
     file = match[1] if match else "unknown"
     if PYTHON_MODULE in file:
-        return "Python interpreter"
+        return PYTHON
     return next((name for start, name in USER_BEGINNINGS if file.startswith(start)), "libraries")
 
 

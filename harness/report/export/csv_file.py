@@ -160,11 +160,19 @@ def _counter_rows(summary: Summary) -> Iterator[CsvRow]:
 
 
 def _profile_rows(summary: Summary) -> Iterator[CsvRow]:
-    """Yield the differences of functions and subsystems: `profile app: tcp_ack_us`, `profile subsystem app: TCP_us`."""
+    """Yield the differences of functions and subsystems: `profile app: tcp_ack_us`, `profile subsystem app: TCP_us`.
+
+    `profile with calls app: tcp_sendmsg_us` is a function with all that it calls.
+    """
     run = {"experiment": summary.experiment, "directory": summary.directory}
     for profile in summary.profiles:
         row = {**run, "sessions": profile.sessions, "arm": profile.arm, "against": profile.against}
-        for kind, parts in (("profile", profile.functions), ("profile subsystem", profile.subsystems)):
+        kinds = {
+            "profile": profile.functions,
+            "profile with calls": profile.inclusive,
+            "profile subsystem": profile.subsystems,
+        }
+        for kind, parts in kinds.items():
             for part in parts:
                 judged = part.model_dump(include={"p", "p_adjusted", "verdict"})
                 quantity = f"{kind} {part.role}: {part.name}_us"

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from markupsafe import Markup
 
-from harness.report.document import Axis, Band, Bar, Figure, Guide, Label, Line, Mark, Points, Style
+from harness.report.document import Axis, Band, Bar, Figure, Frame, Guide, Label, Line, Mark, Points, Style
 from harness.report.format import typeset_numbers
 
 WIDTH = 440  # all sizes are in pixels of the view box, which scales to the width of the page
@@ -17,6 +17,7 @@ LINE_HEIGHT, MARGIN, RIGHT_MARGIN, LEGEND_SAMPLE, LEGEND_GAP = 19, 6, 14, 26, 16
 MOST_LABEL_WIDTH = 0.4 * WIDTH
 X_TICK_DISTANCE, Y_TICK_DISTANCE, MIN_TICKS = 54, 28, 3
 BAR_THICKNESS = 0.4  # of a row
+FRAME_TEXT_SIZE, FRAME_PADDING, MIN_FRAME_LETTERS = 11, 2, 4
 LINE_SYMBOLS = 12  # on a line, at most
 FAINT, STRONG = "0.5", "0.9"  # opacities
 
@@ -172,6 +173,8 @@ def _draw_mark(plot: _Plot, mark: Mark) -> None:
             _draw_line(plot, mark)
         case Bar():
             _draw_bar(plot, mark)
+        case Frame():
+            _draw_frame(plot, mark)
         case Band():
             start, end = plot.x.px(mark.low), plot.x.px(mark.high)
             _element(plot.panel, "rect", x=start, y=0, width=end - start, height=plot.y.low_px, fill=_color(mark.style))
@@ -226,6 +229,17 @@ def _draw_bar(plot: _Plot, mark: Bar) -> None:
     bar.set("opacity", FAINT if mark.style.is_faint else STRONG)
     if mark.text:
         SubElement(bar, "title").text = typeset_numbers(mark.text)
+
+
+def _draw_frame(plot: _Plot, mark: Frame) -> None:
+    start, end = plot.x.px(mark.start), plot.x.px(mark.end)
+    top, bottom = sorted(plot.y.px(mark.y + side / 2) for side in (-1, 1))
+    frame = _element(plot.panel, "g", "frame")
+    SubElement(frame, "title").text = typeset_numbers(mark.text)
+    _element(frame, "rect", x=start, y=top, width=end - start, height=bottom - top, fill=_color(mark.style))
+    label = _shorten(mark.label, end - start - 2 * FRAME_PADDING, FRAME_TEXT_SIZE)
+    if len(label) >= MIN_FRAME_LETTERS:
+        _text(frame, label, (start + FRAME_PADDING, (top + bottom) / 2))
 
 
 def _draw_label(plot: _Plot, mark: Label) -> None:

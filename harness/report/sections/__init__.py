@@ -1,7 +1,8 @@
 """The sections of a run's report: the table of arms (arm_table.py), then the others in the order of every format."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from harness.analysis.why.flame import FlameGraph
 from harness.model import Design, Summary
 from harness.report.document import Section
 from harness.report.figures.distributions import half_normal_figure, load_figure
@@ -19,8 +20,8 @@ from harness.report.sections.waiting import waiting_sections
 from harness.report.sections.why import why_sections
 
 
-def run_sections(summary: Summary, design: Design | None) -> list[Section]:
-    """Return the sections that have content."""
+def run_sections(summary: Summary, design: Design | None, flames: Sequence[FlameGraph] = ()) -> list[Section]:
+    """Return the sections that have content; `flames` are for pages."""
     return [
         *failure_sections(summary),
         *_figure_sections(summary),
@@ -34,7 +35,7 @@ def run_sections(summary: Summary, design: Design | None) -> list[Section]:
         *imported_sections(summary),
         *why_sections(summary),
         *own_counter_sections(summary),
-        *profile_sections(summary),
+        *profile_sections(summary, flames),
         *waiting_sections(summary),
         *seed_sections(summary),
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis.plot_data import PlotData
+from harness.analysis.why.flame import FlameGraph
 from harness.model import ArmSummary, Experiment, Pilot, Plan, Schedule, Settings, Summary
 from harness.model.experiment import ORDERING_TEXTS
 from harness.model.metrics import ESTIMATORS
@@ -47,6 +48,7 @@ class PageData:
     plan: Plan
     host: HostJson
     plots: PlotData
+    flames: Sequence[FlameGraph] = ()
 
 
 def background_sections(summary: Summary, data: PageData) -> list[Section]:

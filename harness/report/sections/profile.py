@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+from harness.analysis.why.flame import FlameGraph
 from harness.analysis.why.subsystems import INTERRUPTS_OFF, is_blind_spot
 from harness.model import ROLES, ProfileComparison, ProfilePart, Summary
 from harness.report.document import Cell, Column, IntervalCell, NumberCell, Row, Section, Table, TextCell
+from harness.report.figures.flame_graphs import READING, flame_figure
 from harness.report.format import format_us_amount, join_with_and, pluralize
 
+PROFILE_HEADING = "Where the difference is made"
 MAX_FUNCTIONS = 10
 TIMER = "cpu-clock"
 METHOD = (
@@ -17,18 +20,26 @@ TIMER_NOTE = (
     "A timer takes the samples, because this machine offers no cycle counter. It cannot see code that runs with "
     "interrupts off: its time is that of the function that switches them on again, marked *."
 )
+CALLS_NOTE = (
+    "Functions with all that they call: what belongs mostly to a function above it in the table is left out, "
+    "and so is what mostly consists of one."
+)
 FILES_NOTE = "`profile/<arm>.folded` has all stacks, for speedscope or flamegraph.pl."
 
 
-def profile_sections(summary: Summary) -> list[Section]:
-    """Return the tables of functions and subsystems of each pair, without the control's."""
+def profile_sections(summary: Summary, flames: Sequence[FlameGraph] = ()) -> list[Section]:
+    """Return the tables of functions and subsystems of each pair, without the control's; and the flame graphs."""
     shown = [profile for profile in summary.profiles if summary.arms[profile.arm].control_of is None]
     if not shown:
         return []
-    tables = [table for profile in shown for table in (_function_table(profile), _subsystem_table(profile))]
+    draw = (_function_table, _call_table, _subsystem_table)
+    tables = [table for profile in shown for table in (make(profile) for make in draw) if table.rows]
     method = METHOD.format(event=TIMER_NOTE if shown[0].event == TIMER else f"Samples are of {shown[0].event}.")
-    notes = [*(_sentence(profile) for profile in shown), *_control_sentences(summary), method, FILES_NOTE]
-    return [Section("Where the difference is made", tables=tables, notes=notes)]
+    notes = [*(_sentence(profile) for profile in shown), *_control_sentences(summary), method, CALLS_NOTE, FILES_NOTE]
+    sections = [Section(PROFILE_HEADING, tables=tables, notes=notes)]
+    if flames:
+        sections.append(Section("", sentences=[READING], figures=[flame_figure(graph) for graph in flames]))
+    return sections
 
 
 def decided_functions(profile: ProfileComparison) -> list[ProfilePart]:
@@ -44,6 +55,18 @@ def _function_table(profile: ProfileComparison) -> Table:
     rows += [Row((TextCell("all other functions"), NumberCell(f"{rest:+.1f}"))), *_total_row(profile, total)]
     columns = [Column("function"), Column("us per request", "95 % interval"), *_levels(profile)]
     return Table(f"{profile.arm} against {profile.against}: the functions that differ most", columns, rows)
+
+
+def _call_table(profile: ProfileComparison) -> Table:
+    """Return the functions that differ most with all that they call; none of them is mostly part of another."""
+    separate = [part for part in profile.inclusive if not part.overlaps][:MAX_FUNCTIONS]
+    own = {(part.role, part.name): f"{part.us.value:+.1f}" for part in profile.functions}
+    rows = [
+        Row((TextCell(_name(part, profile.event)), *_cells(part), NumberCell(own.get((part.role, part.name), ""))))
+        for part in separate
+    ]
+    columns = [Column("function"), Column("us per request", "95 % interval"), *_levels(profile), Column("its own")]
+    return Table(f"{profile.arm} against {profile.against}: functions with all that they call", columns, rows)
 
 
 def _total_row(profile: ProfileComparison, total: float) -> Iterator[Row]:

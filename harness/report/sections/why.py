@@ -27,6 +27,7 @@ from harness.report.format import (
     join_with_and,
     percent_with_interval,
 )
+from harness.report.sections.profile import PROFILE_HEADING
 
 REST_NOTE = (
     "The rest is the part of the difference that CPU time and waiting for a CPU do not explain. Negative: fewer "
@@ -37,6 +38,7 @@ WATERFALL_NOTE = (
     "The floor is a minimal Python client and server over the bare transport, so it includes their own time. The parts "
     "of a waterfall add up to the full chain; time that no part explains is in the rest."
 )
+FUNCTIONS_NOTE = f'The functions in which nginx, the app and the client spend CPU time are under "{PROFILE_HEADING}".'
 EVIDENCE_PHRASES: Mapping[Evidence, str] = {
     "nothing": "the timing is undecided, so there is nothing to explain",
     "timing only": "supported by the timing only",
@@ -143,6 +145,7 @@ def cause_sentences(summary: Summary) -> list[str]:
         *(_explanation_text(explanation, counters) for explanation in explanations),
         *map(_setup_sentence, summary.setups),
         *([WATERFALL_NOTE] if summary.waterfalls else []),
+        *([FUNCTIONS_NOTE] if summary.profiles and (summary.waterfalls or shown_explanations(summary)) else []),
         *_bottleneck_sentences(summary),
         *_counting_cost(summary),
         *summary.unseen,

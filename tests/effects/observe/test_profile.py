@@ -9,7 +9,7 @@ import pytest
 
 from harness.experiment.read import read_experiment
 from harness.observe import recording
-from harness.observe.profile import profile_bursts, profile_obstacle
+from harness.observe.profile import DWARF, FRAME_POINTERS, profile_bursts, profile_obstacle
 from harness.testbed.servers.programs import find_program
 from tests.support.echo_visitor import start_echo, visitor_of
 
@@ -26,14 +26,19 @@ def echo() -> Iterator[subprocess.Popen[bytes]]:
 @pytest.mark.needs_root
 @pytest.mark.skipif(PERF is None, reason="there is no perf")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may sample the kernel")
-def test_each_arm_has_the_samples_of_its_own_bursts(echo: subprocess.Popen[bytes], tmp_path: Path) -> None:
+@pytest.mark.parametrize("sampling", [FRAME_POINTERS, DWARF])
+def test_each_arm_has_the_samples_of_its_own_bursts(
+    echo: subprocess.Popen[bytes], tmp_path: Path, sampling: tuple[str, ...]
+) -> None:
     visitors = [(visitor_of(echo, arm), {"app": [echo.pid]}) for arm in ("tcp", "unix")]
-    result = profile_bursts(visitors, tmp_path / "profile", request_s=0.005, seed="1")
+    result = profile_bursts(visitors, tmp_path / "profile", request_s=0.005, seed="1", sampling=sampling)
     assert result.profile is not None, result.unseen
     assert result.stacks
     assert {(arm, role) for arm, role, _ in result.stacks} == {("tcp", "app"), ("unix", "app")}
     assert [burst.arm for burst in result.profile.bursts].count("tcp") == recording.TURNS
     assert any("crc32" in stack or "libz" in stack or "zlib" in stack for _, _, stack in result.stacks)
+    depth = max(stack.count(";") for _, _, stack in result.stacks if "crc32" in stack)
+    assert sampling != DWARF or depth > 2, "the callers in Python are known"
 
 
 def test_a_perf_that_refuses_becomes_a_sentence_with_what_it_said(

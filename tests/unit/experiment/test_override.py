@@ -89,6 +89,7 @@ def test_a_table_takes_the_place_of_the_one_in_the_file() -> None:
         ("arm.workers=two", 'arm.workers = "two": must be a whole number, not text.'),
         ('arm.workers="2"', 'arm.workers = "2": must be a whole number, not text.'),
         ("arm.tls=True", 'arm.tls = "True": must be true or false, not text.'),
+        ("design.profile=lbr", 'design.profile = "lbr": must be true or false, or "dwarf".'),
         ("design.seed=07", 'design.seed = "07": must be a whole number, not text.'),
         ("design.budget_s=inf", "design.budget_s = inf: must be a finite number."),
         ("factors.workers=1,2", 'factors.workers = "1,2": must be a list.'),
