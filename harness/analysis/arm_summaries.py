@@ -119,12 +119,8 @@ def application_files(host: Mapping[str, Any]) -> tuple[ApplicationFile, ...]:
     )
 
 
-def throttle_counts(experiment: Experiment, records: Sequence[Record]) -> tuple[ThrottleCounts, ...]:
-    """Return the counts of each stack and role with a CPU quota; none if the kernel does not count."""
-    return tuple(_throttle_counts(experiment, records))
-
-
-def _throttle_counts(experiment: Experiment, records: Sequence[Record]) -> Iterator[ThrottleCounts]:
+def throttle_counts(experiment: Experiment, records: Sequence[Record]) -> Iterator[ThrottleCounts]:
+    """Yield the counts of each stack and role with a CPU quota; none if the kernel does not count."""
     for arms in stacks_of(experiment):
         names, quota = tuple(arm.name for arm in arms), arms[0].settings.cpu_quota
         counts_by_role = [record.throttled_servers(names) for record in records if quota]

@@ -97,9 +97,9 @@ def clopper_pearson(successes: int, trials: int) -> tuple[float, float]:
 
 def _spike(us: int, comparisons: Sequence[Comparison]) -> SpikeDetection:
     known = [
-        (comparison.us_low, comparison.us, comparison.us_high)
+        (interval.low, interval.value, interval.high)
         for comparison in comparisons
-        if comparison.us is not None and comparison.us_low is not None and comparison.us_high is not None
+        if (interval := comparison.in_us) and interval.low is not None and interval.high is not None
     ]
     return SpikeDetection(
         us=us,

@@ -11,7 +11,7 @@ from harness.analysis.statistics.group_sequential import confidence_at
 from harness.analysis.statistics.intervals import MIN_SESSIONS_FOR_INTERVAL, estimate_mean
 from harness.analysis.statistics.percentiles import percentile_us
 from harness.analysis.statistics.series import Series, SessionData, search_steps, session_capacities
-from harness.model import Arm, Capacity, Experiment, Interval, LoadPoint, OpenLoopTimes, VisitRow
+from harness.model import Arm, Capacity, Experiment, Interval, LoadPoint, OpenLoopTimes
 
 PERCENTILES = (50, 90, 99)
 MAX_LATE_SHARE = 0.1  # of the limit: a client with a higher mean lag determines p99 itself
@@ -72,15 +72,11 @@ def _arms(experiment: Experiment, sessions: Sequence[SessionData]) -> Iterator[L
 def _steps(sessions: Sequence[SessionData]) -> Iterator[LoadPoint]:
     for session in sessions:
         for arm, steps in search_steps(session.record).items():
-            for step in filter(_has_percentiles, steps):
-                p50_us, p99_us = step.percentiles_us[50.0], step.percentiles_us[99.0]
-                rate_per_s = step.rate_per_s or 0.0
-                number = session.record.session
-                yield LoadPoint(arm=arm, rate_per_s=rate_per_s, p50_us=p50_us, p99_us=p99_us, session=number)
-
-
-def _has_percentiles(step: VisitRow) -> bool:
-    return step.rate_per_s is not None and {50.0, 99.0} <= step.percentiles_us.keys()
+            for step in steps:
+                p50_us, p99_us = (step.percentiles_us.get(percentile) for percentile in (50.0, 99.0))
+                if step.rate_per_s is not None and p50_us is not None and p99_us is not None:
+                    number = session.record.session
+                    yield LoadPoint(arm=arm, rate_per_s=step.rate_per_s, p50_us=p50_us, p99_us=p99_us, session=number)
 
 
 def _is_late(arm: Arm, sessions: Sequence[SessionData]) -> bool:

@@ -108,7 +108,7 @@ def run_summary(
         **effects,
         tool_signs=tool_agreements(experiment, effects["comparisons"], records),
         ladders=ladders(evidence, judged.pairs, judged.sums),
-        throttled=throttle_counts(experiment, records),
+        throttled=tuple(throttle_counts(experiment, records)),
         capacities=arm_capacities(experiment, sessions, schedule.looks),
         load_points=load_points(experiment, sessions),
         doubts=(*control_doubts(differing), *unexpected, *faults, *observed),

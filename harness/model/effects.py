@@ -37,6 +37,20 @@ class EffectNumbers(JsonModel):
     why: str = ""  # why there is no verdict
     sessions_to_decide: int | None = None
 
+    @property
+    def in_percent(self) -> Interval | None:
+        """The difference in percent with its interval; None if it was not measured."""
+        return _interval(self.percent, self.percent_low, self.percent_high)
+
+    @property
+    def in_us(self) -> Interval | None:
+        """The difference in microseconds with its interval; None if it was not measured."""
+        return _interval(self.us, self.us_low, self.us_high)
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> Interval | None:
+    return None if value is None else Interval(value=value, low=low, high=high)
+
 
 class Judgement(EffectNumbers):
     """The numbers of an effect with the verdict on them."""

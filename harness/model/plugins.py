@@ -206,10 +206,6 @@ class HeldOpenFile:
 KernelChange = FileText | FirstExistingFile | LoAttribute | LoRoute | ConntrackSwitch | ServerAttribute | HeldOpenFile
 
 
-def _no_changes(_value: KnobValue) -> tuple[KernelChange, ...]:
-    return ()
-
-
 @dataclass(frozen=True, slots=True)
 class Knob:
     """A kernel setting."""
@@ -217,7 +213,7 @@ class Knob:
     help: str
     scope: KnobScope
     problem: Callable[[KnobValue], str | None]  # returns why a value is invalid, or None
-    changes: Callable[[KnobValue], tuple[KernelChange, ...]] = _no_changes  # returns the changes that a value makes
+    changes: Callable[[KnobValue], tuple[KernelChange, ...]] = lambda _: ()  # returns the changes that a value makes
     touches: AffectedTraffic = "both"  # "tcp": every TCP connection, including the client's
     boot_parameter: str = ""  # of the kernel's command line, for a knob that cannot be changed at run time
 

@@ -75,10 +75,6 @@ def header_options(*lines: str) -> list[str]:
     return [word for line in lines for word in ("-H", line)]
 
 
-def _no_problems(_settings: Settings) -> Iterable[str]:
-    return ()
-
-
 @dataclass(frozen=True, slots=True)
 class LoadTool:
     """An outside load tool.
@@ -95,7 +91,7 @@ class LoadTool:
     picks_request_count: bool = False  # the tool chooses the number of requests itself
     start_s: float = 0.3  # approximate time of a run besides its requests
     files: Callable[[Target, Settings], Mapping[str, str]] = body_file  # by name: written to `directory` first
-    setting_problems: Callable[[Settings], Iterable[str]] = _no_problems  # a sentence for each unsupported setting
+    setting_problems: Callable[[Settings], Iterable[str]] = lambda _: ()  # a sentence for each unsupported setting
 
 
 def script_input(target: Target, settings: Settings) -> Mapping[str, str]:

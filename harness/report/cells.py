@@ -8,7 +8,6 @@ from harness.model import (
     Comparison,
     FactorInteraction,
     Interaction,
-    Interval,
     JointEffect,
     LevelEffect,
     MainEffect,
@@ -26,7 +25,7 @@ from harness.report.document import (
     VerdictCell,
 )
 from harness.report.format import (
-    ReportedInterval,
+    amount_interval,
     format_signed,
     format_significant,
     interval_numbers,
@@ -64,17 +63,12 @@ def is_undecided_by_correction(effect: ReportedEffect) -> bool:
 
 def percent_cell(effect: ReportedEffect) -> IntervalCell:
     """Return the difference in percent."""
-    interval = _interval(effect.percent, effect.percent_low, effect.percent_high)
-    return IntervalCell(interval, " %", 1, effect.margin_percent)
+    return IntervalCell(effect.in_percent, " %", 1, effect.margin_percent)
 
 
 def us_cell(effect: ReportedEffect) -> IntervalCell:
     """Return the difference in microseconds."""
-    return IntervalCell(_interval(effect.us, effect.us_low, effect.us_high))
-
-
-def _interval(value: float | None, low: float | None, high: float | None) -> Interval | None:
-    return None if value is None else Interval(value=value, low=low, high=high)
+    return IntervalCell(effect.in_us)
 
 
 def verdict_cell(effect: ReportedEffect) -> VerdictCell:
@@ -107,12 +101,11 @@ def cell_parts(cell: Cell) -> tuple[str, str]:
         return f"{verdict_word(cell.verdict or 'none', cell.metric)}{STAR if cell.is_starred else ''}", ""
     if not isinstance(cell, IntervalCell):
         return cell.text, cell.detail
-    interval = cell.interval
-    if interval is None:
+    if cell.interval is None:
         return ABSENT, ""
-    if interval.low is None or interval.high is None:
-        return f"{format_signed(interval.value, cell.least_decimals, cell.margin)}{cell.unit}", ""
-    reported = ReportedInterval(interval.value, interval.low, interval.high, cell.margin)
+    reported = amount_interval(cell.interval, cell.margin)
+    if reported is None:
+        return f"{format_signed(cell.interval.value, cell.least_decimals, cell.margin)}{cell.unit}", ""
     value, low, high = interval_numbers(reported, cell.least_decimals)
     return f"{value}{cell.unit}", f"{low} to {high}"
 

@@ -46,29 +46,21 @@ class ReportedInterval:
         return self.low > 0 or self.high < 0
 
 
-def percent_interval(comparison: ArmEffect) -> ReportedInterval | None:
-    """Return the difference in percent, or None without an interval."""
-    return _estimate(
-        comparison.percent, comparison.percent_low, comparison.percent_high, getattr(comparison, "margin_percent", None)
-    )
-
-
-def us_interval(comparison: ArmEffect) -> ReportedInterval | None:
-    """Return the difference in microseconds, or None without an interval."""
-    return _estimate(comparison.us, comparison.us_low, comparison.us_high)
-
-
-def amount_interval(amount: Interval) -> ReportedInterval | None:
+def amount_interval(amount: Interval | None, margin: float | None = None) -> ReportedInterval | None:
     """Return the amount with its interval, or None without an interval."""
-    return _estimate(amount.value, amount.low, amount.high)
-
-
-def _estimate(
-    value: float | None, low: float | None, high: float | None, margin: float | None = None
-) -> ReportedInterval | None:
-    if value is None or low is None or high is None:
+    if amount is None or amount.low is None or amount.high is None:
         return None
-    return ReportedInterval(value, low, high, margin)
+    return ReportedInterval(amount.value, amount.low, amount.high, margin)
+
+
+def percent_interval(effect: ArmEffect) -> ReportedInterval | None:
+    """Return the difference in percent, or None without an interval."""
+    return amount_interval(effect.in_percent, effect.margin_percent)
+
+
+def us_interval(effect: ArmEffect) -> ReportedInterval | None:
+    """Return the difference in microseconds, or None without an interval."""
+    return amount_interval(effect.in_us)
 
 
 def decimals_for(half_width: float, least: int) -> int:

@@ -136,8 +136,8 @@ def compare_runs(runs: Sequence[RunData]) -> RunComparison:
         runs=tuple(run.summary for run in runs),
         started_utc=tuple(run.records[0].started_utc for run in runs),
         changes=tuple(change for metric in DESIGN_METRICS for change in run_changes(runs, metric)),
-        settings=metadata_differences([settings_tree(run.plan) for run in runs]),
-        measuring=metadata_differences([design_tree(run.plan) for run in runs]),
+        settings=tuple(metadata_differences([settings_tree(run.plan) for run in runs])),
+        measuring=tuple(metadata_differences([design_tree(run.plan) for run in runs])),
         host=tuple(_hosts(runs)),
     )
 

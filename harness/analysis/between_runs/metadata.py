@@ -94,12 +94,8 @@ class MetadataDifference(JsonModel):
     values: tuple[str | None, ...]
 
 
-def metadata_differences(trees: Sequence[Mapping[str, object]]) -> tuple[MetadataDifference, ...]:
-    """Return the fields in which `trees` differ. A part that a tree lacks is unknown and differs from none."""
-    return tuple(_differences(trees))
-
-
-def _differences(trees: Sequence[Mapping[str, object]]) -> Iterator[MetadataDifference]:
+def metadata_differences(trees: Sequence[Mapping[str, object]]) -> Iterator[MetadataDifference]:
+    """Yield the fields in which `trees` differ. A part that a tree lacks is unknown and differs from none."""
     for part in dict.fromkeys(part for tree in trees for part in tree):
         flat = [flatten(tree[part], part) if part in tree else None for tree in trees]
         for field in dict.fromkeys(field for facts in flat for field in facts or ()):

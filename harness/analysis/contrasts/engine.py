@@ -300,7 +300,8 @@ def judge_contrasts(  # noqa: PLR0913 - everything in which kinds of contrast di
     """
     values_of = values_of or (lambda contrast: session_values(evidence.series, contrast.terms))
     members = [(contrast, values_of(contrast)) for contrast in contrasts]
-    members = [(contrast, values) for contrast, values in members if values.sessions or not _is_optional(contrast)]
+    optional = {name for name, metric in METRICS.items() if metric.is_optional}
+    members = [(contrast, values) for contrast, values in members if values.sessions or contrast.metric not in optional]
     judged: dict[int, JudgedContrast] = {}
     for metric in dict.fromkeys(contrast.metric for contrast, _ in members):
         family = [(index, *member) for index, member in enumerate(members) if member[0].metric == metric]
@@ -322,10 +323,6 @@ def judge_contrasts(  # noqa: PLR0913 - everything in which kinds of contrast di
             weights = total_weights(part for term in contrast.terms for part in evidence.series.split(term))
             judged[index] = JudgedContrast(contrast, weights, values, judgement, name)
     return [judged[index] for index in range(len(members))]
-
-
-def _is_optional(contrast: Contrast) -> bool:
-    return contrast.metric in METRICS and METRICS[contrast.metric].is_optional
 
 
 def missing_interval_reason(values: SessionValues) -> str:
@@ -351,14 +348,10 @@ def effect_of(judged: JudgedContrast) -> Effect:
         label=contrast.label or f"{contrast.arm} against {contrast.against}",
         metric=contrast.quantity or contrast.metric,
         arms=dict(judged.weights),
-        percent=_interval(numbers.percent, numbers.percent_low, numbers.percent_high),
-        us=_interval(numbers.us, numbers.us_low, numbers.us_high),
+        percent=numbers.in_percent,
+        us=numbers.in_us,
         sessions=len(judged.values.sessions),
         family=judged.family,
         verdict=judged.fields["verdict"],
         **numbers.model_dump(include={"confidence", "p", "p_adjusted", "margin_percent", "why", "sessions_to_decide"}),
     )
-
-
-def _interval(value: float | None, low: float | None, high: float | None) -> Interval | None:
-    return None if value is None else Interval(value=value, low=low, high=high)

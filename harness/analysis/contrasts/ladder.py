@@ -33,7 +33,7 @@ from harness.model import (
     VisitRow,
 )
 from harness.model.metrics import Quantity
-from harness.model.settings import RungSettings
+from harness.model.settings import RungSettings, varying_keys
 
 LINK_PACKETS = "net.link_packets"
 LADDER_METRIC = "latency"
@@ -213,8 +213,7 @@ def ladder_structures(experiment: Experiment) -> list[LadderStructure]:
     if not is_ladder(experiment.design) or is_capacity_search(experiment):
         return []
     groups = _groups([arm for arm in experiment.arms if arm.control_of is None])
-    levels = [where for where, _ in groups]
-    varying = [key for key in dict.fromkeys(key for where in levels for key in where) if _varies(key, levels)]
+    varying = [key for key in varying_keys([where for where, _ in groups]) if key != "transport"]
     candidates = (
         _structure(arms, dict(experiment.pairs), {key: where[key] for key in varying if key in where})
         for where, arms in groups
@@ -226,35 +225,26 @@ def _groups(arms: Sequence[Arm]) -> list[tuple[LadderSettings, list[Arm]]]:
     """Return (settings, arms that differ in rungs only). Arms on the host's network belong to each leg."""
     groups: dict[tuple[tuple[str, str], ...], list[Arm]] = {}
     for arm in arms:
-        groups.setdefault(tuple(_settings_besides_rungs(arm).items()), []).append(arm)
+        levels = setting_levels(arm.settings).items()
+        besides_rungs = tuple((key, level) for key, level in levels if key not in RungSettings.model_fields)
+        groups.setdefault(besides_rungs, []).append(arm)
     return [
-        (dict(key) | {"network_leg": leg}, [arm for arm in group if _belongs_to_leg(leg, arm)])
+        (
+            dict(key) | {"network_leg": leg},
+            [arm for arm in group if arm.settings.network_leg == leg or _is_on_host(arm)],
+        )
         for key, group in groups.items()
-        for leg in _legs(group)
+        for leg in dict.fromkeys(arm.settings.network_leg for arm in group if not _is_on_host(arm)) or ("hop",)
     ]
 
 
-def _settings_besides_rungs(arm: Arm) -> dict[str, str]:
-    return {key: level for key, level in setting_levels(arm.settings).items() if key not in RungSettings.model_fields}
-
-
-def _legs(arms: Sequence[Arm]) -> list[str]:
-    return list(dict.fromkeys(arm.settings.network_leg for arm in arms if arm.settings.network != HOST_NETWORK)) or [
-        "hop"
-    ]
-
-
-def _belongs_to_leg(leg: str, arm: Arm) -> bool:
-    return arm.settings.network == HOST_NETWORK or arm.settings.network_leg == leg
-
-
-def _varies(key: str, levels: Sequence[LadderSettings]) -> bool:
-    return key != "transport" and len({where.get(key) for where in levels}) > 1
+def _is_on_host(arm: Arm) -> bool:
+    return arm.settings.network == HOST_NETWORK
 
 
 def _structure(arms: Sequence[Arm], against: Mapping[str, str], where: LadderSettings) -> LadderStructure | None:
     """Return the structure; None without an arm at the bottom, or without any above it."""
-    bottom = next((arm for arm in arms if arm.settings.network == HOST_NETWORK and not arm.settings.sandbox), None)
+    bottom = next((arm for arm in arms if _is_on_host(arm) and not arm.settings.sandbox), None)
     higher = [arm for arm in arms if arm.name in against]
     if bottom is None or not higher:
         return None
@@ -291,15 +281,12 @@ def _rung_bundle(arm: Arm, arms: Sequence[Arm], against: Mapping[str, str]) -> R
     under = [alone[rung] for rung in sandbox if rung in alone]
     missing = [rung for rung in sandbox if rung not in alone]
     if missing:
-        under = [other.name for other in arms if other is not arm and _is_bundle(other, sandbox)][:1]
+        same = [other for other in arms if other is not arm and set(other.settings.sandbox) == set(sandbox)]
+        under = [other.name for other in same if _is_on_host(other)][:1]
     missing = [*([] if bare else [network]), *([] if under else missing)]
     names = [] if missing else [*reversed(_arms_down(bare[0], against)), *under]
     parts = tuple((name, against[name]) for name in names)
     return RungBundle((arm.name, against[arm.name]), bare[0] if bare else "", parts, tuple(missing))
-
-
-def _is_bundle(arm: Arm, sandbox: Sequence[str]) -> bool:
-    return arm.settings.network == HOST_NETWORK and set(arm.settings.sandbox) == set(sandbox)
 
 
 def _arms_down(name: str, against: Mapping[str, str]) -> list[str]:

@@ -17,8 +17,8 @@ def with_rates(summary: Summary) -> Summary:
     return summary.model_copy(update=effects)
 
 
-def rate_percent(percent: float) -> float:
-    """Return the difference of rates that belongs to a difference of times."""
+def inverse_percent(percent: float) -> float:
+    """Return the inverse of a ratio, both as differences in percent: of a difference of times, that of the rates."""
     return 100 * (1 / (1 + percent / 100) - 1)
 
 
@@ -36,7 +36,7 @@ def _in_rates(effect: AnyEffect) -> AnyEffect:
     if not METRICS[effect.metric].is_rate:
         return effect
     percent, low, high = (
-        None if percent is None else rate_percent(percent)
+        None if percent is None else inverse_percent(percent)
         for percent in (effect.percent, effect.percent_high, effect.percent_low)
     )
     numbers = {"percent": percent, "percent_low": low, "percent_high": high}

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from harness.analysis.contrasts.rates import inverse_percent
 from harness.analysis.validation.bounds import socket_bound
 from harness.experiment.transports import arm_transport, imported_family, transports
 from harness.model import ArmSummary, Comparison, Experiment, FloorResults, Record, Summary, Verdict
@@ -92,7 +93,7 @@ def mirror(comparison: Comparison) -> Comparison:
     """Return the comparison with arm and reference exchanged; a ratio of -100 % has no inverse."""
 
     def inverse(percent: float | None) -> float | None:
-        return None if percent is None or percent <= -100 else 100 * (1 / (1 + percent / 100) - 1)
+        return None if percent is None or percent <= -100 else inverse_percent(percent)
 
     def negative(us: float | None) -> float | None:
         return None if us is None else -us

@@ -132,7 +132,13 @@ def doctor_report(diagnosis: Diagnosis) -> Report:
     doubts = f"{pluralize(states['doubt'], 'doubt')}, {states['missing']} missing."
     columns = [Column("subject"), Column("state"), Column("observed")]
     rows = [
-        Row([TextCell(check.subject), VerdictCell(check.state), TextCell(check.seen, _advice(check))])
+        Row(
+            [
+                TextCell(check.subject),
+                VerdictCell(check.state),
+                TextCell(check.seen, "" if check.state == "ok" else check.advice),
+            ]
+        )
         for check in diagnosis.checks
     ]
     return Report(
@@ -143,10 +149,6 @@ def doctor_report(diagnosis: Diagnosis) -> Report:
             Section("Checks", tables=[Table("", columns, rows)]),
         ],
     )
-
-
-def _advice(check: MachineCheck) -> str:
-    return "" if check.state == "ok" else check.advice
 
 
 def floor_report(floor: FloorResults, next_steps: Sequence[Fact] = ()) -> Report:

@@ -249,10 +249,9 @@ def _chance(claim: Claim, spreads: Sequence[SingleRunSpread]) -> str:
 
 def _bare_result(bare: Comparison | None) -> str:
     """Return `uds-dir against tcp -14 us (-19 to -8), faster`."""
-    if bare is None or bare.us is None:
+    if bare is None or bare.in_us is None:
         return "nothing was measured"
-    interval = us_interval(bare)
-    size = format_us_amount(Interval(value=bare.us, low=bare.us_low, high=bare.us_high))
+    interval, size = us_interval(bare), format_us_amount(bare.in_us)
     is_corrected = interval and interval.excludes_zero and bare.verdict == "undecided"
     verdict = "undecided after Holm's correction" if is_corrected else bare.verdict or "no verdict"
     return f"{bare.arm} against {bare.against} {size}, {verdict}"

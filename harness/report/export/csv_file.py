@@ -122,12 +122,8 @@ def _effect_rows(
     comparison: Comparison | MainEffect | TailEffect | RungEffect | NonAdditivity, quantity: str
 ) -> Iterator[CsvRow]:
     judged = comparison.model_dump(include={"arm", "against", "p", "p_adjusted", "verdict"})
-    intervals = {
-        "percent": (comparison.percent, comparison.percent_low, comparison.percent_high),
-        "us": (comparison.us, comparison.us_low, comparison.us_high),
-    }
-    for unit, (value, low, high) in intervals.items():
-        yield {**judged, "quantity": f"{quantity}_{unit}", "value": value, "low": low, "high": high}
+    for unit, interval in (("percent", comparison.in_percent), ("us", comparison.in_us)):
+        yield {**judged, "quantity": f"{quantity}_{unit}", **(interval.model_dump() if interval else {})}
 
 
 def _imported_rows(run: ImportedRun) -> Iterator[CsvRow]:

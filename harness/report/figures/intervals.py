@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 
 from harness.analysis.between_runs.changes import RunComparison
-from harness.analysis.contrasts.rates import rate_percent
+from harness.analysis.contrasts.rates import inverse_percent
 from harness.analysis.plot_data import SessionEffects
 from harness.model import METRICS, Comparison, Design, MainEffect, Summary
 from harness.model.validation import Claim, Validation
@@ -83,12 +83,13 @@ def forest_figure(summary: Summary, design: Design, metric: str) -> Figure | Non
     if not rows:
         return None
     label = METRICS[metric].label
+    better_side = ("Right", "higher") if METRICS[metric].is_rate else ("Left", "faster")
     return replace(
         _effect_figure(rows, design, metric),
         name=f"forest-{metric}",
         alt=f"Difference in {label} with its interval: {join_with_and([row.alt for row in rows])}.",
         title=f"{capitalize_first(label)}, against {_references(summary, rows)}",
-        caption=READING.format(*_better_side(metric), design.equivalence_percent),
+        caption=READING.format(*better_side, design.equivalence_percent),
     )
 
 
@@ -142,10 +143,6 @@ def sessions_figure(summary: Summary, design: Design, metric: str, effects: Sequ
         height_px=SESSIONS_ROW_HEIGHT * len(rows),
         title=METRICS[metric].title,
     )
-
-
-def _better_side(metric: str) -> tuple[str, str]:
-    return ("Right", "higher") if METRICS[metric].is_rate else ("Left", "faster")
 
 
 def _setting_rows(effects: Sequence[MainEffect]) -> list[EffectRow]:
@@ -246,4 +243,4 @@ def _session_rates(effect: SessionEffects) -> SessionEffects:
     """Return the effect in each session in percent of the rate, if its metric is a rate."""
     if not METRICS[effect.metric].is_rate:
         return effect
-    return replace(effect, percent=tuple(rate_percent(percent) for percent in effect.percent))
+    return replace(effect, percent=tuple(inverse_percent(percent) for percent in effect.percent))

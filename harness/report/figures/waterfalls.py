@@ -31,14 +31,14 @@ def ladder_figure(ladder: Ladder, number: int) -> Figure | None:
     rows = [
         BarRow(
             start_us,
-            Interval(value=effect.us, low=effect.us_low, high=effect.us_high),
+            effect.in_us,
             Style(color, is_faint=effect.verdict not in ("faster", "slower")),
             us_text(effect),
             f"{short_name(name)}, {effect.verdict or 'no verdict'}",
             f"{name} {us_text(effect)}, {percent_text(effect)}, {effect.verdict or 'no verdict'}",
         )
         for name, effect, start_us, color in _rungs(ladder)
-        if effect.us is not None and effect.us_low is not None
+        if effect.in_us and effect.in_us.low is not None
     ]
     if not rows:
         return None

@@ -77,8 +77,7 @@ def metric_label(metric: str) -> str:
 
 def _sentence(effect: Effect, design: Design | None) -> str:
     """Return the verdict on the effect as a sentence, with its size in percent, or else in microseconds."""
-    percent = amount_interval(effect.percent) if effect.percent else None
-    us = amount_interval(effect.us) if effect.us else None
+    percent, us = amount_interval(effect.percent), amount_interval(effect.us)
     numbers = percent_with_interval(percent) if percent else us_with_interval(us) if us else "not measured"
     clause = VERDICT_CLAUSES.get(effect.verdict, f"{effect.verdict}: {{interval}}").format(
         size=size_with_interval(percent) if percent else numbers,

@@ -84,7 +84,7 @@ def test_arms_that_are_served_differently_stand_under_their_names() -> None:
 def test_an_empty_part_is_known_and_a_missing_one_is_not() -> None:
     (found,) = metadata_differences([{"environment": {}}, {"environment": {"TZ": "UTC"}}, {}])
     assert found.values == (None, "UTC", None)
-    assert metadata_differences([{}, {"environment": {"TZ": "UTC"}}]) == ()
+    assert tuple(metadata_differences([{}, {"environment": {"TZ": "UTC"}}])) == ()
 
 
 def test_each_application_is_named_once_with_all_its_arms() -> None:

@@ -34,24 +34,26 @@ def test_a_tree_is_flattened_to_dotted_names() -> None:
 
 
 def test_only_fields_that_differ_are_contrasted() -> None:
-    found = metadata_differences([{"a": 1, "b": 1}, {"a": 1, "b": 2}, {"a": 1, "b": 1}])
+    found = tuple(metadata_differences([{"a": 1, "b": 1}, {"a": 1, "b": 2}, {"a": 1, "b": 1}]))
 
     assert found == (MetadataDifference(field="b", values=("1", "2", "1")),)
 
 
 def test_a_field_that_a_run_lacks_differs() -> None:
-    assert metadata_differences([{"p": {"a": 1}}, {"p": {"a": 1, "b": ""}}]) == (
+    assert tuple(metadata_differences([{"p": {"a": 1}}, {"p": {"a": 1, "b": ""}}])) == (
         MetadataDifference(field="p.b", values=(None, "")),
     )
 
 
 def test_a_run_of_which_nothing_is_known_differs_in_nothing() -> None:
-    assert metadata_differences([{"a": 1}, {}]) == ()
-    assert metadata_differences([{}, {}]) == ()
+    assert tuple(metadata_differences([{"a": 1}, {}])) == ()
+    assert tuple(metadata_differences([{}, {}])) == ()
 
 
 def test_a_run_of_which_nothing_is_known_hides_no_difference_between_the_others() -> None:
-    assert metadata_differences([{"a": 1}, {}, {"a": 2}]) == (MetadataDifference(field="a", values=("1", None, "2")),)
+    assert tuple(metadata_differences([{"a": 1}, {}, {"a": 2}])) == (
+        MetadataDifference(field="a", values=("1", None, "2")),
+    )
 
 
 def test_the_settings_of_a_control_are_those_of_its_arm() -> None:

@@ -23,7 +23,7 @@ def summary(servers: str = SHARED[0]) -> Summary:
     run = run_of({"0": 1.0, "1": 1.0, "0.25": 2.0, "uds": 2.0}, experiment=experiment(), sessions=2, rounds=2)
     counts = {"1": {"nginx": FREE, "app": FREE}, servers: {"nginx": FREE, "app": STOPPED}}
     records = [one.record.model_copy(update={"throttled": counts}) for one in run.sessions]
-    return run.summary.model_copy(update={"throttled": throttle_counts(experiment(), records)})
+    return run.summary.model_copy(update={"throttled": tuple(throttle_counts(experiment(), records))})
 
 
 def test_counts_are_added_up_over_sessions_stack_by_stack_and_role_by_role() -> None:
@@ -52,5 +52,5 @@ def test_where_all_are_alike_none_is_named(role: str, sentence: str) -> None:
 
 
 def test_where_nothing_is_counted_nothing_is_said() -> None:
-    assert throttle_counts(experiment(), []) == ()
+    assert not list(throttle_counts(experiment(), []))
     assert throttling_sections(run_of({"a": 1.0, "b": 1.0}, sessions=1, rounds=2).summary) == []
