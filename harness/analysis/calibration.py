@@ -10,51 +10,13 @@ from harness.analysis.contrasts.engine import RunEvidence, SessionValues, pair_t
 from harness.analysis.contrasts.pairs import compare_pairs, comparison_of, is_control_pair
 from harness.analysis.statistics.intervals import Estimate, estimate_mean, to_percent
 from harness.analysis.statistics.series import ArmPair, SessionData
-from harness.model import Comparison, Experiment, JsonModel
+from harness.model import Comparison, Experiment
+from harness.model.record import SESSIONS_PER_RUN, Calibration, FalseAlarms, LabelSwap, SpikeDetection
 
-SESSIONS_PER_RUN = 8
 POWER = 0.8
 CONFIDENCE = 0.95
 
 CalibrationRun = Sequence[SessionData]
-
-
-class FalseAlarms(JsonModel):
-    """A/A runs in which an arm was called different, with the Clopper-Pearson interval of that rate."""
-
-    runs: int
-    alarms: int
-    percent_low: float
-    percent_high: float
-
-
-class SpikeDetection(JsonModel):
-    """Runs whose interval contains the known difference, and the mean of their estimates."""
-
-    us: int
-    runs: int
-    covered: int
-    estimate_us: float
-
-
-class LabelSwap(JsonModel):
-    """Runs in which swapping two labels flips the sign of the estimate and changes nothing else."""
-
-    runs: int
-    flipped: int
-
-
-class Calibration(JsonModel):
-    """The output of `barehop calibrate --json`. The floor holds for runs of `sessions_per_run` sessions."""
-
-    format: int = 1
-    aa: FalseAlarms
-    spikes: tuple[SpikeDetection, ...]
-    swap: LabelSwap
-    floor_percent: float
-    floor_us: float
-    sessions_per_run: int = SESSIONS_PER_RUN
-    seconds_per_run: float
 
 
 def calibration_of(experiment: Experiment, sessions: CalibrationRun, spikes_us: dict[str, int]) -> Calibration:

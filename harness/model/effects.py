@@ -21,8 +21,8 @@ class ComparedArms(JsonModel):
     metric: MetricName
 
 
-class EffectNumbers(JsonModel):
-    """The numbers of an effect, in time: negative is faster. None: no number is available."""
+class Size(JsonModel):
+    """The size of a difference in time: negative is faster. None: no number is available."""
 
     percent: float | None = None
     percent_low: float | None = None
@@ -30,12 +30,6 @@ class EffectNumbers(JsonModel):
     us: float | None = None
     us_low: float | None = None
     us_high: float | None = None
-    confidence: float = 0.95  # of the interval: above 0.95 if the run could have stopped earlier
-    p: float | None = None
-    p_adjusted: float | None = None
-    margin_percent: float | None = None  # of equivalence
-    why: str = ""  # why there is no verdict
-    sessions_to_decide: int | None = None
 
     @property
     def in_percent(self) -> Interval | None:
@@ -50,6 +44,17 @@ class EffectNumbers(JsonModel):
 
 def _interval(value: float | None, low: float | None, high: float | None) -> Interval | None:
     return None if value is None else Interval(value=value, low=low, high=high)
+
+
+class EffectNumbers(Size):
+    """The numbers of an effect, and why they have no verdict."""
+
+    confidence: float = 0.95  # of the interval: above 0.95 if the run could have stopped earlier
+    p: float | None = None
+    p_adjusted: float | None = None
+    margin_percent: float | None = None  # of equivalence
+    why: str = ""
+    sessions_to_decide: int | None = None
 
 
 class Judgement(EffectNumbers):

@@ -12,6 +12,8 @@ from harness.model.base import JsonModel
 from harness.model.experiment import Schedule
 from harness.model.waiting import ArmWaiting
 
+SESSIONS_PER_RUN = 8  # of a calibration
+
 CounterSnapshot = tuple[bytes, ...]  # the content of each file of a counter reader at one moment
 
 
@@ -217,8 +219,8 @@ class ArmProof(Facts, total=False):
     rung: Any
 
 
-class AlarmFacts(Facts):
-    """False alarms of a calibration."""
+class FalseAlarms(JsonModel):
+    """A/A runs in which an arm was called different, with the Clopper-Pearson interval of that rate."""
 
     runs: int
     alarms: int
@@ -226,8 +228,8 @@ class AlarmFacts(Facts):
     percent_high: float
 
 
-class SpikeFacts(Facts):
-    """Detection of a known spike."""
+class SpikeDetection(JsonModel):
+    """Runs whose interval contains the known difference, and the mean of their estimates."""
 
     us: int
     runs: int
@@ -235,22 +237,23 @@ class SpikeFacts(Facts):
     estimate_us: float
 
 
-class SwapFacts(Facts):
-    """Runs of a calibration in which swapping two labels only flips the sign."""
+class LabelSwap(JsonModel):
+    """Runs in which swapping two labels flips the sign of the estimate and changes nothing else."""
 
     runs: int
     flipped: int
 
 
-class CalibrationFacts(Facts):
-    """The facts of calibration.json."""
+class Calibration(JsonModel):
+    """The output of `barehop calibrate --json`. The floor holds for runs of `sessions_per_run` sessions."""
 
-    aa: AlarmFacts
-    spikes: list[SpikeFacts]
-    swap: SwapFacts
+    format: Literal[1] = 1
+    aa: FalseAlarms
+    spikes: tuple[SpikeDetection, ...]
+    swap: LabelSwap
     floor_percent: float
     floor_us: float
-    sessions_per_run: int
+    sessions_per_run: int = SESSIONS_PER_RUN
     seconds_per_run: float
 
 

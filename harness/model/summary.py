@@ -31,7 +31,7 @@ from harness.model.explanation import (
     Waterfall,
 )
 from harness.model.profile import ProfileComparison
-from harness.model.record import Doubt, ThrottleCounts
+from harness.model.record import Calibration, Doubt, ThrottleCounts
 from harness.model.tools import ImportedRun
 from harness.model.waiting import RequestChain, WaitingComparison
 
@@ -133,7 +133,7 @@ class Summary(JsonModel):
     chains: tuple[RequestChain, ...] = ()
     waiting: tuple[WaitingComparison, ...] = ()
     unseen: tuple[str, ...] = ()  # counters that are not available, and why
-    calibration: dict[str, Any] | None = None  # the last one of this host, in the format of `calibrate --json`
+    calibration: Calibration | None = None  # the last one of this host
     needed: NeededBudget | None = None
     applications: tuple[ApplicationFile, ...] = ()
     foreign: tuple[ImportedRun, ...] = ()  # imported runs that are shown alongside; without single times

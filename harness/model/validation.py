@@ -3,6 +3,7 @@
 from typing import Literal
 
 from harness.model.base import JsonModel
+from harness.model.effects import Size
 from harness.model.explanation import Interval
 from harness.model.summary import Comparison
 
@@ -92,18 +93,7 @@ class SocketBound(JsonModel):
     tcp_rungs_us: float = 0.0
 
 
-class ClaimNumbers(JsonModel):
-    """The size of a claim: above 0 is slower."""
-
-    us: float | None
-    us_low: float | None = None
-    us_high: float | None = None
-    percent: float | None
-    percent_low: float | None = None
-    percent_high: float | None = None
-
-
-class Claim(ClaimNumbers):
+class Claim(Size):
     """The claim of one architecture against that over TCP at the same place, and its status.
 
     `besides` are the settings other than the transport in which the bare arms differ. `by_rate_us`

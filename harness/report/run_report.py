@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 
-from harness.analysis.calibration import Calibration
 from harness.analysis.contrasts.rates import with_rates
 from harness.model import Design, Summary
 from harness.report import answer, caveats
@@ -72,7 +71,7 @@ def _certainty(summary: Summary, design: Design | None) -> Iterator[str]:
     if summary.schedule and summary.pilot:
         yield pilot_plan(summary.schedule, summary.pilot)
     if summary.calibration:
-        yield calibration_note(Calibration.model_validate(summary.calibration))
+        yield calibration_note(summary.calibration)
 
 
 def _notes(summary: Summary) -> Iterator[str]:

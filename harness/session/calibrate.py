@@ -4,11 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from harness.analysis.calibration import SESSIONS_PER_RUN, Calibration, calibration_of
+from harness.analysis.calibration import calibration_of
 from harness.experiment.cost import pilot_cost
 from harness.experiment.plan import plan_of
 from harness.model import Arm, Design, Experiment, Pilot, Schedule, Settings
-from harness.model.record import HostFacts
+from harness.model.record import SESSIONS_PER_RUN, Calibration, HostFacts
 from harness.report.commands.plan import pilot_plan
 from harness.report.commands.progress import print_message
 from harness.session.measure import Run

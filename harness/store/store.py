@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
 from harness.errors import ConfigError, MachineError
 from harness.files import file_name, flush_directory, flush_file
 from harness.model import FloorResults, Plan, Record
-from harness.model.record import CalibrationFacts, HostFacts
-from harness.store.files import Facts, check_numbers, read_facts, read_file, read_model
+from harness.model.record import Calibration, HostFacts
+from harness.store.files import check_numbers, read_facts, read_file, read_model
 from harness.store.history import RUN_TIME_FORMAT
 from harness.store.integrity import plan_problems, read_sessions
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from harness.store.integrity import StoredSession
 
-
+M = TypeVar("M", bound=BaseModel)
 RUN_FILES = ("experiment.toml", "host.json", "calibration.json", "floor.json", "plan.json")
 SESSION_KINDS = ("parquet", "profile.parquet", "json")
 SESSION_FILE = re.compile(r"([0-9]{4}|[1-9][0-9]{4,8})\.json")
@@ -138,23 +138,24 @@ class Store:
 
     def read_host(self) -> HostFacts:
         """Return host.json; empty where there is none."""
-        return self._read_facts("host.json", HostFacts) or {}
+        path = self.directory / "host.json"
+        return read_facts(path, HostFacts) if os.path.lexists(path) else {}
 
-    def read_calibration(self) -> CalibrationFacts | None:
+    def read_calibration(self) -> Calibration | None:
         """Return the calibration of the host at the start of the run; None where there was none."""
-        return self._read_facts("calibration.json", CalibrationFacts)
+        return self._read_earlier("calibration.json", Calibration)
 
     def read_floor(self) -> FloorResults | None:
         """Return the result of `barehop floor` on this host at the start of the run; None where there was none."""
-        path = self.directory / "floor.json"
+        return self._read_earlier("floor.json", FloorResults)
+
+    def _read_earlier(self, name: str, model: type[M]) -> M | None:
+        path = self.directory / name
         if not os.path.lexists(path):
             return None
-        read_facts(path, dict[str, Any])
-        return read_model(path, FloorResults)
-
-    def _read_facts(self, name: str, shape: type[Facts]) -> Facts | None:
-        path = self.directory / name
-        return read_facts(path, shape) if os.path.lexists(path) else None
+        value = read_model(path, model)
+        check_numbers(path, value.model_dump())
+        return value
 
     def read_summary_id(self) -> str:
         """Return the id in summary.json; empty if there is none."""

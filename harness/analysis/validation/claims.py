@@ -10,7 +10,8 @@ from harness.analysis.statistics.verdict import judge_family
 from harness.analysis.validation.bare_run import BareRun, bare_comparison, connection_count, differing_settings
 from harness.analysis.validation.bounds import max_socket_us
 from harness.model import Comparison, Judgement
-from harness.model.validation import Claim, ClaimNumbers, ClaimReason, ClaimStatus, ImportedRow
+from harness.model.effects import Size
+from harness.model.validation import Claim, ClaimReason, ClaimStatus, ImportedRow
 
 UNBOUNDED: tuple[ClaimReason, ...] = ("does not add up", "no time")  # of such a claim the size is not known
 
@@ -82,7 +83,7 @@ def judge_claim(run: BareRun, sides: ClaimSides) -> Claim:
         where=sides.ours.where,
         architecture=sides.ours.architecture,
         against=sides.theirs.architecture,
-        **claimed.model_dump(include=set(ClaimNumbers.model_fields)),
+        **claimed.model_dump(include=set(Size.model_fields)),
         by_rate_us=sides.by_rate_us,
         bare=bare,
         besides=besides,

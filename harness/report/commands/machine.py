@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from harness.analysis.calibration import Calibration
 from harness.analysis.why.explain import floor_difference
 from harness.experiment.transports import DEFAULT_TRANSPORT
 from harness.model import FloorResults, FloorRow, JsonModel
+from harness.model.record import Calibration
 from harness.report.cells import ABSENT
 from harness.report.document import (
     Cell,
@@ -132,14 +132,9 @@ def doctor_report(diagnosis: Diagnosis) -> Report:
     doubts = f"{pluralize(states['doubt'], 'doubt')}, {states['missing']} missing."
     columns = [Column("subject"), Column("state"), Column("observed")]
     rows = [
-        Row(
-            [
-                TextCell(check.subject),
-                VerdictCell(check.state),
-                TextCell(check.seen, "" if check.state == "ok" else check.advice),
-            ]
-        )
+        Row([TextCell(check.subject), VerdictCell(check.state), TextCell(check.seen, advice)])
         for check in diagnosis.checks
+        for advice in ["" if check.state == "ok" else check.advice]
     ]
     return Report(
         title="What this machine is good for",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.model import Comparison, Interval
+from harness.model import Comparison
 from harness.model.validation import (
     Claim,
     ClaimReason,
@@ -167,9 +167,8 @@ def _claim_row(row: ImportedRow, claim: Claim | None, against: str) -> Row:
     if claim is None:
         verdict = "reference" if row.architecture == against else ABSENT
         return Row([TextCell(row.architecture), time, NumberCell(), NumberCell(), VerdictCell(verdict)])
-    claimed = None if claim.us is None else Interval(value=claim.us, low=claim.us_low, high=claim.us_high)
     here = us_cell(claim.bare) if claim.bare else IntervalCell(None)
-    return Row([TextCell(row.architecture), time, IntervalCell(claimed), here, VerdictCell(claim.standing)])
+    return Row([TextCell(row.architecture), time, IntervalCell(claim.in_us), here, VerdictCell(claim.standing)])
 
 
 def claim_explanation(claim: Claim, validation: Validation) -> str:

@@ -24,6 +24,7 @@ from harness.report.figures.style import (
 )
 from harness.report.format import (
     ReportedInterval,
+    amount_interval,
     capitalize_first,
     format_percent,
     join_with_and,
@@ -224,9 +225,9 @@ def claims_figure(validation: Validation) -> Figure | None:
 
 def _claim_interval(claim: Claim, validation: Validation) -> ReportedInterval:
     """Return the claim with its own interval, or with the A/A spread of single runs here."""
+    if own := amount_interval(claim.in_percent):
+        return own
     value = claim.percent or 0.0
-    if claim.percent_low is not None and claim.percent_high is not None:
-        return ReportedInterval(value, claim.percent_low, claim.percent_high)
     apart = [pairs.most_percent for spread in validation.spreads for pairs in [spread.apart or spread.next] if pairs]
     reach = min([MAX_SPREAD_PERCENT, *apart]) if apart else 0.0
     return ReportedInterval(value, value - reach, value + reach)

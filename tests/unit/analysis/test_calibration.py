@@ -6,9 +6,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from harness.analysis.calibration import SESSIONS_PER_RUN, Calibration, calibration_of
+from harness.analysis.calibration import calibration_of
 from harness.analysis.statistics.series import SessionData
 from harness.model import Pilot, Settings
+from harness.model.record import SESSIONS_PER_RUN, Calibration
 from harness.report.commands.machine import calibration_note, calibration_report
 from harness.session.calibrate import SPIKES_US, calibration_experiment, calibration_schedule
 from tests.support.simulated_sessions import World, session_of
