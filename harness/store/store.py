@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -22,7 +22,7 @@ from harness.errors import ConfigError, MachineError
 from harness.files import file_name, flush_directory, flush_file
 from harness.model import FloorResults, Plan, Record
 from harness.model.record import Calibration, HostFacts
-from harness.store.files import check_numbers, read_facts, read_file, read_model
+from harness.store.files import Facts, check_numbers, read_facts, read_file, read_model
 from harness.store.history import RUN_TIME_FORMAT
 from harness.store.integrity import plan_problems, read_sessions
 
@@ -138,8 +138,7 @@ class Store:
 
     def read_host(self) -> HostFacts:
         """Return host.json; empty where there is none."""
-        path = self.directory / "host.json"
-        return read_facts(path, HostFacts) if os.path.lexists(path) else {}
+        return self._read_facts("host.json", HostFacts) or {}
 
     def read_calibration(self) -> Calibration | None:
         """Return the calibration of the host at the start of the run; None where there was none."""
@@ -148,6 +147,10 @@ class Store:
     def read_floor(self) -> FloorResults | None:
         """Return the result of `barehop floor` on this host at the start of the run; None where there was none."""
         return self._read_earlier("floor.json", FloorResults)
+
+    def _read_facts(self, name: str, shape: type[Facts]) -> Facts | None:
+        path = self.directory / name
+        return read_facts(path, shape) if os.path.lexists(path) else None
 
     def _read_earlier(self, name: str, model: type[M]) -> M | None:
         path = self.directory / name
