@@ -27,7 +27,8 @@ def shown_percent(interval: Interval | None, metric: str) -> Interval | None:
     if interval is None or metric not in METRICS or not METRICS[metric].is_rate:
         return interval
     value, low, high = (
-        None if percent is None else rate_percent(percent) for percent in (interval.value, interval.high, interval.low)
+        None if percent is None else inverse_percent(percent)
+        for percent in (interval.value, interval.high, interval.low)
     )
     return Interval(value=value or 0.0, low=low, high=high)
 
