@@ -25,6 +25,7 @@ FORMAT_HELP = {
     "csv": "Print one CSV table, for a spreadsheet.",
     "html": "Write a page that needs no network; print its path, or the page itself where it has no place.",
 }
+DETAILS_HELP = "Print all tables and notes; without it, what fits one screen."
 OUT_HELP = "With --html: write only the page, to this file."
 
 
@@ -34,12 +35,13 @@ class FormatOptions:
 
     format: str = "text"
     out: Path | None = None
+    details: bool = False
 
 
-def format_options(*formats: str, has_out: bool = True) -> Callable[[Command], Command]:
+def format_options(*formats: str, has_out: bool = True, has_details: bool = False) -> Callable[[Command], Command]:
     """Give a command the options of `formats` (default: all) and --out, as one argument `options`.
 
-    `has_out` is false for commands with an --out of their own: the results directory.
+    `has_out` is false for commands with an --out of their own: the results directory. Reports of runs have details.
     """
 
     def decorate(command: Command) -> Command:
@@ -47,13 +49,16 @@ def format_options(*formats: str, has_out: bool = True) -> Callable[[Command], C
         def call_with_options(*args: Any, **kwargs: Any) -> Any:
             chosen = {name: kwargs.pop(f"as_{name}") for name in formats or FORMAT_HELP}
             out = kwargs.pop("out") if has_out else None
+            details = kwargs.pop("details") if has_details else False
             _check_exclusive(chosen)
             if out and not chosen.get("html"):
                 raise ConfigError("--out names the page that --html writes: give it with --html.")
             name = next((name for name, is_chosen in chosen.items() if is_chosen), "text")
-            return command(*args, options=FormatOptions(name, out), **kwargs)
+            return command(*args, options=FormatOptions(name, out, details), **kwargs)
 
         decorated = call_with_options
+        if has_details:
+            decorated = click.option("--details", is_flag=True, help=DETAILS_HELP)(decorated)
         if has_out:
             decorated = click.option("--out", type=click.Path(path_type=Path), help=OUT_HELP)(decorated)
         for name in reversed(formats or tuple(FORMAT_HELP)):
@@ -83,7 +88,7 @@ def print_report(report: Report, data: BaseModel, options: FormatOptions, page: 
         Store(path.parent).write_text(path.name, report_text(report, "html"))
         click.echo(path)
     else:
-        click.echo(report_text(report, options.format), nl=False)
+        click.echo(report_text(report, options.format, details=options.details), nl=False)
 
 
 def print_results(runs: "Sequence[RunResults]", options: FormatOptions) -> None:
@@ -100,7 +105,7 @@ def print_results(runs: "Sequence[RunResults]", options: FormatOptions) -> None:
             print_report(report, run.summary, options)
 
 
-def report_text(report: Report, form: str) -> str:
+def report_text(report: Report, form: str, *, details: bool = False) -> str:
     """Return the report in a format; each loads what it needs."""
     match form:
         case "html":
@@ -108,7 +113,7 @@ def report_text(report: Report, form: str) -> str:
 
             return render_page(report)
         case "markdown":
-            from harness.report.markdown import render_markdown
+            from harness.report.text.markdown import render_markdown
 
             return render_markdown(report)
         case "csv":
@@ -116,6 +121,6 @@ def report_text(report: Report, form: str) -> str:
 
             return render_tables(report)
         case _:
-            from harness.report.terminal import render_terminal
+            from harness.report.text.terminal import render_terminal
 
-            return render_terminal(report, color=is_color_terminal(os.environ))
+            return render_terminal(report, color=is_color_terminal(os.environ), details=details)

@@ -12,7 +12,7 @@ from harness.errors import ConfigError
 
 @click.command()
 @results_argument
-@format_options()
+@format_options(has_details=True)
 @click.option(
     "--beside",
     multiple=True,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--allow-global", is_flag=True, help="Let knobs change host-wide settings; restored at the end.")
 @click.option("--profile", is_flag=True, help="Name the functions that make the difference, with perf.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
-@format_options(has_out=False)
+@format_options(has_out=False, has_details=True)
 def run(  # noqa: PLR0913 - click gives a parameter for each option
     config: Path | None,
     overrides: tuple[str, ...],

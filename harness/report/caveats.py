@@ -146,14 +146,11 @@ def holm_note(summary: Summary) -> str:
 
 def effort_note(summary: Summary, design: Design | None) -> str:
     """Return sessions and time, the achieved precision, the margin and the corrections."""
-    seconds, planned = summary.seconds, pluralize(summary.planned_sessions, "session")
-    is_short = summary.sessions < summary.planned_sessions
-    sessions = f"{summary.sessions} of {planned}" if is_short else pluralize(summary.sessions, "session")
     effects, _ = main_effects(summary)
     comparisons = holm_comparison_count(summary)
     sentences = [
-        f"{sessions}, {format_duration(seconds.measuring)} of measuring in {format_duration(seconds.total)}.",
-        _precision(effects or main_comparisons(summary), design),
+        effort_clause(summary),
+        precision_sentence(summary, design),
         budget_sentence(summary),
         f"Margin of equivalence: {design.equivalence_percent:g} %." if design else "",
         f"Holm's correction for {comparisons} comparisons." if comparisons > 1 else "",
@@ -162,11 +159,20 @@ def effort_note(summary: Summary, design: Design | None) -> str:
     return " ".join(filter(None, sentences))
 
 
-def _precision(effects: Sequence[Comparison | MainEffect], design: Design | None) -> str:
-    """Return the widest interval; empty without any."""
-    widths = [
-        estimate.half_width for effect in effects if has_verdict(effect) and (estimate := percent_interval(effect))
-    ]
+def effort_clause(summary: Summary) -> str:
+    """Return `8 of 12 sessions, 7.1 s of measuring in 11 s.`"""
+    planned = pluralize(summary.planned_sessions, "session")
+    is_short = summary.sessions < summary.planned_sessions
+    sessions = f"{summary.sessions} of {planned}" if is_short else pluralize(summary.sessions, "session")
+    measuring, total = format_duration(summary.seconds.measuring), format_duration(summary.seconds.total)
+    return f"{sessions}, {measuring} of measuring in {total}."
+
+
+def precision_sentence(summary: Summary, design: Design | None) -> str:
+    """Return the half width of the widest interval; empty without any."""
+    effects, _ = main_effects(summary)
+    shown: Sequence[Comparison | MainEffect] = effects or main_comparisons(summary)
+    widths = [estimate.half_width for effect in shown if has_verdict(effect) and (estimate := percent_interval(effect))]
     target = f" (target ±{design.precision_percent:g} %)" if design else ""
     return f"Achieved precision: ±{format_significant(max(widths), 2)} %{target}." if widths else ""
 

@@ -65,6 +65,12 @@ class Row:
     ends_group: bool = False
     is_inner: bool = False
 
+    @property
+    def name(self) -> str:
+        """Return the text of the first cell."""
+        first = self.cells[0]
+        return first.text if isinstance(first, TextCell) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -107,6 +113,17 @@ class ReportedDoubt:
 
 
 @dataclass(frozen=True, slots=True)
+class Overview:
+    """What fits one screen. Pages and Markdown show `why` after the first section, and have the rest elsewhere."""
+
+    answer: str
+    table: Table
+    why: Sequence[str]
+    certainty: Sequence[str]
+    places: Sequence[Fact]  # of the rest
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The report of a command, in the order of reading.
 
@@ -126,6 +143,7 @@ class Report:
     doubts: Sequence[ReportedDoubt] = ()
     background: Sequence[Section] = ()
     next_steps: Sequence[Fact] = ()
+    overview: Overview | None = None
     identity: str = ""  # a sentence with the id of the results, for citations
 
 

@@ -11,6 +11,7 @@ from harness.report.commands.machine import calibration_note
 from harness.report.commands.plan import pilot_plan
 from harness.report.document import Fact, Report, Section
 from harness.report.figures.intervals import forest_figure
+from harness.report.overview import overview_of
 from harness.report.sections import run_sections
 from harness.report.sections.arm_table import arm_table
 from harness.report.sections.background import PageData, background_sections
@@ -45,6 +46,7 @@ def report_of(
         ],
         doubts=caveats.group_doubts(summary),
         next_steps=list(_next_steps(summary, command)),
+        overview=overview_of(summary, design, tuple(_places(summary, command))),
         identity=f"Results {summary.id}, which {PROGRAM_NAME} verify checks." if summary.id else "",
     )
     return _with_page(report, summary, page) if page else report
@@ -81,6 +83,16 @@ def _notes(summary: Summary) -> Iterator[str]:
     metrics = ("throughput",) if summary.ladders else ("cpu", "throughput")
     notes += [*(answer.metric_sentence(summary, metric) for metric in metrics), application_note(summary)]
     yield from filter(None, notes)
+
+
+def _places(summary: Summary, command: str) -> Iterator[Fact]:
+    """Yield where the rest of an overview is."""
+    directory = summary.directory
+    yield "Results", f"{directory}, id {summary.id}" if summary.id else directory
+    yield "Report (HTML)", f"{directory}/report.html"
+    if summary.sessions < summary.planned_sessions:
+        yield "Resume", resume_command(summary, directory, command)
+    yield "All numbers", f"{command} report {shlex.quote(directory)} --details"
 
 
 def _next_steps(summary: Summary, command: str) -> Iterator[Fact]:

@@ -19,9 +19,9 @@ from harness.report.commands.validation import (
 )
 from harness.report.document import Column, NumberCell, Row, Section, Table, TextCell
 from harness.report.format import format_duration, join_with_and
-from harness.report.markdown import escape_markdown, markdown_sections, markdown_table
 from harness.report.sections.background import machine_facts, version_facts
 from harness.report.select import control_comparisons, main_comparisons
+from harness.report.text.markdown import escape_markdown, markdown_sections, markdown_table
 from scripts.seed_study.singles import Singles, singles_of
 from scripts.seed_study.study import BASELINE, LADDER, QUOTA, RUNS, SEED, Study
 

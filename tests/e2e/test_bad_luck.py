@@ -59,7 +59,7 @@ def test_an_application_that_fails_sometimes_gets_no_verdict_and_keeps_its_sessi
 
 def test_what_an_application_logs_for_each_request_is_doubted_with_its_bytes(tmp_path: Path) -> None:
     """4000 bytes for each of the 40 requests that a session sends."""
-    ended = barehop(tmp_path, "run", "quick", *fixed(2, 2), *odd("loud:app"), "--out", "out")
+    ended = barehop(tmp_path, "run", "quick", *fixed(2, 2), *odd("loud:app"), "--out", "out", "--details")
     assert ended.code in (0, 1), ended.err
     doubts = [doubt for doubt in summary_in(tmp_path / "out").doubts if doubt.kind == "logging"]
     assert [doubt.session for doubt in doubts] == [1, 2]
@@ -87,7 +87,7 @@ def test_a_worker_that_is_killed_ends_the_run_and_the_sessions_before_are_report
     assert ended.code == 4
     assert "was sent SIGKILL" in ended.err
     assert "Only 1 of 3 sessions was measured" in ended.out
-    assert "barehop run --resume" in ended.out
+    assert "run --resume" in ended.out
     assert finished(tmp_path / "out") == ["0001.json", "0001.parquet"]
     assert summary_in(tmp_path / "out").sessions == 1
 

@@ -21,7 +21,7 @@ against = { transport = "tcp" }
 def test_a_factorial_experiment_says_what_depends_on_what(tmp_path: Path) -> None:
     (tmp_path / "tools.toml").write_text(TOOLS, encoding="utf-8")
 
-    ended = barehop(tmp_path, "run", "tools.toml", *fixed(2, 2, burst=50, control=True), "--out", "out")
+    ended = barehop(tmp_path, "run", "tools.toml", *fixed(2, 2, burst=50, control=True), "--out", "out", "--details")
 
     assert ended.code in (0, 1), ended.err
     summary = Summary.model_validate_json((tmp_path / "out/summary.json").read_bytes())

@@ -35,7 +35,7 @@ def test_the_report_names_the_functions_of_each_transport(results: Path) -> None
     assert tcp > 3 * unix, "the app has no TCP connection over a Unix socket"
     subsystems = {(part.role, part.name): part.us for part in profile.subsystems}
     assert subsystems["app", "TCP"].value < 0 < subsystems["app", "Unix socket"].value
-    told = barehop(results.parent, "report", "out").out
+    told = barehop(results.parent, "report", "out", "--details").out
     assert "Where the difference is made" in told
     assert "app: " in told
     page = (results / "report.html").read_text()

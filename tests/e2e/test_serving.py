@@ -59,7 +59,7 @@ def without_session_2(complete: Path, to: Path) -> Path:
 def test_every_report_names_the_file_that_was_measured(complete: Path) -> None:
     (application,) = summary_in(complete / "run").applications
     assert (application.file, application.app, len(application.sha256)) == ("mine.py", "mine:hello", 64)
-    for form in ([], ["--markdown"]):
+    for form in (["--details"], ["--markdown"]):
         shown = barehop(complete, "report", "run", *form)
         assert f"SHA-256 {application.sha256[:12]}" in shown.out
     assert application.sha256[:12] in (complete / "run/report.html").read_text()

@@ -80,7 +80,7 @@ def test_events_of_the_file_are_counted_of_each_role_and_of_the_machine_and_told
     arms = 'transport = ["tcp", "uds-tmpfs"]'
     events = 'freed = "skb:consume_skb"\nswitches = "context-switches"'
     (tmp_path / "c.toml").write_text(f"[factors]\n{arms}\n[counters]\n{events}\n")
-    ended = barehop(tmp_path, "run", "c.toml", *fixed(2, 2), "--out", "out")
+    ended = barehop(tmp_path, "run", "c.toml", *fixed(2, 2), "--out", "out", "--details")
     assert ended.code in (0, 1), ended.err
     summary = summary_of(tmp_path / "out")
     for role in ("nginx", "app", "host"):
@@ -105,7 +105,7 @@ def test_an_event_that_nobody_counts_ends_the_command_before_anything_starts(tmp
 
 
 def test_the_page_and_the_terminal_say_why(baseline: Path) -> None:
-    told = barehop(baseline.parent, "report", "out").out
+    told = barehop(baseline.parent, "report", "out", "--details").out
     assert "\nWhy\n" in told
     assert "Bottleneck of" in told
     assert "All counters" in (baseline / "report.html").read_text()
@@ -118,7 +118,8 @@ def test_without_perf_a_sentence_says_so_and_the_rest_is_there(tmp_path: Path) -
         found = shutil.which(name)
         assert found
         (programs / name).symlink_to(found)
-    ended = barehop(tmp_path, "run", "quick", *fixed(2, 4), "--out", "out", env={"PATH": str(programs)})
+    arguments = ("run", "quick", *fixed(2, 4), "--out", "out", "--details")
+    ended = barehop(tmp_path, *arguments, env={"PATH": str(programs)})
     assert ended.code in (0, 1), ended.err
     assert "System calls per request are not known: there is no program 'perf'." in " ".join(ended.out.split())
     assert value(summary_of(tmp_path / "out"), "hop.active_opens", "tcp") == pytest.approx(1, abs=0.1)

@@ -5,12 +5,12 @@ from typing import Any
 
 from harness.analysis.plot_data import PlotData
 from harness.model import Design, Plan, Summary
-from harness.report import markdown, terminal
 from harness.report.commands.plan import PlannedRun, plan_report
 from harness.report.html.page import render_page
 from harness.report.run_report import report_of
 from harness.report.sections.background import PageData
 from harness.report.select import PROGRAM_NAME
+from harness.report.text import markdown, terminal
 
 
 def render_terminal(

@@ -33,8 +33,8 @@ def screen_sections(summary: Summary, design: Design | None) -> list[Section]:
         return []
     interactions = [effect for effect in summary.factor_interactions if effect.metric == metric]
     cpu_effects = [effect for effect in summary.main_effects if effect.metric == "cpu"]
-    tables = [_main_effect_table("Each setting, averaged over the others", effects)]
-    tables += [_main_effect_table("The same in CPU time", cpu_effects)] if cpu_effects else []
+    tables = [main_effect_table("Each setting, averaged over the others", effects)]
+    tables += [main_effect_table("The same in CPU time", cpu_effects)] if cpu_effects else []
     tables += [_interaction_table(interactions)] if interactions else []
     sentences = [
         screen_answer(summary, design),
@@ -71,7 +71,8 @@ def _size(effect: MainEffect) -> str:
     return size_with_interval(estimate) if estimate else ""
 
 
-def _main_effect_table(caption: str, effects: Sequence[MainEffect]) -> Table:
+def main_effect_table(caption: str, effects: Sequence[MainEffect]) -> Table:
+    """Return a row for each effect of a setting, averaged over the other settings."""
     rows = [Row((TextCell(effect_name(effect), f"for {effect.base}"), *effect_cells(effect))) for effect in effects]
     return Table(caption, (Column("setting"), *EFFECT_COLUMNS), rows)
 

@@ -176,11 +176,13 @@ def _counter_sentences(explanation: Explanation, counters: Mapping[str, CounterS
 
 
 def _counter_changes(explanation: Explanation, names: Sequence[str], counters: Mapping[str, CounterSummary]) -> str:
-    return ", ".join(
-        f"{counter_name(name)} {format_per_request(_arm_value(counters[name], explanation.arm))} instead of "
-        f"{format_per_request(_arm_value(counters[name], explanation.against))}"
-        for name in names
-    )
+    return ", ".join(counter_change(explanation, counters[name]) for name in names)
+
+
+def counter_change(explanation: Explanation, counter: CounterSummary) -> str:
+    """Return `TCP segments sent 10.0 instead of 22.0`."""
+    ours, theirs = (format_per_request(_arm_value(counter, arm)) for arm in (explanation.arm, explanation.against))
+    return f"{counter_name(counter.name)} {ours} instead of {theirs}"
 
 
 def _arm_value(counter: CounterSummary, arm: str) -> float:

@@ -13,8 +13,8 @@ from harness.model import Design as ModelDesign
 from harness.model import JsonModel
 from harness.report.document import Column, NumberCell, Row, Table, TextCell
 from harness.report.format import format_duration
-from harness.report.markdown import escape_markdown, markdown_table
 from harness.report.sections.background import machine_facts, version_facts
+from harness.report.text.markdown import escape_markdown, markdown_table
 from scripts.precision_study.headline.design import KINDS, Design, Trial
 from scripts.precision_study.headline.finding import Finding
 from scripts.precision_study.headline.sentences import alarm_claim, answer, claim, coverage_claim, share_text

@@ -10,7 +10,7 @@ from harness.experiment.designs import boots_of, other_overrides
 from harness.experiment.document import read_document
 from harness.experiment.read import build_experiment
 from harness.report.commands.plan import boots_report, plan_boots
-from harness.report.terminal import render_terminal
+from harness.report.text.terminal import render_terminal
 
 STUDY = """
 name = "booted"

@@ -7,7 +7,7 @@ import pytest
 
 from harness.analysis.between_runs.changes import RunComparison
 from harness.report.commands.compare import comparison_report, run_values
-from harness.report.terminal import render_terminal
+from harness.report.text.terminal import render_terminal
 
 DATA = Path(__file__).parents[2] / "data" / "comparison"
 CASES = sorted(path.stem for path in DATA.glob("*.json"))

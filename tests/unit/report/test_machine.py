@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.report.commands.machine import Diagnosis, MachineCheck, doctor_report, floor_report
-from harness.report.terminal import render_terminal
+from harness.report.text.terminal import render_terminal
 from tests.support.imported_runs import floor
 
 DATA = Path(__file__).parents[2] / "data" / "report"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.model import Design, Summary
-from harness.report.markdown import escape_markdown
 from harness.report.sections.arm_table import ARM_COLUMNS
+from harness.report.text.markdown import escape_markdown
 from tests.support.run_reports import render_markdown
 
 DATA = Path(__file__).parents[2] / "data" / "report"

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.model import Arm, Design, Experiment, Plan, Schedule, Settings
 from harness.report.commands.plan import list_report, stack_report
-from harness.report.terminal import render_terminal
+from harness.report.text.terminal import render_terminal
 from tests.support.run_reports import render_plan
 
 DATA = Path(__file__).parents[2] / "data" / "report"

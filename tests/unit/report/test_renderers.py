@@ -25,7 +25,7 @@ from harness.report.document import (
     VerdictCell,
 )
 from harness.report.html.page import render_page
-from harness.report.terminal import render_terminal
+from harness.report.text.terminal import render_terminal
 
 TABLE = Table(
     "Both groups",

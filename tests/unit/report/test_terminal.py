@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.model import Design, Summary
-from harness.report import terminal
 from harness.report.document import Column, NumberCell, Report, Row, Section, Table, TextCell
+from harness.report.text import terminal
 from tests.support.run_reports import render_terminal
 
 DATA = Path(__file__).parents[2] / "data" / "report"

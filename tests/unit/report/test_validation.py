@@ -9,10 +9,10 @@ import pytest
 
 from harness.analysis.validation.validate import validate
 from harness.model.validation import Claim, Validation
-from harness.report import markdown, terminal
 from harness.report.commands.validation import validation_answer, validation_report
 from harness.report.figures.intervals import claims_figure
 from harness.report.html.page import render_page
+from harness.report.text import markdown, terminal
 from tests.support.imported_runs import bare, foreign, repeated
 
 DATA = Path(__file__).parents[2] / "data" / "validation"

@@ -12,7 +12,9 @@ SPECIAL_CHARACTERS = re.compile(r"([\\*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_]))")  # 
 
 def render_markdown(report: Report) -> str:
     """Return the report in Markdown."""
-    blocks = [*_head(report), *markdown_sections(report.sections), *_doubts(report.doubts)]
+    why = _bullets(report.overview.why) if report.overview else ""
+    numbers, details = report.sections[:1], report.sections[1:]
+    blocks = [*_head(report), *markdown_sections(numbers), why, *_doubts(report.doubts), *markdown_sections(details)]
     blocks.append(escape_markdown(report.identity))
     return "\n\n".join(filter(None, blocks)) + "\n"
 

@@ -18,11 +18,12 @@ from harness.report.cells import (
     pad_rows,
     select_columns,
 )
-from harness.report.document import Cell, Report, ReportedDoubt, Section, Table, VerdictCell
-from harness.report.format import NO_BREAK, SPACE_BEFORE_UNIT
+from harness.report.document import Cell, Fact, Overview, Report, ReportedDoubt, Section, Table, VerdictCell
+from harness.report.format import NO_BREAK, SPACE_BEFORE_UNIT, join_with_and
 
 MAX_LINE_WIDTH = 100  # characters in a line of prose
 COLUMN_GAP = 2
+MOST_DOUBTS, SHORT_TABLE = 2, 5  # doubts in an overview, beside a table of so few rows
 
 VERDICT_STYLES: Mapping[str, str] = {
     "agree": "cyan",
@@ -43,17 +44,57 @@ MIN_TEXT_WIDTH = 9  # characters of a column with words, which wrap where the te
 INNER_INDENT = "  "
 
 
-def render_terminal(report: Report, *, width: int | None = None, color: bool = False) -> str:
-    """Return the report as text. `width` None is the width of the terminal; without `color`: no escape codes."""
-    blocks = [*_head(report), *_sections(report.sections), *_doubts(report.doubts), *_next_steps(report)]
+def render_terminal(report: Report, *, width: int | None = None, color: bool = False, details: bool = True) -> str:
+    """Return the report as text. `width` None is the width of the terminal; without `color`: no escape codes.
+
+    Without `details` it is the overview, if the report has one; with them, the answer stands again at the end.
+    """
+    blocks = _detailed_blocks(report)
+    if report.overview and not details:
+        blocks = _overview_blocks(report, report.overview)
     parts: list[RenderableType] = []
     for block in blocks:
         parts += ["", *block] if parts and block else block
     return render_parts(parts, width=width, color=color)
 
 
+def _detailed_blocks(report: Report) -> list[list[RenderableType]]:
+    again: list[RenderableType] = [Paragraph(report.overview.answer, style="bold")] if report.overview else []
+    return [*_head(report), *_sections(report.sections), *_doubts(report.doubts), again, *_next_steps(report)]
+
+
+def _overview_blocks(report: Report, overview: Overview) -> list[list[RenderableType]]:
+    warning: list[RenderableType] = [Paragraph(report.warning, style=_warning_style(report))] if report.warning else []
+    return [
+        warning,
+        [Paragraph(overview.answer, style="bold")],
+        [FittedTable(overview.table)],
+        [Paragraph(sentence) for sentence in overview.why],
+        [Paragraph(sentence) for sentence in (*overview.certainty, *_brief_doubts(report, overview))],
+        _place_lines(overview.places),
+    ]
+
+
+def _brief_doubts(report: Report, overview: Overview) -> Iterator[str]:
+    """Yield the first doubts in full where the table leaves space for them, and the kinds of the others."""
+    shown = report.doubts[:MOST_DOUBTS] if len(overview.table.rows) <= SHORT_TABLE else ()
+    yield from map(_doubt_text, shown)
+    if others := [doubt.kind for doubt in report.doubts[len(shown) :]]:
+        more = " more" if shown else ""
+        yield f"{len(others)}{more} {'kind' if len(others) == 1 else 'kinds'} of doubt: {join_with_and(others)}."
+
+
+def _doubt_text(doubt: ReportedDoubt) -> str:
+    where = f" ({doubt.where})" if doubt.where else ""
+    return f"Doubt, {doubt.kind}{where}: {doubt.seen}."
+
+
+def _warning_style(report: Report) -> str:
+    return "bold yellow" if report.is_valid else "bold red"
+
+
 def _head(report: Report) -> Iterator[list[RenderableType]]:
-    yield [Paragraph(report.warning, style="bold yellow" if report.is_valid else "bold red")] if report.warning else []
+    yield [Paragraph(report.warning, style=_warning_style(report))] if report.warning else []
     yield [Paragraph(report.question, style="italic")] if report.question else []
     yield [Paragraph(sentence, style="bold") for sentence in report.answer]
     yield [Paragraph(sentence) for sentence in report.certainty]
@@ -102,9 +143,14 @@ def _doubts(doubts: Sequence[ReportedDoubt]) -> Iterator[list[RenderableType]]:
 
 
 def _next_steps(report: Report) -> Iterator[list[RenderableType]]:
-    width = max((len(what) for what, _ in report.next_steps), default=0) + COLUMN_GAP
-    yield [verbatim(f"{what:{width}}{command}") for what, command in report.next_steps]
+    yield _place_lines(report.next_steps)
     yield [Paragraph(report.identity, style="dim")] if report.identity else []
+
+
+def _place_lines(places: Sequence[Fact]) -> list[RenderableType]:
+    """Return paths and commands, each on one line, so that they can be copied."""
+    width = max((len(what) for what, _ in places), default=0) + COLUMN_GAP
+    return [verbatim(f"{what:{width}}{command}") for what, command in places]
 
 
 class FittedTable:
