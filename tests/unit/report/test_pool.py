@@ -9,8 +9,8 @@ from harness.analysis.between_runs.pool import Pool, pool_fleet
 from harness.report.commands.pool import pool_report
 from harness.report.document import Points, Report
 from harness.report.html.page import render_page
-from harness.report.markdown import render_markdown
-from harness.report.terminal import render_terminal
+from harness.report.text.markdown import render_markdown
+from harness.report.text.terminal import render_terminal
 from tests.support.comparable_runs import run_data
 from tests.support.fleets import FACTORS, facts, fleet_runs
 
