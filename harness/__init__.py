@@ -9,6 +9,7 @@ hop          the connection from nginx to the application
 transport    how the hop is made, like tcp or uds-tmpfs
 stack        the running processes that serve one or more arms
 session      one fresh start of everything; the unit of inference
+link         the connection to the machine with the servers, where that is another one
 round        within a session: each arm is visited once, in random order
 burst        a visit: `settle` untimed requests, then `burst` timed ones
 placement    which process runs on which CPUs

@@ -238,8 +238,10 @@ def interrupt_text(store: Store) -> str:
             "Interrupted before the first session: nothing was measured, and nothing is left running.\n"
             f"{store.directory} has no results and can be deleted."
         )
-    resume = f"Continue it  {invocation()} run --resume {directory}"
-    done, planned = len(store.session_numbers()), store.read_plan().schedule.sessions
+    plan = store.read_plan()
+    link = f" --from {plan.served_from}" if plan.served_from else ""
+    resume = f"Continue it  {invocation()} run --resume {directory}{link}"
+    done, planned = len(store.session_numbers()), plan.schedule.sessions
     if not done:
         return f"Interrupted before the end of the first session: nothing is left running.\n{resume}"
     sentence = f"Interrupted after {done} of {planned} sessions. They are kept; nothing is left running."

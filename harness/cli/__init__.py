@@ -13,6 +13,7 @@ NAME = "barehop"
 COMMANDS = {  # name: its file and function
     "init": ("init", "init"),
     "run": ("run", "run"),
+    "serve": ("serve", "serve"),
     "plan": ("plan", "plan"),
     "show": ("show", "show"),
     "report": ("report", "report"),

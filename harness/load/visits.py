@@ -53,8 +53,9 @@ Counters = tuple[Callable[[], CounterSnapshot], Callable[[], CounterSnapshot]]  
 class Visitor:
     """The functions that visit an arm: `send(settle, timed, round)`, and `cpu()`, the CPU time so far by role.
 
-    `before_visit` is called before a visit, for example to move the client to its CPUs. `counters` are read before and
-    after the visits of every second round, so that a run shows whether reading them slows requests; None: never.
+    `cpu_after` reads the CPU time after a visit, if that is another function. `before_visit` is called before a visit,
+    for example to move the client to its CPUs. `counters` are read before and after the visits of every second round,
+    so that a run shows whether reading them slows requests; None: never.
     """
 
     arm: str
@@ -63,6 +64,7 @@ class Visitor:
     counters: Counters | None = None
     before_visit: Callable[[], None] | None = None
     to_nginx: bool = True  # False: the client's connections are the hop
+    cpu_after: CpuReader | None = None
 
 
 def warm_up(visitors: Sequence[Visitor]) -> None:
@@ -136,7 +138,7 @@ def _visit_arm(visitor: Visitor, schedule: Schedule, round_: int, place: int) ->
     result = visitor.send(schedule.settle, schedule.burst, round_)
     wall_ns = time.monotonic_ns() - started_ns
     time.sleep(AFTERMATH_S)
-    after = visitor.cpu()
+    after = (visitor.cpu_after or visitor.cpu)()
     visit = Visit(
         round=round_,
         order=place,

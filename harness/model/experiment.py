@@ -138,6 +138,7 @@ class Plan(JsonModel):
     capacities_per_s: dict[str, float] = Field(default_factory=dict)  # by arm: what rates in percent refer to
     allow_global: bool = False  # whether knobs may change values of the whole machine
     out_of_time_after: int | None = None  # sessions of a run that its time limit ended
+    served_from: str = ""  # HOST:PORT of the machine with the servers; "": they are on this one
 
     @property
     def actual_schedule(self) -> Schedule:

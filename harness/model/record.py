@@ -173,6 +173,7 @@ class HostFacts(Facts, total=False):
     pyperf: dict[str, str | int | float]
     environment: Any
     serving: Any
+    server: Any  # the same facts of the machine with the servers, where that is another one
 
 
 class HopProof(Facts, total=False):

@@ -101,6 +101,7 @@ class Summary(JsonModel):
     directory: str
     overrides: tuple[str, ...] = ()
     allow_global: bool = False
+    served_from: str = ""  # as in `Plan`
     sessions: int
     planned_sessions: int
     valid: bool

@@ -26,11 +26,14 @@ OUR_CLIENT = "client"
 
 def resume_command(summary: Summary, directory: str, command: str = PROGRAM_NAME) -> str:
     """Return the command that resumes the run in `directory`."""
-    return f"{command} run --resume {shlex.quote(directory)}{_allow_global_option(summary)}"
+    link = f" --from {shlex.quote(summary.served_from)}" if summary.served_from else ""
+    return f"{command} run --resume {shlex.quote(directory)}{link}{_allow_global_option(summary)}"
 
 
 def repeat_command(summary: Summary, experiment: str, command: str = PROGRAM_NAME) -> str:
     """Return the command that repeats the run, with its overrides."""
+    if summary.served_from:
+        return f"{command} run --from {shlex.quote(summary.served_from)}"
     overridden = "".join(f" --set {shlex.quote(override)}" for override in summary.overrides)
     return f"{command} run {shlex.quote(experiment)}{overridden}{_allow_global_option(summary)}"
 

@@ -14,6 +14,7 @@ from harness.report.commands.progress import print_message
 from harness.session.measure import Run
 from harness.session.pilot import run_pilot
 from harness.session.preflight import check_machine, run_facts
+from harness.session.session import Arrangement
 from harness.session.time_budget import Clock
 from harness.store.files import read_model
 from harness.store.history import read_latest
@@ -53,7 +54,7 @@ def prepare_calibration(experiment: Experiment, results: Path, out: Path | None,
     host = run_facts(experiment)
     store.write_json("host.json", host)
     print_message("Running a pilot to choose the lengths of sessions and bursts ...", quiet=quiet)
-    pilot = run_pilot(experiment, store, machine, clock)
+    pilot = run_pilot(Arrangement(experiment, store, machine), clock)
     ending_s = pilot_cost(experiment, pilot).reporting_s
     schedule = calibration_schedule(pilot, experiment.design.budget_s - clock.spent_s() - ending_s)
     print_message(pilot_plan(schedule, pilot), quiet=quiet)

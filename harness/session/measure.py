@@ -27,8 +27,9 @@ from harness.observe.profile import (
     profile_bursts,
     profile_obstacle,
 )
-from harness.observe.proof import prove
 from harness.observe.wakeups import UNKNOWN_WAITING, WaitingPass, trace_bursts, waiting_obstacle
+from harness.remote.link import Link
+from harness.remote.messages import ServerDoubts
 from harness.session.session import Arrangement, RunningSession, require_same_servers, start_session
 from harness.session.targets import answer_doubts, check_first_answers, find_answer_changes, first_answers
 from harness.session.time_budget import Clock
@@ -54,6 +55,7 @@ class Run:
     changes: tuple[str, ...] = ()  # sentences on what has changed on this machine since the run began
     quiet: bool = False
     ending: ExitStack = field(default_factory=ExitStack)  # the servers of the last session, until they are gone
+    link: Link | None = None  # to the machine with the servers, if they are not here
 
     def finished_sessions(self) -> list[SessionData]:
         """Return the sessions measured so far, in the order of their numbers."""
@@ -74,11 +76,11 @@ def run_session(session: int, run: Run, schedule: Schedule) -> float:
     """Measure and record a session; return its seconds without the visits and the perf pass."""
     run.store.follow()
     started_utc, began = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-    arrangement = Arrangement(run.plan.experiment, run.store, run.machine, run.ending)
+    arrangement = Arrangement(run.plan.experiment, run.store, run.machine, run.ending, run.link)
     with ExitStack() as exit_stack:
         running = start_session(session, arrangement, exit_stack)
         exit_stack.enter_context(require_same_servers(running.stacks))
-        proofs = prove(running.stacks) | running.service_proofs
+        proofs = running.prove()
         check_first_answers(first_answers(run.plan, run.finished_sessions()), running.targets)
         visited = _visit_arms(session, run, schedule, running)
         changes = find_answer_changes(running.targets)
@@ -114,17 +116,21 @@ def _visit_arms(session: int, run: Run, schedule: Schedule, running: RunningSess
     context = context_of(running.stacks, run.plan.experiment, run.host, running.families)
     end_watch = start_watch(replace(context, changes=run.changes))
     end_throttling = watch_throttling(running.stacks)
+    if running.link:
+        running.link.watch()
     began = time.monotonic()
     trim_logs = make_log_trimmer([log.path for log in context.logs])
     visits = run_visits(running.group_orders(orders_of(run.plan, session)), running.visitors, schedule, trim_logs)
     visiting_s = time.monotonic() - began
-    throttled = end_throttling()
-    return SessionVisits(visits, visiting_s, throttled, end_watch(sum(visit.cpu_requests for visit in visits)))
+    throttled, requests = end_throttling(), sum(visit.cpu_requests for visit in visits)
+    remote = running.link.unwatch(requests) if running.link else ServerDoubts()
+    doubts = (*end_watch(requests), *remote.doubts)
+    return SessionVisits(visits, visiting_s, throttled | remote.throttled, doubts)
 
 
 def _count_system_calls(session: int, schedule: Schedule, running: RunningSession, visits: Sequence[Visit]) -> PerfPass:
     """Count a burst of each arm with perf in the first sessions, or return a sentence on why not."""
-    if session > max(schedule.counted_sessions, 1):
+    if session > max(schedule.counted_sessions, 1) or running.link:
         return PerfPass()
     obstacle, counters = perf_obstacle(running.experiment), running.experiment.counters
     if not schedule.counted_sessions:
@@ -139,7 +145,7 @@ def _count_system_calls(session: int, schedule: Schedule, running: RunningSessio
 def _profile_functions(session: int, running: RunningSession, visits: Sequence[Visit]) -> ProfilePass:
     """Profile the arms where the experiment asks for it, or return a sentence on why not."""
     design = running.experiment.design
-    if not design.profile:
+    if not design.profile or running.link:
         return ProfilePass()
     if obstacle := profile_obstacle(running.experiment):
         return ProfilePass(unseen=(f"{UNKNOWN_PROFILE} {obstacle}",))
@@ -152,7 +158,7 @@ def _profile_functions(session: int, running: RunningSession, visits: Sequence[V
 def _trace_wakeups(session: int, running: RunningSession, visits: Sequence[Visit]) -> WaitingPass:
     """Trace who wakes whom where the experiment asks for a profile, or return a sentence on why not."""
     design = running.experiment.design
-    if not design.profile:
+    if not design.profile or running.link:
         return WaitingPass()
     if obstacle := waiting_obstacle(running.experiment):
         return WaitingPass(unseen=(f"{UNKNOWN_WAITING} {obstacle}",))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from statistics import median
 
 from harness.analysis.pilot import PilotSession, pilot_of
@@ -13,12 +14,10 @@ from harness.experiment.visit_order import session_orders
 from harness.load.visits import Visitor, measure_round_s, run_visits
 from harness.model import Arm, Experiment, Pilot, Reply, Schedule, Visit
 from harness.observe.perf import expected_perf_s
-from harness.observe.proof import answer_proof, prove
+from harness.observe.proof import answer_proof
 from harness.session.session import Arrangement, require_same_servers, start_session
 from harness.session.targets import check_first_answers, check_last_answers
 from harness.session.time_budget import Clock
-from harness.store.store import Store
-from harness.testbed.blueprint import Machine
 
 ROUND_PROBE_S = 0.1
 MAX_LONG_ROUNDS = 100
@@ -29,16 +28,16 @@ PROBE_SHARE = 0.05  # of the budget, for the visits
 ROUND_FROM_PER_S = 10  # lower rates keep two digits
 
 
-def run_pilot(experiment: Experiment, store: Store, machine: Machine, clock: Clock, slowness: float = 1.0) -> Pilot:
+def run_pilot(arrangement: Arrangement, clock: Clock, slowness: float = 1.0) -> Pilot:
     """Run as many pilot sessions as a share of the budget allows, and analyse them. Raises HarnessError.
 
     `slowness` is how many times slower than on an idle machine the command has run so far.
     """
+    experiment = arrangement.experiment
     began_s, budget_s = clock.spent_s(), experiment.design.budget_s
     sessions: list[PilotSession] = []
     answers: dict[str, Reply] = {}
     wanted = 1
-    arrangement = Arrangement(experiment, store, machine)
     with arrangement.ending:
         while len(sessions) < wanted and (
             not sessions or has_time_for_session(len(sessions), clock.spent_s() - began_s, budget_s)
@@ -46,7 +45,7 @@ def run_pilot(experiment: Experiment, store: Store, machine: Machine, clock: Clo
             schedule, session = _run_pilot_session(len(sessions), arrangement, answers)
             wanted = schedule.sessions
             sessions.append(session)
-    counting_s = expected_perf_s(experiment)
+    counting_s = 0.0 if arrangement.link else expected_perf_s(experiment)
     pilot = pilot_of(experiment, sessions, clock.spent_s(), counting_s=counting_s, slowness=slowness)
     return pilot.model_copy(update={"answers": {arm: answer_proof(reply) for arm, reply in answers.items()}})
 
@@ -61,7 +60,7 @@ def _run_pilot_session(
         visitors = running.visitors
         answers.update({arm: served.reply for arm, served in running.targets.items() if arm not in answers})
         with require_same_servers(running.stacks):
-            prove(running.stacks)  # fail now, not after the pilot
+            running.prove()  # fail now, not after the pilot
             check_first_answers({arm: reply.shape for arm, reply in answers.items()}, running.targets)
             pacing_began = time.monotonic()
             schedule = pilot_schedule(experiment, _ordinary_round_s(experiment, visitors))
@@ -88,8 +87,9 @@ def relative_rate_arms(experiment: Experiment) -> list[Arm]:
     return [arm for arm in experiment.arms if isinstance(arm.settings.rate, str)]
 
 
-def measure_capacities_per_s(experiment: Experiment, store: Store, machine: Machine) -> dict[str, float]:
+def measure_capacities_per_s(arrangement: Arrangement) -> dict[str, float]:
     """Return the requests/s of each arm with a percentage rate, measured in a closed loop. Raises HarnessError."""
+    experiment = arrangement.experiment
     relative = relative_rate_arms(experiment)
     by_key = saturating_arms(relative)
     saturated = experiment.model_copy(update={"arms": tuple(by_key.values())})
@@ -102,11 +102,10 @@ def measure_capacities_per_s(experiment: Experiment, store: Store, machine: Mach
         visiting_s=PROBE_SHARE * experiment.design.budget_s,
         fewest_rounds=1,
     )
-    arrangement = Arrangement(saturated, store, machine)
     with arrangement.ending, ExitStack() as exit_stack:
-        running = start_session(0, arrangement, exit_stack)
+        running = start_session(0, replace(arrangement, experiment=saturated), exit_stack)
         with require_same_servers(running.stacks):
-            prove(running.stacks)
+            running.prove()
             probe = run_visits(session_orders(saturated, 0, schedule.rounds), running.visitors, schedule)
             check_last_answers(running.targets)
     per_s = {

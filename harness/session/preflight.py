@@ -42,6 +42,12 @@ def check_machine(experiment: Experiment, machine: Machine) -> None:
     raise_if_any(machine_problems(experiment, machine), MachineError)
 
 
+def check_client(experiment: Experiment) -> None:
+    """Raise MachineError with every problem of this machine as a client of servers on another one."""
+    problems = [*_tool_problems(experiment), *resource_problems(client_demand(experiment))]
+    raise_if_any(dict.fromkeys(problems), MachineError)
+
+
 def without_unavailable_arms(experiment: Experiment, parents: ParentDirectories) -> Experiment:
     """Return the experiment without arms that are unavailable here; unchanged if the rest cannot be compared."""
     all_reasons = {arm.name: " ".join(_unavailability_reasons(arm.settings, parents)) for arm in experiment.arms}
@@ -87,10 +93,13 @@ def external_tool(settings: Settings) -> LoadTool | None:
     return None if settings.tool == OWN_CLIENT else plugins.load(LoadTool, settings.tool)
 
 
-def run_facts(experiment: Experiment) -> HostFacts:
-    """Return the content of host.json: the machine, and the versions of all programs that take part."""
+def run_facts(experiment: Experiment, server: HostFacts | None = None) -> HostFacts:
+    """Return the content of host.json: the machine, and the versions of all programs that take part.
+
+    `server`: the facts of the machine with the servers, where that is another one.
+    """
     all_settings = [arm.settings for arm in experiment.arms]
-    of_stacks = [settings for settings in all_settings if not settings.url]
+    of_stacks = [settings for settings in all_settings if not settings.url and server is None]
     tools = {settings.tool: tool for settings in all_settings if (tool := external_tool(settings))}
     programs: dict[str, Sequence[str]] = {
         settings.nginx: (find_program(settings.nginx) or settings.nginx, "-V") for settings in of_stacks
@@ -105,6 +114,9 @@ def run_facts(experiment: Experiment) -> HostFacts:
     facts["pyperf"], facts["environment"] = pyperf_facts(), environment_facts(server_environment())
     if of_stacks:
         facts["serving"] = serving_facts(experiment.arms, facts["programs"])
+    if server is not None:
+        facts["serving"], facts["programs"] = server.get("serving"), server.get("programs", {}) | facts["programs"]
+        facts["server"] = {part: fact for part, fact in server.items() if part not in ("serving", "programs")}
     return facts
 
 
@@ -130,6 +142,16 @@ def _tool_problems(experiment: Experiment) -> Iterator[str]:
         tool = external_tool(arm.settings)
         if tool and find_program(tool.program) is None:
             yield f"There is no program {tool.program!r}, which tool = {arm.settings.tool!r} runs. {tool.install}"
+
+
+def client_demand(experiment: Experiment) -> ResourceDemand:
+    """Return the resources of a client of servers on another machine."""
+    return ResourceDemand(
+        connections=max((max_pending_requests(arm.settings) for arm in experiment.arms), default=0),
+        files=SERVER_FILES + open_connections(experiment.arms),
+        processes=RUN_PROCESSES,
+        memory_bytes=0,
+    )
 
 
 def resource_demand(experiment: Experiment) -> ResourceDemand:

@@ -13,11 +13,14 @@ from harness.experiment.constraints import OWN_CLIENT, has_external_tools
 from harness.experiment.transports import is_ipv6
 from harness.files import file_names
 from harness.load.probe import probe_target
-from harness.load.visits import Visitor, open_sender, warm_up
+from harness.load.visits import CpuReader, Visitor, open_sender, warm_up
 from harness.model import Experiment
 from harness.model.record import ArmProof
 from harness.observe.counters import CounterReader, open_counters, uncounted_by
 from harness.observe.cpu_time import FamilyClock, cpu_reader, read_reaped
+from harness.observe.proof import prove
+from harness.remote.arms import client_cpus, join_session, link_visitors, open_client_counters, reach_arms
+from harness.remote.link import Link
 from harness.session.preflight import external_tool
 from harness.session.targets import ResolvedTarget, answer_mismatches, resolve_targets
 from harness.store.store import Store
@@ -38,6 +41,10 @@ TOOL_BLIND_SPOT = (
     "If an external tool is the client, its waits and context switches are not known, nor which of the TCP connections "
     "belong to the hop."
 )
+DISTANCE_BLIND_SPOT = (
+    "The servers were on another machine: their system calls, their functions and the events of [counters] are not "
+    "counted there, and all times include the network between the two machines."
+)
 Targets = Mapping[str, ResolvedTarget]  # by arm
 ProcessFamilies = Sequence[Mapping[str, ProcessFamily]]  # of each stack, by role
 ChildClocks = Mapping[str, Mapping[str, FamilyClock]]  # by arm and role, where servers have started processes
@@ -45,7 +52,10 @@ ChildClocks = Mapping[str, Mapping[str, FamilyClock]]  # by arm and role, where 
 
 @dataclass(frozen=True, slots=True)
 class RunningSession:
-    """A session whose servers are up: `visitors` in the order of the arms; `targets` and `counter_readers` by arm."""
+    """A session whose servers are up: `visitors` in the order of the arms; `targets` and `counter_readers` by arm.
+
+    Behind a `link` they are on another machine: then there are no `stacks` here, and `remote_proofs` come from there.
+    """
 
     stacks: Sequence[Stack]
     targets: Targets
@@ -53,23 +63,27 @@ class RunningSession:
     counter_readers: Mapping[str, CounterReader]
     experiment: Experiment
     families: ProcessFamilies
+    link: Link | None = None
+    remote_proofs: Mapping[str, ArmProof] = field(default_factory=dict)
+    remote_gaps: tuple[str, ...] = ()  # sentences on counters that the other machine does not have
 
     @property
     def scratch_directory(self) -> Path:
         """Return a directory that is removed with the session; the session must have a stack."""
         return self.stacks[0].blueprint.private_directories[0]
 
-    @property
-    def service_proofs(self) -> dict[str, ArmProof]:
-        """Return the proof of each arm with a url, by name."""
-        return {arm.name: self.targets[arm.name].service_proof for arm in services_of(self.experiment)}
+    def prove(self) -> dict[str, ArmProof]:
+        """Return the proof of each arm by name. Raises StackError, or MachineError for a wrong file system."""
+        services = {arm.name: self.targets[arm.name].service_proof for arm in services_of(self.experiment)}
+        return {**prove(self.stacks), **services, **self.remote_proofs}
 
     @property
     def unseen(self) -> tuple[str, ...]:
         """Return a sentence for each counter that is not available."""
         tools, services = has_external_tools(self.experiment), services_of(self.experiment)
-        blind = {TOOL_BLIND_SPOT: tools, SERVICE_BLIND_SPOT: bool(services)}
-        return (*uncounted_by(self.counter_readers), *(sentence for sentence, holds in blind.items() if holds))
+        blind = {TOOL_BLIND_SPOT: tools, SERVICE_BLIND_SPOT: bool(services), DISTANCE_BLIND_SPOT: bool(self.link)}
+        sentences = (sentence for sentence, holds in blind.items() if holds)
+        return (*uncounted_by(self.counter_readers), *self.remote_gaps, *sentences)
 
     def group_orders(self, orders: Iterable[Sequence[int]]) -> Iterator[Sequence[int]]:
         """Yield rounds in which arms with equal host-wide kernel values follow each other: switching takes time."""
@@ -90,12 +104,33 @@ class RunningSession:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """What all sessions of an experiment need; `ending` has the servers of the last one until they are gone."""
+    """What all sessions of an experiment need; `ending` has the servers of the last one until they are gone.
+
+    With a `link`, the servers are started on the machine at its other end.
+    """
 
     experiment: Experiment
     store: Store
     machine: Machine
     ending: ExitStack = field(default_factory=ExitStack)
+    link: Link | None = None
+
+    def directory(self, session: int) -> Path:
+        """Return the directory of the configuration files and logs of a session."""
+        return self.store.stack_directory(max(session, 0))
+
+    def seed(self, session: int) -> str:
+        """Return the seed of the open loops of a session."""
+        return f"{self.experiment.design.seed}/{session}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReaders:
+    """What reads the servers of a session: counters and CPU time by arm, and the process families of each stack."""
+
+    counters: Mapping[str, CounterReader]
+    cpu: Mapping[str, CpuReader]
+    families: ProcessFamilies
 
 
 def start_session(session: int, arrangement: Arrangement, exit_stack: ExitStack) -> RunningSession:
@@ -104,24 +139,74 @@ def start_session(session: int, arrangement: Arrangement, exit_stack: ExitStack)
     They end while those of the next session start: who starts the last session closes `arrangement.ending`.
     Raises HarnessError if a stack does not start, or if a service does not answer like its reference.
     """
-    experiment, machine = arrangement.experiment, arrangement.machine
-    directory = arrangement.store.stack_directory(max(session, 0))
     exit_stack.enter_context(raise_file_limit())
-    blueprints = blueprints_of(experiment, directory, machine, session)
+    if arrangement.link:
+        return _join_session(session, arrangement, arrangement.link, exit_stack)
+    experiment = arrangement.experiment
+    stacks, switch = start_servers(session, arrangement, exit_stack)
+    targets = resolve_targets(experiment, stacks, arrangement.machine)
+    raise_if_any(_service_mismatches(experiment, targets), ConfigError)
+    visitors = _make_visitors(session, targets, arrangement, switch, exit_stack)
+    cold_faults = reaped_faults(stacks)
+    warm_up(visitors)
+    readers = open_readers(stacks, targets, cold_faults, exit_stack)  # now that every thread has been started
+    counting = [
+        replace(visitor, counters=(reader.read_before, reader.read_after), cpu=readers.cpu[visitor.arm])
+        for visitor in visitors
+        for reader in [readers.counters[visitor.arm]]
+    ]
+    return RunningSession(stacks, targets, counting, readers.counters, experiment, readers.families)
+
+
+def start_servers(session: int, arrangement: Arrangement, exit_stack: ExitStack) -> tuple[list[Stack], HostValueSwitch]:
+    """Start the stacks of a session on `exit_stack`; return them, and the switch of their host-wide kernel values."""
+    directory = arrangement.directory(session)
+    blueprints = blueprints_of(arrangement.experiment, directory, arrangement.machine, session)
     switch = exit_stack.enter_context(switch_host_values([blueprint.kernel for blueprint in blueprints]))
     stacks = exit_stack.enter_context(start_stacks(blueprints, probe_target, switch, arrangement.ending))
-    targets = resolve_targets(experiment, stacks, machine)
-    raise_if_any(_service_mismatches(experiment, targets), ConfigError)
-    exit_stack.enter_context(pin_process(targets[experiment.arms[0].name].client_cpus))
-    seed = f"{experiment.design.seed}/{session}"
-    visitors = _make_visitors(targets, directory / "tool", seed, switch, exit_stack)
-    cold_faults = _reaped_faults(stacks)
-    warm_up(visitors)
+    return stacks, switch
+
+
+def open_readers(
+    stacks: Sequence[Stack],
+    targets: Targets,
+    cold_faults: Sequence[Mapping[str, int]],
+    exit_stack: ExitStack,
+    *,
+    has_client: bool = True,
+) -> ServerReaders:
+    """Open what reads the servers, after a warm-up; `cold_faults` are from before it.
+
+    `has_client`: whether this process is the client of these servers.
+    """
     families = _families_with_children(stacks, cold_faults)
     clocks = _open_child_clocks(stacks, families, exit_stack)
-    counter_readers = _open_counters(targets, clocks, exit_stack)  # now that every thread has been started
-    counting = [_with_counters(visitor, targets, counter_readers, clocks) for visitor in visitors]
-    return RunningSession(stacks, targets, counting, counter_readers, experiment, families)
+    counters = _open_counters(targets, clocks, (os.getpid(),) if has_client else (), exit_stack)
+    cpu = {
+        name: cpu_reader(served.pids, clocks[name]) if clocks.get(name) else served.cpu
+        for name, served in targets.items()
+    }
+    return ServerReaders(counters, cpu, families)
+
+
+def _join_session(session: int, arrangement: Arrangement, link: Link, exit_stack: ExitStack) -> RunningSession:
+    """Let the machine at the other end of `link` start a session, as `start_session` does here."""
+    experiment = arrangement.experiment
+    served = exit_stack.enter_context(join_session(link, session))
+    targets = {
+        name: ResolvedTarget(arm, target, reply, client_cpus(arm, arrangement.machine), cpu_reader({}), pids={})
+        for name, (target, reply) in reach_arms(experiment, served, arrangement.directory(session)).items()
+        for arm in [experiment.arm(name)]
+    }
+    raise_if_any(_service_mismatches(experiment, targets), ConfigError)
+    switch = exit_stack.enter_context(switch_host_values([]))
+    visitors = _make_visitors(session, targets, arrangement, switch, exit_stack)
+    warm_up(visitors)
+    gaps = link.ready()
+    readers = open_client_counters(link, experiment, exit_stack)
+    proofs = {name: served.arms[name].proof for name in targets}
+    visitors = link_visitors(link, visitors, readers)
+    return RunningSession((), targets, visitors, readers, experiment, (), link, proofs, gaps)
 
 
 @contextmanager
@@ -151,9 +236,11 @@ def _service_mismatches(experiment: Experiment, targets: Targets) -> Iterator[st
 
 
 def _make_visitors(
-    targets: Targets, tool_directory: Path, seed: str, switch: HostValueSwitch, exit_stack: ExitStack
+    session: int, targets: Targets, arrangement: Arrangement, switch: HostValueSwitch, exit_stack: ExitStack
 ) -> list[Visitor]:
     """Return a visitor for each arm. The client moves before each visit unless it has the same CPUs for all arms."""
+    tool_directory, seed = arrangement.directory(session) / "tool", arrangement.seed(session)
+    exit_stack.enter_context(pin_process(targets[arrangement.experiment.arms[0].name].client_cpus))
     moves_client = len({served.client_cpus for served in targets.values()}) > 1
     directories = file_names(targets)
     visitors = []
@@ -174,7 +261,7 @@ def _make_visitors(
     return visitors
 
 
-def _reaped_faults(stacks: Sequence[Stack]) -> list[dict[str, int]]:
+def reaped_faults(stacks: Sequence[Stack]) -> list[dict[str, int]]:
     """Return the page faults of ended children of each stack, by role."""
     return [{role: read_reaped(own)[1] for role, own in stack.process_families.items()} for stack in stacks]
 
@@ -204,13 +291,15 @@ def _open_child_clocks(stacks: Sequence[Stack], families: ProcessFamilies, exit_
     return clocks
 
 
-def _open_counters(targets: Targets, clocks: ChildClocks, exit_stack: ExitStack) -> dict[str, CounterReader]:
+def _open_counters(
+    targets: Targets, clocks: ChildClocks, client_pids: Sequence[int], exit_stack: ExitStack
+) -> dict[str, CounterReader]:
     """Open one counter reader for each set of processes, shared by the arms of these processes; return them by arm."""
     counter_readers: dict[str, CounterReader] = {}
     by_pids: dict[str, CounterReader] = {}
     with_ipv6 = any(is_ipv6(served.arm.settings.transport) for served in targets.values())
     for name, served in targets.items():
-        client = {"client": (os.getpid(),)} if served.arm.settings.tool == OWN_CLIENT else {}
+        client = {"client": client_pids} if client_pids and served.arm.settings.tool == OWN_CLIENT else {}
         pids = {**served.pids, **client}
         if repr(pids) not in by_pids:
             children = {role: clock.family.other_pids() for role, clock in clocks.get(name, {}).items()}
@@ -220,12 +309,3 @@ def _open_counters(targets: Targets, clocks: ChildClocks, exit_stack: ExitStack)
             by_pids[repr(pids)] = reader
         counter_readers[name] = by_pids[repr(pids)]
     return counter_readers
-
-
-def _with_counters(
-    visitor: Visitor, targets: Targets, counter_readers: Mapping[str, CounterReader], clocks: ChildClocks
-) -> Visitor:
-    """Return the visitor with its counters, and with a CPU reader that includes child processes if there are any."""
-    reader, own = counter_readers[visitor.arm], clocks.get(visitor.arm)
-    cpu = cpu_reader(targets[visitor.arm].pids, own) if own else visitor.cpu
-    return replace(visitor, counters=(reader.read_before, reader.read_after), cpu=cpu)

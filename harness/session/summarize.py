@@ -108,6 +108,7 @@ def summarize(store: Store, plan: Plan, sessions: Sequence[SessionData]) -> RunR
         "id": content_id(store.directory),
         "overrides": plan.overrides,
         "allow_global": plan.allow_global,
+        "served_from": plan.served_from,
         "schedule": plan.actual_schedule,
         "pilot": plan.pilot,
         "calibration": store.read_calibration(),

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import MachineError, raise_if_any
 from harness.experiment.arms import app_settings_key, server_files, stacks_of
 from harness.model import SERVER_ROLES, Arm, Experiment, Settings, Target
-from harness.model.plugins import NETWORK_SCOPES, NamespacePlace
+from harness.model.plugins import LOOPBACK, NETWORK_SCOPES, NamespacePlace
 from harness.testbed.hop_addresses import (
     NGINX_CHAINS,
     Addresses,
@@ -50,6 +50,7 @@ class Machine:
     topology: Topology
     parents: ParentDirectories
     allows_host_values: bool = False  # whether knobs may change values of the whole machine
+    front_host: str = LOOPBACK  # where nginx listens; another address lets clients on other machines connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,8 @@ def survey_machine(results: Path) -> Machine:
 
 def blueprints_of(experiment: Experiment, directory: Path, machine: Machine, session: int = 1) -> list[Blueprint]:
     """Return the stacks of one session. Their files go to `directory`; several stacks have a folder each in it."""
-    groups, ports, layout = stacks_of(experiment), free_ports(), layout_of(experiment.design, session)
+    groups, layout = stacks_of(experiment), layout_of(experiment.design, session)
+    ports = free_ports(hosts=dict.fromkeys((LOOPBACK, machine.front_host)))
     directories = [directory / str(number) for number in range(1, len(groups) + 1)] if len(groups) != 1 else [directory]
     kernels = kernel_configurations_of(groups)
     keys = [
@@ -218,7 +220,7 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
     scratch = _scratch_parent(machine) / private_name()
     has_tls = any(arm.settings.tls or arm.settings.hop_tls != "off" for arm in arms)
     certificate = certificate_paths(directory) if has_tls else None
-    network_path = network_path_of(settings)
+    network_path = network_path_of(settings, machine.front_host)
     addresses = addresses_of(arms, machine.parents, certificate, ports, network_path)
     private = (scratch, *addresses.directories)
     sandbox = sandbox_of(settings)

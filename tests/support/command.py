@@ -69,11 +69,20 @@ def started(
     cwd: Path, *arguments: str | Path, env: Mapping[str, str] | None = None, before: tuple[str, ...] = ()
 ) -> Iterator[Started]:
     """A command in the directory `cwd`, perhaps after other words like `nohup`; at the end nothing of it is left."""
+    preloaded()
+    with nothing_left(), running(cwd, *arguments, env=env, before=before) as command:
+        yield command
+
+
+@contextmanager
+def running(
+    cwd: Path, *arguments: str | Path, env: Mapping[str, str] | None = None, before: tuple[str, ...] = ()
+) -> Iterator[Started]:
+    """The same, beside others: whoever started those sees that nothing is left. It is killed at the end."""
     number = len(list(cwd.glob("*.stdout")))
     output, errors = cwd / f"{number}.stdout", cwd / f"{number}.stderr"
     full = {**os.environ, "PYTHONPATH": str(CHECKOUT), "BAREHOP_LOCK": str(cwd.parent / LOCK), **(env or {})}
-    preloaded()
-    with nothing_left(), output.open("wb") as out, errors.open("wb") as err:
+    with output.open("wb") as out, errors.open("wb") as err:
         process: psutil.Process
         if before:
             words: list[str | Path] = [*before, sys.executable, "-m", "harness", *arguments]

@@ -1,5 +1,7 @@
 """Private networks: whether this machine lets us make one, and what could be left of one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -7,10 +9,11 @@ import psutil
 from harness.errors import MachineError
 from harness.testbed.network import namespace
 from harness.testbed.network import nft as nft_module
-from harness.testbed.network.namespace import create_network
+from harness.testbed.network.namespace import NetworkNamespace, bring_up_loopback, create_network, open_routing
 from harness.testbed.network.sysctl_copy import read_network_values
 
 CHECKOUT = Path(__file__).parents[2]
+ADDRESSES = ("10.77.0.1", "10.77.0.2")
 
 
 def may_make_one() -> bool:
@@ -45,3 +48,23 @@ def link_target(link: Path) -> str:
         return str(link.readlink())
     except OSError:
         return ""
+
+
+@contextmanager
+def joined_networks() -> Iterator[tuple[NetworkNamespace, NetworkNamespace]]:
+    """Two networks with lo and one of `ADDRESSES` each, joined by a link; `set_link` cuts it. Needs root."""
+    with create_network() as first, create_network() as second:
+        with first.enter(), open_routing() as ip:
+            ip.link("add", ifname="joint", kind="veth", peer={"ifname": "joint", "net_ns_fd": second.descriptor})
+        for network, address in zip((first, second), ADDRESSES, strict=True):
+            with network.enter(), open_routing() as ip:
+                ip.addr("add", index=ip.link_lookup(ifname="joint")[0], address=address, prefixlen=24)
+            with network.enter():
+                bring_up_loopback()
+            set_link(network, "up")
+        yield first, second
+
+
+def set_link(network: NetworkNamespace, state: str) -> None:
+    with network.enter(), open_routing() as ip:
+        ip.link("set", index=ip.link_lookup(ifname="joint")[0], state=state)

@@ -22,6 +22,7 @@ ROOMS = (
     "imports",
     "floor",
     "model",
+    "remote",
 )
 ANYWHERE = {"harness.errors", "harness.files", "harness.plugins", "harness.start", "harness.model"}
 MAY_IMPORT = {  # beside ANYWHERE; nobody imports the command line
@@ -32,6 +33,7 @@ MAY_IMPORT = {  # beside ANYWHERE; nobody imports the command line
     "observe": {"experiment", "testbed", "load"},
     "store": {"experiment", "observe"},
     "imports": {"experiment"},
+    "remote": {"experiment", "testbed", "load", "observe"},
     "analysis": {"experiment"},
     "report": {"experiment", "analysis"},
     "floor": {"experiment", "testbed", "load", "observe", "store"},
@@ -43,7 +45,7 @@ PLUGIN_FOLDERS = (
     "harness/load/tools",
     "harness/testbed/transports",
 )
-MOST_FILES, MOST_LINES, LEAST_MEDIAN_LINES = 312, 41_200, 80
+MOST_FILES, MOST_LINES, LEAST_MEDIAN_LINES = 320, 42_190, 80
 MOST_ENTRIES, LEAST_LINES, MOST_FUNCTION_LINES = 14, 15, 40
 PARTICIPLES = {
     "asked", "arranged", "averaged", "begun", "booted", "bound", "broken", "built", "called", "checked",

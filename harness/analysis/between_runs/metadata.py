@@ -17,7 +17,7 @@ SERVER_VERSION_PREFIXES = ("nginx version:", "Python ")  # the beginning of thei
 FILE_SYSTEM_KEYS = ("filesystem", "options")
 SCHEDULE_KEYS = {"sessions", "rounds", "settle", "burst"}
 FactTree = dict[str, Any]
-SERVING = "serving"
+SERVING, SERVER = "serving", "server"  # what serves; the facts of the machine with the servers, if it is another one
 MAX_LISTED_ARMS = 3  # arms listed by name; of more, only the number
 
 # A run cannot continue after a change of these.
@@ -66,6 +66,8 @@ def lasting_facts(host: Mapping[str, Any], *, servers_apart: bool) -> FactTree:
         lasting["programs"] = {
             name: text for name, text in programs if not str(text).startswith(SERVER_VERSION_PREFIXES)
         }
+    if SERVER in lasting:
+        lasting[SERVER] = lasting_facts(lasting[SERVER], servers_apart=servers_apart)
     return lasting
 
 
@@ -171,12 +173,18 @@ def changes_since(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Meta
         [lasting_facts(host, servers_apart=have_serving_facts([then, now])) for host in (then, now)]
     )
     differences = [*machine, *metadata_differences(serving_trees([then, now]))]
-    return tuple(change for change in differences if not change.field.startswith(IGNORED_FIELDS))
+    return tuple(change for change in differences if not _own_field(change).startswith(IGNORED_FIELDS))
 
 
 def is_decisive(change: MetadataDifference) -> bool:
     """Whether the change prevents the run from being resumed."""
-    return change.field.startswith(DECISIVE_FIELDS) and not change.field.startswith(HARMLESS_FIELDS)
+    field = _own_field(change)
+    return field.startswith(DECISIVE_FIELDS) and not field.startswith(HARMLESS_FIELDS)
+
+
+def _own_field(change: MetadataDifference) -> str:
+    """Return the field as the machine itself has it."""
+    return change.field.removeprefix(f"{SERVER}.")
 
 
 def describe_changes(changes: Sequence[MetadataDifference]) -> list[str]:

@@ -106,6 +106,8 @@ def _machine_sections(host: HostJson) -> Iterator[Section]:
         return
     programs = ", ".join(f"{name} {version}" for name, version in versions)
     yield Section("The machine", facts=[*machine, ("Versions", programs)])
+    if server := _value_at(host, "server"):
+        yield Section("The machine with the servers", facts=machine_facts(server))
     yield Section("host.json in full", listing=json.dumps(host, indent=1, ensure_ascii=False), is_detail=True)
 
 

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import socket
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import psutil
 from harness.errors import MachineError
 from harness.experiment.transports import transports
 from harness.model.http import MAX_SOCKET_PATH_BYTES
+from harness.model.plugins import LOOPBACK
 from harness.testbed.machine.cgroups import cgroup_parents
 from harness.testbed.machine.procfs import HOST_ROOTS, filesystem_of, is_tmpfs, read_int, read_text
 from harness.testbed.machine.resources import loopback_problem
@@ -140,20 +141,20 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
-def free_ports(proc: Path = Path("/proc")) -> Iterator[int]:
-    """Yield different free ports outside the kernel's ephemeral range. Raises MachineError when none is left."""
+def free_ports(proc: Path = Path("/proc"), hosts: Collection[str] = (LOOPBACK,)) -> Iterator[int]:
+    """Yield different ports outside the kernel's ephemeral range that are free on all `hosts`. Raises MachineError."""
     low, high = map(int, (proc / "sys/net/ipv4/ip_local_port_range").read_text().split())
     outside = [port for port in range(FIRST_PORT, LAST_PORT + 1) if not low <= port <= high]
     ports = outside or list(range(low, high + 1))
     random.shuffle(ports)
-    yield from filter(_is_free_port, ports)
+    yield from (port for port in ports if all(_is_free_port(host, port) for host in hosts))
     raise MachineError("No further TCP port is free on 127.0.0.1. End some servers.")
 
 
-def _is_free_port(port: int) -> bool:
+def _is_free_port(host: str, port: int) -> bool:
     with socket.socket() as probe:
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL and (problem := loopback_problem()):
                 raise MachineError(problem) from None

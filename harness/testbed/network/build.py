@@ -59,7 +59,7 @@ class NetworkPath:
     """What lies between the two ends of the connection `leg`: nginx to the app ("hop"), or client to nginx ("front").
 
     The server listens on `listen_host`, its peer connects to `connect_host`. Without `places`, both are in the present
-    network.
+    network. nginx listens on `front_host` where the path is not that of its client.
     """
 
     rung: str = HOST_RUNG
@@ -68,10 +68,14 @@ class NetworkPath:
     steps: tuple[NetworkStep, ...] = ()
     listen_host: str = LOOPBACK
     connect_host: str = LOOPBACK
+    front_host: str = LOOPBACK
 
     def on(self, leg: Literal["hop", "front"]) -> "NetworkPath":
         """Return the path of the connection `leg`: the host's where this path is of the other connection."""
-        return self if self.leg == leg else HOST_PATH
+        if self.leg == leg:
+            return self
+        host = self.front_host if leg == "front" else LOOPBACK
+        return replace(HOST_PATH, listen_host=host, connect_host=host)
 
     def place_of(self, end: ConnectionEnd) -> NamespacePlace | None:
         """Return where an end of a connection is; None: this path does not move it."""
@@ -217,8 +221,8 @@ def _write_value(value: SysctlValue) -> None:
         raise OSError(0, f"the kernel changes it to {result}")
 
 
-def network_path_of(settings: Settings) -> NetworkPath:
-    """Return the network path of an arm."""
+def network_path_of(settings: Settings, front_host: str = LOOPBACK) -> NetworkPath:
+    """Return the network path of an arm, whose nginx listens on `front_host` unless the path is that of its client."""
     names = [*reversed(rungs_below(settings.network)), settings.network]
     rungs = [plugins.load(NetworkRung, name) for name in names]
     links = next((rung.links for rung in reversed(rungs) if rung.links), ())
@@ -235,4 +239,5 @@ def network_path_of(settings: Settings) -> NetworkPath:
         steps=(*links, *below, *rungs[-1].adds),
         listen_host=next(rung.listen_address for rung in reversed(rungs) if rung.listen_address),
         connect_host=next(rung.connect_address for rung in reversed(rungs) if rung.connect_address),
+        front_host=front_host,
     )

@@ -189,14 +189,14 @@ def certificate_paths(directory: Path) -> Certificate:
     return Certificate(authority=directory / AUTHORITY, chain_and_key=directory / CHAIN_AND_KEY)
 
 
-def write_certificate(copies: Sequence[Certificate]) -> None:
-    """Make one certificate and write its files to all of `copies`; their directories must exist."""
+def write_certificate(copies: Sequence[Certificate], host: str = LOOPBACK) -> None:
+    """Write one certificate, for `host` and our own addresses, to all of `copies`; their directories must exist."""
     if not copies:
         return
     import trustme  # takes 250 ms, and few experiments need it
 
     authority = trustme.CA()
-    certificate = authority.issue_cert(APP_NAME, LOOPBACK, GATEWAY, FAR_ADDRESS)
+    certificate = authority.issue_cert(*dict.fromkeys((APP_NAME, LOOPBACK, GATEWAY, FAR_ADDRESS, host)))
     for paths in copies:
         authority.cert_pem.write_to_path(str(paths.authority))
         paths.chain_and_key.touch(mode=0o600)

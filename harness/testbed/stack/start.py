@@ -183,7 +183,7 @@ def _write_files(group: Sequence[Blueprint]) -> None:
     try:
         for blueprint in group:
             _write_stack_files(blueprint)
-        write_certificate([blueprint.certificate for blueprint in group if blueprint.certificate])
+        write_certificate([blueprint.certificate for blueprint in group if blueprint.certificate], group[0].listen_host)
     except OSError as error:
         raise MachineError(
             f"{group[0].directory} cannot be written: {error.strerror}. Free some space, or choose another place for "

@@ -1,0 +1,1 @@
+"""Two machines: the control channel between `barehop serve` and `barehop run --from`."""
