@@ -80,7 +80,7 @@ def _effect_cells(effect: PooledEffect, detail: str = "") -> tuple[Cell, ...]:
     is_open = effect.verdict == "undecided" and (effect.p_adjusted or 0) >= 1 - effect.confidence
     is_starred = bool(is_open and mean and mean.excludes_zero)
     return (
-        TextCell(effect.label, metric_label(effect.metric) if detail else ""),
+        TextCell(effect.label, metric_label(effect.metric) if detail and effect.metric not in effect.label else ""),
         _interval_cell(effect, mean, has_ratio=has_ratio),
         VerdictCell(effect.verdict, is_starred, effect.metric),
         _interval_cell(effect, prediction, has_ratio=has_ratio),
