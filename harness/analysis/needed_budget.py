@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from scipy.special import stdtrit
@@ -62,15 +62,43 @@ def needed_budget(experiment: Experiment, summary: Summary) -> NeededBudget | No
         for effect in questions
         if effect.verdict and _half_width_percent(effect) > experiment.design.precision_percent
     ]
-    if schedule is None or summary.sessions < 2 or not (undecided or wide):
+    if schedule is None or not _can_grow(experiment, summary) or not (undecided or wide):
         return None
-    if experiment.design.sessions and experiment.design.rounds:
-        return None  # no budget changes what the file fixes
     run = _run_profile(experiment, summary, schedule)
-    budgets = _budgets(max(experiment.design.budget_s, summary.seconds.total))
-    index = bisect_left(budgets, True, key=lambda budget_s: _suffices(run, undecided, wide, budget_s))
-    goal = "decide" if undecided else "precision"
-    return NeededBudget(goal=goal, budget_s=_round_up(budgets[index]) if index < len(budgets) else None)
+    if not undecided:
+        return NeededBudget(
+            goal="precision", budget_s=_least_budget(run, lambda budget_s: _narrows(run, wide, budget_s))
+        )
+    family = sum(effect.p_adjusted is not None for effect in summary.main_effects or summary.comparisons)
+    return NeededBudget(goal="decide", budget_s=_deciding_budget(run, undecided, family))
+
+
+def budget_to_decide(
+    experiment: Experiment, summary: Summary, undecided: Sequence[ArmEffect], family: int
+) -> float | None:
+    """Return the budget that decides the `undecided` effects, of a `family` that shares a correction.
+
+    None if it is not within a day on this machine, or if the file fixes what a budget changes.
+    """
+    if summary.schedule is None or not _can_grow(experiment, summary):
+        return None
+    return _deciding_budget(_run_profile(experiment, summary, summary.schedule), undecided, family)
+
+
+def _can_grow(experiment: Experiment, summary: Summary) -> bool:
+    """Return whether a budget changes the run, and the run has a variance."""
+    return summary.sessions >= 2 and not (experiment.design.sessions and experiment.design.rounds)
+
+
+def _deciding_budget(run: RunProfile, undecided: Sequence[ArmEffect], family: int) -> float | None:
+    return _least_budget(run, lambda budget_s: _decides(run, undecided, family, budget_s))
+
+
+def _least_budget(run: RunProfile, suffices: Callable[[float], bool]) -> float | None:
+    """Return the least budget that suffices, rounded up; None if it is not within a day."""
+    budgets = _budgets(max(run.experiment.design.budget_s, run.summary.seconds.total))
+    index = bisect_left(budgets, True, key=suffices)
+    return _round_up(budgets[index]) if index < len(budgets) else None
 
 
 def _is_question(experiment: Experiment, effect: Comparison | MainEffect) -> bool:
@@ -96,21 +124,28 @@ def _run_profile(experiment: Experiment, summary: Summary, schedule: Schedule) -
     return RunProfile(experiment, summary, schedule, cost, spread)
 
 
-def _suffices(run: RunProfile, undecided: Sequence[ArmEffect], wide: Sequence[ArmEffect], budget_s: float) -> bool:
+def _narrows(run: RunProfile, wide: Sequence[ArmEffect], budget_s: float) -> bool:
     schedule, sd_factor = run.at_budget(budget_s)
-    error_rate = error_rate_of(schedule.looks)
-    design = run.experiment.design
-    estimates = [
-        _scaled_estimate(effect, run.summary.sessions, schedule.sessions, sd_factor) for effect in undecided or wide
-    ]
-    if not undecided:
-        confidence = 1 - error_rate(schedule.sessions)
-        return all(100 * estimate.half_width(confidence) <= design.precision_percent for estimate in estimates)
-    family = sum(effect.p_adjusted is not None for effect in run.summary.main_effects or run.summary.comparisons)
+    confidence = 1 - error_rate_of(schedule.looks)(schedule.sessions)
+    estimates = _scaled_estimates(run, wide, schedule, sd_factor)
     return all(
-        judge(estimate, min(estimate.p * max(family, 1), 1.0), design.equivalence_percent, error_rate) != "undecided"
-        for estimate in estimates
+        100 * estimate.half_width(confidence) <= run.experiment.design.precision_percent for estimate in estimates
     )
+
+
+def _decides(run: RunProfile, undecided: Sequence[ArmEffect], family: int, budget_s: float) -> bool:
+    schedule, sd_factor = run.at_budget(budget_s)
+    error_rate, margin_percent = error_rate_of(schedule.looks), run.experiment.design.equivalence_percent
+    return all(
+        judge(estimate, min(estimate.p * max(family, 1), 1.0), margin_percent, error_rate) != "undecided"
+        for estimate in _scaled_estimates(run, undecided, schedule, sd_factor)
+    )
+
+
+def _scaled_estimates(
+    run: RunProfile, effects: Sequence[ArmEffect], schedule: Schedule, sd_factor: float
+) -> list[Estimate]:
+    return [_scaled_estimate(effect, run.summary.sessions, schedule.sessions, sd_factor) for effect in effects]
 
 
 def _scaled_estimate(effect: ArmEffect, sessions: int, new_sessions: int, sd_factor: float) -> Estimate:

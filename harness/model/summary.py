@@ -1,10 +1,11 @@
 """The summary of a run: summary.json."""
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from harness.model.base import JsonModel
+from harness.model.base import JsonModel, Verdict
 from harness.model.effects import (
     Effect,
     FactorInteraction,
@@ -31,7 +32,7 @@ from harness.model.explanation import (
     Waterfall,
 )
 from harness.model.profile import ProfileComparison
-from harness.model.record import Calibration, Doubt, ThrottleCounts
+from harness.model.record import Calibration, Doubt, HostFacts, ThrottleCounts
 from harness.model.tools import ImportedRun
 from harness.model.waiting import RequestChain, WaitingComparison
 
@@ -138,3 +139,46 @@ class Summary(JsonModel):
     needed: NeededBudget | None = None
     applications: tuple[ApplicationFile, ...] = ()
     foreign: tuple[ImportedRun, ...] = ()  # imported runs that are shown alongside; without single times
+
+
+class ArmBrief(BaseModel):
+    """What a history needs of an arm."""
+
+    control_of: str | None = None
+
+
+class EffectBrief(BaseModel):
+    """What a history needs of a comparison or a main effect."""
+
+    arm: str
+    against: str
+    metric: str
+    percent: float | None = None
+    percent_low: float | None = None
+    percent_high: float | None = None
+    confidence: float = 0.95
+    verdict: Verdict | None = None
+    where: dict[str, str] = Field(default_factory=dict)
+
+
+class SummaryBrief(BaseModel):
+    """The part of summary.json that a history shows; everything else is ignored, and may be of any version."""
+
+    id: str = ""
+    experiment: str
+    overrides: tuple[str, ...] = ()
+    sessions: int
+    valid: bool
+    arms: dict[str, ArmBrief]
+    comparisons: tuple[EffectBrief, ...] = ()
+    main_effects: tuple[EffectBrief, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunBrief:
+    """A run as a history reads it."""
+
+    directory: str
+    started_utc: str
+    summary: SummaryBrief
+    host: HostFacts

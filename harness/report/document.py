@@ -8,10 +8,11 @@ from harness.model import Interval
 
 @dataclass(frozen=True, slots=True)
 class TextCell:
-    """Words; `detail` is a lesser part that stands beside or below."""
+    """Words; `detail` is a lesser part that stands beside or below. On a page they are a link where `link` is given."""
 
     text: str
     detail: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ MAX_DECIMALS = 6
 NO_NUMBER = "no number"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 SPACE_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:us|ms|s|min|h)\b)")
+NO_WORD = re.compile(r"[^a-z0-9]+")
 MINUS_SIGN_PLACE = re.compile(r"(?<![\w.)-])-(?=\d)")
 VERDICT_CLAUSES = {
     "faster": "{subject} is {faster}{than} {size}",
@@ -190,6 +191,11 @@ def join_with_and(names: Sequence[str]) -> str:
 def capitalize_first(text: str) -> str:
     """Return `text` with its first letter as a capital and the rest unchanged."""
     return text[:1].upper() + text[1:]
+
+
+def anchor_words(text: str) -> str:
+    """Return the letters and digits of a text, joined as the name of an anchor."""
+    return NO_WORD.sub("-", text.lower()).strip("-")
 
 
 def margin_phrase(design: Design | None) -> str:

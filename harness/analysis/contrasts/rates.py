@@ -10,9 +10,9 @@ AnyEffect = TypeVar("AnyEffect", bound=ArmEffect)
 def with_rates(summary: Summary) -> Summary:
     """Return the summary with its differences of capacities in percent of the rate, without microseconds."""
     effects = {
-        "comparisons": tuple(map(_in_rates, summary.comparisons)),
-        "main_effects": tuple(map(_in_rates, summary.main_effects)),
-        "factor_interactions": tuple(map(_in_rates, summary.factor_interactions)),
+        "comparisons": tuple(map(in_rates, summary.comparisons)),
+        "main_effects": tuple(map(in_rates, summary.main_effects)),
+        "factor_interactions": tuple(map(in_rates, summary.factor_interactions)),
     }
     return summary.model_copy(update=effects)
 
@@ -33,7 +33,8 @@ def shown_percent(interval: Interval | None, metric: str) -> Interval | None:
     return Interval(value=value or 0.0, low=low, high=high)
 
 
-def _in_rates(effect: AnyEffect) -> AnyEffect:
+def in_rates(effect: AnyEffect) -> AnyEffect:
+    """Return the effect; on a capacity, in percent of the rate and without microseconds."""
     if not METRICS[effect.metric].is_rate:
         return effect
     percent, low, high = (

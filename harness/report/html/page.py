@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from harness.report.cells import are_numeric, cell_parts, divide_by_groups, divide_columns
 from harness.report.document import Report, Table
-from harness.report.format import join_with_and, pluralize, typeset_numbers
+from harness.report.format import anchor_words, join_with_and, pluralize, typeset_numbers
 from harness.report.html.svg import draw_figure
 
 CODE_TEXT = re.compile(r"`([^`]*)`")
@@ -19,7 +19,6 @@ LONG_NAME = re.compile(r"[\w./=:%-]{16,}")
 NAME_JOINT = re.compile(r"(?<=[/=._:])(?=[^\W\d])")
 OPTION, OPTION_ELEMENT = re.compile(r"(?<!\S)--[a-z][\w-]*(?: \d+)?"), r'<span class="option">\g<0></span>'
 STYLE_SHEETS = ("page.css", "figures.css")
-NO_WORD = re.compile(r"[^a-z0-9]+")
 LONG_ANSWER = 200  # characters
 MOST_NUMBERS = 5  # columns of a table beside its names: more do not fit paper
 MOST_BESIDE_NAMES = 2  # columns that stand beside the names on a narrow screen: more stand below them
@@ -69,7 +68,7 @@ class Anchors:
 
     def name(self, *words: str) -> str:
         """Return a name made of the letters and digits of `words`, with a number where it was given before."""
-        base = NO_WORD.sub("-", " ".join(words).lower()).strip("-") or "part"
+        base = anchor_words(" ".join(words)) or "part"
         numbered = (f"{base}-{number}" for number in count(2))
         name = next(name for name in chain([base], numbered) if name not in self._taken)
         self._taken.add(name)

@@ -17,6 +17,7 @@ from harness.model.plugins import (
     ServerAttribute,
     sysctl_traffic,
 )
+from harness.testbed.kernel.restore import sysctl_name
 from harness.testbed.network.namespace import create_network
 
 
@@ -110,6 +111,17 @@ def _is_per_network(name: str) -> bool:
 def sysctl_file(name: str) -> Path:
     """Return the file of a sysctl. A slash in the name becomes a dot in the path, as in sysctl(8)."""
     return Path("/proc/sys", name.translate(str.maketrans("./", "/.")))
+
+
+def sysctl_of(name: str, value: str) -> str:
+    """Return the sysctl that the knob `name` with this `value` sets; "" if it sets none."""
+    knob = plugins.table(Knob).get(name)
+    if knob is None:
+        return name
+    given: KnobValue = int(value) if value.isdecimal() else value
+    changes = knob.changes(given) if knob.scope == "global" and knob.problem(given) is None else ()
+    names = [sysctl_name(change.path) for change in changes if isinstance(change, FileText)]
+    return names[0] if len(names) == 1 else ""
 
 
 def sysctl_knob(name: str, scope: KnobScope) -> Knob:
