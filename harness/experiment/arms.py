@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.experiment.document import Document, setting_table
 from harness.experiment.problems import ConfigProblem, KeyPath, TomlTable, to_toml, valid_subset
+from harness.experiment.transports import is_in_sockmap
 from harness.model import Arm, Design, Experiment, Settings
 from harness.model.settings import (
     AppProcessSettings,
@@ -144,9 +145,9 @@ def _url_conflict(table: str, key: str) -> str:
 def stacks_of(experiment: Experiment) -> tuple[tuple[Arm, ...], ...]:
     """Return the arms of each stack: those with equal process settings, or each arm alone if `processes` is "separate".
 
-    A server other than gunicorn listens on one address, so its arms have the same transport, too. What the app speaks
-    on the hop is the same. Arms with a url have no stack. The order of arms in a stack is that of its ports, upstreams
-    and sockets.
+    A server other than gunicorn listens on one address, so its arms have the same transport, too. Servers with a
+    sockmap serve no other transport. What the app speaks on the hop is the same. Arms with a url have no stack. The
+    order of arms in a stack is that of its ports, upstreams and sockets.
     """
     groups: dict[str, list[Arm]] = {}
     for arm in experiment.arms:
@@ -169,17 +170,23 @@ def services_of(experiment: Experiment) -> tuple[Arm, ...]:
 def app_settings_key(arm: Arm, design: Design) -> str:
     """Return a text that is equal for arms whose settings allow their stacks to share a gunicorn.
 
-    A CPU quota counts for each stack, so that its throttling can be told apart. Other servers belong to one stack.
+    A CPU quota counts for each stack, so that its throttling can be told apart. Other servers belong to one stack; so
+    does a gunicorn with a sockmap, which must make its sockets itself, in its control group.
     """
-    if not arm.settings.has_gunicorn:
+    if _has_one_transport(arm.settings):
         return _process_key(arm, design)
     groups: list[type[SettingGroup]] = [AppProcessSettings, *([NetworkSettings] if arm.settings.cpu_quota else [])]
     return _settings_key(arm, design, groups)
 
 
 def _process_key(arm: Arm, design: Design) -> str:
-    address = "" if arm.settings.has_gunicorn else arm.settings.transport
+    address = arm.settings.transport if _has_one_transport(arm.settings) else ""
     return f"{_settings_key(arm, design, [ProcessSettings])} {address}"
+
+
+def _has_one_transport(settings: Settings) -> bool:
+    """Return whether the servers of the arm serve no arm with another transport."""
+    return not settings.has_gunicorn or is_in_sockmap(settings.transport)
 
 
 def _settings_key(arm: Arm, design: Design, groups: Iterable[type[SettingGroup]]) -> str:

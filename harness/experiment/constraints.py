@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from harness import plugins
 from harness.experiment.own_command import address_conflict, command_problem
 from harness.experiment.problems import ConfigProblem, did_you_mean, shorten, to_toml, valid_subset
-from harness.experiment.transports import HOST_NETWORK, is_tcp, keeps_loopback, network_rungs, transports
+from harness.experiment.transports import (
+    HOST_NETWORK,
+    is_in_sockmap,
+    is_tcp,
+    keeps_loopback,
+    network_rungs,
+    transports,
+)
 from harness.model import Arm, Experiment, Knob, KnobValue, LoadTool, SandboxRung, Settings
 from harness.model.http import header_bytes, parse_url, requested_bytes, url_problem
 from harness.model.plugins import LOOPBACK
@@ -166,8 +173,8 @@ def _setting_conflicts(settings: Settings) -> Iterator[str]:
 
 
 def _needs_loopback(transport: str) -> bool:
-    """Return whether the transport is a certain address of the loopback interface."""
-    return transport in transports() and transports()[transport].host != LOOPBACK
+    """Return whether the transport is a certain address of the loopback interface, or bypasses any interface."""
+    return is_in_sockmap(transport) or (transport in transports() and transports()[transport].host != LOOPBACK)
 
 
 def _leaves_loopback(settings: Settings) -> bool:
@@ -326,6 +333,11 @@ CONFLICTS = (
         ("chain", "network"),
         lambda arm: arm.network != HOST_NETWORK and arm.network_leg == "front" and arm.chain in WITHOUT_NGINX,
         ", which is between the client and nginx. Leave one of them out.",
+    ),
+    Conflict(
+        ("chain", "transport"),
+        lambda arm: arm.chain != "full" and is_in_sockmap(arm.transport),
+        ", because only the sockets of nginx and the app are in the map. Leave one of them out.",
     ),
     Conflict(
         ("transport", "network"),

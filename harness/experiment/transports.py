@@ -60,6 +60,11 @@ def is_ipv6(name: str) -> bool:
     return name in transports() and ":" in transports()[name].host
 
 
+def is_in_sockmap(name: str) -> bool:
+    """Return whether BPF hands the messages of the transport from socket to socket."""
+    return name in transports() and transports()[name].in_sockmap
+
+
 def rungs_below(network: str) -> list[str]:
     """Return the rungs below `network`, the nearest first."""
     below = plugins.load(NetworkRung, network).below

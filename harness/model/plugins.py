@@ -91,7 +91,7 @@ class VethPair:
 NetworkStep = VethPair | Bridge | LinkAddress | SysctlValue | ConntrackFilter | PortMapping | NatBypass | PortRelay
 
 Namespace = Literal["user", "mount", "pid", "uts", "ipc", "cgroup"]
-SandboxPart = Namespace | Literal["control group", "overlay", "seccomp filter", "no store bypass"]
+SandboxPart = Namespace | Literal["control group", "socket group", "overlay", "seccomp filter", "no store bypass"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,7 @@ class Transport:
     label: str  # in reports
     address_kind: AddressKind  # what it listens on: a port, or a socket in a private directory of that kind
     host: str = LOOPBACK  # of its ports on the loopback interface, like 127.0.0.2 or [::1]; other rungs have their own
+    in_sockmap: bool = False  # whether BPF hands its messages from socket to socket; its servers serve nothing else
     parent: str = ""  # the directory that holds its private directories; "": any of that kind that is usable
     needs: str = ""  # with `advice`, completes the message where a machine has no such directory or host
     advice: str = ""

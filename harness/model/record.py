@@ -177,13 +177,14 @@ class HostFacts(Facts, total=False):
 
 
 class HopProof(Facts, total=False):
-    """The address of a hop, the inodes of the sockets that listen there, their file system, and what is spoken."""
+    """The address of a hop, the inodes of its listening sockets, their file system, what is spoken, and redirection."""
 
     address: Any
     listener: Any
     speaks: Any
     tls: Any
     resumes_sessions: Any
+    redirected_messages: Any  # of one request, from socket to socket
     filesystem: Any
     mount_point: Any
     options: Any

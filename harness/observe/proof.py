@@ -34,6 +34,7 @@ from harness.testbed.stack.stack import Stack
 
 NET = Path("/proc/thread-self/net")
 TRACKED_COUNT = Path("/proc/sys/net/netfilter/nf_conntrack_count")
+FEWEST_MESSAGES = 2  # of a request: itself and its answer
 PROC_NAMES = {"mount": "mnt"}  # as /proc/PID/ns has them, where that differs
 
 
@@ -53,12 +54,13 @@ def _prove_stack(stack: Stack) -> dict[str, ArmProof]:
         hops = {name: _prove_hop(hop, own, blueprint.app_server.title) for name, hop in blueprint.hops.items()}
     with stack.network.of("nginx").enter():
         speech = {arm.name: _prove_speech(arm, stack) for arm in blueprint.arms}
+    redirection = {arm.name: _prove_redirection(arm.name, stack) for arm in blueprint.arms}
     with stack.network.of("listen").enter():
         front = socket_inodes((stack.nginx.main_pid(), *stack.pids["nginx"]))
         proofs = {arm.name: {**_prove_arm(arm, stack, hops, front), **kernel} for arm in blueprint.arms}
-    for name, spoken in speech.items():
-        if spoken:
-            proofs[name]["hop"] = {**proofs[name]["hop"], **spoken}
+    for name in proofs:
+        if extra := {**speech[name], **redirection[name]}:
+            proofs[name]["hop"] = {**proofs[name]["hop"], **extra}
     return {
         arm.name: cast("ArmProof", {**proofs[arm.name], "layout": _layout_proof(stack, arm), **_rung_proof(stack, arm)})
         for arm in blueprint.arms
@@ -90,6 +92,24 @@ def _prove_speech(arm: Arm, stack: Stack) -> HopProof:
         return {}
     authority = blueprint.certificate.authority if blueprint.certificate else None
     return prove_speech(blueprint.hops[settings.transport], settings, blueprint.targets[arm.name], authority)
+
+
+def _prove_redirection(arm: str, stack: Stack) -> HopProof:
+    """Send one more request of `arm`; return its messages from socket to socket. Raise StackError for any other."""
+    if stack.sockmap is None:
+        return {}
+    before, target = stack.sockmap.counts(), stack.blueprint.targets[arm]
+    with stack.enter_network():
+        reply = probe_target(target, target.path)
+    if not isinstance(reply, Reply):
+        raise StackError(f"Arm {arm!r} does not answer any more: {reply}.")
+    grown = {name: value - before[name] for name, value in stack.sockmap.counts().items()}
+    if grown["redirected"] < FEWEST_MESSAGES or grown["missed"] or grown["refused"]:
+        raise StackError(
+            f"Arm {arm!r}: of a request's messages, {grown['redirected']} went from socket to socket and "
+            f"{grown['missed']} over TCP, and {grown['refused']} sockets did not enter the map. Leave this out."
+        )
+    return cast("HopProof", {"redirected_messages": grown["redirected"]})
 
 
 def answer_proof(reply: Reply) -> ArmProof:

@@ -129,6 +129,17 @@ class Blueprint:
         return tuple(int(address.rpartition(":")[2]) for address in addresses)
 
     @property
+    def sockmap_ports(self) -> tuple[int, ...]:
+        """The ports of its hops whose sockets are in a sockmap."""
+        hops = (hop for hop in self.hops.values() if hop.transport.in_sockmap)
+        return tuple(int(hop.address.rpartition(":")[2]) for hop in hops)
+
+    @property
+    def socket_groups(self) -> tuple[Path, ...]:
+        """The control groups of nginx and the application whose sockets enter the sockmap."""
+        return tuple(group for role in SERVER_ROLES for group in self.enclosures[role].socket_groups)
+
+    @property
     def relay_role(self) -> str:
         """The role of the server behind the relay; like docker-proxy, the relay uses its CPUs and counts with it."""
         return "nginx" if self.network_path.leg == "front" else "app"

@@ -16,6 +16,7 @@ from harness.testbed.sandbox.spec import NO_ENCLOSURE, Enclosure, shell_command
 from harness.testbed.servers.gunicorn import REMOVED_VARIABLES
 from harness.testbed.standalone import enter
 from harness.testbed.standalone import listen as listen_program
+from harness.testbed.standalone import sockmap as sockmap_program
 from harness.testbed.standalone.enter import FIRST_DESCRIPTOR
 
 OWN_NETWORK_TEXT = "in a network namespace of its own, with the host's values otherwise"
@@ -39,6 +40,7 @@ def describe_arm(blueprint: Blueprint, arm: str) -> dict[str, str]:
         "CPUs": f"{cpus}\n{blueprint.placement.reason}",
         "kernel settings": _knob_text(blueprint),
         **_rung_texts(blueprint),
+        **({"sockmap": _sockmap_command(blueprint)} if blueprint.sockmap_ports else {}),
         **texts[blueprint.arm(arm).settings.chain],
         **{
             f"{server.name} in its sandbox": "\n".join(
@@ -107,6 +109,7 @@ def start_script(blueprint: Blueprint) -> str:
         "trap 'exit 130' INT TERM",
         *_network_lines(blueprint),
         *(line for server in blueprint.servers for line in _start_lines(blueprint, server)),
+        *([f"{_sockmap_command(blueprint)} &", NOTE_PID] if blueprint.sockmap_ports else []),
         *(f"echo {shlex.quote(f'{arm}: {target.url}')}" for arm, target in targets),
         *(f"# {arm}: {curl_command(target)}" for arm, target in targets if target.request.has_extras),
         "wait ${pids%% *}",
@@ -145,6 +148,13 @@ def _layout_of(blueprint: Blueprint, server: Server) -> str:
 
 def _command_line(blueprint: Blueprint, server: Server) -> str:
     return _join(_prefix_of(blueprint, server), _layout_of(blueprint, server), shlex.join(server.argv))
+
+
+def _sockmap_command(blueprint: Blueprint) -> str:
+    """Return the command that holds the sockmap of the hop until it ends, once the servers' control groups exist."""
+    ports = ",".join(map(str, blueprint.sockmap_ports))
+    groups = map(str, blueprint.socket_groups)
+    return shlex.join((sys.executable, "-I", "-S", sockmap_program.__file__, ports, *groups))
 
 
 def _join(*words: str) -> str:

@@ -12,6 +12,7 @@ from harness.model import DEFAULT_HOST, AddressKind, Arm, Target, Transport, req
 from harness.model.plugins import LOOPBACK, PortRelay
 from harness.testbed.machine.directories import can_listen, named_parent, private_name, socket_problem
 from harness.testbed.network.build import HOST_PATH, NetworkPath
+from harness.testbed.network.sockmap import sockmap_problem
 from harness.testbed.servers.nginx import Certificate
 from harness.testbed.standalone import null_server as null_server
 from harness.testbed.standalone import relay
@@ -97,8 +98,10 @@ def hop_of(name: str, parents: ParentDirectories, ports: Iterator[int], network_
 
 
 def transport_problem(name: str, parents: ParentDirectories) -> str | None:
-    """Return why this machine has no place for the sockets of transport `name`, or None."""
+    """Return why this machine has no place, or no map, for the sockets of transport `name`; or None."""
     transport = transports()[name]
+    if transport.in_sockmap and (problem := sockmap_problem()):
+        return f"{name} needs {transport.needs}: {problem}. {transport.advice}"
     has_host = transport.host == LOOPBACK or can_listen(transport.host)
     if has_host if transport.address_kind == "port" else socket_parent(transport, parents):
         return None

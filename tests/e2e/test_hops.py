@@ -6,6 +6,7 @@ import pytest
 
 from harness.model import Summary
 from harness.testbed.machine.directories import can_listen
+from harness.testbed.network.sockmap import sockmap_problem
 from tests.support.command import barehop, first_record, fixed
 
 EXPERIMENT = """
@@ -25,12 +26,14 @@ hop_tls = "full"
 [arms.resumed]
 hop_tls = "resumed"
 """
+SOCKMAP = '[arms.sockmap]\ntransport = "tcp-sockmap"\n'  # needs root
 SPOKEN = {"uwsgi": "uwsgi", "full": "http/1 over TLS", "resumed": "http/1 over TLS"}
 
 
 @pytest.mark.skipif(not can_listen("[::1]"), reason="this machine has no IPv6")
 def test_every_hop_is_what_it_says_and_counters_show_it(tmp_path: Path) -> None:
-    (tmp_path / "several.toml").write_text(EXPERIMENT, encoding="utf-8")
+    has_sockmap = not sockmap_problem()
+    (tmp_path / "several.toml").write_text(EXPERIMENT + SOCKMAP * has_sockmap, encoding="utf-8")
 
     ended = barehop(tmp_path, "run", "several.toml", *fixed(2, 4, burst=20), "--out", "out")
 
@@ -44,5 +47,9 @@ def test_every_hop_is_what_it_says_and_counters_show_it(tmp_path: Path) -> None:
     opens, packets, sizes = (counters[name] for name in ("hop.active_opens", "net.ip6_packets", "net.lo_bytes"))
     assert {arm for arm, value in opens.items() if value.value > 0.5} == set(hops) - {"uwsgi"}
     assert packets["tcp6"].value > packets["tcp"].value + 5
+    if has_sockmap:
+        assert hops["sockmap"]["redirected_messages"] >= 2
+        segments = counters["net.segments_out"]
+        assert segments["sockmap"].value < segments["tcp"].value - 2
     assert sizes["full"].value > sizes["resumed"].value + 300  # a certificate and its signature
     assert sizes["resumed"].value > sizes["tcp"].value + 300  # a handshake without them

@@ -19,8 +19,12 @@ from harness.testbed.stack.start import start_stacks
 
 APPLICATIONS = Path(__file__).parent / "applications"
 TEN_LINE_SERVER = Path(__file__).parent / "programs/ten_line_server.py"
-# All that this machine has: one in a container may have no IPv6.
-TRANSPORTS = tuple(name for name, kind in transports().items() if kind.family == "unix" or can_listen(kind.host))
+# All that this machine has, one in a container may have no IPv6; and that can share servers.
+TRANSPORTS = tuple(
+    name
+    for name, kind in transports().items()
+    if not kind.in_sockmap and (kind.family == "unix" or can_listen(kind.host))
+)
 
 
 def machine_of(directory: Path) -> Machine:

@@ -7,6 +7,7 @@ from harness.testbed.machine.procfs import HOST_ROOTS, Filesystem, Roots, read_m
 
 ACCOUNTING_CONTROLLERS = ("cpu", "cpuacct", "memory", "pids")
 PERIOD_US = 100_000
+NO_CONTROLLER = "none"  # of version 1, where controllers may be
 
 
 def cgroup_levels(controller: str, mounts: Sequence[Filesystem], roots: Roots = HOST_ROOTS) -> list[Path]:
@@ -36,6 +37,11 @@ def cgroup_parents(roots: Roots = HOST_ROOTS) -> list[Path]:
         for levels in hierarchies
     )
     return list(dict.fromkeys(parents))
+
+
+def socket_group_parent(roots: Roots = HOST_ROOTS) -> Path | None:
+    """Return our own group of version 2, with controllers or without, or None: programs on sockets need such groups."""
+    return next(iter(cgroup_levels(NO_CONTROLLER, read_mounts(roots.proc), roots)), None)
 
 
 def is_v2(directory: Path) -> bool:

@@ -18,7 +18,7 @@ from harness.errors import MachineError
 from harness.experiment.transports import transports
 from harness.model.http import MAX_SOCKET_PATH_BYTES
 from harness.model.plugins import LOOPBACK
-from harness.testbed.machine.cgroups import cgroup_parents
+from harness.testbed.machine.cgroups import cgroup_parents, socket_group_parent
 from harness.testbed.machine.procfs import HOST_ROOTS, filesystem_of, is_tmpfs, read_int, read_text
 from harness.testbed.machine.resources import loopback_problem
 
@@ -59,7 +59,7 @@ def remove_leftovers() -> None:
     parents = {parent for parent in (tmpfs_parent(), disk_parent(Path.cwd()), *named) if parent}
     leftovers = [
         path
-        for parent in (*parents, *cgroup_parents())
+        for parent in {*parents, *cgroup_parents(), *filter(None, [socket_group_parent()])}
         for path in parent.glob(f"{DIRECTORY_PREFIX}{'[0-9a-f]' * 8}")
         if path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid()
     ]

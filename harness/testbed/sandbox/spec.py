@@ -10,9 +10,10 @@ from pathlib import Path
 
 from harness import plugins
 from harness.errors import MachineError
+from harness.experiment.transports import is_in_sockmap
 from harness.model import Settings
 from harness.model.plugins import Namespace, SandboxPart, SandboxRung
-from harness.testbed.machine.cgroups import cgroup_parents, quota_writes
+from harness.testbed.machine.cgroups import cgroup_parents, is_v2, quota_writes, socket_group_parent
 from harness.testbed.machine.directories import private_name
 from harness.testbed.machine.procfs import HOST_ROOTS, Roots, mounts_on_root
 from harness.testbed.sandbox.seccomp import AUDIT_ARCH, filter_program
@@ -68,6 +69,11 @@ class Enclosure:
     def limited(self) -> Path | None:
         """The control group with a CPU quota."""
         return next((path.parent for path, _ in self.quota), None)
+
+    @property
+    def socket_groups(self) -> tuple[Path, ...]:
+        """Its control groups of version 2, to which programs on sockets can be attached; at most one."""
+        return tuple(group for group in self.groups if is_v2(group.parent))
 
     @property
     def namespaces(self) -> tuple[Namespace, ...]:
@@ -143,10 +149,11 @@ NO_ENCLOSURE = Enclosure()
 
 
 def sandbox_of(settings: Settings) -> Sandbox:
-    """Return the sandbox of an arm; a quota needs a control group."""
+    """Return the sandbox of an arm; a quota needs a control group, and so does a sockmap."""
     parts = {part for name in settings.sandbox for part in plugins.load(SandboxRung, name).parts}
     quota_parts: set[SandboxPart] = {"control group"} if settings.cpu_quota else set()
-    return Sandbox(frozenset(parts | quota_parts), settings.cpu_quota)
+    socket_parts: set[SandboxPart] = {"socket group"} if is_in_sockmap(settings.transport) else set()
+    return Sandbox(frozenset(parts | quota_parts | socket_parts), settings.cpu_quota)
 
 
 def enclosure_of(
@@ -158,9 +165,7 @@ def enclosure_of(
     """
     if sandbox == Sandbox():
         return NO_ENCLOSURE
-    groups = {parent: parent / private_name() for parent in cgroup_parents(roots)} if sandbox.has_group else {}
-    if sandbox.has_group and not groups:
-        raise MachineError("No control groups are mounted here. Mount them at /sys/fs/cgroup, or leave this out.")
+    groups = {parent: parent / private_name() for parent in _group_parents(sandbox, roots)}
     return Enclosure(
         sandbox=sandbox,
         scratch=scratch / f"root-{server}",
@@ -171,6 +176,16 @@ def enclosure_of(
         filter_code=_filter_program() if "seccomp filter" in sandbox.parts else b"",
         as_root=os.geteuid() == 0,
     )
+
+
+def _group_parents(sandbox: Sandbox, roots: Roots) -> list[Path]:
+    """Return the directories in which each server gets a control group. Raises MachineError where there are none."""
+    parents = cgroup_parents(roots) if sandbox.has_group else []
+    if sandbox.has_group and not parents:
+        raise MachineError("No control groups are mounted here. Mount them at /sys/fs/cgroup, or leave this out.")
+    if "socket group" in sandbox.parts and not any(map(is_v2, parents)):
+        parents += filter(None, [socket_group_parent(roots)])
+    return parents
 
 
 def _other_mounts(roots: Roots) -> tuple[Path, ...]:

@@ -8,9 +8,11 @@ from pathlib import Path
 from harness.errors import StackError
 from harness.model import SERVER_ROLES, Reply
 from harness.testbed.blueprint import Blueprint
+from harness.testbed.network.sockmap import check_redirection
 from harness.testbed.processes.process import ProcessFamily, SupervisedProcess, log_excerpt
 from harness.testbed.sandbox.spec import Enclosure
 from harness.testbed.stack.network import StackNetwork
+from harness.testbed.standalone.sockmap import Sockmap
 
 ROLES_OF_CHAIN: Mapping[str, Sequence[str]] = {
     "full": SERVER_ROLES,
@@ -30,6 +32,7 @@ class Stack:
     null_servers: dict[str, SupervisedProcess]  # null servers in the application's place, by arm
     relay: SupervisedProcess | None = None  # of the network rung
     network: StackNetwork = field(default_factory=StackNetwork)
+    sockmap: Sockmap | None = None  # of its hop's sockets
     pids: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by role: the workers
     replies: dict[str, Reply] = field(default_factory=dict)  # by arm: the answer that showed it ready
     host_values: Mapping[str, str] = field(default_factory=dict)  # of its global knobs, read back before the start
@@ -82,6 +85,8 @@ class Stack:
     def check_workers(self) -> None:
         """Raise StackError unless the workers are the same as when the stack became ready."""
         self.check_servers()
+        if self.sockmap:
+            check_redirection(self.sockmap)
         for role, server in (("nginx", self.nginx), ("app", self.app)):
             pids = server.worker_pids() if self._has_master(role) else self._lasting_pids(role, server)
             if pids != self.pids[role]:

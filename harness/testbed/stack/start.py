@@ -13,6 +13,7 @@ from harness.testbed.blueprint import Blueprint, Server, null_server_name
 from harness.testbed.dry_run import start_script
 from harness.testbed.kernel.host_values import HostValueSwitch
 from harness.testbed.network.namespace import NetworkNamespace
+from harness.testbed.network.sockmap import open_sockmap
 from harness.testbed.processes.process import SupervisedCommand, SupervisedProcess, start_command
 from harness.testbed.sandbox.spec import Enclosure
 from harness.testbed.servers.gunicorn import server_environment
@@ -126,7 +127,9 @@ def _start_stack(
         null_servers = {
             arm: processes[null_server_name(number)] for number, arm in enumerate(blueprint.addresses.null_servers)
         }
-        yield Stack(blueprint, processes["nginx"], app, app_enclosure, null_servers, processes.get("relay"), network)
+        ports, relay = blueprint.sockmap_ports, processes.get("relay")
+        sockmap = exit_stack.enter_context(open_sockmap(ports, blueprint.socket_groups)) if ports else None
+        yield Stack(blueprint, processes["nginx"], app, app_enclosure, null_servers, relay, network, sockmap)
 
 
 @contextmanager

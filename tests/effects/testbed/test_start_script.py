@@ -14,6 +14,7 @@ import pytest
 from harness.load.probe import probe_target
 from harness.model import Reply
 from harness.testbed.blueprint import Blueprint
+from harness.testbed.network.sockmap import sockmap_problem
 from tests.support.misbehaving_services import MARK, end_marked, eventually, marked
 from tests.support.stacks import TEN_LINE_SERVER, TRANSPORTS, arm, blueprint_for, machine_of, stack_of
 
@@ -51,6 +52,15 @@ def test_the_script_starts_a_command_in_its_directory(tmp_path: Path) -> None:
     with stack_of(blueprint):
         pass
     bring_up(blueprint, interrupt_the_shell)
+
+
+@pytest.mark.skipif(bool(sockmap_problem()), reason=sockmap_problem())
+def test_the_script_holds_a_sockmap(tmp_path: Path) -> None:
+    blueprint = blueprint_for(tmp_path, arm(transport="tcp-sockmap"))
+    with stack_of(blueprint):
+        pass
+    bring_up(blueprint, interrupt_the_shell)
+    assert not any(group.exists() for group in blueprint.socket_groups)
 
 
 def bring_up(blueprint: Blueprint, interrupt: Callable[[subprocess.Popen[str]], None]) -> None:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def named() -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def added(monkeypatch: pytest.MonkeyPatch, named: Path) -> None:
-    needs = {"needs": "a place", "advice": "Make it."}
+    needs: dict[str, Any] = {"needs": "a place", "advice": "Make it."}
     kinds = {
         **names.transports(),
         "elsewhere": Transport("tcp", "elsewhere", "port", "192.0.2.1", **needs),

@@ -15,6 +15,8 @@ from harness.model.http import requested_bytes
         ({"chain": "app-direct", "transport": "uds-dir", "tool": "ab"}, "does not support Unix sockets"),
         ({"chain": "floor", "tool": "pyperf", "client_keepalive": True}, "serves one connection at a time"),
         ({"chain": "app-direct", "worker_class": "sync", "client_keepalive": True}, "closes every connection"),
+        ({"chain": "app-direct", "transport": "tcp-sockmap"}, "only the sockets of nginx and the app are in the map"),
+        ({"chain": "floor", "transport": "tcp-sockmap"}, "only the sockets of nginx and the app are in the map"),
         ({"chain": "proxy-only", "path": "/bytes/3001"}, "at most 3000 bytes by itself"),
     ],
 )

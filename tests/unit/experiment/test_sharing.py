@@ -128,6 +128,15 @@ def test_a_server_that_listens_on_one_address_serves_one_transport_of_one_stack(
     assert list(map(len, stacks_of(experiment))) == [2, 1, 1]
 
 
+def test_servers_with_a_sockmap_serve_no_other_transport_and_one_stack() -> None:
+    assert groups(read('[factors]\ntransport = ["tcp", "tcp-sockmap"]\nupstream_keepalive = [0, 16]')) == [
+        ["tcp/0", "tcp/16", "control"],
+        ["tcp-sockmap/0", "tcp-sockmap/16"],
+    ]
+    arms = [Arm(name=name, settings=Settings(network=name, transport="tcp-sockmap")) for name in ("host", "own")]
+    assert len({app_settings_key(arm, Design()) for arm in arms}) == 2
+
+
 def test_what_gunicorn_speaks_divides_arms_and_how_nginx_asks_does_not() -> None:
     tables: list[dict[str, object]] = [
         {"protocol": "http/1.0"},

@@ -11,7 +11,7 @@ from harness.model.plugins import LOOPBACK
 def test_a_transport_brings_what_reports_and_messages_need(name: str, transport: Transport) -> None:
     assert transport_label(name) == transport.label != ""
     assert is_tcp(name) == (transport.family == "tcp") == (transport.address_kind == "port")
-    is_everywhere = transport.address_kind == "port" and transport.host == LOOPBACK
+    is_everywhere = transport.address_kind == "port" and transport.host == LOOPBACK and not transport.in_sockmap
     assert bool(transport.needs) == bool(transport.advice) == (not is_everywhere)
     assert transport.uri("ADDRESS") == ("ADDRESS" if is_tcp(name) else "unix:ADDRESS")
 
