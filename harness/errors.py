@@ -36,6 +36,12 @@ class LoadError(HarnessError):
     exit_code = 5
 
 
+class UndecidedError(HarnessError):
+    """The gate is undecided, and the user asked for the exit code by which `git bisect run` skips a commit."""
+
+    exit_code = 125
+
+
 class Interrupted(BaseException):
     """An interrupt by a signal; like KeyboardInterrupt, no `except Exception` catches it."""
 

@@ -61,7 +61,7 @@ from harness.model.explanation import (
     WaterfallPart,
 )
 from harness.model.http import DEFAULT_HOST, PLAIN_REQUEST, Reply, Request, Target, request_for
-from harness.model.metrics import DESIGN_METRICS, HEADLINE_METRICS, METRICS, Metric, MetricName
+from harness.model.metrics import DESIGN_METRICS, GATE_METRICS, HEADLINE_METRICS, METRICS, Metric, MetricName
 from harness.model.plugins import Knob, KnobValue, NetworkRung, SandboxRung, Transport
 from harness.model.profile import ProfileComparison, ProfilePart
 from harness.model.record import CounterSnapshot, Doubt, Record, ThrottleCounts, Visit, VisitRow

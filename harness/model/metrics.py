@@ -40,7 +40,8 @@ class Metric(Quantity):
     contradict the headline. `in_times` and `in_search`: whether runs with times, or searches for a capacity, compare
     it. `in_designs`: whether factors, screens and changes between runs do. `is_time`: send lag of the client may
     explain a difference. `is_optional`: it is shown only where it was measured. `is_rate`: reports show its
-    inverse, a rate, so more is better.
+    inverse, a rate, so more is better. `is_counted`: its visits are the bursts under perf. `percentile`: it is that of
+    the requests of a session, not of visits.
     """
 
     has_ratio: bool = True
@@ -56,6 +57,8 @@ class Metric(Quantity):
     is_time: bool = False
     is_optional: bool = False
     is_rate: bool = False
+    is_counted: bool = False
+    percentile: float | None = None
 
     @property
     def time_label(self) -> str:
@@ -116,6 +119,11 @@ def _cpu_us(visit: VisitRow) -> float:
     for role in (*SERVER_ROLES, SERVICE_ROLE):
         cpu_us += visit.cpu_us.get(role, 0)
     return cpu_us
+
+
+def _instructions(visit: VisitRow) -> float | None:
+    counts = [visit.counters.get(f"{role}.instructions") for role in SERVER_ROLES]
+    return sum(count for count in counts if count is not None) if any(counts) else None
 
 
 def _interval_us(visit: VisitRow) -> float | None:
@@ -202,11 +210,36 @@ METRICS: Mapping[str, Metric] = {
             higher="its throughput is lower",
             is_optional=True,
         ),
+        Metric(
+            name="instructions",
+            value=_instructions,
+            label="instructions per request",
+            title="Instructions per request (nginx + app)",
+            lower="it executes fewer instructions",
+            higher="it executes more instructions",
+            centre="mean",
+            in_times=False,
+            is_optional=True,
+            is_counted=True,
+        ),
+        Metric(
+            name="p99",
+            value=lambda _: None,
+            label="p99",
+            title="The slowest hundredth of requests (p99)",
+            lower="its p99 is lower",
+            higher="its p99 is higher",
+            centre="mean",
+            in_times=False,
+            is_optional=True,
+            percentile=99.0,
+        ),
     )
 }
 HEADLINE_METRICS = tuple(name for name, metric in METRICS.items() if metric.is_headline)
 DESIGN_METRICS = tuple(name for name, metric in METRICS.items() if metric.in_designs)
 TIME_RUN_METRICS = tuple(name for name, metric in METRICS.items() if metric.in_times)
+GATE_METRICS = (*DESIGN_METRICS, *(name for name, metric in METRICS.items() if metric.is_counted or metric.percentile))
 SEARCH_METRICS = tuple(name for name, metric in METRICS.items() if metric.in_search)
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from harness.analysis.arm_summaries import application_files
 from harness.analysis.between_runs.changes import RunData
 from harness.analysis.contrasts.engine import RunEvidence
+from harness.analysis.contrasts.tails import percentile_series
 from harness.analysis.doubts import out_of_time_doubts
 from harness.analysis.needed_budget import needed_budget
 from harness.analysis.plot_data import plot_data
@@ -74,7 +75,13 @@ def read_directories(read: Callable[[Path], T], directories: Sequence[Path]) -> 
 def read_run(directory: Path) -> RunData:
     """Return the data of a run for comparison with other runs. Raises ConfigError."""
     results = read_results(directory)
-    return RunData(plan=results.plan, summary=results.summary, records=results.records, host=results.host)
+    return RunData(
+        plan=results.plan,
+        summary=results.summary,
+        records=results.records,
+        host=results.host,
+        percentiles_us=percentile_series(_evidence(results.plan, results.sessions)),
+    )
 
 
 def read_sessions(store: Store, plan: Plan) -> list[SessionData]:

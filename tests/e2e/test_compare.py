@@ -35,7 +35,7 @@ def test_a_spike_is_slower_and_its_setting_named_and_the_gate_ends_with_1(result
     ended = barehop(tmp_path, "compare", results / "base", results / "spiked", "--gate", "5")
 
     assert ended.code == 1
-    assert ended.err.startswith("In run 2, uds-tmpfs compared with tcp is slower than in run 1 by ")
+    assert ended.err.startswith("Run 2, uds-tmpfs compared with tcp: its typical request is slower than in run 1 by ")
     assert "arms.uds-tmpfs.path / /spike/30" in " ".join(ended.out.split())
 
 

@@ -1,7 +1,7 @@
 """Compares runs with each other: what has changed from the first to each later one."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from harness.analysis.between_runs.metadata import (
@@ -17,23 +17,38 @@ from harness.analysis.contrasts.engine import RunSeries, SessionValues, pair_con
 from harness.analysis.contrasts.pairs import is_control_pair
 from harness.analysis.statistics.group_sequential import single_look_error_rate
 from harness.analysis.statistics.intervals import MIN_SESSIONS_FOR_INTERVAL, EffectEstimate, welch_difference
-from harness.analysis.statistics.series import ArmPair
+from harness.analysis.statistics.series import ArmPair, Series
 from harness.analysis.statistics.verdict import judge_family
 from harness.errors import ConfigError, raise_if_any
-from harness.model import DESIGN_METRICS, Comparison, Design, Experiment, JsonModel, Plan, Record, Summary
-from harness.model.metrics import ESTIMATORS, OLDEST_ESTIMATOR
+from harness.model import (
+    DESIGN_METRICS,
+    METRICS,
+    Comparison,
+    Design,
+    Experiment,
+    JsonModel,
+    Plan,
+    Record,
+    Summary,
+    TailEffect,
+)
+from harness.model.metrics import ESTIMATORS, OLDEST_ESTIMATOR, Estimator
 
 BASE_RUN = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """A run from its directory, with at least one finished session; `host` is host.json, or empty."""
+    """A run from its directory, with at least one finished session; `host` is host.json, or empty.
+
+    `percentiles_us` are by name, session and arm, (1,).
+    """
 
     plan: Plan
     summary: Summary
     records: Sequence[Record]
     host: Mapping[str, Any]
+    percentiles_us: Mapping[str, Mapping[int, Mapping[str, Series]]] = field(default_factory=dict)
 
 
 class RunChange(Comparison):
@@ -68,12 +83,12 @@ def run_changes(runs: Sequence[RunData], metric: str) -> list[RunChange]:
     experiment = runs[BASE_RUN].plan.experiment
     names = {run.records[0].schedule.estimator for run in runs}
     estimator = ESTIMATORS[names.pop() if len(names) == 1 else OLDEST_ESTIMATOR]  # one for all runs
-    series = [RunSeries(run.records, experiment=run.plan.experiment, estimator=estimator) for run in runs]
+    series = [_run_series(run, metric, estimator) for run in runs]
     places = [
         (pair, run)
         for pair in experiment.pairs
         for run in range(1, len(runs))
-        if all(_comparison_within(runs[index], pair, metric) for index in (BASE_RUN, run))
+        if all(_effect_within(runs[index], pair, metric) for index in (BASE_RUN, run))
     ]
     terms = {pair: pair_contrast(pair, metric).terms for pair in experiment.pairs}
     judgements = judge_family(
@@ -92,23 +107,37 @@ def run_changes(runs: Sequence[RunData], metric: str) -> list[RunChange]:
     ]
 
 
-def _comparison_within(run: RunData, pair: ArmPair, metric: str) -> Comparison | None:
-    """Return the comparison of the run itself; None if it did not measure the metric."""
-    comparisons = (
-        comparison
-        for comparison in run.summary.comparisons
-        if (comparison.arm, comparison.against, comparison.metric) == (*pair, metric)
-    )
-    return next(comparisons, None)
+def _run_series(run: RunData, metric: str, estimator: Estimator) -> RunSeries:
+    """Return the values of a run that have the metric: of visits, of bursts under perf, or of whole sessions."""
+    if METRICS[metric].percentile:
+        return RunSeries((), {metric: run.percentiles_us.get(metric, {})})
+    records = run.records
+    if METRICS[metric].is_counted:
+        records = [record.model_copy(update={"visits": record.counted}) for record in records]
+    return RunSeries(records, experiment=run.plan.experiment, estimator=estimator)
+
+
+def _effect_within(run: RunData, pair: ArmPair, metric: str) -> Comparison | TailEffect | None:
+    """Return the effect in the run itself, or that on latency for a count; None if the run did not measure the metric.
+
+    A percentile of all sessions together has no values by session, which a comparison of runs needs.
+    """
+    wanted, effects = METRICS[metric], list[Comparison | TailEffect](run.summary.comparisons)
+    if wanted.percentile:
+        effects = [tail for tail in run.summary.tails if tail.percentile == wanted.percentile and not tail.pooled]
+    elif wanted.is_counted:
+        counts = any(wanted.value(visit) for record in run.records for visit in record.counted)
+        effects = [effect for effect in effects if counts and effect.metric == "latency"]
+    else:
+        effects = [effect for effect in effects if effect.metric == metric]
+    return next((effect for effect in effects if (effect.arm, effect.against) == pair), None)
 
 
 def _excuse(runs: Sequence[RunData], pair: ArmPair, run: int, metric: str) -> str:
     """Return why there is no verdict: the reasons of both runs; "" if both have one."""
-    comparisons = {index + 1: _comparison_within(runs[index], pair, metric) for index in (BASE_RUN, run)}
+    effects = {index + 1: _effect_within(runs[index], pair, metric) for index in (BASE_RUN, run)}
     return " ".join(
-        f"Run {number}: {comparison.why}"
-        for number, comparison in comparisons.items()
-        if comparison and comparison.verdict is None
+        f"Run {number}: {effect.why}" for number, effect in effects.items() if effect and effect.verdict is None
     )
 
 
@@ -125,8 +154,8 @@ class RunComparison(JsonModel):
     host: tuple[MetadataDifference, ...]
 
 
-def compare_runs(runs: Sequence[RunData]) -> RunComparison:
-    """Return the changes of every pair's effect from the first run, on latency and CPU time.
+def compare_runs(runs: Sequence[RunData], metrics: Sequence[str] = ()) -> RunComparison:
+    """Return the changes of every pair's effect from the first run, on latency, CPU time and further `metrics`.
 
     Settings may differ between the runs. Raise ConfigError if arms or pairs differ.
     """
@@ -135,7 +164,9 @@ def compare_runs(runs: Sequence[RunData]) -> RunComparison:
         design=runs[BASE_RUN].plan.experiment.design,
         runs=tuple(run.summary for run in runs),
         started_utc=tuple(run.records[0].started_utc for run in runs),
-        changes=tuple(change for metric in DESIGN_METRICS for change in run_changes(runs, metric)),
+        changes=tuple(
+            change for metric in dict.fromkeys((*DESIGN_METRICS, *metrics)) for change in run_changes(runs, metric)
+        ),
         settings=tuple(metadata_differences([settings_tree(run.plan) for run in runs])),
         measuring=tuple(metadata_differences([design_tree(run.plan) for run in runs])),
         host=tuple(_hosts(runs)),

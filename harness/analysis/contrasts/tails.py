@@ -63,7 +63,7 @@ def judge_tails(evidence: RunEvidence) -> list[tuple[float, JudgedContrast]]:
     It is compared session by session where every session has enough requests, otherwise over all sessions together.
     The effects are one family under Holm, separate from the comparisons; the control is judged alone.
     """
-    own, pooled = RunSeries((), _percentile_series(evidence)), _PooledPercentiles(evidence.sessions)
+    own, pooled = RunSeries((), percentile_series(evidence)), _PooledPercentiles(evidence.sessions)
     percentile_of = dict(_contrasts(evidence))
     in_sessions = {contrast: session_values(own, contrast.terms) for contrast in percentile_of}
     values_of = {
@@ -123,7 +123,7 @@ class _PooledPercentiles:
         return self._known[key]
 
 
-def _percentile_series(evidence: RunEvidence) -> dict[str, dict[int, dict[str, Series]]]:
+def percentile_series(evidence: RunEvidence) -> dict[str, dict[int, dict[str, Series]]]:
     """Return the percentiles by name, session and arm, (1,): NaN where there are too few requests."""
     arms = dict.fromkeys(name for pair in evidence.experiment.pairs for name in pair)
     series: dict[str, dict[int, dict[str, Series]]] = {}

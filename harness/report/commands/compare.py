@@ -1,11 +1,11 @@
-"""The report of `barehop compare`: how the effects of runs differ, and its gate."""
+"""The report of `barehop compare`: how the effects of runs differ."""
 
 import shlex
 from collections.abc import Iterator, Sequence
 
 from harness.analysis.between_runs.changes import RunChange, RunComparison
 from harness.analysis.between_runs.metadata import MetadataDifference
-from harness.model import DESIGN_METRICS, HEADLINE_METRICS, METRICS, Comparison, Summary
+from harness.model import HEADLINE_METRICS, METRICS, Comparison, Summary
 from harness.report import caveats
 from harness.report.answer import MAX_GROUPED, counted_answer, grouped_answer
 from harness.report.cells import percent_cell, text_table
@@ -16,7 +16,6 @@ from harness.report.format import (
     format_significant,
     join_with_and,
     percent_interval,
-    percent_with_interval,
     pluralize,
     size_with_interval,
 )
@@ -29,8 +28,8 @@ BLIND_SPOT = (
 )
 
 
-def comparison_report(comparison: RunComparison) -> Report:
-    """Return the report of a comparison of runs."""
+def comparison_report(comparison: RunComparison, gate_section: Section | None = None) -> Report:
+    """Return the report of a comparison of runs, with the section on its gate if it has one."""
     warnings = list(_warnings(comparison))
     names = list(dict.fromkeys(run.experiment for run in comparison.runs))
     note = f"Different experiments: {join_with_and(names)}." if len(names) > 1 else ""
@@ -42,6 +41,7 @@ def comparison_report(comparison: RunComparison) -> Report:
         answer=[_answer(comparison, run) for run in range(2, len(comparison.runs) + 1)],
         figure=changes_figure(comparison),
         sections=[
+            *([gate_section] if gate_section else []),
             Section("Runs", facts=list(_run_facts(comparison))),
             *_metadata_section("Differences in settings", comparison.settings),
             *_change_sections(comparison),
@@ -104,10 +104,9 @@ def _reference_levels(summary: Summary) -> Iterator[str]:
 
 
 def _change_sections(comparison: RunComparison) -> Iterator[Section]:
-    for metric in DESIGN_METRICS:
+    for metric in dict.fromkeys(change.metric for change in comparison.changes):
         changes = [change for change in comparison.changes if change.metric == metric]
-        if changes:
-            yield Section(METRICS[metric].title, tables=[_change_table(comparison.runs, changes)])
+        yield Section(METRICS[metric].title, tables=[_change_table(comparison.runs, changes)])
     yield Section("", notes=[BLIND_SPOT])
 
 
@@ -162,39 +161,3 @@ def run_values(values: Sequence[str | None]) -> list[str]:
     words = [(value or "").split() for value in values]
     common = set(words[0]).intersection(*words[1:])
     return [" ".join(["...", *(word for word in run_words if word not in common)]) for run_words in words]
-
-
-def gate_failures(comparison: RunComparison, percent: float) -> list[str]:
-    """Return a sentence for each arm that regressed by more than `percent` since the base run.
-
-    An arm regressed if the whole 95 % interval of its change lies beyond `percent`: an arm that got slower by exactly
-    `percent` breaks the gate in 2.5 % of comparisons, an unchanged arm practically never. Changes are relative to the
-    reference arm, so a slowdown of both is not detected. An arm without a verdict breaks the gate, because a failing
-    service must not pass. Controls are ignored.
-    """
-    return [sentence for change in _questions(comparison) if (sentence := _breach(change, percent))]
-
-
-def gate_remarks(comparison: RunComparison, percent: float) -> list[str]:
-    """Return a sentence for each arm that passes although its interval contains `percent`."""
-    return [
-        f"{_subject(change)} may be slower by more than {percent:g} %: {percent_with_interval(interval)}. More "
-        "sessions would decide it."
-        for change in _questions(comparison)
-        if change.verdict and (interval := percent_interval(change)) and interval.low <= percent < interval.high
-    ]
-
-
-def _breach(change: RunChange, percent: float) -> str:
-    interval = percent_interval(change)
-    if change.verdict is None or interval is None:
-        return f"{_subject(change)} has no verdict. {change.why}"
-    if interval.low <= percent:
-        return ""
-    return (
-        f"{_subject(change)} is slower than in run 1 {size_with_interval(interval)}, beyond the gate of {percent:g} %."
-    )
-
-
-def _subject(change: RunChange) -> str:
-    return f"In run {change.run}, {change.arm} compared with {change.against}"

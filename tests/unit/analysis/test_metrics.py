@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from harness.analysis.statistics.series import centre_of_rounds, values_by_arm
-from harness.model import DESIGN_METRICS, HEADLINE_METRICS, METRICS
+from harness.model import DESIGN_METRICS, GATE_METRICS, HEADLINE_METRICS, METRICS
 from harness.model.base import JsonModel
 from harness.model.metrics import SEARCH_METRICS, TIME_RUN_METRICS, MetricName
 from tests.support.simulated_sessions import session_of
@@ -20,6 +20,7 @@ def test_each_kind_of_run_compares_its_headline_first() -> None:
     assert TIME_RUN_METRICS == ("latency", "mean", "cpu", "throughput")
     assert SEARCH_METRICS == ("capacity", "cpu")
     assert DESIGN_METRICS == ("latency", "cpu")
+    assert GATE_METRICS == ("latency", "cpu", "instructions", "p99")
     assert HEADLINE_METRICS == ("latency", "capacity")
 
 

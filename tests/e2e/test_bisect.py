@@ -1,0 +1,105 @@
+"""`git bisect run` with the script of GUIDE finds the commit that made an application slower."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.start import module_command
+from tests.support.command import CHECKOUT, LOCK, barehop, fixed, nothing_left
+
+COMMITS, FIRST_SLOW = 5, 3
+SLOW_S = 0.003  # several times what a request takes, so that noise does not matter, and so is the gate
+GUIDE_GATE, WIDE_GATE = "--gate 10 ", "--gate 200 "
+APP = """import time
+
+SPEND_S = {spend_s}
+
+
+def app(environ, start_response):
+    end_s = time.perf_counter() + SPEND_S
+    while time.perf_counter() < end_s:
+        pass
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+"""
+EXPERIMENT = """
+[arms.reference]
+[arms.mine]
+app = "main:app"
+app_dir = "{app_dir}"
+worker_class = "sync"
+[design]
+against = "reference"
+"""
+BAREHOP = f"""#!/bin/sh
+command=$1
+shift
+[ "$command" != run ] || set -- "$@" {shlex.join(fixed(3, 4))}
+exec {shlex.join([sys.executable, *module_command("harness")])} "$command" "$@"
+"""
+
+
+def guide_script() -> str:
+    """The script of the chapter on bisection, with a gate for a few requests."""
+    chapter = (CHECKOUT / "GUIDE.md").read_text(encoding="utf-8").split("## In CI, and with git bisect")[1]
+    script = re.search(r"```sh\n(#!/bin/sh\n.*?)```", chapter, re.DOTALL)
+    assert script
+    assert GUIDE_GATE in script[1]
+    return script[1].replace(GUIDE_GATE, WIDE_GATE)
+
+
+def git(repository: Path, *words: str) -> str:
+    names = {
+        f"GIT_{role}_{what}": "nobody@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+    environment = {**os.environ, **names, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    environment |= {"BAREHOP_LOCK": str(repository.parent / LOCK), "TMPDIR": str(repository.parent)}
+    environment["PATH"] = f"{repository.parent}:{environment['PATH']}"
+    argv = ["git", *words]
+    done = subprocess.run(argv, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+def commit_versions(repository: Path) -> list[str]:
+    """Commit the versions of an application in turn; return their ids."""
+    repository.mkdir()
+    git(repository, "init", "--quiet")
+    commits = []
+    for number in range(COMMITS):
+        spend_s = SLOW_S if number >= FIRST_SLOW else 0.0
+        (repository / "main.py").write_text(APP.format(spend_s=spend_s) + "# another line\n" * number)
+        git(repository, "add", "main.py")
+        git(repository, "commit", "--quiet", "--message", f"Version {number}")
+        commits.append(git(repository, "rev-parse", "HEAD"))
+    return commits
+
+
+def write_program(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
+def test_a_bisection_ends_at_the_commit_that_made_the_application_slower(tmp_path: Path) -> None:
+    repository = tmp_path / "shop"
+    commits = commit_versions(repository)
+    write_program(tmp_path / "barehop", BAREHOP)
+    write_program(tmp_path / "bisect.sh", guide_script())
+    (tmp_path / "regression.toml").write_text(EXPERIMENT.format(app_dir=repository))
+    git(repository, "checkout", "--quiet", commits[0])
+    base = barehop(tmp_path, "run", "regression.toml", *fixed(3, 4), "--out", "good")
+    assert base.code == 0, base.err
+
+    with nothing_left():
+        git(repository, "bisect", "start", commits[-1], commits[0])
+        said = git(repository, "bisect", "run", str(tmp_path / "bisect.sh"))
+
+    assert git(repository, "rev-parse", "refs/bisect/bad") == commits[FIRST_SLOW], said
+    assert "first bad commit" in said
