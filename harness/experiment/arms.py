@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.experiment.document import Document, setting_table
 from harness.experiment.problems import ConfigProblem, KeyPath, TomlTable, to_toml, valid_subset
-from harness.experiment.transports import is_in_sockmap
+from harness.experiment.transports import is_in_sockmap, socket_protocol
 from harness.model import Arm, Design, Experiment, Settings
 from harness.model.settings import (
     AppProcessSettings,
@@ -146,8 +146,8 @@ def stacks_of(experiment: Experiment) -> tuple[tuple[Arm, ...], ...]:
     """Return the arms of each stack: those with equal process settings, or each arm alone if `processes` is "separate".
 
     A server other than gunicorn listens on one address, so its arms have the same transport, too. Servers with a
-    sockmap serve no other transport. What the app speaks on the hop is the same. Arms with a url have no stack. The
-    order of arms in a stack is that of its ports, upstreams and sockets.
+    sockmap serve no other transport, and an nginx makes sockets of one protocol. What the app speaks on the hop is the
+    same. Arms with a url have no stack. The order of arms in a stack is that of its ports, upstreams and sockets.
     """
     groups: dict[str, list[Arm]] = {}
     for arm in experiment.arms:
@@ -175,13 +175,18 @@ def app_settings_key(arm: Arm, design: Design) -> str:
     """
     if _has_one_transport(arm.settings):
         return _process_key(arm, design)
-    groups: list[type[SettingGroup]] = [AppProcessSettings, *([NetworkSettings] if arm.settings.cpu_quota else [])]
-    return _settings_key(arm, design, groups)
+    if arm.settings.cpu_quota:
+        return f"{_settings_key(arm, design, [AppProcessSettings, NetworkSettings])} {_hop_key(arm)}"
+    return _settings_key(arm, design, [AppProcessSettings])
 
 
 def _process_key(arm: Arm, design: Design) -> str:
-    address = arm.settings.transport if _has_one_transport(arm.settings) else ""
-    return f"{_settings_key(arm, design, [ProcessSettings])} {address}"
+    return f"{_settings_key(arm, design, [ProcessSettings])} {_hop_key(arm)}"
+
+
+def _hop_key(arm: Arm) -> str:
+    transport = arm.settings.transport
+    return transport if _has_one_transport(arm.settings) else str(socket_protocol(transport) or "")
 
 
 def _has_one_transport(settings: Settings) -> bool:

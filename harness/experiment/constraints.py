@@ -13,6 +13,7 @@ from harness.experiment.transports import (
     is_tcp,
     keeps_loopback,
     network_rungs,
+    socket_protocol,
     transports,
 )
 from harness.model import Arm, Experiment, Knob, KnobValue, LoadTool, SandboxRung, Settings
@@ -173,8 +174,10 @@ def _setting_conflicts(settings: Settings) -> Iterator[str]:
 
 
 def _needs_loopback(transport: str) -> bool:
-    """Return whether the transport is a certain address of the loopback interface, or bypasses any interface."""
-    return is_in_sockmap(transport) or (transport in transports() and transports()[transport].host != LOOPBACK)
+    """Return whether the transport exists on the loopback interface only, or bypasses any interface."""
+    if is_in_sockmap(transport) or socket_protocol(transport):
+        return True
+    return transport in transports() and transports()[transport].host != LOOPBACK
 
 
 def _leaves_loopback(settings: Settings) -> bool:
@@ -220,6 +223,26 @@ CONFLICTS = (
         ("chain", "protocol"),
         lambda arm: arm.chain != "full" and arm.protocol != "auto",
         ", which is between nginx and the app. Leave one of them out.",
+    ),
+    Conflict(
+        ("chain", "transport"),
+        lambda arm: arm.chain != "full" and socket_protocol(arm.transport) != 0,
+        ", which is between nginx and the app: other clients would use plain TCP. Leave one of them out.",
+    ),
+    Conflict(
+        ("server", "transport"),
+        lambda arm: arm.server != "gunicorn" and not arm.command and socket_protocol(arm.transport) != 0,
+        ', because only gunicorn gets such a socket. Set server to "gunicorn".',
+    ),
+    Conflict(
+        ("command", "transport"),
+        lambda arm: bool(arm.command) and socket_protocol(arm.transport) != 0,
+        ", because only gunicorn gets such a socket. Leave one of them out.",
+    ),
+    Conflict(
+        ("upstream_keepalive", "transport"),
+        lambda arm: arm.upstream_keepalive > 0 and socket_protocol(arm.transport) != 0,
+        ", because only new connections are counted and so proved. Set upstream_keepalive to 0.",
     ),
     Conflict(
         ("chain", "hop_tls"),

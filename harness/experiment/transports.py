@@ -65,6 +65,16 @@ def is_in_sockmap(name: str) -> bool:
     return name in transports() and transports()[name].in_sockmap
 
 
+def socket_protocol(name: str) -> int:
+    """Return the protocol of the transport's sockets, as in socket(2); 0 for the usual one."""
+    return transports()[name].socket_protocol if name in transports() else 0
+
+
+def connection_counters(name: str) -> tuple[str, ...]:
+    """Return the transport's own counters of connections; empty where it has none."""
+    return transports()[name].connection_counters if name in transports() else ()
+
+
 def rungs_below(network: str) -> list[str]:
     """Return the rungs below `network`, the nearest first."""
     below = plugins.load(NetworkRung, network).below

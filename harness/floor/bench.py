@@ -21,7 +21,7 @@ import pyperf  # type: ignore[import-untyped] # it brings no types
 
 from harness.errors import ConfigError, LoadError, StackError, raise_if_any
 from harness.experiment.read import read_experiment
-from harness.experiment.transports import is_in_sockmap, transports
+from harness.experiment.transports import is_in_sockmap, socket_protocol, transports
 from harness.load.client import Endpoint, endpoint_of
 from harness.load.http_answer import MAX_HEAD_BYTES
 from harness.load.probe import probe_target
@@ -114,7 +114,8 @@ def make_benchmarks(config: str | None, machine: Machine) -> list[FloorBenchmark
         for size, path in sizes.items()
         for kind in KINDS
         for transport in transports()
-        if not is_in_sockmap(transport) and transport_problem(transport, machine.parents) is None
+        if not (is_in_sockmap(transport) or socket_protocol(transport))
+        if transport_problem(transport, machine.parents) is None
     ]
 
 

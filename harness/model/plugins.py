@@ -104,8 +104,12 @@ class Transport:
     host: str = LOOPBACK  # of its ports on the loopback interface, like 127.0.0.2 or [::1]; other rungs have their own
     in_sockmap: bool = False  # whether BPF hands its messages from socket to socket; its servers serve nothing else
     parent: str = ""  # the directory that holds its private directories; "": any of that kind that is usable
-    needs: str = ""  # with `advice`, completes the message where a machine has no such directory or host
+    needs: str = ""  # with `advice`, completes the message where a machine has no such directory, host or protocol
     advice: str = ""
+    socket_protocol: int = 0  # of both sockets, as in socket(2); 0: the usual one, that any server and client have
+    preload: str = ""  # the library by which nginx makes such sockets, as a pattern below a directory of libraries
+    preload_advice: str = ""  # where a machine has no such library
+    connection_counters: tuple[str, ...] = ()  # all of them count every connection, and none that fell back
 
     def uri(self, address: str) -> str:
         """Return `address` as gunicorn's --bind, nginx's `server` and $upstream_addr have it."""

@@ -177,7 +177,10 @@ class HostFacts(Facts, total=False):
 
 
 class HopProof(Facts, total=False):
-    """The address of a hop, the inodes of its listening sockets, their file system, what is spoken, and redirection."""
+    """The address of a hop, the inodes of its listening sockets, their file system, what is spoken, and redirection.
+
+    `connections`: by how much the transport's own counters of connections grew with one request.
+    """
 
     address: Any
     listener: Any
@@ -185,6 +188,7 @@ class HopProof(Facts, total=False):
     tls: Any
     resumes_sessions: Any
     redirected_messages: Any  # of one request, from socket to socket
+    connections: Any
     filesystem: Any
     mount_point: Any
     options: Any

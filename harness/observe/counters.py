@@ -19,6 +19,7 @@ CHUNK_BYTES = 1 << 16
 MAX_BYTES = {"interrupts": 4096 - 256}
 
 Parse = Callable[[str], Mapping[str, int]]
+NetworkFile = tuple[str, Parse, str]  # of /proc/PID/net, how to read it, and the sentence where it cannot be read
 ThrottlingCounts = dict[str, dict[str, dict[str, int]]]  # as in `Record.throttled`
 
 
@@ -87,6 +88,8 @@ tcp_events = net_table_parser(
     delayed_acks="TcpExt.DelayedACKs", time_wait="TcpExt.TW", listen_overflows="TcpExt.ListenOverflows"
 )
 
+mptcp_handshakes = net_table_parser(mptcp_syns="MPTcpExt.MPCapableSYNRX", mptcp_acks="MPTcpExt.MPCapableACKRX")
+
 
 def rung_packets(dev: str) -> dict[str, int]:
     """Return the packets on lo and on virtual links; each link and bridge that a packet enters counts it."""
@@ -111,7 +114,9 @@ NETWORK_FILES = (
     ("snmp", tcp_segments, "TCP connections and segments are not known."),
     ("netstat", tcp_events, "Delayed acknowledgements and TIME_WAIT are not known."),
 )
-IPV6_FILE = ("snmp6", ip6_packets, "IPv6 packets are not known.")
+# Read only where an arm uses them.
+MPTCP_FILE: NetworkFile = ("netstat", mptcp_handshakes, "Connections over Multipath TCP are not known.")
+IPV6_FILE: NetworkFile = ("snmp6", ip6_packets, "IPv6 packets are not known.")
 LOOPBACK_FILE = ("dev", loopback_packets, "Packets on the loopback interface are not known.")
 RUNG_FILE = ("dev", rung_packets, "Packets on the rung's links are not known.")
 TASK_FILES = (
@@ -150,15 +155,14 @@ def _generic_path(path: Path) -> str:
 
 
 def _network_files(
-    pids: Mapping[str, Sequence[int]], proc: Path, networks: Sequence[NetworkNamespace], *, with_ipv6: bool
+    pids: Mapping[str, Sequence[int]], proc: Path, networks: Sequence[NetworkNamespace], also: Sequence[NetworkFile]
 ) -> Iterator[CounterFile]:
     """Yield the files of each namespace, by default that of a server; those after the first are added by a rung."""
     servers = [pid for role, role_pids in pids.items() if role != "client" for pid in role_pids]
     places = [(proc / "thread-self/net", network) for network in networks]
     places = places or [(proc / f"{pid}/net", HOST_NETWORK) for pid in servers[:1]]
-    ipv6 = (IPV6_FILE,) if with_ipv6 else ()
     for number, (net, network) in enumerate(places):
-        for name, parse, unknown in (*NETWORK_FILES, RUNG_FILE if number else LOOPBACK_FILE, *ipv6):
+        for name, parse, unknown in (*NETWORK_FILES, RUNG_FILE if number else LOOPBACK_FILE, *also):
             yield CounterFile(net / name, "net", parse, unknown, network)
 
 
@@ -183,12 +187,11 @@ def _all_files(
     proc: Path,
     networks: Sequence[NetworkNamespace],
     started: Mapping[str, Sequence[int]],
-    *,
-    with_ipv6: bool,
+    also: Sequence[NetworkFile],
 ) -> Iterator[CounterFile]:
     """Yield every file to read; the client's come last, so that its counts include little reading."""
     yield from (CounterFile(proc / name, "host", parse, unknown) for name, parse, unknown in MACHINE_FILES)
-    yield from _network_files(pids, proc, networks, with_ipv6=with_ipv6)
+    yield from _network_files(pids, proc, networks, also)
     for role, role_pids in started.items():
         for pid in role_pids:
             yield from _process_files(role, proc / str(pid), is_lasting=False)
@@ -241,14 +244,16 @@ def open_counters(
     roots: Roots = HOST_ROOTS,
     networks: Sequence[NetworkNamespace] = (),
     started: Mapping[str, Sequence[int]] | None = None,
-    *,
-    with_ipv6: bool = False,
+    also: Sequence[NetworkFile] = (),
 ) -> Iterator[CounterReader]:
-    """Open the counters of the machine, of processes by role, and of processes `started` by them, which may end."""
+    """Open the counters of the machine, of processes by role, and of processes `started` by them, which may end.
+
+    `also`: files of each network beside the usual ones.
+    """
     with ExitStack() as exit_stack:
         opened: list[tuple[CounterFile, int]] = []
         problems: list[str] = []
-        for source in _all_files(pids, roots.proc, networks, started or {}, with_ipv6=with_ipv6):
+        for source in _all_files(pids, roots.proc, networks, started or {}, also):
             try:
                 with source.network.enter():  # an open file stays that of the namespace it was opened in
                     descriptor = os.open(source.path, os.O_RDONLY)

@@ -1,18 +1,24 @@
-"""Asks the application's server without nginx what it speaks on its hop: the protocol, TLS, resumed sessions."""
+"""Proves what a hop speaks: protocol and TLS by asking the application, Multipath TCP by the kernel's counters."""
 
 import re
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from harness.errors import StackError
+from harness.experiment.transports import connection_counters, transport_label
 from harness.load.client import Endpoint, endpoint_of
-from harness.model import Settings, Target
+from harness.load.probe import probe_target
+from harness.model import Arm, Reply, Settings, Target
 from harness.model.record import HopProof
+from harness.observe.counters import mptcp_handshakes
 from harness.testbed.hop_addresses import Hop, direct_target
 from harness.testbed.servers.nginx import APP_NAME
+from harness.testbed.stack.stack import Stack
 
+NET = Path("/proc/thread-self/net")
 PLAIN = "http/1"  # what readiness shows by itself
 RECEIVE_BYTES = 65536
 SUCCESS = re.compile(rb"HTTP/1\.[01] 2")
@@ -53,6 +59,44 @@ def prove_speech(hop: Hop, settings: Settings, target: Target, authority: Path |
         raise StackError(f'{hop.server} resumes no TLS session. Set hop_tls to "full".')
     tls = {"tls": answers[0].tls, "resumes_sessions": answers[-1].is_resumed} if endpoint.tls else {}
     return cast("HopProof", {"speaks": settings.app_speaks, **tls})
+
+
+def prove_connection(stack: Stack, arm: Arm) -> HopProof:
+    """Send one more request of `arm` and return how many connections of its transport the kernel counted.
+
+    Empty for a transport without counters of its own. Raises StackError for a connection that is not counted.
+    """
+    counters = connection_counters(arm.settings.transport)
+    if not counters:
+        return {}
+    target, before = stack.blueprint.targets[arm.name], _read_handshakes(stack)
+    with stack.enter_network():
+        reply = probe_target(target, target.path)
+    if not isinstance(reply, Reply):
+        raise StackError(f"Arm {arm.name!r} does not answer any more: {reply}.")
+    after = _read_handshakes(stack)
+    grown = {name: after.get(name, 0) - before.get(name, 0) for name in counters}
+    if problem := fallback_problem(arm, 1, grown):
+        raise StackError(problem)
+    return cast("HopProof", {"connections": grown})
+
+
+def fallback_problem(arm: Arm, requests: int, counts: Mapping[str, int]) -> str:
+    """Return why `counts` are too few for `requests`, each with a connection of its own; "" if they are not."""
+    counters = connection_counters(arm.settings.transport)
+    missing = requests - min((counts.get(name, 0) for name in counters), default=requests)
+    if missing <= 0:
+        return ""
+    label = transport_label(arm.settings.transport)
+    return (
+        f"Arm {arm.name!r}: {missing} of {requests} connections of its hop fell back from {label} to plain TCP. Check "
+        "sysctl net.mptcp and packet filters, or leave this transport out."
+    )
+
+
+def _read_handshakes(stack: Stack) -> Mapping[str, int]:
+    with stack.network.of("app").enter():
+        return mptcp_handshakes((NET / "netstat").read_text())
 
 
 def _ask(endpoint: Endpoint, question: bytes, session: ssl.SSLSession | None = None) -> HopAnswer:

@@ -12,7 +12,7 @@ from harness.model import Arm, Reply
 from harness.model.plugins import ConntrackFilter, NamespacePlace, VethPair
 from harness.model.record import ArmProof, HopProof, LayoutProof
 from harness.observe.counters import parse_net_table, received_packets
-from harness.observe.hop_speech import PLAIN, prove_speech
+from harness.observe.hop_speech import PLAIN, prove_connection, prove_speech
 from harness.observe.host.facts import cpu_limit
 from harness.observe.processes import (
     Confinement,
@@ -55,6 +55,9 @@ def _prove_stack(stack: Stack) -> dict[str, ArmProof]:
     with stack.network.of("nginx").enter():
         speech = {arm.name: _prove_speech(arm, stack) for arm in blueprint.arms}
     redirection = {arm.name: _prove_redirection(arm.name, stack) for arm in blueprint.arms}
+    speech = {
+        arm.name: cast("HopProof", {**speech[arm.name], **prove_connection(stack, arm)}) for arm in blueprint.arms
+    }
     with stack.network.of("listen").enter():
         front = socket_inodes((stack.nginx.main_pid(), *stack.pids["nginx"]))
         proofs = {arm.name: {**_prove_arm(arm, stack, hops, front), **kernel} for arm in blueprint.arms}

@@ -3,13 +3,15 @@
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from harness.analysis.statistics.series import SessionData
+from harness.errors import StackError, raise_if_any
 from harness.experiment.plan import orders_of
+from harness.experiment.transports import connection_counters
 from harness.load.visits import Visitor, run_visits
 from harness.model import Doubt, Plan, Record, Schedule, Visit, VisitRow
 from harness.model.metrics import typical_time
@@ -18,6 +20,7 @@ from harness.observe.counters import CounterReader, ThrottlingCounts, watch_thro
 from harness.observe.doubts.context import context_of
 from harness.observe.doubts.system import layout_doubts
 from harness.observe.doubts.watch import start_watch
+from harness.observe.hop_speech import fallback_problem
 from harness.observe.perf import PerfPass, Pids, count_bursts, perf_obstacle, unknown_counts
 from harness.observe.profile import (
     DWARF,
@@ -83,6 +86,7 @@ def run_session(session: int, run: Run, schedule: Schedule) -> float:
         proofs = running.prove()
         check_first_answers(first_answers(run.plan, run.finished_sessions()), running.targets)
         visited = _visit_arms(session, run, schedule, running)
+        raise_if_any(_fallback_problems(visited.visits, running), StackError)
         changes = find_answer_changes(running.targets)
         counting_began = time.monotonic()
         counted = _count_system_calls(session, schedule, running, visited.visits)
@@ -126,6 +130,20 @@ def _visit_arms(session: int, run: Run, schedule: Schedule, running: RunningSess
     remote = running.link.unwatch(requests) if running.link else ServerDoubts()
     doubts = (*end_watch(requests), *remote.doubts)
     return SessionVisits(visits, visiting_s, throttled | remote.throttled, doubts)
+
+
+def _fallback_problems(visits: Sequence[Visit], running: RunningSession) -> Iterator[str]:
+    """Yield a sentence for each arm with counted visits in which connections did not use its transport."""
+    for arm in running.experiment.arms:
+        if connection_counters(arm.settings.transport):
+            requests, counts = 0, Counter[str]()
+            for visit in visits:
+                if visit.arm == arm.name and visit.snapshots:
+                    grown = running.counter_readers[arm.name].growth(*visit.snapshots)
+                    counts.update({name.removeprefix("net."): value for name, value in grown.items()})
+                    requests += visit.cpu_requests - sum(visit.failures.values())
+            if problem := fallback_problem(arm, requests, counts):
+                yield problem
 
 
 def _count_system_calls(session: int, schedule: Schedule, running: RunningSession, visits: Sequence[Visit]) -> PerfPass:

@@ -10,13 +10,13 @@ from pathlib import Path
 from harness.errors import ConfigError, LoadError, raise_if_any
 from harness.experiment.arms import services_of
 from harness.experiment.constraints import OWN_CLIENT, has_external_tools
-from harness.experiment.transports import is_ipv6
+from harness.experiment.transports import is_ipv6, socket_protocol
 from harness.files import file_names
 from harness.load.probe import probe_target
 from harness.load.visits import CpuReader, Visitor, open_sender, warm_up
 from harness.model import Experiment
 from harness.model.record import ArmProof
-from harness.observe.counters import CounterReader, open_counters, uncounted_by
+from harness.observe.counters import IPV6_FILE, MPTCP_FILE, CounterReader, open_counters, uncounted_by
 from harness.observe.cpu_time import FamilyClock, cpu_reader, read_reaped
 from harness.observe.proof import prove
 from harness.remote.arms import client_cpus, join_session, link_visitors, open_client_counters, reach_arms
@@ -297,14 +297,15 @@ def _open_counters(
     """Open one counter reader for each set of processes, shared by the arms of these processes; return them by arm."""
     counter_readers: dict[str, CounterReader] = {}
     by_pids: dict[str, CounterReader] = {}
-    with_ipv6 = any(is_ipv6(served.arm.settings.transport) for served in targets.values())
+    kinds = {served.arm.settings.transport for served in targets.values()}
+    also = [file for file, uses in ((IPV6_FILE, is_ipv6), (MPTCP_FILE, socket_protocol)) if any(map(uses, kinds))]
     for name, served in targets.items():
         client = {"client": client_pids} if client_pids and served.arm.settings.tool == OWN_CLIENT else {}
         pids = {**served.pids, **client}
         if repr(pids) not in by_pids:
             children = {role: clock.family.other_pids() for role, clock in clocks.get(name, {}).items()}
             reader = exit_stack.enter_context(
-                open_counters(pids, networks=served.networks, started=children, with_ipv6=with_ipv6)
+                open_counters(pids, networks=served.networks, started=children, also=also)
             )
             by_pids[repr(pids)] = reader
         counter_readers[name] = by_pids[repr(pids)]

@@ -1,5 +1,6 @@
 """The plan of a stack, complete before anything starts: placement, addresses, configuration files, command lines."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -40,7 +41,9 @@ from harness.testbed.servers.nginx import (
     nginx_conf,
     worker_user,
 )
-from harness.testbed.servers.programs import find_nginx, require_protocol
+from harness.testbed.servers.programs import find_library, find_nginx, require_protocol
+from harness.testbed.standalone.enter import FIRST_DESCRIPTOR
+from harness.testbed.standalone.listen import nginx_environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class Server:
     """A server of a stack: `title` is its name in messages, `cpus` are those of its role.
 
     It runs in the network of `place`, or for None in that of the stack; `cwd`: in this directory, or for None in that
-    of its caller.
+    of its caller. It inherits the listening sockets `inherits`, in the form of standalone/listen.py, as descriptors.
+    `preload`: the libraries of LD_PRELOAD.
     """
 
     name: str
@@ -69,6 +73,15 @@ class Server:
     place: NamespacePlace | None
     enclosure: Enclosure
     cwd: Path | None = None
+    inherits: tuple[str, ...] = ()
+    preload: str = ""
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables that it has beside those of all servers."""
+        descriptors = range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + len(self.inherits))
+        sockets = nginx_environment(descriptors) if self.inherits and self.name == "nginx" else {}
+        return sockets | ({"LD_PRELOAD": self.preload} if self.preload else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,7 @@ class Blueprint:
     network_path: NetworkPath = HOST_PATH
     enclosures: dict[str, Enclosure] = field(default_factory=dict)  # by name of the server
     layout: Layout = RANDOM_LAYOUT
+    nginx_preload: str = ""  # the libraries of LD_PRELOAD
 
     @property
     def hops(self) -> dict[str, Hop]:
@@ -155,7 +169,7 @@ class Blueprint:
         servers = [
             self.app,
             *null_servers,
-            self._server("nginx", "nginx", self.nginx_argv, "nginx", path.place_of("nginx")),
+            self.nginx,
         ]
         if path.relay:
             argv = relay_argv(path.relay, self.far_ports)
@@ -164,18 +178,29 @@ class Blueprint:
 
     @property
     def app(self) -> Server:
-        """Its application server, if no other stack shares it."""
-        binds = (hop.transport.uri(hop.address) for hop in self.hops.values())
-        argv, place = self.app_server.argv(binds), self.network_path.place_of("app")
-        return self._server("app", self.app_server.title, argv, place=place)
+        """Its application server, if no other stack shares it; no server makes a socket of another protocol itself."""
+        if any(hop.transport.socket_protocol for hop in self.hops.values()):
+            return self.shared_app([self])
+        return self._app(self.app_server.argv(hop.transport.uri(hop.address) for hop in self.hops.values()))
 
-    def shared_app(self, group: Sequence["Blueprint"], first_descriptor: int) -> Server:
+    def shared_app(self, group: Sequence["Blueprint"]) -> Server:
         """Return the gunicorn that all stacks of `group` share; it inherits its sockets in the order of the stacks."""
         servers = [blueprint.app_server for blueprint in group if isinstance(blueprint.app_server, Gunicorn)]
         arms = tuple(settings for server in servers for settings in server.arms)
-        sockets = sum(len(blueprint.hops) for blueprint in group)
-        binds = (f"fd://{first_descriptor + number}" for number in range(sockets))
-        return replace(self.app, argv=replace(servers[0], arms=arms).argv(binds))
+        inherits = tuple(hop.listening_word for blueprint in group for hop in blueprint.hops.values())
+        binds = (f"fd://{FIRST_DESCRIPTOR + number}" for number in range(len(inherits)))
+        return replace(self._app(replace(servers[0], arms=arms).argv(binds)), inherits=inherits)
+
+    @property
+    def nginx(self) -> Server:
+        """Its nginx. It inherits its listening sockets where it would make them in another network or protocol."""
+        place = self.network_path.place_of("nginx")
+        server = self._server("nginx", "nginx", self.nginx_argv, "nginx", place)
+        makes_own = self.network_path.place_of("listen") == place and not self.nginx_preload
+        return replace(server, inherits=() if makes_own else self.listen_addresses, preload=self.nginx_preload)
+
+    def _app(self, argv: tuple[str, ...]) -> Server:
+        return self._server("app", self.app_server.title, argv, place=self.network_path.place_of("app"))
 
     def _server(
         self, name: str, title: str, argv: tuple[str, ...], role: str = "app", place: NamespacePlace | None = None
@@ -248,8 +273,16 @@ def blueprint_of(arms: Sequence[Arm], directory: Path, machine: Machine, ports: 
         app_server=app_server_of([arm.settings for arm in arms], scratch, certificate),
         app_arms=tuple(arm.name for arm in arms),
         network_path=network_path,
+        nginx_preload=_nginx_preload(addresses),
         enclosures={name: enclosure_of(sandbox, name, scratch, (*private, directory)) for name in sandboxed},
     )
+
+
+def _nginx_preload(addresses: Addresses) -> str:
+    """Return LD_PRELOAD of an nginx whose hops need a library, with what the environment has; "" for any other."""
+    patterns = {hop.transport.preload for hop in addresses.hops.values() if hop.transport.preload}
+    libraries = [library for pattern in sorted(patterns) if (library := find_library(pattern))]
+    return ":".join([*libraries, *filter(None, [os.environ.get("LD_PRELOAD")])]) if libraries else ""
 
 
 def null_server_name(number: int) -> str:

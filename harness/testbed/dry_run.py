@@ -17,7 +17,6 @@ from harness.testbed.servers.gunicorn import REMOVED_VARIABLES
 from harness.testbed.standalone import enter
 from harness.testbed.standalone import listen as listen_program
 from harness.testbed.standalone import sockmap as sockmap_program
-from harness.testbed.standalone.enter import FIRST_DESCRIPTOR
 
 OWN_NETWORK_TEXT = "in a network namespace of its own, with the host's values otherwise"
 ENTER_OUR_NETWORK = "nsenter --net=/proc/$$/ns/net"  # back from a namespace to that of the shell
@@ -129,21 +128,21 @@ def _entering(blueprint: Blueprint, place: NamespacePlace | None) -> str:
 
 def _prefix_of(blueprint: Blueprint, server: Server) -> str:
     """Return the prefix of a server's command: nginx may listen in another network than the one it connects from."""
-    listens, entering = blueprint.network_path.place_of("listen"), _entering(blueprint, server.place)
-    if server.name != "nginx" or listens == server.place:
+    entering = _entering(blueprint, server.place)
+    if not server.inherits:
         return entering
-    listen = shlex.join((sys.executable, "-I", "-S", listen_program.__file__, *blueprint.listen_addresses, "--"))
+    listens = blueprint.network_path.place_of("listen") if server.name == "nginx" else server.place
+    listen = shlex.join((sys.executable, "-I", "-S", listen_program.__file__, *server.inherits, "--"))
+    if listens == server.place:
+        return _join(entering, listen)
     return _join(_entering(blueprint, listens), listen, entering or ENTER_OUR_NETWORK)
 
 
 def _layout_of(blueprint: Blueprint, server: Server) -> str:
-    """Return the prefix of a server's command that gives it its directory and the session's memory layout."""
-    path, extra = blueprint.network_path, {}
-    if server.name == "nginx" and path.place_of("listen") != server.place:
-        last = FIRST_DESCRIPTOR + len(blueprint.listen_addresses)
-        extra = listen_program.nginx_environment(range(FIRST_DESCRIPTOR, last))
+    """Return the prefix of a server's command with its directory, its libraries and the session's memory layout."""
     directory = shlex.join(("env", "-C", str(server.cwd))) if server.cwd else ""
-    return _join(directory, blueprint.layout.command_prefix(server.argv, extra))
+    preload = shlex.join(("env", f"LD_PRELOAD={server.preload}")) if server.preload else ""
+    return _join(directory, blueprint.layout.command_prefix(server.argv, server.variables), preload)
 
 
 def _command_line(blueprint: Blueprint, server: Server) -> str:

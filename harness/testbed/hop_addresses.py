@@ -14,6 +14,7 @@ from harness.testbed.machine.directories import can_listen, named_parent, privat
 from harness.testbed.network.build import HOST_PATH, NetworkPath
 from harness.testbed.network.sockmap import sockmap_problem
 from harness.testbed.servers.nginx import Certificate
+from harness.testbed.servers.programs import find_library
 from harness.testbed.standalone import null_server as null_server
 from harness.testbed.standalone import relay
 
@@ -31,6 +32,11 @@ class Hop:
     address: str
     directory: Path | None
     connect_address: str = ""
+
+    @property
+    def listening_word(self) -> str:
+        """Its address for standalone/listen.py, with the protocol of the socket unless that is the usual one."""
+        return f"{self.address}/{protocol}" if (protocol := self.transport.socket_protocol) else self.address
 
     @property
     def server(self) -> str:
@@ -102,10 +108,14 @@ def transport_problem(name: str, parents: ParentDirectories) -> str | None:
     transport = transports()[name]
     if transport.in_sockmap and (problem := sockmap_problem()):
         return f"{name} needs {transport.needs}: {problem}. {transport.advice}"
-    has_host = transport.host == LOOPBACK or can_listen(transport.host)
-    if has_host if transport.address_kind == "port" else socket_parent(transport, parents):
-        return None
-    return f"{name} needs {transport.needs}, and there is none. {transport.advice}"
+    is_usual = transport.host == LOOPBACK and not transport.socket_protocol
+    has_host = is_usual or can_listen(transport.host, protocol=transport.socket_protocol)
+    has_place = has_host if transport.address_kind == "port" else socket_parent(transport, parents)
+    problems = [] if has_place else [f"{name} needs {transport.needs}, and there is none. {transport.advice}"]
+    if transport.preload and not find_library(transport.preload):
+        library = Path(transport.preload).stem
+        problems.append(f"{name} needs {library} for nginx, and there is none. {transport.preload_advice}")
+    return " ".join(problems) or None
 
 
 def socket_parent(transport: Transport, parents: ParentDirectories) -> Path | None:

@@ -8,6 +8,7 @@ from harness.model import Summary
 from harness.testbed.machine.directories import can_listen
 from harness.testbed.network.sockmap import sockmap_problem
 from tests.support.command import barehop, first_record, fixed
+from tests.support.stacks import needs_mptcp
 
 EXPERIMENT = """
 name = "several"
@@ -53,3 +54,18 @@ def test_every_hop_is_what_it_says_and_counters_show_it(tmp_path: Path) -> None:
         assert segments["sockmap"].value < segments["tcp"].value - 2
     assert sizes["full"].value > sizes["resumed"].value + 300  # a certificate and its signature
     assert sizes["resumed"].value > sizes["tcp"].value + 300  # a handshake without them
+
+
+@needs_mptcp
+def test_multipath_tcp_is_proved_for_each_connection(tmp_path: Path) -> None:
+    text = '[factors]\ntransport = ["tcp", "mptcp"]\n[design]\nlayout = "matched"\n'
+    (tmp_path / "multipath.toml").write_text(text, encoding="utf-8")
+
+    ended = barehop(tmp_path, "run", "multipath.toml", *fixed(2, 4, burst=20), "--out", "out")
+
+    assert ended.code in (0, 1), ended.err
+    assert first_record(tmp_path).proofs["mptcp"]["hop"]["connections"] == {"mptcp_syns": 1, "mptcp_acks": 1}
+    summary = Summary.model_validate_json((tmp_path / "out/summary.json").read_bytes())
+    counters = {counter.name: counter.arms for counter in summary.counters}
+    for name in ("net.mptcp_syns", "net.mptcp_acks"):
+        assert (counters[name]["mptcp"].value, counters[name]["tcp"].value) == (1, 0)

@@ -11,8 +11,9 @@ import pytest
 
 from harness.experiment.transports import transports
 from harness.load.probe import probe_target
-from harness.model import Arm, Reply, Settings, Target
+from harness.model import AddressKind, Arm, Reply, Settings, Target
 from harness.testbed.blueprint import Blueprint, Machine, blueprint_of, survey_machine
+from harness.testbed.hop_addresses import transport_problem
 from harness.testbed.machine.directories import can_listen, free_ports
 from harness.testbed.stack.stack import Stack
 from harness.testbed.stack.start import start_stacks
@@ -23,8 +24,10 @@ TEN_LINE_SERVER = Path(__file__).parent / "programs/ten_line_server.py"
 TRANSPORTS = tuple(
     name
     for name, kind in transports().items()
-    if not kind.in_sockmap and (kind.family == "unix" or can_listen(kind.host))
+    if not (kind.in_sockmap or kind.preload) and (kind.family == "unix" or can_listen(kind.host))
 )
+NOWHERE: Mapping[AddressKind, Path | None] = {"tmpfs": None, "directory": None}
+needs_mptcp = pytest.mark.skipif(bool(transport_problem("mptcp", NOWHERE)), reason="needs MPTCP and scripts/setup test")
 
 
 def machine_of(directory: Path) -> Machine:

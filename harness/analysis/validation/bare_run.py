@@ -6,7 +6,7 @@ from functools import cached_property
 
 from harness.analysis.contrasts.rates import inverse_percent
 from harness.analysis.validation.bounds import socket_bound
-from harness.experiment.transports import arm_transport, imported_family, transports
+from harness.experiment.transports import arm_transport, imported_family, socket_protocol, transports
 from harness.model import ArmSummary, Comparison, Experiment, FloorResults, Record, Summary, Verdict
 from harness.model.settings import varying_keys
 from harness.model.validation import SocketBound
@@ -39,8 +39,12 @@ def bare_arm(summary: Summary, architecture: str, family: str) -> str | None:
     bare = bare_arms(summary)
     if architecture in bare:
         return architecture
+
+    def is_directory(name: str) -> bool:
+        return transports()[name].address_kind == "directory"
+
     names = [name for name in transports() if imported_family(name) == family]
-    for transport in sorted(names, key=lambda name: transports()[name].address_kind != "directory"):
+    for transport in sorted(names, key=lambda name: (not is_directory(name), socket_protocol(name))):
         arms = [name for name, arm in bare.items() if arm_transport(arm.settings) == transport]
         if arms:
             return min(arms, key=lambda name: (name != transport, len(bare[name].settings)))

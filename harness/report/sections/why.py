@@ -53,7 +53,8 @@ MAX_COUNTER_COLUMNS = 6  # of the main counters; a terminal does not show more
 TERMINAL_COUNTERS = (
     "client.cpu_us", "nginx.cpu_us", "app.cpu_us", "client.wait_us", "nginx.wait_us", "app.wait_us",
     "nginx.voluntary", "app.voluntary", "nginx.syscalls", "app.syscalls",
-    "hop.active_opens", "hop.passive_opens", "net.segments_out", "net.ip6_packets", "host.net_rx", "host.rescheduling",
+    "hop.active_opens", "hop.passive_opens", "net.segments_out", "net.ip6_packets", "net.mptcp_acks",
+    "host.net_rx", "host.rescheduling",
 )  # fmt: skip
 
 TextRow = tuple[str, ...]
@@ -72,6 +73,8 @@ COUNTER_NAMES = {
     "net.lo_packets": "packets on the loopback interface",
     "net.lo_bytes": "bytes on the loopback interface",
     "net.ip6_packets": "IPv6 packets",
+    "net.mptcp_syns": "Multipath TCP connections requested",
+    "net.mptcp_acks": "Multipath TCP connections established",
     "net.link_packets": "packets on the rung's links and bridge",
     "host.net_rx": "network softirqs",
     "host.rescheduling": "rescheduling interrupts",

@@ -162,9 +162,10 @@ def _is_free_port(host: str, port: int) -> bool:
         return True
 
 
-def can_listen(host: str, port: int = 0) -> bool:
-    """Return whether a server can listen on `port` of `host`; 0: on any port."""
-    with suppress(OSError), socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+def can_listen(host: str, port: int = 0, protocol: int = 0) -> bool:
+    """Return whether a server can listen on `port` of `host` with the kernel's `protocol`; port 0: on any port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with suppress(OSError), socket.socket(family, socket.SOCK_STREAM, protocol) as probe:
         probe.bind((host.strip("[]"), port))
         return True
     return False

@@ -56,6 +56,15 @@ def find_program(name: str) -> str | None:
     return str(Path(path).absolute()) if path else None
 
 
+def find_library(pattern: str) -> str | None:
+    """Return the path of a library, also of one that scripts/setup put into our environment; None if there is none."""
+    machine = f"{os.uname().machine}-linux-gnu*"
+    roots = [Path(directory) for directory in (f"{sys.prefix}/lib", "/usr/local/lib", "/usr/lib", "/usr/lib64")]
+    directories = (directory for root in roots for directory in (root, *root.glob(machine)))
+    paths = (path for directory in directories for path in sorted(directory.glob(pattern)))
+    return next((str(path) for path in paths if path.exists()), None)
+
+
 def find_nginx(name: str) -> NginxBuild:
     """Return the nginx called `name`. Raises MachineError where it is missing, does not run or is too old."""
     path = find_program(name)

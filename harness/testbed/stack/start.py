@@ -21,8 +21,7 @@ from harness.testbed.servers.nginx import write_certificate
 from harness.testbed.stack.network import StackNetwork, create_stack_network
 from harness.testbed.stack.readiness import Probe, await_stack
 from harness.testbed.stack.stack import Stack
-from harness.testbed.standalone.enter import FIRST_DESCRIPTOR
-from harness.testbed.standalone.listen import BACKLOG, bind_socket, create_socket, nginx_environment
+from harness.testbed.standalone.listen import BACKLOG, bind_socket, create_socket
 
 PlacedAddress = tuple[str, NetworkNamespace]  # of a listening socket, and its network
 
@@ -96,17 +95,13 @@ def _start_app(
 ) -> SupervisedProcess:
     """Start the application server of a group on `exit_stack`. It ends last: it has the directories of all stacks.
 
-    That of a single stack binds its sockets itself. A gunicorn of several stacks inherits them: a socket belongs to
-    the network in which it was made, so one process can listen in several networks.
+    That of a single stack usually binds its sockets itself. A gunicorn of several stacks inherits them: a socket
+    belongs to the network in which it was made, so one process can listen in several networks.
     """
-    first, is_shared = group[0], len(group) > 1
-    server = first.shared_app(group, FIRST_DESCRIPTOR) if is_shared else first.app
-    addresses = [
-        (hop.address, network.of("app"))
-        for blueprint, network in zip(group, networks, strict=True)
-        for hop in blueprint.hops.values()
-        if is_shared
-    ]
+    first = group[0]
+    server = first.shared_app(group) if len(group) > 1 else first.app
+    owners = [network.of("app") for stack, network in zip(group, networks, strict=True) for _ in stack.hops]
+    addresses = list(zip(server.inherits, owners, strict=True)) if server.inherits else []
     directories = [directory for blueprint in group for directory in blueprint.private_directories]
     with _sockets_of(addresses) as sockets, networks[0].at(server.place).enter():
         command = _command_of(first, server, sockets, directories)
@@ -121,7 +116,7 @@ def _start_stack(
     with ExitStack() as exit_stack:
         processes: dict[str, SupervisedProcess] = {}
         for server in blueprint.servers[1:]:
-            with _nginx_sockets(blueprint, server, network) as sockets, network.at(server.place).enter():
+            with _nginx_sockets(server, network) as sockets, network.at(server.place).enter():
                 command = _command_of(blueprint, server, sockets)
                 processes[server.name] = exit_stack.enter_context(start_command(command))
         null_servers = {
@@ -133,10 +128,9 @@ def _start_stack(
 
 
 @contextmanager
-def _nginx_sockets(blueprint: Blueprint, server: Server, network: StackNetwork) -> Iterator[Sequence[socket.socket]]:
-    """Yield the sockets that nginx takes over, where it listens in another network than the one it runs in."""
-    inherits = server.name == "nginx" and network.of("listen") is not network.of("nginx")
-    addresses = [(address, network.of("listen")) for address in blueprint.listen_addresses if inherits]
+def _nginx_sockets(server: Server, network: StackNetwork) -> Iterator[Sequence[socket.socket]]:
+    """Yield the sockets that nginx takes over; no other server beside the application's inherits any."""
+    addresses = [(address, network.of("listen")) for address in server.inherits]
     with _sockets_of(addresses) as sockets:
         _bind_sockets(sockets, addresses)
         for listener in sockets:
@@ -146,12 +140,16 @@ def _nginx_sockets(blueprint: Blueprint, server: Server, network: StackNetwork) 
 
 @contextmanager
 def _sockets_of(addresses: Sequence[PlacedAddress]) -> Iterator[list[socket.socket]]:
-    """Yield a socket for each address, made in its network and not bound yet."""
+    """Yield a socket for each address, made in its network and not bound yet. Raises MachineError."""
     with ExitStack() as exit_stack:
         sockets = []
         for address, network in addresses:
-            with network.enter():
-                sockets.append(exit_stack.enter_context(create_socket(address)))
+            try:
+                with network.enter():
+                    sockets.append(exit_stack.enter_context(create_socket(address)))
+            except OSError as error:
+                text = f"A socket for {address} cannot be made: {error.strerror}. Check the kernel settings of its arm."
+                raise MachineError(text) from None
         yield sockets
 
 
@@ -164,16 +162,14 @@ def _command_of(
     blueprint: Blueprint, server: Server, sockets: Sequence[socket.socket], directories: Sequence[Path] = ()
 ) -> SupervisedCommand:
     is_app = server.name == "app"
-    inherited = range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + len(sockets))
-    extra = nginx_environment(inherited) if sockets and not is_app else {}
-    environment = (server_environment() if is_app else os.environ) | extra
+    environment = (server_environment() if is_app else os.environ) | server.variables
     return SupervisedCommand(
         name=server.title,
         argv=server.argv,
         log=server.log,
         cpus=server.cpus,
         cwd=server.cwd or (blueprint.directory if is_app else None),
-        env=environment | blueprint.layout.variables(server.argv, extra),
+        env=environment | blueprint.layout.variables(server.argv, server.variables),
         directories=(*directories, *server.enclosure.groups),
         attributes=blueprint.kernel.server_attributes,
         descriptors=tuple(listener.fileno() for listener in sockets),

@@ -1,8 +1,9 @@
-"""Opens nginx's listening sockets in this network and passes them to an nginx that starts in another one.
+"""Opens a server's listening sockets in this network, and passes them to COMMAND, which may start it in another one.
 
-A stand-alone program: `python -I -S listen.py HOST:PORT... -- COMMAND...`. A socket belongs to the network in which it
-was made. So the client's connection stays in this network, while nginx's own connections belong to the network in which
-COMMAND starts it. nginx inherits sockets when the variable NGINX lists their descriptors; it upgrades itself this way.
+A stand-alone program: `python -I -S listen.py ADDRESS... -- COMMAND...`. An ADDRESS is HOST:PORT, HOST:PORT/PROTOCOL
+with a number as in socket(2), or a path. A socket belongs to the network in which it was made. So the client's
+connection stays in this network, while nginx's own connections belong to the network in which COMMAND starts it. nginx
+inherits sockets when the variable NGINX lists their descriptors; it upgrades itself this way. gunicorn ignores it.
 """
 
 import os
@@ -15,9 +16,12 @@ SOCKET_MODE = 0o777  # gunicorn's own; its directory is private
 
 
 def create_socket(address: str) -> socket.socket:
-    """Return a socket of this network for `address`, HOST:PORT or a path, with nginx's own options; not bound yet."""
-    family = socket.AF_UNIX if address.startswith("/") else socket.AF_INET6 if "]" in address else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    """Return a socket of this network for `address`, with nginx's own options; not bound yet. Raises OSError."""
+    if address.startswith("/"):
+        family, protocol = socket.AF_UNIX, 0
+    else:
+        family, protocol = socket.AF_INET6 if "]" in address else socket.AF_INET, int(address.partition("/")[2] or 0)
+    listener = socket.socket(family, socket.SOCK_STREAM, protocol)
     if family != socket.AF_UNIX:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setblocking(False)
@@ -30,7 +34,7 @@ def bind_socket(listener: socket.socket, address: str) -> None:
         listener.bind(address)
         os.chmod(address, SOCKET_MODE)  # noqa: PTH101 - without pathlib it starts twice as fast
         return
-    host, _, port = address.rpartition(":")
+    host, _, port = address.partition("/")[0].rpartition(":")
     listener.bind((host.strip("[]"), int(port)))
 
 

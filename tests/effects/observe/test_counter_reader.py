@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.observe.counters import open_counters, uncounted_by
+from harness.observe.counters import IPV6_FILE, open_counters, uncounted_by
 from harness.testbed.machine.directories import can_listen
 from harness.testbed.machine.procfs import Roots
 
@@ -84,7 +84,7 @@ def test_a_real_process_and_its_network_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("family", "host", "fewest"), [(socket.AF_INET, "127.0.0.1", 0), (socket.AF_INET6, "::1", 3)])
 def test_packets_of_ipv6_are_counted_on_request(family: socket.AddressFamily, host: str, fewest: int) -> None:
     with socket.create_server((host, 0), family=family) as server:
-        with open_counters({"app": [os.getpid()]}, with_ipv6=True) as found, open_counters({"app": [1]}) as other:
+        with open_counters({"app": [os.getpid()]}, also=[IPV6_FILE]) as found, open_counters({"app": [1]}) as other:
             before, without = found.read_before(), other.read_before()
             with socket.create_connection(server.getsockname()[:2]), server.accept()[0]:
                 grown = found.growth(before, found.read_after())

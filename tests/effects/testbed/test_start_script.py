@@ -16,7 +16,7 @@ from harness.model import Reply
 from harness.testbed.blueprint import Blueprint
 from harness.testbed.network.sockmap import sockmap_problem
 from tests.support.misbehaving_services import MARK, end_marked, eventually, marked
-from tests.support.stacks import TEN_LINE_SERVER, TRANSPORTS, arm, blueprint_for, machine_of, stack_of
+from tests.support.stacks import TEN_LINE_SERVER, TRANSPORTS, arm, blueprint_for, machine_of, needs_mptcp, stack_of
 
 
 @pytest.fixture
@@ -44,6 +44,14 @@ def test_the_script_brings_up_the_same_stack_and_ends_it(
     blueprint: Blueprint, interrupt: Callable[[subprocess.Popen[str]], None]
 ) -> None:
     bring_up(blueprint, interrupt)
+
+
+@needs_mptcp
+def test_the_script_hands_sockets_of_multipath_tcp_over(tmp_path: Path) -> None:
+    blueprint = blueprint_for(tmp_path, arm(transport="mptcp"))
+    with stack_of(blueprint):
+        pass
+    bring_up(blueprint, interrupt_the_shell)
 
 
 def test_the_script_starts_a_command_in_its_directory(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 
 from harness.experiment import transports as names
 from harness.load.probe import probe_target
-from harness.model import AddressKind, Design, Experiment, Settings, Transport
+from harness.model import Design, Experiment, Settings, Transport
 from harness.observe.proof import prove
 from harness.testbed.blueprint import blueprints_of, stack_problems
 from harness.testbed.hop_addresses import hop_of, transport_problem
@@ -21,9 +21,7 @@ from harness.testbed.machine.listeners import listening_inodes
 from harness.testbed.network.build import network_path_of
 from harness.testbed.stack.start import start_stacks
 from tests.support.networks import may_make_one
-from tests.support.stacks import arm, blueprint_for, machine_of, stack_of
-
-NOWHERE: Mapping[AddressKind, Path | None] = {"tmpfs": None, "directory": None}
+from tests.support.stacks import NOWHERE, arm, blueprint_for, machine_of, stack_of
 
 
 @pytest.fixture
@@ -78,7 +76,7 @@ def test_a_place_that_is_not_there_is_a_problem() -> None:
 
 
 def test_a_machine_without_ipv6_is_told_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.testbed.hop_addresses.can_listen", lambda host, port=0: ":" not in host)
+    monkeypatch.setattr("harness.testbed.hop_addresses.can_listen", lambda host, port=0, protocol=0: ":" not in host)
     assert list(stack_problems([arm(transport="tcp6"), arm("b", transport="tcp-alias")], machine_of(tmp_path))) == [
         "tcp6 needs the address ::1 on the loopback interface, and there is none. Enable IPv6, with sysctl "
         "net.ipv6.conf.lo.disable_ipv6=0, or leave this transport out."

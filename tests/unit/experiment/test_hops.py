@@ -26,6 +26,11 @@ from tests.support.experiment_files import refusals
         ({"hop_tls": "full", "server": "uvicorn"}, "only gunicorn gets a certificate"),
         ({"hop_tls": "full", "command": "serve {port}"}, "only gunicorn gets a certificate"),
         ({"protocol": "http/1.1", "chain": "proxy-only"}, "which is between nginx and the app"),
+        ({"transport": "mptcp", "chain": "app-direct"}, "other clients would use plain TCP"),
+        ({"transport": "mptcp", "chain": "floor"}, "other clients would use plain TCP"),
+        ({"transport": "mptcp", "server": "uvicorn"}, "only gunicorn gets such a socket"),
+        ({"transport": "mptcp", "command": "serve {port}"}, "only gunicorn gets such a socket"),
+        ({"transport": "mptcp", "upstream_keepalive": 4}, "only new connections are counted"),
     ],
 )
 def test_a_hop_that_does_not_exist_is_refused(settings: dict[str, Any], sentence: str) -> None:
@@ -44,6 +49,7 @@ def test_a_hop_that_does_not_exist_is_refused(settings: dict[str, Any], sentence
         {"protocol": "uwsgi", "worker_class": "sync", "hop_tls": "full"},
         {"protocol": "uwsgi", "worker_class": "asgi", "hop_tls": "resumed"},
         {"protocol": "h2c", "worker_class": "gthread", "upstream_keepalive": 4},
+        {"transport": "mptcp", "protocol": "uwsgi", "worker_class": "asgi", "hop_tls": "resumed"},
     ],
 )
 def test_a_hop_that_exists_is_taken(settings: dict[str, Any]) -> None:

@@ -100,7 +100,7 @@ def test_a_transport_without_a_place_is_left_out_like_a_rung(monkeypatch: pytest
     assert without_unavailable_arms(two, {**PLACES, "tmpfs": None}) == two
 
 
-@pytest.mark.parametrize("transport", ["tcp6", "tcp-alias", "tcp-sockmap"])
+@pytest.mark.parametrize("transport", ["tcp6", "tcp-alias", "tcp-sockmap", "mptcp"])
 def test_an_address_of_the_loopback_interface_excludes_rungs_with_addresses_of_their_own(transport: str) -> None:
     text = f'[arm]\ntransport = "{transport}"\n[factors]\nnetwork = ["host", "own", "conntrack", "veth", "relay"]'
     sentences = refusals(text)

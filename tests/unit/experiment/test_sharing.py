@@ -24,6 +24,14 @@ def test_arms_that_differ_in_the_processes_have_some_of_their_own() -> None:
     assert groups(read(factors)) == [["1/tcp", "1/uds-dir"], ["2/tcp", "2/uds-dir", "control"]]
 
 
+def test_a_transport_with_sockets_of_its_own_has_an_nginx_of_its_own_and_the_same_gunicorn() -> None:
+    text = '[factors]\ntransport = ["tcp", "mptcp", "uds-dir"]\n[arm]\ncpu_quota = {}'
+    shared, limited = (read(text.format(quota)) for quota in (0, 0.5))
+    assert groups(shared) == groups(limited) == [["tcp", "uds-dir", "control"], ["mptcp"]]
+    assert len({app_settings_key(arm, shared.design) for arm in shared.arms}) == 1
+    assert len({app_settings_key(arm, limited.design) for arm in limited.arms}) == 2
+
+
 def test_separate_processes_are_never_shared() -> None:
     factors = '[factors]\ntransport = ["tcp", "uds-dir"]\n[design]\nprocesses = "separate"'
     assert groups(read(factors)) == [["tcp"], ["uds-dir"], ["control"]]

@@ -11,8 +11,11 @@ from harness.model.plugins import LOOPBACK
 def test_a_transport_brings_what_reports_and_messages_need(name: str, transport: Transport) -> None:
     assert transport_label(name) == transport.label != ""
     assert is_tcp(name) == (transport.family == "tcp") == (transport.address_kind == "port")
-    is_everywhere = transport.address_kind == "port" and transport.host == LOOPBACK and not transport.in_sockmap
+    is_usual = not transport.in_sockmap and not transport.socket_protocol
+    is_everywhere = transport.address_kind == "port" and transport.host == LOOPBACK and is_usual
     assert bool(transport.needs) == bool(transport.advice) == (not is_everywhere)
+    assert bool(transport.preload) == bool(transport.preload_advice)
+    assert bool(transport.connection_counters) == bool(transport.socket_protocol)
     assert transport.uri("ADDRESS") == ("ADDRESS" if is_tcp(name) else "unix:ADDRESS")
 
 

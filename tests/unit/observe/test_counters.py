@@ -11,6 +11,7 @@ from harness.observe.counters import (
     cpu_times,
     ip6_packets,
     loopback_packets,
+    mptcp_handshakes,
     net_rx_softirqs,
     received_packets,
     rescheduling_interrupts,
@@ -139,6 +140,12 @@ def test_ipv6_packets_are_those_received() -> None:
 @pytest.mark.parametrize(("text", "total"), [(INTERRUPTS_X86, 13268), (INTERRUPTS_ARM, 300)])
 def test_rescheduling_interrupts_are_found_on_both_architectures(text: str, total: int) -> None:
     assert rescheduling_interrupts(text) == {"rescheduling": total}
+
+
+def test_multipath_tcp_counts_handshakes_of_its_own_only() -> None:
+    text = f"{NETSTAT}MPTcpExt: MPCapableSYNRX MPCapableSYNTX MPCapableACKRX MPCapableFallbackACK\nMPTcpExt: 7 8 6 1\n"
+    assert mptcp_handshakes(text) == {"mptcp_syns": 7, "mptcp_acks": 6}
+    assert mptcp_handshakes(NETSTAT) == {}
 
 
 def test_softirqs_pressure_and_stolen_time_of_the_machine() -> None:
