@@ -50,7 +50,7 @@ def _certainty(summary: Summary, design: Design | None, left_out: int) -> list[s
     return [
         " ".join([*controls, caveats.effort_clause(summary), caveats.precision_sentence(summary, design)]).strip(),
         *filter(None, [caveats.budget_sentence(summary)]),
-        *(summary.unseen[-1:] if design and design.profile and not summary.profiles else ()),
+        *(summary.unseen[-2:] if design and design.profile and not summary.profiles else ()),  # functions, waiting
         *([f"{pluralize(left_out, 'more row')} with smaller differences."] if left_out else []),
     ]
 

@@ -59,7 +59,7 @@ def test_the_report_tells_who_wakes_whom_and_what_is_left(results: Path) -> None
         assert 0.2 * chain.request_us.value < sum(cpu_us) < 2 * chain.request_us.value
     (comparison,) = summary.waiting
     assert {difference.role for difference in comparison.differences} == {"client", "nginx", "app"}
-    told = " ".join(barehop(results.parent, "report", "out").out.split())
+    told = " ".join(barehop(results.parent, "report", "out", "--details").out.split())
     assert "What a request waits for" in told
     assert "nginx wakes app" in told
     assert "Tracing takes time itself" in told

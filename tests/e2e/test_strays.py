@@ -44,7 +44,7 @@ def test_a_gate_that_cannot_be_passed_does_not_end_with_0(stray: Path) -> None:
 def test_a_run_with_our_application_meets_none_of_them(stray: Path) -> None:
     code, out, said = call(stray, "run", "quick", *fixed(2, 2), "--out", "out")
     assert code in (0, 1), said
-    assert f"Re-print       barehop report {stray / 'out'}" in out
+    assert f"All numbers    barehop report {stray / 'out'}" in out
 
 
 def test_pyperfs_workers_meet_none_of_them(stray: Path) -> None:
@@ -60,7 +60,7 @@ def odd_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (here / "trial.toml").write_text('[arms.a]\n[arms."中±"]\ntransport = "uds-tmpfs"\n', encoding="utf-8")
     code, out, said = call(here, "run", "trial.toml", *fixed(2, 2), "--out", "out", encoding="ascii")
     assert code in (0, 1), said
-    assert "Re-print" in out
+    assert "All numbers" in out
     return here
 
 

@@ -165,7 +165,8 @@ def test_the_floor_is_a_pyperf_file_that_later_runs_are_held_against(tmp_path: P
     assert ended.code == 0, ended.err
     (file,) = tmp_path.glob("results/floor/*/floor.pyperf.json")
     names = pyperf.BenchmarkSuite.load(str(file)).get_benchmark_names()
-    assert len(names) == 6
+    for transport in ("tcp", "tcp-alias", "uds-tmpfs", "uds-dir"):  # and tcp6 where the machine has ::1
+        assert len([name for name in names if transport in name.split()]) == 2, names
     assert "connect, request, response, close" in ended.out
     assert "hostname" not in file.read_text()
     run = barehop(tmp_path, "run", "quick", *fixed(2, 4), "--out", "out")
