@@ -97,7 +97,8 @@ def test_a_quota_stops_the_servers_and_it_is_counted(tmp_path: Path) -> None:
         prove([stack])
         since = watch_throttling([stack])
         assert since() == {"slow": {role: dict.fromkeys(since()["slow"][role], 0) for role in ("nginx", "app")}}
-        assert eventually(lambda: asked(blueprint.targets["slow"]) and since()["slow"]["app"]["throttled_periods"])
+        assert is_served(blueprint.targets["slow"], path="/spike/30000")  # three times the quota of a period, in us
+        assert eventually(lambda: since()["slow"]["app"]["throttled_periods"])
 
 
 def test_sigkill_of_the_maker_leaves_no_process_mount_or_group(tmp_path: Path) -> None:
@@ -188,12 +189,8 @@ def test_the_start_script_brings_the_same_sandboxes_up_by_hand(tmp_path: Path) -
         assert not [path for path in own if path.exists()]
 
 
-def asked(target: Target) -> bool:
-    return answer(target).status == 200
-
-
-def is_served(target: Target) -> bool:
-    reply = probe_target(target, target.path)
+def is_served(target: Target, path: str | None = None) -> bool:
+    reply = probe_target(target, path or target.path)
     return isinstance(reply, Reply) and reply.status == 200
 
 
