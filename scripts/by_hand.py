@@ -33,7 +33,7 @@ from harness.testbed.servers.programs import find_program
 from harness.testbed.stack.start import start_stacks
 
 MARGIN_PERCENT = 2.0
-PUBLISHED = Path(__file__).parents[1] / "results" / "published" / "by-hand" / "by-hand.md"
+PUBLISHED = Path(__file__).parents[1] / "results" / "published" / "tools" / "by-hand.md"
 ALL = tuple(name for name in plugins.names(LoadTool) if name != "pyperf")  # pyperf chooses the number of requests
 WAYS = ("barehop", "by hand")
 Session = Mapping[str, Series]  # us per request over rounds, by way
@@ -49,7 +49,7 @@ Session = Mapping[str, Series]  # us per request over rounds, by way
     help="Runs of each tool per session, by barehop and by hand.",
 )
 @click.option("--requests", type=click.IntRange(min=1), default=500, help="Requests per run.")
-@click.option("--publish", is_flag=True, help="Write the results to results/published/by-hand.")
+@click.option("--publish", is_flag=True, help="Write the results to results/published/tools.")
 def by_hand(names: tuple[str, ...], sessions: int, rounds: int, requests: int, publish: bool) -> None:
     """Run each tool through barehop and by hand, alternating against the same stack, and compare the rates."""
     tools = tuple(dict.fromkeys(names))
@@ -160,9 +160,12 @@ def _row(name: str, sessions: Sequence[Session], requests: int, effect: Judgemen
 
 def _table(rows: Mapping[str, str]) -> str:
     kernel = host_facts({})["kernel"]
+    equivalent = sum(row.endswith(" equivalent |") for row in rows.values())
     return "\n".join(
         [
             "# Load tools run by barehop and by hand",
+            "",
+            f"**Run by barehop or by hand, {equivalent} of {len(rows)} tools give equivalent numbers.**",
             "",
             "Time per request from the rate that the tool reports. Both ways alternate in each round on one stack,",
             f"which is restarted for each session. Equivalent means within {MARGIN_PERCENT:g} %.",

@@ -1,0 +1,69 @@
+"""The command line of scripts/publish."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from harness.console import run_command
+from harness.observe.host.facts import host_facts
+from harness.store.store import Store
+from scripts.publication.index import (
+    INDEX_DATA,
+    INDEX_PAGE,
+    Index,
+    index_page,
+    read_index,
+    renew_entries,
+    run_entry,
+    study_entry,
+)
+from scripts.publication.measure import is_measured, measure, write_page
+from scripts.publication.pages import CHECKOUT, PAGES, PUBLISHED, RunPage
+
+MEASURED = {page.results: page for page in PAGES if not isinstance(page, RunPage) or not page.is_part}
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--only", type=click.Choice(tuple(MEASURED)), multiple=True, help="Measure only this; repeatable.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=CHECKOUT / "results" / "publication",
+    help="Directory of the results. What it has is not measured again.  [default: results/publication]",
+)
+def publish(only: tuple[str, ...], out: Path) -> None:
+    """Measure everything that results/published shows, about 2 hours, and write its pages and their index.
+
+    An interrupted call continues where it was. Pages are written from all results in the directory, so a call without
+    anything to measure only renews the pages.
+    """
+    directory = out.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    index = read_index()
+    for page in [page for name, page in MEASURED.items() if not only or name in only]:
+        was_measured = is_measured(page, directory)
+        measure(page, directory, _say)
+        if not isinstance(page, RunPage) and not was_measured:
+            date = datetime.now(UTC).date().isoformat()
+            index = renew_entries(index, [study_entry(page, date, host_facts({}))])
+            _write(index)
+    runs = [page for page in PAGES if isinstance(page, RunPage) and (directory / page.results).is_dir()]
+    for page in runs:
+        write_page(page, directory)
+    index = renew_entries(index, [run_entry(page, directory) for page in runs])
+    _write(index)
+    click.echo(str(INDEX_PAGE))
+
+
+def _write(index: Index) -> None:
+    Store(PUBLISHED).write_json(INDEX_DATA.name, index)
+    INDEX_PAGE.write_text(index_page(index), encoding="utf-8")
+
+
+def _say(text: str) -> None:
+    click.echo(f"publish: {text}", err=True)
+
+
+if __name__ == "__main__":
+    run_command(publish, "scripts/publish")
