@@ -80,7 +80,7 @@ def test_the_table_says_who_does_not_count() -> None:
     ] * 3
     about = dict.fromkeys(METHODS, "so and so.")
     text = markdown(rows_of([*findings, *[finding("barehop", 0.5, control=-0.5)] * 3], METHODS), about, "Made so.")
-    assert "reports a difference of 0.50 % between two equal arms; the other methods report 0.50 to 2.00 %." in text
+    assert "reports a difference of 0.25 % between two equal arms; the other methods report 2.00 to 20.00 %." in text
     assert "\n\nMade so.\n\n| method |" in text
     assert [line for line in text.splitlines() if line.startswith("| ")][2:] == [
         "| one after the other | -10.0 | [10.00] |  | 20.00 | 80 | 3 of 3 | 20 | 40 |",
