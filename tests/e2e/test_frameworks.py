@@ -1,4 +1,4 @@
-"""The frameworks that most applications are written in, as README shows them."""
+"""The frameworks that most applications are written in, as GUIDE shows them."""
 
 import json
 import sys
