@@ -20,6 +20,7 @@ COMMANDS = {  # name: its file and function
     "advise": ("advise", "advise"),
     "compare": ("compare", "compare"),
     "pool": ("pool", "pool"),
+    "fleet": ("fleet", "fleet"),
     "history": ("history", "history"),
     "validate": ("validate", "validate"),
     "verify": ("verify", "verify"),

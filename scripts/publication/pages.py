@@ -83,6 +83,14 @@ PAGES: tuple[StudyPage | RunPage, ...] = (
         ("--headline", "--out", "headline"),
     ),
     StudyPage(
+        "fleet/fleet.md",
+        "fleet",
+        "Does a dask worker disturb the run beside it, and does a result repeat on one machine?",
+        "scripts/fleet-study --publish",
+        "scripts.fleet_study",
+        ("--out", "fleet"),
+    ),
+    StudyPage(
         "tools/by-hand.md",
         "by-hand",
         "Does barehop obtain from a load tool what a hand obtains?",

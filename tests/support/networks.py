@@ -1,7 +1,7 @@
 """Private networks: whether this machine lets us make one, and what could be left of one."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -63,6 +63,31 @@ def joined_networks() -> Iterator[tuple[NetworkNamespace, NetworkNamespace]]:
                 bring_up_loopback()
             set_link(network, "up")
         yield first, second
+
+
+def hub_address(spoke: int) -> str:
+    """Where the network in the middle of a star is found from a spoke; the spoke itself has the next address."""
+    return f"10.78.{spoke}.1"
+
+
+@contextmanager
+def star_of_networks(spokes: int) -> Iterator[tuple[NetworkNamespace, list[NetworkNamespace]]]:
+    """A network and others that have a link to it each, like hosts on a switch. Needs root."""
+    with ExitStack() as exit_stack:
+        hub, *others = (exit_stack.enter_context(create_network()) for _ in range(spokes + 1))
+        for number, spoke in enumerate(others):
+            near, far = f"spoke{number}", "hub"
+            with hub.enter(), open_routing() as ip:
+                ip.link("add", ifname=near, kind="veth", peer={"ifname": far, "net_ns_fd": spoke.descriptor})
+            for network, name, host in ((hub, near, 1), (spoke, far, 2)):
+                with network.enter(), open_routing() as ip:
+                    index = ip.link_lookup(ifname=name)[0]
+                    ip.addr("add", index=index, address=f"10.78.{number}.{host}", prefixlen=24)
+                    ip.link("set", index=index, state="up")
+        for network in (hub, *others):
+            with network.enter():
+                bring_up_loopback()
+        yield hub, others
 
 
 def set_link(network: NetworkNamespace, state: str) -> None:

@@ -1,0 +1,112 @@
+"""Starts a scheduler and workers itself: on this machine, or by ssh on the hosts of a file."""
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from distributed import Client, Security, SSHCluster
+
+from harness.errors import ConfigError, MachineError
+from harness.experiment.document import read_text
+from harness.fleet.workers import connect_scheduler
+from harness.model.plugins import LOOPBACK
+from harness.start import module_command
+from harness.testbed.machine.directories import private_name, tmpfs_parent
+from harness.testbed.processes.process import SupervisedCommand, SupervisedProcess, start_command
+from harness.testbed.servers.nginx import certificate_paths, write_certificate
+
+START_S, POLL_S = 60.0, 0.05
+SSH_IDLE = "10 minutes"
+QUIET = "harness.fleet.quiet"
+PROGRAMS = {"scheduler": "distributed.cli.dask_scheduler", "worker": "distributed.cli.dask_worker"}
+
+
+@contextmanager
+def connect_local_workers(count: int) -> Iterator[Client]:
+    """Run a scheduler and `count` workers on this machine during the body; yield a client.
+
+    Certificates keep other users of this machine out: who may use a scheduler may run programs as its user.
+    """
+    directory = (tmpfs_parent() or Path("/tmp")) / private_name()  # noqa: S108 - made with mode 0700
+    holder = SupervisedCommand("a directory", (), Path(os.devnull), directories=(directory,))
+    with ExitStack() as exit_stack:
+        exit_stack.enter_context(start_command(holder))
+        paths = certificate_paths(directory)
+        write_certificate([paths])
+        authority, own = str(paths.authority), str(paths.chain_and_key)
+        tls = ("--tls-ca-file", authority, "--tls-cert", own, "--tls-key", own)
+        file = directory / "scheduler.json"
+        place = ("--host", LOOPBACK, "--dashboard-address", f"{LOOPBACK}:0", "--scheduler-file", str(file))
+        scheduler = _start("scheduler", (*tls, "--protocol", "tls", "--port", "0", *place), directory, exit_stack)
+        address = _wait_for_scheduler(file, scheduler)
+        quiet = ("--nthreads", "1", "--no-nanny", "--memory-limit", "0", "--preload", QUIET)
+        options = (*tls, *place[:4], *quiet, "--local-directory", str(directory))
+        workers = [
+            _start("worker", (address, *options, "--name", f"{os.uname().nodename}-{number}"), directory, exit_stack)
+            for number in range(1, count + 1)
+        ]
+        security = Security(tls_ca_file=authority, tls_client_cert=own, tls_client_key=own, require_encryption=True)
+        client = exit_stack.enter_context(connect_scheduler(address, security))
+        _wait_for_workers(client, workers)
+        yield client
+
+
+def _start(kind: str, words: Sequence[str], directory: Path, exit_stack: ExitStack) -> SupervisedProcess:
+    argv = (sys.executable, *module_command(PROGRAMS[kind]), *words)
+    command = SupervisedCommand(f"dask {kind}", argv, directory / f"{private_name()}.log", cwd=directory)
+    return exit_stack.enter_context(start_command(command))
+
+
+def _wait_for_scheduler(file: Path, scheduler: SupervisedProcess) -> str:
+    """Return the address in the file of the scheduler, when it is whole. Raises StackError or MachineError."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        scheduler.check()
+        if file.exists() and file.read_bytes().endswith(b"}"):
+            return str(json.loads(file.read_bytes())["address"])
+        time.sleep(POLL_S)
+    raise MachineError(f"dask scheduler did not start within {START_S:g} s.")
+
+
+def _wait_for_workers(client: Client, workers: Sequence[SupervisedProcess]) -> None:
+    deadline = time.monotonic() + START_S
+    while len(client.nthreads()) < len(workers):
+        for worker in workers:
+            worker.check()
+        if time.monotonic() > deadline:
+            raise MachineError(f"{len(workers)} dask workers did not start within {START_S:g} s.")
+        time.sleep(POLL_S)
+
+
+@contextmanager
+def connect_ssh_workers(file: Path) -> Iterator[Client]:
+    """Run a worker on each host in `file`, and a scheduler on the first, by ssh during the body; yield a client.
+
+    A line has a host, and perhaps the path of its Python. Raises ConfigError for a file without hosts, MachineError.
+    """
+    lines = [line.split() for line in read_text(file).splitlines() if line.strip() and not line.startswith("#")]
+    if not lines:
+        raise ConfigError(f"{file} has no host. Write one a line, with the path of its Python if it is another.")
+    first, hosts = lines[0][0], [words[0] for words in lines]
+    pythons = [words[1] if len(words) > 1 else sys.executable for words in lines]
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        cluster = SSHCluster(
+            [first, *hosts],
+            worker_class="distributed.Worker",  # without a nanny
+            worker_options={"nthreads": 1, "memory_limit": 0, "dashboard": False, "preload": [QUIET]},
+            scheduler_options={"port": 0, "dashboard": False, "idle_timeout": SSH_IDLE},  # a killed client ends none
+            remote_python=[pythons[0], *pythons],
+        )
+    except Exception as error:  # noqa: BLE001 - distributed raises this class itself, and asyncssh many
+        raise MachineError(
+            f"The workers did not start by ssh: {str(error) or type(error).__name__}. Each host needs ssh without a "
+            "password, and barehop[fleet]; the second word on its line may be the path of its Python."
+        ) from None
+    with cluster, connect_scheduler(cluster.scheduler_address) as client:
+        yield client
