@@ -74,19 +74,25 @@ def markdown(rows: Sequence[Row], about: Mapping[str, str], how: str) -> str:
     lines = [HEAD, ("---", *["---:"] * (len(HEAD) - 1)), *map(_cells, rows)]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     methods = "\n".join(f"- **{row.method}**: {about[row.method]}{_own_words(row)}" for row in rows)
-    parts = ["# How precise in the same time", *_answer(rows), how, table, f"{LEGEND}\n{methods}"]
+    parts = [
+        "# How precise in the same time",
+        *(f"**{text}**" for text in answer(rows)),
+        how,
+        table,
+        f"{LEGEND}\n{methods}",
+    ]
     return "\n\n".join(parts) + "\n"
 
 
-def _answer(rows: Sequence[Row]) -> Iterator[str]:
+def answer(rows: Sequence[Row]) -> Iterator[str]:
     """Yield the answer in a sentence, where barehop was compared with others."""
     errors = {row.method: row.off_percent for row in rows}
     if BAREHOP in errors and len(errors) > 1:
         own = errors.pop(BAREHOP)
         low, high = min(errors.values()), max(errors.values())
         yield (
-            f"**In equal time barehop reports a difference of {own:.2f} % between two equal arms; the other methods "
-            f"report {low:.2f} to {high:.2f} %.**"
+            f"In equal time barehop reports a difference of {own:.2f} % between two equal arms; the other methods "
+            f"report {low:.2f} to {high:.2f} %."
         )
 
 

@@ -20,6 +20,7 @@ from scripts.publication.index import (
 )
 from scripts.publication.measure import is_measured, measure, write_page
 from scripts.publication.pages import CHECKOUT, PAGES, PUBLISHED, RunPage
+from scripts.publication.renew import renew_readme
 
 MEASURED = {page.results: page for page in PAGES if not isinstance(page, RunPage) or not page.is_part}
 
@@ -33,7 +34,7 @@ MEASURED = {page.results: page for page in PAGES if not isinstance(page, RunPage
     help="Directory of the results. What it has is not measured again.  [default: results/publication]",
 )
 def publish(only: tuple[str, ...], out: Path) -> None:
-    """Measure everything that results/published shows, about 2 hours, and write its pages and their index.
+    """Measure everything that results/published shows, about 2 hours, and write its pages, their index and README.
 
     An interrupted call continues where it was. Pages are written from all results in the directory, so a call without
     anything to measure only renews the pages.
@@ -53,6 +54,7 @@ def publish(only: tuple[str, ...], out: Path) -> None:
         write_page(page, directory)
     index = renew_entries(index, [run_entry(page, directory) for page in runs])
     _write(index)
+    renew_readme()
     click.echo(str(INDEX_PAGE))
 
 

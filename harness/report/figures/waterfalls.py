@@ -37,7 +37,7 @@ def ladder_figure(ladder: Ladder, number: int) -> Figure | None:
             f"{short_name(name)}, {effect.verdict or 'no verdict'}",
             f"{name} {us_text(effect)}, {percent_text(effect)}, {effect.verdict or 'no verdict'}",
         )
-        for name, effect, start_us, color in _rungs(ladder)
+        for name, effect, start_us, color in rung_bars(ladder)
         if effect.in_us and effect.in_us.low is not None
     ]
     if not rows:
@@ -47,8 +47,8 @@ def ladder_figure(ladder: Ladder, number: int) -> Figure | None:
     return _waterfall(f"ladder-{number}", f"Over {title}", alt, rows, "us per request more than at the bottom")
 
 
-def _rungs(ladder: Ladder) -> Iterator[tuple[str, RungEffect, float, str]]:
-    """Yield (name, effect, start, color) of each bar, from the top down."""
+def rung_bars(ladder: Ladder) -> Iterator[tuple[str, RungEffect, float, str]]:
+    """Yield (name, effect, start in us, color) of each bar, from the top down."""
     inside = summed_steps(ladder)
     starts = _starts(ladder, inside)
     steps = [(rung_name(step), step, starts[step.arm], KIND_COLORS[step.kind]) for step in ladder.steps]

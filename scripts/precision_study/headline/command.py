@@ -13,11 +13,11 @@ from scripts.precision_study.headline.design import MORE, Design
 from scripts.precision_study.headline.page import Result, fill_readme
 from scripts.precision_study.headline.study import FILES, measure, read_design
 from scripts.precision_study.stand import CHECKOUT
+from scripts.readme_blocks import README
 from scripts.study_door import made
 
 RESULTS = CHECKOUT / "results" / "headline"
 PUBLISHED = CHECKOUT / "results" / "published" / "precision"
-README = CHECKOUT / "README.md"
 RUNS, BUDGET_S, SEED = 20, 60.0, 1
 
 

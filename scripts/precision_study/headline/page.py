@@ -2,13 +2,10 @@
 
 import csv
 import io
-import re
 import shlex
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.errors import ConfigError
 from harness.model import Design as ModelDesign
 from harness.model import JsonModel
 from harness.report.document import Column, NumberCell, Row, Table, TextCell
@@ -19,9 +16,8 @@ from scripts.precision_study.headline.design import KINDS, Design, Trial
 from scripts.precision_study.headline.finding import Finding
 from scripts.precision_study.headline.sentences import alarm_claim, answer, claim, coverage_claim, share_text
 from scripts.precision_study.headline.tally import NO_VERDICT, UNDECIDED, VERDICTS, Spread, Tally
+from scripts.readme_blocks import fill_block, wrap
 
-README_WIDTH = 120
-README_PLACE = re.compile(r"(?<=<!-- headline -->\n).*?(?=<!-- end of headline -->\n)", re.DOTALL)
 PAGE_LINK = "[all runs](results/published/precision/headline.md)"
 
 
@@ -175,8 +171,4 @@ def csv_text(findings: Sequence[Finding]) -> str:
 
 def fill_readme(readme: str, result: Result) -> str:
     """Return the README with the answer in the place of the headline. Raises ConfigError if there is no such place."""
-    if not README_PLACE.search(readme):
-        raise ConfigError("README.md has no lines between <!-- headline --> and <!-- end of headline -->. Add them.")
-    text = f"{result.answer} {result.claim} See {PAGE_LINK}."
-    filled = textwrap.fill(text, README_WIDTH, break_long_words=False, break_on_hyphens=False)
-    return README_PLACE.sub(lambda _: f"{filled}\n", readme)
+    return fill_block(readme, "headline", wrap(f"{result.answer} {result.claim} See {PAGE_LINK}."))

@@ -13,13 +13,14 @@ from harness.model import Verdict
 from harness.model.record import HostFacts
 from harness.session.summarize import RunResults
 from harness.store.store import Store
-from scripts.precision_study.headline.command import README, headline
+from scripts.precision_study.headline.command import headline
 from scripts.precision_study.headline.design import EQUAL, MORE, Design, Kind, Trial, burn_us
 from scripts.precision_study.headline.finding import ARM, CONTROL, REFERENCE, Finding, finding_of, request_us
 from scripts.precision_study.headline.page import Result, csv_text, fill_readme, markdown, result_of
 from scripts.precision_study.headline.sentences import alarm_claim, answer, claim, coverage_claim, fewest_to_show
 from scripts.precision_study.headline.study import EXPERIMENT
 from scripts.precision_study.headline.tally import Tally, share_of, tally_of
+from scripts.readme_blocks import README
 from tests.support.simulated_run import HOST, LEVEL_US, run_of
 
 DESIGN = Design(runs=20, budget_s=60, seed=1)
