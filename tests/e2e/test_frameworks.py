@@ -1,112 +1,106 @@
-"""The frameworks that most applications are written in, as GUIDE shows them."""
+"""The frameworks that most applications are written in, as GUIDE shows them, each in an environment of its own."""
 
 import json
+import shlex
+import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from harness.model import Summary
-from tests.support.command import barehop, fixed, sets
+from tests.support.command import CHECKOUT, Ended, barehop, fixed, sets
+from tests.support.documents import blocks_of, commands_of
 
-FASTAPI = """
-from fastapi import FastAPI
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-app = FastAPI()
-app.add_middleware(TrustedHostMiddleware, allowed_hosts=["shop.example"])
-@app.post("/")
-def add(order: dict[str, int]) -> dict[str, int]:
-    return {"sum": sum(order.values())}
-"""
-FLASK = """
-from flask import Flask
-def create_app():
-    app = Flask(__name__)
-    app.add_url_rule("/", view_func=lambda: {"hello": "world"})
-    return app
-app = create_app()
-"""
-DJANGO = """
-from django.conf import settings
-settings.configure(ALLOWED_HOSTS=["localhost"], SECRET_KEY="x", ROOT_URLCONF=__name__,
-                   MIDDLEWARE=["django.middleware.common.CommonMiddleware"])
-from django.core.asgi import get_asgi_application
-from django.core.wsgi import get_wsgi_application
-from django.http import JsonResponse
-from django.urls import path
-urlpatterns = [path("", lambda request: JsonResponse({"host": request.get_host()}))]
-asgi, wsgi = get_asgi_application(), get_wsgi_application()
-"""
+CHAPTER = "Measure your own application"
+PINS = CHECKOUT / "requirements-frameworks.lock"
+FRAMEWORKS = ("Starlette", "FastAPI", "Django", "Flask")
 POST = {"method": "POST", "body": '{"a": 1, "b": 2}'}
-TWO_ARMS = '[arms.tcp]\n[arms.uds-tmpfs]\ntransport = "uds-tmpfs"\n'
+PIP = (sys.executable, "-m", "pip", "--python", ".venv/bin/python", "install", "--quiet", "--no-compile")
 
 
-MEASURED: dict[str, tuple[str, dict[str, object]]] = {
-    "fastapi": (FASTAPI, {"app": "main:app", "host": "shop.example", **POST}),
-    "fastapi-asgi": (FASTAPI, {"app": "main:app", "host": "shop.example:8000", "worker_class": "asgi", **POST}),
-    "flask": (FLASK, {"app": "main:app", "worker_class": "sync"}),
-    "flask-factory": (FLASK, {"app": "main:create_app()", "worker_class": "gthread", "threads": 4}),
-    "django": (DJANGO, {"app": "main:wsgi", "worker_class": "sync"}),
-    "django-asgi": (DJANGO, {"app": "main:asgi"}),
-}
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A directory in which the commands of a section ran, with those of barehop and how they ended."""
+
+    directory: Path
+    runs: Mapping[str, Ended]
 
 
-def place(directory: Path, text: str) -> dict[str, object]:
-    """Where the application is whose module `main` has that text."""
-    directory.mkdir()
-    (directory / "main.py").write_text(text)
-    return {"app_dir": str(directory), "python": sys.executable}
+def run_commands(framework: str, directory: Path) -> Place:
+    """Follow a section of the chapter: write its files, run its commands."""
+    runs: dict[str, Ended] = {}
+    for block in blocks_of("GUIDE.md"):
+        if block.headings[1:] != (CHAPTER, framework):
+            continue
+        if block.language == "python":
+            path = directory / block.lead.split("`")[-2]
+            path.write_text(block.text)
+            continue
+        for command in commands_of(block.text):
+            words = shlex.split(command)
+            if words[0] == "barehop":
+                runs[command] = barehop(directory, *words[1:], *fixed(2, 2), "--out", f"out{len(runs)}")
+            else:
+                subprocess.run(host_words(words), cwd=directory, check=True)
+    return Place(directory, runs)
 
 
-def arm_table(name: str, settings: dict[str, object]) -> str:
-    return "\n".join([f"[arms.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())])
+def host_words(words: list[str]) -> list[str]:
+    """Return the same command with our Python and its pip, since not every system's has one, and with our pins."""
+    if words[:3] == ["python3", "-m", "venv"]:
+        return [sys.executable, "-m", "venv", "--without-pip", *words[3:]]
+    if words[:2] == [".venv/bin/pip", "install"]:
+        return [*PIP, "--constraint", str(PINS), *words[2:]]
+    return words
 
 
 @pytest.fixture(scope="module")
-def summary(tmp_path_factory: pytest.TempPathFactory) -> Summary:
-    """A run with an arm for each application."""
-    here = tmp_path_factory.mktemp("frameworks")
-    arms = {name: place(here / name, text) | settings for name, (text, settings) in MEASURED.items()}
-    (here / "site.toml").write_text("\n".join(arm_table(*arm) for arm in arms.items()))
-    ended = barehop(here, "run", "site.toml", *fixed(2, 2), "--out", "out")
-    assert ended.code == 0, ended.err
-    return Summary.model_validate_json((here / "out/summary.json").read_bytes())
+def places() -> dict[str, Place]:
+    return {}
 
 
-def run(directory: Path, text: str, **settings: object) -> tuple[int, str]:
-    (directory / "site.toml").write_text(TWO_ARMS)
-    ended = barehop(directory, "run", "site.toml", *fixed(2, 2), *sets(**place(directory / "shop", text), **settings))
-    return ended.code, ended.err
+@pytest.fixture
+def place(places: dict[str, Place], framework: str, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Where a framework's commands ran, once for all tests of it."""
+    if framework not in places:
+        places[framework] = run_commands(framework, tmp_path_factory.mktemp(framework))
+    return places[framework]
 
 
-@pytest.mark.parametrize("name", MEASURED)
-def test_an_application_of_a_framework_is_measured(summary: Summary, name: str) -> None:
-    arm = summary.arms[name]
-    assert (arm.requests > 0, arm.failed) == (True, 0)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_commands_of_the_guide_measure_an_application_in_its_own_environment(place: Place, framework: str) -> None:
+    assert place.runs
+    for number, (command, ended) in enumerate(place.runs.items()):
+        assert ended.code in (0, 1), command + ended.err
+        out = place.directory / f"out{number}"
+        arms = Summary.model_validate_json((out / "summary.json").read_bytes()).arms.values()
+        assert all(arm.requests > 0 and arm.failed == 0 for arm in arms)
+        (serving,) = json.loads((out / "host.json").read_bytes())["serving"]
+        assert serving["python"]["packages"].get(framework.lower())
 
 
 @pytest.mark.parametrize(
-    ("text", "settings", "sentence"),
+    ("framework", "settings", "code", "sentence"),
     [
-        (FLASK, {"app": "main:app"}, 'main:app is a WSGI application, and worker_class = "uvicorn" serves ASGI.'),
-        (FASTAPI, {"app": "main:app", "worker_class": "sync"}, "main:app is an ASGI application, and worker_class"),
-        (DJANGO, {"app": "main:wsgi"}, 'Set worker_class to "sync" or "gthread".'),
-        (
-            DJANGO,
-            {"app": "main:asgi", "host": "shop.example"},
-            "set host to one of them; the request's was shop.example.",
-        ),
-        (FASTAPI, {"app": "main:app", "host": "shop.example"}, "status 405 instead of 2xx"),
-        (FASTAPI, {"app": "main:app", **POST}, "It says: 'Invalid host header'."),
+        ("Flask", {"worker_class": "uvicorn"}, 3, "Or, for a WSGI application (Flask, Django's wsgi.py), set worker"),
+        ("FastAPI", {"worker_class": "sync"}, 4, "main:app is an ASGI application, and worker_class"),
+        ("Django", {"worker_class": "uvicorn"}, 4, 'Set worker_class to "sync" or "gthread".'),
+        ("Django", {"host": "shop.example"}, 4, "set host to one of them; the request's was shop.example."),
+        ("Django", {"path": "/users"}, 4, 'Set path to "/users/" to measure what it leads to.'),
+        ("FastAPI", {"method": "GET", "body": ""}, 4, "status 405 instead of 2xx"),
+        ("FastAPI", {"host": "localhost"}, 4, "It says: 'Invalid host header'."),
     ],
-    ids=["flask", "fastapi", "django", "django-host", "fastapi-method", "fastapi-host"],
 )
 def test_what_keeps_an_application_from_being_measured_is_told_with_the_setting(
-    tmp_path: Path, text: str, settings: dict[str, object], sentence: str
+    place: Place, framework: str, settings: dict[str, object], code: int, sentence: str
 ) -> None:
-    code, said = run(tmp_path, text, **settings)
-    assert code == 4
-    assert " ".join(sentence.split()) in " ".join(said.split())
+    words = shlex.split(next(iter(place.runs)))
+    ended = barehop(place.directory, *words[1:], *fixed(2, 2), *sets(**settings))
+    assert ended.code == code
+    assert " ".join(sentence.split()) in " ".join(ended.err.split())
 
 
 @pytest.mark.parametrize("settings", [{}, {"app": "app.wsgi:app", "worker_class": "sync"}], ids=["asgi", "wsgi"])

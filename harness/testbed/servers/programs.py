@@ -22,6 +22,9 @@ SETUP_HINT = f", run {shlex.quote(str(SETUP))} runtime," if SETUP.exists() else 
 NGINX_PACKAGES = "apt-get install nginx-light, dnf install nginx, pacman -S nginx, apk add nginx"
 # Modules of gunicorn's workers, with the package that contains each.
 WORKER_MODULES = {"uvicorn": {"uvicorn": "uvicorn", "uvicorn_worker": "uvicorn-worker"}}
+WORKER_ADVICE = {
+    "uvicorn": " Or, for a WSGI application (Flask, Django's wsgi.py), set worker_class to 'sync' or 'gthread'."
+}
 NO_MODULES: Mapping[str, str] = {}
 ASGI_SINCE = (24, 0)
 # The gunicorn since which a worker class speaks a protocol behind nginx.
@@ -86,7 +89,7 @@ def find_nginx(name: str) -> NginxBuild:
 def find_python(python: str, worker_class: str) -> str:
     """Return the interpreter for gunicorn; "" is our own. Raises MachineError where a module is missing there."""
     needed = {"gunicorn": "gunicorn", **WORKER_MODULES.get(worker_class, {})}
-    path = find_interpreter(python, needed, f"worker_class = {worker_class!r}")
+    path = find_interpreter(python, needed, f"worker_class = {worker_class!r}", WORKER_ADVICE.get(worker_class, ""))
     if worker_class == "asgi" and (version := gunicorn_version(path)) < ASGI_SINCE:
         raise MachineError(
             f"{path} has gunicorn {'.'.join(map(str, version))}, whose workers are older than worker_class = 'asgi'. "
@@ -95,21 +98,22 @@ def find_python(python: str, worker_class: str) -> str:
     return path
 
 
-def find_interpreter(python: str, needed: Mapping[str, str] = NO_MODULES, user: str = "") -> str:
+def find_interpreter(python: str, needed: Mapping[str, str] = NO_MODULES, user: str = "", advice: str = "") -> str:
     """Return the path of `python`; "" is our own. `needed` are the packages of the modules that `user` needs.
 
-    Raises MachineError where the program or a module is missing.
+    Raises MachineError where the program or a module is missing; `advice` is what else can be done about a module.
     """
     path = find_program(python) if python else sys.executable
     if path is None:
         candidate = find_program(str(Path(python) / "bin/python"))
-        advice = f"Set python to {candidate}." if candidate else "Correct the setting python, or leave it out."
-        raise MachineError(f"There is no program {python!r}. {advice}")
+        way_out = f"Set python to {candidate}." if candidate else "Correct the setting python, or leave it out."
+        raise MachineError(f"There is no program {python!r}. {way_out}")
     missing = {module: package for module, package in needed.items() if not _has_module(path, module)}
     if missing:
         raise MachineError(
             f"{path} has no module {' and no module '.join(missing)}, which {user} needs. "
             f"Install {'it' if len(missing) == 1 else 'them'}: {path} -m pip install {' '.join(missing.values())}."
+            f"{advice}"
         )
     return path
 

@@ -9,10 +9,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 CHECKOUT = Path(__file__).parents[3]
-PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+DOCUMENT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+PROJECT = DOCUMENT["project"]
 RUNTIME = CHECKOUT / "requirements.lock"
 TEST = CHECKOUT / "requirements-test.lock"
 TOOLS = CHECKOUT / "requirements-tools.lock"
+FRAMEWORKS = CHECKOUT / "requirements-frameworks.lock"  # no hashes: pip takes it as constraints
 
 
 def pins(lock: Path) -> dict[str, set[str]]:
@@ -29,8 +31,9 @@ def pins(lock: Path) -> dict[str, set[str]]:
         (RUNTIME, PROJECT["dependencies"]),
         (TEST, PROJECT["optional-dependencies"]["test"]),
         (TOOLS, PROJECT["optional-dependencies"]["tools"]),
+        (FRAMEWORKS, DOCUMENT["dependency-groups"]["frameworks"]),
     ],
-    ids=["runtime", "test", "tools"],
+    ids=["runtime", "test", "tools", "frameworks"],
 )
 def test_every_dependency_is_pinned_to_a_version_that_was_asked_for(lock: Path, asked: list[str]) -> None:
     pinned = pins(lock)

@@ -111,7 +111,8 @@ def test_a_python_without_gunicorn_says_how_to_install_it(tmp_path: Path) -> Non
         find_python(path, "uvicorn")
     assert str(found.value) == (
         f"{path} has no module gunicorn and no module uvicorn and no module uvicorn_worker, which "
-        f"worker_class = 'uvicorn' needs. Install them: {path} -m pip install gunicorn uvicorn uvicorn-worker."
+        f"worker_class = 'uvicorn' needs. Install them: {path} -m pip install gunicorn uvicorn uvicorn-worker. "
+        "Or, for a WSGI application (Flask, Django's wsgi.py), set worker_class to 'sync' or 'gthread'."
     )
 
 
