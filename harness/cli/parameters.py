@@ -32,10 +32,10 @@ def complete_arm(context: click.Context, _param: click.Parameter, start: str) ->
 
 def complete_override(_context: click.Context, _param: click.Parameter, start: str) -> list[CompletionItem]:
     """Return the keys that --set overrides and that begin with `start`, each with its equals sign."""
-    tables = {
+    tables: dict[str, Iterable[str]] = {
         "arm": Settings.model_fields,
         "design": Design.model_fields,
-        "arm.knobs": [f'"{name}"' for name in plugins.names(Knob)],
+        "arm.knobs": plugins.names(Knob),
     }
     return _items((f"{table}.{key}=" for table, keys in tables.items() for key in keys), start)
 

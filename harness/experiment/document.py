@@ -183,13 +183,18 @@ def _parse_assignment(text: str) -> Assignment | None:
 
 
 def _parse_key_path(text: str) -> list[str]:
-    """Return the keys of a path, outermost first. Raises ValueError unless `text` is exactly one path."""
+    """Return the keys of a path, outermost first; the name of a knob is one key, also without quotes.
+
+    Raises ValueError unless `text` is exactly one path.
+    """
     keys: list[str] = []
     inside: Any = tomllib.loads(f"{text} = 0")
     while isinstance(inside, dict):
         [(key, inside)] = inside.items()
         keys.append(key)
-    return keys
+    place = {"arm": 2, "arms": 3}.get(keys[0], len(keys))  # of the name, if it is that of a knob
+    is_knob = len(keys) > place and keys[place - 1] == "knobs"
+    return [*keys[:place], ".".join(keys[place:])] if is_knob else keys
 
 
 def _parse_value(text: str) -> object:

@@ -36,7 +36,7 @@ def test_arms_are_those_of_the_configuration_before_them() -> None:
 
 def test_overrides_are_completed_with_settings_and_knobs() -> None:
     words = [item.value for item in complete_override(context(), PARAMETER, "arm.")]
-    assert {"arm.transport=", 'arm.knobs."route.quickack"='} <= set(words)
+    assert {"arm.transport=", "arm.knobs.route.quickack="} <= set(words)
     assert [item.value for item in complete_override(context(), PARAMETER, "design.budg")] == ["design.budget_s="]
 
 
