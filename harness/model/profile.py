@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from harness.model.base import JsonModel
 from harness.model.explanation import Interval
 
@@ -29,7 +31,8 @@ class ProfileComparison(JsonModel):
 
     `functions` have their own time; `inclusive` are those that call others, with the time of all that they call. Their
     CPU time is their share of the samples times the CPU time of the role in the timed bursts. `cpu_us` is the
-    difference in CPU time by role, from the counters, `profiled_cpu_us` the same in the bursts under perf.
+    difference in CPU time by role, from the counters, `profiled_cpu_us` the same in the bursts under perf. `slowdowns`
+    are the shares of its CPU time that perf added to each role; the ends of intervals of parts lie farther out by them.
     """
 
     arm: str
@@ -42,3 +45,4 @@ class ProfileComparison(JsonModel):
     subsystems: tuple[ProfilePart, ...]
     cpu_us: dict[str, Interval]
     profiled_cpu_us: dict[str, Interval]
+    slowdowns: dict[str, float] = Field(default_factory=dict)

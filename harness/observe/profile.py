@@ -1,6 +1,7 @@
 """Samples the functions that run while an arm is served, with `perf record`, in bursts of their own; not timed."""
 
 import os
+import random
 import re
 from bisect import bisect_right
 from collections import Counter
@@ -14,12 +15,22 @@ from harness.model import Experiment
 from harness.model.profile import KERNEL_SUFFIX
 from harness.model.record import SessionProfile
 from harness.observe.perf import Pids, tasks_of
-from harness.observe.recording import Turns, Window, failure_text, read_events, record_turns, recording_obstacle
+from harness.observe.recording import (
+    TURNS,
+    RecordedBurst,
+    Turns,
+    Window,
+    failure_text,
+    read_events,
+    record_turns,
+    recording_obstacle,
+)
 from harness.testbed.machine.procfs import read_int
 
-FRAME_POINTERS = ("-F", "9999", "--call-graph", "fp")
-DWARF = ("-F", "1999", "--call-graph", "dwarf")  # a sample copies 8 KiB of stack: fewer samples, or the app is slowed
-TURN_S = 0.2
+TIMER = "cpu-clock"
+TURN_S = 0.4
+# A thread's timer stands still while the thread waits: a constant period samples the same places of each request.
+PERIOD_SPREAD = 0.25  # so each turn draws its own period
 MIN_REQUESTS, MAX_REQUESTS = 5, 2000  # of a turn
 PMU_NAMES = ("cpu", "cpu_core", "armv8_*")
 DEVICES = Path("/sys/bus/event_source/devices")
@@ -35,6 +46,26 @@ NAMELESS_KERNEL = f"[kernel]{KERNEL_SUFFIX}"
 BUILD_SUFFIXES = re.compile(r"(\.(isra|constprop|part|cold|localalias|llvm|lto_priv)(\.\d+)*|_noprof)+$")
 HEADER = re.compile(r"\s*(\d+)/\d+\s+(\d+)\.(\d{9}):\s*$")
 FRAME = re.compile(r"\s*([0-9a-f]+) (.+) \((.*)\)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How many samples a second of CPU time perf takes, and how it finds the callers."""
+
+    per_s: int
+    callers: str
+
+    def options(self, event: str, seed: str) -> tuple[str, ...]:
+        """Return the options of perf for a turn; `seed` decides the period of a timer."""
+        chance = random.Random(seed)  # noqa: S311 - chance, not secrecy
+        factor = 1 + chance.uniform(-PERIOD_SPREAD, PERIOD_SPREAD)
+        rate = ("-c", str(round(1e9 / self.per_s * factor))) if event == TIMER else ("-F", str(self.per_s))
+        return ("-e", event, *rate, "--call-graph", self.callers)
+
+
+# Each sample delays the request by about 20 us in a virtual machine: more of them show another app than the one timed.
+FRAME_POINTERS = Sampling(4000, "fp")
+DWARF = Sampling(2000, "dwarf")  # a sample copies 8 KiB of stack
 
 Stack = tuple[str, str, str]  # arm, role, and the folded stack: its functions from the outermost, joined with ";"
 
@@ -65,7 +96,7 @@ def _is_paranoid(proc: Path = Path("/proc")) -> bool:
 def sampling_event(devices: Path = DEVICES) -> str:
     """Return the event that takes the samples: cycles with a PMU; without, as in most virtual machines, a timer."""
     has_pmu = any(True for name in PMU_NAMES for _ in devices.glob(name))
-    return "cycles" if has_pmu else "cpu-clock"
+    return "cycles" if has_pmu else TIMER
 
 
 def profile_bursts(
@@ -73,31 +104,38 @@ def profile_bursts(
     directory: Path,
     request_s: float,
     seed: str,
-    sampling: Sequence[str] = FRAME_POINTERS,
+    sampling: Sampling = FRAME_POINTERS,
 ) -> ProfilePass:
     """Profile the arms in turns in random order, or return a sentence on why perf could not.
 
-    `request_s` is roughly the time of a request; `sampling` are options of perf.
+    `request_s` is roughly the time of a request.
     """
     fitting = int(TURN_S / request_s) if request_s > 0 else MAX_REQUESTS
     try:
         requests = min(max(fitting, MIN_REQUESTS), MAX_REQUESTS)
-        return _profile_bursts(visitors, directory, Turns(requests, 0, seed), sampling)
+        return _profile_bursts(visitors, directory, requests, seed, sampling)
     except HarnessError as error:
         rights = f" {RIGHTS_ADVICE}" if _is_paranoid() else ""
         return ProfilePass(unseen=(f"{UNKNOWN_PROFILE} {failure_text(error, directory)}{rights}",))
 
 
 def _profile_bursts(
-    visitors: Sequence[tuple[Visitor, Pids]], directory: Path, turns: Turns, sampling: Sequence[str]
+    visitors: Sequence[tuple[Visitor, Pids]], directory: Path, requests: int, seed: str, sampling: Sampling
 ) -> ProfilePass:
+    """Profile each turn by a perf of its own, because perf keeps its period."""
     event = sampling_event()
     roles = {pid: role for _, pids in visitors for role, role_pids in pids.items() for pid in role_pids}
     tasks = ",".join(map(str, tasks_of({"all": list(roles)})))
-    options = ("-e", event, *sampling, "-t", tasks)
-    bursts = record_turns(options, [visitor for visitor, _ in visitors], turns, directory)
-    with read_events(directory, "pid,tid,time,ip,sym,dso", "--no-inline") as lines:
-        stacks = fold_stacks(lines, roles.get, [burst.window for burst in bursts])
+    bursts: list[RecordedBurst] = []
+    stacks: Counter[Stack] = Counter()
+    for turn in range(TURNS):
+        seed_of_turn = f"{seed}/{turn}"
+        options = (*sampling.options(event, f"{seed_of_turn}/period"), "-t", tasks)
+        turns = Turns(requests, 0, seed_of_turn, numbers=[turn])
+        of_turn = record_turns(options, [visitor for visitor, _ in visitors], turns, directory)
+        with read_events(directory, "pid,tid,time,ip,sym,dso", "--no-inline") as lines:
+            stacks += fold_stacks(lines, roles.get, [burst.window for burst in of_turn])
+        bursts += of_turn
     if not stacks:
         raise MachineError("perf took no samples.")
     profile = SessionProfile(event=event, bursts=tuple(burst.row for burst in bursts))

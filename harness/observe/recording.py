@@ -34,11 +34,12 @@ LOG = "perf.log"
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """How the arms are visited: in each of `TURNS`, in an order from `seed`, `settle` and then `timed` requests."""
+    """How the arms are visited: in each turn, in an order from `seed`, `settle` and then `timed` requests."""
 
     settle: int
     timed: int
     seed: str
+    numbers: Sequence[int] = range(TURNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ def record_turns(
 def _start_perf(options: Sequence[str], directory: Path) -> Iterator[SupervisedProcess]:
     """Start perf, and wait until it records: it then starts its own command, which says so."""
     directory.mkdir(parents=True, exist_ok=True)
+    (directory / "started").unlink(missing_ok=True)
     argv = (
         find_program("perf") or "perf", "record", *options, "-k", "mono", "-B", "-N", "--no-bpf-event",
         "-o", "perf.data", "sh", "-c", "touch started && exec sleep 3600",
@@ -109,7 +111,7 @@ def _start_perf(options: Sequence[str], directory: Path) -> Iterator[SupervisedP
 
 def _visit_in_turns(visitors: Sequence[Visitor], turns: Turns) -> Iterator[RecordedBurst]:
     chance = random.Random(turns.seed)  # noqa: S311 - chance, not secrecy
-    for turn in range(TURNS):
+    for turn in turns.numbers:
         for place, visitor in enumerate(chance.sample(visitors, len(visitors))):
             yield _visit(visitor, turns, turn, place)
 

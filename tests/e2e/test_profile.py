@@ -85,7 +85,7 @@ def test_stacks_are_stored_with_the_session_and_beside_the_report(results: Path)
 @pytest.mark.needs_root
 def test_a_c_function_that_takes_longer_in_one_arm_is_among_those_that_differ(tmp_path: Path) -> None:
     experiment = CHECKOUT / "tests/support/burns_in_zlib.toml"
-    own = ("--set", f"arm.app_dir={APPS}", "--set", "arms.burn.path=/burn/100")
+    own = ("--set", f"arm.app_dir={APPS}", "--set", "arms.burn.path=/crc32/100")
     ended = barehop(tmp_path, "run", experiment, *own, *fixed(6, 4), "--out", "out")
     assert ended.code in (0, 1), ended.err
     (profile,) = Summary.model_validate_json((tmp_path / "out/summary.json").read_bytes()).profiles

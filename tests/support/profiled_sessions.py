@@ -1,6 +1,7 @@
 """Sessions with profiles of known truth: each function takes so many us per request of the app."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -8,23 +9,53 @@ from harness.analysis.contrasts.engine import RunEvidence
 from harness.analysis.statistics.series import SessionData
 from harness.model import Experiment, VisitRow
 from harness.model.record import SessionProfile
+from harness.observe.profile import FRAME_POINTERS, TIMER
+from harness.observe.recording import TURNS
 from harness.store.files import stacks_table
 from tests.support.simulated_sessions import experiment_of, session_of
 
 Truth = Mapping[str, Mapping[str, float]]  # by arm and function: us per request
+Draw = Callable[[Mapping[str, float], np.random.Generator, str], Mapping[str, int]]
 SAMPLES_PER_US = 7  # 700 requests, 10 samples a millisecond
+TURN_REQUESTS = 700
+BLIND_US = 10.0  # at the end of a request: interrupts are off
 
 
-def profiled_session(number: int, truth: Truth, rng: np.random.Generator) -> SessionData:
-    """A session whose samples are drawn at random, and whose CPU time varies by half a percent."""
+def random_samples(us: Mapping[str, float], rng: np.random.Generator, _seed: str) -> Mapping[str, int]:
+    """Samples that do not depend on each other."""
+    return {function: int(rng.poisson(SAMPLES_PER_US * time_us)) for function, time_us in us.items()}
+
+
+def timer_samples(us: Mapping[str, float], rng: np.random.Generator, seed: str) -> Mapping[str, int]:
+    """Samples of a timer that stands still between requests, which run the functions in their order.
+
+    A sample that is due where interrupts are off comes soon after the start of the next request.
+    """
+    names, ends_us = list(us), np.cumsum(list(us.values()))
+    whole_us, samples = float(ends_us[-1]), Counter[str]()
+    for turn in range(TURNS):
+        period_us = int(FRAME_POINTERS.options(TIMER, f"{seed}/{turn}")[3]) / 1000
+        due_us = float(rng.uniform(0, period_us))
+        for length_us in (whole_us * rng.normal(1, 0.03, TURN_REQUESTS)).tolist():
+            while due_us < length_us - BLIND_US:
+                samples[names[int(np.searchsorted(ends_us, due_us * whole_us / length_us))]] += 1
+                due_us += period_us
+            due_us = due_us - length_us if due_us >= length_us else BLIND_US
+    return samples
+
+
+def profiled_session(
+    number: int, truth: Truth, rng: np.random.Generator, draw: Draw = random_samples, seed: str = ""
+) -> SessionData:
+    """A session with the samples that `draw` gives, and whose CPU time varies by half a percent."""
     drift = float(rng.normal(1, 0.1))
     totals = {arm: sum(us.values()) * drift for arm, us in truth.items()}
     cpu_us = {arm: {"app": total * float(rng.normal(1, 0.005))} for arm, total in totals.items()}
     session = session_of({arm: [400.0] * 3 for arm in truth}, number=number, cpu_us=cpu_us)
     stacks = {
-        (arm, "app", f"main (app);{function}"): int(rng.poisson(SAMPLES_PER_US * us))
+        (arm, "app", f"main (app);{function}"): count
         for arm, of_arm in truth.items()
-        for function, us in of_arm.items()
+        for function, count in draw(of_arm, rng, seed).items()
     }
     bursts = tuple(
         VisitRow(round=0, order=0, arm=arm, requests=700, mean_us=None, cpu_us={"app": 1.2 * us["app"]})
@@ -35,9 +66,11 @@ def profiled_session(number: int, truth: Truth, rng: np.random.Generator) -> Ses
     return SessionData(record, session.requests, stacks_table(stacks))
 
 
-def profiled_run(truth: Truth, sessions: int = 8, seed: int = 1) -> RunEvidence:
+def profiled_run(truth: Truth, sessions: int = 8, seed: int = 1, draw: Draw = random_samples) -> RunEvidence:
     """A run of the arms in `truth`, all against the first."""
     rng = np.random.default_rng(seed)
     experiment: Experiment = experiment_of(*truth, control=False)
-    drawn: Sequence[SessionData] = [profiled_session(number, truth, rng) for number in range(1, sessions + 1)]
+    drawn: Sequence[SessionData] = [
+        profiled_session(number, truth, rng, draw, f"{seed}/{number}") for number in range(1, sessions + 1)
+    ]
     return RunEvidence(experiment, drawn)

@@ -16,6 +16,8 @@ from harness.analysis.why.samples import (
     judge_parts,
     largest_first,
     part_values,
+    profiled_series,
+    slowdowns,
 )
 from harness.analysis.why.subsystems import subsystem_of
 from harness.model import ROLES, Interval
@@ -41,16 +43,13 @@ def profile_comparisons(evidence: RunEvidence) -> tuple[ProfileComparison, ...]:
         for parts_of in (_own_function, _functions, _subsystem)
     )
     callers = _callers(functions, inclusive)
-    profiled = [
-        record.model_copy(update={"visits": record.profile.bursts}) for record in evidence.records if record.profile
-    ]
-    under_perf = RunSeries(profiled, experiment=evidence.experiment)
+    under_perf = profiled_series(evidence)
     least = LEAST_SAMPLES_PER_SESSION * len(sessions)
     return tuple(
         ProfileComparison(
             arm=pair[0],
             against=pair[1],
-            event=next(record.profile.event for record in profiled if record.profile),
+            event=next(record.profile.event for record in evidence.records if record.profile),
             sessions=len(sessions),
             least_samples=least,
             functions=_parts_in_order(judge_parts(evidence, pair, functions, least)),
@@ -58,6 +57,7 @@ def profile_comparisons(evidence: RunEvidence) -> tuple[ProfileComparison, ...]:
             subsystems=_parts_in_order(judge_parts(evidence, pair, subsystems, 0)),
             cpu_us=_cpu_differences(evidence.series, pair),
             profiled_cpu_us=_cpu_differences(under_perf, pair),
+            slowdowns=slowdowns(evidence, pair),
         )
         for pair in evidence.experiment.pairs
     )

@@ -19,7 +19,7 @@ from harness.analysis.contrasts.engine import (
 from harness.analysis.statistics.series import ArmPair, Series, SessionData
 from harness.analysis.statistics.verdict import benjamini_hochberg
 from harness.analysis.why.quantities import counter_quantity, level
-from harness.model import Interval
+from harness.model import ROLES, Interval
 from harness.model.metrics import Quantity
 from harness.model.profile import ProfilePart
 
@@ -93,8 +93,34 @@ def _us_per_sample(series: RunSeries, samples: pl.DataFrame) -> Mapping[str, Map
     return scales
 
 
+def profiled_series(evidence: RunEvidence) -> RunSeries:
+    """Return the values of the bursts under the profiler."""
+    profiled = [
+        record.model_copy(update={"visits": record.profile.bursts}) for record in evidence.records if record.profile
+    ]
+    return RunSeries(profiled, experiment=evidence.experiment)
+
+
+def slowdowns(evidence: RunEvidence, pair: ArmPair) -> dict[str, float]:
+    """Return how much CPU time the profiler added to a request, by role, as a share of that without it."""
+    shares = {}
+    for role in ROLES:
+        cpu_us = [
+            np.mean([level(series, arm, counter_quantity(f"{role}.cpu_us")).difference.mean() for arm in pair])
+            for series in (evidence.series, profiled_series(evidence))
+            if any(role in visit.cpu_us for record in series.records for visit in record.visits)
+        ]
+        if len(cpu_us) > 1:
+            shares[role] = max(float(cpu_us[1] / cpu_us[0]) - 1, 0.0)
+    return shares
+
+
 def judge_parts(evidence: RunEvidence, pair: ArmPair, values: PartValues, least: int) -> dict[Part, ProfilePart]:
-    """Return the parts with at least `least` samples in both arms together: a family with one correction."""
+    """Return the parts with at least `least` samples in both arms together: a family with one correction.
+
+    The time of a part that the profiler does not slow is too small by up to the slowdown of its role, and the time of
+    one that it slows more is too large. The ends of intervals lie farther out by that share.
+    """
     parts = {
         f"{role} {name}": (role, name)
         for (role, name), samples in values.samples.items()
@@ -113,10 +139,15 @@ def judge_parts(evidence: RunEvidence, pair: ArmPair, values: PartValues, least:
         values_of=lambda contrast: session_values(series, contrast.terms),
     )
     with_numbers = [effect for effect in judged if effect.judgement.us is not None]
-    return {part: _part(effect, part, values) for effect in with_numbers for part in [parts[effect.contrast.label]]}
+    shares = slowdowns(evidence, pair)
+    return {
+        part: _part(effect, part, values, shares.get(part[0], 0.0))
+        for effect in with_numbers
+        for part in [parts[effect.contrast.label]]
+    }
 
 
-def _part(effect: JudgedContrast, part: Part, values: PartValues) -> ProfilePart:
+def _part(effect: JudgedContrast, part: Part, values: PartValues, slowdown: float) -> ProfilePart:
     pair, numbers = (effect.contrast.arm, effect.contrast.against), effect.judgement
     arm_us, against_us = (
         fmean(float(by_arm[arm][0]) for by_arm in values.us[part].values() if arm in by_arm) for arm in pair
@@ -125,7 +156,7 @@ def _part(effect: JudgedContrast, part: Part, values: PartValues) -> ProfilePart
         {
             "role": part[0],
             "name": part[1],
-            "us": Interval(value=numbers.us or 0.0, low=numbers.us_low, high=numbers.us_high),
+            "us": _widen(numbers.us or 0.0, numbers.us_low, numbers.us_high, slowdown),
             "arm_us": arm_us,
             "against_us": against_us,
             "samples": sum(values.samples[part].get(arm, 0) for arm in pair),
@@ -134,6 +165,12 @@ def _part(effect: JudgedContrast, part: Part, values: PartValues) -> ProfilePart
             "verdict": effect.fields["verdict"],
         }
     )
+
+
+def _widen(value: float, low: float | None, high: float | None, share: float) -> Interval:
+    """Return the interval with its ends farther out by a share of them, which keeps the sign of both."""
+    ends = {"low": low and low - share * abs(low), "high": high and high + share * abs(high)}
+    return Interval.model_validate({"value": value} | ends)
 
 
 def largest_first(parts: Iterable[ProfilePart]) -> Sequence[ProfilePart]:

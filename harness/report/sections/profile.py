@@ -14,7 +14,8 @@ MAX_FUNCTIONS = 10
 TIMER = "cpu-clock"
 METHOD = (
     "The CPU time of a function is its share of the samples times the CPU time of a request without a profiler, "
-    "session by session. {event}"
+    "session by session. The profiler does not slow all functions alike, so the ends of intervals lie farther out by "
+    "the share by which it slowed the role. {event}"
 )
 TIMER_NOTE = (
     "A timer takes the samples, because this machine offers no cycle counter. It cannot see code that runs with "
@@ -113,6 +114,9 @@ def _subsystem_name(name: str, event: str) -> str:
 def _sentence(profile: ProfileComparison) -> str:
     """Return how many functions differ, and what the difference in CPU time was under the profiler."""
     text = f"{profile.arm} against {profile.against}: {_count(profile)} differ."
+    if profile.slowdowns:
+        shares = [f"the {role} by {100 * share:.0f} %" for role, share in profile.slowdowns.items()]
+        text += f" The profiler slowed {join_with_and(shares)}."
     roles = [role for role in profile.cpu_us if role in profile.profiled_cpu_us]
     changes = [
         f"{role} {format_us_amount(profile.profiled_cpu_us[role])} instead of {format_us_amount(profile.cpu_us[role])}"

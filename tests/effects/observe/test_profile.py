@@ -9,7 +9,7 @@ import pytest
 
 from harness.experiment.read import read_experiment
 from harness.observe import recording
-from harness.observe.profile import DWARF, FRAME_POINTERS, profile_bursts, profile_obstacle
+from harness.observe.profile import DWARF, FRAME_POINTERS, Sampling, profile_bursts, profile_obstacle
 from harness.testbed.servers.programs import find_program
 from tests.support.echo_visitor import start_echo, visitor_of
 
@@ -28,7 +28,7 @@ def echo() -> Iterator[subprocess.Popen[bytes]]:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may sample the kernel")
 @pytest.mark.parametrize("sampling", [FRAME_POINTERS, DWARF])
 def test_each_arm_has_the_samples_of_its_own_bursts(
-    echo: subprocess.Popen[bytes], tmp_path: Path, sampling: tuple[str, ...]
+    echo: subprocess.Popen[bytes], tmp_path: Path, sampling: Sampling
 ) -> None:
     visitors = [(visitor_of(echo, arm), {"app": [echo.pid]}) for arm in ("tcp", "unix")]
     result = profile_bursts(visitors, tmp_path / "profile", request_s=0.005, seed="1", sampling=sampling)

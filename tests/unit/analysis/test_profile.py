@@ -6,7 +6,7 @@ import pytest
 from harness.analysis.why.profile import profile_comparisons, profile_gaps
 from harness.analysis.why.subsystems import is_blind_spot, subsystem_of
 from harness.model import ProfilePart
-from tests.support.profiled_sessions import Truth, profiled_run
+from tests.support.profiled_sessions import Truth, profiled_run, timer_samples
 
 # Like the app under TCP: some functions take most of the time, most take little.
 LEVELS_US = {f"function_{number}_[k]": 60 / (1 + number) ** 1.1 for number in range(200)}
@@ -43,6 +43,23 @@ def test_a_function_that_takes_20_us_more_is_found_with_its_size_and_nothing_els
         assert burn.us.high is not None
         covered += burn.us.low <= 20 * 1.0 <= burn.us.high
     assert covered >= 7
+
+
+def test_the_interval_covers_what_a_timer_misses_because_it_samples_the_same_places_of_requests() -> None:
+    plain = {f"function_{number}_[k]": us for number, us in enumerate([4.0, 8.0, 16.0, 12.0, 20.0] * 4)}
+    before, after = dict(list(plain.items())[:6]), dict(list(plain.items())[6:])
+    runs = {"plain": {**before, "burn_[k]": 0.0, **after}, "burn": {**before, "burn_[k]": 20.0, **after}}
+    covered = others = 0
+    for seed in range(12):
+        (comparison,) = profile_comparisons(profiled_run(runs, 8, seed, timer_samples))
+        burn, *rest = sorted(comparison.functions, key=lambda part: part.name)
+        assert (burn.name, burn.verdict) == ("burn", "more")
+        assert burn.us.low is not None
+        assert burn.us.high is not None
+        covered += burn.us.low <= 20 <= burn.us.high
+        others += any(part.verdict != "undecided" for part in rest)
+    assert covered >= 10
+    assert others <= 2
 
 
 def test_functions_with_few_samples_are_not_judged() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.observe.profile import fold_stacks, frame_name, is_nameless, sampling_event
+from harness.observe.profile import FRAME_POINTERS, fold_stacks, frame_name, is_nameless, sampling_event
 from harness.observe.recording import Window
 
 # perf 6.1 on Linux 6.18: nginx 812 sends, gunicorn 815 runs Python, then a process of somebody else.
@@ -86,3 +86,13 @@ def test_cycles_are_sampled_where_the_machine_counts_them(tmp_path: Path) -> Non
     assert sampling_event(tmp_path) == "cpu-clock"
     (tmp_path / "armv8_pmuv3_0").mkdir()
     assert sampling_event(tmp_path) == "cycles"
+
+
+def test_a_timer_has_another_period_in_each_turn_and_a_cycle_counter_a_frequency() -> None:
+    turns = [FRAME_POINTERS.options("cpu-clock", f"1/{turn}") for turn in range(40)]
+    periods_us = [int(options[3]) / 1000 for options in turns]
+    assert min(periods_us) < 210
+    assert max(periods_us) > 290
+    assert len(set(periods_us)) == 40
+    assert turns[3] == FRAME_POINTERS.options("cpu-clock", "1/3")
+    assert FRAME_POINTERS.options("cycles", "1/3") == ("-e", "cycles", "-F", "4000", "--call-graph", "fp")

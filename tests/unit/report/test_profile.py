@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from harness.analysis.summary import run_summary
 from harness.analysis.why.profile import profile_comparisons
 from harness.model import Design, Summary
@@ -53,3 +55,14 @@ def test_stacks_are_lines_that_flame_graphs_are_made_of() -> None:
     assert stack == "app;main (app);_raw_spin_unlock_irqrestore_[k]"
     assert int(count) > 1000
     assert list(folded_stacks([])) == []
+
+
+def test_the_share_by_which_the_profiler_slowed_a_role_is_told_and_widens_its_intervals() -> None:
+    (profile,) = summary().profiles
+    assert profile.slowdowns == {"app": pytest.approx(0.2, abs=0.01)}
+    (part,) = [part for part in profile.functions if part.name == "tcp_ack"]
+    assert part.us.low is not None
+    assert part.us.high is not None
+    assert part.us.low < -23
+    assert -17 < part.us.high < 0
+    assert "The profiler slowed the app by 20 %." in " ".join(render_terminal(summary(), Design()).split())
