@@ -115,8 +115,8 @@ def _sentence(profile: ProfileComparison) -> str:
     """Return how many functions differ, and what the difference in CPU time was under the profiler."""
     text = f"{profile.arm} against {profile.against}: {_count(profile)} differ."
     if profile.slowdowns:
-        shares = [f"the {role} by {100 * share:.0f} %" for role, share in profile.slowdowns.items()]
-        text += f" The profiler slowed {join_with_and(shares)}."
+        shares = [f"{role} {100 * share:.0f} %" for role, share in profile.slowdowns.items()]
+        text += f" CPU time that the profiler added: {join_with_and(shares)}."
     roles = [role for role in profile.cpu_us if role in profile.profiled_cpu_us]
     changes = [
         f"{role} {format_us_amount(profile.profiled_cpu_us[role])} instead of {format_us_amount(profile.cpu_us[role])}"

@@ -65,4 +65,4 @@ def test_the_share_by_which_the_profiler_slowed_a_role_is_told_and_widens_its_in
     assert part.us.high is not None
     assert part.us.low < -23
     assert -17 < part.us.high < 0
-    assert "The profiler slowed the app by 20 %." in " ".join(render_terminal(summary(), Design()).split())
+    assert "CPU time that the profiler added: app 20 %." in " ".join(render_terminal(summary(), Design()).split())
