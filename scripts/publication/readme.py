@@ -29,7 +29,7 @@ def fill_readme(readme: str, results: Results) -> str:
     """Return the README with the published numbers. Raises ConfigError if it lacks the place of one."""
     forest, methods, ladder = map(_picture, readme_figures(results))
     blocks = {
-        "screen": f"```\n{_screen(results)}\n```",
+        "screen": f"```text\n{_screen(results)}\n```",
         "forest": f"{forest}\n\n{wrap(_machine(results))}",
         "methods": f"{methods}\n\n{wrap(' '.join(precision_answer(results.precision.rows)))}",
         "ladder": f"{ladder}\n\n{wrap(escape_markdown(summary_answer(results.ladder, None)))}",

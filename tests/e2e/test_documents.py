@@ -21,10 +21,6 @@ DATA = CHECKOUT / "tests/data"
 FLOOR = ("--processes=1", "--loops=20", "--values=1", "--warmups=0")
 NUMBER = re.compile(r"[-+±]?\d[\d,.]*\d|[-+±]?\d")
 PARTS_OF_CHAIN = "Where the time of tcp goes"
-OUTPUTS = (
-    "A Unix socket on tmpfs",
-    PARTS_OF_CHAIN,
-)  # how blocks begin that show output; scripts/pictures draws the first
 # Commands by how they begin, and where another test runs them.
 ELSEWHERE = {
     "scripts/bench": "tests/effects/scripts/test_scripts.py",
@@ -63,7 +59,7 @@ def shown_commands() -> Iterator[str]:
     """Yield the commands in blocks of the documents, in their order."""
     for document in DOCUMENTS:
         for block in blocks_of(document):
-            if block.language in SHELL and not block.text.startswith(OUTPUTS):
+            if block.language in SHELL and not block.text.startswith(PARTS_OF_CHAIN):
                 yield from commands_of(block.text)
 
 
