@@ -1,6 +1,6 @@
 """The summary of a run: the content of `summary.json`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from harness.analysis.contrasts.factorial import (
     level_effect_of,
 )
 from harness.analysis.contrasts.ladder import JudgedSums, judge_sums, ladders
-from harness.analysis.contrasts.pairs import compare_pairs, comparison_of, deciding_widths_percent, should_stop
+from harness.analysis.contrasts.pairs import compare_pairs, comparison_of, should_stop, widths_percent, without_controls
 from harness.analysis.contrasts.screening import (
     ScreenInteraction,
     ScreenMainEffect,
@@ -118,7 +118,7 @@ def run_summary(
 def _is_complete(judged: JudgedRun, experiment: Experiment, schedule: Schedule, sessions: int) -> bool:
     """Whether the run was precise enough at this look."""
     decisive = [effect for _, effect in judged.main_effects] or judged.pairs
-    return should_stop(experiment, schedule.looks, sessions, deciding_widths_percent(decisive))
+    return should_stop(experiment, schedule.looks, sessions, widths_percent(without_controls(decisive)))
 
 
 def _effects_by_kind(judged: JudgedRun) -> dict[str, Any]:
@@ -134,12 +134,15 @@ def _effects_by_kind(judged: JudgedRun) -> dict[str, Any]:
     }
 
 
-def is_precise(experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int]) -> bool:
-    """Return whether a run may end at this look: the intervals of what it asks are narrow enough.
-
-    Makes these intervals only, and nothing else of a summary.
-    """
+def deciding_effects(
+    experiment: Experiment, sessions: Sequence[SessionData], looks: Sequence[int]
+) -> list[JudgedContrast]:
+    """Return the effects whose intervals a run is to narrow, as a summary has them, and nothing else of a summary."""
     evidence = RunEvidence(experiment, sessions, looks)
     averages = [effect for _, effect in judge_main_effects(evidence)] if is_averaging_screen(experiment) else []
-    widths_percent = deciding_widths_percent(averages or compare_pairs(evidence, HEADLINE_METRICS))
-    return should_stop(experiment, looks, len(sessions), widths_percent)
+    return without_controls(averages or compare_pairs(evidence, HEADLINE_METRICS))
+
+
+def is_precise(experiment: Experiment, looks: Sequence[int], sessions: int, effects: Iterable[JudgedContrast]) -> bool:
+    """Return whether a run may end at this look: the intervals of what it asks are narrow enough."""
+    return should_stop(experiment, looks, sessions, widths_percent(effects))

@@ -37,14 +37,15 @@ def calibrate(  # noqa: PLR0913 - click gives a parameter for each option
     experiment = read_experiment(find_config(config), overrides) if config else None
     gain_rights_for(experiment)
     from harness.report.commands.machine import calibration_report
+    from harness.report.commands.progress import show_progress
     from harness.session import calibrate as calibration
     from harness.session.run_experiment import measure_run
 
     settings = _reference_settings(experiment) if experiment else Settings()
-    with lock_machine():
+    with lock_machine(), show_progress(is_quiet=quiet) as progress:
         clean_up()
         spiked = calibration.calibration_experiment(settings, budget)
-        run = calibration.prepare_calibration(spiked, RESULTS, out, clock, quiet=quiet)
+        run = calibration.prepare_calibration(spiked, RESULTS, out, clock, progress)
         measure_run(run)
     result = calibration.write_calibration(run)
     print_report(calibration_report(result), result, options, run.store.directory / "calibration.html")

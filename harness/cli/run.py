@@ -20,6 +20,7 @@ from harness.store.store import open_store
 
 if TYPE_CHECKING:
     from harness.remote.link import Link
+    from harness.report.commands.progress import Progress
     from harness.session.measure import Run
 
 
@@ -62,17 +63,28 @@ def run(  # noqa: PLR0913 - click gives a parameter for each option
         stored = _read_plan(resume, address) if resume else None
         link = link_stack.enter_context(_open_link(address)) if address else None
         gain_rights_for(None if link else stored.experiment if stored else experiment)
+        progress = exit_stack.enter_context(_show_preflight(quiet=quiet))
         from harness.session.run_experiment import RunOptions, create_run, measure_run, resume_run
 
         if resume and stored:
-            current = resume_run(open_store(resume), stored, path, allow_global=allow_global, quiet=quiet, link=link)
+            current = resume_run(open_store(resume), stored, path, progress, allow_global=allow_global, link=link)
         else:
             experiment, overrides = link.experiment(budget) if link else (_require(experiment), overrides)
             document = link.description.document.encode() if link else path.read_bytes() if path else b""
-            run_options = RunOptions(document, overrides, RESULTS, out, clock, quiet, allow_global, link)
+            run_options = RunOptions(document, overrides, RESULTS, out, clock, progress, allow_global, link)
             current = create_run(experiment, run_options)
         exit_stack.enter_context(_report_at_end(current, options))  # after the machine is free again
         measure_run(current)
+
+
+@contextmanager
+def _show_preflight(*, quiet: bool) -> Iterator["Progress"]:
+    """Yield the progress of the run, which is shown from its first second."""
+    from harness.report.commands.progress import show_progress
+
+    with show_progress(is_quiet=quiet) as progress:
+        progress.begin("preflight")
+        yield progress
 
 
 def _require(experiment: Experiment | None) -> Experiment:
@@ -129,7 +141,9 @@ def _report(current: "Run", options: FormatOptions) -> bool:
 
     if not current.sessions:
         return True
+    current.progress.begin("report")
     results = summarize(current.store, current.plan, current.finished_sessions())
+    current.progress.close()
     try:
         print_results([results], options)
     finally:

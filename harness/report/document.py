@@ -47,11 +47,15 @@ Cell = TextCell | NumberCell | IntervalCell | VerdictCell
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The head of a column. Columns of one `group` stay together, under its name, where a table has to be divided."""
+    """The head of a column. Columns of one `group` stay together, under its name, where a table has to be divided.
+
+    A narrow terminal leaves out columns that are `is_spare`.
+    """
 
     title: str
     detail: str = ""
     group: str = ""
+    is_spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

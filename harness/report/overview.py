@@ -7,37 +7,44 @@ from harness.model import METRICS, Comparison, Design, Explanation, MainEffect, 
 from harness.report import caveats
 from harness.report.answer import counted_answer, summary_answer
 from harness.report.cells import format_milliseconds, select_columns
-from harness.report.document import Column, Fact, NumberCell, Overview, Row, Table, VerdictCell
+from harness.report.document import Column, Fact, NumberCell, Overview, Row, Table, TextCell, VerdictCell
+from harness.report.figures.style import reference_name
 from harness.report.format import format_us_amount, join_with_and, percent_interval, percent_with_interval, pluralize
-from harness.report.sections.arm_table import ARM_COLUMNS, arm_table
+from harness.report.sections.arm_table import AGAINST, arm_table
 from harness.report.sections.screening import main_effect_table, screen_answer
 from harness.report.sections.why import counter_change, shown_explanations
-from harness.report.select import control_comparisons, headline_metric, main_comparisons, main_effects
+from harness.report.select import (
+    control_comparisons,
+    group_by_root,
+    headline_metric,
+    main_comparisons,
+    main_effects,
+)
 
 LONG_ANSWER = 300  # characters, beyond which the answer only counts verdicts
 MOST_ROWS = 10  # of the table: the screen also has the answer, the reasons and the paths
 MOST_GROUPED_ROWS = 6  # with a line between groups of arms
 MOST_COUNTERS = 2  # that the reasons name
-SHOWN_COLUMNS = ("p99 ms", "CPU us", "difference", "verdict")
+SHOWN_COLUMNS = ("ms/request", "p99 ms", "CPU us", AGAINST, "difference", "verdict")
+SPARE_COLUMNS = ("p99 ms", "CPU us")  # of a long table where the terminal is narrow
 
 
 def overview_of(summary: Summary, design: Design | None, places: Sequence[Fact]) -> Overview:
     """Return what a terminal shows of a run without --details; the rest is at `places`."""
     effects, _ = main_effects(summary)
     if effects:
-        shown = sorted(effects, key=_size)[-MOST_ROWS:]
-        table, left_out = main_effect_table("", [effect for effect in effects if effect in shown]), effects[MOST_ROWS:]
-        return Overview(screen_answer(summary, design), table, [], _certainty(summary, design, len(left_out)), places)
+        largest = sorted(effects, key=_size)[-MOST_ROWS:]
+        table = main_effect_table("", [effect for effect in effects if effect in largest])
+        certainty = _certainty(summary, design, len(effects) - len(largest))
+        return Overview(screen_answer(summary, design), table, [], certainty, places)
     comparisons = main_comparisons(summary)
     answer = summary_answer(summary, design)
     if len(answer) > LONG_ANSWER and comparisons:
         answer = counted_answer(comparisons, design)
-    table = _overview_table(summary)
-    rows = table.rows if len(table.rows) <= MOST_ROWS else _largest_rows(table, comparisons)
-    are_many = len(rows) > MOST_GROUPED_ROWS
-    lines = [replace(_without_star(row), ends_group=row.ends_group and not are_many) for row in rows]
-    certainty = _certainty(summary, design, len(table.rows) - len(rows))
-    return Overview(answer, replace(table, rows=lines), brief_causes(summary), certainty, places)
+    shown = comparisons if len(arm_table(summary).rows) <= MOST_ROWS else _largest_differences(comparisons)
+    table = _overview_table(summary if shown is comparisons else _with_comparisons(summary, shown))
+    certainty = _certainty(summary, design, len(comparisons) - len(shown))
+    return Overview(answer, table, brief_causes(summary), certainty, places)
 
 
 def _certainty(summary: Summary, design: Design | None, left_out: int) -> list[str]:
@@ -59,37 +66,58 @@ def _size(effect: MainEffect) -> float:
     return abs(effect.percent or 0)
 
 
+def _largest_differences(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Return the comparisons with the largest differences that fit the table with their references, in their order."""
+    largest: list[Comparison] = []
+    for comparison in sorted(comparisons, key=lambda comparison: -abs(comparison.percent or 0)):
+        more = [*largest, comparison]
+        largest = more if len(more) + len(group_by_root(more)) <= MOST_ROWS else largest
+    return [comparison for comparison in comparisons if comparison in largest]
+
+
+def _with_comparisons(summary: Summary, comparisons: Sequence[Comparison]) -> Summary:
+    """Return the summary with these comparisons only, and their arms."""
+    names = {name for comparison in comparisons for name in (comparison.arm, comparison.against)}
+    arms = {name: arm for name, arm in summary.arms.items() if name in names}
+    return summary.model_copy(update={"comparisons": tuple(comparisons), "arms": arms})
+
+
 def _overview_table(summary: Summary) -> Table:
-    """Return the table of arms with the median time instead of the mean and the rate."""
+    """Return the table of arms with the median time instead of the mean and the rate; of many rows the main numbers."""
     table = arm_table(summary)
+    is_long = len(table.rows) > MOST_GROUPED_ROWS
+    rows = [replace(_without_star(row), ends_group=row.ends_group and not is_long) for row in table.rows]
     if METRICS[headline_metric(summary)].is_rate:
-        return table
+        return replace(table, rows=rows)
     titles = [column.title for column in table.columns]
-    columns = [Column("arm"), Column("p50 ms"), *(ARM_COLUMNS[titles.index(title)] for title in SHOWN_COLUMNS)]
-    kept = select_columns(table, [titles.index(title) for title in ("ms/request", *SHOWN_COLUMNS)])
-    rows = [_with_median(row, summary) for row in kept.rows]
-    return replace(kept, columns=[replace(column, group="") for column in columns], rows=rows)
+    kept = select_columns(
+        replace(table, rows=rows), [titles.index(title) for title in SHOWN_COLUMNS if title in titles]
+    )
+    columns = [_overview_column(column, is_long=is_long) for column in kept.columns]
+    rows = [_overview_row(row, summary, is_long=is_long) for row in kept.rows]
+    return replace(kept, columns=columns, rows=rows)
 
 
-def _with_median(row: Row, summary: Summary) -> Row:
-    name, _, *others = row.cells
-    median_us = summary.arms[row.name].p50_us
-    return replace(row, cells=(name, NumberCell(format_milliseconds(median_us)), *others))
+def _overview_column(column: Column, *, is_long: bool) -> Column:
+    title = "p50 ms" if column.title == "ms/request" else column.title
+    is_spare = is_long and title in SPARE_COLUMNS
+    return Column(title, "" if is_spare else column.detail, is_spare=is_spare)
+
+
+def _overview_row(row: Row, summary: Summary, *, is_long: bool) -> Row:
+    name, _, p99, cpu, *others = row.cells
+    if is_long and isinstance(cpu, NumberCell):
+        cpu = NumberCell(cpu.text)
+    if isinstance(others[0], TextCell):
+        others[0] = TextCell(reference_name(row.name, others[0].text))
+    p50 = NumberCell(format_milliseconds(summary.arms[row.name].p50_us))
+    return replace(row, cells=(name, p50, p99, cpu, *others))
 
 
 def _without_star(row: Row) -> Row:
     """Return the row without the star whose note only the details have."""
     cells = [replace(cell, is_starred=False) if isinstance(cell, VerdictCell) else cell for cell in row.cells]
     return replace(row, cells=cells)
-
-
-def _largest_rows(table: Table, comparisons: Sequence[Comparison]) -> list[Row]:
-    """Return the rows of the largest differences and of their references."""
-    largest: dict[str, None] = {}
-    for comparison in sorted(comparisons, key=lambda comparison: -abs(comparison.percent or 0)):
-        both = largest | dict.fromkeys((comparison.against, comparison.arm))
-        largest = both if len(both) <= MOST_ROWS else largest
-    return [row for row in table.rows if row.name in largest]
 
 
 def brief_causes(summary: Summary) -> list[str]:

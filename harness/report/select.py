@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from harness.model import (
     HEADLINE_METRICS,
+    ArmEffect,
     CombinedRungs,
     Comparison,
     Ladder,
@@ -92,6 +93,12 @@ def group_by_reference(comparisons: Iterable[Comparison]) -> dict[str, list[Comp
     for comparison in comparisons:
         groups.setdefault(comparison.against, []).append(comparison)
     return groups
+
+
+def has_several_references(effects: Iterable[ArmEffect]) -> bool:
+    """Return whether an arm is compared with several references: then its name alone does not say with which."""
+    pairs = {(effect.arm, effect.against) for effect in effects}
+    return len(pairs) > len({arm for arm, _ in pairs})
 
 
 def is_kept_undecided_by_holm(summary: Summary, comparison: Comparison) -> bool:

@@ -10,7 +10,7 @@ from harness.experiment.plan import plan_of
 from harness.model import Arm, Design, Experiment, Pilot, Schedule, Settings
 from harness.model.record import SESSIONS_PER_RUN, Calibration, HostFacts
 from harness.report.commands.plan import pilot_plan
-from harness.report.commands.progress import print_message
+from harness.report.commands.progress import Progress
 from harness.session.measure import Run
 from harness.session.pilot import run_pilot
 from harness.session.preflight import check_machine, run_facts
@@ -45,7 +45,9 @@ def calibration_experiment(settings: Settings, budget_s: float) -> Experiment:
     )
 
 
-def prepare_calibration(experiment: Experiment, results: Path, out: Path | None, clock: Clock, *, quiet: bool) -> Run:
+def prepare_calibration(
+    experiment: Experiment, results: Path, out: Path | None, clock: Clock, progress: Progress
+) -> Run:
     """Create a results directory, run a pilot and write the plan of a calibration."""
     machine = survey_machine(out or results)
     check_machine(experiment, machine)
@@ -53,13 +55,14 @@ def prepare_calibration(experiment: Experiment, results: Path, out: Path | None,
     store.hold()
     host = run_facts(experiment)
     store.write_json("host.json", host)
-    print_message("Running a pilot to choose the lengths of sessions and bursts ...", quiet=quiet)
+    progress.say("Running a pilot to choose the lengths of sessions and bursts ...")
+    progress.begin("pilot", experiment.design.budget_s)
     pilot = run_pilot(Arrangement(experiment, store, machine), clock)
     ending_s = pilot_cost(experiment, pilot).reporting_s
     schedule = calibration_schedule(pilot, experiment.design.budget_s - clock.spent_s() - ending_s)
-    print_message(pilot_plan(schedule, pilot), quiet=quiet)
+    progress.say(pilot_plan(schedule, pilot))
     plan = store.write_plan(plan_of(experiment, schedule, pilot=pilot))
-    return Run(plan, store, machine, host, quiet=quiet)
+    return Run(plan, store, machine, host, progress)
 
 
 def calibration_schedule(pilot: Pilot, time_s: float) -> Schedule:

@@ -33,6 +33,7 @@ from harness.observe.profile import (
 from harness.observe.wakeups import UNKNOWN_WAITING, WaitingPass, trace_bursts, waiting_obstacle
 from harness.remote.link import Link
 from harness.remote.messages import ServerDoubts
+from harness.report.commands.progress import Progress
 from harness.session.session import Arrangement, RunningSession, require_same_servers, start_session
 from harness.session.targets import answer_doubts, check_first_answers, find_answer_changes, first_answers
 from harness.session.time_budget import Clock
@@ -53,10 +54,10 @@ class Run:
     store: Store
     machine: Machine
     host: HostFacts
+    progress: Progress
     sessions: dict[int, SessionData] = field(default_factory=dict)
     clock: Clock | None = None  # with one, the run ends when its time is over
     changes: tuple[str, ...] = ()  # sentences on what has changed on this machine since the run began
-    quiet: bool = False
     ending: ExitStack = field(default_factory=ExitStack)  # the servers of the last session, until they are gone
     link: Link | None = None  # to the machine with the servers, if they are not here
 

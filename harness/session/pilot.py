@@ -1,7 +1,7 @@
 """Runs the pilot, and measures which request rates the arms can serve."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from statistics import median
@@ -28,10 +28,13 @@ PROBE_SHARE = 0.05  # of the budget, for the visits
 ROUND_FROM_PER_S = 10  # lower rates keep two digits
 
 
-def run_pilot(arrangement: Arrangement, clock: Clock, slowness: float = 1.0) -> Pilot:
+def run_pilot(
+    arrangement: Arrangement, clock: Clock, slowness: float = 1.0, *, begin_session: Callable[[], None] = lambda: None
+) -> Pilot:
     """Run as many pilot sessions as a share of the budget allows, and analyse them. Raises HarnessError.
 
-    `slowness` is how many times slower than on an idle machine the command has run so far.
+    `slowness` is how many times slower than on an idle machine the command has run so far. `begin_session` is called
+    before each session.
     """
     experiment = arrangement.experiment
     began_s, budget_s = clock.spent_s(), experiment.design.budget_s
@@ -42,6 +45,7 @@ def run_pilot(arrangement: Arrangement, clock: Clock, slowness: float = 1.0) -> 
         while len(sessions) < wanted and (
             not sessions or has_time_for_session(len(sessions), clock.spent_s() - began_s, budget_s)
         ):
+            begin_session()
             schedule, session = _run_pilot_session(len(sessions), arrangement, answers)
             wanted = schedule.sessions
             sessions.append(session)

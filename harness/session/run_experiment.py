@@ -7,14 +7,16 @@ A command creates or resumes a run, measures it, and summarizes it:
     summarize     make the summary and the reports (in `summarize`)
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import cast
 
 from harness.analysis.between_runs.metadata import changes_since, describe_changes, is_decisive
-from harness.analysis.summary import is_precise
+from harness.analysis.contrasts.engine import JudgedContrast
+from harness.analysis.summary import deciding_effects, is_precise
 from harness.console import explain_interrupt, load_polars, machine_error
 from harness.errors import ConfigError, MachineError
 from harness.experiment.constraints import sentences_on_arms
@@ -27,7 +29,7 @@ from harness.model.record import HostFacts
 from harness.remote.link import Link
 from harness.report.caveats import pilot_budget_warning, short_budget_warning
 from harness.report.commands.plan import pilot_plan
-from harness.report.commands.progress import Advance, print_message, show_progress
+from harness.report.commands.progress import Progress, estimate_text
 from harness.report.format import join_with_and, pluralize
 from harness.session.calibrate import last_calibration
 from harness.session.measure import Run, run_session
@@ -61,13 +63,9 @@ class RunOptions:
     results: Path
     out: Path | None
     clock: Clock
-    quiet: bool
+    progress: Progress
     allow_global: bool
     link: Link | None = None
-
-    def say(self, sentence: str) -> None:
-        """Print a sentence, unless the run is quiet."""
-        print_message(sentence, quiet=self.quiet)
 
 
 def create_run(experiment: Experiment, options: RunOptions) -> Run:
@@ -79,7 +77,7 @@ def create_run(experiment: Experiment, options: RunOptions) -> Run:
     else:
         experiment = without_unavailable_arms(experiment, machine.parents)
         for sentence in start_remarks(experiment):
-            options.say(sentence)
+            options.progress.say(sentence)
         check_machine(experiment, machine)
         check_services(experiment)
     store = Store(create_results_directory(options.results, experiment.name, options.out))
@@ -87,11 +85,11 @@ def create_run(experiment: Experiment, options: RunOptions) -> Run:
     with explain_interrupt(store):
         host = _write_context(experiment, store, options)
         plan = store.write_plan(_plan_run(experiment, store, machine, options))
-    return Run(plan, store, machine, host, clock=options.clock, quiet=options.quiet, link=options.link)
+    return Run(plan, store, machine, host, options.progress, clock=options.clock, link=options.link)
 
 
 def resume_run(  # noqa: PLR0913 - what a command line has
-    store: Store, plan: Plan, config: Path | None, *, allow_global: bool, quiet: bool, link: Link | None = None
+    store: Store, plan: Plan, config: Path | None, progress: Progress, *, allow_global: bool, link: Link | None = None
 ) -> Run:
     """Read the run in `store`, with its `plan`, and check that it can be continued here.
 
@@ -117,7 +115,7 @@ def resume_run(  # noqa: PLR0913 - what a command line has
         check_machine(plan.experiment, machine)
         check_services(plan.experiment)
     by_number = {session.record.session: session for session in sessions}
-    run = Run(plan, store, machine, host, by_number, quiet=quiet, link=link)
+    run = Run(plan, store, machine, host, progress, by_number, link=link)
     if not _is_complete(run):
         run.changes = _machine_changes(run, run_facts(plan.experiment, server_facts(link)))
     return run
@@ -130,41 +128,60 @@ def measure_run(run: Run) -> None:
     """
     load_polars()
     try:
-        progress = show_progress(run.plan.actual_schedule.sessions, len(run.sessions), quiet=run.quiet)
-        with run.ending, progress as advance:
-            has_enough = _measure_sessions(run, advance)
+        with run.ending:
+            has_enough = _measure_sessions(run)
         if not has_enough:
             done, planned = len(run.sessions), pluralize(run.plan.schedule.sessions, "planned session")
             run.plan = run.store.write_plan(run.plan.model_copy(update={"out_of_time_after": done}))
-            print_message(f"{done} of {planned} fit the budget; the run ends here.", quiet=run.quiet)
+            run.progress.say(f"{done} of {planned} fit the budget; the run ends here.")
     except OSError as error:
         raise machine_error(error) from None
     finally:
         run.store.follow()
 
 
-def _measure_sessions(run: Run, advance: Advance) -> bool:
+def _measure_sessions(run: Run) -> bool:
     """Measure the missing sessions; return whether there are enough, False if time was over before."""
-    done_before, began = len(run.sessions), time.monotonic()
     sessions = run.plan.actual_schedule.sessions
-    time_budget = TimeBudget(run.plan, done_before, run.clock)
+    time_budget = TimeBudget(run.plan, len(run.sessions), run.clock)
     for session in range(1, sessions + 1):
+        effects: Sequence[JudgedContrast] | None = None
         if session not in run.sessions:
             schedule = time_budget.next_session_schedule()
             if schedule is None:
                 return False
+            run.progress.begin(f"session {session} of {sessions}", _left_s(run))
             time_budget.add(run_session(session, run, schedule))
-            done = len(run.sessions)
-            advance(session, (time.monotonic() - began) / (done - done_before) * (sessions - done))
-        if session == len(run.sessions) and _has_enough(run):
+            effects = None if run.progress.is_quiet else _deciding_effects(run)
+            run.progress.end_session(session, sessions, _left_s(run), estimate_text(effects or ()))
+        if session == len(run.sessions) and _has_enough(run, effects):
             return True
     return True
 
 
-def _has_enough(run: Run) -> bool:
-    """Return whether the run may stop at this look: every interval is as narrow as the experiment asks."""
-    looks = run.plan.actual_schedule.looks
-    return len(run.sessions) in looks[:-1] and is_precise(run.plan.experiment, run.finished_sessions(), looks)
+def _left_s(run: Run) -> float:
+    """Return the seconds until the end of the run: what the missing sessions take if they are like those before.
+
+    Before the first session, it is the rest of the budget; 0 without one.
+    """
+    schedule = run.plan.actual_schedule
+    if run.sessions:
+        missing = schedule.sessions - len(run.sessions)
+        return missing * fmean(session.record.seconds["total"] for session in run.finished_sessions())
+    return max(schedule.limit_s - run.clock.spent_s(), 0.0) if run.clock and schedule.limit_s else 0.0
+
+
+def _deciding_effects(run: Run) -> list[JudgedContrast]:
+    return deciding_effects(run.plan.experiment, run.finished_sessions(), run.plan.actual_schedule.looks)
+
+
+def _has_enough(run: Run, effects: Sequence[JudgedContrast] | None = None) -> bool:
+    """Return whether the run may stop at this look: every interval is as narrow as the experiment asks.
+
+    `effects` are those of its sessions, if they are at hand.
+    """
+    looks, done = run.plan.actual_schedule.looks, len(run.sessions)
+    return done in looks[:-1] and is_precise(run.plan.experiment, looks, done, effects or _deciding_effects(run))
 
 
 def _is_complete(run: Run) -> bool:
@@ -190,8 +207,8 @@ def _write_context(experiment: Experiment, store: Store, options: RunOptions) ->
     if options.link:
         return host
     earlier = {
-        "calibration.json": last_calibration(options.results, host, options.say),
-        "floor.json": last_floor(options.results, host, options.say),
+        "calibration.json": last_calibration(options.results, host, options.progress.say),
+        "floor.json": last_floor(options.results, host, options.progress.say),
     }
     for name, result in earlier.items():
         if result:
@@ -205,20 +222,28 @@ def server_facts(link: Link | None) -> HostFacts | None:
 
 
 def _plan_run(experiment: Experiment, store: Store, machine: Machine, options: RunOptions) -> Plan:
-    """Return the plan of a run: probe capacities that rates refer to, and run a pilot unless the file fixes all."""
+    """Return the plan of a run: probe the capacities that rates refer to, and run a pilot unless the file fixes all."""
     slowness = current_slowness()
-    if sentence := short_budget_warning(experiment, forecast_of(experiment, slowness)):
-        options.say(sentence)
+    forecast = forecast_of(experiment, slowness)
+    if sentence := short_budget_warning(experiment, forecast):
+        options.progress.say(sentence)
+
+    def begin_phase(phase: str) -> None:
+        options.progress.begin(phase, max(forecast.seconds - options.clock.spent_s(), 0.0))
+
     capacities: dict[str, float] = {}
     arrangement = Arrangement(experiment, store, machine, link=options.link)
     if relative_rate_arms(experiment):
-        options.say("Measuring the capacity of the arms, for rates in percent ...")
+        options.progress.say("Measuring the capacity of the arms, for rates in percent ...")
+        begin_phase("capacity")
         capacities = measure_capacities_per_s(arrangement)
         experiment = with_absolute_rates(experiment, capacities)
     pilot = None
     if needs_pilot(experiment):
-        options.say("Running a pilot to choose the lengths of sessions and bursts ...")
-        pilot = run_pilot(replace(arrangement, experiment=experiment), options.clock, slowness)
+        options.progress.say("Running a pilot to choose the lengths of sessions and bursts ...")
+        begin_session = partial(begin_phase, "pilot")
+        arrangement = replace(arrangement, experiment=experiment)
+        pilot = run_pilot(arrangement, options.clock, slowness, begin_session=begin_session)
     schedule = _schedule_run(experiment, pilot, options, slowness)
     plan = plan_of(experiment, schedule, options.overrides, pilot)
     served_from = options.link.address if options.link else ""
@@ -234,8 +259,8 @@ def _schedule_run(experiment: Experiment, pilot: Pilot | None, options: RunOptio
         return schedule_of(experiment, nominal_cost(experiment).scale(slowness), spent_s=spent_s)
     schedule = schedule_of(experiment, None, pilot, spent_s)
     if sentence := pilot_budget_warning(experiment, schedule):
-        options.say(sentence)
-    options.say(pilot_plan(schedule, pilot))
+        options.progress.say(sentence)
+    options.progress.say(pilot_plan(schedule, pilot))
     return schedule
 
 

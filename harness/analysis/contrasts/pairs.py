@@ -96,12 +96,16 @@ def should_stop(
     return sessions in looks and all(width is not None and width <= widest for width in widths_percent)
 
 
-def deciding_widths_percent(judged: Iterable[JudgedContrast]) -> list[float | None]:
-    """Return the widths of the intervals that a run is to narrow: in the headline metric, without the control's."""
-    decisive = [effect.judgement for effect in judged if effect.contrast.metric in HEADLINE_METRICS and effect.family]
+def without_controls(judged: Iterable[JudgedContrast]) -> list[JudgedContrast]:
+    """Return the effects in the headline metric whose intervals a run is to narrow: without those of controls."""
+    return [effect for effect in judged if effect.contrast.metric in HEADLINE_METRICS and effect.family]
+
+
+def widths_percent(effects: Iterable[JudgedContrast]) -> list[float | None]:
+    """Return the width of each interval in percent, None where there is none."""
     return [
         None
         if numbers.percent_low is None or numbers.percent_high is None
         else numbers.percent_high - numbers.percent_low
-        for numbers in decisive
+        for numbers in (effect.judgement for effect in effects)
     ]

@@ -30,7 +30,7 @@ UNDECIDED: ClaimStatus = "cannot be decided"
 NO_SERVICE_CLAIM = (
     "No service over a Unix socket is compared with one over TCP, so there is no claim about the transport."
 )
-CANNOT_SHOW = "A single run does not show how much the next run on that machine would differ."
+CANNOT_SHOW = "A single run does not show how much the next run on that machine would differ, so it decides no claim."
 UNKNOWN_BOUND = (
     "Unknown here, so no claim is called too large. Measure it with `barehop floor` and validate again, or use a run "
     "of `decompose`."
@@ -55,7 +55,7 @@ SHARE_COLUMNS = (
     Column("bare ms", "arm"),
     Column("difference us", "95 % interval"),
 )
-REASONS: Mapping[ClaimReason, str] = {  # with the words of `_reason_words`
+REASONS: Mapping[ClaimReason, str] = {  # with the words of `_reason_words`; single runs: `_chance`
     "does not add up": "{inconsistencies}{both_readings}",
     "failed requests": "Requests failed: {failures}. The speed of errors does not indicate the speed of answers.",
     "no time": "The time per request of {untimed} is unknown{many_connections}.",
@@ -65,7 +65,6 @@ REASONS: Mapping[ClaimReason, str] = {  # with the words of `_reason_words`
     "is not the only difference.",
     "undecided": "Undecided in the run itself, with Holm's correction for all its comparisons.",
     "bare undecided": "Undecided in the bare run: {here}.",
-    "single runs": "Single runs do not show the variation between runs there. {chance}",
     "includes zero": "Its 95 % interval, {interval}, includes zero.",
     "too coarse": "Its 95 % interval, {interval}, contains the difference here, {here}.",
     "beyond a socket": "The socket cannot {effect} that much: the limit here is {limit} us, the claim is {times} times "
@@ -92,6 +91,7 @@ def validation_report(validation: Validation) -> Report:
     """Return the report of a validation."""
     figure = claims_figure(validation)
     spreads = dict.fromkeys(text for spread in validation.spreads for text in spread_sentences(spread))
+    has_single_runs = any("single runs" in claim.reasons for claim in validation.claims)
     reasons = f"barehop report {validation.directory}"
     warning = f"The bare run is not valid, so the results below are doubtful. Reasons: {reasons}"
     return Report(
@@ -103,7 +103,7 @@ def validation_report(validation: Validation) -> Report:
             *([Section("Claimed and here", figures=[figure])] if figure else []),
             *place_sections(validation),
             *share_sections(validation),
-            *([Section("What a single run can show", [*spreads, CANNOT_SHOW])] if spreads else []),
+            *([Section("What a single run can show", [*spreads, CANNOT_SHOW])] if spreads or has_single_runs else []),
             Section("The largest effect that a socket can have", list(bound_sentences(validation.bound))),
         ],
         next_steps=[(f"Compared with {validation.experiment}", validation.directory)],
@@ -179,8 +179,8 @@ def claim_explanation(claim: Claim, validation: Validation) -> str:
         size = f"{abs(claim.percent):.1f} %"
         direction = _direction(claim.percent if claim.us is None else claim.us)
         by = f"{size} (from its rate)" if claim.us is None else f"{abs(claim.us):.0f} us ({size})"
-        sentences.append(f"Claimed: {direction} than {claim.against} by {by}.")
-    sentences += [REASONS[reason].format_map(words) for reason in claim.reasons]
+        sentences.append(f"Claimed: {direction} than {claim.against} by {by}{_chance(claim, validation.spreads)}.")
+    sentences += [REASONS[reason].format_map(words) for reason in claim.reasons if reason in REASONS]
     if claim.besides and claim.bare:
         others = join_with_and(claim.besides)
         sentences.append(
@@ -205,7 +205,6 @@ def _reason_words(claim: Claim, validation: Validation) -> dict[str, str]:
         "many_connections": f": it does not follow from a rate over {most} connections" if most > 1 else "",
         "connections": join_with_and(list(connections)),
         "unmatched": _unmatched(*names, is_named=all(row.transport for row in rows)),
-        "chance": _chance(claim, validation.spreads),
         "inconsistencies": " ".join(_inconsistency(row) for row in rows if not row.adds_up),
         "both_readings": _both_readings(claim),
         "effect": "cost" if (claim.us or 0) > 0 else "save",
@@ -238,12 +237,16 @@ def _both_readings(claim: Claim) -> str:
 
 
 def _chance(claim: Claim, spreads: Sequence[SingleRunSpread]) -> str:
+    """Return `, in single runs; here, 71 of 100 pairs of runs of the same arm differ by more`, "" for repeated runs."""
+    if "single runs" not in claim.reasons:
+        return ""
     spread = next((spread for spread in spreads if spread.wanted == (claim.requests or spread.wanted)), None)
     if claim.chance is None or spread is None:
-        return "This run does not show the variation here either."
+        return ", in single runs"
     of_100 = 100 * claim.chance
     share = "fewer than 1" if of_100 < 1 else f"{of_100:.0f}"
-    return f"Here, {share} of 100 pairs of runs of the same arm, {spread.requests} requests each, differ by more."
+    requests = f", {spread.requests} requests each," if len(spreads) > 1 else ""
+    return f", in single runs; here, {share} of 100 pairs of runs of the same arm{requests} differ by more"
 
 
 def _bare_result(bare: Comparison | None) -> str:

@@ -35,6 +35,7 @@ from harness.report.format import (
 from harness.report.select import (
     control_comparisons,
     group_by_root,
+    has_several_references,
     headline_metric,
     main_comparisons,
     main_effects,
@@ -52,7 +53,7 @@ READING = (
 )
 CLAIMS_CAPTION = (
     "For a claim without an interval, the grey line is the A/A spread: 95 % of pairs of single runs of the same arm "
-    f"differ by less than this (clipped at {MAX_SPREAD_PERCENT:g} %)."
+    "differ by less than this. A hollow point does not add up; without a point, the time is not known."
 )
 
 
@@ -156,9 +157,11 @@ def _setting_rows(effects: Sequence[MainEffect]) -> list[EffectRow]:
 
 
 def _comparison_rows(summary: Summary, metric: str) -> list[EffectRow]:
-    """Return the comparisons and then the controls, by reference, which is named unless all have the same."""
-    groups = group_by_root([*main_comparisons(summary, metric), *control_comparisons(summary, metric)])
-    where = "" if len(groups) == 1 and not summary.ladders else ", against {}"
+    """Return the comparisons and then the controls, by reference, which is named unless it goes without saying."""
+    comparisons = main_comparisons(summary, metric)
+    groups = group_by_root([*comparisons, *control_comparisons(summary, metric)])
+    is_named = len(groups) > 1 or summary.ladders or has_several_references(comparisons)
+    where = ", against {}" if is_named else ""
     styles = arm_styles(summary)
     return [
         EffectRow(effect, interval, styles[effect.arm], where.format(reference_name(effect.arm, effect.against)))
@@ -172,8 +175,7 @@ def _effect_figure(rows: Sequence[EffectRow], design: Design, metric: str, behin
     margin = Band(-design.equivalence_percent / (1 + design.equivalence_percent / 100), design.equivalence_percent)
     ends = [margin.low, margin.high, *chain.from_iterable(points.xs for points in behind)]
     for row in rows:
-        ends.append(max(row.interval.low, row.interval.value - MAX_DRAWN_PERCENT))
-        ends.append(min(row.interval.high, row.interval.value + MAX_DRAWN_PERCENT))
+        ends += _drawn_ends(row.interval, MAX_DRAWN_PERCENT)
     x = axis_around(ends, LESS_AND_MORE.format("less", METRICS[metric].label, "more"), " %")
     headings, intervals = [], []
     for place, row in enumerate(rows):
@@ -182,6 +184,11 @@ def _effect_figure(rows: Sequence[EffectRow], design: Design, metric: str, behin
         intervals.append(_interval_point(place, row.interval, row.style, format_percent(row.interval)))
     marks: list[Mark] = [margin, Guide(0), *headings, *behind, *intervals]
     return Figure("", "", ROW_HEIGHT * len(rows), x, row_axis(len(rows)), marks)
+
+
+def _drawn_ends(interval: ReportedInterval, most_percent: float) -> tuple[float, float]:
+    """Return what an axis shows of an interval: at most `most_percent` to either side of its value."""
+    return max(interval.low, interval.value - most_percent), min(interval.high, interval.value + most_percent)
 
 
 def _interval_point(y: float, interval: ReportedInterval, style: Style, text: str) -> Points:
@@ -199,37 +206,38 @@ def _session_points(place: int, effect: SessionEffects, style: Style) -> Points:
 
 
 def claims_figure(validation: Validation) -> Figure | None:
-    """Return each claim with its interval or the A/A spread, above the bare arms; None without consistent claims."""
-    sound = [claim for claim in validation.claims if "does not add up" not in claim.reasons]
-    claims = [claim for claim in sound if claim.percent is not None]
-    if not claims:
-        return None
+    """Return every claim with its interval or the A/A spread, above the bare arms; None without claims."""
+    claims = validation.claims
     pairs = [
         (_claim_interval(claim, validation), percent_interval(claim.bare) if claim.bare else None) for claim in claims
     ]
-    ends = [end for interval in chain.from_iterable(pairs) if interval for end in (interval.low, interval.high)]
+    drawn = [interval for interval in chain.from_iterable(pairs) if interval]
+    if not drawn:
+        return None
+    ends = [end for interval in drawn for end in _drawn_ends(interval, MAX_SPREAD_PERCENT)]
     x = axis_around([0, *ends], LESS_AND_MORE.format("faster", "than over TCP", "slower"), " %")
     marks: list[Mark] = [Guide(0), Points((), (), CLAIM_STYLE, "claimed"), Points((), (), HERE_STYLE, "here")]
     texts = []
     for place, (claim, (interval, here)) in enumerate(zip(claims, pairs, strict=True)):
         name = f"{claim.where} {claim.architecture}".strip()
-        numbers = f"{interval.value:+.1f} %{f', here {here.value:+.1f} %' if here else ''}"
+        size = f"{interval.value:+.1f} %" if interval else "no time"
+        numbers = f"{size}{f', here {here.value:+.1f} %' if here else ''}"
         texts.append(f"{name} {numbers}, {claim.standing}")
         marks.append(row_heading(place, x, short_name(name), numbers))
-        marks += _claim_points(place - CLAIM_OFFSET, claim, interval)
+        marks += _claim_points(place - CLAIM_OFFSET, claim, interval) if interval else []
         marks += [_interval_point(place + CLAIM_OFFSET, here, HERE_STYLE, f"{here.value:+.1f} %")] if here else []
     alt = f"Time per request against TCP, claimed and here: {join_with_and(texts)}."
     height_px = CLAIM_ROW_HEIGHT * len(claims)
     return Figure("claims", alt, height_px, x, row_axis(len(claims)), marks, caption=CLAIMS_CAPTION)
 
 
-def _claim_interval(claim: Claim, validation: Validation) -> ReportedInterval:
-    """Return the claim with its own interval, or with the A/A spread of single runs here."""
-    if own := amount_interval(claim.in_percent):
+def _claim_interval(claim: Claim, validation: Validation) -> ReportedInterval | None:
+    """Return the claim with its own interval, or with the A/A spread of single runs here; None without a time."""
+    own, value = amount_interval(claim.in_percent), claim.percent
+    if own or value is None:
         return own
-    value = claim.percent or 0.0
     apart = [pairs.most_percent for spread in validation.spreads for pairs in [spread.apart or spread.next] if pairs]
-    reach = min([MAX_SPREAD_PERCENT, *apart]) if apart else 0.0
+    reach = min(apart, default=0.0)
     return ReportedInterval(value, value - reach, value + reach)
 
 
@@ -237,7 +245,8 @@ def _claim_points(y: float, claim: Claim, interval: ReportedInterval) -> Iterato
     """Yield the interval, grey if it is the A/A spread, and the claim upon it."""
     color = NEUTRAL_COLOR if claim.percent_low is None else CLAIM_STYLE.color
     yield Points([interval.value], [y], Style(color, ""), lows=[interval.low], highs=[interval.high])
-    yield Points([interval.value], [y], CLAIM_STYLE, texts=[f"{interval.value:+.1f} %"], size_px=5)
+    symbol = "diamond-open" if "does not add up" in claim.reasons else CLAIM_STYLE.symbol
+    yield Points([interval.value], [y], Style(CLAIM_STYLE.color, symbol), texts=[f"{interval.value:+.1f} %"], size_px=5)
 
 
 def _session_rates(effect: SessionEffects) -> SessionEffects:

@@ -8,8 +8,17 @@ import numpy as np
 from harness.analysis.plot_data import SessionDrift, SessionEffects
 from harness.model import HEADLINE_METRICS, Pilot, Schedule, Summary
 from harness.report.document import Axis, Band, Figure, Guide, Label, Line, Mark, Points, Style
-from harness.report.figures.style import BOUNDARY, arm_styles, axis_around, axis_from_zero, log_axis, short_name
+from harness.report.figures.style import (
+    BOUNDARY,
+    arm_styles,
+    axis_around,
+    axis_from_zero,
+    log_axis,
+    reference_name,
+    short_name,
+)
 from harness.report.format import format_duration, format_significant, join_with_and, pluralize
+from harness.report.select import has_several_references, main_comparisons
 
 HEIGHT = 220  # pixels
 MAX_SESSION_NUMBERS = 10
@@ -24,8 +33,19 @@ def drift_figures(summary: Summary, sessions: Sequence[SessionDrift]) -> list[Fi
     """Return each arm's time over the run, and its ratio to the reference on the same scale; none without times."""
     styles = arm_styles(summary)
     pairs = [(c.arm, c.against) for c in summary.comparisons if c.metric in HEADLINE_METRICS]
-    times = [_line(sessions, [_times_ms(s, arm) for s in sessions], styles[arm], arm) for arm in summary.arms]
-    ratios = [_line(sessions, [s.ratio.get(pair) for s in sessions], styles[pair[0]], pair[0]) for pair in pairs]
+    times = [
+        _line(sessions, [_times_ms(s, arm) for s in sessions], styles[arm], short_name(arm)) for arm in summary.arms
+    ]
+    is_named = has_several_references(main_comparisons(summary))
+    ratios = [
+        _line(
+            sessions,
+            [s.ratio.get(pair) for s in sessions],
+            styles[pair[0]],
+            _pair_name(*pair) if is_named else short_name(pair[0]),
+        )
+        for pair in pairs
+    ]
     scales = _equal_scales(times, ratios)
     if not scales:
         return []
@@ -38,6 +58,10 @@ def drift_figures(summary: Summary, sessions: Sequence[SessionDrift]) -> list[Fi
         Figure("drift", alt, HEIGHT, x, y, [*bounds, *times], *DRIFT_WORDS),
         Figure("drift-differences", ratio_alt, HEIGHT, x, y_ratio, [*bounds, Guide(y=1), *ratios], *DIFFERENCES_WORDS),
     ]
+
+
+def _pair_name(arm: str, against: str) -> str:
+    return f"{short_name(arm)}, against {reference_name(arm, against)}"
 
 
 def variability_sentence(effects: Sequence[SessionEffects]) -> str:
@@ -65,7 +89,7 @@ def _times_ms(session: SessionDrift, arm: str) -> list[float | None]:
 
 
 def _line(
-    sessions: Sequence[SessionDrift], values: Iterable[Sequence[float | None] | None], style: Style, arm: str
+    sessions: Sequence[SessionDrift], values: Iterable[Sequence[float | None] | None], style: Style, label: str
 ) -> Line:
     """Return a line that breaks after each session."""
     xs: list[float] = []
@@ -73,7 +97,7 @@ def _line(
     for session, of_session in zip(sessions, values, strict=True):
         xs += [*session.time_s, session.end_s]
         ys += [*(of_session or [None] * len(session.time_s)), None]
-    return Line(xs, ys, style, short_name(arm))
+    return Line(xs, ys, style, label)
 
 
 def _equal_scales(*panels: Sequence[Line]) -> list[tuple[float, float]]:

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from harness.report.cells import are_numeric, cell_parts, divide_by_groups, divide_columns
 from harness.report.document import Report, Table
 from harness.report.format import anchor_words, join_with_and, pluralize, typeset_numbers
+from harness.report.html.clipping import CSS_CLASS, NOTE
 from harness.report.html.svg import draw_figure
 
 CODE_TEXT = re.compile(r"`([^`]*)`")
@@ -45,6 +46,7 @@ def render_page(report: Report) -> str:
         "stacks": stacks_when_narrow,
         "pieces": fitting_pieces,
         "drawn": draw_figure,
+        "clipping": lambda drawing: NOTE if f'class="{CSS_CLASS}"' in drawing else "",
         "anchor": Anchors(report).name,
     }
     page = templates.get_template("page.html.j2").render(

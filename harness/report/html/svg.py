@@ -1,7 +1,8 @@
 """Draws a figure as static SVG. Colors are variables of the page's style sheet, so no script is needed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import ceil, cos, floor, log10, pi, sin
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -9,6 +10,7 @@ from markupsafe import Markup
 
 from harness.report.document import Axis, Band, Bar, Figure, Frame, Guide, Label, Line, Mark, Points, Style
 from harness.report.format import typeset_numbers
+from harness.report.html.clipping import CSS_CLASS, Place, arrow_heads
 
 WIDTH = 440  # all sizes are in pixels of the view box, which scales to the width of the page
 TEXT_SIZE, SMALL_TEXT_SIZE = 13, 12
@@ -194,31 +196,55 @@ def _draw_points(plot: _Plot, mark: Points) -> None:
         if mark.texts:
             SubElement(parent, "title").text = typeset_numbers(mark.texts[group[0]])
         if mark.lows:
-            _stroke(parent, "".join(_whisker(plot, mark, number) for number in group), Style(mark.style.color), 2.5)
+            whiskers = [_whisker(plot, mark, number) for number in group]
+            _stroke(parent, "".join(map(_path_along, whiskers)), Style(mark.style.color), 2.5)
+            _draw_arrow_heads(plot, parent, whiskers, mark.style)
         places = [(plot.x.px(mark.xs[number]), plot.y.px(mark.ys[number])) for number in group]
         _draw_symbols(parent, places, mark.style, mark.size_px)
 
 
-def _whisker(plot: _Plot, mark: Points, number: int) -> str:
-    low, high = mark.lows[number], mark.highs[number]
-    if mark.interval_axis == "y":
-        return f"M{_px(plot.x.px(mark.xs[number]))} {_px(plot.y.px(low))}V{_px(plot.y.px(high))}"
-    return f"M{_px(plot.x.px(low))} {_px(plot.y.px(mark.ys[number]))}H{_px(plot.x.px(high))}"
+def _whisker(plot: _Plot, mark: Points, number: int) -> list[Place]:
+    """Return the low end of the interval, its value and its high end."""
+    ends = (mark.lows[number], mark.highs[number])
+    x, y = mark.xs[number], mark.ys[number]
+    low, high = [(x, end) for end in ends] if mark.interval_axis == "y" else [(end, y) for end in ends]
+    return [(plot.x.px(right), plot.y.px(up)) for right, up in (low, (x, y), high)]
+
+
+def _path_along(whisker: Sequence[Place]) -> str:
+    (x, y), *_, (right, below) = whisker
+    return f"M{_px(x)} {_px(y)}{f'V{_px(below)}' if right == x else f'H{_px(right)}'}"
+
+
+def _draw_arrow_heads(plot: _Plot, parent: Element, lines: Iterable[Sequence[Place]], style: Style) -> None:
+    """Draw an arrow head wherever a line leaves the panel."""
+    size = (plot.x.high_px, plot.y.low_px)
+    path = "".join(chain.from_iterable(arrow_heads(line, size) for line in lines))
+    if path:
+        _element(parent, "path", CSS_CLASS, d=path, fill=_color(style))
 
 
 def _draw_line(plot: _Plot, mark: Line) -> None:
-    path, places, command = "", [], "M"
+    path, command = "", "M"
+    places: list[Place] = []
+    pieces: list[list[Place]] = []  # without gaps
     for x, y in zip(mark.xs, mark.ys, strict=True):
         if y is None:
             command = "M"
             continue
         place = (plot.x.px(x), plot.y.px(y))
+        if command == "M":
+            pieces.append([])
+        elif mark.is_stepped:
+            pieces[-1].append((place[0], places[-1][1]))
         places.append(place)
+        pieces[-1].append(place)
         path += f"H{_px(place[0])}V{_px(place[1])}" if command == "H" else f"{command}{_px(place[0])} {_px(place[1])}"
         command = "H" if mark.is_stepped else "L"
     line = _stroke(plot.panel, path, mark.style, 1.8)
     if mark.label:
         SubElement(line, "title").text = typeset_numbers(mark.label)
+    _draw_arrow_heads(plot, plot.panel, pieces, mark.style)
     _draw_symbols(plot.panel, places[:: ceil(len(places) / LINE_SYMBOLS) or 1], mark.style, 3)
 
 

@@ -7,15 +7,23 @@ from harness.model import HEADLINE_METRICS, METRICS, ArmSummary, Comparison, Sum
 from harness.report.cells import ABSENT, format_milliseconds, format_rate, percent_cell, select_columns, us_cell
 from harness.report.document import Cell, Column, NumberCell, Row, Table, TextCell, VerdictCell
 from harness.report.figures.style import arm_styles
-from harness.report.select import group_by_root, headline_metric, is_kept_undecided_by_holm
+from harness.report.select import (
+    group_by_root,
+    has_several_references,
+    headline_metric,
+    is_kept_undecided_by_holm,
+    main_comparisons,
+)
 
 MEASUREMENTS, COMPARISONS = "Measurements", "Comparisons"
+AGAINST = "against"
 ARM_COLUMNS = (
     Column("arm"),
     Column("requests/s", group=MEASUREMENTS),
     Column("ms/request", group=MEASUREMENTS),
     Column("p99 ms", group=MEASUREMENTS),
     Column("CPU us", "nginx + app", MEASUREMENTS),
+    Column(AGAINST, group=COMPARISONS),
     Column("difference", "95 % interval", COMPARISONS),
     Column("us", "95 % interval", COMPARISONS),
     Column("verdict", group=COMPARISONS),
@@ -24,13 +32,17 @@ TIME_COLUMNS = ("ms/request", "p99 ms", "us")  # which a search for a capacity l
 
 
 def arm_table(summary: Summary) -> Table:
-    """Return a row for each arm, below the row of its reference."""
-    table = Table("", ARM_COLUMNS, list(_arm_rows(summary)))
-    if not METRICS[headline_metric(summary)].is_rate:
-        return table
-    columns = [replace(column, title="capacity") if column.title == "difference" else column for column in ARM_COLUMNS]
-    shown = [place for place, column in enumerate(columns) if place and column.title not in TIME_COLUMNS]
-    return select_columns(replace(table, columns=columns), shown)
+    """Return a row for each arm, below the row of its reference, which is named where an arm has several of them."""
+    is_rate = METRICS[headline_metric(summary)].is_rate
+    columns = [
+        replace(column, title="capacity") if is_rate and column.title == "difference" else column
+        for column in ARM_COLUMNS
+    ]
+    left_out = TIME_COLUMNS if is_rate else ()
+    if not has_several_references(main_comparisons(summary)):
+        left_out = (*left_out, AGAINST)
+    shown = [place for place, column in enumerate(columns) if place and column.title not in left_out]
+    return select_columns(Table("", columns, list(_arm_rows(summary))), shown)
 
 
 def _arm_rows(summary: Summary) -> Iterator[Row]:
@@ -45,7 +57,9 @@ def _arm_rows(summary: Summary) -> Iterator[Row]:
 
 
 def _uncompared_row(summary: Summary, name: str, verdict: Cell) -> Row:
-    return Row((*_measured_cells(summary, name), NumberCell(), NumberCell(), verdict), _color(summary, name))
+    return Row(
+        (*_measured_cells(summary, name), TextCell(""), NumberCell(), NumberCell(), verdict), _color(summary, name)
+    )
 
 
 def _color(summary: Summary, name: str) -> str:
@@ -54,7 +68,7 @@ def _color(summary: Summary, name: str) -> str:
 
 def _compared_cells(summary: Summary, comparison: Comparison) -> tuple[Cell, ...]:
     verdict = VerdictCell(comparison.verdict, is_kept_undecided_by_holm(summary, comparison), comparison.metric)
-    return percent_cell(comparison), us_cell(comparison), verdict
+    return TextCell(comparison.against), percent_cell(comparison), us_cell(comparison), verdict
 
 
 def _measured_cells(summary: Summary, name: str) -> tuple[Cell, ...]:

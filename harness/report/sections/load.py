@@ -19,6 +19,7 @@ from harness.report.format import (
     size_with_interval,
     verdict_counts,
 )
+from harness.report.select import has_several_references
 
 MUCH_LONGER = 2.0  # times p99 of the closed loop
 LATE_SHARE = 0.1  # of the median
@@ -159,7 +160,11 @@ def tail_sections(summary: Summary) -> list[Section]:
 
 def _tail_table(summary: Summary) -> list[Table]:
     """Return the table of the differences, if there are any."""
-    rows = [Row((TextCell(f"{tail.arm}, p{tail.percentile:g}"), *effect_cells(tail))) for tail in summary.tails]
+    name = "{arm} against {against}" if has_several_references(summary.tails) else "{arm}"
+    rows = [
+        Row((TextCell(f"{name.format(arm=tail.arm, against=tail.against)}, p{tail.percentile:g}"), *effect_cells(tail)))
+        for tail in summary.tails
+    ]
     columns = (Column("arm"), *EFFECT_COLUMNS)
     return [Table("Differences of the percentiles", columns, rows)] if rows else []
 

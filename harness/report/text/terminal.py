@@ -154,7 +154,7 @@ def _place_lines(places: Sequence[Fact]) -> list[RenderableType]:
 
 
 class FittedTable:
-    """A table that adapts to the width: first divided by its groups, then with details below, then in more parts."""
+    """A table that adapts to the width: without spare columns, divided by its groups, with details below, in parts."""
 
     def __init__(self, table: Table) -> None:
         """Take the table."""
@@ -162,10 +162,18 @@ class FittedTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = options.max_width
-        parts = [self.table] if _width(self.table) <= width else divide_by_groups(self.table)
+        whole = _without_spare_columns(self.table, width)
+        parts = [whole] if _width(whole) <= width else divide_by_groups(whole)
         for index, table in enumerate(fitting for part in parts for fitting in _fit(part, width)):
             yield from [""] if index else []
             yield _rich_table(table, is_stacked=_width(table) > width)
+
+
+def _without_spare_columns(table: Table, width: int) -> Table:
+    """Return the table without as many of its spare columns, the last ones first, as its width requires."""
+    while _width(table) > width and (spare := [index for index, c in enumerate(table.columns) if c.is_spare]):
+        table = select_columns(table, [index for index in range(1, len(table.columns)) if index != spare[-1]])
+    return table
 
 
 def _fit(table: Table, width: int) -> Iterator[Table]:

@@ -8,6 +8,9 @@ from harness.report.html.page import doubt_summary
 from harness.report.run_report import report_of
 from harness.report.sections.background import machine_facts, method_facts, version_facts
 from tests.support.simulated_run import HOST, run_of
+from tests.support.source_tree import ROOT
+
+TEXTS = {".py", ".j2", ".css", ".toml", ".md", ".json", ".csv"}
 
 
 @pytest.mark.parametrize(
@@ -21,6 +24,21 @@ from tests.support.simulated_run import HOST, run_of
 )
 def test_numbers_are_set_as_in_print_and_names_left_alone(typed: str, set_: str) -> None:
     assert typeset_numbers(typed) == set_
+
+
+def test_microseconds_are_us_everywhere() -> None:
+    micro = ("\N{MICRO SIGN}s", "\N{GREEK SMALL LETTER MU}s", "&micro;", "&mu;")
+    read_units = ROOT / "harness" / "model" / "tools.py"  # other tools write the sign
+    folders = [ROOT / name for name in ("harness", "app", "configs", "scripts", "results/published")]
+    texts = [path for folder in folders for path in folder.rglob("*") if path.suffix in TEXTS]
+
+    wrong = [
+        str(path)
+        for path in (*texts, *ROOT.glob("*.md"))
+        if path != read_units and any(sign in path.read_text(encoding="utf-8") for sign in micro)
+    ]
+    assert wrong == []
+    assert {path.suffix for path in texts} == TEXTS
 
 
 def test_the_machine_is_told_in_a_few_words() -> None:

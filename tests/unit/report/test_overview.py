@@ -1,13 +1,19 @@
 """What a run prints without --details: one screen with the answer, a row for each arm, why, and where the rest is."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from harness.model import Design, Summary
+from harness.analysis.why.explain import add_causes
+from harness.cli.formats import report_text
+from harness.experiment.read import read_experiment
+from harness.model import Design, Doubt, Summary
 from harness.report.run_report import report_of
 from harness.report.text.terminal import render_terminal
+from tests.support.simulated_run import run_of
+from tests.support.source_tree import ROOT
 
 DATA = Path(__file__).parents[2] / "data" / "report"
 CASES = sorted(path.stem for path in DATA.glob("*.json"))
@@ -48,6 +54,47 @@ def test_a_run_of_many_arms_fits_one_screen_too_with_the_largest_differences() -
     assert "more-29 " in text
     assert "more-0 " not in text
     assert "more rows with smaller differences" in text
+
+
+def hops() -> tuple[Summary, Design]:
+    """Return a run of all 26 arms of the hops with their causes and several doubts."""
+    experiment = read_experiment(ROOT / "configs" / "hops.toml", ())
+    truth = {arm.name: 0.92 if "uds" in arm.name else 3.0 if "tls" in arm.name else 1.0 for arm in experiment.arms}
+    doubts = [Doubt(kind=f"kind {number}", seen="something " * 9, advice="Mend it.") for number in range(6)]
+    run = run_of(truth, experiment=experiment, sessions=4, rounds=4, doubts=doubts, raw=False)
+    return add_causes(run.summary, experiment, [session.record for session in run.sessions], None), experiment.design
+
+
+@pytest.mark.parametrize(("width", "lines"), [(100, 30), (80, 34)])
+def test_a_run_of_26_arms_and_several_references_fits_one_screen(width: int, lines: int) -> None:
+    run, design = hops()
+    text = render_terminal(report_of(run, design), width=width, details=False)
+
+    assert run.doubts
+    assert "is made of CPU time" in " ".join(text.split())
+    assert text.count("\n") <= lines
+    assert all(len(line) <= width for line in text.splitlines())
+
+
+def with_two_references() -> Summary:
+    experiment = run_of({"tcp": 1.0, "other": 1.1, "uds-tmpfs": 0.9}, sessions=2, rounds=2).plan.experiment
+    asked = experiment.model_copy(update={"pairs": (*experiment.pairs, ("uds-tmpfs", "other"))})
+    return run_of({"tcp": 1.0, "other": 1.1, "uds-tmpfs": 0.9}, experiment=asked, rounds=20).summary
+
+
+@pytest.mark.parametrize("form", ["text", "details", "markdown", "html", "csv"])
+def test_every_format_says_with_which_of_two_references_an_arm_is_compared(form: str) -> None:
+    report = report_of(with_two_references(), Design())
+    text = report_text(report, "text" if form == "details" else form, details=form == "details")
+    rows = [line for line in re.sub(r"</td>\s*", " | ", text).splitlines() if "faster" in line and "uds-tmpfs" in line]
+
+    assert all(any(re.search(rf"\b{against}\b", row) for row in rows) for against in ("tcp", "other"))
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_a_single_reference_is_not_repeated_in_every_row(form: str) -> None:
+    assert "against |" not in report_text(report_of(summary("baseline"), Design()), form)
+    assert "against  " not in report_text(report_of(summary("baseline"), Design()), form)
 
 
 @pytest.mark.parametrize("case", CASES)

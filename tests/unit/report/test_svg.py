@@ -6,7 +6,9 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from harness.report.document import Axis, Band, Bar, Figure, Guide, Label, Line, Mark, Points, Style
+from harness.report.document import Axis, Band, Bar, Figure, Guide, Label, Line, Mark, Points, Report, Style
+from harness.report.html.clipping import NOTE
+from harness.report.html.page import render_page
 from harness.report.html.svg import WIDTH, draw_figure, tick_values
 
 PLAIN = Figure("plain", "Words.", 200, Axis(0, 10, is_visible=False), Axis(0, 1, is_visible=False), ())
@@ -46,6 +48,33 @@ def test_a_point_lies_at_its_place() -> None:
     assert sum(ys) / 4 == pytest.approx(0.75 * height, abs=0.1)
 
 
+def beyond(drawing: Element) -> list[str]:
+    return [path.attrib["d"] for path in panel_of(drawing).iter("path") if path.get("class") == "beyond"]
+
+
+def test_an_interval_that_leaves_its_axis_ends_in_an_arrow_head_at_the_edge() -> None:
+    drawing = draw(Points([5], [0.5], lows=[-3], highs=[12]), Points([5], [0.7], lows=[1], highs=[10]))
+    width, height = (float(panel_of(drawing).attrib[side]) for side in ("width", "height"))
+    (heads,) = beyond(drawing)
+
+    tips = [tuple(numbers(head)[:2]) for head in heads.split("M")[1:]]
+    assert sorted(tips) == [(0, height / 2), (pytest.approx(width, abs=0.1), height / 2)]
+
+
+def test_an_interval_along_y_and_a_line_are_marked_too() -> None:
+    upright = Points([5], [0.5], lows=[-1], highs=[2], interval_axis="y")
+    for line in (upright, Line([0, 2, 4], [0.5, 3, 0.5]), Line([0, 2, 4], [0.5, 3, 0.5], is_stepped=True)):
+        (heads,) = beyond(draw(line))
+        assert heads.count("M") == 2
+    assert beyond(draw(Line([0, 5, 10], [0, 1, 0]))) == []
+
+
+def test_a_page_says_what_an_arrow_head_means_only_where_there_is_one() -> None:
+    for high, times in ((12, 1), (9, 0)):
+        figure = replace(PLAIN, marks=[Points([5], [0.5], lows=[1], highs=[high])])
+        assert render_page(Report("Title", ["Answer."], figure=figure)).count(NOTE) == times
+
+
 def test_equal_factors_are_equally_far_apart_on_a_logarithmic_axis() -> None:
     figure = replace(PLAIN, x=Axis(0.1, 100, is_log=True))
     (line,) = paths(draw(Line([0.1, 1, 10, 100], [0, 0, 0, 0], Style(symbol="")), figure=figure))
@@ -80,7 +109,7 @@ def test_whiskers_reach_from_low_to_high_along_either_axis() -> None:
 
 
 def test_an_endless_interval_ends_not_far_outside() -> None:
-    (whisker,) = paths(draw(Points([5], [0.5], Style(symbol=""), lows=[-1e9], highs=[1e9])))
+    whisker, _ = paths(draw(Points([5], [0.5], Style(symbol=""), lows=[-1e9], highs=[1e9])))
     assert max(map(abs, numbers(whisker))) <= 2 * WIDTH
 
 

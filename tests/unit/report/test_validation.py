@@ -1,6 +1,8 @@
 """Golden validations for the terminal, as Markdown and as a page, and what every one of them says."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.validation.validate import validate
-from harness.model.validation import Claim, Validation
+from harness.model.validation import Validation
 from harness.report.commands.validation import validation_answer, validation_report
-from harness.report.figures.intervals import claims_figure
+from harness.report.document import Points
+from harness.report.figures.intervals import CLAIM_ROW_HEIGHT, claims_figure
 from harness.report.html.page import render_page
 from harness.report.text import markdown, terminal
 from tests.support.imported_runs import bare, foreign, repeated
@@ -28,8 +31,12 @@ def render_validation(seen: Validation, width: int) -> str:
     return terminal.render_terminal(validation_report(seen), width=width)
 
 
-def drawn(seen: Validation) -> list[Claim]:
-    return [claim for claim in seen.claims if "does not add up" not in claim.reasons]
+def sentences(text: str) -> list[str]:
+    """Return the sentences of the bullets, without the verdict and the size of each claim."""
+    bullets = re.findall(r"^- (.*(?:\n  .*)*)", text, re.MULTILINE)
+    prose = [" ".join(bullet.split()) for bullet in bullets]
+    spoken = [sentence for bullet in prose for sentence in re.split(r"(?<=\.) (?=[A-Z])", bullet)]
+    return [sentence for sentence in spoken if not re.match(r"[\w-]+: |Claimed: ", sentence)]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -59,18 +66,36 @@ def test_the_page_has_every_verdict_and_its_figure_is_told_in_words(case: str) -
 
     assert figure is not None
     assert all(f">{claim.standing}</td>" in page for claim in seen.claims)
-    assert all(f"{claim.where} {claim.architecture} " in figure.alt for claim in drawn(seen))
+    assert all(f"{claim.where} {claim.architecture} " in figure.alt for claim in seen.claims)
+    assert figure.height_px == CLAIM_ROW_HEIGHT * len(seen.claims)
     assert page.count("<table") == page.count("<caption>")
     assert page.count('class="plot"') == 1
 
 
-def test_a_claim_that_does_not_add_up_is_not_drawn() -> None:
-    seen = validation("seed")
-    figure = claims_figure(seen)
+def test_a_claim_that_does_not_add_up_is_drawn_hollow() -> None:
+    figure = claims_figure(validation("seed"))
 
-    assert len(drawn(seen)) == 5
     assert figure is not None
-    assert "docker-desktop-macos combined" not in figure.alt
+    hollow = [mark for mark in figure.marks if isinstance(mark, Points) and mark.style.symbol == "diamond-open"]
+    (mark,) = hollow
+    assert mark.xs[0] == pytest.approx(27.2, abs=0.05)
+
+
+def test_a_claim_without_a_time_has_a_row() -> None:
+    seen = validation("seed")
+    untimed = seen.claims[0].model_copy(update={"percent": None, "us": None})
+    figure = claims_figure(seen.model_copy(update={"claims": (untimed, *seen.claims[1:])}))
+
+    assert figure is not None
+    assert f"{untimed.where} {untimed.architecture} no time, here" in figure.alt
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_sentence_stands_once(case: str) -> None:
+    spoken = sentences(render_validation(validation(case), width=1000))
+
+    assert len(spoken) > 10
+    assert [sentence for sentence, times in Counter(spoken).items() if times > 1] == []
 
 
 def test_without_a_claim_there_is_no_figure() -> None:

@@ -12,6 +12,7 @@ from harness.analysis import summary as analysis
 from harness.cli import cli
 from harness.files import read_regular_file
 from harness.model import Plan
+from harness.report.commands.progress import Progress
 from harness.session import run_experiment
 from harness.session.measure import Run
 from harness.store.store import Store
@@ -73,7 +74,7 @@ def run_in_progress(directory: Path, width_percent: float) -> Run:
     )
     machine = Machine(Topology((), frozenset()), {})
     sessions = {session.record.session: session for session in imagined.sessions}
-    return Run(plan, Store(directory), machine, {}, sessions)
+    return Run(plan, Store(directory), machine, {}, Progress(is_quiet=True), sessions)
 
 
 @pytest.mark.parametrize(("width_percent", "stops"), [(50.0, True), (1e-6, False)])
