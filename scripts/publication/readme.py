@@ -71,7 +71,8 @@ def _write_up(results: Results) -> Iterator[str]:
     """Yield what holds without containers, what a container adds, and what single runs are worth."""
     differences = grouped_answer(main_comparisons(results.baseline), None)
     yield f"Without containers: {differences[0].lower()}{differences[1:]}"
-    yield f"A container would add {join_with_and(list(_additions(results.ladder.ladders)))}."
+    if additions := list(_additions(results.ladder.ladders)):
+        yield f"A container would add {join_with_and(additions)}."
     claims = [claim for claim in results.validation.claims if claim.where.startswith("fargate")]
     losses, chances = (claim.percent for claim in claims), (100 * claim.chance for claim in claims if claim.chance)
     yield (
