@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ from harness.testbed.servers.nginx import certificate_paths, write_certificate
 
 START_S, POLL_S = 60.0, 0.05
 SSH_IDLE = "10 minutes"
-QUIET = "harness.fleet.quiet"
+QUIET, LIFELINE = "harness.fleet.quiet", "harness.fleet.lifeline"
 PROGRAMS = {"scheduler": "distributed.cli.dask_scheduler", "worker": "distributed.cli.dask_worker"}
 
 
@@ -42,24 +43,33 @@ def connect_local_workers(count: int) -> Iterator[Client]:
         tls = ("--tls-ca-file", authority, "--tls-cert", own, "--tls-key", own)
         file = directory / "scheduler.json"
         place = ("--host", LOOPBACK, "--dashboard-address", f"{LOOPBACK}:0", "--scheduler-file", str(file))
-        scheduler = _start("scheduler", (*tls, "--protocol", "tls", "--port", "0", *place), directory, exit_stack)
-        address = _wait_for_scheduler(file, scheduler)
+        words = (*tls, "--protocol", "tls", "--port", "0", *place)
+        command = SupervisedCommand("dask scheduler", _dask_argv("scheduler", *words), directory / "log", cwd=directory)
+        address = _wait_for_scheduler(file, exit_stack.enter_context(start_command(command)))
         quiet = ("--nthreads", "1", "--no-nanny", "--memory-limit", "0", "--preload", QUIET)
-        options = (*tls, *place[:4], *quiet, "--local-directory", str(directory))
-        workers = [
-            _start("worker", (address, *options, "--name", f"{os.uname().nodename}-{number}"), directory, exit_stack)
-            for number in range(1, count + 1)
-        ]
+        options = (*tls, *place[:4], *quiet, "--preload", LIFELINE, "--local-directory", str(directory))
+        names = [f"{os.uname().nodename}-{number}" for number in range(1, count + 1)]
+        commands = [_dask_argv("worker", address, *options, "--name", name) for name in names]
+        workers = [exit_stack.enter_context(_run_worker(argv, directory)) for argv in commands]
         security = Security(tls_ca_file=authority, tls_client_cert=own, tls_client_key=own, require_encryption=True)
         client = exit_stack.enter_context(connect_scheduler(address, security))
         _wait_for_workers(client, workers)
         yield client
 
 
-def _start(kind: str, words: Sequence[str], directory: Path, exit_stack: ExitStack) -> SupervisedProcess:
-    argv = (sys.executable, *module_command(PROGRAMS[kind]), *words)
-    command = SupervisedCommand(f"dask {kind}", argv, directory / f"{private_name()}.log", cwd=directory)
-    return exit_stack.enter_context(start_command(command))
+def _dask_argv(kind: str, *words: str) -> tuple[str, ...]:
+    return (sys.executable, *module_command(PROGRAMS[kind]), *words)
+
+
+@contextmanager
+def _run_worker(argv: Sequence[str], directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker during the body; it also ends with this process."""
+    with (directory / "log").open("ab") as log:
+        worker = subprocess.Popen(
+            argv, cwd=directory, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+        )
+    with worker:  # closes its standard input, and waits
+        yield worker
 
 
 def _wait_for_scheduler(file: Path, scheduler: SupervisedProcess) -> str:
@@ -73,13 +83,11 @@ def _wait_for_scheduler(file: Path, scheduler: SupervisedProcess) -> str:
     raise MachineError(f"dask scheduler did not start within {START_S:g} s.")
 
 
-def _wait_for_workers(client: Client, workers: Sequence[SupervisedProcess]) -> None:
+def _wait_for_workers(client: Client, workers: Sequence["subprocess.Popen[bytes]"]) -> None:
     deadline = time.monotonic() + START_S
     while len(client.nthreads()) < len(workers):
-        for worker in workers:
-            worker.check()
-        if time.monotonic() > deadline:
-            raise MachineError(f"{len(workers)} dask workers did not start within {START_S:g} s.")
+        if time.monotonic() > deadline or any(worker.poll() is not None for worker in workers):
+            raise MachineError(f"{len(workers)} dask workers did not start here within {START_S:g} s, or have ended.")
         time.sleep(POLL_S)
 
 

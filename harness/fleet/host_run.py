@@ -10,7 +10,7 @@ import os
 import platform
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +34,6 @@ from harness.testbed.machine.directories import DIRECTORY_PREFIX, disk_parent
 from harness.testbed.processes.output import read_log_end
 from harness.testbed.processes.process import SupervisedCommand, SupervisedProcess, start_command
 
-PLUGIN = "barehop-run"
 RESULTS, LOG = "out", "log"
 COMPLETE = "summary.json"
 VALID_CODES = (0, 1)  # 1: measured, and not valid
@@ -70,16 +69,16 @@ class RunWatch(WorkerPlugin):
     is_ending: bool = False
     has_ended: Event = field(default_factory=Event)
 
-    def transition(self, key: object, start: str, finish: str, **_: object) -> None:
+    def transition(self, key: object, start: str, *_: object, **__: object) -> None:
         """Notice that the task is not executing any more."""
         if key == self.key and start == "executing":
-            self.end(finish)
+            self.end()
 
-    def teardown(self, worker: Worker) -> None:
+    def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - the signature is dask's
         """Notice that the worker closes."""
-        self.end(str(worker))
+        self.end()
 
-    def end(self, _reason: str = "") -> None:
+    def end(self) -> None:
         """Ask the child to end, or let it not begin."""
         self.is_ending = True
         if self.child is not None:
@@ -111,23 +110,22 @@ def _host_name(worker_name: object) -> str:
     return str(worker_name) if is_given else socket.gethostname()
 
 
-async def end_run(dask_worker: Worker) -> bool:
-    """End the run on a worker; return whether nothing of it is left."""
-    watch = dask_worker.plugins.get(PLUGIN)
-    if not isinstance(watch, RunWatch):
-        return True
-    watch.end()
+async def end_run(keys: Collection[str], dask_worker: Worker) -> bool:
+    """End the run of a task in `keys` on a worker; return whether nothing of it is left."""
+    watches = [watch for key in keys if isinstance(watch := dask_worker.plugins.get(key), RunWatch)]
+    for watch in watches:
+        watch.end()
     for _ in range(round(END_S / POLL_S)):
-        if watch.has_ended.is_set():
-            break
+        if all(watch.has_ended.is_set() for watch in watches):
+            return True
         await asyncio.sleep(POLL_S)
-    return watch.has_ended.is_set()
+    return False
 
 
 def measure_here(job: FleetJob, key: str) -> HostResult:
     """Run the experiment of `job` on the host of this worker, as the task `key`."""
     worker, watch = get_worker(), RunWatch(key)
-    sync(worker.loop, worker.plugin_add, watch, PLUGIN)
+    sync(worker.loop, worker.plugin_add, watch, key)
     try:
         task = worker.state.tasks.get(key)
         if task is None or task.state != "executing":
@@ -138,6 +136,8 @@ def measure_here(job: FleetJob, key: str) -> HostResult:
         return HostResult(b"", str(problem))
     finally:
         watch.has_ended.set()
+        with suppress(RuntimeError):  # the loop has ended
+            worker.loop.add_callback(worker.plugin_remove, key)
 
 
 def _run_job(job: FleetJob, watch: RunWatch) -> HostResult:

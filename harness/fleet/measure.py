@@ -82,10 +82,15 @@ class FleetRun:
 
     def end_tasks(self) -> None:
         """End the runs on all hosts, and wait until nothing of them is left."""
-        addresses = [task.worker.address for task in self.tasks.values()]
-        if addresses and self.client.status == "running":
-            self.client.run(end_run, workers=addresses, on_error="return")
-            self.client.cancel([task.future for task in self.tasks.values()], force=True)
+        tasks = list(self.tasks.values())
+        if not tasks or self.client.status != "running":
+            return  # without its client, the scheduler ends them
+        workers = [task.worker.address for task in tasks]
+        has_ended = self.client.run(end_run, list(self.tasks), workers=workers, on_error="return")
+        self.client.cancel([task.future for task in tasks], force=True)
+        for task in tasks:
+            if has_ended.get(task.worker.address) is not True:
+                self._report(f"{task.worker.name}: it is not known whether its run has ended.")
 
     def _store_result(self, task: HostTask) -> None:
         name = task.worker.name

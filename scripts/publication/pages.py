@@ -85,7 +85,7 @@ PAGES: tuple[StudyPage | RunPage, ...] = (
     StudyPage(
         "fleet/fleet.md",
         "fleet",
-        "Does a dask worker disturb the run beside it, and does a result repeat on one machine?",
+        "Does a result of barehop fleet repeat on one machine?",
         "scripts/fleet-study --publish",
         "scripts.fleet_study",
         ("--out", "fleet"),

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,8 +24,9 @@ from tests.support.command import (
     eventually,
     fixed,
     nothing_left,
-    private_directories,
+    preloaded,
     running,
+    started,
 )
 from tests.support.networks import hub_address, star_of_networks
 
@@ -79,12 +81,16 @@ class Hosts:
 
     def serves(self, name: str) -> bool:
         """Whether nginx runs on this host."""
-        return any("nginx" in name_of(child) for child in self.workers[name].children(recursive=True))
+        return has_nginx(self.workers[name])
 
     def are_idle(self) -> bool:
-        """Whether no worker has a child any more, or a directory of one."""
+        """Whether no worker has a child any more; at the end, nothing of a child may be left either."""
         living = [worker for worker in self.workers.values() if worker.poll() is None]
-        return not any(worker.children(recursive=True) for worker in living) and not private_directories()
+        return not any(worker.children(recursive=True) for worker in living)
+
+
+def has_nginx(process: psutil.Process) -> bool:
+    return any("nginx" in name_of(child) for child in process.children(recursive=True))
 
 
 def name_of(process: psutil.Process) -> str:
@@ -103,13 +109,14 @@ def end(process: psutil.Popen) -> None:
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     cwd = tmp_path_factory.mktemp("fleet")
+    preloaded()  # outside of the networks, which end with these tests
     with star_of_networks(len(HOSTS)) as (hub, networks), nothing_left(), ExitStack() as exit_stack:
-        started = Hosts(cwd, hub, networks, exit_stack)
-        started.start_dask(hub, "scheduler", "--host", "0.0.0.0", "--port", str(PORT))
+        made = Hosts(cwd, hub, networks, exit_stack)
+        made.start_dask(hub, "scheduler", "--host", "0.0.0.0", "--port", str(PORT))
         for name in HOSTS:
-            started.start_worker(name)
+            made.start_worker(name)
         assert eventually(lambda: all("Registered to" in log_of(cwd, number) for number in (1, 2, 3)))
-        yield started
+        yield made
 
 
 def log_of(cwd: Path, number: int) -> str:
@@ -128,6 +135,23 @@ def test_when_the_client_ends_the_runs_on_all_hosts_end(hosts: Hosts, number: si
         assert ended.code == 130
         assert "fleet --resume" in ended.err
     assert eventually(hosts.are_idle)
+
+
+def test_a_worker_sleeps_while_its_host_measures(hosts: Hosts) -> None:
+    """By default it ticks 50 times a second."""
+    with hosts.client("quick", *LONG, "--out", "asleep"):
+        assert eventually(lambda: all(map(hosts.serves, HOSTS)))
+        before = {name: wakeups(worker) for name, worker in hosts.workers.items()}
+        time.sleep(2)
+        assert all(wakeups(hosts.workers[name]) - count < 20 for name, count in before.items())
+        names = {Path(f"/proc/{worker.pid}/comm").read_text() for worker in hosts.workers.values()}
+    assert names == {"dask worker\n"}  # as which the doubts of a session tell one that is busy nevertheless
+    assert eventually(hosts.are_idle)
+
+
+def wakeups(process: psutil.Process) -> int:
+    """Of its first thread, which runs the event loop."""
+    return int(process.num_ctx_switches().voluntary)
 
 
 def test_a_killed_worker_leaves_nothing_and_its_host_is_measured_later(hosts: Hosts) -> None:
@@ -162,6 +186,12 @@ def test_what_a_host_lacks_is_told_in_its_own_words(hosts: Hosts) -> None:
     assert ended.code == 3
     assert all(f"{name}: " in ended.err for name in HOSTS)
     assert "no-such-nginx" in ended.err
+
+
+def test_workers_that_barehop_has_started_here_end_with_it(tmp_path: Path) -> None:
+    with started(tmp_path, "fleet", "quick", *LONG, "--local", "2") as client:
+        assert eventually(lambda: has_nginx(client.process)), client.errors.read_text()
+        client.process.kill()
 
 
 def test_without_a_scheduler_or_workers_a_sentence_says_how_to_start_them(tmp_path: Path) -> None:
