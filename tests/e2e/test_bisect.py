@@ -15,7 +15,7 @@ from tests.support.command import CHECKOUT, LOCK, barehop, fixed
 
 COMMITS, FIRST_SLOW = 5, 3
 SLOW_S = 0.01  # of CPU time, many times that of a request, so that other processes of the machine do not matter
-GUIDE_GATE, WIDE_GATE = "--gate 10 ", "--gate 200 --metric cpu "
+GUIDE_GATE, WIDE_GATE = "--gate 1.5 ", "--gate 200 --metric cpu "
 APP = """import time
 
 SPEND_S = {spend_s}
@@ -28,15 +28,6 @@ def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"hello"]
 """
-EXPERIMENT = """
-[arms.reference]
-[arms.mine]
-app = "main:app"
-app_dir = "{app_dir}"
-worker_class = "sync"
-[design]
-against = "reference"
-"""
 BAREHOP = f"""#!/bin/sh
 command=$1
 shift
@@ -45,13 +36,27 @@ exec {shlex.join([sys.executable, *module_command("harness")])} "$command" "$@"
 """
 
 
-def guide_script() -> str:
-    """The script of the chapter on bisection, with a gate that few requests and a busy machine can hold."""
+def guide_block(language: str) -> str:
+    """The block of that language in the chapter on bisection."""
     chapter = (CHECKOUT / "GUIDE.md").read_text(encoding="utf-8").split("## In CI, and with git bisect")[1]
-    script = re.search(r"```sh\n(#!/bin/sh\n.*?)```", chapter, re.DOTALL)
-    assert script
-    assert GUIDE_GATE in script[1]
-    return script[1].replace(GUIDE_GATE, WIDE_GATE)
+    block = re.search(rf"```{language}\n(.*?)```", chapter, re.DOTALL)
+    assert block
+    return block[1]
+
+
+def guide_script() -> str:
+    """The script of the chapter, with a gate that few requests and a busy machine can hold."""
+    script = guide_block("sh")
+    assert GUIDE_GATE in script
+    return script.replace(GUIDE_GATE, WIDE_GATE)
+
+
+def guide_experiment(good: Path, repository: Path) -> str:
+    """The experiment of the chapter, for an application in WSGI that is somewhere else."""
+    text = guide_block("toml").replace("/srv/good", str(good)).replace("/srv/shop", str(repository))
+    assert str(good) in text
+    assert str(repository) in text
+    return text.replace("[arm]\n", '[arm]\nworker_class = "sync"\n')
 
 
 def git(repository: Path, *words: str) -> str:
@@ -92,8 +97,9 @@ def test_a_bisection_ends_at_the_commit_that_made_the_application_slower(tmp_pat
     commits = commit_versions(repository)
     write_program(tmp_path / "barehop", BAREHOP)
     write_program(tmp_path / "bisect.sh", guide_script())
-    (tmp_path / "regression.toml").write_text(EXPERIMENT.format(app_dir=repository))
-    git(repository, "checkout", "--quiet", commits[0])
+    (tmp_path / "regression.toml").write_text(guide_experiment(tmp_path / "good-version", repository))
+    git(repository, "worktree", "add", "--quiet", str(tmp_path / "good-version"), commits[0])
+    git(repository, "checkout", "--quiet", "--detach", commits[0])
     base = barehop(tmp_path, "run", "regression.toml", *fixed(3, 4), "--out", "good")
     assert base.code == 0, base.err
 

