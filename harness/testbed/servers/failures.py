@@ -50,6 +50,7 @@ HTTPS_HINT = (
 # What nginx logs about a response that it never passes on.
 TOO_BIG_HEADER = "upstream sent too big header"
 INVALID_RESPONSE = re.compile(r"upstream sent (?:invalid|no valid|duplicate|unsupported|unexpected) [^,]*")
+ENVIRONMENT_NAMES = (".venv", "venv", "env")
 # Packages that are imported by another name than they are installed by.
 PACKAGE_OF_MODULE = {
     "MySQLdb": "mysqlclient", "PIL": "Pillow", "bs4": "beautifulsoup4", "corsheaders": "django-cors-headers",
@@ -257,10 +258,12 @@ def _missing_module_problem(settings: Settings, python: str, missing: str, place
             f"The application {settings.app} imports {missing!r}, which is in {better[0]} ({place}). "
             f"Set app_dir to {to_toml(str(better[0]))} and app to {to_toml(better[1])}."
         )
-    return (
-        f"The application {settings.app} needs the package {missing!r}, which {python} does not have. Install it: "
-        f"{python} -m pip install {PACKAGE_OF_MODULE.get(missing, missing)}. Or set python to the Python that has it."
-    )
+    needs = f"The application {settings.app} needs the package {missing!r}, which {python} does not have."
+    own = (directory / name / "bin/python" for name in ENVIRONMENT_NAMES)
+    if not settings.python and (environment := next(filter(Path.is_file, own), None)):
+        return f"{needs} Set python to {to_toml(str(environment))}, the environment in its directory."
+    install = f"{python} -m pip install {PACKAGE_OF_MODULE.get(missing, missing)}"
+    return f"{needs} Install it: {install}. Or set python to the Python that has it."
 
 
 def has_module(module: str, directory: Path) -> bool:

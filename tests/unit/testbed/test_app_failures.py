@@ -101,6 +101,15 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(module: st
     assert f"{PYTHON} -m pip install {package}. " in sentence
 
 
+def test_a_missing_package_is_looked_for_in_the_environment_beside_the_application(tmp_path: Path) -> None:
+    python = tmp_path / "venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    log = f"{BOOT}ModuleNotFoundError: No module named 'stripe'{BOOTED}"
+    assert f'does not have. Set python to "{python}", the environment' in problem(log, app_dir=str(tmp_path))
+    assert "pip install stripe" in problem(log, app_dir=str(tmp_path), python="/usr/bin/python3")
+
+
 @pytest.mark.parametrize(("app", "missing"), [("shop:app", "shop"), ("shop.web.main:app", "shop.web")])
 def test_a_missing_module_of_the_application_is_a_matter_of_app_and_app_dir(app: str, missing: str) -> None:
     assert problem(f"{BOOT}ModuleNotFoundError: No module named '{missing}'{BOOTED}", app=app) == (
