@@ -1,16 +1,21 @@
 """The command line of scripts/publish."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from harness.cli.formats import report_text
 from harness.console import run_command
 from harness.observe.host.facts import host_facts
+from harness.report.run_report import report_of
+from harness.session.summarize import read_results
 from harness.store.store import Store
 from scripts.publication.index import (
     INDEX_DATA,
     INDEX_PAGE,
+    Entry,
     Index,
     index_page,
     read_index,
@@ -18,7 +23,7 @@ from scripts.publication.index import (
     run_entry,
     study_entry,
 )
-from scripts.publication.measure import is_measured, measure, write_page
+from scripts.publication.measure import is_measured, measure
 from scripts.publication.pages import CHECKOUT, PAGES, PUBLISHED, RunPage
 from scripts.publication.renew import renew_readme
 
@@ -49,13 +54,22 @@ def publish(only: tuple[str, ...], out: Path) -> None:
             date = datetime.now(UTC).date().isoformat()
             index = renew_entries(index, [study_entry(page, date, host_facts({}))])
             _write(index)
-    runs = [page for page in PAGES if isinstance(page, RunPage) and (directory / page.results).is_dir()]
-    for page in runs:
-        write_page(page, directory)
-    index = renew_entries(index, [run_entry(page, directory) for page in runs])
-    _write(index)
+    _write(renew_entries(index, _write_runs(directory)))
     renew_readme()
     click.echo(str(INDEX_PAGE))
+
+
+def _write_runs(directory: Path) -> Iterator[Entry]:
+    """Write the page of every run in the directory; yield its entry."""
+    for page in PAGES:
+        if isinstance(page, RunPage) and (directory / page.results).is_dir():
+            results = read_results(directory / page.results)
+            target = PUBLISHED / page.page
+            target.parent.mkdir(parents=True, exist_ok=True)
+            summary = results.summary.model_copy(update={"directory": page.config})
+            report = report_of(summary, results.plan.experiment.design, command="barehop")
+            target.write_text(report_text(report, "markdown"), encoding="utf-8")
+            yield run_entry(page, results)
 
 
 def _write(index: Index) -> None:

@@ -11,7 +11,7 @@ from harness.model import JsonModel
 from harness.report.answer import summary_answer
 from harness.report.sections.background import machine_facts
 from harness.report.text.markdown import escape_markdown
-from harness.session.summarize import read_results
+from harness.session.summarize import RunResults
 from scripts.publication.pages import PAGES, PUBLISHED, RunPage, StudyPage
 
 INDEX_DATA, INDEX_PAGE = PUBLISHED / "index.json", PUBLISHED / "README.md"
@@ -36,9 +36,8 @@ class Index(JsonModel):
     entries: tuple[Entry, ...] = ()
 
 
-def run_entry(page: RunPage, directory: Path) -> Entry:
-    """Return the entry of a run from its results. Raises ConfigError if they are damaged."""
-    results = read_results(directory / page.results)
+def run_entry(page: RunPage, results: RunResults) -> Entry:
+    """Return the entry of a run."""
     return Entry(
         page=page.page,
         question=results.summary.question,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.errors import LoadError
 from harness.start import module_command
-from scripts.publication.pages import CHECKOUT, PUBLISHED, RunPage, StudyPage
+from scripts.publication.pages import CHECKOUT, RunPage, StudyPage
 from scripts.study_door import ending_with_us
 
 MEASURED = (0, 1)  # 1: the result is not valid; the page says this
@@ -40,13 +40,6 @@ def is_measured(page: RunPage | StudyPage, directory: Path) -> bool:
     if isinstance(page, RunPage):
         return (directory / page.results / "summary.json").is_file()
     return (directory / f"{page.results}.{STUDY_IS_DONE}").is_file()
-
-
-def write_page(page: RunPage, directory: Path) -> None:
-    """Write the report of the run in `directory` to results/published. Raises LoadError if the command fails."""
-    target = PUBLISHED / page.page
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _call(directory, *module_command("harness"), "report", page.results, "--markdown", "--out", str(target))
 
 
 def _call(directory: Path, *words: str) -> None:

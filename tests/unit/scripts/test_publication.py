@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from harness.session.summarize import read_results
 from scripts.publication.index import INDEX_PAGE, Entry, Index, index_page, read_index, renew_entries, run_entry
 from scripts.publication.measure import is_measured, measure
 from scripts.publication.pages import CHECKOUT, PAGES, PUBLISHED, RunPage, StudyPage, run_page
@@ -57,7 +58,7 @@ def test_the_index_names_each_machine_once() -> None:
 
 def test_an_entry_has_question_answer_date_and_machine_of_its_run(tmp_path: Path) -> None:
     write_run(run_data(), tmp_path / "quick")
-    made = run_entry(run_page("some", "quick"), tmp_path)
+    made = run_entry(run_page("some", "quick"), read_results(tmp_path / "quick"))
     assert made.page == "some/quick.md"
     assert made.question
     assert made.answer.endswith(".")
