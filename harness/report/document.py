@@ -1,9 +1,12 @@
 """A report as data, independent of any format. Renderers know these types, but not what a report is about."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 from harness.model import Interval
+
+Facets = Mapping[str, str]  # what the filters of a page compare, by their names
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Row:
     color: str = ""
     ends_group: bool = False
     is_inner: bool = False
+    facets: Facets = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -129,6 +133,19 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True)
+class Filter:
+    """A control of a page. It hides rows and figures whose facet `name` does not match; those without it stay.
+
+    `select`: the facet is the chosen one; `checkbox`: it is "yes"; `date`: it is not before "from", or not after "to".
+    """
+
+    name: str
+    label: str
+    kind: Literal["select", "checkbox", "date"] = "select"
+    choices: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The report of a command, in the order of reading.
 
@@ -150,6 +167,7 @@ class Report:
     next_steps: Sequence[Fact] = ()
     overview: Overview | None = None
     identity: str = ""  # a sentence with the id of the results, for citations
+    filters: Sequence[Filter] = ()  # only pages have them
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +185,7 @@ class Figure:
     marks: Sequence["Mark"]
     title: str = ""
     caption: str = ""
+    facets: Facets = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +219,10 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """Points, each with an interval where `lows` and `highs` are given; `texts` are shown when pointed at."""
+    """Points, each with an interval where `lows` and `highs` are given; `texts` are shown when pointed at.
+
+    `links`: where each point leads on a page.
+    """
 
     xs: Sequence[float]
     ys: Sequence[float]
@@ -210,6 +232,7 @@ class Points:
     highs: Sequence[float] = ()
     interval_axis: str = "x"  # or y
     texts: Sequence[str] = ()
+    links: Sequence[str] = ()
     size_px: float = 4.0
 
 

@@ -13,7 +13,7 @@ from harness.report.document import Fact, Report, Section
 from harness.report.figures.intervals import forest_figure
 from harness.report.overview import overview_of
 from harness.report.sections import run_sections
-from harness.report.sections.arm_table import arm_table
+from harness.report.sections.arm_table import NUMBERS_HEADING, arm_table
 from harness.report.sections.background import PageData, background_sections
 from harness.report.sections.failures import application_note
 from harness.report.sections.ladder import ladder_note
@@ -41,7 +41,7 @@ def report_of(
         answer=[answer.summary_answer(summary, design)],
         certainty=list(_certainty(summary, design)),
         sections=[
-            Section("The numbers", tables=[arm_table(summary)], notes=list(_notes(summary))),
+            Section(NUMBERS_HEADING, tables=[arm_table(summary)], notes=list(_notes(summary))),
             *run_sections(summary, design, page.flames if page else ()),
         ],
         doubts=caveats.group_doubts(summary),

@@ -49,10 +49,13 @@ class Page:
         result: Json = said["result"]
         return result
 
-    def open(self, path: Path) -> None:
-        """Open the file and wait until its scripts have run and what they drew is on the screen."""
+    def open(self, path: Path, query: str = "") -> None:
+        """Open the file and wait until its scripts have run and what they drew is on the screen.
+
+        `query` follows its name in the address.
+        """
         self.told.clear()
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=f"{path.as_uri()}{query}")
         while not any(said.get("method") == "Page.loadEventFired" for said in self.told):
             self.told.append(self._receive())
         self.settle()

@@ -30,6 +30,7 @@ class RunContrast(JsonModel):
     confidence: float = 0.95
     verdict: Verdict | None = None
     is_control: bool = False
+    is_main_effect: bool = False  # of a setting, averaged over the other settings
 
 
 class HistoryRun(JsonModel):
@@ -121,6 +122,7 @@ def _contrasts(summary: SummaryBrief) -> Iterator[RunContrast]:
                 confidence=effect.confidence,
                 verdict=effect.verdict,
                 is_control=bool(arm and arm.control_of),
+                is_main_effect=bool(summary.main_effects),
             )
 
 

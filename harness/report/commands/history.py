@@ -1,37 +1,82 @@
-"""The report of `barehop history`: a line for each run, and the trend of each contrast with its changes."""
+"""The report of `barehop history`: what changed, the trend of each contrast, and a line for each run."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from harness.analysis.between_runs.history import History, HistoryRun, RunContrast, Trend
 from harness.analysis.statistics.change_points import METHOD
-from harness.report.document import Cell, Column, NumberCell, Report, Row, Section, Table, TextCell
-from harness.report.figures.trends import level_texts, trend_figure
+from harness.report.document import (
+    Cell,
+    Column,
+    Facets,
+    Figure,
+    Filter,
+    IntervalCell,
+    NumberCell,
+    Report,
+    Row,
+    Section,
+    Table,
+    TextCell,
+)
+from harness.report.figures.trends import contrast_of, trend_figure
 from harness.report.format import amount_interval, anchor_words, format_percent, pluralize, verdict_word
+from harness.report.sections.arm_table import NUMBERS_HEADING
+from harness.report.sections.screening import SCREEN_HEADING
 
 MAX_LISTED = 2  # contrasts in the headline of a run
-MINUTE_LETTERS = 16
+MOST_OPEN_FIGURES = 12  # of more, each experiment's are folded
+DATE_LETTERS, MINUTE_LETTERS = 10, 16
 MAX_LEFT_OUT = 5
 ID_DIGITS = 8  # of an id that the table shows
 
 Group = tuple[str, str]  # experiment and host
+Series = tuple[str, str, str, str]  # experiment, host, contrast and metric, of which there is one trend
 
 
 def history_report(history: History, start: str = "") -> Report:
     """Return the report; links to the reports of runs are relative to the directory `start`."""
-    changed = [trend for trend in history.trends if trend.has_changed and not trend.is_control]
+    changed = [trend for trend in history.trends if trend.has_changed]
     groups = _groups(history)
+    names = _figure_names(history)
+    changes = [row for trend in changed for row in _change_rows(history, trend, start, names)]
     return Report(
         title=f"History of {history.directory}",
         question="",
         answer=[_answer(history, changed)],
         sections=[
             Section("Experiments", tables=[_group_table(history, groups)]),
-            *_trend_sections(history, groups),
+            *([Section("Changes", tables=[_change_table(changes)])] if changes else []),
+            *_trend_sections(history, groups, start, names),
             Section("Runs", tables=[_run_table(history, start)], notes=list(_notes(history))),
         ],
+        filters=_filters(history) if len(history.runs) > 1 else (),
     )
+
+
+def _filters(history: History) -> list[Filter]:
+    """Return the filters: an experiment or a host only where there are several."""
+    choices = {name: sorted({getattr(run, name) for run in history.runs}) for name in ("experiment", "host")}
+    return [
+        *(Filter(name, name, choices=values) for name, values in choices.items() if len(values) > 1),
+        Filter("changed", "changed only", "checkbox"),
+        Filter("valid", "valid only", "checkbox"),
+        Filter("from", "from", "date"),
+        Filter("to", "to", "date"),
+    ]
+
+
+def _facets(runs: Sequence[HistoryRun], *, is_changed: bool) -> Facets:
+    """Return the facets of runs of one group in the order of their time; a period that overlaps theirs matches."""
+    return {
+        "experiment": runs[0].experiment,
+        "host": runs[0].host,
+        "changed": "yes" if is_changed else "no",
+        "from": runs[-1].started_utc[:DATE_LETTERS],
+        "to": runs[0].started_utc[:DATE_LETTERS],
+    }
 
 
 def _groups(history: History) -> dict[Group, list[HistoryRun]]:
@@ -42,16 +87,14 @@ def _groups(history: History) -> dict[Group, list[HistoryRun]]:
 
 
 def _answer(history: History, changed: Sequence[Trend]) -> str:
-    trends = sum(not trend.is_control for trend in history.trends)
+    trends, changes = (sum(not trend.is_control for trend in some) for some in (history.trends, changed))
     hosts = list(dict.fromkeys(run.host for run in history.runs))
     where = hosts[0] if len(hosts) == 1 else pluralize(len(hosts), "host")
     names = {run.experiment for run in history.runs}
     runs = f"{pluralize(len(history.runs), 'run')} of {pluralize(len(names), 'experiment')} on {where}"
     if not trends:
         return f"{runs}. No contrast was measured twice on one host, so there is no trend."
-    if not changed:
-        return f"{runs}. None of {pluralize(trends, 'contrast')} changed."
-    return f"{runs}. {len(changed)} of {pluralize(trends, 'contrast')} changed."
+    return f"{runs}. {changes or 'None'} of {pluralize(trends, 'contrast')} changed."
 
 
 def _heading(group: Group) -> str:
@@ -63,7 +106,7 @@ def _group_table(history: History, groups: dict[Group, list[HistoryRun]]) -> Tab
     rows = []
     for group, runs in groups.items():
         trends = _trends_of(history, group)
-        changes = sum(len(trend.levels) - 1 for trend in trends if not trend.is_control)
+        changes = sum(len(trend.levels) - 1 for trend in trends)
         link = f"#{anchor_words(_heading(group))}" if trends else ""
         cells: list[Cell] = [
             TextCell(group[0], link=link),
@@ -72,7 +115,7 @@ def _group_table(history: History, groups: dict[Group, list[HistoryRun]]) -> Tab
             NumberCell(str(sum(not run.valid for run in runs))),
             NumberCell(str(changes) if trends else ""),
         ]
-        rows.append(Row(cells))
+        rows.append(Row(cells, facets=_facets(runs, is_changed=changes > 0)))
     columns = ("experiment", "host", "runs", "not valid", "changes")
     return Table("", list(map(Column, columns)), rows)
 
@@ -82,51 +125,102 @@ def _trends_of(history: History, group: Group) -> list[Trend]:
     return sorted(trends, key=lambda trend: trend.is_control)
 
 
-def _trend_sections(history: History, groups: dict[Group, list[HistoryRun]]) -> Iterator[Section]:
-    numbers = {(trend.experiment, trend.host, trend.label): place for place, trend in enumerate(history.trends)}
+def _series(trend: Trend) -> Series:
+    return trend.experiment, trend.host, trend.label, trend.metric
+
+
+def _figure_names(history: History) -> dict[Series, str]:
+    """Return the name of each trend's figure, which links contain; a number tells equal ones apart."""
+    names: dict[Series, str] = {}
+    numbers: Counter[str] = Counter()
+    for trend in history.trends:
+        words = anchor_words(" ".join(("trend", *_series(trend))))
+        numbers[words] += 1
+        names[_series(trend)] = words if numbers[words] == 1 else f"{words}-{numbers[words]}"
+    return names
+
+
+def _trend_sections(
+    history: History, groups: dict[Group, list[HistoryRun]], start: str, names: Mapping[Series, str]
+) -> Iterator[Section]:
+    is_detail = len(history.trends) > MOST_OPEN_FIGURES
     for group in groups:
-        trends = _trends_of(history, group)
-        figures = [trend_figure(history, trend, numbers[*group, trend.label]) for trend in trends]
-        sentences = [sentence for trend in trends for sentence in _change_sentences(history, trend)]
-        if trends:
-            yield Section(_heading(group), sentences, figures=figures)
+        figures = [_figure(history, trend, start, names[_series(trend)]) for trend in _trends_of(history, group)]
+        if figures:
+            yield Section(_heading(group), figures=figures, is_detail=is_detail)
 
 
-def _change_sentences(history: History, trend: Trend) -> Iterator[str]:
-    """Yield a sentence for each change: when, from which level to which, and what else changed with that run."""
-    texts = level_texts(trend)
-    for place, level in enumerate(trend.levels[1:], start=1):
-        run, before = history.runs[trend.runs[level.first]], history.runs[trend.runs[level.first - 1]]
-        kernel = f", with kernel {run.kernel} after {before.kernel}" if run.kernel != before.kernel else ""
-        control = "The A/A control: " if trend.is_control else ""
-        levels = f"from {texts[place - 1]} to {texts[place]}"
-        yield f"{control}{trend.label} changed at the run of {_when(run)}{kernel}: {levels}."
+def _figure(history: History, trend: Trend, start: str, name: str) -> Figure:
+    runs = [history.runs[place] for place in trend.runs]
+    links = [
+        _row_link(run, contrast_of(history, trend, place), start) for run, place in zip(runs, trend.runs, strict=True)
+    ]
+    return trend_figure(history, trend, name, links, _facets(runs, is_changed=trend.has_changed))
+
+
+def _change_rows(history: History, trend: Trend, start: str, names: Mapping[Series, str]) -> Iterator[Row]:
+    """Yield a row for each change: from which level to which, with which run, and whether with another kernel."""
+    control = "the A/A control, " if trend.is_control else ""
+    name = TextCell(trend.label, f"{control}{_heading((trend.experiment, trend.host))}", f"#{names[_series(trend)]}")
+    for level, before in zip(trend.levels[1:], trend.levels, strict=False):
+        place = trend.runs[level.first]
+        run, last = history.runs[place], history.runs[trend.runs[before.last]]
+        kernel = f"kernel {run.kernel} after {last.kernel}" if run.kernel != last.kernel else ""
+        when = TextCell(_when(run), kernel, _row_link(run, contrast_of(history, trend, place), start))
+        levels = (IntervalCell(percent, " %", 1) for percent in (before.percent, level.percent))
+        yield Row([name, when, *levels], facets=_facets([run], is_changed=True))
+
+
+def _change_table(rows: Sequence[Row]) -> Table:
+    columns = ("contrast", ""), ("changed at (UTC)", ""), ("before", "95 % interval"), ("after", "95 % interval")
+    return Table("", [Column(*column) for column in columns], rows)
 
 
 def _when(run: HistoryRun) -> str:
     return run.started_utc[:MINUTE_LETTERS].replace("T", " ")
 
 
+def _report_link(run: HistoryRun, start: str) -> str:
+    return quote(f"{os.path.relpath(run.directory, start or '.')}/report.html")
+
+
+def _row_link(run: HistoryRun, contrast: RunContrast, start: str) -> str:
+    """Return the link to the row of a contrast in the report of the run."""
+    heading = SCREEN_HEADING if contrast.is_main_effect else NUMBERS_HEADING
+    return f"{_report_link(run, start)}#{anchor_words(f'{heading} {contrast.arm}')}"
+
+
 def _run_table(history: History, start: str) -> Table:
     """Return a line for each run; the host is left out where there is only one."""
     has_hosts = len({run.host for run in history.runs}) > 1
     columns = ["when (UTC)", "experiment", *(["host"] if has_hosts else []), "headline", "valid", "id"]
+    changed = {trend.runs[level.first] for trend in history.trends for level in trend.levels[1:]}
     rows = []
-    for run in history.runs:
-        link = quote(f"{os.path.relpath(run.directory, start or '.')}/report.html")
-        hosts = [run.host] if has_hosts else []
-        texts = [run.experiment, *hosts, headline(run), "yes" if run.valid else "no", run.id[:ID_DIGITS]]
-        rows.append(Row([TextCell(_when(run), link=link), *map(TextCell, texts)]))
+    for place, run in enumerate(history.runs):
+        contrasts = _main_contrasts(run)
+        link = _row_link(run, contrasts[0], start) if contrasts else ""
+        valid = "yes" if run.valid else "no"
+        cells = [
+            TextCell(_when(run), link=_report_link(run, start)),
+            *map(TextCell, [run.experiment, *([run.host] if has_hosts else [])]),
+            TextCell(headline(run), link=link),
+            *map(TextCell, [valid, run.id[:ID_DIGITS]]),
+        ]
+        rows.append(Row(cells, facets={**_facets([run], is_changed=place in changed), "valid": valid}))
     return Table("", list(map(Column, columns)), rows)
 
 
 def headline(run: HistoryRun) -> str:
     """Return the contrasts of a run in brief: `uds-tmpfs -9.1 %`; of many, their number by verdict."""
-    contrasts = [contrast for contrast in run.contrasts if not contrast.is_control]
+    contrasts = _main_contrasts(run)
     if len(contrasts) <= MAX_LISTED:
         return ", ".join(map(_brief, contrasts)) or "no comparison"
     verdicts = [verdict_word(contrast.verdict or "no verdict", contrast.metric) for contrast in contrasts]
     return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts))
+
+
+def _main_contrasts(run: HistoryRun) -> list[RunContrast]:
+    return [contrast for contrast in run.contrasts if not contrast.is_control]
 
 
 def _brief(contrast: RunContrast) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import ceil
 
 from harness.analysis.between_runs.history import History, RunContrast, Trend
-from harness.report.document import Axis, Figure, Guide, Line, Mark, Points, Style
+from harness.report.document import Axis, Facets, Figure, Guide, Line, Mark, Points, Style
 from harness.report.figures.style import BOUNDARY, COLORS, NEUTRAL_COLOR, axis_around
 from harness.report.format import amount_interval, join_with_and, percent_with_interval, pluralize, verdict_word
 
@@ -14,7 +14,7 @@ MOST_HALF_WIDTHS = 3.0  # typical ones that are drawn: a wider interval is cut a
 DATE_LETTERS = 10
 
 
-def trend_figure(history: History, trend: Trend, number: int) -> Figure:
+def trend_figure(history: History, trend: Trend, name: str, links: Sequence[str], facets: Facets) -> Figure:
     """Return the trend: a point with its interval for each run, a line for each level, a boundary at each change."""
     contrasts = [contrast_of(history, trend, place) for place in trend.runs]
     dates = [history.runs[place].started_utc[:DATE_LETTERS] for place in trend.runs]
@@ -29,19 +29,20 @@ def trend_figure(history: History, trend: Trend, number: int) -> Figure:
     style = Style(NEUTRAL_COLOR if trend.is_control else COLORS[0])
     marks: list[Mark] = [Guide(y=0)]
     marks += [Guide(level.first - 0.5, style=BOUNDARY) for level in trend.levels[1:]]
-    marks.append(Points(places, values, style, lows=lows, highs=highs, interval_axis="y", texts=texts))
+    marks.append(Points(places, values, style, lows=lows, highs=highs, interval_axis="y", texts=texts, links=links))
     marks += [
         Line([level.first - 0.4, level.last + 0.4], [level.percent.value] * 2, Style(symbol=""))
         for level in trend.levels
     ]
     return Figure(
-        f"trend-{number}",
+        name,
         f"{trend.label} over {pluralize(len(values), 'run')}: {join_with_and(level_texts(trend))}.",
         HEIGHT,
         Axis(-0.6, places[-1] + 0.6, "runs in the order of their time", labels=_date_labels(dates), has_grid=False),
         axis_around(_drawn_ends(lows, values, highs), "difference", " %"),
         marks,
         trend.label,
+        facets=facets,
     )
 
 

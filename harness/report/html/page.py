@@ -1,4 +1,7 @@
-"""Renders a report as one HTML file, without scripts or external files; templates/page.html.j2 has the markup."""
+"""Renders a report as one HTML file without external files; templates/page.html.j2 has the markup.
+
+Only a page with filters has a script, which is for them alone: without scripts it shows everything.
+"""
 
 import base64
 import hashlib
@@ -19,17 +22,16 @@ CODE_TEXT = re.compile(r"`([^`]*)`")
 LONG_NAME = re.compile(r"[\w./=:%-]{16,}")
 NAME_JOINT = re.compile(r"(?<=[/=._:])(?=[^\W\d])")
 OPTION, OPTION_ELEMENT = re.compile(r"(?<!\S)--[a-z][\w-]*(?: \d+)?"), r'<span class="option">\g<0></span>'
-STYLE_SHEETS = ("page.css", "figures.css")
+STYLE_SHEETS, FILTER_SCRIPT = ("page.css", "figures.css"), "filters.js"
 LONG_ANSWER = 200  # characters
 MOST_NUMBERS = 5  # columns of a table beside its names: more do not fit paper
 MOST_BESIDE_NAMES = 2  # columns that stand beside the names on a narrow screen: more stand below them
+MOST_WORDS = 3  # of columns of words, which can be wrapped
 
 
 def render_page(report: Report) -> str:
     """Return the page."""
-    styles = "\n".join(
-        files("harness.report.html").joinpath("templates", name).read_text(encoding="utf-8") for name in STYLE_SHEETS
-    )
+    styles, script = "\n".join(map(_template, STYLE_SHEETS)), _template(FILTER_SCRIPT) if report.filters else ""
     templates = Environment(
         loader=PackageLoader("harness.report.html"),
         undefined=StrictUndefined,
@@ -51,12 +53,17 @@ def render_page(report: Report) -> str:
     }
     page = templates.get_template("page.html.j2").render(
         report=report,
-        policy=content_security_policy(styles),
+        policy=content_security_policy(styles, script),
         styles=Markup(styles),  # noqa: S704 - ours
+        script=Markup(script),  # noqa: S704 - ours
         is_long=sum(map(len, report.answer)) > LONG_ANSWER,
         doubtful=doubt_summary(report),
     )
     return f"{page.lstrip()}\n"
+
+
+def _template(name: str) -> str:
+    return files("harness.report.html").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 class Anchors:
@@ -77,10 +84,14 @@ class Anchors:
         return name
 
 
-def content_security_policy(styles: str) -> str:
-    """Return a content security policy that allows only these styles, and no script."""
-    digest = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+def content_security_policy(styles: str, script: str = "") -> str:
+    """Return a content security policy that allows only these styles, and only this script if there is one."""
+    scripts = f"script-src {_source(script)}; " if script else ""
+    return f"default-src 'none'; {scripts}style-src {_source(styles)}; base-uri 'none'; form-action 'none'"
+
+
+def _source(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def fitting_pieces(table: Table) -> list[Table]:
@@ -90,7 +101,7 @@ def fitting_pieces(table: Table) -> list[Table]:
 
 def stacks_when_narrow(table: Table) -> bool:
     """Return whether the names stand above their numbers on a narrow screen."""
-    return len(table.columns) > MOST_BESIDE_NAMES + 1 and any(are_numeric(table))
+    return len(table.columns) > (MOST_BESIDE_NAMES if any(are_numeric(table)) else MOST_WORDS) + 1
 
 
 def prose(text: str) -> Markup:

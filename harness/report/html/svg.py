@@ -43,7 +43,8 @@ def draw_figure(figure: Figure) -> Markup:
     rows = list(_legend_rows(figure.marks))
     left, top = _left_margin(figure), LINE_HEIGHT * (len(rows) + bool(figure.y.title)) + MARGIN
     height = top + figure.height_px + LINE_HEIGHT * (figure.x.is_visible + bool(figure.x.title)) + MARGIN
-    root = Element("svg", {"class": "plot", "viewBox": f"0 0 {WIDTH} {_px(height)}", "role": "img"})
+    role = "group" if any(isinstance(mark, Points) and mark.links for mark in figure.marks) else "img"
+    root = Element("svg", {"class": "plot", "viewBox": f"0 0 {WIDTH} {_px(height)}", "role": role})
     root.set("aria-label", typeset_numbers(figure.alt))
     for number, row in enumerate(rows):
         _draw_legend_row(root, row, LINE_HEIGHT * (number + 0.5) + MARGIN / 2)
@@ -192,7 +193,9 @@ def _draw_points(plot: _Plot, mark: Points) -> None:
     """Draw points with their intervals: each an element with a tooltip if it has a text, otherwise all in one."""
     numbers = range(len(mark.xs))
     for group in [[number] for number in numbers] if mark.texts else [numbers]:
-        parent = _element(plot.panel, "g")
+        parent = _element(plot.panel, "a" if mark.links else "g")
+        if mark.links:
+            parent.set("href", mark.links[group[0]])
         if mark.texts:
             SubElement(parent, "title").text = typeset_numbers(mark.texts[group[0]])
         if mark.lows:

@@ -18,6 +18,7 @@ from harness.report.format import (
 )
 from harness.report.select import effect_name, main_effects
 
+SCREEN_HEADING = "Which settings matter?"
 MAX_INTERACTIONS = 20  # interactions in the table
 SCREEN_NOTE = (
     "An effect is the difference between the mean of the arms with a level and the mean of the arms with the first "
@@ -43,7 +44,7 @@ def screen_sections(summary: Summary, design: Design | None) -> list[Section]:
         *_dependence_sentences(interactions, design),
         *star_notes(tables, STAR_NOTE_MANY_EFFECTS),
     ]
-    return [Section("Which settings matter?", sentences, [*tables, _arm_table(summary, effects)])]
+    return [Section(SCREEN_HEADING, sentences, [*tables, _arm_table(summary, effects)])]
 
 
 def screen_answer(summary: Summary, design: Design | None) -> str:

@@ -2,9 +2,10 @@
 
 import base64
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import pytest
@@ -12,16 +13,20 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 from harness.analysis.between_runs.changes import RunComparison
+from harness.analysis.between_runs.history import history_of
 from harness.analysis.plot_data import plot_data
 from harness.cli import cli
 from harness.model import Doubt, ImportedRun
 from harness.model.validation import Validation
 from harness.report.commands.compare import comparison_report
+from harness.report.commands.history import history_report
 from harness.report.commands.machine import floor_report
 from harness.report.commands.validation import validation_report
 from harness.report.html.page import render_page
-from tests.support.browser import Page, find_browser, opened
+from harness.store.briefs import read_briefs
+from tests.support.browser import Page
 from tests.support.factorial_experiments import factorial
+from tests.support.history_runs import write_history
 from tests.support.imported_runs import floor
 from tests.support.ladder_experiments import whole_ladder
 from tests.support.run_reports import render_html
@@ -67,6 +72,7 @@ PAGES: Mapping[str, Callable[[], str]] = {  # of the other commands
     "compare-three": lambda: render_page(comparison_report(stored(RunComparison, "comparison/three-runs.json"))),
     "validate": lambda: render_page(validation_report(stored(Validation, "validation/repeated.json"))),
     "validate-seed": lambda: render_page(validation_report(stored(Validation, "validation/seed.json"))),
+    "history": lambda: history_page(),
     "doctor": lambda: page_of("doctor", "--seconds", "0"),
     "floor": lambda: render_page(floor_report(floor())),
     "plan": lambda: page_of("plan", "ladder"),
@@ -104,15 +110,6 @@ BOTTOMS = "['h1', '.answer', '.certainty'].map(what => document.querySelector(wh
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    program = find_browser()
-    if program is None:
-        pytest.skip("there is no Chromium here; on Debian scripts/setup test would have unpacked one")
-    with opened(program, tmp_path_factory.mktemp("profile")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     directory = tmp_path_factory.mktemp("reports")
     pages = {name: run_page(run()) for name, run in RUNS.items()} | {name: page() for name, page in PAGES.items()}
@@ -131,6 +128,12 @@ def page_of(*arguments: str) -> str:
     result = CliRunner().invoke(cli, [*arguments, "--html"], standalone_mode=False)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.output
     return result.stdout
+
+
+def history_page() -> str:
+    with TemporaryDirectory() as directory:
+        write_history(Path(directory))
+        return render_page(history_report(history_of("results", *read_briefs(Path(directory))), directory))
 
 
 def stored(model: type[Stored], name: str) -> Stored:

@@ -1,9 +1,10 @@
 """The history of a directory: every run in a line, trends by host, changes, and what cannot be read."""
 
-import json
-from collections.abc import Callable, Mapping
+from base64 import b64encode
+from collections.abc import Callable
+from hashlib import sha256
+from html import unescape
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,62 +15,18 @@ from harness.report.html.page import render_page
 from harness.report.text.markdown import render_markdown
 from harness.report.text.terminal import render_terminal
 from harness.store.briefs import find_runs, read_briefs
-from tests.support.simulated_run import HOST
+from tests.support.history_runs import write_history, write_summary
 
 DATA = Path(__file__).parents[2] / "data" / "history"
-OTHER_HOST = {**HOST, "cpus": {**HOST["cpus"], "online": "0-15"}}
 
 
 def read_history(directory: Path) -> History:
     return history_of(str(directory), *read_briefs(directory))
 
 
-def write_summary(
-    directory: Path,
-    percent: float,
-    *,
-    host: Mapping[str, Any] = HOST,
-    started: str = "",
-    **changes: object,
-) -> Path:
-    """Write what a history reads of a run; `percent` is its effect, give or take 0.5."""
-    directory.mkdir(parents=True)
-    numbers = {"percent": percent, "percent_low": percent - 0.5, "percent_high": percent + 0.5}
-    pair = {"metric": "latency", "verdict": "faster" if percent < -0.5 else "equivalent"}
-    comparisons = [
-        {"arm": "control", "against": "tcp", **pair, "percent": 0.0, "percent_low": -0.5, "percent_high": 0.5},
-        {"arm": "uds-tmpfs", "against": "tcp", **pair, **numbers},
-        {"arm": "uds-tmpfs", "against": "tcp", **pair, **numbers, "metric": "cpu"},
-    ]
-    summary = {
-        "format": 1,
-        "id": f"{abs(hash(percent)) % 16**4:016x}",
-        "experiment": "baseline",
-        "sessions": 8,
-        "valid": True,
-        "arms": {"tcp": {"control_of": None}, "uds-tmpfs": {}, "control": {"control_of": "tcp"}},
-        "comparisons": comparisons,
-        "a_key_of_the_future": [1],
-    }
-    (directory / "summary.json").write_text(json.dumps(summary | changes))
-    (directory / "host.json").write_text(json.dumps(host))
-    if started:
-        (directory / "sessions").mkdir()
-        (directory / "sessions" / "0001.json").write_text(json.dumps({"session": 1, "started_utc": started}))
-    return directory
-
-
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    """Twelve runs on one host that change in the middle, with the kernel, and one on another host."""
-    for day in range(1, 13):
-        percent = (-9.0 if day <= 6 else -6.0) + 0.1 * (day % 3)
-        host = HOST if day <= 6 else {**HOST, "kernel": {**HOST["kernel"], "release": "6.13.0"}}
-        write_summary(tmp_path / "baseline" / f"2026-05-{day:02}T10-00-00Z", percent, host=host, id=f"{day:02x}" * 8)
-    write_summary(
-        tmp_path / "elsewhere", -1.0, host=OTHER_HOST, started="2026-05-20T08:00:00+00:00", valid=False, id="f" * 16
-    )
-    return tmp_path
+    return write_history(tmp_path)
 
 
 def test_a_history_reads_as_expected(
@@ -99,7 +56,7 @@ def test_a_change_is_found_and_said_with_the_kernel_that_came_with_it(results: P
     assert trend_of(history) == [(0, 5), (6, 11)]
     assert trend_of(history, "control against tcp") == [(0, 11)]
     text = " ".join(render_terminal(history_report(history), width=200).split())
-    assert "changed at the run of 2026-05-07 10:00, with kernel 6.13.0 after 6.12.0: from -8.9" in text
+    assert "2026-05-07 10:00 (kernel 6.13.0 after 6.12.0) -8.90 % (-9.07 to -8.73) -5.90 % (-6.07 to -5.73)" in text
 
 
 def test_only_valid_runs_of_one_host_make_a_trend(results: Path) -> None:
@@ -115,7 +72,17 @@ def test_a_page_leads_to_each_report_and_from_each_experiment_to_its_trends(resu
     assert 'href="#baseline-on-example-cpu-3000-cpus-0-1"' in page
     assert '<section id="baseline-on-example-cpu-3000-cpus-0-1">' in page
     assert page.count("<figure") == 2
-    assert "<script" not in page
+    assert 'href="baseline/2026-05-07T10-00-00Z/report.html#the-numbers-uds-tmpfs"' in page
+    assert 'href="#trend-baseline-example-cpu-3000-cpus-0-1-uds-tmpfs-against-tcp-latency"' in page
+    assert 'id="trend-baseline-example-cpu-3000-cpus-0-1-uds-tmpfs-against-tcp-latency"' in page
+
+
+def test_without_its_script_a_page_shows_everything_and_no_filter(results: Path) -> None:
+    page = unescape(render_page(history_report(read_history(results), str(results))))
+    script = page.partition("<script>")[2].partition("</script>")[0]
+
+    assert f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}';" in page
+    assert page.count(" hidden>") == page.count('<form class="filters" hidden>') == 1
 
 
 def test_a_directory_with_an_odd_name_is_no_other_kind_of_link(tmp_path: Path) -> None:
