@@ -35,6 +35,7 @@ DEFAULT_SETTINGS = Settings().model_dump(mode="json")
 SETTING_TABLES = ("knobs", "headers", "placement")
 SELF_EXPLANATORY = "transport"  # the setting whose values need no name before them
 MAX_DETAILED = 3  # comparisons that the answer gives with all their numbers
+MAX_BRIEF = 6  # comparisons in another metric that a sentence names; of more, the smallest and the largest
 MAX_GROUPED = 12  # comparisons beyond which the answer only counts verdicts
 
 
@@ -100,8 +101,12 @@ def _brief(comparison: Comparison) -> str:
 
 
 def metric_sentence(summary: Summary, metric: str) -> str:
-    """Return the differences in another metric in one sentence; empty without any."""
+    """Return the differences in another metric in one sentence, of many the smallest and the largest; or empty."""
     comparisons = [c for c in main_comparisons(summary, metric) if has_verdict(c)]
+    if len(comparisons) > MAX_BRIEF:
+        lowest, *_, highest = sorted(comparisons, key=lambda comparison: comparison.percent or 0)
+        ends = f"{_brief(lowest)} to {_brief(highest)}"
+        return f"{METRICS[metric].title}, {pluralize(len(comparisons), 'comparison')}: {ends}."
     describe = _arm_difference if len(comparisons) <= 2 * MAX_DETAILED else _brief
     parts = [
         f"against {name}: {', '.join(map(describe, group))}" for name, group in group_by_reference(comparisons).items()

@@ -66,7 +66,7 @@ def page_of(study: Study) -> str:
         so=list(_so(summaries, validation.bound)),
         losses=[claim for claim in validation.claims if _is_fargate(claim.where) and (claim.us or 0) > 0],
         validation=validation,
-        whole="\n\n".join(markdown_sections(_cell_by_cell(validation))),
+        whole="\n\n".join(markdown_sections(_cell_by_cell(validation), level=3)),
         precision={row.method: row for row in study.precision},
     )
 

@@ -82,6 +82,7 @@ NAMES = [*RUNS, *PAGES]
 WITHOUT_FIGURES = {"doctor", "floor", "plan", "plan-screen"}
 SCREENS = [(1280, 800), (390, 844)]
 WIDTHS = [1280, 1000, 375]
+PAPER_WIDTH = 688  # of A4 between its margins
 DRAWN = (
     "[...document.querySelectorAll('figure')].map(figure => figure.querySelectorAll('svg svg > :not(.grid)').length)"
 )
@@ -90,6 +91,16 @@ CUT = """[...document.querySelectorAll('.plot text')].filter(text => {
   const [inner, outer] = [text, text.ownerSVGElement].map(element => element.getBoundingClientRect());
   return inner.left < outer.left - 1 || inner.right > outer.right + 1;
 }).map(text => text.textContent)"""
+# Words of a figure whose boxes share more than the space between lines.
+OVERLAPPING = """[...document.querySelectorAll('.plot')].flatMap(plot => {
+  const texts = [...plot.querySelectorAll('text')].filter(text => text.textContent.trim());
+  const boxes = texts.map(text => text.getBoundingClientRect());
+  const overlap = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 0.4 * Math.min(a.height, b.height);
+  return texts.flatMap((text, place) => texts.slice(place + 1)
+    .filter((_, after) => overlap(boxes[place], boxes[place + 1 + after]))
+    .map(other => `${text.textContent} | ${other.textContent}`));
+})"""
 CUT_TABLES = """[...document.querySelectorAll('.wide')].filter(box => box.scrollWidth > box.clientWidth)
   .map(box => box.textContent)"""
 # Two letters of a cell, side by side in its text, that stand on two lines.
@@ -236,12 +247,27 @@ def test_paper_is_light_even_when_the_screen_is_dark(page: Page, reports: dict[s
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_no_words_of_a_figure_are_cut(page: Page, reports: dict[str, Path], name: str, width: int) -> None:
+def test_no_words_of_a_figure_are_cut_or_under_others(
+    page: Page, reports: dict[str, Path], name: str, width: int
+) -> None:
     page.show(width, 800)
 
     page.open(reports[name])
 
     assert page.evaluate(CUT) == []
+    assert page.evaluate(OVERLAPPING) == []
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "long-names"])
+def test_everything_fits_paper(page: Page, reports: dict[str, Path], name: str) -> None:
+    page.show(PAPER_WIDTH, 1000)
+    page.open(reports[name])
+
+    page.call("Emulation.setEmulatedMedia", media="print")
+    width = page.evaluate("document.documentElement.scrollWidth")
+    page.call("Emulation.setEmulatedMedia", media="")
+
+    assert width <= PAPER_WIDTH
 
 
 def test_it_prints_on_a_few_pages(page: Page, reports: dict[str, Path], tmp_path: Path) -> None:

@@ -50,8 +50,11 @@ def test_a_page_and_its_data_are_written_beside_the_run(bare: Path) -> None:
     assert json.loads(page.with_suffix(".json").read_text())["format"] == 1
 
 
-def test_markdown_has_the_answer_in_its_first_line(bare: Path) -> None:
-    assert said(bare, "--markdown").startswith("**Of 6 claims")
+def test_markdown_has_the_answer_below_its_title(bare: Path) -> None:
+    title, _, answer, *_ = said(bare, "--markdown").splitlines()
+
+    assert title.startswith("# ")
+    assert answer.startswith("**Of 6 claims")
 
 
 @pytest.mark.parametrize(

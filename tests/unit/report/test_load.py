@@ -170,7 +170,7 @@ def test_arms_whose_names_differ_in_unsafe_letters_have_logs_of_their_own() -> N
 
 def test_markdown_has_the_section_too() -> None:
     summary = summary_of(SEARCH, searched(lambda _arm, number: 1500 + number))
-    assert "**Capacity**" in render_markdown(summary, experiment(SEARCH).design)
+    assert "## Capacity" in render_markdown(summary, experiment(SEARCH).design)
 
 
 def test_a_histogram_log_gives_the_times_back(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_a_command_has_every_format(tmp_path: Path) -> None:
 
     assert run(trial).output.startswith("Not valid.")
     assert run(trial, ["--json"]).output.startswith("{\n")
-    assert run(trial, ["--markdown"]).output.startswith("> [!WARNING]")
+    assert run(trial, ["--markdown"]).output.startswith("# trial\n\n> [!WARNING]")
     assert run(trial, ["--csv"]).output.startswith("section,")
     assert run(trial, ["--html"]).output.startswith("<!doctype html>")
     assert run(trial, ["--html", "--out", str(tmp_path / "page.html")]).output == f"{tmp_path}/page.html\n"
