@@ -177,6 +177,11 @@ def format_duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def format_minute(time_utc: str) -> str:
+    """Return `2026-05-07 10:00` of an ISO time."""
+    return time_utc[:16].replace("T", " ")
+
+
 def pluralize(number: int, noun: str) -> str:
     """Return `1 session` or `12 sessions`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -11,6 +11,7 @@ from harness.report.commands.machine import calibration_note
 from harness.report.commands.plan import pilot_plan
 from harness.report.document import Fact, Report, Section
 from harness.report.figures.intervals import forest_figure
+from harness.report.format import format_minute
 from harness.report.overview import overview_of
 from harness.report.sections import run_sections
 from harness.report.sections.arm_table import NUMBERS_HEADING, arm_table
@@ -53,7 +54,7 @@ def report_of(
 
 
 def _with_page(report: Report, summary: Summary, page: PageData) -> Report:
-    started = page.plots.started_utc[:16].replace("T", " ")
+    started = format_minute(page.plots.started_utc)
     repeat = [("Repeat", f"`{repeat_command(summary, 'experiment.toml')}`"), ("Re-print", "`barehop report .`")]
     resume = [("Resume", f"`{resume_command(summary, '.')}`")] if summary.sessions < summary.planned_sessions else []
     next_steps = Section("Next steps", ["In the directory of this report:"], facts=[*resume, *repeat])

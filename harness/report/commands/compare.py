@@ -13,6 +13,7 @@ from harness.report.document import Cell, Column, Fact, IntervalCell, Report, Ro
 from harness.report.figures.intervals import changes_figure
 from harness.report.format import (
     format_duration,
+    format_minute,
     format_significant,
     join_with_and,
     percent_interval,
@@ -87,7 +88,7 @@ def _run_facts(comparison: RunComparison) -> Iterator[Fact]:
     for run, (summary, started) in enumerate(zip(comparison.runs, comparison.started_utc, strict=True), start=1):
         facts = [
             f"{summary.directory} (the base)" if run == 1 else summary.directory,
-            started,
+            f"{format_minute(started)} UTC",
             f"{pluralize(summary.sessions, 'session')} in {format_duration(summary.seconds.total)}",
             *_reference_levels(summary),
             *(f"--set {shlex.quote(override)}" for override in summary.overrides),

@@ -22,13 +22,13 @@ from harness.report.document import (
     TextCell,
 )
 from harness.report.figures.trends import contrast_of, trend_figure
-from harness.report.format import amount_interval, anchor_words, format_percent, pluralize, verdict_word
+from harness.report.format import amount_interval, anchor_words, format_minute, format_percent, pluralize, verdict_word
 from harness.report.sections.arm_table import NUMBERS_HEADING
 from harness.report.sections.screening import SCREEN_HEADING
 
 MAX_LISTED = 2  # contrasts in the headline of a run
 MOST_OPEN_FIGURES = 12  # of more, each experiment's are folded
-DATE_LETTERS, MINUTE_LETTERS = 10, 16
+DATE_LETTERS = 10
 MAX_LEFT_OUT = 5
 ID_DIGITS = 8  # of an id that the table shows
 
@@ -166,7 +166,9 @@ def _change_rows(history: History, trend: Trend, start: str, names: Mapping[Seri
         place = trend.runs[level.first]
         run, last = history.runs[place], history.runs[trend.runs[before.last]]
         kernel = f"kernel {run.kernel} after {last.kernel}" if run.kernel != last.kernel else ""
-        when = TextCell(_when(run), kernel, _row_link(run, contrast_of(history, trend, place), start))
+        when = TextCell(
+            format_minute(run.started_utc), kernel, _row_link(run, contrast_of(history, trend, place), start)
+        )
         levels = (IntervalCell(percent, " %", 1) for percent in (before.percent, level.percent))
         yield Row([name, when, *levels], facets=_facets([run], is_changed=True))
 
@@ -174,10 +176,6 @@ def _change_rows(history: History, trend: Trend, start: str, names: Mapping[Seri
 def _change_table(rows: Sequence[Row]) -> Table:
     columns = ("contrast", ""), ("changed at (UTC)", ""), ("before", "95 % interval"), ("after", "95 % interval")
     return Table("", [Column(*column) for column in columns], rows)
-
-
-def _when(run: HistoryRun) -> str:
-    return run.started_utc[:MINUTE_LETTERS].replace("T", " ")
 
 
 def _report_link(run: HistoryRun, start: str) -> str:
@@ -201,7 +199,7 @@ def _run_table(history: History, start: str) -> Table:
         link = _row_link(run, contrasts[0], start) if contrasts else ""
         valid = "yes" if run.valid else "no"
         cells = [
-            TextCell(_when(run), link=_report_link(run, start)),
+            TextCell(format_minute(run.started_utc), link=_report_link(run, start)),
             *map(TextCell, [run.experiment, *([run.host] if has_hosts else [])]),
             TextCell(headline(run), link=link),
             *map(TextCell, [valid, run.id[:ID_DIGITS]]),

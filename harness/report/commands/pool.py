@@ -16,6 +16,7 @@ from harness.report.document import (
 from harness.report.figures.hosts import hosts_figure
 from harness.report.format import (
     amount_interval,
+    format_minute,
     interval_numbers,
     join_with_and,
     percent_with_interval,
@@ -205,5 +206,5 @@ def _values_with_hosts(difference: MetadataDifference, hosts: Sequence[str]) -> 
 def _run_facts(pool: Pool) -> Iterator[Fact]:
     for host in pool.hosts:
         for run in host.runs:
-            facts = [run.directory, run.started_utc, pluralize(run.sessions, "session")]
+            facts = [run.directory, f"{format_minute(run.started_utc)} UTC", pluralize(run.sessions, "session")]
             yield host.name, ", ".join([*facts, *([] if run.valid else ["not valid"])])

@@ -42,7 +42,7 @@ def render_page(report: Report) -> str:
     templates.filters |= {
         "typeset": typeset_numbers,
         "prose": prose,
-        "breakable": lambda text: Markup(escape_with_breaks(text)),  # noqa: S704 - it is escaped
+        "breakable": lambda text: Markup(_whole_options(escape_with_breaks(text))),  # noqa: S704 - it is escaped
         "parts": cell_parts,
         "numeric": are_numeric,
         "stacks": stacks_when_narrow,
@@ -107,9 +107,13 @@ def stacks_when_narrow(table: Table) -> bool:
 def prose(text: str) -> Markup:
     """Return typeset prose; parts between backticks are code, which stays as it is. An option stays on one line."""
     parts = CODE_TEXT.split(text)
-    parts[::2] = (OPTION.sub(OPTION_ELEMENT, escape_with_breaks(typeset_numbers(part))) for part in parts[::2])
-    parts[1::2] = (f"<code>{escape_with_breaks(part)}</code>" for part in parts[1::2])
+    parts[::2] = (_whole_options(escape_with_breaks(typeset_numbers(part))) for part in parts[::2])
+    parts[1::2] = (f"<code>{_whole_options(escape_with_breaks(part))}</code>" for part in parts[1::2])
     return Markup("".join(parts))  # noqa: S704 - escaped right here
+
+
+def _whole_options(text: str) -> str:
+    return OPTION.sub(OPTION_ELEMENT, text)
 
 
 def escape_with_breaks(text: str) -> str:

@@ -13,7 +13,9 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 from harness.analysis.between_runs.changes import RunComparison
+from harness.analysis.between_runs.fleet import form_fleet
 from harness.analysis.between_runs.history import history_of
+from harness.analysis.between_runs.pool import pool_fleet
 from harness.analysis.plot_data import plot_data
 from harness.cli import cli
 from harness.model import Doubt, ImportedRun
@@ -21,11 +23,13 @@ from harness.model.validation import Validation
 from harness.report.commands.compare import comparison_report
 from harness.report.commands.history import history_report
 from harness.report.commands.machine import floor_report
+from harness.report.commands.pool import pool_report
 from harness.report.commands.validation import validation_report
 from harness.report.html.page import render_page
 from harness.store.briefs import read_briefs
 from tests.support.browser import Page
 from tests.support.factorial_experiments import factorial
+from tests.support.fleets import FACTORS, fleet_runs
 from tests.support.history_runs import write_history
 from tests.support.imported_runs import floor
 from tests.support.ladder_experiments import whole_ladder
@@ -73,6 +77,7 @@ PAGES: Mapping[str, Callable[[], str]] = {  # of the other commands
     "validate": lambda: render_page(validation_report(stored(Validation, "validation/repeated.json"))),
     "validate-seed": lambda: render_page(validation_report(stored(Validation, "validation/seed.json"))),
     "history": lambda: history_page(),
+    "pool": lambda: render_page(pool_report(pool_fleet(form_fleet(fleet_runs(), [""] * len(FACTORS))))),
     "doctor": lambda: page_of("doctor", "--seconds", "0"),
     "floor": lambda: render_page(floor_report(floor())),
     "plan": lambda: page_of("plan", "ladder"),
@@ -103,8 +108,8 @@ OVERLAPPING = """[...document.querySelectorAll('.plot')].flatMap(plot => {
 })"""
 CUT_TABLES = """[...document.querySelectorAll('.wide')].filter(box => box.scrollWidth > box.clientWidth)
   .map(box => box.textContent)"""
-# Two letters of a cell, side by side in its text, that stand on two lines.
-BROKEN_WORDS = """[...document.querySelectorAll('th, td')].flatMap(cell => {
+# Letters that match a pattern and stand side by side in a text, but on two lines.
+BROKEN = """[...document.querySelectorAll('ELEMENTS')].flatMap(cell => {
   const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), range = document.createRange(), broken = [];
   const line = (text, place) => {
     range.setStart(text, place);
@@ -113,10 +118,13 @@ BROKEN_WORDS = """[...document.querySelectorAll('th, td')].flatMap(cell => {
   };
   for (let text; (text = texts.nextNode());)
     for (let place = 1; place < text.length; place++)
-      if (/^[a-z]{2}$/i.test(text.data.slice(place - 1, place + 1)) && line(text, place - 1) < line(text, place))
+      if (/PATTERN$/i.test(text.data.slice(Math.max(place - 2, 0), place + 1))
+          && line(text, place - 1) < line(text, place))
         broken.push(text.data);
   return broken;
 })"""
+BROKEN_WORDS = BROKEN.replace("ELEMENTS", "th, td").replace("PATTERN", "[a-z]{2}")
+BROKEN_OPTIONS = BROKEN.replace("ELEMENTS", "p, li, dd").replace("PATTERN", "--[a-z]")
 BOTTOMS = "['h1', '.answer', '.certainty'].map(what => document.querySelector(what).getBoundingClientRect().bottom)"
 
 
@@ -205,6 +213,7 @@ def test_no_table_is_cut_and_no_word_of_it_is_broken(
 
     assert page.evaluate(CUT_TABLES) == []
     assert page.evaluate(BROKEN_WORDS) == []
+    assert page.evaluate(BROKEN_OPTIONS) == []
 
 
 def test_paper_has_no_box_that_scrolls_and_no_row_on_two_pages(page: Page, reports: dict[str, Path]) -> None:
