@@ -1,6 +1,7 @@
 """The pairs of arms that are compared, their estimator, and why a pair is not possible."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from harness.experiment.arms import CONTROL, level_name, merge_settings
@@ -92,6 +93,21 @@ def pair_problems(names: Sequence[str], design: Design) -> Iterator[ConfigProble
         for name in pair:
             if name not in names:
                 yield ConfigProblem(place, pair, f"there is no arm {name!r}.{did_you_mean(name, names)}")
+    yield from _circle_problems(design)
+
+
+def _circle_problems(design: Design) -> Iterator[ConfigProblem]:
+    """Yield a problem if references lead back to an arm, so that nothing is the last reference."""
+    graph = TopologicalSorter[str]()
+    for pair in design.pairs:
+        if len(set(pair)) > 1:
+            graph.add(*pair)
+    try:
+        graph.prepare()
+    except CycleError as error:
+        circle = " -> ".join(reversed(error.args[1]))
+        text = f"the references form a circle: {circle}. Turn one of these pairs round, or leave it out."
+        yield ConfigProblem(("design", "pairs"), list(design.pairs), text)
 
 
 def counterpart_problems(arms: Sequence[Arm], design: Design) -> Iterator[ConfigProblem]:

@@ -135,6 +135,7 @@ def test_pairs_say_what_is_compared_with_what() -> None:
         ('pairs = [["docker", "bare"], ["docker", "bare"]]', "each pair once"),
         ('pairs = [["docker", "bare"]]\nagainst = "bare"', "Keep one of them"),
         ('pairs = ["docker", "bare"]', "must be a list"),
+        ('pairs = [["docker", "bare"], ["bare", "docker"]]', "a circle: docker -> bare -> docker. Turn one"),
     ],
 )
 def test_pairs_that_are_none_are_refused(lines: str, words: str) -> None:
