@@ -16,6 +16,7 @@ from tests.support.documents import blocks_of, commands_of
 
 CHAPTER = "Measure your own application"
 PINS = CHECKOUT / "requirements-frameworks.lock"
+WHEELS = CHECKOUT / ".venv/frameworks"  # what scripts/test fetches, for where there is no network
 FRAMEWORKS = ("Starlette", "FastAPI", "Django", "Flask")
 POST = {"method": "POST", "body": '{"a": 1, "b": 2}'}
 PIP = (sys.executable, "-m", "pip", "--python", ".venv/bin/python", "install", "--quiet", "--no-compile")
@@ -53,7 +54,8 @@ def host_words(words: list[str]) -> list[str]:
     if words[:3] == ["python3", "-m", "venv"]:
         return [sys.executable, "-m", "venv", "--without-pip", *words[3:]]
     if words[:2] == [".venv/bin/pip", "install"]:
-        return [*PIP, "--constraint", str(PINS), *words[2:]]
+        offline = ["--no-index", "--find-links", str(WHEELS)] if WHEELS.is_dir() else []
+        return [*PIP, *offline, "--constraint", str(PINS), *words[2:]]
     return words
 
 
