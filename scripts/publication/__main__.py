@@ -68,7 +68,8 @@ def _write_runs(directory: Path) -> Iterator[Entry]:
             target.parent.mkdir(parents=True, exist_ok=True)
             summary = results.summary.model_copy(update={"directory": page.config})
             report = report_of(summary, results.plan.experiment.design, command="barehop")
-            target.write_text(report_text(report, "markdown"), encoding="utf-8")
+            text = report_text(report, "markdown").replace(str(CHECKOUT), "barehop")  # no directory of this machine
+            target.write_text(text, encoding="utf-8")
             yield run_entry(page, results)
 
 
