@@ -14,7 +14,7 @@ from harness.analysis.statistics.intervals import Estimate, to_percent
 from harness.analysis.statistics.series import ArmPair, Series, centre_of_rounds, typical_times
 from harness.experiment.arms import shares_processes
 from harness.experiment.cost import has_long_visits, visit_lengths
-from harness.experiment.schedule import NOMINAL_SPREAD, ROUNDS_VARIANCE, STARTING_SHARE, EffectSpread, schedule_of
+from harness.experiment.schedule import NOMINAL_SPREAD, ROUNDS_VARIANCE, EffectSpread, schedule_of, starting_share
 from harness.model import AllanPoint, CarryOverPoint, Experiment, Pilot, Schedule, Visit
 from harness.model.metrics import CURRENT_ESTIMATOR, typical_time
 
@@ -139,7 +139,7 @@ def pilot_of(
     times = times_by_position([] if has_long_visits(experiment) else sessions)
     curve = carry_over(times)
     settle = _settle(experiment, curve)
-    measuring_s = (1 - STARTING_SHARE) * (experiment.design.budget_s - spent_s)
+    measuring_s = (1 - starting_share(experiment)) * (experiment.design.budget_s - spent_s)
     allan = allan_curve(times[:, settle:], lambda burst: max(measuring_s / round_s(sessions, settle, burst), 1.0))
     burst = _burst(experiment, allan)
     spread = _spread(experiment, sessions, settle, _nearest_point(allan, burst))

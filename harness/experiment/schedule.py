@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.experiment.arms import shares_processes
 from harness.experiment.constraints import has_external_tools
 from harness.experiment.cost import (
     MIN_SEARCH_SESSIONS,
@@ -24,10 +25,10 @@ from harness.experiment.cost import (
 )
 from harness.model import Design, Experiment, Pilot, Schedule
 
-# At least 8 sessions, because they are the samples of the interval; starting them may take a fifth of the time.
-MIN_SESSIONS = 8
+MIN_SESSIONS = 8  # they are the samples of the interval
 MAX_SESSIONS = 30
-STARTING_SHARE = 0.2
+# Of the time. Arms with the same processes share the luck of a start, so more starts help them less.
+STARTING_SHARE, SHARED_STARTING_SHARE = 0.2, 0.1
 MIN_ROUNDS = 2
 MAX_LOOKS = 4
 MIN_LOOK_DISTANCE = 2  # minimum distance of looks in sessions
@@ -158,7 +159,7 @@ def split_budget(
     """
     design = experiment.design
     fewest = minimal_schedule(experiment, cost, time_s + cost.reporting_s).rounds
-    counts = _session_counts(design, cost, time_s)
+    counts = _session_counts(design, cost, starting_share(experiment), time_s)
     splits = [(sessions, design.rounds or _fitting_rounds(time_s / sessions, cost, fewest)) for sessions in counts]
     widths = {(sessions, rounds): spread.half_width(sessions, rounds) for sessions, rounds in splits}
     wider = math.inf if has_open_loop(experiment) else WIDER_FOR_P99  # with a rate, tails matter most
@@ -178,12 +179,17 @@ def look_sessions(sessions: int) -> tuple[int, ...]:
     return (*(round(MIN_SESSIONS + distance * earlier) for earlier in range(looks - 1)), sessions)
 
 
-def _session_counts(design: Design, cost: Cost, time_s: float) -> Sequence[int]:
+def starting_share(experiment: Experiment) -> float:
+    """Return the largest share of the time that the starts of sessions may take."""
+    return SHARED_STARTING_SHARE if shares_processes(experiment) else STARTING_SHARE
+
+
+def _session_counts(design: Design, cost: Cost, starting: float, time_s: float) -> Sequence[int]:
     if design.sessions:
         return (design.sessions,)
     fitting = time_s / (cost.total_s(1, design.rounds or MIN_ROUNDS) - cost.reporting_s)
     if not design.rounds:
-        fitting = min(fitting, STARTING_SHARE * time_s / cost.session_s)
+        fitting = min(fitting, starting * time_s / cost.session_s)
     longest = math.ceil(time_s / LONGEST_SESSION_S)
     most = min(max(int(fitting), MIN_SESSIONS), max(MAX_SESSIONS, longest))
     return (most,) if design.rounds else range(min(max(MIN_SESSIONS, longest), most), most + 1)

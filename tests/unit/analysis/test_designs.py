@@ -58,7 +58,9 @@ def test_with_pilot_and_stopping_93_to_97_percent_of_intervals_cover_the_truth(p
 
 
 def test_a_quiet_machine_stops_early_and_its_intervals_are_surer_still() -> None:
-    experiment = read_experiment(next(path for path in CONFIGS if path.stem == "payload"))
+    packaged = read_experiment(next(path for path in CONFIGS if path.stem == "payload"))
+    long = packaged.design.model_copy(update={"budget_s": 300.0})
+    experiment = packaged.model_copy(update={"design": long})
     quiet = replace(Machine(), noise=0.02, drift=0.001, session_sd=0.002)
     seen = list(endings(experiment, quiet, pilots=5))
     assert np.mean([one.sessions for one in seen]) < 16

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from scipy.stats import t
 
 from harness.experiment.cost import Cost, pilot_cost
-from harness.experiment.schedule import EffectSpread, look_sessions, schedule_of, split_budget
+from harness.experiment.schedule import EffectSpread, look_sessions, schedule_of, split_budget, starting_share
 from harness.model import Design, Experiment, Pilot
 from tests.support.experiment_files import TWO_ARMS, read
 
 BASE = read(TWO_ARMS)
+APART = read(TWO_ARMS, "arm.processes=separate")
 COST = Cost(session_s=1.0, round_s=0.02, source="measured by the pilot")
 
 
@@ -30,9 +31,19 @@ def pilot(**numbers: float) -> Pilot:
 
 
 def test_more_spread_between_sessions_asks_for_more_of_them() -> None:
-    counts = [split_budget(BASE, COST, EffectSpread(session_sd, 5.0), 8, 100)[0] for session_sd in (0.0, 0.3, 1.0, 3.0)]
+    counts = [
+        split_budget(APART, COST, EffectSpread(session_sd, 5.0), 8, 100)[0] for session_sd in (0.0, 0.3, 1.0, 3.0)
+    ]
     assert counts == sorted(counts)
     assert counts[0] < 17 < counts[-1] <= 20  # more would spend over a fifth of the time on starting
+
+
+@given(st.floats(0, 5), st.floats(0.1, 50), st.floats(90, 1000))
+def test_arms_that_share_their_processes_spend_a_tenth_of_the_time_on_starting(
+    session_sd: float, round_sd: float, time_s: float
+) -> None:
+    sessions, _ = split_budget(BASE, COST, EffectSpread(session_sd, round_sd), 8, time_s)
+    assert sessions * COST.session_s <= 0.1 * time_s
 
 
 def test_more_spread_between_rounds_asks_for_more_of_those() -> None:
@@ -50,13 +61,13 @@ def test_the_split_is_near_the_optimum_of_kalibera_and_jones() -> None:
     assert 0.8 * best_rounds <= rounds <= 1.8 * best_rounds
 
 
-@given(st.floats(0, 5), st.floats(0.1, 50), st.floats(20, 1000), st.integers(1, 64))
+@given(st.floats(0, 5), st.floats(0.1, 50), st.floats(20, 1000), st.integers(1, 64), st.sampled_from([BASE, APART]))
 def test_a_split_is_never_more_than_5_percent_wider_than_the_narrowest(
-    session_sd: float, round_sd: float, time_s: float, burst: int
+    session_sd: float, round_sd: float, time_s: float, burst: int, asked: Experiment
 ) -> None:
     spread = EffectSpread(session_sd, round_sd)
-    chosen = split_budget(BASE, COST, spread, burst, time_s)
-    most = min(max(8, int(0.2 * time_s / COST.session_s)), 30)
+    chosen = split_budget(asked, COST, spread, burst, time_s)
+    most = min(max(8, int(starting_share(asked) * time_s / COST.session_s)), 30)
     others = [(count, max(int((time_s / count - 1.0) / 0.02), 2)) for count in range(8, most + 1)]
     assert chosen in others
     assert spread.half_width(*chosen) <= 1.05 * min(spread.half_width(*other) for other in others)
@@ -64,8 +75,8 @@ def test_a_split_is_never_more_than_5_percent_wider_than_the_narrowest(
 
 def test_a_p99_is_worth_a_few_percent_of_width() -> None:
     spread = EffectSpread(0.45, 5.0)
-    narrowest = split_budget(BASE, COST, spread, 1000, 60)
-    with_p99 = split_budget(BASE, COST, spread, 5, 60)
+    narrowest = split_budget(APART, COST, spread, 1000, 60)
+    with_p99 = split_budget(APART, COST, spread, 5, 60)
     assert narrowest[1] * 5 < 1150 <= with_p99[1] * 5
     assert spread.half_width(*with_p99) <= 1.15 * spread.half_width(*narrowest)
 
