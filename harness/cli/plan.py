@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.common import find_config
+from harness.cli.common import RESULTS, find_config
 from harness.cli.formats import FormatOptions, format_options, print_report
 from harness.cli.parameters import budget_option, config_argument, set_option, with_budget
 from harness.experiment.plan import plan_of
@@ -27,6 +27,8 @@ def plan(config: Path, overrides: tuple[str, ...], budget: float | None, boots: 
     """Show the arms, their order and the expected time. Start nothing."""
     from harness.report.caveats import short_budget_warning
     from harness.report.commands.plan import PlannedRun, boots_report, plan_report
+    from harness.session.preflight import comparison_problems
+    from harness.testbed.hop_addresses import usual_parents
 
     overrides = with_budget(overrides, budget)
     experiment = read_experiment(find_config(config), overrides)
@@ -39,6 +41,7 @@ def plan(config: Path, overrides: tuple[str, ...], budget: float | None, boots: 
         plan=plan_of(experiment, forecast.schedule),
         expected_s=forecast.seconds,
         too_short=short_budget_warning(experiment, forecast),
+        problems=tuple(comparison_problems(experiment, usual_parents(RESULTS), tries_rungs=False)),
     )
     print_report(plan_report(planned), planned, options)
 

@@ -1,6 +1,6 @@
 """Checks the machine against the experiment before anything is started."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness import plugins
 from harness.errors import HarnessError, MachineError, raise_if_any
@@ -12,7 +12,7 @@ from harness.experiment.arms import (
     services_of,
     stacks_of,
 )
-from harness.experiment.constraints import OWN_CLIENT
+from harness.experiment.constraints import OWN_CLIENT, sentences_on_arms
 from harness.experiment.pairs import without_arms
 from harness.load.probe import service_errors
 from harness.model import Experiment, LoadTool, Settings
@@ -36,6 +36,9 @@ WORKER_FILES = 16  # opened by this process to read a worker's counters
 RUN_PROCESSES, STACK_PROCESSES = 8, 8  # a stack: 2 supervisors, 2 masters, nginx's worker, a relay, 2 spare
 STACK_MEMORY_BYTES, WORKER_MEMORY_BYTES = 32 * MIB, 48 * MIB  # a worker with uvicorn needs about 40 MiB
 
+NOTHING_TO_COMPARE = "Without these arms, nothing is left to compare."
+SCREEN_NEEDS_ALL = "A screen needs all its arms."
+
 
 def check_machine(experiment: Experiment, machine: Machine) -> None:
     """Raise MachineError with every problem of this machine for `experiment`."""
@@ -49,11 +52,27 @@ def check_client(experiment: Experiment) -> None:
 
 
 def without_unavailable_arms(experiment: Experiment, parents: ParentDirectories) -> Experiment:
-    """Return the experiment without arms that are unavailable here; unchanged if the rest cannot be compared."""
-    all_reasons = {arm.name: " ".join(_unavailability_reasons(arm.settings, parents)) for arm in experiment.arms}
-    reasons = {arm: reason for arm, reason in all_reasons.items() if reason}
-    rest = without_arms(experiment, reasons) if reasons and not experiment.levels else experiment
-    return rest if len(rest.arms) > (2 if rest.design.control else 1) and rest.pairs else experiment
+    """Return the experiment without arms that are unavailable here; unchanged if nothing is left to compare."""
+    reasons = _unavailable_arms(experiment, parents, tries_rungs=True)
+    return without_arms(experiment, reasons) if reasons and _has_comparison(experiment, reasons) else experiment
+
+
+def comparison_problems(experiment: Experiment, parents: ParentDirectories, *, tries_rungs: bool = True) -> list[str]:
+    """Return why arms are unavailable here, if without them nothing is left to compare.
+
+    Without `tries_rungs`, nothing is started but programs that are asked for their version.
+    """
+    reasons = _unavailable_arms(experiment, parents, tries_rungs=tries_rungs)
+    if not reasons or _has_comparison(experiment, reasons):
+        return []
+    texts = [(arm.name, reasons[arm.name]) for arm in experiment.arms if arm.name in reasons and not arm.control_of]
+    return [*sentences_on_arms(texts), SCREEN_NEEDS_ALL if experiment.levels else NOTHING_TO_COMPARE]
+
+
+def _has_comparison(experiment: Experiment, without: Mapping[str, str]) -> bool:
+    """Return whether the arms other than `without` have a comparison, beside the control's; a screen needs all."""
+    rest = without_arms(experiment, without)
+    return not experiment.levels and any(rest.arm(arm).control_of is None for arm, _ in rest.pairs)
 
 
 def machine_problems(experiment: Experiment, machine: Machine) -> list[str]:
@@ -66,7 +85,9 @@ def machine_problems(experiment: Experiment, machine: Machine) -> list[str]:
     knobs = knob_problems(kernels, allow_global=machine.allows_host_values)
     services = _service_problems(experiment, machine)
     programs = [*_tool_problems(experiment), *event_problems(experiment.counters)]
-    return list(dict.fromkeys([*around, *missing, *rungs, *knobs, *services, *programs]))
+    of_arms = comparison_problems(experiment, machine.parents)
+    others = dict.fromkeys([*around, *missing, *rungs, *knobs, *services, *programs])
+    return of_arms + [problem for problem in others if not any(problem in sentence for sentence in of_arms)]
 
 
 def system_problems(experiment: Experiment, kernels: Sequence[KernelConfiguration]) -> Iterator[str]:
@@ -120,8 +141,18 @@ def run_facts(experiment: Experiment, server: HostFacts | None = None) -> HostFa
     return facts
 
 
-def _unavailability_reasons(settings: Settings, parents: ParentDirectories) -> Iterator[str]:
-    yield from rung_problems(settings)
+def _unavailable_arms(experiment: Experiment, parents: ParentDirectories, *, tries_rungs: bool) -> dict[str, str]:
+    """Return why arms are unavailable here, by arm."""
+    texts = {
+        arm.name: " ".join(_unavailability_reasons(arm.settings, parents, tries_rungs=tries_rungs))
+        for arm in experiment.arms
+    }
+    return {arm: text for arm, text in texts.items() if text}
+
+
+def _unavailability_reasons(settings: Settings, parents: ParentDirectories, *, tries_rungs: bool) -> Iterator[str]:
+    if tries_rungs:
+        yield from rung_problems(settings)
     if not settings.url and (problem := transport_problem(settings.transport, parents)):
         yield problem
     if settings.protocol != "auto":

@@ -20,9 +20,10 @@ from harness.testbed.hop_addresses import (
     hop_of,
     null_server_argv,
     relay_argv,
+    usual_parents,
 )
 from harness.testbed.kernel.knob_settings import UNCHANGED_KERNEL, KernelConfiguration, kernel_configurations_of
-from harness.testbed.machine.directories import disk_parent, free_ports, private_name, tmpfs_parent
+from harness.testbed.machine.directories import free_ports, private_name
 from harness.testbed.machine.placement import Placement, placement_of
 from harness.testbed.machine.resources import require_proc
 from harness.testbed.machine.topology import Topology, read_topology
@@ -226,7 +227,7 @@ class Blueprint:
 def survey_machine(results: Path) -> Machine:
     """Examine what stacks are built from. Raises MachineError where /proc is not mounted."""
     require_proc()
-    return Machine(topology=read_topology(), parents={"tmpfs": tmpfs_parent(), "directory": disk_parent(results)})
+    return Machine(topology=read_topology(), parents=usual_parents(results))
 
 
 def blueprints_of(experiment: Experiment, directory: Path, machine: Machine, session: int = 1) -> list[Blueprint]:

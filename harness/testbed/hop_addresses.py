@@ -10,7 +10,14 @@ from harness.errors import MachineError
 from harness.experiment.transports import transports
 from harness.model import DEFAULT_HOST, AddressKind, Arm, Target, Transport, request_for
 from harness.model.plugins import LOOPBACK, PortRelay
-from harness.testbed.machine.directories import can_listen, named_parent, private_name, socket_problem
+from harness.testbed.machine.directories import (
+    can_listen,
+    disk_parent,
+    named_parent,
+    private_name,
+    socket_problem,
+    tmpfs_parent,
+)
 from harness.testbed.network.build import HOST_PATH, NetworkPath
 from harness.testbed.network.sockmap import sockmap_problem
 from harness.testbed.servers.nginx import Certificate
@@ -116,6 +123,11 @@ def transport_problem(name: str, parents: ParentDirectories) -> str | None:
         library = Path(transport.preload).stem
         problems.append(f"{name} needs {library} for nginx, and there is none. {transport.preload_advice}")
     return " ".join(problems) or None
+
+
+def usual_parents(results: Path) -> ParentDirectories:
+    """Return the parents of private directories on this machine; `results` is where results go."""
+    return {"tmpfs": tmpfs_parent(), "directory": disk_parent(results)}
 
 
 def socket_parent(transport: Transport, parents: ParentDirectories) -> Path | None:

