@@ -218,15 +218,18 @@ def _assign(table: TomlTable, keys: list[str], value: object) -> None:
 def read_toml(path: Path) -> TomlTable:
     """Return the tables of the file at `path`. Raises ConfigError."""
     try:
-        return tomllib.loads(read_text(path))
+        return tomllib.loads(read_text(path, FILE_ADVICE))
     except ValueError as error:
         reason = "it has a number of more than 4000 digits" if HUGE_NUMBER_ERROR in str(error) else str(error)
         raise ConfigError(f"{path} is not valid TOML: {reason}. Correct it there.") from None
 
 
-def read_text(path: Path) -> str:
-    """Return the text without a byte order mark and with line feeds only. Raises ConfigError."""
-    content = read_regular_file(path, MAX_FILE_BYTES, FILE_ADVICE)
+def read_text(path: Path, advice: str) -> str:
+    """Return the text without a byte order mark and with line feeds only.
+
+    Raises ConfigError; `advice` says which file is wanted.
+    """
+    content = read_regular_file(path, MAX_FILE_BYTES, advice)
     encoding = next((name for mark, name in BYTE_ORDER_MARKS.items() if content.startswith(mark)), "utf-8")
     try:
         return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")

@@ -22,6 +22,7 @@ from harness.testbed.processes.process import SupervisedCommand, SupervisedProce
 from harness.testbed.servers.nginx import certificate_paths, write_certificate
 
 START_S, POLL_S = 60.0, 0.05
+HOSTS_ADVICE = "Give the path of a text file with a host on each line, and perhaps the path of its Python."
 SSH_IDLE = "10 minutes"
 QUIET, LIFELINE = "harness.fleet.quiet", "harness.fleet.lifeline"
 PROGRAMS = {"scheduler": "distributed.cli.dask_scheduler", "worker": "distributed.cli.dask_worker"}
@@ -97,7 +98,9 @@ def connect_ssh_workers(file: Path) -> Iterator[Client]:
 
     A line has a host, and perhaps the path of its Python. Raises ConfigError for a file without hosts, MachineError.
     """
-    lines = [line.split() for line in read_text(file).splitlines() if line.strip() and not line.startswith("#")]
+    lines = [
+        line.split() for line in read_text(file, HOSTS_ADVICE).splitlines() if line.strip() and not line.startswith("#")
+    ]
     if not lines:
         raise ConfigError(f"{file} has no host. Write one a line, with the path of its Python if it is another.")
     first, hosts = lines[0][0], [words[0] for words in lines]

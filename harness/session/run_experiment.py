@@ -21,7 +21,7 @@ from harness.console import explain_interrupt, load_polars, machine_error
 from harness.errors import ConfigError, MachineError
 from harness.experiment.constraints import sentences_on_arms
 from harness.experiment.cost import nominal_cost
-from harness.experiment.document import read_text
+from harness.experiment.document import FILE_ADVICE, read_text
 from harness.experiment.plan import plan_of
 from harness.experiment.schedule import forecast_of, needs_pilot, schedule_of
 from harness.model import Experiment, Pilot, Plan, Schedule
@@ -44,6 +44,7 @@ from harness.session.preflight import (
 from harness.session.session import Arrangement
 from harness.session.summarize import check_results
 from harness.session.time_budget import Clock, TimeBudget, current_slowness
+from harness.store.files import REPAIR_ADVICE
 from harness.store.history import last_floor
 from harness.store.store import Store, create_results_directory
 from harness.testbed.blueprint import Machine, survey_machine
@@ -96,8 +97,8 @@ def resume_run(  # noqa: PLR0913 - what a command line has
     Raises ConfigError if `config` is given and is another experiment, or if a file is damaged; MachineError after a
     change of this machine that matters.
     """
-    document = read_text(store.directory / "experiment.toml")
-    if config and read_text(config) != document:
+    document = read_text(store.directory / "experiment.toml", REPAIR_ADVICE)
+    if config and read_text(config, FILE_ADVICE) != document:
         raise ConfigError(
             f"{config} is not the experiment of {store.directory}. Leave it out: the directory has its own."
         )

@@ -29,6 +29,7 @@ REQUEST_COLUMNS = {
     "latency_ns": "Int64",
     "late_ns": "Int64",  # delay of the request against its schedule
 }
+REPAIR_ADVICE = "Put back the file that barehop wrote."
 ADDED_COLUMNS = {"late_ns": 0}  # columns that older files lack, with their value there
 
 STACK_COLUMNS = {"arm": "String", "role": "String", "stack": "String", "samples": "Int64"}
@@ -39,7 +40,7 @@ Facts = TypeVar("Facts")
 
 def read_file(path: Path) -> bytes:
     """Return the content of `path`. Raise ConfigError."""
-    return read_regular_file(path, MAX_FILE_BYTES, "Put back the file that barehop wrote.")
+    return read_regular_file(path, MAX_FILE_BYTES, REPAIR_ADVICE)
 
 
 def read_model(path: Path, model: type[T], unknown_keys: Literal["ignore", "forbid"] = "ignore") -> T:

@@ -229,7 +229,9 @@ def open_store(directory: Path) -> Store:
         store = Store(directory.resolve())
         store.plan_path.lstat()
     except (FileNotFoundError, NotADirectoryError):
-        raise ConfigError(f"{directory} holds no run of barehop: there is no plan.json in it.") from None
+        raise ConfigError(
+            f"{directory} holds no run of barehop: there is no plan.json in it. Give the results directory of a run."
+        ) from None
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links is a RuntimeError, a NUL a ValueError
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(f"{str(directory)!r} cannot be read: {reason}.") from None

@@ -74,6 +74,15 @@ def test_one_arm_cannot_be_compared(tmp_path: Path) -> None:
         (["doctor", "--seconds", "-1"], "-1.0 is not in the range"),
         (["report", "."], "holds no run of barehop"),
         (["report", ".", "--beside", "0.stdout"], "0.stdout is empty."),
+        (["report", ".", "--beside", "none"], "No such file or directory. Give the path of a file that has a tool's"),
+        (
+            ["fleet", "quick", "--hosts", "none"],
+            "none cannot be read: No such file or directory. Give the path of a text",
+        ),
+        (
+            ["fleet", "quick", "--hosts", "."],
+            ". is a directory, not a regular file. Give the path of a text file with a",
+        ),
     ],
 )
 def test_a_mistake_on_the_command_line_is_shown(tmp_path: Path, arguments: list[str], told: str) -> None:

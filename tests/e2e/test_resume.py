@@ -63,6 +63,13 @@ def test_what_cannot_be_resumed_is_refused(complete: Path, arguments: list[str],
     assert not (complete / "elsewhere").exists()
 
 
+def test_a_run_without_its_experiment_file_is_not_resumed(here: Path) -> None:
+    (here / "run/experiment.toml").unlink()
+    ended = barehop(here, "run", "--resume", "run")
+    assert ended.code == 2
+    assert ended.err.endswith("cannot be read: No such file or directory. Put back the file that barehop wrote.\n")
+
+
 @pytest.mark.parametrize(
     ("name", "content"), [("plan.json", b"{}"), ("sessions/0001.json", b""), ("sessions/0001.parquet", b"\xff\x00")]
 )

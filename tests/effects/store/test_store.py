@@ -223,7 +223,8 @@ def test_a_plan_with_a_setting_of_another_version_is_read_but_not_gone_on_with(s
 
 def test_a_directory_without_a_plan_holds_no_run(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "absent"):
-        with pytest.raises(ConfigError, match=rf"^{place} holds no run of barehop: there is no plan\.json in it\.$"):
+        advice = r"Give the results directory of a run\."
+        with pytest.raises(ConfigError, match=rf"^{place} holds no run .* there is no plan\.json in it\. {advice}$"):
             open_store(place)
 
 
