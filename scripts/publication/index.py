@@ -5,13 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from harness.model import JsonModel
 from harness.report.answer import summary_answer
 from harness.report.sections.background import machine_facts
-from harness.report.text.markdown import escape_markdown
 from harness.session.summarize import RunResults
+from scripts.markdown_page import render_markdown
 from scripts.publication.pages import PAGES, PUBLISHED, RunPage, StudyPage
 
 INDEX_DATA, INDEX_PAGE = PUBLISHED / "index.json", PUBLISHED / "README.md"
@@ -82,15 +80,8 @@ def renew_entries(index: Index, new: Iterable[Entry]) -> Index:
 
 def index_page(index: Index) -> str:
     """Return the index as Markdown."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - Markdown, which goes through `md`
-    )
-    environment.filters["md"] = escape_markdown
-    return environment.get_template("index.md.j2").render(entries=index.entries, machines=_machines(index.entries))
+    template = Path(__file__).with_name("index.md.j2")
+    return render_markdown(template, entries=index.entries, machines=_machines(index.entries))
 
 
 def _machines(entries: Sequence[Entry]) -> dict[str, str]:

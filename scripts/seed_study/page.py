@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from harness.model import Comparison, Summary
 from harness.model.validation import SocketBound, Validation
 from harness.report import answer, caveats
@@ -21,7 +19,8 @@ from harness.report.document import Column, NumberCell, Row, Section, Table, Tex
 from harness.report.format import format_duration, join_with_and
 from harness.report.sections.background import machine_facts, version_facts
 from harness.report.select import control_comparisons, main_comparisons
-from harness.report.text.markdown import escape_markdown, markdown_sections, markdown_table
+from harness.report.text.markdown import markdown_sections, markdown_table
+from scripts.markdown_page import render_markdown
 from scripts.seed_study.singles import Singles, singles_of
 from scripts.seed_study.study import BASELINE, LADDER, QUOTA, RUNS, SEED, Study
 
@@ -33,15 +32,8 @@ KIND = ("System", "CPUs", "Virtual")  # describes the kind of machine, not the i
 def page_of(study: Study) -> str:
     """Return the page as Markdown; every number comes from `study`."""
     summaries, validation = study.summaries, study.validation
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - Markdown, which goes through `escaped`
-    )
-    environment.filters["md"] = escape_markdown
-    return environment.get_template("page.md.j2").render(
+    return render_markdown(
+        Path(__file__).with_name("page.md.j2"),
         machine=[fact for fact in machine_facts(study.host) if fact[0] in KIND],
         versions=[version for version in version_facts(study.host) if version[0] in PROGRAMS],
         baseline=summaries[BASELINE],

@@ -3,7 +3,11 @@
 import re
 from pathlib import Path
 
+import pytest
+from jinja2 import UndefinedError
+
 from harness.session.summarize import read_results
+from scripts.markdown_page import render_markdown
 from scripts.publication.index import INDEX_PAGE, Entry, Index, index_page, read_index, renew_entries, run_entry
 from scripts.publication.measure import is_measured, measure
 from scripts.publication.pages import CHECKOUT, PAGES, PUBLISHED, RunPage, StudyPage, run_page
@@ -78,3 +82,11 @@ def test_what_a_directory_has_is_not_measured_again(tmp_path: Path) -> None:
     measure(run, tmp_path, said.append)
     measure(study, tmp_path, said.append)
     assert said == []
+
+
+def test_a_page_escapes_what_it_is_given_and_lacks_nothing(tmp_path: Path) -> None:
+    template = tmp_path / "page.md.j2"
+    template.write_text("{% if True %}\n{{ name | md }} <{{ number }}>\n{% endif %}\n", encoding="utf-8")
+    assert render_markdown(template, name="*a*", number=2) == "\\*a\\* <2>\n"
+    with pytest.raises(UndefinedError):
+        render_markdown(template, name="a")
