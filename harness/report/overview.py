@@ -11,6 +11,7 @@ from harness.report.document import Column, Fact, NumberCell, Overview, Row, Tab
 from harness.report.figures.style import reference_name
 from harness.report.format import format_us_amount, join_with_and, percent_interval, percent_with_interval, pluralize
 from harness.report.sections.arm_table import AGAINST, arm_table
+from harness.report.sections.profile import code_sentence
 from harness.report.sections.screening import main_effect_table, screen_answer
 from harness.report.sections.why import counter_change, shown_explanations
 from harness.report.select import (
@@ -121,12 +122,18 @@ def _without_star(row: Row) -> Row:
 
 
 def brief_causes(summary: Summary) -> list[str]:
-    """Return what the largest difference is made of, and what was counted of it, in a sentence each."""
+    """Return what the largest difference is made of, and in which code it is or what was counted of it."""
     explanations = [explanation for explanation in shown_explanations(summary) if explanation.evidence != "nothing"]
     largest = max(explanations, key=lambda explanation: abs(explanation.time_us.value), default=None)
     if largest is None:
         return []
-    return [*_parts_sentence(largest), *_counters_sentence(largest, summary)]
+    return [*_parts_sentence(largest), *(_code_sentences(largest, summary) or _counters_sentence(largest, summary))]
+
+
+def _code_sentences(explanation: Explanation, summary: Summary) -> list[str]:
+    pair = (explanation.arm, explanation.against)
+    sentences = [code_sentence(profile) for profile in summary.profiles if (profile.arm, profile.against) == pair]
+    return list(filter(None, sentences))
 
 
 def _parts_sentence(explanation: Explanation) -> Iterator[str]:

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.model import JsonModel
+from harness.model import JsonModel, Summary
 from harness.report.answer import summary_answer
 from harness.report.sections.background import machine_facts
+from harness.report.sections.profile import calls_sentence, code_sentence, shown_profiles
 from harness.session.summarize import RunResults
 from scripts.markdown_page import render_markdown
 from scripts.publication.pages import PAGES, PUBLISHED, RunPage, StudyPage
@@ -18,7 +19,7 @@ BOOT_DIGITS = 6  # of the boot's hash, which names a machine
 
 
 class Entry(JsonModel):
-    """A line of the index; `machine` names the machine until it is started again."""
+    """A line of the index; `machine` names the machine until it is started again, `code` what a profile found."""
 
     page: str
     question: str
@@ -26,6 +27,7 @@ class Entry(JsonModel):
     date: str
     machine: str
     command: str
+    code: str = ""
 
 
 class Index(JsonModel):
@@ -43,7 +45,13 @@ def run_entry(page: RunPage, results: RunResults) -> Entry:
         date=results.records[0].started_utc[:10],
         machine=machine_name(results.host),
         command=page.command,
+        code=" ".join(_code(results.summary)),
     )
+
+
+def _code(summary: Summary) -> list[str]:
+    last = shown_profiles(summary)[-1:]
+    return [sentence for profile in last for sentence in (code_sentence(profile), calls_sentence(profile)) if sentence]
 
 
 def study_entry(page: StudyPage, date: str, host: Mapping[str, Any]) -> Entry:

@@ -33,6 +33,7 @@ def fill_readme(readme: str, results: Results) -> str:
         "forest": f"{forest}\n\n{wrap(_machine(results))}",
         "methods": f"{methods}\n\n{wrap(' '.join(precision_answer(results.precision.rows)))}",
         "ladder": f"{ladder}\n\n{wrap(escape_markdown(summary_answer(results.ladder, None)))}",
+        "code": wrap(escape_markdown(results.code)),
         "write-up": "\n".join(wrap(f"- {sentence}", "  ") for sentence in _write_up(results)),
     }
     for name, text in blocks.items():

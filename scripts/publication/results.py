@@ -13,7 +13,7 @@ from scripts.precision_study.study import Result as Precision
 from scripts.publication.index import read_index
 from scripts.publication.pages import CHECKOUT, PUBLISHED
 
-SEED_PAGE = "seed/seed.md"
+SEED_PAGE, PROFILE_PAGE = "seed/seed.md", "profile/profile.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,13 @@ class Results:
     precision: Precision
     headline: Headline
     date: str  # of the study
+    code: str  # in which the difference of the baseline is made
 
 
 def read_published() -> Results:
     """Return what is published."""
     seed, precision = PUBLISHED / "seed", PUBLISHED / "precision"
+    entries = {entry.page: entry for entry in read_index().entries}
     return Results(
         baseline=Summary.model_validate_json((seed / "baseline.json").read_bytes()),
         design=read_experiment(CHECKOUT / "configs" / "baseline.toml").design,
@@ -41,5 +43,6 @@ def read_published() -> Results:
         host=json.loads((seed / "host.json").read_bytes()),
         precision=Precision.model_validate_json((precision / "precision.json").read_bytes()),
         headline=Headline.model_validate_json((precision / "headline.json").read_bytes()),
-        date=next(entry.date for entry in read_index().entries if entry.page == SEED_PAGE),
+        date=entries[SEED_PAGE].date,
+        code=entries[PROFILE_PAGE].code,
     )

@@ -11,6 +11,7 @@ from harness.report.format import format_us_amount, join_with_and, pluralize
 
 PROFILE_HEADING = "Where the difference is made"
 MAX_FUNCTIONS = 10
+MAX_NAMED = 3  # subsystems with less time, and with more, that a sentence names
 TIMER = "cpu-clock"
 METHOD = (
     "The CPU time of a function is its share of the samples times the CPU time of a request without a profiler, "
@@ -30,7 +31,7 @@ FILES_NOTE = "`profile/<arm>.folded` has all stacks, for speedscope or flamegrap
 
 def profile_sections(summary: Summary, flames: Sequence[FlameGraph] = ()) -> list[Section]:
     """Return the tables of functions and subsystems of each pair, without the control's; and the flame graphs."""
-    shown = [profile for profile in summary.profiles if summary.arms[profile.arm].control_of is None]
+    shown = shown_profiles(summary)
     if not shown:
         return []
     draw = (_function_table, _call_table, _subsystem_table)
@@ -43,9 +44,32 @@ def profile_sections(summary: Summary, flames: Sequence[FlameGraph] = ()) -> lis
     return sections
 
 
+def shown_profiles(summary: Summary) -> list[ProfileComparison]:
+    """Return the profiles of all pairs but the control's."""
+    return [profile for profile in summary.profiles if summary.arms[profile.arm].control_of is None]
+
+
 def decided_functions(profile: ProfileComparison) -> list[ProfilePart]:
     """Return the functions that differ, the largest difference first."""
     return [part for part in profile.functions if part.verdict in ("less", "more")]
+
+
+def code_sentence(profile: ProfileComparison) -> str:
+    """Return `uds against tcp in code: app TCP -13.4 us and nginx TCP -8.3 us; app Unix socket +2.2 us.`, or ""."""
+    by_size = sorted(profile.subsystems, key=lambda part: -abs(part.us.value))
+    less, more = ([part for part in by_size if part.verdict == verdict] for verdict in ("less", "more"))
+    groups = [
+        join_with_and([f"{part.role} {part.name} {part.us.value:+.1f} us" for part in parts[:MAX_NAMED]])
+        for parts in (less, more)
+        if parts
+    ]
+    return f"{profile.arm} against {profile.against} in code: {'; '.join(groups)}." if groups else ""
+
+
+def calls_sentence(profile: ProfileComparison) -> str:
+    """Return `With all that they call, app: tcp_push (-33.7 us) and ... differ most.`, "" if none differ."""
+    named = [f"{part.role}: {part.name} ({part.us.value:+.1f} us)" for part in _separate_calls(profile)[:MAX_NAMED]]
+    return f"With all that they call, {join_with_and(named)} differ most." if named else ""
 
 
 def _function_table(profile: ProfileComparison) -> Table:
@@ -60,14 +84,17 @@ def _function_table(profile: ProfileComparison) -> Table:
 
 def _call_table(profile: ProfileComparison) -> Table:
     """Return the functions that differ most with all that they call; none of them is mostly part of another."""
-    separate = [part for part in profile.inclusive if not part.overlaps][:MAX_FUNCTIONS]
     own = {(part.role, part.name): f"{part.us.value:+.1f}" for part in profile.functions}
     rows = [
         Row((TextCell(_name(part, profile.event)), *_cells(part), NumberCell(own.get((part.role, part.name), ""))))
-        for part in separate
+        for part in _separate_calls(profile)[:MAX_FUNCTIONS]
     ]
     columns = [Column("function"), Column("us per request", "95 % interval"), *_levels(profile), Column("its own")]
     return Table(f"{profile.arm} against {profile.against}: functions with all that they call", columns, rows)
+
+
+def _separate_calls(profile: ProfileComparison) -> list[ProfilePart]:
+    return [part for part in profile.inclusive if not part.overlaps]
 
 
 def _total_row(profile: ProfileComparison, total: float) -> Iterator[Row]:

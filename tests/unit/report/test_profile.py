@@ -1,14 +1,17 @@
 """How the functions and subsystems of a difference are told, in every format."""
 
 import json
+import re
 
 import pytest
 
 from harness.analysis.summary import run_summary
 from harness.analysis.why.profile import profile_comparisons
-from harness.model import Design, Summary
+from harness.model import Design, Explanation, Interval, Summary
 from harness.report.export.csv_file import render_csv
 from harness.report.export.folded import folded_stacks
+from harness.report.overview import brief_causes
+from harness.report.sections.profile import calls_sentence, code_sentence
 from tests.support.profiled_sessions import profiled_run
 from tests.support.run_reports import render_markdown, render_terminal
 from tests.support.simulated_sessions import schedule_of
@@ -41,6 +44,27 @@ def test_tables_have_functions_too() -> None:
     assert line.endswith("less")
     assert any("profile subsystem app: TCP_us" in line for line in lines)
     assert json.loads(summary().model_dump_json())["profiles"][0]["functions"][0]["name"] == "tcp_ack"
+
+
+def explained(known: Summary) -> Summary:
+    """The summary with an explanation that no counter supports."""
+    time_us = Interval(value=-20.0, low=-22.0, high=-18.0)
+    parts = {"cpu_us": {}, "waiting_us": {}, "cpu_total_us": time_us, "waiting_total_us": None, "rest_us": None}
+    verdicts = {"cpu_agrees": True, "counts_agree": None, "agree": (), "oppose": (), "evidence": "timing and CPU"}
+    explanation = Explanation.model_validate({"arm": "unix", "against": "tcp", "time_us": time_us, **parts, **verdicts})
+    return known.model_copy(update={"explanations": (explanation,)})
+
+
+def test_the_first_screen_names_the_subsystems_that_differ() -> None:
+    (profile,) = summary().profiles
+    sentence = code_sentence(profile)
+    assert re.fullmatch(
+        r"unix against tcp in code: app TCP -[\d.]+ us and app interrupts off -[\d.]+ us; app Unix socket \+8\.\d us\.",
+        sentence,
+    )
+    assert brief_causes(explained(summary()))[1:] == [sentence]
+    equal = profile.model_copy(update={"subsystems": (), "inclusive": ()})
+    assert code_sentence(equal) == calls_sentence(equal) == ""
 
 
 def test_a_run_without_a_profile_says_nothing_of_it() -> None:
