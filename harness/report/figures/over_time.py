@@ -14,6 +14,7 @@ from harness.report.figures.style import (
     axis_around,
     axis_from_zero,
     log_axis,
+    pair_styles,
     reference_name,
     short_name,
 )
@@ -41,10 +42,10 @@ def drift_figures(summary: Summary, sessions: Sequence[SessionDrift]) -> list[Fi
         _line(
             sessions,
             [s.ratio.get(pair) for s in sessions],
-            styles[pair[0]],
+            style,
             _pair_name(*pair) if is_named else short_name(pair[0]),
         )
-        for pair in pairs
+        for pair, style in pair_styles(summary, pairs).items()
     ]
     scales = _equal_scales(times, ratios)
     if not scales:

@@ -1,6 +1,7 @@
 """Parts that figures share: colors and symbols of arms, axes with room around their values, headings of rows."""
 
 from collections.abc import Iterable
+from itertools import count
 from math import log10
 
 from harness.model import Summary
@@ -22,6 +23,16 @@ def arm_styles(summary: Summary) -> dict[str, Style]:
     arms = [name for name, arm in summary.arms.items() if arm.control_of is None]
     controls = {name: Style(NEUTRAL_COLOR, "x", "dot") for name in summary.arms if name not in arms}
     return {name: _arm_style(number) for number, name in enumerate(arms)} | controls
+
+
+def pair_styles(summary: Summary, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Style]:
+    """Return the look of each pair: that of its arm; one of its own for each further reference of the arm."""
+    styles: dict[tuple[str, str], Style] = {}
+    of_arms = arm_styles(summary)
+    unused = map(_arm_style, count(sum(arm.control_of is None for arm in summary.arms.values())))
+    for pair in dict.fromkeys(pairs):
+        styles[pair] = of_arms.pop(pair[0], None) or next(unused)
+    return styles
 
 
 def _arm_style(number: int) -> Style:

@@ -170,6 +170,18 @@ def test_times_and_differences_drift_on_one_scale(drawn: dict[str, Figure]) -> N
     assert ratios.y.is_log
 
 
+def test_an_arm_with_two_references_has_two_lines_of_different_colors() -> None:
+    three = {"tcp": 1.0, "uds-dir": 0.95, "uds-tmpfs": 0.9}
+    experiment = run_of(three).plan.experiment
+    pairs = (*experiment.pairs, ("uds-tmpfs", "uds-dir"))
+    run = run_of(three, experiment=experiment.model_copy(update={"pairs": pairs}))
+    figures = drift_figures(run.summary, plot_data(run.plan.experiment, run.sessions).drift)
+    times, ratios = ({line.label: line.style for line in lines_of(figure)} for figure in figures)
+    assert list(ratios) == ["control, against tcp", *(f"{arm}, against {reference}" for arm, reference in pairs[1:])]
+    assert len({style.color for style in ratios.values()}) == len(pairs)
+    assert ratios["uds-tmpfs, against tcp"] == times["uds-tmpfs"]
+
+
 def test_how_steady_the_machine_was_is_told_from_the_data(few: Run) -> None:
     told = variability_sentence(plot_data(few.plan.experiment, few.sessions).effects)
     level, difference = re.findall(r"([\d.]+) %", told)
