@@ -31,7 +31,7 @@ def pair_styles(summary: Summary, pairs: Iterable[tuple[str, str]]) -> dict[tupl
     of_arms = arm_styles(summary)
     unused = map(_arm_style, count(sum(arm.control_of is None for arm in summary.arms.values())))
     for pair in dict.fromkeys(pairs):
-        styles[pair] = of_arms.pop(pair[0], None) or next(unused)
+        styles[pair] = of_arms.pop(pair[0]) if pair[0] in of_arms else next(unused)
     return styles
 
 
