@@ -7,11 +7,13 @@ from harness.model import METRICS, OUT_OF_TIME, Comparison, Design, Doubt, Exper
 from harness.model.base import Verdict
 from harness.report.document import ReportedDoubt
 from harness.report.format import (
+    UNKNOWN,
     ReportedInterval,
     direction_phrase,
     format_duration,
     format_p,
     format_significant,
+    is_too_wide,
     join_with_and,
     percent_interval,
     percent_with_interval,
@@ -172,9 +174,13 @@ def precision_sentence(summary: Summary, design: Design | None) -> str:
     """Return the half width of the widest interval; empty without any."""
     effects, _ = main_effects(summary)
     shown: Sequence[Comparison | MainEffect] = effects or main_comparisons(summary)
-    widths = [estimate.half_width for effect in shown if has_verdict(effect) and (estimate := percent_interval(effect))]
+    estimates = [estimate for effect in shown if has_verdict(effect) and (estimate := percent_interval(effect))]
+    if not estimates:
+        return ""
     target = f" (target ±{design.precision_percent:g} %)" if design else ""
-    return f"Achieved precision: ±{format_significant(max(widths), 2)} %{target}." if widths else ""
+    widest = max(estimates, key=lambda estimate: estimate.half_width)
+    width = UNKNOWN if is_too_wide(widest) else f"±{format_significant(widest.half_width, 2)} %"
+    return f"Achieved precision: {width}{target}."
 
 
 def short_budget_warning(experiment: Experiment, forecast: Forecast) -> str:

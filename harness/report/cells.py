@@ -30,10 +30,12 @@ from harness.report.format import (
     format_significant,
     interval_numbers,
     percent_interval,
+    percent_range,
     verdict_word,
 )
 
 ABSENT = "-"
+PERCENT = " %"  # the unit of a cell
 
 STAR = " *"
 STAR_NOTE = "* The interval excludes zero, but Holm's correction leaves the verdict undecided."
@@ -63,7 +65,7 @@ def is_undecided_by_correction(effect: ReportedEffect) -> bool:
 
 def percent_cell(effect: ReportedEffect) -> IntervalCell:
     """Return the difference in percent."""
-    return IntervalCell(effect.in_percent, " %", 1, effect.margin_percent)
+    return IntervalCell(effect.in_percent, PERCENT, 1, effect.margin_percent)
 
 
 def us_cell(effect: ReportedEffect) -> IntervalCell:
@@ -107,7 +109,8 @@ def cell_parts(cell: Cell) -> tuple[str, str]:
     if reported is None:
         return f"{format_signed(cell.interval.value, cell.least_decimals, cell.margin)}{cell.unit}", ""
     value, low, high = interval_numbers(reported, cell.least_decimals)
-    return f"{value}{cell.unit}", f"{low} to {high}"
+    ends = percent_range(reported, cell.least_decimals) if cell.unit == PERCENT else f"{low} to {high}"
+    return f"{value}{cell.unit}", ends
 
 
 def line_text(parts: tuple[str, str]) -> str:

@@ -8,7 +8,8 @@ from math import floor, isclose, log10
 from harness.model import METRICS, ArmEffect, Design, Interval
 
 MAX_DECIMALS = 6
-NO_NUMBER = "no number"
+NO_NUMBER, UNKNOWN = "no number", "unknown"
+WIDEST_PERCENT, WIDEST_FACTOR = 1000.0, 10.0  # beyond both, the end of an interval says nothing
 NO_BREAK = "\N{NO-BREAK SPACE}"
 SPACE_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:us|ms|s|min|h)\b)")
 NO_WORD = re.compile(r"[^a-z0-9]+")
@@ -109,18 +110,42 @@ def interval_numbers(interval: ReportedInterval, least: int) -> tuple[str, str, 
     return value, low, high
 
 
+def is_too_wide(estimate: ReportedInterval) -> bool:
+    """Return whether an interval in percent says nothing: it reaches beyond +1000 % and ten times the value.
+
+    Few sessions of a metric that varies make such intervals, because they are symmetric in the logarithm.
+    """
+    return estimate.high > WIDEST_PERCENT and 100 + estimate.high > WIDEST_FACTOR * (100 + estimate.value)
+
+
+def percent_range(estimate: ReportedInterval, least: int = 1) -> str:
+    """Return `-1.9 to +0.7`, or `unknown`."""
+    _, low, high = interval_numbers(estimate, least)
+    return UNKNOWN if is_too_wide(estimate) else f"{low} to {high}"
+
+
+def percent_range_text(estimate: ReportedInterval) -> str:
+    """Return `-1.9 to +0.7 %`, or `unknown`."""
+    return percent_range(estimate) + ("" if is_too_wide(estimate) else " %")
+
+
 def size_with_interval(estimate: ReportedInterval, *, named: bool = True) -> str:
     """Return the size of a difference without its sign: `by 10.6 % (95 % interval 10.1 to 11.1)`."""
     places = decimals_for(estimate.half_width, 1)
     low, high = sorted((abs(estimate.low), abs(estimate.high)))
     value, low_text, high_text = (format_unsigned(x, places, estimate.margin) for x in (abs(estimate.value), low, high))
-    return f"by {value} % ({'95 % interval ' if named else ''}{low_text} to {high_text})"
+    ends = UNKNOWN if is_too_wide(estimate) else f"{low_text} to {high_text}"
+    return f"by {value} % ({_interval_words(ends, named=named)})"
 
 
 def percent_with_interval(estimate: ReportedInterval, *, named: bool = True) -> str:
     """Return `-0.6 % (95 % interval -1.9 to +0.7)`, or `-0.6 % (-1.9 to +0.7)` where `named` is false."""
-    value, low, high = interval_numbers(estimate, 1)
-    return f"{value} % ({'95 % interval ' if named else ''}{low} to {high})"
+    return f"{format_percent(estimate)} ({_interval_words(percent_range(estimate), named=named)})"
+
+
+def _interval_words(ends: str, *, named: bool) -> str:
+    name = "95 % interval " if named else "interval " if ends == UNKNOWN else ""
+    return f"{name}{ends}"
 
 
 def format_percent(interval: ReportedInterval) -> str:

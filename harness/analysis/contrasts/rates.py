@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from harness.model import METRICS, ArmEffect, Interval, Summary
 
+SMALLEST_RATIO = 1e-300  # keeps the inverse finite: the end of a wide interval is rounded to -100 %
 AnyEffect = TypeVar("AnyEffect", bound=ArmEffect)
 
 
@@ -19,7 +20,7 @@ def with_rates(summary: Summary) -> Summary:
 
 def inverse_percent(percent: float) -> float:
     """Return the inverse of a ratio, both as differences in percent: of a difference of times, that of the rates."""
-    return 100 * (1 / (1 + percent / 100) - 1)
+    return 100 * (1 / max(1 + percent / 100, SMALLEST_RATIO) - 1)
 
 
 def shown_percent(interval: Interval | None, metric: str) -> Interval | None:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from harness.analysis.between_runs.history import History, HistoryRun, RunContrast, Trend
 from harness.analysis.statistics.change_points import METHOD
+from harness.report.cells import PERCENT
 from harness.report.document import (
     Cell,
     Column,
@@ -169,7 +170,7 @@ def _change_rows(history: History, trend: Trend, start: str, names: Mapping[Seri
         when = TextCell(
             format_minute(run.started_utc), kernel, _row_link(run, contrast_of(history, trend, place), start)
         )
-        levels = (IntervalCell(percent, " %", 1) for percent in (before.percent, level.percent))
+        levels = (IntervalCell(percent, PERCENT, 1) for percent in (before.percent, level.percent))
         yield Row([name, when, *levels], facets=_facets([run], is_changed=True))
 
 

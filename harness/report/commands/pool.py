@@ -15,10 +15,12 @@ from harness.report.document import (
 )
 from harness.report.figures.hosts import hosts_figure
 from harness.report.format import (
+    ReportedInterval,
     amount_interval,
     format_minute,
-    interval_numbers,
+    is_too_wide,
     join_with_and,
+    percent_range_text,
     percent_with_interval,
     pluralize,
     us_with_interval,
@@ -76,8 +78,8 @@ def _sentence(pool: Pool, effect: PooledEffect) -> str:
     clause = verdict_clause(comparison, pool.design, comparison.arm, comparison.against)
     decide = f", about {effect.hosts_to_decide} hosts would decide it" if effect.hosts_to_decide else ""
     parts = [f"Over {pluralize(effect.hosts, 'host')}, {clause}{decide}."]
-    if prediction := _range_text(shown_percent(effect.prediction_percent, effect.metric)):
-        parts.append(f"On a new host expect {prediction} (95 % prediction interval).")
+    if prediction := amount_interval(shown_percent(effect.prediction_percent, effect.metric)):
+        parts.append(_prediction_sentence(prediction))
     elif effect.percent:
         parts.append(effect.prediction_why)
     return " ".join(parts)
@@ -99,13 +101,10 @@ def pooled_comparison(effect: PooledEffect) -> Comparison:
     )
 
 
-def _range_text(interval: Interval | None) -> str:
-    """Return `-8.1 to -1.9 %`; empty without an interval."""
-    reported = amount_interval(interval) if interval else None
-    if reported is None:
-        return ""
-    _, low, high = interval_numbers(reported, 1)
-    return f"{low} to {high} %"
+def _prediction_sentence(prediction: ReportedInterval) -> str:
+    if is_too_wide(prediction):
+        return "What to expect on a new host is unknown: the prediction interval says nothing."
+    return f"On a new host expect {percent_range_text(prediction)} (95 % prediction interval)."
 
 
 # What is wrong, and with which host

@@ -13,8 +13,8 @@ from harness.report.format import (
     amount_interval,
     capitalize_first,
     format_percent,
-    interval_numbers,
     join_with_and,
+    percent_range_text,
     percent_with_interval,
 )
 
@@ -56,7 +56,7 @@ def _figure(effect: PooledEffect, design: Design, rows: list[tuple[str, Reported
     x = axis_around([margin.low, margin.high, *ends], LESS_AND_MORE.format("less", label, "more"), " %")
     marks: list[Mark] = [margin, Guide(0)]
     for place, (name, interval, style) in enumerate(rows):
-        text = _range_text(interval) if style is PREDICTION_STYLE else format_percent(interval)
+        text = percent_range_text(interval) if style is PREDICTION_STYLE else format_percent(interval)
         verdict = f" {effect.verdict or 'no verdict'}" if style is POOLED_STYLE else ""
         marks.append(row_heading(place, x, short_name(name), text + verdict))
         marks.append(
@@ -75,8 +75,3 @@ def _figure(effect: PooledEffect, design: Design, rows: list[tuple[str, Reported
         title=f"{capitalize_first(label)}, {effect.label}",
         caption=CAPTION.format(percent),
     )
-
-
-def _range_text(interval: ReportedInterval) -> str:
-    _, low, high = interval_numbers(interval, 1)
-    return f"{low} to {high} %"

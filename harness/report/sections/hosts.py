@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from harness.analysis.between_runs.pool import HostEffect, Pool, PooledEffect
 from harness.analysis.contrasts.rates import shown_percent
 from harness.model import DESIGN_METRICS, HEADLINE_METRICS, METRICS, Interval
-from harness.report.cells import ABSENT, STAR_NOTE, star_notes
+from harness.report.cells import ABSENT, PERCENT, STAR_NOTE, star_notes
 from harness.report.document import Cell, Column, IntervalCell, NumberCell, Row, Section, Table, TextCell, VerdictCell
 from harness.report.format import capitalize_first, format_significant, join_with_and
 from harness.report.sections.other_contrasts import metric_label
@@ -97,7 +97,7 @@ def _tau_cell(tau: float | None, unit: str, i2_percent: float | None) -> NumberC
 
 def _interval_cell(effect: PooledEffect, interval: Interval | None, *, has_ratio: bool) -> IntervalCell:
     if has_ratio:
-        return IntervalCell(shown_percent(interval, effect.metric), " %", 1, effect.margin_percent)
+        return IntervalCell(shown_percent(interval, effect.metric), PERCENT, 1, effect.margin_percent)
     return IntervalCell(interval)
 
 

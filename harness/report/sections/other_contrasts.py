@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from harness.model import METRICS, Design, Effect, Summary
-from harness.report.cells import EFFECT_COLUMNS, STAR_NOTE_MANY_EFFECTS, star_notes
+from harness.report.cells import EFFECT_COLUMNS, PERCENT, STAR_NOTE_MANY_EFFECTS, star_notes
 from harness.report.document import Column, IntervalCell, Row, Section, Table, TextCell, VerdictCell
 from harness.report.format import (
     amount_interval,
@@ -63,7 +63,7 @@ def _row(effect: Effect) -> Row:
     return Row(
         (
             TextCell(effect.label, metric_label(effect.metric)),
-            IntervalCell(effect.percent, " %", 1, effect.margin_percent),
+            IntervalCell(effect.percent, PERCENT, 1, effect.margin_percent),
             IntervalCell(effect.us),
             VerdictCell(effect.verdict, is_starred),
         )

@@ -1,5 +1,7 @@
 """Numbers, lists and counts as they are written."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from harness.report.format import (
     format_signed,
     format_significant,
     join_with_and,
+    percent_range_text,
     percent_with_interval,
     pluralize,
     size_with_interval,
@@ -83,6 +86,25 @@ def test_an_estimate_prints_each_of_its_numbers_apart_from_zero_and_its_margin()
     assert (
         size_with_interval(ReportedInterval(-0.6, -1.03, -0.03, margin=1.0)) == "by 0.6 % (95 % interval 0.03 to 1.03)"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (12.3, -100.0, 1032860584.0, "+12.3 % (interval unknown)"),
+        (0.0, -90.0, 999.0, "0.0 % (-90.0 to +999.0)"),
+        (0.0, -91.0, 1001.0, "0.0 % (interval unknown)"),
+        (1500.0, 1450.0, 1550.0, "+1500.0 % (+1450.0 to +1550.0)"),
+        (-99.9, -100.0, -50.0, "-99.9 % (-100.0 to -50.0)"),
+    ],
+)
+def test_an_interval_in_percent_that_says_nothing_is_unknown(value: float, low: float, high: float, text: str) -> None:
+    estimate = ReportedInterval(value, low, high)
+    assert percent_with_interval(estimate, named=False) == text
+    assert percent_with_interval(estimate) == re.sub(r"\((interval )?", "(95 % interval ", text)
+    is_unknown = "unknown" in text
+    assert (percent_range_text(estimate) == "unknown") is is_unknown
+    assert ("(95 % interval unknown)" in size_with_interval(estimate)) is is_unknown
 
 
 @given(st.floats(1e-6, 1e9))

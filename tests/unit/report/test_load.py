@@ -8,13 +8,14 @@ import pytest
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped] # it brings no types
 from hdrh.log import HistogramLogReader  # type: ignore[import-untyped] # it brings no types
 
-from harness.analysis.contrasts.rates import with_rates
+from harness.analysis.contrasts.rates import shown_percent, with_rates
 from harness.experiment.plan import plan_of
-from harness.model import METRICS, ArmUtilisation, LoadPoint, Summary
+from harness.model import METRICS, ArmUtilisation, Interval, LoadPoint, Summary
 from harness.report.document import Points
 from harness.report.export.hdr_log import hdr_logs
 from harness.report.figures.distributions import load_figure
 from harness.report.figures.intervals import forest_figure
+from harness.report.format import amount_interval, percent_with_interval
 from harness.report.sections.load import load_sections
 from harness.report.sections.why import cause_sentences
 from harness.session.summarize import RunResults, write_reports
@@ -73,6 +74,15 @@ def test_a_search_is_answered_in_requests_and_not_in_times() -> None:
     assert figure.caption.startswith("Right of zero: higher.")
     assert ", higher" in figure.alt
     assert "faster" not in f"{text}{figure}{render_markdown(summary, design)}"
+
+
+def test_an_interval_of_times_that_says_nothing_says_nothing_of_rates() -> None:
+    wide = shown_percent(Interval(value=25.0, low=-100.0, high=1e9), "capacity")
+    assert wide
+    assert wide.value == pytest.approx(-20.0)
+    shown = amount_interval(wide)
+    assert shown
+    assert percent_with_interval(shown) == "-20.0 % (95 % interval unknown)"
 
 
 def test_a_control_that_differs_in_capacity_is_told_as_the_time_that_was_measured() -> None:

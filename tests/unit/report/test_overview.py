@@ -91,6 +91,17 @@ def test_every_format_says_with_which_of_two_references_an_arm_is_compared(form:
     assert all(any(re.search(rf"\b{against}\b", row) for row in rows) for against in ("tcp", "other"))
 
 
+@pytest.mark.parametrize("form", ["text", "details", "markdown", "html"])
+def test_an_interval_that_says_nothing_is_unknown_in_every_format(form: str) -> None:
+    run, wide = summary("baseline"), {"percent_low": -100.0, "percent_high": 1032860584.0, "verdict": "undecided"}
+    comparisons = tuple(comparison.model_copy(update=wide) for comparison in run.comparisons)
+    report = report_of(run.model_copy(update={"comparisons": comparisons}), Design())
+    text = report_text(report, "text" if form == "details" else form, details=form == "details")
+    assert "interval unknown" in " ".join(text.split())
+    assert "Achieved precision: unknown (target" in " ".join(text.split()).replace("\N{NO-BREAK SPACE}", " ")
+    assert re.findall(r"\d{7,}\.\d", text) == []
+
+
 @pytest.mark.parametrize("form", ["text", "markdown"])
 def test_a_single_reference_is_not_repeated_in_every_row(form: str) -> None:
     assert "against |" not in report_text(report_of(summary("baseline"), Design()), form)

@@ -6,6 +6,7 @@ import pytest
 
 from harness.analysis.between_runs.fleet import form_fleet
 from harness.analysis.between_runs.pool import Pool, pool_fleet
+from harness.model import Interval
 from harness.report.commands.pool import pool_report
 from harness.report.document import Points, Report
 from harness.report.html.page import render_page
@@ -36,6 +37,15 @@ def test_the_answer_has_the_effect_over_hosts_and_what_to_expect_on_a_new_one(re
         report.answer[0],
     )
     assert report.warning == ""
+
+
+def test_a_prediction_that_says_nothing_is_unknown() -> None:
+    pooled = pool()
+    wide = Interval(value=0.0, low=-100.0, high=1e9)
+    effects = tuple(effect.model_copy(update={"prediction_percent": wide}) for effect in pooled.effects)
+    text = text_of(pooled.model_copy(update={"effects": effects}))
+    assert "What to expect on a new host is unknown: the prediction interval says nothing." in text
+    assert "1000000000" not in text
 
 
 def test_the_tables_have_hosts_beside_what_differs_between_them_and_strata(report: Report) -> None:
