@@ -112,7 +112,7 @@ def schedule_of(
     if cost is None or (design.sessions and design.rounds):
         sessions, rounds = design.sessions or MIN_SESSIONS, design.rounds or MIN_ROUNDS
         looks = (sessions,) if design.sessions else look_sessions(sessions)
-        reason = "as the file says"
+        reason = "as design.sessions and design.rounds say"
         return Schedule(sessions=sessions, rounds=rounds, burst=burst, settle=settle, reason=reason, looks=looks)
     time_s = design.budget_s - spent_s
     counted = cost.perf_sessions(time_s, OWN_PERF_SHARE if experiment.counters else PERF_SHARE)

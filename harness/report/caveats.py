@@ -189,7 +189,7 @@ def short_budget_warning(experiment: Experiment, forecast: Forecast) -> str:
     if forecast.min_s <= budget_s:
         return ""
     sessions = pluralize(forecast.min_sessions, "session")
-    what = f"{sessions}, as set in the file," if design.sessions else f"the minimum, {sessions},"
+    what = f"{sessions}, as design.sessions says," if design.sessions else f"the minimum, {sessions},"
     verb = "take" if design.sessions and forecast.min_sessions > 1 else "takes"
     return (
         f"The budget of {format_duration(budget_s)} is too short: {what} {verb} about {forecast.min_s:.0f} s, "

@@ -69,7 +69,14 @@ def experiment_of(*arms: str, control: bool = True, equivalence_percent: float =
 
 
 def schedule_of(sessions: int, looks: Sequence[int] = ()) -> Schedule:
-    return Schedule(sessions=sessions, rounds=3, burst=8, settle=2, reason="as the file says", looks=tuple(looks))
+    return Schedule(
+        sessions=sessions,
+        rounds=3,
+        burst=8,
+        settle=2,
+        reason="as design.sessions and design.rounds say",
+        looks=tuple(looks),
+    )
 
 
 def session_of(

@@ -37,7 +37,7 @@ def test_the_sentence_names_the_budget_the_sessions_and_the_seconds() -> None:
     )
     fixed = read(TWO_ARMS, "design.budget_s=5", "design.sessions=20")
     assert short_budget_warning(fixed, forecast_of(fixed)).startswith(
-        "The budget of 5 s is too short: 20 sessions, as set in the file, take about "
+        "The budget of 5 s is too short: 20 sessions, as design.sessions says, take about "
     )
 
 

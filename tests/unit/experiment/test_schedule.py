@@ -112,7 +112,7 @@ def test_the_number_that_the_file_leaves_open_fills_the_budget() -> None:
 def test_without_a_pilot_the_file_says_all() -> None:
     schedule = schedule_of(experiment_with(sessions=3, rounds=4, burst=5, settle=6), None)
     assert (schedule.sessions, schedule.rounds, schedule.burst, schedule.settle) == (3, 4, 5, 6)
-    assert schedule.reason == "as the file says"
+    assert schedule.reason == "as design.sessions and design.rounds say"
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_the_pilots_own_time_is_part_of_the_budget() -> None:
 
 def test_numbers_in_the_file_win_over_the_pilots() -> None:
     schedule = schedule_of(asking(sessions=9, rounds=7), None, pilot())
-    assert (schedule.sessions, schedule.rounds, schedule.reason) == (9, 7, "as the file says")
+    assert (schedule.sessions, schedule.rounds, schedule.reason) == (9, 7, "as design.sessions and design.rounds say")
     assert schedule_of(asking(sessions=9), None, pilot()).sessions == 9
     assert schedule_of(asking(rounds=7), None, pilot()).rounds == 7
 

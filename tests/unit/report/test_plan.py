@@ -21,7 +21,9 @@ def plan(*arms: Arm, rounds: int = 40, burst: int = 8, **design: Any) -> Plan:
         pairs=tuple((arm.name, reference) for arm in arms[1:]),
         design=Design(**design),
     )
-    schedule = Schedule(sessions=12, rounds=rounds, burst=burst, settle=2, reason="as the file says")
+    schedule = Schedule(
+        sessions=12, rounds=rounds, burst=burst, settle=2, reason="as design.sessions and design.rounds say"
+    )
     orders = (tuple(tuple(range(len(arms))) for _ in range(rounds)),) * 12
     return Plan(experiment=experiment, schedule=schedule, orders=orders)
 
