@@ -14,6 +14,7 @@ from harness.analysis.contrasts.factorial import (
     level_effect_of,
 )
 from harness.analysis.contrasts.ladder import JudgedSums, judge_sums, ladders
+from harness.analysis.contrasts.machine_states import state_doubts
 from harness.analysis.contrasts.pairs import compare_pairs, comparison_of, should_stop, widths_percent, without_controls
 from harness.analysis.contrasts.screening import (
     ScreenInteraction,
@@ -50,6 +51,11 @@ class JudgedRun:
     factor_interactions: list[tuple[ScreenInteraction, JudgedContrast]]
     tails: list[tuple[float, JudgedContrast]]
     sums: JudgedSums
+
+    @property
+    def decisive(self) -> list[JudgedContrast]:
+        """Return the effects whose intervals the run is to narrow."""
+        return without_controls([effect for _, effect in self.main_effects] or self.pairs)
 
     def __iter__(self) -> Iterator[JudgedContrast]:
         yield from self.pairs
@@ -111,14 +117,13 @@ def run_summary(
         throttled=tuple(throttle_counts(experiment, records)),
         capacities=arm_capacities(experiment, sessions, schedule.looks),
         load_points=load_points(experiment, sessions),
-        doubts=(*control_doubts(differing), *unexpected, *faults, *observed),
+        doubts=(*control_doubts(differing), *state_doubts(evidence, judged.decisive), *unexpected, *faults, *observed),
     )
 
 
 def _is_complete(judged: JudgedRun, experiment: Experiment, schedule: Schedule, sessions: int) -> bool:
     """Whether the run was precise enough at this look."""
-    decisive = [effect for _, effect in judged.main_effects] or judged.pairs
-    return should_stop(experiment, schedule.looks, sessions, widths_percent(without_controls(decisive)))
+    return should_stop(experiment, schedule.looks, sessions, widths_percent(judged.decisive))
 
 
 def _effects_by_kind(judged: JudgedRun) -> dict[str, Any]:

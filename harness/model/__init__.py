@@ -1,6 +1,7 @@
 """The types that all packages share. All are frozen, and numbers have their unit in their name."""
 
 from harness.model.base import (
+    MACHINE_STATE,
     OUT_OF_TIME,
     ROLES,
     SERVER_ROLES,

@@ -8,6 +8,7 @@ ROLES = ("client", "nginx", "app")
 SERVER_ROLES = ("nginx", "app")
 SERVICE_ROLE = "service"  # everything behind a url
 OUT_OF_TIME = "out-of-time"  # the kind of the doubt about a run that ended with few sessions
+MACHINE_STATE = "machine-state"  # the kind of the doubt about effects that differ between slow and fast sessions
 Verdict = Literal["faster", "slower", "equivalent", "undecided"]
 TransportFamily = Literal["tcp", "unix"]
 AddressKind = Literal["port", "tmpfs", "directory"]  # a socket on tmpfs, or in a directory that is not on tmpfs

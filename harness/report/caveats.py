@@ -3,7 +3,18 @@
 from collections.abc import Mapping, Sequence
 
 from harness.experiment.schedule import Forecast
-from harness.model import METRICS, OUT_OF_TIME, Comparison, Design, Doubt, Experiment, MainEffect, Schedule, Summary
+from harness.model import (
+    MACHINE_STATE,
+    METRICS,
+    OUT_OF_TIME,
+    Comparison,
+    Design,
+    Doubt,
+    Experiment,
+    MainEffect,
+    Schedule,
+    Summary,
+)
 from harness.model.base import Verdict
 from harness.report.document import ReportedDoubt
 from harness.report.format import (
@@ -43,6 +54,7 @@ CONTROL_SENTENCES: Mapping[Verdict | None, str] = {
 }
 MAX_LISTED_SESSIONS = 4  # sessions that are listed by number
 NOISE_DOUBTS = ("steal", "busy", "preempted", "pressure", "throttled", "frequency", "swap", "containers")
+UNRELIABLE = (MACHINE_STATE, OUT_OF_TIME)  # kinds of doubts that the warning repeats
 OUT_OF_REACH = "out of reach at this noise level"
 
 
@@ -54,10 +66,11 @@ def validity_warnings(summary: Summary) -> list[str]:
 def reliability_warning(summary: Summary) -> str:
     """Return `Not valid. ...` or `Not reliable. ...` with the reasons, or nothing.
 
-    A result is not reliable if its control could not be shown equal, or if the run ended before its plan was done.
+    A result is not reliable if its control could not be shown equal, if the run ended before its plan was done, or if
+    an effect depends on the machine's state.
     """
-    early_end = [doubt.seen for doubt in summary.doubts if doubt.kind == OUT_OF_TIME]
-    reasons = [*_faults(summary), *early_end, *control_sentences(summary, "undecided")] or validity_warnings(summary)
+    doubts = [doubt.seen for doubt in summary.doubts if doubt.kind in UNRELIABLE]
+    reasons = [*_faults(summary), *doubts, *control_sentences(summary, "undecided")] or validity_warnings(summary)
     return " ".join(["Not reliable." if summary.valid else "Not valid.", *reasons]) if reasons else ""
 
 

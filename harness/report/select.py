@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from harness.model import (
     HEADLINE_METRICS,
+    MACHINE_STATE,
     ArmEffect,
     CombinedRungs,
     Comparison,
@@ -46,6 +47,11 @@ def _allow_global_option(summary: Summary) -> str:
 def headline_metric(summary: Summary) -> str:
     """Return the metric of the run's main question."""
     return next((c.metric for c in summary.comparisons if c.metric in HEADLINE_METRICS), "latency")
+
+
+def depends_on_state(summary: Summary) -> bool:
+    """Return whether any effect depends on the machine's state: then drift does not cancel out."""
+    return any(doubt.kind == MACHINE_STATE for doubt in summary.doubts)
 
 
 def main_comparisons(summary: Summary, metric: str | None = None) -> list[Comparison]:

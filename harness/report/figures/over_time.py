@@ -19,13 +19,14 @@ from harness.report.figures.style import (
     short_name,
 )
 from harness.report.format import format_duration, format_significant, join_with_and, pluralize
-from harness.report.select import has_several_references, main_comparisons
+from harness.report.select import depends_on_state, has_several_references, main_comparisons
 
 HEIGHT = 220  # pixels
 MAX_SESSION_NUMBERS = 10
 SCALE_PERCENTILES = (1, 99)  # that the scale covers: a single outlier would flatten everything else
 SCALE_ROOM, MIN_DECADES = 1.15, 0.01
 DRIFT_WORDS = "Time per request", "The speed of a machine drifts, for all arms alike."
+STATE_WORDS = "Time per request", "The speed of the machine changes, but not for all arms alike: see the doubts."
 DIFFERENCES_WORDS = "Differences, to the same scale", "Comparisons use visits that are neighbours in time."
 LABEL_HEIGHT = 0.94  # of an axis: where a band is named
 
@@ -53,10 +54,11 @@ def drift_figures(summary: Summary, sessions: Sequence[SessionDrift]) -> list[Fi
     x, bounds = _session_axis(sessions), [Guide(session.end_s, style=BOUNDARY) for session in sessions[:-1]]
     y = Axis(*scales[0], "ms per request", is_log=True)
     y_ratio = Axis(*scales[1], "difference", is_log=True, is_ratio=True)
+    words = STATE_WORDS if depends_on_state(summary) else DRIFT_WORDS
     alt = f"Time per request of {join_with_and(list(summary.arms))} over the run."
     ratio_alt = f"Differences of {join_with_and([arm for arm, _ in pairs])} over the run, to the same scale."
     return [
-        Figure("drift", alt, HEIGHT, x, y, [*bounds, *times], *DRIFT_WORDS),
+        Figure("drift", alt, HEIGHT, x, y, [*bounds, *times], *words),
         Figure("drift-differences", ratio_alt, HEIGHT, x, y_ratio, [*bounds, Guide(y=1), *ratios], *DIFFERENCES_WORDS),
     ]
 

@@ -23,17 +23,16 @@ from harness.report.figures.over_time import (
 from harness.report.figures.style import arm_styles
 from harness.report.format import capitalize_first, join_with_and, pluralize
 from harness.report.sections.why import counter_sections
-from harness.report.select import MIN_GAIN, OUR_CLIENT, headline_metric
+from harness.report.select import MIN_GAIN, OUR_CLIENT, depends_on_state, headline_metric
 
 HostJson = Mapping[str, Any]
 SESSIONS_NOTE = (
     "Each dot is one session, the first on top; the whole stack is restarted for each. The line is the interval over "
     "sessions, the band is the margin of equivalence."
 )
-REQUESTS_NOTE = (
-    "All timed requests of all sessions. These curves include the drift between sessions, which cancels out of the "
-    "differences above."
-)
+REQUESTS_NOTE = "All timed requests of all sessions. These curves include the drift between sessions, which {cancels}."
+CANCELS = "cancels out of the differences above"
+DOES_NOT_CANCEL = "does not cancel out of the differences above: they depend on the machine's state (see the doubts)"
 
 SERVING_PACKAGES = (
     "gunicorn", "uvicorn", "uvicorn-worker", "uvloop", "httptools", "h11", "starlette", "fastapi", "flask", "django",
@@ -58,6 +57,7 @@ def background_sections(summary: Summary, data: PageData) -> list[Section]:
     sessions = [sessions_figure(summary, design, metric, plots.effects) for metric in metrics]
     visits = [draw(pilot, data.plan.schedule) for draw in (carry_over_figure, burst_lengths_figure)] if pilot else []
     steadiness = variability_sentence(plots.effects)
+    requests_note = REQUESTS_NOTE.format(cancels=DOES_NOT_CANCEL if depends_on_state(summary) else CANCELS)
     return [
         *_figure_section("Session by session", [SESSIONS_NOTE], sessions),
         *_figure_section(
@@ -65,7 +65,7 @@ def background_sections(summary: Summary, data: PageData) -> list[Section]:
             [steadiness] if steadiness else [],
             drift_figures(summary, plots.drift),
         ),
-        *_figure_section("Single requests", [REQUESTS_NOTE], distribution_figures(summary, plots.distributions)),
+        *_figure_section("Single requests", [requests_note], distribution_figures(summary, plots.distributions)),
         *_figure_section("Pilot", [], visits),
         *_method_sections(summary, data),
         *_machine_sections(data.host),

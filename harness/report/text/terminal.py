@@ -76,10 +76,14 @@ def _overview_blocks(report: Report, overview: Overview) -> list[list[Renderable
 
 
 def _brief_doubts(report: Report, overview: Overview) -> Iterator[str]:
-    """Yield the first doubts in full where the table leaves space for them, and the kinds of the others."""
-    shown = report.doubts[:MOST_DOUBTS] if len(overview.table.rows) <= SHORT_TABLE else ()
+    """Yield the first doubts in full where the table leaves space for them, and the kinds of the others.
+
+    The warning has said some of them.
+    """
+    doubts = [doubt for doubt in report.doubts if doubt.seen not in report.warning]
+    shown = doubts[:MOST_DOUBTS] if len(overview.table.rows) <= SHORT_TABLE else []
     yield from map(_doubt_text, shown)
-    if others := [doubt.kind for doubt in report.doubts[len(shown) :]]:
+    if others := [doubt.kind for doubt in doubts[len(shown) :]]:
         more = " more" if shown else ""
         yield f"{len(others)}{more} {'kind' if len(others) == 1 else 'kinds'} of doubt: {join_with_and(others)}."
 

@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from harness.analysis.plot_data import plot_data
-from harness.model import Doubt
+from harness.model import MACHINE_STATE, Doubt
 from tests.support.run_reports import render_html, render_terminal
 from tests.support.simulated_run import PILOT, Run, run_of
 
@@ -152,6 +152,19 @@ def test_a_result_that_is_not_valid_says_so_before_its_question() -> None:
 
 def test_a_valid_result_has_no_warning(page: str) -> None:
     assert "Not valid" not in prose(page)
+
+
+def test_drift_cancels_out_unless_an_effect_depends_on_the_state_of_the_machine(page: str, few: Run) -> None:
+    doubt = Doubt(kind=MACHINE_STATE, seen="An effect depends on the machine's state.", advice="Repeat the run.")
+    doubtful = replace(few, summary=few.summary.model_copy(update={"doubts": (doubt,)}))
+    text = prose(page_of(doubtful))
+
+    assert "which cancels out of" in prose(page)
+    assert "cancels out of" not in text
+    assert "does not cancel out of" in text
+    assert "for all arms alike." in prose(page)
+    assert "not for all arms alike: see the doubts." in text
+    assert text.index("An effect depends on the machine's state.") < text.index(few.summary.question)
 
 
 def test_every_doubt_comes_with_its_advice_and_its_sessions(page: str) -> None:
