@@ -74,6 +74,12 @@ def reliability_warning(summary: Summary) -> str:
     return " ".join(["Not reliable." if summary.valid else "Not valid.", *reasons]) if reasons else ""
 
 
+def brief_unreliability(summary: Summary) -> list[str]:
+    """Return why a valid result is not reliable, without numbers of effects."""
+    reasons = [doubt.seen.partition(":")[0].rstrip(".") for doubt in summary.doubts if doubt.kind in UNRELIABLE]
+    return [*(f"{reason}." for reason in reasons), *control_sentences(summary, "undecided")]
+
+
 def _faults(summary: Summary) -> list[str]:
     faults = control_sentences(summary, "faster", "slower")
     failed = [f"{arm.failed} of {name}" for name, arm in summary.arms.items() if arm.failed]

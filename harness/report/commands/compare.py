@@ -23,6 +23,11 @@ from harness.report.format import (
 from harness.report.select import is_control
 
 MAX_VALUE_LENGTH = 40  # of a value; of a longer one, only the words that differ between runs are shown
+LEAST_LEVEL_PERCENT = 2.0  # between the times of a reference in two runs, that is worth a sentence
+LEVEL_CONSEQUENCE = (
+    "The machine or the reference itself was not the same: an effect that depends on the machine's speed changes with "
+    "it."
+)
 BLIND_SPOT = (
     "In each run, an arm is compared with its reference; then these differences are compared between runs. A change "
     "that affects both arms equally is not detected: it cannot be distinguished from drift of the machine."
@@ -32,14 +37,17 @@ BLIND_SPOT = (
 def comparison_report(comparison: RunComparison, gate_section: Section | None = None) -> Report:
     """Return the report of a comparison of runs, with the section on its gate if it has one."""
     warnings = list(_warnings(comparison))
+    is_valid = not warnings
+    warnings += _unreliable_runs(comparison)
     names = list(dict.fromkeys(run.experiment for run in comparison.runs))
     note = f"Different experiments: {join_with_and(names)}." if len(names) > 1 else ""
     return Report(
         title=f"{len(comparison.runs)} runs of {join_with_and(names)}, compared",
         warning=" ".join(warnings),
-        is_valid=not warnings,
+        is_valid=is_valid,
         question=comparison.runs[0].question,
         answer=[_answer(comparison, run) for run in range(2, len(comparison.runs) + 1)],
+        certainty=[*filter(None, [" ".join(_level_sentences(comparison))]), *_doubt_sentences(comparison)],
         figure=changes_figure(comparison),
         sections=[
             *([gate_section] if gate_section else []),
@@ -64,6 +72,38 @@ def _warnings(comparison: RunComparison) -> Iterator[str]:
                 f"run {change.run} than in run 1 {size_with_interval(interval)} ({change.metric}), so a change of that "
                 "size means nothing here."
             )
+
+
+def _unreliable_runs(comparison: RunComparison) -> Iterator[str]:
+    """Yield why a run is not reliable, though it is valid."""
+    for run, summary in enumerate(comparison.runs, start=1):
+        reasons = caveats.brief_unreliability(summary)
+        if reasons and not caveats.validity_warnings(summary):
+            yield f"Run {run} is not reliable, so a change may come from it alone. {' '.join(reasons)}"
+
+
+def _level_sentences(comparison: RunComparison) -> list[str]:
+    """Return a sentence for each reference that was not as fast as in run 1."""
+    base, *others = (_reference_levels_us(summary) for summary in comparison.runs)
+    sentences = []
+    for run, levels_us in enumerate(others, start=2):
+        for name in filter(base.__contains__, levels_us):
+            percent = 100 * (levels_us[name] / base[name] - 1)
+            if abs(percent) >= LEAST_LEVEL_PERCENT:
+                sentences.append(
+                    f"{name} itself took {format_significant(levels_us[name], 3)} us per request in run {run}, "
+                    f"{format_significant(base[name], 3)} us in run 1 ({percent:+.0f} %)."
+                )
+    return [*sentences, LEVEL_CONSEQUENCE] if sentences else []
+
+
+def _doubt_sentences(comparison: RunComparison) -> Iterator[str]:
+    """Yield the kinds of doubts of each run that has any, without those that the warning explains."""
+    for run, summary in enumerate(comparison.runs, start=1):
+        doubts = [fold for fold in caveats.group_doubts(summary) if fold.kind not in caveats.UNRELIABLE]
+        kinds = [f"{fold.kind}{f' ({fold.where})' if fold.where else ''}" for fold in doubts]
+        if kinds:
+            yield f"Doubts of run {run}: {join_with_and(kinds)}."
 
 
 def _answer(comparison: RunComparison, run: int) -> str:
@@ -97,11 +137,15 @@ def _run_facts(comparison: RunComparison) -> Iterator[Fact]:
 
 
 def _reference_levels(summary: Summary) -> Iterator[str]:
-    """Yield the time of a typical request of each reference arm, for orientation."""
-    for name in dict.fromkeys(comparison.against for comparison in summary.comparisons):
-        typical_us = summary.arms[name].p50_us or summary.arms[name].mean_us
-        if typical_us:
-            yield f"{name} {format_significant(typical_us, 3)} us per request"
+    """Yield the time of a typical request of each reference arm."""
+    for name, level_us in _reference_levels_us(summary).items():
+        yield f"{name} {format_significant(level_us, 3)} us per request"
+
+
+def _reference_levels_us(summary: Summary) -> dict[str, float]:
+    references = dict.fromkeys(comparison.against for comparison in summary.comparisons)
+    levels_us = {name: summary.arms[name].p50_us or summary.arms[name].mean_us for name in references}
+    return {name: level_us for name, level_us in levels_us.items() if level_us}
 
 
 def _change_sections(comparison: RunComparison) -> Iterator[Section]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.between_runs.changes import RunComparison
+from harness.model import MACHINE_STATE, Doubt
 from harness.report.commands.compare import comparison_report, run_values
 from harness.report.text.terminal import render_terminal
 
@@ -53,6 +54,43 @@ def test_a_run_that_is_not_valid_is_named_in_the_first_line() -> None:
     text = render(comparison("three-runs"), width=80)
 
     assert text.startswith("Run 3 is not valid. Requests failed: 37 of uds-dir.")
+
+
+def with_doubt(compared: RunComparison, run: int, doubt: Doubt) -> RunComparison:
+    runs = [*compared.runs]
+    runs[run - 1] = runs[run - 1].model_copy(update={"doubts": (doubt,)})
+    return compared.model_copy(update={"runs": tuple(runs)})
+
+
+def test_a_run_whose_effects_depend_on_the_state_of_the_machine_is_named_in_the_first_line() -> None:
+    seen = "An effect depends on the machine's state. In 7 of 25 sessions the machine was 17 % slower: 0 % in those 7."
+    compared = with_doubt(comparison("spiked"), 2, Doubt(kind=MACHINE_STATE, seen=seen, advice="Repeat the run."))
+    text = " ".join(render(compared, width=80).split())
+
+    assert text.startswith(
+        "Run 2 is not reliable, so a change may come from it alone. An effect depends on the machine's state. In 7 of "
+        "25 sessions the machine was 17 % slower. Is a Unix socket"
+    )
+
+
+def test_the_doubts_of_a_run_stand_below_the_answer() -> None:
+    compared = with_doubt(comparison("spiked"), 1, Doubt(kind="steal", session=3, seen="Much.", advice="Wait."))
+
+    assert "\nDoubts of run 1: steal (in session 3).\n\nRuns\n" in render(compared, width=80)
+
+
+@pytest.mark.parametrize(("factor", "is_named"), [(1.015, False), (1.03, True), (0.97, True)])
+def test_a_reference_that_took_another_time_is_named_with_both_times(factor: float, *, is_named: bool) -> None:
+    compared = comparison("spiked")
+    base, other = compared.runs
+    level_us = base.arms["tcp"].mean_us or 0
+    tcp = other.arms["tcp"].model_copy(update={"p50_us": factor * level_us})
+    runs = (base, other.model_copy(update={"arms": {**other.arms, "tcp": tcp}}))
+    text = " ".join(render(compared.model_copy(update={"runs": runs}), width=80).split())
+
+    sentence = f"us per request in run 2, {level_us:.0f} us in run 1 ({100 * (factor - 1):+.0f} %). The machine or"
+    assert (sentence in text) == is_named
+    assert ("tcp itself took" in text) == is_named
 
 
 def test_a_control_that_changed_is_a_warning() -> None:
