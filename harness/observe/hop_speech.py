@@ -2,12 +2,14 @@
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from harness.errors import StackError
+from harness.experiment.constraints import sentences_on_arms
 from harness.experiment.transports import connection_counters, transport_label
 from harness.load.client import Endpoint, endpoint_of
 from harness.load.probe import probe_target
@@ -15,6 +17,7 @@ from harness.model import Arm, Reply, Settings, Target
 from harness.model.record import HopProof
 from harness.observe.counters import mptcp_handshakes
 from harness.testbed.hop_addresses import Hop, direct_target
+from harness.testbed.network.namespace import NetworkNamespace
 from harness.testbed.servers.nginx import APP_NAME
 from harness.testbed.stack.stack import Stack
 
@@ -69,34 +72,61 @@ def prove_connection(stack: Stack, arm: Arm) -> HopProof:
     counters = connection_counters(arm.settings.transport)
     if not counters:
         return {}
-    target, before = stack.blueprint.targets[arm.name], _read_handshakes(stack)
+    target, growth = stack.blueprint.targets[arm.name], watch_connections([stack.network.of("app")])
     with stack.enter_network():
         reply = probe_target(target, target.path)
     if not isinstance(reply, Reply):
         raise StackError(f"Arm {arm.name!r} does not answer any more: {reply}.")
-    after = _read_handshakes(stack)
-    grown = {name: after.get(name, 0) - before.get(name, 0) for name in counters}
-    if problem := fallback_problem(arm, 1, grown):
+    grown = {name: growth()[name] for name in counters}
+    if problem := fallback_problem([arm], 1, grown):
         raise StackError(problem)
     return cast("HopProof", {"connections": grown})
 
 
-def fallback_problem(arm: Arm, requests: int, counts: Mapping[str, int]) -> str:
-    """Return why `counts` are too few for `requests`, each with a connection of its own; "" if they are not."""
-    counters = connection_counters(arm.settings.transport)
-    missing = requests - min((counts.get(name, 0) for name in counters), default=requests)
-    if missing <= 0:
-        return ""
-    label = transport_label(arm.settings.transport)
-    return (
-        f"Arm {arm.name!r}: {missing} of {requests} connections of its hop fell back from {label} to plain TCP. Check "
-        "sysctl net.mptcp and packet filters, or leave this transport out."
+def watch_connections(networks: Iterable[NetworkNamespace]) -> Callable[[], Counter[str]]:
+    """Return a function that returns by how much the counters of Multipath TCP have grown since, in all `networks`."""
+    watched = [(network, _read_handshakes(network)) for network in networks]
+
+    def growth() -> Counter[str]:
+        total = Counter[str]()
+        for network, before in watched:
+            total.update({name: count - before[name] for name, count in _read_handshakes(network).items()})
+        return total
+
+    return growth
+
+
+def multipath_networks(stacks: Iterable[Stack]) -> tuple[NetworkNamespace, ...]:
+    """Return the networks of the applications that a transport with counters of its own reaches."""
+    return tuple(
+        dict.fromkeys(
+            stack.network.of("app")
+            for stack in stacks
+            if any(connection_counters(arm.settings.transport) for arm in stack.blueprint.arms)
+        )
     )
 
 
-def _read_handshakes(stack: Stack) -> Mapping[str, int]:
-    with stack.network.of("app").enter():
-        return mptcp_handshakes((NET / "netstat").read_text())
+def fallback_problem(arms: Sequence[Arm], requests: int, counts: Mapping[str, int]) -> str:
+    """Return why `counts` are too few for `requests`, each with a connection of its own; "" if they are not.
+
+    All `arms` have the same transport, and `requests` and `counts` are those of all of them.
+    """
+    transport = arms[0].settings.transport
+    missing = requests - min((counts.get(name, 0) for name in connection_counters(transport)), default=requests)
+    if missing <= 0:
+        return ""
+    text = (
+        f"{missing} of {requests} connections of {'its hop' if len(arms) == 1 else 'their hops'} fell back from "
+        f"{transport_label(transport)} to plain TCP. Check sysctl net.mptcp and packet filters, or leave this "
+        "transport out."
+    )
+    return sentences_on_arms((arm.name, text) for arm in arms)[0]
+
+
+def _read_handshakes(network: NetworkNamespace) -> Counter[str]:
+    with network.enter():
+        return Counter(mptcp_handshakes((NET / "netstat").read_text()))
 
 
 def _ask(endpoint: Endpoint, question: bytes, session: ssl.SSLSession | None = None) -> HopAnswer:

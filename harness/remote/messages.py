@@ -78,3 +78,4 @@ class ServerDoubts(JsonModel):
 
     doubts: tuple[Doubt, ...] = ()
     throttled: dict[str, dict[str, dict[str, int]]] = Field(default_factory=dict)  # as in `Record.throttled`
+    connections: dict[str, int] = Field(default_factory=dict)  # by counter, of transports with counters of their own

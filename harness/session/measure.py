@@ -13,14 +13,14 @@ from harness.errors import StackError, raise_if_any
 from harness.experiment.plan import orders_of
 from harness.experiment.transports import connection_counters
 from harness.load.visits import Visitor, run_visits
-from harness.model import Doubt, Plan, Record, Schedule, Visit, VisitRow
+from harness.model import Arm, Doubt, Plan, Record, Schedule, Visit, VisitRow
 from harness.model.metrics import typical_time
 from harness.model.record import HostFacts
 from harness.observe.counters import CounterReader, ThrottlingCounts, watch_throttling
 from harness.observe.doubts.context import context_of
 from harness.observe.doubts.system import layout_doubts
 from harness.observe.doubts.watch import start_watch
-from harness.observe.hop_speech import fallback_problem
+from harness.observe.hop_speech import fallback_problem, multipath_networks, watch_connections
 from harness.observe.perf import PerfPass, Pids, count_bursts, perf_obstacle, unknown_counts
 from harness.observe.profile import (
     DWARF,
@@ -74,6 +74,7 @@ class SessionVisits:
     seconds: float
     throttled: ThrottlingCounts
     doubts: tuple[Doubt, ...]
+    connections: Counter[str]  # by counter: those of transports with counters of their own
 
 
 def run_session(session: int, run: Run, schedule: Schedule) -> float:
@@ -87,7 +88,7 @@ def run_session(session: int, run: Run, schedule: Schedule) -> float:
         proofs = running.prove()
         check_first_answers(first_answers(run.plan, run.finished_sessions()), running.targets)
         visited = _visit_arms(session, run, schedule, running)
-        raise_if_any(_fallback_problems(visited.visits, running), StackError)
+        raise_if_any(_fallback_problems(visited, running), StackError)
         changes = find_answer_changes(running.targets)
         counting_began = time.monotonic()
         counted = _count_system_calls(session, schedule, running, visited.visits)
@@ -121,30 +122,52 @@ def _visit_arms(session: int, run: Run, schedule: Schedule, running: RunningSess
     context = context_of(running.stacks, run.plan.experiment, run.host, running.families)
     end_watch = start_watch(replace(context, changes=run.changes))
     end_throttling = watch_throttling(running.stacks)
+    count_connections = watch_connections(multipath_networks(running.stacks))
     if running.link:
         running.link.watch()
     began = time.monotonic()
     trim_logs = make_log_trimmer([log.path for log in context.logs])
     visits = run_visits(running.group_orders(orders_of(run.plan, session)), running.visitors, schedule, trim_logs)
     visiting_s = time.monotonic() - began
-    throttled, requests = end_throttling(), sum(visit.cpu_requests for visit in visits)
+    throttled, connections = end_throttling(), count_connections()
+    requests = sum(visit.cpu_requests for visit in visits)
     remote = running.link.unwatch(requests) if running.link else ServerDoubts()
     doubts = (*end_watch(requests), *remote.doubts)
-    return SessionVisits(visits, visiting_s, throttled | remote.throttled, doubts)
+    connections.update(remote.connections)
+    return SessionVisits(visits, visiting_s, throttled | remote.throttled, doubts, connections)
 
 
-def _fallback_problems(visits: Sequence[Visit], running: RunningSession) -> Iterator[str]:
-    """Yield a sentence for each arm with counted visits in which connections did not use its transport."""
-    for arm in running.experiment.arms:
-        if connection_counters(arm.settings.transport):
-            requests, counts = 0, Counter[str]()
-            for visit in visits:
-                if visit.arm == arm.name and visit.snapshots:
-                    grown = running.counter_readers[arm.name].growth(*visit.snapshots)
-                    counts.update({name.removeprefix("net."): value for name, value in grown.items()})
-                    requests += visit.cpu_requests - sum(visit.failures.values())
-            if problem := fallback_problem(arm, requests, counts):
-                yield problem
+def _fallback_problems(visited: SessionVisits, running: RunningSession) -> Iterator[str]:
+    """Yield a sentence for each arm whose connections did not use its transport in the visits with counters.
+
+    Without any, yield one on the arms together if all visits have too few connections.
+    """
+    arms = [arm for arm in running.experiment.arms if connection_counters(arm.settings.transport)]
+    readers = running.counter_readers
+    problems = [fallback_problem([arm], *_counted_connections(arm, visited.visits, readers[arm.name])) for arm in arms]
+    for transport in dict.fromkeys(arm.settings.transport for arm in arms):
+        alike = [arm for arm in arms if arm.settings.transport == transport]
+        sent = sum(_connecting_requests(visit) for arm in alike for visit in visited.visits if visit.arm == arm.name)
+        if not any(problems):
+            problems.append(fallback_problem(alike, sent, visited.connections))
+    yield from filter(None, problems)
+
+
+def _counted_connections(arm: Arm, visits: Sequence[Visit], reader: CounterReader) -> tuple[int, Counter[str]]:
+    """Return the requests of the visits with counters, and their connections; none if this machine does not count."""
+    requests, counts = 0, Counter[str]()
+    for visit in visits:
+        if visit.arm == arm.name and visit.snapshots:
+            grown = reader.growth(*visit.snapshots)
+            counts.update({name.removeprefix("net."): value for name, value in grown.items()})
+            requests += _connecting_requests(visit)
+    is_counted = counts.keys() >= set(connection_counters(arm.settings.transport))
+    return requests if is_counted else 0, counts
+
+
+def _connecting_requests(visit: Visit) -> int:
+    """Return how many requests must have had a connection of the hop; none where too many were sent at once."""
+    return 0 if visit.holds is False else visit.cpu_requests - sum(visit.failures.values())
 
 
 def _count_system_calls(session: int, schedule: Schedule, running: RunningSession, visits: Sequence[Visit]) -> PerfPass:

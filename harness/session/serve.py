@@ -6,7 +6,7 @@ its sessions; between its questions this process sleeps.
 
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from harness.model.record import HostFacts
 from harness.observe.counters import ThrottlingCounts, uncounted_by, watch_throttling
 from harness.observe.doubts.context import context_of
 from harness.observe.doubts.watch import start_watch
+from harness.observe.hop_speech import multipath_networks, watch_connections
 from harness.observe.proof import prove
 from harness.remote.channel import Channel, LinkError
 from harness.remote.link import TOKEN_VARIABLE
@@ -210,6 +211,7 @@ class ServingSession:
     snapshots: dict[str, CounterSnapshot] = field(default_factory=dict)  # by arm, before its present visit
     end_watch: Callable[[int], tuple[Doubt, ...]] = lambda _: ()
     end_throttling: Callable[[], ThrottlingCounts] = dict
+    count_connections: Callable[[], Mapping[str, int]] = dict
     trim_logs: Callable[[], None] = lambda: None
 
     def describe(self) -> ServedSession:
@@ -235,12 +237,13 @@ class ServingSession:
         if request.do == "unwatch":
             throttled, doubts = self.end_throttling(), self.end_watch(request.requests)
             marked = tuple(doubt.model_copy(update={"seen": f"{REMOTE_DOUBT}{doubt.seen}"}) for doubt in doubts)
-            return ServerDoubts(doubts=marked, throttled=throttled)
+            return ServerDoubts(doubts=marked, throttled=throttled, connections=self.count_connections())
         raise ConfigError(f"A client asked for {request.do!r} of {request.arm!r} out of turn.")
 
     def _watch(self, readers: ServerReaders) -> Done:
         context = context_of(self.stacks, self.experiment, self.host, readers.families)
         self.end_watch, self.end_throttling = start_watch(context), watch_throttling(self.stacks)
+        self.count_connections = watch_connections(multipath_networks(self.stacks))
         self.trim_logs = make_log_trimmer([log.path for log in context.logs])
         return Done()
 

@@ -2,17 +2,22 @@
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from harness.cli import cli
 from harness.errors import StackError
 from harness.load.probe import probe_target
 from harness.model import Design, Experiment
+from harness.observe.hop_speech import fallback_problem, multipath_networks, watch_connections
 from harness.observe.proof import prove
+from harness.session import measure
 from harness.testbed.blueprint import blueprint_of, blueprints_of
 from harness.testbed.dry_run import start_script
 from harness.testbed.hop_addresses import transport_problem
@@ -42,6 +47,31 @@ def test_an_nginx_that_connects_with_plain_tcp_is_no_proof(tmp_path: Path) -> No
         assert answer(blueprint.targets["m"]).status == 200
         with pytest.raises(StackError, match="1 of 1 connections of its hop fell back from Multi"):
             prove([stack])
+
+
+@needs_mptcp
+def test_connections_are_counted_over_any_number_of_requests(tmp_path: Path) -> None:
+    for preload, fewest in (("", 0), (None, 3)):
+        blueprint = blueprint_for(tmp_path / str(fewest), arm("m", transport="mptcp"))
+        with stack_of(blueprint if preload is None else replace(blueprint, nginx_preload=preload)) as stack:
+            growth = watch_connections(multipath_networks([stack]))
+            for _ in range(3):
+                assert answer(blueprint.targets["m"]).status == 200
+            counts = growth()
+        assert bool(fallback_problem(blueprint.arms, 3, counts)) == (not fewest)
+        assert min(counts["mptcp_syns"], counts["mptcp_acks"]) >= fewest
+
+
+@needs_mptcp
+def test_a_session_is_refused_where_all_its_visits_have_too_few_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BAREHOP_LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr(measure, "watch_connections", lambda _networks: Counter)
+    numbers = [word for name in ("sessions", "rounds", "burst") for word in ("--set", f"design.{name}=2")]
+    arguments = ["run", "mptcp", *numbers, "--set", "design.settle=1", "--out", str(tmp_path / "out"), "--quiet"]
+    with pytest.raises(StackError, match="Arm 'mptcp': 6 of 6 connections of its hop fell back"):
+        CliRunner().invoke(cli, arguments, standalone_mode=False, catch_exceptions=False)
 
 
 def test_a_machine_without_kernel_or_library_is_told_both(monkeypatch: pytest.MonkeyPatch) -> None:
