@@ -10,6 +10,7 @@ from harness.model import METRICS, ArmEffect, Design, Interval
 MAX_DECIMALS = 6
 NO_NUMBER, UNKNOWN = "no number", "unknown"
 WIDEST_PERCENT, WIDEST_FACTOR = 1000.0, 10.0  # beyond both, the end of an interval says nothing
+FIELD_UNITS = {f"schedule.{key}": "requests" for key in ("burst", "settle")}
 NO_BREAK = "\N{NO-BREAK SPACE}"
 SPACE_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:us|ms|s|min|h)\b)")
 NO_WORD = re.compile(r"[^a-z0-9]+")
@@ -91,6 +92,12 @@ def distinguishing_decimals(value: float, places: int, bounds: Iterable[float]) 
     others = [bound for bound in bounds if not isclose(value, bound, rel_tol=1e-9, abs_tol=10.0**-MAX_DECIMALS)]
     candidates = range(places, max(places, MAX_DECIMALS) + 1)
     return next((n for n in candidates if round(value, n) not in {round(bound, n) for bound in others}), places)
+
+
+def field_title(field: str) -> str:
+    """Return the field of a record with its unit, if its name does not tell: `schedule.settle, requests`."""
+    unit = FIELD_UNITS.get(field)
+    return f"{field}, {unit}" if unit else field
 
 
 def format_p(p: float, limit: float) -> str:

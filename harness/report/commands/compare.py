@@ -12,6 +12,7 @@ from harness.report.cells import percent_cell, text_table
 from harness.report.document import Cell, Column, Fact, IntervalCell, Report, Row, Section, Table, TextCell, VerdictCell
 from harness.report.figures.intervals import changes_figure
 from harness.report.format import (
+    field_title,
     format_duration,
     format_minute,
     format_significant,
@@ -165,10 +166,11 @@ def _change_table(runs: Sequence[Summary], changes: Sequence[RunChange]) -> Tabl
     }
     levels = {f"{100 * effect.confidence:.3g} % interval" for effect in effects.values()}
     detail = levels.pop() if len(levels) == 1 else "interval"
-    groups = [f"run {number}" for number in range(1, len(runs) + 1)]
-    shown = groups if len(runs) > 2 else ["", ""]  # two runs stand in one table
-    columns = [Column("arm"), Column(groups[0], detail, shown[0])]
-    for title, group in zip(groups[1:], shown[1:], strict=True):
+    titles = [f"run {number}" for number in range(1, len(runs) + 1)]
+    # Two runs share a table. Of more, each has its own, with run 1 in the first.
+    steps = [f"from {titles[0]} to {title}" if len(runs) > 2 else "" for title in titles[1:]]
+    columns = [Column("arm"), Column(titles[0], detail, steps[0])]
+    for title, group in zip(titles[1:], steps, strict=True):
         columns += [
             Column(title, detail, group),
             Column("change", "95 % interval", group),
@@ -194,7 +196,9 @@ def _metadata_section(title: str, differences: Sequence[MetadataDifference], not
     """Yield the sentence `note` and a table with a row for each field; nothing if there is neither."""
     runs = len(differences[0].values) if differences else 0
     titles = ["what differs", *(f"run {run}" for run in range(1, runs + 1))]
-    table = text_table(titles, [(difference.field, *run_values(difference.values)) for difference in differences])
+    table = text_table(
+        titles, [(field_title(difference.field), *run_values(difference.values)) for difference in differences]
+    )
     if differences or note:
         yield Section(title, [note] if note else [], [table] if differences else [])
 

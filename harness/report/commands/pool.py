@@ -1,6 +1,7 @@
 """The report of `barehop pool`: effects over hosts, host by host, by strata, and what differs between hosts."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from harness.analysis.between_runs.metadata import MetadataDifference
 from harness.analysis.between_runs.pool import HostEffect, Pool, PooledEffect
@@ -10,6 +11,7 @@ from harness.report.answer import MAX_DETAILED
 from harness.report.cells import text_table
 from harness.report.document import (
     Fact,
+    Figure,
     Report,
     Section,
 )
@@ -17,6 +19,7 @@ from harness.report.figures.hosts import hosts_figure
 from harness.report.format import (
     ReportedInterval,
     amount_interval,
+    field_title,
     format_minute,
     is_too_wide,
     join_with_and,
@@ -48,12 +51,17 @@ def pool_report(pool: Pool) -> Report:
         sections=[
             *effect_sections(pool.effects),
             *host_sections(pool, list(_notes(pool, asked))),
-            *([Section("", figures=figures[1:])] if figures[1:] else []),
+            *([Section("", figures=_further_figures(figures))] if figures[1:] else []),
             *strata_sections(pool),
             *_difference_sections(pool),
             Section("Runs", facts=list(_run_facts(pool))),
         ],
     )
+
+
+def _further_figures(figures: Sequence[Figure]) -> list[Figure]:
+    """Return the figures after the first, each with a caption only where it says what the first does not."""
+    return [replace(figure, caption="") if figure.caption == figures[0].caption else figure for figure in figures[1:]]
 
 
 # The answer
@@ -62,10 +70,12 @@ def pool_report(pool: Pool) -> Report:
 def _answer(pool: Pool, asked: Sequence[PooledEffect]) -> list[str]:
     if not asked:
         return ["Nothing was compared: the reference is the only arm."]
+    sentences = [_sentence(pool, effect) for effect in asked]
     if len(asked) > MAX_DETAILED:
         counts = verdict_counts([effect.verdict for effect in asked], pool.design)
-        return [f"Over {_number_of_hosts(asked)}, of {len(asked)} comparisons {counts}."]
-    return [_sentence(pool, effect) for effect in asked]
+        sentences = [f"Over {_number_of_hosts(asked)}, of {len(asked)} comparisons {counts}."]
+    shortages = dict.fromkeys(effect.prediction_why for effect in asked if effect.percent and effect.prediction_why)
+    return [*sentences[:-1], " ".join([sentences[-1], *shortages])]
 
 
 def _number_of_hosts(effects: Sequence[PooledEffect]) -> str:
@@ -77,12 +87,9 @@ def _sentence(pool: Pool, effect: PooledEffect) -> str:
     comparison = pooled_comparison(effect)
     clause = verdict_clause(comparison, pool.design, comparison.arm, comparison.against)
     decide = f", about {effect.hosts_to_decide} hosts would decide it" if effect.hosts_to_decide else ""
-    parts = [f"Over {pluralize(effect.hosts, 'host')}, {clause}{decide}."]
-    if prediction := amount_interval(shown_percent(effect.prediction_percent, effect.metric)):
-        parts.append(_prediction_sentence(prediction))
-    elif effect.percent:
-        parts.append(effect.prediction_why)
-    return " ".join(parts)
+    prediction = amount_interval(shown_percent(effect.prediction_percent, effect.metric))
+    expected = f" {_prediction_sentence(prediction)}" if prediction else ""
+    return f"Over {pluralize(effect.hosts, 'host')}, {clause}{decide}.{expected}"
 
 
 def pooled_comparison(effect: PooledEffect) -> Comparison:
@@ -171,7 +178,8 @@ def _left_out_sentences(pool: Pool) -> Iterator[str]:
     for effect in pool.effects:
         for host in effect.by_host:
             if host.why:
-                left_out.setdefault((host.host, host.why), []).append(f"{effect.label} ({metric_label(effect.metric)})")
+                metric = "" if effect.metric in effect.label else f" ({metric_label(effect.metric)})"
+                left_out.setdefault((host.host, host.why), []).append(f"{effect.label}{metric}")
     for (name, why), labels in left_out.items():
         what = "any effect" if len(labels) == len(pool.effects) else join_with_and(labels)
         yield f"{name} is not pooled in {what}: {why}."
@@ -188,7 +196,9 @@ def _difference_sections(pool: Pool) -> Iterator[Section]:
         ("Differences between the hosts", pool.host),
     ):
         if differences:
-            rows = [(difference.field, _values_with_hosts(difference, hosts)) for difference in differences]
+            rows = [
+                (field_title(difference.field), _values_with_hosts(difference, hosts)) for difference in differences
+            ]
             yield Section(title, tables=[text_table(["what differs", "values"], rows)])
 
 

@@ -106,7 +106,7 @@ def validation_report(validation: Validation) -> Report:
             *([Section("What a single run can show", [*spreads, CANNOT_SHOW])] if spreads or has_single_runs else []),
             Section("The largest effect that a socket can have", list(bound_sentences(validation.bound))),
         ],
-        next_steps=[(f"Compared with {validation.experiment}", validation.directory)],
+        next_steps=[("The bare run", reasons)],
     )
 
 
@@ -154,21 +154,27 @@ def place_sections(validation: Validation) -> Iterator[Section]:
 
 def _claim_tables(rows: Sequence[ImportedRow], claims: Sequence[Claim]) -> Iterator[Table]:
     """Yield a table for each reference, with the rows that are compared with it."""
-    references = dict.fromkeys(claim.against for claim in claims) or {"": None}
+    if not claims:
+        times = [Row(_time_cells(row)) for row in rows]
+        yield Table("as measured", CLAIM_COLUMNS[:2], times)
+    references = dict.fromkeys(claim.against for claim in claims)
     for against in references:
         by_architecture = {claim.architecture: claim for claim in claims if claim.against == against}
         shown = [row for row in rows if len(references) == 1 or row.architecture in (against, *by_architecture)]
         cells = [_claim_row(row, by_architecture.get(row.architecture), against) for row in shown]
-        yield Table(f"against {against}" if against else "as measured", CLAIM_COLUMNS, cells)
+        yield Table(f"against {against}", CLAIM_COLUMNS, cells)
 
 
 def _claim_row(row: ImportedRow, claim: Claim | None, against: str) -> Row:
-    time = NumberCell(format_milliseconds(row.time_us.value if row.time_us else None))
     if claim is None:
         verdict = "reference" if row.architecture == against else ABSENT
-        return Row([TextCell(row.architecture), time, NumberCell(), NumberCell(), VerdictCell(verdict)])
+        return Row([*_time_cells(row), NumberCell(), NumberCell(), VerdictCell(verdict)])
     here = us_cell(claim.bare) if claim.bare else IntervalCell(None)
-    return Row([TextCell(row.architecture), time, IntervalCell(claim.in_us), here, VerdictCell(claim.standing)])
+    return Row([*_time_cells(row), IntervalCell(claim.in_us), here, VerdictCell(claim.standing)])
+
+
+def _time_cells(row: ImportedRow) -> tuple[TextCell, NumberCell]:
+    return TextCell(row.architecture), NumberCell(format_milliseconds(row.time_us.value if row.time_us else None))
 
 
 def claim_explanation(claim: Claim, validation: Validation) -> str:

@@ -1,5 +1,6 @@
 """The forest plot over hosts: the effect on each, over all of them, and what to expect on a new host."""
 
+from collections.abc import Sequence
 from itertools import chain
 
 from harness.analysis.between_runs.pool import PooledEffect
@@ -21,10 +22,10 @@ from harness.report.format import (
 ROW_HEIGHT = 36  # pixels
 HOST_STYLE, APART_STYLE = Style(COLORS[0]), Style(COLORS[1], "square")
 POOLED_STYLE, PREDICTION_STYLE = Style(symbol="diamond"), Style("muted", "bar")
-CAPTION = (
-    "A line is the 95 % interval: of a host, of the mean over hosts (diamond), and, in grey, the one in which a new "
-    "host is expected. A square stands apart from the other hosts. The grey band is the margin of equivalence, ±{:g} %."
-)
+LINE_CAPTION = "A line is the 95 % interval of a host, or of the mean over hosts (diamond)."
+PREDICTION_CAPTION = "The grey line is where a new host is expected."
+APART_CAPTION = "A square stands apart from the other hosts."
+BAND_CAPTION = "The band is the margin of equivalence, ±{:g} %."
 
 
 def hosts_figure(effect: PooledEffect, design: Design) -> Figure | None:
@@ -73,5 +74,12 @@ def _figure(effect: PooledEffect, design: Design, rows: list[tuple[str, Reported
         row_axis(len(rows)),
         marks,
         title=f"{capitalize_first(label)}, {effect.label}",
-        caption=CAPTION.format(percent),
+        caption=_caption([style for *_, style in rows], percent),
     )
+
+
+def _caption(styles: Sequence[Style], percent: float) -> str:
+    """Return what explains the marks that the figure has."""
+    explained = ((PREDICTION_STYLE, PREDICTION_CAPTION), (APART_STYLE, APART_CAPTION))
+    drawn = [caption for style, caption in explained if style in styles]
+    return " ".join([LINE_CAPTION, *drawn, BAND_CAPTION.format(percent)])

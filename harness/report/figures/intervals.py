@@ -51,10 +51,12 @@ READING = (
     "{} of zero: {}. The line is the 95 % interval. An interval (90 %) inside the grey ±{:g} % band counts as "
     "equivalent."
 )
-CLAIMS_CAPTION = (
+SPREAD_CAPTION = (
     "For a claim without an interval, the grey line is the A/A spread: 95 % of pairs of single runs of the same arm "
-    "differ by less than this. A hollow point does not add up; without a point, the time is not known."
+    "differ by less than this."
 )
+HOLLOW_CAPTION, NO_TIME_CAPTION = "A hollow point does not add up.", "Without a point, the time is not known."
+MAX_CLAIM_LENGTH, MIN_PLACE_LENGTH = 27, 6  # letters of the place and the architecture, and of the place
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +225,31 @@ def claims_figure(validation: Validation) -> Figure | None:
         size = f"{interval.value:+.1f} %" if interval else "no time"
         numbers = f"{size}{f', here {here.value:+.1f} %' if here else ''}"
         texts.append(f"{name} {numbers}, {claim.standing}")
-        marks.append(row_heading(place, x, short_name(name), numbers))
+        marks.append(row_heading(place, x, _claim_heading(claim), numbers))
         marks += _claim_points(place - CLAIM_OFFSET, claim, interval) if interval else []
         marks += [_interval_point(place + CLAIM_OFFSET, here, HERE_STYLE, f"{here.value:+.1f} %")] if here else []
     alt = f"Time per request against TCP, claimed and here: {join_with_and(texts)}."
     height_px = CLAIM_ROW_HEIGHT * len(claims)
-    return Figure("claims", alt, height_px, x, row_axis(len(claims)), marks, caption=CLAIMS_CAPTION)
+    return Figure("claims", alt, height_px, x, row_axis(len(claims)), marks, caption=_claims_caption(validation))
+
+
+def _claims_caption(validation: Validation) -> str:
+    """Return what explains the marks that the figure has."""
+    intervals = [(claim, _claim_interval(claim, validation)) for claim in validation.claims]
+    has_spread = any(
+        claim.percent_low is None and interval.low < interval.high for claim, interval in intervals if interval
+    )
+    is_hollow = any(_is_hollow(claim) for claim, interval in intervals if interval)
+    has_no_time = any(interval is None for _, interval in intervals)
+    captions = ((SPREAD_CAPTION, has_spread), (HOLLOW_CAPTION, is_hollow), (NO_TIME_CAPTION, has_no_time))
+    return " ".join(caption for caption, is_needed in captions if is_needed)
+
+
+def _claim_heading(claim: Claim) -> str:
+    """Return the place, cut where it is too long, and the architecture."""
+    room = max(MAX_CLAIM_LENGTH - len(claim.architecture) - 1, MIN_PLACE_LENGTH)
+    where = claim.where if len(claim.where) <= room else f"{claim.where[: room - 1]}\N{HORIZONTAL ELLIPSIS}"
+    return f"{where} {short_name(claim.architecture)}".strip()
 
 
 def _claim_interval(claim: Claim, validation: Validation) -> ReportedInterval | None:
@@ -245,8 +266,12 @@ def _claim_points(y: float, claim: Claim, interval: ReportedInterval) -> Iterato
     """Yield the interval, grey if it is the A/A spread, and the claim upon it."""
     color = NEUTRAL_COLOR if claim.percent_low is None else CLAIM_STYLE.color
     yield Points([interval.value], [y], Style(color, ""), lows=[interval.low], highs=[interval.high])
-    symbol = "diamond-open" if "does not add up" in claim.reasons else CLAIM_STYLE.symbol
+    symbol = "diamond-open" if _is_hollow(claim) else CLAIM_STYLE.symbol
     yield Points([interval.value], [y], Style(CLAIM_STYLE.color, symbol), texts=[f"{interval.value:+.1f} %"], size_px=5)
+
+
+def _is_hollow(claim: Claim) -> bool:
+    return "does not add up" in claim.reasons
 
 
 def _session_rates(effect: SessionEffects) -> SessionEffects:

@@ -6,6 +6,7 @@ Only a page with filters has a script, which is for them alone: without scripts 
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from importlib.resources import files
 from itertools import chain, count
 
@@ -13,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.report.cells import are_numeric, cell_parts, divide_by_groups, divide_columns
-from harness.report.document import Report, Table
+from harness.report.document import IntervalCell, Report, Table
 from harness.report.format import anchor_words, join_with_and, pluralize, typeset_numbers
 from harness.report.html.clipping import CSS_CLASS, NOTE
 from harness.report.html.svg import draw_figure
@@ -26,6 +27,7 @@ STYLE_SHEETS, FILTER_SCRIPT = ("page.css", "figures.css"), "filters.js"
 LONG_ANSWER = 200  # characters
 MOST_NUMBERS = 5  # columns of a table beside its names: more do not fit paper
 MOST_BESIDE_NAMES = 2  # columns that stand beside the names on a narrow screen: more stand below them
+MOST_INTERVALS = 2  # columns of a table beside another table
 MOST_WORDS = 3  # of columns of words, which can be wrapped
 
 
@@ -39,6 +41,7 @@ def render_page(report: Report) -> str:
         lstrip_blocks=True,
         autoescape=True,
     )
+    notes = iter([NOTE])  # which is said at the first figure that needs it
     templates.filters |= {
         "typeset": typeset_numbers,
         "prose": prose,
@@ -47,8 +50,9 @@ def render_page(report: Report) -> str:
         "numeric": are_numeric,
         "stacks": stacks_when_narrow,
         "pieces": fitting_pieces,
+        "paired": stand_side_by_side,
         "drawn": draw_figure,
-        "clipping": lambda drawing: NOTE if f'class="{CSS_CLASS}"' in drawing else "",
+        "clipping": lambda drawing: next(notes, "") if f'class="{CSS_CLASS}"' in drawing else "",
         "anchor": Anchors(report).name,
     }
     page = templates.get_template("page.html.j2").render(
@@ -97,6 +101,12 @@ def _source(text: str) -> str:
 def fitting_pieces(table: Table) -> list[Table]:
     """Return the table in pieces that fit paper, each with the names of the rows."""
     return [piece for group in divide_by_groups(table) for piece in divide_columns(group, MOST_NUMBERS)]
+
+
+def stand_side_by_side(tables: Sequence[Table]) -> bool:
+    """Return whether two of the tables fit beside each other on a wide screen."""
+    intervals = [sum(isinstance(cell, IntervalCell) for cell in row.cells) for table in tables for row in table.rows]
+    return len(tables) > 1 and max(intervals, default=0) <= MOST_INTERVALS
 
 
 def stacks_when_narrow(table: Table) -> bool:

@@ -1,11 +1,11 @@
 """Tables of a fleet: effects over hosts, host by host, and over the hosts of each stratum."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from harness.analysis.between_runs.pool import HostEffect, Pool, PooledEffect
 from harness.analysis.contrasts.rates import shown_percent
 from harness.model import DESIGN_METRICS, HEADLINE_METRICS, METRICS, Interval
-from harness.report.cells import ABSENT, PERCENT, STAR_NOTE, star_notes
+from harness.report.cells import ABSENT, PERCENT, STAR_NOTE, select_columns, star_notes
 from harness.report.document import Cell, Column, IntervalCell, NumberCell, Row, Section, Table, TextCell, VerdictCell
 from harness.report.format import capitalize_first, format_significant, join_with_and
 from harness.report.sections.other_contrasts import metric_label
@@ -19,13 +19,15 @@ FACTS_BESIDE = {  # the facts that stand beside the effects where they differ, a
 }
 MITIGATIONS = "cpus.mitigations."
 OVER_HOSTS = (
-    "The host is the unit: intervals are for the mean of all hosts like these (Hartung, Knapp, Sidik, Jonkman), the "
-    "prediction is for one more host. tau is the standard deviation between hosts (Paule and Mandel), I2 the share of "
-    "the scatter of effects that is not explained by their own errors."
+    "The host is the unit: intervals are for the mean of all hosts like these (Hartung, Knapp, Sidik, Jonkman). tau is "
+    "the standard deviation between hosts (Paule and Mandel), I2 the share of the scatter of effects that is not "
+    "explained by their own errors."
 )
 PREDICTION_LIMIT = (
-    "The prediction covers 94 to 98 % in simulations, but 85 to 95 % where tau is as small as the error of a host."
+    "The prediction is for one more host. It covers 94 to 98 % in simulations, but 85 to 95 % where tau is as small as "
+    "the error of a host."
 )
+PREDICTION_COLUMN = 3
 
 
 def asked_effects(effects: Sequence[PooledEffect]) -> list[PooledEffect]:
@@ -55,8 +57,8 @@ def effect_sections(effects: Sequence[PooledEffect]) -> Iterator[Section]:
         _effect_table(METRICS[metric].title, [effect for effect in pairs if effect.metric == metric])
         for metric in dict.fromkeys(effect.metric for effect in pairs)
     ]
-    shortages = {effect.prediction_why for effect in effects if effect.prediction_why}
-    notes = [OVER_HOSTS, PREDICTION_LIMIT, *sorted(shortages), *star_notes(tables, STAR_NOTE)]
+    prediction = [PREDICTION_LIMIT] if any(map(_has_prediction, effects)) else []
+    notes = [OVER_HOSTS, *prediction, *star_notes(tables, STAR_NOTE)]
     yield Section("Over hosts", tables=tables, notes=notes)
     kinds = dict.fromkeys(effect.kind for effect in others)
     if others:
@@ -70,7 +72,19 @@ def effect_sections(effects: Sequence[PooledEffect]) -> Iterator[Section]:
 
 
 def _effect_table(caption: str, effects: Sequence[PooledEffect], detail: str = "") -> Table:
-    return Table(caption, EFFECT_COLUMNS, [Row(_effect_cells(effect, detail)) for effect in effects])
+    rows = [Row(_effect_cells(effect, detail)) for effect in effects]
+    return _table_of_effects(Table(caption, EFFECT_COLUMNS, rows), effects)
+
+
+def _table_of_effects(table: Table, effects: Iterable[PooledEffect]) -> Table:
+    """Return the table, without its column of predictions if no effect has one."""
+    if any(map(_has_prediction, effects)):
+        return table
+    return select_columns(table, [place for place in range(1, len(table.columns)) if place != PREDICTION_COLUMN])
+
+
+def _has_prediction(effect: PooledEffect) -> bool:
+    return not effect.prediction_why and (effect.prediction_percent or effect.prediction_us) is not None
 
 
 def _effect_cells(effect: PooledEffect, detail: str = "") -> tuple[Cell, ...]:
@@ -163,21 +177,18 @@ def strata_sections(pool: Pool) -> Iterator[Section]:
     """Yield what is asked for, over the hosts with each value of the fact that divides them."""
     if not pool.by:
         return
-    tables = [
-        Table(
-            f"{question.label}, {metric_label(question.metric)}",
-            [Column(pool.by), *EFFECT_COLUMNS[1:]],
-            [
-                Row((TextCell(stratum.value), *_effect_cells(effect)[1:]))
-                for stratum in pool.strata
-                for effect in stratum.effects
-                if _key(effect) == _key(question)
-            ],
-        )
-        for question in asked_effects(pool.effects)
-    ]
+    tables = [_strata_table(pool, question) for question in asked_effects(pool.effects)]
     names = [(stratum.value, join_with_and(stratum.hosts)) for stratum in pool.strata]
     yield Section(f"By {pool.by}", tables=tables, facts=names)
+
+
+def _strata_table(pool: Pool, question: PooledEffect) -> Table:
+    effects = {
+        stratum.value: effect for stratum in pool.strata for effect in stratum.effects if _key(effect) == _key(question)
+    }
+    rows = [Row((TextCell(value), *_effect_cells(effect)[1:])) for value, effect in effects.items()]
+    caption = f"{question.label}, {metric_label(question.metric)}"
+    return _table_of_effects(Table(caption, [Column(pool.by), *EFFECT_COLUMNS[1:]], rows), effects.values())
 
 
 def _key(effect: PooledEffect) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ from harness.report.cells import ABSENT, EFFECT_COLUMNS, effect_cells, star_note
 from harness.report.document import Cell, Column, NumberCell, Row, Section, Table, TextCell, VerdictCell
 from harness.report.format import (
     NO_NUMBER,
+    amount_interval,
     capitalize_first,
     format_signed,
     format_significant,
@@ -24,6 +25,7 @@ from harness.report.format import (
 from harness.report.select import ladder_title, largest_bundle, rung_name, summed_steps
 
 MAX_NAMED = 3  # mechanisms that the answer names
+NEGLIGIBLE = 0.05  # of the half width of the interval of a counter: a smaller change reads as zero
 UNAVAILABLE = "left-out"
 DIFFERENT = ("faster", "slower")
 COUNTER_COLUMNS: Mapping[str, Mapping[str, Column]] = {
@@ -127,8 +129,11 @@ def _counter_cell(step: LadderStep, name: str) -> Cell:
     amount = step.backing.get(name)
     if amount is None or not amount.value:
         return NumberCell(ABSENT if amount is None else "0")
-    ends = [_count(end) for end in (amount.low, amount.high) if end is not None]
-    return NumberCell(_count(amount.value), " to ".join(ends))
+    reported = amount_interval(amount)
+    if reported is None:
+        return NumberCell(_count(amount.value))
+    value = amount.value if abs(amount.value) > NEGLIGIBLE * reported.half_width else 0.0
+    return NumberCell(_count(value), f"{_count(reported.low)} to {_count(reported.high)}")
 
 
 def _count(value: float) -> str:

@@ -87,7 +87,11 @@ NAMES = [*RUNS, *PAGES]
 WITHOUT_FIGURES = {"doctor", "floor", "plan", "plan-screen"}
 SCREENS = [(1280, 800), (390, 844)]
 WIDTHS = [1280, 1000, 375]
-PAPER_WIDTH = 688  # of A4 between its margins
+PAPER_WIDTH, PAPER_HEIGHT = 688, 1016  # of A4 between its margins
+A4 = {"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": True}
+SHEET = re.compile(rb"/Type\s*/Page\b")
+LEAST_SHARE = 0.9  # of the paper that has something on it, but for the last page
+PARAGRAPH, SENTENCE_END = re.compile(r"<(?:p|figcaption)\b[^>]*>(.*?)</", re.DOTALL), re.compile(r"(?<=\.)\s+(?=[A-Z])")
 DRAWN = (
     "[...document.querySelectorAll('figure')].map(figure => figure.querySelectorAll('svg svg > :not(.grid)').length)"
 )
@@ -228,6 +232,29 @@ def test_paper_has_no_box_that_scrolls_and_no_row_on_two_pages(page: Page, repor
     page.call("Emulation.setEmulatedMedia", media="")
 
     assert looks == ["visible", "avoid", "avoid", "avoid"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_paper_is_not_wasted_on_what_could_stand_on_the_page_before(
+    page: Page, reports: dict[str, Path], name: str
+) -> None:
+    page.show(PAPER_WIDTH, PAPER_HEIGHT)
+    page.open(reports[name])
+
+    page.call("Emulation.setEmulatedMedia", media="print")
+    height = page.evaluate("document.body.getBoundingClientRect().height")
+    page.call("Emulation.setEmulatedMedia", media="")
+    sheets = len(SHEET.findall(base64.b64decode(page.call("Page.printToPDF", **A4)["data"])))
+
+    assert sheets <= 1 + height / (LEAST_SHARE * PAPER_HEIGHT)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_paragraph_and_no_caption_says_what_another_says(reports: dict[str, Path], name: str) -> None:
+    texts = PARAGRAPH.findall(reports[name].read_text(encoding="utf-8"))
+    sentences = [sentence for text in texts for sentence in SENTENCE_END.split(text.strip())]
+
+    assert [sentence for sentence in {*sentences} if sentences.count(sentence) > 1] == []
 
 
 def test_figures_follow_the_scheme_while_the_page_is_open(page: Page, reports: dict[str, Path]) -> None:

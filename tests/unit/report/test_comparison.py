@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.between_runs.changes import RunComparison
+from harness.analysis.between_runs.metadata import MetadataDifference
 from harness.model import MACHINE_STATE, Doubt
+from harness.report.cells import divide_by_groups
 from harness.report.commands.compare import comparison_report, run_values
 from harness.report.text.terminal import render_terminal
 
@@ -42,6 +44,21 @@ def test_nothing_is_cut_short_or_longer_than_the_line(case: str, width: int) -> 
 def test_color_adds_escape_codes_and_its_absence_none() -> None:
     assert ESCAPE in render(comparison("spiked"), width=80, color=True)
     assert ESCAPE not in render(comparison("spiked"), width=80)
+
+
+def test_each_later_run_of_three_has_a_table_and_run_1_stands_with_run_2() -> None:
+    (table,) = comparison_report(comparison("three-runs")).sections[1].tables
+
+    titles = [[column.title for column in part.columns] for part in divide_by_groups(table)]
+
+    assert titles == [["arm", "run 1", "run 2", "change", "verdict"], ["arm", "run 3", "change", "verdict"]]
+
+
+def test_a_count_of_requests_that_differs_has_its_unit() -> None:
+    compared = comparison("three-runs")
+    difference = MetadataDifference(field="schedule.settle", values=("5", "4", "6"))
+
+    assert "schedule.settle, requests" in render(compared.model_copy(update={"measuring": (difference,)}), width=120)
 
 
 def test_settings_that_differ_stand_before_the_numbers() -> None:

@@ -79,6 +79,26 @@ def test_too_few_hosts_are_an_answer_and_no_error() -> None:
     assert text.count("no verdict on uds-tmpfs against tcp: a pooled effect needs 3 hosts: 1 more.") == 1
 
 
+def test_with_too_few_hosts_for_a_prediction_no_column_and_no_caption_speaks_of_it() -> None:
+    report = pool_report(pool(factors=FACTORS[:3]))
+    columns = {column.title for section in report.sections for table in section.tables for column in table.columns}
+
+    assert "over hosts" in columns
+    assert "new host" not in columns
+    assert report.figure is not None
+    assert "new host" not in report.figure.caption
+    assert render_page(report).count("A prediction needs 5 hosts: 2 more.") == 1
+
+
+def test_figures_that_read_alike_are_explained_once(report: Report) -> None:
+    (others,) = [section.figures for section in report.sections if section.figures]
+
+    assert report.figure is not None
+    assert "A square" not in report.figure.caption
+    assert "The grey line is where a new host is expected." in report.figure.caption
+    assert [figure.caption for figure in others] == [""]
+
+
 def test_a_run_that_is_not_valid_and_a_host_apart_are_the_first_words() -> None:
     broken = run_data("fleet/broken", rounds=33, host=facts(9), failures={"uds-dir": 3})
 

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from harness.report.document import Axis, Band, Bar, Figure, Guide, Label, Line, Mark, Points, Report, Style
+from harness.report.document import Axis, Band, Bar, Figure, Guide, Label, Line, Mark, Points, Report, Section, Style
 from harness.report.html.clipping import NOTE
 from harness.report.html.page import render_page
 from harness.report.html.svg import WIDTH, draw_figure, tick_values
@@ -59,6 +59,24 @@ def test_an_interval_that_leaves_its_axis_ends_in_an_arrow_head_at_the_edge() ->
 
     tips = [tuple(numbers(head)[:2]) for head in heads.split("M")[1:]]
     assert sorted(tips) == [(0, height / 2), (pytest.approx(width, abs=0.1), height / 2)]
+
+
+def test_what_an_arrow_head_means_is_said_at_the_first_figure_that_has_one() -> None:
+    beyond_its_axis = replace(PLAIN, marks=[Points([5], [0.5], lows=[-3], highs=[12])])
+    figures = [replace(beyond_its_axis, name=name) for name in ("first", "second")]
+
+    page = render_page(Report("Title", ["Answer."], sections=[Section("", figures=[PLAIN, *figures])]))
+
+    assert page.count(NOTE) == 1
+    assert page.index('id="first"') < page.index(NOTE) < page.index('id="second"')
+
+
+def test_narrow_letters_leave_room_for_more_of_them() -> None:
+    texts = [
+        "".join(draw(Label(0, 0.5, letter * 200)).itertext()).rstrip("\N{HORIZONTAL ELLIPSIS}") for letter in "imx"
+    ]
+
+    assert len(texts[0]) > len(texts[2]) > len(texts[1])
 
 
 def test_an_interval_along_y_and_a_line_are_marked_too() -> None:

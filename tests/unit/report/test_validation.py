@@ -12,7 +12,7 @@ import pytest
 from harness.analysis.validation.validate import validate
 from harness.model.validation import Validation
 from harness.report.commands.validation import validation_answer, validation_report
-from harness.report.document import Points
+from harness.report.document import Label, Points
 from harness.report.figures.intervals import CLAIM_ROW_HEIGHT, claims_figure
 from harness.report.html.page import render_page
 from harness.report.text import markdown, terminal
@@ -79,6 +79,24 @@ def test_a_claim_that_does_not_add_up_is_drawn_hollow() -> None:
     hollow = [mark for mark in figure.marks if isinstance(mark, Points) and mark.style.symbol == "diamond-open"]
     (mark,) = hollow
     assert mark.xs[0] == pytest.approx(27.2, abs=0.05)
+
+
+def test_the_caption_explains_only_marks_that_are_there() -> None:
+    single, several = (claims_figure(validation(name)) for name in ("seed", "repeated"))
+
+    assert single is not None
+    assert several is not None
+    assert "hollow" in single.caption
+    assert "hollow" not in several.caption
+    assert "Without a point" not in single.caption + several.caption
+
+
+def test_a_place_that_is_too_long_is_cut_and_not_the_architecture() -> None:
+    figure = claims_figure(validation("seed"))
+
+    assert figure is not None
+    headings = [mark.strong for mark in figure.marks if isinstance(mark, Label)]
+    assert headings[:3] == ["docker-deskto… sharedvolume", "docker-desktop-ma… combined", "fargate-x86_64 sharedvolume"]
 
 
 def test_a_claim_without_a_time_has_a_row() -> None:
