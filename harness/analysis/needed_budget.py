@@ -24,8 +24,9 @@ from harness.model import (
 )
 
 MAX_BUDGET_S = 24 * 3600.0  # beyond a day, quiet the machine instead
+MAX_GROWTH = 30.0  # of the time of the run: beyond, its variance says little about a run that long
 BUDGET_STEP = 1.05  # factor between the budgets that are tried
-BUDGET_DIGITS = 2
+ROUND_STEPS_S = ((120.0, 10.0), (600.0, 60.0), (3600.0, 300.0), (6 * 3600.0, 1800.0), (math.inf, 3600.0))  # up to, by
 PILOT_SESSIONS = 3
 
 
@@ -78,7 +79,7 @@ def budget_to_decide(
 ) -> float | None:
     """Return the budget that decides the `undecided` effects, of a `family` that shares a correction.
 
-    None if it is not within a day on this machine, or if the file fixes what a budget changes.
+    None if it is beyond what this run can tell (`MAX_GROWTH`) or a day, or if the file fixes what a budget changes.
     """
     if summary.schedule is None or not _can_grow(experiment, summary):
         return None
@@ -95,8 +96,9 @@ def _deciding_budget(run: RunProfile, undecided: Sequence[ArmEffect], family: in
 
 
 def _least_budget(run: RunProfile, suffices: Callable[[float], bool]) -> float | None:
-    """Return the least budget that suffices, rounded up; None if it is not within a day."""
-    budgets = _budgets(max(run.experiment.design.budget_s, run.summary.seconds.total))
+    """Return the least budget that suffices, rounded up; None if it is beyond `MAX_GROWTH` or a day."""
+    run_s = run.summary.seconds.total
+    budgets = _budgets(max(run.experiment.design.budget_s, run_s), min(MAX_GROWTH * run_s, MAX_BUDGET_S))
     index = bisect_left(budgets, True, key=suffices)
     return _round_up(budgets[index]) if index < len(budgets) else None
 
@@ -156,12 +158,12 @@ def _scaled_estimate(effect: ArmEffect, sessions: int, new_sessions: int, sd_fac
     return Estimate(mean=value, sd=sd_factor * sd, sessions=new_sessions)
 
 
-def _budgets(from_s: float) -> list[float]:
-    steps = math.ceil(math.log(max(MAX_BUDGET_S / from_s, 1.0)) / math.log(BUDGET_STEP))
-    return [from_s * BUDGET_STEP**step for step in range(steps + 1) if from_s * BUDGET_STEP**step <= MAX_BUDGET_S]
+def _budgets(from_s: float, to_s: float) -> list[float]:
+    steps = math.ceil(math.log(max(to_s / from_s, 1.0)) / math.log(BUDGET_STEP))
+    return [from_s * BUDGET_STEP**step for step in range(steps + 1) if from_s * BUDGET_STEP**step <= to_s]
 
 
 def _round_up(budget_s: float) -> float:
-    """Return the budget rounded up to two digits."""
-    unit = 10.0 ** (math.floor(math.log10(budget_s)) - BUDGET_DIGITS + 1)
-    return float(math.ceil(budget_s / unit) * unit)
+    """Return the budget rounded up to a number that does not look more precise than it is."""
+    step_s = next(step_s for limit_s, step_s in ROUND_STEPS_S if budget_s <= limit_s)
+    return math.ceil(budget_s / step_s) * step_s

@@ -85,7 +85,7 @@ class RunSeconds(JsonModel):
 class NeededBudget(JsonModel):
     """The `--budget` that would "decide" what is undecided, or give the requested "precision".
 
-    None: not within a day on this machine.
+    None: beyond 30 times the duration of the run, or a day.
     """
 
     goal: Literal["decide", "precision"]

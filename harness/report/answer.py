@@ -7,7 +7,6 @@ from itertools import groupby
 from harness.experiment.transports import arm_transport, transports
 from harness.model import METRICS, ArmSummary, Comparison, Design, Settings, Summary
 from harness.model.settings import flatten_tables, varying_keys
-from harness.report.caveats import budget_clause
 from harness.report.format import (
     VERDICTS,
     capitalize_first,
@@ -53,7 +52,7 @@ def summary_answer(summary: Summary, design: Design | None) -> str:
     if len(comparisons) > MAX_GROUPED:
         return counted_answer(comparisons, design)
     if len(comparisons) > MAX_DETAILED:
-        return grouped_answer(comparisons, design, budget_clause(summary))
+        return grouped_answer(comparisons, design)
     judged = group_by_reference(filter(has_verdict, comparisons)).values()
     clauses = [
         _clause(summary, design, comparison, is_first=comparison is group[0])
@@ -125,7 +124,7 @@ def _clause(summary: Summary, design: Design | None, comparison: Comparison, *, 
         comparison, design, _subject(summary, comparison), comparison.against if is_first else "", named=is_first
     )
     if comparison.verdict == "undecided":
-        return clause + budget_clause(summary)
+        return clause
     us = us_interval(comparison)
     if us is None or comparison.verdict == "equivalent":
         return f"{clause}{_rates_clause(summary, comparison)}"

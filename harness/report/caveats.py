@@ -34,6 +34,7 @@ from harness.report.format import (
 )
 from harness.report.select import (
     control_comparisons,
+    depends_on_state,
     has_verdict,
     headline_metric,
     holm_comparison_count,
@@ -55,7 +56,6 @@ CONTROL_SENTENCES: Mapping[Verdict | None, str] = {
 MAX_LISTED_SESSIONS = 4  # sessions that are listed by number
 NOISE_DOUBTS = ("steal", "busy", "preempted", "pressure", "throttled", "frequency", "swap", "containers")
 UNRELIABLE = (MACHINE_STATE, OUT_OF_TIME)  # kinds of doubts that the warning repeats
-OUT_OF_REACH = "out of reach at this noise level"
 
 
 def validity_warnings(summary: Summary) -> list[str]:
@@ -267,33 +267,30 @@ def _session_phrase(sessions: Sequence[int], total: int) -> str:
     return f"in session{'s' if sessions[1:] else ''} {join_with_and([str(number) for number in sessions])}"
 
 
-def budget_option(summary: Summary) -> str:
-    """Return `--budget 560`; empty if none is needed or none is enough."""
-    needed = summary.needed
-    return f"--budget {needed.budget_s:.0f}" if needed and needed.budget_s else ""
-
-
-def budget_clause(summary: Summary) -> str:
-    """Return the end of a clause on undecided effects: `, --budget 560 would decide it`."""
-    needed = summary.needed
-    if needed is None or needed.goal != "decide":
-        return ""
-    return f", {budget_option(summary)} would decide it" if needed.budget_s else f", a verdict is {OUT_OF_REACH}"
-
-
 def budget_sentence(summary: Summary) -> str:
     """Return the sentence that stands once in a report; empty if nothing is left to do."""
     needed = summary.needed
     if needed is None:
         return ""
-    if needed.budget_s is None:
-        what = "A verdict" if needed.goal == "decide" else "The target"
-        return f"{what} is {OUT_OF_REACH} ({_noise_cause(summary)}): quiet the machine first."
+    if needed.budget_s is None or depends_on_state(summary):
+        what = "a verdict" if needed.goal == "decide" else "the target"
+        return f"A longer budget will hardly bring {what} ({_noise_cause(summary)}). {_remedy(summary)} would help."
     what = "would decide what is undecided" if needed.goal == "decide" else "should reach the target"
-    return f"{budget_option(summary)} {what}."
+    return (
+        f"About {format_duration(needed.budget_s)} (--budget {needed.budget_s:.0f}) {what}, an estimate from "
+        f"{pluralize(summary.sessions, 'session')}."
+    )
+
+
+def _remedy(summary: Summary) -> str:
+    if depends_on_state(summary):
+        return "A machine that stays in one state"
+    return "A quieter machine or fewer arms" if len(main_comparisons(summary)) > 1 else "A quieter machine"
 
 
 def _noise_cause(summary: Summary) -> str:
     """Return the first doubt that names a source of noise, or else the scatter of the sessions."""
+    if depends_on_state(summary):
+        return "effects depend on the machine's state"
     noise = next((fold for fold in group_doubts(summary) if fold.kind in NOISE_DOUBTS), None)
     return f"{noise.kind}: {noise.seen}" if noise else "the sessions vary more than a longer run could average"

@@ -101,15 +101,15 @@ def _place(effect: KnobEffect) -> str:
 
 
 def _budget_clause(changes: Sequence[KnobAdvice]) -> str:
-    """Return the budget that decides everything in time; a verdict that no day brings is told so."""
+    """Return the budget that decides everything in time; a verdict that no longer budget brings is told so."""
     open_effects = [effect for change in changes for effect in change.effects if _is_open(effect)]
     if not open_effects:
         return ""
     budgets = [effect.budget_s for effect in open_effects if effect.budget_s]
     if not budgets:
-        return ". A day of measuring would not decide it"
+        return ". A longer budget would hardly decide it; a quieter machine would"
     rest = " some of it" if len(budgets) < len(open_effects) else " it"
-    return f". `--budget {max(budgets):.0f}` ({format_duration(max(budgets))}) would decide{rest}"
+    return f". About {format_duration(max(budgets))} (`--budget {max(budgets):.0f}`) would decide{rest}, an estimate"
 
 
 def _is_open(effect: KnobEffect) -> bool:

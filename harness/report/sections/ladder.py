@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from harness.experiment.transports import is_tcp
 from harness.model import ArmEffect, CombinedRungs, Design, Ladder, LadderStep, RungEffect, Summary
-from harness.report.caveats import budget_clause
 from harness.report.cells import ABSENT, EFFECT_COLUMNS, effect_cells, star_notes
 from harness.report.document import Cell, Column, NumberCell, Row, Section, Table, TextCell, VerdictCell
 from harness.report.format import (
@@ -185,7 +184,7 @@ def ladder_sentences(summary: Summary, ladder: Ladder, design: Design | None) ->
     bundle = largest_bundle(ladder)
     return [
         *([_whole_sentence(summary, ladder, bundle, design)] if bundle else []),
-        *_verdict_sentences(summary, ladder, design),
+        *_verdict_sentences(ladder, design),
         *([_additivity_sentence(bundle, design)] if bundle else []),
         *([_network_sentence(ladder.top)] if ladder.top else []),
         *_counter_sentences(ladder),
@@ -204,7 +203,7 @@ def _whole_sentence(summary: Summary, ladder: Ladder, bundle: CombinedRungs, des
     return " ".join(sentences)
 
 
-def _verdict_sentences(summary: Summary, ladder: Ladder, design: Design | None) -> Iterator[str]:
+def _verdict_sentences(ladder: Ladder, design: Design | None) -> Iterator[str]:
     """Yield the steps by their verdicts, and the steps that are not part of the whole."""
     bundle = largest_bundle(ladder)
     total = bundle.sum if bundle else ladder.top
@@ -218,7 +217,7 @@ def _verdict_sentences(summary: Summary, ladder: Ladder, design: Design | None) 
         yield f"No effect{margin_phrase(design)}: {join_with_and(equivalent)}."
     undecided = [f"{rung_name(step)} {percent_text(step)}" for step in ladder.steps if step.verdict == "undecided"]
     if undecided:
-        yield f"Undecided: {'; '.join(undecided)}{budget_clause(summary)}."
+        yield f"Undecided: {'; '.join(undecided)}."
     for step in ladder.steps:
         if step.verdict is None:
             yield f"No verdict on {rung_name(step)}: {step.why.rstrip('.')}."

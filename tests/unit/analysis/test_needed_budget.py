@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.analysis.needed_budget import MAX_BUDGET_S, needed_budget
+from harness.analysis.needed_budget import MAX_BUDGET_S, MAX_GROWTH, needed_budget
 from harness.analysis.pilot import pilot_of
 from harness.experiment.cost import visit_lengths
 from harness.experiment.schedule import pilot_schedule, schedule_of
@@ -63,8 +63,8 @@ def test_what_is_decided_and_precise_needs_nothing() -> None:
     assert needed_budget(EXPERIMENT, summary_with(-5.0, 0.4, "faster")) is None
 
 
-def test_the_budget_grows_with_the_spread_until_a_day_would_not_do() -> None:
-    halves = (2.5, 4.0, 8.0, 95.0)
+def test_the_budget_grows_with_the_spread_until_the_run_cannot_tell() -> None:
+    halves = (2.2, 2.5, 3.0, 95.0)
     found = [needed_budget(EXPERIMENT, summary_with(2.0, half, "undecided")) for half in halves]
     assert all(one and one.goal == "decide" for one in found)
     budgets = [one.budget_s for one in found if one]
@@ -76,13 +76,13 @@ def test_the_budget_grows_with_the_spread_until_a_day_would_not_do() -> None:
 
 
 def test_precision_is_what_is_left_where_all_is_decided() -> None:
-    found = needed_budget(EXPERIMENT, summary_with(-9.0, 1.0, "faster"))
+    found = needed_budget(EXPERIMENT, summary_with(-9.0, 0.6, "faster"))
     assert found
     assert found.goal == "precision"
     assert (found.budget_s or 0) > 60
 
 
-@pytest.mark.parametrize("half", [2.5, 4.0, 8.0])
+@pytest.mark.parametrize("half", [2.2, 2.5, 3.0])
 def test_a_run_with_the_budget_has_an_interval_that_excludes_zero_or_lies_within_the_margin(half: float) -> None:
     summary = summary_with(2.0, half, "undecided")
     found = needed_budget(EXPERIMENT, summary)
@@ -106,8 +106,18 @@ def test_the_control_asks_for_nothing() -> None:
     assert needed_budget(only, summary_with(2.0, 4.0, "undecided")) is None
 
 
-def test_it_is_rounded_to_two_digits_and_never_down() -> None:
-    found = needed_budget(EXPERIMENT, summary_with(2.0, 4.0, "undecided"))
+@pytest.mark.parametrize("half", [2.2, 2.5, 3.0])
+def test_it_is_a_round_number_within_30_times_the_run(half: float) -> None:
+    summary = summary_with(2.0, half, "undecided")
+    found = needed_budget(EXPERIMENT, summary)
     assert isinstance(found, NeededBudget)
     assert found.budget_s
-    assert float(f"{found.budget_s:.2g}") == found.budget_s
+    assert found.budget_s % 60 == 0
+    assert found.budget_s < MAX_GROWTH * summary.seconds.total
+
+
+@pytest.mark.parametrize(("percent", "half", "verdict"), [(2.0, 4.0, "undecided"), (-9.0, 1.0, "faster")])
+def test_a_run_of_a_minute_cannot_tell_what_hours_would_give(percent: float, half: float, verdict: str) -> None:
+    found = needed_budget(EXPERIMENT, summary_with(percent, half, verdict))
+    assert found
+    assert found.budget_s is None
