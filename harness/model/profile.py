@@ -21,18 +21,19 @@ class ProfilePart(JsonModel):
     against_us: float
     samples: int  # of both arms
     p: float | None = None
-    p_adjusted: float | None = None  # by Benjamini and Hochberg, over all of its kind in the pair
+    p_adjusted: float | None = None  # over its kind: by Holm for subsystems, else Benjamini-Hochberg
     verdict: AmountVerdict | None = None
     overlaps: bool = False  # of `inclusive`: undecided, or most of its samples are also of functions before it
 
 
 class ProfileComparison(JsonModel):
-    """The functions with at least `least_samples`, and all subsystems, the largest differences first.
+    """The functions and subsystems with at least `least_samples`, the largest differences first.
 
-    `functions` have their own time; `inclusive` are those that call others, with the time of all that they call. Their
-    CPU time is their share of the samples times the CPU time of the role in the timed bursts. `cpu_us` is the
-    difference in CPU time by role, from the counters, `profiled_cpu_us` the same in the bursts under perf. `slowdowns`
-    are the shares of its CPU time that perf added to each role; the ends of intervals of parts lie farther out by them.
+    `functions` have their own time; `inclusive` are those that call others, with the time of all that they call. A
+    sample stands for the same time in both arms: their CPU time in the timed bursts / their samples, by session and
+    role. `cpu_us` is the difference in CPU time by role, from the counters, `profiled_cpu_us` the same in the bursts
+    under perf. `slowdowns` are the shares of its CPU time that perf added to each role; the ends of intervals of parts
+    lie farther out by them, and by what perf slowed one arm more than the other.
     """
 
     arm: str

@@ -29,6 +29,7 @@ from harness.testbed.machine.procfs import read_int
 
 TIMER = "cpu-clock"
 TURN_S = 0.4
+PARTS = 8  # of a turn: the arms alternate so fast that a machine that becomes slower does so for all of them
 # A thread's timer stands still while the thread waits: a constant period samples the same places of each request.
 PERIOD_SPREAD = 0.25  # so each turn draws its own period
 MIN_REQUESTS, MAX_REQUESTS = 5, 2000  # of a turn
@@ -122,7 +123,8 @@ def profile_bursts(
 def _profile_bursts(
     visitors: Sequence[tuple[Visitor, Pids]], directory: Path, requests: int, seed: str, sampling: Sampling
 ) -> ProfilePass:
-    """Profile each turn by a perf of its own, because perf keeps its period."""
+    """Profile each turn by a perf of its own, because perf keeps its period; in a turn the arms alternate."""
+    parts = max(min(PARTS, requests // MIN_REQUESTS), 1)
     event = sampling_event()
     roles = {pid: role for _, pids in visitors for role, role_pids in pids.items() for pid in role_pids}
     tasks = ",".join(map(str, tasks_of({"all": list(roles)})))
@@ -131,7 +133,7 @@ def _profile_bursts(
     for turn in range(TURNS):
         seed_of_turn = f"{seed}/{turn}"
         options = (*sampling.options(event, f"{seed_of_turn}/period"), "-t", tasks)
-        turns = Turns(requests, 0, seed_of_turn, numbers=[turn])
+        turns = Turns(requests // parts, 0, seed_of_turn, numbers=range(turn * parts, (turn + 1) * parts))
         of_turn = record_turns(options, [visitor for visitor, _ in visitors], turns, directory)
         with read_events(directory, "pid,tid,time,ip,sym,dso", "--no-inline") as lines:
             stacks += fold_stacks(lines, roles.get, [burst.window for burst in of_turn])

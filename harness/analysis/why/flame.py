@@ -78,7 +78,7 @@ def flame_graphs(evidence: RunEvidence) -> tuple[FlameGraph, ...]:
     if not sessions:
         return ()
     samples, tree = all_samples(sessions), _Tree()
-    values = part_values(evidence.series, samples, _large_parts(count_samples(samples, tree.path)))
+    values = part_values(evidence, samples, _large_parts(count_samples(samples, tree.path)))
     least = LEAST_SAMPLES_PER_SESSION * len(sessions)
     controls = {arm.name for arm in evidence.experiment.arms if arm.control_of}
     graphs = [

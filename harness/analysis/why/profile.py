@@ -7,6 +7,7 @@ import polars as pl
 
 from harness.analysis.contrasts.engine import RunEvidence, RunSeries, difference, interval_of
 from harness.analysis.statistics.series import ArmPair, SessionData
+from harness.analysis.statistics.verdict import holm
 from harness.analysis.why.quantities import counter_quantity
 from harness.analysis.why.samples import (
     Part,
@@ -39,7 +40,7 @@ def profile_comparisons(evidence: RunEvidence) -> tuple[ProfileComparison, ...]:
         return ()
     samples = all_samples(sessions)
     functions, inclusive, subsystems = (
-        part_values(evidence.series, samples, count_samples(samples, parts_of))
+        part_values(evidence, samples, count_samples(samples, parts_of))
         for parts_of in (_own_function, _functions, _subsystem)
     )
     callers = _callers(functions, inclusive)
@@ -54,10 +55,10 @@ def profile_comparisons(evidence: RunEvidence) -> tuple[ProfileComparison, ...]:
             least_samples=least,
             functions=_parts_in_order(judge_parts(evidence, pair, functions, least)),
             inclusive=_mark_overlaps(_parts_in_order(judge_parts(evidence, pair, callers, least)), samples, pair),
-            subsystems=_parts_in_order(judge_parts(evidence, pair, subsystems, 0)),
+            subsystems=_parts_in_order(judge_parts(evidence, pair, subsystems, least, holm)),
             cpu_us=_cpu_differences(evidence.series, pair),
             profiled_cpu_us=_cpu_differences(under_perf, pair),
-            slowdowns=slowdowns(evidence, pair),
+            slowdowns={role: slowdown.mean for role, slowdown in slowdowns(evidence, pair).items()},
         )
         for pair in evidence.experiment.pairs
     )
@@ -97,8 +98,8 @@ def _subsystem(stack: str) -> list[str]:
 
 def _callers(functions: PartValues, inclusive: PartValues) -> PartValues:
     """Return the functions that call others: without them, a function's own time is all of its time."""
-    callers = [part for part, samples in inclusive.samples.items() if samples != functions.samples.get(part)]
-    return PartValues({part: inclusive.us[part] for part in callers}, {p: inclusive.samples[p] for p in callers})
+    callers = {part: counts for part, counts in inclusive.counts.items() if counts != functions.counts.get(part)}
+    return PartValues(callers, inclusive.totals)
 
 
 def _parts_in_order(parts: Mapping[Part, ProfilePart]) -> tuple[ProfilePart, ...]:

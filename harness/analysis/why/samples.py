@@ -1,5 +1,6 @@
 """From samples of a profile to CPU time per request of its parts: functions, subsystems, frames of a flame graph."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -17,7 +18,7 @@ from harness.analysis.contrasts.engine import (
     session_values,
 )
 from harness.analysis.statistics.series import ArmPair, Series, SessionData
-from harness.analysis.statistics.verdict import benjamini_hochberg
+from harness.analysis.statistics.verdict import Correction, benjamini_hochberg
 from harness.analysis.why.quantities import counter_quantity, level
 from harness.model import ROLES, Interval
 from harness.model.metrics import Quantity
@@ -28,12 +29,28 @@ METRIC = "profile"
 Part = tuple[str, str]  # role, and the name of the part
 
 
+Place = tuple[int, str]  # session and arm
+
+
+@dataclass(frozen=True, slots=True)
+class RoleTotal:
+    """The CPU time of a role per request without a profiler; its samples per request, and the requests, under it."""
+
+    cpu_us: float
+    samples: float
+    requests: int
+
+
 @dataclass(frozen=True, slots=True)
 class PartValues:
-    """The CPU time per request of each part, by session and arm, and the samples of each arm."""
+    """The samples of each part by session and arm, and the totals of each role."""
 
-    us: Mapping[Part, Mapping[int, Mapping[str, Series]]]
-    samples: Mapping[Part, Mapping[str, int]]
+    counts: Mapping[Part, Mapping[Place, int]]
+    totals: Mapping[str, Mapping[Place, RoleTotal]]
+
+    def samples(self, part: Part, pair: ArmPair) -> int:
+        """Return the samples of a part in both arms together."""
+        return sum(count for (_, arm), count in self.counts[part].items() if arm in pair)
 
 
 def all_samples(sessions: Iterable[SessionData]) -> pl.DataFrame:
@@ -59,38 +76,45 @@ def count_samples(samples: pl.DataFrame, parts_of: Callable[[str], Iterable[str]
     return by_part.group_by("session", "arm", "role", "part", maintain_order=True).agg(pl.col("samples").sum())
 
 
-def part_values(series: RunSeries, samples: pl.DataFrame, counts: pl.DataFrame) -> PartValues:
-    """Return the values of the parts in `counts`; 0 where a part has no samples.
-
-    A sample stands for the CPU time of a request without a profiler / the samples of the arm, by session and role.
-    """
-    by_part: dict[Part, dict[tuple[int, str], int]] = {}
+def part_values(evidence: RunEvidence, samples: pl.DataFrame, counts: pl.DataFrame) -> PartValues:
+    """Return the values of the parts in `counts`."""
+    by_part: dict[Part, dict[Place, int]] = {}
     for session, arm, role, part, count in counts.rows():
         by_part.setdefault((role, part), {})[session, arm] = count
-    us: dict[Part, dict[int, dict[str, Series]]] = {part: {} for part in by_part}
-    totals: dict[Part, dict[str, int]] = {part: {} for part in by_part}
-    scales = _us_per_sample(series, samples)
-    for part, by_place in by_part.items():
-        for (session, arm), scale in scales.get(part[0], {}).items():
-            count = by_place.get((session, arm), 0)
-            us[part].setdefault(session, {})[arm] = np.array([scale * count])
-            totals[part][arm] = totals[part].get(arm, 0) + count
-    return PartValues(us, totals)
+    return PartValues(by_part, _role_totals(evidence, samples))
 
 
-def _us_per_sample(series: RunSeries, samples: pl.DataFrame) -> Mapping[str, Mapping[tuple[int, str], float]]:
-    """Return what a sample stands for, by role, session and arm."""
-    scales: dict[str, dict[tuple[int, str], float]] = {}
-    totals = samples.group_by("arm", "role", maintain_order=True).agg("session", "samples").rows()
-    for arm, role, sessions, counts in totals:
-        values = level(series, arm, counter_quantity(f"{role}.cpu_us"))
+def _role_totals(evidence: RunEvidence, samples: pl.DataFrame) -> Mapping[str, Mapping[Place, RoleTotal]]:
+    """Return the totals of each role, by session and arm."""
+    requests, totals = Counter[Place](), dict[str, dict[Place, RoleTotal]]()
+    for record in evidence.records:
+        for burst in record.profile.bursts if record.profile else ():
+            requests[record.session, burst.arm] += burst.requests
+    sums = samples.group_by("role", "arm", "session", maintain_order=True).agg(pl.col("samples").sum())
+    for (role, arm), table in sums.partition_by("role", "arm", as_dict=True, include_key=False).items():
+        values = level(evidence.series, arm, counter_quantity(f"{role}.cpu_us"))
         cpu_us = dict(zip(values.sessions, values.difference.tolist(), strict=True))
-        by_session: dict[int, int] = {}
-        for session, count in zip(sessions, counts, strict=True):
-            by_session[session] = by_session.get(session, 0) + count
-        of_role = scales.setdefault(role, {})
-        of_role.update({(s, arm): cpu_us[s] / count for s, count in by_session.items() if count and s in cpu_us})
-    return scales
+        for session, count in table.rows():
+            if session in cpu_us and count and (number := requests[session, arm]):
+                totals.setdefault(role, {})[session, arm] = RoleTotal(cpu_us[session], count / number, number)
+    return totals
+
+
+def _us_of_pair(values: PartValues, pair: ArmPair, part: Part) -> Mapping[int, Mapping[str, Series]]:
+    """Return the CPU time per request of a part, by session and arm; 0 where it has no samples.
+
+    A sample stands for the same time in both arms of the `pair`: their CPU time / their samples, by session and role.
+    With a scale for each arm, time that the profiler slows less than the rest of its arm would make all other parts of
+    that arm appear larger.
+    """
+    us: dict[int, dict[str, Series]] = {}
+    totals, counts = values.totals.get(part[0], {}), values.counts[part]
+    for (session, arm), own in totals.items():
+        of_pair = [totals[session, name] for name in pair if (session, name) in totals]
+        if len(of_pair) == len(pair):
+            scale = sum(total.cpu_us for total in of_pair) / sum(total.samples for total in of_pair)
+            us.setdefault(session, {})[arm] = np.array([scale * counts.get((session, arm), 0) / own.requests])
+    return us
 
 
 def profiled_series(evidence: RunEvidence) -> RunSeries:
@@ -101,33 +125,51 @@ def profiled_series(evidence: RunEvidence) -> RunSeries:
     return RunSeries(profiled, experiment=evidence.experiment)
 
 
-def slowdowns(evidence: RunEvidence, pair: ArmPair) -> dict[str, float]:
-    """Return how much CPU time the profiler added to a request, by role, as a share of that without it."""
-    shares = {}
+@dataclass(frozen=True, slots=True)
+class Slowdown:
+    """How much CPU time the profiler added to a role, as a share of that without it, in each arm of a pair."""
+
+    arm: float
+    against: float
+
+    @property
+    def mean(self) -> float:
+        """Return the mean of both arms, at least 0."""
+        return max((self.arm + self.against) / 2, 0.0)
+
+    @property
+    def gap(self) -> float:
+        """Return the share by which a function that the profiler slows like its role differs for that reason alone."""
+        return abs(self.arm - self.against) / (1 + self.mean)
+
+
+def slowdowns(evidence: RunEvidence, pair: ArmPair) -> dict[str, Slowdown]:
+    """Return the slowdown of each role that has a CPU time with the profiler and without."""
+    shares, series = {}, (evidence.series, profiled_series(evidence))
     for role in ROLES:
-        cpu_us = [
-            np.mean([level(series, arm, counter_quantity(f"{role}.cpu_us")).difference.mean() for arm in pair])
-            for series in (evidence.series, profiled_series(evidence))
-            if any(role in visit.cpu_us for record in series.records for visit in record.visits)
-        ]
-        if len(cpu_us) > 1:
-            shares[role] = max(float(cpu_us[1] / cpu_us[0]) - 1, 0.0)
+        if all(role in visit.cpu_us for of_bursts in series for r in of_bursts.records[:1] for visit in r.visits):
+            quantity = counter_quantity(f"{role}.cpu_us")
+            plain, slowed = (
+                [float(level(of_bursts, arm, quantity).difference.mean()) for arm in pair] for of_bursts in series
+            )
+            shares[role] = Slowdown(slowed[0] / plain[0] - 1, slowed[1] / plain[1] - 1)
     return shares
 
 
-def judge_parts(evidence: RunEvidence, pair: ArmPair, values: PartValues, least: int) -> dict[Part, ProfilePart]:
+def judge_parts(
+    evidence: RunEvidence, pair: ArmPair, values: PartValues, least: int, correction: Correction = benjamini_hochberg
+) -> dict[Part, ProfilePart]:
     """Return the parts with at least `least` samples in both arms together: a family with one correction.
 
     The time of a part that the profiler does not slow is too small by up to the slowdown of its role, and the time of
-    one that it slows more is too large. The ends of intervals lie farther out by that share.
+    one that it slows more is too large: the ends of intervals lie farther out by that share. If the profiler slows a
+    role more in one arm than in the other, they lie farther out by that share of the part's time as well: a part whose
+    interval then contains 0 is undecided.
     """
-    parts = {
-        f"{role} {name}": (role, name)
-        for (role, name), samples in values.samples.items()
-        if sum(samples.get(arm, 0) for arm in pair) >= max(least, 1)
-    }
-    given = {key: values.us[part] for key, part in parts.items()}
-    series = RunSeries(evidence.records, given, experiment=evidence.experiment)
+    parts = {f"{role} {name}": (role, name) for role, name in values.counts}
+    parts = {key: part for key, part in parts.items() if values.samples(part, pair) >= max(least, 1)}
+    us = {key: _us_of_pair(values, pair, part) for key, part in parts.items()}
+    series = RunSeries(evidence.records, us, experiment=evidence.experiment)
     contrasts = [
         Contrast(METRIC, *pair, METRIC, (difference(pair, Quantity(key, lambda _: None, "mean")),), "amount", key)
         for key in parts
@@ -135,42 +177,40 @@ def judge_parts(evidence: RunEvidence, pair: ArmPair, values: PartValues, least:
     judged = judge_contrasts(
         evidence,
         contrasts,
-        correction=benjamini_hochberg,
+        correction=correction,
         values_of=lambda contrast: session_values(series, contrast.terms),
     )
-    with_numbers = [effect for effect in judged if effect.judgement.us is not None]
     shares = slowdowns(evidence, pair)
     return {
-        part: _part(effect, part, values, shares.get(part[0], 0.0))
-        for effect in with_numbers
-        for part in [parts[effect.contrast.label]]
+        part: _part(effect, part, us[key], values.samples(part, pair), shares.get(part[0], Slowdown(0.0, 0.0)))
+        for effect in judged
+        if effect.judgement.us is not None
+        for key in [effect.contrast.label]
+        for part in [parts[key]]
     }
 
 
-def _part(effect: JudgedContrast, part: Part, values: PartValues, slowdown: float) -> ProfilePart:
+def _part(
+    effect: JudgedContrast, part: Part, us: Mapping[int, Mapping[str, Series]], samples: int, slowdown: Slowdown
+) -> ProfilePart:
     pair, numbers = (effect.contrast.arm, effect.contrast.against), effect.judgement
-    arm_us, against_us = (
-        fmean(float(by_arm[arm][0]) for by_arm in values.us[part].values() if arm in by_arm) for arm in pair
-    )
+    arm_us, against_us = (fmean(float(by_arm[arm][0]) for by_arm in us.values()) for arm in pair)
+    share, more_us = slowdown.mean, slowdown.gap * (arm_us + against_us) / 2
+    low, high = numbers.us_low or 0.0, numbers.us_high or 0.0
+    low, high = low - share * abs(low) - more_us, high + share * abs(high) + more_us
     return ProfilePart.model_validate(
         {
             "role": part[0],
             "name": part[1],
-            "us": _widen(numbers.us or 0.0, numbers.us_low, numbers.us_high, slowdown),
+            "us": Interval(value=numbers.us or 0.0, low=low, high=high),
             "arm_us": arm_us,
             "against_us": against_us,
-            "samples": sum(values.samples[part].get(arm, 0) for arm in pair),
+            "samples": samples,
             "p": numbers.p,
             "p_adjusted": numbers.p_adjusted,
-            "verdict": effect.fields["verdict"],
+            "verdict": "undecided" if low <= 0 <= high else effect.fields["verdict"],
         }
     )
-
-
-def _widen(value: float, low: float | None, high: float | None, share: float) -> Interval:
-    """Return the interval with its ends farther out by a share of them, which keeps the sign of both."""
-    ends = {"low": low and low - share * abs(low), "high": high and high + share * abs(high)}
-    return Interval.model_validate({"value": value} | ends)
 
 
 def largest_first(parts: Iterable[ProfilePart]) -> Sequence[ProfilePart]:

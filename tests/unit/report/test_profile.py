@@ -59,7 +59,7 @@ def test_the_first_screen_names_the_subsystems_that_differ() -> None:
     (profile,) = summary().profiles
     sentence = code_sentence(profile)
     assert re.fullmatch(
-        r"unix against tcp in code: app TCP -[\d.]+ us and app interrupts off -[\d.]+ us; app Unix socket \+8\.\d us\.",
+        r"unix against tcp in code: app TCP -[\d.]+ us and app interrupts off -[\d.]+ us; app Unix socket \+7.8 us\.",
         sentence,
     )
     assert brief_causes(explained(summary()))[1:] == [sentence]
