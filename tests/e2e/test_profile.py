@@ -30,8 +30,10 @@ needs_perf = pytest.mark.skipif(
 def test_the_report_names_the_functions_of_each_transport(results: Path) -> None:
     summary = Summary.model_validate_json((results / "summary.json").read_bytes())
     (profile,) = summary.profiles
-    levels = {(part.role, part.name): (part.arm_us, part.against_us) for part in profile.functions}
-    unix, tcp = levels["app", "tcp_ack"]
+    assert "tcp_ack_[k]" in (results / "profile/tcp.folded").read_text()
+    assert profile.functions
+    levels = {(part.role, part.name): (part.arm_us, part.against_us) for part in profile.subsystems}
+    unix, tcp = levels["app", "TCP"]
     assert tcp > 3 * unix, "the app has no TCP connection over a Unix socket"
     subsystems = {(part.role, part.name): part.us for part in profile.subsystems}
     assert subsystems["app", "TCP"].value < 0 < subsystems["app", "Unix socket"].value
