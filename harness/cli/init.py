@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from harness.cli.common import find_config, print_message
+from harness.cli.parameters import PATH, complete_config
 from harness.cli.schema import SCHEMA_DIRECTORY
 from harness.errors import ConfigError
 from harness.experiment.problems import shorten
@@ -17,7 +18,7 @@ TEMPLATE = Path(__file__).parent / "init.toml"
 
 @click.command()
 @click.argument("name", type=click.Path(path_type=Path))
-@click.option("--from", "source", type=click.Path(path_type=Path), help="Copy this configuration instead.")
+@click.option("--from", "source", type=PATH, shell_complete=complete_config, help="Copy this configuration instead.")
 def init(name: Path, source: Path | None) -> None:
     """Write a commented experiment file, NAME.toml.
 

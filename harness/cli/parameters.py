@@ -46,6 +46,11 @@ def complete_results(_context: click.Context, _param: click.Parameter, start: st
     return _items(directories, start) or [CompletionItem(start, type="dir")]
 
 
+def complete_file(_context: click.Context, _param: click.Parameter, start: str) -> list[CompletionItem]:
+    """Let the shell complete a file, also where the option takes more than its name."""
+    return [CompletionItem(start, type="file")]
+
+
 def _items(words: Iterable[str], start: str) -> list[CompletionItem]:
     return [CompletionItem(word) for word in words if word.startswith(start)]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from harness.cli.formats import FormatOptions, format_options, print_results
-from harness.cli.parameters import results_argument
+from harness.cli.parameters import complete_file, results_argument
 from harness.errors import ConfigError
 
 
@@ -16,6 +16,7 @@ from harness.errors import ConfigError
 @click.option(
     "--beside",
     multiple=True,
+    shell_complete=complete_file,
     metavar="[[WHERE/]ARCHITECTURE=]FILE",
     help="Output file of another load tool to show alongside; repeatable; several files for one architecture count as "
     "repeated runs.",

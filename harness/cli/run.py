@@ -10,7 +10,14 @@ import click
 
 from harness.cli.common import RESULTS, clean_up, find_config, gain_rights_for, lock_machine
 from harness.cli.formats import FormatOptions, format_options, print_results
-from harness.cli.parameters import budget_option, optional_config_argument, set_option, with_budget
+from harness.cli.parameters import (
+    PATH,
+    budget_option,
+    complete_results,
+    optional_config_argument,
+    set_option,
+    with_budget,
+)
 from harness.console import explain_interrupt
 from harness.errors import ConfigError, HarnessError, Interrupted
 from harness.experiment.read import read_experiment
@@ -29,7 +36,9 @@ if TYPE_CHECKING:
 @set_option
 @budget_option
 @click.option("--out", type=click.Path(path_type=Path), help="Results directory; must be new or empty.")
-@click.option("--resume", type=click.Path(path_type=Path), help="Resume the interrupted run in this directory.")
+@click.option(
+    "--resume", type=PATH, shell_complete=complete_results, help="Resume the interrupted run in this directory."
+)
 @click.option("--from", "address", metavar="HOST:PORT", help="Visit the servers of barehop serve there; no CONFIG.")
 @click.option("--allow-global", is_flag=True, help="Let knobs change host-wide settings; restored at the end.")
 @click.option("--profile", is_flag=True, help="Name the functions that make the difference, with perf.")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from harness.cli.formats import FormatOptions, format_options, print_report
-from harness.cli.parameters import PATH, complete_results
+from harness.cli.parameters import PATH, complete_file, complete_results
 
 
 @click.command()
@@ -14,11 +14,14 @@ from harness.cli.parameters import PATH, complete_results
     "--against",
     "files",
     multiple=True,
+    shell_complete=complete_file,
     metavar="[[WHERE/]ARCHITECTURE=]FILE",
     help="Output file of a load tool; repeatable; several files for one architecture count as repeated runs. Default: "
     "the url arms of RESULTS, or the write-up's table.",
 )
-@click.option("--ladder", type=click.Path(path_type=Path), help="Results of the ladder: what its rungs can add.")
+@click.option(
+    "--ladder", type=PATH, shell_complete=complete_results, help="Results of the ladder: what its rungs can add."
+)
 @format_options()
 def validate(results: Path, files: tuple[str, ...], ladder: Path | None, options: FormatOptions) -> None:
     """Compare results made elsewhere with the bare arms of RESULTS.

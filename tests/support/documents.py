@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tests.support.command import CHECKOUT
 
 DOCUMENTS = ("README.md", "GUIDE.md", "LADDER.md")
+INLINE = re.compile(r"barehop \S|scripts/[\w.-]")
 HEADING = re.compile(r"#+ (.+)")
 FENCE = re.compile(r"( *)```(\w*)")
 
@@ -49,6 +50,21 @@ def blocks_of(document: str) -> list[Block]:
         else:
             lead = line or lead
     return found
+
+
+def inline_commands() -> tuple[str, ...]:
+    """Return the commands in text and tables, each once. In a row that begins with one, options belong to it."""
+    found: list[str] = []
+    for document in DOCUMENTS:
+        text = re.sub(r"(?<!\|)\n(?!\|)", " ", prose_of(document))  # a command may go on in the next line
+        for line in text.splitlines():
+            spans = [span.replace("\\|", "|") for span in re.findall(r"`([^`]+)`", line)]
+            found += [span for span in spans if INLINE.match(span)]
+            if line.startswith("| `barehop "):
+                own = spans[0].split()[1]
+                found += [f"{spans[0]} {span}" for span in spans[1:] if span.startswith("-")]
+                found += [f"barehop {span}" for span in spans[1:] if span.startswith(f"{own} ")]
+    return tuple(dict.fromkeys(found))
 
 
 def commands_of(text: str) -> list[str]:
