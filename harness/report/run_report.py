@@ -15,7 +15,7 @@ from harness.report.format import format_minute
 from harness.report.overview import overview_of
 from harness.report.sections import run_sections
 from harness.report.sections.arm_table import NUMBERS_HEADING, arm_table
-from harness.report.sections.background import PageData, background_sections
+from harness.report.sections.background import PageData, background_sections, layout_text
 from harness.report.sections.failures import application_note
 from harness.report.sections.ladder import ladder_note
 from harness.report.select import (
@@ -73,6 +73,8 @@ def _certainty(summary: Summary, design: Design | None) -> Iterator[str]:
     yield caveats.effort_note(summary, design)
     if summary.schedule and summary.pilot:
         yield pilot_plan(summary.schedule, summary.pilot)
+    if design and (layout := layout_text(summary, design)):
+        yield f"Memory layout: {layout[0].lower()}{layout[1:]}"
     if summary.calibration:
         yield calibration_note(summary.calibration)
 
@@ -81,7 +83,7 @@ def _notes(summary: Summary) -> Iterator[str]:
     holm = caveats.holm_note(summary)
     notes = [f"* {holm}" if holm else "", ladder_note(summary)]
     notes += [*caveats.missing_numbers(summary), *caveats.contradictions(summary)]
-    metrics = ("throughput",) if summary.ladders else ("cpu", "throughput")
+    metrics = ("mean", "throughput") if summary.ladders else ("mean", "cpu", "throughput")
     notes += [*(answer.metric_sentence(summary, metric) for metric in metrics), application_note(summary)]
     yield from filter(None, notes)
 

@@ -1,6 +1,7 @@
 """The command line of scripts/publish."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,10 +68,13 @@ def _write_runs(directory: Path) -> Iterator[Entry]:
             target = PUBLISHED / page.page
             target.parent.mkdir(parents=True, exist_ok=True)
             summary = results.summary.model_copy(update={"directory": page.config})
+            entry = run_entry(page, results)
             report = report_of(summary, results.plan.experiment.design, command="barehop")
+            measured = f"Measured on {entry.date}: {entry.machine}."
+            report = replace(report, certainty=[*report.certainty, measured])
             text = report_text(report, "markdown").replace(str(CHECKOUT), "barehop")  # no directory of this machine
             target.write_text(text, encoding="utf-8")
-            yield run_entry(page, results)
+            yield entry
 
 
 def _write(index: Index) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.analysis.plot_data import PlotData
 from harness.analysis.why.flame import FlameGraph
-from harness.model import ArmSummary, Experiment, Pilot, Plan, Schedule, Settings, Summary
+from harness.model import ArmSummary, Design, Pilot, Plan, Schedule, Settings, Summary
 from harness.model.experiment import ORDERING_TEXTS
 from harness.model.metrics import ESTIMATORS
 from harness.report.document import Column, Figure, NumberCell, Row, Section, Table, TextCell
@@ -248,7 +248,7 @@ def method_facts(summary: Summary, plan: Plan, cpus: CpusByArm) -> list[tuple[st
         "Pilot": _pilot_text(plan.pilot) if plan.pilot else "",
         "Stopping": _stopping_text(summary, plan),
         "CPUs": "; ".join(_placements(cpus)),
-        "Memory layout": _layout_text(summary, plan.experiment),
+        "Memory layout": layout_text(summary, design),
         "Difference": ESTIMATORS[schedule.estimator].text,
         "Verdict": f"Equivalent if the 90 % interval lies within {design.equivalence_percent:g} %; faster or slower "
         f"if the interval excludes zero, after {_correction_name(summary)}; otherwise undecided.",
@@ -301,16 +301,16 @@ def _correction_name(summary: Summary) -> str:
     return f"{holm} (effects of a screen: Benjamini and Hochberg's)" if summary.main_effects else holm
 
 
-def _layout_text(summary: Summary, experiment: Experiment) -> str:
+def layout_text(summary: Summary, design: Design) -> str:
     """Return what the servers of a session have in common besides settings; empty if none is ours."""
-    if all(arm.settings.url for arm in experiment.arms):
+    if all(arm.settings.get("url") for arm in summary.arms.values()):
         return ""
-    if experiment.design.layout == "random":
-        return "Random: each start of a server has addresses and a hash seed of its own."
+    if design.layout == "random":
+        return "Random. Each start of a server has addresses and a hash seed of its own."
     if any(doubt.kind == "layout" for doubt in summary.doubts):
-        return "Matched in part: servers of a session have the same hash seed, but random addresses (see the doubts)."
+        return "Matched in part. Servers of a session have the same hash seed, but random addresses (see the doubts)."
     return (
-        "Matched: all servers of a session have the same addresses and the same hash seed. The next session has "
+        "Matched. All servers of a session have the same addresses and the same hash seed. The next session has "
         "another hash seed and other addresses."
     )
 

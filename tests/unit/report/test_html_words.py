@@ -65,9 +65,10 @@ def test_what_a_host_does_not_tell_is_left_out(host: dict[str, dict[str, object]
 def test_certainty_begins_with_the_control() -> None:
     run = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, raw=False)
     report = report_of(run.summary, run.plan.experiment.design)
-    control, effort = report.certainty
+    control, effort, layout = report.certainty
     assert control.startswith("The A/A control (tcp vs. tcp) shows no difference: ")
     assert effort.startswith("8 sessions, 12 s of measuring in 20 s.")
+    assert layout == "Memory layout: random. Each start of a server has addresses and a hash seed of its own."
     assert doubt_summary(report) == "No doubts."
 
 
@@ -96,7 +97,7 @@ def test_the_memory_layout_of_the_servers_is_named_and_what_was_refused() -> Non
     doubt = Doubt(kind="layout", seen="The kernel refused it.", advice="Allow it.")
     refused = run.summary.model_copy(update={"doubts": (doubt,)})
     texts = [
-        dict(method_facts(summary, of_run, {}))["Memory layout"].partition(":")[0]
+        dict(method_facts(summary, of_run, {}))["Memory layout"].partition(".")[0]
         for summary, of_run in ((run.summary, run.plan), (run.summary, plan), (refused, plan))
     ]
     assert texts == ["Random", "Matched", "Matched in part"]
