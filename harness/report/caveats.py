@@ -64,14 +64,41 @@ def validity_warnings(summary: Summary) -> list[str]:
 
 
 def reliability_warning(summary: Summary) -> str:
-    """Return `Not valid. ...` or `Not reliable. ...` with the reasons, or nothing.
+    """Return `Not valid: ...` or `Not reliable: ...` with what not to use, and the reasons; or nothing.
 
     A result is not reliable if its control could not be shown equal, if the run ended before its plan was done, or if
     an effect depends on the machine's state.
     """
     doubts = [doubt.seen for doubt in summary.doubts if doubt.kind in UNRELIABLE]
     reasons = [*_faults(summary), *doubts, *control_sentences(summary, "undecided")] or validity_warnings(summary)
-    return " ".join(["Not reliable." if summary.valid else "Not valid.", *reasons]) if reasons else ""
+    if not reasons:
+        return ""
+    state, use = ("reliable", _reliable_use(summary)) if summary.valid else ("valid", _valid_use(summary))
+    return " ".join([f"Not {state}: {use}.", *reasons])
+
+
+def _valid_use(summary: Summary) -> str:
+    """Return when the numbers of an invalid result could be used."""
+    conditions = {
+        "the control shows no difference": control_sentences(summary, "faster", "slower"),
+        "no request fails": any(arm.failed for arm in summary.arms.values()),
+        "all sessions are measured": summary.sessions < summary.planned_sessions,
+    }
+    unmet = [condition for condition, is_unmet in conditions.items() if is_unmet]
+    return f"do not use the numbers below until {join_with_and(unmet) if unmet else 'the doubts are solved'}"
+
+
+def _reliable_use(summary: Summary) -> str:
+    """Return what of a valid, but not reliable result is not to be used."""
+    kinds = {doubt.kind for doubt in summary.doubts}
+    controls = [control for control in control_comparisons(summary) if control.verdict == "undecided"]
+    ends = [abs(end) for control in controls if (estimate := percent_interval(control)) for end in estimate.ends]
+    uses = {
+        "do not use the averages below, they hold only for this mixture of states": MACHINE_STATE in kinds,
+        "the numbers below are a first impression, do not decide by them": OUT_OF_TIME in kinds,
+        f"trust no difference below {format_significant(max(ends, default=0), 2)} %": ends,
+    }
+    return "; ".join(use for use, holds in uses.items() if holds)
 
 
 def brief_unreliability(summary: Summary) -> list[str]:

@@ -39,6 +39,11 @@ class ReportedInterval:
     margin: float | None = None  # of equivalence: no number may be rounded to it
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """Return `low` and `high`."""
+        return self.low, self.high
+
+    @property
     def half_width(self) -> float:
         """Return half the distance between `low` and `high`."""
         return (self.high - self.low) / 2

@@ -73,7 +73,7 @@ def test_an_answer_that_changes_within_a_session_is_a_failed_request(tmp_path: P
     assert ended.code == 1, ended.err
     summary = summary_of(tmp_path)
     failed = {kind for arm in summary.arms.values() for kind in arm.failed_by_kind}
-    assert ended.out.startswith("Not valid. Requests failed:")
+    assert ended.out.startswith("Not valid: do not use the numbers below until no request fails.")
     assert any(kind == CHANGES[change][1] or CHANGES[change][0] in kind for kind in failed)
     assert not summary.valid
 

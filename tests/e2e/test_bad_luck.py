@@ -49,7 +49,7 @@ def test_an_application_that_fails_sometimes_gets_no_verdict_and_keeps_its_sessi
     summary = summary_in(tmp_path / "out")
     failed = {name for name, arm in summary.arms.items() if arm.failed}
     assert ended.code == 1
-    assert ended.out.startswith("Not valid. Requests failed:")
+    assert ended.out.startswith("Not valid: do not use the numbers below until no request fails.")
     assert failed
     assert not summary.valid
     assert [doubt.kind for doubt in summary.doubts if doubt.arm in failed].count("failed") == len(failed)

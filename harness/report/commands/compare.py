@@ -64,7 +64,7 @@ def comparison_report(comparison: RunComparison, gate_section: Section | None = 
 def _warnings(comparison: RunComparison) -> Iterator[str]:
     for run, summary in enumerate(comparison.runs, start=1):
         if reasons := caveats.validity_warnings(summary):
-            yield f"Run {run} is not valid. {' '.join(reasons)}"
+            yield f"Run {run} is not valid: do not use the changes from or to it. {' '.join(reasons)}"
     for change in comparison.changes:
         interval = percent_interval(change)
         if interval and change.verdict in ("faster", "slower") and is_control(comparison.runs[0], change):

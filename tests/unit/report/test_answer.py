@@ -7,6 +7,7 @@ import pytest
 
 from harness.model import (
     MACHINE_STATE,
+    OUT_OF_TIME,
     ArmSummary,
     Comparison,
     Design,
@@ -252,8 +253,43 @@ def test_an_undecided_control_leaves_the_result_valid_and_is_said_first() -> Non
 
     assert validity_warnings(seen) == []
     assert reliability_warning(seen) == (
-        "Not reliable. The A/A control (tcp vs. tcp) could not be shown equal: +0.4 % (95 % interval -1.8 to +2.6)."
+        "Not reliable: trust no difference below 2.6 %. The A/A control (tcp vs. tcp) could not be shown equal: +0.4 % "
+        "(95 % interval -1.8 to +2.6)."
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "use"),
+    [
+        (MACHINE_STATE, "do not use the averages below, they hold only for this mixture of states"),
+        (OUT_OF_TIME, "the numbers below are a first impression, do not decide by them"),
+    ],
+)
+def test_the_first_line_says_what_not_to_use_of_a_result_that_is_not_reliable(kind: str, use: str) -> None:
+    doubt = Doubt(kind=kind, seen="Something was seen.", advice="Do something.")
+    control = found("control", 0.4, 2.2, "undecided")
+    doubtful = summary().model_copy(update={"doubts": (doubt,)})
+    both = summary(control, arms={"control": arm(control_of="tcp")}).model_copy(update={"doubts": (doubt,)})
+
+    assert reliability_warning(doubtful) == f"Not reliable: {use}. Something was seen."
+    assert reliability_warning(both).startswith(f"Not reliable: {use}; trust no difference below 2.6 %. Something was")
+
+
+@pytest.mark.parametrize(
+    ("changes", "condition"),
+    [
+        ({"arms": {"x": arm(failed=37)}}, "no request fails"),
+        ({"sessions": 7}, "all sessions are measured"),
+        ({"arms": {"x": arm(failed=37)}, "sessions": 7}, "no request fails and all sessions are measured"),
+        ({}, "the doubts are solved"),
+    ],
+)
+def test_the_first_line_says_when_the_numbers_of_an_invalid_result_could_be_used(
+    changes: dict[str, Any], condition: str
+) -> None:
+    warning = reliability_warning(summary(**changes, valid=False))
+
+    assert warning.startswith(f"Not valid: do not use the numbers below until {condition}. ")
 
 
 def test_an_equivalent_control_needs_no_first_line() -> None:

@@ -70,7 +70,7 @@ def test_settings_that_differ_stand_before_the_numbers() -> None:
 def test_a_run_that_is_not_valid_is_named_in_the_first_line() -> None:
     text = render(comparison("three-runs"), width=80)
 
-    assert text.startswith("Run 3 is not valid. Requests failed: 37 of uds-dir.")
+    assert text.startswith("Run 3 is not valid: do not use the changes from or to it.")
 
 
 def with_doubt(compared: RunComparison, run: int, doubt: Doubt) -> RunComparison:

@@ -146,7 +146,8 @@ def test_the_question_the_answer_and_the_certainty_come_first_and_in_this_order(
 def test_a_result_that_is_not_valid_says_so_before_its_question() -> None:
     failed = run_of({"tcp": 1.0, "uds-tmpfs": 0.9}, failures={"uds-tmpfs": 7}, raw=False)
     text = prose(page_of(failed))
-    assert text.index("Not valid. Requests failed: 7 of uds-tmpfs.") < text.index(failed.summary.question)
+    warning = "Not valid: do not use the numbers below until no request fails. Requests failed: 7 of uds-tmpfs."
+    assert text.index(warning) < text.index(failed.summary.question)
     assert "No verdict on uds-tmpfs" in text
 
 

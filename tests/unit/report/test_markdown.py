@@ -56,7 +56,7 @@ def test_every_arm_that_was_compared_has_one_line(case: str) -> None:
 
 def test_a_result_that_is_not_valid_begins_with_a_warning() -> None:
     assert render_markdown(summary("failed-requests"), Design()).startswith(
-        "# baseline\n\n> [!WARNING]\n> **Not valid.** "
+        "# baseline\n\n> [!WARNING]\n> **Not valid: do not use the numbers below until no request fails.** "
     )
 
 
