@@ -236,13 +236,13 @@ def _plan_run(experiment: Experiment, store: Store, machine: Machine, options: R
     arrangement = Arrangement(experiment, store, machine, link=options.link)
     if relative_rate_arms(experiment):
         options.progress.say("Measuring the capacity of the arms, for rates in percent ...")
-        begin_phase("capacity")
+        begin_phase("capacities, then pilot and sessions")
         capacities = measure_capacities_per_s(arrangement)
         experiment = with_absolute_rates(experiment, capacities)
     pilot = None
     if needs_pilot(experiment):
         options.progress.say("Running a pilot to choose the lengths of sessions and bursts ...")
-        begin_session = partial(begin_phase, "pilot")
+        begin_session = partial(begin_phase, "pilot, then sessions")
         arrangement = replace(arrangement, experiment=experiment)
         pilot = run_pilot(arrangement, options.clock, slowness, begin_session=begin_session)
     schedule = _schedule_run(experiment, pilot, options, slowness)
