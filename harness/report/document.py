@@ -162,7 +162,7 @@ class Report:
     certainty: Sequence[str] = ()
     figure: "Figure | None" = None
     sections: Sequence[Section] = ()
-    doubts: Sequence[ReportedDoubt] = ()
+    doubts: Sequence[ReportedDoubt] | None = None  # None: of several runs, or none
     background: Sequence[Section] = ()
     next_steps: Sequence[Fact] = ()
     overview: Overview | None = None

@@ -132,7 +132,7 @@ def escape_with_breaks(text: str) -> str:
 
 
 def doubt_summary(report: Report) -> str:
-    """Return the number of kinds of doubt, with their names."""
+    """Return the number of kinds of doubt, with their names; "" for a report that is not on the doubts of a run."""
     if not report.doubts:
-        return "No doubts."
+        return "" if report.doubts is None else "No doubts."
     return f"{pluralize(len(report.doubts), 'kind')} of doubt: {join_with_and([d.kind for d in report.doubts])}."

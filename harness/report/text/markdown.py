@@ -19,7 +19,7 @@ def render_markdown(report: Report) -> str:
     """Return the report in Markdown: the title, what was found, the first section in full, then the others."""
     why = escape_markdown(" ".join(report.overview.why)) if report.overview else ""
     numbers, others = report.sections[:1], report.sections[1:]
-    blocks = [*_head(report), *markdown_sections(numbers, is_folded=False), why, *_doubts(report.doubts)]
+    blocks = [*_head(report), *markdown_sections(numbers, is_folded=False), why, *_doubts(report.doubts or ())]
     blocks += [*markdown_sections(others), escape_markdown(report.identity)]
     return "\n\n".join(filter(None, blocks)) + "\n"
 

@@ -60,7 +60,7 @@ def render_terminal(report: Report, *, width: int | None = None, color: bool = F
 
 def _detailed_blocks(report: Report) -> list[list[RenderableType]]:
     again: list[RenderableType] = [Paragraph(report.overview.answer, style="bold")] if report.overview else []
-    return [*_head(report), *_sections(report.sections), *_doubts(report.doubts), again, *_next_steps(report)]
+    return [*_head(report), *_sections(report.sections), *_doubts(report.doubts or ()), again, *_next_steps(report)]
 
 
 def _overview_blocks(report: Report, overview: Overview) -> list[list[RenderableType]]:
@@ -80,7 +80,7 @@ def _brief_doubts(report: Report, overview: Overview) -> Iterator[str]:
 
     The warning has said some of them.
     """
-    doubts = [doubt for doubt in report.doubts if doubt.seen not in report.warning]
+    doubts = [doubt for doubt in report.doubts or () if doubt.seen not in report.warning]
     shown = doubts[:MOST_DOUBTS] if len(overview.table.rows) <= SHORT_TABLE else []
     yield from map(_doubt_text, shown)
     if others := [doubt.kind for doubt in doubts[len(shown) :]]:

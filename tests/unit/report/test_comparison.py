@@ -1,6 +1,7 @@
 """Golden comparisons of runs, and what they may not do on a narrow terminal."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from harness.analysis.between_runs.metadata import MetadataDifference
 from harness.model import MACHINE_STATE, Doubt
 from harness.report.cells import divide_by_groups
 from harness.report.commands.compare import comparison_report, run_values
+from harness.report.html.page import render_page
 from harness.report.text.terminal import render_terminal
 
 DATA = Path(__file__).parents[2] / "data" / "comparison"
@@ -59,6 +61,16 @@ def test_a_count_of_requests_that_differs_has_its_unit() -> None:
     difference = MetadataDifference(field="schedule.settle", values=("5", "4", "6"))
 
     assert "schedule.settle, requests" in render(compared.model_copy(update={"measuring": (difference,)}), width=120)
+
+
+def test_the_page_does_not_say_that_runs_with_doubts_have_none() -> None:
+    compared = comparison("three-runs")
+    warned = replace(comparison_report(compared), certainty=["Run 2: doubts on busy."])
+
+    page = render_page(warned)
+
+    assert "Run 2: doubts on busy." in page
+    assert "No doubts." not in page
 
 
 def test_settings_that_differ_stand_before_the_numbers() -> None:
