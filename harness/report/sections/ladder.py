@@ -24,7 +24,7 @@ from harness.report.format import (
 from harness.report.select import ladder_title, largest_bundle, rung_name, summed_steps
 
 MAX_NAMED = 3  # mechanisms that the answer names
-NEGLIGIBLE = 0.05  # of the half width of the interval of a counter: a smaller change reads as zero
+TINY, NEGLIGIBLE = 0.005, 0.05  # a change of a counter reads as zero below both; the second is of its half width
 UNAVAILABLE = "left-out"
 DIFFERENT = ("faster", "slower")
 COUNTER_COLUMNS: Mapping[str, Mapping[str, Column]] = {
@@ -131,8 +131,8 @@ def _counter_cell(step: LadderStep, name: str) -> Cell:
     reported = amount_interval(amount)
     if reported is None:
         return NumberCell(_count(amount.value))
-    value = amount.value if abs(amount.value) > NEGLIGIBLE * reported.half_width else 0.0
-    return NumberCell(_count(value), f"{_count(reported.low)} to {_count(reported.high)}")
+    is_tiny = abs(amount.value) < min(TINY, NEGLIGIBLE * reported.half_width)
+    return NumberCell(_count(0.0 if is_tiny else amount.value), f"{_count(reported.low)} to {_count(reported.high)}")
 
 
 def _count(value: float) -> str:
