@@ -76,7 +76,7 @@ def compare(  # noqa: PLR0913 - click gives a parameter for each option
     checks = [] if percent is None else check_gate(comparison, gate)
     report = comparison_report(comparison, gate_section(checks, gate) if checks else None)
     last = comparison.runs[-1]
-    _write_file(junit, render_junit(last.experiment, checks, gate))
+    _write_file(junit, render_junit(comparison.runs, checks, gate))
     _write_file(github_action_benchmark, render_action_benchmark(last))
     _write_file(bencher, render_bencher(last))
     print_report(report, comparison, options)

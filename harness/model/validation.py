@@ -140,6 +140,7 @@ class Validation(JsonModel):
     format: Literal[1] = 1
     experiment: str
     directory: str
+    id: str = ""  # of the bare run
     valid: bool
     rows: tuple[ImportedRow, ...]
     claims: tuple[Claim, ...]

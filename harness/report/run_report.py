@@ -21,6 +21,7 @@ from harness.report.sections.ladder import ladder_note
 from harness.report.select import (
     PROGRAM_NAME,
     headline_metric,
+    identity_sentence,
     repeat_command,
     resume_command,
 )
@@ -48,7 +49,7 @@ def report_of(
         doubts=caveats.group_doubts(summary),
         next_steps=list(_next_steps(summary, command)),
         overview=overview_of(summary, design, tuple(_places(summary, command))),
-        identity=f"Results {summary.id}, which {PROGRAM_NAME} verify checks." if summary.id else "",
+        identity=identity_sentence(summary.id),
     )
     return _with_page(report, summary, page) if page else report
 

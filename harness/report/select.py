@@ -152,6 +152,11 @@ def largest_bundle(ladder: Ladder) -> CombinedRungs | None:
     return max(ladder.together, key=lambda bundle: len(bundle.measured.rungs), default=None)
 
 
+def identity_sentence(identity: str) -> str:
+    """Return the sentence with the id of results, for citations; empty where it is unknown."""
+    return f"Results {identity}, which {PROGRAM_NAME} verify checks." if identity else ""
+
+
 def summed_steps(ladder: Ladder) -> list[LadderStep]:
     """Return the steps that make up the whole; all steps if there is no whole or no sum."""
     bundle = largest_bundle(ladder)

@@ -149,7 +149,7 @@ def write_reports(results: RunResults) -> Path:
     for name, text in folded_stacks(results.sessions):
         store.write_text(name, text)
     if has_values(plan, results.records):
-        store.write_text("pyperf.json", render_pyperf(plan, results.records, results.host))
+        store.write_text("pyperf.json", render_pyperf(plan, results.records, results.host, results.summary.id))
     return store.directory / "report.html"
 
 

@@ -80,6 +80,7 @@ class PooledRun(JsonModel):
     sessions: int
     valid: bool
     why: str = ""
+    id: str = ""
 
 
 class PooledHost(JsonModel):
@@ -145,6 +146,7 @@ def _pooled_host(host: FleetHost) -> PooledHost:
             sessions=run.summary.sessions,
             valid=run.summary.valid,
             why="" if run.summary.valid else _faults(run),
+            id=run.summary.id,
         )
         for run in host.runs
     )

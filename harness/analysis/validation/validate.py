@@ -17,6 +17,7 @@ def validate(run: BareRun, foreign: Sequence[ImportedRun]) -> Validation:
     return Validation(
         experiment=run.summary.experiment,
         directory=run.summary.directory,
+        id=run.summary.id,
         valid=run.summary.valid,
         rows=(*service_rows(run), *imported_rows(foreign)),
         claims=claims,

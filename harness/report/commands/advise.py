@@ -15,7 +15,7 @@ from harness.report.format import (
     size_with_interval,
     verdict_word,
 )
-from harness.report.select import PROGRAM_NAME
+from harness.report.select import PROGRAM_NAME, identity_sentence
 
 MAX_NAMED = 4  # settings that the answer names
 OUT_OF_REACH = "not in a day"
@@ -49,7 +49,7 @@ def advice_report(advice: Advice) -> Report:
         answer=list(_answer(advice)),
         sections=[*sections, Section("What this does not cover", list(_limits(advice))), *_sysctl_sections(advice)],
         next_steps=list(_next_steps(advice)),
-        identity=f"Results {advice.id}, which {PROGRAM_NAME} verify checks." if advice.id else "",
+        identity=identity_sentence(advice.id),
     )
 
 

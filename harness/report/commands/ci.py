@@ -14,12 +14,19 @@ DECIMALS = 3
 MESSAGE_ESCAPES = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})  # of GitHub's workflow commands
 
 
-def render_junit(experiment: str, checks: Sequence[GateCheck], gate: Gate) -> str:
-    """Return JUnit XML: a test case for each comparison and metric; what is undecided is skipped unless it fails."""
+def render_junit(runs: Sequence[Summary], checks: Sequence[GateCheck], gate: Gate) -> str:
+    """Return JUnit XML: a test case for each comparison and metric; what is undecided is skipped unless it fails.
+
+    Its properties are the ids of the runs.
+    """
+    experiment = runs[-1].experiment
     failures = sum(is_failure(check, gate) for check in checks)
     skipped = sum(check.state == "undecided" and not is_failure(check, gate) for check in checks)
     counts = {"tests": len(checks), "failures": failures, "errors": 0, "skipped": skipped}
     suite = Element("testsuite", {"name": experiment} | {name: str(count) for name, count in counts.items()})
+    properties = SubElement(suite, "properties")
+    for number, run in enumerate(runs, start=1):
+        SubElement(properties, "property", name=f"run {number}", value=run.id)
     for check in checks:
         change = check.change
         name = f"{change.arm} against {change.against}, run {change.run}"

@@ -131,6 +131,7 @@ def _run_facts(comparison: RunComparison) -> Iterator[Fact]:
             f"{summary.directory} (the base)" if run == 1 else summary.directory,
             f"{format_minute(started)} UTC",
             f"{pluralize(summary.sessions, 'session')} in {format_duration(summary.seconds.total)}",
+            *([f"id {summary.id}"] if summary.id else []),
             *_reference_levels(summary),
             *(f"--set {shlex.quote(override)}" for override in summary.overrides),
         ]

@@ -216,4 +216,5 @@ def _run_facts(pool: Pool) -> Iterator[Fact]:
     for host in pool.hosts:
         for run in host.runs:
             facts = [run.directory, f"{format_minute(run.started_utc)} UTC", pluralize(run.sessions, "session")]
+            facts += [f"id {run.id}"] if run.id else []
             yield host.name, ", ".join([*facts, *([] if run.valid else ["not valid"])])

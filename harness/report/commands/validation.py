@@ -25,6 +25,7 @@ from harness.report.format import (
     verdict_counts,
     verdict_phrase,
 )
+from harness.report.select import identity_sentence
 
 UNDECIDED: ClaimStatus = "cannot be decided"
 NO_SERVICE_CLAIM = (
@@ -107,6 +108,7 @@ def validation_report(validation: Validation) -> Report:
             Section("The largest effect that a socket can have", list(bound_sentences(validation.bound))),
         ],
         next_steps=[("The bare run", reasons)],
+        identity=identity_sentence(validation.id),
     )
 
 

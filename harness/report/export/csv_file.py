@@ -27,6 +27,7 @@ ARM_QUANTITIES = ("requests", "failed", "requests_per_s", "mean_us", "p50_us", "
 CSV_HEADER = (
     "experiment",
     "directory",  # of the run
+    "id",  # of the run; empty for imported results
     "sessions",
     "arm",
     "against",  # the reference; empty for a quantity of the arm itself
@@ -76,10 +77,8 @@ def render_csv(*summaries: Summary) -> str:
     writer = csv.DictWriter(stream, CSV_HEADER, restval="", lineterminator="\n")
     writer.writeheader()
     for summary in summaries:
-        writer.writerows(_summary_rows(summary))
-        writer.writerows(_counter_rows(summary))
-        writer.writerows(_profile_rows(summary))
-        writer.writerows(_waiting_rows(summary))
+        for rows in (_summary_rows, _counter_rows, _profile_rows, _waiting_rows):
+            writer.writerows({**row, "id": summary.id} for row in rows(summary))
     for run in summaries[0].foreign if summaries else ():  # the same beside each
         writer.writerows(_imported_rows(run))
     return stream.getvalue()

@@ -16,7 +16,7 @@ PyperfMetadata = dict[str, str | int]
 PyperfSession = tuple[Record, Sequence[VisitRow]]  # an arm's visits in it, in the order of the rounds
 
 
-def render_pyperf(plan: Plan, records: Sequence[Record], host: Mapping[str, Any]) -> str:
+def render_pyperf(plan: Plan, records: Sequence[Record], host: Mapping[str, Any], identity: str = "") -> str:
     """Return the text of pyperf.json: a Benchmark for each arm, a Run for each session, a value for each burst.
 
     A value is the mean time per request of a burst in seconds; pyperf's `loops` is the number of requests. The first
@@ -29,7 +29,7 @@ def render_pyperf(plan: Plan, records: Sequence[Record], host: Mapping[str, Any]
     from pyperf import BenchmarkSuite
 
     benchmarks = [
-        _benchmark(sessions, _run_metadata(plan, host) | _arm_metadata(arm))
+        _benchmark(sessions, _run_metadata(plan, host, identity) | _arm_metadata(arm))
         for arm in plan.experiment.arms
         if (sessions := _timed_sessions(arm, records))
     ]
@@ -76,10 +76,10 @@ def _seconds(visit: VisitRow) -> float:
     return visit.mean_us / 1e6
 
 
-def _run_metadata(plan: Plan, host: Mapping[str, Any]) -> PyperfMetadata:
+def _run_metadata(plan: Plan, host: Mapping[str, Any], identity: str) -> PyperfMetadata:
     """Return the metadata of the run; `host["pyperf"]` is what pyperf collected on its machine."""
     ours: PyperfMetadata = {"unit": "second", "barehop_experiment": plan.experiment.name}
-    return dict(host.get("pyperf", {})) | ours
+    return dict(host.get("pyperf", {})) | ours | ({"barehop_id": identity} if identity else {})
 
 
 def _arm_metadata(arm: Arm) -> PyperfMetadata:

@@ -27,17 +27,20 @@ CHECKS = (
 )
 
 
+RUNS = [run_data().summary.model_copy(update={"experiment": "shop", "id": identity}) for identity in ("a1", "b2")]
+
+
 def gate(if_undecided: IfUndecided = "pass") -> Gate:
     return Gate(2, ("latency", "cpu", "p99"), if_undecided)
 
 
 def test_junit_has_a_case_for_each_comparison_and_metric(golden: Callable[[Path, str], None]) -> None:
-    golden(DATA / "gate.xml", render_junit("shop", CHECKS, gate()))
+    golden(DATA / "gate.xml", render_junit(RUNS, CHECKS, gate()))
 
 
 @pytest.mark.parametrize(("if_undecided", "skipped"), [("pass", 1), ("skip", 1), ("fail", 0)])
 def test_the_counts_of_junit_are_those_of_its_cases(if_undecided: IfUndecided, skipped: int) -> None:
-    suite = ElementTree.fromstring(render_junit("shop", CHECKS, gate(if_undecided)).encode())
+    suite = ElementTree.fromstring(render_junit(RUNS, CHECKS, gate(if_undecided)).encode())
 
     assert len(suite.findall("testcase")) == int(suite.get("tests", "")) == 4
     assert len(suite.findall("testcase/failure")) == int(suite.get("failures", "")) == 3 - skipped
