@@ -1,6 +1,7 @@
 """The scripts that a fresh clone starts with: what they set up, say, skip and repeat."""
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -313,3 +314,40 @@ def test_a_clone_has_the_line_ends_that_were_committed_even_where_git_would_chan
     of_git("commit", "--quiet", "--message", "all", cwd=origin)
     of_git("-c", "core.autocrlf=true", "clone", "--quiet", origin, clone, cwd=tmp_path)
     assert {name: (clone / name).read_bytes() for name in committed} == committed
+
+
+SET_UP_THEMSELVES = (
+    "bench", "by-hand", "fleet-study", "gate_false_alarms", "pictures", "precision", "publish", "seed", "test"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize("name", SET_UP_THEMSELVES)
+def test_a_script_that_is_asked_for_its_usage_installs_nothing(
+    checkout: Path, tools: Path, name: str, option: str
+) -> None:
+    done = call(checkout / "scripts" / name, option, path=tools)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"scripts/{name}" in done.stdout
+    assert not (tools / "log").exists()
+    assert not (checkout / ".venv").exists()
+
+
+def test_every_script_that_sets_up_is_asked_for_its_usage() -> None:
+    scripts = [path for path in SCRIPTS.iterdir() if path.is_file() and path.name != "run-module" and not path.suffix]
+    calls = {
+        path.name for path in scripts if re.search(r"^(exec )?scripts/(setup|run-module) ", path.read_text(), re.M)
+    }
+    assert calls - {"setup"} == set(SET_UP_THEMSELVES)
+
+
+@pytest.mark.parametrize("words", [[], ["--pairs"]])
+def test_the_gates_are_not_measured_without_a_directory(checkout: Path, tools: Path, words: list[str]) -> None:
+    done = call(checkout / "scripts/gate_false_alarms", *words, path=tools)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "scripts/gate_false_alarms DIR" in done.stderr
+
+
+def test_where_barehop_is_there_bench_shows_the_options_of_a_run(ready: Path, tools: Path) -> None:
+    done = call(ready / "scripts/bench", "--help", path=tools)
+    assert done.stdout.splitlines()[-1] == "run --help"
