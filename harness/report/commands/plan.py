@@ -66,12 +66,12 @@ def plan_report(planned: PlannedRun) -> Report:
 
 
 def pilot_plan(schedule: Schedule, pilot: Pilot) -> str:
-    """Return the schedule that the pilot chose, with the expected precision."""
+    """Return the schedule that the pilot chose, with the precision that it expected."""
     rounds = f"{pluralize(schedule.sessions, 'session')} x {pluralize(schedule.rounds, 'round')}"
     visit = f"{schedule.settle} warm-up and {pluralize(schedule.burst, 'timed request')}"
-    gain = f", interval {pilot.gain:.1f} times narrower than running one arm after the other"
+    gain = f", and an interval {pilot.gain:.1f} times narrower than from one arm after the other"
     return (
-        f"Plan from the pilot: {rounds}; per visit {visit}. Expected precision ±{pilot.half_width_percent:.2g} %"
+        f"Plan from the pilot: {rounds}; per visit {visit}. The pilot expected ±{pilot.half_width_percent:.2g} %"
         f"{gain if pilot.gain >= MIN_GAIN else ''}."
     )
 

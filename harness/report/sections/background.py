@@ -276,7 +276,7 @@ def _visit_of_arm(settings: Settings, schedule: Schedule) -> str:
 
 def _pilot_text(pilot: Pilot) -> str:
     expected = (
-        f"{pluralize(pilot.requests, 'request')} before the run; expected precision ±{pilot.half_width_percent:.2g} %"
+        f"{pluralize(pilot.requests, 'request')} before the run; the pilot expected ±{pilot.half_width_percent:.2g} %"
     )
     if pilot.gain < MIN_GAIN:
         return f"{expected}, the same as when running one arm after the other."

@@ -30,6 +30,7 @@ COORDINATED_OMISSION = (
 SHOWN_PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p999": 99.9}
 MAX_TAIL_SENTENCES = 3  # differences of a percentile in words; more are only counted
 MAX_TERMINAL_TAILS = 12  # rows of differences that a terminal shows
+RESAMPLED = " Its differences have one, from resampled sessions."
 SHOWN_WHERE = (
     "A percentile is shown if at least 10 requests exceed it: the mean over sessions if each session has that many, "
     "otherwise the percentile of all sessions together."
@@ -195,11 +196,17 @@ def _pooling_sentences(summary: Summary, names: Sequence[str]) -> Iterator[str]:
             yield f"{title} of {_arm_names(summary, pooled)}: all sessions together."
         for why in dict.fromkeys(value.why for value in pooled.values() if value.why):
             arms = [arm for arm, value in pooled.items() if value.why == why]
-            yield f"{title} of {_arm_names(summary, arms)} has no interval: {why}."
+            resampled = RESAMPLED if any(_is_resampled(tail, name) for tail in summary.tails) else ""
+            yield f"{title} of {_arm_names(summary, arms)} has no interval of its own: {why}.{resampled}"
 
 
 def _is_pooled(arm: ArmSummary, name: str) -> bool:
     return name in arm.percentiles and arm.percentiles[name].pooled
+
+
+def _is_resampled(tail: TailEffect, name: str) -> bool:
+    """Return whether the difference is of all sessions together and has an interval."""
+    return tail.pooled and tail.percentile == SHOWN_PERCENTILES[name] and percent_interval(tail) is not None
 
 
 def _arm_names(summary: Summary, names: Collection[str]) -> str:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.model import Arm, Design, Experiment, Plan, Schedule, Settings
-from harness.report.commands.plan import list_report, stack_report
+from harness.report.commands.plan import list_report, pilot_plan, stack_report
 from harness.report.text.terminal import render_terminal
 from tests.support.run_reports import render_plan
+from tests.support.simulated_run import PILOT
 
 DATA = Path(__file__).parents[2] / "data" / "report"
 
@@ -88,3 +89,12 @@ def test_what_an_arm_runs_is_shown_unchanged() -> None:
 
     assert f"nginx.conf\n{conf}" in text
     assert line.rstrip() in text
+
+
+def test_the_precision_of_the_pilot_reads_as_what_it_expected() -> None:
+    schedule = plan(arm("tcp"), arm("uds-tmpfs")).schedule
+    pilot = PILOT.model_copy(update={"half_width_percent": 1.5, "gain": 2.3})
+    assert pilot_plan(schedule, pilot) == (
+        "Plan from the pilot: 12 sessions x 40 rounds; per visit 2 warm-up and 8 timed requests. The pilot expected "
+        "±1.5 %, and an interval 2.3 times narrower than from one arm after the other."
+    )
