@@ -53,7 +53,10 @@ def guide_script() -> str:
 
 def guide_experiment(good: Path, repository: Path) -> str:
     """The experiment of the chapter, for an application in WSGI that is somewhere else."""
-    text = guide_block("toml").replace("/srv/good", str(good)).replace("/srv/shop", str(repository))
+    text, python = guide_block("toml"), 'python = "/srv/shop/.venv/bin/python"'
+    assert python in text
+    text = text.replace(python, f'python = "{sys.executable}"')
+    text = text.replace("/srv/good", str(good)).replace("/srv/shop", str(repository))
     assert str(good) in text
     assert str(repository) in text
     return text.replace("[arm]\n", '[arm]\nworker_class = "sync"\n')
@@ -108,3 +111,14 @@ def test_a_bisection_ends_at_the_commit_that_made_the_application_slower(tmp_pat
 
     assert git(repository, "rev-parse", "refs/bisect/bad") == commits[FIRST_SLOW], output
     assert "first bad commit" in output
+
+
+def test_one_run_of_two_versions_says_which_is_slower(tmp_path: Path) -> None:
+    good, slow = tmp_path / "good-version", tmp_path / "shop"
+    for version, spend_s in ((good, 0.0), (slow, SLOW_S)):
+        version.mkdir()
+        (version / "main.py").write_text(APP.format(spend_s=spend_s))
+    (tmp_path / "regression.toml").write_text(guide_experiment(good, slow))
+    ended = barehop(tmp_path, "run", "regression.toml", *fixed(3, 4))
+    assert ended.code == 0, ended.err
+    assert " ".join(ended.out.split()).startswith("mine is slower than good by ")

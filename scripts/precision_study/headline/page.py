@@ -171,4 +171,5 @@ def csv_text(findings: Sequence[Finding]) -> str:
 
 def fill_readme(readme: str, result: Result) -> str:
     """Return the README with the answer in the place of the headline. Raises ConfigError if there is no such place."""
-    return fill_block(readme, "headline", wrap(f"{result.answer} {result.claim} See {PAGE_LINK}."))
+    sentences = f"{answer(result.tally, result.design.budget_s)} {claim(result.tally.found)}"
+    return fill_block(readme, "headline", wrap(f"{sentences} See {PAGE_LINK}."))

@@ -24,9 +24,10 @@ def claim(found: Share) -> str:
         return "So at least nine in ten such runs find it."
     if found.high < CLAIM:
         return "So fewer than nine in ten such runs find it."
-    fewest = fewest_to_show(CLAIM)
-    more_runs = f"; even without a miss, that takes {fewest} runs" if found.runs < fewest else ""
-    return f"Whether nine in ten such runs find it is not decided: the interval contains 90 %{more_runs}."
+    text = f"So at least {_percents(found)[0]:g} % of such runs find it."
+    if found.runs < (fewest := fewest_to_show(CLAIM)):
+        return f"{text} To show {100 * CLAIM:g} %, it takes {fewest} runs that all find it."
+    return f"{text} Whether it is {100 * CLAIM:g} % is undecided."
 
 
 def alarm_claim(alarms: Share) -> str:
@@ -48,9 +49,14 @@ def coverage_claim(covered: Share) -> str:
 
 def share_text(share: Share, *, named: bool = False) -> str:
     """Return `19 of 20 runs, 95 % (95 % interval 75.1 to 99.9)`; the interval is rounded outwards."""
-    low, high = math.floor(1000 * share.low) / 10, math.ceil(1000 * share.high) / 10
+    low, high = _percents(share)
     runs = f"{share.count} of {share.runs} run{'s' if share.runs > 1 else ''}"
     return f"{runs}, {100 * share.value:.3g} % ({'95 % interval ' if named else ''}{low:g} to {high:g})"
+
+
+def _percents(share: Share) -> tuple[float, float]:
+    """Return the ends of the interval in percent, rounded outwards."""
+    return math.floor(1000 * share.low) / 10, math.ceil(1000 * share.high) / 10
 
 
 def fewest_to_show(share: float) -> int:
