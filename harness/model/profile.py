@@ -29,11 +29,11 @@ class ProfilePart(JsonModel):
 class ProfileComparison(JsonModel):
     """The functions and subsystems with at least `least_samples`, the largest differences first.
 
-    `functions` have their own time; `inclusive` are those that call others, with the time of all that they call. A
-    sample stands for the same time in both arms: their CPU time in the timed bursts / their samples, by session and
-    role. `cpu_us` is the difference in CPU time by role, from the counters, `profiled_cpu_us` the same in the bursts
-    under perf. `slowdowns` are the shares of its CPU time that perf added to each role; the ends of intervals of parts
-    lie farther out by them, and by what perf slowed one arm more than the other.
+    `functions` have their own time; `inclusive` are those that call others, with the time of all that they call. Their
+    CPU time is their share of the samples times the CPU time of the role in the timed bursts. `cpu_us` is the
+    difference in CPU time by role, from the counters, `profiled_cpu_us` the same in the bursts under perf. `slowdowns`
+    are the shares of its CPU time that perf added to each role; the ends of intervals of parts lie farther out by them,
+    and by what perf slowed one arm more than the other.
     """
 
     arm: str

@@ -1,6 +1,5 @@
 """From samples of a profile to CPU time per request of its parts: functions, subsystems, frames of a flame graph."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -34,11 +33,10 @@ Place = tuple[int, str]  # session and arm
 
 @dataclass(frozen=True, slots=True)
 class RoleTotal:
-    """The CPU time of a role per request without a profiler; its samples per request, and the requests, under it."""
+    """The CPU time of a role per request without a profiler, and its samples under it."""
 
     cpu_us: float
-    samples: float
-    requests: int
+    samples: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,34 +84,27 @@ def part_values(evidence: RunEvidence, samples: pl.DataFrame, counts: pl.DataFra
 
 def _role_totals(evidence: RunEvidence, samples: pl.DataFrame) -> Mapping[str, Mapping[Place, RoleTotal]]:
     """Return the totals of each role, by session and arm."""
-    requests, totals = Counter[Place](), dict[str, dict[Place, RoleTotal]]()
-    for record in evidence.records:
-        for burst in record.profile.bursts if record.profile else ():
-            requests[record.session, burst.arm] += burst.requests
+    totals: dict[str, dict[Place, RoleTotal]] = {}
     sums = samples.group_by("role", "arm", "session", maintain_order=True).agg(pl.col("samples").sum())
     for (role, arm), table in sums.partition_by("role", "arm", as_dict=True, include_key=False).items():
         values = level(evidence.series, arm, counter_quantity(f"{role}.cpu_us"))
         cpu_us = dict(zip(values.sessions, values.difference.tolist(), strict=True))
         for session, count in table.rows():
-            if session in cpu_us and count and (number := requests[session, arm]):
-                totals.setdefault(role, {})[session, arm] = RoleTotal(cpu_us[session], count / number, number)
+            if session in cpu_us and count:
+                totals.setdefault(role, {})[session, arm] = RoleTotal(cpu_us[session], count)
     return totals
 
 
-def _us_of_pair(values: PartValues, pair: ArmPair, part: Part) -> Mapping[int, Mapping[str, Series]]:
+def _us_by_session(values: PartValues, part: Part) -> Mapping[int, Mapping[str, Series]]:
     """Return the CPU time per request of a part, by session and arm; 0 where it has no samples.
 
-    A sample stands for the same time in both arms of the `pair`: their CPU time / their samples, by session and role.
-    With a scale for each arm, time that the profiler slows less than the rest of its arm would make all other parts of
-    that arm appear larger.
+    It is the part's share of the samples of its role times the CPU time of the role without a profiler, so that all
+    parts add up to that.
     """
     us: dict[int, dict[str, Series]] = {}
-    totals, counts = values.totals.get(part[0], {}), values.counts[part]
-    for (session, arm), own in totals.items():
-        of_pair = [totals[session, name] for name in pair if (session, name) in totals]
-        if len(of_pair) == len(pair):
-            scale = sum(total.cpu_us for total in of_pair) / sum(total.samples for total in of_pair)
-            us.setdefault(session, {})[arm] = np.array([scale * counts.get((session, arm), 0) / own.requests])
+    for (session, arm), total in values.totals.get(part[0], {}).items():
+        share = values.counts[part].get((session, arm), 0) / total.samples
+        us.setdefault(session, {})[arm] = np.array([share * total.cpu_us])
     return us
 
 
@@ -163,12 +154,12 @@ def judge_parts(
 
     The time of a part that the profiler does not slow is too small by up to the slowdown of its role, and the time of
     one that it slows more is too large: the ends of intervals lie farther out by that share. If the profiler slows a
-    role more in one arm than in the other, they lie farther out by that share of the part's time as well: a part whose
-    interval then contains 0 is undecided.
+    role more in one arm than in the other, all parts of the other arm appear larger. So they lie farther out by that
+    share of the part's time as well, and a part whose interval then contains 0 is undecided.
     """
     parts = {f"{role} {name}": (role, name) for role, name in values.counts}
     parts = {key: part for key, part in parts.items() if values.samples(part, pair) >= max(least, 1)}
-    us = {key: _us_of_pair(values, pair, part) for key, part in parts.items()}
+    us = {key: _us_by_session(values, part) for key, part in parts.items()}
     series = RunSeries(evidence.records, us, experiment=evidence.experiment)
     contrasts = [
         Contrast(METRIC, *pair, METRIC, (difference(pair, Quantity(key, lambda _: None, "mean")),), "amount", key)
@@ -194,7 +185,7 @@ def _part(
     effect: JudgedContrast, part: Part, us: Mapping[int, Mapping[str, Series]], samples: int, slowdown: Slowdown
 ) -> ProfilePart:
     pair, numbers = (effect.contrast.arm, effect.contrast.against), effect.judgement
-    arm_us, against_us = (fmean(float(by_arm[arm][0]) for by_arm in us.values()) for arm in pair)
+    arm_us, against_us = (fmean(float(by_arm[arm][0]) for by_arm in us.values() if arm in by_arm) for arm in pair)
     share, more_us = slowdown.mean, slowdown.gap * (arm_us + against_us) / 2
     low, high = numbers.us_low or 0.0, numbers.us_high or 0.0
     low, high = low - share * abs(low) - more_us, high + share * abs(high) + more_us

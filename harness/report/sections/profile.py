@@ -14,11 +14,10 @@ MAX_FUNCTIONS = 10
 MAX_NAMED = 3  # subsystems with less time, and with more, that a sentence names
 TIMER = "cpu-clock"
 METHOD = (
-    "The CPU time of a function is its samples per request times what a sample stands for: the CPU time of both arms "
-    "without a profiler / their samples, session by session. All of them add up to the CPU time of both arms together, "
-    "and their differences to about that of the counters. The profiler does not slow all functions alike, so the ends "
-    "of intervals lie farther out by the share by which it slowed the role, and by what it slowed one arm more than "
-    "the other. Differences are corrected by Benjamini and Hochberg for functions, by Holm for subsystems. {event}"
+    "The CPU time of a function is its share of the samples times the CPU time of a request without a profiler, "
+    "session by session, so all of them add up to that. The profiler does not slow all functions alike, so the ends of "
+    "intervals lie farther out by the share by which it slowed the role, and by what it slowed one arm more than the "
+    "other. Differences are corrected by Benjamini and Hochberg for functions, by Holm for subsystems. {event}"
 )
 TIMER_NOTE = (
     "A timer takes the samples, because this machine offers no cycle counter. It cannot see code that runs with "
@@ -118,7 +117,7 @@ def _levels(profile: ProfileComparison) -> Sequence[Column]:
 
 
 def _subsystem_table(profile: ProfileComparison) -> Table:
-    """Return the differences of the subsystems by role, and that in CPU time, to which they add up roughly."""
+    """Return the differences of the subsystems by role, and that in CPU time, to which they add up."""
     roles = [role for role in ROLES if any(part.role == role for part in profile.subsystems)]
     amounts = {(part.role, part.name): part.us for part in profile.subsystems}
     rows = [

@@ -99,17 +99,18 @@ def test_20_us_in_a_library_are_found_in_its_subsystem_and_in_no_other_by_a_prof
     assert other_functions <= 4
 
 
-def test_time_that_the_profiler_hardly_slows_makes_no_other_subsystem_of_its_arm_larger() -> None:
+def test_time_that_the_profiler_hardly_slows_makes_no_other_subsystem_of_its_arm_differ() -> None:
     runs = {"plain": APP_US, "burn": {**APP_US, "crc32_z (libz.so.1)": 100.0}}
-    other_rows, python_us = 0, []
+    other_rows, covered = 0, 0
     for seed in range(10):
         (comparison,) = profile_comparisons(profiled_run(runs, 16, seed, Profiler(slowdown=kernel_slowdown)))
         different = [part.name for part in comparison.subsystems if part.verdict != "undecided"]
         assert "libraries" in different
         other_rows += len(different) > 1
-        python_us += [part.us.value for part in comparison.subsystems if part.name == "Python interpreter"]
-    assert other_rows <= 2, "with a scale for each arm these are 8 of 10"
-    assert abs(np.mean(python_us)) < 3, "with a scale for each arm this is 5.6"
+        (python,) = [part.us for part in comparison.subsystems if part.name == "Python interpreter"]
+        covered += (python.low or 0) <= 0 <= (python.high or 0)
+    assert other_rows <= 2, "without room for what the profiler slows one arm more these are 8 of 10"
+    assert covered >= 8
 
 
 def test_functions_with_few_samples_are_not_judged() -> None:
@@ -119,13 +120,11 @@ def test_functions_with_few_samples_are_not_judged() -> None:
     assert len(comparison.functions) < len(LEVELS_US)
 
 
-def test_subsystems_add_up_to_the_cpu_time_of_both_arms() -> None:
-    run = profiled_run(truth(tcp_ack=9.0), 8)
-    (comparison,) = profile_comparisons(run)
+def test_subsystems_add_up_to_the_cpu_time() -> None:
+    (comparison,) = profile_comparisons(profiled_run(truth(tcp_ack=9.0), 8))
     assert {part.name for part in comparison.subsystems} == {"TCP", "other kernel code"}
-    total = sum(part.arm_us + part.against_us for part in comparison.subsystems)
-    cpu_us = [us["app"] for record in run.records for us in [visit.cpu_us for visit in record.visits[::3]]]
-    assert total == pytest.approx(sum(cpu_us) / 8, rel=1e-6)
+    total = sum(part.us.value for part in comparison.subsystems)
+    assert total == pytest.approx(comparison.cpu_us["app"].value, abs=1e-6)
     assert comparison.slowdowns["app"] == pytest.approx(0.2, abs=0.03)
 
 
