@@ -94,7 +94,7 @@ def test_the_set_up_wants_hyperfine_for_the_study_and_for_nothing_else(tmp_path:
     shutil.copytree(SCRIPTS, tmp_path / "scripts")
     tools = tmp_path / "tools"
     tools.mkdir()
-    for name in ("cat", "dirname", "flock", "mkdir", "sha256sum", "sort"):
+    for name in ("cat", "dirname", "find", "flock", "mkdir", "sha256sum", "sort"):
         (tools / name).symlink_to(shutil.which(name) or name)
     for name in ("nginx", "ab", "python3"):
         (tools / name).write_text("#!/bin/sh\n")

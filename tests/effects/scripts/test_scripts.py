@@ -16,7 +16,7 @@ PYTHON = """
 echo "$*" >>'{log}'
 case "$*" in
     *.venv/tools*) mkdir -p .venv/tools/bin; cp "$0" .venv/tools/bin/python ;;
-    *--clear*) rm -rf .venv; mkdir -p .venv/bin .venv/packages; cp "$0" .venv/bin/python ;;
+    *"-m venv"*) mkdir -p .venv/bin .venv/packages; cp "$0" .venv/bin/python ;;
     *purelib*) echo .venv/packages ;;
     *--version*) echo barehop, version 1 ;;
     *harness/start.py*) shift 5; echo "$@" ;;
@@ -153,6 +153,16 @@ def test_load_tools_that_were_asked_for_must_be_had(checkout: Path, tools: Path)
     assert "lacks: wrk hey nghttp2." in done.stderr
 
 
+def test_a_program_that_did_not_run_is_unpacked_again(checkout: Path, tools: Path) -> None:
+    (tools / "nginx").unlink()
+    program(tools / "apt-get")
+    body = f'echo "$*" >>"{tools}/unpacked"; mkdir -p "$1/usr/sbin"; printf "#!/bin/sh\\nexit 127" >"$1/usr/sbin/nginx"'
+    program(checkout / "scripts/unpack", f'{body}; chmod +x "$1/usr/sbin/nginx"')
+    for _ in range(2):
+        assert "The unpacked nginx does not run" in call(checkout / "scripts/setup", "runtime", path=tools).stderr
+    assert len((tools / "unpacked").read_text().splitlines()) == 2
+
+
 def test_the_tests_go_without_the_load_tools_that_cannot_be_had(checkout: Path, tools: Path) -> None:
     done = call(checkout / "scripts/setup", "test", path=tools)
     assert done.returncode == 0
@@ -194,6 +204,23 @@ def test_a_failing_installation_leaves_nothing_that_looks_whole(ready: Path, too
         assert again.returncode == 3
         assert "making .venv" in again.stderr
         assert "pip could not install what requirements.lock pins" in again.stderr
+
+
+def test_a_set_up_that_failed_says_the_way_out_and_does_not_unpack_again(checkout: Path, tools: Path) -> None:
+    (tools / "nginx").unlink()
+    program(tools / "apt-get")
+    body = f'echo "$*" >>"{tools}/unpacked"; mkdir -p "$1/usr/sbin"; echo "#!/bin/sh" >"$1/usr/sbin/nginx"'
+    program(checkout / "scripts/unpack", f'{body}; chmod +x "$1/usr/sbin/nginx"')
+    program(tools / "python3", FAILING_PIP.format(log=tools / "log"))
+    failed = call(checkout / "scripts/setup", "runtime", path=tools)
+    assert failed.returncode == 3
+    assert "set PIP_CERT to the file" in failed.stderr
+    assert "set PIP_INDEX_URL. Then run this again" in failed.stderr
+    program(tools / "python3", PYTHON.format(log=tools / "log"))
+    again = call(checkout / "scripts/setup", "runtime", path=tools)
+    assert again.returncode == 0, again.stderr
+    assert (tools / "unpacked").read_text() == ".venv/distribution nginx\n"
+    assert call(checkout / ".venv/bin/nginx", "-v", path=tools).returncode == 0
 
 
 def test_tests_that_cannot_be_set_up_spoil_what_was_there_visibly(ready: Path, tools: Path) -> None:
@@ -317,7 +344,7 @@ def test_a_clone_has_the_line_ends_that_were_committed_even_where_git_would_chan
 
 
 SET_UP_THEMSELVES = (
-    "bench", "by-hand", "fleet-study", "gate_false_alarms", "pictures", "precision", "publish", "seed", "test"
+    "bench", "by-hand", "fleet-study", "gate_false_alarms", "pictures", "precision", "publish", "seed", "setup", "test"
 )  # fmt: skip
 
 
@@ -338,7 +365,7 @@ def test_every_script_that_sets_up_is_asked_for_its_usage() -> None:
     calls = {
         path.name for path in scripts if re.search(r"^(exec )?scripts/(setup|run-module) ", path.read_text(), re.M)
     }
-    assert calls - {"setup"} == set(SET_UP_THEMSELVES)
+    assert calls | {"setup"} == set(SET_UP_THEMSELVES)
 
 
 @pytest.mark.parametrize("words", [[], ["--pairs"]])
