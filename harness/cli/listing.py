@@ -1,4 +1,4 @@
-"""barehop list: list everything that an experiment file can name."""
+"""barehop list: list everything that an experiment file can name, by kind."""
 
 import click
 
@@ -7,7 +7,7 @@ from harness.cli.common import packaged_configs
 from harness.cli.formats import report_text
 from harness.experiment.read import read_experiment
 from harness.experiment.transports import network_rungs
-from harness.model import ImportFormat, Knob, LoadTool, NetworkRung, SandboxRung, Transport
+from harness.model import ImportFormat, Knob, LoadTool, NetworkRung, SandboxRung, Settings, Transport
 
 COUNTERS = {
     'NAME = "EVENT"': "a perf event or tracepoint to count per request, like skb:consume_skb; perf list has all."
@@ -15,7 +15,16 @@ COUNTERS = {
 ANY_KNOB = {"net.ipv4.tcp_sack, ...": "network or global: any sysctl by its name."}
 
 
-KINDS = ("settings", "transports", "rungs", "tools", "knobs", "counters", "formats", "configs")
+KINDS = {  # with what each is, in a line
+    "settings": "what an arm can have",
+    "transports": "how nginx reaches the application",
+    "rungs": "what a container adds, bit by bit",
+    "tools": "load generators",
+    "knobs": "kernel settings, besides any sysctl",
+    "counters": "perf events to count per request",
+    "formats": "files of other tools that are read",
+    "configs": "experiments that barehop brings",
+}
 
 
 @click.command("list")
@@ -23,13 +32,27 @@ KINDS = ("settings", "transports", "rungs", "tools", "knobs", "counters", "forma
 def list_plugins(kind: str | None) -> None:
     """List what an experiment file can name.
 
-    With KIND only that: settings, transports, rungs, tools, knobs, counters, formats or configs.
+    With KIND all of it: settings, transports, rungs, tools, knobs, counters, formats or configs.
     """
-    from harness.report.commands.plan import list_report
+    from harness.report.commands.plan import kinds_report, list_report
 
-    chosen = [kind] if kind else list(KINDS)
-    tables = {title: texts for kind in chosen for title, texts in _help_by_kind(kind).items()}
-    click.echo(report_text(list_report(tables, has_settings="settings" in chosen), "text"), nl=False)
+    if kind:
+        report = list_report(_help_by_kind(kind), has_settings=kind == "settings")
+    else:
+        report = kinds_report([(name, _count(name), what) for name, what in KINDS.items()])
+    click.echo(report_text(report, "text"), nl=False)
+
+
+def _count(kind: str) -> str:
+    """Return how many there are of a kind, without those that a user makes up."""
+    match kind:
+        case "settings":
+            return str(len(Settings.model_fields))
+        case "configs":
+            return str(len(packaged_configs()))
+        case "counters":
+            return "any"
+    return str(sum(name not in ANY_KNOB for texts in _help_by_kind(kind).values() for name in texts))
 
 
 def _help_by_kind(kind: str) -> dict[str, dict[str, str]]:

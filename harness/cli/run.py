@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.common import RESULTS, clean_up, find_config, gain_rights_for, lock_machine
-from harness.cli.formats import FormatOptions, format_options, print_results
+from harness.cli.formats import DETAILS_HELP, FormatOptions, format_options, print_results
 from harness.cli.parameters import (
     PATH,
     budget_option,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @click.option("--allow-global", is_flag=True, help="Let knobs change host-wide settings; restored at the end.")
 @click.option("--profile", is_flag=True, help="Name the functions that make the difference, with perf.")
 @click.option("--quiet", is_flag=True, help="No progress on standard error.")
-@format_options(has_out=False, has_details=True)
+@format_options(has_out=False, details_help=DETAILS_HELP)
 def run(  # noqa: PLR0913 - click gives a parameter for each option
     config: Path | None,
     overrides: tuple[str, ...],
@@ -98,7 +98,7 @@ def _show_preflight(*, quiet: bool) -> Iterator["Progress"]:
 
 def _require(experiment: Experiment | None) -> Experiment:
     if experiment is None:
-        raise ConfigError("No experiment given. Give the path of a file, or a name like baseline; see barehop list.")
+        raise ConfigError("No experiment given. Give the path of a file, or a name that barehop list configs shows.")
     return experiment
 
 

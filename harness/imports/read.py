@@ -24,7 +24,7 @@ UNPACKERS = {
 }
 MAX_IMPORT_BYTES = 250_000_000  # lists of single times are read into memory
 INPUT_ADVICE = "Give the path of a file that has a tool's output."
-FORMAT_ADVICE = "Give the file as the tool wrote it, whole; barehop list names the formats that can be read."
+FORMAT_ADVICE = "Give the file as the tool wrote it, whole; barehop list formats names those that can be read."
 REPETITION = re.compile(r"(?:[-_. ](?:run|rep|repetition)?[-_.]?\d+)$", re.IGNORECASE)
 LOCUST_SUFFIX = re.compile(r"_stats$")
 SURE_WORDS = {IMPORTED_TCP: {"tcp"}, IMPORTED_UNIX: {"uds", "unix", "af_unix"}}

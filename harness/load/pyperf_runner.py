@@ -1,8 +1,10 @@
 """Runs our benchmarks (a request of our client, the floor) in worker processes of pyperf's Runner."""
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -20,6 +22,7 @@ from harness.testbed.machine.pyperf_metadata import remove_names
 MODULE = "harness.load.pyperf_runner"  # what the worker processes of the request's benchmark run
 BENCHMARK = "request"
 TIMEOUT_EXIT_CODE = 124  # pyperf's exit code if a worker takes too long
+PYPERF_ERROR = "ERROR: "  # how its messages begin, on standard output
 
 
 class WorkerError(LoadError):
@@ -38,14 +41,23 @@ def make_runner(
 
 
 def parse_options(runner: pyperf.Runner, arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the options. Raises ConfigError if pyperf rejects them; argparse exits by itself."""
+    """Parse the options. Raises ConfigError, in a sentence, if argparse or pyperf rejects them."""
+    printed = io.StringIO()
+    runner.argparser.error = partial(_reject, runner)  # argparse's own prints the usage and exits
     try:
-        options: argparse.Namespace = runner.parse_args(list(arguments))
+        with redirect_stdout(printed):
+            options: argparse.Namespace = runner.parse_args(list(arguments))
     except SystemExit as ended:
         if ended.code == 1:
-            raise ConfigError("pyperf rejected these options; see its message above.") from None
+            _reject(runner, printed.getvalue().removeprefix(PYPERF_ERROR))
+        sys.stdout.write(printed.getvalue())  # the help
         raise
     return options
+
+
+def _reject(runner: pyperf.Runner, message: str) -> NoReturn:
+    sentence = " ".join(message.split()).rstrip(".")
+    raise ConfigError(f"{sentence[:1].upper()}{sentence[1:]}. See {runner.argparser.prog} --help.")
 
 
 def run_benchmark(runner: pyperf.Runner, name: str, time_loops: Callable[[int], float]) -> None:

@@ -162,7 +162,7 @@ def test_output_that_cannot_be_written_is_one_sentence(tmp_path: Path, arguments
 
 @pytest.mark.parametrize("redirection", ["| head -1", ">&-"])
 def test_a_reader_who_leaves_early_is_no_error_worth_a_word(tmp_path: Path, redirection: str) -> None:
-    ended = barehop(tmp_path, "list", before=("sh", "-c", f'"$@" {redirection}', "sh"))
+    ended = barehop(tmp_path, "list", "settings", before=("sh", "-c", f'"$@" {redirection}', "sh"))
     assert (ended.code, ended.err) == (0, "")
 
 

@@ -46,8 +46,30 @@ def test_show_says_what_the_machine_lacks(tmp_path: Path) -> None:
     assert "There is no program 'no-such-nginx'" in ended.err
 
 
-def test_list_names_every_setting_transport_tool_and_configuration(tmp_path: Path) -> None:
-    text = looked(tmp_path, "list").out
+KINDS = ("settings", "transports", "rungs", "tools", "knobs", "counters", "formats", "configs")
+
+
+def listed(directory: Path, *kind: str) -> str:
+    """The output of `list`, in a directory of its own."""
+    own = directory / "-".join(("list", *kind))
+    own.mkdir()
+    return looked(own, "list", *kind).out
+
+
+def test_list_has_a_line_for_each_kind_with_its_number_and_the_command_that_lists_it(tmp_path: Path) -> None:
+    lines = [line.split() for line in listed(tmp_path).splitlines()]
+    by_kind = {words[0]: words for words in lines if words and words[0] in KINDS}
+    assert tuple(by_kind) == KINDS
+    assert len(lines) <= 2 + len(KINDS)
+    for kind, words in by_kind.items():
+        assert words[-3:] == ["barehop", "list", kind]
+        rows = [line for line in listed(tmp_path, kind).splitlines() if line[:1].isalnum()]
+        assert words[1] == "any" or 0 < int(words[1]) <= len(rows)
+    assert int(by_kind["configs"][1]) == len(CONFIGURATIONS)
+
+
+def test_the_lists_name_every_setting_transport_tool_and_configuration(tmp_path: Path) -> None:
+    text = "".join(listed(tmp_path, kind) for kind in KINDS)
     names = ("upstream_keepalive", "tcp", "uds-tmpfs", "uds-dir", "client", "ab", *CONFIGURATIONS)
     assert [name for name in names if f"\n{name} " not in text] == []
     words = " ".join(text.split())

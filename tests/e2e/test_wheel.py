@@ -61,7 +61,7 @@ def test_the_wheel_states_its_licence(wheel: Path) -> None:
 def test_the_installed_command_lists_its_plug_ins_away_from_the_checkout(installed: Path, tmp_path: Path) -> None:
     imported = run("-c", "import harness; print(harness.__file__)", cwd=tmp_path, path=installed)
     assert Path(imported.strip()).is_relative_to(installed)
-    listed = run("-m", "harness", "list", cwd=tmp_path, path=installed)
+    listed = run("-m", "harness", "list", "transports", cwd=tmp_path, path=installed)
     assert "uds-tmpfs" in listed
 
 

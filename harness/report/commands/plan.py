@@ -12,10 +12,11 @@ from harness.model import Arm, Experiment, JsonModel, Pilot, Plan, Schedule, Set
 from harness.model.experiment import ORDERING_TEXTS
 from harness.model.settings import ServiceSettings, StackSettings, varying_keys
 from harness.report.cells import text_table
-from harness.report.document import Report, Section, Table
+from harness.report.document import Column, NumberCell, Report, Row, Section, Table, TextCell
 from harness.report.format import format_duration, join_with_and, pluralize
-from harness.report.select import MIN_GAIN, OUR_CLIENT
+from harness.report.select import MIN_GAIN, OUR_CLIENT, PROGRAM_NAME
 
+LIST_TITLE = "What an experiment file can name"
 ROUNDS_SHOWN = 3
 HIDDEN_FOR_SERVICES = StackSettings.model_fields.keys() | {"start"}
 HIDDEN_FOR_STACKS = ServiceSettings.model_fields.keys()
@@ -82,6 +83,16 @@ def stack_report(arm: str, parts: Mapping[str, str]) -> Report:
     return Report(title=f"What {arm} runs", answer=[f"What {arm} runs"], sections=sections)
 
 
+def kinds_report(kinds: Sequence[tuple[str, str, str]]) -> Report:
+    """Return a line for each kind, from its name, number and description, with the command that lists all of it."""
+    rows = [
+        Row([TextCell(name), NumberCell(number), TextCell(what), TextCell(f"{PROGRAM_NAME} list {name}")])
+        for name, number, what in kinds
+    ]
+    columns = [Column("kind"), Column("number"), Column("what it is"), Column("command that lists them")]
+    return Report(title=LIST_TITLE, answer=[], sections=[Section("", tables=[Table("", columns, rows)])])
+
+
 def list_report(plugins: Mapping[str, Mapping[str, str]], *, has_settings: bool = True) -> Report:
     """Return a table for each kind of plug-in, after one of settings: `plugins` maps kind to name to help text."""
     sections = [
@@ -90,7 +101,7 @@ def list_report(plugins: Mapping[str, Mapping[str, str]], *, has_settings: bool 
     ]
     if has_settings:
         sections.insert(0, Section("Settings of an arm", tables=[_setting_table()]))
-    return Report(title="What an experiment file can name", answer=[], sections=sections)
+    return Report(title=LIST_TITLE, answer=[], sections=sections)
 
 
 def _setting_table() -> Table:

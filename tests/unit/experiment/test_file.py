@@ -9,7 +9,7 @@ from harness.errors import ConfigError
 from harness.experiment.read import read_experiment
 from tests.support.experiment_files import refusal
 
-ADVICE = "Give the path of an experiment file, or a name that barehop list shows."
+ADVICE = "Give the path of an experiment file, or a name that barehop list configs shows."
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
