@@ -27,14 +27,16 @@ OPEN_INTERVAL = "it may lie beyond the slowest request"
 def pooled_percentile(times_us: Sequence[Series], percentile: float, confidence: float) -> PercentileValue:
     """Return the percentile of the times of all sessions, with its interval or why there is none.
 
-    The number of requests beyond has an interval, and its ends are read as percentiles (Woodruff 1952): that holds
-    where times jump, as at a stall. That interval is binomial (Clopper and Pearson) for as many requests as those of
-    these sessions are worth (Korn and Graubard 1998): fewer, the more the requests beyond crowd in some sessions, and
-    the fewer sessions show it (Student's t). The interval of the level of the sessions is added in quadrature.
+    It is an order-statistic interval, without resampling: the number of requests beyond has an interval, and its ends
+    are read as percentiles (Woodruff 1952). That holds where times jump, as at a stall. The interval is binomial
+    (Clopper and Pearson) for as many requests as those of these sessions are worth (Korn and Graubard 1998): fewer, the
+    more the requests beyond crowd in some sessions, and the fewer sessions show it (Student's t). That of
+    `scipy.stats.quantile_test` is for independent requests. The interval of the level of the sessions is added in
+    quadrature.
 
     Simulated for p99: times with heavy tails, drift, slow visits, sessions that differ by 6 %, lost CPU time in some
     sessions, stalls of exactly 1 % of requests; 8 to 30 sessions, 20 to 200 requests beyond. The interval covers the
-    truth in 92 to 99 % of 300 runs. Where sessions differ by more than `MAX_LEVEL_SPREAD`, no interval is given: it
+    truth in 94 to 99 % of 1,000 runs. Where sessions differ by more than `MAX_LEVEL_SPREAD`, no interval is given: it
     would miss the truth more often. With sessions that differ by 15 %, at most 7 % of runs give one that misses.
     """
     together = np.sort(np.concatenate(times_us))

@@ -26,12 +26,13 @@ def draw_sessions(sessions: int) -> NDArray[np.int64]:
 class ResampledEstimate(Estimate):
     """A value of all sessions together, with what it is in resamples of the sessions, ascending.
 
-    The interval is Efron's percentile interval (1979), expanded as Student's t is wider than the normal distribution
-    and as the spread of so few sessions is too narrow (Hesterberg 2015). Beyond `FARTHEST_SD` it goes on in proportion.
+    It is a percentile bootstrap (Efron 1979) over sessions, expanded as Student's t is wider than the normal
+    distribution and as the spread of so few sessions is too narrow (Hesterberg 2015). Beyond `FARTHEST_SD` it goes on
+    in proportion, so that each p has an end of an interval. `scipy.stats.bootstrap` has neither that expansion nor a p.
 
     Simulated for the difference in p99 of two arms, in the worlds of `pooled_percentile` and in worse ones, from 8
-    sessions and 10 requests beyond: it covers the truth in 92 to 99 % of 300 runs. Plain percentiles of resamples cover
-    it in 88 %.
+    sessions and 10 requests beyond: it covers the truth in 93 to 99 % of 1,000 runs. Plain percentiles of resamples
+    cover it in 88 %.
     """
 
     resamples: Series

@@ -1,7 +1,9 @@
 """Percentiles of all sessions together: values, limits, and how often their intervals and differences hold."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cache
+from typing import Protocol
 
 import numpy as np
 import pytest
@@ -23,8 +25,20 @@ from tests.support.simulated_sessions import Floats, experiment_of
 from tests.unit.analysis.test_tails import timed
 
 EXPERIMENTS, SESSIONS, REQUESTS, BURST = 200, 12, 200, 4
-DRAWS = draw_sessions(SESSIONS)[:999]
-Draw = Callable[[np.random.Generator, int], Floats]
+FEWEST_OF_VALUES, FEWEST_OF_DIFFERENCES = (8, 252), (8, 128)  # sessions and requests: 20 and 10 requests beyond p99
+
+
+class Draw(Protocol):
+    """Draws experiments from a world."""
+
+    def __call__(
+        self, rng: np.random.Generator, experiments: int, sessions: int = SESSIONS, requests: int = REQUESTS
+    ) -> Floats: ...
+
+
+@cache
+def draws_of(sessions: int) -> NDArray[np.int64]:
+    return draw_sessions(sessions)[:999]
 
 
 def world(
@@ -41,14 +55,14 @@ def world(
     CPU time, in each session another share of them, and a share `stalls` for 4 ms, with nothing in between.
     """
 
-    def draw(rng: np.random.Generator, experiments: int) -> Floats:
-        shape = (experiments, SESSIONS, 2, REQUESTS // BURST)
-        steps = rng.normal(0, drift / math.sqrt(shape[3]), (experiments, SESSIONS, 1, shape[3]))
-        levels = rng.normal(0, differ, (experiments, SESSIONS, 1, 1)) + np.cumsum(steps, axis=3)
+    def draw(rng: np.random.Generator, experiments: int, sessions: int = SESSIONS, requests: int = REQUESTS) -> Floats:
+        shape = (experiments, sessions, 2, requests // BURST)
+        steps = rng.normal(0, drift / math.sqrt(shape[3]), (experiments, sessions, 1, shape[3]))
+        levels = rng.normal(0, differ, (experiments, sessions, 1, 1)) + np.cumsum(steps, axis=3)
         visits = levels + rng.normal(0, 0.01, (*shape[:3], 1)) + rng.normal(0, 0.05, shape)
         visits = visits + (rng.random(shape) < slow_visits) * rng.exponential(1.0, shape)
         times_us = 600 * np.exp(visits[..., None] + 0.08 * rng.standard_t(4, (*shape, BURST)))
-        shares = rng.choice(lost, (experiments, SESSIONS, 1, 1, 1))
+        shares = rng.choice(lost, (experiments, sessions, 1, 1, 1))
         lost_us = (rng.random(times_us.shape) < shares) * rng.exponential(900, times_us.shape)
         stalled_us = (rng.random(times_us.shape) < stalls) * (4000 + rng.exponential(100, times_us.shape))
         return np.asarray(times_us + lost_us + stalled_us).reshape(*shape[:3], -1)
@@ -66,18 +80,21 @@ WORLDS = {
 }
 
 
+@pytest.mark.parametrize("size", [(SESSIONS, REQUESTS), FEWEST_OF_VALUES])
 @pytest.mark.parametrize("draw", WORLDS.values(), ids=WORLDS.keys())
-def test_the_interval_of_p99_covers_the_truth_in_93_percent_and_more(draw: Draw) -> None:
+def test_the_interval_of_p99_covers_the_truth_in_93_percent_and_more(draw: Draw, size: tuple[int, int]) -> None:
     truth = float(np.mean([np.percentile(draw(np.random.default_rng(seed), 200), 99) for seed in range(10, 16)]))
-    values = [pooled_percentile(list(run[:, 0]), 99, 0.95) for run in draw(np.random.default_rng(1), EXPERIMENTS)]
+    runs = draw(np.random.default_rng(1), EXPERIMENTS, *size)
+    values = [pooled_percentile(list(run[:, 0]), 99, 0.95) for run in runs]
     intervals = [(value.low, value.high) for value in values if value.low is not None and value.high is not None]
     assert len(intervals) > 0.6 * EXPERIMENTS
     assert np.mean([low <= truth <= high for low, high in intervals]) >= 0.93
 
 
+@pytest.mark.parametrize("size", [(SESSIONS, REQUESTS), FEWEST_OF_DIFFERENCES])
 @pytest.mark.parametrize("draw", WORLDS.values(), ids=WORLDS.keys())
-def test_two_equal_arms_differ_in_p99_in_7_percent_at_most(draw: Draw) -> None:
-    estimates = [difference(run) for run in draw(np.random.default_rng(2), EXPERIMENTS)]
+def test_two_equal_arms_differ_in_p99_in_7_percent_at_most(draw: Draw, size: tuple[int, int]) -> None:
+    estimates = [difference(run) for run in draw(np.random.default_rng(2), EXPERIMENTS, *size)]
     covered = [low <= 0 <= high for low, high in (estimate.interval(0.95) for estimate in estimates)]
     assert np.mean(covered) >= 0.93
     assert np.mean([estimate.p < 0.05 for estimate in estimates]) <= 0.07
@@ -90,9 +107,10 @@ def test_a_difference_of_a_third_is_found_and_covered() -> None:
     assert np.mean([low > 0 for low, _ in intervals]) >= 0.8
 
 
-def difference(run: Floats, draws: NDArray[np.int64] = DRAWS) -> ResampledEstimate:
-    first, second = (np.log(resampled_percentile(list(run[:, arm]), 99, draws)) for arm in (0, 1))
-    return ResampledEstimate.of(second - first, SESSIONS)
+def difference(run: Floats) -> ResampledEstimate:
+    sessions = len(run)
+    first, second = (np.log(resampled_percentile(list(run[:, arm]), 99, draws_of(sessions))) for arm in (0, 1))
+    return ResampledEstimate.of(second - first, sessions)
 
 
 def test_the_ends_are_the_times_that_a_binomial_share_gives_where_sessions_are_alike() -> None:
