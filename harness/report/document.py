@@ -52,13 +52,15 @@ Cell = TextCell | NumberCell | IntervalCell | VerdictCell
 class Column:
     """The head of a column. Columns of one `group` stay together, under its name, where a table has to be divided.
 
-    A narrow terminal leaves out columns that are `is_spare`.
+    A narrow terminal leaves out columns that are `is_spare`. Without --details it also cuts long texts of a column in
+    their "middle", or leaves out the last items of a "list".
     """
 
     title: str
     detail: str = ""
     group: str = ""
     is_spare: bool = False
+    cut: Literal["", "middle", "list"] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,54 +2,27 @@
 
 import io
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rich import box
-from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderableType, RenderResult
-from rich.table import Table as RichTable
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from harness.report.cells import (
-    are_numeric,
-    cell_parts,
-    divide_by_groups,
-    line_text,
-    pad_rows,
-    select_columns,
-)
-from harness.report.document import Cell, Fact, Overview, Report, ReportedDoubt, Section, Table, VerdictCell
+from harness.report.document import Fact, Overview, Report, ReportedDoubt, Section
 from harness.report.format import NO_BREAK, SPACE_BEFORE_UNIT, join_with_and
+from harness.report.text.tables import COLUMN_GAP, FittedTable
 
 MAX_LINE_WIDTH = 100  # characters in a line of prose
-COLUMN_GAP = 2
 MOST_DOUBTS, SHORT_TABLE = 2, 5  # doubts in an overview, beside a table of so few rows
-
-VERDICT_STYLES: Mapping[str, str] = {
-    "agree": "cyan",
-    "differ": "red",
-    "faster": "green",
-    "slower": "red",
-    "equivalent": "cyan",
-    "undecided": "yellow",
-    "none": "bold red",
-    "confirmed": "green",
-    "contradicted": "red",
-    "cannot be decided": "yellow",
-    "ok": "green",
-    "doubt": "yellow",
-    "missing": "bold red",
-}
-MIN_TEXT_WIDTH = 9  # characters of a column with words, which wrap where the terminal is narrow
-INNER_INDENT = "  "
 
 
 def render_terminal(report: Report, *, width: int | None = None, color: bool = False, details: bool = True) -> str:
     """Return the report as text. `width` None is the width of the terminal; without `color`: no escape codes.
 
-    Without `details` it is the overview, if the report has one; with them, the answer stands again at the end.
+    Without `details` it is the overview, if the report has one, and a narrow terminal cuts long texts of some columns;
+    with them, the answer stands again at the end.
     """
-    blocks = _detailed_blocks(report)
+    blocks = _detailed_blocks(report, is_whole=details)
     if report.overview and not details:
         blocks = _overview_blocks(report, report.overview)
     parts: list[RenderableType] = []
@@ -58,9 +31,10 @@ def render_terminal(report: Report, *, width: int | None = None, color: bool = F
     return render_parts(parts, width=width, color=color)
 
 
-def _detailed_blocks(report: Report) -> list[list[RenderableType]]:
+def _detailed_blocks(report: Report, *, is_whole: bool) -> list[list[RenderableType]]:
     again: list[RenderableType] = [Paragraph(report.overview.answer, style="bold")] if report.overview else []
-    return [*_head(report), *_sections(report.sections), *_doubts(report.doubts or ()), again, *_next_steps(report)]
+    sections = _sections(report.sections, is_whole=is_whole)
+    return [*_head(report), *sections, *_doubts(report.doubts or ()), again, *_next_steps(report)]
 
 
 def _overview_blocks(report: Report, overview: Overview) -> list[list[RenderableType]]:
@@ -104,22 +78,23 @@ def _head(report: Report) -> Iterator[list[RenderableType]]:
     yield [Paragraph(sentence) for sentence in report.certainty]
 
 
-def _sections(sections: Sequence[Section]) -> Iterator[list[RenderableType]]:
+def _sections(sections: Sequence[Section], *, is_whole: bool) -> Iterator[list[RenderableType]]:
     for section in sections:
         if section.is_detail:
             continue
-        blocks = list(_section_blocks(section))
+        blocks = list(_section_blocks(section, is_whole=is_whole))
         if blocks and section.heading:
             blocks[0].insert(0, bold_heading(section.heading))
         yield from blocks
 
 
-def _section_blocks(section: Section) -> Iterator[list[RenderableType]]:
+def _section_blocks(section: Section, *, is_whole: bool) -> Iterator[list[RenderableType]]:
     """Yield what stands between empty lines."""
     if section.sentences:
         yield [_bullet(sentence) for sentence in section.sentences]
     for table in section.tables:
-        yield [*([Paragraph(table.caption, style="italic")] if table.caption else []), FittedTable(table)]
+        caption = [Paragraph(table.caption, style="italic")] if table.caption else []
+        yield [*caption, FittedTable(table, is_whole=is_whole)]
     if section.notes:
         yield [_bullet(note) for note in section.notes]
     if section.facts:
@@ -157,79 +132,6 @@ def _place_lines(places: Sequence[Fact]) -> list[RenderableType]:
     return [verbatim(f"{what:{width}}{command}") for what, command in places]
 
 
-class FittedTable:
-    """A table that adapts to the width: without spare columns, divided by its groups, with details below, in parts."""
-
-    def __init__(self, table: Table) -> None:
-        """Take the table."""
-        self.table = pad_rows(table)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        width = options.max_width
-        whole = _without_spare_columns(self.table, width)
-        parts = [whole] if _width(whole) <= width else divide_by_groups(whole)
-        for index, table in enumerate(fitting for part in parts for fitting in _fit(part, width)):
-            yield from [""] if index else []
-            yield _rich_table(table, is_stacked=_width(table) > width)
-
-
-def _without_spare_columns(table: Table, width: int) -> Table:
-    """Return the table without as many of its spare columns, the last ones first, as its width requires."""
-    while _width(table) > width and (spare := [index for index, c in enumerate(table.columns) if c.is_spare]):
-        table = select_columns(table, [index for index in range(1, len(table.columns)) if index != spare[-1]])
-    return table
-
-
-def _fit(table: Table, width: int) -> Iterator[Table]:
-    """Yield the table, or parts of its columns that fit, at least one at a time."""
-    names, *widths = _column_widths(table, is_stacked=True)
-    columns: list[int] = []
-    for index, column in enumerate(widths, start=1):
-        if columns and names + sum(widths[i - 1] for i in columns) + column - COLUMN_GAP > width:
-            yield select_columns(table, columns)
-            columns = []
-        columns.append(index)
-    yield select_columns(table, columns)
-
-
-def _width(table: Table) -> int:
-    return sum(_column_widths(table, is_stacked=False)) - COLUMN_GAP
-
-
-def _column_widths(table: Table, *, is_stacked: bool) -> list[int]:
-    """Return the width of each column with its gap; `is_stacked`: details stand below, and words wrap."""
-    columns = zip(*(row.cells for row in table.rows), strict=True) if table.rows else [()] * len(table.columns)
-    widths = []
-    for index, (head, cells, is_numeric) in enumerate(zip(table.columns, columns, are_numeric(table), strict=True)):
-        indent = INNER_INDENT if index == 0 and any(row.is_inner for row in table.rows) else ""
-        texts = [f"{head.title}\n{head.detail}", *(indent + _text(cell, is_stacked=is_stacked) for cell in cells)]
-        width = max(len(line) for text in texts for line in text.split("\n"))
-        widths.append((min(width, MIN_TEXT_WIDTH) if is_stacked and not is_numeric else width) + COLUMN_GAP)
-    return widths
-
-
-def _text(cell: Cell, *, is_stacked: bool) -> str:
-    return "\n".join(filter(None, cell_parts(cell))) if is_stacked else line_text(cell_parts(cell))
-
-
-def _rich_table(table: Table, *, is_stacked: bool) -> RichTable:
-    rich_table = empty_table()
-    for column, is_numeric in zip(table.columns, are_numeric(table), strict=True):
-        justify: JustifyMethod = "right" if is_numeric else "left"
-        head = "\n".join(filter(None, (column.title, column.detail)))
-        rich_table.add_column(head, justify=justify, no_wrap=is_numeric, overflow="fold")
-    for row in table.rows:
-        texts = [_styled(cell, is_stacked=is_stacked) for cell in row.cells]
-        texts[0] = Text(INNER_INDENT * row.is_inner) + texts[0]
-        rich_table.add_row(*texts, end_section=row.ends_group)
-    return rich_table
-
-
-def _styled(cell: Cell, *, is_stacked: bool) -> Text:
-    style = VERDICT_STYLES.get(cell.verdict or "none", "") if isinstance(cell, VerdictCell) else ""
-    return Text(_text(cell, is_stacked=is_stacked), style=style)
-
-
 @dataclass(frozen=True, slots=True)
 class Paragraph:
     """Prose that wraps between words, but never between a number and its unit."""
@@ -259,13 +161,6 @@ def verbatim(text: str) -> Group:
 def bold_heading(text: str) -> Text:
     """Return a bold heading."""
     return Text(text, style="bold")
-
-
-def empty_table() -> RichTable:
-    """Return an empty table in the common style, with GAP characters between columns."""
-    return RichTable(
-        box=box.SIMPLE_HEAD, padding=(0, COLUMN_GAP - 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold"
-    )
 
 
 def render_parts(parts: Iterable[RenderableType], *, width: int | None, color: bool) -> str:

@@ -82,3 +82,10 @@ def test_the_page_folds_the_file(advice: Advice) -> None:
     page = render_page(advice_report(advice))
 
     assert "net.ipv4.tcp_sack = 0" in page.partition("<details")[2]
+
+
+@pytest.mark.parametrize("width", [60, 70, 80, 90])
+def test_no_name_of_a_setting_breaks_in_a_narrow_terminal(advice: Advice, width: int) -> None:
+    narrow, wide = (render_terminal(advice_report(advice), width=room).replace("─", " ") for room in (width, 1000))
+
+    assert {word.strip("(),") for word in narrow.split()} <= {word.strip("(),") for word in wide.split()}

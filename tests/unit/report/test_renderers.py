@@ -135,3 +135,14 @@ def test_a_command_has_every_format(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", [["--json", "--csv"], ["--out", "x"]])
 def test_options_that_exclude_each_other_are_refused(wrong: list[str]) -> None:
     assert isinstance(CliRunner().invoke(trial, wrong).exception, ConfigError)
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_a_name_of_wide_letters_is_whole_in_its_column(width: int) -> None:
+    name = "\u6f22" * 20
+    table = Table("", [Column("arm"), Column("what")], [Row([TextCell(name), TextCell("a", "b")])])
+
+    text = render_terminal(Report("", [], sections=[Section("", tables=[table])]), width=width)
+    (line,) = [line for line in text.splitlines() if name in line]
+
+    assert line.split() == [name, "a", "(b)"]
